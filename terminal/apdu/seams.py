@@ -1,0 +1,87 @@
+"""The seams of this room: Transport (a powered card), Sender (commands to responses), Reader (a slot cards come and go in)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from terminal.apdu.command import Command, Response
+
+
+class LinkProtocol(StrEnum):
+    """The transmission protocol a card runs. ISO/IEC 7816-3:2006, 10 and 11."""
+
+    T0 = "T=0"
+    T1 = "T=1"
+    CONTACTLESS = "T=CL"
+
+
+class Disposition(StrEnum):
+    """Where a card goes when the reader lets it out."""
+
+    DONE = "done"
+    """Finished: to the good bin, or given back."""
+    REJECT = "reject"
+    """To the reject bin."""
+    KEEP = "keep"
+    """Stays where it is: nothing was decided about it."""
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """A powered card. Knows bytes only. Raises TransportError and nothing else."""
+
+    @property
+    def atr(self) -> bytes: ...
+    @property
+    def protocol(self) -> LinkProtocol: ...
+    @property
+    def extended_length(self) -> bool:
+        """Whether reader and link carry extended APDUs (the card may still refuse them)."""
+        ...
+
+    def exchange(self, apdu: bytes) -> bytes:
+        """One command APDU to data || SW1 SW2. No status word is interpreted."""
+        ...
+
+    def reset(self) -> bytes:
+        """Warm reset; the new ATR."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the card, powering it down. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A slot that cards come and go in: a PC/SC reader, a virtual card, a feeder over a stock of blanks."""
+
+    @property
+    def name(self) -> str:
+        """Stable identity: the same reader has the same name after a restart and a re-plug."""
+        ...
+
+    @property
+    def url(self) -> str: ...
+
+    def wait_for_card(self, timeout: float | None) -> bool:
+        """Wait until a card is in the slot, at most ``timeout`` seconds (None: for ever). False: none came (a feeder: none left)."""
+        ...
+
+    def connect(self) -> Transport:
+        """Power the card. Raises NoCard, ReaderBusy, ReaderFault."""
+        ...
+
+    def release(self, disposition: Disposition) -> None:
+        """Let the card out; a feeder moves to the next blank, a hand-fed slot waits for the card to be taken on the next wait_for_card."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Sender(Protocol):
+    """Commands to responses. Senders stack: Traced(FollowUp(Chained(SecureChannel(...))))."""
+
+    def send(self, command: Command) -> Response: ...
