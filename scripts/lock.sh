@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Writes requirements/*.txt anew from pyproject.toml, with hashes, for every supported Python.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tool=$(mktemp -d)
+trap 'rm -rf "$tool"' EXIT
+python3 -m venv "$tool" && "$tool/bin/pip" install --quiet uv
+compile() { "$tool/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command scripts/lock.sh "$@"; }
+compile pyproject.toml -o requirements/run.txt
+compile pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
+printf 'pip\nsetuptools>=77\nwheel\n' | compile - -o requirements/build.txt

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Sets up this clone: system packages (Debian, Ubuntu), .venv, locked dependencies. Says nothing when all is there.
+# usage: scripts/setup.sh demo|test
+set -euo pipefail
+cd "$(dirname "$0")/.."
+say() { printf '%s\n' "$*" >&2; }
+die() { say "setup: $*"; exit 1; }
+
+what=${1:?usage: scripts/setup.sh demo|test}
+packages=(pcscd vsmartcard-vpcd libpcsclite-dev swig gcc)
+[ "$what" = test ] && packages+=(opensc pcsc-tools postgresql)
+
+python=${PYTHON:-}
+if [ -z "$python" ]; then
+  for candidate in python3 python3.13 python3.12 python3.11; do
+    if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      python=$candidate; break
+    fi
+  done
+fi
+[ -n "$python" ] || packages+=(python3)
+# Debian splits venv and the headers off; a Python of one's own has both.
+if ! "${python:-false}" -c 'import ensurepip, pathlib, sysconfig, sys
+sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 2>/dev/null; then
+  packages+=(python3-venv python3-dev)
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  command -v apt-get >/dev/null || die "this machine has no apt-get; install the equivalents of: ${missing[*]}"
+  root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    sudo -n true 2>/dev/null || { command -v sudo >/dev/null && [ -t 0 ]; } ||
+      die "these packages are missing: ${missing[*]}
+Install them with:  apt-get install ${missing[*]}   (as root), then run the same command again."
+    root=(sudo)
+  fi
+  say "setup: installing ${missing[*]}"
+  log=$(mktemp)
+  { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 ||
+    { tail -n 20 "$log" >&2; die "apt-get failed; what it said last is above"; }
+  rm -f "$log"
+fi
+python=${python:-python3}
+
+lock=requirements/run.txt
+[ "$what" = test ] && lock=requirements/dev.txt
+stamp=.venv/.set-up-$what
+want=$(cat requirements/build.txt "$lock" pyproject.toml | sha256sum; pwd)
+[ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && exit 0
+say "setup: building .venv from $lock (once; a minute or two)"
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
+log=$(mktemp)
+{ pip install --require-hashes -r requirements/build.txt &&
+  pip install --require-hashes -r "$lock" &&
+  pip install --no-deps --no-build-isolation --editable .; } >"$log" 2>&1 ||
+  { tail -n 20 "$log" >&2; die "pip failed; what it said last is above"; }
+rm -f "$log"
+printf '%s\n' "$want" >"$stamp"

@@ -1,0 +1,73 @@
+"""What an application on the virtual card is, and what the card gives it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, MutableMapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from terminal.apdu import Command, Response, StatusWord
+
+
+class Refuse(Exception):
+    """Raised inside the card to answer a status word with no data. A value of the card's, never a program fault."""
+
+    def __init__(self, sw: int) -> None:
+        super().__init__(f"{sw:04X}")
+        self.sw = StatusWord(sw)
+
+
+class Memory(MutableMapping[str, bytes], Protocol):
+    """Non-volatile memory of one application: named byte strings. A single assignment is atomic;
+    a transaction makes several so. Nothing is visible after a tear but the old state or the new."""
+
+    def transaction(self) -> AbstractContextManager[None]: ...
+
+
+class Dek(Protocol):
+    """Decrypts secret data of the current secure channel session (GPC 2.3.1, 11.1: sensitive data)."""
+
+    def __call__(self, ciphertext: bytes) -> bytes: ...
+
+
+class Host(Protocol):
+    """The card operating system as an application sees it."""
+
+    @property
+    def memory(self) -> Memory: ...
+    @property
+    def contactless(self) -> bool: ...
+    def random(self, n: int) -> bytes: ...
+    @property
+    def personalized(self) -> bool:
+        """Whether the registry says PERSONALIZED for this instance."""
+        ...
+
+    def set_personalized(self) -> None: ...
+
+
+class Applet(ABC):
+    """One application instance. Volatile state lives in attributes and dies with ``reset``; the rest in ``host.memory``."""
+
+    def __init__(self, host: Host, aid: bytes, parameters: bytes) -> None:
+        self.host = host
+        self.aid = aid
+        self.parameters = parameters
+
+    @abstractmethod
+    def select(self, p2: int) -> bytes:
+        """FCI (the whole 6F template); raises Refuse (6283 travels with data: see ``select_status``)."""
+
+    @abstractmethod
+    def process(self, command: Command) -> Response:
+        """Any command but SELECT by name. The class byte comes with its channel bits cleared. Raises Refuse."""
+
+    def store_data(self, dgis: Iterator[tuple[int, bytes]], *, last: bool) -> None:
+        """Personalization through the security domain: DGIs in order, secret ones already decrypted under the
+        session DEK (padding still on). Called once for each whole DGI group of a STORE DATA command; with ``last`` for the command
+        that has P1 b8. EMV CPS 1.1, 4.3."""
+        raise Refuse(0x6985)
+
+    def deselect(self) -> None:  # noqa: B027
+        """Another application was selected on this channel, or the card was reset: forget volatile state."""
