@@ -1,0 +1,85 @@
+"""`membercard`: one command line for stations, counters and developers."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from membercard import settings
+from terminal.errors import CardError, MembercardError, TransportError
+
+EXIT_CODES = "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault."
+
+app = typer.Typer(
+    name="membercard",
+    help="Issue and accept union member service cards (工会会员服务卡).",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"membercard {version('membercard')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).", show_default=False)] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where database, keystore and reports live.")] = None,
+    database: Annotated[str | None, typer.Option(help="Database URL; SQLite in the data directory if not given.")] = None,
+    keystore: Annotated[Path | None, typer.Option(help="Keystore file.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Card profile (YAML).")] = None,
+    simulation: Annotated[bool | None, typer.Option("--simulation/--production", help="Allow published test keys.")] = None,
+    show_version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+) -> None:
+    settings.activate(
+        config, data_dir=data_dir, database_url=database, keystore=keystore, profile=profile, simulation=simulation
+    )
+
+
+def _add_groups() -> None:
+    from membercard import batch_commands, card_commands, demo_command, doctor_command, gp_commands, keys_commands
+    from membercard import perso_commands, profile_commands, readers_commands, roster_commands, stock_commands
+
+    app.command("demo")(demo_command.demo)
+    app.command("doctor")(doctor_command.doctor)
+    for name, module, text in (
+        ("profile", profile_commands, "Check card profiles."),
+        ("roster", roster_commands, "Check and import registration forms (录入)."),
+        ("batch", batch_commands, "Approve, prepare and report batches (审核, 登记)."),
+        ("perso", perso_commands, "Personalize cards over one or many readers (办卡)."),
+        ("card", card_commands, "Read and verify a member card as a counter does."),
+        ("readers", readers_commands, "List and watch readers."),
+        ("gp", gp_commands, "GlobalPlatform card management, for developers."),
+        ("keys", keys_commands, "The keystore."),
+        ("stock", stock_commands, "Blank chips received and used."),
+    ):
+        app.add_typer(module.app, name=name, help=text, no_args_is_help=True)
+    for entry in entry_points(group="membercard.commands"):
+        app.add_typer(entry.load(), name=entry.name, no_args_is_help=True)
+
+
+def main() -> None:
+    """Run the command line; faults become one sentence and an exit code, never a traceback."""
+    _add_groups()
+    complain = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    try:
+        app()
+    except (TransportError, CardError) as e:
+        complain.print(f"membercard: {e}")
+        sys.exit(3)
+    except MembercardError as e:
+        complain.print(f"membercard: {e}")
+        sys.exit(1)
+    except OSError as e:
+        complain.print(f"membercard: {e.strerror or e}{f': {e.filename}' if e.filename else ''}")
+        sys.exit(1)

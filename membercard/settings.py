@@ -1,0 +1,122 @@
+"""Where things are: data directory, database, keystore, profile, station. From flags, environment or a TOML file.
+
+Precedence: command-line flag, then ``MEMBERCARD_*`` in the environment, then the TOML file named by ``--config`` or
+``MEMBERCARD_CONFIG`` (default ``membercard.toml`` in the data directory), then the defaults here.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+import tomllib
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from membercard.errors import SettingsError
+from registry.store import Registry
+from terminal.errors import KeystoreLocked
+from terminal.keys import KeyCustody, SoftwareKeystore
+from terminal.secret import Secret
+
+
+def default_data_dir() -> Path:
+    """XDG data home, as the freedesktop base directory specification has it."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "membercard"
+
+
+class Settings(BaseSettings):
+    """All that a command needs to find its things. Unset paths live in the data directory."""
+
+    model_config = SettingsConfigDict(env_prefix="MEMBERCARD_", extra="forbid", hide_input_in_errors=True)
+
+    data_dir: Path = default_data_dir()
+    database_url: str = ""
+    keystore: Path = Path()
+    passphrase_file: Path | None = None
+    profile: Path | None = None
+    simulation: bool = False
+    station: str = socket.gethostname()
+    operator: str = getpass.getuser()
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **sources: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, sources["env_settings"]
+
+    def model_post_init(self, _context: object) -> None:
+        if not self.database_url:
+            self.database_url = f"sqlite:///{self.data_dir / 'membercard.db'}"
+        if self.keystore == Path():
+            self.keystore = self.data_dir / "keystore"
+
+    def passphrase(self) -> Secret:
+        """The keystore's passphrase: from MEMBERCARD_PASSPHRASE, from passphrase_file, or asked for at the terminal."""
+        if "MEMBERCARD_PASSPHRASE" in os.environ:
+            return Secret(os.environ["MEMBERCARD_PASSPHRASE"].encode())
+        if self.passphrase_file is not None:
+            try:
+                return Secret(self.passphrase_file.read_bytes().rstrip(b"\r\n"))
+            except OSError as e:
+                raise KeystoreLocked(f"cannot read the passphrase file {self.passphrase_file}: {e.strerror}") from e
+        if not sys.stdin.isatty():
+            raise KeystoreLocked(
+                f"the keystore {self.keystore} needs its passphrase: set MEMBERCARD_PASSPHRASE or passphrase_file, "
+                "or run this at a terminal"
+            )
+        return Secret(getpass.getpass(f"Passphrase of {self.keystore}: ").encode())
+
+
+_active: ContextVar[Settings | None] = ContextVar("settings", default=None)
+
+
+def activate(config: Path | None, **flags: Any) -> Settings:
+    """Read the settings once for this command. ``flags`` that are None were not given. Raises SettingsError."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    data_dir = Path(given.get("data_dir") or os.environ.get("MEMBERCARD_DATA_DIR") or default_data_dir())
+    named = config or (Path(os.environ["MEMBERCARD_CONFIG"]) if "MEMBERCARD_CONFIG" in os.environ else None)
+    path = named or data_dir / "membercard.toml"
+    from_file: dict[str, Any] = {}
+    if named is not None or path.exists():
+        try:
+            from_file = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as e:
+            raise SettingsError(f"cannot read the settings file {path}: {e.strerror}") from e
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+            raise SettingsError(f"the settings file {path} is not TOML: {e}") from e
+    in_environment = {name for name in Settings.model_fields if f"MEMBERCARD_{name.upper()}" in os.environ}
+    merged = {k: v for k, v in from_file.items() if k not in in_environment} | given
+    try:
+        settings = Settings(**merged)
+    except ValidationError as e:
+        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in e.errors(include_input=False))
+        raise SettingsError(f"settings ({path}, MEMBERCARD_* and flags): {faults}") from e
+    _active.set(settings)
+    return settings
+
+
+def load() -> Settings:
+    """The settings of the running command; read on first use."""
+    return _active.get() or activate(None)
+
+
+def open_keystore() -> SoftwareKeystore:
+    """The software keystore, unlocked. Raises KeystoreLocked, KeystoreDamaged."""
+    settings = load()
+    if not settings.keystore.exists():
+        raise KeystoreLocked(f"there is no keystore at {settings.keystore}; make one with: membercard keys init")
+    return SoftwareKeystore.open(settings.keystore, settings.passphrase())
+
+
+def open_registry(custody: KeyCustody | None = None) -> Registry:
+    """The registry, migrated to this program's schema."""
+    settings = load()
+    custody = custody or open_keystore()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Registry.open(settings.database_url, custody)
