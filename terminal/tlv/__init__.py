@@ -1,0 +1,25 @@
+"""BER-TLV, data object lists and data grouping identifiers: strict, lossless, fast.
+
+``decode(data)`` gives ``Tlvs``, a sequence of ``Tlv(tag, value, children)``; ``tlv(tag, content)`` builds one;
+``Dol`` parses and fills data object lists; ``dgi`` holds ``encode``, ``decode`` and ``Stream`` for DGIs.
+"""
+
+from terminal.tlv import dgi
+from terminal.tlv.ber import MAX_DEPTH, Tag, Tlv, Tlvs, decode, encode, encode_length, tlv
+from terminal.tlv.dol import Dol, DolEntry, Format, fit
+
+__all__ = [
+    "MAX_DEPTH",
+    "Dol",
+    "DolEntry",
+    "Format",
+    "Tag",
+    "Tlv",
+    "Tlvs",
+    "decode",
+    "dgi",
+    "encode",
+    "encode_length",
+    "fit",
+    "tlv",
+]

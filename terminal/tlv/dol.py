@@ -1,0 +1,105 @@
+"""Data object lists: what a card asks the terminal for. EMV 4.4 Book 3, 5.4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from terminal.errors import TlvError
+from terminal.tlv.ber import Tag, tag_length
+
+
+class Format(StrEnum):
+    """Data element formats. EMV 4.4 Book 3, 4.3."""
+
+    A = "a"
+    AN = "an"
+    ANS = "ans"
+    B = "b"
+    CN = "cn"
+    N = "n"
+
+
+class DolEntry(NamedTuple):
+    """One request: a tag and the length in bytes, 0 to 255, that its value must take."""
+
+    tag: Tag
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dol:
+    """A data object list: tags and lengths in the order in which the values are joined."""
+
+    entries: tuple[DolEntry, ...]
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Raises TlvError with the offset when a tag or its length byte is cut off or cannot exist."""
+        entries, at = [], 0
+        while at < len(data):
+            try:
+                stop = at + tag_length(data, at, 0)
+                entries.append(DolEntry(Tag(int.from_bytes(data[at:stop], "big")), data[stop]))
+            except IndexError:
+                raise TlvError("a data object list ends inside an entry", at) from None
+            at = stop + 1
+        return cls(tuple(entries))
+
+    @classmethod
+    def of(cls, *entries: tuple[int, int]) -> Self:
+        """A list from (tag, length) pairs. Raises TlvError for a length over 255."""
+        for tag, length in entries:
+            if not 0 <= length <= 0xFF:
+                raise TlvError(f"a data object list cannot ask for {length} bytes of {tag:02X}")
+        return cls(tuple(DolEntry(Tag(tag), length) for tag, length in entries))
+
+    def encode(self) -> bytes:
+        return b"".join([entry.tag.encode() + bytes((entry.length,)) for entry in self.entries])
+
+    @property
+    def length(self) -> int:
+        """Bytes of the joined values."""
+        return sum(entry.length for entry in self.entries)
+
+    def fill(self, values: Mapping[int, bytes], formats: Mapping[int, Format] | None = None) -> bytes:
+        """The joined values, ``self.length`` bytes.
+
+        A tag without a value, and every template tag, is filled with zeros. A value of another length is fitted by its
+        format in ``formats`` (b where there is none). EMV 4.4 Book 3, 5.4, rules 1 to 3.
+        """
+        known = formats or {}
+        return b"".join(
+            [
+                bytes(length)
+                if tag.constructed or tag not in values
+                else fit(values[tag], length, known.get(tag, Format.B))
+                for tag, length in self.entries
+            ]
+        )
+
+    def split(self, data: bytes) -> dict[Tag, bytes]:
+        """The joined values back by tag, as a card reads them. Raises TlvError when their length is another."""
+        if len(data) != self.length:
+            raise TlvError(f"{len(data)} bytes for a data object list of {self.length}")
+        found, at = {}, 0
+        for tag, length in self.entries:
+            found[tag] = data[at : at + length]
+            at += length
+        return found
+
+    def __iter__(self) -> Iterator[DolEntry]:
+        return iter(self.entries)
+
+
+def fit(value: bytes, length: int, form: Format) -> bytes:
+    """Make a value ``length`` bytes long. EMV 4.4 Book 3, 5.4.
+
+    Format n loses its leftmost bytes or gains zeros on the left; cn loses its rightmost bytes or gains FF on the right;
+    every other format loses its rightmost bytes or gains zeros on the right.
+    """
+    if form is Format.N:
+        return value[len(value) - length :] if len(value) > length else value.rjust(length, b"\x00")
+    return value[:length].ljust(length, b"\xff" if form is Format.CN else b"\x00")
