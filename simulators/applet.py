@@ -63,6 +63,11 @@ class Applet(ABC):
     def process(self, command: Command) -> Response:
         """Any command but SELECT by name. The class byte comes with its channel bits cleared. Raises Refuse."""
 
+    def begin_personalization(self) -> None:
+        """Block 0 of a STORE DATA run, before its DGIs: drop what an unfinished run left. The card calls it inside the
+        transaction of that command; an instance that is PERSONALIZED is refused before it. Raises Refuse."""
+        raise Refuse(0x6985)
+
     def store_data(self, dgis: Iterator[tuple[int, bytes]], *, last: bool) -> None:
         """Personalization through the security domain: DGIs in order, secret ones already decrypted under the
         session DEK (padding still on). Called once for each whole DGI group of a STORE DATA command; with ``last`` for the command
