@@ -61,21 +61,21 @@ class Command:
         """The inverse of encode. Raises ApduError. ISO/IEC 7816-3:2006, 12.1.3."""
         if len(raw) < 4:
             raise ApduError(f"a command of {len(raw)} bytes has no header")
-        head, body = raw[:4], raw[4:]
+        header, body = (raw[0], raw[1], raw[2], raw[3]), raw[4:]
         if not body:
-            return cls(*head)
+            return cls(*header)
         if len(body) == 1:
-            return cls(*head, ne=body[0] or 256)
+            return cls(*header, ne=body[0] or 256)
         if body[0]:
-            return cls(*head, *_split(body, 1, body[0], raw))
+            return cls(*header, *_split(body, 1, body[0], raw))
         if len(body) == 3:
-            return cls(*head, ne=int.from_bytes(body[1:], "big") or 65536)
+            return cls(*header, ne=int.from_bytes(body[1:], "big") or 65536)
         if len(body) < 3:
             raise ApduError("a zero Lc", offset=4)
         nc = int.from_bytes(body[1:3], "big")
         if not nc:
             raise ApduError("a zero extended Lc", offset=5)
-        return cls(*head, *_split(body, 3, nc, raw))
+        return cls(*header, *_split(body, 3, nc, raw))
 
     def __str__(self) -> str:
         le = "" if self.ne is None else f" Ne={self.ne}"

@@ -1,4 +1,4 @@
-"""The seams of this room: Transport (a powered card), Sender (commands to responses), Reader (a slot cards come and go in)."""
+"""The seams of this room: Transport (a powered card), Sender (commands to responses), Reader (a slot for cards)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ class Reader(Protocol):
     def url(self) -> str: ...
 
     def wait_for_card(self, timeout: float | None) -> bool:
-        """Wait until a card is in the slot, at most ``timeout`` seconds (None: for ever). False: none came (a feeder: none left)."""
+        """Wait until a card is in the slot, at most ``timeout`` seconds (None: for ever).
+
+        False: none came (a feeder: none left).
+        """
         ...
 
     def connect(self) -> Transport:
@@ -74,7 +77,10 @@ class Reader(Protocol):
         ...
 
     def release(self, disposition: Disposition) -> None:
-        """Let the card out; a feeder moves to the next blank, a hand-fed slot waits for the card to be taken on the next wait_for_card."""
+        """Let the card out.
+
+        A feeder moves to the next blank; a hand-fed slot waits on its next wait_for_card until this card was taken.
+        """
         ...
 
     def close(self) -> None: ...

@@ -1,0 +1,259 @@
+"""Senders that stack: each does one thing to commands on their way down and to responses on their way up.
+
+The order that :func:`stack` gives is ``ExtendedLength(FollowUp(Traced(Link(transport))))``. A secure channel goes on
+top: what it wraps may be split, followed up and repeated underneath, because that never changes what it has signed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+from terminal.apdu import cla
+from terminal.apdu.command import Command, Response
+from terminal.apdu.seams import LinkProtocol, Sender, Transport
+from terminal.apdu.trace import Trace
+from terminal.errors import ApduError, CardMalformed, CardRefused
+
+WRONG_LENGTH = 0x6700
+MOST_ANSWER = 65536
+"""Ne of an extended command at its largest: no answer is longer."""
+_MOST_ROUNDS = 1024
+
+
+def check(response: Response, doing: str, allow: Collection[int] = ()) -> bytes:
+    """The data of a response that succeeded.
+
+    ``doing`` says what was being done ("reading the member record (SFI 1, record 2)"); ``allow`` names status words
+    other than 9000 that count as success here. Raises CardRefused.
+    """
+    if response.sw.ok or response.sw in allow:
+        return response.data
+    raise CardRefused(doing, response.sw)
+
+
+class Link:
+    """The lowest sender: commands to bytes and back, over one transport.
+
+    At T=0 a command is mapped to its TPDU: no Le beside data, P3 = 00 where there is neither, and P3 = 00 for an Le
+    beyond 256. ISO/IEC 7816-3:2006, 12.2. Raises CardMalformed for an answer without a status word, ApduError
+    for data that T=0 cannot carry in one command, and what the transport raises.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self._t0 = transport.protocol is LinkProtocol.T0
+
+    def send(self, command: Command) -> Response:
+        raw = self.transport.exchange(_tpdu(command) if self._t0 else command.encode())
+        try:
+            return Response.decode(raw)
+        except ApduError as error:
+            raise CardMalformed(f"sending {command}: {error}") from error
+
+
+def _tpdu(command: Command) -> bytes:
+    if len(command.data) > 255:
+        raise ApduError(f"T=0 carries 255 data bytes in one command, not {len(command.data)}")
+    if command.data:
+        return command.header + bytes((len(command.data),)) + command.data
+    return command.header + bytes(((command.ne or 0) & 0xFF if (command.ne or 0) <= 256 else 0,))
+
+
+class FollowUp:
+    """Fetches waiting answers (61xx, GET RESPONSE) and repeats a command with the Le the card wants (6Cxx).
+
+    The response carries all data and the last status word. A command is repeated once; fetching stops with
+    CardMalformed when a round brings nothing or more than 65,536 bytes have come, so that no card can hold the terminal
+    for ever. With ``after_warning`` the data of a case 4 command that ended in 62xx or 63xx at T=0 are fetched too;
+    the warning stays.
+
+    ISO/IEC 7816-4:2020, 5.3.4; ISO/IEC 7816-3:2006, 12.2; EMV 4.4 Book 1, 9.3.1.1.
+    """
+
+    def __init__(self, inner: Sender, *, after_warning: bool = False) -> None:
+        self._inner = inner
+        self._after_warning = after_warning
+
+    def send(self, command: Command) -> Response:
+        response = self._once(command)
+        if response.sw.more is not None:
+            return self._gather(command, response)
+        if self._after_warning and response.sw.warning and not response.data and command.case == 4:
+            fetched = self._gather(command, self._once(_get_response(command, 256)))
+            return replace(fetched, sw=response.sw) if fetched.sw.ok else response
+        return response
+
+    def _once(self, command: Command) -> Response:
+        response = self._inner.send(command)
+        if response.sw.right_length is None:
+            return response
+        return self._inner.send(replace(command, ne=response.sw.right_length))
+
+    def _gather(self, command: Command, response: Response) -> Response:
+        data = bytearray(response.data)
+        for _ in range(_MOST_ROUNDS):
+            if response.sw.more is None:
+                return Response(bytes(data), response.sw)
+            response = self._once(_get_response(command, response.sw.more))
+            data += response.data
+            if len(data) > MOST_ANSWER or (not response.data and response.sw.more is not None):
+                break
+        raise CardMalformed(f"sending {command}: the card promises more data without end ({len(data)} bytes so far)")
+
+
+def _get_response(command: Command, ne: int) -> Command:
+    return Command(cla.follow_up(command.cla), 0xC0, ne=ne)
+
+
+class Chained:
+    """Splits data longer than ``max_data`` bytes over a chain of commands; all but the last carry the chaining bit.
+
+    The chain ends early with the response of a link that the card refuses. ISO/IEC 7816-4:2020, 5.3.3.
+    """
+
+    def __init__(self, inner: Sender, max_data: int = 255) -> None:
+        if not 1 <= max_data <= 65535:
+            raise ValueError(f"{max_data} data bytes per command; 1 to 65535 are possible")
+        self._inner = inner
+        self._max = max_data
+
+    def send(self, command: Command) -> Response:
+        data, size = command.data, self._max
+        if len(data) <= size:
+            return self._inner.send(command)
+        last = (len(data) - 1) // size * size
+        for at in range(0, last, size):
+            link = replace(command, cla=command.cla | cla.CHAINING, data=data[at : at + size], ne=None)
+            response = self._inner.send(link)
+            if not response.sw.ok:
+                return response
+        return self._inner.send(replace(command, data=data[last:]))
+
+
+class ExtendedLength:
+    """Sends extended commands where link and card can, else falls back to chaining (data) and a short Le (answers).
+
+    ``possible``: True or False where it is known (reader, ATR), None to try: a card that answers 6700 to its first
+    extended command has not carried it out and gets short ones from then on. ISO/IEC 7816-4:2020, 5.2 and 12.1.1.
+    """
+
+    def __init__(self, inner: Sender, possible: bool | None = None) -> None:
+        self._inner = inner
+        self._chained = Chained(inner)
+        self.possible = possible
+
+    def send(self, command: Command) -> Response:
+        if not command.extended:
+            return self._inner.send(command)
+        if self.possible is not False:
+            response = self._inner.send(command)
+            if self.possible or response.sw != WRONG_LENGTH:
+                # Only success proves it: 6D00 or 6982 may come before the card has looked at the length.
+                self.possible = self.possible or response.sw.ok or None
+                return response
+            self.possible = False
+        short = command if command.ne is None else replace(command, ne=min(command.ne, 256))
+        return self._chained.send(short)
+
+
+class OnChannel:
+    """Moves every command to one logical channel, 0 to 19, keeping chaining and secure messaging bits.
+
+    Raises ApduError for a command that already names another channel.
+    """
+
+    def __init__(self, inner: Sender, channel: int) -> None:
+        cla.on_channel(0, channel)
+        self._inner = inner
+        self.channel = channel
+
+    def send(self, command: Command) -> Response:
+        named = cla.channel_of(command.cla)
+        if named == self.channel:
+            return self._inner.send(command)
+        if named:
+            raise ApduError(f"a command for logical channel {named} sent on channel {self.channel}")
+        return self._inner.send(replace(command, cla=cla.on_channel(command.cla, self.channel)))
+
+
+def open_channel(sender: Sender) -> int:
+    """Open the next free logical channel; its number. MANAGE CHANNEL, ISO/IEC 7816-4:2020, 11.1.2.
+
+    ``sender`` works on the basic channel. Raises CardRefused (6A81: the card has none left), CardMalformed.
+    """
+    data = check(sender.send(Command(0x00, 0x70, ne=1)), "opening a logical channel")
+    if len(data) != 1 or not 1 <= data[0] <= cla.LAST_CHANNEL:
+        raise CardMalformed("opening a logical channel: the card names no channel from 1 to 19")
+    return data[0]
+
+
+def close_channel(sender: Sender, channel: int) -> None:
+    """Close a logical channel, 1 to 19, from the basic channel. Raises CardRefused."""
+    check(sender.send(Command(0x00, 0x70, 0x80, channel)), f"closing logical channel {channel}")
+
+
+@contextmanager
+def logical_channel(sender: Sender) -> Iterator[OnChannel]:
+    """A logical channel of one's own, closed at the end unless the work failed (the card may be gone then)."""
+    number = open_channel(sender)
+    yield OnChannel(sender, number)
+    close_channel(sender, number)
+
+
+class _Collector(Protocol):
+    def add(self, command: Command, response: Response | None, seconds: float, fault: str = "") -> None: ...
+
+
+class Traced:
+    """Notes every command, response and the time between in a trace; a fault is noted and raised on.
+
+    ``clock`` gives seconds. The trace redacts by default: see :class:`terminal.apdu.trace.Trace`.
+    """
+
+    def __init__(self, inner: Sender, trace: _Collector, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._inner = inner
+        self._trace = trace
+        self._clock = clock
+
+    def send(self, command: Command) -> Response:
+        start = self._clock()
+        try:
+            response = self._inner.send(command)
+        except Exception as fault:
+            self._trace.add(command, None, self._clock() - start, type(fault).__name__)
+            raise
+        self._trace.add(command, response, self._clock() - start)
+        return response
+
+
+def stack(transport: Transport, trace: Trace | None = None) -> Sender:
+    """The senders that most sessions want over ``transport``: follow-up, extended length or chaining, a trace."""
+    link: Sender = Link(transport)
+    if trace is not None:
+        link = Traced(link, trace)
+    t0 = transport.protocol is LinkProtocol.T0
+    return ExtendedLength(FollowUp(link, after_warning=t0), possible=_extended(transport, t0))
+
+
+def _extended(transport: Transport, t0: bool) -> bool | None:
+    # T=0 has no extended TPDU: long data would need ENVELOPE, which fewer cards have than chaining.
+    return False if t0 or not transport.extended_length else None
+
+
+__all__ = [
+    "Chained",
+    "ExtendedLength",
+    "FollowUp",
+    "Link",
+    "OnChannel",
+    "Traced",
+    "check",
+    "close_channel",
+    "logical_channel",
+    "open_channel",
+    "stack",
+]

@@ -1,0 +1,94 @@
+"""A typed record of what went over the wire, redacted where it is taken, not where it is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from terminal.apdu.command import Command, Response
+from terminal.apdu.describe import describe, names_application
+from terminal.apdu.status import StatusWord
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEntry:
+    """One exchange. ``command_data`` and ``response_data`` are None where they were redacted; lengths always stay.
+
+    ``seconds`` is the time from command to response; ``sw`` is None and ``fault`` names the exception where none came.
+    """
+
+    header: bytes
+    command_length: int
+    command_data: bytes | None
+    ne: int | None
+    response_length: int
+    response_data: bytes | None
+    sw: StatusWord | None
+    seconds: float
+    fault: str = ""
+
+    def __str__(self) -> str:
+        head = " ".join(f"{byte:02X}" for byte in self.header)
+        sent = _field(self.command_length, self.command_data)
+        answer = self.fault if self.sw is None else f"{_field(self.response_length, self.response_data)}{self.sw}"
+        return f"{self.seconds * 1000:8.2f} ms  {head}  {sent}{describe(*self.header)}  ->  {answer}"
+
+    def __repr__(self) -> str:
+        """As printed: no more than what the trace chose to keep."""
+        return f"<TraceEntry {str(self).strip()}>"
+
+
+def _field(length: int, data: bytes | None) -> str:
+    if not length:
+        return ""
+    return f"[{length} bytes]  " if data is None else f"{data.hex().upper()}  "
+
+
+class Trace:
+    """Collects the exchanges of a session; printing it gives one line for each.
+
+    By default no data field is kept, only its length: card data are personal, and personalization data are secret.
+    The names of applications in SELECT are kept, as are status words. ``reveal=True`` keeps everything and is for cards
+    with test data. ``limit`` is the most entries kept; older ones are dropped and counted in ``dropped``.
+    """
+
+    def __init__(self, *, reveal: bool = False, limit: int = 10_000) -> None:
+        self.reveal = reveal
+        self.entries: list[TraceEntry] = []
+        self.dropped = 0
+        self._limit = limit
+
+    def add(self, command: Command, response: Response | None, seconds: float, fault: str = "") -> None:
+        """Note one exchange; ``response`` is None when ``fault`` took its place."""
+        shown = self.reveal or names_application(command)
+        self.entries.append(
+            TraceEntry(
+                header=command.header,
+                command_length=len(command.data),
+                command_data=command.data if shown else None,
+                ne=command.ne,
+                response_length=0 if response is None else len(response.data),
+                response_data=response.data if response is not None and self.reveal else None,
+                sw=None if response is None else response.sw,
+                seconds=seconds,
+                fault=fault,
+            )
+        )
+        if len(self.entries) > self._limit:
+            del self.entries[0]
+            self.dropped += 1
+
+    @property
+    def seconds(self) -> float:
+        """Time spent waiting for the card, all kept exchanges together."""
+        return sum(entry.seconds for entry in self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[TraceEntry]:
+        return iter(self.entries)
+
+    def __str__(self) -> str:
+        head = [f"({self.dropped} earlier exchanges dropped)"] if self.dropped else []
+        return "\n".join(head + [str(entry) for entry in self.entries])

@@ -1,0 +1,161 @@
+"""A fake card that holds exactly one conversation, for tests and for replaying recorded dialogues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+from terminal.apdu.command import Command
+from terminal.apdu.describe import describe
+from terminal.apdu.seams import LinkProtocol
+from terminal.errors import ApduError
+
+DEFAULT_ATR = bytes.fromhex("3B80800101")
+_RESET = "RESET"
+
+
+class TranscriptError(AssertionError):
+    """The conversation went otherwise than written. Not a TransportError, so that no retry swallows it."""
+
+
+class Transcript:
+    """A Transport that answers each expected command once, in order, byte for byte.
+
+    ``turns`` are pairs of hex: the command APDU and the answer with its status word; spaces do not count. A turn whose
+    command is ``RESET`` expects a reset and answers an ATR. A wrong or surplus command raises TranscriptError with
+    expected beside actual; as a context manager it also raises when turns are left (unless it failed).
+    """
+
+    def __init__(
+        self,
+        *turns: tuple[str, str],
+        atr: bytes = DEFAULT_ATR,
+        protocol: LinkProtocol = LinkProtocol.T1,
+        extended_length: bool = True,
+    ) -> None:
+        self._turns = [_turn(*turn) for turn in turns]
+        self._at = 0
+        self._atr = atr
+        self._protocol = protocol
+        self._extended = extended_length
+        self.closed = False
+
+    @classmethod
+    def parse(cls, text: str) -> Transcript:
+        """From the file form: one turn a line, command and answer as two columns parted by ``|``.
+
+        ``#`` starts a comment. Lines ``atr: HEX``, ``protocol: T=0`` or ``extended: no`` may come first.
+        Raises TranscriptError with the line number.
+        """
+        turns: list[tuple[str, str]] = []
+        settings = {"atr": DEFAULT_ATR.hex(), "protocol": LinkProtocol.T1.value, "extended": "yes"}
+        for number, line in enumerate(text.splitlines(), 1):
+            line = line.partition("#")[0].strip()
+            if not line:
+                continue
+            left, bar, right = (part.strip() for part in line.partition("|"))
+            key, colon, value = (part.strip() for part in line.partition(":"))
+            if bar:
+                turns.append((left, right))
+            elif colon and key in settings and not turns:
+                settings[key] = value
+            else:
+                raise TranscriptError(f"line {number} is neither COMMAND | ANSWER nor atr:, protocol:, extended:")
+        return cls(
+            *turns,
+            atr=bytes.fromhex(settings["atr"]),
+            protocol=LinkProtocol(settings["protocol"]),
+            extended_length=settings["extended"] == "yes",
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Transcript:
+        """From a file in the form that :meth:`parse` reads, UTF-8."""
+        return cls.parse(path.read_text(encoding="utf-8"))
+
+    @property
+    def atr(self) -> bytes:
+        return self._atr
+
+    @property
+    def protocol(self) -> LinkProtocol:
+        return self._protocol
+
+    @property
+    def extended_length(self) -> bool:
+        return self._extended
+
+    @property
+    def left(self) -> int:
+        """Turns not taken yet."""
+        return len(self._turns) - self._at
+
+    def exchange(self, apdu: bytes) -> bytes:
+        return self._take(bytes(apdu))
+
+    def reset(self) -> bytes:
+        self._atr = self._take(None)
+        return self._atr
+
+    def close(self) -> None:
+        self.closed = True
+
+    def done(self) -> None:
+        """Raises TranscriptError when turns are left."""
+        if self.left:
+            command, _ = self._turns[self._at]
+            raise TranscriptError(f"{self.left} turns were not taken; the next is\n  {_line(command)}")
+
+    def _take(self, actual: bytes | None) -> bytes:
+        if self.closed:
+            raise TranscriptError(f"after close:\n  {_line(actual)}")
+        if not self.left:
+            raise TranscriptError(f"turn {self._at + 1} is beyond the end:\n  actual    {_line(actual)}")
+        expected, answer = self._turns[self._at]
+        if actual != expected:
+            raise TranscriptError(
+                f"turn {self._at + 1} of {len(self._turns)}:\n  expected  {_line(expected)}\n"
+                f"  actual    {_line(actual)}\n            {_pointer(expected, actual)}"
+            )
+        self._at += 1
+        return answer
+
+    def __enter__(self) -> Transcript:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.done()
+
+
+def _turn(command: str, answer: str) -> tuple[bytes | None, bytes]:
+    expected = None if command.strip().upper() == _RESET else bytes.fromhex(command)
+    return expected, bytes.fromhex(answer)
+
+
+def _line(apdu: bytes | None) -> str:
+    if apdu is None:
+        return _RESET
+    try:
+        command = Command.decode(apdu)
+    except ApduError as error:
+        return f"{apdu.hex().upper()}  ({error})"
+    return f"{apdu.hex().upper()}  {describe(*command.header)}"
+
+
+def _pointer(expected: bytes | None, actual: bytes | None) -> str:
+    """A caret under the first byte that differs."""
+    if expected is None or actual is None:
+        return ""
+    same = next(
+        (i for i, (a, b) in enumerate(zip(expected, actual, strict=False)) if a != b), min(len(expected), len(actual))
+    )
+    return "  " * same + "^^"
+
+
+def turns(pairs: Iterable[tuple[bytes, bytes]]) -> str:
+    """The file form of a recorded conversation: pairs of command and answer bytes."""
+    return "".join(f"{command.hex().upper()} | {answer.hex().upper()}\n" for command, answer in pairs)
