@@ -1,0 +1,165 @@
+"""The one place that opens a database: transactions of the right kind, and every driver's error as one sentence.
+
+SQLite: WAL, foreign keys, synchronous FULL, a busy timeout, and BEGIN IMMEDIATE for every transaction that writes, so
+that writers queue at the start instead of failing in the middle. PostgreSQL: READ COMMITTED through psycopg 3.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from registry.errors import RegistryConflict, RegistryError, RegistryUnavailable, RegistryUnfit
+
+BUSY_SECONDS = 10.0
+_LANES = 32  # connections a process may hold at once; a lane needs one for the length of one transaction
+
+_Rules = tuple[tuple[str, type[RegistryError], str], ...]
+_SQLITE: _Rules = (
+    ("SQLITE_BUSY", RegistryUnavailable, "is locked by another program; try again once that is done"),
+    ("SQLITE_LOCKED", RegistryUnavailable, "is locked by another program; try again once that is done"),
+    ("SQLITE_FULL", RegistryUnavailable, "cannot grow: the disk is full; make room and run the same command again"),
+    ("SQLITE_READONLY", RegistryUnavailable, "may not be written: give this user write access to file and directory"),
+    ("SQLITE_CANTOPEN", RegistryUnavailable, "cannot be opened: see that its directory exists and may be written"),
+    ("SQLITE_PERM", RegistryUnavailable, "cannot be opened: see that its directory exists and may be written"),
+    ("SQLITE_IOERR", RegistryUnavailable, "cannot be read or written: the disk failed or is full"),
+    ("SQLITE_NOTADB", RegistryUnfit, "is not a SQLite database; name another file"),
+    ("SQLITE_CORRUPT", RegistryUnfit, "is damaged; restore it from a backup"),
+)
+_POSTGRES: _Rules = (
+    ("53100", RegistryUnavailable, "cannot grow: the server's disk is full; make room and run the same command again"),
+    ("25006", RegistryUnavailable, "may not be written: the server is read-only"),
+    ("42501", RegistryUnavailable, "may not be used by this role: grant it the rights on the database's schema"),
+    ("28", RegistryUnavailable, "refused this user: check name and password in the database URL"),
+    ("3D000", RegistryUnavailable, "does not exist on that server; create it first"),
+    ("55P03", RegistryUnavailable, "is locked by another program; try again once that is done"),
+    ("40", RegistryUnavailable, "was busy with a rival transaction; try again"),
+)
+_RETRYABLE = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40")
+
+
+class Database:
+    """Engine and transactions of one registry. Not to be carried over a fork: open one in each process.
+
+    Raises RegistryUnavailable and RegistryUnfit from whatever touches the database, RegistryConflict where a constraint
+    of the database itself refused.
+    """
+
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        parsed = _parse(url)
+        self.dialect = parsed.get_backend_name()
+        self.name = _name(parsed)
+        self.engine = _engine(parsed, busy_seconds)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view; writes nothing."""
+        with self._told(), self.engine.connect() as conn:
+            if self.dialect == "postgresql":
+                conn.execution_options(isolation_level="REPEATABLE READ")
+            yield conn
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: all or nothing."""
+        with self._told(), self.engine.connect().execution_options(writes=True) as conn, conn.begin():
+            yield conn
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, PoolTimeout) as error:
+            raise told(error, self.name) from error
+
+
+def told(error: DBAPIError | PoolTimeout, name: str) -> RegistryError:
+    """The driver's error as one of ours: a sentence that names the database and says what to do."""
+    if isinstance(error, PoolTimeout):
+        return RegistryUnavailable(f"{name}: all connections of this process are in use; try again", retryable=True)
+    if isinstance(error, IntegrityError):
+        return RegistryConflict(f"{name} refused a record that contradicts another: {_constraint(error.orig)}")
+    cause = error.orig
+    code, rules = "", _POSTGRES
+    if isinstance(cause, sqlite3.Error):
+        code, rules = getattr(cause, "sqlite_errorname", "") or "", _SQLITE
+    elif isinstance(cause, psycopg.Error):
+        code = cause.sqlstate or ""
+    for start, kind, sentence in rules:
+        if code.startswith(start):
+            if kind is RegistryUnavailable:
+                return RegistryUnavailable(f"{name} {sentence}", retryable=start in _RETRYABLE)
+            return kind(f"{name} {sentence}")
+    if error.connection_invalidated or isinstance(cause, psycopg.OperationalError):
+        return RegistryUnavailable(
+            f"{name} does not answer: see that the server runs and can be reached", retryable=True
+        )
+    return RegistryError(f"{name} failed with {type(cause).__name__} {code}".rstrip())
+
+
+def _constraint(cause: BaseException | None) -> str:
+    """Which rule refused. Never the values: PostgreSQL puts them into the error's detail, which is left out."""
+    if isinstance(cause, psycopg.Error):
+        return cause.diag.constraint_name or cause.sqlstate or "unknown"
+    return str(cause)  # SQLite names columns or the constraint, no values
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError):
+        raise RegistryUnfit(
+            "the database URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from None
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise RegistryUnfit("a registry in memory would be lost with the process; write sqlite:///FILE")
+        return parsed.set(drivername="sqlite+pysqlite")
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    raise RegistryUnfit(f"no registry can be kept in {backend}; write sqlite:///FILE or postgresql://USER@HOST/NAME")
+
+
+def _name(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return f"the registry {url.database}"
+    return f"the registry database {url.database} on {url.host or url.query.get('host') or 'this machine'}"
+
+
+def _engine(url: URL, busy_seconds: float) -> Engine:
+    # hide_parameters: an error's text must not carry what was to be stored.
+    common: dict[str, Any] = {"hide_parameters": True, "max_overflow": _LANES, "pool_use_lifo": True}
+    if url.get_backend_name() == "postgresql":
+        seconds = max(1, round(busy_seconds))
+        options = f"-c lock_timeout={seconds * 1000} -c timezone=UTC"
+        return create_engine(url, connect_args={"connect_timeout": seconds, "options": options}, **common)
+    directory = Path(url.database or "").resolve().parent
+    if not directory.is_dir():
+        raise RegistryUnavailable(f"{_name(url)} cannot be made: there is no directory {directory}")
+    engine = create_engine(url, connect_args={"timeout": busy_seconds}, **common)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself; _begin_sqlite does
+    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    writes = conn.get_execution_options().get("writes", False)
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

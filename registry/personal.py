@@ -1,0 +1,67 @@
+"""Personal data at rest: sealed and bound to their row, found by a keyed blind index, shown masked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from registry.errors import RegistryUnfit
+from terminal.errors import IntegrityError
+from terminal.keys.custody import KeyCustody, KeyRef, Sealed
+
+
+class PersonalData:
+    """Seals and opens the personal data of one registry.
+
+    ``place`` (table, column and row key) is part of the associated data: a ciphertext moved elsewhere does not open.
+    """
+
+    def __init__(self, custody: KeyCustody) -> None:
+        self._custody = custody
+
+    def seal_key(self) -> KeyRef:
+        return self._custody.latest("seal")
+
+    def seal(self, key: KeyRef, place: str, *values: str | int | None) -> bytes:
+        text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        return self._custody.seal(key, text.encode(), _context(place)).blob
+
+    def open(self, key: str, blob: bytes, place: str) -> list[str | int | None]:
+        try:
+            secret = self._custody.open(Sealed(parse_ref(key), blob, _context(place)))
+        except IntegrityError as error:
+            raise RegistryUnfit(
+                f"the sealed data of {place} were changed or moved; restore them from a backup"
+            ) from error
+        values: list[str | int | None] = json.loads(secret.reveal())
+        return values
+
+    def indexes(self, id_numbers: Sequence[str]) -> list[bytes]:
+        """Blind index of each ID number, 32 bytes. Always under version 1: one person has one index for ever."""
+        key = KeyRef(self._custody.latest("index").name, 1)
+        return [self._custody.index(key, number.encode()) for number in id_numbers]
+
+
+def _context(place: str) -> str:
+    return f"registry/{place}"
+
+
+def parse_ref(text: str) -> KeyRef:
+    """The inverse of ``str(KeyRef)``."""
+    name, _, version = text.rpartition("/")
+    return KeyRef(name, int(version))
+
+
+def mask_id(id_number: str) -> str:
+    """Only the last four characters."""
+    return "*" * max(0, len(id_number) - 4) + id_number[-4:]
+
+
+def mask_mobile(mobile: str) -> str:
+    """Only the last four digits."""
+    return "*" * max(0, len(mobile) - 4) + mobile[-4:]
+
+
+def mask_name(name: str) -> str:
+    """Only the first character: 张三 becomes 张*."""
+    return name[:1] + "*" * max(1, len(name) - 1)

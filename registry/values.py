@@ -1,0 +1,315 @@
+"""What goes into the registry and what comes out of it: frozen values, no behaviour but printing without secrets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from terminal.keys.custody import Sealed
+
+
+class BatchState(StrEnum):
+    """Where a batch stands. Computed from what is on record, never set by hand, so that it cannot disagree with it."""
+
+    DRAFT = "draft"  # imported, waits for a second person
+    APPROVED = "approved"  # some members have no dossier yet
+    PREPARED = "prepared"  # every member has a dossier, no chip was fed yet
+    RUNNING = "running"
+    DONE = "done"  # every member has a verified card
+    CLOSED = "closed"  # balanced, signed twice, dossier secrets destroyed
+    DISCARDED = "discarded"  # a draft that was given up
+
+
+class JournalEvent(StrEnum):
+    INTENT = "intent"
+    DONE = "done"
+    FAULT = "fault"
+
+
+class CardState(StrEnum):
+    """The life of a card from the moment it is proven; before that its dossier and its chip tell how far it is."""
+
+    VERIFIED = "verified"
+    PACKED = "packed"
+    DELIVERED = "delivered"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    LOST = "lost"
+    DAMAGED = "damaged"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    REPLACED = "replaced"
+
+
+class ChipState(StrEnum):
+    BOUND = "bound"
+    VERIFIED = "verified"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRow:
+    """A roster row that passed intake. ``sheet_row`` counts from 1 as the spreadsheet does; ``codes`` are its notes."""
+
+    sheet_row: int
+    seq: int | str | None
+    id_number: str = field(repr=False)
+    name: str = field(repr=False)
+    gender: str = field(repr=False)
+    mobile: str = field(repr=False)
+    unit: str
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A roster row that did not pass. ``message`` may quote the row, so it is sealed at rest and never printed."""
+
+    sheet_row: int
+    seq: int | str | None
+    codes: tuple[str, ...]
+    message: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person on record. ``living_card``: holds a card that is not ended, or is in a batch that will make one."""
+
+    unit_name: str
+    living_card: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One roster on its way to cards. Times are UTC."""
+
+    id: str
+    unit: str
+    state: BatchState
+    source: str
+    digest: str
+    imported_by: str
+    imported_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+    closed_by: tuple[str, str] | None
+    closed_at: datetime | None
+    accepted: int
+    rejected: int
+    to_prepare: int
+    dossiers: int
+    verified: int
+
+
+@dataclass(frozen=True, slots=True)
+class RosterLine:
+    """A stored roster row as it may be shown: masked where it was accepted, the sentence where it was rejected."""
+
+    sheet_row: int
+    seq: int | str | None
+    accepted: bool
+    codes: tuple[str, ...]
+    message: str = field(repr=False)
+    id_masked: str
+    name_masked: str
+    mobile_masked: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberToPrepare:
+    """A member who needs a dossier. ``card_number`` is None where a new one is to be given; ``sequence`` (5F34) is 1-99."""
+
+    member_id: int
+    id_number: str = field(repr=False)
+    name: str = field(repr=False)
+    gender: str = field(repr=False)
+    mobile: str = field(repr=False)
+    unit_name: str
+    unit_code: str
+    member_number: str
+    category: int
+    card_number: str | None
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewDossier:
+    member_id: int
+    card_number: str
+    sequence: int
+    sealed: Sealed = field(repr=False)
+    profile_name: str
+    profile_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A dossier in a lane's hands, bound for ever to the chip in its reader.
+
+    ``token`` is the fencing token: it grows with every claim, and an older one may write nothing.
+    ``returning``: the chip was here before. ``acknowledged_blocks``: how many STORE DATA blocks of the last run the
+    chip acknowledged, as far as the journal knows; the card itself says how far it really came.
+    """
+
+    batch_id: str
+    dossier_id: int
+    member_id: int
+    card_number: str
+    sequence: int
+    sealed: Sealed = field(repr=False)
+    profile_name: str
+    profile_digest: str
+    chip_serial: str
+    lane: str
+    station: str
+    token: int
+    lease_until: datetime
+    returning: bool
+    acknowledged_blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class NothingLeft:
+    """No dossier waits. ``claimed`` still wait for their chips; ``to_prepare`` members need a dossier (again)."""
+
+    claimed: int
+    to_prepare: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChipKnown:
+    """A chip that gets no dossier. ``why`` is "verified", "rejected" or "other batch"; ``detail`` is the card number
+    (verified), the reason (rejected) or the batch (other batch)."""
+
+    why: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts of one batch: ``dossiers = waiting + claimed + verified + remade`` and
+    ``chips_fed = chips_verified + chips_rejected + chips_in_reader``.
+
+    ``missing`` of the claimed ones have a lease that ran out: they wait for their chip.
+    ``balanced``: both equations hold and chips, dossiers, cards and members agree with each other.
+    """
+
+    members: int
+    to_prepare: int
+    dossiers: int
+    waiting: int
+    claimed: int
+    missing: int
+    verified: int
+    remade: int
+    chips_fed: int
+    chips_verified: int
+    chips_rejected: int
+    chips_in_reader: int
+    cards: int
+    balanced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StockAccounts:
+    """Blank chips: ``received = verified + rejected + in_reader + left``. ``left`` below zero does not balance:
+    more chips were fed than were booked as received. ``foreign`` cards were fed but never came from stock."""
+
+    received: int
+    fed: int
+    verified: int
+    rejected: int
+    in_reader: int
+    foreign: int
+    left: int
+    balanced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A proven card. ``result`` is what the read-back found."""
+
+    card_number: str
+    sequence: int
+    member_id: int
+    member_number: str
+    name_masked: str
+    id_masked: str
+    batch_id: str
+    dossier_id: int
+    chip_serial: str
+    state: CardState
+    verified_at: datetime
+    seconds: float
+    lane: str
+    result: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class CardEvent:
+    at: datetime
+    event: str
+    by: str
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    id: int
+    at: datetime
+    dossier_id: int
+    chip_serial: str
+    lane: str
+    token: int
+    step: str
+    event: JournalEvent
+    block: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A chip refused for ever, with the card it was to become where a dossier was bound to it; ``bin`` names the tray."""
+
+    at: datetime
+    chip_serial: str
+    reason: str
+    step: str
+    bin: str
+    lane: str
+    card_number: str | None
+    sequence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of one proven card, as its lane measured them."""
+
+    card_number: str
+    lane: str
+    station: str
+    at: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BoundChip:
+    """A claimed dossier and the chip it waits for. ``missing``: its lease ran out."""
+
+    dossier_id: int
+    card_number: str
+    sequence: int
+    chip_serial: str
+    lane: str
+    lease_until: datetime
+    missing: bool
+
+
+class HotlistEntry(NamedTuple):
+    card_number: str
+    sequence: int
+    reason: str
+    at: datetime
