@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, MutableMapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from terminal.apdu import Command, Response, StatusWord
+from terminal.apdu import OK, Command, Response, StatusWord
 
 
 class Refuse(Exception):
@@ -18,10 +18,11 @@ class Refuse(Exception):
         self.sw = StatusWord(sw)
 
 
-class Memory(MutableMapping[str, bytes], Protocol):
+class Memory(MutableMapping[str, bytes]):
     """Non-volatile memory of one application: named byte strings. A single assignment is atomic;
     a transaction makes several so. Nothing is visible after a tear but the old state or the new."""
 
+    @abstractmethod
     def transaction(self) -> AbstractContextManager[None]: ...
 
 
@@ -45,10 +46,21 @@ class Host(Protocol):
         ...
 
     def set_personalized(self) -> None: ...
+    def spent(self, operation: str, blocks: int = 1) -> None:
+        """Tell the card's meter of a cryptographic operation: ``des``, ``aes``, ``sha`` blocks, ``rsa`` powers."""
+        ...
 
 
 class Applet(ABC):
-    """One application instance. Volatile state lives in attributes and dies with ``reset``; the rest in ``host.memory``."""
+    """An application instance. Volatile state lives in attributes, dies with power; the rest in ``host.memory``."""
+
+    chaining: ClassVar[frozenset[int]] = frozenset()
+    """Instructions that take command chaining (ISO/IEC 7816-4:2020, 5.3.3); the card joins the parts. Else 6884."""
+
+    @property
+    def select_status(self) -> StatusWord:
+        """The status word that goes with the FCI: 9000, or 6283 for a blocked application."""
+        return OK
 
     def __init__(self, host: Host, aid: bytes, parameters: bytes) -> None:
         self.host = host
@@ -70,8 +82,8 @@ class Applet(ABC):
 
     def store_data(self, dgis: Iterator[tuple[int, bytes]], *, last: bool) -> None:
         """Personalization through the security domain: DGIs in order, secret ones already decrypted under the
-        session DEK (padding still on). Called once for each whole DGI group of a STORE DATA command; with ``last`` for the command
-        that has P1 b8. EMV CPS 1.1, 4.3."""
+        session DEK (padding still on). Called once for each whole DGI group of a STORE DATA command;
+        with ``last`` for the command that has P1 b8. EMV CPS 1.1, 4.3."""
         raise Refuse(0x6985)
 
     def deselect(self) -> None:  # noqa: B027
