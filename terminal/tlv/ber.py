@@ -8,7 +8,8 @@ duplicates and the padding bytes between them survive, so that ``decode(x).encod
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Literal, NamedTuple, NoReturn, Self, overload
+from itertools import starmap
+from typing import Final, Literal, NamedTuple, NoReturn, Self, TypeAlias, overload
 
 from terminal.errors import TlvError
 
@@ -16,6 +17,7 @@ MAX_DEPTH: Final = 32
 """Templates nested deeper are refused: no card nests deeper than five, and a hostile one must not exhaust the stack."""
 
 Padding = Literal["emv", "reject"]
+_PADDING: Final = b"\x00\xff"
 
 
 class Tag(int):
@@ -29,7 +31,11 @@ class Tag(int):
 
     def __new__(cls, number: int) -> Self:
         raw = number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big") if number > 0 else b"\x00"
-        if tag_length(raw, 0, 0) != len(raw):
+        try:
+            length = tag_length(raw, 0, 0)
+        except IndexError:
+            raise TlvError(f"{raw.hex().upper()} is the beginning of a tag only") from None
+        if length != len(raw):
             raise TlvError(f"{raw.hex().upper()} is more than one tag")
         return int.__new__(cls, number)
 
@@ -37,9 +43,10 @@ class Tag(int):
     def parse(cls, tag: str | bytes) -> Self:
         """A tag from its hex digits or its bytes. Raises TlvError."""
         try:
-            return cls(int.from_bytes(bytes.fromhex(tag) if isinstance(tag, str) else tag, "big"))
-        except ValueError as error:
-            raise TlvError(f"{tag!r} is no tag") from error
+            raw = bytes.fromhex(tag) if isinstance(tag, str) else tag
+        except ValueError:
+            raise TlvError(f"{tag!r} is no tag") from None
+        return cls(int.from_bytes(raw, "big"))
 
     def encode(self) -> bytes:
         return self.to_bytes((self.bit_length() + 7) // 8, "big")
@@ -59,7 +66,7 @@ class Tag(int):
 def tag_length(data: bytes, at: int, base: int) -> int:
     """Bytes of the tag at ``at``; an IndexError means it is cut off. Raises TlvError at ``base + at``."""
     first = data[at]
-    if first in (0x00, 0xFF):
+    if first in _PADDING:
         raise TlvError(f"{first:02X} where a tag should begin", base + at)
     if first & 0x1F != 0x1F:
         return 1
@@ -72,17 +79,26 @@ def tag_length(data: bytes, at: int, base: int) -> int:
     return 3
 
 
+_Node: TypeAlias = "tuple[Tag, bytes, tuple[_Node, ...]]"
+"""What the decoder makes of an object: tag, value, nodes inside. A bare tuple costs a quarter of a Tlv, and most
+objects of a record are never looked at; Tlvs makes a Tlv of a node when it hands it out."""
+
+
 class Tlv(NamedTuple):
     """One data object. Make one with ``tlv()``, which checks that the value of a template is made of data objects."""
 
     tag: Tag
     value: bytes
     """The value field; for a template the encoded children, padding included."""
-    children: Tlvs
-    """The objects inside a template; empty for a primitive object."""
+    nodes: tuple[_Node, ...]
+
+    @property
+    def children(self) -> Tlvs:
+        """The objects inside a template; empty for a primitive object."""
+        return _tlvs(self.value if self.tag.constructed else b"", self.nodes)
 
     def encode(self) -> bytes:
-        return self.tag.encode() + encode_length(len(self.value)) + self.value
+        return _encode(self.tag, self.value)
 
     def __repr__(self) -> str:
         """Tag and length only: a value may be personal."""
@@ -92,11 +108,13 @@ class Tlv(NamedTuple):
 class Tlvs(Sequence[Tlv]):
     """Data objects in a row, as decoded: a sequence of Tlv that still knows its padding."""
 
-    __slots__ = ("_items", "_raw")
+    __slots__ = ("_nodes", "_raw")
+    _nodes: tuple[_Node, ...]
+    _raw: bytes
 
     def __init__(self, items: Iterable[Tlv] = ()) -> None:
-        self._items = tuple(items)
-        self._raw = b"".join([item.encode() for item in self._items])
+        self._nodes = tuple(items)
+        self._raw = b"".join([_encode(node[0], node[1]) for node in self._nodes])
 
     def encode(self) -> bytes:
         """The bytes these were decoded from, padding included."""
@@ -104,41 +122,53 @@ class Tlvs(Sequence[Tlv]):
 
     def find(self, *path: int) -> Tlv | None:
         """The first object with this tag at this level; with several tags, the first down that path of templates."""
-        level = self._items
-        for tag in path[:-1]:
-            level = tuple(child for item in level if item[0] == tag for child in item[2])
-        return next((item for item in level if item[0] == path[-1]), None)
+        node = self._find(path)
+        return None if node is None else Tlv(*node)
 
     def find_all(self, tag: int) -> list[Tlv]:
         """Every object with this tag at this level, in order."""
-        return [item for item in self._items if item[0] == tag]
+        return [Tlv(*node) for node in self._nodes if node[0] == tag]
+
+    def get(self, *path: int) -> bytes | None:
+        """The value of the object that ``find`` finds, or None."""
+        node = self._find(path)
+        return None if node is None else node[1]
 
     def need(self, *path: int) -> bytes:
         """The value of the object that ``find`` finds. Raises TlvError when there is none."""
-        found = self.find(*path)
-        if found is None:
+        node = self._find(path)
+        if node is None:
             raise TlvError(f"no object {'/'.join(f'{tag:02X}' for tag in path)}")
-        return found.value
+        return node[1]
 
     def walk(self) -> Iterator[Tlv]:
         """Every object at every level, a template before its children."""
-        for item in self._items:
-            yield item
-            if item[2]:
-                yield from item[2].walk()
+        for node in self._nodes:
+            yield Tlv(*node)
+            yield from _tlvs(b"", node[2]).walk()
+
+    def _find(self, path: tuple[int, ...]) -> _Node | None:
+        level = self._nodes
+        for tag in path[:-1]:
+            level = tuple(child for node in level if node[0] == tag for child in node[2])
+        wanted = path[-1]
+        for node in level:
+            if node[0] == wanted:
+                return node
+        return None
 
     @overload
     def __getitem__(self, at: int) -> Tlv: ...
     @overload
     def __getitem__(self, at: slice) -> Sequence[Tlv]: ...
     def __getitem__(self, at: int | slice) -> Tlv | Sequence[Tlv]:
-        return self._items[at]
+        return [Tlv(*node) for node in self._nodes[at]] if isinstance(at, slice) else Tlv(*self._nodes[at])
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._nodes)
 
     def __iter__(self) -> Iterator[Tlv]:
-        return iter(self._items)
+        return starmap(Tlv, self._nodes)
 
     def __eq__(self, other: object) -> bool:
         """Equal when the encodings are, padding included."""
@@ -148,7 +178,17 @@ class Tlvs(Sequence[Tlv]):
         return hash(self._raw)
 
     def __repr__(self) -> str:
-        return f"<Tlvs {' '.join(str(item.tag) for item in self._items)}>"
+        return f"<Tlvs {' '.join(str(node[0]) for node in self._nodes)}>"
+
+
+def _tlvs(raw: bytes, nodes: tuple[_Node, ...]) -> Tlvs:
+    made = Tlvs.__new__(Tlvs)
+    made._nodes, made._raw = nodes, raw
+    return made
+
+
+def _encode(tag: Tag, value: bytes) -> bytes:
+    return tag.encode() + encode_length(len(value)) + value
 
 
 def encode_length(length: int) -> bytes:
@@ -170,11 +210,11 @@ def tlv(tag: int, content: bytes | Tlv | Iterable[Tlv] = b"") -> Tlv:
     tag = tag if isinstance(tag, Tag) else Tag(tag)
     if isinstance(content, (bytes, bytearray, memoryview)):
         value = bytes(content)
-        return Tlv(tag, value, decode(value) if tag.constructed else _NONE)
+        return Tlv(tag, value, _scan(value, True, 0, 0) if tag.constructed else ())
     children = content if isinstance(content, Tlvs) else Tlvs([content] if isinstance(content, Tlv) else content)
     if not tag.constructed:
         raise TlvError(f"{tag} is primitive and has no children")
-    return Tlv(tag, children.encode(), children)
+    return Tlv(tag, children.encode(), children._nodes)
 
 
 def encode(objects: Iterable[Tlv]) -> bytes:
@@ -189,18 +229,16 @@ def decode(data: bytes, *, padding: Padding = "emv") -> Tlvs:
     ISO/IEC 7816-4:1995, 5.2.2) and keeps them for encode(); "reject" refuses them.
     Raises TlvError with the offset in ``data`` of the tag or length field at fault.
     """
-    return _decode(bytes(data), padding == "emv", 0, 0)
+    raw = bytes(data)
+    return _tlvs(raw, _scan(raw, padding == "emv", 0, 0))
 
 
-_NONE: Final = Tlvs()
-_make: Final = tuple.__new__
-_blank: Final = object.__new__
+def _known_tags() -> tuple[tuple[Tag, ...], dict[int, Tag]]:
+    """Every tag of one byte by that byte (1 where there is no such tag), and every tag of two bytes by its number.
 
-
-def _known_tags() -> tuple[tuple[Tag | None, ...], dict[int, Tag]]:
-    """Every tag of one byte by that byte, and every tag of two bytes by its number: a constant table, because making
-    an int subclass would take longer than all other work on an object."""
-    ones = [None if b in (0, 0xFF) or b & 0x1F == 0x1F else Tag(b) for b in range(256)]
+    A constant table, because making an int subclass would take longer than all other work on an object.
+    """
+    ones = [Tag(1) if b in (0, 0xFF) or b & 0x1F == 0x1F else Tag(b) for b in range(256)]
     leaders = [b for b in range(0xFF) if b & 0x1F == 0x1F]
     twos = [Tag(first << 8 | second) for first in leaders for second in range(1, 0x80)]
     return tuple(ones), {int(tag): tag for tag in twos}
@@ -209,49 +247,46 @@ def _known_tags() -> tuple[tuple[Tag | None, ...], dict[int, Tag]]:
 _ONE_BYTE, _TWO_BYTES = _known_tags()
 
 
-def _decode(data: bytes, pad: bool, base: int, depth: int) -> Tlvs:
-    """The hot path. ``data`` is the content of one template (or all), ``base`` its offset for messages."""
-    items: list[Tlv] = []
-    add, ones, twos, new, kind = items.append, _ONE_BYTE, _TWO_BYTES, _make, Tlv
+def _scan(data: bytes, pad: bool, base: int, depth: int) -> tuple[_Node, ...]:
+    """The hot path. ``data`` is the content of one template (or all of it), ``base`` its offset for messages."""
+    nodes: list[_Node] = []
+    ones, twos = _ONE_BYTE, _TWO_BYTES
     at, end = 0, len(data)
     try:
         while at < end:
-            start = at
             first = data[at]
-            tag = ones[first]
-            if tag is not None:
+            if first & 0x1F != 0x1F and first:
+                tag = ones[first]
+                length = data[at + 1]
+                start = at + 2
+            elif first in _PADDING and pad:
                 at += 1
+                continue
+            elif (two := first << 8 | data[at + 1]) in twos:
+                tag = twos[two]
+                length = data[at + 2]
+                start = at + 3
             else:
-                if pad and (not first or first == 0xFF):
-                    at += 1
-                    continue
-                tag = twos.get(first << 8 | data[at + 1])
-                if tag is not None:
-                    at += 2
-                else:
-                    at += tag_length(data, at, base)
-                    tag = Tag(int.from_bytes(data[start:at], "big"))
-            length = data[at]
-            at += 1
+                start = at + tag_length(data, at, base)
+                tag = Tag(int.from_bytes(data[at:start], "big"))
+                length = data[start]
+                start += 1
             if length > 0x7F:
-                length, at = _long_length(data, at, base)
-            stop = at + length
+                length, start = _long_length(data, start, base)
+            stop = start + length
             if stop > end:
-                _truncated(f"the value of {tag}", start + base, length, end - at)
-            value = data[at:stop]
+                _truncated(f"the value of {tag}", at + base, length, end - start)
+            value = data[start:stop]
             if first & 0x20:
                 if depth == MAX_DEPTH:
-                    raise TlvError(f"templates nested deeper than {MAX_DEPTH}", base + start)
-                add(new(kind, (tag, value, _decode(value, pad, base + at, depth + 1))))
+                    raise TlvError(f"templates nested deeper than {MAX_DEPTH}", base + at)
+                nodes.append((tag, value, _scan(value, pad, base + start, depth + 1)))
             else:
-                add(new(kind, (tag, value, _NONE)))
+                nodes.append((tag, value, ()))
             at = stop
     except IndexError:
-        raise TlvError("truncated tag or length", base + start) from None
-    found: Tlvs = _blank(Tlvs)
-    found._items = tuple(items)
-    found._raw = data
-    return found
+        raise TlvError("truncated tag or length", base + at) from None
+    return tuple(nodes)
 
 
 def _long_length(data: bytes, at: int, base: int) -> tuple[int, int]:

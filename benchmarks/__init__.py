@@ -1,0 +1,1 @@
+"""The measured ratios that the README quotes: each module has ``run() -> list[Row]``."""

@@ -1,0 +1,41 @@
+"""What every benchmark gives back, and the one way to compare contenders on a busy machine."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: what was measured, the figures with units, the ratio, the target and whether it is met."""
+
+    what: str
+    measured: str
+    ratio: float
+    target: str
+    ok: bool
+
+
+def alternate(
+    ours: Callable[[], object], theirs: Callable[[], object], *, calls: int, rounds: int = 31
+) -> tuple[float, float, float]:
+    """Seconds per call of both and the median ratio ours / theirs.
+
+    The contenders take turns within one run, so that a slow moment of the machine falls on both; each round gives one
+    ratio and the median of them counts.
+    """
+    pairs = []
+    for _ in range(rounds):
+        pairs.append((_time(ours, calls), _time(theirs, calls)))
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return mine, other, statistics.median(a / b for a, b in pairs)
+
+
+def _time(call: Callable[[], object], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return (time.perf_counter() - start) / calls
