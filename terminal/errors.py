@@ -26,6 +26,7 @@
     └── CustodyError               keys
         ├── KeystoreLocked         wrong or missing passphrase
         ├── KeystoreDamaged        the file is not a keystore, or was changed
+        ├── KeystoreUnavailable    the file cannot be read or written now: absent, disk full, read-only, in use
         ├── KeyNotFound            no key of that name or version
         ├── KeyMisuse              a key used against its purpose
         └── KeyRefused             a key that may not be used here: a published test key, a wrong KCV
@@ -164,6 +165,10 @@ class KeystoreLocked(CustodyError):
 
 class KeystoreDamaged(CustodyError):
     """The file is not a keystore, or it was changed."""
+
+
+class KeystoreUnavailable(CustodyError):
+    """The keystore file cannot be read or written now: absent, full disk, read-only directory, another writer."""
 
 
 class KeyNotFound(CustodyError):

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from terminal.errors import KeyMisuse
 from terminal.secret import Secret
 
 
@@ -135,7 +136,8 @@ class SessionDek(Protocol):
 class SessionRequest:
     """What INITIALIZE UPDATE told, for deriving session keys.
 
-    SCP02: ``sequence`` is the 2-byte counter. SCP03: challenges are 8 bytes (S8) or 16 (S16), ``sequence`` is empty or 3 bytes.
+    SCP02: ``sequence`` is the 2-byte counter; challenges are 8 bytes of the host's, the card's 6 after the counter.
+    SCP03: both challenges are 8 bytes (S8) or 16 (S16), ``sequence`` is empty or 3 bytes.
     """
 
     scp: Scp
@@ -158,7 +160,10 @@ class OpenSession:
 
 
 class KeyCustody(Protocol):
-    """Raises CustodyError subclasses: KeyNotFound, KeyMisuse, KeyRefused, KeystoreLocked."""
+    """Raises CustodyError subclasses: KeyNotFound, KeyMisuse, KeyRefused, KeystoreLocked.
+
+    An operation on a key of another purpose is KeyMisuse, whoever asks.
+    """
 
     def keys(self) -> Sequence[KeyInfo]: ...
 
@@ -168,9 +173,7 @@ class KeyCustody(Protocol):
         """The newest version of the key of that name. Raises KeyNotFound."""
         ...
 
-    def card_keys(
-        self, master: KeyRef, method: Diversification, data: bytes, version: int
-    ) -> CardKeys:
+    def card_keys(self, master: KeyRef, method: Diversification, data: bytes, version: int) -> CardKeys:
         """Keys of one card from a KMC, CARD or READ master."""
         ...
 
@@ -209,6 +212,11 @@ class KeyCustody(Protocol):
 
 
 def application_data(pan: str, sequence: int) -> bytes:
-    """Diversification data of an application key set: PAN digits packed as cn and padded with F, then the sequence number as one BCD byte."""
+    """Diversification data of an application key set: PAN packed as cn and padded with F, then the sequence in BCD.
+
+    Raises KeyMisuse unless the PAN is decimal digits and the sequence number 0 to 99.
+    """
+    if not (pan.isascii() and pan.isdigit()) or not 0 <= sequence <= 99:
+        raise KeyMisuse("application keys are derived from a PAN of decimal digits and a sequence number from 0 to 99")
     digits = pan + "F" * (len(pan) % 2)
     return bytes.fromhex(digits) + bytes.fromhex(f"{sequence:02d}")

@@ -1,0 +1,276 @@
+"""How keys come into a custodian, grow new versions and leave it: every change is audited, none shows key bytes."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import NoReturn
+
+import gmpy2
+
+from terminal.crypto import des, rsa
+from terminal.errors import CryptoError, KeyMisuse, KeyRefused
+from terminal.keys.custody import Algorithm, KeyInfo, KeyRef, Purpose
+from terminal.keys.published import is_published
+from terminal.keys.table import KEY_BYTES, AuditEntry, KeyRecord, KeyTable, key_kcv
+from terminal.secret import Secret
+
+_CARD = frozenset({Algorithm.TDES, Algorithm.AES128, Algorithm.AES192, Algorithm.AES256})
+_APPLICATION = frozenset({Algorithm.TDES})
+_SIGN = frozenset({Algorithm.RSA})
+ALGORITHMS: Mapping[Purpose, frozenset[Algorithm]] = MappingProxyType(
+    {
+        Purpose.KMC: _CARD,
+        Purpose.CARD: _CARD,
+        Purpose.READ: _CARD,
+        Purpose.AC: _APPLICATION,
+        Purpose.SMI: _APPLICATION,
+        Purpose.SMC: _APPLICATION,
+        Purpose.SIGN_CA: _SIGN,
+        Purpose.SIGN_ISSUER: _SIGN,
+        Purpose.SIGN_LIST: _SIGN,
+        Purpose.SEAL: frozenset({Algorithm.AES256}),
+        Purpose.INDEX: frozenset({Algorithm.HMAC}),
+    }
+)
+"""Which algorithms a purpose allows."""
+
+_KEPT = MappingProxyType(
+    {
+        Purpose.KMC: "it belongs to the card supplier: import the next version",
+        Purpose.INDEX: "every stored blind index hangs on it, and members would no longer be recognized",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyComponent:
+    """One part of a key as one person entered it; the key is the XOR of all parts."""
+
+    value: Secret
+    by: str
+
+    def kcv(self, algorithm: Algorithm) -> bytes:
+        """Check value of this part, three bytes, to compare with the one on its envelope. Raises KeyRefused."""
+        return key_kcv(algorithm, _right_length(algorithm, self.value).reveal())
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class KeyManagement:
+    """The managing half of a custodian. Subclasses say in ``_change`` where the table is kept."""
+
+    def __init__(
+        self,
+        table: KeyTable,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._table = table
+        self._random = random
+        self._clock = clock
+        self._mutex = threading.RLock()
+
+    @property
+    def simulation(self) -> bool:
+        """Whether published test keys are allowed here. Set when the custody is made, and for good."""
+        return self._table.simulation
+
+    def keys(self) -> Sequence[KeyInfo]:
+        """All key versions, by name and version."""
+        return [self._table.records[ref].info for ref in sorted(self._table.records)]
+
+    def info(self, ref: KeyRef) -> KeyInfo:
+        """Attributes of one key. Raises KeyNotFound."""
+        return self._table.get(ref).info
+
+    def latest(self, name: str) -> KeyRef:
+        """The newest version of the key of that name. Raises KeyNotFound."""
+        return self._table.latest(name)
+
+    def audit(self) -> Sequence[AuditEntry]:
+        """Every change of a key since the custody was made, oldest first."""
+        return self._table.audit
+
+    def generate(
+        self, name: str, purpose: Purpose, algorithm: Algorithm, *, by: str, bits: int = 2048, exponent: int = 3
+    ) -> KeyInfo:
+        """Make a new key; ``bits`` and ``exponent`` are for RSA alone. Raises KeyRefused when the name is taken."""
+        _check_purpose(name, purpose, algorithm)
+        material = self._fresh(algorithm, bits, exponent)
+
+        def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
+            if any(ref.name == name for ref in table.records):
+                raise KeyRefused(f"a key named {name} exists already: rotate it to make a new version")
+            return self._add(table, name, purpose, algorithm, material, by, "generate")
+
+        return self._change(edit)
+
+    def import_key(
+        self, name: str, purpose: Purpose, algorithm: Algorithm, key: Secret, *, by: str, kcv: bytes | None = None
+    ) -> KeyInfo:
+        """Take a key from outside: symmetric bytes, or ``RsaPrivate.encode()``. A name that exists grows a new version.
+
+        Raises KeyRefused for a published test key outside simulation, a wrong length or another check value than
+        ``kcv``; KeyMisuse when purpose or algorithm differ from the earlier versions.
+        """
+        _check_purpose(name, purpose, algorithm)
+        material = _rsa_material(key) if algorithm is Algorithm.RSA else (_right_length(algorithm, key),)
+        return self._import(name, purpose, algorithm, material, by, "import", kcv)
+
+    def import_key_set(
+        self, name: str, purpose: Purpose, algorithm: Algorithm, keys: tuple[Secret, Secret, Secret], *, by: str
+    ) -> KeyInfo:
+        """Take three different ENC, MAC and DEK masters as one key; its check value is that of ENC. See import_key."""
+        _check_purpose(name, purpose, algorithm)
+        if purpose not in (Purpose.KMC, Purpose.CARD, Purpose.READ):
+            raise KeyMisuse(f"importing {name}: a key for {purpose} is not a set of ENC, MAC and DEK")
+        material = tuple(_right_length(algorithm, key) for key in keys)
+        return self._import(name, purpose, algorithm, material, by, "import key set", None)
+
+    def import_components(
+        self,
+        name: str,
+        purpose: Purpose,
+        algorithm: Algorithm,
+        components: Sequence[KeyComponent],
+        *,
+        kcv: bytes | None = None,
+    ) -> KeyInfo:
+        """Join two or three parts, entered by different people, into a key. Audited with each person and check value.
+
+        Raises KeyRefused when one person entered two parts, besides the reasons of ``import_key``.
+        """
+        _check_purpose(name, purpose, algorithm)
+        people = {component.by.strip().casefold() for component in components}
+        if len(components) not in (2, 3) or len(people) != len(components) or "" in people:
+            raise KeyRefused(f"importing {name}: two or three components, each entered by another named person")
+        if algorithm is Algorithm.RSA:
+            raise KeyMisuse(f"importing {name}: an RSA key does not come in components")
+        parts = [_right_length(algorithm, component.value).reveal() for component in components]
+        joined = 0
+        for part in parts:
+            joined ^= int.from_bytes(part, "big")
+        key = Secret(joined.to_bytes(len(parts[0]), "big"))
+        detail = ", ".join(f"{c.by} KCV {c.kcv(algorithm).hex().upper()}" for c in components)
+        by = " and ".join(component.by for component in components)
+        return self._import(name, purpose, algorithm, (key,), by, f"import components ({detail})", kcv)
+
+    def rotate(self, name: str, *, by: str) -> KeyInfo:
+        """Make version n+1 with the attributes of version n, which stays for what it made.
+
+        Raises KeyNotFound, and KeyMisuse for KMC and INDEX keys.
+        """
+        old = self._table.get(self._table.latest(name)).info
+        if old.purpose in _KEPT:
+            raise KeyMisuse(f"{name} is not rotated: {_KEPT[old.purpose]}")
+        material = self._fresh(old.algorithm, old.bits, old.exponent or 3)
+
+        def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
+            return self._add(table, name, old.purpose, old.algorithm, material, by, "rotate")
+
+        return self._change(edit)
+
+    def destroy(self, ref: KeyRef, *, by: str) -> None:
+        """Forget one key version for ever; its number is not given out again. Raises KeyNotFound."""
+
+        def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
+            info = table.get(ref).info
+            detail = f"{info.algorithm} for {info.purpose}, KCV {info.kcv.hex().upper()}"
+            return table.without(ref, AuditEntry(self._clock(), by, "destroy", str(ref), detail)), info
+
+        self._change(edit)
+
+    def _change(self, edit: Callable[[KeyTable], tuple[KeyTable, KeyInfo]]) -> KeyInfo:
+        """Put the edited table in the place of the old one, wholly or not at all."""
+        with self._mutex:
+            self._table, info = edit(self._table)
+            return info
+
+    def _import(
+        self,
+        name: str,
+        purpose: Purpose,
+        algorithm: Algorithm,
+        material: tuple[Secret, ...] | rsa.RsaPrivate,
+        by: str,
+        action: str,
+        kcv: bytes | None,
+    ) -> KeyInfo:
+        symmetric = () if isinstance(material, rsa.RsaPrivate) else material
+        if not self.simulation and any(is_published(part.reveal()) for part in symmetric):
+            raise KeyRefused(f"importing {name}: this is a published test key or a weak one, for simulation only")
+
+        def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
+            for old in (record.info for ref, record in table.records.items() if ref.name == name):
+                if (old.purpose, old.algorithm) != (purpose, algorithm):
+                    raise KeyMisuse(f"importing {name}: {old.ref} is {old.algorithm} for {old.purpose}")
+            new, info = self._add(table, name, purpose, algorithm, material, by, action)
+            if kcv is not None and kcv != info.kcv:
+                found, told = info.kcv.hex().upper(), kcv.hex().upper()
+                raise KeyRefused(f"importing {name}: the key has check value {found}, not {told}")
+            return new, info
+
+        return self._change(edit)
+
+    def _add(
+        self,
+        table: KeyTable,
+        name: str,
+        purpose: Purpose,
+        algorithm: Algorithm,
+        material: tuple[Secret, ...] | rsa.RsaPrivate,
+        by: str,
+        action: str,
+    ) -> tuple[KeyTable, KeyInfo]:
+        now = self._clock()
+        record = KeyRecord.make(table.next_ref(name), purpose, algorithm, material, now, table.simulation)
+        info = record.info
+        detail = f"{algorithm}, {info.bits} bits, for {purpose}, KCV {info.kcv.hex().upper()}"
+        return table.with_record(record, AuditEntry(now, by, action, str(info.ref), detail)), info
+
+    def _fresh(self, algorithm: Algorithm, bits: int, exponent: int) -> tuple[Secret, ...] | rsa.RsaPrivate:
+        if algorithm is Algorithm.RSA:
+            return rsa.generate(bits, exponent)
+        key = self._random(KEY_BYTES[algorithm])
+        return (Secret(des.adjust_parity(key) if algorithm is Algorithm.TDES else key),)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self._table.records)} keys{', simulation' if self.simulation else ''}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a custodian is not pickled: give workers a snapshot")
+
+
+def _check_purpose(name: str, purpose: Purpose, algorithm: Algorithm) -> None:
+    if algorithm not in ALGORITHMS[purpose]:
+        raise KeyMisuse(f"{name}: a key for {purpose} is {' or '.join(sorted(ALGORITHMS[purpose]))}, not {algorithm}")
+    if not name or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in name):
+        raise KeyRefused("a key name is letters, digits, hyphens, dots and underscores")
+
+
+def _right_length(algorithm: Algorithm, key: Secret) -> Secret:
+    if algorithm not in KEY_BYTES or len(key) != KEY_BYTES[algorithm]:
+        raise KeyRefused(f"a key of {len(key)} bytes is no {algorithm} key")
+    return key
+
+
+def _rsa_material(key: Secret) -> rsa.RsaPrivate:
+    try:
+        private = rsa.RsaPrivate.decode(key.reveal())
+    except CryptoError as fault:
+        raise KeyRefused(str(fault)) from None
+    if private.n.bit_length() < 1024 or not (gmpy2.is_prime(private.p) and gmpy2.is_prime(private.q)):
+        raise KeyRefused("an RSA key has two primes and at least 1024 bits")
+    return private
+
+
+def chosen(table: KeyTable, names: Collection[str] | None) -> KeyTable:
+    """The part of a table that goes into a snapshot: the keys of these names, or all."""
+    return table.only({ref.name for ref in table.records} if names is None else names)

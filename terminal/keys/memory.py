@@ -1,0 +1,225 @@
+"""The custodian in memory: all operations of KeyCustody in software. A keystore adds a file; workers get a snapshot."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from weakref import WeakKeyDictionary
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from terminal.crypto import aes, des, kdf, padding, rsa
+from terminal.errors import CryptoError, IntegrityError, KeyMisuse, KeyRefused, KeystoreDamaged, KeystoreLocked
+from terminal.keys import derivation
+from terminal.keys.custody import (
+    Algorithm,
+    ApplicationKeys,
+    CardKeys,
+    Diversification,
+    KeyRef,
+    OpenSession,
+    Purpose,
+    Sealed,
+    SessionDek,
+    SessionRequest,
+    Wrapped,
+)
+from terminal.keys.derivation import KeySet
+from terminal.keys.management import KeyManagement, chosen, utc_now
+from terminal.keys.table import KeyTable, decode, encode, key_kcv
+from terminal.secret import Secret
+
+_CARD_MASTERS = (Purpose.KMC, Purpose.CARD, Purpose.READ)
+_UDK_MASTERS = (Purpose.AC, Purpose.SMI, Purpose.SMC)
+_SIGNERS = (Purpose.SIGN_CA, Purpose.SIGN_ISSUER, Purpose.SIGN_LIST)
+_NONCE = 12
+_TAG = 16
+_SNAPSHOT = b"membercard key snapshot 1"
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class DekHandle:
+    """What a caller holds of a session DEK: a name for it, dead once dropped. The key stays with the custodian."""
+
+    block: int
+
+
+class MemoryCustody(KeyManagement):
+    """Keys in this process' memory; gone with it. ``random`` gives n bytes; RSA keys come from OpenSSL's own source."""
+
+    def __init__(
+        self,
+        simulation: bool,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        table: KeyTable | None = None,
+    ) -> None:
+        super().__init__(table or KeyTable(simulation), random, clock)
+        self._deks: WeakKeyDictionary[DekHandle, Secret] = WeakKeyDictionary()
+
+    def snapshot(self, transport: Secret, names: Collection[str] | None = None) -> bytes:
+        """The keys of these names (all by default) under a transport secret of 32 random bytes, for a worker process.
+
+        The blob may be pickled, sent and stored; the transport secret goes another way and lives as long as the
+        workers. AES-256-GCM. Raises KeyNotFound, KeystoreLocked for a transport secret of another length.
+        """
+        nonce = self._random(_NONCE)
+        return nonce + _transport(transport).encrypt(nonce, encode(chosen(self._table, names)), _SNAPSHOT)
+
+    @classmethod
+    def from_snapshot(
+        cls,
+        blob: bytes,
+        transport: Secret,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> MemoryCustody:
+        """The custody of a worker: the same keys, in memory. Raises KeystoreDamaged, KeystoreLocked."""
+        try:
+            plain = _transport(transport).decrypt(blob[:_NONCE], blob[_NONCE:], _SNAPSHOT)
+        except (InvalidTag, ValueError):
+            raise KeystoreDamaged("the key snapshot does not open with this transport secret") from None
+        table = decode(plain)
+        return MemoryCustody(table.simulation, random, clock, table=table)
+
+    def card_keys(self, master: KeyRef, method: Diversification, data: bytes, version: int) -> CardKeys:
+        """Keys of one card from a KMC, CARD or READ master. Raises KeyNotFound, KeyMisuse."""
+        if not 0 <= version <= 0xFF:
+            raise KeyMisuse(f"a key version number is one byte, not {version}")
+        algorithm, keys = self._card_key_bytes(master, method, data, _CARD_MASTERS, "deriving card keys")
+        return CardKeys(master, method, data, version, _kcvs(algorithm, keys))
+
+    def open_session(self, card_keys: CardKeys, request: SessionRequest) -> OpenSession:
+        """Session keys and cryptograms. Only sessions of security domains (KMC, CARD masters) may wrap data.
+
+        GPC 2.3.1, E.4; Amendment D 1.2, 6.2. Raises KeyNotFound, KeyMisuse, KeyRefused.
+        """
+        algorithm, keys = self._known_card_keys(card_keys, _CARD_MASTERS, "opening a secure channel")
+        session = derivation.session(algorithm, keys, request)
+        dek = DekHandle(derivation.block_size(request.scp))
+        if self.info(card_keys.master).purpose is not Purpose.READ:
+            self._deks[dek] = Secret(session.dek)
+        enc, mac, rmac = Secret(session.enc), Secret(session.mac), Secret(session.rmac)
+        return OpenSession(enc, mac, rmac, dek, session.card_cryptogram, session.host_cryptogram)
+
+    def wrap_card_keys(self, dek: SessionDek, new: CardKeys) -> tuple[Wrapped, Wrapped, Wrapped]:
+        """New ENC, MAC, DEK from a CARD master for PUT KEY, each with its KCV; AES-192 keys are filled up with 00.
+
+        GPC 2.3.1, 11.8.2.3; Amendment D 1.2, 7.2. Raises KeyNotFound, KeyMisuse, KeyRefused.
+        """
+        algorithm, keys = self._known_card_keys(new, (Purpose.CARD,), "wrapping new card keys")
+        enc, mac, wrapped_dek = (
+            Wrapped(self._encrypt(dek, key + bytes(-len(key) % dek.block)), (key_kcv(algorithm, key),)) for key in keys
+        )
+        return enc, mac, wrapped_dek
+
+    def wrap_for_card(self, dek: SessionDek, secret: ApplicationKeys | CardKeys | Sealed, *, pad: bool) -> Wrapped:
+        """A secret DGI value under the session DEK: UDKs, a READ key set, or sealed bytes. See KeyCustody.
+
+        EMV CPS 1.1, 4.3.5. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError.
+        """
+        kcvs: tuple[bytes, ...] = ()
+        if isinstance(secret, ApplicationKeys):
+            udks = self._udks(secret.masters, secret.pan, secret.sequence)
+            kcvs = _same(_kcvs(Algorithm.TDES, udks), secret.kcvs, "the application keys")
+            plain = b"".join(udks)
+        elif isinstance(secret, CardKeys):
+            _, keys = self._known_card_keys(secret, (Purpose.READ,), "wrapping a read key set")
+            kcvs, plain = secret.kcvs, b"".join(keys)
+        else:
+            plain = self.open(secret).reveal()
+        return Wrapped(self._encrypt(dek, padding.pad2(plain, dek.block) if pad else plain), kcvs)
+
+    def application_keys(self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int) -> ApplicationKeys:
+        """UDKs from AC, SMI and SMC masters, in this order. EMV 4.4 Book 2, A1.4. Raises KeyNotFound, KeyMisuse."""
+        udks = self._udks(masters, pan, sequence)
+        return ApplicationKeys(masters, pan, sequence, _kcvs(Algorithm.TDES, udks))
+
+    def sign(self, key: KeyRef, message: bytes) -> bytes:
+        """Raw RSA under a SIGN_* key; both sides are as long as the modulus. Raises KeyNotFound, KeyMisuse."""
+        material = self._table.use(key, _SIGNERS, "signing").material
+        if not isinstance(material, rsa.RsaPrivate):
+            raise KeyMisuse(f"signing: {key} is not an RSA key")
+        try:
+            return rsa.private(material, message)
+        except CryptoError as fault:
+            raise KeyMisuse(f"signing with {key}: {fault}") from fault
+
+    def seal(self, key: KeyRef, data: bytes, context: str) -> Sealed:
+        """Bytes under a SEAL key, AES-256-GCM with a random nonce. Raises KeyNotFound, KeyMisuse."""
+        record = self._table.use(key, (Purpose.SEAL,), "sealing")
+        nonce = self._random(_NONCE)
+        return Sealed(key, nonce + AESGCM(record.secret).encrypt(nonce, data, context.encode()), context)
+
+    def open(self, sealed: Sealed) -> Secret:
+        """The sealed bytes. Raises IntegrityError when blob or context was changed, KeyNotFound, KeyMisuse."""
+        record = self._table.use(sealed.key, (Purpose.SEAL,), "opening sealed data")
+        nonce, body = sealed.blob[:_NONCE], sealed.blob[_NONCE:]
+        if len(body) < _TAG:
+            raise IntegrityError(f"sealed data under {sealed.key} are cut short")
+        try:
+            return Secret(AESGCM(record.secret).decrypt(nonce, body, sealed.context.encode()))
+        except InvalidTag:
+            raise IntegrityError(f"sealed data under {sealed.key} were changed, or belong elsewhere") from None
+
+    def index(self, key: KeyRef, data: bytes) -> bytes:
+        """Blind index: HMAC-SHA-256, 32 bytes, under an INDEX key. Raises KeyNotFound, KeyMisuse."""
+        return hmac.digest(self._table.use(key, (Purpose.INDEX,), "indexing").secret, data, "sha256")
+
+    def _card_key_bytes(
+        self, master: KeyRef, method: Diversification, data: bytes, purposes: Collection[Purpose], doing: str
+    ) -> tuple[Algorithm, KeySet]:
+        record = self._table.use(master, purposes, doing)
+        if isinstance(record.material, rsa.RsaPrivate):
+            raise KeyMisuse(f"{doing}: {master} is an RSA key")
+        parts = [part.reveal() for part in record.material]
+        masters = KeySet(*(parts if len(parts) == len(KeySet._fields) else parts * len(KeySet._fields)))
+        return record.info.algorithm, derivation.card_key_set(method, record.info.algorithm, masters, data)
+
+    def _known_card_keys(self, keys: CardKeys, purposes: Collection[Purpose], doing: str) -> tuple[Algorithm, KeySet]:
+        algorithm, found = self._card_key_bytes(keys.master, keys.method, keys.data, purposes, doing)
+        _same(_kcvs(algorithm, found), keys.kcvs, str(keys))
+        return algorithm, found
+
+    def _udks(self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int) -> KeySet:
+        records = [
+            self._table.use(ref, (purpose,), "deriving application keys")
+            for ref, purpose in zip(masters, _UDK_MASTERS, strict=True)
+        ]
+        try:
+            return KeySet(*(kdf.udk(record.secret, pan, sequence) for record in records))
+        except CryptoError as fault:
+            raise KeyMisuse(f"deriving application keys: {fault}") from None
+
+    def _encrypt(self, dek: SessionDek, data: bytes) -> bytes:
+        key = self._deks.get(dek) if isinstance(dek, DekHandle) else None
+        if key is None:
+            raise KeyMisuse("this session DEK does not wrap data: it is not of a security domain session opened here")
+        if len(data) % dek.block:
+            raise KeyMisuse(
+                f"{len(data)} bytes to wrap are no whole number of {dek.block}-byte blocks: ask for padding"
+            )
+        if dek.block == des.BLOCK:
+            return des.ecb_encrypt(key.reveal(), data)
+        return aes.cbc_encrypt(key.reveal(), data)
+
+
+def _kcvs(algorithm: Algorithm, keys: KeySet) -> tuple[bytes, bytes, bytes]:
+    return key_kcv(algorithm, keys.enc), key_kcv(algorithm, keys.mac), key_kcv(algorithm, keys.dek)
+
+
+def _same(found: tuple[bytes, bytes, bytes], told: tuple[bytes, bytes, bytes], what: str) -> tuple[bytes, bytes, bytes]:
+    if found != told:
+        raise KeyRefused(f"{what}: the keys in custody have other check values")
+    return found
+
+
+def _transport(secret: Secret) -> AESGCM:
+    if len(secret) != 32:
+        raise KeystoreLocked("a transport secret is 32 random bytes")
+    return AESGCM(secret.reveal())

@@ -1,0 +1,57 @@
+"""The keys an issuing house needs, made in one go: by `keys init`, the demo and the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from terminal.keys.custody import Algorithm, KeyInfo, Purpose
+from terminal.keys.management import KeyManagement
+from terminal.keys.published import GP_TEST_KEY
+from terminal.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class StandardKey:
+    """One key of the house; ``bits`` and ``exponent`` are for RSA alone."""
+
+    name: str
+    purpose: Purpose
+    algorithm: Algorithm
+    bits: int = 0
+    exponent: int = 3
+
+
+STOCK_KEYS = (
+    StandardKey("kmc", Purpose.KMC, Algorithm.TDES),
+    StandardKey("kmc-aes", Purpose.KMC, Algorithm.AES128),
+)
+"""Masters of blank stock for SCP02 and SCP03 chips: they come from the card supplier."""
+
+OWN_KEYS = (
+    StandardKey("imk-card", Purpose.CARD, Algorithm.TDES),
+    StandardKey("imk-card-aes", Purpose.CARD, Algorithm.AES128),
+    StandardKey("imk-read", Purpose.READ, Algorithm.AES128),
+    StandardKey("imk-ac", Purpose.AC, Algorithm.TDES),
+    StandardKey("imk-smi", Purpose.SMI, Algorithm.TDES),
+    StandardKey("imk-smc", Purpose.SMC, Algorithm.TDES),
+    # EMV knows CA keys of up to 1984 bits; exponent 3 keeps certificates short and terminals fast.
+    StandardKey("scheme-ca", Purpose.SIGN_CA, Algorithm.RSA, 1984),
+    StandardKey("issuer", Purpose.SIGN_ISSUER, Algorithm.RSA, 1408),
+    StandardKey("list-signer", Purpose.SIGN_LIST, Algorithm.RSA, 2048, 65537),
+    StandardKey("seal", Purpose.SEAL, Algorithm.AES256),
+    StandardKey("index", Purpose.INDEX, Algorithm.HMAC),
+)
+"""Keys the house makes itself."""
+
+
+def create_standard_keys(custody: KeyManagement, *, by: str) -> Sequence[KeyInfo]:
+    """Make every own key; in simulation import the published test key as stock master too.
+
+    In production the stock masters are left to be imported from the supplier. Raises KeyRefused when a name is taken.
+    """
+    made = [custody.generate(k.name, k.purpose, k.algorithm, by=by, bits=k.bits, exponent=k.exponent) for k in OWN_KEYS]
+    if custody.simulation:
+        test_key = Secret(GP_TEST_KEY)
+        made += [custody.import_key(k.name, k.purpose, k.algorithm, test_key, by=by) for k in STOCK_KEYS]
+    return made
