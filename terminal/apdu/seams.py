@@ -23,6 +23,8 @@ class Disposition(StrEnum):
     """Finished: to the good bin, or given back."""
     REJECT = "reject"
     """To the reject bin."""
+    ASIDE = "aside"
+    """Given back to the operator: neither finished nor broken, but not for this job."""
     KEEP = "keep"
     """Stays where it is: nothing was decided about it."""
 
