@@ -1,0 +1,231 @@
+"""A virtual card in a real PC/SC slot: the card's side of the protocol of the vsmartcard reader driver.
+
+The card connects to the driver over TCP; being connected is being inserted. Every message is a two-byte big-endian
+length and a body. Bodies of one byte are control: 00 power off, 01 power on, 02 reset, 04 ATR wanted (the only one with
+an answer); longer bodies are command APDUs, answered by data and status word.
+vsmartcard documentation, Virtual Smart Card, "Creating a virtual smart card".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol, Self
+
+from terminal.errors import TransportError
+
+POWER_OFF, POWER_ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
+_SILENCE: Final = 3.0
+"""pcscd asks for the ATR several times a second; a driver that stays silent so long serves another card."""
+
+
+class SlotCard(Protocol):
+    """A virtual card as a slot needs it. ``exchange`` raises TransportError when the card falls mute or loses power."""
+
+    @property
+    def atr(self) -> bytes: ...
+    def power_on(self) -> bytes: ...
+    def power_off(self) -> None: ...
+    def reset(self) -> bytes: ...
+    def exchange(self, apdu: bytes) -> bytes: ...
+
+
+class VpcdSlot:
+    """One slot of the driver at ``host:port``, in which a card can be put and from which it can be pulled.
+
+    While a card is in, a thread serves the driver, and connects again when pcscd was restarted. A card that falls mute
+    or loses its power is seen by pcscd as pulled and, half a second later, as put in again. ``say`` gets one sentence
+    for each thing a person at the slot would like to know.
+    """
+
+    def __init__(self, host: str, port: int, *, say: Callable[[str], None] = lambda _: None) -> None:
+        self.host, self.port = host, port
+        self._say = say
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._card: SlotCard | None = None
+        self._link: socket.socket | None = None
+        self._seen = False
+        self._powered = False
+        self._off_since = 0.0
+        self._commands = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=f"vpcd {host}:{port}", daemon=True)
+        self._thread.start()
+
+    @property
+    def card(self) -> SlotCard | None:
+        return self._card
+
+    @property
+    def commands(self) -> int:
+        """Commands answered since the card was put in."""
+        return self._commands
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the driver took the power away; 0 while the card is powered, and before it ever was."""
+        with self._lock:
+            return time.monotonic() - self._off_since if self._off_since and not self._powered else 0.0
+
+    def insert(self, card: SlotCard) -> None:
+        """Put a card in. Raises ValueError when there is one."""
+        with self._changed:
+            if self._card is not None:
+                raise ValueError("there is a card in this slot")
+            self._card, self._commands, self._off_since = card, 0, 0.0
+            self._changed.notify_all()
+
+    def pull(self) -> SlotCard | None:
+        """Take the card out, whatever it is doing, and give it back without power. None when there was none."""
+        with self._changed:
+            card, self._card = self._card, None
+            if self._link is not None:
+                with contextlib.suppress(OSError):  # the driver was quicker
+                    self._link.shutdown(socket.SHUT_RDWR)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._link is None)
+        if card is not None:
+            card.power_off()
+        return card
+
+    def wait_until_seen(self, timeout: float) -> bool:
+        """Wait until the driver has asked for the ATR of the card in the slot."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._seen, timeout)
+
+    def close(self) -> None:
+        """Pull the card and end the thread."""
+        with self._changed:
+            self._closing = True
+        self.pull()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- the thread ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        wait = _FIRST_WAIT
+        while not self._closing:
+            with self._changed:
+                self._changed.wait_for(lambda: self._card is not None or self._closing)
+                card = self._card
+            if card is None:
+                return
+            link = self._connect()
+            if link is None:
+                if wait == _FIRST_WAIT:
+                    self._say(
+                        f"no reader driver answers at {self.host}:{self.port} yet; trying again (is pcscd running?)"
+                    )
+                self._pause(card, wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+                continue
+            wait = _FIRST_WAIT
+            try:
+                if self._attach(link, card):
+                    self._serve(link, card)
+            except TransportError as fault:
+                self._say(f"{fault}; taken out and put in again")
+                self._detach(link)
+                card.power_off()
+                self._pause(card, 0.5)
+            except OSError:
+                self._say(f"the reader driver at {self.host}:{self.port} went away; connecting again")
+            finally:
+                self._detach(link)
+
+    def _connect(self) -> socket.socket | None:
+        try:
+            link = socket.create_connection((self.host, self.port), timeout=2)
+        except OSError:
+            return None
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link.settimeout(_SILENCE)
+        return link
+
+    def _attach(self, link: socket.socket, card: SlotCard) -> bool:
+        """Make the link the one that ``pull`` cuts; False when the card was pulled meanwhile."""
+        with self._changed:
+            if self._card is card:
+                self._link = link
+        return self._link is link
+
+    def _detach(self, link: socket.socket) -> None:
+        link.close()
+        with self._changed:
+            self._link, self._seen, self._powered = None, False, False
+            self._changed.notify_all()
+
+    def _pause(self, card: SlotCard, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._card is not card or self._closing, seconds)
+
+    def _serve(self, link: socket.socket, card: SlotCard) -> None:
+        """Answer the driver until the link is cut. Raises TransportError (the card), OSError (the driver)."""
+        for body in self._messages(link):
+            if len(body) > 1:
+                answer = card.exchange(body)
+                self._commands += 1
+            elif body == ATR:
+                answer = card.atr
+                self._note_seen()
+            else:
+                self._power(card, body)
+                continue
+            link.sendall(len(answer).to_bytes(2, "big") + answer)
+        if self._card is card:
+            raise ConnectionResetError
+
+    def _messages(self, link: socket.socket) -> Iterator[bytes]:
+        """Bodies as they come. The driver sends length and body apart; unless each is acknowledged at once, Nagle's
+        algorithm there waits 40 ms for our delayed acknowledgement. The kernel forgets the wish, so it is renewed."""
+        buffer, silent = bytearray(), True
+        while True:
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            try:
+                part = link.recv(65538)
+            except TimeoutError:
+                if silent:
+                    self._say(
+                        f"the reader driver at {self.host}:{self.port} is silent: perhaps another card is in that slot"
+                    )
+                silent = False
+                continue
+            if not part:
+                return
+            buffer += part
+            while len(buffer) >= 2 and len(buffer) >= (end := 2 + int.from_bytes(buffer[:2], "big")):
+                body = bytes(buffer[2:end])
+                del buffer[:end]
+                if body:
+                    yield body
+
+    def _note_seen(self) -> None:
+        if not self._seen:
+            with self._changed:
+                self._seen = True
+                self._changed.notify_all()
+
+    def _power(self, card: SlotCard, wanted: bytes) -> None:
+        if wanted == POWER_OFF:
+            card.power_off()
+        elif wanted == POWER_ON:
+            card.power_on()
+        elif wanted == RESET:
+            card.reset()
+        else:
+            return
+        with self._lock:
+            self._powered = wanted != POWER_OFF
+            self._off_since = 0.0 if self._powered else time.monotonic()
