@@ -17,6 +17,7 @@ from terminal.keys.custody import (
     Wrapped,
     application_data,
 )
+from terminal.keys.keystore import SoftwareKeystore
 from terminal.keys.management import KeyComponent
 from terminal.keys.memory import MemoryCustody
 from terminal.keys.published import GP_TEST_KEY
@@ -38,6 +39,7 @@ __all__ = [
     "Sealed",
     "SessionDek",
     "SessionRequest",
+    "SoftwareKeystore",
     "Wrapped",
     "application_data",
 ]

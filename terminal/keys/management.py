@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -269,8 +269,3 @@ def _rsa_material(key: Secret) -> rsa.RsaPrivate:
     if private.n.bit_length() < 1024 or not (gmpy2.is_prime(private.p) and gmpy2.is_prime(private.q)):
         raise KeyRefused("an RSA key has two primes and at least 1024 bits")
     return private
-
-
-def chosen(table: KeyTable, names: Collection[str] | None) -> KeyTable:
-    """The part of a table that goes into a snapshot: the keys of these names, or all."""
-    return table.only({ref.name for ref in table.records} if names is None else names)

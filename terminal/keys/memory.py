@@ -29,7 +29,7 @@ from terminal.keys.custody import (
     Wrapped,
 )
 from terminal.keys.derivation import KeySet
-from terminal.keys.management import KeyManagement, chosen, utc_now
+from terminal.keys.management import KeyManagement, utc_now
 from terminal.keys.table import KeyTable, decode, encode, key_kcv
 from terminal.secret import Secret
 
@@ -68,8 +68,9 @@ class MemoryCustody(KeyManagement):
         The blob may be pickled, sent and stored; the transport secret goes another way and lives as long as the
         workers. AES-256-GCM. Raises KeyNotFound, KeystoreLocked for a transport secret of another length.
         """
+        wanted = {ref.name for ref in self._table.records} if names is None else names
         nonce = self._random(_NONCE)
-        return nonce + _transport(transport).encrypt(nonce, encode(chosen(self._table, names)), _SNAPSHOT)
+        return nonce + _transport(transport).encrypt(nonce, encode(self._table.only(wanted)), _SNAPSHOT)
 
     @classmethod
     def from_snapshot(

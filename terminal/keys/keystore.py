@@ -1,0 +1,93 @@
+"""The software keystore: a custodian whose keys live in one encrypted file."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from terminal.errors import KeyRefused, KeystoreLocked, KeystoreUnavailable
+from terminal.keys import keyfile, storage, table
+from terminal.keys.custody import KeyInfo
+from terminal.keys.keyfile import STANDARD_COST, Header, KdfCost
+from terminal.keys.management import KeyManagement, utc_now
+from terminal.keys.memory import MemoryCustody
+from terminal.keys.table import KeyTable
+from terminal.secret import Secret
+
+
+class SoftwareKeystore(MemoryCustody):
+    """Keys in one file under a passphrase; make it with ``create``, open it with ``unlock``.
+
+    Reading happens once, at ``unlock``; every change is written to the disk before it counts, and takes in what
+    another process changed meanwhile. Worker processes get a ``snapshot``, which costs them no key derivation.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        file_key: Secret,
+        contents: KeyTable,
+        random: Callable[[int], bytes],
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__(contents.simulation, random, clock, table=contents)
+        self.path = path
+        self._header = header
+        self._file_key = file_key
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        passphrase: Secret,
+        *,
+        simulation: bool = False,
+        contents: KeyManagement | None = None,
+        cost: KdfCost = STANDARD_COST,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> SoftwareKeystore:
+        """A new file, empty or with the keys of another custodian, written in one piece.
+
+        Raises KeystoreUnavailable when a file is there already or cannot be written, KeystoreLocked for an empty
+        passphrase, KeyRefused when ``contents`` and the new keystore are not both for simulation or for production.
+        """
+        if contents is not None and contents.simulation is not simulation:
+            raise KeyRefused("keys do not move between simulation and production")
+        keys = KeyTable(simulation) if contents is None else contents._table
+        header, file_key = keyfile.new_header(passphrase, cost, simulation, random)
+        storage.make_parent(path)
+        with storage.exclusive(path):
+            if path.exists():
+                raise KeystoreUnavailable(f"there is a keystore at {path} already; it is not overwritten")
+            storage.replace(path, keyfile.encode(header, file_key, table.encode(keys), random))
+        return cls(path, header, file_key, keys, random, clock)
+
+    @classmethod
+    def unlock(
+        cls,
+        path: Path,
+        passphrase: Secret,
+        *,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> SoftwareKeystore:
+        """The keystore in this file. Raises KeystoreUnavailable, KeystoreDamaged, KeystoreLocked."""
+        header, body = keyfile.parse(storage.read(path))
+        file_key = keyfile.unlock(header, passphrase)
+        return cls(path, header, file_key, table.decode(keyfile.decrypt(header, file_key, body)), random, clock)
+
+    def _change(self, edit: Callable[[KeyTable], tuple[KeyTable, KeyInfo]]) -> KeyInfo:
+        with self._mutex, storage.exclusive(self.path):
+            header, body = keyfile.parse(storage.read(self.path))
+            if header != self._header:
+                raise KeystoreLocked(f"the keystore {self.path} was made anew since it was unlocked; unlock it again")
+            # Another process may have changed the file since we read it: edit what is there, not what we remember.
+            current = table.decode(keyfile.decrypt(header, self._file_key, body))
+            changed, info = edit(current)
+            storage.replace(self.path, keyfile.encode(header, self._file_key, table.encode(changed), self._random))
+            self._table = changed
+            return info
