@@ -1,0 +1,121 @@
+"""A secure channel as a sender: plain commands in, plain responses out, everything on the wire protected."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from terminal.apdu import Command, Response, Sender, check
+from terminal.apdu.cla import channel_of, secured
+from terminal.errors import SecureChannelError
+from terminal.globalplatform.guard import Guard
+from terminal.globalplatform.handshake import Authentication, Established, handshake
+from terminal.globalplatform.levels import SecurityLevel
+from terminal.globalplatform.scp02 import Scp02
+from terminal.globalplatform.update import InitializeUpdate
+from terminal.keys.custody import CardKeys, KeyCustody, SessionDek
+
+
+class SecureChannel:
+    """A Sender over the stack that reaches the card; sits above follow-up, chaining and logical channels.
+
+    Any fault on the way, and any response that does not verify, closes it for good: the counters of both sides may
+    differ from then on. Raises SecureChannelError when used after that, IntegrityError for a wrong R-MAC, ApduError for
+    data beyond ``max_data``.
+    """
+
+    def __init__(self, inner: Sender, established: Established) -> None:
+        self._inner = inner
+        self._session: Established | None = established
+        self.update: InitializeUpdate = established.update
+        self.keys: CardKeys = established.keys
+
+    @property
+    def level(self) -> SecurityLevel:
+        return self._open.messaging.level
+
+    @property
+    def max_data(self) -> int:
+        """Most plain data bytes that one wrapped short command (255 bytes) holds."""
+        return self._open.messaging.max_data
+
+    @property
+    def dek(self) -> SessionDek:
+        """For ``KeyCustody.wrap_card_keys`` and ``wrap_for_card``."""
+        return self._open.dek
+
+    @property
+    def closed(self) -> bool:
+        return self._session is None
+
+    def send(self, command: Command) -> Response:
+        session = self._open
+        if secured(command.cla) or channel_of(command.cla):
+            raise SecureChannelError(f"{command} is secured already or names a logical channel: not above a channel")
+        wrapped = session.messaging.wrap(command)
+        try:
+            return session.messaging.unwrap(self._inner.send(wrapped))
+        except BaseException:
+            self.close()
+            raise
+
+    def begin_r_mac(self, challenge: bytes = b"") -> None:
+        """From now on responses carry an R-MAC (SCP02 only; SCP03 sets it with the level). GPC 2.3.1, E.5.3.
+
+        ``challenge`` (at most 24 bytes) goes into the R-MAC chain. Raises CardRefused, SecureChannelError.
+        """
+        messaging = self._scp02()
+        if messaging.level & SecurityLevel.R_MAC:
+            raise SecureChannelError("the R-MAC session has begun already")
+        if len(challenge) > 24:
+            raise SecureChannelError(f"a challenge of {len(challenge)} bytes for BEGIN R-MAC SESSION; 24 is the most")
+        begin = Command(0x80, 0x7A, SecurityLevel.R_MAC, 0x01, bytes((len(challenge),)) + challenge)
+        check(self.send(begin), "BEGIN R-MAC SESSION")
+        messaging.start_r_mac()
+
+    def end_r_mac(self) -> None:
+        """Responses are no longer signed after this one. GPC 2.3.1, E.5.4. Raises CardRefused, SecureChannelError."""
+        messaging = self._scp02()
+        if not messaging.level & SecurityLevel.R_MAC:
+            raise SecureChannelError("no R-MAC session has begun")
+        check(self.send(Command(0x80, 0x78, 0x00, 0x03, ne=256)), "END R-MAC SESSION")
+        messaging.stop_r_mac()
+
+    def close(self) -> None:
+        """Forget the session keys. The card ends its side with the next SELECT or reset."""
+        self._session = None
+
+    @property
+    def _open(self) -> Established:
+        if self._session is None:
+            raise SecureChannelError("the secure channel is closed; authenticate again")
+        return self._session
+
+    def _scp02(self) -> Scp02:
+        messaging = self._open.messaging
+        if not isinstance(messaging, Scp02):
+            raise SecureChannelError("BEGIN and END R-MAC SESSION belong to SCP02; in SCP03 ask for R-MAC in the level")
+        return messaging
+
+
+def open_channel(
+    sender: Sender,
+    wanted: Authentication,
+    custody: KeyCustody,
+    guard: Guard,
+    *,
+    chip: str = "",
+    random: Callable[[int], bytes] = os.urandom,
+) -> SecureChannel:
+    """Authenticate with whatever is selected now: a security domain, or an application with keys of its own.
+
+    Raises what ``handshake`` raises, and what ``sender`` raises.
+    """
+    dialogue = handshake(wanted, custody, guard, chip, random(16))
+    command = next(dialogue)
+    while True:
+        response = sender.send(command)
+        try:
+            command = dialogue.send(response)
+        except StopIteration as end:
+            return SecureChannel(sender, end.value)

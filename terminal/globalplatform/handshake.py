@@ -1,0 +1,110 @@
+"""Mutual authentication as a dialogue without I/O: yields commands, receives responses, ends in a session.
+
+GPC 2.3.1, E.1.2 and E.5 (SCP02); GPC 2.3.1 Amendment D 1.2, 5 and 7.1 (SCP03).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from terminal.apdu import Command, Response, check
+from terminal.errors import AuthenticationRefused, CardMalformed, NotGenuine, SecureChannelError
+from terminal.globalplatform.guard import Guard
+from terminal.globalplatform.levels import C_ENC, SecurityLevel, check_level
+from terminal.globalplatform.scp02 import Scp02
+from terminal.globalplatform.scp03 import Scp03
+from terminal.globalplatform.update import InitializeUpdate
+from terminal.keys.custody import CardKeys, Diversification, KeyCustody, KeyRef, Scp, SessionDek
+
+KeySource = CardKeys | Callable[[InitializeUpdate], CardKeys]
+"""The key set itself, or how to find it from what the card tells."""
+
+_WRONG_LENGTH = (0x6700, 0x6A80)
+
+Handshake = Generator[Command, Response, "Established"]
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """What to authenticate with, and how.
+
+    ``version`` is the key version asked for (0: the card's first). ``scp`` None takes whichever protocol the card
+    speaks. ``scp02_i`` is the SCP02 implementation option (15 or 55), which cards tell in their recognition data only.
+    ``s16`` begins with a challenge of 16 bytes; without it that costs an S16 card one command more.
+    """
+
+    keys: KeySource
+    level: SecurityLevel = C_ENC
+    version: int = 0
+    scp: Scp | None = None
+    scp02_i: int = 0x15
+    s16: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """A session that both sides have proven: what wraps its messages, and the DEK for ``KeyCustody.wrap_*``."""
+
+    update: InitializeUpdate
+    keys: CardKeys
+    messaging: Scp02 | Scp03
+    dek: SessionDek
+
+
+def derived(custody: KeyCustody, master: KeyRef, method: Diversification) -> KeySource:
+    """The usual key source: the card's keys from a master, by the key data and version that the card tells."""
+    return lambda update: custody.card_keys(master, method, update.key_data, update.version)
+
+
+def handshake(wanted: Authentication, custody: KeyCustody, guard: Guard, chip: str, host_challenge: bytes) -> Handshake:
+    """INITIALIZE UPDATE, then EXTERNAL AUTHENTICATE.
+
+    ``host_challenge`` has 16 bytes: all are used in S16 mode, the first 8 elsewhere. ``chip`` names the chip for
+    ``guard``; empty takes the key data. The host cryptogram is sent only after the card's was right.
+    Raises AuthenticationGuarded before anything is spent, NotGenuine for a wrong card cryptogram, AuthenticationRefused
+    when the card refuses ours, CardRefused when it has no such key version, SecureChannelError for a protocol or level
+    that is not to be had, CardMalformed.
+    """
+    if isinstance(wanted.keys, CardKeys) and chip:
+        guard.check(chip, wanted.keys)
+    update, host_challenge = yield from _initialize_update(wanted, host_challenge)
+    if wanted.scp is not None and update.scp is not wanted.scp:
+        raise SecureChannelError(f"the card speaks SCP{update.scp}, not SCP{wanted.scp} as asked for")
+    check_level(update.scp, update.i, wanted.level)
+    keys = wanted.keys if isinstance(wanted.keys, CardKeys) else wanted.keys(update)
+    chip = chip or update.key_data.hex().upper()
+    guard.check(chip, keys)
+    session = custody.open_session(keys, update.request(host_challenge))
+    if not hmac.compare_digest(session.card_cryptogram, update.card_cryptogram):
+        guard.failed(chip, keys, "wrong card cryptogram")
+        raise NotGenuine(f"authenticating: the card cryptogram is wrong, the card does not hold {keys}")
+    messaging = (Scp02 if update.scp is Scp.SCP02 else Scp03)(session, update.i, wanted.level)
+    response = yield messaging.external_authenticate()
+    if not response.sw.ok:
+        guard.failed(chip, keys, str(response.sw))
+        raise AuthenticationRefused("EXTERNAL AUTHENTICATE", response.sw, str(keys))
+    return Established(update, keys, messaging, session.dek)
+
+
+def _initialize_update(
+    wanted: Authentication, challenge: bytes
+) -> Generator[Command, Response, tuple[InitializeUpdate, bytes]]:
+    """The card's answer, and the part of the challenge that it was given to.
+
+    A card in S16 mode either refuses 8 bytes by their length or answers with 16: it is asked again. Nothing is spent.
+    """
+    doing = f"INITIALIZE UPDATE with {f'key version {wanted.version:02X}' if wanted.version else 'any key version'}"
+    if not wanted.s16:
+        short = challenge[:8]
+        response = yield Command(0x80, 0x50, wanted.version, 0x00, short, ne=256)
+        if response.sw not in _WRONG_LENGTH:
+            update = InitializeUpdate.parse(check(response, doing), scp02_i=wanted.scp02_i)
+            if len(update.card_challenge) <= len(short):
+                return update, short
+    response = yield Command(0x80, 0x50, wanted.version, 0x00, challenge, ne=256)
+    update = InitializeUpdate.parse(check(response, doing), scp02_i=wanted.scp02_i)
+    if len(update.card_challenge) != len(challenge):
+        raise CardMalformed(f"{doing}: {len(update.card_challenge)} bytes of challenge answer {len(challenge)}")
+    return update, challenge

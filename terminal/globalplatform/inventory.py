@@ -1,0 +1,114 @@
+"""GET STATUS: the card's registry, in its TLV form and the older one. GPC 2.3.1, 11.4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from terminal.apdu import Command
+from terminal.errors import CardMalformed, CodecError
+from terminal.globalplatform.aid import Aid
+from terminal.globalplatform.lifecycle import NO_PRIVILEGES, Privileges, state_name
+from terminal.tlv import Tlvs, decode
+
+_TLV_FORM, _NEXT = 0x02, 0x01
+_ALL = bytes.fromhex("4F00")
+
+
+class Scope(IntEnum):
+    """P1 of GET STATUS. GPC 2.3.1, Table 11-33."""
+
+    ISSUER_DOMAIN = 0x80
+    APPLICATIONS = 0x40
+    LOAD_FILES = 0x20
+    LOAD_FILES_AND_MODULES = 0x10
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the card's registry. ``state`` is the life cycle byte; its table depends on ``scope``.
+
+    Load files have ``modules`` and ``version`` where the card tells; applications their load file (``package``) and
+    ``domain`` in the TLV form only.
+    """
+
+    scope: Scope
+    aid: Aid
+    state: int
+    privileges: Privileges = NO_PRIVILEGES
+    modules: tuple[Aid, ...] = ()
+    package: Aid | None = None
+    domain: Aid | None = None
+    version: bytes = b""
+
+    @property
+    def state_name(self) -> str:
+        return state_name(
+            self.state,
+            issuer_domain=self.scope is Scope.ISSUER_DOMAIN,
+            load_file=self.scope in (Scope.LOAD_FILES, Scope.LOAD_FILES_AND_MODULES),
+        )
+
+
+def get_status(scope: Scope, *, tlv_form: bool = True, following: bool = False, aid: bytes = b"") -> Command:
+    """The command: all entries of a scope, or those whose AID begins with ``aid``. ``following`` after 6310."""
+    data = bytes((0x4F, len(aid))) + aid if aid else _ALL
+    p2 = (_TLV_FORM if tlv_form else 0) | (_NEXT if following else 0)
+    return Command(0x80, 0xF2, scope, p2, data, ne=256)
+
+
+def parse(scope: Scope, data: bytes, *, tlv_form: bool = True) -> list[Entry]:
+    """The entries of one answer; an answer to several commands may be joined first. Raises CardMalformed.
+
+    Some cards answer the older form to a request for the TLV form: what does not begin with E3 is read as that.
+    """
+    doing = f"GET STATUS ({scope.name.replace('_', ' ').lower()})"
+    try:
+        if tlv_form and data[:1] in (b"\xe3", b""):
+            return [_from_tlv(scope, item.children) for item in decode(data, padding="reject").find_all(0xE3)]
+        return list(_from_legacy(scope, data))
+    except (CodecError, IndexError) as error:
+        raise CardMalformed(f"{doing}: {error}") from error
+
+
+def _from_tlv(scope: Scope, objects: Tlvs) -> Entry:
+    """GPC 2.3.1, Table 11-36."""
+    package, domain = objects.find(0xC4), objects.find(0xCC)
+    privileges, version = objects.find(0xC5), objects.find(0xCE)
+    return Entry(
+        scope=scope,
+        aid=Aid(objects.need(0x4F)),
+        # The first byte is the state; a second one tells contactless activation (Amendment C).
+        state=objects.need(0x9F70)[0],
+        privileges=Privileges.parse(privileges.value) if privileges else NO_PRIVILEGES,
+        modules=tuple(Aid(item.value) for item in objects.find_all(0x84)),
+        package=Aid(package.value) if package else None,
+        domain=Aid(domain.value) if domain else None,
+        version=version.value if version else b"",
+    )
+
+
+def _from_legacy(scope: Scope, data: bytes) -> Iterator[Entry]:
+    """Length, AID, state, privileges; load files with modules: also a count and each. GPC 2.3.1, Table 11-34."""
+    at = 0
+    while at < len(data):
+        aid, at = _counted(data, at)
+        state, privileges = data[at], data[at + 1]
+        at += 2
+        modules: list[Aid] = []
+        if scope is Scope.LOAD_FILES_AND_MODULES:
+            count, at = data[at], at + 1
+            for _ in range(count):
+                module, at = _counted(data, at)
+                modules.append(module)
+        load_file = scope in (Scope.LOAD_FILES, Scope.LOAD_FILES_AND_MODULES)
+        granted = NO_PRIVILEGES if load_file else Privileges.parse(bytes((privileges,)))
+        yield Entry(scope, aid, state, granted, tuple(modules))
+
+
+def _counted(data: bytes, at: int) -> tuple[Aid, int]:
+    end = at + 1 + data[at]
+    if end > len(data):
+        raise CodecError("a list that is cut off", at)
+    return Aid(data[at + 1 : end]), end

@@ -1,0 +1,63 @@
+"""Security levels of a secure channel, and which of them each protocol can hold."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+from terminal.errors import SecureChannelError
+from terminal.keys.custody import Scp
+
+
+class SecurityLevel(IntFlag):
+    """One byte, P1 of EXTERNAL AUTHENTICATE. GPC 2.3.1, E.5.2.3; GPC 2.3.1 Amendment D 1.2, 7.1.2.3."""
+
+    NONE = 0x00
+    C_MAC = 0x01
+    C_DECRYPTION = 0x02
+    R_MAC = 0x10
+    R_ENCRYPTION = 0x20
+
+    def __str__(self) -> str:
+        if not self:
+            return "no secure messaging"
+        names = {1: "C-MAC", 2: "C-DECRYPTION", 0x10: "R-MAC", 0x20: "R-ENCRYPTION"}
+        return " + ".join(name for bit, name in names.items() if self & bit)
+
+
+C_MAC = SecurityLevel.C_MAC
+C_ENC = SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION
+FULL = C_ENC | SecurityLevel.R_MAC | SecurityLevel.R_ENCRYPTION
+"""33: everything that SCP03 can do."""
+
+LEGAL = {
+    Scp.SCP02: frozenset({0x00, 0x01, 0x03, 0x10, 0x11, 0x13}),
+    Scp.SCP03: frozenset({0x00, 0x01, 0x03, 0x11, 0x13, 0x33}),
+}
+_SCP02_KIND, _SCP02_EXPLICIT = 0x0F, 0x05
+"""Three keys, explicit initiation, C-MAC on the modified command, first ICV zero. GPC 2.3.1, E.1.1."""
+_R_MAC_SUPPORT = 0x20
+_R_ENC_SUPPORT = 0x40
+
+
+def check_level(scp: Scp, i: int, level: SecurityLevel) -> None:
+    """Refuse a level that the protocol does not define, or that this card says it cannot do.
+
+    SCP03 cards tell R-MAC and R-ENCRYPTION in ``i`` (20, 40). SCP02 cards do not tell ``i`` while authenticating,
+    so there only the combination is checked. Raises SecureChannelError.
+    """
+    if level not in LEGAL[scp]:
+        raise SecureChannelError(f"SCP{scp} has no security level {int(level):02X} ({level})")
+    if scp is Scp.SCP02:
+        if i & _SCP02_KIND != _SCP02_EXPLICIT:
+            raise SecureChannelError(f"SCP02 with i={i:02X} is not supported; i=15 and i=55 are")
+        return
+    missing = [
+        name
+        for bit, support, name in (
+            (SecurityLevel.R_MAC, _R_MAC_SUPPORT, "R-MAC"),
+            (SecurityLevel.R_ENCRYPTION, _R_ENC_SUPPORT, "R-ENCRYPTION"),
+        )
+        if level & bit and not i & support
+    ]
+    if missing:
+        raise SecureChannelError(f"this card (SCP03, i={i:02X}) does not support {' and '.join(missing)}")
