@@ -73,6 +73,17 @@ class Database:
         with self._told(), self.engine.connect().execution_options(writes=True) as conn, conn.begin():
             yield conn
 
+    def forget_deleted(self) -> None:
+        """Take deleted rows out of SQLite's write-ahead log too; the pages themselves were zeroed (secure_delete).
+
+        PostgreSQL does this in its own time (VACUUM, log recycling).
+        """
+        if self.dialect != "sqlite":
+            return
+        with self._told(), self.engine.connect() as conn:
+            # Another reader may hold the log back; then the next checkpoint does it.
+            conn.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         self.engine.dispose()
 

@@ -9,6 +9,8 @@ from registry.errors import RegistryUnfit
 from terminal.errors import IntegrityError
 from terminal.keys.custody import KeyCustody, KeyRef, Sealed
 
+_INDEX = KeyRef("index", 1)
+
 
 class PersonalData:
     """Seals and opens the personal data of one registry.
@@ -38,8 +40,7 @@ class PersonalData:
 
     def indexes(self, id_numbers: Sequence[str]) -> list[bytes]:
         """Blind index of each ID number, 32 bytes. Always under version 1: one person has one index for ever."""
-        key = KeyRef(self._custody.latest("index").name, 1)
-        return [self._custody.index(key, number.encode()) for number in id_numbers]
+        return [self._custody.index(_INDEX, number.encode()) for number in id_numbers]
 
 
 def _context(place: str) -> str:

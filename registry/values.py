@@ -119,7 +119,7 @@ class RosterLine:
 
 @dataclass(frozen=True, slots=True)
 class MemberToPrepare:
-    """A member who needs a dossier. ``card_number`` is None where a new one is to be given; ``sequence`` (5F34) is 1-99."""
+    """A member who needs a dossier: ``card_number`` None asks for a new one; ``sequence`` (5F34) is 1-99."""
 
     member_id: int
     id_number: str = field(repr=False)
@@ -272,7 +272,7 @@ class JournalLine:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A chip refused for ever, with the card it was to become where a dossier was bound to it; ``bin`` names the tray."""
+    """A chip refused for ever, and the card it was to become where it was bound; ``bin`` names the tray."""
 
     at: datetime
     chip_serial: str

@@ -1,0 +1,219 @@
+"""Roster rows and the persons behind them: what is known, a draft batch of one file, the rows as they may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, exists, insert, or_, select
+
+from registry.counters import allocate
+from registry.errors import RegistryConflict
+from registry.personal import PersonalData, mask_id, mask_mobile, mask_name
+from registry.tables import LIVING, batches, cards, members, roster_rows, units
+from registry.values import AcceptedRow, Known, RejectedRow, RosterLine
+from terminal.keys.custody import KeyRef
+
+_CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,535
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a roster came from: file name, digest of its content, the clerk, the time."""
+
+    source: str
+    digest: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    member_id: int
+    unit_name: str
+    busy: bool  # has a living card, or is in a batch that will make one
+
+
+def known_members(conn: Connection, personal: PersonalData, id_numbers: Collection[str]) -> dict[str, Known]:
+    numbers = list(id_numbers)
+    indexes = personal.indexes(numbers)
+    found = _persons(conn, indexes)
+    return {
+        number: Known(found[index].unit_name, found[index].busy)
+        for number, index in zip(numbers, indexes, strict=True)
+        if index in found
+    }
+
+
+def import_roster(
+    conn: Connection,
+    personal: PersonalData,
+    unit_name: str,
+    accepted: Sequence[AcceptedRow],
+    rejected: Sequence[RejectedRow],
+    origin: Origin,
+) -> str:
+    """Store a draft batch and give its id. New persons are put on record at once, so that no second roster takes them;
+    changed data of a person already on record wait in the row until a second person approves."""
+    _refuse_living_twin(conn, origin)
+    indexes = personal.indexes([row.id_number for row in accepted])
+    known = _persons(conn, indexes)
+    _refuse_taken(accepted, indexes, known, unit_name)
+    unit_ids = _unit_ids(conn, {unit_name} | {row.unit for row in accepted if row.unit})
+    day = origin.at.strftime("%Y%m%d")
+    batch_id = f"B{day}-{allocate(conn, f'batch/{day}', 1)[0]:03d}"
+    conn.execute(
+        insert(batches).values(
+            id=batch_id,
+            unit_id=unit_ids[unit_name],
+            stage="draft",
+            source=origin.source,
+            digest=origin.digest,
+            imported_by=origin.by,
+            imported_at=origin.at,
+        )
+    )
+    rows = list(zip(accepted, indexes, strict=True))
+    member_ids = {index: person.member_id for index, person in known.items()}
+    strangers = [(row, index, unit_ids[row.unit or unit_name]) for row, index in rows if index not in known]
+    member_ids |= _register(conn, personal, strangers, origin.at)
+    key = personal.seal_key()
+    stored = []
+    for row, index in rows:
+        change = _person_values(row) if index in known else ()
+        sealed = personal.seal(key, row_place(batch_id, row.sheet_row), row.seq, *change)
+        stored.append(_row(batch_id, row, "accepted", member_ids[index], sealed, key))
+    for bad in rejected:
+        sealed = personal.seal(key, row_place(batch_id, bad.sheet_row), bad.seq, bad.message)
+        stored.append(_row(batch_id, bad, "rejected", None, sealed, key))
+    if stored:
+        conn.execute(insert(roster_rows), stored)
+    return batch_id
+
+
+def _register(
+    conn: Connection, personal: PersonalData, strangers: Sequence[tuple[AcceptedRow, bytes, int]], at: datetime
+) -> dict[bytes, int]:
+    """Put persons on record who were not yet; gives their member ids by blind index."""
+    if not strangers:
+        return {}
+    ids = allocate(conn, "members", len(strangers))
+    key = personal.seal_key()
+    conn.execute(
+        insert(members),
+        [
+            {
+                "id": member_id,
+                "unit_id": unit_id,
+                "id_index": index,
+                "sealed": personal.seal(key, member_place(member_id), *_person_values(row)),
+                "seal_key": str(key),
+                "id_masked": mask_id(row.id_number),
+                "name_masked": mask_name(row.name),
+                "mobile_masked": mask_mobile(row.mobile),
+                "category": 0,
+                "registered_at": at,
+            }
+            for (row, index, unit_id), member_id in zip(strangers, ids, strict=True)
+        ],
+    )
+    return {index: member_id for (_, index, _), member_id in zip(strangers, ids, strict=True)}
+
+
+def _person_values(row: AcceptedRow) -> tuple[str, str, str, str]:
+    return row.id_number, row.name, row.gender, row.mobile
+
+
+def _row(
+    batch_id: str, row: AcceptedRow | RejectedRow, verdict: str, member_id: int | None, sealed: bytes, key: KeyRef
+) -> dict[str, object]:
+    return {
+        "batch_id": batch_id,
+        "sheet_row": row.sheet_row,
+        "verdict": verdict,
+        "codes": " ".join(row.codes),
+        "member_id": member_id,
+        "open": member_id is not None,
+        "sealed": sealed,
+        "seal_key": str(key),
+    }
+
+
+def lines(conn: Connection, personal: PersonalData, batch_id: str) -> list[RosterLine]:
+    chosen = (
+        select(roster_rows, members.c.id_masked, members.c.name_masked, members.c.mobile_masked)
+        .join(members, isouter=True)
+        .where(roster_rows.c.batch_id == batch_id)
+        .order_by(roster_rows.c.sheet_row)
+    )
+    found = []
+    for row in conn.execute(chosen):
+        values = personal.open(row.seal_key, row.sealed, row_place(batch_id, row.sheet_row))
+        found.append(
+            RosterLine(
+                sheet_row=row.sheet_row,
+                seq=values[0],
+                accepted=row.verdict == "accepted",
+                codes=tuple(row.codes.split()),
+                message=str(values[1]) if row.verdict == "rejected" else "",
+                id_masked=row.id_masked or "",
+                name_masked=row.name_masked or "",
+                mobile_masked=row.mobile_masked or "",
+            )
+        )
+    return found
+
+
+def member_place(member_id: int) -> str:
+    return f"members.sealed/{member_id}"
+
+
+def row_place(batch_id: str, sheet_row: int) -> str:
+    return f"roster_rows.sealed/{batch_id}/{sheet_row}"
+
+
+def _persons(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, _Person]:
+    carded = exists().where(cards.c.member_id == members.c.id, cards.c.state.in_(LIVING))
+    wanted = exists().where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
+    chosen = select(members.c.id_index, members.c.id, units.c.name, or_(carded, wanted).label("busy")).join(units)
+    found = {}
+    for start in range(0, len(indexes), _CHUNK):
+        part = indexes[start : start + _CHUNK]
+        for row in conn.execute(chosen.where(members.c.id_index.in_(part))):
+            found[bytes(row.id_index)] = _Person(row.id, row.name, bool(row.busy))
+    return found
+
+
+def _refuse_living_twin(conn: Connection, origin: Origin) -> None:
+    twin = select(batches.c.id).where(batches.c.digest == origin.digest, batches.c.stage.in_(("draft", "approved")))
+    batch_id = conn.execute(twin).scalar()
+    if batch_id is not None:
+        raise RegistryConflict(f"this file was imported before, as batch {batch_id}, which is not closed yet")
+
+
+def _refuse_taken(
+    accepted: Sequence[AcceptedRow], indexes: Sequence[bytes], known: dict[bytes, _Person], unit_name: str
+) -> None:
+    seen: set[bytes] = set()
+    for row, index in zip(accepted, indexes, strict=True):
+        if index in seen:
+            raise RegistryConflict(f"row {row.sheet_row}: the same person stands twice in this roster")
+        seen.add(index)
+        person = known.get(index)
+        if person is None:
+            continue
+        if person.unit_name != (row.unit or unit_name):
+            raise RegistryConflict(f"row {row.sheet_row}: this person is registered by {person.unit_name}")
+        if person.busy:
+            raise RegistryConflict(f"row {row.sheet_row}: this person has a card, or is in a batch that will make one")
+
+
+def _unit_ids(conn: Connection, names: set[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name in sorted(names):  # in one order, so that two imports do not wait for each other in a ring
+        unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar()
+        if unit_id is None:
+            unit_id = conn.execute(insert(units).values(name=name).returning(units.c.id)).scalar_one()
+        found[name] = unit_id
+    return found

@@ -1,0 +1,297 @@
+"""The registry's door: one method for each use-case, one transaction for each method.
+
+The work is done in the modules it delegates to, each about one idea; here it says where transactions begin and end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+
+from registry import accounts, approval, cards, claims, counters, dossiers, migrate, outcome, reports, rosters
+from registry.database import BUSY_SECONDS, Database
+from registry.personal import PersonalData
+from registry.values import (
+    AcceptedRow,
+    Accounts,
+    Batch,
+    BoundChip,
+    Card,
+    CardEvent,
+    CardState,
+    ChipKnown,
+    Claim,
+    HotlistEntry,
+    JournalEvent,
+    JournalLine,
+    Known,
+    MemberToPrepare,
+    NewDossier,
+    NothingLeft,
+    Reject,
+    RejectedRow,
+    RosterLine,
+    StockAccounts,
+    Timing,
+)
+from terminal.keys.custody import KeyCustody
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Registry:
+    """The system of record. Usable from many threads; each process opens its own.
+
+    Every method may raise RegistryUnavailable; those that change something raise RegistryConflict where a rule stands
+    against it, and NotOnRecord for names that are not on record. Times are aware and in UTC.
+    """
+
+    def __init__(self, database: Database, custody: KeyCustody, clock: Clock) -> None:
+        self._db = database
+        self._personal = PersonalData(custody)
+        self._clock = clock
+
+    @classmethod
+    def open(
+        cls, url: str, custody: KeyCustody, *, clock: Clock = utc_now, busy_seconds: float = BUSY_SECONDS
+    ) -> Registry:
+        """Open (and make or bring up to date) the registry at ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``.
+
+        Raises RegistryUnavailable, RegistryUnfit (not a registry) or SchemaTooNew.
+        """
+        database = Database(url, busy_seconds=busy_seconds)
+        try:
+            migrate.to_head(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, custody, clock)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    # --- rosters -----------------------------------------------------------------------------------------------------
+
+    def known_members(self, id_numbers: Collection[str]) -> dict[str, Known]:
+        """Those of these persons who are on record, by ID number."""
+        with self._db.read() as conn:
+            return rosters.known_members(conn, self._personal, id_numbers)
+
+    def import_roster(
+        self,
+        unit_name: str,
+        accepted: Sequence[AcceptedRow],
+        rejected: Sequence[RejectedRow],
+        *,
+        source: str,
+        digest: str,
+        by: str,
+    ) -> Batch:
+        """A draft batch of one roster file; ``digest`` names its content, ``by`` the clerk.
+
+        Raises RegistryConflict when the same file is in a batch that still lives, or when a member of it has a card, is
+        in another batch or belongs to another unit (which ``known_members`` tells beforehand).
+        """
+        origin = rosters.Origin(source, digest, by, self._clock())
+        with self._db.write() as conn:
+            batch_id = rosters.import_roster(conn, self._personal, unit_name, accepted, rejected, origin)
+            return reports.batch(conn, batch_id)
+
+    def approve(self, batch_id: str, by: str, *, scheme: str = "130000") -> Batch:
+        """A second person lets the batch through; units get their code, members their number.
+
+        ``scheme``: administrative division of the issuing federation, six digits. Raises RegistryConflict for the
+        person who imported it, or a batch that is no draft.
+        """
+        with self._db.write() as conn:
+            approval.approve(conn, self._personal, batch_id, by, scheme, self._clock())
+            return reports.batch(conn, batch_id)
+
+    def discard(self, batch_id: str) -> Batch:
+        """Give up a draft: its rows and the members nothing else names are deleted, its file may be imported again."""
+        with self._db.write() as conn:
+            approval.discard(conn, batch_id)
+            return reports.batch(conn, batch_id)
+
+    def batches(self) -> list[Batch]:
+        """All batches, oldest first."""
+        with self._db.read() as conn:
+            return reports.all_batches(conn)
+
+    def batch(self, batch_id: str) -> Batch:
+        with self._db.read() as conn:
+            return reports.batch(conn, batch_id)
+
+    def roster(self, batch_id: str) -> list[RosterLine]:
+        """The rows of a batch's roster, in sheet order, masked."""
+        with self._db.read() as conn:
+            return rosters.lines(conn, self._personal, batch_id)
+
+    # --- preparation -------------------------------------------------------------------------------------------------
+
+    def to_prepare(self, batch_id: str) -> list[MemberToPrepare]:
+        """Members of an approved batch who have no dossier, or whose last one was remade (then the next sequence)."""
+        with self._db.read() as conn:
+            return dossiers.to_prepare(conn, self._personal, batch_id)
+
+    def allocate_card_serials(self, prefix: str, count: int) -> range:
+        """``count`` serial numbers under ``prefix`` that nobody else gets, counted from 1; unused ones are lost."""
+        with self._db.write() as conn:
+            return counters.allocate(conn, f"card/{prefix}", count)
+
+    def add_dossiers(self, batch_id: str, new: Sequence[NewDossier]) -> None:
+        """Dossiers of members that ``to_prepare`` named: all of them, or none where one contradicts the record."""
+        with self._db.write() as conn:
+            dossiers.add_dossiers(conn, batch_id, new)
+
+    # --- the line ----------------------------------------------------------------------------------------------------
+
+    def claim(
+        self, batch_id: str, lane: str, station: str, chip_serial: str, lease: timedelta
+    ) -> Claim | NothingLeft | ChipKnown:
+        """The dossier for the chip in this lane's reader, bound to it for ever.
+
+        An unknown chip gets the next waiting dossier; a chip that was here before gets its own again, whoever held it.
+        """
+        with self._db.write() as conn:
+            place = claims.Place(lane, station)
+            return claims.claim(conn, batch_id, place, chip_serial, self._clock(), lease)
+
+    def renew(self, claim: Claim, lease: timedelta) -> Claim:
+        """The same claim with a later deadline. Raises FenceLost."""
+        with self._db.write() as conn:
+            return claims.renew(conn, claim, self._clock() + lease)
+
+    def journal(
+        self, claim: Claim, step: str, event: JournalEvent | str, detail: str = "", block: int | None = None
+    ) -> None:
+        """One line, on disk when this returns. Raises FenceLost.
+
+        ``block`` counts from 0 and names a STORE DATA block that the chip acknowledged. ``detail`` holds no secret.
+        """
+        with self._db.write() as conn:
+            claims.journal_line(conn, claim, self._clock(), step, JournalEvent(event), detail, block)
+
+    def verified(self, claim: Claim, result: dict[str, object], seconds: float) -> Card:
+        """The chip was read back and proven: the card begins to live. ``result`` must hold no personal data.
+
+        Said again for the same chip it changes nothing. Raises FenceLost; RegistryConflict where the member has a
+        living card.
+        """
+        with self._db.write() as conn:
+            outcome.verified(conn, claim, result, seconds, self._clock())
+            return cards.card(conn, claim.card_number, claim.sequence)
+
+    def reject(self, claim: Claim, reason: str, step: str, bin: str) -> None:
+        """The chip failed: refused for ever, its card hotlisted, the dossier to be made again. Raises FenceLost."""
+        with self._db.write() as conn:
+            outcome.reject(conn, claim, outcome.Fault(reason, step, bin, claim.lane), self._clock())
+
+    def reject_chip(
+        self,
+        batch_id: str,
+        chip_serial: str,
+        reason: str,
+        step: str,
+        bin: str,
+        lane: str,
+        *,
+        from_stock: bool = True,
+    ) -> str:
+        """Refuse a chip no claim was made for; gives the serial it is recorded under.
+
+        An empty serial (a dead chip) gets a generated one. ``from_stock=False`` for a card that was never ours. A chip
+        rejected before stays as it is; one bound to a dossier takes the dossier with it, as ``reject`` does.
+        """
+        fault = outcome.Fault(reason, step, bin, lane)
+        with self._db.write() as conn:
+            return outcome.reject_chip(conn, batch_id, chip_serial, fault, from_stock, self._clock())
+
+    def release_missing(self, batch_id: str, chip_serial: str, by: str, *, reason: str = "chip lost") -> None:
+        """The operator says that a bound chip will not come back: as ``reject``.
+
+        Raises RegistryConflict while its lease still runs.
+        """
+        with self._db.write() as conn:
+            outcome.release_missing(conn, batch_id, chip_serial, by, reason, self._clock())
+
+    def bound_chips(self, batch_id: str) -> list[BoundChip]:
+        """Claimed dossiers and the chips they are bound to."""
+        with self._db.read() as conn:
+            return reports.bound_chips(conn, batch_id, self._clock())
+
+    # --- accounts ----------------------------------------------------------------------------------------------------
+
+    def accounts(self, batch_id: str) -> Accounts:
+        with self._db.read() as conn:
+            return accounts.accounts(conn, batch_id, self._clock())
+
+    def receive_stock(self, count: int, supplier_batch: str, by: str) -> StockAccounts:
+        """Book ``count`` blank chips that a supplier delivered."""
+        with self._db.write() as conn:
+            accounts.receive_stock(conn, count, supplier_batch, by, self._clock())
+            return accounts.stock(conn)
+
+    def stock(self) -> StockAccounts:
+        with self._db.read() as conn:
+            return accounts.stock(conn)
+
+    def close_batch(self, batch_id: str, by: str, second: str) -> Batch:
+        """Sign a finished, balanced batch by two people and destroy its dossier secrets."""
+        with self._db.write() as conn:
+            accounts.close_batch(conn, batch_id, by, second, self._clock())
+            closed = reports.batch(conn, batch_id)
+        self._db.forget_deleted()
+        return closed
+
+    # --- cards -------------------------------------------------------------------------------------------------------
+
+    def card(self, card_number: str) -> Card:
+        """The card of that number with the highest sequence."""
+        with self._db.read() as conn:
+            return cards.card(conn, card_number)
+
+    def cards_of_batch(self, batch_id: str) -> list[Card]:
+        with self._db.read() as conn:
+            return cards.cards_of_batch(conn, batch_id)
+
+    def card_event(self, card_number: str, event: CardState | str, by: str, reason: str, *, place: str = "") -> Card:
+        """Move a card on in its life; those lost, damaged, withdrawn or suspended are on the hotlist from then on."""
+        with self._db.write() as conn:
+            cards.card_event(conn, card_number, CardState(event), cards.Doing(by, place, reason, self._clock()))
+            return cards.card(conn, card_number)
+
+    def events(self, card_number: str) -> list[CardEvent]:
+        """What happened to the cards of that number, oldest first."""
+        with self._db.read() as conn:
+            return cards.events(conn, card_number)
+
+    def hotlist_entries(self) -> list[HotlistEntry]:
+        """Every card number and sequence that no counter may accept, by number."""
+        with self._db.read() as conn:
+            return cards.hotlist_entries(conn)
+
+    # --- reports -----------------------------------------------------------------------------------------------------
+
+    def journal_of(self, batch_id: str) -> list[JournalLine]:
+        with self._db.read() as conn:
+            return reports.journal_of(conn, batch_id)
+
+    def rejects(self, batch_id: str) -> list[Reject]:
+        with self._db.read() as conn:
+            return reports.rejects(conn, batch_id)
+
+    def timings(self, batch_id: str) -> list[Timing]:
+        with self._db.read() as conn:
+            return reports.timings(conn, batch_id)
