@@ -1,0 +1,1 @@
+"""EMV for our own and foreign applications: records and offline data authentication."""

@@ -1,0 +1,339 @@
+"""Offline data authentication with RSA: certificates, the static and the dynamic signature. EMV 4.4 Book 2, 5 and 6.
+
+Every check of the book is one ``Check``; the first that fails is named by ``OdaFailed``. Expiry dates are given back,
+not judged, unless a day is given: a counter must be able to tell a forged card from one whose time is over.
+"""
+
+from __future__ import annotations
+
+import calendar
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum, StrEnum
+from typing import Any, Final
+
+from construct import Byte, Bytes, Construct, ConstructError, Struct, this
+
+from terminal.crypto.rsa import EXPONENTS, RsaPublic, public
+from terminal.errors import CodecError, CryptoError, IntegrityError, NotGenuine
+
+DYNAMIC_NUMBER = range(2, 9)
+"""Lengths of an ICC dynamic number in bytes. EMV 4.4 Book 2, 6.5.1, table 15."""
+_SHA1, _RSA = 0x01, 0x01
+
+
+class Signed(Enum):
+    """What an RSA signature can hold, by its format byte, with the name messages use and the bytes beside the key."""
+
+    ISSUER = (0x02, "issuer certificate", 36)
+    ICC = (0x04, "card certificate", 42)
+    STATIC = (0x03, "static signature", 26)
+    DYNAMIC = (0x05, "dynamic signature", 25)
+
+    def __init__(self, form: int, label: str, overhead: int) -> None:
+        self.form = form
+        self.label = label
+        self.overhead = overhead
+
+
+class Check(StrEnum):
+    """The checks, in the words a message uses."""
+
+    DATA = "data missing"
+    LENGTH = "length of the signature"
+    RECOVERY = "recovery"
+    TRAILER = "trailer BC"
+    HEADER = "header 6A"
+    FORMAT = "format byte"
+    HASH_ALGORITHM = "hash algorithm"
+    KEY_ALGORITHM = "public key algorithm"
+    HASH = "hash"
+    ISSUER = "issuer identifier against the card number"
+    CARD_NUMBER = "card number"
+    EXPIRY = "expiry"
+    EXPONENT = "public key exponent"
+    REMAINDER = "public key remainder"
+    DYNAMIC_DATA = "dynamic data"
+
+
+class OdaFailed(NotGenuine):
+    """Offline data authentication failed: ``what`` names the object, ``check`` the step."""
+
+    def __init__(self, what: Signed, check: Check, detail: str = "") -> None:
+        super().__init__(f"{what.label}: {check} failed{f' ({detail})' if detail else ''}")
+        self.what = what
+        self.check = check
+
+
+def _certificate_layout(what: Signed, subject: Construct) -> Construct:
+    return Struct(
+        "format" / Byte,
+        "subject" / subject,
+        "expiry" / Bytes(2),
+        "serial" / Bytes(3),
+        "hash_algorithm" / Byte,
+        "key_algorithm" / Byte,
+        "key_length" / Byte,
+        "exponent_length" / Byte,
+        "key" / Bytes(this._.size - what.overhead),
+        "hash" / Bytes(20),
+    )
+
+
+_LAYOUTS: Final[dict[Signed, Construct]] = {
+    Signed.ISSUER: _certificate_layout(Signed.ISSUER, Bytes(4)),
+    Signed.ICC: _certificate_layout(Signed.ICC, Bytes(10)),
+    Signed.STATIC: Struct(
+        "format" / Byte,
+        "hash_algorithm" / Byte,
+        "code" / Bytes(2),
+        "pad" / Bytes(this._.size - Signed.STATIC.overhead),
+        "hash" / Bytes(20),
+    ),
+    Signed.DYNAMIC: Struct(
+        "format" / Byte,
+        "hash_algorithm" / Byte,
+        "length" / Byte,
+        "dynamic" / Bytes(this.length),
+        "pad" / Bytes(this._.size - Signed.DYNAMIC.overhead - this.length),
+        "hash" / Bytes(20),
+    ),
+}
+"""Tables 6, 7, 14 and 17 of EMV 4.4 Book 2, without header and trailer; ``size`` is the modulus length in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a signature gave back: its fields, and the bytes of it that its hash is over."""
+
+    fields: Any
+    hashed: bytes
+
+    @property
+    def hash(self) -> bytes:
+        return bytes(self.fields.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key out of a certificate that passed every check but its date.
+
+    ``subject`` is the issuer identifier (3 to 8 digits) or the card number; ``expires`` the last day of validity.
+    """
+
+    key: RsaPublic
+    subject: str
+    expires: date
+    serial: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicData:
+    """What a card signed in INTERNAL AUTHENTICATE: its dynamic number, and the issuer's data behind it."""
+
+    number: bytes
+    rest: bytes
+
+
+def recover(signer: RsaPublic, what: Signed, signature: bytes) -> Recovered:
+    """Open a signature: length, RSA recovery, trailer, header, format byte, hash algorithm; the hash is not compared.
+
+    Raises OdaFailed. EMV 4.4 Book 2, 5.3 steps 1-4 and 6, 5.4, 6.4, 6.5.2.
+    """
+    if len(signature) != signer.size:
+        raise OdaFailed(what, Check.LENGTH, f"{len(signature)} bytes under a key of {signer.size}")
+    try:
+        plain = public(signer, signature)
+    except CryptoError:
+        raise OdaFailed(what, Check.RECOVERY) from None
+    _require(plain[-1] == 0xBC, what, Check.TRAILER)
+    _require(plain[0] == 0x6A, what, Check.HEADER)
+    _require(plain[1] == what.form, what, Check.FORMAT)
+    try:
+        fields = _LAYOUTS[what].parse(plain[1:-1], size=signer.size)
+    except ConstructError:
+        raise OdaFailed(what, Check.DYNAMIC_DATA if what is Signed.DYNAMIC else Check.LENGTH) from None
+    _require(fields.hash_algorithm == _SHA1, what, Check.HASH_ALGORITHM)
+    return Recovered(fields, plain[1:-21])
+
+
+def issuer_key(
+    authority: RsaPublic, certificate: bytes, *, remainder: bytes, exponent: bytes, pan: str, at: date | None = None
+) -> PublicKey:
+    """The issuer public key out of tag 90, with 92 and 9F32. ``authority`` is the CA key that tag 8F names.
+
+    ``pan`` are the digits of the card number. Raises OdaFailed; EXPIRY only when ``at`` is given.
+    EMV 4.4 Book 2, 5.3.
+    """
+    what = Signed.ISSUER
+    found = recover(authority, what, certificate)
+    _require_hash(found, what, remainder + exponent)
+    subject = found.fields.subject.hex().upper().rstrip("F")
+    _require(3 <= len(subject) <= 8 and pan.startswith(subject), what, Check.ISSUER)
+    return _public_key(found, what, subject, remainder, exponent, at)
+
+
+def icc_key(
+    issuer: RsaPublic,
+    certificate: bytes,
+    *,
+    remainder: bytes,
+    exponent: bytes,
+    pan: str,
+    static: bytes,
+    at: date | None = None,
+) -> PublicKey:
+    """The card's public key out of tag 9F46, with 9F47 and 9F48; this also proves the static data.
+
+    Raises OdaFailed; EXPIRY only when ``at`` is given. EMV 4.4 Book 2, 6.4.
+    """
+    what = Signed.ICC
+    found = recover(issuer, what, certificate)
+    _require_hash(found, what, remainder + exponent + static)
+    subject = found.fields.subject.hex().upper().rstrip("F")
+    _require(subject == pan, what, Check.CARD_NUMBER)
+    return _public_key(found, what, subject, remainder, exponent, at)
+
+
+def static_signature(issuer: RsaPublic, signature: bytes, *, static: bytes) -> bytes:
+    """Verify Signed Static Application Data, tag 93; the data authentication code, 2 bytes.
+
+    Raises OdaFailed. EMV 4.4 Book 2, 5.4.
+    """
+    found = recover(issuer, Signed.STATIC, signature)
+    _require_hash(found, Signed.STATIC, static)
+    return bytes(found.fields.code)
+
+
+def dynamic_signature(card: RsaPublic, signature: bytes, *, terminal_data: bytes) -> DynamicData:
+    """Verify Signed Dynamic Application Data, tag 9F4B, over the DDOL data that were sent.
+
+    Raises OdaFailed. EMV 4.4 Book 2, 6.5.2.
+    """
+    found = recover(card, Signed.DYNAMIC, signature)
+    _require_hash(found, Signed.DYNAMIC, terminal_data)
+    dynamic = bytes(found.fields.dynamic)
+    _require(
+        bool(dynamic) and dynamic[0] in DYNAMIC_NUMBER and len(dynamic) > dynamic[0], Signed.DYNAMIC, Check.DYNAMIC_DATA
+    )
+    return DynamicData(dynamic[1 : 1 + dynamic[0]], dynamic[1 + dynamic[0] :])
+
+
+def expired(key: PublicKey, what: Signed, at: date) -> OdaFailed | None:
+    """The failed expiry check of a certificate on that day, or None."""
+    return OdaFailed(what, Check.EXPIRY, f"valid through {key.expires:%m/%Y}") if at > key.expires else None
+
+
+def _public_key(
+    found: Recovered, what: Signed, subject: str, remainder: bytes, exponent: bytes, at: date | None
+) -> PublicKey:
+    """The steps that both certificates share once their hash is right: dates, algorithm, and joining the modulus."""
+    fields = found.fields
+    expires = _month_end(bytes(fields.expiry), what)
+    _require(fields.key_algorithm == _RSA, what, Check.KEY_ALGORITHM)
+    e = int.from_bytes(exponent, "big")
+    _require(fields.exponent_length == len(exponent) and e in EXPONENTS, what, Check.EXPONENT)
+    room = len(fields.key)
+    _require(len(remainder) == max(0, fields.key_length - room), what, Check.REMAINDER)
+    modulus = (bytes(fields.key) + remainder)[: fields.key_length]
+    key = PublicKey(RsaPublic(int.from_bytes(modulus, "big"), e), subject, expires, bytes(fields.serial))
+    _require(key.key.size == fields.key_length, what, Check.REMAINDER)
+    if at is not None and (failure := expired(key, what, at)) is not None:
+        raise failure
+    return key
+
+
+def _month_end(field: bytes, what: Signed) -> date:
+    """The last day of MMYY; years 50 to 99 are of the last century. EMV 4.4 Book 4, 6.7.3."""
+    text = field.hex()
+    if not text.isdigit() or not 1 <= int(text[:2]) <= 12:
+        raise OdaFailed(what, Check.EXPIRY, "no month")
+    month, year = int(text[:2]), int(text[2:])
+    year += 2000 if year < 50 else 1900
+    return date(year, month, calendar.monthrange(year, month)[1])
+
+
+def _require_hash(found: Recovered, what: Signed, more: bytes) -> None:
+    digest = hashlib.sha1(found.hashed + more, usedforsecurity=False).digest()
+    _require(hmac.compare_digest(digest, found.hash), what, Check.HASH)
+
+
+def _require(condition: bool, what: Signed, check: Check) -> None:
+    if not condition:
+        raise OdaFailed(what, check)
+
+
+@dataclass(frozen=True, slots=True)
+class CaKey:
+    """One scheme CA public key: RID (5 bytes), index, key, and the last day it may be used (None: no end).
+
+    ``checksum`` is SHA-1 over RID, index, modulus and exponent. EMV 4.4 Book 2, 11.2.2.
+    """
+
+    rid: bytes
+    index: int
+    key: RsaPublic
+    expires: date | None = None
+
+    @property
+    def checksum(self) -> bytes:
+        exponent = self.key.e.to_bytes((self.key.e.bit_length() + 7) // 8, "big")
+        modulus = self.key.n.to_bytes(self.key.size, "big")
+        return hashlib.sha1(self.rid + bytes((self.index,)) + modulus + exponent, usedforsecurity=False).digest()
+
+    @property
+    def name(self) -> str:
+        return f"{self.rid.hex().upper()}/{self.index:02X}"
+
+    def to_json(self) -> dict[str, str | None]:
+        """The entry of a key file; from_json reads it."""
+        return {
+            "rid": self.rid.hex().upper(),
+            "index": f"{self.index:02X}",
+            "modulus": self.key.n.to_bytes(self.key.size, "big").hex(),
+            "exponent": f"{self.key.e:06x}" if self.key.e > 0xFF else f"{self.key.e:02x}",
+            "sha1": self.checksum.hex(),
+            "expires": self.expires.isoformat() if self.expires else None,
+        }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> CaKey:
+        """Raises CodecError for an entry that cannot be read, IntegrityError for a checksum of another key."""
+        try:
+            rid, index = bytes.fromhex(entry["rid"]), int(entry["index"], 16)
+            key = RsaPublic(int(entry["modulus"], 16), int(entry["exponent"], 16))
+            end = entry.get("expires")
+            made = cls(rid, index, key, date.fromisoformat(end) if end else None)
+            checksum = bytes.fromhex(entry["sha1"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CodecError(f"a scheme CA key entry that cannot be read: {type(error).__name__}") from error
+        if len(rid) != 5 or not 0 <= index <= 0xFF or key.e not in EXPONENTS or not 64 <= key.size <= 248:
+            raise CodecError(f"scheme CA key {made.name}: RID, index, exponent or length is out of range")
+        if not hmac.compare_digest(made.checksum, checksum):
+            raise IntegrityError(f"scheme CA key {made.name}: the checksum does not match the key")
+        return made
+
+
+def load_ca_keys(text: str | bytes) -> dict[tuple[bytes, int], CaKey]:
+    """Scheme CA keys from a JSON file, by RID and index, each checksum verified.
+
+    Raises CodecError (also for the same RID and index twice), IntegrityError. EMV 4.4 Book 2, 11.2.2.
+    """
+    try:
+        entries = list(json.loads(text)["keys"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CodecError("a scheme CA key file is a JSON object with a list of keys") from error
+    return by_index([CaKey.from_json(entry) for entry in entries])
+
+
+def by_index(keys: Iterable[CaKey]) -> dict[tuple[bytes, int], CaKey]:
+    """Scheme CA keys by RID and index. Raises CodecError when two keys share both."""
+    found: dict[tuple[bytes, int], CaKey] = {}
+    for key in keys:
+        if found.setdefault((key.rid, key.index), key) is not key:
+            raise CodecError(f"scheme CA key {key.name} occurs twice")
+    return found
