@@ -15,12 +15,29 @@ def cmac_counter(key: bytes, constant: int, context: bytes, bits: int) -> bytes:
 
     NIST SP 800-108, 5.1, as GPC 2.3.1 Amendment D 1.2, 4.1.5 fixes it. Raises CryptoError unless ``bits`` are bytes.
     """
+    _whole_bytes(bits)
+    return _counter_mode(key, bytes(11) + bytes((constant, 0)) + bits.to_bytes(2, "big"), context, bits)
+
+
+def kdf3(master: bytes, constant: int, data: bytes, bits: int) -> bytes:
+    """A static card key of ``bits`` from an AES master: CMAC over counter, label (000000, constant), 00, key data.
+
+    NIST SP 800-108, 5.1, in the form that card makers and GlobalPlatform tools call KDF3; constants 1 ENC, 2 MAC,
+    3 DEK. Raises CryptoError unless ``bits`` are bytes.
+    """
+    _whole_bytes(bits)
+    return _counter_mode(master, b"", bytes((0, 0, 0, constant, 0)) + data, bits)
+
+
+def _whole_bytes(bits: int) -> None:
     if bits <= 0 or bits % 8 or bits > 0xFFFF:
         raise CryptoError(f"{bits} bits cannot be derived")
-    label = bytes(11) + bytes((constant, 0)) + bits.to_bytes(2, "big")
+
+
+def _counter_mode(key: bytes, before: bytes, after: bytes, bits: int) -> bytes:
+    """NIST SP 800-108, 5.1, with CMAC as its function and a counter of one byte between the two fixed parts."""
     blocks = -(-bits // (8 * aes.BLOCK))
-    stream = b"".join(aes.cmac(key, label + bytes((i,)) + context) for i in range(1, blocks + 1))
-    return stream[: bits // 8]
+    return b"".join(aes.cmac(key, before + bytes((i,)) + after) for i in range(1, blocks + 1))[: bits // 8]
 
 
 def udk(master: bytes, pan: str, sequence: int) -> bytes:

@@ -41,14 +41,14 @@ class SessionKeys(NamedTuple):
 def card_key_set(method: Diversification, algorithm: Algorithm, masters: KeySet, data: bytes) -> KeySet:
     """The static keys of one card. VISA2 and EMV CPS need 3DES masters and 10 bytes of key data, KDF3 an AES master.
 
-    EMV CPS 1.1, 4.1; NIST SP 800-108 as in GPC 2.3.1 Amendment D 1.2, 4.1.5. Raises KeyMisuse.
+    EMV CPS 1.1, 4.1; ``kdf.kdf3``. Raises KeyMisuse.
     """
     if method is Diversification.NONE:
         return masters
     if (algorithm is Algorithm.TDES) is (method is Diversification.KDF3):
         raise KeyMisuse(f"{method} diversification does not work with a master of {algorithm}")
     if method is Diversification.KDF3:
-        return KeySet(*(kdf.cmac_counter(m, c, data, 8 * len(m)) for m, c in zip(masters, _CONSTANTS, strict=True)))
+        return KeySet(*(kdf.kdf3(m, c, data, 8 * len(m)) for m, c in zip(masters, _CONSTANTS, strict=True)))
     if len(data) != KEY_DATA:
         raise KeyMisuse(f"{method} diversification needs {KEY_DATA} bytes of key data, not {len(data)}")
     six = data[0:2] + data[4:8] if method is Diversification.VISA2 else data[4:10]
