@@ -14,6 +14,8 @@ from simulators import member_data as layout
 from simulators.applet import Host, Refuse
 from simulators.member_data import Contents
 from simulators.personalized import PersonalizedApplet, record_of
+from simulators.scp03 import CardScp03
+from simulators.session import C_DEC, C_MAC, EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, R_ENC, R_MAC, SECURED, KeySet
 from terminal.apdu import OK, Command, Response
 from terminal.crypto import rsa
 from terminal.errors import CryptoError
@@ -21,8 +23,9 @@ from terminal.tlv import tlv
 
 MEMBER_AID: Final = bytes.fromhex("F04D454D4245520101")
 
-_ATC, _LAST_ONLINE_ATC = "atc", "last online atc"
+_ATC, _LAST_ONLINE_ATC, _READ_SESSIONS = "atc", "last online atc", "read sessions"
 _PLAIN_PIN: Final = 0x80
+_FULL_PROTECTION: Final = C_MAC | C_DEC | R_MAC | R_ENC
 
 
 class MemberApplet(PersonalizedApplet):
@@ -33,6 +36,7 @@ class MemberApplet(PersonalizedApplet):
         self._contents: Contents | None = None
         self._answers: dict[tuple[int, int], Response] = {}
         self._options_given = False
+        self._session: CardScp03 | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -49,6 +53,7 @@ class MemberApplet(PersonalizedApplet):
         self._contents = None
         self._answers = {}
         self._options_given = False
+        self._session = None
 
     def accept(self, number: int, value: bytes) -> bytes:
         return layout.accept(number, value)
@@ -70,6 +75,19 @@ class MemberApplet(PersonalizedApplet):
 
     def process(self, command: Command) -> Response:
         self._personal()
+        if command.ins == INITIALIZE_UPDATE or (command.ins == EXTERNAL_AUTHENTICATE and command.cla & SECURED):
+            return self._dispatch(command)
+        session = self._session
+        if session is None or not session.authenticated:
+            return self._dispatch(command)
+        try:
+            plain = session.unwrap(command)
+        except Refuse:
+            self._session = None
+            raise
+        return session.wrap(self._dispatch(plain))
+
+    def _dispatch(self, command: Command) -> Response:
         handler = _COMMANDS.get((command.cla, command.ins))
         if handler is None:
             raise Refuse(0x6E00 if any(command.ins == ins for _, ins in _COMMANDS) else 0x6D00)
@@ -100,9 +118,9 @@ class MemberApplet(PersonalizedApplet):
         return answer
 
     def _may_read(self, sfi: int, number: int) -> None:
-        if sfi == layout.PROTECTED_SFI:
+        if sfi == layout.PROTECTED_SFI and (self._session is None or self._session.level != _FULL_PROTECTION):
             raise Refuse(0x6982)
-        if self.host.contactless and (sfi == layout.LOG_SFI or (sfi == 1 and number != 2)):
+        if self.host.contactless and (sfi >= layout.LOG_SFI or (sfi == 1 and number != 2)):
             raise Refuse(0x6982)
 
     def _get_processing_options(self, command: Command) -> Response:
@@ -189,6 +207,41 @@ class MemberApplet(PersonalizedApplet):
             raise Refuse(0x6A88)
         return _answer(tag, value)
 
+    def _initialize_update(self, command: Command) -> Response:
+        """Open SCP03 with the read key set: its version in P1, or 00. GPC 2.3.1 Amendment D 1.2, 7.1.1.
+
+        The key data of the answer are the card number (5A), from which the host derives the keys. At contact only.
+        """
+        version = self.need(layout.READ_KEY_CHECKS)[0]
+        if self.host.contactless:
+            raise Refuse(0x6982)
+        if command.p2:
+            raise Refuse(0x6A86)
+        if command.p1 not in (0, version):
+            raise Refuse(0x6A88)
+        keys = self.need(layout.READ_KEYS)
+        number = (self._personal().element(0x5A) or b"")[:10].ljust(10, b"\xff")
+        counter = int.from_bytes(self.host.memory.get(_READ_SESSIONS, b""), "big")
+        if counter == 0xFFFFFF:
+            raise Refuse(0x6985)
+        self._session = CardScp03(
+            KeySet(version, keys[:16], keys[16:32], keys[32:]),
+            aid=self.aid,
+            random=self.host.random,
+            key_data=number,
+            counter=counter,
+        )
+        return Response(self._session.initialize_update(command.data), OK)
+
+    def _external_authenticate(self, command: Command) -> Response:
+        """GPC 2.3.1 Amendment D 1.2, 7.1.2. A session once opened counts, so that no challenge comes twice."""
+        if self._session is None:
+            raise Refuse(0x6985)
+        self._session.external_authenticate(command)
+        counter = int.from_bytes(self.host.memory.get(_READ_SESSIONS, b""), "big")
+        self.host.memory[_READ_SESSIONS] = (counter + 1).to_bytes(3, "big")
+        return Response(b"", OK)
+
     def _personal(self) -> Contents:
         """What the application answers from. Raises Refuse with 6985 until it is personalized."""
         if self._contents is None:
@@ -205,6 +258,8 @@ _COMMANDS: Final[Mapping[tuple[int, int], Callable[[MemberApplet, Command], Resp
     (0x00, 0x20): MemberApplet._verify,
     (0x00, 0x84): MemberApplet._get_challenge,
     (0x80, 0xCA): MemberApplet._get_data,
+    (0x80, INITIALIZE_UPDATE): MemberApplet._initialize_update,
+    (0x80 | SECURED, EXTERNAL_AUTHENTICATE): MemberApplet._external_authenticate,
 }
 
 

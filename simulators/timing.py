@@ -84,7 +84,7 @@ class Chip:
     page_write: float = 4e-3
     command: float = 3e-3
     select: float = 8e-3
-    session_keys: float = 36e-3
+    session_keys: float = 43e-3
     """Deriving the session keys and one cryptogram: INITIALIZE UPDATE, and again about as much to check the host's."""
     secured_command: float = 1.5e-3
     secured_byte: float = 25e-6
