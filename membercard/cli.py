@@ -35,10 +35,14 @@ def _show_version(wanted: bool) -> None:
 def _root(
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).", show_default=False)] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where database, keystore and reports live.")] = None,
-    database: Annotated[str | None, typer.Option(help="Database URL; SQLite in the data directory if not given.")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Database URL; SQLite in the data directory if not given.")
+    ] = None,
     keystore: Annotated[Path | None, typer.Option(help="Keystore file.")] = None,
     profile: Annotated[Path | None, typer.Option(help="Card profile (YAML).")] = None,
-    simulation: Annotated[bool | None, typer.Option("--simulation/--production", help="Allow published test keys.")] = None,
+    simulation: Annotated[
+        bool | None, typer.Option("--simulation/--production", help="Allow published test keys.")
+    ] = None,
     show_version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
 ) -> None:
     settings.activate(
@@ -47,8 +51,19 @@ def _root(
 
 
 def _add_groups() -> None:
-    from membercard import batch_commands, card_commands, demo_command, doctor_command, gp_commands, keys_commands
-    from membercard import perso_commands, profile_commands, readers_commands, roster_commands, stock_commands
+    from membercard import (
+        batch_commands,
+        card_commands,
+        demo_command,
+        doctor_command,
+        gp_commands,
+        keys_commands,
+        perso_commands,
+        profile_commands,
+        readers_commands,
+        roster_commands,
+        stock_commands,
+    )
 
     app.command("demo")(demo_command.demo)
     app.command("doctor")(doctor_command.doctor)

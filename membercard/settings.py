@@ -111,7 +111,7 @@ def open_keystore() -> SoftwareKeystore:
     settings = load()
     if not settings.keystore.exists():
         raise KeystoreLocked(f"there is no keystore at {settings.keystore}; make one with: membercard keys init")
-    return SoftwareKeystore.open(settings.keystore, settings.passphrase())
+    return SoftwareKeystore.unlock(settings.keystore, settings.passphrase())
 
 
 def open_registry(custody: KeyCustody | None = None) -> Registry:

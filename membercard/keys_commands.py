@@ -1,0 +1,161 @@
+"""`membercard keys`: make, show and renew the keys of the house. Key bytes are never printed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from membercard import output, settings
+from terminal.errors import KeyRefused, KeystoreLocked
+from terminal.keys import Algorithm, KeyComponent, KeyInfo, KeyRef, MemoryCustody, Purpose, SoftwareKeystore
+from terminal.keys.keyfile import LIGHT_COST, STANDARD_COST
+from terminal.keys.standard import OWN_KEYS, STOCK_KEYS, create_standard_keys
+from terminal.secret import Secret
+
+app = typer.Typer()
+
+Name = Annotated[str, typer.Argument(help="Name of a key, as `keys list` shows it.", show_default=False)]
+Json = output.Json
+
+
+@app.command("init")
+def init() -> None:
+    """Make a keystore with every key of the house: masters, scheme CA, issuer, list signer, sealing and index keys.
+
+    With --simulation the published test key of blank stock is put in too. In production the masters of blank stock
+    come from the card supplier, in components: see `membercard keys import --help`. Nothing is ever overwritten.
+    """
+    chosen = settings.load()
+    if chosen.keystore.exists():
+        raise KeyRefused(f"there is a keystore at {chosen.keystore} already; it is not overwritten")
+    passphrase = chosen.passphrase()
+    # At a terminal this asks a second time; a mistyped passphrase would lock the keys away for ever.
+    if chosen.passphrase() != passphrase:
+        raise KeystoreLocked("the two passphrases differ; nothing was made")
+    keys = MemoryCustody(chosen.simulation)
+    create_standard_keys(keys, by=chosen.operator)
+    cost = LIGHT_COST if chosen.simulation else STANDARD_COST
+    store = SoftwareKeystore.create(chosen.keystore, passphrase, simulation=chosen.simulation, contents=keys, cost=cost)
+    output.show(_table(f"Keystore {store.path}", list(store.keys())))
+    if store.simulation:
+        typer.echo("A simulation keystore, for good: it takes published test keys and must never issue real cards.")
+    else:
+        typer.echo("Still missing: the masters of blank stock. They come from the card supplier in components:")
+        for key in STOCK_KEYS:
+            typer.echo(f"  membercard keys import {key.name}    ({key.algorithm})")
+
+
+@app.command("list")
+def list_keys(json: Json = False) -> None:
+    """List all keys with purpose, check value and age."""
+    keys = list(settings.open_keystore().keys())
+    if json:
+        output.as_json([_fields(key) for key in keys])
+        return
+    output.show(_table(f"Keystore {settings.load().keystore}", keys))
+
+
+@app.command("kcv")
+def kcv(
+    name: Name,
+    version: Annotated[int | None, typer.Option(help="Version; the newest if not given.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Show the check value of a key, to compare it with another person's or a supplier's."""
+    store = settings.open_keystore()
+    info = store.info(store.latest(name) if version is None else KeyRef(name, version))
+    if json:
+        output.as_json(_fields(info))
+        return
+    typer.echo(f"{info.ref}: {_kcv(info.kcv)}")
+
+
+@app.command("rotate")
+def rotate(name: Name) -> None:
+    """Make the next version of a key. The old one stays: cards and data that it made still need it."""
+    info = settings.open_keystore().rotate(name, by=settings.load().operator)
+    typer.echo(f"{info.ref} made, check value {_kcv(info.kcv)}; earlier versions stay for what they made")
+
+
+@app.command("import")
+def import_components(
+    name: Name,
+    components: Annotated[int, typer.Option(min=2, max=3, help="How many people enter a part each.")] = 2,
+    purpose: Annotated[Purpose | None, typer.Option(help="Needed for names of your own.", show_default=False)] = None,
+    algorithm: Annotated[
+        Algorithm | None, typer.Option(help="Needed for names of your own.", show_default=False)
+    ] = None,
+    check: Annotated[
+        str | None,
+        typer.Option("--kcv", help="Check value of the whole key (hex), from the supplier.", show_default=False),
+    ] = None,
+) -> None:
+    """Import a key whose parts came in separate envelopes: two or three people enter one each, out of others' sight.
+
+    After each part its check value is shown, to compare with the envelope; then that of the whole key. A name that
+    exists grows a new version. For `kmc`, `kmc-aes` and the other standard names purpose and algorithm are known.
+    """
+    known = {key.name: key for key in (*STOCK_KEYS, *OWN_KEYS)}.get(name)
+    purpose = purpose or (known.purpose if known else None)
+    algorithm = algorithm or (known.algorithm if known else None)
+    if purpose is None or algorithm is None:
+        raise typer.BadParameter(f"{name} is no standard name: give --purpose and --algorithm")
+    expected = _hex(check, "the check value") if check else None
+    store = settings.open_keystore()
+    parts = [_ask(number, algorithm) for number in range(1, components + 1)]
+    info = store.import_components(name, purpose, algorithm, parts, kcv=expected)
+    typer.echo(f"{info.ref} imported, check value {_kcv(info.kcv)}")
+
+
+@app.command("audit")
+def audit(json: Json = False) -> None:
+    """List who made, imported, rotated or destroyed which key, and when."""
+    entries = settings.open_keystore().audit()
+    if json:
+        output.as_json(list(entries))
+        return
+    rows = [(output.local_time(e.at), e.by, e.action, e.key, e.detail) for e in entries]
+    output.show(output.table("Changes of keys", ("when", "who", "what", "key", "detail"), rows))
+
+
+def _ask(number: int, algorithm: Algorithm) -> KeyComponent:
+    person = typer.prompt(f"Component {number}, entered by")
+    part = KeyComponent(Secret(_hex(typer.prompt(f"Component {number} (hex)", hide_input=True), "a component")), person)
+    typer.echo(f"Component {number} has check value {_kcv(part.kcv(algorithm))}")
+    return part
+
+
+def _hex(text: str, what: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        # The fault of fromhex would quote what was typed.
+        raise KeyRefused(f"{what} is hexadecimal digits, two for each byte") from None
+
+
+def _kcv(value: bytes) -> str:
+    return value.hex().upper()
+
+
+def _fields(info: KeyInfo) -> dict[str, Any]:
+    return {
+        "name": info.ref.name,
+        "version": info.ref.version,
+        "algorithm": info.algorithm,
+        "bits": info.bits,
+        "purpose": info.purpose,
+        "kcv": info.kcv,
+        "created": info.created,
+        "simulation": info.simulation,
+    }
+
+
+def _table(title: str, keys: list[KeyInfo]) -> Table:
+    columns = ("key", "version", "algorithm", "bits", "purpose", "check value", "made")
+    rows = [
+        (k.ref.name, k.ref.version, k.algorithm, k.bits, k.purpose, _kcv(k.kcv), output.local_time(k.created))
+        for k in keys
+    ]
+    return output.table(title, columns, rows, right=("version", "bits"))

@@ -1,0 +1,55 @@
+"""`membercard stock`: blank chips received, used and left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from membercard import output, settings
+
+app = typer.Typer()
+
+
+@app.command("receive")
+def receive(
+    count: Annotated[int, typer.Argument(help="How many blank chips came.", min=1, show_default=False)],
+    supplier_batch: Annotated[str, typer.Option(help="The supplier's delivery or batch number.", show_default=False)],
+    by: Annotated[str | None, typer.Option(help="Who counted them; you, if not given.")] = None,
+) -> None:
+    """Book a delivery of blank chips, so that the stock can be reconciled."""
+    with settings.open_registry() as registry:
+        account = registry.receive_stock(count, supplier_batch, by or settings.load().operator)
+    typer.echo(f"received {count} chips of {supplier_batch}; {account.left} blank chips should be on the shelf now")
+
+
+@app.command("show")
+def show(json: output.Json = False) -> None:
+    """Print the stock account: received = verified + rejected + in reader + left."""
+    with settings.open_registry() as registry:
+        account = registry.stock()
+    if json:
+        output.as_json(account)
+    else:
+        output.show(
+            output.table(
+                "Blank chips",
+                ["received", "verified", "rejected", "in reader", "left", "foreign cards fed"],
+                [
+                    (
+                        account.received,
+                        account.verified,
+                        account.rejected,
+                        account.in_reader,
+                        account.left,
+                        account.foreign,
+                    )
+                ],
+            )
+        )
+    if not account.balanced:
+        typer.echo(
+            "The stock does not balance: more chips were fed than were booked. Book them with: membercard stock receive",
+            err=True,
+        )
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""From a roster to a proven chip: intake, prepare, plan, execute, read back, batch."""

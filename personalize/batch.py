@@ -1,0 +1,115 @@
+"""Batches: making every dossier that is missing, in this process or on any Executor."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+
+from personalize.keypool import ChipKey, KeyPool
+from personalize.prepare import Chain, Preparer
+from personalize.profile import Profile
+from registry.store import Registry
+from registry.values import MemberToPrepare, NewDossier
+from terminal.keys import MemoryCustody
+from terminal.secret import Secret
+
+CHUNK = 50
+"""Dossiers stored in one transaction: the most that an interruption can cost."""
+
+Task = tuple[MemberToPrepare, str, ChipKey]
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """What a worker needs to prepare dossiers by itself: the profile, the day, the chain, and a snapshot of the keys.
+
+    Picklable, so that it goes to any Executor; the scheme CA key is not in it.
+    """
+
+    profile: Profile
+    today: date
+    chain: Chain
+    snapshot: bytes = field(repr=False)
+    transport: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, preparer: Preparer, custody: MemoryCustody) -> WorkerSpec:
+        transport = secrets.token_bytes(32)
+        snapshot = custody.snapshot(Secret(transport), preparer.key_names)
+        return cls(preparer.profile, preparer.today, preparer.chain, snapshot, transport)
+
+
+@lru_cache(maxsize=1)
+def _preparer(snapshot: bytes, profile: Profile, today: date, chain: Chain, transport: bytes) -> Preparer:
+    return Preparer(profile, MemoryCustody.from_snapshot(snapshot, Secret(transport)), today=today, chain=chain)
+
+
+def prepare_chunk(spec: WorkerSpec, tasks: Sequence[Task]) -> list[NewDossier]:
+    """What a worker runs: some members' dossiers, sealed."""
+    preparer = _preparer(spec.snapshot, spec.profile, spec.today, spec.chain, spec.transport)
+    return [preparer.new_dossier(*task) for task in tasks]
+
+
+def prepare_batch(
+    registry: Registry,
+    batch_id: str,
+    preparer: Preparer,
+    pool: KeyPool,
+    *,
+    executor: tuple[Executor, WorkerSpec] | None = None,
+    tick: Callable[[int], None] = lambda made: None,
+) -> int:
+    """Make and store every dossier that the batch still lacks; how many were made.
+
+    Interrupted anywhere, a second call makes the rest. ``tick`` is told how many each stored chunk had.
+    Raises PrepareError, CustodyError, KeyPoolError, RegistryError.
+    """
+    members = registry.to_prepare(batch_id)
+    chunks = _chunks(_numbered(registry, preparer.profile, members))
+    made = 0
+    for dossiers in _prepared(preparer, pool, chunks, executor):
+        registry.add_dossiers(batch_id, dossiers)
+        made += len(dossiers)
+        tick(len(dossiers))
+    return made
+
+
+def _prepared(
+    preparer: Preparer,
+    pool: KeyPool,
+    chunks: Iterator[list[tuple[MemberToPrepare, str]]],
+    executor: tuple[Executor, WorkerSpec] | None,
+) -> Iterator[list[NewDossier]]:
+    tasks = ([(member, number, pool.take()) for member, number in chunk] for chunk in chunks)
+    if executor is None:
+        for chunk in tasks:
+            yield [preparer.new_dossier(*task) for task in chunk]
+        return
+    workers, spec = executor
+    for future in [workers.submit(prepare_chunk, spec, chunk) for chunk in tasks]:
+        yield future.result()
+
+
+def _numbered(
+    registry: Registry, profile: Profile, members: Sequence[MemberToPrepare]
+) -> Iterator[tuple[MemberToPrepare, str]]:
+    """Members with their card numbers: their own where they had one, else the next of the profile's range."""
+    new = sum(member.card_number is None for member in members)
+    serials = iter(registry.allocate_card_serials(profile.card_number.prefix, new) if new else ())
+    for member in members:
+        yield member, member.card_number or profile.card_number.number(next(serials))
+
+
+def _chunks(items: Iterator[tuple[MemberToPrepare, str]]) -> Iterator[list[tuple[MemberToPrepare, str]]]:
+    chunk = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,178 @@
+"""The dossier: everything one card will be given, as a value that can be stored, printed and compared.
+
+Secrets inside are key references or sealed bytes, never clear. Personal data are clear inside, so the registry
+stores a dossier only sealed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from personalize.errors import DossierError
+from terminal.keys import ApplicationKeys, CardKeys, Diversification, KeyRef, Sealed
+
+SecretValue = ApplicationKeys | CardKeys | Sealed
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One data grouping: DGI number and value. A secret value is wrapped under the session DEK when it is sent;
+    ``padded`` says whether it then gets ISO/IEC 9797-1 method 2 padding."""
+
+    number: int
+    value: bytes | SecretValue
+    padded: bool = False
+
+    @property
+    def secret(self) -> bool:
+        return not isinstance(self.value, bytes)
+
+    def __repr__(self) -> str:
+        """Number and size or key check values only: plain values are personal data."""
+        return f"<DGI {self.number:04X}, {self.describe()}>"
+
+    def describe(self) -> str:
+        """What a printed plan shows: a length, or key check values."""
+        if isinstance(self.value, bytes):
+            return f"{len(self.value)} bytes"
+        if isinstance(self.value, Sealed):
+            return f"sealed, {len(self.value.blob) - 28} bytes"
+        return "keys, KCV " + " ".join(k.hex().upper() for k in self.value.kcvs)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One application instance to install and personalize."""
+
+    package_aid: bytes
+    module_aid: bytes
+    instance_aid: bytes
+    parts: tuple[Part, ...]
+
+    def plain(self, dgi: int) -> bytes:
+        """The clear value of a DGI. Raises DossierError when it is absent or secret."""
+        for part in self.parts:
+            if part.number == dgi and isinstance(part.value, bytes):
+                return part.value
+        raise DossierError(f"the dossier has no plain DGI {dgi:04X}")
+
+    def records(self) -> dict[tuple[int, int], bytes]:
+        """Clear records by (SFI, record number): DGIs 01xx to 1Exx. EMV CPS 1.1, 4.2."""
+        return {
+            (part.number >> 8, part.number & 0xFF): part.value
+            for part in self.parts
+            if 0x0101 <= part.number <= 0x1EFF and isinstance(part.value, bytes)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One card. ``payment`` waits for the payment application."""
+
+    card_number: str
+    sequence: int
+    member: Application
+    protected: Sealed
+    """DGI 0501 again, for the comparison at read-back: the same sealed bytes as in ``member``."""
+    read_keys: CardKeys
+    payment: Application | None = None
+
+    @property
+    def context(self) -> str:
+        return f"dossier/{self.card_number}/{self.sequence}"
+
+    @property
+    def applications(self) -> tuple[Application, ...]:
+        return tuple(a for a in (self.member, self.payment) if a is not None)
+
+    def __repr__(self) -> str:
+        return f"<Dossier {self.card_number}-{self.sequence:02d}, {len(self.member.parts)} DGIs>"
+
+    def encode(self) -> bytes:
+        """Compact JSON with binary as hex. Raises nothing; ``decode`` gives the equal dossier."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "card_number": self.card_number,
+                "sequence": self.sequence,
+                "member": _application(self.member),
+                "payment": _application(self.payment) if self.payment else None,
+                "protected": _value(self.protected),
+                "read_keys": _value(self.read_keys),
+            },
+            separators=(",", ":"),
+        ).encode()
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Dossier:
+        """Raises DossierError when the bytes are no dossier of this format."""
+        try:
+            data = json.loads(raw)
+            if data["format"] != FORMAT:
+                raise DossierError(f"a dossier of format {data['format']}; this program knows format {FORMAT}")
+            protected, read_keys = _read_value(data["protected"]), _read_value(data["read_keys"])
+            if not isinstance(protected, Sealed) or not isinstance(read_keys, CardKeys):
+                raise DossierError("a damaged dossier: protected data or read keys are of the wrong kind")
+            return cls(
+                data["card_number"],
+                data["sequence"],
+                _read_application(data["member"]),
+                protected,
+                read_keys,
+                _read_application(data["payment"]) if data["payment"] else None,
+            )
+        except (ValueError, KeyError, TypeError):
+            raise DossierError("the bytes are no dossier, or a damaged one") from None
+
+
+def _application(application: Application) -> dict[str, Any]:
+    return {
+        "aids": [a.hex() for a in (application.package_aid, application.module_aid, application.instance_aid)],
+        "parts": [[p.number, _value(p.value), p.padded] for p in application.parts],
+    }
+
+
+def _read_application(data: dict[str, Any]) -> Application:
+    package, module, instance = (bytes.fromhex(a) for a in data["aids"])
+    parts = tuple(Part(number, _read_value(value), padded) for number, value, padded in data["parts"])
+    return Application(package, module, instance, parts)
+
+
+def _value(value: bytes | SecretValue) -> str | list[Any]:
+    match value:
+        case bytes():
+            return value.hex()
+        case Sealed(key, blob, context):
+            return ["sealed", key.name, key.version, blob.hex(), context]
+        case ApplicationKeys(masters, pan, sequence, kcvs):
+            return ["application", [[m.name, m.version] for m in masters], pan, sequence, _hexes(kcvs)]
+        case CardKeys(master, method, data, version, kcvs):
+            return ["card", master.name, master.version, method.value, data.hex(), version, _hexes(kcvs)]
+
+
+def _read_value(data: str | list[Any]) -> bytes | SecretValue:
+    if isinstance(data, str):
+        return bytes.fromhex(data)
+    match data:
+        case ["sealed", name, version, blob, context]:
+            return Sealed(KeyRef(name, version), bytes.fromhex(blob), context)
+        case ["application", [[n1, v1], [n2, v2], [n3, v3]], pan, sequence, kcvs]:
+            return ApplicationKeys((KeyRef(n1, v1), KeyRef(n2, v2), KeyRef(n3, v3)), pan, sequence, _three(kcvs))
+        case ["card", name, version, method, key_data, key_version, kcvs]:
+            return CardKeys(
+                KeyRef(name, version), Diversification(method), bytes.fromhex(key_data), key_version, _three(kcvs)
+            )
+    raise ValueError("unknown value kind")
+
+
+def _hexes(values: Sequence[bytes]) -> list[str]:
+    return [v.hex() for v in values]
+
+
+def _three(values: Sequence[str]) -> tuple[bytes, bytes, bytes]:
+    a, b, c = (bytes.fromhex(v) for v in values)
+    return a, b, c

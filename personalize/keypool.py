@@ -1,0 +1,155 @@
+"""RSA keys for chips, made ahead of time: generation is the slowest step of data preparation.
+
+A directory of small files, one key each, private parts sealed under custody. A key is taken exactly once:
+whoever unlinks the file owns it, so that many processes share one pool and a crash at worst wastes a key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from personalize.errors import KeyPoolError
+from terminal.crypto import rsa
+from terminal.keys import KeyCustody, KeyRef, Sealed
+
+CRT_DGIS = (0x8201, 0x8202, 0x8203, 0x8204, 0x8205)
+"""q^-1 mod p, d mod (q-1), d mod (p-1), q, p. EMV CPS 1.1, annex A (order as in docs/card-layout.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChipKey:
+    """An RSA key pair for one chip: the public part, and the CRT components sealed, in the order of CRT_DGIS."""
+
+    modulus: int
+    exponent: int
+    components: tuple[Sealed, ...]
+
+
+class KeyPool:
+    """Keys of one size and exponent under ``directory``. Safe across threads and processes.
+
+    Raises KeyPoolError when the directory cannot be used.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        custody: KeyCustody,
+        *,
+        bits: int,
+        exponent: int,
+        generate: Callable[[int, int], rsa.RsaPrivate] = rsa.generate,
+    ) -> None:
+        self._directory = directory / f"rsa-{bits}-{exponent}"
+        self._custody = custody
+        self._seal_key = custody.latest("seal")
+        self._bits, self._exponent = bits, exponent
+        self._generate = generate
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as e:
+            raise KeyPoolError(f"cannot make the key pool {self._directory}: {e.strerror}") from e
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._directory.glob("*.key"))
+
+    def make(self) -> ChipKey:
+        """A new key pair, its private part sealed at once."""
+        private = self._generate(self._bits, self._exponent)
+        context = f"chip-key/{_name(private.n)}"
+        sealed = tuple(
+            self._custody.seal(self._seal_key, part, f"{context}/{number:04X}")
+            for number, part in zip(CRT_DGIS, private.components, strict=True)
+        )
+        return ChipKey(private.n, private.e, sealed)
+
+    def add(self) -> None:
+        """Make one key and put it into the pool."""
+        key = self.make()
+        path = self._directory / f"{_name(key.modulus)}.key"
+        partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        try:
+            with open(partial, "w", opener=_private, encoding="ascii") as file:
+                json.dump(
+                    {"n": f"{key.modulus:x}", "e": key.exponent, "parts": [_packed(s) for s in key.components]}, file
+                )
+            partial.rename(path)
+        except OSError as e:
+            partial.unlink(missing_ok=True)
+            raise KeyPoolError(f"cannot write to the key pool {self._directory}: {e.strerror}") from e
+
+    def fill(self, level: int, *, threads: int = os.cpu_count() or 1, tick: Callable[[], None] = lambda: None) -> int:
+        """Add keys until ``level`` are there; how many were made. ``tick`` is called after each."""
+
+        def one() -> None:
+            self.add()
+            tick()
+
+        missing = max(0, level - len(self))
+        with ThreadPoolExecutor(threads) as workers:
+            for done in [workers.submit(one) for _ in range(missing)]:
+                done.result()
+        return missing
+
+    def take(self) -> ChipKey:
+        """A key that nobody else gets; made on the spot when the pool is empty."""
+        with os.scandir(self._directory) as entries:
+            for entry in entries:
+                if entry.name.endswith(".key") and (key := self._claim(Path(entry.path))):
+                    return key
+        return self.make()
+
+    @contextmanager
+    def kept_at(self, level: int) -> Iterator[None]:
+        """Refill to ``level`` in the background while the block runs."""
+        stop = threading.Event()
+
+        def replenish() -> None:
+            while not stop.is_set():
+                if len(self) < level:
+                    self.add()
+                else:
+                    stop.wait(0.2)
+
+        worker = threading.Thread(target=replenish, name="key-pool", daemon=True)
+        worker.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            worker.join()
+
+    def _claim(self, path: Path) -> ChipKey | None:
+        try:
+            text = path.read_text(encoding="ascii")
+            path.unlink()
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise KeyPoolError(f"cannot take a key from the pool {self._directory}: {e.strerror}") from e
+        try:
+            data = json.loads(text)
+            components = tuple(Sealed(KeyRef(n, v), bytes.fromhex(blob), c) for n, v, blob, c in data["parts"])
+            return ChipKey(int(data["n"], 16), data["e"], components)
+        except (ValueError, KeyError, TypeError):
+            raise KeyPoolError(f"a damaged key was dropped from the pool: {path.name}; run this again") from None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _name(modulus: int) -> str:
+    return hashlib.sha256(f"{modulus:x}".encode()).hexdigest()[:32]
+
+
+def _packed(sealed: Sealed) -> list[str | int]:
+    return [sealed.key.name, sealed.key.version, sealed.blob.hex(), sealed.context]

@@ -1,0 +1,147 @@
+"""From a dossier and what the chip says of itself to the steps that are left. Pure and printable.
+
+One rule above all: the card itself says how far it came. A fresh chip gets every step; a returning one only those it
+still needs. The table of states is docs/personalization-line.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from personalize.dossier import Application, Dossier
+from personalize.errors import ChipUnfit
+from personalize.profile import FinalKeys, Profile
+from terminal.globalplatform.lifecycle import ApplicationState, CardState
+from terminal.keys import CardKeys, Scp
+
+
+class KeySet(StrEnum):
+    """Which keys open the security domain now."""
+
+    STOCK = "stock"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class ChipState:
+    """What an authenticated chip said: card life cycle, instances by AID with their life cycle, load files."""
+
+    key_set: KeySet
+    key_version: int
+    life_cycle: int
+    instances: Mapping[bytes, int]
+    packages: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """INSTALL [for install and make selectable]; ``delete_first`` where a foreign or broken instance is in the way."""
+
+    application: Application
+    delete_first: bool
+
+    def __str__(self) -> str:
+        verb = "delete and install" if self.delete_first else "install"
+        return f"{verb} {self.application.instance_aid.hex().upper()} from {self.application.package_aid.hex().upper()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Personalize:
+    """INSTALL [for personalization], then every data grouping from the first."""
+
+    application: Application
+
+    def __str__(self) -> str:
+        lines = [f"store data for {self.application.instance_aid.hex().upper()}:"]
+        for part in self.application.parts:
+            lines.append(f"    DGI {part.number:04X}  {'secret' if part.secret else 'plain '}  {part.describe()}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class RotateKeys:
+    """PUT KEY: the issuer's card keys replace the stock keys."""
+
+    old_version: int
+    new: CardKeys
+
+    def __str__(self) -> str:
+        return f"replace key set {self.old_version:02X} by {self.new}"
+
+
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """SET STATUS through the states still ahead."""
+
+    states: tuple[CardState, ...]
+
+    def __str__(self) -> str:
+        return "set the card life cycle to " + ", then ".join(state.name for state in self.states)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """A fresh session: what a counter reads must be what the dossier says."""
+
+    def __str__(self) -> str:
+        return "reset, read back as a counter would, compare with the dossier"
+
+
+Step = Install | Personalize | RotateKeys | Secure | ReadBack
+
+NAMES: dict[type, str] = {
+    Install: "install",
+    Personalize: "store",
+    RotateKeys: "keys",
+    Secure: "secure",
+    ReadBack: "read back",
+}
+"""The journal's name of each step, in the order of the line."""
+
+
+def key_set(final: FinalKeys, versions: frozenset[int]) -> KeySet:
+    """Stock or final keys, from the key versions that the chip names in E0."""
+    return KeySet.FINAL if final.version in versions else KeySet.STOCK
+
+
+def final_keys(profile: Profile, scp: Scp) -> FinalKeys:
+    return profile.line.scp02 if scp is Scp.SCP02 else profile.line.scp03
+
+
+def plan(dossier: Dossier, chip: ChipState, final: CardKeys) -> tuple[Step, ...]:
+    """The steps left for this chip. Raises ChipUnfit for a chip in none of the states of the table."""
+    if chip.life_cycle not in (CardState.OP_READY, CardState.INITIALIZED, CardState.SECURED):
+        raise ChipUnfit(f"the chip's life cycle is {chip.life_cycle:02X}: locked or terminated")
+    steps: list[Step] = []
+    for application in dossier.applications:
+        steps += _application_steps(application, chip)
+    if chip.key_set is KeySet.FINAL and steps:
+        raise ChipUnfit("the chip has the final keys but is not personalized: it is not in a state this line leaves")
+    if chip.key_set is KeySet.STOCK:
+        steps.append(RotateKeys(chip.key_version, final))
+    ahead = tuple(state for state in (CardState.INITIALIZED, CardState.SECURED) if state > chip.life_cycle)
+    if ahead:
+        steps.append(Secure(ahead))
+    steps.append(ReadBack())
+    return tuple(steps)
+
+
+def _application_steps(application: Application, chip: ChipState) -> list[Step]:
+    state = chip.instances.get(application.instance_aid)
+    if state == ApplicationState.PERSONALIZED:
+        return []
+    if application.package_aid not in chip.packages:
+        raise ChipUnfit(f"the chip has no load file {application.package_aid.hex().upper()}: not this stock")
+    personalize = Personalize(application)
+    if state == ApplicationState.SELECTABLE:
+        return [personalize]
+    return [Install(application, delete_first=state is not None), personalize]
+
+
+def describe(dossier: Dossier, steps: tuple[Step, ...]) -> str:
+    """The printed plan: key check values and lengths, never a key or a person's data."""
+    lines = [f"card {dossier.card_number} sequence {dossier.sequence:02d}"]
+    lines += [f"  {number}. {step}" for number, step in enumerate(steps, 1)]
+    return "\n".join(lines)

@@ -1,0 +1,283 @@
+"""Data preparation: an approved member becomes a card dossier. Pure but for key custody.
+
+What goes where is docs/card-layout.md; certificates are EMV 4.4 Book 2, chapters 5 and 6.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from personalize.certificates import Certificate, icc_certificate, issuer_certificate, signed_static_data
+from personalize.dossier import Application, Dossier, Part
+from personalize.errors import PrepareError
+from personalize.keypool import CRT_DGIS, ChipKey
+from personalize.profile import Entitlement, Profile, years_after
+from registry.values import MemberToPrepare, NewDossier
+from terminal.keys import Diversification, KeyCustody, KeyRef, Sealed, application_data
+from terminal.tlv import tlv
+
+MAX_RECORD = 254
+"""Bytes of a whole record. EMV 4.4 Book 3, 6.5.11 (Le is one byte), and issue practice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The part of the trust chain that all cards of a run share. ``issuer_size`` is the modulus length in bytes."""
+
+    issuer: KeyRef
+    issuer_size: int
+    certificate: Certificate
+    expires: date
+
+
+def make_chain(profile: Profile, custody: KeyCustody, today: date) -> Chain:
+    """The issuer key, certified by the scheme CA. Raises CustodyError, PrepareError."""
+    trust = profile.trust
+    ca, issuer = custody.latest(trust.ca_key), custody.latest(trust.issuer_key)
+    ca_info, issuer_info = custody.info(ca), custody.info(issuer)
+    if issuer_info.modulus is None or issuer_info.exponent is None:
+        raise PrepareError(f"the issuer key {issuer} is not an RSA key")
+    expires = years_after(today, trust.certificate_years)
+    certificate = issuer_certificate(
+        lambda message: custody.sign(ca, message),
+        ca_info.bits // 8,
+        issuer_info.modulus,
+        issuer_info.exponent,
+        identifier=profile.card_number.prefix[:8],
+        expires=expires,
+        serial=issuer.version,
+    )
+    return Chain(issuer, issuer_info.bits // 8, certificate, expires)
+
+
+class Preparer:
+    """Makes dossiers for one profile on one day. Thread-safe when ``custody`` is.
+
+    Raises CustodyError when a key is missing, PrepareError when a member's data do not fit the card.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        custody: KeyCustody,
+        *,
+        today: date,
+        chain: Chain | None = None,
+        random_digits: Callable[[int], str] = lambda n: "".join(secrets.choice("0123456789") for _ in range(n)),
+    ) -> None:
+        self.profile = profile
+        self._custody = custody
+        self.today = today
+        self._random_digits = random_digits
+        self._seal_key = custody.latest("seal")
+        self.chain = chain or make_chain(profile, custody, today)
+        ac, smi, smc = (custody.latest(name) for name in ("imk-ac", "imk-smi", "imk-smc"))
+        self._masters = (ac, smi, smc)
+        self._read_master = custody.latest("imk-read")
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Every key that making a dossier uses, for a worker's snapshot."""
+        return (self.profile.trust.issuer_key, *(m.name for m in (*self._masters, self._read_master, self._seal_key)))
+
+    def new_dossier(self, member: MemberToPrepare, card_number: str, key: ChipKey) -> NewDossier:
+        """The dossier as the registry stores it: sealed."""
+        dossier = self.prepare(member, card_number, key)
+        sealed = self._custody.seal(self._seal_key, dossier.encode(), dossier.context)
+        profile = self.profile
+        return NewDossier(member.member_id, card_number, member.sequence, sealed, profile.profile, profile.digest)
+
+    def prepare(self, member: MemberToPrepare, card_number: str, key: ChipKey) -> Dossier:
+        """One dossier. ``key`` must be used for no other card."""
+        layout = self.profile.member
+        sequence = member.sequence
+        context = f"dossier/{card_number}/{sequence}"
+        signed = [_record(self._identity(member, card_number)), _record(self._lists())]
+        static = b"".join(_inside(r) for r in signed)
+        aip = self._aip()
+        if "82" in self._static_tags():
+            static += aip
+        keys = self._custody.application_keys(self._masters, card_number, sequence)
+        read_keys = self._custody.card_keys(
+            self._read_master,
+            Diversification.KDF3,
+            application_data(card_number, sequence),
+            layout.read_key_version,
+        )
+        protected = self._custody.seal(self._seal_key, self._protected(member), f"{context}/0501")
+        parts = [
+            Part(0x9102, self._fci()),
+            Part(0x9104, tlv(0x82, aip).encode() + tlv(0x94, self._afl()).encode()),
+            Part(0x0101, signed[0]),
+            Part(0x0102, _record(self._validity_record())),
+            Part(0x0103, signed[1]),
+            *self._certificate_parts(card_number, key, static),
+            Part(0x0301, _record(tlv(0xDF28, self._entitlements()).encode())),
+            Part(0x9200, bytes.fromhex("0701") + bytes(6)),
+            Part(0x9000, b"".join(keys.kcvs)),
+            Part(0x9030, bytes((layout.read_key_version,)) + b"".join(read_keys.kcvs)),
+        ]
+        if layout.pin:
+            parts.append(Part(0x9010, bytes((layout.pin.tries, layout.pin.tries))))
+            parts.append(Part(0x8010, self._pin_block(member, context), padded=True))
+        parts += [
+            Part(0x8000, keys),
+            Part(0x8030, read_keys),
+            Part(0x0501, protected, padded=True),
+            *(Part(dgi, sealed, padded=True) for dgi, sealed in zip(CRT_DGIS, key.components, strict=True)),
+        ]
+        application = Application(
+            bytes.fromhex(layout.package_aid), bytes.fromhex(layout.aid), bytes.fromhex(layout.aid), tuple(parts)
+        )
+        return Dossier(card_number, sequence, application, protected, read_keys)
+
+    def _identity(self, member: MemberToPrepare, card_number: str) -> bytes:
+        layout, validity = self.profile.member, self.profile.validity
+        expires = years_after(self.today, validity.card_years)
+        return _join(
+            (0x5A, bytes.fromhex(card_number + "F" * (len(card_number) % 2))),
+            (0x5F34, bytes.fromhex(f"{member.sequence:02d}")),
+            (0x5F24, _yymmdd(expires)),
+            (0x5F25, _yymmdd(self.today)),
+            (0x9F07, bytes.fromhex(layout.usage_control)),
+            (0x9F08, bytes.fromhex(layout.version)),
+            (0xDF21, bytes.fromhex(member.member_number)),
+            (0xDF22, member.unit_code.encode("ascii")),
+            (0xDF23, _text(member.unit_name, "the unit name")),
+            (0xDF24, _text(member.name, "the member's name")),
+            (0xDF25, b"\x01" if member.gender == "男" else b"\x02"),
+            (0xDF26, bytes((member.category,))),
+            (0xDF2A, bytes.fromhex(self.profile.scheme)),
+            (0xDF2B, (member.id_number[-4:] + member.mobile[-4:]).encode("ascii")),
+        )
+
+    def _validity_record(self) -> bytes:
+        validity = self.profile.validity
+        return _join(
+            (0xDF27, _yymmdd(years_after(self.today, validity.membership_years))),
+            (0xDF29, _yymmdd(years_after(self.today, validity.cover_years))),
+        )
+
+    def _lists(self) -> bytes:
+        layout = self.profile.member
+        tags = ((0x8C, layout.cdol1), (0x8D, layout.cdol2), (0x8E, layout.cvm_list), (0x9F49, layout.ddol))
+        return _join(*((tag, bytes.fromhex(value)) for tag, value in tags))
+
+    def _static_tags(self) -> tuple[str, ...]:
+        return ("82",)
+
+    def _certificate_parts(self, card_number: str, key: ChipKey, static: bytes) -> list[Part]:
+        chain, layout = self.chain, self.profile.member
+
+        def sign(message: bytes) -> bytes:
+            return self._custody.sign(chain.issuer, message)
+
+        icc = icc_certificate(
+            sign,
+            chain.issuer_size,
+            key.modulus,
+            key.exponent,
+            pan=card_number,
+            expires=chain.expires,
+            serial=int.from_bytes(secrets.token_bytes(3), "big"),
+            static=static,
+        )
+        shared = [
+            (0x8F, bytes.fromhex(self.profile.trust.ca_index)),
+            (0x92, chain.certificate.remainder),
+            (0x9F32, chain.certificate.exponent),
+            (0x9F4A, bytes.fromhex("".join(self._static_tags()))),
+        ]
+        parts = [
+            Part(0x0201, _record(_join((0x90, chain.certificate.certificate)))),
+            Part(0x0202, _record(_join((0x9F46, icc.certificate), (0x9F47, icc.exponent), (0x9F48, icc.remainder)))),
+            Part(0x0203, _record(_join(*(item for item in shared if item[1])))),
+        ]
+        if layout.static_signature:
+            signature = signed_static_data(sign, chain.issuer_size, static, authentication_code=b"\xda\xc0")
+            parts.append(Part(0x0204, _record(_join((0x93, signature)))))
+        return parts
+
+    def _aip(self) -> bytes:
+        """EMV 4.4 Book 3, C1: DDA 20, CDA 01, SDA 40, cardholder verification 10."""
+        layout = self.profile.member
+        return bytes((0x21 | (0x40 if layout.static_signature else 0) | (0x10 if layout.pin else 0), 0))
+
+    def _afl(self) -> bytes:
+        certificates = 4 if self.profile.member.static_signature else 3
+        return bytes.fromhex(f"08010101 08020200 08030301 1001{certificates:02d}00 18010100")
+
+    def _fci(self) -> bytes:
+        layout = self.profile.member
+        return tlv(
+            0xA5,
+            [
+                tlv(0x50, layout.label.encode("ascii")),
+                tlv(0x9F38, bytes.fromhex(layout.pdol)),
+                tlv(0x5F2D, layout.language.encode("ascii")),
+                tlv(0xBF0C, [tlv(0x9F4D, bytes.fromhex("040A"))]),
+            ],
+        ).encode()
+
+    def _entitlements(self) -> bytes:
+        return b"".join(_entitlement(e, self.today) for e in self.profile.member.entitlements)
+
+    def _protected(self, member: MemberToPrepare) -> bytes:
+        return _record(
+            _join(
+                (0x9F61, member.id_number.encode("ascii")),
+                (0x9F62, b"\x00"),
+                (0xDF2C, bytes.fromhex("0" + member.mobile)),
+            )
+        )
+
+    def _pin_block(self, member: MemberToPrepare, context: str) -> Sealed:
+        """Plaintext offline PIN block, ISO 9564-1 format 2, sealed."""
+        rule = self.profile.member.pin
+        if rule is not None and rule.initial == "id-last-6":
+            digits = member.id_number[-6:].upper().replace("X", "0")
+        else:
+            digits = self._random_digits(6)
+        block = bytes.fromhex(f"2{len(digits):X}{digits}".ljust(16, "F"))
+        return self._custody.seal(self._seal_key, block, f"{context}/8010")
+
+
+_PERIODS = {"day": 1, "month": 2, "quarter": 3, "year": 4}
+
+
+def _entitlement(entry: Entitlement, today: date) -> bytes:
+    start = today
+    if entry.period != "day":
+        month = {"month": today.month, "quarter": (today.month - 1) // 3 * 3 + 1, "year": 1}[entry.period]
+        start = today.replace(month=month, day=1)
+    return bytes.fromhex(entry.benefit_class) + bytes((entry.limit, 0, _PERIODS[entry.period])) + _yymmdd(start)
+
+
+def _join(*items: tuple[int, bytes]) -> bytes:
+    return b"".join(tlv(tag, value).encode() for tag, value in items)
+
+
+def _record(content: bytes) -> bytes:
+    record = tlv(0x70, content).encode()
+    if len(record) > MAX_RECORD:
+        raise PrepareError(f"a record of {len(record)} bytes; {MAX_RECORD} is the most a card can return")
+    return record
+
+
+def _inside(record: bytes) -> bytes:
+    """The content of a 70 template of at most 254 bytes."""
+    return record[3:] if record[1] == 0x81 else record[2:]
+
+
+def _yymmdd(day: date) -> bytes:
+    return bytes.fromhex(f"{day:%y%m%d}")
+
+
+def _text(text: str, what: str) -> bytes:
+    encoded = text.encode("gb18030")
+    if not 0 < len(encoded) <= 60:
+        raise PrepareError(f"{what} takes {len(encoded)} bytes in GB 18030; 1 to 60 fit the card")
+    return encoded

@@ -1,0 +1,239 @@
+"""The card profile: what every card of one issue has in common. A YAML file, checked with line numbers.
+
+Defaults are those of the shipped profile ``profiles/union-member.yaml``, which documents each field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from personalize.errors import ProfileError
+from terminal.keys import Diversification
+from terminal.tlv import Dol
+
+
+def _hex(text: str) -> str:
+    try:
+        return bytes.fromhex(text).hex().upper()
+    except ValueError:
+        raise ValueError("not an even number of hexadecimal digits") from None
+
+
+def _dol(text: str) -> str:
+    Dol.parse(bytes.fromhex(_hex(text)))
+    return _hex(text)
+
+
+Hex = Annotated[str, AfterValidator(_hex)]
+DolHex = Annotated[str, AfterValidator(_dol)]
+Digits = Annotated[str, Field(pattern=r"^[0-9]+$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class CardNumber(_Section):
+    """Member card number, tag 5A: prefix, running serial, Luhn digit."""
+
+    prefix: Digits = Field(min_length=6, max_length=12)
+    length: int = Field(19, ge=16, le=19)
+
+    @property
+    def serial_digits(self) -> int:
+        return self.length - len(self.prefix) - 1
+
+    def number(self, serial: int) -> str:
+        """The whole card number. ISO/IEC 7812-1:2017, annex B. Raises ProfileError when the range is used up."""
+        if not 0 <= serial < 10**self.serial_digits:
+            raise ProfileError(f"card numbers with prefix {self.prefix} are used up: serial {serial}")
+        body = f"{self.prefix}{serial:0{self.serial_digits}d}"
+        doubled = (int(c) * 2 if i % 2 == 0 else int(c) for i, c in enumerate(reversed(body)))
+        return body + str(-sum(d // 10 + d % 10 for d in doubled) % 10)
+
+
+class Validity(_Section):
+    """How long things hold, in years from the day of preparation."""
+
+    card_years: int = Field(10, ge=1, le=30)
+    membership_years: int = Field(5, ge=1, le=30)
+    cover_years: int = Field(1, ge=0, le=10)
+
+
+class Entitlement(_Section):
+    """One entry of DF28."""
+
+    benefit_class: str = Field(pattern=r"^[0-9]{4}$")
+    limit: int = Field(ge=1, le=255)
+    period: Literal["day", "month", "quarter", "year"] = "year"
+
+
+class PinRule(_Section):
+    """Where the first PIN comes from and how many tries it has."""
+
+    initial: Literal["random", "id-last-6"] = "random"
+    tries: int = Field(3, ge=1, le=15)
+
+
+class MemberApplication(_Section):
+    """The union member application of docs/card-layout.md."""
+
+    aid: Hex = "F04D454D4245520101"
+    package_aid: Hex = "F04D454D424552"
+    label: str = Field("UNION MEMBER", min_length=1, max_length=16, pattern=r"^[\x20-\x7e]+$")
+    language: str = Field("zh", pattern=r"^([a-z]{2}){1,4}$")
+    version: Hex = Field("0101", min_length=4, max_length=4)
+    usage_control: Hex = Field("FFC0", min_length=4, max_length=4)
+    pdol: DolHex = "9F1A029F3704"
+    ddol: DolHex = "9F3704"
+    cdol1: DolHex = "9F02069F1A025F2A029A039F21039C019F37049F1C089F160FDF3102DF32019505"
+    cdol2: DolHex = "8A0291109505"
+    cvm_list: Hex = "00000000000000001F03"
+    entitlements: tuple[Entitlement, ...] = Field((), max_length=20)
+    pin: PinRule | None = None
+    static_signature: bool = False
+    icc_key_bits: int = Field(1152, ge=1024, le=1408, multiple_of=16)
+    icc_exponent: Literal[3, 65537] = 3
+    read_key_version: int = Field(0x40, ge=1, le=0x7F)
+
+    @model_validator(mode="after")
+    def _complete(self) -> MemberApplication:
+        aid = bytes.fromhex(self.aid)
+        if not 5 <= len(aid) <= 16:
+            raise ValueError(f"an AID has 5 to 16 bytes, this one has {len(aid)}")
+        if 0x9F37 not in [entry.tag for entry in Dol.parse(bytes.fromhex(self.ddol))]:
+            raise ValueError("the DDOL must ask for 9F37, the unpredictable number (EMV 4.4 Book 2, 6.5.1)")
+        cvm = bytes.fromhex(self.cvm_list)
+        if len(cvm) < 10 or len(cvm) % 2:
+            raise ValueError("a CVM list has two amounts of 4 bytes and at least one rule of 2 (EMV 4.4 Book 3, 10.5)")
+        classes = [e.benefit_class for e in self.entitlements]
+        if len(set(classes)) < len(classes):
+            raise ValueError("a benefit class is listed twice")
+        return self
+
+
+class StockKeys(_Section):
+    """How the keys of blank chips are found: the master for each kind of chip, and how chips' keys come from it."""
+
+    scp02: str = "kmc"
+    scp03: str = "kmc-aes"
+    diversification: Diversification = Diversification.NONE
+
+
+class FinalKeys(_Section):
+    """The issuer's key set that replaces the stock keys."""
+
+    master: str
+    diversification: Diversification
+    version: int = Field(ge=1, le=0x7F)
+
+
+class Line(_Section):
+    """How the personalization line talks to the security domain."""
+
+    secure_channel: Literal["c-mac", "c-mac c-enc", "c-mac c-enc r-mac", "c-mac c-enc r-mac r-enc"] = "c-mac c-enc"
+    stock: StockKeys = StockKeys()
+    scp02: FinalKeys = FinalKeys(master="imk-card", diversification=Diversification.EMV_CPS, version=0x20)
+    scp03: FinalKeys = FinalKeys(master="imk-card-aes", diversification=Diversification.KDF3, version=0x31)
+
+
+class Trust(_Section):
+    """The RSA chain: which scheme CA and issuer keys sign, and what the certificates say."""
+
+    scheme_rid: Hex = Field("F04D454D42", min_length=10, max_length=10)
+    ca_key: str = "scheme-ca"
+    ca_index: Hex = Field("01", min_length=2, max_length=2)
+    issuer_key: str = "issuer"
+    certificate_years: int = Field(12, ge=1, le=40)
+
+
+class Profile(_Section):
+    """A whole card profile."""
+
+    profile: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    scheme: str = Field(pattern=r"^[0-9]{6}$")
+    card_number: CardNumber
+    validity: Validity = Validity()
+    member: MemberApplication = MemberApplication()
+    line: Line = Line()
+    trust: Trust = Trust()
+    payment: None = None
+
+    @model_validator(mode="after")
+    def _dates(self) -> Profile:
+        if self.trust.certificate_years < self.validity.card_years:
+            raise ValueError(
+                f"certificates of {self.trust.certificate_years} years expire before cards of "
+                f"{self.validity.card_years} years (EMV 4.4 Book 2, 6.3: an expired certificate fails the card)"
+            )
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the profile's values: the same cards from the same digest."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def years_after(day: date, years: int) -> date:
+    """The same day ``years`` later; 29 February becomes 28 February."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, day=28)
+
+
+def default_profile() -> Profile:
+    """The profile shipped with the program."""
+    path = files("personalize") / "profiles" / "union-member.yaml"
+    return parse_profile(path.read_text(encoding="utf-8"), "profiles/union-member.yaml")
+
+
+def load_profile(path: Path) -> Profile:
+    """Read and check a profile file. Raises ProfileError, one line for each fault with file and line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as e:
+        raise ProfileError(f"cannot read the card profile {path}: {e.strerror}") from e
+    except UnicodeDecodeError as e:
+        raise ProfileError(f"the card profile {path} is not UTF-8 text: {e.reason} at byte {e.start}") from e
+    return parse_profile(text, str(path))
+
+
+def parse_profile(text: str, name: str) -> Profile:
+    """Check profile text; ``name`` stands before each line number in the messages. Raises ProfileError."""
+    try:
+        data = YAML(typ="rt").load(text)
+    except YAMLError as e:
+        mark = getattr(e, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise ProfileError(f"{where}: not YAML: {getattr(e, 'problem', None) or str(e).splitlines()[0]}") from e
+    if not isinstance(data, dict):
+        raise ProfileError(f"{name}: a profile is a mapping of fields such as profile, scheme, card_number")
+    try:
+        return Profile.model_validate(data)
+    except ValidationError as e:
+        faults = e.errors(include_input=False, include_url=False)
+        raise ProfileError("\n".join(_sentence(name, data, f["loc"], f["msg"], f["type"]) for f in faults)) from e
+
+
+def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, kind: str) -> str:
+    line, node = 1, data
+    for key in loc:
+        if not (isinstance(node, dict | list) and hasattr(node, "lc")):
+            break
+        try:
+            position = node.lc.key(key) if isinstance(node, dict) else node.lc.item(key)
+        except KeyError:
+            break
+        line, node = position[0] + 1, node[key]  # type: ignore[index]
+    field = ".".join(map(str, loc)) or "profile"
+    text = {"missing": "this field is required", "extra_forbidden": "no such field"}.get(kind)
+    return f"{name}:{line}: {field}: {text or message.removeprefix('Value error, ')}"

@@ -1,0 +1,137 @@
+"""The batch report: one HTML page with nothing outside it: rejects, reconciliation, times, a plot of seconds per card."""
+
+from __future__ import annotations
+
+import io
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from registry.store import Registry
+from registry.values import Accounts, Batch, Card, Reject, RosterLine, StockAccounts, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSummary:
+    """One lane's share. Seconds are per card."""
+
+    lane: str
+    cards: int
+    median: float
+    slowest: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """Everything the report shows of one batch. Personal data are masked."""
+
+    batch: Batch
+    accounts: Accounts
+    stock: StockAccounts
+    refused_rows: Sequence[RosterLine]
+    mended_rows: Sequence[RosterLine]
+    rejects: Sequence[Reject]
+    cards: Sequence[Card]
+    timings: Sequence[Timing]
+
+    @property
+    def lanes(self) -> list[LaneSummary]:
+        by_lane: dict[str, list[float]] = {}
+        for timing in self.timings:
+            by_lane.setdefault(timing.lane, []).append(timing.seconds)
+        return [LaneSummary(lane, len(s), statistics.median(s), max(s)) for lane, s in sorted(by_lane.items())]
+
+    @property
+    def codes(self) -> list[tuple[str, int]]:
+        return Counter(code for row in self.refused_rows for code in row.codes).most_common()
+
+    @property
+    def verdicts(self) -> list[tuple[str, int]]:
+        return Counter(str(card.result.get("verdict", "?")) for card in self.cards).most_common()
+
+
+def collect(registry: Registry, batch_id: str) -> BatchReport:
+    """Read one batch's report from the registry."""
+    rows = registry.roster(batch_id)
+    return BatchReport(
+        batch=registry.batch(batch_id),
+        accounts=registry.accounts(batch_id),
+        stock=registry.stock(),
+        refused_rows=[row for row in rows if not row.accepted],
+        mended_rows=[row for row in rows if row.accepted and row.codes],
+        rejects=registry.rejects(batch_id),
+        cards=registry.cards_of_batch(batch_id),
+        timings=registry.timings(batch_id),
+    )
+
+
+def render(reports: Sequence[BatchReport], *, made_at: datetime) -> str:
+    """The HTML page for one batch or several."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((files("personalize") / "templates" / "report.html.j2").read_text("utf-8"))
+    plots = [Markup(_plot(report.timings)) if report.timings else None for report in reports]  # noqa: S704 - our own SVG
+    return template.render(reports=list(zip(reports, plots, strict=True)), made_at=made_at)
+
+
+def write(path: Path, html: str) -> None:
+    """Write the page in one go: a reader never sees half of it."""
+    partial = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        partial.write_text(html, encoding="utf-8")
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+_COLOURS = ("#1f6feb", "#bf3989", "#1a7f37", "#9a6700", "#8250df", "#0a7ea4", "#cf222e", "#57606a")
+
+
+def _plot(timings: Sequence[Timing]) -> str:
+    """Seconds of each card in the order they were finished, one colour and marker a lane, as inline SVG."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # slow to import, and only reports need it
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes, spread = figure.subplots(1, 2, width_ratios=(4, 1), sharey=True)
+    start = min(t.at.timestamp() - t.seconds for t in timings)
+    for number, lane in enumerate(sorted({t.lane for t in timings})):
+        own = [t for t in timings if t.lane == lane]
+        axes.scatter(
+            [t.at.timestamp() - start for t in own],
+            [t.seconds for t in own],
+            s=16,
+            marker="osD^vP*X"[number % 8],
+            color=_COLOURS[number % len(_COLOURS)],
+            label=lane,
+        )
+    median = statistics.median(t.seconds for t in timings)
+    axes.axhline(median, color="#57606a", linewidth=0.8, linestyle="--")
+    axes.annotate(
+        f"median {median:.3g} s",
+        (0.995, median),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        fontsize=8,
+    )
+    axes.set(xlabel="seconds since the first card", ylabel="seconds per card")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=8, frameon=False, fontsize=8)
+    spread.hist([t.seconds for t in timings], bins=20, orientation="horizontal", color="#8c959f")
+    spread.set(xlabel="cards")
+    for side in (axes, spread):
+        side.spines[["top", "right"]].set_visible(False)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = buffer.getvalue()
+    return svg[svg.index("<svg") :]

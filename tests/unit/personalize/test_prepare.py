@@ -1,0 +1,116 @@
+"""Data preparation: what a dossier holds, and that nothing secret or personal shows."""
+
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from personalize.batch import WorkerSpec, prepare_chunk
+from personalize.dossier import Dossier
+from personalize.errors import DossierError, PrepareError
+from personalize.profile import default_profile
+from terminal.crypto import rsa
+from terminal.keys import ApplicationKeys, CardKeys, Sealed
+from terminal.tlv import decode
+from tests.support import house
+
+NUMBER = default_profile().card_number.number(7)
+
+
+@pytest.fixture
+def dossier(tmp_path: Path) -> Dossier:
+    return house.preparer().prepare(house.member(), NUMBER, house.pool(tmp_path).make())
+
+
+def test_every_record_is_a_template_of_at_most_254_bytes(dossier: Dossier) -> None:
+    records = dossier.member.records()
+    assert set(records) == {(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (3, 1)}
+    for record in records.values():
+        assert len(record) <= 254
+        assert [int(item.tag) for item in decode(record, padding="reject")] == [0x70]
+
+
+def test_the_identity_record(dossier: Dossier) -> None:
+    items = decode(dossier.member.records()[1, 1])[0].children
+    assert items.need(0x5A).hex() == NUMBER + "f"
+    assert items.need(0xDF24).decode("gb18030") == "孙波磊"
+    assert items.need(0xDF2B) == b"39744135"
+    assert items.need(0x5F24).hex() == "361122"
+
+
+def test_certificates_recover_to_the_keys_they_certify(dossier: Dossier, tmp_path: Path) -> None:
+    """Recovery by plain arithmetic, EMV 4.4 Book 2, 5.3 and 6.4; the terminal's own half is tested elsewhere."""
+    keys = house.custody()
+    ca, issuer = keys.info(keys.latest("scheme-ca")), keys.info(keys.latest("issuer"))
+    assert ca.modulus
+    assert ca.exponent
+    assert issuer.modulus
+    assert issuer.exponent
+    records = dossier.member.records()
+    issuer_plain = rsa.public(rsa.RsaPublic(ca.modulus, ca.exponent), decode(records[2, 1])[0].children.need(0x90))
+    assert issuer_plain[:2] == b"\x6a\x02"
+    assert issuer_plain[-1:] == b"\xbc"
+    assert issuer_plain[15:].startswith(issuer.modulus.to_bytes(176, "big"))
+    icc = decode(records[2, 2])[0].children
+    icc_plain = rsa.public(rsa.RsaPublic(issuer.modulus, issuer.exponent), icc.need(0x9F46))
+    assert icc_plain[:2] == b"\x6a\x04"
+    assert icc_plain[2:12].hex() == NUMBER + "f"
+    assert len(icc_plain[21:-21] + icc.need(0x9F48)) == 144
+
+
+def test_a_dossier_survives_storing(dossier: Dossier) -> None:
+    assert Dossier.decode(dossier.encode()) == dossier
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"format":9}', b"\xff"])
+def test_bytes_that_are_no_dossier(raw: bytes) -> None:
+    with pytest.raises(DossierError):
+        Dossier.decode(raw)
+
+
+def test_nothing_personal_or_secret_prints(dossier: Dossier) -> None:
+    shown = repr(dossier) + "".join(repr(part) for part in dossier.member.parts)
+    for planted in ("孙波磊", "130102197605153974", "18801434135", "130102", "石家庄"):
+        assert planted not in shown
+
+
+def test_secrets_are_references_or_sealed(dossier: Dossier) -> None:
+    kinds = {part.number: type(part.value) for part in dossier.member.parts if part.secret}
+    assert kinds == {
+        0x8010: Sealed,
+        0x8000: ApplicationKeys,
+        0x8030: CardKeys,
+        0x0501: Sealed,
+        **dict.fromkeys(range(0x8201, 0x8206), Sealed),
+    }
+
+
+def test_a_remade_dossier_has_other_keys(tmp_path: Path) -> None:
+    first = house.preparer().prepare(house.member(), NUMBER, house.pool(tmp_path).make())
+    again = house.preparer().prepare(house.member(sequence=2), NUMBER, house.pool(tmp_path).make())
+    assert first.read_keys.kcvs != again.read_keys.kcvs
+    assert first.member.plain(0x9000) != again.member.plain(0x9000)
+
+
+@pytest.mark.parametrize(("field", "value"), [("name", "长" * 31), ("unit_name", ""), ("unit_name", "工" * 31)])
+def test_texts_that_do_not_fit_are_refused(tmp_path: Path, field: str, value: str) -> None:
+    with pytest.raises(PrepareError, match="60"):
+        house.preparer().prepare(house.member(**{field: value}), NUMBER, house.pool(tmp_path).make())
+
+
+def test_worker_processes_make_the_same_kind_of_dossier(tmp_path: Path) -> None:
+    preparer = house.preparer()
+    spec = WorkerSpec.of(preparer, house.custody())
+    assert "snapshot" not in repr(spec)
+    task = (house.member(), NUMBER, house.pool(tmp_path).make())
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers:
+        (made,) = workers.submit(prepare_chunk, spec, [task]).result()
+    opened = Dossier.decode(house.custody().open(made.sealed).reveal())
+    assert opened.member.records()[1, 1] == preparer.prepare(*task).member.records()[1, 1]
+
+
+def test_a_snapshot_for_workers_has_no_ca_key() -> None:
+    assert house.preparer().profile.trust.ca_key not in house.preparer().key_names
+    assert pickle.loads(pickle.dumps(house.preparer().chain)) == house.preparer().chain  # noqa: S301

@@ -1,0 +1,83 @@
+"""Card profiles: what is accepted, and how faults are told."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from stdnum import luhn
+
+from personalize.errors import ProfileError
+from personalize.profile import default_profile, load_profile, parse_profile, years_after
+
+MINIMAL = 'profile: a\nscheme: "130000"\ncard_number: {prefix: "91561300"}\n'
+
+
+def test_the_shipped_profile_shows_the_defaults() -> None:
+    shipped, minimal = default_profile(), parse_profile(MINIMAL, "minimal")
+    assert shipped.line == minimal.line
+    assert shipped.trust == minimal.trust
+    assert shipped.validity == minimal.validity
+
+
+@pytest.mark.parametrize("serial", [0, 1, 42, 9_999_999_999])
+def test_card_numbers_have_19_digits_and_a_luhn_digit(serial: int) -> None:
+    number = default_profile().card_number.number(serial)
+    assert len(number) == 19
+    assert luhn.is_valid(number)
+
+
+def test_card_numbers_run_out_with_a_sentence() -> None:
+    with pytest.raises(ProfileError, match="used up"):
+        default_profile().card_number.number(10**10)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "said"),
+    [
+        ("member: {ddol: 9F0206}", 4, "unpredictable number"),
+        ("member: {pdol: 9F}", 4, "pdol"),
+        ("member: {aid: F0}", 4, "5 to 16 bytes"),
+        ("member:\n  label: ''", 5, "label"),
+        ("membr: {}", 4, "no such field"),
+        ("member:\n  pin: {initial: birthday}", 5, "initial"),
+        ("member:\n  entitlements:\n    - {benefit_class: '01', limit: 1}", 6, "benefit_class"),
+        ("trust: {certificate_years: 3}", 1, "expire before"),
+        ("line:\n  scp03:\n    master: x\n    diversification: magic\n    version: 1", 7, "diversification"),
+    ],
+)
+def test_faults_name_file_line_and_field(change: str, line: int, said: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(MINIMAL + change, "own.yaml")
+    assert f"own.yaml:{line}: " in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_every_fault_is_told_at_once() -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile("profile: A B\nscheme: x\n", "own.yaml")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"\xff\xfe", "not UTF-8"), (b"a: [", "not YAML"), (b"- 1", "mapping"), (b"", "mapping")],
+)
+def test_files_that_are_no_profile(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ProfileError, match=said):
+        load_profile(path)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match="cannot read the card profile"):
+        load_profile(tmp_path / "none.yaml")
+
+
+def test_the_digest_changes_with_a_value_and_not_with_the_layout() -> None:
+    assert parse_profile(MINIMAL, "a").digest == parse_profile("# note\n" + MINIMAL, "b").digest
+    assert parse_profile(MINIMAL, "a").digest != parse_profile(MINIMAL.replace("130000", "110000"), "a").digest
+
+
+def test_leap_days_end_on_28_february() -> None:
+    assert years_after(date(2024, 2, 29), 1) == date(2025, 2, 28)
