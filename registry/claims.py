@@ -1,8 +1,6 @@
 """Claims between lanes: a chip and a dossier bound for ever, held by one lane at a time under a growing fencing token.
 
-The order of locks is dossier, then chip, in every transaction of the line, so that no two wait for each other.
-Hot path: ``journal`` is one INSERT ... SELECT that writes nothing when the token is old.
-"""
+The order of locks is dossier, then chip, in every transaction of the line, so that no two wait for each other."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from registry.dossiers import wanting
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict
 from registry.personal import parse_ref
 from registry.tables import UtcTime, batches, chips, claims, dossier_secrets, dossiers, journal
-from registry.values import ChipKnown, Claim, JournalEvent, NothingLeft
+from registry.values import ChipKnown, Claim, NothingLeft
 from terminal.keys.custody import Sealed
 
 
@@ -61,28 +59,12 @@ _LAST_BLOCK = (
     .order_by(journal.c.id.desc())
     .limit(1)
 )
-_HELD = (
+HELD = (
     dossiers.c.id == bindparam("dossier"),
     dossiers.c.token == bindparam("held"),
     dossiers.c.state == "claimed",
 )
-_RENEW = update(claims).where(claims.c.token == bindparam("held"), exists().where(*_HELD))
-_JOURNAL = (
-    insert(journal)
-    .from_select(
-        ["at", "dossier_id", "token", "step", "event", "block", "detail"],
-        select(
-            bindparam("now", type_=UtcTime()),
-            dossiers.c.id,
-            dossiers.c.token,
-            bindparam("step_", type_=journal.c.step.type),
-            bindparam("event_", type_=journal.c.event.type),
-            bindparam("block_", type_=journal.c.block.type),
-            bindparam("detail_", type_=journal.c.detail.type),
-        ).where(*_HELD),
-    )
-    .execution_options(preserve_rowcount=True)
-)
+_RENEW = update(claims).where(claims.c.token == bindparam("held"), exists().where(*HELD))
 
 
 def claim(
@@ -125,22 +107,6 @@ def renew(conn: Connection, claim: Claim, lease_until: datetime) -> Claim:
     if conn.execute(_RENEW, held).rowcount != 1:
         raise fence_lost(claim)
     return replace(claim, lease_until=lease_until)
-
-
-def journal_line(
-    conn: Connection, claim: Claim, now: datetime, step: str, event: JournalEvent, detail: str, block: int | None
-) -> None:
-    line = {
-        "dossier": claim.dossier_id,
-        "held": claim.token,
-        "now": now,
-        "step_": step,
-        "event_": event.value,
-        "block_": block,
-        "detail_": detail,
-    }
-    if conn.execute(_JOURNAL, line).rowcount != 1:
-        raise fence_lost(claim)
 
 
 def fence_lost(claim: Claim) -> FenceLost:

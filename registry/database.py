@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Dialect, Engine, Insert, Update, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registry.errors import RegistryConflict, RegistryError, RegistryUnavailable, RegistryUnfit
@@ -46,6 +46,27 @@ _POSTGRES: _Rules = (
 _RETRYABLE = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40")
 
 
+class Prepared:
+    """A statement compiled once for one dialect, with what turns its values into the driver's."""
+
+    def __init__(self, statement: Insert | Update, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._order = compiled.positiontup  # None where the driver takes names
+        self._fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        self._processors = {
+            name: process
+            for name, bind in compiled.binds.items()
+            if (process := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        }
+
+    def bind(self, values: dict[str, Any]) -> dict[str, Any] | list[Any]:
+        filled = {**self._fixed, **values}
+        for name, process in self._processors.items():
+            filled[name] = process(filled[name])
+        return filled if self._order is None else [filled[name] for name in self._order]
+
+
 class Database:
     """Engine and transactions of one registry. Not to be carried over a fork: open one in each process.
 
@@ -58,6 +79,8 @@ class Database:
         self.dialect = parsed.get_backend_name()
         self.name = _name(parsed)
         self.engine = _engine(parsed, busy_seconds)
+        self._writer = self.engine.execution_options(writes=True)
+        self._begin = "BEGIN IMMEDIATE" if self.dialect == "sqlite" else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -70,8 +93,25 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: all or nothing."""
-        with self._told(), self.engine.connect().execution_options(writes=True) as conn, conn.begin():
+        with self._told(), self._writer.begin() as conn:
             yield conn
+
+    def prepare(self, statement: Insert | Update) -> Prepared:
+        return Prepared(statement, self.engine.dialect)
+
+    def alone(self, prepared: Prepared, values: dict[str, Any]) -> int:
+        """One prepared statement in a transaction of its own, straight to the driver; gives the rows it touched."""
+        with self._told():
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                if self._begin is not None:
+                    cursor.execute(self._begin)
+                cursor.execute(prepared.sql, prepared.bind(values))
+                connection.commit()
+                return cursor.rowcount
+            finally:
+                connection.close()  # to the pool, which rolls back what was not committed
 
     def forget_deleted(self) -> None:
         """Take deleted rows out of SQLite's write-ahead log too; the pages themselves were zeroed (secure_delete).
@@ -91,20 +131,22 @@ class Database:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, PoolTimeout) as error:
+        except PoolTimeout as error:
+            sentence = f"{self.name}: all connections of this process are in use; try again"
+            raise RegistryUnavailable(sentence, retryable=True) from error
+        except DBAPIError as error:
+            raise told(error.orig, self.name) from error
+        except (sqlite3.Error, psycopg.Error) as error:
             raise told(error, self.name) from error
 
 
-def told(error: DBAPIError | PoolTimeout, name: str) -> RegistryError:
+def told(cause: BaseException | None, name: str) -> RegistryError:
     """The driver's error as one of ours: a sentence that names the database and says what to do."""
-    if isinstance(error, PoolTimeout):
-        return RegistryUnavailable(f"{name}: all connections of this process are in use; try again", retryable=True)
-    if isinstance(error, IntegrityError):
-        return RegistryConflict(f"{name} refused a record that contradicts another: {_constraint(error.orig)}")
-    cause = error.orig
+    if isinstance(cause, (sqlite3.IntegrityError, psycopg.IntegrityError)):
+        return RegistryConflict(f"{name} refused a record that contradicts another: {_constraint(cause)}")
     code, rules = "", _POSTGRES
     if isinstance(cause, sqlite3.Error):
-        code, rules = getattr(cause, "sqlite_errorname", "") or "", _SQLITE
+        code, rules = getattr(cause, "sqlite_errorname", ""), _SQLITE
     elif isinstance(cause, psycopg.Error):
         code = cause.sqlstate or ""
     for start, kind, sentence in rules:
@@ -112,14 +154,13 @@ def told(error: DBAPIError | PoolTimeout, name: str) -> RegistryError:
             if kind is RegistryUnavailable:
                 return RegistryUnavailable(f"{name} {sentence}", retryable=start in _RETRYABLE)
             return kind(f"{name} {sentence}")
-    if error.connection_invalidated or isinstance(cause, psycopg.OperationalError):
-        return RegistryUnavailable(
-            f"{name} does not answer: see that the server runs and can be reached", retryable=True
-        )
+    if isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)):
+        sentence = f"{name} does not answer: see that the server runs and can be reached"
+        return RegistryUnavailable(sentence, retryable=True)
     return RegistryError(f"{name} failed with {type(cause).__name__} {code}".rstrip())
 
 
-def _constraint(cause: BaseException | None) -> str:
+def _constraint(cause: sqlite3.IntegrityError | psycopg.IntegrityError) -> str:
     """Which rule refused. Never the values: PostgreSQL puts them into the error's detail, which is left out."""
     if isinstance(cause, psycopg.Error):
         return cause.diag.constraint_name or cause.sqlstate or "unknown"

@@ -35,6 +35,7 @@ from registry.values import (
     StockAccounts,
     Timing,
 )
+from registry.writing import JournalWriter
 from terminal.keys.custody import KeyCustody
 
 Clock = Callable[[], datetime]
@@ -54,6 +55,7 @@ class Registry:
     def __init__(self, database: Database, custody: KeyCustody, clock: Clock) -> None:
         self._db = database
         self._personal = PersonalData(custody)
+        self._journal = JournalWriter(database)
         self._clock = clock
 
     @classmethod
@@ -180,8 +182,7 @@ class Registry:
 
         ``block`` counts from 0 and names a STORE DATA block that the chip acknowledged. ``detail`` holds no secret.
         """
-        with self._db.write() as conn:
-            claims.journal_line(conn, claim, self._clock(), step, JournalEvent(event), detail, block)
+        self._journal.write(claim, self._clock(), step, JournalEvent(event), detail, block)
 
     def verified(self, claim: Claim, result: dict[str, object], seconds: float) -> Card:
         """The chip was read back and proven: the card begins to live. ``result`` must hold no personal data.
