@@ -1,0 +1,81 @@
+"""What data elements of the member application hold: enumerations and small values."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Sex(IntEnum):
+    """GB/T 2261.1."""
+
+    MALE = 1
+    FEMALE = 2
+
+
+class Category(IntEnum):
+    """What a member is to the union."""
+
+    IN_POST = 0
+    RETIRED = 1
+    DISPATCHED = 2
+    MODEL_WORKER = 3
+    IN_HARDSHIP = 4
+
+
+class IdType(IntEnum):
+    """Identity documents. JR/T 0025.5, tag 9F62."""
+
+    RESIDENT_ID = 0
+    OFFICER = 1
+    PASSPORT = 2
+    ENTRY_PERMIT = 3
+    TEMPORARY_ID = 4
+    OTHER = 5
+
+
+class Period(IntEnum):
+    """After how long an entitlement is whole again."""
+
+    DAY = 1
+    MONTH = 2
+    QUARTER = 3
+    YEAR = 4
+
+
+class Entitlement(NamedTuple):
+    """How often a benefit class may be used in one period, and how often it was."""
+
+    benefit_class: str
+    limit: int
+    used: int
+    period: Period
+    start: date
+
+    def left(self, on: date) -> int:
+        """Uses left on that day: all of them once a new period has begun."""
+        return self.limit if on >= _next_period(self.start, self.period) else max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedIdentity:
+    """What a counter may compare with a document: the last four characters of the ID number and of the phone number."""
+
+    id_number: str
+    mobile: str
+
+    def __str__(self) -> str:
+        return f"ID …{self.id_number}, phone …{self.mobile}"
+
+
+def _next_period(start: date, period: Period) -> date:
+    """The first day of the period after the one that began on ``start``."""
+    if period is Period.DAY:
+        return start + timedelta(days=1)
+    months = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}[period]
+    years, month = divmod(start.month - 1 + months, 12)
+    year = start.year + years
+    return date(year, month + 1, min(start.day, calendar.monthrange(year, month + 1)[1]))
