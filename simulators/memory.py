@@ -165,6 +165,11 @@ class Nvm:
         self._undo: list[tuple[str, str, bytes | None]] = []
         self._lost = False
 
+    @property
+    def torn(self) -> bool:
+        """Whether the power failed in a write, and nothing was recovered since."""
+        return self._lost
+
     def load(self, *, repair: bool = True) -> None:
         """Read the image, as a chip does at power-on; ``repair`` cuts off a torn end. Raises MemoryDamaged."""
         image = self._image.read()
@@ -177,7 +182,7 @@ class Nvm:
         if repair and end < len(image):
             self._image.truncate(end)
         self._size = end
-        self._depth, self._lost = 0, False
+        self._depth, self._lost = 0, not repair and end < len(image)
         self._pending, self._undo = [], []
 
     def scope(self, name: str) -> Scope:

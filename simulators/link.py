@@ -1,0 +1,90 @@
+"""How responses reach the terminal: T=0 takes two steps where T=1 takes one.
+
+ISO/IEC 7816-3:2006, 12.2; 7816-4:2020, 5.3.4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from terminal.apdu import OK, Command, LinkProtocol, Response, StatusWord
+from terminal.errors import ApduError
+
+_GET_RESPONSE = 0xC0
+
+
+class Link:
+    """One powered contact: command APDU bytes in, response APDU bytes out.
+
+    At T=0 (as PC/SC carries it) a command with data gets its response data by GET RESPONSE (61xx), and a wrong Le is
+    answered 6Cxx with the data kept for the same command with the right one. At T=1 and contactless data come at once,
+    and 61xx only serves what is longer than Le.
+    """
+
+    def __init__(self, protocol: LinkProtocol, execute: Callable[[Command], Response]) -> None:
+        self._t0 = protocol is LinkProtocol.T0
+        self._execute = execute
+        self._waiting = b""  # for GET RESPONSE
+        self._waiting_sw = OK
+        self._kept: tuple[bytes, Response] | None = None  # for the same header with the right Le
+
+    def exchange(self, raw: bytes) -> bytes:
+        try:
+            command = Command.decode(raw)
+        except ApduError:
+            return self._forget(b"\x67\x00")
+        if command.ins == _GET_RESPONSE and command.cla < 0x04:
+            return self._get_response(command)
+        if self._t0 and (command.extended or (len(raw) > 5 and raw[4] == 0)):
+            return self._forget(b"\x67\x00")  # T=0 has no field for it
+        kept, self._kept = self._kept, None
+        self._waiting = b""
+        if kept is not None and kept[0] == command.header and not command.data:
+            response = kept[1]
+        else:
+            response = self._execute(command)
+        return self._answer(command, response)
+
+    def _answer(self, command: Command, response: Response) -> bytes:
+        data = response.data
+        ne = command.ne or 0
+        if self._t0:
+            if not data:
+                return response.encode()
+            if command.data:
+                return self._hold(data, response.sw)
+            if not response.sw.ok:  # a warning travels with its data where 6Cxx could lose it
+                return self._first(data, max(ne, 1), response.sw)
+            if len(data) <= 256 and ne != len(data):
+                self._kept = (command.header, response)
+                return bytes((0x6C, len(data) & 0xFF))
+            return self._first(data, ne, response.sw)
+        if len(data) <= ne:
+            return response.encode()
+        if ne and len(data) <= 256 and response.sw.ok:
+            self._kept = (command.header, response)
+            return bytes((0x6C, len(data) & 0xFF))
+        return self._first(data, ne, response.sw) if ne else self._hold(data, response.sw)
+
+    def _get_response(self, command: Command) -> bytes:
+        if command.p1 or command.p2 or command.data:
+            return b"\x6a\x86"
+        if not self._waiting:
+            return b"\x69\x85"
+        ne = command.ne or 0
+        if self._t0 and ne > len(self._waiting):
+            return bytes((0x6C, len(self._waiting) & 0xFF))
+        return self._first(self._waiting, ne or 256, self._waiting_sw)
+
+    def _first(self, data: bytes, ne: int, sw: StatusWord) -> bytes:
+        if len(data) <= ne:
+            self._waiting = b""
+            return data + int(sw).to_bytes(2, "big")
+        return data[:ne] + self._hold(data[ne:], sw)
+
+    def _hold(self, data: bytes, sw: StatusWord) -> bytes:
+        self._waiting, self._waiting_sw = data, sw
+        return bytes((0x61, len(data) & 0xFF if len(data) < 256 else 0))
+
+    def _forget(self, answer: bytes) -> bytes:
+        self._waiting, self._kept = b"", None
+        return answer
