@@ -6,7 +6,8 @@
     ├── CodecError                 bytes or text that break their format; also a ValueError
     │   ├── TlvError               BER-TLV, DOL or DGI, with the offset
     │   ├── ApduError              a command or response that cannot exist
-    │   └── AtrError               an answer to reset that breaks ISO/IEC 7816-3
+    │   ├── AtrError               an answer to reset that breaks ISO/IEC 7816-3
+    │   └── CapError               a file that is no loadable CAP file
     ├── CryptoError                an operation that cannot be done, or a check that failed
     │   └── IntegrityError         a MAC, tag or signature that does not match
     ├── TransportError             the way to the card; carries .retryable
@@ -68,6 +69,10 @@ class ApduError(CodecError):
 
 class AtrError(CodecError):
     """An answer to reset that breaks ISO/IEC 7816-3:2006, 8.2."""
+
+
+class CapError(CodecError):
+    """A file that is no loadable CAP file. Java Card Virtual Machine Specification 3.0.5, chapter 6."""
 
 
 class CryptoError(MembercardError):

@@ -1,0 +1,249 @@
+"""A session with one security domain of one card: what the issuer security domain tells and does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from terminal.apdu import Command, Response, Sender, StatusWord, check
+from terminal.errors import CardMalformed, CardRefused, SecureChannelError
+from terminal.globalplatform import carddata, content, inventory, putkey, storedata
+from terminal.globalplatform.aid import Aid
+from terminal.globalplatform.cap import CapFile
+from terminal.globalplatform.carddata import CardRecognition, KeyInformation
+from terminal.globalplatform.channel import SecureChannel, open_channel
+from terminal.globalplatform.content import InstallFor
+from terminal.globalplatform.cplc import Cplc
+from terminal.globalplatform.guard import Guard
+from terminal.globalplatform.handshake import Authentication
+from terminal.globalplatform.inventory import Entry, Scope
+from terminal.globalplatform.lifecycle import NO_PRIVILEGES, CardState, Privileges
+from terminal.globalplatform.storedata import Block, Part, Structure
+from terminal.keys.custody import CardKeys, KeyCustody, Wrapped
+from terminal.tlv import tlv
+
+Progress = Callable[[int, int], None]
+"""Called after each acknowledged block with its number (from 1) and how many there are."""
+
+NOT_FOUND = 0x6A88
+MORE = 0x6310
+_NO_TLV_FORM = (0x6A86, 0x6A80, 0x6B00)
+_MOST_ROUNDS = 256
+_SHORT = 255
+
+
+class SecurityDomain:
+    """Speaks with the security domain behind ``sender``: in clear until ``authenticate``, then through the channel.
+
+    ``aid`` empty means the issuer security domain, whatever its AID. Every method raises CardRefused when the card
+    refuses, CardMalformed for an answer that breaks its format, and what the sender raises. A new SELECT or reset ends
+    the channel on the card: call ``select`` again, then ``authenticate``.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        custody: KeyCustody,
+        guard: Guard,
+        *,
+        aid: Aid | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._sender = sender
+        self._custody = custody
+        self._guard = guard
+        self._random = random
+        self._aid = aid
+        self._chip: str | None = None
+        self.channel: SecureChannel | None = None
+
+    # -- selecting and authenticating --------------------------------------------------------------------------------
+
+    def select(self) -> bytes:
+        """SELECT; the FCI. Drops the channel, if there was one. GPC 2.3.1, 11.9."""
+        self.channel = None
+        who = str(self._aid) if self._aid else "the issuer security domain"
+        return check(self._sender.send(Command(0x00, 0xA4, 0x04, 0x00, self._aid or b"", 256)), f"selecting {who}")
+
+    def authenticate(self, wanted: Authentication) -> SecureChannel:
+        """Open the secure channel; commands go through it from now on. See ``handshake`` for what is raised."""
+        self.channel = None
+        chip = self.chip()
+        self.channel = open_channel(self._sender, wanted, self._custody, self._guard, chip=chip, random=self._random)
+        return self.channel
+
+    def send(self, command: Command) -> Response:
+        """Any command, through the channel where one is open."""
+        return (self.channel or self._sender).send(command)
+
+    @property
+    def max_data(self) -> int:
+        """Most data bytes of one short command on the way it would go now."""
+        return self.channel.max_data if self.channel else _SHORT
+
+    # -- what the card tells -----------------------------------------------------------------------------------------
+
+    def get_data(self, tag: int) -> bytes | None:
+        """A data object as the card gives it, tag and length included as a rule; None when it has none. 11.3."""
+        response = self.send(_get_data(tag))
+        return None if response.sw == NOT_FOUND else check(response, f"reading data object {tag:02X}")
+
+    def cplc(self) -> Cplc:
+        """Production data, 9F7F. Raises CardRefused (6A88) for a card that has none."""
+        return Cplc.parse(self._needed(0x9F7F, "reading the production data (CPLC, 9F7F)"))
+
+    def chip(self) -> str:
+        """The chip serial, read once; empty for a card that does not give its CPLC."""
+        if self._chip is None:
+            response = self.send(_get_data(0x9F7F))
+            self._chip = Cplc.parse(response.data).chip_serial if response.sw.ok else ""
+        return self._chip
+
+    def recognition(self) -> CardRecognition:
+        """GlobalPlatform version and secure channel protocols, 66."""
+        return CardRecognition.parse(self._needed(0x66, "reading the card data (66)"))
+
+    def key_information(self) -> tuple[KeyInformation, ...]:
+        """Every key with its version and type, E0."""
+        return carddata.key_information(self._needed(0xE0, "reading the key information (E0)"))
+
+    def status(self, scope: Scope, aid: bytes = b"") -> list[Entry]:
+        """The registry's entries of a scope, or those whose AID begins with ``aid``; all pages, either form. 11.4."""
+        doing = f"listing {scope.name.replace('_', ' ').lower()} (GET STATUS)"
+        data, response = b"", self.send(inventory.get_status(scope, aid=aid))
+        tlv_form = response.sw not in _NO_TLV_FORM
+        if not tlv_form:
+            response = self.send(inventory.get_status(scope, tlv_form=False, aid=aid))
+        for _ in range(_MOST_ROUNDS):
+            if response.sw != MORE:
+                break
+            data += response.data
+            response = self.send(inventory.get_status(scope, tlv_form=tlv_form, following=True, aid=aid))
+        else:
+            raise CardMalformed(f"{doing}: the card lists entries without end")
+        if response.sw != NOT_FOUND:
+            data += check(response, doing)
+        return inventory.parse(scope, data, tlv_form=tlv_form)
+
+    # -- card content ------------------------------------------------------------------------------------------------
+
+    def load(
+        self,
+        cap: CapFile,
+        *,
+        digest: str = "",
+        parameters: bytes = b"",
+        descriptor: bool = False,
+        on_block: Progress | None = None,
+    ) -> None:
+        """INSTALL [for load] and LOAD of a package, in blocks that fill the commands of this channel. 11.5, 11.6.
+
+        ``digest`` names the hash of the data block ("sha1", "sha256") where the card wants one.
+        """
+        hashed = cap.digest(digest, descriptor=descriptor) if digest else b""
+        announce = content.install_for_load(cap.package.aid, self._aid or b"", hashed, parameters)
+        self._confirmed(announce, f"announcing load file {cap.package.aid}")
+        blocks = content.load(cap.load_file(descriptor=descriptor), self.max_data)
+        for number, command in enumerate(blocks, 1):
+            self._confirmed(command, f"loading {cap.package.aid}, block {number} of {len(blocks)}")
+            if on_block:
+                on_block(number, len(blocks))
+
+    def install(
+        self,
+        package: Aid,
+        module: Aid,
+        instance: Aid,
+        *,
+        privileges: Privileges = NO_PRIVILEGES,
+        parameters: bytes = b"",
+        selectable: bool = True,
+    ) -> None:
+        """Make an instance of a loaded module, selectable at once unless told otherwise. 11.5.
+
+        ``parameters`` are the application's own, given to its install method; they are wrapped in C9 here.
+        """
+        purpose = InstallFor.INSTALL_AND_MAKE_SELECTABLE if selectable else InstallFor.INSTALL
+        given = tlv(0xC9, parameters).encode()
+        command = content.install(purpose, package, module, instance, privileges, given)
+        self._confirmed(command, f"installing {instance} from module {module}")
+
+    def make_selectable(self, instance: Aid, privileges: Privileges = NO_PRIVILEGES) -> None:
+        self._confirmed(content.make_selectable(instance, privileges), f"making {instance} selectable")
+
+    def personalize(self, instance: Aid) -> None:
+        """STORE DATA goes to this instance from now on."""
+        self._confirmed(content.install_for_personalization(instance), f"choosing {instance} for personalization")
+
+    def extradite(self, instance: Aid, domain: Aid) -> None:
+        self._confirmed(content.extradite(instance, domain), f"moving {instance} under {domain}")
+
+    def update_registry(self, instance: Aid, *, domain: bytes = b"", privileges: Privileges | None = None) -> None:
+        self._confirmed(content.registry_update(instance, domain, privileges), f"updating the entry of {instance}")
+
+    def delete(self, aid: Aid, *, related: bool = False) -> None:
+        """Delete an instance or a load file; with ``related`` a load file and its instances."""
+        self._confirmed(content.delete(aid, related=related), f"deleting {aid}")
+
+    def delete_key(self, version: int, identifier: int | None = None) -> None:
+        self._confirmed(content.delete_key(version, identifier), f"deleting key version {version:02X}")
+
+    def set_card_state(self, state: CardState) -> None:
+        check(self.send(content.set_card_state(state)), f"setting the card to {state.name}")
+
+    def set_application_state(self, aid: Aid, state: int) -> None:
+        check(self.send(content.set_application_state(aid, state)), f"setting {aid} to state {state:02X}")
+
+    # -- keys and data -----------------------------------------------------------------------------------------------
+
+    def put_keys(self, new: CardKeys, *, replaces: int = 0, first: int = 1) -> None:
+        """Put the three keys of a set on the card, in the place of version ``replaces`` or beside the others (0).
+
+        The card's own check values are compared. Needs an open channel. 11.8. Raises CustodyError.
+        """
+        wrapped: Sequence[Wrapped] = self._custody.wrap_card_keys(self._secured("PUT KEY").dek, new)
+        algorithm = self._custody.info(new.master).algorithm
+        command = putkey.put_key(new.version, replaces, first, algorithm, wrapped)
+        doing = f"putting {new}" + (f" in the place of version {replaces:02X}" if replaces else "")
+        putkey.check_answer(check(self.send(command), doing), new.version, wrapped)
+
+    def store_dgis(self, parts: Iterable[Part], *, on_block: Progress | None = None) -> int:
+        """Personalize with DGIs, in the fewest commands; how many that were. See ``storedata.pack`` for the order.
+
+        Needs an open channel. 11.11. Raises CustodyError, TlvError.
+        """
+        channel = self._secured("STORE DATA")
+        return self._store(storedata.pack(parts, self._custody, channel.dek, self.max_data), Structure.DGI, on_block)
+
+    def store_data(self, data: bytes, structure: Structure, *, on_block: Progress | None = None) -> int:
+        """Store plain data of any structure, cut into full blocks; how many that were."""
+        return self._store(storedata.blocks(data, self.max_data), structure, on_block)
+
+    def _store(self, blocks: Sequence[Block], structure: Structure, on_block: Progress | None) -> int:
+        commands = storedata.commands(blocks, structure)
+        for number, command in enumerate(commands, 1):
+            check(self.send(command), f"storing data, block {number} of {len(commands)}")
+            if on_block:
+                on_block(number, len(commands))
+        return len(commands)
+
+    def _secured(self, doing: str) -> SecureChannel:
+        if self.channel is None:
+            raise SecureChannelError(f"{doing} needs a secure channel: authenticate first")
+        return self.channel
+
+    def _needed(self, tag: int, doing: str) -> bytes:
+        data = self.get_data(tag)
+        if data is None:
+            raise CardRefused(doing, StatusWord(NOT_FOUND))
+        return data
+
+    def _confirmed(self, command: Command, doing: str) -> None:
+        """Content management commands answer 00, or a receipt with its length, or nothing. 11.5.3.1."""
+        data = check(self.send(command), doing)
+        if data and data[0] != len(data) - 1:
+            raise CardMalformed(f"{doing}: a confirmation of {len(data)} bytes with length byte {data[0]:02X}")
+
+
+def _get_data(tag: int) -> Command:
+    return Command(0x80, 0xCA, tag >> 8, tag & 0xFF, ne=256)
