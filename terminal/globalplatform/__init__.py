@@ -1,10 +1,12 @@
 """GlobalPlatform: secure channels (SCP02, SCP03) and the management of what is on a card."""
 
 from terminal.globalplatform.aid import ISD_AID, Aid
+from terminal.globalplatform.cap import CapFile, Package
 from terminal.globalplatform.carddata import CardRecognition, KeyInformation
 from terminal.globalplatform.channel import SecureChannel, open_channel
 from terminal.globalplatform.content import InstallFor
 from terminal.globalplatform.cplc import Cplc
+from terminal.globalplatform.domain import SecurityDomain
 from terminal.globalplatform.guard import Guard
 from terminal.globalplatform.handshake import Authentication, Established, KeySource, derived, handshake
 from terminal.globalplatform.inventory import Entry, Scope
@@ -21,6 +23,7 @@ __all__ = [
     "Aid",
     "ApplicationState",
     "Authentication",
+    "CapFile",
     "CardRecognition",
     "CardState",
     "Cplc",
@@ -33,10 +36,12 @@ __all__ = [
     "KeyInformation",
     "KeySource",
     "LoadFileState",
+    "Package",
     "Part",
     "Privileges",
     "Scope",
     "SecureChannel",
+    "SecurityDomain",
     "SecurityLevel",
     "Structure",
     "derived",
