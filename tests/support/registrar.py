@@ -1,0 +1,88 @@
+"""What registry tests share: a custodian, made-up members, a batch that is ready for the line, a clock that is set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from registry.store import Registry
+from registry.values import AcceptedRow, Claim, NewDossier
+from terminal.keys.custody import Algorithm, Purpose
+from terminal.keys.memory import MemoryCustody
+
+UNIT = "石家庄市总工会"
+LEASE = timedelta(minutes=5)
+
+
+@dataclass
+class SetClock:
+    """A clock that stands still until it is moved."""
+
+    now: datetime = field(default=datetime(2026, 11, 22, 9, 0, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, by: timedelta) -> None:
+        self.now += by
+
+
+def custodian() -> MemoryCustody:
+    custody = MemoryCustody(simulation=True)
+    custody.generate("seal", Purpose.SEAL, Algorithm.AES256, by="test")
+    custody.generate("index", Purpose.INDEX, Algorithm.HMAC, by="test")
+    return custody
+
+
+def row(number: int, *, name: str = "", unit: str = UNIT, mobile: str = "") -> AcceptedRow:
+    return AcceptedRow(
+        sheet_row=number + 2,
+        seq=number,
+        id_number=f"13010219800101{number:04d}",
+        name=name or f"欧阳{number:03d}",
+        gender="女" if number % 2 else "男",
+        mobile=mobile or f"1390311{number:04d}",
+        unit=unit,
+    )
+
+
+def rows(count: int, start: int = 1) -> list[AcceptedRow]:
+    return [row(number) for number in range(start, start + count)]
+
+
+def chip(number: int) -> str:
+    return f"{number:020d}"
+
+
+def approved(registry: Registry, accepted: Sequence[AcceptedRow], digest: str = "d1") -> str:
+    """A batch of these rows that a second person approved."""
+    batch = registry.import_roster(UNIT, accepted, [], source="form.xlsx", digest=digest, by="录入员")
+    return registry.approve(batch.id, "审核员").id
+
+
+def prepare(registry: Registry, custody: MemoryCustody, batch_id: str) -> int:
+    """Dossiers for all who need one; gives how many."""
+    members = registry.to_prepare(batch_id)
+    new = []
+    for member in members:
+        number = member.card_number
+        if number is None:
+            number = f"621226{registry.allocate_card_serials('621226', 1)[0]:012d}"
+        sealed = custody.seal(custody.latest("seal"), f"dossier of {number}".encode(), f"dossier/{number}")
+        new.append(NewDossier(member.member_id, number, member.sequence, sealed, "default", "0" * 64))
+    registry.add_dossiers(batch_id, new)
+    return len(new)
+
+
+def ready(registry: Registry, custody: MemoryCustody, count: int, digest: str = "d1", start: int = 1) -> str:
+    batch_id = approved(registry, rows(count, start), digest)
+    prepare(registry, custody, batch_id)
+    return batch_id
+
+
+def claimed(registry: Registry, batch_id: str, chip_number: int, lane: str = "lane 1") -> Claim:
+    claim = registry.claim(batch_id, lane, "station", chip(chip_number), LEASE)
+    if not isinstance(claim, Claim):
+        raise TypeError(f"no claim but {claim}")
+    return claim
