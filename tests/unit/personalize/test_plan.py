@@ -1,0 +1,106 @@
+"""The plan: every state of the line's table, and what is left to do from there."""
+
+from pathlib import Path
+
+import pytest
+
+from personalize.dossier import Dossier
+from personalize.errors import ChipUnfit
+from personalize.plan import (
+    ChipState,
+    Install,
+    KeySet,
+    Personalize,
+    ReadBack,
+    RotateKeys,
+    Secure,
+    describe,
+    key_set,
+    plan,
+)
+from personalize.profile import default_profile
+from terminal.globalplatform import ApplicationState, CardState
+from terminal.keys import CardKeys, Diversification
+from tests.support import house
+
+NUMBER = default_profile().card_number.number(7)
+MEMBER = bytes.fromhex("F04D454D4245520101")
+PACKAGE = bytes.fromhex("F04D454D424552")
+
+
+@pytest.fixture
+def dossier(tmp_path: Path) -> Dossier:
+    return house.preparer().prepare(house.member(), NUMBER, house.pool(tmp_path).make())
+
+
+@pytest.fixture
+def final() -> CardKeys:
+    keys = house.custody()
+    return keys.card_keys(keys.latest("imk-card-aes"), Diversification.KDF3, bytes(10), 0x31)
+
+
+def chip(
+    key_set: KeySet = KeySet.STOCK,
+    life: int = CardState.OP_READY,
+    member: int | None = None,
+    packages: frozenset[bytes] = frozenset({PACKAGE}),
+) -> ChipState:
+    instances = {} if member is None else {MEMBER: member}
+    return ChipState(key_set, 0x30 if key_set is KeySet.STOCK else 0x31, life, instances, packages)
+
+
+@pytest.mark.parametrize(
+    ("state", "steps"),
+    [
+        (chip(), [Install, Personalize, RotateKeys, Secure, ReadBack]),
+        (chip(member=ApplicationState.SELECTABLE), [Personalize, RotateKeys, Secure, ReadBack]),
+        (chip(member=ApplicationState.INSTALLED), [Install, Personalize, RotateKeys, Secure, ReadBack]),
+        (chip(member=ApplicationState.PERSONALIZED), [RotateKeys, Secure, ReadBack]),
+        (chip(KeySet.FINAL, member=ApplicationState.PERSONALIZED), [Secure, ReadBack]),
+        (chip(KeySet.FINAL, CardState.INITIALIZED, ApplicationState.PERSONALIZED), [Secure, ReadBack]),
+        (chip(KeySet.FINAL, CardState.SECURED, ApplicationState.PERSONALIZED), [ReadBack]),
+    ],
+)
+def test_only_what_the_chip_still_needs(dossier: Dossier, final: CardKeys, state: ChipState, steps: list[type]) -> None:
+    assert [type(step) for step in plan(dossier, state, final)] == steps
+
+
+def test_an_instance_in_the_way_is_deleted_first(dossier: Dossier, final: CardKeys) -> None:
+    fresh, odd = plan(dossier, chip(), final)[0], plan(dossier, chip(member=ApplicationState.INSTALLED), final)[0]
+    assert isinstance(fresh, Install)
+    assert isinstance(odd, Install)
+    assert (fresh.delete_first, odd.delete_first) == (False, True)
+
+
+def test_life_cycle_goes_through_every_state(dossier: Dossier, final: CardKeys) -> None:
+    steps = plan(dossier, chip(member=ApplicationState.PERSONALIZED), final)
+    assert Secure((CardState.INITIALIZED, CardState.SECURED)) in steps
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (chip(life=CardState.CARD_LOCKED), "locked or terminated"),
+        (chip(life=CardState.TERMINATED), "locked or terminated"),
+        (chip(packages=frozenset()), "no load file"),
+        (chip(KeySet.FINAL), "final keys but is not personalized"),
+        (chip(KeySet.FINAL, member=ApplicationState.SELECTABLE), "final keys but is not personalized"),
+    ],
+)
+def test_other_states_are_no_chip_of_this_line(dossier: Dossier, final: CardKeys, state: ChipState, said: str) -> None:
+    with pytest.raises(ChipUnfit, match=said):
+        plan(dossier, state, final)
+
+
+def test_the_key_set_is_what_the_chip_names() -> None:
+    final = default_profile().line.scp03
+    assert key_set(final, frozenset({0x30})) is KeySet.STOCK
+    assert key_set(final, frozenset({0x31})) is KeySet.FINAL
+
+
+def test_a_printed_plan_shows_check_values_and_no_data(dossier: Dossier, final: CardKeys) -> None:
+    text = describe(dossier, plan(dossier, chip(), final))
+    assert final.kcvs[0].hex().upper() in text
+    assert "DGI 8000  secret  keys, KCV" in text
+    for planted in ("孙波磊", "130102197605153974", "18801434135", "石家庄"):
+        assert planted not in text
