@@ -1,0 +1,95 @@
+"""The hotlist: cards that are refused although they are genuine. Signed and versioned; a counter works with it offline.
+
+An entry is a card number with one sequence number: the replacement of a lost card has the same number and the next
+sequence, and is not on the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Self
+
+from terminal.crypto.rsa import RsaPublic
+from terminal.errors import CodecError
+from terminal.member.signed import Issue, Sign, read, write
+
+KIND: Final = "hotlist"
+
+
+class Reason(StrEnum):
+    """Why a card is on the list."""
+
+    LOST = "lost"
+    STOLEN = "stolen"
+    DAMAGED = "damaged"
+    REPLACED = "replaced"
+    WITHDRAWN = "withdrawn"
+    REJECTED = "rejected"
+    """The chip failed in personalization; the member has another."""
+    SUSPENDED = "suspended"
+    """The only reason that can end again: the card itself stays good."""
+
+
+@dataclass(frozen=True, slots=True)
+class HotCard:
+    """One entry: since when, and why."""
+
+    card_number: str
+    sequence: int
+    reason: Reason
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Hotlist:
+    """Cards by number and sequence: one look-up in constant time, whatever the length of the list."""
+
+    cards: Mapping[tuple[str, int], HotCard] = field(repr=False)
+    issue: Issue
+
+    @classmethod
+    def of(cls, cards: Iterable[HotCard], issue: Issue) -> Self:
+        """A later entry for the same card and sequence takes the place of an earlier one."""
+        return cls(MappingProxyType({(card.card_number, card.sequence): card for card in cards}), issue)
+
+    @classmethod
+    def load(cls, text: bytes, list_key: RsaPublic) -> Self:
+        """Read a signed hotlist. Raises IntegrityError (wrong signature), CodecError (not a hotlist)."""
+        body, issue = read(KIND, text, list_key)
+        try:
+            cards = [
+                HotCard(str(number), int(sequence), Reason(reason), date.fromisoformat(since))
+                for number, sequence, reason, since in body["cards"]
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CodecError("the hotlist has an entry that cannot be read") from error
+        return cls.of(cards, issue)
+
+    def write(self, list_key: RsaPublic, sign: Sign) -> bytes:
+        """The signed file. Raises what ``sign`` raises."""
+        entries = [
+            [card.card_number, card.sequence, card.reason.value, card.since.isoformat()]
+            for _, card in sorted(self.cards.items())
+        ]
+        return write(KIND, {"cards": entries}, self.issue, list_key, sign)
+
+    def find(self, card_number: str, sequence: int) -> HotCard | None:
+        return self.cards.get((card_number, sequence))
+
+    def __len__(self) -> int:
+        return len(self.cards)
+
+    @property
+    def version(self) -> int:
+        return self.issue.version
+
+    def age(self, at: datetime) -> timedelta:
+        """How old the list is: what happened to cards since is not in it."""
+        return self.issue.age(at)
+
+
+__all__ = ["HotCard", "Hotlist", "Issue", "Reason", "Sign"]
