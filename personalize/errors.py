@@ -1,13 +1,21 @@
 """Faults of this room, all under ``MembercardError``::
 
-    PersonalizeError
-    ├── ProfileError      a card profile that makes no sense; one line a fault, with file and line
-    ├── PrepareError      a member's data that do not fit the card
-    ├── DossierError      bytes that are no dossier
-    ├── KeyPoolError      the pool of chip keys cannot be read or written
-    ├── ChipUnfit         a chip in a state that this line never leaves: to the reject bin
-    │   └── ReadBackError what the chip returned is not what the dossier says; carries .field
-    └── LineStopped       a lane or a batch stopped, and not because of a card
+PersonalizeError
+├── IntakeError       a registration form that cannot be used; says what to do, in English and Chinese
+│   ├── FileUnreadable     missing, a directory, or not permitted
+│   ├── WrongFileType      neither xlsx, xls nor csv
+│   ├── EncryptedWorkbook  protected by a password
+│   ├── DamagedFile        broken, cut off, empty, or changed since it was checked
+│   ├── TooLarge           larger than a form may be, or a zip bomb
+│   ├── HeaderNotFound     no sheet has the table's header
+│   └── ReportNotWritten   the annotated copy could not be written
+├── ProfileError      a card profile that makes no sense; one line a fault, with file and line
+├── PrepareError      a member's data that do not fit the card
+├── DossierError      bytes that are no dossier
+├── KeyPoolError      the pool of chip keys cannot be read or written
+├── ChipUnfit         a chip in a state that this line never leaves: to the reject bin
+│   └── ReadBackError what the chip returned is not what the dossier says; carries .field
+└── LineStopped       a lane or a batch stopped, and not because of a card
 """
 
 from __future__ import annotations
@@ -17,6 +25,43 @@ from terminal.errors import MembercardError
 
 class PersonalizeError(MembercardError):
     """Something went wrong on the way from a roster to a proven chip."""
+
+
+class IntakeError(PersonalizeError):
+    """A registration form that cannot be read. The message is one sentence in English with the Chinese after it;
+    ``chinese`` holds the latter alone. Neither quotes what stands in the form."""
+
+    def __init__(self, english: str, chinese: str) -> None:
+        super().__init__(f"{english} ({chinese})")
+        self.chinese = chinese
+
+
+class FileUnreadable(IntakeError):
+    """The file is missing, is a directory, or may not be read."""
+
+
+class WrongFileType(IntakeError):
+    """The file is neither xlsx, xls nor csv."""
+
+
+class EncryptedWorkbook(IntakeError):
+    """The workbook is protected by a password."""
+
+
+class DamagedFile(IntakeError):
+    """The file is broken, cut off or empty."""
+
+
+class TooLarge(IntakeError):
+    """The file, or what it unpacks to, is larger than a form may be."""
+
+
+class HeaderNotFound(IntakeError):
+    """No sheet has a row that names the columns of a registration form."""
+
+
+class ReportNotWritten(IntakeError):
+    """The annotated copy could not be written; nothing half-written is left."""
 
 
 class ProfileError(PersonalizeError):

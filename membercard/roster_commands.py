@@ -1,0 +1,186 @@
+"""`membercard roster`: registration forms, checked and imported (录入)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from personalize.intake import Language, Rejected, RosterReport
+    from registry.values import AcceptedRow, Batch, RejectedRow
+
+app = typer.Typer()
+
+FORM = "A registration form: .xlsx, .xls or .csv (UTF-8 or GB 18030). The header is found wherever it stands."
+
+
+def _language(value: str) -> str:
+    if value not in ("zh", "en"):
+        raise typer.BadParameter("zh or en")
+    return value
+
+
+def _annotated_copy(value: Path | None) -> Path | None:
+    if value is not None and value.suffix.lower() != ".xlsx":
+        raise typer.BadParameter("the annotated copy must be named .xlsx")
+    return value
+
+
+File = Annotated[Path, typer.Argument(help=FORM, show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; accepted rows carry the whole record.")]
+Lang = Annotated[str, typer.Option(help="Language of the reasons: zh or en.", callback=_language)]
+
+
+@app.command("check")
+def check(
+    file: File,
+    as_json: AsJson = False,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the form back with the reasons beside each row, for the unit to correct.",
+            callback=_annotated_copy,
+            metavar="OUT.xlsx",
+        ),
+    ] = None,
+    against_registry: Annotated[
+        bool, typer.Option("--registry", help="Also look for people who have a card or belong to another unit.")
+    ] = False,
+    unit: Annotated[str | None, typer.Option(help="The unit, if not the one that the form's title names.")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """Check a registration form and say what is wrong with each row.
+
+    Nothing is stored. Exit code 0: every row is accepted; 1: some row is rejected, or the form cannot be read.
+
+    Example: membercard roster check form.xlsx --annotate form-checked.xlsx
+    """
+    from personalize import intake
+
+    known = None
+    if against_registry:
+        from membercard import settings
+
+        known = settings.open_registry().known_members
+    report = intake.check(file, known=known, unit=unit)
+    if annotate is not None:
+        intake.annotate(report, annotate)
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=1))
+    else:
+        _show(report, "en" if lang == "en" else "zh")
+        if annotate is not None:
+            typer.echo(f"{'annotated copy' if lang == 'en' else '批注文件'}: {annotate}")
+    if report.rejected or not report.rows:
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    file: File,
+    unit: Annotated[str | None, typer.Option(help="The unit, if not the one that the form's title names.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who imports it; a different person approves.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the batch as JSON.")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """Import a registration form as a draft batch: accepted rows become members to approve, rejected rows are kept with
+    their reasons.
+
+    Exit code 0: a batch was made; 1: nobody could be accepted, or the form is a batch already.
+
+    Example: membercard roster import form.xlsx --by "Li Na"
+    """
+    from membercard import settings
+    from personalize import intake
+
+    registry = settings.open_registry()
+    report = intake.check(file, known=registry.known_members, unit=unit)
+    language: Language = "en" if lang == "en" else "zh"
+    if not report.accepted:
+        _show(report, language)
+        raise typer.Exit(1)
+    if report.unit is None:
+        raise typer.BadParameter("the form names no unit: give one", param_hint="--unit")
+    accepted, rejected = _rows(report)
+    batch = registry.import_roster(
+        report.unit,
+        accepted,
+        rejected,
+        source=file.name,
+        digest=report.digest,
+        by=by or settings.load().operator,
+    )
+    if as_json:
+        typer.echo(json.dumps(_batch_json(batch, report), ensure_ascii=False, indent=1))
+        return
+    _show(report, language)
+    typer.echo(f"{batch.id}: draft batch, imported by {batch.imported_by}.")
+    typer.echo(f"Next, a second person: membercard batch approve {batch.id} --by NAME")
+
+
+def _rows(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow]]:
+    """The report's rows as the registry takes them."""
+    from registry.values import AcceptedRow, RejectedRow
+
+    accepted = [
+        AcceptedRow(row.sheet_row, row.seq, row.id_number, row.name, row.gender, row.mobile, row.unit, row.notes)
+        for row in report.accepted
+    ]
+    rejected = [RejectedRow(row.sheet_row, row.seq, row.codes, row.sentence()) for row in report.rejected]
+    return accepted, rejected
+
+
+def _batch_json(batch: Batch, report: RosterReport) -> dict[str, object]:
+    return {
+        "batch": batch.id,
+        "state": str(batch.state),
+        "unit": batch.unit,
+        "file": str(report.path),
+        "imported_by": batch.imported_by,
+        "accepted": len(report.accepted),
+        "rejected": len(report.rejected),
+        "rejects": [{"sheet_row": row.sheet_row, "seq": row.seq, "codes": list(row.codes)} for row in report.rejected],
+    }
+
+
+def _show(report: RosterReport, language: Language) -> None:
+    """The rejected rows with their reasons, then the mended ones by kind, then one line of totals. Names are masked."""
+    from personalize.intake import Note, explain
+
+    console = Console(highlight=False)
+    rejected = report.rejected
+    if rejected:
+        console.print(_reject_table(rejected, language, report.several_sheets))
+    chinese = language == "zh"
+    for note in Note:
+        if count := sum(note in row.notes for row in report.accepted):
+            console.print(f"{explain(note, language)}: {count}", style="yellow")
+    for zh, en in report.warnings:
+        console.print(escape(zh if chinese else en), style="yellow")
+    accepted = len(report.accepted)
+    names = ("通过", "退回") if chinese else ("accepted", "rejected")
+    form = f"{escape(report.path.name)} · {escape(report.unit or '–')}"
+    summary = f"{form} · {names[0]} {accepted} · {names[1]} {len(rejected)}"
+    console.print(summary, style="red" if rejected or not accepted else "green", soft_wrap=True)
+
+
+def _reject_table(rejected: list[Rejected], language: Language, several_sheets: bool) -> Table:
+    chinese = language == "zh"
+    table = Table(title="退回的行" if chinese else "Rejected rows", title_justify="left")
+    if several_sheets:
+        table.add_column("工作表" if chinese else "sheet")
+    for title in ("行", "序号", "姓名") if chinese else ("row", "no.", "name"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("代码" if chinese else "codes")
+    table.add_column("原因" if chinese else "reasons", overflow="fold")
+    for row in rejected:
+        cells = [str(row.sheet_row), "" if row.seq is None else str(row.seq), row.name_masked]
+        cells += ["\n".join(row.codes), row.sentence(language)]
+        table.add_row(*(map(escape, [row.sheet, *cells] if several_sheets else cells)))
+    return table

@@ -1,0 +1,22 @@
+"""Intake: a registration form (xlsx, xls, csv) becomes accepted rows and rejected ones, each with its reasons."""
+
+from personalize.intake.annotate import annotate
+from personalize.intake.check import KnownPerson, Lookup, check
+from personalize.intake.codes import Fault, Language, Note, explain
+from personalize.intake.files import Limits
+from personalize.intake.values import Rejected, RosterReport, RosterRow
+
+__all__ = [
+    "Fault",
+    "KnownPerson",
+    "Language",
+    "Limits",
+    "Lookup",
+    "Note",
+    "Rejected",
+    "RosterReport",
+    "RosterRow",
+    "annotate",
+    "check",
+    "explain",
+]

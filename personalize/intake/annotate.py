@@ -1,0 +1,194 @@
+"""Writes the checked form back as xlsx, with the reasons beside each row, for the unit to correct and resubmit.
+
+A workbook keeps its cells and formats, as far as openpyxl keeps them; an xls or csv becomes a fresh workbook whose
+cells are all text, so that no spreadsheet turns an ID number into a float again. No formula survives: each is replaced
+by the value that was checked, because the form comes from outside and will be opened by a clerk.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from openpyxl import Workbook, load_workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, MergedCell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+
+from personalize.errors import DamagedFile, ReportNotWritten
+from personalize.intake.codes import Fault, Note, explain
+from personalize.intake.files import Content, Limits, digest, load
+from personalize.intake.sheets import Book, Sheet, read_book
+from personalize.intake.text import text_of
+from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
+
+RESULT, REASON, SUMMARY = "审核结果", "审核说明", "审核汇总"
+_ONLY_SHEET = "名单"
+_REJECTED = PatternFill("solid", start_color="FFFFC7CE")
+_NOTED = PatternFill("solid", start_color="FFFFF2CC")
+_AS_TEXT = "@"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# What openpyxl raises over workbooks that other programs wrote and calamine reads: it has no exception of its own.
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    SyntaxError,  # XML ParseError is one
+    InvalidFileException,
+    zipfile.BadZipFile,
+)
+
+
+def annotate(report: RosterReport, out: Path | str, *, limits: Limits | None = None) -> None:
+    """Write ``report`` beside the rows of its form to ``out`` (.xlsx), whole or not at all, readable by its owner only.
+
+    The form is read again. Raises ReportNotWritten, DamagedFile if the form has changed meanwhile, and what ``check``
+    raises.
+    """
+    out, limits = Path(out), limits or Limits()
+    if out.suffix.lower() != ".xlsx":
+        raise ReportNotWritten(f"the annotated copy {out} must be named .xlsx", "批注后的文件名应以 .xlsx 结尾")
+    if out.exists() and out.samefile(report.path):
+        raise ReportNotWritten(f"{out} is the form itself: name another file", "不能覆盖原表，请换一个文件名")
+    content = load(report.path, limits)
+    if digest(content.data) != report.digest:
+        raise DamagedFile(
+            f"{report.path.name} changed since it was checked: check it again", "文件已被改动，请重新检查"
+        )
+    book = read_book(report.path, content, limits)
+    workbook = (_original(content, book) if content.kind == "xlsx" else None) or _fresh(book)
+    rows = {(row.sheet, row.sheet_row): row for row in report.rows}
+    for table in report.tables:
+        _mark(workbook[table.sheet or _ONLY_SHEET], table, rows)
+    _summarize(workbook, report)
+    _save(workbook, out)
+
+
+def _original(content: Content, book: Book) -> Any:
+    """The form's own workbook, formulas replaced by their values; None where openpyxl cannot read it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # openpyxl names the extensions that it will not keep
+            workbook = load_workbook(io.BytesIO(content.data), keep_links=False)
+    except _UNREADABLE:
+        return None
+    sheets = {sheet.name: sheet for sheet in (*book.visible, *book.hidden)}
+    if any(sheet.name not in workbook.sheetnames for sheet in book.visible):
+        return None
+    for worksheet in workbook.worksheets:
+        for row in worksheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    _write(cell, _value_at(sheets.get(worksheet.title), cell.row - 1, cell.column - 1))
+    return workbook
+
+
+def _value_at(sheet: Sheet | None, row: int, column: int) -> Any:
+    if sheet is None:
+        return ""
+    row, column = row - sheet.first_row, column - sheet.first_column
+    inside = 0 <= row < len(sheet.rows) and 0 <= column < len(sheet.rows[row])
+    return sheet.rows[row][column] if inside else ""
+
+
+def _fresh(book: Book) -> Any:
+    """A workbook of the visible sheets' values, every cell as text, at the places where they stood."""
+    workbook = Workbook()
+    workbook.remove(workbook.active)
+    for sheet in book.visible:
+        worksheet = workbook.create_sheet(sheet.name or _ONLY_SHEET)
+        for index, row in enumerate(sheet.rows):
+            for column, value in enumerate(row):
+                if text := text_of(value):
+                    cell = worksheet.cell(sheet.first_row + index + 1, sheet.first_column + column + 1)
+                    _write(cell, text)
+                    cell.number_format = _AS_TEXT
+    return workbook
+
+
+def _write(cell: Any, value: Any) -> None:
+    """A value as it is, text always as text: never a formula, whatever it starts with."""
+    cell.value = ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value
+    if isinstance(value, str) and value:
+        cell.data_type = "s"
+        cell.quotePrefix = value.startswith(_FORMULA_STARTS)
+
+
+def _mark(worksheet: Any, table: Table, rows: Mapping[tuple[str, int], RosterRow | Rejected]) -> None:
+    """Two columns to the right of the table, or those of an earlier annotation."""
+    header = [worksheet.cell(table.header_row, column).value for column in range(1, table.last_column + 1)]
+    column = header.index(RESULT) + 1 if RESULT in header else table.last_column + 1
+    for offset, title in enumerate((RESULT, REASON)):
+        cell = worksheet.cell(table.header_row, column + offset, title)
+        cell.font = Font(bold=True)
+    worksheet.column_dimensions[get_column_letter(column)].width = 12
+    worksheet.column_dimensions[get_column_letter(column + 1)].width = 60
+    for (sheet, sheet_row), row in rows.items():
+        if sheet == table.sheet:
+            _mark_row(worksheet, sheet_row, column, row)
+
+
+def _mark_row(worksheet: Any, sheet_row: int, column: int, row: RosterRow | Rejected) -> None:
+    rejected = isinstance(row, Rejected)
+    fill = _REJECTED if rejected else _NOTED if row.codes else None
+    worksheet.cell(sheet_row, column).value = "退回" if rejected else "通过"
+    reason = worksheet.cell(sheet_row, column + 1)
+    reason.value = row.sentence("zh") or None
+    reason.alignment = Alignment(wrap_text=True, vertical="top")
+    if fill is not None:
+        first = 1 if rejected else column
+        for place in range(first, column + 2):
+            cell = worksheet.cell(sheet_row, place)
+            if not isinstance(cell, MergedCell):
+                cell.fill = fill
+
+
+def _summarize(workbook: Any, report: RosterReport) -> None:
+    """A last sheet: how many passed, and how often each reason occurs."""
+    if SUMMARY in workbook.sheetnames:
+        workbook.remove(workbook[SUMMARY])
+    sheet = workbook.create_sheet(SUMMARY)
+    lines: list[tuple[Any, ...]] = [
+        ("单位", report.unit or ""),
+        ("原文件", report.path.name),
+        ("通过", len(report.accepted)),
+        ("退回", len(report.rejected)),
+        (),
+        ("代码", "说明", "人数"),
+    ]
+    counts = report.counts
+    lines += [(str(code), explain(code), counts[code]) for code in (*Fault, *Note) if counts[code]]
+    lines += [(), *(("提示", chinese) for chinese, _ in report.warnings)] if report.warnings else []
+    for row, line in enumerate(lines, start=1):
+        for column, value in enumerate(line, start=1):
+            _write(sheet.cell(row, column), value)
+    sheet.column_dimensions["A"].width = 22
+    sheet.column_dimensions["B"].width = 70
+
+
+def _save(workbook: Any, out: Path) -> None:
+    temporary = ""
+    try:
+        with tempfile.NamedTemporaryFile(dir=out.parent, prefix=".roster-", suffix=".xlsx", delete=False) as handle:
+            temporary = handle.name
+            workbook.save(handle)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, out)
+        temporary = ""
+    except OSError as e:
+        raise ReportNotWritten(
+            f"cannot write {out}: {e.strerror or e}", "批注文件无法写入，请检查目录权限和磁盘空间"
+        ) from e
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+"""`check`: one registration form in, one report out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from personalize.errors import HeaderNotFound
+from personalize.intake.codes import Fault
+from personalize.intake.files import Limits, digest, load
+from personalize.intake.header import NEEDED, TITLES, find_header, missing_titles, nearest, unit_in
+from personalize.intake.identity import Identities
+from personalize.intake.rows import Judged, TableReader
+from personalize.intake.sheets import Book, read_book
+from personalize.intake.text import gb18030_length, squeeze
+from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
+
+MAX_UNIT_BYTES = 60  # DF23 on the card
+_SAMPLES = ("示例", "样表", "样例", "填写说明", "填表说明", "范例")
+_UNSOUND = frozenset((Fault.ID_CHECKSUM, Fault.ID_REGION, Fault.ID_BIRTHDATE))
+
+
+class KnownPerson(Protocol):
+    """What the registry knows of a person; ``registry.values.Known`` fits."""
+
+    @property
+    def unit_name(self) -> str: ...
+    @property
+    def living_card(self) -> bool: ...
+
+
+Lookup = Callable[[Collection[str]], Mapping[str, KnownPerson]]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the sheets gave, before rows are compared with each other and with the registry."""
+
+    rows: list[tuple[str, Judged]] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    skipped: list[tuple[str, int]] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+    title_unit: str = ""
+
+
+def check(
+    path: Path | str,
+    *,
+    known: Lookup | None = None,
+    today: date | None = None,
+    unit: str | None = None,
+    limits: Limits | None = None,
+) -> RosterReport:
+    """Read a registration form and judge every row of it.
+
+    ``known`` is asked once, with all sound ID numbers, who is on record already (``Registry.known_members`` fits);
+    without it ALREADY_HAS_CARD and OTHER_UNIT do not arise. ``today`` sets the ages, default the system's date.
+    ``unit`` overrides the unit that the form's title names. Raises the leaves of IntakeError for a form that cannot be
+    read; a form whose every row is rejected is a report like any other.
+    """
+    path = Path(path)
+    limits = limits or Limits()
+    content = load(path, limits)
+    found = _collect(path, read_book(path, content, limits), Identities(today or date.today()), unit or "")
+    named = unit or found.title_unit or _most_common_unit(found.rows)
+    on_record = _on_record(found.rows, known) if known else {}
+    return RosterReport(
+        path=path,
+        unit=named or None,
+        rows=tuple(_settle(found.rows, on_record, named, len(found.tables) > 1)),
+        digest=digest(content.data),
+        tables=tuple(found.tables),
+        skipped=tuple(found.skipped),
+        warnings=tuple([*found.warnings, *_long_units(found.rows)]),
+    )
+
+
+def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _Found:
+    """All persons' rows of all visible sheets that have a header; sheets that are called samples only if there is no
+    other."""
+    headed = [(sheet, header) for sheet in book.visible if (header := find_header(sheet.rows))]
+    headed = [pair for pair in headed if not any(word in pair[0].name for word in _SAMPLES)] or headed
+    if not headed:
+        raise _no_header(path, book)
+    found = _Found()
+    for sheet, header in headed:
+        title = next((name for row in sheet.rows[: header.row] if (name := unit_in(row))), "")
+        found.title_unit = found.title_unit or title
+        reader = TableReader(sheet, header, identities, unit or title or found.title_unit)
+        found.rows += [(sheet.name, judged) for judged in reader]
+        found.skipped += [(sheet.name, row) for row in reader.skipped]
+        width = sheet.first_column + len(sheet.rows[header.row]) - 1
+        found.tables.append(Table(sheet.name, sheet.sheet_row(header.last), width))
+        if absent := [name for name in header.missing if name not in ("seq", "unit")]:
+            titles = missing_titles(absent)
+            found.warnings.append((f"表中没有“{titles}”列", f"the table has no column {titles}"))
+    if not found.rows:
+        found.warnings.append(("表头下面没有任何人员", "there is nobody under the header"))
+    return found
+
+
+def _no_header(path: Path, book: Book) -> HeaderNotFound:
+    """Says what was looked for and what came nearest, by column titles only: cells may hold personal data."""
+    sheets = [*book.visible, *book.hidden]
+    if not any(cell != "" for sheet in sheets for row in sheet.rows for cell in row):
+        return HeaderNotFound(
+            f"{path.name} is an empty workbook: fill in the registration form", "工作簿是空的，请填写登记表"
+        )
+    if hidden := next((sheet for sheet in book.hidden if find_header(sheet.rows)), None):
+        return HeaderNotFound(
+            f"{path.name}: only the hidden sheet {hidden.name!r} has a header row: unhide it",
+            f"只有隐藏的工作表“{hidden.name}”有表头，请取消隐藏",
+        )
+    english = f"{path.name}: no header row found; it must name at least {' and '.join(TITLES[name] for name in NEEDED)}"
+    chinese = f"找不到表头，表头至少要有“{missing_titles(NEEDED)}”"
+    candidates = [nearest(sheet.name, sheet.sheet_row(0), sheet.rows) for sheet in book.visible]
+    best = max(candidates, key=lambda candidate: len(candidate.found), default=None)
+    if best and best.found:
+        place = f"row {best.sheet_row}" + (f" of sheet {best.sheet!r}" if best.sheet else "")
+        english += f"; {place} comes nearest, with {missing_titles(best.found)}"
+        chinese += f"；最接近的是第{best.sheet_row}行，只有“{missing_titles(best.found)}”"
+    return HeaderNotFound(english, chinese)
+
+
+def _most_common_unit(rows: list[tuple[str, Judged]]) -> str:
+    counts = Counter(judged.unit for _, judged in rows if judged.unit)
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def _on_record(rows: list[tuple[str, Judged]], known: Lookup) -> Mapping[str, KnownPerson]:
+    numbers = {row.id_number: None for _, row in rows if row.id_number and not _UNSOUND.intersection(row.faults)}
+    return known(list(numbers))
+
+
+def _settle(
+    rows: list[tuple[str, Judged]], on_record: Mapping[str, KnownPerson], unit: str, several: bool
+) -> list[RosterRow | Rejected]:
+    """Accepts or rejects, in order: only a row after an accepted one with the same ID number is a duplicate."""
+    settled: list[RosterRow | Rejected] = []
+    accepted: dict[str, str] = {}
+    for sheet, row in rows:
+        number, faults = row.id_number, row.faults
+        earlier = accepted.get(number, "")
+        if earlier:
+            faults += (Fault.DUPLICATE_IN_FILE,)
+        if person := on_record.get(number):
+            faults += _registered(person, unit, row.unit)
+        if faults:
+            settled.append(Rejected(row.sheet_row, row.seq, faults, row.name, earlier, sheet))
+        else:
+            accepted[number] = f"{sheet} {row.sheet_row}" if several else str(row.sheet_row)
+            settled.append(
+                RosterRow(row.sheet_row, row.seq, number, row.name, row.gender, row.mobile, row.unit, row.notes, sheet)
+            )
+    return settled
+
+
+def _registered(person: KnownPerson, unit: str, row_unit: str) -> tuple[Fault, ...]:
+    """A unit is the same if its name is, blanks and width of characters apart; the form's and the row's both count."""
+    faults = (Fault.ALREADY_HAS_CARD,) if person.living_card else ()
+    same = squeeze(person.unit_name) in (squeeze(unit), squeeze(row_unit))
+    return faults if same else (*faults, Fault.OTHER_UNIT)
+
+
+def _long_units(rows: list[tuple[str, Judged]]) -> list[tuple[str, str]]:
+    units = {judged.unit for _, judged in rows}
+    return [
+        (f"单位名称超过{MAX_UNIT_BYTES}个字节，卡上放不下：{unit}", f"the unit's name does not fit on a card: {unit}")
+        for unit in sorted(units)
+        if gb18030_length(unit) > MAX_UNIT_BYTES
+    ]

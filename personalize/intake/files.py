@@ -1,0 +1,243 @@
+"""What a file is, before any of it is parsed: the kind by its content, its size, and whether it may be opened at all.
+
+A workbook is a zip archive, so its true size is checked first: by the sums of its directory, then by unpacking the XML
+parts one by one, since a directory can lie. A sheet whose filled cells lie too far apart is refused as well, because a
+reader would lay it out as one rectangle.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import io
+import re
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from personalize.errors import DamagedFile, EncryptedWorkbook, FileUnreadable, TooLarge, WrongFileType
+
+MIB = 1 << 20
+
+Kind = Literal["xlsx", "xls", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a form may be: bytes of the file, bytes once unpacked, rows, and cells of the rectangle of a sheet."""
+
+    file_bytes: int = 32 * MIB
+    unpacked_bytes: int = 64 * MIB
+    rows: int = 100_000
+    cells: int = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file that may be read: its kind and its bytes; for text, decoded."""
+
+    kind: Kind
+    data: bytes
+    text: str = ""
+
+
+_SPREADSHEETS = {".xlsx", ".xlsm", ".xls"}
+_TEXTS = {".csv", ".txt", ".tsv"}
+_OTHERS = {
+    ".et": ("WPS 表格", "a WPS sheet"),
+    ".ett": ("WPS 表格模板", "a WPS template"),
+    ".wps": ("WPS 文字文档", "a WPS document"),
+    ".numbers": ("Numbers 表格", "an Apple Numbers sheet"),
+    ".ods": ("OpenDocument 表格", "an OpenDocument sheet"),
+    ".xlsb": ("Excel 二进制工作簿", "a binary Excel workbook"),
+    ".doc": ("Word 文档", "a Word document"),
+    ".docx": ("Word 文档", "a Word document"),
+    ".pdf": ("PDF 文件", "a PDF file"),
+}
+_MAGICS: tuple[tuple[bytes, tuple[str, str]], ...] = (
+    (b"%PDF", _OTHERS[".pdf"]),
+    (b"\x89PNG", ("图片", "a picture")),
+    (b"\xff\xd8\xff", ("图片", "a picture")),
+    (b"GIF8", ("图片", "a picture")),
+    (b"Rar!", ("压缩包", "an archive")),
+    (b"7z\xbc\xaf", ("压缩包", "an archive")),
+    (b"\x1f\x8b", ("压缩包", "an archive")),
+)
+_ZIP_PARTS: tuple[tuple[str, tuple[str, str]], ...] = (
+    ("xl/workbook.bin", _OTHERS[".xlsb"]),
+    ("word/document.xml", _OTHERS[".docx"]),
+    ("ppt/presentation.xml", ("演示文稿", "a presentation")),
+    ("content.xml", _OTHERS[".ods"]),
+    ("Index/Document.iwa", _OTHERS[".numbers"]),
+)
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|table|meta|style|head|body)", re.IGNORECASE)
+
+# A cell reference that reaches beyond column Z or row 99,999 asks for a closer look.
+_FAR = re.compile(rb' r="(?:[A-Z]{2,3}[0-9]|[A-Z]?[0-9]{6})')
+_FILLED = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"[^>]*?(?<!/)>')
+
+
+def digest(data: bytes) -> str:
+    """What a form is known by, so that it is not imported twice: SHA-256, hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def load(path: Path, limits: Limits) -> Content:
+    """The file's bytes, once it is clear what they are. Raises the leaves of IntakeError."""
+    suffix = path.suffix.lower()
+    if suffix in _OTHERS:
+        raise _wrong(path, _OTHERS[suffix])
+    data = _bytes(path, limits)
+    if suffix not in _SPREADSHEETS | _TEXTS:
+        kind = f"“{suffix}”文件" if suffix else "没有扩展名的文件"
+        raise _wrong(path, (kind, f"a {suffix} file" if suffix else "a file without extension"))
+    for magic, what in _MAGICS:
+        if data.startswith(magic):
+            raise _wrong(path, what)
+    if data.startswith(b"PK"):
+        _check_zip(path, data, limits)
+        return Content("xlsx", data)
+    if data.startswith(_OLE):
+        _check_ole(path, data)
+        return Content("xls", data)
+    if _MARKUP.match(data):
+        raise _wrong(path, ("网页或 XML 格式的表格", "a web page or XML under another name"))
+    if suffix in (".xlsx", ".xlsm"):
+        raise DamagedFile(
+            f"{path.name} is no Excel workbook inside: open it and save it again as .xlsx",
+            "文件内容不是 Excel 工作簿，请重新打开并另存为 .xlsx",
+        )
+    return Content("text", data, _decode(path, data))
+
+
+def _wrong(path: Path, what: tuple[str, str]) -> WrongFileType:
+    return WrongFileType(
+        f"{path.name} is {what[1]}: open it and save it as .xlsx, .xls or .csv",
+        f"这是{what[0]}，请打开后另存为 .xlsx、.xls 或 .csv",
+    )
+
+
+def _bytes(path: Path, limits: Limits) -> bytes:
+    try:
+        if path.is_dir():
+            raise FileUnreadable(f"{path} is a directory: name a file", "这是文件夹，请指定一个文件")
+        if path.exists() and not path.is_file():
+            raise FileUnreadable(f"{path} is no regular file", "这不是普通文件")
+        size = path.stat().st_size
+        if size > limits.file_bytes:
+            raise TooLarge(
+                f"{path.name} has {size / MIB:.0f} MB, more than the {limits.file_bytes // MIB} MB a form may have: "
+                "remove pictures, or divide it",
+                f"文件有 {size / MIB:.0f} MB，超过 {limits.file_bytes // MIB} MB：请删去图片或分成几份",
+            )
+        data = path.read_bytes()
+    except FileNotFoundError as e:
+        raise FileUnreadable(f"{path} does not exist", "文件不存在") from e
+    except OSError as e:
+        raise FileUnreadable(f"cannot read {path}: {e.strerror}", "文件无法读取，请检查权限") from e
+    if not data.strip(b"\0\r\n\t ") or data in (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise DamagedFile(f"{path.name} is empty", "文件是空的")
+    return data
+
+
+def _check_zip(path: Path, data: bytes, limits: Limits) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+            names = {part.filename for part in parts}
+            if "xl/workbook.xml" not in names:
+                raise _wrong(path, next((what for name, what in _ZIP_PARTS if name in names), ("压缩包", "an archive")))
+            if any(part.flag_bits & 1 for part in parts):
+                raise _encrypted(path)
+            if sum(part.file_size for part in parts) > limits.unpacked_bytes:
+                raise _bomb(path, limits)
+            for part in parts:
+                if part.filename.endswith(".xml"):
+                    _check_part(path, part.filename, archive.read(part), limits)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as e:
+        raise damaged(path) from e
+
+
+def _check_part(path: Path, name: str, xml: bytes, limits: Limits) -> None:
+    """Refuses a sheet whose filled cells span a rectangle that no form has."""
+    if not name.startswith("xl/worksheets/") or not _FAR.search(xml):
+        return
+    rows = columns = 0
+    for cell in _FILLED.finditer(xml):
+        rows, columns = max(rows, int(cell[2])), max(columns, _column(cell[1]))
+    if rows * columns > limits.cells:
+        raise TooLarge(
+            f"{path.name} has a sheet of {rows} rows by {columns} columns: delete what stands far outside the table",
+            f"有一张工作表大到 {rows} 行 {columns} 列：请删去表格以外很远处的内容",
+        )
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _check_ole(path: Path, data: bytes) -> None:
+    """Looks for stream names in the compound file's directory, which are UTF-16. MS-CFB 2.6; MS-OFFCRYPTO 2.3.4.4."""
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        raise _encrypted(path)
+    if any(name.encode("utf-16-le") in data for name in ("Workbook", "Book")):
+        return
+    if "WordDocument".encode("utf-16-le") in data:
+        raise _wrong(path, _OTHERS[".doc"])
+    raise damaged(path)
+
+
+def _encrypted(path: Path) -> EncryptedWorkbook:
+    return EncryptedWorkbook(
+        f"{path.name} is protected by a password: open it, remove the password and save it again",
+        "工作簿设有打开密码，请打开后取消密码再保存",
+    )
+
+
+def _bomb(path: Path, limits: Limits) -> TooLarge:
+    most = limits.unpacked_bytes // MIB
+    return TooLarge(
+        f"{path.name} unpacks to more than the {most} MB a form may have: remove what is no roster, or divide it",
+        f"解压后超过 {most} MB：请删去名单以外的内容或分成几份",
+    )
+
+
+def damaged(path: Path) -> DamagedFile:
+    """The fault for a workbook that cannot be read to its end."""
+    return DamagedFile(
+        f"{path.name} is damaged or incomplete: open it in Excel, save it again, and check the copy",
+        "文件已损坏或不完整，请用 Excel 打开后重新保存",
+    )
+
+
+def password_needed(path: Path) -> EncryptedWorkbook:
+    """The fault for an xls whose records are encrypted."""
+    return _encrypted(path)
+
+
+def _decode(path: Path, data: bytes) -> str:
+    """Text by its byte order mark, else UTF-8 if it is that without exception, else GB 18030."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif data.startswith(codecs.BOM_UTF8):
+        encodings = ["utf-8-sig"]
+    else:
+        encodings = ["utf-8", "gb18030"]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            break
+        return text
+    raise DamagedFile(
+        f"{path.name} is no text in UTF-8 or GB 18030 (or has NUL bytes): save it again as CSV UTF-8 or as .xlsx",
+        "文件不是 UTF-8 或 GB 18030 文本（或含有空字节），请另存为“CSV UTF-8”或 .xlsx",
+    )

@@ -1,0 +1,120 @@
+"""Resident identity numbers, GB 11643-1999: what was typed, what it means, and what is wrong with it.
+
+Faults that can be judged apart are all reported: the check character (ISO 7064 MOD 11-2), the province, the birth date.
+The sex digit counts only where the check character is right, because with a wrong one any digit may be the wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import NamedTuple
+
+from stdnum import numdb
+
+from personalize.intake.codes import Fault
+from personalize.intake.text import Cell, means_nothing, squeeze, text_of
+
+YOUNGEST, OLDEST = 16, 100
+
+# Apostrophes that keep Excel from making a number of it, and the letters that look like X.
+_ODD = str.maketrans(
+    {
+        **dict.fromkeys("'`´‘’‛′＇ʹʼ\""),
+        **dict.fromkeys("xХхΧχ×✕ⅹⅩ╳", "X"),
+    }
+)
+_PLAIN = re.compile(r"[0-9]{17}[0-9X]").fullmatch
+# 1.3E+17 in a csv, or a long number that went through a spreadsheet: its last digits are gone.
+_FLOATED = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?(1[5-9]|2[0-9])|[0-9]{16,}[.,]0+").fullmatch
+_EXACT_LIMIT = 1e15  # Excel keeps 15 significant digits.
+
+# Residents of Taiwan in the mainland have numbers under 830000 (GA/T 2018, residence permits); the table lacks it.
+_TAIWAN_RESIDENTS = "83"
+
+_DAYS = {1: 31, 2: 29, 3: 31, 4: 30, 5: 31, 6: 30, 7: 31, 8: 31, 9: 30, 10: 31, 11: 30, 12: 31}
+_MONTH_DAYS = frozenset(f"{month:02}{day:02}" for month, days in _DAYS.items() for day in range(1, days + 1))
+
+_MISSING = (Fault.ID_MISSING,)
+_FORMAT = (Fault.ID_FORMAT,)
+_LOST = (Fault.ID_PRECISION_LOST,)
+
+
+class Identity(NamedTuple):
+    """One cell read. ``number`` is the tidied number where there is one of the right form, faults or not;
+    ``gender`` is 男 or 女 where the number is to be believed, else empty."""
+
+    number: str
+    faults: tuple[Fault, ...]
+    mended: bool
+    gender: str
+    region_unknown: bool
+
+    def __repr__(self) -> str:
+        return f"<Identity {'-'.join(self.faults) or 'sound'}>"
+
+
+def check_character(digits: str) -> str:
+    """The 18th character for 17 digits. ISO/IEC 7064, MOD 11-2: Horner's rule with 2, which modulo 11 is base 13."""
+    return "10X98765432"[2 * int(digits, 13) % 11]
+
+
+class Identities:
+    """Reads identity cells of one form, on one day. Remembers region codes, of which a form has few.
+
+    ``today`` sets the ages: 16 is reached on the 16th birthday, 100 is left on the 101st.
+    """
+
+    def __init__(self, today: date) -> None:
+        self._latest = f"{today.year - YOUNGEST:04}{today.month:02}{today.day:02}"
+        self._earliest = f"{today.year - OLDEST - 1:04}{today.month:02}{today.day:02}"
+        self._regions: dict[str, tuple[bool, bool]] = {}
+
+    def read(self, cell: Cell) -> Identity:
+        """The cell as an identity number with everything that is wrong with it."""
+        if isinstance(cell, str) and _PLAIN(cell):
+            return self._judge(cell, False)
+        if isinstance(cell, (int, float)) and not isinstance(cell, bool):
+            return Identity("", _LOST if abs(cell) >= _EXACT_LIMIT else _FORMAT, False, "", False)
+        typed = text_of(cell)
+        number = squeeze(typed).translate(_ODD)
+        if _PLAIN(number):
+            return self._judge(number, number != typed)
+        if means_nothing(number):
+            return Identity("", _MISSING, False, "", False)
+        return Identity("", _LOST if _FLOATED(number) else _FORMAT, False, "", False)
+
+    def _judge(self, number: str, mended: bool) -> Identity:
+        region = self._regions.get(number[:6]) or self._region(number[:6])
+        checks = number[17] == "10X98765432"[2 * int(number[:17], 13) % 11]
+        born = self._born(number)
+        gender = ("男" if number[16] in "13579" else "女") if checks else ""
+        if checks and born and region[0]:
+            return Identity(number, (), mended, gender, not region[1])
+        faults = [] if checks else [Fault.ID_CHECKSUM]
+        if not region[0]:
+            faults.append(Fault.ID_REGION)
+        if not born:
+            faults.append(Fault.ID_BIRTHDATE)
+        return Identity(number, tuple(faults), mended, gender, not region[1])
+
+    def _born(self, number: str) -> bool:
+        """The date exists and the age is between 16 and 100 years."""
+        day = number[6:14]
+        if not self._earliest < day <= self._latest or day[4:] not in _MONTH_DAYS:
+            return False
+        if day[4:] != "0229":
+            return True
+        year = int(day[:4])
+        return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+    def _region(self, code: str) -> tuple[bool, bool]:
+        """Whether the province and the county of a six-digit code exist. A county counts if it ever existed: the table
+        dates each, but codes were given out from 1984 on, to people born long before."""
+        if code[:2] == _TAIWAN_RESIDENTS:
+            known = (True, code == "830000")
+        else:
+            parts = numdb.get("cn/loc").info(code)
+            known = ("province" in parts[0][1], any("county" in properties for _, properties in parts))
+        self._regions[code] = known
+        return known

@@ -1,0 +1,167 @@
+"""Judges the rows of one table: which are a person's, what each says, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import NamedTuple
+
+from personalize.intake.codes import Fault, Note
+from personalize.intake.furniture import is_furniture
+from personalize.intake.genders import Gender, read_gender
+from personalize.intake.header import FIELDS, Header, header_at, unit_in
+from personalize.intake.identity import Identities, Identity
+from personalize.intake.names import Name, read_name
+from personalize.intake.phones import Phone, read_phone
+from personalize.intake.sheets import Sheet
+from personalize.intake.text import Cell, means_nothing, squeeze, text_of, trim
+
+_UNIT = FIELDS.index("unit")
+_DITTO = frozenset(("同上", "〃", '"', "″", "''"))
+_WHOLE = re.compile(r"([0-9]{1,15})(?:\.0*|、)?").fullmatch
+
+
+class Judged(NamedTuple):
+    """One person's row with all that can be told from the row alone. ``seq`` is a whole number where it reads as one;
+    ``id_number`` is empty where there is none of the right form."""
+
+    sheet_row: int
+    seq: int | str | None
+    id_number: str
+    name: str
+    gender: str
+    mobile: str
+    unit: str
+    faults: tuple[Fault, ...]
+    notes: tuple[Note, ...]
+
+    def __repr__(self) -> str:
+        return f"<Judged row {self.sheet_row}: {'-'.join(self.faults) or 'sound'}>"
+
+
+class TableReader:
+    """Reads the rows under a header.
+
+    ``unit`` is the default where the form has no unit column: the title line's, or the next title line's below. An
+    empty cell in a unit column is a fault, unless merged cells or 同上 carry the unit of the row above into it.
+    """
+
+    def __init__(self, sheet: Sheet, header: Header, identities: Identities, unit: str) -> None:
+        self._sheet = sheet
+        self._identities = identities
+        self._title_unit = unit
+        self._units: dict[str, str] = {}
+        self._unit_above = ""
+        self.skipped: list[int] = []
+        self._take(header)
+        self._start = header.last + 1
+
+    def _take(self, header: Header) -> None:
+        """A header counts until the next one: a form may repeat it on each page, or go on in another order."""
+        self._has_units = header.columns[_UNIT] >= 0
+        self._pick = itemgetter(*header.columns)
+        if self._has_units:
+            self._fill_down(header.columns[_UNIT])
+
+    def _fill_down(self, column: int) -> None:
+        """A unit written once into cells that are merged down the page stands for each of their rows."""
+        sheet = self._sheet
+        for (top, left), (bottom, right) in sheet.merged:
+            first, last = top - sheet.first_row, bottom - sheet.first_row
+            if last > first >= 0 and left <= sheet.first_column + column <= right and left >= sheet.first_column:
+                unit = sheet.rows[first][left - sheet.first_column]
+                for row in sheet.rows[first + 1 : last + 1]:
+                    row[column] = row[column] or unit
+
+    def __iter__(self) -> Iterator[Judged]:
+        """The persons' rows in order. ``skipped`` (sheet rows that hold something, but nobody) is complete then."""
+        rows, read_id, first_row = self._sheet.rows, self._identities.read, self._sheet.first_row + 1
+        index, end = self._start, len(rows)
+        while index < end:
+            cells = self._pick(rows[index])
+            identity = read_id(cells[1])
+            if identity.number or self._is_person(index, cells):
+                yield self._judge(index + first_row, cells, identity)
+            elif header := header_at(rows, index):
+                self._take(header)
+                index = header.last
+            index += 1
+
+    def _is_person(self, index: int, cells: tuple[Cell, ...]) -> bool:
+        row = self._sheet.rows[index]
+        if not any(text_of(cell).strip() for cell in row):
+            return False
+        if not header_at(self._sheet.rows, index) and not is_furniture(row, cells[1], cells[2], cells[3:5]):
+            return True
+        self._title_unit = unit_in(row) or self._title_unit
+        self.skipped.append(self._sheet.sheet_row(index))
+        return False
+
+    def _judge(self, sheet_row: int, cells: tuple[Cell, ...], identity: Identity) -> Judged:
+        seq, _, name_cell, gender_cell, mobile_cell, unit_cell = cells
+        name, gender, phone = read_name(name_cell), read_gender(gender_cell), read_phone(mobile_cell)
+        unit = self._unit(unit_cell)
+        sound = not (identity.faults or name.fault or gender.fault or phone.fault) and unit
+        mismatch = bool(gender.gender and identity.gender and gender.gender != identity.gender)
+        faults = () if sound and not mismatch else _faults(identity, name, gender, phone, unit, mismatch)
+        plain = not (identity.mended or name.mended or phone.mended or gender.mended or identity.region_unknown)
+        notes = () if plain else _notes(identity, name, gender, phone)
+        number = seq if isinstance(seq, str) else text_of(seq)
+        return Judged(
+            sheet_row,
+            _seq(number),
+            identity.number,
+            name.name,
+            gender.gender,
+            phone.number,
+            unit,
+            faults,
+            notes,
+        )
+
+    def _unit(self, cell: Cell) -> str:
+        if not self._has_units:
+            return self._title_unit
+        text = cell if isinstance(cell, str) else text_of(cell)
+        unit = self._units.get(text)
+        if unit is None:
+            unit = "" if means_nothing(squeeze(text)) else trim(text)
+            if unit in _DITTO:
+                return self._unit_above
+            self._units[text] = unit
+        self._unit_above = unit or self._unit_above
+        return unit
+
+
+def _faults(
+    identity: Identity, name: Name, gender: Gender, phone: Phone, unit: str, mismatch: bool
+) -> tuple[Fault, ...]:
+    """In the order of Fault."""
+    found = list(identity.faults)
+    if mismatch:
+        found.append(Fault.GENDER_MISMATCH)
+    found += [fault for fault in (gender.fault, name.fault, phone.fault) if fault]
+    if not unit:
+        found.append(Fault.UNIT_MISSING)
+    return tuple(found)
+
+
+def _notes(identity: Identity, name: Name, gender: Gender, phone: Phone) -> tuple[Note, ...]:
+    """In the order of Note."""
+    told = (
+        (identity.mended, Note.ID_NORMALIZED),
+        (name.mended, Note.NAME_NORMALIZED),
+        (phone.mended, Note.PHONE_NORMALIZED),
+        (gender.mended, Note.GENDER_NORMALIZED),
+        (identity.region_unknown, Note.REGION_UNKNOWN),
+    )
+    return tuple(note for true, note in told if true)
+
+
+def _seq(text: str) -> int | str | None:
+    """The row's number in the form: 3, 3.0, 003 and 3、 are 3; other text stays as it is, an empty cell is None."""
+    squeezed = squeeze(text)
+    if whole := _WHOLE(squeezed):
+        return int(whole[1])
+    return trim(text) or None
