@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -51,6 +52,8 @@ TAGS: Mapping[str, int] = MappingProxyType(
 
 _OPTIONAL = frozenset({"Applet", "Export", "Descriptor"})
 _MOST = 3 + 0xFFFF
+_NO_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, ValueError)
+"""What the standard library raises for archives that are none, or damaged, or in a form it does not know."""
 _LOAD_FILE_DATA_BLOCK = b"\xc4"
 _INTEGERS, _EXPORTS, _APPLETS = 0x01, 0x02, 0x04
 
@@ -151,7 +154,9 @@ def _components(archive: bytes, name: str) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
             found = _choose(zipped, name)
             components = {part: _read(zipped, entry, name) for part, entry in found.items()}
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+    except CapError:
+        raise
+    except _NO_ARCHIVE as error:
         raise CapError(f"{name} is no CAP file: not a readable ZIP archive ({error})") from error
     for part, raw in components.items():
         _check_frame(part, raw, name)
@@ -160,7 +165,7 @@ def _components(archive: bytes, name: str) -> dict[str, bytes]:
 
 def _choose(zipped: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
     """The entries of the one package in the archive. Raises CapError that says what the archive is instead."""
-    paths = {PurePosixPath(entry.filename): entry for entry in zipped.infolist() if not entry.is_dir()}
+    paths = {PurePosixPath(entry.filename): entry for entry in zipped.infolist() if entry.filename[-1:] != "/"}
     caps = {path: entry for path, entry in paths.items() if path.suffix.lower() == ".cap" and path.stem in TAGS}
     if not caps:
         raise CapError(f"{name} is no CAP file: {_instead({path.suffix.lower() for path in paths})}")
@@ -189,6 +194,8 @@ def _instead(kinds: set[str]) -> str:
 def _read(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bytes:
     if entry.flag_bits & 0x1:
         raise CapError(f"{name}: {entry.filename} is encrypted")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise CapError(f"{name}: {entry.filename} is compressed in a way that CAP files are not")
     # Checked before unpacking, so that a crafted archive cannot fill the memory.
     if entry.file_size > _MOST:
         raise CapError(f"{name}: {entry.filename} has {entry.file_size} bytes; a component has {_MOST} at most")

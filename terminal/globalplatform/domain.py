@@ -134,7 +134,7 @@ class SecurityDomain:
         digest: str = "",
         parameters: bytes = b"",
         descriptor: bool = False,
-        on_block: Progress | None = None,
+        acknowledged: Progress | None = None,
     ) -> None:
         """INSTALL [for load] and LOAD of a package, in blocks that fill the commands of this channel. 11.5, 11.6.
 
@@ -146,8 +146,8 @@ class SecurityDomain:
         blocks = content.load(cap.load_file(descriptor=descriptor), self.max_data)
         for number, command in enumerate(blocks, 1):
             self._confirmed(command, f"loading {cap.package.aid}, block {number} of {len(blocks)}")
-            if on_block:
-                on_block(number, len(blocks))
+            if acknowledged:
+                acknowledged(number, len(blocks))
 
     def install(
         self,
@@ -171,8 +171,8 @@ class SecurityDomain:
     def make_selectable(self, instance: Aid, privileges: Privileges = NO_PRIVILEGES) -> None:
         self._confirmed(content.make_selectable(instance, privileges), f"making {instance} selectable")
 
-    def personalize(self, instance: Aid) -> None:
-        """STORE DATA goes to this instance from now on."""
+    def choose(self, instance: Aid) -> None:
+        """INSTALL [for personalization]: STORE DATA goes to this instance from now on."""
         self._confirmed(content.install_for_personalization(instance), f"choosing {instance} for personalization")
 
     def extradite(self, instance: Aid, domain: Aid) -> None:
@@ -207,24 +207,31 @@ class SecurityDomain:
         doing = f"putting {new}" + (f" in the place of version {replaces:02X}" if replaces else "")
         putkey.check_answer(check(self.send(command), doing), new.version, wrapped)
 
-    def store_dgis(self, parts: Iterable[Part], *, on_block: Progress | None = None) -> int:
+    def personalize(self, instance: Aid, parts: Iterable[Part], *, acknowledged: Progress | None = None) -> int:
+        """Choose an instance and store all its DGIs; how many STORE DATA commands that were. See ``store_dgis``."""
+        self.choose(instance)
+        return self.store_dgis(parts, acknowledged=acknowledged)
+
+    def store_dgis(self, parts: Iterable[Part], *, acknowledged: Progress | None = None) -> int:
         """Personalize with DGIs, in the fewest commands; how many that were. See ``storedata.pack`` for the order.
 
         Needs an open channel. 11.11. Raises CustodyError, TlvError.
         """
         channel = self._secured("STORE DATA")
-        return self._store(storedata.pack(parts, self._custody, channel.dek, self.max_data), Structure.DGI, on_block)
+        return self._store(
+            storedata.pack(parts, self._custody, channel.dek, self.max_data), Structure.DGI, acknowledged
+        )
 
-    def store_data(self, data: bytes, structure: Structure, *, on_block: Progress | None = None) -> int:
+    def store_data(self, data: bytes, structure: Structure, *, acknowledged: Progress | None = None) -> int:
         """Store plain data of any structure, cut into full blocks; how many that were."""
-        return self._store(storedata.blocks(data, self.max_data), structure, on_block)
+        return self._store(storedata.blocks(data, self.max_data), structure, acknowledged)
 
-    def _store(self, blocks: Sequence[Block], structure: Structure, on_block: Progress | None) -> int:
+    def _store(self, blocks: Sequence[Block], structure: Structure, acknowledged: Progress | None) -> int:
         commands = storedata.commands(blocks, structure)
         for number, command in enumerate(commands, 1):
             check(self.send(command), f"storing data, block {number} of {len(commands)}")
-            if on_block:
-                on_block(number, len(commands))
+            if acknowledged:
+                acknowledged(number, len(commands))
         return len(commands)
 
     def _secured(self, doing: str) -> SecureChannel:
