@@ -1,0 +1,141 @@
+"""Every operation on a key of every purpose: the right ones work, all others are KeyMisuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from terminal.errors import KeyMisuse
+from terminal.keys import (
+    ApplicationKeys,
+    CardKeys,
+    Diversification,
+    KeyCustody,
+    KeyRef,
+    MemoryCustody,
+    Purpose,
+    Scp,
+    Sealed,
+    SessionDek,
+    SessionRequest,
+)
+
+KDD = bytes(range(10))
+PAN = "6200001234567890"
+NO_KCVS = (bytes(3), bytes(3), bytes(3))
+SCP02 = SessionRequest(Scp.SCP02, 0x15, bytes(8), bytes(6), bytes(2))
+SCP03 = SessionRequest(Scp.SCP03, 0x70, bytes(8), bytes(8), bytes(3))
+
+Operation = Callable[[MemoryCustody, KeyRef], object]
+
+
+def method_for(ref: KeyRef) -> Diversification:
+    return Diversification.KDF3 if ref.name == Purpose.READ else Diversification.EMV_CPS
+
+
+def known_card_keys(custody: MemoryCustody, ref: KeyRef) -> CardKeys:
+    """Right card keys where custody makes them; a forged reference where it does not."""
+    method = method_for(ref)
+    try:
+        return custody.card_keys(ref, method, KDD, 1)
+    except KeyMisuse:
+        return CardKeys(ref, method, KDD, 1, NO_KCVS)
+
+
+def udks(custody: MemoryCustody, ref: KeyRef, position: int) -> tuple[KeyRef, KeyRef, KeyRef]:
+    refs = [KeyRef(p.value) for p in (Purpose.AC, Purpose.SMI, Purpose.SMC)]
+    refs[position] = ref
+    return refs[0], refs[1], refs[2]
+
+
+def dek(custody: MemoryCustody) -> SessionDek:
+    return custody.open_session(known_card_keys(custody, KeyRef(Purpose.KMC.value)), SCP02).dek
+
+
+def derive(custody: MemoryCustody, ref: KeyRef) -> object:
+    return custody.card_keys(ref, method_for(ref), KDD, 1)
+
+
+def open_session(custody: MemoryCustody, ref: KeyRef) -> object:
+    return custody.open_session(known_card_keys(custody, ref), SCP03 if ref.name == Purpose.READ else SCP02)
+
+
+def put_key(custody: MemoryCustody, ref: KeyRef) -> object:
+    return custody.wrap_card_keys(dek(custody), known_card_keys(custody, ref))
+
+
+def wrap_key_set(custody: MemoryCustody, ref: KeyRef) -> object:
+    return custody.wrap_for_card(dek(custody), known_card_keys(custody, ref), pad=False)
+
+
+def application(position: int) -> Operation:
+    return lambda custody, ref: custody.application_keys(udks(custody, ref, position), PAN, 1)
+
+
+def wrap_application(position: int) -> Operation:
+    def operation(custody: MemoryCustody, ref: KeyRef) -> object:
+        masters = udks(custody, ref, position)
+        try:
+            keys = custody.application_keys(masters, PAN, 1)
+        except KeyMisuse:
+            keys = ApplicationKeys(masters, PAN, 1, NO_KCVS)
+        return custody.wrap_for_card(dek(custody), keys, pad=False)
+
+    return operation
+
+
+def sealed(custody: MemoryCustody, ref: KeyRef) -> Sealed:
+    return custody.seal(ref, b"x", "c") if ref.name == Purpose.SEAL else Sealed(ref, bytes(40), "c")
+
+
+OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
+    "card_keys": (derive, {Purpose.KMC, Purpose.CARD, Purpose.READ}),
+    "open_session": (open_session, {Purpose.KMC, Purpose.CARD, Purpose.READ}),
+    "wrap_card_keys": (put_key, {Purpose.CARD}),
+    "wrap_for_card, key set": (wrap_key_set, {Purpose.READ}),
+    "application_keys, AC": (application(0), {Purpose.AC}),
+    "application_keys, SMI": (application(1), {Purpose.SMI}),
+    "application_keys, SMC": (application(2), {Purpose.SMC}),
+    "wrap_for_card, AC": (wrap_application(0), {Purpose.AC}),
+    "wrap_for_card, SMI": (wrap_application(1), {Purpose.SMI}),
+    "wrap_for_card, SMC": (wrap_application(2), {Purpose.SMC}),
+    "wrap_for_card, sealed": (
+        lambda custody, ref: custody.wrap_for_card(dek(custody), sealed(custody, ref), pad=True),
+        {Purpose.SEAL},
+    ),
+    "sign": (
+        lambda custody, ref: custody.sign(ref, bytes(128)),
+        {Purpose.SIGN_CA, Purpose.SIGN_ISSUER, Purpose.SIGN_LIST},
+    ),
+    "seal": (lambda custody, ref: custody.seal(ref, b"x", "c"), {Purpose.SEAL}),
+    "open": (lambda custody, ref: custody.open(sealed(custody, ref)), {Purpose.SEAL}),
+    "index": (lambda custody, ref: custody.index(ref, b"x"), {Purpose.INDEX}),
+}
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_only_keys_of_the_right_purpose_work(full_custody: MemoryCustody, name: str, purpose: Purpose) -> None:
+    operation, allowed = OPERATIONS[name]
+    ref = KeyRef(purpose.value)
+    if purpose in allowed:
+        assert operation(full_custody, ref) is not None
+    else:
+        with pytest.raises(KeyMisuse):
+            operation(full_custody, ref)
+
+
+def test_every_operation_of_custody_is_in_the_matrix() -> None:
+    told = {name.split(",")[0] for name in OPERATIONS} | {"keys", "info", "latest"}
+    assert told == {name for name in vars(KeyCustody) if not name.startswith("_")}
+
+
+def test_a_refusal_says_what_was_being_done_and_what_the_key_is_for(full_custody: MemoryCustody) -> None:
+    with pytest.raises(KeyMisuse, match=r"^sealing: index/1 is a key for index, not seal$"):
+        full_custody.seal(KeyRef("index"), b"", "")
+
+
+def test_memory_custody_is_a_key_custody(full_custody: MemoryCustody) -> None:
+    custody: KeyCustody = full_custody
+    assert [info.ref.name for info in custody.keys()] == sorted(p.value for p in Purpose)
