@@ -44,8 +44,6 @@ class MemberApplet(PersonalizedApplet):
         """FCI with label, PDOL and log entry. EMV 4.4 Book 1, 11.3. Raises Refuse."""
         if p2 & ~0x02:
             raise Refuse(0x6A86)
-        if p2:
-            raise Refuse(0x6A82)
         self.deselect()
         return tlv(0x6F, tlv(0x84, self.aid).encode() + self._personal().fci).encode()
 
@@ -151,6 +149,8 @@ class MemberApplet(PersonalizedApplet):
         unsigned = b"".join(record_of(contents.records[place]).encode() for place in contents.unsigned)
         dynamic = b"\x08" + self.host.random(8) + hashlib.sha256(unsigned).digest()
         key = layout.signing_key(self.need)
+        self.host.spent("sha", len(unsigned) // 64 + 5)
+        self.host.spent("rsa")
         try:
             signature = rsa.private(key, _to_be_signed(dynamic, command.data, key.public.size))
         except CryptoError:
@@ -230,6 +230,7 @@ class MemberApplet(PersonalizedApplet):
             random=self.host.random,
             key_data=number,
             counter=counter,
+            spent=self.host.spent,
         )
         return Response(self._session.initialize_update(command.data), OK)
 

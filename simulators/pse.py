@@ -30,8 +30,6 @@ class DirectoryApplet(PersonalizedApplet):
     def select(self, p2: int) -> bytes:
         if p2 & ~0x02:
             raise Refuse(0x6A86)
-        if p2:
-            raise Refuse(0x6A82)
         self._refuse_unless_personalized()
         name = tlv(0x84, self.aid).encode()
         return tlv(0x6F, name + self.need(FCI)).encode()

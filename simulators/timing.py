@@ -8,10 +8,12 @@ INITIALIZE UPDATE and EXTERNAL AUTHENTICATE take what contact cards of this kind
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
+from simulators.meter import Meter
+from simulators.vpcd import SlotCard
 from terminal.apdu import LinkProtocol
 
 _FI: Final = {0: 372, 1: 372, 2: 558, 3: 744, 4: 1116, 5: 1488, 6: 1860, 9: 512, 10: 768, 11: 1024, 12: 1536, 13: 2048}
@@ -81,32 +83,37 @@ def _contactless(sent: int, received: int) -> float:
 class Chip:
     """Figures of the silicon, in seconds: one page write, a command's fixed cost, and the cryptographic work."""
 
-    page_write: float = 4e-3
+    page_write: float = 8e-3
+    """One page and its copy in the transaction buffer."""
     command: float = 3e-3
     select: float = 8e-3
-    session_keys: float = 43e-3
-    """Deriving the session keys and one cryptogram: INITIALIZE UPDATE, and again about as much to check the host's."""
-    secured_command: float = 1.5e-3
-    secured_byte: float = 25e-6
-    key_loading: float = 6e-3
+    install: float = 100e-3
+    session: float = 38e-3
+    """Setting up a secure channel around its cryptography: INITIALIZE UPDATE, and again EXTERNAL AUTHENTICATE."""
+    block: Mapping[str, float] = field(default_factory=lambda: {"des": 60e-6, "aes": 80e-6, "sha": 150e-6})
+    """One block of each algorithm."""
     rsa_1152: float = 75e-3
     """One CRT signature with a modulus of 1152 bits; other lengths by the third power."""
 
-    def computing(self, command: bytes, answer: bytes) -> float:
-        """Seconds that the processor and its coprocessors work on one exchange, told from the command."""
-        cla, ins = command[0], command[1]
-        spent = self.command
-        if cla & 0x04 and ins != 0x82:
-            spent += self.secured_command + self.secured_byte * (len(command) + len(answer))
-        if ins in (0x50, 0x82) and cla & 0x80:
-            spent += self.session_keys
+    def computing(self, command: bytes, answer: bytes, operations: Mapping[str, int]) -> float:
+        """Seconds that the processor and its coprocessors work on one exchange; ``operations`` as the card's meter has
+        them. The length of an RSA key is told from the answer (77 and 9F4B with their lengths, 9000: 9 bytes)."""
+        ins, spent = command[1], self.command
+        if command[0] & 0x80 and ins in (0x50, 0x82):
+            spent += self.session
         elif ins == 0xA4:
             spent += self.select
-        elif ins == 0xD8:
-            spent += self.key_loading
-        elif ins == 0x88 and len(answer) > 64:
-            spent += self.rsa_1152 * ((len(answer) - 9) * 8 / 1152) ** 3
-        return spent
+        elif ins == 0xE6 and command[2] & 0x04:
+            spent += self.install
+        spent += sum(self.block.get(kind, 0.0) * blocks for kind, blocks in operations.items())
+        return spent + operations.get("rsa", 0) * self.rsa_1152 * (max(len(answer) - 9, 0) * 8 / 1152) ** 3
+
+
+class MeteredCard(SlotCard, Protocol):
+    """A card that tells what its last exchange cost."""
+
+    @property
+    def meter(self) -> Meter: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +153,46 @@ class Exchange:
         return f"{self.header.hex().upper()}  {self.sent:5} B > {self.received:5} B < {self.pages:3} pages  {self.cost}"
 
 
+class TimedCard:
+    """A card whose exchanges are counted in ``timing`` (``real``: and take their time)."""
+
+    def __init__(self, card: MeteredCard, timing: Timing) -> None:
+        self.card, self.timing = card, timing
+
+    @property
+    def atr(self) -> bytes:
+        return self.card.atr
+
+    def power_on(self) -> bytes:
+        atr = self.card.power_on()
+        self.timing.power_on(atr)
+        return atr
+
+    def reset(self) -> bytes:
+        atr = self.card.reset()
+        self.timing.power_on(atr)
+        return atr
+
+    def power_off(self) -> None:
+        self.card.power_off()
+
+    def exchange(self, apdu: bytes) -> bytes:
+        answer = self.card.exchange(apdu)
+        meter = self.card.meter
+        self.timing.exchange(apdu, answer, meter.pages, meter.operations)
+        return answer
+
+
 @dataclass(slots=True)
 class Timing:
-    """Adds up a session on one card. With ``real`` each exchange also takes its time, by ``sleep`` (seconds)."""
+    """Adds up a session on one card. With ``real`` each exchange also takes its time, by ``sleep`` (seconds);
+    ``tell`` hears of each."""
 
     wire: Wire = field(default_factory=Wire)
     chip: Chip = field(default_factory=Chip)
     real: bool = False
     sleep: Callable[[float], None] = time.sleep
+    tell: Callable[[Exchange], None] = lambda _: None
     exchanges: list[Exchange] = field(default_factory=list)
     start_up: Cost = Cost()
 
@@ -163,12 +202,13 @@ class Timing:
         self.start_up += cost
         self._wait(cost)
 
-    def exchange(self, command: bytes, answer: bytes, pages: int) -> Cost:
-        """Count one exchange that wrote ``pages`` pages of EEPROM; its cost."""
-        cost = Cost(
-            self.wire.seconds(command, answer), pages * self.chip.page_write, self.chip.computing(command, answer)
-        )
-        self.exchanges.append(Exchange(command[:4], len(command), len(answer), pages, cost))
+    def exchange(self, command: bytes, answer: bytes, pages: int, operations: Mapping[str, int] | None = None) -> Cost:
+        """Count one exchange that wrote ``pages`` pages of EEPROM and took these cryptographic operations; its cost."""
+        computing = self.chip.computing(command, answer, operations or {})
+        cost = Cost(self.wire.seconds(command, answer), pages * self.chip.page_write, computing)
+        exchange = Exchange(command[:4], len(command), len(answer), pages, cost)
+        self.exchanges.append(exchange)
+        self.tell(exchange)
         self._wait(cost)
         return cost
 

@@ -20,6 +20,7 @@ class BareHost:
         self.memory = self.nvm.scope("instance")
         self._life = self.nvm.scope("life")
         self._random = random.Random(seed)
+        self.operations: dict[str, int] = {}
 
     def random(self, n: int) -> bytes:
         return self._random.randbytes(n)
@@ -30,6 +31,9 @@ class BareHost:
 
     def set_personalized(self) -> None:
         self._life["personalized"] = b"\x01"
+
+    def spent(self, operation: str, blocks: int = 1) -> None:
+        self.operations[operation] = self.operations.get(operation, 0) + blocks
 
     def restart(self) -> None:
         self.nvm.tear = None

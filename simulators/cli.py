@@ -1,0 +1,185 @@
+"""``membercard sim``: blank cards, cards in reader slots, a look at a card."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulators.card import VirtualCard
+from simulators.config import TEST_KEY, CardConfig, Diversification
+from simulators.hopper import SETTLE, Hopper
+from simulators.look import CardView, look
+from simulators.stock import Stock, blank, make_stock
+from simulators.timing import Exchange, TimedCard, Timing, Wire
+from simulators.vpcd import SlotCard, VpcdSlot
+from terminal.apdu import LinkProtocol
+from terminal.secret import Secret
+
+app = typer.Typer(
+    help="Virtual cards: a small card operating system with the member application, in files and in reader slots.",
+    epilog="Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault.",
+    no_args_is_help=True,
+)
+
+
+class Scp(StrEnum):
+    SCP02 = "02"
+    SCP03 = "03"
+
+
+class Protocol(StrEnum):
+    T0 = "t0"
+    T1 = "t1"
+
+
+@app.command()
+def stock(
+    directory: Annotated[Path, typer.Argument(help="Where the card files go; made if it is not there.")],
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many cards.")],
+    scp: Annotated[Scp, typer.Option(help="Secure channel of the blank cards: 02 (3DES) or 03 (AES).")] = Scp.SCP03,
+    protocol: Annotated[Protocol, typer.Option(help="Contact protocol.")] = Protocol.T1,
+    contactless: Annotated[bool, typer.Option("--contactless", help="Cards that show their contactless side.")] = False,
+    diversification: Annotated[
+        Diversification, typer.Option(help="How the keys of each chip come from the supplier's key.")
+    ] = Diversification.NONE,
+    key: Annotated[
+        str | None, typer.Option(help="The supplier's key in hex; the published test key if not given.")
+    ] = None,
+) -> None:
+    """Make blank cards, each with its own chip serial number.
+
+    A line takes them from the directory by itself: membercard perso run BATCH --reader sim:DIRECTORY
+    """
+    config = _config(scp, protocol, contactless, diversification, key)
+    made = sum(1 for _ in make_stock(directory, count, config))
+    typer.echo(f"{made} blank cards in {directory} (SCP{scp}, {config.protocol}, key version {config.key_version:02X})")
+
+
+def _config(
+    scp: Scp, protocol: Protocol, contactless: bool, diversification: Diversification, key: str | None
+) -> CardConfig:
+    try:
+        kmc = bytes.fromhex(key) if key else TEST_KEY
+    except ValueError:
+        raise typer.BadParameter("the key must be hex digits", param_hint="--key") from None
+    contact = LinkProtocol.T0 if protocol is Protocol.T0 else LinkProtocol.T1
+    if len(kmc) not in ((16,) if scp is Scp.SCP02 or diversification is not Diversification.NONE else (16, 24, 32)):
+        raise typer.BadParameter(f"{len(kmc)} bytes do not make a key here; 16 do", param_hint="--key")
+    return CardConfig(
+        chip=blank(),
+        protocol=LinkProtocol.CONTACTLESS if contactless else contact,
+        scp=int(scp),
+        key_size=len(kmc),
+        diversification=diversification,
+        kmc=Secret(kmc),
+    )
+
+
+@app.command()
+def attach(
+    card: Annotated[Path, typer.Argument(help="A card file, or a stock directory to feed from.")],
+    vpcd: Annotated[
+        list[str], typer.Option(help="HOST:PORT of a slot of the vsmartcard driver; repeat it to feed several slots.")
+    ],
+    settle: Annotated[
+        float, typer.Option(min=0.1, help="Feeding: seconds without power after which a card's job counts as over.")
+    ] = SETTLE,
+    real_time: Annotated[bool, typer.Option("--real-time", help="Answer as slowly as a real chip.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Show each command header with its modelled time.")] = False,
+) -> None:
+    """Put a card into a PC/SC slot, where any program finds it, until Ctrl-C.
+
+    A default Debian installation of vsmartcard-vpcd has slots at 127.0.0.1:35963 and 35964. From a stock directory the
+    slot is fed: a card whose work is done goes to DIR/issued and the next one is put in. A card that comes out
+    unfinished is shown once more, and then goes to DIR/rejects.
+    """
+    slots = [_address(text) for text in vpcd]
+    if not card.is_dir() and len(slots) > 1:
+        raise typer.BadParameter(
+            "one card goes into one slot; only a stock directory feeds several", param_hint="--vpcd"
+        )
+    ended = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: ended.set())
+    show = _shower(real_time, trace)
+    if card.is_dir():
+        _feed(card, slots, settle, show, ended)
+    else:
+        _hold(card, slots[0], show, ended)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 0x10000:
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint="--vpcd")
+    return host.strip("[]"), int(port)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _shower(real_time: bool, trace: bool) -> Callable[[VirtualCard], SlotCard]:
+    """The chip as it goes into the slot: timed and traced when asked for."""
+    if not real_time and not trace:
+        return lambda chip: chip
+    tell: Callable[[Exchange], None] = (lambda exchange: _say(str(exchange))) if trace else (lambda _: None)
+    return lambda chip: TimedCard(chip, Timing(Wire(chip.config.protocol, chip.config.ta1), real=real_time, tell=tell))
+
+
+def _hold(path: Path, slot: tuple[str, int], show: Callable[[VirtualCard], SlotCard], ended: threading.Event) -> None:
+    chip = VirtualCard.open(path)
+    with VpcdSlot(*slot, say=_say) as holder:
+        holder.insert(show(chip))
+        _say(f"{path.name} ({chip.chip_serial}) is in the slot {slot[0]}:{slot[1]}; Ctrl-C takes it out")
+        ended.wait()
+
+
+def _feed(
+    directory: Path,
+    slots: list[tuple[str, int]],
+    settle: float,
+    show: Callable[[VirtualCard], SlotCard],
+    ended: threading.Event,
+) -> None:
+    stock = Stock(directory)
+    hoppers = [Hopper(VpcdSlot(*slot, say=_say), stock, settle=settle, show=show, say=_say) for slot in slots]
+    try:
+        while not ended.wait(0.1):
+            for hopper in hoppers:
+                hopper.tick()
+    finally:
+        for hopper in hoppers:
+            hopper.close()
+
+
+@app.command("show")
+def show_card(
+    card: Annotated[Path, typer.Argument(help="A card file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Look at a card: life cycle, key sets by check value, applications, memory. Shows no key and nothing personal."""
+    view = look(card)
+    typer.echo(json.dumps(view.as_json(), indent=2) if as_json else _text(view))
+
+
+def _text(view: CardView) -> str:
+    lines = [
+        f"chip           {view.chip_serial}",
+        f"life cycle     {view.life_cycle}",
+        f"link           {view.protocol}, {view.secure_channel}, stock keys diversified: {view.diversification}",
+    ]
+    lines += [f"key set {s.version}     {s.kind}, check values {' '.join(s.check_values)}" for s in view.key_sets]
+    lines += [f"load file      {aid}" for aid in view.load_files]
+    for instance in view.instances:
+        kept = f", {len(instance.groupings)} data groupings, {instance.bytes} bytes" if instance.bytes else ""
+        lines.append(f"application    {instance.aid}  {instance.state}{kept}")
+    lines.append(f"memory         {view.memory_bytes} bytes in use, card file {view.file_bytes} bytes")
+    return "\n".join(lines)

@@ -1,0 +1,209 @@
+"""Readers in this process: one virtual card (``sim:CARDFILE``) or a feeder over a stock of them (``sim:DIR``).
+
+Options follow a question mark: ``sim:stock?timing=real&fault=tear-apdu:12+``.
+
+    timing=real     each exchange takes the time it would on a real chip (simulators.timing)
+    timing=report   the time is counted and not waited for
+    fault=…         a fault on demand, more than once if you like (simulators.faults)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import parse_qsl
+
+from simulators.card import VirtualCard
+from simulators.faults import Fault, Faults
+from simulators.stock import Claim, Stock
+from simulators.timing import TimedCard, Timing, Wire
+from simulators.vpcd import SlotCard
+from terminal.apdu import Disposition, LinkProtocol
+from terminal.errors import CardGone, CodecError, NoCard, ReaderNotFound
+
+_TIMINGS: Final = ("real", "report")
+
+
+class Slot(Protocol):
+    """Where a reader's cards come from."""
+
+    def fill(self) -> Path | None:
+        """The card in the slot, the next one if it is empty; None when there is none."""
+        ...
+
+    def empty(self, disposition: Disposition) -> None: ...
+
+
+class SingleSlot:
+    """One card file. Once let out the card is gone for this reader."""
+
+    def __init__(self, path: Path) -> None:
+        self._path: Path | None = path
+
+    def fill(self) -> Path | None:
+        return self._path
+
+    def empty(self, disposition: Disposition) -> None:
+        if disposition is not Disposition.KEEP:
+            self._path = None
+
+
+class StockSlot:
+    """The next card of a stock directory, claimed so that other readers leave it alone."""
+
+    def __init__(self, stock: Stock) -> None:
+        self._stock = stock
+        self._claim: Claim | None = None
+
+    def fill(self) -> Path | None:
+        if self._claim is None:
+            self._claim = self._stock.claim()
+        return self._claim.path if self._claim else None
+
+    def empty(self, disposition: Disposition) -> None:
+        """DONE, REJECT and ASIDE are bins; with KEEP the card stays in the slot."""
+        if self._claim is not None and disposition is not Disposition.KEEP:
+            claim, self._claim = self._claim, None
+            claim.let_go(disposition)
+
+    def close(self) -> None:
+        if self._claim is not None:
+            claim, self._claim = self._claim, None
+            claim.let_go(Disposition.KEEP)
+
+
+class SimReader:
+    """A terminal.apdu.Reader over virtual cards in this process.
+
+    ``timing`` is the model of the card in the slot, when asked for; ``chip`` the card that was connected last.
+    """
+
+    def __init__(self, rest: str, slot: SingleSlot | StockSlot, faults: Faults, timing: str | None) -> None:
+        self._rest, self._slot, self._faults, self._timing = rest, slot, faults, timing
+        self._card: SimCard | None = None
+        self._path: Path | None = None
+        self._shown: SlotCard | None = None
+        self.timing: Timing | None = None
+        self.chip: VirtualCard | None = None
+
+    @property
+    def name(self) -> str:
+        return self._rest.partition("?")[0]
+
+    @property
+    def url(self) -> str:
+        return f"sim:{self._rest}"
+
+    def wait_for_card(self, timeout: float | None) -> bool:
+        """At once: True with a card in the slot, False when there is none left. Raises ReaderFault."""
+        return self._slot.fill() is not None
+
+    def connect(self) -> SimCard:
+        """Power the card. Raises NoCard, CardInUse, MemoryDamaged, ReaderFault."""
+        path = self._slot.fill()
+        if path is None:
+            raise NoCard(f"no card is left in {self.name}")
+        if path != self._path or self.chip is None or self._shown is None:
+            self.chip = VirtualCard.open(path)
+            self._shown, self._path = self._show(self.chip), path
+        if self._card is not None:
+            self._card.close()
+        self._card = SimCard(self._shown, self.chip.config.protocol)
+        return self._card
+
+    def release(self, disposition: Disposition) -> None:
+        """DONE, REJECT and ASIDE let the card out (a feeder: into its bin); KEEP leaves it in the slot."""
+        self._let_go()
+        self._slot.empty(disposition)
+
+    def close(self) -> None:
+        """Take the power away; a feeder leaves its card to others."""
+        self._let_go()
+        if isinstance(self._slot, StockSlot):
+            self._slot.close()
+
+    def _let_go(self) -> None:
+        if self._card is not None:
+            self._card.close()
+            self._card = None
+
+    def _show(self, chip: VirtualCard) -> SlotCard:
+        """The card with the timing and the faults that were asked for."""
+        card: SlotCard = chip
+        if self._timing is not None:
+            wire = Wire(chip.config.protocol, chip.config.ta1)
+            self.timing = Timing(wire, real=self._timing == "real")
+            card = TimedCard(chip, self.timing)
+        return self._faults.on(card, chip)
+
+
+class SimCard:
+    """A terminal.apdu.Transport to a virtual card."""
+
+    def __init__(self, card: SlotCard, protocol: LinkProtocol) -> None:
+        self._card = card
+        self._protocol = protocol
+        self._open = True
+        self._atr = card.power_on()
+
+    @property
+    def atr(self) -> bytes:
+        return self._atr
+
+    @property
+    def protocol(self) -> LinkProtocol:
+        return self._protocol
+
+    @property
+    def extended_length(self) -> bool:
+        """T=0 has no extended length fields of its own. ISO/IEC 7816-3:2006, 12.2."""
+        return self._protocol is not LinkProtocol.T0
+
+    def exchange(self, apdu: bytes) -> bytes:
+        """Raises CardGone once closed or without power, DeadlineExceeded from a card that fell mute."""
+        if not self._open:
+            raise CardGone("this card was let go of")
+        return self._card.exchange(apdu)
+
+    def reset(self) -> bytes:
+        if not self._open:
+            raise CardGone("this card was let go of")
+        self._atr = self._card.reset()
+        return self._atr
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._card.power_off()
+
+
+def open_reader(rest: str) -> SimReader:
+    """The reader of a ``sim:`` URL. Raises ReaderNotFound for a path that is not there or an unknown option."""
+    place, _, query = rest.partition("?")
+    faults, timing = _options(query)
+    path = Path(place).expanduser()
+    if place and path.is_dir():
+        return SimReader(rest, StockSlot(Stock(path)), faults, timing)
+    if not path.is_file():
+        raise ReaderNotFound(f"there is neither a card file nor a stock directory {place or '(empty)'}")
+    return SimReader(rest, SingleSlot(path), faults, timing)
+
+
+def _options(query: str) -> tuple[Faults, str | None]:
+    faults: list[Fault] = []
+    timing = None
+    # A plus is part of a fault's name here, not a space.
+    for key, value in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):
+        if key == "fault":
+            try:
+                faults.append(Fault.parse(value))
+            except CodecError as error:
+                raise ReaderNotFound(f"reader option fault: {error}") from error
+        elif key == "timing" and value in _TIMINGS:
+            timing = value
+        else:
+            raise ReaderNotFound(f"reader option {key}={value} is not known: timing=real, timing=report or fault=…")
+    try:
+        return Faults(faults), timing
+    except CodecError as error:
+        raise ReaderNotFound(f"reader option fault: {error}") from error
