@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from terminal.errors import KeyNotFound, KeyRefused
+from terminal.keys import GP_TEST_KEY, Algorithm, MemoryCustody, Purpose
+from terminal.keys.standard import OWN_KEYS, STOCK_KEYS, create_standard_keys
+from terminal.keys.table import key_kcv
+
+EXPECTED = {
+    "imk-ac": (Purpose.AC, Algorithm.TDES, 128),
+    "imk-card": (Purpose.CARD, Algorithm.TDES, 128),
+    "imk-card-aes": (Purpose.CARD, Algorithm.AES128, 128),
+    "imk-read": (Purpose.READ, Algorithm.AES128, 128),
+    "imk-smc": (Purpose.SMC, Algorithm.TDES, 128),
+    "imk-smi": (Purpose.SMI, Algorithm.TDES, 128),
+    "index": (Purpose.INDEX, Algorithm.HMAC, 256),
+    "issuer": (Purpose.SIGN_ISSUER, Algorithm.RSA, 1408),
+    "list-signer": (Purpose.SIGN_LIST, Algorithm.RSA, 2048),
+    "scheme-ca": (Purpose.SIGN_CA, Algorithm.RSA, 1984),
+    "seal": (Purpose.SEAL, Algorithm.AES256, 256),
+}
+STOCK = {"kmc": (Purpose.KMC, Algorithm.TDES, 128), "kmc-aes": (Purpose.KMC, Algorithm.AES128, 128)}
+
+
+def test_simulation_gets_every_key_and_the_test_key_as_stock_master() -> None:
+    custody = MemoryCustody(simulation=True)
+    made = create_standard_keys(custody, by="Li Na")
+    assert {k.ref.name: (k.purpose, k.algorithm, k.bits) for k in custody.keys()} == EXPECTED | STOCK
+    assert sorted(info.ref for info in made) == [info.ref for info in custody.keys()]
+    assert all(info.simulation for info in made)
+    for key in STOCK_KEYS:
+        assert custody.info(custody.latest(key.name)).kcv == key_kcv(key.algorithm, GP_TEST_KEY)
+    with pytest.raises(KeyRefused, match="exists already"):
+        create_standard_keys(custody, by="Li Na")
+
+
+def test_production_leaves_the_stock_masters_to_be_imported() -> None:
+    custody = MemoryCustody(simulation=False)
+    create_standard_keys(custody, by="Li Na")
+    assert {k.ref.name for k in custody.keys()} == set(EXPECTED) == {key.name for key in OWN_KEYS}
+    with pytest.raises(KeyNotFound):
+        custody.latest("kmc")
+    assert {info.exponent for info in custody.keys() if info.purpose is not Purpose.SIGN_LIST} == {None, 3}
