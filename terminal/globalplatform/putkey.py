@@ -9,6 +9,8 @@ from terminal.errors import CardMalformed, SecureChannelError
 from terminal.keys.custody import Algorithm, Wrapped
 from terminal.tlv import encode_length
 
+INITIAL = 0xFF
+"""Key version of the keys that a chip leaves the factory with."""
 _MULTIPLE = 0x80
 _TDES, _AES = 0x80, 0x88
 _BYTES = {Algorithm.AES128: 16, Algorithm.AES192: 24, Algorithm.AES256: 32}
@@ -19,8 +21,10 @@ def put_key(version: int, replaces: int, first: int, algorithm: Algorithm, keys:
 
     ``keys`` get the identifiers ``first`` and up (1 ENC, 2 MAC, 3 DEK). 3DES keys have type 80 and stand alone; AES
     keys have type 88 and their length before the ciphertext. GPC 2.3.1, Table 11-68; Amendment D 1.2, 7.2.
+    Replacing the initial keys (FF) means adding: P1 cannot name FF, and the card drops them with the first key set.
     Raises SecureChannelError for versions, identifiers or algorithms that PUT KEY cannot carry.
     """
+    replaces = 0 if replaces == INITIAL else replaces
     if not 1 <= version <= 0x7F or not 0 <= replaces <= 0x7F or not 1 <= first <= 0x7F:
         raise SecureChannelError(f"PUT KEY: version {version:02X} for {replaces:02X}, identifier {first:02X}: 01 to 7F")
     if algorithm is not Algorithm.TDES and algorithm not in _BYTES:

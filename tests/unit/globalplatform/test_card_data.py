@@ -1,0 +1,191 @@
+"""What a card tells of itself, decoded: recognition data, keys, production data, registry, life cycles, privileges."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from terminal.errors import CardMalformed, CodecError
+from terminal.globalplatform import Aid, CardRecognition, Cplc, Entry, KeyInformation, Privileges, Scope, inventory
+from terminal.globalplatform.carddata import key_information
+from terminal.globalplatform.cplc import as_date
+from terminal.globalplatform.lifecycle import state_name
+
+GP = "2A864886FC6B"
+
+
+def t(tag: str, *content: str) -> str:
+    """One data object as hex, its length computed."""
+    value = "".join(content).replace(" ", "")
+    return f"{tag}{len(value) // 2:02X}{value}"
+
+
+# Laid out as GPC 2.3.1, Table H-1 has it: GlobalPlatform 2.3.1, SCP02 i=55 and SCP03 i=70, Java Card 3.0.5.
+RECOGNITION_INSIDE = t(
+    "73",
+    t("06", GP, "01"),
+    t("60", t("06", GP, "02020301")),
+    t("63", t("06", GP, "03")),
+    t("64", t("06", GP, "040255")),
+    t("64", t("06", GP, "040370")),
+    t("66", t("06", "2B060104012A026E0105")),
+)
+RECOGNITION = t("66", RECOGNITION_INSIDE)
+
+
+def test_recognition_data_tell_version_and_protocols() -> None:
+    card = CardRecognition.parse(bytes.fromhex(RECOGNITION))
+    assert card.version == "2.3.1"
+    assert card.protocols == ((2, 0x55), (3, 0x70))
+    assert card.identification_scheme == "1.2.840.114283.3"
+    assert card.chip == "1.3.6.1.4.1.42.2.110.1.5"
+    assert card.configuration == ""
+
+
+def test_recognition_data_without_the_outer_tag_are_read_too() -> None:
+    assert CardRecognition.parse(bytes.fromhex(RECOGNITION_INSIDE)).version == "2.3.1"
+
+
+@pytest.mark.parametrize(
+    "data", ["", "66 00", "66 02 73 00", "66 06 73 04 06 02 2A03", "66 0B 73 09 06 07 2A864886FC6B"]
+)
+def test_other_data_are_malformed(data: str) -> None:
+    with pytest.raises(CardMalformed, match="card data"):
+        CardRecognition.parse(bytes.fromhex(data))
+
+
+def test_an_object_identifier_that_is_cut_off_is_malformed() -> None:
+    with pytest.raises(CardMalformed, match="cut off"):
+        CardRecognition.parse(bytes.fromhex("66 06 73 04 06 02 2A83"))
+
+
+def test_key_information_in_its_basic_form() -> None:
+    found = key_information(bytes.fromhex("E0 12 C0 04 01 FF 80 10 C0 04 02 FF 80 10 C0 04 03 FF 80 10"))
+    assert found == tuple(KeyInformation(n, 0xFF, ((0x80, 16),)) for n in (1, 2, 3))
+    assert str(found[0]) == "version FF (255), identifier 01: DES 128"
+
+
+def test_key_information_in_its_extended_form() -> None:
+    found = key_information(bytes.fromhex("E0 16 C0 0A 01 30 FF 88 0010 01 18 01 00 C0 08 02 73 A1 80 A0 03 88 20"))
+    assert found[0] == KeyInformation(1, 0x30, ((0x88, 16),))
+    assert found[1].components == ((0xA1, 128), (0xA0, 3), (0x88, 32))
+    assert "RSA public modulus 1024, RSA public exponent 24, AES 256" in str(found[1])
+
+
+@pytest.mark.parametrize("data", ["", "E0 03 C0 01 01", "E0 05 C0 03 01 30 88", "E0 04 C0 04 01 FF"])
+def test_truncated_key_information_is_malformed(data: str) -> None:
+    with pytest.raises(CardMalformed, match="key information"):
+        key_information(bytes.fromhex(data))
+
+
+CPLC = "4790 5168 4D42 6001 0100 6326 00C0FFEE 0007 4812 6328 4812 6329 0000 0000 00000000 0000 0000 00000000"
+
+
+@pytest.mark.parametrize("header", ["", "9F7F2A"])
+def test_cplc_gives_the_chip_serial(header: str) -> None:
+    cplc = Cplc.parse(bytes.fromhex(header + CPLC))
+    assert cplc.chip_serial == "632600C0FFEE00074790"
+    assert cplc.ic_module_packaging_date == bytes.fromhex("6328")
+    assert cplc.ic_personalization_equipment == bytes(4)
+
+
+@pytest.mark.parametrize("length", [0, 41, 43, 45])
+def test_cplc_has_one_length(length: int) -> None:
+    with pytest.raises(CardMalformed, match="42"):
+        Cplc.parse(bytes(length))
+
+
+@pytest.mark.parametrize(
+    ("raw", "today", "expected"),
+    [
+        ("6326", date(2026, 11, 22), date(2026, 11, 22)),
+        ("6326", date(2026, 11, 21), date(2016, 11, 21)),
+        ("9001", date(2026, 11, 22), date(2019, 1, 1)),
+        ("4366", date(2026, 1, 1), date(2024, 12, 31)),
+        ("5366", date(2026, 1, 1), None),
+        ("0000", date(2026, 1, 1), None),
+        ("6000", date(2026, 1, 1), None),
+        ("FFFF", date(2026, 1, 1), None),
+        ("0366", date(2026, 1, 1), date(2020, 12, 31)),
+    ],
+)
+def test_cplc_dates_belong_to_the_latest_decade_they_fit_in(raw: str, today: date, expected: date | None) -> None:
+    assert as_date(bytes.fromhex(raw), today) == expected
+
+
+ISD = Aid("A000000151000000")
+MEMBER = Aid("F04D454D4245520101")
+
+
+def test_registry_entries_in_the_tlv_form() -> None:
+    domain = t("E3", t("4F", str(ISD)), t("9F70", "07"), t("C5", "9EFE80"), t("CC", str(ISD)))
+    package = t("C4", "F04D454D424552")
+    rest = (t("C5", "04"), package, t("CC", str(ISD)), t("CF", "40"), t("CE", "01"))
+    data = bytes.fromhex(domain + t("E3", t("4F", str(MEMBER)), t("9F70", "0F"), *rest))
+    first, second = inventory.parse(Scope.APPLICATIONS, data)
+    assert first.aid == first.domain == ISD
+    assert first.privileges == Privileges.parse(bytes.fromhex("9EFE80"))
+    assert second == Entry(
+        Scope.APPLICATIONS,
+        MEMBER,
+        0x0F,
+        Privileges.CARD_RESET,
+        package=Aid("F04D454D424552"),
+        domain=ISD,
+        version=b"\x01",
+    )
+    assert second.state_name == "PERSONALIZED"
+
+
+def test_load_files_list_their_modules() -> None:
+    modules = t("84", str(MEMBER)) + t("84", "F000000001")
+    data = bytes.fromhex(t("E3", t("4F", "F04D454D424552"), t("9F70", "01"), t("CE", "0100"), modules))
+    (entry,) = inventory.parse(Scope.LOAD_FILES_AND_MODULES, data)
+    assert entry.modules == (MEMBER, Aid("F000000001"))
+    assert (entry.version, entry.state_name, entry.privileges) == (b"\x01\x00", "LOADED", Privileges(0))
+
+
+def test_the_older_form_is_read_even_where_the_tlv_form_was_asked_for() -> None:
+    data = bytes.fromhex(f"08{ISD} 0F 9E 09{MEMBER} 07 00")
+    entries = inventory.parse(Scope.APPLICATIONS, data)
+    assert [(e.aid, e.state, int(e.privileges)) for e in entries] == [(ISD, 0x0F, 0x9E0000), (MEMBER, 7, 0)]
+    files = bytes.fromhex(f"07F04D454D424552 01 00 01 09{MEMBER}")
+    (entry,) = inventory.parse(Scope.LOAD_FILES_AND_MODULES, files, tlv_form=False)
+    assert entry.modules == (MEMBER,)
+
+
+@pytest.mark.parametrize("data", ["E3 05 4F", "E3 03 9F7000", f"08{ISD} 0F", f"09{ISD}", "E3 0A 4F03A00000 9F700107"])
+def test_a_list_that_breaks_its_form_is_malformed(data: str) -> None:
+    with pytest.raises(CardMalformed, match="GET STATUS"):
+        inventory.parse(Scope.ISSUER_DOMAIN, bytes.fromhex(data))
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "name"),
+    [
+        (0x01, "issuer_domain", "OP_READY"),
+        (0x0F, "issuer_domain", "SECURED"),
+        (0x55, "issuer_domain", "unknown 55"),
+        (0x01, "load_file", "LOADED"),
+        (0x03, "", "INSTALLED"),
+        (0x07, "", "SELECTABLE"),
+        (0x8F, "", "PERSONALIZED LOCKED"),
+        (0x17, "", "SELECTABLE, application state 17"),
+        (0x01, "", "unknown 01"),
+    ],
+)
+def test_life_cycle_states_have_names(state: int, kind: str, name: str) -> None:
+    assert state_name(state, **({kind: True} if kind else {})) == name
+
+
+def test_privileges_keep_their_bytes_and_say_their_names() -> None:
+    assert Privileges.parse(b"\x04").encode() == b"\x04"
+    wide = Privileges.parse(bytes.fromhex("9EFE80"))
+    assert wide.encode().hex() == "9efe80"
+    assert wide.names[0] == "security domain"
+    assert "receipt generation" in wide.names
+    assert len(wide.names) == 13
+    for raw in (b"", b"\x00\x00", bytes(4)):
+        with pytest.raises(CodecError, match="privileges"):
+            Privileges.parse(raw)
