@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from registry.database import Database
 from registry.errors import RegistryUnfit, SchemaTooNew
+from registry.tables import metadata
 
 HEAD = "0001"  # kept here so that opening a database at head reads no migration scripts
 _LOCK_NUMBER = 0x4D454D42  # "MEMB": PostgreSQL's advisory lock of migrations
@@ -37,9 +38,9 @@ def upgrade(database: Database, target: str = "head") -> None:
         _wait_for_others(conn)
         config = _config(conn)
         present = revision(conn)
-        if present is None:
-            _refuse_foreign(conn, database)
-        elif present not in _revisions(config):
+        if present not in _revisions(config):
+            _refuse_foreign(conn, database, present)
+        if present is not None and present not in _revisions(config):
             raise SchemaTooNew(
                 f"{database.name} was changed by a newer version of this program (its schema is {present}, "
                 f"the newest known here is {HEAD}); update this program"
@@ -78,9 +79,9 @@ def _revisions(config: Config) -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 
-def _refuse_foreign(conn: Connection, database: Database) -> None:
-    strangers = sorted(inspect(conn).get_table_names())
-    if strangers:
-        raise RegistryUnfit(
-            f"{database.name} holds tables of another program ({', '.join(strangers[:3])}); name another database"
-        )
+def _refuse_foreign(conn: Connection, database: Database, present: str | None) -> None:
+    """Another program may use Alembic too: an unknown revision is a newer registry's only beside tables of ours."""
+    tables = set(inspect(conn).get_table_names()) - {"alembic_version"}
+    if tables and (present is None or tables.isdisjoint(metadata.tables)):
+        named = ", ".join(sorted(tables)[:3])
+        raise RegistryUnfit(f"{database.name} holds tables of another program ({named}); name another database")

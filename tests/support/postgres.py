@@ -6,6 +6,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -54,7 +55,7 @@ class Cluster:
 
 @contextmanager
 def private_cluster() -> Iterator[Cluster]:
-    """Start a cluster and stop it at the end. As root it runs as ``postgres`` or ``nobody``: the server refuses root."""
+    """Start a cluster, stop it at the end. Under root it runs as ``postgres`` or ``nobody``: a server refuses root."""
     programs = binaries()
     if programs is None:
         raise FileNotFoundError("PostgreSQL's initdb is not installed")
@@ -85,12 +86,8 @@ def private_cluster() -> Iterator[Cluster]:
             _wait(cluster, server)
             yield cluster
         finally:
-            server.terminate()  # SIGTERM is smart shutdown; what is still connected is cut off below
-            try:
-                server.wait(2)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: whoever is still connected is cut off
+            server.wait(30)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
