@@ -1,4 +1,4 @@
-"""The batch report: one HTML page with nothing outside it: rejects, reconciliation, times, a plot of seconds per card."""
+"""The batch report: one self-contained HTML page with rejects, reconciliation, times and a plot of seconds per card."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import codecs
 import hashlib
 import io
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ _ZIP_PARTS: tuple[tuple[str, tuple[str, str]], ...] = (
     ("Index/Document.iwa", _OTHERS[".numbers"]),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_BIFF8_GLOBALS = struct.pack("<HHHH", 0x0809, 16, 0x0600, 0x0005)
+_FILEPASS = 0x002F
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|table|meta|style|head|body)", re.IGNORECASE)
 
 # A cell reference that reaches beyond column Z or row 99,999 asks for a closer look.
@@ -187,10 +190,26 @@ def _check_ole(path: Path, data: bytes) -> None:
     if "EncryptedPackage".encode("utf-16-le") in data:
         raise _encrypted(path)
     if any(name.encode("utf-16-le") in data for name in ("Workbook", "Book")):
+        if _has_filepass(data):
+            raise _encrypted(path)
         return
     if "WordDocument".encode("utf-16-le") in data:
         raise _wrong(path, _OTHERS[".doc"])
     raise damaged(path)
+
+
+def _has_filepass(data: bytes) -> bool:
+    """Whether the workbook stream's first records hold a FILEPASS, which only BOF and WRITEPROTECT may precede.
+    MS-XLS 2.1.7.20.3. They lie in the stream's first sector, so there is no chain to follow."""
+    at = data.find(_BIFF8_GLOBALS)
+    if at < 0:
+        return False
+    for _ in range(4):
+        record, length = struct.unpack_from("<HH", data.ljust(at + 4, b"\0"), at)
+        if record == _FILEPASS:
+            return True
+        at += 4 + length
+    return False
 
 
 def _encrypted(path: Path) -> EncryptedWorkbook:

@@ -141,7 +141,7 @@ def header_at(rows: Sequence[Sequence[Cell]], index: int) -> Header | None:
     """The header whose main row is ``index``, or None. It must name at least the ID number and the name.
 
     A header may take two rows, with merged cells: a column whose cell is empty here may be named in the row above, and
-    a group heading here may be divided in the row below, if that row holds nothing but header texts.
+    a group heading here may be divided in the row below, if that row has nothing under ID number and name.
     """
     found = _columns(rows[index])
     if any(field not in found for field in NEEDED):
@@ -152,7 +152,7 @@ def header_at(rows: Sequence[Sequence[Cell]], index: int) -> Header | None:
         above = {field: column for field, column in above.items() if not text_of(rows[index][column]).strip()}
         if above:
             found, first = found | above, index - 1
-    if index + 1 < len(rows) and all(field_of(cell) or not text_of(cell).strip() for cell in rows[index + 1]):
+    if index + 1 < len(rows) and not any(text_of(rows[index + 1][found[field]]).strip() for field in NEEDED):
         below = _named_exactly(rows[index + 1], found)
         if below:
             found, last = found | below, index + 1

@@ -1,0 +1,351 @@
+"""One chip through the line: identify, bind, authenticate, plan, do, read back, record.
+
+Docs: docs/personalization-line.md. Whatever happens here, the journal says whose chip it is and the chip says how far
+it came, so that the same function continues a returning chip.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from personalize.dossier import Dossier
+from personalize.errors import ChipUnfit, DossierError
+from personalize.plan import (
+    NAMES,
+    ChipState,
+    Install,
+    KeySet,
+    Personalize,
+    ReadBack,
+    RotateKeys,
+    Secure,
+    Step,
+    final_keys,
+    key_set,
+    plan,
+)
+from personalize.profile import Profile
+from personalize.readback import read_back
+from registry.errors import FenceLost
+from registry.store import Registry, utc_now
+from registry.values import ChipKnown, Claim, JournalEvent, NothingLeft
+from terminal.apdu import LinkProtocol, Sender, Transport, stack
+from terminal.errors import (
+    AuthenticationGuarded,
+    AuthenticationRefused,
+    CardError,
+    CardMalformed,
+    CodecError,
+    IntegrityError,
+    NotGenuine,
+    SecureChannelError,
+    TransportError,
+)
+from terminal.globalplatform import Aid, Authentication, Guard, Scope, SecurityDomain, SecurityLevel, derived
+from terminal.keys import CardKeys, KeyCustody, Scp
+from terminal.member.trust import TrustList
+
+_AES = 0x88
+"""Key type of AES keys in the key information template. GPC 2.3.1, Table 11-16."""
+_INITIAL = 0xFF
+"""Version of an initial key set, which goes away by itself when another is added. GPC 2.3.1, 11.8.2.3.1."""
+_LEVELS = {
+    "c-mac": SecurityLevel.C_MAC,
+    "c-mac c-enc": SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION,
+    "c-mac c-enc r-mac": SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION | SecurityLevel.R_MAC,
+    "c-mac c-enc r-mac r-enc": SecurityLevel(0x33),
+}
+_COMMANDS_ONLY = SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION
+
+
+class Bin(StrEnum):
+    """Which tray a rejected chip goes to, and so who looks at it."""
+
+    CONTACT = "1 contact"
+    KEYS = "2 keys"
+    DATA = "3 data"
+    FOREIGN = "4 foreign"
+
+
+class Outcome(StrEnum):
+    """What became of one presentation of a chip."""
+
+    VERIFIED = "verified"
+    REJECTED = "rejected"
+    AGAIN = "again"
+    """It fell out; the same chip is to be presented again."""
+    KNOWN = "known"
+    """It was verified before: nothing to do."""
+    REFUSED = "refused"
+    """It was rejected before, and stays so."""
+    ASIDE = "aside"
+    """It belongs to another batch."""
+    NOTHING_LEFT = "nothing left"
+
+
+@dataclass(frozen=True, slots=True)
+class CardReport:
+    """What one presentation came to. ``steps`` are seconds by step; commands and bytes are what went over the link."""
+
+    outcome: Outcome
+    chip_serial: str
+    card_number: str = ""
+    reason: str = ""
+    bin: str = ""
+    seconds: float = 0.0
+    steps: dict[str, float] = field(default_factory=dict)
+    commands: int = 0
+    bytes_sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all chips of one run share. ``guard`` is one for all lanes."""
+
+    registry: Registry
+    custody: KeyCustody
+    profile: Profile
+    guard: Guard
+    trust: TrustList
+    batch_id: str
+    station: str
+    now: Callable[[], datetime] = utc_now
+    monotonic: Callable[[], float] = time.perf_counter
+    lease: timedelta = timedelta(minutes=2)
+
+    def done(self) -> bool:
+        """Whether no dossier of the batch waits, is claimed, or has still to be made."""
+        accounts = self.registry.accounts(self.batch_id)
+        return accounts.waiting == accounts.claimed == accounts.to_prepare == 0
+
+
+def dead_chip(job: Job, lane: str, reason: str) -> CardReport:
+    """Record a chip that gives no answer to reset."""
+    serial = job.registry.reject_chip(job.batch_id, "", reason, "connect", Bin.CONTACT, lane)
+    return CardReport(Outcome.REJECTED, serial, reason=reason, bin=Bin.CONTACT)
+
+
+def process(
+    transport: Transport,
+    job: Job,
+    lane: str,
+    last_try: Callable[[str], bool],
+    tell: Callable[[str, str], None] = lambda step, card_number: None,
+) -> CardReport:
+    """Do all that this chip still needs. Never raises for what a chip does; raises RegistryError, CustodyError and
+    DossierError, which are no chip's fault.
+
+    ``last_try(serial)`` says whether a chip that falls out now is to be rejected; ``tell`` is called at each step.
+    """
+    meter = _Meter(transport)
+    run = _Run(meter, job, lane, tell)
+    try:
+        return run.whole()
+    except FenceLost:
+        return run.report(Outcome.AGAIN, "another lane took this dossier over; the chip is looked at anew")
+    except TransportError as e:
+        if e.retryable and not last_try(run.serial):
+            return run.fell_out(str(e))
+        return run.rejected(str(e), Bin.CONTACT)
+    except (AuthenticationRefused, AuthenticationGuarded, NotGenuine) as e:
+        return run.rejected(str(e), Bin.KEYS)
+    except ChipUnfit as e:
+        return run.rejected(str(e), Bin.DATA)
+    except (CardError, SecureChannelError, IntegrityError, CodecError) as e:
+        # A garbled answer may come from the contacts: once more from what the chip then says of itself.
+        if not last_try(run.serial):
+            return run.fell_out(str(e))
+        return run.rejected(str(e), Bin.DATA)
+
+
+class _Meter:
+    """A transport that counts what goes over it."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+        self.atr: bytes = inner.atr
+        self.protocol: LinkProtocol = inner.protocol
+        self.extended_length: bool = inner.extended_length
+        self.commands = 0
+        self.bytes_sent = 0
+
+    def exchange(self, apdu: bytes) -> bytes:
+        self.commands += 1
+        self.bytes_sent += len(apdu)
+        return self._inner.exchange(apdu)
+
+    def reset(self) -> bytes:
+        self.atr = self._inner.reset()
+        return self.atr
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _Run:
+    def __init__(self, meter: _Meter, job: Job, lane: str, tell: Callable[[str, str], None]) -> None:
+        self._meter, self._job, self._lane, self._tell = meter, job, lane, tell
+        self._started = job.monotonic()
+        self._steps: dict[str, float] = {}
+        self._step = "connect"
+        self._claim: Claim | None = None
+        self._verdict: dict[str, str] = {}
+        self.serial = ""
+
+    def whole(self) -> CardReport:
+        job = self._job
+        domain = self._identify(stack(self._meter))
+        claim = job.registry.claim(job.batch_id, self._lane, job.station, self.serial, job.lease)
+        if isinstance(claim, NothingLeft):
+            return self.report(Outcome.NOTHING_LEFT, _nothing_left(claim))
+        if isinstance(claim, ChipKnown):
+            return self._known(claim)
+        self._claim = claim
+        dossier = Dossier.decode(job.custody.open(claim.sealed).reveal())
+        if (dossier.card_number, dossier.sequence) != (claim.card_number, claim.sequence):
+            raise DossierError(f"the sealed dossier of {claim.card_number} is another card's")
+        final = self._authenticate(domain)
+        for step in plan(dossier, self._chip_state(domain), final):
+            self._begin(NAMES[type(step)])
+            self._do(step, domain, dossier, final)
+            self._end()
+        result: dict[str, object] = {**self._verdict, "commands": self._meter.commands, "bytes": self._meter.bytes_sent}
+        job.registry.verified(claim, result, job.monotonic() - self._started)
+        return self.report(Outcome.VERIFIED)
+
+    def _identify(self, sender: Sender) -> SecurityDomain:
+        self._begin("identify")
+        domain = SecurityDomain(sender, self._job.custody, self._job.guard)
+        domain.select()
+        self.serial = domain.chip()
+        if not self.serial:
+            raise CardMalformed("reading the production data: this card has none, so it cannot be told from others")
+        self._end()
+        return domain
+
+    def _known(self, chip: ChipKnown) -> CardReport:
+        if chip.why == "verified":
+            return self.report(Outcome.KNOWN, f"verified before as card {chip.detail}")
+        if chip.why == "rejected":
+            return self.report(Outcome.REFUSED, f"rejected before: {chip.detail}")
+        return self.report(Outcome.ASIDE, f"bound in batch {chip.detail}: run that batch with this chip")
+
+    def _authenticate(self, domain: SecurityDomain) -> CardKeys:
+        """Open the secure channel with the key set that the chip names; the issuer's card keys of this chip."""
+        self._begin("authenticate")
+        job, line = self._job, self._job.profile.line
+        keys = domain.key_information()
+        scp = Scp.SCP03 if any(kind == _AES for key in keys for kind, _ in key.components) else Scp.SCP02
+        versions = frozenset(key.version for key in keys)
+        final = final_keys(job.profile, scp)
+        self._key_set = key_set(final, versions)
+        if self._key_set is KeySet.FINAL:
+            master, method, version = final.master, final.diversification, final.version
+        else:
+            master = line.stock.scp02 if scp is Scp.SCP02 else line.stock.scp03
+            method, version = line.stock.diversification, 0
+        source = derived(job.custody, job.custody.latest(master), method)
+        level = _LEVELS[line.secure_channel]
+        # SCP02 signs responses only after BEGIN R-MAC SESSION; the line reads everything back anyway.
+        level = level & _COMMANDS_ONLY if scp is Scp.SCP02 else level
+        channel = domain.authenticate(Authentication(source, level, version))
+        self._key_version = channel.keys.version
+        self._end()
+        return job.custody.card_keys(
+            job.custody.latest(final.master), final.diversification, channel.update.key_data, final.version
+        )
+
+    def _chip_state(self, domain: SecurityDomain) -> ChipState:
+        """What the card's registry says. Raises CardError."""
+        own = domain.status(Scope.ISSUER_DOMAIN)
+        if len(own) != 1:
+            raise CardMalformed(f"GET STATUS names {len(own)} issuer security domains")
+        return ChipState(
+            key_set=self._key_set,
+            key_version=self._key_version,
+            life_cycle=own[0].state,
+            instances={bytes(entry.aid): entry.state for entry in domain.status(Scope.APPLICATIONS)},
+            packages=frozenset(bytes(entry.aid) for entry in domain.status(Scope.LOAD_FILES)),
+        )
+
+    def _do(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys) -> None:
+        match step:
+            case Install(application, delete_first):
+                if delete_first:
+                    domain.delete(Aid(application.instance_aid))
+                domain.install(
+                    *(Aid(a) for a in (application.package_aid, application.module_aid, application.instance_aid))
+                )
+            case Personalize(application):
+                domain.personalize(Aid(application.instance_aid), application.parts, acknowledged=self._acknowledged)
+            case RotateKeys(old_version, new):
+                domain.put_keys(new, replaces=old_version)
+            case Secure(states):
+                for state in states:
+                    domain.set_card_state(state)
+            case ReadBack():
+                self._meter.reset()
+                job = self._job
+                fresh = stack(self._meter)
+                verdict = read_back(fresh, dossier, final, job.custody, job.guard, job.trust, job.now())
+                self._verdict = {"verdict": verdict.code.value, "proven": verdict.proof.value}
+
+    def _acknowledged(self, block: int, of: int) -> None:
+        if self._claim is not None:
+            self._job.registry.journal(self._claim, self._step, JournalEvent.DONE, block=block - 1)
+
+    def _begin(self, step: str) -> None:
+        self._step, self._step_began = step, self._job.monotonic()
+        self._tell(step, self._claim.card_number if self._claim else "")
+        if self._claim is not None:
+            self._job.registry.journal(self._claim, step, JournalEvent.INTENT)
+
+    def _end(self) -> None:
+        self._steps[self._step] = self._job.monotonic() - self._step_began
+
+    def fell_out(self, reason: str) -> CardReport:
+        """The chip is to come back: its binding stays."""
+        if self._claim is not None:
+            self._job.registry.journal(self._claim, self._step, JournalEvent.FAULT, reason)
+        return self.report(Outcome.AGAIN, reason)
+
+    def rejected(self, reason: str, bin: Bin) -> CardReport:
+        """Refuse the chip for ever; where it has a dossier, its card is hotlisted and the dossier made again."""
+        job = self._job
+        try:
+            if self._claim is not None:
+                job.registry.reject(self._claim, reason, self._step, bin)
+            else:
+                known = bool(self.serial)
+                bin = bin if known or bin is Bin.CONTACT else Bin.FOREIGN
+                self.serial = job.registry.reject_chip(
+                    job.batch_id, self.serial, reason, self._step, bin, self._lane, from_stock=bin is not Bin.FOREIGN
+                )
+        except FenceLost:
+            return self.report(Outcome.AGAIN, "another lane took this dossier over; the chip is looked at anew")
+        return self.report(Outcome.REJECTED, reason, bin)
+
+    def report(self, outcome: Outcome, reason: str = "", bin: str = "") -> CardReport:
+        return CardReport(
+            outcome,
+            self.serial,
+            self._claim.card_number if self._claim else "",
+            reason,
+            bin,
+            self._job.monotonic() - self._started,
+            self._steps,
+            self._meter.commands,
+            self._meter.bytes_sent,
+        )
+
+
+def _nothing_left(left: NothingLeft) -> str:
+    if left.claimed:
+        return f"no dossier waits; {left.claimed} are bound to chips that still have to come back"
+    if left.to_prepare:
+        return f"no dossier waits; {left.to_prepare} members still need one: membercard batch prepare"
+    return "the batch is done"

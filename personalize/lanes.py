@@ -1,0 +1,235 @@
+"""Lanes: one thread a reader, each taking chips as they come until the batch is done. Nothing lost, nothing twice.
+
+A lane never decides what a chip is for: the registry binds chips to dossiers, and the chip says how far it came.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+
+from personalize.errors import LineStopped
+from personalize.execute import CardReport, Job, Outcome, dead_chip, process
+from terminal.apdu import Disposition, Reader
+from terminal.errors import MembercardError, NoCard
+
+POLL = 0.5
+"""Seconds between looks at whether a lane shall stop, while its slot is empty."""
+
+_RELEASE = {
+    Outcome.VERIFIED: Disposition.DONE,
+    Outcome.KNOWN: Disposition.DONE,
+    Outcome.REJECTED: Disposition.REJECT,
+    Outcome.REFUSED: Disposition.REJECT,
+    Outcome.ASIDE: Disposition.ASIDE,
+    Outcome.AGAIN: Disposition.KEEP,
+    Outcome.NOTHING_LEFT: Disposition.KEEP,
+}
+
+
+class LaneState(StrEnum):
+    WAITING = "waiting"
+    WORKING = "working"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneEvent:
+    """What a lane tells while it runs. ``report`` comes at the end of a card, ``message`` at the end of the lane."""
+
+    lane: str
+    state: LaneState
+    step: str = ""
+    card_number: str = ""
+    report: CardReport | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneResult:
+    """How a lane ended. ``fault`` says that it was no orderly end."""
+
+    lane: str
+    counts: dict[Outcome, int]
+    message: str
+    fault: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """``tries``: how often one chip may fall out before it is rejected. ``idle``: how many seconds a lane waits for
+    a next card."""
+
+    max_consecutive_failures: int = 5
+    tries: int = 3
+    idle: float = 120.0
+
+
+class Line:
+    """The lanes of one station over one batch.
+
+    ``job`` holds what all cards share; ``remake`` makes missing dossiers after a reject and is called under a lock.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        remake: Callable[[], object],
+        settings: LineSettings | None = None,
+        on_event: Callable[[LaneEvent], None] = lambda event: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.job = job
+        self.settings = settings or LineSettings()
+        self.on_event = on_event
+        self.monotonic = monotonic
+        self._remake = remake
+        self._remaking = threading.Lock()
+        self._stop = threading.Event()
+        self._go = threading.Event()
+        self._go.set()
+
+    def run(self, readers: Sequence[Reader], names: Sequence[str] = ()) -> list[LaneResult]:
+        """Run until the batch is done, the blanks are used up, or every lane stopped.
+
+        A fault ends its own lane only. ``names`` of the lanes; "lane 1" and so on if not given.
+        """
+        names = names or [f"lane {number}" for number in range(1, len(readers) + 1)]
+        with ThreadPoolExecutor(max(1, len(readers)), thread_name_prefix="lane") as workers:
+            lanes = [_Lane(self, name, reader) for name, reader in zip(names, readers, strict=True)]
+            futures = [workers.submit(lane.run) for lane in lanes]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        """End every lane after the card in hand."""
+        self._stop.set()
+        self._go.set()
+
+    def pause(self) -> None:
+        """Hold every lane after the card in hand, until ``resume``."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        self._go.set()
+
+    @property
+    def paused(self) -> bool:
+        return not self._go.is_set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def wait_while_paused(self) -> None:
+        self._go.wait()
+
+    def make_again(self) -> None:
+        """Make the dossiers that rejects left missing, one lane at a time."""
+        with self._remaking:
+            self._remake()
+
+
+class _Lane:
+    def __init__(self, line: Line, name: str, reader: Reader) -> None:
+        self._line = line
+        self._name = name
+        self._reader = reader
+        self._fell_out: Counter[str] = Counter()
+        self._counts: Counter[Outcome] = Counter()
+        self._failures = 0
+
+    def run(self) -> LaneResult:
+        try:
+            message, fault = self._until_the_end(), False
+        except (MembercardError, OSError) as e:
+            # What this lane had in hand stays bound to its chip, and the chip itself says how far it came.
+            message, fault = str(e), True
+        self._tell(LaneState.ENDED, message=message)
+        return LaneResult(self._name, dict(self._counts), message, fault)
+
+    def _until_the_end(self) -> str:
+        idle_since = self._line.monotonic()
+        while True:
+            if self._line.paused:
+                self._tell(LaneState.PAUSED)
+                self._line.wait_while_paused()
+            if self._line.stopping:
+                return "stopped"
+            if self._failures >= self._line.settings.max_consecutive_failures:
+                raise LineStopped(
+                    f"{self._failures} cards in a row failed: look at reader and stock, then run the batch again"
+                )
+            self._tell(LaneState.WAITING)
+            asked = self._line.monotonic()
+            if self._reader.wait_for_card(POLL):
+                if ended := self._one_card():
+                    return ended
+                idle_since = self._line.monotonic()
+            elif ended := self._empty_slot(asked, idle_since):
+                return ended
+
+    def _empty_slot(self, asked: float, idle_since: float) -> str:
+        now = self._line.monotonic()
+        if now - asked < POLL / 2:
+            return "no blank cards left"
+        if now - idle_since > self._line.settings.idle:
+            return f"no card came within {self._line.settings.idle:g} s"
+        return "the batch is done" if self._line.job.done() else ""
+
+    def _one_card(self) -> str:
+        """Handle the card in the slot. Text when the lane is done, else empty."""
+        try:
+            transport = self._reader.connect()
+        except NoCard as e:
+            # A chip that gives no answer to reset may only sit badly.
+            self._fell_out[""] += 1
+            if self._fell_out[""] < self._line.settings.tries:
+                self._reader.release(Disposition.KEEP)
+                return ""
+            return self._finish(dead_chip(self._line.job, self._name, str(e)))
+        try:
+            last_try = lambda serial: self._fell_out[serial] + 1 >= self._line.settings.tries  # noqa: E731
+            report = process(transport, self._line.job, self._name, last_try, self._step)
+        finally:
+            transport.close()
+        return self._finish(report)
+
+    def _finish(self, report: CardReport) -> str:
+        if report.outcome is Outcome.AGAIN:
+            self._fell_out[report.chip_serial] += 1
+        else:
+            self._fell_out.clear()
+        self._counts[report.outcome] += 1
+        self._reader.release(_RELEASE[report.outcome])
+        self._tell(LaneState.WAITING, card_number=report.card_number, report=report)
+        if report.outcome is Outcome.VERIFIED:
+            self._failures = 0
+        elif report.outcome is Outcome.REJECTED:
+            self._failures += 1
+            self._line.make_again()
+        return report.reason if report.outcome is Outcome.NOTHING_LEFT else ""
+
+    def _step(self, step: str, card_number: str) -> None:
+        self._tell(LaneState.WORKING, step=step, card_number=card_number)
+
+    def _tell(
+        self,
+        state: LaneState,
+        *,
+        step: str = "",
+        card_number: str = "",
+        report: CardReport | None = None,
+        message: str = "",
+    ) -> None:
+        self._line.on_event(LaneEvent(self._name, state, step, card_number, report, message))
