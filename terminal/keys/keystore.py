@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from terminal.errors import KeyRefused, KeystoreLocked, KeystoreUnavailable
+from terminal.errors import KeyRefused, KeystoreDamaged, KeystoreLocked, KeystoreUnavailable
 from terminal.keys import keyfile, storage, table
 from terminal.keys.custody import KeyInfo
 from terminal.keys.keyfile import STANDARD_COST, Header, KdfCost
@@ -76,18 +77,32 @@ class SoftwareKeystore(MemoryCustody):
         clock: Callable[[], datetime] = utc_now,
     ) -> SoftwareKeystore:
         """The keystore in this file. Raises KeystoreUnavailable, KeystoreDamaged, KeystoreLocked."""
-        header, body = keyfile.parse(storage.read(path))
-        file_key = keyfile.unlock(header, passphrase)
-        return cls(path, header, file_key, table.decode(keyfile.decrypt(header, file_key, body)), random, clock)
+        data = storage.read(path)
+        with _named(path):
+            header, body = keyfile.parse(data)
+            file_key = keyfile.unlock(header, passphrase)
+            contents = table.decode(keyfile.decrypt(header, file_key, body))
+        return cls(path, header, file_key, contents, random, clock)
 
     def _change(self, edit: Callable[[KeyTable], tuple[KeyTable, KeyInfo]]) -> KeyInfo:
         with self._mutex, storage.exclusive(self.path):
-            header, body = keyfile.parse(storage.read(self.path))
-            if header != self._header:
-                raise KeystoreLocked(f"the keystore {self.path} was made anew since it was unlocked; unlock it again")
-            # Another process may have changed the file since we read it: edit what is there, not what we remember.
-            current = table.decode(keyfile.decrypt(header, self._file_key, body))
+            data = storage.read(self.path)
+            with _named(self.path):
+                header, body = keyfile.parse(data)
+                if header != self._header:
+                    raise KeystoreLocked("the keystore was made anew since it was unlocked; unlock it again")
+                # Another process may have changed the file since we read it: edit what is there, not what we remember.
+                current = table.decode(keyfile.decrypt(header, self._file_key, body))
             changed, info = edit(current)
             storage.replace(self.path, keyfile.encode(header, self._file_key, table.encode(changed), self._random))
             self._table = changed
             return info
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Faults of the format say which file they are about."""
+    try:
+        yield
+    except (KeystoreDamaged, KeystoreLocked) as fault:
+        raise type(fault)(f"opening {path}: {fault}") from None

@@ -167,12 +167,13 @@ class KeyManagement:
 
         Raises KeyNotFound, and KeyMisuse for KMC and INDEX keys.
         """
-        old = self._table.get(self._table.latest(name)).info
-        if old.purpose in _KEPT:
-            raise KeyMisuse(f"{name} is not rotated: {_KEPT[old.purpose]}")
-        material = self._fresh(old.algorithm, old.bits, old.exponent or 3)
 
         def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
+            # Read and made here, from the table as it is now: another station may have been faster.
+            old = table.get(table.latest(name)).info
+            if old.purpose in _KEPT:
+                raise KeyMisuse(f"{name} is not rotated: {_KEPT[old.purpose]}")
+            material = self._fresh(old.algorithm, old.bits, old.exponent or 3)
             return self._add(table, name, old.purpose, old.algorithm, material, by, "rotate")
 
         return self._change(edit)

@@ -59,7 +59,7 @@ def test_no_key_is_readable_in_the_file(tmp_path: Path, passphrase: Secret, chea
 
 def test_a_wrong_passphrase_is_told_from_damage(make_keystore: Maker) -> None:
     store = make_keystore()
-    with pytest.raises(KeystoreLocked, match=r"^the passphrase is wrong$"):
+    with pytest.raises(KeystoreLocked, match=r"^opening .*keystore: the passphrase is wrong$"):
         SoftwareKeystore.unlock(store.path, Secret(b"guess"))
 
 
