@@ -10,13 +10,15 @@ The slot cannot see what the terminal decided about a card, only what a person a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from simulators.card import VirtualCard
 from simulators.content import CardState
 from simulators.stock import BINS, Claim, Stock
-from simulators.vpcd import SlotCard, VpcdSlot
+from simulators.vpcd import EMPTY_FOR, SlotCard, VpcdSlot
 from terminal.apdu import Disposition
 from terminal.errors import MembercardError
 
@@ -29,7 +31,7 @@ _SHOWN: Final = 2
 class Hopper:
     """One slot and its stock. Call ``tick`` several times a second, and ``close`` at the end.
 
-    ``show(chip)`` may wrap a chip (timing, trace) before it goes into the slot.
+    ``show(chip)`` may wrap a chip (timing, trace) before it goes into the slot; ``say`` hears of each change.
     """
 
     def __init__(
@@ -40,61 +42,68 @@ class Hopper:
         settle: float = SETTLE,
         show: Callable[[VirtualCard], SlotCard] = lambda chip: chip,
         say: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._slot, self._stock, self._settle, self._show, self._say = slot, stock, settle, show, say
-        self._claim: Claim | None = None
-        self._chip: VirtualCard | None = None
-        self._shown = 0
+        self._slot, self._stock, self._settle, self._clock = slot, stock, settle, clock
+        self._show, self._tell = show, say
+        self._card: _Card | None = None
+        self._emptied = float("-inf")
         self._told_empty = False
 
     def tick(self) -> bool:
-        """Change the card when it is time to; False when slot and stock are empty. Raises ReaderFault."""
-        if self._claim is None:
-            return self._feed()
-        if not self._slot.commands or self._slot.idle < self._settle:
-            return True
-        self._slot.pull()
-        if self._chip is not None and self._chip.state is CardState.SECURED:
-            return self._drop(Disposition.DONE)
-        if self._shown == _SHOWN:
-            return self._drop(Disposition.REJECT)
-        self._insert()
+        """Change the card when it is time to; False while slot and stock are empty. Raises ReaderFault."""
+        card = self._card or self._next()
+        if card is None:
+            return False
+        if self._slot.card is None:
+            if self._clock() - self._emptied >= EMPTY_FOR:
+                card.shown += 1
+                self._say(f"{card.claim.path.name}{' once more' if card.shown > 1 else ''}")
+                self._slot.insert(self._show(card.chip))
+        elif self._slot.commands and self._slot.idle >= self._settle:
+            self._slot.pull()
+            self._emptied = self._clock()
+            if card.chip.state is CardState.SECURED:
+                self._drop(card.claim, Disposition.DONE)
+            elif card.shown == _SHOWN:
+                self._drop(card.claim, Disposition.REJECT)
         return True
 
     def close(self) -> None:
         """Pull the card and leave it to others; a card that was begun comes first the next time."""
         self._slot.close()
-        if self._claim is not None:
-            self._claim.let_go(Disposition.KEEP)
-            self._claim = None
+        if self._card is not None:
+            self._card.claim.let_go(Disposition.KEEP)
+            self._card = None
 
-    def _feed(self) -> bool:
-        self._claim = self._stock.claim()
-        if self._claim is None:
-            if not self._told_empty:
-                self._say(f"slot {self._slot.port}: no card is left in {self._stock.directory}")
-            self._told_empty = True
-            return False
-        try:
-            self._chip = VirtualCard.open(self._claim.path)
-        except MembercardError as fault:
-            self._say(str(fault))
-            return self._drop(Disposition.REJECT)
-        self._told_empty, self._shown = False, 0
-        self._insert()
-        return True
+    def _say(self, text: str) -> None:
+        self._tell(f"slot {self._slot.port}: {text}")
 
-    def _insert(self) -> None:
-        if self._chip is None or self._claim is None:
-            return
-        self._shown += 1
-        again = " once more" if self._shown > 1 else ""
-        self._say(f"slot {self._slot.port}: {self._claim.path.name}{again}")
-        self._slot.insert(self._show(self._chip))
+    def _next(self) -> _Card | None:
+        while claim := self._stock.claim():
+            try:
+                self._card = _Card(claim, VirtualCard.open(claim.path))
+            except MembercardError as fault:
+                self._say(str(fault))
+                self._drop(claim, Disposition.REJECT)
+                continue
+            self._told_empty = False
+            return self._card
+        if not self._told_empty:
+            self._say(f"no card is left in {self._stock.directory}")
+        self._told_empty = True
+        return None
 
-    def _drop(self, disposition: Disposition) -> bool:
-        if self._claim is not None:
-            self._say(f"slot {self._slot.port}: {self._claim.path.name} goes to {BINS[disposition]}")
-            claim, self._claim, self._chip = self._claim, None, None
-            claim.let_go(disposition)
-        return self._feed()
+    def _drop(self, claim: Claim, disposition: Disposition) -> None:
+        self._say(f"{claim.path.name} goes to {BINS[disposition]}")
+        self._card = None
+        claim.let_go(disposition)
+
+
+@dataclass(slots=True)
+class _Card:
+    """The card that this hopper holds, and how often it was put in."""
+
+    claim: Claim
+    chip: VirtualCard
+    shown: int = 0

@@ -19,6 +19,10 @@ from terminal.errors import TransportError
 
 POWER_OFF, POWER_ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 
+EMPTY_FOR: Final = 1.0
+"""Seconds that a slot stays empty between two cards. pcscd looks every 0.4 s; a change in less it may take for an empty
+slot, and then never look at the new card."""
+
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 _SILENCE: Final = 3.0
 """pcscd asks for the ATR several times a second; a driver that stays silent so long serves another card."""
@@ -39,7 +43,7 @@ class VpcdSlot:
     """One slot of the driver at ``host:port``, in which a card can be put and from which it can be pulled.
 
     While a card is in, a thread serves the driver, and connects again when pcscd was restarted. A card that falls mute
-    or loses its power is seen by pcscd as pulled and, half a second later, as put in again. ``say`` gets one sentence
+    or loses its power is seen by pcscd as pulled and, a second later, as put in again. ``say`` gets one sentence
     for each thing a person at the slot would like to know.
     """
 
@@ -139,7 +143,7 @@ class VpcdSlot:
                 self._say(f"{fault}; taken out and put in again")
                 self._detach(link)
                 card.power_off()
-                self._pause(card, 0.5)
+                self._pause(card, EMPTY_FOR)
             except OSError:
                 self._say(f"the reader driver at {self.host}:{self.port} went away; connecting again")
             finally:

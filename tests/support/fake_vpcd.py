@@ -1,0 +1,61 @@
+"""The driver's side of the vpcd protocol, as the real one behaves: length and body in two sends, one card at a time."""
+
+from __future__ import annotations
+
+import socket
+from typing import Self
+
+
+class FakeDriver:
+    """A slot that a card connects to. Use as a context manager; ``accept`` waits for the card."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._server = socket.create_server(("127.0.0.1", port))
+        self._server.settimeout(5)
+        self.port: int = self._server.getsockname()[1]
+        self._card: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.eject()
+        self._server.close()
+
+    def accept(self) -> Self:
+        self.eject()
+        self._card, _ = self._server.accept()
+        self._card.settimeout(5)
+        return self
+
+    def eject(self) -> None:
+        if self._card is not None:
+            self._card.close()
+            self._card = None
+
+    def tell(self, body: bytes) -> None:
+        """A message without an answer."""
+        assert self._card is not None
+        self._card.send(len(body).to_bytes(2, "big"))
+        self._card.send(body)
+
+    def ask(self, body: bytes) -> bytes:
+        """A message and its answer; b"" when the card goes away instead."""
+        self.tell(body)
+        return self._receive(int.from_bytes(self._receive(2), "big"))
+
+    def _receive(self, n: int) -> bytes:
+        assert self._card is not None
+        data = b""
+        while len(data) < n:
+            part = self._card.recv(n - len(data))
+            if not part:
+                return b""
+            data += part
+        return data
+
+    @property
+    def gone(self) -> bool:
+        """Whether the card has left: the connection is at its end."""
+        assert self._card is not None
+        return self._card.recv(1) == b""
