@@ -74,7 +74,8 @@ class SecurityDomain(Applet):
         if session is None or not session.authenticated:
             if command.ins in _GET_DATA and not command.cla & SECURED:
                 return Response(self._data.get_data(command), OK)
-            raise Refuse(0x6982 if command.ins in self._handlers or command.ins == 0xF2 else 0x6D00)
+            known = command.ins in self._handlers or command.ins == 0xF2 or command.cla & SECURED
+            raise Refuse(0x6982 if known else 0x6D00)
         try:
             plain = session.unwrap(command)
         except Refuse:
