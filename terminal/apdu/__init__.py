@@ -1,7 +1,9 @@
 """ISO 7816-4: commands, status words, senders, channels, traces; the transports and their plug point."""
 
+from terminal.apdu.atr import Atr
 from terminal.apdu.command import Command, Response
-from terminal.apdu.readers import open_reader
+from terminal.apdu.reader_events import EventKind, ReaderEvent, ReaderInfo
+from terminal.apdu.readers import list_readers, open_reader, watch_readers
 from terminal.apdu.seams import Disposition, LinkProtocol, Reader, Sender, Transport
 from terminal.apdu.senders import (
     Chained,
@@ -22,15 +24,19 @@ from terminal.apdu.transcript import Transcript
 
 __all__ = [
     "OK",
+    "Atr",
     "Chained",
     "Command",
     "Disposition",
+    "EventKind",
     "ExtendedLength",
     "FollowUp",
     "Link",
     "LinkProtocol",
     "OnChannel",
     "Reader",
+    "ReaderEvent",
+    "ReaderInfo",
     "Response",
     "Sender",
     "StatusWord",
@@ -41,8 +47,10 @@ __all__ = [
     "Transport",
     "check",
     "close_channel",
+    "list_readers",
     "logical_channel",
     "open_channel",
     "open_reader",
     "stack",
+    "watch_readers",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 
+from terminal.apdu.reader_events import ReaderEvent, ReaderInfo
 from terminal.apdu.seams import Reader
 from terminal.errors import ReaderNotFound
 
@@ -24,3 +26,18 @@ def open_reader(url: str) -> Reader:
         raise ReaderNotFound(f"{url!r} is not a reader URL: it must start with one of {known}")
     factory: Callable[[str], Reader] = found[scheme].load()
     return factory(rest)
+
+
+def list_readers() -> list[ReaderInfo]:
+    """The PC/SC readers plugged in now. Raises ReaderFault when the service is not running, with what to do."""
+    # Imported late: whoever works with virtual readers only needs no PC/SC library on the machine.
+    from terminal.apdu import pcsc
+
+    return pcsc.list_readers()
+
+
+def watch_readers(stop: threading.Event) -> Iterator[ReaderEvent]:
+    """What happens at the PC/SC readers until ``stop`` is set; see :func:`terminal.apdu.pcsc.watch_readers`."""
+    from terminal.apdu import pcsc
+
+    return pcsc.watch_readers(stop)

@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from terminal.apdu import cla
+from terminal.apdu.atr import Atr
 from terminal.apdu.command import Command, Response
 from terminal.apdu.seams import LinkProtocol, Sender, Transport
 from terminal.apdu.trace import Trace
-from terminal.errors import ApduError, CardMalformed, CardRefused
+from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused
 
 WRONG_LENGTH = 0x6700
 MOST_ANSWER = 65536
@@ -241,7 +242,14 @@ def stack(transport: Transport, trace: Trace | None = None) -> Sender:
 
 def _extended(transport: Transport, t0: bool) -> bool | None:
     # T=0 has no extended TPDU: long data would need ENVELOPE, which fewer cards have than chaining.
-    return False if t0 or not transport.extended_length else None
+    if t0 or not transport.extended_length:
+        return False
+    try:
+        told = Atr.parse(transport.atr).history.extended_length
+    except AtrError:
+        return None
+    # A card that claims the ability is still tried, not believed: 6700 then falls back.
+    return False if told is False else None
 
 
 __all__ = [

@@ -11,7 +11,8 @@ from terminal.apdu.describe import describe
 from terminal.apdu.seams import LinkProtocol
 from terminal.errors import ApduError
 
-DEFAULT_ATR = bytes.fromhex("3B80800101")
+DEFAULT_ATR = bytes.fromhex("3BF81300008131FE454A434F5076323431B7")
+"""A JCOP 2.4.1 card: T=1, no card capabilities told."""
 _RESET = "RESET"
 
 

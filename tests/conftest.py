@@ -1,0 +1,60 @@
+"""What all tests share: the PC/SC service with virtual slots, and the rule that no test is skipped silently in CI."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+from pcscd import Pcscd
+
+_ALLOWED = Path(__file__).with_name("allowed_skips.txt")
+
+
+@pytest.fixture(scope="session")
+def pcscd() -> Iterator[Pcscd]:
+    """A PC/SC service with at least two virtual slots, for the whole run."""
+    with Pcscd() as service:
+        yield service
+
+
+def _allowed_skips() -> set[str]:
+    lines = _ALLOWED.read_text(encoding="utf-8").splitlines()
+    return {line.partition("#")[0].strip() for line in lines} - {""}
+
+
+class _SkipWatch:
+    """Fails a CI run in which a test was skipped that allowed_skips.txt does not list."""
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped.append(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            self.skipped.append(report.nodeid)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        unlisted = sorted(set(self.skipped) - _allowed_skips())
+        if unlisted and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self.unlisted = unlisted
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for nodeid in getattr(self, "unlisted", ()):
+            terminalreporter.write_line(f"skipped in CI and not listed in tests/allowed_skips.txt: {nodeid}", red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Workers only report; the session that sums up decides.
+    if os.environ.get("CI") == "true" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_SkipWatch(), "skip-watch")

@@ -1,0 +1,204 @@
+"""A PC/SC service with virtual slots for tests: a private pcscd where none runs, else the one that runs.
+
+A private one has a reader configuration of its own on free ports. One that somebody else started is used through its
+vpcd slots and never stopped or restarted. Only one pcscd can live on a machine, so test runs take turns through a lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from smartcard import scard
+
+DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+SOCKET = Path("/run/pcscd/pcscd.comm")
+_LOCK = Path(tempfile.gettempdir()) / f"membercard-pcscd-{os.getuid()}.lock"
+_DEFAULT_PORT = 35963
+_POLL = 0.45
+_SLOTS_OF_ONE = 2  # The driver opens two slots for each reader, on neighbouring ports.
+
+
+class PcscdError(RuntimeError):
+    """No PC/SC service with virtual slots can be had here; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One virtual slot: where a card connects, and the name that PC/SC gives its reader."""
+
+    host: str
+    port: int
+    reader_name: str
+
+    def wait(self, *, present: bool, seconds: float = 10) -> None:
+        """Wait until PC/SC sees a card in this slot, or none; call it for an empty slot before plugging the next card.
+
+        pcscd looks every 0.4 s. A card that is pulled, powered down by its client and replaced within that time leaves
+        pcscd believing in an empty slot until the next pull, so an empty slot is left alone for one more period.
+        """
+        until = time.monotonic() + seconds
+        while _present(self.reader_name) is not present:
+            if time.monotonic() > until:
+                raise PcscdError(f"{self.reader_name} still {'lacks' if present else 'has'} a card after {seconds:g} s")
+            time.sleep(0.02)
+        if not present:
+            time.sleep(_POLL)
+
+
+class Pcscd:
+    """Context manager around the service: ``slots`` to plug cards into; ``ours`` says whether it is private."""
+
+    def __init__(self, slots: int = 4) -> None:
+        self._wanted = slots
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._lock: IO[str] | None = None
+        self.ours = False
+        self.slots: list[Slot] = []
+
+    def __enter__(self) -> Pcscd:
+        self._lock = _LOCK.open("a")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            if _listening():
+                self.slots = _foreign_slots()
+            else:
+                self.ours = True
+                self._configure()
+                self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop the service if it is ours. Safe to call twice."""
+        self._kill()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def restart(self) -> None:
+        """Stop and start again on the same ports. Only where the service is ours."""
+        self.halt()
+        self._start()
+
+    def halt(self) -> None:
+        """Stop the service but keep its configuration, for a later :meth:`restart`. Only where the service is ours."""
+        if not self.ours:
+            raise PcscdError("this pcscd was started by somebody else and is not restarted")
+        self._kill()
+
+    def _configure(self) -> None:
+        for what in (DRIVER, Path("/usr/sbin/pcscd")):
+            if not what.exists():
+                raise PcscdError(f"{what} is missing: apt-get install pcscd vsmartcard-vpcd")
+        if os.geteuid() != 0 and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode != 0:
+            raise PcscdError("starting a private pcscd needs root or sudo: have it, or start pcscd beforehand")
+        self._folder = tempfile.TemporaryDirectory(prefix="membercard-pcscd-")
+        folder, entries = Path(self._folder.name), []
+        for number in range(-(-self._wanted // _SLOTS_OF_ONE)):
+            # The driver keeps its slots in static memory: each reader needs a copy of the library of its own.
+            library = shutil.copy(DRIVER, folder / f"vpcd{number}.so")
+            port, name = _free_ports(), f"Virtual Test Reader {chr(65 + number)}"
+            entries.append(
+                f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:0x{port:04X}\nLIBPATH {library}\nCHANNELID 0x{port:04X}\n'
+            )
+            self.slots += [Slot("127.0.0.1", port + k, f"{name} 00 {k:02X}") for k in range(_SLOTS_OF_ONE)]
+        (folder / "reader.conf").write_text("\n".join(entries))
+
+    def _start(self) -> None:
+        assert self._folder is not None
+        folder = Path(self._folder.name)
+        with (folder / "pcscd.log").open("ab") as log:
+            command = ["/usr/sbin/pcscd", "-f", "-c", str(folder / "reader.conf")]
+            command = command if os.geteuid() == 0 else ["sudo", "-n", *command]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        _wait_for(lambda: _listening() and len(_reader_names()) >= len(self.slots), folder / "pcscd.log")
+
+    def _kill(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        self._process = None
+
+
+def _wait_for(ready: object, log: Path, seconds: float = 20) -> None:
+    assert callable(ready)
+    until = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > until:
+            raise PcscdError(f"pcscd did not come up in {seconds:g} s; it said: {log.read_text()[-2000:]}")
+        time.sleep(0.05)
+
+
+def _listening() -> bool:
+    """Whether a service answers, which a stale socket file does not."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(SOCKET)) == 0
+
+
+def _reader_names() -> list[str]:
+    code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    if code:
+        return []
+    try:
+        return list(scard.SCardListReaders(context, [])[1])
+    finally:
+        scard.SCardReleaseContext(context)
+
+
+def _present(name: str) -> bool:
+    code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    if code:
+        return False
+    try:
+        code, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE)])
+        return code == 0 and bool(states[0][1] & scard.SCARD_STATE_PRESENT)
+    finally:
+        scard.SCardReleaseContext(context)
+
+
+def _foreign_slots() -> list[Slot]:
+    until = time.monotonic() + 5  # A service that a socket unit has just started is still loading its drivers.
+    while not (names := [name for name in _reader_names() if name.startswith("Virtual PCD")]):
+        if time.monotonic() < until:
+            time.sleep(0.1)
+            continue
+        raise PcscdError(
+            "pcscd runs, but without virtual slots: apt-get install vsmartcard-vpcd and restart it, or stop it"
+        )
+    return [Slot("127.0.0.1", _DEFAULT_PORT + k, name) for k, name in enumerate(sorted(names)[:_SLOTS_OF_ONE])]
+
+
+def _free_ports() -> int:
+    """The first of two neighbouring free ports."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            if port < 65535 and second.connect_ex(("127.0.0.1", port + 1)) != 0:
+                return port
