@@ -7,9 +7,23 @@ from __future__ import annotations
 
 import pytest
 
-from terminal.apdu import Command, Response
-from terminal.globalplatform import Authentication, Guard, SecurityLevel, open_channel
-from terminal.keys import Algorithm
+from simulators.config import CardConfig, Cplc
+from terminal.apdu import Command, Response, stack
+from terminal.globalplatform import (
+    Aid,
+    Authentication,
+    Guard,
+    Scope,
+    SecurityDomain,
+    SecurityLevel,
+    content,
+    derived,
+    inventory,
+    open_channel,
+)
+from terminal.keys import GP_TEST_KEY, Algorithm, Diversification, MemoryCustody, Purpose
+from terminal.secret import Secret
+from tests.support.card_slot import Slot
 from tests.support.scp_card import CardEnd, host
 
 COMMANDS = (
@@ -61,3 +75,65 @@ def test_no_one_bit_neighbour_of_a_wrapped_command_is_taken(algorithm: Algorithm
         assert channel.send(command).sw.ok
     assert flipper.taken == []
     assert flipper.tried > 8 * 100
+
+
+PACKAGE, MEMBER = Aid("F04D454D424552"), Aid("F04D454D4245520101")
+WORK = (
+    inventory.get_status(Scope.ISSUER_DOMAIN),
+    content.install_for_personalization(MEMBER),
+    content.delete(MEMBER),
+)
+
+
+def signed_length(level: int, command: Command) -> int:
+    """Bytes of a wrapped command without its Le: header, Lc, padded data where they are encrypted, MAC."""
+    block = 8 if level == 0x03 else 16
+    data = len(command.data)
+    return 5 + (data + block - data % block if data else 0) + 8
+
+
+class OneBit:
+    """Passes everything on, but the n-th command of the session with one bit changed."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+        self.extended_length, self.atr, self.protocol = slot.extended_length, slot.atr, slot.protocol
+        self.reset, self.close = slot.reset, slot.close
+        self.countdown = -1
+        self.bit = 0
+
+    def exchange(self, apdu: bytes) -> bytes:
+        self.countdown -= 1
+        if self.countdown == 0:
+            changed = bytearray(apdu)
+            changed[self.bit // 8] ^= 0x80 >> self.bit % 8
+            apdu = bytes(changed)
+        return self.slot.exchange(apdu)
+
+
+@pytest.mark.parametrize(("scp", "level"), [(2, 0x03), (3, 0x33)])
+def test_the_whole_card_refuses_every_one_bit_neighbour_and_does_nothing(scp: int, level: int) -> None:
+    link = OneBit(Slot(CardConfig(Cplc(serial=1), scp=scp)))
+    custody = MemoryCustody(simulation=True)
+    algorithm = Algorithm.TDES if scp == 2 else Algorithm.AES128
+    kmc = custody.import_key("kmc", Purpose.KMC, algorithm, Secret(GP_TEST_KEY), by="test").ref
+    wanted = Authentication(derived(custody, kmc, Diversification.NONE), SecurityLevel(level))
+    domain = SecurityDomain(stack(link), custody, Guard())
+
+    def session() -> SecurityDomain:
+        domain.select()
+        domain.authenticate(wanted)
+        return domain
+
+    session().install(PACKAGE, MEMBER, MEMBER)
+    refused = 0
+    for command in WORK:
+        for bit in range(8 * signed_length(level, command)):
+            session()
+            link.countdown, link.bit = 1, bit
+            sw = domain.send(command).sw
+            assert not sw.ok, f"{command}, byte {bit // 8}, bit {8 - bit % 8}"
+            assert not sw.warning
+            refused += 1
+        assert MEMBER in [entry.aid for entry in session().status(Scope.APPLICATIONS)]
+    assert refused > 8 * 60

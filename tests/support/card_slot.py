@@ -1,0 +1,28 @@
+"""A virtual card in this process as a Transport, without files, readers or time."""
+
+from __future__ import annotations
+
+from simulators.card import VirtualCard
+from simulators.config import CardConfig
+
+
+class Slot:
+    """The virtual card as a Transport."""
+
+    extended_length = True
+
+    def __init__(self, config: CardConfig) -> None:
+        self.card = VirtualCard.create(None, config)
+        self.atr = self.card.power_on()
+        self.protocol = config.protocol
+        self.exchanges = 0
+
+    def exchange(self, apdu: bytes) -> bytes:
+        self.exchanges += 1
+        return self.card.exchange(apdu)
+
+    def reset(self) -> bytes:
+        return self.card.reset()
+
+    def close(self) -> None:
+        self.card.power_off()
