@@ -54,7 +54,7 @@ class AcceptedRow:
     """A roster row that passed intake. ``sheet_row`` counts from 1 as the spreadsheet does; ``codes`` are its notes."""
 
     sheet_row: int
-    seq: int | str | None
+    seq: int | str | None = field(repr=False)  # free text where the sheet is shifted
     id_number: str = field(repr=False)
     name: str = field(repr=False)
     gender: str = field(repr=False)
@@ -68,7 +68,7 @@ class RejectedRow:
     """A roster row that did not pass. ``message`` may quote the row, so it is sealed at rest and never printed."""
 
     sheet_row: int
-    seq: int | str | None
+    seq: int | str | None = field(repr=False)
     codes: tuple[str, ...]
     message: str = field(repr=False)
 
@@ -108,7 +108,7 @@ class RosterLine:
     """A stored roster row as it may be shown: masked where it was accepted, the sentence where it was rejected."""
 
     sheet_row: int
-    seq: int | str | None
+    seq: int | str | None = field(repr=False)
     accepted: bool
     codes: tuple[str, ...]
     message: str = field(repr=False)

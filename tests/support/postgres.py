@@ -86,7 +86,7 @@ def private_cluster() -> Iterator[Cluster]:
             _wait(cluster, server)
             yield cluster
         finally:
-            server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: whoever is still connected is cut off
+            server.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown: nothing of it is kept
             server.wait(30)
     finally:
         shutil.rmtree(home, ignore_errors=True)
