@@ -10,7 +10,7 @@ from rich.table import Table
 from membercard import output, settings
 from terminal.errors import KeyRefused, KeystoreLocked
 from terminal.keys import Algorithm, KeyComponent, KeyInfo, KeyRef, MemoryCustody, Purpose, SoftwareKeystore
-from terminal.keys.keyfile import LIGHT_COST, STANDARD_COST
+from terminal.keys.keyfile import CHEAP_COST, STANDARD_COST
 from terminal.keys.standard import OWN_KEYS, STOCK_KEYS, create_standard_keys
 from terminal.secret import Secret
 
@@ -36,7 +36,7 @@ def init() -> None:
         raise KeystoreLocked("the two passphrases differ; nothing was made")
     keys = MemoryCustody(chosen.simulation)
     create_standard_keys(keys, by=chosen.operator)
-    cost = LIGHT_COST if chosen.simulation else STANDARD_COST
+    cost = CHEAP_COST if chosen.simulation else STANDARD_COST
     store = SoftwareKeystore.create(chosen.keystore, passphrase, simulation=chosen.simulation, contents=keys, cost=cost)
     output.show(_table(f"Keystore {store.path}", list(store.keys())))
     if store.simulation:

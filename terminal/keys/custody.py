@@ -71,7 +71,7 @@ class KeyInfo:
     bits: int
     kcv: bytes  # 3 bytes; for RSA the first 3 bytes of SHA-256 over the modulus
     created: datetime
-    simulation: bool  # a published test key: usable in simulation only
+    simulation: bool  # held by a simulation custodian, which takes published test keys: never for real cards
     modulus: int | None = None  # RSA public part
     exponent: int | None = None
 

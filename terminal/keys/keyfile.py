@@ -49,7 +49,7 @@ class KdfCost:
 STANDARD_COST = KdfCost(128 * 1024, 3, 4)
 """About 0.3 s on a desk machine of 2024."""
 
-LIGHT_COST = KdfCost(19 * 1024, 2, 1)
+CHEAP_COST = KdfCost(19 * 1024, 2, 1)
 """About 0.03 s: for simulation, where no key guards anything."""
 
 
