@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from terminal.crypto.rsa import RsaPublic
 from terminal.errors import CodecError
-from terminal.member.signed import Issue, Sign, read, write
+from terminal.member.signed import Issue, ListOutdated, Sign, read, write
 
 KIND: Final = "hotlist"
 
@@ -57,9 +57,13 @@ class Hotlist:
         return cls(MappingProxyType({(card.card_number, card.sequence): card for card in cards}), issue)
 
     @classmethod
-    def load(cls, text: bytes, list_key: RsaPublic) -> Self:
-        """Read a signed hotlist. Raises IntegrityError (wrong signature), CodecError (not a hotlist)."""
-        body, issue = read(KIND, text, list_key)
+    def load(cls, text: bytes, list_key: RsaPublic, *, at: datetime | None = None, at_least: int = 1) -> Self:
+        """Read a signed hotlist.
+
+        ``at`` and ``at_least`` refuse a list that is not in force then, or older than that version. Raises
+        IntegrityError (wrong signature), ListOutdated, CodecError (not a hotlist).
+        """
+        body, issue = read(KIND, text, list_key, at=at, at_least=at_least)
         try:
             cards = [
                 HotCard(str(number), int(sequence), Reason(reason), date.fromisoformat(since))
@@ -92,4 +96,4 @@ class Hotlist:
         return self.issue.age(at)
 
 
-__all__ = ["HotCard", "Hotlist", "Issue", "Reason", "Sign"]
+__all__ = ["HotCard", "Hotlist", "Issue", "ListOutdated", "Reason", "Sign"]

@@ -24,6 +24,10 @@ _SHA256_INFO: Final = bytes.fromhex("3031300D060960864801650304020105000420")
 """DER of DigestInfo for SHA-256 without the digest. RFC 8017, 9.2, note 1."""
 
 
+class ListOutdated(IntegrityError):
+    """A list by the right key that must not be used: not in force, or older than one that was used before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """Which edition of a list this is: its version grows with each, times are with time zone."""
@@ -58,11 +62,14 @@ def write(kind: str, content: Mapping[str, Any], issue: Issue, key: RsaPublic, s
     return _canonical({"list": body, "signature": signature.hex()}) + b"\n"
 
 
-def read(kind: str, text: bytes, key: RsaPublic) -> tuple[dict[str, Any], Issue]:
+def read(
+    kind: str, text: bytes, key: RsaPublic, *, at: datetime | None = None, at_least: int = 1
+) -> tuple[dict[str, Any], Issue]:
     """The content and issue of a signed file, its signature verified with the list key.
 
-    Raises IntegrityError when the signature is not by that key over this list; CodecError when the file is not of
-    ``kind`` or breaks its format. Expiry is the caller's to judge: ``Issue.current``.
+    With ``at`` the list must be in force at that time; ``at_least`` is the lowest version that may be used, so that
+    nobody brings back an old list. Raises IntegrityError when the signature is not by that key over this list,
+    ListOutdated, and CodecError when the file is not of ``kind`` or breaks its format.
     """
     try:
         file = json.loads(text)
@@ -78,7 +85,12 @@ def read(kind: str, text: bytes, key: RsaPublic) -> tuple[dict[str, Any], Issue]
         raise IntegrityError(f"the {kind} is not signed by the list key, or was changed after signing")
     if not isinstance(body, dict) or body.get("kind") != kind:
         raise CodecError(f"this file is signed, but is not a {kind}")
-    return body, _issue(kind, body)
+    issue = _issue(kind, body)
+    if issue.version < at_least:
+        raise ListOutdated(f"the {kind} has version {issue.version}; version {at_least} was used before")
+    if at is not None and not issue.current(at):
+        raise ListOutdated(f"the {kind} is in force from {issue.issued:%Y-%m-%d} to {issue.expires:%Y-%m-%d} only")
+    return body, issue
 
 
 def _issue(kind: str, body: Mapping[str, Any]) -> Issue:

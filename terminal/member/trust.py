@@ -11,7 +11,7 @@ from typing import Final, Self
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.oda import CaKey, by_index
 from terminal.errors import CodecError
-from terminal.member.signed import Issue, Sign, read, write
+from terminal.member.signed import Issue, ListOutdated, Sign, read, write
 
 KIND: Final = "trust list"
 
@@ -29,13 +29,13 @@ class TrustList:
         return cls(MappingProxyType(by_index(keys)), issue)
 
     @classmethod
-    def load(cls, text: bytes, list_key: RsaPublic) -> Self:
+    def load(cls, text: bytes, list_key: RsaPublic, *, at: datetime | None = None, at_least: int = 1) -> Self:
         """Read a signed trust list; the signature and the checksum of each key are verified.
 
-        Raises IntegrityError (wrong signature or checksum), CodecError (not a trust list). Whether the list is in force
-        is for ``issue.current`` to say, on the day it is used.
+        ``at`` and ``at_least`` refuse a list that is not in force then, or older than that version. Raises
+        IntegrityError (wrong signature or checksum), ListOutdated, CodecError (not a trust list).
         """
-        body, issue = read(KIND, text, list_key)
+        body, issue = read(KIND, text, list_key, at=at, at_least=at_least)
         entries = body.get("keys")
         if not isinstance(entries, list):
             raise CodecError("the trust list holds no list of keys")
@@ -60,4 +60,4 @@ class TrustList:
         return self.issue.current(at)
 
 
-__all__ = ["Issue", "Sign", "TrustList"]
+__all__ = ["Issue", "ListOutdated", "Sign", "TrustList"]

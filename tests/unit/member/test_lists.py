@@ -15,7 +15,7 @@ from terminal.crypto.rsa import RsaPublic
 from terminal.emv.oda import CaKey
 from terminal.errors import CodecError, CryptoError, IntegrityError
 from terminal.member.hotlist import HotCard, Hotlist, Reason
-from terminal.member.signed import Issue, representative, write
+from terminal.member.signed import Issue, ListOutdated, representative, write
 from terminal.member.trust import TrustList
 from tests.support import rsa_signer as make
 
@@ -66,6 +66,17 @@ def test_a_list_is_in_force_between_issue_and_expiry() -> None:
     assert TRUST.current(NOW)
     assert not TRUST.current(NOW - timedelta(days=3))
     assert not TRUST.current(NOW + timedelta(days=29))
+
+
+def test_an_old_list_is_not_brought_back() -> None:
+    text = TRUST.write(KEY, LIST.sign)
+    assert TrustList.load(text, KEY, at=NOW, at_least=7) == TRUST
+    with pytest.raises(ListOutdated, match="version 7; version 8 was used before"):
+        TrustList.load(text, KEY, at_least=8)
+    with pytest.raises(ListOutdated, match="in force from 2026-11-20 to 2026-12-20 only"):
+        TrustList.load(text, KEY, at=NOW + timedelta(days=29))
+    with pytest.raises(ListOutdated):
+        Hotlist.load(HOT.write(KEY, LIST.sign), KEY, at=NOW - timedelta(days=3))
 
 
 def test_a_hotlist_round_trips_and_tells_its_age() -> None:

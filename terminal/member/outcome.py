@@ -1,0 +1,166 @@
+"""What a counter is told: the verdict, what was proven, and the facts of a genuine card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
+
+from terminal.member import elements as e
+from terminal.member.reading import MemberCard
+from terminal.member.values import Category, Entitlement, MaskedIdentity, Period, Sex
+
+
+class Code(StrEnum):
+    """The verdicts. docs/card-layout.md."""
+
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"
+    NOT_YET_VALID = "NOT_YET_VALID"
+    SUSPENDED = "SUSPENDED"
+    LOST = "LOST"
+    NOT_GENUINE = "NOT_GENUINE"
+    UNKNOWN_ISSUER = "UNKNOWN_ISSUER"
+    NOT_A_MEMBER_CARD = "NOT_A_MEMBER_CARD"
+    CARD_FAULT = "CARD_FAULT"
+
+
+class Proof(StrEnum):
+    """How the card was proven genuine."""
+
+    NONE = "none"
+    OFFLINE_STATIC = "offline static"
+    OFFLINE_DYNAMIC = "offline dynamic"
+    ONLINE = "online"
+
+
+class EntitlementLeft(NamedTuple):
+    """What a member may still have in one benefit class, on the day of the verdict."""
+
+    benefit_class: str
+    left: int
+    limit: int
+    period: Period
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MemberFacts:
+    """What a genuine card says of its member. Personal: it does not print itself."""
+
+    card_number: str
+    sequence: int
+    name: str
+    identity: MaskedIdentity
+    valid_through: date
+    """Last day of the membership."""
+    expires: date
+    """Last day of the card."""
+    effective: date | None
+    member_number: str | None
+    sex: Sex | None
+    unit_name: str | None
+    unit_code: str | None
+    category: Category | None
+    scheme: str | None
+    """Administrative division of the issuing federation, 6 digits."""
+    cover_ends: date | None
+    entitlements: tuple[Entitlement, ...]
+
+    @classmethod
+    def of(cls, card: MemberCard) -> Self:
+        """Raises CardMalformed when the card lacks what every member card has, or an element breaks its format."""
+        return cls(
+            card_number=card.need(e.CardNumber),
+            sequence=card.need(e.Sequence),
+            name=card.need(e.MemberName),
+            identity=card.need(e.Identity),
+            valid_through=card.need(e.ValidThrough),
+            expires=card.need(e.ExpiryDate),
+            effective=card.get(e.EffectiveDate),
+            member_number=card.get(e.MemberNumber),
+            sex=card.get(e.MemberSex),
+            unit_name=card.get(e.UnitName),
+            unit_code=card.get(e.UnitCode),
+            category=card.get(e.MemberCategory),
+            scheme=card.get(e.Scheme),
+            cover_ends=card.get(e.CoverEnds),
+            entitlements=card.get(e.Entitlements) or (),
+        )
+
+    @property
+    def masked_card_number(self) -> str:
+        """First six and last four digits. ISO/IEC 7812; PCI DSS 3.4."""
+        return f"{self.card_number[:6]}{'*' * (len(self.card_number) - 10)}{self.card_number[-4:]}"
+
+    def entitlements_on(self, day: date) -> tuple[EntitlementLeft, ...]:
+        return tuple(EntitlementLeft(x.benefit_class, x.left(day), x.limit, x.period) for x in self.entitlements)
+
+    def __repr__(self) -> str:
+        return f"<MemberFacts of card {self.masked_card_number}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The one answer of a counter.
+
+    ``sentence`` says it to a person; ``check`` names the check that failed (None where none did); ``member`` is there
+    only when the card has proven itself. ``hotlist_current`` is False for a hotlist past its expiry, or none.
+    """
+
+    code: Code
+    sentence: str
+    check: str | None
+    proof: Proof
+    at: datetime
+    member: MemberFacts | None
+    entitlements: tuple[EntitlementLeft, ...]
+    trust_version: int
+    hotlist_version: int | None
+    hotlist_age: timedelta | None
+    hotlist_current: bool
+
+    @property
+    def accepted(self) -> bool:
+        return self.code is Code.ACTIVE
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines: plain values, dates in ISO 8601, the card number masked."""
+        return {
+            "verdict": self.code.value,
+            "sentence": self.sentence,
+            "failed_check": self.check,
+            "proven": self.proof.value,
+            "at": self.at.isoformat(),
+            "member": self._member(),
+            "entitlements": [{**x._asdict(), "period": x.period.name.lower()} for x in self.entitlements],
+            "trust_version": self.trust_version,
+            "hotlist": {
+                "version": self.hotlist_version,
+                "age_seconds": None if self.hotlist_age is None else int(self.hotlist_age.total_seconds()),
+                "current": self.hotlist_current,
+            },
+        }
+
+    def _member(self) -> dict[str, Any] | None:
+        facts = self.member
+        if facts is None:
+            return None
+        return {
+            "card_number": facts.masked_card_number,
+            "sequence": facts.sequence,
+            "name": facts.name,
+            "id_number_ends": facts.identity.id_number,
+            "mobile_ends": facts.identity.mobile,
+            "member_number": facts.member_number,
+            "sex": None if facts.sex is None else facts.sex.name.lower(),
+            "unit_name": facts.unit_name,
+            "unit_code": facts.unit_code,
+            "category": None if facts.category is None else facts.category.name.lower(),
+            "scheme": facts.scheme,
+            "valid_from": facts.effective and facts.effective.isoformat(),
+            "valid_through": facts.valid_through.isoformat(),
+            "card_expires": facts.expires.isoformat(),
+            "cover_ends": facts.cover_ends and facts.cover_ends.isoformat(),
+            "cover_valid": facts.cover_ends is not None and self.at.date() <= facts.cover_ends,
+        }

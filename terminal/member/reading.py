@@ -1,0 +1,225 @@
+"""Reading a member card: SELECT, GET PROCESSING OPTIONS, READ RECORD. EMV 4.4 Book 1, 12; Book 3, 10.1-10.2.
+
+Raises CardRefused (a status word), CardMalformed (data out of form) and TransportError; each says what was being done.
+Raw records stay with the card, because offline data authentication is over their exact bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntFlag
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from terminal.apdu import Command, Sender, check
+from terminal.emv.records import Afl, Record, read_record
+from terminal.errors import CardMalformed, CodecError, TlvError
+from terminal.member import elements as e
+from terminal.member.codecs import Element
+from terminal.member.values import IdType
+from terminal.secret import Secret
+from terminal.tlv import Dol, Tlvs, decode, tlv
+
+T = TypeVar("T")
+
+MEMBER_AID: Final = bytes.fromhex("F04D454D4245520101")
+CERTIFICATE_SFI: Final = 2
+PROTECTED_SFI: Final = 5
+APPLICATION_BLOCKED: Final = 0x6283
+
+_CERTIFICATES: Final = frozenset(
+    element.TAG
+    for element in (
+        *(e.CaKeyIndex, e.IssuerCertificate, e.IssuerRemainder, e.IssuerExponent, e.StaticSignature),
+        *(e.IccCertificate, e.IccExponent, e.IccRemainder, e.StaticTagList),
+    )
+)
+
+
+class Aip(IntFlag):
+    """Application interchange profile, tag 82: two bytes, big-endian. EMV 4.4 Book 3, C1."""
+
+    SDA = 0x4000
+    DDA = 0x2000
+    CARDHOLDER_VERIFICATION = 0x1000
+    RISK_MANAGEMENT = 0x0800
+    ISSUER_AUTHENTICATION = 0x0400
+    CDA = 0x0100
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A selected application: its name (tag 84), the rest of its FCI, and whether it is blocked (6283)."""
+
+    name: bytes
+    fci: Tlvs
+    blocked: bool
+
+    @property
+    def rid(self) -> bytes:
+        """The registered provider: which scheme's CA keys count."""
+        return self.name[:5]
+
+    @property
+    def pdol(self) -> Dol:
+        """What the card asks for in GET PROCESSING OPTIONS; empty where it has no PDOL. Raises TlvError."""
+        return Dol.parse(self.fci.get(0x6F, 0xA5, e.Pdol.TAG) or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The answer to GET PROCESSING OPTIONS: what the card can do, and where its records are."""
+
+    aip: bytes
+    afl: Afl
+
+    @property
+    def can(self) -> Aip:
+        return Aip(int.from_bytes(self.aip, "big"))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MemberCard:
+    """All that was read of a card. Nothing in it is proven yet.
+
+    ``records`` are in AFL order. An element is taken only from a record that a signature or the dynamic data hash
+    covers; a record of the certificate file (SFI 2) that is not signed gives certificates and nothing else, so that
+    nobody between card and terminal can slip a date into it.
+    """
+
+    application: Application
+    options: Options
+    records: tuple[Record, ...]
+    values: Mapping[int, bytes]
+
+    @classmethod
+    def of(cls, application: Application, options: Options, records: Iterable[Record]) -> MemberCard:
+        """Raises CardMalformed when an object occurs twice. EMV 4.4 Book 3, 10.2."""
+        kept = tuple(records)
+        values: dict[int, bytes] = {}
+        for record in kept:
+            certificates_only = record.sfi == CERTIFICATE_SFI and not record.signed
+            for item in record.objects:
+                if certificates_only and item.tag not in _CERTIFICATES:
+                    continue
+                if item.tag in values:
+                    raise CardMalformed(f"reading SFI {record.sfi}, record {record.number}: {item.tag} occurs twice")
+                values[item.tag] = item.value
+        return cls(application, options, kept, MappingProxyType(values))
+
+    def get(self, element: type[Element[T]]) -> T | None:
+        """The decoded element, or None where the card has none. Raises CardMalformed."""
+        raw = self.values.get(element.TAG)
+        if raw is None:
+            return None
+        try:
+            return element.decode(raw)
+        except CodecError as error:
+            raise CardMalformed(f"reading the card: {error}") from error
+
+    def need(self, element: type[Element[T]]) -> T:
+        """The decoded element. Raises CardMalformed where the card has none."""
+        value = self.get(element)
+        if value is None:
+            raise CardMalformed(f"reading the card: it has no {element.NAME} ({element.TAG})")
+        return value
+
+    @property
+    def unsigned(self) -> bytes:
+        """The content of every record that only the dynamic data hash covers, in AFL order."""
+        return b"".join([r.content for r in self.records if not r.signed and r.sfi != CERTIFICATE_SFI])
+
+    def __repr__(self) -> str:
+        return f"<MemberCard {self.application.name.hex().upper()}, {len(self.records)} records>"
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedData:
+    """What only a federation's own counters read: full ID number and phone number, as values that do not print."""
+
+    id_number: Secret
+    id_type: IdType
+    mobile: Secret
+
+
+def select(sender: Sender, aid: bytes = MEMBER_AID) -> Application:
+    """SELECT by name. A blocked application answers 6283 with its FCI and is given back. EMV 4.4 Book 1, 11.3."""
+    doing = f"selecting the application {aid.hex().upper()}"
+    response = sender.send(Command(0x00, 0xA4, 0x04, 0x00, aid, ne=256))
+    data = check(response, doing, allow=(APPLICATION_BLOCKED,))
+    blocked = response.sw == APPLICATION_BLOCKED
+    if blocked and not data:
+        return Application(aid, decode(b""), blocked)
+    fci = _decoded(data, doing)
+    name = fci.get(0x6F, 0x84)
+    if name is None or not name.startswith(aid):
+        raise CardMalformed(f"{doing}: the answer does not name it")
+    return Application(name, fci, blocked)
+
+
+def start(sender: Sender, application: Application, terminal: Mapping[int, bytes]) -> Options:
+    """GET PROCESSING OPTIONS with the card's PDOL filled from ``terminal`` (values by tag).
+
+    Reads both answers, format 1 (tag 80) and format 2 (tag 77). EMV 4.4 Book 3, 6.5.8.
+    """
+    doing = "getting processing options"
+    try:
+        related = application.pdol.fill(terminal, e.FORMATS)
+    except TlvError as error:
+        raise CardMalformed(f"{doing}: PDOL: {error}") from error
+    template = tlv(0x83, related).encode()
+    found = _decoded(check(sender.send(Command(0x80, 0xA8, data=template, ne=256)), doing), doing)
+    joined = found.get(0x80)
+    aip, afl = (joined[:2], joined[2:]) if joined is not None else (found.get(0x77, 0x82), found.get(0x77, 0x94))
+    if aip is None or afl is None or len(aip) != 2:
+        raise CardMalformed(f"{doing}: the answer has no AIP or no AFL")
+    try:
+        return Options(aip, Afl.parse(afl))
+    except CodecError as error:
+        raise CardMalformed(f"{doing}: {error}") from error
+
+
+def read_records(sender: Sender, places: Iterable[tuple[int, int, bool]]) -> list[Record]:
+    """READ RECORD for SFI, number, signed, as ``Afl.records`` gives them."""
+    return [read_record(sender, sfi, number, signed=signed) for sfi, number, signed in places]
+
+
+def read_card(sender: Sender, terminal: Mapping[int, bytes], aid: bytes = MEMBER_AID) -> MemberCard:
+    """Everything that anyone may read, without judging any of it."""
+    application = select(sender, aid)
+    options = start(sender, application, terminal)
+    return MemberCard.of(application, options, read_records(sender, options.afl.records()))
+
+
+def read_protected(secured: Sender) -> ProtectedData:
+    """The protected record, SFI 5. ``secured`` is an SCP03 session on the selected member application, opened with the
+    read key set at security level 33; any other sender gets CardRefused with 6982."""
+    record = read_record(secured, PROTECTED_SFI, 1)
+    values: dict[type[Element[Any]], Any] = {}
+    for element in (e.IdNumber, e.IdDocument, e.Mobile):
+        raw = record.objects.get(element.TAG)
+        if raw is None:
+            raise CardMalformed(f"reading the protected record: it has no {element.NAME} ({element.TAG})")
+        try:
+            values[element] = element.decode(raw)
+        except CodecError as error:
+            raise CardMalformed(f"reading the protected record: {error}") from error
+    return ProtectedData(values[e.IdNumber], values[e.IdDocument], values[e.Mobile])
+
+
+def internal_authenticate(sender: Sender, data: bytes) -> bytes:
+    """The signed dynamic application data over ``data``, in either format. EMV 4.4 Book 3, 6.5.9."""
+    doing = "authenticating the card (INTERNAL AUTHENTICATE)"
+    found = _decoded(check(sender.send(Command(0x00, 0x88, data=data, ne=256)), doing), doing)
+    signature = found.get(0x80) or found.get(0x77, e.DynamicSignature.TAG)
+    if signature is None:
+        raise CardMalformed(f"{doing}: the answer has no signature (9F4B)")
+    return signature
+
+
+def _decoded(data: bytes, doing: str) -> Tlvs:
+    try:
+        return decode(data)
+    except TlvError as error:
+        raise CardMalformed(f"{doing}: {error}") from error

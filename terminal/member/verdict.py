@@ -1,0 +1,310 @@
+"""A counter's verdict on the card in its reader. EMV 4.4 Book 2, 5-6; Book 3, 10.1-10.4; docs/card-layout.md.
+
+The order is: what kind of card, whose, is it genuine, is it refused, is it in time. A date or a hotlist entry is never
+looked at on a card that has not proven itself, so that no forged card is told "renew it". Reading stops as soon as
+the verdict is certain. ``verify`` raises nothing that a card or a reader can cause.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final
+
+from terminal.apdu import Sender
+from terminal.crypto.rsa import RsaPublic
+from terminal.emv import oda
+from terminal.emv.oda import CaKey, OdaFailed, PublicKey, Signed
+from terminal.emv.records import AIP, static_data
+from terminal.errors import CardError, CardMalformed, CardRefused, CodecError, TransportError
+from terminal.member import elements as e
+from terminal.member.codecs import Element
+from terminal.member.hotlist import Hotlist, Reason
+from terminal.member.outcome import Code, MemberFacts, Proof, Verdict
+from terminal.member.reading import (
+    CERTIFICATE_SFI,
+    MEMBER_AID,
+    Aip,
+    Application,
+    MemberCard,
+    internal_authenticate,
+    read_records,
+    select,
+    start,
+)
+from terminal.member.trust import TrustList
+from terminal.tlv import Dol
+
+UNPREDICTABLE_NUMBER: Final = 0x9F37
+TERMINAL_COUNTRY: Final = 0x9F1A
+DYNAMIC_HASH: Final = "dynamic data hash"
+CHINA: Final = bytes.fromhex("0156")
+
+_ABSENT: Final = frozenset((0x6A81, 0x6A82, 0x6D00, 0x6E00, 0x6999))
+"""How cards that do not know the application answer SELECT: EMV and JavaCard, memory and transit cards."""
+_NOT_PERSONALIZED: Final = 0x6985
+_EXECUTION_FAULT: Final = (0x64, 0x65, 0x66, 0x6F)
+
+
+class _Decided(Exception):
+    """The verdict is certain before everything was read."""
+
+    def __init__(self, code: Code, sentence: str, check: str | None = None, proof: Proof = Proof.NONE) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+        self.check = check
+        self.proof = proof
+
+
+def verify(
+    sender: Sender,
+    *,
+    trust: TrustList,
+    hotlist: Hotlist | None,
+    at: datetime,
+    unpredictable: bytes | None = None,
+    aid: bytes = MEMBER_AID,
+    country: bytes = CHINA,
+) -> Verdict:
+    """Read and judge the card behind ``sender``.
+
+    ``trust`` names the scheme CA keys; ``hotlist`` None means there is none at hand (the verdict says so). ``at`` is
+    the time of the counter with its time zone: its date is the day that validity is judged on. ``unpredictable`` is 4
+    fresh bytes (None: from the system). ``country`` is the numeric country code, 2 bytes. Raises ValueError for
+    arguments out of form, and nothing for whatever the card or the reader does.
+    """
+    number = secrets.token_bytes(4) if unpredictable is None else unpredictable
+    if len(number) != 4 or len(country) != 2 or at.tzinfo is None:
+        raise ValueError("an unpredictable number of 4 bytes, a country of 2 and a time with its zone are needed")
+    terminal = {UNPREDICTABLE_NUMBER: number, TERMINAL_COUNTRY: country}
+    counter = _Counter(sender, trust, hotlist, at, terminal)
+    try:
+        counter.judge(aid)
+    except _Decided as decided:
+        return counter.verdict(decided)
+    except OdaFailed as failed:
+        check = f"{failed.what.label}: {failed.check}"
+        return counter.verdict(_Decided(Code.NOT_GENUINE, f"The card is not genuine: {failed}.", check))
+    except TransportError as fault:
+        return counter.verdict(_Decided(Code.CARD_FAULT, f"The card could not be read to the end: {fault}."))
+    except (CardError, CodecError) as fault:
+        return counter.verdict(_Decided(Code.CARD_FAULT, f"The card does not answer as it should: {fault}."))
+    return counter.verdict(
+        _Decided(Code.ACTIVE, "The card is genuine and the membership is valid.", None, counter.proof)
+    )
+
+
+class _Counter:
+    """One verification: what is known so far, and the steps in their order."""
+
+    def __init__(
+        self, sender: Sender, trust: TrustList, hotlist: Hotlist | None, at: datetime, terminal: Mapping[int, bytes]
+    ) -> None:
+        self.sender = sender
+        self.trust = trust
+        self.hotlist = hotlist
+        self.at = at
+        self.today = at.date()
+        self.terminal = terminal
+        self.proof = Proof.NONE
+        self.facts: MemberFacts | None = None
+
+    def judge(self, aid: bytes) -> None:
+        """Raises _Decided, OdaFailed, CardError, TransportError; returns when the card is good."""
+        if not self.trust.current(self.at):
+            raise _Decided(
+                Code.UNKNOWN_ISSUER,
+                f"This counter's trust list is not in force (it ends {self.trust.issue.expires:%Y-%m-%d}); update it.",
+                "trust list in force",
+            )
+        card, authority = self._read(self._select(aid))
+        keys = self._prove(card, authority)
+        self.facts = facts = MemberFacts.of(card)
+        self._refused(facts)
+        self._dates(facts, keys)
+
+    def _select(self, aid: bytes) -> Application:
+        try:
+            application = select(self.sender, aid)
+        except CardRefused as refused:
+            if refused.sw in _ABSENT:
+                raise _not_ours(
+                    "This card has no union member application: it is another card, or a blank one"
+                ) from None
+            if refused.sw == _NOT_PERSONALIZED:
+                raise _not_ours("The chip of this card has not been personalized") from None
+            raise
+        if application.blocked:
+            raise _Decided(Code.SUSPENDED, "The member application on this card is blocked.", "application blocked")
+        if not self.trust.knows(application.rid):
+            raise self._unknown_issuer(application.rid.hex().upper())
+        return application
+
+    def _read(self, application: Application) -> tuple[MemberCard, CaKey]:
+        """Certificates first: of a card that no trusted federation issued, the rest is not worth the time."""
+        try:
+            options = start(self.sender, application, self.terminal)
+        except CardRefused as refused:
+            if refused.sw == _NOT_PERSONALIZED:
+                raise _not_ours("The chip of this card has not been personalized") from None
+            raise
+        places = list(options.afl.records())
+        if not any(sfi == CERTIFICATE_SFI or signed for sfi, _, signed in places):
+            raise CardMalformed("it shows no certificates over this interface; insert it into a contact reader")
+        first = [place for place in places if place[0] == CERTIFICATE_SFI]
+        records = read_records(self.sender, first)
+        self._authority(MemberCard.of(application, options, records))
+        records += read_records(self.sender, [place for place in places if place[0] != CERTIFICATE_SFI])
+        order = {(sfi, number): at for at, (sfi, number, _) in enumerate(places)}
+        records.sort(key=lambda record: order[record.sfi, record.number])
+        card = MemberCard.of(application, options, records)
+        authority = self._authority(card)
+        if authority is None:
+            raise OdaFailed(Signed.ISSUER, oda.Check.DATA, e.CaKeyIndex.NAME)
+        return card, authority
+
+    def _authority(self, card: MemberCard) -> CaKey | None:
+        """The CA key that the records read so far name; None while they name none."""
+        index = card.get(e.CaKeyIndex)
+        if index is None:
+            return None
+        found = self.trust.find(card.application.rid, index, self.today)
+        if found is None:
+            raise self._unknown_issuer(f"{card.application.rid.hex().upper()}/{index:02X}")
+        return found
+
+    def _unknown_issuer(self, key: str) -> _Decided:
+        return _Decided(
+            Code.UNKNOWN_ISSUER,
+            f"No federation this counter trusts issued the card: its scheme key {key} is not in force on the "
+            f"trust list (version {self.trust.issue.version}).",
+            "scheme CA key on the trust list",
+        )
+
+    def _prove(self, card: MemberCard, authority: CaKey) -> list[tuple[Signed, PublicKey]]:
+        """Static and dynamic proof; the certificates of the chain, for their dates. Raises OdaFailed, _Decided."""
+        pan = card.need(e.CardNumber)
+        issuer = oda.issuer_key(
+            authority.key,
+            _signed_part(card, e.IssuerCertificate, Signed.ISSUER),
+            remainder=card.get(e.IssuerRemainder) or b"",
+            exponent=_signed_part(card, e.IssuerExponent, Signed.ISSUER),
+            pan=pan,
+        )
+        keys = [(Signed.ISSUER, issuer)]
+        if Aip.DDA in card.options.can:
+            icc = oda.icc_key(
+                issuer.key,
+                _signed_part(card, e.IccCertificate, Signed.ICC),
+                remainder=card.get(e.IccRemainder) or b"",
+                exponent=_signed_part(card, e.IccExponent, Signed.ICC),
+                pan=pan,
+                static=_static(card, Signed.ICC),
+            )
+            self._prove_dynamic(card, icc.key)
+            keys.append((Signed.ICC, icc))
+        else:
+            self._prove_static(card, issuer.key)
+        return keys
+
+    def _prove_static(self, card: MemberCard, issuer: RsaPublic) -> None:
+        """Enough only for a card that claims no more, and says so under the signature."""
+        signature = _signed_part(card, e.StaticSignature, Signed.STATIC)
+        if card.get(e.StaticTagList) != bytes((AIP,)):
+            raise OdaFailed(Signed.STATIC, oda.Check.DATA, "the application interchange profile is not signed")
+        oda.static_signature(issuer, signature, static=_static(card, Signed.STATIC))
+        if card.unsigned:
+            raise _not_proven("it has no dynamic signature, so nothing proves the records that change")
+        self.proof = Proof.OFFLINE_STATIC
+
+    def _prove_dynamic(self, card: MemberCard, key: RsaPublic) -> None:
+        ddol = card.get(e.Ddol) or Dol.of((UNPREDICTABLE_NUMBER, 4))
+        if (UNPREDICTABLE_NUMBER, 4) not in ddol.entries:
+            raise OdaFailed(Signed.DYNAMIC, oda.Check.DATA, "its data object list asks for no unpredictable number")
+        data = ddol.fill(self.terminal, e.FORMATS)
+        try:
+            signature = internal_authenticate(self.sender, data)
+        except CardRefused as refused:
+            if refused.sw.sw1 in _EXECUTION_FAULT:
+                raise
+            raise OdaFailed(Signed.DYNAMIC, oda.Check.DATA, f"card answered {refused.sw}") from None
+        dynamic = oda.dynamic_signature(key, signature, terminal_data=data)
+        if not dynamic.rest and card.unsigned:
+            raise _not_proven("it does not sign the records that change (validity, entitlements)")
+        if dynamic.rest and not hmac.compare_digest(dynamic.rest, hashlib.sha256(card.unsigned).digest()):
+            raise _not_proven("a record was changed between the chip and this counter")
+        self.proof = Proof.OFFLINE_DYNAMIC
+
+    def _refused(self, facts: MemberFacts) -> None:
+        found = self.hotlist.find(facts.card_number, facts.sequence) if self.hotlist is not None else None
+        if found is None:
+            return
+        code = Code.SUSPENDED if found.reason is Reason.SUSPENDED else Code.LOST
+        sentence = f"The card is on the hotlist since {found.since:%Y-%m-%d}: {found.reason}."
+        raise _Decided(code, sentence, "hotlist", self.proof)
+
+    def _dates(self, facts: MemberFacts, keys: list[tuple[Signed, PublicKey]]) -> None:
+        today = self.today
+        if facts.effective is not None and today < facts.effective:
+            raise self._out_of_time(
+                Code.NOT_YET_VALID, "The card is valid only from", facts.effective, "effective date"
+            )
+        if today > facts.expires:
+            raise self._out_of_time(Code.EXPIRED, "The card was valid through", facts.expires, "card expiry date")
+        if today > facts.valid_through:
+            raise self._out_of_time(
+                Code.EXPIRED, "The membership was valid through", facts.valid_through, "membership valid through"
+            )
+        for what, key in keys:
+            if oda.expired(key, what, today) is not None:
+                raise self._out_of_time(
+                    Code.EXPIRED, f"The {what.label} was valid through", key.expires, f"{what.label}: expiry"
+                )
+
+    def _out_of_time(self, code: Code, says: str, day: date, check: str) -> _Decided:
+        return _Decided(code, f"{says} {day:%Y-%m-%d}.", check, self.proof)
+
+    def verdict(self, decided: _Decided) -> Verdict:
+        genuine = decided.proof is not Proof.NONE
+        return Verdict(
+            code=decided.code,
+            sentence=decided.sentence,
+            check=decided.check,
+            proof=decided.proof,
+            at=self.at,
+            member=self.facts if genuine else None,
+            entitlements=self.facts.entitlements_on(self.today) if genuine and self.facts is not None else (),
+            trust_version=self.trust.issue.version,
+            hotlist_version=None if self.hotlist is None else self.hotlist.version,
+            hotlist_age=None if self.hotlist is None else self.hotlist.age(self.at),
+            hotlist_current=self.hotlist is not None and self.hotlist.issue.current(self.at),
+        )
+
+
+def _signed_part(card: MemberCard, element: type[Element[bytes]], what: Signed) -> bytes:
+    value = card.get(element)
+    if value is None:
+        raise OdaFailed(what, oda.Check.DATA, f"no {element.NAME}")
+    return value
+
+
+def _static(card: MemberCard, what: Signed) -> bytes:
+    try:
+        return static_data(card.records, aip=card.options.aip, tag_list=card.get(e.StaticTagList))
+    except CodecError as error:
+        raise OdaFailed(what, oda.Check.DATA, str(error)) from None
+
+
+def _not_ours(sentence: str) -> _Decided:
+    return _Decided(Code.NOT_A_MEMBER_CARD, f"{sentence}.")
+
+
+def _not_proven(why: str) -> _Decided:
+    return _Decided(Code.NOT_GENUINE, f"The card is not genuine: {why}.", DYNAMIC_HASH)
+
+
+__all__ = ["Code", "MemberFacts", "Proof", "Verdict", "verify"]
