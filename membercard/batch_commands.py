@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from membercard import output, settings
-from membercard.line import open_pool, profile_in_use
+from membercard.line import open_pool, prepare_all, profile_in_use
 from personalize import report as reporting
-from personalize.batch import prepare_batch
 from registry.values import Accounts, Batch
 
 app = typer.Typer()
@@ -68,8 +67,8 @@ def show(batch: BatchId, json: output.Json = False) -> None:
         ]
         output.show(output.table("Chips that still have to come back", ["chip", "card", "lane", ""], rows))
     if rejects:
-        rows = [(r.chip_serial, r.card_number, r.step, r.reason, r.bin) for r in rejects]
-        output.show(output.table("Rejected chips", ["chip", "card", "step", "reason", "bin"], rows))
+        refused = [(r.chip_serial, r.card_number, r.step, r.reason, r.bin) for r in rejects]
+        output.show(output.table("Rejected chips", ["chip", "card", "step", "reason", "bin"], refused))
     if not accounts.balanced:
         raise typer.Exit(1)
 
@@ -102,17 +101,7 @@ def prepare(
     profile = profile_in_use()
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry, _progress() as progress:
-        task = progress.add_task("preparing dossiers", total=registry.batch(batch).to_prepare)
-        made = prepare_batch(
-            registry,
-            batch,
-            profile,
-            keystore,
-            open_pool(keystore, profile),
-            today=date.today(),
-            workers=workers,
-            tick=lambda n: progress.advance(task, n),
-        )
+        made = prepare_all(registry, batch, profile, keystore, open_pool(keystore, profile), progress, workers=workers)
     typer.echo(f"{batch}: {made} dossiers made. Next: membercard perso run {batch} --reader URL")
 
 
@@ -181,17 +170,14 @@ def _summary(batch: Batch) -> object:
     return made
 
 
-def print_accounts(accounts: Accounts) -> None:
+def print_accounts(a: Accounts) -> None:
     """The two equations that must hold at every moment, and whether they do."""
-    a = accounts
     mark = "[green]✓ balanced[/]" if a.balanced else "[bold red]✗ NOT BALANCED[/]"
+    dossiers = f"waiting {a.waiting} + claimed {a.claimed} + verified {a.verified} + remade {a.remade}"
+    chips = f"verified {a.chips_verified} + rejected {a.chips_rejected} + in reader {a.chips_in_reader}"
     console = Console(highlight=False, soft_wrap=True)
-    console.print(
-        f"dossiers {a.dossiers} = waiting {a.waiting} + claimed {a.claimed} + verified {a.verified} + remade {a.remade}"
-    )
-    console.print(
-        f"chips fed {a.chips_fed} = verified {a.chips_verified} + rejected {a.chips_rejected} + in reader {a.chips_in_reader}   {mark}"
-    )
+    console.print(f"dossiers {a.dossiers} = {dossiers}")
+    console.print(f"chips fed {a.chips_fed} = {chips}   {mark}")
 
 
 def _progress() -> Progress:

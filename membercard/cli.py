@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
@@ -50,35 +51,29 @@ def _root(
     )
 
 
-def _add_groups() -> None:
-    from membercard import (
-        batch_commands,
-        card_commands,
-        demo_command,
-        doctor_command,
-        gp_commands,
-        keys_commands,
-        perso_commands,
-        profile_commands,
-        readers_commands,
-        roster_commands,
-        stock_commands,
-    )
+_COMMANDS = (
+    ("demo", "demo_command", "demo"),
+    ("doctor", "doctor_command", "doctor"),
+)
+_GROUPS = (
+    ("profile", "profile_commands", "Check card profiles."),
+    ("roster", "roster_commands", "Check and import registration forms (录入)."),
+    ("batch", "batch_commands", "Approve, prepare and report batches (审核, 登记)."),
+    ("perso", "perso_commands", "Personalize cards over one or many readers (办卡)."),
+    ("card", "card_commands", "Read and verify a member card as a counter does (享受优惠服务)."),
+    ("readers", "readers_commands", "List and watch readers."),
+    ("gp", "gp_commands", "GlobalPlatform card management, for developers."),
+    ("keys", "keys_commands", "The keystore."),
+    ("lists", "counter", "The signed lists that counters carry."),
+    ("stock", "stock_commands", "Blank chips received and used."),
+)
 
-    app.command("demo")(demo_command.demo)
-    app.command("doctor")(doctor_command.doctor)
-    for name, module, text in (
-        ("profile", profile_commands, "Check card profiles."),
-        ("roster", roster_commands, "Check and import registration forms (录入)."),
-        ("batch", batch_commands, "Approve, prepare and report batches (审核, 登记)."),
-        ("perso", perso_commands, "Personalize cards over one or many readers (办卡)."),
-        ("card", card_commands, "Read and verify a member card as a counter does."),
-        ("readers", readers_commands, "List and watch readers."),
-        ("gp", gp_commands, "GlobalPlatform card management, for developers."),
-        ("keys", keys_commands, "The keystore."),
-        ("stock", stock_commands, "Blank chips received and used."),
-    ):
-        app.add_typer(module.app, name=name, help=text, no_args_is_help=True)
+
+def _add_groups() -> None:
+    for name, module, function in _COMMANDS:
+        app.command(name)(getattr(import_module(f"membercard.{module}"), function))
+    for name, module, text in _GROUPS:
+        app.add_typer(import_module(f"membercard.{module}").app, name=name, help=text, no_args_is_help=True)
     for entry in entry_points(group="membercard.commands"):
         app.add_typer(entry.load(), name=entry.name, no_args_is_help=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
 import sys
 import tomllib
@@ -46,15 +47,25 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **sources: Any
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, sources["env_settings"]
+        return init_settings, env_settings
 
     def model_post_init(self, _context: object) -> None:
         if not self.database_url:
             self.database_url = f"sqlite:///{self.data_dir / 'membercard.db'}"
         if self.keystore == Path():
             self.keystore = self.data_dir / "keystore"
+
+    @property
+    def database_label(self) -> str:
+        """The database URL without its password."""
+        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.database_url)
 
     def passphrase(self) -> Secret:
         """The keystore's passphrase: from MEMBERCARD_PASSPHRASE, from passphrase_file, or asked for at the terminal."""

@@ -49,7 +49,7 @@ def show(json: output.Json = False) -> None:
         )
     if not account.balanced:
         typer.echo(
-            "The stock does not balance: more chips were fed than were booked. Book them with: membercard stock receive",
+            "The stock does not balance: more chips were fed than booked. Book them with: membercard stock receive",
             err=True,
         )
         raise typer.Exit(1)

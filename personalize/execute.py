@@ -345,7 +345,7 @@ class _Run:
 
 def _nothing_left(left: NothingLeft) -> str:
     if left.claimed:
-        return f"no dossier waits; {left.claimed} are bound to chips that still have to come back"
+        return f"nothing left to begin; {left.claimed} cards are in other lanes or wait for their chips"
     if left.to_prepare:
         return f"no dossier waits; {left.to_prepare} members still need one: membercard batch prepare"
     return "the batch is done"

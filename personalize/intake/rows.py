@@ -79,7 +79,11 @@ class TableReader:
         rows, read_id, first_row = self._sheet.rows, self._identities.read, self._sheet.first_row + 1
         index, end = self._start, len(rows)
         while index < end:
-            cells = self._pick(rows[index])
+            row = rows[index]
+            if not any(row):
+                index += 1
+                continue
+            cells = self._pick(row)
             identity = read_id(cells[1])
             if identity.number or self._is_person(index, cells):
                 yield self._judge(index + first_row, cells, identity)

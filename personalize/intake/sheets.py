@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +20,8 @@ from personalize.errors import DamagedFile, TooLarge
 from personalize.intake.files import Content, Limits, damaged, password_needed
 from personalize.intake.header import find_header
 from personalize.intake.text import Cell
+
+_PATIENCE = 60  # seconds for an xls, which takes a few at most
 
 Range: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
@@ -53,10 +58,12 @@ def read_book(path: Path, content: Content, limits: Limits) -> Book:
     """All sheets of a form. ``path`` is for messages only. Raises EncryptedWorkbook, DamagedFile, TooLarge."""
     if content.kind == "text":
         return Book([Sheet("", _delimited(path, content.text, limits))], [])
+    if content.kind == "xls":
+        return _legacy(path, content.data, limits)
+    visible: list[Sheet] = []
+    hidden: list[Sheet] = []
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(content.data))
-        visible: list[Sheet] = []
-        hidden: list[Sheet] = []
         for meta in book.sheets_metadata:
             if meta.typ == SheetType.WorkSheet:
                 sheet = _sheet(path, book.get_sheet_by_name(meta.name), limits)
@@ -71,13 +78,37 @@ def read_book(path: Path, content: Content, limits: Limits) -> Book:
 def _sheet(path: Path, sheet: CalamineSheet, limits: Limits) -> Sheet:
     if sheet.height * sheet.width > limits.cells:
         raise _too_many(path, sheet.height)
-    rows: list[list[Cell]] = sheet.to_python()
-    if len(rows) > limits.rows and sum(any(cell != "" for cell in row) for row in rows) > limits.rows:
+    rows = _padded(path, sheet.to_python(), limits)
+    first_row, first_column = sheet.start or (0, 0)
+    return Sheet(sheet.name, rows, first_row, first_column, list(sheet.merged_cell_ranges or ()))
+
+
+def _legacy(path: Path, data: bytes, limits: Limits) -> Book:
+    """The sheets of an xls, which a process of its own reads."""
+    command = [sys.executable, "-I", str(Path(__file__).with_name("legacy_xls.py")), str(limits.cells)]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=_PATIENCE, check=True)  # noqa: S603
+        found = json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError) as e:
+        raise damaged(path) from e
+    if found["fault"] == "password":
+        raise password_needed(path)
+    if found["fault"] == "large":
+        raise _too_many(path, found["rows"])
+    book = Book([], [])
+    for sheet in found["sheets"]:
+        rows = _padded(path, sheet["rows"], limits)
+        merged = [((top, left), (bottom, right)) for (top, left), (bottom, right) in sheet["merged"]]
+        (book.visible if sheet["visible"] else book.hidden).append(Sheet(sheet["name"], rows, *sheet["start"], merged))
+    return book
+
+
+def _padded(path: Path, rows: list[list[Cell]], limits: Limits) -> list[list[Cell]]:
+    if len(rows) > limits.rows and sum(map(any, rows)) > limits.rows:
         raise _too_many(path, len(rows))
     for row in rows:
         row.append("")
-    first_row, first_column = sheet.start or (0, 0)
-    return Sheet(sheet.name, rows, first_row, first_column, list(sheet.merged_cell_ranges or ()))
+    return rows
 
 
 def _too_many(path: Path, rows: int) -> TooLarge:

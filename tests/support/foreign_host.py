@@ -41,11 +41,15 @@ class OverTransport(SmartCardConnection):
         self._card.close()
 
 
-def open_domain(transport: Transport, keys: StaticKeys = TEST_KEYS, version: int = 0x30) -> SmartCardProtocol:
+def open_domain(transport: Transport) -> SmartCardProtocol:
     """Select the security domain and open SCP03 at the full level."""
-    host = SmartCardProtocol(OverTransport(transport))
+    return open_domain_over(OverTransport(transport))
+
+
+def open_domain_over(connection: SmartCardConnection) -> SmartCardProtocol:
+    host = SmartCardProtocol(connection)
     host.select(ISD_AID)
-    host.init_scp(Scp03KeyParams(KeyRef(ScpKid.SCP03, version), keys))
+    host.init_scp(Scp03KeyParams(KeyRef(ScpKid.SCP03, 0x30), TEST_KEYS))
     return host
 
 
@@ -89,7 +93,11 @@ def store(host: SmartCardProtocol, aid: bytes, specimen: Specimen) -> None:
 
 def issue(transport: Transport, specimen: Specimen) -> None:
     """A blank card becomes a personalized, secured member card."""
-    host = open_domain(transport)
+    issue_over(OverTransport(transport), specimen)
+
+
+def issue_over(connection: SmartCardConnection, specimen: Specimen) -> None:
+    host = open_domain_over(connection)
     install(host, MEMBER_PACKAGE, MEMBER_AID, MEMBER_AID)
     store(host, MEMBER_AID, specimen)
     for state in (0x07, 0x0F):

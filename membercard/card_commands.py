@@ -1,0 +1,261 @@
+"""`membercard card`: look at a card as a counter or a developer does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from membercard import output
+from membercard.counter import Lists, lists_at_hand
+from terminal.apdu import Atr, Disposition, Sender, Trace, Transport, open_reader, stack
+from terminal.errors import CardError, CardRefused, CodecError, NoCard
+from terminal.globalplatform import ISD_AID, Guard, SecurityDomain
+from terminal.keys import MemoryCustody
+from terminal.member.elements import ELEMENTS
+from terminal.member.outcome import Code, Verdict
+from terminal.member.reading import MemberCard, read_card
+from terminal.member.values import Entitlement
+from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER, verify
+
+app = typer.Typer()
+
+ReaderUrl = Annotated[str, typer.Option("--reader", help="pcsc:NAME, pcsc:INDEX or sim:CARDFILE.", show_default=False)]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for a card in the reader.", min=0)]
+TrustFile = Annotated[
+    Path | None, typer.Option(help="Signed trust list (membercard lists publish).", show_default=False)
+]
+HotlistFile = Annotated[Path | None, typer.Option(help="Signed hotlist.", show_default=False)]
+ListKey = Annotated[Path | None, typer.Option(help="The key that the lists are signed with.", show_default=False)]
+
+
+@app.command("verify")
+def verify_card(
+    reader: ReaderUrl,
+    trust: TrustFile = None,
+    hotlist: HotlistFile = None,
+    list_key: ListKey = None,
+    wait: Wait = 0,
+    json: output.Json = False,
+) -> None:
+    """Is this card genuine and its membership valid? Works offline.
+
+    The lists come from the options, from the settings' directory, or else from this house's own keystore and registry.
+    Exit code 0 only for ACTIVE; 3 when the card could not be read.
+    """
+    lists = lists_at_hand(trust, hotlist, list_key)
+    with card_in(reader, wait) as transport:
+        verdict = judge(stack(transport), lists)
+    if json:
+        output.as_json(verdict.to_json())
+    else:
+        output.show(verdict_panel(verdict))
+    if verdict.code is Code.CARD_FAULT:
+        raise typer.Exit(3)
+    if not verdict.accepted:
+        raise typer.Exit(1)
+
+
+@app.command("read")
+def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
+    """Show what is on the member application, without judging it. Identity is masked; protected data stay closed."""
+    with card_in(reader, wait) as transport:
+        card = read_card(stack(transport), {TERMINAL_COUNTRY: CHINA, UNPREDICTABLE_NUMBER: bytes(4)})
+    rows = list(_elements(card))
+    if json:
+        keys = ("sfi", "record", "tag", "element", "value")
+        output.as_json({"aid": card.application.name, "elements": [dict(zip(keys, row, strict=True)) for row in rows]})
+        return
+    title = f"Member application {card.application.name.hex().upper()}"
+    output.show(output.table(title, ["SFI", "record", "tag", "element", "value"], rows))
+
+
+@app.command("info")
+def info(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
+    """Show answer to reset, production data, key versions and applications that a card tells anybody."""
+    with card_in(reader, wait) as transport:
+        facts = _facts(transport)
+    if json:
+        output.as_json(facts)
+        return
+    rows = [(name, "\n".join(value) if isinstance(value, list) else value) for name, value in facts.items()]
+    table = output.table("", ["", ""], rows)
+    table.show_header = False
+    output.show(table)
+
+
+@app.command("trace")
+def trace(
+    reader: ReaderUrl,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show data too: for test cards only, it is personal.")
+    ] = False,
+    wait: Wait = 0,
+    json: output.Json = False,
+) -> None:
+    """Verify the card and print every command and answer, with its time. Data are redacted unless --reveal."""
+    lists, recorded = lists_at_hand(None, None, None), Trace(reveal=reveal)
+    with card_in(reader, wait) as transport:
+        verdict = judge(stack(transport, recorded), lists)
+    if json:
+        output.as_json({"verdict": verdict.code.value, "exchanges": recorded.entries})
+        return
+    for entry in recorded.entries:
+        typer.echo(str(entry))
+    typer.echo(
+        f"{len(recorded)} exchanges, {recorded.seconds * 1000:.1f} ms waiting for the card: {verdict.code.value}"
+    )
+
+
+def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
+    """Every data object of every record: where it stands, what it is called, what it says."""
+    known = {element.TAG: element for element in ELEMENTS}
+    for record in card.records:
+        for item in record.objects:
+            element = known.get(item.tag)
+            try:
+                value = _plain(element.decode(item.value)) if element else item.value.hex().upper()
+            except CodecError as e:
+                value = f"{item.value.hex().upper()}  ({e})"
+            yield record.sfi, record.number, str(item.tag), element.NAME if element else "?", value
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.hex().upper()
+    if isinstance(value, Enum):
+        return value.name.lower().replace("_", " ")
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return "\n".join(_plain(item) for item in value)
+    if isinstance(value, Entitlement):
+        used = f"{value.used} of {value.limit} used"
+        return f"{value.benefit_class}: {used}, a {value.period.name.lower()} from {value.start}"
+    return str(value)
+
+
+@contextmanager
+def card_in(url: str, wait: float) -> Iterator[Transport]:
+    """The powered card behind a reader URL; let go afterwards, unchanged. Raises NoCard, ReaderNotFound, ReaderBusy."""
+    reader = open_reader(url)
+    try:
+        if not reader.wait_for_card(wait):
+            raise NoCard(f"there is no card in {reader.name}: insert one, or wait for one with --wait SECONDS")
+        transport = reader.connect()
+        try:
+            yield transport
+        finally:
+            transport.close()
+            reader.release(Disposition.KEEP)
+    finally:
+        reader.close()
+
+
+def judge(sender: Sender, lists: Lists) -> Verdict:
+    return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=datetime.now(UTC).astimezone())
+
+
+_LOOK = {
+    Code.ACTIVE: ("green", "✓ 有效"),
+    Code.EXPIRED: ("yellow", "✗ 已过期"),
+    Code.NOT_YET_VALID: ("yellow", "✗ 未生效"),
+}
+_OTHER_LOOK = {
+    Code.SUSPENDED: "✗ 已暂停",
+    Code.LOST: "✗ 已挂失",
+    Code.NOT_GENUINE: "✗ 非真卡",
+    Code.UNKNOWN_ISSUER: "✗ 发卡方未知",
+    Code.NOT_A_MEMBER_CARD: "✗ 不是会员卡",
+    Code.CARD_FAULT: "✗ 读卡故障",
+}
+
+
+def verdict_panel(verdict: Verdict) -> RenderableType:
+    """The verdict for a person: colour, sign and words, then who the member is and what is left."""
+    colour, sign = _LOOK.get(verdict.code, ("red", _OTHER_LOOK.get(verdict.code, "✗")))
+    body: list[RenderableType] = [Text(verdict.sentence)]
+    if verdict.member is not None:
+        body.append(_member_table(verdict))
+    body.append(Text(_provenance(verdict), style="dim"))
+    title = f"[bold]{sign}  {verdict.code.value}[/]"
+    return Panel(Group(*body), title=title, border_style=colour, expand=False, padding=(1, 2))
+
+
+def _member_table(verdict: Verdict) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts, today = verdict.member, verdict.at.date()
+    if facts is None:
+        return table
+    cover = f"{facts.cover_ends}" if facts.cover_ends else "–"
+    if facts.cover_ends and today > facts.cover_ends:
+        cover += " ended 已到期"
+    rights = ", ".join(
+        f"{e.benefit_class}: {e.left} of {e.limit} this {e.period.name.lower()}" for e in verdict.entitlements
+    )
+    for label, value in (
+        ("name 姓名", facts.name),
+        ("identity 证件", str(facts.identity)),
+        ("unit 单位", facts.unit_name or "–"),
+        ("category 类别", facts.category.name.lower().replace("_", " ") if facts.category is not None else "–"),
+        ("card 卡号", f"{facts.masked_card_number}-{facts.sequence:02d}"),
+        ("valid through 有效期至", str(facts.valid_through)),
+        ("cover 保障至", cover),
+        ("entitlements 权益", rights or "–"),
+    ):
+        table.add_row(f"[dim]{label}[/]", Text(value))
+    return table
+
+
+def _provenance(verdict: Verdict) -> str:
+    if verdict.hotlist_version is None or verdict.hotlist_age is None:
+        hotlist = "no hotlist at hand"
+    else:
+        hours = verdict.hotlist_age.total_seconds() / 3600
+        stale = "" if verdict.hotlist_current else ", OUT OF DATE"
+        hotlist = f"hotlist {verdict.hotlist_version}, {hours:.1f} h old{stale}"
+    return f"proven: {verdict.proof.value}; {hotlist}; trust list {verdict.trust_version}"
+
+
+def _facts(transport: Transport) -> dict[str, Any]:
+    """Everything a card tells without authentication; what it does not tell is left out."""
+    facts: dict[str, Any] = {"ATR": transport.atr.hex().upper(), "protocol": transport.protocol.value}
+    try:
+        rate = Atr.parse(transport.atr).bit_rate()
+        if rate:
+            facts["bit rate at 4 MHz"] = f"{rate:,.0f} bit/s"
+    except CodecError as e:
+        facts["ATR fault"] = str(e)
+    sender = stack(transport)
+    domain = SecurityDomain(sender, MemoryCustody(simulation=True), Guard())
+    try:
+        domain.select()
+    except CardRefused as e:
+        facts["security domain"] = f"none: {e}"
+    else:
+        facts["security domain"] = ISD_AID.hex().upper()
+        _add(facts, "chip serial", domain.chip)
+        _add(facts, "GlobalPlatform", lambda: domain.recognition().version)
+        _add(facts, "secure channel", lambda: [f"SCP{p:02X} i={i:02X}" for p, i in domain.recognition().protocols])
+        _add(facts, "keys", lambda: [str(key) for key in domain.key_information()])
+    _add(facts, "member application", lambda: _personalized(sender))
+    return facts
+
+
+def _add(facts: dict[str, Any], name: str, read: Any) -> None:
+    try:
+        facts[name] = read()
+    except (CardError, CodecError) as e:
+        facts[name] = f"– ({e})"
+
+
+def _personalized(sender: Sender) -> str:
+    card = read_card(sender, {TERMINAL_COUNTRY: CHINA, UNPREDICTABLE_NUMBER: bytes(4)})
+    return f"{card.application.name.hex().upper()}, personalized"

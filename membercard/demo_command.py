@@ -1,0 +1,247 @@
+"""`membercard demo`: from two Excel forms to verified chip cards, on virtual readers, in under a minute."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import entry_points
+from importlib.resources import as_file, files
+from pathlib import Path
+from time import monotonic, perf_counter
+from typing import Annotated, NamedTuple, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from membercard import output, settings
+from membercard.card_commands import card_in, judge, verdict_panel
+from membercard.counter import lists_at_hand
+from membercard.errors import SettingsError
+from membercard.line import open_pool, prepare_all, profile_in_use, run_line
+from membercard.roster_commands import to_import
+from personalize import report as reporting
+from personalize.intake import check
+from personalize.lanes import LaneResult
+from registry.store import Registry
+from terminal.apdu import stack
+from terminal.keys import MemoryCustody, SoftwareKeystore
+from terminal.keys.keyfile import CHEAP_COST
+from terminal.keys.standard import create_standard_keys
+from terminal.member.outcome import Verdict
+from terminal.secret import Secret
+
+T = TypeVar("T")
+
+_MARK = ".membercard-demo"
+_STRANGER_KEY = "00112233445566778899AABBCCDDEEFF"
+"""One blank chip has this key instead of the supplier's: it has to be refused, and its card made again."""
+
+
+class _Times(NamedTuple):
+    what: str
+    seconds: float
+    remark: str
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the demo puts everything; replaced if a demo made it.")] = Path(
+        "demo-out"
+    ),
+    lanes: Annotated[int, typer.Option(help="Personalization lanes.", min=1, max=16)] = 4,
+) -> None:
+    """Watch the main job: forms in, faults told, second person approves, chips personalized, read back and verified.
+
+    Everything is embedded: SQLite, a software keystore, virtual cards. Nothing outside --out is touched.
+    """
+    console = Console(highlight=False)
+    began, times = monotonic(), list[_Times]()
+    keystore = _new_house(out)
+    with settings.open_registry(keystore) as registry:
+        _title(console, "1  录入 Intake", "two registration forms, one of them as clerks really send them")
+        batches = _timed(times, "intake", lambda: _import_forms(console, registry), "2 forms checked and stored")
+        _title(console, "2  审核 Approval", "a second person lets each batch through, never the one who imported it")
+        for batch in batches:
+            registry.approve(batch, "reviewer", scheme=profile_in_use().scheme)
+            console.print(f"   {batch} approved by reviewer")
+        _title(console, "3  登记 Data preparation", "an RSA key, certificates and a sealed dossier for every card")
+        made = _timed(times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included")
+        _title(console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip is a stranger and has to be refused")
+        _make_blanks(out / "stock", made)
+        results = _timed(
+            times,
+            "personalization",
+            lambda: [
+                r
+                for b in batches
+                for r in run_line(
+                    registry, b, profile_in_use(), keystore, [f"sim:{out / 'stock'}"] * lanes, console=console
+                )
+            ],
+            f"{lanes} lanes, every card read back",
+        )
+        _title(console, "5  享受优惠服务 At the counter", "every issued card once more, offline, as a merchant would")
+        verdicts = _timed(times, "counter", lambda: _counter(console, out / "stock" / "issued"), "offline verdicts")
+        page = _report(registry, batches, out)
+        _summary(console, registry, batches, results, verdicts, times, monotonic() - began)
+        _next_steps(console, out, page, batches[0])
+    if set(verdicts) != {"ACTIVE"} or any(r.fault for r in results):
+        raise typer.Exit(1)
+
+
+def _new_house(out: Path) -> SoftwareKeystore:
+    """An empty directory with settings and a simulation keystore of its own. Raises SettingsError."""
+    if out.exists() and not (out / _MARK).exists():
+        raise SettingsError(f"{out} exists and no demo made it; name another place with --out")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / _MARK).touch()
+    passphrase = Secret(secrets.token_urlsafe(18).encode())
+    secret_file = out / "passphrase"
+    secret_file.touch(mode=0o600)
+    secret_file.write_bytes(passphrase.reveal())
+    here = out.resolve()
+    lines = [
+        f'data_dir = "{here}"',
+        f'passphrase_file = "{here / "passphrase"}"',
+        "simulation = true",
+        'station = "demo"',
+    ]
+    (out / "membercard.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    settings.activate(out / "membercard.toml", operator="clerk")
+    keys = MemoryCustody(simulation=True)
+    create_standard_keys(keys, by="demo")
+    return SoftwareKeystore.create(
+        settings.load().keystore, passphrase, simulation=True, contents=keys, cost=CHEAP_COST
+    )
+
+
+def _import_forms(console: Console, registry: Registry) -> list[str]:
+    batches = []
+    for name in ("roster-clean-50.xlsx", "roster-messy.xlsx"):
+        with as_file(files("membercard") / "demo_data" / name) as path:
+            roster = check(path, known=registry.known_members)
+            digest = sha256(path.read_bytes()).hexdigest()
+        accepted, rejected = to_import(roster)
+        batch = registry.import_roster(roster.unit or name, accepted, rejected, source=name, digest=digest, by="clerk")
+        batches.append(batch.id)
+        console.print(
+            f"   {name}: {len(accepted)} rows accepted, {len(rejected)} returned to {roster.unit}  ->  draft {batch.id}"
+        )
+        if rejected:
+            rows = [(r.sheet_row, r.seq, " ".join(r.codes), r.message) for r in rejected[:8]]
+            console.print(output.table("", ["row 行", "序号", "code", "reason 原因"], rows, right=["row 行", "序号"]))
+            if len(rejected) > 8:
+                console.print(f"   … and {len(rejected) - 8} more; all of them are in the report", style="dim")
+    return batches
+
+
+def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batches: Sequence[str]) -> int:
+    profile = profile_in_use()
+    columns = (TextColumn("   {task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        pool = open_pool(keystore, profile)
+        return sum(prepare_all(registry, batch, profile, keystore, pool, progress) for batch in batches)
+
+
+def _make_blanks(directory: Path, dossiers: int) -> None:
+    """Blank chips of both kinds, some to spare, and one stranger that comes first."""
+    (group,) = (entry.load() for entry in entry_points(group="membercard.commands") if entry.name == "sim")
+    make = typer.main.get_command(group)
+    half = dossiers // 2 + 4
+    for count, options in (
+        (1, ["--key", _STRANGER_KEY]),
+        (half, ["--scp", "03"]),
+        (half, ["--scp", "02", "--protocol", "t0"]),
+    ):
+        make.main(["stock", str(directory), "--count", str(count), "--quiet", *options], standalone_mode=False)
+
+
+def _counter(console: Console, issued: Path) -> Counter[str]:
+    """Verify every issued card offline; show one verdict in full."""
+    lists = lists_at_hand(None, None, None)
+    verdicts: Counter[str] = Counter()
+    seconds: list[float] = []
+    shown: Verdict | None = None
+    for path in sorted(issued.glob("*.card")):
+        with card_in(f"sim:{path}", 0) as transport:
+            began = perf_counter()
+            verdict = judge(stack(transport), lists)
+            seconds.append(perf_counter() - began)
+        verdicts[verdict.code.value] += 1
+        shown = shown or verdict
+    if shown is not None:
+        console.print(verdict_panel(shown))
+    told = ", ".join(f"{count} {code}" for code, count in verdicts.items())
+    console.print(f"   {told}; {statistics.median(seconds) * 1000:.1f} ms a verdict (median)")
+    return verdicts
+
+
+def _report(registry: Registry, batches: Sequence[str], out: Path) -> Path:
+    page = out / "report.html"
+    found = [reporting.collect(registry, batch) for batch in batches]
+    reporting.write(page, reporting.render(found, made_at=datetime.now(UTC).astimezone()))
+    return page
+
+
+def _summary(
+    console: Console,
+    registry: Registry,
+    batches: Sequence[str],
+    results: Sequence[LaneResult],
+    verdicts: Counter[str],
+    times: Sequence[_Times],
+    total: float,
+) -> None:
+    _title(console, "6  对账 Reconciliation", "at every moment: nothing lost, nothing twice")
+    accounts = {batch: registry.accounts(batch) for batch in batches}
+    columns = ["batch", "members", "verified", "dossiers remade", "chips fed", "chips rejected", "accounts"]
+    rows = [
+        (
+            b,
+            a.members,
+            a.verified,
+            a.remade,
+            a.chips_fed,
+            a.chips_rejected,
+            "✓ balanced" if a.balanced else "✗ NOT BALANCED",
+        )
+        for b, a in accounts.items()
+    ]
+    console.print(output.table("", columns, rows, right=columns[1:6]))
+    timing = [(t.what, f"{t.seconds:.2f}", t.remark) for t in times] + [("everything", f"{total:.2f}", "")]
+    console.print(output.table("", ["step", "seconds", ""], timing, right=["seconds"]))
+
+
+def _next_steps(console: Console, out: Path, page: Path, batch: str) -> None:
+    config = f"membercard --config {out / 'membercard.toml'}"
+    card = next(iter(sorted((out / "stock" / "issued").glob("*.card"))), out)
+    console.print(f"\nReport: {page.resolve()}   (open it in a browser)")
+    console.print("Try next:", style="bold")
+    for command, text in (
+        (f"{config} batch show {batch}", "the accounts of a batch"),
+        (f"{config} card verify --reader sim:{card}", "a counter's verdict"),
+        (f"{config} card read --reader sim:{card}", "what is on the chip"),
+        (f"{config} gp info --reader sim:{card}", "the chip as GlobalPlatform sees it"),
+        (f"membercard sim attach {card} --vpcd 127.0.0.1:35963", "the same chip in a real PC/SC slot"),
+        ("membercard --help", "everything else"),
+    ):
+        console.print(f"   .venv/bin/{command}", soft_wrap=True)
+        console.print(f"      {text}", style="dim")
+
+
+def _timed(times: list[_Times], what: str, work: Callable[[], T], remark: str) -> T:
+    """Do the work and note how long it took."""
+    began = monotonic()
+    result = work()
+    times.append(_Times(what, monotonic() - began, remark))
+    return result
+
+
+def _title(console: Console, title: str, text: str) -> None:
+    console.print(f"\n[bold]{title}[/]  [dim]{text}[/]")

@@ -1,0 +1,222 @@
+"""Wiring of a personalization line: profile, key pool, trust, lanes and their live display."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime
+from multiprocessing import get_context
+from os import cpu_count
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from membercard import settings
+from personalize.batch import WorkerSpec, prepare_batch
+from personalize.execute import Job, Outcome
+from personalize.keypool import KeyPool
+from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
+from personalize.lists import own_trust
+from personalize.prepare import Preparer
+from personalize.profile import Profile, default_profile, load_profile
+from registry.store import Registry
+from terminal.apdu import Reader, open_reader
+from terminal.globalplatform import Guard
+from terminal.keys import MemoryCustody
+from terminal.member.trust import TrustList
+
+POOL_LEVEL = 32
+"""Chip keys kept ready while a line runs, for dossiers that have to be made again."""
+
+
+def profile_in_use() -> Profile:
+    """The profile that the settings name, or the shipped one. Raises ProfileError."""
+    path = settings.load().profile
+    return load_profile(path) if path else default_profile()
+
+
+def open_pool(custody: MemoryCustody, profile: Profile) -> KeyPool:
+    """The pool of chip keys in the data directory."""
+    member = profile.member
+    return KeyPool(
+        settings.load().data_dir / "keypool", custody, bits=member.icc_key_bits, exponent=member.icc_exponent
+    )
+
+
+def trust_of(custody: MemoryCustody, profile: Profile) -> TrustList:
+    """A trust list with this house's own scheme CA only, for reading back what this house makes."""
+    return own_trust(custody, profile.trust, datetime.now(UTC))
+
+
+def prepare_all(
+    registry: Registry,
+    batch_id: str,
+    profile: Profile,
+    custody: MemoryCustody,
+    pool: KeyPool,
+    progress: Progress,
+    *,
+    workers: int = 1,
+) -> int:
+    """Fill the key pool and make every missing dossier; how many were made. ``workers`` 0: one a core."""
+    missing = registry.batch(batch_id).to_prepare
+    keys = progress.add_task("chip keys", total=max(0, missing - len(pool)))
+    pool.fill(missing, tick=lambda: progress.advance(keys))
+    task = progress.add_task("dossiers", total=missing)
+    preparer = Preparer(profile, custody, today=date.today())
+    with ExitStack() as stack:
+        executor = None
+        if workers != 1:
+            processes = stack.enter_context(
+                ProcessPoolExecutor(workers or cpu_count(), mp_context=get_context("forkserver"))
+            )
+            executor = (processes, WorkerSpec.of(preparer, custody))
+        return prepare_batch(
+            registry, batch_id, preparer, pool, executor=executor, tick=lambda made: progress.advance(task, made)
+        )
+
+
+@contextmanager
+def readers(urls: Sequence[str]) -> Iterator[list[Reader]]:
+    """The readers behind these URLs, closed at the end."""
+    with ExitStack() as stack:
+        opened = []
+        for url in urls:
+            reader = open_reader(url)
+            stack.callback(reader.close)
+            opened.append(reader)
+        yield opened
+
+
+def run_line(
+    registry: Registry,
+    batch_id: str,
+    profile: Profile,
+    custody: MemoryCustody,
+    urls: Sequence[str],
+    *,
+    line_settings: LineSettings | None = None,
+    console: Console | None = None,
+) -> list[LaneResult]:
+    """Run a batch over these readers with a live display on ``console``."""
+    pool = open_pool(custody, profile)
+    preparer = Preparer(profile, custody, today=date.today())
+    job = Job(registry, custody, profile, Guard(), trust_of(custody, profile), batch_id, settings.load().station)
+    with readers(urls) as opened, Display(registry, batch_id, len(opened), console or Console(stderr=True)) as display:
+        line = Line(
+            job,
+            remake=lambda: prepare_batch(registry, batch_id, preparer, pool),
+            settings=line_settings,
+            on_event=display.show,
+        )
+        with pool.kept_at(min(POOL_LEVEL, max(4, len(opened)))), _interruptible(line, display):
+            return line.run(opened)
+
+
+@contextmanager
+def _interruptible(line: Line, display: Display) -> Iterator[None]:
+    """Ctrl-C ends the lanes after the cards in hand; nothing is lost by a second one either."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        line.stop()
+        display.say("stopping after the cards in hand")
+        raise
+
+
+class Display(Live):
+    """What every lane does now, what it last did, and the batch's progress. Plain lines where there is no terminal."""
+
+    def __init__(self, registry: Registry, batch_id: str, lanes: int, console: Console) -> None:
+        accounts = registry.accounts(batch_id)
+        self._batch_id = batch_id
+        self._lock_events = threading.Lock()
+        self._lanes: dict[str, LaneEvent] = {
+            f"lane {n}": LaneEvent(f"lane {n}", LaneState.WAITING) for n in range(1, lanes + 1)
+        }
+        self._last: dict[str, str] = {}
+        self._done: Counter[tuple[str, Outcome]] = Counter()
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=40),
+            MofNCompleteColumn(),
+            TextColumn("verified"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task: TaskID = self._progress.add_task(batch_id, total=accounts.members, completed=accounts.verified)
+        self._plain = not console.is_terminal
+        super().__init__(console=console, refresh_per_second=12, transient=False, get_renderable=self._render)
+
+    def show(self, event: LaneEvent) -> None:
+        """Take in one event; called from the lanes' threads."""
+        with self._lock_events:
+            self._lanes[event.lane] = event
+            report = event.report
+            if report is not None and report.outcome is not Outcome.NOTHING_LEFT:
+                self._done[event.lane, report.outcome] += 1
+                self._last[event.lane] = _what_happened(event)
+                if report.outcome is Outcome.VERIFIED:
+                    self._progress.advance(self._task)
+                if self._plain or report.outcome is Outcome.REJECTED:
+                    self.console.print(f"{event.lane}: {_what_happened(event)}", highlight=False)
+            if event.state is LaneState.ENDED and self._plain:
+                self.console.print(f"{event.lane}: {event.message}", highlight=False)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False)
+
+    def _render(self) -> Group:
+        if self._plain:
+            return Group()
+        table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+        for column in ("lane", "now", "card", "verified", "rejected", "last"):
+            table.add_column(column, justify="right" if column in ("verified", "rejected") else "left", no_wrap=True)
+        with self._lock_events:
+            for lane, event in sorted(self._lanes.items()):
+                now = {LaneState.WORKING: f"[cyan]{event.step}", LaneState.ENDED: f"[dim]{event.message}"}
+                table.add_row(
+                    lane,
+                    now.get(event.state, f"[dim]{event.state.value}"),
+                    event.card_number if event.state is LaneState.WORKING else "",
+                    f"[green]{self._done[lane, Outcome.VERIFIED]}",
+                    f"[red]{self._done[lane, Outcome.REJECTED] or ''}",
+                    self._last.get(lane, ""),
+                )
+        return Group(table, self._progress)
+
+
+def _what_happened(event: LaneEvent) -> str:
+    report = event.report
+    if report is None:
+        return ""
+    match report.outcome:
+        case Outcome.VERIFIED:
+            return f"verified {report.card_number} in {report.seconds:.2f} s"
+        case Outcome.REJECTED:
+            return f"REJECT, bin {report.bin}: {report.reason}"
+        case Outcome.AGAIN:
+            return f"present the chip again: {report.reason}"
+        case _:
+            return f"{report.outcome.value}: {report.reason}"
+
+
+def rate(results: Sequence[LaneResult], seconds: float) -> float:
+    """Verified cards an hour."""
+    verified = sum(result.counts.get(Outcome.VERIFIED, 0) for result in results)
+    return verified / seconds * 3600 if seconds else 0.0
