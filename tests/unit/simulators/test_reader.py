@@ -202,13 +202,14 @@ def test_a_whole_card_by_a_foreign_host(tmp_path: Path) -> None:
         card.close()
 
 
-@pytest.mark.parametrize("after", [False, True])
-def test_a_tear_at_every_command_then_go_on(tmp_path: Path, after: bool) -> None:
-    """Whatever command the power fails at, the card can be finished, and comes out the same."""
+@pytest.mark.parametrize("after", ["", "+"])
+@pytest.mark.parametrize("where", ["tear-apdu", "tear-page"])
+def test_a_tear_at_every_point_then_go_on(tmp_path: Path, where: str, after: str) -> None:
+    """Whatever command or page write the power fails at, the card can be finished, and comes out the same."""
     specimen = member_specimen.specimen(1024)
     for at in count():
         (path,) = stock(tmp_path / str(at), 1)
-        reader = open_reader(f"{path}?fault=tear-apdu:{at}{'+' if after else ''}")
+        reader = open_reader(f"{path}?fault={where}:{at}{after}")
         try:
             foreign_host.issue(reader.connect(), specimen)
         except CardGone:
