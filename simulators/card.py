@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from simulators.cardfile import CardFile
@@ -14,6 +15,7 @@ from simulators.link import Link
 from simulators.memory import Image, MemoryDamaged, Nvm, PowerLost, RamImage, Tear
 from simulators.meter import Meter
 from simulators.system import System
+from terminal.apdu import LinkProtocol
 
 
 class VirtualCard:
@@ -26,9 +28,16 @@ class VirtualCard:
     """
 
     def __init__(
-        self, image: Image, *, modules: Modules | None = None, random: Callable[[int], bytes] = os.urandom
+        self,
+        image: Image,
+        *,
+        modules: Modules | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+        protocol: LinkProtocol | None = None,
     ) -> None:
-        """Use ``create`` or ``open``. ``modules`` maps module AIDs to applets, by default those in ROM."""
+        """Use ``create`` or ``open``. ``modules`` maps module AIDs to applets, by default those in ROM; ``protocol``
+        takes the chip by another interface than its own, as a dual-interface card allows."""
+        self._protocol = protocol
         self.meter = Meter()
         self._file = image if isinstance(image, CardFile) else None
         self._nvm = Nvm(image)
@@ -63,9 +72,10 @@ class VirtualCard:
         modules: Modules | None = None,
         random: Callable[[int], bytes] = os.urandom,
         sync: bool = False,
+        protocol: LinkProtocol | None = None,
     ) -> VirtualCard:
         """The chip in a card file; not yet locked, so that a powered one can be looked at."""
-        return cls(CardFile(path, sync=sync), modules=modules, random=random)
+        return cls(CardFile(path, sync=sync), modules=modules, random=random, protocol=protocol)
 
     @property
     def powered(self) -> bool:
@@ -161,9 +171,10 @@ class VirtualCard:
 
     def _read_config(self) -> CardConfig:
         try:
-            return CardConfig.decode(self._nvm.scope("card")["config"])
+            config = CardConfig.decode(self._nvm.scope("card")["config"])
         except (KeyError, TypeError, ValueError) as error:
             raise MemoryDamaged("the card's memory holds no chip identity") from error
+        return replace(config, protocol=self._protocol) if self._protocol else config
 
 
 def _manufacture(nvm: Nvm, config: CardConfig) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simulators.system import System
 
 _GET_DATA = (0xCA, 0xCB)
+_LAST_COUNTER = {2: 0xFFFF, 3: 0xFFFFFF}
 _LOCKED_CARD = frozenset((0xCA, 0xCB, 0xF2, 0xF0))
 """What an authenticated host may still do with a locked card: look, unlock, terminate. GPC 2.3.1, 5.1.1.4."""
 
@@ -120,6 +121,8 @@ class SecurityDomain(Applet):
             raise Refuse(0x6A88)
         if system.keys.blocked(keys.version):
             raise Refuse(0x6983)
+        if system.keys.counter(keys.version) == _LAST_COUNTER[config.scp]:
+            raise Refuse(0x6985)  # the counter does not begin again: a session could be replayed
         session: CardSession
         host, data = self.host, config.chip.key_data
         if config.scp == 2:

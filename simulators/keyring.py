@@ -81,11 +81,10 @@ class KeyRing:
         self._write(version, tries + 1, counter)
 
     def count_session(self, version: int) -> int:
-        """Raise the sequence counter; the new value. It stays at its end rather than begin again."""
+        """Raise the sequence counter; the new value."""
         tries, counter = self._read(version)
-        counter = min(counter + 1, 0xFFFFFF)
-        self._write(version, tries, counter)
-        return counter
+        self._write(version, tries, counter + 1)
+        return counter + 1
 
     def succeeded(self, version: int, *, count: bool) -> None:
         """Give the tries back and, with ``count``, raise the sequence counter, in one write."""

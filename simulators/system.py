@@ -19,6 +19,7 @@ CHANNELS = 4
 _CHANNEL, _CHAINING, _SECURITY = 0x03, 0x10, 0x0C
 _SELECT, _MANAGE_CHANNEL, _GET_DATA = 0xA4, 0x70, (0xCA, 0xCB)
 _MAX_CHAIN = 0xFFFF
+_TERMINATED = bytes((CardState.TERMINATED,))
 
 
 class Channel:
@@ -123,7 +124,7 @@ class System:
                 return self._select(channel, command)
             if command.ins == _MANAGE_CHANNEL:
                 return self._manage_channel(channel, command)
-        if self.state is CardState.TERMINATED and command.ins not in _GET_DATA:
+        if self._card["state"] == _TERMINATED and command.ins not in _GET_DATA:
             raise Refuse(0x6985)
         return channel.applet.process(command)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from toy_applet import ToyApplet, toy_card
 
 from simulators.card import CardState, VirtualCard
 from simulators.memory import Nvm, PowerLost, RamImage, TearAt
+from tests.support.gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
+from tests.support.toy_applet import ToyApplet, toy_card
 
 NEW = (bytes((0x11,)) * 16, bytes((0x22,)) * 16, bytes((0x33,)) * 16)
 Work = Callable[[GpHost], None]

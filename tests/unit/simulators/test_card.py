@@ -7,8 +7,6 @@ from operator import xor
 from pathlib import Path
 
 import pytest
-from gp_host import GpHost
-from toy_applet import ToyApplet, toy_card
 
 from simulators.card import PowerLost, VirtualCard
 from simulators.cardfile import CardInUse
@@ -17,6 +15,8 @@ from simulators.content import MEMBER_MODULE, MEMBER_PACKAGE
 from simulators.memory import MemoryDamaged, TearAt
 from terminal.apdu import LinkProtocol
 from terminal.secret import Secret
+from tests.support.gp_host import GpHost
+from tests.support.toy_applet import ToyApplet, toy_card
 
 T0, T1, CL = LinkProtocol.T0, LinkProtocol.T1, LinkProtocol.CONTACTLESS
 TOY, OTHER = bytes.fromhex("F04D454D4245520101"), bytes.fromhex("F04D454D4245520102")
@@ -320,6 +320,17 @@ def test_card_file(tmp_path: Path) -> None:
     card.power_on()
     assert [i.aid for i in card.registry.instances] == [TOY]
     card.power_off()
+
+
+def test_one_chip_by_two_interfaces(tmp_path: Path) -> None:
+    path = tmp_path / "one.card"
+    contact = VirtualCard.create(path, CardConfig(Cplc(5)), modules={})
+    contactless = VirtualCard.open(path, modules={}, protocol=CL)
+    assert contactless.power_on() == CardConfig(Cplc(5), protocol=CL).atr != contact.atr
+    assert contactless.config.contactless
+    contactless.power_off()
+    assert contact.power_on() == CardConfig(Cplc(5)).atr
+    contact.power_off()
 
 
 def test_a_torn_card_file_opens(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from gp_host import TEST_KEY, GpHost, lv
-from toy_applet import toy_card
 
 from simulators.cap import CapError, parse
 from simulators.card import CardState, VirtualCard
@@ -14,6 +12,8 @@ from simulators.content import CARD_RESET, DIRECTORY_MODULE, DIRECTORY_PACKAGE, 
 from terminal.apdu import Command, Response
 from terminal.crypto import kcv
 from terminal.tlv import decode, dgi, tlv
+from tests.support.gp_host import TEST_KEY, GpHost, lv
+from tests.support.toy_applet import toy_card
 
 ISD = bytes.fromhex("A000000151000000")
 PACKAGE, MODULE = bytes.fromhex("F00102030405"), bytes.fromhex("F0010203040501")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
-from toy_applet import toy_card
 
 from simulators.card import VirtualCard
 from terminal.tlv import dgi
+from tests.support.gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
+from tests.support.toy_applet import toy_card
 
 TOY = MEMBER_MODULE
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from gp_host import TEST_KEY, GpHost
-from toy_applet import toy_card
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, ScpState, StaticKeys
 
 from simulators.card import VirtualCard
 from simulators.content import MEMBER_MODULE, MEMBER_PACKAGE
 from terminal.apdu import Command, LinkProtocol
+from tests.support.gp_host import TEST_KEY, GpHost
+from tests.support.toy_applet import toy_card
 
 LEVELS = {2: {0x15: (0, 1, 3), 0x55: (0, 1, 3), 0x75: (0, 1, 3, 0x10, 0x11, 0x13)}}
 LEVELS[3] = {
@@ -109,6 +109,17 @@ def test_a_try_is_spent_before_the_cryptogram_is_looked_at() -> None:
         card.tear = None
         card.power_on()
     assert host.open() == 0x6983
+
+
+@pytest.mark.parametrize(("scp", "last"), [(2, "FFFF"), (3, "FFFFFF")])
+def test_a_counter_does_not_begin_again(scp: int, last: str) -> None:
+    card = toy_card(scp=scp)
+    version = card.config.key_version
+    counters = card._nvm.scope("isd")  # 65 thousand sessions would take a while
+    counters[f"counters/{version:02X}"] = (int(last, 16) - 1).to_bytes(4, "big")
+    host = GpHost(card)
+    assert host.open() == 0x9000
+    assert host.open() == 0x6985
 
 
 @pytest.mark.parametrize("scp", [2, 3])
