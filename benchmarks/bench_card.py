@@ -1,0 +1,59 @@
+"""READ RECORD commands a second on an issued virtual card in this process, bytes in to bytes out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.table import Row
+
+SUPPORT = Path(__file__).resolve().parent.parent / "tests" / "support"
+if str(SUPPORT) not in sys.path:
+    sys.path.insert(0, str(SUPPORT))
+
+from foreign_host import issue  # noqa: E402
+from member_specimen import MEMBER_AID, specimen  # noqa: E402
+
+from simulators.card import VirtualCard  # noqa: E402
+from simulators.config import CardConfig, Cplc  # noqa: E402
+from simulators.reader import SimCard  # noqa: E402
+from terminal.apdu import LinkProtocol  # noqa: E402
+
+TARGET = 20_000
+COMMANDS, ROUNDS = 4_000, 7
+
+
+def run() -> list[Row]:
+    """The best of some rounds, for the smallest and the largest record."""
+    card = SimCard(VirtualCard.create(None, CardConfig(Cplc(1))), LinkProtocol.T1)
+    issue(card, specimen())
+    card.reset()
+    card.exchange(bytes.fromhex("00A4040009") + MEMBER_AID + b"\x00")
+    records = {"14-byte record": "00B2020C00", "254-byte record": "00B2011400"}
+    return [_measure(card, what, bytes.fromhex(command)) for what, command in records.items()]
+
+
+def _measure(card: SimCard, what: str, command: bytes) -> Row:
+    assert card.exchange(command).endswith(b"\x90\x00")
+    rate = COMMANDS / min(_seconds(card, command) for _ in range(ROUNDS))
+    return Row(
+        f"virtual card in process: READ RECORD, {what}",
+        f"{rate:,.0f} a second",
+        rate / TARGET,
+        f">= {TARGET:,} a second",
+        rate >= TARGET,
+    )
+
+
+def _seconds(card: SimCard, command: bytes) -> float:
+    exchange = card.exchange
+    start = time.perf_counter()
+    for _ in range(COMMANDS):
+        exchange(command)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(row)
