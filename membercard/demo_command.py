@@ -159,7 +159,7 @@ def _make_blanks(directory: Path, dossiers: int) -> None:
         (half, ["--scp", "03"]),
         (half, ["--scp", "02", "--protocol", "t0"]),
     ):
-        make.main(["stock", str(directory), "--count", str(count), "--quiet", *options], standalone_mode=False)
+        make.main(["stock", str(directory), "--count", str(count), *options], standalone_mode=False)
 
 
 def _counter(console: Console, issued: Path) -> Counter[str]:

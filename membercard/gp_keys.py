@@ -61,9 +61,7 @@ def new_key_set(
         return custody.card_keys(custody.latest(text), method, update.key_data, version)
     if not settings.load().simulation and any(is_published(key) for key in _parts(text)):
         raise KeyRefused("a published test key is not put on a card: everybody knows it (--simulation allows it)")
-    return custody.card_keys(
-        _import(custody, text, update.scp, Purpose.CARD), method, update.key_data, version
-    )
+    return custody.card_keys(_import(custody, text, update.scp, Purpose.CARD), method, update.key_data, version)
 
 
 def _import(custody: MemoryCustody, text: str, scp: Scp, purpose: Purpose) -> KeyRef:

@@ -107,7 +107,7 @@ def import_(
         raise typer.Exit(1)
     if report.unit is None:
         raise typer.BadParameter("the form names no unit: give one", param_hint="--unit")
-    accepted, rejected = _rows(report)
+    accepted, rejected = to_import(report)
     batch = registry.import_roster(
         report.unit,
         accepted,
@@ -124,7 +124,7 @@ def import_(
     typer.echo(f"Next, a second person: membercard batch approve {batch.id} --by NAME")
 
 
-def _rows(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow]]:
+def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow]]:
     """The report's rows as the registry takes them."""
     from registry.values import AcceptedRow, RejectedRow
 

@@ -1,0 +1,63 @@
+"""What a card tells without any key, for `membercard gp info`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from functools import partial
+from typing import Any
+
+from membercard import output
+from terminal.apdu import Atr, Transport, stack
+from terminal.errors import CardError, CodecError
+from terminal.globalplatform import Cplc, Guard, SecurityDomain
+from terminal.globalplatform.cplc import as_date
+from terminal.keys import MemoryCustody
+
+_UNDECODED = {0xCF: "key diversification data", 0x42: "issuer number", 0x45: "card image number", 0x67: "capabilities"}
+
+
+def card_facts(transport: Transport) -> dict[str, Any]:
+    """Everything that the card tells without authentication; what it does not tell is null, or says why."""
+    domain = SecurityDomain(stack(transport), MemoryCustody(simulation=True), Guard())
+    facts: dict[str, Any] = {"atr": transport.atr.hex().upper(), "protocol": transport.protocol.value}
+    try:
+        facts["bit_rate"] = Atr.parse(transport.atr).bit_rate()
+    except CodecError as error:
+        facts["bit_rate"] = f"unknown: {error}"
+    domain.select()
+    readings: dict[str, Callable[[], Any]] = {
+        "chip_serial": domain.chip,
+        "production": lambda: _production(domain.cplc()),
+        "recognition": domain.recognition,
+        "keys": lambda: [str(key) for key in domain.key_information()],
+    }
+    readings |= {name: partial(domain.get_data, tag) for tag, name in _UNDECODED.items()}
+    for name, read in readings.items():
+        try:
+            facts[name] = output.plain(read())
+        except CardError as error:
+            facts[name] = f"not told: {error}"
+    return facts
+
+
+def _production(cplc: Cplc) -> dict[str, str | None]:
+    """The fields in hex, the dates as dates where they are some."""
+    today = date.today()
+    shown: dict[str, str | None] = {}
+    for name in Cplc.__slots__:
+        raw: bytes = getattr(cplc, name)
+        found = as_date(raw, today) if name.endswith("_date") else None
+        shown[name] = found.isoformat() if found else raw.hex().upper()
+    return shown
+
+
+def flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in facts.items():
+        label = prefix + name.replace("_", " ")
+        if isinstance(value, dict):
+            yield from flat(value, f"{label}: ")
+        elif isinstance(value, list):
+            yield label, "\n".join(map(str, value))
+        else:
+            yield label, "-" if value is None else str(value)
