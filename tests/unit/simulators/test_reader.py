@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from itertools import count
 from pathlib import Path
 
@@ -246,3 +247,14 @@ def test_a_mute_card_talks_after_reset(tmp_path: Path) -> None:
             card.exchange(SELECT_ISD)
     card.reset()
     assert card.exchange(SELECT_ISD)[-2:] == b"\x90\x00"
+
+
+def test_real_delay(tmp_path: Path) -> None:
+    (path,) = stock(tmp_path, 1)
+    reader = open_reader(f"{path}?timing=real")
+    card = reader.connect()
+    start = time.perf_counter()
+    assert card.exchange(bytes.fromhex("8050000008010203040506070800"))[-2:] == b"\x90\x00"
+    elapsed = time.perf_counter() - start
+    assert reader.timing is not None
+    assert elapsed >= reader.timing.exchanges[0].cost.total >= 0.04

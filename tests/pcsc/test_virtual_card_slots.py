@@ -1,0 +1,156 @@
+"""Virtual cards in real slots over time: pulled, pcscd restarted, fed from a stock, attached by the command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import foreign_host
+import member_specimen
+import pytest
+from pcscd import Pcscd
+
+from simulators.card import VirtualCard
+from simulators.config import CardConfig
+from simulators.content import CardState
+from simulators.hopper import Hopper
+from simulators.stock import Stock, blank, make_stock
+from simulators.vpcd import VpcdSlot
+from terminal.apdu import Disposition, open_reader
+from terminal.errors import CardGone
+
+pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
+
+SELECT = bytes.fromhex("00A4040000")
+CPLC = bytes.fromhex("80CA9F7F00")
+
+
+def eventually(true: Callable[[], bool], seconds: float = 10) -> bool:
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def card() -> VirtualCard:
+    return VirtualCard.create(None, CardConfig(blank()))
+
+
+def test_a_card_pulled_in_the_middle(pcscd: Pcscd) -> None:
+    slot = pcscd.slots[0]
+    slot.wait(present=False)
+    reader = open_reader(f"pcsc:{slot.reader_name}")
+    with VpcdSlot(slot.host, slot.port) as virtual:
+        virtual.insert(card())
+        assert reader.wait_for_card(10)
+        transport = reader.connect()
+        assert transport.exchange(SELECT)[-2:] == b"\x90\x00"
+        pulled = virtual.pull()
+        assert pulled is not None
+        with pytest.raises(CardGone):
+            transport.exchange(SELECT)
+        transport.close()
+        slot.wait(present=False)
+        virtual.insert(pulled)
+        assert reader.wait_for_card(10)
+        again = reader.connect()
+        assert again.exchange(SELECT)[-2:] == b"\x90\x00"
+        reader.close()
+
+
+def test_a_restarted_pcscd_finds_the_card_again(pcscd: Pcscd) -> None:
+    if not pcscd.ours:
+        pytest.skip("this pcscd was started by somebody else")
+    slot = pcscd.slots[0]
+    slot.wait(present=False)
+    said: list[str] = []
+    with VpcdSlot(slot.host, slot.port, say=said.append) as virtual:
+        virtual.insert(card())
+        slot.wait(present=True)
+        pcscd.restart()
+        slot.wait(present=True, seconds=20)
+        reader = open_reader(f"pcsc:{slot.reader_name}")
+        assert reader.connect().exchange(SELECT)[-2:] == b"\x90\x00"
+        reader.close()
+    assert "went away" in said[0]
+
+
+def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
+    """Three blanks through one slot with nobody there; the second job is broken off once and taken up again."""
+    slot = pcscd.slots[0]
+    slot.wait(present=False)
+    list(make_stock(tmp_path, 3, CardConfig(blank())))
+    specimen = member_specimen.specimen(1024)
+    hopper = Hopper(VpcdSlot(slot.host, slot.port), Stock(tmp_path), settle=0.5)
+    ended = threading.Event()
+
+    def feed() -> None:
+        while not ended.wait(0.05):
+            hopper.tick()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    reader = open_reader(f"pcsc:{slot.reader_name}")
+    seen = []
+    try:
+        for job in range(4):
+            assert reader.wait_for_card(15), job
+            transport = reader.connect()
+            if job == 1:
+                host = foreign_host.open_domain(transport)
+                aid = member_specimen.MEMBER_AID
+                foreign_host.install(host, foreign_host.MEMBER_PACKAGE, aid, aid)
+            elif job == 2:
+                host = foreign_host.open_domain(transport)
+                foreign_host.store(host, member_specimen.MEMBER_AID, specimen)
+                for state in (0x07, 0x0F):
+                    host.send_apdu(0x80, 0xF0, 0x80, state)
+            else:
+                foreign_host.issue(transport, specimen)
+            transport.exchange(SELECT)
+            seen.append(transport.exchange(CPLC))
+            transport.close()
+            reader.release(Disposition.DONE)
+        assert not reader.wait_for_card(2)
+    finally:
+        reader.close()
+        ended.set()
+        feeder.join()
+        hopper.close()
+    assert seen[1] == seen[2]
+    assert len(set(seen)) == 3
+    issued = list((tmp_path / "issued").iterdir())
+    assert [VirtualCard.open(path).state for path in issued] == [CardState.SECURED] * 3
+    assert list(tmp_path.glob("*.card")) == []
+
+
+def test_attach_from_the_command_line(pcscd: Pcscd, tmp_path: Path) -> None:
+    slot = pcscd.slots[0]
+    slot.wait(present=False)
+    (path,) = make_stock(tmp_path, 1, CardConfig(blank()))
+    command = [sys.executable, "-c", "from simulators.cli import app; app()"]
+    address = f"{slot.host}:{slot.port}"
+    attached = subprocess.Popen(
+        [*command, "attach", str(path), "--vpcd", address, "--trace"], stderr=subprocess.PIPE, text=True, env=os.environ
+    )
+    try:
+        slot.wait(present=True)
+        reader = open_reader(f"pcsc:{slot.reader_name}")
+        assert reader.connect().exchange(SELECT)[-2:] == b"\x90\x00"
+        reader.close()
+    finally:
+        attached.send_signal(signal.SIGINT)
+        _, said = attached.communicate(timeout=10)
+    assert attached.returncode == 0
+    assert "is in the slot" in said
+    assert "00A40400" in said
+    assert "link" in said
+    slot.wait(present=False)
