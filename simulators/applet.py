@@ -26,12 +26,6 @@ class Memory(MutableMapping[str, bytes]):
     def transaction(self) -> AbstractContextManager[None]: ...
 
 
-class Dek(Protocol):
-    """Decrypts secret data of the current secure channel session (GPC 2.3.1, 11.1: sensitive data)."""
-
-    def __call__(self, ciphertext: bytes) -> bytes: ...
-
-
 class Host(Protocol):
     """The card operating system as an application sees it."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulators.applet import Refuse
-from simulators.session import C_DEC, C_MAC, R_MAC, SECURED, CardSession, KeySet, _unmetered, header_and_length
+from simulators.session import C_DEC, C_MAC, R_MAC, SECURED, CardSession, KeySet, header_and_length, unmetered
 from terminal.apdu import Command, Response
 from terminal.crypto import des, padding
 from terminal.errors import CryptoError
@@ -31,7 +31,7 @@ class CardScp02(CardSession):
         i: int = 0x55,
         key_data: bytes = bytes(10),
         counter: int = 0,
-        spent: Callable[[str, int], None] = _unmetered,
+        spent: Callable[[str, int], None] = unmetered,
     ) -> None:
         super().__init__(keys, aid=aid, spent=spent)
         self._i, self._key_data, self._random = i, key_data, random

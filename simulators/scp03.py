@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulators.applet import Refuse
-from simulators.session import C_DEC, C_MAC, R_ENC, R_MAC, SECURED, CardSession, KeySet, _unmetered, header_and_length
+from simulators.session import C_DEC, C_MAC, R_ENC, R_MAC, SECURED, CardSession, KeySet, header_and_length, unmetered
 from terminal.apdu import Command, Response
 from terminal.crypto import aes, kdf, padding
 from terminal.errors import CryptoError
@@ -35,7 +35,7 @@ class CardScp03(CardSession):
         i: int = 0x70,
         key_data: bytes = bytes(10),
         counter: int = 0,
-        spent: Callable[[str, int], None] = _unmetered,
+        spent: Callable[[str, int], None] = unmetered,
     ) -> None:
         super().__init__(keys, aid=aid, spent=spent)
         self._i, self._key_data, self._counter, self._random = i, key_data, counter, random

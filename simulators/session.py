@@ -32,7 +32,7 @@ class KeySet:
         return f"<KeySet {self.version:02X}>"
 
 
-def _unmetered(operation: str, blocks: int = 1) -> None:
+def unmetered(operation: str, blocks: int = 1) -> None:
     """No meter listens."""
 
 
@@ -47,7 +47,7 @@ class CardSession(ABC):
     mac_length = 8
     levels: tuple[int, ...] = ()
 
-    def __init__(self, keys: KeySet, *, aid: bytes, spent: Callable[[str, int], None] = _unmetered) -> None:
+    def __init__(self, keys: KeySet, *, aid: bytes, spent: Callable[[str, int], None] = unmetered) -> None:
         self._keys = keys
         self._aid = aid
         self._spent = spent

@@ -72,7 +72,13 @@ class System:
         return CardState(self._card["state"][0])
 
     def set_state(self, state: CardState) -> None:
+        """Move the card's life cycle on; locked or terminated, only its security domain works."""
         self._card["state"] = bytes((state,))
+        if state in (CardState.CARD_LOCKED, CardState.TERMINATED):
+            for channel in self._channels:
+                if channel is not None and channel.applet is not channel.domain:
+                    channel.applet.deselect()
+                    channel.applet = channel.domain
 
     def execute(self, command: Command) -> Response:
         """One command to one response; never raises but PowerLost."""

@@ -299,10 +299,11 @@ def test_a_tear_inside_a_command() -> None:
         assert dict(host_memory) == {n: b"\x03\x04" if with_power else b"\x01\x02" for n in ("one", "two")}
 
 
-def test_card_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sync", [False, True])
+def test_card_file(tmp_path: Path, sync: bool) -> None:
     path = tmp_path / "one.card"
     modules = {MEMBER_MODULE: ToyApplet}
-    card = VirtualCard.create(path, CardConfig(Cplc(5)), modules=modules)
+    card = VirtualCard.create(path, CardConfig(Cplc(5)), modules=modules, sync=sync)
     with pytest.raises(FileExistsError):
         VirtualCard.create(path, CardConfig(Cplc(6)), modules=modules)
     card.power_on()

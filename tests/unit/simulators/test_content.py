@@ -323,7 +323,10 @@ def test_life_cycle_of_the_card() -> None:
     card.power_on()
     host.open()
     assert host.send(0x80, 0xE2, 0x80, 0, b"\x42\x01\x01").sw == 0x6985
+    assert card.exchange(bytes.fromhex("0070000001")) == b"\x01\x90\x00"
+    assert card.exchange(bytes.fromhex("01A4040009") + TOY + b"\x00")[-2:] == b"\x90\x00"
     assert move(0x7F) == 0x9000
+    assert card.exchange(bytes.fromhex("0101000000")) == b"\x6d\x00"
     assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY + b"\x01").sw == 0x6985
     assert host.put_keys(0, 1, NEW).sw == 0x6985
     assert host.send(0x80, 0xF0, 0x40, 0x80, TOY).sw == 0x6985
