@@ -7,8 +7,9 @@ that writers queue at the start instead of failing in the middle. PostgreSQL: RE
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,9 @@ class Database:
         self.engine = _engine(parsed, busy_seconds)
         self._writer = self.engine.execution_options(writes=True)
         self._begin = "BEGIN IMMEDIATE" if self.dialect == "sqlite" else None
+        # SQLite has one writer, and those kept waiting only look again from time to time. Within this process they
+        # wait for each other here instead, so that no lane starves.
+        self._turn: AbstractContextManager[object] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -93,7 +97,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: all or nothing."""
-        with self._told(), self._writer.begin() as conn:
+        with self._told(), self._turn, self._writer.begin() as conn:
             yield conn
 
     def prepare(self, statement: Insert | Update) -> Prepared:
@@ -101,7 +105,7 @@ class Database:
 
     def alone(self, prepared: Prepared, values: dict[str, Any]) -> int:
         """One prepared statement in a transaction of its own, straight to the driver; gives the rows it touched."""
-        with self._told():
+        with self._told(), self._turn:
             connection = self.engine.raw_connection()
             try:
                 cursor = connection.cursor()
