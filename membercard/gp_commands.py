@@ -126,8 +126,8 @@ def list_content(
     if json:
         output.as_json([_entry(entry) for entry in entries])
         return
-    columns = ["kind", "AID", "state", "privileges", "load file", "modules"]
-    output.show(output.table(f"Card in {reader}", columns, (tuple(_entry(entry).values()) for entry in entries)))
+    for entry in entries:
+        typer.echo(_lines(entry))
 
 
 @app.command("load")
@@ -304,15 +304,26 @@ def _listed(domain: SecurityDomain, scope: Scope) -> list[Entry]:
         return domain.status(Scope.LOAD_FILES)
 
 
-def _entry(entry: Entry) -> dict[str, str]:
+def _entry(entry: Entry) -> dict[str, Any]:
     return {
         "kind": _KINDS[entry.scope],
         "aid": str(entry.aid),
         "state": entry.state_name,
-        "privileges": ", ".join(entry.privileges.names),
-        "load_file": str(entry.package or ""),
-        "modules": ", ".join(map(str, entry.modules)),
+        "privileges": list(entry.privileges.names),
+        "load_file": str(entry.package) if entry.package else None,
+        "modules": [str(module) for module in entry.modules],
     }
+
+
+def _lines(entry: Entry) -> str:
+    """One line for the entry, then what belongs to it, set in."""
+    lines = [f"{entry.aid!s:<32}  {_KINDS[entry.scope]}, {entry.state_name}"]
+    if entry.privileges:
+        lines.append(f"    privileges: {', '.join(entry.privileges.names)}")
+    if entry.package:
+        lines.append(f"    from load file {entry.package}")
+    lines += [f"    module {module}" for module in entry.modules]
+    return "\n".join(lines)
 
 
 def _exchange(sender: Sender | SecurityDomain, commands: list[Command]) -> list[dict[str, str]]:

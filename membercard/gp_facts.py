@@ -10,7 +10,7 @@ from typing import Any
 from membercard import output
 from terminal.apdu import Atr, Transport, stack
 from terminal.errors import CardError, CodecError
-from terminal.globalplatform import Cplc, Guard, SecurityDomain
+from terminal.globalplatform import CardRecognition, Cplc, Guard, SecurityDomain
 from terminal.globalplatform.cplc import as_date
 from terminal.keys import MemoryCustody
 
@@ -29,7 +29,7 @@ def card_facts(transport: Transport) -> dict[str, Any]:
     readings: dict[str, Callable[[], Any]] = {
         "chip_serial": domain.chip,
         "production": lambda: _production(domain.cplc()),
-        "recognition": domain.recognition,
+        "recognition": lambda: _recognition(domain.recognition()),
         "keys": lambda: [str(key) for key in domain.key_information()],
     }
     readings |= {name: partial(domain.get_data, tag) for tag, name in _UNDECODED.items()}
@@ -41,14 +41,24 @@ def card_facts(transport: Transport) -> dict[str, Any]:
     return facts
 
 
+def _recognition(card: CardRecognition) -> dict[str, Any]:
+    protocols = [f"SCP{scp:02X} i={i:02X}" for scp, i in card.protocols]
+    return {
+        "globalplatform": card.version,
+        "protocols": protocols,
+        "configuration": card.configuration,
+        "chip": card.chip,
+    }
+
+
 def _production(cplc: Cplc) -> dict[str, str | None]:
-    """The fields in hex, the dates as dates where they are some."""
+    """The fields in hex, the dates as dates where they are some, null where nobody has written anything."""
     today = date.today()
     shown: dict[str, str | None] = {}
     for name in Cplc.__slots__:
         raw: bytes = getattr(cplc, name)
         found = as_date(raw, today) if name.endswith("_date") else None
-        shown[name] = found.isoformat() if found else raw.hex().upper()
+        shown[name] = found.isoformat() if found else raw.hex().upper() if any(raw) else None
     return shown
 
 
@@ -59,5 +69,5 @@ def flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from flat(value, f"{label}: ")
         elif isinstance(value, list):
             yield label, "\n".join(map(str, value))
-        else:
-            yield label, "-" if value is None else str(value)
+        elif value not in (None, ""):
+            yield label, str(value)

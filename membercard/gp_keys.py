@@ -14,7 +14,8 @@ from terminal.keys import Algorithm, CardKeys, Diversification, KeyRef, MemoryCu
 from terminal.keys.published import is_published
 from terminal.secret import Secret
 
-_HEX = re.compile(r"[0-9A-Fa-f]{32,64}(:[0-9A-Fa-f]{32,64}){0,2}")
+_KEY = r"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})"
+_TYPED = re.compile(f"{_KEY}(?::{_KEY}:{_KEY})?")
 _BY_LENGTH = {16: Algorithm.AES128, 24: Algorithm.AES192, 32: Algorithm.AES256}
 _STOCK = {Scp.SCP02: "kmc", Scp.SCP03: "kmc-aes"}
 
@@ -23,7 +24,7 @@ def typed(text: str | None) -> bool:
     """Whether the text is a key itself, not the name of one. Raises typer.BadParameter for what is nearly a key."""
     if text is None:
         return False
-    if _HEX.fullmatch(text):
+    if _TYPED.fullmatch(text):
         return True
     if ":" in text or (len(text) >= 16 and all(c in "0123456789abcdefABCDEF" for c in text)):
         # The text itself is not repeated: it may be most of a key.
@@ -66,8 +67,8 @@ def new_key_set(
 
 def _import(custody: MemoryCustody, text: str, scp: Scp, purpose: Purpose) -> KeyRef:
     parts = _parts(text)
-    if len({len(part) for part in parts}) > 1 or len(parts) == 2 or len(parts[0]) not in _BY_LENGTH:
-        raise typer.BadParameter("give one key, or ENC:MAC:DEK, all of the same length: 16, 24 or 32 bytes")
+    if len({len(part) for part in parts}) > 1:
+        raise typer.BadParameter("ENC, MAC and DEK have the same length")
     if scp is Scp.SCP02 and len(parts[0]) != 16:
         raise typer.BadParameter("this card speaks SCP02: its keys have 16 bytes")
     algorithm = Algorithm.TDES if scp is Scp.SCP02 else _BY_LENGTH[len(parts[0])]
