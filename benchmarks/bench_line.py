@@ -1,0 +1,134 @@
+"""The personalization line: host time a card, commands and bytes against the least possible, lanes side by side."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from benchmarks.table import Row
+from personalize.dossier import Dossier, Part
+from personalize.execute import Outcome, process
+from personalize.lanes import Line
+from simulators.config import CardConfig
+from simulators.stock import blank, make_stock
+from terminal.apdu import Command, Disposition, Reader, Transport, open_reader
+from terminal.keys import Sealed
+from tests.support import house, line
+
+CARDS = 40
+LANES = 4
+
+
+@dataclass
+class Watched:
+    """A transport that keeps what was sent and how much processor time the virtual card took to answer."""
+
+    inner: Transport
+    sent: list[bytes] = field(default_factory=list)
+    card_seconds: float = 0.0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def exchange(self, apdu: bytes) -> bytes:
+        self.sent.append(apdu)
+        began = time.thread_time()
+        try:
+            return self.inner.exchange(apdu)
+        finally:
+            self.card_seconds += time.thread_time() - began
+
+
+@contextmanager
+def station(cards: int) -> Iterator[tuple[line.Job, Path, Path]]:
+    """A batch prepared for ``cards`` cards, and as many blanks in a stock directory."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        with line.registry(f"sqlite:///{directory / 'registry.db'}") as store:
+            batch = line.prepared(store, cards, directory)
+            stock = directory / "stock"
+            list(make_stock(stock, cards, CardConfig(chip=blank())))
+            yield line.job(store, batch), stock, directory
+
+
+def run() -> list[Row]:
+    return [*_one_lane(), _many_lanes()]
+
+
+def _one_lane() -> Iterator[Row]:
+    with station(CARDS) as (job, stock, _):
+        reader = open_reader(f"sim:{stock}")
+        host, watched = 0.0, None
+        for number in range(CARDS):
+            reader.wait_for_card(0)
+            watched = Watched(reader.connect())
+            began = time.thread_time()
+            report = process(watched, job, "lane 1", lambda serial: True)  # type: ignore[arg-type]
+            spent = time.thread_time() - began - watched.card_seconds
+            if report.outcome is not Outcome.VERIFIED:
+                raise RuntimeError(f"a card was not verified: {report.reason}")
+            # The first card pays for imports and caches that a batch pays once.
+            host += spent if number else 0.0
+            reader.release(Disposition.DONE)
+        per_card = host / (CARDS - 1)
+        measured = f"{per_card * 1000:.1f} ms"
+        yield Row("host CPU per card, whole personalization", measured, per_card / 0.025, "≤ 25 ms", per_card <= 0.025)
+        yield from _least(watched, job)
+
+
+def _least(watched: Watched | None, job: line.Job) -> Iterator[Row]:
+    """STORE DATA as it was sent, against the bytes that must be sent at all in 255-byte commands."""
+    if watched is None:
+        raise RuntimeError("no card was personalized")
+    sent = [apdu for apdu in watched.sent if apdu[1] == 0xE2]
+    dossier = _dossier(job)
+    # C-MAC takes 8 of 255 bytes; C-ENC fills up to 16 with at least one byte: 239 plain bytes a command.
+    room = 239
+    sizes = [sum(_size(p) for p in dossier.member.parts if p.secret is secret) for secret in (True, False)]
+    commands = sum(-(-size // room) for size in sizes)
+    least = sum(sizes) + commands * (5 + 8 + 1)
+    ratio = max(len(sent) / commands, sum(map(len, sent)) / least)
+    measured = f"{len(sent)} / {sum(map(len, sent))} against {commands} / {least}"
+    what = "STORE DATA commands / bytes a card, against the least for its DGIs"
+    yield Row(what, measured, ratio, "≤ 1.05", ratio <= 1.05)
+    whole = [Command.decode(apdu).ins for apdu in watched.sent]
+    yield Row("commands a card in all, read-back included", f"{len(whole)}", float(len(whole)), "reported", True)
+
+
+def _dossier(job: line.Job) -> Dossier:
+    member = house.member()
+    with tempfile.TemporaryDirectory() as pool:
+        return house.preparer().prepare(member, job.profile.card_number.number(1), house.pool(Path(pool)).make())
+
+
+def _size(part: Part) -> int:
+    """Bytes of a DGI with its header; secret values padded to AES blocks where they are padded."""
+    if isinstance(part.value, bytes):
+        value = len(part.value)
+    elif isinstance(part.value, Sealed):
+        value = len(part.value.blob) - 28
+    else:
+        value = 48
+    value = (value // 16 + 1) * 16 if part.padded else value
+    return 2 + (1 if value < 0xFF else 3) + value
+
+
+def _many_lanes() -> Row:
+    """The same number of cards over one lane and over four, every exchange as slow as on a real chip."""
+    seconds = {}
+    for lanes in (1, LANES):
+        with station(LANES * 5) as (job, stock, directory):
+            readers: list[Reader] = [open_reader(f"sim:{stock}?timing=real") for _ in range(lanes)]
+            began = time.monotonic()
+            results = Line(job, remake=partial(line.remake, job.registry, job.batch_id, directory)).run(readers)
+            seconds[lanes] = time.monotonic() - began
+            if sum(result.counts.get(Outcome.VERIFIED, 0) for result in results) != LANES * 5:
+                raise RuntimeError("not every card was verified")
+    ratio = seconds[1] / seconds[LANES]
+    measured = f"{seconds[1]:.1f} s against {seconds[LANES]:.1f} s for {LANES * 5} cards"
+    return Row("4 lanes with real delay against one", measured, ratio, "≥ 3.8", ratio >= 3.8)
