@@ -70,7 +70,9 @@ def check(
         known = settings.open_registry().known_members
     report = intake.check(file, known=known, unit=unit)
     if annotate is not None:
-        intake.annotate(report, annotate)
+        from personalize.intake.annotate import annotate as write_back
+
+        write_back(report, annotate)
     if as_json:
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=1))
     else:

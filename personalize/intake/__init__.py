@@ -1,6 +1,8 @@
-"""Intake: a registration form (xlsx, xls, csv) becomes accepted rows and rejected ones, each with its reasons."""
+"""Intake: a registration form (xlsx, xls, csv) becomes accepted rows and rejected ones, each with its reasons.
 
-from personalize.intake.annotate import annotate
+``personalize.intake.annotate`` writes them back into the form; it is apart because openpyxl takes long to load.
+"""
+
 from personalize.intake.check import KnownPerson, Lookup, check
 from personalize.intake.codes import Fault, Language, Note, explain
 from personalize.intake.files import Limits
@@ -16,7 +18,6 @@ __all__ = [
     "Rejected",
     "RosterReport",
     "RosterRow",
-    "annotate",
     "check",
     "explain",
 ]

@@ -25,7 +25,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from personalize.errors import DamagedFile, ReportNotWritten
 from personalize.intake.codes import Fault, Note, explain
 from personalize.intake.files import Content, Limits, digest, load
-from personalize.intake.sheets import Book, Sheet, read_book
+from personalize.intake.sheets import Book, Range, Sheet, read_book
 from personalize.intake.text import text_of
 from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
 
@@ -33,6 +33,7 @@ RESULT, REASON, SUMMARY = "审核结果", "审核说明", "审核汇总"
 _ONLY_SHEET = "名单"
 _REJECTED = PatternFill("solid", start_color="FFFFC7CE")
 _NOTED = PatternFill("solid", start_color="FFFFF2CC")
+_MOST_MERGED = 1_000_000
 _AS_TEXT = "@"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # What openpyxl raises over workbooks that other programs wrote and calamine reads: it has no exception of its own.
@@ -42,6 +43,7 @@ _UNREADABLE = (
     TypeError,
     AttributeError,
     IndexError,
+    OSError,
     SyntaxError,  # XML ParseError is one
     InvalidFileException,
     zipfile.BadZipFile,
@@ -75,6 +77,8 @@ def annotate(report: RosterReport, out: Path | str, *, limits: Limits | None = N
 
 def _original(content: Content, book: Book) -> Any:
     """The form's own workbook, formulas replaced by their values; None where openpyxl cannot read it."""
+    if sum(map(_area, (merged for sheet in (*book.visible, *book.hidden) for merged in sheet.merged))) > _MOST_MERGED:
+        return None  # openpyxl would make an object of every cell in them
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # openpyxl names the extensions that it will not keep
@@ -90,6 +94,11 @@ def _original(content: Content, book: Book) -> Any:
                 if cell.data_type == "f":
                     _write(cell, _value_at(sheets.get(worksheet.title), cell.row - 1, cell.column - 1))
     return workbook
+
+
+def _area(merged: Range) -> int:
+    (top, left), (bottom, right) = merged
+    return (bottom - top + 1) * (right - left + 1)
 
 
 def _value_at(sheet: Sheet | None, row: int, column: int) -> Any:

@@ -78,9 +78,12 @@ _BIFF8_GLOBALS = struct.pack("<HHHH", 0x0809, 16, 0x0600, 0x0005)
 _FILEPASS = 0x002F
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|table|meta|style|head|body)", re.IGNORECASE)
 
-# A cell reference that reaches beyond column Z or row 99,999 asks for a closer look.
-_FAR = re.compile(rb' r="(?:[A-Z]{2,3}[0-9]|[A-Z]?[0-9]{6})')
-_FILLED = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"[^>]*?(?<!/)>')
+# What zipfile raises over a damaged archive, beside its own exception.
+_ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, LookupError, RuntimeError)
+
+# A reference beyond column Z or row 99,999 asks for a closer look; whatever is near it, however it is quoted.
+_FAR = re.compile(rb"\br=[\"'](?:[A-Za-z]{2,}[0-9]|[A-Za-z]?[0-9]{6})")
+_FILLED = re.compile(rb"<(?:\w+:)?c [^>]*?\br=[\"']([A-Z]{1,3})([0-9]{1,7})[\"'][^>]*?(?<!/)>")
 
 
 def digest(data: bytes) -> str:
@@ -158,9 +161,11 @@ def _check_zip(path: Path, data: bytes, limits: Limits) -> None:
             if sum(part.file_size for part in parts) > limits.unpacked_bytes:
                 raise _bomb(path, limits)
             for part in parts:
+                if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise damaged(path)
                 if part.filename.endswith(".xml"):
                     _check_part(path, part.filename, archive.read(part), limits)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as e:
+    except _ZIP_FAULTS as e:
         raise damaged(path) from e
 
 

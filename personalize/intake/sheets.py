@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import marshal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
-
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
-from python_calamine import SheetTypeEnum as SheetType
-from python_calamine import SheetVisibleEnum as Visible
+from typing import Any, TypeAlias
 
 from personalize.errors import DamagedFile, TooLarge
 from personalize.intake.files import Content, Limits, damaged, password_needed
 from personalize.intake.header import find_header
 from personalize.intake.text import Cell
 
-_PATIENCE = 60  # seconds for an xls, which takes a few at most
+_PATIENCE = 60  # seconds; the largest form takes a few
 
 Range: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
@@ -58,49 +54,26 @@ def read_book(path: Path, content: Content, limits: Limits) -> Book:
     """All sheets of a form. ``path`` is for messages only. Raises EncryptedWorkbook, DamagedFile, TooLarge."""
     if content.kind == "text":
         return Book([Sheet("", _delimited(path, content.text, limits))], [])
-    if content.kind == "xls":
-        return _legacy(path, content.data, limits)
-    visible: list[Sheet] = []
-    hidden: list[Sheet] = []
-    try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content.data))
-        for meta in book.sheets_metadata:
-            if meta.typ == SheetType.WorkSheet:
-                sheet = _sheet(path, book.get_sheet_by_name(meta.name), limits)
-                (visible if meta.visible == Visible.Visible else hidden).append(sheet)
-    except PasswordError as e:
-        raise password_needed(path) from e
-    except (CalamineError, OSError, ValueError) as e:
-        raise damaged(path) from e
-    return Book(visible, hidden)
+    book = Book([], [])
+    for name, visible, (first_row, first_column), merged, cells in _in_own_process(path, content.data, limits):
+        sheet = Sheet(name, _padded(path, cells, limits), first_row, first_column, merged)
+        (book.visible if visible else book.hidden).append(sheet)
+    return book
 
 
-def _sheet(path: Path, sheet: CalamineSheet, limits: Limits) -> Sheet:
-    if sheet.height * sheet.width > limits.cells:
-        raise _too_many(path, sheet.height)
-    rows = _padded(path, sheet.to_python(), limits)
-    first_row, first_column = sheet.start or (0, 0)
-    return Sheet(sheet.name, rows, first_row, first_column, list(sheet.merged_cell_ranges or ()))
-
-
-def _legacy(path: Path, data: bytes, limits: Limits) -> Book:
-    """The sheets of an xls, which a process of its own reads."""
-    command = [sys.executable, "-I", str(Path(__file__).with_name("legacy_xls.py")), str(limits.cells)]
+def _in_own_process(path: Path, data: bytes, limits: Limits) -> list[Any]:
+    """The sheets as ``workbook_reader`` gives them, from a process that may fall over."""
+    command = [sys.executable, "-I", str(Path(__file__).with_name("workbook_reader.py")), str(limits.cells)]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=_PATIENCE, check=True)  # noqa: S603
-        found = json.loads(done.stdout)
-    except (subprocess.SubprocessError, ValueError) as e:
+    except subprocess.SubprocessError as e:
         raise damaged(path) from e
-    if found["fault"] == "password":
+    fault, rows, sheets = marshal.loads(done.stdout)  # noqa: S302 - our own child wrote it
+    if fault == "password":
         raise password_needed(path)
-    if found["fault"] == "large":
-        raise _too_many(path, found["rows"])
-    book = Book([], [])
-    for sheet in found["sheets"]:
-        rows = _padded(path, sheet["rows"], limits)
-        merged = [((top, left), (bottom, right)) for (top, left), (bottom, right) in sheet["merged"]]
-        (book.visible if sheet["visible"] else book.hidden).append(Sheet(sheet["name"], rows, *sheet["start"], merged))
-    return book
+    if fault == "large":
+        raise _too_many(path, rows)
+    return list(sheets)
 
 
 def _padded(path: Path, rows: list[list[Cell]], limits: Limits) -> list[list[Cell]]:
@@ -123,26 +96,25 @@ def _delimited(path: Path, text: str, limits: Limits) -> list[list[Cell]]:
     head = text[:20_000]
     delimiters = sorted(",\t;，；", key=head.count, reverse=True)
     try:
-        chosen = next((d for d in delimiters if find_header(_rectangle(_records(head, d)))), delimiters[0])
-        rows = _rectangle(_records(text, chosen))
+        chosen = next((d for d in delimiters if find_header(_rectangle(list(_records(head, d))))), delimiters[0])
+        records = list(_records(text, chosen))
     except csv.Error as e:
         raise DamagedFile(
             f"{path.name} is no proper csv ({e}): save it again as CSV UTF-8 or as .xlsx",
             "文件不是规范的 csv，请另存为“CSV UTF-8”或 .xlsx",
         ) from e
-    if len(rows) > limits.rows:
-        raise _too_many(path, len(rows))
-    return rows
+    if len(records) > limits.rows or len(records) * max(map(len, records), default=0) > limits.cells:
+        raise _too_many(path, len(records))
+    return _rectangle(records)
 
 
 def _records(text: str, delimiter: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
-def _rectangle(records: Iterator[list[str]]) -> list[list[Cell]]:
-    rows = list(records)
-    width = max(map(len, rows), default=0) + 1
-    return [[*map(_unquoted, row), *[""] * (width - len(row))] for row in rows]
+def _rectangle(records: list[list[str]]) -> list[list[Cell]]:
+    width = max(map(len, records), default=0) + 1
+    return [[*map(_unquoted, row), *[""] * (width - len(row))] for row in records]
 
 
 def _unquoted(cell: str) -> str:

@@ -1,0 +1,60 @@
+"""A program of its own: reads a workbook (xlsx, xls) from standard input and writes its sheets to standard output.
+
+A form comes from outside. A damaged or hostile workbook can make the reader's native code panic, or ask for more memory
+than there is, which ends the process. In a process of its own, with its memory bounded, that is an exit code and no
+more. It imports nothing of this project, so that it starts at once.
+
+The output is ``marshal``, read by the parent only: (fault, rows, sheets), where fault is "", "password" or "large" and
+a sheet is (name, visible, (first row, first column), merged ranges, rows).
+"""
+
+from __future__ import annotations
+
+import io
+import marshal
+import resource
+import sys
+from typing import Any
+
+from python_calamine import CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+
+MEMORY = 3 << 30
+
+
+def read(data: bytes, most_cells: int) -> tuple[str, int, list[Any]]:
+    """All worksheets of the workbook. Cells are text, numbers and booleans; a date is text, since no column of a form
+    holds one."""
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        sheets = []
+        for meta in book.sheets_metadata:
+            if meta.typ != SheetTypeEnum.WorkSheet:
+                continue
+            sheet = book.get_sheet_by_name(meta.name)
+            if sheet.height * sheet.width > most_cells:
+                return "large", sheet.height, []
+            visible = meta.visible == SheetVisibleEnum.Visible
+            merged = list(sheet.merged_cell_ranges or ())
+            sheets.append((meta.name, visible, sheet.start or (0, 0), merged, sheet.to_python()))
+    except PasswordError:
+        return "password", 0, []
+    return "", 0, sheets
+
+
+def plain(rows: list[list[Any]]) -> list[list[Any]]:
+    """The same rows with dates and times as text."""
+    return [[cell if isinstance(cell, (str, int, float)) else str(cell) for cell in row] for row in rows]
+
+
+def packed(found: tuple[str, int, list[Any]]) -> bytes:
+    """The answer as bytes; few forms hold a date, so only those pay for looking."""
+    try:
+        return marshal.dumps(found)
+    except ValueError:
+        return marshal.dumps((*found[:2], [(*sheet[:4], plain(sheet[4])) for sheet in found[2]]))
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.stdout.buffer.write(packed(read(sys.stdin.buffer.read(), int(sys.argv[1]))))
