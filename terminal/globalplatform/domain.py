@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from terminal.apdu import Command, Response, Sender, StatusWord, check
 from terminal.errors import CardMalformed, CardRefused, SecureChannelError
@@ -17,6 +18,7 @@ from terminal.globalplatform.cplc import Cplc
 from terminal.globalplatform.guard import Guard
 from terminal.globalplatform.handshake import Authentication
 from terminal.globalplatform.inventory import Entry, Scope
+from terminal.globalplatform.levels import SecurityLevel
 from terminal.globalplatform.lifecycle import NO_PRIVILEGES, CardState, Privileges
 from terminal.globalplatform.storedata import Block, Part, Structure
 from terminal.keys.custody import CardKeys, KeyCustody, Wrapped
@@ -73,8 +75,15 @@ class SecurityDomain:
         return self.channel
 
     def send(self, command: Command) -> Response:
-        """Any command, through the channel where one is open."""
-        return (self.channel or self._sender).send(command)
+        """Any command, through the channel where one is open.
+
+        Where responses carry an R-MAC, a command without Le gets one: else the MAC costs a GET RESPONSE of its own.
+        """
+        if self.channel is None:
+            return self._sender.send(command)
+        if command.ne is None and self.channel.level & SecurityLevel.R_MAC:
+            command = replace(command, ne=256)
+        return self.channel.send(command)
 
     @property
     def max_data(self) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from simulators.card import VirtualCard
 from simulators.config import CardConfig
 
 
 class Slot:
-    """The virtual card as a Transport."""
+    """The virtual card as a Transport; ``on_command`` and ``on_answer`` may change what passes."""
 
     extended_length = True
 
@@ -16,10 +18,12 @@ class Slot:
         self.atr = self.card.power_on()
         self.protocol = config.protocol
         self.exchanges = 0
+        self.on_command: Callable[[bytes], bytes] = bytes
+        self.on_answer: Callable[[bytes], bytes] = bytes
 
     def exchange(self, apdu: bytes) -> bytes:
         self.exchanges += 1
-        return self.card.exchange(apdu)
+        return self.on_answer(self.card.exchange(self.on_command(apdu)))
 
     def reset(self) -> bytes:
         return self.card.reset()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from terminal.apdu import Command, Transcript, stack
-from terminal.globalplatform import Authentication, Guard, SecureChannel, SecurityLevel, open_channel
-from terminal.keys import Algorithm, CardKeys, Diversification, MemoryCustody, Purpose, Scp
+from terminal.globalplatform import C_ENC, C_MAC, Authentication, Guard, SecureChannel, SecurityLevel, open_channel
+from terminal.globalplatform.scp02 import Scp02
+from terminal.keys import Algorithm, CardKeys, Diversification, MemoryCustody, OpenSession, Purpose, Scp
 from terminal.secret import Secret
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "scp.json").read_text())["vectors"]
@@ -73,3 +74,16 @@ def test_the_file_holds_both_protocols_and_all_recorded_levels() -> None:
         "SCP03-128-33",
         "SCP03-256-33",
     ]
+
+
+class NoDek:
+    block = 8
+
+
+@pytest.mark.parametrize(("level", "wrapped"), [(C_MAC, "c_mac"), (C_ENC, "c_mac_c_decryption")])
+def test_scp02_commands_of_every_padding_are_wrapped_as_another_host_does(level: SecurityLevel, wrapped: str) -> None:
+    figures = json.loads((Path(__file__).parent / "scp02-wrapping.json").read_text())
+    key = Secret(bytes.fromhex(figures["key"]))
+    session = Scp02(OpenSession(key, key, key, NoDek(), b"", b""), 0x15, level)
+    commands = [Command.decode(bytes.fromhex(plain)) for plain in figures["plain"]]
+    assert [session.wrap(command).encode().hex() for command in commands] == figures[wrapped]
