@@ -70,11 +70,12 @@ class Hopper:
         return True
 
     def close(self) -> None:
-        """Pull the card and leave it to others; a card that was begun comes first the next time."""
+        """Pull the card. One whose work is done goes to ``issued``; any other is left to others, and one that was begun
+        comes first the next time."""
         self._slot.close()
         if self._card is not None:
-            self._card.claim.let_go(Disposition.KEEP)
-            self._card = None
+            done = self._card.chip.state is CardState.SECURED
+            self._drop(self._card.claim, Disposition.DONE if done else Disposition.KEEP)
 
     def _say(self, text: str) -> None:
         self._tell(f"slot {self._slot.port}: {text}")
@@ -95,7 +96,7 @@ class Hopper:
         return None
 
     def _drop(self, claim: Claim, disposition: Disposition) -> None:
-        self._say(f"{claim.path.name} goes to {BINS[disposition]}")
+        self._say(f"{claim.path.name} goes to {BINS.get(disposition, 'the stock again')}")
         self._card = None
         claim.let_go(disposition)
 

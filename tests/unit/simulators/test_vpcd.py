@@ -215,6 +215,17 @@ def test_a_hopper_leaves_the_slot_empty_for_a_while(driver: FakeDriver, tmp_path
     hopper.close()
 
 
+def test_a_finished_card_is_put_away_at_the_end(driver: FakeDriver, tmp_path: Path) -> None:
+    (path,) = make_stock(tmp_path, 1, CardConfig(blank()))
+    slot = VpcdSlot("127.0.0.1", driver.port)
+    hopper = Hopper(slot, Stock(tmp_path))
+    hopper.tick()
+    _secure(slot)
+    hopper.close()
+    assert (tmp_path / "issued" / path.name).exists()
+    assert not path.exists()
+
+
 def test_a_file_that_is_no_card_goes_to_rejects(driver: FakeDriver, tmp_path: Path) -> None:
     (tmp_path / "a.card").write_bytes(b"not a card")
     slot = VpcdSlot("127.0.0.1", driver.port)
