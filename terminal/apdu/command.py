@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from terminal.apdu.status import StatusWord
+from terminal.apdu.status import OK, StatusWord
 from terminal.errors import ApduError
+
+_SHORT_LE = [bytes((ne & 0xFF,)) for ne in range(257)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,16 @@ class Command:
 
     def encode(self) -> bytes:
         """Cases 1-4, short or extended. ISO/IEC 7816-3:2006, 12.1.3."""
-        head, data, ne = self.header, self.data, self.ne
-        if not self.extended:
-            body = bytes((len(data),)) + data if data else b""
-            return head + body + (b"" if ne is None else bytes((ne & 0xFF,)))
+        data, ne = self.data, self.ne
+        if len(data) <= 255 and (ne is None or ne <= 256):
+            # Every exchange passes here: one bytes object for the header and what follows it.
+            if not data:
+                if ne is None:
+                    return bytes((self.cla, self.ins, self.p1, self.p2))
+                return bytes((self.cla, self.ins, self.p1, self.p2, ne & 0xFF))
+            short = bytes((self.cla, self.ins, self.p1, self.p2, len(data))) + data
+            return short if ne is None else short + _SHORT_LE[ne]
+        head = self.header
         body = len(data).to_bytes(2, "big") + data if data else b""
         le = b"" if ne is None else (ne & 0xFFFF).to_bytes(2, "big")
         return head + b"\x00" + body + le
@@ -106,6 +114,8 @@ class Response:
     @classmethod
     def decode(cls, raw: bytes) -> Response:
         """Raises ApduError when there is not even a status word, or SW1 is not 6X or 9X."""
+        if raw[-2:] == b"\x90\x00":
+            return cls(raw[:-2], OK)
         if len(raw) < 2:
             raise ApduError(f"a response of {len(raw)} bytes has no status word")
         if raw[-2] & 0xF0 not in (0x60, 0x90) or raw[-2] == 0x60:

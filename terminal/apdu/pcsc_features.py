@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-FEATURE_REQUEST = 3400
-GET_TLV_PROPERTIES = 0x12
+from collections.abc import Callable
+
+FEATURE_REQUEST = 0x42000000 + 3400
+"""CM_IOCTL_GET_FEATURE_REQUEST as pcsc-lite numbers it. PC/SC Part 10, 2.2."""
+_GET_TLV_PROPERTIES = 0x12
 _MAX_APDU_DATA_SIZE = 0x0A
-
-
-def control_code(number: int) -> int:
-    """SCARD_CTL_CODE as pcsc-lite computes it."""
-    return 0x42000000 + number
 
 
 def _objects(raw: bytes) -> dict[int, bytes]:
@@ -22,15 +20,14 @@ def _objects(raw: bytes) -> dict[int, bytes]:
     return found
 
 
-def features(raw: bytes) -> dict[int, int]:
-    """Feature number to control code, from the answer to CM_IOCTL_GET_FEATURE_REQUEST. PC/SC Part 10, 2.2."""
-    return {tag: int.from_bytes(value, "big") for tag, value in _objects(raw).items() if len(value) == 4}
+def carries_extended(control: Callable[[int], bytes]) -> bool:
+    """Whether a reader carries extended APDUs; one that does not say is taken to.
 
-
-def largest_apdu_data(raw: bytes) -> int | None:
-    """dwMaxAPDUDataSize from the answer to GET_TLV_PROPERTIES, in bytes; 256 for "short only", None where not told.
-
-    PC/SC Part 10, 2.6.14: little-endian; 0 means short APDUs only.
+    ``control`` sends a control code to the reader and gives its answer, empty where it has none. The reader's property
+    dwMaxAPDUDataSize is little-endian; up to 256 means short APDUs only. PC/SC Part 10, 2.6.14.
     """
-    value = _objects(raw).get(_MAX_APDU_DATA_SIZE)
-    return None if value is None else int.from_bytes(value, "little") or 256
+    code = _objects(control(FEATURE_REQUEST)).get(_GET_TLV_PROPERTIES, b"")
+    if len(code) != 4:
+        return True
+    largest = _objects(control(int.from_bytes(code, "big"))).get(_MAX_APDU_DATA_SIZE)
+    return largest is None or int.from_bytes(largest, "little") > 256

@@ -69,6 +69,12 @@ def choose(wanted: str, names: Sequence[str]) -> str:
     raise ReaderNotFound(f"there is no reader {wanted!r}; present: {listed}")
 
 
+def reader_url(name: str, *, share: bool, deadline: float) -> str:
+    """The ``pcsc:`` URL that opens this reader with these options; defaults are left out."""
+    said = (["share=1"] if share else []) + ([f"deadline={deadline:g}"] if deadline != DEADLINE else [])
+    return f"pcsc:{name}" + ("?" + "&".join(said) if said else "")
+
+
 def options(rest: str) -> tuple[str, bool, float]:
     """Name, ``share`` and ``deadline`` (seconds) of ``NAME?share=1&deadline=10``. Raises ReaderNotFound."""
     name, mark, tail = rest.rpartition("?")

@@ -16,6 +16,7 @@ from terminal.apdu import cla
 from terminal.apdu.atr import Atr
 from terminal.apdu.command import Command, Response
 from terminal.apdu.seams import LinkProtocol, Sender, Transport
+from terminal.apdu.status import OK
 from terminal.apdu.trace import Trace
 from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused
 
@@ -45,11 +46,11 @@ class Link:
     """
 
     def __init__(self, transport: Transport) -> None:
-        self.transport = transport
+        self._exchange = transport.exchange
         self._t0 = transport.protocol is LinkProtocol.T0
 
     def send(self, command: Command) -> Response:
-        raw = self.transport.exchange(_tpdu(command) if self._t0 else command.encode())
+        raw = self._exchange(_tpdu(command) if self._t0 else command.encode())
         try:
             return Response.decode(raw)
         except ApduError as error:
@@ -80,34 +81,35 @@ class FollowUp:
         self._after_warning = after_warning
 
     def send(self, command: Command) -> Response:
-        response = self._once(command)
+        response = self._inner.send(command)
+        if response.sw == OK:
+            return response
+        response = self._right_length(command, response)
         if response.sw.more is not None:
             return self._gather(command, response)
         if self._after_warning and response.sw.warning and not response.data and command.case == 4:
-            fetched = self._gather(command, self._once(_get_response(command, 256)))
+            fetched = self._gather(command, self._get_response(command, 256))
             return replace(fetched, sw=response.sw) if fetched.sw.ok else response
         return response
 
-    def _once(self, command: Command) -> Response:
-        response = self._inner.send(command)
-        if response.sw.right_length is None:
-            return response
-        return self._inner.send(replace(command, ne=response.sw.right_length))
+    def _right_length(self, command: Command, response: Response) -> Response:
+        wanted = response.sw.right_length
+        return response if wanted is None else self._inner.send(replace(command, ne=wanted))
+
+    def _get_response(self, command: Command, ne: int) -> Response:
+        fetch = Command(cla.follow_up(command.cla), 0xC0, ne=ne)
+        return self._right_length(fetch, self._inner.send(fetch))
 
     def _gather(self, command: Command, response: Response) -> Response:
         data = bytearray(response.data)
         for _ in range(_MOST_ROUNDS):
             if response.sw.more is None:
                 return Response(bytes(data), response.sw)
-            response = self._once(_get_response(command, response.sw.more))
+            response = self._get_response(command, response.sw.more)
             data += response.data
             if len(data) > MOST_ANSWER or (not response.data and response.sw.more is not None):
                 break
         raise CardMalformed(f"sending {command}: the card promises more data without end ({len(data)} bytes so far)")
-
-
-def _get_response(command: Command, ne: int) -> Command:
-    return Command(cla.follow_up(command.cla), 0xC0, ne=ne)
 
 
 class Chained:
@@ -148,7 +150,7 @@ class ExtendedLength:
         self.possible = possible
 
     def send(self, command: Command) -> Response:
-        if not command.extended:
+        if len(command.data) <= 255 and (command.ne or 0) <= 256:
             return self._inner.send(command)
         if self.possible is not False:
             response = self._inner.send(command)

@@ -40,7 +40,7 @@ class Watchdog:
 
 
 def on_own_thread(function: Callable[..., Any], limit: float, late: Any) -> Callable[..., Any]:
-    """``function`` run on a thread for each call, which is left behind with the result ``late`` after ``limit`` seconds.
+    """``function`` run on a thread for each call, which is left behind with ``late`` after ``limit`` seconds.
 
     Costs some 60 microseconds a call; for where nothing can cut a call short.
     """

@@ -112,6 +112,8 @@ def test_shared_sessions_are_transactions(slot: Slot) -> None:
         with pytest.raises(ReaderBusy, match="transaction"):
             second.connect()
         session.reset()
+        with pytest.raises(ReaderBusy, match="transaction"):
+            second.connect()
         assert session.exchange(b"\0\0\0\0") == b"\0\0\0\0\x90\0"
         session.close()
         other = second.connect()
