@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from membercard import output, settings
 from membercard.line import open_pool, prepare_all, profile_in_use
@@ -155,7 +156,7 @@ def report(
         )
 
 
-def _summary(batch: Batch) -> object:
+def _summary(batch: Batch) -> Table:
     rows = [
         ("unit", batch.unit),
         ("state", batch.state.value),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points, version
+from io import TextIOWrapper
 from pathlib import Path
+from traceback import extract_tb
 from typing import Annotated, Any
 
 import typer
@@ -13,9 +18,23 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from membercard import settings
-from terminal.errors import CardError, MembercardError, TransportError
+from membercard.errors import Interrupted
+from terminal.errors import CardError, MembercardError, SecureChannelError, TransportError
 
 EXIT_CODES = "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault."
+
+_INTERRUPTED = 130
+"""What a shell gives for SIGINT: 128 and the signal's number."""
+_TRACEBACK = "MEMBERCARD_TRACEBACK"
+_ADVICE = {
+    errno.ENOSPC: "make room on the disk and run the same command again",
+    errno.EDQUOT: "make room on the disk and run the same command again",
+    errno.EFBIG: "make room on the disk and run the same command again",
+    errno.EROFS: "name a directory that may be written",
+    errno.EACCES: "give this user the right to it, or name another place",
+    errno.EPERM: "give this user the right to it, or name another place",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
 
 _COMMANDS = (
     ("demo", "demo_command", "demo"),
@@ -95,15 +114,61 @@ def _root(
 
 def main() -> None:
     """Run the command line; faults become one sentence and an exit code, never a traceback."""
-    complain = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    _print_anywhere()
     try:
-        app()
-    except (TransportError, CardError) as e:
-        complain.print(f"membercard: {e}")
-        sys.exit(3)
-    except MembercardError as e:
-        complain.print(f"membercard: {e}")
-        sys.exit(1)
+        status = _status_of(app)
+        # What still waits in the buffer is written here, where a reader that went away (`| head`) is no surprise.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as e:
-        complain.print(f"membercard: {e.strerror or e}{f': {e.filename}' if e.filename else ''}")
-        sys.exit(1)
+        status = _complain(_told(e), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
+
+
+def _print_anywhere() -> None:
+    """A terminal without UTF-8 shows what it cannot print as escapes instead of failing on the first Chinese name."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _status_of(command: Callable[[], object]) -> int:
+    """Run it; its exit code. Raises BrokenPipeError."""
+    try:
+        command()
+    except SystemExit as e:
+        if e.code == _INTERRUPTED:
+            return _complain("interrupted; what was done so far is kept", _INTERRUPTED)
+        return e.code if isinstance(e.code, int) else 0 if e.code is None else _complain(str(e.code), 1)
+    except Interrupted as e:
+        return _complain(str(e), _INTERRUPTED)
+    except (TransportError, CardError, SecureChannelError) as e:
+        return _complain(str(e), 3)
+    except MembercardError as e:
+        return _complain(str(e), 1)
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        return _complain(_told(e), 1)
+    except Exception as e:
+        if os.environ.get(_TRACEBACK):
+            raise
+        # A fault of this program. Its text may hold anything, personal data too, and so only its place is told.
+        *_, frame = extract_tb(e.__traceback__)
+        place = f"{type(e).__name__} at {Path(frame.filename).name}, line {frame.lineno}"
+        return _complain(f"this is a fault of the program ({place}); {_TRACEBACK}=1 in the environment shows more", 1)
+    return 0
+
+
+def _complain(text: str, status: int) -> int:
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"membercard: {text}")
+    return status
+
+
+def _told(e: OSError) -> str:
+    """An error of the operating system as a sentence."""
+    advice = _ADVICE.get(e.errno or 0)
+    return f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}{f'; {advice}' if advice else ''}"

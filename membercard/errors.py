@@ -5,3 +5,7 @@ from terminal.errors import MembercardError
 
 class SettingsError(MembercardError):
     """The settings cannot be read or make no sense."""
+
+
+class Interrupted(MembercardError):
+    """The operator stopped a run in good order; the message says how to go on."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import Enum
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod, RenderableType
 from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
@@ -18,7 +21,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for other program
 
 def as_json(value: Any) -> None:
     """Print values, dataclasses and dates as JSON."""
-    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=1))
+    typer.echo(json_text(plain(value)))
+
+
+def json_text(value: Any) -> str:
+    """JSON with Chinese as it is, where standard output can carry it."""
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    return json.dumps(value, ensure_ascii=not unicode, indent=1)
 
 
 def plain(value: Any) -> Any:
@@ -38,18 +47,31 @@ def plain(value: Any) -> Any:
     return value
 
 
+_WHOLE = ("batch", "card", "chip", "key")
+"""Columns that are copied into the next command, and so are never broken over lines."""
+_PIPE_WIDTH = 160
+"""Columns that a table may take where there is no terminal to measure."""
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
     """A table with a left title; columns named in ``right`` are set to the right, for numbers."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    made = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column in right else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         made.add_row(*("" if cell is None else str(cell) for cell in row))
     return made
 
 
-def show(renderable: object) -> None:
-    Console(highlight=False).print(renderable)
+def show(renderable: RenderableType) -> None:
+    """Print it; into a pipe or a file wide enough that other programs find a row on one line."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE_WIDTH
+    console.print(renderable)
 
 
 def local_time(moment: datetime | None) -> str:

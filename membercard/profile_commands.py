@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from membercard import output
 from personalize.profile import Profile, load_profile
 
 app = typer.Typer()
@@ -26,9 +26,7 @@ def check(
     """
     profile = load_profile(file)
     if as_json:
-        typer.echo(
-            json.dumps({"file": str(file), "digest": profile.digest} | profile.model_dump(mode="json"), indent=1)
-        )
+        output.as_json({"file": str(file), "digest": profile.digest} | profile.model_dump(mode="json"))
         return
     Console().print(_table(profile))
     typer.echo(f"{file}: the profile is sound (digest {profile.digest[:16]})")

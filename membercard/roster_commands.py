@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from membercard import output
 
 if TYPE_CHECKING:
     from personalize.intake import Language, Rejected, RosterReport
@@ -74,7 +75,7 @@ def check(
 
         write_back(report, annotate)
     if as_json:
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=1))
+        typer.echo(output.json_text(report.to_json()))
     else:
         _show(report, "en" if lang == "en" else "zh")
         if annotate is not None:
@@ -119,7 +120,7 @@ def import_(
         by=by or settings.load().operator,
     )
     if as_json:
-        typer.echo(json.dumps(_batch_json(batch, report), ensure_ascii=False, indent=1))
+        typer.echo(output.json_text(_batch_json(batch, report)))
         return
     _show(report, language)
     typer.echo(f"{batch.id}: draft batch, imported by {batch.imported_by}.")

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from membercard.errors import SettingsError
@@ -31,19 +31,27 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "membercard"
 
 
+def _user() -> str:
+    """Who runs this; a number where the system has no name for them, as in a bare container."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
+
+
 class Settings(BaseSettings):
     """All that a command needs to find its things. Unset paths live in the data directory."""
 
     model_config = SettingsConfigDict(env_prefix="MEMBERCARD_", extra="forbid", hide_input_in_errors=True)
 
-    data_dir: Path = default_data_dir()
+    data_dir: Path = Field(default_factory=default_data_dir)
     database_url: str = ""
     keystore: Path = Path()
     passphrase_file: Path | None = None
     profile: Path | None = None
     simulation: bool = False
-    station: str = socket.gethostname()
-    operator: str = getpass.getuser()
+    station: str = Field(default_factory=socket.gethostname)
+    operator: str = Field(default_factory=_user)
 
     @classmethod
     def settings_customise_sources(
