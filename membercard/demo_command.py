@@ -7,10 +7,12 @@ import shutil
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import entry_points
 from importlib.resources import as_file, files
+from io import StringIO
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Annotated, NamedTuple, TypeVar
@@ -131,7 +133,7 @@ def _import_forms(console: Console, registry: Registry) -> list[str]:
         batch = registry.import_roster(roster.unit or name, accepted, rejected, source=name, digest=digest, by="clerk")
         batches.append(batch.id)
         console.print(
-            f"   {name}: {len(accepted)} rows accepted, {len(rejected)} returned to {roster.unit}  ->  draft {batch.id}"
+            f"   {name} of {roster.unit}: [green]{len(accepted)} accepted[/], {len(rejected)} returned → {batch.id}"
         )
         if rejected:
             rows = [(r.sheet_row, r.seq, " ".join(r.codes), r.message) for r in rejected[:8]]
@@ -151,7 +153,7 @@ def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batc
 
 def _make_blanks(directory: Path, dossiers: int) -> None:
     """Blank chips of both kinds, some to spare, and one stranger that comes first."""
-    (group,) = (entry.load() for entry in entry_points(group="membercard.commands") if entry.name == "sim")
+    (group,) = (entry.load() for entry in entry_points(group="membercard.commands", name="sim"))
     make = typer.main.get_command(group)
     half = dossiers // 2 + 4
     for count, options in (
@@ -159,7 +161,11 @@ def _make_blanks(directory: Path, dossiers: int) -> None:
         (half, ["--scp", "03"]),
         (half, ["--scp", "02", "--protocol", "t0"]),
     ):
-        make.main(["stock", str(directory), "--count", str(count), *options], standalone_mode=False)
+        with redirect_stdout(StringIO()):
+            make.main(["stock", str(directory), "--count", str(count), *options], standalone_mode=False)
+        if count == 1:
+            (stranger,) = directory.glob("*.card")
+            stranger.rename(directory / "chip-00-stranger.card")
 
 
 def _counter(console: Console, issued: Path) -> Counter[str]:
@@ -200,7 +206,7 @@ def _summary(
 ) -> None:
     _title(console, "6  对账 Reconciliation", "at every moment: nothing lost, nothing twice")
     accounts = {batch: registry.accounts(batch) for batch in batches}
-    columns = ["batch", "members", "verified", "dossiers remade", "chips fed", "chips rejected", "accounts"]
+    columns = ["batch", "members", "verified", "remade", "chips fed", "rejected", "accounts"]
     rows = [
         (
             b,
@@ -244,4 +250,4 @@ def _timed(times: list[_Times], what: str, work: Callable[[], T], remark: str) -
 
 
 def _title(console: Console, title: str, text: str) -> None:
-    console.print(f"\n[bold]{title}[/]  [dim]{text}[/]")
+    console.print(f"\n[bold]{title}[/]  [dim]{text}[/]", soft_wrap=True)

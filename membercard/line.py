@@ -26,7 +26,7 @@ from rich.table import Table
 
 from membercard import settings
 from personalize.batch import WorkerSpec, prepare_batch
-from personalize.execute import Job, Outcome
+from personalize.execute import CardReport, Job, Outcome
 from personalize.keypool import KeyPool
 from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
 from personalize.lists import own_trust
@@ -170,23 +170,27 @@ class Display(Live):
             report = event.report
             if report is not None and report.outcome is not Outcome.NOTHING_LEFT:
                 self._done[event.lane, report.outcome] += 1
-                self._last[event.lane] = _what_happened(event)
+                self._last[event.lane] = _in_short(report)
                 if report.outcome is Outcome.VERIFIED:
                     self._progress.advance(self._task)
                 if self._plain or report.outcome is Outcome.REJECTED:
-                    self.console.print(f"{event.lane}: {_what_happened(event)}", highlight=False)
+                    self.console.print(f"{event.lane}: {_what_happened(event)}", highlight=False, soft_wrap=True)
             if event.state is LaneState.ENDED and self._plain:
-                self.console.print(f"{event.lane}: {event.message}", highlight=False)
+                self.console.print(f"{event.lane}: {event.message}", highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def _render(self) -> Group:
         if self._plain:
             return Group()
         table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-        for column in ("lane", "now", "card", "verified", "rejected", "last"):
-            table.add_column(column, justify="right" if column in ("verified", "rejected") else "left", no_wrap=True)
+        table.add_column("lane", no_wrap=True, min_width=7)
+        table.add_column("now", no_wrap=True, min_width=12, max_width=36)
+        table.add_column("card", no_wrap=True, min_width=19)
+        table.add_column("ok", no_wrap=True, justify="right", min_width=4)
+        table.add_column("bad", no_wrap=True, justify="right", min_width=4)
+        table.add_column("last", no_wrap=True)
         with self._lock_events:
             for lane, event in sorted(self._lanes.items()):
                 now = {LaneState.WORKING: f"[cyan]{event.step}", LaneState.ENDED: f"[dim]{event.message}"}
@@ -214,6 +218,11 @@ def _what_happened(event: LaneEvent) -> str:
             return f"present the chip again: {report.reason}"
         case _:
             return f"{report.outcome.value}: {report.reason}"
+
+
+def _in_short(report: CardReport) -> str:
+    number = f"…{report.card_number[-6:]} " if report.card_number else ""
+    return f"{number}{report.outcome.value}, {report.seconds:.2f} s"
 
 
 def rate(results: Sequence[LaneResult], seconds: float) -> float:

@@ -42,6 +42,8 @@ from terminal.errors import (
     CodecError,
     IntegrityError,
     NotGenuine,
+    ReaderBusy,
+    ReaderNotFound,
     SecureChannelError,
     TransportError,
 )
@@ -51,8 +53,6 @@ from terminal.member.trust import TrustList
 
 _AES = 0x88
 """Key type of AES keys in the key information template. GPC 2.3.1, Table 11-16."""
-_INITIAL = 0xFF
-"""Version of an initial key set, which goes away by itself when another is added. GPC 2.3.1, 11.8.2.3.1."""
 _LEVELS = {
     "c-mac": SecurityLevel.C_MAC,
     "c-mac c-enc": SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION,
@@ -123,9 +123,9 @@ class Job:
         return accounts.waiting == accounts.claimed == accounts.to_prepare == 0
 
 
-def dead_chip(job: Job, lane: str, reason: str) -> CardReport:
-    """Record a chip that gives no answer to reset."""
-    serial = job.registry.reject_chip(job.batch_id, "", reason, "connect", Bin.CONTACT, lane)
+def dead_chip(job: Job, lane: str, reason: str, held: str = "") -> CardReport:
+    """Record a chip that gives no answer to reset. ``held``: its serial, where the lane knows which chip it must be."""
+    serial = job.registry.reject_chip(job.batch_id, held, reason, "connect", Bin.CONTACT, lane)
     return CardReport(Outcome.REJECTED, serial, reason=reason, bin=Bin.CONTACT)
 
 
@@ -135,31 +135,43 @@ def process(
     lane: str,
     last_try: Callable[[str], bool],
     tell: Callable[[str, str], None] = lambda step, card_number: None,
+    held: str = "",
 ) -> CardReport:
-    """Do all that this chip still needs. Never raises for what a chip does; raises RegistryError, CustodyError and
-    DossierError, which are no chip's fault.
+    """Do all that this chip still needs. Never raises for what a chip does; raises RegistryError, CustodyError,
+    DossierError, ReaderBusy and ReaderNotFound, which are no chip's fault.
 
     ``last_try(serial)`` says whether a chip that falls out now is to be rejected; ``tell`` is called at each step.
+    ``held`` is the serial of the chip that fell out of this slot and has not left it since: should this one not even
+    tell its serial any more, it is that chip, and its dossier is made again instead of waiting for ever.
     """
     meter = _Meter(transport)
     run = _Run(meter, job, lane, tell)
     try:
-        return run.whole()
+        return _judged(run, last_try, held)
     except FenceLost:
         return run.report(Outcome.AGAIN, "another lane took this dossier over; the chip is looked at anew")
+
+
+def _judged(run: _Run, last_try: Callable[[str], bool], held: str) -> CardReport:
+    """The outcome of a whole run, each fault judged by whose it is. Raises FenceLost also from noting a fault."""
+    try:
+        return run.whole()
+    except (ReaderBusy, ReaderNotFound) as e:
+        run.note(str(e))
+        raise
     except TransportError as e:
-        if e.retryable and not last_try(run.serial):
+        if e.retryable and not last_try(run.serial or held):
             return run.fell_out(str(e))
-        return run.rejected(str(e), Bin.CONTACT)
+        return run.rejected(str(e), Bin.CONTACT, held)
     except (AuthenticationRefused, AuthenticationGuarded, NotGenuine) as e:
-        return run.rejected(str(e), Bin.KEYS)
+        return run.rejected(str(e), Bin.KEYS, held)
     except ChipUnfit as e:
-        return run.rejected(str(e), Bin.DATA)
+        return run.rejected(str(e), Bin.DATA, held)
     except (CardError, SecureChannelError, IntegrityError, CodecError) as e:
         # A garbled answer may come from the contacts: once more from what the chip then says of itself.
-        if not last_try(run.serial):
+        if not last_try(run.serial or held):
             return run.fell_out(str(e))
-        return run.rejected(str(e), Bin.DATA)
+        return run.rejected(str(e), Bin.DATA, held)
 
 
 class _Meter:
@@ -295,38 +307,44 @@ class _Run:
                 self._verdict = {"verdict": verdict.code.value, "proven": verdict.proof.value}
 
     def _acknowledged(self, block: int, of: int) -> None:
-        if self._claim is not None:
-            self._job.registry.journal(self._claim, self._step, JournalEvent.DONE, block=block - 1)
+        self._write(JournalEvent.DONE, block=block - 1)
+        if block == of - 1:
+            self._write(JournalEvent.INTENT, "the last block")
 
     def _begin(self, step: str) -> None:
         self._step, self._step_began = step, self._job.monotonic()
         self._tell(step, self._claim.card_number if self._claim else "")
-        if self._claim is not None:
-            self._job.registry.journal(self._claim, step, JournalEvent.INTENT)
+        self._write(JournalEvent.INTENT)
 
     def _end(self) -> None:
         self._steps[self._step] = self._job.monotonic() - self._step_began
+        self._write(JournalEvent.DONE)
+
+    def _write(self, event: JournalEvent, detail: str = "", block: int | None = None) -> None:
+        """One line in the journal, once there is a dossier to write it for."""
+        if self._claim is not None:
+            self._job.registry.journal(self._claim, self._step, event, detail, block)
+
+    def note(self, reason: str) -> None:
+        """What went wrong, in the journal."""
+        self._write(JournalEvent.FAULT, reason)
 
     def fell_out(self, reason: str) -> CardReport:
         """The chip is to come back: its binding stays."""
-        if self._claim is not None:
-            self._job.registry.journal(self._claim, self._step, JournalEvent.FAULT, reason)
+        self.note(reason)
         return self.report(Outcome.AGAIN, reason)
 
-    def rejected(self, reason: str, bin: Bin) -> CardReport:
+    def rejected(self, reason: str, bin: Bin, held: str) -> CardReport:
         """Refuse the chip for ever; where it has a dossier, its card is hotlisted and the dossier made again."""
         job = self._job
-        try:
-            if self._claim is not None:
-                job.registry.reject(self._claim, reason, self._step, bin)
-            else:
-                known = bool(self.serial)
-                bin = bin if known or bin is Bin.CONTACT else Bin.FOREIGN
-                self.serial = job.registry.reject_chip(
-                    job.batch_id, self.serial, reason, self._step, bin, self._lane, from_stock=bin is not Bin.FOREIGN
-                )
-        except FenceLost:
-            return self.report(Outcome.AGAIN, "another lane took this dossier over; the chip is looked at anew")
+        if self._claim is not None:
+            job.registry.reject(self._claim, reason, self._step, bin)
+        else:
+            self.serial = self.serial or held
+            bin = bin if self.serial or bin is Bin.CONTACT else Bin.FOREIGN
+            self.serial = job.registry.reject_chip(
+                job.batch_id, self.serial, reason, self._step, bin, self._lane, from_stock=bin is not Bin.FOREIGN
+            )
         return self.report(Outcome.REJECTED, reason, bin)
 
     def report(self, outcome: Outcome, reason: str = "", bin: str = "") -> CardReport:
@@ -345,7 +363,7 @@ class _Run:
 
 def _nothing_left(left: NothingLeft) -> str:
     if left.claimed:
-        return f"nothing left to begin; {left.claimed} cards are in other lanes or wait for their chips"
+        return f"nothing left to begin; {left.claimed} still with their chips"
     if left.to_prepare:
         return f"no dossier waits; {left.to_prepare} members still need one: membercard batch prepare"
     return "the batch is done"
