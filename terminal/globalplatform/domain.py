@@ -32,6 +32,7 @@ MORE = 0x6310
 _NO_TLV_FORM = (0x6A86, 0x6A80, 0x6B00)
 _MOST_ROUNDS = 256
 _SHORT = 255
+_LOCKED = 0x6283
 
 
 class SecurityDomain:
@@ -62,10 +63,11 @@ class SecurityDomain:
     # -- selecting and authenticating --------------------------------------------------------------------------------
 
     def select(self) -> bytes:
-        """SELECT; the FCI. Drops the channel, if there was one. GPC 2.3.1, 11.9."""
+        """SELECT; the FCI. Drops the channel, if there was one. A locked card warns and is selected. 11.9."""
         self.channel = None
         who = str(self._aid) if self._aid else "the issuer security domain"
-        return check(self._sender.send(Command(0x00, 0xA4, 0x04, 0x00, self._aid or b"", 256)), f"selecting {who}")
+        response = self._sender.send(Command(0x00, 0xA4, 0x04, 0x00, self._aid or b"", 256))
+        return check(response, f"selecting {who}", allow=(_LOCKED,))
 
     def authenticate(self, wanted: Authentication) -> SecureChannel:
         """Open the secure channel; commands go through it from now on. See ``handshake`` for what is raised."""
@@ -149,10 +151,10 @@ class SecurityDomain:
 
         ``digest`` names the hash of the data block ("sha1", "sha256") where the card wants one.
         """
+        blocks = content.load(cap.load_file(descriptor=descriptor), self.max_data)
         hashed = cap.digest(digest, descriptor=descriptor) if digest else b""
         announce = content.install_for_load(cap.package.aid, self._aid or b"", hashed, parameters)
         self._confirmed(announce, f"announcing load file {cap.package.aid}")
-        blocks = content.load(cap.load_file(descriptor=descriptor), self.max_data)
         for number, command in enumerate(blocks, 1):
             self._confirmed(command, f"loading {cap.package.aid}, block {number} of {len(blocks)}")
             if acknowledged:

@@ -173,7 +173,7 @@ def test_a_cap_file_is_loaded_installed_and_deleted(level: SecurityLevel) -> Non
     package, applet = Aid("F04D454D424552FE"), Aid("F04D454D424552FE01")
     cap = CapFile.parse(cap_file(package, [applet], body=3000))
     seen: list[tuple[int, int]] = []
-    domain.load(cap, acknowledged=lambda n, of: seen.append((n, of)))
+    domain.load(cap, digest="sha256", acknowledged=lambda n, of: seen.append((n, of)))
     blocks = -(-len(cap.load_file()) // domain.max_data)
     assert seen == [(n, blocks) for n in range(1, blocks + 1)]
     (loaded,) = domain.status(Scope.LOAD_FILES_AND_MODULES, package)
@@ -301,3 +301,38 @@ def test_a_changed_answer_ends_the_session() -> None:
         domain.status(Scope.ISSUER_DOMAIN)
     with pytest.raises(SecureChannelError, match="closed"):
         domain.status(Scope.ISSUER_DOMAIN)
+
+
+def test_a_locked_card_still_tells_who_it_is() -> None:
+    station = Station(3)
+    domain = station.open()
+    for state in (CardState.INITIALIZED, CardState.SECURED, CardState.CARD_LOCKED):
+        domain.set_card_state(state)
+    assert domain.select()[:1] == b"\x6f"
+    assert domain.cplc().chip_serial == station.domain.chip()
+
+
+def test_a_package_too_big_for_the_channel_is_not_even_announced() -> None:
+    cap = CapFile.parse(cap_file(PACKAGE, [MEMBER], body=65000))
+    station = Station(3)
+    domain = station.open(FULL)
+    before = station.slot.exchanges
+    with pytest.raises(SecureChannelError, match="273 blocks, not 1 to 256"):
+        domain.load(cap)
+    assert station.slot.exchanges == before
+
+
+def test_the_rest_of_content_management_goes_out_as_built() -> None:
+    isd, member = str(ISD_AID), str(MEMBER)
+    with Transcript(
+        ("80E6100017" + f"08{isd}0009{member}000000" + "00", "009000"),
+        ("80E6400018" + f"08{isd}0009{member}01100000" + "00", "9000"),
+        ("80E4000006D00103D2013000", "9000"),
+        (f"80E400800B4F09{member}00", "6A88"),
+    ) as card:
+        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), Guard())
+        domain.extradite(MEMBER, ISD_AID)
+        domain.update_registry(MEMBER, domain=ISD_AID, privileges=Privileges.CARD_LOCK)
+        domain.delete_key(0x30, 3)
+        with pytest.raises(CardRefused, match=f"deleting {member}: card answered 6A88"):
+            domain.delete(MEMBER, related=True)
