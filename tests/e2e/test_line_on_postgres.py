@@ -1,0 +1,41 @@
+"""The same line on PostgreSQL: the registry's other database, with lanes that claim side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from personalize.execute import Outcome
+from personalize.lanes import Line
+from simulators.config import CardConfig
+from simulators.stock import blank, make_stock
+from terminal.apdu import open_reader
+from tests.support import line
+from tests.support.postgres import Cluster, private_cluster
+
+CARDS, LANES = 12, 4
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with private_cluster() as running:
+        yield running
+
+
+@pytest.mark.postgres
+def test_a_batch_runs_to_the_end(cluster: Cluster, tmp_path: Path) -> None:
+    with line.registry(cluster.database()) as store:
+        batch = line.prepared(store, CARDS, tmp_path)
+        list(make_stock(tmp_path / "stock", CARDS, CardConfig(chip=blank())))
+        readers = [open_reader(f"sim:{tmp_path / 'stock'}") for _ in range(LANES)]
+        results = Line(line.job(store, batch), remake=partial(line.remake, store, batch, tmp_path)).run(readers)
+        accounts = store.accounts(batch)
+        cards = store.cards_of_batch(batch)
+    assert not [result.message for result in results if result.fault]
+    assert sum(result.counts.get(Outcome.VERIFIED, 0) for result in results) == CARDS
+    assert accounts.balanced
+    assert (accounts.verified, accounts.chips_fed) == (CARDS, CARDS)
+    assert len({card.card_number for card in cards}) == len({card.chip_serial for card in cards}) == CARDS
