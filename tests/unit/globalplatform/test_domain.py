@@ -317,7 +317,7 @@ def test_a_package_too_big_for_the_channel_is_not_even_announced() -> None:
     station = Station(3)
     domain = station.open(FULL)
     before = station.slot.exchanges
-    with pytest.raises(SecureChannelError, match="273 blocks, not 1 to 256"):
+    with pytest.raises(SecureChannelError, match="273 blocks; 1 to 256"):
         domain.load(cap)
     assert station.slot.exchanges == before
 
