@@ -105,11 +105,9 @@ def import_(
     registry = settings.open_registry()
     report = intake.check(file, known=registry.known_members, unit=unit)
     language: Language = "en" if lang == "en" else "zh"
-    if not report.accepted:
-        _show(report, language)
+    if not report.accepted or report.unit is None:
+        _say(report, language, None, as_json)
         raise typer.Exit(1)
-    if report.unit is None:
-        raise typer.BadParameter("the form names no unit: give one", param_hint="--unit")
     accepted, rejected = to_import(report)
     batch = registry.import_roster(
         report.unit,
@@ -119,33 +117,53 @@ def import_(
         digest=report.digest,
         by=by or settings.load().operator,
     )
+    _say(report, language, batch, as_json)
+
+
+def _say(report: RosterReport, language: Language, batch: Batch | None, as_json: bool) -> None:
     if as_json:
         typer.echo(output.json_text(_batch_json(batch, report)))
         return
     _show(report, language)
+    if batch is None:
+        typer.echo("Nobody could be accepted, so there is no batch.")
+        return
     typer.echo(f"{batch.id}: draft batch, imported by {batch.imported_by}.")
     typer.echo(f"Next, a second person: membercard batch approve {batch.id} --by NAME")
 
 
 def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow]]:
-    """The report's rows as the registry takes them."""
+    """The report's rows as the registry takes them: one number a row, whatever the sheet.
+
+    The rows of a further sheet are numbered on from the last row of the one before; a rejected one's sentence names its
+    place.
+    """
+    from personalize.intake import Rejected
     from registry.values import AcceptedRow, RejectedRow
 
-    accepted = [
-        AcceptedRow(row.sheet_row, row.seq, row.id_number, row.name, row.gender, row.mobile, row.unit, row.notes)
-        for row in report.accepted
-    ]
-    rejected = [RejectedRow(row.sheet_row, row.seq, row.codes, row.sentence()) for row in report.rejected]
+    starts: dict[str, int] = {}
+    last: dict[str, int] = {}
+    accepted, rejected = [], []
+    for row in report.rows:
+        start = starts.setdefault(row.sheet, sum(last.values()))
+        last[row.sheet] = row.sheet_row
+        number = start + row.sheet_row
+        if isinstance(row, Rejected):
+            place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if report.several_sheets else ""
+            rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence()))
+        else:
+            person = (row.id_number, row.name, row.gender, row.mobile, row.unit)
+            accepted.append(AcceptedRow(number, row.seq, *person, row.notes))
     return accepted, rejected
 
 
-def _batch_json(batch: Batch, report: RosterReport) -> dict[str, object]:
+def _batch_json(batch: Batch | None, report: RosterReport) -> dict[str, object]:
     return {
-        "batch": batch.id,
-        "state": str(batch.state),
-        "unit": batch.unit,
+        "batch": batch.id if batch else None,
+        "state": str(batch.state) if batch else None,
+        "imported_by": batch.imported_by if batch else None,
         "file": str(report.path),
-        "imported_by": batch.imported_by,
+        "unit": report.unit,
         "accepted": len(report.accepted),
         "rejected": len(report.rejected),
         "rejects": [{"sheet_row": row.sheet_row, "seq": row.seq, "codes": list(row.codes)} for row in report.rejected],

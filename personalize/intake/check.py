@@ -16,7 +16,7 @@ from personalize.intake.header import NEEDED, TITLES, find_header, missing_title
 from personalize.intake.identity import Identities
 from personalize.intake.rows import Judged, TableReader
 from personalize.intake.sheets import Book, read_book
-from personalize.intake.text import gb18030_length, squeeze
+from personalize.intake.text import gb18030_length
 from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
 
 MAX_UNIT_BYTES = 60  # DF23 on the card
@@ -71,7 +71,7 @@ def check(
     return RosterReport(
         path=path,
         unit=named or None,
-        rows=tuple(_settle(found.rows, on_record, named, len(found.tables) > 1)),
+        rows=tuple(_settle(found.rows, on_record, len(found.tables) > 1)),
         digest=digest(content.data),
         tables=tuple(found.tables),
         skipped=tuple(found.skipped),
@@ -137,7 +137,7 @@ def _on_record(rows: list[tuple[str, Judged]], known: Lookup) -> Mapping[str, Kn
 
 
 def _settle(
-    rows: list[tuple[str, Judged]], on_record: Mapping[str, KnownPerson], unit: str, several: bool
+    rows: list[tuple[str, Judged]], on_record: Mapping[str, KnownPerson], several: bool
 ) -> list[RosterRow | Rejected]:
     """Accepts or rejects, in order: only a row after an accepted one with the same ID number is a duplicate."""
     settled: list[RosterRow | Rejected] = []
@@ -148,7 +148,7 @@ def _settle(
         if earlier:
             faults += (Fault.DUPLICATE_IN_FILE,)
         if person := on_record.get(number):
-            faults += _registered(person, unit, row.unit)
+            faults += _registered(person, row.unit)
         if faults:
             settled.append(Rejected(row.sheet_row, row.seq, faults, row.name, earlier, sheet))
         else:
@@ -159,11 +159,10 @@ def _settle(
     return settled
 
 
-def _registered(person: KnownPerson, unit: str, row_unit: str) -> tuple[Fault, ...]:
-    """A unit is the same if its name is, blanks and width of characters apart; the form's and the row's both count."""
+def _registered(person: KnownPerson, row_unit: str) -> tuple[Fault, ...]:
+    """A person belongs to the unit of the row that registered them, so the row's unit decides, not the title's."""
     faults = (Fault.ALREADY_HAS_CARD,) if person.living_card else ()
-    same = squeeze(person.unit_name) in (squeeze(unit), squeeze(row_unit))
-    return faults if same else (*faults, Fault.OTHER_UNIT)
+    return faults if person.unit_name == row_unit else (*faults, Fault.OTHER_UNIT)
 
 
 def _long_units(rows: list[tuple[str, Judged]]) -> list[tuple[str, str]]:

@@ -182,7 +182,7 @@ def test_the_registry_is_asked_once_with_sound_numbers(tmp_path: Path) -> None:
     asked: list[list[str]] = []
     record = {
         id_number(serial=1): OnRecord(UNIT, True),
-        id_number(serial=2): OnRecord(f" {UNIT}", False),
+        id_number(serial=2): OnRecord(UNIT, False),
         id_number(serial=3): OnRecord("别的工会", False),
         id_number(serial=4): OnRecord("别的工会", True),
     }

@@ -1,0 +1,40 @@
+"""Checking a form of 25,000 rows against merely reading it with python-calamine."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from python_calamine import CalamineWorkbook
+
+from benchmarks.forms import write_form
+from benchmarks.table import Row, alternate
+from personalize.intake import check
+
+PEOPLE = 25_000
+AT_MOST = 6.0
+
+
+def run(form: Path | None = None) -> list[Row]:
+    """``form`` may name another one than the generated, as ``python -m benchmarks.bench_intake FORM`` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = form or write_form(Path(folder) / "roster-25k.xlsx", PEOPLE)
+        report = check(path)
+        if form is None and len(report.accepted) != PEOPLE:
+            raise ValueError(f"the generated form is not sound: {report.counts}")
+
+        def read() -> object:
+            return CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+
+        ours, theirs, ratio = alternate(lambda: check(path), read, calls=1, rounds=9)
+    what = f"roster check of {len(report.rows):,} rows against reading them with python-calamine"
+    per_row = ours / len(report.rows) * 1e6
+    measured = f"{ours * 1e3:.0f} ms ({per_row:.0f} µs a row) against {theirs * 1e3:.0f} ms"
+    return [Row(what, measured, ratio, f"≤ {AT_MOST:g}", ratio <= AT_MOST)]
+
+
+if __name__ == "__main__":
+    import sys
+
+    for row in run(Path(sys.argv[1]) if len(sys.argv) > 1 else None):
+        print(f"{row.what}: {row.measured}, ratio {row.ratio:.2f} (target {row.target})")
