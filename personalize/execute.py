@@ -303,7 +303,7 @@ class _Run:
                 self._meter.reset()
                 job = self._job
                 fresh = stack(self._meter)
-                verdict = read_back(fresh, dossier, final, job.custody, job.guard, job.trust, job.now())
+                verdict = read_back(fresh, dossier, final, job.custody, job.guard, job.trust, job.now(), self.serial)
                 self._verdict = {"verdict": verdict.code.value, "proven": verdict.proof.value}
 
     def _acknowledged(self, block: int, of: int) -> None:

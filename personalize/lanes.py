@@ -10,16 +10,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
 from personalize.errors import LineStopped
 from personalize.execute import CardReport, Job, Outcome, dead_chip, process
+from registry.errors import RegistryConflict
 from terminal.apdu import Disposition, Reader
-from terminal.errors import MembercardError, NoCard
+from terminal.errors import MembercardError, NoCard, TransportError
 
 POLL = 0.5
-"""Seconds between looks at whether a lane shall stop, while its slot is empty."""
+"""Seconds between looks at whether a lane shall stop, while its slot is empty or its reader out of order."""
 
 _RELEASE = {
     Outcome.VERIFIED: Disposition.DONE,
@@ -41,7 +43,8 @@ class LaneState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LaneEvent:
-    """What a lane tells while it runs. ``report`` comes at the end of a card, ``message`` at the end of the lane."""
+    """What a lane tells while it runs. ``report`` comes at the end of a card, ``message`` at the end of the lane or
+    when it waits for its reader to come back."""
 
     lane: str
     state: LaneState
@@ -64,7 +67,7 @@ class LaneResult:
 @dataclass(frozen=True, slots=True)
 class LineSettings:
     """``tries``: how often one chip may fall out before it is rejected. ``idle``: how many seconds a lane waits for
-    a next card."""
+    a next card, or for a reader that is out of order or in use."""
 
     max_consecutive_failures: int = 5
     tries: int = 3
@@ -134,10 +137,24 @@ class Line:
     def wait_while_paused(self) -> None:
         self._go.wait()
 
-    def make_again(self) -> None:
-        """Make the dossiers that rejects left missing, one lane at a time."""
+    def wait_or_stop(self, seconds: float) -> None:
+        """Wait, but not beyond ``stop``."""
+        self._stop.wait(seconds)
+
+    def make_again(self) -> bool:
+        """Make the dossiers that rejects left missing, one lane at a time; whether any waits now.
+
+        A batch that was never prepared is none of this: whole batches are prepared beforehand.
+        """
         with self._remaking:
-            self._remake()
+            accounts = self.job.registry.accounts(self.job.batch_id)
+            if accounts.to_prepare and accounts.remade:
+                try:
+                    self._remake()
+                except RegistryConflict:  # another station was making the same ones: what it left is ours
+                    self._remake()
+                accounts = self.job.registry.accounts(self.job.batch_id)
+            return accounts.waiting > 0
 
 
 class _Lane:
@@ -146,8 +163,12 @@ class _Lane:
         self._name = name
         self._reader = reader
         self._fell_out: Counter[str] = Counter()
+        self._held = ""
+        """The serial of the chip that fell out and is in the slot still: the slot was not seen empty since."""
         self._counts: Counter[Outcome] = Counter()
         self._failures = 0
+        self._idle_since = 0.0
+        self._reader_lost = False
 
     def run(self) -> LaneResult:
         try:
@@ -159,7 +180,8 @@ class _Lane:
         return LaneResult(self._name, dict(self._counts), message, fault)
 
     def _until_the_end(self) -> str:
-        idle_since = self._line.monotonic()
+        self._idle_since = self._line.monotonic()
+        waiting_for = ""
         while True:
             if self._line.paused:
                 self._tell(LaneState.PAUSED)
@@ -168,23 +190,55 @@ class _Lane:
                 return "stopped"
             if self._failures >= self._line.settings.max_consecutive_failures:
                 raise LineStopped(
-                    f"{self._failures} cards in a row failed: look at reader and stock, then run the batch again"
+                    f"{self._failures} failures in a row: look at reader and stock, then run the batch again"
                 )
-            self._tell(LaneState.WAITING)
-            asked = self._line.monotonic()
-            if self._reader.wait_for_card(POLL):
-                if ended := self._one_card():
-                    return ended
-                idle_since = self._line.monotonic()
-            elif ended := self._empty_slot(asked, idle_since):
+            self._tell(LaneState.WAITING, message=waiting_for)
+            try:
+                ended = self._look_at_the_slot()
+                waiting_for = ""
+            except TransportError as fault:
+                if not fault.retryable or self._idle_for() > self._line.settings.idle:
+                    raise
+                # The service is down, the reader unplugged or in use: it may come back, or other lanes finish.
+                waiting_for = str(fault)
+                self._line.wait_or_stop(POLL)
+                ended = self._when_done()
+            if ended:
                 return ended
 
-    def _empty_slot(self, asked: float, idle_since: float) -> str:
-        now = self._line.monotonic()
-        if now - asked < POLL / 2:
+    def _look_at_the_slot(self) -> str:
+        """Handle the card in the slot or wait for one. Text when the lane is done, else empty. Raises TransportError
+        for what the reader does."""
+        asked = self._line.monotonic()
+        try:
+            present = self._reader.wait_for_card(POLL)
+        except TransportError:
+            self._reader_lost = True
+            raise
+        if self._reader_lost:
+            # The reader failed, not its chip: that one gets all its tries again. But a chip that brings its reader down
+            # every time has to stop the lane.
+            self._reader_lost = False
+            self._fell_out.clear()
+            self._failures += 1
+        if not present:
+            return self._empty_slot(asked)
+        ended = self._one_card()
+        self._idle_since = self._line.monotonic()
+        return ended
+
+    def _empty_slot(self, asked: float) -> str:
+        self._held = ""
+        if self._line.monotonic() - asked < POLL / 2:
             return "no blank cards left"
-        if now - idle_since > self._line.settings.idle:
+        if self._idle_for() > self._line.settings.idle:
             return f"no card came within {self._line.settings.idle:g} s"
+        return self._when_done()
+
+    def _idle_for(self) -> float:
+        return self._line.monotonic() - self._idle_since
+
+    def _when_done(self) -> str:
         return "the batch is done" if self._line.job.done() else ""
 
     def _one_card(self) -> str:
@@ -192,33 +246,43 @@ class _Lane:
         try:
             transport = self._reader.connect()
         except NoCard as e:
+            if not self._reader.wait_for_card(0):
+                return ""  # It was pulled before it had power.
             # A chip that gives no answer to reset may only sit badly.
-            self._fell_out[""] += 1
-            if self._fell_out[""] < self._line.settings.tries:
+            if not self._last_try(self._held):
+                self._fell_out[self._held] += 1
                 self._reader.release(Disposition.KEEP)
                 return ""
-            return self._finish(dead_chip(self._line.job, self._name, str(e)))
+            return self._finish(dead_chip(self._line.job, self._name, str(e), self._held))
         try:
-            last_try = lambda serial: self._fell_out[serial] + 1 >= self._line.settings.tries  # noqa: E731
-            report = process(transport, self._line.job, self._name, last_try, self._step)
+            report = process(transport, self._line.job, self._name, self._last_try, self._step, self._held)
         finally:
             transport.close()
         return self._finish(report)
 
+    def _last_try(self, serial: str) -> bool:
+        return self._fell_out[serial] + 1 >= self._line.settings.tries
+
     def _finish(self, report: CardReport) -> str:
         if report.outcome is Outcome.AGAIN:
-            self._fell_out[report.chip_serial] += 1
+            self._held = report.chip_serial or self._held
+            self._fell_out[self._held] += 1
         else:
+            self._held = ""
             self._fell_out.clear()
         self._counts[report.outcome] += 1
-        self._reader.release(_RELEASE[report.outcome])
+        # A reader that fails just now keeps its card; the registry knows the chip when it turns up again.
+        with suppress(TransportError):
+            self._reader.release(_RELEASE[report.outcome])
         self._tell(LaneState.WAITING, card_number=report.card_number, report=report)
         if report.outcome is Outcome.VERIFIED:
             self._failures = 0
         elif report.outcome is Outcome.REJECTED:
             self._failures += 1
             self._line.make_again()
-        return report.reason if report.outcome is Outcome.NOTHING_LEFT else ""
+        elif report.outcome is Outcome.NOTHING_LEFT and not self._line.make_again():
+            return report.reason
+        return ""
 
     def _step(self, step: str, card_number: str) -> None:
         self._tell(LaneState.WORKING, step=step, card_number=card_number)

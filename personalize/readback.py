@@ -55,8 +55,10 @@ def read_back(
     guard: Guard,
     trust: TrustList,
     at: datetime,
+    chip: str,
 ) -> Verdict:
-    """The counter's verdict, when everything on the chip is as the dossier says. ``sender`` reaches a chip just reset.
+    """The counter's verdict, when everything on the chip is as the dossier says. ``sender`` reaches a chip just reset;
+    ``chip`` is the serial that the dossier is bound to.
 
     Raises ReadBackError naming the first difference, CardError and TransportError where the chip cannot be read.
     """
@@ -71,7 +73,7 @@ def read_back(
         raise ReadBackError("the verdict", f"{verdict.code}, {verdict.sentence}")
     _compare(member, recorder.answers)
     _protected(sender, dossier, custody, guard)
-    _domain(sender, final, custody, guard)
+    _domain(sender, final, custody, guard, chip)
     return verdict
 
 
@@ -100,10 +102,12 @@ def _protected(sender: Sender, dossier: Dossier, custody: KeyCustody, guard: Gua
     _same("the protected record", record.raw, custody.open(dossier.protected).reveal())
 
 
-def _domain(sender: Sender, final: CardKeys, custody: KeyCustody, guard: Guard) -> None:
-    """The security domain: only the final key set, it opens the channel, and the card is SECURED."""
+def _domain(sender: Sender, final: CardKeys, custody: KeyCustody, guard: Guard, chip: str) -> None:
+    """The security domain: the bound chip, only the final key set, it opens the channel, and the card is SECURED."""
     domain = SecurityDomain(sender, custody, guard)
     domain.select()
+    if domain.chip() != chip:
+        raise ReadBackError("the production data", "the chip gives another serial than when it was bound")
     versions = {key.version for key in domain.key_information()}
     if versions != {final.version}:
         named = ", ".join(f"{version:02X}" for version in sorted(versions))

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from simulators.card import VirtualCard
 from simulators.faults import Fault, Faults
+from simulators.memory import MemoryDamaged
 from simulators.stock import Claim, Stock
 from simulators.timing import TimedCard, Timing, Wire
 from simulators.vpcd import SlotCard
@@ -99,10 +100,16 @@ class SimReader:
         return self._slot.fill() is not None
 
     def connect(self) -> SimCard:
-        """Power the card. Raises NoCard, CardInUse, MemoryDamaged, ReaderFault."""
+        """Power the card. Raises NoCard (also for a chip too damaged to answer to reset), CardInUse, ReaderFault."""
         path = self._slot.fill()
         if path is None:
             raise NoCard(f"no card is left in {self.name}")
+        try:
+            return self._power(path)
+        except MemoryDamaged as dead:
+            raise NoCard(f"the card does not answer to reset: {dead}") from dead
+
+    def _power(self, path: Path) -> SimCard:
         if path != self._path or self.chip is None or self._shown is None:
             self.chip = VirtualCard.open(path)
             self._shown, self._path = self._show(self.chip), path
