@@ -18,9 +18,9 @@ _MEMBERS_OF_A_SCHEME = 999_999
 
 
 def stage_for_update(conn: Connection, batch_id: str) -> str:
-    """The batch's stage, its row locked to the end of the transaction."""
+    """The batch's stage, its row locked to the end of the transaction; rows that only refer to it may still be made."""
     stage: str | None = conn.execute(
-        select(batches.c.stage).where(batches.c.id == batch_id).with_for_update()
+        select(batches.c.stage).where(batches.c.id == batch_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if stage is None:
         raise NotOnRecord(f"there is no batch {batch_id}; `membercard batch list` shows those there are")

@@ -11,7 +11,8 @@ from registry.database import Database
 from registry.tables import UtcTime, dossiers, journal
 from registry.values import Claim, JournalEvent
 
-# Writes nothing when the token is old, so that check and line are one statement.
+# Writes nothing when the token is old, so that check and line are one statement. FOR SHARE makes PostgreSQL wait for a
+# claim that is just being made and look again; SQLite's writers are alone anyway.
 _LINE = insert(journal).from_select(
     ["at", "dossier_id", "token", "step", "event", "block", "detail"],
     select(
@@ -22,7 +23,9 @@ _LINE = insert(journal).from_select(
         bindparam("event_", type_=journal.c.event.type),
         bindparam("block_", type_=journal.c.block.type),
         bindparam("detail_", type_=journal.c.detail.type),
-    ).where(*HELD),
+    )
+    .where(*HELD)
+    .with_for_update(read=True),
 )
 
 

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from threading import Barrier
 
+import psycopg
 import pytest
 
 from registry.errors import FenceLost, RegistryConflict
 from registry.store import Registry
 from registry.values import Claim, NothingLeft
 from terminal.keys.memory import MemoryCustody
+from tests.support.postgres import Cluster
 from tests.support.registrar import LEASE, UNIT, chip, prepare, ready, rows
 
 LANES = 8
@@ -86,6 +88,24 @@ def test_only_the_newest_of_rival_claims_may_finish(registry: Registry, custody:
     assert registry.accounts(batch).balanced
 
 
+@pytest.mark.postgres
+def test_a_journal_line_waits_for_the_claim_that_is_being_made(cluster: Cluster, custody: MemoryCustody) -> None:
+    url = cluster.database()
+    with Registry.open(url, custody) as registry, psycopg.connect(url) as other, ThreadPoolExecutor(1) as pool:
+        batch = ready(registry, custody, 1)
+        claim = registry.claim(batch, "lane 1", "s", chip(1), LEASE)
+        assert isinstance(claim, Claim)
+        other.execute("SELECT 1 FROM dossiers FOR UPDATE")
+        line = pool.submit(registry.journal, claim, "store data", "done")
+        with pytest.raises(TimeoutError):
+            line.result(timeout=0.3)
+        other.execute("UPDATE dossiers SET token = token + 1")
+        other.commit()
+        with pytest.raises(FenceLost):
+            line.result(timeout=10)
+        assert registry.journal_of(batch) == []
+
+
 def test_serials_are_given_out_once_to_rivals(registry: Registry) -> None:
     with ThreadPoolExecutor(LANES) as pool:
         given = list(pool.map(lambda _: registry.allocate_card_serials("62", 3), range(40)))
@@ -115,6 +135,7 @@ _STATION = """
 import json, sys, time
 from registry.store import Registry
 from registry.values import Claim
+from tests.support.postgres import Cluster
 from tests.support.registrar import LEASE, chip, custodian
 url, batch, start = sys.argv[1], sys.argv[2], int(sys.argv[3])
 taken = []
