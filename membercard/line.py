@@ -23,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from membercard import settings
 from personalize.batch import WorkerSpec, prepare_batch
@@ -148,6 +149,7 @@ class Display(Live):
             f"lane {n}": LaneEvent(f"lane {n}", LaneState.WAITING) for n in range(1, lanes + 1)
         }
         self._last: dict[str, str] = {}
+        self._said: dict[str, str] = {}
         self._done: Counter[tuple[str, Outcome]] = Counter()
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
@@ -174,9 +176,12 @@ class Display(Live):
                 if report.outcome is Outcome.VERIFIED:
                     self._progress.advance(self._task)
                 if self._plain or report.outcome is Outcome.REJECTED:
-                    self.console.print(f"{event.lane}: {_what_happened(event)}", highlight=False, soft_wrap=True)
-            if event.state is LaneState.ENDED and self._plain:
-                self.console.print(f"{event.lane}: {event.message}", highlight=False, soft_wrap=True)
+                    self.console.print(
+                        f"{event.lane}: {_what_happened(event)}", highlight=False, markup=False, soft_wrap=True
+                    )
+            if event.message and event.message != self._said.get(event.lane) and self._plain:
+                self.console.print(f"{event.lane}: {event.message}", highlight=False, markup=False, soft_wrap=True)
+            self._said[event.lane] = event.message
 
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
@@ -193,16 +198,22 @@ class Display(Live):
         table.add_column("last", no_wrap=True)
         with self._lock_events:
             for lane, event in sorted(self._lanes.items()):
-                now = {LaneState.WORKING: f"[cyan]{event.step}", LaneState.ENDED: f"[dim]{event.message}"}
                 table.add_row(
                     lane,
-                    now.get(event.state, f"[dim]{event.state.value}"),
+                    _now(event),
                     event.card_number if event.state is LaneState.WORKING else "",
                     f"[green]{self._done[lane, Outcome.VERIFIED]}",
                     f"[red]{self._done[lane, Outcome.REJECTED] or ''}",
                     self._last.get(lane, ""),
                 )
         return Group(table, self._progress)
+
+
+def _now(event: LaneEvent) -> Text:
+    if event.state is LaneState.WORKING:
+        return Text(event.step, "cyan")
+    trouble = event.message and event.state is LaneState.WAITING
+    return Text(event.message or event.state.value, "yellow" if trouble else "dim")
 
 
 def _what_happened(event: LaneEvent) -> str:

@@ -311,6 +311,7 @@ class PcscReader:
 
     def _is_new(self, state: int) -> bool:
         # The upper half counts insertions and removals: it tells a second card from the first one still lying there.
+        # A new service or a re-plugged reader counts from zero again, so what was finished is forgotten with the old.
         return bool(state & scard.SCARD_STATE_PRESENT) and state >> 16 != self._finished
 
     def connect(self) -> PcscCard:
@@ -351,11 +352,12 @@ class PcscReader:
             self._service.close()
             self._service = None
         if self._service is None:
-            self._service = Service(self._deadline)
+            self._service, self._finished = Service(self._deadline), None
         named = self._names.assign(self._service.readers())
         for system, name in named.items():
             if name == self._name:
                 return self._service, system
+        self._finished = None
         present = "; ".join(named.values()) or "none"
         raise ReaderFault(f"reader {self._name} is not there; plug it in again (present: {present})")
 
