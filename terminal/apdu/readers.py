@@ -24,7 +24,10 @@ def open_reader(url: str) -> Reader:
     if not colon or scheme not in found:
         known = ", ".join(f"{name}:" for name in sorted(found))
         raise ReaderNotFound(f"{url!r} is not a reader URL: it must start with one of {known}")
-    factory: Callable[[str], Reader] = found[scheme].load()
+    try:
+        factory: Callable[[str], Reader] = found[scheme].load()
+    except ImportError as error:
+        raise ReaderNotFound(f"the transport {scheme}: does not load on this machine: {error}") from error
     return factory(rest)
 
 

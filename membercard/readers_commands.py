@@ -1,0 +1,103 @@
+"""`membercard readers`: which PC/SC readers are there, and what happens at them."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from json import dumps
+from typing import Annotated, Any
+
+import typer
+
+from membercard import output
+from terminal.apdu import Atr, ReaderEvent, ReaderInfo, list_readers, watch_readers
+from terminal.errors import AtrError
+
+app = typer.Typer()
+
+_NONE = "No reader is plugged in. Virtual cards need none: use --reader sim:CARDFILE."
+
+
+@app.command("list")
+def list_(json: output.Json = False) -> None:
+    """Readers plugged in now, with the URL for --reader and the card in each.
+
+    Exit code 3 when the PC/SC service is not running.
+    """
+    readers = list_readers()
+    if json:
+        output.as_json([_info(reader) for reader in readers])
+    elif not readers:
+        typer.echo(_NONE)
+    else:
+        rows = [(r.index, r.url, _card(r), "in use" if r.busy else "free") for r in readers]
+        output.show(output.table("Readers", ("#", "--reader", "card", "state"), rows, right=("#",)))
+
+
+@app.command("watch")
+def watch(
+    seconds: Annotated[float | None, typer.Option(help="Stop after so long; else with Ctrl-C.", min=0)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Readers and cards as they come and go, one line for each event, until Ctrl-C.
+
+    The PC/SC service may stop and start meanwhile: that is an event too.
+    """
+    stop = threading.Event()
+    timer = threading.Timer(seconds or 0, stop.set)
+    timer.daemon = True
+    if seconds is not None:
+        timer.start()
+    try:
+        for event in watch_readers(stop):
+            typer.echo(_json_line(event) if json else _line(event))
+    except KeyboardInterrupt:
+        stop.set()  # Ctrl-C is how a watch ends, and no fault.
+    finally:
+        timer.cancel()
+
+
+def _info(reader: ReaderInfo) -> dict[str, Any]:
+    present = reader.atr is not None
+    return {
+        "index": reader.index,
+        "name": reader.name,
+        "url": reader.url,
+        "card_present": present,
+        "atr": (reader.atr or b"").hex().upper() or None,
+        "card": _card(reader) if present else None,
+        "busy": reader.busy,
+    }
+
+
+def _card(reader: ReaderInfo) -> str:
+    if reader.atr is None:
+        return "none"
+    return about(reader.atr) if reader.atr else "does not answer; turn it or clean its contacts"
+
+
+def about(atr: bytes) -> str:
+    """An answer to reset in a few words, such as ``T=1, 129 kbit/s``."""
+    try:
+        parsed = Atr.parse(atr)
+    except AtrError as error:
+        return f"{atr.hex().upper()} ({error})"
+    if parsed.storage_card is not None:
+        return parsed.storage_card.name or "contactless storage card"
+    if parsed.contactless:
+        return "contactless"
+    protocols = "/".join(f"T={protocol}" for protocol in parsed.protocols)
+    rate = parsed.bit_rate()
+    return protocols if rate is None else f"{protocols}, {rate / 1000:.0f} kbit/s"
+
+
+def _line(event: ReaderEvent) -> str:
+    parts = [event.reader, about(event.atr) if event.atr else "", event.detail]
+    said = ": ".join([event.kind.value, *filter(None, parts)])
+    return f"{datetime.now().astimezone():%H:%M:%S}  {said}"
+
+
+def _json_line(event: ReaderEvent) -> str:
+    at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    shown = {"at": at, "event": event.kind.value, "reader": event.reader or None}
+    return dumps({**shown, "atr": event.atr.hex().upper() or None, "detail": event.detail or None})
