@@ -12,10 +12,10 @@ from typing import Protocol
 from personalize.errors import HeaderNotFound
 from personalize.intake.codes import Fault
 from personalize.intake.files import Limits, digest, load
-from personalize.intake.header import NEEDED, TITLES, find_header, missing_titles, nearest, unit_in
+from personalize.intake.header import NEEDED, TITLES, Header, field_of, find_header, missing_titles, nearest, unit_in
 from personalize.intake.identity import Identities
 from personalize.intake.rows import Judged, TableReader
-from personalize.intake.sheets import Book, read_book
+from personalize.intake.sheets import Book, Sheet, read_book
 from personalize.intake.text import gb18030_length
 from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
 
@@ -95,12 +95,22 @@ def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _Foun
         found.skipped += [(sheet.name, row) for row in reader.skipped]
         width = sheet.first_column + len(sheet.rows[header.row]) - 1
         found.tables.append(Table(sheet.name, sheet.sheet_row(header.last), width))
-        if absent := [name for name in header.missing if name not in ("seq", "unit")]:
-            titles = missing_titles(absent)
-            found.warnings.append((f"表中没有“{titles}”列", f"the table has no column {titles}"))
+        found.warnings += _about_columns(sheet, header, unit or title or found.title_unit)
     if not found.rows:
         found.warnings.append(("表头下面没有任何人员", "there is nobody under the header"))
     return found
+
+
+def _about_columns(sheet: Sheet, header: Header, unit: str) -> list[tuple[str, str]]:
+    """What a form's header lacks, or has twice, as two tables side by side do."""
+    told = []
+    if absent := [name for name in header.missing if name != "seq" and not (name == "unit" and unit)]:
+        titles = missing_titles(absent)
+        told.append((f"表中没有“{titles}”列", f"the table has no column {titles}"))
+    named = [field_of(cell) for cell in sheet.rows[header.row]]
+    if len({known for known in named if known and named.count(known) > 1}) >= len(NEEDED):
+        told.append(("表中并排有两张表，只读了左边一张", "two tables stand side by side: only the left one was read"))
+    return told
 
 
 def _no_header(path: Path, book: Book) -> HeaderNotFound:

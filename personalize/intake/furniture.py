@@ -24,16 +24,17 @@ _TOTAL = re.compile(
     r"[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日|年月日"
 ).fullmatch
 _PROSE = re.compile(r"[。，、；：,;:!！?？]|[0-9][.、]").search
+_GENDERS = ("男", "女", "男性", "女性")
 _LONGEST_NAME = 20
 
 
-def is_furniture(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, others: Sequence[Cell]) -> bool:
-    """True for a row that is nobody's. ``others`` are its gender and mobile cells. A row that holds anything like an ID
-    number is always a person's, so that nobody is dropped in silence."""
-    id_text, name = squeeze(text_of(id_cell)), squeeze(text_of(name_cell))
-    if _ID_LIKE(id_text):
+def is_furniture(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, gender_cell: Cell, mobile_cell: Cell) -> bool:
+    """True for a row that is nobody's. A row that holds anything like an ID number, or a gender, is always a person's,
+    so that nobody is dropped in silence."""
+    id_text, name, gender, mobile = (squeeze(text_of(cell)) for cell in (id_cell, name_cell, gender_cell, mobile_cell))
+    if _ID_LIKE(id_text) or gender in _GENDERS:
         return False
-    if not id_text and not name and not any(text_of(cell).strip() for cell in others):
+    if not (id_text or name or gender or mobile):
         return True
     filled = [text for cell in row if (text := squeeze(text_of(cell)))]
     if any(_is_label(text) for text in (filled[0], id_text, name)):

@@ -96,7 +96,7 @@ class TableReader:
         row = self._sheet.rows[index]
         if not any(text_of(cell).strip() for cell in row):
             return False
-        if not header_at(self._sheet.rows, index) and not is_furniture(row, cells[1], cells[2], cells[3:5]):
+        if not header_at(self._sheet.rows, index) and not is_furniture(row, *cells[1:5]):
             return True
         self._title_unit = unit_in(row) or self._title_unit
         self.skipped.append(self._sheet.sheet_row(index))

@@ -124,6 +124,35 @@ def test_a_row_with_anything_of_a_person_is_judged(tmp_path: Path) -> None:
     ]
 
 
+def test_whoever_has_a_gender_is_somebody(tmp_path: Path) -> None:
+    header = ("所属单位", "姓名", "身份证", "性别", "手机")
+    rows = [
+        ("单位：甲", "李四", None, "男", "18801434135"),
+        ("说明", "合计", None, "女", None),
+        ("说明", "王五", None, "2", "9"),
+    ]
+    report = check(forms.xlsx(tmp_path / "f.xlsx", [header, *rows]), today=TODAY)
+    assert verdicts(report) == ["ID_MISSING", "ID_MISSING+PHONE_MISSING"]
+    assert report.skipped == (("Sheet", 4),)
+
+
+def test_csv_rows_are_counted_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
+    head = '标题\r\n\r\n"基层工会名称：甲,乙工会"\r\n序号,"身份证\n号码",姓名,性别,"手机\n号码",所属单位\r\n\r\n'
+    quoted = (
+        f'1,="{id_number(serial=1)}",孙波磊,男,18801434135,甲\r\n\r\n2,{id_number(serial=2)},孙波磊,女,18801434135,甲'
+    )
+    for name, ending in (("crlf", "\r\n"), ("lf", "\n"), ("cr", "\r")):
+        (tmp_path / f"{name}.csv").write_bytes((head + quoted).replace("\r\n", ending).encode("gb18030"))
+        report = check(tmp_path / f"{name}.csv", today=TODAY)
+        assert [(row.sheet_row, row.codes) for row in report.rows] == [(6, ()), (8, ())]
+        assert report.unit == "甲,乙工会"
+
+
+def test_two_tables_side_by_side_are_told(tmp_path: Path) -> None:
+    report = check(forms.xlsx(tmp_path / "f.xlsx", [[*HEADER, *HEADER], [*person(1), *person(2)]]), today=TODAY)
+    assert report.warnings[0][1].startswith("two tables stand side by side")
+
+
 def test_all_faults_in_the_order_of_the_codes(tmp_path: Path) -> None:
     report = checked(
         tmp_path,
