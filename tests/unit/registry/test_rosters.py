@@ -148,3 +148,10 @@ def test_names_that_are_not_on_record(registry: Registry) -> None:
         registry.approve("B1", "李")
     with pytest.raises(NotOnRecord, match="no card 62"):
         registry.card("62")
+
+
+def test_a_long_roster_is_looked_up_whole(registry: Registry) -> None:
+    many = rows(4100)
+    registry.import_roster(UNIT, many, [], source="f", digest="d", by="张")
+    asked = [one.id_number for one in rows(4200)]
+    assert set(registry.known_members(asked)) == {one.id_number for one in many}

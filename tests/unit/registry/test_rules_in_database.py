@@ -71,13 +71,20 @@ FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize("what", FORBIDDEN)
-def test_the_database_refuses(registry: Registry, custody: MemoryCustody, what: str) -> None:
+def test_the_database_refuses(registry: Registry, custody: MemoryCustody) -> None:
     batch = ready(registry, custody, 3)
     assert claimed(registry, batch, 1).dossier_id == 1
     registry.verified(claimed(registry, batch, 2), {}, 1.0)
-    with pytest.raises(RegistryConflict, match="contradicts"), registry._db.write() as conn:
-        conn.execute(text(FORBIDDEN[what]))
+
+    def refused(statement: str) -> bool:
+        try:
+            with registry._db.write() as conn:
+                conn.execute(text(statement))
+        except RegistryConflict as error:
+            return "contradicts" in str(error)
+        return False
+
+    assert [what for what, statement in FORBIDDEN.items() if not refused(statement)] == []
     assert registry.accounts(batch).balanced
 
 
