@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 import typer
+from rich.text import Text
 
 from membercard import output, settings
 from membercard.line import profile_in_use
@@ -33,7 +34,7 @@ def doctor(json: output.Json = False) -> None:
     if json:
         output.as_json([f._asdict() for f in findings])
     else:
-        marks = {"ok": "[green]✓ ok[/]", "note": "[yellow]– note[/]", "fault": "[bold red]✗ fault[/]"}
+        marks = {"ok": Text("✓ ok", "green"), "note": Text("– note", "yellow"), "fault": Text("✗ fault", "bold red")}
         rows = [(f.what, marks[f.state], f.detail) for f in findings]
         output.show(output.table("What this machine has", ["what", "", "detail"], rows))
     if any(f.state == "fault" for f in findings):
