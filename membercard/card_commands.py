@@ -25,6 +25,7 @@ from terminal.member.elements import ELEMENTS
 from terminal.member.outcome import Code, Verdict
 from terminal.member.reading import MemberCard, read_card
 from terminal.member.values import Entitlement
+from terminal.tlv import Dol
 from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER, verify
 
 app = typer.Typer()
@@ -76,7 +77,8 @@ def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
         output.as_json({"aid": card.application.name, "elements": [dict(zip(keys, row, strict=True)) for row in rows]})
         return
     title = f"Member application {card.application.name.hex().upper()}"
-    output.show(output.table(title, ["SFI", "record", "tag", "element", "value"], rows))
+    short = [(*row[:4], _shortened(row[4])) for row in rows]
+    output.show(output.table(title, ["SFI", "record", "tag", "element", "value"], short))
 
 
 @app.command("info")
@@ -129,9 +131,16 @@ def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
             yield record.sfi, record.number, str(item.tag), element.NAME if element else "?", value
 
 
+def _shortened(value: str) -> str:
+    """Certificates are for machines: --json has them whole."""
+    return value if len(value) <= 120 else f"{value[:32]}… ({len(value) // 2} bytes)"
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, bytes):
         return value.hex().upper()
+    if isinstance(value, Dol):
+        return " ".join(f"{entry.tag}({entry.length})" for entry in value)
     if isinstance(value, Enum):
         return value.name.lower().replace("_", " ")
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
