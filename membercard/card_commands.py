@@ -25,8 +25,8 @@ from terminal.member.elements import ELEMENTS
 from terminal.member.outcome import Code, Verdict
 from terminal.member.reading import MemberCard, read_card
 from terminal.member.values import Entitlement
-from terminal.tlv import Dol
 from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER, verify
+from terminal.tlv import Dol
 
 app = typer.Typer()
 
