@@ -133,7 +133,7 @@ def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
 
 def _shortened(value: str) -> str:
     """Certificates are for machines: --json has them whole."""
-    return value if len(value) <= 120 else f"{value[:32]}… ({len(value) // 2} bytes)"
+    return value if len(value) <= 120 or " " in value else f"{value[:32]}… ({len(value) // 2} bytes)"
 
 
 def _plain(value: Any) -> str:

@@ -37,6 +37,10 @@ DolHex = Annotated[str, AfterValidator(_dol)]
 Digits = Annotated[str, Field(pattern=r"^[0-9]+$")]
 
 
+_PLAIN_PIN = 0x01
+"""CVM code: plaintext PIN verification by the card; bit 40 lets the next rule follow a failure. EMV 4.4 Book 3, C3."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -114,6 +118,10 @@ class MemberApplication(_Section):
         cvm = bytes.fromhex(self.cvm_list)
         if len(cvm) < 10 or len(cvm) % 2:
             raise ValueError("a CVM list has two amounts of 4 bytes and at least one rule of 2 (EMV 4.4 Book 3, 10.5)")
+        if (self.pin is not None) != any(rule & 0x3F == _PLAIN_PIN for rule in cvm[8::2]):
+            raise ValueError(
+                "a card has a PIN exactly if its CVM list has a rule for plaintext PIN (01 or 41; EMV 4.4 Book 3, C3)"
+            )
         classes = [e.benefit_class for e in self.entitlements]
         if len(set(classes)) < len(classes):
             raise ValueError("a benefit class is listed twice")

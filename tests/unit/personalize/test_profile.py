@@ -14,6 +14,10 @@ MINIMAL = 'profile: a\nscheme: "130000"\ncard_number: {prefix: "91561300"}\n'
 
 def test_the_shipped_profile_shows_the_defaults() -> None:
     shipped, minimal = default_profile(), parse_profile(MINIMAL, "minimal")
+    assert (
+        shipped.member.model_copy(update={"pin": None, "entitlements": (), "cvm_list": minimal.member.cvm_list})
+        == minimal.member
+    )
     assert shipped.line == minimal.line
     assert shipped.trust == minimal.trust
     assert shipped.validity == minimal.validity
@@ -42,6 +46,8 @@ def test_card_numbers_run_out_with_a_sentence() -> None:
         ("member:\n  pin: {initial: birthday}", 5, "initial"),
         ("member:\n  entitlements:\n    - {benefit_class: '01', limit: 1}", 6, "benefit_class"),
         ("trust: {certificate_years: 3}", 1, "expire before"),
+        ("member: {cvm_list: '000000000000000041031F03'}", 4, "exactly if"),
+        ("member:\n  pin: {initial: random}", 4, "exactly if"),
         ("line:\n  scp03:\n    master: x\n    diversification: magic\n    version: 1", 7, "diversification"),
     ],
 )
