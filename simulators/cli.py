@@ -136,10 +136,13 @@ def _shower(real_time: bool, trace: bool) -> Callable[[VirtualCard], SlotCard]:
 
 def _hold(path: Path, slot: tuple[str, int], show: Callable[[VirtualCard], SlotCard], ended: threading.Event) -> None:
     chip = VirtualCard.open(path)
+    card = show(chip)
     with VpcdSlot(*slot, say=_say) as holder:
-        holder.insert(show(chip))
+        holder.insert(card)
         _say(f"{path.name} ({chip.chip_serial}) is in the slot {slot[0]}:{slot[1]}; Ctrl-C takes it out")
         ended.wait()
+    if isinstance(card, TimedCard):
+        _say(f"{len(card.timing.exchanges)} exchanges would take a real chip {card.timing.session}")
 
 
 def _feed(
