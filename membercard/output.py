@@ -17,6 +17,8 @@ from rich.console import Console, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from terminal.apdu import StatusWord
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 
 
@@ -25,10 +27,10 @@ def as_json(value: Any) -> None:
     typer.echo(json_text(plain(value)))
 
 
-def json_text(value: Any) -> str:
-    """JSON with Chinese as it is, where standard output can carry it."""
+def json_text(value: Any, indent: int | None = 1) -> str:
+    """JSON with Chinese as it is, where standard output can carry it; ``indent`` None: one line, and fast."""
     unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
-    return json.dumps(value, ensure_ascii=not unicode, indent=1)
+    return json.dumps(value, ensure_ascii=not unicode, indent=indent)
 
 
 def plain(value: Any) -> Any:
@@ -39,6 +41,8 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, datetime | date):
         return value.isoformat()
+    if isinstance(value, StatusWord):
+        return f"{value:04X}"
     if isinstance(value, bytes):
         return value.hex().upper()
     if isinstance(value, dict):

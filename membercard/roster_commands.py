@@ -75,7 +75,7 @@ def check(
 
         write_back(report, annotate)
     if as_json:
-        typer.echo(output.json_text(report.to_json()))
+        typer.echo(_json_by_rows(report))
     else:
         _show(report, "en" if lang == "en" else "zh")
         if annotate is not None:
@@ -155,6 +155,14 @@ def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow
             person = (row.id_number, row.name, row.gender, row.mobile, row.unit)
             accepted.append(AcceptedRow(number, row.seq, *person, row.notes))
     return accepted, rejected
+
+
+def _json_by_rows(report: RosterReport) -> str:
+    """The report with one line a row, so that a large form prints at once and a diff of two reports can be read."""
+    whole = report.to_json()
+    rows = ",\n  ".join(output.json_text(row, None) for row in whole.pop("rows"))
+    head = output.json_text(whole).removesuffix("\n}")
+    return f'{head},\n "rows": [\n  {rows}\n ]\n}}' if rows else f'{head},\n "rows": []\n}}'
 
 
 def _batch_json(batch: Batch | None, report: RosterReport) -> dict[str, object]:

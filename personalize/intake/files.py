@@ -82,7 +82,7 @@ _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|table|meta|s
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, LookupError, RuntimeError)
 
 # A reference beyond column Z or row 99,999 asks for a closer look; whatever is near it, however it is quoted.
-_FAR = re.compile(rb"\br=[\"'](?:[A-Za-z]{2,}[0-9]|[A-Za-z]?[0-9]{6})")
+_FAR = re.compile(rb"r=[\"'](?:[A-Za-z]{2,}[0-9]|[A-Za-z]?[0-9]{6})")
 _FILLED = re.compile(rb"<(?:\w+:)?c [^>]*?\br=[\"']([A-Z]{1,3})([0-9]{1,7})[\"'][^>]*?(?<!/)>")
 
 

@@ -111,10 +111,9 @@ class TableReader:
         faults = () if sound and not mismatch else _faults(identity, name, gender, phone, unit, mismatch)
         plain = not (identity.mended or name.mended or phone.mended or gender.mended or identity.region_unknown)
         notes = () if plain else _notes(identity, name, gender, phone)
-        number = seq if isinstance(seq, str) else text_of(seq)
         return Judged(
             sheet_row,
-            _seq(number),
+            int(seq) if isinstance(seq, float) and seq.is_integer() else _seq(text_of(seq)),
             identity.number,
             name.name,
             gender.gender,

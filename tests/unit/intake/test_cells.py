@@ -3,9 +3,10 @@
 import datetime
 
 import pytest
+from stdnum import numdb
 
 from personalize.intake.genders import read_gender
-from personalize.intake.identity import Identities
+from personalize.intake.identity import Identities, region_codes
 from personalize.intake.names import read_name
 from personalize.intake.phones import read_phone
 from personalize.intake.text import Cell
@@ -97,6 +98,16 @@ def test_ages_from_the_16th_to_the_day_before_the_101st_birthday(born: str, soun
 def test_county_codes_that_ever_existed_are_known(region: str, unknown: bool) -> None:
     identity = Identities(TODAY).read(id_number(region=region))
     assert (identity.faults, identity.region_unknown) == ((), unknown)
+
+
+def test_the_region_table_is_the_librarys() -> None:
+    library = numdb.get("cn/loc")
+    codes = region_codes() - {"83", "830000"}
+    provinces = {code for code in codes if len(code) == 2}
+    assert provinces == {f"{code:02}" for code in range(100) if "province" in library.info(f"{code:02}0000")[0][1]}
+    for code in (province + f"{county:04}" for province in provinces for county in range(0, 10_000, 3)):
+        assert any("county" in found for _, found in library.info(code)) is (code in codes), code
+    assert len(codes) > 6000
 
 
 def test_the_sex_digit_counts_only_with_the_right_check_character() -> None:
