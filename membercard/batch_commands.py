@@ -14,7 +14,8 @@ from rich.table import Table
 from membercard import output, settings
 from membercard.line import open_pool, prepare_all, profile_in_use
 from personalize import report as reporting
-from registry.values import Accounts, Batch
+from registry.errors import RegistryConflict
+from registry.values import Accounts, Batch, BatchState
 
 app = typer.Typer()
 BatchId = Annotated[str, typer.Argument(help="Batch number, such as B20261122-001.", show_default=False)]
@@ -101,9 +102,25 @@ def prepare(
     """Make a card dossier for every approved member. Interrupted, it goes on where it was."""
     profile = profile_in_use()
     keystore = settings.open_keystore()
-    with settings.open_registry(keystore) as registry, _progress() as progress:
-        made = prepare_all(registry, batch, profile, keystore, open_pool(keystore, profile), progress, workers=workers)
+    with settings.open_registry(keystore) as registry:
+        under_way(registry.batch(batch))
+        with _progress() as progress:
+            made = prepare_all(
+                registry, batch, profile, keystore, open_pool(keystore, profile), progress, workers=workers
+            )
     typer.echo(f"{batch}: {made} dossiers made. Next: membercard perso run {batch} --reader URL")
+
+
+def under_way(batch: Batch) -> Batch:
+    """A batch that cards are made of. Raises RegistryConflict for a draft, and for one that is closed or given up."""
+    if batch.state is BatchState.DRAFT:
+        raise RegistryConflict(
+            f"batch {batch.id} is a draft: a second person lets it through first, "
+            f"with: membercard batch approve {batch.id} --by NAME"
+        )
+    if batch.state in (BatchState.CLOSED, BatchState.DISCARDED):
+        raise RegistryConflict(f"batch {batch.id} is {batch.state}; no more cards are made of it")
+    return batch
 
 
 @app.command("release")

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from membercard import output
 from membercard.counter import Lists, lists_at_hand
+from membercard.errors import NoMemberCard
 from terminal.apdu import Atr, Disposition, Sender, Trace, Transport, open_reader, stack
 from terminal.errors import CardError, CardRefused, CodecError, NoCard
 from terminal.globalplatform import ISD_AID, Guard, SecurityDomain
@@ -60,6 +61,10 @@ def verify_card(
         output.as_json(verdict.to_json())
     else:
         output.show(verdict_panel(verdict))
+    _exit_as(verdict)
+
+
+def _exit_as(verdict: Verdict) -> None:
     if verdict.code is Code.CARD_FAULT:
         raise typer.Exit(3)
     if not verdict.accepted:
@@ -70,7 +75,7 @@ def verify_card(
 def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
     """Show what is on the member application, without judging it. Identity is masked; protected data stay closed."""
     with card_in(reader, wait) as transport:
-        card = read_card(stack(transport), {TERMINAL_COUNTRY: CHINA, UNPREDICTABLE_NUMBER: bytes(4)})
+        card = _member_card(stack(transport))
     rows = list(_elements(card))
     if json:
         keys = ("sfi", "record", "tag", "element", "value")
@@ -89,7 +94,7 @@ def info(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
     if json:
         output.as_json(facts)
         return
-    rows = [(name, "\n".join(value) if isinstance(value, list) else value) for name, value in facts.items()]
+    rows = [(n.replace("_", " "), "\n".join(v) if isinstance(v, list) else v) for n, v in facts.items()]
     table = output.table("", ["", ""], rows)
     table.show_header = False
     output.show(table)
@@ -104,18 +109,21 @@ def trace(
     wait: Wait = 0,
     json: output.Json = False,
 ) -> None:
-    """Verify the card and print every command and answer, with its time. Data are redacted unless --reveal."""
+    """Verify the card and print every command and answer, with its time. Data are redacted unless --reveal.
+
+    Exit codes as those of `card verify`.
+    """
     lists, recorded = lists_at_hand(None, None, None), Trace(reveal=reveal)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport, recorded), lists)
     if json:
         output.as_json({"verdict": verdict.code.value, "exchanges": recorded.entries})
-        return
-    for entry in recorded.entries:
-        typer.echo(str(entry))
-    typer.echo(
-        f"{len(recorded)} exchanges, {recorded.seconds * 1000:.1f} ms waiting for the card: {verdict.code.value}"
-    )
+    else:
+        for entry in recorded.entries:
+            typer.echo(str(entry))
+        waited = f"{recorded.seconds * 1000:.1f} ms waiting for the card"
+        typer.echo(f"{len(recorded)} exchanges, {waited}: {verdict.code.value}")
+    _exit_as(verdict)
 
 
 def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
@@ -171,6 +179,9 @@ def card_in(url: str, wait: float) -> Iterator[Transport]:
 def judge(sender: Sender, lists: Lists) -> Verdict:
     return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=datetime.now(UTC).astimezone())
 
+
+_NOT_THERE = (0x6A82, 0x6A81, 0x6999, 0x6985, 0x6D00)
+"""What cards answer who have no such application, or one that was never filled."""
 
 _LOOK = {
     Code.ACTIVE: ("green", "✓ 有效"),
@@ -235,36 +246,46 @@ def _provenance(verdict: Verdict) -> str:
 
 def _facts(transport: Transport) -> dict[str, Any]:
     """Everything a card tells without authentication; what it does not tell is left out."""
-    facts: dict[str, Any] = {"ATR": transport.atr.hex().upper(), "protocol": transport.protocol.value}
+    facts: dict[str, Any] = {"atr": transport.atr.hex().upper(), "protocol": transport.protocol.value}
     try:
         rate = Atr.parse(transport.atr).bit_rate()
         if rate:
-            facts["bit rate at 4 MHz"] = f"{rate:,.0f} bit/s"
+            facts["bit_rate"] = f"{rate:,.0f} bit/s at 4 MHz"
     except CodecError as e:
-        facts["ATR fault"] = str(e)
+        facts["atr_fault"] = str(e)
     sender = stack(transport)
     domain = SecurityDomain(sender, MemoryCustody(simulation=True), Guard())
     try:
         domain.select()
     except CardRefused as e:
-        facts["security domain"] = f"none: {e}"
+        facts["security_domain"] = f"none: {e}"
     else:
-        facts["security domain"] = ISD_AID.hex().upper()
-        _add(facts, "chip serial", domain.chip)
-        _add(facts, "GlobalPlatform", lambda: domain.recognition().version)
-        _add(facts, "secure channel", lambda: [f"SCP{p:02X} i={i:02X}" for p, i in domain.recognition().protocols])
+        facts["security_domain"] = ISD_AID.hex().upper()
+        _add(facts, "chip_serial", domain.chip)
+        _add(facts, "globalplatform", lambda: domain.recognition().version)
+        _add(facts, "secure_channel", lambda: [f"SCP{p:02X} i={i:02X}" for p, i in domain.recognition().protocols])
         _add(facts, "keys", lambda: [str(key) for key in domain.key_information()])
-    _add(facts, "member application", lambda: _personalized(sender))
+    _add(facts, "member_application", lambda: _personalized(sender))
     return facts
 
 
 def _add(facts: dict[str, Any], name: str, read: Any) -> None:
     try:
         facts[name] = read()
-    except (CardError, CodecError) as e:
+    except (CardError, CodecError, NoMemberCard) as e:
         facts[name] = f"– ({e})"
 
 
 def _personalized(sender: Sender) -> str:
-    card = read_card(sender, {TERMINAL_COUNTRY: CHINA, UNPREDICTABLE_NUMBER: bytes(4)})
+    card = _member_card(sender)
     return f"{card.application.name.hex().upper()}, personalized"
+
+
+def _member_card(sender: Sender) -> MemberCard:
+    """The member application as it stands. Raises NoMemberCard where the card has none, or none that was filled."""
+    try:
+        return read_card(sender, {TERMINAL_COUNTRY: CHINA, UNPREDICTABLE_NUMBER: bytes(4)})
+    except CardRefused as e:
+        if e.sw not in _NOT_THERE:
+            raise
+        raise NoMemberCard(f"this is no member card, or one that was never personalized ({e})") from e

@@ -27,6 +27,9 @@ _INTERRUPTED = 130
 """What a shell gives for SIGINT: 128 and the signal's number."""
 _TRACEBACK = "MEMBERCARD_TRACEBACK"
 _ADVICE = {
+    errno.ENOENT: "see that file and directory are there",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "name a directory",
     errno.ENOSPC: "make room on the disk and run the same command again",
     errno.EDQUOT: "make room on the disk and run the same command again",
     errno.EFBIG: "make room on the disk and run the same command again",
@@ -157,7 +160,9 @@ def _status_of(command: Callable[[], object]) -> int:
         if os.environ.get(_TRACEBACK):
             raise
         # A fault of this program. Its text may hold anything, personal data too, and so only its place is told.
-        *_, frame = extract_tb(e.__traceback__)
+        frames = extract_tb(e.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename).parent.parent == Path(__file__).parent.parent]
+        frame = (own or list(frames))[-1]
         place = f"{type(e).__name__} at {Path(frame.filename).name}, line {frame.lineno}"
         return _complain(f"this is a fault of the program ({place}); {_TRACEBACK}=1 in the environment shows more", 1)
     return 0

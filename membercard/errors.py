@@ -7,5 +7,9 @@ class SettingsError(MembercardError):
     """The settings cannot be read or make no sense."""
 
 
+class NoMemberCard(MembercardError):
+    """The card at the reader has no member application."""
+
+
 class Interrupted(MembercardError):
     """The operator stopped a run in good order; the message says how to go on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import settings
+from membercard.errors import Interrupted
 from personalize.batch import WorkerSpec, prepare_batch
 from personalize.execute import CardReport, Job, Outcome
 from personalize.keypool import KeyPool
@@ -81,9 +83,14 @@ def prepare_all(
     with ExitStack() as stack:
         executor = None
         if workers != 1:
-            processes = stack.enter_context(
-                ProcessPoolExecutor(workers or cpu_count(), mp_context=get_context("forkserver"))
+            # Ctrl-C reaches the whole process group; workers leave it to this process, which drops what has not begun.
+            processes = ProcessPoolExecutor(
+                workers or cpu_count(),
+                mp_context=get_context("forkserver"),
+                initializer=signal.signal,
+                initargs=(signal.SIGINT, signal.SIG_IGN),
             )
+            stack.callback(processes.shutdown, cancel_futures=True)
             executor = (processes, WorkerSpec.of(preparer, custody))
         return prepare_batch(
             registry, batch_id, preparer, pool, executor=executor, tick=lambda made: progress.advance(task, made)
@@ -112,7 +119,10 @@ def run_line(
     line_settings: LineSettings | None = None,
     console: Console | None = None,
 ) -> list[LaneResult]:
-    """Run a batch over these readers with a live display on ``console``."""
+    """Run a batch over these readers with a live display on ``console``.
+
+    Raises Interrupted after Ctrl-C, once the cards in hand are done.
+    """
     pool = open_pool(custody, profile)
     preparer = Preparer(profile, custody, today=date.today())
     job = Job(registry, custody, profile, Guard(), trust_of(custody, profile), batch_id, settings.load().station)
@@ -129,13 +139,25 @@ def run_line(
 
 @contextmanager
 def _interruptible(line: Line, display: Display) -> Iterator[None]:
-    """Ctrl-C ends the lanes after the cards in hand; nothing is lost by a second one either."""
-    try:
-        yield
-    except KeyboardInterrupt:
+    """Ctrl-C, or a polite kill, ends the lanes after the cards in hand; more of them change nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals go to the main thread, whose affair this then is
+        return
+    asked: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        asked.append(number)
         line.stop()
         display.say("stopping after the cards in hand")
-        raise
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        raise Interrupted("stopped after the cards in hand; the same command goes on with the rest")
 
 
 class Display(Live):

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from membercard import output, settings
-from membercard.batch_commands import BatchId, print_accounts
+from membercard.batch_commands import BatchId, print_accounts, under_way
 from membercard.line import profile_in_use, rate, run_line
 from personalize.execute import Outcome
 from personalize.lanes import LineSettings
+from registry.errors import RegistryConflict
 
 app = typer.Typer()
 
@@ -44,6 +45,11 @@ def run(
     profile = profile_in_use()
     chosen = LineSettings(max_consecutive_failures=max_consecutive_failures, tries=tries, idle=idle)
     with settings.open_registry(keystore) as registry:
+        found = under_way(registry.batch(batch))
+        if not found.dossiers:
+            raise RegistryConflict(
+                f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
+            )
         began = monotonic()
         results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen)
         seconds = monotonic() - began

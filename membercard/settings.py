@@ -114,10 +114,17 @@ def activate(config: Path | None, **flags: Any) -> Settings:
     try:
         settings = Settings(**merged)
     except ValidationError as e:
-        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in e.errors(include_input=False))
-        raise SettingsError(f"settings ({path}, MEMBERCARD_* and flags): {faults}") from e
+        faults = "; ".join(
+            f"{'.'.join(map(str, f['loc']))}: {_in_words(f['type'], f['msg'])}" for f in e.errors(include_input=False)
+        )
+        places = "MEMBERCARD_* and flags" if not from_file else f"{path}, MEMBERCARD_* and flags"
+        raise SettingsError(f"the settings ({places}) have faults: {faults}") from e
     _active.set(settings)
     return settings
+
+
+def _in_words(kind: str, message: str) -> str:
+    return {"extra_forbidden": "there is no such setting", "bool_parsing": "true or false is wanted"}.get(kind, message)
 
 
 def load() -> Settings:
@@ -130,7 +137,13 @@ def open_keystore() -> SoftwareKeystore:
     settings = load()
     if not settings.keystore.exists():
         raise KeystoreLocked(f"there is no keystore at {settings.keystore}; make one with: membercard keys init")
-    return SoftwareKeystore.unlock(settings.keystore, settings.passphrase())
+    passphrase = settings.passphrase()
+    try:
+        return SoftwareKeystore.unlock(settings.keystore, passphrase)
+    except KeystoreLocked as e:
+        raise KeystoreLocked(
+            f"{e}; give the right one by MEMBERCARD_PASSPHRASE, passphrase_file or at a terminal"
+        ) from e
 
 
 def open_registry(custody: KeyCustody | None = None) -> Registry:

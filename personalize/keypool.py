@@ -95,8 +95,12 @@ class KeyPool:
 
         missing = max(0, level - len(self))
         with ThreadPoolExecutor(threads) as workers:
-            for done in [workers.submit(one) for _ in range(missing)]:
-                done.result()
+            try:
+                for done in [workers.submit(one) for _ in range(missing)]:
+                    done.result()
+            except BaseException:  # Ctrl-C or a full disk: nobody waits for the keys that were not begun
+                workers.shutdown(cancel_futures=True)
+                raise
         return missing
 
     def take(self) -> ChipKey:
@@ -109,15 +113,18 @@ class KeyPool:
 
     @contextmanager
     def kept_at(self, level: int) -> Iterator[None]:
-        """Refill to ``level`` in the background while the block runs."""
+        """Refill to ``level`` in the background while the block runs; a pool that takes no more keys is left alone."""
         stop = threading.Event()
 
         def replenish() -> None:
             while not stop.is_set():
-                if len(self) < level:
-                    self.add()
-                else:
+                if len(self) >= level:
                     stop.wait(0.2)
+                    continue
+                try:
+                    self.add()
+                except KeyPoolError:
+                    return  # whoever takes a key from an empty pool gets one made on the spot
 
         worker = threading.Thread(target=replenish, name="key-pool", daemon=True)
         worker.start()
