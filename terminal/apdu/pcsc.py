@@ -11,7 +11,6 @@ After a restart of the PC/SC service or a re-plug, calls raise ReaderFault, whic
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import threading
 import time
@@ -28,7 +27,7 @@ from terminal.apdu.pcsc_features import carries_extended
 from terminal.apdu.reader_events import ReaderEvent, ReaderInfo, Watch, describe_readers
 from terminal.apdu.reader_names import DEADLINE, ReaderNames, choose, options, reader_url
 from terminal.apdu.seams import Disposition, LinkProtocol
-from terminal.apdu.service_socket import service_sockets
+from terminal.apdu.service_socket import with_socket
 from terminal.apdu.watchdog import Watchdog, on_own_thread
 from terminal.errors import AtrError, CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, TransportError
 
@@ -50,7 +49,7 @@ class Service:
     def __init__(self, deadline: float = DEADLINE) -> None:
         self.deadline = deadline
         self.broken = False
-        self.context, self._socket = _establish()
+        self.context, self._socket = with_socket(_establish, scard.SCardReleaseContext)
         self.watchdog = Watchdog(deadline, self._cut)
 
     def close(self) -> None:
@@ -122,21 +121,11 @@ class Service:
         return {name: (state, bytes(atr)) for name, state, atr in states}
 
 
-def _establish() -> tuple[Any, socket.socket | None]:
-    """A new context and our end of its socket. The socket is the one that appeared; when another thread's appeared too,
-    nobody can tell them apart, so try again."""
-    for _ in range(5):
-        before = service_sockets()
-        code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-        if code:
-            raise codes.fault(code & 0xFFFFFFFF, "connecting to the PC/SC service")
-        new = [fd for name, fd in service_sockets().items() if name not in before]
-        if len(new) == 1:
-            return context, socket.socket(fileno=os.dup(new[0]))
-        if not new:
-            break
-        scard.SCardReleaseContext(context)
-    return context, None
+def _establish() -> Any:
+    code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    if code:
+        raise codes.fault(code & 0xFFFFFFFF, "connecting to the PC/SC service")
+    return context
 
 
 class PcscCard:
@@ -278,6 +267,7 @@ class PcscReader:
         self._names = ReaderNames()
         self._service: Service | None = None
         self._card: PcscCard | None = None
+        self._count: int | None = None
         self._finished: int | None = None
         self._closed = False
 
@@ -295,11 +285,16 @@ class PcscReader:
         known = scard.SCARD_STATE_UNAWARE
         while not self._closed:
             left = _SLICE if until is None else min(_SLICE, until - monotonic())
-            known = self._state(known, max(left, 0))
+            try:
+                known = self._state(known, max(left, 0))
+            except TransportError:
+                if self._closed:
+                    break
+                raise
             if self._is_new(known):
                 return True
             if left <= 0:
-                return False
+                break
         return False
 
     def _state(self, known: int, timeout: float) -> int:
@@ -327,6 +322,7 @@ class PcscReader:
                     raise NoCard(str(gone)) from gone
                 time.sleep(_SETTLE / 20)
             else:
+                self._count = self._state(scard.SCARD_STATE_UNAWARE, 0) >> 16
                 return self._card
 
     def release(self, disposition: Disposition) -> None:
@@ -335,7 +331,7 @@ class PcscReader:
             self._card.close()
             self._card = None
         if disposition is not Disposition.KEEP:
-            self._finished = self._state(scard.SCARD_STATE_UNAWARE, 0) >> 16
+            self._finished = self._count
 
     def close(self) -> None:
         self._closed = True
@@ -348,6 +344,8 @@ class PcscReader:
 
     def _connected(self) -> tuple[Service, str]:
         """A live connection and this reader's PC/SC name of today."""
+        if self._closed:
+            raise ReaderFault(f"reader {self._name} was closed")
         if self._service is not None and self._service.broken:
             self._service.close()
             self._service = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import threading
 import time
@@ -180,7 +181,7 @@ def _answers(reader: Reader) -> bool:
 def test_deadline_without_the_socket_runs_each_call_on_a_thread(
     slot: Slot, card: VpcdCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("terminal.apdu.pcsc.service_sockets", dict)
+    monkeypatch.setattr("terminal.apdu.service_socket.service_sockets", dict)
     with opened(slot, "?deadline=0.5") as reader:
         session = reader.connect()
         assert session.exchange(b"\0\0\0\0") == b"\0\0\0\0\x90\0"
@@ -252,6 +253,36 @@ def test_a_wait_ends_when_the_reader_is_closed(slot: Slot) -> None:
     timer.start()
     assert not reader.wait_for_card(None)
     timer.join()
+
+
+def test_a_closed_reader_stays_closed(slot: Slot) -> None:
+    reader = open_reader(f"pcsc:{slot.reader_name}")
+    reader.close()
+    with pytest.raises(ReaderFault, match="was closed"):
+        reader.connect()
+    assert not reader.wait_for_card(None)
+
+
+@pytest.mark.usefixtures("pcscd")
+def test_connections_made_at_once_each_find_their_own_socket() -> None:
+    services: list[Service] = []
+    threads = [threading.Thread(target=lambda: services.append(Service())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(services) == 8
+    try:
+        sockets = [service._socket for service in services]
+        assert None not in sockets
+        assert len({os.fstat(end.fileno()).st_ino for end in sockets if end is not None}) == 8
+        services[0]._cut()
+        with pytest.raises(ReaderFault):
+            services[0].readers()
+        assert all(service.readers() for service in services[1:])
+    finally:
+        for service in services:
+            service.close()
 
 
 class TestOpening:

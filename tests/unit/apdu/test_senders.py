@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from terminal.apdu import (
+    Atr,
     Chained,
     Command,
     ExtendedLength,
@@ -169,6 +170,21 @@ class TestExtendedLength:
 
     def test_a_short_only_reader_is_never_tried(self) -> None:
         with Transcript(*self.CHAIN, extended_length=False) as card:
+            assert stack(card).send(self.LONG).sw.ok
+
+    def test_a_card_that_tells_it_cannot_is_never_tried(self) -> None:
+        with Transcript(*self.CHAIN, atr=bytes.fromhex("3BF81300008131FE45007300008007900084")) as card:
+            assert Atr.parse(card.atr).history.extended_length is False
+            assert stack(card).send(self.LONG).sw.ok
+
+    def test_a_card_that_claims_it_is_tried_and_may_fail(self) -> None:
+        yubikey = bytes.fromhex("3BFD1300008131FE158073C021C057597562694B657940")
+        with Transcript((self.EXTENDED, "6700"), *self.CHAIN, atr=yubikey) as card:
+            assert Atr.parse(card.atr).history.extended_length is True
+            assert stack(card).send(self.LONG).sw.ok
+
+    def test_an_atr_that_nobody_can_read_proves_nothing(self) -> None:
+        with Transcript((self.EXTENDED, "9000"), atr=b"\x3b") as card:
             assert stack(card).send(self.LONG).sw.ok
 
     def test_long_answers_come_by_get_response(self) -> None:
