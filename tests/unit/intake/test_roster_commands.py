@@ -37,6 +37,16 @@ def test_check_as_json_is_the_expected_file() -> None:
     assert json.loads(result.stdout) == {"file": str(file)} | expected
 
 
+def test_json_has_one_line_a_row_whatever_is_in_it(tmp_path: Path) -> None:
+    unit = '}, {"sheet_row": 9'
+    form = forms.xlsx(tmp_path / "f.xlsx", forms.form(person(1, unit=unit), person(2)))
+    result = runner.invoke(app, ["check", str(form), "--json"])
+    assert json.loads(result.stdout)["rows"][0]["record"]["unit"] == unit
+    assert len([line for line in result.stdout.splitlines() if '{"sheet_row": ' in line]) == 2
+    empty = forms.xlsx(tmp_path / "g.xlsx", forms.form())
+    assert json.loads(runner.invoke(app, ["check", str(empty), "--json"]).stdout)["rows"] == []
+
+
 def test_check_of_a_sound_form() -> None:
     result = runner.invoke(app, ["check", str(ROSTERS / "roster-clean-50.xlsx")])
     assert result.exit_code == 0
