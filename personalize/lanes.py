@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -219,6 +218,7 @@ class _Lane:
             # The reader failed, not its chip: that one gets all its tries again. But a chip that brings its reader down
             # every time has to stop the lane.
             self._reader_lost = False
+            self._held = ""
             self._fell_out.clear()
             self._failures += 1
         if not present:
@@ -271,14 +271,14 @@ class _Lane:
             self._held = ""
             self._fell_out.clear()
         self._counts[report.outcome] += 1
-        # A reader that fails just now keeps its card; the registry knows the chip when it turns up again.
-        with suppress(TransportError):
-            self._reader.release(_RELEASE[report.outcome])
-        self._tell(LaneState.WAITING, card_number=report.card_number, report=report)
         if report.outcome is Outcome.VERIFIED:
             self._failures = 0
         elif report.outcome is Outcome.REJECTED:
             self._failures += 1
+        self._tell(LaneState.WAITING, card_number=report.card_number, report=report)
+        # A reader that fails just now keeps its card; the registry knows the chip when it turns up again.
+        self._reader.release(_RELEASE[report.outcome])
+        if report.outcome is Outcome.REJECTED:
             self._line.make_again()
         elif report.outcome is Outcome.NOTHING_LEFT and not self._line.make_again():
             return report.reason

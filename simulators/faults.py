@@ -84,6 +84,7 @@ class Faults:
         self._sleep = sleep
         self._commands = 0
         self._waiting: dict[int, Fault] = {}
+        self._struck = 0
         self.tear: TearAt | None = None
         for fault in faults:
             if fault.at in self._waiting or (fault.kind in _IN_MEMORY and self.tear is not None):
@@ -104,7 +105,13 @@ class Faults:
         """The fault of the command that comes now."""
         fault = self._waiting.pop(self._commands, None)
         self._commands += 1
+        self._struck += fault is not None
         return fault
+
+    @property
+    def struck(self) -> int:
+        """How many faults at commands have struck so far."""
+        return self._struck
 
     def delay(self, seconds: float) -> None:
         self._sleep(seconds)
