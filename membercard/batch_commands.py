@@ -77,7 +77,10 @@ def show(batch: BatchId, json: output.Json = False) -> None:
 
 @app.command("approve")
 def approve(batch: BatchId, by: By = None) -> None:
-    """Let a draft through (审核). A second person does this, never the one who imported it."""
+    """Let a draft through (审核). A second person does this, never the one who imported it.
+
+    Example: membercard batch approve B20261122-001 --by "Wang Fang"
+    """
     profile = profile_in_use()
     with settings.open_registry() as registry:
         done = registry.approve(batch, by or settings.load().operator, scheme=profile.scheme)
@@ -99,7 +102,10 @@ def prepare(
     batch: BatchId,
     workers: Annotated[int, typer.Option(help="Processes that prepare data; 0: one for each core.", min=0)] = 1,
 ) -> None:
-    """Make a card dossier for every approved member. Interrupted, it goes on where it was."""
+    """Make a card dossier for every approved member. Interrupted, it goes on where it was.
+
+    Example: membercard batch prepare B20261122-001 --workers 0
+    """
     profile = profile_in_use()
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
@@ -154,7 +160,10 @@ def report(
     html: Annotated[Path | None, typer.Option(help="Where to write the HTML page.", show_default=False)] = None,
     json: output.Json = False,
 ) -> None:
-    """Report a batch: rows returned, reconciliation, seconds per card."""
+    """Report a batch: rows returned, reconciliation, seconds per card.
+
+    Example: membercard batch report B20261122-001 --html report.html
+    """
     with settings.open_registry() as registry:
         found = reporting.collect(registry, batch)
     if html:

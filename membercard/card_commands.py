@@ -53,6 +53,8 @@ def verify_card(
 
     The lists come from the options, from the settings' directory, or else from this house's own keystore and registry.
     Exit code 0 only for ACTIVE; 3 when the card could not be read.
+
+    Example: membercard card verify --reader pcsc:0 --wait 30
     """
     lists = lists_at_hand(trust, hotlist, list_key)
     with card_in(reader, wait) as transport:
@@ -112,6 +114,8 @@ def trace(
     """Verify the card and print every command and answer, with its time. Data are redacted unless --reveal.
 
     Exit codes as those of `card verify`.
+
+    Example: membercard card trace --reader sim:stock/issued/chip-600134F3DFE95E4C4790.card
     """
     lists, recorded = lists_at_hand(None, None, None), Trace(reveal=reveal)
     with card_in(reader, wait) as transport:

@@ -50,7 +50,10 @@ def lists_at_hand(trust: Path | None, hotlist: Path | None, list_key: Path | Non
 def publish(
     directory: Annotated[Path, typer.Argument(help="Where to write the files.", show_default=False)],
 ) -> None:
-    """Write what counters need to work offline: trust list, hotlist (both signed), and the key to check them with."""
+    """Write what counters need to work offline: trust list, hotlist (both signed), and the key to check them with.
+
+    Example: membercard lists publish /srv/counters
+    """
     keystore, at = settings.open_keystore(), datetime.now(UTC)
     with settings.open_registry(keystore) as registry:
         written = signed_lists(keystore, registry, profile_in_use(), at)

@@ -142,7 +142,10 @@ def load(
     digest: Annotated[str, typer.Option("--hash", help="Load file data block hash: sha1 or sha256.")] = "",
     json: output.Json = False,
 ) -> None:
-    """Load a CAP file. Its applets are then installed with `membercard gp install`."""
+    """Load a CAP file. Its applets are then installed with `membercard gp install`.
+
+    Example: membercard gp load --reader pcsc:0 applet.cap --hash sha256
+    """
     if digest not in ("", "sha1", "sha256"):
         raise typer.BadParameter(f"--hash {digest}: sha1 or sha256")
     cap = CapFile.read(file)
@@ -171,7 +174,10 @@ def install(
     parameters: Annotated[str, typer.Option(metavar="HEX", help="Given to the applet's install method.")] = "",
     json: output.Json = False,
 ) -> None:
-    """Make an instance of a loaded applet, selectable at once."""
+    """Make an instance of a loaded applet, selectable at once.
+
+    Example: membercard gp install --reader pcsc:0 F04D454D424552 F04D454D4245520101
+    """
     aid = Aid(instance or module)
     granted = Privileges.parse(_hex(privileges))
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
@@ -217,7 +223,10 @@ def put_key(
     add: Annotated[bool, typer.Option("--add", help="Keep the key set used now.")] = False,
     json: output.Json = False,
 ) -> None:
-    """Put a new ENC, MAC, DEK key set on the card, in the place of the one used to authenticate."""
+    """Put a new ENC, MAC, DEK key set on the card, in the place of the one used to authenticate.
+
+    Example: membercard gp put-key --reader pcsc:0 imk-card-aes --new-version 49 --new-diversification kdf3
+    """
     access = Access(reader, scp, key, key_version, diversification, level)
     with access.domain(new_key) as (domain, custody, used):
         new = new_key_set(custody, new_key, new_diversification, used.update, new_version)
@@ -244,7 +253,10 @@ def store_data(
     padded: Annotated[bool, typer.Option("--padded", help="Pad secret values (80 00...).")] = False,
     json: output.Json = False,
 ) -> None:
-    """Personalize an instance with STORE DATA."""
+    """Personalize an instance with STORE DATA.
+
+    Example: membercard gp store-data --reader pcsc:0 F04D454D4245520101 920004DF020100
+    """
     instance, raw = Aid(aid), _hex(data)
     encrypted = {int.from_bytes(_hex(number), "big") for number in secret or ()}
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, custody, _):
@@ -268,7 +280,10 @@ def apdu(
     secure: Annotated[bool, typer.Option("--secure", help="Through a secure channel of the security domain.")] = False,
     json: output.Json = False,
 ) -> None:
-    """Send command APDUs as they are and show the answers. Exit code 1 when one of them is no success."""
+    """Send command APDUs as they are and show the answers. Exit code 1 when one of them is no success.
+
+    Example: membercard gp apdu --reader pcsc:0 00A4040000 80CA9F7F00
+    """
     given = [Command.decode(_hex(text)) for text in commands]
     if secure:
         with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):

@@ -26,6 +26,8 @@ def init() -> None:
 
     With --simulation the published test key of blank stock is put in too. In production the masters of blank stock
     come from the card supplier, in components: see `membercard keys import --help`. Nothing is ever overwritten.
+
+    Example: membercard --simulation keys init
     """
     chosen = settings.load()
     if chosen.keystore.exists():
@@ -96,6 +98,8 @@ def import_components(
 
     After each part its check value is shown, to compare with the envelope; then that of the whole key. A name that
     exists grows a new version. For `kmc`, `kmc-aes` and the other standard names purpose and algorithm are known.
+
+    Example: membercard keys import kmc --components 3 --kcv 8BAF47
     """
     known = {key.name: key for key in (*STOCK_KEYS, *OWN_KEYS)}.get(name)
     purpose = purpose or (known.purpose if known else None)

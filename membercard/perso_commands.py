@@ -40,6 +40,8 @@ def run(
 
     Stop it at any moment, even with the power switch: run the same command again and it goes on. Put chips that were in
     the readers back in; each goes on where it stopped. Exit code 1 when a lane ended with a fault or cards are missing.
+
+    Example: membercard perso run B20261122-001 --reader pcsc:0 --reader pcsc:1
     """
     keystore = settings.open_keystore()
     profile = profile_in_use()

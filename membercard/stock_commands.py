@@ -17,7 +17,10 @@ def receive(
     supplier_batch: Annotated[str, typer.Option(help="The supplier's delivery or batch number.", show_default=False)],
     by: Annotated[str | None, typer.Option(help="Who counted them; you, if not given.")] = None,
 ) -> None:
-    """Book a delivery of blank chips, so that the stock can be reconciled."""
+    """Book a delivery of blank chips, so that the stock can be reconciled.
+
+    Example: membercard stock receive 500 --supplier-batch L-2026-17
+    """
     with settings.open_registry() as registry:
         account = registry.receive_stock(count, supplier_batch, by or settings.load().operator)
     typer.echo(f"received {count} chips of {supplier_batch}; {account.left} blank chips should be on the shelf now")

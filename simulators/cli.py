@@ -56,6 +56,8 @@ def stock(
     """Make blank cards, each with its own chip serial number.
 
     A line takes them from the directory by itself: membercard perso run BATCH --reader sim:DIRECTORY
+
+    Example: membercard sim stock blanks --count 100 --scp 02 --protocol t0
     """
     config = _config(scp, protocol, contactless, diversification, key)
     made = sum(1 for _ in make_stock(directory, count, config))
@@ -99,6 +101,8 @@ def attach(
     A default Debian installation of vsmartcard-vpcd has slots at 127.0.0.1:35963 and 35964. From a stock directory the
     slot is fed: a card whose work is done goes to DIR/issued and the next one is put in. A card that comes out
     unfinished is shown once more, and then goes to DIR/rejects.
+
+    Example: membercard sim attach blanks --vpcd 127.0.0.1:35963 --vpcd 127.0.0.1:35964
     """
     slots = [_address(text) for text in vpcd]
     if not card.is_dir() and len(slots) > 1:

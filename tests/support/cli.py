@@ -1,0 +1,147 @@
+"""The command line as a user runs it: a subprocess of the installed script, and a house made with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.line import NAMES, id_number
+
+SCRIPT = Path(sys.executable).with_name("membercard")
+PASSPHRASE = "Zwoelf-Baeume-vor-dem-Haus"
+FORM_HEAD = "序号,身份证号,姓名,性别,手机号码,所属单位"
+# What may not leak in from the machine the tests run on.
+_CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("MEMBERCARD_") and k not in ("COLUMNS", "LC_ALL")}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    args: tuple[str, ...]
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The one sentence on standard error, without the program's name."""
+        lines = self.err.strip().splitlines()
+        assert len(lines) == 1, f"{self.args}: not one sentence but {self.err!r}; stdout {self.out!r}"
+        assert lines[0].startswith("membercard: "), lines[0]
+        return lines[0].removeprefix("membercard: ")
+
+
+@dataclass
+class Cli:
+    """Runs commands with settings of its own: everything in ``data``, working directory ``data``'s parent."""
+
+    data: Path
+    passphrase: str | None = PASSPHRASE
+    simulation: bool = True
+    bare: bool = False
+    """Sets nothing, so that flags and a settings file say everything."""
+
+    def env(self, changes: Mapping[str, str] | None = None) -> dict[str, str]:
+        own = {"PYTHONWARNINGS": "error", "LANG": "C.UTF-8"}
+        if not self.bare:
+            own |= {"MEMBERCARD_DATA_DIR": str(self.data), "MEMBERCARD_SIMULATION": str(self.simulation).lower()}
+        if self.passphrase is not None:
+            own["MEMBERCARD_PASSPHRASE"] = self.passphrase
+        return _CLEAN | own | dict(changes or {})
+
+    def run(self, *args: object, env: Mapping[str, str] | None = None, **options: Any) -> Done:
+        """Run to the end, whatever it comes to. No terminal, nothing on standard input unless ``input``."""
+        options.setdefault("cwd", self.data.parent)
+        if "input" not in options:
+            options["stdin"] = subprocess.DEVNULL
+        options.setdefault("timeout", 120)
+        words = tuple(map(str, args))
+        made = subprocess.run(
+            [SCRIPT, *words], capture_output=True, encoding="utf-8", env=self.env(env), check=False, **options
+        )
+        return Done(words, made.returncode, made.stdout, made.stderr)
+
+    def ok(self, *args: object, **options: Any) -> Done:
+        """Run a command that has to succeed."""
+        done = self.run(*args, **options)
+        assert done.status == 0, f"{done.args}: {done.status}\n{done.out}\n{done.err}"
+        return done
+
+    def start(self, *args: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start it in a process group of its own, as a terminal does."""
+        return subprocess.Popen(
+            [SCRIPT, *map(str, args)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env=self.env(env),
+            cwd=self.data.parent,
+            start_new_session=True,
+        )
+
+
+def csv_form(path: Path, count: int, *, start: int = 1, unit: str = "测试工会", bad: int = 0) -> Path:
+    """A registration form of ``count`` sound rows, then ``bad`` rows whose ID number has a wrong check character."""
+    lines = [FORM_HEAD]
+    for serial in range(start, start + count + bad):
+        number = id_number(serial)
+        gender = "男" if int(number[16]) % 2 else "女"
+        name = NAMES[serial % len(NAMES)] + NAMES[serial * 7 % len(NAMES)]
+        if serial >= start + count:
+            number = number[:-1] + ("0" if number[-1] != "0" else "1")
+        lines.append(f"{serial},{number},{name},{gender},138{serial:08d},{unit}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True)
+class House:
+    """An issuing house that has done one batch and has a draft and blanks left."""
+
+    cli: Cli
+    root: Path
+    done: str
+    draft: str
+    form: Path
+
+    @property
+    def stock(self) -> Path:
+        return self.root / "stock"
+
+    @property
+    def card(self) -> str:
+        """Reader URL of a verified member card."""
+        return f"sim:{sorted((self.stock / 'issued').glob('*.card'))[0]}"
+
+    @property
+    def blank(self) -> str:
+        return f"sim:{sorted(self.stock.glob('*.card'))[0]}"
+
+
+def settle(root: Path, members: int = 3, *, spare: int = 2, unit: str = "测试工会") -> House:
+    """The main job, typed: keys, a form with rejects, approval, dossiers, blanks, personalization."""
+    cli = Cli(root / "data")
+    root.mkdir(parents=True, exist_ok=True)
+    cli.ok("keys", "init")
+    form = csv_form(root / "form.csv", members, unit=unit, bad=2)
+    batch = cli.ok("roster", "import", form, "--by", "clerk", "--json").json["batch"]
+    cli.ok("batch", "approve", batch, "--by", "reviewer")
+    cli.ok("batch", "prepare", batch)
+    cli.ok("sim", "stock", root / "stock", "--count", members + spare)
+    cli.ok("stock", "receive", members + spare, "--supplier-batch", "L-1")
+    cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}", "--lanes", 2)
+    second = csv_form(root / "second.csv", 2, start=500, unit=unit)
+    draft = cli.ok("roster", "import", second, "--by", "clerk", "--json").json["batch"]
+    return House(cli, root, batch, draft, form)
