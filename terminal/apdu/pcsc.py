@@ -292,6 +292,7 @@ class PcscReader:
                     break
                 raise
             if self._is_new(known):
+                self._count = known >> 16
                 return True
             if left <= 0:
                 break
@@ -314,6 +315,8 @@ class PcscReader:
         until = monotonic() + _SETTLE
         while True:
             service, system = self._connected()
+            # Noted before the attempt: a card that does not connect can be released as well.
+            self._count = self._state(scard.SCARD_STATE_UNAWARE, 0) >> 16
             try:
                 self._card = PcscCard(service, self._name, system, share=self._share)
             except CardGone as gone:
@@ -322,7 +325,6 @@ class PcscReader:
                     raise NoCard(str(gone)) from gone
                 time.sleep(_SETTLE / 20)
             else:
-                self._count = self._state(scard.SCARD_STATE_UNAWARE, 0) >> 16
                 return self._card
 
     def release(self, disposition: Disposition) -> None:

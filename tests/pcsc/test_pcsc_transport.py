@@ -246,6 +246,25 @@ def test_a_released_card_must_be_taken_out_first(slot: Slot) -> None:
             assert reader.wait_for_card(10)
 
 
+def test_a_card_rejected_without_a_session_must_be_taken_out_too(slot: Slot) -> None:
+    with opened(slot) as reader:
+        with plugged(slot):
+            assert reader.wait_for_card(10)
+            reader.release(Disposition.REJECT)
+            assert not reader.wait_for_card(0.6)
+        with plugged(slot):
+            assert reader.wait_for_card(10)
+
+
+def test_a_card_swapped_before_its_release_is_a_new_one(slot: Slot) -> None:
+    with opened(slot) as reader:
+        with plugged(slot):
+            reader.connect()
+        with plugged(slot):
+            reader.release(Disposition.DONE)
+            assert reader.wait_for_card(1)
+
+
 def test_a_wait_ends_when_the_reader_is_closed(slot: Slot) -> None:
     reader = open_reader(f"pcsc:{slot.reader_name}")
     slot.wait(present=False)
