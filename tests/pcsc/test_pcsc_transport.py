@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from pcscd import Pcscd, Slot
-from vpcd_echo import ATR, VpcdCard, echo
 
 from terminal.apdu import (
     Command,
@@ -29,6 +27,8 @@ from terminal.apdu import (
 from terminal.apdu.pcsc import PcscReader, Service
 from terminal.apdu.reader_names import base_name
 from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
+from tests.support.pcscd import Pcscd, Slot
+from tests.support.vpcd_echo import ATR, VpcdCard, echo
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 

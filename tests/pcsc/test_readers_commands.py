@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from pcscd import Pcscd, Slot
-from vpcd_echo import ATR, VpcdCard
 
 from terminal.apdu.reader_names import base_name
+from tests.support.pcscd import Pcscd, Slot
+from tests.support.vpcd_echo import ATR, VpcdCard
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import foreign_host
 import member_specimen
 import pytest
-from pcscd import Pcscd, Slot
 from smartcard.CardConnection import CardConnection
 from smartcard.System import readers
 from yubikit.core import TRANSPORT
@@ -23,6 +22,7 @@ from simulators.config import CardConfig, Cplc
 from simulators.content import CardState
 from simulators.vpcd import VpcdSlot
 from terminal.apdu import LinkProtocol
+from tests.support.pcscd import Pcscd, Slot
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 

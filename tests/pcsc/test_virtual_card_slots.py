@@ -14,7 +14,6 @@ from pathlib import Path
 import foreign_host
 import member_specimen
 import pytest
-from pcscd import Pcscd
 
 from simulators.card import VirtualCard
 from simulators.config import CardConfig
@@ -24,6 +23,7 @@ from simulators.stock import Stock, blank, make_stock
 from simulators.vpcd import VpcdSlot
 from terminal.apdu import Disposition, open_reader
 from terminal.errors import CardGone
+from tests.support.pcscd import Pcscd
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 

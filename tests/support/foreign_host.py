@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from member_specimen import MEMBER_AID, Specimen
 from yubikit.core import TRANSPORT
 from yubikit.core.smartcard import SmartCardConnection, SmartCardProtocol
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, StaticKeys
 
 from terminal.apdu import Transport
 from terminal.tlv import dgi
+from tests.support.member_specimen import MEMBER_AID, Specimen
 
 ISD_AID = bytes.fromhex("A000000151000000")
 TEST_KEYS = StaticKeys.default()

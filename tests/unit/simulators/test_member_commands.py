@@ -6,16 +6,16 @@ import hashlib
 
 import member_specimen as layout
 import pytest
-from applet_host import BareHost, send, store
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from member_specimen import Specimen, record, specimen
 
 from simulators.applet import Refuse
 from simulators.member import MEMBER_AID, MemberApplet
 from simulators.member_data import LOG_FORMAT
 from simulators.memory import PowerLost, TearAt
 from terminal.apdu import Command
+from tests.support.applet_host import BareHost, send, store
+from tests.support.member_specimen import Specimen, record, specimen
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import member_specimen as layout
 import pytest
-from applet_host import BareHost, send, store
-from member_specimen import Specimen, specimen
 from yubikit.core import TRANSPORT
 from yubikit.core.smartcard import (
     ApduError,
@@ -18,6 +16,8 @@ from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, ScpState,
 
 from simulators.member import MEMBER_AID, MemberApplet
 from terminal.apdu import Command
+from tests.support.applet_host import BareHost, send, store
+from tests.support.member_specimen import Specimen, specimen
 
 KEYS = StaticKeys(layout.READ_KEYS[:16], layout.READ_KEYS[16:32], layout.READ_KEYS[32:])
 READ = (0x00, 0xB2, 1, 5 << 3 | 4)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from applet_host import BareHost, send, store
 
 from simulators.applet import Refuse
 from simulators.pse import PPSE, PSE, DirectoryApplet
+from tests.support.applet_host import BareHost, send, store
 
 ENTRY = bytes.fromhex("611C 4F09 F04D454D4245520101 500C 554E494F4E204D454D424552 870101")
 SECOND = bytes.fromhex("6116 4F08 A000000333010101 5007 50424F43204331 870102".replace("20", "20"))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_vpcd import FakeDriver
 
 from simulators.card import VirtualCard
 from simulators.config import CardConfig, Cplc
@@ -16,6 +15,7 @@ from simulators.faults import Fault, FaultKind, Faults
 from simulators.hopper import Hopper
 from simulators.stock import Stock, blank, make_stock
 from simulators.vpcd import ATR, EMPTY_FOR, POWER_OFF, POWER_ON, RESET, VpcdSlot
+from tests.support.fake_vpcd import FakeDriver
 
 SELECT = bytes.fromhex("00A4040000")
 
