@@ -14,16 +14,18 @@ import sys
 import tomllib
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from membercard.errors import SettingsError
-from registry.store import Registry
 from terminal.errors import KeystoreLocked
-from terminal.keys import KeyCustody, SoftwareKeystore
 from terminal.secret import Secret
+
+if TYPE_CHECKING:
+    from registry.store import Registry
+    from terminal.keys import KeyCustody, SoftwareKeystore
 
 
 def default_data_dir() -> Path:
@@ -134,6 +136,8 @@ def load() -> Settings:
 
 def open_keystore() -> SoftwareKeystore:
     """The software keystore, unlocked. Raises KeystoreLocked, KeystoreDamaged."""
+    from terminal.keys import SoftwareKeystore  # commands that need no key start faster without it
+
     settings = load()
     if not settings.keystore.exists():
         raise KeystoreLocked(f"there is no keystore at {settings.keystore}; make one with: membercard keys init")
@@ -148,6 +152,8 @@ def open_keystore() -> SoftwareKeystore:
 
 def open_registry(custody: KeyCustody | None = None) -> Registry:
     """The registry, migrated to this program's schema."""
+    from registry.store import Registry  # nor the database's libraries
+
     settings = load()
     custody = custody or open_keystore()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
