@@ -40,7 +40,7 @@ _MEANING: dict[int, tuple[type[TransportError], str]] = {
     0x8010000B: (ReaderBusy, "another program holds the reader; close it and try again"),
     0x8010000C: (NoCard, "no card in the reader"),
     0x8010000D: (NoCard, "the reader does not know this card"),
-    0x8010000F: (ReaderFault, "card and reader have no transmission protocol in common"),
+    0x8010000F: (NoCard, "the card offers no transmission protocol that a smart card has; turn or clean it"),
     0x80100010: (ReaderFault, "the reader is not ready; try again"),
     0x80100012: (ReaderFault, "the system is shutting the PC/SC service down"),
     COMM_ERROR: (ReaderFault, "the connection to the PC/SC service or to the card broke; try again"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -96,16 +97,16 @@ class Pcscd:
             self._lock.close()
             self._lock = None
 
-    def restart(self) -> None:
+    def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop and start again on the same ports. Only where the service is ours."""
-        self.halt()
+        self.halt(how)
         self._start()
 
-    def halt(self) -> None:
+    def halt(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop the service but keep its configuration, for a later :meth:`restart`. Only where the service is ours."""
         if not self.ours:
             raise PcscdError("this pcscd was started by somebody else and is not restarted")
-        self._kill()
+        self._kill(how)
 
     def _configure(self) -> None:
         for what in (DRIVER, Path("/usr/sbin/pcscd")):
@@ -134,10 +135,10 @@ class Pcscd:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         _wait_for(lambda: _listening() and len(_reader_names()) >= len(self.slots), folder / "pcscd.log")
 
-    def _kill(self) -> None:
+    def _kill(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is None:
             return
-        self._process.terminate()
+        self._process.send_signal(how)
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
