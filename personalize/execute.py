@@ -47,7 +47,15 @@ from terminal.errors import (
     SecureChannelError,
     TransportError,
 )
-from terminal.globalplatform import Aid, Authentication, Guard, Scope, SecurityDomain, SecurityLevel, derived
+from terminal.globalplatform import (
+    Aid,
+    Authentication,
+    Guard,
+    InitializeUpdate,
+    Scope,
+    SecurityDomain,
+    SecurityLevel,
+)
 from terminal.keys import CardKeys, KeyCustody, Scp
 from terminal.member.trust import TrustList
 
@@ -255,16 +263,17 @@ class _Run:
         versions = frozenset(key.version for key in keys)
         final = final_keys(job.profile, scp)
         self._key_set = key_set(final, versions)
-        if self._key_set is KeySet.FINAL:
-            master, method, version = final.master, final.diversification, final.version
-        else:
-            master = line.stock.scp02 if scp is Scp.SCP02 else line.stock.scp03
-            method, version = line.stock.diversification, 0
-        source = derived(job.custody, job.custody.latest(master), method)
+        issued = self._key_set is KeySet.FINAL
+
+        def source(update: InitializeUpdate) -> CardKeys:
+            stock = line.stock.master_of(scp, update.key_data)
+            master, method = (final.master, final.diversification) if issued else stock
+            return job.custody.card_keys(job.custody.latest(master), method, update.key_data, update.version)
+
         level = _LEVELS[line.secure_channel]
         # SCP02 signs responses only after BEGIN R-MAC SESSION; the line reads everything back anyway.
         level = level & _COMMANDS_ONLY if scp is Scp.SCP02 else level
-        channel = domain.authenticate(Authentication(source, level, version))
+        channel = domain.authenticate(Authentication(source, level, final.version if issued else 0))
         self._key_version = channel.keys.version
         self._end()
         return job.custody.card_keys(

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from personalize.errors import ProfileError
-from terminal.keys import Diversification
+from terminal.keys import Diversification, Scp
 from terminal.tlv import Dol
 
 
@@ -128,12 +128,29 @@ class MemberApplication(_Section):
         return self
 
 
+class SupplierBatch(_Section):
+    """Stock with a master of its own: chips whose key data (INITIALIZE UPDATE, 10 bytes) begin like this."""
+
+    key_data: Hex = Field(min_length=2, max_length=20)
+    master: str
+    diversification: Diversification = Diversification.NONE
+
+
 class StockKeys(_Section):
-    """How the keys of blank chips are found: the master for each kind of chip, and how chips' keys come from it."""
+    """How the keys of blank chips are found: by supplier batch from the chip's key data, else by kind of chip."""
 
     scp02: str = "kmc"
     scp03: str = "kmc-aes"
     diversification: Diversification = Diversification.NONE
+    suppliers: tuple[SupplierBatch, ...] = ()
+
+    def master_of(self, scp: Scp, key_data: bytes) -> tuple[str, Diversification]:
+        """Master and diversification of a blank chip; the longest key data that fits wins."""
+        fits = [s for s in self.suppliers if key_data.startswith(bytes.fromhex(s.key_data))]
+        if fits:
+            best = max(fits, key=lambda supplier: len(supplier.key_data))
+            return best.master, best.diversification
+        return (self.scp02 if scp is Scp.SCP02 else self.scp03), self.diversification
 
 
 class FinalKeys(_Section):

@@ -8,6 +8,7 @@ from stdnum import luhn
 
 from personalize.errors import ProfileError
 from personalize.profile import default_profile, load_profile, parse_profile, years_after
+from terminal.keys import Diversification, Scp
 
 MINIMAL = 'profile: a\nscheme: "130000"\ncard_number: {prefix: "91561300"}\n'
 
@@ -87,3 +88,15 @@ def test_the_digest_changes_with_a_value_and_not_with_the_layout() -> None:
 
 def test_leap_days_end_on_28_february() -> None:
     assert years_after(date(2024, 2, 29), 1) == date(2025, 2, 28)
+
+
+def test_stock_masters_are_found_from_key_data() -> None:
+    stock = parse_profile(
+        MINIMAL
+        + "line: {stock: {suppliers: [{key_data: A1, master: a}, {key_data: A1B2, master: b, diversification: kdf3}]}}",
+        "own.yaml",
+    ).line.stock
+    assert stock.master_of(Scp.SCP03, bytes.fromhex("A1B2" + "00" * 8)) == ("b", Diversification.KDF3)
+    assert stock.master_of(Scp.SCP02, bytes.fromhex("A1" + "00" * 9)) == ("a", Diversification.NONE)
+    assert stock.master_of(Scp.SCP02, bytes(10)) == ("kmc", Diversification.NONE)
+    assert stock.master_of(Scp.SCP03, bytes(10)) == ("kmc-aes", Diversification.NONE)
