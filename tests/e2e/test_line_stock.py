@@ -1,0 +1,52 @@
+"""Every kind of blank stock the line knows: both secure channels, every way to diversify the stock keys."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from personalize.execute import Outcome
+from personalize.lanes import Line
+from personalize.profile import Profile, parse_profile
+from simulators.config import CardConfig, Diversification
+from simulators.stock import blank, make_stock
+from terminal.apdu import LinkProtocol, open_reader
+from tests.support import line
+
+KINDS = [
+    (2, Diversification.NONE),
+    (2, Diversification.VISA2),
+    (2, Diversification.EMV_CPS),
+    (3, Diversification.NONE),
+    (3, Diversification.KDF3),
+]
+"""VISA2 and EMV CPS derive 3DES keys, KDF3 AES keys; custody refuses the others."""
+
+
+def profile_for(scp: int, method: Diversification) -> Profile:
+    """The shipped profile, with the stock's diversification as a supplier's own."""
+    master = "kmc" if scp == 2 else "kmc-aes"
+    supplier = (
+        f"line: {{stock: {{suppliers: [{{key_data: '00', master: {master}, diversification: {method.value}}}]}}}}"
+    )
+    text = f'profile: stock\nscheme: "130000"\ncard_number: {{prefix: "91561300"}}\n{supplier}'
+    return parse_profile(text, "stock.yaml")
+
+
+@pytest.mark.parametrize(("scp", "method"), KINDS)
+def test_a_card_of_this_stock_is_issued(tmp_path: Path, scp: int, method: Diversification) -> None:
+    profile = profile_for(scp, method)
+    with line.registry(f"sqlite:///{tmp_path / 'r.db'}") as store:
+        batch = line.prepared(store, 1, tmp_path, profile=profile)
+        protocol = LinkProtocol.T0 if scp == 2 else LinkProtocol.T1
+        list(
+            make_stock(
+                tmp_path / "stock", 1, CardConfig(chip=blank(), scp=scp, diversification=method, protocol=protocol)
+            )
+        )
+        job = line.job(store, batch, profile)
+        remake = partial(line.remake, store, batch, tmp_path, profile)
+        (result,) = Line(job, remake=remake).run([open_reader(f"sim:{tmp_path / 'stock'}")])
+    assert result.counts.get(Outcome.VERIFIED) == 1, result
