@@ -1,0 +1,233 @@
+"""`kill -9` of `membercard perso run` at random moments, again and again: nothing is lost, nothing made twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from registry.store import Registry
+from registry.values import Accounts
+from simulators.card import VirtualCard
+from simulators.config import CardConfig
+from simulators.content import CardState
+from simulators.stock import BINS, blank, make_stock
+from terminal.keys import SoftwareKeystore
+from terminal.keys.keyfile import CHEAP_COST
+from terminal.secret import Secret
+from tests.support import house, line
+from tests.support.bench import SCP02, SCP03, card_on, fast_directory
+from tests.support.zygote import Zygote
+
+KILLS = 100
+CARDS = 20
+LANES = 4
+SPARE = 2
+"""Blanks in stock beyond those a batch needs."""
+PASSPHRASE = "as many kills as lives"
+
+
+@dataclass
+class House:
+    """An issuing house on disk, as its commands see it, and what this test knows to be true of it."""
+
+    directory: Path
+    zygote: Zygote
+    chips: int = 0
+    cards: int = 0
+    runs: int = 0
+    kills: int = 0
+    starts: float = 0.0
+    warms_up: float = 0.0
+    works: float = 0.0
+    killed_in: Counter[str] = field(default_factory=Counter)
+    seen: set[tuple[str, int]] = field(default_factory=set)
+
+    @property
+    def stock(self) -> Path:
+        return self.directory / "stock"
+
+    @property
+    def output(self) -> Path:
+        return self.directory / "output.txt"
+
+    def registry(self) -> Registry:
+        return line.registry(f"sqlite:///{self.directory / 'membercard.db'}")
+
+    def next_batch(self) -> str:
+        """A prepared batch and the blanks for it; SCP02 and SCP03 by turns."""
+        scp, protocol = (SCP02, SCP03)[self.cards // CARDS % 2]
+        count = CARDS + (0 if self.chips else SPARE)
+        list(make_stock(self.stock, count, CardConfig(blank(), protocol, scp)))
+        self.chips += count
+        with self.registry() as registry:
+            registry.receive_stock(count, f"delivery {self.chips}", "clerk")
+            batch = line.prepared(registry, CARDS, self.directory, start=1 + self.cards)
+        self.cards += CARDS
+        return batch
+
+    def start(self, batch: str) -> int:
+        readers = [word for _ in range(LANES) for word in ("--reader", f"sim:{self.stock}")]
+        self.runs += 1
+        return self.zygote.start(["perso", "run", batch, *readers], self.output)
+
+    def run(self, batch: str) -> int:
+        """To its own end; the exit code."""
+        return self.zygote.status(self.start(batch))
+
+    def run_and_kill(self, batch: str, after: float) -> bool:
+        """Kill it so many seconds after its first entry in the registry, or before that if ``after`` is negative;
+        whether the kill hit the process while it ran."""
+        pid = self.start(batch)
+        if after < 0:
+            time.sleep(self.starts + after)
+        else:
+            self._until_at_work(pid)
+            time.sleep(after)
+        os.kill(pid, signal.SIGKILL)  # until its parent waits for it, its number is nobody else's
+        hit = self.zygote.status(pid) == -signal.SIGKILL
+        self.kills += hit
+        return hit
+
+    def _until_at_work(self, pid: int) -> None:
+        """Whoever closes the registry last takes its log away, so there is one from the first entry of this process."""
+        log, process = self.directory / "membercard.db-wal", Path(f"/proc/{pid}/stat")
+        while not (log.exists() and log.stat().st_size):
+            if process.read_text().rpartition(")")[2].split()[0] == "Z":
+                return
+            time.sleep(0.0005)
+
+    def measure(self, batch: str) -> None:
+        """How long a process takes to its first entry, from there to its first proven card, and to the end."""
+        began = datetime.now(UTC)
+        status = self.run(batch)
+        assert status == 0, self.output.read_text()
+        with self.registry() as registry:
+            first = registry.journal_of(batch)[0].at
+            proven = [card.verified_at for card in registry.cards_of_batch(batch)]
+        self.starts = (first - began).total_seconds()
+        self.warms_up = (min(proven) - first).total_seconds()
+        self.works = (max(proven) - first).total_seconds()
+
+    def works_for(self, cards: int) -> float:
+        """How long a process needs for so many cards, once it has made its first entry."""
+        return self.warms_up + (self.works - self.warms_up) * cards / CARDS
+
+    # --- what must hold -----------------------------------------------------------------------------------------------
+
+    def check_after_a_kill(self, batch: str) -> Accounts:
+        """Whatever just died: the accounts balance, no number twice, every chip's memory is whole."""
+        with self.registry() as registry:
+            accounts = registry.accounts(batch)
+            cards = registry.cards_of_batch(batch)
+            stock = registry.stock()
+            self.killed_in[registry.journal_of(batch)[-1].step if accounts.chips_fed else "before the first card"] += 1
+        assert accounts.balanced, accounts
+        assert accounts.dossiers == accounts.waiting + accounts.claimed + accounts.verified + accounts.remade
+        assert accounts.chips_fed == accounts.chips_verified + accounts.chips_rejected + accounts.chips_in_reader
+        assert stock.balanced, stock
+        assert stock.received == stock.verified + stock.rejected + stock.in_reader + stock.left == self.chips
+        verified = {(card.card_number, card.sequence) for card in cards}
+        assert len(verified) == len(cards) == len({card.chip_serial for card in cards}) == accounts.verified
+        assert self.seen <= verified, "a verified card is verified for ever"
+        self.seen = verified
+        chips = self.files()
+        assert len({path.name for path in chips}) == self.chips
+        for path in chips:
+            VirtualCard.open(path)
+        return accounts
+
+    def check_done(self, batch: str) -> None:
+        """Every member has one card, it is on the chip the registry names, and that chip lies in the good bin."""
+        with self.registry() as registry:
+            cards = registry.cards_of_batch(batch)
+            rejects = registry.rejects(batch)
+            owner: dict[int, set[str]] = {}
+            for entry in registry.journal_of(batch):
+                owner.setdefault(entry.dossier_id, set()).add(entry.chip_serial)
+        assert not rejects, "a kill alone costs no chip"
+        assert len({card.member_id for card in cards}) == len(cards) == CARDS
+        for card in cards:
+            assert owner[card.dossier_id] == {card.chip_serial}
+            chip = VirtualCard.open(self.stock / "issued" / f"chip-{card.chip_serial}.card")
+            assert chip.state is CardState.SECURED
+            assert card_on(chip) == (card.card_number, card.sequence)
+        self.seen = set()
+
+    def check_stock(self) -> None:
+        """On disk as on paper: received = issued + rejected + left, and nothing lies about half done."""
+        with self.registry() as registry:
+            stock = registry.stock()
+        bins = {name: len(list((self.stock / name).glob("*.card"))) for name in BINS.values()}
+        blanks = list(self.stock.glob("*.card"))
+        assert (stock.verified, stock.rejected, stock.left) == (bins["issued"], bins["rejects"], len(blanks))
+        assert (stock.in_reader, stock.foreign, bins["aside"]) == (0, 0, 0)
+        assert stock.received == self.chips == self.cards + SPARE
+        assert all(VirtualCard.open(path).state is CardState.OP_READY for path in blanks)
+        assert not list((self.stock / ".begun").iterdir())
+
+    def files(self) -> list[Path]:
+        """Every chip's file, wherever it lies; a chip being moved lies in two places under one name."""
+        return [path for path in self.stock.rglob("*.card") if path.parent.name != ".begun"]
+
+
+@pytest.fixture
+def a_house() -> Iterator[House]:
+    with fast_directory() as directory:
+        SoftwareKeystore.create(
+            directory / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=house.custody(),
+            cost=CHEAP_COST,
+        )  # fmt: skip
+        house.pool(directory / "keypool").fill(4)
+        environment = {
+            "MEMBERCARD_DATA_DIR": str(directory),
+            "MEMBERCARD_PASSPHRASE": PASSPHRASE,
+            "MEMBERCARD_SIMULATION": "true",
+            "MEMBERCARD_STATION": "line",
+        }
+        with Zygote(environment) as zygote:
+            yield House(directory, zygote)
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_lose_nothing_and_double_nothing(
+    a_house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = int(os.environ.get("MEMBERCARD_KILL_SEED") or time.time_ns() % 1_000_000)
+    draw = random.Random(seed)
+    batch = a_house.next_batch()
+    a_house.measure(batch)
+    a_house.check_done(batch)
+    batches = 1
+    began = time.monotonic()
+    while a_house.kills < KILLS:
+        batch, verified, idle_runs = a_house.next_batch(), 0, 0
+        batches += 1
+        while verified < CARDS:
+            moment = draw.uniform(-0.05 * a_house.starts, a_house.works_for(CARDS - verified))
+            hit = a_house.kills < KILLS and a_house.run_and_kill(batch, moment)
+            if a_house.kills >= KILLS and not hit:
+                a_house.run(batch)
+            accounts = a_house.check_after_a_kill(batch)
+            idle_runs = 0 if hit or accounts.verified > verified else idle_runs + 1
+            assert idle_runs < 3, f"seed {seed}: runs that end by themselves make no card\n{a_house.output.read_text()}"
+            verified = accounts.verified
+        a_house.run(batch)  # what was recorded but not put away before the last kill
+        a_house.check_done(batch)
+    a_house.check_stock()
+    assert {"authenticate", "store", "read back"} <= a_house.killed_in.keys()
+    with capsys.disabled():
+        print(  # noqa: T201
+            f"\nkill -9: seed {seed}, {a_house.kills} kills in {a_house.runs} runs of {batches} batches of {CARDS}, "
+            f"{LANES} lanes, {time.monotonic() - began:.0f} s; a process reaches its first card after "
+            f"{a_house.starts:.2f} s and then needs {a_house.works:.2f} s for a batch; the last entry before a kill: "
+            + ", ".join(f"{step} {times}" for step, times in a_house.killed_in.most_common())
+        )
