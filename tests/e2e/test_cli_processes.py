@@ -1,0 +1,176 @@
+"""What a terminal, a pipe and a locale do to a command: Ctrl-C, a reader that goes away, Chinese without UTF-8."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import SCRIPT, Cli, House, csv_form
+
+MEMBERS = 6
+
+
+def approved(root: Path, count: int) -> tuple[Cli, str]:
+    """A house with one approved batch of ``count``."""
+    cli = Cli(root / "data")
+    cli.ok("keys", "init")
+    batch = cli.ok("roster", "import", csv_form(root / "form.csv", count), "--by", "clerk", "--json").json["batch"]
+    cli.ok("batch", "approve", batch, "--by", "reviewer")
+    return cli, batch
+
+
+def interrupt(process: subprocess.Popen[str], ready: Callable[[], bool], number: int = signal.SIGINT) -> str:
+    """Signal the whole process group, as a terminal does, once ``ready``; the process's standard error."""
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    return err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_ctrl_c_ends_a_run_after_the_card_in_hand_and_a_second_run_goes_on(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    cli, batch = approved(tmp_path, MEMBERS)
+    cli.ok("batch", "prepare", batch)
+    stock = tmp_path / "stock"
+    cli.ok("sim", "stock", stock, "--count", MEMBERS)
+    run = cli.start("perso", "run", batch, "--reader", f"sim:{stock}?timing=real")
+    err = interrupt(run, lambda: (stock / "issued").is_dir(), number)
+    assert run.returncode == 130, err
+    assert err.strip().splitlines()[-1] == (
+        "membercard: stopped after the cards in hand; the same command goes on with the rest"
+    )
+    assert "stopping after the cards in hand" in err
+    assert "Traceback" not in err
+    accounts = cli.ok("batch", "show", batch, "--json").json["accounts"]
+    verified = accounts["verified"]
+    assert 1 <= verified < MEMBERS
+    assert (accounts["claimed"], accounts["chips_in_reader"], accounts["balanced"]) == (0, 0, True)
+    # No card was left half-written: every chip is either issued or still blank.
+    chips = {path: cli.ok("sim", "show", path, "--json").json["life_cycle"] for path in stock.rglob("*.card")}
+    assert (
+        sorted(chips.values()) == ["OP_READY"] * (MEMBERS - accounts["verified"]) + ["SECURED"] * accounts["verified"]
+    )
+    cli.ok("perso", "run", batch, "--reader", f"sim:{stock}")
+    accounts = cli.ok("batch", "show", batch, "--json").json["accounts"]
+    assert (accounts["verified"], accounts["chips_fed"], accounts["balanced"]) == (MEMBERS, MEMBERS, True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_a_preparation_and_a_second_one_makes_the_rest(tmp_path: Path, workers: int) -> None:
+    cli, batch = approved(tmp_path, 60)
+    pool = tmp_path / "data" / "keypool"
+    started = time.monotonic()
+    prepare = cli.start("batch", "prepare", batch, "--workers", workers)
+    err = interrupt(prepare, lambda: len(list(pool.rglob("*.key"))) >= 2)
+    assert prepare.returncode == 130, err
+    assert err.strip().splitlines()[-1] == "membercard: interrupted; what was done so far is kept"
+    assert "Traceback" not in err
+    took = time.monotonic() - started
+    kept = len(list(pool.rglob("*.key")))
+    assert kept < 60, f"it went on making keys for {took:.1f} s"
+    assert not [path for path in pool.rglob("*") if path.is_file() and path.suffix != ".key"]
+    cli.ok("batch", "prepare", batch, "--workers", workers)
+    assert cli.ok("batch", "show", batch, "--json").json["accounts"]["waiting"] == 60
+
+
+def test_ctrl_c_while_dossiers_are_made_in_worker_processes(tmp_path: Path) -> None:
+    """Workers are in the terminal's process group too; none of them may cry out."""
+    cli, batch = approved(tmp_path, 20)
+    pool = tmp_path / "data" / "keypool"
+    prepare = cli.start("batch", "prepare", batch, "--workers", 2)
+    err = interrupt(prepare, lambda: len(list(pool.rglob("*.key"))) >= 20)
+    assert prepare.returncode in (0, 130), err
+    assert "Traceback" not in err
+    cli.ok("batch", "prepare", batch)
+    accounts = cli.ok("batch", "show", batch, "--json").json["accounts"]
+    assert (accounts["dossiers"], accounts["waiting"], accounts["to_prepare"]) == (20, 20, 0)
+
+
+@pytest.mark.parametrize(
+    "words", ["--help", "keys list --json", "roster check {form} --json", "card trace --reader {card}"]
+)
+def test_a_reader_that_goes_away_is_no_fault(house: House, words: str) -> None:
+    args = words.format(form=house.form, card=house.card).split()
+    process = house.cli.start(*args)
+    assert process.stdout is not None
+    process.stdout.close()  # before the first byte: `membercard … | true`
+    _, err = process.communicate(timeout=60)
+    assert err == ""
+    assert process.returncode in (0, 1)
+
+
+def test_much_output_into_head(house: House, tmp_path: Path) -> None:
+    form = csv_form(tmp_path / "large.csv", 999)
+    command = f"'{SCRIPT}' roster check '{form}' --json | head -2"
+    made = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=house.cli.env(), check=True)
+    assert made.stdout.startswith('{\n "file": ')
+    assert made.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "ascii"}],
+    ids=lambda env: " ".join(f"{k}={v}" for k, v in env.items()),
+)
+def test_chinese_on_a_terminal_without_it(house: House, env: dict[str, str]) -> None:
+    for args, status in (
+        (("--help",), 0),
+        (("roster", "check", house.form), 1),
+        (("batch", "list"), 0),
+        (("card", "verify", "--reader", house.card), 0),
+        (("card", "read", "--reader", house.card), 0),
+        (("doctor",), 0),
+    ):
+        done = house.cli.run(*args, env=env)
+        assert done.status == status, (args, done.err)
+        assert "Traceback" not in done.err
+    told = house.cli.run("roster", "check", house.root / "no-such-form.xlsx", env=env)
+    assert "does not exist" in told.complaint
+
+
+def test_json_in_ascii_says_the_same(house: House) -> None:
+    plain = house.cli.run("roster", "check", house.form, "--json").json
+    ascii_only = house.cli.run("roster", "check", house.form, "--json", env={"PYTHONIOENCODING": "ascii"})
+    assert ascii_only.out.isascii()
+    assert ascii_only.json == plain
+    assert plain["unit"] == "测试工会"
+
+
+def test_batch_numbers_are_whole_in_a_narrow_terminal(house: House) -> None:
+    shown = house.cli.ok("batch", "list", env={"COLUMNS": "60"}).out
+    assert re.search(rf"\b{re.escape(house.done)}\b", shown)
+
+
+def test_a_fault_of_the_program_tells_its_place_and_not_what_it_held(house: House) -> None:
+    """A stand-in for a bug: the profile module's loader breaks with personal data in the exception's text."""
+    code = (
+        "import sys, membercard.profile_commands as m, membercard.cli as c\n"
+        "def broken(path): raise LookupError('130102197605153974')\n"
+        "m.load_profile = broken\n"
+        "sys.argv = ['membercard', 'profile', 'check', 'x.yaml']\n"
+        "c.main()\n"
+    )
+    python = SCRIPT.with_name("python")
+    made = subprocess.run([python, "-c", code], capture_output=True, text=True, env=house.cli.env(), check=False)
+    assert made.returncode == 1
+    assert re.fullmatch(
+        r"membercard: this is a fault of the program \(LookupError at profile_commands\.py, line \d+\); "
+        r"MEMBERCARD_TRACEBACK=1 in the environment shows more\n",
+        made.stderr,
+    )
+    env = house.cli.env({"MEMBERCARD_TRACEBACK": "1"})
+    shown = subprocess.run([python, "-c", code], capture_output=True, text=True, env=env, check=False)
+    assert "Traceback" in shown.stderr
