@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "support"))
-
-from pcscd import Pcscd
+from tests.support.pcscd import Pcscd
 
 _ALLOWED = Path(__file__).with_name("allowed_skips.txt")
 
