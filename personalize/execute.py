@@ -31,7 +31,7 @@ from personalize.plan import (
 from personalize.profile import Profile
 from personalize.readback import read_back
 from registry.errors import FenceLost
-from registry.store import Registry, utc_now
+from registry.store import Registry
 from registry.values import ChipKnown, Claim, JournalEvent, NothingLeft
 from terminal.apdu import LinkProtocol, Sender, Transport, stack
 from terminal.errors import (
@@ -110,9 +110,14 @@ class CardReport:
     bytes_sent: int = 0
 
 
+def local_now() -> datetime:
+    """The time here: cards are dated by the calendar day of the house, and a counter looks at them by its own."""
+    return datetime.now().astimezone()
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all chips of one run share. ``guard`` is one for all lanes."""
+    """What all chips of one run share. ``guard`` is one for all lanes; ``now`` is local time with its zone."""
 
     registry: Registry
     custody: KeyCustody
@@ -121,7 +126,7 @@ class Job:
     trust: TrustList
     batch_id: str
     station: str
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime] = local_now
     monotonic: Callable[[], float] = time.perf_counter
     lease: timedelta = timedelta(minutes=2)
 
@@ -285,12 +290,14 @@ class _Run:
         own = domain.status(Scope.ISSUER_DOMAIN)
         if len(own) != 1:
             raise CardMalformed(f"GET STATUS names {len(own)} issuer security domains")
+        instances = domain.status(Scope.APPLICATIONS)
         return ChipState(
             key_set=self._key_set,
             key_version=self._key_version,
             life_cycle=own[0].state,
-            instances={bytes(entry.aid): entry.state for entry in domain.status(Scope.APPLICATIONS)},
+            instances={bytes(entry.aid): entry.state for entry in instances},
             packages=frozenset(bytes(entry.aid) for entry in domain.status(Scope.LOAD_FILES)),
+            sources={bytes(entry.aid): bytes(entry.package) for entry in instances if entry.package},
         )
 
     def _do(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys) -> None:

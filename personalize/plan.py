@@ -7,7 +7,7 @@ still needs. The table of states is docs/personalization-line.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from personalize.dossier import Application, Dossier
@@ -26,13 +26,17 @@ class KeySet(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChipState:
-    """What an authenticated chip said: card life cycle, instances by AID with their life cycle, load files."""
+    """What an authenticated chip said: card life cycle, instances by AID with their life cycle, load files.
+
+    ``sources``: the load file of each instance, where the chip tells.
+    """
 
     key_set: KeySet
     key_version: int
     life_cycle: int
     instances: Mapping[bytes, int]
     packages: frozenset[bytes]
+    sources: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +134,14 @@ def plan(dossier: Dossier, chip: ChipState, final: CardKeys) -> tuple[Step, ...]
 
 def _application_steps(application: Application, chip: ChipState) -> list[Step]:
     state = chip.instances.get(application.instance_aid)
-    if state == ApplicationState.PERSONALIZED:
+    # Another's code under our AID would be given every secret of the card.
+    ours = chip.sources.get(application.instance_aid, application.package_aid) == application.package_aid
+    if state == ApplicationState.PERSONALIZED and ours:
         return []
     if application.package_aid not in chip.packages:
         raise ChipUnfit(f"the chip has no load file {application.package_aid.hex().upper()}: not this stock")
     personalize = Personalize(application)
-    if state == ApplicationState.SELECTABLE:
+    if state == ApplicationState.SELECTABLE and ours:
         return [personalize]
     return [Install(application, delete_first=state is not None), personalize]
 

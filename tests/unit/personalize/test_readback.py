@@ -1,0 +1,244 @@
+"""Read-back: a chip that returns anything but its dossier is never verified, wherever the difference lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from personalize.dossier import Dossier
+from personalize.errors import ReadBackError
+from personalize.execute import Job, Outcome, process
+from personalize.plan import final_keys
+from personalize.readback import read_back
+from registry.values import Claim
+from simulators.card import VirtualCard
+from simulators.reader import SimCard
+from terminal.apdu import stack
+from terminal.errors import CardError, CardGone, IntegrityError, MembercardError
+from terminal.globalplatform import Guard
+from terminal.keys import CardKeys, Diversification, Scp
+from terminal.member.outcome import Code, Verdict
+from terminal.member.signed import Issue
+from terminal.member.trust import TrustList
+from tests.support import house
+from tests.support.bench import Bench, Killed, fast_directory
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LEASE = timedelta(minutes=2)
+Change = Callable[[bytes, bytes], bytes]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with fast_directory() as directory:
+        made = Bench(directory, 40)
+        yield made
+        made.registry.close()
+
+
+@dataclass
+class Made:
+    """A chip and the dossier it was made from."""
+
+    chip: VirtualCard
+    dossier: Dossier
+    job: Job
+
+    @property
+    def final(self) -> CardKeys:
+        """The issuer's card keys of this chip, as the line derives them."""
+        final, keys = final_keys(self.job.profile, Scp.SCP03), house.custody()
+        data = self.chip.config.chip.key_data
+        return keys.card_keys(keys.latest(final.master), Diversification(final.diversification), data, final.version)
+
+    def read_back(self, change: Change = lambda apdu, answer: answer, **others: object) -> Verdict:
+        given: dict[str, object] = {
+            "dossier": self.dossier,
+            "final": self.final,
+            "custody": house.custody(),
+            "guard": Guard(),
+            "trust": self.job.trust,
+            "at": NOW,
+            "chip": self.chip.chip_serial,
+        }
+        card = Changing(self.chip, change)
+        try:
+            return read_back(stack(card), **(given | others))  # type: ignore[arg-type]
+        finally:
+            card.close()
+
+
+class Changing:
+    """A transport that changes answers."""
+
+    def __init__(self, chip: VirtualCard, change: Change) -> None:
+        self._card = SimCard(chip, chip.config.protocol)
+        self._change = change
+        self.atr, self.protocol, self.extended_length = self._card.atr, self._card.protocol, self._card.extended_length
+        self.reset, self.close = self._card.reset, self._card.close
+
+    def exchange(self, apdu: bytes) -> bytes:
+        return self._change(apdu, self._card.exchange(apdu))
+
+
+def make(bench: Bench, *, dies_at: Callable[[bytes], bool] = lambda apdu: False) -> Made:
+    """A chip personalized, as far as the first command that ``dies_at`` names."""
+    chip, job = bench.chip(), bench.job()
+    claim = bench.registry.claim(bench.batch, "lane 1", "station", chip.chip_serial, LEASE)
+    assert isinstance(claim, Claim)
+
+    class Dying(Changing):
+        def exchange(self, apdu: bytes) -> bytes:
+            if dies_at(apdu):
+                raise Killed
+            return super().exchange(apdu)
+
+    card = Dying(chip, lambda apdu, answer: answer)
+    try:
+        process(card, job, "lane 1", lambda serial: True)
+    except Killed:
+        card.close()
+    return Made(chip, Dossier.decode(house.custody().open(claim.sealed).reveal()), job)
+
+
+@pytest.fixture(scope="module")
+def made(bench: Bench) -> Made:
+    return make(bench)
+
+
+def test_a_chip_that_is_what_its_dossier_says(made: Made) -> None:
+    assert made.read_back().code is Code.ACTIVE
+
+
+def in_answer(ins: int, old: bytes, new: bytes) -> Change:
+    """Puts ``new`` for ``old`` in answers to one INS."""
+    return lambda apdu, answer: answer.replace(old, new) if apdu[1] == ins else answer
+
+
+def flipped(ins: int, *, at: int, p1: int | None = None) -> Change:
+    """One bit of each answer to one INS (and P1)."""
+
+    def change(apdu: bytes, answer: bytes) -> bytes:
+        if apdu[1] != ins or len(answer) < 3 or (p1 is not None and apdu[2] != p1):
+            return answer
+        place = at % (len(answer) - 2)
+        return answer[:place] + bytes((answer[place] ^ 1,)) + answer[place + 1 :]
+
+    return change
+
+
+SELECT, OPTIONS, READ, SIGN, GET_DATA = 0xA4, 0xA8, 0xB2, 0x88, 0xCA
+DIFFERENCES = [
+    pytest.param(in_answer(SELECT, b"UNION MEMBER", b"UNION MEMBEN"), "FCI", id="label"),
+    pytest.param(flipped(OPTIONS, at=-1), "options|verdict|reading", id="file-locator"),
+    pytest.param(flipped(READ, at=60, p1=1), "verdict|record", id="identity-record"),
+    pytest.param(flipped(READ, at=-1, p1=2), "verdict|record", id="validity-record"),
+    pytest.param(flipped(SIGN, at=40), "verdict", id="signature"),
+    pytest.param(in_answer(GET_DATA, b"\x00\x00\x10", b"\x00\x00\x20"), "production data", id="chip-serial"),
+]
+
+
+@pytest.mark.parametrize(("change", "where"), DIFFERENCES)
+def test_a_changed_answer_is_found(made: Made, change: Change, where: str) -> None:
+    with pytest.raises((ReadBackError, CardError), match=where):
+        made.read_back(change)
+
+
+def test_a_chip_that_returns_another_name_is_rejected_and_its_card_made_again(bench: Bench) -> None:
+    """The whole way: a tampering transport from the read-back's reset on."""
+    chip, before = bench.chip(), bench.accounts
+    name = "赵".encode("gb18030")[:1]
+
+    def rename(apdu: bytes, answer: bytes) -> bytes:
+        at = answer.find(b"\xdf\x24")
+        return answer[: at + 3] + bytes((name[0] ^ 0x01,)) + answer[at + 4 :] if at >= 0 else answer
+
+    report = process(Changing(chip, rename), bench.job(), "lane 1", lambda serial: False)
+    assert (report.outcome, report.bin) == (Outcome.REJECTED, "3 data")
+    assert "read-back" in report.reason
+    assert "赵" not in report.reason
+    accounts = bench.accounts
+    assert accounts.balanced
+    assert (accounts.verified, accounts.remade) == (before.verified, before.remade + 1)
+    assert not [card for card in bench.registry.cards_of_batch(bench.batch) if card.chip_serial == chip.chip_serial]
+
+
+def test_a_genuine_chip_of_another_member_is_found(bench: Bench, made: Made) -> None:
+    other = make(bench)
+    with pytest.raises(ReadBackError, match="does not return what the dossier says"):
+        made.read_back(dossier=replace(made.dossier, member=other.dossier.member))
+
+
+def test_other_protected_data_are_found(bench: Bench, made: Made) -> None:
+    other = make(bench)
+    with pytest.raises(ReadBackError, match="the protected record"):
+        made.read_back(dossier=replace(made.dossier, protected=other.dossier.protected))
+
+
+def test_read_keys_of_another_card_are_found(bench: Bench, made: Made) -> None:
+    other = make(bench)
+    with pytest.raises(MembercardError, match="the card does not hold"):
+        made.read_back(dossier=replace(made.dossier, read_keys=other.dossier.read_keys))
+
+
+def test_protected_data_changed_on_the_way_are_found(made: Made) -> None:
+    def change(apdu: bytes, answer: bytes) -> bytes:
+        secured = apdu[0] & 0x04 and apdu[1] == READ
+        return bytes((answer[0] ^ 1,)) + answer[1:] if secured else answer
+
+    with pytest.raises(IntegrityError):
+        made.read_back(change)
+
+
+def test_stock_keys_left_on_the_chip_are_found(bench: Bench) -> None:
+    half = make(bench, dies_at=lambda apdu: apdu[1] == 0xD8)
+    with pytest.raises(ReadBackError, match=r"the key sets.*30"):
+        half.read_back()
+
+
+def test_a_chip_not_secured_is_found(bench: Bench) -> None:
+    half = make(bench, dies_at=lambda apdu: apdu[1] == 0xF0)
+    with pytest.raises(ReadBackError, match="the life cycle"):
+        half.read_back()
+
+
+def test_another_chip_of_the_same_name_is_found_by_its_keys(bench: Bench, made: Made) -> None:
+    other = make(bench)
+    with pytest.raises(MembercardError, match="the card does not hold"):
+        made.read_back(final=other.final)
+
+
+@pytest.mark.parametrize(
+    ("at", "trust", "code"),
+    [
+        pytest.param(datetime(2050, 1, 1, tzinfo=UTC), None, "EXPIRED", id="expired"),
+        pytest.param(datetime(2020, 1, 1, tzinfo=UTC), None, "NOT_YET_VALID", id="not-yet-valid"),
+        pytest.param(NOW, "empty", "UNKNOWN_ISSUER", id="another-houses-trust"),
+    ],
+)
+def test_only_an_active_card_passes(made: Made, at: datetime, trust: str | None, code: str) -> None:
+    in_force = Issue(1, at - timedelta(days=1), at + timedelta(days=1))
+    keys = made.job.trust.keys.values() if trust is None else []
+    others: dict[str, object] = {"at": at, "trust": TrustList.of(keys, in_force)}
+    with pytest.raises(ReadBackError, match=code) as error:
+        made.read_back(**others)
+    assert error.value.field == "the verdict"
+
+
+@pytest.mark.parametrize("index", range(0, 16, 3))
+def test_a_card_pulled_during_the_read_back_is_a_card_pulled(made: Made, index: int) -> None:
+    """Never a verdict and never a difference: the fault of the link comes out as it is."""
+    seen = 0
+
+    def pull(apdu: bytes, answer: bytes) -> bytes:
+        nonlocal seen
+        seen += 1
+        if seen == index + 1:
+            raise CardGone("the card was taken out")
+        return answer
+
+    with pytest.raises(CardGone):
+        made.read_back(pull)
