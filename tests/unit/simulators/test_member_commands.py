@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import member_specimen as layout
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from simulators.member import MEMBER_AID, MemberApplet
 from simulators.member_data import LOG_FORMAT
 from simulators.memory import PowerLost, TearAt
 from terminal.apdu import Command
+from tests.support import member_specimen as layout
 from tests.support.applet_host import BareHost, send, store
 from tests.support.member_specimen import Specimen, record, specimen
 

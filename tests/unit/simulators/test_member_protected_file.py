@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import member_specimen as layout
 import pytest
 from yubikit.core import TRANSPORT
 from yubikit.core.smartcard import (
@@ -16,6 +15,7 @@ from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, ScpState,
 
 from simulators.member import MEMBER_AID, MemberApplet
 from terminal.apdu import Command
+from tests.support import member_specimen as layout
 from tests.support.applet_host import BareHost, send, store
 from tests.support.member_specimen import Specimen, specimen
 

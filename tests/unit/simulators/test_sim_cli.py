@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import foreign_host
-import member_specimen
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -17,6 +16,7 @@ from simulators.memory import MemoryDamaged
 from simulators.reader import open_reader
 from simulators.stock import blank, make_stock
 from terminal.errors import ReaderNotFound
+from tests.support import member_specimen
 
 
 def sim(*arguments: str | Path) -> Result:
