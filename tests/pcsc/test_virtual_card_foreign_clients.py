@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import foreign_host
 import pytest
 from smartcard.CardConnection import CardConnection
 from smartcard.System import readers
@@ -21,7 +20,7 @@ from simulators.config import CardConfig, Cplc
 from simulators.content import CardState
 from simulators.vpcd import VpcdSlot
 from terminal.apdu import LinkProtocol
-from tests.support import member_specimen
+from tests.support import foreign_host, member_specimen
 from tests.support.pcscd import Pcscd, Slot
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]

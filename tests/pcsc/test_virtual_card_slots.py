@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import foreign_host
 import pytest
 
 from simulators.card import VirtualCard
@@ -22,7 +21,7 @@ from simulators.stock import Stock, blank, make_stock
 from simulators.vpcd import VpcdSlot
 from terminal.apdu import Disposition, open_reader
 from terminal.errors import CardGone
-from tests.support import member_specimen
+from tests.support import foreign_host, member_specimen
 from tests.support.pcscd import Pcscd
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]

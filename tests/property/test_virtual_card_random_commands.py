@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import foreign_host
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +11,7 @@ from simulators.config import CardConfig, Cplc
 from simulators.memory import RamImage
 from simulators.reader import SimCard
 from terminal.apdu import LinkProtocol
-from tests.support import member_specimen
+from tests.support import foreign_host, member_specimen
 
 MAY_WRITE = {0x20, 0x50, 0x82, 0xD8, 0xE2, 0xE4, 0xE6, 0xE8, 0xF0}
 """VERIFY, and the commands of the security domain (session counters and tries included)."""

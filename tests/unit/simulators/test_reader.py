@@ -7,7 +7,6 @@ import time
 from itertools import count
 from pathlib import Path
 
-import foreign_host
 import pytest
 from yubikit.core.smartcard import SmartCardProtocol
 
@@ -18,7 +17,7 @@ from simulators.reader import SimReader, open_reader
 from simulators.stock import blank, make_stock
 from terminal.apdu import Disposition, LinkProtocol, Reader, Transport
 from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderFault, ReaderNotFound
-from tests.support import member_specimen
+from tests.support import foreign_host, member_specimen
 
 SELECT_ISD = bytes.fromhex("00A4040000")
 CPLC = bytes.fromhex("80CA9F7F00")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import foreign_host
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -16,7 +15,7 @@ from simulators.memory import MemoryDamaged
 from simulators.reader import open_reader
 from simulators.stock import blank, make_stock
 from terminal.errors import ReaderNotFound
-from tests.support import member_specimen
+from tests.support import foreign_host, member_specimen
 
 
 def sim(*arguments: str | Path) -> Result:
