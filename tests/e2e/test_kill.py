@@ -129,7 +129,8 @@ class House:
             accounts = registry.accounts(batch)
             cards = registry.cards_of_batch(batch)
             stock = registry.stock()
-            self.killed_in[registry.journal_of(batch)[-1].step if accounts.chips_fed else "before the first card"] += 1
+            journal = registry.journal_of(batch)
+            self.killed_in[journal[-1].step if journal else "before the first"] += 1
         assert accounts.balanced, accounts
         assert accounts.dossiers == accounts.waiting + accounts.claimed + accounts.verified + accounts.remade
         assert accounts.chips_fed == accounts.chips_verified + accounts.chips_rejected + accounts.chips_in_reader
