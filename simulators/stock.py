@@ -96,13 +96,13 @@ class Stock:
         self._fresh: deque[str] = deque()
 
     def claim(self) -> Claim | None:
-        """The next card: first those whose work was broken off, then blanks by name. None when none is left.
+        """The next card: first those whose work was broken off, furthest first, then blanks by name; or None.
 
         Raises ReaderFault when the directory cannot be written.
         """
         try:
             self.begun.mkdir(exist_ok=True)
-            for name in sorted(os.listdir(self.begun)):
+            for name in sorted(os.listdir(self.begun), key=self._most_written):
                 if claimed := self._claim(name):
                     return claimed
             while self._fresh or self._look():
@@ -122,6 +122,13 @@ class Stock:
             if not os.path.samefile(path, target):
                 raise
         os.unlink(path)
+
+    def _most_written(self, name: str) -> tuple[int, str]:
+        """Cards that were written to come before those only looked at: work waits for them."""
+        try:
+            return -(self.directory / name).stat().st_size, name
+        except FileNotFoundError:
+            return 0, name
 
     def _look(self) -> bool:
         """List the blanks anew: True when one is there that nobody holds or held."""

@@ -232,3 +232,21 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(
             f"{a_house.starts:.2f} s and then needs {a_house.works:.2f} s for a batch; the last entry before a kill: "
             + ", ".join(f"{step} {times}" for step, times in a_house.killed_in.most_common())
         )
+
+
+@pytest.mark.slow
+def test_two_stations_share_a_batch_and_one_is_killed(a_house: House) -> None:
+    draw = random.Random(7)
+    a_house.measure(a_house.next_batch())
+    for _ in range(6):
+        batch = a_house.next_batch()
+        dies, lives = a_house.start(batch), a_house.start(batch)
+        time.sleep(a_house.starts + draw.uniform(0, a_house.works))
+        os.kill(dies, signal.SIGKILL)
+        a_house.zygote.status(dies)
+        assert a_house.zygote.status(lives) in (0, 1)
+        a_house.seen = set()
+        a_house.check_after_a_kill(batch)
+        assert a_house.run(batch) == 0, a_house.output.read_text()
+        a_house.check_done(batch)
+    a_house.check_stock()

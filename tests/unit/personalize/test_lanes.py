@@ -683,6 +683,24 @@ def test_half_done_cards_come_first_after_a_crash(bench: Bench, stock: Path) -> 
     bench.check_all_issued()
 
 
+def test_a_chip_with_work_on_it_comes_before_one_only_looked_at(bench: Bench, stock: Path) -> None:
+    """One dossier waits for its chip and no other is left: a lane that met a blank first would end there."""
+    bench.run(Rack(bench.chip() for _ in range(5)))
+    held, begun = open_reader(f"sim:{stock}"), open_reader(f"sim:{stock}?fault=tear-apdu:20")
+    assert held.wait_for_card(0)
+    with pytest.raises(Killed):
+        bench.line(on_event=dies_after_its_first_card).run([begun])
+    looked_at = min(stock.glob("*.card")).name
+    held.close()
+    begun.close()
+    (stock / ".begun" / looked_at).touch()  # as a killed process leaves it
+    reader = open_reader(f"sim:{stock}")
+    (result,) = bench.line().run([reader])
+    reader.close()
+    assert result.counts[VERIFIED] == 1
+    bench.check_all_issued()
+
+
 def test_a_damaged_chip_is_a_dead_chip(bench: Bench, stock: Path) -> None:
     first = min(stock.glob("*.card"))
     first.write_bytes(b"not a chip's memory")
