@@ -1,0 +1,155 @@
+"""Rules that hold for the whole tree: one-way dependencies, sizes, no assertions or prints in production code."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("membercard", "personalize", "registry", "simulators", "terminal")
+MOST_LINES, MOST_IN_FUNCTION = 400, 60
+
+# Files and functions that may be longer, each with its reason.
+LONG_FILES: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {}
+
+
+def files() -> Iterator[Path]:
+    for room in ROOMS:
+        yield from sorted((ROOT / room).rglob("*.py"))
+
+
+@functools.cache
+def source(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(source(path))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode != 0:
+        pytest.fail("these rules are about what is tracked: run them in a git checkout")
+    return [path for text in listed.stdout.decode().split("\0") if text and (path := ROOT / text).is_file()]
+
+
+def test_dependencies_flow_one_way() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Contracts: [1-9]\d* kept, 0 broken", done.stdout)
+
+
+def test_no_file_is_long() -> None:
+    long = {name(path): len(source(path).splitlines()) for path in files()}
+    assert {path: lines for path, lines in long.items() if lines > MOST_LINES and path not in LONG_FILES} == {}
+    assert {path for path in LONG_FILES if long.get(path, 0) <= MOST_LINES} == set(), "no exception is needed any more"
+
+
+def test_no_function_is_long() -> None:
+    long = {}
+    for path in files():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                if lines > MOST_IN_FUNCTION:
+                    long[f"{name(path)}:{node.name}"] = lines
+    assert {place: lines for place, lines in long.items() if place not in LONG_FUNCTIONS} == {}
+    assert set(LONG_FUNCTIONS) <= set(long), "no exception is needed any more"
+
+
+def test_production_code_asserts_nothing() -> None:
+    """Under -O an assertion vanishes, and it raises what nobody expects."""
+    found = [
+        f"{name(path)}:{node.lineno}"
+        for path in files()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Assert)
+    ]
+    assert found == []
+
+
+def test_production_code_prints_nothing() -> None:
+    found = [
+        f"{name(path)}:{node.lineno}"
+        for path in files()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "breakpoint")
+    ]
+    assert found == []
+
+
+def test_no_fault_is_swallowed_whole() -> None:
+    """`except Exception: pass`, and its kin."""
+    found = []
+    for path in files():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ExceptHandler):
+                broad = node.type is None or (
+                    isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")
+                )
+                if broad and all(isinstance(line, ast.Pass | ast.Continue | ast.Constant) for line in node.body):
+                    found.append(f"{name(path)}:{node.lineno}")
+    assert found == []
+
+
+def test_every_module_and_public_class_says_what_it_is_for() -> None:
+    mute = []
+    for path in files():
+        if path.name == "__init__.py" and not source(path).strip():
+            continue
+        if "migrations/versions" not in name(path) and ast.get_docstring(tree(path)) is None:
+            mute.append(name(path))
+    assert mute == []
+
+
+def test_no_unfinished_business() -> None:
+    marks = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|raise NotImplementedError)\b")
+    found = [
+        f"{name(path)}:{number}"
+        for path in files()
+        for number, line in enumerate(source(path).splitlines(), 1)
+        if marks.search(line)
+    ]
+    assert found == []
+
+
+def test_tracked_files_speak_of_the_project_only() -> None:
+    """Neither places of one machine nor tools of one author."""
+    foreign = re.compile(
+        rb"/wo"
+        + rb"rk/|/tmp/"
+        + rb"w/|\bassi"
+        + rb"stants?\b|\bhelp"
+        + rb"ers?\b|\bsubag"
+        + rb"ents?\b|\bPLAN"
+        + rb"\.md\b"
+    )
+    found = []
+    for path in tracked():
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            if foreign.search(line):
+                found.append(f"{name(path)}:{number}: {line[:100]!r}")
+    assert found == []
+
+
+def test_each_command_group_is_one_file() -> None:
+    """A command group is a module of its own, found by name, so that no command waits for another's imports."""
+    from membercard import cli
+
+    for _, module, *_ in (*cli._COMMANDS, *cli._GROUPS):
+        assert (ROOT / "membercard" / f"{module}.py").is_file(), module

@@ -1,0 +1,503 @@
+"""Bad input and bad surroundings: one sentence that says what and what to do, an exit code, nothing half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.badness import Disk, bad_forms, listing, small_disk, unwritable
+from tests.support.cli import SCRIPT, Cli, Done, House, csv_form, settle
+
+FOREIGN_KEY = "00112233445566778899AABBCCDDEEFF"
+
+
+def records(database: Path) -> str:
+    """All that is stored, as SQL."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return "\n".join(connection.iterdump())
+
+
+@pytest.fixture(autouse=True)
+def nothing_half_written(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test does to the shared house, all files and records in it are afterwards what they were."""
+    if "house" not in request.fixturenames:
+        yield
+        return
+    house: House = request.getfixturevalue("house")
+    database = house.cli.data / "membercard.db"
+    before = listing(house.root), records(database)
+    yield
+    assert listing(house.root) == before[0]
+    assert records(database) == before[1]
+
+
+def told(done: Done, status: int, *words: str) -> None:
+    """The command ended with this status and one sentence with these words; it printed nothing else."""
+    assert done.status == status, (done.args, done.out, done.err)
+    sentence = done.complaint
+    for word in words:
+        assert word in sentence, sentence
+    assert len(sentence) < 500
+    assert done.out == ""
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+FORMS = {
+    "a picture.png": ("a .png file", "save it as .xlsx"),
+    "a document.pdf": ("a PDF file", "save it as .xlsx"),
+    "a document.docx": ("a Word document", "save it as .xlsx"),
+    "garbage.xlsx": ("no Excel workbook", "save it again as .xlsx"),
+    "a picture under another name.csv": ("a picture", "save it as .xlsx"),
+    "encrypted.xlsx": ("protected by a password", "remove the password"),
+    "empty.xlsx": ("is empty",),
+    "empty.csv": ("is empty",),
+    "empty workbook.xlsx": ("empty workbook", "fill in"),
+    "no header.csv": ("no header row found", "身份证号"),
+    "binary.csv": ("no text", "save it again"),
+    "cut off.xlsx": ("damaged or incomplete", "save it again"),
+    "bomb.xlsx": ("unpacks to more than", "divide it"),
+    "100 MB.csv": ("100 MB", "divide it"),
+    "a directory": ("is a directory", "name a file"),
+    "missing.xlsx": ("does not exist",),
+}
+
+
+@pytest.fixture(scope="session")
+def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return bad_forms(tmp_path_factory.mktemp("forms") / "bad")
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_what_is_no_form(house: House, forms: dict[str, Path], name: str) -> None:
+    told(house.cli.run("roster", "check", forms[name], timeout=60), 1, *FORMS[name])
+
+
+@pytest.mark.parametrize("name", ["no header.csv", "encrypted.xlsx", "bomb.xlsx"])
+def test_what_is_no_form_is_not_imported(house: House, forms: dict[str, Path], name: str) -> None:
+    told(house.cli.run("roster", "import", forms[name], timeout=60), 1, *FORMS[name])
+
+
+def test_a_bomb_is_refused_without_unpacking_it(house: House, forms: dict[str, Path]) -> None:
+    """In an address space in which 110 MB of cells would not fit."""
+    limited = ["prlimit", "--as=1200000000", str(SCRIPT), "roster", "check", str(forms["bomb.xlsx"])]
+    made = subprocess.run(limited, capture_output=True, text=True, env=house.cli.env(), check=False, timeout=60)
+    told(Done((), made.returncode, made.stdout, made.stderr), 1, "unpacks to more than")
+
+
+def test_an_annotated_copy_that_cannot_be_written(house: House, tmp_path: Path) -> None:
+    done = house.cli.run("roster", "check", house.form, "--annotate", tmp_path / "no" / "such" / "place.xlsx")
+    told(done, 1, "cannot write", "place.xlsx")
+    told(house.cli.run("roster", "check", tmp_path / "x.csv", "--annotate", tmp_path / "out.xlsx"), 1, "does not exist")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_form_that_is_a_batch_already(house: House) -> None:
+    done = house.cli.run("roster", "import", house.root / "second.csv", "--by", "clerk")
+    assert done.status == 1
+    assert "Traceback" not in done.err
+
+
+# --- readers and cards -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("sim:/nowhere/chip.card", ("neither a card file nor a stock directory", "/nowhere/chip.card")),
+        ("usb:1", ("not a reader URL", "pcsc:, sim:")),
+        ("chip.card", ("not a reader URL", "pcsc:, sim:")),
+        ("", ("not a reader URL", "pcsc:, sim:")),
+        ("sim:", ("neither a card file",)),
+        ("sim:{form}", ("is not a card file",)),
+        ("sim:{stock}?fault=nonsense", ("reader option fault",)),
+        ("sim:{stock}?speed=9", ("reader option speed=9 is not known",)),
+        ("pcsc:No Such Reader 4711", ("PC/SC|no reader",)),
+        ("pcsc:4711", ("PC/SC|no reader",)),
+    ],
+)
+def test_an_absent_reader(house: House, url: str, words: tuple[str, ...]) -> None:
+    done = house.cli.run("card", "verify", "--reader", url.format(form=house.form, stock=house.stock))
+    told(done, 3)
+    for word in words:
+        assert any(choice in done.complaint for choice in word.split("|")), done.complaint
+
+
+@pytest.mark.parametrize("command", ["card read", "card info", "card trace", "gp info", "gp list", "gp apdu 00A40400"])
+def test_every_command_that_wants_a_card_says_that_its_reader_is_absent(house: House, command: str) -> None:
+    done = house.cli.run(*command.split(), "--reader", "sim:/nowhere/chip.card")
+    told(done, 3, "neither a card file nor a stock directory")
+
+
+@pytest.fixture(scope="session")
+def cards(house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Reader URLs of cards that are no member cards of this house."""
+    place = tmp_path_factory.mktemp("cards")
+
+    def card(name: str, *options: str) -> str:
+        house.cli.ok("sim", "stock", place / name, "--count", 1, *options)
+        return f"sim:{next((place / name).glob('*.card'))}"
+
+    bank, directory = card("bank", "--scp", "02", "--protocol", "t0"), "315041592E01"
+    # A bank card as a terminal sees it: a payment application and its directory, and no member application.
+    house.cli.ok("gp", "install", "--reader", bank, "315041592E", directory, "A000000333010101")
+    house.cli.ok("gp", "install", "--reader", bank, "315041592E", directory, b"1PAY.SYS.DDF01".hex())
+    return {
+        "bank": bank,
+        "transit": card("transit", "--contactless"),
+        "blank": card("blank"),
+        "stranger": card("stranger", "--key", FOREIGN_KEY),
+    }
+
+
+@pytest.mark.parametrize("kind", ["bank", "transit", "blank", "stranger"])
+def test_a_foreign_card_at_the_counter(house: House, cards: dict[str, str], kind: str) -> None:
+    verdict = house.cli.run("card", "verify", "--reader", cards[kind], "--json")
+    assert (verdict.status, verdict.err) == (1, "")
+    assert verdict.json["verdict"] == "NOT_A_MEMBER_CARD"
+    assert verdict.json["member"] is None
+    told(house.cli.run("card", "read", "--reader", cards[kind]), 1, "no member card", "6A82")
+    assert house.cli.run("card", "info", "--reader", cards[kind]).status == 0
+
+
+def test_a_card_of_another_federation(house: House, other_house: House) -> None:
+    before = listing(other_house.stock)
+    verdict = house.cli.run("card", "verify", "--reader", other_house.card, "--json")
+    assert (verdict.status, verdict.err) == (1, "")
+    assert verdict.json["verdict"] in ("UNKNOWN_ISSUER", "NOT_GENUINE")
+    assert verdict.json["member"] is None
+    assert listing(other_house.stock) == before
+    at_home = other_house.cli.ok("card", "verify", "--reader", other_house.card, "--json").json
+    assert at_home["verdict"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "words"),
+    [
+        (("--key-version", 85), 3, ("key version 55", "6A88")),
+        (("--key", FOREIGN_KEY), 3, ("does not hold key set 30",)),
+        (("--key", "no-such-name"), 1, ("no-such-name",)),
+    ],
+    ids=["unknown version", "wrong key", "unknown name"],
+)
+def test_keys_that_the_card_does_not_have(
+    house: House, cards: dict[str, str], options: tuple[object, ...], status: int, words: tuple[str, ...]
+) -> None:
+    told(house.cli.run("gp", "list", "--reader", cards["blank"], *options), status, *words)
+    assert house.cli.run("gp", "list", "--reader", cards["blank"]).status == 0, "the card's tries were not spent"
+
+
+@pytest.mark.parametrize("kind", ["stranger"])
+def test_a_foreign_card_on_the_line_is_a_reject_and_the_line_says_so(tmp_path: Path, kind: str) -> None:
+    cli = Cli(tmp_path / "data")
+    cli.ok("keys", "init")
+    batch = cli.ok("roster", "import", csv_form(tmp_path / "f.csv", 1), "--by", "clerk", "--json").json["batch"]
+    cli.ok("batch", "approve", batch, "--by", "reviewer")
+    cli.ok("batch", "prepare", batch)
+    cli.ok("sim", "stock", tmp_path / kind, "--count", 1, "--key", FOREIGN_KEY)
+    done = cli.run("perso", "run", batch, "--reader", f"sim:{tmp_path / kind}")
+    assert done.status == 1
+    assert "REJECT, bin 2 keys" in done.err
+    assert "Traceback" not in done.err
+    shown = cli.ok("batch", "show", batch, "--json").json
+    assert (shown["accounts"]["chips_rejected"], shown["accounts"]["balanced"]) == (1, True)
+    assert "does not hold key set" in shown["rejects"][0]["reason"]
+
+
+# --- keystore --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [("keys", "list"), ("batch", "list"), ("stock", "show")], ids=" ".join)
+def test_a_locked_keystore(house: House, command: tuple[str, str]) -> None:
+    wrong = house.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": "not-this-one"})
+    told(wrong, 1, "the passphrase is wrong", "MEMBERCARD_PASSPHRASE")
+    assert "not-this-one" not in wrong.err
+    told(house.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": ""}), 1, "the passphrase is empty")
+    told(Cli(house.cli.data, passphrase=None).run(*command), 1, "needs its passphrase", "set MEMBERCARD_PASSPHRASE")
+
+
+def test_a_keystore_that_is_none(house: House, tmp_path: Path) -> None:
+    none, garbage, damaged = tmp_path / "none", tmp_path / "garbage", tmp_path / "damaged"
+    garbage.write_bytes(b"%PDF-1.7\n")
+    damaged.write_bytes((house.cli.data / "keystore").read_bytes().replace(b"argon2id", b"argon2ie"))
+    told(house.cli.run("--keystore", none, "keys", "list"), 1, "there is no keystore at", "membercard keys init")
+    told(house.cli.run("--keystore", garbage, "keys", "list"), 1, "not a keystore")
+    told(house.cli.run("--keystore", damaged, "keys", "list"), 1, "damaged", "restore it from a copy")
+    told(house.cli.run("--keystore", tmp_path, "keys", "list"), 1, str(tmp_path))
+    told(house.cli.run("keys", "init"), 1, "not overwritten")
+    told(house.cli.run("keys", "kcv", "no-such-key"), 1, "no-such-key")
+    told(house.cli.run("keys", "rotate", "no-such-key"), 1, "no-such-key")
+
+
+def test_no_passphrase_file(house: House, tmp_path: Path) -> None:
+    cli = Cli(house.cli.data, passphrase=None)
+    env = {"MEMBERCARD_PASSPHRASE_FILE": str(tmp_path / "none")}
+    told(cli.run("keys", "list", env=env), 1, "cannot read the passphrase file", str(tmp_path / "none"))
+
+
+# --- database --------------------------------------------------------------------------------------------------------
+
+
+def copy_of(house: House, path: Path) -> Path:
+    with contextlib.closing(sqlite3.connect(house.cli.data / "membercard.db")) as source:
+        with contextlib.closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+    return path
+
+
+def test_databases_that_are_none(house: House, tmp_path: Path) -> None:
+    text, foreign, newer = tmp_path / "text.db", tmp_path / "foreign.db", copy_of(house, tmp_path / "newer.db")
+    text.write_text("not a database, and more than a hundred bytes of it\n" * 30, encoding="utf-8")
+    with contextlib.closing(sqlite3.connect(foreign)) as connection:
+        connection.execute("CREATE TABLE invoices (id)")
+    with contextlib.closing(sqlite3.connect(newer)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = text.read_bytes(), records(foreign), records(newer)
+    for database, words in (
+        (f"sqlite:///{text}", ("is not a SQLite database", "name another file")),
+        (f"sqlite:///{foreign}", ("tables of another program", "name another database")),
+        (f"sqlite:///{newer}", ("newer version of this program", "update this program")),
+        (f"sqlite:///{tmp_path}/no/such/place.db", ("there is no directory",)),
+        ("sqlite://", ("write sqlite:///FILE",)),
+        ("mysql://localhost/x", ("no registry can be kept in mysql",)),
+        ("nonsense", ("the database URL cannot be read",)),
+    ):
+        told(house.cli.run("--database", database, "batch", "list"), 1, *words)
+    assert (text.read_bytes(), records(foreign), records(newer)) == before
+
+
+def test_a_locked_database(house: House, tmp_path: Path) -> None:
+    database = copy_of(house, tmp_path / "locked.db")
+    with contextlib.closing(sqlite3.connect(database)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        done = house.cli.run("--database", f"sqlite:///{database}", "batch", "approve", house.draft, "--by", "x")
+        told(done, 1, "is locked by another program", "try again")
+
+
+def test_postgresql_is_absent(house: House) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"postgresql://clerk:very-secret@127.0.0.1:{free.getsockname()[1]}/cards"
+        done = house.cli.run("--database", url, "batch", "list")
+    told(done, 1, "cards on 127.0.0.1", "does not answer", "see that the server runs")
+    assert "very-secret" not in done.err
+
+
+def test_a_batch_that_is_not_there_or_not_ready(house: House) -> None:
+    cli, blanks = house.cli, f"sim:{house.stock}"
+    for command in (("batch", "show"), ("batch", "report"), ("batch", "prepare"), ("batch", "approve")):
+        told(cli.run(*command, "B20200101-999"), 1, "there is no batch B20200101-999", "membercard batch list")
+    told(cli.run("perso", "run", "B20200101-999", "--reader", blanks), 1, "there is no batch", "membercard batch list")
+    told(cli.run("perso", "run", house.draft, "--reader", blanks), 1, "is a draft", "membercard batch approve")
+    told(cli.run("batch", "prepare", house.draft), 1, "is a draft", "membercard batch approve")
+    told(cli.run("batch", "approve", house.draft, "--by", "clerk"), 1, "a second person")
+    told(cli.run("batch", "close", house.done, "--by", "one", "--second", "one"), 1, "two different people")
+
+
+# --- profile and settings --------------------------------------------------------------------------------------------
+
+PROFILES = {
+    "empty": ("", ("a profile is a mapping of fields",)),
+    "a list": ("- 1\n- 2\n", ("a profile is a mapping of fields",)),
+    "no yaml": ("a: [\n", ("not YAML",)),
+    "too little": ("profile: x\nscheme: '130000'\n", (":1: card_number: this field is required",)),
+    "too much": ("profile: x\nnonsense: 1\n", (":2: nonsense: no such field",)),
+    "wrong type": ("profile: x\nscheme: '130000'\ncard_number: {prefix: ninety}\n", (":3: card_number.prefix",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_with_faults(house: House, tmp_path: Path, name: str) -> None:
+    """Each fault is one line with file and line number; there may be several."""
+    text, words = PROFILES[name]
+    file = tmp_path / "card.yaml"
+    file.write_text(text, encoding="utf-8")
+    for command in (("profile", "check", file), ("--profile", file, "batch", "prepare", house.done)):
+        done = house.cli.run(*command)
+        assert (done.status, done.out) == (1, "")
+        lines = done.err.strip().removeprefix("membercard: ").splitlines()
+        assert all(line.startswith(str(file)) for line in lines), done.err
+        for word in words:
+            assert any(word in line for line in lines), done.err
+
+
+def test_a_profile_that_cannot_be_read(house: House, tmp_path: Path) -> None:
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00\x01")
+    told(house.cli.run("profile", "check", binary), 1, "not UTF-8 text")
+    told(house.cli.run("profile", "check", tmp_path / "none.yaml"), 1, "cannot read the card profile")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a =", ("is not TOML",)),
+        ("nonsense = 1", ("nonsense: there is no such setting",)),
+        ('station = ["a"]', ("station",)),
+    ],
+)
+def test_settings_with_faults(house: House, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    file = tmp_path / "house.toml"
+    file.write_text(text, encoding="utf-8")
+    told(house.cli.run("--config", file, "batch", "list"), 1, str(file), *words)
+    told(house.cli.run("--config", tmp_path / "none.toml", "batch", "list"), 1, "cannot read the settings file")
+    env = {"MEMBERCARD_SIMULATION": "perhaps"}
+    told(house.cli.run("batch", "list", env=env), 1, "simulation: true or false is wanted")
+
+
+# --- signed lists ----------------------------------------------------------------------------------------------------
+
+
+def test_lists_that_are_none_or_anothers(house: House, other_house: House, tmp_path: Path) -> None:
+    house.cli.ok("lists", "publish", tmp_path / "own")
+    other_house.cli.ok("lists", "publish", tmp_path / "other")
+    garbage = tmp_path / "garbage.json"
+    garbage.write_bytes(b"%PDF")
+    own, other = tmp_path / "own", tmp_path / "other"
+
+    def verify(trust: Path, hotlist: Path, key: Path) -> Done:
+        lists = ("--trust", trust, "--hotlist", hotlist, "--list-key", key)
+        return house.cli.run("card", "verify", "--reader", house.card, *lists)
+
+    assert verify(own / "trust.json", own / "hotlist.json", own / "list-key.json").status == 0
+    told(verify(other / "trust.json", own / "hotlist.json", own / "list-key.json"), 1, "is not signed by the list key")
+    told(verify(own / "trust.json", other / "hotlist.json", own / "list-key.json"), 1, "is not signed by the list key")
+    told(verify(garbage, own / "hotlist.json", own / "list-key.json"), 1)
+    told(verify(own / "trust.json", garbage, own / "list-key.json"), 1)
+    told(verify(own / "trust.json", own / "hotlist.json", garbage), 1, "does not hold the key")
+    told(verify(own / "none.json", own / "hotlist.json", own / "list-key.json"), 1, "cannot read")
+
+
+# --- read-only directories -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sealed_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house of its own in which nobody may write."""
+    made = settle(tmp_path_factory.mktemp("sealed") / "house", 1, spare=1)
+    places = [made.root, *(path for path in made.root.rglob("*") if path.is_dir())]
+    for path in made.root.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+    for place in places:
+        place.chmod(0o555)
+    yield made
+    for place in places:
+        place.chmod(0o755)
+
+
+READ_ONLY = [
+    "keys rotate imk-ac",
+    "--keystore {data}/second keys init",
+    "roster import {more} --by other",
+    "batch approve {draft} --by reviewer",
+    "batch report {done} --html {root}/report.html",
+    "roster check {form} --annotate {root}/checked.xlsx",
+    "lists publish {root}/lists",
+    "sim stock {root}/more --count 1",
+    "sim stock {stock} --count 1",
+    "stock receive 5 --supplier-batch L-2",
+]
+
+
+@pytest.mark.parametrize("command", READ_ONLY)
+def test_a_read_only_directory(sealed_house: House, tmp_path: Path, command: str) -> None:
+    house, more = sealed_house, csv_form(tmp_path / "more.csv", 2, start=900)
+    names = {"root": house.root, "data": house.cli.data, "form": house.form, "stock": house.stock, "more": more}
+    words = [str(SCRIPT), *command.format(**names, done=house.done, draft=house.draft).split()]
+    before = listing(house.root), sorted(house.root.rglob("*"))
+    made = subprocess.run(unwritable(words), capture_output=True, text=True, env=house.cli.env(), check=False)
+    told(Done((command,), made.returncode, made.stdout, made.stderr), 1)
+    assert any(word in made.stderr for word in ("ermission", "may not be written", "cannot be opened")), made.stderr
+    assert (listing(house.root), sorted(house.root.rglob("*"))) == before
+
+
+# --- full disks ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def full_house(tmp_path: Path) -> Iterator[tuple[House, Disk]]:
+    """A house with an approved batch on a disk of its own, which has room still."""
+    place = tmp_path / "disk"
+    with small_disk(place, 6_000) as mounted:
+        made = settle(place / "house", 2, spare=2)
+        made.cli.ok("batch", "approve", made.draft, "--by", "reviewer")
+        yield made, Disk(place, mounted)
+
+
+FULL = [
+    ("keys", "rotate", "imk-ac"),
+    ("--keystore", "{root}/new/keystore", "keys", "init"),
+    ("roster", "import", "{more}", "--by", "clerk"),
+    ("batch", "prepare", "{draft}"),
+    ("batch", "report", "{done}", "--html", "{root}/report.html"),
+    ("roster", "check", "{form}", "--annotate", "{root}/checked.xlsx"),
+    ("lists", "publish", "{root}/lists"),
+    ("sim", "stock", "{root}/more", "--count", "1"),
+    ("stock", "receive", "5", "--supplier-batch", "L-2"),
+]
+
+
+def test_a_full_disk_and_then_room_again(full_house: tuple[House, Disk], tmp_path: Path) -> None:
+    house, disk = full_house
+    more = csv_form(tmp_path / "more.csv", 40, start=900)
+    names = {"root": house.root, "form": house.form, "done": house.done, "draft": house.draft, "more": more}
+    commands = [tuple(word.format(**names) for word in command) for command in FULL]
+    database = house.cli.data / "membercard.db"
+    before = listing(house.root), records(database)
+    disk.fill()
+    for command in commands:
+        done = house.cli.run(*command, **disk.limit)
+        assert done.status == 1, (command, done.out, done.err)
+        assert "Traceback" not in done.err
+        last = done.err.strip().splitlines()[-1]
+        assert last.startswith("membercard: "), (command, done.err)
+        assert any(word in last for word in ("No space left", "disk", "too large")), (command, last)
+        assert listing(house.root) == before[0], command
+    disk.make_room()
+    assert records(database) == before[1]
+    for command in commands:
+        done = house.cli.run(*command)
+        # That form has rows to be returned, which is what `roster check` says with 1.
+        assert done.status == (1 if command[:2] == ("roster", "check") else 0), (command, done.err)
+
+
+def test_a_disk_that_is_full_when_the_line_starts(full_house: tuple[House, Disk]) -> None:
+    house, disk = full_house
+    house.cli.ok("batch", "prepare", house.draft)
+    disk.fill()
+    done = house.cli.run("perso", "run", house.draft, "--reader", f"sim:{house.stock}", **disk.limit)
+    assert done.status in (1, 3), done.err
+    assert "Traceback" not in done.out + done.err
+    assert "disk" in done.out + done.err or "No space" in done.out + done.err
+    disk.make_room()
+    house.cli.ok("perso", "run", house.draft, "--reader", f"sim:{house.stock}")
+    accounts = house.cli.ok("batch", "show", house.draft, "--json").json["accounts"]
+    assert (accounts["verified"], accounts["chips_rejected"], accounts["balanced"]) == (2, 0, True)
+
+
+def test_settings_show_no_password(house: House) -> None:
+    """`doctor` prints the database it uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"postgresql://clerk:very-secret@127.0.0.1:{free.getsockname()[1]}/cards"
+        done = house.cli.run("--database", url, "doctor", "--json")
+    assert done.status == 1
+    findings = {finding["what"]: finding for finding in json.loads(done.out)}
+    assert findings["database"]["state"] == "fault"
+    assert "very-secret" not in done.out + done.err
+
+
+def test_house_is_not_moved_by_looking(house: House, tmp_path: Path) -> None:
+    """A copy of the house works as the house does: nothing in it names another place."""
+    copy = tmp_path / "moved"
+    shutil.copytree(house.cli.data, copy)
+    assert house.done in Cli(copy).ok("batch", "list").out
