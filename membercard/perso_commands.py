@@ -66,5 +66,9 @@ def run(
         output.show(output.table("Lanes", ["lane", "verified", "rejected", "fell out", "ended"], rows))
         typer.echo(f"{rate(results, seconds):.0f} cards an hour")
         print_accounts(accounts)
+        if accounts.claimed:
+            typer.echo(
+                f"{accounts.claimed} cards wait for their chips: feed those again, or see membercard batch show {batch}"
+            )
     if any(r.fault for r in results) or accounts.verified < accounts.members or not accounts.balanced:
         raise typer.Exit(1)

@@ -32,7 +32,7 @@ from personalize.profile import Profile
 from personalize.readback import read_back
 from registry.errors import FenceLost
 from registry.store import Registry
-from registry.values import ChipKnown, Claim, JournalEvent, NothingLeft
+from registry.values import ChipKnown, Claim, Entry, JournalEvent, NothingLeft
 from terminal.apdu import LinkProtocol, Sender, Transport, stack
 from terminal.errors import (
     AuthenticationGuarded,
@@ -217,6 +217,7 @@ class _Run:
         self._started = job.monotonic()
         self._steps: dict[str, float] = {}
         self._step = "connect"
+        self._done: list[Entry] = []
         self._claim: Claim | None = None
         self._verdict: dict[str, str] = {}
         self.serial = ""
@@ -233,13 +234,16 @@ class _Run:
         dossier = Dossier.decode(job.custody.open(claim.sealed).reveal())
         if (dossier.card_number, dossier.sequence) != (claim.card_number, claim.sequence):
             raise DossierError(f"the sealed dossier of {claim.card_number} is another card's")
+        self._begin("authenticate")
         final = self._authenticate(domain)
-        for step in plan(dossier, self._chip_state(domain), final):
+        steps = plan(dossier, self._chip_state(domain), final)
+        self._end()
+        for step in steps:
             self._begin(NAMES[type(step)])
             self._do(step, domain, dossier, final)
             self._end()
         result: dict[str, object] = {**self._verdict, "commands": self._meter.commands, "bytes": self._meter.bytes_sent}
-        job.registry.verified(claim, result, job.monotonic() - self._started)
+        job.registry.verified(claim, result, job.monotonic() - self._started, *self._done)
         return self.report(Outcome.VERIFIED)
 
     def _identify(self, sender: Sender) -> SecurityDomain:
@@ -261,7 +265,6 @@ class _Run:
 
     def _authenticate(self, domain: SecurityDomain) -> CardKeys:
         """Open the secure channel with the key set that the chip names; the issuer's card keys of this chip."""
-        self._begin("authenticate")
         job, line = self._job, self._job.profile.line
         keys = domain.key_information()
         scp = Scp.SCP03 if any(kind == _AES for key in keys for kind, _ in key.components) else Scp.SCP02
@@ -280,7 +283,6 @@ class _Run:
         level = level & _COMMANDS_ONLY if scp is Scp.SCP02 else level
         channel = domain.authenticate(Authentication(source, level, final.version if issued else 0))
         self._key_version = channel.keys.version
-        self._end()
         return job.custody.card_keys(
             job.custody.latest(final.master), final.diversification, channel.update.key_data, final.version
         )
@@ -323,9 +325,11 @@ class _Run:
                 self._verdict = {"verdict": verdict.code.value, "proven": verdict.proof.value}
 
     def _acknowledged(self, block: int, of: int) -> None:
-        self._write(JournalEvent.DONE, block=block - 1)
+        self._finished(block=block - 1)
         if block == of - 1:
             self._write(JournalEvent.INTENT, "the last block")
+        elif block < of:
+            self._write()
 
     def _begin(self, step: str) -> None:
         self._step, self._step_began = step, self._job.monotonic()
@@ -334,12 +338,19 @@ class _Run:
 
     def _end(self) -> None:
         self._steps[self._step] = self._job.monotonic() - self._step_began
-        self._write(JournalEvent.DONE)
+        self._finished()
 
-    def _write(self, event: JournalEvent, detail: str = "", block: int | None = None) -> None:
-        """One line in the journal, once there is a dossier to write it for."""
+    def _finished(self, block: int | None = None) -> None:
+        """Remember for the journal what the chip did; it is written with what comes next."""
+        self._done.append(Entry(self._step, JournalEvent.DONE, block=block))
+
+    def _write(self, event: JournalEvent | None = None, detail: str = "") -> None:
+        """On disk before the chip hears the next command, in one commit: what it did, and what it is to do now. Nothing
+        while there is no dossier to write it for."""
         if self._claim is not None:
-            self._job.registry.journal(self._claim, self._step, event, detail, block)
+            now = [Entry(self._step, event, detail)] if event else []
+            self._job.registry.journal(self._claim, *self._done, *now)
+        self._done.clear()
 
     def note(self, reason: str) -> None:
         """What went wrong, in the journal."""
@@ -379,7 +390,7 @@ class _Run:
 
 def _nothing_left(left: NothingLeft) -> str:
     if left.claimed:
-        return f"nothing left to begin; {left.claimed} still with their chips"
+        return "nothing left to begin"
     if left.to_prepare:
         return f"no dossier waits; {left.to_prepare} members still need one: membercard batch prepare"
     return "the batch is done"
