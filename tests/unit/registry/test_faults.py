@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import gettempdir
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from registry.database import told
 from registry.errors import RegistryError, RegistryUnavailable, RegistryUnfit
 from registry.store import Registry
+from registry.values import Entry, JournalEvent
 from terminal.keys.memory import MemoryCustody
 from tests.support.postgres import Cluster
 from tests.support.registrar import UNIT, claimed, ready, rows
@@ -31,7 +33,7 @@ def test_a_locked_database(tmp_path: Path, custody: MemoryCustody) -> None:
         other = sqlite3.connect(tmp_path / "registry.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         for write in (
-            lambda: registry.journal(claim, "install", "intent"),
+            lambda: registry.journal(claim, Entry("install", JournalEvent.INTENT)),
             lambda: registry.verified(claim, {}, 1.0),
             lambda: registry.receive_stock(1, "s", "b"),
         ):
@@ -41,7 +43,7 @@ def test_a_locked_database(tmp_path: Path, custody: MemoryCustody) -> None:
         assert registry.accounts(batch).claimed == 1  # readers are not held up
         other.execute("ROLLBACK")
         other.close()
-        registry.journal(claim, "install", "intent")
+        registry.journal(claim, Entry("install", JournalEvent.INTENT))
         assert len(registry.journal_of(batch)) == 1
 
 
@@ -103,10 +105,9 @@ def _as_nobody(url: str) -> str:
 def open_house(tmp_path: Path) -> Path:
     """A directory that another user can reach; pytest's own are closed to others."""
     for directory in (tmp_path, *tmp_path.parents):
-        if directory.owner() == tmp_path.owner() and directory != Path("/"):
-            directory.chmod(directory.stat().st_mode | 0o055)
-        if not directory.name.startswith("pytest") and directory != tmp_path:
+        if directory == Path(gettempdir()):
             break
+        directory.chmod(directory.stat().st_mode | 0o055)
     return tmp_path
 
 
@@ -161,7 +162,7 @@ def test_a_connection_that_was_cut_is_made_anew(cluster: Cluster, custody: Memor
     url = cluster.database()
     with Registry.open(url, custody) as registry:
         claim = claimed(registry, ready(registry, custody, 1), 1)
-        for write in (lambda: registry.journal(claim, "s", "intent"), lambda: registry.batches()):
+        for write in (lambda: registry.journal(claim, Entry("s", JournalEvent.INTENT)), lambda: registry.batches()):
             with psycopg.connect(url, autocommit=True) as other:
                 other.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
