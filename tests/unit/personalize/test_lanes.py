@@ -581,9 +581,11 @@ def test_a_dossier_that_cannot_be_made_again_ends_the_lane_after_the_reject_is_o
 def test_a_frozen_lane_that_wakes_up_may_not_write_and_its_chip_is_looked_at_anew(bench: Bench, moment: str) -> None:
     """While it sleeps, another lane claims the chip; what the sleeper then writes is refused."""
     chip, stolen = bench.chip(), False
+    told: list[str] = []
 
     def steal(event: LaneEvent) -> None:
         nonlocal stolen
+        told.append("fell out" if event.report else event.step)
         if event.step == moment and not stolen:
             stolen = True
             bench.registry.claim(bench.batch, "lane 9", "other station", chip.chip_serial, LEASE)
@@ -594,6 +596,7 @@ def test_a_frozen_lane_that_wakes_up_may_not_write_and_its_chip_is_looked_at_ane
     assert bench.accounts.claimed == 0
     lanes_of = {entry.lane for entry in bench.registry.journal_of(bench.batch)}
     assert lanes_of == {"lane 1"}
+    assert told[told.index("fell out") - 1] == moment, "nothing more is done to a chip that another lane holds"
 
 
 @pytest.mark.parametrize("fault", ["mute:19", "tear-apdu:19+"])
