@@ -141,8 +141,8 @@ class VpcdSlot:
                     self._serve(link, card)
             except TransportError as fault:
                 self._say(f"{fault}; taken out and put in again")
+                card.power_off()  # before the link is let go of: after that, pull may have given the card to others
                 self._detach(link)
-                card.power_off()
                 self._pause(card, EMPTY_FOR)
             except OSError:
                 self._say(f"the reader driver at {self.host}:{self.port} went away; connecting again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from simulators.faults import Fault, FaultKind, Faults
 from simulators.hopper import Hopper
 from simulators.stock import Stock, blank, make_stock
 from simulators.vpcd import ATR, EMPTY_FOR, POWER_OFF, POWER_ON, RESET, VpcdSlot
+from terminal.errors import DeadlineExceeded
 from tests.support.fake_vpcd import FakeDriver
 
 SELECT = bytes.fromhex("00A4040000")
@@ -134,6 +136,43 @@ def test_a_card_that_loses_power_is_out_and_in_again(driver: FakeDriver, kind: F
         assert time.monotonic() - start > EMPTY_FOR / 2
         assert driver.ask(SELECT)[-2:] == b"\x90\x00"
     assert "put in again" in said[0]
+
+
+class Dying:
+    """A card that falls silent, and takes its time to let go of the power."""
+
+    atr = bytes.fromhex("3B00")
+
+    def __init__(self) -> None:
+        self.going = threading.Event()
+        self.let_go: list[str] = []
+
+    def power_on(self) -> bytes:
+        return self.atr
+
+    reset = power_on
+
+    def exchange(self, apdu: bytes) -> bytes:
+        raise DeadlineExceeded("the card gives no answer")
+
+    def power_off(self) -> None:
+        own = threading.current_thread() is not threading.main_thread()
+        if own:
+            self.going.set()
+            time.sleep(0.1)
+        self.let_go.append("slot" if own else "puller")
+
+
+def test_a_pulled_card_is_touched_no_more(driver: FakeDriver) -> None:
+    """Whoever pulls a card just as it dies has it alone: the slot's own power off is over by then."""
+    card = Dying()
+    with VpcdSlot("127.0.0.1", driver.port) as slot:
+        slot.insert(card)
+        driver.accept().tell(POWER_ON)
+        driver.tell(SELECT)
+        assert card.going.wait(5)
+        assert slot.pull() is card
+        assert card.let_go == ["slot", "puller"]
 
 
 class Clock:
