@@ -123,12 +123,13 @@ class MemberApplet(PersonalizedApplet):
 
     def _get_processing_options(self, command: Command) -> Response:
         """Command template 83 with the data of the PDOL. EMV 4.4 Book 3, 6.5.8; answer in format 2."""
-        contents = self._personal()
+        contents, data = self._personal(), command.data
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
-        if command.data[:1] != b"\x83":
+        if data[:1] != b"\x83":
             raise Refuse(0x6A80)
-        if command.data[1:2] != bytes((contents.pdol.length,)) or len(command.data) != 2 + contents.pdol.length:
+        start = len(data) - contents.pdol.length
+        if start < 0 or data != tlv(0x83, data[start:]).encode():
             raise Refuse(0x6700)
         self._options_given = True
         return _answer(0x77, tlv(0x82, contents.aip).encode() + tlv(0x94, contents.afl).encode())
@@ -212,6 +213,7 @@ class MemberApplet(PersonalizedApplet):
 
         The key data of the answer are the card number (5A), from which the host derives the keys. At contact only.
         """
+        self._session = None  # whatever comes of this: GPC 2.3.1 Amendment D 1.2, 7.1.1
         version = self.need(layout.READ_KEY_CHECKS)[0]
         if self.host.contactless:
             raise Refuse(0x6982)
@@ -224,7 +226,7 @@ class MemberApplet(PersonalizedApplet):
         counter = int.from_bytes(self.host.memory.get(_READ_SESSIONS, b""), "big")
         if counter == 0xFFFFFF:
             raise Refuse(0x6985)
-        self._session = CardScp03(
+        session = CardScp03(
             KeySet(version, keys[:16], keys[16:32], keys[32:]),
             aid=self.aid,
             random=self.host.random,
@@ -232,7 +234,9 @@ class MemberApplet(PersonalizedApplet):
             counter=counter,
             spent=self.host.spent,
         )
-        return Response(self._session.initialize_update(command.data), OK)
+        answer = session.initialize_update(command.data)
+        self._session = session
+        return Response(answer, OK)
 
     def _external_authenticate(self, command: Command) -> Response:
         """GPC 2.3.1 Amendment D 1.2, 7.1.2. A session once opened counts, so that no challenge comes twice."""

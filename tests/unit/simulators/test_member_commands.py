@@ -13,6 +13,7 @@ from simulators.member import MEMBER_AID, MemberApplet
 from simulators.member_data import LOG_FORMAT
 from simulators.memory import PowerLost, TearAt
 from terminal.apdu import Command
+from terminal.tlv import tlv
 from tests.support import member_specimen as layout
 from tests.support.applet_host import BareHost, send, store
 from tests.support.member_specimen import Specimen, record, specimen
@@ -57,6 +58,21 @@ def test_processing_options(card: Specimen) -> None:
         ("80A8010008830601561122334400", 0x6A86),
     ):
         assert send(applet, wrong).sw == sw, wrong
+
+
+@pytest.mark.parametrize(
+    ("pdol", "right", "wrong"),
+    [
+        ("9F3782", "80A8000085838182" + "00" * 130, "80A80000848382" + "00" * 130),
+        ("9F37FF9F1AFF", "80A80000000202838201FE" + "00" * 510, "80A8000002830000"),
+    ],
+)
+def test_options_of_any_length(pdol: str, right: str, wrong: str) -> None:
+    """The length of template 83 is BER: two bytes from 128 on, three from 256 on."""
+    fci = tlv(0xA5, [tlv(0x9F38, bytes.fromhex(pdol))]).encode()
+    _, applet = issued(specimen(1024).having(0x9102, fci))
+    assert send(applet, wrong).sw == 0x6700
+    assert send(applet, right).sw.ok
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,17 @@ def test_challenges_move_on_with_each_open_session(card: Specimen) -> None:
     assert send(applet, update).sw == 0x6985
 
 
+def test_a_session_that_was_refused_is_none(card: Specimen) -> None:
+    """INITIALIZE UPDATE ends what was open, whatever comes of it; what follows a refused one is out of order."""
+    _, applet = issued(card)
+    protocol = open_channel(applet)
+    assert send(applet, "80500000070102030405060700").sw == 0x6700
+    assert send(applet, "8482330010" + "00" * 16).sw == 0x6985
+    with pytest.raises(ApduError):
+        protocol.send_apdu(*READ)
+    assert send(applet, "00B2012C00").sw == 0x6982
+
+
 def test_other_keys_do_not(card: Specimen) -> None:
     _, applet = issued(card)
     with pytest.raises(ValueError, match="SCP"):
