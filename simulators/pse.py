@@ -55,9 +55,13 @@ class DirectoryApplet(PersonalizedApplet):
     def accept(self, number: int, value: bytes) -> bytes:
         if number == FCI:
             proprietary = well_formed(value, _PROPRIETARY)
-            if proprietary.find(_DISCRETIONARY):
-                self._check_entries(Tlvs(proprietary.find_all(_DISCRETIONARY)[0].children), alone=False)
-            elif not _is_sfi(proprietary):
+            file, entries = proprietary.find(_SFI), proprietary.find(_DISCRETIONARY)
+            if file is not None:  # a PSE: its BF0C, if any, is the issuer's own
+                if len(file.value) != 1 or not 1 <= file.value[0] <= 10:
+                    raise Refuse(0x6A80)
+            elif entries is not None:
+                self._check_entries(entries.children, alone=False)
+            else:
                 raise Refuse(0x6A80)
         elif 0x0101 <= number <= 0x0AFF and number & 0xFF:
             self._check_entries(record_of(value), alone=True)
@@ -91,8 +95,3 @@ class DirectoryApplet(PersonalizedApplet):
     def _refuse_unless_personalized(self) -> None:
         if not self.host.personalized:
             raise Refuse(0x6985)
-
-
-def _is_sfi(proprietary: Tlvs) -> bool:
-    sfi = proprietary.find(_SFI)
-    return sfi is not None and len(sfi.value) == 1 and 1 <= sfi.value[0] <= 10

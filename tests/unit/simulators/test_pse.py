@@ -48,6 +48,16 @@ def test_ppse() -> None:
     assert send(ppse, "00B2010C00").sw == 0x6A82
 
 
+def test_a_pse_may_carry_data_of_the_issuer() -> None:
+    """EMV 4.4 Book 1, table 8: BF0C of a PSE is the issuer's; only in a PPSE does it list applications."""
+    host, pse = directory()
+    fci = bytes.fromhex("A50A 880101 BF0C04 DF010158")
+    store(pse, [(0x0101, RECORD), (0x9102, fci)])
+    assert host.personalized
+    assert pse.select(0).endswith(fci)
+    assert send(pse, "00B2010C00").data == RECORD
+
+
 def test_nothing_before_personalization() -> None:
     _, pse = directory()
     with pytest.raises(Refuse, match="6985"):
@@ -65,6 +75,7 @@ def test_nothing_before_personalization() -> None:
         ([(0x9102, bytes.fromhex("A505 5F2D02 7A68"))], "6A80"),  # neither file nor list
         ([(0x9102, bytes.fromhex("A503 88010B"))], "6A80"),
         ([(0x9102, bytes.fromhex("A503 BF0C00"))], "6A80"),
+        ([(0x9102, b"\xa5" + bytes((len(PPSE_FCI),)) + b"\x88\x00" + PPSE_FCI[2:])], "6A80"),
         ([(0x9102, bytes.fromhex("A50B BF0C08 6106 4F04 01020304"))], "6A80"),  # a name of four bytes
         ([(0x0101, bytes.fromhex("7000"))], "6A80"),
         ([(0x0101, RECORD[:-1])], "6A80"),
