@@ -176,9 +176,10 @@ class Nvm:
         for values in self._state.values():
             values.clear()
         end = 0
-        for end, payload in _batches(image):  # noqa: B007  the last end is what counts
+        for batch_end, payload in _batches(image):
             for operation in _operations(payload):
                 self._apply(operation)
+            end = batch_end
         if repair and end < len(image):
             self._image.truncate(end)
         self._size = end

@@ -32,7 +32,13 @@ class Slot(Protocol):
         """The card in the slot, the next one if it is empty; None when there is none."""
         ...
 
-    def empty(self, disposition: Disposition) -> None: ...
+    def empty(self, disposition: Disposition) -> None:
+        """DONE, REJECT and ASIDE let the card out; with KEEP it stays in the slot."""
+        ...
+
+    def close(self) -> None:
+        """Nobody feeds from this slot any more: its card is left to others."""
+        ...
 
 
 class SingleSlot:
@@ -47,6 +53,9 @@ class SingleSlot:
     def empty(self, disposition: Disposition) -> None:
         if disposition is not Disposition.KEEP:
             self._path = None
+
+    def close(self) -> None:
+        """The card was never held."""
 
 
 class StockSlot:
@@ -63,14 +72,16 @@ class StockSlot:
 
     def empty(self, disposition: Disposition) -> None:
         """DONE, REJECT and ASIDE are bins; with KEEP the card stays in the slot."""
-        if self._claim is not None and disposition is not Disposition.KEEP:
-            claim, self._claim = self._claim, None
-            claim.let_go(disposition)
+        if disposition is not Disposition.KEEP:
+            self._let_go(disposition)
 
     def close(self) -> None:
-        if self._claim is not None:
-            claim, self._claim = self._claim, None
-            claim.let_go(Disposition.KEEP)
+        self._let_go(Disposition.KEEP)
+
+    def _let_go(self, disposition: Disposition) -> None:
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.let_go(disposition)
 
 
 class SimReader:
@@ -79,7 +90,7 @@ class SimReader:
     ``timing`` is the model of the card in the slot, when asked for; ``chip`` the card that was connected last.
     """
 
-    def __init__(self, rest: str, slot: SingleSlot | StockSlot, faults: Faults, timing: str | None) -> None:
+    def __init__(self, rest: str, slot: Slot, faults: Faults, timing: str | None) -> None:
         self._rest, self._slot, self._faults, self._timing = rest, slot, faults, timing
         self._card: SimCard | None = None
         self._path: Path | None = None
@@ -126,8 +137,7 @@ class SimReader:
     def close(self) -> None:
         """Take the power away; a feeder leaves its card to others."""
         self._let_go()
-        if isinstance(self._slot, StockSlot):
-            self._slot.close()
+        self._slot.close()
 
     def _let_go(self) -> None:
         if self._card is not None:

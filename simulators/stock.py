@@ -43,13 +43,9 @@ def make_stock(
     first = int.from_bytes(random(4), "big") % (0x1_0000_0000 - count)
     for serial in range(first, first + count):
         chip = replace(config.chip, serial=serial, batch=batch)
-        yield make_card(directory / f"chip-{chip.chip_serial}{SUFFIX}", replace(config, chip=chip))
-
-
-def make_card(path: Path, config: CardConfig) -> Path:
-    """One blank card in a new file. Raises FileExistsError."""
-    VirtualCard.create(path, config)
-    return path
+        path = directory / f"chip-{chip.chip_serial}{SUFFIX}"
+        VirtualCard.create(path, replace(config, chip=chip))
+        yield path
 
 
 def blank(random: Callable[[int], bytes] = os.urandom) -> Cplc:

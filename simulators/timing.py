@@ -68,10 +68,8 @@ class Wire:
         """Blocks of at most IFS bytes with prologue (3) and epilogue (1, LRC), all but the last of a chain acknowledged
         by an R-block of 4 bytes; 11 etu a byte, 22 etu of block guard time at each turn of the line (11.3, 11.4)."""
         there, back = -(-sent // self.ifsc), -(-received // self.ifsd)
-        acknowledgements = there - 1 + back - 1
-        total = sent + received + 4 * (there + back + acknowledgements)
-        turns = 2 * (there + back) - 2 or 2
-        return 11 * total + 22 * turns
+        blocks = 2 * (there + back) - 2  # with the R-blocks; the line turns after each
+        return 11 * (sent + received + 4 * blocks) + 22 * blocks
 
 
 def _contactless(sent: int, received: int) -> float:
