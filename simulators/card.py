@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from simulators.cardfile import CardFile
-from simulators.config import ISD_AID, CardConfig
+from simulators.config import CardConfig
 from simulators.content import CardState, Modules, Registry, rom_files, rom_modules
+from simulators.isd import SecurityDomain
 from simulators.keyring import AES, DES, Key, KeyRing
 from simulators.link import Link
 from simulators.memory import Image, MemoryDamaged, Nvm, PowerLost, RamImage, Tear
@@ -158,7 +159,7 @@ class VirtualCard:
         return f"<VirtualCard {self.chip_serial}, {'on' if self.powered else 'off'}>"
 
     def _start(self) -> None:
-        self._system = System(self._nvm, self.config, self._modules, self._random, self.meter)
+        self._system = System(self._nvm, self.config, self._modules, self._random, self.meter, SecurityDomain)
         self._link = Link(self.config.protocol, self._system.execute)
 
     def _load(self) -> None:
@@ -190,6 +191,3 @@ def _manufacture(nvm: Nvm, config: CardConfig) -> None:
         registry = Registry(nvm.scope("registry"))
         for file in rom_files():
             registry.add(file)
-
-
-__all__ = ["ISD_AID", "CardConfig", "CardState", "PowerLost", "VirtualCard"]

@@ -72,6 +72,10 @@ class Instance:
     def selectable(self) -> bool:
         return not self.state & LOCKED and self.state >= AppState.SELECTABLE
 
+    @property
+    def personalized(self) -> bool:
+        return self.state & ~LOCKED == AppState.PERSONALIZED
+
 
 @dataclass
 class Registry:

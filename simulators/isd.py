@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from simulators.applet import Applet, Host, Refuse
 from simulators.config import ISD_AID
@@ -16,15 +15,13 @@ from simulators.keyring import AES, DES
 from simulators.scp02 import CardScp02
 from simulators.scp03 import PSEUDO_RANDOM, CardScp03
 from simulators.session import EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, SECURED, CardSession
+from simulators.system import System
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.tlv import tlv
 
-if TYPE_CHECKING:
-    from simulators.system import System
-
-_GET_DATA = (0xCA, 0xCB)
+_GET_DATA, _GET_STATUS = 0xCA, 0xF2
 _LAST_COUNTER = {2: 0xFFFF, 3: 0xFFFFFF}
-_LOCKED_CARD = frozenset((0xCA, 0xCB, 0xF2, 0xF0))
+_LOCKED_CARD = frozenset((_GET_DATA, _GET_STATUS, 0xF0))
 """What an authenticated host may still do with a locked card: look, unlock, terminate. GPC 2.3.1, 5.1.1.4."""
 
 
@@ -38,12 +35,12 @@ class SecurityDomain(Applet):
         super().__init__(host, ISD_AID, b"")
         self._system = system
         self._session: CardSession | None = None
-        self._version = 0
+        self._kind = DES if system.config.scp == 2 else AES
         self._data = CardData(system)
         self._status = Status(system)
         self._content = ContentManagement(system)
         self._handlers: dict[int, Callable[[Command], bytes]] = {
-            0xE6: self._install,
+            0xE6: self._content.install,
             0xE8: self._content.load,
             0xE4: self._content.delete,
             0xD8: self._put_key,
@@ -73,9 +70,9 @@ class SecurityDomain(Applet):
         if command.ins == EXTERNAL_AUTHENTICATE:
             return self._external_authenticate(command)
         if session is None or not session.authenticated:
-            if command.ins in _GET_DATA and not command.cla & SECURED:
+            if command.ins == _GET_DATA and not command.cla & SECURED:
                 return Response(self._data.get_data(command), OK)
-            known = command.ins in self._handlers or command.ins == 0xF2 or command.cla & SECURED
+            known = command.ins in self._handlers or command.ins == _GET_STATUS or command.cla & SECURED
             raise Refuse(0x6982 if known else 0x6D00)
         try:
             plain = session.unwrap(command)
@@ -91,11 +88,11 @@ class SecurityDomain(Applet):
     def _answer(self, command: Command) -> Response:
         if self._system.state is CardState.CARD_LOCKED and command.ins not in _LOCKED_CARD:
             raise Refuse(0x6985)
-        if command.ins in _GET_DATA:
+        if command.ins == _GET_DATA:
             return Response(self._data.get_data(command), OK)
         if not command.cla & 0x80:
             raise Refuse(0x6E00)
-        if command.ins == 0xF2:
+        if command.ins == _GET_STATUS:
             return self._status.get_status(command)
         handler = self._handlers.get(command.ins)
         if handler is None:
@@ -116,7 +113,7 @@ class SecurityDomain(Applet):
         if command.p2:
             raise Refuse(0x6A86)
         system, config = self._system, self._system.config
-        keys = system.keys.channel_keys(command.p1, DES if config.scp == 2 else AES)
+        keys = system.keys.channel_keys(command.p1, self._kind)
         if keys is None:
             raise Refuse(0x6A88)
         if system.keys.blocked(keys.version):
@@ -136,25 +133,30 @@ class SecurityDomain(Applet):
                 keys, aid=ISD_AID, random=host.random, i=config.i, key_data=data, counter=counter, spent=host.spent
             )
         answer = session.initialize_update(command.data)
-        self._session, self._version = session, keys.version
+        self._session = session
         return answer
 
     def _external_authenticate(self, command: Command) -> Response:
-        """GPC 2.3.1, E.5.2. The try is spent first, so that pulling the card saves none."""
+        """GPC 2.3.1, E.5.2. The try is spent first, so that pulling the card saves none. Keys that another channel
+        replaced since INITIALIZE UPDATE open nothing any more."""
         session, keys = self._session, self._system.keys
         if session is None or session.authenticated:
             self._end_session()
             raise Refuse(0x6985)
-        if keys.blocked(self._version):
+        version = session.keys.version
+        if keys.channel_keys(version, self._kind) != session.keys:
+            self._end_session()
+            raise Refuse(0x6985)
+        if keys.blocked(version):
             self._end_session()
             raise Refuse(0x6983)
-        keys.spend_try(self._version)
+        keys.spend_try(version)
         try:
             session.external_authenticate(command)
         except Refuse:
             self._end_session()
             raise
-        keys.succeeded(self._version, count=self._system.config.scp == 2)
+        keys.succeeded(version, count=self._system.config.scp == 2)
         return Response(b"", OK)
 
     def _end_session(self) -> None:
@@ -164,9 +166,6 @@ class SecurityDomain(Applet):
 
     def _put_key(self, command: Command) -> bytes:
         return put_key(command, self._system.keys, self._decrypt, 2 if self._system.config.scp == 2 else 3)
-
-    def _install(self, command: Command) -> bytes:
-        return self._content.install(command)
 
     def _store_data(self, command: Command) -> bytes:
         if self._content.personalization is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from simulators.applet import Refuse
 from simulators.cap import CapError, parse
@@ -13,12 +12,10 @@ from simulators.content import CARD_RESET, AppState, Instance, LoadFile
 from simulators.isd_keys import delete_key
 from simulators.isd_personalize import Personalization
 from simulators.memory import PAGE
+from simulators.system import System
 from terminal.apdu import Command
 from terminal.errors import TlvError
 from terminal.tlv import Tlvs, decode
-
-if TYPE_CHECKING:
-    from simulators.system import System
 
 _SELECTABLE = 0x08
 _SECURITY_DOMAIN = 0x800000

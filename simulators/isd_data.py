@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from simulators.applet import Refuse
 from simulators.content import CardState
 from simulators.keyring import Key
+from simulators.system import System
 from terminal.apdu import Command
 from terminal.errors import TlvError
 from terminal.tlv import Tlv, Tlvs, decode, dgi, tlv
-
-if TYPE_CHECKING:
-    from simulators.system import System
 
 _IIN, _CIN = 0x42, 0x45
 _GP_RID = bytes.fromhex("2A864886FC6B")
@@ -27,9 +23,9 @@ class CardData:
         self._card = system.nvm.scope("card")
 
     def get_data(self, command: Command) -> bytes:
-        """One data object, tag and length included. Raises Refuse: 6A86 for data or chaining, 6A88 unknown."""
-        if command.ins == 0xCB or command.data:
-            raise Refuse(0x6A86 if command.ins == 0xCA else 0x6D00)
+        """One data object, tag and length included. Raises Refuse: 6A86 for a data field, 6A88 unknown."""
+        if command.data:
+            raise Refuse(0x6A86)
         chip = self._system.config.chip
         match command.p1 << 8 | command.p2:
             case 0x9F7F:

@@ -16,8 +16,9 @@ _ALGORITHM = {2: DES, 3: AES}
 def put_key(command: Command, ring: KeyRing, decrypt: Callable[[bytes], bytes], scp: int) -> bytes:
     """Add a key set (P1 = 00) or replace keys of version P1, all keys of the command or none.
 
-    Returns the new version and the check values. Raises Refuse: 6A86 wrong P1-P2, 6A80 wrong data, 6A88 no such
-    version, 9484 a key type this card has no protocol for, 9485 a wrong check value.
+    Returns the new version and the check values. Raises Refuse: 6A86 wrong P1-P2, 6A80 wrong data or no key set left
+    that opens a channel (the card would be lost for ever), 6A88 no such version, 9484 a key type this card has no
+    protocol for, 9485 a wrong check value.
     """
     if command.p1 & 0x80 or not command.p2 & 0x7F:
         raise Refuse(0x6A86)
@@ -30,6 +31,8 @@ def put_key(command: Command, ring: KeyRing, decrypt: Callable[[bytes], bytes], 
     if len(keys) > 1 and not command.p2 & 0x80:
         raise Refuse(0x6A80)
     _store(ring, command.p1, version, [key for key, _ in keys])
+    if ring.channel_keys(0, _ALGORITHM[scp]) is None:
+        raise Refuse(0x6A80)
     return bytes((version,)) + b"".join(check for _, check in keys)
 
 
@@ -57,8 +60,6 @@ def _store(ring: KeyRing, old: int, version: int, keys: list[Key]) -> None:
         if version in ring.versions:
             raise Refuse(0x6A80)
         if INITIAL in ring.versions:
-            if {1, 2, 3} - {key.identifier for key in keys}:
-                raise Refuse(0x6A80)  # without all three the card would be lost with its initial keys
             ring.remove(INITIAL)
         ring.put(version, keys)
         return

@@ -6,16 +6,13 @@ GPC 2.3.1, 7.3.3 and 11.11; EMV Card Personalization Specification 1.1, 4.3.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from simulators.applet import Refuse
-from simulators.content import AppState, Instance
+from simulators.content import Instance
+from simulators.system import System
 from terminal.apdu import Command
 from terminal.errors import TlvError
 from terminal.tlv import dgi
-
-if TYPE_CHECKING:
-    from simulators.system import System
 
 _LAST, _ENCRYPTED, _FORMAT, _DGI = 0x80, 0x60, 0x18, 0x08
 
@@ -27,7 +24,7 @@ class Personalization:
     """
 
     def __init__(self, system: System, instance: Instance) -> None:
-        if instance.state & 0x7F == AppState.PERSONALIZED:
+        if instance.personalized:
             raise Refuse(0x6985)
         self.aid = instance.aid
         self._system = system
@@ -43,14 +40,14 @@ class Personalization:
     def store_data(self, command: Command, decrypt: Callable[[bytes], bytes]) -> bytes:
         """One block. P1: b8 last, b7-b6 00 plain or 11 encrypted, b5-b4 01 DGIs; P2: block number modulo 256.
 
-        Raises Refuse: 6A86 wrong P1, 6985 wrong block or personalized already, 6A80 broken DGIs or ciphertext, and
-        what the application says. Called inside a transaction.
+        Raises Refuse: 6A86 wrong P1, 6985 wrong block, personalized already or locked meanwhile, 6A80 broken
+        DGIs or ciphertext, and what the application says. Called inside a transaction.
         """
         secret, last = command.p1 & _ENCRYPTED == _ENCRYPTED, bool(command.p1 & _LAST)
         if command.p1 & _FORMAT != _DGI or command.p1 & 0x07 or (command.p1 & _ENCRYPTED and not secret):
             raise Refuse(0x6A86)
         instance = self._system.registry.instance(self.aid)
-        if instance is None or instance.state & 0x7F == AppState.PERSONALIZED:
+        if instance is None or not instance.selectable or instance.personalized:
             raise Refuse(0x6985)
         applet = self._system.applet(instance)
         if not command.p2 and not (self._begun and self._blocks & 0xFF == 0):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from simulators.applet import Refuse
 from simulators.config import ISD_AID
 from simulators.content import LOCKED, CardState, Instance, LoadFile
+from simulators.system import System
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.errors import TlvError
 from terminal.tlv import Tlv, Tlvs, decode, tlv
-
-if TYPE_CHECKING:
-    from simulators.system import System
 
 _ISD, _APPLICATIONS, _FILES, _FILES_AND_MODULES = 0x80, 0x40, 0x20, 0x10
 _ISD_PRIVILEGES = 0x9EFE80

@@ -57,7 +57,7 @@ class CardScp02(CardSession):
             challenge = self._random(6)
         self._host_challenge, self._card_challenge = host_challenge, self._counter + challenge
         cryptogram = self._cryptogram(host_challenge + self._card_challenge)
-        return self._key_data + bytes((self._keys.version, 2)) + self._card_challenge + cryptogram
+        return self._key_data + bytes((self.keys.version, 2)) + self._card_challenge + cryptogram
 
     def external_authenticate(self, command: Command) -> None:
         """See CardSession. GPC 2.3.1, E.5.2."""

@@ -56,16 +56,16 @@ class CardScp03(CardSession):
             raise Refuse(0x6700)
         counter = self._counter.to_bytes(3, "big") if self._i & PSEUDO_RANDOM else b""
         if counter:
-            challenge = self._derive(self._keys.enc, _CARD_CHALLENGE, counter + self._aid, size)
+            challenge = self._derive(self.keys.enc, _CARD_CHALLENGE, counter + self._aid, size)
         else:
             challenge = self._random(size)
         self._context = host_challenge + challenge
-        length = len(self._keys.enc)
-        self._enc = self._derive(self._keys.enc, _S_ENC, self._context, length)
-        self._mac = self._derive(self._keys.mac, _S_MAC, self._context, length)
-        self._rmac = self._derive(self._keys.mac, _S_RMAC, self._context, length)
+        length = len(self.keys.enc)
+        self._enc = self._derive(self.keys.enc, _S_ENC, self._context, length)
+        self._mac = self._derive(self.keys.mac, _S_MAC, self._context, length)
+        self._rmac = self._derive(self.keys.mac, _S_RMAC, self._context, length)
         cryptogram = self._derive(self._mac, _CARD_CRYPTOGRAM, self._context, size)
-        return self._key_data + bytes((self._keys.version, 3, self._i)) + challenge + cryptogram + counter
+        return self._key_data + bytes((self.keys.version, 3, self._i)) + challenge + cryptogram + counter
 
     def external_authenticate(self, command: Command) -> None:
         """See CardSession. Amendment D 1.2, 6.2.3 and 7.1.2."""
@@ -107,7 +107,7 @@ class CardScp03(CardSession):
         if not data or len(data) % aes.BLOCK:
             raise Refuse(0x6A80)
         self._spent("aes", len(data) // aes.BLOCK)
-        return aes.cbc_decrypt(self._keys.dek, data)
+        return aes.cbc_decrypt(self.keys.dek, data)
 
     def _check_mac(self, command: Command, data: bytes, mac: bytes) -> None:
         head = header_and_length(command, len(data) + self.mac_length)

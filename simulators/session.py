@@ -40,15 +40,15 @@ class CardSession(ABC):
     """The card's half of one secure channel session: handshake, then unwrap each command and wrap each response.
 
     Made by INITIALIZE UPDATE; ``authenticated`` after EXTERNAL AUTHENTICATE; any breach ends it for good, so that no
-    one gets a second guess. ``aid`` is that of the application that opens it; ``spent(operation, blocks)`` feeds the
-    meter of the timing model.
+    one gets a second guess. ``keys`` are the static keys it stands on, ``aid`` is that of the application that opens
+    it; ``spent(operation, blocks)`` feeds the meter of the timing model.
     """
 
     mac_length = 8
     levels: tuple[int, ...] = ()
 
     def __init__(self, keys: KeySet, *, aid: bytes, spent: Callable[[str, int], None] = unmetered) -> None:
-        self._keys = keys
+        self.keys = keys
         self._aid = aid
         self._spent = spent
         self._open = True

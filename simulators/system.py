@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
-from simulators.applet import Applet, Memory, Refuse
+from simulators.applet import Applet, Host, Memory, Refuse
 from simulators.config import ISD_AID, CardConfig
 from simulators.content import CARD_RESET, AppState, CardState, Instance, Modules, OpaqueApplet, Registry
-from simulators.isd import SecurityDomain
 from simulators.keyring import KeyRing
 from simulators.memory import MemoryWriteFailed, Nvm
 from simulators.meter import Meter
@@ -17,18 +17,17 @@ from terminal.apdu import OK, Command, Response, StatusWord
 CHANNELS = 4
 
 _CHANNEL, _CHAINING, _SECURITY = 0x03, 0x10, 0x0C
-_SELECT, _MANAGE_CHANNEL, _GET_DATA = 0xA4, 0x70, (0xCA, 0xCB)
+_SELECT, _MANAGE_CHANNEL, _GET_DATA = 0xA4, 0x70, 0xCA
 _MAX_CHAIN = 0xFFFF
 _TERMINATED = bytes((CardState.TERMINATED,))
 
 
 class Channel:
-    """One logical channel: what is selected on it, and the command chain that is coming in."""
+    """One logical channel: its security domain, what is selected on it, and the command chain that is coming in."""
 
-    def __init__(self, number: int, domain: SecurityDomain) -> None:
-        self.number = number
+    def __init__(self, domain: Applet) -> None:
         self.domain = domain
-        self.applet: Applet = domain
+        self.applet = domain
         self.chain: tuple[bytes, bytes] | None = None
 
 
@@ -46,26 +45,36 @@ class ApplicationHost:
     @property
     def personalized(self) -> bool:
         instance = self._system.registry.instance(self._aid)
-        return instance is not None and instance.state & 0x7F == AppState.PERSONALIZED
+        return instance is not None and instance.personalized
 
     def set_personalized(self) -> None:
         self._system.registry.set_state(self._aid, AppState.PERSONALIZED)
 
 
 class System:
-    """Made anew at each power-on and reset: all that is volatile hangs here, all that lasts is in ``nvm``."""
+    """Made anew at each power-on and reset: all that is volatile hangs here, all that lasts is in ``nvm``.
+
+    ``domain`` makes the security domain of a channel, so that this module need not know what one is.
+    """
 
     def __init__(
-        self, nvm: Nvm, config: CardConfig, modules: Modules, random: Callable[[int], bytes], meter: Meter
+        self,
+        nvm: Nvm,
+        config: CardConfig,
+        modules: Modules,
+        random: Callable[[int], bytes],
+        meter: Meter,
+        domain: Callable[[System, Host], Applet],
     ) -> None:
         self.nvm, self.config, self.random, self.meter = nvm, config, random, meter
         self.registry = Registry(nvm.scope("registry"))
         self.keys = KeyRing(nvm.scope("isd"), config.max_tries)
         self._card = nvm.scope("card")
         self._modules = modules
+        self._domain = domain
         self._applets: dict[bytes, Applet] = {}
         self._channels: list[Channel | None] = [None] * CHANNELS
-        self._channels[0] = self._open(0)
+        self._channels[0] = self._open()
 
     @property
     def state(self) -> CardState:
@@ -130,7 +139,7 @@ class System:
                 return self._select(channel, command)
             if command.ins == _MANAGE_CHANNEL:
                 return self._manage_channel(channel, command)
-        if self._card["state"] == _TERMINATED and command.ins not in _GET_DATA:
+        if self._card["state"] == _TERMINATED and command.ins != _GET_DATA:
             raise Refuse(0x6985)
         return channel.applet.process(command)
 
@@ -196,14 +205,17 @@ class System:
             raise Refuse(0x6A81 if assigned else 0x6881)
         if self._channels[number] is not None:
             raise Refuse(0x6A86)
-        self._channels[number] = self._open(number)
+        self._channels[number] = self._open()
         return Response(bytes((number,)) if assigned else b"", OK)
 
-    def _open(self, number: int) -> Channel:
-        channel = Channel(number, SecurityDomain(self, ApplicationHost(self, ISD_AID)))
+    def _open(self) -> Channel:
+        """A channel with its default selected application, or the security domain where that one does not answer."""
+        channel = Channel(self._domain(self, ApplicationHost(self, ISD_AID)))
         if self.state not in (CardState.CARD_LOCKED, CardState.TERMINATED):
             default = next((i for i in self.registry.instances if i.privileges & CARD_RESET and i.selectable), None)
             if default is not None and not self.in_use(default.aid):
-                channel.applet = self.applet(default)
-                channel.applet.select(0)
+                applet = self.applet(default)
+                with suppress(Refuse):  # one that is not personalized yet may not keep the card from starting
+                    applet.select(0)
+                    channel.applet = applet
         return channel

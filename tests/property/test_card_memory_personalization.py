@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.card import CardState, VirtualCard
+from simulators.card import VirtualCard
 from simulators.config import CardConfig, Cplc
+from simulators.content import CardState
 from simulators.memory import PowerLost, TearAt
 from tests.support.gp_host import MEMBER_FILE, MEMBER_MODULE, TEST_KEY, GpHost
 from tests.support.member_specimen import AFL, MEMBER_AID, READ_KEY_VERSION, specimen

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from simulators.card import CardState, VirtualCard
+from simulators.card import VirtualCard
+from simulators.content import CardState
 from simulators.memory import Nvm, PowerLost, RamImage, TearAt
 from tests.support.gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
 from tests.support.toy_applet import ToyApplet, toy_card

@@ -7,8 +7,16 @@ import hashlib
 import pytest
 
 from simulators.cap import CapError, parse
-from simulators.card import CardState, VirtualCard
-from simulators.content import CARD_RESET, DIRECTORY_MODULE, DIRECTORY_PACKAGE, MEMBER_MODULE, MEMBER_PACKAGE
+from simulators.card import VirtualCard
+from simulators.config import CardConfig, Cplc
+from simulators.content import (
+    CARD_RESET,
+    DIRECTORY_MODULE,
+    DIRECTORY_PACKAGE,
+    MEMBER_MODULE,
+    MEMBER_PACKAGE,
+    CardState,
+)
 from terminal.apdu import Command, Response
 from terminal.crypto import kcv
 from terminal.tlv import decode, dgi, tlv
@@ -249,6 +257,18 @@ def test_default_selected() -> None:
     assert card.exchange(bytes.fromhex("0001000000")) == b"\x6d\x00"
 
 
+def test_a_default_application_that_does_not_answer_leaves_the_card_to_its_security_domain() -> None:
+    """The member application refuses its selection until it is personalized: the card must start all the same."""
+    card = VirtualCard.create(None, CardConfig(Cplc(7)))
+    card.power_on()
+    host = GpHost(card)
+    assert host.open() == 0x9000
+    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY, privileges=b"\x04").sw == 0x9000
+    assert card.exchange(bytes.fromhex("0070000001")) == b"\x01\x90\x00"
+    assert card.reset() == card.atr
+    assert GpHost(card).open() == 0x9000
+
+
 def test_extradition() -> None:
     host, _ = hosted()
     domain = bytes.fromhex("F0010203040599")
@@ -430,6 +450,16 @@ def test_key_commands_that_are_refused_change_nothing() -> None:
         assert host.send(0x80, 0xD8, p1, p2, data, 256).sw == sw, (p1, p2, sw)
     assert card.key_versions == [0x30]
     assert host.open(0x33) == 0x9000
+
+
+@pytest.mark.parametrize("old", [0x00, 0x30])
+def test_no_key_set_is_put_that_leaves_the_card_without_a_channel(old: int) -> None:
+    """Keys of three lengths make no channel: where they would be the only ones, the card refuses them."""
+    host, card = hosted()
+    sizes = (bytes(range(16)), bytes(range(24)), bytes(range(32)))
+    assert host.put_keys(old, 0x31, sizes).sw == (0x6A80 if old else 0x9000)
+    assert card.key_versions == ([0x30] if old else [0x30, 0x31])
+    assert GpHost(card).open() == 0x9000
 
 
 def test_delete_key() -> None:

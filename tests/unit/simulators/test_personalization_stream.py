@@ -135,6 +135,15 @@ def test_without_install_for_personalization_data_are_the_domains_own() -> None:
     assert stored(card) == {"0001": b"x"}
 
 
+def test_an_instance_locked_meanwhile_stays_locked() -> None:
+    host, card = ready(1)
+    assert host.store([(1, b"x")], 0).sw == 0x9000
+    assert host.send(0x80, 0xF0, 0x40, 0x80, TOY).sw == 0x9000
+    assert host.store([(2, b"y")], 1, last=True).sw == 0x6985
+    assert card.registry.instances[0].state == 0x87
+    assert stored(card) == {"0001": b"x"}
+
+
 def test_a_deleted_instance_is_no_longer_personalized() -> None:
     host, _ = ready(1)
     assert host.send(0x80, 0xE4, 0, 0, b"\x4f\x09" + TOY, 256).sw == 0x9000

@@ -136,6 +136,19 @@ def test_handshake_out_of_order(scp: int) -> None:
     assert host.transmit(Command(0x84, 0x82, 1, 0, bytes(17))).sw == 0x6700
 
 
+@pytest.mark.parametrize("new", [0x30, 0x31])
+def test_keys_replaced_between_the_halves_of_a_handshake_open_nothing(new: int) -> None:
+    card = toy_card()
+    assert card.exchange(bytes.fromhex("0070000001")) == b"\x01\x90\x00"
+    late, other = GpHost(card), GpHost(card, channel=1)
+    assert other.open() == 0x9000
+    assert late.initialize_update().sw == 0x9000
+    keys = (bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48)))
+    assert other.put_keys(0x30, new, keys).sw == 0x9000
+    assert late.authenticate(1) == 0x6985
+    assert GpHost(card, keys=keys).open(1, new) == 0x9000
+
+
 def test_what_ends_a_session() -> None:
     status = (0x80, 0xF2, 0x80, 2, b"\x4f\x00", 256)
     card = toy_card()
