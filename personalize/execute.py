@@ -342,7 +342,8 @@ class _Run:
 
     def _finished(self, block: int | None = None) -> None:
         """Remember for the journal what the chip did; it is written with what comes next."""
-        self._done.append(Entry(self._step, JournalEvent.DONE, block=block))
+        if self._claim is not None:
+            self._done.append(Entry(self._step, JournalEvent.DONE, block=block))
 
     def _write(self, event: JournalEvent | None = None, detail: str = "") -> None:
         """On disk before the chip hears the next command, in one commit: what it did, and what it is to do now. Nothing
@@ -350,7 +351,7 @@ class _Run:
         if self._claim is not None:
             now = [Entry(self._step, event, detail)] if event else []
             self._job.registry.journal(self._claim, *self._done, *now)
-        self._done.clear()
+            self._done.clear()
 
     def note(self, reason: str) -> None:
         """What went wrong, in the journal."""

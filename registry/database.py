@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -103,17 +103,23 @@ class Database:
     def prepare(self, statement: Insert | Update) -> Prepared:
         return Prepared(statement, self.engine.dialect)
 
-    def alone(self, prepared: Prepared, values: dict[str, Any]) -> int:
-        """One prepared statement in a transaction of its own, straight to the driver; gives the rows it touched."""
+    def alone(self, prepared: Prepared, rows: Iterable[dict[str, Any]]) -> bool:
+        """One prepared statement for each of these rows, straight to the driver, in a transaction of its own.
+
+        Whether each touched a row; where one did not, nothing is written.
+        """
         with self._told(), self._turn:
             connection = self.engine.raw_connection()
             try:
                 cursor = connection.cursor()
                 if self._begin is not None:
                     cursor.execute(self._begin)
-                cursor.execute(prepared.sql, prepared.bind(values))
+                for row in rows:
+                    cursor.execute(prepared.sql, prepared.bind(row))
+                    if cursor.rowcount != 1:
+                        return False
                 connection.commit()
-                return cursor.rowcount
+                return True
             finally:
                 connection.close()  # to the pool, which rolls back what was not committed
 

@@ -22,8 +22,8 @@ from registry.values import (
     CardState,
     ChipKnown,
     Claim,
+    Entry,
     HotlistEntry,
-    JournalEvent,
     JournalLine,
     Known,
     MemberToPrepare,
@@ -35,7 +35,7 @@ from registry.values import (
     StockAccounts,
     Timing,
 )
-from registry.writing import JournalWriter
+from registry.writing import JournalWriter, write_with
 from terminal.keys.custody import KeyCustody
 
 Clock = Callable[[], datetime]
@@ -175,23 +175,21 @@ class Registry:
         with self._db.write() as conn:
             return claims.renew(conn, claim, self._clock() + lease)
 
-    def journal(
-        self, claim: Claim, step: str, event: JournalEvent | str, detail: str = "", block: int | None = None
-    ) -> None:
-        """One line, on disk when this returns. Raises FenceLost.
+    def journal(self, claim: Claim, *entries: Entry) -> None:
+        """These lines, on disk when this returns, or none of them. Raises FenceLost."""
+        self._journal.write(claim, self._clock(), entries)
 
-        ``block`` counts from 0 and names a STORE DATA block that the chip acknowledged. ``detail`` holds no secret.
-        """
-        self._journal.write(claim, self._clock(), step, JournalEvent(event), detail, block)
-
-    def verified(self, claim: Claim, result: dict[str, object], seconds: float) -> Card:
-        """The chip was read back and proven: the card begins to live. ``result`` must hold no personal data.
+    def verified(self, claim: Claim, result: dict[str, object], seconds: float, *entries: Entry) -> Card:
+        """The chip was read back and proven: the card begins to live. ``result`` must hold no personal data;
+        ``entries`` are the journal's last lines of this claim.
 
         Said again for the same chip it changes nothing. Raises FenceLost; RegistryConflict where the member has a
         living card.
         """
         with self._db.write() as conn:
-            outcome.verified(conn, claim, result, seconds, self._clock())
+            now = self._clock()
+            write_with(conn, claim, now, entries)
+            outcome.verified(conn, claim, result, seconds, now)
             return cards.card(conn, claim.card_number, claim.sequence)
 
     def reject(self, claim: Claim, reason: str, step: str, bin: str) -> None:

@@ -171,6 +171,17 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """What a lane writes into the journal. ``block`` counts from 0 and names a STORE DATA block that the chip
+    acknowledged; ``detail`` holds no secret."""
+
+    step: str
+    event: JournalEvent
+    detail: str = ""
+    block: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NothingLeft:
     """No dossier waits. ``claimed`` still wait for their chips; ``to_prepare`` members need a dossier (again)."""
 

@@ -213,7 +213,7 @@ def test_the_station_dies_at_every_command_and_registry_call(
     bench: Bench, kind: tuple[int, LinkProtocol], at: str, after: bool
 ) -> None:
     steps = next(n for n in count() if not dies_at(bench, kind, n, after=after, at=at))
-    assert steps >= (FEWEST[kind] if at == "command" else 20)
+    assert steps >= (FEWEST[kind] if at == "command" else 14)
     assert not bench.registry.rejects(bench.batch)
     bench.finish(kind)
     bench.check_all_issued()

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict
 from registry.store import Registry
-from registry.values import ChipKnown, Claim, NothingLeft
+from registry.values import ChipKnown, Claim, Entry, JournalEvent, NothingLeft
 from tests.support.postgres import Cluster, binaries, private_cluster
 from tests.support.registrar import LEASE, SetClock, chip, custodian, prepare, ready
 
@@ -99,7 +99,7 @@ class Line(RuleBasedStateMachine):
 
     def do(self, claim: Claim, deed: str) -> None:
         deeds: dict[str, Any] = {
-            "journal": lambda: self.registry.journal(claim, "store data", "done", block=0),
+            "journal": lambda: self.registry.journal(claim, Entry("store data", JournalEvent.DONE, block=0)),
             "renew": lambda: self.registry.renew(claim, LEASE),
             "verified": lambda: self.registry.verified(claim, {}, 1.0),
             "reject": lambda: self.registry.reject(claim, "mute", "select", "A"),

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from registry.errors import RegistryConflict, RegistryError, RegistryUnfit
 from registry.store import Registry
 from registry.tables import metadata
-from registry.values import AcceptedRow, RejectedRow
+from registry.values import AcceptedRow, Entry, JournalEvent, RejectedRow
 from terminal.keys.memory import MemoryCustody
 from tests.support.registrar import UNIT, claimed, prepare, rows
 
@@ -40,7 +40,7 @@ def test_no_personal_data_stand_in_any_column_or_file(
     registry.approve(batch, "李")
     prepare(registry, custody, batch)
     claim = claimed(registry, batch, 1)
-    registry.journal(claim, "install", "intent")
+    registry.journal(claim, Entry("install", JournalEvent.INTENT))
     card = registry.verified(claim, {}, 1.0)
     stored = everything_stored(registry, url)
     assert b"621226" in stored  # the search sees what is there

@@ -14,7 +14,7 @@ import pytest
 
 from registry.errors import FenceLost, RegistryConflict
 from registry.store import Registry
-from registry.values import Claim, NothingLeft
+from registry.values import Claim, Entry, JournalEvent, NothingLeft
 from terminal.keys.memory import MemoryCustody
 from tests.support.postgres import Cluster
 from tests.support.registrar import LEASE, UNIT, chip, prepare, ready, rows
@@ -36,7 +36,7 @@ def test_lanes_never_take_the_same_dossier(registry: Registry, custody: MemoryCu
             if not isinstance(claim, Claim):
                 assert isinstance(claim, NothingLeft)
                 return made
-            registry.journal(claim, "store data", "done", block=0)
+            registry.journal(claim, Entry("store data", JournalEvent.DONE, block=0))
             registry.verified(claim, {}, 1.0)
             made.append(claim)
 
@@ -96,7 +96,7 @@ def test_a_journal_line_waits_for_the_claim_that_is_being_made(cluster: Cluster,
         claim = registry.claim(batch, "lane 1", "s", chip(1), LEASE)
         assert isinstance(claim, Claim)
         other.execute("SELECT 1 FROM dossiers FOR UPDATE")
-        line = pool.submit(registry.journal, claim, "store data", "done")
+        line = pool.submit(registry.journal, claim, Entry("store data", JournalEvent.DONE))
         with pytest.raises(TimeoutError):
             line.result(timeout=0.3)
         other.execute("UPDATE dossiers SET token = token + 1")
@@ -134,7 +134,7 @@ def test_two_preparations_of_one_batch_make_each_dossier_once(registry: Registry
 _STATION = """
 import json, sys, time
 from registry.store import Registry
-from registry.values import Claim
+from registry.values import Claim, Entry, JournalEvent
 from tests.support.postgres import Cluster
 from tests.support.registrar import LEASE, chip, custodian
 url, batch, start = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -146,7 +146,7 @@ with Registry.open(url, custodian()) as registry:
         claim = registry.claim(batch, "lane", f"station {start}", chip(start + len(taken)), LEASE)
         if not isinstance(claim, Claim):
             break
-        registry.journal(claim, "store data", "done", block=0)
+        registry.journal(claim, Entry("store data", JournalEvent.DONE, block=0))
         registry.verified(claim, {}, 1.0)
         taken.append(claim.dossier_id)
         time.sleep(0.005)  # SQLite's writers do not queue: one that never rests keeps the others out
