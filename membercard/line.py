@@ -28,7 +28,7 @@ from rich.text import Text
 
 from membercard import settings
 from membercard.errors import Interrupted
-from personalize.batch import WorkerSpec, prepare_batch
+from personalize.batch import prepare_batch, worker_spec
 from personalize.execute import CardReport, Job, Outcome
 from personalize.keypool import KeyPool
 from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
@@ -92,7 +92,7 @@ def prepare_all(
                 initargs=(signal.SIGINT, signal.SIG_IGN),
             )
             stack.callback(processes.shutdown, cancel_futures=True)
-            executor = (processes, WorkerSpec.of(preparer, custody))
+            executor = (processes, stack.enter_context(worker_spec(preparer, custody)))
         return prepare_batch(
             registry, batch_id, preparer, pool, executor=executor, tick=lambda made: progress.advance(task, made)
         )

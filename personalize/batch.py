@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from personalize.keypool import ChipKey, KeyPool
 from personalize.prepare import Chain, Preparer
@@ -20,6 +24,9 @@ from terminal.secret import Secret
 CHUNK = 50
 """Dossiers stored in one transaction: the most that an interruption can cost."""
 
+AHEAD = 64
+"""Chunks in the workers' hands at once: enough for any machine, and all whose chip keys an interruption can waste."""
+
 Task = tuple[MemberToPrepare, str, ChipKey]
 
 
@@ -27,31 +34,37 @@ Task = tuple[MemberToPrepare, str, ChipKey]
 class WorkerSpec:
     """What a worker needs to prepare dossiers by itself: the profile, the day, the chain, and a snapshot of the keys.
 
-    Picklable, so that it goes to any Executor; the scheme CA key is not in it.
+    Picklable, so that it goes to any Executor; the scheme CA key is not in it. The snapshot opens with a transport
+    secret that goes another way: a file of the owner's, which each worker has to reach under the same name.
     """
 
     profile: Profile
     today: date
     chain: Chain
     snapshot: bytes = field(repr=False)
-    transport: bytes = field(repr=False)
+    transport: Path
 
-    @classmethod
-    def of(cls, preparer: Preparer, custody: MemoryCustody) -> WorkerSpec:
-        transport = secrets.token_bytes(32)
-        snapshot = custody.snapshot(Secret(transport), preparer.key_names)
-        return cls(preparer.profile, preparer.today, preparer.chain, snapshot, transport)
+
+@contextmanager
+def worker_spec(preparer: Preparer, custody: MemoryCustody) -> Iterator[WorkerSpec]:
+    """A spec that is good while the block runs; then its transport secret is gone. Raises OSError, KeyNotFound."""
+    transport = Secret(secrets.token_bytes(32))
+    with NamedTemporaryFile(prefix="membercard-") as file:  # mode 0600
+        file.write(transport.reveal())
+        file.flush()
+        snapshot = custody.snapshot(transport, preparer.key_names)
+        yield WorkerSpec(preparer.profile, preparer.today, preparer.chain, snapshot, Path(file.name))
 
 
 @lru_cache(maxsize=1)
-def _preparer(snapshot: bytes, profile: Profile, today: date, chain: Chain, transport: bytes) -> Preparer:
-    return Preparer(profile, MemoryCustody.from_snapshot(snapshot, Secret(transport)), today=today, chain=chain)
+def _preparer(spec: WorkerSpec) -> Preparer:
+    custody = MemoryCustody.from_snapshot(spec.snapshot, Secret(spec.transport.read_bytes()))
+    return Preparer(spec.profile, custody, today=spec.today, chain=spec.chain)
 
 
 def prepare_chunk(spec: WorkerSpec, tasks: Sequence[Task]) -> list[NewDossier]:
     """What a worker runs: some members' dossiers, sealed."""
-    preparer = _preparer(spec.snapshot, spec.profile, spec.today, spec.chain, spec.transport)
-    return [preparer.new_dossier(*task) for task in tasks]
+    return [_preparer(spec).new_dossier(*task) for task in tasks]
 
 
 def prepare_batch(
@@ -90,8 +103,13 @@ def _prepared(
             yield [preparer.new_dossier(*task) for task in chunk]
         return
     workers, spec = executor
-    for future in [workers.submit(prepare_chunk, spec, chunk) for chunk in tasks]:
-        yield future.result()
+    ahead: deque[Future[list[NewDossier]]] = deque()
+    for chunk in tasks:
+        ahead.append(workers.submit(prepare_chunk, spec, chunk))
+        if len(ahead) == AHEAD:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 def _numbered(

@@ -1,20 +1,22 @@
 """Data preparation: what a dossier holds, and that nothing secret or personal shows."""
 
 import pickle
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from personalize.batch import WorkerSpec, prepare_chunk
+from personalize import batch
+from personalize.batch import prepare_chunk, worker_spec
 from personalize.dossier import Dossier
 from personalize.errors import DossierError, PrepareError
 from personalize.profile import default_profile
 from terminal.crypto import rsa
-from terminal.keys import ApplicationKeys, CardKeys, Sealed
+from terminal.keys import ApplicationKeys, CardKeys, MemoryCustody, Sealed
+from terminal.secret import Secret
 from terminal.tlv import decode
-from tests.support import house
+from tests.support import house, line
 
 NUMBER = default_profile().card_number.number(7)
 
@@ -102,15 +104,49 @@ def test_texts_that_do_not_fit_are_refused(tmp_path: Path, field: str, value: st
 
 def test_worker_processes_make_the_same_kind_of_dossier(tmp_path: Path) -> None:
     preparer = house.preparer()
-    spec = WorkerSpec.of(preparer, house.custody())
-    assert "snapshot" not in repr(spec)
     task = (house.member(), NUMBER, house.pool(tmp_path).make())
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers:
+    with (
+        worker_spec(preparer, house.custody()) as spec,
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers,
+    ):
+        assert "snapshot" not in repr(spec)
         (made,) = workers.submit(prepare_chunk, spec, [task]).result()
     opened = Dossier.decode(house.custody().open(made.sealed).reveal())
     assert opened.member.records()[1, 1] == preparer.prepare(*task).member.records()[1, 1]
 
 
+def test_what_goes_to_a_worker_opens_only_with_a_secret_that_goes_another_way() -> None:
+    with worker_spec(house.preparer(), house.custody()) as spec:
+        transport = spec.transport.read_bytes()
+        assert transport not in pickle.dumps(spec)
+        assert spec.transport.stat().st_mode & 0o077 == 0
+        assert MemoryCustody.from_snapshot(spec.snapshot, Secret(transport)).latest("issuer")
+    assert not spec.transport.exists()
+
+
 def test_a_snapshot_for_workers_has_no_ca_key() -> None:
     assert house.preparer().profile.trust.ca_key not in house.preparer().key_names
     assert pickle.loads(pickle.dumps(house.preparer().chain)) == house.preparer().chain  # noqa: S301
+
+
+def test_chip_keys_are_taken_for_few_chunks_ahead_of_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "CHUNK", 1)
+    monkeypatch.setattr(batch, "AHEAD", 2)
+    store = line.registry(f"sqlite:///{tmp_path / 'registry.db'}")
+    batch_id = line.batch(store, 4)
+    pool = house.pool(tmp_path)
+    pool.fill(4)
+    left: list[int] = []
+
+    def full(made: int) -> None:
+        left.append(len(pool))
+        raise KeyboardInterrupt
+
+    with worker_spec(house.preparer(), house.custody()) as spec, ThreadPoolExecutor(1) as workers:
+        with pytest.raises(KeyboardInterrupt):
+            batch.prepare_batch(store, batch_id, house.preparer(), pool, executor=(workers, spec), tick=full)
+        assert left == [2]
+        assert batch.prepare_batch(store, batch_id, house.preparer(), pool, executor=(workers, spec)) == 3
+    store.close()
