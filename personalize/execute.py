@@ -162,6 +162,9 @@ def process(
     try:
         return _judged(run, last_try, held)
     except FenceLost:
+        if last_try(run.serial):
+            # Two chips that tell the same serial would take the dossier from each other for ever.
+            return run.report(Outcome.ASIDE, "another lane keeps taking its dossier over: two chips with this serial?")
         return run.report(Outcome.AGAIN, "another lane took this dossier over; the chip is looked at anew")
 
 
@@ -231,9 +234,7 @@ class _Run:
         if isinstance(claim, ChipKnown):
             return self._known(claim)
         self._claim = claim
-        dossier = Dossier.decode(job.custody.open(claim.sealed).reveal())
-        if (dossier.card_number, dossier.sequence) != (claim.card_number, claim.sequence):
-            raise DossierError(f"the sealed dossier of {claim.card_number} is another card's")
+        dossier = _opened(job.custody, claim)
         self._begin("authenticate")
         final = self._authenticate(domain)
         steps = plan(dossier, self._chip_state(domain), final)
@@ -387,6 +388,17 @@ class _Run:
             self._meter.commands,
             self._meter.bytes_sent,
         )
+
+
+def _opened(custody: KeyCustody, claim: Claim) -> Dossier:
+    """The dossier of a claim. Raises DossierError: what is wrong with it is not this chip's fault."""
+    try:
+        dossier = Dossier.decode(custody.open(claim.sealed).reveal())
+    except IntegrityError as e:
+        raise DossierError(f"the sealed dossier of {claim.card_number}: {e}; are registry and keystore a pair?") from e
+    if (dossier.card_number, dossier.sequence) != (claim.card_number, claim.sequence):
+        raise DossierError(f"the sealed dossier of {claim.card_number} is another card's")
+    return dossier
 
 
 def _nothing_left(left: NothingLeft) -> str:

@@ -81,6 +81,8 @@ class KeyPool:
                 json.dump(
                     {"n": f"{key.modulus:x}", "e": key.exponent, "parts": [_packed(s) for s in key.components]}, file
                 )
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut leaves an empty file under the key's name
             partial.rename(path)
         except OSError as e:
             partial.unlink(missing_ok=True)

@@ -96,10 +96,8 @@ class Preparer:
         sequence = member.sequence
         context = f"dossier/{card_number}/{sequence}"
         signed = [_record(self._identity(member, card_number)), _record(self._lists())]
-        static = b"".join(_inside(r) for r in signed)
         aip = self._aip()
-        if "82" in self._static_tags():
-            static += aip
+        static = b"".join(_inside(r) for r in signed) + aip  # as 9F4A says
         keys = self._custody.application_keys(self._masters, card_number, sequence)
         read_keys = self._custody.card_keys(
             self._read_master,
@@ -129,9 +127,8 @@ class Preparer:
             Part(0x0501, protected, padded=True),
             *(Part(dgi, sealed, padded=True) for dgi, sealed in zip(CRT_DGIS, key.components, strict=True)),
         ]
-        application = Application(
-            bytes.fromhex(layout.package_aid), bytes.fromhex(layout.aid), bytes.fromhex(layout.aid), tuple(parts)
-        )
+        package, module, instance = map(bytes.fromhex, (layout.package_aid, layout.module_aid, layout.aid))
+        application = Application(package, module, instance, tuple(parts))
         return Dossier(card_number, sequence, application, protected, read_keys)
 
     def _identity(self, member: MemberToPrepare, card_number: str) -> bytes:
@@ -166,9 +163,6 @@ class Preparer:
         tags = ((0x8C, layout.cdol1), (0x8D, layout.cdol2), (0x8E, layout.cvm_list), (0x9F49, layout.ddol))
         return _join(*((tag, bytes.fromhex(value)) for tag, value in tags))
 
-    def _static_tags(self) -> tuple[str, ...]:
-        return ("82",)
-
     def _certificate_parts(self, card_number: str, key: ChipKey, static: bytes) -> list[Part]:
         chain, layout = self.chain, self.profile.member
 
@@ -189,7 +183,7 @@ class Preparer:
             (0x8F, bytes.fromhex(self.profile.trust.ca_index)),
             (0x92, chain.certificate.remainder),
             (0x9F32, chain.certificate.exponent),
-            (0x9F4A, bytes.fromhex("".join(self._static_tags()))),
+            (0x9F4A, b"\x82"),
         ]
         parts = [
             Part(0x0201, _record(_join((0x90, chain.certificate.certificate)))),

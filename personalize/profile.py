@@ -92,6 +92,7 @@ class MemberApplication(_Section):
 
     aid: Hex = "F04D454D4245520101"
     package_aid: Hex = "F04D454D424552"
+    module_aid: Hex = "F04D454D4245520101"
     label: str = Field("UNION MEMBER", min_length=1, max_length=16, pattern=r"^[\x20-\x7e]+$")
     language: str = Field("zh", pattern=r"^([a-z]{2}){1,4}$")
     version: Hex = Field("0101", min_length=4, max_length=4)
@@ -110,9 +111,9 @@ class MemberApplication(_Section):
 
     @model_validator(mode="after")
     def _complete(self) -> MemberApplication:
-        aid = bytes.fromhex(self.aid)
-        if not 5 <= len(aid) <= 16:
-            raise ValueError(f"an AID has 5 to 16 bytes, this one has {len(aid)}")
+        for aid in map(bytes.fromhex, (self.aid, self.package_aid, self.module_aid)):
+            if not 5 <= len(aid) <= 16:
+                raise ValueError(f"an AID has 5 to 16 bytes, this one has {len(aid)}")
         if 0x9F37 not in [entry.tag for entry in Dol.parse(bytes.fromhex(self.ddol))]:
             raise ValueError("the DDOL must ask for 9F37, the unpredictable number (EMV 4.4 Book 2, 6.5.1)")
         cvm = bytes.fromhex(self.cvm_list)

@@ -11,6 +11,7 @@ import pytest
 
 from personalize.errors import DossierError
 from personalize.execute import CardReport, Job, Outcome, local_now, process
+from personalize.profile import default_profile
 from registry.values import Claim, JournalEvent
 from simulators.card import VirtualCard
 from simulators.content import AppState, CardState, Instance, LoadFile
@@ -293,3 +294,48 @@ def test_a_garbled_serial_is_found_out_when_the_chip_is_read_back(bench: Bench) 
     assert (again.outcome, again.bin) == (Outcome.REJECTED, "3 data"), "it carries a card that is on the hotlist"
     bench.finish()
     bench.check_all_issued()
+
+
+def test_a_dossier_that_does_not_open_is_held_against_no_chip(bench: Bench) -> None:
+    class Restored:
+        """A registry from another backup than the keystore."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(bench.registry, name)
+
+        def claim(self, *given: object) -> Claim:
+            claim = bench.registry.claim(*given)  # type: ignore[arg-type]
+            assert isinstance(claim, Claim)
+            return replace(claim, sealed=replace(claim.sealed, blob=bytes(len(claim.sealed.blob))))
+
+    chip = bench.chip()
+    with pytest.raises(DossierError, match="are registry and keystore a pair"):
+        process(Watched(chip), bench.job(Restored()), "lane 1", lambda serial: True)  # type: ignore[arg-type]
+    assert bench.accounts.chips_rejected == 0
+    assert present(bench, chip)[0].outcome is Outcome.VERIFIED
+
+
+def test_two_chips_of_one_serial_do_not_take_the_dossier_from_each_other_for_ever(bench: Bench) -> None:
+    chip = bench.chip()
+
+    def taken_over(step: str, card_number: str) -> None:
+        if step == "keys":
+            bench.registry.claim(bench.batch, "lane 2", "station", chip.chip_serial, LEASE)
+
+    outcomes = [
+        process(Watched(chip), bench.job(), "lane 1", lambda serial, last=last: last, taken_over).outcome  # type: ignore[misc]
+        for last in (False, True)
+    ]
+    assert outcomes == [Outcome.AGAIN, Outcome.ASIDE]
+    assert bench.accounts.claimed == 1
+    assert present(bench, chip)[0].outcome is Outcome.VERIFIED
+
+
+def test_an_instance_may_have_a_name_of_its_own() -> None:
+    shipped = default_profile()
+    own = shipped.model_copy(update={"member": shipped.member.model_copy(update={"aid": "F04D454D4245520199"})})
+    with fast_directory() as directory:
+        bench = Bench(directory, 1, profile=own)
+        report, _ = present(bench, bench.chip())
+        bench.registry.close()
+    assert report.outcome is Outcome.VERIFIED, report.reason
