@@ -40,6 +40,10 @@ def lists_at_hand(trust: Path | None, hotlist: Path | None, list_key: Path | Non
     directory = settings.load().data_dir
     trust = trust or _there(directory / TRUST)
     if trust is None:
+        if hotlist or list_key:
+            raise SettingsError(
+                f"a hotlist or list key goes with a trust list: name that with --trust, or put it at {directory / TRUST}"
+            )
         return _own()
     key = _key(list_key or directory / LIST_KEY)
     refused = hotlist or _there(directory / HOTLIST)
