@@ -66,6 +66,8 @@ PUBLISHED = {
     "zeros": (Algorithm.AES128, bytes(16)),
     "ones": (Algorithm.TDES, b"\xff" * 16),
     "single DES": (Algorithm.TDES, STRONG[:8] * 2),
+    "single DES, other parity": (Algorithm.TDES, STRONG[:8] + bytes(b ^ 1 for b in STRONG[:8])),
+    "one byte, other parity": (Algorithm.TDES, b"\x22\x23" * 8),
     "counting": (Algorithm.AES128, bytes(range(16))),
 }
 
