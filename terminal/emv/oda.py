@@ -305,7 +305,8 @@ class CaKey:
         """Raises CodecError for an entry that cannot be read, IntegrityError for a checksum of another key."""
         try:
             rid, index = bytes.fromhex(entry["rid"]), int(entry["index"], 16)
-            key = RsaPublic(int(entry["modulus"], 16), int(entry["exponent"], 16))
+            modulus, exponent = bytes.fromhex(entry["modulus"]), bytes.fromhex(entry["exponent"])
+            key = RsaPublic(int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big"))
             end = entry.get("expires")
             made = cls(rid, index, key, date.fromisoformat(end) if end else None)
             checksum = bytes.fromhex(entry["sha1"])

@@ -102,6 +102,8 @@ def test_all_published_keys_match_their_checksums() -> None:
         ({"rid": "A0000000"}, CodecError),
         ({"index": "1FF"}, CodecError),
         ({"modulus": "zz"}, CodecError),
+        ({"modulus": "-" + KEYS["keys"][0]["modulus"]}, CodecError),
+        ({"exponent": "-3"}, CodecError),
         ({"modulus": 7}, CodecError),
         ({"sha1": None}, CodecError),
         ({"expires": "soon"}, CodecError),
