@@ -85,7 +85,7 @@ def _key(value: bytes) -> KeyInformation:
     while at < len(value):
         if value[at] == 0xFF:
             # Extended form: a second type byte, two length bytes, then usage and access after the last component.
-            components.append((value[at + 1], int.from_bytes(value[at + 2 : at + 4], "big")))
+            components.append((value[at + 1], value[at + 2] << 8 | value[at + 3]))
             at += 4
             if at < len(value) and value[at] != 0xFF:
                 break

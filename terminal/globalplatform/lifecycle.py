@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum, IntFlag
 from typing import Self
 
@@ -39,8 +40,8 @@ class ApplicationState(IntFlag):
 def state_name(state: int, *, issuer_domain: bool = False, load_file: bool = False) -> str:
     """A life cycle byte in words, with the byte itself where it is an application's own."""
     if issuer_domain or load_file:
-        known = CardState if issuer_domain else LoadFileState
-        return known(state).name if state in known._value2member_map_ else f"unknown {state:02X}"
+        known: Iterable[IntEnum] = CardState if issuer_domain else LoadFileState
+        return next((named.name for named in known if named == state), f"unknown {state:02X}")
     locked = " LOCKED" if state & ApplicationState.LOCKED else ""
     base = state & 0x7F
     names = {0x03: "INSTALLED", 0x07: "SELECTABLE", 0x0F: "PERSONALIZED"}

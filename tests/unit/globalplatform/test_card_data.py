@@ -73,7 +73,9 @@ def test_key_information_in_its_extended_form() -> None:
     assert "RSA public modulus 1024, RSA public exponent 24, AES 256" in str(found[1])
 
 
-@pytest.mark.parametrize("data", ["", "E0 03 C0 01 01", "E0 05 C0 03 01 30 88", "E0 04 C0 04 01 FF"])
+@pytest.mark.parametrize(
+    "data", ["", "E0 03 C0 01 01", "E0 05 C0 03 01 30 88", "E0 04 C0 04 01 FF", "E0 07 C0 05 01 30 FF 88 10"]
+)
 def test_truncated_key_information_is_malformed(data: str) -> None:
     with pytest.raises(CardMalformed, match="key information"):
         key_information(bytes.fromhex(data))
