@@ -14,6 +14,7 @@ from terminal.errors import ReaderNotFound
 
 DEADLINE = 30.0
 """The longest that one call to a reader may take, in seconds, where the URL says nothing."""
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]+)?")
 _TAIL = re.compile(r"^(?P<base>.*\S)\s+(?P<order>[0-9A-F]{2})\s+(?P<slot>[0-9A-F]{2})$")
 
 
@@ -84,7 +85,7 @@ def options(rest: str) -> tuple[str, bool, float]:
     for key, value in parse_qsl(tail, keep_blank_values=True):
         if key == "share" and value in ("0", "1"):
             share = value == "1"
-        elif key == "deadline" and value.replace(".", "", 1).isdigit() and float(value) > 0:
+        elif key == "deadline" and _SECONDS.fullmatch(value) and float(value) > 0:
             deadline = float(value)
         else:
             raise ReaderNotFound(f"{key}={value} is not an option of pcsc: (share=0 or 1, deadline=SECONDS)")

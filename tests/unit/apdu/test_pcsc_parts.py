@@ -65,6 +65,13 @@ class TestNames:
         assert options(url.removeprefix("pcsc:")) == ("R", True, 2.5)
         assert options("R?") == ("R", False, 30.0)
 
+    @pytest.mark.parametrize(
+        "tail", ["deadline=\u00b2", "deadline=0", "deadline=-1", "deadline=1e9", "share=yes", "x=1"]
+    )
+    def test_other_options_are_named(self, tail: str) -> None:
+        with pytest.raises(ReaderNotFound, match="is not an option of pcsc"):
+            options(f"R?{tail}")
+
 
 class TestFaults:
     def test_every_code_of_the_library_has_a_sentence(self) -> None:
