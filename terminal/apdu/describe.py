@@ -57,7 +57,15 @@ _PROPRIETARY = {
     0xF0: "SET STATUS",
     0xF2: "GET STATUS",
 }
-_INSTALL = ((0x01, "load"), (0x02, "load"), (0x04, "install"), (0x08, "make selectable"), (0x10, "extradition"))
+_INSTALL = {
+    0x02: "load",
+    0x04: "install",
+    0x08: "make selectable",
+    0x10: "extradition",
+    0x20: "personalization",
+    0x40: "registry update",
+}
+"""P1 of INSTALL, bit by bit. GPC 2.3.1, Table 11-42."""
 _STATUS_SCOPE = {0x80: "security domain", 0x40: "applications", 0x20: "load files", 0x10: "load files and modules"}
 _CRYPTOGRAM = {0x00: "AAC", 0x40: "TC", 0x80: "ARQC"}
 
@@ -133,7 +141,5 @@ def _proprietary(ins: int, p1: int, p2: int) -> str | None:
 
 
 def _install(p1: int) -> str:
-    if p1 & 0x7F == 0x20:
-        return "for personalization"
-    uses = dict.fromkeys(use for bit, use in _INSTALL if p1 & bit)
+    uses = [use for bit, use in _INSTALL.items() if p1 & bit]
     return "for " + " and ".join(uses) if uses else f"P1 {p1:02X}"

@@ -91,6 +91,7 @@ def test_the_oldest_entries_give_way() -> None:
         ("80E60C00", "INSTALL (for install and make selectable)"),
         ("80E62000", "INSTALL (for personalization)"),
         ("80E61000", "INSTALL (for extradition)"),
+        ("80E64000", "INSTALL (for registry update)"),
         ("80E68000", "INSTALL (P1 80)"),
         ("80E88003", "LOAD (block 3, last)"),
         ("80E40080", "DELETE (P1 00, P2 80)"),
