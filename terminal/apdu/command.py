@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from terminal.apdu.status import OK, StatusWord
 from terminal.errors import ApduError
@@ -104,9 +105,8 @@ def _split(body: bytes, at: int, nc: int, raw: bytes) -> tuple[bytes, int | None
     return data, (int.from_bytes(le, "big") or 256**width) if le else None
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One response APDU: data and status word."""
+class Response(NamedTuple):
+    """One response APDU: data and status word. A tuple, since every exchange makes one and a dataclass takes longer."""
 
     data: bytes
     sw: StatusWord

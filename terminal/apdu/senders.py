@@ -89,7 +89,7 @@ class FollowUp:
             return self._gather(command, response)
         if self._after_warning and response.sw.warning and not response.data and command.case == 4:
             fetched = self._gather(command, self._get_response(command, 256))
-            return replace(fetched, sw=response.sw) if fetched.sw.ok else response
+            return Response(fetched.data, response.sw) if fetched.sw.ok else response
         return response
 
     def _right_length(self, command: Command, response: Response) -> Response:
