@@ -84,16 +84,11 @@ class Digits(Element[str]):
 
     @classmethod
     def read(cls, data: bytes) -> str:
-        text = data.hex()
-        if not text.isdigit() or text[: -cls.DIGITS].strip("0"):
-            raise cls.fault(f"not {cls.DIGITS} digits")
-        return text[-cls.DIGITS :]
+        return _unpacked(cls, data, cls.DIGITS)
 
     @classmethod
     def write(cls, value: str) -> bytes:
-        if len(value) != cls.DIGITS or not _decimal(value):
-            raise cls.fault(f"not {cls.DIGITS} digits")
-        return bytes.fromhex(value.zfill(2 * cls.MIN))
+        return _packed(cls, value, cls.DIGITS)
 
 
 class Number(Element[int]):
@@ -129,9 +124,7 @@ class Day(Element[date]):
 
     @classmethod
     def write(cls, value: date) -> bytes:
-        if not 1950 <= value.year <= 2049:
-            raise cls.fault("a year outside 1950 to 2049")
-        return bytes.fromhex(f"{value:%y%m%d}")
+        return day_field(cls, value)
 
 
 class Text(Element[str]):
@@ -248,17 +241,11 @@ class SecretDigits(Element[Secret]):
 
     @classmethod
     def read(cls, data: bytes) -> Secret:
-        text = data.hex()
-        if not text.isdigit() or text[: -cls.DIGITS].strip("0"):
-            raise cls.fault(f"not {cls.DIGITS} digits")
-        return Secret(text[-cls.DIGITS :].encode("ascii"))
+        return Secret(_unpacked(cls, data, cls.DIGITS).encode("ascii"))
 
     @classmethod
     def write(cls, value: Secret) -> bytes:
-        digits = value.reveal().decode("ascii", "replace")
-        if len(digits) != cls.DIGITS or not _decimal(digits):
-            raise cls.fault(f"not {cls.DIGITS} digits")
-        return bytes.fromhex(digits.zfill(2 * cls.MIN))
+        return _packed(cls, value.reveal().decode("ascii", "replace"), cls.DIGITS)
 
 
 def day(element: type[Element[T]], data: bytes) -> date:
@@ -273,10 +260,31 @@ def day(element: type[Element[T]], data: bytes) -> date:
         raise element.fault("not a date") from None
 
 
+def day_field(element: type[Element[T]], value: date) -> bytes:
+    """YYMMDD in BCD, what ``day`` reads. Raises CodecError in the name of ``element``."""
+    if not 1950 <= value.year <= 2049:
+        raise element.fault("a year outside 1950 to 2049")
+    return bytes.fromhex(f"{value:%y%m%d}")
+
+
 def luhn_valid(digits: str) -> bool:
     """Whether the last digit is the Luhn check digit of the others. ISO/IEC 7812-1:2017, annex B."""
     doubled = (sum(divmod(int(d) * (1 + i % 2), 10)) for i, d in enumerate(reversed(digits)))
     return _decimal(digits) and sum(doubled) % 10 == 0
+
+
+def _unpacked(element: type[Element[T]], data: bytes, count: int) -> str:
+    """``count`` digits out of BCD with zeros on the left; neither digits nor data are in the fault."""
+    text = data.hex()
+    if not text.isdigit() or text[:-count].strip("0"):
+        raise element.fault(f"not {count} digits")
+    return text[-count:]
+
+
+def _packed(element: type[Element[T]], digits: str, count: int) -> bytes:
+    if len(digits) != count or not _decimal(digits):
+        raise element.fault(f"not {count} digits")
+    return bytes.fromhex(digits.zfill(2 * element.MIN))
 
 
 def _decimal(text: str) -> bool:

@@ -23,6 +23,7 @@ from terminal.member.codecs import (
     SecretLetters,
     Text,
     day,
+    day_field,
     luhn_valid,
 )
 from terminal.member.values import Category, Entitlement, IdType, MaskedIdentity, Period, Sex
@@ -236,7 +237,7 @@ class Entitlements(Element[tuple[Entitlement, ...]]):
             BenefitClass.encode(e.benefit_class)
             + b"".join(Quantity.encode(n) for n in (e.limit, e.used))
             + bytes((e.period,))
-            + ValidThrough.encode(e.start)
+            + day_field(cls, e.start)
             for e in value
         )
 
