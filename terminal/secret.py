@@ -36,7 +36,3 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a secret is not pickled")
-
-
-class Pin(Secret):
-    """PIN digits as ASCII bytes, 4 to 12 of them."""

@@ -116,9 +116,9 @@ def public(key: RsaPublic, message: bytes) -> bytes:
 
 
 def private(key: RsaPrivate, message: bytes) -> bytes:
-    """``message`` (as long as the modulus, and smaller) to the power d mod n, as long as the modulus, in constant time.
+    """``message`` (as long as the modulus, and smaller) to the power d mod n, as long as the modulus.
 
-    EMV 4.4 Book 2, B2.1 (signing). Raises CryptoError.
+    The time of both powers tells nothing of their exponents. EMV 4.4 Book 2, B2.1 (signing). Raises CryptoError.
     """
     m = _representative(key.public, message)
     s1 = gmpy2.powmod_sec(m % key.p, key.dp, key.p)
