@@ -14,12 +14,12 @@ import typer
 from membercard import output
 from membercard.card_commands import card_in
 from membercard.gp_facts import card_facts, flat
+from membercard.gp_input import aid_of, dgis, hex_bytes, typed
 from membercard.gp_keys import custody_for, new_key_set, source
 from terminal.apdu import Command, Sender, stack
 from terminal.apdu.describe import describe
 from terminal.errors import CardRefused
 from terminal.globalplatform import (
-    Aid,
     Authentication,
     CapFile,
     DgiPart,
@@ -178,10 +178,10 @@ def install(
 
     Example: membercard gp install --reader pcsc:0 F04D454D424552 F04D454D4245520101
     """
-    aid = Aid(instance or module)
-    granted = Privileges.parse(_hex(privileges))
+    load_file, applet, aid = aid_of(package), aid_of(module), aid_of(instance or module)
+    granted, given = typed(privileges, Privileges.parse), hex_bytes(parameters)
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
-        domain.install(Aid(package), Aid(module), aid, privileges=granted, parameters=_hex(parameters))
+        domain.install(load_file, applet, aid, privileges=granted, parameters=given)
     _done(json, {"instance": str(aid)}, f"Installed {aid}")
 
 
@@ -198,7 +198,7 @@ def delete(
     json: output.Json = False,
 ) -> None:
     """Delete an instance or a load file. There is no way back."""
-    gone = Aid(aid)
+    gone = aid_of(aid)
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
         domain.delete(gone, related=related)
     _done(json, {"deleted": str(gone)}, f"Deleted {gone}")
@@ -257,11 +257,14 @@ def store_data(
 
     Example: membercard gp store-data --reader pcsc:0 F04D454D4245520101 920004DF020100
     """
-    instance, raw = Aid(aid), _hex(data)
-    encrypted = {int.from_bytes(_hex(number), "big") for number in secret or ()}
+    instance, raw = aid_of(aid), hex_bytes(data)
+    encrypted = {int.from_bytes(hex_bytes(number), "big") for number in secret or ()}
+    groups = dgis(data, encrypted) if format is Format.DGI else []
+    if encrypted and format is not Format.DGI:
+        raise typer.BadParameter(f"--secret encrypts single DGIs; with --format {format} all data are sent as they are")
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, custody, _):
         if format is Format.DGI:
-            count = domain.personalize(instance, _parts(raw, encrypted, custody, padded))
+            count = domain.personalize(instance, _parts(groups, encrypted, custody, padded))
         else:
             domain.choose(instance)
             count = domain.store_data(raw, _STRUCTURES[format])
@@ -280,11 +283,13 @@ def apdu(
     secure: Annotated[bool, typer.Option("--secure", help="Through a secure channel of the security domain.")] = False,
     json: output.Json = False,
 ) -> None:
-    """Send command APDUs as they are and show the answers. Exit code 1 when one of them is no success.
+    """Send command APDUs and show the answers. Exit code 1 when one of them is no success.
+
+    Answers that the card holds back (61xx, 6Cxx) are fetched; lengths go out in their shortest form.
 
     Example: membercard gp apdu --reader pcsc:0 00A4040000 80CA9F7F00
     """
-    given = [Command.decode(_hex(text)) for text in commands]
+    given = [typed(text, Command.decode) for text in commands]
     if secure:
         with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
             exchanges = _exchange(domain, given)
@@ -351,12 +356,8 @@ def _exchange(sender: Sender | SecurityDomain, commands: list[Command]) -> list[
     return turns
 
 
-def _parts(raw: bytes, encrypted: set[int], custody: MemoryCustody, padded: bool) -> list[DgiPart]:
+def _parts(groups: list[dgi.Dgi], encrypted: set[int], custody: MemoryCustody, padded: bool) -> list[DgiPart]:
     """DGIs to store; values to be encrypted are sealed, since custody encrypts nothing that lies open."""
-    groups = dgi.decode(raw)
-    missing = encrypted - {number for number, _ in groups}
-    if missing:
-        raise typer.BadParameter(f"--secret {', '.join(f'{number:04X}' for number in sorted(missing))}: no such DGI")
     if not encrypted:
         return [DgiPart(number, value) for number, value in groups]
     seal = custody.generate("typed-dgis", Purpose.SEAL, Algorithm.AES256, by="command line").ref
@@ -364,13 +365,6 @@ def _parts(raw: bytes, encrypted: set[int], custody: MemoryCustody, padded: bool
         DgiPart(number, custody.seal(seal, value, "typed"), padded) if number in encrypted else DgiPart(number, value)
         for number, value in groups
     ]
-
-
-def _hex(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise typer.BadParameter("not hexadecimal") from None
 
 
 def _done(json: bool, facts: dict[str, Any], sentence: str) -> None:

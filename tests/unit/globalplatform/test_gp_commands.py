@@ -117,6 +117,25 @@ def test_dgis_are_stored_plain_and_secret(card: str) -> None:
     assert run("store-data", *common, "--secret", "8000").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("delete", "--key", KEY, "F04D"),
+        ("install", "--key", KEY, PACKAGE, "F0"),
+        ("install", "--key", KEY, PACKAGE, MEMBER, "--privileges", "0000"),
+        ("store-data", "--key", KEY, MEMBER, "920004DF0201"),
+        ("store-data", "--key", KEY, MEMBER, "9200zz"),
+        ("store-data", "--key", KEY, MEMBER, "DF0101AA", "--format", "ber", "--secret", "DF01"),
+        ("apdu", "00A4"),
+        ("apdu", "00A4040005A0"),
+    ],
+    ids=lambda typed: " ".join(typed[-2:]),
+)
+def test_what_cannot_be_sent_is_a_usage_error(card: str, typed: tuple[str, ...]) -> None:
+    command, *rest = typed
+    assert run(command, "--reader", card, *rest).exit_code == 2
+
+
 def test_ber_data_go_out_as_ber(card: str) -> None:
     good("install", "--reader", card, "--key", KEY, PACKAGE, MEMBER)
     result = run("store-data", "--reader", card, "--key", KEY, MEMBER, "DF0101AA", "--format", "ber")
