@@ -185,11 +185,13 @@ def _summarize(workbook: Any, report: RosterReport) -> None:
 
 
 def _save(workbook: Any, out: Path) -> None:
+    whole = io.BytesIO()  # a zip archive that breaks off on a full disk would complain once more when it is collected
+    workbook.save(whole)
     temporary = ""
     try:
         with tempfile.NamedTemporaryFile(dir=out.parent, prefix=".roster-", suffix=".xlsx", delete=False) as handle:
             temporary = handle.name
-            workbook.save(handle)
+            handle.write(whole.getbuffer())
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, out)

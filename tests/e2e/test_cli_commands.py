@@ -13,6 +13,9 @@ import typer
 from membercard.cli import app
 from tests.support.cli import Cli, Done, House
 
+# The first test of a worker waits for its house, which may share the machine with much else.
+pytestmark = pytest.mark.timeout(900)
+
 # The stable names. A name may be added, none goes away.
 NAMES = """
 demo | doctor | profile check

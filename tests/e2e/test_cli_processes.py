@@ -14,6 +14,9 @@ import pytest
 
 from tests.support.cli import SCRIPT, Cli, House, csv_form
 
+# The first test of a worker waits for its house, which may share the machine with much else.
+pytestmark = pytest.mark.timeout(900)
+
 MEMBERS = 6
 
 

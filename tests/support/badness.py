@@ -58,10 +58,11 @@ class Disk:
         self.limit: dict[str, Any] = {}
 
     def fill(self) -> None:
+        """Leave no room; again after something was deleted."""
         if not self._mounted:
             self.limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))}
             return
-        with open(self._ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        with open(self._ballast, "ab", buffering=0) as file, contextlib.suppress(OSError):
             while file.write(bytes(4096)):
                 pass
 
