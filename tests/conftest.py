@@ -1,4 +1,5 @@
-"""What all tests share: the PC/SC service with virtual slots, and the rule that no test is skipped silently in CI."""
+"""What all tests share: the PC/SC service with virtual slots, no stopwatch on generated examples, and the rule that no
+test is skipped silently in CI."""
 
 from __future__ import annotations
 
@@ -7,8 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.pcscd import Pcscd
+
+# A busy machine is no bug: an example that waits 200 ms for a processor must not fail.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 _ALLOWED = Path(__file__).with_name("allowed_skips.txt")
 
