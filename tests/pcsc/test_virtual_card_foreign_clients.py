@@ -115,11 +115,17 @@ def test_opensc_sends_commands(pcscd: Pcscd, protocol: LinkProtocol) -> None:
 
 def test_pcsc_scan_knows_an_answer_to_reset(pcscd: Pcscd, protocol: LinkProtocol) -> None:
     slot, card = pcscd.slots[0], blank(protocol)
+    atr = card.atr.hex(" ").upper()
+    seen = ""
     with plugged(slot, card):
-        scan = subprocess.run(["timeout", "3", "pcsc_scan", "-n"], capture_output=True, text=True, timeout=30)
-    seen = scan.stdout
+        # It scans until it is ended; -t is the limit should the card never show up.
+        with subprocess.Popen(["pcsc_scan", "-n", "-t", "10"], stdout=subprocess.PIPE, text=True) as scan:
+            assert scan.stdout is not None
+            while atr not in seen and (line := scan.stdout.readline()):
+                seen += line
+            scan.terminate()
     assert slot.reader_name in seen
-    assert card.atr.hex(" ").upper() in seen
+    assert atr in seen
     assert "Card inserted" in seen
 
 
