@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
 
 from benchmarks.table import Row
-
-SUPPORT = Path(__file__).resolve().parent.parent / "tests" / "support"
-if str(SUPPORT) not in sys.path:
-    sys.path.insert(0, str(SUPPORT))
-
-from foreign_host import issue  # noqa: E402
-from member_specimen import MEMBER_AID, specimen  # noqa: E402
-
-from simulators.card import VirtualCard  # noqa: E402
-from simulators.config import CardConfig, Cplc  # noqa: E402
-from simulators.reader import SimCard  # noqa: E402
-from terminal.apdu import LinkProtocol  # noqa: E402
+from simulators.card import VirtualCard
+from simulators.config import CardConfig, Cplc
+from simulators.reader import SimCard
+from terminal.apdu import LinkProtocol
+from tests.support.foreign_host import issue
+from tests.support.member_specimen import MEMBER_AID, specimen
 
 TARGET = 20_000
 COMMANDS, ROUNDS = 4_000, 7
