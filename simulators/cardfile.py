@@ -79,6 +79,8 @@ class CardFile:
         try:
             stat = os.fstat(fd)
             data = os.pread(fd, stat.st_size, 0)
+        except OSError as error:
+            raise ReaderFault(f"reading the card file {self.path}: {error.strerror}") from error
         finally:
             if not self.locked:
                 os.close(fd)
@@ -115,11 +117,16 @@ class CardFile:
         """All bytes at once: a new file, locked before it takes the old one's name. Raises MemoryWriteFailed."""
         try:
             made = _write_beside(self.path, data, sync=self._sync)
+            fd = os.open(made, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
             raise MemoryWriteFailed(f"writing {self.path}: {error}") from error
-        fd = os.open(made, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.replace(made, self.path)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.replace(made, self.path)
+        except OSError as error:
+            os.close(fd)
+            os.unlink(made)
+            raise MemoryWriteFailed(f"writing {self.path}: {error}") from error
         os.close(self._fd)
         self._fd = fd
 

@@ -14,7 +14,7 @@ import pytest
 
 from simulators.cardfile import CardFile, CardInUse
 from simulators.memory import PAGE, MemoryDamaged, MemoryWriteFailed, Nvm, PowerLost, RamImage, TearAt
-from terminal.errors import ReaderNotFound
+from terminal.errors import ReaderFault, ReaderNotFound
 
 
 class Oops(Exception):
@@ -119,6 +119,31 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.card").write_bytes(content)
     with pytest.raises(MemoryDamaged, match="card file"):
         CardFile(tmp_path / "a.card").read()
+
+
+def test_a_directory_is_no_card_file(tmp_path: Path) -> None:
+    with pytest.raises(ReaderFault, match=f"reading the card file {tmp_path}: Is a directory"):
+        CardFile(tmp_path).read()
+
+
+def test_a_compaction_that_cannot_take_the_name_leaves_the_log_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.card"
+    file, nvm = card_file(path)
+
+    def no_replace(source: str, target: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "replace", no_replace)
+    for i in range(300):
+        nvm.scope("isd")["a"] = i.to_bytes(2, "big") * 600
+    assert path.stat().st_size > 300_000
+    assert os.listdir(tmp_path) == ["a.card"]
+    file.unlock()
+    again = Nvm(CardFile(path))
+    again.load(repair=False)
+    assert again.scope("isd")["a"] == (299).to_bytes(2, "big") * 600
 
 
 def test_absent_file(tmp_path: Path) -> None:
