@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +28,11 @@ app = typer.Typer(
     epilog="Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault.",
     no_args_is_help=True,
 )
+
+
+_LOOK = 0.1
+"""Seconds between two looks at whether to end. To wait on the event itself could meet its signal handler in the event's
+lock, on the one thread that both run on, and never come back."""
 
 
 class Scp(StrEnum):
@@ -144,7 +150,8 @@ def _hold(path: Path, slot: tuple[str, int], show: Callable[[VirtualCard], SlotC
     with VpcdSlot(*slot, say=_say) as holder:
         holder.insert(card)
         _say(f"{path.name} ({chip.chip_serial}) is in the slot {slot[0]}:{slot[1]}; Ctrl-C takes it out")
-        ended.wait()
+        while not ended.is_set():
+            time.sleep(_LOOK)
     if isinstance(card, TimedCard):
         _say(f"{len(card.timing.exchanges)} exchanges would take a real chip {card.timing.session}")
 
@@ -159,9 +166,10 @@ def _feed(
     stock = Stock(directory)
     hoppers = [Hopper(VpcdSlot(*slot, say=_say), stock, settle=settle, show=show, say=_say) for slot in slots]
     try:
-        while not ended.wait(0.1):
+        while not ended.is_set():
             for hopper in hoppers:
                 hopper.tick()
+            time.sleep(_LOOK)
     finally:
         for hopper in hoppers:
             hopper.close()
