@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,15 +26,6 @@ pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 
 SELECT = bytes.fromhex("00A4040000")
 CPLC = bytes.fromhex("80CA9F7F00")
-
-
-def eventually(true: Callable[[], bool], seconds: float = 10) -> bool:
-    until = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def card() -> VirtualCard:
