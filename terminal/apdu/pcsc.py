@@ -194,8 +194,10 @@ class PcscCard:
     def exchange(self, apdu: bytes) -> bytes:
         watchdog = self._watchdog
         watchdog.due = monotonic() + watchdog.limit
-        code, answer = self._transmit(list(apdu))
-        watchdog.due = None
+        try:
+            code, answer = self._transmit(list(apdu))
+        finally:
+            watchdog.due = None
         if code or len(answer) < 2 or watchdog.fired:
             raise self._exchange_fault(code & 0xFFFFFFFF)
         return bytes(bytearray(answer))  # A list goes into a bytearray twice as fast as into bytes.

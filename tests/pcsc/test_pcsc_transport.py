@@ -97,6 +97,17 @@ def test_connect_exchange_reset_close(slot: Slot, card: VpcdCard) -> None:
 
 
 @pytest.mark.usefixtures("card")
+def test_a_command_to_a_closed_session_leaves_no_deadline_behind(slot: Slot) -> None:
+    with opened(slot, "?deadline=0.3") as reader:
+        session = reader.connect()
+        session.close()
+        with pytest.raises(CardGone, match="closed"):
+            session.exchange(b"\x00\xa4\x04\x00")
+        time.sleep(0.8)
+        assert reader.connect().exchange(b"\x00\xa4\x04\x00").endswith(b"\x90\x00")
+
+
+@pytest.mark.usefixtures("card")
 def test_a_second_session_finds_the_reader_busy(slot: Slot) -> None:
     with opened(slot) as first, opened(slot) as second:
         session = first.connect()
