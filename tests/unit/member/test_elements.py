@@ -129,6 +129,11 @@ def test_values_that_do_not_fit(element: type[Element[Any]], value: object) -> N
         element.encode(value)
 
 
+def test_a_period_out_of_range_is_told_as_the_entitlements() -> None:
+    with pytest.raises(CodecError, match=r"^DF28 \(entitlements\): a year outside 1950 to 2049$"):
+        e.Entitlements.encode((Entitlement("0101", 1, 1, Period.DAY, date(2050, 1, 1)),))
+
+
 def test_errors_do_not_echo_personal_values() -> None:
     for element, value in ((e.IdNumber, b"1301021990 0101123X"), (e.Mobile, b"13800138000123")):
         with pytest.raises(CodecError) as caught:
