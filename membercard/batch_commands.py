@@ -10,12 +10,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from membercard import output, settings
 from membercard.line import open_pool, prepare_all, profile_in_use
 from personalize import report as reporting
 from registry.errors import RegistryConflict
-from registry.values import Accounts, Batch, BatchState
+from registry.values import Accounts, Batch, BatchState, StockAccounts
 
 app = typer.Typer()
 BatchId = Annotated[str, typer.Argument(help="Batch number, such as B20261122-001.", show_default=False)]
@@ -57,11 +58,14 @@ def show(batch: BatchId, json: output.Json = False) -> None:
     with settings.open_registry() as registry:
         found = registry.batch(batch)
         accounts, rejects, bound = registry.accounts(batch), registry.rejects(batch), registry.bound_chips(batch)
+        stock = registry.stock()
     if json:
         output.as_json({"batch": found, "accounts": accounts, "rejects": rejects, "awaited": bound})
         return
     output.show(_summary(found))
     print_accounts(accounts)
+    if stock.received:
+        output.show(stock_equation(stock))
     if bound:
         rows = [
             (b.chip_serial, f"{b.card_number}-{b.sequence:02d}", b.lane, "missing" if b.missing else "in a lane")
@@ -167,7 +171,7 @@ def report(
     with settings.open_registry() as registry:
         found = reporting.collect(registry, batch)
     if html:
-        reporting.write(html, reporting.render([found], made_at=datetime.now(UTC).astimezone()))
+        output.write_file(html, reporting.render([found], made_at=datetime.now(UTC).astimezone()).encode())
         typer.echo(f"report written to {html}", err=json)
     if json:
         output.as_json(found)
@@ -205,6 +209,13 @@ def print_accounts(a: Accounts) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"dossiers {a.dossiers} = {dossiers}")
     console.print(f"chips fed {a.chips_fed} = {chips}   {mark}")
+
+
+def stock_equation(s: StockAccounts) -> Text:
+    """What became of all blank chips that were booked."""
+    terms = f"verified {s.verified} + rejected {s.rejected} + in reader {s.in_reader} + left {s.left}"
+    mark = ("   ✓ balanced", "green") if s.balanced else ("   ✗ NOT BALANCED", "bold red")
+    return Text.assemble(f"blank chips received {s.received} = {terms}", mark)
 
 
 def _progress() -> Progress:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from membercard import settings
+from membercard import output, settings
 from membercard.errors import SettingsError
 from membercard.line import profile_in_use
 from personalize.lists import current_hotlist, own_trust, public_key, signed_lists
@@ -42,7 +41,7 @@ def lists_at_hand(trust: Path | None, hotlist: Path | None, list_key: Path | Non
     if trust is None:
         if hotlist or list_key:
             raise SettingsError(
-                f"a hotlist or list key goes with a trust list: name that with --trust, or put it at {directory / TRUST}"
+                f"a hotlist or list key goes with a trust list: name it with --trust, or put it at {directory / TRUST}"
             )
         return _own()
     key = _key(list_key or directory / LIST_KEY)
@@ -63,11 +62,8 @@ def publish(
         written = signed_lists(keystore, registry, profile_in_use(), at)
     key = public_key(keystore.info(keystore.latest("list-signer")))
     written[LIST_KEY] = json.dumps({"n": f"{key.n:x}", "e": key.e}).encode() + b"\n"
-    directory.mkdir(parents=True, exist_ok=True)
     for name, content in written.items():
-        partial = directory / f"{name}.{os.getpid()}.part"
-        partial.write_bytes(content)
-        partial.replace(directory / name)
+        output.write_file(directory / name, content)
         typer.echo(f"{directory / name}")
 
 

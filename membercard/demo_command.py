@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
-from hashlib import sha256
 from importlib.metadata import entry_points
 from importlib.resources import as_file, files
 from io import StringIO
@@ -20,8 +19,10 @@ from typing import Annotated, NamedTuple, TypeVar
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from membercard import output, settings
+from membercard.batch_commands import stock_equation
 from membercard.card_commands import card_in, judge, verdict_panel
 from membercard.counter import lists_at_hand
 from membercard.errors import SettingsError
@@ -61,7 +62,7 @@ def demo(
 
     Everything is embedded: SQLite, a software keystore, virtual cards. Nothing outside --out is touched.
     """
-    console = Console(highlight=False)
+    console = output.console()
     began, times = monotonic(), list[_Times]()
     keystore = _new_house(out)
     with settings.open_registry(keystore) as registry:
@@ -74,7 +75,7 @@ def demo(
         _title(console, "3  登记 Data preparation", "an RSA key, certificates and a sealed dossier for every card")
         made = _timed(times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included")
         _title(console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip is a stranger and has to be refused")
-        _make_blanks(out / "stock", made)
+        registry.receive_stock(_make_blanks(out / "stock", made), "demo", "storekeeper")
         results = _timed(
             times,
             "personalization",
@@ -128,12 +129,13 @@ def _import_forms(console: Console, registry: Registry) -> list[str]:
     for name in ("roster-clean-50.xlsx", "roster-messy.xlsx"):
         with as_file(files("membercard") / "demo_data" / name) as path:
             roster = check(path, known=registry.known_members)
-            digest = sha256(path.read_bytes()).hexdigest()
         accepted, rejected = to_import(roster)
-        batch = registry.import_roster(roster.unit or name, accepted, rejected, source=name, digest=digest, by="clerk")
+        origin = {"source": name, "digest": roster.digest, "by": "clerk"}
+        batch = registry.import_roster(roster.unit or name, accepted, rejected, **origin)
         batches.append(batch.id)
         console.print(
-            f"   {name} of {roster.unit}: [green]{len(accepted)} accepted[/], {len(rejected)} returned → {batch.id}"
+            f"   {name} of {roster.unit}: [green]{len(accepted)} accepted[/], {len(rejected)} returned → {batch.id}",
+            soft_wrap=True,
         )
         if rejected:
             rows = [(r.sheet_row, r.seq, " ".join(r.codes), r.message) for r in rejected[:8]]
@@ -151,8 +153,8 @@ def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batc
         return sum(prepare_all(registry, batch, profile, keystore, pool, progress) for batch in batches)
 
 
-def _make_blanks(directory: Path, dossiers: int) -> None:
-    """Blank chips of both kinds, some to spare, and one stranger that comes first."""
+def _make_blanks(directory: Path, dossiers: int) -> int:
+    """Blank chips of both kinds, some to spare, and one stranger that comes first; how many they are."""
     (group,) = (entry.load() for entry in entry_points(group="membercard.commands", name="sim"))
     make = typer.main.get_command(group)
     half = dossiers // 2 + 4
@@ -166,6 +168,7 @@ def _make_blanks(directory: Path, dossiers: int) -> None:
         if count == 1:
             (stranger,) = directory.glob("*.card")
             stranger.rename(directory / "chip-00-stranger.card")
+    return 1 + 2 * half
 
 
 def _counter(console: Console, issued: Path) -> Counter[str]:
@@ -191,7 +194,7 @@ def _counter(console: Console, issued: Path) -> Counter[str]:
 def _report(registry: Registry, batches: Sequence[str], out: Path) -> Path:
     page = out / "report.html"
     found = [reporting.collect(registry, batch) for batch in batches]
-    reporting.write(page, reporting.render(found, made_at=datetime.now(UTC).astimezone()))
+    output.write_file(page, reporting.render(found, made_at=datetime.now(UTC).astimezone()).encode())
     return page
 
 
@@ -206,7 +209,7 @@ def _summary(
 ) -> None:
     _title(console, "6  对账 Reconciliation", "at every moment: nothing lost, nothing twice")
     accounts = {batch: registry.accounts(batch) for batch in batches}
-    columns = ["batch", "members", "verified", "remade", "chips fed", "rejected", "accounts"]
+    columns = ["batch", "members", "verified", "remade", "chips", "rejected", "accounts"]
     rows = [
         (
             b,
@@ -220,6 +223,7 @@ def _summary(
         for b, a in accounts.items()
     ]
     console.print(output.table("", columns, rows, right=columns[1:6]))
+    console.print(Text(" ") + stock_equation(registry.stock()), soft_wrap=True)
     timing = [(t.what, f"{t.seconds:.2f}", t.remark) for t in times] + [("everything", f"{total:.2f}", "")]
     console.print(output.table("", ["step", "seconds", ""], timing, right=["seconds"]))
 

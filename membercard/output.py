@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -73,12 +74,28 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     return made
 
 
+def console() -> Console:
+    """Standard output; into a pipe or a file wide enough that other programs find a row on one line."""
+    made = Console(highlight=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _PIPE_WIDTH
+    return made
+
+
 def show(renderable: RenderableType) -> None:
-    """Print it; into a pipe or a file wide enough that other programs find a row on one line."""
-    console = Console(highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _PIPE_WIDTH
-    console.print(renderable)
+    console().print(renderable)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file in one go: a reader never sees half of it, and a full disk leaves none. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def local_time(moment: datetime | None) -> str:

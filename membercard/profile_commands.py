@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from membercard import output
@@ -28,18 +27,15 @@ def check(
     if as_json:
         output.as_json({"file": str(file), "digest": profile.digest} | profile.model_dump(mode="json"))
         return
-    Console().print(_table(profile))
+    output.show(_table(profile))
     typer.echo(f"{file}: the profile is sound (digest {profile.digest[:16]})")
 
 
 def _table(profile: Profile) -> Table:
-    table = Table(title=f"Card profile {profile.profile}", title_justify="left", show_header=False)
-    table.add_column("what", style="bold")
-    table.add_column("value")
     member, line = profile.member, profile.line
     pin = f"{member.pin.initial}, {member.pin.tries} tries" if member.pin else "none"
     rights = ", ".join(f"{e.benefit_class}: {e.limit} a {e.period}" for e in member.entitlements) or "none"
-    for what, value in (
+    rows = (
         ("scheme", profile.scheme),
         ("card numbers", f"{profile.card_number.prefix} + {profile.card_number.serial_digits} digits + Luhn"),
         (
@@ -57,6 +53,7 @@ def _table(profile: Profile) -> Table:
         ("final keys SCP02", f"version {line.scp02.version:02X} from {line.scp02.master}"),
         ("final keys SCP03", f"version {line.scp03.version:02X} from {line.scp03.master}"),
         ("payment application", "none"),
-    ):
-        table.add_row(what, value)
+    )
+    table = output.table(f"Card profile {profile.profile}", ["what", "value"], rows)
+    table.show_header = False
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,12 +65,13 @@ def check(
     """
     from personalize import intake
 
-    known = None
-    if against_registry:
-        from membercard import settings
+    with ExitStack() as stack:
+        known = None
+        if against_registry:
+            from membercard import settings
 
-        known = settings.open_registry().known_members
-    report = intake.check(file, known=known, unit=unit)
+            known = stack.enter_context(settings.open_registry()).known_members
+        report = intake.check(file, known=known, unit=unit)
     if annotate is not None:
         from personalize.intake.annotate import annotate as write_back
 
@@ -102,22 +104,18 @@ def import_(
     from membercard import settings
     from personalize import intake
 
-    registry = settings.open_registry()
-    report = intake.check(file, known=registry.known_members, unit=unit)
-    language: Language = "en" if lang == "en" else "zh"
-    if not report.accepted or report.unit is None:
-        _say(report, language, None, as_json)
+    batch = None
+    with settings.open_registry() as registry:
+        report = intake.check(file, known=registry.known_members, unit=unit)
+        if report.accepted and report.unit is not None:
+            accepted, rejected = to_import(report)
+            clerk = by or settings.load().operator
+            batch = registry.import_roster(
+                report.unit, accepted, rejected, source=file.name, digest=report.digest, by=clerk
+            )
+    _say(report, "en" if lang == "en" else "zh", batch, as_json)
+    if batch is None:
         raise typer.Exit(1)
-    accepted, rejected = to_import(report)
-    batch = registry.import_roster(
-        report.unit,
-        accepted,
-        rejected,
-        source=file.name,
-        digest=report.digest,
-        by=by or settings.load().operator,
-    )
-    _say(report, language, batch, as_json)
 
 
 def _say(report: RosterReport, language: Language, batch: Batch | None, as_json: bool) -> None:
@@ -187,7 +185,7 @@ def _show(report: RosterReport, language: Language) -> None:
     console = Console(highlight=False)
     rejected = report.rejected
     if rejected:
-        console.print(_reject_table(rejected, language, report.several_sheets))
+        output.show(_reject_table(rejected, language, report.several_sheets))
     chinese = language == "zh"
     for note in Note:
         if count := sum(note in row.notes for row in report.accepted):

@@ -1,0 +1,62 @@
+"""`membercard demo`, as a newcomer runs it: what it shows, what it leaves, and that what it tells to try next works."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Cli, Done
+
+pytestmark = pytest.mark.xdist_group("demo")  # one run for all of them
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, Done]:
+    """A run on a terminal's 80 columns; nothing is set in the environment."""
+    cli = Cli(tmp_path_factory.mktemp("demo") / "unused", passphrase=None, bare=True)
+    return cli, cli.ok("demo", "--lanes", "2", env={"COLUMNS": "80"}, timeout=300)
+
+
+def test_every_accepted_person_has_a_card_that_a_counter_takes(shown: tuple[Cli, Done]) -> None:
+    lines = shown[1].out.splitlines()
+    accepted = sum(int(line.split(" accepted")[0].split()[-1]) for line in lines if " accepted, " in line)
+    assert accepted > 100
+    assert f"   {accepted} ACTIVE;" in shown[1].out
+    assert sum(line.startswith("lane ") and " verified 9" in line for line in lines) == accepted
+    (refused,) = [line for line in lines if "REJECT" in line]
+    assert "bin 2 keys" in refused
+
+
+def test_the_accounts_balance_down_to_the_last_blank_and_fit_80_columns(shown: tuple[Cli, Done]) -> None:
+    lines = shown[1].out.splitlines()
+    balanced = [line for line in lines if "✓ balanced" in line]
+    assert len(balanced) == 3
+    (stock,) = [line for line in balanced if "blank chips received" in line]
+    numbers = [int(word) for word in stock.split() if word.isdigit()]
+    assert numbers[0] == sum(numbers[1:])
+    left = len(list((shown[0].data.parent / "demo-out" / "stock").glob("*.card")))
+    assert numbers[-1] == left
+
+
+def test_the_report_has_rejects_reconciliation_and_plot(shown: tuple[Cli, Done]) -> None:
+    page = (shown[0].data.parent / "demo-out" / "report.html").read_text(encoding="utf-8")
+    for part in ("ID_PRECISION_LOST", "all blank chips received", "库存相符", "账目相符", "<svg"):
+        assert part in page
+
+
+def test_what_it_tells_to_try_next_works(shown: tuple[Cli, Done]) -> None:
+    cli, done = shown
+    told = [shlex.split(line) for line in done.out.splitlines() if line.startswith("   .venv/bin/membercard ")]
+    ran = [cli.ok(*words[1:]) for words in told if "attach" not in words]
+    assert len(ran) == len(told) - 1 >= 5
+
+
+def test_a_directory_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "unused", passphrase=None, bare=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("kept")
+    done = cli.run("demo", "--out", "mine")
+    assert (done.status, done.complaint) == (1, "mine exists and no demo made it; name another place with --out")
+    assert (tmp_path / "mine" / "file").read_text() == "kept"
