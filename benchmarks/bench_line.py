@@ -12,8 +12,9 @@ from pathlib import Path
 
 from benchmarks.table import Row
 from personalize.dossier import Dossier, Part
-from personalize.execute import Outcome, process
+from personalize.execute import process
 from personalize.lanes import Line
+from personalize.outcome import Outcome
 from simulators.config import CardConfig
 from simulators.stock import blank, make_stock
 from simulators.timing import Cost

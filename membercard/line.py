@@ -29,10 +29,11 @@ from rich.text import Text
 from membercard import settings
 from membercard.errors import Interrupted
 from personalize.batch import prepare_batch, worker_spec
-from personalize.execute import CardReport, Job, Outcome
+from personalize.execute import Job
 from personalize.keypool import KeyPool
 from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
 from personalize.lists import own_trust
+from personalize.outcome import CardReport, Outcome
 from personalize.prepare import Preparer
 from personalize.profile import Profile, default_profile, load_profile
 from registry.store import Registry

@@ -10,8 +10,8 @@ import typer
 from membercard import output, settings
 from membercard.batch_commands import BatchId, print_accounts, under_way
 from membercard.line import profile_in_use, rate, run_line
-from personalize.execute import Outcome
 from personalize.lanes import LineSettings
+from personalize.outcome import Outcome
 from registry.errors import RegistryConflict
 
 app = typer.Typer()

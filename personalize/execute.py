@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from personalize.dossier import Dossier
 from personalize.errors import ChipUnfit, DossierError
+from personalize.outcome import Bin, CardReport, Meter, Outcome
 from personalize.plan import (
     NAMES,
     ChipState,
@@ -33,7 +33,7 @@ from personalize.readback import read_back
 from registry.errors import FenceLost
 from registry.store import Registry
 from registry.values import ChipKnown, Claim, Entry, JournalEvent, NothingLeft
-from terminal.apdu import LinkProtocol, Sender, Transport, stack
+from terminal.apdu import Sender, Transport, stack
 from terminal.errors import (
     AuthenticationGuarded,
     AuthenticationRefused,
@@ -68,46 +68,6 @@ _LEVELS = {
     "c-mac c-enc r-mac r-enc": SecurityLevel(0x33),
 }
 _COMMANDS_ONLY = SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION
-
-
-class Bin(StrEnum):
-    """Which tray a rejected chip goes to, and so who looks at it."""
-
-    CONTACT = "1 contact"
-    KEYS = "2 keys"
-    DATA = "3 data"
-    FOREIGN = "4 foreign"
-
-
-class Outcome(StrEnum):
-    """What became of one presentation of a chip."""
-
-    VERIFIED = "verified"
-    REJECTED = "rejected"
-    AGAIN = "again"
-    """It fell out; the same chip is to be presented again."""
-    KNOWN = "known"
-    """It was verified before: nothing to do."""
-    REFUSED = "refused"
-    """It was rejected before, and stays so."""
-    ASIDE = "aside"
-    """It belongs to another batch."""
-    NOTHING_LEFT = "nothing left"
-
-
-@dataclass(frozen=True, slots=True)
-class CardReport:
-    """What one presentation came to. ``steps`` are seconds by step; commands and bytes are what went over the link."""
-
-    outcome: Outcome
-    chip_serial: str
-    card_number: str = ""
-    reason: str = ""
-    bin: str = ""
-    seconds: float = 0.0
-    steps: dict[str, float] = field(default_factory=dict)
-    commands: int = 0
-    bytes_sent: int = 0
 
 
 def local_now() -> datetime:
@@ -157,7 +117,7 @@ def process(
     ``held`` is the serial of the chip that fell out of this slot and has not left it since: should this one not even
     tell its serial any more, it is that chip, and its dossier is made again instead of waiting for ever.
     """
-    meter = _Meter(transport)
+    meter = Meter(transport)
     run = _Run(meter, job, lane, tell)
     try:
         return _judged(run, last_try, held)
@@ -190,32 +150,8 @@ def _judged(run: _Run, last_try: Callable[[str], bool], held: str) -> CardReport
         return run.rejected(str(e), Bin.DATA, held)
 
 
-class _Meter:
-    """A transport that counts what goes over it."""
-
-    def __init__(self, inner: Transport) -> None:
-        self._inner = inner
-        self.atr: bytes = inner.atr
-        self.protocol: LinkProtocol = inner.protocol
-        self.extended_length: bool = inner.extended_length
-        self.commands = 0
-        self.bytes_sent = 0
-
-    def exchange(self, apdu: bytes) -> bytes:
-        self.commands += 1
-        self.bytes_sent += len(apdu)
-        return self._inner.exchange(apdu)
-
-    def reset(self) -> bytes:
-        self.atr = self._inner.reset()
-        return self.atr
-
-    def close(self) -> None:
-        self._inner.close()
-
-
 class _Run:
-    def __init__(self, meter: _Meter, job: Job, lane: str, tell: Callable[[str, str], None]) -> None:
+    def __init__(self, meter: Meter, job: Job, lane: str, tell: Callable[[str, str], None]) -> None:
         self._meter, self._job, self._lane, self._tell = meter, job, lane, tell
         self._started = job.monotonic()
         self._steps: dict[str, float] = {}

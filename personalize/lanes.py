@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from personalize.errors import LineStopped
-from personalize.execute import CardReport, Job, Outcome, dead_chip, process
+from personalize.execute import Job, dead_chip, process
+from personalize.outcome import CardReport, Outcome
 from registry.errors import RegistryConflict
 from terminal.apdu import Disposition, Reader
 from terminal.errors import MembercardError, NoCard, TransportError

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from personalize.execute import Outcome
 from personalize.lanes import Line
+from personalize.outcome import Outcome
 from simulators.config import CardConfig
 from simulators.stock import blank, make_stock
 from terminal.apdu import open_reader

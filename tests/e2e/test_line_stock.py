@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from personalize.execute import Outcome
 from personalize.lanes import Line
+from personalize.outcome import Outcome
 from personalize.profile import Profile, parse_profile
 from simulators.config import CardConfig, Diversification
 from simulators.stock import blank, make_stock

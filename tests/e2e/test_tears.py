@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 
-from personalize.execute import Outcome
+from personalize.outcome import Outcome
 from simulators.card import VirtualCard
 from simulators.reader import SimCard
 from terminal.apdu import Disposition, LinkProtocol, Transport

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from personalize.execute import Outcome
 from personalize.lanes import LaneEvent, LaneResult, LaneState
+from personalize.outcome import Outcome
 from simulators.card import VirtualCard
 from simulators.config import CardConfig
 from simulators.stock import blank

@@ -13,9 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from personalize.batch import prepare_batch
-from personalize.execute import Job, Outcome
+from personalize.execute import Job
 from personalize.lanes import LaneEvent, LaneResult, Line, LineSettings
 from personalize.lists import own_trust
+from personalize.outcome import Outcome
 from personalize.prepare import Preparer
 from personalize.profile import default_profile
 from registry.store import Registry

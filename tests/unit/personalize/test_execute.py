@@ -10,7 +10,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from personalize.errors import DossierError
-from personalize.execute import CardReport, Job, Outcome, local_now, process
+from personalize.execute import Job, local_now, process
+from personalize.outcome import CardReport, Outcome
 from personalize.profile import default_profile
 from registry.values import Claim, JournalEvent
 from simulators.card import VirtualCard

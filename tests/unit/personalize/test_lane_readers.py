@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from personalize.execute import Outcome
 from personalize.lanes import LaneResult, Line, LineSettings
+from personalize.outcome import Outcome
 from registry.store import Registry
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from terminal.errors import CardGone, NoCard, ReaderBusy, ReaderFault, ReaderNotFound, TransportError

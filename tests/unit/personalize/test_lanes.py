@@ -14,8 +14,8 @@ import pytest
 
 from personalize import lanes
 from personalize.errors import PrepareError
-from personalize.execute import Outcome
 from personalize.lanes import LaneEvent, LaneState
+from personalize.outcome import Outcome
 from registry.errors import RegistryConflict, RegistryUnavailable
 from registry.store import Registry
 from simulators import cardfile

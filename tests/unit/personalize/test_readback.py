@@ -10,7 +10,8 @@ import pytest
 
 from personalize.dossier import Dossier
 from personalize.errors import ReadBackError
-from personalize.execute import Job, Outcome, process
+from personalize.execute import Job, process
+from personalize.outcome import Outcome
 from personalize.plan import final_keys
 from personalize.readback import read_back
 from registry.values import Claim

@@ -1,0 +1,72 @@
+"""What one presentation of a chip came to, and what it cost on the link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from terminal.apdu import LinkProtocol, Transport
+
+
+class Bin(StrEnum):
+    """Which tray a rejected chip goes to, and so who looks at it."""
+
+    CONTACT = "1 contact"
+    KEYS = "2 keys"
+    DATA = "3 data"
+    FOREIGN = "4 foreign"
+
+
+class Outcome(StrEnum):
+    """What became of one presentation of a chip."""
+
+    VERIFIED = "verified"
+    REJECTED = "rejected"
+    AGAIN = "again"
+    """It fell out; the same chip is to be presented again."""
+    KNOWN = "known"
+    """It was verified before: nothing to do."""
+    REFUSED = "refused"
+    """It was rejected before, and stays so."""
+    ASIDE = "aside"
+    """It belongs to another batch."""
+    NOTHING_LEFT = "nothing left"
+
+
+@dataclass(frozen=True, slots=True)
+class CardReport:
+    """What one presentation came to. ``steps`` are seconds by step; commands and bytes are what went over the link."""
+
+    outcome: Outcome
+    chip_serial: str
+    card_number: str = ""
+    reason: str = ""
+    bin: str = ""
+    seconds: float = 0.0
+    steps: dict[str, float] = field(default_factory=dict)
+    commands: int = 0
+    bytes_sent: int = 0
+
+
+class Meter:
+    """A transport that counts what goes over it."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+        self.atr: bytes = inner.atr
+        self.protocol: LinkProtocol = inner.protocol
+        self.extended_length: bool = inner.extended_length
+        self.commands = 0
+        self.bytes_sent = 0
+
+    def exchange(self, apdu: bytes) -> bytes:
+        self.commands += 1
+        self.bytes_sent += len(apdu)
+        return self._inner.exchange(apdu)
+
+    def reset(self) -> bytes:
+        self.atr = self._inner.reset()
+        return self.atr
+
+    def close(self) -> None:
+        self._inner.close()
