@@ -33,7 +33,7 @@ def check(
 
 def _table(profile: Profile) -> Table:
     member, line = profile.member, profile.line
-    pin = f"{member.pin.initial}, {member.pin.tries} tries" if member.pin else "none"
+    pin = f"{member.pin.digits} random digits, {member.pin.tries} tries" if member.pin else "none"
     rights = ", ".join(f"{e.benefit_class}: {e.limit} a {e.period}" for e in member.entitlements) or "none"
     rows = (
         ("scheme", profile.scheme),

@@ -14,7 +14,7 @@ from personalize.certificates import Certificate, icc_certificate, issuer_certif
 from personalize.dossier import Application, Dossier, Part
 from personalize.errors import PrepareError
 from personalize.keypool import CRT_DGIS, ChipKey
-from personalize.profile import Entitlement, Profile, years_after
+from personalize.profile import Entitlement, PinRule, Profile, years_after
 from registry.values import MemberToPrepare, NewDossier
 from terminal.keys import Diversification, KeyCustody, KeyRef, Sealed, application_data
 from terminal.tlv import tlv
@@ -120,7 +120,7 @@ class Preparer:
         ]
         if layout.pin:
             parts.append(Part(0x9010, bytes((layout.pin.tries, layout.pin.tries))))
-            parts.append(Part(0x8010, self._pin_block(member, context), padded=True))
+            parts.append(Part(0x8010, self._pin_block(layout.pin, context), padded=True))
         parts += [
             Part(0x8000, keys),
             Part(0x8030, read_keys),
@@ -228,13 +228,9 @@ class Preparer:
             )
         )
 
-    def _pin_block(self, member: MemberToPrepare, context: str) -> Sealed:
+    def _pin_block(self, rule: PinRule, context: str) -> Sealed:
         """Plaintext offline PIN block, ISO 9564-1 format 2, sealed."""
-        rule = self.profile.member.pin
-        if rule is not None and rule.initial == "id-last-6":
-            digits = member.id_number[-6:].upper().replace("X", "0")
-        else:
-            digits = self._random_digits(6)
+        digits = self._random_digits(rule.digits)
         block = bytes.fromhex(f"2{len(digits):X}{digits}".ljust(16, "F"))
         return self._custody.seal(self._seal_key, block, f"{context}/8010")
 

@@ -81,9 +81,9 @@ class Entitlement(_Section):
 
 
 class PinRule(_Section):
-    """Where the first PIN comes from and how many tries it has."""
+    """The first PIN: random digits. The counter shows digits of ID number and phone, so a PIN is never made of those."""
 
-    initial: Literal["random", "id-last-6"] = "random"
+    digits: int = Field(6, ge=4, le=12)
     tries: int = Field(3, ge=1, le=15)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from simulators import rom
 from simulators.cardfile import CardFile
 from simulators.config import CardConfig
-from simulators.content import CardState, Modules, Registry, rom_files, rom_modules
+from simulators.content import CardState, Modules, Registry
 from simulators.isd import SecurityDomain
 from simulators.keyring import AES, DES, Key, KeyRing
 from simulators.link import Link
@@ -42,7 +43,7 @@ class VirtualCard:
         self.meter = Meter()
         self._file = image if isinstance(image, CardFile) else None
         self._nvm = Nvm(image)
-        self._modules = rom_modules() if modules is None else modules
+        self._modules = rom.MODULES if modules is None else modules
         self._random = random
         self._system: System | None = None
         self._link: Link | None = None
@@ -189,5 +190,5 @@ def _manufacture(nvm: Nvm, config: CardConfig) -> None:
         card["state"] = bytes((CardState.OP_READY,))
         KeyRing(nvm.scope("isd"), config.max_tries).put(stock.version, keys)
         registry = Registry(nvm.scope("registry"))
-        for file in rom_files():
+        for file in rom.FILES:
             registry.add(file)

@@ -17,11 +17,6 @@ from terminal.tlv import tlv
 
 Modules = Mapping[bytes, type[Applet]]
 
-MEMBER_PACKAGE = bytes.fromhex("F04D454D424552")
-MEMBER_MODULE = bytes.fromhex("F04D454D4245520101")
-DIRECTORY_PACKAGE = bytes.fromhex("315041592E")
-DIRECTORY_MODULE = bytes.fromhex("315041592E01")
-
 LOCKED = 0x80
 """Bit of an application's life cycle state. GPC 2.3.1, 11.1.1."""
 CARD_RESET = 0x040000
@@ -144,22 +139,6 @@ class Registry:
 
     def set_state(self, aid: bytes, state: int) -> None:
         self.add(replace(self._instances[aid], state=state))
-
-
-def rom_files() -> list[LoadFile]:
-    """What every chip has in ROM: the member application and the payment directories."""
-    return [
-        LoadFile(MEMBER_PACKAGE, (MEMBER_MODULE,), version=b"\x01\x01", rom=True),
-        LoadFile(DIRECTORY_PACKAGE, (DIRECTORY_MODULE,), rom=True),
-    ]
-
-
-def rom_modules() -> dict[bytes, type[Applet]]:
-    """The applets behind the modules in ROM."""
-    from simulators.member import MemberApplet  # here, so that a card with other applets needs neither
-    from simulators.pse import DirectoryApplet
-
-    return {MEMBER_MODULE: MemberApplet, DIRECTORY_MODULE: DirectoryApplet}
 
 
 class OpaqueApplet(Applet):

@@ -21,8 +21,6 @@ from terminal.crypto import rsa
 from terminal.errors import CryptoError
 from terminal.tlv import tlv
 
-MEMBER_AID: Final = bytes.fromhex("F04D454D4245520101")
-
 _ATC, _LAST_ONLINE_ATC, _READ_SESSIONS = "atc", "last online atc", "read sessions"
 _PLAIN_PIN: Final = 0x80
 _FULL_PROTECTION: Final = C_MAC | C_DEC | R_MAC | R_ENC

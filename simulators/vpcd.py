@@ -54,7 +54,6 @@ class VpcdSlot:
         self._changed = threading.Condition(self._lock)
         self._card: SlotCard | None = None
         self._link: socket.socket | None = None
-        self._seen = False
         self._powered = False
         self._off_since = 0.0
         self._commands = 0
@@ -97,11 +96,6 @@ class VpcdSlot:
         if card is not None:
             card.power_off()
         return card
-
-    def wait_until_seen(self, timeout: float) -> bool:
-        """Wait until the driver has asked for the ATR of the card in the slot."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._seen, timeout)
 
     def close(self) -> None:
         """Pull the card and end the thread."""
@@ -168,7 +162,7 @@ class VpcdSlot:
     def _detach(self, link: socket.socket) -> None:
         link.close()
         with self._changed:
-            self._link, self._seen, self._powered = None, False, False
+            self._link, self._powered = None, False
             self._changed.notify_all()
 
     def _pause(self, card: SlotCard, seconds: float) -> None:
@@ -183,7 +177,6 @@ class VpcdSlot:
                 self._commands += 1
             elif body == ATR:
                 answer = card.atr
-                self._note_seen()
             else:
                 self._power(card, body)
                 continue
@@ -214,12 +207,6 @@ class VpcdSlot:
                 del buffer[:end]
                 if body:
                     yield body
-
-    def _note_seen(self) -> None:
-        if not self._seen:
-            with self._changed:
-                self._seen = True
-                self._changed.notify_all()
 
     def _power(self, card: SlotCard, wanted: bytes) -> None:
         if wanted == POWER_OFF:

@@ -49,22 +49,23 @@ class Service:
     def __init__(self, deadline: float = DEADLINE) -> None:
         self.deadline = deadline
         self.broken = False
+        self._closed = False
         self.context, self._socket = with_socket(_establish, scard.SCardReleaseContext)
         self.watchdog = Watchdog(deadline, self._cut)
 
     def close(self) -> None:
-        """Release the connection. Safe to call twice."""
-        if self.context is None:
+        """Release the connection. Safe to call twice, and from another thread: calls raise ReaderFault from then on."""
+        if self._closed:
             return
+        self._closed = True
         self.watchdog.close()
-        context, self.context = self.context, None
         if self._socket is not None:
             self._socket.close()
         if self.broken and self._socket is None:
             # A call that hangs on its own thread holds the context's lock: the release waits for it, we do not.
-            threading.Thread(target=scard.SCardReleaseContext, args=(context,), daemon=True).start()
+            threading.Thread(target=scard.SCardReleaseContext, args=(self.context,), daemon=True).start()
         else:
-            scard.SCardReleaseContext(context)
+            scard.SCardReleaseContext(self.context)
 
     def _cut(self) -> None:
         if self._socket is not None:

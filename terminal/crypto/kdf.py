@@ -7,6 +7,8 @@ import hashlib
 from terminal.crypto import aes, des
 from terminal.errors import CryptoError
 
+_MOST_BITS = 0xFF * 8 * aes.BLOCK
+"""As many blocks as a counter of one byte can number."""
 _LETTERS_TO_DIGITS = str.maketrans("abcdef", "012345")
 
 
@@ -30,7 +32,7 @@ def kdf3(master: bytes, constant: int, data: bytes, bits: int) -> bytes:
 
 
 def _whole_bytes(bits: int) -> None:
-    if bits <= 0 or bits % 8 or bits > 0xFFFF:
+    if bits <= 0 or bits % 8 or bits > _MOST_BITS:
         raise CryptoError(f"{bits} bits cannot be derived")
 
 

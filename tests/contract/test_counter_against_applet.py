@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from simulators.applet import Refuse
-from simulators.member import MEMBER_AID, MemberApplet
+from simulators.member import MemberApplet
 from terminal.apdu import Command, Response, StatusWord
+from terminal.member.reading import MEMBER_AID
 from terminal.member.verdict import Code, Proof, Verdict, verify
 from tests.support import member_specimen as layout
 from tests.support import rsa_signer as make

@@ -294,6 +294,17 @@ def test_a_closed_reader_stays_closed(slot: Slot) -> None:
 
 
 @pytest.mark.usefixtures("pcscd")
+def test_calls_on_a_closed_connection_are_faults() -> None:
+    service = Service()
+    service.close()
+    service.close()
+    with pytest.raises(ReaderFault, match="forgotten this connection"):
+        service.readers()
+    with pytest.raises(ReaderFault, match="forgotten this connection"):
+        service.states({"any": 0}, 0)
+
+
+@pytest.mark.usefixtures("pcscd")
 def test_connections_made_at_once_each_find_their_own_socket() -> None:
     services: list[Service] = []
     threads = [threading.Thread(target=lambda: services.append(Service())) for _ in range(8)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from simulators.applet import Applet, Refuse
 from simulators.card import VirtualCard
 from simulators.config import CardConfig, Cplc
-from simulators.content import MEMBER_MODULE
+from simulators.rom import MEMBER_MODULE
 from terminal.apdu import OK, Command, Response
 from terminal.tlv import tlv
 

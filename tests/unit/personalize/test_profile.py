@@ -44,11 +44,11 @@ def test_card_numbers_run_out_with_a_sentence() -> None:
         ("member: {aid: F0}", 4, "5 to 16 bytes"),
         ("member:\n  label: ''", 5, "label"),
         ("membr: {}", 4, "no such field"),
-        ("member:\n  pin: {initial: birthday}", 5, "initial"),
+        ("member:\n  pin: {digits: 3}", 5, "digits"),
         ("member:\n  entitlements:\n    - {benefit_class: '01', limit: 1}", 6, "benefit_class"),
         ("trust: {certificate_years: 3}", 1, "expire before"),
         ("member: {cvm_list: '000000000000000041031F03'}", 4, "exactly if"),
-        ("member:\n  pin: {initial: random}", 4, "exactly if"),
+        ("member:\n  pin: {tries: 3}", 4, "exactly if"),
         ("line:\n  scp03:\n    master: x\n    diversification: magic\n    version: 1", 7, "diversification"),
     ],
 )

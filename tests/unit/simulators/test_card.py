@@ -11,8 +11,8 @@ import pytest
 from simulators.card import VirtualCard
 from simulators.cardfile import CardInUse
 from simulators.config import TEST_KEY, CardConfig, Cplc, Diversification
-from simulators.content import MEMBER_MODULE, MEMBER_PACKAGE
 from simulators.memory import MemoryDamaged, PowerLost, TearAt
+from simulators.rom import MEMBER_MODULE, MEMBER_PACKAGE
 from terminal.apdu import LinkProtocol
 from terminal.secret import Secret
 from tests.support.gp_host import GpHost

@@ -9,14 +9,8 @@ import pytest
 from simulators.cap import CapError, parse
 from simulators.card import VirtualCard
 from simulators.config import CardConfig, Cplc
-from simulators.content import (
-    CARD_RESET,
-    DIRECTORY_MODULE,
-    DIRECTORY_PACKAGE,
-    MEMBER_MODULE,
-    MEMBER_PACKAGE,
-    CardState,
-)
+from simulators.content import CARD_RESET, CardState
+from simulators.rom import DIRECTORY_MODULE, DIRECTORY_PACKAGE, MEMBER_MODULE, MEMBER_PACKAGE
 from terminal.apdu import Command, Response
 from terminal.crypto import kcv
 from terminal.tlv import decode, dgi, tlv

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.applet import Refuse
-from simulators.member import MEMBER_AID, MemberApplet
+from simulators.member import MemberApplet
 from simulators.member_data import LOG_FORMAT
 from simulators.memory import PowerLost, TearAt
 from terminal.apdu import Command
 from terminal.tlv import tlv
 from tests.support import member_specimen as layout
 from tests.support.applet_host import BareHost, send, store
-from tests.support.member_specimen import Specimen, record, specimen
+from tests.support.member_specimen import MEMBER_AID, Specimen, record, specimen
 
 
 @pytest.fixture(scope="module")

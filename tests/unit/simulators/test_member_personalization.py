@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from simulators.applet import Refuse
-from simulators.member import MEMBER_AID, MemberApplet
+from simulators.member import MemberApplet
 from simulators.memory import PowerLost, TearAt
 from tests.support.applet_host import BareHost, send, store
-from tests.support.member_specimen import Specimen, padded, record, specimen
+from tests.support.member_specimen import MEMBER_AID, Specimen, padded, record, specimen
 
 MANDATORY = (
     0x0101, 0x0102, 0x0103, 0x0201, 0x0202, 0x0203, 0x0301, 0x0501, 0x9102, 0x9104, 0x9200,

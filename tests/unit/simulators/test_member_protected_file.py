@@ -13,11 +13,11 @@ from yubikit.core.smartcard import (
 )
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, ScpState, StaticKeys
 
-from simulators.member import MEMBER_AID, MemberApplet
+from simulators.member import MemberApplet
 from terminal.apdu import Command
 from tests.support import member_specimen as layout
 from tests.support.applet_host import BareHost, send, store
-from tests.support.member_specimen import Specimen, specimen
+from tests.support.member_specimen import MEMBER_AID, Specimen, specimen
 
 KEYS = StaticKeys(layout.READ_KEYS[:16], layout.READ_KEYS[16:32], layout.READ_KEYS[32:])
 READ = (0x00, 0xB2, 1, 5 << 3 | 4)

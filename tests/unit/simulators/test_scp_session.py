@@ -8,7 +8,7 @@ import pytest
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, ScpState, StaticKeys
 
 from simulators.card import VirtualCard
-from simulators.content import MEMBER_MODULE, MEMBER_PACKAGE
+from simulators.rom import MEMBER_MODULE, MEMBER_PACKAGE
 from terminal.apdu import Command, LinkProtocol
 from tests.support.gp_host import TEST_KEY, GpHost
 from tests.support.toy_applet import toy_card

@@ -47,7 +47,6 @@ def test_a_card_in_a_slot(driver: FakeDriver) -> None:
         slot.insert(card)
         driver.accept()
         assert driver.ask(ATR) == card.atr
-        assert slot.wait_until_seen(1)
         assert slot.idle == 0
         driver.tell(POWER_ON)
         answer = driver.ask(SELECT)
