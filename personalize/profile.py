@@ -81,7 +81,7 @@ class Entitlement(_Section):
 
 
 class PinRule(_Section):
-    """The first PIN: random digits. The counter shows digits of ID number and phone, so a PIN is never made of those."""
+    """The first PIN: random digits. A counter shows digits of ID number and phone, so no PIN is made of those."""
 
     digits: int = Field(6, ge=4, le=12)
     tries: int = Field(3, ge=1, le=15)
