@@ -27,6 +27,7 @@ _REASONS = {
     errno.ENOENT: "it does not exist",
     errno.ENOTDIR: "its directory does not exist",
     errno.EISDIR: "it is a directory, not a file",
+    errno.ENOLCK: "this file system has no locks; keep the keystore on a disk of this machine",
 }
 
 
@@ -50,7 +51,7 @@ def exclusive(path: Path, wait: float = WAIT) -> Iterator[None]:
         lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | _NEW_FILE, 0o600)
     try:
         deadline = time.monotonic() + wait
-        while not _taken(lock):
+        while not _taken(lock, path):
             if time.monotonic() >= deadline:
                 raise KeystoreUnavailable(f"another program is changing the keystore {path}; try again when it is done")
             time.sleep(_PAUSE)
@@ -100,11 +101,12 @@ def _write(path: Path, data: bytes) -> None:
         os.close(file)
 
 
-def _taken(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+def _taken(lock: int, path: Path) -> bool:
+    with _told(f"locking the keystore {path}"):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -72,6 +73,13 @@ def test_a_read_only_directory_is_one_sentence(
     store = make_keystore()
     monkeypatch.setattr(os, "open", failing(code))
     with pytest.raises(KeystoreUnavailable, match=r"^locking the keystore [^;]*: [a-z -]+; [a-z ]+$"):
+        store.rotate("seal", by="Li Na")
+
+
+def test_a_file_system_without_locks_is_one_sentence(make_keystore: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_keystore()
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
+    with pytest.raises(KeystoreUnavailable, match=r"^locking the keystore [^;]*: this file system has no locks; keep"):
         store.rotate("seal", by="Li Na")
 
 
