@@ -4,16 +4,16 @@ The order of locks is dossier, then chip, in every transaction of the line, so t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Row, bindparam, exists, func, insert, select, text, update
+from sqlalchemy import Boolean, Connection, Row, bindparam, func, insert, select, text, update
 
 from registry.dossiers import wanting
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict
 from registry.personal import parse_ref
-from registry.tables import UtcTime, batches, chips, claims, dossier_secrets, dossiers, journal
+from registry.tables import UtcTime, batches, chips, claims, dossier_secrets, dossiers
 from registry.values import ChipKnown, Claim, NothingLeft
 from terminal.keys.custody import Sealed
 
@@ -53,18 +53,11 @@ _DOSSIER = (
     .join(dossier_secrets)
     .where(dossiers.c.id == bindparam("dossier"))
 )
-_LAST_BLOCK = (
-    select(journal.c.block)
-    .where(journal.c.dossier_id == bindparam("dossier"), journal.c.block.is_not(None))
-    .order_by(journal.c.id.desc())
-    .limit(1)
-)
 HELD = (
     dossiers.c.id == bindparam("dossier"),
     dossiers.c.token == bindparam("held"),
     dossiers.c.state == "claimed",
 )
-_RENEW = update(claims).where(claims.c.token == bindparam("held"), exists().where(*HELD))
 
 
 def claim(
@@ -100,13 +93,6 @@ def claim(
         known = conn.execute(_CHIP, {"serial": chip_serial}).one()
         return _again(conn, batch_id, place, chip_serial, known, now, lease)
     return _hand_over(conn, dossier_id, place, chip_serial, now, lease, returning=False)
-
-
-def renew(conn: Connection, claim: Claim, lease_until: datetime) -> Claim:
-    held = {"dossier": claim.dossier_id, "held": claim.token, "lease_until": lease_until}
-    if conn.execute(_RENEW, held).rowcount != 1:
-        raise fence_lost(claim)
-    return replace(claim, lease_until=lease_until)
 
 
 def fence_lost(claim: Claim) -> FenceLost:
@@ -161,7 +147,6 @@ def _hand_over(
     ).scalar_one()
     conn.execute(_TAKE, {"dossier": dossier_id, "state": "claimed", "token": token})
     row = conn.execute(_DOSSIER, {"dossier": dossier_id}).one()
-    block = conn.execute(_LAST_BLOCK, {"dossier": dossier_id}).scalar() if returning else None
     return Claim(
         batch_id=row.batch_id,
         dossier_id=dossier_id,
@@ -177,7 +162,6 @@ def _hand_over(
         token=token,
         lease_until=until,
         returning=returning,
-        acknowledged_blocks=0 if block is None else block + 1,
     )
 
 

@@ -170,11 +170,6 @@ class Registry:
             place = claims.Place(lane, station)
             return claims.claim(conn, batch_id, place, chip_serial, self._clock(), lease)
 
-    def renew(self, claim: Claim, lease: timedelta) -> Claim:
-        """The same claim with a later deadline. Raises FenceLost."""
-        with self._db.write() as conn:
-            return claims.renew(conn, claim, self._clock() + lease)
-
     def journal(self, claim: Claim, *entries: Entry) -> None:
         """These lines, on disk when this returns, or none of them. Raises FenceLost."""
         self._journal.write(claim, self._clock(), entries)

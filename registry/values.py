@@ -149,8 +149,7 @@ class Claim:
     """A dossier in a lane's hands, bound for ever to the chip in its reader.
 
     ``token`` is the fencing token: it grows with every claim, and an older one may write nothing.
-    ``returning``: the chip was here before. ``acknowledged_blocks``: how many STORE DATA blocks of the last run the
-    chip acknowledged, as far as the journal knows; the card itself says how far it really came.
+    ``returning``: the chip was here before, and says itself how far it came.
     """
 
     batch_id: str
@@ -167,7 +166,6 @@ class Claim:
     token: int
     lease_until: datetime
     returning: bool
-    acknowledged_blocks: int
 
 
 @dataclass(frozen=True, slots=True)

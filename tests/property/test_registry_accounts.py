@@ -78,7 +78,7 @@ class Line(RuleBasedStateMachine):
             known.claims.append(answer)
             known.lease_until = answer.lease_until
 
-    @rule(data=st.data(), deed=st.sampled_from(["journal", "renew", "verified", "reject"]))
+    @rule(data=st.data(), deed=st.sampled_from(["journal", "verified", "reject"]))
     def act(self, data: st.DataObject, deed: str) -> None:
         """A lane does something with a claim it holds, or thinks it holds."""
         held = [(known, claim) for known in self.chips.values() for claim in known.claims]
@@ -91,8 +91,6 @@ class Line(RuleBasedStateMachine):
         if allowed:
             self.do(claim, deed)
             known.end = known.end or end
-            if deed == "renew":
-                known.lease_until = self.clock() + LEASE
         else:
             with pytest.raises(FenceLost):
                 self.do(claim, deed)
@@ -100,7 +98,6 @@ class Line(RuleBasedStateMachine):
     def do(self, claim: Claim, deed: str) -> None:
         deeds: dict[str, Any] = {
             "journal": lambda: self.registry.journal(claim, Entry("store data", JournalEvent.DONE, block=0)),
-            "renew": lambda: self.registry.renew(claim, LEASE),
             "verified": lambda: self.registry.verified(claim, {}, 1.0),
             "reject": lambda: self.registry.reject(claim, "mute", "select", "A"),
         }

@@ -22,7 +22,7 @@ def test_an_unknown_chip_gets_the_next_dossier(registry: Registry, custody: Memo
     assert registry.batch(batch).state is BatchState.PREPARED
     first, second = claimed(registry, batch, 1), claimed(registry, batch, 2, "lane 2")
     assert (first.card_number, second.card_number) == ("621226000000000001", "621226000000000002")
-    assert (first.returning, first.acknowledged_blocks, first.chip_serial, first.lane) == (False, 0, chip(1), "lane 1")
+    assert (first.returning, first.chip_serial, first.lane) == (False, chip(1), "lane 1")
     assert custody.open(first.sealed).reveal() == b"dossier of 621226000000000001"
     assert second.token > first.token
     assert registry.batch(batch).state is BatchState.RUNNING
@@ -31,15 +31,11 @@ def test_an_unknown_chip_gets_the_next_dossier(registry: Registry, custody: Memo
 
 def test_a_returning_chip_gets_its_own_dossier_and_the_old_token_dies(registry: Registry, batch: str) -> None:
     old = claimed(registry, batch, 1)
-    registry.journal(old, Entry("store data", JournalEvent.DONE, block=0))
-    registry.journal(old, Entry("store data", JournalEvent.DONE, block=1))
     new = claimed(registry, batch, 1, "lane 2")
     assert (new.dossier_id, new.card_number, new.returning) == (old.dossier_id, old.card_number, True)
-    assert new.acknowledged_blocks == 2
     assert new.token > old.token
     for write in (
         lambda: registry.journal(old, Entry("store data", JournalEvent.INTENT)),
-        lambda: registry.renew(old, LEASE),
         lambda: registry.verified(old, {}, 1.0),
         lambda: registry.reject(old, "mute", "select", "A"),
     ):
@@ -58,15 +54,14 @@ def test_a_lease_that_ran_out_leaves_the_dossier_bound(registry: Registry, clock
     assert registry.accounts(batch).missing == 0
 
 
-def test_a_renewed_lease_lasts_longer(registry: Registry, clock: SetClock, batch: str) -> None:
-    claim = claimed(registry, batch, 1)
+def test_a_chip_that_comes_back_gets_a_new_lease(registry: Registry, clock: SetClock, batch: str) -> None:
+    claimed(registry, batch, 1)
     clock.forward(LEASE - timedelta(seconds=1))
-    renewed = registry.renew(claim, LEASE)
-    assert renewed.lease_until == clock() + LEASE
-    assert (renewed.token, renewed.dossier_id) == (claim.token, claim.dossier_id)
+    again = claimed(registry, batch, 1)
+    assert again.lease_until == clock() + LEASE
     clock.forward(timedelta(seconds=2))
     (bound,) = registry.bound_chips(batch)
-    assert (bound.chip_serial, bound.missing, bound.lease_until) == (chip(1), False, renewed.lease_until)
+    assert (bound.chip_serial, bound.missing, bound.lease_until) == (chip(1), False, again.lease_until)
 
 
 def test_the_journal_keeps_every_line_in_order(registry: Registry, clock: SetClock, batch: str) -> None:
