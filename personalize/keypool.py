@@ -18,6 +18,7 @@ from pathlib import Path
 
 from personalize.errors import KeyPoolError
 from terminal.crypto import rsa
+from terminal.errors import IntegrityError, KeyNotFound
 from terminal.keys import KeyCustody, KeyRef, Sealed
 
 CRT_DGIS = (0x8201, 0x8202, 0x8203, 0x8204, 0x8205)
@@ -36,6 +37,7 @@ class ChipKey:
 class KeyPool:
     """Keys of one size and exponent under ``directory``. Safe across threads and processes.
 
+    Keys that another keystore sealed, or that were changed, are thrown away when their turn comes.
     Raises KeyPoolError when the directory cannot be used.
     """
 
@@ -147,9 +149,20 @@ class KeyPool:
         try:
             data = json.loads(text)
             components = tuple(Sealed(KeyRef(n, v), bytes.fromhex(blob), c) for n, v, blob, c in data["parts"])
-            return ChipKey(int(data["n"], 16), data["e"], components)
+            key = ChipKey(int(data["n"], 16), data["e"], components)
         except (ValueError, KeyError, TypeError):
             raise KeyPoolError(f"a damaged key was dropped from the pool: {path.name}; run this again") from None
+        return key if self._opens(key) else None
+
+    def _opens(self, key: ChipKey) -> bool:
+        """Whether custody still opens what it sealed. A key that another keystore left here would be found out only by
+        the chip, and held against it."""
+        try:
+            for part in key.components:
+                self._custody.open(part)
+        except (IntegrityError, KeyNotFound):
+            return False
+        return True
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,6 +1,8 @@
 """The pool of chip keys: each is taken once, whoever asks."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from personalize.errors import KeyPoolError
-from personalize.keypool import CRT_DGIS
+from personalize.keypool import CRT_DGIS, KeyPool
 from terminal.errors import IntegrityError
-from terminal.keys import Sealed
+from terminal.keys import KeyRef, MemoryCustody, Sealed
+from terminal.keys.standard import create_standard_keys
 from tests.support import house
 
 
@@ -43,6 +46,49 @@ def test_many_takers_never_share_a_key(tmp_path: Path) -> None:
         moduli = [key.modulus for key in takers.map(lambda _: pool.take(), range(12))]
     assert len(set(moduli)) == 12
     assert len(pool) == 0
+
+
+DRAIN = """
+import sys
+from pathlib import Path
+from personalize.keypool import KeyPool
+class Empty(Exception): pass
+class Custody:
+    def latest(self, name): return None
+def none_left(bits, exponent): raise Empty
+pool = KeyPool(Path(sys.argv[1]), Custody(), bits=1152, exponent=3, generate=none_left)
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    while True: print(pool.take().modulus)
+except Empty: pass
+"""
+
+
+def test_many_processes_empty_a_pool_and_no_key_is_taken_twice(tmp_path: Path) -> None:
+    keys, stations = 400, 4
+    directory = tmp_path / "rsa-1152-3"
+    directory.mkdir()
+    for number in range(keys):
+        text = json.dumps({"n": f"{number:x}", "e": 3, "parts": []})
+        (directory / f"{number:032x}.key").write_text(text)
+    command = [sys.executable, "-c", DRAIN, str(tmp_path)]
+    running = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(stations)
+    ]
+    for one in running:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    taken = []
+    for one in running:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    for one in running:
+        out, _ = one.communicate(timeout=60)
+        assert one.returncode == 0
+        taken += [int(line) for line in out.split()]
+    assert sorted(taken) == list(range(keys))
 
 
 def test_an_empty_pool_makes_a_key(tmp_path: Path) -> None:
@@ -79,9 +125,21 @@ def test_sealed_parts_cannot_change_places(tmp_path: Path) -> None:
     data = json.loads(path.read_text())
     data["parts"][0][2], data["parts"][1][2] = data["parts"][1][2], data["parts"][0][2]
     path.write_text(json.dumps(data))
-    first: Sealed = pool.take().components[0]
+    first = Sealed(KeyRef("seal", 1), bytes.fromhex(data["parts"][0][2]), data["parts"][0][3])
     with pytest.raises(IntegrityError):
         house.custody().open(first)
+    assert pool.take().components[0].blob != first.blob
+    assert len(pool) == 0
+
+
+def test_keys_that_another_keystore_left_are_thrown_away(tmp_path: Path) -> None:
+    other = MemoryCustody(simulation=True)
+    create_standard_keys(other, by="another house")
+    stale = KeyPool(tmp_path, other, bits=1152, exponent=3, generate=house.key_source())
+    stale.fill(2)
+    taken = house.pool(tmp_path).take()
+    assert [len(house.custody().open(part)) for part in taken.components] == [72] * 5
+    assert len(stale) == 0
 
 
 def test_a_pool_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
