@@ -65,7 +65,7 @@ def show(batch: BatchId, json: output.Json = False) -> None:
     output.show(_summary(found))
     print_accounts(accounts)
     if stock.received:
-        output.show(stock_equation(stock))
+        Console(highlight=False, soft_wrap=True).print(stock_equation(stock))
     if bound:
         rows = [
             (b.chip_serial, f"{b.card_number}-{b.sequence:02d}", b.lane, "missing" if b.missing else "in a lane")
