@@ -90,6 +90,6 @@ class Reader(Protocol):
 
 @runtime_checkable
 class Sender(Protocol):
-    """Commands to responses. Senders stack: Traced(FollowUp(Chained(SecureChannel(...))))."""
+    """Commands to responses. Senders stack: SecureChannel(ExtendedLength(FollowUp(Traced(Link(transport)))))."""
 
     def send(self, command: Command) -> Response: ...

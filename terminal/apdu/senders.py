@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol
 
 from terminal.apdu import cla
 from terminal.apdu.atr import Atr
@@ -20,8 +19,8 @@ from terminal.apdu.status import OK
 from terminal.apdu.trace import Trace
 from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused
 
-WRONG_LENGTH = 0x6700
-MOST_ANSWER = 65536
+_WRONG_LENGTH = 0x6700
+_MOST_ANSWER = 65536
 """Ne of an extended command at its largest: no answer is longer."""
 _MOST_ROUNDS = 1024
 
@@ -107,7 +106,7 @@ class FollowUp:
                 return Response(bytes(data), response.sw)
             response = self._get_response(command, response.sw.more)
             data += response.data
-            if len(data) > MOST_ANSWER or (not response.data and response.sw.more is not None):
+            if len(data) > _MOST_ANSWER or (not response.data and response.sw.more is not None):
                 break
         raise CardMalformed(f"sending {command}: the card promises more data without end ({len(data)} bytes so far)")
 
@@ -154,7 +153,7 @@ class ExtendedLength:
             return self._inner.send(command)
         if self.possible is not False:
             response = self._inner.send(command)
-            if self.possible or response.sw != WRONG_LENGTH:
+            if self.possible or response.sw != _WRONG_LENGTH:
                 # Only success proves it: 6D00 or 6982 may come before the card has looked at the length.
                 self.possible = self.possible or response.sw.ok or None
                 return response
@@ -207,17 +206,13 @@ def logical_channel(sender: Sender) -> Iterator[OnChannel]:
     close_channel(sender, number)
 
 
-class _Collector(Protocol):
-    def add(self, command: Command, response: Response | None, seconds: float, fault: str = "") -> None: ...
-
-
 class Traced:
     """Notes every command, response and the time between in a trace; a fault is noted and raised on.
 
     ``clock`` gives seconds. The trace redacts by default: see :class:`terminal.apdu.trace.Trace`.
     """
 
-    def __init__(self, inner: Sender, trace: _Collector, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, inner: Sender, trace: Trace, clock: Callable[[], float] = time.perf_counter) -> None:
         self._inner = inner
         self._trace = trace
         self._clock = clock
@@ -252,18 +247,3 @@ def _extended(transport: Transport, t0: bool) -> bool | None:
         return None
     # A card that claims the ability is still tried, not believed: 6700 then falls back.
     return False if told is False else None
-
-
-__all__ = [
-    "Chained",
-    "ExtendedLength",
-    "FollowUp",
-    "Link",
-    "OnChannel",
-    "Traced",
-    "check",
-    "close_channel",
-    "logical_channel",
-    "open_channel",
-    "stack",
-]

@@ -85,7 +85,6 @@ def as_date(raw: bytes, today: date) -> date | None:
     year, day = int(digits[0]), int(digits[1:])
     for decade in range(today.year // 10 * 10, today.year // 10 * 10 - 20, -10):
         found = date(decade + year, 1, 1) + timedelta(days=day - 1)
-        if found.year != decade + year or found > today:
-            continue
-        return found
+        if found.year == decade + year and found <= today:
+            return found
     return None

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from terminal.crypto.rsa import RsaPublic
 from terminal.errors import CodecError
-from terminal.member.signed import Issue, ListOutdated, Sign, read, write
+from terminal.member.signed import Issue, Sign, read, write
 
 KIND: Final = "hotlist"
 
@@ -94,6 +94,3 @@ class Hotlist:
     def age(self, at: datetime) -> timedelta:
         """How old the list is: what happened to cards since is not in it."""
         return self.issue.age(at)
-
-
-__all__ = ["HotCard", "Hotlist", "Issue", "ListOutdated", "Reason", "Sign"]

@@ -11,7 +11,7 @@ from typing import Final, Self
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.oda import CaKey, by_index
 from terminal.errors import CodecError
-from terminal.member.signed import Issue, ListOutdated, Sign, read, write
+from terminal.member.signed import Issue, Sign, read, write
 
 KIND: Final = "trust list"
 
@@ -58,6 +58,3 @@ class TrustList:
     def current(self, at: datetime) -> bool:
         """Whether the list is in force."""
         return self.issue.current(at)
-
-
-__all__ = ["Issue", "ListOutdated", "Sign", "TrustList"]
