@@ -30,7 +30,7 @@ OBJECTS = st.recursive(LEAVES, templates, max_leaves=12)
 def test_built_objects_are_read_back(objects: list[Tlv]) -> None:
     raw = encode(objects)
     for padding in ("emv", "reject"):
-        found = decode(raw, padding=padding)  # type: ignore[arg-type]
+        found = decode(raw, padding=padding)
         assert list(found) == objects
         assert found.encode() == raw
 

@@ -58,7 +58,7 @@ class Station:
         self.imk = self.custody.generate("imk-card", Purpose.CARD, self.algorithm, by="t").ref
         self.seal = self.custody.generate("seal", Purpose.SEAL, Algorithm.AES256, by="t").ref
         self.guard = Guard()
-        self.domain = SecurityDomain(stack(self.slot), self.custody, self.guard)  # type: ignore[arg-type]
+        self.domain = SecurityDomain(stack(self.slot), self.custody, self.guard)
 
     def wanted(
         self,
