@@ -27,6 +27,8 @@ MEMBER_AID: Final = bytes.fromhex("F04D454D4245520101")
 CERTIFICATE_SFI: Final = 2
 PROTECTED_SFI: Final = 5
 APPLICATION_BLOCKED: Final = 0x6283
+MOST_RECORDS: Final = 64
+"""Far more than a member card has; a card that lists thousands must not hold up a counter."""
 
 _CERTIFICATES: Final = frozenset(
     element.TAG
@@ -175,9 +177,12 @@ def start(sender: Sender, application: Application, terminal: Mapping[int, bytes
     if aip is None or afl is None or len(aip) != 2:
         raise CardMalformed(f"{doing}: the answer has no AIP or no AFL")
     try:
-        return Options(aip, Afl.parse(afl))
+        options = Options(aip, Afl.parse(afl))
     except CodecError as error:
         raise CardMalformed(f"{doing}: {error}") from error
+    if (count := len(list(options.afl.records()))) > MOST_RECORDS:
+        raise CardMalformed(f"{doing}: the card lists {count} records; {MOST_RECORDS} are the most that are read")
+    return options
 
 
 def read_records(sender: Sender, places: Iterable[tuple[int, int, bool]]) -> list[Record]:

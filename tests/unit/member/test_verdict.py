@@ -271,6 +271,7 @@ def test_a_mute_card() -> None:
         (OPTIONS, "800121 9000", "no AIP or no AFL"),
         (OPTIONS, "8002 2100 9000", "an AFL of 0 bytes"),
         (OPTIONS, "8006 2100 00010100 9000", "no SFI"),
+        (OPTIONS, "800A 2100 0801FE00 1001FE00 9000", "lists 508 records"),
         (OPTIONS, "6A86", "6A86"),
         ("00B2010C", "6A83", "reading SFI 1, record 1: card answered 6A83"),
         ("00B2010C", "5A00 9000", "not one 70 template"),
