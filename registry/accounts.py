@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, and_, delete, func, insert, not_, or_, select, update
 
-from registry.approval import stage_for_update
+from registry.approval import same_person, stage_for_update
 from registry.dossiers import wanting
 from registry.errors import RegistryConflict
 from registry.tables import (
@@ -90,7 +90,7 @@ def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: date
     stage = stage_for_update(conn, batch_id)
     if stage != "approved":
         raise RegistryConflict(f"batch {batch_id} is {stage}; only a finished batch can be closed")
-    if not by.strip() or not second.strip() or by == second:
+    if not by.strip() or not second.strip() or same_person(by, second):
         raise RegistryConflict("closing a batch takes the names of two different people")
     counted = accounts(conn, batch_id, now)
     unfinished = counted.members - counted.verified

@@ -36,7 +36,7 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
     if stage != "draft":
         raise RegistryConflict(f"batch {batch_id} is {stage}; only a draft can be approved")
     importer = conn.execute(select(batches.c.imported_by).where(batches.c.id == batch_id)).scalar_one()
-    if importer == by:
+    if same_person(importer, by):
         raise RegistryConflict(f"{by} imported batch {batch_id}; a second person approves it")
     _apply_changes(conn, personal, batch_id)
     _give_unit_codes(conn, batch_id, scheme)
@@ -44,6 +44,11 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
     conn.execute(
         update(batches).where(batches.c.id == batch_id).values(stage="approved", approved_by=by, approved_at=at)
     )
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's, however they are spaced and capitalized."""
+    return one.casefold().split() == other.casefold().split()
 
 
 def discard(conn: Connection, batch_id: str) -> None:

@@ -70,7 +70,7 @@ def test_a_finished_batch_is_closed_by_two_people_and_its_secrets_are_gone(
     for number in (2, 3):
         registry.verified(claimed(registry, batch, number), {}, 1.0)
     assert registry.batch(batch).state is BatchState.DONE
-    for second in ("甲", " "):
+    for second in ("甲", " 甲", " "):
         with pytest.raises(RegistryConflict, match="two different people"):
             registry.close_batch(batch, "甲", second)
     closed = registry.close_batch(batch, "甲", "乙")

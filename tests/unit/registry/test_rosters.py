@@ -64,6 +64,14 @@ def test_a_person_twice_in_one_roster_is_refused(registry: Registry) -> None:
         registry.import_roster(UNIT, [row(1), row(1)], [], source="f", digest="d1", by="张")
 
 
+@pytest.mark.parametrize("by", ["Li Na", "li na", " Li  Na "])
+def test_a_name_written_otherwise_is_no_second_person(registry: Registry, by: str) -> None:
+    batch = registry.import_roster(UNIT, rows(1), [], source="f", digest="d1", by="Li Na")
+    with pytest.raises(RegistryConflict, match="a second person"):
+        registry.approve(batch.id, by)
+    assert registry.approve(batch.id, "Li Nan").approved_by == "Li Nan"
+
+
 def test_the_importer_may_not_approve(registry: Registry) -> None:
     batch = registry.import_roster(UNIT, rows(1), [], source="f", digest="d1", by="张")
     with pytest.raises(RegistryConflict, match="a second person"):
