@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from terminal.crypto import aes, des
+from terminal.crypto import aes, des, sm4
 
 LENGTH = 3
 
@@ -15,3 +15,8 @@ def des_kcv(key: bytes) -> bytes:
 def aes_kcv(key: bytes) -> bytes:
     """Three bytes of the key's encryption of sixteen 01. GPC 2.3.1 Amendment D 1.2, 7.2."""
     return aes.ecb_encrypt(key, b"\x01" * aes.BLOCK)[:LENGTH]
+
+
+def sm4_kcv(key: bytes) -> bytes:
+    """Three bytes of the key's encryption of sixteen 00. JR/T 0025 with SM4, as personalization bureaus use it."""
+    return sm4.ecb_encrypt(key, bytes(sm4.BLOCK))[:LENGTH]
