@@ -1,0 +1,79 @@
+"""The people and machines around a transaction: the cardholder, and the host that answers online."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from terminal.errors import CodecError
+from terminal.secret import Secret
+
+
+class Pin(Secret):
+    """The digits of a PIN as ASCII; prints masked. Raises CodecError unless they are 4 to 12. ISO 9564-1:2017, 8.1."""
+
+    __slots__ = ()
+
+    def __init__(self, digits: bytes) -> None:
+        if not (digits.isdigit() and 4 <= len(digits) <= 12):
+            raise CodecError("a PIN is 4 to 12 decimal digits")
+        super().__init__(digits)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One application to choose from. ``label`` is what the display shows."""
+
+    aid: bytes
+    label: str
+
+
+class Cardholder(Protocol):
+    """Whoever stands at the terminal, with display and PIN pad."""
+
+    def choose(self, candidates: Sequence[Choice]) -> int | None:
+        """The position of the chosen application; one candidate is a question for confirmation. None: none of them.
+        EMV 4.4 Book 1, 12.4."""
+        ...
+
+    def pin(self, tries_left: int | None, last_try: bool) -> Pin | None:
+        """The PIN as entered; None when it was bypassed. ``tries_left`` is None where the card does not tell, or for
+        an online PIN; before the last try the display must warn. EMV 4.4 Book 3, 10.5.1; Book 4, 6.3.4."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineRequest:
+    """What goes to the issuer. ``data`` are the elements of field 55 by tag (the ARQC and all it was made over).
+
+    ``pin_block`` is the enciphered PIN block, where the cardholder was verified online. EMV 4.4 Book 4, 12.1.
+    """
+
+    card_number: str = field(repr=False)
+    sequence: int
+    data: Mapping[int, bytes] = field(repr=False)
+    pin_block: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineResponse:
+    """The issuer's answer: authorization response code (8A, 2 characters), issuer authentication data (91, 8 to 16
+    bytes, None for none), and the scripts as whole 71 or 72 templates, in order. EMV 4.4 Book 4, 12.1."""
+
+    response_code: bytes
+    authentication_data: bytes | None = None
+    scripts: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unable:
+    """The issuer was not reached, or its answer makes no sense; ``reason`` is a sentence."""
+
+    reason: str
+
+
+class OnlineHost(Protocol):
+    """The way to the issuer. Faults of the way are values (``Unable``), because the card must still be told."""
+
+    def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable: ...
