@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from terminal.emv.bits import TSI, TVR
+
 if TYPE_CHECKING:
     from terminal.emv.steps import Step
 
@@ -89,7 +91,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One transaction, ended. ``tvr`` is 5 bytes, ``tsi`` 2, ``cvm_results`` (9F34) 3 or empty.
+    """One transaction, ended. ``cvm_results`` (9F34) is 3 bytes or empty.
 
     ``response_code`` is tag 8A as text, empty where the transaction never came to a decision. ``reversal`` and
     ``advice`` say what the acquirer must be told. ``first`` and ``second`` are the two cryptograms, where they exist.
@@ -98,8 +100,8 @@ class Outcome:
     result: Result
     reason: str
     steps: tuple[Step, ...]
-    tvr: bytes
-    tsi: bytes
+    tvr: TVR
+    tsi: TSI
     aid: bytes | None = None
     response_code: str = ""
     cvm_results: bytes = b""
@@ -134,8 +136,8 @@ class Outcome:
             "message": self.message,
             "aid": self.aid and self.aid.hex().upper(),
             "response_code": self.response_code,
-            "tvr": self.tvr.hex().upper(),
-            "tsi": self.tsi.hex().upper(),
+            "tvr": self.tvr.encode().hex().upper(),
+            "tsi": self.tsi.encode().hex().upper(),
             "cvm_results": self.cvm_results.hex().upper(),
             "cryptograms": [_cryptogram(made) for made in (self.first, self.second) if made is not None],
             "script_results": self.script_results.hex().upper(),
@@ -147,8 +149,8 @@ class Outcome:
                     "stage": step.stage.value,
                     "text": step.text,
                     "source": step.source,
-                    "tvr": step.tvr.hex().upper(),
-                    "tsi": step.tsi.hex().upper(),
+                    "tvr": step.tvr.encode().hex().upper(),
+                    "tsi": step.tsi.encode().hex().upper(),
                 }
                 for step in self.steps
             ],

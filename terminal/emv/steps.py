@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NoReturn
 
+from terminal.emv.bits import TSI, TVR
 from terminal.emv.outcome import Result
 
-TVR: Final = 0x95
-TSI: Final = 0x9B
-_TVR_BYTES, _TSI_BYTES = 5, 2
+TVR_TAG: Final = 0x95
+TSI_TAG: Final = 0x9B
+NO_TVR: Final = TVR(0)
+NO_TSI: Final = TSI(0)
 
 
 class Stage(StrEnum):
@@ -39,13 +41,13 @@ class Stage(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Step:
     """One decision: ``text`` tells it, ``source`` is where the rule stands, ``tvr`` and ``tsi`` are the bits that this
-    step newly set (5 and 2 bytes; all zero for none)."""
+    step newly set."""
 
     stage: Stage
     text: str
     source: str
-    tvr: bytes = bytes(_TVR_BYTES)
-    tsi: bytes = bytes(_TSI_BYTES)
+    tvr: TVR = NO_TVR
+    tsi: TSI = NO_TSI
 
 
 class Stop(Exception):
@@ -73,47 +75,27 @@ class State:
         self.steps: list[Step] = []
         self.aid: bytes | None = None
         """The name of the selected application, tag 84."""
-        self._tvr = 0
-        self._tsi = 0
+        self.tvr = NO_TVR
+        self.tsi = NO_TSI
 
-    @property
-    def tvr(self) -> int:
-        """Terminal verification results, 40 bits. EMV 4.4 Book 3, Annex C5."""
-        return self._tvr
-
-    @property
-    def tsi(self) -> int:
-        """Transaction status information, 16 bits. EMV 4.4 Book 3, Annex C6."""
-        return self._tsi
-
-    @property
-    def tvr_bytes(self) -> bytes:
-        return self._tvr.to_bytes(_TVR_BYTES, "big")
-
-    @property
-    def tsi_bytes(self) -> bytes:
-        return self._tsi.to_bytes(_TSI_BYTES, "big")
-
-    def note(self, stage: Stage, text: str, source: str, *, tvr: int = 0, tsi: int = 0) -> None:
+    def note(self, stage: Stage, text: str, source: str, *, tvr: TVR = NO_TVR, tsi: TSI = NO_TSI) -> None:
         """Record a step, setting the bits it brings. Bits are never taken back."""
-        new_tvr, new_tsi = tvr & ~self._tvr, tsi & ~self._tsi
-        self._tvr |= tvr
-        self._tsi |= tsi
-        step = Step(stage, text, source, new_tvr.to_bytes(_TVR_BYTES, "big"), new_tsi.to_bytes(_TSI_BYTES, "big"))
-        self.steps.append(step)
+        self.steps.append(Step(stage, text, source, tvr & ~self.tvr, tsi & ~self.tsi))
+        self.tvr |= tvr
+        self.tsi |= tsi
 
     def value(self, tag: int) -> bytes | None:
         """A data element, the terminal's own first; TVR and TSI as they stand now."""
-        if tag == TVR:
-            return self.tvr_bytes
-        if tag == TSI:
-            return self.tsi_bytes
+        if tag == TVR_TAG:
+            return self.tvr.encode()
+        if tag == TSI_TAG:
+            return self.tsi.encode()
         own = self.terminal.get(tag)
         return self.card.get(tag) if own is None else own
 
     def values(self) -> dict[int, bytes]:
         """Every data element by tag, for filling a data object list."""
-        return {**self.card, **self.terminal, TVR: self.tvr_bytes, TSI: self.tsi_bytes}
+        return {**self.card, **self.terminal, TVR_TAG: self.tvr.encode(), TSI_TAG: self.tsi.encode()}
 
     def stop(self, stage: Stage, reason: str, source: str, result: Result = Result.TERMINATED) -> NoReturn:
         """Note the last step and end the transaction. Raises Stop."""
