@@ -58,6 +58,12 @@ class Check(StrEnum):
     EXPONENT = "public key exponent"
     REMAINDER = "public key remainder"
     DYNAMIC_DATA = "dynamic data"
+    CA_KEY = "scheme CA key"
+    REVOCATION = "revocation list"
+    TAG_LIST = "static data authentication tag list"
+    SIGNATURE = "signature"
+    CRYPTOGRAM_INFORMATION = "cryptogram information data"
+    TRANSACTION_HASH = "transaction data hash"
 
 
 class OdaFailed(NotGenuine):
@@ -139,6 +145,27 @@ class DynamicData:
     rest: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class CombinedData:
+    """What a card signed together with its cryptogram: CID, cryptogram (8 bytes), hash of the transaction data.
+
+    EMV 4.4 Book 2, 6.6.1, table 19.
+    """
+
+    number: bytes
+    cid: int
+    cryptogram: bytes
+    transaction_hash: bytes
+
+    @classmethod
+    def of(cls, dynamic: DynamicData, hash_size: int) -> CombinedData:
+        """Raises OdaFailed when the dynamic data are too short for it."""
+        rest = dynamic.rest
+        if len(rest) < 9 + hash_size:
+            raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"{len(rest)} bytes behind the dynamic number")
+        return cls(dynamic.number, rest[0], rest[1:9], rest[9 : 9 + hash_size])
+
+
 def recover(signer: RsaPublic, what: Signed, signature: bytes) -> Recovered:
     """Open a signature: length, RSA recovery, trailer, header, format byte, hash algorithm; the hash is not compared.
 
@@ -171,6 +198,7 @@ def issuer_key(
     """
     what = Signed.ISSUER
     found = recover(authority, what, certificate)
+    _require_remainder(found, what, remainder)
     _require_hash(found, what, remainder + exponent)
     subject = found.fields.subject.hex().upper().rstrip("F")
     _require(3 <= len(subject) <= 8 and pan.startswith(subject), what, Check.ISSUER)
@@ -193,6 +221,7 @@ def icc_key(
     """
     what = Signed.ICC
     found = recover(issuer, what, certificate)
+    _require_remainder(found, what, remainder)
     _require_hash(found, what, remainder + exponent + static)
     subject = found.fields.subject.hex().upper().rstrip("F")
     _require(subject == pan, what, Check.CARD_NUMBER)
@@ -233,7 +262,7 @@ def _public_key(
 ) -> PublicKey:
     """The steps that both certificates share once their hash is right: dates, algorithm, and joining the modulus."""
     fields = found.fields
-    expires = _month_end(bytes(fields.expiry), what)
+    expires = month_end(bytes(fields.expiry), what)
     _require(fields.key_algorithm == _RSA, what, Check.KEY_ALGORITHM)
     e = int.from_bytes(exponent, "big")
     _require(fields.exponent_length == len(exponent) and e in EXPONENTS, what, Check.EXPONENT)
@@ -247,7 +276,7 @@ def _public_key(
     return key
 
 
-def _month_end(field: bytes, what: Signed) -> date:
+def month_end(field: bytes, what: Signed) -> date:
     """The last day of MMYY; years 50 to 99 are of the last century. EMV 4.4 Book 4, 6.7.3."""
     text = field.hex()
     if not text.isdigit() or not 1 <= int(text[:2]) <= 12:
@@ -255,6 +284,12 @@ def _month_end(field: bytes, what: Signed) -> date:
     month, year = int(text[:2]), int(text[2:])
     year += 2000 if year < 50 else 1900
     return date(year, month, calendar.monthrange(year, month)[1])
+
+
+def _require_remainder(found: Recovered, what: Signed, remainder: bytes) -> None:
+    """A remainder that is missing is told apart from a wrong one: the card lacks data. EMV 4.4 Book 3, 7.2."""
+    if not remainder and found.fields.key_length > len(found.fields.key):
+        raise OdaFailed(what, Check.DATA, "public key remainder")
 
 
 def _require_hash(found: Recovered, what: Signed, more: bytes) -> None:

@@ -146,8 +146,8 @@ def test_a_wrong_or_absent_hash_over_the_changing_records(rest: bytes) -> None:
         ((2, 3), "8F", "issuer certificate: data missing"),
         ((2, 2), "9F46", "card certificate: data missing"),
         ((2, 2), "9F47", "card certificate: data missing"),
-        ((2, 2), "9F48", "card certificate: hash"),
-        ((2, 3), "92", "issuer certificate: hash"),
+        ((2, 2), "9F48", "card certificate: data missing"),
+        ((2, 3), "92", "issuer certificate: data missing"),
         ((2, 3), "9F4A", "card certificate: hash"),
     ],
 )
