@@ -1,4 +1,4 @@
-"""What every chip has in ROM: the member application and the payment directories."""
+"""What every chip has in ROM: the member application, the payment application and its directories."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from typing import Final
 from simulators.applet import Applet
 from simulators.content import LoadFile
 from simulators.member import MemberApplet
+from simulators.payment import PaymentApplet
 from simulators.pse import DirectoryApplet
 
 MEMBER_PACKAGE: Final = bytes.fromhex("F04D454D424552")
 MEMBER_MODULE: Final = bytes.fromhex("F04D454D4245520101")
+PAYMENT_PACKAGE: Final = bytes.fromhex("A00000033301")
+PAYMENT_MODULE: Final = bytes.fromhex("A000000333010101")
 DIRECTORY_PACKAGE: Final = bytes.fromhex("315041592E")
 DIRECTORY_MODULE: Final = bytes.fromhex("315041592E01")
 
 FILES: Final = (
     LoadFile(MEMBER_PACKAGE, (MEMBER_MODULE,), version=b"\x01\x01", rom=True),
     LoadFile(DIRECTORY_PACKAGE, (DIRECTORY_MODULE,), rom=True),
+    LoadFile(PAYMENT_PACKAGE, (PAYMENT_MODULE,), rom=True),
 )
 MODULES: Final[Mapping[bytes, type[Applet]]] = MappingProxyType(
-    {MEMBER_MODULE: MemberApplet, DIRECTORY_MODULE: DirectoryApplet}
+    {MEMBER_MODULE: MemberApplet, DIRECTORY_MODULE: DirectoryApplet, PAYMENT_MODULE: PaymentApplet}
 )
 """The applets behind the modules."""

@@ -1,0 +1,246 @@
+"""What the payment application keeps: its data groupings, how each is checked, and what a transaction reads from them.
+
+Numbers are those of EMV Card Personalization Specification 1.1, annex A, as PBOC cards use them. Ours, since no public
+number is known: the options of the Chinese algorithms (the number of their RSA twin + 10), 8040/9040 and 8050, 9201.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from simulators import emv_data
+from simulators.applet import Refuse
+from simulators.emv_data import (
+    APPLICATION_KEY_CHECKS,
+    APPLICATION_KEYS,
+    CRT,
+    FCI,
+    ISSUER_APPLICATION_DATA,
+    PIN,
+    PIN_TRIES,
+    PROCESSING_OPTIONS,
+    Check,
+    between,
+)
+from simulators.personalized import objects_of, record_of, unpadded, well_formed
+from terminal.crypto import kcv, sm2
+from terminal.errors import CryptoError
+from terminal.tlv import Dol, decode, tlv
+
+CONTACTLESS_FCI: Final = 0x9103
+ECASH_OPTIONS, CONTACTLESS_OPTIONS = 0x9203, 0x9207
+SM: Final = 0x0010
+"""Added to the number of a GPO answer: its twin for the Chinese algorithms, 9114, 9213, 9217."""
+OPTIONS: Final = tuple(
+    number + variant for number in (PROCESSING_OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS) for variant in (0, SM)
+)
+SCHEME: Final = 0x9201
+SM4_KEYS, SM4_KEY_CHECKS = 0x8040, 0x9040
+SM2_KEY: Final = 0x8050
+PIN_CRT: Final = (0x8301, 0x8302, 0x8303, 0x8304, 0x8305)
+INTERNAL: Final = (0x0D01, 0x0E01)
+"""Data objects of card risk management, which are no records: EMV CPS 1.1 leaves SFI 11 to 30 to the scheme."""
+MAX_SFI: Final = 30
+
+LOG_FORMAT: Final = bytes.fromhex("9A03 9F2103 9F0206 9F0306 9F1A02 5F2A02 9F4E14 9C01 9F3602")
+"""9F4F where the personalization brings none: date, time, amounts, country, currency, merchant, type, ATC. PBOC 3.0."""
+LOAD_FORMAT: Final = bytes.fromhex("9A03 9F2103 9F1A02 9F4E14 9F3602")
+"""DF4F likewise; a load record begins with P1, P2 of its PUT DATA, the old and the new value of 9F79. PBOC 3.0."""
+
+_LENGTHS: Final[Mapping[int, tuple[int, int]]] = {
+    0x9F14: (1, 1),
+    0x9F23: (1, 1),
+    0x9F51: (2, 2),
+    0x9F52: (2, 6),
+    0x9F53: (1, 1),
+    0x9F54: (6, 6),
+    0x9F56: (1, 1),
+    0x9F57: (2, 2),
+    0x9F58: (1, 1),
+    0x9F59: (1, 1),
+    0x9F5C: (6, 6),
+    0x9F6D: (6, 6),
+    0x9F72: (1, 1),
+    0x9F77: (6, 6),
+    0x9F78: (6, 6),
+    0x9F79: (6, 6),
+}
+"""Bytes of the data objects that card risk management reads. JR/T 0025.5, annex A."""
+AMOUNTS: Final = frozenset((0x9F54, 0x9F5C, 0x9F6D, 0x9F77, 0x9F78, 0x9F79))
+_COMPUTED: Final = frozenset((0x9F36, 0x9F13, 0x9F17, 0x82, 0x94))
+_LONGEST_OBJECT: Final = 64
+
+
+def accept(number: int, value: bytes) -> bytes:
+    """The bytes to keep of one grouping, padding removed. Raises Refuse: 6A88 unknown, 6A80 malformed."""
+    check = _CHECKS.get(number)
+    if check is None:
+        if not (1 <= number >> 8 <= MAX_SFI and 1 <= number & 0xFF <= 0xFE):
+            raise Refuse(0x6A88)
+        check = emv_data.lists_record
+    return check(value)
+
+
+def check_values(number: int, stored: Callable[[int], bytes | None]) -> None:
+    """Keys against the check values sent with them, once both are there. Raises Refuse with 9485."""
+    if number == APPLICATION_KEY_CHECKS:
+        emv_data.check_values(stored(APPLICATION_KEYS), stored(number))
+    elif number == SM4_KEY_CHECKS:
+        emv_data.check_values(stored(SM4_KEYS), stored(number), kcv.sm4_kcv)
+
+
+def right_object(tag: int, value: bytes) -> bool:
+    """Whether a data object of the card may have this value: its length, and figures where it is an amount."""
+    least, most = _LENGTHS.get(tag, (1, _LONGEST_OBJECT))
+    return least <= len(value) <= most and (tag not in AMOUNTS or value.hex().isdecimal())
+
+
+def options(value: bytes) -> tuple[int, bytes, bytes]:
+    """Template (80 or 77), AIP and AFL of a GPO answer: bare 82 and 94, or these in a 77, or a whole 80 template.
+
+    EMV 4.4 Book 3, 6.5.8.4. Raises Refuse with 6A80.
+    """
+    if value[:1] == b"\x80":
+        objects = objects_of(value)
+        plain = objects[0].value
+        if len(objects) != 1 or len(plain) < 6 or objects.encode() != objects[0].encode():
+            raise Refuse(0x6A80)
+        emv_data.file_locator(plain[2:])
+        return 0x80, plain[:2], plain[2:]
+    bare = well_formed(value, 0x77).encode() if value[:1] == b"\x77" else value
+    objects = objects_of(emv_data.processing_options(bare))
+    return 0x77, objects.need(0x82), objects.need(0x94)
+
+
+def _options(value: bytes) -> bytes:
+    options(value)
+    return value
+
+
+def _internal(value: bytes) -> bytes:
+    for item in objects_of(value):
+        if int(item.tag) in _COMPUTED or item.tag.constructed or not right_object(int(item.tag), item.value):
+            raise Refuse(0x6A80)
+        if item.tag in (0x9F4F, 0xDF4F):
+            emv_data.dol(item.value)
+    return value
+
+
+def _issuer_data(value: bytes) -> bytes:
+    """Length, key index, version, CVR of four bytes, in PBOC the algorithm; then the issuer's own, led by its length.
+
+    JR/T 0025.5, 9F10. Raises Refuse with 6A80.
+    """
+    if not 7 <= len(value) <= 32 or value[0] not in (6, 7) or len(value) < value[0] + 1 or value[3] != 3:
+        raise Refuse(0x6A80)
+    return value
+
+
+def _scheme(value: bytes) -> bytes:
+    """Cryptogram version whose rules hold, fold of SM4 (00 XOR, 01 left half), bytes of a script MAC (4 to 8)."""
+    if len(value) != 3 or value[1] > 1 or not 4 <= value[2] <= 8:
+        raise Refuse(0x6A80)
+    return value
+
+
+def _sm2_key(value: bytes) -> bytes:
+    number = unpadded(value)
+    try:
+        sm2.Sm2Private.decode(number)
+    except CryptoError:
+        raise Refuse(0x6A80) from None
+    return number
+
+
+_CHECKS: Final[Mapping[int, Check]] = {
+    **dict.fromkeys(INTERNAL, _internal),
+    **dict.fromkeys((FCI, CONTACTLESS_FCI), emv_data.fci),
+    **dict.fromkeys(OPTIONS, _options),
+    ISSUER_APPLICATION_DATA: _issuer_data,
+    SCHEME: _scheme,
+    **dict.fromkeys((APPLICATION_KEYS, SM4_KEYS), between(48, 48)),
+    **dict.fromkeys((APPLICATION_KEY_CHECKS, SM4_KEY_CHECKS), between(9, 9)),
+    PIN: emv_data.pin_block,
+    PIN_TRIES: emv_data.tries,
+    **dict.fromkeys((*CRT, *PIN_CRT), emv_data.component),
+    SM2_KEY: _sm2_key,
+}
+
+
+def check_complete(need: Callable[[int], bytes], stored: Callable[[int], bytes | None]) -> None:
+    """At the last STORE DATA: is all there that these options claim? Raises Refuse: 6985 missing, 6A80 not fitting."""
+    need(FCI)
+    need(ISSUER_APPLICATION_DATA)
+    present = [number for number in OPTIONS if stored(number) is not None]
+    if not {PROCESSING_OPTIONS, PROCESSING_OPTIONS + SM} & set(present):
+        raise Refuse(0x6985)
+    if stored(APPLICATION_KEYS) is None and stored(SM4_KEYS) is None:
+        raise Refuse(0x6985)
+    for keys, checks in ((APPLICATION_KEYS, APPLICATION_KEY_CHECKS), (SM4_KEYS, SM4_KEY_CHECKS), (PIN, PIN_TRIES)):
+        if (stored(keys) is None) != (stored(checks) is None):
+            raise Refuse(0x6985)
+        check_values(checks, stored)
+    for numbers in (CRT, PIN_CRT):
+        if any(stored(number) is not None for number in numbers):
+            emv_data.rsa_key(need, numbers)
+    for number in present:
+        chosen = Options.read(number, need)
+        if chosen.signs:
+            need(SM2_KEY if chosen.chinese else CRT[0])
+        if not chosen.cdol1.length or not chosen.cdol2.length:
+            raise Refuse(0x6985)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One set of processing options and the lists in the records it names."""
+
+    template: int
+    aip: bytes
+    afl: bytes
+    chinese: bool
+    """SM2 and SM4 in place of RSA and triple DES."""
+    ecash: bool
+    cdol1: Dol
+    cdol2: Dol
+    ddol: Dol
+
+    @classmethod
+    def read(cls, number: int, need: Callable[[int], bytes]) -> Options:
+        """The options of grouping ``number``. Raises Refuse: 6985 when a record that the AFL names is missing."""
+        template, aip, afl = options(need(number))
+        objects = decode(b"".join(record_of(need(sfi << 8 | at)).encode() for sfi, at in emv_data.file_locator(afl)))
+        return cls(
+            template,
+            aip,
+            afl,
+            chinese=bool(number & SM),
+            ecash=number & ~SM == ECASH_OPTIONS,
+            cdol1=emv_data.list_in(objects, 0x8C),
+            cdol2=emv_data.list_in(objects, 0x8D),
+            ddol=emv_data.list_in(objects, 0x9F49),
+        )
+
+    @property
+    def answer(self) -> bytes:
+        """AIP and AFL as the answer to GET PROCESSING OPTIONS holds them, without the template."""
+        if self.template == 0x80:
+            return self.aip + self.afl
+        return tlv(0x82, self.aip).encode() + tlv(0x94, self.afl).encode()
+
+    @property
+    def signs(self) -> bool:
+        """Whether the card promises a dynamic signature, DDA or CDA. EMV 4.4 Book 3, annex C1."""
+        return bool(self.aip[0] & 0x21)
+
+    @property
+    def combines(self) -> bool:
+        """CDA."""
+        return bool(self.aip[0] & 0x01)
+
+    @property
+    def issuer_authentication(self) -> bool:
+        """Whether EXTERNAL AUTHENTICATE brings the ARPC."""
+        return bool(self.aip[0] & 0x04)
