@@ -7,16 +7,16 @@ codes are five bytes. EMV 4.4 Book 4, 10.1-10.2 and Annex A; Book 3, 10.6-10.7; 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from terminal.emv.yamlfile import parse_model, read_text
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol
 
 UNPREDICTABLE_NUMBER: Final = 0x9F37
+_KIND: Final = "terminal configuration"
 _MOST_EXCEPTIONS: Final = 1_000_000
 
 
@@ -196,35 +196,18 @@ class TerminalConfig(_Section):
 def load_config(path: Path) -> TerminalConfig:
     """Read and check a configuration file and the exception file it names (relative to itself).
 
-    Raises CodecError, one line for each fault with file, line and field; OSError when a file cannot be read.
+    Raises CodecError, one line for each fault with file, line and field.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise CodecError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
-    config = parse_config(text, str(path))
+    config = parse_config(read_text(path, _KIND), str(path))
     if config.exception_file is None:
         return config
     listed = path.parent / config.exception_file
-    return config.with_exceptions(parse_exceptions(listed.read_text(encoding="ascii", errors="replace"), str(listed)))
+    return config.with_exceptions(parse_exceptions(read_text(listed, "exception file"), str(listed)))
 
 
-def parse_config(text: str, name: str = "terminal configuration") -> TerminalConfig:
+def parse_config(text: str, name: str = _KIND) -> TerminalConfig:
     """Check configuration text; ``name`` stands before each line number in the messages. Raises CodecError."""
-    try:
-        data = YAML(typ="rt").load(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        raise CodecError(f"{where}: not YAML: {getattr(error, 'problem', None) or 'it cannot be read'}") from None
-    if not isinstance(data, dict):
-        raise CodecError(f"{name}: a terminal configuration is a mapping with terminal and applications")
-    try:
-        return TerminalConfig.model_validate(data)
-    except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        lines = [_sentence(name, data, fault["loc"], fault["msg"], fault["type"]) for fault in faults]
-        raise CodecError("\n".join(lines)) from None
+    return parse_model(TerminalConfig, text, name, _KIND)
 
 
 def parse_exceptions(text: str, name: str = "exception file") -> frozenset[tuple[str, int | None]]:
@@ -248,19 +231,3 @@ def parse_exceptions(text: str, name: str = "exception file") -> frozenset[tuple
 
 def _digits(text: str, least: int, most: int) -> bool:
     return text.isascii() and text.isdigit() and least <= len(text) <= most
-
-
-def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, kind: str) -> str:
-    """One fault with the line of the deepest place in the file that the field's path reaches."""
-    line, node = 1, data
-    for key in loc:
-        if not (isinstance(node, dict | list) and hasattr(node, "lc")):
-            break
-        try:
-            position = node.lc.key(key) if isinstance(node, dict) else node.lc.item(key)
-        except KeyError:
-            break
-        line, node = position[0] + 1, node[key]  # type: ignore[index]
-    field = ".".join(map(str, loc)) or "configuration"
-    text = {"missing": "this field is required", "extra_forbidden": "no such field"}.get(kind)
-    return f"{name}:{line}: {field}: {text or message.removeprefix('Value error, ')}"

@@ -68,9 +68,13 @@ class OnlineResponse:
 
 @dataclass(frozen=True, slots=True)
 class Unable:
-    """The issuer was not reached, or its answer makes no sense; ``reason`` is a sentence."""
+    """The issuer was not reached, or its answer makes no sense; ``reason`` is a sentence without its full stop.
+
+    ``sent`` says that the request may have reached the issuer, who then must be told that nothing was paid.
+    """
 
     reason: str
+    sent: bool = False
 
 
 class OnlineHost(Protocol):

@@ -1,0 +1,61 @@
+"""What is to be paid: the transaction as the till knows it, before any card is asked. EMV 4.4 Book 3, Annex A."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Final
+
+from terminal.errors import CodecError
+
+_MOST: Final = 999_999_999_999
+
+
+class Kind(IntEnum):
+    """Transaction type, tag 9C: the first two digits of the processing code. ISO 8583:1987, field 3."""
+
+    PURCHASE = 0x00
+    CASH = 0x01
+    CASHBACK = 0x09
+    REFUND = 0x20
+    INQUIRY = 0x31
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One payment. Amounts are in the smallest unit of the currency; ``amount`` includes ``other`` (cashback).
+
+    ``at`` is local time. ``force_online`` is the merchant's wish; ``sequence`` the transaction sequence counter.
+    Raises CodecError for amounts that 12 digits cannot hold, or a cashback over the amount.
+    """
+
+    amount: int
+    at: datetime
+    other: int = 0
+    kind: Kind = Kind.PURCHASE
+    force_online: bool = False
+    sequence: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.other <= self.amount <= _MOST:
+            raise CodecError("an amount is 0 to 999999999999, and a cashback is part of it")
+        if not 1 <= self.sequence <= 99_999_999:
+            raise CodecError("a transaction sequence counter is 1 to 99999999")
+
+    def data(self, unpredictable: bytes) -> dict[int, bytes]:
+        """The transaction's data elements by tag; ``unpredictable`` is 4 bytes."""
+        found = {
+            0x9F02: bytes.fromhex(f"{self.amount:012d}"),
+            0x9F03: bytes.fromhex(f"{self.other:012d}"),
+            0x9A: bytes.fromhex(f"{self.at:%y%m%d}"),
+            0x9F21: bytes.fromhex(f"{self.at:%H%M%S}"),
+            0x9C: bytes((self.kind,)),
+            0x9F37: unpredictable,
+            0x9F41: bytes.fromhex(f"{self.sequence:08d}"),
+        }
+        # The binary forms have 4 bytes; an amount beyond them exists in digits only.
+        for tag, value in ((0x81, self.amount), (0x9F04, self.other)):
+            if value <= 0xFFFFFFFF:
+                found[tag] = value.to_bytes(4, "big")
+        return found
