@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import threading
@@ -16,6 +17,8 @@ import typer
 from simulators.card import VirtualCard
 from simulators.config import TEST_KEY, CardConfig, Diversification
 from simulators.hopper import SETTLE, Hopper
+from simulators.issuer_file import load_issuer
+from simulators.issuer_http import IssuerServer
 from simulators.look import CardView, look
 from simulators.stock import Stock, blank, make_stock
 from simulators.timing import Exchange, TimedCard, Timing, Wire
@@ -125,10 +128,10 @@ def attach(
         _hold(card, slots[0], show, ended)
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str, option: str = "--vpcd", least: int = 1) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 0x10000:
-        raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint="--vpcd")
+    if not host or not port.isdecimal() or not least <= int(port) < 0x10000:
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint=option)
     return host.strip("[]"), int(port)
 
 
@@ -173,6 +176,29 @@ def _feed(
     finally:
         for hopper in hoppers:
             hopper.close()
+
+
+@app.command()
+def issuer(
+    keys: Annotated[Path, typer.Option(help="Keys and accounts of the test bank (JSON).", show_default=False)],
+    listen: Annotated[str, typer.Option(help="HOST:PORT of this machine alone; port 0 takes any.")] = "127.0.0.1:8583",
+) -> None:
+    """Be the issuing bank: check cryptograms, decide, answer with ARPC and scripts, until Ctrl-C.
+
+    POST {"data": HEX} to /authorize: data objects in, data objects out. Keys stand in the file in clear: for tests.
+
+    Example: membercard sim issuer --keys bank.json --listen 127.0.0.1:8583
+    """
+    address, port = _address(listen, "--listen", least=0)
+    with IssuerServer(load_issuer(keys), address, port, _say) as server:
+        _say(f"the issuer answers POST {server.url}; Ctrl-C ends it")
+        signal.signal(signal.SIGTERM, _interrupt)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever(poll_interval=_LOOK)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @app.command("show")
