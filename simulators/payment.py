@@ -15,7 +15,7 @@ from simulators.emv_applet import EmvApplet, Handlers, answer, option_values
 from simulators.payment_data import Options
 from simulators.payment_sign import dynamic_signature
 from simulators.payment_state import LAST_ATC, Mark, State, amount
-from simulators.personalized import objects_of, well_formed
+from simulators.personalized import well_formed
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.crypto import rsa
 from terminal.errors import CryptoError
@@ -60,7 +60,7 @@ class PaymentApplet(EmvApplet):
     def complete(self) -> None:
         layout.check_complete(self.need, self.stored)
         for number in layout.INTERNAL:
-            for item in objects_of(self.stored(number) or b""):
+            for item in layout.internal_objects(self.stored(number) or b""):
                 self.state.put(item.tag, item.value)
 
     # -- commands -----------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ class PaymentApplet(EmvApplet):
         if self.options is not None:
             raise Refuse(0x6985)
         values = pdol.split(data)
-        chosen = Options.read(self._choose(values), self.need)
+        chosen = Options.read(self._choose(values), self.need, self.stored)
         state = self.state
         if state.atc == LAST_ATC:
             state.mark(Mark.BLOCKED)

@@ -1,7 +1,7 @@
 """What the payment application keeps: its data groupings, how each is checked, and what a transaction reads from them.
 
 Numbers are those of EMV Card Personalization Specification 1.1, annex A, as PBOC cards use them. Ours, since no public
-number is known: the options of the Chinese algorithms (the number of their RSA twin + 10), 8040/9040 and 8050, 9201.
+number is known: the options of the Chinese algorithms (the number of their twin + 2), 8020/9020, 8104 and 9201.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from simulators.emv_data import (
 from simulators.personalized import objects_of, record_of, unpadded, well_formed
 from terminal.crypto import kcv, sm2
 from terminal.errors import CryptoError
-from terminal.tlv import Dol, decode, tlv
+from terminal.tlv import Dol, Tlvs, decode, tlv
 
 CONTACTLESS_FCI: Final = 0x9103
 ECASH_OPTIONS, CONTACTLESS_OPTIONS = 0x9203, 0x9207
-SM: Final = 0x0010
-"""Added to the number of a GPO answer: its twin for the Chinese algorithms, 9114, 9213, 9217."""
-OPTIONS: Final = tuple(
-    number + variant for number in (PROCESSING_OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS) for variant in (0, SM)
-)
+SM: Final = 2
+"""Added to the number of a GPO answer: its twin for the Chinese algorithms, 9106, 9205, 9209."""
+_PLAIN: Final = (PROCESSING_OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS)
+_TWINS: Final = tuple(number + SM for number in _PLAIN)
+OPTIONS: Final = _PLAIN + _TWINS
 SCHEME: Final = 0x9201
-SM4_KEYS, SM4_KEY_CHECKS = 0x8040, 0x9040
-SM2_KEY: Final = 0x8050
+SM4_KEYS, SM4_KEY_CHECKS = 0x8020, 0x9020
+SM2_KEY: Final = 0x8104
 PIN_CRT: Final = (0x8301, 0x8302, 0x8303, 0x8304, 0x8305)
 INTERNAL: Final = (0x0D01, 0x0E01)
 """Data objects of card risk management, which are no records: EMV CPS 1.1 leaves SFI 11 to 30 to the scheme."""
@@ -119,8 +119,13 @@ def _options(value: bytes) -> bytes:
     return value
 
 
+def internal_objects(value: bytes) -> Tlvs:
+    """The data objects of card risk management, bare or in a 70 template. Raises Refuse with 6A80."""
+    return record_of(value) if value[:1] == b"\x70" else objects_of(value)
+
+
 def _internal(value: bytes) -> bytes:
-    for item in objects_of(value):
+    for item in internal_objects(value):
         if int(item.tag) in _COMPUTED or item.tag.constructed or not right_object(int(item.tag), item.value):
             raise Refuse(0x6A80)
         if item.tag in (0x9F4F, 0xDF4F):
@@ -129,11 +134,12 @@ def _internal(value: bytes) -> bytes:
 
 
 def _issuer_data(value: bytes) -> bytes:
-    """Length, key index, version, CVR of four bytes, in PBOC the algorithm; then the issuer's own, led by its length.
-
-    JR/T 0025.5, 9F10. Raises Refuse with 6A80.
-    """
-    if not 7 <= len(value) <= 32 or value[0] not in (6, 7) or len(value) < value[0] + 1 or value[3] != 3:
+    """Length, key index, version, room for a CVR of four bytes, in PBOC the algorithm, then the issuer's own; or 32
+    bytes of Visa's format 2: 1F, version, key index, CVR of five bytes. JR/T 0025.5, 9F10; Visa Integrated Circuit
+    Card Specification 1.5. Raises Refuse with 6A80."""
+    if not (len(value) == 32 and value[0] == 0x1F) and not (len(value) <= 32 and value[:1] in (b"\x06", b"\x07")):
+        raise Refuse(0x6A80)
+    if len(value) < value[0] + 1:
         raise Refuse(0x6A80)
     return value
 
@@ -186,7 +192,7 @@ def check_complete(need: Callable[[int], bytes], stored: Callable[[int], bytes |
         if any(stored(number) is not None for number in numbers):
             emv_data.rsa_key(need, numbers)
     for number in present:
-        chosen = Options.read(number, need)
+        chosen = Options.read(number, need, stored)
         if chosen.signs:
             need(SM2_KEY if chosen.chinese else CRT[0])
         if not chosen.cdol1.length or not chosen.cdol2.length:
@@ -208,16 +214,19 @@ class Options:
     ddol: Dol
 
     @classmethod
-    def read(cls, number: int, need: Callable[[int], bytes]) -> Options:
-        """The options of grouping ``number``. Raises Refuse: 6985 when a record that the AFL names is missing."""
+    def read(cls, number: int, need: Callable[[int], bytes], stored: Callable[[int], bytes | None]) -> Options:
+        """The options of grouping ``number``; on a card with SM2 and no RSA key all options are for SM2.
+
+        Raises Refuse: 6985 when a record that the AFL names is missing.
+        """
         template, aip, afl = options(need(number))
         objects = decode(b"".join(record_of(need(sfi << 8 | at)).encode() for sfi, at in emv_data.file_locator(afl)))
         return cls(
             template,
             aip,
             afl,
-            chinese=bool(number & SM),
-            ecash=number & ~SM == ECASH_OPTIONS,
+            chinese=number in _TWINS or (stored(SM2_KEY) is not None and stored(CRT[0]) is None),
+            ecash=number in (ECASH_OPTIONS, ECASH_OPTIONS + SM),
             cdol1=emv_data.list_in(objects, 0x8C),
             cdol2=emv_data.list_in(objects, 0x8D),
             ddol=emv_data.list_in(objects, 0x9F49),

@@ -79,7 +79,7 @@ class PaymentSpecimen:
     sm2_public: bytes
     pin_public: rsa.RSAPublicNumbers
     secret: frozenset[int] = field(
-        default=frozenset({0x8000, 0x8040, 0x8050, 0x8010, *range(0x8201, 0x8206), *range(0x8301, 0x8306)})
+        default=frozenset({0x8000, 0x8020, 0x8104, 0x8010, *range(0x8201, 0x8206), *range(0x8301, 0x8306)})
     )
 
     def without(self, *numbers: int) -> PaymentSpecimen:
@@ -121,15 +121,15 @@ def specimen(bits: int = 1152, aip: bytes = AIP) -> PaymentSpecimen:
             0x0D01: INTERNAL,
             0x9102: fci(),
             0x9104: options(aip),
-            0x9114: options(aip, SM_AFL),
+            0x9106: options(aip, SM_AFL),
             0x9200: bytes.fromhex("0701010300000001"),
             0x8000: KEYS,
             0x9000: des_checks(KEYS),
-            0x8040: SM4_KEYS,
-            0x9040: kcvs,
+            0x8020: SM4_KEYS,
+            0x9020: kcvs,
             **_crt(0x8201, key, bits),
             **_crt(0x8301, pin, 1024),
-            0x8050: padded(chinese.encode()),
+            0x8104: padded(chinese.encode()),
             0x8010: padded(PIN_BLOCK),
             0x9010: bytes((3, 3)),
         },

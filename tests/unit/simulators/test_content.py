@@ -10,7 +10,15 @@ from simulators.cap import CapError, parse
 from simulators.card import VirtualCard
 from simulators.config import CardConfig, Cplc
 from simulators.content import CARD_RESET, CardState
-from simulators.rom import DIRECTORY_MODULE, DIRECTORY_PACKAGE, MEMBER_MODULE, MEMBER_PACKAGE
+from simulators.rom import (
+    DIRECTORY_MODULE,
+    DIRECTORY_PACKAGE,
+    FILES,
+    MEMBER_MODULE,
+    MEMBER_PACKAGE,
+    PAYMENT_MODULE,
+    PAYMENT_PACKAGE,
+)
 from terminal.apdu import Command, Response
 from terminal.crypto import kcv
 from terminal.tlv import decode, dgi, tlv
@@ -81,7 +89,7 @@ def test_a_cap_file_is_loaded_and_installed() -> None:
     files = {entry[0x4F]: entry for entry in listing(host, 0x10)}
     assert files[PACKAGE][0x84] == MODULE
     assert files[PACKAGE][0xCE] == b"\x01\x03"
-    assert set(files) == {PACKAGE, MEMBER_PACKAGE, DIRECTORY_PACKAGE}
+    assert set(files) == {PACKAGE, MEMBER_PACKAGE, DIRECTORY_PACKAGE, PAYMENT_PACKAGE}
     assert host.install(PACKAGE, MODULE, MODULE).sw == 0x9000
     fci = card.exchange(bytes.fromhex("00A4040007") + MODULE + b"\x00")
     assert fci.hex().upper() == f"6F0B8407{MODULE.hex().upper()}A5009000"
@@ -291,12 +299,12 @@ def test_status_in_both_forms_and_pages() -> None:
     assert listing(host, 0x40, b"\x4f\x0a" + TOY + b"\x07\x5c\x03\x4f\x9f\x70") == [
         {0x4F: TOY + b"\x07", 0x9F70: b"\x07"}
     ]
-    assert len(listing(host, 0xF0)) == 1 + 25 + 2
+    assert len(listing(host, 0xF0)) == 1 + 25 + len(FILES)
     legacy = host.send(0x80, 0xF2, 0x80, 0x00, b"\x4f\x00", 256).data
     assert legacy.hex().upper() == "08A000000151000000019E"
     files = host.send(0x80, 0xF2, 0x10, 0x00, b"\x4f\x00", 256).data
     assert files == lv(MEMBER_PACKAGE) + b"\x01\x00\x01" + lv(MEMBER_MODULE) + lv(DIRECTORY_PACKAGE) + (
-        b"\x01\x00\x01" + lv(DIRECTORY_MODULE)
+        b"\x01\x00\x01" + lv(DIRECTORY_MODULE) + lv(PAYMENT_PACKAGE) + b"\x01\x00\x01" + lv(PAYMENT_MODULE)
     )
     assert host.send(0x80, 0xF2, 0x20, 0x00, b"\x4f\x00", 256).data == (
         lv(MEMBER_PACKAGE) + b"\x01\x00" + lv(DIRECTORY_PACKAGE) + b"\x01\x00"

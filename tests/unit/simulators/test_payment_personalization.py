@@ -55,8 +55,8 @@ def test_nothing_useful_is_answered_before(card: PaymentSpecimen) -> None:
 @pytest.mark.parametrize(
     "missing",
     [
-        (0x9102,), (0x9200,), (0x9104, 0x9114), (0x8000, 0x9000, 0x8040, 0x9040), (0x8000,), (0x9000,), (0x9040,),
-        (0x0101,), (0x0202,), (0x0301,), (0x8201,), (0x8205,), (0x8301,), (0x8050,), (0x8010,), (0x9010,),
+        (0x9102,), (0x9200,), (0x9104, 0x9106), (0x8000, 0x9000, 0x8020, 0x9020), (0x8000,), (0x9000,), (0x9020,),
+        (0x0101,), (0x0202,), (0x0301,), (0x8201,), (0x8205,), (0x8301,), (0x8104,), (0x8010,), (0x9010,),
     ],
     ids=lambda numbers: " ".join(f"{n:04X}" for n in numbers),
 )  # fmt: skip
@@ -68,10 +68,11 @@ def test_what_is_missed_at_the_end(card: PaymentSpecimen, missing: tuple[int, ..
     "missing",
     [
         (0x8010, 0x9010),
-        (0x8040, 0x9040),
+        (0x8020, 0x9020),
         (0x8000, 0x9000),
-        (0x8050, 0x9114, 0x0301),
+        (0x8104, 0x9106, 0x0301),
         (0x8201, 0x8202, 0x8203, 0x8204, 0x8205, 0x9104),
+        (0x8201, 0x8202, 0x8203, 0x8204, 0x8205, 0x9106),
         (0x8301, 0x8302, 0x8303, 0x8304, 0x8305),
         (0x0D01,),
     ],
@@ -102,13 +103,14 @@ def test_an_unknown_grouping(number: int) -> None:
         (0x9104, bytes.fromhex("8006 7C00 08010100 00")),
         (0x9104, bytes.fromhex("7706 82027C00 9400")),
         (0x9200, bytes.fromhex("0701010300")),
-        (0x9200, bytes.fromhex("0701010400000001")),
+        (0x9200, bytes.fromhex("0801010300000001")),
+        (0x9200, bytes.fromhex("1F2201") + bytes(28)),
         (0x9201, bytes.fromhex("010204")),
         (0x9201, bytes.fromhex("010003")),
-        (0x8040, bytes(47)),
-        (0x8050, padded(bytes(32))),
-        (0x8050, padded(b"\xff" * 32)),
-        (0x8050, b"\x01" * 32),
+        (0x8020, bytes(47)),
+        (0x8104, padded(bytes(32))),
+        (0x8104, padded(b"\xff" * 32)),
+        (0x8104, b"\x01" * 32),
         (0x9010, bytes((4, 3))),
     ],
     ids=lambda v: f"{v:04X}" if isinstance(v, int) else v.hex()[:24],
@@ -117,7 +119,7 @@ def test_a_malformed_grouping(number: int, value: bytes) -> None:
     assert refusal_of({number: value}) == 0x6A80
 
 
-@pytest.mark.parametrize("checks", [0x9000, 0x9040])
+@pytest.mark.parametrize("checks", [0x9000, 0x9020])
 def test_keys_that_do_not_have_their_check_values(card: PaymentSpecimen, checks: int) -> None:
     wrong = bytearray(card.groups[checks])
     wrong[4] ^= 1
@@ -164,7 +166,7 @@ def test_the_terminal_chooses_the_algorithms(card: PaymentSpecimen) -> None:
     for groups, command, afl in (
         (card, GPO, AFL),
         (card, chinese, SM_AFL),
-        (card.without(0x9114), chinese, AFL),
+        (card.without(0x9106), chinese, AFL),
         (card.without(0x9104), GPO, SM_AFL),
     ):
         _, applet = groups.issued()
@@ -233,7 +235,7 @@ def test_a_contactless_interface_has_its_own_template_and_options(card: PaymentS
 def test_lists_are_those_of_the_options_in_use(card: PaymentSpecimen) -> None:
     """Records that the AFL does not name do not count, so that both algorithms may have lists of their own."""
     other = record(b"\x8c\x03\x9f\x37\x04\x8d\x03\x9f\x37\x04")
-    _, applet = card.having(0x0302, other).having(0x9114, options(AIP, bytes.fromhex("18010201"))).issued()
+    _, applet = card.having(0x0302, other).having(0x9106, options(AIP, bytes.fromhex("18010201"))).issued()
     send(applet, GPO[:-5] + "01 00")
     assert applet.options is not None
     assert applet.options.cdol1.encode() == bytes.fromhex("9F3704")
