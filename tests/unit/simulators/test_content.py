@@ -307,7 +307,7 @@ def test_status_in_both_forms_and_pages() -> None:
         b"\x01\x00\x01" + lv(DIRECTORY_MODULE) + lv(PAYMENT_PACKAGE) + b"\x01\x00\x01" + lv(PAYMENT_MODULE)
     )
     assert host.send(0x80, 0xF2, 0x20, 0x00, b"\x4f\x00", 256).data == (
-        lv(MEMBER_PACKAGE) + b"\x01\x00" + lv(DIRECTORY_PACKAGE) + b"\x01\x00"
+        lv(MEMBER_PACKAGE) + b"\x01\x00" + lv(DIRECTORY_PACKAGE) + b"\x01\x00" + lv(PAYMENT_PACKAGE) + b"\x01\x00"
     )
 
 
