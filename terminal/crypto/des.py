@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.cmac import CMAC
 
 from terminal.errors import CryptoError
 
@@ -58,6 +59,13 @@ def retail_mac(key: bytes, data: bytes, iv: bytes = _ZERO) -> bytes:
     chained = cbc_encrypt(key[:8], body, iv)[-BLOCK:] if body else _iv(iv)
     mixed = int.from_bytes(chained, "big") ^ int.from_bytes(last, "big")
     return ecb_encrypt(key, mixed.to_bytes(BLOCK, "big"))
+
+
+def cmac(key: bytes, data: bytes) -> bytes:
+    """MAC of 8 bytes over data of any length. NIST SP 800-38B."""
+    mac = CMAC(_algorithm(key))
+    mac.update(data)
+    return mac.finalize()
 
 
 def adjust_parity(key: bytes) -> bytes:

@@ -1,14 +1,17 @@
-"""Key derivation: the counter-mode KDF of SCP03, and the application keys of EMV."""
+"""Key derivation: the counter-mode KDF of SCP03, and the application and session keys of EMV and PBOC."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Literal
 
-from terminal.crypto import aes, des
+from terminal.crypto import aes, des, sm4
 from terminal.errors import CryptoError
 
 _MOST_BITS = 0xFF * 8 * aes.BLOCK
 """As many blocks as a counter of one byte can number."""
+Option = Literal["A", "B"]
+"""How a card key comes from its master. EMV 4.4 Book 2, A1.4."""
 _LETTERS_TO_DIGITS = str.maketrans("abcdef", "012345")
 
 
@@ -42,20 +45,67 @@ def _counter_mode(key: bytes, before: bytes, after: bytes, bits: int) -> bytes:
     return b"".join(aes.cmac(key, before + bytes((i,)) + after) for i in range(1, blocks + 1))[: bits // 8]
 
 
-def udk(master: bytes, pan: str, sequence: int) -> bytes:
+def udk(master: bytes, pan: str, sequence: int, option: Option | None = None) -> bytes:
     """The 16-byte application key of one card from a 16-byte 3DES master, parity adjusted.
 
-    ``pan`` is decimal digits, ``sequence`` the PAN sequence number 0-99. Option A for up to 16 digits, option B for
-    longer numbers. EMV 4.4 Book 2, A1.4.1 and A1.4.2. Raises CryptoError for anything else.
+    ``pan`` is decimal digits, ``sequence`` the PAN sequence number 0-99. Option A takes the last 16 digits of both,
+    option B hashes numbers of more than 16 digits first; by default B, which is A for numbers of up to 16 digits.
+    EMV 4.4 Book 2, A1.4.1 and A1.4.2. Raises CryptoError for anything else.
     """
+    _master(master)
+    return des.adjust_parity(des.ecb_encrypt(master, _with_inverse(_diversifier(pan, sequence, option or "B"))))
+
+
+def udk_sm4(master: bytes, pan: str, sequence: int) -> bytes:
+    """The 16-byte SM4 application key of one card: SM4 of Y and its inverse, Y as in option A, no parity.
+
+    JR/T 0025 with SM4. Raises CryptoError as ``udk``.
+    """
+    _master(master)
+    return sm4.ecb_encrypt(master, _with_inverse(_diversifier(pan, sequence, "A")))
+
+
+def common_session_key(key: bytes, r: bytes) -> bytes:
+    """The session key of a card key and 8 bytes R, parity adjusted: ATC and six 00 for cryptograms, ARQC for scripts.
+
+    3DES of R with its third byte F0, then 0F. EMV 4.4 Book 2, A1.3.1. Raises CryptoError for another length.
+    """
+    _length(r, 8, "R")
+    return des.adjust_parity(des.ecb_encrypt(key, r[:2] + b"\xf0" + r[3:] + r[:2] + b"\x0f" + r[3:]))
+
+
+def atc_blocks(atc: bytes) -> bytes:
+    """Sixteen bytes: six 00, the ATC (2 bytes), six 00, the inverted ATC. Raises CryptoError for another length.
+
+    PBOC encrypts them under the card key (3DES or SM4, ECB) for a session key; Visa's scripts XOR them to it.
+    """
+    _length(atc, 2, "the ATC")
+    return bytes(6) + atc + bytes(6) + _inverse(atc)
+
+
+def _master(master: bytes) -> None:
     if len(master) != 16:
         raise CryptoError(f"an application master key has 16 bytes, not {len(master)}")
+
+
+def _length(data: bytes, length: int, what: str) -> None:
+    if len(data) != length:
+        raise CryptoError(f"{what} has {length} bytes, not {len(data)}")
+
+
+def _diversifier(pan: str, sequence: int, option: Option) -> bytes:
     if not (pan.isascii() and pan.isdigit()) or not 0 <= sequence <= 99:
         raise CryptoError("an application key needs a PAN of decimal digits and a sequence number from 0 to 99")
     digits = f"{pan}{sequence:02d}"
-    y = bytes.fromhex(digits[-16:].zfill(16) if len(pan) <= 16 else _option_b_digits(digits))
-    inverse = bytes(b ^ 0xFF for b in y)
-    return des.adjust_parity(des.ecb_encrypt(master, y + inverse))
+    return bytes.fromhex(_option_b_digits(digits) if option == "B" and len(pan) > 16 else digits[-16:].zfill(16))
+
+
+def _with_inverse(y: bytes) -> bytes:
+    return y + _inverse(y)
+
+
+def _inverse(data: bytes) -> bytes:
+    return bytes(b ^ 0xFF for b in data)
 
 
 def _option_b_digits(digits: str) -> str:

@@ -9,6 +9,8 @@ from terminal.keys.custody import (
     KeyInfo,
     KeyRef,
     OpenSession,
+    PinBlock,
+    PinFormat,
     Purpose,
     Scp,
     Sealed,
@@ -21,12 +23,30 @@ from terminal.keys.keystore import SoftwareKeystore
 from terminal.keys.management import KeyComponent
 from terminal.keys.memory import MemoryCustody
 from terminal.keys.published import GP_TEST_KEY
+from terminal.keys.schemes import (
+    CVN10,
+    CVN18,
+    CVN22,
+    EMV_CSK,
+    PBOC_DES,
+    PBOC_SM4,
+    SCHEMES,
+    CryptogramScheme,
+)
 
 __all__ = [
+    "CVN10",
+    "CVN18",
+    "CVN22",
+    "EMV_CSK",
     "GP_TEST_KEY",
+    "PBOC_DES",
+    "PBOC_SM4",
+    "SCHEMES",
     "Algorithm",
     "ApplicationKeys",
     "CardKeys",
+    "CryptogramScheme",
     "Diversification",
     "KeyComponent",
     "KeyCustody",
@@ -34,6 +54,8 @@ __all__ = [
     "KeyRef",
     "MemoryCustody",
     "OpenSession",
+    "PinBlock",
+    "PinFormat",
     "Purpose",
     "Scp",
     "Sealed",

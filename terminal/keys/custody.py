@@ -11,7 +11,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from terminal.crypto.kdf import Option
 from terminal.errors import KeyMisuse
+from terminal.keys.schemes import CryptogramScheme
 from terminal.secret import Secret
 
 
@@ -22,6 +24,8 @@ class Algorithm(StrEnum):
     AES256 = "aes256"
     HMAC = "hmac-sha256"
     RSA = "rsa"
+    SM4 = "sm4"
+    SM2 = "sm2"
 
 
 class Purpose(StrEnum):
@@ -38,6 +42,8 @@ class Purpose(StrEnum):
     SIGN_LIST = "sign-list"  # signs trust lists and hotlists
     SEAL = "seal"  # personal data and dossier secrets at rest
     INDEX = "index"  # blind index of personal data
+    PIN = "pek"  # PINs on their way between terminals, hosts and banks
+    TRANSPORT = "zmk"  # other keys and secrets on their way between a bank and this house
 
 
 class Diversification(StrEnum):
@@ -45,6 +51,14 @@ class Diversification(StrEnum):
     VISA2 = "visa2"
     EMV_CPS = "emv-cps"  # EMV CPS 1.1
     KDF3 = "kdf3"  # NIST SP 800-108 counter mode with CMAC, SCP03 chips
+
+
+class PinFormat(StrEnum):
+    """Of an enciphered PIN block: 0 and 3 under 3DES, 4 under AES. ISO 9564-1."""
+
+    ISO0 = "0"
+    ISO3 = "3"
+    ISO4 = "4"
 
 
 class Scp(StrEnum):
@@ -69,11 +83,12 @@ class KeyInfo:
     algorithm: Algorithm
     purpose: Purpose
     bits: int
-    kcv: bytes  # 3 bytes; for RSA the first 3 bytes of SHA-256 over the modulus
+    kcv: bytes  # 3 bytes; for RSA the first 3 bytes of SHA-256 over the modulus, for SM2 of SM3 over the point
     created: datetime
     simulation: bool  # held by a simulation custodian, which takes published test keys: never for real cards
     modulus: int | None = None  # RSA public part
     exponent: int | None = None
+    point: bytes | None = None  # SM2 public part: X || Y, 64 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +112,14 @@ class CardKeys:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationKeys:
-    """The UDKs AC, SMI and SMC of one application, by reference. Three two-key 3DES keys, parity adjusted.
-    EMV 4.4 Book 2, A1.4."""
+    """The UDKs AC, SMI and SMC of one application, by reference: 3DES with adjusted parity, or SM4; 16 bytes each.
+    EMV 4.4 Book 2, A1.4; JR/T 0025 with SM4."""
 
     masters: tuple[KeyRef, KeyRef, KeyRef]
     pan: str
     sequence: int
     kcvs: tuple[bytes, bytes, bytes]
+    option: Option | None = None  # None: A for PANs of up to 16 digits, B for longer ones; A with SM4
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +132,18 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
+class PinBlock:
+    """A PIN enciphered under a PIN key, for one PAN. ISO 9564-1: 8 bytes in formats 0 and 3, 16 in format 4."""
+
+    key: KeyRef
+    format: PinFormat
+    block: bytes
+    pan: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wrapped:
-    """Ciphertext under a session DEK, with the check value of each key inside (empty for data that are no keys)."""
+    """Ciphertext under a session DEK or transport key, with the check value of each key inside: none for other data."""
 
     ciphertext: bytes
     kcvs: tuple[bytes, ...]
@@ -192,12 +218,83 @@ class KeyCustody(Protocol):
         """
         ...
 
-    def application_keys(self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int) -> ApplicationKeys:
-        """UDKs by EMV option A (PAN of up to 16 digits) or B (longer). EMV 4.4 Book 2, A1.4.1-A1.4.2."""
+    def application_keys(
+        self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, *, option: Option | None = None
+    ) -> ApplicationKeys:
+        """UDKs by EMV option A or B; None is A for PANs of up to 16 digits and B for longer ones. SM4 has A alone.
+        EMV 4.4 Book 2, A1.4.1-A1.4.2; JR/T 0025 with SM4."""
+        ...
+
+    def cryptogram(self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
+        """An application cryptogram (ARQC, TC or AAC), 8 bytes, over the data the scheme selects.
+        EMV 4.4 Book 2, 8.1."""
+        ...
+
+    def arpc(
+        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, response: bytes, method: int
+    ) -> bytes:
+        """Method 1: 8 bytes over a response code of 2. Method 2: 4 bytes over CSU (4) and 0 to 8 bytes more.
+        EMV 4.4 Book 2, 8.2."""
+        ...
+
+    def script_mac(
+        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
+    ) -> bytes:
+        """MAC of 8 bytes over ``data`` as they are: for Visa and PBOC header || ATC || ARQC || command data.
+        EMV 4.4 Book 2, 9.2."""
+        ...
+
+    def script_encrypt(
+        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
+    ) -> bytes:
+        """Confidential command data, padded as the scheme says. EMV 4.4 Book 2, 9.3."""
+        ...
+
+    def encrypt_pin(self, key: KeyRef, form: PinFormat, pin: Secret, pan: str) -> PinBlock:
+        """A PIN (4 to 12 ASCII digits) for its way to the host. PIN keys only. ISO 9564-1."""
+        ...
+
+    def translate_pin(self, pin: PinBlock, key: KeyRef, form: PinFormat) -> PinBlock:
+        """The same PIN and PAN under another PIN key, in another format."""
+        ...
+
+    def seal_pin(self, pin: PinBlock, seal: KeyRef, context: str) -> Sealed:
+        """The PIN as the block of ISO format 2 that a card takes in personalization (DGI 8010), sealed."""
+        ...
+
+    def pin_for_card(
+        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, pin: PinBlock
+    ) -> bytes:
+        """The enciphered data of PIN CHANGE without the present PIN. EMV 4.4 Book 2, 9.3; Book 3, 6.5.10."""
+        ...
+
+    def to_transport(self, transport_key: KeyRef, secret: ApplicationKeys | Sealed, *, pad: bool) -> Wrapped:
+        """A dossier's secret for its way to a bank: 3DES or SM4 in ECB, AES in CBC with zero IV. TRANSPORT keys only.
+
+        ``pad`` adds ISO/IEC 9797-1 method 2 padding; without it the length must be whole blocks.
+        """
+        ...
+
+    def from_transport(
+        self,
+        transport_key: KeyRef,
+        wrapped: Wrapped,
+        algorithm: Algorithm,
+        seal: KeyRef,
+        context: str,
+        *,
+        padded: bool,
+    ) -> Sealed:
+        """A bank's secret, sealed. When ``wrapped.kcvs`` are given, the bytes are that many keys of ``algorithm`` and
+        each must have its check value."""
         ...
 
     def sign(self, key: KeyRef, message: bytes) -> bytes:
         """Raw RSA: message representative (as long as the modulus) to the power d. SIGN_* keys only."""
+        ...
+
+    def sign_sm2(self, key: KeyRef, message: bytes) -> bytes:
+        """SM2 with SM3 over a message of any length: r || s, 64 bytes. SIGN_* keys only."""
         ...
 
     def seal(self, key: KeyRef, data: bytes, context: str) -> Sealed: ...

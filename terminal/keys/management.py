@@ -12,16 +12,16 @@ from typing import NoReturn
 
 import gmpy2
 
-from terminal.crypto import des, rsa
+from terminal.crypto import des, rsa, sm2
 from terminal.errors import CryptoError, KeyMisuse, KeyRefused
 from terminal.keys.custody import Algorithm, KeyInfo, KeyRef, Purpose
 from terminal.keys.published import is_published
-from terminal.keys.table import KEY_BYTES, AuditEntry, KeyRecord, KeyTable, key_kcv
+from terminal.keys.table import KEY_BYTES, AuditEntry, KeyRecord, KeyTable, Material, key_kcv
 from terminal.secret import Secret
 
 _CARD = frozenset({Algorithm.TDES, Algorithm.AES128, Algorithm.AES192, Algorithm.AES256})
-_APPLICATION = frozenset({Algorithm.TDES})
-_SIGN = frozenset({Algorithm.RSA})
+_APPLICATION = frozenset({Algorithm.TDES, Algorithm.SM4})
+_SIGN = frozenset({Algorithm.RSA, Algorithm.SM2})
 ALGORITHMS: Mapping[Purpose, frozenset[Algorithm]] = MappingProxyType(
     {
         Purpose.KMC: _CARD,
@@ -32,9 +32,11 @@ ALGORITHMS: Mapping[Purpose, frozenset[Algorithm]] = MappingProxyType(
         Purpose.SMC: _APPLICATION,
         Purpose.SIGN_CA: _SIGN,
         Purpose.SIGN_ISSUER: _SIGN,
-        Purpose.SIGN_LIST: _SIGN,
+        Purpose.SIGN_LIST: frozenset({Algorithm.RSA}),
         Purpose.SEAL: frozenset({Algorithm.AES256}),
         Purpose.INDEX: frozenset({Algorithm.HMAC}),
+        Purpose.PIN: _CARD,
+        Purpose.TRANSPORT: _CARD | {Algorithm.SM4},
     }
 )
 """Which algorithms a purpose allows."""
@@ -115,14 +117,15 @@ class KeyManagement:
     def import_key(
         self, name: str, purpose: Purpose, algorithm: Algorithm, key: Secret, *, by: str, kcv: bytes | None = None
     ) -> KeyInfo:
-        """Take a key from outside: symmetric bytes, or ``RsaPrivate.encode()``. A name that exists grows a new version.
+        """Take a key from outside: symmetric bytes, or what ``RsaPrivate.encode`` or ``Sm2Private.encode`` gave.
+
+        A name that exists grows a new version.
 
         Raises KeyRefused for a published test key outside simulation, a wrong length or another check value than
         ``kcv``; KeyMisuse when purpose or algorithm differ from the earlier versions.
         """
         _check_purpose(name, purpose, algorithm)
-        material = _rsa_material(key) if algorithm is Algorithm.RSA else (_right_length(algorithm, key),)
-        return self._import(name, purpose, algorithm, material, by, "import", kcv)
+        return self._import(name, purpose, algorithm, _material(algorithm, key), by, "import", kcv)
 
     def import_key_set(
         self, name: str, purpose: Purpose, algorithm: Algorithm, keys: tuple[Secret, Secret, Secret], *, by: str
@@ -151,8 +154,8 @@ class KeyManagement:
         people = {component.by.strip().casefold() for component in components}
         if len(components) not in (2, 3) or len(people) != len(components) or "" in people:
             raise KeyRefused(f"importing {name}: two or three components, each entered by another named person")
-        if algorithm is Algorithm.RSA:
-            raise KeyMisuse(f"importing {name}: an RSA key does not come in components")
+        if algorithm not in KEY_BYTES:
+            raise KeyMisuse(f"importing {name}: a private key does not come in components")
         parts = [_right_length(algorithm, component.value).reveal() for component in components]
         joined = 0
         for part in parts:
@@ -188,6 +191,17 @@ class KeyManagement:
 
         self._change(edit)
 
+    def _export(self, ref: KeyRef, by: str, transport: KeyRef, block: str) -> str:
+        """The key block, once it is written down who took it out."""
+
+        def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
+            info = table.get(ref).info
+            detail = f"under {transport}, KCV {info.kcv.hex().upper()}"
+            return table.with_entry(AuditEntry(self._clock(), by, "export", str(ref), detail)), info
+
+        self._change(edit)
+        return block
+
     def _change(self, edit: Callable[[KeyTable], tuple[KeyTable, KeyInfo]]) -> KeyInfo:
         """Put the edited table in the place of the old one, wholly or not at all."""
         with self._mutex:
@@ -199,12 +213,12 @@ class KeyManagement:
         name: str,
         purpose: Purpose,
         algorithm: Algorithm,
-        material: tuple[Secret, ...] | rsa.RsaPrivate,
+        material: Material,
         by: str,
         action: str,
         kcv: bytes | None,
     ) -> KeyInfo:
-        symmetric = () if isinstance(material, rsa.RsaPrivate) else material
+        symmetric = material if isinstance(material, tuple) else ()
         if not self.simulation and any(is_published(part.reveal()) for part in symmetric):
             raise KeyRefused(f"importing {name}: this is a published test key or a weak one, for simulation only")
 
@@ -226,7 +240,7 @@ class KeyManagement:
         name: str,
         purpose: Purpose,
         algorithm: Algorithm,
-        material: tuple[Secret, ...] | rsa.RsaPrivate,
+        material: Material,
         by: str,
         action: str,
     ) -> tuple[KeyTable, KeyInfo]:
@@ -236,9 +250,11 @@ class KeyManagement:
         detail = f"{algorithm}, {info.bits} bits, for {purpose}, KCV {info.kcv.hex().upper()}"
         return table.with_record(record, AuditEntry(now, by, action, str(info.ref), detail)), info
 
-    def _fresh(self, algorithm: Algorithm, bits: int, exponent: int) -> tuple[Secret, ...] | rsa.RsaPrivate:
+    def _fresh(self, algorithm: Algorithm, bits: int, exponent: int) -> Material:
         if algorithm is Algorithm.RSA:
             return rsa.generate(bits, exponent)
+        if algorithm is Algorithm.SM2:
+            return sm2.generate()
         key = self._random(KEY_BYTES[algorithm])
         return (Secret(des.adjust_parity(key) if algorithm is Algorithm.TDES else key),)
 
@@ -260,6 +276,17 @@ def _right_length(algorithm: Algorithm, key: Secret) -> Secret:
     if algorithm not in KEY_BYTES or len(key) != KEY_BYTES[algorithm]:
         raise KeyRefused(f"a key of {len(key)} bytes is no {algorithm} key")
     return key
+
+
+def _material(algorithm: Algorithm, key: Secret) -> Material:
+    if algorithm is Algorithm.RSA:
+        return _rsa_material(key)
+    if algorithm is not Algorithm.SM2:
+        return (_right_length(algorithm, key),)
+    try:
+        return sm2.Sm2Private.decode(key.reveal())
+    except CryptoError as fault:
+        raise KeyRefused(str(fault)) from None
 
 
 def _rsa_material(key: Secret) -> rsa.RsaPrivate:

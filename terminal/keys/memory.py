@@ -12,16 +12,20 @@ from weakref import WeakKeyDictionary
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from terminal.crypto import aes, des, kdf, padding, rsa
+from terminal.crypto import aes, des, padding, pinblock, rsa, sm2
+from terminal.crypto.kdf import Option
 from terminal.errors import CryptoError, IntegrityError, KeyMisuse, KeyRefused, KeystoreDamaged, KeystoreLocked
-from terminal.keys import derivation
+from terminal.keys import derivation, payment, transport
 from terminal.keys.custody import (
     Algorithm,
     ApplicationKeys,
     CardKeys,
     Diversification,
+    KeyInfo,
     KeyRef,
     OpenSession,
+    PinBlock,
+    PinFormat,
     Purpose,
     Sealed,
     SessionDek,
@@ -30,11 +34,11 @@ from terminal.keys.custody import (
 )
 from terminal.keys.derivation import KeySet
 from terminal.keys.management import KeyManagement, utc_now
+from terminal.keys.schemes import CryptogramScheme
 from terminal.keys.table import KeyTable, decode, encode, key_kcv
 from terminal.secret import Secret
 
 _CARD_MASTERS = (Purpose.KMC, Purpose.CARD, Purpose.READ)
-_UDK_MASTERS = (Purpose.AC, Purpose.SMI, Purpose.SMC)
 _SIGNERS = (Purpose.SIGN_CA, Purpose.SIGN_ISSUER, Purpose.SIGN_LIST)
 _NONCE = 12
 _TAG = 16
@@ -126,9 +130,7 @@ class MemoryCustody(KeyManagement):
         """
         kcvs: tuple[bytes, ...] = ()
         if isinstance(secret, ApplicationKeys):
-            udks = self._udks(secret.masters, secret.pan, secret.sequence)
-            kcvs = _same(_kcvs(Algorithm.TDES, udks), secret.kcvs, "the application keys")
-            plain = b"".join(udks)
+            kcvs, plain = secret.kcvs, self._known_udks(secret).reveal()
         elif isinstance(secret, CardKeys):
             _, keys = self._known_card_keys(secret, (Purpose.READ,), "wrapping a read key set")
             kcvs, plain = secret.kcvs, b"".join(keys)
@@ -136,10 +138,86 @@ class MemoryCustody(KeyManagement):
             plain = self.open(secret).reveal()
         return Wrapped(self._encrypt(dek, padding.pad2(plain, dek.block) if pad else plain), kcvs)
 
-    def application_keys(self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int) -> ApplicationKeys:
+    def application_keys(
+        self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, *, option: Option | None = None
+    ) -> ApplicationKeys:
         """UDKs from AC, SMI and SMC masters, in this order. EMV 4.4 Book 2, A1.4. Raises KeyNotFound, KeyMisuse."""
-        udks = self._udks(masters, pan, sequence)
-        return ApplicationKeys(masters, pan, sequence, _kcvs(Algorithm.TDES, udks))
+        algorithm, udks = payment.card_keys(self._table, masters, pan, sequence, option)
+        return ApplicationKeys(masters, pan, sequence, _kcvs(algorithm, udks), option)
+
+    def cryptogram(self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
+        """ARQC, TC or AAC, 8 bytes. EMV 4.4 Book 2, 8.1. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        return payment.cryptogram(self._table, keys, scheme, atc, data)
+
+    def arpc(
+        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, response: bytes, method: int
+    ) -> bytes:
+        """8 bytes by method 1, 4 by method 2. EMV 4.4 Book 2, 8.2. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        return payment.arpc(self._table, keys, scheme, atc, arqc, response, method)
+
+    def script_mac(
+        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
+    ) -> bytes:
+        """8 bytes over ``data``. EMV 4.4 Book 2, 9.2. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        return payment.script_mac(self._table, keys, scheme, atc, arqc, data)
+
+    def script_encrypt(
+        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
+    ) -> bytes:
+        """Enciphered command data. EMV 4.4 Book 2, 9.3. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        return payment.script_encrypt(self._table, keys, scheme, atc, arqc, data)
+
+    def encrypt_pin(self, key: KeyRef, form: PinFormat, pin: Secret, pan: str) -> PinBlock:
+        """A PIN under a PIN key. ISO 9564-1. Raises KeyNotFound, KeyMisuse for other PINs, PANs and formats."""
+        return payment.encrypt_pin(self._table, key, form, pin, pan, self._random)
+
+    def translate_pin(self, pin: PinBlock, key: KeyRef, form: PinFormat) -> PinBlock:
+        """The same PIN under another key. Raises KeyNotFound, KeyMisuse when the block does not open."""
+        return self.encrypt_pin(key, form, payment.decrypt_pin(self._table, pin), pin.pan)
+
+    def seal_pin(self, pin: PinBlock, seal: KeyRef, context: str) -> Sealed:
+        """The PIN in ISO format 2, sealed for DGI 8010. Raises KeyNotFound, KeyMisuse when the block does not open."""
+        return self.seal(seal, pinblock.format2(payment.decrypt_pin(self._table, pin)).reveal(), context)
+
+    def pin_for_card(
+        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, pin: PinBlock
+    ) -> bytes:
+        """Enciphered data of PIN CHANGE. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        return payment.pin_script(self._table, keys, scheme, atc, arqc, payment.decrypt_pin(self._table, pin))
+
+    def to_transport(self, transport_key: KeyRef, secret: ApplicationKeys | Sealed, *, pad: bool) -> Wrapped:
+        """A dossier's secret under a transport key. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError."""
+        if isinstance(secret, ApplicationKeys):
+            kcvs: tuple[bytes, ...] = secret.kcvs
+            plain = self._known_udks(secret)
+        else:
+            kcvs, plain = (), self.open(secret)
+        return Wrapped(transport.wrap(self._table, transport_key, plain, pad=pad), kcvs)
+
+    def from_transport(
+        self,
+        transport_key: KeyRef,
+        wrapped: Wrapped,
+        algorithm: Algorithm,
+        seal: KeyRef,
+        context: str,
+        *,
+        padded: bool,
+    ) -> Sealed:
+        """A bank's secret, checked and sealed. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        plain = transport.unwrap(self._table, transport_key, wrapped.ciphertext, algorithm, wrapped.kcvs, padded=padded)
+        return self.seal(seal, plain.reveal(), context)
+
+    def export_block(self, ref: KeyRef, transport_key: KeyRef, *, by: str) -> str:
+        """A working key as a TR-31 key block, audited. See ``transport.block``. Raises KeyNotFound, KeyMisuse."""
+        return self._export(ref, by, transport_key, transport.block(self._table, ref, transport_key, self._random))
+
+    def import_block(
+        self, name: str, purpose: Purpose, algorithm: Algorithm, key_block: str, transport_key: KeyRef, *, by: str
+    ) -> KeyInfo:
+        """A working key from a TR-31 key block. See ``transport.unblock``, ``import_key``."""
+        key = transport.unblock(self._table, purpose, algorithm, key_block, transport_key)
+        return self.import_key(name, purpose, algorithm, key, by=by)
 
     def sign(self, key: KeyRef, message: bytes) -> bytes:
         """Raw RSA under a SIGN_* key; both sides are as long as the modulus. Raises KeyNotFound, KeyMisuse."""
@@ -150,6 +228,13 @@ class MemoryCustody(KeyManagement):
             return rsa.private(material, message)
         except CryptoError as fault:
             raise KeyMisuse(f"signing with {key}: {fault}") from fault
+
+    def sign_sm2(self, key: KeyRef, message: bytes) -> bytes:
+        """SM2 with SM3 under a SIGN_* key: r || s, 64 bytes. GB/T 32918.2. Raises KeyNotFound, KeyMisuse."""
+        material = self._table.use(key, _SIGNERS, "signing").material
+        if not isinstance(material, sm2.Sm2Private):
+            raise KeyMisuse(f"signing: {key} is not an SM2 key")
+        return sm2.sign(material, message)
 
     def seal(self, key: KeyRef, data: bytes, context: str) -> Sealed:
         """Bytes under a SEAL key, AES-256-GCM with a random nonce. Raises KeyNotFound, KeyMisuse."""
@@ -176,8 +261,8 @@ class MemoryCustody(KeyManagement):
         self, master: KeyRef, method: Diversification, data: bytes, purposes: Collection[Purpose], doing: str
     ) -> tuple[Algorithm, KeySet]:
         record = self._table.use(master, purposes, doing)
-        if isinstance(record.material, rsa.RsaPrivate):
-            raise KeyMisuse(f"{doing}: {master} is an RSA key")
+        if not isinstance(record.material, tuple):
+            raise KeyMisuse(f"{doing}: {master} is a private key")
         parts = [part.reveal() for part in record.material]
         masters = KeySet(*(parts if len(parts) == len(KeySet._fields) else parts * len(KeySet._fields)))
         return record.info.algorithm, derivation.card_key_set(method, record.info.algorithm, masters, data)
@@ -187,15 +272,10 @@ class MemoryCustody(KeyManagement):
         _same(_kcvs(algorithm, found), keys.kcvs, str(keys))
         return algorithm, found
 
-    def _udks(self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int) -> KeySet:
-        records = [
-            self._table.use(ref, (purpose,), "deriving application keys")
-            for ref, purpose in zip(masters, _UDK_MASTERS, strict=True)
-        ]
-        try:
-            return KeySet(*(kdf.udk(record.secret, pan, sequence) for record in records))
-        except CryptoError as fault:
-            raise KeyMisuse(f"deriving application keys: {fault}") from None
+    def _known_udks(self, keys: ApplicationKeys) -> Secret:
+        algorithm, udks = payment.card_keys(self._table, keys.masters, keys.pan, keys.sequence, keys.option)
+        _same(_kcvs(algorithm, udks), keys.kcvs, "the application keys")
+        return Secret(b"".join(udks))
 
     def _encrypt(self, dek: SessionDek, data: bytes) -> bytes:
         key = self._deks.get(dek) if isinstance(dek, DekHandle) else None

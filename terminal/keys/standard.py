@@ -41,6 +41,19 @@ OWN_KEYS = (
     StandardKey("list-signer", Purpose.SIGN_LIST, Algorithm.RSA, 2048, 65537),
     StandardKey("seal", Purpose.SEAL, Algorithm.AES256),
     StandardKey("index", Purpose.INDEX, Algorithm.HMAC),
+    StandardKey("pay-ac", Purpose.AC, Algorithm.TDES),
+    StandardKey("pay-smi", Purpose.SMI, Algorithm.TDES),
+    StandardKey("pay-smc", Purpose.SMC, Algorithm.TDES),
+    StandardKey("pay-ac-sm4", Purpose.AC, Algorithm.SM4),
+    StandardKey("pay-smi-sm4", Purpose.SMI, Algorithm.SM4),
+    StandardKey("pay-smc-sm4", Purpose.SMC, Algorithm.SM4),
+    StandardKey("pay-ca", Purpose.SIGN_CA, Algorithm.RSA, 1984),
+    StandardKey("pay-issuer", Purpose.SIGN_ISSUER, Algorithm.RSA, 1408),
+    StandardKey("pay-ca-sm2", Purpose.SIGN_CA, Algorithm.SM2),
+    StandardKey("pay-issuer-sm2", Purpose.SIGN_ISSUER, Algorithm.SM2),
+    StandardKey("pek", Purpose.PIN, Algorithm.TDES),
+    StandardKey("pek-aes", Purpose.PIN, Algorithm.AES128),
+    StandardKey("zmk", Purpose.TRANSPORT, Algorithm.TDES),
 )
 """Keys the house makes itself."""
 

@@ -13,18 +13,26 @@ from typing import Any, NoReturn
 
 from terminal.crypto import kcv
 from terminal.crypto.rsa import RsaPrivate
+from terminal.crypto.sm2 import BITS, Sm2Private
+from terminal.crypto.sm3 import sm3
 from terminal.errors import CryptoError, KeyMisuse, KeyNotFound, KeystoreDamaged
 from terminal.keys.custody import Algorithm, KeyInfo, KeyRef, Purpose
 from terminal.secret import Secret
 
 _AES = {Algorithm.AES128: 16, Algorithm.AES192: 24, Algorithm.AES256: 32}
-KEY_BYTES: Mapping[Algorithm, int] = MappingProxyType({Algorithm.TDES: 16, Algorithm.HMAC: 32, **_AES})
+KEY_BYTES: Mapping[Algorithm, int] = MappingProxyType(
+    {Algorithm.TDES: 16, Algorithm.SM4: 16, Algorithm.HMAC: 32, **_AES}
+)
+Material = tuple[Secret, ...] | RsaPrivate | Sm2Private
+"""One symmetric key, three (ENC, MAC, DEK masters of a key set), or a private key."""
 
 
 def key_kcv(algorithm: Algorithm, key: bytes) -> bytes:
-    """Three bytes: of eight 00 under 3DES, of sixteen 01 under AES, of the empty message under HMAC-SHA-256."""
+    """Three bytes: of 00s under 3DES and SM4, of sixteen 01 under AES, of the empty message under HMAC-SHA-256."""
     if algorithm is Algorithm.TDES:
         return kcv.des_kcv(key)
+    if algorithm is Algorithm.SM4:
+        return kcv.sm4_kcv(key)
     if algorithm is Algorithm.HMAC:
         return hmac.digest(key, b"", "sha256")[: kcv.LENGTH]
     return kcv.aes_kcv(key)
@@ -32,11 +40,10 @@ def key_kcv(algorithm: Algorithm, key: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class KeyRecord:
-    """One key version: its attributes and its bytes. ``material`` is one secret, three (ENC, MAC, DEK masters
-    of a key set), or an RSA key."""
+    """One key version: its attributes and its bytes."""
 
     info: KeyInfo
-    material: tuple[Secret, ...] | RsaPrivate
+    material: Material
 
     @classmethod
     def make(
@@ -44,7 +51,7 @@ class KeyRecord:
         ref: KeyRef,
         purpose: Purpose,
         algorithm: Algorithm,
-        material: tuple[Secret, ...] | RsaPrivate,
+        material: Material,
         created: datetime,
         simulation: bool,
     ) -> KeyRecord:
@@ -53,14 +60,19 @@ class KeyRecord:
             check = hashlib.sha256(n.to_bytes(material.public.size, "big")).digest()[: kcv.LENGTH]
             bits = n.bit_length()
             return cls(KeyInfo(ref, algorithm, purpose, bits, check, created, simulation, n, e), material)
+        if isinstance(material, Sm2Private):
+            check = sm3(material.public)[: kcv.LENGTH]
+            return cls(
+                KeyInfo(ref, algorithm, purpose, BITS, check, created, simulation, point=material.public), material
+            )
         first = material[0].reveal()
         check = key_kcv(algorithm, first)
         return cls(KeyInfo(ref, algorithm, purpose, 8 * len(first), check, created, simulation), material)
 
     @property
     def secret(self) -> bytes:
-        """The bytes of a symmetric key. Raises KeyMisuse for key sets and RSA keys."""
-        if isinstance(self.material, RsaPrivate) or len(self.material) != 1:
+        """The bytes of a symmetric key. Raises KeyMisuse for key sets and private keys."""
+        if not isinstance(self.material, tuple) or len(self.material) != 1:
             raise KeyMisuse(f"{self.info.ref} is not a single symmetric key")
         return self.material[0].reveal()
 
@@ -119,6 +131,9 @@ class KeyTable:
     def with_record(self, record: KeyRecord, entry: AuditEntry) -> KeyTable:
         return replace(self, records={**self.records, record.info.ref: record}, audit=(*self.audit, entry))
 
+    def with_entry(self, entry: AuditEntry) -> KeyTable:
+        return replace(self, audit=(*self.audit, entry))
+
     def without(self, ref: KeyRef, entry: AuditEntry) -> KeyTable:
         self.get(ref)
         left = {r: record for r, record in self.records.items() if r != ref}
@@ -161,7 +176,7 @@ def decode(data: bytes) -> KeyTable:
 
 def _encode_record(record: KeyRecord) -> dict[str, Any]:
     info, material = record.info, record.material
-    parts = [material.encode()] if isinstance(material, RsaPrivate) else [part.reveal() for part in material]
+    parts = [part.reveal() for part in material] if isinstance(material, tuple) else [material.encode()]
     return {
         "name": info.ref.name,
         "version": info.ref.version,
@@ -175,7 +190,14 @@ def _encode_record(record: KeyRecord) -> dict[str, Any]:
 def _decode_record(fields: Mapping[str, Any], simulation: bool) -> KeyRecord:
     algorithm = Algorithm(fields["algorithm"])
     parts = [bytes.fromhex(part) for part in fields["material"]]
-    material = RsaPrivate.decode(parts[0]) if algorithm is Algorithm.RSA else tuple(Secret(part) for part in parts)
+    material: Material
+    match algorithm:
+        case Algorithm.RSA:
+            material = RsaPrivate.decode(parts[0])
+        case Algorithm.SM2:
+            material = Sm2Private.decode(parts[0])
+        case _:
+            material = tuple(Secret(part) for part in parts)
     ref = KeyRef(fields["name"], int(fields["version"]))
     created = datetime.fromisoformat(fields["created"])
     return KeyRecord.make(ref, Purpose(fields["purpose"]), algorithm, material, created, simulation)

@@ -26,6 +26,8 @@ ALGORITHM = {
     Purpose.SIGN_LIST: Algorithm.RSA,
     Purpose.SEAL: Algorithm.AES256,
     Purpose.INDEX: Algorithm.HMAC,
+    Purpose.PIN: Algorithm.TDES,
+    Purpose.TRANSPORT: Algorithm.TDES,
 }
 
 
@@ -41,6 +43,8 @@ def full_custody() -> MemoryCustody:
     custody = MemoryCustody(simulation=False, clock=lambda: NOW)
     for purpose, algorithm in ALGORITHM.items():
         custody.generate(purpose.value, purpose, algorithm, by="test", bits=1024)
+    for signer in (Purpose.SIGN_CA, Purpose.SIGN_ISSUER):
+        custody.generate(f"{signer}-sm2", signer, Algorithm.SM2, by="test")
     return custody
 
 

@@ -18,7 +18,20 @@ EXPECTED = {
     "issuer": (Purpose.SIGN_ISSUER, Algorithm.RSA, 1408),
     "list-signer": (Purpose.SIGN_LIST, Algorithm.RSA, 2048),
     "scheme-ca": (Purpose.SIGN_CA, Algorithm.RSA, 1984),
+    "pay-ac": (Purpose.AC, Algorithm.TDES, 128),
+    "pay-ac-sm4": (Purpose.AC, Algorithm.SM4, 128),
+    "pay-ca": (Purpose.SIGN_CA, Algorithm.RSA, 1984),
+    "pay-ca-sm2": (Purpose.SIGN_CA, Algorithm.SM2, 256),
+    "pay-issuer": (Purpose.SIGN_ISSUER, Algorithm.RSA, 1408),
+    "pay-issuer-sm2": (Purpose.SIGN_ISSUER, Algorithm.SM2, 256),
+    "pay-smc": (Purpose.SMC, Algorithm.TDES, 128),
+    "pay-smc-sm4": (Purpose.SMC, Algorithm.SM4, 128),
+    "pay-smi": (Purpose.SMI, Algorithm.TDES, 128),
+    "pay-smi-sm4": (Purpose.SMI, Algorithm.SM4, 128),
+    "pek": (Purpose.PIN, Algorithm.TDES, 128),
+    "pek-aes": (Purpose.PIN, Algorithm.AES128, 128),
     "seal": (Purpose.SEAL, Algorithm.AES256, 256),
+    "zmk": (Purpose.TRANSPORT, Algorithm.TDES, 128),
 }
 STOCK = {"kmc": (Purpose.KMC, Algorithm.TDES, 128), "kmc-aes": (Purpose.KMC, Algorithm.AES128, 128)}
 

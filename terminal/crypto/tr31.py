@@ -1,0 +1,117 @@
+"""TR-31 key blocks of version B (3DES) and D (AES): one symmetric key, its use and its MAC, as text.
+
+ANSI X9.143 (formerly ANSI TR-31). Versions A and C are withdrawn and not read.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import NamedTuple
+
+from terminal.crypto import aes, des
+from terminal.errors import CryptoError
+
+_HEADER = 16
+_LENGTHS = {"T": 24, "A": 32}
+"""What a key is filled up to, so that a block does not tell its length."""
+_DERIVED = {16: b"\x00\x00", 24: b"\x00\x01"}, {16: b"\x00\x02", 24: b"\x00\x03", 32: b"\x00\x04"}
+
+
+class Header(NamedTuple):
+    """``version`` B or D, ``usage`` as P0 (PIN encryption), ``algorithm`` T (3DES) or A (AES), ``mode`` of use.
+
+    ANSI X9.143, 6.3.
+    """
+
+    version: str
+    usage: str
+    algorithm: str
+    mode: str
+    exportability: str = "S"
+
+
+def wrap(protector: bytes, header: Header, key: bytes, random: Callable[[int], bytes]) -> str:
+    """The key block. Raises CryptoError when protector, header and key do not go together. ANSI X9.143, 5.3."""
+    size, most = _block(header.version), _LENGTHS.get(header.algorithm, 0)
+    if not 0 < len(key) <= most:
+        raise CryptoError(f"a key block of algorithm {header.algorithm} holds no key of {len(key)} bytes")
+    fill = most - len(key) + -(2 + most) % size
+    payload = (8 * len(key)).to_bytes(2, "big") + key + random(fill)
+    total = _HEADER + 2 * (len(payload) + size)
+    version, usage, algorithm, mode, exportability = header
+    head = f"{version}{total:04d}{usage}{algorithm}{mode}00{exportability}0000"
+    encryption, authentication = _derive(header.version, protector)
+    mac = _cmac(header.version, authentication, head.encode() + payload)
+    cipher = des.cbc_encrypt if version == "B" else aes.cbc_encrypt
+    return head + (cipher(encryption, payload, mac) + mac).hex().upper()
+
+
+def unwrap(protector: bytes, key_block: str) -> tuple[Header, bytes]:
+    """Header and key, once the MAC is right; optional blocks are covered by it and left alone.
+
+    ANSI X9.143, 5.3. Raises CryptoError, which tells nothing of the key.
+    """
+    head, header = _parse(key_block)
+    size = _block(header.version)
+    try:
+        body = bytes.fromhex(key_block[len(head) :])
+    except ValueError:
+        raise CryptoError("the encrypted part of a key block is hexadecimal digits") from None
+    ciphertext, mac = body[:-size], body[-size:]
+    if not ciphertext or len(ciphertext) % size:
+        raise CryptoError("the encrypted part of the key block is no whole number of cipher blocks")
+    encryption, authentication = _derive(header.version, protector)
+    cipher = des.cbc_decrypt if header.version == "B" else aes.cbc_decrypt
+    payload = cipher(encryption, ciphertext, mac)
+    if not hmac.compare_digest(_cmac(header.version, authentication, head.encode() + payload), mac):
+        raise CryptoError("the key block has a wrong MAC: it was changed, or is under another key")
+    length, odd = divmod(int.from_bytes(payload[:2], "big"), 8)
+    if odd or not 0 < length <= len(payload) - 2:
+        raise CryptoError("the key block holds no whole key")
+    return header, payload[2 : 2 + length]
+
+
+def _parse(key_block: str) -> tuple[str, Header]:
+    fixed = key_block[:_HEADER]
+    if not key_block.isascii() or len(fixed) < _HEADER or not (fixed[1:5] + fixed[12:14]).isdigit():
+        raise CryptoError("this is no TR-31 key block")
+    if int(fixed[1:5]) != len(key_block):
+        raise CryptoError(f"the key block has {len(key_block)} characters, not the {int(fixed[1:5])} that it says")
+    end = _HEADER
+    for _ in range(int(fixed[12:14])):
+        try:
+            length = int(key_block[end + 2 : end + 4], 16)
+        except ValueError:
+            length = 0
+        if length < 4:
+            raise CryptoError("an optional block of the key block has no plain length")
+        end += length
+    return key_block[:end], Header(fixed[0], fixed[5:7], fixed[7], fixed[8], fixed[11])
+
+
+def _block(version: str) -> int:
+    if version not in ("B", "D"):
+        raise CryptoError("key blocks of version B and D are read, no others")
+    return des.BLOCK if version == "B" else aes.BLOCK
+
+
+def _derive(version: str, protector: bytes) -> tuple[bytes, bytes]:
+    """The keys that encrypt and authenticate the block: CMAC over counter, usage, 00, algorithm and length.
+
+    ANSI X9.143, 5.3.2.1 and 5.3.2.3.
+    """
+    algorithm = _DERIVED[version == "D"].get(len(protector))
+    if algorithm is None:
+        raise CryptoError(f"a key of {len(protector)} bytes does not protect key blocks of version {version}")
+    size = len(protector)
+    rest = b"\x00" + algorithm + (8 * size).to_bytes(2, "big")
+    encryption, authentication = (
+        b"".join(_cmac(version, protector, bytes((i,)) + usage + rest) for i in range(1, 5))[:size]
+        for usage in (b"\x00\x00", b"\x00\x01")
+    )
+    return encryption, authentication
+
+
+def _cmac(version: str, key: bytes, data: bytes) -> bytes:
+    return des.cmac(key, data) if version == "B" else aes.cmac(key, data)

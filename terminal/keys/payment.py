@@ -1,0 +1,157 @@
+"""The work of payment keys on a table of keys: card keys from masters, cryptograms, script protection, PIN blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from terminal.crypto import des, kdf, pinblock
+from terminal.crypto.kdf import Option
+from terminal.errors import CryptoError, KeyMisuse, KeyRefused
+from terminal.keys import cryptograms
+from terminal.keys.custody import Algorithm, ApplicationKeys, KeyRef, PinBlock, PinFormat, Purpose
+from terminal.keys.derivation import KeySet
+from terminal.keys.schemes import CryptogramScheme
+from terminal.keys.table import KeyRecord, KeyTable, key_kcv
+from terminal.secret import Secret
+
+AC, SMI, SMC = range(3)
+"""Places in ``ApplicationKeys.masters``."""
+_PURPOSES = (Purpose.AC, Purpose.SMI, Purpose.SMC)
+_T = TypeVar("_T")
+
+
+def card_keys(
+    table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, option: Option | None
+) -> tuple[Algorithm, KeySet]:
+    """All three UDKs of a card and what cipher they are for. Raises KeyNotFound, KeyMisuse."""
+    records = [_master(table, masters, place, "deriving application keys") for place in (AC, SMI, SMC)]
+    algorithms = {record.info.algorithm for record in records}
+    if len(algorithms) != 1:
+        raise KeyMisuse(f"deriving application keys: {', '.join(map(str, masters))} are not for one cipher")
+    keys = KeySet(*(_udk(record, pan, sequence, option) for record in records))
+    return algorithms.pop(), keys
+
+
+def cryptogram(table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
+    """See KeyCustody.cryptogram. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+    doing = "computing a cryptogram"
+    udk = _card_key(table, keys, scheme, AC, doing)
+    return _done(doing, lambda: cryptograms.cryptogram(scheme, udk, atc, data))
+
+
+def arpc(
+    table: KeyTable,
+    keys: ApplicationKeys,
+    scheme: CryptogramScheme,
+    atc: bytes,
+    arqc: bytes,
+    response: bytes,
+    method: int,
+) -> bytes:
+    """See KeyCustody.arpc. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+    doing = "answering a cryptogram"
+    udk = _card_key(table, keys, scheme, AC, doing)
+    return _done(doing, lambda: cryptograms.arpc(scheme, udk, atc, arqc, response, method))
+
+
+def script_mac(
+    table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
+) -> bytes:
+    """See KeyCustody.script_mac. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+    doing = "authenticating a script command"
+    udk = _card_key(table, keys, scheme, SMI, doing)
+    return _done(doing, lambda: cryptograms.script_mac(scheme, udk, atc, arqc, data))
+
+
+def script_encrypt(
+    table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
+) -> bytes:
+    """See KeyCustody.script_encrypt. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+    doing = "enciphering script data"
+    udk = _card_key(table, keys, scheme, SMC, doing)
+    return _done(doing, lambda: cryptograms.script_encrypt(scheme, udk, atc, arqc, data))
+
+
+def pin_script(
+    table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, pin: Secret
+) -> bytes:
+    """The enciphered data of PIN CHANGE. See KeyCustody.pin_for_card. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+    if scheme.pin_block == "iso2":
+        block = _done("forming a PIN block", lambda: pinblock.format2(pin))
+    else:
+        card_key = _card_key(table, keys, scheme, AC, "forming a PIN block")
+        block = _done("forming a PIN block", lambda: pinblock.for_script(pin, card_key))
+    return script_encrypt(table, keys, scheme, atc, arqc, block.reveal())
+
+
+def encrypt_pin(
+    table: KeyTable, key: KeyRef, form: PinFormat, pin: Secret, pan: str, random: Callable[[int], bytes]
+) -> PinBlock:
+    """See KeyCustody.encrypt_pin. Raises KeyNotFound, KeyMisuse."""
+    doing = "enciphering a PIN"
+    secret = _pin_key(table, key, form, doing)
+
+    def encrypt() -> bytes:
+        if form is PinFormat.ISO4:
+            return pinblock.encrypt_format4(secret, pin, pan, random)
+        plain = pinblock.format0(pin, pan) if form is PinFormat.ISO0 else pinblock.format3(pin, pan, random)
+        return des.ecb_encrypt(secret, plain.reveal())
+
+    return PinBlock(key, form, _done(doing, encrypt), pan)
+
+
+def decrypt_pin(table: KeyTable, pin: PinBlock) -> Secret:
+    """The PIN, which stays inside custody. Raises KeyNotFound, KeyMisuse unless it is for this key, format and PAN."""
+    doing = "deciphering a PIN"
+    secret = _pin_key(table, pin.key, pin.format, doing)
+
+    def decrypt() -> Secret:
+        if pin.format is PinFormat.ISO4:
+            return pinblock.decrypt_format4(secret, pin.block, pin.pan)
+        plain = Secret(des.ecb_decrypt(secret, pin.block))
+        read = pinblock.read_format0 if pin.format is PinFormat.ISO0 else pinblock.read_format3
+        return read(plain, pin.pan)
+
+    return _done(doing, decrypt)
+
+
+def _pin_key(table: KeyTable, key: KeyRef, form: PinFormat, doing: str) -> bytes:
+    record = table.use(key, (Purpose.PIN,), doing)
+    if (record.info.algorithm is Algorithm.TDES) is (form is PinFormat.ISO4):
+        raise KeyMisuse(f"{doing}: {key} is {record.info.algorithm}, and format {form} is for another cipher")
+    return record.secret
+
+
+def _master(table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], place: int, doing: str) -> KeyRecord:
+    return table.use(masters[place], (_PURPOSES[place],), doing)
+
+
+def _udk(record: KeyRecord, pan: str, sequence: int, option: Option | None) -> bytes:
+    sm4 = record.info.algorithm is Algorithm.SM4
+    if sm4 and option == "B":
+        raise KeyMisuse("deriving application keys: option B is for 3DES masters alone")
+
+    def derive() -> bytes:
+        return kdf.udk_sm4(record.secret, pan, sequence) if sm4 else kdf.udk(record.secret, pan, sequence, option)
+
+    return _done("deriving application keys", derive)
+
+
+def _card_key(table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, place: int, doing: str) -> bytes:
+    """One UDK, if it is for the scheme's cipher and the one the caller means."""
+    record = _master(table, keys.masters, place, doing)
+    algorithm = record.info.algorithm
+    if (algorithm is Algorithm.SM4) is not (scheme.mac == "sm4"):
+        raise KeyMisuse(f"{doing}: {record.info.ref} is {algorithm}, and the scheme computes with another cipher")
+    udk = _udk(record, keys.pan, keys.sequence, keys.option)
+    if key_kcv(algorithm, udk) != keys.kcvs[place]:
+        raise KeyRefused(f"{doing}: the card key from {record.info.ref} has another check value")
+    return udk
+
+
+def _done(doing: str, work: Callable[[], _T]) -> _T:
+    try:
+        return work()
+    except CryptoError as fault:
+        raise KeyMisuse(f"{doing}: {fault}") from None
