@@ -1,0 +1,68 @@
+"""What a tag means, by the application that it is of and the template that it stands in. EMV 4.4 Book 3, Annex A.
+
+``lookup(0x9F02)`` gives EMV's own elements; ``lookup(0x9F79, aid)`` those of the payment system too whose application
+it is. Without an application nothing is said about tags that payment systems define: 9F61 is an ID number in one and a
+check value in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from terminal.emv.elements.annex_a import ANNEX_A
+from terminal.emv.elements.element import Element, Personal, Source
+from terminal.emv.elements.schemes import SCHEME_ELEMENTS, SCHEMES
+from terminal.tlv import Format
+
+__all__ = ["FORMATS", "STANDARD", "Dictionary", "Element", "Personal", "Source", "lookup"]
+
+
+class Dictionary:
+    """Elements by tag. ``schemes`` are names of schemes by the beginning of the application identifiers they own."""
+
+    def __init__(self, elements: Iterable[Element], schemes: Mapping[bytes, str]) -> None:
+        self.elements = tuple(elements)
+        self._schemes = dict(schemes)
+        self._by_tag: dict[int, list[Element]] = {}
+        for element in self.elements:
+            self._by_tag.setdefault(element.tag, []).append(element)
+
+    def scheme(self, aid: bytes) -> str | None:
+        """Whose application that is: the scheme with the longest matching beginning."""
+        owners = [beginning for beginning in self._schemes if aid.startswith(beginning)]
+        return self._schemes[max(owners, key=len)] if owners else None
+
+    def lookup(self, tag: int, aid: bytes | None = None, template: int | None = None) -> Element | None:
+        """The element with that tag, or None where the application (none named: EMV alone) has no such.
+
+        A meaning of the application's scheme goes before EMV's, one inside ``template`` before one at large.
+        """
+        scheme = None if aid is None else self.scheme(aid)
+        known = [e for e in self._by_tag.get(tag, ()) if e.scheme in ("EMV", scheme)]
+        fitting = [e for e in known if template in e.template or not e.contextual]
+        if not fitting:
+            return None
+        return min(fitting, key=lambda e: (e.scheme == "EMV", not e.contextual))
+
+    def elsewhere(self, tag: int) -> tuple[Element, ...]:
+        """Every meaning of a tag, whoever gives it."""
+        return tuple(self._by_tag.get(tag, ()))
+
+    def joined(self, elements: Iterable[Element], schemes: Mapping[bytes, str]) -> Dictionary:
+        """This dictionary with those of another room's application."""
+        return Dictionary((*self.elements, *elements), self._schemes | dict(schemes))
+
+
+STANDARD: Final = Dictionary((*ANNEX_A, *SCHEME_ELEMENTS), SCHEMES)
+"""EMV, PBOC, and what is public of Visa and Mastercard."""
+
+FORMATS: Final[Mapping[int, Format]] = {
+    element.tag: element.format for element in reversed((*ANNEX_A, *SCHEME_ELEMENTS)) if not element.contextual
+}
+"""Formats by tag, for filling data object lists."""
+
+
+def lookup(tag: int, aid: bytes | None = None, template: int | None = None) -> Element | None:
+    """The element of the standard dictionary; see ``Dictionary.lookup``."""
+    return STANDARD.lookup(tag, aid, template)
