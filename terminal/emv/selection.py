@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from terminal.apdu import Command, Sender
+from terminal.emv.dictionary import Source, lookup
 from terminal.emv.exchange import ask, objects, select
 from terminal.emv.outcome import Result
 from terminal.emv.seams import Cardholder, Choice
 from terminal.emv.steps import Stage, State
-from terminal.tlv import Tlvs
+from terminal.tlv import Tag, Tlvs
 
 PSE: Final = b"1PAY.SYS.DDF01"
 CODE_TABLES: Final = frozenset(range(1, 11))
@@ -199,6 +200,13 @@ def _from_list(
     return found
 
 
+def of_the_card(tag: Tag, aid: bytes | None) -> bool:
+    """Whether the terminal keeps such an object of a card: it is primitive, known, and the card's to give, so that no
+    card can slip terminal data into a data object list. EMV 4.4 Book 3, 10.2."""
+    element = None if tag.constructed else lookup(tag, aid)
+    return element is not None and element.source is Source.CARD
+
+
 def _match(supported: Sequence[Supported], name: bytes) -> Supported | None:
     """The terminal's entry for a name of the card, the longest where several match."""
     return max((entry for entry in supported if entry.matches(name)), key=lambda e: len(e.aid), default=None)
@@ -266,7 +274,7 @@ def _select(state: State, sender: Sender, picked: Candidate, code_tables: Collec
         state.note(Stage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
         return None
     state.aid = picked.name
-    state.card = {int(item.tag): item.value for item in inside.children.walk() if not item.tag.constructed}
+    state.card = {int(item.tag): item.value for item in inside.children.walk() if of_the_card(item.tag, picked.name)}
     state.card[_DF_NAME] = picked.name
     objects_of = inside.children
     table = objects_of.get(_CODE_TABLE)
