@@ -54,6 +54,8 @@ def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, ki
             position = node.lc.key(key) if isinstance(node, dict) else node.lc.item(key)
         except KeyError:
             break
+        if position is None:  # an empty mapping or list knows no places
+            break
         line, node = position[0] + 1, node[key]  # type: ignore[index]
     field = ".".join(map(str, loc)) or "file"
     text = {
