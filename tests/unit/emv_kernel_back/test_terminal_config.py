@@ -40,8 +40,8 @@ def test_the_shipped_file_gives_the_data_elements_of_a_terminal() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("tac_default: D84000A800", "tac_default: D84000A8", "applications.0.tac_default"),
-        ("tac_default: D84000A800", "tac_default: D84000A8ZZ", "hexadecimal"),
+        ("tac_default: FC4000A800", "tac_default: FC4000A8", "applications.0.tac_default"),
+        ("tac_default: FC4000A800", "tac_default: FC4000A8ZZ", "hexadecimal"),
         ("floor_limit: 50000", "floor_limit: -1", "applications.0.floor_limit"),
         ("floor_limit: 50000", "floor_limit: 4294967296", "applications.0.floor_limit"),
         ("target: 0", "target: 100", "applications.0.random.target"),

@@ -1,0 +1,165 @@
+"""A whole contact transaction: ``run_transaction``. EMV 4.4 Book 3, 8.2 (the order of the functions); Book 4, 6.3.
+
+The kernel itself only keeps the order: each function lives in its own module, works on one ``State`` and notes its
+steps there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from terminal.apdu import Sender
+from terminal.emv.application import Opened, open_application, read_application
+from terminal.emv.authentication import Authentication, authenticate, combined_missing, verify_combined
+from terminal.emv.cakeys import CaStore
+from terminal.emv.completion import CombinedCheck, Completion, unfinished
+from terminal.emv.config import Application, TerminalConfig
+from terminal.emv.cryptogram import Answer
+from terminal.emv.cvm import OnlinePin, verify_cardholder
+from terminal.emv.exchange import FAULTY_ICC
+from terminal.emv.outcome import Outcome, Result
+from terminal.emv.restrictions import check_restrictions
+from terminal.emv.risk import Recent, manage, one_to_99
+from terminal.emv.seams import Cardholder, OnlineHost
+from terminal.emv.selection import Selected, Supported
+from terminal.emv.steps import Stage, State, Stop
+from terminal.emv.transaction import Transaction
+from terminal.errors import CardError, CodecError, TransportError
+
+
+def run_transaction(
+    sender: Sender,
+    config: TerminalConfig,
+    transaction: Transaction,
+    *,
+    keys: CaStore,
+    cardholder: Cardholder | None = None,
+    host: OnlineHost | None = None,
+    online_pin: OnlinePin | None = None,
+    pin_pad: bool = True,
+    recent: Recent | None = None,
+    draw: Callable[[], int] = one_to_99,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+) -> Outcome:
+    """Run one transaction with the card behind ``sender``; whatever the card does, the outcome says so.
+
+    ``cardholder`` None is a terminal without display and PIN pad; ``host`` None one that never reaches the issuer.
+    ``online_pin`` enciphers a PIN for the issuer; ``recent`` is the terminal's log for floor limits; ``draw`` gives 1
+    to 99 for random selection, ``random`` so many random bytes. Raises TransportError when the way to the card failed
+    before the card had said anything: then there was no transaction to speak of.
+    """
+    run = _Run(sender, config, transaction, keys, cardholder, host, online_pin, pin_pad, recent, draw, random)
+    return run.outcome()
+
+
+class _Run:
+    """One transaction from selection to outcome."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        config: TerminalConfig,
+        transaction: Transaction,
+        keys: CaStore,
+        cardholder: Cardholder | None,
+        host: OnlineHost | None,
+        online_pin: OnlinePin | None,
+        pin_pad: bool,
+        recent: Recent | None,
+        draw: Callable[[], int],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._sender = sender
+        self._config = config
+        self._transaction = transaction
+        self._keys = keys
+        self._cardholder = cardholder
+        self._host = host
+        self._online_pin = online_pin
+        self._pin_pad = pin_pad
+        self._recent = recent
+        self._draw = draw
+        self._random = random
+        self._state = State({**config.data(), **transaction.data(random(4))})
+        self._completion: Completion | None = None
+
+    def outcome(self) -> Outcome:
+        """Every way a transaction can end, as a value."""
+        try:
+            return self._perform()
+        except Stop as stop:
+            return self._ended(stop.result, stop.reason)
+        except TransportError as fault:
+            if not self._state.steps:
+                raise
+            reason = f"the card could not be reached any more: {fault}"
+            self._state.note(Stage.COMPLETION, reason, "EMV 4.4 Book 4, 6.3")
+            return self._ended(Result.TERMINATED, reason)
+        except (CardError, CodecError) as fault:
+            # No rule foresees it; the books' answer to a faulty card is the right one for it too.
+            reason = f"the card's data are in error: {fault}"
+            self._state.note(Stage.COMPLETION, reason, FAULTY_ICC)
+            return self._ended(Result.TERMINATED, reason)
+
+    def _ended(self, result: Result, reason: str) -> Outcome:
+        if self._completion is not None:
+            return self._completion.outcome(result, reason)
+        return unfinished(self._state, result, reason)
+
+    def _perform(self) -> Outcome:
+        """The functions in the order of the book."""
+        state, sender, today = self._state, self._sender, self._transaction.at.date()
+        opened = open_application(
+            state,
+            sender,
+            [Supported(entry.aid_bytes, entry.partial) for entry in self._config.applications],
+            self._cardholder,
+            prepare=self._prepare,
+            pse=self._config.terminal.pse,
+        )
+        entry = self._chosen(opened.selected)
+        records = read_application(state, sender, opened)
+        ddol = bytes.fromhex(entry.default_ddol)
+        proof = authenticate(state, sender, records, self._keys, today, default_ddol=ddol)
+        check_restrictions(state, today)
+        verification = verify_cardholder(
+            state,
+            sender,
+            proof.chain,
+            self._cardholder,
+            online_pin=self._online_pin,
+            pin_pad=self._pin_pad,
+            random=self._random,
+        )
+        manage(sender, state, self._config, entry, self._transaction, draw=self._draw, recent=self._recent)
+        self._completion = Completion(
+            sender,
+            state,
+            self._config,
+            entry,
+            self._transaction,
+            label=opened.selected.label,
+            host=self._host,
+            combined=self._combined(proof, opened) if proof.request_cda else None,
+            verification=verification,
+        )
+        return self._completion.run()
+
+    def _prepare(self, selected: Selected) -> None:
+        """The terminal data of the selected application, before its PDOL is filled."""
+        self._state.terminal |= self._config.data(self._chosen(selected))
+
+    def _chosen(self, selected: Selected) -> Application:
+        aid = selected.supported.aid
+        return next(entry for entry in self._config.applications if entry.aid_bytes == aid)
+
+    def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
+        def check(answer: Answer, lists: Sequence[bytes]) -> bytes | None:
+            if answer.signature is None:
+                combined_missing(self._state, "the card left out the signature that was asked for")
+                return None
+            found = verify_combined(self._state, proof, answer.objects, [opened.pdol_data, *lists])
+            return None if found is None else found.cryptogram
+
+        return check
