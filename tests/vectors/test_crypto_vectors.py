@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from terminal.crypto import aes, des, kcv, kdf, padding
+from terminal.crypto import aes, des, kcv, kdf, padding, tr31
 from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose, Scp, SessionRequest
 from terminal.secret import Secret
 
@@ -53,6 +53,13 @@ def test_macs_of_iso_9797(v: dict[str, Any]) -> None:
     data = pad(v["text"].encode(), 8)
     assert des.cbc_mac(b("0123456789abcdef"), data) == b(v["algorithm1"])
     assert des.retail_mac(b("0123456789abcdeffedcba9876543210"), data) == b(v["algorithm3"])
+
+
+@sourced("tr31")
+def test_key_blocks(v: dict[str, str]) -> None:
+    header, key = tr31.unwrap(b(v["protector"]), v["block"])
+    assert key == b(v["key"])
+    assert (header.version, header.usage, header.mode, header.exportability) == (v["block"][0], "P0", "E", "E")
 
 
 @pytest.mark.parametrize("v", VECTORS["card_keys"], ids=lambda v: f"{v['method']}-{len(v['master']) * 4}")

@@ -1,0 +1,257 @@
+"""PINs and bank secrets pass through custody without coming out of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from collections.abc import Callable
+
+import pytest
+from psec import des as psec_des
+from psec import pinblock as psec_pin
+from psec import tr31 as psec_tr31
+
+from terminal.crypto import aes, des, sm4
+from terminal.errors import KeyMisuse, KeyRefused, MembercardError
+from terminal.keys import (
+    EMV_CSK,
+    Algorithm,
+    KeyRef,
+    MemoryCustody,
+    PinBlock,
+    PinFormat,
+    Purpose,
+    Wrapped,
+)
+from terminal.secret import Secret
+
+# psec takes triple DES from where cryptography used to keep it.
+pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+
+PAN, PIN = "6225880112345678", Secret(b"918273")
+PEK, PEK_AES, SEAL = KeyRef("pek"), KeyRef("pek-aes"), KeyRef("seal")
+DES_KEY = bytes.fromhex("8C2F4A6D1B3E50798FA1C4D6E8FB0D12")
+AES_KEY = bytes.fromhex("5C2F4A6D1B3E50798FA1C4D6E8FB0D13")
+ZMK_BYTES = bytes.fromhex("3D5F7B9C1E3A5D6C8E0A2D4F6B8C0E1A")
+TRANSPORTS = {Algorithm.TDES: "zmk", Algorithm.SM4: "zmk-sm4", Algorithm.AES128: "zmk-aes"}
+
+
+@pytest.fixture
+def bank(custody: MemoryCustody) -> MemoryCustody:
+    custody.import_key("pek", Purpose.PIN, Algorithm.TDES, Secret(DES_KEY), by="Li Na")
+    custody.import_key("pek-aes", Purpose.PIN, Algorithm.AES128, Secret(AES_KEY), by="Li Na")
+    for algorithm, name in TRANSPORTS.items():
+        custody.import_key(name, Purpose.TRANSPORT, algorithm, Secret(ZMK_BYTES), by="Li Na")
+    custody.generate("seal", Purpose.SEAL, Algorithm.AES256, by="Li Na")
+    for purpose in (Purpose.AC, Purpose.SMI, Purpose.SMC):
+        custody.generate(purpose.value, purpose, Algorithm.TDES, by="Li Na")
+        custody.generate(f"{purpose}-sm4", purpose, Algorithm.SM4, by="Li Na")
+    return custody
+
+
+def masters(suffix: str = "") -> tuple[KeyRef, KeyRef, KeyRef]:
+    return KeyRef(f"imk-ac{suffix}"), KeyRef(f"imk-smi{suffix}"), KeyRef(f"imk-smc{suffix}")
+
+
+def read(pin: PinBlock) -> str:
+    """By psec, with the keys that were imported."""
+    if pin.format is PinFormat.ISO4:
+        return psec_pin.decipher_pinblock_iso_4(AES_KEY, pin.block, pin.pan)
+    decode = {PinFormat.ISO0: psec_pin.decode_pinblock_iso_0, PinFormat.ISO3: psec_pin.decode_pinblock_iso_3}
+    return decode[pin.format](psec_des.decrypt_tdes_ecb(DES_KEY, pin.block), pin.pan)
+
+
+KEY_OF = {PinFormat.ISO0: PEK, PinFormat.ISO3: PEK, PinFormat.ISO4: PEK_AES}
+
+
+@pytest.mark.parametrize("form", PinFormat)
+def test_an_online_pin_reads_back_at_the_host(bank: MemoryCustody, form: PinFormat) -> None:
+    pin = bank.encrypt_pin(KEY_OF[form], form, PIN, PAN)
+    assert (pin.key, pin.format, pin.pan, len(pin.block)) == (KEY_OF[form], form, PAN, 16 if form == "4" else 8)
+    assert read(pin) == "918273"
+
+
+@pytest.mark.parametrize("source", PinFormat)
+@pytest.mark.parametrize("target", PinFormat)
+def test_a_pin_is_translated_between_formats_and_keys(
+    bank: MemoryCustody, source: PinFormat, target: PinFormat
+) -> None:
+    pin = bank.encrypt_pin(KEY_OF[source], source, PIN, PAN)
+    translated = bank.translate_pin(pin, KEY_OF[target], target)
+    assert (translated.key, translated.format, translated.pan) == (KEY_OF[target], target, PAN)
+    assert read(translated) == "918273"
+
+
+def test_a_banks_pin_becomes_the_cards_block(bank: MemoryCustody) -> None:
+    theirs = PinBlock(PEK_AES, PinFormat.ISO4, psec_pin.encipher_pinblock_iso_4(AES_KEY, "918273", PAN), PAN)
+    sealed = bank.seal_pin(theirs, SEAL, "card 1")
+    assert sealed.context == "card 1"
+    assert bank.open(sealed).reveal() == psec_pin.encode_pinblock_iso_2("918273")
+
+
+def test_pin_keys_take_the_formats_of_their_cipher(bank: MemoryCustody) -> None:
+    with pytest.raises(KeyMisuse, match="pek/1 is 3des, and format 4 is for another cipher"):
+        bank.encrypt_pin(PEK, PinFormat.ISO4, PIN, PAN)
+    with pytest.raises(KeyMisuse, match="pek-aes/1 is aes128, and format 0 is for another cipher"):
+        bank.encrypt_pin(PEK_AES, PinFormat.ISO0, PIN, PAN)
+
+
+@pytest.mark.parametrize("form", PinFormat)
+def test_a_block_that_does_not_open_is_refused(bank: MemoryCustody, form: PinFormat) -> None:
+    pin = bank.encrypt_pin(KEY_OF[form], form, Secret(b"123456789012"), PAN)
+    for strange in (
+        dataclasses.replace(pin, pan="6225889998887776"),
+        dataclasses.replace(pin, block=bytes(len(pin.block))),
+        dataclasses.replace(pin, block=pin.block[:-1]),
+    ):
+        with pytest.raises(KeyMisuse, match=r"^deciphering a PIN: "):
+            bank.translate_pin(strange, PEK, PinFormat.ISO0)
+
+
+@pytest.mark.parametrize("algorithm", TRANSPORTS)
+@pytest.mark.parametrize("suffix", ["", "-sm4"])
+def test_application_keys_travel_with_their_check_values(
+    bank: MemoryCustody, algorithm: Algorithm, suffix: str
+) -> None:
+    transport = KeyRef(TRANSPORTS[algorithm])
+    keys = bank.application_keys(masters(suffix), PAN, 1)
+    wrapped = bank.to_transport(transport, keys, pad=False)
+    assert wrapped.kcvs == keys.kcvs
+    decrypt: Callable[[bytes, bytes], bytes] = {
+        Algorithm.TDES: des.ecb_decrypt,
+        Algorithm.SM4: sm4.ecb_decrypt,
+        Algorithm.AES128: aes.cbc_decrypt,
+    }[algorithm]
+    cipher = Algorithm.SM4 if suffix else Algorithm.TDES
+    sealed = bank.from_transport(transport, wrapped, cipher, SEAL, "card 1", padded=False)
+    plain = bank.open(sealed)
+    assert plain.reveal() == decrypt(ZMK_BYTES, wrapped.ciphertext)
+    kcv = (lambda k: sm4.ecb_encrypt(k, bytes(16))) if suffix else (lambda k: des.ecb_encrypt(k, bytes(8)))
+    assert tuple(kcv(plain.reveal()[i : i + 16])[:3] for i in (0, 16, 32)) == keys.kcvs
+    bent = dataclasses.replace(wrapped, kcvs=(*wrapped.kcvs[:2], bytes(3)))
+    with pytest.raises(KeyRefused, match="another check value than was told"):
+        bank.from_transport(transport, bent, cipher, SEAL, "card 1", padded=False)
+    few = dataclasses.replace(wrapped, kcvs=wrapped.kcvs[:2])
+    with pytest.raises(KeyRefused, match="48 bytes are not 2"):
+        bank.from_transport(transport, few, cipher, SEAL, "card 1", padded=False)
+    other = Algorithm.TDES if suffix else Algorithm.SM4
+    with pytest.raises(KeyRefused, match="another check value"):
+        bank.from_transport(transport, wrapped, other, SEAL, "card 1", padded=False)
+    with pytest.raises(KeyRefused, match="are not 3 rsa keys"):
+        bank.from_transport(transport, wrapped, Algorithm.RSA, SEAL, "card 1", padded=False)
+
+
+@pytest.mark.parametrize("algorithm", TRANSPORTS)
+@pytest.mark.parametrize("data", [b"x", bytes(8), bytes(16), bytes(range(71))])
+def test_other_secrets_travel_padded(bank: MemoryCustody, algorithm: Algorithm, data: bytes) -> None:
+    transport = KeyRef(TRANSPORTS[algorithm])
+    wrapped = bank.to_transport(transport, bank.seal(SEAL, data, "here"), pad=True)
+    assert wrapped.kcvs == ()
+    sealed = bank.from_transport(transport, wrapped, Algorithm.RSA, SEAL, "there", padded=True)
+    assert (sealed.context, bank.open(sealed).reveal()) == ("there", data)
+    for strange in (b"", wrapped.ciphertext[:-1]):
+        with pytest.raises(KeyRefused, match="no whole number of"):
+            bank.from_transport(transport, Wrapped(strange, ()), Algorithm.RSA, SEAL, "there", padded=True)
+
+
+def test_what_is_not_whole_blocks_asks_for_padding(bank: MemoryCustody) -> None:
+    with pytest.raises(KeyMisuse, match="5 bytes to wrap are no whole number of 8-byte blocks: ask for padding"):
+        bank.to_transport(KeyRef("zmk"), bank.seal(SEAL, b"crypt", "c"), pad=False)
+    with pytest.raises(KeyMisuse, match="0 bytes to wrap"):
+        bank.to_transport(KeyRef("zmk-sm4"), bank.seal(SEAL, b"", "c"), pad=False)
+
+
+def test_what_is_under_another_key_does_not_open(bank: MemoryCustody) -> None:
+    foreign = des.ecb_encrypt(DES_KEY, b"crt part" * 8 + b"\x80" + bytes(7))
+    with pytest.raises(KeyRefused, match="does not open under zmk/1"):
+        bank.from_transport(KeyRef("zmk"), Wrapped(foreign, ()), Algorithm.RSA, SEAL, "c", padded=True)
+
+
+def test_changed_references_do_not_leave(bank: MemoryCustody) -> None:
+    keys = dataclasses.replace(bank.application_keys(masters(), PAN, 1), sequence=2)
+    with pytest.raises(KeyRefused, match="other check values"):
+        bank.to_transport(KeyRef("zmk"), keys, pad=False)
+
+
+def test_a_pin_key_leaves_as_a_key_block_that_psec_reads(bank: MemoryCustody) -> None:
+    block = bank.export_block(PEK, KeyRef("zmk"), by="Li Na")
+    header, key = psec_tr31.unwrap(ZMK_BYTES, block)
+    assert key == DES_KEY
+    assert (header.version_id, header.key_usage, header.algorithm, header.mode_of_use) == ("B", "P0", "T", "B")
+    entry = bank.audit()[-1]
+    assert (entry.by, entry.action, entry.key) == ("Li Na", "export", "pek/1")
+    assert entry.detail == f"under zmk/1, KCV {bank.info(PEK).kcv.hex().upper()}"
+
+
+@pytest.mark.parametrize(
+    ("purpose", "usage", "mode"),
+    [(Purpose.AC, "E0", "X"), (Purpose.SMC, "E1", "X"), (Purpose.SMI, "E2", "X"), (Purpose.PIN, "P0", "B")],
+)
+def test_a_banks_key_block_becomes_a_key(bank: MemoryCustody, purpose: Purpose, usage: str, mode: str) -> None:
+    block = psec_tr31.wrap(ZMK_BYTES, psec_tr31.Header("D", usage, "T", mode, "00", "N"), DES_KEY)
+    info = bank.import_block("bank", purpose, Algorithm.TDES, block, KeyRef("zmk-aes"), by="Li Na")
+    assert (info.purpose, info.algorithm) == (purpose, Algorithm.TDES)
+    assert info.kcv == psec_des.generate_kcv(DES_KEY, 3)
+    assert bank.audit()[-1].action == "import"
+    again = bank.export_block(info.ref, KeyRef("zmk-aes"), by="Li Na")
+    assert psec_tr31.unwrap(ZMK_BYTES, again)[0].key_usage == usage
+
+
+def test_a_key_block_for_another_use_is_refused(bank: MemoryCustody) -> None:
+    block = psec_tr31.wrap(ZMK_BYTES, psec_tr31.Header("B", "M3", "T", "C", "00", "N"), DES_KEY)
+    zmk = KeyRef("zmk")
+    with pytest.raises(KeyRefused, match="it says usage M3, algorithm T, which is no 3des key for pek"):
+        bank.import_block("bank", Purpose.PIN, Algorithm.TDES, block, zmk, by="Li Na")
+    with pytest.raises(KeyRefused, match="not of version D, which goes with zmk-aes/1"):
+        bank.import_block("bank", Purpose.PIN, Algorithm.TDES, block, KeyRef("zmk-aes"), by="Li Na")
+    with pytest.raises(KeyRefused, match="not of version B, which goes with zmk-sm4/1"):
+        bank.import_block("bank", Purpose.PIN, Algorithm.TDES, block, KeyRef("zmk-sm4"), by="Li Na")
+    bent = block[:-1] + ("0" if block[-1] != "0" else "1")
+    with pytest.raises(KeyRefused, match="wrong MAC"):
+        bank.import_block("bank", Purpose.PIN, Algorithm.TDES, bent, zmk, by="Li Na")
+    with pytest.raises(KeyMisuse, match="no aes256 key for seal comes as a TR-31 key block"):
+        bank.import_block("bank", Purpose.SEAL, Algorithm.AES256, block, zmk, by="Li Na")
+    single = psec_tr31.wrap(ZMK_BYTES, psec_tr31.Header("B", "P0", "T", "B", "00", "N"), DES_KEY[:8])
+    with pytest.raises(KeyRefused, match="8 bytes is no 3des key"):
+        bank.import_block("bank", Purpose.PIN, Algorithm.TDES, single, zmk, by="Li Na")
+
+
+def test_a_published_key_does_not_come_in_by_a_block(bank: MemoryCustody) -> None:
+    block = psec_tr31.wrap(ZMK_BYTES, psec_tr31.Header("B", "P0", "T", "B", "00", "N"), bytes(range(0x40, 0x50)))
+    with pytest.raises(KeyRefused, match="published test key"):
+        bank.import_block("bank", Purpose.PIN, Algorithm.TDES, block, KeyRef("zmk"), by="Li Na")
+
+
+def test_only_working_keys_leave(bank: MemoryCustody) -> None:
+    bank.generate("pek-strong", Purpose.PIN, Algorithm.AES256, by="Li Na")
+    for ref, why in (
+        (SEAL, "a key for seal does not leave this house"),
+        (KeyRef("zmk-aes"), "a key for zmk does not leave this house"),
+        (KeyRef("imk-ac-sm4"), "holds 3DES or AES keys, not sm4 under 3des"),
+        (KeyRef("pek-strong"), "zmk/1 is 3des, weaker than the key"),
+    ):
+        with pytest.raises(KeyMisuse, match=why):
+            bank.export_block(ref, KeyRef("zmk"), by="Li Na")
+    with pytest.raises(KeyMisuse, match="pek/1 is a key for pek, not zmk"):
+        bank.export_block(PEK, PEK, by="Li Na")
+    assert not [entry for entry in bank.audit() if entry.action == "export"]
+
+
+def test_no_fault_shows_a_pin_or_a_key(bank: MemoryCustody) -> None:
+    pin = Secret(b"9182736455468")
+    keys = bank.application_keys(masters(), PAN, 1)
+    block = bank.encrypt_pin(PEK, PinFormat.ISO0, PIN, PAN)
+    faults: list[Callable[[], object]] = [
+        lambda: bank.encrypt_pin(PEK, PinFormat.ISO0, pin, PAN),
+        lambda: bank.encrypt_pin(PEK, PinFormat.ISO0, PIN, "1"),
+        lambda: bank.translate_pin(dataclasses.replace(block, pan=PAN[::-1]), PEK, PinFormat.ISO3),
+        lambda: bank.pin_for_card(keys, EMV_CSK, b"", bytes(8), block),
+        lambda: bank.import_block("b", Purpose.PIN, Algorithm.TDES, "B" + DES_KEY.hex(), KeyRef("zmk"), by="Li Na"),
+    ]
+    for fault in faults:
+        with pytest.raises(MembercardError) as caught:
+            fault()
+        text = "".join(traceback.format_exception(caught.value)).upper()
+        assert "918273" not in text
+        assert DES_KEY.hex().upper() not in text
+    assert "918273" not in repr(block)
