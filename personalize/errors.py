@@ -12,6 +12,7 @@ PersonalizeError
 ├── ProfileError      a card profile that makes no sense; one line a fault, with file and line
 ├── PrepareError      a member's data that do not fit the card
 ├── DossierError      bytes that are no dossier
+│   └── BankFileError      a bank's file that is damaged or not for us; names record, field and offset
 ├── KeyPoolError      the pool of chip keys cannot be read or written
 ├── ChipUnfit         a chip in a state that this line never leaves: to the reject bin
 │   └── ReadBackError what the chip returned is not what the dossier says; carries .field
@@ -74,6 +75,19 @@ class PrepareError(PersonalizeError):
 
 class DossierError(PersonalizeError):
     """Bytes that are no dossier, or a damaged one."""
+
+
+class BankFileError(DossierError):
+    """A bank's data file that breaks its format, was changed, or is not under our transport key.
+
+    ``record`` counts from 1 and is 0 in the file's header; ``offset`` is a byte's place in the file, where it is known.
+    """
+
+    def __init__(self, fault: str, record: int, field: str = "", offset: int | None = None) -> None:
+        place = [f"record {record}" if record else "the header", *([field] if field else [])]
+        at = "" if offset is None else f" (at offset {offset})"
+        super().__init__(f"bank file, {', '.join(place)}: {fault}{at}")
+        self.record, self.field, self.offset = record, field, offset
 
 
 class KeyPoolError(PersonalizeError):

@@ -1,0 +1,327 @@
+"""The data preparation file of docs/bank-file.md: header, one record a card, trailer; chained and authenticated.
+
+Each record's authenticator is the SHA-256 of everything up to it, enciphered under the transport key, so that nothing
+is changed, left out, put in or put elsewhere without the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final
+
+from construct import (
+    Bytes,
+    Const,
+    Construct,
+    ConstructError,
+    Container,
+    GreedyBytes,
+    Int8ub,
+    Int16ub,
+    Int32ub,
+    Prefixed,
+    PrefixedArray,
+    Struct,
+    Terminated,
+)
+
+from personalize.dossier import Application, Part
+from personalize.errors import BankFileError
+from personalize.payment.bankfile import Exchange, FileHead, PreparedCard, check
+from terminal.errors import CustodyError
+from terminal.keys import Algorithm, ApplicationKeys, Sealed, Wrapped
+
+MAGIC: Final = b"MCDP"
+VERSION: Final = 1
+MOST: Final = 0x10_0000
+"""Bytes of one record: far above what any chip holds."""
+
+_CARD, _END = 0x43, 0x45
+_AUTHENTICATOR = hashlib.sha256().digest_size
+_CIPHERS = {Algorithm.TDES: 1, Algorithm.AES128: 2, Algorithm.AES192: 3, Algorithm.AES256: 4, Algorithm.SM4: 5}
+_PLAIN, _DATA, _TDES_KEYS, _SM4_KEYS = range(4)
+_KEYS = {_TDES_KEYS: Algorithm.TDES, _SM4_KEYS: Algorithm.SM4}
+
+_SHORT = Prefixed(Int8ub, GreedyBytes)
+_HEADER: Construct = Struct(
+    "magic" / Const(MAGIC),
+    "version" / Int8ub,
+    "sender" / _SHORT,
+    "number" / Int32ub,
+    "created" / Bytes(7),
+    "cipher" / Int8ub,
+    "kcv" / Bytes(3),
+)
+_GROUP = Struct(
+    "number" / Int16ub,
+    "kind" / Int8ub,
+    "padded" / Int8ub,
+    "kcvs" / PrefixedArray(Int8ub, Bytes(3)),
+    "value" / Prefixed(Int16ub, GreedyBytes),
+)
+_APPLICATION = Struct(
+    "package" / _SHORT,
+    "module" / _SHORT,
+    "instance" / _SHORT,
+    "groups" / PrefixedArray(Int16ub, _GROUP),
+)
+_BODY: Construct = Struct(
+    "reference" / _SHORT,
+    "pan" / _SHORT,
+    "sequence" / Bytes(1),
+    "applications" / PrefixedArray(Int8ub, _APPLICATION),
+    "end" / Terminated,
+)
+
+
+class DpFormat:
+    """Format version 1. See ``BankFormat``."""
+
+    def read(self, stream: BinaryIO, exchange: Exchange) -> tuple[FileHead, Iterator[PreparedCard]]:
+        source = _Source(stream)
+        chain = _Chain(exchange)
+        head = _read_header(source, exchange, chain)
+        return head, _read_cards(source, exchange, chain)
+
+    def write(self, stream: BinaryIO, head: FileHead, cards: Iterable[PreparedCard], exchange: Exchange) -> int:
+        chain = _Chain(exchange)
+        stream.write(chain.take(_written_header(head, exchange)))
+        count = 0
+        for count, card in enumerate(cards, 1):
+            body = _written_body(check(card, count), exchange, count)
+            stream.write(chain.take(bytes((_CARD,)) + len(body).to_bytes(4, "big") + body))
+            stream.write(chain.authenticator())
+        stream.write(chain.take(bytes((_END,)) + count.to_bytes(4, "big")))
+        stream.write(chain.authenticator())
+        return count
+
+
+class _Chain:
+    """SHA-256 over all that was taken, and its encipherment. Sealed for a moment, as custody enciphers nothing else."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._sum = hashlib.sha256()
+
+    def take(self, data: bytes) -> bytes:
+        self._sum.update(data)
+        return data
+
+    def authenticator(self) -> bytes:
+        custody = self._exchange.custody
+        digest = custody.seal(self._exchange.seal, self._sum.digest(), "bank file")
+        return self.take(custody.to_transport(self._exchange.transport, digest, pad=False).ciphertext)
+
+
+class _Source:
+    """The file, with the place of what is being read: record (0: header) and offset."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.offset = 0
+        self.record = 0
+
+    def exactly(self, length: int, field: str) -> bytes:
+        data = self._stream.read(length)
+        if len(data) != length:
+            raise self.fault("the file ends here", field, len(data))
+        self.offset += length
+        return data
+
+    def at_end(self) -> bool:
+        return not self._stream.read(1)
+
+    def fault(self, text: str, field: str = "", further: int = 0) -> BankFileError:
+        return BankFileError(text, self.record, field, self.offset + further)
+
+
+def _read_header(source: _Source, exchange: Exchange, chain: _Chain) -> FileHead:
+    fixed = source.exactly(6, "magic, version and sender")
+    if fixed[:4] != MAGIC:
+        raise BankFileError(f"it does not begin with {MAGIC.decode()}, as a file of this format does", 0, "magic", 0)
+    if fixed[4] != VERSION:
+        raise BankFileError(f"it is of version {fixed[4]}; this program reads {VERSION}", 0, "version", 4)
+    raw = chain.take(fixed + source.exactly(fixed[5] + 15, "header"))
+    told = _parsed(_HEADER, raw, 0, 0)
+    try:
+        created = datetime.strptime(told.created.hex(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise BankFileError("it is no date and time", 0, "created", len(raw) - 11) from None
+    info = exchange.custody.info(exchange.transport)
+    if (told.cipher, told.kcv) != (_CIPHERS.get(info.algorithm), info.kcv):
+        told_kcv, ours = told.kcv.hex().upper(), info.kcv.hex().upper()
+        raise BankFileError(
+            f"it is under a transport key with check value {told_kcv}; {exchange.transport} has {ours}", 0, "kcv"
+        )
+    return FileHead(_text(told.sender, 0, "sender", 5), told.number, created)
+
+
+def _read_cards(source: _Source, exchange: Exchange, chain: _Chain) -> Iterator[PreparedCard]:
+    count = 0
+    while True:
+        source.record = count + 1
+        frame = source.exactly(5, "kind and length")
+        number = int.from_bytes(frame[1:], "big")
+        if frame[0] == _END:
+            break
+        if frame[0] != _CARD:
+            raise source.fault(f"{frame[0]:02X} is no kind of record", "kind", -5)
+        if number > MOST:
+            raise source.fault(f"{number} bytes; {MOST} are the most of a record", "length", -4)
+        start = source.offset
+        body = source.exactly(number, "body")
+        chain.take(frame + body)
+        _authentic(source, chain)
+        count += 1
+        yield _card(_parsed(_BODY, body, count, start), exchange, count, start)
+    chain.take(frame)
+    _authentic(source, chain)
+    if number != count:
+        raise source.fault(f"the trailer counts {number} records, and {count} came before it", "count")
+    if not source.at_end():
+        raise source.fault("there are bytes after the trailer")
+
+
+def _authentic(source: _Source, chain: _Chain) -> None:
+    told = source.exactly(_AUTHENTICATOR, "authenticator")
+    if not hmac.compare_digest(told, chain.authenticator()):
+        raise source.fault("the authenticator is wrong: the file was changed up to here", "authenticator", -len(told))
+
+
+def _parsed(shape: Construct, raw: bytes, record: int, start: int) -> Container[Any]:
+    stream = io.BytesIO(raw)
+    try:
+        found: Container[Any] = shape.parse_stream(stream)
+    except ConstructError as fault:
+        path = (fault.path or "").removeprefix("(parsing)").strip(" ->").replace(" -> items", "").replace(" -> ", ".")
+        raise BankFileError("it does not fit the format", record, path, start + stream.tell()) from None
+    return found
+
+
+def _card(told: Container[Any], exchange: Exchange, record: int, start: int) -> PreparedCard:
+    digits = told.pan.hex().upper()
+    pan = digits.removesuffix("F")
+    if not (pan.isdecimal() and 8 <= len(pan) <= 19):
+        raise BankFileError("it is not 8 to 19 digits", record, "pan", start)
+    if not told.sequence.hex().isdecimal():
+        raise BankFileError("it is not two digits", record, "sequence", start)
+    if not told.applications:
+        raise BankFileError("a card has at least one application", record, "applications", start)
+    reference = _text(told.reference, record, "reference", start)
+    payment, *directories = [_application(one, exchange, reference, record) for one in told.applications]
+    return check(PreparedCard(reference, pan, int(told.sequence.hex()), payment, tuple(directories)), record)
+
+
+def _text(raw: bytes, record: int, field: str, offset: int) -> str:
+    text = raw.decode("ascii", "replace")
+    if not text.isprintable() or not text.isascii() or not text:
+        raise BankFileError("it is not printable ASCII", record, field, offset)
+    return text
+
+
+def _application(told: Container[Any], exchange: Exchange, reference: str, record: int) -> Application:
+    name = f"{reference}/{told.instance.hex().upper()}"
+    parts = tuple(_part(group, exchange, name, record) for group in told.groups)
+    return Application(told.package, told.module, told.instance, parts)
+
+
+def _part(group: Container[Any], exchange: Exchange, name: str, record: int) -> Part:
+    field = f"application {name.rpartition('/')[2]}, DGI {group.number:04X}"
+    if group.padded > 1 or (group.kind == _PLAIN and group.padded):
+        raise BankFileError(f"{group.padded:02X} says no padding of this kind of value", record, field)
+    if bool(group.kcvs) is not (group.kind in _KEYS):
+        raise BankFileError("check values go with keys, and with keys alone", record, field)
+    if group.kind == _PLAIN:
+        return Part(group.number, group.value)
+    if group.kind != _DATA and group.kind not in _KEYS:
+        raise BankFileError(f"{group.kind:02X} is no kind of value", record, field)
+    algorithm = _KEYS.get(group.kind, Algorithm.TDES)
+    wrapped = Wrapped(group.value, tuple(group.kcvs))
+    context = f"bank/{name}/{group.number:04X}"
+    try:
+        sealed = exchange.custody.from_transport(
+            exchange.transport, wrapped, algorithm, exchange.seal, context, padded=True
+        )
+    except CustodyError as fault:
+        raise BankFileError(str(fault), record, field) from None
+    return Part(group.number, sealed, bool(group.padded))
+
+
+def _sayable(text: str) -> bool:
+    return text.isascii() and text.isprintable() and 0 < len(text) <= 0xFF
+
+
+def _written_header(head: FileHead, exchange: Exchange) -> bytes:
+    info = exchange.custody.info(exchange.transport)
+    if not _sayable(head.sender) or not 0 <= head.number <= 0xFFFFFFFF:
+        raise BankFileError("a sender of 1 to 255 ASCII characters and a number of four bytes are wanted", 0, "sender")
+    created = bytes.fromhex(f"{head.created.astimezone(UTC):%Y%m%d%H%M%S}")
+    return bytes(
+        _HEADER.build(
+            {
+                "version": VERSION,
+                "sender": head.sender.encode("ascii"),
+                "number": head.number,
+                "created": created,
+                "cipher": _CIPHERS[info.algorithm],
+                "kcv": info.kcv,
+            }
+        )
+    )
+
+
+def _written_body(card: PreparedCard, exchange: Exchange, record: int) -> bytes:
+    if not _sayable(card.reference) or len(card.applications) > 0xFF:
+        raise BankFileError("a reference is 1 to 255 ASCII characters", record, "reference")
+    if not (card.pan.isascii() and card.pan.isdecimal() and 8 <= len(card.pan) <= 19 and 0 <= card.sequence <= 99):
+        raise BankFileError("a card number has 8 to 19 digits, a sequence number two", record, "pan")
+    body = bytes(
+        _BODY.build(
+            {
+                "reference": card.reference.encode("ascii"),
+                "pan": bytes.fromhex(card.pan + "F" * (len(card.pan) % 2)),
+                "sequence": bytes.fromhex(f"{card.sequence:02d}"),
+                "applications": [_written_application(one, exchange, record) for one in card.applications],
+                "end": None,
+            }
+        )
+    )
+    if len(body) > MOST:
+        raise BankFileError(f"{len(body)} bytes; {MOST} are the most of a record", record)
+    return body
+
+
+def _written_application(application: Application, exchange: Exchange, record: int) -> dict[str, object]:
+    return {
+        "package": application.package_aid,
+        "module": application.module_aid,
+        "instance": application.instance_aid,
+        "groups": [_written_part(part, exchange, record) for part in application.parts],
+    }
+
+
+def _written_part(part: Part, exchange: Exchange, record: int) -> dict[str, object]:
+    kind = _PLAIN
+    kcvs: tuple[bytes, ...] = ()
+    if isinstance(part.value, bytes):
+        value = part.value
+    elif isinstance(part.value, ApplicationKeys | Sealed):
+        kind = _kind(part.value, exchange)
+        wrapped = exchange.custody.to_transport(exchange.transport, part.value, pad=True)
+        value, kcvs = wrapped.ciphertext, wrapped.kcvs
+    else:
+        raise BankFileError("keys of a security domain do not go to a bank", record, f"DGI {part.number:04X}")
+    if len(value) > 0xFFFF:
+        raise BankFileError(f"{len(value)} bytes; 65535 are the most of a DGI", record, f"DGI {part.number:04X}")
+    return {"number": part.number, "kind": kind, "padded": int(part.padded), "kcvs": kcvs, "value": value}
+
+
+def _kind(secret: ApplicationKeys | Sealed, exchange: Exchange) -> int:
+    if isinstance(secret, Sealed):
+        return _DATA
+    algorithm = exchange.custody.info(secret.masters[0]).algorithm
+    return next(kind for kind, cipher in _KEYS.items() if cipher is algorithm)
