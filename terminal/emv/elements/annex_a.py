@@ -184,8 +184,9 @@ _INSIDE: Final[tuple[Row, ...]] = (
 """Elements that mean this inside those templates only."""
 
 PERSONAL: Final = {0x5A: Personal.PAN} | dict.fromkeys(
-    (0x57, 0x5F20, 0x5F53, 0x99, 0x9F0B, 0x9F1F, 0x9F20, 0x9F24), Personal.HIDDEN
+    (0x57, 0x5F20, 0x5F53, 0x99, 0x9F0B, 0x9F1F, 0x9F20, 0x9F24, 0x9F2D, 0x9F46), Personal.HIDDEN
 )
+"""The card's certificates too: they hold the card number, in plain (SM2) or for whoever has the public keys (RSA)."""
 
 
 def made(rows: tuple[Row, ...], scheme: str, personal: dict[int, Personal], contextual: bool) -> Iterator[Element]:
