@@ -1,7 +1,7 @@
 """The PBOC debit application, card side: selection, options, records, data, proof and PIN.
 
-EMV 4.4 Books 1 to 3; JR/T 0025.5 (PBOC 3.0, debit and credit application, card). Cryptograms, the risk management
-behind them and issuer scripts are in the modules beside this one.
+EMV 4.4 Books 1 to 3; JR/T 0025.5 (PBOC 3.0, debit and credit application, card). The commands of a transaction are in
+``payment_transaction``, its decisions in ``payment_risk``, issuer scripts in ``payment_scripts``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,14 @@ from simulators import payment_data as layout
 from simulators.applet import Host, Refuse
 from simulators.emv_applet import EmvApplet, Handlers, answer, option_values
 from simulators.payment_data import Options
+from simulators.payment_keys import Keys
+from simulators.payment_log import Log, logs
+from simulators.payment_risk import Cvr, Default
+from simulators.payment_scripts import COMMANDS as SCRIPT_COMMANDS
+from simulators.payment_scripts import Scripts
 from simulators.payment_sign import dynamic_signature
 from simulators.payment_state import LAST_ATC, Mark, State, amount
+from simulators.payment_transaction import Stage, Transaction
 from simulators.personalized import well_formed
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.crypto import rsa
@@ -48,8 +54,9 @@ class PaymentApplet(EmvApplet):
         return template
 
     def deselect(self) -> None:
-        self.options: Options | None = None
+        self.transaction: Transaction | None = None
         self._challenge = b""
+        self._pin = Cvr(0)
 
     def accept(self, number: int, value: bytes) -> bytes:
         return layout.accept(number, value)
@@ -59,6 +66,7 @@ class PaymentApplet(EmvApplet):
 
     def complete(self) -> None:
         layout.check_complete(self.need, self.stored)
+        Keys.of(self)
         for number in layout.INTERNAL:
             for item in layout.internal_objects(self.stored(number) or b""):
                 self.state.put(item.tag, item.value)
@@ -79,7 +87,7 @@ class PaymentApplet(EmvApplet):
         """
         pdol = emv_data.list_in(well_formed(self._fci(), 0xA5), 0x9F38)
         data = option_values(command, pdol)
-        if self.options is not None:
+        if self.transaction is not None:
             raise Refuse(0x6985)
         values = pdol.split(data)
         chosen = Options.read(self._choose(values), self.need, self.stored)
@@ -88,7 +96,8 @@ class PaymentApplet(EmvApplet):
             state.mark(Mark.BLOCKED)
             raise Refuse(0x6985)
         state.atc += 1
-        self.options = chosen
+        self.transaction = Transaction(self, state, chosen, values, data)
+        self.transaction.seen = self._pin
         return answer(chosen.template, chosen.answer)
 
     def _choose(self, values: dict[Tag, bytes]) -> int:
@@ -126,6 +135,9 @@ class PaymentApplet(EmvApplet):
         sfi = command.p2 >> 3
         if not 1 <= sfi <= layout.MAX_SFI or (sfi << 8 | 1) in layout.INTERNAL:
             raise Refuse(0x6A82)
+        for log in self._logs().values():
+            if log.sfi == sfi:
+                return Response(log.read(self.state, command.p1), OK)
         record = self.stored(sfi << 8 | command.p1)
         if record is None:
             raise Refuse(0x6A83)
@@ -142,6 +154,8 @@ class PaymentApplet(EmvApplet):
             value = None if self.tries is None else bytes((self.tries,))
         else:
             value = self.state.object(tag)
+            if value is None:
+                value = next((log.form.encode() for log in self._logs().values() if log.format_tag == tag), None)
         if value is None:
             raise Refuse(0x6A88)
         return answer(tag, value)
@@ -150,14 +164,16 @@ class PaymentApplet(EmvApplet):
         """Dynamic signature. EMV 4.4 Book 2, 6.5; Book 3, 6.5.9; with SM2 JR/T 0025.17."""
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
-        options = self.options
-        if options is None or not options.signs:
+        transaction = self.transaction
+        if transaction is None or transaction.stage is not Stage.INITIATED or not transaction.options.signs:
             raise Refuse(0x6985)
+        options = transaction.options
         expected = options.ddol if options.ddol.length else _DEFAULT_DDOL
         if len(command.data) != expected.length:
             raise Refuse(0x6700)
         dynamic = b"\x08" + self.host.random(8)
         signature = dynamic_signature(self, dynamic, command.data, chinese=options.chinese)
+        transaction.seen |= Cvr.DYNAMIC_PERFORMED
         if options.template == 0x80:
             return answer(0x80, signature)
         return answer(0x77, answer(0x9F4B, signature).data)
@@ -181,9 +197,22 @@ class PaymentApplet(EmvApplet):
                 raise Refuse(0x6700)
             if not emv_data.is_pin_block(block):
                 raise Refuse(0x6A80)
-        if not self.right_pin(block):
+        right = self.right_pin(block)
+        self._note_pin(right)
+        if not right:
             raise Refuse(0x63C0 | self.tries)
         return Response(b"", OK)
+
+    def _note_pin(self, right: bool) -> None:
+        """What the PIN came to, for the cryptograms of this transaction; the last wrong one may block the application.
+        JR/T 0025.5, offline PIN."""
+        seen = Cvr.PIN_VERIFIED | (Cvr(0) if right else Cvr.PIN_FAILED)
+        if not self.tries and Default.of(self.state) & Default.PIN_EXCEEDED_BLOCK:
+            self.state.mark(Mark.BLOCKED)
+            seen |= Cvr.BLOCKED_BY_PIN
+        self._pin = seen
+        if self.transaction is not None:
+            self.transaction.seen = self.transaction.seen & ~Cvr.PIN_FAILED | seen
 
     def _deciphered(self, data: bytes, challenge: bytes) -> bytes:
         """The PIN block under RSA with the challenge just given; an empty one, which is wrong, where it does not come
@@ -201,6 +230,22 @@ class PaymentApplet(EmvApplet):
             return b""
         return plain[1:9] if plain[:1] == b"\x7f" and plain[9:17] == challenge else b""
 
+    def _generate_ac(self, command: Command) -> Response:
+        if self.transaction is None:
+            raise Refuse(0x6985)
+        return self.transaction.generate_ac(command, log=self._logs().get("log"))
+
+    def _external_authenticate(self, command: Command) -> Response:
+        if self.transaction is None:
+            raise Refuse(0x6985)
+        return self.transaction.external_authenticate(command)
+
+    def _script(self, command: Command) -> Response:
+        return Scripts(self, self.state, self.transaction, self._logs().get("load")).run(command)
+
+    def _logs(self) -> dict[str, Log]:
+        return logs(self._fci(), self.state)
+
     def _fci(self) -> bytes:
         contactless = self.stored(layout.CONTACTLESS_FCI) if self.host.contactless else None
         return contactless or self.need(emv_data.FCI)
@@ -216,4 +261,7 @@ class PaymentApplet(EmvApplet):
         (0x00, 0x20): _verify,
         (0x00, 0x84): _get_challenge,
         (0x80, 0xCA): _get_data,
+        (0x80, 0xAE): _generate_ac,
+        (0x00, 0x82): _external_authenticate,
+        **dict.fromkeys(SCRIPT_COMMANDS, _script),
     }

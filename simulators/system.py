@@ -19,6 +19,8 @@ CHANNELS = 4
 _CHANNEL, _CHAINING, _SECURITY = 0x03, 0x10, 0x0C
 _SELECT, _MANAGE_CHANNEL, _GET_DATA = 0xA4, 0x70, 0xCA
 _MAX_CHAIN = 0xFFFF
+_BLOCKED = "blocked"
+"""Name in the card's memory: an issuer sent CARD BLOCK."""
 _TERMINATED = bytes((CardState.TERMINATED,))
 
 
@@ -49,6 +51,9 @@ class ApplicationHost:
 
     def set_personalized(self) -> None:
         self._system.registry.set_state(self._aid, AppState.PERSONALIZED)
+
+    def block_card(self) -> None:
+        self._system.nvm.scope("card")[_BLOCKED] = b"\x01"
 
 
 class System:
@@ -162,6 +167,8 @@ class System:
     def _select(self, channel: Channel, command: Command) -> Response:
         if self.state is CardState.TERMINATED:
             raise Refuse(0x6985)
+        if _BLOCKED in self._card:
+            raise Refuse(0x6A81)
         if command.p2 not in (0x00, 0x02, 0x0C) or len(command.data) > 16:
             raise Refuse(0x6A86 if len(command.data) <= 16 else 0x6700)
         applet = self._find(channel, command.data, following=command.p2 == 0x02)

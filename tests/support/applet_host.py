@@ -32,6 +32,9 @@ class BareHost:
     def set_personalized(self) -> None:
         self._life["personalized"] = b"\x01"
 
+    def block_card(self) -> None:
+        self._life["blocked"] = b"\x01"
+
     def spent(self, operation: str, blocks: int = 1) -> None:
         self.operations[operation] = self.operations.get(operation, 0) + blocks
 

@@ -88,6 +88,12 @@ class PaymentSpecimen:
     def having(self, number: int, value: bytes) -> PaymentSpecimen:
         return replace(self, groups={**self.groups, number: value})
 
+    def with_keys(self, ac: bytes, smi: bytes, smc: bytes, issuer_data: str) -> PaymentSpecimen:
+        """The same card under other 3DES keys, with this issuer application data."""
+        keys = ac + smi + smc
+        changed = {0x8000: keys, 0x9000: des_checks(keys), 0x9200: bytes.fromhex(issuer_data)}
+        return replace(self, groups={**self.groups, **changed})
+
     def issued(self, *, contactless: bool = False, seed: int = 1) -> tuple[BareHost, PaymentApplet]:
         """A personalized card, selected."""
         host = BareHost(contactless=contactless, seed=seed)

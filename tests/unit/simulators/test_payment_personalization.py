@@ -237,8 +237,9 @@ def test_lists_are_those_of_the_options_in_use(card: PaymentSpecimen) -> None:
     other = record(b"\x8c\x03\x9f\x37\x04\x8d\x03\x9f\x37\x04")
     _, applet = card.having(0x0302, other).having(0x9106, options(AIP, bytes.fromhex("18010201"))).issued()
     send(applet, GPO[:-5] + "01 00")
-    assert applet.options is not None
-    assert applet.options.cdol1.encode() == bytes.fromhex("9F3704")
+    assert applet.transaction is not None
+    assert applet.transaction.options.cdol1.encode() == bytes.fromhex("9F3704")
     applet.select(0)
     send(applet, GPO)
-    assert applet.options.cdol1.encode() == CDOL1
+    assert applet.transaction is not None
+    assert applet.transaction.options.cdol1.encode() == CDOL1
