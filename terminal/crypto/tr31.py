@@ -1,6 +1,6 @@
 """TR-31 key blocks of version B (3DES) and D (AES): one symmetric key, its use and its MAC, as text.
 
-ANSI X9.143 (formerly ANSI TR-31). Versions A and C are withdrawn and not read.
+ANSI X9.143 (formerly ANSI TR-31). Versions A and C are deprecated and not read.
 """
 
 from __future__ import annotations
