@@ -14,6 +14,7 @@ from tests.support.pcscd import Pcscd
 
 # A busy machine is no bug: an example that waits 200 ms for a processor must not fail.
 settings.register_profile("tests", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=10_000)
 settings.load_profile("tests")
 
 _ALLOWED = Path(__file__).with_name("allowed_skips.txt")

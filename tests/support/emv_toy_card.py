@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from terminal.apdu import LinkProtocol
 from terminal.crypto.rsa import RsaPublic
@@ -39,6 +40,13 @@ def objects(values: Mapping[str, str | bytes]) -> bytes:
 def toy_keys() -> CaStore:
     """The scheme CA key that the toy cards are certified under."""
     return ca_store([CaKey(AID[:5], 1, RsaPublic(CA.n, CA.e))])
+
+
+@cache
+def certificates(static: bytes) -> tuple[make.Certified, make.Certified]:
+    """The issuer's and a card's, over these static data; two slow signatures, so made once for each."""
+    issuer = make.certificate(CA, ISSUER, "02622500FF1236000001")
+    return issuer, make.certificate(ISSUER, CARD, f"04{PAN}FFFF1236000002", static=static)
 
 
 DATA: dict[str, str | bytes] = {
@@ -97,8 +105,7 @@ class ToyCard:
         self.issuer_known = False
         signed = objects(self.data)
         static = signed + (bytes.fromhex(self.aip) if "9F4A" in self.data else b"")
-        issuer = make.certificate(CA, ISSUER, "02622500FF1236000001")
-        card = make.certificate(ISSUER, CARD, f"04{PAN}FFFF1236000002", static=static)
+        issuer, card = certificates(static)
         self.records = {
             (1, 1): tlv("70", signed),
             (2, 1): tlv("70", objects({"8F": "01", "90": issuer.certificate, "9F32": issuer.exponent})),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 
 from terminal.apdu import stack
@@ -21,6 +22,7 @@ UNDER, OVER = 1_234, 60_000
 _RANDOM = re.compile(r"    random:\n(      .*\n)+")
 
 
+@cache
 def config_with(*lines: str, random: str | None = None, more: str = "") -> TerminalConfig:
     """The shipped configuration; each of ``lines`` ("field: value") replaces the one of that field. ``random`` is the
     whole random selection (empty: none), ``more`` goes to the end of the file."""
