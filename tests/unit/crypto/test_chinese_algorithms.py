@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pickle
 import random
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gmssl import sm3 as gmssl_sm3
@@ -122,3 +126,34 @@ def test_a_private_key_shows_nothing_and_stays_here() -> None:
     assert not hasattr(key, "__dict__")
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(key)
+
+
+def test_many_threads_sign_with_one_key() -> None:
+    key = sm2.generate()
+    messages = [index.to_bytes(2, "big") for index in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        signatures = list(pool.map(lambda message: sm2.sign(key, message), messages))
+        right = list(pool.map(lambda pair: sm2.verify(key.public, *pair), zip(messages, signatures, strict=True)))
+    assert all(right)
+    assert len({signature[:32] for signature in signatures}) == len(signatures)
+
+
+def test_forked_processes_do_not_draw_the_same_numbers() -> None:
+    """Two signatures with one k would give the private key away: a copied random generator must notice the fork."""
+    program = textwrap.dedent("""
+        import os
+        from terminal.crypto import sm2
+        key = sm2.generate()
+        sm2.sign(key, b"before")
+        for _ in range(4):
+            if os.fork() == 0:
+                os.write(1, sm2.sign(key, b"same")[:32] + sm2.generate().public[:32])
+                os._exit(0)
+        for _ in range(4):
+            os.wait()
+        os.write(1, sm2.sign(key, b"same")[:32] + sm2.generate().public[:32])
+    """)
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+    drawn = [output[i : i + 32] for i in range(0, len(output), 32)]
+    assert len(drawn) == 10
+    assert len(set(drawn)) == 10

@@ -237,6 +237,20 @@ def test_only_working_keys_leave(bank: MemoryCustody) -> None:
     assert not [entry for entry in bank.audit() if entry.action == "export"]
 
 
+@pytest.mark.parametrize("purpose", Purpose)
+def test_no_other_purpose_leaves_by_a_key_block(
+    bank: MemoryCustody, full_custody: MemoryCustody, purpose: Purpose
+) -> None:
+    ref, zmk = KeyRef(purpose.value), KeyRef(Purpose.TRANSPORT.value)
+    if purpose in (Purpose.AC, Purpose.SMI, Purpose.SMC, Purpose.PIN):
+        assert full_custody.export_block(ref, zmk, by="Li Na").startswith("B")
+    else:
+        with pytest.raises(KeyMisuse, match=f"a key for {purpose} does not leave this house"):
+            full_custody.export_block(ref, zmk, by="Li Na")
+        with pytest.raises(KeyMisuse, match="comes as a TR-31 key block"):
+            bank.import_block("new", purpose, Algorithm.TDES, "B", KeyRef("zmk"), by="Li Na")
+
+
 def test_no_fault_shows_a_pin_or_a_key(bank: MemoryCustody) -> None:
     pin = Secret(b"9182736455468")
     keys = bank.application_keys(masters(), PAN, 1)
