@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from membercard import output
 from membercard.counter import Lists, lists_at_hand
+from membercard.elements import told, value_text
 from membercard.errors import NoMemberCard
 from terminal.apdu import Atr, Disposition, Sender, Trace, Transport, open_reader, stack
 from terminal.errors import CardError, CardRefused, CodecError, NoCard
@@ -25,11 +25,12 @@ from terminal.keys import MemoryCustody
 from terminal.member.elements import ELEMENTS
 from terminal.member.outcome import Code, Verdict
 from terminal.member.reading import MemberCard, read_card
-from terminal.member.values import Entitlement
 from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER, verify
-from terminal.tlv import Dol
 
 app = typer.Typer()
+
+_UNDER = " " * 13
+"""Explanations stand below the command, behind the time."""
 
 ReaderUrl = Annotated[str, typer.Option("--reader", help="pcsc:NAME, pcsc:INDEX or sim:CARDFILE.", show_default=False)]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for a card in the reader.", min=0)]
@@ -108,6 +109,9 @@ def trace(
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Show data too: for test cards only, it is personal.")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what commands and answers mean; personal data stay masked.")
+    ] = False,
     wait: Wait = 0,
     json: output.Json = False,
 ) -> None:
@@ -117,14 +121,22 @@ def trace(
 
     Example: membercard card trace --reader sim:stock/issued/chip-600134F3DFE95E4C4790.card
     """
-    lists, recorded = lists_at_hand(None, None, None), Trace(reveal=reveal)
+    # To be explained, data must be kept; what is printed of them is masked where they are printed.
+    lists, recorded = lists_at_hand(None, None, None), Trace(reveal=reveal or explain)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport, recorded), lists)
+    exchanges = list(told(recorded, reveal=reveal)) if explain else [(entry, ()) for entry in recorded]
     if json:
-        output.as_json({"verdict": verdict.code.value, "exchanges": recorded.entries})
+        explained = [
+            output.plain(entry) | ({"explained": [tree.to_json() for tree in said]} if explain else {})
+            for entry, said in exchanges
+        ]
+        output.as_json({"verdict": verdict.code.value, "exchanges": explained})
     else:
-        for entry in recorded.entries:
+        for entry, said in exchanges:
             typer.echo(str(entry))
+            for tree in said:
+                typer.echo("\n".join(tree.lines(_UNDER)))
         waited = f"{recorded.seconds * 1000:.1f} ms waiting for the card"
         typer.echo(f"{len(recorded)} exchanges, {waited}: {verdict.code.value}")
     _exit_as(verdict)
@@ -137,7 +149,7 @@ def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
         for item in record.objects:
             element = known.get(item.tag)
             try:
-                value = _plain(element.decode(item.value)) if element else item.value.hex().upper()
+                value = value_text(element.decode(item.value)) if element else item.value.hex().upper()
             except CodecError as e:
                 value = f"{item.value.hex().upper()}  ({e})"
             yield record.sfi, record.number, str(item.tag), element.NAME if element else "?", value
@@ -146,21 +158,6 @@ def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
 def _shortened(value: str) -> str:
     """Certificates are for machines: --json has them whole."""
     return value if len(value) <= 120 or " " in value else f"{value[:32]}… ({len(value) // 2} bytes)"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.hex().upper()
-    if isinstance(value, Dol):
-        return " ".join(f"{entry.tag}({entry.length})" for entry in value)
-    if isinstance(value, Enum):
-        return value.name.lower().replace("_", " ")
-    if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return "\n".join(_plain(item) for item in value)
-    if isinstance(value, Entitlement):
-        used = f"{value.used} of {value.limit} used"
-        return f"{value.benefit_class}: {used}, a {value.period.name.lower()} from {value.start}"
-    return str(value)
 
 
 @contextmanager

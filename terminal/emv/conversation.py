@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from terminal.apdu import TraceEntry
 from terminal.emv.explain import Explained, Explainer
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tlvs, decode
@@ -32,6 +33,25 @@ class Conversation:
         self._explainer = explainer
         self._lists: dict[int, Dol] = {}
         self._cryptograms = 0
+        self._unfinished: tuple[bytes, bytes, bytes] | None = None
+
+    def entry(self, entry: TraceEntry) -> tuple[Explained, ...]:
+        """One entry of a trace that kept its data: what came over the wire, GET RESPONSE and repetitions included.
+
+        An answer in several pieces is explained at its last one. Empty for an entry that was redacted or has no answer.
+        """
+        if entry.sw is None or (entry.command_length and entry.command_data is None):
+            return ()
+        if entry.response_length and entry.response_data is None:
+            return ()
+        header, sent, answer = entry.header, entry.command_data or b"", entry.response_data or b""
+        if header[1] == 0xC0 and self._unfinished is not None:
+            header, sent, begun = self._unfinished
+            answer = begun + answer
+        self._unfinished = (header, sent, answer) if entry.sw >> 8 == 0x61 else None
+        if entry.sw >> 8 in (0x61, 0x6C):
+            return ()
+        return self.exchange(header, sent, answer)
 
     def exchange(self, header: bytes, sent: bytes, answer: bytes) -> tuple[Explained, ...]:
         """One command and the data of its answer. Empty where there is nothing to say, and for PINs."""
@@ -44,7 +64,7 @@ class Conversation:
             said += _guarded(lambda: command(sent))
         if ins in (0xA4, 0xB2, 0xA8, 0xAE, 0x88, 0xCA) and answer:
             said += _guarded(lambda: self._answer(ins, answer))
-        if ins == 0xAE:
+        if ins == 0xAE and answer:
             self._cryptograms += 1
         return tuple(said)
 

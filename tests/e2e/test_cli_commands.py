@@ -23,6 +23,7 @@ roster check | roster import
 batch list | batch show | batch approve | batch prepare | batch report | batch release | batch close | batch discard
 perso run
 card info | card read | card verify | card trace
+tlv decode
 readers list | readers watch
 gp info | gp list | gp install | gp load | gp delete | gp put-key | gp store-data | gp apdu
 sim stock | sim attach | sim show
@@ -34,8 +35,8 @@ STABLE = [tuple(name.split()) for name in NAMES.replace("\n", "|").split("|") if
 # Whose use is not clear from the option list alone.
 WITH_EXAMPLE = [
     "roster check", "roster import", "batch approve", "batch prepare", "batch report", "perso run", "card verify",
-    "card trace", "gp load", "gp install", "gp put-key", "gp store-data", "gp apdu", "sim stock", "sim attach",
-    "keys init", "keys import", "lists publish", "stock receive",
+    "card trace", "tlv decode", "gp load", "gp install", "gp put-key", "gp store-data", "gp apdu", "sim stock",
+    "sim attach", "keys init", "keys import", "lists publish", "stock receive",
 ]  # fmt: skip
 
 
