@@ -1,0 +1,133 @@
+"""What differs between two dossiers, or between a dossier and the chip that it was put on. Tells places, not values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from personalize.dossier import Application, Part
+from personalize.dossier_view import check_values, element_name, flat, name_of
+from terminal.apdu import Command, Sender, check
+from terminal.emv.dictionary import Dictionary
+from terminal.emv.records import read_record
+from terminal.errors import CardRefused, TlvError
+from terminal.keys import KeyCustody, Sealed
+from terminal.tlv import Dol, Tlvs, decode, tlv
+
+FCI: Final = 0x9102
+OPTIONS: Final = 0x9104
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: the application's AID, the grouping, the element's path in it (empty: all of it), in words."""
+
+    aid: str
+    dgi: str
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        path = f", {self.path}" if self.path else ""
+        return f"{self.aid} {self.dgi}{path}: {self.text}"
+
+
+def diff(
+    left: Application, right: Application, dictionary: Dictionary, custody: KeyCustody | None = None
+) -> list[Difference]:
+    """Between two applications of one AID, elements named by ``dictionary``. Sealed secrets are compared inside
+    custody; without it they are not."""
+    ours, theirs = ({part.number: part for part in one.parts} for one in (left, right))
+    found = []
+    for number in dict.fromkeys((*ours, *theirs)):
+        if number not in theirs:
+            found.append(_at(left, number, "", "only on the left"))
+        elif number not in ours:
+            found.append(_at(left, number, "", "only on the right"))
+        elif isinstance(a := ours[number].value, bytes) and isinstance(b := theirs[number].value, bytes):
+            found += _plain(left, number, a, b, dictionary)
+        elif text := _secrets(left, right, number, custody):
+            found.append(_at(left, number, "", text))
+    return found
+
+
+def on_chip(sender: Sender, application: Application) -> tuple[Application, Application]:
+    """What the chip shows of an application, as an application of plain groupings, and the dossier's part of the same:
+    FCI, processing options and the records it lets a terminal read. Raises CardError, TransportError."""
+    select = Command(0x00, 0xA4, 0x04, 0x00, application.instance_aid, ne=256)
+    fci = decode(check(sender.send(select), "selecting the application"))
+    shown: dict[int, bytes] = {}
+    told = {part.number: part.value for part in application.parts if isinstance(part.value, bytes)}
+    if FCI in told:
+        shown[FCI] = b"".join(item.encode() for item in (fci[0].children if fci else ()) if item.tag == 0xA5)
+    if OPTIONS in told:
+        shown[OPTIONS] = _options(sender, fci)
+    for sfi, number in application.records():
+        try:
+            shown[sfi << 8 | number] = read_record(sender, sfi, number).raw
+        except CardRefused:
+            continue  # a file for the card itself, or one behind a secure channel
+    parts = tuple(Part(number, shown[number]) for number in told if number in shown)
+    same = tuple(part for part in application.parts if part.number in shown)
+    return replace(application, parts=same), replace(application, parts=parts)
+
+
+def _options(sender: Sender, fci: Tlvs) -> bytes:
+    """82 and 94 as objects, in whichever form the card answers. EMV 4.4 Book 3, 6.5.8."""
+    data = Dol.parse(fci.get(0x6F, 0xA5, 0x9F38) or b"").fill({})
+    command = Command(0x80, 0xA8, data=tlv(0x83, data).encode(), ne=256)
+    answer = decode(check(sender.send(command), "getting the processing options"))
+    if value := answer.get(0x80):
+        return tlv(0x82, value[:2]).encode() + tlv(0x94, value[2:]).encode()
+    return b"".join(tlv(tag, answer.get(0x77, tag) or b"").encode() for tag in (0x82, 0x94))
+
+
+def _plain(application: Application, number: int, a: bytes, b: bytes, dictionary: Dictionary) -> list[Difference]:
+    if a == b:
+        return []
+    try:
+        ours, theirs = flat(decode(a)), flat(decode(b))
+    except TlvError:
+        return [_at(application, number, "", f"{len(a)} bytes and {len(b)} bytes that differ")]
+    found = [
+        _at(application, number, _named(application, path, dictionary), text)
+        for path in dict.fromkeys((*ours, *theirs))
+        if (text := _values(ours, theirs, path))
+    ]
+    return found or [_at(application, number, "", "the same objects in another order or form")]
+
+
+def _values(ours: Mapping[str, bytes], theirs: Mapping[str, bytes], path: str) -> str:
+    if path not in theirs:
+        return "only on the left"
+    if path not in ours:
+        return "only on the right"
+    a, b = ours[path], theirs[path]
+    if a == b:
+        return ""
+    if len(a) != len(b):
+        return f"{len(a)} bytes and {len(b)} bytes"
+    count = sum(x != y for x, y in zip(a, b, strict=True))
+    return f"{count} of {len(a)} bytes differ"
+
+
+def _named(application: Application, path: str, dictionary: Dictionary) -> str:
+    return f"{path} {element_name(application, path.rpartition('/')[2], dictionary)}".rstrip()
+
+
+def _secrets(left: Application, right: Application, number: int, custody: KeyCustody | None) -> str:
+    """Keys by their check values; what has none by opening it where it may be opened."""
+    one, other = (next(part for part in side.parts if part.number == number) for side in (left, right))
+    if one.secret is not other.secret:
+        return "secret on one side, plain on the other"
+    if isinstance(one.value, Sealed) and isinstance(other.value, Sealed) and custody is not None:
+        return "" if custody.open(one.value) == custody.open(other.value) else "the secrets differ"
+    ours, theirs = check_values(left, one), check_values(right, other)
+    if not ours or not theirs:
+        return "secrets that cannot be compared here"
+    return "" if ours == theirs else f"KCV {' '.join(ours)} and {' '.join(theirs)}"
+
+
+def _at(application: Application, number: int, path: str, text: str) -> Difference:
+    return Difference(application.instance_aid.hex().upper(), f"{number:04X} {name_of(number)}", path, text)

@@ -1,0 +1,151 @@
+"""A dossier in words: each data grouping with its name, its data objects explained, its secrets as check values only.
+
+Personal data are masked, and a value that is made of no data objects is told by its length: it may be personal too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from personalize.dossier import Application, Part
+from terminal.emv.dictionary import Dictionary
+from terminal.emv.explain import Explained, Explainer
+from terminal.errors import TlvError
+from terminal.keys import Sealed
+from terminal.tlv import Tlvs, decode
+
+NAMES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        0x0D01: "the card's own limits and counters",
+        0x8000: "card keys, 3DES",
+        0x8010: "offline PIN",
+        0x8020: "card keys, SM4",
+        0x8030: "read keys",
+        0x8101: "RSA private exponent",
+        0x8103: "RSA modulus",
+        0x8104: "SM2 private key",
+        **{0x8201 + at: f"RSA key, part {at + 1} of 5" for at in range(5)},
+        0x9000: "check values of the 3DES card keys",
+        0x9010: "PIN tries",
+        0x9020: "check values of the SM4 card keys",
+        0x9030: "read key version and check values",
+        0x9102: "FCI, contact",
+        0x9103: "FCI, contactless",
+        0x9104: "processing options",
+        0x9106: "processing options, SM2",
+        0x9200: "issuer application data",
+    }
+)
+"""What data groupings are called. EMV CPS 1.1, annex A; docs/card-layout.md."""
+
+_CHECKS: Final = {0x8000: (0x9000, 0), 0x8020: (0x9020, 0), 0x8030: (0x9030, 1)}
+"""Where the check values of keys stand, and after how many bytes."""
+_SHOWN: Final = frozenset({0x9000, 0x9010, 0x9020, 0x9030})
+_SEALING = 28
+"""Bytes that sealing adds: nonce and tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """One data grouping. ``length`` in bytes is None for keys that are derived when they are needed."""
+
+    number: int
+    name: str
+    length: int | None
+    secret: bool
+    kcvs: tuple[str, ...]
+    content: tuple[Explained, ...]
+
+    @property
+    def heading(self) -> str:
+        """``8000 card keys, 3DES: secret, 48 bytes, KCV 1A2B3C 4D5E6F 708192``."""
+        facts = ["secret"] if self.secret else []
+        facts += [] if self.length is None else [f"{self.length} bytes"]
+        facts += [f"KCV {' '.join(self.kcvs)}"] if self.kcvs else []
+        return f"{self.number:04X} {self.name}: {', '.join(facts)}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "dgi": f"{self.number:04X}",
+            "name": self.name,
+            "length": self.length,
+            "secret": self.secret,
+            "kcvs": list(self.kcvs),
+            "content": [item.to_json() for item in self.content],
+        }
+
+
+def view(application: Application, dictionary: Dictionary) -> tuple[GroupView, ...]:
+    """Every grouping of an application, in the order in which the chip gets them. ``dictionary`` must know the
+    application's own elements, or it cannot know which are personal."""
+    return tuple(_group(application, part, dictionary) for part in application.parts)
+
+
+def name_of(number: int) -> str:
+    if number in NAMES:
+        return NAMES[number]
+    if 0x0101 <= number <= 0x1EFF:
+        return f"record {number & 0xFF} of file {number >> 8}"
+    return "(a grouping of its own)"
+
+
+def _group(application: Application, part: Part, dictionary: Dictionary) -> GroupView:
+    number, name = part.number, name_of(part.number)
+    if isinstance(part.value, bytes):
+        content = explained(application, number, part.value, dictionary)
+        return GroupView(number, name, len(part.value), False, (), content)
+    if isinstance(part.value, Sealed):
+        length = len(part.value.blob) - _SEALING
+        return GroupView(number, name, length, True, check_values(application, part), ())
+    return GroupView(number, name, None, True, check_values(application, part), ())
+
+
+def check_values(application: Application, part: Part) -> tuple[str, ...]:
+    """Of keys, in hex; for keys that came sealed those that go to the card with them. Of other values none."""
+    if isinstance(part.value, bytes):
+        return ()
+    if not isinstance(part.value, Sealed):
+        return tuple(kcv.hex().upper() for kcv in part.value.kcvs)
+    number, length = part.number, len(part.value.blob) - _SEALING
+    place, skip = _CHECKS.get(number, (0, 0))
+    told = next((part.value for part in application.parts if part.number == place), b"")
+    if length != 48 or not isinstance(told, bytes) or len(told) != skip + 9:
+        return ()
+    return tuple(told[at : at + 3].hex().upper() for at in range(skip, len(told), 3))
+
+
+def explained(application: Application, number: int, value: bytes, dictionary: Dictionary) -> tuple[Explained, ...]:
+    """The content of a plain grouping in words."""
+    if number in _SHOWN:
+        return (Explained(None, "value", value.hex().upper()),)
+    explainer = Explainer(application.instance_aid, dictionary=dictionary)
+    if number == 0x9200:
+        return (explainer.element(0x9F10, value),)
+    try:
+        objects = decode(value)
+    except TlvError:
+        return (Explained(None, "value", f"{len(value)} bytes, no data objects"),)
+    return explainer.objects(objects)
+
+
+def flat(objects: Tlvs, above: str = "") -> dict[str, bytes]:
+    """Every value that is no template by its path, ``70/5A``; a tag that repeats is numbered."""
+    found: dict[str, bytes] = {}
+    for item in objects:
+        path = f"{above}{item.tag}"
+        inner = flat(item.children, f"{path}/") if item.tag.constructed else {path: item.value}
+        for place, value in inner.items():
+            name, count = place, 2
+            while name in found:
+                name, count = f"{place} ({count})", count + 1
+            found[name] = value
+    return found
+
+
+def element_name(application: Application, tag: str, dictionary: Dictionary) -> str:
+    """What the last tag of a path is called, empty when nobody knows."""
+    known = dictionary.lookup(int(tag.partition(" ")[0], 16), application.instance_aid)
+    return known.name if known is not None else ""
