@@ -1,0 +1,228 @@
+"""`membercard emv`: what a developer sees of a transaction, and the way to an issuer over HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from membercard import emv_commands, settings
+from membercard.errors import SettingsError
+from membercard.issuer_link import HttpIssuer, field_data
+from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
+from terminal.errors import CardMalformed, CodecError, KeyNotFound
+from terminal.keys import Algorithm, MemoryCustody, Purpose
+from terminal.tlv import decode
+from tests.support.emv_toy_card import CA, DATA, PAN, ToyCard, arpc, tlv, toy_keys
+
+REQUEST = OnlineRequest(PAN, 1, {0x9F26: bytes(8), 0x5F34: b"\x01", 0x9F10: b""}, bytes(8))
+ARGS = ["run", "--reader", "toy:", "--amount", "12.34"]
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ToyCard:
+    """A card in the reader, and the key file of its scheme in the data directory."""
+    card = ToyCard()
+
+    @contextmanager
+    def card_in(url: str, wait: float) -> Iterator[ToyCard]:
+        yield card
+
+    monkeypatch.setattr(emv_commands, "card_in", card_in)
+    settings.activate(None, data_dir=tmp_path)
+    (key,) = toy_keys().rsa.values()
+    entry = {
+        "rid": key.rid.hex(),
+        "index": f"{key.index:02X}",
+        "modulus": CA.modulus.hex(),
+        "exponent": CA.exponent.hex(),
+        "sha1": key.checksum.hex(),
+    }
+    (tmp_path / "ca-keys.yaml").write_text(json.dumps({"keys": [entry]}))
+    return card
+
+
+def emv(*args: str, typed: str | None = None) -> Result:
+    return CliRunner().invoke(emv_commands.app, list(args), input=typed)
+
+
+def test_an_approved_transaction_is_explained_step_by_step(toy: ToyCard) -> None:
+    done = emv(*ARGS)
+    assert done.exit_code == 0, done.output
+    assert "approved offline" in done.output
+    assert "processing restrictions" in done.output
+    assert "EMV 4.4 Book 3, 10.7" in done.output
+    assert "12.34" in done.output
+    assert PAN not in done.output
+
+
+def test_json_has_the_steps_and_the_outcome(toy: ToyCard) -> None:
+    done = emv(*ARGS, "--json")
+    told = json.loads(done.stdout)
+    assert told["result"] == "approved offline"
+    assert told["response_code"] == "Y1"
+    assert len(told["steps"]) > 15
+    assert PAN not in done.stdout
+
+
+def test_exit_codes_tell_declined_from_impossible(toy: ToyCard) -> None:
+    toy.first = lambda _: 0
+    assert emv(*ARGS).exit_code == 1
+    toy.status = {"A8": "6F00"}
+    done = emv(*ARGS)
+    assert done.exit_code == 3
+    assert "NOT ACCEPTED" in done.output
+
+
+@pytest.mark.parametrize("amount", ["1.234", "-1", "abc", "NaN", "1e20", "Infinity"])
+def test_an_amount_that_cannot_be_is_a_fault_of_usage(toy: ToyCard, amount: str) -> None:
+    done = emv("run", "--reader", "toy:", f"--amount={amount}")
+    assert done.exit_code == 2
+    assert toy.seen == []
+
+
+def test_without_scheme_keys_the_command_says_where_to_put_them(toy: ToyCard, tmp_path: Path) -> None:
+    (tmp_path / "ca-keys.yaml").unlink()
+    done = emv(*ARGS)
+    assert isinstance(done.exception, SettingsError)
+    assert "--ca-keys" in str(done.exception)
+
+
+def test_a_terminal_file_with_a_fault_is_told_with_its_line(toy: ToyCard, tmp_path: Path) -> None:
+    (tmp_path / "terminal.yaml").write_text("terminal:\n  country: China\n")
+    done = emv(*ARGS)
+    assert isinstance(done.exception, CodecError)
+    assert "terminal.yaml:2: terminal.country" in str(done.exception)
+
+
+def test_the_pin_is_read_here_and_never_shown(toy: ToyCard) -> None:
+    toy.__init__(data={**DATA, "8E": "00000000000000000100"})  # type: ignore[misc]
+    toy.script_status = {"00200080": "9000"}
+    done = emv(*ARGS, "--pin", "--json", typed="12a4\n4321\n")
+    assert done.exit_code == 0, done.output
+    assert "4321" not in done.stdout
+    verify = next(apdu for apdu in toy.seen if apdu[1] == 0x20)
+    assert verify[5:].hex() == "244321ffffffffff"
+
+
+def test_logs_and_counters_are_shown(toy: ToyCard) -> None:
+    toy.fci = {"BF0C": tlv("9F4D", "0B0A")}
+    toy.logs = {11: ["261122000000001234"]}
+    toy.get_data = {"9F4F": "9A039F0206", "9F79": "000000012345"}
+    shown = emv("log", "--reader", "toy:")
+    assert shown.exit_code == 0, shown.output
+    assert "000000001234" in shown.output
+    assert "123.45" in shown.output
+    assert "Load log: the card keeps none" in shown.output
+    told = json.loads(emv("log", "--reader", "toy:", "--json").stdout)
+    assert told["transactions"][0]["values"] == {"9A": "261122", "9F02": "000000001234"}
+    assert told["loads"] is None
+    assert told["ecash"]["balance"] == 12_345
+
+
+def test_a_card_without_a_payment_application_has_no_log(toy: ToyCard) -> None:
+    toy.status = {"A4": "6A82"}
+    assert isinstance(emv("log", "--reader", "toy:").exception, CardMalformed)
+
+
+def test_the_houses_own_scheme_keys_serve_where_no_file_is_named() -> None:
+    custody = MemoryCustody(simulation=True)
+    with pytest.raises(KeyNotFound, match="pay-ca"):
+        emv_commands.own_authorities(custody)
+    custody.generate("pay-ca", Purpose.SIGN_CA, Algorithm.RSA, by="test", bits=1024)
+    custody.generate("pay-ca-sm2", Purpose.SIGN_CA, Algorithm.SM2, by="test")
+    store = emv_commands.own_authorities(custody)
+    assert list(store.rsa) == [(bytes.fromhex("A000000333"), 1)]
+    assert list(store.sm) == [(bytes.fromhex("A000000333"), 2)]
+
+
+@contextmanager
+def server(status: int, body: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """An issuer that always answers the same, and the bodies it was sent."""
+    seen: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            return None
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}/authorize", seen
+        http.shutdown()
+        thread.join()
+
+
+def answer(data: bytes) -> bytes:
+    return json.dumps({"data": data.hex()}).encode()
+
+
+def test_an_issuer_over_http_answers_with_code_data_and_scripts() -> None:
+    script = tlv("72", tlv("86", "8424000000"))
+    with server(200, answer(tlv("8A", b"00") + tlv("91", bytes(10)) + script)) as (url, seen):
+        found = HttpIssuer(url).authorize(REQUEST)
+    assert found == OnlineResponse(b"00", bytes(10), (script,))
+    sent = decode(bytes.fromhex(json.loads(seen[0])["data"]))
+    assert sent.get(0x5A) == bytes.fromhex(PAN)
+    assert sent.get(0x99) == bytes(8)
+    assert [item.tag for item in sent].count(0x5F34) == 1
+
+
+def test_a_card_number_of_odd_length_and_a_missing_sequence_are_made_whole() -> None:
+    sent = decode(field_data(OnlineRequest("622500000000123", 3, {})))
+    assert sent.get(0x5A) == bytes.fromhex("622500000000123F")
+    assert sent.get(0x5F34) == b"\x03"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b"{}"),
+        (200, b"no JSON"),
+        (200, b"[]"),
+        (200, answer(b"\x8a")),
+        (200, answer(tlv("91", bytes(8)))),
+        (200, b"[" * 50_000),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_unable_and_was_sent(status: int, body: bytes) -> None:
+    with server(status, body) as (url, _):
+        found = HttpIssuer(url).authorize(REQUEST)
+    assert isinstance(found, Unable)
+    assert found.sent
+
+
+def test_an_issuer_that_is_not_there_was_never_asked() -> None:
+    with server(200, b"") as (url, _):
+        pass
+    found = HttpIssuer(url).authorize(REQUEST)
+    assert isinstance(found, Unable)
+    assert not found.sent
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x/", "127.0.0.1:80", "http://", "http://x:99999/", "http://[::1/"])
+def test_what_is_no_url_is_told(url: str) -> None:
+    with pytest.raises(SettingsError, match="--online"):
+        HttpIssuer(url)
+
+
+def test_a_transaction_goes_online_over_http(toy: ToyCard) -> None:
+    with server(200, answer(tlv("8A", b"05") + tlv("91", arpc(bytes(8), b"05")))) as (url, seen):
+        done = emv(*ARGS, "--online", url, "--force-online", "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert (told["result"], told["response_code"]) == ("declined online", "05")
+    assert len(seen) == 1
