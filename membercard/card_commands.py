@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -16,9 +16,9 @@ from rich.text import Text
 
 from membercard import output
 from membercard.counter import Lists, lists_at_hand
-from membercard.elements import told, value_text
 from membercard.errors import NoMemberCard
-from terminal.apdu import Atr, Disposition, Sender, Trace, Transport, open_reader, stack
+from membercard.values import value_text
+from terminal.apdu import Atr, Disposition, Sender, Trace, TraceEntry, Transport, open_reader, stack
 from terminal.errors import CardError, CardRefused, CodecError, NoCard
 from terminal.globalplatform import ISD_AID, Guard, SecurityDomain
 from terminal.keys import MemoryCustody
@@ -26,6 +26,9 @@ from terminal.member.elements import ELEMENTS
 from terminal.member.outcome import Code, Verdict
 from terminal.member.reading import MemberCard, read_card
 from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER, verify
+
+if TYPE_CHECKING:
+    from terminal.emv.explain import Explained
 
 app = typer.Typer()
 
@@ -125,7 +128,7 @@ def trace(
     lists, recorded = lists_at_hand(None, None, None), Trace(reveal=reveal or explain)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport, recorded), lists)
-    exchanges = list(told(recorded, reveal=reveal)) if explain else [(entry, ()) for entry in recorded]
+    exchanges = _told(recorded, reveal) if explain else [(entry, ()) for entry in recorded]
     if json:
         explained = [
             output.plain(entry) | ({"explained": [tree.to_json() for tree in said]} if explain else {})
@@ -140,6 +143,13 @@ def trace(
         waited = f"{recorded.seconds * 1000:.1f} ms waiting for the card"
         typer.echo(f"{len(recorded)} exchanges, {waited}: {verdict.code.value}")
     _exit_as(verdict)
+
+
+def _told(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
+    # A counter's verdict waits for no dictionary.
+    from membercard.elements import told
+
+    return list(told(recorded, reveal=reveal))
 
 
 def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from enum import Enum
 from typing import Any
 
+from membercard.values import value_text
 from terminal.apdu import Trace, TraceEntry
 from terminal.emv.conversation import Conversation
 from terminal.emv.dictionary import STANDARD, Dictionary, Element, Personal, Source
@@ -15,9 +15,7 @@ from terminal.emv.explain import Explained, Explainer
 from terminal.member import codecs
 from terminal.member.elements import ELEMENTS, IdNumber, MemberName, MemberNumber, Mobile
 from terminal.member.reading import MEMBER_AID
-from terminal.member.values import Entitlement
 from terminal.secret import Secret
-from terminal.tlv import Dol
 
 MEMBER_SCHEME = "member"
 _HIDDEN = (MemberName, MemberNumber, IdNumber, Mobile)
@@ -36,22 +34,6 @@ def told(trace: Trace, *, reveal: bool) -> Iterator[tuple[TraceEntry, tuple[Expl
     for entry in trace:
         said = talk.entry(entry)
         yield entry if reveal else replace(entry, command_data=None, response_data=None), said
-
-
-def value_text(value: Any) -> str:
-    """A value of a member application's element for a person."""
-    if isinstance(value, bytes):
-        return value.hex().upper()
-    if isinstance(value, Dol):
-        return " ".join(f"{entry.tag}({entry.length})" for entry in value)
-    if isinstance(value, Enum):
-        return value.name.lower().replace("_", " ")
-    if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return "\n".join(value_text(item) for item in value)
-    if isinstance(value, Entitlement):
-        used = f"{value.used} of {value.limit} used"
-        return f"{value.benefit_class}: {used}, a {value.period.name.lower()} from {value.start}"
-    return str(value)
 
 
 def _joined(element: type[codecs.Element[Any]]) -> Element:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from terminal.emv.elements.codecs import Chosen, Text
+from terminal.emv.elements.codecs import Text
 from terminal.emv.elements.element import Codec, Context, Part, Vectors
 from terminal.errors import CodecError
 
@@ -18,6 +18,29 @@ _HOW = {
     5: "unattended, offline with online capability",
     6: "unattended, offline only",
 }
+
+
+class Chosen(Codec[int]):
+    """A code of one byte, two digits or binary, whose meanings a table gives. Subclasses are the tables."""
+
+    MEANINGS: ClassVar[dict[int, str]]
+    """By the byte as it stands, 21 for ``21``."""
+
+    @classmethod
+    def read(cls, data: bytes) -> int:
+        if len(data) != 1:
+            raise CodecError("a code has one byte")
+        return data[0]
+
+    @classmethod
+    def write(cls, value: int, length: int) -> bytes:
+        if not 0 <= value <= 0xFF:
+            raise CodecError("a code has one byte")
+        return bytes((value,))
+
+    @classmethod
+    def text(cls, value: int, context: Context) -> str:
+        return f"{value:02X}, {cls.MEANINGS.get(value, 'a value without a meaning')}"
 
 
 class TerminalType(Chosen):

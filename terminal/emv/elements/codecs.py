@@ -58,7 +58,7 @@ class Template(Codec[Tlvs]):
 
     @classmethod
     def text(cls, value: Tlvs, context: Context) -> str:
-        return f"{len(value)} objects"
+        return counted(len(value), "object")
 
 
 class Count(Codec[int]):
@@ -355,39 +355,21 @@ class Aid(Raw):
         return f"{value.hex().upper()}{f' ({name})' if name else ''}"
 
 
-class Chosen(Codec[int]):
-    """A code of one byte, two digits or binary, whose meanings a table gives. Subclasses are the tables."""
-
-    MEANINGS: ClassVar[dict[int, str]]
-    """By the byte as it stands, 21 for ``21``."""
-
-    @classmethod
-    def read(cls, data: bytes) -> int:
-        if len(data) != 1:
-            raise CodecError("a code has one byte")
-        return data[0]
-
-    @classmethod
-    def write(cls, value: int, length: int) -> bytes:
-        if not 0 <= value <= 0xFF:
-            raise CodecError("a code has one byte")
-        return bytes((value,))
-
-    @classmethod
-    def text(cls, value: int, context: Context) -> str:
-        return f"{value:02X}, {cls.MEANINGS.get(value, 'a value without a meaning')}"
-
-
 class Flagged(Codec[Any]):
     """Named bits; subclasses say which field."""
 
     @classmethod
     def text(cls, value: Any, context: Context) -> str:
-        return "no bit is set" if not value else f"{int(value).bit_count()} set"
+        return f"{counted(int(value).bit_count(), 'bit')} set"
 
     @classmethod
     def parts(cls, value: Any, context: Context) -> tuple[Part, ...]:
         return tuple(Part(f"byte {byte} bit {bit}", text or "RFU") for byte, bit, text in value.places())
+
+
+def counted(count: int, what: str) -> str:
+    """``1 rule``, ``2 rules``."""
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def decimal(data: bytes) -> str:

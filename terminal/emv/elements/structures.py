@@ -16,7 +16,7 @@ from terminal.emv.bits import (
     TerminalCapabilities,
 )
 from terminal.emv.cvmcodes import CvmCode, CvmCondition, CvmList, CvmResults, CvmRule, method_text
-from terminal.emv.elements.codecs import CompressedDigits, Flagged
+from terminal.emv.elements.codecs import CompressedDigits, Flagged, counted
 from terminal.emv.elements.codes import amount_text
 from terminal.emv.elements.element import Codec, Context, Part, Vectors
 from terminal.emv.records import Afl, AflEntry
@@ -182,13 +182,11 @@ class DataObjects(Codec[Dol]):
 
     @classmethod
     def text(cls, value: Dol, context: Context) -> str:
-        return f"{len(value.entries)} objects, {value.length} bytes together"
+        return f"{counted(len(value.entries), 'object')}, {counted(value.length, 'byte')} together"
 
     @classmethod
     def parts(cls, value: Dol, context: Context) -> tuple[Part, ...]:
-        return tuple(
-            Part(f"{tag} {context.name(tag)}".rstrip(), f"{length} byte{'s' * (length != 1)}") for tag, length in value
-        )
+        return tuple(Part(f"{tag} {context.name(tag)}".rstrip(), counted(length, "byte")) for tag, length in value)
 
 
 class TagList(Codec[tuple[Tag, ...]]):
@@ -232,7 +230,7 @@ class FileLocator(Codec[Afl]):
 
     @classmethod
     def text(cls, value: Afl, context: Context) -> str:
-        return f"{sum(1 for _ in value.records())} records"
+        return counted(sum(1 for _ in value.records()), "record")
 
     @classmethod
     def parts(cls, value: Afl, context: Context) -> tuple[Part, ...]:
@@ -265,7 +263,7 @@ class Verification(Codec[CvmList]):
 
     @classmethod
     def text(cls, value: CvmList, context: Context) -> str:
-        return f"{len(value.rules)} rules"
+        return counted(len(value.rules), "rule")
 
     @classmethod
     def parts(cls, value: CvmList, context: Context) -> tuple[Part, ...]:
@@ -347,7 +345,7 @@ class ScriptResults(Codec[tuple[ScriptResult, ...]]):
 
     @classmethod
     def text(cls, value: tuple[ScriptResult, ...], context: Context) -> str:
-        return f"{len(value)} script{'s' * (len(value) != 1)}"
+        return counted(len(value), "script")
 
     @classmethod
     def parts(cls, value: tuple[ScriptResult, ...], context: Context) -> tuple[Part, ...]:

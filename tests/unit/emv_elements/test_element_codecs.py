@@ -22,7 +22,7 @@ CODECS = [
     and issubclass(kind, Codec)
     and kind.__module__ == module.__name__
     and not name.startswith("_")
-    and kind not in (codecs.Chosen, codecs.Flagged, iad.IssuerData)
+    and kind not in (choices.Chosen, codecs.Flagged, iad.IssuerData)
 ]
 
 

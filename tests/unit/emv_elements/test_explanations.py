@@ -43,7 +43,7 @@ def text(*trees: Explained) -> str:
     ("tag", "hexes", "aid", "lines"),
     [
         (0x95, "8000040001", None, ["byte 1 bit 8: Offline data", "byte 3 bit 3: Online CVM", "byte 5 bit 1: RFU"]),
-        (0x95, "0000000000", None, ["no bit is set"]),
+        (0x95, "0000000000", None, ["0 bits set"]),
         (0x9B, "E800", None, ["byte 1 bit 8: Offline data authentication was performed"]),
         (0x82, "3C00", None, ["byte 1 bit 6: DDA supported"]),
         (0x9F07, "FF00", None, ["byte 1 bit 1: Valid at terminals other than ATMs"]),
@@ -155,7 +155,7 @@ def test_a_tree_is_drawn_and_goes_into_json() -> None:
     (tree,) = explain_data(bytes.fromhex("7709820201009F36020005"))
     assert list(tree.lines("  ")) == [
         "  77 Response Message Template Format 2",
-        "  ├─ 82 Application Interchange Profile [0100]: 1 set",
+        "  ├─ 82 Application Interchange Profile [0100]: 1 bit set",
         "  │  └─ byte 1 bit 1: CDA supported",
         "  └─ 9F36 Application Transaction Counter (ATC) [0005]: 5",
     ]
