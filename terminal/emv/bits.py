@@ -6,6 +6,7 @@ flags; bits without a meaning survive, and ``unnamed`` tells which they are.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from enum import IntFlag
 from typing import Self
@@ -26,9 +27,9 @@ class BitField(IntFlag):
         return made
 
     @staticmethod
+    @abstractmethod
     def size() -> int:
         """Bytes of the field."""
-        raise NotImplementedError
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

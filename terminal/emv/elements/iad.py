@@ -6,6 +6,7 @@ VIS 1.6, appendix on issuer application data. Mastercard: M/Chip 4, issuer appli
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -120,9 +121,9 @@ class IssuerData(Codec[Iad]):
         return found if found is not None else Iad(b"", None, None, b"", data)
 
     @classmethod
+    @abstractmethod
     def cut(cls, data: bytes) -> Iad | None:
         """The parts, or None for another form."""
-        raise NotImplementedError
 
     @classmethod
     def write(cls, value: Iad, length: int) -> bytes:

@@ -109,8 +109,8 @@ def test_countries_and_currencies() -> None:
     assert country_text("999").startswith("999, no country")
     assert currency_text("156") == "Yuan Renminbi (156, CNY)"
     assert currency_text("000").startswith("000, no currency")
-    assert len({code for n in range(1000) if (code := country(f"{n:03}")) is not None}) == 249
-    assert len({code for n in range(1000) if (code := currency(f"{n:03}")) is not None}) == 178
+    assert sum(country(f"{n:03}") is not None for n in range(1000)) == 249
+    assert sum(currency(f"{n:03}") is not None for n in range(1000)) == 178
 
 
 @pytest.mark.parametrize(
