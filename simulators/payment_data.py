@@ -195,8 +195,16 @@ def check_complete(need: Callable[[int], bytes], stored: Callable[[int], bytes |
         chosen = Options.read(number, need, stored)
         if chosen.signs:
             need(SM2_KEY if chosen.chinese else CRT[0])
+        if chosen.combines and not chosen.chinese and not _fits(need):
+            raise Refuse(0x6A80)
         if not chosen.cdol1.length or not chosen.cdol2.length:
             raise Refuse(0x6985)
+
+
+def _fits(need: Callable[[int], bytes]) -> bool:
+    """Whether a combined signature goes into one answer of 256 bytes beside CID, ATC and issuer application data, each
+    with tag and length, in a template. EMV 4.4 Book 2, D1.2."""
+    return 3 + 4 + 5 + (4 + 2 * len(need(CRT[4]))) + 3 + len(need(ISSUER_APPLICATION_DATA)) <= 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,14 +88,17 @@ class Chip:
     install: float = 100e-3
     session: float = 38e-3
     """Setting up a secure channel around its cryptography: INITIALIZE UPDATE, and again EXTERNAL AUTHENTICATE."""
-    block: Mapping[str, float] = field(default_factory=lambda: {"des": 60e-6, "aes": 80e-6, "sha": 150e-6})
-    """One block of each algorithm."""
+    block: Mapping[str, float] = field(
+        default_factory=lambda: {"des": 60e-6, "aes": 80e-6, "sm4": 80e-6, "sha": 150e-6, "sm3": 150e-6, "sm2": 40e-3}
+    )
+    """One block of each algorithm; of ``sm2`` one signature."""
     rsa_1152: float = 75e-3
     """One CRT signature with a modulus of 1152 bits; other lengths by the third power."""
 
     def computing(self, command: bytes, answer: bytes, operations: Mapping[str, int]) -> float:
         """Seconds that the processor and its coprocessors work on one exchange; ``operations`` as the card's meter has
-        them. The length of an RSA key is told from the answer (77 and 9F4B with their lengths, 9000: 9 bytes)."""
+        them. The length of an RSA key is told from the answer (77 and 9F4B with their lengths, 9000: 9 bytes; in a
+        GENERATE AC also 9F27, 9F36 and 9F10: 20), or from the command that brings an enciphered PIN (header: 5)."""
         ins, spent = command[1], self.command
         if command[0] & 0x80 and ins in (0x50, 0x82):
             spent += self.session
@@ -104,7 +107,8 @@ class Chip:
         elif ins == 0xE6 and command[2] & 0x04:
             spent += self.install
         spent += sum(self.block.get(kind, 0.0) * blocks for kind, blocks in operations.items())
-        return spent + operations.get("rsa", 0) * self.rsa_1152 * (max(len(answer) - 9, 0) * 8 / 1152) ** 3
+        size = len(command) - 5 if ins == 0x20 else max(len(answer) - (29 if ins == 0xAE else 9), 0)
+        return spent + operations.get("rsa", 0) * self.rsa_1152 * (size * 8 / 1152) ** 3
 
 
 class MeteredCard(SlotCard, Protocol):

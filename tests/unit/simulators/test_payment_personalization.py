@@ -139,6 +139,13 @@ def test_options_without_lists_are_no_payment_application(card: PaymentSpecimen)
         assert refusal_of(card.having(0x0101, empty).groups) == 0x6985
 
 
+def test_a_key_too_long_for_a_combined_signature() -> None:
+    """An answer has 256 bytes: EMV 4.4 Book 2, D1.2. Without CDA the longest key is fine."""
+    assert refusal_of(specimen(1984).groups) == 0x6A80
+    host, _ = specimen(1984, aip=b"\x7c\x00").issued()
+    assert host.personalized
+
+
 GPO = "80A800000C 830A 00 000000001234 0156 00 00"
 
 

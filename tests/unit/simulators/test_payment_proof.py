@@ -24,7 +24,7 @@ def card() -> PaymentSpecimen:
 @pytest.mark.parametrize("bits", [1024, 1152, 1984])
 def test_rsa_signature(bits: int) -> None:
     """EMV 4.4 Book 2, 6.5.2, by Python's own pow."""
-    card = specimen(bits)
+    card = specimen(bits, aip=b"\x7c\x00")
     host, applet = card.issued()
     assert send(applet, "0088000004112233 4400").sw == 0x6985, "processing options come first"
     send(applet, RSA)

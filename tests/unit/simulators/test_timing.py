@@ -94,3 +94,18 @@ def test_rsa_grows_with_the_third_power() -> None:
     short = chip.computing(bytes.fromhex("0088000004"), bytes(128 + 9), {"rsa": 1})
     long = chip.computing(bytes.fromhex("0088000004"), bytes(248 + 9), {"rsa": 1})
     assert (long - chip.command) / (short - chip.command) == pytest.approx((248 / 128) ** 3)
+
+
+def test_a_key_takes_as_long_for_a_pin_and_a_cryptogram_as_for_a_proof() -> None:
+    chip = Chip()
+    proof = chip.computing(bytes.fromhex("0088000004") + bytes(4), bytes(144 + 9), {"rsa": 1})
+    assert proof == pytest.approx(chip.command + chip.rsa_1152)
+    assert chip.computing(bytes.fromhex("0020008890") + bytes(144), bytes(2), {"rsa": 1}) == pytest.approx(proof)
+    assert chip.computing(bytes.fromhex("80AE500034") + bytes(52), bytes(144 + 29), {"rsa": 1}) == pytest.approx(proof)
+
+
+def test_chinese_algorithms_take_their_time() -> None:
+    chip = Chip()
+    assert chip.computing(bytes.fromhex("0088000004"), bytes(80), {"sm2": 1, "sm3": 2, "sm4": 3}) == pytest.approx(
+        chip.command + 40e-3 + 2 * 150e-6 + 3 * 80e-6
+    )
