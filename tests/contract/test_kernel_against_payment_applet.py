@@ -1,0 +1,180 @@
+"""The terminal's kernel, the simulated payment card and the simulated bank: three readings of one specification meet.
+
+None of them imports another; each was written from the books. EMV 4.4 Books 2 and 3; JR/T 0025 for SM2, SM3 and SM4.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+
+from membercard.issuer_link import field_data
+from simulators.issuer_accounts import Account, Accounts
+from simulators.issuer_crypto import Masters, card_keys
+from simulators.issuer_host import IssuerHost, IssuerKeys
+from simulators.issuer_schemes import Cipher
+from simulators.issuer_scripts import put_data
+from terminal.apdu import Command, Response, StatusWord
+from terminal.crypto import sm2, sm4
+from terminal.emv.bits import TSI, TVR
+from terminal.emv.cakeys import CaStore
+from terminal.emv.kernel import run_transaction
+from terminal.emv.outcome import CryptogramType, Outcome, Result
+from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
+from terminal.emv.transaction import Transaction
+from terminal.secret import Secret
+from terminal.tlv import decode, tlv
+from tests.support import rsa_signer as make
+from tests.support.applet_host import send
+from tests.support.emv_toy_terminal import config_with
+from tests.support.member_specimen import record
+from tests.support.payment_issuer import CA, CA_SM, INDEX, ISSUER, ISSUER_SM, rsa_store, sm_store
+from tests.support.payment_specimen import (
+    AID,
+    AIP,
+    CDOL1,
+    CDOL2,
+    CDOL2_WITH_ARPC,
+    PaymentSpecimen,
+    options,
+    specimen,
+)
+
+PAN = "6228480000000000"
+TDES = Masters(Secret(b"\x13" * 16), Secret(b"\x25" * 16), Secret(b"\x37" * 16))
+SM4 = Masters(Secret(bytes(range(16))), Secret(bytes(range(16, 32))), Secret(bytes(range(32, 48))))
+AT = datetime(2026, 11, 22, 10, 30)
+UNDER, OVER = 1_234, 60_000
+BOTH = pytest.mark.parametrize("chinese", [False, True], ids=["RSA and 3DES", "SM2, SM3 and SM4"])
+
+
+class Wire:
+    """A sender to one applet that is not on a chip: SELECT by its name, everything else straight to it."""
+
+    def __init__(self, card: PaymentSpecimen) -> None:
+        _, self.applet = card.issued()
+
+    def send(self, command: Command) -> Response:
+        if command.ins != 0xA4:
+            return send(self.applet, command)
+        if not AID.startswith(command.data) or command.p2:
+            return Response(b"", StatusWord(0x6A82))
+        return Response(self.applet.select(0), self.applet.select_status)
+
+
+class Bank:
+    """The simulated bank behind the terminal's seam."""
+
+    def __init__(self, balance: int) -> None:
+        self.account = Account(PAN, 1, date(2040, 1, 1), balance=balance)
+        self.host = IssuerHost(IssuerKeys({Cipher.TDES: TDES, Cipher.SM4: SM4}), Accounts((self.account,)))
+
+    def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
+        told = decode(self.host.answer(field_data(request)).data)
+        scripts = tuple(item.encode() for item in told if item.tag in (0x71, 0x72))
+        return OnlineResponse(told.need(0x8A), told.get(0x91), scripts)
+
+
+def items(values: dict[int, bytes]) -> bytes:
+    return b"".join(tlv(tag, value).encode() for tag, value in values.items())
+
+
+def issued(aip: bytes = AIP, cdol2: bytes = CDOL2) -> PaymentSpecimen:
+    """A card with both algorithms, certified by the scheme's RSA and SM2 keys, its masters known to the bank."""
+    blank = specimen(aip=aip)
+    texts = {0x5F24: "361231", 0x5F34: "01", 0x9F07: "FF00", 0x9F08: "0030", 0x9F4A: "82", 0x9F49: "9F3704"}
+    texts |= {0x9F0D: "FC4000A800", 0x9F0E: "0010000000", 0x9F0F: "FC4004F800", 0x8E: "00000000000000001F00"}
+    signed = items(
+        {0x5A: bytes.fromhex(PAN), 0x8C: CDOL1, 0x8D: cdol2} | {tag: bytes.fromhex(v) for tag, v in texts.items()}
+    )
+    static = signed + aip
+    key = make.Key(blank.public.n, 0, blank.public.e)
+    issuer = make.certificate(CA, ISSUER, "02622848FF12360000A1")
+    icc = make.certificate(ISSUER, key, f"04{PAN}FFFF1236000002", static=static)
+    sm_issuer = bytes.fromhex("12622848FF12360000A104001140") + ISSUER_SM.public
+    sm_icc = bytes.fromhex(f"14{PAN}FFFF123600000204001140") + blank.sm2_public
+    chip = {
+        0x0101: record(signed),
+        0x0201: record(
+            items({0x8F: bytes((INDEX,)), 0x90: issuer.certificate, 0x92: issuer.remainder, 0x9F32: issuer.exponent})
+        ),
+        0x0202: record(items({0x9F46: icc.certificate, 0x9F47: icc.exponent, 0x9F48: icc.remainder})),
+        0x0301: record(items({0x8F: bytes((INDEX,)), 0x90: sm_issuer + sm2.sign(CA_SM, sm_issuer)})),
+        0x0302: record(items({0x9F46: sm_icc + sm2.sign(ISSUER_SM, sm_icc + static)})),
+        0x9104: options(aip, bytes.fromhex("08010101 10010200")),
+        0x9106: options(aip, bytes.fromhex("08010101 18010200")),
+    }
+    udks = card_keys(TDES, Cipher.TDES, PAN, 1)
+    made = blank.with_keys(*udks, "0701010300000001")
+    sm_keys = b"".join(card_keys(SM4, Cipher.SM4, PAN, 1))
+    chip[0x8020] = sm_keys
+    chip[0x9020] = b"".join(sm4.ecb_encrypt(sm_keys[at : at + 16], bytes(16))[:3] for at in (0, 16, 32))
+    for number, value in sorted(chip.items()):
+        made = made.having(number, value)
+    return made
+
+
+def pay(wire: Wire, amount: int, bank: Bank | None, *, chinese: bool) -> Outcome:
+    config = config_with(f"sm: {str(chinese).lower()}")
+    store: CaStore = sm_store() if chinese else rsa_store()
+    return run_transaction(wire, config, Transaction(amount, AT), keys=store, host=bank, draw=lambda: 99)
+
+
+@BOTH
+def test_an_approval_offline_is_signed_by_the_card(chinese: bool) -> None:
+    outcome = pay(Wire(issued()), UNDER, None, chinese=chinese)
+    assert outcome.result is Result.APPROVED_OFFLINE, outcome.reason
+    assert outcome.first is not None
+    assert outcome.first.verified
+    assert outcome.tvr == TVR(0)
+    assert any(("SM2" if chinese else "RSA") in step.text for step in outcome.steps)
+
+
+@BOTH
+def test_an_approval_online_is_the_banks_and_the_card_believes_it(chinese: bool) -> None:
+    bank = Bank(100_000)
+    outcome = pay(Wire(issued()), OVER, bank, chinese=chinese)
+    assert outcome.result is Result.APPROVED_ONLINE, outcome.reason
+    assert outcome.tsi & TSI.ISSUER_AUTHENTICATION_PERFORMED
+    assert not outcome.tvr & TVR.ISSUER_AUTHENTICATION_FAILED
+    assert outcome.second is not None
+    assert outcome.second.kind is CryptogramType.TC
+    assert outcome.second.verified
+
+
+@BOTH
+def test_a_card_takes_the_banks_answer_through_cdol2(chinese: bool) -> None:
+    card = issued(bytes.fromhex("7900"), CDOL2_WITH_ARPC)
+    outcome = pay(Wire(card), OVER, Bank(100_000), chinese=chinese)
+    assert outcome.result is Result.APPROVED_ONLINE, outcome.reason
+    assert not outcome.tsi & TSI.ISSUER_AUTHENTICATION_PERFORMED
+
+
+@BOTH
+def test_a_bank_without_money_declines_and_the_card_says_so_too(chinese: bool) -> None:
+    outcome = pay(Wire(issued()), OVER, Bank(10), chinese=chinese)
+    assert outcome.result is Result.DECLINED_ONLINE
+    assert outcome.response_code == "51"
+    assert outcome.second is not None
+    assert outcome.second.kind is CryptogramType.AAC
+    assert not outcome.reversal
+
+
+@BOTH
+def test_a_script_of_the_bank_reaches_the_card_under_its_mac(chinese: bool) -> None:
+    bank, wire = Bank(100_000), Wire(issued())
+    bank.account.queue(put_data(0x9F58, b"\x07"))
+    outcome = pay(wire, OVER, bank, chinese=chinese)
+    assert outcome.result is Result.APPROVED_ONLINE
+    assert [script.failed_at for script in outcome.scripts] == [None]
+    assert outcome.tsi & TSI.SCRIPT_PERFORMED
+    assert wire.send(Command(0x80, 0xCA, 0x9F, 0x58, ne=256)).data == bytes.fromhex("9F580107")
+
+
+def test_a_bank_that_knows_other_keys_is_not_believed_by_the_card() -> None:
+    bank = Bank(100_000)
+    bank.host = IssuerHost(IssuerKeys({Cipher.TDES: SM4}), Accounts((bank.account,)))
+    outcome = pay(Wire(issued()), OVER, bank, chinese=False)
+    assert outcome.result is Result.DECLINED_ONLINE
+    assert outcome.response_code == "88"
