@@ -36,7 +36,7 @@ def decode(
 
     Example: membercard tlv decode --aid A000000333010101 9F7906000000001234
     """
-    typed = sys.stdin.read() if data == "-" else data
+    typed = sys.stdin.buffer.read().decode("ascii", "replace") if data == "-" else data
     name = None if aid is None else aid_of(aid)
     trees = explain_data(hex_bytes(typed), name, reveal=reveal, dictionary=dictionary())
     if json:

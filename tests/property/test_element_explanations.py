@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
+from collections.abc import Iterator
 from datetime import date, time
 from typing import Any
 
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 from terminal.emv.conversation import Conversation
 from terminal.emv.dictionary import STANDARD, Element, lookup
 from terminal.emv.elements.element import Personal
-from terminal.emv.explain import Explainer, explain
+from terminal.emv.explain import Explainer, explain, explain_data
 from terminal.errors import CodecError
+from terminal.tlv import Tag, Tlv, tlv
 
 AIDS = (None, bytes.fromhex("A000000333010101"), bytes.fromhex("A0000000031010"), bytes.fromhex("A0000000041010"))
 LOSSY = {"PriorityIndicator", "Number", "CompressedDigits", "Pan", "Track2Data"}
@@ -61,6 +64,30 @@ def test_hidden_elements_say_their_length_only(element: Element, data: bytes, ai
         assert tree.value is None
         assert tree.text == f"{len(data)} bytes, masked"
         assert tree.children == ()
+
+
+_TAGS = st.sampled_from(sorted({element.tag for element in STANDARD.elements} | {Tag(0xDF7E), Tag(0xE1)}))
+_OBJECTS = st.recursive(
+    st.builds(tlv, _TAGS.filter(lambda tag: not tag.constructed), st.binary(max_size=20)),
+    lambda inner: st.builds(tlv, _TAGS.filter(lambda tag: tag.constructed), st.lists(inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@given(_OBJECTS, st.sampled_from(AIDS))
+def test_any_data_objects_are_explained_one_line_each(item: Tlv, aid: bytes | None) -> None:
+    (tree,) = explain_data(item.encode(), aid)
+    assert all(one_line(line) for line in tree.lines())
+    assert len(json.dumps(tree.to_json())) > 0
+    card_numbers = [found.value.hex() for found in walk(item) if found.tag == 0x5A and len(found.value) > 6]
+    said = "\n".join(tree.lines())
+    assert not any(f"[{number}]" in said or f": {number}" in said for number in card_numbers)
+
+
+def walk(item: Tlv) -> Iterator[Tlv]:
+    yield item
+    for child in item.children:
+        yield from walk(child)
 
 
 @given(

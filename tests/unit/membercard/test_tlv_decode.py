@@ -61,6 +61,11 @@ def test_what_is_no_hex_is_a_fault_of_usage(words: tuple[str, ...]) -> None:
     assert run(*words)[0] == 2
 
 
+def test_binary_on_standard_input_is_a_fault_of_usage() -> None:
+    done = CliRunner().invoke(app, ["decode", "-"], input=b"\x70\xff\x00")
+    assert (done.exit_code, "not hexadecimal" in done.output) == (2, True)
+
+
 def test_broken_data_objects_are_refused_with_their_place() -> None:
     with pytest.raises(TlvError, match="at offset 0"):
         run("70035A")
