@@ -164,8 +164,8 @@ class PaymentApplet(EmvApplet):
         """Dynamic signature. EMV 4.4 Book 2, 6.5; Book 3, 6.5.9; with SM2 JR/T 0025.17."""
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
-        transaction = self.transaction
-        if transaction is None or transaction.stage is not Stage.INITIATED or not transaction.options.signs:
+        transaction = self._begun()
+        if transaction.stage is not Stage.INITIATED or not transaction.options.signs:
             raise Refuse(0x6985)
         options = transaction.options
         expected = options.ddol if options.ddol.length else _DEFAULT_DDOL
@@ -231,17 +231,19 @@ class PaymentApplet(EmvApplet):
         return plain[1:9] if plain[:1] == b"\x7f" and plain[9:17] == challenge else b""
 
     def _generate_ac(self, command: Command) -> Response:
-        if self.transaction is None:
-            raise Refuse(0x6985)
-        return self.transaction.generate_ac(command, log=self._logs().get("log"))
+        return self._begun().generate_ac(command, log=self._logs().get("log"))
 
     def _external_authenticate(self, command: Command) -> Response:
-        if self.transaction is None:
-            raise Refuse(0x6985)
-        return self.transaction.external_authenticate(command)
+        return self._begun().external_authenticate(command)
 
     def _script(self, command: Command) -> Response:
-        return Scripts(self, self.state, self.transaction, self._logs().get("load")).run(command)
+        return Scripts(self, self.state, self._begun(), self._logs().get("load")).run(command)
+
+    def _begun(self) -> Transaction:
+        """The transaction that GET PROCESSING OPTIONS began. Raises Refuse with 6985."""
+        if self.transaction is None:
+            raise Refuse(0x6985)
+        return self.transaction
 
     def _logs(self) -> dict[str, Log]:
         return logs(self._fci(), self.state)

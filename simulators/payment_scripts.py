@@ -25,7 +25,7 @@ _UNBLOCK, _WITH_OLD_PIN, _NEW_PIN = 0x00, 0x01, 0x02
 class Scripts:
     """The script commands of one transaction, after its first cryptogram."""
 
-    def __init__(self, card: EmvApplet, state: State, transaction: Transaction | None, load_log: Log | None) -> None:
+    def __init__(self, card: EmvApplet, state: State, transaction: Transaction, load_log: Log | None) -> None:
         self._card, self._state, self._transaction, self._load_log = card, state, transaction, load_log
 
     def run(self, command: Command) -> Response:
@@ -34,7 +34,7 @@ class Scripts:
         Raises Refuse: 6985 before the first cryptogram, 6987 and 6988 for the MAC, and what the command says.
         """
         transaction = self._transaction
-        if transaction is None or transaction.stage is Stage.INITIATED:
+        if transaction.stage is Stage.INITIATED:
             raise Refuse(0x6985)
         try:
             keys = transaction.keys
@@ -84,8 +84,6 @@ class Scripts:
 
     def _new_pin(self, data: bytes, old: bytes | None) -> bytes:
         transaction = self._transaction
-        if transaction is None:
-            raise Refuse(0x6985)
         keys = transaction.keys
         block = keys.deciphered(data, transaction.atc, transaction.ac)
         if len(block) != 8:
@@ -113,7 +111,7 @@ class Scripts:
             most = state.number(0x9F77)
             if most is not None and int(data.hex()) > most:
                 raise Refuse(0x6A80)
-            if self._load_log is not None and self._transaction is not None:
+            if self._load_log is not None:
                 self._load_log.append(state, self._transaction.values, command.header[2:] + old + data)
         state.put(tag, data)
 

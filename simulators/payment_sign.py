@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from simulators.applet import Refuse
 from simulators.emv_applet import EmvApplet
 from simulators.payment_data import SM2_KEY
 from terminal.crypto import sm2
 from terminal.crypto.sm3 import sm3
-from terminal.errors import CryptoError
 
 _SM2_FORMAT = b"\x15"
 
@@ -26,10 +24,7 @@ def dynamic_signature(card: EmvApplet, dynamic: bytes, terminal_data: bytes, *, 
     head = _SM2_FORMAT + bytes((len(dynamic),)) + dynamic
     card.host.spent("sm3", (len(head) + len(terminal_data)) // 64 + 5)
     card.host.spent("sm2")
-    try:
-        return head + sm2.sign(sm2.Sm2Private.decode(number), head + terminal_data)
-    except CryptoError:
-        raise Refuse(0x6400) from None
+    return head + sm2.sign(sm2.Sm2Private.decode(number), head + terminal_data)
 
 
 def transaction_hash(data: bytes, *, chinese: bool) -> bytes:

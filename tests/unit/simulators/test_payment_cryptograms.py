@@ -174,6 +174,15 @@ def test_a_wrong_response(card: PaymentSpecimen, method: str | None) -> None:
     assert (answer.cid, answer.cvr) == (0x03, "03281000"), "and this one does not; the CID says why"
 
 
+@pytest.mark.parametrize(
+    ("version", "length"), [("0701010300000001", 8), ("0701010300000001", 16), ("06011203000000", 11)]
+)
+def test_a_response_of_another_length(card: PaymentSpecimen, version: str, length: int) -> None:
+    till = Till(card.having(0x9200, bytes.fromhex(version)).issued()[1])
+    till.run(ARQC)
+    assert send(till.applet, Command(0, 0x82, 0, 0, bytes(length))).sw == 0x6300
+
+
 def test_a_response_in_cdol2(card: PaymentSpecimen) -> None:
     own, key = pboc(card.having(0x0101, lists(cdol2=CDOL2_WITH_ARPC)).having(0x9104, options(b"\x79\x00")))
     till = Till(own.issued()[1])

@@ -35,6 +35,8 @@ def test_the_order_of_commands(card: PaymentSpecimen) -> None:
     assert t.first(ARQC).kind == ARQC
     assert send(t.applet, "00880000041122334400").sw == 0x6985, "no proof after it"
     assert t.generate(ARQC, second=True).sw == 0x6985
+    for wrong, sw in (("008201000A" + "00" * 10, 0x6A86), ("0082000007" + "00" * 7, 0x6700), ("00820000", 0x6700)):
+        assert send(t.applet, wrong).sw == sw, "that was no try"
     assert send(t.applet, authenticate).sw == 0x6300
     assert send(t.applet, authenticate).sw == 0x6985, "once only"
     assert t.second(TC).kind == TC

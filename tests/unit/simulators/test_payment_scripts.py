@@ -181,6 +181,13 @@ def test_pin_change_with_another_present_pin(card: PaymentSpecimen) -> None:
     assert send(issuer.till.applet, OLD).sw.ok
 
 
+@pytest.mark.parametrize("block", [bytes(7), bytes(9), b"\x24\x12\x3a" + b"\xff" * 5, bytes(8)])
+def test_pin_change_by_no_block(card: PaymentSpecimen, block: bytes) -> None:
+    issuer = Issuer(card)
+    assert issuer.pin(block) == 0x6A80
+    assert send(issuer.till.applet, OLD).sw.ok
+
+
 def test_pin_change_by_a_block_of_format_2(card: PaymentSpecimen) -> None:
     issuer = Issuer(card)
     assert issuer.pin(sm.format_iso9564_2_pin_block("12345")).ok
