@@ -36,9 +36,9 @@ class HttpIssuer:
             try:
                 connection.connect()
             except OSError as fault:
-                return Unable(f"{self._parts.netloc} is not there ({fault.strerror or type(fault).__name__})")
+                return Unable(f"{self._parts.hostname} is not there ({fault.strerror or type(fault).__name__})")
             try:
-                path = self._parts.path or "/"
+                path = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
                 connection.request("POST", path, body, {"Content-Type": "application/json"})
                 answer = connection.getresponse()
                 content = answer.read(_MOST)

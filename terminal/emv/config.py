@@ -75,16 +75,6 @@ class Terminal(_Section):
         """Terminal types x3 and x6."""
         return self.type[1] in "36"
 
-    @property
-    def attended(self) -> bool:
-        """Terminal types x1 to x3."""
-        return self.type[1] in "123"
-
-    @property
-    def cda(self) -> bool:
-        """Whether the terminal can do combined DDA and GENERATE AC: byte 3, bit 4. EMV 4.4 Book 4, Annex A2."""
-        return bool(int(self.capabilities, 16) & 0x08)
-
 
 class RandomSelection(_Section):
     """Which transactions below the floor limit go online at random. EMV 4.4 Book 3, 10.6.2.
@@ -159,14 +149,9 @@ class TerminalConfig(_Section):
         made._exceptions = listed
         return made
 
-    def application(self, name: bytes) -> Application | None:
-        """The entry for an application of that name (AID): the longest that fits."""
-        fits = [
-            entry
-            for entry in self.applications
-            if entry.aid_bytes == name or (entry.partial and name.startswith(entry.aid_bytes))
-        ]
-        return max(fits, key=lambda entry: len(entry.aid), default=None)
+    def application(self, aid: bytes) -> Application:
+        """The entry with exactly that AID. Raises KeyError where there is none."""
+        return {entry.aid_bytes: entry for entry in self.applications}[aid]
 
     def data(self, application: Application | None = None) -> dict[int, bytes]:
         """The terminal's data elements by tag, with those of one application. EMV 4.4 Book 3, Annex A."""

@@ -151,8 +151,7 @@ class _Run:
         self._state.terminal |= self._config.data(self._chosen(selected))
 
     def _chosen(self, selected: Selected) -> Application:
-        aid = selected.supported.aid
-        return next(entry for entry in self._config.applications if entry.aid_bytes == aid)
+        return self._config.application(selected.supported.aid)
 
     def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
         def check(answer: Answer, lists: Sequence[bytes]) -> bytes | None:

@@ -36,7 +36,7 @@ def authorize(state: State, host: OnlineHost | None, pin_block: bytes | None) ->
     if host is None:
         answer: OnlineResponse | Unable = Unable("this terminal has no way to the issuer")
     else:
-        data = {tag: value for tag in FIELD_55 if (value := state.value(tag)) is not None}
+        data = {tag: value for tag in FIELD_55 if (value := state.value(tag))}
         request = OnlineRequest(digits(state), sequence_number(state), data, pin_block)
         try:
             answer = _in_form(host.authorize(request))

@@ -5,14 +5,16 @@ None of them imports another; each was written from the books. EMV 4.4 Books 2 a
 
 from __future__ import annotations
 
+import threading
 from datetime import date, datetime
 
 import pytest
 
-from membercard.issuer_link import field_data
+from membercard.issuer_link import HttpIssuer, field_data
 from simulators.issuer_accounts import Account, Accounts
 from simulators.issuer_crypto import Masters, card_keys
 from simulators.issuer_host import IssuerHost, IssuerKeys
+from simulators.issuer_http import IssuerServer
 from simulators.issuer_schemes import Cipher
 from simulators.issuer_scripts import put_data
 from terminal.apdu import Command, Response, StatusWord
@@ -178,3 +180,19 @@ def test_a_bank_that_knows_other_keys_is_not_believed_by_the_card() -> None:
     outcome = pay(Wire(issued()), OVER, bank, chinese=False)
     assert outcome.result is Result.DECLINED_ONLINE
     assert outcome.response_code == "88"
+
+
+def test_the_bank_answers_over_http_as_it_does_in_person() -> None:
+    bank = Bank(100_000)
+    bank.account.queue(put_data(0x9F58, b"\x07"))
+    config = config_with("sm: false")
+    with IssuerServer(bank.host) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        far = HttpIssuer(server.url)
+        paid = Transaction(OVER, AT)
+        outcome = run_transaction(Wire(issued()), config, paid, keys=rsa_store(), host=far, draw=lambda: 99)
+        server.shutdown()
+        thread.join()
+    assert outcome.result is Result.APPROVED_ONLINE, outcome.reason
+    assert [script.performed for script in outcome.scripts] == [True]

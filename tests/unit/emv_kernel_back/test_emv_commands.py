@@ -208,9 +208,11 @@ def test_an_answer_that_makes_no_sense_is_unable_and_was_sent(status: int, body:
 def test_an_issuer_that_is_not_there_was_never_asked() -> None:
     with server(200, b"") as (url, _):
         pass
-    found = HttpIssuer(url).authorize(REQUEST)
+    found = HttpIssuer(url.replace("http://", "http://till:secret@")).authorize(REQUEST)
     assert isinstance(found, Unable)
     assert not found.sent
+    assert "127.0.0.1 is not there" in found.reason
+    assert "secret" not in found.reason
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x/", "127.0.0.1:80", "http://", "http://x:99999/", "http://[::1/"])

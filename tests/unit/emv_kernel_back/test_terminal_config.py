@@ -26,8 +26,7 @@ def faulty(old: str, new: str) -> str:
 
 def test_the_shipped_file_gives_the_data_elements_of_a_terminal() -> None:
     config = parse_config(SHIPPED)
-    application = config.application(bytes.fromhex("A000000333010101"))
-    assert application is not None
+    application = config.application(bytes.fromhex("A000000333"))
     data = config.data(application)
     assert data[0x9F1A] == bytes.fromhex("0156")
     assert data[0x9F33] == bytes.fromhex("E0F8C8")
@@ -85,25 +84,24 @@ def test_text_that_is_no_yaml_and_no_mapping_is_told() -> None:
         parse_config("- 1", "t.yaml")
 
 
-def test_the_longest_aid_that_fits_counts() -> None:
+def test_an_entry_is_found_by_its_own_aid_only() -> None:
     base = parse_config(SHIPPED)
     entry = base.applications[0]
     longer = entry.model_copy(update={"aid": "A000000333010101", "partial": False})
     config = base.model_copy(update={"applications": (entry, longer)})
     assert config.application(bytes.fromhex("A000000333010101")) is longer
-    assert config.application(bytes.fromhex("A00000033301010102")) is entry
-    assert config.application(bytes.fromhex("A000000003")) is None
+    assert config.application(bytes.fromhex("A000000333")) is entry
+    with pytest.raises(KeyError):
+        config.application(bytes.fromhex("A00000033301"))
 
 
 @pytest.mark.parametrize(
-    ("kind", "online_only", "offline_only", "attended"),
-    [("21", True, False, True), ("22", False, False, True), ("23", False, True, True), ("24", True, False, False)],
+    ("kind", "online_only", "offline_only"),
+    [("21", True, False), ("22", False, False), ("23", False, True), ("24", True, False), ("26", False, True)],
 )
-def test_the_terminal_type_tells_what_the_terminal_can(
-    kind: str, online_only: bool, offline_only: bool, attended: bool
-) -> None:
+def test_the_terminal_type_tells_what_the_terminal_can(kind: str, online_only: bool, offline_only: bool) -> None:
     terminal = parse_config(SHIPPED.replace('type: "22"', f'type: "{kind}"')).terminal
-    assert (terminal.online_only, terminal.offline_only, terminal.attended) == (online_only, offline_only, attended)
+    assert (terminal.online_only, terminal.offline_only) == (online_only, offline_only)
 
 
 def test_an_exception_file_lies_beside_the_configuration(tmp_path: Path) -> None:
