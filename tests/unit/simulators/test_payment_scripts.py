@@ -8,6 +8,7 @@ import pytest
 from gmssl import sm4 as plain_sm4
 from pyemv import cvn, sm, tools
 
+from simulators.memory import PowerLost, TearAt
 from simulators.payment_state import Mark
 from terminal.apdu import Command, StatusWord
 from tests.support.applet_host import BareHost, send
@@ -220,6 +221,35 @@ def test_a_load_of_ecash_is_logged(card: PaymentSpecimen) -> None:
     assert record[-2:] == issuer.arqc.atc
     assert send(applet, "00B2026400").sw == 0x6A83
     assert send(applet, "00B2015C00").sw == 0x6A83, "the other log is empty"
+
+
+@pytest.mark.parametrize("act", ["load", "pin", "block", "record"])
+def test_a_torn_script_leaves_old_or_new(card: PaymentSpecimen, act: str) -> None:
+    """Balance and load log, PIN and tries, and the script counter: together or not at all."""
+    template = fci()[:-8] + bytes.fromhex("BF0C05 DF4D020C0A".replace(" ", ""))
+    own = card.having(0x9102, template).having(0x0E01, bytes.fromhex("9F7906000000000000"))
+
+    def perform(issuer: Issuer) -> StatusWord:
+        if act == "load":
+            return issuer.send((0x04, 0xDA), 0x9F, 0x79, bytes.fromhex("000000005000"))
+        if act == "pin":
+            return issuer.pin(sm.format_vis_pin_block(AC_KEY, "12345"))
+        if act == "record":
+            return issuer.send((0x04, 0xDC), 1, 2 << 3 | 4, record(bytes(200)))
+        return issuer.send(BLOCK)
+
+    whole = Issuer(own)
+    before, pages = whole.host.state, whole.host.nvm.pages_written
+    assert perform(whole).ok
+    after, pages = whole.host.state, whole.host.nvm.pages_written - pages
+    for page in range(pages):
+        for late in (False, True):
+            issuer = Issuer(own)
+            issuer.host.nvm.tear = TearAt(page, after=late)
+            with pytest.raises(PowerLost):
+                perform(issuer)
+            issuer.host.restart()
+            assert issuer.host.state == (after if late else before)
 
 
 class ChineseIssuer(Issuer):
