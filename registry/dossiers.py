@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Select, and_, exists, func, insert, select
 
+from registry import pans
 from registry.approval import stage_for_update
 from registry.counters import allocate
 from registry.errors import NotOnRecord, RegistryConflict
@@ -69,7 +70,7 @@ def to_prepare(conn: Connection, personal: PersonalData, batch_id: str) -> list[
     return found
 
 
-def add_dossiers(conn: Connection, batch_id: str, new: Sequence[NewDossier]) -> None:
+def add_dossiers(conn: Connection, personal: PersonalData, batch_id: str, new: Sequence[NewDossier]) -> None:
     """The partial unique index on open dossiers stops rivals; what it cannot see (a living card) is looked up after the
     insert, when no rival can make one any more."""
     if stage_for_update(conn, batch_id) != "approved":
@@ -108,6 +109,7 @@ def add_dossiers(conn: Connection, batch_id: str, new: Sequence[NewDossier]) -> 
         ],
     )
     _refuse_strangers(conn, ids)
+    pans.record(conn, personal, new)
 
 
 def _refuse_strangers(conn: Connection, ids: range) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
-from registry import accounts, approval, cards, claims, counters, dossiers, migrate, outcome, reports, rosters
+from registry import accounts, approval, cards, claims, counters, dossiers, migrate, outcome, pans, reports, rosters
 from registry.database import BUSY_SECONDS, Database
 from registry.personal import PersonalData
 from registry.values import (
@@ -155,7 +155,22 @@ class Registry:
     def add_dossiers(self, batch_id: str, new: Sequence[NewDossier]) -> None:
         """Dossiers of members that ``to_prepare`` named: all of them, or none where one contradicts the record."""
         with self._db.write() as conn:
-            dossiers.add_dossiers(conn, batch_id, new)
+            dossiers.add_dossiers(conn, self._personal, batch_id, new)
+
+    def pans_of(self, card_numbers: Sequence[str]) -> dict[str, str]:
+        """The payment account numbers that go with these member cards, by card number; those that have one."""
+        with self._db.read() as conn:
+            return pans.of_cards(conn, self._personal, card_numbers)
+
+    def pans_taken(self, numbers: Sequence[str]) -> set[str]:
+        """Those of these account numbers that belong to a card already."""
+        with self._db.read() as conn:
+            return pans.taken(conn, self._personal, numbers)
+
+    def allocate_pan_serials(self, prefix: str, count: int) -> range:
+        """``count`` serials of account numbers under ``prefix`` that nobody else gets, counted from 1."""
+        with self._db.write() as conn:
+            return counters.allocate(conn, f"pan/{prefix}", count)
 
     # --- the line ----------------------------------------------------------------------------------------------------
 

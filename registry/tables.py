@@ -179,6 +179,15 @@ dossier_secrets = Table(
     Column("context", Text, nullable=False),
 )
 
+pans = Table(
+    "pans",
+    metadata,
+    Column("card_number", Text, primary_key=True),
+    Column("pan_index", LargeBinary, nullable=False, unique=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("seal_key", Text, nullable=False),
+)
+
 chips = Table(
     "chips",
     metadata,

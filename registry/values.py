@@ -136,12 +136,15 @@ class MemberToPrepare:
 
 @dataclass(frozen=True, slots=True)
 class NewDossier:
+    """A dossier to store. ``pan``: the account number of its payment application, empty where it has none."""
+
     member_id: int
     card_number: str
     sequence: int
     sealed: Sealed = field(repr=False)
     profile_name: str
     profile_digest: str
+    pan: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
