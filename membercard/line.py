@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from multiprocessing import get_context
 from os import cpu_count
 
@@ -60,6 +61,18 @@ def open_pool(custody: MemoryCustody, profile: Profile) -> KeyPool:
     )
 
 
+def open_payment_pool(custody: MemoryCustody, profile: Profile, members: KeyPool) -> KeyPool | None:
+    """The pool of RSA keys for payment applications: the members' own where the keys are alike; None for a profile
+    that needs none."""
+    member, payment = profile.member, profile.payment
+    if payment is None or not (payment.rsa and payment.chip_key):
+        return None
+    rsa = payment.chip_rsa
+    if (rsa.bits, rsa.exponent) == (member.icc_key_bits, member.icc_exponent):
+        return members
+    return KeyPool(settings.load().data_dir / "keypool", custody, bits=rsa.bits, exponent=rsa.exponent)
+
+
 def trust_of(custody: MemoryCustody, profile: Profile) -> TrustList:
     """A trust list with this house's own scheme CA only, for reading back what this house makes."""
     # In force since yesterday: a clock that is set back while the line runs must not fail every card.
@@ -78,8 +91,13 @@ def prepare_all(
 ) -> int:
     """Fill the key pool and make every missing dossier; how many were made. ``workers`` 0: one a core."""
     missing = registry.batch(batch_id).to_prepare
-    keys = progress.add_task("chip keys", total=max(0, missing - len(pool)))
-    pool.fill(missing, tick=lambda: progress.advance(keys))
+    payment_pool = open_payment_pool(custody, profile, pool)
+    levels = {pool: missing}
+    if payment_pool is not None:
+        levels[payment_pool] = levels.get(payment_pool, 0) + missing
+    for keys, level in levels.items():
+        made = progress.add_task("chip keys", total=max(0, level - len(keys)))
+        keys.fill(level, tick=partial(progress.advance, made))
     task = progress.add_task("dossiers", total=missing)
     preparer = Preparer(profile, custody, today=date.today())
     with ExitStack() as stack:
@@ -95,7 +113,13 @@ def prepare_all(
             stack.callback(processes.shutdown, cancel_futures=True)
             executor = (processes, stack.enter_context(worker_spec(preparer, custody)))
         return prepare_batch(
-            registry, batch_id, preparer, pool, executor=executor, tick=lambda made: progress.advance(task, made)
+            registry,
+            batch_id,
+            preparer,
+            pool,
+            payment_pool=payment_pool,
+            executor=executor,
+            tick=lambda made: progress.advance(task, made),
         )
 
 
@@ -126,12 +150,13 @@ def run_line(
     Raises Interrupted after Ctrl-C, once the cards in hand are done.
     """
     pool = open_pool(custody, profile)
+    payment_pool = open_payment_pool(custody, profile, pool)
     preparer = Preparer(profile, custody, today=date.today())
     job = Job(registry, custody, profile, Guard(), trust_of(custody, profile), batch_id, settings.load().station)
     with readers(urls) as opened, Display(registry, batch_id, len(opened), console or Console(stderr=True)) as display:
         line = Line(
             job,
-            remake=lambda: prepare_batch(registry, batch_id, preparer, pool),
+            remake=lambda: prepare_batch(registry, batch_id, preparer, pool, payment_pool=payment_pool),
             settings=line_settings,
             on_event=display.show,
         )

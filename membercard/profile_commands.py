@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,10 @@ import typer
 from rich.table import Table
 
 from membercard import output
+from personalize.errors import ProfileError
+from personalize.payment.linter import RULES, lint
+from personalize.payment.profile import PaymentApplication
+from personalize.payment.specimen import specimen
 from personalize.profile import Profile, load_profile
 
 app = typer.Typer()
@@ -21,9 +26,15 @@ def check(
 ) -> None:
     """Check a card profile and show what it means, defaults filled in.
 
-    A fault is one line: file, line, field, what is wrong. Exit code 1 then.
+    A payment application is checked on a specimen card, made with throw-away keys, as a brand's tester would check it.
+    A fault is one line: file, line, field, what is wrong; or the rule, what is wrong, where that is written. Exit code
+    1 then.
     """
     profile = load_profile(file)
+    if profile.payment:
+        findings = lint(profile, *specimen(profile, date.today()))
+        if findings:
+            raise ProfileError("\n".join(f"{file}: {finding}" for finding in findings))
     if as_json:
         output.as_json({"file": str(file), "digest": profile.digest} | profile.model_dump(mode="json"))
         return
@@ -52,8 +63,32 @@ def _table(profile: Profile) -> Table:
         ("stock keys", f"{line.stock.scp02} / {line.stock.scp03}, diversification {line.stock.diversification.value}"),
         ("final keys SCP02", f"version {line.scp02.version:02X} from {line.scp02.master}"),
         ("final keys SCP03", f"version {line.scp03.version:02X} from {line.scp03.master}"),
-        ("payment application", "none"),
+        *_payment(profile.payment),
     )
     table = output.table(f"Card profile {profile.profile}", ["what", "value"], rows)
     table.show_header = False
     return table
+
+
+def _payment(payment: PaymentApplication | None) -> tuple[tuple[str, str], ...]:
+    if payment is None:
+        return (("payment application", "none"),)
+    algorithms = {"rsa": "RSA and 3DES", "sm": "SM2 and SM4", "both": "RSA and 3DES, SM2 and SM4"}[payment.algorithms]
+    signs = ", ".join(
+        name
+        for name, on in zip(
+            ("SDA", "DDA", "CDA"),
+            (payment.authentication.static, payment.authentication.dynamic, payment.authentication.combined),
+            strict=True,
+        )
+        if on
+    )
+    digits = f"{payment.pan.prefix} + {payment.pan.serial_digits} digits + Luhn"
+    return (
+        ("payment application", f"{payment.aid}, label {payment.label!r}, {algorithms}"),
+        ("account numbers", payment.pan.file or digits),
+        ("payment authentication", signs or "none"),
+        ("payment keys", f"option {payment.keys.option}, cryptogram {payment.cryptogram}"),
+        ("payment trust", f"RID {payment.trust.rid}, certificates {payment.trust.certificate_years} years"),
+        ("payment rules", f"{len(RULES)} checked on a specimen card"),
+    )

@@ -12,9 +12,12 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import NamedTuple
 
+from personalize.chain import Chains
 from personalize.keypool import ChipKey, KeyPool
-from personalize.prepare import Chain, Preparer
+from personalize.payment.pan import assign, load_numbers
+from personalize.prepare import Preparer
 from personalize.profile import Profile
 from registry.store import Registry
 from registry.values import MemberToPrepare, NewDossier
@@ -27,7 +30,18 @@ CHUNK = 50
 AHEAD = 64
 """Chunks in the workers' hands at once: enough for any machine, and all whose chip keys an interruption can waste."""
 
-Task = tuple[MemberToPrepare, str, ChipKey]
+Numbers = tuple[MemberToPrepare, str, str]
+"""A member, the card number, and the account number of the payment application (empty where there is none)."""
+
+
+class Task(NamedTuple):
+    """What one dossier is made from: the arguments of ``Preparer.new_dossier``."""
+
+    member: MemberToPrepare
+    card_number: str
+    key: ChipKey
+    pan: str = ""
+    payment_key: ChipKey | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +54,7 @@ class WorkerSpec:
 
     profile: Profile
     today: date
-    chain: Chain
+    chain: Chains
     snapshot: bytes = field(repr=False)
     transport: Path
 
@@ -73,18 +87,27 @@ def prepare_batch(
     preparer: Preparer,
     pool: KeyPool,
     *,
+    payment_pool: KeyPool | None = None,
     executor: tuple[Executor, WorkerSpec] | None = None,
     tick: Callable[[int], None] = lambda made: None,
 ) -> int:
-    """Make and store every dossier that the batch still lacks; how many were made.
+    """Make and store every dossier that the batch still lacks; how many were made. ``payment_pool`` has RSA keys for
+    payment applications, where the profile asks for them.
 
     Interrupted anywhere, a second call makes the rest. ``tick`` is told how many each stored chunk had.
-    Raises PrepareError, CustodyError, KeyPoolError, RegistryError.
+    Raises ProfileError, PrepareError, CustodyError, KeyPoolError, RegistryError.
     """
     members = registry.to_prepare(batch_id)
     chunks = _chunks(_numbered(registry, preparer.profile, members))
+    tasks = (
+        [
+            Task(member, card, pool.take(), pan, payment_pool.take() if payment_pool is not None else None)
+            for member, card, pan in c
+        ]
+        for c in chunks
+    )
     made = 0
-    for dossiers in _prepared(preparer, pool, chunks, executor):
+    for dossiers in _prepared(preparer, tasks, executor):
         registry.add_dossiers(batch_id, dossiers)
         made += len(dossiers)
         tick(len(dossiers))
@@ -92,12 +115,8 @@ def prepare_batch(
 
 
 def _prepared(
-    preparer: Preparer,
-    pool: KeyPool,
-    chunks: Iterator[list[tuple[MemberToPrepare, str]]],
-    executor: tuple[Executor, WorkerSpec] | None,
+    preparer: Preparer, tasks: Iterator[list[Task]], executor: tuple[Executor, WorkerSpec] | None
 ) -> Iterator[list[NewDossier]]:
-    tasks = ([(member, number, pool.take()) for member, number in chunk] for chunk in chunks)
     if executor is None:
         for chunk in tasks:
             yield [preparer.new_dossier(*task) for task in chunk]
@@ -112,17 +131,20 @@ def _prepared(
         yield ahead.popleft().result()
 
 
-def _numbered(
-    registry: Registry, profile: Profile, members: Sequence[MemberToPrepare]
-) -> Iterator[tuple[MemberToPrepare, str]]:
-    """Members with their card numbers: their own where they had one, else the next of the profile's range."""
+def _numbered(registry: Registry, profile: Profile, members: Sequence[MemberToPrepare]) -> Iterator[Numbers]:
+    """Members with their numbers: their own where they had some, else the next of the profile's ranges."""
     new = sum(member.card_number is None for member in members)
     serials = iter(registry.allocate_card_serials(profile.card_number.prefix, new) if new else ())
-    for member in members:
-        yield member, member.card_number or profile.card_number.number(next(serials))
+    cards = [(member, member.card_number or profile.card_number.number(next(serials))) for member in members]
+    pans = [""] * len(cards)
+    if profile.payment:
+        rule = profile.payment.pan
+        pans = assign(registry, rule, cards, load_numbers(Path(rule.file), rule) if rule.file else None)
+    for (member, card), pan in zip(cards, pans, strict=True):
+        yield member, card, pan
 
 
-def _chunks(items: Iterator[tuple[MemberToPrepare, str]]) -> Iterator[list[tuple[MemberToPrepare, str]]]:
+def _chunks(items: Iterator[Numbers]) -> Iterator[list[Numbers]]:
     chunk = []
     for item in items:
         chunk.append(item)

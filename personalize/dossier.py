@@ -16,6 +16,8 @@ from terminal.keys import ApplicationKeys, CardKeys, Diversification, KeyRef, Se
 
 SecretValue = ApplicationKeys | CardKeys | Sealed
 FORMAT = 1
+_OPTIONS: tuple[list[Any], ...] = ([], [None], ["A"], ["B"])
+"""What may follow application keys: how they are derived, which the first dossiers did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """One card. ``payment`` waits for the payment application."""
+    """One card. ``directories`` are PSE and PPSE, which list the payment application."""
 
     card_number: str
     sequence: int
@@ -80,6 +82,7 @@ class Dossier:
     """DGI 0501 again, for the comparison at read-back: the same sealed bytes as in ``member``."""
     read_keys: CardKeys
     payment: Application | None = None
+    directories: tuple[Application, ...] = ()
 
     @property
     def context(self) -> str:
@@ -87,10 +90,12 @@ class Dossier:
 
     @property
     def applications(self) -> tuple[Application, ...]:
-        return tuple(a for a in (self.member, self.payment) if a is not None)
+        """In the order of the line: directories last, so that no terminal finds an application that is not whole."""
+        return (self.member, *((self.payment,) if self.payment else ()), *self.directories)
 
     def __repr__(self) -> str:
-        return f"<Dossier {self.card_number}-{self.sequence:02d}, {len(self.member.parts)} DGIs>"
+        groups = sum(len(application.parts) for application in self.applications)
+        return f"<Dossier {self.card_number}-{self.sequence:02d}, {groups} DGIs>"
 
     def encode(self) -> bytes:
         """Compact JSON with binary as hex. Raises nothing; ``decode`` gives the equal dossier."""
@@ -101,6 +106,7 @@ class Dossier:
                 "sequence": self.sequence,
                 "member": _application(self.member),
                 "payment": _application(self.payment) if self.payment else None,
+                "directories": [_application(directory) for directory in self.directories],
                 "protected": _value(self.protected),
                 "read_keys": _value(self.read_keys),
             },
@@ -124,6 +130,7 @@ class Dossier:
                 protected,
                 read_keys,
                 _read_application(data["payment"]) if data["payment"] else None,
+                tuple(_read_application(directory) for directory in data.get("directories", ())),
             )
         except (ValueError, KeyError, TypeError):
             raise DossierError("the bytes are no dossier, or a damaged one") from None
@@ -148,8 +155,8 @@ def _value(value: bytes | SecretValue) -> str | list[Any]:
             return value.hex()
         case Sealed(key, blob, context):
             return ["sealed", key.name, key.version, blob.hex(), context]
-        case ApplicationKeys(masters, pan, sequence, kcvs):
-            return ["application", [[m.name, m.version] for m in masters], pan, sequence, _hexes(kcvs)]
+        case ApplicationKeys(masters, pan, sequence, kcvs, option):
+            return ["application", [[m.name, m.version] for m in masters], pan, sequence, _hexes(kcvs), option]
         case CardKeys(master, method, data, version, kcvs):
             return ["card", master.name, master.version, method.value, data.hex(), version, _hexes(kcvs)]
 
@@ -160,8 +167,9 @@ def _read_value(data: str | list[Any]) -> bytes | SecretValue:
     match data:
         case ["sealed", name, version, blob, context]:
             return Sealed(KeyRef(name, version), bytes.fromhex(blob), context)
-        case ["application", [[n1, v1], [n2, v2], [n3, v3]], pan, sequence, kcvs]:
-            return ApplicationKeys((KeyRef(n1, v1), KeyRef(n2, v2), KeyRef(n3, v3)), pan, sequence, _three(kcvs))
+        case ["application", [[n1, v1], [n2, v2], [n3, v3]], pan, sequence, kcvs, *rest] if rest in _OPTIONS:
+            masters = KeyRef(n1, v1), KeyRef(n2, v2), KeyRef(n3, v3)
+            return ApplicationKeys(masters, pan, sequence, _three(kcvs), *rest)
         case ["card", name, version, method, key_data, key_version, kcvs]:
             return CardKeys(
                 KeyRef(name, version), Diversification(method), bytes.fromhex(key_data), key_version, _three(kcvs)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from personalize.dossier import Dossier
 from personalize.errors import ChipUnfit, DossierError
 from personalize.outcome import Bin, CardReport, Meter, Outcome
+from personalize.payment.readback import PaymentProof
 from personalize.plan import (
     NAMES,
     ChipState,
@@ -77,7 +78,8 @@ def local_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all chips of one run share. ``guard`` is one for all lanes; ``now`` is local time with its zone."""
+    """What all chips of one run share. ``guard`` is one for all lanes; ``now`` is local time with its zone;
+    ``payment_proof`` proves a payment application by use, once its data were read back."""
 
     registry: Registry
     custody: KeyCustody
@@ -89,6 +91,7 @@ class Job:
     now: Callable[[], datetime] = local_now
     monotonic: Callable[[], float] = time.perf_counter
     lease: timedelta = timedelta(minutes=2)
+    payment_proof: PaymentProof | None = None
 
     def done(self) -> bool:
         """Whether no dossier of the batch waits, is claimed, or has still to be made."""
@@ -260,6 +263,9 @@ class _Run:
                 fresh = stack(self._meter)
                 verdict = read_back(fresh, dossier, final, job.custody, job.guard, job.trust, job.now(), self.serial)
                 self._verdict = {"verdict": verdict.code.value, "proven": verdict.proof.value}
+                if dossier.payment is not None and job.payment_proof is not None:
+                    self._meter.reset()
+                    self._verdict["payment"] = job.payment_proof(stack(self._meter), dossier)
 
     def _acknowledged(self, block: int, of: int) -> None:
         self._finished(block=block - 1)
@@ -274,7 +280,8 @@ class _Run:
         self._write(JournalEvent.INTENT)
 
     def _end(self) -> None:
-        self._steps[self._step] = self._job.monotonic() - self._step_began
+        took = self._job.monotonic() - self._step_began
+        self._steps[self._step] = self._steps.get(self._step, 0.0) + took  # one for each application
         self._finished()
 
     def _finished(self, block: int | None = None) -> None:

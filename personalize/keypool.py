@@ -65,13 +65,7 @@ class KeyPool:
 
     def make(self) -> ChipKey:
         """A new key pair, its private part sealed at once."""
-        private = self._generate(self._bits, self._exponent)
-        context = f"chip-key/{_name(private.n)}"
-        sealed = tuple(
-            self._custody.seal(self._seal_key, part, f"{context}/{number:04X}")
-            for number, part in zip(CRT_DGIS, private.components, strict=True)
-        )
-        return ChipKey(private.n, private.e, sealed)
+        return sealed_key(self._custody, self._seal_key, self._generate(self._bits, self._exponent))
 
     def add(self) -> None:
         """Make one key and put it into the pool."""
@@ -163,6 +157,16 @@ class KeyPool:
         except (IntegrityError, KeyNotFound):
             return False
         return True
+
+
+def sealed_key(custody: KeyCustody, seal_key: KeyRef, private: rsa.RsaPrivate) -> ChipKey:
+    """A key pair as a chip gets it: each component of the private part sealed under custody."""
+    context = f"chip-key/{_name(private.n)}"
+    sealed = tuple(
+        custody.seal(seal_key, part, f"{context}/{number:04X}")
+        for number, part in zip(CRT_DGIS, private.components, strict=True)
+    )
+    return ChipKey(private.n, private.e, sealed)
 
 
 def _private(path: str, flags: int) -> int:

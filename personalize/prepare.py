@@ -7,50 +7,41 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 
-from personalize.certificates import Certificate, icc_certificate, issuer_certificate, signed_static_data
+from personalize.certificates import icc_certificate, signed_static_data
+from personalize.chain import Chains, rsa_chain, sm_chain
 from personalize.dossier import Application, Dossier, Part
+from personalize.encoding import inside, join, record, years_after, yymmdd
 from personalize.errors import PrepareError
+from personalize.fields import PinRule
 from personalize.keypool import CRT_DGIS, ChipKey
-from personalize.profile import Entitlement, PinRule, Profile, years_after
+from personalize.payment.directories import directories
+from personalize.payment.linter import lint
+from personalize.payment.prepare import Account, PaymentPreparer
+from personalize.profile import Entitlement, Profile
 from registry.values import MemberToPrepare, NewDossier
-from terminal.keys import Diversification, KeyCustody, KeyRef, Sealed, application_data
+from terminal.keys import Diversification, KeyCustody, Sealed, application_data
 from terminal.tlv import tlv
 
-MAX_RECORD = 254
-"""Bytes of a whole record. EMV 4.4 Book 3, 6.5.11 (Le is one byte), and issue practice."""
 
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """The part of the trust chain that all cards of a run share. ``issuer_size`` is the modulus length in bytes."""
-
-    issuer: KeyRef
-    issuer_size: int
-    certificate: Certificate
-    expires: date
-
-
-def make_chain(profile: Profile, custody: KeyCustody, today: date) -> Chain:
-    """The issuer key, certified by the scheme CA. Raises CustodyError, PrepareError."""
-    trust = profile.trust
-    ca, issuer = custody.latest(trust.ca_key), custody.latest(trust.issuer_key)
-    ca_info, issuer_info = custody.info(ca), custody.info(issuer)
-    if issuer_info.modulus is None or issuer_info.exponent is None:
-        raise PrepareError(f"the issuer key {issuer} is not an RSA key")
-    expires = years_after(today, trust.certificate_years)
-    certificate = issuer_certificate(
-        lambda message: custody.sign(ca, message),
-        ca_info.bits // 8,
-        issuer_info.modulus,
-        issuer_info.exponent,
-        identifier=profile.card_number.prefix[:8],
-        expires=expires,
-        serial=issuer.version,
+def make_chains(profile: Profile, custody: KeyCustody, today: date) -> Chains:
+    """Every issuer key that the profile needs, certified by its CA. Raises CustodyError, PrepareError."""
+    trust, payment = profile.trust, profile.payment
+    member = rsa_chain(
+        custody,
+        trust.ca_key,
+        trust.issuer_key,
+        identifier=profile.card_number.prefix,
+        expires=years_after(today, trust.certificate_years),
     )
-    return Chain(issuer, issuer_info.bits // 8, certificate, expires)
+    if payment is None or not payment.authenticates:
+        return Chains(member)
+    own, prefix = payment.trust, payment.pan.prefix
+    expires = years_after(today, own.certificate_years)
+    rsa = rsa_chain(custody, own.ca_key, own.issuer_key, identifier=prefix, expires=expires) if payment.rsa else None
+    sm = sm_chain(custody, own.sm_ca_key, own.sm_issuer_key, identifier=prefix, expires=expires) if payment.sm else None
+    return Chains(member, rsa, sm)
 
 
 class Preparer:
@@ -65,7 +56,7 @@ class Preparer:
         custody: KeyCustody,
         *,
         today: date,
-        chain: Chain | None = None,
+        chain: Chains | None = None,
         random_digits: Callable[[int], str] = lambda n: "".join(secrets.choice("0123456789") for _ in range(n)),
     ) -> None:
         self.profile = profile
@@ -73,31 +64,45 @@ class Preparer:
         self.today = today
         self._random_digits = random_digits
         self._seal_key = custody.latest("seal")
-        self.chain = chain or make_chain(profile, custody, today)
+        self.chain = chain or make_chains(profile, custody, today)
         ac, smi, smc = (custody.latest(name) for name in ("imk-ac", "imk-smi", "imk-smc"))
         self._masters = (ac, smi, smc)
         self._read_master = custody.latest("imk-read")
+        self._linted = False
+        self._payment: PaymentPreparer | None = None
+        if profile.payment:
+            self._payment = PaymentPreparer(
+                profile.payment, custody, today=today, chains=self.chain, random_digits=random_digits
+            )
 
     @property
     def key_names(self) -> tuple[str, ...]:
         """Every key that making a dossier uses, for a worker's snapshot."""
-        return (self.profile.trust.issuer_key, *(m.name for m in (*self._masters, self._read_master, self._seal_key)))
+        own = (self.profile.trust.issuer_key, *(m.name for m in (*self._masters, self._read_master, self._seal_key)))
+        return (*own, *(self._payment.key_names if self._payment else ()))
 
-    def new_dossier(self, member: MemberToPrepare, card_number: str, key: ChipKey) -> NewDossier:
+    def new_dossier(
+        self, member: MemberToPrepare, card_number: str, key: ChipKey, pan: str = "", payment_key: ChipKey | None = None
+    ) -> NewDossier:
         """The dossier as the registry stores it: sealed."""
-        dossier = self.prepare(member, card_number, key)
+        dossier = self.prepare(member, card_number, key, pan, payment_key)
+        if self._payment and not self._linted:
+            self._refuse_unsound(dossier)
         sealed = self._custody.seal(self._seal_key, dossier.encode(), dossier.context)
         profile = self.profile
-        return NewDossier(member.member_id, card_number, member.sequence, sealed, profile.profile, profile.digest)
+        return NewDossier(member.member_id, card_number, member.sequence, sealed, profile.profile, profile.digest, pan)
 
-    def prepare(self, member: MemberToPrepare, card_number: str, key: ChipKey) -> Dossier:
-        """One dossier. ``key`` must be used for no other card."""
+    def prepare(
+        self, member: MemberToPrepare, card_number: str, key: ChipKey, pan: str = "", payment_key: ChipKey | None = None
+    ) -> Dossier:
+        """One dossier. ``key`` and ``payment_key`` (where the payment application has an RSA key) must be used for no
+        other card; ``pan`` is the account number of the payment application, where the profile has one."""
         layout = self.profile.member
         sequence = member.sequence
         context = f"dossier/{card_number}/{sequence}"
-        signed = [_record(self._identity(member, card_number)), _record(self._lists())]
+        signed = [record(self._identity(member, card_number)), record(self._lists())]
         aip = self._aip()
-        static = b"".join(_inside(r) for r in signed) + aip  # as 9F4A says
+        static = b"".join(inside(r) for r in signed) + aip  # as 9F4A says
         keys = self._custody.application_keys(self._masters, card_number, sequence)
         read_keys = self._custody.card_keys(
             self._read_master,
@@ -110,10 +115,10 @@ class Preparer:
             Part(0x9102, self._fci()),
             Part(0x9104, tlv(0x82, aip).encode() + tlv(0x94, self._afl()).encode()),
             Part(0x0101, signed[0]),
-            Part(0x0102, _record(self._validity_record())),
+            Part(0x0102, record(self._validity_record())),
             Part(0x0103, signed[1]),
             *self._certificate_parts(card_number, key, static),
-            Part(0x0301, _record(tlv(0xDF28, self._entitlements()).encode())),
+            Part(0x0301, record(tlv(0xDF28, self._entitlements()).encode())),
             Part(0x9200, bytes.fromhex("0701") + bytes(6)),
             Part(0x9000, b"".join(keys.kcvs)),
             Part(0x9030, bytes((layout.read_key_version,)) + b"".join(read_keys.kcvs)),
@@ -129,16 +134,34 @@ class Preparer:
         ]
         package, module, instance = map(bytes.fromhex, (layout.package_aid, layout.module_aid, layout.aid))
         application = Application(package, module, instance, tuple(parts))
-        return Dossier(card_number, sequence, application, protected, read_keys)
+        payment = self._payment_application(member, context, pan, payment_key)
+        listed = directories(self.profile.payment) if self.profile.payment else ()
+        return Dossier(card_number, sequence, application, protected, read_keys, payment, listed)
+
+    def _refuse_unsound(self, dossier: Dossier) -> None:
+        """Lint the first dossier: what all of them share is in it."""
+        if findings := lint(self.profile, dossier):
+            raise PrepareError("the payment application is unsound:\n" + "\n".join(map(str, findings)))
+        self._linted = True
+
+    def _payment_application(
+        self, member: MemberToPrepare, context: str, pan: str, key: ChipKey | None
+    ) -> Application | None:
+        if self._payment is None or self.profile.payment is None:
+            return None
+        if not pan:
+            raise PrepareError("the payment application needs an account number, and none was given")
+        sequence = self.profile.payment.pan.first_sequence + member.sequence - 1
+        return self._payment.prepare(Account(pan, sequence, member.name, member.id_number), key, context)
 
     def _identity(self, member: MemberToPrepare, card_number: str) -> bytes:
         layout, validity = self.profile.member, self.profile.validity
         expires = years_after(self.today, validity.card_years)
-        return _join(
+        return join(
             (0x5A, bytes.fromhex(card_number + "F" * (len(card_number) % 2))),
             (0x5F34, bytes.fromhex(f"{member.sequence:02d}")),
-            (0x5F24, _yymmdd(expires)),
-            (0x5F25, _yymmdd(self.today)),
+            (0x5F24, yymmdd(expires)),
+            (0x5F25, yymmdd(self.today)),
             (0x9F07, bytes.fromhex(layout.usage_control)),
             (0x9F08, bytes.fromhex(layout.version)),
             (0xDF21, bytes.fromhex(member.member_number)),
@@ -153,18 +176,18 @@ class Preparer:
 
     def _validity_record(self) -> bytes:
         validity = self.profile.validity
-        return _join(
-            (0xDF27, _yymmdd(years_after(self.today, validity.membership_years))),
-            (0xDF29, _yymmdd(years_after(self.today, validity.cover_years))),
+        return join(
+            (0xDF27, yymmdd(years_after(self.today, validity.membership_years))),
+            (0xDF29, yymmdd(years_after(self.today, validity.cover_years))),
         )
 
     def _lists(self) -> bytes:
         layout = self.profile.member
         tags = ((0x8C, layout.cdol1), (0x8D, layout.cdol2), (0x8E, layout.cvm_list), (0x9F49, layout.ddol))
-        return _join(*((tag, bytes.fromhex(value)) for tag, value in tags))
+        return join(*((tag, bytes.fromhex(value)) for tag, value in tags))
 
     def _certificate_parts(self, card_number: str, key: ChipKey, static: bytes) -> list[Part]:
-        chain, layout = self.chain, self.profile.member
+        chain, layout = self.chain.member, self.profile.member
 
         def sign(message: bytes) -> bytes:
             return self._custody.sign(chain.issuer, message)
@@ -186,13 +209,13 @@ class Preparer:
             (0x9F4A, b"\x82"),
         ]
         parts = [
-            Part(0x0201, _record(_join((0x90, chain.certificate.certificate)))),
-            Part(0x0202, _record(_join((0x9F46, icc.certificate), (0x9F47, icc.exponent), (0x9F48, icc.remainder)))),
-            Part(0x0203, _record(_join(*(item for item in shared if item[1])))),
+            Part(0x0201, record(join((0x90, chain.certificate.certificate)))),
+            Part(0x0202, record(join((0x9F46, icc.certificate), (0x9F47, icc.exponent), (0x9F48, icc.remainder)))),
+            Part(0x0203, record(join(*(item for item in shared if item[1])))),
         ]
         if layout.static_signature:
             signature = signed_static_data(sign, chain.issuer_size, static, authentication_code=b"\xda\xc0")
-            parts.append(Part(0x0204, _record(_join((0x93, signature)))))
+            parts.append(Part(0x0204, record(join((0x93, signature)))))
         return parts
 
     def _aip(self) -> bytes:
@@ -220,8 +243,8 @@ class Preparer:
         return b"".join(_entitlement(e, self.today) for e in self.profile.member.entitlements)
 
     def _protected(self, member: MemberToPrepare) -> bytes:
-        return _record(
-            _join(
+        return record(
+            join(
                 (0x9F61, member.id_number.encode("ascii")),
                 (0x9F62, b"\x00"),
                 (0xDF2C, bytes.fromhex("0" + member.mobile)),
@@ -243,27 +266,7 @@ def _entitlement(entry: Entitlement, today: date) -> bytes:
     if entry.period != "day":
         month = {"month": today.month, "quarter": (today.month - 1) // 3 * 3 + 1, "year": 1}[entry.period]
         start = today.replace(month=month, day=1)
-    return bytes.fromhex(entry.benefit_class) + bytes((entry.limit, 0, _PERIODS[entry.period])) + _yymmdd(start)
-
-
-def _join(*items: tuple[int, bytes]) -> bytes:
-    return b"".join(tlv(tag, value).encode() for tag, value in items)
-
-
-def _record(content: bytes) -> bytes:
-    record = tlv(0x70, content).encode()
-    if len(record) > MAX_RECORD:
-        raise PrepareError(f"a record of {len(record)} bytes; {MAX_RECORD} is the most a card can return")
-    return record
-
-
-def _inside(record: bytes) -> bytes:
-    """The content of a 70 template of at most 254 bytes."""
-    return record[3:] if record[1] == 0x81 else record[2:]
-
-
-def _yymmdd(day: date) -> bytes:
-    return bytes.fromhex(f"{day:%y%m%d}")
+    return bytes.fromhex(entry.benefit_class) + bytes((entry.limit, 0, _PERIODS[entry.period])) + yymmdd(start)
 
 
 def _text(text: str, what: str) -> bytes:

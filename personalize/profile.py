@@ -6,65 +6,29 @@ Defaults are those of the shipped profile ``profiles/union-member.yaml``, which 
 from __future__ import annotations
 
 import hashlib
-from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from personalize.errors import ProfileError
+from personalize.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section
+from personalize.payment.profile import PaymentApplication
 from terminal.keys import Diversification, Scp
 from terminal.tlv import Dol
-
-
-def _hex(text: str) -> str:
-    try:
-        return bytes.fromhex(text).hex().upper()
-    except ValueError:
-        raise ValueError("not an even number of hexadecimal digits") from None
-
-
-def _dol(text: str) -> str:
-    Dol.parse(bytes.fromhex(_hex(text)))
-    return _hex(text)
-
-
-Hex = Annotated[str, AfterValidator(_hex)]
-DolHex = Annotated[str, AfterValidator(_dol)]
-Digits = Annotated[str, Field(pattern=r"^[0-9]+$")]
-
 
 _PLAIN_PIN = 0x01
 """CVM code: plaintext PIN verification by the card; bit 40 lets the next rule follow a failure. EMV 4.4 Book 3, C3."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+class CardNumber(NumberRange):
+    """Member card number, tag 5A."""
 
 
-class CardNumber(_Section):
-    """Member card number, tag 5A: prefix, running serial, Luhn digit."""
-
-    prefix: Digits = Field(min_length=6, max_length=12)
-    length: int = Field(19, ge=16, le=19)
-
-    @property
-    def serial_digits(self) -> int:
-        return self.length - len(self.prefix) - 1
-
-    def number(self, serial: int) -> str:
-        """The whole card number. ISO/IEC 7812-1:2017, annex B. Raises ProfileError when the range is used up."""
-        if not 0 <= serial < 10**self.serial_digits:
-            raise ProfileError(f"card numbers with prefix {self.prefix} are used up: serial {serial}")
-        body = f"{self.prefix}{serial:0{self.serial_digits}d}"
-        doubled = (int(c) * 2 if i % 2 == 0 else int(c) for i, c in enumerate(reversed(body)))
-        return body + str(-sum(d // 10 + d % 10 for d in doubled) % 10)
-
-
-class Validity(_Section):
+class Validity(Section):
     """How long things hold, in years from the day of preparation."""
 
     card_years: int = Field(10, ge=1, le=30)
@@ -72,7 +36,7 @@ class Validity(_Section):
     cover_years: int = Field(1, ge=0, le=10)
 
 
-class Entitlement(_Section):
+class Entitlement(Section):
     """One entry of DF28."""
 
     benefit_class: str = Field(pattern=r"^[0-9]{4}$")
@@ -80,19 +44,12 @@ class Entitlement(_Section):
     period: Literal["day", "month", "quarter", "year"] = "year"
 
 
-class PinRule(_Section):
-    """The first PIN: random digits. A counter shows digits of ID number and phone, so no PIN is made of those."""
-
-    digits: int = Field(6, ge=4, le=12)
-    tries: int = Field(3, ge=1, le=15)
-
-
-class MemberApplication(_Section):
+class MemberApplication(Section):
     """The union member application of docs/card-layout.md."""
 
-    aid: Hex = "F04D454D4245520101"
-    package_aid: Hex = "F04D454D424552"
-    module_aid: Hex = "F04D454D4245520101"
+    aid: AidHex = "F04D454D4245520101"
+    package_aid: AidHex = "F04D454D424552"
+    module_aid: AidHex = "F04D454D4245520101"
     label: str = Field("UNION MEMBER", min_length=1, max_length=16, pattern=r"^[\x20-\x7e]+$")
     language: str = Field("zh", pattern=r"^([a-z]{2}){1,4}$")
     version: Hex = Field("0101", min_length=4, max_length=4)
@@ -111,9 +68,6 @@ class MemberApplication(_Section):
 
     @model_validator(mode="after")
     def _complete(self) -> MemberApplication:
-        for aid in map(bytes.fromhex, (self.aid, self.package_aid, self.module_aid)):
-            if not 5 <= len(aid) <= 16:
-                raise ValueError(f"an AID has 5 to 16 bytes, this one has {len(aid)}")
         if 0x9F37 not in [entry.tag for entry in Dol.parse(bytes.fromhex(self.ddol))]:
             raise ValueError("the DDOL must ask for 9F37, the unpredictable number (EMV 4.4 Book 2, 6.5.1)")
         cvm = bytes.fromhex(self.cvm_list)
@@ -129,7 +83,7 @@ class MemberApplication(_Section):
         return self
 
 
-class SupplierBatch(_Section):
+class SupplierBatch(Section):
     """Stock with a master of its own: chips whose key data (INITIALIZE UPDATE, 10 bytes) begin like this."""
 
     key_data: Hex = Field(min_length=2, max_length=20)
@@ -137,7 +91,7 @@ class SupplierBatch(_Section):
     diversification: Diversification = Diversification.NONE
 
 
-class StockKeys(_Section):
+class StockKeys(Section):
     """How the keys of blank chips are found: by supplier batch from the chip's key data, else by kind of chip."""
 
     scp02: str = "kmc"
@@ -154,7 +108,7 @@ class StockKeys(_Section):
         return (self.scp02 if scp is Scp.SCP02 else self.scp03), self.diversification
 
 
-class FinalKeys(_Section):
+class FinalKeys(Section):
     """The issuer's key set that replaces the stock keys."""
 
     master: str
@@ -162,7 +116,7 @@ class FinalKeys(_Section):
     version: int = Field(ge=1, le=0x7F)
 
 
-class Line(_Section):
+class Line(Section):
     """How the personalization line talks to the security domain."""
 
     secure_channel: Literal["c-mac", "c-mac c-enc", "c-mac c-enc r-mac", "c-mac c-enc r-mac r-enc"] = "c-mac c-enc"
@@ -171,7 +125,7 @@ class Line(_Section):
     scp03: FinalKeys = FinalKeys(master="imk-card-aes", diversification=Diversification.KDF3, version=0x31)
 
 
-class Trust(_Section):
+class Trust(Section):
     """The RSA chain: which scheme CA and issuer keys sign, and what the certificates say."""
 
     scheme_rid: Hex = Field("F04D454D42", min_length=10, max_length=10)
@@ -181,7 +135,7 @@ class Trust(_Section):
     certificate_years: int = Field(12, ge=1, le=40)
 
 
-class Profile(_Section):
+class Profile(Section):
     """A whole card profile."""
 
     profile: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -191,7 +145,7 @@ class Profile(_Section):
     member: MemberApplication = MemberApplication()
     line: Line = Line()
     trust: Trust = Trust()
-    payment: None = None
+    payment: PaymentApplication | None = None
 
     @model_validator(mode="after")
     def _dates(self) -> Profile:
@@ -208,18 +162,15 @@ class Profile(_Section):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-def years_after(day: date, years: int) -> date:
-    """The same day ``years`` later; 29 February becomes 28 February."""
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return day.replace(year=day.year + years, day=28)
-
-
 def default_profile() -> Profile:
-    """The profile shipped with the program."""
-    path = files("personalize") / "profiles" / "union-member.yaml"
-    return parse_profile(path.read_text(encoding="utf-8"), "profiles/union-member.yaml")
+    """The profile shipped with the program: the member application alone."""
+    return shipped_profile("union-member")
+
+
+def shipped_profile(name: str) -> Profile:
+    """A profile shipped with the program: ``union-member``, or ``union-member-bank`` with a payment application."""
+    path = files("personalize") / "profiles" / f"{name}.yaml"
+    return parse_profile(path.read_text(encoding="utf-8"), f"profiles/{name}.yaml")
 
 
 def load_profile(path: Path) -> Profile:

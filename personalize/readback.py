@@ -6,6 +6,8 @@ from datetime import datetime
 
 from personalize.dossier import Application, Dossier
 from personalize.errors import ReadBackError
+from personalize.payment.readback import read_back_others
+from personalize.payment.readback import same as _same
 from terminal.apdu import Command, Response, Sender
 from terminal.emv.records import read_record
 from terminal.errors import CardMalformed, MembercardError, TransportError
@@ -73,6 +75,7 @@ def read_back(
         raise ReadBackError("the verdict", f"{verdict.code}, {verdict.sentence}")
     _compare(member, recorder.answers)
     _protected(sender, dossier, custody, guard)
+    read_back_others(sender, dossier)
     _domain(sender, final, custody, guard, chip)
     return verdict
 
@@ -116,8 +119,3 @@ def _domain(sender: Sender, final: CardKeys, custody: KeyCustody, guard: Guard, 
     states = [entry.state for entry in domain.status(Scope.ISSUER_DOMAIN)]
     if states != [CardState.SECURED]:
         raise ReadBackError("the life cycle", "the card is not SECURED")
-
-
-def _same(what: str, read: bytes, expected: bytes) -> None:
-    if read != expected:
-        raise ReadBackError(what, "the chip does not return what the dossier says")

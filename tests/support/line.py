@@ -55,7 +55,9 @@ def prepared(store: Registry, count: int, directory: Path, *, profile: Profile |
 
 
 def remake(store: Registry, batch_id: str, directory: Path, profile: Profile | None = None) -> int:
-    return prepare_batch(store, batch_id, house.preparer(profile), house.pool(directory / "pool", profile))
+    pool = house.pool(directory / "pool", profile)
+    payment_pool = pool if profile and profile.payment and profile.payment.rsa else None
+    return prepare_batch(store, batch_id, house.preparer(profile), pool, payment_pool=payment_pool)
 
 
 def job(store: Registry, batch_id: str, profile: Profile | None = None, **changes: object) -> Job:

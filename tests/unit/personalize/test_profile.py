@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from stdnum import luhn
 
+from personalize.encoding import years_after
 from personalize.errors import ProfileError
-from personalize.profile import default_profile, load_profile, parse_profile, years_after
+from personalize.profile import default_profile, load_profile, parse_profile
 from terminal.keys import Diversification, Scp
 
 MINIMAL = 'profile: a\nscheme: "130000"\ncard_number: {prefix: "91561300"}\n'

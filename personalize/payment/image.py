@@ -1,0 +1,157 @@
+"""A prepared payment application as a terminal will find it: files, options and lists, however broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+from personalize.dossier import Application, Dossier, Part
+from personalize.errors import PrepareError
+from personalize.payment.prepare import CARD_DATA, FCI, OPTIONS, SM_OPTIONS
+from personalize.payment.profile import PaymentApplication
+from terminal.crypto.rsa import RsaPublic
+from terminal.emv.records import Afl
+from terminal.errors import CodecError, TlvError
+from terminal.tlv import Dol, Tlvs, decode
+
+Place = tuple[int, int]
+"""SFI and record number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """The CA public keys that terminals will check this card with, where they are known."""
+
+    rsa: RsaPublic | None = None
+    sm: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One answer to GET PROCESSING OPTIONS: its DGI, 82 and 94. ``sm``: what it names is signed with SM2."""
+
+    dgi: int
+    objects: Tlvs
+    sm: bool
+
+    @property
+    def aip(self) -> bytes:
+        return self.objects.get(0x82) or b""
+
+    @property
+    def first(self) -> int:
+        """The first byte of the AIP, 0 without one."""
+        return self.aip[0] if self.aip else 0
+
+    @property
+    def afl(self) -> Afl | None:
+        """None for one that cannot be read: a rule of its own tells so."""
+        try:
+            return Afl.parse(self.objects.get(0x94) or b"")
+        except CodecError:
+            return None
+
+    def places(self) -> list[tuple[Place, bool]]:
+        """The records that the AFL names, and whether each is signed."""
+        return [((sfi, number), signed) for sfi, number, signed in self.afl.records()] if self.afl else []
+
+
+class Image:
+    """Everything the rules look at. Raises PrepareError for a dossier or profile without a payment application."""
+
+    def __init__(self, profile: PaymentApplication | None, dossier: Dossier, authorities: Authorities) -> None:
+        if profile is None or dossier.payment is None:
+            raise PrepareError("there is no payment application to check")
+        self.profile, self.application, self.directories = profile, dossier.payment, dossier.directories
+        self.authorities = authorities
+        self.records = self.application.records()
+        self.records.pop((CARD_DATA >> 8, CARD_DATA & 0xFF), None)
+
+    def part(self, dgi: int) -> Part | None:
+        return next((part for part in self.application.parts if part.number == dgi), None)
+
+    def plain(self, dgi: int) -> bytes:
+        """The clear value of a data grouping, empty where there is none."""
+        part = self.part(dgi)
+        return part.value if part and isinstance(part.value, bytes) else b""
+
+    @cached_property
+    def fci(self) -> Tlvs:
+        """What is inside A5; empty where that is no template."""
+        return inside(self.plain(FCI), 0xA5)
+
+    @cached_property
+    def options(self) -> tuple[Options, ...]:
+        only_sm = not self.profile.rsa
+        found = ((OPTIONS, only_sm), (SM_OPTIONS, True))
+        return tuple(Options(dgi, objects(self.plain(dgi)), sm) for dgi, sm in found if self.part(dgi))
+
+    @cached_property
+    def card_data(self) -> Tlvs:
+        return inside(self.plain(CARD_DATA), 0x70)
+
+    def content(self, place: Place) -> Tlvs:
+        """What is inside a record; empty where there is none."""
+        return inside(self.records.get(place, b""), 0x70)
+
+    def elements(self, options: Options) -> dict[int, bytes]:
+        """What a terminal knows of the card after reading: the first of each element, in AFL order."""
+        found: dict[int, bytes] = {}
+        for item in chain.from_iterable(self.content(place) for place, _ in options.places()):
+            found.setdefault(int(item.tag), item.value)
+        return found
+
+    def value(self, tag: int) -> bytes | None:
+        """An element of any record, or None."""
+        for place in self.records:
+            if (value := self.content(place).get(tag)) is not None:
+                return value
+        return None
+
+    def lists(self) -> Iterator[tuple[str, Dol]]:
+        """The data object lists that can be read, by name."""
+        sources = (("PDOL", self.fci.get(0x9F38)), ("CDOL1", self.value(0x8C)), ("CDOL2", self.value(0x8D)))
+        for name, value in (*sources, ("DDOL", self.value(0x9F49)), ("log format", self.card_data.get(0x9F4F))):
+            if value is not None and (dol := parsed(value)) is not None:
+                yield name, dol
+
+    def asks(self, name: str, tag: int) -> bool | None:
+        """Whether a list asks for a tag; None where there is no such list, or it cannot be read."""
+        dol = dict(self.lists()).get(name)
+        return None if dol is None else any(entry.tag == tag for entry in dol.entries)
+
+    def offers(self, bits: int) -> bool:
+        """Whether the AIP of any options has one of these bits in its first byte."""
+        return any(options.first & bits for options in self.options)
+
+    def directory(self, name: bytes) -> Application | None:
+        return next((one for one in self.directories if one.instance_aid == name), None)
+
+
+def objects(data: bytes) -> Tlvs:
+    """Data objects in a row; none where they cannot be read."""
+    try:
+        return decode(data, padding="reject")
+    except TlvError:
+        return Tlvs()
+
+
+def inside(data: bytes, template: int) -> Tlvs:
+    """What is inside the one template that ``data`` should be."""
+    found = objects(data)
+    if len(found) != 1 or found[0].tag != template:
+        return Tlvs()
+    try:
+        return found[0].children
+    except TlvError:
+        return Tlvs()
+
+
+def parsed(value: bytes) -> Dol | None:
+    """A data object list, or None."""
+    try:
+        return Dol.parse(value)
+    except TlvError:
+        return None

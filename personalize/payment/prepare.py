@@ -1,0 +1,225 @@
+"""Data preparation of the payment application: a PAN and a person become the data groupings of EMV CPS.
+
+What goes where is docs/card-layout.md. EMV 4.4 Books 2 and 3; EMV CPS 1.1; JR/T 0025 (PBOC 3.0).
+"""
+
+from __future__ import annotations
+
+import calendar
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+from personalize.certificates import icc_certificate, signed_static_data
+from personalize.chain import Chain, Chains, SmChain
+from personalize.dossier import Application, Part
+from personalize.encoding import Item, inside, pack, years_after
+from personalize.errors import PrepareError
+from personalize.keypool import ChipKey
+from personalize.payment import elements, sm_certificates
+from personalize.payment.profile import CRT_ORDER, Masters, PaymentApplication
+from terminal.crypto import sm2
+from terminal.emv.records import Afl, AflEntry
+from terminal.keys import KeyCustody, KeyRef, Sealed
+from terminal.tlv import tlv
+
+FCI, OPTIONS, SM_OPTIONS, ISSUER_DATA, CARD_DATA = 0x9102, 0x9104, 0x9106, 0x9200, 0x0D01
+KEYS, KEY_CHECKS, PIN, PIN_TRIES, CRT = 0x8000, 0x9000, 0x8010, 0x9010, 0x8201
+
+SHARED, RSA_FILE, SM_FILE = 1, 2, 3
+"""SFIs: what both algorithms share, and the certificates of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one card's payment application is made for. ``sequence`` is the PAN sequence number, 5F34."""
+
+    pan: str = field(repr=False)
+    sequence: int
+    name: str = field(repr=False)
+    id_number: str = field(repr=False)
+
+
+def expiry(profile: PaymentApplication, today: date) -> date:
+    """The last day of the month in which the card ends: the same month stands on the plastic and in track 2."""
+    day = years_after(today, profile.validity_years)
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+class PaymentPreparer:
+    """Makes payment applications for one profile on one day. Thread-safe when ``custody`` is.
+
+    Raises CustodyError when a key is missing, PrepareError when data do not fit the card.
+    """
+
+    def __init__(
+        self,
+        profile: PaymentApplication,
+        custody: KeyCustody,
+        *,
+        today: date,
+        chains: Chains,
+        random_digits: Callable[[int], str],
+        chip_sm_key: Callable[[], sm2.Sm2Private] = sm2.generate,
+    ) -> None:
+        self._profile, self._custody, self._today = profile, custody, today
+        self._random_digits, self._chip_sm_key = random_digits, chip_sm_key
+        self._rsa, self._sm = chains.payment, chains.payment_sm
+        self._seal_key = custody.latest("seal")
+        self._tdes = self._masters(profile.keys.tdes) if profile.rsa else None
+        self._sm4 = self._masters(profile.keys.sm4) if profile.sm else None
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Every key that making an application uses, for a worker's snapshot."""
+        signers = [chain.issuer.name for chain in (self._rsa, self._sm) if chain]
+        masters = [ref.name for refs in (self._tdes, self._sm4) if refs for ref in refs]
+        return (*signers, *masters, self._seal_key.name)
+
+    def prepare(self, account: Account, key: ChipKey | None, context: str) -> Application:
+        """The application of one card. ``key``: the chip's RSA key, used for no other card; None where the profile
+        asks for none. ``context`` is bound to every sealed value."""
+        profile = self._profile
+        expires = expiry(profile, self._today)
+        aip = elements.aip(profile)
+        signed = pack(elements.signed(profile, account.pan, account.sequence, self._today, expires))
+        static = b"".join(map(inside, signed)) + aip  # as 9F4A says
+        loose = elements.loose(profile, account.pan, expires, account.name, account.id_number)
+        chains = self._authentication(account, key, static, context)
+        records = {(SHARED, number): record for number, record in enumerate(signed, 1)}
+        parts: list[Part] = [Part(FCI, elements.fci(profile)), Part(CARD_DATA, elements.card_data(profile))]
+        if len(chains) != 1:
+            records |= _numbered(SHARED, pack(loose), after=len(signed))
+        secrets_: list[Part] = []
+        for number, file, items, key_parts in chains:
+            own = pack([*items, *loose] if len(chains) == 1 else items)
+            records |= _numbered(file, own)
+            parts.append(Part(number, _options(aip, records, file, len(signed) if profile.authenticates else 0)))
+            secrets_ += key_parts
+        if not chains:
+            parts.append(Part(OPTIONS, _options(aip, records, SHARED, 0)))
+        parts += [Part(sfi << 8 | number, record) for (sfi, number), record in records.items()]
+        parts.append(Part(ISSUER_DATA, elements.issuer_data(profile)))
+        parts += [*self._keys(account), *self._pin(context), *secrets_]
+        package, module, instance = map(bytes.fromhex, (profile.package_aid, profile.module_aid, profile.aid))
+        return Application(package, module, instance, tuple(parts))
+
+    def _authentication(
+        self, account: Account, key: ChipKey | None, static: bytes, context: str
+    ) -> list[tuple[int, int, list[Item], list[Part]]]:
+        """For each algorithm: the options' DGI, the file of its certificates, what goes in there, the secret DGIs."""
+        if not self._profile.authenticates:
+            return []
+        made = []
+        if self._rsa:
+            made.append((OPTIONS, RSA_FILE, *self._with_rsa(self._rsa, account, key, static)))
+        if self._sm:
+            number = SM_OPTIONS if self._rsa else OPTIONS
+            made.append((number, SM_FILE, *self._with_sm(self._sm, account, static, context)))
+        return made
+
+    def _with_rsa(
+        self, chain: Chain, account: Account, key: ChipKey | None, static: bytes
+    ) -> tuple[list[Item], list[Part]]:
+        profile = self._profile
+        certificate = chain.certificate
+        items = [
+            (0x8F, bytes.fromhex(profile.trust.ca_index)),
+            (0x90, certificate.certificate),
+            (0x92, certificate.remainder),
+            (0x9F32, certificate.exponent),
+        ]
+        parts = []
+
+        def sign(message: bytes) -> bytes:
+            return self._custody.sign(chain.issuer, message)
+
+        if profile.authentication.static:
+            code = bytes.fromhex(profile.authentication.data_code)
+            items.append((0x93, signed_static_data(sign, chain.issuer_size, static, authentication_code=code)))
+        if profile.chip_key:
+            if key is None:
+                raise PrepareError("the payment application needs an RSA chip key, and none was given")
+            icc = icc_certificate(
+                sign,
+                chain.issuer_size,
+                key.modulus,
+                key.exponent,
+                pan=account.pan,
+                expires=chain.expires,
+                serial=_serial(),
+                static=static,
+            )
+            items += [(0x9F46, icc.certificate), (0x9F47, icc.exponent), (0x9F48, icc.remainder)]
+            by_name = dict(zip(CRT_ORDER, key.components, strict=True))
+            parts = [Part(CRT + at, by_name[name], padded=True) for at, name in enumerate(profile.chip_rsa.crt_order)]
+        return [item for item in items if item[1]], parts
+
+    def _with_sm(self, chain: SmChain, account: Account, static: bytes, context: str) -> tuple[list[Item], list[Part]]:
+        profile = self._profile
+        items = [(0x8F, bytes.fromhex(profile.trust.sm_ca_index)), (0x90, chain.certificate)]
+        parts = []
+
+        def sign(message: bytes) -> bytes:
+            return self._custody.sign_sm2(chain.issuer, message)
+
+        if profile.authentication.static:
+            code = bytes.fromhex(profile.authentication.data_code)
+            items.append((0x93, sm_certificates.signed_static_data(sign, static, authentication_code=code)))
+        if profile.chip_key:
+            key = self._chip_sm_key()
+            dgi = int(profile.authentication.sm_key_dgi, 16)
+            icc = sm_certificates.icc_certificate(
+                sign, key.public, pan=account.pan, expires=chain.expires, serial=_serial(), static=static
+            )
+            items.append((0x9F46, icc))
+            parts.append(Part(dgi, self._sealed(key.encode(), f"{context}/payment/{dgi:04X}"), padded=True))
+        return items, parts
+
+    def _keys(self, account: Account) -> list[Part]:
+        """The symmetric keys and their check values. EMV CPS 1.1, table A-10."""
+        keys = self._profile.keys
+        sm4, sm4_checks = int(keys.sm4_dgi, 16), int(keys.sm4_check_dgi, 16)
+        parts = []
+        # Option B is defined with SHA-1 for 3DES keys alone.
+        for masters, option, secret, checks in (
+            (self._tdes, keys.option, KEYS, KEY_CHECKS),
+            (self._sm4, None, sm4, sm4_checks),
+        ):
+            if masters is not None:
+                derived = self._custody.application_keys(masters, account.pan, account.sequence, option=option)
+                parts += [Part(checks, b"".join(derived.kcvs)), Part(secret, derived)]
+        return parts
+
+    def _pin(self, context: str) -> list[Part]:
+        """The offline PIN as an ISO 9564-1 format 2 block, sealed, and its tries."""
+        rule = self._profile.pin
+        if rule is None:
+            return []
+        digits = self._random_digits(rule.digits)
+        block = bytes.fromhex(f"2{len(digits):X}{digits}".ljust(16, "F"))
+        sealed = self._sealed(block, f"{context}/payment/8010")
+        return [Part(PIN_TRIES, bytes((rule.tries, rule.tries))), Part(PIN, sealed, padded=True)]
+
+    def _sealed(self, data: bytes, context: str) -> Sealed:
+        return self._custody.seal(self._seal_key, data, context)
+
+    def _masters(self, names: Masters) -> tuple[KeyRef, KeyRef, KeyRef]:
+        latest = self._custody.latest
+        return latest(names.ac), latest(names.smi), latest(names.smc)
+
+
+def _numbered(sfi: int, records: list[bytes], after: int = 0) -> dict[tuple[int, int], bytes]:
+    return {(sfi, number): record for number, record in enumerate(records, after + 1)}
+
+
+def _options(aip: bytes, records: dict[tuple[int, int], bytes], file: int, signed: int) -> bytes:
+    """82 and 94: every record of the shared file and of this algorithm's. EMV 4.4 Book 3, 6.5.8 and 10.2."""
+    last = {sfi: max(number for at, number in records if at == sfi) for sfi in {SHARED, file}}
+    entries = [AflEntry(sfi, 1, last[sfi], signed if sfi == SHARED else 0) for sfi in sorted(last)]
+    return tlv(0x82, aip).encode() + tlv(0x94, Afl(tuple(entries)).encode()).encode()
+
+
+def _serial() -> int:
+    return int.from_bytes(secrets.token_bytes(3), "big")

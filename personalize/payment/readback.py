@@ -1,0 +1,96 @@
+"""Read-back of what the line stored beside the member application: payment application and directories.
+
+Each is selected and read as a terminal does, and everything is compared with the dossier.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from personalize.dossier import Application, Dossier
+from personalize.errors import ReadBackError
+from personalize.payment.prepare import CARD_DATA, FCI, OPTIONS, PIN_TRIES, SM_OPTIONS
+from terminal.apdu import Command, Sender, check
+from terminal.emv.records import Afl, read_record
+from terminal.errors import CodecError, TlvError
+from terminal.tlv import Dol, decode, tlv
+
+_SM_INDICATOR, _PDOL, _LOG_FORMAT = 0xDF69, 0x9F38, 0x9F4F
+
+
+class PaymentProof(Protocol):
+    """Proves the payment application by use: a transaction whose cryptogram the issuer checks, say."""
+
+    def __call__(self, sender: Sender, dossier: Dossier) -> str:
+        """In a word what was proven, for the record. ``sender`` reaches a chip just reset, whose data are already known
+        to be the dossier's. Raises ReadBackError, CardError, TransportError."""
+        ...
+
+
+def read_back_others(sender: Sender, dossier: Dossier) -> None:
+    """Compare the payment application and the directories, where the dossier has them.
+
+    Raises ReadBackError naming the first difference, CardError and TransportError where the chip cannot be read.
+    """
+    for directory in dossier.directories:
+        _directory(sender, directory)
+    if dossier.payment is not None:
+        _payment(sender, dossier.payment)
+
+
+def same(what: str, read: bytes, expected: bytes) -> None:
+    if read != expected:
+        raise ReadBackError(what, "the chip does not return what the dossier says")
+
+
+def _directory(sender: Sender, directory: Application) -> None:
+    name = directory.instance_aid.decode("ascii")
+    _select(sender, directory, f"directory {name}")
+    for (sfi, number), expected in directory.records().items():
+        same(f"record {sfi}.{number} of {name}", read_record(sender, sfi, number).raw, expected)
+
+
+def _payment(sender: Sender, application: Application) -> None:
+    records = application.records()
+    for dgi, indicator in ((OPTIONS, 0), (SM_OPTIONS, 1)):
+        if dgi not in [part.number for part in application.parts]:
+            continue
+        _select(sender, application, "payment application")
+        expected = application.plain(dgi)
+        same("the payment processing options", _options(sender, application, indicator), expected)
+        for sfi, number, _ in Afl.parse(decode(expected).need(0x94)).records():
+            read = read_record(sender, sfi, number).raw
+            same(f"payment record {sfi}.{number}", read, records.get((sfi, number), b""))
+    stored = decode(application.plain(CARD_DATA))[0].children
+    if log_format := stored.get(_LOG_FORMAT):
+        _data(sender, _LOG_FORMAT, log_format, "the log format")
+    if tries := next((p.value for p in application.parts if p.number == PIN_TRIES), None):
+        _data(sender, 0x9F17, bytes(tries[:1]) if isinstance(tries, bytes) else b"", "the PIN tries")
+
+
+def _select(sender: Sender, application: Application, what: str) -> None:
+    select = Command(0x00, 0xA4, 0x04, 0x00, application.instance_aid, ne=256)
+    read = check(sender.send(select), f"selecting the {what}")
+    name = tlv(0x84, application.instance_aid).encode()
+    same(f"the FCI of the {what}", read, tlv(0x6F, name + application.plain(FCI)).encode())
+
+
+def _options(sender: Sender, application: Application, indicator: int) -> bytes:
+    """82 and 94 as objects, whichever format the card answers in. EMV 4.4 Book 3, 6.5.8."""
+    pdol = decode(application.plain(FCI))[0].children.get(_PDOL) or b""
+    data = Dol.parse(pdol).fill({_SM_INDICATOR: bytes((indicator,))})
+    doing = "getting the payment processing options"
+    command = Command(0x80, 0xA8, data=tlv(0x83, data).encode(), ne=256)
+    answer = check(sender.send(command), doing)
+    try:
+        template = decode(answer)[0]
+        if template.tag == 0x80:
+            return tlv(0x82, template.value[:2]).encode() + tlv(0x94, template.value[2:]).encode()
+        return tlv(0x82, template.children.need(0x82)).encode() + tlv(0x94, template.children.need(0x94)).encode()
+    except (IndexError, TlvError, CodecError):
+        raise ReadBackError("the payment processing options", "the answer is in neither format of EMV") from None
+
+
+def _data(sender: Sender, tag: int, expected: bytes, what: str) -> None:
+    read = check(sender.send(Command(0x80, 0xCA, tag >> 8, tag & 0xFF, ne=256)), f"reading {what}")
+    same(what, read, tlv(tag, expected).encode())

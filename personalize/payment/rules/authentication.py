@@ -1,0 +1,212 @@
+"""Rules for offline data authentication: what the AIP promises must be on the card, and must hold."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterator
+from datetime import date
+
+from personalize.payment.image import Image, Options
+from personalize.payment.prepare import CRT
+from personalize.payment.profile import CRT_ORDER
+from personalize.payment.rules.data import day, pan_of
+from personalize.payment.rules.rule import Rule
+from terminal.crypto import sm2
+from terminal.emv import oda
+from terminal.errors import CryptoError
+from terminal.keys import Sealed
+
+_SDA, _DDA, _CDA = 0x40, 0x20, 0x01
+_ISSUER = {0x8F: "CA key index", 0x90: "issuer certificate"}
+_ISSUER_RSA = {0x9F32: "issuer exponent"}
+_CHIP, _CHIP_RSA = {0x9F46: "ICC certificate"}, {0x9F47: "ICC exponent"}
+_STATIC = {0x93: "signed static data"}
+_COVERED = {0x5A: "5A", 0x5F24: "5F24", 0x5F34: "5F34", 0x9F07: "9F07", 0x8E: "8E", 0x5F28: "5F28"} | {
+    tag: f"{tag:04X}" for tag in (0x9F0D, 0x9F0E, 0x9F0F, 0x5F25)
+}
+_CDA_BYTES = 205
+_SEAL = 28
+"""Nonce and tag of sealed bytes."""
+
+
+def _data(image: Image) -> Iterator[str]:
+    for options in image.options:
+        wanted: dict[int, str] = {}
+        if options.first & (_SDA | _DDA | _CDA):
+            wanted |= _ISSUER | ({} if options.sm else _ISSUER_RSA)
+        if options.first & (_DDA | _CDA):
+            wanted |= _CHIP | ({} if options.sm else _CHIP_RSA)
+        if options.first & _SDA:
+            wanted |= _STATIC
+        known = image.elements(options)
+        for tag, name in wanted.items():
+            if tag not in known and _readable(image, options):
+                yield f"the AIP of DGI {options.dgi:04X} promises what needs the {name} ({tag:02X})"
+
+
+def _readable(image: Image, options: Options) -> bool:
+    return options.afl is not None and all(place in image.records for place, _ in options.places())
+
+
+def _tag_list(image: Image) -> Iterator[str]:
+    value = image.value(0x9F4A)
+    if value is not None and value != b"\x82":
+        yield "the static data tag list (9F4A) names more than the AIP"
+
+
+def _covered(image: Image) -> Iterator[str]:
+    for options in image.options:
+        if not options.first & (_SDA | _DDA | _CDA) or not _readable(image, options):
+            continue
+        signed = {int(item.tag) for place, s in options.places() if s for item in image.content(place)}
+        for tag, name in _COVERED.items():
+            if tag not in signed and tag in image.elements(options):
+                yield f"{name} is not among the signed records that DGI {options.dgi:04X} names"
+
+
+def _static(image: Image, options: Options) -> bytes:
+    """The static data to be authenticated. EMV 4.4 Book 3, 10.3."""
+    contents = [image.content(place).encode() for place, signed in options.places() if signed]
+    return b"".join(contents) + (options.aip if image.elements(options).get(0x9F4A) else b"")
+
+
+def _expiries(image: Image, options: Options) -> tuple[str, list[tuple[str, date]]]:
+    """What of the chain does not verify (nothing where all does), and when each certificate ends."""
+    if options.sm:
+        return _sm_chain(image, options)
+    return _rsa_chain(image, options)
+
+
+def _rsa_chain(image: Image, options: Options) -> tuple[str, list[tuple[str, date]]]:
+    authority, pan, known = image.authorities.rsa, pan_of(image), image.elements(options)
+    if authority is None or pan is None or any(tag not in known for tag in (0x90, 0x9F32)):
+        return "", []
+    ends = []
+    try:
+        issuer = oda.issuer_key(authority, known[0x90], remainder=known.get(0x92, b""), exponent=known[0x9F32], pan=pan)
+        ends.append(("issuer", issuer.expires))
+        static = _static(image, options)
+        if 0x93 in known:
+            oda.static_signature(issuer.key, known[0x93], static=static)
+        if 0x9F46 in known and 0x9F47 in known:
+            remainder, exponent = known.get(0x9F48, b""), known[0x9F47]
+            icc = oda.icc_key(issuer.key, known[0x9F46], remainder=remainder, exponent=exponent, pan=pan, static=static)
+            ends.append(("ICC", icc.expires))
+    except oda.OdaFailed as fault:
+        return str(fault), ends
+    return "", ends
+
+
+def _sm_chain(image: Image, options: Options) -> tuple[str, list[tuple[str, date]]]:
+    """JR/T 0025.17: plain certificates of 142 and 148 bytes with the signature at the end."""
+    known, static = image.elements(options), _static(image, options)
+    issuer, icc = known.get(0x90, b""), known.get(0x9F46)
+    if len(issuer) != 142 or (icc is not None and len(icc) != 148):
+        return "a certificate is not 142 bytes (90) or 148 (9F46)", []
+    ends = [("issuer", _month(issuer[5:7]))] + ([("ICC", _month(icc[11:13]))] if icc else [])
+    public = issuer[14:78]
+    signatures = [("issuer certificate", image.authorities.sm, issuer[:-64], issuer[-64:])]
+    if icc is not None:
+        signatures.append(("ICC certificate", public, icc[:-64] + static, icc[-64:]))
+    if (signed := known.get(0x93)) is not None:
+        signatures.append(("signed static data", public, signed[:-64] + static, signed[-64:]))
+    for what, key, message, signature in signatures:
+        try:
+            if key is not None and not sm2.verify(key, message, signature):
+                return f"{what}: signature failed", _days(ends)
+        except CryptoError:
+            return f"{what}: the signer's key is no point of the curve", _days(ends)
+    return "", _days(ends)
+
+
+def _days(ends: list[tuple[str, date | None]]) -> list[tuple[str, date]]:
+    return [(name, end) for name, end in ends if end is not None]
+
+
+def _month(value: bytes) -> date | None:
+    """The last day of MMYY; None where it is no month."""
+    first = day(value[1:] + value[:1] + b"\x01")
+    return first and first.replace(day=calendar.monthrange(first.year, first.month)[1])
+
+
+def _genuine(image: Image) -> Iterator[str]:
+    for options in image.options:
+        fault, _ = _expiries(image, options) if options.first & (_SDA | _DDA | _CDA) else ("", [])
+        if fault:
+            yield f"the chain that DGI {options.dgi:04X} names does not verify: {fault}"
+
+
+def _outlives(image: Image) -> Iterator[str]:
+    expires = day(image.value(0x5F24))
+    for options in image.options:
+        _, ends = _expiries(image, options) if options.first & (_SDA | _DDA | _CDA) else ("", [])
+        for name, end in ends:
+            if expires and expires > end:
+                yield f"the {name} certificate ends in {end:%m/%Y}, before the card (5F24)"
+
+
+def _certified_years(image: Image) -> Iterator[str]:
+    profile = image.profile
+    if profile.authenticates and profile.trust.certificate_years < profile.validity_years:
+        yield (
+            f"certificates of {profile.trust.certificate_years} years end before cards of "
+            f"{profile.validity_years} years"
+        )
+
+
+def _chip_rsa(image: Image) -> Iterator[str]:
+    wanted = any(options.first & (_DDA | _CDA) and not options.sm for options in image.options)
+    parts = [image.part(CRT + at) for at in range(len(CRT_ORDER))]
+    there = [part for part in parts if part]
+    if wanted and len(there) < len(parts):
+        yield f"{len(parts) - len(there)} of the chip key's five components (8201 to 8205) are missing"
+    elif there and not wanted:
+        yield "there is an RSA chip key (8201 to 8205), but the AIP promises neither DDA nor CDA"
+    sizes = {len(part.value.blob) - _SEAL for part in there if isinstance(part.value, Sealed)}
+    if len(sizes) > 1 or (sizes and sizes != {image.profile.chip_rsa.bits // 16}):
+        yield "the components of the chip key (8201 to 8205) are not each half as long as the modulus"
+
+
+def _chip_sm(image: Image) -> Iterator[str]:
+    wanted = any(options.first & (_DDA | _CDA) and options.sm for options in image.options)
+    dgi = image.profile.authentication.sm_key_dgi
+    part = image.part(int(dgi, 16))
+    if wanted and part is None:
+        yield f"the card promises to sign with SM2, but has no SM2 key ({dgi})"
+    elif part and isinstance(part.value, Sealed) and len(part.value.blob) - _SEAL != sm2.PRIVATE:
+        yield f"the SM2 key ({dgi}) is not {sm2.PRIVATE} bytes"
+
+
+def _cda_size(image: Image) -> Iterator[str]:
+    for options in image.options:
+        if options.first & _CDA and not options.sm and image.profile.chip_rsa.bits // 8 > _CDA_BYTES:
+            yield f"the chip key has more than {_CDA_BYTES} bytes, so a CDA response fits no GENERATE AC answer"
+
+
+def _index(image: Image) -> Iterator[str]:
+    for options in image.options:
+        trust = image.profile.trust
+        index, wanted = image.elements(options).get(0x8F), trust.sm_ca_index if options.sm else trust.ca_index
+        if index is not None and index.hex().upper() != wanted:
+            yield f"the CA key index (8F) that DGI {options.dgi:04X} leads to is not {wanted}"
+
+
+def _scheme(image: Image) -> Iterator[str]:
+    rid = bytes.fromhex(image.profile.trust.rid)
+    if image.profile.authenticates and image.application.instance_aid[:5] != rid:
+        yield "the AID begins with another RID than that of the CA key: no terminal finds the key"
+
+
+RULES = (
+    Rule("authentication-data", "EMV 4.4 Book 3, 7.2, tables 30 and 31; JR/T 0025.17", _data),
+    Rule("static-tag-list", "EMV 4.4 Book 3, 10.3", _tag_list),
+    Rule("unsigned-element", "EMV 4.4 Book 2, 5.1.1 and 6.1.1", _covered),
+    Rule("certificate", "EMV 4.4 Book 2, 5.3, 5.4 and 6.4; JR/T 0025.17", _genuine),
+    Rule("certificate-expiry", "EMV 4.4 Book 2, 5.3 step 9, 6.4 step 9", _outlives),
+    Rule("certificate-years", "EMV 4.4 Book 2, 5.3 step 9, 6.4 step 9", _certified_years),
+    Rule("chip-key", "EMV CPS 1.1, table A-12; EMV 4.4 Book 2, 6.1", _chip_rsa),
+    Rule("chip-key-sm2", "JR/T 0025.17; the profile: payment.authentication.sm_key_dgi", _chip_sm),
+    Rule("cda-key-size", "EMV 4.4 Book 2, D1.2", _cda_size),
+    Rule("ca-index", "EMV 4.4 Book 2, 5.2; the profile: payment.trust", _index),
+    Rule("ca-scheme", "EMV 4.4 Book 2, 5.2", _scheme),
+)

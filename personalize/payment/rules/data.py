@@ -1,0 +1,195 @@
+"""Rules for the data elements of account, person and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from personalize.fields import luhn_digit
+from personalize.payment.image import Image
+from personalize.payment.rules.rule import Rule
+
+_LENGTHS = {
+    0x5F24: (3, 3),
+    0x5F25: (3, 3),
+    0x5F28: (2, 2),
+    0x5F30: (2, 2),
+    0x5F34: (1, 1),
+    0x8F: (1, 1),
+    0x9F08: (2, 2),
+    0x9F14: (1, 1),
+    0x9F1F: (1, 24),
+    0x9F23: (1, 1),
+    0x9F32: (1, 3),
+    0x9F42: (2, 2),
+    0x9F44: (1, 1),
+    0x9F47: (1, 3),
+    0x9F61: (1, 40),
+    0x9F62: (1, 1),
+}
+
+
+def pan_of(image: Image) -> str | None:
+    """The digits of 5A; None where it is missing or no number."""
+    value = image.value(0x5A)
+    digits = (value or b"").hex().upper().rstrip("F")
+    return digits if digits.isdecimal() else None
+
+
+def day(value: bytes | None) -> date | None:
+    """YYMMDD, of this century up to 49. EMV 4.4 Book 4, 6.7.3. None where it is no day."""
+    text = (value or b"").hex()
+    if len(text) != 6 or not text.isdecimal():
+        return None
+    try:
+        return date((2000 if int(text[:2]) < 50 else 1900) + int(text[:2]), int(text[2:4]), int(text[4:]))
+    except ValueError:
+        return None
+
+
+def _lengths(image: Image) -> Iterator[str]:
+    for place in image.records:
+        for item in image.content(place):
+            least, most = _LENGTHS.get(int(item.tag), (0, 255))
+            if not least <= len(item.value) <= most:
+                yield f"{item.tag} has {len(item.value)} bytes, not {least}" + (f" to {most}" if most > least else "")
+
+
+def _pan(image: Image) -> Iterator[str]:
+    if image.value(0x5A) is None:
+        return
+    pan = pan_of(image)
+    if pan is None or not 12 <= len(pan) <= 19:
+        yield "the account number (5A) is not 12 to 19 digits filled with F"
+    elif luhn_digit(pan[:-1]) != pan[-1]:
+        yield "the account number (5A) has a wrong check digit"
+
+
+def _range(image: Image) -> Iterator[str]:
+    pan, rule = pan_of(image), image.profile.pan
+    if pan and (len(pan) != rule.length or not pan.startswith(rule.prefix)):
+        yield f"the account number (5A) is not {rule.length} digits beginning with {rule.prefix}"
+
+
+def _track2_fields(image: Image) -> tuple[str, str, str] | None:
+    """PAN, expiry and service code of track 2; None where it cannot be read."""
+    value = image.value(0x57)
+    if value is None or len(value) > 19:
+        return None
+    text = value.hex().upper()
+    pan, separator, rest = text.removesuffix("F").partition("D")
+    if not separator or not pan.isdecimal() or not rest.isdecimal() or len(rest) < 7:
+        return None
+    return pan, rest[:4], rest[4:7]
+
+
+def _track2(image: Image) -> Iterator[str]:
+    if image.value(0x57) is not None and _track2_fields(image) is None:
+        yield "track 2 (57) is not PAN, D, YYMM, service code and digits, in at most 19 bytes"
+
+
+def _track2_pan(image: Image) -> Iterator[str]:
+    fields, pan = _track2_fields(image), pan_of(image)
+    if fields and pan and fields[0] != pan:
+        yield "track 2 (57) has another account number than 5A"
+
+
+def _track2_expiry(image: Image) -> Iterator[str]:
+    fields, expires = _track2_fields(image), image.value(0x5F24)
+    if fields and expires and fields[1] != expires.hex()[:4]:
+        yield "track 2 (57) ends in another month than 5F24"
+
+
+def _track2_service(image: Image) -> Iterator[str]:
+    fields, service = _track2_fields(image), image.value(0x5F30)
+    if fields and service and fields[2] != service.hex()[1:]:
+        yield "track 2 (57) has another service code than 5F30"
+
+
+def _chip(image: Image) -> Iterator[str]:
+    fields = _track2_fields(image)
+    if fields and fields[2][0] not in "26":
+        yield "the service code in track 2 does not begin with 2 or 6, so a terminal would not look for the chip"
+
+
+def _dates(image: Image) -> Iterator[str]:
+    for tag in (0x5F24, 0x5F25):
+        value = image.value(tag)
+        if value is not None and len(value) == 3 and day(value) is None:
+            yield f"{tag:04X} is no date YYMMDD"
+
+
+def _order(image: Image) -> Iterator[str]:
+    begins, ends = day(image.value(0x5F25)), day(image.value(0x5F24))
+    if begins and ends and begins > ends:
+        yield "the card becomes valid (5F25) after it has expired (5F24)"
+
+
+def _name(image: Image) -> Iterator[str]:
+    name = image.value(0x5F20)
+    if name is None:
+        return
+    if not 2 <= len(name) <= 26:
+        yield "the cardholder name (5F20) is not 2 to 26 bytes"
+    elif image.profile.name == "blank" and not all(0x20 <= c < 0x7F for c in name):
+        yield "the cardholder name (5F20) has characters outside the common character set"
+
+
+def _sequence(image: Image) -> Iterator[str]:
+    value = image.value(0x5F34)
+    if value is not None and len(value) == 1 and not value.hex().isdecimal():
+        yield "the PAN sequence number (5F34) is not two digits"
+
+
+def _country(image: Image) -> Iterator[str]:
+    usage = image.value(0x9F07)
+    if usage is not None and image.value(0x5F28) is None:
+        yield "usage control (9F07) without the issuer's country (5F28): a terminal cannot apply it"
+
+
+def _usage(image: Image) -> Iterator[str]:
+    usage = image.value(0x9F07)
+    if usage is not None and (len(usage) != 2 or usage[1] & 0x3F):
+        yield "the usage control (9F07) is not two bytes with reserved bits zero"
+
+
+def _action_codes(image: Image) -> Iterator[str]:
+    for tag, name in ((0x9F0D, "default"), (0x9F0E, "denial"), (0x9F0F, "online")):
+        value = image.value(tag)
+        if value is not None and len(value) != 5:
+            yield f"the issuer action code {name} ({tag:04X}) has {len(value)} bytes, not 5"
+
+
+def _action_codes_all(image: Image) -> Iterator[str]:
+    there = [tag for tag in (0x9F0D, 0x9F0E, 0x9F0F) if image.value(tag) is not None]
+    if len(there) in (1, 2):
+        yield "some issuer action codes are on the card and some are not; a terminal then assumes FF or 00"
+
+
+def _velocity(image: Image) -> Iterator[str]:
+    lower, upper = image.value(0x9F14), image.value(0x9F23)
+    if (lower is None) != (upper is None):
+        yield "one of the terminal's consecutive offline limits (9F14, 9F23) is there without the other"
+    elif lower and upper and lower > upper:
+        yield "the lower consecutive offline limit (9F14) is above the upper one (9F23)"
+
+
+RULES = (
+    Rule("element-length", "EMV 4.4 Book 3, annex A1; JR/T 0025.5", _lengths),
+    Rule("pan-format", "EMV 4.4 Book 3, annex A1; ISO/IEC 7812-1:2017, annex B", _pan),
+    Rule("pan-range", "the profile: payment.pan", _range),
+    Rule("track2-format", "EMV 4.4 Book 3, annex A1; ISO/IEC 7813:2006, 4", _track2),
+    Rule("track2-pan", "EMV 4.4 Book 3, annex A1 (57)", _track2_pan),
+    Rule("track2-expiry", "EMV 4.4 Book 3, annex A1 (57)", _track2_expiry),
+    Rule("track2-service-code", "EMV 4.4 Book 3, annex A1 (57)", _track2_service),
+    Rule("service-code-chip", "ISO/IEC 7813:2006, 4.7", _chip),
+    Rule("date-format", "EMV 4.4 Book 3, annex A1", _dates),
+    Rule("dates-order", "EMV 4.4 Book 3, 10.4.3", _order),
+    Rule("cardholder-name", "EMV 4.4 Book 3, annex A1 (5F20)", _name),
+    Rule("pan-sequence", "EMV 4.4 Book 3, annex A1 (5F34)", _sequence),
+    Rule("usage-control-country", "EMV 4.4 Book 3, 10.4.2", _country),
+    Rule("usage-control", "EMV 4.4 Book 3, C2", _usage),
+    Rule("action-code-length", "EMV 4.4 Book 3, 10.7 and C5", _action_codes),
+    Rule("action-codes-all", "EMV 4.4 Book 3, 10.7", _action_codes_all),
+    Rule("velocity-limits", "EMV 4.4 Book 3, 10.6.3", _velocity),
+)

@@ -1,0 +1,175 @@
+"""Rules for FCI, options, files and records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from personalize.encoding import MAX_RECORD
+from personalize.payment.image import Image, inside, objects
+from personalize.payment.rules.rule import Rule
+from terminal.emv.records import Afl
+from terminal.errors import CodecError
+
+MANDATORY = {0x5F24: "expiry date", 0x5A: "account number", 0x8C: "CDOL1", 0x8D: "CDOL2"}
+
+
+def _fci(image: Image) -> Iterator[str]:
+    if not image.fci:
+        yield "DGI 9102 is not one A5 template"
+    elif image.fci.get(0x50) is None:
+        yield "the FCI has no application label (50)"
+
+
+def _label(image: Image) -> Iterator[str]:
+    label = image.fci.get(0x50)
+    if label is not None and not (1 <= len(label) <= 16 and all(chr(c).isalnum() or c == 0x20 for c in label)):
+        yield "the application label (50) is not 1 to 16 letters, digits and spaces"
+    elif label is not None and max(label) > 0x7E:
+        yield "the application label (50) is not in the common character set"
+
+
+def _preferred(image: Image) -> Iterator[str]:
+    if image.fci.get(0x9F12) is not None and image.fci.get(0x9F11) is None:
+        yield "a preferred name (9F12) without its code table (9F11)"
+
+
+def _priority(image: Image) -> Iterator[str]:
+    priority = image.fci.get(0x87)
+    if priority is not None and (len(priority) != 1 or priority[0] & 0x70):
+        yield "the priority indicator (87) is not one byte with bits 7 to 5 zero"
+
+
+def _language(image: Image) -> Iterator[str]:
+    language = image.fci.get(0x5F2D)
+    if language is None:
+        return
+    text = language.decode("latin-1")
+    if len(text) not in (2, 4, 6, 8) or not (text.isascii() and text.isalpha() and text.islower()):
+        yield "the language preference (5F2D) is not one to four languages of two small letters"
+
+
+def _options(image: Image) -> Iterator[str]:
+    if not image.options:
+        yield "there is no DGI 9104, so the card has nothing to answer to GET PROCESSING OPTIONS"
+    for options in image.options:
+        if [int(item.tag) for item in options.objects] != [0x82, 0x94]:
+            yield f"DGI {options.dgi:04X} is not the two objects 82 and 94"
+
+
+def _aip(image: Image) -> Iterator[str]:
+    for options in image.options:
+        if options.aip and (len(options.aip) != 2 or options.aip[0] & 0x82 or options.aip[1]):
+            yield f"the AIP of DGI {options.dgi:04X} is not two bytes with reserved bits zero"
+
+
+def _afl(image: Image) -> Iterator[str]:
+    for options in image.options:
+        locator = options.objects.get(0x94)
+        if locator is None:
+            continue
+        try:
+            Afl.parse(locator)
+        except CodecError as fault:
+            yield f"the AFL of DGI {options.dgi:04X}: {fault}"
+
+
+def _pointed(image: Image) -> Iterator[str]:
+    for options in image.options:
+        for (sfi, number), _ in options.places():
+            if (sfi, number) not in image.records:
+                yield f"the AFL names record {sfi}.{number}, which is not on the card"
+
+
+def _reached(image: Image) -> Iterator[str]:
+    if any(options.afl is None for options in image.options):
+        return
+    named = {place for options in image.options for place, _ in options.places()}
+    for sfi, number in sorted(image.records.keys() - named):
+        yield f"record {sfi}.{number} is on the card, but no AFL names it"
+
+
+def _template(image: Image) -> Iterator[str]:
+    for (sfi, number), record in image.records.items():
+        if not inside(record, 0x70):
+            yield f"record {sfi}.{number} is not one 70 template with data objects"
+
+
+def _length(image: Image) -> Iterator[str]:
+    for (sfi, number), record in image.records.items():
+        if len(record) > MAX_RECORD:
+            yield f"record {sfi}.{number} has {len(record)} bytes"
+
+
+def _twice(image: Image) -> Iterator[str]:
+    found = set()
+    for options in image.options:
+        counts = Counter(int(item.tag) for place, _ in options.places() for item in image.content(place))
+        found |= {tag for tag, count in counts.items() if count > 1}
+    for tag in sorted(found):
+        yield f"{tag:02X} is on the card more than once"
+
+
+def _mandatory(image: Image) -> Iterator[str]:
+    for options in image.options:
+        if any(place not in image.records for place, _ in options.places()) or options.afl is None:
+            continue  # other rules tell of what is missing there
+        known = image.elements(options)
+        for tag, name in MANDATORY.items():
+            if tag not in known:
+                yield f"no record that DGI {options.dgi:04X} names has the {name} ({tag:02X})"
+
+
+def _groupings(image: Image) -> Iterator[str]:
+    counts = Counter(part.number for part in image.application.parts)
+    for number, count in counts.items():
+        if count > 1:
+            yield f"DGI {number:04X} comes {count} times"
+
+
+def _directory(image: Image) -> Iterator[str]:
+    for directory in image.directories:
+        name = directory.instance_aid.decode("ascii", "replace")
+        fci = inside(directory.plain(0x9102), 0xA5)
+        contents = [fci.find(0xBF0C)] if name.startswith("2") else []
+        listed = [item for content in contents if content for item in content.children.find_all(0x61)]
+        for record in directory.records().values():
+            listed += [item for item in inside(record, 0x70).find_all(0x61)]
+        entries = [objects(item.value) for item in listed]
+        entry = next((e for e in entries if e.get(0x4F) == image.application.instance_aid), None)
+        if entry is None:
+            yield f"{name} does not list the payment application"
+        elif image.fci.get(0x50) and entry.get(0x50) not in (None, image.fci.get(0x50)):
+            yield f"{name} lists the payment application under another label than its FCI"
+
+
+def _directory_file(image: Image) -> Iterator[str]:
+    directory = image.directory(b"1PAY.SYS.DDF01")
+    if directory is None:
+        return
+    sfi = inside(directory.plain(0x9102), 0xA5).get(0x88)
+    if sfi is None or len(sfi) != 1 or not 1 <= sfi[0] <= 10:
+        yield "the FCI of the PSE names no directory file (88) from 1 to 10"
+    elif {place[0] for place in directory.records()} != {sfi[0]}:
+        yield "the records of the PSE are not in the file that its FCI names"
+
+
+RULES = (
+    Rule("fci", "EMV 4.4 Book 1, 11.3.4, table 45", _fci),
+    Rule("label", "EMV 4.4 Book 1, 12.2.3 and annex B", _label),
+    Rule("preferred-name", "EMV 4.4 Book 1, 11.3.4, table 45", _preferred),
+    Rule("priority", "EMV 4.4 Book 1, 12.2.3, table 48", _priority),
+    Rule("language", "EMV 4.4 Book 1, 11.3.4; ISO 639", _language),
+    Rule("options", "EMV 4.4 Book 3, 6.5.8", _options),
+    Rule("aip-reserved", "EMV 4.4 Book 3, C1", _aip),
+    Rule("afl-format", "EMV 4.4 Book 3, 10.2", _afl),
+    Rule("afl-points-nowhere", "EMV 4.4 Book 3, 10.2 and 6.5.11", _pointed),
+    Rule("record-unreachable", "EMV 4.4 Book 3, 10.2", _reached),
+    Rule("record-template", "EMV 4.4 Book 3, 6.5.11.4", _template),
+    Rule("record-length", "EMV 4.4 Book 3, 6.5.11; EMV 4.4 Book 1, 9.4", _length),
+    Rule("duplicate-element", "EMV 4.4 Book 3, 7.5 and 10.2", _twice),
+    Rule("mandatory-element", "EMV 4.4 Book 3, 7.2, table 29", _mandatory),
+    Rule("duplicate-grouping", "EMV CPS 1.1, 4.2", _groupings),
+    Rule("directory", "EMV 4.4 Book 1, 12.2.3; Contactless Book B, 3.3.1", _directory),
+    Rule("directory-file", "EMV 4.4 Book 1, 12.2.2", _directory_file),
+)

@@ -1,0 +1,168 @@
+"""Rules for data object lists and the CVM list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from personalize.payment.image import Image, parsed
+from personalize.payment.prepare import PIN, PIN_TRIES
+from personalize.payment.rules.rule import Rule
+
+UNPREDICTABLE = 0x9F37
+_CDA, _DDA, _CARDHOLDER = 0x01, 0x20, 0x10
+_CRYPTOGRAM_INPUT = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C)
+"""EMV 4.4 Book 2, 8.1.1, table 27; 9F37 has a rule of its own."""
+_MOST = 252
+"""Bytes that a terminal can send for one list: 255, less tag and length of the command template 83."""
+
+_METHODS = {*range(0x00, 0x06), 0x1E, 0x1F, *range(0x20, 0x3F)}
+_OFFLINE_PIN, _ENCIPHERED = {0x01, 0x03, 0x04, 0x05}, {0x04, 0x05}
+_AMOUNTS = range(6, 10)
+
+
+def _formats(image: Image) -> Iterator[str]:
+    sources = {"PDOL": image.fci.get(0x9F38), "log format": image.card_data.get(0x9F4F)}
+    for name, tag in (("CDOL1", 0x8C), ("CDOL2", 0x8D), ("DDOL", 0x9F49)):
+        sources[name] = image.value(tag)
+    for name, value in sources.items():
+        if value is None:
+            continue
+        dol = parsed(value)
+        if dol is None:
+            yield f"the {name} ends inside an entry"
+        elif dol.length > _MOST:
+            yield f"the {name} asks for {dol.length} bytes; a command has room for {_MOST}"
+        elif any(entry.tag.constructed for entry in dol.entries):
+            yield f"the {name} asks for a template, which is always answered with zeros"
+
+
+def _cdol1_unpredictable(image: Image) -> Iterator[str]:
+    if image.asks("CDOL1", UNPREDICTABLE) is False:
+        yield "the CDOL1 does not ask for the unpredictable number (9F37): cryptograms could be made ahead"
+
+
+def _cdol1_input(image: Image) -> Iterator[str]:
+    missing = [f"{tag:02X}" for tag in _CRYPTOGRAM_INPUT if image.asks("CDOL1", tag) is False]
+    if missing:
+        yield f"the CDOL1 does not ask for {', '.join(missing)}, which every cryptogram covers"
+
+
+def _cdol2_response(image: Image) -> Iterator[str]:
+    if image.asks("CDOL2", 0x8A) is False:
+        yield "the CDOL2 does not ask for the authorisation response code (8A): the card cannot know what was decided"
+
+
+def _cda_lists(image: Image) -> Iterator[str]:
+    if image.offers(_CDA) and image.asks("CDOL2", UNPREDICTABLE) is False:
+        yield "the AIP promises CDA, but the CDOL2 does not ask for the unpredictable number (9F37)"
+
+
+def _issuer_authentication(image: Image) -> Iterator[str]:
+    if (
+        not image.offers(0x04)
+        and image.asks("CDOL2", 0x91) is False
+        and image.profile.risk.issuer_authentication == "80"
+    ):
+        yield "issuer authentication is mandatory (9F56), but neither AIP nor CDOL2 (91) lets it in"
+
+
+def _ddol(image: Image) -> Iterator[str]:
+    if image.offers(_DDA) and image.value(0x9F49) is None:
+        yield "the AIP promises DDA, but there is no DDOL (9F49)"
+
+
+def _ddol_unpredictable(image: Image) -> Iterator[str]:
+    if image.asks("DDOL", UNPREDICTABLE) is False:
+        yield "the DDOL (9F49) does not ask for the unpredictable number (9F37): dynamic authentication fails"
+
+
+def _sm_indicator(image: Image) -> Iterator[str]:
+    if len(image.options) == 2 and not image.asks("PDOL", 0xDF69):
+        yield "a card with both algorithms does not ask for DF69 in its PDOL, so it cannot choose"
+
+
+def _log_format(image: Image) -> Iterator[str]:
+    log = image.fci.get(0xBF0C, 0x9F4D)
+    if log is not None and image.asks("log format", 0x9A) is None:
+        yield "there is a log (9F4D), but no format (9F4F) that a terminal could read it with"
+
+
+def _cvm(image: Image) -> tuple[bytes, list[tuple[int, int]]]:
+    """Amounts and rules of a well-formed list; nothing for another."""
+    value = image.value(0x8E) or b""
+    if len(value) < 10 or len(value) % 2 or len(value) > 252:
+        return b"", []
+    return value[:8], [(value[at], value[at + 1]) for at in range(8, len(value), 2)]
+
+
+def _cvm_format(image: Image) -> Iterator[str]:
+    value = image.value(0x8E)
+    if value is None:
+        return
+    _, rules = _cvm(image)
+    if not rules:
+        yield "the CVM list (8E) is not two amounts of 4 bytes and 1 to 122 rules of 2"
+    for method, condition in rules:
+        if method & 0x80 or method & 0x3F not in _METHODS:
+            yield f"the CVM list (8E) has the reserved method {method:02X}"
+        if 0x0A <= condition <= 0x7F:
+            yield f"the CVM list (8E) has the reserved condition {condition:02X}"
+
+
+def _cvm_amounts(image: Image) -> Iterator[str]:
+    amounts, rules = _cvm(image)
+    used = {condition for _, condition in rules if condition in _AMOUNTS}
+    if used and image.value(0x9F42) is None:
+        yield "CVM conditions compare amounts in the card's currency, but 9F42 is not on the card"
+    for at, conditions, name in ((0, {6, 7}, "X"), (4, {8, 9}, "Y")):
+        if used & conditions and amounts[at : at + 4] == bytes(4):
+            yield f"CVM conditions compare with amount {name}, which is zero"
+
+
+def _cvm_promised(image: Image) -> Iterator[str]:
+    promised, there = image.offers(_CARDHOLDER), image.value(0x8E) is not None
+    if promised and not there:
+        yield "the AIP promises cardholder verification, but there is no CVM list (8E)"
+    elif there and not promised:
+        yield "there is a CVM list (8E), but the AIP promises no cardholder verification"
+
+
+def _pin(image: Image) -> Iterator[str]:
+    asked = {method & 0x3F for method, _ in _cvm(image)[1]} & _OFFLINE_PIN
+    there = image.part(PIN) is not None
+    if asked and not there:
+        yield "the CVM list (8E) has offline PIN, but no PIN is on the card (8010)"
+
+
+def _pin_tries(image: Image) -> Iterator[str]:
+    tries = image.plain(PIN_TRIES)
+    if (image.part(PIN) is None) != (image.part(PIN_TRIES) is None):
+        yield "PIN (8010) and PIN tries (9010) do not come together"
+    elif tries and (len(tries) != 2 or not 1 <= tries[1] <= 15 or tries[0] > tries[1]):
+        yield "the PIN tries (9010) are not tries left and a limit of 1 to 15"
+
+
+def _enciphered(image: Image) -> Iterator[str]:
+    asked = {method & 0x3F for method, _ in _cvm(image)[1]} & _ENCIPHERED
+    if asked and image.value(0x9F46) is None and image.value(0x9F2D) is None:
+        yield "the CVM list (8E) has enciphered offline PIN, but the card has no key to encipher with (9F46 or 9F2D)"
+
+
+RULES = (
+    Rule("dol-format", "EMV 4.4 Book 3, 5.4", _formats),
+    Rule("cdol1-9f37", "EMV 4.4 Book 2, 8.1.1, table 27", _cdol1_unpredictable),
+    Rule("cdol1-input", "EMV 4.4 Book 2, 8.1.1, table 27", _cdol1_input),
+    Rule("cdol2-response-code", "EMV 4.4 Book 4, A6; JR/T 0025.5, CDOL2", _cdol2_response),
+    Rule("cda-cdol2", "EMV 4.4 Book 2, 6.6", _cda_lists),
+    Rule("issuer-authentication", "EMV 4.4 Book 3, 10.9; JR/T 0025.5, 9F56", _issuer_authentication),
+    Rule("dda-ddol", "EMV 4.4 Book 2, 6.5.1", _ddol),
+    Rule("ddol-9f37", "EMV 4.4 Book 2, 6.5.1", _ddol_unpredictable),
+    Rule("sm-indicator", "JR/T 0025.17", _sm_indicator),
+    Rule("log-format", "EMV 4.4 Book 3, D2", _log_format),
+    Rule("cvm-format", "EMV 4.4 Book 3, 10.5 and C3", _cvm_format),
+    Rule("cvm-amounts", "EMV 4.4 Book 3, 10.5 and C3", _cvm_amounts),
+    Rule("cvm-promised", "EMV 4.4 Book 3, 10.5 and C1", _cvm_promised),
+    Rule("pin-missing", "EMV 4.4 Book 3, 10.5.1; EMV CPS 1.1, table A-8", _pin),
+    Rule("pin-tries", "EMV CPS 1.1, table A-8", _pin_tries),
+    Rule("enciphered-pin-key", "EMV 4.4 Book 2, 7.1", _enciphered),
+)

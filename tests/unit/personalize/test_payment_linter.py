@@ -1,0 +1,211 @@
+"""The linter: each rule has a card that breaks exactly it, and a sound card breaks none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personalize.errors import PrepareError
+from personalize.fields import luhn_digit
+from personalize.payment.linter import RULES, lint
+from personalize.payment.specimen import specimen
+from personalize.profile import default_profile
+from terminal.keys import Sealed
+from tests.support import bank, house
+from tests.support.bank import Card
+
+NONE = {"static": False, "dynamic": False, "combined": False}
+WRONG_DIGIT = bank.PAN[:-1] + str((int(bank.PAN[-1]) + 1) % 10)
+
+
+@cache
+def sound() -> Card:
+    return Card.of()
+
+
+def track2(pan: str = bank.PAN, expiry: str = "3611", service: str = "220") -> bytes:
+    digits = f"{pan}D{expiry}{service}00000"
+    return bytes.fromhex(digits + "F" * (len(digits) % 2))
+
+
+def long_chip_key() -> Card:
+    custody = house.custody()
+    part = custody.seal(custody.latest("seal"), bytes(104), "a component of 1664 bits")
+    card = sound().judged_by(chip_rsa={"bits": 1664})
+    for dgi in range(0x8201, 0x8206):
+        card = card.dgi(dgi, part)
+    return card
+
+
+def pan_with_wrong_digit() -> Card:
+    return sound().element(0x5A, bytes.fromhex(WRONG_DIGIT + "F")).element(0x57, track2(pan=WRONG_DIGIT))
+
+
+def a_record_of_another_template() -> Card:
+    return sound().dgi(0x0203, b"\x71\x03\x8a\x01\x00").options(0x94, lambda afl: afl[:6] + b"\x03" + afl[7:])
+
+
+CASES: dict[str, Callable[[], Card]] = {
+    "fci": lambda: sound().fci(0x50, None),
+    "label": lambda: Card.of(label="UNION-PAY"),
+    "preferred-name": lambda: sound().fci(0x9F12, b"Union"),
+    "priority": lambda: sound().fci(0x87, b"\x51"),
+    "language": lambda: Card.of(language="z1"),
+    "options": lambda: sound().dgi(0x9104, sound().payment.plain(0x9104) + b"\x8a\x01\x00"),
+    "aip-reserved": lambda: sound().options(0x82, lambda aip: aip[:1] + b"\x01"),
+    "afl-format": lambda: sound().options(0x94, lambda afl: afl[:-1]),
+    "afl-points-nowhere": lambda: sound().options(0x94, lambda afl: afl[:6] + b"\x03" + afl[7:]),
+    "record-unreachable": lambda: sound().dgi(0x0401, b"\x70\x03\x9f\x0b\x00"),
+    "record-template": a_record_of_another_template,
+    "record-length": lambda: sound().add(0x0101, 0xDF50, bytes(100)),
+    "duplicate-element": lambda: sound().add(0x0202, 0x5F28, b"\x01\x56"),
+    "mandatory-element": lambda: sound().element(0x8D, None),
+    "duplicate-grouping": lambda: sound().twice(0x9200),
+    "directory": lambda: sound().directory(
+        0, 0x0101, lambda r: r.replace(b"\x03\x33\x01\x01\x01", b"\x03\x33\x01\x01\x02")
+    ),
+    "directory-file": lambda: sound().directory(0, 0x9102, lambda fci: fci.replace(b"\x88\x01\x01", b"\x88\x01\x02")),
+    "element-length": lambda: sound().element(0x9F08, b"\x30"),
+    "pan-format": pan_with_wrong_digit,
+    "pan-range": lambda: sound().judged_by(pan={"prefix": "62109714"}),
+    "track2-format": lambda: sound().element(0x57, bytes.fromhex(bank.PAN + "F")),
+    "track2-pan": lambda: sound().element(0x57, track2(pan=WRONG_DIGIT)),
+    "track2-expiry": lambda: sound().element(0x57, track2(expiry="3612")),
+    "track2-service-code": lambda: sound().element(0x57, track2(service="201")),
+    "service-code-chip": lambda: Card.of(service_code="101"),
+    "date-format": lambda: sound().element(0x5F25, bytes.fromhex("261322")),
+    "dates-order": lambda: sound().element(0x5F25, bytes.fromhex("361201")),
+    "cardholder-name": lambda: sound().element(0x5F20, b"\xcb\xef"),
+    "pan-sequence": lambda: sound().element(0x5F34, b"\x0a"),
+    "usage-control-country": lambda: sound().element(0x5F28, None),
+    "usage-control": lambda: Card.of(usage_control="FF01"),
+    "action-code-length": lambda: Card.of(action_codes={"default": "DC4000A8"}),
+    "action-codes-all": lambda: Card.of(action_codes={"denial": ""}),
+    "velocity-limits": lambda: sound().element(0x9F14, b"\x09"),
+    "dol-format": lambda: sound().element(0x8C, bytes.fromhex("9F0206 9F03")),
+    "cdol1-9f37": lambda: Card.of(cdol1="9F02069F03069F1A0295055F2A029A039C01"),
+    "cdol1-input": lambda: Card.of(cdol1="9F02069F03069F1A025F2A029A039C019F3704"),
+    "cdol2-response-code": lambda: Card.of(cdol2="9F37049F0206"),
+    "cda-cdol2": lambda: Card.of(cdol2="8A029505"),
+    "issuer-authentication": lambda: Card.of(issuer_authentication=False),
+    "dda-ddol": lambda: sound().element(0x9F49, None),
+    "ddol-9f37": lambda: Card.of(ddol="9F0206"),
+    "sm-indicator": lambda: Card.of(algorithms="both"),
+    "log-format": lambda: sound().data(0x9F4F, None),
+    "cvm-format": lambda: Card.of(cvm_list="00000000000000001F038103"),
+    "cvm-amounts": lambda: Card.of(cvm_list="00000000000000001F06"),
+    "cvm-promised": lambda: sound().element(0x8E, None),
+    "pin-missing": lambda: Card.of(pin=None),
+    "pin-tries": lambda: sound().dgi(0x9010, b"\x04\x03"),
+    "enciphered-pin-key": lambda: Card.of(authentication=NONE, cvm_list="00000000000000004403"),
+    "authentication-data": lambda: sound().element(0x9F32, None),
+    "static-tag-list": lambda: sound().element(0x9F4A, b"\x82\x94"),
+    "unsigned-element": lambda: sound().options(0x94, lambda afl: afl[:3] + b"\x00" + afl[4:]),
+    "certificate": lambda: sound().element(0x9F08, b"\x00\x31"),
+    "certificate-expiry": lambda: Card.of(trust={"certificate_years": 3}).judged_by(),
+    "certificate-years": lambda: sound().judged_by(trust={"certificate_years": 3}),
+    "chip-key": lambda: sound().dgi(0x8203, None),
+    "chip-key-sm2": lambda: Card.of(algorithms="sm").dgi(0x8104, None),
+    "cda-key-size": long_chip_key,
+    "ca-index": lambda: sound().element(0x8F, b"\x09"),
+    "ca-scheme": lambda: sound().judged_by(trust={"rid": "A000000003"}),
+    "keys": lambda: sound().dgi(0x8000, None),
+    "key-check-values": lambda: sound().dgi(0x9000, bytes(9)),
+    "issuer-data": lambda: sound().dgi(0x9200, bytes.fromhex("070101")),
+    "cryptogram-version": lambda: sound().dgi(0x9200, bytes.fromhex("07010A0000000001")),
+    "log-entry": lambda: sound().fci(0x9F4D, b"\x0a\x0a"),
+    "card-limits": lambda: sound().data(0x9F58, b"\x09"),
+    "default-action": lambda: Card.of(risk={"default_action": "C0"}),
+    "home": lambda: sound().data(0x9F57, b"\x08\x40"),
+    "e-cash": lambda: sound().data(0x9F77, bytes(6)),
+}
+NEEDS_CA_KEYS = {"certificate", "certificate-expiry"}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_card_that_breaks_exactly_one_rule(rule: str) -> None:
+    card = CASES[rule]()
+    authorities = bank.authorities() if rule in NEEDS_CA_KEYS else None
+    findings = lint(card.profile, card.dossier, authorities)
+    assert {finding.rule for finding in findings} == {rule}
+    assert all(finding.source and bank.PAN not in str(finding) for finding in findings)
+
+
+def test_every_rule_is_broken_by_a_test() -> None:
+    assert [rule.name for rule in RULES] == list(CASES)
+
+
+SOUND = {
+    "rsa": {},
+    "sm": {"algorithms": "sm"},
+    "both": {"algorithms": "both", "pdol": bank.SM_PDOL},
+    "static too": {"authentication": {"static": True}},
+    "sm, static too": {"algorithms": "sm", "authentication": {"static": True}},
+    "static only": {"authentication": {"static": True, "dynamic": False, "combined": False}},
+    "none": {"authentication": NONE},
+    "e-cash": {"e_cash": {"balance_limit": 100000, "transaction_limit": 50000, "reset_threshold": 1000}},
+    "visa": {"cryptogram": "cvn18"},
+    "name": {"name": "gb18030", "identity": True, "preferred_name": "Union", "track1_discretionary": "00"},
+    "no log, no antenna": {"log": None, "contactless": False},
+}
+
+
+@pytest.mark.parametrize("changes", SOUND.values(), ids=SOUND)
+def test_a_sound_card_breaks_none(changes: dict[str, object]) -> None:
+    card = Card.of(**changes)
+    assert lint(card.profile, card.dossier, bank.authorities()) == []
+
+
+@pytest.mark.parametrize("at", [1, 20, 90, 140])
+def test_a_changed_sm2_certificate_is_found(at: int) -> None:
+    card = Card.of(algorithms="sm")
+    issuer = next(v for r in card.payment.records().values() if (v := _certificate(r)))
+    changed = issuer[: at - 1] + bytes((issuer[at - 1] ^ 1,)) + issuer[at:]
+    findings = lint(card.profile, card.element(0x90, changed).dossier, bank.authorities())
+    assert {finding.rule for finding in findings} == {"certificate"}
+
+
+def _certificate(record: bytes) -> bytes | None:
+    at = record.find(b"\x90\x81\x8e")
+    return record[at + 3 : at + 145] if at >= 0 else None
+
+
+def test_a_card_without_a_payment_application_is_no_card_to_lint() -> None:
+    member_only = default_profile()
+    number = member_only.card_number.number(7)
+    dossier = house.preparer().prepare(house.member(), number, bank.chip_key())
+    with pytest.raises(PrepareError, match="no payment application"):
+        lint(member_only, dossier)
+
+
+def test_a_specimen_is_checked_with_its_own_ca_keys() -> None:
+    profile = bank.profile(algorithms="both", pdol=bank.SM_PDOL, chip_rsa={"bits": 1536})
+    dossier, authorities = specimen(profile, house.TODAY)
+    assert authorities.rsa
+    assert authorities.sm
+    assert lint(profile, dossier, authorities) == []
+
+
+def test_check_digits_of_the_range_are_right() -> None:
+    assert luhn_digit(bank.PAN[:-1]) == bank.PAN[-1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_no_damage_makes_the_linter_fall(data: st.DataObject) -> None:
+    """Whatever bytes stand in a grouping: findings, never a traceback."""
+    card = sound()
+    plain = [part for part in card.payment.parts if isinstance(part.value, bytes)]
+    part = data.draw(st.sampled_from(plain))
+    value = bytearray(card.payment.plain(part.number))
+    for _ in range(data.draw(st.integers(1, 3))):
+        value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(value)))
+    changed = bytes(value[:cut]) if data.draw(st.booleans()) else bytes(value)
+    findings = lint(card.profile, card.dgi(part.number, changed).dossier, bank.authorities())
+    assert all(finding.message and finding.source for finding in findings)
+    assert not any(isinstance(p.value, Sealed) and p.value.blob.hex() in str(findings) for p in card.payment.parts)
