@@ -12,10 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from terminal.apdu import Transport, stack
 from terminal.apdu.transcript import turns
+from terminal.emv.cakeys import CaStore
+from terminal.emv.kernel import run_transaction
+from terminal.emv.outcome import Outcome
+from terminal.emv.transaction import Transaction
 from terminal.tlv import decode
-from tests.support.emv_toy_card import AID, CA, DATA, ToyCard, objects, tlv
-from tests.support.emv_toy_terminal import UNDER, run
+from tests.support.emv_toy_card import AID, CA, DATA, ToyCard, objects, tlv, toy_keys
+from tests.support.emv_toy_terminal import AT, UNDER, config_with
+from tests.support.kernel_front import Person
 
 APPROVED, DECLINED, TERMINATED, OTHER = (
     "approved offline",
@@ -35,6 +41,20 @@ class ForeignCard:
     result: str
     tvr: str
     make: Callable[[], ToyCard]
+    pins: tuple[str | None, ...] = ()
+    """What the cardholder enters, one PIN a question; None for a PIN that was bypassed."""
+
+    def meet(self, transport: Transport, keys: CaStore) -> Outcome:
+        """A purchase below the floor limit at the shipped terminal, with fixed date and randomness."""
+        return run_transaction(
+            stack(transport),
+            config_with(),
+            Transaction(UNDER, AT),
+            keys=keys,
+            cardholder=Person(*self.pins) if self.pins else None,
+            draw=lambda: 99,
+            random=lambda size: bytes(range(0xA0, 0xA0 + size)),
+        )
 
 
 def record(number: int, bend: Callable[[bytes], bytes], sfi: int = 1) -> Callable[[], ToyCard]:
@@ -90,6 +110,20 @@ def _items(whole: bytes) -> dict[str, bytes]:
 
 def gpo(options: str) -> Callable[[], ToyCard]:
     return answer(b"\xa8", lambda _: bytes.fromhex(options) + b"\x90\x00")
+
+
+def pin(*statuses: str) -> Callable[[], ToyCard]:
+    """A card that takes a plaintext PIN and nothing else, and declines without it; its answers to VERIFY in order."""
+
+    def made() -> ToyCard:
+        left = list(statuses)
+
+        def verified(_: int, command: bytes, told: bytes) -> bytes:
+            return bytes.fromhex(left.pop(0)) if command[1] == 0x20 else told
+
+        return ToyCard(data={**DATA, "8E": "00000000000000000100", "9F0E": "0010880000"}, bend=verified)
+
+    return made
 
 
 BOOK3 = "EMV 4.4 Book 3, "
@@ -392,6 +426,54 @@ CARDS = (
         "0000000000",
         answer(b"\xa4\x04\x00", lambda told: told[:9] + b"\x90\x00" if told[-2:] == b"\x90\x00" else told),
     ),
+    ForeignCard(
+        "pin-right", "the right plaintext PIN", BOOK3 + "10.5.1", APPROVED, "0000000000", pin("9000"), ("1234",)
+    ),
+    ForeignCard(
+        "pin-second-try",
+        "a wrong PIN, then the right one",
+        BOOK3 + "10.5.1",
+        APPROVED,
+        "0000000000",
+        pin("63C2", "9000"),
+        ("4321", "1234"),
+    ),
+    ForeignCard(
+        "pin-tries-exceeded",
+        "three wrong PINs",
+        BOOK3 + "10.5.1, Annex C5",
+        DECLINED,
+        "0000A00000",
+        pin("63C2", "63C1", "63C0"),
+        ("1111", "2222", "3333"),
+    ),
+    ForeignCard(
+        "pin-bypassed",
+        "a PIN asked for and not entered",
+        BOOK3 + "10.5.1, Annex C5",
+        DECLINED,
+        "0000880000",
+        pin(),
+        (None,),
+    ),
+    ForeignCard(
+        "pin-blocked",
+        "a PIN that was blocked before",
+        BOOK3 + "10.5.1, Annex C5",
+        DECLINED,
+        "0000A00000",
+        lambda: replace(pin()(), get_data={"9F36": "0007", "9F13": "0005", "9F17": "00"}),
+        ("1234",),
+    ),
+    ForeignCard(
+        "pin-6983",
+        "a card that blocks its PIN without telling of tries",
+        BOOK3 + "10.5.1, Annex C5",
+        DECLINED,
+        "0000A00000",
+        lambda: replace(pin("6983")(), get_data={"9F36": "0007", "9F13": "0005"}),
+        ("1234",),
+    ),
 )
 
 
@@ -402,7 +484,7 @@ def record_all(directory: Path) -> None:
     for card in CARDS:
         said: list[tuple[bytes, bytes]] = []
         made = card.make()
-        outcome = run(recorded(made, said), UNDER)
+        outcome = card.meet(recorded(made, said), toy_keys())
         text = f"# {card.what}\n# {card.source}\natr: {made.atr.hex().upper()}\nprotocol: T=1\nextended: no\n"
         (directory / f"{card.name}.txt").write_text(text + turns(said), encoding="utf-8")
         if (outcome.result, f"{int(outcome.tvr):010X}") != (card.result, card.tvr):

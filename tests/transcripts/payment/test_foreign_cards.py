@@ -8,14 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from terminal.apdu import stack
 from terminal.apdu.transcript import Transcript
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.cakeys import CaStore, ca_store
-from terminal.emv.kernel import run_transaction
 from terminal.emv.oda import CaKey
-from terminal.emv.transaction import Transaction
-from tests.support.emv_toy_terminal import AT, UNDER, config_with
 from tests.support.foreign_cards import CARDS, ForeignCard
 
 HERE = Path(__file__).parent
@@ -31,14 +27,7 @@ def keys() -> CaStore:
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 def test_the_transaction_ends_as_emv_says(card: ForeignCard) -> None:
     with Transcript.load(HERE / f"{card.name}.txt") as transcript:
-        outcome = run_transaction(
-            stack(transcript),
-            config_with(),
-            Transaction(UNDER, AT),
-            keys=keys(),
-            draw=lambda: 99,
-            random=lambda size: bytes(range(0xA0, 0xA0 + size)),
-        )
+        outcome = card.meet(transcript, keys())
     assert (outcome.result, f"{int(outcome.tvr):010X}") == (card.result, card.tvr), outcome.reason
     assert outcome.reason
 
