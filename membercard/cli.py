@@ -49,6 +49,7 @@ _GROUPS = (
     ("batch", "batch_commands", "Approve, prepare and report batches (审核, 登记)."),
     ("perso", "perso_commands", "Personalize cards over one or many readers (办卡)."),
     ("card", "card_commands", "Read and verify a member card as a counter does (享受优惠服务)."),
+    ("dossier", "dossier_commands", "What cards will be given: shown, compared, exchanged with a bank."),
     ("emv", "emv_commands", "A payment terminal: transactions explained, and card logs."),
     ("tlv", "tlv_commands", "Card data in words, for developers."),
     ("readers", "readers_commands", "List and watch readers."),

@@ -9,7 +9,20 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
-from registry import accounts, approval, cards, claims, counters, dossiers, migrate, outcome, pans, reports, rosters
+from registry import (
+    accounts,
+    approval,
+    cards,
+    claims,
+    counters,
+    dossiers,
+    migrate,
+    outcome,
+    pans,
+    prepared,
+    reports,
+    rosters,
+)
 from registry.database import BUSY_SECONDS, Database
 from registry.personal import PersonalData
 from registry.values import (
@@ -33,6 +46,7 @@ from registry.values import (
     RejectedRow,
     RosterLine,
     StockAccounts,
+    StoredDossier,
     Timing,
 )
 from registry.writing import JournalWriter, write_with
@@ -156,6 +170,19 @@ class Registry:
         """Dossiers of members that ``to_prepare`` named: all of them, or none where one contradicts the record."""
         with self._db.write() as conn:
             dossiers.add_dossiers(conn, self._personal, batch_id, new)
+
+    def stored_dossiers(self, batch_id: str) -> list[StoredDossier]:
+        """The dossiers of a batch, sealed; none once it is closed."""
+        with self._db.read() as conn:
+            return prepared.stored(conn, batch_id)
+
+    def replace_dossiers(self, batch_id: str, new: Sequence[NewDossier]) -> None:
+        """Other contents for dossiers that wait, by card number and sequence: all of them, or none.
+
+        Raises NotOnRecord, RegistryConflict for one that does not wait any more or whose PAN is another card's.
+        """
+        with self._db.write() as conn:
+            prepared.replace(conn, self._personal, batch_id, new)
 
     def pans_of(self, card_numbers: Sequence[str]) -> dict[str, str]:
         """The payment account numbers that go with these member cards, by card number; those that have one."""

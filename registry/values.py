@@ -148,6 +148,19 @@ class NewDossier:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredDossier:
+    """A dossier as it rests. ``state``: waiting, claimed, verified or remade."""
+
+    member_id: int
+    card_number: str
+    sequence: int
+    state: str
+    sealed: Sealed = field(repr=False)
+    profile_name: str
+    profile_digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A dossier in a lane's hands, bound for ever to the chip in its reader.
 
