@@ -30,11 +30,12 @@ from rich.text import Text
 from membercard import settings
 from membercard.errors import Interrupted
 from personalize.batch import prepare_batch, worker_spec
-from personalize.execute import Job
+from personalize.execute import Job, local_now
 from personalize.keypool import KeyPool
 from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
 from personalize.lists import own_trust
 from personalize.outcome import CardReport, Outcome
+from personalize.payment.proof import TransactionProof
 from personalize.prepare import Preparer
 from personalize.profile import Profile, default_profile, load_profile
 from registry.store import Registry
@@ -152,7 +153,9 @@ def run_line(
     pool = open_pool(custody, profile)
     payment_pool = open_payment_pool(custody, profile, pool)
     preparer = Preparer(profile, custody, today=date.today())
-    job = Job(registry, custody, profile, Guard(), trust_of(custody, profile), batch_id, settings.load().station)
+    proof = TransactionProof(profile.payment, custody, local_now) if profile.payment else None
+    trust, station = trust_of(custody, profile), settings.load().station
+    job = Job(registry, custody, profile, Guard(), trust, batch_id, station, payment_proof=proof)
     with readers(urls) as opened, Display(registry, batch_id, len(opened), console or Console(stderr=True)) as display:
         line = Line(
             job,

@@ -1,0 +1,139 @@
+"""Proof by use: a transaction of the kernel with the new card, in which custody, as the issuer, checks the cryptogram.
+
+The issuer declines, so that nothing is booked or logged; the card still has to authenticate itself, ask online with a
+right cryptogram, and believe the issuer's answer. EMV 4.4 Book 2, 8.1 and 8.2; Book 3, 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hmac import compare_digest
+from importlib.resources import files
+
+from personalize.dossier import Dossier
+from personalize.errors import PrepareError, ReadBackError
+from personalize.payment.prepare import KEYS
+from personalize.payment.profile import PaymentApplication
+from terminal.apdu import Sender
+from terminal.crypto.rsa import RsaPublic
+from terminal.emv.bits import TVR
+from terminal.emv.cakeys import CaStore, SmCaKey, ca_store
+from terminal.emv.config import TerminalConfig, parse_config
+from terminal.emv.kernel import run_transaction
+from terminal.emv.oda import CaKey
+from terminal.emv.outcome import Result
+from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
+from terminal.emv.transaction import Transaction
+from terminal.keys import ApplicationKeys, KeyCustody
+from terminal.keys.schemes import SCHEMES, CryptogramScheme
+
+_AMOUNT = 100
+_COVERED = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82, 0x9F36)
+_COVERED_17 = (0x9F02, 0x9F37, 0x9F36)
+_DECLINED = b"05"
+_SM4_ALGORITHM = 0x04
+_FAULTS = (
+    TVR.SDA_FAILED
+    | TVR.ICC_DATA_MISSING
+    | TVR.DDA_FAILED
+    | TVR.CDA_FAILED
+    | TVR.EXPIRED
+    | TVR.NOT_YET_EFFECTIVE
+    | TVR.ISSUER_AUTHENTICATION_FAILED
+)
+
+
+@dataclass
+class _Issuer:
+    """The host of one transaction. ``sound`` is whether a right cryptogram came."""
+
+    custody: KeyCustody
+    profile: PaymentApplication
+    dossier: Dossier
+    sound: bool = False
+
+    def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
+        data = request.data
+        arqc, atc, own = data.get(0x9F26, b""), data.get(0x9F36, b""), data.get(0x9F10, b"")
+        sm = not self.profile.rsa or (self.profile.sm and own[-1:] == bytes((_SM4_ALGORITHM,)))
+        keys, scheme = self._keys(sm), self._scheme(sm)
+        covered = _COVERED_17 if self.profile.cryptogram == "cvn17" and not sm else _COVERED
+        message = b"".join(data.get(tag, b"") for tag in covered) + self._own(own, sm)
+        if not compare_digest(self.custody.cryptogram(keys, scheme, atc, message), arqc):
+            return Unable("the cryptogram is wrong", sent=True)
+        self.sound = True
+        if self.profile.cryptogram in ("cvn18", "cvn22") and not sm:
+            status = bytes(4)
+            arpc = self.custody.arpc(keys, scheme, atc, arqc, status, 2)
+            return OnlineResponse(_DECLINED, arpc + status)
+        return OnlineResponse(_DECLINED, self.custody.arpc(keys, scheme, atc, arqc, _DECLINED, 1) + _DECLINED)
+
+    def _keys(self, sm: bool) -> ApplicationKeys:
+        number = int(self.profile.keys.sm4_dgi, 16) if sm else KEYS
+        for part in self.dossier.payment.parts if self.dossier.payment else ():
+            if part.number == number and isinstance(part.value, ApplicationKeys):
+                return part.value
+        raise PrepareError(f"the dossier has no payment keys in DGI {number:04X}")
+
+    def _scheme(self, sm: bool) -> CryptogramScheme:
+        return replace(SCHEMES["pboc-sm4"], fold=self.profile.sm4_fold) if sm else SCHEMES[self.profile.cryptogram]
+
+    def _own(self, data: bytes, sm: bool) -> bytes:
+        """What of the issuer application data the cryptogram covers: verification results, or all of it."""
+        if sm or self.profile.cryptogram in ("pboc-des", "cvn10"):
+            return data[3:7]
+        return data[4:5] if self.profile.cryptogram == "cvn17" else data
+
+
+class TransactionProof:
+    """The proof for one profile and its keys: a ``PaymentProof``. ``now`` is local time with its zone.
+
+    Raises CustodyError when a CA key of the profile is missing.
+    """
+
+    def __init__(self, profile: PaymentApplication, custody: KeyCustody, now: Callable[[], datetime]) -> None:
+        self._profile, self._custody, self._now = profile, custody, now
+        self._authorities = _authorities(profile, custody)
+        shipped = files("terminal.emv") / "terminals" / "counter.yaml"
+        self._config = parse_config(shipped.read_text(encoding="utf-8"), "terminals/counter.yaml")
+
+    def __call__(self, sender: Sender, dossier: Dossier) -> str:
+        """One transaction for each algorithm of the card. Raises ReadBackError saying what it failed in."""
+        algorithms = {"rsa": (False,), "sm": (True,), "both": (False, True)}[self._profile.algorithms]
+        for sm in algorithms:
+            self._transaction(sender, dossier, sm)
+        return "cryptogram checked by the issuer"
+
+    def _transaction(self, sender: Sender, dossier: Dossier, sm: bool) -> None:
+        issuer = _Issuer(self._custody, self._profile, dossier)
+        paid = Transaction(_AMOUNT, self._now(), force_online=True)
+        config = self._terminal(dossier, sm)
+        outcome = run_transaction(sender, config, paid, keys=self._authorities, host=issuer, pin_pad=False)
+        if not issuer.sound:
+            raise ReadBackError("the cryptogram", f"the issuer never saw a right one: {outcome.reason}")
+        faults = outcome.tvr & (_FAULTS | (TVR.ODA_NOT_PERFORMED if self._profile.authenticates else TVR(0)))
+        if faults or outcome.result is not Result.DECLINED_ONLINE:
+            raise ReadBackError("the transaction", f"{outcome.result}, {outcome.reason} (TVR faults {faults!r})")
+
+    def _terminal(self, dossier: Dossier, sm: bool) -> TerminalConfig:
+        """The shipped terminal, made to accept exactly this application, with or without SM."""
+        known = self._config.applications[0]
+        aid = dossier.payment.instance_aid.hex().upper() if dossier.payment else known.aid
+        mine = known.model_copy(update={"aid": aid, "partial": False, "sm": sm, "version": self._profile.version})
+        return self._config.model_copy(update={"applications": (mine,)})
+
+
+def _authorities(profile: PaymentApplication, custody: KeyCustody) -> CaStore:
+    trust, found = profile.trust, list[CaKey | SmCaKey]()
+    rid = bytes.fromhex(trust.rid)
+    if profile.authenticates and profile.rsa:
+        info = custody.info(custody.latest(trust.ca_key))
+        if info.modulus is not None and info.exponent is not None:
+            found.append(CaKey(rid, int(trust.ca_index, 16), RsaPublic(info.modulus, info.exponent)))
+    if profile.authenticates and profile.sm:
+        point = custody.info(custody.latest(trust.sm_ca_key)).point
+        if point is not None:
+            found.append(SmCaKey(rid, int(trust.sm_ca_index, 16), point))
+    return ca_store(found)
