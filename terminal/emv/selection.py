@@ -184,7 +184,7 @@ def _from_list(
                 break
             seen.add(name)
             if not response.sw.ok:
-                state.note(Stage.SELECTION, f"{name.hex().upper()} is blocked: {response.sw}", _LIST)
+                state.note(Stage.SELECTION, f"{name.hex().upper()} is no candidate: {response.sw}", _LIST)
             elif entry.matches(name):
                 inside = fci.find(_FCI, _PROPRIETARY)
                 table = fci.get(_FCI, _PROPRIETARY, _CODE_TABLE)

@@ -167,7 +167,19 @@ def test_blocked_applications_are_no_candidates_and_the_search_goes_on() -> None
     ]
     with card_with(*turns) as sender:
         assert names(build_candidates(state, sender, [UNIONPAY], pse=False)) == [CREDIT]
-    assert f"{DEBIT} is blocked: 6283" in texts(state)
+    assert f"{DEBIT} is no candidate: 6283" in texts(state)
+
+
+def test_a_warning_is_no_candidate_but_not_the_end_of_the_search() -> None:
+    """SELECT next goes on after 62xx and 63xx, and ends with any other status word, 6A81 too."""
+    turns = [
+        select("A000000333", fci(DEBIT)),
+        select("A000000333", fci(VISA.replace("A000000003", "A000000333"))[:-4] + "6200", following=True),
+        select("A000000333", fci(CREDIT), following=True),
+        select("A000000333", "6A81", following=True),
+    ]
+    with card_with(*turns) as sender:
+        assert names(build_candidates(new_state(), sender, [UNIONPAY], pse=False)) == [DEBIT, CREDIT]
 
 
 def test_a_longer_name_is_no_candidate_where_a_full_match_is_asked() -> None:
