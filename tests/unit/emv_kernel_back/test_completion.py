@@ -17,7 +17,6 @@ from tests.support.emv_toy_terminal import OVER, UNDER, config_with, run
 
 OFFLINE, ONLINE = Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE
 NO, NO_ONLINE = Result.DECLINED_OFFLINE, Result.DECLINED_ONLINE
-NO_CDA = "3C00"
 
 
 def online(card: ToyCard, amount: int = OVER, **how: object) -> tuple[Outcome, ToyHost]:
@@ -104,30 +103,41 @@ def test_an_answer_out_of_form_ends_the_transaction(status: str, reason: str) ->
     assert reason in outcome.reason
 
 
+UNPROVEN = {"aip": "1C00", "data": {**DATA, "9F0F": "0000000000"}}
+"""A card without offline data authentication, which its issuer does not mind."""
+NO_MATTER = "tac_online: '0000000000'"
+
+
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "reason"),
     [
-        tlv("80", "4000070102030405060708")[:-1],
-        tlv("80", "40000701020304050607"),
-        tlv("80", b"\x40" + bytes(43)),
-        tlv("77", tlv("9F27", "40") + tlv("9F36", "0007")),
-        tlv("77", tlv("9F27", "40") + tlv("9F26", bytes(8))),
-        tlv("77", tlv("9F36", "0007") + tlv("9F26", bytes(8))),
-        tlv("77", tlv("9F27", "4000") + tlv("9F36", "0007") + tlv("9F26", bytes(8))),
-        tlv("77", tlv("9F27", "40") * 2 + tlv("9F36", "0007") + tlv("9F26", bytes(8))),
-        tlv("77", tlv("9F27", "C0") + tlv("9F36", "0007") + tlv("9F26", bytes(8))),
-        tlv("77", tlv("9F27", "40") + tlv("9F36", "0007") + tlv("9F26", bytes(8)) + tlv("9F10", bytes(33))),
-        tlv("77", tlv("9F27", "40") + tlv("9F36", "0007") + tlv("9F4B", bytes(128))),
+        (tlv("80", "4000070102030405060708")[:-1], "not one data object"),
+        (tlv("80", "40000701020304050607"), "format 1 of 10 bytes"),
+        (tlv("80", b"\x40" + bytes(43)), "format 1 of 44 bytes"),
+        (tlv("77", tlv("9F27", "40") + tlv("9F36", "0007")), "9F26 is missing"),
+        (tlv("77", tlv("9F27", "40") + tlv("9F26", bytes(8))), "9F36 is missing"),
+        (tlv("77", tlv("9F36", "0007") + tlv("9F26", bytes(8))), "9F27 is missing"),
+        (tlv("77", tlv("9F27", "4000") + tlv("9F36", "0007") + tlv("9F26", bytes(8))), "9F27 has 2 bytes"),
+        (tlv("77", tlv("9F27", "40") * 2 + tlv("9F36", "0007") + tlv("9F26", bytes(8))), "occurs twice"),
+        (tlv("77", tlv("9F27", "C0") + tlv("9F36", "0007") + tlv("9F26", bytes(8))), "no kind of cryptogram"),
+        (tlv("77", tlv("9F27", "40") + tlv("9F36", "0007") + tlv("9F26", bytes(7))), "9F26 has 7 bytes"),
+        (
+            tlv("77", tlv("9F27", "40") + tlv("9F36", "0007") + tlv("9F26", bytes(8)) + tlv("9F10", bytes(33))),
+            "9F10 has 33 bytes",
+        ),
+        (tlv("77", tlv("9F27", "40") + tlv("9F36", "0007") + tlv("9F4B", bytes(128))), "nobody asked for"),
     ],
 )
-def test_data_of_the_answer_that_are_missing_double_or_of_a_wrong_length_end_it(answer: bytes) -> None:
-    outcome = run(ToyCard(aip=NO_CDA, status={"88": "6A81", "AE": answer.hex() + "9000"}))
+def test_data_of_the_answer_that_are_missing_double_or_of_a_wrong_length_end_it(answer: bytes, reason: str) -> None:
+    card = ToyCard(**UNPROVEN, status={"AE": answer.hex() + "9000"})  # type: ignore[arg-type]
+    outcome = run(card, config=config_with(NO_MATTER))
     assert outcome.result is Result.TERMINATED
+    assert reason in outcome.reason
 
 
 def test_format_1_serves_a_card_without_cda() -> None:
-    card = ToyCard(aip="1C00", format_1=True, data={**DATA, "9F0F": "0000000000"})
-    outcome = run(card, config=config_with("tac_online: '0000000000'"))
+    card = ToyCard(**UNPROVEN, format_1=True)  # type: ignore[arg-type]
+    outcome = run(card, config=config_with(NO_MATTER))
     assert outcome.result is OFFLINE
     assert outcome.first is not None
     assert not outcome.first.verified
@@ -170,6 +180,7 @@ def test_approved_online_with_issuer_authentication_by_command() -> None:
     assert outcome.second is not None
     assert outcome.second.kind is CryptogramType.TC
     assert outcome.second.verified
+    assert not outcome.reversal
     request = host.asked[0]
     assert (request.card_number, request.sequence) == (PAN, 1)
     assert request.data[0x9F26] == card.arqc
@@ -241,8 +252,9 @@ def test_a_card_pulled_before_the_issuer_was_asked_needs_none() -> None:
 
 
 def test_a_second_request_to_go_online_ends_the_transaction() -> None:
-    outcome, _ = online(ToyCard(aip=NO_CDA, status={"88": "6A81"}, second=lambda _: ARQC))
+    outcome, _ = online(ToyCard(aip="1C00", second=lambda _: ARQC))
     assert outcome.result is Result.TERMINATED
+    assert "second time" in outcome.reason
 
 
 @pytest.mark.parametrize("aip", ["3D00", "1C00"])
@@ -284,6 +296,19 @@ def test_an_approval_without_the_issuer_is_signed_in_every_mode(mode: int) -> No
     assert (outcome.result, outcome.response_code) == (OFFLINE, "Y3")
     assert generated(card)[1][2] == 0x50
     assert generated(card)[1][5:7] == b"Y3"
+
+
+def test_an_approval_without_the_issuer_whose_signature_is_wrong_is_none() -> None:
+    def bend(turn: int, command: bytes, answer: bytes) -> bytes:
+        last = command[1] == 0xAE and command[2] == 0x50
+        return answer.replace(bytes.fromhex("07010103"), bytes.fromhex("07010104")) if last else answer
+
+    card = ToyCard(data={**DATA, "9F0D": "0000000000"}, bend=bend)
+    outcome = run(card, OVER, config=config_with("tac_default: '0000000000'"))
+    assert (outcome.result, outcome.response_code) == (NO, "Z3")
+    assert outcome.second is not None
+    assert outcome.second.kind is CryptogramType.TC
+    assert outcome.tvr & TVR.CDA_FAILED
 
 
 def test_unable_to_go_online_declines_by_the_default_codes() -> None:
@@ -350,6 +375,12 @@ def test_a_signature_is_asked_for_where_the_list_says_so() -> None:
     assert outcome.receipt is not None
     assert outcome.receipt.signature_line
     assert outcome.cvm_results.hex() == "1e0000"
+
+
+def test_a_declined_transaction_has_no_line_for_a_signature() -> None:
+    outcome = run(ToyCard(data={**DATA, "8E": "00000000000000001E00"}, first=lambda _: AAC))
+    assert outcome.receipt is not None
+    assert not outcome.receipt.signature_line
 
 
 def test_an_outcome_for_machines_has_no_card_number_and_every_step() -> None:
