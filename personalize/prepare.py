@@ -68,6 +68,10 @@ class Preparer:
         ac, smi, smc = (custody.latest(name) for name in ("imk-ac", "imk-smi", "imk-smc"))
         self._masters = (ac, smi, smc)
         self._read_master = custody.latest("imk-read")
+        self._digest = profile.digest
+        self._directories = directories(profile.payment) if profile.payment else ()
+        self._shared = {0x0102: record(self._validity_record()), 0x0103: record(self._lists())}
+        self._shared |= {0x0301: record(join((0xDF28, self._entitlements()))), 0x9102: self._fci()}
         self._linted = False
         self._payment: PaymentPreparer | None = None
         if profile.payment:
@@ -89,8 +93,8 @@ class Preparer:
         if self._payment and not self._linted:
             self._refuse_unsound(dossier)
         sealed = self._custody.seal(self._seal_key, dossier.encode(), dossier.context)
-        profile = self.profile
-        return NewDossier(member.member_id, card_number, member.sequence, sealed, profile.profile, profile.digest, pan)
+        name = self.profile.profile
+        return NewDossier(member.member_id, card_number, member.sequence, sealed, name, self._digest, pan)
 
     def prepare(
         self, member: MemberToPrepare, card_number: str, key: ChipKey, pan: str = "", payment_key: ChipKey | None = None
@@ -100,7 +104,8 @@ class Preparer:
         layout = self.profile.member
         sequence = member.sequence
         context = f"dossier/{card_number}/{sequence}"
-        signed = [record(self._identity(member, card_number)), record(self._lists())]
+        shared = self._shared
+        signed = [record(self._identity(member, card_number)), shared[0x0103]]
         aip = self._aip()
         static = b"".join(inside(r) for r in signed) + aip  # as 9F4A says
         keys = self._custody.application_keys(self._masters, card_number, sequence)
@@ -112,13 +117,13 @@ class Preparer:
         )
         protected = self._custody.seal(self._seal_key, self._protected(member), f"{context}/0501")
         parts = [
-            Part(0x9102, self._fci()),
+            Part(0x9102, shared[0x9102]),
             Part(0x9104, tlv(0x82, aip).encode() + tlv(0x94, self._afl()).encode()),
             Part(0x0101, signed[0]),
-            Part(0x0102, record(self._validity_record())),
+            Part(0x0102, shared[0x0102]),
             Part(0x0103, signed[1]),
             *self._certificate_parts(card_number, key, static),
-            Part(0x0301, record(tlv(0xDF28, self._entitlements()).encode())),
+            Part(0x0301, shared[0x0301]),
             Part(0x9200, bytes.fromhex("0701") + bytes(6)),
             Part(0x9000, b"".join(keys.kcvs)),
             Part(0x9030, bytes((layout.read_key_version,)) + b"".join(read_keys.kcvs)),
@@ -135,8 +140,7 @@ class Preparer:
         package, module, instance = map(bytes.fromhex, (layout.package_aid, layout.module_aid, layout.aid))
         application = Application(package, module, instance, tuple(parts))
         payment = self._payment_application(member, context, pan, payment_key)
-        listed = directories(self.profile.payment) if self.profile.payment else ()
-        return Dossier(card_number, sequence, application, protected, read_keys, payment, listed)
+        return Dossier(card_number, sequence, application, protected, read_keys, payment, self._directories)
 
     def _refuse_unsound(self, dossier: Dossier) -> None:
         """Lint the first dossier: what all of them share is in it."""

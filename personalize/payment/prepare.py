@@ -67,6 +67,12 @@ class PaymentPreparer:
         self._random_digits, self._chip_sm_key = random_digits, chip_sm_key
         self._rsa, self._sm = chains.payment, chains.payment_sm
         self._seal_key = custody.latest("seal")
+        self._expires, self._aip = expiry(profile, today), elements.aip(profile)
+        self._shared = (
+            Part(FCI, elements.fci(profile)),
+            Part(CARD_DATA, elements.card_data(profile)),
+            Part(ISSUER_DATA, elements.issuer_data(profile)),
+        )
         self._tdes = self._masters(profile.keys.tdes) if profile.rsa else None
         self._sm4 = self._masters(profile.keys.sm4) if profile.sm else None
 
@@ -81,14 +87,13 @@ class PaymentPreparer:
         """The application of one card. ``key``: the chip's RSA key, used for no other card; None where the profile
         asks for none. ``context`` is bound to every sealed value."""
         profile = self._profile
-        expires = expiry(profile, self._today)
-        aip = elements.aip(profile)
+        expires, aip = self._expires, self._aip
         signed = pack(elements.signed(profile, account.pan, account.sequence, self._today, expires))
         static = b"".join(map(inside, signed)) + aip  # as 9F4A says
         loose = elements.loose(profile, account.pan, expires, account.name, account.id_number)
         chains = self._authentication(account, key, static, context)
         records = {(SHARED, number): record for number, record in enumerate(signed, 1)}
-        parts: list[Part] = [Part(FCI, elements.fci(profile)), Part(CARD_DATA, elements.card_data(profile))]
+        parts: list[Part] = [*self._shared]
         if len(chains) != 1:
             records |= _numbered(SHARED, pack(loose), after=len(signed))
         secrets_: list[Part] = []
@@ -100,7 +105,6 @@ class PaymentPreparer:
         if not chains:
             parts.append(Part(OPTIONS, _options(aip, records, SHARED, 0)))
         parts += [Part(sfi << 8 | number, record) for (sfi, number), record in records.items()]
-        parts.append(Part(ISSUER_DATA, elements.issuer_data(profile)))
         parts += [*self._keys(account), *self._pin(context), *secrets_]
         package, module, instance = map(bytes.fromhex, (profile.package_aid, profile.module_aid, profile.aid))
         return Application(package, module, instance, tuple(parts))
