@@ -14,13 +14,15 @@ from typer.testing import CliRunner
 
 from membercard import settings
 from membercard.dossier_commands import app
+from membercard.elements import dictionary
 from personalize.dossier import Dossier
+from personalize.dossier_diff import diff
 from personalize.errors import BankFileError, DossierError
 from personalize.payment.bankfile import Exchange, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
-from tests.support import house, line
+from tests.support import bank, house, line
 from tests.support.bank_cards import AID, HEAD, PAN, card
 
 OTHER_PAN = "6217001234567809"
@@ -231,3 +233,20 @@ def test_what_to_compare_with_must_be_said(desk: Desk) -> None:
 
 def test_an_unknown_format_is_a_fault_of_usage(desk: Desk) -> None:
     assert desk.run("export", desk.batch, desk.root / "x", "--format", "visa").exit_code == 2
+
+
+def test_what_this_house_prepares_goes_to_a_bank_and_comes_back(desk: Desk) -> None:
+    """Every grouping of the shipped bank profile with both algorithms, certificates and chip keys included."""
+    profile = bank.profile(algorithms="both", pdol=bank.SM_PDOL)
+    batch = line.prepared(desk.store, 1, desk.root / "more", profile=profile, start=70)
+    [stored] = desk.store.stored_dossiers(batch)
+    before = Dossier.decode(house.custody().open(stored.sealed).reveal())
+    out = desk.root / "all.dp"
+    desk.run("export", batch, out)
+    assert desk.run("import", batch, out).exit_code == 0
+    [stored] = desk.store.stored_dossiers(batch)
+    after = Dossier.decode(house.custody().open(stored.sealed).reveal())
+    assert before.payment is not None
+    assert after.payment is not None
+    assert diff(before.payment, after.payment, dictionary(), house.custody()) == []
+    assert (after.member, after.directories) == (before.member, before.directories)
