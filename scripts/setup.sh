@@ -53,7 +53,8 @@ stamp=.venv/.set-up-$what
 want=$(cat requirements/build.txt "$lock" pyproject.toml | sha256sum; pwd)
 [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && exit 0
 say "setup: building .venv from $lock (once; a minute or two)"
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+# A clone that was moved keeps programs that point to where it was.
+grep -qsF "$PWD/.venv" .venv/pyvenv.cfg && [ -x .venv/bin/python ] || "$python" -m venv --clear .venv
 pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
 log=$(mktemp)
 { pip install --require-hashes -r requirements/build.txt &&

@@ -26,6 +26,7 @@ from membercard import settings
 from membercard.card_commands import card_in, judge
 from membercard.counter import Lists
 from membercard.errors import SettingsError
+from personalize.dossier import Dossier
 from personalize.intake import check
 from personalize.lists import own_trust
 from personalize.profile import Profile, load_profile, parse_profile
@@ -34,7 +35,7 @@ from registry.values import AcceptedRow
 from terminal.apdu import Trace, stack
 from terminal.errors import MembercardError
 from terminal.globalplatform import Authentication, Guard, Scope, SecurityDomain, SecurityLevel, derived
-from terminal.keys import Algorithm, Diversification, Purpose, SoftwareKeystore
+from terminal.keys import Algorithm, Diversification, KeyRef, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.standard import OWN_KEYS
 from terminal.secret import Secret
 from tests.support.cli import FORM_HEAD, Cli, Done
@@ -83,8 +84,6 @@ def spy() -> Spy:
         made.plant_text(f"ID number {serial}", number)
         made.plant_text(f"phone {serial}", mobile(serial))
         made.plant_text(f"name {serial}", name)
-        if not rejected:
-            made.plant_pin(f"PIN {serial}", number[-6:].replace("X", "0"))
     return made
 
 
@@ -108,11 +107,28 @@ class Work:
         return sorted((self.root / "stock" / "issued").glob("*.card"))
 
 
-def profile_with_known_pins(path: Path) -> Path:
+def profile_with_long_pins(path: Path) -> Path:
+    """Twelve digits stand nowhere by chance."""
     text = (Path(__file__).parents[2] / "personalize" / "profiles" / "union-member.yaml").read_text(encoding="utf-8")
-    assert "initial: random" in text
-    path.write_text(text.replace("initial: random", "initial: id-last-6"), encoding="utf-8")
+    assert "pin: {digits: 6" in text
+    path.write_text(text.replace("pin: {digits: 6", "pin: {digits: 12"), encoding="utf-8")
     return path
+
+
+def plant_pins(spy: Spy, data: Path, keystore: SoftwareKeystore) -> None:
+    """The PINs are drawn while dossiers are made: whoever has the keystore can open them, and this test has it."""
+    with contextlib.closing(sqlite3.connect(data / "membercard.db")) as raw:
+        rows = raw.execute("SELECT sealed, seal_key, context FROM dossier_secrets").fetchall()
+    assert rows
+    for blob, key, context in rows:
+        name, _, version = key.partition("/")
+        sealed = Sealed(KeyRef(name, int(version)), blob, context)
+        dossier = Dossier.decode(keystore.open(sealed).reveal())
+        (block,) = [part.value for part in dossier.member.parts if part.number == 0x8010]
+        assert isinstance(block, Sealed)
+        pin = keystore.open(block).reveal().hex()[2:14]
+        assert pin.isdecimal()
+        spy.plant_pin(f"PIN {dossier.card_number}-{dossier.sequence}", pin)
 
 
 def form(path: Path) -> Path:
@@ -135,9 +151,9 @@ def house_with_known_keys(data: Path) -> SoftwareKeystore:
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
+def work(tmp_path_factory: pytest.TempPathFactory, spy: Spy) -> Work:
     root = tmp_path_factory.mktemp("secrets")
-    profile = profile_with_known_pins(root / "card.yaml")
+    profile = profile_with_long_pins(root / "card.yaml")
     cli = Cli(root / "data", passphrase=PASSPHRASE)
     printed: list[Done] = []
 
@@ -159,6 +175,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
         fault_in_the_database(cli, run, root)
         run("batch", "approve", batch, "--by", "reviewer")
         run("batch", "prepare", batch)
+        plant_pins(spy, cli.data, keystore)
         run("sim", "stock", stock, "--count", 1, "--key", STRANGER)
         run("perso", "run", batch, "--reader", f"sim:{stock}", "--tries", 1, status=1)
         run("sim", "stock", stock, "--count", 4, "--key", KEYS["kmc-aes"])
@@ -167,6 +184,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
             run("perso", "run", batch, "--reader", f"sim:{stock}?fault={fault}", "--tries", 3, status=None)
         run("batch", "prepare", batch)
         run("perso", "run", batch, "--reader", f"sim:{stock}")
+        plant_pins(spy, cli.data, keystore)
         log = (cli.data / "membercard.db-wal").read_bytes()
     whole = Work(cli, root, batch, printed, [], log)
     look_at_everything(whole, run)
@@ -254,12 +272,15 @@ def test_the_search_finds_what_is_there(spy: Spy, disguise: Callable[[bytes], by
         assert name in {leak.secret for leak in leaks}
 
 
-def test_the_search_finds_digits_and_pins(spy: Spy) -> None:
-    packed = bytes.fromhex(mobile(11) + "F")
-    assert {leak.secret for leak in spy.look("", b"\x5f\x20" + packed)} == {"phone 11"}
-    assert {leak.secret for leak in spy.look("", f"PIN={id_number(22)[-6:]};")} == {"PIN 22"}
-    assert {leak.secret for leak in spy.look("", bytes.fromhex(f"26{id_number(33)[-6:]}FFFFFFFF"))} == {"PIN 33"}
+def test_the_search_finds_digits_pins_and_escapes(spy: Spy) -> None:
     assert {leak.secret for leak in spy.look("", '{"name": "\\u6b27\\u9633\\u6155\\u5bb9\\u96ea"}')} == {"name 11"}
+    own = Spy()
+    own.plant_text("phone 11", mobile(11))
+    own.plant_pin("PIN", "864209753108")
+    packed = bytes.fromhex(mobile(11) + "F")
+    assert {leak.secret for leak in own.look("", b"\x5f\x20" + packed)} == {"phone 11"}
+    assert {leak.secret for leak in own.look("", "PIN=864209753108;")} == {"PIN"}
+    assert {leak.secret for leak in own.look("", bytes.fromhex("2C864209753108FF"))} == {"PIN"}
 
 
 def test_the_search_finds_a_form_and_a_chip(spy: Spy, work: Work) -> None:
