@@ -62,9 +62,7 @@ def when_offline(state: State, application: Application, default: ActionCodes | 
     """TC or AAC by the default codes: for a terminal that never goes online, or that cannot now."""
     default = default or codes(state, application)[2]
     if hit := default.match(state.tvr):
-        return _decide(
-            state, CryptogramType.AAC, f"without the issuer, the default codes name {_words(hit)}"
-        )
+        return _decide(state, CryptogramType.AAC, f"without the issuer, the default codes name {_words(hit)}")
     return _decide(state, CryptogramType.TC, "the default codes allow approval without the issuer")
 
 
