@@ -6,4 +6,9 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff format --check --quiet .
 .venv/bin/mypy
 .venv/bin/lint-imports
-exec .venv/bin/python -m pytest -n auto --dist loadgroup "$@"
+if [ $# -gt 0 ]; then
+  exec .venv/bin/python -m pytest "$@"
+fi
+# Only one PC/SC service lives on a machine: its tests take turns in one process.
+.venv/bin/python -m pytest -n auto -m "not pcsc"
+.venv/bin/python -m pytest -m pcsc
