@@ -35,6 +35,8 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ToyCard:
         yield card
 
     monkeypatch.setattr(emv_commands, "card_in", card_in)
+    # As wide as a terminal that breaks no words of the steps.
+    monkeypatch.setenv("COLUMNS", "120")
     settings.activate(None, data_dir=tmp_path)
     (key,) = toy_keys().rsa.values()
     entry = {
