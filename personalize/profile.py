@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import Field, model_validator
 
 from personalize.errors import ProfileError
 from personalize.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section
 from personalize.payment.profile import PaymentApplication
+from terminal.emv import yamlfile
+from terminal.errors import CodecError
 from terminal.keys import Diversification, Scp
 from terminal.tlv import Dol
 
@@ -176,41 +176,15 @@ def shipped_profile(name: str) -> Profile:
 def load_profile(path: Path) -> Profile:
     """Read and check a profile file. Raises ProfileError, one line for each fault with file and line."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as e:
-        raise ProfileError(f"cannot read the card profile {path}: {e.strerror}") from e
-    except UnicodeDecodeError as e:
-        raise ProfileError(f"the card profile {path} is not UTF-8 text: {e.reason} at byte {e.start}") from e
+        text = yamlfile.read_text(path, "card profile")
+    except CodecError as e:
+        raise ProfileError(str(e)) from e
     return parse_profile(text, str(path))
 
 
 def parse_profile(text: str, name: str) -> Profile:
     """Check profile text; ``name`` stands before each line number in the messages. Raises ProfileError."""
     try:
-        data = YAML(typ="rt").load(text)
-    except YAMLError as e:
-        mark = getattr(e, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        raise ProfileError(f"{where}: not YAML: {getattr(e, 'problem', None) or str(e).splitlines()[0]}") from e
-    if not isinstance(data, dict):
-        raise ProfileError(f"{name}: a profile is a mapping of fields such as profile, scheme, card_number")
-    try:
-        return Profile.model_validate(data)
-    except ValidationError as e:
-        faults = e.errors(include_input=False, include_url=False)
-        raise ProfileError("\n".join(_sentence(name, data, f["loc"], f["msg"], f["type"]) for f in faults)) from e
-
-
-def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, kind: str) -> str:
-    line, node = 1, data
-    for key in loc:
-        if not (isinstance(node, dict | list) and hasattr(node, "lc")):
-            break
-        try:
-            position = node.lc.key(key) if isinstance(node, dict) else node.lc.item(key)
-        except KeyError:
-            break
-        line, node = position[0] + 1, node[key]  # type: ignore[index]
-    field = ".".join(map(str, loc)) or "profile"
-    text = {"missing": "this field is required", "extra_forbidden": "no such field"}.get(kind)
-    return f"{name}:{line}: {field}: {text or message.removeprefix('Value error, ')}"
+        return yamlfile.parse_model(Profile, text, name, "card profile")
+    except CodecError as e:
+        raise ProfileError(str(e)) from e

@@ -308,8 +308,8 @@ def test_a_batch_that_is_not_there_or_not_ready(house: House) -> None:
 # --- profile and settings --------------------------------------------------------------------------------------------
 
 PROFILES = {
-    "empty": ("", ("a profile is a mapping of fields",)),
-    "a list": ("- 1\n- 2\n", ("a profile is a mapping of fields",)),
+    "empty": ("", ("a card profile is a mapping with the fields profile, scheme",)),
+    "a list": ("- 1\n- 2\n", ("a card profile is a mapping with the fields profile, scheme",)),
     "no yaml": ("a: [\n", ("not YAML",)),
     "too little": ("profile: x\nscheme: '130000'\n", (":1: card_number: this field is required",)),
     "too much": ("profile: x\nnonsense: 1\n", (":2: nonsense: no such field",)),

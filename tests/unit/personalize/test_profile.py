@@ -101,3 +101,9 @@ def test_stock_masters_are_found_from_key_data() -> None:
     assert stock.master_of(Scp.SCP02, bytes.fromhex("A1" + "00" * 9)) == ("a", Diversification.NONE)
     assert stock.master_of(Scp.SCP02, bytes(10)) == ("kmc", Diversification.NONE)
     assert stock.master_of(Scp.SCP03, bytes(10)) == ("kmc-aes", Diversification.NONE)
+
+
+def test_a_field_missing_in_an_empty_entry_is_a_sentence() -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(MINIMAL + "member:\n  entitlements: [{}]", "own.yaml")
+    assert "own.yaml:5: member.entitlements.0.benefit_class: this field is required" in str(caught.value)
