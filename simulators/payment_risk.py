@@ -28,6 +28,7 @@ class Cvr(IntFlag):
 
     SECOND_TC = 0x400000
     SECOND_NOT_REQUESTED = 0x800000
+    """In every first cryptogram, also one that asks online: field values of 9F10 begin 03A0."""
     FIRST_TC = 0x100000
     FIRST_ARQC = 0x200000
     ISSUER_AUTHENTICATION_FAILED = 0x080000
@@ -137,7 +138,7 @@ def first(state: State, values: Mapping[Tag, bytes], asked: Kind, seen: Cvr, *, 
         kind = Kind.AAC
     elif asked is Kind.TC and online:
         kind = Kind.ARQC
-    cvr |= _FIRST[kind] | (Cvr(0) if kind is Kind.ARQC else Cvr.SECOND_NOT_REQUESTED)
+    cvr |= _FIRST[kind] | Cvr.SECOND_NOT_REQUESTED
     return Decision(kind, cvr, block, _advice(kind, cvr, default))
 
 

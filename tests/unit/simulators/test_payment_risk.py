@@ -66,7 +66,7 @@ def test_a_new_card_pays_offline_until_a_limit(card: PaymentSpecimen) -> None:
     seen = [(t.run(TC).kind, t.applet.state.offline_amount) for _ in range(4)]
     assert seen == [(TC, 1234), (TC, 2468), (TC, 3702), (ARQC, 3702)]
     assert t.second(TC, t8A="5933").cvr == "03613000", "approved offline below the upper limit: Y3"
-    assert t.run(TC).cvr == "0320B000"
+    assert t.run(TC).cvr == "03A0B000"
     assert t.second(TC, t8A="5933").cvr == "0361B000"
     assert t.run(TC).kind == ARQC
     final = t.second(TC, t8A="5A33")
@@ -116,7 +116,7 @@ def test_an_online_transaction_that_was_cut_short(card: PaymentSpecimen) -> None
     t = till(card)
     t.run(ARQC)
     answer = t.run(TC)
-    assert (answer.kind, answer.cvr) == (ARQC, "03209000")
+    assert (answer.kind, answer.cvr) == (ARQC, "03A09000")
     t.second(TC, t8A="3030")
     assert t.run(TC).cvr == "03900000"
 
@@ -202,7 +202,7 @@ def test_the_pin_shows_in_the_results(card: PaymentSpecimen) -> None:
     assert t.first(TC).cvr == "03941000"
     t.begin()
     send(t.applet, "00880000041122334400")
-    assert t.first(ARQC).cvr == "03203002", "DDA was performed"
+    assert t.first(ARQC).cvr == "03A03002", "DDA was performed"
 
 
 def test_the_last_wrong_pin_may_block(card: PaymentSpecimen) -> None:
