@@ -27,15 +27,15 @@ def custody() -> MemoryCustody:
 
 
 @cache
-def chip_keys(count: int = 4) -> tuple[rsa.RsaPrivate, ...]:
-    """A few RSA keys of the default size, for tests that need valid ones and not fresh ones."""
-    return tuple(rsa.generate(1152, 3) for _ in range(count))
+def chip_keys(exponent: int = 3) -> tuple[rsa.RsaPrivate, ...]:
+    """Four RSA keys of the default size, for tests that need valid ones and not fresh ones."""
+    return tuple(rsa.generate(1152, exponent) for _ in range(4))
 
 
 def key_source() -> Callable[[int, int], rsa.RsaPrivate]:
     """Stands in for RSA generation: the same few keys over and over."""
     turn = iter(range(1 << 30))
-    return lambda bits, exponent: chip_keys()[next(turn) % len(chip_keys())]
+    return lambda bits, exponent: chip_keys(exponent)[next(turn) % len(chip_keys(exponent))]
 
 
 def pool(directory: Path, profile: Profile | None = None, *, fresh: bool = False) -> KeyPool:
