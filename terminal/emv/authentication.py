@@ -28,6 +28,7 @@ _CHOICE: Final = "EMV 4.4 Book 3, 10.3"
 _STAGE: Final = Stage.AUTHENTICATION
 _AIP, _CAPABILITIES, _UNPREDICTABLE, _DDOL = 0x82, 0x9F33, 0x9F37, 0x9F49
 _SIGNATURE, _CID, _DYNAMIC_NUMBER, _CODE = 0x9F4B, 0x9F27, 0x9F4C, 0x9F45
+_CARD_CA_INDEX, _CA_INDEX = 0x8F, 0x9F22
 _FORMAT_1, _FORMAT_2 = 0x80, 0x77
 
 
@@ -102,6 +103,7 @@ def authenticate(
     except OdaFailed as failure:
         _failed(state, method, failure)
         return Authentication(method, False, chain)
+    state.terminal[_CA_INDEX] = state.card[_CARD_CA_INDEX]
     if method is Method.CDA:
         text = "the certificates of issuer and card are genuine; the signature comes with the cryptogram"
         state.note(_STAGE, text, method.source)
@@ -166,7 +168,7 @@ def _challenge(state: State, sender: Sender, chain: Chain, default_ddol: bytes |
         state.stop(_STAGE, f"{doing}: the answer is neither format 80 nor 77", FAULTY_ICC)
     signature = found[0].value if found[0].tag == _FORMAT_1 else found[0].children.get(_SIGNATURE)
     if signature is None:
-        raise OdaFailed(Signed.DYNAMIC, Check.DATA, "9F4B")
+        state.stop(_STAGE, f"{doing}: the answer lacks its signature (9F4B)", "EMV 4.4 Book 3, 6.5.9.4")
     state.card[_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number
 
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from terminal.apdu import Sender
 from terminal.emv import online, scripts
 from terminal.emv.action import analyse, when_offline
+from terminal.emv.bits import TVR
 from terminal.emv.config import Application, TerminalConfig
 from terminal.emv.cryptogram import CDOL1, CDOL2, Answer, generate, list_data
 from terminal.emv.cvm import Verification
@@ -23,6 +24,7 @@ from terminal.emv.steps import Stage, State
 from terminal.emv.transaction import Transaction
 
 _COMPLETION: Final = "EMV 4.4 Book 3, 10.11"
+_CDA: Final = "EMV 4.4 Book 2, 6.6"
 
 
 class CombinedCheck(Protocol):
@@ -75,6 +77,9 @@ class Completion:
         if kind is not CryptogramType.ARQC:
             self._respond(online.APPROVED_OFFLINE if kind is CryptogramType.TC else online.DECLINED_OFFLINE)
         cda = kind is CryptogramType.TC or (kind is CryptogramType.ARQC and self._config.cda_mode in (1, 2))
+        if self._combined is not None and kind is CryptogramType.ARQC and not cda:
+            text = "the online request is asked for without a signature"
+            self._state.note(Stage.CARD_ACTION, text, _CDA, tvr=TVR.ODA_NOT_PERFORMED)
         self._first, genuine = self._generate(Stage.CARD_ACTION, CDOL1, kind, cda)
         if self._first.kind is CryptogramType.AAC:
             self._respond(online.DECLINED_OFFLINE)
@@ -89,6 +94,8 @@ class Completion:
             self._finish(CryptogramType.AAC, cda=False)
             return self._end(Result.DECLINED_OFFLINE, "the signature over the card's online request is wrong")
         answer = online.authorize(self._state, self._host, self._verification.pin_block)
+        if self._combined is not None:
+            self._state.take_back(Stage.ONLINE, TVR.ODA_NOT_PERFORMED, _CDA)
         return self._without_issuer(answer) if isinstance(answer, Unable) else self._with_issuer(answer)
 
     def outcome(self, result: Result, reason: str) -> Outcome:
@@ -146,8 +153,6 @@ class Completion:
         """The second GENERATE AC; False when its signature is wrong. Another ATC than before ends the transaction."""
         first = self._first
         self._second, genuine = self._generate(Stage.COMPLETION, CDOL2, kind, cda)
-        if self._second.kind is CryptogramType.ARQC:
-            self._state.stop(Stage.COMPLETION, "the card asks to go online a second time", "EMV 4.4 Book 3, 9.3")
         if first is None or self._second.atc != first.atc:
             self._state.stop(Stage.COMPLETION, "the card changed its transaction counter on the way", FAULTY_ICC)
         return genuine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 from terminal.apdu import Command, Sender
@@ -12,7 +12,7 @@ from terminal.emv.bits import TSI, TVR
 from terminal.emv.config import Application
 from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.outcome import CryptogramType
-from terminal.emv.steps import Stage, State
+from terminal.emv.steps import NO_TVR, Stage, State
 from terminal.errors import TlvError
 from terminal.tlv import Dol, Tlvs
 
@@ -24,6 +24,8 @@ _REFERENCE: Final = {CryptogramType.AAC: 0x00, CryptogramType.TC: 0x40, Cryptogr
 _KINDS: Final = {value: kind for kind, value in _REFERENCE.items()}
 _RANK: Final = {CryptogramType.AAC: 0, CryptogramType.ARQC: 1, CryptogramType.TC: 2}
 _CDA_REQUESTED: Final = 0x10
+_TYPE: Final = 0xC0
+"""Bits of the cryptogram information that tell the kind. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 _ADVICE, _REASON, _SERVICE_NOT_ALLOWED = 0x08, 0x07, 0x01
 _SOURCE: Final = "EMV 4.4 Book 3, 6.5.5, 10.8"
 _LENGTHS: Final = {CID: range(1, 2), ATC: range(2, 3), AC: range(8, 9), ISSUER_DATA: range(33)}
@@ -31,7 +33,8 @@ _LENGTHS: Final = {CID: range(1, 2), ATC: range(2, 3), AC: range(8, 9), ISSUER_D
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer to GENERATE AC, in form but not judged. ``ac`` is empty while a CDA signature holds it.
+    """One answer to GENERATE AC, in form but not judged. ``ac`` is empty while a CDA signature holds it, or where an
+    answer without it counts as an AAC.
 
     ``objects`` are those inside a 77 template, none for format 1: a CDA signature is over them. EMV 4.4 Book 2, 6.6.1.
     """
@@ -60,9 +63,12 @@ def list_data(state: State, stage: Stage, tag: int, application: Application) ->
     if _asks_for(dol, TC_HASH):
         tdol = state.card.get(TDOL)
         if tdol is None:
-            tdol = bytes.fromhex(application.default_tdol or "")
-            text = "the card has no TDOL; the terminal's own is used"
-            state.note(stage, text, "EMV 4.4 Book 3, 9.2.2", tvr=TVR.DEFAULT_TDOL_USED)
+            # A terminal without one takes an empty list, and that does not count as a default that was used.
+            own = application.default_tdol
+            tdol = bytes.fromhex(own or "")
+            text = f"the card has no TDOL; {'an empty one' if own is None else 'that of the terminal'} is used"
+            used = NO_TVR if own is None else TVR.DEFAULT_TDOL_USED
+            state.note(stage, text, "EMV 4.4 Book 3, 9.2.2", tvr=used)
         hashed = fill(state, stage, "TDOL", tdol)
         state.terminal[TC_HASH] = hashlib.sha1(hashed, usedforsecurity=False).digest()
     data = fill(state, stage, name, dol)
@@ -76,7 +82,8 @@ def generate(
 ) -> Answer:
     """GENERATE AC, the first or the second. The card may ask for less than it is offered, never for more.
 
-    A status word other than 9000, an answer out of form and one of a higher kind end the transaction. Raises Stop and
+    A status word other than 9000 and an answer out of form end the transaction; so does a first one of a higher or
+    undefined kind, while a second one that is neither TC as asked nor AAC counts as an AAC. Raises Stop and
     TransportError. EMV 4.4 Book 3, 6.5.5, 9.3, 10.8.
     """
     doing = f"asking for {kind.value}{' with a CDA signature' if cda else ''} (GENERATE AC)"
@@ -85,9 +92,13 @@ def generate(
     if not response.sw.ok:
         state.stop(stage, f"{doing}: the card answered {response.sw}", _SOURCE)
     answer = _parse(state, stage, doing, response.data)
-    if not answer.ac and not (cda and answer.kind is not CryptogramType.AAC):
+    if stage is Stage.COMPLETION and answer.cid & _TYPE not in (_REFERENCE[kind], _REFERENCE[CryptogramType.AAC]):
+        text = f"{doing}: cryptogram information {answer.cid:02X} is no answer to it now; it counts as an AAC"
+        state.note(stage, text, "EMV 4.4 Book 3, 9.3")
+        answer = replace(answer, kind=CryptogramType.AAC)
+    elif not answer.ac and not (cda and answer.kind is not CryptogramType.AAC):
         _malformed(state, stage, doing, "there is no cryptogram outside a signature that nobody asked for")
-    if _RANK[answer.kind] > _RANK[kind]:
+    elif _RANK[answer.kind] > _RANK[kind]:
         state.stop(stage, f"{doing}: the card answered a {answer.kind.value}, which is more", "EMV 4.4 Book 3, 9.3")
     if answer.kind is CryptogramType.AAC and answer.cid & _REASON == _SERVICE_NOT_ALLOWED:
         state.stop(stage, f"{doing}: the card does not allow this service", "EMV 4.4 Book 4, 6.3.7")
@@ -136,7 +147,9 @@ def _answer(
     signature: bytes | None,
     inside: Tlvs,
 ) -> Answer:
-    kind = _KINDS.get(cid[0] & 0xC0)
+    kind = _KINDS.get(cid[0] & _TYPE)
+    if kind is None and stage is Stage.COMPLETION:
+        kind = CryptogramType.AAC
     if kind is None:
         _malformed(state, stage, doing, f"cryptogram information {cid.hex().upper()} names no kind of cryptogram")
     return Answer(kind, cid[0], atc, ac, issuer_data, signature, inside)

@@ -44,7 +44,8 @@ _NEEDS: Final[dict[CvmCode, TerminalCapabilities]] = {
 }
 """The methods that this kernel understands, and what the terminal must be able to do for each. Biometrics and the
 identity document of JR/T 0025 are not among them: they count as unrecognised."""
-_PIN: Final = frozenset(_NEEDS) - {CvmCode.SIGNATURE, CvmCode.NO_CVM}
+_OFFLINE_PIN: Final = frozenset(_NEEDS) - {CvmCode.SIGNATURE, CvmCode.NO_CVM, CvmCode.ONLINE_PIN}
+_ANY_OFFLINE_PIN: Final = TerminalCapabilities.PLAINTEXT_PIN | TerminalCapabilities.ENCIPHERED_PIN
 _ENCIPHERED: Final = (CvmCode.ENCIPHERED_PIN, CvmCode.ENCIPHERED_PIN_AND_SIGNATURE)
 _SIGNED: Final = (
     CvmCode.PLAINTEXT_PIN_AND_SIGNATURE,
@@ -181,7 +182,9 @@ class _Verifier:
             self._note(text, tvr=TVR.CVM_UNRECOGNISED)
             return None
         if not self._supports(method):
-            missing = TVR.PIN_PAD_NOT_WORKING if method in _PIN else NO_TVR
+            # Who takes one form of offline PIN counts as having a PIN pad for the other. EMV 4.4 Book 3, 10.5, step 1.
+            no_pad = method is CvmCode.ONLINE_PIN or (method in _OFFLINE_PIN and not self._capable & _ANY_OFFLINE_PIN)
+            missing = TVR.PIN_PAD_NOT_WORKING if no_pad else NO_TVR
             self._note(f"{place}: the terminal does not support it", tvr=missing)
             return None
         if method is CvmCode.NO_CVM:

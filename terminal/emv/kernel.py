@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from terminal.apdu import Sender
 from terminal.emv.application import Opened, open_application, read_application
@@ -94,8 +95,8 @@ class _Run:
             if not self._state.steps:
                 raise
             reason = f"the card could not be reached any more: {fault}"
-            self._state.note(Stage.COMPLETION, reason, "EMV 4.4 Book 4, 6.3")
-            return self._ended(Result.TERMINATED, reason)
+            self._state.note(Stage.COMPLETION, reason, "EMV 4.4 Book 4, 6.6.1")
+            return replace(self._ended(Result.TERMINATED, reason), interrupted=True)
         except (CardError, CodecError) as fault:
             # No rule foresees it; the books' answer to a faulty card is the right one for it too.
             reason = f"the card's data are in error: {fault}"

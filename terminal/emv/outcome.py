@@ -95,6 +95,7 @@ class Outcome:
 
     ``response_code`` is tag 8A as text, empty where the transaction never came to a decision. ``reversal`` and
     ``advice`` say what the acquirer must be told. ``first`` and ``second`` are the two cryptograms, where they exist.
+    ``interrupted``: the card was pulled, or gave no answer in its time.
     """
 
     result: Result
@@ -112,6 +113,7 @@ class Outcome:
     advice: bool = False
     signature: bool = False
     receipt: Receipt | None = None
+    interrupted: bool = False
 
     @property
     def approved(self) -> bool:
@@ -119,8 +121,8 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """What the display says to the cardholder. EMV 4.4 Book 4, 11.2, table 8."""
-        return _MESSAGES[self.result]
+        """What the display says to the cardholder. EMV 4.4 Book 4, 6.6.1; 11.2, table 8."""
+        return "PROCESSING ERROR" if self.interrupted else _MESSAGES[self.result]
 
     @property
     def script_results(self) -> bytes:

@@ -119,8 +119,10 @@ def _velocity(sender: Sender, state: State) -> None:
     if fresh:
         state.note(Stage.RISK, "the card was never online: it is new", source, tvr=fresh)
     if atc is None or last is None or atc <= last:
+        # A counter that is missing shows in byte 1, too. EMV 4.4 Book 3, 7.5, table 35.
+        missing = TVR.ICC_DATA_MISSING if atc is None or last is None else NO_TVR
         text = "the card's counters are missing or contradict each other: both limits count as exceeded"
-        state.note(Stage.RISK, text, source, tvr=_BOTH_LIMITS)
+        state.note(Stage.RISK, text, source, tvr=_BOTH_LIMITS | missing)
         return
     count, bits = atc - last, NO_TVR
     if count > int.from_bytes(lower, "big"):

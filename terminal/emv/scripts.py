@@ -15,6 +15,7 @@ from terminal.tlv import Tlv, decode
 BEFORE, AFTER = 0x71, 0x72
 _IDENTIFIER, _COMMAND = 0x9F18, 0x86
 _SOURCE: Final = "EMV 4.4 Book 3, 10.10"
+_OUT_OF_FORM: Final = "EMV 4.4 Book 3, Annex E1, scenario 3; Book 4, 12.2.4"
 _FAILED: Final = {BEFORE: TVR.SCRIPT_FAILED_BEFORE_FINAL_AC, AFTER: TVR.SCRIPT_FAILED_AFTER_FINAL_AC}
 MOST_SCRIPTS: Final = 16
 """More than any issuer sends; 128 bytes of scripts are all that a terminal must take. EMV 4.4 Book 3, 10.10."""
@@ -23,16 +24,16 @@ MOST_SCRIPTS: Final = 16
 def run(state: State, sender: Sender, templates: Iterable[bytes], when: int) -> list[ScriptResult]:
     """Deliver the scripts of one kind (71 or 72), each until a command of it fails; the next goes on all the same.
 
-    ``templates`` are whole templates as the issuer sent them; those of the other kind are passed over, and what is
-    neither counts as a script that failed before the final cryptogram. Raises nothing that card, reader or issuer can
-    cause: a card that is gone fails its command.
+    ``templates`` are whole templates as the issuer sent them; those of the other kind are passed over. One that does
+    not parse counts as its first byte says, and as 71 where that is neither. Raises nothing that card, reader or issuer
+    can cause: a card that is gone fails its command.
     """
     results = []
     for raw in list(templates)[:MOST_SCRIPTS]:
         script = _template(raw)
-        if script is None and when == BEFORE:
+        if script is None and when == (AFTER if raw[:1] == bytes((AFTER,)) else BEFORE):
             text = "a script of the issuer is no template 71 or 72"
-            state.note(Stage.SCRIPTS, text, _SOURCE, tvr=_FAILED[when])
+            state.note(Stage.SCRIPTS, text, _OUT_OF_FORM, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
             results.append(ScriptResult(when, bytes(4), 0, False, None))
         if script is not None and script.tag == when:
             results.append(_deliver(state, sender, script))
@@ -43,7 +44,6 @@ def _template(raw: bytes) -> Tlv | None:
     try:
         found = decode(raw)
     except TlvError:
-        # The outer object may be whole while its content is not; only its first byte tells which kind was meant.
         return None
     return found[0] if len(found) == 1 and found[0].tag in (BEFORE, AFTER) else None
 
@@ -55,7 +55,7 @@ def _deliver(state: State, sender: Sender, script: Tlv) -> ScriptResult:
     name = f"script {identifier.hex().upper()}"
     if commands is None or len(identifier) != 4:
         text = f"{name} is out of form; none of it is delivered"
-        state.note(Stage.SCRIPTS, text, "EMV 4.4 Book 4, 12.2.4", tvr=_FAILED[when])
+        state.note(Stage.SCRIPTS, text, _OUT_OF_FORM, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
         return ScriptResult(when, identifier[:4].ljust(4, b"\x00"), 0, False, None)
     for at, command in enumerate(commands, 1):
         status, fine = _send(sender, command)

@@ -79,10 +79,18 @@ class State:
         self.tsi = NO_TSI
 
     def note(self, stage: Stage, text: str, source: str, *, tvr: TVR = NO_TVR, tsi: TSI = NO_TSI) -> None:
-        """Record a step, setting the bits it brings. Bits are never taken back."""
+        """Record a step, setting the bits it brings."""
         self.steps.append(Step(stage, text, source, tvr & ~self.tvr, tsi & ~self.tsi))
         self.tvr |= tvr
         self.tsi |= tsi
+
+    def take_back(self, stage: Stage, tvr: TVR, source: str) -> None:
+        """Clear a bit of the TVR that was set before, with a step that says so; nothing where it is not set. The one
+        bit that a book clears again is "Offline data authentication was not performed". EMV 4.4 Book 2, 6.6."""
+        if taken := self.tvr & tvr:
+            names = "; ".join(flag.text for flag in taken)
+            self.steps.append(Step(stage, f"no longer so: {names}", source))
+            self.tvr &= ~taken
 
     def value(self, tag: int) -> bytes | None:
         """A data element, the terminal's own first; TVR and TSI as they stand now."""

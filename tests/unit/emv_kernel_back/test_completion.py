@@ -238,6 +238,7 @@ def test_a_card_that_declines_what_the_issuer_approved_needs_a_reversal() -> Non
 def test_a_card_pulled_after_the_issuer_approved_needs_a_reversal() -> None:
     outcome, _ = online(ToyCard(gone_at="AE1"))
     assert outcome.result is Result.TERMINATED
+    assert outcome.message == "PROCESSING ERROR"
     assert outcome.reversal
     assert outcome.first is not None
     assert outcome.second is None
@@ -251,10 +252,14 @@ def test_a_card_pulled_before_the_issuer_was_asked_needs_none() -> None:
     assert outcome.response_code == ""
 
 
-def test_a_second_request_to_go_online_ends_the_transaction() -> None:
-    outcome, _ = online(ToyCard(aip="1C00", second=lambda _: ARQC))
-    assert outcome.result is Result.TERMINATED
-    assert "second time" in outcome.reason
+@pytest.mark.parametrize(("answer", "aip"), [(ARQC, "1C00"), (ARQC, "3D00"), (0xC0, "1C00"), (0xC0, "3D00")])
+def test_a_second_cryptogram_of_a_kind_that_cannot_be_counts_as_an_aac(answer: int, aip: str) -> None:
+    """EMV 4.4 Book 3, 9.3."""
+    outcome, _ = online(ToyCard(aip=aip, second=lambda _: answer))
+    assert outcome.result is NO_ONLINE
+    assert outcome.reversal
+    assert outcome.second is not None
+    assert outcome.second.kind is CryptogramType.AAC
 
 
 @pytest.mark.parametrize("aip", ["3D00", "1C00"])
@@ -335,17 +340,39 @@ def test_an_answer_of_the_issuer_out_of_form_is_none(code: bytes, data: bytes | 
     assert outcome.reversal
 
 
-def test_a_card_that_approves_after_the_terminal_said_no_ends_the_transaction() -> None:
+def test_a_card_that_approves_after_the_issuer_said_no_is_not_heard() -> None:
     outcome, _ = online(ToyCard(second=lambda _: TC), code=b"05")
-    assert outcome.result is Result.TERMINATED
+    assert outcome.result is NO_ONLINE
+    assert not outcome.reversal
+    assert "counts as an AAC" in told(outcome, Stage.COMPLETION)
+
+
+@pytest.mark.parametrize(
+    ("mode", "first"), [(1, "0000008000"), (2, "0000008000"), (3, "8000008000"), (4, "8000008000")]
+)
+def test_a_request_without_a_signature_tells_that_no_authentication_was_done_until_the_issuer_has_answered(
+    mode: int, first: str
+) -> None:
+    """EMV 4.4 Book 2, 6.6: the bit goes with the ARQC and is cleared before the second cryptogram."""
+    card = ToyCard()
+    host = ToyHost(card)
+    outcome = run(card, OVER, config=config_with(more=f"cda_mode: {mode}\n"), host=host)
+    assert host.asked[0].data[0x95].hex() == first
+    assert generated(card)[0][19:24].hex() == first
+    assert generated(card)[1][17:22].hex() == "0000008000"
+    assert f"{int(outcome.tvr):010X}" == "0000008000"
 
 
 def test_a_tc_hash_is_over_the_lists_data_and_the_default_tdol_is_told() -> None:
     card = ToyCard(data={**DATA, "8C": "98149505"})
     outcome = run(card, config=config_with())
-    assert outcome.tvr & TVR.DEFAULT_TDOL_USED
+    assert not outcome.tvr & TVR.DEFAULT_TDOL_USED  # the terminal has none to use. EMV 4.4 Book 3, 9.2.2
     empty = hashlib.sha1(b"").hexdigest()  # noqa: S324
     assert generated(card)[0][5:25].hex() == empty
+    card = ToyCard(data={**DATA, "8C": "98149505"})
+    outcome = run(card, config=config_with("sm: true\n    default_tdol: 9F02069A03"))
+    assert outcome.tvr & TVR.DEFAULT_TDOL_USED
+    assert generated(card)[0][5:25].hex() == hashlib.sha1(bytes.fromhex("000000001234261122")).hexdigest()  # noqa: S324
     assert generated(card)[0][25:30].hex() == "0000000080"
     own = ToyCard(data={**DATA, "8C": "98149505", "97": "9F02069A03"})
     outcome = run(own)

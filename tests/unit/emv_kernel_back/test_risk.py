@@ -100,10 +100,11 @@ def test_the_system_draws_from_1_to_99() -> None:
         ("04D2", "04D2", BOTH),
         ("04D2", "04D3", BOTH),
         ("0000", "0000", BOTH | TVR.NEW_CARD),
-        (None, "0000", BOTH | TVR.NEW_CARD),
-        ("04D2", None, BOTH),
-        (None, None, BOTH),
-        ("04", "04D1", BOTH),
+        # What GET DATA does not give is missing. EMV 4.4 Book 3, 7.5, table 35.
+        (None, "0000", BOTH | TVR.NEW_CARD | TVR.ICC_DATA_MISSING),
+        ("04D2", None, BOTH | TVR.ICC_DATA_MISSING),
+        (None, None, BOTH | TVR.ICC_DATA_MISSING),
+        ("04", "04D1", BOTH | TVR.ICC_DATA_MISSING),
     ],
 )
 def test_velocity_compares_the_counters_with_both_limits(atc: str | None, last: str | None, bits: TVR) -> None:

@@ -81,9 +81,18 @@ def test_a_script_out_of_form_is_not_performed(broken: bytes) -> None:
     outcome, card = delivered(broken)
     assert "24" not in order(card)
     assert outcome.tvr & BEFORE
+    assert outcome.tsi & TSI.SCRIPT_PERFORMED  # EMV 4.4 Book 3, Annex E1, scenario 3
     assert outcome.script_results[0] == 0
     assert len(outcome.script_results) == 5
     assert outcome.result is Result.APPROVED_ONLINE
+
+
+@pytest.mark.parametrize("broken", [script("72", UNBLOCK)[:-1], tlv("72", tlv("86", "8424"))])
+def test_a_script_72_out_of_form_fails_after_the_final_cryptogram(broken: bytes) -> None:
+    outcome, card = delivered(broken, script("72", PUT))
+    assert order(card) == ["AE", "82", "AE", "DA"]
+    assert outcome.tvr & (BEFORE | AFTER) == AFTER
+    assert [result.performed for result in outcome.scripts] == [False, True]
 
 
 def test_scripts_are_delivered_when_the_issuer_declines_too() -> None:

@@ -302,11 +302,12 @@ def test_a_dynamic_signature_of_another_time_or_form(side: Callable[..., Issue])
         assert (state.tvr, state.tsi) == (TVR.DDA_FAILED, TSI.ODA_PERFORMED)
 
 
-def test_an_answer_without_a_signature_is_missing_data() -> None:
+def test_an_answer_without_a_signature_ends_the_transaction() -> None:
+    """A mandatory element missing in format 2. EMV 4.4 Book 3, 6.5.9.4."""
     issue = RsaIssue(STATIC)
     state = state_of(issue, Method.DDA)
-    run(state, issue, challenge(UNPREDICTABLE, hex_tlv("77", hex_tlv("9F36", "0001")) + "9000"))
-    assert state.tvr == TVR.DDA_FAILED | TVR.ICC_DATA_MISSING
+    with stops(state, Result.TERMINATED, "9F4B"):
+        run(state, issue, challenge(UNPREDICTABLE, hex_tlv("77", hex_tlv("9F36", "0001")) + "9000"))
 
 
 @pytest.mark.parametrize("answer", ["6985", "6283", "9000", "9F4B01009000", "77029F4B9000", "770077009000"])

@@ -147,11 +147,16 @@ def test_no_rule_applies() -> None:
     [
         ("1E00", "E008C8", TVR(0)),
         ("1F00", "E0F0C8", TVR(0)),
-        ("0100", "E078C8", TVR.PIN_PAD_NOT_WORKING),
+        # One form of offline PIN where the other is asked for: there is a PIN pad. EMV 4.4 Book 3, 10.5, figure 9.
+        ("0100", "E078C8", TVR(0)),
+        ("0300", "E0D8C8", TVR(0)),
+        ("0400", "E0E8C8", TVR(0)),
+        ("0500", "E0D8C8", TVR(0)),
+        ("0100", "E068C8", TVR.PIN_PAD_NOT_WORKING),
+        ("0300", "E068C8", TVR.PIN_PAD_NOT_WORKING),
+        ("0400", "E068C8", TVR.PIN_PAD_NOT_WORKING),
+        ("0500", "E068C8", TVR.PIN_PAD_NOT_WORKING),
         ("0200", "E0B8C8", TVR.PIN_PAD_NOT_WORKING),
-        ("0300", "E0D8C8", TVR.PIN_PAD_NOT_WORKING),
-        ("0400", "E0E8C8", TVR.PIN_PAD_NOT_WORKING),
-        ("0500", "E0D8C8", TVR.PIN_PAD_NOT_WORKING),
     ],
 )
 def test_what_the_terminal_cannot_do(rule: str, capabilities: str, bits: TVR) -> None:
