@@ -33,7 +33,7 @@ _AMOUNT = 100
 _COVERED = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82, 0x9F36)
 _COVERED_17 = (0x9F02, 0x9F37, 0x9F36)
 _DECLINED = b"05"
-_SM4_ALGORITHM = 0x04
+_PBOC, _SM4_ALGORITHM = b"\x07", b"\x04"
 _FAULTS = (
     TVR.SDA_FAILED
     | TVR.ICC_DATA_MISSING
@@ -57,7 +57,7 @@ class _Issuer:
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
         data = request.data
         arqc, atc, own = data.get(0x9F26, b""), data.get(0x9F36, b""), data.get(0x9F10, b"")
-        sm = not self.profile.rsa or (self.profile.sm and own[-1:] == bytes((_SM4_ALGORITHM,)))
+        sm = not self.profile.rsa or (self.profile.sm and own[:1] == _PBOC and own[7:8] == _SM4_ALGORITHM)
         keys, scheme = self._keys(sm), self._scheme(sm)
         covered = _COVERED_17 if self.profile.cryptogram == "cvn17" and not sm else _COVERED
         message = b"".join(data.get(tag, b"") for tag in covered) + self._own(own, sm)
@@ -95,7 +95,7 @@ class TransactionProof:
 
     def __init__(self, profile: PaymentApplication, custody: KeyCustody, now: Callable[[], datetime]) -> None:
         self._profile, self._custody, self._now = profile, custody, now
-        self._authorities = _authorities(profile, custody)
+        self._authorities = authorities(profile, custody)
         shipped = files("terminal.emv") / "terminals" / "counter.yaml"
         self._config = parse_config(shipped.read_text(encoding="utf-8"), "terminals/counter.yaml")
 
@@ -125,7 +125,8 @@ class TransactionProof:
         return self._config.model_copy(update={"applications": (mine,)})
 
 
-def _authorities(profile: PaymentApplication, custody: KeyCustody) -> CaStore:
+def authorities(profile: PaymentApplication, custody: KeyCustody) -> CaStore:
+    """The CA keys of the profile's scheme (payment.trust), RSA and SM2 as the cards need them. Raises CustodyError."""
     trust, found = profile.trust, list[CaKey | SmCaKey]()
     rid = bytes.fromhex(trust.rid)
     if profile.authenticates and profile.rsa:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from membercard import emv_commands, settings
+from membercard import emv_commands, emv_till, settings
 from membercard.errors import SettingsError
 from membercard.issuer_link import HttpIssuer, field_data
 from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
@@ -113,17 +115,42 @@ def test_the_pin_is_read_here_and_never_shown(toy: ToyCard) -> None:
     assert verify[5:].hex() == "244321ffffffffff"
 
 
+def test_before_the_last_try_the_cardholder_is_warned(toy: ToyCard) -> None:
+    answers = iter((b"\x63\xc1", b"\x63\xc0"))
+    toy.__init__(  # type: ignore[misc]
+        data={**DATA, "8E": "00000000000000000100"},
+        get_data={"9F17": "02"},
+        bend=lambda _, command, answer: next(answers) if command[1] == 0x20 else answer,
+    )
+    done = emv(*ARGS, "--pin", typed="1111\n2222\n")
+    told = done.stderr.split("PIN, ")
+    assert told[0] == ""
+    assert told[1].startswith("2 tries left")
+    assert "That PIN was wrong.\nLAST TRY: a wrong PIN now blocks it." in told[1]
+    assert told[2].startswith("1 try left")
+    assert "TVR byte 3 bit 6: PIN Try Limit exceeded" in done.stdout
+    assert "1111" not in done.output
+    assert "2222" not in done.output
+
+
 def test_logs_and_counters_are_shown(toy: ToyCard) -> None:
     toy.fci = {"BF0C": tlv("9F4D", "0B0A")}
-    toy.logs = {11: ["261122000000001234"]}
-    toy.get_data = {"9F4F": "9A039F0206", "9F79": "000000012345"}
+    toy.logs = {11: ["2611220000000012340156" + b"SHOP".hex() + "0000"]}
+    toy.get_data = {"9F4F": "9A039F02065F2A029F4E06", "9F79": "000000012345"}
     shown = emv("log", "--reader", "toy:")
     assert shown.exit_code == 0, shown.output
-    assert "000000001234" in shown.output
-    assert "123.45" in shown.output
+    assert "2026-11-22" in shown.output
+    assert "12.34 CNY" in shown.output
+    assert "SHOP" in shown.output
+    assert re.search(r"balance \(9F79\) +123\.45", shown.output)
     assert "Load log: the card keeps none" in shown.output
     told = json.loads(emv("log", "--reader", "toy:", "--json").stdout)
-    assert told["transactions"][0]["values"] == {"9A": "261122", "9F02": "000000001234"}
+    assert told["transactions"][0]["values"] == {
+        "9A": "261122",
+        "9F02": "000000001234",
+        "5F2A": "0156",
+        "9F4E": "53484F500000",
+    }
     assert told["loads"] is None
     assert told["ecash"]["balance"] == 12_345
 
@@ -133,15 +160,44 @@ def test_a_card_without_a_payment_application_has_no_log(toy: ToyCard) -> None:
     assert isinstance(emv("log", "--reader", "toy:").exception, CardMalformed)
 
 
-def test_the_houses_own_scheme_keys_serve_where_no_file_is_named() -> None:
+def custody_with_authorities(*names: tuple[str, Algorithm]) -> MemoryCustody:
     custody = MemoryCustody(simulation=True)
-    with pytest.raises(KeyNotFound, match="pay-ca"):
-        emv_commands.own_authorities(custody)
-    custody.generate("pay-ca", Purpose.SIGN_CA, Algorithm.RSA, by="test", bits=1024)
-    custody.generate("pay-ca-sm2", Purpose.SIGN_CA, Algorithm.SM2, by="test")
-    store = emv_commands.own_authorities(custody)
-    assert list(store.rsa) == [(bytes.fromhex("A000000333"), 1)]
-    assert list(store.sm) == [(bytes.fromhex("A000000333"), 2)]
+    for name, algorithm in names:
+        custody.generate(name, Purpose.SIGN_CA, algorithm, by="test", bits=1024 if algorithm is Algorithm.RSA else 0)
+    return custody
+
+
+def profile_file(directory: Path, **changes: str) -> Path:
+    """The shipped bank profile with other values in these lines."""
+    text = (files("personalize") / "profiles" / "union-member-bank.yaml").read_text(encoding="utf-8")
+    for name, value in changes.items():
+        text, found = re.subn(rf"(?m)^(    {name}|  {name}): \S+", rf"\1: {value}", text)
+        assert found == 1, name
+    path = directory / "profile.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_scheme_keys_are_those_that_the_profile_names(tmp_path: Path) -> None:
+    custody = custody_with_authorities(("our-ca", Algorithm.RSA), ("our-ca-sm2", Algorithm.SM2))
+    changes = {"rid": "A000000999", "ca_key": "our-ca", "ca_index": '"7A"', "sm_ca_key": "our-ca-sm2"}
+    profile = profile_file(tmp_path, **changes, sm_ca_index='"7B"', algorithms="both", pdol="9F1A029F3704DF6901")
+    settings.activate(None, data_dir=tmp_path, profile=profile)
+    store = emv_till.own_authorities(custody)
+    assert list(store.rsa) == [(bytes.fromhex("A000000999"), 0x7A)]
+    assert list(store.sm) == [(bytes.fromhex("A000000999"), 0x7B)]
+
+
+def test_a_scheme_key_that_custody_lacks_is_named(tmp_path: Path) -> None:
+    settings.activate(None, data_dir=tmp_path, profile=profile_file(tmp_path, ca_key="lost-ca"))
+    with pytest.raises(KeyNotFound, match="lost-ca"):
+        emv_till.own_authorities(MemoryCustody(simulation=True))
+
+
+def test_a_profile_without_payment_application_names_no_scheme(tmp_path: Path) -> None:
+    settings.activate(None, data_dir=tmp_path)
+    with pytest.raises(SettingsError, match=r"union-member has no payment section.*--ca-keys"):
+        emv_till.own_authorities(MemoryCustody(simulation=True))
 
 
 @contextmanager
