@@ -19,7 +19,7 @@ from terminal.tlv import Dol, Tlvs, tlv
 MOST_RECORDS: Final = 256
 """More than any card has (the largest application files hold a few dozen): a hostile AFL must not hold the terminal."""
 MANDATORY: Final = {0x5F24: "expiry date", 0x5A: "card number", 0x8C: "CDOL1", 0x8D: "CDOL2"}
-"""EMV 4.4 Book 3, 7.2, table 29."""
+"""EMV 4.4 Book 3, 7.2, table 28."""
 
 _AIP, _AFL, _PAN = 0x82, 0x94, 0x5A
 _FORMAT_1, _FORMAT_2, _COMMAND_TEMPLATE = 0x80, 0x77, 0x83

@@ -146,8 +146,8 @@ class RsaChain(_Links):
         return hashlib.sha1(data, usedforsecurity=False).digest()
 
     def pin_key(self) -> RsaPublic:
-        """The PIN encipherment key where the card has one (9F2D), else the card's key."""
-        if _PIN in self._card:
+        """The PIN encipherment key where the card has all of one (9F2D, 9F2E), else the card's key."""
+        if _PIN in self._card and _PIN_EXPONENT in self._card:
             return self._certified(_PIN, _PIN_REMAINDER, _PIN_EXPONENT, b"")
         return self._icc
 

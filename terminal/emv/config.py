@@ -16,6 +16,8 @@ from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol
 
 UNPREDICTABLE_NUMBER: Final = 0x9F37
+CHIP_ENTRY: Final = b"\x05"
+"""Point-of-service entry mode: read from the chip. ISO 8583:1987, field 22, first two digits."""
 _KIND: Final = "terminal configuration"
 _MOST_EXCEPTIONS: Final = 1_000_000
 
@@ -161,6 +163,7 @@ class TerminalConfig(_Section):
             0x5F2A: bytes.fromhex(own.currency),
             0x5F36: bytes((own.currency_exponent,)),
             0x9F35: bytes.fromhex(own.type),
+            0x9F39: CHIP_ENTRY,
             0x9F33: bytes.fromhex(own.capabilities),
             0x9F40: bytes.fromhex(own.additional_capabilities),
             0x9F1E: own.serial.encode(),

@@ -29,7 +29,7 @@ _STAGE: Final = Stage.CARDHOLDER
 _SOURCE: Final = "EMV 4.4 Book 3, 10.5"
 _ONLINE: Final = "EMV 4.4 Book 3, 10.5.2"
 _AIP, _LIST, _RESULTS, _PAN = 0x82, 0x8E, 0x9F34, 0x5A
-_CAPABILITIES, _TERMINAL_TYPE, _KIND, _AMOUNT = 0x9F33, 0x9F35, 0x9C, 0x9F02
+_CAPABILITIES, _TERMINAL_TYPE, _KIND, _AMOUNT, _OTHER = 0x9F33, 0x9F35, 0x9C, 0x9F02, 0x9F03
 _CARD_CURRENCY, _CURRENCY = 0x9F42, 0x5F2A
 _CASH, _CASHBACK = (0x01, 0x17), 0x09
 
@@ -153,10 +153,14 @@ class _Verifier:
             case CvmCondition.MANUAL_CASH:
                 return kind in _CASH and attended
             case CvmCondition.CASHBACK:
-                return kind == _CASHBACK
+                return self._cashback(kind)
             case CvmCondition.NOT_CASH_OR_CASHBACK:
-                return kind not in (*_CASH, _CASHBACK)
+                return kind not in _CASH and not self._cashback(kind)
         return False
+
+    def _cashback(self, kind: int) -> bool:
+        """A purchase that gives out cash, by its type or its second amount (9F03), as in processing restrictions."""
+        return kind == _CASHBACK or (kind not in _CASH and any(self._state.terminal.get(_OTHER, b"")))
 
     def _compares(self, limit: int, *, under: bool) -> bool:
         """The amount against X or Y, which count in the application currency only. An equal amount is neither."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from terminal.apdu import Sender
 from terminal.emv.application import Opened, open_application, read_application
@@ -27,6 +28,8 @@ from terminal.emv.selection import Selected, Supported
 from terminal.emv.steps import Stage, State, Stop
 from terminal.emv.transaction import Transaction
 from terminal.errors import CardError, CodecError, TransportError
+
+_AID: Final = 0x9F06
 
 
 def run_transaction(
@@ -148,8 +151,9 @@ class _Run:
         return self._completion.run()
 
     def _prepare(self, selected: Selected) -> None:
-        """The terminal data of the selected application, before its PDOL is filled."""
-        self._state.terminal |= self._config.data(self._chosen(selected))
+        """The terminal data of the selected application, before its PDOL is filled. The AID of the terminal (9F06) is
+        from now on the whole name of what was selected, also where a part of it matched. EMV 4.4 Book 1, 12.4."""
+        self._state.terminal |= self._config.data(self._chosen(selected)) | {_AID: selected.name}
 
     def _chosen(self, selected: Selected) -> Application:
         return self._config.application(selected.supported.aid)

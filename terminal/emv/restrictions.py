@@ -64,7 +64,7 @@ def _versions(state: State) -> None:
 
 
 def _usage(state: State) -> None:
-    """Application usage control. EMV 4.4 Book 3, 10.4.2, table 38."""
+    """Application usage control. EMV 4.4 Book 3, 10.4.2, table 36."""
     source = "EMV 4.4 Book 3, 10.4.2"
     raw = state.card.get(_USAGE)
     if raw is None:

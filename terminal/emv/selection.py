@@ -7,7 +7,7 @@ the cardholder or the priorities decide and selects. Both note each decision in 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from terminal.apdu import Command, Sender
@@ -20,7 +20,7 @@ from terminal.tlv import Tag, Tlvs
 
 PSE: Final = b"1PAY.SYS.DDF01"
 CODE_TABLES: Final = frozenset(range(1, 11))
-"""Parts of ISO/IEC 8859 that a terminal can declare in 9F40. EMV 4.4 Book 4, Annex A2, tables 30 and 31."""
+"""Parts of ISO/IEC 8859 that a terminal can declare in 9F40. EMV 4.4 Book 4, Annex A3, tables 31 and 32."""
 MOST_NEXT: Final = 32
 """SELECT next is not asked more often for one name: a card that never ends its list must not hold the terminal."""
 
@@ -45,7 +45,7 @@ class Supported:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An application that card and terminal share. ``priority`` is 1 (first) to 15, 0 for none; ``confirm`` says that
-    it may not be used without the cardholder's consent. EMV 4.4 Book 1, 12.2.3, table 48."""
+    it may not be used without the cardholder's consent. EMV 4.4 Book 1, 12.2.3, table 13."""
 
     name: bytes
     supported: Supported
@@ -58,7 +58,7 @@ class Candidate:
 class Selected:
     """The application that is selected now: its full name (84), the terminal's entry for it, its FCI, what to call it.
 
-    EMV 4.4 Book 1, 11.3.4, table 45.
+    EMV 4.4 Book 1, 11.3.4.
     """
 
     name: bytes
@@ -104,14 +104,17 @@ def choose(
 ) -> tuple[Selected, list[Candidate]]:
     """Select one candidate; also gives those that are left, should the card not accept it.
 
-    ``cardholder`` None is a terminal that neither offers a choice nor asks for confirmation. The FCI goes into
+    ``cardholder`` None is a terminal that neither offers a choice nor asks for confirmation. Whoever was asked once
+    is asked about every further application, so what is left then needs confirmation. The FCI goes into
     ``state.card``. Raises Stop when nothing is left or the cardholder wants none, and TransportError.
     EMV 4.4 Book 1, 12.4.
     """
     left = list(candidates)
     while True:
-        picked = _pick(state, left, cardholder)
+        picked, asked = _pick(state, left, cardholder)
         left.remove(picked)
+        if asked:
+            left = [replace(candidate, confirm=True) for candidate in left]
         selected = _select(state, sender, picked, code_tables)
         if selected is not None:
             return selected, left
@@ -194,7 +197,7 @@ def _from_list(
                 state.note(
                     Stage.SELECTION, f"{name.hex().upper()} is longer than the AID; a full match is asked", _LIST
                 )
-            if name == entry.aid:
+            if name == entry.aid or not entry.partial:
                 break
     state.note(Stage.SELECTION, f"the list of AIDs gives {len(found)} applications", _LIST)
     return found
@@ -241,7 +244,8 @@ def _printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable()).strip()
 
 
-def _pick(state: State, left: Sequence[Candidate], cardholder: Cardholder | None) -> Candidate:
+def _pick(state: State, left: Sequence[Candidate], cardholder: Cardholder | None) -> tuple[Candidate, bool]:
+    """The next application to select, and whether the cardholder was asked for it."""
     if not left:
         reason = "card and terminal have no application in common that can be used"
         state.stop(Stage.SELECTION, reason, _FINAL, Result.TRY_ANOTHER_INTERFACE)
@@ -251,17 +255,17 @@ def _pick(state: State, left: Sequence[Candidate], cardholder: Cardholder | None
             reason = "every application asks for the cardholder's confirmation, which this terminal cannot give"
             state.stop(Stage.SELECTION, reason, _FINAL, Result.TRY_ANOTHER_INTERFACE)
         state.note(Stage.SELECTION, f"{free.label} has the highest priority", _FINAL)
-        return free
+        return free, False
     if len(left) == 1 and not left[0].confirm:
         state.note(Stage.SELECTION, f"{left[0].label} is the only application", _FINAL)
-        return left[0]
+        return left[0], False
     answer = cardholder.choose([Choice(candidate.name, candidate.label) for candidate in left])
     if answer is None:
         state.stop(Stage.SELECTION, "the cardholder chose no application", _FINAL, Result.CANCELLED)
     if not 0 <= answer < len(left):
         raise ValueError(f"choice {answer} of {len(left)} applications")
     state.note(Stage.SELECTION, f"the cardholder chose {left[answer].label}", _FINAL)
-    return left[answer]
+    return left[answer], True
 
 
 def _select(state: State, sender: Sender, picked: Candidate, code_tables: Collection[int]) -> Selected | None:

@@ -394,6 +394,9 @@ def test_the_key_for_a_pin() -> None:
     assert run(state, issue).chain.pin_key().n == CARD.n
     state.card |= issue.pin_elements()
     assert run(state, issue).chain.pin_key().n == PIN.n
+    half = state.card.pop(0x9F2E)  # A key that is not all there is none. EMV 4.4 Book 2, 7.1, step 2.
+    assert run(state, issue).chain.pin_key().n == CARD.n
+    state.card[0x9F2E] = half
     state.card[0x9F2D] = make.key("other", 1152).sign(bytes(144))
     with pytest.raises(OdaFailed, match="card certificate"):
         run(state, issue).chain.pin_key()

@@ -185,8 +185,7 @@ def test_a_warning_is_no_candidate_but_not_the_end_of_the_search() -> None:
 def test_a_longer_name_is_no_candidate_where_a_full_match_is_asked() -> None:
     state = new_state()
     exact = Supported(bytes.fromhex("A000000333"), partial=False)
-    turns = [select("A000000333", fci(DEBIT)), select("A000000333", "6A82", following=True)]
-    with card_with(*turns) as sender:
+    with card_with(select("A000000333", fci(DEBIT))) as sender:  # and no further name: EMV 4.4 Book 1, 12.3.3, step 6
         assert build_candidates(state, sender, [exact], pse=False) == []
     assert "a full match is asked" in texts(state)
 
@@ -224,7 +223,7 @@ def test_the_cardholder_chooses_among_several() -> None:
     person = Person(chooses=1)
     with card_with(select(CREDIT, fci(CREDIT))) as sender:
         selected, left = choose(new_state(), sender, [candidate(DEBIT, 1), candidate(CREDIT, 2)], person)
-    assert (selected.name.hex().upper(), left) == (CREDIT, [candidate(DEBIT, 1)])
+    assert (selected.name.hex().upper(), left) == (CREDIT, [candidate(DEBIT, 1, True)])
     assert [choice.label for choice in person.offered[0]] == ["01", "02"]
 
 
@@ -253,6 +252,15 @@ def test_an_application_that_does_not_open_gives_way_to_the_next(answer: str) ->
         selected, left = choose(state, sender, [candidate(DEBIT, 1), candidate(CREDIT, 2)], None)
     assert (selected.name.hex().upper(), left) == (CREDIT, [])
     assert "it is a candidate no more" in texts(state)
+
+
+def test_whoever_chose_what_does_not_open_is_asked_about_the_last_one_too() -> None:
+    """EMV 4.4 Book 1, 12.4: after a choice that came to nothing, none is selected without the cardholder."""
+    person = Person(chooses=0)
+    with card_with(select(DEBIT, "6283"), select(CREDIT, fci(CREDIT))) as sender:
+        selected, _ = choose(new_state(), sender, [candidate(DEBIT, 1), candidate(CREDIT, 2)], person)
+    assert selected.name.hex().upper() == CREDIT
+    assert [len(choices) for choices in person.offered] == [2, 1]
 
 
 def test_nothing_in_common() -> None:

@@ -1,0 +1,40 @@
+"""What the terminal tells the card of itself, and where it says another thing for each application or card."""
+
+from __future__ import annotations
+
+import pytest
+
+from terminal.emv.bits import TVR
+from tests.support.emv_toy_card import AID, DATA, ToyCard
+from tests.support.emv_toy_terminal import run
+
+
+def options(card: ToyCard) -> bytes:
+    """The data of GET PROCESSING OPTIONS, without the template around them."""
+    return next(apdu for apdu in card.seen if apdu[1] == 0xA8)[7:-1]
+
+
+def test_the_aid_of_the_terminal_is_the_whole_name_of_what_was_selected() -> None:
+    """The terminal knows only A000000333. EMV 4.4 Book 1, 12.4: 9F06 takes the value of 84 before the PDOL is used."""
+    card = ToyCard(pdol="9F37049F0608")
+    outcome = run(card)
+    assert outcome.aid == AID
+    assert options(card)[4:] == AID
+
+
+def test_the_chip_was_read() -> None:
+    """Point-of-service entry mode 05. ISO 8583:1987, field 22."""
+    card = ToyCard(pdol="9F37049F3901")
+    run(card)
+    assert options(card)[4:] == b"\x05"
+
+
+@pytest.mark.parametrize(("index", "told"), [("01", "01"), ("02", "00")])
+def test_the_card_is_told_under_which_scheme_key_it_was_proven(index: str, told: str) -> None:
+    """9F22 is the index of the key that was used; without a proof it is not there, and its byte zero."""
+    card = ToyCard(data={**DATA, "8C": "9F220195059F3704"})
+    card.records[2, 1] = card.records[2, 1].replace(b"\x8f\x01\x01", b"\x8f\x01" + bytes.fromhex(index))
+    outcome = run(card)
+    asked = next(apdu for apdu in card.seen if apdu[1] == 0xAE)
+    assert asked[5:6].hex() == told
+    assert bool(outcome.tvr & TVR.CDA_FAILED) is (told == "00")
