@@ -9,11 +9,13 @@ from types import TracebackType
 from terminal.apdu.command import Command
 from terminal.apdu.describe import describe
 from terminal.apdu.seams import LinkProtocol
-from terminal.errors import ApduError
+from terminal.errors import ApduError, CardGone, DeadlineExceeded, TransportError
 
 DEFAULT_ATR = bytes.fromhex("3BF81300008131FE454A434F5076323431B7")
 """A JCOP 2.4.1 card: T=1, no card capabilities told."""
 _RESET = "RESET"
+_FAULTS: dict[str, type[TransportError]] = {"TIMEOUT": DeadlineExceeded, "GONE": CardGone}
+"""Answers that did not come: the card was silent for too long, or was pulled."""
 
 
 class TranscriptError(AssertionError):
@@ -24,8 +26,9 @@ class Transcript:
     """A Transport that answers each expected command once, in order, byte for byte.
 
     ``turns`` are pairs of hex: the command APDU and the answer with its status word; spaces do not count. A turn whose
-    command is ``RESET`` expects a reset and answers an ATR. A wrong or surplus command raises TranscriptError with
-    expected beside actual; as a context manager it also raises when turns are left (unless it failed).
+    command is ``RESET`` expects a reset and answers an ATR; for an answer ``TIMEOUT`` or ``GONE`` comes DeadlineExceeded
+    or CardGone. A wrong or surplus command raises TranscriptError with expected beside actual; as a context manager it
+    also raises when turns are left (unless it failed).
     """
 
     def __init__(
@@ -120,6 +123,8 @@ class Transcript:
                 f"  actual    {_line(actual)}\n            {_pointer(expected, actual)}"
             )
         self._at += 1
+        if isinstance(answer, str):
+            raise _FAULTS[answer](f"the conversation says {answer} at turn {self._at}")
         return answer
 
     def __enter__(self) -> Transcript:
@@ -132,9 +137,10 @@ class Transcript:
             self.done()
 
 
-def _turn(command: str, answer: str) -> tuple[bytes | None, bytes]:
+def _turn(command: str, answer: str) -> tuple[bytes | None, bytes | str]:
     expected = None if command.strip().upper() == _RESET else bytes.fromhex(command)
-    return expected, bytes.fromhex(answer)
+    fault = answer.strip().upper()
+    return expected, fault if fault in _FAULTS else bytes.fromhex(answer)
 
 
 def _line(apdu: bytes | None) -> str:
@@ -157,6 +163,11 @@ def _pointer(expected: bytes | None, actual: bytes | None) -> str:
     return "  " * same + "^^"
 
 
-def turns(pairs: Iterable[tuple[bytes, bytes]]) -> str:
-    """The file form of a recorded conversation: pairs of command and answer bytes."""
-    return "".join(f"{command.hex().upper()} | {answer.hex().upper()}\n" for command, answer in pairs)
+def turns(pairs: Iterable[tuple[bytes, bytes | TransportError]]) -> str:
+    """The file form of a recorded conversation: pairs of command and answer bytes, or what came instead of an answer.
+
+    Raises KeyError for a fault that has no name in a file.
+    """
+    names = {kind: name for name, kind in _FAULTS.items()}
+    told = ((command, a.hex().upper() if isinstance(a, bytes) else names[type(a)]) for command, a in pairs)
+    return "".join(f"{command.hex().upper()} | {answer}\n" for command, answer in told)

@@ -6,6 +6,7 @@ import pytest
 
 from terminal.apdu import LinkProtocol, Transcript, Transport
 from terminal.apdu.transcript import TranscriptError, turns
+from terminal.errors import CardGone, DeadlineExceeded, TransportError
 
 
 def test_is_a_transport() -> None:
@@ -79,3 +80,18 @@ def test_file_form_names_a_bad_line() -> None:
 def test_a_recorded_conversation_reads_back() -> None:
     text = turns([(bytes.fromhex("00B2010C00"), bytes.fromhex("AA9000"))])
     assert Transcript.parse(text).exchange(bytes.fromhex("00B2010C00")) == b"\xaa\x90\x00"
+
+
+@pytest.mark.parametrize(("name", "fault"), [("TIMEOUT", DeadlineExceeded("silent")), ("GONE", CardGone("pulled"))])
+def test_an_answer_that_never_came_is_recorded_and_read_back(name: str, fault: TransportError) -> None:
+    text = turns([(bytes.fromhex("00B2010C00"), fault)])
+    assert text == f"00B2010C00 | {name}\n"
+    card = Transcript.parse(text)
+    with pytest.raises(type(fault), match=name):
+        card.exchange(bytes.fromhex("00B2010C00"))
+    assert card.left == 0
+
+
+def test_a_fault_without_a_name_is_not_recorded() -> None:
+    with pytest.raises(KeyError):
+        turns([(b"", TransportError())])
