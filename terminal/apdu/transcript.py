@@ -26,8 +26,8 @@ class Transcript:
     """A Transport that answers each expected command once, in order, byte for byte.
 
     ``turns`` are pairs of hex: the command APDU and the answer with its status word; spaces do not count. A turn whose
-    command is ``RESET`` expects a reset and answers an ATR; for an answer ``TIMEOUT`` or ``GONE`` comes DeadlineExceeded
-    or CardGone. A wrong or surplus command raises TranscriptError with expected beside actual; as a context manager it
+    command is ``RESET`` expects a reset and answers an ATR; an answer ``TIMEOUT`` raises DeadlineExceeded, ``GONE``
+    CardGone. A wrong or surplus command raises TranscriptError with expected beside actual; as a context manager it
     also raises when turns are left (unless it failed).
     """
 
