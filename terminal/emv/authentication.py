@@ -140,7 +140,7 @@ def combined_missing(state: State, why: str) -> None:
 def _combined(state: State, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -> CombinedData:
     signature, cid = answer.get(_SIGNATURE), answer.get(_CID)
     if signature is None or cid is None:
-        raise OdaFailed(Signed.DYNAMIC, Check.DATA, "9F4B" if signature is None else "9F27")
+        raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F4B' if signature is None else '9F27'}")
     dynamic = chain.dynamic(signature, state.terminal.get(_UNPREDICTABLE, b""))
     found = CombinedData.of(dynamic, chain.hash_size)
     if bytes((found.cid,)) != cid:
@@ -155,7 +155,7 @@ def _challenge(state: State, sender: Sender, chain: Chain, default_ddol: bytes |
     """INTERNAL AUTHENTICATE with the DDOL's data. EMV 4.4 Book 2, 6.5.1; Book 3, 6.5.9."""
     ddol = state.card.get(_DDOL, default_ddol)
     if ddol is None or not _asks_for(ddol, _UNPREDICTABLE):
-        raise OdaFailed(Signed.DYNAMIC, Check.DATA if ddol is None else Check.DYNAMIC_DATA, "DDOL with 9F37")
+        raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, "DDOL with 9F37")
     data = fill(state, _STAGE, "DDOL", ddol)
     if len(data) > MOST_DATA:
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"the DDOL asks for {len(data)} bytes")
@@ -180,5 +180,6 @@ def _asks_for(dol: bytes, tag: int) -> bool:
 
 
 def _failed(state: State, method: Method, failure: OdaFailed) -> None:
+    """ "ICC data missing" is for what table 35 names; what an answer lacks is not among it. EMV 4.4 Book 3, 7.5."""
     bits = method.failed | (TVR.ICC_DATA_MISSING if failure.check is Check.DATA else TVR(0))
     state.note(_STAGE, f"{method} failed: {failure}", method.source, tvr=bits, tsi=TSI.ODA_PERFORMED)

@@ -76,7 +76,7 @@ class CaStore:
     revoked: frozenset[tuple[bytes, int, bytes]] = frozenset()
 
     def rsa_key(self, rid: bytes, index: int, on: date) -> CaKey:
-        """Raises OdaFailed when there is no such key, or its time is over. EMV 4.4 Book 2, 11.2.3."""
+        """Raises OdaFailed when there is no such key, or its time is over. EMV 4.4 Book 2, 11.2."""
         return _usable(self.rsa.get((rid, index)), rid, index, on)
 
     def sm_key(self, rid: bytes, index: int, on: date) -> SmCaKey:
@@ -84,7 +84,10 @@ class CaStore:
         return _usable(self.sm.get((rid, index)), rid, index, on)
 
     def check_revocation(self, rid: bytes, index: int, serial: bytes) -> None:
-        """Raises OdaFailed when the issuer certificate of that serial number is revoked. EMV 4.4 Book 2, 5.1."""
+        """Raises OdaFailed when the issuer certificate of that serial number is revoked.
+
+        EMV 4.4 Book 2, 5.1.2 and 5.3, step 10.
+        """
         if (rid, index, serial) in self.revoked:
             raise OdaFailed(Signed.ISSUER, Check.REVOCATION, f"serial number {serial.hex().upper()}")
 

@@ -104,6 +104,7 @@ class Completion:
         code = state.terminal.get(online.RESPONSE_CODE, b"").decode("ascii", "replace")
         if code.startswith("Y") and result not in (Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE):
             code = f"Z{code[1:]}"  # It was given in advance, for a cryptogram that the card then did not make.
+        approved = result in (Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE)
         made = Outcome(
             result,
             reason,
@@ -117,7 +118,9 @@ class Completion:
             self._second,
             tuple(self._scripts),
             self._reversal,
-            self._advice,
+            # What is captured needs none; what became of scripts is told, in a reversal or else in an advice.
+            # EMV 4.4 Book 4, 6.3.7, table 3; 6.3.9.
+            not approved and (self._advice or (bool(self._scripts) and not self._reversal)),
             self._verification.signature,
         )
         return replace(made, receipt=self._receipt(made))
@@ -182,9 +185,18 @@ class Completion:
         self._state.terminal[online.RESPONSE_CODE] = code
 
     def _end(self, result: Result, reason: str) -> Outcome:
-        more = "; the issuer must be told that nothing was paid (reversal)" if self._reversal else ""
-        self._state.note(Stage.COMPLETION, f"{result.value}: {reason}{more}", _COMPLETION)
+        made = self.outcome(result, reason)
+        self._state.note(Stage.COMPLETION, f"{result.value}: {reason}{self._to_tell(made)}", _COMPLETION)
         return self.outcome(result, reason)
+
+    def _to_tell(self, made: Outcome) -> str:
+        """What the acquirer must be told apart from the payment. A request whose answer never came is reversed even
+        where card and terminal then approved: the payment is one made offline. EMV 4.4 Book 4, 6.3.8, 12.2.3."""
+        if made.reversal and made.approved:
+            return "; the request that may have reached the issuer is to be reversed"
+        if made.reversal:
+            return "; the issuer must be told that nothing was paid (reversal)"
+        return "; an advice is to be sent" if made.advice else ""
 
     def _receipt(self, made: Outcome) -> Receipt | None:
         """What the books want on a receipt, the card number cut to its last four digits. EMV 4.4 Book 4, 11.4."""

@@ -22,7 +22,7 @@ from terminal.crypto.rsa import EXPONENTS, RsaPublic, public
 from terminal.errors import CodecError, CryptoError, IntegrityError, NotGenuine
 
 DYNAMIC_NUMBER = range(2, 9)
-"""Lengths of an ICC dynamic number in bytes. EMV 4.4 Book 2, 6.5.1, table 15."""
+"""Lengths of an ICC dynamic number in bytes. EMV 4.4 Book 2, 6.5.1."""
 _SHA1, _RSA = 0x01, 0x01
 
 

@@ -20,7 +20,7 @@ _STAGE: Final = Stage.CARDHOLDER
 _SOURCE: Final = "EMV 4.4 Book 3, 10.5.1"
 _TRY_COUNTER = 0x9F17
 _PLAIN, _ENCIPHERED = 0x80, 0x88
-"""P2 of VERIFY. EMV 4.4 Book 3, 6.5.12, table 23."""
+"""P2 of VERIFY. EMV 4.4 Book 3, 6.5.12, table 24."""
 _CHALLENGE = 8
 _BLOCKED = (0x6983, 0x6984)
 

@@ -28,7 +28,7 @@ def format_0(pin: Pin, pan: str) -> Secret:
 
 
 def format_2(pin: Pin) -> Secret:
-    """The PIN alone, 8 bytes, as a card takes it. ISO 9564-1:2017, 9.3.4; EMV 4.4 Book 3, 6.5.12, table 24."""
+    """The PIN alone, 8 bytes, as a card takes it. ISO 9564-1:2017, 9.3.4; EMV 4.4 Book 3, 6.5.12, table 25."""
     return Secret(bytes.fromhex(_field(2, pin, "F" * 12)))
 
 

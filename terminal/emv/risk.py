@@ -46,7 +46,7 @@ def manage(
     _exception_file(state, config)
     if transaction.force_online:
         text = "the merchant wants this transaction to go online"
-        state.note(Stage.RISK, text, "EMV 4.4 Book 4, 6.3.5", tvr=TVR.MERCHANT_FORCED_ONLINE)
+        state.note(Stage.RISK, text, "EMV 4.4 Book 4, 6.5.3", tvr=TVR.MERCHANT_FORCED_ONLINE)
     _floor_limit(state, application, transaction, recent)
     if not config.terminal.offline_only:
         _random_selection(state, application, transaction, draw)
@@ -127,8 +127,9 @@ def _velocity(sender: Sender, state: State) -> None:
     count, bits = atc - last, NO_TVR
     if count > int.from_bytes(lower, "big"):
         bits |= TVR.LOWER_OFFLINE_LIMIT_EXCEEDED
-    if count > int.from_bytes(upper, "big"):
-        bits |= TVR.UPPER_OFFLINE_LIMIT_EXCEEDED
+        # The upper limit is looked at only where the lower one is exceeded.
+        if count > int.from_bytes(upper, "big"):
+            bits |= TVR.UPPER_OFFLINE_LIMIT_EXCEEDED
     text = f"{count} transactions since the last one online; limits {lower.hex().upper()} and {upper.hex().upper()}"
     state.note(Stage.RISK, text, source, tvr=bits)
 

@@ -21,7 +21,7 @@ NO_TSI: Final = TSI(0)
 
 
 class Stage(StrEnum):
-    """The functions of a transaction, in the book's order. EMV 4.4 Book 3, 8.2, figure 8."""
+    """The functions of a transaction, in the book's order. EMV 4.4 Book 3, 8.2, figure 6."""
 
     SELECTION = "application selection"
     INITIATION = "initiate application processing"

@@ -89,8 +89,39 @@ def test_service_not_allowed_ends_the_transaction() -> None:
 
 
 def test_an_advice_that_the_card_wants_is_flagged() -> None:
-    assert run(ToyCard(first=lambda _: AAC, cid_extra=0x08)).advice
+    outcome = run(ToyCard(first=lambda _: AAC, cid_extra=0x08))
+    assert outcome.advice
+    assert "an advice is to be sent" in outcome.steps[-1].text
     assert not run(ToyCard(first=lambda _: AAC)).advice
+
+
+def test_what_is_captured_needs_no_advice() -> None:
+    """EMV 4.4 Book 4, 6.3.7, table 3."""
+    outcome = run(ToyCard(cid_extra=0x08))
+    assert outcome.approved
+    assert not outcome.advice
+
+
+@pytest.mark.parametrize(
+    ("code", "second", "advice", "reversal"),
+    [(b"05", AAC, True, False), (b"00", AAC, False, True), (b"00", TC, False, False)],
+)
+def test_script_results_go_into_a_reversal_or_an_advice(code: bytes, second: int, advice: bool, reversal: bool) -> None:
+    """EMV 4.4 Book 4, 6.3.9: the issuer hears of its scripts also where nothing was paid."""
+    scripts = (tlv("72", tlv("86", "8424000000")),)
+    outcome, _ = online(ToyCard(second=lambda _: second), code=code, scripts=scripts)
+    assert outcome.scripts
+    assert (outcome.advice, outcome.reversal) == (advice, reversal)
+
+
+def test_a_request_without_an_answer_is_reversed_although_card_and_terminal_then_approve() -> None:
+    """EMV 4.4 Book 4, 12.2.3."""
+    card = ToyCard(data={**DATA, "9F0D": "0000000000"})
+    host = ToyHost(card, unable=Unable("no answer in time", sent=True))
+    outcome = run(card, OVER, config=config_with("tac_default: '0000000000'"), host=host)
+    assert (outcome.result, outcome.reversal) == (OFFLINE, True)
+    assert "is to be reversed" in outcome.steps[-1].text
+    assert "nothing was paid" not in outcome.steps[-1].text
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,13 @@ def test_velocity_compares_the_counters_with_both_limits(atc: str | None, last: 
     assert risk(card={0x9F14: "12", 0x9F23: "34"}, answers=answers).tvr == bits
 
 
+def test_the_upper_limit_counts_only_where_the_lower_is_exceeded() -> None:
+    """EMV 4.4 Book 3, 10.6.3. A card may have them the wrong way round."""
+    answers = {"9F36": "0014", "9F13": "000A"}
+    assert risk(card={0x9F14: "12", 0x9F23: "03"}, answers=answers).tvr == TVR(0)
+    assert risk(card={0x9F14: "05", 0x9F23: "03"}, answers=answers).tvr == BOTH
+
+
 @pytest.mark.parametrize("limits", [{0x9F14: "12"}, {0x9F23: "34"}, {}])
 def test_velocity_wants_both_limits_and_asks_for_no_counter_otherwise(limits: Mapping[int, str]) -> None:
     assert risk(card=limits).tvr == TVR(0)

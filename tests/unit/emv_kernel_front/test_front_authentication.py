@@ -279,12 +279,13 @@ def test_a_ddol_that_is_of_no_use(ddol: bytes, says: str) -> None:
     assert state.tvr == TVR.DDA_FAILED
 
 
-def test_no_ddol_at_all_is_missing_data() -> None:
+def test_no_ddol_at_all_fails_the_method() -> None:
+    """Neither the card's nor the terminal's: not among the data whose lack has a bit of its own (Book 3, table 35)."""
     issue = RsaIssue(STATIC)
     state = state_of(issue, Method.DDA)
     with card_with() as sender:
         found = authenticate(state, sender, records(), rsa_store(), TODAY, default_ddol=None)
-    assert (found.passed, state.tvr) == (False, TVR.DDA_FAILED | TVR.ICC_DATA_MISSING)
+    assert (found.passed, state.tvr) == (False, TVR.DDA_FAILED)
 
 
 @SIDES
@@ -382,7 +383,7 @@ def test_cda_data_that_are_missing() -> None:
         state = state_of(issue, Method.CDA)
         answer = Tlvs([item for item in combined(issue) if item.tag != gone])
         assert verify_combined(state, run(state, issue), answer, [b"pdol+cdol1"]) is None
-        assert state.tvr == TVR.CDA_FAILED | TVR.ICC_DATA_MISSING
+        assert state.tvr == TVR.CDA_FAILED
     state = state_of(issue, Method.CDA)
     combined_missing(state, "format 80")
     assert (state.tvr, state.tsi) == (TVR.CDA_FAILED, TSI.ODA_PERFORMED)
