@@ -49,6 +49,7 @@ TARGET = 3
 CALLS = 20
 WIDE = 65537
 """The other public exponent of EMV 4.4 Book 2, B2.1."""
+Operation = Callable[[], object]
 SM2, SM2_WITH_SM3 = ec.SM2(), ec.ECDSA(hashes.SM3())
 
 
@@ -125,7 +126,7 @@ def _proven(outcome: Outcome) -> bool:
     return outcome.result is Result.APPROVED_OFFLINE and outcome.first is not None and outcome.first.verified
 
 
-def _all(calls: list[partial[object]]) -> None:
+def _all(calls: list[Operation]) -> None:
     for call in calls:
         call()
 
@@ -151,9 +152,7 @@ def authorities(profile: Profile) -> CaStore:
     return ca_store([rsa, SmCaKey(rid, int(trust.sm_ca_index, 16), sm_ca.point or b"")])
 
 
-def recorded(
-    profile: Profile, pay: Callable[[Sender], Outcome]
-) -> tuple[list[tuple[bytes, bytes]], list[partial[object]]]:
+def recorded(profile: Profile, pay: Callable[[Sender], Outcome]) -> tuple[list[tuple[bytes, bytes]], list[Operation]]:
     """A card of the profile pays once: the conversation, and the terminal's cryptographic operations."""
     with fast_directory() as directory:
         bench = Bench(directory, 1, profile=profile)
@@ -173,9 +172,9 @@ def recorded(
 
 
 @contextmanager
-def heard_operations() -> Iterator[list[partial[object]]]:
+def heard_operations() -> Iterator[list[Operation]]:
     """What the cryptographic libraries do meanwhile, as calls that do the same again from bytes to bytes."""
-    heard: list[partial[object]] = []
+    heard: list[Operation] = []
 
     def powmod(base: int, e: int, n: int, real: Callable[..., Any] = gmpy2.powmod) -> Any:
         size = (int(n).bit_length() + 7) // 8

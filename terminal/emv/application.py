@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from terminal.apdu import Command, Sender
-from terminal.emv.dictionary import lookup
+from terminal.emv.dictionary import STANDARD
 from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.records import Afl, Record
 from terminal.emv.seams import Cardholder
-from terminal.emv.selection import CODE_TABLES, Selected, Supported, build_candidates, choose, of_the_card
+from terminal.emv.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
 from terminal.emv.steps import Stage, State
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tlvs, tlv
@@ -134,19 +134,17 @@ def fill(state: State, stage: Stage, name: str, dol: bytes) -> bytes:
         parsed = Dol.parse(dol)
     except TlvError as fault:
         state.stop(stage, f"the {name} is out of form: {fault}", FAULTY_ICC)
-    formats = {int(tag): found.format for tag, _ in parsed if (found := lookup(tag, state.aid)) is not None}
-    return parsed.fill(state.values(), formats)
+    return parsed.fill(state.values(), STANDARD.known(state.aid).formats)
 
 
 def _options(found: Tlvs) -> tuple[bytes, bytes] | None:
     """AIP and AFL of either format, None where the answer is out of form. EMV 4.4 Book 3, 6.5.8.4."""
-    if len(found) != 1:
+    if (plain := found.only(_FORMAT_1)) is not None:
+        return (plain.value[:2], plain.value[2:]) if len(plain.value) >= 6 else None
+    if (template := found.only(_FORMAT_2)) is None:
         return None
-    if found[0].tag == _FORMAT_1:
-        return (found[0].value[:2], found[0].value[2:]) if len(found[0].value) >= 6 else None
-    inside = found[0].children
-    aips, afls = inside.find_all(_AIP), inside.find_all(_AFL)
-    if found[0].tag != _FORMAT_2 or len(aips) != 1 or len(afls) != 1 or len(aips[0].value) != 2:
+    aips, afls = template.children.find_all(_AIP), template.children.find_all(_AFL)
+    if len(aips) != 1 or len(afls) != 1 or len(aips[0].value) != 2:
         return None
     return aips[0].value, afls[0].value
 
@@ -167,17 +165,17 @@ def _read(state: State, sender: Sender, sfi: int, number: int, signed: bool) -> 
 
 def _store(state: State, records: Iterable[Record]) -> None:
     """Keep what is known and the card's to give; nothing else can reach a data object list. EMV 4.4 Book 3, 10.2."""
-    seen = {_AIP, _AFL}
+    seen: set[int] = {_AIP, _AFL}
+    kept = STANDARD.known(state.aid).of_the_card
     for record in records:
-        for item in record.objects.walk():
-            tag = int(item.tag)
-            if not of_the_card(item.tag, state.aid):
+        for tag, value in record.objects.pairs():
+            if tag not in kept:
                 continue
             if tag in seen:
                 place = f"SFI {record.sfi}, record {record.number}"
-                state.stop(Stage.READING, f"{item.tag} occurs twice, again in {place}", _READ)
+                state.stop(Stage.READING, f"{tag} occurs twice, again in {place}", _READ)
             seen.add(tag)
-            state.card[tag] = item.value
+            state.card[tag] = value
 
 
 def _check_mandatory(state: State) -> None:

@@ -18,26 +18,58 @@ from terminal.tlv import Format
 __all__ = ["FORMATS", "STANDARD", "Dictionary", "Element", "Personal", "Source", "lookup"]
 
 
+class Known:
+    """What the tags of one application's objects mean, outside the templates that give some of them another meaning."""
+
+    def __init__(self, elements: Iterable[Element]) -> None:
+        self.elements: Mapping[int, Element] = {element.tag: element for element in elements}
+        self.formats: Mapping[int, Format] = {tag: element.format for tag, element in self.elements.items()}
+        """For filling data object lists."""
+        self.of_the_card = frozenset(
+            tag for tag, e in self.elements.items() if e.source is Source.CARD and not e.tag.constructed
+        )
+        """The objects of a card that a terminal keeps: primitive, known, and the card's to give, so that no card can
+        slip terminal data into a data object list. EMV 4.4 Book 3, 10.2."""
+
+
 class Dictionary:
     """Elements by tag. ``schemes`` are names of schemes by the beginning of the application identifiers they own."""
 
     def __init__(self, elements: Iterable[Element], schemes: Mapping[bytes, str]) -> None:
         self.elements = tuple(elements)
         self._schemes = dict(schemes)
+        self._lengths = sorted({len(beginning) for beginning in schemes}, reverse=True)
+        self._known: dict[str | None, Known] = {}
         self._by_tag: dict[int, list[Element]] = {}
         for element in self.elements:
             self._by_tag.setdefault(element.tag, []).append(element)
 
     def scheme(self, aid: bytes) -> str | None:
         """Whose application that is: the scheme with the longest matching beginning."""
-        owners = [beginning for beginning in self._schemes if aid.startswith(beginning)]
-        return self._schemes[max(owners, key=len)] if owners else None
+        for length in self._lengths:
+            owner = self._schemes.get(aid[:length])
+            if owner is not None:
+                return owner
+        return None
+
+    def known(self, aid: bytes | None = None) -> Known:
+        """Everything that ``lookup`` without a template finds for an application (none named: EMV alone)."""
+        scheme = None if aid is None else self.scheme(aid)
+        found = self._known.get(scheme)
+        if found is None:
+            # The last one of a tag counts: EMV's meanings first, then the scheme's own; of its twins, the first.
+            at_large = [e for e in reversed(self.elements) if not e.contextual and e.scheme in ("EMV", scheme)]
+            found = Known(sorted(at_large, key=lambda e: e.scheme != "EMV"))
+            self._known[scheme] = found
+        return found
 
     def lookup(self, tag: int, aid: bytes | None = None, template: int | None = None) -> Element | None:
         """The element with that tag, or None where the application (none named: EMV alone) has no such.
 
         A meaning of the application's scheme goes before EMV's, one inside ``template`` before one at large.
         """
+        if template is None:
+            return self.known(aid).elements.get(tag)
         scheme = None if aid is None else self.scheme(aid)
         known = [e for e in self._by_tag.get(tag, ()) if e.scheme in ("EMV", scheme)]
         fitting = [e for e in known if template in e.template or not e.contextual]

@@ -19,7 +19,7 @@ def get_data(sender: Sender, tag: int) -> bytes | None:
     if not response.sw.ok:
         return None
     try:
-        found = decode(response.data)
+        found = decode(response.data).only(tag)
     except TlvError:
         return None
-    return found[0].value if len(found) == 1 and found[0].tag == tag else None
+    return None if found is None else found.value

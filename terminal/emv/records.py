@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from terminal.apdu import Command, Sender, check
 from terminal.errors import CardMalformed, CodecError, TlvError
@@ -59,8 +59,7 @@ class Afl:
                 yield entry.sfi, number, number < entry.first + entry.signed
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Record:
+class Record(NamedTuple):
     """One record as it was read. ``raw`` is the whole response data, ``content`` what is inside its 70 template."""
 
     sfi: int
@@ -73,10 +72,9 @@ class Record:
     @classmethod
     def decode(cls, sfi: int, number: int, signed: bool, raw: bytes) -> Self:
         """Raises CodecError when the data are not one 70 template. EMV 4.4 Book 3, 6.5.11.4."""
-        found = decode(raw)
-        if len(found) != 1 or found[0].tag != RECORD_TEMPLATE:
+        template = decode(raw).only(RECORD_TEMPLATE)
+        if template is None:
             raise CodecError(f"SFI {sfi}, record {number} is not one 70 template", 0)
-        template = found[0]
         if len(raw) != 1 + len(encode_length(len(template.value))) + len(template.value):
             raise CodecError(f"SFI {sfi}, record {number} has bytes beside its 70 template", 0)
         return cls(sfi, number, signed, raw, template.value, template.children)

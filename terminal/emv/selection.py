@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from terminal.apdu import Command, Sender
-from terminal.emv.dictionary import Source, lookup
+from terminal.emv.dictionary import STANDARD
 from terminal.emv.exchange import ask, objects, select
 from terminal.emv.outcome import Result
 from terminal.emv.seams import Cardholder, Choice
 from terminal.emv.steps import Stage, State
-from terminal.tlv import Tag, Tlvs
+from terminal.tlv import Tlvs
 
 PSE: Final = b"1PAY.SYS.DDF01"
 CODE_TABLES: Final = frozenset(range(1, 11))
@@ -159,11 +159,12 @@ def _entries(state: State, sender: Sender, sfi: int) -> list[Tlvs] | None:
         if response.sw == _NO_RECORD:
             break
         record = objects(response.data) if response.sw.ok else None
-        if record is None or len(record) != 1 or record[0].tag != _RECORD:
+        template = record.only(_RECORD) if record is not None else None
+        if template is None:
             why = "is out of form" if response.sw.ok else f"cannot be read: {response.sw}"
             state.note(Stage.SELECTION, f"record {number} of the directory {why}; the list of AIDs is used", _DIRECTORY)
             return None
-        found += [entry.children for entry in record[0].children.find_all(_ENTRY)]
+        found += [entry.children for entry in template.children.find_all(_ENTRY)]
     return found
 
 
@@ -203,13 +204,6 @@ def _from_list(
     return found
 
 
-def of_the_card(tag: Tag, aid: bytes | None) -> bool:
-    """Whether the terminal keeps such an object of a card: it is primitive, known, and the card's to give, so that no
-    card can slip terminal data into a data object list. EMV 4.4 Book 3, 10.2."""
-    element = None if tag.constructed else lookup(tag, aid)
-    return element is not None and element.source is Source.CARD
-
-
 def _match(supported: Sequence[Supported], name: bytes) -> Supported | None:
     """The terminal's entry for a name of the card, the longest where several match."""
     return max((entry for entry in supported if entry.matches(name)), key=lambda e: len(e.aid), default=None)
@@ -241,7 +235,7 @@ def display_name(
 
 def _printable(text: str) -> str:
     """Without control characters: a card's text must not steer a display."""
-    return "".join(c for c in text if c.isprintable()).strip()
+    return (text if text.isprintable() else "".join(c for c in text if c.isprintable())).strip()
 
 
 def _pick(state: State, left: Sequence[Candidate], cardholder: Cardholder | None) -> tuple[Candidate, bool]:
@@ -278,9 +272,9 @@ def _select(state: State, sender: Sender, picked: Candidate, code_tables: Collec
         state.note(Stage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
         return None
     state.aid = picked.name
-    state.card = {int(item.tag): item.value for item in inside.children.walk() if of_the_card(item.tag, picked.name)}
+    objects_of, kept = inside.children, STANDARD.known(picked.name).of_the_card
+    state.card = {tag: value for tag, value in objects_of.pairs() if tag in kept}
     state.card[_DF_NAME] = picked.name
-    objects_of = inside.children
     table = objects_of.get(_CODE_TABLE)
     label = display_name(picked.name, objects_of.get(_LABEL), objects_of.get(_PREFERRED), table, code_tables)
     state.note(Stage.SELECTION, f"{label} ({picked.name.hex().upper()}) is selected", _FINAL)

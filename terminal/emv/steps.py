@@ -7,9 +7,8 @@ transaction can be read like a protocol. EMV 4.4 Book 3, 10 (functions), Annex C
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from terminal.emv.bits import TSI, TVR
 from terminal.emv.outcome import Result
@@ -38,8 +37,7 @@ class Stage(StrEnum):
     COMPLETION = "completion"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One decision: ``text`` tells it, ``source`` is where the rule stands, ``tvr`` and ``tsi`` are the bits that this
     step newly set."""
 
@@ -75,14 +73,31 @@ class State:
         self.steps: list[Step] = []
         self.aid: bytes | None = None
         """The name of the selected application, tag 84."""
-        self.tvr = NO_TVR
-        self.tsi = NO_TSI
+        self.tvr_bits = 0
+        """The TVR as a number: flags take ten times as long to join and to compare."""
+        self._tsi_bits = 0
+
+    @property
+    def tvr(self) -> TVR:
+        """Terminal verification results so far."""
+        return TVR(self.tvr_bits)
+
+    @property
+    def tsi(self) -> TSI:
+        """Transaction status information so far."""
+        return TSI(self._tsi_bits)
 
     def note(self, stage: Stage, text: str, source: str, *, tvr: TVR = NO_TVR, tsi: TSI = NO_TSI) -> None:
         """Record a step, setting the bits it brings."""
-        self.steps.append(Step(stage, text, source, tvr & ~self.tvr, tsi & ~self.tsi))
-        self.tvr |= tvr
-        self.tsi |= tsi
+        if tvr:
+            new = int(tvr) & ~self.tvr_bits
+            self.tvr_bits |= new
+            tvr = tvr if tvr == new else TVR(new)
+        if tsi:
+            new = int(tsi) & ~self._tsi_bits
+            self._tsi_bits |= new
+            tsi = tsi if tsi == new else TSI(new)
+        self.steps.append(Step(stage, text, source, tvr, tsi))
 
     def take_back(self, stage: Stage, tvr: TVR, source: str) -> None:
         """Clear a bit of the TVR that was set before, with a step that says so; nothing where it is not set. The one
@@ -90,20 +105,26 @@ class State:
         if taken := self.tvr & tvr:
             names = "; ".join(flag.text for flag in taken)
             self.steps.append(Step(stage, f"no longer so: {names}", source))
-            self.tvr &= ~taken
+            self.tvr_bits &= ~int(taken)
 
     def value(self, tag: int) -> bytes | None:
         """A data element, the terminal's own first; TVR and TSI as they stand now."""
         if tag == TVR_TAG:
-            return self.tvr.encode()
+            return self._encoded_tvr()
         if tag == TSI_TAG:
-            return self.tsi.encode()
+            return self._encoded_tsi()
         own = self.terminal.get(tag)
         return self.card.get(tag) if own is None else own
 
     def values(self) -> dict[int, bytes]:
         """Every data element by tag, for filling a data object list."""
-        return {**self.card, **self.terminal, TVR_TAG: self.tvr.encode(), TSI_TAG: self.tsi.encode()}
+        return {**self.card, **self.terminal, TVR_TAG: self._encoded_tvr(), TSI_TAG: self._encoded_tsi()}
+
+    def _encoded_tvr(self) -> bytes:
+        return self.tvr_bits.to_bytes(TVR.size(), "big")
+
+    def _encoded_tsi(self) -> bytes:
+        return self._tsi_bits.to_bytes(TSI.size(), "big")
 
     def stop(self, stage: Stage, reason: str, source: str, result: Result = Result.TERMINATED) -> NoReturn:
         """Note the last step and end the transaction. Raises Stop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from terminal.errors import TlvError
@@ -38,15 +39,7 @@ class Dol:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Raises TlvError with the offset when a tag or its length byte is cut off or cannot exist."""
-        entries, at = [], 0
-        while at < len(data):
-            try:
-                stop = at + tag_length(data, at, 0)
-                entries.append(DolEntry(Tag(int.from_bytes(data[at:stop], "big")), data[stop]))
-            except IndexError:
-                raise TlvError("a data object list ends inside an entry", at) from None
-            at = stop + 1
-        return cls(tuple(entries))
+        return cls(_entries(data))
 
     @classmethod
     def of(cls, *entries: tuple[int, int]) -> Self:
@@ -71,14 +64,19 @@ class Dol:
         format in ``formats`` (b where there is none). EMV 4.4 Book 3, 5.4, rules 1 to 3.
         """
         known = formats or {}
-        return b"".join(
-            [
-                bytes(length)
-                if tag.constructed or tag not in values
-                else fit(values[tag], length, known.get(tag, Format.B))
-                for tag, length in self.entries
-            ]
-        )
+        parts = []
+        for tag, length in self.entries:
+            value = values.get(tag)
+            if value is None or tag.constructed:
+                value = bytes(length)
+            elif len(value) != length:
+                value = fit(value, length, known.get(tag, Format.B))
+            parts.append(value)
+        return b"".join(parts)
+
+    def asks_for(self, tag: int) -> bool:
+        """Whether one of its entries has this tag."""
+        return any([entry[0] == tag for entry in self.entries])
 
     def split(self, data: bytes) -> dict[Tag, bytes]:
         """The joined values back by tag, as a card reads them. Raises TlvError when their length is another."""
@@ -92,6 +90,20 @@ class Dol:
 
     def __iter__(self) -> Iterator[DolEntry]:
         return iter(self.entries)
+
+
+@lru_cache(maxsize=256)
+def _entries(data: bytes) -> tuple[DolEntry, ...]:
+    """Cards of one issue carry the same lists, and a terminal meets the same issues all day."""
+    entries, at = [], 0
+    while at < len(data):
+        try:
+            stop = at + tag_length(data, at, 0)
+            entries.append(DolEntry(Tag(int.from_bytes(data[at:stop], "big")), data[stop]))
+        except IndexError:
+            raise TlvError("a data object list ends inside an entry", at) from None
+        at = stop + 1
+    return tuple(entries)
 
 
 def fit(value: bytes, length: int, form: Format) -> bytes:
