@@ -37,6 +37,7 @@ _PLAIN: Final = (PROCESSING_OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS)
 _TWINS: Final = tuple(number + SM for number in _PLAIN)
 OPTIONS: Final = _PLAIN + _TWINS
 SCHEME: Final = 0x9201
+ISSUER_DATA_TAG: Final = 0x9F10
 SM4_KEYS, SM4_KEY_CHECKS = 0x8020, 0x9020
 SM2_KEY: Final = 0x8104
 PIN_CRT: Final = (0x8301, 0x8302, 0x8303, 0x8304, 0x8305)
@@ -99,9 +100,7 @@ def right_object(tag: int, value: bytes) -> bool:
 
 def options(value: bytes) -> tuple[int, bytes, bytes]:
     """Template (80 or 77), AIP and AFL of a GPO answer: bare 82 and 94, or these in a 77, or a whole 80 template.
-
-    EMV 4.4 Book 3, 6.5.8.4. Raises Refuse with 6A80.
-    """
+    Bare ones may have 9F10 behind them. EMV 4.4 Book 3, 6.5.8.4. Raises Refuse with 6A80."""
     if value[:1] == b"\x80":
         objects = objects_of(value)
         plain = objects[0].value
@@ -109,14 +108,24 @@ def options(value: bytes) -> tuple[int, bytes, bytes]:
             raise Refuse(0x6A80)
         emv_data.file_locator(plain[2:])
         return 0x80, plain[:2], plain[2:]
-    bare = well_formed(value, 0x77).encode() if value[:1] == b"\x77" else value
-    objects = objects_of(emv_data.processing_options(bare))
+    if value[:1] == b"\x77":
+        bare = well_formed(value, 0x77)
+    else:
+        bare = Tlvs(item for item in objects_of(value) if item.tag != ISSUER_DATA_TAG)
+        if (data := _own_issuer_data(value)) is not None:
+            _issuer_data(data)
+    objects = objects_of(emv_data.processing_options(bare.encode()))
     return 0x77, objects.need(0x82), objects.need(0x94)
 
 
 def _options(value: bytes) -> bytes:
     options(value)
     return value
+
+
+def _own_issuer_data(value: bytes) -> bytes | None:
+    """9F10 among the objects of options."""
+    return None if value[:1] in (b"\x80", b"\x77") else objects_of(value).get(ISSUER_DATA_TAG)
 
 
 def internal_objects(value: bytes) -> Tlvs:
@@ -131,6 +140,14 @@ def _internal(value: bytes) -> bytes:
         if item.tag in (0x9F4F, 0xDF4F):
             emv_data.dol(item.value)
     return value
+
+
+def _issuer_data_object(value: bytes) -> bytes:
+    """9F10 as a data object, as personalization data of the field have it, or bare."""
+    objects = objects_of(value) if value[:2] == b"\x9f\x10" else Tlvs()
+    if len(objects) > 1:
+        raise Refuse(0x6A80)
+    return _issuer_data(objects.need(ISSUER_DATA_TAG) if objects else value)
 
 
 def _issuer_data(value: bytes) -> bytes:
@@ -164,7 +181,7 @@ _CHECKS: Final[Mapping[int, Check]] = {
     **dict.fromkeys(INTERNAL, _internal),
     **dict.fromkeys((FCI, CONTACTLESS_FCI), emv_data.fci),
     **dict.fromkeys(OPTIONS, _options),
-    ISSUER_APPLICATION_DATA: _issuer_data,
+    ISSUER_APPLICATION_DATA: _issuer_data_object,
     SCHEME: _scheme,
     **dict.fromkeys((APPLICATION_KEYS, SM4_KEYS), between(48, 48)),
     **dict.fromkeys((APPLICATION_KEY_CHECKS, SM4_KEY_CHECKS), between(9, 9)),
@@ -197,7 +214,8 @@ def check_complete(need: Callable[[int], bytes], stored: Callable[[int], bytes |
             need(SM2_KEY if chosen.chinese else CRT[0])
         if chosen.combines and not chosen.chinese and not _fits(need):
             raise Refuse(0x6A80)
-        if not chosen.cdol1.length or not chosen.cdol2.length:
+        antenna = number in (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM)
+        if not antenna and not (chosen.cdol1.length and chosen.cdol2.length):
             raise Refuse(0x6985)
 
 
@@ -220,6 +238,8 @@ class Options:
     cdol1: Dol
     cdol2: Dol
     ddol: Dol
+    issuer_data: bytes | None = None
+    """9F10 of these options alone, in place of the card's."""
 
     @classmethod
     def read(cls, number: int, need: Callable[[int], bytes], stored: Callable[[int], bytes | None]) -> Options:
@@ -238,6 +258,7 @@ class Options:
             cdol1=emv_data.list_in(objects, 0x8C),
             cdol2=emv_data.list_in(objects, 0x8D),
             ddol=emv_data.list_in(objects, 0x9F49),
+            issuer_data=_own_issuer_data(need(number)),
         )
 
     @property

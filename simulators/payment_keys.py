@@ -49,6 +49,8 @@ class Keys:
     card: EmvApplet
     scheme: Scheme
     udks: Udks
+    own: bytes
+    """The issuer application data to start from."""
 
     @classmethod
     def of(cls, card: EmvApplet, options: Options | None = None) -> Keys:
@@ -57,18 +59,19 @@ class Keys:
             card.stored(APPLICATION_KEYS) is None or (options is not None and options.chinese)
         )
         three = card.need(SM4_KEYS if chinese else APPLICATION_KEYS)
-        data, own = card.need(ISSUER_APPLICATION_DATA), card.stored(SCHEME)
+        own = card.stored(SCHEME)
+        data = (options.issuer_data if options else None) or card.need(ISSUER_APPLICATION_DATA)
         version = own[0] if own else data[1 if data[0] == _LONG_DATA else 2]
         scheme = PBOC_SM4 if chinese else _RULES.get(version)
         if scheme is None:
             raise Refuse(0x6985)
         if own:
             scheme = replace(scheme, fold=Fold.LEFT if own[1] else Fold.XOR, mac_length=own[2])
-        return cls(card, scheme, Udks(three[:16], three[16:32], three[32:]))
+        return cls(card, scheme, Udks(three[:16], three[16:32], three[32:]), data)
 
     def issuer_data(self, cvr: bytes) -> bytes:
         """9F10 with these card verification results (four bytes) and the algorithm in use. JR/T 0025.5."""
-        data = self.card.need(ISSUER_APPLICATION_DATA)
+        data = self.own
         if data[0] == _LONG_DATA:
             return data[:3] + cvr + data[7:]
         algorithm = bytes((_SM4 if self.scheme.cipher is Cipher.SM4 else _TDES,))

@@ -6,12 +6,13 @@ from datetime import date
 
 from personalize.encoding import Item, join, record, yymmdd
 from personalize.errors import PrepareError
-from personalize.payment.profile import PaymentApplication
+from personalize.payment.profile import Log, PaymentApplication
 from terminal.tlv import tlv
 
 VERSIONS = {"pboc-des": 0x01, "cvn10": 0x0A, "cvn17": 0x11, "cvn18": 0x12, "cvn22": 0x22}
 """Cryptogram version numbers in the issuer application data."""
 
+_SCRIPT_MAC = 4
 _TDES, _SM4 = 0x01, 0x04
 """Algorithm identifier in the last byte of PBOC's issuer application data."""
 
@@ -101,19 +102,26 @@ def _names(profile: PaymentApplication, name: str) -> list[Item]:
     return [(0x5F20, encoded[:26]), (0x9F0B, encoded)]
 
 
-def fci(profile: PaymentApplication) -> bytes:
-    """The whole A5 template. EMV 4.4 Book 1, 11.3.4, table 45."""
+def fci(profile: PaymentApplication, pdol: str) -> bytes:
+    """The whole A5 template with this PDOL (in hex). EMV 4.4 Book 1, 11.3.4, table 45."""
     items = [
         tlv(0x50, profile.label.encode("ascii", "replace")),
         tlv(0x87, bytes((profile.priority,))),
-        tlv(0x9F38, bytes.fromhex(profile.pdol)),
+        tlv(0x9F38, bytes.fromhex(pdol)),
         tlv(0x5F2D, profile.language.encode("ascii", "replace")),
     ]
     if profile.preferred_name:
         items += [tlv(0x9F11, n(profile.code_table, 1)), tlv(0x9F12, _preferred(profile))]
-    if profile.log:
-        items.append(tlv(0xBF0C, [tlv(0x9F4D, bytes((profile.log.sfi, profile.log.records)))]))
+    logs = [tlv(tag, bytes((log.sfi, log.records))) for tag, _, log in _logs(profile)]
+    if logs:
+        items.append(tlv(0xBF0C, logs))
     return tlv(0xA5, items).encode()
+
+
+def _logs(profile: PaymentApplication) -> list[tuple[int, int, Log]]:
+    """Tag of the entry, tag of the format, log: transactions (EMV 4.4 Book 3, annex D) and loads (JR/T 0025.13)."""
+    logs = ((0x9F4D, 0x9F4F, profile.log), (0xDF4D, 0xDF4F, profile.e_cash.load_log if profile.e_cash else None))
+    return [(entry, form, log) for entry, form, log in logs if log]
 
 
 def _preferred(profile: PaymentApplication) -> bytes:
@@ -140,8 +148,7 @@ def card_data(profile: PaymentApplication) -> bytes:
         (0x9F5C, n(risk.cumulative_upper, 6)),
         (0x9F72, bytes((risk.international_country_consecutive,))),
     ]
-    if profile.log:
-        items.append((0x9F4F, bytes.fromhex(profile.log.format)))
+    items += [(tag, bytes.fromhex(log.format)) for _, tag, log in _logs(profile)]
     if purse := profile.e_cash:
         items += [
             (0x9F77, n(purse.balance_limit, 6)),
@@ -167,3 +174,11 @@ def issuer_data(profile: PaymentApplication) -> bytes:
             return b"\x1f" + version + index + bytes(29)
         case _:
             return b"\x06" + index + version + bytes(4)
+
+
+def scheme(profile: PaymentApplication) -> bytes:
+    """How the chip uses its keys: cryptogram version, fold of SM4 (00 XOR, 01 the left half), bytes of a script MAC.
+
+    Our own grouping (``keys.scheme_dgi``): no public document says how a chip is told.
+    """
+    return bytes((VERSIONS[profile.cryptogram], profile.sm4_fold == "left", _SCRIPT_MAC))

@@ -9,12 +9,24 @@ from itertools import chain
 
 from personalize.dossier import Application, Dossier, Part
 from personalize.errors import PrepareError
-from personalize.payment.prepare import CARD_DATA, FCI, OPTIONS, SM_OPTIONS
+from personalize.payment.prepare import (
+    CARD_DATA,
+    CONTACTLESS_FCI,
+    CONTACTLESS_OPTIONS,
+    ECASH_OPTIONS,
+    FCI,
+    ISSUER_DATA,
+    OPTIONS,
+    SM,
+)
 from personalize.payment.profile import PaymentApplication
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.records import Afl
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tlvs, decode
+
+LOGS = (("log format", 0x9F4D, 0x9F4F), ("load log format", 0xDF4D, 0xDF4F))
+"""Logs of transactions and of e-cash loads: what the format is called here, entry and format."""
 
 Place = tuple[int, int]
 """SFI and record number."""
@@ -83,10 +95,23 @@ class Image:
         return inside(self.plain(FCI), 0xA5)
 
     @cached_property
+    def contactless_fci(self) -> Tlvs:
+        """The same of the FCI for the antenna; empty where the card has one FCI for both."""
+        return inside(self.plain(CONTACTLESS_FCI), 0xA5)
+
+    @cached_property
     def options(self) -> tuple[Options, ...]:
+        """Those for debit, e-cash and the antenna, each followed by its twin for SM2."""
         only_sm = not self.profile.rsa
-        found = ((OPTIONS, only_sm), (SM_OPTIONS, True))
+        usual = (OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS)
+        found = [(number + twin, only_sm or twin > 0) for number in usual for twin in (0, SM)]
         return tuple(Options(dgi, objects(self.plain(dgi)), sm) for dgi, sm in found if self.part(dgi))
+
+    @property
+    def issuer_data(self) -> bytes:
+        """9F10 as the card starts from it, whether it came as a data object or bare."""
+        plain = self.plain(ISSUER_DATA)
+        return objects(plain).get(0x9F10) or plain
 
     @cached_property
     def card_data(self) -> Tlvs:
@@ -112,10 +137,20 @@ class Image:
 
     def lists(self) -> Iterator[tuple[str, Dol]]:
         """The data object lists that can be read, by name."""
-        sources = (("PDOL", self.fci.get(0x9F38)), ("CDOL1", self.value(0x8C)), ("CDOL2", self.value(0x8D)))
-        for name, value in (*sources, ("DDOL", self.value(0x9F49)), ("log format", self.card_data.get(0x9F4F))):
-            if value is not None and (dol := parsed(value)) is not None:
+        for name, value in self.raw_lists():
+            if (dol := parsed(value)) is not None:
                 yield name, dol
+
+    def raw_lists(self) -> Iterator[tuple[str, bytes]]:
+        """The data object lists as they are, by name."""
+        records = (("CDOL1", 0x8C), ("CDOL2", 0x8D), ("DDOL", 0x9F49))
+        sources = (
+            ("PDOL", self.fci.get(0x9F38)),
+            ("contactless PDOL", self.contactless_fci.get(0x9F38)),
+            *((name, self.value(tag)) for name, tag in records),
+            *((name, self.card_data.get(form)) for name, _, form in LOGS),
+        )
+        yield from ((name, value) for name, value in sources if value is not None)
 
     def asks(self, name: str, tag: int) -> bool | None:
         """Whether a list asks for a tag; None where there is no such list, or it cannot be read."""

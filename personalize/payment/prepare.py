@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import calendar
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
 from personalize.certificates import icc_certificate, signed_static_data
 from personalize.chain import Chain, Chains, SmChain
 from personalize.dossier import Application, Part
-from personalize.encoding import Item, inside, pack, years_after
+from personalize.encoding import Item, inside, join, pack, record, years_after
 from personalize.errors import PrepareError
 from personalize.keypool import ChipKey
 from personalize.payment import elements, sm_certificates
@@ -24,11 +24,14 @@ from terminal.emv.records import Afl, AflEntry
 from terminal.keys import KeyCustody, KeyRef, Sealed
 from terminal.tlv import tlv
 
-FCI, OPTIONS, SM_OPTIONS, ISSUER_DATA, CARD_DATA = 0x9102, 0x9104, 0x9106, 0x9200, 0x0D01
+FCI, CONTACTLESS_FCI, ISSUER_DATA, CARD_DATA = 0x9102, 0x9103, 0x9200, 0x0D01
+OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS = 0x9104, 0x9203, 0x9207
+SM = 2
+"""Added to the number of processing options: their twin for SM2 on a card with both algorithms."""
 KEYS, KEY_CHECKS, PIN, PIN_TRIES, CRT = 0x8000, 0x9000, 0x8010, 0x9010, 0x8201
 
-SHARED, RSA_FILE, SM_FILE = 1, 2, 3
-"""SFIs: what both algorithms share, and the certificates of each."""
+SHARED, RSA_FILE, SM_FILE, ECASH_FILE = 1, 2, 3, 4
+"""SFIs: what both algorithms share, the certificates of each, and what only an e-cash payment reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,7 @@ class PaymentPreparer:
         self._rsa, self._sm = chains.payment, chains.payment_sm
         self._seal_key = custody.latest("seal")
         self._expires, self._aip = expiry(profile, today), elements.aip(profile)
-        self._shared = (
-            Part(FCI, elements.fci(profile)),
-            Part(CARD_DATA, elements.card_data(profile)),
-            Part(ISSUER_DATA, elements.issuer_data(profile)),
-        )
+        self._shared = tuple(_shared(profile))
         self._tdes = self._masters(profile.keys.tdes) if profile.rsa else None
         self._sm4 = self._masters(profile.keys.sm4) if profile.sm else None
 
@@ -92,19 +91,21 @@ class PaymentPreparer:
         static = b"".join(map(inside, signed)) + aip  # as 9F4A says
         loose = elements.loose(profile, account.pan, expires, account.name, account.id_number)
         chains = self._authentication(account, key, static, context)
-        records = {(SHARED, number): record for number, record in enumerate(signed, 1)}
+        records = _numbered(SHARED, signed)
+        if profile.e_cash:
+            records[ECASH_FILE, 1] = record(join((0x9F74, profile.e_cash.authorization_code.encode("ascii"))))
         parts: list[Part] = [*self._shared]
         if len(chains) != 1:
             records |= _numbered(SHARED, pack(loose), after=len(signed))
         secrets_: list[Part] = []
-        for number, file, items, key_parts in chains:
+        for twin, file, items, key_parts in chains:
             own = pack([*items, *loose] if len(chains) == 1 else items)
             records |= _numbered(file, own)
-            parts.append(Part(number, _options(aip, records, file, len(signed) if profile.authenticates else 0)))
+            parts += self._options(twin, records, {SHARED, file}, len(signed))
             secrets_ += key_parts
         if not chains:
-            parts.append(Part(OPTIONS, _options(aip, records, SHARED, 0)))
-        parts += [Part(sfi << 8 | number, record) for (sfi, number), record in records.items()]
+            parts += self._options(0, records, {SHARED}, 0)
+        parts += [Part(sfi << 8 | number, whole) for (sfi, number), whole in records.items()]
         parts += [*self._keys(account), *self._pin(context), *secrets_]
         package, module, instance = map(bytes.fromhex, (profile.package_aid, profile.module_aid, profile.aid))
         return Application(package, module, instance, tuple(parts))
@@ -112,16 +113,26 @@ class PaymentPreparer:
     def _authentication(
         self, account: Account, key: ChipKey | None, static: bytes, context: str
     ) -> list[tuple[int, int, list[Item], list[Part]]]:
-        """For each algorithm: the options' DGI, the file of its certificates, what goes in there, the secret DGIs."""
+        """For each algorithm: what its options' DGIs have added, the file of its certificates, what goes in there, the
+        secret DGIs."""
         if not self._profile.authenticates:
             return []
         made = []
         if self._rsa:
-            made.append((OPTIONS, RSA_FILE, *self._with_rsa(self._rsa, account, key, static)))
+            made.append((0, RSA_FILE, *self._with_rsa(self._rsa, account, key, static)))
         if self._sm:
-            number = SM_OPTIONS if self._rsa else OPTIONS
-            made.append((number, SM_FILE, *self._with_sm(self._sm, account, static, context)))
+            made.append((SM if self._rsa else 0, SM_FILE, *self._with_sm(self._sm, account, static, context)))
         return made
+
+    def _options(self, twin: int, records: dict[tuple[int, int], bytes], files: set[int], signed: int) -> list[Part]:
+        """Processing options: for debit; for e-cash, whose AFL names 9F74 too; for the antenna, with 9F10."""
+        usual = _located(self._aip, records, files, signed)
+        parts = [Part(OPTIONS + twin, usual)]
+        if self._profile.e_cash:
+            parts.append(Part(ECASH_OPTIONS + twin, _located(self._aip, records, files | {ECASH_FILE}, signed)))
+        if self._profile.q_pboc:
+            parts.append(Part(CONTACTLESS_OPTIONS + twin, usual + _issuer_data(self._profile)))
+        return parts
 
     def _with_rsa(
         self, chain: Chain, account: Account, key: ChipKey | None, static: bytes
@@ -218,9 +229,25 @@ def _numbered(sfi: int, records: list[bytes], after: int = 0) -> dict[tuple[int,
     return {(sfi, number): record for number, record in enumerate(records, after + 1)}
 
 
-def _options(aip: bytes, records: dict[tuple[int, int], bytes], file: int, signed: int) -> bytes:
-    """82 and 94: every record of the shared file and of this algorithm's. EMV 4.4 Book 3, 6.5.8 and 10.2."""
-    last = {sfi: max(number for at, number in records if at == sfi) for sfi in {SHARED, file}}
+def _shared(profile: PaymentApplication) -> Iterator[Part]:
+    """What is the same on every card of the profile."""
+    yield Part(FCI, elements.fci(profile, profile.pdol))
+    if profile.q_pboc:
+        yield Part(CONTACTLESS_FCI, elements.fci(profile, profile.q_pboc.pdol))
+    yield Part(CARD_DATA, elements.card_data(profile))
+    yield Part(ISSUER_DATA, _issuer_data(profile))
+    if profile.sm and profile.sm4_fold == "left":
+        yield Part(int(profile.keys.scheme_dgi, 16), elements.scheme(profile))
+
+
+def _issuer_data(profile: PaymentApplication) -> bytes:
+    """9F10 as a data object, as personalization data of the field have it in 9200 and 9207."""
+    return tlv(0x9F10, elements.issuer_data(profile)).encode()
+
+
+def _located(aip: bytes, records: dict[tuple[int, int], bytes], files: set[int], signed: int) -> bytes:
+    """82 and 94: every record of these files. EMV 4.4 Book 3, 6.5.8 and 10.2."""
+    last = {sfi: max(number for at, number in records if at == sfi) for sfi in files}
     entries = [AflEntry(sfi, 1, last[sfi], signed if sfi == SHARED else 0) for sfi in sorted(last)]
     return tlv(0x82, aip).encode() + tlv(0x94, Afl(tuple(entries)).encode()).encode()
 

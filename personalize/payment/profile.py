@@ -39,13 +39,14 @@ class Masters(Section):
 
 
 class Keys(Section):
-    """The application's symmetric keys."""
+    """The application's symmetric keys. ``scheme_dgi`` tells the chip how they are used, where 9F10 does not."""
 
     option: Literal["A", "B"] = "A"
     tdes: Masters = Masters()
     sm4: Masters = Masters(ac="pay-ac-sm4", smi="pay-smi-sm4", smc="pay-smc-sm4")
     sm4_dgi: DgiHex = "8020"
     sm4_check_dgi: DgiHex = "9020"
+    scheme_dgi: DgiHex = "9201"
 
 
 class ChipRsa(Section):
@@ -102,17 +103,9 @@ class Risk(Section):
     international_country_consecutive: int = Field(2, ge=0, le=255)
     cumulative: int = Field(100_000, ge=0, le=10**12 - 1)
     cumulative_upper: int = Field(200_000, ge=0, le=10**12 - 1)
-    default_action: Hex = Field("C0000000", max_length=12)
+    default_action: Hex = Field("C000", max_length=12)
     issuer_authentication: Byte = "80"
     terminal_velocity: bool = True
-
-
-class ECash(Section):
-    """The e-cash purse of PBOC: limits in minor units; a new card is empty."""
-
-    balance_limit: int = Field(100_000, ge=1, le=10**12 - 1)
-    transaction_limit: int = Field(100_000, ge=1, le=10**12 - 1)
-    reset_threshold: int = Field(0, ge=0, le=10**12 - 1)
 
 
 class Log(Section):
@@ -121,6 +114,23 @@ class Log(Section):
     sfi: int = Field(11, ge=1, le=30)
     records: int = Field(10, ge=1, le=30)
     format: DolHex = "9A039F21039F02069F03069F1A025F2A029F4E149C019F3602"
+
+
+class ECash(Section):
+    """The e-cash purse of PBOC: limits in minor units; a new card is empty. ``authorization_code`` is 9F74;
+    ``load_log`` is DF4D and DF4F."""
+
+    balance_limit: int = Field(100_000, ge=1, le=10**12 - 1)
+    transaction_limit: int = Field(100_000, ge=1, le=10**12 - 1)
+    reset_threshold: int = Field(0, ge=0, le=10**12 - 1)
+    authorization_code: str = Field("ECC001", pattern=r"^ECC[0-9A-Z]{3}$")
+    load_log: Log | None = Log(sfi=12, format="9A039F21039F1A029F4E149F3602")
+
+
+class QPboc(Section):
+    """What the card says over its antenna: an FCI and processing options of its own."""
+
+    pdol: DolHex = "9F66049F02069F03069F1A0295055F2A029A039C019F3704"
 
 
 class PaymentApplication(Section):
@@ -166,6 +176,7 @@ class PaymentApplication(Section):
     issuer_data: Hex = Field("", max_length=64)
     risk: Risk = Risk()
     e_cash: ECash | None = None
+    q_pboc: QPboc | None = None
     log: Log | None = Log()
 
     @property
@@ -192,4 +203,6 @@ class PaymentApplication(Section):
             raise ValueError(f"track 2 has room for {29 - self.pan.length} discretionary digits beside this PAN")
         if self.algorithms == "both" and not self.authenticates:
             raise ValueError("a card with both algorithms tells them apart by its certificates: ask for authentication")
+        if self.q_pboc and not self.contactless:
+            raise ValueError("a card without antenna (contactless: false) has no use for q_pboc")
         return self

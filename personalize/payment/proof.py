@@ -26,7 +26,7 @@ from terminal.emv.oda import CaKey
 from terminal.emv.outcome import Result
 from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
 from terminal.emv.transaction import Transaction
-from terminal.keys import ApplicationKeys, KeyCustody
+from terminal.keys import ApplicationKeys, KeyCustody, SealedKeys, Udks
 from terminal.keys.schemes import SCHEMES, CryptogramScheme
 
 _AMOUNT = 100
@@ -70,10 +70,10 @@ class _Issuer:
             return OnlineResponse(_DECLINED, arpc + status)
         return OnlineResponse(_DECLINED, self.custody.arpc(keys, scheme, atc, arqc, _DECLINED, 1) + _DECLINED)
 
-    def _keys(self, sm: bool) -> ApplicationKeys:
+    def _keys(self, sm: bool) -> Udks:
         number = int(self.profile.keys.sm4_dgi, 16) if sm else KEYS
         for part in self.dossier.payment.parts if self.dossier.payment else ():
-            if part.number == number and isinstance(part.value, ApplicationKeys):
+            if part.number == number and isinstance(part.value, ApplicationKeys | SealedKeys):
                 return part.value
         raise PrepareError(f"the dossier has no payment keys in DGI {number:04X}")
 

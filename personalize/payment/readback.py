@@ -9,13 +9,15 @@ from typing import Protocol
 
 from personalize.dossier import Application, Dossier
 from personalize.errors import ReadBackError
-from personalize.payment.prepare import CARD_DATA, FCI, OPTIONS, PIN_TRIES, SM_OPTIONS
+from personalize.payment.prepare import CARD_DATA, ECASH_OPTIONS, FCI, OPTIONS, PIN_TRIES, SM
 from terminal.apdu import Command, Sender, check
 from terminal.emv.records import Afl, read_record
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, decode, tlv
 
-_SM_INDICATOR, _PDOL, _LOG_FORMAT = 0xDF69, 0x9F38, 0x9F4F
+_SM_INDICATOR, _ECASH_INDICATOR, _CURRENCY, _OWN_CURRENCY = 0xDF69, 0x9F7A, 0x5F2A, 0x9F51
+_PDOL, _LOG_FORMAT = 0x9F38, 0x9F4F
+_READ_AT_CONTACT = tuple((number + twin, twin) for number in (OPTIONS, ECASH_OPTIONS) for twin in (0, SM))
 
 
 class PaymentProof(Protocol):
@@ -28,7 +30,8 @@ class PaymentProof(Protocol):
 
 
 def read_back_others(sender: Sender, dossier: Dossier) -> None:
-    """Compare the payment application and the directories, where the dossier has them.
+    """Compare the payment application and the directories, where the dossier has them. What only the antenna shows
+    (9103, 9207) is not read.
 
     Raises ReadBackError naming the first difference, CardError and TransportError where the chip cannot be read.
     """
@@ -52,16 +55,19 @@ def _directory(sender: Sender, directory: Application) -> None:
 
 def _payment(sender: Sender, application: Application) -> None:
     records = application.records()
-    for dgi, indicator in ((OPTIONS, 0), (SM_OPTIONS, 1)):
+    stored = decode(application.plain(CARD_DATA))[0].children
+    for dgi, twin in _READ_AT_CONTACT:
         if dgi not in [part.number for part in application.parts]:
             continue
         _select(sender, application, "payment application")
         expected = application.plain(dgi)
-        same("the payment processing options", _options(sender, application, indicator), expected)
+        values = {_SM_INDICATOR: bytes((twin > 0,)), _CURRENCY: stored.get(_OWN_CURRENCY) or b""}
+        if dgi in (ECASH_OPTIONS, ECASH_OPTIONS + SM):
+            values[_ECASH_INDICATOR] = b"\x01"  # of nothing, so that an empty purse suffices
+        same("the payment processing options", _options(sender, application, values), expected)
         for sfi, number, _ in Afl.parse(decode(expected).need(0x94)).records():
             read = read_record(sender, sfi, number).raw
             same(f"payment record {sfi}.{number}", read, records.get((sfi, number), b""))
-    stored = decode(application.plain(CARD_DATA))[0].children
     if log_format := stored.get(_LOG_FORMAT):
         _data(sender, _LOG_FORMAT, log_format, "the log format")
     if tries := next((p.value for p in application.parts if p.number == PIN_TRIES), None):
@@ -75,10 +81,10 @@ def _select(sender: Sender, application: Application, what: str) -> None:
     same(f"the FCI of the {what}", read, tlv(0x6F, name + application.plain(FCI)).encode())
 
 
-def _options(sender: Sender, application: Application, indicator: int) -> bytes:
+def _options(sender: Sender, application: Application, values: dict[int, bytes]) -> bytes:
     """82 and 94 as objects, whichever format the card answers in. EMV 4.4 Book 3, 6.5.8."""
     pdol = decode(application.plain(FCI))[0].children.get(_PDOL) or b""
-    data = Dol.parse(pdol).fill({_SM_INDICATOR: bytes((indicator,))})
+    data = Dol.parse(pdol).fill(values)
     doing = "getting the payment processing options"
     command = Command(0x80, 0xA8, data=tlv(0x83, data).encode(), ne=256)
     answer = check(sender.send(command), doing)

@@ -18,6 +18,8 @@ from tests.support import house
 
 PAN = "6210971300000000016"
 SM_PDOL = "9F1A029F3704DF6901"
+ECASH = {"balance_limit": 100_000, "transaction_limit": 50_000, "reset_threshold": 1_000}
+ECASH_PDOL = "9F7A019F02065F2A02DF6901"
 
 
 def profile(**changes: Any) -> Profile:

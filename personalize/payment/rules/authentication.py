@@ -25,6 +25,7 @@ _COVERED = {0x5A: "5A", 0x5F24: "5F24", 0x5F34: "5F34", 0x9F07: "9F07", 0x8E: "8
     tag: f"{tag:04X}" for tag in (0x9F0D, 0x9F0E, 0x9F0F, 0x5F25)
 }
 _CDA_BYTES = 205
+_EXPONENTS = (3, 65537)
 _SEAL = 28
 """Nonce and tag of sealed bytes."""
 
@@ -154,6 +155,24 @@ def _certified_years(image: Image) -> Iterator[str]:
         )
 
 
+def _exponents(image: Image) -> Iterator[str]:
+    for tag, name in ((0x9F32, "issuer"), (0x9F47, "ICC")):
+        value = image.value(tag)
+        if value is not None and int.from_bytes(value, "big") not in _EXPONENTS:
+            yield f"the {name} public key exponent ({tag:04X}) is neither 3 nor 65537"
+
+
+def _key_lengths(image: Image) -> Iterator[str]:
+    """A certificate is as long as the key that signed it."""
+    for options in image.options:
+        known = image.elements(options)
+        issuer, icc = len(known.get(0x90, b"")), len(known.get(0x9F46, b""))
+        if not options.sm and issuer and icc > issuer:
+            yield f"the issuer key behind DGI {options.dgi:04X} is longer than the CA key that certifies it"
+        elif not options.sm and icc and image.profile.chip_rsa.bits // 8 > icc:
+            yield f"the chip key is longer than the issuer key that certifies it in DGI {options.dgi:04X}"
+
+
 def _chip_rsa(image: Image) -> Iterator[str]:
     wanted = any(options.first & (_DDA | _CDA) and not options.sm for options in image.options)
     parts = [image.part(CRT + at) for at in range(len(CRT_ORDER))]
@@ -204,6 +223,8 @@ RULES = (
     Rule("certificate", "EMV 4.4 Book 2, 5.3, 5.4 and 6.4; JR/T 0025.17", _genuine),
     Rule("certificate-expiry", "EMV 4.4 Book 2, 5.3 step 9, 6.4 step 9", _outlives),
     Rule("certificate-years", "EMV 4.4 Book 2, 5.3 step 9, 6.4 step 9", _certified_years),
+    Rule("exponent", "EMV 4.4 Book 2, D1.1", _exponents),
+    Rule("key-lengths", "EMV 4.4 Book 2, D1.2", _key_lengths),
     Rule("chip-key", "EMV CPS 1.1, table A-12; EMV 4.4 Book 2, 6.1", _chip_rsa),
     Rule("chip-key-sm2", "JR/T 0025.17; the profile: payment.authentication.sm_key_dgi", _chip_sm),
     Rule("cda-key-size", "EMV 4.4 Book 2, D1.2", _cda_size),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from personalize.payment.elements import VERSIONS
-from personalize.payment.image import Image
-from personalize.payment.prepare import ISSUER_DATA, KEY_CHECKS, KEYS
+from personalize.payment.image import LOGS, Image
+from personalize.payment.prepare import CARD_DATA, KEY_CHECKS, KEYS
 from personalize.payment.rules.rule import Rule
-from terminal.keys import ApplicationKeys
+from terminal.keys import ApplicationKeys, SealedKeys
 
 _LOG_FILES = range(11, 31)
+_DEFAULT_ACTION = (2, 4, 6)
+_PBOC = 0x07
+"""Length byte of the issuer application data that name the algorithm."""
 
 
 def _keys(image: Image) -> Iterator[str]:
@@ -22,7 +25,9 @@ def _keys(image: Image) -> Iterator[str]:
 def _checks(image: Image) -> Iterator[str]:
     for name, secret, checks in _key_groupings(image):
         part = image.part(secret)
-        if part and isinstance(part.value, ApplicationKeys) and image.plain(checks) != b"".join(part.value.kcvs):
+        if not part or not isinstance(part.value, ApplicationKeys | SealedKeys):
+            continue
+        if image.plain(checks) != b"".join(part.value.kcvs):
             yield f"the check values ({checks:04X}) are not those of the {name} keys"
 
 
@@ -35,7 +40,7 @@ def _key_groupings(image: Image) -> Iterator[tuple[str, int, int]]:
 
 
 def _issuer_data(image: Image) -> Iterator[str]:
-    data = image.plain(ISSUER_DATA)
+    data = image.issuer_data
     if not 1 <= len(data) <= 32:
         yield f"the issuer application data (9200) are {len(data)} bytes, not 1 to 32"
     elif data[0] in (0x06, 0x07, 0x0F, 0x1F) and len(data) < data[0] + 1:
@@ -43,20 +48,38 @@ def _issuer_data(image: Image) -> Iterator[str]:
 
 
 def _version(image: Image) -> Iterator[str]:
-    data, profile = image.plain(ISSUER_DATA), image.profile
+    data, profile = image.issuer_data, image.profile
     at = 1 if data[:1] == b"\x1f" else 2
     if len(data) >= 3 and not profile.issuer_data and data[at] != VERSIONS[profile.cryptogram]:
         yield f"the cryptogram version in the issuer application data (9200) is not that of {profile.cryptogram}"
 
 
+def _algorithm(image: Image) -> Iterator[str]:
+    data = image.issuer_data
+    if image.profile.sm and data and (data[0] != _PBOC or len(data) < 1 + _PBOC):
+        yield "a card with SM4 has issuer application data (9200) without PBOC's algorithm byte: no issuer can tell"
+
+
+def _fold(image: Image) -> Iterator[str]:
+    told = image.plain(int(image.profile.keys.scheme_dgi, 16))
+    if image.profile.sm and image.profile.sm4_fold == "left" and told[1:2] != b"\x01":
+        yield "the profile folds SM4 cryptograms to their left half, but the chip is not told (payment.keys.scheme_dgi)"
+
+
 def _log(image: Image) -> Iterator[str]:
-    entry = image.fci.get(0xBF0C, 0x9F4D)
-    if entry is None:
-        return
-    if len(entry) != 2 or entry[0] not in _LOG_FILES or not entry[1]:
-        yield "the log entry (9F4D) is not a file from 11 to 30 and at least one record"
-    elif any(place[0] == entry[0] for options in image.options for place, _ in options.places()):
-        yield "the AFL names the log file (9F4D)"
+    seen: set[int] = set()
+    for _, tag, _ in LOGS:
+        entry = image.fci.get(0xBF0C, tag)
+        if entry is None:
+            continue
+        if len(entry) != 2 or entry[0] not in _LOG_FILES or not entry[1]:
+            yield f"the log entry ({tag:04X}) is not a file from 11 to 30 and at least one record"
+        elif any(place[0] == entry[0] for options in image.options for place, _ in options.places()):
+            yield f"the AFL names the log file ({tag:04X})"
+        elif entry[0] in seen or entry[0] == CARD_DATA >> 8:
+            yield f"the log file ({tag:04X}) is used for something else too"
+        else:
+            seen.add(entry[0])
 
 
 def _limits(image: Image) -> Iterator[str]:
@@ -68,8 +91,8 @@ def _limits(image: Image) -> Iterator[str]:
 
 def _default_action(image: Image) -> Iterator[str]:
     action = image.card_data.get(0x9F52)
-    if action is not None and not 4 <= len(action) <= 6:
-        yield f"the application default action (9F52) has {len(action)} bytes, not 4 to 6"
+    if action is not None and len(action) not in _DEFAULT_ACTION:
+        yield f"the application default action (9F52) has {len(action)} bytes, not 2 (PBOC), 4 or 6 (Visa)"
 
 
 def _home(image: Image) -> Iterator[str]:
@@ -95,6 +118,8 @@ RULES = (
     Rule("key-check-values", "EMV CPS 1.1, table A-10", _checks),
     Rule("issuer-data", "EMV 4.4 Book 3, annex A1 (9F10); JR/T 0025.5", _issuer_data),
     Rule("cryptogram-version", "JR/T 0025.5, 9F10; VIS 1.5, D", _version),
+    Rule("sm-algorithm", "JR/T 0025.5, 9F10; JR/T 0025.17", _algorithm),
+    Rule("sm4-fold", "the profile: payment.sm4_fold", _fold),
     Rule("log-entry", "EMV 4.4 Book 3, D2 and D3", _log),
     Rule("card-limits", "JR/T 0025.5, card risk management", _limits),
     Rule("default-action", "JR/T 0025.5, 9F52; VIS 1.5, annex A", _default_action),

@@ -29,6 +29,11 @@ _LENGTHS = {
 }
 
 
+_ACTION_CODES = ((0x9F0D, "default"), (0x9F0E, "denial"), (0x9F0F, "online"))
+_RESERVED_TVR = bytes.fromhex("010703070F")
+"""Bits of the TVR reserved for future use. EMV 4.4 Book 3, C5."""
+
+
 def pan_of(image: Image) -> str | None:
     """The digits of 5A; None where it is missing or no number."""
     value = image.value(0x5A)
@@ -154,10 +159,17 @@ def _usage(image: Image) -> Iterator[str]:
 
 
 def _action_codes(image: Image) -> Iterator[str]:
-    for tag, name in ((0x9F0D, "default"), (0x9F0E, "denial"), (0x9F0F, "online")):
+    for tag, name in _ACTION_CODES:
         value = image.value(tag)
         if value is not None and len(value) != 5:
             yield f"the issuer action code {name} ({tag:04X}) has {len(value)} bytes, not 5"
+
+
+def _action_codes_reserved(image: Image) -> Iterator[str]:
+    for tag, name in _ACTION_CODES:
+        value = image.value(tag) or b""
+        if len(value) == 5 and any(given & reserved for given, reserved in zip(value, _RESERVED_TVR, strict=True)):
+            yield f"the issuer action code {name} ({tag:04X}) has bits that no TVR can have"
 
 
 def _action_codes_all(image: Image) -> Iterator[str]:
@@ -190,6 +202,7 @@ RULES = (
     Rule("usage-control-country", "EMV 4.4 Book 3, 10.4.2", _country),
     Rule("usage-control", "EMV 4.4 Book 3, C2", _usage),
     Rule("action-code-length", "EMV 4.4 Book 3, 10.7 and C5", _action_codes),
+    Rule("action-code-bits", "EMV 4.4 Book 3, C5", _action_codes_reserved),
     Rule("action-codes-all", "EMV 4.4 Book 3, 10.7", _action_codes_all),
     Rule("velocity-limits", "EMV 4.4 Book 3, 10.6.3", _velocity),
 )

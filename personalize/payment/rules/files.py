@@ -7,10 +7,13 @@ from collections.abc import Iterator
 
 from personalize.encoding import MAX_RECORD
 from personalize.payment.image import Image, inside, objects
+from personalize.payment.prepare import CONTACTLESS_FCI, CONTACTLESS_OPTIONS, SM
 from personalize.payment.rules.rule import Rule
 from terminal.emv.records import Afl
 from terminal.errors import CodecError
 
+_ANTENNA = (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM)
+"""Options that may bring issuer application data (9F10) of their own."""
 MANDATORY = {0x5F24: "expiry date", 0x5A: "account number", 0x8C: "CDOL1", 0x8D: "CDOL2"}
 
 
@@ -19,6 +22,8 @@ def _fci(image: Image) -> Iterator[str]:
         yield "DGI 9102 is not one A5 template"
     elif image.fci.get(0x50) is None:
         yield "the FCI has no application label (50)"
+    if image.part(CONTACTLESS_FCI) and image.contactless_fci.get(0x50) is None:
+        yield "DGI 9103 is not one A5 template with an application label (50)"
 
 
 def _label(image: Image) -> Iterator[str]:
@@ -53,7 +58,8 @@ def _options(image: Image) -> Iterator[str]:
     if not image.options:
         yield "there is no DGI 9104, so the card has nothing to answer to GET PROCESSING OPTIONS"
     for options in image.options:
-        if [int(item.tag) for item in options.objects] != [0x82, 0x94]:
+        tags = [int(item.tag) for item in options.objects]
+        if tags != [0x82, 0x94] and not (options.dgi in _ANTENNA and tags == [0x82, 0x94, 0x9F10]):
             yield f"DGI {options.dgi:04X} is not the two objects 82 and 94"
 
 
@@ -139,6 +145,8 @@ def _directory(image: Image) -> Iterator[str]:
         entry = next((e for e in entries if e.get(0x4F) == image.application.instance_aid), None)
         if entry is None:
             yield f"{name} does not list the payment application"
+        elif name.startswith("1") and entry.get(0x50) is None:
+            yield f"{name} lists the payment application without a label"
         elif image.fci.get(0x50) and entry.get(0x50) not in (None, image.fci.get(0x50)):
             yield f"{name} lists the payment application under another label than its FCI"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from personalize.payment.image import Image, parsed
-from personalize.payment.prepare import PIN, PIN_TRIES
+from personalize.payment.image import LOGS, Image, parsed
+from personalize.payment.prepare import CONTACTLESS_OPTIONS, ECASH_OPTIONS, OPTIONS, PIN, PIN_TRIES, SM
 from personalize.payment.rules.rule import Rule
 
 UNPREDICTABLE = 0x9F37
@@ -15,18 +15,17 @@ _CRYPTOGRAM_INPUT = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C)
 _MOST = 252
 """Bytes that a terminal can send for one list: 255, less tag and length of the command template 83."""
 
+_TWINS = (OPTIONS + SM, ECASH_OPTIONS + SM, CONTACTLESS_OPTIONS + SM)
+_ANTENNA_TWIN = CONTACTLESS_OPTIONS + SM
+_ECASH, _ECASH_INPUT, _CODE = (ECASH_OPTIONS, ECASH_OPTIONS + SM), (0x9F7A, 0x9F02, 0x5F2A), 6
+_ATC = 0x9F36
 _METHODS = {*range(0x00, 0x06), 0x1E, 0x1F, *range(0x20, 0x3F)}
 _OFFLINE_PIN, _ENCIPHERED = {0x01, 0x03, 0x04, 0x05}, {0x04, 0x05}
 _AMOUNTS = range(6, 10)
 
 
 def _formats(image: Image) -> Iterator[str]:
-    sources = {"PDOL": image.fci.get(0x9F38), "log format": image.card_data.get(0x9F4F)}
-    for name, tag in (("CDOL1", 0x8C), ("CDOL2", 0x8D), ("DDOL", 0x9F49)):
-        sources[name] = image.value(tag)
-    for name, value in sources.items():
-        if value is None:
-            continue
+    for name, value in image.raw_lists():
         dol = parsed(value)
         if dol is None:
             yield f"the {name} ends inside an entry"
@@ -77,14 +76,41 @@ def _ddol_unpredictable(image: Image) -> Iterator[str]:
 
 
 def _sm_indicator(image: Image) -> Iterator[str]:
-    if len(image.options) == 2 and not image.asks("PDOL", 0xDF69):
+    twins = [options.dgi for options in image.options if options.dgi in _TWINS]
+    if any(dgi != _ANTENNA_TWIN for dgi in twins) and not image.asks("PDOL", 0xDF69):
         yield "a card with both algorithms does not ask for DF69 in its PDOL, so it cannot choose"
+    if _ANTENNA_TWIN in twins and not image.asks("contactless PDOL", 0xDF69):
+        yield "a card with both algorithms does not ask for DF69 in its contactless PDOL (9103), so it cannot choose"
+
+
+def _ecash_options(image: Image) -> Iterator[str]:
+    promised = [options for options in image.options if options.dgi in _ECASH]
+    if image.card_data.get(0x9F79) is not None and not promised:
+        yield "there is an e-cash balance (9F79), but no options (9203) that lead to it"
+    missing = [f"{tag:02X}" for tag in _ECASH_INPUT if not image.asks("PDOL", tag)]
+    if promised and missing:
+        yield f"the PDOL does not ask for {', '.join(missing)}, so the card never pays from its e-cash"
+    for options in promised:
+        code = image.elements(options).get(0x9F74)
+        if code is None and options.afl is not None:
+            yield f"the AFL of DGI {options.dgi:04X} leads to no 9F74, by which terminals know e-cash"
+        elif code is not None and len(code) != _CODE:
+            yield f"the e-cash authorization code (9F74) has {len(code)} bytes, not {_CODE}"
 
 
 def _log_format(image: Image) -> Iterator[str]:
-    log = image.fci.get(0xBF0C, 0x9F4D)
-    if log is not None and image.asks("log format", 0x9A) is None:
-        yield "there is a log (9F4D), but no format (9F4F) that a terminal could read it with"
+    for name, entry, form in LOGS:
+        if image.fci.get(0xBF0C, entry) is not None and image.asks(name, 0x9A) is None:
+            yield f"there is a log ({entry:04X}), but no format ({form:04X}) that a terminal could read it with"
+
+
+def _log_input(image: Image) -> Iterator[str]:
+    lists = dict(image.lists())
+    known = {_ATC} | {int(entry.tag) for name in ("PDOL", "CDOL1") if name in lists for entry in lists[name]}
+    for name, tag, _ in LOGS:
+        missing = [f"{entry.tag}" for entry in lists.get(name, ()) if int(entry.tag) not in known]
+        if image.fci.get(0xBF0C, tag) is not None and "CDOL1" in lists and missing:
+            yield f"the {name} has {', '.join(missing)}, for which neither PDOL nor CDOL1 asks the terminal"
 
 
 def _cvm(image: Image) -> tuple[bytes, list[tuple[int, int]]]:
@@ -158,7 +184,9 @@ RULES = (
     Rule("dda-ddol", "EMV 4.4 Book 2, 6.5.1", _ddol),
     Rule("ddol-9f37", "EMV 4.4 Book 2, 6.5.1", _ddol_unpredictable),
     Rule("sm-indicator", "JR/T 0025.17", _sm_indicator),
-    Rule("log-format", "EMV 4.4 Book 3, D2", _log_format),
+    Rule("e-cash-options", "JR/T 0025.13", _ecash_options),
+    Rule("log-format", "EMV 4.4 Book 3, D2; JR/T 0025.13", _log_format),
+    Rule("log-input", "EMV 4.4 Book 3, D3", _log_input),
     Rule("cvm-format", "EMV 4.4 Book 3, 10.5 and C3", _cvm_format),
     Rule("cvm-amounts", "EMV 4.4 Book 3, 10.5 and C3", _cvm_amounts),
     Rule("cvm-promised", "EMV 4.4 Book 3, 10.5 and C1", _cvm_promised),

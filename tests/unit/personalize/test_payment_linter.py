@@ -32,13 +32,24 @@ def track2(pan: str = bank.PAN, expiry: str = "3611", service: str = "220") -> b
     return bytes.fromhex(digits + "F" * (len(digits) % 2))
 
 
+def purse(**changes: object) -> Card:
+    return Card.of(e_cash=bank.ECASH, pdol=bank.ECASH_PDOL, **changes)
+
+
 def long_chip_key() -> Card:
     custody = house.custody()
     part = custody.seal(custody.latest("seal"), bytes(104), "a component of 1664 bits")
-    card = sound().judged_by(chip_rsa={"bits": 1664})
+    card = sound().judged_by(chip_rsa={"bits": 1664}).element(0x9F46, None)
+    card = card.dgi(0x0203, b"\x70\x81\xd4\x9f\x46\x81\xd0" + bytes(208))
+    card = card.options(0x94, lambda afl: afl[:6] + b"\x03" + afl[7:])
     for dgi in range(0x8201, 0x8206):
         card = card.dgi(dgi, part)
     return card
+
+
+def short_issuer_key() -> Card:
+    """A certificate of 128 bytes, which only a key of 1024 bits makes, on a chip whose key has 1152."""
+    return sound().element(0x9F46, bytes(128))
 
 
 def pan_with_wrong_digit() -> Card:
@@ -84,18 +95,21 @@ CASES: dict[str, Callable[[], Card]] = {
     "usage-control-country": lambda: sound().element(0x5F28, None),
     "usage-control": lambda: Card.of(usage_control="FF01"),
     "action-code-length": lambda: Card.of(action_codes={"default": "DC4000A8"}),
+    "action-code-bits": lambda: Card.of(action_codes={"online": "DC4004F801"}),
     "action-codes-all": lambda: Card.of(action_codes={"denial": ""}),
     "velocity-limits": lambda: sound().element(0x9F14, b"\x09"),
     "dol-format": lambda: sound().element(0x8C, bytes.fromhex("9F0206 9F03")),
-    "cdol1-9f37": lambda: Card.of(cdol1="9F02069F03069F1A0295055F2A029A039C01"),
-    "cdol1-input": lambda: Card.of(cdol1="9F02069F03069F1A025F2A029A039C019F3704"),
+    "cdol1-9f37": lambda: Card.of(cdol1="9F02069F03069F1A0295055F2A029A039C019F21039F4E14"),
+    "cdol1-input": lambda: Card.of(cdol1="9F02069F03069F1A025F2A029A039C019F37049F21039F4E14"),
     "cdol2-response-code": lambda: Card.of(cdol2="9F37049F0206"),
     "cda-cdol2": lambda: Card.of(cdol2="8A029505"),
     "issuer-authentication": lambda: Card.of(issuer_authentication=False),
     "dda-ddol": lambda: sound().element(0x9F49, None),
     "ddol-9f37": lambda: Card.of(ddol="9F0206"),
     "sm-indicator": lambda: Card.of(algorithms="both"),
+    "e-cash-options": lambda: Card.of(e_cash=bank.ECASH),
     "log-format": lambda: sound().data(0x9F4F, None),
+    "log-input": lambda: Card.of(log={"format": "9A039F4C08"}),
     "cvm-format": lambda: Card.of(cvm_list="00000000000000001F038103"),
     "cvm-amounts": lambda: Card.of(cvm_list="00000000000000001F06"),
     "cvm-promised": lambda: sound().element(0x8E, None),
@@ -108,6 +122,8 @@ CASES: dict[str, Callable[[], Card]] = {
     "certificate": lambda: sound().element(0x9F08, b"\x00\x31"),
     "certificate-expiry": lambda: Card.of(trust={"certificate_years": 3}).judged_by(),
     "certificate-years": lambda: sound().judged_by(trust={"certificate_years": 3}),
+    "exponent": lambda: sound().element(0x9F47, b"\x05"),
+    "key-lengths": short_issuer_key,
     "chip-key": lambda: sound().dgi(0x8203, None),
     "chip-key-sm2": lambda: Card.of(algorithms="sm").dgi(0x8104, None),
     "cda-key-size": long_chip_key,
@@ -117,11 +133,13 @@ CASES: dict[str, Callable[[], Card]] = {
     "key-check-values": lambda: sound().dgi(0x9000, bytes(9)),
     "issuer-data": lambda: sound().dgi(0x9200, bytes.fromhex("070101")),
     "cryptogram-version": lambda: sound().dgi(0x9200, bytes.fromhex("07010A0000000001")),
+    "sm-algorithm": lambda: Card.of(algorithms="sm", cryptogram="cvn18"),
+    "sm4-fold": lambda: Card.of(algorithms="sm", sm4_fold="left").dgi(0x9201, None),
     "log-entry": lambda: sound().fci(0x9F4D, b"\x0a\x0a"),
     "card-limits": lambda: sound().data(0x9F58, b"\x09"),
     "default-action": lambda: Card.of(risk={"default_action": "C0"}),
     "home": lambda: sound().data(0x9F57, b"\x08\x40"),
-    "e-cash": lambda: sound().data(0x9F77, bytes(6)),
+    "e-cash": lambda: purse().data(0x9F78, bytes.fromhex("000000100001")),
 }
 NEEDS_CA_KEYS = {"certificate", "certificate-expiry"}
 
@@ -147,7 +165,12 @@ SOUND = {
     "sm, static too": {"algorithms": "sm", "authentication": {"static": True}},
     "static only": {"authentication": {"static": True, "dynamic": False, "combined": False}},
     "none": {"authentication": NONE},
-    "e-cash": {"e_cash": {"balance_limit": 100000, "transaction_limit": 50000, "reset_threshold": 1000}},
+    "e-cash": {"e_cash": bank.ECASH, "pdol": bank.ECASH_PDOL},
+    "e-cash, no load log": {"e_cash": {**bank.ECASH, "load_log": None}, "pdol": bank.ECASH_PDOL, "algorithms": "both"},
+    "antenna": {"q_pboc": {}, "e_cash": bank.ECASH, "pdol": bank.ECASH_PDOL},
+    "antenna, both": {"q_pboc": {"pdol": "9F6604DF6901"}, "pdol": bank.SM_PDOL, "algorithms": "both"},
+    "left fold": {"algorithms": "sm", "sm4_fold": "left"},
+    "default action of VIS": {"risk": {"default_action": "C0000000"}},
     "visa": {"cryptogram": "cvn18"},
     "name": {"name": "gb18030", "identity": True, "preferred_name": "Union", "track1_discretionary": "00"},
     "no log, no antenna": {"log": None, "contactless": False},
@@ -158,6 +181,42 @@ SOUND = {
 def test_a_sound_card_breaks_none(changes: dict[str, object]) -> None:
     card = Card.of(**changes)
     assert lint(card.profile, card.dossier, bank.authorities()) == []
+
+
+ALSO = {
+    "default-action": lambda: Card.of(risk={"default_action": "C00000"}),
+    "directory": lambda: sound().directory(0, 0x0101, _without_label),
+    "sm-indicator": lambda: Card.of(algorithms="both", pdol=bank.SM_PDOL, q_pboc={}),
+    "fci": lambda: Card.of(q_pboc={}).dgi(0x9103, b"\xa5\x03\x87\x01\x01"),
+    "options": lambda: sound().dgi(0x9104, sound().payment.plain(0x9104) + sound().payment.plain(0x9200)),
+    "log-entry": lambda: purse().fci(0xDF4D, b"\x0b\x0a"),
+    "log-format": lambda: purse().data(0xDF4F, None),
+    "key-lengths": lambda: sound().judged_by(chip_rsa={"bits": 1472}).dgi(0x8203, None),
+}
+"""Further ways to break a rule."""
+
+
+def _without_label(record: bytes) -> bytes:
+    return b"\x70\x0f\x61\x0d" + record[record.index(b"\x4f\x08") :][:10] + b"\x87\x01\x01"
+
+
+@pytest.mark.parametrize("rule", ALSO)
+def test_another_way_to_break_a_rule(rule: str) -> None:
+    card = ALSO[rule]()
+    assert rule in {finding.rule for finding in lint(card.profile, card.dossier)}
+
+
+@pytest.mark.parametrize(
+    ("dgi", "change", "said"),
+    [
+        (0x9203, None, "no options"),
+        (0x0401, b"\x70\x06\x9f\x74\x03ECC", "3 bytes"),
+        (0x0401, b"\x70\x04\x9f\x0b\x01 ", "leads to no 9F74"),
+    ],
+)
+def test_e_cash_needs_options_and_a_code(dgi: int, change: bytes | None, said: str) -> None:
+    card = purse().dgi(dgi, change)
+    assert any(f.rule == "e-cash-options" and said in f.message for f in lint(card.profile, card.dossier))
 
 
 @pytest.mark.parametrize("at", [1, 20, 90, 140])

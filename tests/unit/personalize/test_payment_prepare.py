@@ -175,7 +175,49 @@ def test_the_pin_is_a_sealed_block_of_format_2() -> None:
     ],
 )
 def test_issuer_application_data(changes: dict[str, object], expected: str) -> None:
-    assert Card.of(**changes).payment.plain(0x9200).hex().upper() == expected
+    """As a data object, which is how personalization data of the field have it."""
+    found = decode(Card.of(**changes).payment.plain(0x9200))
+    assert [(int(item.tag), item.value.hex().upper()) for item in found] == [(0x9F10, expected)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"algorithms": "sm", "sm4_fold": "left"}, b"\x01\x01\x04"),
+        ({"algorithms": "sm"}, None),
+        ({"sm4_fold": "left"}, None),
+    ],
+)
+def test_the_chip_is_told_how_cryptograms_are_folded(changes: dict[str, object], told: bytes | None) -> None:
+    parts = {part.number: part.value for part in Card.of(**changes).payment.parts}
+    assert parts.get(0x9201) == told
+
+
+@pytest.mark.parametrize("algorithms", ["rsa", "sm", "both"])
+def test_e_cash_has_options_and_an_element_of_its_own(algorithms: str) -> None:
+    card = Card.of(algorithms=algorithms, e_cash=bank.ECASH, pdol=bank.ECASH_PDOL)
+    data = decode(card.payment.plain(0x0D01))[0].children
+    assert {tag: (data.get(tag) or b"").hex() for tag in (0x9F77, 0x9F78, 0x9F6D, 0x9F79)} == {
+        0x9F77: "000000100000",
+        0x9F78: "000000050000",
+        0x9F6D: "000000001000",
+        0x9F79: "000000000000",
+    }
+    assert decode(card.payment.plain(0x9102)).get(0xA5, 0xBF0C, 0xDF4D) == b"\x0c\x0a"
+    assert data.get(0xDF4F) == bytes.fromhex("9A039F21039F1A029F4E149F3602")
+    for usual, purse in [(0x9104, 0x9203), *([(0x9106, 0x9205)] if algorithms == "both" else [])]:
+        afl = decode(card.payment.plain(usual)).need(0x94)
+        assert decode(card.payment.plain(purse)).need(0x94) == afl + b"\x20\x01\x01\x00"
+    assert card.payment.records()[4, 1] == b"\x70\x09\x9f\x74\x06ECC001"
+
+
+def test_the_antenna_has_an_fci_and_options_of_its_own() -> None:
+    card = Card.of(q_pboc={}, algorithms="both", pdol=bank.SM_PDOL)
+    contact, antenna = (decode(card.payment.plain(dgi))[0].children for dgi in (0x9102, 0x9103))
+    assert antenna.need(0x9F38).hex().upper() == "9F66049F02069F03069F1A0295055F2A029A039C019F3704"
+    assert [i for i in antenna if i.tag != 0x9F38] == [i for i in contact if i.tag != 0x9F38]
+    for usual, own in ((0x9104, 0x9207), (0x9106, 0x9209)):
+        assert card.payment.plain(own) == card.payment.plain(usual) + card.payment.plain(0x9200)
 
 
 def test_secrets_are_references_or_sealed_and_nothing_prints() -> None:

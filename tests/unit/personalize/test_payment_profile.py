@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from personalize.errors import ProfileError
+from personalize.payment.linter import RULES
 from personalize.payment.profile import PaymentApplication
 from personalize.profile import parse_profile, shipped_profile
 from tests.support.cli import Cli
@@ -37,6 +38,8 @@ def test_the_shipped_profile_names_every_field() -> None:
         ("  chip_rsa:\n    crt_order: [p, p, q, dp, dq]\n", 6, "names each of"),
         ("  country: CHN\n", 6, "payment.country"),
         ("  track2_discretionary: '00000000000'\n", 4, "track 2 has room for 10"),
+        ("  contactless: false\n  q_pboc: {}\n", 4, "has no use for q_pboc"),
+        ("  e_cash: {authorization_code: ECC}\n", 6, "payment.e_cash.authorization_code"),
         ("  cvm: 00\n", 6, "payment.cvm: no such field"),
         ("  risk:\n    lower_consecutive: 256\n", 7, "payment.risk.lower_consecutive"),
         (
@@ -58,7 +61,7 @@ def test_profile_check_lints_a_specimen(tmp_path: Path) -> None:
     cli = Cli(tmp_path / "data")
     done = cli.run("profile", "check", str(shipped))
     assert done.status == 0
-    assert "70 checked on a specimen card" in done.out
+    assert f"{len(RULES)} checked on a specimen card" in done.out
     broken = tmp_path / "broken.yaml"
     text = shipped.read_text(encoding="utf-8").replace("usage_control: FF00", "usage_control: FF01")
     broken.write_text(text.replace("  ddol: 9F3704", "  ddol: 9F0206"), encoding="utf-8")

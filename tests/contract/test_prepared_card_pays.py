@@ -1,0 +1,182 @@
+"""From a profile to a settled payment: prepared, personalized onto a virtual chip, paid with, checked by a bank that
+knows nothing but the master keys. Custody derives and prepares, the chip computes, the bank verifies: three codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib.resources import files
+
+import pytest
+
+from membercard.issuer_link import field_data
+from personalize.execute import process
+from personalize.outcome import Outcome as LineOutcome
+from personalize.profile import Profile
+from simulators.issuer_accounts import Account, Accounts
+from simulators.issuer_crypto import Masters
+from simulators.issuer_host import IssuerHost, IssuerKeys
+from simulators.issuer_schemes import PBOC_SM4, Cipher, Fold
+from simulators.issuer_scripts import pin_change, put_data
+from simulators.reader import SimCard
+from terminal.apdu import Command, stack
+from terminal.emv.bits import TSI, TVR
+from terminal.emv.cakeys import CaStore, SmCaKey, ca_store
+from terminal.emv.config import parse_config
+from terminal.emv.kernel import run_transaction
+from terminal.emv.oda import CaKey
+from terminal.emv.outcome import Outcome, Result
+from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
+from terminal.emv.transaction import Transaction
+from terminal.keys import Algorithm, Purpose
+from terminal.secret import Secret
+from terminal.tlv import decode
+from tests.support import bank, house
+from tests.support.bench import Bench, fast_directory
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PURPOSES = {"ac": Purpose.AC, "smi": Purpose.SMI, "smc": Purpose.SMC}
+VALUES = {name: bytes(range(at, at + 16)) for name, at in (("ac", 0x11), ("smi", 0x31), ("smc", 0x51))}
+RID = bytes.fromhex("A000000333")
+
+
+@cache
+def key_names() -> dict[str, dict[str, str]]:
+    """The bank's masters under names of their own in the custody of the test house."""
+    custody, named = house.custody(), dict[str, dict[str, str]]()
+    for cipher, algorithm in (("tdes", Algorithm.TDES), ("sm4", Algorithm.SM4)):
+        named[cipher] = {name: f"paying-{cipher}-{name}" for name in VALUES}
+        for name, value in VALUES.items():
+            custody.import_key(named[cipher][name], PURPOSES[name], algorithm, Secret(value), by="tests")
+    return named
+
+
+def profile(**changes: object) -> Profile:
+    keys = changes.pop("keys", {})
+    assert isinstance(keys, dict)
+    return bank.profile(keys={**key_names(), **keys}, **changes)
+
+
+def authorities() -> CaStore:
+    known = bank.authorities()
+    assert known.rsa
+    assert known.sm
+    return ca_store([CaKey(RID, 1, known.rsa), SmCaKey(RID, 2, known.sm)])
+
+
+class Bank:
+    """The simulated bank behind the terminal's seam. ``option`` is how its 3DES card keys are derived."""
+
+    def __init__(self, pan: str, fold: Fold, option: str) -> None:
+        masters = Masters(Secret(VALUES["ac"]), Secret(VALUES["smi"]), Secret(VALUES["smc"]), option)
+        self.account = Account(pan, 1, date(2040, 1, 1), balance=10_000_000)
+        keys = IssuerKeys({Cipher.TDES: masters, Cipher.SM4: masters}, sm4_scheme=replace(PBOC_SM4, fold=fold))
+        self.host = IssuerHost(keys, Accounts((self.account,)))
+
+    def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
+        told = decode(self.host.answer(field_data(request)).data)
+        scripts = tuple(item.encode() for item in told if item.tag in (0x71, 0x72))
+        return OnlineResponse(told.need(0x8A), told.get(0x91), scripts)
+
+
+@dataclass
+class Issued:
+    """A verified chip in a reader, and the number of its account."""
+
+    card: SimCard
+    pan: str
+
+    def pay(self, host: Bank, *, sm: bool) -> Outcome:
+        self.card.reset()
+        text = (files("terminal.emv") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
+        config = parse_config(text, "counter.yaml")
+        mine = config.applications[0].model_copy(update={"aid": "A000000333010101", "partial": False, "sm": sm})
+        config = config.model_copy(update={"applications": (mine,)})
+        paid = Transaction(12_345, AT, force_online=True)
+        return run_transaction(stack(self.card), config, paid, keys=authorities(), host=host, pin_pad=False)
+
+    def ask(self, command: str) -> bytes:
+        answer = stack(self.card).send(Command.decode(bytes.fromhex(command)))
+        return answer.data if answer.sw.ok else int(answer.sw).to_bytes(2, "big")
+
+
+@contextmanager
+def issued(wanted: Profile) -> Iterator[Issued]:
+    with fast_directory() as directory:
+        bench = Bench(directory, 1, profile=wanted)
+        chip = bench.chip()
+        card = SimCard(chip, chip.config.protocol)
+        report = process(card, bench.job(), "lane 1", lambda serial: True)
+        assert report.outcome is LineOutcome.VERIFIED, report.reason
+        (made,) = bench.registry.cards_of_batch(bench.batch)
+        (pan,) = bench.registry.pans_of([made.card_number]).values()
+        yield Issued(card, pan)
+        card.close()
+        bench.registry.close()
+
+
+SCHEMES: dict[str, dict[str, object]] = {
+    "pboc-des": {},
+    "cvn10": {"cryptogram": "cvn10"},
+    "cvn17": {"cryptogram": "cvn17"},
+    "cvn18": {"cryptogram": "cvn18", "keys": {"option": "B"}},
+    "cvn22": {"cryptogram": "cvn22", "keys": {"option": "B"}},
+    "sm4": {"algorithms": "sm"},
+    "sm4-left": {"algorithms": "sm", "sm4_fold": "left"},
+}
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_each_scheme_from_profile_to_script(name: str) -> None:
+    """The ARQC is verified, the ARPC believed, a limit and the PIN changed by script, and the end settled."""
+    changes = SCHEMES[name]
+    sm = changes.get("algorithms") == "sm"
+    keys = changes.get("keys", {})
+    assert isinstance(keys, Mapping)
+    with issued(profile(**dict(changes))) as chip:
+        host = Bank(chip.pan, Fold.LEFT if name.endswith("left") else Fold.XOR, keys.get("option", "A"))
+        host.account.queue(put_data(0x9F58, b"\x09"), pin_change(Secret(b"314159")))
+        outcome = chip.pay(host, sm=sm)
+        assert outcome.result is Result.APPROVED_ONLINE, outcome.reason
+        assert outcome.tsi & TSI.ISSUER_AUTHENTICATION_PERFORMED
+        assert outcome.tvr & (TVR.ISSUER_AUTHENTICATION_FAILED | TVR.CDA_FAILED | TVR.DDA_FAILED) == TVR(0)
+        assert [script.performed for script in outcome.scripts] == [True]
+        assert chip.ask("80CA9F5800") == bytes.fromhex("9F580109")
+        assert chip.ask("0020008008" + "26314159FFFFFFFF") == b""
+        assert outcome.first
+        assert chip.ask("80CA9F1300")[3:] == outcome.first.atc, "the card takes this for its last online payment"
+
+
+def test_a_bank_that_folds_otherwise_does_not_know_the_card() -> None:
+    with issued(profile(algorithms="sm", sm4_fold="left")) as chip:
+        outcome = chip.pay(Bank(chip.pan, Fold.XOR, "A"), sm=True)
+        assert (outcome.result, outcome.response_code) == (Result.DECLINED_ONLINE, "88")
+
+
+def test_both_algorithms_on_one_chip_each_by_its_own_rules() -> None:
+    with issued(profile(algorithms="both", sm4_fold="left", pdol=bank.SM_PDOL)) as chip:
+        host = Bank(chip.pan, Fold.LEFT, "A")
+        for sm in (True, False, True):
+            outcome = chip.pay(host, sm=sm)
+            assert outcome.result is Result.APPROVED_ONLINE, outcome.reason
+            assert outcome.first
+            assert outcome.first.issuer_data[7:8] == (b"\x04" if sm else b"\x01")
+
+
+def test_e_cash_is_loaded_by_script_and_read_back_on_the_line() -> None:
+    """The line reads the e-cash options back from the empty purse; the bank loads it; the load is in its log."""
+    with issued(profile(e_cash=bank.ECASH, pdol=bank.ECASH_PDOL)) as chip:
+        host = Bank(chip.pan, Fold.XOR, "A")
+        host.account.queue(put_data(0x9F79, bytes.fromhex("000000030000")))
+        outcome = chip.pay(host, sm=False)
+        assert [script.performed for script in outcome.scripts] == [True]
+        assert chip.ask("80CA9F7900") == bytes.fromhex("9F7906000000030000")
+        assert chip.ask("00B2016400")[:14] == bytes.fromhex("9F79 000000000000 000000030000")
+        chip.card.reset()
+        assert chip.ask("00A4040008A000000333010101")
+        options = chip.ask("80A800000C830A" + "01" + "000000012345" + "0156" + "00")
+        assert options.endswith(b"\x20\x01\x01\x00"), "the AFL leads to 9F74"
+        assert chip.ask("00B2012400") == b"\x70\x09\x9f\x74\x06ECC001"
