@@ -68,6 +68,12 @@ class Terminal(_Section):
     pse: bool = True
 
     @property
+    def code_tables(self) -> frozenset[int]:
+        """The parts of ISO/IEC 8859 that the display knows, as 9F40 declares them. EMV 4.4 Book 4, Annex A3."""
+        declared = int(self.additional_capabilities, 16)
+        return frozenset(table for table in range(1, 11) if declared >> table - 1 & 1)
+
+    @property
     def online_only(self) -> bool:
         """Terminal types x1 and x4. EMV 4.4 Book 4, Annex A1."""
         return self.type[1] in "14"

@@ -121,6 +121,7 @@ class _Run:
             self._cardholder,
             prepare=self._prepare,
             pse=self._config.terminal.pse,
+            code_tables=self._config.terminal.code_tables,
         )
         entry = self._chosen(opened.selected)
         records = read_application(state, sender, opened)

@@ -9,6 +9,7 @@ import pytest
 
 from terminal.emv.config import TerminalConfig, load_config, parse_config, parse_exceptions
 from terminal.errors import CodecError
+from tests.support.emv_toy_terminal import config_with
 
 SHIPPED = (files("terminal.emv") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
 
@@ -82,6 +83,14 @@ def test_text_that_is_no_yaml_and_no_mapping_is_told() -> None:
         parse_config("terminal: [", "t.yaml")
     with pytest.raises(CodecError, match="mapping"):
         parse_config("- 1", "t.yaml")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "tables"),
+    [("6000F0A001", {1}), ("6000F0A0FF", set(range(1, 9))), ("6000F0A300", {9, 10}), ("6000F0AC00", set())],
+)
+def test_the_display_knows_what_the_capabilities_declare(capabilities: str, tables: set[int]) -> None:
+    assert config_with(f"additional_capabilities: {capabilities}").terminal.code_tables == tables
 
 
 def test_an_entry_is_found_by_its_own_aid_only() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from terminal.emv.bits import TVR
 from tests.support.emv_toy_card import AID, DATA, ToyCard
-from tests.support.emv_toy_terminal import run
+from tests.support.emv_toy_terminal import config_with, run
 
 
 def options(card: ToyCard) -> bytes:
@@ -20,6 +20,15 @@ def test_the_aid_of_the_terminal_is_the_whole_name_of_what_was_selected() -> Non
     outcome = run(card)
     assert outcome.aid == AID
     assert options(card)[4:] == AID
+
+
+@pytest.mark.parametrize(("capabilities", "shown"), [("6000F0A001", "PAYMENT"), ("6000F0A011", "ПЛАТА")])
+def test_a_preferred_name_is_shown_where_the_display_knows_its_letters(capabilities: str, shown: str) -> None:
+    """Only the code tables that 9F40 declares count. EMV 4.4 Book 1, 12.4; Book 4, Annex A3."""
+    names: dict[str, str | bytes] = {"50": b"PAYMENT", "9F12": "ПЛАТА".encode("iso8859-5"), "9F11": b"\x05"}
+    outcome = run(ToyCard(fci=names), config=config_with(f"additional_capabilities: {capabilities}"))
+    assert outcome.receipt is not None
+    assert outcome.receipt.application == shown
 
 
 def test_the_chip_was_read() -> None:
