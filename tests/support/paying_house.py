@@ -1,0 +1,133 @@
+"""An issuing house for bank cards, worked with typed commands, and the test bank that knows the same master keys.
+
+Only the keystore is put there ready-made: its RSA keys come from the pool of this process, its payment masters are the
+bank's, as two banks' officers would have typed them in with `membercard keys import`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from terminal.keys import Algorithm, MemoryCustody, Purpose, SoftwareKeystore
+from terminal.keys.keyfile import CHEAP_COST
+from terminal.secret import Secret
+from tests.support import house
+from tests.support.bank import SM_PDOL
+from tests.support.cli import PASSPHRASE, Cli, csv_form
+
+PEK = bytes.fromhex("0123456789ABCDEF1032547698BADCFE")
+MASTERS = {
+    ("3des", "ac"): bytes(range(0x10, 0x20)),
+    ("3des", "smi"): bytes(range(0x40, 0x50)),
+    ("3des", "smc"): bytes(range(0x61, 0x71)),
+    ("sm4", "ac"): bytes(range(0x90, 0xA0)),
+    ("sm4", "smi"): bytes(range(0xA0, 0xB0)),
+    ("sm4", "smc"): bytes(range(0xB0, 0xC0)),
+}
+PURPOSES = {"ac": Purpose.AC, "smi": Purpose.SMI, "smc": Purpose.SMC}
+PAN, PIN = "6210971300000000016", "271828"
+"""The first account number of the profile's range, and the PIN that the bank knows."""
+
+
+@cache
+def custody() -> MemoryCustody:
+    """The standard keys of the test house, with the bank's masters as their newest versions."""
+    transport = Secret(secrets.token_bytes(32))
+    keys = MemoryCustody.from_snapshot(house.custody().snapshot(transport), transport)
+    for (cipher, name), value in MASTERS.items():
+        algorithm, tail = (Algorithm.TDES, "") if cipher == "3des" else (Algorithm.SM4, "-sm4")
+        keys.import_key(f"pay-{name}{tail}", PURPOSES[name], algorithm, Secret(value), by="bank")
+    keys.import_key("pek", Purpose.PIN, Algorithm.TDES, Secret(PEK), by="bank")
+    return keys
+
+
+@dataclass(frozen=True)
+class PayingHouse:
+    """A house with one verified bank card: RSA and SM2, an empty e-cash purse, offline and online PIN."""
+
+    cli: Cli
+    root: Path
+
+    def card(self, into: Path) -> Path:
+        """The chip's twin, as it was on the day it was issued."""
+        (issued,) = (self.root / "stock" / "issued").glob("*.card")
+        return Path(shutil.copy(issued, into / "bank.card"))
+
+    def terminal(self, into: Path, *, chinese: bool) -> Path:
+        """A terminal file: the program's own terminal, with SM algorithms or without."""
+        text = (files("terminal.emv") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
+        path = into / "terminal.yaml"
+        path.write_text(text.replace("sm: true", f"sm: {str(chinese).lower()}"), encoding="utf-8")
+        return path
+
+    def bank(self, into: Path, **account: object) -> Path:
+        """A file for `membercard sim issuer`: the masters, and the card's account with these changes."""
+        known = {"pan": PAN, "sequence": 1, "balance": "100000.00", "pin": PIN, **account}
+        masters: dict[str, dict[str, str]] = {"3des": {}, "sm4": {}}
+        for (cipher, key), value in MASTERS.items():
+            masters[cipher][key] = value.hex()
+        masters["3des"]["option"] = "A"  # as the profile has it, for account numbers of any length
+        path = into / "bank.json"
+        path.write_text(json.dumps({"masters": masters, "pin": {"3des": PEK.hex()}, "accounts": [known]}))
+        return path
+
+    @contextmanager
+    def issuer(self, bank: Path) -> Iterator[str]:
+        """`membercard sim issuer` as a process; its URL."""
+        process = self.cli.start("sim", "issuer", "--keys", bank, "--listen", "127.0.0.1:0")
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            url = re.search(r"http://127\.0\.0\.1:\d+/authorize", line)
+            assert url is not None, line
+            yield url[0]
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)
+            assert process.returncode == 0
+        finally:
+            process.kill()
+            process.wait()
+
+
+def settle(root: Path, *stock_options: str) -> PayingHouse:
+    """The main job, typed, with a bank's profile: form, approval, dossier, a blank, personalization."""
+    cli = Cli(root / "data")
+    cli.data.mkdir(parents=True)
+    SoftwareKeystore.create(
+        cli.data / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=custody(), cost=CHEAP_COST
+    )
+    (cli.data / "membercard.toml").write_text(f'profile = "{_profile(root)}"\n', encoding="utf-8")
+    # The command finds its pool full and makes no RSA key: one for each application.
+    house.pool(cli.data / "keypool").fill(2)
+    batch = cli.ok("roster", "import", csv_form(root / "form.csv", 1), "--by", "clerk", "--json").json["batch"]
+    cli.ok("batch", "approve", batch, "--by", "reviewer")
+    cli.ok("batch", "prepare", batch)
+    cli.ok("sim", "stock", root / "stock", "--count", 1, *stock_options)
+    cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}")
+    return PayingHouse(cli, root)
+
+
+def _profile(root: Path) -> Path:
+    """The shipped bank profile, for a chip with both algorithms and an e-cash purse."""
+    text = (files("personalize") / "profiles" / "union-member-bank.yaml").read_text(encoding="utf-8")
+    purse = "{balance_limit: 100000, transaction_limit: 100000, reset_threshold: 0}"
+    for old, new in (
+        ("algorithms: rsa ", "algorithms: both "),
+        ("pdol: 9F1A029F3704 ", f"pdol: {SM_PDOL} "),
+        ("e_cash: null ", f"e_cash: {purse} "),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = root / "profile.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
