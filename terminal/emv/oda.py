@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum, StrEnum
-from typing import Any, Final
-
-from construct import Byte, Bytes, Construct, ConstructError, Struct, this
+from functools import lru_cache
+from struct import Struct
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar, overload
 
 from terminal.crypto.rsa import EXPONENTS, RsaPublic, public
 from terminal.errors import CodecError, CryptoError, IntegrityError, NotGenuine
@@ -75,53 +75,47 @@ class OdaFailed(NotGenuine):
         self.check = check
 
 
-def _certificate_layout(what: Signed, subject: Construct) -> Construct:
-    return Struct(
-        "format" / Byte,
-        "subject" / subject,
-        "expiry" / Bytes(2),
-        "serial" / Bytes(3),
-        "hash_algorithm" / Byte,
-        "key_algorithm" / Byte,
-        "key_length" / Byte,
-        "exponent_length" / Byte,
-        "key" / Bytes(this._.size - what.overhead),
-        "hash" / Bytes(20),
-    )
+class Certificate(NamedTuple):
+    """The fields of an issuer's or a card's certificate. EMV 4.4 Book 2, 5.3, table 6; 6.4, table 14."""
+
+    subject: bytes
+    expiry: bytes
+    serial: bytes
+    hash_algorithm: int
+    key_algorithm: int
+    key_length: int
+    exponent_length: int
+    key: bytes
 
 
-_LAYOUTS: Final[dict[Signed, Construct]] = {
-    Signed.ISSUER: _certificate_layout(Signed.ISSUER, Bytes(4)),
-    Signed.ICC: _certificate_layout(Signed.ICC, Bytes(10)),
-    Signed.STATIC: Struct(
-        "format" / Byte,
-        "hash_algorithm" / Byte,
-        "code" / Bytes(2),
-        "pad" / Bytes(this._.size - Signed.STATIC.overhead),
-        "hash" / Bytes(20),
-    ),
-    Signed.DYNAMIC: Struct(
-        "format" / Byte,
-        "hash_algorithm" / Byte,
-        "length" / Byte,
-        "dynamic" / Bytes(this.length),
-        "pad" / Bytes(this._.size - Signed.DYNAMIC.overhead - this.length),
-        "hash" / Bytes(20),
-    ),
-}
-"""Tables 6, 7, 14 and 17 of EMV 4.4 Book 2, without header and trailer; ``size`` is the modulus length in bytes."""
+class Static(NamedTuple):
+    """The fields of a static signature. EMV 4.4 Book 2, 5.4, table 7."""
+
+    hash_algorithm: int
+    code: bytes
+    pad: bytes
+
+
+class Dynamic(NamedTuple):
+    """The fields of a dynamic signature. EMV 4.4 Book 2, 6.5.2, table 17."""
+
+    hash_algorithm: int
+    dynamic: bytes
+    pad: bytes
+
+
+_Fields = TypeVar("_Fields", bound=Certificate | Static | Dynamic)
+_HEADS: Final = {Signed.ISSUER: Struct("x4s2s3sBBBB"), Signed.ICC: Struct("x10s2s3sBBBB")}
+"""Format byte, subject, expiry, serial number, algorithms of hash and key, lengths of key and exponent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
-    """What a signature gave back: its fields, and the bytes of it that its hash is over."""
+class Recovered(Generic[_Fields]):
+    """What a signature gave back: its fields, the bytes of it that its hash is over, and that hash."""
 
-    fields: Any
+    fields: _Fields
     hashed: bytes
-
-    @property
-    def hash(self) -> bytes:
-        return bytes(self.fields.hash)
+    hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,26 +160,46 @@ class CombinedData:
         return cls(dynamic.number, rest[0], rest[1:9], rest[9 : 9 + hash_size])
 
 
-def recover(signer: RsaPublic, what: Signed, signature: bytes) -> Recovered:
+_ACertificate = Literal[Signed.ISSUER, Signed.ICC]
+
+
+@overload
+def recover(signer: RsaPublic, what: _ACertificate, signature: bytes) -> Recovered[Certificate]: ...
+@overload
+def recover(signer: RsaPublic, what: Literal[Signed.STATIC], signature: bytes) -> Recovered[Static]: ...
+@overload
+def recover(signer: RsaPublic, what: Literal[Signed.DYNAMIC], signature: bytes) -> Recovered[Dynamic]: ...
+def recover(signer: RsaPublic, what: Signed, signature: bytes) -> Recovered[Any]:
     """Open a signature: length, RSA recovery, trailer, header, format byte, hash algorithm; the hash is not compared.
 
     Raises OdaFailed. EMV 4.4 Book 2, 5.3 steps 1-4 and 6, 5.4, 6.4, 6.5.2.
     """
-    if len(signature) != signer.size:
-        raise OdaFailed(what, Check.LENGTH, f"{len(signature)} bytes under a key of {signer.size}")
+    size = signer.size
+    if len(signature) != size:
+        raise OdaFailed(what, Check.LENGTH, f"{len(signature)} bytes under a key of {size}")
     try:
         plain = public(signer, signature)
     except CryptoError:
         raise OdaFailed(what, Check.RECOVERY) from None
     _require(plain[-1] == 0xBC, what, Check.TRAILER)
     _require(plain[0] == 0x6A, what, Check.HEADER)
+    _require(size >= what.overhead, what, Check.DYNAMIC_DATA if what is Signed.DYNAMIC else Check.LENGTH)
     _require(plain[1] == what.form, what, Check.FORMAT)
-    try:
-        fields = _LAYOUTS[what].parse(plain[1:-1], size=signer.size)
-    except ConstructError:
-        raise OdaFailed(what, Check.DYNAMIC_DATA if what is Signed.DYNAMIC else Check.LENGTH) from None
+    fields = _fields(what, plain[1:-21])
     _require(fields.hash_algorithm == _SHA1, what, Check.HASH_ALGORITHM)
-    return Recovered(fields, plain[1:-21])
+    return Recovered(fields, plain[1:-21], plain[-21:-1])
+
+
+def _fields(what: Signed, body: bytes) -> Certificate | Static | Dynamic:
+    """The fields between header and hash. Raises OdaFailed where the length of the dynamic data is beyond them."""
+    if what is Signed.STATIC:
+        return Static(body[1], body[2:4], body[4:])
+    if what is Signed.DYNAMIC:
+        end = 3 + body[2]
+        _require(end <= len(body), what, Check.DYNAMIC_DATA)
+        return Dynamic(body[1], body[3:end], body[end:])
+    head = _HEADS[what]
+    return Certificate._make((*head.unpack_from(body), body[head.size :]))
 
 
 def issuer_key(
@@ -196,7 +210,7 @@ def issuer_key(
     ``pan`` are the digits of the card number. Raises OdaFailed; EXPIRY only when ``at`` is given.
     EMV 4.4 Book 2, 5.3.
     """
-    what = Signed.ISSUER
+    what: Final = Signed.ISSUER
     found = recover(authority, what, certificate)
     _require_remainder(found, what, remainder)
     _require_hash(found, what, remainder + exponent)
@@ -219,7 +233,7 @@ def icc_key(
 
     Raises OdaFailed; EXPIRY only when ``at`` is given. EMV 4.4 Book 2, 6.4.
     """
-    what = Signed.ICC
+    what: Final = Signed.ICC
     found = recover(issuer, what, certificate)
     _require_remainder(found, what, remainder)
     _require_hash(found, what, remainder + exponent + static)
@@ -235,7 +249,7 @@ def static_signature(issuer: RsaPublic, signature: bytes, *, static: bytes) -> b
     """
     found = recover(issuer, Signed.STATIC, signature)
     _require_hash(found, Signed.STATIC, static)
-    return bytes(found.fields.code)
+    return found.fields.code
 
 
 def dynamic_signature(card: RsaPublic, signature: bytes, *, terminal_data: bytes) -> DynamicData:
@@ -245,7 +259,7 @@ def dynamic_signature(card: RsaPublic, signature: bytes, *, terminal_data: bytes
     """
     found = recover(card, Signed.DYNAMIC, signature)
     _require_hash(found, Signed.DYNAMIC, terminal_data)
-    dynamic = bytes(found.fields.dynamic)
+    dynamic = found.fields.dynamic
     _require(
         bool(dynamic) and dynamic[0] in DYNAMIC_NUMBER and len(dynamic) > dynamic[0], Signed.DYNAMIC, Check.DYNAMIC_DATA
     )
@@ -258,18 +272,18 @@ def expired(key: PublicKey, what: Signed, at: date) -> OdaFailed | None:
 
 
 def _public_key(
-    found: Recovered, what: Signed, subject: str, remainder: bytes, exponent: bytes, at: date | None
+    found: Recovered[Certificate], what: Signed, subject: str, remainder: bytes, exponent: bytes, at: date | None
 ) -> PublicKey:
     """The steps that both certificates share once their hash is right: dates, algorithm, and joining the modulus."""
     fields = found.fields
-    expires = month_end(bytes(fields.expiry), what)
+    expires = month_end(fields.expiry, what)
     _require(fields.key_algorithm == _RSA, what, Check.KEY_ALGORITHM)
     e = int.from_bytes(exponent, "big")
     _require(fields.exponent_length == len(exponent) and e in EXPONENTS, what, Check.EXPONENT)
     room = len(fields.key)
     _require(len(remainder) == max(0, fields.key_length - room), what, Check.REMAINDER)
-    modulus = (bytes(fields.key) + remainder)[: fields.key_length]
-    key = PublicKey(RsaPublic(int.from_bytes(modulus, "big"), e), subject, expires, bytes(fields.serial))
+    modulus = (fields.key + remainder)[: fields.key_length]
+    key = PublicKey(RsaPublic(int.from_bytes(modulus, "big"), e), subject, expires, fields.serial)
     _require(key.key.size == fields.key_length, what, Check.REMAINDER)
     if at is not None and (failure := expired(key, what, at)) is not None:
         raise failure
@@ -278,21 +292,29 @@ def _public_key(
 
 def month_end(field: bytes, what: Signed) -> date:
     """The last day of MMYY; years 50 to 99 are of the last century. EMV 4.4 Book 4, 6.7.3."""
+    found = _last_day(field)
+    if found is None:
+        raise OdaFailed(what, Check.EXPIRY, "no month")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _last_day(field: bytes) -> date | None:
     text = field.hex()
     if not text.isdigit() or not 1 <= int(text[:2]) <= 12:
-        raise OdaFailed(what, Check.EXPIRY, "no month")
+        return None
     month, year = int(text[:2]), int(text[2:])
     year += 2000 if year < 50 else 1900
     return date(year, month, calendar.monthrange(year, month)[1])
 
 
-def _require_remainder(found: Recovered, what: Signed, remainder: bytes) -> None:
+def _require_remainder(found: Recovered[Certificate], what: Signed, remainder: bytes) -> None:
     """A remainder that is missing is told apart from a wrong one: the card lacks data. EMV 4.4 Book 3, 7.2."""
     if not remainder and found.fields.key_length > len(found.fields.key):
         raise OdaFailed(what, Check.DATA, "public key remainder")
 
 
-def _require_hash(found: Recovered, what: Signed, more: bytes) -> None:
+def _require_hash(found: Recovered[Any], what: Signed, more: bytes) -> None:
     digest = hashlib.sha1(found.hashed + more, usedforsecurity=False).digest()
     _require(hmac.compare_digest(digest, found.hash), what, Check.HASH)
 

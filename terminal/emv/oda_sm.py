@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
-
-from construct import Byte, Bytes, Construct, ConstructError, Struct, Terminated, this
+from struct import Struct
+from typing import Final, NamedTuple
 
 from terminal.crypto import sm2
 from terminal.emv.oda import DYNAMIC_NUMBER, Check, DynamicData, OdaFailed, Signed, month_end
@@ -25,34 +24,24 @@ _ALGORITHM: Final = (0x04, 0x11, sm2.PUBLIC)
 """SM2 with SM3, the curve of GB/T 32918.5, and the length of the point."""
 
 
-def _certificate_layout(subject: int) -> Construct:
-    return Struct(
-        "format" / Byte,
-        "subject" / Bytes(subject),
-        "expiry" / Bytes(2),
-        "serial" / Bytes(3),
-        "signature_algorithm" / Byte,
-        "encryption_algorithm" / Byte,
-        "curve" / Byte,
-        "key_length" / Byte,
-        "key" / Bytes(sm2.PUBLIC),
-        "signature" / Bytes(sm2.SIGNATURE),
-        Terminated,
-    )
-
-
-_LAYOUTS: Final[dict[Signed, Construct]] = {
-    Signed.ISSUER: _certificate_layout(4),
-    Signed.ICC: _certificate_layout(10),
-    Signed.STATIC: Struct("format" / Byte, "code" / Bytes(2), "signature" / Bytes(sm2.SIGNATURE), Terminated),
-    Signed.DYNAMIC: Struct(
-        "format" / Byte,
-        "length" / Byte,
-        "dynamic" / Bytes(this.length),
-        "signature" / Bytes(sm2.SIGNATURE),
-        Terminated,
-    ),
+_LAYOUTS: Final = {
+    Signed.ISSUER: Struct(f"x4s2s3sBxBB{sm2.PUBLIC}s{sm2.SIGNATURE}x"),
+    Signed.ICC: Struct(f"x10s2s3sBxBB{sm2.PUBLIC}s{sm2.SIGNATURE}x"),
 }
+"""Format byte, subject, expiry, serial number, algorithms of signature and encryption, curve, length of the key, key,
+signature."""
+_STATIC: Final = 3 + sm2.SIGNATURE
+"""Bytes of tag 93: format byte, data authentication code, signature."""
+
+
+class _Certificate(NamedTuple):
+    subject: bytes
+    expiry: bytes
+    serial: bytes
+    signature_algorithm: int
+    curve: int
+    key_length: int
+    key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +59,7 @@ class SmPublicKey:
 
 def issuer_key(authority: bytes, certificate: bytes, *, pan: str, at: date) -> SmPublicKey:
     """The issuer public key out of tag 90, 142 bytes, signed by the scheme CA key. Raises OdaFailed."""
-    found = _verified(authority, Signed.ISSUER, certificate, b"")
+    found = _certificate(authority, Signed.ISSUER, certificate, b"")
     subject = found.subject.hex().upper().rstrip("F")
     if not (3 <= len(subject) <= 8 and pan.startswith(subject)):
         raise OdaFailed(Signed.ISSUER, Check.ISSUER)
@@ -79,7 +68,7 @@ def issuer_key(authority: bytes, certificate: bytes, *, pan: str, at: date) -> S
 
 def icc_key(issuer: bytes, certificate: bytes, *, pan: str, static: bytes, at: date) -> SmPublicKey:
     """The card's public key out of tag 9F46, 148 bytes; this also proves the static data. Raises OdaFailed."""
-    found = _verified(issuer, Signed.ICC, certificate, static)
+    found = _certificate(issuer, Signed.ICC, certificate, static)
     subject = found.subject.hex().upper().rstrip("F")
     if subject != pan:
         raise OdaFailed(Signed.ICC, Check.CARD_NUMBER)
@@ -88,7 +77,8 @@ def icc_key(issuer: bytes, certificate: bytes, *, pan: str, static: bytes, at: d
 
 def static_signature(issuer: bytes, signature: bytes, *, static: bytes) -> bytes:
     """Verify Signed Static Application Data, tag 93, 67 bytes; the data authentication code. Raises OdaFailed."""
-    return bytes(_verified(issuer, Signed.STATIC, signature, static).code)
+    _verify(issuer, Signed.STATIC, signature, static, _STATIC)
+    return signature[1:3]
 
 
 def dynamic_signature(card: bytes, signature: bytes, *, terminal_data: bytes) -> DynamicData:
@@ -96,33 +86,39 @@ def dynamic_signature(card: bytes, signature: bytes, *, terminal_data: bytes) ->
 
     Raises OdaFailed.
     """
-    dynamic = bytes(_verified(card, Signed.DYNAMIC, signature, terminal_data).dynamic)
+    length = signature[1] if len(signature) > 1 else 0
+    _verify(card, Signed.DYNAMIC, signature, terminal_data, 2 + length + sm2.SIGNATURE)
+    dynamic = signature[2 : 2 + length]
     if not dynamic or dynamic[0] not in DYNAMIC_NUMBER or len(dynamic) <= dynamic[0]:
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA)
     return DynamicData(dynamic[1 : 1 + dynamic[0]], dynamic[1 + dynamic[0] :])
 
 
-def _verified(signer: bytes, what: Signed, data: bytes, more: bytes) -> Any:
-    """The fields of a signed object whose signature is right over its plain part and ``more``."""
+def _certificate(signer: bytes, what: Signed, data: bytes, more: bytes) -> _Certificate:
+    """The fields of a certificate whose signature is right over its plain part and ``more``."""
+    layout = _LAYOUTS[what]
+    _verify(signer, what, data, more, layout.size)
+    return _Certificate._make(layout.unpack(data))
+
+
+def _verify(signer: bytes, what: Signed, data: bytes, more: bytes, size: int) -> None:
+    """Check format byte and length, and the signature at the end of ``data`` over what is before it and ``more``."""
     if data[:1] != bytes((_FORMS[what],)):
         raise OdaFailed(what, Check.FORMAT)
+    if len(data) != size:
+        raise OdaFailed(what, Check.LENGTH, f"{len(data)} bytes")
     try:
-        fields = _LAYOUTS[what].parse(data)
-    except ConstructError:
-        raise OdaFailed(what, Check.LENGTH, f"{len(data)} bytes") from None
-    try:
-        genuine = sm2.verify(signer, data[: -sm2.SIGNATURE] + more, fields.signature)
+        genuine = sm2.verify(signer, data[: -sm2.SIGNATURE] + more, data[-sm2.SIGNATURE :])
     except CryptoError as fault:
         raise OdaFailed(what, Check.SIGNATURE, str(fault)) from None
     if not genuine:
         raise OdaFailed(what, Check.SIGNATURE)
-    return fields
 
 
-def _public_key(fields: Any, what: Signed, subject: str, at: date) -> SmPublicKey:
-    expires = month_end(fields.expiry, what)
-    if (fields.signature_algorithm, fields.curve, fields.key_length) != _ALGORITHM:
+def _public_key(found: _Certificate, what: Signed, subject: str, at: date) -> SmPublicKey:
+    expires = month_end(found.expiry, what)
+    if (found.signature_algorithm, found.curve, found.key_length) != _ALGORITHM:
         raise OdaFailed(what, Check.KEY_ALGORITHM)
     if at > expires:
         raise OdaFailed(what, Check.EXPIRY, f"valid through {expires:%m/%Y}")
-    return SmPublicKey(bytes(fields.key), subject, expires, bytes(fields.serial))
+    return SmPublicKey(found.key, subject, expires, found.serial)
