@@ -11,7 +11,7 @@ from membercard import output, settings
 from terminal.errors import KeyRefused, KeystoreLocked
 from terminal.keys import Algorithm, KeyComponent, KeyInfo, KeyRef, MemoryCustody, Purpose, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST, STANDARD_COST
-from terminal.keys.standard import OWN_KEYS, STOCK_KEYS, create_standard_keys
+from terminal.keys.standard import OWN_KEYS, STOCK_KEYS, add_standard_keys, create_standard_keys
 from terminal.secret import Secret
 
 app = typer.Typer()
@@ -47,6 +47,24 @@ def init() -> None:
         typer.echo("Still missing: the masters of blank stock. They come from the card supplier in components:")
         for key in STOCK_KEYS:
             typer.echo(f"  membercard keys import {key.name}    ({key.algorithm})")
+
+
+@app.command("add-standard")
+def add_standard(json: Json = False) -> None:
+    """Make the standard keys that this keystore lacks, because an earlier version of the program made it.
+
+    What is there stays as it is, so this may be run again at any time. Masters of blank stock are not made here.
+
+    Example: membercard keys add-standard
+    """
+    store = settings.open_keystore()
+    made = list(add_standard_keys(store, by=settings.load().operator))
+    if json:
+        output.as_json([_fields(key) for key in made])
+    elif made:
+        output.show(_table(f"Added to {store.path}", made))
+    else:
+        typer.echo(f"{store.path} has every standard key already")
 
 
 @app.command("list")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from personalize.errors import DossierError
-from terminal.keys import ApplicationKeys, CardKeys, Diversification, KeyRef, Sealed
+from terminal.keys import Algorithm, ApplicationKeys, CardKeys, Diversification, KeyRef, Sealed, SealedKeys
 
-SecretValue = ApplicationKeys | CardKeys | Sealed
+SecretValue = ApplicationKeys | SealedKeys | CardKeys | Sealed
 FORMAT = 1
 _OPTIONS: tuple[list[Any], ...] = ([], [None], ["A"], ["B"])
 """What may follow application keys: how they are derived, which the first dossiers did not say."""
@@ -155,6 +155,8 @@ def _value(value: bytes | SecretValue) -> str | list[Any]:
             return value.hex()
         case Sealed(key, blob, context):
             return ["sealed", key.name, key.version, blob.hex(), context]
+        case SealedKeys(sealed, algorithm, kcvs):
+            return ["keys", _value(sealed), algorithm.value, _hexes(kcvs)]
         case ApplicationKeys(masters, pan, sequence, kcvs, option):
             return ["application", [[m.name, m.version] for m in masters], pan, sequence, _hexes(kcvs), option]
         case CardKeys(master, method, data, version, kcvs):
@@ -167,6 +169,8 @@ def _read_value(data: str | list[Any]) -> bytes | SecretValue:
     match data:
         case ["sealed", name, version, blob, context]:
             return Sealed(KeyRef(name, version), bytes.fromhex(blob), context)
+        case ["keys", sealed, algorithm, kcvs] if isinstance(held := _read_value(sealed), Sealed):
+            return SealedKeys(held, Algorithm(algorithm), _three(kcvs))
         case ["application", [[n1, v1], [n2, v2], [n3, v3]], pan, sequence, kcvs, *rest] if rest in _OPTIONS:
             masters = KeyRef(n1, v1), KeyRef(n2, v2), KeyRef(n3, v3)
             return ApplicationKeys(masters, pan, sequence, _three(kcvs), *rest)

@@ -14,7 +14,7 @@ from personalize.dossier import Application, Part
 from terminal.emv.dictionary import Dictionary
 from terminal.emv.explain import Explained, Explainer
 from terminal.errors import TlvError
-from terminal.keys import Sealed
+from terminal.keys import Sealed, SealedKeys
 from terminal.tlv import Tlvs, decode
 
 NAMES: Final[Mapping[int, str]] = MappingProxyType(
@@ -41,8 +41,6 @@ NAMES: Final[Mapping[int, str]] = MappingProxyType(
 )
 """What data groupings are called. EMV CPS 1.1, annex A; docs/card-layout.md."""
 
-_CHECKS: Final = {0x8000: (0x9000, 0), 0x8020: (0x9020, 0), 0x8030: (0x9030, 1)}
-"""Where the check values of keys stand, and after how many bytes."""
 _SHOWN: Final = frozenset({0x9000, 0x9010, 0x9020, 0x9030})
 _SEALING = 28
 """Bytes that sealing adds: nonce and tag."""
@@ -98,23 +96,16 @@ def _group(application: Application, part: Part, dictionary: Dictionary) -> Grou
         content = explained(application, number, part.value, dictionary)
         return GroupView(number, name, len(part.value), False, (), content)
     if isinstance(part.value, Sealed):
-        length = len(part.value.blob) - _SEALING
-        return GroupView(number, name, length, True, check_values(application, part), ())
-    return GroupView(number, name, None, True, check_values(application, part), ())
+        return GroupView(number, name, len(part.value.blob) - _SEALING, True, (), ())
+    length = len(part.value.sealed.blob) - _SEALING if isinstance(part.value, SealedKeys) else None
+    return GroupView(number, name, length, True, check_values(part), ())
 
 
-def check_values(application: Application, part: Part) -> tuple[str, ...]:
-    """Of keys, in hex; for keys that came sealed those that go to the card with them. Of other values none."""
-    if isinstance(part.value, bytes):
+def check_values(part: Part) -> tuple[str, ...]:
+    """Of keys, in hex. Of other values none."""
+    if isinstance(part.value, bytes | Sealed):
         return ()
-    if not isinstance(part.value, Sealed):
-        return tuple(kcv.hex().upper() for kcv in part.value.kcvs)
-    number, length = part.number, len(part.value.blob) - _SEALING
-    place, skip = _CHECKS.get(number, (0, 0))
-    told = next((part.value for part in application.parts if part.number == place), b"")
-    if length != 48 or not isinstance(told, bytes) or len(told) != skip + 9:
-        return ()
-    return tuple(told[at : at + 3].hex().upper() for at in range(skip, len(told), 3))
+    return tuple(kcv.hex().upper() for kcv in part.value.kcvs)
 
 
 def explained(application: Application, number: int, value: bytes, dictionary: Dictionary) -> tuple[Explained, ...]:
@@ -122,7 +113,7 @@ def explained(application: Application, number: int, value: bytes, dictionary: D
     if number in _SHOWN:
         return (Explained(None, "value", value.hex().upper()),)
     explainer = Explainer(application.instance_aid, dictionary=dictionary)
-    if number == 0x9200:
+    if number == 0x9200 and not value.startswith(b"\x9f\x10"):  # payment cards have it as a data object
         return (explainer.element(0x9F10, value),)
     try:
         objects = decode(value)

@@ -87,7 +87,11 @@ class BankFileError(DossierError):
         place = [f"record {record}" if record else "the header", *([field] if field else [])]
         at = "" if offset is None else f" (at offset {offset})"
         super().__init__(f"bank file, {', '.join(place)}: {fault}{at}")
-        self.record, self.field, self.offset = record, field, offset
+        self.fault, self.record, self.field, self.offset = fault, record, field, offset
+
+    def at(self, offset: int) -> BankFileError:
+        """The same fault with its place, if it had none."""
+        return self if self.offset is not None else BankFileError(self.fault, self.record, self.field, offset)
 
 
 class KeyPoolError(PersonalizeError):

@@ -61,8 +61,7 @@ class BankFormat(Protocol):
         ...
 
     def write(self, stream: BinaryIO, head: FileHead, cards: Iterable[PreparedCard], exchange: Exchange) -> int:
-        """How many cards were written. The same cards and keys make the same bytes. Raises BankFileError for a card
-        that the format cannot say."""
+        """How many cards were written. Raises BankFileError for a card that the format cannot say."""
         ...
 
 

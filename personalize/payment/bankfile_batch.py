@@ -15,7 +15,7 @@ from terminal.errors import TlvError
 from terminal.keys import ApplicationKeys
 from terminal.tlv import decode
 
-FORMATS: Final[Mapping[str, BankFormat]] = MappingProxyType({"dp": DpFormat()})
+FORMATS: Final[Mapping[str, BankFormat]] = MappingProxyType({"dp": DpFormat(), "dp-tr31": DpFormat(key_blocks=True)})
 """By the name that commands use. A bank's own format is one more line here and one more module."""
 
 

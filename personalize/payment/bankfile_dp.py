@@ -1,19 +1,20 @@
 """The data preparation file of docs/bank-file.md: header, one record a card, trailer; chained and authenticated.
 
-Each record's authenticator is the SHA-256 of everything up to it, enciphered under the transport key, so that nothing
-is changed, left out, put in or put elsewhere without the key.
+Each authenticator is a CMAC over the one before it and its own record, under a key that the header derives from the
+transport key, so that nothing is changed, left out, put in, put elsewhere or taken from another file without the key.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
 
 from construct import (
+    Array,
     Bytes,
     Const,
     Construct,
@@ -32,8 +33,9 @@ from construct import (
 from personalize.dossier import Application, Part
 from personalize.errors import BankFileError
 from personalize.payment.bankfile import Exchange, FileHead, PreparedCard, check
+from terminal.crypto import des, sm4
 from terminal.errors import CustodyError
-from terminal.keys import Algorithm, ApplicationKeys, Sealed, Wrapped
+from terminal.keys import Algorithm, ApplicationKeys, KeyCustody, Sealed, SealedKeys, Udks, Wrapped
 
 MAGIC: Final = b"MCDP"
 VERSION: Final = 1
@@ -41,8 +43,9 @@ MOST: Final = 0x10_0000
 """Bytes of one record: far above what any chip holds."""
 
 _CARD, _END = 0x43, 0x45
-_AUTHENTICATOR = hashlib.sha256().digest_size
 _CIPHERS = {Algorithm.TDES: 1, Algorithm.AES128: 2, Algorithm.AES192: 3, Algorithm.AES256: 4, Algorithm.SM4: 5}
+_WRAPPED, _KEY_BLOCKS = 1, 2
+"""How 3DES keys travel."""
 _PLAIN, _DATA, _TDES_KEYS, _SM4_KEYS = range(4)
 _KEYS = {_TDES_KEYS: Algorithm.TDES, _SM4_KEYS: Algorithm.SM4}
 
@@ -55,7 +58,9 @@ _HEADER: Construct = Struct(
     "created" / Bytes(7),
     "cipher" / Int8ub,
     "kcv" / Bytes(3),
+    "key_form" / Int8ub,
 )
+_BLOCKS: Construct = Struct("blocks" / Array(3, _SHORT), "end" / Terminated)
 _GROUP = Struct(
     "number" / Int16ub,
     "kind" / Int8ub,
@@ -78,43 +83,53 @@ _BODY: Construct = Struct(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What reading and writing of one file's cards need: the parties' keys, and how 3DES keys travel."""
+
+    exchange: Exchange
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
 class DpFormat:
-    """Format version 1. See ``BankFormat``."""
+    """Format version 1. See ``BankFormat``. ``key_blocks``: files are written with 3DES keys as TR-31 key blocks; which
+    way those that are read have them their headers say."""
+
+    key_blocks: bool = False
 
     def read(self, stream: BinaryIO, exchange: Exchange) -> tuple[FileHead, Iterator[PreparedCard]]:
         source = _Source(stream)
-        chain = _Chain(exchange)
-        head = _read_header(source, exchange, chain)
-        return head, _read_cards(source, exchange, chain)
+        head, raw, keys = _read_header(source, exchange)
+        return head, _read_cards(source, _Context(exchange, keys), _Chain(exchange, raw))
 
     def write(self, stream: BinaryIO, head: FileHead, cards: Iterable[PreparedCard], exchange: Exchange) -> int:
-        chain = _Chain(exchange)
-        stream.write(chain.take(_written_header(head, exchange)))
+        context = _Context(exchange, _KEY_BLOCKS if self.key_blocks else _WRAPPED)
+        raw = _written_header(head, context)
+        stream.write(raw)
+        chain = _Chain(exchange, raw)
         count = 0
         for count, card in enumerate(cards, 1):
-            body = _written_body(check(card, count), exchange, count)
-            stream.write(chain.take(bytes((_CARD,)) + len(body).to_bytes(4, "big") + body))
-            stream.write(chain.authenticator())
-        stream.write(chain.take(bytes((_END,)) + count.to_bytes(4, "big")))
-        stream.write(chain.authenticator())
+            body = _written_body(check(card, count), context, count)
+            record = bytes((_CARD,)) + len(body).to_bytes(4, "big") + body
+            stream.write(record + chain.authenticator(record))
+        trailer = bytes((_END,)) + count.to_bytes(4, "big")
+        stream.write(trailer + chain.authenticator(trailer))
         return count
 
 
 class _Chain:
-    """SHA-256 over all that was taken, and its encipherment. Sealed for a moment, as custody enciphers nothing else."""
+    """The authenticators of one file, in their order: each covers the one before it, the first a block of zeros."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._sum = hashlib.sha256()
+    def __init__(self, exchange: Exchange, header: bytes) -> None:
+        self._exchange, self._header = exchange, header
+        self.size = des.BLOCK if exchange.custody.info(exchange.transport).algorithm is Algorithm.TDES else sm4.BLOCK
+        self._last = bytes(self.size)
 
-    def take(self, data: bytes) -> bytes:
-        self._sum.update(data)
-        return data
-
-    def authenticator(self) -> bytes:
-        custody = self._exchange.custody
-        digest = custody.seal(self._exchange.seal, self._sum.digest(), "bank file")
-        return self.take(custody.to_transport(self._exchange.transport, digest, pad=False).ciphertext)
+    def authenticator(self, record: bytes) -> bytes:
+        custody, transport = self._exchange.custody, self._exchange.transport
+        self._last = custody.transport_mac(transport, self._header, self._last + record)
+        return self._last
 
 
 class _Source:
@@ -139,28 +154,37 @@ class _Source:
         return BankFileError(text, self.record, field, self.offset + further)
 
 
-def _read_header(source: _Source, exchange: Exchange, chain: _Chain) -> FileHead:
+def _read_header(source: _Source, exchange: Exchange) -> tuple[FileHead, bytes, int]:
+    """The head, its bytes, and how 3DES keys travel."""
     fixed = source.exactly(6, "magic, version and sender")
     if fixed[:4] != MAGIC:
         raise BankFileError(f"it does not begin with {MAGIC.decode()}, as a file of this format does", 0, "magic", 0)
     if fixed[4] != VERSION:
         raise BankFileError(f"it is of version {fixed[4]}; this program reads {VERSION}", 0, "version", 4)
-    raw = chain.take(fixed + source.exactly(fixed[5] + 15, "header"))
+    raw = fixed + source.exactly(fixed[5] + 16, "header")
     told = _parsed(_HEADER, raw, 0, 0)
     try:
         created = datetime.strptime(told.created.hex(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
-        raise BankFileError("it is no date and time", 0, "created", len(raw) - 11) from None
+        raise BankFileError("it is no date and time", 0, "created", len(raw) - 12) from None
     info = exchange.custody.info(exchange.transport)
     if (told.cipher, told.kcv) != (_CIPHERS.get(info.algorithm), info.kcv):
         told_kcv, ours = told.kcv.hex().upper(), info.kcv.hex().upper()
         raise BankFileError(
-            f"it is under a transport key with check value {told_kcv}; {exchange.transport} has {ours}", 0, "kcv"
+            f"it is under a transport key with check value {told_kcv}; {exchange.transport} has {ours}",
+            0,
+            "kcv",
+            len(raw) - 5,
         )
-    return FileHead(_text(told.sender, 0, "sender", 5), told.number, created)
+    if told.key_form not in (_WRAPPED, _KEY_BLOCKS) or (
+        told.key_form == _KEY_BLOCKS and info.algorithm is Algorithm.SM4
+    ):
+        text = f"{told.key_form:02X} is no way in which keys travel under {info.algorithm}"
+        raise BankFileError(text, 0, "keys", len(raw) - 1)
+    return FileHead(_text(told.sender, 0, "sender", 6), told.number, created), raw, told.key_form
 
 
-def _read_cards(source: _Source, exchange: Exchange, chain: _Chain) -> Iterator[PreparedCard]:
+def _read_cards(source: _Source, context: _Context, chain: _Chain) -> Iterator[PreparedCard]:
     count = 0
     while True:
         source.record = count + 1
@@ -174,21 +198,19 @@ def _read_cards(source: _Source, exchange: Exchange, chain: _Chain) -> Iterator[
             raise source.fault(f"{number} bytes; {MOST} are the most of a record", "length", -4)
         start = source.offset
         body = source.exactly(number, "body")
-        chain.take(frame + body)
-        _authentic(source, chain)
+        _authentic(source, chain, frame + body)
         count += 1
-        yield _card(_parsed(_BODY, body, count, start), exchange, count, start)
-    chain.take(frame)
-    _authentic(source, chain)
+        yield _card(_parsed(_BODY, body, count, start), context, count, start)
+    _authentic(source, chain, frame)
     if number != count:
         raise source.fault(f"the trailer counts {number} records, and {count} came before it", "count")
     if not source.at_end():
         raise source.fault("there are bytes after the trailer")
 
 
-def _authentic(source: _Source, chain: _Chain) -> None:
-    told = source.exactly(_AUTHENTICATOR, "authenticator")
-    if not hmac.compare_digest(told, chain.authenticator()):
+def _authentic(source: _Source, chain: _Chain, record: bytes) -> None:
+    told = source.exactly(chain.size, "authenticator")
+    if not hmac.compare_digest(told, chain.authenticator(record)):
         raise source.fault("the authenticator is wrong: the file was changed up to here", "authenticator", -len(told))
 
 
@@ -202,7 +224,7 @@ def _parsed(shape: Construct, raw: bytes, record: int, start: int) -> Container[
     return found
 
 
-def _card(told: Container[Any], exchange: Exchange, record: int, start: int) -> PreparedCard:
+def _card(told: Container[Any], context: _Context, record: int, start: int) -> PreparedCard:
     digits = told.pan.hex().upper()
     pan = digits.removesuffix("F")
     if not (pan.isdecimal() and 8 <= len(pan) <= 19):
@@ -212,8 +234,11 @@ def _card(told: Container[Any], exchange: Exchange, record: int, start: int) -> 
     if not told.applications:
         raise BankFileError("a card has at least one application", record, "applications", start)
     reference = _text(told.reference, record, "reference", start)
-    payment, *directories = [_application(one, exchange, reference, record) for one in told.applications]
-    return check(PreparedCard(reference, pan, int(told.sequence.hex()), payment, tuple(directories)), record)
+    try:
+        payment, *directories = [_application(one, context, reference, record) for one in told.applications]
+        return check(PreparedCard(reference, pan, int(told.sequence.hex()), payment, tuple(directories)), record)
+    except BankFileError as fault:
+        raise fault.at(start) from None
 
 
 def _text(raw: bytes, record: int, field: str, offset: int) -> str:
@@ -223,13 +248,13 @@ def _text(raw: bytes, record: int, field: str, offset: int) -> str:
     return text
 
 
-def _application(told: Container[Any], exchange: Exchange, reference: str, record: int) -> Application:
+def _application(told: Container[Any], context: _Context, reference: str, record: int) -> Application:
     name = f"{reference}/{told.instance.hex().upper()}"
-    parts = tuple(_part(group, exchange, name, record) for group in told.groups)
+    parts = tuple(_part(group, context, name, record) for group in told.groups)
     return Application(told.package, told.module, told.instance, parts)
 
 
-def _part(group: Container[Any], exchange: Exchange, name: str, record: int) -> Part:
+def _part(group: Container[Any], context: _Context, name: str, record: int) -> Part:
     field = f"application {name.rpartition('/')[2]}, DGI {group.number:04X}"
     if group.padded > 1 or (group.kind == _PLAIN and group.padded):
         raise BankFileError(f"{group.padded:02X} says no padding of this kind of value", record, field)
@@ -239,26 +264,36 @@ def _part(group: Container[Any], exchange: Exchange, name: str, record: int) -> 
         return Part(group.number, group.value)
     if group.kind != _DATA and group.kind not in _KEYS:
         raise BankFileError(f"{group.kind:02X} is no kind of value", record, field)
-    algorithm = _KEYS.get(group.kind, Algorithm.TDES)
-    wrapped = Wrapped(group.value, tuple(group.kcvs))
-    context = f"bank/{name}/{group.number:04X}"
     try:
-        sealed = exchange.custody.from_transport(
-            exchange.transport, wrapped, algorithm, exchange.seal, context, padded=True
-        )
+        return Part(group.number, _unwrapped(group, context, f"bank/{name}/{group.number:04X}"), bool(group.padded))
+    except ConstructError:
+        raise BankFileError("the value is not three key blocks, each after its length", record, field) from None
     except CustodyError as fault:
         raise BankFileError(str(fault), record, field) from None
-    return Part(group.number, sealed, bool(group.padded))
+
+
+def _unwrapped(group: Container[Any], context: _Context, place: str) -> Sealed | SealedKeys:
+    """A secret of the file, sealed. Raises CustodyError, ConstructError."""
+    custody, transport, seal = context.exchange.custody, context.exchange.transport, context.exchange.seal
+    if group.kind == _DATA:
+        return custody.data_from_transport(transport, group.value, seal, place)
+    kcvs = tuple(group.kcvs)
+    if context.keys == _KEY_BLOCKS and group.kind == _TDES_KEYS:
+        blocks = [block.decode("ascii", "replace") for block in _BLOCKS.parse(group.value).blocks]
+        return custody.keys_from_blocks(transport, blocks, kcvs, seal, place)
+    return custody.keys_from_transport(transport, Wrapped(group.value, kcvs), _KEYS[group.kind], seal, place)
 
 
 def _sayable(text: str) -> bool:
     return text.isascii() and text.isprintable() and 0 < len(text) <= 0xFF
 
 
-def _written_header(head: FileHead, exchange: Exchange) -> bytes:
-    info = exchange.custody.info(exchange.transport)
+def _written_header(head: FileHead, context: _Context) -> bytes:
+    info = context.exchange.custody.info(context.exchange.transport)
     if not _sayable(head.sender) or not 0 <= head.number <= 0xFFFFFFFF:
         raise BankFileError("a sender of 1 to 255 ASCII characters and a number of four bytes are wanted", 0, "sender")
+    if context.keys == _KEY_BLOCKS and info.algorithm is Algorithm.SM4:
+        raise BankFileError(f"TR-31 key blocks are under 3DES or AES, and {info.ref} is sm4", 0, "keys")
     created = bytes.fromhex(f"{head.created.astimezone(UTC):%Y%m%d%H%M%S}")
     return bytes(
         _HEADER.build(
@@ -269,12 +304,13 @@ def _written_header(head: FileHead, exchange: Exchange) -> bytes:
                 "created": created,
                 "cipher": _CIPHERS[info.algorithm],
                 "kcv": info.kcv,
+                "key_form": context.keys,
             }
         )
     )
 
 
-def _written_body(card: PreparedCard, exchange: Exchange, record: int) -> bytes:
+def _written_body(card: PreparedCard, context: _Context, record: int) -> bytes:
     if not _sayable(card.reference) or len(card.applications) > 0xFF:
         raise BankFileError("a reference is 1 to 255 ASCII characters", record, "reference")
     if not (card.pan.isascii() and card.pan.isdecimal() and 8 <= len(card.pan) <= 19 and 0 <= card.sequence <= 99):
@@ -285,7 +321,7 @@ def _written_body(card: PreparedCard, exchange: Exchange, record: int) -> bytes:
                 "reference": card.reference.encode("ascii"),
                 "pan": bytes.fromhex(card.pan + "F" * (len(card.pan) % 2)),
                 "sequence": bytes.fromhex(f"{card.sequence:02d}"),
-                "applications": [_written_application(one, exchange, record) for one in card.applications],
+                "applications": [_written_application(one, context, record) for one in card.applications],
                 "end": None,
             }
         )
@@ -295,24 +331,26 @@ def _written_body(card: PreparedCard, exchange: Exchange, record: int) -> bytes:
     return body
 
 
-def _written_application(application: Application, exchange: Exchange, record: int) -> dict[str, object]:
+def _written_application(application: Application, context: _Context, record: int) -> dict[str, object]:
     return {
         "package": application.package_aid,
         "module": application.module_aid,
         "instance": application.instance_aid,
-        "groups": [_written_part(part, exchange, record) for part in application.parts],
+        "groups": [_written_part(part, context, record) for part in application.parts],
     }
 
 
-def _written_part(part: Part, exchange: Exchange, record: int) -> dict[str, object]:
+def _written_part(part: Part, context: _Context, record: int) -> dict[str, object]:
     kind = _PLAIN
     kcvs: tuple[bytes, ...] = ()
+    custody, transport = context.exchange.custody, context.exchange.transport
     if isinstance(part.value, bytes):
         value = part.value
-    elif isinstance(part.value, ApplicationKeys | Sealed):
-        kind = _kind(part.value, exchange)
-        wrapped = exchange.custody.to_transport(exchange.transport, part.value, pad=True)
-        value, kcvs = wrapped.ciphertext, wrapped.kcvs
+    elif isinstance(part.value, Sealed):
+        kind, value = _DATA, custody.to_transport(transport, part.value).ciphertext
+    elif isinstance(part.value, ApplicationKeys | SealedKeys):
+        kind, kcvs = _kind(part.value, custody), part.value.kcvs
+        value = _written_keys(part.value, kind, context)
     else:
         raise BankFileError("keys of a security domain do not go to a bank", record, f"DGI {part.number:04X}")
     if len(value) > 0xFFFF:
@@ -320,8 +358,14 @@ def _written_part(part: Part, exchange: Exchange, record: int) -> dict[str, obje
     return {"number": part.number, "kind": kind, "padded": int(part.padded), "kcvs": kcvs, "value": value}
 
 
-def _kind(secret: ApplicationKeys | Sealed, exchange: Exchange) -> int:
-    if isinstance(secret, Sealed):
-        return _DATA
-    algorithm = exchange.custody.info(secret.masters[0]).algorithm
+def _written_keys(keys: Udks, kind: int, context: _Context) -> bytes:
+    custody, transport = context.exchange.custody, context.exchange.transport
+    if context.keys == _KEY_BLOCKS and kind == _TDES_KEYS:
+        blocks = [block.encode("ascii") for block in custody.key_blocks(transport, keys)]
+        return bytes(_BLOCKS.build({"blocks": blocks, "end": None}))
+    return custody.to_transport(transport, keys).ciphertext
+
+
+def _kind(keys: Udks, custody: KeyCustody) -> int:
+    algorithm = keys.algorithm if isinstance(keys, SealedKeys) else custody.info(keys.masters[0]).algorithm
     return next(kind for kind, cipher in _KEYS.items() if cipher is algorithm)

@@ -12,6 +12,8 @@ from terminal.errors import CryptoError
 from terminal.secret import Secret
 
 BLOCK = 8
+Cipher = Callable[[bytes, bytes], bytes]
+"""Key and data to data: ECB of a cipher with blocks of 16 bytes."""
 _PAN_DIGITS = 12
 _LETTERS = "ABCDEF"
 
@@ -34,20 +36,22 @@ def format3(pin: Secret, pan: str, random: Callable[[int], bytes]) -> Secret:
     return Secret(_xor(_filled(3, pin, "".join(fill[:14])), _pan_field(pan)))
 
 
-def encrypt_format4(key: bytes, pin: Secret, pan: str, random: Callable[[int], bytes]) -> bytes:
+def encrypt_format4(
+    key: bytes, pin: Secret, pan: str, random: Callable[[int], bytes], encrypt: Cipher = aes.ecb_encrypt
+) -> bytes:
     """Sixteen bytes of ciphertext under an AES key: PIN field, XOR PAN field between two encryptions.
 
-    ISO 9564-1:2017, 9.4.2. Raises CryptoError.
+    ``encrypt`` may be that of another cipher with blocks of 16 bytes: SM4. ISO 9564-1:2017, 9.4.2. Raises CryptoError.
     """
     field = _filled(4, pin, "A" * 14) + random(8)
-    return aes.ecb_encrypt(key, _xor(aes.ecb_encrypt(key, field), _long_pan_field(pan)))
+    return encrypt(key, _xor(encrypt(key, field), _long_pan_field(pan)))
 
 
-def decrypt_format4(key: bytes, block: bytes, pan: str) -> Secret:
+def decrypt_format4(key: bytes, block: bytes, pan: str, decrypt: Cipher = aes.ecb_decrypt) -> Secret:
     """The PIN. ISO 9564-1:2017, 9.4.2. Raises CryptoError when block, key and PAN do not belong together."""
     if len(block) != aes.BLOCK:
         raise CryptoError(f"a PIN block of format 4 has {aes.BLOCK} bytes, not {len(block)}")
-    field = aes.ecb_decrypt(key, _xor(aes.ecb_decrypt(key, block), _long_pan_field(pan)))
+    field = decrypt(key, _xor(decrypt(key, block), _long_pan_field(pan)))
     return _pin(field[:BLOCK], 4, "A")
 
 
@@ -61,12 +65,14 @@ def read_format3(block: Secret, pan: str) -> Secret:
     return _pin(_xor(_eight(block), _pan_field(pan)), 3, _LETTERS)
 
 
-def for_script(pin: Secret, card_key: bytes) -> Secret:
-    """Eight bytes: 0, length, PIN, filled with F; XOR four 00 and bytes 5 to 8 of the card's cryptogram key.
+def for_script(pin: Secret, card_key: bytes, present: Secret | None = None) -> Secret:
+    """Eight bytes: 0, length, PIN, filled with F; XOR four 00 and bytes 5 to 8 of the card's cryptogram key; XOR the
+    digits of the present PIN, filled with 0, if one is given.
 
-    PIN CHANGE without the current PIN, as Visa and JR/T 0025 have it. Raises CryptoError.
+    PIN CHANGE as Visa and JR/T 0025 have it: P2 02 without the present PIN, 01 with it. Raises CryptoError.
     """
-    return Secret(_xor(_filled(0, pin, "F" * 14), bytes(4) + card_key[4:8]))
+    block = _xor(_filled(0, pin, "F" * 14), bytes(4) + card_key[4:8])
+    return Secret(block if present is None else _xor(block, bytes.fromhex(_digits(present).ljust(16, "0"))))
 
 
 def _digits(pin: Secret) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.cmac import CMAC
 
 from terminal.crypto import padding
 from terminal.errors import CryptoError
@@ -39,6 +40,13 @@ def mac(key: bytes, data: bytes, iv: bytes = _ZERO) -> bytes:
     ISO/IEC 9797-1, algorithm 1 with padding method 2; JR/T 0025 with SM4.
     """
     return cbc_encrypt(key, padding.pad2(data, BLOCK), iv)[-BLOCK:]
+
+
+def cmac(key: bytes, data: bytes) -> bytes:
+    """MAC of 16 bytes over data of any length. NIST SP 800-38B, with SM4."""
+    mac = CMAC(_algorithm(key))
+    mac.update(data)
+    return mac.finalize()
 
 
 def _algorithm(key: bytes) -> algorithms.SM4:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from terminal.apdu import Command
 from terminal.errors import SecureChannelError
-from terminal.keys.custody import ApplicationKeys, CardKeys, KeyCustody, Sealed, SessionDek
+from terminal.keys.custody import CardKeys, KeyCustody, Sealed, SessionDek, Udks
 from terminal.tlv import dgi
 
 _LAST = 0x80
@@ -44,7 +44,7 @@ class Part(Protocol):
     @property
     def number(self) -> int: ...
     @property
-    def value(self) -> bytes | ApplicationKeys | CardKeys | Sealed: ...
+    def value(self) -> bytes | Udks | CardKeys | Sealed: ...
     @property
     def secret(self) -> bool: ...
     @property
@@ -56,7 +56,7 @@ class DgiPart:
     """A Part as a plain value."""
 
     number: int
-    value: bytes | ApplicationKeys | CardKeys | Sealed
+    value: bytes | Udks | CardKeys | Sealed
     padded: bool = False
 
     @property

@@ -14,8 +14,10 @@ from terminal.keys.custody import (
     Purpose,
     Scp,
     Sealed,
+    SealedKeys,
     SessionDek,
     SessionRequest,
+    Udks,
     Wrapped,
     application_data,
 )
@@ -59,9 +61,11 @@ __all__ = [
     "Purpose",
     "Scp",
     "Sealed",
+    "SealedKeys",
     "SessionDek",
     "SessionRequest",
     "SoftwareKeystore",
+    "Udks",
     "Wrapped",
     "application_data",
 ]

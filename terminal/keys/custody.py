@@ -54,7 +54,7 @@ class Diversification(StrEnum):
 
 
 class PinFormat(StrEnum):
-    """Of an enciphered PIN block: 0 and 3 under 3DES, 4 under AES. ISO 9564-1."""
+    """Of an enciphered PIN block: 0 and 3 under 3DES, 4 under AES. ISO 9564-1. Under SM4 format 4 too."""
 
     ISO0 = "0"
     ISO3 = "3"
@@ -124,11 +124,28 @@ class ApplicationKeys:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Bytes sealed by AES-256-GCM under a SEAL key; ``context`` is the associated data and must be given to open it."""
+    """Bytes sealed by AES-256-GCM under a SEAL key; ``context`` is the associated data and must be given to open it.
+
+    Contexts that begin with ``custody/`` are of secrets that came sealed out of custody: they go to chips and banks,
+    but ``open`` shows them to nobody.
+    """
 
     key: KeyRef
     blob: bytes  # nonce (12) || ciphertext || tag (16)
     context: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedKeys:
+    """The UDKs AC, SMI and SMC of a card whose masters another house has, sealed together; for 3DES or SM4."""
+
+    sealed: Sealed
+    algorithm: Algorithm
+    kcvs: tuple[bytes, bytes, bytes]
+
+
+Udks = ApplicationKeys | SealedKeys
+"""The three keys of one card's application, derived here or brought by a bank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +227,10 @@ class KeyCustody(Protocol):
         SCP02: 3DES-ECB, KCV 3DES over eight 00. SCP03: AES-CBC with zero IV, KCV AES over sixteen 01."""
         ...
 
-    def wrap_for_card(self, dek: SessionDek, secret: ApplicationKeys | CardKeys | Sealed, *, pad: bool) -> Wrapped:
+    def wrap_for_card(self, dek: SessionDek, secret: Udks | CardKeys | Sealed, *, pad: bool) -> Wrapped:
         """A secret DGI value under the session DEK: SCP02 3DES-ECB, SCP03 AES-CBC with zero IV.
 
-        ApplicationKeys and CardKeys give their three keys joined. ``pad`` adds ISO/IEC 9797-1 method 2 padding
+        UDKs and CardKeys give their three keys joined. ``pad`` adds ISO/IEC 9797-1 method 2 padding
         (always at least one byte); without it the length must be a multiple of ``dek.block``.
         """
         ...
@@ -225,28 +242,24 @@ class KeyCustody(Protocol):
         EMV 4.4 Book 2, A1.4.1-A1.4.2; JR/T 0025 with SM4."""
         ...
 
-    def cryptogram(self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
+    def cryptogram(self, keys: Udks, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
         """An application cryptogram (ARQC, TC or AAC), 8 bytes, over the data the scheme selects.
         EMV 4.4 Book 2, 8.1."""
         ...
 
     def arpc(
-        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, response: bytes, method: int
+        self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, response: bytes, method: int
     ) -> bytes:
         """Method 1: 8 bytes over a response code of 2. Method 2: 4 bytes over CSU (4) and 0 to 8 bytes more.
         EMV 4.4 Book 2, 8.2."""
         ...
 
-    def script_mac(
-        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
-    ) -> bytes:
+    def script_mac(self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes) -> bytes:
         """MAC of 8 bytes over ``data`` as they are: for Visa and PBOC header || ATC || ARQC || command data.
         EMV 4.4 Book 2, 9.2."""
         ...
 
-    def script_encrypt(
-        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
-    ) -> bytes:
+    def script_encrypt(self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes) -> bytes:
         """Confidential command data, padded as the scheme says. EMV 4.4 Book 2, 9.3."""
         ...
 
@@ -263,30 +276,45 @@ class KeyCustody(Protocol):
         ...
 
     def pin_for_card(
-        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, pin: PinBlock
-    ) -> bytes:
-        """The enciphered data of PIN CHANGE without the present PIN. EMV 4.4 Book 2, 9.3; Book 3, 6.5.10."""
-        ...
-
-    def to_transport(self, transport_key: KeyRef, secret: ApplicationKeys | Sealed, *, pad: bool) -> Wrapped:
-        """A dossier's secret for its way to a bank: 3DES or SM4 in ECB, AES in CBC with zero IV. TRANSPORT keys only.
-
-        ``pad`` adds ISO/IEC 9797-1 method 2 padding; without it the length must be whole blocks.
-        """
-        ...
-
-    def from_transport(
         self,
-        transport_key: KeyRef,
-        wrapped: Wrapped,
-        algorithm: Algorithm,
-        seal: KeyRef,
-        context: str,
-        *,
-        padded: bool,
-    ) -> Sealed:
-        """A bank's secret, sealed. When ``wrapped.kcvs`` are given, the bytes are that many keys of ``algorithm`` and
-        each must have its check value."""
+        keys: Udks,
+        scheme: CryptogramScheme,
+        atc: bytes,
+        arqc: bytes,
+        pin: PinBlock,
+        present: PinBlock | None = None,
+    ) -> bytes:
+        """The enciphered data of PIN CHANGE; with the ``present`` PIN (P2 01) in Visa's form under every scheme.
+        EMV 4.4 Book 2, 9.3; Book 3, 6.5.10."""
+        ...
+
+    def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> Wrapped:
+        """A dossier's secret for its way to a bank, under a TRANSPORT key. Keys: 3DES or SM4 in ECB, AES in CBC with
+        zero IV, with their check values. Other data: in CBC with IV and MAC; see ``transport.wrap_data``."""
+        ...
+
+    def keys_from_transport(
+        self, transport_key: KeyRef, wrapped: Wrapped, algorithm: Algorithm, seal: KeyRef, context: str
+    ) -> SealedKeys:
+        """Three card keys as ``to_transport`` gives them, sealed; each must have its check value."""
+        ...
+
+    def data_from_transport(self, transport_key: KeyRef, wrapped: bytes, seal: KeyRef, context: str) -> Sealed:
+        """Other data as ``to_transport`` gives them, sealed."""
+        ...
+
+    def key_blocks(self, transport_key: KeyRef, keys: Udks) -> tuple[str, str, str]:
+        """AC, SMI and SMC as TR-31 key blocks of usage E0, E2 and E1. Not for SM4. ANSI X9.143."""
+        ...
+
+    def keys_from_blocks(
+        self, transport_key: KeyRef, blocks: Sequence[str], kcvs: tuple[bytes, ...], seal: KeyRef, context: str
+    ) -> SealedKeys:
+        """Three card keys as ``key_blocks`` gives them, sealed; each must have its check value."""
+        ...
+
+    def transport_mac(self, transport_key: KeyRef, context: bytes, data: bytes) -> bytes:
+        """CMAC, one cipher block, under a key that is derived from a TRANSPORT key for this ``context`` alone."""
         ...
 
     def sign(self, key: KeyRef, message: bytes) -> bytes:
@@ -300,7 +328,11 @@ class KeyCustody(Protocol):
     def seal(self, key: KeyRef, data: bytes, context: str) -> Sealed: ...
 
     def open(self, sealed: Sealed) -> Secret:
-        """Raises IntegrityError when blob or context was changed."""
+        """Raises IntegrityError when blob or context was changed, KeyMisuse for what custody alone may open."""
+        ...
+
+    def alike(self, one: Sealed, other: Sealed) -> bool:
+        """Whether two sealed secrets are the same bytes."""
         ...
 
     def index(self, key: KeyRef, data: bytes) -> bytes:

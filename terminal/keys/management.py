@@ -35,7 +35,7 @@ ALGORITHMS: Mapping[Purpose, frozenset[Algorithm]] = MappingProxyType(
         Purpose.SIGN_LIST: frozenset({Algorithm.RSA}),
         Purpose.SEAL: frozenset({Algorithm.AES256}),
         Purpose.INDEX: frozenset({Algorithm.HMAC}),
-        Purpose.PIN: _CARD,
+        Purpose.PIN: _CARD | {Algorithm.SM4},
         Purpose.TRANSPORT: _CARD | {Algorithm.SM4},
     }
 )

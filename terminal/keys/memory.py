@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from terminal.crypto import aes, des, padding, pinblock, rsa, sm2
 from terminal.crypto.kdf import Option
-from terminal.errors import CryptoError, IntegrityError, KeyMisuse, KeyRefused, KeystoreDamaged, KeystoreLocked
-from terminal.keys import derivation, payment, transport
+from terminal.errors import CryptoError, KeyMisuse, KeyRefused, KeystoreDamaged, KeystoreLocked
+from terminal.keys import derivation, payment, sealing, transport
 from terminal.keys.custody import (
     Algorithm,
     ApplicationKeys,
@@ -28,8 +28,10 @@ from terminal.keys.custody import (
     PinFormat,
     Purpose,
     Sealed,
+    SealedKeys,
     SessionDek,
     SessionRequest,
+    Udks,
     Wrapped,
 )
 from terminal.keys.derivation import KeySet
@@ -41,7 +43,6 @@ from terminal.secret import Secret
 _CARD_MASTERS = (Purpose.KMC, Purpose.CARD, Purpose.READ)
 _SIGNERS = (Purpose.SIGN_CA, Purpose.SIGN_ISSUER, Purpose.SIGN_LIST)
 _NONCE = 12
-_TAG = 16
 _SNAPSHOT = b"membercard key snapshot 1"
 
 
@@ -123,19 +124,19 @@ class MemoryCustody(KeyManagement):
         )
         return enc, mac, wrapped_dek
 
-    def wrap_for_card(self, dek: SessionDek, secret: ApplicationKeys | CardKeys | Sealed, *, pad: bool) -> Wrapped:
+    def wrap_for_card(self, dek: SessionDek, secret: Udks | CardKeys | Sealed, *, pad: bool) -> Wrapped:
         """A secret DGI value under the session DEK: UDKs, a READ key set, or sealed bytes. See KeyCustody.
 
         EMV CPS 1.1, 4.3.5. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError.
         """
         kcvs: tuple[bytes, ...] = ()
-        if isinstance(secret, ApplicationKeys):
+        if isinstance(secret, ApplicationKeys | SealedKeys):
             kcvs, plain = secret.kcvs, self._known_udks(secret).reveal()
         elif isinstance(secret, CardKeys):
             _, keys = self._known_card_keys(secret, (Purpose.READ,), "wrapping a read key set")
             kcvs, plain = secret.kcvs, b"".join(keys)
         else:
-            plain = self.open(secret).reveal()
+            plain = sealing.unseal(self._table, secret).reveal()
         return Wrapped(self._encrypt(dek, padding.pad2(plain, dek.block) if pad else plain), kcvs)
 
     def application_keys(
@@ -145,25 +146,21 @@ class MemoryCustody(KeyManagement):
         algorithm, udks = payment.card_keys(self._table, masters, pan, sequence, option)
         return ApplicationKeys(masters, pan, sequence, _kcvs(algorithm, udks), option)
 
-    def cryptogram(self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
+    def cryptogram(self, keys: Udks, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
         """ARQC, TC or AAC, 8 bytes. EMV 4.4 Book 2, 8.1. Raises KeyNotFound, KeyMisuse, KeyRefused."""
         return payment.cryptogram(self._table, keys, scheme, atc, data)
 
     def arpc(
-        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, response: bytes, method: int
+        self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, response: bytes, method: int
     ) -> bytes:
         """8 bytes by method 1, 4 by method 2. EMV 4.4 Book 2, 8.2. Raises KeyNotFound, KeyMisuse, KeyRefused."""
         return payment.arpc(self._table, keys, scheme, atc, arqc, response, method)
 
-    def script_mac(
-        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
-    ) -> bytes:
+    def script_mac(self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes) -> bytes:
         """8 bytes over ``data``. EMV 4.4 Book 2, 9.2. Raises KeyNotFound, KeyMisuse, KeyRefused."""
         return payment.script_mac(self._table, keys, scheme, atc, arqc, data)
 
-    def script_encrypt(
-        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
-    ) -> bytes:
+    def script_encrypt(self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes) -> bytes:
         """Enciphered command data. EMV 4.4 Book 2, 9.3. Raises KeyNotFound, KeyMisuse, KeyRefused."""
         return payment.script_encrypt(self._table, keys, scheme, atc, arqc, data)
 
@@ -177,36 +174,56 @@ class MemoryCustody(KeyManagement):
 
     def seal_pin(self, pin: PinBlock, seal: KeyRef, context: str) -> Sealed:
         """The PIN in ISO format 2, sealed for DGI 8010. Raises KeyNotFound, KeyMisuse when the block does not open."""
-        return self.seal(seal, pinblock.format2(payment.decrypt_pin(self._table, pin)).reveal(), context)
+        return self._seal(seal, pinblock.format2(payment.decrypt_pin(self._table, pin)), sealing.of_data(context))
 
     def pin_for_card(
-        self, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, pin: PinBlock
+        self,
+        keys: Udks,
+        scheme: CryptogramScheme,
+        atc: bytes,
+        arqc: bytes,
+        pin: PinBlock,
+        present: PinBlock | None = None,
     ) -> bytes:
         """Enciphered data of PIN CHANGE. Raises KeyNotFound, KeyMisuse, KeyRefused."""
-        return payment.pin_script(self._table, keys, scheme, atc, arqc, payment.decrypt_pin(self._table, pin))
+        new = payment.decrypt_pin(self._table, pin)
+        old = None if present is None else payment.decrypt_pin(self._table, present)
+        return payment.pin_script(self._table, keys, scheme, atc, arqc, new, old)
 
-    def to_transport(self, transport_key: KeyRef, secret: ApplicationKeys | Sealed, *, pad: bool) -> Wrapped:
+    def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> Wrapped:
         """A dossier's secret under a transport key. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError."""
-        if isinstance(secret, ApplicationKeys):
-            kcvs: tuple[bytes, ...] = secret.kcvs
-            plain = self._known_udks(secret)
-        else:
-            kcvs, plain = (), self.open(secret)
-        return Wrapped(transport.wrap(self._table, transport_key, plain, pad=pad), kcvs)
+        if isinstance(secret, Sealed):
+            plain = sealing.unseal(self._table, secret)
+            return Wrapped(transport.wrap_data(self._table, transport_key, plain, self._random), ())
+        return Wrapped(transport.wrap_keys(self._table, transport_key, self._known_udks(secret)), secret.kcvs)
 
-    def from_transport(
-        self,
-        transport_key: KeyRef,
-        wrapped: Wrapped,
-        algorithm: Algorithm,
-        seal: KeyRef,
-        context: str,
-        *,
-        padded: bool,
-    ) -> Sealed:
-        """A bank's secret, checked and sealed. Raises KeyNotFound, KeyMisuse, KeyRefused."""
-        plain = transport.unwrap(self._table, transport_key, wrapped.ciphertext, algorithm, wrapped.kcvs, padded=padded)
-        return self.seal(seal, plain.reveal(), context)
+    def keys_from_transport(
+        self, transport_key: KeyRef, wrapped: Wrapped, algorithm: Algorithm, seal: KeyRef, context: str
+    ) -> SealedKeys:
+        """A bank's card keys, checked and sealed. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        plain = transport.unwrap_keys(self._table, transport_key, wrapped.ciphertext, algorithm, wrapped.kcvs)
+        return self._sealed_keys(plain, algorithm, wrapped.kcvs, seal, context)
+
+    def data_from_transport(self, transport_key: KeyRef, wrapped: bytes, seal: KeyRef, context: str) -> Sealed:
+        """A bank's other secret, sealed. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        return self._seal(seal, transport.unwrap_data(self._table, transport_key, wrapped), sealing.of_data(context))
+
+    def key_blocks(self, transport_key: KeyRef, keys: Udks) -> tuple[str, str, str]:
+        """Card keys as TR-31 key blocks. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError."""
+        algorithm = keys.algorithm if isinstance(keys, SealedKeys) else self.info(keys.masters[0]).algorithm
+        plain = self._known_udks(keys)
+        return transport.card_blocks(self._table, transport_key, algorithm, plain, self._random)
+
+    def keys_from_blocks(
+        self, transport_key: KeyRef, blocks: Sequence[str], kcvs: tuple[bytes, ...], seal: KeyRef, context: str
+    ) -> SealedKeys:
+        """A bank's card keys in TR-31 key blocks, checked and sealed. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        plain = transport.card_keys(self._table, transport_key, blocks, kcvs)
+        return self._sealed_keys(plain, Algorithm.TDES, kcvs, seal, context)
+
+    def transport_mac(self, transport_key: KeyRef, context: bytes, data: bytes) -> bytes:
+        """CMAC under a key derived for this context. See ``transport.mac``. Raises KeyNotFound, KeyMisuse."""
+        return transport.mac(self._table, transport_key, context, data)
 
     def export_block(self, ref: KeyRef, transport_key: KeyRef, *, by: str) -> str:
         """A working key as a TR-31 key block, audited. See ``transport.block``. Raises KeyNotFound, KeyMisuse."""
@@ -238,20 +255,16 @@ class MemoryCustody(KeyManagement):
 
     def seal(self, key: KeyRef, data: bytes, context: str) -> Sealed:
         """Bytes under a SEAL key, AES-256-GCM with a random nonce. Raises KeyNotFound, KeyMisuse."""
-        record = self._table.use(key, (Purpose.SEAL,), "sealing")
-        nonce = self._random(_NONCE)
-        return Sealed(key, nonce + AESGCM(record.secret).encrypt(nonce, data, context.encode()), context)
+        return self._seal(key, Secret(data), sealing.ordinary(context))
 
     def open(self, sealed: Sealed) -> Secret:
         """The sealed bytes. Raises IntegrityError when blob or context was changed, KeyNotFound, KeyMisuse."""
-        record = self._table.use(sealed.key, (Purpose.SEAL,), "opening sealed data")
-        nonce, body = sealed.blob[:_NONCE], sealed.blob[_NONCE:]
-        if len(body) < _TAG:
-            raise IntegrityError(f"sealed data under {sealed.key} are cut short")
-        try:
-            return Secret(AESGCM(record.secret).decrypt(nonce, body, sealed.context.encode()))
-        except InvalidTag:
-            raise IntegrityError(f"sealed data under {sealed.key} were changed, or belong elsewhere") from None
+        sealing.ordinary(sealed.context)
+        return sealing.unseal(self._table, sealed)
+
+    def alike(self, one: Sealed, other: Sealed) -> bool:
+        """Whether both hide the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse."""
+        return sealing.unseal(self._table, one) == sealing.unseal(self._table, other)
 
     def index(self, key: KeyRef, data: bytes) -> bytes:
         """Blind index: HMAC-SHA-256, 32 bytes, under an INDEX key. Raises KeyNotFound, KeyMisuse."""
@@ -272,7 +285,21 @@ class MemoryCustody(KeyManagement):
         _same(_kcvs(algorithm, found), keys.kcvs, str(keys))
         return algorithm, found
 
-    def _known_udks(self, keys: ApplicationKeys) -> Secret:
+    def _seal(self, key: KeyRef, data: Secret, context: str) -> Sealed:
+        return sealing.seal(self._table, key, data, context, self._random)
+
+    def _sealed_keys(
+        self, plain: Secret, algorithm: Algorithm, kcvs: tuple[bytes, ...], seal: KeyRef, context: str
+    ) -> SealedKeys:
+        try:
+            ac, smi, smc = kcvs
+        except ValueError:
+            raise KeyRefused(f"{len(kcvs)} keys are not AC, SMI and SMC of a card") from None
+        return SealedKeys(self._seal(seal, plain, sealing.of_keys(algorithm, context)), algorithm, (ac, smi, smc))
+
+    def _known_udks(self, keys: Udks) -> Secret:
+        if isinstance(keys, SealedKeys):
+            return sealing.unseal_keys(self._table, keys)
         algorithm, udks = payment.card_keys(self._table, keys.masters, keys.pan, keys.sequence, keys.option)
         _same(_kcvs(algorithm, udks), keys.kcvs, "the application keys")
         return Secret(b"".join(udks))

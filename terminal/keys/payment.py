@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from terminal.crypto import des, kdf, pinblock
+from terminal.crypto import aes, des, kdf, pinblock, sm4
 from terminal.crypto.kdf import Option
 from terminal.errors import CryptoError, KeyMisuse, KeyRefused
-from terminal.keys import cryptograms
-from terminal.keys.custody import Algorithm, ApplicationKeys, KeyRef, PinBlock, PinFormat, Purpose
+from terminal.keys import cryptograms, sealing
+from terminal.keys.custody import Algorithm, KeyRef, PinBlock, PinFormat, Purpose, SealedKeys, Udks
 from terminal.keys.derivation import KeySet
 from terminal.keys.schemes import CryptogramScheme
-from terminal.keys.table import KeyRecord, KeyTable, key_kcv
+from terminal.keys.table import KEY_BYTES, KeyRecord, KeyTable, key_kcv
 from terminal.secret import Secret
 
 AC, SMI, SMC = range(3)
@@ -33,7 +33,7 @@ def card_keys(
     return algorithms.pop(), keys
 
 
-def cryptogram(table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
+def cryptogram(table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
     """See KeyCustody.cryptogram. Raises KeyNotFound, KeyMisuse, KeyRefused."""
     doing = "computing a cryptogram"
     udk = _card_key(table, keys, scheme, AC, doing)
@@ -42,7 +42,7 @@ def cryptogram(table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme,
 
 def arpc(
     table: KeyTable,
-    keys: ApplicationKeys,
+    keys: Udks,
     scheme: CryptogramScheme,
     atc: bytes,
     arqc: bytes,
@@ -55,9 +55,7 @@ def arpc(
     return _done(doing, lambda: cryptograms.arpc(scheme, udk, atc, arqc, response, method))
 
 
-def script_mac(
-    table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
-) -> bytes:
+def script_mac(table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes) -> bytes:
     """See KeyCustody.script_mac. Raises KeyNotFound, KeyMisuse, KeyRefused."""
     doing = "authenticating a script command"
     udk = _card_key(table, keys, scheme, SMI, doing)
@@ -65,7 +63,7 @@ def script_mac(
 
 
 def script_encrypt(
-    table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
+    table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
 ) -> bytes:
     """See KeyCustody.script_encrypt. Raises KeyNotFound, KeyMisuse, KeyRefused."""
     doing = "enciphering script data"
@@ -74,14 +72,15 @@ def script_encrypt(
 
 
 def pin_script(
-    table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, atc: bytes, arqc: bytes, pin: Secret
+    table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, pin: Secret, present: Secret | None
 ) -> bytes:
     """The enciphered data of PIN CHANGE. See KeyCustody.pin_for_card. Raises KeyNotFound, KeyMisuse, KeyRefused."""
-    if scheme.pin_block == "iso2":
-        block = _done("forming a PIN block", lambda: pinblock.format2(pin))
+    doing = "forming a PIN block"
+    if scheme.pin_block == "iso2" and present is None:
+        block = _done(doing, lambda: pinblock.format2(pin))
     else:
-        card_key = _card_key(table, keys, scheme, AC, "forming a PIN block")
-        block = _done("forming a PIN block", lambda: pinblock.for_script(pin, card_key))
+        card_key = _card_key(table, keys, scheme, AC, doing)
+        block = _done(doing, lambda: pinblock.for_script(pin, card_key, present))
     return script_encrypt(table, keys, scheme, atc, arqc, block.reveal())
 
 
@@ -90,11 +89,12 @@ def encrypt_pin(
 ) -> PinBlock:
     """See KeyCustody.encrypt_pin. Raises KeyNotFound, KeyMisuse."""
     doing = "enciphering a PIN"
-    secret = _pin_key(table, key, form, doing)
+    algorithm, secret = _pin_key(table, key, form, doing)
 
     def encrypt() -> bytes:
         if form is PinFormat.ISO4:
-            return pinblock.encrypt_format4(secret, pin, pan, random)
+            cipher = sm4.ecb_encrypt if algorithm is Algorithm.SM4 else aes.ecb_encrypt
+            return pinblock.encrypt_format4(secret, pin, pan, random, cipher)
         plain = pinblock.format0(pin, pan) if form is PinFormat.ISO0 else pinblock.format3(pin, pan, random)
         return des.ecb_encrypt(secret, plain.reveal())
 
@@ -104,11 +104,12 @@ def encrypt_pin(
 def decrypt_pin(table: KeyTable, pin: PinBlock) -> Secret:
     """The PIN, which stays inside custody. Raises KeyNotFound, KeyMisuse unless it is for this key, format and PAN."""
     doing = "deciphering a PIN"
-    secret = _pin_key(table, pin.key, pin.format, doing)
+    algorithm, secret = _pin_key(table, pin.key, pin.format, doing)
 
     def decrypt() -> Secret:
         if pin.format is PinFormat.ISO4:
-            return pinblock.decrypt_format4(secret, pin.block, pin.pan)
+            cipher = sm4.ecb_decrypt if algorithm is Algorithm.SM4 else aes.ecb_decrypt
+            return pinblock.decrypt_format4(secret, pin.block, pin.pan, cipher)
         plain = Secret(des.ecb_decrypt(secret, pin.block))
         read = pinblock.read_format0 if pin.format is PinFormat.ISO0 else pinblock.read_format3
         return read(plain, pin.pan)
@@ -116,11 +117,11 @@ def decrypt_pin(table: KeyTable, pin: PinBlock) -> Secret:
     return _done(doing, decrypt)
 
 
-def _pin_key(table: KeyTable, key: KeyRef, form: PinFormat, doing: str) -> bytes:
+def _pin_key(table: KeyTable, key: KeyRef, form: PinFormat, doing: str) -> tuple[Algorithm, bytes]:
     record = table.use(key, (Purpose.PIN,), doing)
     if (record.info.algorithm is Algorithm.TDES) is (form is PinFormat.ISO4):
         raise KeyMisuse(f"{doing}: {key} is {record.info.algorithm}, and format {form} is for another cipher")
-    return record.secret
+    return record.info.algorithm, record.secret
 
 
 def _master(table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], place: int, doing: str) -> KeyRecord:
@@ -138,15 +139,20 @@ def _udk(record: KeyRecord, pan: str, sequence: int, option: Option | None) -> b
     return _done("deriving application keys", derive)
 
 
-def _card_key(table: KeyTable, keys: ApplicationKeys, scheme: CryptogramScheme, place: int, doing: str) -> bytes:
+def _card_key(table: KeyTable, keys: Udks, scheme: CryptogramScheme, place: int, doing: str) -> bytes:
     """One UDK, if it is for the scheme's cipher and the one the caller means."""
-    record = _master(table, keys.masters, place, doing)
-    algorithm = record.info.algorithm
+    if isinstance(keys, SealedKeys):
+        algorithm, source = keys.algorithm, "a bank"
+        size = KEY_BYTES[algorithm]
+        udk = sealing.unseal_keys(table, keys).reveal()[size * place : size * (place + 1)]
+    else:
+        record = _master(table, keys.masters, place, doing)
+        algorithm, source = record.info.algorithm, str(record.info.ref)
+        udk = _udk(record, keys.pan, keys.sequence, keys.option)
     if (algorithm is Algorithm.SM4) is not (scheme.mac == "sm4"):
-        raise KeyMisuse(f"{doing}: {record.info.ref} is {algorithm}, and the scheme computes with another cipher")
-    udk = _udk(record, keys.pan, keys.sequence, keys.option)
+        raise KeyMisuse(f"{doing}: the key from {source} is {algorithm}, and the scheme computes with another cipher")
     if key_kcv(algorithm, udk) != keys.kcvs[place]:
-        raise KeyRefused(f"{doing}: the card key from {record.info.ref} has another check value")
+        raise KeyRefused(f"{doing}: the card key from {source} has another check value")
     return udk
 
 

@@ -53,7 +53,9 @@ OWN_KEYS = (
     StandardKey("pay-issuer-sm2", Purpose.SIGN_ISSUER, Algorithm.SM2),
     StandardKey("pek", Purpose.PIN, Algorithm.TDES),
     StandardKey("pek-aes", Purpose.PIN, Algorithm.AES128),
+    StandardKey("pek-sm4", Purpose.PIN, Algorithm.SM4),
     StandardKey("zmk", Purpose.TRANSPORT, Algorithm.TDES),
+    StandardKey("zmk-sm4", Purpose.TRANSPORT, Algorithm.SM4),
 )
 """Keys the house makes itself."""
 
@@ -63,8 +65,21 @@ def create_standard_keys(custody: KeyManagement, *, by: str) -> Sequence[KeyInfo
 
     In production the stock masters are left to be imported from the supplier. Raises KeyRefused when a name is taken.
     """
-    made = [custody.generate(k.name, k.purpose, k.algorithm, by=by, bits=k.bits, exponent=k.exponent) for k in OWN_KEYS]
+    made = [_generate(custody, key, by) for key in OWN_KEYS]
     if custody.simulation:
         test_key = Secret(GP_TEST_KEY)
         made += [custody.import_key(k.name, k.purpose, k.algorithm, test_key, by=by) for k in STOCK_KEYS]
     return made
+
+
+def add_standard_keys(custody: KeyManagement, *, by: str) -> Sequence[KeyInfo]:
+    """Make the own keys that are missing, for a custodian made by an earlier version; what is there stays as it is.
+
+    Raises KeyRefused when another station makes the same key at the same time.
+    """
+    there = {info.ref.name for info in custody.keys()}
+    return [_generate(custody, key, by) for key in OWN_KEYS if key.name not in there]
+
+
+def _generate(custody: KeyManagement, key: StandardKey, by: str) -> KeyInfo:
+    return custody.generate(key.name, key.purpose, key.algorithm, by=by, bits=key.bits, exponent=key.exponent)

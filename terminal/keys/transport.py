@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hmac
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from terminal.crypto import aes, des, padding, sm4, tr31
@@ -23,6 +24,19 @@ _USAGES: Mapping[Purpose, tuple[str, str]] = MappingProxyType(
 _AES = frozenset({Algorithm.AES128, Algorithm.AES192, Algorithm.AES256})
 _BLOCK_ALGORITHMS: Mapping[Algorithm, str] = MappingProxyType({Algorithm.TDES: "T", **dict.fromkeys(_AES, "A")})
 _STRENGTH = {Algorithm.TDES: 112, Algorithm.AES128: 128, Algorithm.AES192: 192, Algorithm.AES256: 256}
+
+
+_CARD_PURPOSES = (Purpose.AC, Purpose.SMI, Purpose.SMC)
+_CARD_USAGES = tuple(_USAGES[purpose][0] for purpose in _CARD_PURPOSES)
+_ENC, _MAC, _FILE = b"MCDP ENC", b"MCDP MAC", b"MCDP FILE"
+"""Labels of the keys that are derived from a transport key."""
+_CBC = MappingProxyType(
+    {
+        Algorithm.TDES: (des.cbc_encrypt, des.cbc_decrypt),
+        Algorithm.SM4: (sm4.cbc_encrypt, sm4.cbc_decrypt),
+        **dict.fromkeys(_AES, (aes.cbc_encrypt, aes.cbc_decrypt)),
+    }
+)
 
 
 def block(table: KeyTable, ref: KeyRef, transport: KeyRef, random: Callable[[int], bytes]) -> str:
@@ -70,53 +84,124 @@ def unblock(table: KeyTable, purpose: Purpose, algorithm: Algorithm, key_block: 
     return Secret(key)
 
 
-def wrap(table: KeyTable, transport: KeyRef, plain: Secret, *, pad: bool) -> bytes:
-    """Secret bytes under a transport key: 3DES or SM4 in ECB, AES in CBC with zero IV. Raises KeyMisuse."""
-    algorithm, key, size = _cipher(table, transport, "wrapping for transport")
-    data = padding.pad2(plain.reveal(), size) if pad else plain.reveal()
-    if not data or len(data) % size:
-        raise KeyMisuse(f"{len(data)} bytes to wrap are no whole number of {size}-byte blocks: ask for padding")
+def wrap_keys(table: KeyTable, transport: KeyRef, keys: Secret) -> bytes:
+    """Card keys in a row under a transport key: 3DES or SM4 in ECB, AES in CBC with zero IV. Raises KeyMisuse."""
+    algorithm, key, _ = _cipher(table, transport, "wrapping keys for transport")
     if algorithm is Algorithm.TDES:
-        return des.ecb_encrypt(key, data)
-    return sm4.ecb_encrypt(key, data) if algorithm is Algorithm.SM4 else aes.cbc_encrypt(key, data)
+        return des.ecb_encrypt(key, keys.reveal())
+    return sm4.ecb_encrypt(key, keys.reveal()) if algorithm is Algorithm.SM4 else aes.cbc_encrypt(key, keys.reveal())
 
 
-def unwrap(
-    table: KeyTable,
-    transport: KeyRef,
-    ciphertext: bytes,
-    algorithm: Algorithm,
-    kcvs: tuple[bytes, ...],
-    *,
-    padded: bool,
+def unwrap_keys(
+    table: KeyTable, transport: KeyRef, ciphertext: bytes, algorithm: Algorithm, kcvs: tuple[bytes, ...]
 ) -> Secret:
-    """What ``wrap`` wrapped; with check values given, as many keys of ``algorithm``, each of which must have its own.
+    """What ``wrap_keys`` wrapped: as many keys of ``algorithm`` as there are check values.
 
     Raises KeyNotFound, KeyMisuse, and KeyRefused when the bytes are not what was told.
     """
-    doing = "unwrapping what was transported"
+    doing = "unwrapping keys that were transported"
     cipher, key, size = _cipher(table, transport, doing)
     if not ciphertext or len(ciphertext) % size:
         raise KeyRefused(f"{doing}: {len(ciphertext)} bytes are no whole number of {size}-byte blocks")
     if cipher is Algorithm.TDES:
-        data = des.ecb_decrypt(key, ciphertext)
+        plain = des.ecb_decrypt(key, ciphertext)
     else:
-        data = sm4.ecb_decrypt(key, ciphertext) if cipher is Algorithm.SM4 else aes.cbc_decrypt(key, ciphertext)
+        plain = sm4.ecb_decrypt(key, ciphertext) if cipher is Algorithm.SM4 else aes.cbc_decrypt(key, ciphertext)
+    return _checked(doing, plain, algorithm, kcvs)
+
+
+def wrap_data(table: KeyTable, transport: KeyRef, plain: Secret, random: Callable[[int], bytes]) -> bytes:
+    """IV, ciphertext and MAC of any other secret. CBC over method 2 padding under one derived key; CMAC over IV and
+    ciphertext under another. The MAC is checked before anything is opened, so that nobody learns from paddings.
+    ISO/IEC 19772, encrypt-then-MAC. Raises KeyNotFound, KeyMisuse."""
+    algorithm, key, size = _cipher(table, transport, "wrapping for transport")
+    iv = random(size)
+    body = iv + _CBC[algorithm][0](_derived(algorithm, key, _ENC), padding.pad2(plain.reveal(), size), iv)
+    return body + _cmac(algorithm, _derived(algorithm, key, _MAC), body)
+
+
+def unwrap_data(table: KeyTable, transport: KeyRef, wrapped: bytes) -> Secret:
+    """What ``wrap_data`` wrapped. Raises KeyNotFound, KeyMisuse, and KeyRefused when it is anything else."""
+    doing = "unwrapping what was transported"
+    algorithm, key, size = _cipher(table, transport, doing)
+    body, told = wrapped[:-size], wrapped[-size:]
+    if len(wrapped) < 3 * size or len(wrapped) % size:
+        raise KeyRefused(f"{doing}: {len(wrapped)} bytes are no IV, blocks of {size} bytes and MAC")
+    if not hmac.compare_digest(_cmac(algorithm, _derived(algorithm, key, _MAC), body), told):
+        raise KeyRefused(f"{doing}: the MAC is wrong; it was changed, or is not under {transport}")
+    plain = _CBC[algorithm][1](_derived(algorithm, key, _ENC), body[size:], body[:size])
     try:
-        plain = padding.unpad2(data, size) if padded else data
+        return Secret(padding.unpad2(plain, size))
     except CryptoError:
-        raise KeyRefused(f"{doing}: it does not open under {transport}") from None
-    if kcvs:
-        _check(doing, plain, algorithm, kcvs)
+        raise KeyRefused(f"{doing}: the padding is wrong; who sent it does not know the format") from None
+
+
+def mac(table: KeyTable, transport: KeyRef, context: bytes, data: bytes) -> bytes:
+    """CMAC, one cipher block, under the key for the files of this context. NIST SP 800-38B. Raises KeyMisuse."""
+    algorithm, key, _ = _cipher(table, transport, "authenticating a file")
+    return _cmac(algorithm, _derived(algorithm, key, _FILE, context), data)
+
+
+def card_blocks(
+    table: KeyTable, transport: KeyRef, algorithm: Algorithm, keys: Secret, random: Callable[[int], bytes]
+) -> tuple[str, str, str]:
+    """Card keys AC, SMI and SMC as TR-31 key blocks. ANSI X9.143 has no usage for card keys: they have that of their
+    masters, as with the HSMs of several makers. Raises KeyNotFound, KeyMisuse."""
+    doing = "exporting card keys"
+    protector = table.use(transport, (Purpose.TRANSPORT,), doing)
+    above = protector.info.algorithm
+    if algorithm not in _BLOCK_ALGORITHMS or above not in _BLOCK_ALGORITHMS:
+        raise KeyMisuse(f"{doing}: a TR-31 key block holds 3DES or AES keys, not {algorithm} under {above}")
+    version, size, plain = "D" if above in _AES else "B", KEY_BYTES[algorithm], keys.reveal()
+    ac, smi, smc = (
+        tr31.wrap(
+            protector.secret,
+            tr31.Header(version, usage, _BLOCK_ALGORITHMS[algorithm], "X"),
+            plain[size * place : size * (place + 1)],
+            random,
+        )
+        for place, usage in enumerate(_CARD_USAGES)
+    )
+    return ac, smi, smc
+
+
+def card_keys(table: KeyTable, transport: KeyRef, blocks: Sequence[str], kcvs: tuple[bytes, ...]) -> Secret:
+    """The 3DES keys in what ``card_blocks`` made. Raises KeyNotFound, KeyMisuse, and KeyRefused for other blocks."""
+    doing = "importing card keys"
+    if len(blocks) != len(_CARD_PURPOSES):
+        raise KeyRefused(f"{doing}: {len(blocks)} key blocks are not those of AC, SMI and SMC")
+    found = (
+        unblock(table, purpose, Algorithm.TDES, one, transport)
+        for purpose, one in zip(_CARD_PURPOSES, blocks, strict=True)
+    )
+    return _checked(doing, b"".join(key.reveal() for key in found), Algorithm.TDES, kcvs)
+
+
+def _checked(doing: str, plain: bytes, algorithm: Algorithm, kcvs: tuple[bytes, ...]) -> Secret:
+    size = KEY_BYTES.get(algorithm)
+    if size is None or not kcvs or len(plain) != size * len(kcvs):
+        raise KeyRefused(f"{doing}: {len(plain)} bytes are not {len(kcvs)} {algorithm} keys")
+    keys = [plain[at : at + size] for at in range(0, len(plain), size)]
+    if any(key_kcv(algorithm, key) != kcv for key, kcv in zip(keys, kcvs, strict=True)):
+        raise KeyRefused(f"{doing}: a key has another check value than was told")
+    # Blocks of ECB can be put together anew: of two halves that are one half twice, single DES is all that is left.
+    if algorithm is Algorithm.TDES and any(des.adjust_parity(k[:8]) == des.adjust_parity(k[8:]) for k in keys):
+        raise KeyRefused(f"{doing}: a 3DES key has two equal halves")
     return Secret(plain)
 
 
-def _check(doing: str, plain: bytes, algorithm: Algorithm, kcvs: tuple[bytes, ...]) -> None:
-    size = KEY_BYTES.get(algorithm)
-    if size is None or len(plain) != size * len(kcvs):
-        raise KeyRefused(f"{doing}: {len(plain)} bytes are not {len(kcvs)} {algorithm} keys")
-    if any(key_kcv(algorithm, plain[size * i : size * (i + 1)]) != kcv for i, kcv in enumerate(kcvs)):
-        raise KeyRefused(f"{doing}: a key has another check value than was told")
+def _derived(algorithm: Algorithm, key: bytes, label: bytes, context: bytes = b"") -> bytes:
+    """A key for one use, as long as the transport key and for the same cipher: CMAC over counter (1 byte), label, 00,
+    context and length in bits (2 bytes). No input of a TR-31 derivation looks so. NIST SP 800-108, 4.1."""
+    rest = label + b"\x00" + context + (8 * len(key)).to_bytes(2, "big")
+    blocks = (_cmac(algorithm, key, bytes((i,)) + rest) for i in range(1, 5))
+    return b"".join(blocks)[: len(key)]
+
+
+def _cmac(algorithm: Algorithm, key: bytes, data: bytes) -> bytes:
+    if algorithm is Algorithm.TDES:
+        return des.cmac(key, data)
+    return sm4.cmac(key, data) if algorithm is Algorithm.SM4 else aes.cmac(key, data)
 
 
 def _cipher(table: KeyTable, transport: KeyRef, doing: str) -> tuple[Algorithm, bytes, int]:

@@ -6,9 +6,10 @@ import random
 import secrets
 
 import pytest
+from gmssl.sm4 import SM4_ENCRYPT, CryptSM4
 from psec import pinblock as psec
 
-from terminal.crypto import pinblock
+from terminal.crypto import pinblock, sm4
 from terminal.errors import CryptoError
 from terminal.secret import Secret
 
@@ -109,3 +110,21 @@ def test_blocks_of_another_length_are_none() -> None:
         pinblock.read_format0(Secret(bytes(7)), PANS[1])
     with pytest.raises(CryptoError, match="16 bytes, not 8"):
         pinblock.decrypt_format4(KEY, bytes(8), PANS[1])
+
+
+@pytest.mark.parametrize("pin", PINS)
+def test_format_4_under_sm4_is_the_same_construction(pin: str) -> None:
+    """Spelled out with gmssl's SM4: PIN field, enciphered, XOR PAN field, enciphered."""
+    pan, fill = PANS[1], bytes(range(8))
+    oracle = CryptSM4()
+    oracle.set_key(KEY, SM4_ENCRYPT)
+
+    def ecb(block: bytes) -> bytes:
+        return bytes(oracle.one_round(oracle.sk, block))
+
+    pin_field = bytes.fromhex(f"4{len(pin):X}{pin}".ljust(16, "A")) + fill
+    pan_field = bytes.fromhex(f"{len(pan) - 12}{pan}".ljust(32, "0"))
+    told = ecb(bytes(a ^ b for a, b in zip(ecb(pin_field), pan_field, strict=True)))
+    ours = pinblock.encrypt_format4(KEY, Secret(pin.encode()), pan, lambda n: fill[:n], sm4.ecb_encrypt)
+    assert ours == told
+    assert pinblock.decrypt_format4(KEY, ours, pan, sm4.ecb_decrypt).reveal() == pin.encode()

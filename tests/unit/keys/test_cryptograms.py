@@ -165,6 +165,22 @@ def test_a_new_pin_travels_as_pyemv_sends_it(
     assert HEADER + data + mac == issuer(kind).generate_pin_change_command(pin, ARQC, ATC)
 
 
+@pytest.mark.parametrize(("scheme", "kind"), [(CVN10, cvn.VisaCVN10), (CVN18, cvn.VisaCVN18), (CVN22, cvn.VisaCVN22)])
+@pytest.mark.parametrize("present", ["0000", "123456789012"])
+def test_a_new_pin_that_asks_for_the_present_one_travels_as_pyemv_sends_it(
+    custody: MemoryCustody, scheme: CryptogramScheme, kind: type, present: str
+) -> None:
+    keys = card(custody)
+    new, old = (
+        custody.encrypt_pin(KeyRef("pek"), PinFormat.ISO3, Secret(pin.encode()), PAN) for pin in ("918273", present)
+    )
+    data = custody.pin_for_card(keys, scheme, ATC, ARQC, new, old)
+    told = issuer(kind).generate_pin_change_command("918273", ARQC, ATC, current_pin=present)
+    header = HEADER[:3] + b"\x01" + HEADER[4:]
+    mac = custody.script_mac(keys, scheme, ATC, ARQC, header + ATC + ARQC + data)
+    assert header + data + mac == told
+
+
 def test_emv_common_session_keys_are_as_pyemv_has_them(custody: MemoryCustody) -> None:
     keys = card(custody)
     session = kd.derive_common_sk(udk(Purpose.AC), ATC + bytes(6))

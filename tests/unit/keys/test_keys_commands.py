@@ -13,8 +13,9 @@ from membercard import settings
 from membercard.keys_commands import app
 from terminal.crypto import kcv
 from terminal.errors import KeyMisuse, KeyNotFound, KeyRefused, KeystoreLocked, MembercardError
-from terminal.keys import GP_TEST_KEY, KeyRef, MemoryCustody, SoftwareKeystore, keystore
+from terminal.keys import GP_TEST_KEY, Algorithm, KeyRef, MemoryCustody, SoftwareKeystore, keystore
 from terminal.keys.keyfile import KdfCost
+from terminal.keys.standard import OWN_KEYS
 from terminal.secret import Secret
 
 STRONG = bytes.fromhex("8C2F4A6D1B3E50798FA1C4D6E8FB0D12")
@@ -183,3 +184,31 @@ def test_worker_snapshot_of_a_command_line_keystore(run: Run, unlocked: Callable
     transport = Secret(bytes(range(32)))
     worker = MemoryCustody.from_snapshot(unlocked().snapshot(transport, names=["issuer", "seal"]), transport)
     assert {info.ref.name for info in worker.keys()} == {"issuer", "seal"}
+
+
+def test_an_older_keystore_gets_the_keys_it_lacks(
+    run: Run, production: SoftwareKeystore, unlocked: Callable[[], SoftwareKeystore]
+) -> None:
+    for key in OWN_KEYS:  # all but what this version added
+        if not key.name.startswith(("pay-", "pek", "zmk")) or key.algorithm is Algorithm.RSA:
+            production.generate(key.name, key.purpose, key.algorithm, by="Li Na", bits=1024)
+    seal = production.info(production.latest("seal"))
+    told = json_of(run("add-standard", "--json"))
+    added = {key["name"] for key in told}
+    assert {"pay-ac", "pay-smc-sm4", "pay-issuer-sm2", "pek", "pek-sm4", "zmk", "zmk-sm4"} <= added
+    assert {info.ref.name for info in unlocked().keys()} == {key.name for key in OWN_KEYS}
+    assert unlocked().info(seal.ref) == seal
+    assert [entry.by for entry in unlocked().audit()[-len(added) :]] == ["Li Na"] * len(added)
+    assert "has every standard key already" in run("add-standard").stdout
+    assert json_of(run("add-standard", "--json")) == []
+
+
+def test_what_was_added_is_shown_with_check_values(run: Run, production: SoftwareKeystore) -> None:
+    for key in OWN_KEYS:
+        if key.name != "zmk-sm4":
+            production.generate(key.name, key.purpose, key.algorithm, by="Li Na", bits=1024)
+    shown = run("add-standard").stdout
+    info = production.unlock(production.path, Secret(b"correct horse")).info(KeyRef("zmk-sm4"))
+    assert info.kcv.hex().upper() in shown
+    assert "zmk-sm4" in shown
+    assert "pek-sm4" not in shown

@@ -11,7 +11,7 @@ from psec import des as psec_des
 from psec import pinblock as psec_pin
 from psec import tr31 as psec_tr31
 
-from terminal.crypto import aes, des, sm4
+from terminal.crypto import des, padding
 from terminal.errors import KeyMisuse, KeyRefused, MembercardError
 from terminal.keys import (
     EMV_CSK,
@@ -21,7 +21,7 @@ from terminal.keys import (
     PinBlock,
     PinFormat,
     Purpose,
-    Wrapped,
+    Sealed,
 )
 from terminal.secret import Secret
 
@@ -61,6 +61,13 @@ def read(pin: PinBlock) -> str:
     return decode[pin.format](psec_des.decrypt_tdes_ecb(DES_KEY, pin.block), pin.pan)
 
 
+def clear(bank: MemoryCustody, sealed: Sealed) -> bytes:
+    """What custody shows to nobody, by way of the transport key that this test knows. Spelled out as docs have it."""
+    wrapped = bank.to_transport(KeyRef("zmk"), sealed).ciphertext
+    encryption = b"".join(des.cmac(ZMK_BYTES, bytes((i,)) + b"MCDP ENC\x00\x00\x80") for i in (1, 2))
+    return padding.unpad2(des.cbc_decrypt(encryption, wrapped[8:-8], wrapped[:8]), 8)
+
+
 KEY_OF = {PinFormat.ISO0: PEK, PinFormat.ISO3: PEK, PinFormat.ISO4: PEK_AES}
 
 
@@ -85,8 +92,8 @@ def test_a_pin_is_translated_between_formats_and_keys(
 def test_a_banks_pin_becomes_the_cards_block(bank: MemoryCustody) -> None:
     theirs = PinBlock(PEK_AES, PinFormat.ISO4, psec_pin.encipher_pinblock_iso_4(AES_KEY, "918273", PAN), PAN)
     sealed = bank.seal_pin(theirs, SEAL, "card 1")
-    assert sealed.context == "card 1"
-    assert bank.open(sealed).reveal() == psec_pin.encode_pinblock_iso_2("918273")
+    assert sealed.context == "custody/data/card 1"
+    assert clear(bank, sealed) == psec_pin.encode_pinblock_iso_2("918273")
 
 
 def test_pin_keys_take_the_formats_of_their_cipher(bank: MemoryCustody) -> None:
@@ -106,71 +113,6 @@ def test_a_block_that_does_not_open_is_refused(bank: MemoryCustody, form: PinFor
     ):
         with pytest.raises(KeyMisuse, match=r"^deciphering a PIN: "):
             bank.translate_pin(strange, PEK, PinFormat.ISO0)
-
-
-@pytest.mark.parametrize("algorithm", TRANSPORTS)
-@pytest.mark.parametrize("suffix", ["", "-sm4"])
-def test_application_keys_travel_with_their_check_values(
-    bank: MemoryCustody, algorithm: Algorithm, suffix: str
-) -> None:
-    transport = KeyRef(TRANSPORTS[algorithm])
-    keys = bank.application_keys(masters(suffix), PAN, 1)
-    wrapped = bank.to_transport(transport, keys, pad=False)
-    assert wrapped.kcvs == keys.kcvs
-    decrypt: Callable[[bytes, bytes], bytes] = {
-        Algorithm.TDES: des.ecb_decrypt,
-        Algorithm.SM4: sm4.ecb_decrypt,
-        Algorithm.AES128: aes.cbc_decrypt,
-    }[algorithm]
-    cipher = Algorithm.SM4 if suffix else Algorithm.TDES
-    sealed = bank.from_transport(transport, wrapped, cipher, SEAL, "card 1", padded=False)
-    plain = bank.open(sealed)
-    assert plain.reveal() == decrypt(ZMK_BYTES, wrapped.ciphertext)
-    kcv = (lambda k: sm4.ecb_encrypt(k, bytes(16))) if suffix else (lambda k: des.ecb_encrypt(k, bytes(8)))
-    assert tuple(kcv(plain.reveal()[i : i + 16])[:3] for i in (0, 16, 32)) == keys.kcvs
-    bent = dataclasses.replace(wrapped, kcvs=(*wrapped.kcvs[:2], bytes(3)))
-    with pytest.raises(KeyRefused, match="another check value than was told"):
-        bank.from_transport(transport, bent, cipher, SEAL, "card 1", padded=False)
-    few = dataclasses.replace(wrapped, kcvs=wrapped.kcvs[:2])
-    with pytest.raises(KeyRefused, match="48 bytes are not 2"):
-        bank.from_transport(transport, few, cipher, SEAL, "card 1", padded=False)
-    other = Algorithm.TDES if suffix else Algorithm.SM4
-    with pytest.raises(KeyRefused, match="another check value"):
-        bank.from_transport(transport, wrapped, other, SEAL, "card 1", padded=False)
-    with pytest.raises(KeyRefused, match="are not 3 rsa keys"):
-        bank.from_transport(transport, wrapped, Algorithm.RSA, SEAL, "card 1", padded=False)
-
-
-@pytest.mark.parametrize("algorithm", TRANSPORTS)
-@pytest.mark.parametrize("data", [b"x", bytes(8), bytes(16), bytes(range(71))])
-def test_other_secrets_travel_padded(bank: MemoryCustody, algorithm: Algorithm, data: bytes) -> None:
-    transport = KeyRef(TRANSPORTS[algorithm])
-    wrapped = bank.to_transport(transport, bank.seal(SEAL, data, "here"), pad=True)
-    assert wrapped.kcvs == ()
-    sealed = bank.from_transport(transport, wrapped, Algorithm.RSA, SEAL, "there", padded=True)
-    assert (sealed.context, bank.open(sealed).reveal()) == ("there", data)
-    for strange in (b"", wrapped.ciphertext[:-1]):
-        with pytest.raises(KeyRefused, match="no whole number of"):
-            bank.from_transport(transport, Wrapped(strange, ()), Algorithm.RSA, SEAL, "there", padded=True)
-
-
-def test_what_is_not_whole_blocks_asks_for_padding(bank: MemoryCustody) -> None:
-    with pytest.raises(KeyMisuse, match="5 bytes to wrap are no whole number of 8-byte blocks: ask for padding"):
-        bank.to_transport(KeyRef("zmk"), bank.seal(SEAL, b"crypt", "c"), pad=False)
-    with pytest.raises(KeyMisuse, match="0 bytes to wrap"):
-        bank.to_transport(KeyRef("zmk-sm4"), bank.seal(SEAL, b"", "c"), pad=False)
-
-
-def test_what_is_under_another_key_does_not_open(bank: MemoryCustody) -> None:
-    foreign = des.ecb_encrypt(DES_KEY, b"crt part" * 8 + b"\x80" + bytes(7))
-    with pytest.raises(KeyRefused, match="does not open under zmk/1"):
-        bank.from_transport(KeyRef("zmk"), Wrapped(foreign, ()), Algorithm.RSA, SEAL, "c", padded=True)
-
-
-def test_changed_references_do_not_leave(bank: MemoryCustody) -> None:
-    keys = dataclasses.replace(bank.application_keys(masters(), PAN, 1), sequence=2)
-    with pytest.raises(KeyRefused, match="other check values"):
-        bank.to_transport(KeyRef("zmk"), keys, pad=False)
 
 
 def test_a_pin_key_leaves_as_a_key_block_that_psec_reads(bank: MemoryCustody) -> None:

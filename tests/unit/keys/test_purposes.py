@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -21,6 +22,7 @@ from terminal.keys import (
     Purpose,
     Scp,
     Sealed,
+    SealedKeys,
     SessionDek,
     SessionRequest,
     Wrapped,
@@ -116,6 +118,28 @@ def sealed(custody: MemoryCustody, ref: KeyRef) -> Sealed:
     return custody.seal(ref, b"x", "c") if ref.name == Purpose.SEAL else Sealed(ref, bytes(40), "c")
 
 
+TRANSPORT = KeyRef(Purpose.TRANSPORT.value)
+
+
+def wrapped(custody: MemoryCustody) -> Wrapped:
+    return custody.to_transport(TRANSPORT, card(custody, KeyRef(Purpose.AC.value), 0))
+
+
+def data(custody: MemoryCustody) -> bytes:
+    return custody.to_transport(TRANSPORT, sealed(custody, KeyRef(Purpose.SEAL.value))).ciphertext
+
+
+def blocks(custody: MemoryCustody) -> tuple[str, str, str]:
+    return custody.key_blocks(TRANSPORT, card(custody, KeyRef(Purpose.AC.value), 0))
+
+
+def brought(custody: MemoryCustody, ref: KeyRef) -> SealedKeys:
+    """Card keys of a bank, sealed under a SEAL key; a forged reference where the key is for anything else."""
+    seal = KeyRef(Purpose.SEAL.value)
+    keys = custody.keys_from_transport(TRANSPORT, wrapped(custody), Algorithm.TDES, seal, "c")
+    return replace(keys, sealed=replace(keys.sealed, key=ref))
+
+
 OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
     "card_keys": (derive, {Purpose.KMC, Purpose.CARD, Purpose.READ}),
     "open_session": (open_session, {Purpose.KMC, Purpose.CARD, Purpose.READ}),
@@ -162,27 +186,60 @@ OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
         {Purpose.SMC},
     ),
     "to_transport, transport": (
-        lambda c, ref: c.to_transport(ref, card(c, KeyRef(Purpose.AC.value), 0), pad=False),
+        lambda c, ref: c.to_transport(ref, card(c, KeyRef(Purpose.AC.value), 0)),
         {Purpose.TRANSPORT},
     ),
     "to_transport, keys": (
-        lambda c, ref: c.to_transport(KeyRef(Purpose.TRANSPORT.value), card(c, ref, 0), pad=False),
+        lambda c, ref: c.to_transport(KeyRef(Purpose.TRANSPORT.value), card(c, ref, 0)),
         {Purpose.AC},
     ),
     "to_transport, sealed": (
-        lambda c, ref: c.to_transport(KeyRef(Purpose.TRANSPORT.value), sealed(c, ref), pad=True),
+        lambda c, ref: c.to_transport(KeyRef(Purpose.TRANSPORT.value), sealed(c, ref)),
         {Purpose.SEAL},
     ),
-    "from_transport, transport": (
-        lambda c, ref: c.from_transport(
-            ref, Wrapped(bytes(8), ()), Algorithm.TDES, KeyRef(Purpose.SEAL.value), "c", padded=False
-        ),
+    "keys_from_transport, transport": (
+        lambda c, ref: c.keys_from_transport(ref, wrapped(c), Algorithm.TDES, KeyRef(Purpose.SEAL.value), "c"),
         {Purpose.TRANSPORT},
     ),
-    "from_transport, seal": (
-        lambda c, ref: c.from_transport(
-            KeyRef(Purpose.TRANSPORT.value), Wrapped(bytes(8), ()), Algorithm.TDES, ref, "c", padded=False
-        ),
+    "keys_from_transport, seal": (
+        lambda c, ref: c.keys_from_transport(TRANSPORT, wrapped(c), Algorithm.TDES, ref, "c"),
+        {Purpose.SEAL},
+    ),
+    "data_from_transport, transport": (
+        lambda c, ref: c.data_from_transport(ref, data(c), KeyRef(Purpose.SEAL.value), "c"),
+        {Purpose.TRANSPORT},
+    ),
+    "data_from_transport, seal": (
+        lambda c, ref: c.data_from_transport(TRANSPORT, data(c), ref, "c"),
+        {Purpose.SEAL},
+    ),
+    "key_blocks, transport": (
+        lambda c, ref: c.key_blocks(ref, card(c, KeyRef(Purpose.AC.value), 0)),
+        {Purpose.TRANSPORT},
+    ),
+    "key_blocks, AC": (lambda c, ref: c.key_blocks(TRANSPORT, card(c, ref, 0)), {Purpose.AC}),
+    "key_blocks, SMI": (lambda c, ref: c.key_blocks(TRANSPORT, card(c, ref, 1)), {Purpose.SMI}),
+    "key_blocks, SMC": (lambda c, ref: c.key_blocks(TRANSPORT, card(c, ref, 2)), {Purpose.SMC}),
+    "keys_from_blocks, transport": (
+        lambda c, ref: c.keys_from_blocks(ref, blocks(c), wrapped(c).kcvs, KeyRef(Purpose.SEAL.value), "c"),
+        {Purpose.TRANSPORT},
+    ),
+    "keys_from_blocks, seal": (
+        lambda c, ref: c.keys_from_blocks(TRANSPORT, blocks(c), wrapped(c).kcvs, ref, "c"),
+        {Purpose.SEAL},
+    ),
+    "transport_mac": (lambda c, ref: c.transport_mac(ref, b"file", b"x"), {Purpose.TRANSPORT}),
+    "cryptogram, sealed": (lambda c, ref: c.cryptogram(brought(c, ref), EMV_CSK, bytes(2), b"x"), {Purpose.SEAL}),
+    "wrap_for_card, sealed keys": (
+        lambda c, ref: c.wrap_for_card(dek(c), brought(c, ref), pad=False),
+        {Purpose.SEAL},
+    ),
+    "alike, one": (
+        lambda c, ref: c.alike(sealed(c, ref), sealed(c, KeyRef(Purpose.SEAL.value))) or None,
+        {Purpose.SEAL},
+    ),
+    "alike, other": (
+        lambda c, ref: c.alike(sealed(c, KeyRef(Purpose.SEAL.value)), sealed(c, ref)) or None,
         {Purpose.SEAL},
     ),
     "sign_sm2": (signing_sm2, {Purpose.SIGN_CA, Purpose.SIGN_ISSUER}),

@@ -4,8 +4,9 @@ import pytest
 
 from terminal.errors import KeyNotFound, KeyRefused
 from terminal.keys import GP_TEST_KEY, Algorithm, MemoryCustody, Purpose
-from terminal.keys.standard import OWN_KEYS, STOCK_KEYS, create_standard_keys
+from terminal.keys.standard import OWN_KEYS, STOCK_KEYS, add_standard_keys, create_standard_keys
 from terminal.keys.table import key_kcv
+from terminal.secret import Secret
 
 EXPECTED = {
     "imk-ac": (Purpose.AC, Algorithm.TDES, 128),
@@ -30,8 +31,10 @@ EXPECTED = {
     "pay-smi-sm4": (Purpose.SMI, Algorithm.SM4, 128),
     "pek": (Purpose.PIN, Algorithm.TDES, 128),
     "pek-aes": (Purpose.PIN, Algorithm.AES128, 128),
+    "pek-sm4": (Purpose.PIN, Algorithm.SM4, 128),
     "seal": (Purpose.SEAL, Algorithm.AES256, 256),
     "zmk": (Purpose.TRANSPORT, Algorithm.TDES, 128),
+    "zmk-sm4": (Purpose.TRANSPORT, Algorithm.SM4, 128),
 }
 STOCK = {"kmc": (Purpose.KMC, Algorithm.TDES, 128), "kmc-aes": (Purpose.KMC, Algorithm.AES128, 128)}
 
@@ -55,3 +58,17 @@ def test_production_leaves_the_stock_masters_to_be_imported() -> None:
     with pytest.raises(KeyNotFound):
         custody.latest("kmc")
     assert {info.exponent for info in custody.keys() if info.purpose is not Purpose.SIGN_LIST} == {None, 3}
+
+
+def test_an_older_custodian_gets_what_it_lacks_and_keeps_what_it_has() -> None:
+    custody = MemoryCustody(simulation=False)
+    for key in OWN_KEYS:  # all but those whose making takes time are left out
+        if key.algorithm is Algorithm.RSA:
+            custody.generate(key.name, key.purpose, key.algorithm, by="Li Na", bits=1024)
+    custody.import_key("zmk", Purpose.TRANSPORT, Algorithm.AES128, Secret(bytes(range(7, 23))), by="Li Na")
+    before = {info.ref: info.kcv for info in custody.keys()}
+    made = add_standard_keys(custody, by="Wang Wei")
+    assert {info.ref.name for info in made} == set(EXPECTED) - {ref.name for ref in before}
+    assert {info.ref.name for info in custody.keys()} == set(EXPECTED)
+    assert {info.ref: info.kcv for info in custody.keys() if info.ref in before} == before
+    assert add_standard_keys(custody, by="Wang Wei") == []

@@ -15,7 +15,7 @@ from personalize.dossier_diff import Difference, diff, on_chip
 from personalize.dossier_view import GroupView, explained, name_of, view
 from terminal.apdu import stack
 from terminal.apdu.transcript import Transcript
-from terminal.keys import ApplicationKeys, CardKeys
+from terminal.keys import Algorithm, ApplicationKeys, CardKeys
 from terminal.tlv import tlv
 from tests.support import house
 from tests.support.bank_cards import AID, PAN, card, identity, party, record
@@ -43,15 +43,16 @@ def test_keys_are_shown_by_their_check_values() -> None:
     assert groups(payment)[0x8000].heading == f"8000 card keys, 3DES: secret, KCV {' '.join(kcvs)}"
 
 
-def test_sealed_keys_are_shown_by_the_check_values_that_travel_with_them() -> None:
-    sealed = SIDE.custody.seal(SIDE.seal, bytes(48), "x")
-    kcvs = bytes(range(9))
-    one = Application(
-        AID, AID, AID, (Part(0x8000, sealed), Part(0x9000, kcvs), Part(0x8030, sealed), Part(0x9030, b"@" + kcvs))
-    )
-    assert groups(one)[0x8000].kcvs == ("000102", "030405", "060708")
-    assert groups(one)[0x8030].kcvs == ("000102", "030405", "060708")
-    assert groups(one)[0x8000].length == 48
+def test_a_banks_keys_are_shown_by_their_check_values() -> None:
+    custody = SIDE.custody
+    keys = next(part.value for part in card(SIDE).payment.parts if part.number == 0x8000)
+    assert isinstance(keys, ApplicationKeys)
+    wrapped = custody.to_transport(SIDE.transport, keys)
+    brought = custody.keys_from_transport(SIDE.transport, wrapped, Algorithm.TDES, SIDE.seal, "x")
+    ours, theirs = (Application(AID, AID, AID, (Part(0x8000, value),)) for value in (keys, brought))
+    assert groups(theirs)[0x8000].kcvs == groups(ours)[0x8000].kcvs != ()
+    assert groups(theirs)[0x8000].length == 48
+    assert diff(ours, theirs, NAMES) == []
 
 
 def test_a_pin_has_a_length_and_nothing_else() -> None:
