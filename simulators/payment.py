@@ -15,11 +15,11 @@ from simulators.emv_applet import EmvApplet, Handlers, answer, option_values
 from simulators.payment_data import Options
 from simulators.payment_keys import Keys
 from simulators.payment_log import Log, logs
-from simulators.payment_risk import Cvr, Default
+from simulators.payment_risk import Cvr, Default, covers
 from simulators.payment_scripts import COMMANDS as SCRIPT_COMMANDS
 from simulators.payment_scripts import Scripts
 from simulators.payment_sign import dynamic_signature
-from simulators.payment_state import LAST_ATC, Mark, State, amount
+from simulators.payment_state import LAST_ATC, Mark, State
 from simulators.payment_transaction import Stage, Transaction
 from simulators.personalized import well_formed
 from terminal.apdu import OK, Command, Response, StatusWord
@@ -106,25 +106,17 @@ class PaymentApplet(EmvApplet):
         number = emv_data.PROCESSING_OPTIONS
         if self.host.contactless and self._has(layout.CONTACTLESS_OPTIONS):
             number = layout.CONTACTLESS_OPTIONS
-        elif values.get(Tag(0x9F7A), b"")[:1] == b"\x01" and self._has(layout.ECASH_OPTIONS) and self._covers(values):
+        elif (
+            values.get(Tag(0x9F7A), b"")[:1] == b"\x01"
+            and self._has(layout.ECASH_OPTIONS)
+            and covers(self.state, values)
+        ):
             number = layout.ECASH_OPTIONS
         chinese = values.get(Tag(0xDF69), b"")[-1:] == b"\x01" or self.stored(number) is None
         return number + layout.SM if chinese and self.stored(number + layout.SM) is not None else number
 
     def _has(self, number: int) -> bool:
         return self.stored(number) is not None or self.stored(number + layout.SM) is not None
-
-    def _covers(self, values: dict[Tag, bytes]) -> bool:
-        """Whether the e-cash balance pays this amount in the card's currency at once."""
-        asked, balance, most = amount(values), self.state.number(0x9F79), self.state.number(0x9F78)
-        currency = values.get(Tag(0x5F2A))
-        return (
-            balance is not None
-            and asked <= balance
-            and (most is None or asked <= most)
-            and currency is not None
-            and currency == self.state.object(0x9F51)
-        )
 
     def _read_record(self, command: Command) -> Response:
         """EMV 4.4 Book 3, 6.5.11."""

@@ -199,6 +199,20 @@ def foreign(state: State, values: Mapping[Tag, bytes], given: int, own: int) -> 
     return theirs is not None and mine is not None and theirs != mine
 
 
+def covers(state: State, values: Mapping[Tag, bytes]) -> bool:
+    """Whether the e-cash balance pays this amount, in the card's currency, at once. JR/T 0025.13."""
+    asked, balance, most = amount(values), state.number(0x9F79), state.number(0x9F78)
+    currency = values.get(Tag(0x5F2A))
+    return (
+        values.get(Tag(0x9F02), b"").hex().isdecimal()
+        and balance is not None
+        and asked <= balance
+        and (most is None or asked <= most)
+        and currency is not None
+        and currency == state.object(0x9F51)
+    )
+
+
 def mandatory(state: State) -> bool:
     """Whether issuer authentication is (9F56)."""
     return bool((state.number(0x9F56) or 0) & _MANDATORY)

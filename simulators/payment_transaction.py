@@ -17,6 +17,7 @@ from simulators.payment_risk import (
     Cvr,
     Decision,
     Kind,
+    covers,
     first,
     foreign,
     mandatory,
@@ -136,9 +137,11 @@ class Transaction:
         return {**self.values, **dol.split(data), **own}
 
     def _first(self, values: dict[Tag, bytes], asked: Kind) -> Decision:
+        """E-cash pays whatever debit would say to it. The lists may name another amount than the options were chosen
+        for; what the balance does not cover goes online and is paid by debit."""
         state = self._state
         if self.options.ecash and asked is Kind.TC and not state.marks & Mark.BLOCKED:
-            if amount(values) <= (state.number(0x9F79) or 0):
+            if covers(state, values):
                 return Decision(Kind.TC, self.seen | Cvr.FIRST_TC | Cvr.SECOND_NOT_REQUESTED)
             asked = Kind.ARQC
         return first(state, values, asked, self.seen, tries=self._card.tries)
@@ -175,20 +178,13 @@ class Transaction:
         state = self._state
         if decision.kind is Kind.ARQC:
             state.mark(Mark.ONLINE_NOT_COMPLETED)
-        elif decision.kind is Kind.TC:
-            self._approved_offline(values)
         else:
-            results = (values.get(Tag(0x95)) or b"\x00")[0]
-            state.mark(
-                (Mark.STATIC_FAILED if results & _STATIC_FAILED else Mark(0))
-                | (Mark.DYNAMIC_FAILED if results & _DYNAMIC_FAILED else Mark(0))
-            )
+            self._ended_offline(decision, values)
 
     def _ended_second(self, decision: Decision, values: dict[Tag, bytes]) -> None:
         state = self._state
         if unable_to_go_online(values):
-            if decision.kind is Kind.TC:
-                self._approved_offline(values)
+            self._ended_offline(decision, values)
         elif self._authenticated is False or (
             self._authenticated is None and self._knows_authentication and mandatory(state)
         ):
@@ -199,9 +195,20 @@ class Transaction:
             state.scripts = self.scripts
             state.mark(Mark.SCRIPT_FAILED, on=self.script_failed)
 
+    def _ended_offline(self, decision: Decision, values: dict[Tag, bytes]) -> None:
+        """An approval is booked; a decline after a failed authentication is told in the next transaction."""
+        if decision.kind is Kind.TC:
+            self._approved_offline(values)
+            return
+        results = (values.get(Tag(0x95)) or b"\x00")[0]
+        self._state.mark(
+            (Mark.STATIC_FAILED if results & _STATIC_FAILED else Mark(0))
+            | (Mark.DYNAMIC_FAILED if results & _DYNAMIC_FAILED else Mark(0))
+        )
+
     def _approved_offline(self, values: dict[Tag, bytes]) -> None:
         state, paid = self._state, amount(values)
-        if self.options.ecash:
+        if self.options.ecash and covers(state, values):
             balance = (state.number(0x9F79) or 0) - paid
             state.put(0x9F79, bytes.fromhex(f"{balance:012d}"))
             return

@@ -12,7 +12,6 @@ from terminal.tlv import tlv
 VERSIONS = {"pboc-des": 0x01, "cvn10": 0x0A, "cvn17": 0x11, "cvn18": 0x12, "cvn22": 0x22}
 """Cryptogram version numbers in the issuer application data."""
 
-_SCRIPT_MAC = 4
 _TDES, _SM4 = 0x01, 0x04
 """Algorithm identifier in the last byte of PBOC's issuer application data."""
 
@@ -78,7 +77,7 @@ def loose(profile: PaymentApplication, pan: str, expires: date, name: str, id_nu
     """What no signature covers."""
     items = [(0x57, track2(profile, pan, expires)), *_names(profile, name)]
     if profile.track1_discretionary:
-        items.append((0x9F1F, profile.track1_discretionary.encode("ascii", "replace")))
+        items.append((0x9F1F, profile.track1_discretionary.encode("ascii")))
     if profile.identity:
         items += [(0x9F61, id_number.encode("ascii")), (0x9F62, b"\x00")]
     return items
@@ -181,4 +180,4 @@ def scheme(profile: PaymentApplication) -> bytes:
 
     Our own grouping (``keys.scheme_dgi``): no public document says how a chip is told.
     """
-    return bytes((VERSIONS[profile.cryptogram], profile.sm4_fold == "left", _SCRIPT_MAC))
+    return bytes((VERSIONS[profile.cryptogram], profile.sm4_fold == "left", profile.script_mac))

@@ -30,6 +30,8 @@ SM = 2
 """Added to the number of processing options: their twin for SM2 on a card with both algorithms."""
 KEYS, KEY_CHECKS, PIN, PIN_TRIES, CRT = 0x8000, 0x9000, 0x8010, 0x9010, 0x8201
 
+_SCRIPT_MAC = 4
+"""Bytes of a script MAC where the chip is told nothing else."""
 SHARED, RSA_FILE, SM_FILE, ECASH_FILE = 1, 2, 3, 4
 """SFIs: what both algorithms share, the certificates of each, and what only an e-cash payment reads."""
 
@@ -236,7 +238,7 @@ def _shared(profile: PaymentApplication) -> Iterator[Part]:
         yield Part(CONTACTLESS_FCI, elements.fci(profile, profile.q_pboc.pdol))
     yield Part(CARD_DATA, elements.card_data(profile))
     yield Part(ISSUER_DATA, _issuer_data(profile))
-    if profile.sm and profile.sm4_fold == "left":
+    if (profile.sm and profile.sm4_fold == "left") or profile.script_mac != _SCRIPT_MAC:
         yield Part(int(profile.keys.scheme_dgi, 16), elements.scheme(profile))
 
 

@@ -150,7 +150,7 @@ class PaymentApplication(Section):
     validity_years: int = Field(10, ge=1, le=30)
     service_code: Digits = Field("220", min_length=3, max_length=3)
     track2_discretionary: str = Field("00000", pattern=r"^[0-9]{0,17}$")
-    track1_discretionary: str = Field("", max_length=24)
+    track1_discretionary: str = Field("", max_length=24, pattern=r"^[\x20-\x7e]*$")
     name: Literal["blank", "gb18030"] = "blank"
     identity: bool = False
     version: Hex = Field("0030", min_length=4, max_length=4)
@@ -173,6 +173,7 @@ class PaymentApplication(Section):
     derivation_index: Byte = "01"
     cryptogram: Literal["pboc-des", "cvn10", "cvn17", "cvn18", "cvn22"] = "pboc-des"
     sm4_fold: Literal["xor", "left"] = "xor"
+    script_mac: int = Field(4, ge=4, le=8)
     issuer_data: Hex = Field("", max_length=64)
     risk: Risk = Risk()
     e_cash: ECash | None = None

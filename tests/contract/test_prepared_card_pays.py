@@ -18,7 +18,7 @@ from personalize.outcome import Outcome as LineOutcome
 from personalize.profile import Profile
 from simulators.issuer_accounts import Account, Accounts
 from simulators.issuer_crypto import Masters
-from simulators.issuer_host import IssuerHost, IssuerKeys
+from simulators.issuer_host import VERSIONS, IssuerHost, IssuerKeys
 from simulators.issuer_schemes import PBOC_SM4, Cipher, Fold
 from simulators.issuer_scripts import pin_change, put_data
 from simulators.reader import SimCard
@@ -70,10 +70,14 @@ def authorities() -> CaStore:
 class Bank:
     """The simulated bank behind the terminal's seam. ``option`` is how its 3DES card keys are derived."""
 
-    def __init__(self, pan: str, fold: Fold, option: str) -> None:
+    def __init__(self, pan: str, fold: Fold, option: str = "A", script_mac: int = 4) -> None:
         masters = Masters(Secret(VALUES["ac"]), Secret(VALUES["smi"]), Secret(VALUES["smc"]), option)
         self.account = Account(pan, 1, date(2040, 1, 1), balance=10_000_000)
-        keys = IssuerKeys({Cipher.TDES: masters, Cipher.SM4: masters}, sm4_scheme=replace(PBOC_SM4, fold=fold))
+        keys = IssuerKeys(
+            {Cipher.TDES: masters, Cipher.SM4: masters},
+            versions={number: replace(scheme, mac_length=script_mac) for number, scheme in VERSIONS.items()},
+            sm4_scheme=replace(PBOC_SM4, fold=fold, mac_length=script_mac),
+        )
         self.host = IssuerHost(keys, Accounts((self.account,)))
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
@@ -124,8 +128,9 @@ SCHEMES: dict[str, dict[str, object]] = {
     "cvn17": {"cryptogram": "cvn17"},
     "cvn18": {"cryptogram": "cvn18", "keys": {"option": "B"}},
     "cvn22": {"cryptogram": "cvn22", "keys": {"option": "B"}},
+    "cvn22, long MAC": {"cryptogram": "cvn22", "keys": {"option": "B"}, "script_mac": 8},
     "sm4": {"algorithms": "sm"},
-    "sm4-left": {"algorithms": "sm", "sm4_fold": "left"},
+    "sm4-left": {"algorithms": "sm", "sm4_fold": "left", "script_mac": 6},
 }
 
 
@@ -137,7 +142,8 @@ def test_each_scheme_from_profile_to_script(name: str) -> None:
     keys = changes.get("keys", {})
     assert isinstance(keys, Mapping)
     with issued(profile(**dict(changes))) as chip:
-        host = Bank(chip.pan, Fold.LEFT if name.endswith("left") else Fold.XOR, keys.get("option", "A"))
+        fold, script_mac = Fold(str(changes.get("sm4_fold", "xor"))), int(str(changes.get("script_mac", 4)))
+        host = Bank(chip.pan, fold, keys.get("option", "A"), script_mac)
         host.account.queue(put_data(0x9F58, b"\x09"), pin_change(Secret(b"314159")))
         outcome = chip.pay(host, sm=sm)
         assert outcome.result is Result.APPROVED_ONLINE, outcome.reason
@@ -152,13 +158,13 @@ def test_each_scheme_from_profile_to_script(name: str) -> None:
 
 def test_a_bank_that_folds_otherwise_does_not_know_the_card() -> None:
     with issued(profile(algorithms="sm", sm4_fold="left")) as chip:
-        outcome = chip.pay(Bank(chip.pan, Fold.XOR, "A"), sm=True)
+        outcome = chip.pay(Bank(chip.pan, Fold.XOR), sm=True)
         assert (outcome.result, outcome.response_code) == (Result.DECLINED_ONLINE, "88")
 
 
 def test_both_algorithms_on_one_chip_each_by_its_own_rules() -> None:
     with issued(profile(algorithms="both", sm4_fold="left", pdol=bank.SM_PDOL)) as chip:
-        host = Bank(chip.pan, Fold.LEFT, "A")
+        host = Bank(chip.pan, Fold.LEFT)
         for sm in (True, False, True):
             outcome = chip.pay(host, sm=sm)
             assert outcome.result is Result.APPROVED_ONLINE, outcome.reason
@@ -169,7 +175,7 @@ def test_both_algorithms_on_one_chip_each_by_its_own_rules() -> None:
 def test_e_cash_is_loaded_by_script_and_read_back_on_the_line() -> None:
     """The line reads the e-cash options back from the empty purse; the bank loads it; the load is in its log."""
     with issued(profile(e_cash=bank.ECASH, pdol=bank.ECASH_PDOL)) as chip:
-        host = Bank(chip.pan, Fold.XOR, "A")
+        host = Bank(chip.pan, Fold.XOR)
         host.account.queue(put_data(0x9F79, bytes.fromhex("000000030000")))
         outcome = chip.pay(host, sm=False)
         assert [script.performed for script in outcome.scripts] == [True]

@@ -186,6 +186,7 @@ def test_issuer_application_data(changes: dict[str, object], expected: str) -> N
         ({"algorithms": "sm", "sm4_fold": "left"}, b"\x01\x01\x04"),
         ({"algorithms": "sm"}, None),
         ({"sm4_fold": "left"}, None),
+        ({"script_mac": 8, "cryptogram": "cvn18"}, b"\x12\x00\x08"),
     ],
 )
 def test_the_chip_is_told_how_cryptograms_are_folded(changes: dict[str, object], told: bytes | None) -> None:

@@ -40,6 +40,7 @@ def test_the_shipped_profile_names_every_field() -> None:
         ("  track2_discretionary: '00000000000'\n", 4, "track 2 has room for 10"),
         ("  contactless: false\n  q_pboc: {}\n", 4, "has no use for q_pboc"),
         ("  e_cash: {authorization_code: ECC}\n", 6, "payment.e_cash.authorization_code"),
+        ("  track1_discretionary: 卡\n", 6, "payment.track1_discretionary"),
         ("  cvm: 00\n", 6, "payment.cvm: no such field"),
         ("  risk:\n    lower_consecutive: 256\n", 7, "payment.risk.lower_consecutive"),
         (

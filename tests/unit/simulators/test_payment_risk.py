@@ -257,11 +257,47 @@ def test_what_is_no_ecash_payment(card: PaymentSpecimen, values: dict[str, str])
     assert t.options.aip == b"\x7d\x00"
 
 
-def test_an_amount_that_grew_after_the_options_goes_online(card: PaymentSpecimen) -> None:
+@pytest.mark.parametrize(
+    "values",
+    [{"t9F02": "000000005001"}, {"t9F02": "000000002001"}, {"t5F2A": "0840"}, {"t9F02": "00000000000A"}],
+    ids=["balance", "limit", "currency", "no figures"],
+)
+def test_a_payment_that_changed_after_the_options_goes_online(card: PaymentSpecimen, values: dict[str, str]) -> None:
+    """What the balance was asked for first is not what is paid: then by debit, also when the bank is out of reach."""
     t = purse(card)
     t.begin()
-    assert t.first(TC, t9F02="000000005001").kind == ARQC
-    assert send(t.applet, "80CA9F7900").data[-3:].hex() == "005000"
+    assert t.first(TC, **values).kind == ARQC
+    assert t.second(TC, t8A="5933").kind == TC
+    state = t.applet.state
+    assert state.object(0x9F79) == bytes.fromhex("000000005000")
+    assert (state.offline_amount, state.offline_foreign_currency) != (0, 0) or values == {"t9F02": "00000000000A"}
+
+
+def test_e_cash_pays_when_the_bank_is_out_of_reach(card: PaymentSpecimen) -> None:
+    """The terminal asked online because of the reset threshold, and could not."""
+    t = purse(card)
+    t.begin()
+    assert t.first(ARQC).kind == ARQC
+    assert t.second(TC, t8A="5933").kind == TC
+    assert t.applet.state.object(0x9F79) == bytes.fromhex("000000003766")
+    assert t.applet.state.offline_amount == 0
+
+
+@pytest.mark.parametrize(
+    ("results", "told"), [("4000000000", 0x000100), ("0800000000", 0x000004), ("0400000000", 0x000004)]
+)
+@pytest.mark.parametrize("online", [False, True], ids=["at once", "bank out of reach"])
+def test_a_failed_authentication_is_told_after_a_decline_offline(
+    card: PaymentSpecimen, results: str, told: int, online: bool
+) -> None:
+    t = till(card)
+    t.begin(t95=results)
+    if online:
+        assert t.first(ARQC).kind == ARQC
+        assert t.second(AAC, t8A="5A33").kind == AAC
+    else:
+        assert t.first(AAC).kind == AAC
+    assert int(t.run(ARQC).cvr, 16) & 0x000104 == told
 
 
 def test_the_transaction_log(card: PaymentSpecimen) -> None:

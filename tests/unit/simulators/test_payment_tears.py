@@ -71,6 +71,58 @@ def test_a_tear_leaves_old_or_new(card: PaymentSpecimen, act: str) -> None:
             assert host.state == (after if late else before)
 
 
+VERIFY, WRONG = "0020008008" + PIN_BLOCK.hex(), "0020008008249999FFFFFFFFFF"
+
+
+@pytest.mark.parametrize("command", [VERIFY, WRONG], ids=["right", "wrong"])
+@pytest.mark.parametrize("spent", [0, 1, 2])
+def test_a_torn_verify_never_wins_a_try(card: PaymentSpecimen, command: str, spent: int) -> None:
+    """The try is spent in memory before the PIN is compared: whoever cuts the power has one less, or a right PIN."""
+    pages, torn = 2 if command == VERIFY else 1, []
+    for page in range(pages):
+        for late in (False, True):
+            host, till = ready(card)
+            for _ in range(spent):
+                send(till.applet, WRONG)
+            host.nvm.tear = TearAt(page, after=late)
+            with pytest.raises(PowerLost):
+                send(till.applet, command)
+            host.restart()
+            torn.append(PaymentApplet(host, AID, b"").tries)
+    left = 3 - spent
+    assert torn == ([left, left - 1, left - 1, 3] if command == VERIFY else [left, left - 1])
+
+
+@pytest.mark.parametrize("act", ["wrong answer", "approved", "declined", "unreachable"])
+def test_a_torn_end_of_an_online_transaction(card: PaymentSpecimen, act: str) -> None:
+    """EXTERNAL AUTHENTICATE and the second cryptogram: one write each, before the answer."""
+
+    def asked() -> tuple[BareHost, Till]:
+        host, till = ready(card)
+        till.first(ARQC)
+        return host, till
+
+    def end(till: Till) -> None:
+        if act == "wrong answer":
+            send(till.applet, "008200000A" + "11" * 8 + "3030")
+        else:
+            till.second(AAC if act == "declined" else TC, t8A="5933" if act == "unreachable" else "3030")
+
+    host, till = asked()
+    before, pages = host.state, host.nvm.pages_written
+    end(till)
+    after, pages = host.state, host.nvm.pages_written - pages
+    assert before != after
+    for page in range(pages):
+        for late in (False, True):
+            host, till = asked()
+            host.nvm.tear = TearAt(page, after=late)
+            with pytest.raises(PowerLost):
+                end(till)
+            host.restart()
+            assert host.state == (after if late else before)
+
+
 def test_a_balance_torn_before_the_answer_is_found_in_the_log(card: PaymentSpecimen) -> None:
     host, till = ready(purse(card))
     host.nvm.tear = TearAt(0, after=True)
