@@ -30,6 +30,7 @@ from terminal.tlv import decode, tlv
 from tests.support import rsa_signer as make
 from tests.support.applet_host import send
 from tests.support.emv_toy_terminal import config_with
+from tests.support.kernel_front import Person
 from tests.support.member_specimen import record
 from tests.support.payment_issuer import CA, CA_SM, INDEX, ISSUER, ISSUER_SM, rsa_store, sm_store
 from tests.support.payment_specimen import (
@@ -82,11 +83,11 @@ def items(values: dict[int, bytes]) -> bytes:
     return b"".join(tlv(tag, value).encode() for tag, value in values.items())
 
 
-def issued(aip: bytes = AIP, cdol2: bytes = CDOL2) -> PaymentSpecimen:
+def issued(aip: bytes = AIP, cdol2: bytes = CDOL2, rules: str = "1F00") -> PaymentSpecimen:
     """A card with both algorithms, certified by the scheme's RSA and SM2 keys, its masters known to the bank."""
     blank = specimen(aip=aip)
     texts = {0x5F24: "361231", 0x5F34: "01", 0x9F07: "FF00", 0x9F08: "0030", 0x9F4A: "82", 0x9F49: "9F3704"}
-    texts |= {0x9F0D: "FC4000A800", 0x9F0E: "0010000000", 0x9F0F: "FC4004F800", 0x8E: "00000000000000001F00"}
+    texts |= {0x9F0D: "FC4000A800", 0x9F0E: "0010000000", 0x9F0F: "FC4004F800", 0x8E: "0000000000000000" + rules}
     signed = items(
         {0x5A: bytes.fromhex(PAN), 0x8C: CDOL1, 0x8D: cdol2} | {tag: bytes.fromhex(v) for tag, v in texts.items()}
     )
@@ -94,6 +95,8 @@ def issued(aip: bytes = AIP, cdol2: bytes = CDOL2) -> PaymentSpecimen:
     key = make.Key(blank.public.n, 0, blank.public.e)
     issuer = make.certificate(CA, ISSUER, "02622848FF12360000A1")
     icc = make.certificate(ISSUER, key, f"04{PAN}FFFF1236000002", static=static)
+    pin_key = make.Key(blank.pin_public.n, 0, blank.pin_public.e)
+    pin = make.certificate(ISSUER, pin_key, f"04{PAN}FFFF1236000003")
     sm_issuer = bytes.fromhex("12622848FF12360000A104001140") + ISSUER_SM.public
     sm_icc = bytes.fromhex(f"14{PAN}FFFF123600000204001140") + blank.sm2_public
     chip = {
@@ -102,9 +105,10 @@ def issued(aip: bytes = AIP, cdol2: bytes = CDOL2) -> PaymentSpecimen:
             items({0x8F: bytes((INDEX,)), 0x90: issuer.certificate, 0x92: issuer.remainder, 0x9F32: issuer.exponent})
         ),
         0x0202: record(items({0x9F46: icc.certificate, 0x9F47: icc.exponent, 0x9F48: icc.remainder})),
+        0x0203: record(items({0x9F2D: pin.certificate, 0x9F2E: pin.exponent, 0x9F2F: pin.remainder})),
         0x0301: record(items({0x8F: bytes((INDEX,)), 0x90: sm_issuer + sm2.sign(CA_SM, sm_issuer)})),
         0x0302: record(items({0x9F46: sm_icc + sm2.sign(ISSUER_SM, sm_icc + static)})),
-        0x9104: options(aip, bytes.fromhex("08010101 10010200")),
+        0x9104: options(aip, bytes.fromhex("08010101 10010300")),
         0x9106: options(aip, bytes.fromhex("08010101 18010200")),
     }
     udks = card_keys(TDES, Cipher.TDES, PAN, 1)
@@ -117,10 +121,11 @@ def issued(aip: bytes = AIP, cdol2: bytes = CDOL2) -> PaymentSpecimen:
     return made
 
 
-def pay(wire: Wire, amount: int, bank: Bank | None, *, chinese: bool) -> Outcome:
+def pay(wire: Wire, amount: int, bank: Bank | None, *, chinese: bool = False, person: Person | None = None) -> Outcome:
     config = config_with(f"sm: {str(chinese).lower()}")
     store: CaStore = sm_store() if chinese else rsa_store()
-    return run_transaction(wire, config, Transaction(amount, AT), keys=store, host=bank, draw=lambda: 99)
+    transaction = Transaction(amount, AT)
+    return run_transaction(wire, config, transaction, keys=store, cardholder=person, host=bank, draw=lambda: 99)
 
 
 @BOTH
@@ -196,3 +201,23 @@ def test_the_bank_answers_over_http_as_it_does_in_person() -> None:
         thread.join()
     assert outcome.result is Result.APPROVED_ONLINE, outcome.reason
     assert [script.performed for script in outcome.scripts] == [True]
+
+
+@pytest.mark.parametrize("rule", ["4100", "4400"], ids=["in clear", "enciphered"])
+def test_wrong_pins_are_counted_by_the_card_and_its_last_try_is_warned_of(rule: str) -> None:
+    """Over four transactions with one card; a right PIN sets the count back, a limit that is reached asks nobody."""
+    wire = Wire(issued(rules=rule + "1F00"))
+    right, wrong = "246810", "8531"
+    persons = Person(wrong, right), Person(wrong, None), Person(wrong, wrong), Person()
+    outcomes = [pay(wire, UNDER, None, person=person) for person in persons]
+    assert [person.asked for person in persons] == [
+        [(3, False), (2, False)],
+        [(3, False), (2, False)],
+        [(2, False), (1, True)],
+        [],
+    ]
+    assert outcomes[0].cvm_results.hex() == f"{rule}02"
+    limit = [bool(outcome.tvr & TVR.PIN_TRY_LIMIT_EXCEEDED) for outcome in outcomes]
+    assert limit == [False, False, True, True]
+    assert outcomes[1].tvr & TVR.PIN_NOT_ENTERED
+    assert wrong not in str([step.text for outcome in outcomes for step in outcome.steps])

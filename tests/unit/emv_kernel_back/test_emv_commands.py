@@ -22,6 +22,7 @@ from terminal.errors import CardMalformed, CodecError, KeyNotFound
 from terminal.keys import Algorithm, MemoryCustody, Purpose
 from terminal.tlv import decode
 from tests.support.emv_toy_card import CA, DATA, PAN, ToyCard, arpc, tlv, toy_keys
+from tests.support.emv_toy_terminal import SHIPPED
 
 REQUEST = OnlineRequest(PAN, 1, {0x9F26: bytes(8), 0x5F34: b"\x01", 0x9F10: b""}, bytes(8))
 ARGS = ["run", "--reader", "toy:", "--amount", "12.34"]
@@ -103,6 +104,35 @@ def test_a_terminal_file_with_a_fault_is_told_with_its_line(toy: ToyCard, tmp_pa
     done = emv(*ARGS)
     assert isinstance(done.exception, CodecError)
     assert "terminal.yaml:2: terminal.country" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        (
+            "ca-keys.yaml",
+            'keys:\n  - {rid: A000000333, index: "0"}\n',
+            "ca-keys.yaml:2: keys.0.index: String should match",
+        ),
+        ("ca-keys.yaml", "keys: [\n", "ca-keys.yaml:2: not YAML"),
+        (
+            "exceptions.txt",
+            "# lost\n6225000000000006\n62250000000000O6\n",
+            "exceptions.txt:3: not a card number of 8 to 19",
+        ),
+    ],
+)
+def test_a_file_with_a_fault_is_told_with_its_line_before_the_card_is_asked_anything(
+    toy: ToyCard, tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    (tmp_path / "terminal.yaml").write_text(SHIPPED + "exception_file: exceptions.txt\n")
+    (tmp_path / "exceptions.txt").write_text("")
+    (tmp_path / name).write_text(text)
+    done = emv(*ARGS)
+    assert isinstance(done.exception, CodecError)
+    assert told in str(done.exception)
+    assert "62250000000000O6" not in str(done.exception)
+    assert toy.seen == []
 
 
 def test_the_pin_is_read_here_and_never_shown(toy: ToyCard) -> None:
