@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from terminal.apdu import Command, Sender
 from terminal.emv.application import CardRecords, fill
@@ -20,7 +20,7 @@ from terminal.emv.cakeys import CaStore
 from terminal.emv.chains import Chain, chain_for
 from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.oda import Check, CombinedData, OdaFailed, Signed
-from terminal.emv.steps import Stage, State
+from terminal.emv.steps import NO_TVR, Stage, State
 from terminal.errors import TlvError
 from terminal.tlv import Dol, Tlvs
 
@@ -33,21 +33,21 @@ _FORMAT_1, _FORMAT_2 = 0x80, 0x77
 
 
 class Method(StrEnum):
-    """How the card proves itself, with the section of EMV 4.4 Book 2."""
+    """How the card proves itself, with the section of EMV 4.4 Book 2 and the bit that tells its failure."""
 
-    CDA = "CDA"
-    DDA = "DDA"
-    SDA = "SDA"
+    source: str
+    failed: TVR
 
-    @property
-    def source(self) -> str:
-        return {Method.CDA: "EMV 4.4 Book 2, 6.6", Method.DDA: "EMV 4.4 Book 2, 6.5", Method.SDA: "EMV 4.4 Book 2, 5"}[
-            self
-        ]
+    def __new__(cls, name: str, source: str, failed: TVR) -> Self:
+        made = str.__new__(cls, name)
+        made._value_ = name
+        made.source = source
+        made.failed = failed
+        return made
 
-    @property
-    def failed(self) -> TVR:
-        return {Method.CDA: TVR.CDA_FAILED, Method.DDA: TVR.DDA_FAILED, Method.SDA: TVR.SDA_FAILED}[self]
+    CDA = "CDA", "EMV 4.4 Book 2, 6.6", TVR.CDA_FAILED
+    DDA = "DDA", "EMV 4.4 Book 2, 6.5", TVR.DDA_FAILED
+    SDA = "SDA", "EMV 4.4 Book 2, 5", TVR.SDA_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,12 @@ class Authentication:
 
 def choose_method(state: State) -> Method | None:
     """CDA, else DDA, else SDA: the first that both AIP and terminal capabilities (9F33) have. EMV 4.4 Book 3, 10.3."""
-    card = int.from_bytes(state.card.get(_AIP, b"")[:2], "big")
-    terminal = int.from_bytes(state.terminal.get(_CAPABILITIES, b""), "big")
-    if card & AIP.CDA and terminal & TerminalCapabilities.CDA:
+    card, terminal = state.card.get(_AIP, b"")[:2], state.terminal.get(_CAPABILITIES, b"")
+    if AIP.CDA.set_in(card) and TerminalCapabilities.CDA.set_in(terminal):
         return Method.CDA
-    if card & AIP.DDA and terminal & TerminalCapabilities.DDA:
+    if AIP.DDA.set_in(card) and TerminalCapabilities.DDA.set_in(terminal):
         return Method.DDA
-    return Method.SDA if card & AIP.SDA and terminal & TerminalCapabilities.SDA else None
+    return Method.SDA if AIP.SDA.set_in(card) and TerminalCapabilities.SDA.set_in(terminal) else None
 
 
 def authenticate(
@@ -91,7 +90,7 @@ def authenticate(
         text = "card and terminal have no method of offline data authentication in common"
         state.note(_STAGE, text, _CHOICE, tvr=TVR.ODA_NOT_PERFORMED)
         return Authentication(None, None, chain)
-    selected = TVR.SDA_SELECTED if method is Method.SDA else TVR(0)
+    selected = TVR.SDA_SELECTED if method is Method.SDA else NO_TVR
     state.note(_STAGE, f"{method} with {chain.algorithm} is chosen by AIP and terminal", _CHOICE, tvr=selected)
     try:
         if method is Method.SDA:
@@ -174,12 +173,12 @@ def _challenge(state: State, sender: Sender, chain: Chain, default_ddol: bytes |
 
 def _asks_for(dol: bytes, tag: int) -> bool:
     try:
-        return any(entry.tag == tag for entry in Dol.parse(dol))
+        return Dol.parse(dol).asks_for(tag)
     except TlvError:
         return False
 
 
 def _failed(state: State, method: Method, failure: OdaFailed) -> None:
     """ "ICC data missing" is for what table 35 names; what an answer lacks is not among it. EMV 4.4 Book 3, 7.5."""
-    bits = method.failed | (TVR.ICC_DATA_MISSING if failure.check is Check.DATA else TVR(0))
+    bits = method.failed | (TVR.ICC_DATA_MISSING if failure.check is Check.DATA else NO_TVR)
     state.note(_STAGE, f"{method} failed: {failure}", method.source, tvr=bits, tsi=TSI.ODA_PERFORMED)

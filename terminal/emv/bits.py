@@ -41,6 +41,10 @@ class BitField(IntFlag):
     def encode(self) -> bytes:
         return self.to_bytes(self.size(), "big")
 
+    def set_in(self, data: bytes) -> bool:
+        """Whether all of these flags are set in an encoded value. One test without making flags of the value."""
+        return int.from_bytes(data, "big") & int(self) == int(self)
+
     def places(self) -> Iterator[tuple[int, int, str]]:
         """Byte, bit and meaning of every bit that is set, first byte and b8 first; an empty meaning for an RFU bit."""
         named = {flag.value: flag.text for flag in self}

@@ -6,6 +6,7 @@ codes are five bytes. EMV 4.4 Book 4, 10.1-10.2 and Annex A; Book 3, 10.6-10.7; 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -130,6 +131,21 @@ class Application(_Section):
         return bytes.fromhex(self.aid)
 
 
+class Prepared:
+    """A configuration as transactions use it, worked out once: ``TerminalConfig.prepared``. Nothing in it changes."""
+
+    def __init__(self, terminal: Terminal, applications: tuple[Application, ...]) -> None:
+        self.terminal = terminal
+        self.applications = applications
+        self.code_tables = terminal.code_tables
+        self.data: Mapping[int, bytes] = _terminal_data(terminal)
+        self._by_aid = {entry.aid_bytes: (entry, _application_data(entry)) for entry in applications}
+
+    def application(self, aid: bytes) -> tuple[Application, Mapping[int, bytes]]:
+        """The entry with exactly that AID, and its data elements by tag. Raises KeyError where there is none."""
+        return self._by_aid[aid]
+
+
 class TerminalConfig(_Section):
     """A whole configuration. ``exceptions`` are card numbers, each with its sequence number or for all of them."""
 
@@ -138,6 +154,7 @@ class TerminalConfig(_Section):
     exception_file: str | None = None
     cda_mode: Literal[1, 2, 3, 4] = 1
     _exceptions: frozenset[tuple[str, int | None]] = PrivateAttr(frozenset())
+    _prepared: Prepared | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _distinct(self) -> TerminalConfig:
@@ -157,34 +174,50 @@ class TerminalConfig(_Section):
         made._exceptions = listed
         return made
 
+    @property
+    def prepared(self) -> Prepared:
+        """This configuration as transactions use it."""
+        made = self._prepared
+        # A copy of a model keeps what the original had worked out, whatever of it was changed in the copy.
+        if made is None or made.terminal is not self.terminal or made.applications is not self.applications:
+            made = self._prepared = Prepared(self.terminal, self.applications)
+        return made
+
     def application(self, aid: bytes) -> Application:
         """The entry with exactly that AID. Raises KeyError where there is none."""
-        return {entry.aid_bytes: entry for entry in self.applications}[aid]
+        return self.prepared.application(aid)[0]
 
     def data(self, application: Application | None = None) -> dict[int, bytes]:
         """The terminal's data elements by tag, with those of one application. EMV 4.4 Book 3, Annex A."""
-        own = self.terminal
-        found = {
-            0x9F1A: bytes.fromhex(own.country),
-            0x5F2A: bytes.fromhex(own.currency),
-            0x5F36: bytes((own.currency_exponent,)),
-            0x9F35: bytes.fromhex(own.type),
-            0x9F39: CHIP_ENTRY,
-            0x9F33: bytes.fromhex(own.capabilities),
-            0x9F40: bytes.fromhex(own.additional_capabilities),
-            0x9F1E: own.serial.encode(),
-            0x9F1C: own.terminal_id.encode(),
-            0x9F16: own.merchant_id.encode(),
-            0x9F15: bytes.fromhex(own.merchant_category),
-            0x9F4E: own.merchant_name.encode(),
-            0x9F01: bytes.fromhex(own.acquirer.rjust(12, "0")),
-        }
-        if application is not None:
-            found[0x9F06] = application.aid_bytes
-            found[0x9F09] = bytes.fromhex(application.version)
-            found[0x9F1B] = application.floor_limit.to_bytes(4, "big")
-            found[0xDF69] = bytes((application.sm,))
-        return found
+        found = _terminal_data(self.terminal)
+        return found if application is None else found | _application_data(application)
+
+
+def _terminal_data(own: Terminal) -> dict[int, bytes]:
+    return {
+        0x9F1A: bytes.fromhex(own.country),
+        0x5F2A: bytes.fromhex(own.currency),
+        0x5F36: bytes((own.currency_exponent,)),
+        0x9F35: bytes.fromhex(own.type),
+        0x9F39: CHIP_ENTRY,
+        0x9F33: bytes.fromhex(own.capabilities),
+        0x9F40: bytes.fromhex(own.additional_capabilities),
+        0x9F1E: own.serial.encode(),
+        0x9F1C: own.terminal_id.encode(),
+        0x9F16: own.merchant_id.encode(),
+        0x9F15: bytes.fromhex(own.merchant_category),
+        0x9F4E: own.merchant_name.encode(),
+        0x9F01: bytes.fromhex(own.acquirer.rjust(12, "0")),
+    }
+
+
+def _application_data(application: Application) -> dict[int, bytes]:
+    return {
+        0x9F06: application.aid_bytes,
+        0x9F09: bytes.fromhex(application.version),
+        0x9F1B: application.floor_limit.to_bytes(4, "big"),
+        0xDF69: bytes((application.sm,)),
+    }
 
 
 def load_config(path: Path) -> TerminalConfig:

@@ -111,18 +111,19 @@ def generate(
 
 
 def _parse(state: State, stage: Stage, doing: str, data: bytes) -> Answer:
-    found = objects(data)
-    if found is None or len(found) != 1:
+    objects_of = objects(data)
+    if objects_of is None or len(objects_of) != 1:
         _malformed(state, stage, doing, "the answer is not one data object")
-    if found[0].tag == _FORMAT_1:
-        value = found[0].value
+    found = objects_of[0]
+    if found.tag == _FORMAT_1:
+        value = found.value
         if not 11 <= len(value) <= 43:
             _malformed(state, stage, doing, f"an answer in format 1 of {len(value)} bytes")
         return _answer(state, stage, doing, value[:1], value[1:3], value[3:11], value[11:], None, Tlvs())
-    if found[0].tag != _FORMAT_2:
-        _malformed(state, stage, doing, f"the answer is {found[0].tag}, not 80 or 77")
-    inside = found[0].children
-    values = {int(item.tag): item.value for item in inside}
+    if found.tag != _FORMAT_2:
+        _malformed(state, stage, doing, f"the answer is {found.tag}, not 80 or 77")
+    inside = found.children
+    values: dict[int, bytes] = {item.tag: item.value for item in inside}
     if len(values) != len(inside):
         _malformed(state, stage, doing, "a data object occurs twice")
     signature = values.get(SIGNATURE)
@@ -157,7 +158,7 @@ def _answer(
 
 def _asks_for(dol: bytes, tag: int) -> bool:
     try:
-        return any(entry.tag == tag for entry in Dol.parse(dol))
+        return Dol.parse(dol).asks_for(tag)
     except TlvError:
         return False
 

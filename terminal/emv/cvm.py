@@ -45,7 +45,7 @@ _NEEDS: Final[dict[CvmCode, TerminalCapabilities]] = {
 """The methods that this kernel understands, and what the terminal must be able to do for each. Biometrics and the
 identity document of JR/T 0025 are not among them: they count as unrecognised."""
 _OFFLINE_PIN: Final = frozenset(_NEEDS) - {CvmCode.SIGNATURE, CvmCode.NO_CVM, CvmCode.ONLINE_PIN}
-_ANY_OFFLINE_PIN: Final = TerminalCapabilities.PLAINTEXT_PIN | TerminalCapabilities.ENCIPHERED_PIN
+_ANY_OFFLINE_PIN: Final = (TerminalCapabilities.PLAINTEXT_PIN, TerminalCapabilities.ENCIPHERED_PIN)
 _ENCIPHERED: Final = (CvmCode.ENCIPHERED_PIN, CvmCode.ENCIPHERED_PIN_AND_SIGNATURE)
 _SIGNED: Final = (
     CvmCode.PLAINTEXT_PIN_AND_SIGNATURE,
@@ -95,7 +95,7 @@ class _Verifier:
         self._online_pin = online_pin
         self._offline = offline
         self._pin_block: bytes | None = None
-        self._capable = TerminalCapabilities(int.from_bytes(state.terminal.get(_CAPABILITIES, bytes(3)), "big"))
+        self._capable = state.terminal.get(_CAPABILITIES, b"")
 
     def run(self) -> Verification:
         found = self._list()
@@ -103,11 +103,10 @@ class _Verifier:
             return Verification(_results(None, CvmResult.UNKNOWN))
         performed: CvmRule | None = None
         for number, rule in enumerate(found.rules, 1):
-            place = f"rule {number} ({rule})"
             if not self._applies(rule, found):
-                self._note(f"{place}: its condition is not met")
+                self._note(f"rule {number} ({rule}): its condition is not met")
                 continue
-            outcome = self._apply(rule, place)
+            outcome = self._apply(rule, number)
             if outcome is not None:
                 performed = rule
             if outcome in (CvmResult.SUCCESSFUL, CvmResult.UNKNOWN):
@@ -120,7 +119,7 @@ class _Verifier:
 
     def _list(self) -> CvmList | None:
         """The card's list; None where cardholder verification does not take place."""
-        if not int.from_bytes(self._state.card.get(_AIP, b""), "big") & AIP.CARDHOLDER_VERIFICATION:
+        if not AIP.CARDHOLDER_VERIFICATION.set_in(self._state.card.get(_AIP, b"")):
             self._note("the card does not ask for cardholder verification (AIP)")
             return None
         raw = self._state.card.get(_LIST)
@@ -173,23 +172,24 @@ class _Verifier:
     def _supports(self, method: CvmCode) -> bool:
         """Whether the terminal can do it. To fail is within the power of all."""
         needs = _NEEDS.get(method)
-        return method is CvmCode.FAIL or (needs is not None and self._capable & needs == needs)
+        return method is CvmCode.FAIL or (needs is not None and needs.set_in(self._capable))
 
-    def _apply(self, rule: CvmRule, place: str) -> CvmResult | None:
+    def _apply(self, rule: CvmRule, number: int) -> CvmResult | None:
         """What came of one rule; None when its method was not carried out at all."""
         method = rule.method
         if method is CvmCode.FAIL:
-            self._note(f"{place}: the list says to fail")
+            self._note(f"rule {number} ({rule}): the list says to fail")
             return CvmResult.FAILED
         if method is None or method not in _NEEDS:
-            text = f"{place}: {method_text(rule.code)} is not known to this terminal"
+            text = f"rule {number} ({rule}): {method_text(rule.code)} is not known to this terminal"
             self._note(text, tvr=TVR.CVM_UNRECOGNISED)
             return None
         if not self._supports(method):
             # Who takes one form of offline PIN counts as having a PIN pad for the other. EMV 4.4 Book 3, 10.5, step 1.
-            no_pad = method is CvmCode.ONLINE_PIN or (method in _OFFLINE_PIN and not self._capable & _ANY_OFFLINE_PIN)
+            any_offline = any([form.set_in(self._capable) for form in _ANY_OFFLINE_PIN])
+            no_pad = method is CvmCode.ONLINE_PIN or (method in _OFFLINE_PIN and not any_offline)
             missing = TVR.PIN_PAD_NOT_WORKING if no_pad else NO_TVR
-            self._note(f"{place}: the terminal does not support it", tvr=missing)
+            self._note(f"rule {number} ({rule}): the terminal does not support it", tvr=missing)
             return None
         if method is CvmCode.NO_CVM:
             return CvmResult.SUCCESSFUL

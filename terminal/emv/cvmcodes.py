@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Self, TypeVar
+from functools import lru_cache
+from typing import Final, Self, TypeVar, cast
 
 from terminal.errors import CodecError
 
@@ -123,14 +124,19 @@ class CvmList:
         """Raises CodecError for fewer than 8 or an odd number of bytes. EMV 4.4 Book 3, 10.5."""
         if len(data) < 8 or len(data) % 2:
             raise CodecError(f"a CVM list of {len(data)} bytes; two amounts of 4 and rules of 2 are needed")
-        rules = tuple(CvmRule(data[at], data[at + 1]) for at in range(8, len(data), 2))
-        return cls(int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big"), rules)
+        return cls(int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big"), _rules(data[8:]))
 
     def encode(self) -> bytes:
         """Raises CodecError for an amount over four bytes."""
         if not (0 <= self.x < 1 << 32 and 0 <= self.y < 1 << 32):
             raise CodecError("an amount of a CVM list has four bytes")
         return self.x.to_bytes(4, "big") + self.y.to_bytes(4, "big") + b"".join([rule.encode() for rule in self.rules])
+
+
+@lru_cache(maxsize=256)
+def _rules(data: bytes) -> tuple[CvmRule, ...]:
+    """Cards of one issue carry the same rules."""
+    return tuple([CvmRule(data[at], data[at + 1]) for at in range(0, len(data), 2)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +172,4 @@ def method_text(code: int) -> str:
 
 def known(kind: type[C], value: int) -> C | None:
     """The member with that value, or None."""
-    return kind(value) if value in kind._value2member_map_ else None
+    return cast(C | None, kind._value2member_map_.get(value))

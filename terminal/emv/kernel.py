@@ -16,7 +16,7 @@ from terminal.emv.application import Opened, open_application, read_application
 from terminal.emv.authentication import Authentication, authenticate, combined_missing, verify_combined
 from terminal.emv.cakeys import CaStore
 from terminal.emv.completion import CombinedCheck, Completion, unfinished
-from terminal.emv.config import Application, TerminalConfig
+from terminal.emv.config import TerminalConfig
 from terminal.emv.cryptogram import Answer
 from terminal.emv.cvm import OnlinePin, verify_cardholder
 from terminal.emv.exchange import FAULTY_ICC
@@ -85,7 +85,8 @@ class _Run:
         self._recent = recent
         self._draw = draw
         self._random = random
-        self._state = State({**config.data(), **transaction.data(random(4))})
+        self._ready = config.prepared
+        self._state = State({**self._ready.data, **transaction.data(random(4))})
         self._completion: Completion | None = None
 
     def outcome(self) -> Outcome:
@@ -121,9 +122,9 @@ class _Run:
             self._cardholder,
             prepare=self._prepare,
             pse=self._config.terminal.pse,
-            code_tables=self._config.terminal.code_tables,
+            code_tables=self._ready.code_tables,
         )
-        entry = self._chosen(opened.selected)
+        entry, _ = self._ready.application(opened.selected.supported.aid)
         records = read_application(state, sender, opened)
         ddol = bytes.fromhex(entry.default_ddol)
         proof = authenticate(state, sender, records, self._keys, today, default_ddol=ddol)
@@ -154,10 +155,9 @@ class _Run:
     def _prepare(self, selected: Selected) -> None:
         """The terminal data of the selected application, before its PDOL is filled. The AID of the terminal (9F06) is
         from now on the whole name of what was selected, also where a part of it matched. EMV 4.4 Book 1, 12.4."""
-        self._state.terminal |= self._config.data(self._chosen(selected)) | {_AID: selected.name}
-
-    def _chosen(self, selected: Selected) -> Application:
-        return self._config.application(selected.supported.aid)
+        _, data = self._ready.application(selected.supported.aid)
+        self._state.terminal |= data
+        self._state.terminal[_AID] = selected.name
 
     def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
         def check(answer: Answer, lists: Sequence[bytes]) -> bytes | None:

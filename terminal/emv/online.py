@@ -71,7 +71,7 @@ def authenticate_issuer(state: State, sender: Sender) -> None:
     if data is None:
         state.note(Stage.ISSUER, "the issuer sent no authentication data", source)
         return
-    if not int.from_bytes(state.card.get(0x82, b""), "big") & AIP.ISSUER_AUTHENTICATION:
+    if not AIP.ISSUER_AUTHENTICATION.set_in(state.card.get(0x82, b"")):
         state.note(Stage.ISSUER, "the card takes the issuer's authentication data through CDOL2, if at all", source)
         return
     doing = "authenticating the issuer (EXTERNAL AUTHENTICATE)"

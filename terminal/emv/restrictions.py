@@ -20,6 +20,8 @@ _TYPE, _ADDITIONAL, _KIND, _OTHER = 0x9F35, 0x9F40, 0x9C, 0x9F03
 _CASH: Final = (0x01, 0x17)
 """Transaction types (9C) that give out cash. ISO 8583:1987, field 3."""
 _PURCHASE, _CASHBACK = 0x00, 0x09
+_AT_HOME: Final = AUC.DOMESTIC_GOODS | AUC.DOMESTIC_SERVICES
+_ABROAD: Final = AUC.INTERNATIONAL_GOODS | AUC.INTERNATIONAL_SERVICES
 
 
 def check_restrictions(state: State, today: date) -> None:
@@ -34,8 +36,8 @@ def check_restrictions(state: State, today: date) -> None:
 
 def is_atm(state: State) -> bool:
     """Whether the terminal is an ATM: type 14, 15 or 16 that gives out cash. EMV 4.4 Book 4, Annex A1."""
-    gives_cash = int.from_bytes(state.terminal.get(_ADDITIONAL, bytes(5)), "big") & AdditionalCapabilities.CASH
-    return state.terminal.get(_TYPE, b"") in (b"\x14", b"\x15", b"\x16") and bool(gives_cash)
+    gives_cash = AdditionalCapabilities.CASH.set_in(state.terminal.get(_ADDITIONAL, b""))
+    return gives_cash and state.terminal.get(_TYPE, b"") in (b"\x14", b"\x15", b"\x16")
 
 
 def day(value: bytes) -> date | None:
@@ -72,8 +74,8 @@ def _usage(state: State) -> None:
         return
     if len(raw) != AUC.size():
         state.stop(_STAGE, f"the usage control of the card has {len(raw)} bytes", FAULTY_ICC)
-    usage = AUC.decode(raw)
-    missing = [wanted for wanted in _wanted(state) if not usage & wanted]
+    usage = int.from_bytes(raw, "big")
+    missing = [wanted for wanted in _wanted(state) if not usage & int(wanted)]
     if missing:
         needed = "; ".join(" or ".join(flag.text for flag in wanted) for wanted in missing)
         state.note(_STAGE, f"the card does not have: {needed}", source, tvr=TVR.SERVICE_NOT_ALLOWED)
@@ -92,11 +94,7 @@ def _wanted(state: State) -> list[AUC]:
     if kind in _CASH:
         wanted.append(AUC.DOMESTIC_CASH if domestic else AUC.INTERNATIONAL_CASH)
     if kind in (_PURCHASE, _CASHBACK):
-        at_home, abroad = (
-            AUC.DOMESTIC_GOODS | AUC.DOMESTIC_SERVICES,
-            AUC.INTERNATIONAL_GOODS | AUC.INTERNATIONAL_SERVICES,
-        )
-        wanted.append(at_home if domestic else abroad)
+        wanted.append(_AT_HOME if domestic else _ABROAD)
     if kind == _CASHBACK or any(state.terminal.get(_OTHER, b"")):
         wanted.append(AUC.DOMESTIC_CASHBACK if domestic else AUC.INTERNATIONAL_CASHBACK)
     return wanted
