@@ -244,10 +244,6 @@ class PaymentApplet(EmvApplet):
         contactless = self.stored(layout.CONTACTLESS_FCI) if self.host.contactless else None
         return contactless or self.need(emv_data.FCI)
 
-    def _refuse_unless_personalized(self) -> None:
-        if not self.host.personalized:
-            raise Refuse(0x6985)
-
     commands: ClassVar[Handlers] = {
         (0x00, 0xB2): _read_record,
         (0x80, 0xA8): _get_processing_options,

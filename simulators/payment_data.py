@@ -1,7 +1,8 @@
 """What the payment application keeps: its data groupings, how each is checked, and what a transaction reads from them.
 
-Numbers are those of EMV Card Personalization Specification 1.1, annex A, as PBOC cards use them. Ours, since no public
-number is known: the options of the Chinese algorithms (the number of their twin + 2), 8020/9020, 8104 and 9201.
+Numbers are those of EMV Card Personalization Specification 1.1, annex A, as PBOC cards use them (JR/T 0025.10). Ours,
+since no public number is known: the options of the Chinese algorithms (the number of their twin + 2), 8020/9020, 8104
+and 9201.
 """
 
 from __future__ import annotations

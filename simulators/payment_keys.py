@@ -98,7 +98,8 @@ class Keys:
         return hmac.compare_digest(data[:length], issuer_crypto.arpc(self.scheme, self.udks, atc, ac, response))
 
     def unwrapped(self, command: Command, atc: bytes, ac: bytes) -> bytes:
-        """The data of a script command without their MAC. EMV 4.4 Book 2, 9.2.3.1, format 2.
+        """The data of a script command without their MAC. EMV 4.4 Book 2, 9.2.3; the header and the
+        transaction's data are covered as Visa and PBOC have it, no MAC is chained to the one before.
 
         Raises Refuse: 6987 without a MAC, 6988 with a wrong one.
         """

@@ -98,7 +98,7 @@ class Decision:
     cvr: Cvr
     block: bool = False
     advice: int = 0
-    """Low bits of the CID: b4 advice required, b3-b1 the reason. EMV 4.4 Book 3, table 15."""
+    """Low bits of the CID: b4 advice required, b3-b1 the reason. EMV 4.4 Book 3, 6.5.5.4."""
 
     @property
     def cid(self) -> int:

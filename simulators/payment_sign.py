@@ -15,8 +15,8 @@ _SM2_FORMAT = b"\x15"
 def dynamic_signature(card: EmvApplet, dynamic: bytes, terminal_data: bytes, *, chinese: bool) -> bytes:
     """Signed dynamic application data (9F4B) over ICC dynamic data and the terminal's.
 
-    RSA: with message recovery, EMV 4.4 Book 2, table 17. SM2: 15, length, dynamic data, then r || s over these and the
-    terminal's data, JR/T 0025.17. Raises Refuse: 6985 without the key.
+    RSA: with message recovery, EMV 4.4 Book 2, 6.5.2, table 17. SM2: 15, length, dynamic data, then r || s over these
+    and the terminal's data, JR/T 0025.17. Raises Refuse: 6985 without the key.
     """
     if not chinese:
         return card.rsa_signature(card.rsa_key(), dynamic, terminal_data)
@@ -30,6 +30,6 @@ def dynamic_signature(card: EmvApplet, dynamic: bytes, terminal_data: bytes, *, 
 def transaction_hash(data: bytes, *, chinese: bool) -> bytes:
     """The transaction data hash code inside a combined signature: SHA-1, 20 bytes, or SM3, 32.
 
-    EMV 4.4 Book 2, 6.6.1, table 19.
+    EMV 4.4 Book 2, 6.6.1.
     """
     return sm3(data) if chinese else hashlib.sha1(data, usedforsecurity=False).digest()

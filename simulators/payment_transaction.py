@@ -31,7 +31,7 @@ from terminal.tlv import Dol, Tag, tlv
 
 _CDA: Final = 0x10
 _APPROVED: Final = 0x80
-"""Card status update, byte 2: the issuer approves. EMV 4.4 Book 3, annex C9."""
+"""Card status update, byte 2: the issuer approves. EMV 4.4 Book 3, annex C10."""
 _STATIC_FAILED, _DYNAMIC_FAILED = 0x40, 0x0C
 """TVR, byte 1: SDA; DDA or CDA. EMV 4.4 Book 3, annex C5."""
 

@@ -63,6 +63,10 @@ class PersonalizedApplet(Applet):
             raise Refuse(0x6985)
         return value
 
+    def _refuse_unless_personalized(self) -> None:
+        if not self.host.personalized:
+            raise Refuse(0x6985)
+
     def _refuse_once_personalized(self) -> None:
         if self.host.personalized:
             raise Refuse(0x6985)

@@ -91,7 +91,3 @@ class DirectoryApplet(PersonalizedApplet):
     def _directory_file(self) -> int | None:
         sfi = well_formed(self.need(FCI), _PROPRIETARY).find(_SFI)
         return sfi.value[0] if sfi else None
-
-    def _refuse_unless_personalized(self) -> None:
-        if not self.host.personalized:
-            raise Refuse(0x6985)

@@ -39,7 +39,7 @@ def _ppse(profile: PaymentApplication) -> Application:
 
 
 def _entry(profile: PaymentApplication, *, preferred: bool) -> list[Tlv]:
-    """An application's entry: AID, label, preferred name, priority. EMV 4.4 Book 1, 12.2.3, table 47."""
+    """An application's entry: AID, label, preferred name, priority. EMV 4.4 Book 1, 12.2.3."""
     entry = [tlv(0x4F, bytes.fromhex(profile.aid)), tlv(0x50, profile.label.encode("ascii", "replace"))]
     if preferred and profile.preferred_name:
         entry.append(tlv(0x9F12, profile.preferred_name.encode(f"iso8859_{profile.code_table}", "replace")))

@@ -102,7 +102,7 @@ def _names(profile: PaymentApplication, name: str) -> list[Item]:
 
 
 def fci(profile: PaymentApplication, pdol: str) -> bytes:
-    """The whole A5 template with this PDOL (in hex). EMV 4.4 Book 1, 11.3.4, table 45."""
+    """The whole A5 template with this PDOL (in hex). EMV 4.4 Book 1, 11.3.4."""
     items = [
         tlv(0x50, profile.label.encode("ascii", "replace")),
         tlv(0x87, bytes((profile.priority,))),

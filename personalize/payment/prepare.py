@@ -195,7 +195,7 @@ class PaymentPreparer:
         return items, parts
 
     def _keys(self, account: Account) -> list[Part]:
-        """The symmetric keys and their check values. EMV CPS 1.1, table A-10."""
+        """The symmetric keys and their check values. EMV CPS 1.1, annex A."""
         keys = self._profile.keys
         sm4, sm4_checks = int(keys.sm4_dgi, 16), int(keys.sm4_check_dgi, 16)
         parts = []

@@ -217,15 +217,15 @@ def _scheme(image: Image) -> Iterator[str]:
 
 
 RULES = (
-    Rule("authentication-data", "EMV 4.4 Book 3, 7.2, tables 30 and 31; JR/T 0025.17", _data),
+    Rule("authentication-data", "EMV 4.4 Book 3, 7.2; JR/T 0025.17", _data),
     Rule("static-tag-list", "EMV 4.4 Book 3, 10.3", _tag_list),
     Rule("unsigned-element", "EMV 4.4 Book 2, 5.1.1 and 6.1.1", _covered),
     Rule("certificate", "EMV 4.4 Book 2, 5.3, 5.4 and 6.4; JR/T 0025.17", _genuine),
     Rule("certificate-expiry", "EMV 4.4 Book 2, 5.3 step 9, 6.4 step 9", _outlives),
     Rule("certificate-years", "EMV 4.4 Book 2, 5.3 step 9, 6.4 step 9", _certified_years),
-    Rule("exponent", "EMV 4.4 Book 2, D1.1", _exponents),
-    Rule("key-lengths", "EMV 4.4 Book 2, D1.2", _key_lengths),
-    Rule("chip-key", "EMV CPS 1.1, table A-12; EMV 4.4 Book 2, 6.1", _chip_rsa),
+    Rule("exponent", "EMV 4.4 Book 2, B2.1", _exponents),
+    Rule("key-lengths", "EMV 4.4 Book 2, 5.1 and 6.1", _key_lengths),
+    Rule("chip-key", "EMV CPS 1.1, annex A; EMV 4.4 Book 2, 6.1", _chip_rsa),
     Rule("chip-key-sm2", "JR/T 0025.17; the profile: payment.authentication.sm_key_dgi", _chip_sm),
     Rule("cda-key-size", "EMV 4.4 Book 2, D1.2", _cda_size),
     Rule("ca-index", "EMV 4.4 Book 2, 5.2; the profile: payment.trust", _index),

@@ -114,13 +114,13 @@ def _purse(image: Image) -> Iterator[str]:
 
 
 RULES = (
-    Rule("keys", "EMV CPS 1.1, table A-10; the profile: payment.keys", _keys),
-    Rule("key-check-values", "EMV CPS 1.1, table A-10", _checks),
+    Rule("keys", "EMV CPS 1.1, annex A; the profile: payment.keys", _keys),
+    Rule("key-check-values", "EMV CPS 1.1, annex A", _checks),
     Rule("issuer-data", "EMV 4.4 Book 3, annex A1 (9F10); JR/T 0025.5", _issuer_data),
     Rule("cryptogram-version", "JR/T 0025.5, 9F10; VIS 1.5, D", _version),
     Rule("sm-algorithm", "JR/T 0025.5, 9F10; JR/T 0025.17", _algorithm),
     Rule("sm4-fold", "the profile: payment.sm4_fold", _fold),
-    Rule("log-entry", "EMV 4.4 Book 3, D2 and D3", _log),
+    Rule("log-entry", "EMV 4.4 Book 3, annex D", _log),
     Rule("card-limits", "JR/T 0025.5, card risk management", _limits),
     Rule("default-action", "JR/T 0025.5, 9F52; VIS 1.5, annex A", _default_action),
     Rule("home", "JR/T 0025.5, 9F51 and 9F57", _home),

@@ -30,8 +30,8 @@ _LENGTHS = {
 
 
 _ACTION_CODES = ((0x9F0D, "default"), (0x9F0E, "denial"), (0x9F0F, "online"))
-_RESERVED_TVR = bytes.fromhex("010703070F")
-"""Bits of the TVR reserved for future use. EMV 4.4 Book 3, C5."""
+_RESERVED_TVR = bytes.fromhex("0004000009")
+"""Bits of the TVR for future use and for contactless kernels. EMV 4.4 Book 3, C5, table 46."""
 
 
 def pan_of(image: Image) -> str | None:
@@ -202,7 +202,7 @@ RULES = (
     Rule("usage-control-country", "EMV 4.4 Book 3, 10.4.2", _country),
     Rule("usage-control", "EMV 4.4 Book 3, C2", _usage),
     Rule("action-code-length", "EMV 4.4 Book 3, 10.7 and C5", _action_codes),
-    Rule("action-code-bits", "EMV 4.4 Book 3, C5", _action_codes_reserved),
+    Rule("action-code-bits", "EMV 4.4 Book 3, C5, table 46", _action_codes_reserved),
     Rule("action-codes-all", "EMV 4.4 Book 3, 10.7", _action_codes_all),
     Rule("velocity-limits", "EMV 4.4 Book 3, 10.6.3", _velocity),
 )

@@ -163,10 +163,10 @@ def _directory_file(image: Image) -> Iterator[str]:
 
 
 RULES = (
-    Rule("fci", "EMV 4.4 Book 1, 11.3.4, table 45", _fci),
+    Rule("fci", "EMV 4.4 Book 1, 11.3.4", _fci),
     Rule("label", "EMV 4.4 Book 1, 12.2.3 and annex B", _label),
-    Rule("preferred-name", "EMV 4.4 Book 1, 11.3.4, table 45", _preferred),
-    Rule("priority", "EMV 4.4 Book 1, 12.2.3, table 48", _priority),
+    Rule("preferred-name", "EMV 4.4 Book 1, 11.3.4", _preferred),
+    Rule("priority", "EMV 4.4 Book 1, 12.2.3, table 13", _priority),
     Rule("language", "EMV 4.4 Book 1, 11.3.4; ISO 639", _language),
     Rule("options", "EMV 4.4 Book 3, 6.5.8", _options),
     Rule("aip-reserved", "EMV 4.4 Book 3, C1", _aip),
@@ -176,7 +176,7 @@ RULES = (
     Rule("record-template", "EMV 4.4 Book 3, 6.5.11.4", _template),
     Rule("record-length", "EMV 4.4 Book 3, 6.5.11; EMV 4.4 Book 1, 9.4", _length),
     Rule("duplicate-element", "EMV 4.4 Book 3, 7.5 and 10.2", _twice),
-    Rule("mandatory-element", "EMV 4.4 Book 3, 7.2, table 29", _mandatory),
+    Rule("mandatory-element", "EMV 4.4 Book 3, 7.2", _mandatory),
     Rule("duplicate-grouping", "EMV CPS 1.1, 4.2", _groupings),
     Rule("directory", "EMV 4.4 Book 1, 12.2.3; Contactless Book B, 3.3.1", _directory),
     Rule("directory-file", "EMV 4.4 Book 1, 12.2.2", _directory_file),

@@ -11,7 +11,7 @@ from personalize.payment.rules.rule import Rule
 UNPREDICTABLE = 0x9F37
 _CDA, _DDA, _CARDHOLDER = 0x01, 0x20, 0x10
 _CRYPTOGRAM_INPUT = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C)
-"""EMV 4.4 Book 2, 8.1.1, table 27; 9F37 has a rule of its own."""
+"""EMV 4.4 Book 2, 8.1.1; 9F37 has a rule of its own."""
 _MOST = 252
 """Bytes that a terminal can send for one list: 255, less tag and length of the command template 83."""
 
@@ -176,8 +176,8 @@ def _enciphered(image: Image) -> Iterator[str]:
 
 RULES = (
     Rule("dol-format", "EMV 4.4 Book 3, 5.4", _formats),
-    Rule("cdol1-9f37", "EMV 4.4 Book 2, 8.1.1, table 27", _cdol1_unpredictable),
-    Rule("cdol1-input", "EMV 4.4 Book 2, 8.1.1, table 27", _cdol1_input),
+    Rule("cdol1-9f37", "EMV 4.4 Book 2, 8.1.1", _cdol1_unpredictable),
+    Rule("cdol1-input", "EMV 4.4 Book 2, 8.1.1", _cdol1_input),
     Rule("cdol2-response-code", "EMV 4.4 Book 4, A6; JR/T 0025.5, CDOL2", _cdol2_response),
     Rule("cda-cdol2", "EMV 4.4 Book 2, 6.6", _cda_lists),
     Rule("issuer-authentication", "EMV 4.4 Book 3, 10.9; JR/T 0025.5, 9F56", _issuer_authentication),
@@ -185,12 +185,12 @@ RULES = (
     Rule("ddol-9f37", "EMV 4.4 Book 2, 6.5.1", _ddol_unpredictable),
     Rule("sm-indicator", "JR/T 0025.17", _sm_indicator),
     Rule("e-cash-options", "JR/T 0025.13", _ecash_options),
-    Rule("log-format", "EMV 4.4 Book 3, D2; JR/T 0025.13", _log_format),
-    Rule("log-input", "EMV 4.4 Book 3, D3", _log_input),
+    Rule("log-format", "EMV 4.4 Book 3, annex D; JR/T 0025.13", _log_format),
+    Rule("log-input", "EMV 4.4 Book 3, annex D", _log_input),
     Rule("cvm-format", "EMV 4.4 Book 3, 10.5 and C3", _cvm_format),
     Rule("cvm-amounts", "EMV 4.4 Book 3, 10.5 and C3", _cvm_amounts),
     Rule("cvm-promised", "EMV 4.4 Book 3, 10.5 and C1", _cvm_promised),
-    Rule("pin-missing", "EMV 4.4 Book 3, 10.5.1; EMV CPS 1.1, table A-8", _pin),
-    Rule("pin-tries", "EMV CPS 1.1, table A-8", _pin_tries),
+    Rule("pin-missing", "EMV 4.4 Book 3, 10.5.1; EMV CPS 1.1, annex A", _pin),
+    Rule("pin-tries", "EMV CPS 1.1, annex A", _pin_tries),
     Rule("enciphered-pin-key", "EMV 4.4 Book 2, 7.1", _enciphered),
 )

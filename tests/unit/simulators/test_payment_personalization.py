@@ -20,6 +20,7 @@ from tests.support.payment_specimen import (
     options,
     specimen,
 )
+from tests.support.payment_till import ARQC, Till, given
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +251,34 @@ def test_lists_are_those_of_the_options_in_use(card: PaymentSpecimen) -> None:
     send(applet, GPO)
     assert applet.transaction is not None
     assert applet.transaction.options.cdol1.encode() == CDOL1
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "sw"),
+    [
+        (0x9200, bytes.fromhex("9F10080701010300000001 8201AA"), 0x6A80),
+        (0x9200, bytes.fromhex("9F1003070101"), 0x6A80),
+        (0x9207, options() + bytes.fromhex("9F1003070101"), 0x6A80),
+        (0x9207, options() + bytes.fromhex("8A023030"), 0x6A80),
+    ],
+)
+def test_issuer_application_data_as_an_object_are_checked_too(number: int, value: bytes, sw: int) -> None:
+    assert refusal_of({number: value}) == sw
+
+
+def test_the_antenna_has_an_fci_options_and_issuer_data_of_its_own(card: PaymentSpecimen) -> None:
+    """As personalization data of the field have them: 9F10 a data object, in 9207 another, no lists behind it."""
+    antenna_fci = fci(pdol=bytes.fromhex("9F6604"))
+    made = card.having(0x9103, antenna_fci).having(0x9200, bytes.fromhex("9F10080701010300000001"))
+    made = made.having(
+        0x9207, options(b"\x7c\x00", bytes.fromhex("10010200")) + bytes.fromhex("9F100807020103000000 01")
+    )
+    _, contact = made.issued()
+    assert contact.select(0).endswith(fci())
+    assert Till(contact).run(ARQC).issuer_data.hex() == "07010103a0100001"
+    _, antenna = made.issued(contactless=True)
+    assert antenna.select(0).endswith(antenna_fci)
+    answer = send(antenna, "80A80000068304F600000000")
+    assert answer.data == bytes.fromhex("770A82027C00940410010200")
+    own = given(send(antenna, "80AE800000"))
+    assert own.issuer_data.hex()[:6] == "070201"
