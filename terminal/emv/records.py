@@ -16,15 +16,19 @@ AIP = 0x82
 
 @dataclass(frozen=True, slots=True)
 class AflEntry:
-    """Records ``first`` to ``last`` of one file; the first ``signed`` of them are part of the signed static data."""
+    """Records ``first`` to ``last`` of one file; the first ``signed`` of them are part of the signed static data.
+
+    ``rfu`` are the three bits beside the SFI: zero, and nobody's to check. EMV 4.4 Book 3, 6.3.6, 10.2.
+    """
 
     sfi: int
     first: int
     last: int
     signed: int
+    rfu: int = 0
 
     def encode(self) -> bytes:
-        return bytes((self.sfi << 3, self.first, self.last, self.signed))
+        return bytes((self.sfi << 3 | self.rfu, self.first, self.last, self.signed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +39,18 @@ class Afl:
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Raises CodecError with the offset for what 10.2 calls an AFL in error: SFI 0 or over 30, record 0, a last
-        record before the first, more signed records than there are, or not a multiple of four bytes."""
+        """Raises CodecError with the offset for an AFL in error: SFI 0 or 31, record 0, a last record before the
+        first, more signed records than there are, no entry, or not a multiple of four bytes. EMV 4.4 Book 3, 7.5."""
         if not data or len(data) % 4:
             raise CodecError(f"an AFL of {len(data)} bytes; a multiple of 4 is needed", len(data) // 4 * 4)
         entries = []
         for at in range(0, len(data), 4):
             file, first, last, signed = data[at : at + 4]
-            if file & 0x07 or not 1 <= file >> 3 <= 30:
+            if not 1 <= file >> 3 <= 30:
                 raise CodecError(f"AFL entry with file {file:02X}, which is no SFI from 1 to 30", at)
             if not 1 <= first <= last <= 0xFE or signed > last - first + 1:
                 raise CodecError(f"AFL entry with records {first} to {last}, {signed} of them signed", at)
-            entries.append(AflEntry(file >> 3, first, last, signed))
+            entries.append(AflEntry(file >> 3, first, last, signed, file & 0x07))
         return cls(tuple(entries))
 
     def encode(self) -> bytes:

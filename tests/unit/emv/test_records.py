@@ -37,6 +37,13 @@ def test_afl_in_order_with_its_signed_records() -> None:
     assert afl.encode() == AFL
 
 
+def test_bits_of_an_afl_that_mean_nothing_are_nobodys_to_check() -> None:
+    """EMV 4.4 Book 3, 6.3.6: what is reserved is not verified; 7.5 does not count it among the errors."""
+    afl = Afl.parse(bytes.fromhex("0F010201"))
+    assert list(afl.records()) == [(1, 1, True), (1, 2, False)]
+    assert afl.encode().hex() == "0f010201"
+
+
 @pytest.mark.parametrize(
     ("data", "offset"),
     [
@@ -45,7 +52,6 @@ def test_afl_in_order_with_its_signed_records() -> None:
         ("0801010108", 4),
         ("00010100", 0),
         ("F8010100", 0),
-        ("09010100", 0),
         ("08000100", 0),
         ("08020100", 0),
         ("0801FF00", 0),
