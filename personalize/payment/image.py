@@ -28,6 +28,9 @@ from terminal.tlv import Dol, Tlvs, decode
 LOGS = (("log format", 0x9F4D, 0x9F4F), ("load log format", 0xDF4D, 0xDF4F))
 """Logs of transactions and of e-cash loads: what the format is called here, entry and format."""
 
+ANTENNA = (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM)
+"""Processing options that a card gives over its antenna alone."""
+
 Place = tuple[int, int]
 """SFI and record number."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from personalize.fields import luhn_digit
-from personalize.payment.image import Image
+from personalize.payment.image import ANTENNA, Image
 from personalize.payment.rules.rule import Rule
 
 _LENGTHS = {
@@ -124,6 +124,13 @@ def _dates(image: Image) -> Iterator[str]:
             yield f"{tag:04X} is no date YYMMDD"
 
 
+def _antenna_expiry(image: Image) -> Iterator[str]:
+    for options in image.options:
+        places = [place for place, _ in options.places()]
+        if options.dgi in ANTENNA and places and image.content(places[-1]).get(0x5F24) is not None:
+            yield f"the last record that DGI {options.dgi:04X} names has the expiry date: a card torn away seems read"
+
+
 def _order(image: Image) -> Iterator[str]:
     begins, ends = day(image.value(0x5F25)), day(image.value(0x5F24))
     if begins and ends and begins > ends:
@@ -196,6 +203,7 @@ RULES = (
     Rule("track2-service-code", "EMV 4.4 Book 3, annex A1 (57)", _track2_service),
     Rule("service-code-chip", "ISO/IEC 7813:2006, 4.7", _chip),
     Rule("date-format", "EMV 4.4 Book 3, annex A1", _dates),
+    Rule("antenna-expiry", "JR/T 0025.12", _antenna_expiry),
     Rule("dates-order", "EMV 4.4 Book 3, 10.4.3", _order),
     Rule("cardholder-name", "EMV 4.4 Book 3, annex A1 (5F20)", _name),
     Rule("pan-sequence", "EMV 4.4 Book 3, annex A1 (5F34)", _sequence),

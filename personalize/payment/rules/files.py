@@ -6,14 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from personalize.encoding import MAX_RECORD
-from personalize.payment.image import Image, inside, objects
-from personalize.payment.prepare import CONTACTLESS_FCI, CONTACTLESS_OPTIONS, SM
+from personalize.payment.image import ANTENNA, Image, inside, objects
+from personalize.payment.prepare import CONTACTLESS_FCI
 from personalize.payment.rules.rule import Rule
 from terminal.emv.records import Afl
 from terminal.errors import CodecError
 
-_ANTENNA = (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM)
-"""Options that may bring issuer application data (9F10) of their own."""
 MANDATORY = {0x5F24: "expiry date", 0x5A: "account number", 0x8C: "CDOL1", 0x8D: "CDOL2"}
 
 
@@ -59,7 +57,7 @@ def _options(image: Image) -> Iterator[str]:
         yield "there is no DGI 9104, so the card has nothing to answer to GET PROCESSING OPTIONS"
     for options in image.options:
         tags = [int(item.tag) for item in options.objects]
-        if tags != [0x82, 0x94] and not (options.dgi in _ANTENNA and tags == [0x82, 0x94, 0x9F10]):
+        if tags != [0x82, 0x94] and not (options.dgi in ANTENNA and tags == [0x82, 0x94, 0x9F10]):
             yield f"DGI {options.dgi:04X} is not the two objects 82 and 94"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from personalize.payment.image import LOGS, Image, parsed
 from personalize.payment.prepare import CONTACTLESS_OPTIONS, ECASH_OPTIONS, OPTIONS, PIN, PIN_TRIES, SM
 from personalize.payment.rules.rule import Rule
+from terminal.emv.dictionary import lookup
 
 UNPREDICTABLE = 0x9F37
 _CDA, _DDA, _CARDHOLDER = 0x01, 0x20, 0x10
@@ -33,6 +35,24 @@ def _formats(image: Image) -> Iterator[str]:
             yield f"the {name} asks for {dol.length} bytes; a command has room for {_MOST}"
         elif any(entry.tag.constructed for entry in dol.entries):
             yield f"the {name} asks for a template, which is always answered with zeros"
+
+
+def _twice(image: Image) -> Iterator[str]:
+    for name, dol in image.lists():
+        counts = Counter(int(entry.tag) for entry in dol.entries)
+        for tag in (tag for tag, count in counts.items() if count > 1):
+            yield f"the {name} asks for {tag:02X} more than once"
+
+
+def _entry_lengths(image: Image) -> Iterator[str]:
+    """A terminal cuts or fills what is asked for in another length, and the card then reads something else."""
+    for name, dol in image.lists():
+        for entry in dol.entries:
+            known = lookup(int(entry.tag), image.application.instance_aid)
+            if known and not known.min <= entry.length <= known.max:
+                yield f"the {name} asks for {entry.length} bytes of {entry.tag}, which has {known.min}" + (
+                    f" to {known.max}" if known.max > known.min else ""
+                )
 
 
 def _cdol1_unpredictable(image: Image) -> Iterator[str]:
@@ -176,6 +196,8 @@ def _enciphered(image: Image) -> Iterator[str]:
 
 RULES = (
     Rule("dol-format", "EMV 4.4 Book 3, 5.4", _formats),
+    Rule("dol-duplicate", "EMV 4.4 Book 3, 5.4", _twice),
+    Rule("dol-length", "EMV 4.4 Book 3, 5.4 and annex A1", _entry_lengths),
     Rule("cdol1-9f37", "EMV 4.4 Book 2, 8.1.1", _cdol1_unpredictable),
     Rule("cdol1-input", "EMV 4.4 Book 2, 8.1.1", _cdol1_input),
     Rule("cdol2-response-code", "EMV 4.4 Book 4, A6; JR/T 0025.5, CDOL2", _cdol2_response),
