@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from personalize.encoding import mmyy
 from personalize.errors import PrepareError
 
 Sign = Callable[[bytes], bytes]
@@ -30,7 +31,7 @@ def issuer_certificate(
 ) -> Certificate:
     """The issuer public key certificate, tag 90. ``ca_size`` is the CA modulus length in bytes;
     ``identifier`` the leftmost 3 to 8 PAN digits. EMV 4.4 Book 2, 5.3, table 13."""
-    head = b"\x02" + bytes.fromhex(identifier.ljust(8, "F")) + _month(expires) + serial.to_bytes(3, "big")
+    head = b"\x02" + bytes.fromhex(identifier.ljust(8, "F")) + mmyy(expires) + serial.to_bytes(3, "big")
     return _certificate(sign, ca_size, head, modulus, exponent, static=b"", overhead=36)
 
 
@@ -40,7 +41,7 @@ def icc_certificate(
     """The ICC public key certificate, tag 9F46, which covers the static data to be authenticated.
 
     EMV 4.4 Book 2, 6.4, table 14."""
-    head = b"\x04" + bytes.fromhex(pan.ljust(20, "F")) + _month(expires) + serial.to_bytes(3, "big")
+    head = b"\x04" + bytes.fromhex(pan.ljust(20, "F")) + mmyy(expires) + serial.to_bytes(3, "big")
     return _certificate(sign, issuer_size, head, modulus, exponent, static=static, overhead=42)
 
 
@@ -66,7 +67,3 @@ def _certificate(
     body = head + b"\x01\x01" + bytes((len(key), len(exp))) + inside
     digest = hashlib.sha1(body + remainder + exp + static, usedforsecurity=False).digest()
     return Certificate(sign(b"\x6a" + body + digest + b"\xbc"), remainder, exp)
-
-
-def _month(day: date) -> bytes:
-    return bytes.fromhex(f"{day:%m%y}")

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import to_json
+
 from personalize.errors import DossierError
 from terminal.keys import Algorithm, ApplicationKeys, CardKeys, Diversification, KeyRef, Sealed, SealedKeys
 
@@ -99,7 +101,7 @@ class Dossier:
 
     def encode(self) -> bytes:
         """Compact JSON with binary as hex. Raises nothing; ``decode`` gives the equal dossier."""
-        return json.dumps(
+        return to_json(
             {
                 "format": FORMAT,
                 "card_number": self.card_number,
@@ -109,9 +111,8 @@ class Dossier:
                 "directories": [_application(directory) for directory in self.directories],
                 "protected": _value(self.protected),
                 "read_keys": _value(self.read_keys),
-            },
-            separators=(",", ":"),
-        ).encode()
+            }
+        )
 
     @classmethod
     def decode(cls, raw: bytes) -> Dossier:

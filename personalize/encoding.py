@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 
 from personalize.errors import PrepareError
-from terminal.tlv import tlv
+from terminal.tlv import Tag, encode_length
 
 MAX_RECORD = 254
 """Bytes of a whole record. EMV 4.4 Book 3, 6.5.11 (Le is one byte), and issue practice."""
 
+_BCD = bytes(number // 10 << 4 | number % 10 for number in range(100))
 Item = tuple[int, bytes]
 """Tag and value of one data element."""
 
-_FRAME = 3
-"""Bytes of tag 70 and a length of 128 or more."""
+_ROOM = MAX_RECORD - 3
+"""Bytes inside a record with tag 70 and a length of 128 or more."""
 
 
 def join(*items: Item) -> bytes:
-    return b"".join(tlv(tag, value).encode() for tag, value in items)
+    return b"".join([_head(tag, len(value)) + value for tag, value in items])
+
+
+@cache  # a few dozen tags and lengths, encoded forty times for each card
+def _head(tag: int, length: int) -> bytes:
+    return Tag(tag).encode() + encode_length(length)
 
 
 def record(content: bytes) -> bytes:
     """A whole record. Raises PrepareError when it is longer than a card can return."""
-    whole = tlv(0x70, content).encode()
+    whole = join((0x70, content))
     if len(whole) > MAX_RECORD:
         raise PrepareError(f"a record of {len(whole)} bytes; {MAX_RECORD} is the most a card can return")
     return whole
@@ -42,21 +49,28 @@ def pack(items: Sequence[Item]) -> list[bytes]:
     """
     contents: list[bytearray] = []
     for tag, value in sorted(items, key=lambda item: len(item[1]), reverse=True):
-        element = join((tag, value))
-        if len(element) + _FRAME > MAX_RECORD:
+        element = _head(tag, len(value)) + value
+        size = len(element)
+        if size > _ROOM:
             raise PrepareError(
-                f"{tag:02X} takes {len(element)} bytes; with its template that is more than {MAX_RECORD}, "
+                f"{tag:02X} takes {size} bytes; with its template that is more than {MAX_RECORD}, "
                 "the most that one record holds"
             )
-        room = next((c for c in contents if len(c) + len(element) + _FRAME <= MAX_RECORD), None)
-        if room is None:
-            contents.append(room := bytearray())
-        room += element
+        for content in contents:
+            if len(content) + size <= _ROOM:
+                content += element
+                break
+        else:
+            contents.append(bytearray(element))
     return [record(bytes(content)) for content in contents]
 
 
 def yymmdd(day: date) -> bytes:
-    return bytes.fromhex(f"{day:%y%m%d}")
+    return bytes((_BCD[day.year % 100], _BCD[day.month], _BCD[day.day]))
+
+
+def mmyy(day: date) -> bytes:
+    return bytes((_BCD[day.month], _BCD[day.year % 100]))
 
 
 def years_after(day: date, years: int) -> date:

@@ -10,10 +10,12 @@ import hashlib
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from personalize.errors import KeyPoolError
@@ -23,6 +25,9 @@ from terminal.keys import KeyCustody, KeyRef, Sealed
 
 CRT_DGIS = (0x8201, 0x8202, 0x8203, 0x8204, 0x8205)
 """q^-1 mod p, d mod (q-1), d mod (p-1), q, p. EMV CPS 1.1, annex A (order as in docs/card-layout.md)."""
+
+_LOOK = 256
+"""Names of keys to remember from one look into the directory: to look for every key costs more than all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class KeyPool:
         self._seal_key = custody.latest("seal")
         self._bits, self._exponent = bits, exponent
         self._generate = generate
+        self._seen: deque[str] = deque()
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as e:
@@ -103,11 +109,21 @@ class KeyPool:
 
     def take(self) -> ChipKey:
         """A key that nobody else gets; made on the spot when the pool is empty."""
-        with os.scandir(self._directory) as entries:
-            for entry in entries:
-                if entry.name.endswith(".key") and (key := self._claim(Path(entry.path))):
-                    return key
+        while self._seen or self._look():
+            try:
+                name = self._seen.popleft()
+            except IndexError:  # another thread took the last
+                continue
+            if key := self._claim(name):
+                return key
         return self.make()
+
+    def _look(self) -> bool:
+        """Remember some keys that lie there now; whether there are any. Others may take them first."""
+        with os.scandir(self._directory) as entries:
+            names = (entry.name for entry in entries)
+            self._seen.extend(islice((name for name in names if name.endswith(".key")), _LOOK))
+        return bool(self._seen)
 
     @contextmanager
     def kept_at(self, level: int) -> Iterator[None]:
@@ -132,10 +148,12 @@ class KeyPool:
             stop.set()
             worker.join()
 
-    def _claim(self, path: Path) -> ChipKey | None:
+    def _claim(self, name: str) -> ChipKey | None:
+        path = f"{self._directory}/{name}"
         try:
-            text = path.read_text(encoding="ascii")
-            path.unlink()
+            with open(path, "rb", buffering=0) as file:
+                text = file.read()
+            os.unlink(path)
         except FileNotFoundError:
             return None
         except OSError as e:
@@ -145,7 +163,7 @@ class KeyPool:
             components = tuple(Sealed(KeyRef(n, v), bytes.fromhex(blob), c) for n, v, blob, c in data["parts"])
             key = ChipKey(int(data["n"], 16), data["e"], components)
         except (ValueError, KeyError, TypeError):
-            raise KeyPoolError(f"a damaged key was dropped from the pool: {path.name}; run this again") from None
+            raise KeyPoolError(f"a damaged key was dropped from the pool: {name}; run this again") from None
         return key if self._opens(key) else None
 
     def _opens(self, key: ChipKey) -> bool:

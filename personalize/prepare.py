@@ -57,7 +57,7 @@ class Preparer:
         *,
         today: date,
         chain: Chains | None = None,
-        random_digits: Callable[[int], str] = lambda n: "".join(secrets.choice("0123456789") for _ in range(n)),
+        random_digits: Callable[[int], str] = lambda n: f"{secrets.randbelow(10**n):0{n}d}",
     ) -> None:
         self.profile = profile
         self._custody = custody
@@ -72,6 +72,7 @@ class Preparer:
         self._directories = directories(profile.payment) if profile.payment else ()
         self._shared = {0x0102: record(self._validity_record()), 0x0103: record(self._lists())}
         self._shared |= {0x0301: record(join((0xDF28, self._entitlements()))), 0x9102: self._fci()}
+        self._shared[0x9104] = join((0x82, self._aip()), (0x94, self._afl()))
         self._linted = False
         self._payment: PaymentPreparer | None = None
         if profile.payment:
@@ -118,7 +119,7 @@ class Preparer:
         protected = self._custody.seal(self._seal_key, self._protected(member), f"{context}/0501")
         parts = [
             Part(0x9102, shared[0x9102]),
-            Part(0x9104, tlv(0x82, aip).encode() + tlv(0x94, self._afl()).encode()),
+            Part(0x9104, shared[0x9104]),
             Part(0x0101, signed[0]),
             Part(0x0102, shared[0x0102]),
             Part(0x0103, signed[1]),

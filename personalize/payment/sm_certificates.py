@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
+from personalize.encoding import mmyy
+
 Sign = Callable[[bytes], bytes]
 """SM2 with SM3 and the signer's Z_A over a message of any length: r || s, 64 bytes."""
 
@@ -18,14 +20,14 @@ _SM2 = bytes((0x04, 0x00, 0x11, 0x40))
 
 def issuer_certificate(sign: Sign, public: bytes, *, identifier: str, expires: date, serial: int) -> bytes:
     """Tag 90, 142 bytes. ``public`` is X || Y; ``identifier`` the leftmost 3 to 8 PAN digits."""
-    head = b"\x12" + bytes.fromhex(identifier.ljust(8, "F")) + bytes.fromhex(f"{expires:%m%y}")
+    head = b"\x12" + bytes.fromhex(identifier.ljust(8, "F")) + mmyy(expires)
     body = head + serial.to_bytes(3, "big") + _SM2 + public
     return body + sign(body)
 
 
 def icc_certificate(sign: Sign, public: bytes, *, pan: str, expires: date, serial: int, static: bytes) -> bytes:
     """Tag 9F46, 148 bytes; the signature covers the static data to be authenticated too."""
-    head = b"\x14" + bytes.fromhex(pan.ljust(20, "F")) + bytes.fromhex(f"{expires:%m%y}")
+    head = b"\x14" + bytes.fromhex(pan.ljust(20, "F")) + mmyy(expires)
     body = head + serial.to_bytes(3, "big") + _SM2 + public
     return body + sign(body + static)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Literal
 
 from terminal.crypto import aes, des, sm4
@@ -12,7 +13,9 @@ _MOST_BITS = 0xFF * 8 * aes.BLOCK
 """As many blocks as a counter of one byte can number."""
 Option = Literal["A", "B"]
 """How a card key comes from its master. EMV 4.4 Book 2, A1.4."""
-_LETTERS_TO_DIGITS = str.maketrans("abcdef", "012345")
+_LETTERS, _DIGITS = b"abcdef", b"0123456789"
+_LETTERS_TO_DIGITS = bytes.maketrans(_LETTERS, b"012345")
+_INVERTED = bytes(b ^ 0xFF for b in range(256))
 
 
 def cmac_counter(key: bytes, constant: int, context: bytes, bits: int) -> bytes:
@@ -45,24 +48,24 @@ def _counter_mode(key: bytes, before: bytes, after: bytes, bits: int) -> bytes:
     return b"".join(aes.cmac(key, before + bytes((i,)) + after) for i in range(1, blocks + 1))[: bits // 8]
 
 
-def udk(master: bytes, pan: str, sequence: int, option: Option | None = None) -> bytes:
-    """The 16-byte application key of one card from a 16-byte 3DES master, parity adjusted.
+def udks(masters: Iterable[bytes], pan: str, sequence: int, option: Option | None = None) -> list[bytes]:
+    """The 16-byte application keys of one card from 16-byte 3DES masters, parity adjusted.
 
     ``pan`` is decimal digits, ``sequence`` the PAN sequence number 0-99. Option A takes the last 16 digits of both,
     option B hashes numbers of more than 16 digits first; by default B, which is A for numbers of up to 16 digits.
     EMV 4.4 Book 2, A1.4.1 and A1.4.2. Raises CryptoError for anything else.
     """
-    _master(master)
-    return des.adjust_parity(des.ecb_encrypt(master, _with_inverse(_diversifier(pan, sequence, option or "B"))))
+    block = _with_inverse(_diversifier(pan, sequence, option or "B"))
+    return [des.adjust_parity(des.ecb_encrypt(_master(master), block)) for master in masters]
 
 
-def udk_sm4(master: bytes, pan: str, sequence: int) -> bytes:
-    """The 16-byte SM4 application key of one card: SM4 of Y and its inverse, Y as in option A, no parity.
+def udks_sm4(masters: Iterable[bytes], pan: str, sequence: int) -> list[bytes]:
+    """The 16-byte SM4 application keys of one card: SM4 of Y and its inverse, Y as in option A, no parity.
 
-    JR/T 0025 with SM4. Raises CryptoError as ``udk``.
+    JR/T 0025 with SM4. Raises CryptoError as ``udks``.
     """
-    _master(master)
-    return sm4.ecb_encrypt(master, _with_inverse(_diversifier(pan, sequence, "A")))
+    block = _with_inverse(_diversifier(pan, sequence, "A"))
+    return [sm4.ecb_encrypt(_master(master), block) for master in masters]
 
 
 def common_session_key(key: bytes, r: bytes) -> bytes:
@@ -83,9 +86,10 @@ def atc_blocks(atc: bytes) -> bytes:
     return bytes(6) + atc + bytes(6) + _inverse(atc)
 
 
-def _master(master: bytes) -> None:
+def _master(master: bytes) -> bytes:
     if len(master) != 16:
         raise CryptoError(f"an application master key has 16 bytes, not {len(master)}")
+    return master
 
 
 def _length(data: bytes, length: int, what: str) -> None:
@@ -105,14 +109,13 @@ def _with_inverse(y: bytes) -> bytes:
 
 
 def _inverse(data: bytes) -> bytes:
-    return bytes(b ^ 0xFF for b in data)
+    return data.translate(_INVERTED)
 
 
 def _option_b_digits(digits: str) -> str:
     """Sixteen digits from the SHA-1 of PAN and sequence: its decimal digits first, then its letters as 0-5."""
     packed = bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
     # SHA-1 is what EMV prescribes here; it only mixes digits.
-    figures = hashlib.sha1(packed, usedforsecurity=False).hexdigest()
-    decimal = "".join(c for c in figures if c.isdigit())
-    letters = "".join(c for c in figures if c.isalpha()).translate(_LETTERS_TO_DIGITS)
-    return (decimal + letters)[:16]
+    figures = hashlib.sha1(packed, usedforsecurity=False).hexdigest().encode("ascii")
+    digits_first = figures.translate(None, _LETTERS) + figures.translate(_LETTERS_TO_DIGITS, _DIGITS)
+    return digits_first[:16].decode("ascii")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from terminal.crypto import aes, des, kdf, pinblock, sm4
@@ -29,8 +29,7 @@ def card_keys(
     algorithms = {record.info.algorithm for record in records}
     if len(algorithms) != 1:
         raise KeyMisuse(f"deriving application keys: {', '.join(map(str, masters))} are not for one cipher")
-    keys = KeySet(*(_udk(record, pan, sequence, option) for record in records))
-    return algorithms.pop(), keys
+    return algorithms.pop(), KeySet(*_udks(records, pan, sequence, option))
 
 
 def cryptogram(table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
@@ -128,13 +127,15 @@ def _master(table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], place: int,
     return table.use(masters[place], (_PURPOSES[place],), doing)
 
 
-def _udk(record: KeyRecord, pan: str, sequence: int, option: Option | None) -> bytes:
-    sm4 = record.info.algorithm is Algorithm.SM4
+def _udks(records: Sequence[KeyRecord], pan: str, sequence: int, option: Option | None) -> list[bytes]:
+    """One UDK from each master; all masters are for one cipher."""
+    sm4 = records[0].info.algorithm is Algorithm.SM4
     if sm4 and option == "B":
         raise KeyMisuse("deriving application keys: option B is for 3DES masters alone")
+    masters = [record.secret for record in records]
 
-    def derive() -> bytes:
-        return kdf.udk_sm4(record.secret, pan, sequence) if sm4 else kdf.udk(record.secret, pan, sequence, option)
+    def derive() -> list[bytes]:
+        return kdf.udks_sm4(masters, pan, sequence) if sm4 else kdf.udks(masters, pan, sequence, option)
 
     return _done("deriving application keys", derive)
 
@@ -148,7 +149,7 @@ def _card_key(table: KeyTable, keys: Udks, scheme: CryptogramScheme, place: int,
     else:
         record = _master(table, keys.masters, place, doing)
         algorithm, source = record.info.algorithm, str(record.info.ref)
-        udk = _udk(record, keys.pan, keys.sequence, keys.option)
+        (udk,) = _udks((record,), keys.pan, keys.sequence, keys.option)
     if (algorithm is Algorithm.SM4) is not (scheme.mac == "sm4"):
         raise KeyMisuse(f"{doing}: the key from {source} is {algorithm}, and the scheme computes with another cipher")
     if key_kcv(algorithm, udk) != keys.kcvs[place]:

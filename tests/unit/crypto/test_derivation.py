@@ -48,9 +48,9 @@ def test_application_keys_agree_with_pyemv(length: int) -> None:
     rng = random.Random(length)
     for _ in range(20):
         pan = "".join(rng.choices("0123456789", k=length))
-        sequence, master = rng.randrange(100), rng.randbytes(16)
+        sequence, masters = rng.randrange(100), [rng.randbytes(16) for _ in range(3)]
         derive = pyemv.kd.derive_icc_mk_a if length <= 16 else pyemv.kd.derive_icc_mk_b
-        assert kdf.udk(master, pan, sequence) == derive(master, pan, f"{sequence:02d}")
+        assert kdf.udks(masters, pan, sequence) == [derive(master, pan, f"{sequence:02d}") for master in masters]
 
 
 @old_ways
@@ -59,7 +59,7 @@ def test_option_b_draws_on_letters_when_digits_run_out() -> None:
     rng = random.Random(0)
     for _ in range(1000):
         pan = "".join(rng.choices("0123456789", k=19))
-        assert kdf.udk(bytes(range(16)), pan, 0) == pyemv.kd.derive_icc_mk_b(bytes(range(16)), pan, "00")
+        assert kdf.udks([bytes(range(16))], pan, 0) == [pyemv.kd.derive_icc_mk_b(bytes(range(16)), pan, "00")]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_option_b_draws_on_letters_when_digits_run_out() -> None:
 )
 def test_application_keys_need_digits_and_a_sequence(master: bytes, pan: str, sequence: int) -> None:
     with pytest.raises(CryptoError):
-        kdf.udk(master, pan, sequence)
+        kdf.udks([bytes(16), master], pan, sequence)
 
 
 def test_check_values_of_the_published_test_key() -> None:

@@ -179,7 +179,7 @@ def test_application_keys_are_wrapped_joined(custody: MemoryCustody, scp02_card:
     keys = custody.application_keys((ac, smi, smc), "6200001234567890123", 2)
     wrapped = custody.wrap_for_card(custody.open_session(scp02_card, SCP02).dek, keys, pad=False)
     plain = des.ecb_decrypt(scp02_dek(), wrapped.ciphertext)
-    assert plain == b"".join(kdf.udk(master, "6200001234567890123", 2) for master in masters)
+    assert plain == b"".join(kdf.udks(masters, "6200001234567890123", 2))
     assert wrapped.kcvs == keys.kcvs
 
 

@@ -142,6 +142,19 @@ def test_keys_that_another_keystore_left_are_thrown_away(tmp_path: Path) -> None
     assert len(stale) == 0
 
 
+def test_keys_that_came_and_went_since_the_last_look(tmp_path: Path) -> None:
+    """A pool remembers the names it saw: one that another process took is passed over, one that came is found."""
+    pool, other = house.pool(tmp_path, fresh=True), house.pool(tmp_path)
+    pool.fill(3, threads=2)
+    first = pool.take()
+    gone = {other.take().modulus, other.take().modulus}
+    pool.add()
+    came = pool.take().modulus
+    assert came not in {first.modulus, *gone}
+    assert len(pool) == 0
+    assert pool.take().modulus not in {first.modulus, came, *gone}
+
+
 def test_a_pool_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(KeyPoolError, match="cannot make the key pool"):

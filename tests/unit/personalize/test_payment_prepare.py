@@ -14,7 +14,7 @@ from pyemv.tools import key_check_digits
 
 from personalize.chain import Chains
 from personalize.dossier import Dossier
-from personalize.encoding import pack, record
+from personalize.encoding import mmyy, pack, record, yymmdd
 from personalize.errors import PrepareError
 from personalize.payment.prepare import Account, PaymentPreparer, expiry
 from terminal.emv.records import Afl
@@ -55,6 +55,11 @@ def test_a_card_ends_with_its_month() -> None:
     assert payment
     assert expiry(payment, date(2026, 2, 10)) == date(2028, 2, 29)
     assert expiry(payment, date(2028, 2, 29)) == date(2030, 2, 28)
+
+
+@pytest.mark.parametrize("day", [date(2026, 11, 22), date(2100, 1, 9), date(2099, 12, 31), date(2000, 10, 1)])
+def test_dates_are_two_digits_a_byte(day: date) -> None:
+    assert (yymmdd(day).hex(), mmyy(day).hex()) == (f"{day:%y%m%d}", f"{day:%m%y}")
 
 
 def test_few_full_records() -> None:
@@ -186,6 +191,8 @@ def test_issuer_application_data(changes: dict[str, object], expected: str) -> N
         ({"algorithms": "sm", "sm4_fold": "left"}, b"\x01\x01\x04"),
         ({"algorithms": "sm"}, None),
         ({"sm4_fold": "left"}, None),
+        ({"issuer_data": "07019903000000010A01"}, b"\x01\x00\x04"),
+        ({"issuer_data": "07010103000000010A01"}, None),
         ({"script_mac": 8, "cryptogram": "cvn18"}, b"\x12\x00\x08"),
     ],
 )
