@@ -175,6 +175,12 @@ def issuer_data(profile: PaymentApplication) -> bytes:
             return b"\x06" + index + version + bytes(4)
 
 
+def version_in(data: bytes) -> int | None:
+    """The cryptogram version that issuer application data name; None for data of a layout that is not known here."""
+    at = {0x06: 2, 0x07: 2, 0x1F: 1}.get(data[0] if data else 0)
+    return data[at] if at is not None and len(data) > at else None
+
+
 def scheme(profile: PaymentApplication) -> bytes:
     """How the chip uses its keys: cryptogram version, fold of SM4 (00 XOR, 01 the left half), bytes of a script MAC.
 

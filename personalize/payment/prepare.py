@@ -238,7 +238,8 @@ def _shared(profile: PaymentApplication) -> Iterator[Part]:
         yield Part(CONTACTLESS_FCI, elements.fci(profile, profile.q_pboc.pdol))
     yield Part(CARD_DATA, elements.card_data(profile))
     yield Part(ISSUER_DATA, _issuer_data(profile))
-    if (profile.sm and profile.sm4_fold == "left") or profile.script_mac != _SCRIPT_MAC:
+    told = elements.version_in(elements.issuer_data(profile)) == elements.VERSIONS[profile.cryptogram]
+    if not told or (profile.sm and profile.sm4_fold == "left") or profile.script_mac != _SCRIPT_MAC:
         yield Part(int(profile.keys.scheme_dgi, 16), elements.scheme(profile))
 
 

@@ -71,11 +71,12 @@ class Bank:
     """The simulated bank behind the terminal's seam. ``option`` is how its 3DES card keys are derived."""
 
     def __init__(self, pan: str, fold: Fold, option: str = "A", script_mac: int = 4) -> None:
+        known = {**VERSIONS, 0x99: VERSIONS[0x01]}
         masters = Masters(Secret(VALUES["ac"]), Secret(VALUES["smi"]), Secret(VALUES["smc"]), option)
         self.account = Account(pan, 1, date(2040, 1, 1), balance=10_000_000)
         keys = IssuerKeys(
             {Cipher.TDES: masters, Cipher.SM4: masters},
-            versions={number: replace(scheme, mac_length=script_mac) for number, scheme in VERSIONS.items()},
+            versions={number: replace(scheme, mac_length=script_mac) for number, scheme in known.items()},
             sm4_scheme=replace(PBOC_SM4, fold=fold, mac_length=script_mac),
         )
         self.host = IssuerHost(keys, Accounts((self.account,)))
@@ -124,6 +125,7 @@ def issued(wanted: Profile) -> Iterator[Issued]:
 
 SCHEMES: dict[str, dict[str, object]] = {
     "pboc-des": {},
+    "a bank's own version": {"issuer_data": "07019903000000010A01"},
     "cvn10": {"cryptogram": "cvn10"},
     "cvn17": {"cryptogram": "cvn17"},
     "cvn18": {"cryptogram": "cvn18", "keys": {"option": "B"}},

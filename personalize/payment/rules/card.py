@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from personalize.payment.elements import VERSIONS
+from personalize.payment.elements import VERSIONS, version_in
 from personalize.payment.image import LOGS, Image
 from personalize.payment.prepare import CARD_DATA, KEY_CHECKS, KEYS
 from personalize.payment.rules.rule import Rule
@@ -48,10 +48,11 @@ def _issuer_data(image: Image) -> Iterator[str]:
 
 
 def _version(image: Image) -> Iterator[str]:
-    data, profile = image.issuer_data, image.profile
-    at = 1 if data[:1] == b"\x1f" else 2
-    if len(data) >= 3 and not profile.issuer_data and data[at] != VERSIONS[profile.cryptogram]:
-        yield f"the cryptogram version in the issuer application data (9200) is not that of {profile.cryptogram}"
+    profile, wanted = image.profile, VERSIONS[image.profile.cryptogram]
+    told = image.plain(int(profile.keys.scheme_dgi, 16))
+    version = told[0] if told else version_in(image.issuer_data)
+    if version is not None and version != wanted:
+        yield f"the cryptogram version that the card goes by (9200 or 9201) is not that of {profile.cryptogram}"
 
 
 def _algorithm(image: Image) -> Iterator[str]:

@@ -172,6 +172,7 @@ SOUND = {
     "e-cash, no load log": {"e_cash": {**bank.ECASH, "load_log": None}, "pdol": bank.ECASH_PDOL, "algorithms": "both"},
     "antenna": {"q_pboc": {}, "e_cash": bank.ECASH, "pdol": bank.ECASH_PDOL},
     "antenna, both": {"q_pboc": {"pdol": "9F6604DF6901"}, "pdol": bank.SM_PDOL, "algorithms": "both"},
+    "a bank's own version": {"issuer_data": "07019903000000010A01"},
     "left fold": {"algorithms": "sm", "sm4_fold": "left"},
     "default action of VIS": {"risk": {"default_action": "C0000000"}},
     "visa": {"cryptogram": "cvn18"},
@@ -187,6 +188,7 @@ def test_a_sound_card_breaks_none(changes: dict[str, object]) -> None:
 
 
 ALSO = {
+    "cryptogram-version": lambda: Card.of(issuer_data="0701990300000001").dgi(0x9201, None),
     "default-action": lambda: Card.of(risk={"default_action": "C00000"}),
     "directory": lambda: sound().directory(0, 0x0101, _without_label),
     "sm-indicator": lambda: Card.of(algorithms="both", pdol=bank.SM_PDOL, q_pboc={}),
