@@ -18,6 +18,10 @@ from terminal.tlv import Format
 __all__ = ["FORMATS", "STANDARD", "Dictionary", "Element", "Personal", "Source", "lookup"]
 
 
+FCI: Final = frozenset((0x6F, 0xA5, 0xBF0C, 0x73))
+"""The templates of an FCI."""
+
+
 class Known:
     """What the tags of one application's objects mean, outside the templates that give some of them another meaning."""
 
@@ -30,6 +34,11 @@ class Known:
         )
         """The objects of a card that a terminal keeps: primitive, known, and the card's to give, so that no card can
         slip terminal data into a data object list. EMV 4.4 Book 3, 10.2."""
+        self.of_an_fci = frozenset(
+            tag for tag in self.of_the_card if not (places := self.elements[tag].template) or FCI & {*places}
+        )
+        """Those of them that an FCI may hold: what belongs into records is as good as unknown there, and no mandatory
+        element of a record. EMV 4.4 Book 3, 7.2, 7.5."""
 
 
 class Dictionary:

@@ -45,13 +45,15 @@ class Supported:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An application that card and terminal share. ``priority`` is 1 (first) to 15, 0 for none; ``confirm`` says that
-    it may not be used without the cardholder's consent. EMV 4.4 Book 1, 12.2.3, table 13."""
+    it may not be used without the cardholder's consent. ``table`` is the directory's code table (9F11), None for none:
+    it serves an application that names none of its own. EMV 4.4 Book 1, 12.2.2; 12.2.3, table 13."""
 
     name: bytes
     supported: Supported
     label: str
     priority: int
     confirm: bool
+    table: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ def _candidate(
 ) -> Candidate:
     indicator = inside.get(_PRIORITY) or b"\x00"
     label = display_name(name, inside.get(_LABEL), inside.get(_PREFERRED), table, code_tables)
-    return Candidate(name, match, label, indicator[0] & 0x0F, bool(indicator[0] & 0x80))
+    return Candidate(name, match, label, indicator[0] & 0x0F, bool(indicator[0] & 0x80), table)
 
 
 def display_name(
@@ -272,10 +274,10 @@ def _select(state: State, sender: Sender, picked: Candidate, code_tables: Collec
         state.note(Stage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
         return None
     state.aid = picked.name
-    objects_of, kept = inside.children, STANDARD.known(picked.name).of_the_card
+    objects_of, kept = inside.children, STANDARD.known(picked.name).of_an_fci
     state.card = {tag: value for tag, value in objects_of.pairs() if tag in kept}
     state.card[_DF_NAME] = picked.name
-    table = objects_of.get(_CODE_TABLE)
+    table = objects_of.get(_CODE_TABLE) or picked.table
     label = display_name(picked.name, objects_of.get(_LABEL), objects_of.get(_PREFERRED), table, code_tables)
     state.note(Stage.SELECTION, f"{label} ({picked.name.hex().upper()}) is selected", _FINAL)
     return Selected(picked.name, picked.supported, fci, label)

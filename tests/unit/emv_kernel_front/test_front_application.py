@@ -135,7 +135,6 @@ def test_no_application_may_be_used() -> None:
         (tlv("80", "3C00", "0801010008") + "9000", "locator is in error"),
         (tlv("80", "3C00", "00010100") + "9000", "locator is in error"),
         (tlv("80", "3C00", "F8010100") + "9000", "locator is in error"),
-        (tlv("80", "3C00", "F8010100") + "9000", "locator is in error"),
         (tlv("80", "3C00", "08000100") + "9000", "locator is in error"),
         (tlv("80", "3C00", "08020100") + "9000", "locator is in error"),
         (tlv("80", "3C00", "08010102") + "9000", "locator is in error"),

@@ -294,3 +294,29 @@ def test_what_the_display_calls_it(
     label: bytes | None, preferred: bytes | None, table: bytes | None, shown: str
 ) -> None:
     assert display_name(b"\xaa\xbb", label, preferred, table, {1, 5, 0x63}) == shown
+
+
+def test_a_code_table_that_only_the_directory_names_serves_its_applications() -> None:
+    """EMV 4.4 Book 1, 12.2.2."""
+    state = new_state()
+    preferred = tlv("9F12", "ПЛАТА".encode("iso8859-5").hex())
+    directory = tlv("6F", tlv("84", PSE), tlv("A5", tlv("88", "01"), tlv("9F11", "05"))) + "9000"
+    turns = [
+        select(PSE, directory),
+        read(1, 1, tlv("70", tlv("61", tlv("4F", DEBIT), tlv("50", text("DEBIT")), preferred)) + "9000"),
+        read(1, 2, "6A83"),
+        select(DEBIT, fci(DEBIT, tlv("50", text("DEBIT")), preferred)),
+    ]
+    with card_with(*turns) as sender:
+        candidates = build_candidates(state, sender, [UNIONPAY])
+        selected, _ = choose(state, sender, candidates, None)
+    assert (candidates[0].label, selected.label) == ("ПЛАТА", "ПЛАТА")
+
+
+def test_what_belongs_into_records_is_not_taken_from_an_fci() -> None:
+    """A card number or CDOL1 beside the label does not stand in for the record's. EMV 4.4 Book 3, 7.2, 7.5."""
+    state = new_state()
+    inside = (tlv("50", text("DEBIT")), tlv("5A", "6225000000000006"), tlv("8C", "9F3704"))
+    with card_with(select(DEBIT, fci(DEBIT, *inside))) as sender:
+        choose(state, sender, [candidate(DEBIT)], None)
+    assert set(state.card) == {0x84, 0x50}
