@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.support.emv_toy_card import ARQC, PAN, ToyCard
 from tests.support.emv_toy_terminal import OVER
 from tests.support.foreign_form import BOOK3, ZERO
@@ -47,7 +49,7 @@ def certified(**how: object) -> Make:
     return card(proof=RsaProof(**how))  # type: ignore[arg-type]
 
 
-def poked(at: int, value: int) -> object:
+def poked(at: int, value: int) -> Callable[[bytes], bytes]:
     """A bend that puts a byte somewhere."""
     return lambda body: body[:at] + bytes((value,)) + body[at + 1 :]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import psec
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -56,6 +57,7 @@ class RsaProof:
     pin_key: bool = False
     index: str = "01"
 
+    @cache  # noqa: B019 - a handful of proofs in a test run
     def records(self, static: bytes) -> list[Elements]:
         issuer = make.certificate(CA, ISSUER, self.issuer_head, bend=self.bend_issuer, seal=self.seal_issuer)
         first: Elements = {"8F": self.index, "90": issuer.certificate, "9F32": issuer.exponent, "92": issuer.remainder}
@@ -85,6 +87,7 @@ class SmProof:
     static_only: bool = False
     index: str = "01"
 
+    @cache  # noqa: B019 - a handful of proofs in a test run
     def records(self, static: bytes) -> list[Elements]:
         issuer = bytes.fromhex(self.issuer_head + self.tail) + ISSUER_SM.public
         first: Elements = {"8F": self.index, "90": issuer + sm2.sign(CA_SM, issuer)}
