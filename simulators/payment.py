@@ -197,7 +197,7 @@ class PaymentApplet(EmvApplet):
 
     def _note_pin(self, right: bool) -> None:
         """What the PIN came to, for the cryptograms of this transaction; the last wrong one may block the application.
-        JR/T 0025.5, offline PIN."""
+        Power cut before that leaves the PIN blocked, which the next transaction tells. JR/T 0025.5, offline PIN."""
         seen = Cvr.PIN_VERIFIED | (Cvr(0) if right else Cvr.PIN_FAILED)
         if not self.tries and Default.of(self.state) & Default.PIN_EXCEEDED_BLOCK:
             self.state.mark(Mark.BLOCKED)

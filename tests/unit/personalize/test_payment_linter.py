@@ -224,6 +224,33 @@ def test_e_cash_needs_options_and_a_code(dgi: int, change: bytes | None, said: s
     assert any(f.rule == "e-cash-options" and said in f.message for f in lint(card.profile, card.dossier))
 
 
+CHOICES = st.fixed_dictionaries(
+    {
+        "algorithms": st.sampled_from(["rsa", "sm", "both"]),
+        "cryptogram": st.sampled_from(["pboc-des", "cvn10", "cvn17", "cvn18", "cvn22"]),
+        "authentication": st.sampled_from(
+            [{}, {"static": True}, {"combined": False}, {"static": True, "dynamic": False}]
+        ),
+        "sm4_fold": st.sampled_from(["xor", "left"]),
+        "script_mac": st.integers(4, 8),
+        "e_cash": st.sampled_from([None, bank.ECASH, {**bank.ECASH, "load_log": None}]),
+        "q_pboc": st.sampled_from([None, {"pdol": "9F66049F3704DF6901"}]),
+        "name": st.sampled_from(["blank", "gb18030"]),
+        "identity": st.booleans(),
+    }
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(CHOICES)
+def test_whatever_a_profile_chooses_makes_a_sound_card(choices: dict[str, object]) -> None:
+    """With a PDOL that asks for all of it; only an SM card must keep to PBOC's issuer application data."""
+    card = Card.of(**choices, pdol=bank.ECASH_PDOL)
+    findings = {finding.rule for finding in lint(card.profile, card.dossier, bank.authorities())}
+    alone = choices["algorithms"] != "rsa" and choices["cryptogram"] != "pboc-des"
+    assert findings == ({"sm-algorithm"} if alone else set())
+
+
 @pytest.mark.parametrize("at", [1, 20, 90, 140])
 def test_a_changed_sm2_certificate_is_found(at: int) -> None:
     card = Card.of(algorithms="sm")

@@ -93,6 +93,23 @@ def test_a_torn_verify_never_wins_a_try(card: PaymentSpecimen, command: str, spe
     assert torn == ([left, left - 1, left - 1, 3] if command == VERIFY else [left, left - 1])
 
 
+def test_a_torn_last_try_never_leaves_one_more(card: PaymentSpecimen) -> None:
+    """The last wrong PIN blocks the application too, where the issuer wants it (9F52); the PIN always goes first."""
+    own, states = card.having(0x0E01, bytes.fromhex("9F52020080")), []
+    for page in range(2):
+        for late in (False, True):
+            host, till = ready(own)
+            for _ in range(2):
+                send(till.applet, WRONG)
+            host.nvm.tear = TearAt(page, after=late)
+            with pytest.raises(PowerLost):
+                send(till.applet, WRONG)
+            host.restart()
+            applet = PaymentApplet(host, AID, b"")
+            states.append((applet.tries, int(applet.select_status)))
+    assert states == [(1, 0x9000), (0, 0x9000), (0, 0x9000), (0, 0x6283)]
+
+
 @pytest.mark.parametrize("act", ["wrong answer", "approved", "declined", "unreachable"])
 def test_a_torn_end_of_an_online_transaction(card: PaymentSpecimen, act: str) -> None:
     """EXTERNAL AUTHENTICATE and the second cryptogram: one write each, before the answer."""
