@@ -15,6 +15,7 @@ from personalize.dossier import Dossier, Part
 from personalize.execute import process
 from personalize.lanes import Line
 from personalize.outcome import Outcome
+from personalize.profile import Profile
 from simulators.config import CardConfig
 from simulators.stock import blank, make_stock
 from simulators.timing import Cost
@@ -47,15 +48,15 @@ class Watched:
 
 
 @contextmanager
-def station(cards: int) -> Iterator[tuple[line.Job, Path, Path]]:
-    """A batch prepared for ``cards`` cards, and as many blanks in a stock directory."""
+def station(cards: int, profile: Profile | None = None) -> Iterator[tuple[line.Job, Path, Path]]:
+    """A batch prepared for ``cards`` cards, by this profile or the default one, and as many blanks in a stock."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         with line.registry(f"sqlite:///{directory / 'registry.db'}") as store:
-            batch = line.prepared(store, cards, directory)
+            batch = line.prepared(store, cards, directory, profile=profile)
             stock = directory / "stock"
             list(make_stock(stock, cards, CardConfig(chip=blank())))
-            yield line.job(store, batch), stock, directory
+            yield line.job(store, batch, profile), stock, directory
 
 
 def run() -> list[Row]:

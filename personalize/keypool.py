@@ -26,6 +26,9 @@ from terminal.keys import KeyCustody, KeyRef, Sealed
 CRT_DGIS = (0x8201, 0x8202, 0x8203, 0x8204, 0x8205)
 """q^-1 mod p, d mod (q-1), d mod (p-1), q, p. EMV CPS 1.1, annex A (order as in docs/card-layout.md)."""
 
+_THREADS = (os.cpu_count() or 1) + 1
+"""One more than there are cores: a thread that waits for the disk leaves its core to another."""
+
 _LOOK = 256
 """Names of keys to remember from one look into the directory: to look for every key costs more than all else."""
 
@@ -90,7 +93,7 @@ class KeyPool:
             partial.unlink(missing_ok=True)
             raise KeyPoolError(f"cannot write to the key pool {self._directory}: {e.strerror}") from e
 
-    def fill(self, level: int, *, threads: int = os.cpu_count() or 1, tick: Callable[[], None] = lambda: None) -> int:
+    def fill(self, level: int, *, threads: int = _THREADS, tick: Callable[[], None] = lambda: None) -> int:
         """Add keys until ``level`` are there; how many were made. ``tick`` is called after each."""
 
         def one() -> None:
