@@ -20,4 +20,4 @@ lock:
 	scripts/lock.sh
 
 clean:
-	rm -rf .venv build dist demo-out *.egg-info
+	rm -rf .venv .venv-emvtool build dist demo-out *.egg-info

@@ -11,14 +11,16 @@ import re
 import secrets
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from terminal.keys import Algorithm, MemoryCustody, Purpose, SoftwareKeystore
+from personalize.dossier import Dossier
+from registry.store import Registry
+from terminal.keys import Algorithm, MemoryCustody, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import house
@@ -53,10 +55,23 @@ def custody() -> MemoryCustody:
 
 @dataclass(frozen=True)
 class PayingHouse:
-    """A house with one verified bank card: RSA and SM2, an empty e-cash purse, offline and online PIN."""
+    """A house with one verified bank card, whose PIN offline is the house's and online the bank's."""
 
     cli: Cli
     root: Path
+    batch: str
+
+    def offline_pin(self) -> str:
+        """The PIN in the chip, as it would be printed for the member."""
+        with Registry.open(f"sqlite:///{self.cli.data / 'membercard.db'}", custody()) as registry:
+            (card,) = registry.cards_of_batch(self.batch)
+            (stored,) = registry.stored_dossiers(self.batch, [card.card_number])
+        dossier = Dossier.decode(custody().open(stored.sealed).reveal())
+        assert dossier.payment is not None
+        (sealed,) = (part.value for part in dossier.payment.parts if part.number == 0x8010)
+        assert isinstance(sealed, Sealed)
+        block = custody().open(sealed).reveal().hex()
+        return block[2 : 2 + int(block[1], 16)]
 
     def card(self, into: Path) -> Path:
         """The chip's twin, as it was on the day it was issued."""
@@ -99,14 +114,22 @@ class PayingHouse:
             process.wait()
 
 
-def settle(root: Path, *stock_options: str) -> PayingHouse:
+BOTH_ALGORITHMS = {
+    "algorithms: rsa ": "algorithms: both ",
+    "pdol: 9F1A029F3704 ": f"pdol: 9F7A019F02065F2A02{SM_PDOL} ",
+    "e_cash: null ": "e_cash: {balance_limit: 100000, transaction_limit: 100000, reset_threshold: 0} ",
+}
+"""What to change in the shipped profile for a chip with RSA and SM2 and an e-cash purse."""
+
+
+def settle(root: Path, *stock_options: str, changes: Mapping[str, str] = BOTH_ALGORITHMS) -> PayingHouse:
     """The main job, typed, with a bank's profile: form, approval, dossier, a blank, personalization."""
     cli = Cli(root / "data")
     cli.data.mkdir(parents=True)
     SoftwareKeystore.create(
         cli.data / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=custody(), cost=CHEAP_COST
     )
-    (cli.data / "membercard.toml").write_text(f'profile = "{_profile(root)}"\n', encoding="utf-8")
+    (cli.data / "membercard.toml").write_text(f'profile = "{_profile(root, changes)}"\n', encoding="utf-8")
     # The command finds its pool full and makes no RSA key: one for each application.
     house.pool(cli.data / "keypool").fill(2)
     batch = cli.ok("roster", "import", csv_form(root / "form.csv", 1), "--by", "clerk", "--json").json["batch"]
@@ -114,18 +137,12 @@ def settle(root: Path, *stock_options: str) -> PayingHouse:
     cli.ok("batch", "prepare", batch)
     cli.ok("sim", "stock", root / "stock", "--count", 1, *stock_options)
     cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}")
-    return PayingHouse(cli, root)
+    return PayingHouse(cli, root, batch)
 
 
-def _profile(root: Path) -> Path:
-    """The shipped bank profile, for a chip with both algorithms and an e-cash purse."""
+def _profile(root: Path, changes: Mapping[str, str]) -> Path:
     text = (files("personalize") / "profiles" / "union-member-bank.yaml").read_text(encoding="utf-8")
-    purse = "{balance_limit: 100000, transaction_limit: 100000, reset_threshold: 0}"
-    for old, new in (
-        ("algorithms: rsa ", "algorithms: both "),
-        ("pdol: 9F1A029F3704 ", f"pdol: {SM_PDOL} "),
-        ("e_cash: null ", f"e_cash: {purse} "),
-    ):
+    for old, new in changes.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     path = root / "profile.yaml"
