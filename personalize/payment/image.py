@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -23,11 +23,12 @@ from personalize.payment.profile import PaymentApplication
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.records import Afl
 from terminal.errors import CodecError, TlvError
-from terminal.tlv import Dol, Tlvs, decode
+from terminal.tlv import Dol, Tlv, Tlvs, decode
 
 LOGS = (("log format", 0x9F4D, 0x9F4F), ("load log format", 0xDF4D, 0xDF4F))
 """Logs of transactions and of e-cash loads: what the format is called here, entry and format."""
 
+_CARD_DATA = ((CARD_DATA >> 8, CARD_DATA & 0xFF), (0x0E, 0x01))
 ANTENNA = (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM)
 """Processing options that a card gives over its antenna alone."""
 
@@ -82,7 +83,9 @@ class Image:
         self.profile, self.application, self.directories = profile, dossier.payment, dossier.directories
         self.authorities = authorities
         self.records = self.application.records()
-        self.records.pop((CARD_DATA >> 8, CARD_DATA & 0xFF), None)
+        self.card_data = card_objects(self.records)
+        for place in _CARD_DATA:
+            self.records.pop(place, None)
 
     def part(self, dgi: int) -> Part | None:
         return next((part for part in self.application.parts if part.number == dgi), None)
@@ -115,10 +118,6 @@ class Image:
         """9F10 as the card starts from it, whether it came as a data object or bare."""
         plain = self.plain(ISSUER_DATA)
         return objects(plain).get(0x9F10) or plain
-
-    @cached_property
-    def card_data(self) -> Tlvs:
-        return inside(self.plain(CARD_DATA), 0x70)
 
     def content(self, place: Place) -> Tlvs:
         """What is inside a record; empty where there is none."""
@@ -166,6 +165,14 @@ class Image:
 
     def directory(self, name: bytes) -> Application | None:
         return next((one for one in self.directories if one.instance_aid == name), None)
+
+
+def card_objects(records: Mapping[Place, bytes]) -> Tlvs:
+    """What the card itself works with, of DGIs 0D01 and 0E01: bare as banks have it, or in a 70 template."""
+    found: list[Tlv] = []
+    for raw in filter(None, map(records.get, _CARD_DATA)):
+        found += inside(raw, 0x70) if raw[:1] == b"\x70" else objects(raw)
+    return Tlvs(found)
 
 
 def objects(data: bytes) -> Tlvs:

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from personalize.dossier import Application, Dossier
 from personalize.errors import ReadBackError
-from personalize.payment.prepare import CARD_DATA, ECASH_OPTIONS, FCI, OPTIONS, PIN_TRIES, SM
+from personalize.payment.image import card_objects
+from personalize.payment.prepare import ECASH_OPTIONS, FCI, OPTIONS, PIN_TRIES, SM
 from terminal.apdu import Command, Sender, check
 from terminal.emv.records import Afl, read_record
 from terminal.errors import CodecError, TlvError
@@ -55,7 +56,7 @@ def _directory(sender: Sender, directory: Application) -> None:
 
 def _payment(sender: Sender, application: Application) -> None:
     records = application.records()
-    stored = decode(application.plain(CARD_DATA))[0].children
+    stored = card_objects(records)
     for dgi, twin in _READ_AT_CONTACT:
         if dgi not in [part.number for part in application.parts]:
             continue

@@ -224,6 +224,16 @@ def test_e_cash_needs_options_and_a_code(dgi: int, change: bytes | None, said: s
     assert any(f.rule == "e-cash-options" and said in f.message for f in lint(card.profile, card.dossier))
 
 
+def test_card_data_as_banks_have_them() -> None:
+    """Bare, and what GET DATA does not give in a grouping of its own."""
+    data = sound().payment.plain(0x0D01)[2:]
+    at = data.index(b"\x9f\x57\x02")
+    split = sound().dgi(0x0D01, data[:at] + data[at + 5 :]).dgi(0x0E01, data[at : at + 5])
+    assert lint(split.profile, split.dossier, bank.authorities()) == []
+    wrong = split.dgi(0x0E01, b"\x9f\x57\x02\x08\x40")
+    assert {finding.rule for finding in lint(wrong.profile, wrong.dossier)} == {"home"}
+
+
 CHOICES = st.fixed_dictionaries(
     {
         "algorithms": st.sampled_from(["rsa", "sm", "both"]),
