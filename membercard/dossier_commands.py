@@ -13,15 +13,17 @@ import typer
 from membercard import output, settings
 from membercard.card_commands import card_in
 from membercard.elements import dictionary
+from membercard.line import payment_authorities, profile_in_use
 from personalize.dossier import Application, Dossier
 from personalize.dossier_diff import Difference, diff, on_chip
 from personalize.dossier_view import GroupView, view
 from personalize.errors import DossierError
 from personalize.payment.bankfile import BankFormat, Exchange, FileHead, PreparedCard
-from personalize.payment.bankfile_batch import FORMATS, cards_of, joined
-from registry.store import Registry
-from registry.values import NewDossier, StoredDossier
+from personalize.payment.bankfile_batch import FORMATS, cards_of, take_in, waiting_dossiers
+from personalize.payment.bankfile_lint import linter_of
+from registry.values import StoredDossier
 from terminal.apdu import stack
+from terminal.emv.cakeys import ca_store
 from terminal.errors import CardRefused
 from terminal.keys import KeyCustody
 
@@ -151,10 +153,8 @@ def export(
     custody = settings.open_keystore()
     exchange, chosen = _exchange(custody, transport), _format(form)
     head = FileHead(sender or settings.load().station, number, datetime.now(UTC).replace(microsecond=0))
-    with settings.open_registry(custody) as registry:
-        dossiers = [_opened(custody, one) for one in _waiting(registry, batch)]
-    with _whole(file) as partial, partial.open("wb") as stream:
-        count = chosen.write(stream, head, cards_of(dossiers), exchange)
+    with settings.open_registry(custody) as registry, _whole(file) as partial, partial.open("wb") as stream:
+        count = chosen.write(stream, head, cards_of(waiting_dossiers(registry, custody, batch)), exchange)
     if json:
         output.as_json({"file": str(file), "cards": count})
         return
@@ -171,22 +171,23 @@ def take(
 ) -> None:
     """Give a batch's waiting dossiers the payment applications that a bank prepared: all of the file, or nothing.
 
-    Each card of the file names the member card it is for. Its secrets are sealed under the house's own key at once.
+    Each card of the file names the member card it is for. Its secrets are sealed under the house's own key at once,
+    and it is looked at by the linter, with the profile in use; CA keys are those of ca-keys.yaml in the data directory,
+    or else the house's own. The same file may be imported again as long as its dossiers wait.
 
-    Example: membercard dossier import B20261122-001 from-bank.dp
+    Example: membercard --profile bank.yaml dossier import B20261122-001 from-bank.dp
     """
     custody = settings.open_keystore()
     exchange, chosen = _exchange(custody, transport), _format(form)
-    with settings.open_registry(custody) as registry:
-        stored = {one.card_number: one for one in _waiting(registry, batch)}
-        with file.open("rb") as stream:
-            head, cards = chosen.read(stream, exchange)
-            done = joined((_opened(custody, one) for one in stored.values()), cards)
-        registry.replace_dossiers(batch, [_sealed(custody, stored[d.card_number], d, card) for d, card in done])
+    profile = profile_in_use()
+    judge = linter_of(profile, payment_authorities(custody, profile) or ca_store(()))
+    with settings.open_registry(custody) as registry, file.open("rb") as stream:
+        head, cards = chosen.read(stream, exchange)
+        count = take_in(registry, exchange, batch, cards, judge)
     if json:
-        output.as_json({"file": str(file), "sender": head.sender, "number": head.number, "cards": len(done)})
+        output.as_json({"file": str(file), "sender": head.sender, "number": head.number, "cards": count})
         return
-    typer.echo(f"{file}: {len(done)} cards from {head.sender}, file {head.number}; their dossiers wait in {batch}")
+    typer.echo(f"{file}: {count} cards from {head.sender}, file {head.number}; their dossiers wait in {batch}")
 
 
 def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str) -> tuple[Application, ...]:
@@ -201,34 +202,14 @@ def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str
                 raise DossierError(f"{path} has no card with the reference {card}")
             return found.applications
     with settings.open_registry(custody) as registry:
-        of_card = [one for one in registry.stored_dossiers(source) if one.card_number == card]
+        of_card = registry.stored_dossiers(source, [card])
     if not of_card:
         raise DossierError(f"batch {source} has no dossier of card {card}, or is closed and has none any more")
     return _opened(custody, of_card[-1]).applications
 
 
-def _waiting(registry: Registry, batch: str) -> list[StoredDossier]:
-    found = [one for one in registry.stored_dossiers(batch) if one.state == "waiting"]
-    if not found:
-        raise DossierError(f"no dossier waits in batch {batch}; prepare it first: membercard batch prepare {batch}")
-    return found
-
-
 def _opened(custody: KeyCustody, stored: StoredDossier) -> Dossier:
     return Dossier.decode(custody.open(stored.sealed).reveal())
-
-
-def _sealed(custody: KeyCustody, stored: StoredDossier, dossier: Dossier, card: PreparedCard) -> NewDossier:
-    sealed = custody.seal(custody.latest("seal"), dossier.encode(), dossier.context)
-    return NewDossier(
-        stored.member_id,
-        stored.card_number,
-        stored.sequence,
-        sealed,
-        stored.profile_name,
-        stored.profile_digest,
-        card.pan,
-    )
 
 
 def _exchange(custody: KeyCustody, transport: str) -> Exchange:

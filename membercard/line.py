@@ -28,6 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import settings
+from membercard.emv_till import CA_KEYS
 from membercard.errors import Interrupted
 from personalize.batch import prepare_batch, worker_spec
 from personalize.execute import Job, local_now
@@ -35,13 +36,15 @@ from personalize.keypool import KeyPool
 from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
 from personalize.lists import own_trust
 from personalize.outcome import CardReport, Outcome
-from personalize.payment.proof import TransactionProof
+from personalize.payment.bankfile_batch import refuse_remaking
+from personalize.payment.proof import TransactionProof, authorities
 from personalize.prepare import Preparer
 from personalize.profile import Profile, default_profile, load_profile
 from registry.store import Registry
 from terminal.apdu import Reader, open_reader
+from terminal.emv.cakeys import CaStore, load_ca_store
 from terminal.globalplatform import Guard
-from terminal.keys import MemoryCustody
+from terminal.keys import KeyCustody, MemoryCustody
 from terminal.member.trust import TrustList
 
 POOL_LEVEL = 32
@@ -52,6 +55,17 @@ def profile_in_use() -> Profile:
     """The profile that the settings name, or the shipped one. Raises ProfileError."""
     path = settings.load().profile
     return load_profile(path) if path else default_profile()
+
+
+def payment_authorities(custody: KeyCustody, profile: Profile) -> CaStore | None:
+    """The payment scheme's CA keys: of the file in the data directory, as tills have it, or the house's own.
+
+    None for a profile without payment section. Raises CodecError, CustodyError.
+    """
+    if profile.payment is None:
+        return None
+    listed = settings.load().data_dir / CA_KEYS
+    return load_ca_store(listed) if listed.exists() else authorities(profile.payment, custody)
 
 
 def open_pool(custody: MemoryCustody, profile: Profile) -> KeyPool:
@@ -153,13 +167,19 @@ def run_line(
     pool = open_pool(custody, profile)
     payment_pool = open_payment_pool(custody, profile, pool)
     preparer = Preparer(profile, custody, today=date.today())
-    proof = TransactionProof(profile.payment, custody, local_now) if profile.payment else None
+    known = payment_authorities(custody, profile)
+    proof = TransactionProof(profile.payment, custody, local_now, known) if profile.payment else None
     trust, station = trust_of(custody, profile), settings.load().station
+
+    def remake() -> None:
+        refuse_remaking(registry, custody, batch_id)
+        prepare_batch(registry, batch_id, preparer, pool, payment_pool=payment_pool)
+
     job = Job(registry, custody, profile, Guard(), trust, batch_id, station, payment_proof=proof)
     with readers(urls) as opened, Display(registry, batch_id, len(opened), console or Console(stderr=True)) as display:
         line = Line(
             job,
-            remake=lambda: prepare_batch(registry, batch_id, preparer, pool, payment_pool=payment_pool),
+            remake=remake,
             settings=line_settings,
             on_event=display.show,
         )

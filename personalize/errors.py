@@ -13,6 +13,7 @@ PersonalizeError
 ├── PrepareError      a member's data that do not fit the card
 ├── DossierError      bytes that are no dossier
 │   └── BankFileError      a bank's file that is damaged or not for us; names record, field and offset
+│       └── BankFileRefused    a whole file with cards that are not sound, or not for us; carries .faults
 ├── KeyPoolError      the pool of chip keys cannot be read or written
 ├── ChipUnfit         a chip in a state that this line never leaves: to the reject bin
 │   └── ReadBackError what the chip returned is not what the dossier says; carries .field
@@ -20,6 +21,8 @@ PersonalizeError
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from terminal.errors import MembercardError
 
@@ -92,6 +95,19 @@ class BankFileError(DossierError):
     def at(self, offset: int) -> BankFileError:
         """The same fault with its place, if it had none."""
         return self if self.offset is not None else BankFileError(self.fault, self.record, self.field, offset)
+
+
+class BankFileRefused(BankFileError):
+    """A file of which some cards cannot be taken, so that none is: one line for each fault."""
+
+    def __init__(self, faults: Sequence[BankFileError]) -> None:
+        first = faults[0]
+        super().__init__(first.fault, first.record, first.field, first.offset)
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        lines = "\n".join(map(str, self.faults))
+        return f"{lines}\nnothing of the file was taken"
 
 
 class KeyPoolError(PersonalizeError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from sqlalchemy import Connection, select, update
 
@@ -13,17 +14,21 @@ from registry.tables import batches, dossier_secrets, dossiers
 from registry.values import NewDossier, StoredDossier
 from terminal.keys.custody import Sealed
 
+_CHUNK = 500
+"""Dossiers in memory at once, and parameters of one IN list."""
 
-def stored(conn: Connection, batch_id: str) -> list[StoredDossier]:
-    """Those whose secrets still are there: a closed batch has none."""
-    if conn.execute(select(batches.c.id).where(batches.c.id == batch_id)).scalar_one_or_none() is None:
-        raise NotOnRecord(f"there is no batch {batch_id}; `membercard batch list` shows those there are")
+
+def stored(conn: Connection, batch_id: str, card_numbers: Sequence[str] | None = None) -> list[StoredDossier]:
+    """Those whose secrets still are there: a closed batch has none. All of them, or those of up to 500 cards."""
+    _refuse_unknown(conn, batch_id)
     chosen = (
         select(dossiers, dossier_secrets.c.sealed, dossier_secrets.c.seal_key, dossier_secrets.c.context)
         .join(dossier_secrets, dossier_secrets.c.dossier_id == dossiers.c.id)
         .where(dossiers.c.batch_id == batch_id)
         .order_by(dossiers.c.id)
     )
+    if card_numbers is not None:
+        chosen = chosen.where(dossiers.c.card_number.in_(card_numbers))
     return [
         StoredDossier(
             row.member_id,
@@ -38,8 +43,21 @@ def stored(conn: Connection, batch_id: str) -> list[StoredDossier]:
     ]
 
 
-def replace(conn: Connection, personal: PersonalData, batch_id: str, new: Sequence[NewDossier]) -> None:
+def waiting(conn: Connection, batch_id: str) -> list[str]:
+    """The card numbers of the dossiers that wait, in the order in which they were made."""
+    _refuse_unknown(conn, batch_id)
+    chosen = select(dossiers.c.card_number).where(dossiers.c.batch_id == batch_id, dossiers.c.state == "waiting")
+    return list(conn.execute(chosen.order_by(dossiers.c.id)).scalars())
+
+
+def replace(conn: Connection, personal: PersonalData, batch_id: str, new: Iterable[NewDossier]) -> None:
     """Other contents for waiting dossiers. A claim takes the row's lock too, so no chip gets half of either."""
+    coming = iter(new)
+    while chunk := list(islice(coming, _CHUNK)):
+        _replace(conn, personal, batch_id, chunk)
+
+
+def _replace(conn: Connection, personal: PersonalData, batch_id: str, new: Sequence[NewDossier]) -> None:
     for one in new:
         found = conn.execute(
             select(dossiers.c.id, dossiers.c.state)
@@ -60,3 +78,8 @@ def replace(conn: Connection, personal: PersonalData, batch_id: str, new: Sequen
             .values(sealed=one.sealed.blob, seal_key=str(one.sealed.key), context=one.sealed.context)
         )
     pans.record(conn, personal, new)
+
+
+def _refuse_unknown(conn: Connection, batch_id: str) -> None:
+    if conn.execute(select(batches.c.id).where(batches.c.id == batch_id)).scalar_one_or_none() is None:
+        raise NotOnRecord(f"there is no batch {batch_id}; `membercard batch list` shows those there are")

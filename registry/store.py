@@ -5,7 +5,7 @@ The work is done in the modules it delegates to, each about one idea; here it sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
@@ -171,13 +171,19 @@ class Registry:
         with self._db.write() as conn:
             dossiers.add_dossiers(conn, self._personal, batch_id, new)
 
-    def stored_dossiers(self, batch_id: str) -> list[StoredDossier]:
-        """The dossiers of a batch, sealed; none once it is closed."""
+    def stored_dossiers(self, batch_id: str, card_numbers: Sequence[str] | None = None) -> list[StoredDossier]:
+        """The dossiers of a batch, sealed; none once it is closed. All of them, or those of up to 500 cards."""
         with self._db.read() as conn:
-            return prepared.stored(conn, batch_id)
+            return prepared.stored(conn, batch_id, card_numbers)
 
-    def replace_dossiers(self, batch_id: str, new: Sequence[NewDossier]) -> None:
-        """Other contents for dossiers that wait, by card number and sequence: all of them, or none.
+    def waiting_cards(self, batch_id: str) -> list[str]:
+        """The card numbers of the dossiers of a batch that no chip has yet."""
+        with self._db.read() as conn:
+            return prepared.waiting(conn, batch_id)
+
+    def replace_dossiers(self, batch_id: str, new: Iterable[NewDossier]) -> None:
+        """Other contents for dossiers that wait, by card number and sequence: all of them, or none. ``new`` is read
+        inside the transaction, some hundreds at a time: it should not be slow.
 
         Raises NotOnRecord, RegistryConflict for one that does not wait any more or whose PAN is another card's.
         """

@@ -1,22 +1,34 @@
-"""Between a bank's cards and the dossiers of a batch: which card is whose, and the formats that are known."""
+"""Between a bank's cards and the dossiers of a batch: which card is whose, whether it is sound, and all of it or none.
+
+Both directions hold some hundred cards in memory at once, whatever a file's length.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
 from personalize.dossier import Application, Dossier
-from personalize.errors import BankFileError, DossierError
-from personalize.payment.bankfile import BankFormat, PreparedCard
+from personalize.errors import BankFileError, BankFileRefused, DossierError
+from personalize.payment.bankfile import BankFormat, Exchange, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat
+from personalize.payment.bankfile_lint import Judge
+from personalize.payment.bankfile_spool import Spool
+from registry.store import Registry
+from registry.values import NewDossier, StoredDossier
 from terminal.errors import TlvError
-from terminal.keys import ApplicationKeys
+from terminal.keys import ApplicationKeys, KeyCustody, SealedKeys
 from terminal.tlv import decode
 
 FORMATS: Final[Mapping[str, BankFormat]] = MappingProxyType({"dp": DpFormat(), "dp-tr31": DpFormat(key_blocks=True)})
 """By the name that commands use. A bank's own format is one more line here and one more module."""
+
+MOST_TOLD: Final = 20
+"""Faults of cards that are told of one file."""
+_CHUNK: Final = 200
 
 
 def cards_of(dossiers: Iterable[Dossier]) -> Iterator[PreparedCard]:
@@ -28,25 +40,113 @@ def cards_of(dossiers: Iterable[Dossier]) -> Iterator[PreparedCard]:
         yield PreparedCard(dossier.card_number, pan, sequence, dossier.payment, dossier.directories)
 
 
-def joined(dossiers: Iterable[Dossier], cards: Iterable[PreparedCard]) -> list[tuple[Dossier, PreparedCard]]:
-    """Each card with the dossier it is for, which now has its applications; cards in the order of their file.
+def waiting_dossiers(registry: Registry, custody: KeyCustody, batch_id: str) -> Iterator[Dossier]:
+    """The dossiers of a batch that no chip has yet, opened one by one. Raises DossierError when there is none."""
+    numbers = registry.waiting_cards(batch_id)
+    if not numbers:
+        raise DossierError(nothing_waits(batch_id))
+    for at in range(0, len(numbers), _CHUNK):
+        for one in _waiting(registry, batch_id, numbers[at : at + _CHUNK]).values():
+            yield Dossier.decode(custody.open(one.sealed).reveal())
 
-    Raises BankFileError for a card that is for none of these dossiers, or that comes twice.
+
+def nothing_waits(batch_id: str) -> str:
+    return f"no dossier waits in batch {batch_id}; prepare it first: membercard batch prepare {batch_id}"
+
+
+def take_in(registry: Registry, exchange: Exchange, batch_id: str, cards: Iterable[PreparedCard], judge: Judge) -> int:
+    """Give a batch's waiting dossiers the applications of a file: all its cards, or none where one is not sound.
+
+    ``judge`` sees each dossier as it will be. Nothing is stored before the last card was read and found sound; then all
+    is, in one transaction. Killed anywhere, the same file can be taken in again, as it can when it was taken in before.
+    Returns how many cards there were. Raises BankFileError from ``cards``, BankFileRefused with every card that is for
+    none of these dossiers, comes twice, has another card's account number or is not sound; DossierError when nothing
+    waits in the batch; RegistryError when a chip took one of the dossiers meanwhile.
     """
-    waiting = {dossier.card_number: dossier for dossier in dossiers}
-    done: list[tuple[Dossier, PreparedCard]] = []
-    pans: set[str] = set()
-    seen: set[str] = set()
-    for record, card in enumerate(cards, 1):
-        dossier = waiting.get(card.reference)
-        if card.reference in seen or card.pan in pans:
-            raise BankFileError("this card was in the file before", record, "reference")
-        if dossier is None:
-            raise BankFileError("it is for no dossier that waits in this batch", record, "reference")
-        seen.add(card.reference)
-        pans.add(card.pan)
-        done.append((replace(dossier, payment=card.payment, directories=card.directories), card))
-    return done
+    if not registry.waiting_cards(batch_id):
+        raise DossierError(nothing_waits(batch_id))
+    intake = _Intake(registry, exchange, batch_id, judge)
+    with Spool(exchange.custody, exchange.seal) as spool:
+        coming = enumerate(cards, 1)
+        while chunk := list(islice(coming, _CHUNK)):
+            for dossier in intake.sound(chunk):
+                spool.add(dossier)
+            if len(intake.faults) >= MOST_TOLD:
+                break
+        if intake.faults:
+            raise BankFileRefused(intake.faults[:MOST_TOLD])
+        registry.replace_dossiers(batch_id, spool)
+        return len(spool)
+
+
+def refuse_remaking(registry: Registry, custody: KeyCustody, batch_id: str) -> None:
+    """Before the line makes dossiers of rejected cards again: those of a bank it cannot, as the bank has the keys.
+
+    Raises DossierError naming one of them.
+    """
+    numbers = [member.card_number for member in registry.to_prepare(batch_id) if member.card_number]
+    for at in range(0, len(numbers), _CHUNK):
+        for one in registry.stored_dossiers(batch_id, numbers[at : at + _CHUNK]):
+            payment = Dossier.decode(custody.open(one.sealed).reveal()).payment
+            if payment and any(isinstance(part.value, SealedKeys) for part in payment.parts):
+                raise DossierError(
+                    f"card {one.card_number} was rejected, and its bank prepared it: prepare the batch again, ask the "
+                    "bank for new cards, import its file, and run the rest"
+                )
+
+
+@dataclass(slots=True)
+class _Intake:
+    registry: Registry
+    exchange: Exchange
+    batch_id: str
+    judge: Judge
+    faults: list[BankFileError] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    pans: set[str] = field(default_factory=set, repr=False)
+
+    def sound(self, chunk: Sequence[tuple[int, PreparedCard]]) -> Iterator[NewDossier]:
+        """Sealed dossiers of these cards; of the others ``faults`` tells."""
+        references = [card.reference for _, card in chunk]
+        waiting = _waiting(self.registry, self.batch_id, references)
+        bound = self.registry.pans_of(references)
+        taken = self.registry.pans_taken([card.pan for _, card in chunk if bound.get(card.reference) != card.pan])
+        for record, card in chunk:
+            stored = waiting.get(card.reference)
+            fault = self._repeated(card) or _misplaced(card, stored, bound.get(card.reference), taken)
+            if fault or stored is None:
+                self.faults.append(BankFileError(fault, record, "reference"))
+                continue
+            dossier = Dossier.decode(self.exchange.custody.open(stored.sealed).reveal())
+            dossier = replace(dossier, payment=card.payment, directories=card.directories)
+            if unsound := [BankFileError(sentence, record, place) for place, sentence in self.judge(dossier)]:
+                self.faults += unsound
+            else:
+                yield self._sealed(stored, dossier, card.pan)
+
+    def _repeated(self, card: PreparedCard) -> str:
+        again = card.reference in self.seen or card.pan in self.pans
+        self.seen.add(card.reference)
+        self.pans.add(card.pan)
+        return "this card was in the file before" if again else ""
+
+    def _sealed(self, stored: StoredDossier, dossier: Dossier, pan: str) -> NewDossier:
+        sealed = self.exchange.custody.seal(self.exchange.seal, dossier.encode(), dossier.context)
+        who = stored.member_id, stored.card_number, stored.sequence
+        return NewDossier(*who, sealed, stored.profile_name, stored.profile_digest, pan)
+
+
+def _misplaced(card: PreparedCard, stored: StoredDossier | None, bound: str | None, taken: set[str]) -> str:
+    if stored is None:
+        return "it is for no dossier that waits in this batch"
+    if bound not in (None, card.pan):
+        return "this member card has another account number already, and keeps it"
+    return "its account number belongs to another card already" if card.pan in taken else ""
+
+
+def _waiting(registry: Registry, batch_id: str, card_numbers: Sequence[str]) -> dict[str, StoredDossier]:
+    found = registry.stored_dossiers(batch_id, card_numbers)
+    return {one.card_number: one for one in found if one.state == "waiting"}
 
 
 def _number_of(payment: Application) -> tuple[str, int]:

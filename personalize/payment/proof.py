@@ -88,14 +88,21 @@ class _Issuer:
 
 
 class TransactionProof:
-    """The proof for one profile and its keys: a ``PaymentProof``. ``now`` is local time with its zone.
+    """The proof for one profile and its keys: a ``PaymentProof``. ``now`` is local time with its zone; ``known`` are
+    the CA keys of a scheme that is not this house's own.
 
     Raises CustodyError when a CA key of the profile is missing.
     """
 
-    def __init__(self, profile: PaymentApplication, custody: KeyCustody, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        profile: PaymentApplication,
+        custody: KeyCustody,
+        now: Callable[[], datetime],
+        known: CaStore | None = None,
+    ) -> None:
         self._profile, self._custody, self._now = profile, custody, now
-        self._authorities = authorities(profile, custody)
+        self._authorities = known or authorities(profile, custody)
         shipped = files("terminal.emv") / "terminals" / "counter.yaml"
         self._config = parse_config(shipped.read_text(encoding="utf-8"), "terminals/counter.yaml")
 

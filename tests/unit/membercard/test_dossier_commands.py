@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from membercard import settings
+from membercard import dossier_commands, settings
 from membercard.dossier_commands import app
 from membercard.elements import dictionary
 from personalize.dossier import Dossier
@@ -70,6 +70,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     url = f"sqlite:///{tmp_path}/registry.db"
     monkeypatch.setattr(settings, "open_keystore", house.custody)
     monkeypatch.setattr(settings, "open_registry", lambda custody: Registry.open(url, custody))
+    # The bank's cards of these tests are a few groupings; that imports are linted is in tests/e2e/test_bank_cards.py.
+    monkeypatch.setattr(dossier_commands, "linter_of", lambda profile, known: lambda dossier: [])
     with line.registry(url) as store:
         yield Desk(store, line.prepared(store, 2, tmp_path), tmp_path)
 
@@ -102,6 +104,27 @@ def test_a_batch_without_payment_applications_is_not_exported(desk: Desk) -> Non
     with pytest.raises(DossierError, match="has no payment application to export"):
         desk.run("export", desk.batch, desk.root / "out.dp")
     assert list(desk.root.glob("*.dp*")) == []
+
+
+def test_keys_go_out_as_key_blocks_where_the_bank_reads_them(desk: Desk) -> None:
+    desk.run("import", desk.batch, desk.file(*desk.cards()))
+    out = desk.root / "blocks.dp"
+    assert desk.run("export", desk.batch, out, "--format", "dp-tr31").exit_code == 0
+    assert out.read_bytes().count(b"B0096E0TX") == 2
+    again = desk.run("import", desk.batch, out)
+    assert again.exit_code == 0, "either way is read, whatever --format says"
+
+
+def test_importing_the_same_file_again_changes_nothing_else(desk: Desk) -> None:
+    path = desk.file(*desk.cards())
+    desk.run("import", desk.batch, path)
+    before = [desk.dossier(number) for number in desk.numbers]
+    assert desk.run("import", desk.batch, path).exit_code == 0
+    for old, new in zip(before, (desk.dossier(number) for number in desk.numbers), strict=True):
+        assert old.payment
+        assert new.payment
+        assert diff(old.payment, new.payment, dictionary(), house.custody()) == []
+    assert desk.store.accounts(desk.batch).dossiers == 2
 
 
 def _unchanged(desk: Desk) -> bool:
@@ -165,15 +188,27 @@ def test_a_card_keeps_its_account_number(desk: Desk) -> None:
     desk.run("import", desk.batch, desk.file(*desk.cards()))
     desk.run("import", desk.batch, desk.file(*desk.cards(), name="again.dp"))
     number = desk.numbers[0]
-    with pytest.raises(RegistryConflict, match="keeps its PAN"):
+    with pytest.raises(BankFileError, match="record 1, reference: this member card has another account number"):
         desk.run("import", desk.batch, desk.file(card(desk.bank, number, "6217001234567999"), name="other.dp"))
     assert desk.store.pans_of([number]) == {number: PAN}
+
+
+def test_an_account_number_of_another_card_is_refused(desk: Desk) -> None:
+    desk.run("import", desk.batch, desk.file(*desk.cards()))
+    other = line.prepared(desk.store, 1, desk.root / "more", start=90)
+    [number] = desk.store.waiting_cards(other)
+    with pytest.raises(BankFileError, match="record 1, reference: its account number belongs to another card"):
+        desk.run("import", other, desk.file(card(desk.bank, number, PAN), name="other.dp"))
+    assert desk.store.pans_of([number]) == {}
 
 
 def test_a_batch_in_which_nothing_waits(desk: Desk) -> None:
     empty = line.batch(desk.store, 1, start=50)
     with pytest.raises(DossierError, match=f"no dossier waits in batch {empty}"):
         desk.run("export", empty, desk.root / "out.dp")
+    with pytest.raises(DossierError, match=f"no dossier waits in batch {empty}"):
+        desk.run("import", empty, desk.file())
+    assert [path.name for path in desk.root.glob("*.dp*")] == ["from-bank.dp"]
     with pytest.raises(NotOnRecord, match="there is no batch B20000101-001"):
         desk.run("export", "B20000101-001", desk.root / "out.dp")
 
