@@ -111,7 +111,8 @@ class Dossier:
                 "directories": [_application(directory) for directory in self.directories],
                 "protected": _value(self.protected),
                 "read_keys": _value(self.read_keys),
-            }
+            },
+            bytes_mode="hex",
         )
 
     @classmethod
@@ -139,8 +140,10 @@ class Dossier:
 
 def _application(application: Application) -> dict[str, Any]:
     return {
-        "aids": [a.hex() for a in (application.package_aid, application.module_aid, application.instance_aid)],
-        "parts": [[p.number, _value(p.value), p.padded] for p in application.parts],
+        "aids": [application.package_aid, application.module_aid, application.instance_aid],
+        "parts": [
+            [p.number, p.value if isinstance(p.value, bytes) else _value(p.value), p.padded] for p in application.parts
+        ],
     }
 
 
@@ -150,18 +153,16 @@ def _read_application(data: dict[str, Any]) -> Application:
     return Application(package, module, instance, parts)
 
 
-def _value(value: bytes | SecretValue) -> str | list[Any]:
+def _value(value: SecretValue) -> list[Any]:
     match value:
-        case bytes():
-            return value.hex()
         case Sealed(key, blob, context):
-            return ["sealed", key.name, key.version, blob.hex(), context]
+            return ["sealed", key.name, key.version, blob, context]
         case SealedKeys(sealed, algorithm, kcvs):
-            return ["keys", _value(sealed), algorithm.value, _hexes(kcvs)]
+            return ["keys", _value(sealed), algorithm.value, kcvs]
         case ApplicationKeys(masters, pan, sequence, kcvs, option):
-            return ["application", [[m.name, m.version] for m in masters], pan, sequence, _hexes(kcvs), option]
+            return ["application", [[m.name, m.version] for m in masters], pan, sequence, kcvs, option]
         case CardKeys(master, method, data, version, kcvs):
-            return ["card", master.name, master.version, method.value, data.hex(), version, _hexes(kcvs)]
+            return ["card", master.name, master.version, method.value, data, version, kcvs]
 
 
 def _read_value(data: str | list[Any]) -> bytes | SecretValue:
@@ -180,10 +181,6 @@ def _read_value(data: str | list[Any]) -> bytes | SecretValue:
                 KeyRef(name, version), Diversification(method), bytes.fromhex(key_data), key_version, _three(kcvs)
             )
     raise ValueError("unknown value kind")
-
-
-def _hexes(values: Sequence[bytes]) -> list[str]:
-    return [v.hex() for v in values]
 
 
 def _three(values: Sequence[str]) -> tuple[bytes, bytes, bytes]:
