@@ -28,7 +28,7 @@ class Command:
     ne: int | None = None
 
     def __post_init__(self) -> None:
-        if not (0 <= self.cla <= 0xFF and 0 <= self.ins <= 0xFF and 0 <= self.p1 <= 0xFF and 0 <= self.p2 <= 0xFF):
+        if (self.cla | self.ins | self.p1 | self.p2) & ~0xFF:
             raise ApduError("a command header byte is outside 00-FF")
         if len(self.data) > 65535:
             raise ApduError(f"command data of {len(self.data)} bytes; 65535 is the most")

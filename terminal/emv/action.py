@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from terminal.emv.bits import TVR
@@ -16,60 +15,40 @@ _NONE: Final = bytes(5)
 _SOURCE: Final = "EMV 4.4 Book 3, 10.7"
 
 
-@dataclass(frozen=True, slots=True)
-class ActionCodes:
-    """Issuer's and terminal's codes of one kind, joined: any of these TVR bits brings the action about."""
-
-    name: str
-    bits: int
-
-    def match(self, tvr: TVR) -> TVR:
-        """The bits of the TVR that bring the action about."""
-        return TVR(self.bits) & tvr
-
-
-def codes(state: State, application: Application) -> tuple[ActionCodes, ActionCodes, ActionCodes]:
-    """Denial, online and default. A card without codes denies nothing, and goes online for anything."""
-    return (
-        _joined(state, "denial", IAC_DENIAL, _NONE, application.tac_denial),
-        _joined(state, "online", IAC_ONLINE, _ALL, application.tac_online),
-        _joined(state, "default", IAC_DEFAULT, _ALL, application.tac_default),
-    )
-
-
-def _joined(state: State, name: str, tag: int, absent: bytes, own: str) -> ActionCodes:
-    issuer = state.card.get(tag, absent)
-    # A code of a wrong length is not the issuer's will; it counts as one that forbids what can be forbidden.
-    issuer = issuer if len(issuer) == len(_ALL) else _ALL
-    return ActionCodes(name, int.from_bytes(issuer, "big") | int(own, 16))
-
-
 def analyse(state: State, config: TerminalConfig, application: Application) -> CryptogramType:
-    """The cryptogram to ask for in the first GENERATE AC."""
-    denial, online, default = codes(state, application)
-    if hit := denial.match(state.tvr):
+    """The cryptogram to ask for in the first GENERATE AC. A card without codes denies nothing, and goes online for
+    anything."""
+    if hit := _named(state, IAC_DENIAL, _NONE, application.tac_denial):
         return _decide(state, CryptogramType.AAC, f"the denial codes name {_words(hit)}")
-    if config.terminal.online_only:
+    terminal = config.terminal
+    if terminal.online_only:
         return _decide(state, CryptogramType.ARQC, "this terminal asks the issuer about every transaction")
-    if not config.terminal.offline_only:
-        if hit := online.match(state.tvr):
-            return _decide(state, CryptogramType.ARQC, f"the online codes name {_words(hit)}")
-        return _decide(state, CryptogramType.TC, "no action code speaks against approval offline")
-    return when_offline(state, application, default)
+    if terminal.offline_only:
+        return when_offline(state, application)
+    if hit := _named(state, IAC_ONLINE, _ALL, application.tac_online):
+        return _decide(state, CryptogramType.ARQC, f"the online codes name {_words(hit)}")
+    return _decide(state, CryptogramType.TC, "no action code speaks against approval offline")
 
 
-def when_offline(state: State, application: Application, default: ActionCodes | None = None) -> CryptogramType:
+def when_offline(state: State, application: Application) -> CryptogramType:
     """TC or AAC by the default codes: for a terminal that never goes online, or that cannot now."""
-    default = default or codes(state, application)[2]
-    if hit := default.match(state.tvr):
+    if hit := _named(state, IAC_DEFAULT, _ALL, application.tac_default):
         return _decide(state, CryptogramType.AAC, f"without the issuer, the default codes name {_words(hit)}")
     return _decide(state, CryptogramType.TC, "the default codes allow approval without the issuer")
 
 
+def _named(state: State, tag: int, absent: bytes, own: str) -> int:
+    """The bits of the TVR that the codes of issuer and terminal, joined, name."""
+    issuer = state.card.get(tag, absent)
+    # A code of a wrong length is not the issuer's will; it counts as one that forbids what can be forbidden.
+    issuer = issuer if len(issuer) == len(_ALL) else _ALL
+    return (int.from_bytes(issuer, "big") | int(own, 16)) & state.tvr_bits
+
+
 def _decide(state: State, kind: CryptogramType, text: str) -> CryptogramType:
-    state.note(Stage.TERMINAL_ACTION, f"{text}: {kind.value} is to be asked for", _SOURCE)
+    state.note(Stage.TERMINAL_ACTION, f"{text}: {kind} is to be asked for", _SOURCE)
     return kind
 
 
-def _words(bits: TVR) -> str:
-    return "; ".join(text or f"byte {byte}, b{bit}" for byte, bit, text in bits.places())
+def _words(bits: int) -> str:
+    return "; ".join(text or f"byte {byte}, b{bit}" for byte, bit, text in TVR(bits).places())

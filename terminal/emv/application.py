@@ -188,5 +188,5 @@ def _check_mandatory(state: State) -> None:
 
 def card_number(pan: bytes) -> str | None:
     """The digits of tag 5A (cn, padded with F), at most 19; None when it is out of form. EMV 4.4 Book 3, 4.3."""
-    digits = pan.hex().upper().rstrip("F")
+    digits = pan.hex().rstrip("f")
     return digits if digits.isdigit() and 8 <= len(digits) <= 19 and len(pan) <= 10 else None

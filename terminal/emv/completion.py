@@ -25,6 +25,7 @@ from terminal.emv.transaction import Transaction
 
 _COMPLETION: Final = "EMV 4.4 Book 3, 10.11"
 _CDA: Final = "EMV 4.4 Book 2, 6.6"
+_APPROVED: Final = (Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE)
 
 
 class CombinedCheck(Protocol):
@@ -102,10 +103,9 @@ class Completion:
         """The outcome as things stand."""
         state = self._state
         code = state.terminal.get(online.RESPONSE_CODE, b"").decode("ascii", "replace")
-        if code.startswith("Y") and result not in (Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE):
+        if code.startswith("Y") and result not in _APPROVED:
             code = f"Z{code[1:]}"  # It was given in advance, for a cryptogram that the card then did not make.
-        approved = result in (Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE)
-        made = Outcome(
+        return Outcome(
             result,
             reason,
             tuple(state.steps),
@@ -118,12 +118,15 @@ class Completion:
             self._second,
             tuple(self._scripts),
             self._reversal,
-            # What is captured needs none; what became of scripts is told, in a reversal or else in an advice.
-            # EMV 4.4 Book 4, 6.3.7, table 3; 6.3.9.
-            not approved and (self._advice or (bool(self._scripts) and not self._reversal)),
+            self._advice_due(result),
             self._verification.signature,
+            self._receipt(result, code),
         )
-        return replace(made, receipt=self._receipt(made))
+
+    def _advice_due(self, result: Result) -> bool:
+        """What is captured needs none; what became of scripts is told, in a reversal or else in an advice.
+        EMV 4.4 Book 4, 6.3.7, table 3; 6.3.9."""
+        return result not in _APPROVED and (self._advice or (bool(self._scripts) and not self._reversal))
 
     def _with_issuer(self, answer: OnlineResponse) -> Outcome:
         approved = online.approves(answer)
@@ -185,36 +188,35 @@ class Completion:
         self._state.terminal[online.RESPONSE_CODE] = code
 
     def _end(self, result: Result, reason: str) -> Outcome:
-        made = self.outcome(result, reason)
-        self._state.note(Stage.COMPLETION, f"{result.value}: {reason}{self._to_tell(made)}", _COMPLETION)
+        self._state.note(Stage.COMPLETION, f"{result}: {reason}{self._to_tell(result)}", _COMPLETION)
         return self.outcome(result, reason)
 
-    def _to_tell(self, made: Outcome) -> str:
+    def _to_tell(self, result: Result) -> str:
         """What the acquirer must be told apart from the payment. A request whose answer never came is reversed even
         where card and terminal then approved: the payment is one made offline. EMV 4.4 Book 4, 6.3.8, 12.2.3."""
-        if made.reversal and made.approved:
+        if self._reversal and result in _APPROVED:
             return "; the request that may have reached the issuer is to be reversed"
-        if made.reversal:
+        if self._reversal:
             return "; the issuer must be told that nothing was paid (reversal)"
-        return "; an advice is to be sent" if made.advice else ""
+        return "; an advice is to be sent" if self._advice_due(result) else ""
 
-    def _receipt(self, made: Outcome) -> Receipt | None:
+    def _receipt(self, result: Result, code: str) -> Receipt | None:
         """What the books want on a receipt, the card number cut to its last four digits. EMV 4.4 Book 4, 11.4."""
-        last = made.second or made.first
-        if last is None or made.aid is None:
+        last, aid = self._second or self._first, self._state.aid
+        if last is None or aid is None:
             return None
         number, at = digits(self._state), self._transaction.at
         return Receipt(
-            made.aid.hex().upper(),
+            aid.hex().upper(),
             self._label,
             "*" * max(0, len(number) - 4) + number[-4:],
             self._transaction.amount,
             self._config.terminal.currency,
-            f"{at:%Y-%m-%d}",
-            f"{at:%H:%M:%S}",
-            f"{last.kind.value} {last.ac.hex().upper()}",
-            made.response_code,
-            made.signature and made.approved,
+            at.date().isoformat(),
+            at.time().isoformat("seconds"),
+            f"{last.kind} {last.ac.hex().upper()}",
+            code,
+            self._verification.signature and result in _APPROVED,
         )
 
 

@@ -157,8 +157,9 @@ def _answer(
 
 
 def _asks_for(dol: bytes, tag: int) -> bool:
+    """Whether a list asks for a tag of one byte."""
     try:
-        return Dol.parse(dol).asks_for(tag)
+        return tag in dol and Dol.parse(dol).asks_for(tag)
     except TlvError:
         return False
 

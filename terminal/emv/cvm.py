@@ -111,7 +111,7 @@ class _Verifier:
                 performed = rule
             if outcome in (CvmResult.SUCCESSFUL, CvmResult.UNKNOWN):
                 return self._succeeded(rule, outcome)
-            if rule.method is CvmCode.FAIL or not rule.apply_next:
+            if not rule.apply_next or rule.method is CvmCode.FAIL:
                 break
         text = "no rule of the list verified the cardholder"
         self._state.note(_STAGE, text, _SOURCE, tvr=TVR.CVM_NOT_SUCCESSFUL, tsi=TSI.CVM_PERFORMED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final, Self, TypeVar, cast
@@ -83,18 +83,16 @@ class CvmRule:
 
     code: int
     condition_code: int
+    method: CvmCode | None = field(init=False, repr=False, compare=False)
+    condition: CvmCondition | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "method", known(CvmCode, self.code & _METHOD))
+        object.__setattr__(self, "condition", known(CvmCondition, self.condition_code))
 
     @classmethod
     def of(cls, method: CvmCode, condition: CvmCondition, *, apply_next: bool = False) -> Self:
         return cls(method | (APPLY_NEXT if apply_next else 0), int(condition))
-
-    @property
-    def method(self) -> CvmCode | None:
-        return known(CvmCode, self.code & _METHOD)
-
-    @property
-    def condition(self) -> CvmCondition | None:
-        return known(CvmCondition, self.condition_code)
 
     @property
     def apply_next(self) -> bool:
@@ -105,9 +103,7 @@ class CvmRule:
 
     def __str__(self) -> str:
         """``Signature: If terminal supports the CVM, else the next rule``."""
-        condition = (
-            CvmCondition(self.condition_code).text if self.condition is not None else "under a reserved condition"
-        )
+        condition = self.condition.text if self.condition is not None else "under a reserved condition"
         return f"{method_text(self.code)}: {condition}{', else the next rule' if self.apply_next else ', else fail'}"
 
 

@@ -160,11 +160,13 @@ class _Run:
         self._state.terminal[_AID] = selected.name
 
     def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
+        state, pdol_data = self._state, opened.pdol_data  # not self: that would be a ring, and the card's data in it
+
         def check(answer: Answer, lists: Sequence[bytes]) -> bytes | None:
             if answer.signature is None:
-                combined_missing(self._state, "the card left out the signature that was asked for")
+                combined_missing(state, "the card left out the signature that was asked for")
                 return None
-            found = verify_combined(self._state, proof, answer.objects, [opened.pdol_data, *lists])
+            found = verify_combined(state, proof, answer.objects, [pdol_data, *lists])
             return None if found is None else found.cryptogram
 
         return check

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from terminal.apdu import Command, Sender, check
@@ -41,17 +42,7 @@ class Afl:
     def parse(cls, data: bytes) -> Self:
         """Raises CodecError with the offset for an AFL in error: SFI 0 or 31, record 0, a last record before the
         first, more signed records than there are, no entry, or not a multiple of four bytes. EMV 4.4 Book 3, 7.5."""
-        if not data or len(data) % 4:
-            raise CodecError(f"an AFL of {len(data)} bytes; a multiple of 4 is needed", len(data) // 4 * 4)
-        entries = []
-        for at in range(0, len(data), 4):
-            file, first, last, signed = data[at : at + 4]
-            if not 1 <= file >> 3 <= 30:
-                raise CodecError(f"AFL entry with file {file:02X}, which is no SFI from 1 to 30", at)
-            if not 1 <= first <= last <= 0xFE or signed > last - first + 1:
-                raise CodecError(f"AFL entry with records {first} to {last}, {signed} of them signed", at)
-            entries.append(AflEntry(file >> 3, first, last, signed, file & 0x07))
-        return cls(tuple(entries))
+        return cls(_entries(data))
 
     def encode(self) -> bytes:
         return b"".join([entry.encode() for entry in self.entries])
@@ -61,6 +52,22 @@ class Afl:
         for entry in self.entries:
             for number in range(entry.first, entry.last + 1):
                 yield entry.sfi, number, number < entry.first + entry.signed
+
+
+@lru_cache(maxsize=256)
+def _entries(data: bytes) -> tuple[AflEntry, ...]:
+    """Cards of one issue have the same locator."""
+    if not data or len(data) % 4:
+        raise CodecError(f"an AFL of {len(data)} bytes; a multiple of 4 is needed", len(data) // 4 * 4)
+    entries = []
+    for at in range(0, len(data), 4):
+        file, first, last, signed = data[at : at + 4]
+        if not 1 <= file >> 3 <= 30:
+            raise CodecError(f"AFL entry with file {file:02X}, which is no SFI from 1 to 30", at)
+        if not 1 <= first <= last <= 0xFE or signed > last - first + 1:
+            raise CodecError(f"AFL entry with records {first} to {last}, {signed} of them signed", at)
+        entries.append(AflEntry(file >> 3, first, last, signed, file & 0x07))
+    return tuple(entries)
 
 
 class Record(NamedTuple):

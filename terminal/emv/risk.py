@@ -68,7 +68,8 @@ def sequence_number(state: State) -> int:
 
 def _exception_file(state: State, config: TerminalConfig) -> None:
     number, sequence = digits(state), sequence_number(state)
-    listed = (number, None) in config.exceptions or (number, sequence) in config.exceptions
+    exceptions = config.exceptions
+    listed = bool(exceptions) and ((number, None) in exceptions or (number, sequence) in exceptions)
     text = "the card is on the exception file" if listed else "the card is not on the exception file"
     bits = TVR.ON_EXCEPTION_FILE if listed else NO_TVR
     state.note(Stage.RISK, text, "EMV 4.4 Book 4, 6.3.5", tvr=bits)
@@ -126,10 +127,10 @@ def _velocity(sender: Sender, state: State) -> None:
         return
     count, bits = atc - last, NO_TVR
     if count > int.from_bytes(lower, "big"):
-        bits |= TVR.LOWER_OFFLINE_LIMIT_EXCEEDED
+        bits = TVR.LOWER_OFFLINE_LIMIT_EXCEEDED
         # The upper limit is looked at only where the lower one is exceeded.
         if count > int.from_bytes(upper, "big"):
-            bits |= TVR.UPPER_OFFLINE_LIMIT_EXCEEDED
+            bits = _BOTH_LIMITS
     text = f"{count} transactions since the last one online; limits {lower.hex().upper()} and {upper.hex().upper()}"
     state.note(Stage.RISK, text, source, tvr=bits)
 

@@ -10,6 +10,8 @@ from typing import Final
 from terminal.errors import CodecError
 
 _MOST: Final = 999_999_999_999
+_DIGITS: Final = tuple([int(f"{number:02d}", 16) for number in range(100)])
+"""Two digits in one byte (n)."""
 
 
 class Kind(IntEnum):
@@ -45,11 +47,12 @@ class Transaction:
 
     def data(self, unpredictable: bytes) -> dict[int, bytes]:
         """The transaction's data elements by tag; ``unpredictable`` is 4 bytes."""
+        at = self.at
         found = {
             0x9F02: bytes.fromhex(f"{self.amount:012d}"),
             0x9F03: bytes.fromhex(f"{self.other:012d}"),
-            0x9A: bytes.fromhex(f"{self.at:%y%m%d}"),
-            0x9F21: bytes.fromhex(f"{self.at:%H%M%S}"),
+            0x9A: bytes((_DIGITS[at.year % 100], _DIGITS[at.month], _DIGITS[at.day])),
+            0x9F21: bytes((_DIGITS[at.hour], _DIGITS[at.minute], _DIGITS[at.second])),
             0x9C: bytes((self.kind,)),
             0x9F37: unpredictable,
             0x9F41: bytes.fromhex(f"{self.sequence:08d}"),

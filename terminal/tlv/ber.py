@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import starmap
-from typing import Final, Literal, NamedTuple, NoReturn, Self, TypeAlias, overload
+from typing import Final, Literal, NamedTuple, NoReturn, Self, TypeAlias, cast, overload
 
 from terminal.errors import TlvError
 
@@ -30,6 +30,9 @@ class Tag(int):
     __slots__ = ()
 
     def __new__(cls, number: int) -> Self:
+        known = _KNOWN.get(number)
+        if known is not None and cls is Tag:
+            return cast(Self, known)
         raw = number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big") if number > 0 else b"\x00"
         try:
             length = tag_length(raw, 0, 0)
@@ -77,6 +80,11 @@ def tag_length(data: bytes, at: int, base: int) -> int:
     if data[at + 2] & 0x80:
         raise TlvError("a tag of more than three bytes", base + at)
     return 3
+
+
+_KNOWN: Final[dict[int, Tag]] = {}
+"""Every tag of one or two bytes. A constant table, because making an int subclass would take longer than all other work
+on an object."""
 
 
 _Node: TypeAlias = "tuple[Tag, bytes, tuple[_Node, ...] | None]"
@@ -161,14 +169,7 @@ class Tlvs(Sequence[Tlv]):
                 yield from _tlvs(b"", inside).pairs()
 
     def _find(self, path: tuple[int, ...]) -> _Node | None:
-        level = self._nodes
-        for tag in path[:-1]:
-            level = tuple([child for node in level if node[0] == tag for child in node[2] or ()])
-        wanted = path[-1]
-        for node in level:
-            if node[0] == wanted:
-                return node
-        return None
+        return _first(self._nodes, path, 0)
 
     @overload
     def __getitem__(self, at: int) -> Tlv: ...
@@ -201,6 +202,17 @@ def _tlvs(raw: bytes, nodes: tuple[_Node, ...]) -> Tlvs:
 
 
 _EMPTY: Final = Tlvs()
+
+
+def _first(nodes: tuple[_Node, ...], path: tuple[int, ...], at: int) -> _Node | None:
+    """The first object down the rest of a path, which begins at ``at``."""
+    wanted, last = path[at], at + 1 == len(path)
+    for node in nodes:
+        if node[0] == wanted:
+            found = node if last else _first(node[2] or (), path, at + 1)
+            if found is not None:
+                return found
+    return None
 
 
 def _encode(tag: Tag, value: bytes) -> bytes:
@@ -249,18 +261,12 @@ def decode(data: bytes, *, padding: Padding = "emv") -> Tlvs:
     return _tlvs(raw, _scan(raw, padding == "emv", 0, 0))
 
 
-def _known_tags() -> tuple[tuple[Tag | None, ...], dict[int, Tag]]:
-    """Every tag of one byte by that byte (None where there is no such tag), and every tag of two bytes by its number.
-
-    A constant table, because making an int subclass would take longer than all other work on an object.
-    """
-    ones = [None if b in _PADDING or b & 0x1F == 0x1F else Tag(b) for b in range(256)]
-    leaders = [b for b in range(0xFF) if b & 0x1F == 0x1F]
-    twos = [Tag(first << 8 | second) for first in leaders for second in range(1, 0x80)]
-    return tuple(ones), {int(tag): tag for tag in twos}
-
-
-_ONE_BYTE, _TWO_BYTES = _known_tags()
+_ONE_BYTE: Final = tuple([None if b in _PADDING or b & 0x1F == 0x1F else Tag(b) for b in range(256)])
+_LEADERS = [b for b in range(0xFF) if b & 0x1F == 0x1F]
+_TWO_BYTES: Final[dict[int, Tag]] = {
+    (tag := Tag(first << 8 | second)): tag for first in _LEADERS for second in range(1, 0x80)
+}
+_KNOWN.update({tag: tag for tag in _ONE_BYTE if tag is not None} | _TWO_BYTES)
 
 
 def _scan(data: bytes, pad: bool, base: int, depth: int) -> tuple[_Node, ...]:
