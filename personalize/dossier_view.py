@@ -20,6 +20,7 @@ from terminal.tlv import Tlvs, decode
 NAMES: Final[Mapping[int, str]] = MappingProxyType(
     {
         0x0D01: "the card's own limits and counters",
+        0x0E01: "the card's own settings, told to nobody",
         0x8000: "card keys, 3DES",
         0x8010: "offline PIN",
         0x8020: "card keys, SM4",

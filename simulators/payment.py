@@ -145,12 +145,15 @@ class PaymentApplet(EmvApplet):
         elif tag == 0x9F17:
             value = None if self.tries is None else bytes((self.tries,))
         else:
-            value = self.state.object(tag)
+            value = self.state.object(tag) if self._told(tag) else None
             if value is None:
                 value = next((log.form.encode() for log in self._logs().values() if log.format_tag == tag), None)
         if value is None:
             raise Refuse(0x6A88)
         return answer(tag, value)
+
+    def _told(self, tag: int) -> bool:
+        return layout.internal_objects(self.stored(layout.TOLD) or b"").find(tag) is not None
 
     def _internal_authenticate(self, command: Command) -> Response:
         """Dynamic signature. EMV 4.4 Book 2, 6.5; Book 3, 6.5.9; with SM2 JR/T 0025.17."""

@@ -42,8 +42,10 @@ ISSUER_DATA_TAG: Final = 0x9F10
 SM4_KEYS, SM4_KEY_CHECKS = 0x8020, 0x9020
 SM2_KEY: Final = 0x8104
 PIN_CRT: Final = (0x8301, 0x8302, 0x8303, 0x8304, 0x8305)
-INTERNAL: Final = (0x0D01, 0x0E01)
-"""Data objects of card risk management, which are no records: EMV CPS 1.1 leaves SFI 11 to 30 to the scheme."""
+TOLD: Final = 0x0D01
+INTERNAL: Final = (TOLD, 0x0E01)
+"""Data objects of card risk management, which are no records: EMV CPS 1.1 leaves SFI 11 to 30 to the scheme. GET DATA
+gives those of the first; the second's are the card's own, as personalization data of the field have it."""
 MAX_SFI: Final = 30
 
 LOG_FORMAT: Final = bytes.fromhex("9A03 9F2103 9F0206 9F0306 9F1A02 5F2A02 9F4E14 9C01 9F3602")
@@ -136,7 +138,11 @@ def internal_objects(value: bytes) -> Tlvs:
 
 def _internal(value: bytes) -> bytes:
     for item in internal_objects(value):
-        if int(item.tag) in _COMPUTED or item.tag.constructed or not right_object(int(item.tag), item.value):
+        if (
+            (int(item.tag) in _COMPUTED and any(item.value))
+            or item.tag.constructed
+            or not right_object(int(item.tag), item.value)
+        ):
             raise Refuse(0x6A80)
         if item.tag in (0x9F4F, 0xDF4F):
             emv_data.dol(item.value)

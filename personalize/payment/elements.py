@@ -137,11 +137,8 @@ def card_data(profile: PaymentApplication) -> bytes:
     risk = profile.risk
     items = [
         (0x9F51, n(profile.currency, 2)),
-        (0x9F52, bytes.fromhex(risk.default_action)),
         (0x9F53, bytes((risk.international_consecutive,))),
         (0x9F54, n(risk.cumulative, 6)),
-        (0x9F56, bytes.fromhex(risk.issuer_authentication)),
-        (0x9F57, n(profile.country, 2)),
         (0x9F58, bytes((risk.lower_consecutive,))),
         (0x9F59, bytes((risk.upper_consecutive,))),
         (0x9F5C, n(risk.cumulative_upper, 6)),
@@ -155,6 +152,16 @@ def card_data(profile: PaymentApplication) -> bytes:
             (0x9F6D, n(purse.reset_threshold, 6)),
             (0x9F79, bytes(6)),
         ]
+    return record(join(*items))
+
+
+def own_data(profile: PaymentApplication) -> bytes:
+    """DGI 0E01: what the card works with and tells nobody."""
+    items = (
+        (0x9F52, bytes.fromhex(profile.risk.default_action)),
+        (0x9F56, bytes.fromhex(profile.risk.issuer_authentication)),
+        (0x9F57, n(profile.country, 2)),
+    )
     return record(join(*items))
 
 

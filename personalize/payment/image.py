@@ -17,6 +17,7 @@ from personalize.payment.prepare import (
     FCI,
     ISSUER_DATA,
     OPTIONS,
+    OWN_DATA,
     SM,
 )
 from personalize.payment.profile import PaymentApplication
@@ -28,7 +29,7 @@ from terminal.tlv import Dol, Tlv, Tlvs, decode
 LOGS = (("log format", 0x9F4D, 0x9F4F), ("load log format", 0xDF4D, 0xDF4F))
 """Logs of transactions and of e-cash loads: what the format is called here, entry and format."""
 
-_CARD_DATA = ((CARD_DATA >> 8, CARD_DATA & 0xFF), (0x0E, 0x01))
+_CARD_DATA = tuple((dgi >> 8, dgi & 0xFF) for dgi in (CARD_DATA, OWN_DATA))
 ANTENNA = (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM)
 """Processing options that a card gives over its antenna alone."""
 

@@ -24,7 +24,8 @@ from terminal.emv.records import Afl, AflEntry
 from terminal.keys import KeyCustody, KeyRef, Sealed
 from terminal.tlv import tlv
 
-FCI, CONTACTLESS_FCI, ISSUER_DATA, CARD_DATA = 0x9102, 0x9103, 0x9200, 0x0D01
+FCI, CONTACTLESS_FCI, ISSUER_DATA = 0x9102, 0x9103, 0x9200
+CARD_DATA, OWN_DATA = 0x0D01, 0x0E01
 OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS = 0x9104, 0x9203, 0x9207
 SM = 2
 """Added to the number of processing options: their twin for SM2 on a card with both algorithms."""
@@ -237,6 +238,7 @@ def _shared(profile: PaymentApplication) -> Iterator[Part]:
     if profile.q_pboc:
         yield Part(CONTACTLESS_FCI, elements.fci(profile, profile.q_pboc.pdol))
     yield Part(CARD_DATA, elements.card_data(profile))
+    yield Part(OWN_DATA, elements.own_data(profile))
     yield Part(ISSUER_DATA, _issuer_data(profile))
     told = elements.version_in(elements.issuer_data(profile)) == elements.VERSIONS[profile.cryptogram]
     if not told or (profile.sm and profile.sm4_fold == "left") or profile.script_mac != _SCRIPT_MAC:

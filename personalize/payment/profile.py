@@ -95,7 +95,7 @@ class ActionCodes(Section):
 
 
 class Risk(Section):
-    """The card's own limits, DGI 0D01: consecutive offline transactions and cumulative amounts (minor units)."""
+    """The card's own limits, DGIs 0D01 and 0E01: consecutive offline transactions and amounts (minor units)."""
 
     lower_consecutive: int = Field(3, ge=0, le=255)
     upper_consecutive: int = Field(5, ge=0, le=255)

@@ -19,6 +19,7 @@ from tests.support import house
 PAN = "6210971300000000016"
 SM_PDOL = "9F1A029F3704DF6901"
 ECASH = {"balance_limit": 100_000, "transaction_limit": 50_000, "reset_threshold": 1_000}
+_CARD_DATA = (0x0D01, 0x0E01)
 ECASH_PDOL = "9F7A019F02065F2A02DF6901"
 
 
@@ -102,12 +103,13 @@ class Card:
         return self.dgi(dgi, new)
 
     def data(self, tag: int, value: bytes | None) -> Self:
-        return self.dgi(0x0D01, _changed(self.payment.plain(0x0D01), tag, value))
+        dgi = next((at for at in _CARD_DATA if decode(self.payment.plain(at))[0].children.find(tag)), _CARD_DATA[0])
+        return self.dgi(dgi, _changed(self.payment.plain(dgi), tag, value))
 
     def element(self, tag: int, value: bytes | None) -> Self:
         """An element of the record that has it."""
         for (sfi, number), record in self.payment.records().items():
-            if decode(record)[0].children.find(tag) and sfi != 0x0D:
+            if decode(record)[0].children.find(tag) and sfi << 8 | number not in _CARD_DATA:
                 return self.dgi(sfi << 8 | number, _changed(record, tag, value))
         raise KeyError(f"{tag:X}")
 

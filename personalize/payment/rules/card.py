@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from personalize.payment.elements import VERSIONS, version_in
 from personalize.payment.image import LOGS, Image
-from personalize.payment.prepare import CARD_DATA, KEY_CHECKS, KEYS
+from personalize.payment.prepare import CARD_DATA, KEY_CHECKS, KEYS, OWN_DATA
 from personalize.payment.rules.rule import Rule
 from terminal.keys import ApplicationKeys, SealedKeys
 
@@ -77,7 +77,7 @@ def _log(image: Image) -> Iterator[str]:
             yield f"the log entry ({tag:04X}) is not a file from 11 to 30 and at least one record"
         elif any(place[0] == entry[0] for options in image.options for place, _ in options.places()):
             yield f"the AFL names the log file ({tag:04X})"
-        elif entry[0] in seen or entry[0] == CARD_DATA >> 8:
+        elif entry[0] in seen or entry[0] in (CARD_DATA >> 8, OWN_DATA >> 8):
             yield f"the log file ({tag:04X}) is used for something else too"
         else:
             seen.add(entry[0])
@@ -100,7 +100,7 @@ def _home(image: Image) -> Iterator[str]:
     for own, shown, name in ((0x9F57, 0x5F28, "country"), (0x9F51, 0x9F42, "currency")):
         card, record = image.card_data.get(own), image.value(shown)
         if card is None:
-            yield f"the card does not know its own {name} ({own:04X}, DGI 0D01)"
+            yield f"the card does not know its own {name} ({own:04X})"
         elif record is not None and card != record:
             yield f"the card's own {name} ({own:04X}) is not the one in its records ({shown:04X})"
 

@@ -225,12 +225,11 @@ def test_e_cash_needs_options_and_a_code(dgi: int, change: bytes | None, said: s
 
 
 def test_card_data_as_banks_have_them() -> None:
-    """Bare, and what GET DATA does not give in a grouping of its own."""
-    data = sound().payment.plain(0x0D01)[2:]
-    at = data.index(b"\x9f\x57\x02")
-    split = sound().dgi(0x0D01, data[:at] + data[at + 5 :]).dgi(0x0E01, data[at : at + 5])
-    assert lint(split.profile, split.dossier, bank.authorities()) == []
-    wrong = split.dgi(0x0E01, b"\x9f\x57\x02\x08\x40")
+    """Bare, without a template."""
+    told, own = (sound().payment.plain(dgi)[2:] for dgi in (0x0D01, 0x0E01))
+    bare = sound().dgi(0x0D01, told).dgi(0x0E01, own)
+    assert lint(bare.profile, bare.dossier, bank.authorities()) == []
+    wrong = bare.dgi(0x0E01, b"\x9f\x57\x02\x08\x40")
     assert {finding.rule for finding in lint(wrong.profile, wrong.dossier)} == {"home"}
 
 

@@ -282,3 +282,14 @@ def test_the_antenna_has_an_fci_options_and_issuer_data_of_its_own(card: Payment
     assert answer.data == bytes.fromhex("770A82027C00940410010200")
     own = given(send(antenna, "80AE800000"))
     assert own.issuer_data.hex()[:6] == "070201"
+
+
+def test_card_data_are_told_or_kept_to_itself(card: PaymentSpecimen) -> None:
+    """GET DATA gives what DGI 0D01 names; counters that personalization sends as zeros do no harm."""
+    own = bytes.fromhex("9F52028000 9F36020000 9F13020000")
+    _, applet = card.having(0x0E01, own).issued()
+    assert send(applet, "80CA9F5800").data == bytes.fromhex("9F580103")
+    assert send(applet, "80CA9F5200").data == bytes.fromhex("9F52028000"), "0D01 of this card names it"
+    _, silent = card.having(0x0D01, bytes.fromhex("9F580103")).having(0x0E01, own).issued()
+    assert send(silent, "80CA9F5200").sw == 0x6A88
+    assert send(silent, "80CA9F3600").data == bytes.fromhex("9F36020000")

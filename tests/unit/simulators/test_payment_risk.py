@@ -234,7 +234,8 @@ ECASH = "9F7906000000005000 9F7806000000002000 9F7706000000010000 9F51020156"
 
 
 def purse(card: PaymentSpecimen) -> Till:
-    return till(card.having(0x9203, options(b"\x7d\x80")), ECASH + INTERNAL.hex(), t9F7A="01")
+    made = card.having(0x9203, options(b"\x7d\x80")).having(0x0D01, bytes.fromhex(ECASH) + INTERNAL)
+    return till(made, t9F7A="01")
 
 
 def test_ecash_pays_from_its_balance(card: PaymentSpecimen) -> None:

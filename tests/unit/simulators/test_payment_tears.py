@@ -12,7 +12,7 @@ from simulators.memory import PowerLost, TearAt
 from simulators.payment import PaymentApplet
 from terminal.apdu import Command
 from tests.support.applet_host import BareHost, send
-from tests.support.payment_specimen import AID, PIN_BLOCK, PaymentSpecimen, options, specimen
+from tests.support.payment_specimen import AID, INTERNAL, PIN_BLOCK, PaymentSpecimen, options, specimen
 from tests.support.payment_till import AAC, ARQC, TC, Till
 
 CARD = specimen(1024)
@@ -25,7 +25,7 @@ def card() -> PaymentSpecimen:
 
 def purse(card: PaymentSpecimen) -> PaymentSpecimen:
     money = bytes.fromhex("9F7906000000005000 9F51020156".replace(" ", ""))
-    return card.having(0x9203, options()).having(0x0E01, money)
+    return card.having(0x9203, options()).having(0x0D01, INTERNAL + money)
 
 
 def states_of(card: PaymentSpecimen, act: str) -> tuple[dict[str, bytes], dict[str, bytes], int]:
