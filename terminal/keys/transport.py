@@ -77,9 +77,10 @@ def unblock(table: KeyTable, purpose: Purpose, algorithm: Algorithm, key_block: 
         header, key = tr31.unwrap(protector.secret, key_block)
     except CryptoError as fault:
         raise KeyRefused(f"{doing} under {transport}: {fault}") from None
-    usage, _ = _USAGES[purpose]
-    if (header.usage, header.algorithm) != (usage, _BLOCK_ALGORITHMS[algorithm]):
-        told = f"usage {header.usage}, algorithm {header.algorithm}"
+    usage, mode = _USAGES[purpose]
+    # Mode N is "no restriction": what a key that may be used so may be used for, its usage says.
+    if (header.usage, header.algorithm) != (usage, _BLOCK_ALGORITHMS[algorithm]) or header.mode not in (mode, "N"):
+        told = f"usage {header.usage}, algorithm {header.algorithm}, mode {header.mode}"
         raise KeyRefused(f"{doing}: it says {told}, which is no {algorithm} key for {purpose}")
     return Secret(key)
 

@@ -142,8 +142,13 @@ def test_a_banks_key_block_becomes_a_key(bank: MemoryCustody, purpose: Purpose, 
 def test_a_key_block_for_another_use_is_refused(bank: MemoryCustody) -> None:
     block = psec_tr31.wrap(ZMK_BYTES, psec_tr31.Header("B", "M3", "T", "C", "00", "N"), DES_KEY)
     zmk = KeyRef("zmk")
-    with pytest.raises(KeyRefused, match="it says usage M3, algorithm T, which is no 3des key for pek"):
+    with pytest.raises(KeyRefused, match="it says usage M3, algorithm T, mode C, which is no 3des key for pek"):
         bank.import_block("bank", Purpose.PIN, Algorithm.TDES, block, zmk, by="Li Na")
+    only = psec_tr31.wrap(ZMK_BYTES, psec_tr31.Header("B", "P0", "T", "E", "00", "N"), DES_KEY)
+    with pytest.raises(KeyRefused, match="usage P0, algorithm T, mode E, which is no 3des key for pek"):
+        bank.import_block("bank", Purpose.PIN, Algorithm.TDES, only, zmk, by="Li Na")
+    free = psec_tr31.wrap(ZMK_BYTES, psec_tr31.Header("B", "P0", "T", "N", "00", "N"), DES_KEY)
+    assert bank.import_block("free", Purpose.PIN, Algorithm.TDES, free, zmk, by="Li Na").purpose is Purpose.PIN
     with pytest.raises(KeyRefused, match="not of version D, which goes with zmk-aes/1"):
         bank.import_block("bank", Purpose.PIN, Algorithm.TDES, block, KeyRef("zmk-aes"), by="Li Na")
     with pytest.raises(KeyRefused, match="not of version B, which goes with zmk-sm4/1"):

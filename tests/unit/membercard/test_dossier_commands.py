@@ -17,11 +17,14 @@ from membercard.dossier_commands import app
 from membercard.elements import dictionary
 from personalize.dossier import Dossier
 from personalize.dossier_diff import diff
-from personalize.errors import BankFileError, DossierError
+from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
 from personalize.payment.bankfile import Exchange, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat
+from personalize.payment.bankfile_lint import linter_of
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
+from terminal.crypto.rsa import RsaPublic
+from terminal.emv.oda import CaKey
 from tests.support import bank, house, line
 from tests.support.bank_cards import AID, HEAD, PAN, card
 
@@ -72,6 +75,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setattr(settings, "open_registry", lambda custody: Registry.open(url, custody))
     # The bank's cards of these tests are a few groupings; that imports are linted is in tests/e2e/test_bank_cards.py.
     monkeypatch.setattr(dossier_commands, "linter_of", lambda profile, known: lambda dossier: [])
+    here = settings.Settings(data_dir=tmp_path)
+    monkeypatch.setattr(settings, "load", lambda: here)
     with line.registry(url) as store:
         yield Desk(store, line.prepared(store, 2, tmp_path), tmp_path)
 
@@ -285,3 +290,34 @@ def test_what_this_house_prepares_goes_to_a_bank_and_comes_back(desk: Desk) -> N
     assert after.payment is not None
     assert diff(before.payment, after.payment, dictionary(), house.custody()) == []
     assert (after.member, after.directories) == (before.member, before.directories)
+
+
+CA_FILE = """
+keys:
+  - {{rid: A000000333, index: "{index}", modulus: {modulus}, exponent: "03", sha1: {sha1}}}
+"""
+
+
+def test_certificates_are_followed_to_the_schemes_keys(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The house's own where the bank is this house; those of a file in the data directory where it is not."""
+    profile = bank.profile()
+    monkeypatch.setattr(dossier_commands, "linter_of", linter_of)
+    batch = line.prepared(desk.store, 1, desk.root / "more", profile=profile, start=70)
+    out = desk.root / "all.dp"
+    desk.run("export", batch, out)
+    with pytest.raises(PrepareError, match="the profile union-member has no payment section"):
+        desk.run("import", batch, out)
+    monkeypatch.setattr(dossier_commands, "profile_in_use", lambda: profile)
+    assert desk.run("import", batch, out).exit_code == 0
+    assert profile.payment
+    for name, right in (("pay-ca", True), ("scheme-ca", False)):
+        info = house.custody().info(house.custody().latest(name))
+        assert info.modulus
+        key = CaKey(bytes.fromhex("A000000333"), int(profile.payment.trust.ca_index, 16), RsaPublic(info.modulus, 3))
+        fields = {"index": f"{key.index:02X}", "modulus": f"{info.modulus:X}", "sha1": key.checksum.hex()}
+        (desk.root / "ca-keys.yaml").write_text(CA_FILE.format(**fields), encoding="utf-8")
+        if right:
+            assert desk.run("import", batch, out).exit_code == 0
+        else:
+            with pytest.raises(BankFileRefused, match=r"record 1, application A000000333010101.*certificate:"):
+                desk.run("import", batch, out)
