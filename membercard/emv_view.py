@@ -93,7 +93,8 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, RenderableType]]:
     if outcome.response_code:
         yield "response code", explain(_RESPONSE_CODE, outcome.response_code.encode("ascii")).text
     yield "TVR", _tree(explain(_TVR, outcome.tvr.encode()))
-    yield "TSI", _tree(explain(_TSI, outcome.tsi.encode()))
+    # Its bits stand beside the steps that set them, and speak for nothing beyond.
+    yield "TSI", f"{outcome.tsi.encode().hex().upper()}  {explain(_TSI, outcome.tsi.encode()).text}"
     if outcome.cvm_results:
         yield "CVM results", _tree(explain(_CVM_RESULTS, outcome.cvm_results))
     for name, made in (("first GENERATE AC", outcome.first), ("second", outcome.second)):
