@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from terminal.apdu import Command, Sender
 from terminal.emv.dictionary import STANDARD
-from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects
+from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects, read_record
 from terminal.emv.records import Afl, Record
 from terminal.emv.seams import Cardholder
 from terminal.emv.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
@@ -28,8 +27,7 @@ _LAST_EMV_SFI = 10
 _INITIATE, _READ = "EMV 4.4 Book 3, 10.1", "EMV 4.4 Book 3, 10.2"
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """An application that the card lets run. ``pdol_data`` are the bytes that the card got for its PDOL (they are part
     of a CDA signature); ``aip`` is 2 bytes."""
 
@@ -39,8 +37,7 @@ class Opened:
     afl: Afl
 
 
-@dataclass(frozen=True, slots=True)
-class CardRecords:
+class CardRecords(NamedTuple):
     """What the AFL names, in its order. ``unfit`` tells why offline data authentication is bound to fail: a signed
     record of SFI 11 to 30 that is no 70 template. EMV 4.4 Book 3, 10.3."""
 
@@ -152,7 +149,7 @@ def _options(found: Tlvs) -> tuple[bytes, bytes] | None:
 def _read(state: State, sender: Sender, sfi: int, number: int, signed: bool) -> Record | str:
     """One record; a sentence instead for one of SFI 11 to 30 that is no 70 template, whose form is its owner's."""
     doing = f"reading SFI {sfi}, record {number}"
-    response = ask(state, Stage.READING, sender, Command(0x00, 0xB2, number, sfi << 3 | 0x04, ne=256), doing)
+    response = ask(state, Stage.READING, sender, read_record(sfi, number), doing)
     if not response.sw.ok:
         state.stop(Stage.READING, f"{doing}: the card answered {response.sw}", _READ)
     try:

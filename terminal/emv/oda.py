@@ -118,8 +118,7 @@ class Recovered(Generic[_Fields]):
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(NamedTuple):
     """A public key out of a certificate that passed every check but its date.
 
     ``subject`` is the issuer identifier (3 to 8 digits) or the card number; ``expires`` the last day of validity.
@@ -131,16 +130,14 @@ class PublicKey:
     serial: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DynamicData:
+class DynamicData(NamedTuple):
     """What a card signed in INTERNAL AUTHENTICATE: its dynamic number, and the issuer's data behind it."""
 
     number: bytes
     rest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CombinedData:
+class CombinedData(NamedTuple):
     """What a card signed together with its cryptogram: CID, cryptogram (8 bytes), hash of the transaction data.
 
     EMV 4.4 Book 2, 6.6.1, table 19.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
-from terminal.apdu import Command, Sender
+from terminal.apdu import Sender
 from terminal.emv.dictionary import STANDARD
-from terminal.emv.exchange import ask, objects, select
+from terminal.emv.exchange import ask, objects, read_record, select
 from terminal.emv.outcome import Result
 from terminal.emv.seams import Cardholder, Choice
 from terminal.emv.steps import Stage, State
@@ -30,8 +30,7 @@ _CARD_BLOCKED, _APPLICATION_BLOCKED, _NO_RECORD = 0x6A81, 0x6283, 0x6A83
 _DIRECTORY, _LIST, _FINAL = "EMV 4.4 Book 1, 12.3.2", "EMV 4.4 Book 1, 12.3.3", "EMV 4.4 Book 1, 12.4"
 
 
-@dataclass(frozen=True, slots=True)
-class Supported:
+class Supported(NamedTuple):
     """An application that the terminal knows: its AID (5 to 16 bytes), and the application selection indicator:
     ``partial`` when a longer name of the card that begins with it matches too. EMV 4.4 Book 1, 12.3.1."""
 
@@ -56,8 +55,7 @@ class Candidate:
     table: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(NamedTuple):
     """The application that is selected now: its full name (84), the terminal's entry for it, its FCI, what to call it.
 
     EMV 4.4 Book 1, 11.3.4.
@@ -157,7 +155,7 @@ def _entries(state: State, sender: Sender, sfi: int) -> list[Tlvs] | None:
     found: list[Tlvs] = []
     for number in range(1, 255):
         doing = f"reading record {number} of the directory"
-        response = ask(state, Stage.SELECTION, sender, Command(0x00, 0xB2, number, sfi << 3 | 4, ne=256), doing)
+        response = ask(state, Stage.SELECTION, sender, read_record(sfi, number), doing)
         if response.sw == _NO_RECORD:
             break
         record = objects(response.data) if response.sw.ok else None
