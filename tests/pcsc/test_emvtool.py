@@ -20,6 +20,7 @@ from smartcard.System import readers
 
 from simulators.card import VirtualCard
 from simulators.vpcd import VpcdSlot
+from terminal.apdu import LinkProtocol
 from terminal.emv.explain import masked_pan
 from tests.support import paying_house
 from tests.support.paying_house import MASTERS, PIN, PayingHouse
@@ -65,7 +66,7 @@ class Emvtool:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> PayingHouse:
-    return paying_house.settle(tmp_path_factory.mktemp("paying"), "--protocol", "t0", changes=CHANGES)
+    return paying_house.settle(tmp_path_factory.mktemp("paying"), LinkProtocol.T0, CHANGES)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""An issuing house for bank cards, worked with typed commands, and the test bank that knows the same master keys.
+"""An issuing house for bank cards, and the test bank that knows the same master keys.
 
-Only the keystore is put there ready-made: its RSA keys come from the pool of this process, its payment masters are the
-bank's, as two banks' officers would have typed them in with `membercard keys import`.
+Its keystore is put there ready-made: the RSA keys are those of this process, the payment masters are the bank's, as two
+of its officers would have typed them in with `membercard keys import`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from pathlib import Path
 
 from personalize.dossier import Dossier
 from registry.store import Registry
+from simulators.config import CardConfig
+from simulators.stock import blank, make_stock
+from terminal.apdu import LinkProtocol
 from terminal.keys import Algorithm, MemoryCustody, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
-from tests.support import house
+from tests.support import house, line
 from tests.support.bank import SM_PDOL
-from tests.support.cli import PASSPHRASE, Cli, csv_form
+from tests.support.cli import PASSPHRASE, Cli
 
 PEK = bytes.fromhex("0123456789ABCDEF1032547698BADCFE")
 MASTERS = {
@@ -102,9 +105,9 @@ class PayingHouse:
         process = self.cli.start("sim", "issuer", "--keys", bank, "--listen", "127.0.0.1:0")
         try:
             assert process.stderr is not None
-            line = process.stderr.readline()
-            url = re.search(r"http://127\.0\.0\.1:\d+/authorize", line)
-            assert url is not None, line
+            said = process.stderr.readline()
+            url = re.search(r"http://127\.0\.0\.1:\d+/authorize", said)
+            assert url is not None, said
             yield url[0]
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=20)
@@ -122,8 +125,10 @@ BOTH_ALGORITHMS = {
 """What to change in the shipped profile for a chip with RSA and SM2 and an e-cash purse."""
 
 
-def settle(root: Path, *stock_options: str, changes: Mapping[str, str] = BOTH_ALGORITHMS) -> PayingHouse:
-    """The main job, typed, with a bank's profile: form, approval, dossier, a blank, personalization."""
+def settle(
+    root: Path, protocol: LinkProtocol = LinkProtocol.T1, changes: Mapping[str, str] = BOTH_ALGORITHMS
+) -> PayingHouse:
+    """A member whose registration was approved, and a blank; preparation and personalization are typed."""
     cli = Cli(root / "data")
     cli.data.mkdir(parents=True)
     SoftwareKeystore.create(
@@ -132,10 +137,10 @@ def settle(root: Path, *stock_options: str, changes: Mapping[str, str] = BOTH_AL
     (cli.data / "membercard.toml").write_text(f'profile = "{_profile(root, changes)}"\n', encoding="utf-8")
     # The command finds its pool full and makes no RSA key: one for each application.
     house.pool(cli.data / "keypool").fill(2)
-    batch = cli.ok("roster", "import", csv_form(root / "form.csv", 1), "--by", "clerk", "--json").json["batch"]
-    cli.ok("batch", "approve", batch, "--by", "reviewer")
+    with Registry.open(f"sqlite:///{cli.data / 'membercard.db'}", custody()) as registry:
+        batch = line.batch(registry, 1)
+    (_,) = make_stock(root / "stock", 1, CardConfig(blank(), protocol))
     cli.ok("batch", "prepare", batch)
-    cli.ok("sim", "stock", root / "stock", "--count", 1, *stock_options)
     cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}")
     return PayingHouse(cli, root, batch)
 
