@@ -203,7 +203,8 @@ def heard_operations() -> Iterator[list[Operation]]:
 
 
 def _bare_power(message: bytes, e: int, n: int, size: int) -> bytes:
-    return int(gmpy2.powmod(int.from_bytes(message, "big"), e, n)).to_bytes(size, "big")
+    recovered: bytes = gmpy2.powmod(int.from_bytes(message, "big"), e, n).to_bytes(size, "big")
+    return recovered
 
 
 def _bare_hash(sha1: Callable[..., Any], data: bytes) -> bytes:

@@ -112,7 +112,9 @@ def public(key: RsaPublic, message: bytes) -> bytes:
 
     EMV 4.4 Book 2, B2.1 (recovery). Raises CryptoError.
     """
-    return int(gmpy2.powmod(_representative(key, message), key.e, key.n)).to_bytes(key.size, "big")
+    size = key.size
+    recovered: bytes = gmpy2.powmod(_representative(key, message, size), key.e, key.n).to_bytes(size, "big")
+    return recovered
 
 
 def private(key: RsaPrivate, message: bytes) -> bytes:
@@ -120,7 +122,7 @@ def private(key: RsaPrivate, message: bytes) -> bytes:
 
     The time of both powers tells nothing of their exponents. EMV 4.4 Book 2, B2.1 (signing). Raises CryptoError.
     """
-    m = _representative(key.public, message)
+    m = _representative(key.public, message, key.public.size)
     s1 = gmpy2.powmod_sec(m % key.p, key.dp, key.p)
     s2 = gmpy2.powmod_sec(m % key.q, key.dq, key.q)
     s = int(s2 + key.q * (key.qinv * (s1 - s2) % key.p))
@@ -130,8 +132,8 @@ def private(key: RsaPrivate, message: bytes) -> bytes:
     return s.to_bytes(key.public.size, "big")
 
 
-def _representative(key: RsaPublic, message: bytes) -> int:
+def _representative(key: RsaPublic, message: bytes, size: int) -> int:
     m = int.from_bytes(message, "big")
-    if len(message) != key.size or m >= key.n:
-        raise CryptoError(f"an RSA message for this key has {key.size} bytes and is smaller than the modulus")
+    if len(message) != size or m >= key.n:
+        raise CryptoError(f"an RSA message for this key has {size} bytes and is smaller than the modulus")
     return m

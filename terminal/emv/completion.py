@@ -6,7 +6,6 @@ EMV 4.4 Book 3, 10.7 to 10.11; Book 2, 6.6 (when a CDA signature is asked for); 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, Protocol
 
 from terminal.apdu import Sender
@@ -171,14 +170,13 @@ class Completion:
         combined = self._combined if cda else None
         answer = generate(state, self._sender, stage, kind, data, cda=combined is not None)
         self._advice = self._advice or answer.advice
-        made = Cryptogram(answer.kind, answer.cid, answer.atc, answer.ac, answer.issuer_data)
-        if combined is None or answer.kind is CryptogramType.AAC:
-            return made, True
-        cryptogram = combined(answer, self._lists)
-        if cryptogram is None:
-            return made, False
-        state.card[0x9F26] = cryptogram
-        return replace(made, ac=cryptogram, verified=True), True
+        ac, genuine, verified = answer.ac, True, False
+        if combined is not None and answer.kind is not CryptogramType.AAC:
+            cryptogram = combined(answer, self._lists)
+            genuine = verified = cryptogram is not None
+            if cryptogram is not None:
+                ac = state.card[0x9F26] = cryptogram
+        return Cryptogram(answer.kind, answer.cid, answer.atc, ac, answer.issuer_data, verified), genuine
 
     def _accepted(self) -> bool:
         return self._second is not None and self._second.kind is CryptogramType.TC

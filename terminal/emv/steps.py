@@ -6,8 +6,9 @@ transaction can be read like a protocol. EMV 4.4 Book 3, 10 (functions), Annex C
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Final, NamedTuple, NoReturn
 
 from terminal.emv.bits import TSI, TVR
@@ -46,6 +47,10 @@ class Step(NamedTuple):
     source: str
     tvr: TVR = NO_TVR
     tsi: TSI = NO_TSI
+
+
+_step: Callable[[tuple[Stage, str, str, TVR, TSI]], Step] = partial(tuple.__new__, Step)
+"""A step without the call of a NamedTuple's own __new__: every decision of every transaction makes one."""
 
 
 class Stop(Exception):
@@ -97,7 +102,7 @@ class State:
             new = int(tsi) & ~self._tsi_bits
             self._tsi_bits |= new
             tsi = tsi if tsi == new else TSI(new)
-        self.steps.append(Step(stage, text, source, tvr, tsi))
+        self.steps.append(_step((stage, text, source, tvr, tsi)))
 
     def take_back(self, stage: Stage, tvr: TVR, source: str) -> None:
         """Clear a bit of the TVR that was set before, with a step that says so; nothing where it is not set. The one

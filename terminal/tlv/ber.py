@@ -7,8 +7,8 @@ duplicates and the padding bytes between them survive, so that ``decode(x).encod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import starmap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, Literal, NamedTuple, NoReturn, Self, TypeAlias, cast, overload
 
 from terminal.errors import TlvError
@@ -113,6 +113,10 @@ class Tlv(NamedTuple):
         return f"<Tlv {self.tag}, {len(self.value)} bytes>"
 
 
+_made: Callable[[_Node], Tlv] = partial(tuple.__new__, Tlv)
+"""The Tlv of a node, at a quarter of what the call of a NamedTuple's own __new__ takes."""
+
+
 class Tlvs(Sequence[Tlv]):
     """Data objects in a row, as decoded: a sequence of Tlv that still knows its padding."""
 
@@ -131,16 +135,16 @@ class Tlvs(Sequence[Tlv]):
     def find(self, *path: int) -> Tlv | None:
         """The first object with this tag at this level; with several tags, the first down that path of templates."""
         node = self._find(path)
-        return None if node is None else Tlv(*node)
+        return None if node is None else _made(node)
 
     def only(self, tag: int) -> Tlv | None:
         """The object at this level, if it is the only one and has this tag."""
         nodes = self._nodes
-        return Tlv(*nodes[0]) if len(nodes) == 1 and nodes[0][0] == tag else None
+        return _made(nodes[0]) if len(nodes) == 1 and nodes[0][0] == tag else None
 
     def find_all(self, tag: int) -> list[Tlv]:
         """Every object with this tag at this level, in order."""
-        return [Tlv(*node) for node in self._nodes if node[0] == tag]
+        return [_made(node) for node in self._nodes if node[0] == tag]
 
     def get(self, *path: int) -> bytes | None:
         """The value of the object that ``find`` finds, or None."""
@@ -157,7 +161,7 @@ class Tlvs(Sequence[Tlv]):
     def walk(self) -> Iterator[Tlv]:
         """Every object at every level, a template before its children."""
         for node in self._nodes:
-            yield Tlv(*node)
+            yield _made(node)
             if node[2]:
                 yield from _tlvs(b"", node[2]).walk()
 
@@ -176,13 +180,13 @@ class Tlvs(Sequence[Tlv]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[Tlv]: ...
     def __getitem__(self, at: int | slice) -> Tlv | Sequence[Tlv]:
-        return [Tlv(*node) for node in self._nodes[at]] if isinstance(at, slice) else Tlv(*self._nodes[at])
+        return [_made(node) for node in self._nodes[at]] if isinstance(at, slice) else _made(self._nodes[at])
 
     def __len__(self) -> int:
         return len(self._nodes)
 
     def __iter__(self) -> Iterator[Tlv]:
-        return starmap(Tlv, self._nodes)
+        return map(_made, self._nodes)
 
     def __eq__(self, other: object) -> bool:
         """Equal when the encodings are, padding included."""
