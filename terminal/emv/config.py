@@ -1,7 +1,7 @@
 """Terminal configuration: what this terminal is and can do, and how it treats each application. A YAML file.
 
 Every fault is told with line and field. Amounts are whole numbers in the smallest unit of the currency (fen), action
-codes are five bytes. EMV 4.4 Book 4, 10.1-10.2 and Annex A; Book 3, 10.6-10.7; JR/T 0025.17 (DF69).
+codes are five bytes. EMV 4.4 Book 4, 10.1-10.2 and Annex A; Book 3, 10.6-10.7; JR/T 0025.17 (DF69), 0025.13 (e-cash).
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ class Application(_Section):
     default_ddol: DolHex = "9F3704"
     default_tdol: DolHex | None = None
     sm: bool = False
+    e_cash_limit: Amount = 0
+    """The most that is paid from e-cash at once (9F7B); at 0 the terminal takes no e-cash."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Application:
@@ -217,6 +219,7 @@ def _application_data(application: Application) -> dict[int, bytes]:
         0x9F09: bytes.fromhex(application.version),
         0x9F1B: application.floor_limit.to_bytes(4, "big"),
         0xDF69: bytes((application.sm,)),
+        0x9F7B: bytes.fromhex(f"{application.e_cash_limit:012d}"),
     }
 
 

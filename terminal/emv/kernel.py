@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from terminal.apdu import Sender
+from terminal.emv import ecash
 from terminal.emv.application import Opened, open_application, read_application
 from terminal.emv.authentication import Authentication, authenticate, combined_missing, verify_combined
 from terminal.emv.cakeys import CaStore
@@ -126,6 +127,7 @@ class _Run:
         )
         entry, _ = self._ready.application(opened.selected.supported.aid)
         records = read_application(state, sender, opened)
+        ecash.note(state)
         ddol = bytes.fromhex(entry.default_ddol)
         proof = authenticate(state, sender, records, self._keys, today, default_ddol=ddol)
         check_restrictions(state, today)
@@ -155,9 +157,9 @@ class _Run:
     def _prepare(self, selected: Selected) -> None:
         """The terminal data of the selected application, before its PDOL is filled. The AID of the terminal (9F06) is
         from now on the whole name of what was selected, also where a part of it matched. EMV 4.4 Book 1, 12.4."""
-        _, data = self._ready.application(selected.supported.aid)
+        entry, data = self._ready.application(selected.supported.aid)
         self._state.terminal |= data
-        self._state.terminal[_AID] = selected.name
+        self._state.terminal |= {_AID: selected.name, ecash.SUPPORT: ecash.offer(entry, self._transaction)}
 
     def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
         state, pdol_data = self._state, opened.pdol_data  # not self: that would be a ring, and the card's data in it

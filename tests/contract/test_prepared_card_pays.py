@@ -27,6 +27,7 @@ from terminal.emv.bits import TSI, TVR
 from terminal.emv.cakeys import CaStore, SmCaKey, ca_store
 from terminal.emv.config import parse_config
 from terminal.emv.kernel import run_transaction
+from terminal.emv.logs import electronic_cash
 from terminal.emv.oda import CaKey
 from terminal.emv.outcome import Outcome, Result
 from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
@@ -95,13 +96,19 @@ class Issued:
     pan: str
 
     def pay(self, host: Bank, *, sm: bool) -> Outcome:
+        return self.transact(Transaction(12_345, AT, force_online=True), host, sm=sm)
+
+    def transact(self, paid: Transaction, host: Bank | None, **entry: object) -> Outcome:
+        """At a terminal whose entry for the application is the shipped one with these changes."""
         self.card.reset()
         text = (files("terminal.emv") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
         config = parse_config(text, "counter.yaml")
-        mine = config.applications[0].model_copy(update={"aid": "A000000333010101", "partial": False, "sm": sm})
+        mine = config.applications[0].model_copy(update={"aid": "A000000333010101", "partial": False, **entry})
         config = config.model_copy(update={"applications": (mine,)})
-        paid = Transaction(12_345, AT, force_online=True)
         return run_transaction(stack(self.card), config, paid, keys=authorities(), host=host, pin_pad=False)
+
+    def balance(self) -> int | None:
+        return electronic_cash(stack(self.card)).balance
 
     def ask(self, command: str) -> bytes:
         answer = stack(self.card).send(Command.decode(bytes.fromhex(command)))
@@ -188,3 +195,30 @@ def test_e_cash_is_loaded_by_script_and_read_back_on_the_line() -> None:
         options = chip.ask("80A800000C830A" + "01" + "000000012345" + "0156" + "00")
         assert options.endswith(b"\x20\x01\x01\x00"), "the AFL leads to 9F74"
         assert chip.ask("00B2012400") == b"\x70\x09\x9f\x74\x06ECC001"
+
+
+@pytest.mark.parametrize("sm", [False, True], ids=["rsa", "sm2"])
+def test_a_terminal_that_takes_e_cash_pays_from_the_balance_offline(sm: bool) -> None:
+    """Of one card and one terminal: what the balance covers is paid from it, what not, or not to be, by debit."""
+    with issued(profile(e_cash=bank.ECASH, pdol=bank.ECASH_PDOL, algorithms="sm" if sm else "rsa")) as chip:
+        host = Bank(chip.pan, Fold.XOR)
+        host.account.queue(put_data(0x9F79, bytes.fromhex("000000030000")))
+        till = {"sm": sm, "e_cash_limit": 40_000}
+        chip.transact(Transaction(100, AT, force_online=True), host, **till)
+        assert chip.balance() == 30_000
+
+        def pay(amount: int, **other: object) -> tuple[Result, bool]:
+            outcome = chip.transact(Transaction(amount, AT), None, **{**till, **other})
+            assert outcome.first
+            return outcome.result, "the card pays from its e-cash balance" in [step.text for step in outcome.steps]
+
+        assert pay(12_345) == (Result.APPROVED_OFFLINE, True)
+        assert chip.balance() == 17_655
+        assert pay(17_656)[1] is False, "one fen more than the balance"
+        assert chip.balance() == 17_655
+        assert pay(12_345, e_cash_limit=0)[1] is False, "this terminal takes no e-cash"
+        assert pay(12_345, e_cash_limit=12_344)[1] is False, "one fen more than the terminal's limit"
+        assert chip.balance() == 17_655
+        assert pay(17_655) == (Result.APPROVED_OFFLINE, True)
+        assert chip.balance() == 0
+        assert host.account.balance == 10_000_000 - 100, "the bank had been paid when the card was loaded"

@@ -34,6 +34,7 @@ def test_the_shipped_file_gives_the_data_elements_of_a_terminal() -> None:
     assert data[0x9F1B] == bytes.fromhex("0000C350")
     assert data[0xDF69] == b"\x01"
     assert data[0x9F35] == b"\x22"
+    assert data[0x9F7B] == bytes(6), "no e-cash"
     assert 0x9F1B not in config.data()
 
 
