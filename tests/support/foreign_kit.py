@@ -125,6 +125,11 @@ def says(status: str) -> Callable[[bytes], bytes]:
     return lambda _: bytes.fromhex(status)
 
 
+def bit_at(place: int) -> Callable[[bytes], bytes]:
+    """One bit changed there, in an answer that is as long as that."""
+    return lambda told: told[:place] + bytes(b ^ 1 for b in told[place : place + 1]) + told[place + 1 :]
+
+
 def record(number: int, bend: Callable[[bytes], bytes], sfi: int = 1) -> Make:
     return answer(bytes((0xB2, number, sfi << 3 | 4)), bend)
 

@@ -16,6 +16,7 @@ from tests.support.foreign_kit import (
     TERMINATED,
     ForeignCard,
     answer,
+    bit_at,
     card,
     says,
 )
@@ -61,10 +62,6 @@ def online(
 
 def bank(**how: object) -> Callable[[], Bank]:
     return lambda: Bank(**how)  # type: ignore[arg-type]
-
-
-def second_bent(told: bytes) -> bytes:
-    return told[:60] + bytes((told[60] ^ 1,)) + told[61:]
 
 
 ISSUER = (
@@ -169,7 +166,7 @@ ISSUER = (
         "a bit of the signature over the final TC changed",
         BOOK4 + "6.3.2.1, 6.3.8",
         DECLINED_ONLINE,
-        make=answer(b"\xae\x50", second_bent),
+        make=answer(b"\xae\x50", bit_at(60)),
         tvr="0400008000",
         reversal=True,
     ),

@@ -8,6 +8,7 @@ from tests.support.foreign_kit import (
     APPROVED_ONLINE,
     ForeignCard,
     answer,
+    bit_at,
     card,
     changed,
     flipped,
@@ -85,12 +86,12 @@ CHINESE = (
     sm(
         "sm-signature-bent",
         "a bit of the signature over its cryptogram changed",
-        answer(b"\xae", lambda told: told[:60] + bytes((told[60] ^ 1,)) + told[61:], with_sm()),
+        answer(b"\xae", bit_at(60), with_sm()),
     ),
     sm(
         "sm-dda-bent",
         "a bit of the dynamic signature changed",
-        answer(b"\x88", lambda told: told[:40] + bytes((told[40] ^ 1,)) + told[41:], with_sm(DDA)),
+        answer(b"\x88", bit_at(40), with_sm(DDA)),
         "0800000000",
     ),
     sm(
