@@ -11,7 +11,7 @@ from personalize.dossier_view import check_values, element_name, flat, name_of
 from terminal.apdu import Command, Sender, check
 from terminal.emv.dictionary import Dictionary
 from terminal.emv.records import read_record
-from terminal.errors import CardRefused, TlvError
+from terminal.errors import CardRefused, KeyMisuse, TlvError
 from terminal.keys import KeyCustody, Sealed
 from terminal.tlv import Dol, Tlvs, decode, tlv
 
@@ -117,12 +117,18 @@ def _named(application: Application, path: str, dictionary: Dictionary) -> str:
 
 
 def _secrets(left: Application, right: Application, number: int, custody: KeyCustody | None) -> str:
-    """Keys by their check values; what has none by opening it where it may be opened."""
+    """Keys by their check values; what has none inside custody."""
     one, other = (next(part for part in side.parts if part.number == number) for side in (left, right))
     if one.secret is not other.secret:
         return "secret on one side, plain on the other"
-    if isinstance(one.value, Sealed) and isinstance(other.value, Sealed) and custody is not None:
-        return "" if custody.alike(one.value, other.value) else "the secrets differ"
+    if isinstance(one.value, Sealed) and isinstance(other.value, Sealed):
+        if one.value == other.value:
+            return ""
+        if custody is not None:
+            try:
+                return "" if custody.alike(one.value, other.value) else "the secrets differ"
+            except KeyMisuse:
+                return "secrets that are too short to be compared"
     ours, theirs = check_values(one), check_values(other)
     if not ours or not theirs:
         return "secrets that cannot be compared here"

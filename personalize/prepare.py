@@ -6,7 +6,6 @@ What goes where is docs/card-layout.md; certificates are EMV 4.4 Book 2, chapter
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from datetime import date
 
 from personalize.certificates import icc_certificate, signed_static_data
@@ -14,14 +13,13 @@ from personalize.chain import Chains, rsa_chain, sm_chain
 from personalize.dossier import Application, Dossier, Part
 from personalize.encoding import inside, join, record, years_after, yymmdd
 from personalize.errors import PrepareError
-from personalize.fields import PinRule
 from personalize.keypool import CRT_DGIS, ChipKey
 from personalize.payment.directories import directories
 from personalize.payment.linter import lint
 from personalize.payment.prepare import Account, PaymentPreparer
 from personalize.profile import Entitlement, Profile
 from registry.values import MemberToPrepare, NewDossier
-from terminal.keys import Diversification, KeyCustody, Sealed, application_data
+from terminal.keys import Diversification, KeyCustody, application_data
 from terminal.tlv import tlv
 
 
@@ -57,12 +55,10 @@ class Preparer:
         *,
         today: date,
         chain: Chains | None = None,
-        random_digits: Callable[[int], str] = lambda n: f"{secrets.randbelow(10**n):0{n}d}",
     ) -> None:
         self.profile = profile
         self._custody = custody
         self.today = today
-        self._random_digits = random_digits
         self._seal_key = custody.latest("seal")
         self.chain = chain or make_chains(profile, custody, today)
         ac, smi, smc = (custody.latest(name) for name in ("imk-ac", "imk-smi", "imk-smc"))
@@ -76,9 +72,7 @@ class Preparer:
         self._linted = False
         self._payment: PaymentPreparer | None = None
         if profile.payment:
-            self._payment = PaymentPreparer(
-                profile.payment, custody, today=today, chains=self.chain, random_digits=random_digits
-            )
+            self._payment = PaymentPreparer(profile.payment, custody, today=today, chains=self.chain)
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -131,7 +125,8 @@ class Preparer:
         ]
         if layout.pin:
             parts.append(Part(0x9010, bytes((layout.pin.tries, layout.pin.tries))))
-            parts.append(Part(0x8010, self._pin_block(layout.pin, context), padded=True))
+            pin = self._custody.new_pin(layout.pin.digits, self._seal_key, f"{context}/8010")
+            parts.append(Part(0x8010, pin, padded=True))
         parts += [
             Part(0x8000, keys),
             Part(0x8030, read_keys),
@@ -255,12 +250,6 @@ class Preparer:
                 (0xDF2C, bytes.fromhex("0" + member.mobile)),
             )
         )
-
-    def _pin_block(self, rule: PinRule, context: str) -> Sealed:
-        """Plaintext offline PIN block, ISO 9564-1 format 2, sealed."""
-        digits = self._random_digits(rule.digits)
-        block = bytes.fromhex(f"2{len(digits):X}{digits}".ljust(16, "F"))
-        return self._custody.seal(self._seal_key, block, f"{context}/8010")
 
 
 _PERIODS = {"day": 1, "month": 2, "quarter": 3, "year": 4}

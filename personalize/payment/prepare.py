@@ -66,11 +66,10 @@ class PaymentPreparer:
         *,
         today: date,
         chains: Chains,
-        random_digits: Callable[[int], str],
         chip_sm_key: Callable[[], sm2.Sm2Private] = sm2.generate,
     ) -> None:
         self._profile, self._custody, self._today = profile, custody, today
-        self._random_digits, self._chip_sm_key = random_digits, chip_sm_key
+        self._chip_sm_key = chip_sm_key
         self._rsa, self._sm = chains.payment, chains.payment_sm
         self._seal_key = custody.latest("seal")
         self._expires, self._aip = expiry(profile, today), elements.aip(profile)
@@ -211,13 +210,11 @@ class PaymentPreparer:
         return parts
 
     def _pin(self, context: str) -> list[Part]:
-        """The offline PIN as an ISO 9564-1 format 2 block, sealed, and its tries."""
+        """The offline PIN, drawn and sealed by custody, and its tries."""
         rule = self._profile.pin
         if rule is None:
             return []
-        digits = self._random_digits(rule.digits)
-        block = bytes.fromhex(f"2{len(digits):X}{digits}".ljust(16, "F"))
-        sealed = self._sealed(block, f"{context}/payment/8010")
+        sealed = self._custody.new_pin(rule.digits, self._seal_key, f"{context}/payment/8010")
         return [Part(PIN_TRIES, bytes((rule.tries, rule.tries))), Part(PIN, sealed, padded=True)]
 
     def _sealed(self, data: bytes, context: str) -> Sealed:

@@ -126,8 +126,8 @@ class ApplicationKeys:
 class Sealed:
     """Bytes sealed by AES-256-GCM under a SEAL key; ``context`` is the associated data and must be given to open it.
 
-    Contexts that begin with ``custody/`` are of secrets that came sealed out of custody: they go to chips and banks,
-    but ``open`` shows them to nobody.
+    Contexts that begin with ``custody/`` are of secrets that were made or taken in by custody: they go to chips and
+    banks, but ``open`` shows them to nobody.
     """
 
     key: KeyRef
@@ -271,8 +271,12 @@ class KeyCustody(Protocol):
         """The same PIN and PAN under another PIN key, in another format."""
         ...
 
+    def new_pin(self, digits: int, seal: KeyRef, context: str) -> Sealed:
+        """A random PIN of 4 to 12 digits as the block of ISO format 2 that a card takes (DGI 8010), sealed."""
+        ...
+
     def seal_pin(self, pin: PinBlock, seal: KeyRef, context: str) -> Sealed:
-        """The PIN as the block of ISO format 2 that a card takes in personalization (DGI 8010), sealed."""
+        """A PIN that is known already, as the block that ``new_pin`` makes."""
         ...
 
     def pin_for_card(
@@ -332,7 +336,8 @@ class KeyCustody(Protocol):
         ...
 
     def alike(self, one: Sealed, other: Sealed) -> bool:
-        """Whether two sealed secrets are the same bytes."""
+        """Whether two sealed secrets are the same bytes. Less than 16 bytes of a secret that ``open`` refuses are not
+        compared with what a caller sealed: a PIN could be guessed so."""
         ...
 
     def index(self, key: KeyRef, data: bytes) -> bytes:

@@ -172,6 +172,11 @@ class MemoryCustody(KeyManagement):
         """The same PIN under another key. Raises KeyNotFound, KeyMisuse when the block does not open."""
         return self.encrypt_pin(key, form, payment.decrypt_pin(self._table, pin), pin.pan)
 
+    def new_pin(self, digits: int, seal: KeyRef, context: str) -> Sealed:
+        """A random PIN, sealed for DGI 8010. Raises KeyNotFound, KeyMisuse unless it has 4 to 12 digits."""
+        pin = payment.random_pin(digits, self._random)
+        return self._seal(seal, pinblock.format2(pin), sealing.of_data(context))
+
     def seal_pin(self, pin: PinBlock, seal: KeyRef, context: str) -> Sealed:
         """The PIN in ISO format 2, sealed for DGI 8010. Raises KeyNotFound, KeyMisuse when the block does not open."""
         return self._seal(seal, pinblock.format2(payment.decrypt_pin(self._table, pin)), sealing.of_data(context))
@@ -263,8 +268,8 @@ class MemoryCustody(KeyManagement):
         return sealing.unseal(self._table, sealed)
 
     def alike(self, one: Sealed, other: Sealed) -> bool:
-        """Whether both hide the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse."""
-        return sealing.unseal(self._table, one) == sealing.unseal(self._table, other)
+        """Whether both hide the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
+        return sealing.alike(self._table, one, other)
 
     def index(self, key: KeyRef, data: bytes) -> bytes:
         """Blind index: HMAC-SHA-256, 32 bytes, under an INDEX key. Raises KeyNotFound, KeyMisuse."""

@@ -83,6 +83,15 @@ def pin_script(
     return script_encrypt(table, keys, scheme, atc, arqc, block.reveal())
 
 
+def random_pin(digits: int, random: Callable[[int], bytes]) -> Secret:
+    """ASCII digits; each PIN is as likely as any other. Raises KeyMisuse unless there are 4 to 12."""
+    if not 4 <= digits <= 12:
+        raise KeyMisuse(f"drawing a PIN: it has 4 to 12 digits, not {digits}")
+    # Of 128 bits the remainder favours no PIN by more than one in 2^88.
+    number = int.from_bytes(random(16), "big") % 10**digits
+    return Secret(f"{number:0{digits}d}".encode())
+
+
 def encrypt_pin(
     table: KeyTable, key: KeyRef, form: PinFormat, pin: Secret, pan: str, random: Callable[[int], bytes]
 ) -> PinBlock:

@@ -16,6 +16,8 @@ _NONCE = 12
 _TAG = 16
 _INNER = "custody/"
 """What contexts begin with that callers neither write nor open."""
+_GUESSABLE = 16
+"""Bytes below which comparing tells a secret: who seals every PIN, one after another, finds the one that is alike."""
 
 
 def ordinary(context: str) -> str:
@@ -28,7 +30,7 @@ def ordinary(context: str) -> str:
 
 
 def of_data(context: str) -> str:
-    """The context of a secret that was sealed on its way into custody."""
+    """The context of a secret that custody made, or sealed on its way in."""
     return f"{_INNER}data/{context}"
 
 
@@ -54,6 +56,15 @@ def unseal(table: KeyTable, sealed: Sealed) -> Secret:
         return Secret(AESGCM(record.secret).decrypt(nonce, body, sealed.context.encode()))
     except InvalidTag:
         raise IntegrityError(f"sealed data under {sealed.key} were changed, or belong elsewhere") from None
+
+
+def alike(table: KeyTable, one: Sealed, other: Sealed) -> bool:
+    """Whether both hide the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
+    ours, theirs = unseal(table, one), unseal(table, other)
+    mixed = one.context.startswith(_INNER) is not other.context.startswith(_INNER)
+    if mixed and min(len(ours), len(theirs)) < _GUESSABLE:
+        raise KeyMisuse("a secret as short as a PIN is not compared with what a caller sealed: it could be guessed so")
+    return ours == theirs
 
 
 def unseal_keys(table: KeyTable, keys: SealedKeys) -> Secret:

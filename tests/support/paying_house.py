@@ -29,6 +29,7 @@ from terminal.secret import Secret
 from tests.support import house, line
 from tests.support.bank import SM_PDOL
 from tests.support.cli import PASSPHRASE, Cli
+from tests.support.unsealed import hidden
 
 PEK = bytes.fromhex("0123456789ABCDEF1032547698BADCFE")
 MASTERS = {
@@ -73,7 +74,7 @@ class PayingHouse:
         assert dossier.payment is not None
         (sealed,) = (part.value for part in dossier.payment.parts if part.number == 0x8010)
         assert isinstance(sealed, Sealed)
-        block = custody().open(sealed).reveal().hex()
+        block = hidden(custody(), sealed).hex()
         return block[2 : 2 + int(block[1], 16)]
 
     def card(self, into: Path) -> Path:

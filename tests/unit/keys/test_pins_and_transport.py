@@ -96,6 +96,24 @@ def test_a_banks_pin_becomes_the_cards_block(bank: MemoryCustody) -> None:
     assert clear(bank, sealed) == psec_pin.encode_pinblock_iso_2("918273")
 
 
+@pytest.mark.parametrize("digits", [4, 6, 12])
+def test_a_new_pin_is_seen_by_nobody_but_the_card(bank: MemoryCustody, digits: int) -> None:
+    made = [bank.new_pin(digits, SEAL, "card 1") for _ in range(40)]
+    assert {sealed.context for sealed in made} == {"custody/data/card 1"}
+    with pytest.raises(KeyMisuse, match="opened by custody alone"):
+        bank.open(made[0])
+    pins = [psec_pin.decode_pinblock_iso_2(clear(bank, sealed)) for sealed in made]
+    assert {len(pin) for pin in pins} == {digits}
+    assert len(set(pins)) > 30, "each is drawn anew"
+    assert len({pin[0] for pin in pins}) > 3, "the first digit too"
+
+
+@pytest.mark.parametrize("digits", [3, 13, 0, -1])
+def test_a_new_pin_has_4_to_12_digits(bank: MemoryCustody, digits: int) -> None:
+    with pytest.raises(KeyMisuse, match="4 to 12 digits"):
+        bank.new_pin(digits, SEAL, "card 1")
+
+
 def test_pin_keys_take_the_formats_of_their_cipher(bank: MemoryCustody) -> None:
     with pytest.raises(KeyMisuse, match="pek/1 is 3des, and format 4 is for another cipher"):
         bank.encrypt_pin(PEK, PinFormat.ISO4, PIN, PAN)

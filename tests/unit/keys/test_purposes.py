@@ -115,7 +115,7 @@ def signing_sm2(custody: MemoryCustody, ref: KeyRef) -> object:
 
 
 def sealed(custody: MemoryCustody, ref: KeyRef) -> Sealed:
-    return custody.seal(ref, b"x", "c") if ref.name == Purpose.SEAL else Sealed(ref, bytes(40), "c")
+    return custody.seal(ref, bytes(16), "c") if ref.name == Purpose.SEAL else Sealed(ref, bytes(40), "c")
 
 
 TRANSPORT = KeyRef(Purpose.TRANSPORT.value)
@@ -234,6 +234,7 @@ OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
         lambda c, ref: c.wrap_for_card(dek(c), brought(c, ref), pad=False),
         {Purpose.SEAL},
     ),
+    "new_pin": (lambda custody, ref: custody.new_pin(6, ref, "c"), {Purpose.SEAL}),
     "alike, one": (
         lambda c, ref: c.alike(sealed(c, ref), sealed(c, KeyRef(Purpose.SEAL.value))) or None,
         {Purpose.SEAL},

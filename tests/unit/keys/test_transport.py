@@ -29,6 +29,7 @@ from terminal.keys import (
     Wrapped,
 )
 from terminal.secret import Secret
+from tests.support.unsealed import hidden
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 
@@ -201,9 +202,21 @@ def test_other_secrets_travel_in_cbc_with_a_mac(algorithm: Algorithm, data: byte
     assert padded == data + b"\x80" + bytes(-(len(data) + 1) % size)
     got = [HOUSE.data_from_transport(transport, w.ciphertext, SEAL, f"there {n}") for n, w in enumerate((one, two))]
     assert got[0].context == "custody/data/there 0"
-    assert HOUSE.alike(*got)
-    assert HOUSE.alike(got[0], HOUSE.seal(SEAL, data, "known"))
-    assert not HOUSE.alike(got[0], HOUSE.seal(SEAL, data + b"x", "known"))
+    assert [hidden(HOUSE, sealed) for sealed in got] == [data, data]
+
+
+def test_secrets_are_compared_unless_they_could_be_guessed() -> None:
+    def sealed(data: bytes) -> Sealed:
+        return HOUSE.seal(SEAL, data, "here")
+
+    assert HOUSE.alike(sealed(bytes(16)), sealed(bytes(16)))
+    assert not HOUSE.alike(sealed(bytes(16)), sealed(bytes(17)))
+    pin = HOUSE.new_pin(4, SEAL, "card 1")
+    assert HOUSE.alike(pin, pin), "both are custody's own"
+    assert HOUSE.alike(sealed(b"x"), sealed(b"x")), "both may be opened anyway"
+    for one, other in ((pin, sealed(bytes(16))), (sealed(bytes(16)), pin), (sealed(b"24"), pin)):
+        with pytest.raises(KeyMisuse, match="could be guessed"):
+            HOUSE.alike(one, other)
 
 
 @given(st.sampled_from(list(TRANSPORTS)), st.data())
@@ -300,7 +313,8 @@ def test_a_pin_travels_under_sm4_too() -> None:
     three = custody.translate_pin(pin, KeyRef("pek"), PinFormat.ISO3)
     assert (len(pin.block), len(three.block)) == (16, 8)
     again = custody.translate_pin(three, KeyRef("pek-sm4"), PinFormat.ISO4)
-    assert custody.alike(custody.seal_pin(again, SEAL, "a"), custody.seal_pin(pin, SEAL, "b"))
+    blocks = [hidden(custody, custody.seal_pin(one, SEAL, "a")) for one in (pin, again)]
+    assert blocks == [bytes.fromhex("26918273FFFFFFFF")] * 2
     with pytest.raises(KeyMisuse, match="pek-sm4/1 is sm4, and format 0 is for another cipher"):
         custody.encrypt_pin(KeyRef("pek-sm4"), PinFormat.ISO0, Secret(b"918273"), PAN)
     with pytest.raises(KeyMisuse, match=r"^deciphering a PIN: "):

@@ -176,6 +176,13 @@ def test_secrets_are_compared_inside_custody() -> None:
     assert told(one, other, custody=SIDE.custody) == [("8010", "", "the secrets differ")]
 
 
+def test_a_pin_of_custodys_own_is_not_compared_with_one_that_could_be_a_guess() -> None:
+    mine, guess = SIDE.custody.new_pin(4, SIDE.seal, "x"), SIDE.custody.seal(SIDE.seal, bytes(8), "x")
+    one, other = (app(Part(0x8010, pin)) for pin in (mine, guess))
+    assert told(one, other, custody=SIDE.custody) == [("8010", "", "secrets that are too short to be compared")]
+    assert told(one, one, custody=SIDE.custody) == []
+
+
 def test_keys_that_differ_show_both_check_values() -> None:
     a, b = card(SIDE).payment, card(SIDE, sequence=2).payment
     [(_, _, words)] = [one for one in told(a, b, custody=SIDE.custody) if one[0] == "8000"]

@@ -18,12 +18,14 @@ from personalize.encoding import mmyy, pack, record, yymmdd
 from personalize.errors import PrepareError
 from personalize.payment.prepare import Account, PaymentPreparer, expiry
 from terminal.emv.records import Afl
+from terminal.errors import KeyMisuse
 from terminal.keys import ApplicationKeys, MemoryCustody, Purpose, Sealed
 from terminal.keys.custody import Algorithm
 from terminal.secret import Secret
 from terminal.tlv import decode
 from tests.support import bank, house
 from tests.support.bank import Card
+from tests.support.unsealed import hidden
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def test_card_keys_are_those_that_a_foreign_library_derives(option: str) -> None
     ).payment
     assert payment
     unused = Chains(bank.preparer().chain.member)
-    made = PaymentPreparer(payment, custody, today=house.TODAY, chains=unused, random_digits=lambda n: "1" * n).prepare(
+    made = PaymentPreparer(payment, custody, today=house.TODAY, chains=unused).prepare(
         Account(bank.PAN, 1, "", ""), None, "test"
     )
     derive = kd.derive_icc_mk_a if option == "A" else kd.derive_icc_mk_b
@@ -156,12 +158,14 @@ def _crt(card: Card) -> list[int]:
     return [numbers.index(dgi) for dgi in range(0x8201, 0x8206)]
 
 
-def test_the_pin_is_a_sealed_block_of_format_2() -> None:
+def test_the_pin_is_a_sealed_block_of_format_2_that_nobody_opens() -> None:
     card = Card.of(pin={"digits": 4, "tries": 5})
     part = next(p for p in card.payment.parts if p.number == 0x8010)
     assert isinstance(part.value, Sealed)
     assert part.padded
-    block = house.custody().open(part.value).reveal()
+    with pytest.raises(KeyMisuse, match="opened by custody alone"):
+        house.custody().open(part.value)
+    block = hidden(house.custody(), part.value)
     assert block.hex()[:2] == "24"
     assert block.hex()[6:] == "f" * 10
     assert card.payment.plain(0x9010) == b"\x05\x05"
