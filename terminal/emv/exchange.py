@@ -17,14 +17,17 @@ MOST_DATA: Final = 255
 
 
 def ask(state: State, stage: Stage, sender: Sender, command: Command, doing: str) -> Response:
-    """Send a command. An answer that is none (no status word, endless data) ends the transaction.
+    """Send a command. An answer that is none (no status word, endless data) ends the transaction; with the first whole
+    one there is a transaction (``state.begun``).
 
     Raises Stop, and TransportError when the way to the card fails.
     """
     try:
-        return sender.send(command)
+        response = sender.send(command)
     except (CardMalformed, ApduError) as fault:
         state.stop(stage, f"{doing}: the card gave no answer that can be read ({fault})", FAULTY_ICC)
+    state.begun = True
+    return response
 
 
 @lru_cache(maxsize=512)

@@ -52,7 +52,7 @@ def run_transaction(
     ``cardholder`` None is a terminal without display and PIN pad; ``host`` None one that never reaches the issuer.
     ``online_pin`` enciphers a PIN for the issuer; ``recent`` is the terminal's log for floor limits; ``draw`` gives 1
     to 99 for random selection, ``random`` so many random bytes. Raises TransportError when the way to the card failed
-    before the card had said anything: then there was no transaction to speak of.
+    before its first answer was whole (61xx alone is none): then there was no transaction to speak of.
     """
     run = _Run(sender, config, transaction, keys, cardholder, host, online_pin, pin_pad, recent, draw, random)
     return run.outcome()
@@ -97,7 +97,7 @@ class _Run:
         except Stop as stop:
             return self._ended(stop.result, stop.reason)
         except TransportError as fault:
-            if not self._state.steps:
+            if not self._state.begun:
                 raise
             reason = f"the card could not be reached any more: {fault}"
             self._state.note(Stage.COMPLETION, reason, "EMV 4.4 Book 4, 6.6.1")

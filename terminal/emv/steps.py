@@ -78,6 +78,8 @@ class State:
         self.steps: list[Step] = []
         self.aid: bytes | None = None
         """The name of the selected application, tag 84."""
+        self.begun = False
+        """Whether the card has answered anything at all: from then on, its silence is an outcome and no fault."""
         self.tvr_bits = 0
         """The TVR as a number: flags take ten times as long to join and to compare."""
         self._tsi_bits = 0

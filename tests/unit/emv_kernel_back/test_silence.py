@@ -58,6 +58,25 @@ def test_before_the_card_spoke_there_is_no_transaction(fault: type[TransportErro
         offline(silent_from(0, fault))
 
 
+@pytest.mark.parametrize("first", ["6110", "6C10"])
+def test_a_promise_of_an_answer_is_none(first: str) -> None:
+    """The answer to the very first command comes with the next turn, and that one never comes."""
+    made = silent_from(1, DeadlineExceeded)
+    made.status = {"A4": first}
+    with pytest.raises(DeadlineExceeded):
+        offline(made)
+
+
+def test_a_directory_that_was_selected_is_an_answer() -> None:
+    """Nothing is decided before its records are read, but the card has spoken: its silence is an outcome."""
+    made = silent_from(1, CardGone)
+    made.status = {"A4": "6F15840E315041592E5359532E4444463031A5038801019000"}
+    outcome = offline(made)
+    assert [command[1] for command in made.seen] == [0xA4, 0xB2]
+    assert (outcome.result, outcome.interrupted) == (Result.TERMINATED, True)
+    assert len(outcome.steps) == 1
+
+
 @pytest.mark.parametrize("fault", [DeadlineExceeded, CardGone])
 def test_offline_every_silence_aborts_and_nothing_is_taken_back(fault: type[TransportError]) -> None:
     for turn in range(1, len(turns_of(offline))):
