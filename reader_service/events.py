@@ -1,0 +1,153 @@
+"""What happens in the service, told to whoever listens: numbered events, resumable, and nobody is waited for.
+
+Events stand once in a ring. A listener is only a place in that ring, so a thousand of them cost no copies, and one who
+falls too far behind is let go. Published from any thread; listened to on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
+from typing import Final
+
+KEPT: Final = 10_000
+"""How many events a listener may ask again for."""
+BEHIND: Final = 2_000
+"""How many events a listener may be behind before it is let go."""
+GAP: Final = "gap"
+"""The first event of a listener who asked for more than is kept: read the state anew."""
+
+
+class SlowConsumer(Exception):
+    """The listener fell too far behind, and was let go; it may come back and ask from its last event."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. ``topic`` is what it happened to: a reader's id, a batch. ``data`` is JSON, and holds
+    nothing personal that is not masked."""
+
+    number: int
+    epoch: str
+    at: datetime
+    kind: str
+    topic: str
+    data: Mapping[str, object]
+
+    @property
+    def id(self) -> str:
+        """``EPOCH-NUMBER``: the epoch is the running service, so that numbers of an earlier one mean nothing."""
+        return f"{self.epoch}-{self.number}"
+
+    @cached_property
+    def json(self) -> str:
+        """As listeners get it; written once, whoever many they are."""
+        told = {"id": self.id, "at": self.at.isoformat(), "kind": self.kind, "topic": self.topic, "data": self.data}
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+class EventBus:
+    """The events of one running service."""
+
+    def __init__(
+        self, *, kept: int = KEPT, clock: Callable[[], datetime] = lambda: datetime.now(UTC), epoch: str | None = None
+    ) -> None:
+        self.epoch = epoch or secrets.token_hex(4)
+        self._clock = clock
+        self._ring: deque[Event] = deque(maxlen=kept)
+        self._last = 0
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+        self._woken = False
+        self._closed = False
+
+    def publish(self, kind: str, topic: str, data: Mapping[str, object]) -> Event:
+        """Tell everybody. Never waits; from any thread."""
+        with self._lock:
+            self._last += 1
+            event = Event(self._last, self.epoch, self._clock(), kind, topic, dict(data))
+            self._ring.append(event)
+            self._call_loop()
+        return event
+
+    def last_id(self) -> str:
+        """The id to go on from for somebody who read the state just now."""
+        with self._lock:
+            return f"{self.epoch}-{self._last}"
+
+    def close(self) -> None:
+        """End every listener."""
+        with self._lock:
+            self._closed = True
+            self._call_loop()
+
+    def subscribe(
+        self, after: str | None = None, *, kinds: Callable[[str], bool] = lambda kind: True, behind: int = BEHIND
+    ) -> AsyncIterator[list[Event]]:
+        """Events in order, as many at a time as there are, from now on or after the event named ``after``.
+
+        ``kinds`` says which ones. Raises SlowConsumer from the iteration; ends when the bus is closed.
+        """
+        with self._lock:
+            at, gap = self._place(after)
+        return self._batches(at, gap, kinds, behind)
+
+    def _place(self, after: str | None) -> tuple[int, bool]:
+        """The number to go on after, and whether something between was lost."""
+        if after is None:
+            return self._last, False
+        epoch, _, number = after.partition("-")
+        oldest = self._ring[0].number if self._ring else self._last + 1
+        known = epoch == self.epoch and number.isdecimal() and int(number) <= self._last
+        if known and int(number) >= oldest - 1:
+            return int(number), False
+        return self._last, True
+
+    async def _batches(
+        self, at: int, gap: bool, kinds: Callable[[str], bool], behind: int
+    ) -> AsyncIterator[list[Event]]:
+        if gap:
+            yield [Event(at, self.epoch, self._clock(), GAP, "", {})]
+        while True:
+            with self._lock:
+                fresh = self._last - at
+                if fresh > min(behind, len(self._ring)):
+                    raise SlowConsumer(f"{fresh} events behind")
+                found = list(islice(self._ring, len(self._ring) - fresh, None)) if fresh else []
+                waiter = None if found or self._closed else self._wait()
+            if waiter is not None:
+                await waiter
+                continue
+            if not found:
+                return
+            at = found[-1].number
+            if wanted := [event for event in found if kinds(event.kind)]:
+                yield wanted
+
+    def _wait(self) -> asyncio.Future[None]:
+        self._loop = asyncio.get_running_loop()
+        waiter = self._loop.create_future()
+        self._waiting.append(waiter)
+        return waiter
+
+    def _call_loop(self) -> None:
+        """Have the loop wake whoever waits; once is enough until it does."""
+        if self._waiting and not self._woken and self._loop is not None and not self._loop.is_closed():
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        with self._lock:
+            waiting, self._waiting, self._woken = self._waiting, [], False
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)

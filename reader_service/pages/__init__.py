@@ -1,0 +1,1 @@
+"""The web pages: server-rendered, no script or style from anywhere else."""

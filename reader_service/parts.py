@@ -1,0 +1,67 @@
+"""What the front door hands to the service: the rooms, already wired, and how to reach what lies outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from personalize.execute import Job
+from registry.store import Registry
+from terminal.apdu import Reader
+from terminal.keys import KeyCustody
+from terminal.member.hotlist import Hotlist
+from terminal.member.trust import TrustList
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What a counter judges by. ``hotlist`` is None where there is none."""
+
+    trust: TrustList
+    hotlist: Hotlist | None
+
+
+class LineParts(Protocol):
+    """Preparing and running batches, as the station is set up: profile, pools of chip keys, trust for reading back."""
+
+    def prepare(self, batch_id: str, tick: Callable[[int], None]) -> int:
+        """Make every missing dossier; how many. ``tick`` is told each few how many more there are."""
+        ...
+
+    def job(self, batch_id: str) -> Job:
+        """What all cards of a run over this batch share."""
+        ...
+
+    def remake(self, batch_id: str) -> object:
+        """Make the dossiers that rejects left missing."""
+        ...
+
+    def pools_filled(self, lanes: int) -> AbstractContextManager[object]:
+        """Keeps chip keys ready while lanes run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything the service works with. ``lists`` reads the signed lists anew, working without a database where a
+    signed edition lies at hand; ``annotate``-like heavy work runs on the caller's thread."""
+
+    registry: Registry
+    custody: KeyCustody
+    line: LineParts
+    lists: Callable[[], Lists]
+    open_reader: Callable[[str], Reader]
+    station: str
+    data_dir: Path
+    reader_urls: tuple[str, ...] = ()
+    """Readers to open at the start beside those the PC/SC service shows: virtual ones, mostly."""
+    pcsc: bool = True
+    """Whether to watch the PC/SC service for readers that come and go."""
+    counters: Mapping[str, str] = field(default_factory=dict)
+    """Readers that verify each card put in, by URL; the value is the name shown."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    lease: timedelta = timedelta(seconds=60)

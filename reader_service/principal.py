@@ -1,0 +1,119 @@
+"""Who asks, and what their roles allow. One table decides, for the API and for the pages alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from reader_service.errors import Forbidden
+
+
+class Role(StrEnum):
+    """What a person, or a machine with a token, is here for."""
+
+    OPERATOR = "operator"
+    """Runs the lanes of a station."""
+    REVIEWER = "reviewer"
+    """Approves what another imported: never their own."""
+    REGISTRAR = "registrar"
+    """Imports rosters, looks after members and their cards."""
+    COUNTER = "counter"
+    """Verifies cards at a merchant's counter."""
+    DEVELOPER = "developer"
+    """Speaks to cards in bytes."""
+    AUDITOR = "auditor"
+    """Reads the audit and the figures; changes nothing."""
+    ADMINISTRATOR = "administrator"
+    """Looks after users and tokens."""
+
+
+class Permission(StrEnum):
+    """One thing that a use-case asks for."""
+
+    READERS_VIEW = "readers:view"
+    READERS_LEASE = "readers:lease"
+    READERS_NAME = "readers:name"
+    APDU = "apdu"
+    DECODE = "decode"
+    VERIFY = "verify"
+    ROSTERS_VIEW = "rosters:view"
+    ROSTERS_UPLOAD = "rosters:upload"
+    ROSTERS_APPROVE = "rosters:approve"
+    BATCHES_VIEW = "batches:view"
+    BATCHES_PREPARE = "batches:prepare"
+    LANES_VIEW = "lanes:view"
+    LANES_RUN = "lanes:run"
+    MEMBERS_FIND = "members:find"
+    MEMBERS_UNMASK = "members:unmask"
+    MEMBERS_CHANGE = "members:change"
+    CARDS_VIEW = "cards:view"
+    CARDS_CHANGE = "cards:change"
+    LISTS_FETCH = "lists:fetch"
+    LISTS_PUBLISH = "lists:publish"
+    STATISTICS = "statistics"
+    AUDIT = "audit"
+    USERS = "users"
+    METRICS = "metrics"
+
+
+_P = Permission
+
+ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
+    Role.OPERATOR: frozenset(
+        (
+            _P.READERS_VIEW,
+            _P.READERS_LEASE,
+            _P.READERS_NAME,
+            _P.BATCHES_VIEW,
+            _P.BATCHES_PREPARE,
+            _P.LANES_VIEW,
+            _P.LANES_RUN,
+            _P.VERIFY,
+            _P.LISTS_FETCH,
+            _P.STATISTICS,
+        )
+    ),
+    Role.REVIEWER: frozenset((_P.ROSTERS_VIEW, _P.ROSTERS_APPROVE, _P.BATCHES_VIEW, _P.STATISTICS)),
+    Role.REGISTRAR: frozenset(
+        (
+            _P.ROSTERS_VIEW,
+            _P.ROSTERS_UPLOAD,
+            _P.BATCHES_VIEW,
+            _P.MEMBERS_FIND,
+            _P.MEMBERS_UNMASK,
+            _P.MEMBERS_CHANGE,
+            _P.CARDS_VIEW,
+            _P.CARDS_CHANGE,
+            _P.LISTS_FETCH,
+            _P.LISTS_PUBLISH,
+            _P.STATISTICS,
+        )
+    ),
+    Role.COUNTER: frozenset((_P.READERS_VIEW, _P.READERS_LEASE, _P.VERIFY, _P.LISTS_FETCH)),
+    Role.DEVELOPER: frozenset((_P.READERS_VIEW, _P.READERS_LEASE, _P.APDU, _P.DECODE, _P.VERIFY)),
+    Role.AUDITOR: frozenset(
+        (_P.AUDIT, _P.STATISTICS, _P.ROSTERS_VIEW, _P.BATCHES_VIEW, _P.LISTS_FETCH, _P.METRICS, _P.LANES_VIEW)
+    ),
+    Role.ADMINISTRATOR: frozenset((_P.USERS, _P.AUDIT, _P.METRICS, _P.READERS_VIEW, _P.READERS_NAME)),
+}
+"""No role has everything: who looks after users cannot see members, who approves cannot import."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: a signed-in person or a token. ``name`` goes into audit, approvals and journals."""
+
+    name: str
+    roles: frozenset[Role]
+    token: str = ""
+    """The token's own name, where it is not a person."""
+
+    def may(self, permission: Permission) -> bool:
+        return any(permission in ROLE_PERMISSIONS[role] for role in self.roles)
+
+    def need(self, permission: Permission) -> None:
+        """Raises Forbidden."""
+        if not self.may(permission):
+            roles = ", ".join(sorted(role for role in Role if permission in ROLE_PERMISSIONS[role]))
+            raise Forbidden(f"this needs one of the roles {roles}", permission=str(permission), roles=roles)
