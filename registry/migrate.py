@@ -12,9 +12,9 @@ from sqlalchemy import Connection, inspect, text
 
 from registry.database import Database
 from registry.errors import RegistryUnfit, SchemaTooNew
-from registry.tables import metadata
+from registry.office_tables import metadata
 
-HEAD = "0002"  # kept here so that opening a database at head reads no migration scripts
+HEAD = "0003"  # kept here so that opening a database at head reads no migration scripts
 _LOCK_NUMBER = 0x4D454D42  # "MEMB": PostgreSQL's advisory lock of migrations
 
 # Alembic's `op` and `context` are one per process, so two threads may not migrate at once.

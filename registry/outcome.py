@@ -48,12 +48,13 @@ _SERVED = (
 )
 
 
-def verified(conn: Connection, claim: Claim, result: dict[str, object], seconds: float, now: datetime) -> None:
+def verified(conn: Connection, claim: Claim, result: dict[str, object], seconds: float, now: datetime) -> bool:
+    """Whether this was new."""
     held = conn.execute(_HELD, {"dossier": claim.dossier_id}).one_or_none()
     if held is None or held.token != claim.token or held.state == "remade":
         raise fence_lost(claim)
     if held.state == "verified":
-        return  # said before; the answer was lost on the way
+        return False  # said before; the answer was lost on the way
     conn.execute(_DOSSIER_STATE, {"dossier": claim.dossier_id, "state": "verified"})
     conn.execute(_CHIP_VERIFIED, {"chip": claim.chip_serial, "ended_at": now})
     conn.execute(
@@ -73,15 +74,18 @@ def verified(conn: Connection, claim: Claim, result: dict[str, object], seconds:
     doing = Doing(claim.lane, claim.station, "read back and proven", now)
     record_event(conn, claim.card_number, claim.sequence, CardState.VERIFIED, doing)
     conn.execute(_SERVED, {"batch": claim.batch_id, "member": claim.member_id})
+    return True
 
 
-def reject(conn: Connection, claim: Claim, fault: Fault, now: datetime) -> None:
+def reject(conn: Connection, claim: Claim, fault: Fault, now: datetime) -> bool:
+    """Whether this was new."""
     held = conn.execute(_HELD, {"dossier": claim.dossier_id}).one_or_none()
     if held is None or held.token != claim.token or held.state == "verified":
         raise fence_lost(claim)
     if held.state == "remade":
-        return  # said before
+        return False  # said before
     _refuse_bound(conn, claim.dossier_id, fault, now)
+    return True
 
 
 def reject_chip(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from registry.errors import RegistryUnfit
@@ -10,6 +11,11 @@ from terminal.errors import IntegrityError
 from terminal.keys.custody import KeyCustody, KeyRef, Sealed
 
 _INDEX = KeyRef("index", 1)
+_GAP = r"[\s-]?"
+# 18 or 15 digits: an ID number; 11, with or without the country's code: a mobile number. Digits of every script.
+_TELLING = re.compile(
+    rf"(?<!\d)(?:(?:\d{_GAP}){{17}}[\dXxＸｘ]|(?:\d{_GAP}){{14}}\d|(?:\+?86{_GAP})?[1１]{_GAP}(?:\d{_GAP}){{9}}\d)(?!{_GAP}\d)"
+)
 
 
 class PersonalData:
@@ -42,6 +48,10 @@ class PersonalData:
         """Blind index of each ID number, 32 bytes. Always under version 1: one person has one index for ever."""
         return [self._custody.index(_INDEX, number.encode()) for number in id_numbers]
 
+    def proof(self, text: str) -> str:
+        """MAC of a text that the audit's chain is made of, 64 hex digits. No blind index is made of such a text."""
+        return self._custody.index(_INDEX, b"audit\x00" + text.encode()).hex()
+
 
 def _context(place: str) -> str:
     return f"registry/{place}"
@@ -66,3 +76,8 @@ def mask_mobile(mobile: str) -> str:
 def mask_name(name: str) -> str:
     """Only the first character: 张三 becomes 张*."""
     return name[:1] + "*" * max(1, len(name) - 1)
+
+
+def scrub(text: str) -> str:
+    """Free text without what looks like an ID or a mobile number: only the last four characters of each are left."""
+    return _TELLING.sub(lambda found: f"****{found[0][-4:]}", text)

@@ -50,11 +50,13 @@ def waiting(conn: Connection, batch_id: str) -> list[str]:
     return list(conn.execute(chosen.order_by(dossiers.c.id)).scalars())
 
 
-def replace(conn: Connection, personal: PersonalData, batch_id: str, new: Iterable[NewDossier]) -> None:
-    """Other contents for waiting dossiers. A claim takes the row's lock too, so no chip gets half of either."""
-    coming = iter(new)
+def replace(conn: Connection, personal: PersonalData, batch_id: str, new: Iterable[NewDossier]) -> int:
+    """Other contents for waiting dossiers; how many. A claim takes the row's lock too, so no chip gets half."""
+    coming, count = iter(new), 0
     while chunk := list(islice(coming, _CHUNK)):
         _replace(conn, personal, batch_id, chunk)
+        count += len(chunk)
+    return count
 
 
 def _replace(conn: Connection, personal: PersonalData, batch_id: str, new: Sequence[NewDossier]) -> None:

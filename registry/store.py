@@ -24,6 +24,8 @@ from registry import (
     rosters,
 )
 from registry.database import BUSY_SECONDS, Database
+from registry.ground import Ground
+from registry.office import Office
 from registry.personal import PersonalData
 from registry.values import (
     AcceptedRow,
@@ -55,11 +57,15 @@ from terminal.keys.custody import KeyCustody
 Clock = Callable[[], datetime]
 
 
+SOMEBODY = "not told"
+"""Who did it, where a caller does not say."""
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Registry:
+class Registry(Office):
     """The system of record. Usable from many threads; each process opens its own.
 
     Every method may raise RegistryUnavailable; those that change something raise RegistryConflict where a rule stands
@@ -69,6 +75,8 @@ class Registry:
     def __init__(self, database: Database, custody: KeyCustody, clock: Clock) -> None:
         self._db = database
         self._personal = PersonalData(custody)
+        self._ground = Ground(database, self._personal, clock)
+        super().__init__(self._ground)
         self._journal = JournalWriter(database)
         self._clock = clock
 
@@ -122,6 +130,8 @@ class Registry:
         origin = rosters.Origin(source, digest, by, self._clock())
         with self._db.write() as conn:
             batch_id = rosters.import_roster(conn, self._personal, unit_name, accepted, rejected, origin)
+            told = self._ground.tell
+            told(conn, by, "roster.import", f"batch:{batch_id}", accepted=len(accepted), rejected=len(rejected))
             return reports.batch(conn, batch_id)
 
     def approve(self, batch_id: str, by: str, *, scheme: str = "130000") -> Batch:
@@ -132,12 +142,14 @@ class Registry:
         """
         with self._db.write() as conn:
             approval.approve(conn, self._personal, batch_id, by, scheme, self._clock())
+            self._ground.tell(conn, by, "batch.approve", f"batch:{batch_id}")
             return reports.batch(conn, batch_id)
 
-    def discard(self, batch_id: str) -> Batch:
+    def discard(self, batch_id: str, by: str = SOMEBODY, *, reason: str = "") -> Batch:
         """Give up a draft: its rows and the members nothing else names are deleted, its file may be imported again."""
         with self._db.write() as conn:
             approval.discard(conn, batch_id)
+            self._ground.tell(conn, by, "batch.discard", f"batch:{batch_id}", reason)
             return reports.batch(conn, batch_id)
 
     def batches(self) -> list[Batch]:
@@ -166,10 +178,11 @@ class Registry:
         with self._db.write() as conn:
             return counters.allocate(conn, f"card/{prefix}", count)
 
-    def add_dossiers(self, batch_id: str, new: Sequence[NewDossier]) -> None:
+    def add_dossiers(self, batch_id: str, new: Sequence[NewDossier], *, by: str = SOMEBODY) -> None:
         """Dossiers of members that ``to_prepare`` named: all of them, or none where one contradicts the record."""
         with self._db.write() as conn:
             dossiers.add_dossiers(conn, self._personal, batch_id, new)
+            self._ground.tell(conn, by, "batch.prepare", f"batch:{batch_id}", dossiers=len(new))
 
     def stored_dossiers(self, batch_id: str, card_numbers: Sequence[str] | None = None) -> list[StoredDossier]:
         """The dossiers of a batch, sealed; none once it is closed. All of them, or those of up to 500 cards."""
@@ -181,14 +194,15 @@ class Registry:
         with self._db.read() as conn:
             return prepared.waiting(conn, batch_id)
 
-    def replace_dossiers(self, batch_id: str, new: Iterable[NewDossier]) -> None:
+    def replace_dossiers(self, batch_id: str, new: Iterable[NewDossier], *, by: str = SOMEBODY) -> None:
         """Other contents for dossiers that wait, by card number and sequence: all of them, or none. ``new`` is read
         inside the transaction, some hundreds at a time: it should not be slow.
 
         Raises NotOnRecord, RegistryConflict for one that does not wait any more or whose PAN is another card's.
         """
         with self._db.write() as conn:
-            prepared.replace(conn, self._personal, batch_id, new)
+            count = prepared.replace(conn, self._personal, batch_id, new)
+            self._ground.tell(conn, by, "dossier.replace", f"batch:{batch_id}", dossiers=count)
 
     def pans_of(self, card_numbers: Sequence[str]) -> dict[str, str]:
         """The payment account numbers that go with these member cards, by card number; those that have one."""
@@ -232,13 +246,16 @@ class Registry:
         with self._db.write() as conn:
             now = self._clock()
             write_with(conn, claim, now, entries)
-            outcome.verified(conn, claim, result, seconds, now)
+            if outcome.verified(conn, claim, result, seconds, now):
+                self._ground.tell(conn, _place(claim), "card.verified", f"card:{claim.card_number}-{claim.sequence}")
             return cards.card(conn, claim.card_number, claim.sequence)
 
     def reject(self, claim: Claim, reason: str, step: str, bin: str) -> None:
         """The chip failed: refused for ever, its card hotlisted, the dossier to be made again. Raises FenceLost."""
         with self._db.write() as conn:
-            outcome.reject(conn, claim, outcome.Fault(reason, step, bin, claim.lane), self._clock())
+            if outcome.reject(conn, claim, outcome.Fault(reason, step, bin, claim.lane), self._clock()):
+                card = f"{claim.card_number}-{claim.sequence}"
+                self._ground.tell(conn, _place(claim), "chip.reject", f"chip:{claim.chip_serial}", reason, card=card)
 
     def reject_chip(
         self,
@@ -258,7 +275,9 @@ class Registry:
         """
         fault = outcome.Fault(reason, step, bin, lane)
         with self._db.write() as conn:
-            return outcome.reject_chip(conn, batch_id, chip_serial, fault, from_stock, self._clock())
+            serial = outcome.reject_chip(conn, batch_id, chip_serial, fault, from_stock, self._clock())
+            self._ground.tell(conn, lane, "chip.reject", f"chip:{serial}", reason, batch=batch_id)
+            return serial
 
     def release_missing(self, batch_id: str, chip_serial: str, by: str, *, reason: str = "chip lost") -> None:
         """The operator says that a bound chip will not come back: as ``reject``.
@@ -267,6 +286,7 @@ class Registry:
         """
         with self._db.write() as conn:
             outcome.release_missing(conn, batch_id, chip_serial, by, reason, self._clock())
+            self._ground.tell(conn, by, "chip.missing", f"chip:{chip_serial}", reason, batch=batch_id)
 
     def bound_chips(self, batch_id: str) -> list[BoundChip]:
         """Claimed dossiers and the chips they are bound to."""
@@ -283,6 +303,7 @@ class Registry:
         """Book ``count`` blank chips that a supplier delivered."""
         with self._db.write() as conn:
             accounts.receive_stock(conn, count, supplier_batch, by, self._clock())
+            self._ground.tell(conn, by, "stock.receive", f"delivery:{supplier_batch}", count=count)
             return accounts.stock(conn)
 
     def stock(self) -> StockAccounts:
@@ -293,6 +314,7 @@ class Registry:
         """Sign a finished, balanced batch by two people and destroy its dossier secrets."""
         with self._db.write() as conn:
             accounts.close_batch(conn, batch_id, by, second, self._clock())
+            self._ground.tell(conn, by, "batch.close", f"batch:{batch_id}", second=second)
             closed = reports.batch(conn, batch_id)
         self._db.forget_deleted()
         return closed
@@ -312,7 +334,10 @@ class Registry:
         """Move a card on in its life; those lost, damaged, withdrawn or suspended are on the hotlist from then on."""
         with self._db.write() as conn:
             cards.card_event(conn, card_number, CardState(event), cards.Doing(by, place, reason, self._clock()))
-            return cards.card(conn, card_number)
+            moved = cards.card(conn, card_number)
+            subject = f"card:{card_number}-{moved.sequence}"
+            self._ground.tell(conn, by, f"card.{moved.state}", subject, reason, place=place)
+            return moved
 
     def events(self, card_number: str) -> list[CardEvent]:
         """What happened to the cards of that number, oldest first."""
@@ -337,3 +362,7 @@ class Registry:
     def timings(self, batch_id: str) -> list[Timing]:
         with self._db.read() as conn:
             return reports.timings(conn, batch_id)
+
+
+def _place(claim: Claim) -> str:
+    return f"{claim.station}, {claim.lane}"

@@ -65,26 +65,26 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _one_of(column: str, *values: str) -> CheckConstraint:
+def one_of(column: str, *values: str) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-def _where(condition: str) -> dict[str, Any]:
+def where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
-def _among(values: tuple[str, ...]) -> str:
+def among(values: tuple[str, ...]) -> str:
     return "state IN ({})".format(", ".join(f"'{value}'" for value in values))
 
 
 # SQLite numbers rows by itself only where the key is INTEGER; with AUTOINCREMENT no number ever comes back.
-_Id = BigInteger().with_variant(Integer(), "sqlite")
+RowId = BigInteger().with_variant(Integer(), "sqlite")
 
 units = Table(
     "units",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("code", Text, unique=True),
     sqlite_autoincrement=True,
@@ -93,7 +93,7 @@ units = Table(
 members = Table(
     "members",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("id", RowId, primary_key=True, autoincrement=False),
     Column("unit_id", ForeignKey("units.id"), nullable=False, index=True),
     Column("id_index", LargeBinary, nullable=False, unique=True),
     Column("sealed", LargeBinary, nullable=False),
@@ -104,6 +104,8 @@ members = Table(
     Column("member_number", Text, unique=True),
     Column("category", Integer, nullable=False),
     Column("registered_at", UtcTime, nullable=False),
+    Column("name_index", LargeBinary, index=True),  # None until the program that has the key opens the registry
+    Column("withdrawn_at", UtcTime),
     CheckConstraint("category BETWEEN 0 AND 4", name="category"),
     CheckConstraint("length(member_number) = 12", name="member_number"),
 )
@@ -124,12 +126,12 @@ batches = Table(
     Column("closed_by", Text),
     Column("closed_second", Text),
     Column("closed_at", UtcTime),
-    _one_of("stage", "draft", "approved", "closed", "discarded"),
+    one_of("stage", "draft", "approved", "closed", "discarded"),
     CheckConstraint("approved_by <> imported_by", name="second_person"),
     CheckConstraint("stage NOT IN ('approved', 'closed') OR approved_by IS NOT NULL", name="approved"),
     CheckConstraint("stage <> 'closed' OR (closed_second IS NOT NULL AND closed_second <> closed_by)", name="signed"),
 )
-Index("uq_batches_living_digest", batches.c.digest, unique=True, **_where("stage IN ('draft', 'approved')"))
+Index("uq_batches_living_digest", batches.c.digest, unique=True, **where("stage IN ('draft', 'approved')"))
 
 roster_rows = Table(
     "roster_rows",
@@ -140,19 +142,20 @@ roster_rows = Table(
     Column("codes", Text, nullable=False),
     Column("member_id", ForeignKey("members.id")),
     Column("open", Boolean, nullable=False),  # this row still wants a card for its member
+    Column("replaces", Text),  # the card number that is made again with the next sequence
     Column("sealed", LargeBinary, nullable=False),
     Column("seal_key", Text, nullable=False),
-    _one_of("verdict", "accepted", "rejected"),
+    one_of("verdict", "accepted", "rejected"),
     CheckConstraint("verdict = 'rejected' OR member_id IS NOT NULL", name="member"),
     CheckConstraint("verdict = 'accepted' OR NOT open", name="open"),
 )
-Index("uq_roster_rows_open_member", roster_rows.c.member_id, unique=True, **_where("open"))
+Index("uq_roster_rows_open_member", roster_rows.c.member_id, unique=True, **where("open"))
 Index("ix_roster_rows_member_id", roster_rows.c.member_id)
 
 dossiers = Table(
     "dossiers",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("id", RowId, primary_key=True, autoincrement=False),
     Column("batch_id", ForeignKey("batches.id"), nullable=False),
     Column("member_id", ForeignKey("members.id"), nullable=False, index=True),
     Column("card_number", Text, nullable=False),
@@ -162,12 +165,12 @@ dossiers = Table(
     Column("state", Text, nullable=False),
     Column("token", BigInteger),  # of the newest claim
     UniqueConstraint("card_number", "sequence"),
-    _one_of("state", "waiting", "claimed", "verified", "remade"),
+    one_of("state", "waiting", "claimed", "verified", "remade"),
     CheckConstraint("(state = 'waiting') = (token IS NULL)", name="token"),
     CheckConstraint("sequence BETWEEN 1 AND 99", name="sequence"),
     Index("ix_dossiers_batch_id_state_id", "batch_id", "state", "id"),
 )
-Index("uq_dossiers_open_member", dossiers.c.member_id, unique=True, **_where(_among(OPEN)))
+Index("uq_dossiers_open_member", dossiers.c.member_id, unique=True, **where(among(OPEN)))
 
 # Apart from their rows, so that a state change does not write kilobytes again, and so that closing can delete them.
 dossier_secrets = Table(
@@ -202,16 +205,17 @@ chips = Table(
     Column("step", Text),
     Column("bin", Text),
     Column("lane", Text, nullable=False),
-    _one_of("state", "bound", "verified", "rejected"),
+    one_of("state", "bound", "verified", "rejected"),
     CheckConstraint("state = 'rejected' OR dossier_id IS NOT NULL", name="bound"),
     CheckConstraint("state <> 'rejected' OR reason IS NOT NULL", name="reason"),
     Index("ix_chips_batch_id_state", "batch_id", "state"),
+    Index("ix_chips_ended_at", "ended_at"),
 )
 
 claims = Table(
     "claims",
     metadata,
-    Column("token", _Id, primary_key=True),
+    Column("token", RowId, primary_key=True),
     Column("dossier_id", ForeignKey("dossiers.id"), nullable=False, index=True),
     Column("lane", Text, nullable=False),
     Column("station", Text, nullable=False),
@@ -223,7 +227,7 @@ claims = Table(
 journal = Table(
     "journal",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("at", UtcTime, nullable=False),
     Column("dossier_id", ForeignKey("dossiers.id"), nullable=False),
     Column("token", ForeignKey("claims.token"), nullable=False),
@@ -231,7 +235,7 @@ journal = Table(
     Column("event", Text, nullable=False),
     Column("block", Integer),
     Column("detail", Text, nullable=False),
-    _one_of("event", "intent", "done", "fault"),
+    one_of("event", "intent", "done", "fault"),
     Index("ix_journal_dossier_id", "dossier_id"),
     sqlite_autoincrement=True,
 )
@@ -245,17 +249,17 @@ cards = Table(
     Column("dossier_id", ForeignKey("dossiers.id"), nullable=False, unique=True),
     Column("chip_serial", ForeignKey("chips.serial"), nullable=False, unique=True),
     Column("state", Text, nullable=False),
-    Column("verified_at", UtcTime, nullable=False),
+    Column("verified_at", UtcTime, nullable=False, index=True),
     Column("seconds", Float, nullable=False),
     Column("result", Text, nullable=False),
-    _one_of("state", *LIVING, *ENDED),
+    one_of("state", *LIVING, *ENDED),
 )
-Index("uq_cards_living_member", cards.c.member_id, unique=True, **_where(_among(LIVING)))
+Index("uq_cards_living_member", cards.c.member_id, unique=True, **where(among(LIVING)))
 
 card_events = Table(
     "card_events",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("card_number", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
@@ -264,7 +268,7 @@ card_events = Table(
     Column("place", Text, nullable=False),
     Column("reason", Text, nullable=False),
     ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
-    _one_of("event", *LIVING, *ENDED),
+    one_of("event", *LIVING, *ENDED),
     Index("ix_card_events_card_number_sequence", "card_number", "sequence"),
     sqlite_autoincrement=True,
 )
@@ -272,7 +276,7 @@ card_events = Table(
 hotlist = Table(
     "hotlist",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("card_number", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("reason", Text, nullable=False),
@@ -281,12 +285,12 @@ hotlist = Table(
     CheckConstraint("sequence BETWEEN 1 AND 99", name="sequence"),
     sqlite_autoincrement=True,
 )
-Index("uq_hotlist_listed", hotlist.c.card_number, hotlist.c.sequence, unique=True, **_where("lifted_at IS NULL"))
+Index("uq_hotlist_listed", hotlist.c.card_number, hotlist.c.sequence, unique=True, **where("lifted_at IS NULL"))
 
 stock_receipts = Table(
     "stock_receipts",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("supplier_batch", Text, nullable=False),
     Column("by", Text, nullable=False),

@@ -12,8 +12,8 @@ from sqlalchemy import inspect, text
 from registry import migrate
 from registry.database import Database
 from registry.errors import RegistryConflict, RegistryUnfit, SchemaTooNew
+from registry.office_tables import metadata
 from registry.store import Registry
-from registry.tables import metadata
 from terminal.keys.memory import MemoryCustody
 from tests.support.registrar import claimed, ready, rows
 
