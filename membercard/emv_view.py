@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import output
-from membercard.emv_till import money
 from terminal.apdu import Trace, TraceEntry
 from terminal.emv.config import TerminalConfig
 from terminal.emv.dictionary import lookup
+from terminal.emv.elements.codes import money, price
 from terminal.emv.explain import Explained, Explainer, explain
 from terminal.emv.logs import ElectronicCash, Log, LogKind, LogRecord
 from terminal.emv.outcome import Cryptogram, Outcome, Receipt, Result
@@ -30,6 +30,8 @@ FAULTS: Final = (Result.TERMINATED, Result.TRY_ANOTHER_INTERFACE)
 _TEXT_WIDTH: Final = 84
 _CVM_RESULTS, _RESPONSE_CODE, _ISSUER_DATA, _TVR, _TSI, _SCRIPTS = 0x9F34, 0x8A, 0x9F10, 0x95, 0x9B, 0x9F5B
 _CURRENCY: Final = 0x5F2A
+_ADVICE: Final = 0x08
+"""Bit 4 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 _SHORT: Final = {
     0x9A: "date",
     0x9F21: "time",
@@ -103,9 +105,25 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, RenderableType]]:
     if outcome.scripts:
         yield "issuer scripts", _tree(explain(_SCRIPTS, outcome.script_results))
     if outcome.reversal:
-        yield "reversal", Text("the issuer must be told that nothing was paid", "yellow")
+        yield "reversal", Text(_reversal(outcome), "yellow")
     if outcome.advice:
-        yield "advice", "the card wants an advice to be sent"
+        yield "advice", _advice(outcome)
+
+
+def _reversal(outcome: Outcome) -> str:
+    """Why the issuer's authorization is to be taken back. EMV 4.4 Book 4, 6.3.8, 12.2.3."""
+    if outcome.approved:
+        # Its answer never came: what was paid, was paid offline.
+        return "the payment was approved offline: the request that may have reached the issuer is to be reversed"
+    return "the issuer must be told that nothing was paid"
+
+
+def _advice(outcome: Outcome) -> str:
+    """Who wants the acquirer told: the card (CID), or the rule that the issuer hears of its scripts.
+    EMV 4.4 Book 4, 6.3.7, 6.3.9."""
+    if any(made.cid & _ADVICE for made in (outcome.first, outcome.second) if made is not None):
+        return "the card wants an advice to be sent"
+    return "an advice is to be sent: the issuer must be told what became of its scripts"
 
 
 def _cryptogram(made: Cryptogram, aid: bytes | None) -> Text:
@@ -128,13 +146,12 @@ def _tree(said: Explained, before: str = "") -> Text:
 
 
 def _receipt(receipt: Receipt, exponent: int) -> Panel:
-    currency = _code(explain(_CURRENCY, bytes.fromhex(receipt.currency)).text)
     lines = [
         f"{receipt.date}  {receipt.time}",
         receipt.application,
         receipt.aid,
         receipt.card_number,
-        f"{money(receipt.amount, exponent)} {currency}",
+        price(receipt.amount, receipt.currency, exponent),
         receipt.cryptogram,
     ]
     if receipt.signature_line:

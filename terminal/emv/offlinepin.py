@@ -75,7 +75,7 @@ class OfflinePin:
                 return True
             if not left:
                 return self._limit("the PIN was wrong and no try is left")
-            self._note(f"the PIN was wrong, {left} tries left")
+            self._note(f"the PIN was wrong, {_tries(left)} left")
             if tries is not None and left >= tries:
                 self._note("the card's tries do not become fewer: it is asked no more")
                 return False
@@ -120,7 +120,7 @@ class OfflinePin:
         if value is None or len(value) != 1:
             self._note("the card does not tell how many PIN tries are left")
             return None
-        self._note(f"the card has {value[0]} PIN tries left")
+        self._note(f"the card has {_tries(value[0], 'PIN ')} left")
         return value[0]
 
     def _limit(self, text: str) -> bool:
@@ -130,3 +130,7 @@ class OfflinePin:
 
     def _note(self, text: str, tvr: TVR = NO_TVR) -> None:
         self._state.note(_STAGE, text, _SOURCE, tvr=tvr)
+
+
+def _tries(count: int, kind: str = "") -> str:
+    return f"{count} {kind}{'try' if count == 1 else 'tries'}"

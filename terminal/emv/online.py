@@ -9,6 +9,7 @@ from typing import Final
 
 from terminal.apdu import Command, Sender
 from terminal.emv.bits import AIP, TSI, TVR
+from terminal.emv.elements.codecs import counted
 from terminal.emv.exchange import ask
 from terminal.emv.risk import digits, sequence_number
 from terminal.emv.seams import OnlineHost, OnlineRequest, OnlineResponse, Unable
@@ -51,7 +52,7 @@ def authorize(state: State, host: OnlineHost | None, pin_block: bytes | None) ->
         state.terminal[AUTHENTICATION_DATA] = answer.authentication_data
     verdict = "approves" if approves(answer) else "declines"
     text = f"the issuer {verdict} (response code {answer.response_code.decode('ascii')})"
-    state.note(Stage.ONLINE, f"{text}, {len(answer.scripts)} scripts", source)
+    state.note(Stage.ONLINE, f"{text} and sends {counted(len(answer.scripts), 'script')}", source)
     return answer
 
 

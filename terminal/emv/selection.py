@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from terminal.apdu import Sender
 from terminal.emv.dictionary import STANDARD
+from terminal.emv.elements.codecs import counted
 from terminal.emv.exchange import ask, objects, read_record, select
 from terminal.emv.outcome import Result
 from terminal.emv.seams import Cardholder, Choice
@@ -145,7 +146,7 @@ def _from_directory(
         match = _match(supported, name)
         if match is not None and 5 <= len(name) <= 16:
             _add(found, _candidate(name, match, entry, table, code_tables))
-    what = f"the directory (PSE) names {len(entries)} applications, {len(found)} of them known to the terminal"
+    what = f"the directory (PSE) names {counted(len(entries), 'application')}, the terminal knows {len(found)}"
     state.note(Stage.SELECTION, what if found else f"{what}; the list of AIDs is used", _DIRECTORY)
     return found
 
@@ -200,7 +201,7 @@ def _from_list(
                 )
             if name == entry.aid or not entry.partial:
                 break
-    state.note(Stage.SELECTION, f"the list of AIDs gives {len(found)} applications", _LIST)
+    state.note(Stage.SELECTION, f"the list of AIDs gives {counted(len(found), 'application')}", _LIST)
     return found
 
 

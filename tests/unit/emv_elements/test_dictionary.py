@@ -14,6 +14,7 @@ from terminal.emv.elements.codes import (
     country_text,
     currency,
     currency_text,
+    price,
 )
 from terminal.emv.elements.element import Personal, Source
 from terminal.tlv import Format, Tag
@@ -116,16 +117,28 @@ def test_countries_and_currencies() -> None:
 @pytest.mark.parametrize(
     ("minor", "code", "text"),
     [
-        (1234, "156", "12.34 CNY"),
-        (5, "156", "0.05 CNY"),
-        (1234, "392", "1234 JPY"),
-        (1234, "048", "1.234 BHD"),
+        (1234, "156", "CNY 12.34"),
+        (5, "156", "CNY 0.05"),
+        (1234, "392", "JPY 1,234"),
+        (1234, "048", "BHD 1.234"),
         (1234, "959", "1234 (smallest units)"),
         (1234, None, "1234 (smallest units)"),
     ],
 )
 def test_amounts_have_the_decimals_of_their_currency(minor: int, code: str | None, text: str) -> None:
     assert amount_text(minor, code) == text
+
+
+@pytest.mark.parametrize(
+    ("code", "exponent", "text"),
+    [("0156", 2, "CNY 61,234.00"), ("156", 0, "CNY 6,123,400"), ("0156", 9, "CNY 0.006123400"), ("0999", 2, "XXX")],
+)
+def test_a_price_has_the_decimals_that_the_terminal_tells(code: str, exponent: int, text: str) -> None:
+    assert price(6_123_400, code, exponent).startswith(text)
+
+
+def test_a_price_in_no_known_currency_has_its_code() -> None:
+    assert price(5, "0001", 2) == "0001 0.05"
 
 
 def test_known_applications_have_names() -> None:

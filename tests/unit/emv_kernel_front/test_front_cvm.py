@@ -234,6 +234,7 @@ def test_a_card_that_keeps_its_counter_to_itself() -> None:
     verify(state, tries(None), plain("63C1", BLOCK_9999), plain("9000"), person=person)
     assert person.asked == [(None, False), (1, True)]
     assert "this is the last PIN try" in texts(state)
+    assert "the PIN was wrong, 1 try left" in texts(state)
 
 
 def test_the_last_try_is_warned_of_and_a_wrong_one_exceeds_the_limit() -> None:

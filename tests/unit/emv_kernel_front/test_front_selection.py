@@ -69,7 +69,7 @@ def test_directory_gives_candidates_in_the_order_of_their_priority() -> None:
         ("CREDIT", 2, False),
         ("LAST", 0, False),
     ]
-    assert "names 4 applications, 3 of them known" in texts(state)
+    assert "names 4 applications, the terminal knows 3" in texts(state)
     assert state.steps[0].source == "EMV 4.4 Book 1, 12.3.2"
 
 
@@ -125,7 +125,7 @@ def test_without_a_directory_that_can_be_used_the_list_of_aids_is(turns: list[Tu
     state = new_state()
     with card_with(*turns, select("A000000333", fci(DEBIT)), select("A000000333", "6A82", following=True)) as sender:
         assert names(build_candidates(state, sender, [UNIONPAY])) == [DEBIT]
-    assert "list of AIDs is used" in texts(state) or "gives 1 applications" in texts(state)
+    assert "list of AIDs is used" in texts(state) or "gives 1 application" in texts(state)
 
 
 def test_a_terminal_may_leave_the_directory_alone() -> None:
