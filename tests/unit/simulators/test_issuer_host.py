@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from personalize.profile import shipped_profile
 from simulators.issuer_accounts import Account, Accounts, Opening, Status
 from simulators.issuer_crypto import Masters
 from simulators.issuer_file import load_issuer
@@ -409,6 +410,17 @@ def bank_file(path: Path, **changes: object) -> Path:
     }
     path.write_text(json.dumps(told | changes), encoding="utf-8")
     return path
+
+
+def test_a_bank_from_a_file_derives_card_keys_as_the_profile_does_by_default(tmp_path: Path) -> None:
+    """Otherwise a new user's first payment with a number of 19 digits ends in response code 88."""
+    masters = {"ac": AC.hex(), "smi": SMI.hex(), "smc": SMC.hex()}
+    profile = shipped_profile("union-member-bank").payment
+    assert profile is not None
+    by_default = load_issuer(bank_file(tmp_path / "bank.json", masters={"3des": masters})).keys.masters[Cipher.TDES]
+    assert by_default.option == profile.keys.option
+    told = load_issuer(bank_file(tmp_path / "told.json", masters={"3des": {**masters, "option": "B"}}))
+    assert told.keys.masters[Cipher.TDES].option == "B"
 
 
 def test_a_bank_from_a_file_answers(tmp_path: Path) -> None:
