@@ -23,12 +23,12 @@ from simulators.issuer_schemes import PBOC_SM4, Cipher, Fold
 from simulators.issuer_scripts import pin_change, put_data
 from simulators.reader import SimCard
 from terminal.apdu import Command, stack
+from terminal.emv.authorities import CaKey, SmCaKey
 from terminal.emv.bits import TSI, TVR
-from terminal.emv.cakeys import CaStore, SmCaKey, ca_store
+from terminal.emv.cakeys import CaStore, ca_store
 from terminal.emv.config import parse_config
 from terminal.emv.kernel import run_transaction
 from terminal.emv.logs import electronic_cash
-from terminal.emv.oda import CaKey
 from terminal.emv.outcome import Outcome, Result
 from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
 from terminal.emv.transaction import Transaction

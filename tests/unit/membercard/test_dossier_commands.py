@@ -24,7 +24,7 @@ from personalize.payment.bankfile_lint import linter_of
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.oda import CaKey
+from terminal.emv.authorities import CaKey
 from tests.support import bank, house, line
 from tests.support.bank_cards import AID, HEAD, PAN, card
 
