@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from terminal.apdu import Command, Sender
 from terminal.emv.dictionary import STANDARD
 from terminal.emv.elements.codecs import counted
-from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects, read_record
-from terminal.emv.records import Afl, Record
+from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects
+from terminal.emv.records import Afl, Record, read_command
 from terminal.emv.seams import Cardholder
 from terminal.emv.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
 from terminal.emv.steps import Stage, State
@@ -151,7 +151,7 @@ def _options(found: Tlvs) -> tuple[bytes, bytes] | None:
 def _read(state: State, sender: Sender, sfi: int, number: int, signed: bool) -> Record | str:
     """One record; a sentence instead for one of SFI 11 to 30 that is no 70 template, whose form is its owner's."""
     doing = f"reading SFI {sfi}, record {number}"
-    response = ask(state, Stage.READING, sender, read_record(sfi, number), doing)
+    response = ask(state, Stage.READING, sender, read_command(sfi, number), doing)
     if not response.sw.ok:
         state.stop(Stage.READING, f"{doing}: the card answered {response.sw}", _READ)
     try:

@@ -111,15 +111,15 @@ class Completion:
             state.tvr,
             state.tsi,
             state.aid,
-            code,
-            self._verification.results,
-            self._first,
-            self._second,
-            tuple(self._scripts),
-            self._reversal,
-            self._advice_due(result),
-            self._verification.signature,
-            self._receipt(result, code),
+            response_code=code,
+            cvm_results=self._verification.results,
+            first=self._first,
+            second=self._second,
+            scripts=tuple(self._scripts),
+            reversal=self._reversal,
+            advice=self._advice_due(result),
+            signature=self._verification.signature,
+            receipt=self._receipt(result, code),
         )
 
     def _advice_due(self, result: Result) -> bool:
@@ -205,16 +205,16 @@ class Completion:
             return None
         number, at = digits(self._state), self._transaction.at
         return Receipt(
-            aid.hex().upper(),
-            self._label,
-            "*" * max(0, len(number) - 4) + number[-4:],
-            self._transaction.amount,
-            self._config.terminal.currency,
-            at.date().isoformat(),
-            at.time().isoformat("seconds"),
-            f"{last.kind} {last.ac.hex().upper()}",
-            code,
-            self._verification.signature and result in _APPROVED,
+            aid=aid.hex().upper(),
+            application=self._label,
+            card_number="*" * max(0, len(number) - 4) + number[-4:],
+            amount=self._transaction.amount,
+            currency=self._config.terminal.currency,
+            date=at.date().isoformat(),
+            time=at.time().isoformat("seconds"),
+            cryptogram=f"{last.kind} {last.ac.hex().upper()}",
+            response_code=code,
+            signature_line=self._verification.signature and result in _APPROVED,
         )
 
 

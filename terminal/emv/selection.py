@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 from terminal.apdu import Sender
 from terminal.emv.dictionary import STANDARD
 from terminal.emv.elements.codecs import counted
-from terminal.emv.exchange import ask, objects, read_record, select
+from terminal.emv.exchange import ask, objects, select
 from terminal.emv.outcome import Result
+from terminal.emv.records import read_command
 from terminal.emv.seams import Cardholder, Choice
 from terminal.emv.steps import Stage, State
 from terminal.tlv import Tlvs
@@ -160,7 +161,7 @@ def _entries(state: State, sender: Sender, sfi: int) -> list[Tlvs] | None:
     found: list[Tlvs] = []
     for number in range(1, 255):
         doing = f"reading record {number} of the directory"
-        response = ask(state, Stage.SELECTION, sender, read_record(sfi, number), doing)
+        response = ask(state, Stage.SELECTION, sender, read_command(sfi, number), doing)
         if response.sw == _NO_RECORD:
             break
         record = objects(response.data) if response.sw.ok else None

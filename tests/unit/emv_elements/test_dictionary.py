@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from terminal.emv.dictionary import FORMATS, STANDARD, Dictionary, Element, lookup
+from terminal.emv.dictionary import STANDARD, Dictionary, Element, lookup
 from terminal.emv.elements.annex_a import ANNEX_A
 from terminal.emv.elements.codecs import Count, Raw
 from terminal.emv.elements.codes import (
@@ -99,7 +99,8 @@ def test_another_room_joins_its_own_application() -> None:
 
 
 def test_formats_for_data_object_lists() -> None:
-    assert (FORMATS[0x9F02], FORMATS[0x5A], FORMATS[0x95], FORMATS[0x9F1C]) == (
+    formats = STANDARD.known().formats
+    assert (formats[0x9F02], formats[0x5A], formats[0x95], formats[0x9F1C]) == (
         *(Format.N, Format.CN, Format.B, Format.AN),
     )
 
