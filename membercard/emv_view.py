@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ FAULTS: Final = (Result.TERMINATED, Result.TRY_ANOTHER_INTERFACE)
 """Results that come from the card or the reader, not from a decision."""
 _TEXT_WIDTH: Final = 84
 _CVM_RESULTS, _RESPONSE_CODE, _ISSUER_DATA, _TVR, _TSI, _SCRIPTS = 0x9F34, 0x8A, 0x9F10, 0x95, 0x9B, 0x9F5B
-_CURRENCY: Final = 0x5F2A
+_AMOUNT, _OTHER, _TYPE, _CURRENCY = 0x9F02, 0x9F03, 0x9C, 0x5F2A
 _ADVICE: Final = 0x08
 """Bit 4 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 _SHORT: Final = {
@@ -54,7 +54,7 @@ def show_outcome(outcome: Outcome, config: TerminalConfig) -> None:
     output.show(_course(outcome))
     output.show(Padding(_result(outcome), (1, 0, 0, 0)))
     if outcome.receipt is not None:
-        output.show(_receipt(outcome.receipt, exponent))
+        output.show(_receipt(outcome.receipt, outcome.message, exponent))
 
 
 def _course(outcome: Outcome) -> Table:
@@ -76,7 +76,7 @@ def _bits(step: Step) -> Iterator[Text]:
     for byte, bit, text in step.tvr.places():
         yield Text(f"▲ TVR byte {byte} bit {bit}: {text}", "yellow")
     for byte, bit, text in step.tsi.places():
-        yield Text(f"· TSI byte {byte} bit {bit}: {text}", "dim green")
+        yield Text(f"· TSI byte {byte} bit {bit}: {text}", "dim")
 
 
 def _result(outcome: Outcome) -> Panel:
@@ -145,7 +145,7 @@ def _tree(said: Explained, before: str = "") -> Text:
     return found
 
 
-def _receipt(receipt: Receipt, exponent: int) -> Panel:
+def _receipt(receipt: Receipt, message: str, exponent: int) -> Panel:
     lines = [
         f"{receipt.date}  {receipt.time}",
         receipt.application,
@@ -153,6 +153,7 @@ def _receipt(receipt: Receipt, exponent: int) -> Panel:
         receipt.card_number,
         price(receipt.amount, receipt.currency, exponent),
         receipt.cryptogram,
+        message,
     ]
     if receipt.signature_line:
         lines += ["", "signature: ____________________"]
@@ -176,8 +177,7 @@ def show_exchanges(exchanges: list[tuple[TraceEntry, tuple[Explained, ...]]]) ->
     """Commands and answers, each with what it says beneath it."""
     for entry, said in exchanges:
         typer.echo(str(entry))
-        for tree in said:
-            typer.echo("\n".join(tree.lines("             ")))
+        output.trees(said, "             ")
 
 
 def show_log(selected: Selected, kind: LogKind, found: Log | None) -> None:
@@ -187,37 +187,44 @@ def show_log(selected: Selected, kind: LogKind, found: Log | None) -> None:
         typer.echo(f"{title}: {'the card keeps none' if found is None else 'no records'}")
         return
     rows = [_fields(record, selected.name) for record in found.records]
-    columns = list(rows[0])
-    cells = [(record.number, *row.values()) for record, row in zip(found.records, rows, strict=True)]
+    idle = _idle(found.records)
+    columns = [name for name in rows[0] if name not in idle]
+    cells = [(r.number, *(row[name] for name in columns)) for r, row in zip(found.records, rows, strict=True)]
     output.show(
         output.table(
-            f"{title} (SFI {found.sfi}), newest first", ["#", *columns], cells, right=("#", "amount", "other amount")
+            f"{title} (SFI {found.sfi}), newest first",
+            ["#", *columns],
+            cells,
+            right=("#", "amount", "other amount", "ATC"),
         )
     )
+
+
+def _idle(records: Sequence[LogRecord]) -> set[str]:
+    """Columns that would say nothing: other amounts where none has one, currencies that stand beside their amounts."""
+    other = any(any(record.values.get(_OTHER, b"")) for record in records)
+    named = all(_AMOUNT in record.values and _CURRENCY in record.values for record in records)
+    return ({_SHORT[_OTHER]} if not other else set()) | ({_SHORT[_CURRENCY]} if named else set())
 
 
 def _fields(record: LogRecord, aid: bytes) -> dict[str, str]:
     """Names and values of a record, amounts in the currency that stands beside them."""
     shown = {name: value.hex().upper() for name, value in record.head.items()}
-    values = {tag: _unpadded(tag, value, aid) for tag, value in record.values.items()}
     explainer = Explainer(aid)
+    values = {tag: explainer.unpadded(tag, value) for tag, value in record.values.items()}
     told = explainer.objects(decode(b"".join(tlv(tag, value).encode() for tag, value in values.items())))
     for tag, said in zip(values, told, strict=True):
         known = lookup(tag, aid)
         name = _SHORT.get(tag) or (known.name if known is not None else f"{tag:02X}")
         shown[name] = _code(said.text) if tag in _CODES else said.text
+        if tag == _TYPE:
+            shown[name] = said.text.partition(", ")[2] or said.text
     return shown
 
 
 def _code(text: str) -> str:
     """The letters of ``China (156, CN)``."""
     return text.rpartition(", ")[2].rstrip(")")
-
-
-def _unpadded(tag: int, value: bytes, aid: bytes) -> bytes:
-    """Texts without the zero bytes that a data object list fills them up with. EMV 4.4 Book 3, 5.4."""
-    known = lookup(tag, aid)
-    return value.rstrip(b"\0") if known is not None and known.format.startswith("an") else value
 
 
 def show_cash(cash: ElectronicCash, exponent: int) -> None:

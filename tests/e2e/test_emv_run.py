@@ -138,6 +138,9 @@ def test_commands_and_answers_without_anything_personal(till: Till) -> None:
     shown = till.run(UNDER, "--pin", "--trace", typed="135790\n\n")
     assert "VERIFY" in shown.stdout
     assert "8C Card Risk Management Data Object List 1" in shown.stdout
+    assert "9F4E Merchant Name and Location [4D45524348414E54]: MERCHANT" in shown.stdout
+    assert re.search(r"9F4B Signed Dynamic Application Data: [0-9A-F]{32}… \(\d+ bytes\)", shown.stdout)
+    assert not re.search(r"[0-9A-F]{98}", shown.stdout), "certificates are for machines"
     assert "5A Application Primary Account Number (PAN): 621097*********0016" in shown.stdout
     told = till.told(UNDER, "--pin", "--trace", typed="135790\n\n")
     assert [exchange["header"] for exchange in told["exchanges"]].count("00200080") == 1
@@ -164,6 +167,8 @@ def test_the_log_reads_in_words(till: Till) -> None:
     assert newest[3:5] == ["CNY", "612.34"]
     assert before[3:5] == ["CNY", "12.34"]
     assert ("cash" in newest, "cash" in before, "purchase" in before) == (True, False, True)
+    assert "other amount" not in shown.stdout, "nobody took cash back"
+    assert "currency" not in shown.stdout, "it stands beside the amounts"
     assert "balance (9F79)" in shown.stdout
     told = json.loads(till.emv("log", "--json").stdout)
     assert told["ecash"]["balance"] == 0

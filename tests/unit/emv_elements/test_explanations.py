@@ -123,6 +123,15 @@ def test_broken_personal_data_and_templates_stay_masked_too() -> None:
     assert PAN[:18] in text(explain(0x70, cut, reveal=True))
 
 
+def test_zeros_that_fill_a_text_up_to_its_list_are_no_part_of_it() -> None:
+    """EMV 4.4 Book 3, 5.4: alphanumeric data are padded with zero bytes on the right."""
+    dol = Dol.parse(bytes.fromhex("9F4E069C01"))
+    merchant, kind = Explainer().filled(dol, b"SHOP\0\0" + b"\0")
+    assert (merchant.text, merchant.fault, kind.text) == ("SHOP", "", "00, purchase")
+    nothing, _ = Explainer().filled(dol, bytes(7))
+    assert nothing.value == bytes(6)
+
+
 def test_the_currency_beside_an_amount_counts() -> None:
     amounts = tlv(0x77, [tlv(0x9F02, bytes.fromhex("000000001234")), tlv(0x5F2A, b"\x03\x92")]).encode()
     assert "JPY 1,234" in text(*explain_data(amounts))

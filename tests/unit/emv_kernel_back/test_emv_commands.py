@@ -213,6 +213,7 @@ def test_logs_and_counters_are_shown(toy: ToyCard) -> None:
     assert "2026-11-22" in shown.output
     assert "CNY 12.34" in shown.output
     assert "SHOP" in shown.output
+    assert "currency" not in shown.output
     assert re.search(r"balance \(9F79\) +123\.45", shown.output)
     assert "Load log: the card keeps none" in shown.output
     told = json.loads(emv("log", "--reader", "toy:", "--json").stdout)
@@ -224,6 +225,28 @@ def test_logs_and_counters_are_shown(toy: ToyCard) -> None:
     }
     assert told["loads"] is None
     assert told["ecash"]["balance"] == 12_345
+
+
+def test_a_log_shows_the_columns_that_say_something(toy: ToyCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other amounts where there are any; dates and times whole on the narrowest terminal."""
+    toy.fci = {"BF0C": tlv("9F4D", "0B0A")}
+    toy.logs = {11: ["261122112233" + "000000001234" + "000000000200" + "09", "261122112234" + f"{0:024}" + "00"]}
+    toy.get_data = {"9F4F": "9A039F21039F02069F03069C01"}
+    monkeypatch.setenv("COLUMNS", "80")
+    text = emv("log", "--reader", "toy:").output
+    assert "2026-11-22" in text
+    assert "11:22:33" in text
+    assert "other" in text
+    assert "cashback" in text
+    assert "09," not in text
+
+
+def test_a_receipt_says_how_it_ended(toy: ToyCard) -> None:
+    paid = emv(*ARGS).output
+    assert re.search(r"TC [0-9A-F]{16}[ │]+APPROVED", " ".join(paid[paid.index("receipt") :].split()))
+    toy.first = lambda _: 0
+    refused = emv(*ARGS).output
+    assert re.search(r"[0-9A-F ]+[ │]+DECLINED [ │]+╰", " ".join(refused[refused.index("receipt") :].split()))
 
 
 def test_a_card_without_a_payment_application_has_no_log(toy: ToyCard) -> None:
