@@ -18,7 +18,7 @@ from terminal.emv.cvm import Verification
 from terminal.emv.exchange import FAULTY_ICC
 from terminal.emv.outcome import Cryptogram, CryptogramType, Outcome, Receipt, Result, ScriptResult
 from terminal.emv.risk import digits
-from terminal.emv.seams import OnlineHost, OnlineResponse, Unable
+from terminal.emv.seams import Attendant, OnlineHost, OnlineResponse, Unable
 from terminal.emv.steps import Stage, State
 from terminal.emv.transaction import Transaction
 
@@ -52,6 +52,7 @@ class Completion:
         *,
         label: str = "",
         host: OnlineHost | None = None,
+        attendant: Attendant | None = None,
         combined: CombinedCheck | None = None,
         verification: Verification | None = None,
     ) -> None:
@@ -62,6 +63,7 @@ class Completion:
         self._transaction = transaction
         self._label = label
         self._host = host
+        self._attendant = attendant
         self._combined = combined
         self._verification = verification or Verification(b"")
         self._lists: list[bytes] = []
@@ -128,7 +130,7 @@ class Completion:
         return result not in _APPROVED and (self._advice or (bool(self._scripts) and not self._reversal))
 
     def _with_issuer(self, answer: OnlineResponse) -> Outcome:
-        approved = online.approves(answer)
+        approved = online.approves(answer) or online.referred(self._state, answer, self._attendant)
         # From here on the issuer has reserved the money: whatever goes wrong, it must be told.
         self._reversal = approved
         online.authenticate_issuer(self._state, self._sender)
