@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from terminal.apdu import Command, Sender
+from terminal.crypto.pinblock import format2
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.bits import TVR
 from terminal.emv.chains import Chain
 from terminal.emv.exchange import FAULTY_ICC, ask
 from terminal.emv.getdata import get_data
 from terminal.emv.oda import OdaFailed
-from terminal.emv.pinblock import Random, encipher_for_card, format_2
+from terminal.emv.pinblock import Random, encipher_for_card
 from terminal.emv.seams import Cardholder, Pin
 from terminal.emv.steps import NO_TVR, Stage, State
 from terminal.errors import CryptoError
@@ -84,7 +85,7 @@ class OfflinePin:
     def _send(self, pin: Pin, key: RsaPublic | None) -> int | None:
         """VERIFY: the tries left after a wrong PIN, -1 for a right one; None where it could not be asked."""
         if key is None:
-            data, p2 = format_2(pin).reveal(), _PLAIN
+            data, p2 = format2(pin).reveal(), _PLAIN
         else:
             challenge = self._challenge()
             if challenge is None:

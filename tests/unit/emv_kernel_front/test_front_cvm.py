@@ -6,12 +6,12 @@ from datetime import date
 
 import pytest
 
+from terminal.crypto.pinblock import format0
 from terminal.emv.application import CardRecords
 from terminal.emv.bits import TSI, TVR
 from terminal.emv.chains import RsaChain
 from terminal.emv.cvm import OnlinePin, Verification, verify_cardholder
 from terminal.emv.outcome import Result
-from terminal.emv.pinblock import format_0
 from terminal.emv.seams import Pin
 from terminal.emv.steps import State
 from tests.support.kernel_front import DEBIT, Person, Turn, card_with, new_state, stops, texts, tlv
@@ -333,9 +333,9 @@ def test_no_key_to_encipher_under() -> None:
 
 def test_an_online_pin() -> None:
     state, person = state_of("0200"), Person("1234")
-    found = verify(state, person=person, online_pin=lambda pin, pan: format_0(pin, pan).reveal())
+    found = verify(state, person=person, online_pin=lambda pin, pan: format0(pin, pan).reveal())
     assert ended(state, found) == ("020000", TVR.ONLINE_CVM_CAPTURED, DONE)
-    assert found.pin_block == format_0(Pin(b"1234"), PAN).reveal()
+    assert found.pin_block == format0(Pin(b"1234"), PAN).reveal()
     assert person.asked == [(None, False)]
     assert str(found.pin_block) not in repr(found)
 
