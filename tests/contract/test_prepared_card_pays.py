@@ -221,4 +221,4 @@ def test_a_terminal_that_takes_e_cash_pays_from_the_balance_offline(sm: bool) ->
         assert chip.balance() == 17_655
         assert pay(17_655) == (Result.APPROVED_OFFLINE, True)
         assert chip.balance() == 0
-        assert host.account.balance == 10_000_000 - 100, "the bank had been paid when the card was loaded"
+        assert host.account.balance == 10_000_000 - 100, "the bank heard of the first payment alone"

@@ -1,5 +1,7 @@
 """Nothing that the program writes betrays a bank card's keys, PIN, account number or track 2.
 
+``test_secrets`` looks into what every card has; here is what only bank cards have.
+
 The bank's keys are known, the others are looked up inside custody; then a card is prepared, sent to a bank and back,
 put on a chip past faults, and paid with. All that was printed is searched, and every file of the house. Left out are,
 and must be: virtual card files, which *are* the chip; the test bank's own file; and of the file for a bank the account
@@ -140,11 +142,7 @@ def look(cli: Recorder, batch: str, number: str, card: Path) -> None:
     """Commands that show something of such a card."""
     reader = f"sim:{card}"
     cli.ok("batch", "report", batch, "--json")
-    cli.ok("batch", "report", batch, "--html", cli.data / "report.html")
-    cli.ok("keys", "audit", "--json")
     cli.ok("card", "trace", "--reader", reader, "--explain")
-    cli.ok("card", "info", "--reader", reader)
-    cli.ok("sim", "show", card)
     cli.run("dossier", "diff", batch, number, "--reader", reader)
 
 
@@ -195,7 +193,7 @@ def test_no_command_prints_a_secret(work: Work) -> None:
         for spy in (work.spy, own):
             leaks += spy.look(" ".join(done.args), done.out + done.err)
     assert leaks == []
-    assert len(work.cli.said) > 20
+    assert len(work.cli.said) == 20
 
 
 def test_the_bank_prints_no_secret(work: Work) -> None:
@@ -205,7 +203,7 @@ def test_the_bank_prints_no_secret(work: Work) -> None:
 
 def test_no_file_of_the_house_holds_a_secret(work: Work) -> None:
     files = [path for path in work.cli.data.rglob("*") if path.is_file()]
-    assert {"keystore", "membercard.db", "report.html"} <= {path.name for path in files}
+    assert {"keystore", "membercard.db"} <= {path.name for path in files}
     assert work.spy.look_through(files) == []
     assert len(work.log) > 50_000
     assert work.spy.look("write-ahead log", work.log) == []
