@@ -33,10 +33,10 @@ from terminal.apdu import LinkProtocol, Sender, stack
 from terminal.crypto import sm2
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv import chains
-from terminal.emv.cakeys import CaStore, SmCaKey, ca_store
+from terminal.emv.authorities import CaKey, SmCaKey
+from terminal.emv.cakeys import CaStore, ca_store
 from terminal.emv.config import TerminalConfig
 from terminal.emv.kernel import run_transaction
-from terminal.emv.oda import CaKey
 from terminal.emv.outcome import Outcome, Result
 from terminal.emv.transaction import Transaction
 from terminal.keys import Algorithm, Purpose

@@ -138,8 +138,7 @@ def trace(
     else:
         for entry, said in exchanges:
             typer.echo(str(entry))
-            for tree in said:
-                typer.echo("\n".join(tree.lines(_UNDER)))
+            output.trees(said, _UNDER)
         waited = f"{recorded.seconds * 1000:.1f} ms waiting for the card"
         typer.echo(f"{len(recorded)} exchanges, {waited}: {verdict.code.value}")
     _exit_as(verdict)

@@ -12,8 +12,6 @@ import typer
 
 from membercard import output, settings
 from membercard.errors import SettingsError
-from membercard.line import profile_in_use
-from personalize.lists import current_hotlist, own_trust, public_key, signed_lists
 from terminal.crypto.rsa import RsaPublic
 from terminal.member.hotlist import Hotlist
 from terminal.member.trust import TrustList
@@ -57,6 +55,9 @@ def publish(
 
     Example: membercard lists publish /srv/counters
     """
+    from membercard.line import profile_in_use
+    from personalize.lists import public_key, signed_lists
+
     keystore, at = settings.open_keystore(), datetime.now(UTC)
     with settings.open_registry(keystore) as registry:
         written = signed_lists(keystore, registry, profile_in_use(), at)
@@ -68,6 +69,10 @@ def publish(
 
 
 def _own() -> Lists:
+    # Where the lists are files, a counter's verdict waits for no database driver and no certificate maker.
+    from membercard.line import profile_in_use
+    from personalize.lists import current_hotlist, own_trust
+
     keystore, at = settings.open_keystore(), datetime.now(UTC)
     trust = own_trust(keystore, profile_in_use().trust, at)
     with settings.open_registry(keystore) as registry:

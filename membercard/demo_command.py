@@ -1,4 +1,4 @@
-"""`membercard demo`: from two Excel forms to verified chip cards, on virtual readers, in under a minute."""
+"""`membercard demo`: from two Excel forms to verified chip cards that pay, on virtual readers, in under a minute."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 import shutil
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from membercard import output, settings
+from membercard import demo_payment, output, settings
 from membercard.batch_commands import stock_equation
 from membercard.card_commands import card_in, judge, verdict_panel
 from membercard.counter import lists_at_hand
@@ -33,7 +33,7 @@ from personalize.intake import check
 from personalize.lanes import LaneResult
 from registry.store import Registry
 from terminal.apdu import stack
-from terminal.keys import MemoryCustody, SoftwareKeystore
+from terminal.keys import KeyCustody, MemoryCustody, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.keys.standard import create_standard_keys
 from terminal.member.outcome import Verdict
@@ -58,7 +58,8 @@ def demo(
     ),
     lanes: Annotated[int, typer.Option(help="Personalization lanes.", min=1, max=16)] = 4,
 ) -> None:
-    """Watch the main job: forms in, faults told, second person approves, chips personalized, read back and verified.
+    """Watch the main job: forms in, faults told, second person approves, chips personalized, read back, verified, paid
+    with.
 
     Everything is embedded: SQLite, a software keystore, virtual cards. Nothing outside --out is touched.
     """
@@ -72,7 +73,7 @@ def demo(
         for batch in batches:
             registry.approve(batch, "reviewer", scheme=profile_in_use().scheme)
             console.print(f"   {batch} approved by reviewer")
-        _title(console, "3  登记 Data preparation", "an RSA key, certificates and a sealed dossier for every card")
+        _title(console, "3  登记 Data preparation", "two RSA keys, certificates and a sealed dossier for every card")
         made = _timed(times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included")
         _title(console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip is a stranger and has to be refused")
         registry.receive_stock(_make_blanks(out / "stock", made), "demo", "storekeeper")
@@ -89,11 +90,19 @@ def demo(
             f"{lanes} lanes, every card read back",
         )
         _title(console, "5  享受优惠服务 At the counter", "every issued card once more, offline, as a merchant would")
-        verdicts = _timed(times, "counter", lambda: _counter(console, out / "stock" / "issued"), "offline verdicts")
+        verdicts, chips = _timed(
+            times, "counter", lambda: _counter(console, out / "stock" / "issued"), "offline verdicts"
+        )
+        _title(
+            console,
+            "6  付款 At the till",
+            "the bank's half of the same chips, and a test bank that checks every cryptogram",
+        )
+        paid = _timed(times, "payments", lambda: _pay(console, registry, keystore, out, chips), "two of them online")
         page = _report(registry, batches, out)
         _summary(console, registry, batches, results, verdicts, times, monotonic() - began)
         _next_steps(console, out, page, batches[0])
-    if set(verdicts) != {"ACTIVE"} or any(r.fault for r in results):
+    if not paid or set(verdicts) != {"ACTIVE"} or any(r.fault for r in results):
         raise typer.Exit(1)
 
 
@@ -109,8 +118,11 @@ def _new_house(out: Path) -> SoftwareKeystore:
     secret_file.touch(mode=0o600)
     secret_file.write_bytes(passphrase.reveal())
     here = out.resolve()
+    profile = files("personalize") / "profiles" / "union-member-bank.yaml"
+    (out / "profile.yaml").write_text(profile.read_text(encoding="utf-8"), encoding="utf-8")
     lines = [
         f'data_dir = "{here}"',
+        f'profile = "{here / "profile.yaml"}"',
         f'passphrase_file = "{here / "passphrase"}"',
         "simulation = true",
         'station = "demo"',
@@ -119,6 +131,7 @@ def _new_house(out: Path) -> SoftwareKeystore:
     settings.activate(out / "membercard.toml", operator="clerk")
     keys = MemoryCustody(simulation=True)
     create_standard_keys(keys, by="demo")
+    demo_payment.share_masters(keys, out)
     return SoftwareKeystore.create(
         settings.load().keystore, passphrase, simulation=True, contents=keys, cost=CHEAP_COST
     )
@@ -171,10 +184,11 @@ def _make_blanks(directory: Path, dossiers: int) -> int:
     return 1 + 2 * half
 
 
-def _counter(console: Console, issued: Path) -> Counter[str]:
-    """Verify every issued card offline; show one verdict in full."""
+def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Path]]:
+    """Verify every issued card offline; show one verdict in full. How many of each, and the chips by card number."""
     lists = lists_at_hand(None, None, None)
     verdicts: Counter[str] = Counter()
+    chips: dict[str, Path] = {}
     seconds: list[float] = []
     shown: Verdict | None = None
     for path in sorted(issued.glob("*.card")):
@@ -183,12 +197,27 @@ def _counter(console: Console, issued: Path) -> Counter[str]:
             verdict = judge(stack(transport), lists)
             seconds.append(perf_counter() - began)
         verdicts[verdict.code.value] += 1
+        if verdict.member is not None:
+            chips[verdict.member.card_number] = path
         shown = shown or verdict
     if shown is not None:
         console.print(verdict_panel(shown))
     told = ", ".join(f"{count} {code}" for code, count in verdicts.items())
     console.print(f"   {told}; {statistics.median(seconds) * 1000:.1f} ms a verdict (median)")
-    return verdicts
+    return verdicts, chips
+
+
+def _pay(console: Console, registry: Registry, keystore: KeyCustody, out: Path, chips: Mapping[str, Path]) -> bool:
+    """Open accounts for three of the cards and pay with them."""
+    cards = sorted(chips)[:3]
+    numbers = registry.pans_of(cards)
+    special: tuple[dict[str, object], ...] = ({}, {"scripts": ["pin-unblock"]}, {"status": "stolen"})
+    accounts = [
+        {"pan": numbers[card], "sequence": 1, "balance": "5000.00"} | more
+        for card, more in zip(cards, special, strict=True)
+    ]
+    bank = demo_payment.write_bank(out, accounts)
+    return demo_payment.pay(console, bank, keystore, [chips[card] for card in cards])
 
 
 def _report(registry: Registry, batches: Sequence[str], out: Path) -> Path:
@@ -207,7 +236,7 @@ def _summary(
     times: Sequence[_Times],
     total: float,
 ) -> None:
-    _title(console, "6  对账 Reconciliation", "at every moment: nothing lost, nothing twice")
+    _title(console, "7  对账 Reconciliation", "at every moment: nothing lost, nothing twice")
     accounts = {batch: registry.accounts(batch) for batch in batches}
     columns = ["batch", "members", "verified", "remade", "chips", "rejected", "accounts"]
     rows = [
@@ -237,6 +266,7 @@ def _next_steps(console: Console, out: Path, page: Path, batch: str) -> None:
         (f"{config} batch show {batch}", "the accounts of a batch"),
         (f"{config} card verify --reader sim:{card}", "a counter's verdict"),
         (f"{config} card read --reader sim:{card}", "what is on the chip"),
+        (f"{config} emv run --reader sim:{card} --amount 12.34", "a payment, every step explained"),
         (f"{config} gp info --reader sim:{card}", "the chip as GlobalPlatform sees it"),
         (f"membercard sim attach {card} --vpcd 127.0.0.1:35963", "the same chip in a real PC/SC slot"),
         ("membercard --help", "everything else"),

@@ -24,15 +24,15 @@ from personalize.payment.bankfile_lint import linter_of
 from registry.values import StoredDossier
 from terminal.apdu import stack
 from terminal.emv.cakeys import ca_store
+from terminal.emv.elements.codecs import counted
 from terminal.errors import CardRefused
 from terminal.keys import KeyCustody
 
 app = typer.Typer()
 
 Source = Annotated[str, typer.Argument(help="A batch, or a bank data file.", show_default=False)]
-CardNumber = Annotated[
-    str, typer.Argument(help="Number of the member card, or its reference in a bank data file.", show_default=False)
-]
+_CARD = "Number of the member card, or its reference in a bank data file."
+CardNumber = Annotated[str, typer.Argument(help=_CARD, show_default=False)]
 BatchId = Annotated[str, typer.Argument(help="Batch number, such as B20261122-001.", show_default=False)]
 Transport = Annotated[str, typer.Option(help="Name of the transport key in the keystore.")]
 Format = Annotated[str, typer.Option("--format", help=f"Format of the file: {', '.join(FORMATS)}.")]
@@ -41,7 +41,7 @@ Format = Annotated[str, typer.Option("--format", help=f"Format of the file: {', 
 @app.command("show")
 def show(
     source: Source,
-    card: CardNumber,
+    card: Annotated[str | None, typer.Argument(help=f"{_CARD} None: list the cards.", show_default=False)] = None,
     transport: Transport = "zmk",
     form: Format = "dp",
     json: output.Json = False,
@@ -52,6 +52,9 @@ def show(
 
     Example: membercard dossier show B20261122-001 9156130000000000017
     """
+    if card is None:
+        _list(source, transport, form, json=json)
+        return
     applications = _find(source, card, settings.open_keystore(), transport, form)
     if json:
         output.as_json({"card": card, "applications": [_fields(one) for one in applications]})
@@ -62,11 +65,28 @@ def show(
             _print(group)
 
 
+def _list(source: str, transport: str, form: str, *, json: bool) -> None:
+    """The cards of a batch or of a bank data file: what ``show`` and ``diff`` can be asked for."""
+    custody, path = settings.open_keystore(), Path(source)
+    if path.is_file():
+        with path.open("rb") as stream:
+            _, cards = _format(form).read(stream, _exchange(custody, transport))
+            rows = [{"card": one.reference, "sequence": one.sequence, "state": "in the file"} for one in cards]
+    else:
+        with settings.open_registry(custody) as registry:
+            stored = registry.stored_dossiers(source)
+        rows = [{"card": one.card_number, "sequence": one.sequence, "state": one.state} for one in stored]
+    if json:
+        output.as_json({"cards": rows})
+    elif rows:
+        output.show(output.table("", list(rows[0]), [tuple(row.values()) for row in rows], right=("sequence",)))
+    else:
+        raise DossierError(f"{source} has no dossiers: a batch has them from its preparation until it is closed")
+
+
 def _print(group: GroupView) -> None:
     typer.echo(f"  {group.heading}")
-    for item in group.content:
-        for line in item.lines("    "):
-            typer.echo(line)
+    output.trees(group.content, "    ")
 
 
 def _fields(application: Application) -> dict[str, Any]:
@@ -105,7 +125,7 @@ def compare(
     else:
         for one in found:
             typer.echo(str(one))
-        typer.echo(f"{len(found)} differences" if found else "no difference")
+        typer.echo(counted(len(found), "difference") if found else "no difference")
     if found:
         raise typer.Exit(1)
 
@@ -158,7 +178,7 @@ def export(
     if json:
         output.as_json({"file": str(file), "cards": count})
         return
-    typer.echo(f"{file}: {count} cards, secrets under {exchange.transport} ({_kcv(custody, exchange)})")
+    typer.echo(f"{file}: {counted(count, 'card')}, secrets under {exchange.transport} ({_kcv(custody, exchange)})")
 
 
 @app.command("import")
@@ -187,7 +207,9 @@ def take(
     if json:
         output.as_json({"file": str(file), "sender": head.sender, "number": head.number, "cards": count})
         return
-    typer.echo(f"{file}: {count} cards from {head.sender}, file {head.number}; their dossiers wait in {batch}")
+    typer.echo(
+        f"{file}: {counted(count, 'card')} from {head.sender}, file {head.number}; their dossiers wait in {batch}"
+    )
 
 
 def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str) -> tuple[Application, ...]:

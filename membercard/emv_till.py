@@ -119,11 +119,6 @@ def minor(text: str, exponent: int, option: str) -> int:
     return int(value)
 
 
-def money(amount: int, exponent: int) -> str:
-    """An amount of the smallest unit as people write it."""
-    return f"{Decimal(amount).scaleb(-exponent):,.{exponent}f}"
-
-
 def _enciphering(custody: KeyCustody) -> OnlinePin:
     key = custody.latest(_PIN_KEY)
     return lambda pin, number: custody.encrypt_pin(key, PinFormat.ISO0, pin, number).block

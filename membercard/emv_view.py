@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import output
-from membercard.emv_till import money
 from terminal.apdu import Trace, TraceEntry
 from terminal.emv.config import TerminalConfig
 from terminal.emv.dictionary import lookup
+from terminal.emv.elements.codes import money, price
 from terminal.emv.explain import Explained, Explainer, explain
 from terminal.emv.logs import ElectronicCash, Log, LogKind, LogRecord
 from terminal.emv.outcome import Cryptogram, Outcome, Receipt, Result
@@ -29,7 +29,9 @@ FAULTS: Final = (Result.TERMINATED, Result.TRY_ANOTHER_INTERFACE)
 """Results that come from the card or the reader, not from a decision."""
 _TEXT_WIDTH: Final = 84
 _CVM_RESULTS, _RESPONSE_CODE, _ISSUER_DATA, _TVR, _TSI, _SCRIPTS = 0x9F34, 0x8A, 0x9F10, 0x95, 0x9B, 0x9F5B
-_CURRENCY: Final = 0x5F2A
+_AMOUNT, _OTHER, _TYPE, _CURRENCY = 0x9F02, 0x9F03, 0x9C, 0x5F2A
+_ADVICE: Final = 0x08
+"""Bit 4 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 _SHORT: Final = {
     0x9A: "date",
     0x9F21: "time",
@@ -52,7 +54,7 @@ def show_outcome(outcome: Outcome, config: TerminalConfig) -> None:
     output.show(_course(outcome))
     output.show(Padding(_result(outcome), (1, 0, 0, 0)))
     if outcome.receipt is not None:
-        output.show(_receipt(outcome.receipt, exponent))
+        output.show(_receipt(outcome.receipt, outcome.message, exponent))
 
 
 def _course(outcome: Outcome) -> Table:
@@ -74,7 +76,7 @@ def _bits(step: Step) -> Iterator[Text]:
     for byte, bit, text in step.tvr.places():
         yield Text(f"▲ TVR byte {byte} bit {bit}: {text}", "yellow")
     for byte, bit, text in step.tsi.places():
-        yield Text(f"· TSI byte {byte} bit {bit}: {text}", "dim green")
+        yield Text(f"· TSI byte {byte} bit {bit}: {text}", "dim")
 
 
 def _result(outcome: Outcome) -> Panel:
@@ -103,9 +105,25 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, RenderableType]]:
     if outcome.scripts:
         yield "issuer scripts", _tree(explain(_SCRIPTS, outcome.script_results))
     if outcome.reversal:
-        yield "reversal", Text("the issuer must be told that nothing was paid", "yellow")
+        yield "reversal", Text(_reversal(outcome), "yellow")
     if outcome.advice:
-        yield "advice", "the card wants an advice to be sent"
+        yield "advice", _advice(outcome)
+
+
+def _reversal(outcome: Outcome) -> str:
+    """Why the issuer's authorization is to be taken back. EMV 4.4 Book 4, 6.3.8, 12.2.3."""
+    if outcome.approved:
+        # Its answer never came: what was paid, was paid offline.
+        return "the payment was approved offline: the request that may have reached the issuer is to be reversed"
+    return "the issuer must be told that nothing was paid"
+
+
+def _advice(outcome: Outcome) -> str:
+    """Who wants the acquirer told: the card (CID), or the rule that the issuer hears of its scripts.
+    EMV 4.4 Book 4, 6.3.7, 6.3.9."""
+    if any(made.cid & _ADVICE for made in (outcome.first, outcome.second) if made is not None):
+        return "the card wants an advice to be sent"
+    return "an advice is to be sent: the issuer must be told what became of its scripts"
 
 
 def _cryptogram(made: Cryptogram, aid: bytes | None) -> Text:
@@ -127,15 +145,15 @@ def _tree(said: Explained, before: str = "") -> Text:
     return found
 
 
-def _receipt(receipt: Receipt, exponent: int) -> Panel:
-    currency = _code(explain(_CURRENCY, bytes.fromhex(receipt.currency)).text)
+def _receipt(receipt: Receipt, message: str, exponent: int) -> Panel:
     lines = [
         f"{receipt.date}  {receipt.time}",
         receipt.application,
         receipt.aid,
         receipt.card_number,
-        f"{money(receipt.amount, exponent)} {currency}",
+        price(receipt.amount, receipt.currency, exponent),
         receipt.cryptogram,
+        message,
     ]
     if receipt.signature_line:
         lines += ["", "signature: ____________________"]
@@ -159,8 +177,7 @@ def show_exchanges(exchanges: list[tuple[TraceEntry, tuple[Explained, ...]]]) ->
     """Commands and answers, each with what it says beneath it."""
     for entry, said in exchanges:
         typer.echo(str(entry))
-        for tree in said:
-            typer.echo("\n".join(tree.lines("             ")))
+        output.trees(said, "             ")
 
 
 def show_log(selected: Selected, kind: LogKind, found: Log | None) -> None:
@@ -170,37 +187,44 @@ def show_log(selected: Selected, kind: LogKind, found: Log | None) -> None:
         typer.echo(f"{title}: {'the card keeps none' if found is None else 'no records'}")
         return
     rows = [_fields(record, selected.name) for record in found.records]
-    columns = list(rows[0])
-    cells = [(record.number, *row.values()) for record, row in zip(found.records, rows, strict=True)]
+    idle = _idle(found.records)
+    columns = [name for name in rows[0] if name not in idle]
+    cells = [(r.number, *(row[name] for name in columns)) for r, row in zip(found.records, rows, strict=True)]
     output.show(
         output.table(
-            f"{title} (SFI {found.sfi}), newest first", ["#", *columns], cells, right=("#", "amount", "other amount")
+            f"{title} (SFI {found.sfi}), newest first",
+            ["#", *columns],
+            cells,
+            right=("#", "amount", "other amount", "ATC"),
         )
     )
+
+
+def _idle(records: Sequence[LogRecord]) -> set[str]:
+    """Columns that would say nothing: other amounts where none has one, currencies that stand beside their amounts."""
+    other = any(any(record.values.get(_OTHER, b"")) for record in records)
+    named = all(_AMOUNT in record.values and _CURRENCY in record.values for record in records)
+    return ({_SHORT[_OTHER]} if not other else set()) | ({_SHORT[_CURRENCY]} if named else set())
 
 
 def _fields(record: LogRecord, aid: bytes) -> dict[str, str]:
     """Names and values of a record, amounts in the currency that stands beside them."""
     shown = {name: value.hex().upper() for name, value in record.head.items()}
-    values = {tag: _unpadded(tag, value, aid) for tag, value in record.values.items()}
     explainer = Explainer(aid)
+    values = {tag: explainer.unpadded(tag, value) for tag, value in record.values.items()}
     told = explainer.objects(decode(b"".join(tlv(tag, value).encode() for tag, value in values.items())))
     for tag, said in zip(values, told, strict=True):
         known = lookup(tag, aid)
         name = _SHORT.get(tag) or (known.name if known is not None else f"{tag:02X}")
         shown[name] = _code(said.text) if tag in _CODES else said.text
+        if tag == _TYPE:
+            shown[name] = said.text.partition(", ")[2] or said.text
     return shown
 
 
 def _code(text: str) -> str:
     """The letters of ``China (156, CN)``."""
     return text.rpartition(", ")[2].rstrip(")")
-
-
-def _unpadded(tag: int, value: bytes, aid: bytes) -> bytes:
-    """Texts without the zero bytes that a data object list fills them up with. EMV 4.4 Book 3, 5.4."""
-    known = lookup(tag, aid)
-    return value.rstrip(b"\0") if known is not None and known.format.startswith("an") else value
 
 
 def show_cash(cash: ElectronicCash, exponent: int) -> None:

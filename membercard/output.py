@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -19,6 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from terminal.apdu import StatusWord
+
+
+class Tree(Protocol):
+    """What ``terminal.emv.explain`` says of a value."""
+
+    def lines(self, before: str = "") -> Iterator[str]: ...
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 
@@ -53,8 +61,10 @@ def plain(value: Any) -> Any:
     return value
 
 
-_WHOLE = ("batch", "card", "chip", "key")
-"""Columns that are copied into the next command, and so are never broken over lines."""
+_WHOLE = ("batch", "card", "chip", "key", "date", "time", "amount")
+"""Columns that are copied into the next command or read at a glance, and so are never broken over lines."""
+_LONG = re.compile(r"\b[0-9A-F]{98,}\b")
+"""Certificates and signatures: more than 48 bytes in hex."""
 _PIPE_WIDTH = 160
 """Columns that a table may take where there is no terminal to measure."""
 
@@ -84,6 +94,13 @@ def console() -> Console:
 
 def show(renderable: RenderableType) -> None:
     console().print(renderable)
+
+
+def trees(said: Iterable[Tree], before: str = "") -> None:
+    """Values and what they say, below each other; certificates are for machines, and --json has them whole."""
+    for tree in said:
+        for line in tree.lines(before):
+            typer.echo(_LONG.sub(lambda found: f"{found[0][:32]}… ({len(found[0]) // 2} bytes)", line))
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -38,7 +38,10 @@ def decode(
     """
     typed = sys.stdin.buffer.read().decode("ascii", "replace") if data == "-" else data
     name = None if aid is None else aid_of(aid)
-    trees = explain_data(hex_bytes(typed), name, reveal=reveal, dictionary=dictionary())
+    raw = hex_bytes(typed)
+    if not raw:
+        raise typer.BadParameter("there is nothing to decode", param_hint="DATA")
+    trees = explain_data(raw, name, reveal=reveal, dictionary=dictionary())
     if json:
         output.as_json([tree.to_json() for tree in trees])
         return

@@ -8,7 +8,7 @@ from personalize.errors import PrepareError
 from personalize.profile import Profile, Trust
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.oda import CaKey
+from terminal.emv.authorities import CaKey
 from terminal.keys import KeyCustody, KeyInfo
 from terminal.member.hotlist import HotCard, Hotlist, Reason
 from terminal.member.signed import Issue

@@ -47,7 +47,8 @@ class _Masters(_Model):
     ac: Key
     smi: Key
     smc: Key
-    option: Literal["A", "B"] | None = None
+    option: Literal["A", "B"] = "A"
+    """As the card profile has it by default. EMV 4.4 Book 2, A1.4."""
 
 
 class _PinKeys(_Model):

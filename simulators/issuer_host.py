@@ -169,7 +169,7 @@ class IssuerHost:
         """The answer to a genuine card: with issuer authentication data and the scripts in waiting."""
         response = code.encode("ascii")
         if turn.scheme.arpc == 2:
-            # Card status update: PIN tries in the low nibble of byte 1. EMV 4.4 Book 3, annex C9.
+            # Card status update: PIN tries in the low nibble of byte 1. EMV 4.4 Book 3, annex C10.
             verdict = _APPROVE_CSU if code == APPROVED else 0
             response = bytes((account.pin_tries & 0x0F, verdict, 0, 0))
         proof = arpc(turn.scheme, turn.keys, turn.atc, turn.cryptogram, response) + response

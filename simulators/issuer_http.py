@@ -1,12 +1,14 @@
 """The issuer over HTTP: POST a JSON object whose ``data`` are data objects in hex; the answer has the same shape.
 
 ``{"data": "9F2608..."}`` gives ``{"approved": true, "code": "00", "reason": "approved", "data": "8A023030910A..."}``.
-Bytes that are no request get an answer too (code 30); only what is not JSON of this shape is an HTTP 400.
+Bytes that are no request get an answer too (code 30). What is not JSON of this shape is an HTTP 400, ``{"error": ...}``
+like every other fault, and ends the connection.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -30,14 +32,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         if self.path != PATH:
-            self._send(404, {"error": f"the issuer answers POST {PATH}"})
+            self.send_error(404)
             return
         try:
             body = self.rfile.read(self._length())
             data = bytes.fromhex(_field(json.loads(body)))
         except (ValueError, RecursionError):
-            self.close_connection = True
-            self._send(400, {"error": 'send {"data": "..."}: data objects in hex, with their length in Content-Length'})
+            self.send_error(400)
             return
         answer = self.server.host.answer(data)
         self.server.tell(f"{answer.code} {answer.reason}")
@@ -62,8 +63,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Any refusal, also those of the server beneath: other methods, broken headers. What follows on this connection
+        may be the rest of what was refused, and is not looked at."""
+        self.close_connection = True
+        self._send(
+            code, {"error": f'POST {PATH} {{"data": "..."}}: data objects in hex, their length in Content-Length'}
+        )
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the server tells what it decided, and a request is personal."""
@@ -85,6 +96,13 @@ class IssuerServer(ThreadingHTTPServer):
         self.host = host
         self.tell = tell
         super().__init__((address, port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller who goes away in the middle is told in a line, as everything is."""
+        if isinstance(sys.exception(), ConnectionError):
+            self.tell("a caller went away before the answer")
+        else:
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:

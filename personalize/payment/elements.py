@@ -102,11 +102,11 @@ def _names(profile: PaymentApplication, name: str) -> list[Item]:
 
 
 def fci(profile: PaymentApplication, pdol: str) -> bytes:
-    """The whole A5 template with this PDOL (in hex). EMV 4.4 Book 1, 11.3.4."""
+    """The whole A5 template with this PDOL (in hex; none where it is empty). EMV 4.4 Book 1, 11.3.4."""
     items = [
         tlv(0x50, profile.label.encode("ascii", "replace")),
         tlv(0x87, bytes((profile.priority,))),
-        tlv(0x9F38, bytes.fromhex(pdol)),
+        *([tlv(0x9F38, bytes.fromhex(pdol))] if pdol else []),
         tlv(0x5F2D, profile.language.encode("ascii", "replace")),
     ]
     if profile.preferred_name:
@@ -168,7 +168,8 @@ def own_data(profile: PaymentApplication) -> bytes:
 def issuer_data(profile: PaymentApplication) -> bytes:
     """9F10 as the card starts from it: the card fills in the verification results, and its algorithm.
 
-    JR/T 0025.5, 9F10 (length, key index, version, results, algorithm); VIS 1.5, IAD formats 0 and 2.
+    A card of PBOC has version 01 under 3DES and under SM4 alike: its last byte tells which of them computed the
+    cryptogram. JR/T 0025.5, 9F10 (length, key index, version, results, algorithm); VIS 1.5, IAD formats 0 and 2.
     """
     if profile.issuer_data:
         return bytes.fromhex(profile.issuer_data)

@@ -87,11 +87,12 @@ class Authentication(Section):
 
 
 class ActionCodes(Section):
-    """Issuer action codes. EMV 4.4 Book 3, 10.7 and C5."""
+    """Issuer action codes. EMV 4.4 Book 3, 10.7 and C5. A cardholder who was not verified, a PIN that is blocked and
+    one that was not entered send the transaction online, and decline it where that cannot be."""
 
-    default: ActionCode = "DC4000A800"
+    default: ActionCode = "DC40A8A800"
     denial: ActionCode = "0010000000"
-    online: ActionCode = "DC4004F800"
+    online: ActionCode = "DC40ACF800"
 
 
 class Risk(Section):

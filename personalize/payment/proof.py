@@ -18,11 +18,11 @@ from personalize.payment.prepare import KEYS
 from personalize.payment.profile import PaymentApplication
 from terminal.apdu import Sender
 from terminal.crypto.rsa import RsaPublic
+from terminal.emv.authorities import CaKey, SmCaKey
 from terminal.emv.bits import TVR
-from terminal.emv.cakeys import CaStore, SmCaKey, ca_store
+from terminal.emv.cakeys import CaStore, ca_store
 from terminal.emv.config import TerminalConfig, parse_config
 from terminal.emv.kernel import run_transaction
-from terminal.emv.oda import CaKey
 from terminal.emv.outcome import Result
 from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
 from terminal.emv.transaction import Transaction

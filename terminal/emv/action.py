@@ -51,4 +51,4 @@ def _decide(state: State, kind: CryptogramType, text: str) -> CryptogramType:
 
 
 def _words(bits: int) -> str:
-    return "; ".join(text or f"byte {byte}, b{bit}" for byte, bit, text in TVR(bits).places())
+    return "; ".join(f'"{text}"' if text else f"byte {byte}, b{bit}" for byte, bit, text in TVR(bits).places())

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from terminal.apdu import Command, Sender
 from terminal.emv.dictionary import STANDARD
-from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects, read_record
-from terminal.emv.records import Afl, Record
+from terminal.emv.elements.codecs import counted
+from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects
+from terminal.emv.records import Afl, Record, read_command
 from terminal.emv.seams import Cardholder
 from terminal.emv.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
 from terminal.emv.steps import Stage, State
@@ -96,7 +97,8 @@ def initiate(state: State, sender: Sender, selected: Selected) -> Opened | None:
     except CodecError as fault:
         state.stop(Stage.INITIATION, f"the application file locator is in error: {fault}", _READ)
     state.card |= {_AIP: aip, _AFL: raw}
-    state.note(Stage.INITIATION, f"application profile {aip.hex().upper()}, {len(afl.entries)} AFL entries", _INITIATE)
+    records = f"{counted(sum([e.last - e.first + 1 for e in afl.entries]), 'record')} to be read (AFL)"
+    state.note(Stage.INITIATION, f"application profile (AIP) {aip.hex().upper()}, {records}", _INITIATE)
     return Opened(selected, pdol_data, aip, afl)
 
 
@@ -118,7 +120,7 @@ def read_application(state: State, sender: Sender, opened: Opened) -> CardRecord
             unfit = record
     _store(state, records)
     _check_mandatory(state)
-    state.note(Stage.READING, f"{len(places)} records read, every mandatory element is there", _READ)
+    state.note(Stage.READING, f"{counted(len(places), 'record')} read, every mandatory element is there", _READ)
     return CardRecords(tuple(records), unfit)
 
 
@@ -149,7 +151,7 @@ def _options(found: Tlvs) -> tuple[bytes, bytes] | None:
 def _read(state: State, sender: Sender, sfi: int, number: int, signed: bool) -> Record | str:
     """One record; a sentence instead for one of SFI 11 to 30 that is no 70 template, whose form is its owner's."""
     doing = f"reading SFI {sfi}, record {number}"
-    response = ask(state, Stage.READING, sender, read_record(sfi, number), doing)
+    response = ask(state, Stage.READING, sender, read_command(sfi, number), doing)
     if not response.sw.ok:
         state.stop(Stage.READING, f"{doing}: the card answered {response.sw}", _READ)
     try:

@@ -21,8 +21,7 @@ from terminal.emv.chains import Chain, chain_for
 from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.oda import Check, CombinedData, OdaFailed, Signed
 from terminal.emv.steps import NO_TVR, Stage, State
-from terminal.errors import TlvError
-from terminal.tlv import Dol, Tlvs
+from terminal.tlv import Tlvs, asks_for
 
 _CHOICE: Final = "EMV 4.4 Book 3, 10.3"
 _STAGE: Final = Stage.AUTHENTICATION
@@ -153,7 +152,7 @@ def _combined(state: State, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -
 def _challenge(state: State, sender: Sender, chain: Chain, default_ddol: bytes | None) -> None:
     """INTERNAL AUTHENTICATE with the DDOL's data. EMV 4.4 Book 2, 6.5.1; Book 3, 6.5.9."""
     ddol = state.card.get(_DDOL, default_ddol)
-    if ddol is None or not _asks_for(ddol, _UNPREDICTABLE):
+    if ddol is None or not asks_for(ddol, _UNPREDICTABLE):
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, "DDOL with 9F37")
     data = fill(state, _STAGE, "DDOL", ddol)
     if len(data) > MOST_DATA:
@@ -169,13 +168,6 @@ def _challenge(state: State, sender: Sender, chain: Chain, default_ddol: bytes |
     if signature is None:
         state.stop(_STAGE, f"{doing}: the answer lacks its signature (9F4B)", "EMV 4.4 Book 3, 6.5.9.4")
     state.card[_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number
-
-
-def _asks_for(dol: bytes, tag: int) -> bool:
-    try:
-        return Dol.parse(dol).asks_for(tag)
-    except TlvError:
-        return False
 
 
 def _failed(state: State, method: Method, failure: OdaFailed) -> None:

@@ -26,8 +26,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from terminal.crypto import sm2
 from terminal.crypto.rsa import EXPONENTS, RsaPublic
-from terminal.crypto.sm3 import sm3
-from terminal.emv.oda import CaKey, Check, OdaFailed, Signed
+from terminal.emv.authorities import CaKey, SmCaKey
+from terminal.emv.oda import Check, OdaFailed, Signed
 from terminal.emv.yamlfile import parse_model, read_text
 from terminal.errors import CryptoError
 
@@ -45,26 +45,7 @@ Index = Annotated[str, _hex(1, 1)]
 Serial = Annotated[str, _hex(3, 3)]
 Place = tuple[bytes, int]
 """RID and index."""
-K = TypeVar("K", CaKey, "SmCaKey")
-
-
-@dataclass(frozen=True, slots=True)
-class SmCaKey:
-    """One scheme CA public key for SM2: X || Y, 64 bytes, and the last day it may be used (None: no end)."""
-
-    rid: bytes
-    index: int
-    key: bytes
-    expires: date | None = None
-
-    @property
-    def checksum(self) -> bytes:
-        """SM3 over RID, index, X and Y."""
-        return sm3(self.rid + bytes((self.index,)) + self.key)
-
-    @property
-    def name(self) -> str:
-        return f"{self.rid.hex().upper()}/{self.index:02X}"
+K = TypeVar("K", CaKey, SmCaKey)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from terminal.emv.cvm import Verification
 from terminal.emv.exchange import FAULTY_ICC
 from terminal.emv.outcome import Cryptogram, CryptogramType, Outcome, Receipt, Result, ScriptResult
 from terminal.emv.risk import digits
-from terminal.emv.seams import OnlineHost, OnlineResponse, Unable
+from terminal.emv.seams import Attendant, OnlineHost, OnlineResponse, Unable
 from terminal.emv.steps import Stage, State
 from terminal.emv.transaction import Transaction
 
@@ -52,6 +52,7 @@ class Completion:
         *,
         label: str = "",
         host: OnlineHost | None = None,
+        attendant: Attendant | None = None,
         combined: CombinedCheck | None = None,
         verification: Verification | None = None,
     ) -> None:
@@ -62,6 +63,7 @@ class Completion:
         self._transaction = transaction
         self._label = label
         self._host = host
+        self._attendant = attendant
         self._combined = combined
         self._verification = verification or Verification(b"")
         self._lists: list[bytes] = []
@@ -111,15 +113,15 @@ class Completion:
             state.tvr,
             state.tsi,
             state.aid,
-            code,
-            self._verification.results,
-            self._first,
-            self._second,
-            tuple(self._scripts),
-            self._reversal,
-            self._advice_due(result),
-            self._verification.signature,
-            self._receipt(result, code),
+            response_code=code,
+            cvm_results=self._verification.results,
+            first=self._first,
+            second=self._second,
+            scripts=tuple(self._scripts),
+            reversal=self._reversal,
+            advice=self._advice_due(result),
+            signature=self._verification.signature,
+            receipt=self._receipt(result, code),
         )
 
     def _advice_due(self, result: Result) -> bool:
@@ -128,7 +130,7 @@ class Completion:
         return result not in _APPROVED and (self._advice or (bool(self._scripts) and not self._reversal))
 
     def _with_issuer(self, answer: OnlineResponse) -> Outcome:
-        approved = online.approves(answer)
+        approved = online.approves(answer) or online.referred(self._state, answer, self._attendant)
         # From here on the issuer has reserved the money: whatever goes wrong, it must be told.
         self._reversal = approved
         online.authenticate_issuer(self._state, self._sender)
@@ -205,16 +207,16 @@ class Completion:
             return None
         number, at = digits(self._state), self._transaction.at
         return Receipt(
-            aid.hex().upper(),
-            self._label,
-            "*" * max(0, len(number) - 4) + number[-4:],
-            self._transaction.amount,
-            self._config.terminal.currency,
-            at.date().isoformat(),
-            at.time().isoformat("seconds"),
-            f"{last.kind} {last.ac.hex().upper()}",
-            code,
-            self._verification.signature and result in _APPROVED,
+            aid=aid.hex().upper(),
+            application=self._label,
+            card_number="*" * max(0, len(number) - 4) + number[-4:],
+            amount=self._transaction.amount,
+            currency=self._config.terminal.currency,
+            date=at.date().isoformat(),
+            time=at.time().isoformat("seconds"),
+            cryptogram=f"{last.kind} {last.ac.hex().upper()}",
+            response_code=code,
+            signature_line=self._verification.signature and result in _APPROVED,
         )
 
 

@@ -13,8 +13,7 @@ from terminal.emv.config import Application
 from terminal.emv.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.outcome import CryptogramType
 from terminal.emv.steps import NO_TVR, Stage, State
-from terminal.errors import TlvError
-from terminal.tlv import Dol, Tlvs
+from terminal.tlv import Tlvs, asks_for
 
 CDOL1, CDOL2, TDOL, TC_HASH = 0x8C, 0x8D, 0x97, 0x98
 CID, ATC, AC, ISSUER_DATA, SIGNATURE = 0x9F27, 0x9F36, 0x9F26, 0x9F10, 0x9F4B
@@ -60,7 +59,7 @@ def list_data(state: State, stage: Stage, tag: int, application: Application) ->
     """
     name = "CDOL1" if tag == CDOL1 else "CDOL2"
     dol = state.card.get(tag, b"")
-    if _asks_for(dol, TC_HASH):
+    if asks_for(dol, TC_HASH):
         tdol = state.card.get(TDOL)
         if tdol is None:
             # A terminal without one takes an empty list, and that does not count as a default that was used.
@@ -154,14 +153,6 @@ def _answer(
     if kind is None:
         _malformed(state, stage, doing, f"cryptogram information {cid.hex().upper()} names no kind of cryptogram")
     return Answer(kind, cid[0], atc, ac, issuer_data, signature, inside)
-
-
-def _asks_for(dol: bytes, tag: int) -> bool:
-    """Whether a list asks for a tag of one byte."""
-    try:
-        return tag in dol and Dol.parse(dol).asks_for(tag)
-    except TlvError:
-        return False
 
 
 def _malformed(state: State, stage: Stage, doing: str, what: str) -> NoReturn:

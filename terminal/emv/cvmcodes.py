@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import lru_cache
 from typing import Final, Self, TypeVar, cast
 
 from terminal.errors import CodecError
+from terminal.tlv import kept
 
 APPLY_NEXT: Final = 0x40
 """b7 of a CVM code: when this CVM is unsuccessful, apply the succeeding rule; otherwise verification has failed."""
@@ -129,9 +129,8 @@ class CvmList:
         return self.x.to_bytes(4, "big") + self.y.to_bytes(4, "big") + b"".join([rule.encode() for rule in self.rules])
 
 
-@lru_cache(maxsize=256)
+@kept
 def _rules(data: bytes) -> tuple[CvmRule, ...]:
-    """Cards of one issue carry the same rules."""
     return tuple([CvmRule(data[at], data[at + 1]) for at in range(0, len(data), 2)])
 
 

@@ -15,7 +15,7 @@ from terminal.emv.elements.element import Element, Personal, Source
 from terminal.emv.elements.schemes import SCHEME_ELEMENTS, SCHEMES
 from terminal.tlv import Format
 
-__all__ = ["FORMATS", "STANDARD", "Dictionary", "Element", "Personal", "Source", "lookup"]
+__all__ = ["STANDARD", "Dictionary", "Element", "Personal", "Source", "lookup"]
 
 
 FCI: Final = frozenset((0x6F, 0xA5, 0xBF0C, 0x73))
@@ -97,11 +97,6 @@ class Dictionary:
 
 STANDARD: Final = Dictionary((*ANNEX_A, *SCHEME_ELEMENTS), SCHEMES)
 """EMV, PBOC, and what is public of Visa and Mastercard."""
-
-FORMATS: Final[Mapping[int, Format]] = {
-    element.tag: element.format for element in reversed((*ANNEX_A, *SCHEME_ELEMENTS)) if not element.contextual
-}
-"""Formats by tag, for filling data object lists."""
 
 
 def lookup(tag: int, aid: bytes | None = None, template: int | None = None) -> Element | None:

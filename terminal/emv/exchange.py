@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from terminal.apdu import Command, Response, Sender
@@ -28,12 +27,6 @@ def ask(state: State, stage: Stage, sender: Sender, command: Command, doing: str
         state.stop(stage, f"{doing}: the card gave no answer that can be read ({fault})", FAULTY_ICC)
     state.begun = True
     return response
-
-
-@lru_cache(maxsize=512)
-def read_record(sfi: int, number: int) -> Command:
-    """READ RECORD. EMV 4.4 Book 3, 6.5.11."""
-    return Command(0x00, 0xB2, number, sfi << 3 | 0x04, ne=256)
 
 
 def select(state: State, sender: Sender, name: bytes, doing: str, *, following: bool = False) -> Response:

@@ -110,7 +110,13 @@ class Explainer:
         """Values joined by a data object list. Raises TlvError when their length is another."""
         values = dol.split(data)
         inner = self._with_currency(values)
-        return tuple(inner.element(tag, value) for tag, value in values.items())
+        return tuple(inner.element(tag, self.unpadded(tag, value)) for tag, value in values.items())
+
+    def unpadded(self, tag: int, value: bytes) -> bytes:
+        """Texts without the zero bytes that a data object list fills them up with; other elements, and texts of zeros
+        alone, as they are. EMV 4.4 Book 3, 5.4."""
+        known = self.dictionary.lookup(tag, self.aid)
+        return (value.rstrip(b"\0") or value) if known is not None and known.format.startswith("an") else value
 
     def _at_home(self, objects: Tlvs, template: int | None) -> Explainer:
         inner = self._with_currency({item.tag: item.value for item in objects})

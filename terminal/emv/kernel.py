@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from terminal.apdu import Sender
@@ -24,7 +24,7 @@ from terminal.emv.exchange import FAULTY_ICC
 from terminal.emv.outcome import Outcome, Result
 from terminal.emv.restrictions import check_restrictions
 from terminal.emv.risk import Recent, manage, one_to_99
-from terminal.emv.seams import Cardholder, OnlineHost
+from terminal.emv.seams import Attendant, Cardholder, OnlineHost
 from terminal.emv.selection import Selected, Supported
 from terminal.emv.steps import Stage, State, Stop
 from terminal.emv.transaction import Transaction
@@ -41,6 +41,7 @@ def run_transaction(
     keys: CaStore,
     cardholder: Cardholder | None = None,
     host: OnlineHost | None = None,
+    attendant: Attendant | None = None,
     online_pin: OnlinePin | None = None,
     pin_pad: bool = True,
     recent: Recent | None = None,
@@ -50,44 +51,48 @@ def run_transaction(
     """Run one transaction with the card behind ``sender``; whatever the card does, the outcome says so.
 
     ``cardholder`` None is a terminal without display and PIN pad; ``host`` None one that never reaches the issuer.
+    ``attendant`` calls the issuer where it asks for that; without one a referral declines.
     ``online_pin`` enciphers a PIN for the issuer; ``recent`` is the terminal's log for floor limits; ``draw`` gives 1
     to 99 for random selection, ``random`` so many random bytes. Raises TransportError when the way to the card failed
     before its first answer was whole (61xx alone is none): then there was no transaction to speak of.
     """
-    run = _Run(sender, config, transaction, keys, cardholder, host, online_pin, pin_pad, recent, draw, random)
+    run = _Run(
+        sender=sender,
+        config=config,
+        transaction=transaction,
+        keys=keys,
+        cardholder=cardholder,
+        host=host,
+        attendant=attendant,
+        online_pin=online_pin,
+        pin_pad=pin_pad,
+        recent=recent,
+        draw=draw,
+        random=random,
+    )
     return run.outcome()
 
 
+@dataclass(eq=False, repr=False)
 class _Run:
     """One transaction from selection to outcome."""
 
-    def __init__(
-        self,
-        sender: Sender,
-        config: TerminalConfig,
-        transaction: Transaction,
-        keys: CaStore,
-        cardholder: Cardholder | None,
-        host: OnlineHost | None,
-        online_pin: OnlinePin | None,
-        pin_pad: bool,
-        recent: Recent | None,
-        draw: Callable[[], int],
-        random: Callable[[int], bytes],
-    ) -> None:
-        self._sender = sender
-        self._config = config
-        self._transaction = transaction
-        self._keys = keys
-        self._cardholder = cardholder
-        self._host = host
-        self._online_pin = online_pin
-        self._pin_pad = pin_pad
-        self._recent = recent
-        self._draw = draw
-        self._random = random
-        self._ready = config.prepared
-        self._state = State({**self._ready.data, **transaction.data(random(4))})
+    sender: Sender
+    config: TerminalConfig
+    transaction: Transaction
+    keys: CaStore
+    cardholder: Cardholder | None
+    host: OnlineHost | None
+    attendant: Attendant | None
+    online_pin: OnlinePin | None
+    pin_pad: bool
+    recent: Recent | None
+    draw: Callable[[], int]
+    random: Callable[[int], bytes]
+
+    def __post_init__(self) -> None:
+        self._ready = self.config.prepared
+        self._state = State({**self._ready.data, **self.transaction.data(self.random(4))})
         self._completion: Completion | None = None
 
     def outcome(self) -> Outcome:
@@ -115,40 +120,41 @@ class _Run:
 
     def _perform(self) -> Outcome:
         """The functions in the order of the book."""
-        state, sender, today = self._state, self._sender, self._transaction.at.date()
+        state, sender, today = self._state, self.sender, self.transaction.at.date()
         opened = open_application(
             state,
             sender,
-            [Supported(entry.aid_bytes, entry.partial) for entry in self._config.applications],
-            self._cardholder,
+            [Supported(entry.aid_bytes, entry.partial) for entry in self.config.applications],
+            self.cardholder,
             prepare=self._prepare,
-            pse=self._config.terminal.pse,
+            pse=self.config.terminal.pse,
             code_tables=self._ready.code_tables,
         )
         entry, _ = self._ready.application(opened.selected.supported.aid)
         records = read_application(state, sender, opened)
         ecash.note(state)
         ddol = bytes.fromhex(entry.default_ddol)
-        proof = authenticate(state, sender, records, self._keys, today, default_ddol=ddol)
+        proof = authenticate(state, sender, records, self.keys, today, default_ddol=ddol)
         check_restrictions(state, today)
         verification = verify_cardholder(
             state,
             sender,
             proof.chain,
-            self._cardholder,
-            online_pin=self._online_pin,
-            pin_pad=self._pin_pad,
-            random=self._random,
+            self.cardholder,
+            online_pin=self.online_pin,
+            pin_pad=self.pin_pad,
+            random=self.random,
         )
-        manage(sender, state, self._config, entry, self._transaction, draw=self._draw, recent=self._recent)
+        manage(sender, state, self.config, entry, self.transaction, draw=self.draw, recent=self.recent)
         self._completion = Completion(
             sender,
             state,
-            self._config,
+            self.config,
             entry,
-            self._transaction,
+            self.transaction,
             label=opened.selected.label,
-            host=self._host,
+            host=self.host,
+            attendant=self.attendant,
             combined=self._combined(proof, opened) if proof.request_cda else None,
             verification=verification,
         )
@@ -159,7 +165,7 @@ class _Run:
         from now on the whole name of what was selected, also where a part of it matched. EMV 4.4 Book 1, 12.4."""
         entry, data = self._ready.application(selected.supported.aid)
         self._state.terminal |= data
-        self._state.terminal |= {_AID: selected.name, ecash.SUPPORT: ecash.offer(entry, self._transaction)}
+        self._state.terminal |= {_AID: selected.name, ecash.SUPPORT: ecash.offer(entry, self.transaction)}
 
     def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
         state, pdol_data = self._state, opened.pdol_data  # not self: that would be a ring, and the card's data in it

@@ -9,8 +9,6 @@ from __future__ import annotations
 import calendar
 import hashlib
 import hmac
-import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum, StrEnum
@@ -19,7 +17,7 @@ from struct import Struct
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar, overload
 
 from terminal.crypto.rsa import EXPONENTS, RsaPublic, public
-from terminal.errors import CodecError, CryptoError, IntegrityError, NotGenuine
+from terminal.errors import CryptoError, NotGenuine
 
 DYNAMIC_NUMBER = range(2, 9)
 """Lengths of an ICC dynamic number in bytes. EMV 4.4 Book 2, 6.5.1."""
@@ -319,76 +317,3 @@ def _require_hash(found: Recovered[Any], what: Signed, more: bytes) -> None:
 def _require(condition: bool, what: Signed, check: Check) -> None:
     if not condition:
         raise OdaFailed(what, check)
-
-
-@dataclass(frozen=True, slots=True)
-class CaKey:
-    """One scheme CA public key: RID (5 bytes), index, key, and the last day it may be used (None: no end).
-
-    ``checksum`` is SHA-1 over RID, index, modulus and exponent. EMV 4.4 Book 2, 11.2.2.
-    """
-
-    rid: bytes
-    index: int
-    key: RsaPublic
-    expires: date | None = None
-
-    @property
-    def checksum(self) -> bytes:
-        exponent = self.key.e.to_bytes((self.key.e.bit_length() + 7) // 8, "big")
-        modulus = self.key.n.to_bytes(self.key.size, "big")
-        return hashlib.sha1(self.rid + bytes((self.index,)) + modulus + exponent, usedforsecurity=False).digest()
-
-    @property
-    def name(self) -> str:
-        return f"{self.rid.hex().upper()}/{self.index:02X}"
-
-    def to_json(self) -> dict[str, str | None]:
-        """The entry of a key file; from_json reads it."""
-        return {
-            "rid": self.rid.hex().upper(),
-            "index": f"{self.index:02X}",
-            "modulus": self.key.n.to_bytes(self.key.size, "big").hex(),
-            "exponent": f"{self.key.e:06x}" if self.key.e > 0xFF else f"{self.key.e:02x}",
-            "sha1": self.checksum.hex(),
-            "expires": self.expires.isoformat() if self.expires else None,
-        }
-
-    @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> CaKey:
-        """Raises CodecError for an entry that cannot be read, IntegrityError for a checksum of another key."""
-        try:
-            rid, index = bytes.fromhex(entry["rid"]), int(entry["index"], 16)
-            modulus, exponent = bytes.fromhex(entry["modulus"]), bytes.fromhex(entry["exponent"])
-            key = RsaPublic(int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big"))
-            end = entry.get("expires")
-            made = cls(rid, index, key, date.fromisoformat(end) if end else None)
-            checksum = bytes.fromhex(entry["sha1"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CodecError(f"a scheme CA key entry that cannot be read: {type(error).__name__}") from error
-        if len(rid) != 5 or not 0 <= index <= 0xFF or key.e not in EXPONENTS or not 64 <= key.size <= 248:
-            raise CodecError(f"scheme CA key {made.name}: RID, index, exponent or length is out of range")
-        if not hmac.compare_digest(made.checksum, checksum):
-            raise IntegrityError(f"scheme CA key {made.name}: the checksum does not match the key")
-        return made
-
-
-def load_ca_keys(text: str | bytes) -> dict[tuple[bytes, int], CaKey]:
-    """Scheme CA keys from a JSON file, by RID and index, each checksum verified.
-
-    Raises CodecError (also for the same RID and index twice), IntegrityError. EMV 4.4 Book 2, 11.2.2.
-    """
-    try:
-        entries = list(json.loads(text)["keys"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CodecError("a scheme CA key file is a JSON object with a list of keys") from error
-    return by_index([CaKey.from_json(entry) for entry in entries])
-
-
-def by_index(keys: Iterable[CaKey]) -> dict[tuple[bytes, int], CaKey]:
-    """Scheme CA keys by RID and index. Raises CodecError when two keys share both."""
-    found: dict[tuple[bytes, int], CaKey] = {}
-    for key in keys:
-        if found.setdefault((key.rid, key.index), key) is not key:
-            raise CodecError(f"scheme CA key {key.name} occurs twice")
-    return found

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from terminal.apdu import Command, Sender
+from terminal.crypto.pinblock import format2
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.bits import TVR
 from terminal.emv.chains import Chain
 from terminal.emv.exchange import FAULTY_ICC, ask
 from terminal.emv.getdata import get_data
 from terminal.emv.oda import OdaFailed
-from terminal.emv.pinblock import Random, encipher_for_card, format_2
+from terminal.emv.pinblock import Random, encipher_for_card
 from terminal.emv.seams import Cardholder, Pin
 from terminal.emv.steps import NO_TVR, Stage, State
 from terminal.errors import CryptoError
@@ -75,7 +76,7 @@ class OfflinePin:
                 return True
             if not left:
                 return self._limit("the PIN was wrong and no try is left")
-            self._note(f"the PIN was wrong, {left} tries left")
+            self._note(f"the PIN was wrong, {_tries(left)} left")
             if tries is not None and left >= tries:
                 self._note("the card's tries do not become fewer: it is asked no more")
                 return False
@@ -84,7 +85,7 @@ class OfflinePin:
     def _send(self, pin: Pin, key: RsaPublic | None) -> int | None:
         """VERIFY: the tries left after a wrong PIN, -1 for a right one; None where it could not be asked."""
         if key is None:
-            data, p2 = format_2(pin).reveal(), _PLAIN
+            data, p2 = format2(pin).reveal(), _PLAIN
         else:
             challenge = self._challenge()
             if challenge is None:
@@ -120,7 +121,7 @@ class OfflinePin:
         if value is None or len(value) != 1:
             self._note("the card does not tell how many PIN tries are left")
             return None
-        self._note(f"the card has {value[0]} PIN tries left")
+        self._note(f"the card has {_tries(value[0], 'PIN ')} left")
         return value[0]
 
     def _limit(self, text: str) -> bool:
@@ -130,3 +131,7 @@ class OfflinePin:
 
     def _note(self, text: str, tvr: TVR = NO_TVR) -> None:
         self._state.note(_STAGE, text, _SOURCE, tvr=tvr)
+
+
+def _tries(count: int, kind: str = "") -> str:
+    return f"{count} {kind}{'try' if count == 1 else 'tries'}"

@@ -9,10 +9,11 @@ from typing import Final
 
 from terminal.apdu import Command, Sender
 from terminal.emv.bits import AIP, TSI, TVR
+from terminal.emv.elements.codecs import counted
 from terminal.emv.exchange import ask
 from terminal.emv.risk import digits, sequence_number
-from terminal.emv.seams import OnlineHost, OnlineRequest, OnlineResponse, Unable
-from terminal.emv.steps import Stage, State
+from terminal.emv.seams import Attendant, OnlineHost, OnlineRequest, OnlineResponse, Unable
+from terminal.emv.steps import NO_TVR, Stage, State
 from terminal.errors import MembercardError
 
 RESPONSE_CODE: Final = 0x8A
@@ -20,8 +21,9 @@ AUTHENTICATION_DATA: Final = 0x91
 APPROVED_OFFLINE, DECLINED_OFFLINE = b"Y1", b"Z1"
 UNABLE_APPROVED, UNABLE_DECLINED = b"Y3", b"Z3"
 _APPROVALS: Final = frozenset((b"00", b"10", b"11"))
-"""Answers that let the terminal ask for a TC. Referrals (01, 02) are answered by nobody here and so decline.
-EMV 4.4 Book 4, Annex A6; ISO 8583:1987, field 39."""
+"""Answers that let the terminal ask for a TC. EMV 4.4 Book 4, Annex A6; ISO 8583:1987, field 39."""
+_REFERRALS: Final = frozenset((b"01", b"02"))
+"""Answers that ask the attendant to call the issuer."""
 
 FIELD_55: Final = (
     *(0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03),
@@ -49,15 +51,30 @@ def authorize(state: State, host: OnlineHost | None, pin_block: bytes | None) ->
     state.terminal[RESPONSE_CODE] = answer.response_code
     if answer.authentication_data is not None:
         state.terminal[AUTHENTICATION_DATA] = answer.authentication_data
-    verdict = "approves" if approves(answer) else "declines"
+    verdict = "approves" if approves(answer) else "wants to be called" if _refers(answer) else "declines"
     text = f"the issuer {verdict} (response code {answer.response_code.decode('ascii')})"
-    state.note(Stage.ONLINE, f"{text}, {len(answer.scripts)} scripts", source)
+    state.note(Stage.ONLINE, f"{text} and sends {counted(len(answer.scripts), 'script')}", source)
     return answer
 
 
 def approves(answer: OnlineResponse) -> bool:
     """Whether the response code lets the terminal ask for a TC."""
     return answer.response_code in _APPROVALS
+
+
+def referred(state: State, answer: OnlineResponse, attendant: Attendant | None) -> bool:
+    """Whether the issuer approved in a call what it had referred; without an attendant it is declined. The response
+    code stays as it came. EMV 4.4 Book 4, 6.5.2."""
+    if not _refers(answer):
+        return False
+    approved = attendant is not None and attendant.referral(answer.response_code)
+    who = "there is no attendant to call the issuer" if attendant is None else "the attendant called the issuer"
+    state.note(Stage.ONLINE, f"{who}: {'approved' if approved else 'declined'}", "EMV 4.4 Book 4, 6.5.2")
+    return approved
+
+
+def _refers(answer: OnlineResponse) -> bool:
+    return answer.response_code in _REFERRALS
 
 
 def authenticate_issuer(state: State, sender: Sender) -> None:
@@ -76,7 +93,7 @@ def authenticate_issuer(state: State, sender: Sender) -> None:
         return
     doing = "authenticating the issuer (EXTERNAL AUTHENTICATE)"
     response = ask(state, Stage.ISSUER, sender, Command(0x00, 0x82, 0x00, 0x00, data), doing)
-    bits = TVR(0) if response.sw.ok else TVR.ISSUER_AUTHENTICATION_FAILED
+    bits = NO_TVR if response.sw.ok else TVR.ISSUER_AUTHENTICATION_FAILED
     text = f"{doing}: the card answered {response.sw}"
     state.note(Stage.ISSUER, text, source, tvr=bits, tsi=TSI.ISSUER_AUTHENTICATION_PERFORMED)
 

@@ -22,7 +22,7 @@ class Result(StrEnum):
     TERMINATED = "terminated"
     """The card or its data make a transaction impossible. EMV 4.4 Book 3, 7.5."""
     TRY_ANOTHER_INTERFACE = "try another interface"
-    """No application in common, or the chip does not speak: another reading of the card may work."""
+    """No application in common: another reading of the card may work."""
     CANCELLED = "cancelled"
     """The cardholder did not want any of the applications, or broke off."""
 

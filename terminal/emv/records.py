@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from terminal.apdu import Command, Sender, check
 from terminal.errors import CardMalformed, CodecError, TlvError
-from terminal.tlv import Tlvs, decode, encode_length
+from terminal.tlv import Tlvs, decode, encode_length, kept
 
 RECORD_TEMPLATE = 0x70
 AIP = 0x82
@@ -54,9 +54,8 @@ class Afl:
                 yield entry.sfi, number, number < entry.first + entry.signed
 
 
-@lru_cache(maxsize=256)
+@kept
 def _entries(data: bytes) -> tuple[AflEntry, ...]:
-    """Cards of one issue have the same locator."""
     if not data or len(data) % 4:
         raise CodecError(f"an AFL of {len(data)} bytes; a multiple of 4 is needed", len(data) // 4 * 4)
     entries = []
@@ -95,10 +94,16 @@ class Record(NamedTuple):
         return f"<Record SFI {self.sfi}, number {self.number}, {len(self.raw)} bytes>"
 
 
+@lru_cache(maxsize=512)
+def read_command(sfi: int, number: int) -> Command:
+    """READ RECORD. EMV 4.4 Book 3, 6.5.11."""
+    return Command(0x00, 0xB2, number, sfi << 3 | 0x04, ne=256)
+
+
 def read_record(sender: Sender, sfi: int, number: int, *, signed: bool = False) -> Record:
-    """READ RECORD. EMV 4.4 Book 3, 6.5.11. Raises CardRefused, CardMalformed, TransportError."""
+    """Read one record of any application. Raises CardRefused, CardMalformed, TransportError."""
     doing = f"reading SFI {sfi}, record {number}"
-    raw = check(sender.send(Command(0x00, 0xB2, number, sfi << 3 | 0x04, ne=256)), doing)
+    raw = check(sender.send(read_command(sfi, number)), doing)
     try:
         return Record.decode(sfi, number, signed, raw)
     except CodecError as error:

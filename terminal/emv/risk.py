@@ -12,7 +12,9 @@ from collections.abc import Callable
 from terminal.apdu import Sender
 from terminal.emv.application import card_number
 from terminal.emv.bits import TSI, TVR
-from terminal.emv.config import Application, RandomSelection, TerminalConfig
+from terminal.emv.config import Application, RandomSelection, Terminal, TerminalConfig
+from terminal.emv.elements.codecs import counted
+from terminal.emv.elements.codes import price
 from terminal.emv.getdata import get_data
 from terminal.emv.steps import NO_TVR, Stage, State
 from terminal.emv.transaction import Transaction
@@ -47,7 +49,7 @@ def manage(
     if transaction.force_online:
         text = "the merchant wants this transaction to go online"
         state.note(Stage.RISK, text, "EMV 4.4 Book 4, 6.5.3", tvr=TVR.MERCHANT_FORCED_ONLINE)
-    _floor_limit(state, application, transaction, recent)
+    _floor_limit(state, config.terminal, application, transaction, recent)
     if not config.terminal.offline_only:
         _random_selection(state, application, transaction, draw)
     _velocity(sender, state)
@@ -75,11 +77,18 @@ def _exception_file(state: State, config: TerminalConfig) -> None:
     state.note(Stage.RISK, text, "EMV 4.4 Book 4, 6.3.5", tvr=bits)
 
 
-def _floor_limit(state: State, application: Application, transaction: Transaction, recent: Recent | None) -> None:
+def _floor_limit(
+    state: State, terminal: Terminal, application: Application, transaction: Transaction, recent: Recent | None
+) -> None:
     before = recent(digits(state), sequence_number(state)) if recent is not None else 0
     total, limit = transaction.amount + before, application.floor_limit
     over = total >= limit
-    text = f"the amount of {total} is {'not below' if over else 'below'} the floor limit of {limit}"
+    currency, exponent = terminal.currency, terminal.currency_exponent
+    paid = price(total, currency, exponent)
+    if before:
+        paid += f" ({price(before, currency, exponent)} of it paid before)"
+    below = "not below" if over else "below"
+    text = f"the amount of {paid} is {below} the floor limit of {price(limit, currency, exponent)}"
     state.note(Stage.RISK, text, "EMV 4.4 Book 3, 10.6.1", tvr=TVR.FLOOR_LIMIT_EXCEEDED if over else NO_TVR)
 
 
@@ -131,7 +140,8 @@ def _velocity(sender: Sender, state: State) -> None:
         # The upper limit is looked at only where the lower one is exceeded.
         if count > int.from_bytes(upper, "big"):
             bits = _BOTH_LIMITS
-    text = f"{count} transactions since the last one online; limits {lower.hex().upper()} and {upper.hex().upper()}"
+    limits = f"{int.from_bytes(lower, 'big')} and {int.from_bytes(upper, 'big')}"
+    text = f"{counted(count, 'transaction')} since the last one online; the limits are {limits}"
     state.note(Stage.RISK, text, source, tvr=bits)
 
 

@@ -43,6 +43,15 @@ class Cardholder(Protocol):
         ...
 
 
+class Attendant(Protocol):
+    """Whoever serves at the till and can call the issuer."""
+
+    def referral(self, response_code: bytes) -> bool:
+        """Whether the issuer, called because it asked for it (response code 01 or 02), approves the payment.
+        EMV 4.4 Book 4, 6.5.2."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class OnlineRequest:
     """What goes to the issuer. ``data`` are the elements of field 55 by tag (the ARQC and all it was made over).

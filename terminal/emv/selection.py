@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 
 from terminal.apdu import Sender
 from terminal.emv.dictionary import STANDARD
-from terminal.emv.exchange import ask, objects, read_record, select
+from terminal.emv.elements.codecs import counted
+from terminal.emv.exchange import ask, objects, select
 from terminal.emv.outcome import Result
+from terminal.emv.records import read_command
 from terminal.emv.seams import Cardholder, Choice
 from terminal.emv.steps import Stage, State
 from terminal.tlv import Tlvs
@@ -80,16 +82,20 @@ def build_candidates(
     pse: bool = True,
     code_tables: Collection[int] = CODE_TABLES,
 ) -> list[Candidate]:
-    """The applications in common, those with the highest priority first; empty when there is none.
+    """The applications in common, those with the highest priority first.
 
     ``pse`` says whether the terminal asks for the directory at all; ``code_tables`` which parts of ISO/IEC 8859 its
-    display knows. Raises Stop when the card is blocked, and TransportError. EMV 4.4 Book 1, 12.3.
+    display knows. Raises Stop when there is none, or the card or all it has in common with the terminal is blocked, and
+    TransportError. EMV 4.4 Book 1, 12.3; 12.4, step 1.
     """
     found = _from_directory(state, sender, supported, code_tables) if pse else None
     if not found:
         found = _from_list(state, sender, supported, code_tables)
+    if not found:
+        reason = "card and terminal have no application in common"
+        state.stop(Stage.SELECTION, reason, _FINAL, Result.TRY_ANOTHER_INTERFACE)
     ordered = sorted(found, key=lambda candidate: candidate.priority or 16)
-    names = ", ".join(candidate.name.hex().upper() for candidate in ordered) or "none"
+    names = ", ".join(candidate.name.hex().upper() for candidate in ordered)
     state.note(Stage.SELECTION, f"candidates in the order of their priority: {names}", _FINAL)
     return ordered
 
@@ -145,7 +151,7 @@ def _from_directory(
         match = _match(supported, name)
         if match is not None and 5 <= len(name) <= 16:
             _add(found, _candidate(name, match, entry, table, code_tables))
-    what = f"the directory (PSE) names {len(entries)} applications, {len(found)} of them known to the terminal"
+    what = f"the directory (PSE) names {counted(len(entries), 'application')}, the terminal knows {len(found)}"
     state.note(Stage.SELECTION, what if found else f"{what}; the list of AIDs is used", _DIRECTORY)
     return found
 
@@ -155,7 +161,7 @@ def _entries(state: State, sender: Sender, sfi: int) -> list[Tlvs] | None:
     found: list[Tlvs] = []
     for number in range(1, 255):
         doing = f"reading record {number} of the directory"
-        response = ask(state, Stage.SELECTION, sender, read_record(sfi, number), doing)
+        response = ask(state, Stage.SELECTION, sender, read_command(sfi, number), doing)
         if response.sw == _NO_RECORD:
             break
         record = objects(response.data) if response.sw.ok else None
@@ -171,8 +177,10 @@ def _entries(state: State, sender: Sender, sfi: int) -> list[Tlvs] | None:
 def _from_list(
     state: State, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
 ) -> list[Candidate]:
-    """Ask the card for each AID of the terminal, and for the next name that begins with it until there is none."""
+    """Ask the card for each AID of the terminal, and for the next name that begins with it until there is none. What
+    was blocked must not be paid with in another way: where nothing else is found, the transaction ends."""
     found: list[Candidate] = []
+    blocked = False
     for entry in supported:
         seen: set[bytes] = set()
         for turn in range(MOST_NEXT):
@@ -188,6 +196,7 @@ def _from_list(
                 break
             seen.add(name)
             if not response.sw.ok:
+                blocked = blocked or response.sw == _APPLICATION_BLOCKED
                 state.note(Stage.SELECTION, f"{name.hex().upper()} is no candidate: {response.sw}", _LIST)
             elif entry.matches(name):
                 inside = fci.find(_FCI, _PROPRIETARY)
@@ -200,7 +209,9 @@ def _from_list(
                 )
             if name == entry.aid or not entry.partial:
                 break
-    state.note(Stage.SELECTION, f"the list of AIDs gives {len(found)} applications", _LIST)
+    if blocked and not found:
+        state.stop(Stage.SELECTION, "every application in common is blocked", _FINAL)
+    state.note(Stage.SELECTION, f"the list of AIDs gives {counted(len(found), 'application')}", _LIST)
     return found
 
 
@@ -241,13 +252,12 @@ def _printable(text: str) -> str:
 def _pick(state: State, left: Sequence[Candidate], cardholder: Cardholder | None) -> tuple[Candidate, bool]:
     """The next application to select, and whether the cardholder was asked for it."""
     if not left:
-        reason = "card and terminal have no application in common that can be used"
-        state.stop(Stage.SELECTION, reason, _FINAL, Result.TRY_ANOTHER_INTERFACE)
+        state.stop(Stage.SELECTION, "the card opens no application that it has in common with the terminal", _FINAL)
     if cardholder is None:
         free = next((candidate for candidate in left if not candidate.confirm), None)
         if free is None:
             reason = "every application asks for the cardholder's confirmation, which this terminal cannot give"
-            state.stop(Stage.SELECTION, reason, _FINAL, Result.TRY_ANOTHER_INTERFACE)
+            state.stop(Stage.SELECTION, reason, _FINAL)
         state.note(Stage.SELECTION, f"{free.label} has the highest priority", _FINAL)
         return free, False
     if len(left) == 1 and not left[0].confirm:

@@ -17,7 +17,8 @@ from typing import Final
 from terminal.apdu import Sender
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv import oda
-from terminal.emv.oda import CaKey, OdaFailed, PublicKey, Signed
+from terminal.emv.authorities import CaKey
+from terminal.emv.oda import OdaFailed, PublicKey, Signed
 from terminal.emv.records import AIP, static_data
 from terminal.errors import CardError, CardMalformed, CardRefused, CodecError, TransportError
 from terminal.member import elements as e

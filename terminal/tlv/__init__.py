@@ -6,7 +6,8 @@
 
 from terminal.tlv import dgi
 from terminal.tlv.ber import MAX_DEPTH, Tag, Tlv, Tlvs, decode, encode, encode_length, tlv
-from terminal.tlv.dol import Dol, DolEntry, Format, fit
+from terminal.tlv.dol import Dol, DolEntry, Format, asks_for, fit
+from terminal.tlv.kept import kept
 
 __all__ = [
     "MAX_DEPTH",
@@ -16,10 +17,12 @@ __all__ = [
     "Tag",
     "Tlv",
     "Tlvs",
+    "asks_for",
     "decode",
     "dgi",
     "encode",
     "encode_length",
     "fit",
+    "kept",
     "tlv",
 ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple, Self
 
 from terminal.errors import TlvError
 from terminal.tlv.ber import Tag, tag_length
+from terminal.tlv.kept import kept
 
 
 class Format(StrEnum):
@@ -74,10 +74,6 @@ class Dol:
             parts.append(value)
         return b"".join(parts)
 
-    def asks_for(self, tag: int) -> bool:
-        """Whether one of its entries has this tag."""
-        return any([entry[0] == tag for entry in self.entries])
-
     def split(self, data: bytes) -> dict[Tag, bytes]:
         """The joined values back by tag, as a card reads them. Raises TlvError when their length is another."""
         if len(data) != self.length:
@@ -92,9 +88,16 @@ class Dol:
         return iter(self.entries)
 
 
-@lru_cache(maxsize=256)
+def asks_for(dol: bytes, tag: int) -> bool:
+    """Whether an encoded list asks for a tag; one that is out of form asks for nothing."""
+    try:
+        return any([entry[0] == tag for entry in _entries(dol)])
+    except TlvError:
+        return False
+
+
+@kept
 def _entries(data: bytes) -> tuple[DolEntry, ...]:
-    """Cards of one issue carry the same lists, and a terminal meets the same issues all day."""
     entries, at = [], 0
     while at < len(data):
         try:

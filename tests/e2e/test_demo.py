@@ -40,6 +40,26 @@ def test_the_accounts_balance_down_to_the_last_blank_and_fit_80_columns(shown: t
     assert numbers[-1] == left
 
 
+def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tuple[Cli, Done]) -> None:
+    lines = [" ".join(line.split()) for line in shown[1].out.splitlines()]
+    start = next(at for at, line in enumerate(lines) if line.startswith("6 付款"))
+    heads = [line for line in lines[start:] if " CNY " in line]
+    assert [" ".join(head.split()[-2:]) for head in heads] == ["APPROVED OFFLINE", "APPROVED ONLINE", "DECLINED ONLINE"]
+    offline, online, declined = (
+        "\n".join(lines[lines.index(a) : end]) for a, end in zip(heads, _ends(lines, heads), strict=True)
+    )
+    assert "online processing" not in offline
+    for part in ("no try is left", "▲ PIN Try Limit exceeded", "sends 1 script", "the card now 3 PIN tries left"):
+        assert part in online
+    assert "the issuer declines (response code 43)" in declined
+
+
+def _ends(lines: list[str], heads: list[str]) -> list[int]:
+    """Where each payment's lines end: at the next head, and at the summary."""
+    summary = next(at for at, line in enumerate(lines) if line.startswith("7 "))
+    return [*(lines.index(head) for head in heads[1:]), summary]
+
+
 def test_the_report_has_rejects_reconciliation_and_plot(shown: tuple[Cli, Done]) -> None:
     page = (shown[0].data.parent / "demo-out" / "report.html").read_text(encoding="utf-8")
     for part in ("ID_PRECISION_LOST", "all blank chips received", "库存相符", "账目相符", "<svg"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,18 @@ def test_an_online_pin_an_approval_and_a_script(till: Till, chinese: bool) -> No
     assert [made["kind"] for made in told["cryptograms"]] == ["ARQC", "TC"]
 
 
+def test_steps_are_written_for_people(till: Till) -> None:
+    """Amounts in the terminal's currency, one thing in the singular."""
+    with till.house.issuer(till.house.bank(till.directory, scripts=["pin-unblock"])) as url:
+        told = till.told(OVER, "--online", url)
+    course = " | ".join(step["text"] for step in told["steps"])
+    assert "the amount of CNY 612.34 is not below the floor limit of CNY 500.00" in course
+    assert "names 1 application, the terminal knows 1" in course
+    assert "and sends 1 script" in course
+    assert "1 transaction since the last one online" in course
+    assert not re.search(r"\b1 (applications|scripts|records|transactions|tries)\b", course)
+
+
 def test_the_bank_declines(till: Till) -> None:
     with till.house.issuer(till.house.bank(till.directory, balance="1.00")) as url:
         wrong = till.told(OVER, "--pin", "--online", url, typed="314159\n")
@@ -115,12 +128,19 @@ def test_offline_pin_tries_run_out_after_a_warning(till: Till) -> None:
     assert "TVR byte 3 bit 6: PIN Try Limit exceeded" in done.stdout
     again = till.told(UNDER, "--pin")
     assert "the card has no PIN try left" in stages(again, "cardholder verification")
+    assert (done.exit_code, again["result"]) == (1, "declined offline"), "a blocked PIN pays nothing without the bank"
+    with till.house.issuer(till.house.bank(till.directory)) as url:
+        asked = till.told(UNDER, "--pin", "--online", url, typed=f"{PIN}\n")
+    assert asked["result"] == "approved online", "the bank, which knows the online PIN, may still say yes"
 
 
 def test_commands_and_answers_without_anything_personal(till: Till) -> None:
     shown = till.run(UNDER, "--pin", "--trace", typed="135790\n\n")
     assert "VERIFY" in shown.stdout
     assert "8C Card Risk Management Data Object List 1" in shown.stdout
+    assert "9F4E Merchant Name and Location [4D45524348414E54]: MERCHANT" in shown.stdout
+    assert re.search(r"9F4B Signed Dynamic Application Data: [0-9A-F]{32}… \(\d+ bytes\)", shown.stdout)
+    assert not re.search(r"[0-9A-F]{98}", shown.stdout), "certificates are for machines"
     assert "5A Application Primary Account Number (PAN): 621097*********0016" in shown.stdout
     told = till.told(UNDER, "--pin", "--trace", typed="135790\n\n")
     assert [exchange["header"] for exchange in told["exchanges"]].count("00200080") == 1
@@ -144,9 +164,11 @@ def test_the_log_reads_in_words(till: Till) -> None:
     shown = till.emv("log")
     assert shown.exit_code == 0, shown.output
     newest, before = [line.split() for line in shown.stdout.splitlines() if line.strip()[:2] in ("1 ", "2 ")]
-    assert newest[3:5] == ["612.34", "CNY"]
-    assert before[3:5] == ["12.34", "CNY"]
+    assert newest[3:5] == ["CNY", "612.34"]
+    assert before[3:5] == ["CNY", "12.34"]
     assert ("cash" in newest, "cash" in before, "purchase" in before) == (True, False, True)
+    assert "other amount" not in shown.stdout, "nobody took cash back"
+    assert "currency" not in shown.stdout, "it stands beside the amounts"
     assert "balance (9F79)" in shown.stdout
     told = json.loads(till.emv("log", "--json").stdout)
     assert told["ecash"]["balance"] == 0

@@ -13,8 +13,8 @@ from functools import cache
 
 from terminal.apdu import LinkProtocol
 from terminal.crypto.rsa import RsaPublic
+from terminal.emv.authorities import CaKey
 from terminal.emv.cakeys import CaStore, ca_store
-from terminal.emv.oda import CaKey
 from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
 from terminal.errors import CardGone
 from tests.support import rsa_signer as make

@@ -11,7 +11,7 @@ from terminal.apdu import stack
 from terminal.emv.config import TerminalConfig, parse_config
 from terminal.emv.kernel import run_transaction
 from terminal.emv.outcome import Outcome
-from terminal.emv.seams import OnlineHost
+from terminal.emv.seams import Attendant, OnlineHost
 from terminal.emv.transaction import Transaction
 from tests.support.emv_toy_card import ToyCard, toy_keys
 
@@ -40,6 +40,7 @@ def run(
     *,
     config: TerminalConfig | None = None,
     host: OnlineHost | None = None,
+    attendant: Attendant | None = None,
     force_online: bool = False,
 ) -> Outcome:
     """One transaction with fixed randomness."""
@@ -49,6 +50,7 @@ def run(
         Transaction(amount, AT, force_online=force_online),
         keys=toy_keys(),
         host=host,
+        attendant=attendant,
         draw=lambda: 99,
         random=lambda size: bytes(range(0xA0, 0xA0 + size)),
     )

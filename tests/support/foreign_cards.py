@@ -15,8 +15,8 @@ from pathlib import Path
 from terminal.apdu import Transport
 from terminal.apdu.transcript import turns
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.cakeys import CaStore, SmCaKey, parse_ca_store
-from terminal.emv.oda import CaKey
+from terminal.emv.authorities import CaKey, SmCaKey
+from terminal.emv.cakeys import CaStore, parse_ca_store
 from terminal.errors import TransportError
 from tests.support.emv_toy_card import AID, CA
 from tests.support.foreign_form import FORM

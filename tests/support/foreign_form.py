@@ -77,12 +77,11 @@ SELECTION = (
         BOOK1 + "12.3.2, step 1",
         answer(b"\xa4", says("6A81")),
     ),
-    whole(
+    ended(
         "application-blocked",
         "a blocked application, and no other",
         BOOK1 + "12.3.3, 12.4",
         answer(b"\xa4\x04\x00", lambda told: told[:-2] + b"\x62\x83" if told[-2:] == b"\x90\x00" else told),
-        OTHER,
     ),
     whole(
         "first-application-blocked",
@@ -119,12 +118,11 @@ OPTIONS = (
         BOOK3 + "6.5.8.4",
         gpo("800A3D000801010110010200"),
     ),
-    whole(
+    ended(
         "gpo-6985",
         "conditions of use not satisfied, and no other application",
         BOOK3 + "10.1",
         answer(b"\xa8", says("6985")),
-        OTHER,
     ),
     ended("gpo-6f00", "GET PROCESSING OPTIONS fails", BOOK3 + "8.1", answer(b"\xa8", says("6F00"))),
     ended("gpo-6f", "processing options in template 6F", BOOK3 + "6.5.8.4", gpo("6F0E82023D0094080801010110010200")),

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from gmssl.sm4 import SM4_ENCRYPT, CryptSM4  # type: ignore[import-untyped]
 
 from terminal.crypto import sm2
+from terminal.crypto.pinblock import format0
 from terminal.crypto.sm3 import sm3
-from terminal.emv.pinblock import format_0
 from terminal.emv.seams import OnlineRequest, OnlineResponse, Pin, Unable
 from tests.support import rsa_signer as make
 from tests.support.emv_toy_card import AAC, AID, ARQC, CA, CARD, ISSUER, PAN, ToyCard, arpc, cryptogram, objects
@@ -274,7 +274,7 @@ def _zone() -> Cipher[modes.ECB]:
 def enciphered(pin: Pin, pan: str) -> bytes:
     """The PIN pad: a block of format 0 under the zone's key."""
     encryptor = _zone().encryptor()
-    return encryptor.update(format_0(pin, pan).reveal()) + encryptor.finalize()
+    return encryptor.update(format0(pin, pan).reveal()) + encryptor.finalize()
 
 
 def deciphered(block: bytes, pan: str) -> str:

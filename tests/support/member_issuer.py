@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from terminal.apdu import LinkProtocol
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.oda import CaKey
+from terminal.emv.authorities import CaKey
 from terminal.errors import CardGone
 from terminal.member.hotlist import HotCard, Hotlist
 from terminal.member.signed import Issue as ListIssue

@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -95,7 +95,6 @@ class PayingHouse:
         masters: dict[str, dict[str, str]] = {"3des": {}, "sm4": {}}
         for (cipher, key), value in MASTERS.items():
             masters[cipher][key] = value.hex()
-        masters["3des"]["option"] = "A"  # as the profile has it, for account numbers of any length
         path = into / "bank.json"
         path.write_text(json.dumps({"masters": masters, "pin": {"3des": PEK.hex()}, "accounts": [known]}))
         return path
@@ -126,11 +125,11 @@ BOTH_ALGORITHMS = {
 """What to change in the shipped profile for a chip with RSA and SM2 and an e-cash purse."""
 
 
-def settle(
-    root: Path, protocol: LinkProtocol = LinkProtocol.T1, changes: Mapping[str, str] = BOTH_ALGORITHMS
-) -> PayingHouse:
-    """A member whose registration was approved, and a blank; preparation and personalization are typed."""
-    cli = Cli(root / "data")
+def open_house(
+    root: Path, changes: Mapping[str, str] = BOTH_ALGORITHMS, make: Callable[[Path], Cli] = Cli
+) -> tuple[Cli, str]:
+    """Keystore, profile, a key pool, and the batch of a member whose registration was approved."""
+    cli = make(root / "data")
     cli.data.mkdir(parents=True)
     SoftwareKeystore.create(
         cli.data / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=custody(), cost=CHEAP_COST
@@ -139,7 +138,14 @@ def settle(
     # The command finds its pool full and makes no RSA key: one for each application.
     house.pool(cli.data / "keypool").fill(2)
     with Registry.open(f"sqlite:///{cli.data / 'membercard.db'}", custody()) as registry:
-        batch = line.batch(registry, 1)
+        return cli, line.batch(registry, 1)
+
+
+def settle(
+    root: Path, protocol: LinkProtocol = LinkProtocol.T1, changes: Mapping[str, str] = BOTH_ALGORITHMS
+) -> PayingHouse:
+    """Such a house and a blank; preparation and personalization are typed."""
+    cli, batch = open_house(root, changes)
     (_,) = make_stock(root / "stock", 1, CardConfig(blank(), protocol))
     cli.ok("batch", "prepare", batch)
     cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}")

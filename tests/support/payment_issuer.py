@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from terminal.crypto import sm2
 from terminal.crypto.rsa import RsaPublic
 from terminal.crypto.sm3 import sm3
-from terminal.emv.cakeys import CaStore, SmCaKey, ca_store
-from terminal.emv.oda import CaKey
+from terminal.emv.authorities import CaKey, SmCaKey
+from terminal.emv.cakeys import CaStore, ca_store
 from tests.support import rsa_signer as make
 
 RID = bytes.fromhex("A000000333")

@@ -32,6 +32,10 @@ _LENGTHS = {
 _ACTION_CODES = ((0x9F0D, "default"), (0x9F0E, "denial"), (0x9F0F, "online"))
 _RESERVED_TVR = bytes.fromhex("0004000009")
 """Bits of the TVR for future use and for contactless kernels. EMV 4.4 Book 3, C5, table 46."""
+_NOT_VERIFIED, _NO_TRY = 0x80, 0x20
+"""Byte 3 of the TVR: cardholder verification was not successful; PIN try limit exceeded."""
+OFFLINE_PIN = frozenset({0x01, 0x03, 0x04, 0x05})
+"""CVM codes with a PIN that the card checks. EMV 4.4 Book 3, C3, table 43."""
 
 
 def pan_of(image: Image) -> str | None:
@@ -185,6 +189,25 @@ def _action_codes_all(image: Image) -> Iterator[str]:
         yield "some issuer action codes are on the card and some are not; a terminal then assumes FF or 00"
 
 
+def _action_codes_cardholder(image: Image) -> Iterator[str]:
+    """A blocked PIN lets the CVM list go on to its next rule, and that may be "no CVM": only codes stop such a card.
+    One without 9F0D or 9F0F counts as one that names every bit."""
+    value = image.value(0x8E) or b""
+    if not any(method & 0x3F in OFFLINE_PIN for method in value[8::2]):
+        return
+    denied = _third(image, 0x9F0E, 0x00)
+    for bit, what in ((_NOT_VERIFIED, "cardholder verification that was not successful"), (_NO_TRY, "a blocked PIN")):
+        for tag, name in ((0x9F0F, "online"), (0x9F0D, "default")):
+            if not (denied | _third(image, tag, 0xFF)) & bit:
+                yield f"neither denial nor the issuer action code {name} ({tag:04X}) names {what}: such a card pays on"
+
+
+def _third(image: Image, tag: int, absent: int) -> int:
+    """Byte 3 of an action code, the one about the cardholder. A code of a wrong length has a rule of its own."""
+    value = image.value(tag)
+    return absent if value is None else value[2] if len(value) == 5 else 0xFF
+
+
 def _velocity(image: Image) -> Iterator[str]:
     lower, upper = image.value(0x9F14), image.value(0x9F23)
     if (lower is None) != (upper is None):
@@ -212,5 +235,6 @@ RULES = (
     Rule("action-code-length", "EMV 4.4 Book 3, 10.7 and C5", _action_codes),
     Rule("action-code-bits", "EMV 4.4 Book 3, C5, table 46", _action_codes_reserved),
     Rule("action-codes-all", "EMV 4.4 Book 3, 10.7", _action_codes_all),
+    Rule("action-codes-cardholder", "EMV 4.4 Book 3, 10.5.1, 10.7 and C5, table 46", _action_codes_cardholder),
     Rule("velocity-limits", "EMV 4.4 Book 3, 10.6.3", _velocity),
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from personalize.payment.image import LOGS, Image, parsed
 from personalize.payment.prepare import CONTACTLESS_OPTIONS, ECASH_OPTIONS, OPTIONS, PIN, PIN_TRIES, SM
+from personalize.payment.rules.data import OFFLINE_PIN
 from personalize.payment.rules.rule import Rule
 from terminal.emv.dictionary import lookup
 
@@ -22,7 +23,7 @@ _ANTENNA_TWIN = CONTACTLESS_OPTIONS + SM
 _ECASH, _ECASH_INPUT, _CODE = (ECASH_OPTIONS, ECASH_OPTIONS + SM), (0x9F7A, 0x9F02, 0x5F2A), 6
 _ATC = 0x9F36
 _METHODS = {*range(0x00, 0x06), 0x1E, 0x1F, *range(0x20, 0x3F)}
-_OFFLINE_PIN, _ENCIPHERED = {0x01, 0x03, 0x04, 0x05}, {0x04, 0x05}
+_ENCIPHERED = {0x04, 0x05}
 _AMOUNTS = range(6, 10)
 
 
@@ -174,7 +175,7 @@ def _cvm_promised(image: Image) -> Iterator[str]:
 
 
 def _pin(image: Image) -> Iterator[str]:
-    asked = {method & 0x3F for method, _ in _cvm(image)[1]} & _OFFLINE_PIN
+    asked = {method & 0x3F for method, _ in _cvm(image)[1]} & OFFLINE_PIN
     there = image.part(PIN) is not None
     if asked and not there:
         yield "the CVM list (8E) has offline PIN, but no PIN is on the card (8010)"

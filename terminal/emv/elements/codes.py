@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
@@ -58,11 +57,25 @@ def currency_text(code: str) -> str:
 
 
 def amount_text(minor: int, code: str | None) -> str:
-    """``12.34 CNY`` where the currency is known, else the bare number of its smallest units."""
+    """``CNY 12.34`` where the currency is known, else the bare number of its smallest units."""
     found = currency(code) if code is not None else None
     if found is None or found.minor_units is None:
         return f"{minor} (smallest units)"
-    return f"{Decimal(minor).scaleb(-found.minor_units):f} {found.alpha3}"
+    return f"{found.alpha3} {money(minor, found.minor_units)}"
+
+
+@lru_cache(maxsize=64)
+def price(minor: int, code: str, exponent: int) -> str:
+    """``CNY 1,234.56``: an amount whose decimals a terminal tells (5F36), not ISO 4217; ``code`` may have a zero in
+    front, as in 5F2A. A currency that nobody knows stands there as its code."""
+    found = currency(code[-3:])
+    return f"{found.alpha3 if found else code} {money(minor, exponent)}"
+
+
+def money(minor: int, exponent: int) -> str:
+    """``1,234.56``: an amount of the smallest unit as people write it."""
+    whole, rest = divmod(minor, 10**exponent)
+    return f"{whole:,}.{rest:0{exponent}d}" if exponent else f"{whole:,}"
 
 
 def application_text(aid: bytes) -> str:

@@ -142,8 +142,13 @@ class IssuerData(Codec[Iad]):
     def text(cls, value: Iad, context: Context) -> str:
         if value.cvn is None:
             return value.rest.hex().upper()
-        name = cls.NAMES.get(value.cvn, "")
+        name = cls.named(value, value.cvn)
         return f"CVN {value.cvn} ({value.cvn:02X}{f', {name}' if name else ''})"
+
+    @classmethod
+    def named(cls, value: Iad, cvn: int) -> str:
+        """What the cryptogram version is called; empty for one without a name."""
+        return cls.NAMES.get(cvn, "")
 
     @classmethod
     def parts(cls, value: Iad, context: Context) -> tuple[Part, ...]:
@@ -175,15 +180,18 @@ class IssuerData(Codec[Iad]):
 
 
 class PbocData(IssuerData):
-    """Length 07, key index, CVN, results of four bytes, algorithm; then the issuer's own with its length."""
+    """Length 07, key index, CVN, results of four bytes, algorithm; then the issuer's own with its length.
+
+    The version says how a cryptogram is built; which cipher computed it is told by the algorithm alone: a card with
+    3DES and SM4 has the same version, 01, for both.
+    """
 
     VECTORS: ClassVar[Vectors] = (
         ("07010103A0A00001", Iad(b"\x07", 1, 1, bytes.fromhex("03A0A000"), b"\x01")),
-        ("07011703A00000040A0100", Iad(b"\x07", 1, 0x17, bytes.fromhex("03A00000"), bytes.fromhex("040A0100"))),
+        ("07010103A00000040A0100", Iad(b"\x07", 1, 1, bytes.fromhex("03A00000"), bytes.fromhex("040A0100"))),
         ("0601", Iad(b"", None, None, b"", b"\x06\x01")),
     )
     BITS: ClassVar = _VIS_BITS[:-1]
-    NAMES: ClassVar = {0x01: "3DES", 0x17: "SM4"}
     NIBBLES: ClassVar = ((3, True, "issuer script commands on last transaction"),)
     _ALGORITHMS: ClassVar = {0x01: "3DES", 0x04: "SM4"}
 
@@ -192,6 +200,10 @@ class PbocData(IssuerData):
         if len(data) < 8 or data[0] != 0x07 or data[3] != 0x03:
             return None
         return Iad(data[:1], data[1], data[2], data[3:7], data[7:])
+
+    @classmethod
+    def named(cls, value: Iad, cvn: int) -> str:
+        return cls._ALGORITHMS.get(value.rest[0], "")
 
     @classmethod
     def tail(cls, rest: bytes) -> tuple[Part, ...]:

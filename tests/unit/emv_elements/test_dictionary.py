@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from terminal.emv.dictionary import FORMATS, STANDARD, Dictionary, Element, lookup
+from terminal.emv.dictionary import STANDARD, Dictionary, Element, lookup
 from terminal.emv.elements.annex_a import ANNEX_A
 from terminal.emv.elements.codecs import Count, Raw
 from terminal.emv.elements.codes import (
@@ -14,6 +14,7 @@ from terminal.emv.elements.codes import (
     country_text,
     currency,
     currency_text,
+    price,
 )
 from terminal.emv.elements.element import Personal, Source
 from terminal.tlv import Format, Tag
@@ -98,7 +99,8 @@ def test_another_room_joins_its_own_application() -> None:
 
 
 def test_formats_for_data_object_lists() -> None:
-    assert (FORMATS[0x9F02], FORMATS[0x5A], FORMATS[0x95], FORMATS[0x9F1C]) == (
+    formats = STANDARD.known().formats
+    assert (formats[0x9F02], formats[0x5A], formats[0x95], formats[0x9F1C]) == (
         *(Format.N, Format.CN, Format.B, Format.AN),
     )
 
@@ -116,16 +118,28 @@ def test_countries_and_currencies() -> None:
 @pytest.mark.parametrize(
     ("minor", "code", "text"),
     [
-        (1234, "156", "12.34 CNY"),
-        (5, "156", "0.05 CNY"),
-        (1234, "392", "1234 JPY"),
-        (1234, "048", "1.234 BHD"),
+        (1234, "156", "CNY 12.34"),
+        (5, "156", "CNY 0.05"),
+        (1234, "392", "JPY 1,234"),
+        (1234, "048", "BHD 1.234"),
         (1234, "959", "1234 (smallest units)"),
         (1234, None, "1234 (smallest units)"),
     ],
 )
 def test_amounts_have_the_decimals_of_their_currency(minor: int, code: str | None, text: str) -> None:
     assert amount_text(minor, code) == text
+
+
+@pytest.mark.parametrize(
+    ("code", "exponent", "text"),
+    [("0156", 2, "CNY 61,234.00"), ("156", 0, "CNY 6,123,400"), ("0156", 9, "CNY 0.006123400"), ("0999", 2, "XXX")],
+)
+def test_a_price_has_the_decimals_that_the_terminal_tells(code: str, exponent: int, text: str) -> None:
+    assert price(6_123_400, code, exponent).startswith(text)
+
+
+def test_a_price_in_no_known_currency_has_its_code() -> None:
+    assert price(5, "0001", 2) == "0001 0.05"
 
 
 def test_known_applications_have_names() -> None:

@@ -82,9 +82,9 @@ def text(*trees: Explained) -> str:
         (0x9F62, "05", PBOC, ["05, other"]),
         (
             0x9F10,
-            "07011703A00000040A0100",
+            "07010103A00000040A0100",
             PBOC,
-            ["CVN 23 (17, SM4)", "first GENERATE AC: ARQC", "algorithm: 04 (SM4)"],
+            ["CVN 1 (01, SM4)", "first GENERATE AC: ARQC", "algorithm: 04 (SM4)"],
         ),
         (0x9F10, "06010A03A4A002", VISA, ["CVN 10", "Offline PIN verification performed", "derivation key index: 01"]),
         (0x9F10, "1F2201A000000000" + "00" * 24, VISA, ["CVN '22'"]),
@@ -123,9 +123,18 @@ def test_broken_personal_data_and_templates_stay_masked_too() -> None:
     assert PAN[:18] in text(explain(0x70, cut, reveal=True))
 
 
+def test_zeros_that_fill_a_text_up_to_its_list_are_no_part_of_it() -> None:
+    """EMV 4.4 Book 3, 5.4: alphanumeric data are padded with zero bytes on the right."""
+    dol = Dol.parse(bytes.fromhex("9F4E069C01"))
+    merchant, kind = Explainer().filled(dol, b"SHOP\0\0" + b"\0")
+    assert (merchant.text, merchant.fault, kind.text) == ("SHOP", "", "00, purchase")
+    nothing, _ = Explainer().filled(dol, bytes(7))
+    assert nothing.value == bytes(6)
+
+
 def test_the_currency_beside_an_amount_counts() -> None:
     amounts = tlv(0x77, [tlv(0x9F02, bytes.fromhex("000000001234")), tlv(0x5F2A, b"\x03\x92")]).encode()
-    assert "1234 JPY" in text(*explain_data(amounts))
+    assert "JPY 1,234" in text(*explain_data(amounts))
     odd = tlv(0x77, [tlv(0x9F02, bytes.fromhex("000000001234")), tlv(0x5F2A, b"\xff\x92")]).encode()
     assert "1234 (smallest units)" in text(*explain_data(odd))
 
@@ -178,7 +187,7 @@ def test_card_numbers_are_masked(digits: str, masked: str) -> None:
 def test_values_cut_by_a_list() -> None:
     dol = Dol.of((0x9F02, 6), (0x5F2A, 2))
     said = text(*Explainer().filled(dol, bytes.fromhex("0000000012340156")))
-    assert "9F02 Amount, Authorised (Numeric) [000000001234]: 12.34 CNY" in said
+    assert "9F02 Amount, Authorised (Numeric) [000000001234]: CNY 12.34" in said
     with pytest.raises(TlvError):
         Explainer().filled(dol, b"")
 
@@ -211,7 +220,7 @@ class TestConversation:
         )
         answer = b"\x80\x13" + bytes.fromhex("800005" + "AA" * 8 + "07010103A4A00001")
         said = text(*talk.exchange(bytes.fromhex("80AE8000"), bytes.fromhex("0000000012340156"), answer))
-        assert "12.34 CNY" in said
+        assert "CNY 12.34" in said
         assert "ARQC, go online" in said
         assert "CVN 1 (01, 3DES)" in said
         assert "91 Issuer Authentication Data" in text(*talk.exchange(bytes.fromhex("00820000"), bytes(8), b""))

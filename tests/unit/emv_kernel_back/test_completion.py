@@ -60,6 +60,8 @@ def test_a_card_may_decline_what_it_is_asked(asked: int) -> None:
     outcome = run(card, UNDER if asked == TC else OVER)
     assert (outcome.result, outcome.response_code) == (NO, "Z1")
     assert len(generated(card)) == 1
+    assert not outcome.tsi & TSI.ODA_PERFORMED, "the card signed nothing"
+    assert not outcome.tvr & TVR.CDA_FAILED
 
 
 def test_a_card_may_go_online_where_the_terminal_would_approve() -> None:

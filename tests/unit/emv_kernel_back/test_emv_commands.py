@@ -7,16 +7,22 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
+from typer.testing import Result as Done
 
 from membercard import emv_commands, emv_till, settings
+from membercard.emv_view import show_outcome
 from membercard.errors import SettingsError
 from membercard.issuer_link import HttpIssuer, field_data
+from terminal.emv.bits import TSI, TVR
+from terminal.emv.config import parse_config
+from terminal.emv.outcome import Cryptogram, CryptogramType, Outcome, Result, ScriptResult
 from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
 from terminal.errors import CardMalformed, CodecError, KeyNotFound
 from terminal.keys import Algorithm, MemoryCustody, Purpose
@@ -53,7 +59,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ToyCard:
     return card
 
 
-def emv(*args: str, typed: str | None = None) -> Result:
+def emv(*args: str, typed: str | None = None) -> Done:
     return CliRunner().invoke(emv_commands.app, list(args), input=typed)
 
 
@@ -163,6 +169,41 @@ def test_before_the_last_try_the_cardholder_is_warned(toy: ToyCard) -> None:
     assert "2222" not in done.output
 
 
+def outcome_of(**known: object) -> Outcome:
+    return Outcome(Result.DECLINED_ONLINE, "the issuer declined", (), TVR(0), TSI(0), **known)  # type: ignore[arg-type]
+
+
+def shown(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> str:
+    show_outcome(outcome, parse_config(SHIPPED))
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("result", "said", "unsaid"),
+    [
+        (Result.DECLINED_ONLINE, "nothing was paid", "approved offline"),
+        (Result.APPROVED_OFFLINE, "the payment was approved offline: the request that may have", "nothing was paid"),
+    ],
+)
+def test_a_reversal_says_whether_something_was_paid(
+    toy: ToyCard, capsys: pytest.CaptureFixture[str], result: Result, said: str, unsaid: str
+) -> None:
+    """An approval after a request without an answer: the request is reversed, the payment stands."""
+    text = shown(replace(outcome_of(reversal=True), result=result, reason=""), capsys)
+    assert said in text
+    assert unsaid not in text.replace(f": {result.value} ", "")
+
+
+def test_an_advice_says_who_wants_it(toy: ToyCard, capsys: pytest.CaptureFixture[str]) -> None:
+    scripts = (ScriptResult(0x72, bytes(4), 1, True, None),)
+    declined = Cryptogram(CryptogramType.AAC, 0x00, b"\x00\x01", bytes(8), b"")
+    text = shown(outcome_of(advice=True, scripts=scripts, second=declined), capsys)
+    assert "the issuer must be told what became of its scripts" in text
+    assert "the card wants" not in text
+    text = shown(outcome_of(advice=True, second=replace(declined, cid=0x08)), capsys)
+    assert "the card wants an advice to be sent" in text
+
+
 def test_logs_and_counters_are_shown(toy: ToyCard) -> None:
     toy.fci = {"BF0C": tlv("9F4D", "0B0A")}
     toy.logs = {11: ["2611220000000012340156" + b"SHOP".hex() + "0000"]}
@@ -170,8 +211,9 @@ def test_logs_and_counters_are_shown(toy: ToyCard) -> None:
     shown = emv("log", "--reader", "toy:")
     assert shown.exit_code == 0, shown.output
     assert "2026-11-22" in shown.output
-    assert "12.34 CNY" in shown.output
+    assert "CNY 12.34" in shown.output
     assert "SHOP" in shown.output
+    assert "currency" not in shown.output
     assert re.search(r"balance \(9F79\) +123\.45", shown.output)
     assert "Load log: the card keeps none" in shown.output
     told = json.loads(emv("log", "--reader", "toy:", "--json").stdout)
@@ -183,6 +225,28 @@ def test_logs_and_counters_are_shown(toy: ToyCard) -> None:
     }
     assert told["loads"] is None
     assert told["ecash"]["balance"] == 12_345
+
+
+def test_a_log_shows_the_columns_that_say_something(toy: ToyCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other amounts where there are any; dates and times whole on the narrowest terminal."""
+    toy.fci = {"BF0C": tlv("9F4D", "0B0A")}
+    toy.logs = {11: ["261122112233" + "000000001234" + "000000000200" + "09", "261122112234" + f"{0:024}" + "00"]}
+    toy.get_data = {"9F4F": "9A039F21039F02069F03069C01"}
+    monkeypatch.setenv("COLUMNS", "80")
+    text = emv("log", "--reader", "toy:").output
+    assert "2026-11-22" in text
+    assert "11:22:33" in text
+    assert "other" in text
+    assert "cashback" in text
+    assert "09," not in text
+
+
+def test_a_receipt_says_how_it_ended(toy: ToyCard) -> None:
+    paid = emv(*ARGS).output
+    assert re.search(r"TC [0-9A-F]{16}[ │]+APPROVED", " ".join(paid[paid.index("receipt") :].split()))
+    toy.first = lambda _: 0
+    refused = emv(*ARGS).output
+    assert re.search(r"[0-9A-F ]+[ │]+DECLINED [ │]+╰", " ".join(refused[refused.index("receipt") :].split()))
 
 
 def test_a_card_without_a_payment_application_has_no_log(toy: ToyCard) -> None:

@@ -53,7 +53,7 @@ def test_the_bits_of_all_steps_are_the_bits_of_the_outcome() -> None:
     [
         ({"A4": "6A81"}, Result.TERMINATED),
         ({"A4": "6A82"}, Result.TRY_ANOTHER_INTERFACE),
-        ({"A8": "6985"}, Result.TRY_ANOTHER_INTERFACE),
+        ({"A8": "6985"}, Result.TERMINATED),
         ({"A8": "6F00"}, Result.TERMINATED),
         ({"B2": "6A83"}, Result.TERMINATED),
         ({"AE": "6985"}, Result.TERMINATED),

@@ -56,6 +56,31 @@ def test_floor_limit_counts_with_the_last_payment_of_the_same_card(amount: int, 
     assert bool(risk(amount, recent=recent).tvr & TVR.FLOOR_LIMIT_EXCEEDED) is over
 
 
+@pytest.mark.parametrize(
+    ("lines", "recent", "text"),
+    [
+        ((), 0, "the amount of CNY 499.99 is below the floor limit of CNY 500.00"),
+        ((), 1, "the amount of CNY 500.00 (CNY 0.01 of it paid before) is not below the floor limit of CNY 500.00"),
+        (
+            ('currency: "0392"', "currency_exponent: 0"),
+            0,
+            "the amount of JPY 49,999 is below the floor limit of JPY 50,",
+        ),
+    ],
+)
+def test_amounts_are_told_in_the_currency_of_the_terminal(lines: tuple[str, ...], recent: int, text: str) -> None:
+    assert text in " | ".join(step.text for step in risk(49_999, config_with(*lines), recent=recent).steps)
+
+
+@pytest.mark.parametrize(
+    ("last", "text"),
+    [("04D1", "1 transaction since"), ("04D0", "2 transactions since the last one online; the limits are 18")],
+)
+def test_transactions_in_a_row_are_counted_in_words(last: str, text: str) -> None:
+    state = risk(card={0x9F14: "12", 0x9F23: "34"}, answers={"9F36": "04D2", "9F13": last})
+    assert any(step.text.startswith(text) for step in state.steps)
+
+
 def test_a_floor_limit_of_zero_sends_everything_online() -> None:
     config = config_with("floor_limit: 0", random="")
     assert risk(1, config).tvr & TVR.FLOOR_LIMIT_EXCEEDED

@@ -120,7 +120,7 @@ def test_no_application_may_be_used() -> None:
         select(DEBIT, fci(DEBIT)),
         gpo("", "6985"),
     ]
-    with card_with(*turns) as sender, stops(state, Result.TRY_ANOTHER_INTERFACE, "no application in common"):
+    with card_with(*turns) as sender, stops(state, Result.TERMINATED, "opens no application"):
         open_application(state, sender, [UNIONPAY], None, prepare=lambda _: None, pse=False)
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from terminal.crypto import sm2
 from terminal.crypto.sm3 import sm3
-from terminal.emv.cakeys import CaStore, SmCaKey, ca_store, load_ca_store, parse_ca_store
+from terminal.emv.authorities import SmCaKey
+from terminal.emv.cakeys import CaStore, ca_store, load_ca_store, parse_ca_store
 from terminal.emv.oda import Check, OdaFailed
 from terminal.errors import CodecError
 

@@ -6,12 +6,12 @@ from datetime import date
 
 import pytest
 
+from terminal.crypto.pinblock import format0
 from terminal.emv.application import CardRecords
 from terminal.emv.bits import TSI, TVR
 from terminal.emv.chains import RsaChain
 from terminal.emv.cvm import OnlinePin, Verification, verify_cardholder
 from terminal.emv.outcome import Result
-from terminal.emv.pinblock import format_0
 from terminal.emv.seams import Pin
 from terminal.emv.steps import State
 from tests.support.kernel_front import DEBIT, Person, Turn, card_with, new_state, stops, texts, tlv
@@ -234,6 +234,7 @@ def test_a_card_that_keeps_its_counter_to_itself() -> None:
     verify(state, tries(None), plain("63C1", BLOCK_9999), plain("9000"), person=person)
     assert person.asked == [(None, False), (1, True)]
     assert "this is the last PIN try" in texts(state)
+    assert "the PIN was wrong, 1 try left" in texts(state)
 
 
 def test_the_last_try_is_warned_of_and_a_wrong_one_exceeds_the_limit() -> None:
@@ -332,9 +333,9 @@ def test_no_key_to_encipher_under() -> None:
 
 def test_an_online_pin() -> None:
     state, person = state_of("0200"), Person("1234")
-    found = verify(state, person=person, online_pin=lambda pin, pan: format_0(pin, pan).reveal())
+    found = verify(state, person=person, online_pin=lambda pin, pan: format0(pin, pan).reveal())
     assert ended(state, found) == ("020000", TVR.ONLINE_CVM_CAPTURED, DONE)
-    assert found.pin_block == format_0(Pin(b"1234"), PAN).reveal()
+    assert found.pin_block == format0(Pin(b"1234"), PAN).reveal()
     assert person.asked == [(None, False)]
     assert str(found.pin_block) not in repr(found)
 

@@ -69,7 +69,7 @@ def test_directory_gives_candidates_in_the_order_of_their_priority() -> None:
         ("CREDIT", 2, False),
         ("LAST", 0, False),
     ]
-    assert "names 4 applications, 3 of them known" in texts(state)
+    assert "names 4 applications, the terminal knows 3" in texts(state)
     assert state.steps[0].source == "EMV 4.4 Book 1, 12.3.2"
 
 
@@ -125,12 +125,26 @@ def test_without_a_directory_that_can_be_used_the_list_of_aids_is(turns: list[Tu
     state = new_state()
     with card_with(*turns, select("A000000333", fci(DEBIT)), select("A000000333", "6A82", following=True)) as sender:
         assert names(build_candidates(state, sender, [UNIONPAY])) == [DEBIT]
-    assert "list of AIDs is used" in texts(state) or "gives 1 applications" in texts(state)
+    assert "list of AIDs is used" in texts(state) or "gives 1 application" in texts(state)
 
 
 def test_a_terminal_may_leave_the_directory_alone() -> None:
+    with card_with(select(VISA, fci(VISA))) as sender:
+        assert names(build_candidates(new_state(), sender, [VISA_ONLY], pse=False)) == [VISA]
+
+
+def test_nothing_in_common_leaves_another_reading_of_the_card() -> None:
+    state = new_state()
     with card_with(select(VISA, "6A82")) as sender:
-        assert build_candidates(new_state(), sender, [VISA_ONLY], pse=False) == []
+        with stops(state, Result.TRY_ANOTHER_INTERFACE, "card and terminal have no application in common"):
+            build_candidates(state, sender, [VISA_ONLY], pse=False)
+
+
+def test_what_is_blocked_is_not_paid_with_in_another_way() -> None:
+    state = new_state()
+    with card_with(select(VISA, fci(VISA)[:-4] + "6283")) as sender:
+        with stops(state, Result.TERMINATED, "every application in common is blocked"):
+            build_candidates(state, sender, [VISA_ONLY], pse=False)
 
 
 @pytest.mark.parametrize("turns", [[select(PSE, "6A81")], [select(PSE, "6A82"), select(VISA, "6A81")]])
@@ -186,14 +200,17 @@ def test_a_longer_name_is_no_candidate_where_a_full_match_is_asked() -> None:
     state = new_state()
     exact = Supported(bytes.fromhex("A000000333"), partial=False)
     with card_with(select("A000000333", fci(DEBIT))) as sender:  # and no further name: EMV 4.4 Book 1, 12.3.3, step 6
-        assert build_candidates(state, sender, [exact], pse=False) == []
+        with stops(state, Result.TRY_ANOTHER_INTERFACE, "no application in common"):
+            build_candidates(state, sender, [exact], pse=False)
     assert "a full match is asked" in texts(state)
 
 
 @pytest.mark.parametrize("answer", ["9000", fci(VISA), tlv("6F", tlv("A5")) + "9000", "84019000"])
 def test_an_answer_that_does_not_name_what_was_asked_is_no_candidate(answer: str) -> None:
+    state = new_state()
     with card_with(select("A000000333", answer)) as sender:
-        assert build_candidates(new_state(), sender, [UNIONPAY], pse=False) == []
+        with stops(state, Result.TRY_ANOTHER_INTERFACE, "no application in common"):
+            build_candidates(state, sender, [UNIONPAY], pse=False)
 
 
 def test_a_card_that_repeats_itself_does_not_hold_the_terminal() -> None:
@@ -239,7 +256,7 @@ def test_a_terminal_without_a_choice_takes_the_first_that_needs_no_confirmation(
         selected, _ = choose(new_state(), sender, [candidate(DEBIT, 1, True), candidate(CREDIT, 2)], None)
     assert selected.name.hex().upper() == CREDIT
     state = new_state()
-    with card_with() as sender, stops(state, Result.TRY_ANOTHER_INTERFACE, "asks for the cardholder's confirmation"):
+    with card_with() as sender, stops(state, Result.TERMINATED, "asks for the cardholder's confirmation"):
         choose(state, sender, [candidate(DEBIT, 1, True)], None)
 
 
@@ -263,11 +280,10 @@ def test_whoever_chose_what_does_not_open_is_asked_about_the_last_one_too() -> N
     assert [len(choices) for choices in person.offered] == [2, 1]
 
 
-def test_nothing_in_common() -> None:
+def test_no_candidate_opens() -> None:
     state = new_state()
-    with card_with(select(DEBIT, "6283")) as sender:
-        with stops(state, Result.TRY_ANOTHER_INTERFACE, "no application in common"):
-            choose(state, sender, [candidate(DEBIT)], None)
+    with card_with(select(DEBIT, "6283")) as sender, stops(state, Result.TERMINATED, "opens no application"):
+        choose(state, sender, [candidate(DEBIT)], None)
 
 
 def test_an_answer_without_a_status_word_ends_the_transaction() -> None:

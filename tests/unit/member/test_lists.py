@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.oda import CaKey
+from terminal.emv.authorities import CaKey
 from terminal.errors import CodecError, CryptoError, IntegrityError
 from terminal.member.hotlist import HotCard, Hotlist, Reason
 from terminal.member.signed import Issue, ListOutdated, representative, write

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from terminal.apdu import stack
-from terminal.emv.oda import CaKey
+from terminal.emv.authorities import CaKey
 from terminal.errors import DeadlineExceeded
 from terminal.member.hotlist import HotCard, Hotlist, Reason
 from terminal.member.trust import TrustList

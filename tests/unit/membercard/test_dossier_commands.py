@@ -24,7 +24,7 @@ from personalize.payment.bankfile_lint import linter_of
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.oda import CaKey
+from terminal.emv.authorities import CaKey
 from tests.support import bank, house, line
 from tests.support.bank_cards import AID, HEAD, PAN, card
 
@@ -243,6 +243,20 @@ def test_a_card_of_a_bank_file_is_shown_before_it_is_imported(desk: Desk) -> Non
         desk.run("show", desk.batch, "1")
 
 
+def test_the_cards_of_a_batch_and_of_a_file_are_listed(desk: Desk) -> None:
+    """For a newcomer, who knows no number to ask for."""
+    path = desk.file(*desk.cards())
+    for source, state in ((desk.batch, "waiting"), (path, "in the file")):
+        told = json.loads(desk.run("show", source, "--json").stdout)["cards"]
+        assert sorted(card["card"] for card in told) == sorted(desk.numbers)
+        assert {card["state"] for card in told} == {state}
+        assert all(number in desk.run("show", source).stdout for number in desk.numbers)
+    with pytest.raises(NotOnRecord, match="there is no batch B20000101-001"):
+        desk.run("show", "B20000101-001")
+    with pytest.raises(DossierError, match="has no dossiers: a batch has them from its preparation"):
+        desk.run("show", line.batch(desk.store, 1, start=90))
+
+
 def test_a_dossier_is_compared_with_the_file_it_came_from(desk: Desk) -> None:
     path, number = desk.file(*desk.cards()), desk.numbers[0]
     desk.run("import", desk.batch, path)
@@ -251,7 +265,7 @@ def test_a_dossier_is_compared_with_the_file_it_came_from(desk: Desk) -> None:
     done = desk.run("diff", desk.batch, number, "--with", path)
     [only, count] = done.stdout.splitlines()
     assert only.endswith(" application: only on the left"), "the member application is not the bank's"
-    assert (done.exit_code, count) == (1, "1 differences")
+    assert (done.exit_code, count) == (1, "1 difference")
     back = desk.run("diff", path, number, "--with", desk.batch).stdout
     assert "application: only on the right" in back
 

@@ -129,3 +129,9 @@ def test_a_redacted_trace_has_nothing_to_tell() -> None:
     trace.add(Command(0x00, 0xB2, 1, 0x0C, ne=256), Response(bytes.fromhex("7007DF2404D5C5CEB0"), 0x9000), 0.01)
     trace.add(Command(0x80, 0xA8, 0, 0, b"\x83\x00"), Response(b"", 0x9000), 0.01)
     assert [trees for _, trees in told(trace, reveal=False)] == [(), ()]
+
+
+@pytest.mark.parametrize("typed", ["", " ", "-"])
+def test_nothing_to_decode_is_a_fault_of_usage(typed: str) -> None:
+    status, _ = run(typed)
+    assert status == 2

@@ -95,9 +95,10 @@ CASES: dict[str, Callable[[], Card]] = {
     "pan-sequence": lambda: sound().element(0x5F34, b"\x0a"),
     "usage-control-country": lambda: sound().element(0x5F28, None),
     "usage-control": lambda: Card.of(usage_control="FF01"),
-    "action-code-length": lambda: Card.of(action_codes={"default": "DC4000A8"}),
-    "action-code-bits": lambda: Card.of(action_codes={"online": "DC4004F801"}),
+    "action-code-length": lambda: Card.of(action_codes={"default": "DC40A8A8"}),
+    "action-code-bits": lambda: Card.of(action_codes={"online": "DC40ACF801"}),
     "action-codes-all": lambda: Card.of(action_codes={"denial": ""}),
+    "action-codes-cardholder": lambda: Card.of(action_codes={"default": "DC4088A800"}),
     "velocity-limits": lambda: sound().element(0x9F14, b"\x09"),
     "dol-format": lambda: sound().element(0x8C, bytes.fromhex("9F0206 9F03")),
     "dol-duplicate": lambda: Card.of(pdol="9F1A029F37049F1A02"),
@@ -209,6 +210,32 @@ def _without_label(record: bytes) -> bytes:
 def test_another_way_to_break_a_rule(rule: str) -> None:
     card = ALSO[rule]()
     assert rule in {finding.rule for finding in lint(card.profile, card.dossier)}
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ({"online": "DC408CF800"}, ["online (9F0F) names a blocked PIN"]),
+        ({"default": "DC4020A800"}, ["default (9F0D) names cardholder verification"]),
+        (
+            {"default": "DC4000A800", "online": "DC4004F800"},
+            ["9F0F) names cardholder", "9F0D) names cardholder", "9F0F) names a blocked", "9F0D) names a blocked"],
+        ),
+        ({"default": "DC4000A800", "online": "DC4004F800", "denial": "0010A00000"}, []),
+        ({"default": "", "denial": "", "online": ""}, []),
+    ],
+)
+def test_a_blocked_pin_does_not_pay_on(codes: dict[str, str], said: list[str]) -> None:
+    """Without the bits the CVM list goes on to "no CVM", and the card pays offline below the floor limit."""
+    card = Card.of(action_codes=codes)
+    found = [finding.message for finding in lint(card.profile, card.dossier)]
+    assert len(found) == len(said)
+    assert all(part in message for part, message in zip(said, found, strict=True))
+
+
+def test_a_card_whose_list_has_no_offline_pin_needs_no_such_code() -> None:
+    card = Card.of(action_codes={"default": "DC4000A800", "online": "DC4004F800"}, cvm_list="000000000000000042031F03")
+    assert lint(card.profile, card.dossier) == []
 
 
 @pytest.mark.parametrize(

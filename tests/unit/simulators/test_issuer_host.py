@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from http.client import HTTPConnection
 from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET, create_connection
 
 import psec
 import pyemv
@@ -16,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from personalize.profile import shipped_profile
 from simulators.issuer_accounts import Account, Accounts, Opening, Status
 from simulators.issuer_crypto import Masters
 from simulators.issuer_file import load_issuer
@@ -395,6 +399,40 @@ def test_other_paths_and_lengths_are_refused() -> None:
         assert post(door, b"", **{"Content-Length": "70000"})[0] == 400
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST /x HTTP/1.1\r\nContent-Length: 0\r\n\r\nPOST /authorize HTTP/1.1\r\nContent-Length: 12\r\n\r\n", 404),
+        (b"GET /authorize HTTP/1.1\r\n\r\n", 501),
+        (b"POST /authorize HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /authorize HTTP/1.1\r\n" + b"A: 1\r\n" * 200 + b"\r\n", 431),
+    ],
+    ids=["path", "method", "chunks", "headers"],
+)
+def test_a_refusal_is_json_and_the_last_word_on_a_connection(sent: bytes, status: int) -> None:
+    with server(bank(account())) as (door, lines):
+        with create_connection(("127.0.0.1", door.server_address[1]), timeout=10) as line:
+            line.sendall(sent + b'{"data": ""}')
+            with line.makefile("rb") as reader:
+                head, _, body = reader.read().partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"Connection: close" in head
+    assert list(json.loads(body)) == ["error"]
+    assert lines == []
+
+
+def test_a_caller_who_goes_away_is_told_in_a_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with server(bank(account())) as (door, lines):
+        with create_connection(("127.0.0.1", door.server_address[1]), timeout=10) as line:
+            line.sendall(b"POST /authorize HTTP/1.1\r\nContent-Length: 12\r\n\r\n{")
+            line.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+        deadline = time.monotonic() + 10
+        while not lines and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert lines == ["a caller went away before the answer"]
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "localhost", "::1"])  # noqa: S104
 def test_only_loopback_addresses_are_listened_on(address: str) -> None:
     with pytest.raises(CodecError, match="loopback"):
@@ -409,6 +447,17 @@ def bank_file(path: Path, **changes: object) -> Path:
     }
     path.write_text(json.dumps(told | changes), encoding="utf-8")
     return path
+
+
+def test_a_bank_from_a_file_derives_card_keys_as_the_profile_does_by_default(tmp_path: Path) -> None:
+    """Otherwise a new user's first payment with a number of 19 digits ends in response code 88."""
+    masters = {"ac": AC.hex(), "smi": SMI.hex(), "smc": SMC.hex()}
+    profile = shipped_profile("union-member-bank").payment
+    assert profile is not None
+    by_default = load_issuer(bank_file(tmp_path / "bank.json", masters={"3des": masters})).keys.masters[Cipher.TDES]
+    assert by_default.option == profile.keys.option
+    told = load_issuer(bank_file(tmp_path / "told.json", masters={"3des": {**masters, "option": "B"}}))
+    assert told.keys.masters[Cipher.TDES].option == "B"
 
 
 def test_a_bank_from_a_file_answers(tmp_path: Path) -> None:
