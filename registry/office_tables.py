@@ -77,7 +77,7 @@ failures = Table(
     "failures",
     metadata,
     Column("key_hash", LargeBinary, primary_key=True),
-    Column("count", Integer, nullable=False),
+    Column("times", Integer, nullable=False),
     Column("last_at", UtcTime, nullable=False, index=True),
     Column("blocked_until", UtcTime),
 )

@@ -137,7 +137,7 @@ def _failures() -> None:
     op.create_table(
         "failures",
         _must("key_hash", sa.LargeBinary()),
-        _must("count", sa.Integer()),
+        _must("times", sa.Integer()),
         _must("last_at", _TIME),
         sa.Column("blocked_until", _TIME),
         sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_failures")),
