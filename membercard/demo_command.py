@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
 from importlib.resources import as_file, files
-from io import StringIO
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Annotated, NamedTuple, TypeVar
@@ -25,7 +20,7 @@ from membercard import demo_payment, output, settings
 from membercard.batch_commands import stock_equation
 from membercard.card_commands import card_in, judge, verdict_panel
 from membercard.counter import lists_at_hand
-from membercard.errors import SettingsError
+from membercard.demo_house import make_blanks, new_house
 from membercard.line import open_pool, prepare_all, profile_in_use, run_line
 from membercard.roster_commands import to_import
 from personalize import report as reporting
@@ -33,17 +28,10 @@ from personalize.intake import check
 from personalize.lanes import LaneResult
 from registry.store import Registry
 from terminal.apdu import stack
-from terminal.keys import KeyCustody, MemoryCustody, SoftwareKeystore
-from terminal.keys.keyfile import CHEAP_COST
-from terminal.keys.standard import create_standard_keys
+from terminal.keys import KeyCustody, MemoryCustody
 from terminal.member.outcome import Verdict
-from terminal.secret import Secret
 
 T = TypeVar("T")
-
-_MARK = ".membercard-demo"
-_STRANGER_KEY = "00112233445566778899AABBCCDDEEFF"
-"""One blank chip has this key instead of the supplier's: it has to be refused, and its card made again."""
 
 
 class _Times(NamedTuple):
@@ -65,7 +53,7 @@ def demo(
     """
     console = output.console()
     began, times = monotonic(), list[_Times]()
-    keystore = _new_house(out)
+    keystore = new_house(out)
     with settings.open_registry(keystore) as registry:
         _title(console, "1  录入 Intake", "two registration forms, one of them as clerks really send them")
         batches = _timed(times, "intake", lambda: _import_forms(console, registry), "2 forms checked and stored")
@@ -76,7 +64,7 @@ def demo(
         _title(console, "3  登记 Data preparation", "two RSA keys, certificates and a sealed dossier for every card")
         made = _timed(times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included")
         _title(console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip is a stranger and has to be refused")
-        registry.receive_stock(_make_blanks(out / "stock", made), "demo", "storekeeper")
+        registry.receive_stock(make_blanks(out / "stock", made), "demo", "storekeeper")
         results = _timed(
             times,
             "personalization",
@@ -106,37 +94,6 @@ def demo(
         raise typer.Exit(1)
 
 
-def _new_house(out: Path) -> SoftwareKeystore:
-    """An empty directory with settings and a simulation keystore of its own. Raises SettingsError."""
-    if out.exists() and not (out / _MARK).exists():
-        raise SettingsError(f"{out} exists and no demo made it; name another place with --out")
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    (out / _MARK).touch()
-    passphrase = Secret(secrets.token_urlsafe(18).encode())
-    secret_file = out / "passphrase"
-    secret_file.touch(mode=0o600)
-    secret_file.write_bytes(passphrase.reveal())
-    here = out.resolve()
-    profile = files("personalize") / "profiles" / "union-member-bank.yaml"
-    (out / "profile.yaml").write_text(profile.read_text(encoding="utf-8"), encoding="utf-8")
-    lines = [
-        f'data_dir = "{here}"',
-        f'profile = "{here / "profile.yaml"}"',
-        f'passphrase_file = "{here / "passphrase"}"',
-        "simulation = true",
-        'station = "demo"',
-    ]
-    (out / "membercard.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    settings.activate(out / "membercard.toml", operator="clerk")
-    keys = MemoryCustody(simulation=True)
-    create_standard_keys(keys, by="demo")
-    demo_payment.share_masters(keys, out)
-    return SoftwareKeystore.create(
-        settings.load().keystore, passphrase, simulation=True, contents=keys, cost=CHEAP_COST
-    )
-
-
 def _import_forms(console: Console, registry: Registry) -> list[str]:
     batches = []
     for name in ("roster-clean-50.xlsx", "roster-messy.xlsx"):
@@ -164,24 +121,6 @@ def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batc
     with Progress(*columns, console=console) as progress:
         pool = open_pool(keystore, profile)
         return sum(prepare_all(registry, batch, profile, keystore, pool, progress) for batch in batches)
-
-
-def _make_blanks(directory: Path, dossiers: int) -> int:
-    """Blank chips of both kinds, some to spare, and one stranger that comes first; how many they are."""
-    (group,) = (entry.load() for entry in entry_points(group="membercard.commands", name="sim"))
-    make = typer.main.get_command(group)
-    half = dossiers // 2 + 4
-    for count, options in (
-        (1, ["--key", _STRANGER_KEY]),
-        (half, ["--scp", "03"]),
-        (half, ["--scp", "02", "--protocol", "t0"]),
-    ):
-        with redirect_stdout(StringIO()):
-            make.main(["stock", str(directory), "--count", str(count), *options], standalone_mode=False)
-        if count == 1:
-            (stranger,) = directory.glob("*.card")
-            stranger.rename(directory / "chip-00-stranger.card")
-    return 1 + 2 * half
 
 
 def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Path]]:
