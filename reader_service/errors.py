@@ -56,8 +56,20 @@ class Invalid(ServiceError):
         self.fields = dict(fields or {})
 
 
+class UnreadableForm(Invalid):
+    """An uploaded form that cannot be used. ``params``: ``chinese``, what to do, as a clerk reads it."""
+
+    code = "unreadable-form"
+
+
+class OwnWork(Forbidden):
+    """The second person is another than the first: who imported does not approve, who signed does not sign again."""
+
+    code = "own-work"
+
+
 class TooLarge(ServiceError):
-    """An upload or a body beyond what the service takes."""
+    """An upload or a body beyond what the service takes. ``params`` of a form: ``chinese``, as in UnreadableForm."""
 
     code = "too-large"
 

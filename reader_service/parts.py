@@ -65,3 +65,5 @@ class Parts:
     """Readers that verify each card put in, by URL; the value is the name shown."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     lease: timedelta = timedelta(seconds=60)
+    scheme: str = "130000"
+    """Administrative division of the issuing federation, six digits: of the profile in use."""

@@ -42,6 +42,7 @@ class Permission(StrEnum):
     ROSTERS_APPROVE = "rosters:approve"
     BATCHES_VIEW = "batches:view"
     BATCHES_PREPARE = "batches:prepare"
+    BATCHES_CLOSE = "batches:close"
     LANES_VIEW = "lanes:view"
     LANES_RUN = "lanes:run"
     MEMBERS_FIND = "members:find"
@@ -52,6 +53,7 @@ class Permission(StrEnum):
     LISTS_FETCH = "lists:fetch"
     LISTS_PUBLISH = "lists:publish"
     STATISTICS = "statistics"
+    PLANS_SET = "plans:set"
     AUDIT = "audit"
     USERS = "users"
     METRICS = "metrics"
@@ -67,6 +69,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.READERS_NAME,
             _P.BATCHES_VIEW,
             _P.BATCHES_PREPARE,
+            _P.BATCHES_CLOSE,
             _P.LANES_VIEW,
             _P.LANES_RUN,
             _P.VERIFY,
@@ -74,7 +77,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.STATISTICS,
         )
     ),
-    Role.REVIEWER: frozenset((_P.ROSTERS_VIEW, _P.ROSTERS_APPROVE, _P.BATCHES_VIEW, _P.STATISTICS)),
+    Role.REVIEWER: frozenset((_P.ROSTERS_VIEW, _P.ROSTERS_APPROVE, _P.BATCHES_VIEW, _P.BATCHES_CLOSE, _P.STATISTICS)),
     Role.REGISTRAR: frozenset(
         (
             _P.ROSTERS_VIEW,
@@ -88,6 +91,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.LISTS_FETCH,
             _P.LISTS_PUBLISH,
             _P.STATISTICS,
+            _P.PLANS_SET,
         )
     ),
     Role.COUNTER: frozenset((_P.READERS_VIEW, _P.READERS_LEASE, _P.VERIFY, _P.LISTS_FETCH)),
