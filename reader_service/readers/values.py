@@ -1,0 +1,80 @@
+"""What the readers of a machine look like from outside: frozen values that pages, API and events are made of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class ReaderState(StrEnum):
+    """How a reader stands. Of several, the gravest."""
+
+    EMPTY = "empty"
+    CARD = "card"
+    MUTE = "mute"
+    """A card that gives no answer to reset lies in it."""
+    BUSY = "busy"
+    """Somebody's work runs on it just now."""
+    LANE = "lane"
+    """It belongs to a lane."""
+    LOST = "lost"
+    """Unplugged, or its PC/SC service is gone; it comes back by itself."""
+    HUNG = "hung"
+    """Its driver did not answer in time; it comes back when the driver answers, is plugged in anew or is restarted."""
+
+
+class Mode(StrEnum):
+    """Who works with a reader."""
+
+    FREE = "free"
+    """Whoever holds its lease."""
+    COUNTER = "counter"
+    """Each card put in is verified at once."""
+    LANE = "lane"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """Who has a reader, and until when; not the token."""
+
+    holder: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A reader given to one user. ``token`` goes with every use of it."""
+
+    reader: str
+    token: str
+    holder: str
+    until: datetime
+
+    def __repr__(self) -> str:
+        return f"<Lease of {self.reader} by {self.holder}>"
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderView:
+    """One reader. ``id`` is stable over restarts and re-plugs; ``device`` is the reader's own name, ``name`` the one
+    people gave it, or else the device's. ``atr`` is in hex, empty without a card and where it is not known. ``drawer``
+    says that virtual cards can be put in and torn out. ``detail`` is a sentence where something is to be done."""
+
+    id: str
+    url: str
+    device: str
+    name: str
+    state: ReaderState
+    mode: Mode
+    atr: str
+    lease: LeaseView | None
+    since: datetime
+    drawer: bool
+    detail: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """For events and other programs."""
+        lease = self.lease and {"holder": self.lease.holder, "until": self.lease.until.isoformat()}
+        return asdict(self) | {"lease": lease, "since": self.since.isoformat()}
