@@ -22,10 +22,10 @@ from membercard.card_commands import card_in, judge, verdict_panel
 from membercard.counter import lists_at_hand
 from membercard.demo_house import make_blanks, new_house
 from membercard.line import open_pool, prepare_all, profile_in_use, run_line
-from membercard.roster_commands import to_import
 from personalize import report as reporting
 from personalize.intake import check
 from personalize.lanes import LaneResult
+from personalize.rosters import to_import
 from registry.store import Registry
 from terminal.apdu import stack
 from terminal.keys import KeyCustody, MemoryCustody
@@ -100,8 +100,9 @@ def _import_forms(console: Console, registry: Registry) -> list[str]:
         with as_file(files("membercard") / "demo_data" / name) as path:
             roster = check(path, known=registry.known_members)
         accepted, rejected = to_import(roster)
-        origin = {"source": name, "digest": roster.digest, "by": "clerk"}
-        batch = registry.import_roster(roster.unit or name, accepted, rejected, **origin)
+        batch = registry.import_roster(
+            roster.unit or name, accepted, rejected, source=name, digest=roster.digest, by="clerk"
+        )
         batches.append(batch.id)
         console.print(
             f"   {name} of {roster.unit}: [green]{len(accepted)} accepted[/], {len(rejected)} returned → {batch.id}",

@@ -15,7 +15,7 @@ from membercard import output
 
 if TYPE_CHECKING:
     from personalize.intake import Language, Rejected, RosterReport
-    from registry.values import AcceptedRow, Batch, RejectedRow
+    from registry.values import Batch
 
 app = typer.Typer()
 
@@ -103,6 +103,7 @@ def import_(
     """
     from membercard import settings
     from personalize import intake
+    from personalize.rosters import to_import
 
     batch = None
     with settings.open_registry() as registry:
@@ -128,31 +129,6 @@ def _say(report: RosterReport, language: Language, batch: Batch | None, as_json:
         return
     typer.echo(f"{batch.id}: draft batch, imported by {batch.imported_by}.")
     typer.echo(f"Next, a second person: membercard batch approve {batch.id} --by NAME")
-
-
-def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow]]:
-    """The report's rows as the registry takes them: one number a row, whatever the sheet.
-
-    The rows of a further sheet are numbered on from the last row of the one before; a rejected one's sentence names its
-    place.
-    """
-    from personalize.intake import Rejected
-    from registry.values import AcceptedRow, RejectedRow
-
-    starts: dict[str, int] = {}
-    last: dict[str, int] = {}
-    accepted, rejected = [], []
-    for row in report.rows:
-        start = starts.setdefault(row.sheet, sum(last.values()))
-        last[row.sheet] = row.sheet_row
-        number = start + row.sheet_row
-        if isinstance(row, Rejected):
-            place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if report.several_sheets else ""
-            rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence()))
-        else:
-            person = (row.id_number, row.name, row.gender, row.mobile, row.unit)
-            accepted.append(AcceptedRow(number, row.seq, *person, row.notes))
-    return accepted, rejected
 
 
 def _json_by_rows(report: RosterReport) -> str:

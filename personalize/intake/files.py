@@ -27,12 +27,16 @@ Kind = Literal["xlsx", "xls", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large a form may be: bytes of the file, bytes once unpacked, rows, and cells of the rectangle of a sheet."""
+    """How large a form may be: bytes of the file, bytes once unpacked, rows, and cells of the rectangle of a sheet.
+
+    ``macros``: whether a workbook may have some. They are never run, and no annotated copy has them.
+    """
 
     file_bytes: int = 32 * MIB
     unpacked_bytes: int = 64 * MIB
     rows: int = 100_000
     cells: int = 8_000_000
+    macros: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,14 @@ _ZIP_PARTS: tuple[tuple[str, tuple[str, str]], ...] = (
     ("Index/Document.iwa", _OTHERS[".numbers"]),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_MACRO_PARTS = ("xl/vbaProject.bin", "xl/macrosheets/")
+_MACRO_STREAM = "_VBA_PROJECT".encode("utf-16-le")
 _BIFF8_GLOBALS = struct.pack("<HHHH", 0x0809, 16, 0x0600, 0x0005)
 _FILEPASS = 0x002F
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|table|meta|style|head|body)", re.IGNORECASE)
+
+# ECMA-376 part 2, 6.2.5 forbids it; who writes one wants entities that unpack to gigabytes, or other people's files.
+_DTD = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 # What zipfile raises over a damaged archive, beside its own exception.
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, LookupError, RuntimeError)
@@ -107,7 +116,7 @@ def load(path: Path, limits: Limits) -> Content:
         _check_zip(path, data, limits)
         return Content("xlsx", data)
     if data.startswith(_OLE):
-        _check_ole(path, data)
+        _check_ole(path, data, limits)
         return Content("xls", data)
     if _MARKUP.match(data):
         raise _wrong(path, ("网页或 XML 格式的表格", "a web page or XML under another name"))
@@ -160,17 +169,21 @@ def _check_zip(path: Path, data: bytes, limits: Limits) -> None:
                 raise _encrypted(path)
             if sum(part.file_size for part in parts) > limits.unpacked_bytes:
                 raise _bomb(path, limits)
+            if not limits.macros and any(name.startswith(_MACRO_PARTS) for name in names):
+                raise _has_macros(path)
             for part in parts:
                 if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise damaged(path)
-                if part.filename.endswith(".xml"):
+                if part.filename.lower().endswith((".xml", ".rels", ".vml")):
                     _check_part(path, part.filename, archive.read(part), limits)
     except _ZIP_FAULTS as e:
         raise damaged(path) from e
 
 
 def _check_part(path: Path, name: str, xml: bytes, limits: Limits) -> None:
-    """Refuses a sheet whose filled cells span a rectangle that no form has."""
+    """Refuses XML with a document type, and a sheet whose filled cells span a rectangle that no form has."""
+    if (b"<!" in xml or b"<\0!" in xml) and _DTD.search(xml.replace(b"\0", b"")):  # in UTF-16 as well
+        raise damaged(path)
     if not name.startswith("xl/worksheets/") or not _FAR.search(xml):
         return
     rows = columns = 0
@@ -190,13 +203,15 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _check_ole(path: Path, data: bytes) -> None:
+def _check_ole(path: Path, data: bytes, limits: Limits) -> None:
     """Looks for stream names in the compound file's directory, which are UTF-16. MS-CFB 2.6; MS-OFFCRYPTO 2.3.4.4."""
     if "EncryptedPackage".encode("utf-16-le") in data:
         raise _encrypted(path)
     if any(name.encode("utf-16-le") in data for name in ("Workbook", "Book")):
         if _has_filepass(data):
             raise _encrypted(path)
+        if not limits.macros and _MACRO_STREAM in data:
+            raise _has_macros(path)
         return
     if "WordDocument".encode("utf-16-le") in data:
         raise _wrong(path, _OTHERS[".doc"])
@@ -221,6 +236,13 @@ def _encrypted(path: Path) -> EncryptedWorkbook:
     return EncryptedWorkbook(
         f"{path.name} is protected by a password: open it, remove the password and save it again",
         "工作簿设有打开密码，请打开后取消密码再保存",
+    )
+
+
+def _has_macros(path: Path) -> WrongFileType:
+    return WrongFileType(
+        f"{path.name} has macros: open it and save it as .xlsx, without macros",
+        "工作簿含有宏，请打开后另存为不带宏的 .xlsx",
     )
 
 

@@ -201,3 +201,27 @@ def test_names_do_not_decide_what_a_file_is(tmp_path: Path, sound: Path) -> None
     xls_as_xlsx = write(tmp_path / "c.xlsx", forms.xls(tmp_path / "d.xls", rows).read_bytes())
     for file in (workbook_as_xls, text_as_xls, xls_as_xlsx):
         assert forms.verdicts(check(file, today=TODAY)) == ["ok"]
+
+
+@pytest.mark.parametrize("part", ["xl/vbaProject.bin", "xl/macrosheets/sheet1.xml"])
+def test_macros_are_refused_where_the_caller_says_so(part: str, sound: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(sound, "a") as archive:
+        archive.writestr(part, b"<macro/>")
+    for name in ("form.xlsm", XLSX):
+        path = write(tmp_path / name, sound.read_bytes())
+        refused(path, errors.WrongFileType, "has macros", limits=Limits(macros=False))
+        assert [row.codes for row in check(path, today=TODAY).rows] == [()]
+
+
+def test_macros_of_an_old_workbook_are_refused_too(tmp_path: Path) -> None:
+    plain = forms.xls(tmp_path / "form.xls", forms.form(person(1)))
+    assert check(plain, today=TODAY, limits=Limits(macros=False)).accepted
+    write(plain, plain.read_bytes() + "_VBA_PROJECT_CUR".encode("utf-16-le"))
+    refused(plain, errors.WrongFileType, "has macros", limits=Limits(macros=False))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["xl/workbook.xml", "xl/_rels/workbook.xml.rels"])
+def test_xml_with_a_document_type_is_refused(encoding: str, name: str, sound: Path, tmp_path: Path) -> None:
+    laughs = '<?xml version="1.0"?><!doctype w [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><w>&b;</w>'
+    refused(write(tmp_path / XLSX, rezipped(sound, {name: laughs.encode(encoding)})), errors.DamagedFile, "damaged")

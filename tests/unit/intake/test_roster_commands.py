@@ -9,9 +9,10 @@ from openpyxl import load_workbook
 from typer.testing import CliRunner
 
 from membercard import settings
-from membercard.roster_commands import app, to_import
+from membercard.roster_commands import app
 from personalize.errors import HeaderNotFound
 from personalize.intake import check
+from personalize.rosters import to_import
 from registry.errors import RegistryConflict
 from registry.store import Registry
 from tests.support import forms

@@ -1,0 +1,53 @@
+"""Between intake and the registry: a checked form as a roster to import, and a stored roster back on its form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from personalize.intake.codes import Fault
+from personalize.intake.values import Rejected, RosterReport, RosterRow
+from registry.values import AcceptedRow, RejectedRow, RosterLine
+
+
+def numbered(report: RosterReport) -> Iterator[tuple[int, RosterRow | Rejected]]:
+    """The report's rows as the registry counts them: one number a row, whatever the sheet.
+
+    The rows of a further sheet are numbered on from the last row of the one before.
+    """
+    starts: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for row in report.rows:
+        start = starts.setdefault(row.sheet, sum(last.values()))
+        last[row.sheet] = row.sheet_row
+        yield start + row.sheet_row, row
+
+
+def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow]]:
+    """The report's rows as the registry takes them. Where there are several sheets, a rejected row's sentence names its
+    place."""
+    accepted, rejected = [], []
+    for number, row in numbered(report):
+        if isinstance(row, Rejected):
+            place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if report.several_sheets else ""
+            rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence()))
+        else:
+            person = (row.id_number, row.name, row.gender, row.mobile, row.unit)
+            accepted.append(AcceptedRow(number, row.seq, *person, row.notes))
+    return accepted, rejected
+
+
+def as_imported(report: RosterReport, lines: Iterable[RosterLine]) -> RosterReport:
+    """A form that was read again, judged as it was when it was imported: persons who were on record then are by now,
+    and those of the roster itself too."""
+    refused = {line.sheet_row: line.codes for line in lines if not line.accepted}
+    rows = [_judged(row, refused.get(number)) for number, row in numbered(report)]
+    return replace(report, rows=tuple(rows))
+
+
+def _judged(row: RosterRow | Rejected, codes: tuple[str, ...] | None) -> RosterRow | Rejected:
+    if codes is None:
+        return row
+    faults = tuple(Fault(code) for code in codes)
+    earlier = row.duplicate_of if isinstance(row, Rejected) else ""
+    return Rejected(row.sheet_row, row.seq, faults, row.name, earlier, row.sheet)

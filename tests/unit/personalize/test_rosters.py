@@ -1,0 +1,26 @@
+"""A stored roster goes back on its form as it was judged, whoever is on record since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from personalize.intake import Fault, Rejected, check
+from personalize.rosters import as_imported, to_import
+from registry.values import RosterLine
+from tests.support import forms
+from tests.support.forms import TODAY, person
+
+
+def line(sheet_row: int, *codes: str) -> RosterLine:
+    return RosterLine(sheet_row, None, not codes, codes, "", "", "", "")
+
+
+def test_rows_are_judged_as_they_were_when_they_were_imported(tmp_path: Path) -> None:
+    people = [person(1), person(2), person(2), person(4, phone="")]
+    report = check(forms.xlsx(tmp_path / "form.xlsx", forms.form(*people)), today=TODAY)
+    assert forms.verdicts(report) == ["ok", "ok", "DUPLICATE_IN_FILE", "PHONE_MISSING"]
+    stored = [line(4), line(5, "ALREADY_HAS_CARD"), line(6, "ALREADY_HAS_CARD"), line(7, "PHONE_MISSING")]
+    again = as_imported(report, stored)
+    assert forms.verdicts(again) == ["ok", "ALREADY_HAS_CARD", "ALREADY_HAS_CARD", "PHONE_MISSING"]
+    assert again.rows[1] == Rejected(5, 2, (Fault.ALREADY_HAS_CARD,), "孙波磊", "", report.rows[1].sheet)
+    assert [row.sheet_row for row in to_import(again)[0]] == [4]
