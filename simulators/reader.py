@@ -1,28 +1,33 @@
-"""Readers in this process: one virtual card (``sim:CARDFILE``) or a feeder over a stock of them (``sim:DIR``).
+"""Readers in this process: one virtual card (``sim:CARDFILE``), a feeder over a stock of them (``sim:DIR``), or a slot
+worked by hand (``sim:slot/NAME``).
 
 Options follow a question mark: ``sim:stock?timing=real&fault=tear-apdu:12+``.
 
     timing=real     each exchange takes the time it would on a real chip (simulators.timing)
     timing=report   the time is counted and not waited for
     fault=…         a fault on demand, more than once if you like (simulators.faults)
+    card=FILE       the card that lies in a hand-fed slot at the start
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import parse_qsl
 
 from simulators.card import VirtualCard
+from simulators.drawer import DrawerSlot, look_at
 from simulators.faults import Fault, Faults
 from simulators.memory import MemoryDamaged
 from simulators.stock import Claim, Stock
 from simulators.timing import TimedCard, Timing, Wire
 from simulators.vpcd import SlotCard
-from terminal.apdu import Disposition, LinkProtocol
-from terminal.errors import CardGone, CodecError, NoCard, ReaderNotFound
+from terminal.apdu import CardSeen, Disposition, LinkProtocol
+from terminal.errors import CardGone, CodecError, NoCard, ReaderNotFound, TransportError
 
 _TIMINGS: Final = ("real", "report")
+_BY_HAND: Final = "slot/"
 
 
 class Slot(Protocol):
@@ -34,6 +39,11 @@ class Slot(Protocol):
 
     def empty(self, disposition: Disposition) -> None:
         """DONE, REJECT and ASIDE let the card out; with KEEP it stays in the slot."""
+        ...
+
+    @property
+    def here(self) -> Path | None:
+        """The card in the slot just now; a feeder's next one is not in it yet."""
         ...
 
     def close(self) -> None:
@@ -48,6 +58,10 @@ class SingleSlot:
         self._path: Path | None = path
 
     def fill(self) -> Path | None:
+        return self._path
+
+    @property
+    def here(self) -> Path | None:
         return self._path
 
     def empty(self, disposition: Disposition) -> None:
@@ -68,6 +82,10 @@ class StockSlot:
     def fill(self) -> Path | None:
         if self._claim is None:
             self._claim = self._stock.claim()
+        return self.here
+
+    @property
+    def here(self) -> Path | None:
         return self._claim.path if self._claim else None
 
     def empty(self, disposition: Disposition) -> None:
@@ -95,6 +113,8 @@ class SimReader:
         self._card: SimCard | None = None
         self._path: Path | None = None
         self._shown: SlotCard | None = None
+        self._told: Path | None = None
+        self._tell: Callable[[CardSeen | None], None] = lambda seen: None
         self.timing: Timing | None = None
         self.chip: VirtualCard | None = None
 
@@ -108,7 +128,24 @@ class SimReader:
 
     def wait_for_card(self, timeout: float | None) -> bool:
         """At once: True with a card in the slot, False when there is none left. Raises ReaderFault."""
-        return self._slot.fill() is not None
+        there = self._slot.fill() is not None
+        self._tell_of(self._slot.here)
+        return there
+
+    def watch(self, tell: Callable[[CardSeen | None], None]) -> None:
+        """See :class:`terminal.apdu.Watched`."""
+        self._tell, self._told = tell, None
+        tell(None)
+        self._tell_of(self._slot.here)
+
+    def _tell_of(self, path: Path | None) -> None:
+        if path == self._told:
+            return
+        self._told = path
+        try:
+            self._tell(None if path is None else look_at(path))
+        except TransportError:  # The card file cannot be read: whoever connects hears why.
+            self._tell(CardSeen(mute=True))
 
     def connect(self) -> SimCard:
         """Power the card. Raises NoCard (also for a chip too damaged to answer to reset), CardInUse, ReaderFault."""
@@ -133,6 +170,7 @@ class SimReader:
         """DONE, REJECT and ASIDE let the card out (a feeder: into its bin); KEEP leaves it in the slot."""
         self._let_go()
         self._slot.empty(disposition)
+        self._tell_of(self._slot.here)
 
     def close(self) -> None:
         """Take the power away; a feeder leaves its card to others."""
@@ -152,6 +190,49 @@ class SimReader:
             self.timing = Timing(wire, real=self._timing == "real")
             card = TimedCard(chip, self.timing)
         return self._faults.on(card, chip)
+
+
+class DrawerReader(SimReader):
+    """A slot worked by hand: also a terminal.apdu.Drawer. Its name is that of the URL, ``slot/NAME``."""
+
+    def __init__(self, rest: str, slot: DrawerSlot, faults: Faults, timing: str | None) -> None:
+        super().__init__(rest, slot, faults, timing)
+        self._drawer = slot
+        self._turn = slot.turn
+
+    def wait_for_card(self, timeout: float | None) -> bool:
+        """Wait until a card is put in that was not let out yet."""
+        return self._drawer.wait(timeout)
+
+    def watch(self, tell: Callable[[CardSeen | None], None]) -> None:
+        """See :class:`terminal.apdu.Watched`."""
+        self._drawer.watch(tell)
+
+    def connect(self) -> SimCard:
+        """As SimReader; a card that was taken out and put in again is read anew."""
+        if self._turn != self._drawer.turn:
+            self._turn, self._path = self._drawer.turn, None
+        return super().connect()
+
+    def release(self, disposition: Disposition) -> None:
+        """The card stays in the slot until it is taken out; let go of as done, it is not given again before."""
+        self._let_go()
+        self._drawer.empty(disposition)
+
+    def insert(self, path: Path) -> None:
+        """See :class:`terminal.apdu.Drawer`."""
+        self._drawer.insert(path)
+
+    def eject(self) -> None:
+        """See :class:`terminal.apdu.Drawer`."""
+        self._drawer.eject()
+
+    def tear(self) -> None:
+        """See :class:`terminal.apdu.Drawer`."""
+        self._drawer.tear()
+
+    def _show(self, chip: VirtualCard) -> SlotCard:
+        return self._drawer.show(super()._show(chip), chip)
 
 
 class SimCard:
@@ -197,8 +278,12 @@ class SimCard:
 def open_reader(rest: str) -> SimReader:
     """The reader of a ``sim:`` URL. Raises ReaderNotFound for a path that is not there or an unknown option."""
     place, _, query = rest.partition("?")
-    faults, timing = _options(query)
+    faults, timing, card = _options(query)
+    if place.startswith(_BY_HAND) and place != _BY_HAND:
+        return DrawerReader(rest, DrawerSlot(place, card), faults, timing)
     path = Path(place).expanduser()
+    if card is not None:
+        raise ReaderNotFound("reader option card=FILE goes with a slot worked by hand, sim:slot/NAME")
     if place and path.is_dir():
         return SimReader(rest, StockSlot(Stock(path)), faults, timing)
     if not path.is_file():
@@ -206,9 +291,9 @@ def open_reader(rest: str) -> SimReader:
     return SimReader(rest, SingleSlot(path), faults, timing)
 
 
-def _options(query: str) -> tuple[Faults, str | None]:
+def _options(query: str) -> tuple[Faults, str | None, Path | None]:
     faults: list[Fault] = []
-    timing = None
+    timing = card = None
     # A plus is part of a fault's name here, not a space.
     for key, value in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):
         if key == "fault":
@@ -218,9 +303,12 @@ def _options(query: str) -> tuple[Faults, str | None]:
                 raise ReaderNotFound(f"reader option fault: {error}") from error
         elif key == "timing" and value in _TIMINGS:
             timing = value
+        elif key == "card" and value:
+            card = Path(value).expanduser()
         else:
-            raise ReaderNotFound(f"reader option {key}={value} is not known: timing=real, timing=report or fault=…")
+            known = "timing=real, timing=report, card=FILE or fault=…"
+            raise ReaderNotFound(f"reader option {key}={value} is not known: {known}")
     try:
-        return Faults(faults), timing
+        return Faults(faults), timing, card
     except CodecError as error:
         raise ReaderNotFound(f"reader option fault: {error}") from error

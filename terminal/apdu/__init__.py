@@ -4,7 +4,7 @@ from terminal.apdu.atr import Atr
 from terminal.apdu.command import Command, Response
 from terminal.apdu.reader_events import EventKind, ReaderEvent, ReaderInfo
 from terminal.apdu.readers import list_readers, open_reader, watch_readers
-from terminal.apdu.seams import Disposition, LinkProtocol, Reader, Sender, Transport
+from terminal.apdu.seams import CardSeen, Disposition, Drawer, LinkProtocol, Reader, Sender, Transport, Watched
 from terminal.apdu.senders import (
     Chained,
     ExtendedLength,
@@ -25,9 +25,11 @@ from terminal.apdu.transcript import Transcript
 __all__ = [
     "OK",
     "Atr",
+    "CardSeen",
     "Chained",
     "Command",
     "Disposition",
+    "Drawer",
     "EventKind",
     "ExtendedLength",
     "FollowUp",
@@ -45,6 +47,7 @@ __all__ = [
     "Traced",
     "Transcript",
     "Transport",
+    "Watched",
     "check",
     "close_channel",
     "list_readers",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from terminal.apdu.command import Command, Response
@@ -86,6 +89,40 @@ class Reader(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CardSeen:
+    """A card that lies in a slot. ``atr`` is empty where it is not known, or the card is ``mute``."""
+
+    atr: bytes = b""
+    mute: bool = False
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A Reader that tells by itself when cards come and go, so that nobody has to look."""
+
+    def watch(self, tell: Callable[[CardSeen | None], None]) -> None:
+        """Tell at once what lies in the slot, and at each change from then on; from whatever thread, and quickly."""
+        ...
+
+
+@runtime_checkable
+class Drawer(Protocol):
+    """A slot for virtual cards, worked by hand: from any thread, while another works with the card."""
+
+    def insert(self, path: Path) -> None:
+        """Put the card of this file in. Raises ReaderBusy where one lies in the slot, ReaderFault for no card file."""
+        ...
+
+    def eject(self) -> None:
+        """Take the card out, after the command in hand. Raises NoCard."""
+        ...
+
+    def tear(self) -> None:
+        """Pull the card out now, in the middle of whatever it does. Raises NoCard."""
+        ...
 
 
 @runtime_checkable
