@@ -34,10 +34,34 @@ class NotSignedIn(ServiceError):
     code = "not-signed-in"
 
 
+class WrongPassword(NotSignedIn):
+    """Name or password is wrong; which of them is not told."""
+
+    code = "wrong-password"
+
+
 class Forbidden(ServiceError):
     """Who asks is known and has no role that may do this."""
 
     code = "forbidden"
+
+
+class UserDisabled(Forbidden):
+    """The password is right, and the person is disabled."""
+
+    code = "user-disabled"
+
+
+class MustChangePassword(Forbidden):
+    """The password is one that somebody else knows: nothing goes on before it is changed."""
+
+    code = "password-must-change"
+
+
+class NotMeant(Forbidden):
+    """A write with a session's cookie and without its secret, or from a page of somebody else (CSRF)."""
+
+    code = "csrf"
 
 
 class Conflict(ServiceError):
@@ -78,6 +102,24 @@ class KeyReused(ServiceError):
     """An idempotency key came again with another request."""
 
     code = "idempotency-key-reused"
+
+
+class KeyMissing(ServiceError):
+    """A write by a token without an idempotency key."""
+
+    code = "idempotency-key-missing"
+
+
+class TooSlow(ServiceError):
+    """A body that does not arrive."""
+
+    code = "too-slow"
+
+
+class WrongHost(ServiceError):
+    """A request for a host that this service is not."""
+
+    code = "wrong-host"
 
 
 class LeaseHeld(ServiceError):

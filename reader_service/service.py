@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from reader_service.access.door import Door
 from reader_service.desks.audit import AuditDesk
 from reader_service.desks.batches import BatchDesk
 from reader_service.desks.cards import CardDesk
@@ -12,6 +13,7 @@ from reader_service.desks.developer import DeveloperDesk
 from reader_service.desks.lanes import LaneDesk
 from reader_service.desks.lists import ListDesk
 from reader_service.desks.members import MemberDesk
+from reader_service.desks.people import PeopleDesk
 from reader_service.desks.rosters import RosterDesk
 from reader_service.desks.statistics import StatisticsDesk
 from reader_service.events import EventBus
@@ -39,7 +41,10 @@ class Service(Protocol):
     lists: ListDesk
     audit: AuditDesk
     statistics: StatisticsDesk
-    people: Any
+    door: Door
+    """``Door(registry, DoorSettings(...), leases=leases)``: sessions, tokens, passwords; ``door.gate`` says who asks."""
+    people: PeopleDesk
+    """``PeopleDesk(registry, door)``."""
 
     def start(self) -> None: ...
 

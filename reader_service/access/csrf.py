@@ -1,0 +1,45 @@
+"""Whether a write was meant: it comes from our own page (Origin) and knows the session's secret (RFC 6265bis, 5.3;
+OWASP, synchronizer token)."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+HEADER: Final = b"x-csrf-token"
+FIELD: Final = "csrf"
+"""The form field of pages without script: before any file in the form."""
+KEY_FIELD: Final = "idempotency_key"
+"""The form field that stands in for the Idempotency-Key header."""
+FORM: Final = b"application/x-www-form-urlencoded"
+MULTIPART: Final = b"multipart/form-data"
+_PART = rb'name="%s"\r\n\r\n([!-~]{1,255})\r\n--'
+
+
+def same_origin(headers: Mapping[bytes, bytes]) -> bool:
+    """A browser names the page's origin on every write; other programs name none, and have no cookie either."""
+    origin = headers.get(b"origin")
+    if origin is not None:
+        return urlsplit(origin).netloc.lower() == headers.get(b"host", b"").lower()
+    return headers.get(b"sec-fetch-site", b"none") in (b"same-origin", b"none")
+
+
+def knows(secret: str, given: str) -> bool:
+    """Compared in constant time. No secret is known by nobody."""
+    return bool(secret) and hmac.compare_digest(secret.encode(), given.encode("utf-8", "surrogatepass"))
+
+
+def form_field(name: str, content_type: bytes, head: bytes) -> str:
+    """A hidden field of a form, from the beginning of its body; empty where there is none."""
+    if content_type.startswith(FORM):
+        try:
+            return dict(parse_qsl(head.decode("ascii"), max_num_fields=200)).get(name, "")
+        except ValueError:
+            return ""
+    if content_type.startswith(MULTIPART):
+        found = re.search(_PART % name.encode(), head)
+        return found[1].decode("ascii") if found else ""
+    return ""

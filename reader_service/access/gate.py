@@ -1,0 +1,161 @@
+"""Who is behind a cookie or a token: asked of the registry at most every two seconds, and known from memory since.
+
+While the database cannot be asked, whoever was known goes on for a while, so that a counter works without the network;
+nobody new comes in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from reader_service.access.settings import DoorSettings
+from reader_service.errors import Unavailable
+from reader_service.principal import Principal, Role
+from registry.errors import RegistryUnavailable
+from registry.store import Registry, utc_now
+from registry.tokens import Token
+
+TOKEN: Final = re.compile(r"mc_[A-Za-z0-9_-]{43}")
+SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_KEPT: Final = 10_000
+_TOUCH_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Somebody who was let in. ``csrf`` is empty for a token, ``key`` is the hash of its secret."""
+
+    principal: Principal
+    key: bytes = field(repr=False)
+    until: datetime
+    csrf: str = field(default="", repr=False)
+    must_change: bool = False
+    language: str = ""
+
+
+@dataclass(slots=True)
+class _Entry:
+    known: Known
+    asked: float
+    touched: float
+
+
+def new_secret() -> str:
+    """256 bits for a cookie."""
+    return secrets.token_urlsafe(32)
+
+
+def new_token() -> str:
+    return f"mc_{secrets.token_urlsafe(32)}"
+
+
+def key_of(secret: str) -> bytes:
+    """What is stored of a secret of 256 bits; one that long needs no salt."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+class Gate:
+    """Looks up sessions and tokens. From any thread."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: DoorSettings,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._clock = clock
+        self._ticks = ticks
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._turn = 0
+
+    def fresh(self, key: bytes) -> Known | None:
+        """From memory, without waiting; None says nothing yet: ask ``find``."""
+        entry = self._entries.get(key)
+        if entry is None or self._ticks() - entry.asked > self._settings.fresh.total_seconds():
+            return None
+        return entry.known if self._clock() < entry.known.until else None
+
+    def find(self, key: bytes, *, token: bool) -> Known | None:
+        """Of the registry; None for nobody. Waits for the database.
+
+        Raises Unavailable where the database is away and nobody was known before.
+        """
+        with self._lock:
+            turn, before = self._turn, self._entries.get(key)
+        now = self._ticks()
+        try:
+            known = self._token(key) if token else self._session(key)
+        except RegistryUnavailable as e:
+            return self._while_away(before, now, e)
+        touched = before.touched if before else now - _TOUCH_SECONDS
+        if known is not None and now - touched >= _TOUCH_SECONDS:
+            touched = now
+            self._touch(key, token)
+        with self._lock:
+            if known is None:
+                self._entries.pop(key, None)
+            elif turn == self._turn:
+                self._entries[key] = _Entry(known, now, touched)
+                self._entries.move_to_end(key)
+                if len(self._entries) > _KEPT:
+                    self._entries.popitem(last=False)
+        return known
+
+    def forget(self) -> None:
+        """Somebody's rights changed, or ended: ask anew for everyone, answers that are on their way too."""
+        with self._lock:
+            self._turn += 1
+            self._entries.clear()
+
+    def _while_away(self, before: _Entry | None, now: float, error: RegistryUnavailable) -> Known:
+        if before is not None:
+            recently = now - before.asked <= self._settings.away.total_seconds()
+            if recently and self._clock() < before.known.until:
+                return before.known
+        raise Unavailable("the database cannot be reached, so nobody can be let in; try again") from error
+
+    def _session(self, key: bytes) -> Known | None:
+        session = self._registry.sessions.find(key)
+        if session is None:
+            return None
+        user = session.user
+        principal = Principal(user.name, roles_of(user.roles))
+        return Known(principal, key, session.until, session.csrf, user.must_change, user.language)
+
+    def _token(self, key: bytes) -> Known | None:
+        token = self._registry.tokens.find(key)
+        if token is None:
+            return None
+        principal = Principal(token_name(token), roles_of(token.roles), token.label)
+        return Known(principal, key, token.until)
+
+    def _touch(self, key: bytes, token: bool) -> None:
+        kept = self._registry.tokens if token else self._registry.sessions
+        try:
+            kept.touch(key)
+        except RegistryUnavailable:
+            return  # When it was last used is a courtesy, not a condition.
+
+
+def token_name(token: Token) -> str:
+    """How audit and journals name a machine; no person's name has brackets."""
+    return f"{token.label} (token {token.id})"
+
+
+def roles_of(names: frozenset[str]) -> frozenset[Role]:
+    """Roles that a newer program stored and this one does not know allow nothing here."""
+    return frozenset(role for role in Role if role.value in names)

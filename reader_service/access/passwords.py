@@ -1,0 +1,96 @@
+"""Passwords: rules for new ones, argon2id for stored ones (RFC 9106), and one-time passwords that a machine draws."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import unicodedata
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from reader_service.errors import Invalid
+
+SHORTEST: Final = 10
+LONGEST: Final = 200
+STRONG: Final = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
+"""RFC 9106, 4, second recommended option: 64 MiB, three passes, four lanes; about 50 ms."""
+CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""For tests, where nobody attacks: the least that argon2 takes."""
+
+_AT_ONCE: Final = 2
+"""Hashes computed at the same time: each takes 64 MiB."""
+_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+_COMMON: Final = frozenset(
+    """
+    1234567890 0123456789 12345678910 0987654321 9876543210 1234512345 1122334455 1111111111 0000000000 8888888888
+    6666666666 123123123 123456789a a123456789 qwertyuiop 1q2w3e4r5t q1w2e3r4t5 1qaz2wsx3edc qazwsxedcrfv asdfghjkl
+    asdfghjkl1 zxcvbnm123 qwerty123456 qwerty12345 abcdefghij abcdefghijkl abcd123456 abc1234567 abc123456789
+    password12 password123 password1234 passw0rd123 p@ssw0rd123 mypassword iloveyou123 5201314520 woaini1314520
+    woaini123456 woaini520 administrator administrator1 admin12345 admin123456 adminadmin root123456 letmein123
+    welcome123 welcome1234 changeme123 changemenow membercard membercard1 membercard123 gonghui123 gonghui123456
+    gonghuika123 huiyuanka123 zhigong123 testtest12 test123456 football123 baseball123 sunshine123 princess123
+    superman123 dragon12345 monkey12345 shadow12345 trustno1234 zhongguo123 beijing2008 nihao123456 wangyang123
+    """.split()
+)
+"""Those that are tried first; the rule of ten characters leaves out most of the common ones."""
+
+
+class Passwords:
+    """Hashes and checks, a few at a time; blocks its thread, so never on the event loop."""
+
+    def __init__(self, hasher: PasswordHasher = STRONG) -> None:
+        self._hasher = hasher
+        self._running = threading.Semaphore(_AT_ONCE)
+        self._nobody = hasher.hash(secrets.token_urlsafe())
+
+    def hash(self, password: str) -> str:
+        with self._running:
+            return self._hasher.hash(normalized(password))
+
+    def matches(self, password_hash: str | None, password: str) -> bool:
+        """Whether it is the one. None, for a name that is not on record, takes as long and is never right."""
+        with self._running:
+            try:
+                right = self._hasher.verify(password_hash or self._nobody, normalized(password)[: LONGEST + 1])
+            except (VerificationError, InvalidHashError):
+                return False
+        return right and password_hash is not None
+
+
+def normalized(password: str) -> str:
+    """One spelling for what looks the same, whichever keyboard wrote it. RFC 8265, 4.2 (OpaqueString)."""
+    return unicodedata.normalize("NFC", password)
+
+
+def check_rules(password: str, name: str) -> None:
+    """Raises Invalid, naming the field ``password``, for one that is too easy."""
+    fault = _fault(normalized(password), name)
+    if fault:
+        raise Invalid(f"choose another password: {fault[1]}", {"password": fault[1]}, rule=fault[0])
+
+
+def _fault(password: str, name: str) -> tuple[str, str] | None:
+    plain = re.sub(r"[\W_]", "", password.casefold())
+    if len(password) < SHORTEST:
+        return "short", f"it has fewer than {SHORTEST} characters"
+    if len(password) > LONGEST:
+        return "long", f"it has more than {LONGEST} characters"
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in password):
+        return "unprintable", "it has characters that cannot be typed"
+    bare = re.sub(r"[\W_]", "", name.casefold())
+    if bare and (bare == plain or (len(bare) > 3 and bare in plain and len(plain) - len(bare) < 6)):
+        return "name", "it is the name, or little more"
+    if password.casefold() in _COMMON or plain in _COMMON or re.fullmatch(r"1[3-9]\d{9}|\d{17}[\dx]", plain):
+        return "common", "it is one of those that are tried first"
+    if len(set(plain)) < 4:
+        return "simple", "it repeats a few characters"
+    return None
+
+
+def one_time() -> str:
+    """A password to be told to somebody and changed at once: 16 letters and digits in fours, 79 bits."""
+    drawn = "".join(secrets.choice(_ALPHABET) for _ in range(16))
+    return "-".join(drawn[at : at + 4] for at in range(0, 16, 4))

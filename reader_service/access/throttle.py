@@ -1,0 +1,99 @@
+"""Guessing passwords takes longer and longer: each failure beyond a few doubles the wait, by name and by address.
+
+Failures are on record, so that a restart or another service on the same database does not begin anew.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from reader_service.errors import TooMany
+from registry.failures import Failures
+from registry.people import fold
+from registry.store import Registry, utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """``free`` failures cost nothing; the next costs a second, and each one more twice as long, up to ``longest``."""
+
+    free: int
+    longest: timedelta
+    forget: timedelta
+
+    def wait(self, count: int) -> timedelta:
+        beyond = count - self.free
+        return timedelta() if beyond <= 0 else min(self.longest, timedelta(seconds=2.0 ** min(beyond - 1, 30)))
+
+
+BY_NAME: Final = Patience(4, timedelta(minutes=5), timedelta(hours=24))
+"""Not longer, or anybody could keep somebody else out for good; still only 300 guesses a day."""
+BY_ADDRESS: Final = Patience(20, timedelta(minutes=15), timedelta(hours=24))
+"""Many people may sit behind one address."""
+
+
+class Throttle:
+    """Asked before a password is looked at. Raises RegistryUnavailable throughout."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        by_name: Patience = BY_NAME,
+        by_address: Patience = BY_ADDRESS,
+    ) -> None:
+        self._failures = registry.failures
+        self._clock = clock
+        self._by_name, self._by_address = by_name, by_address
+
+    def check(self, name: str, address: str) -> None:
+        """Raises TooMany while either of them has to wait."""
+        now = self._clock()
+        known = self._failures.of([key for key, _ in self._keys(name, address)])
+        waits = [f.blocked_until - now for f in known.values() if f.blocked_until is not None and f.blocked_until > now]
+        if waits:
+            self._refuse(max(waits))
+
+    def failed(self, name: str, address: str) -> None:
+        """One more failure of both; the next attempt may have to wait for it."""
+        now = self._clock()
+        for key, patience in self._keys(name, address):
+            counted: Failures = self._failures.failed(key, forget=patience.forget)
+            wait = patience.wait(counted.count)
+            if wait:
+                self._failures.block(key, now + wait)
+
+    def succeeded(self, name: str) -> None:
+        """The name's failures are forgotten; the address's are not, or one good account would free all guesses."""
+        self._failures.clear(_name_key(name))
+
+    def _keys(self, name: str, address: str) -> list[tuple[str, Patience]]:
+        found = [(_name_key(name), self._by_name)]
+        return [*found, (f"address {network(address)}", self._by_address)] if address else found
+
+    def _refuse(self, wait: timedelta) -> None:
+        seconds = max(1, math.ceil(wait.total_seconds()))
+        raise TooMany(f"too many wrong passwords; try again in {seconds} seconds", seconds)
+
+
+def _name_key(name: str) -> str:
+    return f"name {fold(name)}"
+
+
+def network(address: str) -> str:
+    """Whom an address stands for: itself, or for IPv6 its /64, which is what one customer gets. RFC 6177, 2."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
