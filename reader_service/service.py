@@ -42,7 +42,7 @@ class Service(Protocol):
     audit: AuditDesk
     statistics: StatisticsDesk
     door: Door
-    """``Door(registry, DoorSettings(...), leases=leases)``: sessions, tokens, passwords; ``door.gate`` says who asks."""
+    """``Door(registry, DoorSettings(...), leases=leases)``: sessions, tokens, passwords."""
     people: PeopleDesk
     """``PeopleDesk(registry, door)``."""
 

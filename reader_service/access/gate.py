@@ -1,4 +1,4 @@
-"""Who is behind a cookie or a token: asked of the registry at most every two seconds, and known from memory since.
+"""Who is behind a cookie or a token: asked of the registry at most every two seconds, and known from memory between.
 
 While the database cannot be asked, whoever was known goes on for a while, so that a counter works without the network;
 nobody new comes in.
