@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from registry.counters import allocate
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.office_tables import member_events
 from registry.personal import PersonalData, mask_mobile, mask_name
 from registry.rosters import member_place, row_place
 from registry.tables import batches, members, roster_rows, units
@@ -38,6 +39,7 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
     importer = conn.execute(select(batches.c.imported_by).where(batches.c.id == batch_id)).scalar_one()
     if same_person(importer, by):
         raise RegistryConflict(f"{by} imported batch {batch_id}; a second person approves it")
+    _welcome_back(conn, batch_id, by, at)
     _apply_changes(conn, personal, batch_id)
     _give_unit_codes(conn, batch_id, scheme)
     _give_member_numbers(conn, batch_id, scheme)
@@ -62,12 +64,27 @@ def discard(conn: Connection, batch_id: str) -> None:
     conn.execute(update(batches).where(batches.c.id == batch_id).values(stage="discarded"))
 
 
+def _welcome_back(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
+    """Who left the union and is on a roster again has come back."""
+    gone = (
+        select(members.c.id)
+        .join(roster_rows)
+        .where(roster_rows.c.batch_id == batch_id, roster_rows.c.open, members.c.withdrawn_at.is_not(None))
+    )
+    ids = list(conn.execute(gone).scalars())
+    if ids:
+        event = {"at": at, "event": "returned", "by": by, "reason": "", "detail": batch_id}
+        conn.execute(insert(member_events), [{"member_id": member_id, **event} for member_id in ids])
+        conn.execute(update(members).where(members.c.id.in_(ids)).values(withdrawn_at=None))
+
+
 def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> None:
     """Persons on record before this roster take the name and the phone number it gives them."""
     chosen = (
         select(roster_rows)
         .join(members)
         .where(roster_rows.c.batch_id == batch_id, roster_rows.c.open, members.c.member_number.is_not(None))
+        .where(roster_rows.c.replaces.is_(None))
     )
     key = personal.seal_key()
     changes = []
@@ -80,6 +97,7 @@ def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> N
                 "member": row.member_id,
                 "sealed": personal.seal(key, member_place(row.member_id), id_number, name, gender, mobile),
                 "seal_key": str(key),
+                "name_index": personal.name_index(name),
                 "name_masked": mask_name(name),
                 "mobile_masked": mask_mobile(mobile),
             }
@@ -97,8 +115,13 @@ def _give_unit_codes(conn: Connection, batch_id: str, scheme: str) -> None:
         .where(roster_rows.c.batch_id == batch_id, units.c.code.is_(None))
     )
     for unit_id in sorted(conn.execute(without).scalars()):
-        number = allocate(conn, f"unit/{scheme}", 1)[0]
-        conn.execute(update(units).where(units.c.id == unit_id).values(code=f"{scheme}GH{number:010d}"))
+        give_unit_code(conn, unit_id, scheme)
+
+
+def give_unit_code(conn: Connection, unit_id: int, scheme: str) -> None:
+    """For a unit that has none."""
+    number = allocate(conn, f"unit/{scheme}", 1)[0]
+    conn.execute(update(units).where(units.c.id == unit_id).values(code=f"{scheme}GH{number:010d}"))
 
 
 def _give_member_numbers(conn: Connection, batch_id: str, scheme: str) -> None:

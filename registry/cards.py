@@ -16,14 +16,14 @@ from registry.errors import NotOnRecord, RegistryConflict
 from registry.tables import LIVING, card_events, cards, claims, dossiers, hotlist, members
 from registry.values import Card, CardEvent, CardState, HotlistEntry
 
-_ENDS = (CardState.LOST, CardState.DAMAGED, CardState.EXPIRED, CardState.WITHDRAWN)
+ENDS = (CardState.LOST, CardState.DAMAGED, CardState.EXPIRED, CardState.WITHDRAWN)
 _NEXT: dict[CardState, tuple[CardState, ...]] = {
-    CardState.VERIFIED: (CardState.PACKED, *_ENDS),
-    CardState.PACKED: (CardState.DELIVERED, *_ENDS),
-    CardState.DELIVERED: (CardState.ACTIVE, *_ENDS),
-    CardState.ACTIVE: (CardState.SUSPENDED, *_ENDS),
-    CardState.SUSPENDED: (CardState.ACTIVE, *_ENDS),
-    **dict.fromkeys(_ENDS, (CardState.REPLACED,)),
+    CardState.VERIFIED: (CardState.PACKED, *ENDS),
+    CardState.PACKED: (CardState.DELIVERED, *ENDS),
+    CardState.DELIVERED: (CardState.ACTIVE, *ENDS),
+    CardState.ACTIVE: (CardState.SUSPENDED, *ENDS),
+    CardState.SUSPENDED: (CardState.ACTIVE, *ENDS),
+    **dict.fromkeys(ENDS, (CardState.REPLACED,)),
     CardState.REPLACED: (),
 }
 # An expired card says so itself; a replaced one was listed before.
@@ -43,18 +43,18 @@ class Doing:
 
 def card(conn: Connection, card_number: str, sequence: int | None = None) -> Card:
     """The card of that number and sequence; without one, that of the highest sequence."""
-    chosen = _cards().where(cards.c.card_number == card_number).order_by(cards.c.sequence.desc()).limit(1)
+    chosen = chosen_cards().where(cards.c.card_number == card_number).order_by(cards.c.sequence.desc()).limit(1)
     if sequence is not None:
         chosen = chosen.where(cards.c.sequence == sequence)
     row = conn.execute(chosen).one_or_none()
     if row is None:
         raise NotOnRecord(f"no card {card_number} was ever verified")
-    return _card(row)
+    return card_of(row)
 
 
 def cards_of_batch(conn: Connection, batch_id: str) -> list[Card]:
-    chosen = _cards().where(dossiers.c.batch_id == batch_id).order_by(cards.c.dossier_id)
-    return [_card(row) for row in conn.execute(chosen)]
+    chosen = chosen_cards().where(dossiers.c.batch_id == batch_id).order_by(cards.c.dossier_id)
+    return [card_of(row) for row in conn.execute(chosen)]
 
 
 def card_event(conn: Connection, card_number: str, new: CardState, doing: Doing) -> None:
@@ -79,6 +79,11 @@ def card_event(conn: Connection, card_number: str, new: CardState, doing: Doing)
         hotlist_add(conn, card_number, row.sequence, new.value, doing.at)
     elif new.value in LIVING:
         _hotlist_lift(conn, card_number, row.sequence, doing.at)
+
+
+def next_states(state: CardState) -> tuple[CardState, ...]:
+    """What a card in that state can become."""
+    return _NEXT[state]
 
 
 def record_event(conn: Connection, card_number: str, sequence: int, event: CardState, doing: Doing) -> None:
@@ -125,7 +130,7 @@ def _hotlist_lift(conn: Connection, card_number: str, sequence: int, at: datetim
     conn.execute(update(hotlist).where(*listed).values(lifted_at=at))
 
 
-def _cards() -> Select[Any]:
+def chosen_cards() -> Select[Any]:
     return (
         select(cards, members.c.member_number, members.c.name_masked, members.c.id_masked)
         .add_columns(dossiers.c.batch_id, claims.c.lane)
@@ -135,7 +140,7 @@ def _cards() -> Select[Any]:
     )
 
 
-def _card(row: Row[*tuple[Any, ...]]) -> Card:
+def card_of(row: Row[*tuple[Any, ...]]) -> Card:
     return Card(
         card_number=row.card_number,
         sequence=row.sequence,

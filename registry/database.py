@@ -44,7 +44,9 @@ _POSTGRES: _Rules = (
     ("55P03", RegistryUnavailable, "is locked by another program; try again once that is done"),
     ("40", RegistryUnavailable, "was busy with a rival transaction; try again"),
 )
+_GONE = ("08", "57")  # SQLSTATE classes: connection exception, operator intervention
 _RETRYABLE = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40")
+_NOT_STORED = "a text or number that was given is none that can be stored or looked for"
 
 
 class Prepared:
@@ -147,13 +149,22 @@ class Database:
         except DBAPIError as error:
             raise told(error.orig, self.name) from error
         except (sqlite3.Error, psycopg.Error) as error:
+            if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] in _GONE:
+                # A server that was away leaves no connection of the pool alive. SQLAlchemy sees to that itself
+                # where it speaks to the driver; ``alone`` does without it.
+                self.engine.dispose()
             raise told(error, self.name) from error
+        except (UnicodeEncodeError, OverflowError):
+            # From the driver, which quotes the value: not to be told, nor to be the cause of what is.
+            raise RegistryConflict(_NOT_STORED) from None
 
 
 def told(cause: BaseException | None, name: str) -> RegistryError:
     """The driver's error as one of ours: a sentence that names the database and says what to do."""
     if isinstance(cause, (sqlite3.IntegrityError, psycopg.IntegrityError)):
         return RegistryConflict(f"{name} refused a record that contradicts another: {_constraint(cause)}")
+    if isinstance(cause, psycopg.DataError):
+        return RegistryConflict(_NOT_STORED)
     code, rules = "", _POSTGRES
     if isinstance(cause, sqlite3.Error):
         code, rules = getattr(cause, "sqlite_errorname", ""), _SQLITE
@@ -206,7 +217,10 @@ def _engine(url: URL, busy_seconds: float) -> Engine:
     if url.get_backend_name() == "postgresql":
         seconds = max(1, round(busy_seconds))
         options = f"-c lock_timeout={seconds * 1000} -c timezone=UTC"
-        return create_engine(url, connect_args={"connect_timeout": seconds, "options": options}, **common)
+        # A server that vanished without a word is noticed, too.
+        silence = {"tcp_user_timeout": seconds * 1000, "keepalives_idle": seconds, "keepalives_interval": seconds}
+        given = {"connect_timeout": seconds, "options": options, **silence}
+        return create_engine(url, connect_args=given, **common)
     directory = Path(url.database or "").resolve().parent
     if not directory.is_dir():
         raise RegistryUnavailable(f"{_name(url)} cannot be made: there is no directory {directory}")

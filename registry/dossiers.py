@@ -40,8 +40,13 @@ def to_prepare(conn: Connection, personal: PersonalData, batch_id: str) -> list[
         .group_by(dossiers.c.member_id)
         .subquery()
     )
+    again = dossiers.alias()
+    made = select(func.max(again.c.sequence)).where(again.c.card_number == roster_rows.c.replaces).scalar_subquery()
     chosen = (
-        select(members, units.c.name.label("unit"), units.c.code, dossiers.c.card_number, dossiers.c.sequence)
+        select(members, units.c.name.label("unit"), units.c.code)
+        .add_columns(func.coalesce(dossiers.c.card_number, roster_rows.c.replaces).label("card_number"))
+        .add_columns(func.coalesce(dossiers.c.sequence, made).label("sequence"))
+        .join(roster_rows, and_(roster_rows.c.member_id == members.c.id, roster_rows.c.batch_id == batch_id))
         .join(wanted, wanted.c.member_id == members.c.id)
         .join(units, units.c.id == members.c.unit_id)
         .join(last, last.c.member_id == members.c.id, isouter=True)
@@ -51,7 +56,7 @@ def to_prepare(conn: Connection, personal: PersonalData, batch_id: str) -> list[
     found = []
     for row in conn.execute(chosen):
         id_number, name, gender, mobile = map(str, personal.open(row.seal_key, row.sealed, member_place(row.id)))
-        again = row.card_number is not None and row.sequence < LAST_SEQUENCE
+        follows = row.card_number is not None and row.sequence < LAST_SEQUENCE
         found.append(
             MemberToPrepare(
                 member_id=row.id,
@@ -63,8 +68,8 @@ def to_prepare(conn: Connection, personal: PersonalData, batch_id: str) -> list[
                 unit_code=row.code,
                 member_number=row.member_number,
                 category=row.category,
-                card_number=row.card_number if again else None,
-                sequence=row.sequence + 1 if again else 1,
+                card_number=row.card_number if follows else None,
+                sequence=row.sequence + 1 if follows else 1,
             )
         )
     return found

@@ -5,6 +5,15 @@
     sessions    Sessions       open, find, touch, of, end, end_all, sweep       (by SHA-256 of the cookie's secret)
     tokens      Tokens         make, find, touch, page, revoke                  (by SHA-256 of the token's secret)
     failures    FailureCounts  failed, of, block, clear, sweep                  (what throttles brute force)
+    replies     Replies        begin, finish, give_up, sweep                    (idempotency keys)
+    members     Members        find, page, member, cards_of, cards, history, unmask, transfer, withdraw, replace
+    reviews     Reviews        submit, give_back, of, standing, changes
+    originals   Originals      of                                               (kept by Registry.import_roster)
+    editions    Editions       publish, newest, edition, page, delta            (of the hotlist)
+    verdicts    Verdicts       note, page
+    stations    Stations       names, name, forget                              (of readers)
+    plans       Plans          put, all, remove
+    statistics  Statistics     units, rejects, seconds_per_card, lanes, verdicts_per_hour, issued_per_hour
 
 Every method is one transaction, and one that changes something on record appends to the audit within it. ``by`` is who
 does it, as the audit names them. Lists come in pages (``registry.paging``): ``page(cursor, limit) -> Page``.
@@ -13,11 +22,20 @@ does it, as the audit names them. Lists come in pages (``registry.paging``): ``p
 from __future__ import annotations
 
 from registry.audit import Audit
+from registry.editions import Editions
 from registry.failures import FailureCounts
 from registry.ground import Ground
+from registry.members import Members
+from registry.originals import Originals
 from registry.people import People
+from registry.plans import Plans
+from registry.replies import Replies
+from registry.reviews import Reviews
 from registry.sessions import Sessions
+from registry.stations import Stations
+from registry.statistics import Statistics
 from registry.tokens import Tokens
+from registry.verdicts import Verdicts
 
 
 class Office:
@@ -29,3 +47,12 @@ class Office:
         self.sessions = Sessions(ground)
         self.tokens = Tokens(ground)
         self.failures = FailureCounts(ground)
+        self.replies = Replies(ground)
+        self.members = Members(ground)
+        self.reviews = Reviews(ground)
+        self.originals = Originals(ground)
+        self.editions = Editions(ground)
+        self.verdicts = Verdicts(ground)
+        self.stations = Stations(ground)
+        self.plans = Plans(ground)
+        self.statistics = Statistics(ground)

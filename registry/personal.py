@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from registry.errors import RegistryUnfit
@@ -11,6 +12,7 @@ from terminal.errors import IntegrityError
 from terminal.keys.custody import KeyCustody, KeyRef, Sealed
 
 _INDEX = KeyRef("index", 1)
+_LOOSE = re.compile(r"[\s·•‧・.]+")  # 买买提·艾力 is written with any of these dots
 _GAP = r"[\s-]?"
 # 18 or 15 digits: an ID number; 11, with or without the country's code: a mobile number. Digits of every script.
 _TELLING = re.compile(
@@ -48,9 +50,17 @@ class PersonalData:
         """Blind index of each ID number, 32 bytes. Always under version 1: one person has one index for ever."""
         return [self._custody.index(_INDEX, number.encode()) for number in id_numbers]
 
+    def name_index(self, name: str) -> bytes:
+        """Blind index of a name, 32 bytes: the same for all ways to write blanks, dots, capitals and wide letters."""
+        return self._custody.index(_INDEX, f"name {_plain(name)}".encode())
+
     def proof(self, text: str) -> str:
         """MAC of a text that the audit's chain is made of, 64 hex digits. No blind index is made of such a text."""
         return self._custody.index(_INDEX, b"audit\x00" + text.encode()).hex()
+
+
+def _plain(name: str) -> str:
+    return _LOOSE.sub("", unicodedata.normalize("NFKC", name).casefold())
 
 
 def _context(place: str) -> str:

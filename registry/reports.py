@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, func, select
+from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select
 
 from registry.errors import NotOnRecord
+from registry.paging import BadCursor, Page, cut, page_of, read_cursor
 from registry.tables import batches, cards, chips, claims, dossiers, journal, roster_rows, units
 from registry.values import Batch, BatchState, BoundChip, JournalEvent, JournalLine, Reject, Timing
 
 
 def all_batches(conn: Connection) -> list[Batch]:
     return [_batch(row) for row in conn.execute(_batches().order_by(batches.c.imported_at, batches.c.id))]
+
+
+def page(conn: Connection, cursor: str | None, limit: int, unit: str | None, stage: str | None) -> Page[Batch]:
+    order = (batches.c.imported_at.desc(), batches.c.id.desc())
+    chosen = _batches().order_by(*order).limit(cut(limit) + 1)
+    if unit is not None:
+        chosen = chosen.where(units.c.name == unit)
+    if stage is not None:
+        chosen = chosen.where(batches.c.stage == stage)
+    if cursor is not None:
+        told, batch_id = read_cursor(cursor, str, str)
+        at = _time(told)
+        same_time = and_(batches.c.imported_at == at, batches.c.id < batch_id)
+        chosen = chosen.where(or_(batches.c.imported_at < at, same_time))
+    rows = conn.execute(chosen).all()
+    return page_of(rows, limit, _batch, lambda row: [row.imported_at.isoformat(), row.id])
 
 
 def batch(conn: Connection, batch_id: str) -> Batch:
@@ -92,6 +110,15 @@ def timings(conn: Connection, batch_id: str) -> list[Timing]:
         .order_by(cards.c.verified_at, cards.c.card_number)
     )
     return [Timing(*row) for row in conn.execute(chosen)]
+
+
+def _time(told: str) -> datetime:
+    at = None
+    with suppress(ValueError, OverflowError):
+        at = datetime.fromisoformat(told)
+    if at is None or at.utcoffset() != timedelta(0):
+        raise BadCursor("this cursor is none of this list; ask for its first page")
+    return at
 
 
 def _batches() -> Select[Any]:

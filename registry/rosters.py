@@ -60,20 +60,8 @@ def import_roster(
     indexes = personal.indexes([row.id_number for row in accepted])
     known = _persons(conn, indexes)
     _refuse_taken(accepted, indexes, known, unit_name)
-    unit_ids = _unit_ids(conn, {unit_name} | {row.unit for row in accepted if row.unit})
-    day = origin.at.strftime("%Y%m%d")
-    batch_id = f"B{day}-{allocate(conn, f'batch/{day}', 1)[0]:03d}"
-    conn.execute(
-        insert(batches).values(
-            id=batch_id,
-            unit_id=unit_ids[unit_name],
-            stage="draft",
-            source=origin.source,
-            digest=origin.digest,
-            imported_by=origin.by,
-            imported_at=origin.at,
-        )
-    )
+    unit_ids = unit_ids_of(conn, {unit_name} | {row.unit for row in accepted if row.unit})
+    batch_id = _draft(conn, unit_ids[unit_name], origin)
     rows = list(zip(accepted, indexes, strict=True))
     member_ids = {index: person.member_id for index, person in known.items()}
     strangers = [(row, index, unit_ids[row.unit or unit_name]) for row, index in rows if index not in known]
@@ -89,6 +77,35 @@ def import_roster(
         stored.append(_row(batch_id, bad, "rejected", None, sealed, key))
     if stored:
         conn.execute(insert(roster_rows), stored)
+    return batch_id
+
+
+def replacement(conn: Connection, personal: PersonalData, member_id: int, card_number: str, origin: Origin) -> str:
+    """A draft batch of one member whose card is made again, with the next sequence; gives its id."""
+    unit_id: int = conn.execute(select(members.c.unit_id).where(members.c.id == member_id)).scalar_one()
+    batch_id = _draft(conn, unit_id, origin)
+    key = personal.seal_key()
+    sealed = personal.seal(key, row_place(batch_id, 1), 1)
+    row = {"batch_id": batch_id, "sheet_row": 1, "verdict": "accepted", "codes": "REPLACEMENT", "member_id": member_id}
+    row |= {"open": True, "replaces": card_number, "sealed": sealed, "seal_key": str(key)}
+    conn.execute(insert(roster_rows).values(row))
+    return batch_id
+
+
+def _draft(conn: Connection, unit_id: int, origin: Origin) -> str:
+    day = origin.at.strftime("%Y%m%d")
+    batch_id = f"B{day}-{allocate(conn, f'batch/{day}', 1)[0]:03d}"
+    conn.execute(
+        insert(batches).values(
+            id=batch_id,
+            unit_id=unit_id,
+            stage="draft",
+            source=origin.source,
+            digest=origin.digest,
+            imported_by=origin.by,
+            imported_at=origin.at,
+        )
+    )
     return batch_id
 
 
@@ -109,6 +126,7 @@ def _register(
                 "id_index": index,
                 "sealed": personal.seal(key, member_place(member_id), *_person_values(row)),
                 "seal_key": str(key),
+                "name_index": personal.name_index(row.name),
                 "id_masked": mask_id(row.id_number),
                 "name_masked": mask_name(row.name),
                 "mobile_masked": mask_mobile(row.mobile),
@@ -209,7 +227,7 @@ def _refuse_taken(
             raise RegistryConflict(f"row {row.sheet_row}: this person has a card, or is in a batch that will make one")
 
 
-def _unit_ids(conn: Connection, names: set[str]) -> dict[str, int]:
+def unit_ids_of(conn: Connection, names: set[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in sorted(names):  # in one order, so that two imports do not wait for each other in a ring
         unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar()

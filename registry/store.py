@@ -16,16 +16,21 @@ from registry import (
     claims,
     counters,
     dossiers,
+    members,
     migrate,
+    originals,
     outcome,
     pans,
     prepared,
     reports,
     rosters,
+    search,
 )
 from registry.database import BUSY_SECONDS, Database
 from registry.ground import Ground
 from registry.office import Office
+from registry.originals import Original
+from registry.paging import Page
 from registry.personal import PersonalData
 from registry.values import (
     AcceptedRow,
@@ -91,6 +96,7 @@ class Registry(Office):
         database = Database(url, busy_seconds=busy_seconds)
         try:
             migrate.to_head(database)
+            search.fill_names(database, PersonalData(custody))
         except BaseException:
             database.close()
             raise
@@ -121,8 +127,10 @@ class Registry(Office):
         source: str,
         digest: str,
         by: str,
+        original: Original | None = None,
     ) -> Batch:
-        """A draft batch of one roster file; ``digest`` names its content, ``by`` the clerk.
+        """A draft batch of one roster file; ``digest`` names its content, ``by`` the clerk. ``original`` is the file
+        itself, kept sealed until the batch is given up or closed.
 
         Raises RegistryConflict when the same file is in a batch that still lives, or when a member of it has a card, is
         in another batch or belongs to another unit (which ``known_members`` tells beforehand).
@@ -130,6 +138,8 @@ class Registry(Office):
         origin = rosters.Origin(source, digest, by, self._clock())
         with self._db.write() as conn:
             batch_id = rosters.import_roster(conn, self._personal, unit_name, accepted, rejected, origin)
+            if original is not None:
+                originals.keep(conn, self._personal, batch_id, original)
             told = self._ground.tell
             told(conn, by, "roster.import", f"batch:{batch_id}", accepted=len(accepted), rejected=len(rejected))
             return reports.batch(conn, batch_id)
@@ -149,13 +159,23 @@ class Registry(Office):
         """Give up a draft: its rows and the members nothing else names are deleted, its file may be imported again."""
         with self._db.write() as conn:
             approval.discard(conn, batch_id)
+            originals.forget(conn, batch_id)
             self._ground.tell(conn, by, "batch.discard", f"batch:{batch_id}", reason)
-            return reports.batch(conn, batch_id)
+            given_up = reports.batch(conn, batch_id)
+        self._db.forget_deleted()
+        return given_up
 
     def batches(self) -> list[Batch]:
         """All batches, oldest first."""
         with self._db.read() as conn:
             return reports.all_batches(conn)
+
+    def batches_page(
+        self, cursor: str | None = None, limit: int = 50, *, unit: str | None = None, stage: str | None = None
+    ) -> Page[Batch]:
+        """Newest first. ``stage`` is draft, approved, closed or discarded. Raises BadCursor."""
+        with self._db.read() as conn:
+            return reports.page(conn, cursor, limit, unit, stage)
 
     def batch(self, batch_id: str) -> Batch:
         with self._db.read() as conn:
@@ -314,6 +334,7 @@ class Registry(Office):
         """Sign a finished, balanced batch by two people and destroy its dossier secrets."""
         with self._db.write() as conn:
             accounts.close_batch(conn, batch_id, by, second, self._clock())
+            originals.forget(conn, batch_id)
             self._ground.tell(conn, by, "batch.close", f"batch:{batch_id}", second=second)
             closed = reports.batch(conn, batch_id)
         self._db.forget_deleted()
@@ -333,10 +354,12 @@ class Registry(Office):
     def card_event(self, card_number: str, event: CardState | str, by: str, reason: str, *, place: str = "") -> Card:
         """Move a card on in its life; those lost, damaged, withdrawn or suspended are on the hotlist from then on."""
         with self._db.write() as conn:
-            cards.card_event(conn, card_number, CardState(event), cards.Doing(by, place, reason, self._clock()))
+            card = cards.card(conn, card_number)
+            why = members.discreet(conn, self._personal, card.member_id, reason)
+            cards.card_event(conn, card_number, CardState(event), cards.Doing(by, place, why, self._clock()))
             moved = cards.card(conn, card_number)
             subject = f"card:{card_number}-{moved.sequence}"
-            self._ground.tell(conn, by, f"card.{moved.state}", subject, reason, place=place)
+            self._ground.tell(conn, by, f"card.{moved.state}", subject, why, place=place)
             return moved
 
     def events(self, card_number: str) -> list[CardEvent]:

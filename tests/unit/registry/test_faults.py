@@ -6,13 +6,18 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import gettempdir
+from threading import Barrier
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from registry.audit_chain import Deed
 from registry.database import told
 from registry.errors import RegistryError, RegistryUnavailable, RegistryUnfit
 from registry.store import Registry
@@ -221,3 +226,71 @@ def test_every_fault_of_a_driver_is_a_sentence(make: Callable[[], Exception], se
     assert str(error).startswith("the registry r.db ")
     assert sentence in str(error)
     assert "must not be told" not in str(error)
+
+
+def _away(cluster: Cluster, url: str, away: bool) -> None:
+    """The server lets nobody in, and those who were in are put out; or it lets them in again."""
+    name = urlsplit(url).path.removeprefix("/")
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as other:
+        other.execute("UPDATE pg_database SET datallowconn = %s WHERE datname = %s", (not away, name))
+        out = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s"
+        while other.execute(out, (name,)).fetchone() != (0,):
+            time.sleep(0.01)  # the server ends them in its own time
+
+
+def test_a_database_that_goes_away_and_returns(cluster: Cluster, custody: MemoryCustody) -> None:
+    """While it is away each call says so; once it is back, none fails for a connection of before."""
+    url = cluster.database()
+    with Registry.open(url, custody, busy_seconds=2) as registry:
+        claim = claimed(registry, ready(registry, custody, 1), 1)
+        together = Barrier(6)
+
+        def hold(_: int) -> None:
+            with registry._db.read():
+                together.wait()
+
+        with ThreadPoolExecutor(6) as pool:  # six connections in the pool
+            list(pool.map(hold, range(6)))
+        calls: list[Callable[[], object]] = [
+            lambda: registry.journal(claim, Entry("s", JournalEvent.INTENT)),
+            lambda: registry.audit.note(Deed("li", "session.refused")),
+            lambda: registry.members.find("李娜"),
+            lambda: registry.verified(claim, {}, 1.0),
+        ]
+        _away(cluster, url, True)
+        for call in calls:
+            with pytest.raises(RegistryUnavailable) as caught:
+                call()
+            assert caught.value.retryable
+        _away(cluster, url, False)
+        for call in calls:
+            call()
+        assert registry.audit.verify().whole
+        assert [row.deed.action for row in registry.audit.page(limit=2).items] == ["card.verified", "session.refused"]
+
+
+@pytest.mark.parametrize("first", ["journal", "read"])
+def test_one_failure_is_all_that_a_restart_costs(cluster: Cluster, custody: MemoryCustody, first: str) -> None:
+    url = cluster.database()
+    with Registry.open(url, custody, busy_seconds=2) as registry:
+        claim = claimed(registry, ready(registry, custody, 1), 1)
+        together = Barrier(5)
+
+        def hold(_: int) -> None:
+            with registry._db.read():
+                together.wait()
+
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(hold, range(5)))
+        _away(cluster, url, True)
+        _away(cluster, url, False)
+        failed = 0
+        for number in range(12):
+            try:
+                if (first == "journal") == (number % 2 == 0):
+                    registry.journal(claim, Entry("s", JournalEvent.INTENT))
+                else:
+                    registry.batches()
+            except RegistryUnavailable:
+                failed += 1
+        assert failed <= 1
