@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, exists, insert, or_, select
+from sqlalchemy import Connection, Row, Select, exists, insert, or_, select
 
 from registry.counters import allocate
 from registry.errors import RegistryConflict
+from registry.paging import Page, cut, page_of, read_cursor
 from registry.personal import PersonalData, mask_id, mask_mobile, mask_name
 from registry.tables import LIVING, batches, cards, members, roster_rows, units
 from registry.values import AcceptedRow, Known, RejectedRow, RosterLine
@@ -159,28 +161,44 @@ def _row(
 
 
 def lines(conn: Connection, personal: PersonalData, batch_id: str) -> list[RosterLine]:
-    chosen = (
+    return [_line(personal, row) for row in conn.execute(_lines(batch_id))]
+
+
+def lines_page(
+    conn: Connection, personal: PersonalData, batch_id: str, cursor: str | None, limit: int, only: str | None
+) -> Page[RosterLine]:
+    wanted = _lines(batch_id).limit(cut(limit) + 1)
+    if only is not None:
+        wanted = wanted.where(roster_rows.c.verdict == ("rejected" if only == "rejected" else "accepted"))
+    if only == "noted":
+        wanted = wanted.where(roster_rows.c.codes != "")
+    if cursor is not None:
+        wanted = wanted.where(roster_rows.c.sheet_row > read_cursor(cursor, int)[0])
+    rows = conn.execute(wanted).all()
+    return page_of(rows, limit, lambda row: _line(personal, row), lambda row: [row.sheet_row])
+
+
+def _lines(batch_id: str) -> Select[Any]:
+    return (
         select(roster_rows, members.c.id_masked, members.c.name_masked, members.c.mobile_masked)
         .join(members, isouter=True)
         .where(roster_rows.c.batch_id == batch_id)
         .order_by(roster_rows.c.sheet_row)
     )
-    found = []
-    for row in conn.execute(chosen):
-        values = personal.open(row.seal_key, row.sealed, row_place(batch_id, row.sheet_row))
-        found.append(
-            RosterLine(
-                sheet_row=row.sheet_row,
-                seq=values[0],
-                accepted=row.verdict == "accepted",
-                codes=tuple(row.codes.split()),
-                message=str(values[1]) if row.verdict == "rejected" else "",
-                id_masked=row.id_masked or "",
-                name_masked=row.name_masked or "",
-                mobile_masked=row.mobile_masked or "",
-            )
-        )
-    return found
+
+
+def _line(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> RosterLine:
+    values = personal.open(row.seal_key, row.sealed, row_place(row.batch_id, row.sheet_row))
+    return RosterLine(
+        sheet_row=row.sheet_row,
+        seq=values[0],
+        accepted=row.verdict == "accepted",
+        codes=tuple(row.codes.split()),
+        message=str(values[1]) if row.verdict == "rejected" else "",
+        id_masked=row.id_masked or "",
+        name_masked=row.name_masked or "",
+        mobile_masked=row.mobile_masked or "",
+    )
 
 
 def member_place(member_id: int) -> str:

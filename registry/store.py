@@ -186,6 +186,14 @@ class Registry(Office):
         with self._db.read() as conn:
             return rosters.lines(conn, self._personal, batch_id)
 
+    def roster_page(
+        self, batch_id: str, cursor: str | None = None, limit: int = 50, *, only: str | None = None
+    ) -> Page[RosterLine]:
+        """The same in pages; ``only``: rejected, accepted, or noted (accepted and mended). Raises BadCursor."""
+        with self._db.read() as conn:
+            reports.batch(conn, batch_id)
+            return rosters.lines_page(conn, self._personal, batch_id, cursor, limit, only)
+
     # --- preparation -------------------------------------------------------------------------------------------------
 
     def to_prepare(self, batch_id: str) -> list[MemberToPrepare]:

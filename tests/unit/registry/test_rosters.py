@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.paging import BadCursor
 from registry.store import Registry
 from registry.values import BatchState, Known, RejectedRow
 from terminal.keys.memory import MemoryCustody
@@ -163,3 +166,24 @@ def test_a_long_roster_is_looked_up_whole(registry: Registry) -> None:
     registry.import_roster(UNIT, many, [], source="f", digest="d", by="张")
     asked = [one.id_number for one in rows(4200)]
     assert set(registry.known_members(asked)) == {one.id_number for one in many}
+
+
+def test_rows_come_in_pages_of_one_kind(registry: Registry) -> None:
+    bad = [RejectedRow(20 + number, None, ("PHONE_MISSING",), "没有填写手机号码。") for number in range(3)]
+    good = [replace(one, codes=("NAME_NORMALIZED",)) if one.sheet_row == 4 else one for one in rows(3)]
+    batch = registry.import_roster(UNIT, good, bad, source="form.xlsx", digest="d1", by="张")
+
+    first = registry.roster_page(batch.id, None, 4)
+    rest = registry.roster_page(batch.id, first.next, 4)
+    assert [*first.items, *rest.items] == registry.roster(batch.id)
+    assert (len(first.items), rest.next) == (4, None)
+
+    def rows_of(only: str) -> list[int]:
+        return [line.sheet_row for line in registry.roster_page(batch.id, only=only).items]
+
+    assert rows_of("rejected") == [20, 21, 22]
+    assert (rows_of("accepted"), rows_of("noted")) == ([3, 4, 5], [4])
+    with pytest.raises(BadCursor):
+        registry.roster_page(batch.id, "nonsense")
+    with pytest.raises(NotOnRecord):
+        registry.roster_page("B20261122-999")
