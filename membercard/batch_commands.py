@@ -94,10 +94,10 @@ def approve(batch: BatchId, by: By = None) -> None:
 
 
 @app.command("discard")
-def discard(batch: BatchId) -> None:
+def discard(batch: BatchId, reason: Annotated[str, typer.Option(help="Why; it goes into the audit.")] = "") -> None:
     """Give up a draft; its file may then be imported again."""
     with settings.open_registry() as registry:
-        done = registry.discard(batch)
+        done = registry.discard(batch, settings.load().operator, reason=reason)
     typer.echo(f"{done.id}: discarded")
 
 

@@ -57,6 +57,8 @@ _GROUPS = (
     ("keys", "keys_commands", "The keystore."),
     ("lists", "counter", "The signed lists that counters carry."),
     ("stock", "stock_commands", "Blank chips received and used."),
+    ("user", "user_commands", "People who sign in to the service."),
+    ("audit", "audit_commands", "What was done, and whether the record of it is whole."),
 )
 
 

@@ -117,14 +117,14 @@ class People:
             self._ground.tell(conn, by, "user.change", f"user:{before.name}", reason, **told)
             return user_of(named(conn, name))
 
-    def set_password(self, name: str, password_hash: str, *, by: str, must_change: bool) -> User:
+    def set_password(self, name: str, password_hash: str, *, by: str, must_change: bool, reason: str = "") -> User:
         """Ends every session of that person. ``must_change`` for a password that somebody else knows."""
         with self._ground.write() as conn:
             person = named(conn, name)
             values = {"password_hash": password_hash, "must_change": must_change, "password_at": self._ground.clock()}
             conn.execute(update(users).where(users.c.id == person.id).values(values))
             conn.execute(delete(sessions).where(sessions.c.user_id == person.id))
-            self._ground.tell(conn, by, "user.password", f"user:{person.name}", reset=must_change)
+            self._ground.tell(conn, by, "user.password", f"user:{person.name}", reason, reset=must_change)
             return user_of(named(conn, name))
 
     def disable(self, name: str, *, by: str, reason: str) -> User:
