@@ -62,9 +62,10 @@ def make_blanks(directory: Path, count: int, *, stranger: bool = True) -> int:
     """At least ``count`` blank chips of both kinds, some to spare, and one stranger that comes first; how many."""
     half = count // 2 + 4
     if stranger:
+        there = set(directory.glob("*.card"))
         make_stock(directory, 1, "--key", _STRANGER_KEY)
-        (strange,) = directory.glob("*.card")
-        strange.rename(directory / "chip-00-stranger.card")
+        (strange,) = set(directory.glob("*.card")) - there
+        strange.rename(directory / strange.name.replace("chip-", "chip-00-"))
     make_stock(directory, half, "--scp", "03")
     make_stock(directory, half, "--scp", "02", "--protocol", "t0")
     return stranger + 2 * half

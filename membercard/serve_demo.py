@@ -1,0 +1,99 @@
+"""The station that ``membercard serve --demo`` opens: seeded, with virtual readers, gone when it ends.
+
+``demo_station`` makes it and puts its settings in force; what is served then is an ordinary service over them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from membercard import settings
+from membercard.demo_house import new_house
+from membercard.demo_story import DRAWER, Story, StoryClock
+from reader_service.access.passwords import Passwords, one_time
+from reader_service.principal import Role
+from registry.store import Registry
+from terminal.secret import Secret
+
+LANES: Final = 4
+_NAMES: Final = {
+    Role.OPERATOR: "张师傅",
+    Role.REVIEWER: "李审核",
+    Role.REGISTRAR: "王登记",
+    Role.COUNTER: "赵柜台",
+    Role.DEVELOPER: "陈开发",
+    Role.AUDITOR: "周审计",
+    Role.ADMINISTRATOR: "吴管理",
+}
+
+
+@dataclass(frozen=True)
+class DemoStation:
+    """``lanes`` and ``counter`` are reader URLs: feeders over one stock of blanks, and a slot worked by hand.
+
+    ``prepared`` and ``draft`` are batches; ``passwords`` are told once, by user name, which is that of the role.
+    """
+
+    home: Path
+    lanes: tuple[str, ...]
+    counter: str
+    prepared: str
+    draft: str
+    fresh_form: Path
+    """A form that is no batch yet, to drag into the Intake page."""
+    passwords: Mapping[str, Secret] = field(repr=False)
+
+    @property
+    def drawer(self) -> Path:
+        """Cards to put into the counter's slot."""
+        return self.home / DRAWER
+
+
+@contextmanager
+def demo_station(data: Path | None = None, *, real_time: bool = True) -> Iterator[DemoStation]:
+    """A seeded station in ``data``, which stays, or in a directory that is gone at the end.
+
+    ``real_time``: its cards answer as slowly as real ones. Raises SettingsError for a directory that no demo made.
+    """
+    home = Path(tempfile.mkdtemp(prefix="membercard-demo-")) if data is None else data
+    try:
+        yield _made(home, real_time)
+    finally:
+        if data is None:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _made(home: Path, real_time: bool) -> DemoStation:
+    keystore = new_house(home, option="--data", operator="demo")
+    clock = StoryClock()
+    with Registry.open(settings.load().database_url, keystore, clock=clock) as registry:
+        clock.set(21)
+        passwords = _people(registry)
+        told = Story(home, registry, keystore, clock).tell()
+    timing = "?timing=real" if real_time else ""
+    stock = home.resolve() / "stock"
+    return DemoStation(
+        home=home,
+        lanes=(f"sim:{stock}{timing}",) * LANES,
+        counter=f"sim:slot/counter{timing}",
+        prepared=told.prepared,
+        draft=told.draft,
+        fresh_form=told.fresh_form,
+        passwords=passwords,
+    )
+
+
+def _people(registry: Registry) -> dict[str, Secret]:
+    """One user for each role, named as it is. Their passwords."""
+    hasher, made = Passwords(), dict[str, Secret]()
+    for role, display in _NAMES.items():
+        password = one_time()
+        registry.people.add(role.value, display, hasher.hash(password), {role.value}, by="demo", must_change=False)
+        made[role.value] = Secret(password.encode())
+    return made

@@ -1,0 +1,107 @@
+"""The seeded station by itself: what its record holds, that it is sound, and that nothing of it is left behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from membercard import settings
+from membercard.card_commands import card_in, judge
+from membercard.counter import lists_at_hand
+from membercard.errors import SettingsError
+from membercard.serve_demo import DemoStation, demo_station
+from personalize.intake import check
+from reader_service.access.passwords import Passwords
+from reader_service.principal import Role
+from registry.reviews import ReviewStep
+from registry.store import Registry
+from registry.values import BatchState, CardState
+from terminal.apdu import stack
+
+pytestmark = pytest.mark.xdist_group("pages")
+
+
+@pytest.fixture(scope="module")
+def record(station: DemoStation) -> Iterator[Registry]:
+    settings.activate(station.home / "membercard.toml")
+    with settings.open_registry() as registry:
+        yield registry
+
+
+def test_batches_stand_at_every_step_of_the_way(station: DemoStation, record: Registry) -> None:
+    states = Counter(batch.state for batch in record.batches())
+    assert states[BatchState.CLOSED] >= 1
+    assert states[BatchState.DONE] >= 1
+    assert states[BatchState.DRAFT] >= 2
+    assert record.accounts(record.batches()[0].id).balanced
+    assert record.stock().balanced
+
+
+def test_the_draft_waits_for_a_second_person_and_has_its_form(station: DemoStation, record: Registry) -> None:
+    draft = record.batch(station.draft)
+    assert (draft.state, draft.imported_by) == (BatchState.DRAFT, "registrar")
+    assert draft.accepted
+    assert draft.rejected
+    assert [event.step for event in record.reviews.of(station.draft)] == [ReviewStep.SUBMITTED]
+    assert record.originals.of(station.draft).content.startswith(b"PK")
+
+
+def test_cards_are_in_every_state_that_a_counter_meets(station: DemoStation, record: Registry) -> None:
+    states = {card.state for card in record.members.cards(limit=100).items}
+    assert states >= {CardState.ACTIVE, CardState.SUSPENDED, CardState.WITHDRAWN, CardState.REPLACED}
+    lists = lists_at_hand(None, None, None)
+    codes = {}
+    for path in sorted(station.drawer.glob("*.card")):
+        with card_in(f"sim:{path}", 0) as transport:
+            codes[path.stem] = judge(stack(transport), lists).code.value
+    assert codes == {
+        "1-good": "ACTIVE",
+        "2-lost": "LOST",
+        "3-suspended": "SUSPENDED",
+        "4-withdrawn": "LOST",
+        "5-good": "ACTIVE",
+        "6-blank": "NOT_A_MEMBER_CARD",
+    }
+
+
+def test_the_audit_of_three_weeks_is_whole_and_in_order(record: Registry) -> None:
+    report = record.audit.verify()
+    assert report.whole
+    rows = record.audit.page(limit=500).items
+    assert (rows[0].at - rows[-1].at).days == 20
+    assert [row.at for row in rows] == sorted((row.at for row in rows), reverse=True)
+
+
+def test_there_is_something_to_plot(record: Registry) -> None:
+    figures = record.statistics
+    units = figures.units(record.batches()[-1].imported_at.date())
+    assert {unit.late for unit in units} == {True, False}
+    assert len(figures.rejects()) == 2
+    assert {count.code for count in figures.verdicts_per_hour()} >= {"ACTIVE", "LOST", "EXPIRED"}
+
+
+def test_each_role_has_a_user_and_each_user_a_password_of_their_own(station: DemoStation, record: Registry) -> None:
+    assert set(station.passwords) == {role.value for role in Role}
+    hasher = Passwords()
+    for name, password in station.passwords.items():
+        told = password.reveal().decode()
+        assert hasher.matches(record.people.password_hash(name), told)
+        assert told not in repr(station)
+        assert record.people.user(name).roles == {name}
+    assert len({password.reveal() for password in station.passwords.values()}) == len(Role)
+
+
+def test_a_form_waits_to_be_dragged_in(station: DemoStation, record: Registry) -> None:
+    report = check(station.fresh_form, known=record.known_members)
+    assert len(report.accepted) == 4
+    assert len(report.rejected) == 5
+
+
+def test_a_directory_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("kept")
+    with pytest.raises(SettingsError, match="--data"), demo_station(tmp_path):
+        pass
+    assert (tmp_path / "mine").read_text() == "kept"
