@@ -16,7 +16,7 @@ _LOOSE = re.compile(r"[\s·•‧・.]+")  # 买买提·艾力 is written with a
 _GAP = r"[\s-]?"
 # 18 or 15 digits: an ID number; 11, with or without the country's code: a mobile number. Digits of every script.
 _TELLING = re.compile(
-    rf"(?<!\d)(?:(?:\d{_GAP}){{17}}[\dXxＸｘ]|(?:\d{_GAP}){{14}}\d|(?:\+?86{_GAP})?[1１]{_GAP}(?:\d{_GAP}){{9}}\d)(?!{_GAP}\d)"
+    rf"(?<!\d)(?:(?:\d{_GAP}){{17}}[\dXxＸｘ]|(?:\d{_GAP}){{14}}\d|(?:\+?86{_GAP})?[1１]{_GAP}(?:\d{_GAP}){{9}}\d)(?!\d)"
 )
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import traceback
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from registry.errors import RegistryConflict, RegistryError, RegistryUnfit
+from registry.originals import Original
+from registry.replies import Begun, Reply
 from registry.store import Registry
 from registry.tables import metadata
 from registry.values import AcceptedRow, Entry, JournalEvent, RejectedRow
+from registry.verdicts import VerdictNote
 from terminal.keys.memory import MemoryCustody
 from tests.support.registrar import UNIT, claimed, prepare, rows
 
@@ -48,6 +52,38 @@ def test_no_personal_data_stand_in_any_column_or_file(
     for secret in SECRETS:
         assert secret.encode() not in stored
         assert secret.encode("gb18030") not in stored
+        assert secret not in printed
+
+
+def test_no_personal_data_stand_in_what_the_office_writes(
+    registry: Registry, custody: MemoryCustody, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    form = Original(f"{NAME}.xlsx", f"{ID},{NAME},{MOBILE}".encode())
+    batch = registry.import_roster(UNIT, [PLANTED], [REJECTED], source="f", digest="d", by="张", original=form).id
+    why = f"{NAME} {ID} {MOBILE} 要求"
+    registry.reviews.submit(batch, by="张")
+    registry.reviews.give_back(batch, by="李", reason=f"{ID} {MOBILE} 不对")
+    changes = registry.reviews.changes(batch)
+    registry.approve(batch, "李")
+    prepare(registry, custody, batch)
+    card = registry.verified(claimed(registry, batch, 1), {}, 1.0)
+    begun = registry.replies.begin("王", "k", "POST /members/1/unmask", b"digest")
+    assert isinstance(begun, Begun)
+    shown = registry.members.unmask(1, by="王", reason=why)
+    registry.replies.finish("王", "k", begun, Reply(200, {}, f"{shown.id_number} {shown.name}".encode()))
+    registry.members.transfer(1, "别的工会", by="王", reason=why)
+    registry.card_event(card.card_number, "lost", "王", why)
+    registry.members.replace(card.card_number, by="王", reason=why)
+    registry.failures.failed(MOBILE, forget=timedelta(hours=1))
+    registry.verdicts.note(VerdictNote(card.verified_at, "s", "r", "ACTIVE", 1.0, card.card_number))
+    stored = everything_stored(registry, url)
+    assert "要求".encode() in stored
+    found = [registry.members.find(query).items for query in (ID, NAME, card.card_number)]
+    assert all(found)
+    printed = caplog.text + repr([found, shown, changes, registry.members.history(1), registry.audit.page().items])
+    for secret in SECRETS:
+        assert secret.encode() not in stored
         assert secret not in printed
 
 
