@@ -150,6 +150,12 @@ class TooMany(ServiceError):
         self.retry_after = retry_after
 
 
+class Broken(ServiceError):
+    """A fault of this program; ``error_id`` in ``params`` names it in the log, which knows more."""
+
+    code = "internal"
+
+
 class Unavailable(ServiceError):
     """The database or another part that this needs cannot be reached; nothing was changed. Try again."""
 

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import islice
 from typing import Final
 
 KEPT: Final = 10_000
@@ -122,7 +121,8 @@ class EventBus:
                 fresh = self._last - at
                 if fresh > min(behind, len(self._ring)):
                     raise SlowConsumer(f"{fresh} events behind")
-                found = list(islice(self._ring, len(self._ring) - fresh, None)) if fresh else []
+                # From the end of the ring, where its newest are at hand.
+                found = [self._ring[place] for place in range(-fresh, 0)]
                 waiter = None if found or self._closed else self._wait()
             if waiter is not None:
                 await waiter

@@ -10,6 +10,7 @@ PLAIN: Final = "membercard"
 SECURE: Final = "__Host-membercard"
 """RFC 6265bis, 4.1.3.2: Secure, Path=/, no Domain, so that no neighbour of this host can set it."""
 LANGUAGE: Final = "membercard-language"
+LANGUAGES: Final = ("zh", "en")
 _YEAR: Final = 365 * 24 * 3600
 
 

@@ -51,6 +51,7 @@ class Throttle:
         self._failures = registry.failures
         self._clock = clock
         self._by_name, self._by_address = by_name, by_address
+        self.longest_memory = max(by_name.forget, by_address.forget)
 
     def check(self, name: str, address: str) -> None:
         """Raises TooMany while either of them has to wait."""
@@ -97,3 +98,11 @@ def network(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether somebody on this machine asks."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

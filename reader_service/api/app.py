@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Final
+
+import anyio
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 
-from reader_service.api import errors
+from reader_service.api import document, errors, events, health, metrics, session, users
+from reader_service.api.middleware import Front
+from reader_service.api.writes import Writes
 from reader_service.service import Service
+from registry.errors import RegistryError
 
-PREFIX = "/api/v1"
+PREFIX: Final = "/api/v1"
+_SWEEP_SECONDS: Final = 600.0
 
-
-def api_routers() -> tuple[APIRouter, ...]:
-    """The resources under ``/api/v1``, one module each."""
-    return ()
+ROUTERS: Final[tuple[APIRouter, ...]] = (session.router, users.router)
+"""The resources under ``/api/v1``, one module each."""
 
 
 def create_app(service: Service) -> FastAPI:
     """``service`` is started and closed by whoever made it."""
-    app = FastAPI(title="membercard reader service", docs_url=None, redoc_url=None, openapi_url=None)
+    settings = service.door.settings
+    measures = metrics.Measures()
+    app = FastAPI(
+        title="membercard reader service",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_housekeeping(service),
+    )
     app.state.service = service
-    errors.install(app)
-    for router in api_routers():
+    for router in (*ROUTERS, events.router(service.bus, settings, measures)):
         app.include_router(router, prefix=PREFIX)
+    app.include_router(health.router(service))
+    app.include_router(metrics.router(measures))
+    document.install(app, PREFIX)
+    errors.install(app)
+    app.add_middleware(Writes, settings=settings, keeper=service.registry.replies)
+    app.add_middleware(Front, door=service.door, measures=measures)
     return app
+
+
+def _housekeeping(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_sweep, service)
+            yield
+            tasks.cancel_scope.cancel()
+
+    return lifespan
+
+
+async def _sweep(service: Service) -> None:
+    """What ended by itself goes from the record: sessions, kept answers, failed attempts."""
+    registry = service.registry
+    while True:
+        with suppress(RegistryError):  # away: the next round does it
+            await to_thread.run_sync(registry.sessions.sweep)
+            await to_thread.run_sync(registry.replies.sweep)
+            await to_thread.run_sync(registry.failures.sweep, service.door.throttle.longest_memory)
+        await anyio.sleep(_SWEEP_SECONDS)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
+from anyio import to_thread
 from fastapi import Depends
 from pydantic import Field
 from starlette.requests import HTTPConnection
 
 from reader_service.access.gate import Known
-from reader_service.errors import Forbidden, NotSignedIn
+from reader_service.errors import Forbidden, NotSignedIn, Unavailable
 from reader_service.principal import Principal
 from reader_service.service import Service
 
@@ -41,6 +42,20 @@ async def _known(connection: HTTPConnection) -> Known:
     if known.principal.token:
         raise Forbidden("a token has no session; sign in as a person for this")
     return known
+
+
+async def still_in(connection: HTTPConnection) -> bool:
+    """Whether who asked may go on: for lines that stay open longer than a request."""
+    known = cast("Known | None", connection.state.known)
+    if known is None:
+        return False
+    gate = (await _service(connection)).door.gate
+    if gate.fresh(known.key) is not None:
+        return True
+    try:
+        return await to_thread.run_sync(lambda: gate.find(known.key, token=bool(known.principal.token))) is not None
+    except Unavailable:
+        return False
 
 
 async def _origin(connection: HTTPConnection) -> str:

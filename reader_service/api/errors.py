@@ -8,7 +8,7 @@ never repeated.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,9 @@ from registry.paging import BadCursor
 from registry.replies import KeyUsedOtherwise, RequestInProgress
 from terminal.errors import CardError, CodecError, CustodyError, MembercardError, SecureChannelError, TransportError
 
+Page = Callable[[Request, Exception], Response]
+"""Makes a page of a refusal; raises what is none."""
+API: Final = "/api/"
 MEDIA_TYPE: Final = "application/problem+json"
 TITLES: Final = {
     400: "Bad request",
@@ -61,6 +64,7 @@ _STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
     (service.ReaderOut, 409, None),
     (service.TooMany, 429, None),
     (service.Unavailable, 503, None),
+    (service.Broken, 500, None),
     (service.ServiceError, 400, None),
     (KeyUsedOtherwise, 422, "idempotency-key-reused"),
     (RequestInProgress, 409, "request-in-progress"),
@@ -107,7 +111,6 @@ CODES: Final = frozenset(
         *_OF_STATUS.values(),
         *(code for _, _, code in _STATUSES if code),
         *(kind.code for kind in _family(service.ServiceError)),
-        "internal",
     }
 )
 """Every code there is; docs/api.md says something about each."""
@@ -123,7 +126,6 @@ class Problem:
     fields: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, object] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    error_id: str = ""
 
     def body(self) -> bytes:
         told: dict[str, object] = {
@@ -137,8 +139,6 @@ class Problem:
             told["fields"] = dict(self.fields)
         if self.params:
             told["params"] = {name: _plain(value) for name, value in self.params.items()}
-        if self.error_id:
-            told["error_id"] = self.error_id
         return json.dumps(told, ensure_ascii=False).encode()
 
     def response(self) -> Response:
@@ -156,11 +156,6 @@ def problem_of(error: Exception) -> Problem | None:
         if isinstance(error, kind):
             return _of_ours(error, status, code)
     return None
-
-
-def internal(error_id: str) -> Problem:
-    sentence = f"something went wrong here; the log names it {error_id}"
-    return Problem(500, "internal", sentence, error_id=error_id, params={"error_id": error_id})
 
 
 def _of_ours(error: Exception, status: int, code: str | None) -> Problem:
@@ -202,15 +197,22 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def install(app: FastAPI) -> None:
-    """Every error that endpoints raise becomes a problem."""
+def answer(request: Request, error: Exception, page: Page | None = None) -> Response:
+    """A refusal as whoever asked can read it: a problem, or what ``page`` makes of it. Raises what is no refusal."""
+    if page is not None and not request.url.path.startswith(API):
+        return page(request, error)
+    problem = problem_of(error)
+    if problem is None:
+        raise error
+    return problem.response()
 
-    async def answer(_request: Request, error: Exception) -> Response:
-        problem = problem_of(error)
-        if problem is None:
-            raise error
-        return problem.response()
+
+def install(app: FastAPI, page: Page | None = None) -> None:
+    """Every error that endpoints raise becomes a problem, or a page outside the API."""
+
+    async def handler(request: Request, error: Exception) -> Response:
+        return answer(request, error, page)
 
     kinds: tuple[Any, ...] = (MembercardError, RequestValidationError, HTTPException)
     for kind in kinds:
-        app.add_exception_handler(kind, answer)
+        app.add_exception_handler(kind, handler)

@@ -1,0 +1,230 @@
+"""Events to whoever listens: over a WebSocket in JSON arrays, or as server-sent events; each hears what its roles
+allow.
+
+Whoever listens gets what there is and then waits a little, the longer the more listeners there are, so that a thousand
+of them cost a bounded part of the processor and each message holds several events. Nobody is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Query, Request, WebSocket
+from starlette.responses import StreamingResponse
+from starlette.websockets import WebSocketDisconnect
+
+from reader_service.access.settings import DoorSettings
+from reader_service.api.deps import Caller, still_in
+from reader_service.api.metrics import Measures
+from reader_service.errors import TooMany
+from reader_service.events import GAP, Event, EventBus, SlowConsumer
+from reader_service.principal import Permission, Principal
+
+MAY_HEAR: Final[dict[str, Permission]] = {
+    "reader.added": Permission.READERS_VIEW,
+    "reader.removed": Permission.READERS_VIEW,
+    "reader.state": Permission.READERS_VIEW,
+    "card.inserted": Permission.READERS_VIEW,
+    "card.removed": Permission.READERS_VIEW,
+    "service.fault": Permission.READERS_VIEW,
+    "lane.state": Permission.LANES_VIEW,
+    "lane.card": Permission.LANES_VIEW,
+    "verdict": Permission.VERIFY,
+    "batch.changed": Permission.BATCHES_VIEW,
+    "hotlist.published": Permission.LISTS_FETCH,
+}
+"""Which permission hears which kind; a kind that is not here is heard by nobody."""
+
+BEAT_SECONDS: Final = 15.0
+"""Silence after which a stream gets a comment, and a listener is asked whether it is still signed in."""
+SLOW, LEFT, FULL, ENDING = 4008, 4001, 1013, 1001
+"""Why a WebSocket is closed: fell behind, signed out, too many listeners, the service ends. RFC 6455, 7.4."""
+_PACE: Final = 0.000_25
+_TEXTS: Final = 64
+_AFTER: Final = r"[0-9a-zA-Z]{1,16}-[0-9]{1,18}"
+
+After = Annotated[
+    str | None, Query(pattern=f"^{_AFTER}$", description="Go on after the event of this id.", examples=["1a2b3c4d-17"])
+]
+
+
+def hears(principal: Principal) -> Callable[[str], bool]:
+    """Which kinds somebody hears."""
+    heard = frozenset({GAP, *(kind for kind, permission in MAY_HEAR.items() if principal.may(permission))})
+    return heard.__contains__
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a batch of events is written."""
+
+    name: str
+    write: Callable[[list[Event]], str]
+
+
+ARRAY: Final = _Form("array", lambda events: f"[{','.join(event.json for event in events)}]")
+STREAM: Final = _Form(
+    "stream", lambda events: "".join(f"id: {e.id}\nevent: {e.kind}\ndata: {e.json}\n\n" for e in events)
+)
+
+
+class Audience:
+    """All listeners of one application: how many, how fast, and texts that are the same for many of them."""
+
+    def __init__(self, bus: EventBus, settings: DoorSettings, measures: Measures) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._measures = measures
+        self._texts: OrderedDict[tuple[object, ...], str] = OrderedDict()
+        self._listening = 0
+
+    def check(self) -> None:
+        """Raises TooMany where all seats are taken."""
+        if self._listening >= self._settings.listeners:
+            raise TooMany("too many listen already; try again later", 30)
+
+    async def texts(self, principal: Principal, after: str | None, form: _Form) -> AsyncIterator[str]:
+        """What this listener hears. Raises SlowConsumer; ends with the bus."""
+        self._listening += 1
+        self._measures.listeners.set(self._listening)
+        try:
+            async for events in self._bus.subscribe(after, kinds=hears(principal)):
+                yield self._text(principal, form, events)
+                await self._pace()
+        except SlowConsumer:
+            self._measures.dropped.inc()
+            raise
+        finally:
+            self._listening -= 1
+            self._measures.listeners.set(self._listening)
+
+    def _text(self, principal: Principal, form: _Form, events: list[Event]) -> str:
+        """Written once for all who hear the same at the same time."""
+        key = (form.name, principal.roles, events[0].number, events[-1].number, len(events))
+        found = self._texts.get(key)
+        if found is None:
+            found = self._texts[key] = form.write(events)
+            if len(self._texts) > _TEXTS:
+                self._texts.popitem(last=False)
+        return found
+
+    async def _pace(self) -> None:
+        """Until the next beat, which all listeners have in common."""
+        beat = self._listening * _PACE
+        await asyncio.sleep(beat - asyncio.get_running_loop().time() % beat)
+
+
+async def serve_socket(
+    socket: WebSocket, texts: AsyncIterator[str], still: Callable[[], Awaitable[bool]], patience: float
+) -> None:
+    """Until the client goes, falls behind, is signed out, or the service ends."""
+    writing = asyncio.ensure_future(_write(socket, texts, patience))
+    reading = asyncio.ensure_future(_until_gone(socket, still))
+    try:
+        done, _ = await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        writing.cancel()
+        reading.cancel()
+        await asyncio.gather(writing, reading, return_exceptions=True)
+    code = next(iter(done)).result()
+    if code:
+        with suppress(RuntimeError):  # it went at the same moment
+            await socket.close(code)
+
+
+async def _write(socket: WebSocket, texts: AsyncIterator[str], patience: float) -> int:
+    """The code to close with; 0 where the client is gone."""
+    try:
+        async for text in texts:
+            async with asyncio.timeout(patience):
+                await socket.send_text(text)
+    except (SlowConsumer, TimeoutError):
+        return SLOW
+    except WebSocketDisconnect:
+        return 0
+    return ENDING
+
+
+async def _until_gone(socket: WebSocket, still: Callable[[], Awaitable[bool]]) -> int:
+    """What a client sends is thrown away. 0 where it is gone, or the code to close with."""
+    loop = asyncio.get_running_loop()
+    asked = loop.time()
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEAT_SECONDS):
+                if (await socket.receive())["type"] == "websocket.disconnect":
+                    return 0
+        if loop.time() - asked >= BEAT_SECONDS:
+            asked = loop.time()
+            if not await still():
+                return LEFT
+
+
+async def stream_lines(texts: AsyncIterator[str], still: Callable[[], Awaitable[bool]]) -> AsyncIterator[str]:
+    """Server-sent events with a comment in between where nothing happens; ends when the listener must come back."""
+    loop = asyncio.get_running_loop()
+    asked = loop.time()
+    waiting = asyncio.ensure_future(_next(texts))
+    try:
+        yield ": here\n\n"
+        while True:
+            await asyncio.wait((waiting,), timeout=BEAT_SECONDS)
+            if loop.time() - asked >= BEAT_SECONDS:
+                asked = loop.time()
+                if not await still():
+                    return
+            if not waiting.done():
+                yield ": here\n\n"
+                continue
+            text = waiting.result()
+            if text is None:
+                return
+            waiting = asyncio.ensure_future(_next(texts))
+            yield text
+    finally:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def _next(texts: AsyncIterator[str]) -> str | None:
+    """None at the end, and for one who fell behind: it comes back and asks from its last event."""
+    try:
+        return await anext(texts, None)
+    except SlowConsumer:
+        return None
+
+
+def router(bus: EventBus, settings: DoorSettings, measures: Measures) -> APIRouter:
+    made = APIRouter(prefix="/events", tags=["events"])
+    audience = Audience(bus, settings, measures)
+
+    @made.websocket("")
+    async def listen(socket: WebSocket, p: Caller, after: After = None) -> None:
+        """Each message is a JSON array of events, in order. What a client sends is not read."""
+        await socket.accept()
+        try:
+            audience.check()
+        except TooMany:
+            await socket.close(FULL)
+            return
+        texts = audience.texts(p, after, ARRAY)
+        await serve_socket(socket, texts, lambda: still_in(socket), settings.chunk_seconds)
+
+    @made.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+    async def stream(
+        request: Request,
+        p: Caller,
+        after: After = None,
+        last_event_id: Annotated[str | None, Header(pattern=f"^{_AFTER}$")] = None,
+    ) -> StreamingResponse:
+        """Server-sent events (WHATWG HTML, 9.2); a browser goes on by itself from the last one it had."""
+        audience.check()
+        texts = audience.texts(p, last_event_id or after, STREAM)
+        return StreamingResponse(stream_lines(texts, lambda: still_in(request)), media_type="text/event-stream")
+
+    return made

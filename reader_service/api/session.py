@@ -1,0 +1,115 @@
+"""One's own session: sign in, who am I, the password, the language, the other sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Request, Response
+from pydantic import BaseModel, Field, SecretStr
+
+from reader_service.access import cookies
+from reader_service.access.door import SignedIn
+from reader_service.access.gate import Known
+from reader_service.api.deps import Caller, Origin, Signed, Svc
+from reader_service.principal import Permission, Role
+
+router = APIRouter(prefix="/session", tags=["session"])
+
+Password = Annotated[SecretStr, Field(max_length=1000)]
+
+
+class SignIn(BaseModel):
+    name: str = Field(max_length=200, examples=["wang.fang"])
+    password: Password = Field(examples=["correct horse battery"])
+
+
+class ChangePassword(BaseModel):
+    old: Password = Field(examples=["abcd-efgh-jkmn-pqrs"])
+    new: Password = Field(examples=["a sentence that only I know"])
+
+
+class Me(BaseModel):
+    """Who asks. ``csrf`` goes into the header X-CSRF-Token of every write with the session's cookie."""
+
+    name: str
+    token: str = Field(description="The token's label; empty for a person.")
+    roles: list[Role]
+    permissions: list[Permission]
+    must_change: bool = Field(description="Nothing but this resource answers before the password is changed.")
+    until: datetime
+    csrf: str
+
+
+class OneSession(BaseModel):
+    opened_at: datetime
+    seen_at: datetime
+    until: datetime
+    origin: str
+
+
+def me_of(known: Known) -> Me:
+    p = known.principal
+    return Me(
+        name=p.name,
+        token=p.token,
+        roles=sorted(p.roles),
+        permissions=[permission for permission in Permission if p.may(permission)],
+        must_change=known.must_change,
+        until=known.until,
+        csrf=known.csrf,
+    )
+
+
+def _let_in(service: Svc, response: Response, signed: SignedIn) -> Me:
+    cookies.give(response, signed.secret, tls=service.door.settings.tls)
+    return me_of(signed.known)
+
+
+@router.post("", status_code=201)
+def sign_in(service: Svc, response: Response, origin: Origin, asked: SignIn) -> Me:
+    """Sets the session's cookie. Wrong attempts take longer and longer: 429 with Retry-After."""
+    return _let_in(service, response, service.door.sign_in(asked.name, asked.password.get_secret_value(), origin))
+
+
+@router.get("")
+async def me(request: Request, _caller: Caller) -> Me:
+    """Who asks, by cookie or token."""
+    return me_of(request.state.known)
+
+
+@router.delete("", status_code=204)
+def sign_out(service: Svc, known: Signed) -> Response:
+    service.door.sign_out(known)
+    response = Response(status_code=204)
+    cookies.take(response, tls=service.door.settings.tls)
+    return response
+
+
+@router.post("/password")
+def change_password(service: Svc, response: Response, known: Signed, origin: Origin, asked: ChangePassword) -> Me:
+    """Ends every session of this person and begins a new one, whose cookie this answer sets."""
+    signed = service.door.change_password(known, asked.old.get_secret_value(), asked.new.get_secret_value(), origin)
+    return _let_in(service, response, signed)
+
+
+@router.post("/language")
+def speak(service: Svc, known: Signed, language: Annotated[Literal["zh", "en"], Body(embed=True)]) -> Me:
+    """The language of one's pages."""
+    service.door.speak(known, language)
+    return me_of(known)
+
+
+@router.get("/all")
+def sessions(service: Svc, known: Signed) -> list[OneSession]:
+    """One's own that have not ended, newest first."""
+    return [
+        OneSession(opened_at=s.opened_at, seen_at=s.seen_at, until=s.until, origin=s.origin)
+        for s in service.door.sessions(known)
+    ]
+
+
+@router.delete("/others")
+def end_others(service: Svc, known: Signed) -> dict[str, int]:
+    """End all of one's sessions but this one."""
+    return {"ended": service.door.end_others(known)}
