@@ -19,9 +19,7 @@ BENCHMARKS = ("tlv", "card", "channel", "kernel", "intake", "line", "payment")
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", default=BENCHMARKS, choices=[*BENCHMARKS, []], help="which; all if none is named"
-    )
+    parser.add_argument("names", nargs="*", default=[], choices=[*BENCHMARKS, []], help="which; all if none is named")
     parser.add_argument("--write", type=Path, metavar="FILE", help="also write the table as Markdown")
     wanted = parser.parse_args()
     rows = []

@@ -6,9 +6,12 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff format --check --quiet .
 .venv/bin/mypy
 .venv/bin/lint-imports
+# Hundreds of commands are started: without byte code each of them would compile the whole program again.
+unset PYTHONDONTWRITEBYTECODE
 if [ $# -gt 0 ]; then
   exec .venv/bin/python -m pytest "$@"
 fi
+# A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
+.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not pcsc"
 # Only one PC/SC service lives on a machine: its tests take turns in one process.
-.venv/bin/python -m pytest -n auto -m "not pcsc"
 .venv/bin/python -m pytest -m pcsc

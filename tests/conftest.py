@@ -58,6 +58,13 @@ class _SkipWatch:
             terminalreporter.write_line(f"skipped in CI and not listed in tests/allowed_skips.txt: {nodeid}", red=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: at the end of a parallel run one process does not wait minutes for the other."""
+    tests = Path(__file__).parent
+    long = (tests / "e2e", tests / "property")
+    items.sort(key=lambda item: not any(folder in item.path.parents for folder in long))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # Workers only report; the session that sums up decides.
     if os.environ.get("CI") == "true" and not hasattr(config, "workerinput"):

@@ -189,6 +189,7 @@ def a_house() -> Iterator[House]:
         )  # fmt: skip
         house.pool(directory / "keypool").fill(4)
         environment = {
+            **os.environ,
             "MEMBERCARD_DATA_DIR": str(directory),
             "MEMBERCARD_PASSPHRASE": PASSPHRASE,
             "MEMBERCARD_SIMULATION": "true",

@@ -1,17 +1,27 @@
-"""The command line as a user runs it: a subprocess of the installed script, and a house made with it."""
+"""The command line as a user runs it, and a house made with it.
+
+Every command is a process of its own. Most are forked from one that has imported the program already, which takes a
+tenth of the time; with ``fresh`` it is the installed script.
+"""
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests.support.line import NAMES, id_number
+from tests.support.zygote import Streams, Zygote
 
 SCRIPT = Path(sys.executable).with_name("membercard")
 PASSPHRASE = "Zwoelf-Baeume-vor-dem-Haus"
@@ -51,6 +61,8 @@ class Cli:
     simulation: bool = True
     bare: bool = False
     """Sets nothing, so that flags and a settings file say everything."""
+    fresh: bool = False
+    """Runs the installed script in an interpreter of its own."""
 
     def env(self, changes: Mapping[str, str] | None = None) -> dict[str, str]:
         own = {"PYTHONWARNINGS": "error", "LANG": "C.UTF-8"}
@@ -62,13 +74,17 @@ class Cli:
 
     def run(self, *args: object, env: Mapping[str, str] | None = None, **options: Any) -> Done:
         """Run to the end, whatever it comes to. No terminal, nothing on standard input unless ``input``."""
-        options.setdefault("cwd", self.data.parent)
+        words, environment = tuple(map(str, args)), self.env(env)
+        options = {"cwd": self.data.parent, "timeout": 120} | options
+        if self.fresh or not options.keys() <= {"cwd", "timeout"}:
+            return self._script(words, environment, options)
+        return _forked(words, environment, **options)
+
+    def _script(self, words: tuple[str, ...], environment: Mapping[str, str], options: dict[str, Any]) -> Done:
         if "input" not in options:
             options["stdin"] = subprocess.DEVNULL
-        options.setdefault("timeout", 120)
-        words = tuple(map(str, args))
         made = subprocess.run(
-            [SCRIPT, *words], capture_output=True, encoding="utf-8", env=self.env(env), check=False, **options
+            [SCRIPT, *words], capture_output=True, encoding="utf-8", env=environment, check=False, **options
         )
         return Done(words, made.returncode, made.stdout, made.stderr)
 
@@ -90,6 +106,33 @@ class Cli:
             cwd=self.data.parent,
             start_new_session=True,
         )
+
+
+@cache
+def _zygote(at_start: frozenset[tuple[str, str]]) -> Zygote:
+    """One for each test process, and for each choice of what an interpreter looks at only when it starts."""
+    made = Zygote(_CLEAN | dict(at_start))
+    atexit.register(made.close)
+    return made
+
+
+def _forked(words: Sequence[str], environment: Mapping[str, str], cwd: Path, timeout: float) -> Done:
+    starts = ("PYTHON", "LC_", "LANG")
+    zygote = _zygote(frozenset(item for item in environment.items() if item[0].startswith(starts)))
+    with tempfile.TemporaryDirectory() as place:
+        out, err = Path(place, "out"), Path(place, "err")
+        pid = zygote.start_in(words, Streams(str(out), str(err)), cwd, environment)
+        process = os.pidfd_open(pid)
+        try:
+            ended, _, _ = select.select([process], [], [], timeout)
+            if not ended:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+        finally:
+            os.close(process)
+        status = zygote.status(pid)
+        if not ended:
+            raise subprocess.TimeoutExpired(["membercard", *words], timeout)
+        return Done(tuple(words), status, out.read_text("utf-8"), err.read_text("utf-8"))
 
 
 def csv_form(path: Path, count: int, *, start: int = 1, unit: str = "测试工会", bad: int = 0) -> Path:

@@ -13,6 +13,7 @@ from registry.store import Registry
 from registry.values import AcceptedRow
 from terminal.globalplatform import Guard
 from tests.support import house
+from tests.support.registrar import new_registry
 
 NAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜"
 
@@ -37,6 +38,9 @@ def rows(count: int, start: int = 1) -> list[AcceptedRow]:
 
 
 def registry(url: str) -> Registry:
+    path = Path(url.removeprefix("sqlite:///"))
+    if path.is_absolute() and not path.exists():
+        path.write_bytes(new_registry())
     return Registry.open(url, house.custody())
 
 

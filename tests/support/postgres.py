@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -44,6 +45,10 @@ class Cluster:
 
     def url(self, database: str) -> str:
         return f"postgresql://registry@/{database}?host={self.socket}"
+
+    def copy(self, url: str) -> str:
+        """Another database with what is in this one, to which nobody may be connected."""
+        return self.database(conninfo_to_dict(url)["dbname"])
 
     def database(self, template: str = "template0") -> str:
         name = f"test{next(self._numbers)}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 
 from registry.store import Registry
 from registry.values import AcceptedRow, Claim, NewDossier
@@ -33,6 +36,15 @@ def custodian() -> MemoryCustody:
     custody.generate("seal", Purpose.SEAL, Algorithm.AES256, by="test")
     custody.generate("index", Purpose.INDEX, Algorithm.HMAC, by="test")
     return custody
+
+
+@cache
+def new_registry() -> bytes:
+    """The file of a registry with nothing in it, made once for each test process: a copy saves the migrations."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "registry.db")
+        Registry.open(f"sqlite:///{path}", custodian()).close()
+        return path.read_bytes()
 
 
 def row(number: int, *, name: str = "", unit: str = UNIT, mobile: str = "") -> AcceptedRow:

@@ -9,24 +9,40 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 _ROOT = Path(__file__).parents[2]
+_PACKAGES = ("membercard", "personalize", "registry", "simulators", "terminal")
 _PRELOADED = (
     "alembic.command",
-    "membercard.cli",
-    "membercard.perso_commands",
-    "registry.store",
-    "simulators.reader",
+    "alembic.runtime.migration",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_svg",
+    "openpyxl",
+    "python_calamine",
+    "rich.markdown",
     "sqlalchemy.dialects.sqlite.pysqlite",
+    "stdnum.cn.ric",
+    "tongsuopy.crypto.ciphers",
+    "typer.rich_utils",
 )
 
 
+@dataclass(frozen=True)
+class Streams:
+    """Files that a command writes to; it has nothing to read."""
+
+    out: str
+    err: str
+
+
 class Zygote:
-    """The parent of commands. ``start`` gives a process id; ``status`` waits for its end."""
+    """The parent of commands, in this environment. ``start`` gives a process id; ``status`` waits for its end."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -35,25 +51,37 @@ class Zygote:
             stdout=subprocess.PIPE,
             encoding="utf-8",
             cwd=_ROOT,
-            env={**os.environ, **environment},
+            # A library with threads of its own could not be forked safely.
+            env={**environment, "OPENBLAS_NUM_THREADS": "1"},
         )
         self._ask("ready")
 
     def start(self, arguments: Sequence[str], output: Path) -> int:
         """Run `membercard` with these arguments, its output into a file; the process id."""
-        return self._ask("start", *arguments, str(output))
+        return self.start_in(arguments, Streams(str(output), str(output)), _ROOT)
+
+    def start_in(
+        self, arguments: Sequence[str], streams: Streams, directory: Path, environment: Mapping[str, str] | None = None
+    ) -> int:
+        """The same with a file for each stream, in this directory and with exactly this environment."""
+        told = dict(environment) if environment is not None else None
+        return self._ask("start", list(arguments), asdict(streams), str(directory), told)
 
     def status(self, pid: int) -> int:
         """Wait for this process: its exit code, or minus the signal that ended it."""
-        return self._ask("wait", str(pid))
+        return self._ask("wait", pid)
+
+    def close(self) -> None:
+        """Let it go; commands that run still are not waited for."""
+        self._process.communicate()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._process.communicate()
+        self.close()
 
-    def _ask(self, *words: str) -> int:
+    def _ask(self, *words: object) -> int:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -62,34 +90,50 @@ class Zygote:
 
 
 def _serve() -> None:
+    import gc
     from importlib import import_module
+    from pkgutil import walk_packages
 
-    for module in _PRELOADED:
-        import_module(module)
+    for package in _PACKAGES:
+        for module in walk_packages([str(_ROOT / package)], f"{package}."):
+            if ".migrations" not in module.name:  # alembic's own, and not to be imported
+                import_module(module.name)
+    for name in _PRELOADED:
+        import_module(name)
+    gc.collect()
+    gc.freeze()  # no child looks through all of that again
     for line in sys.stdin:
         word, *rest = json.loads(line)
         answer = 0
         if word == "start":
-            answer = os.fork() or _become(rest[:-1], rest[-1])
+            answer = os.fork() or _become(*rest)
         elif word == "wait":
-            answer = os.waitstatus_to_exitcode(os.waitpid(int(rest[0]), 0)[1])
+            answer = os.waitstatus_to_exitcode(os.waitpid(rest[0], 0)[1])
         os.write(1, f"{answer}\n".encode())
 
 
-def _become(arguments: list[str], output: str) -> int:
+def _become(arguments: list[str], streams: dict[str, str], directory: str, environment: dict[str, str] | None) -> int:
     """In the child: the command, and never back."""
     from membercard.cli import main
 
-    with open(output, "ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    os.chdir(directory.encode())
+    if environment is not None:
+        os.environ.clear()
+        os.environb.update({name.encode(): value.encode() for name, value in environment.items()})
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.argv = ["membercard", *arguments]
+    for number, name in ((1, "out"), (2, "err")):
+        with open(streams[name], "ab") as file:
+            os.dup2(file.fileno(), number)
+    sys.argv = ["membercard", *(os.fsdecode(word.encode()) for word in arguments)]
+    sys.modules["__main__"].__package__ = None  # as in a script, so that usage lines name it as users call it
     status = 0
     try:
         main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        status = 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -10,7 +10,7 @@ import pytest
 from registry.store import Registry
 from terminal.keys.memory import MemoryCustody
 from tests.support.postgres import Cluster, binaries, private_cluster
-from tests.support.registrar import SetClock, custodian
+from tests.support.registrar import SetClock, custodian, new_registry
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +21,24 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def with_tables(cluster: Cluster) -> str:
+    """The URL of a PostgreSQL database with all tables and nothing in them, to be copied."""
+    url = cluster.database()
+    Registry.open(url, custodian()).close()
+    return url
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database with nothing in it."""
+    """The URL of a database with nothing in it; with the tables, for a test that asks for ``registry`` too."""
+    with_tables = "registry" in request.fixturenames
     if request.param == "sqlite":
+        if with_tables:
+            (tmp_path / "registry.db").write_bytes(new_registry())
         return f"sqlite:///{tmp_path}/registry.db"
     running: Cluster = request.getfixturevalue("cluster")
-    return running.database()
+    return running.copy(request.getfixturevalue("with_tables")) if with_tables else running.database()
 
 
 @pytest.fixture

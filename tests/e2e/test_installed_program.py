@@ -1,0 +1,52 @@
+"""The installed script in an interpreter of its own, for each command group: what other tests fork, it says as well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typer
+
+from membercard.cli import app
+from tests.support.cli import House
+
+# The first test of a worker waits for its house, which may share the machine with much else.
+pytestmark = pytest.mark.timeout(900)
+
+COMMANDS = [
+    "demo --help",
+    "doctor --json",
+    "profile check {profile}",
+    "roster check {form}",
+    "batch report {done} --json",
+    "perso run --help",
+    "card read --reader {card}",
+    "dossier show --help",
+    "emv log --reader {blank}",
+    "tlv decode 9F0206000000010000",
+    "readers list --help",
+    "gp list --reader {blank} --json",
+    "keys list --json",
+    "lists publish {out}",
+    "stock show --json",
+    "sim show {chip} --json",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_script_says_what_a_forked_command_says(house: House, tmp_path: Path, command: str) -> None:
+    profile = Path(__file__).parents[2] / "personalize" / "profiles" / "union-member.yaml"
+    chip = house.card.removeprefix("sim:")
+    names = {"form": house.form, "done": house.done, "card": house.card, "blank": house.blank, "chip": chip}
+    words = command.format(**names, profile=profile, out=tmp_path / "lists").split()
+    script = replace(house.cli, fresh=True).run(*words)
+    assert "Traceback" not in script.err
+    assert script.out + script.err
+    assert script == house.cli.run(*words)
+
+
+def test_no_group_is_left_out() -> None:
+    root = typer.main.get_command(app)
+    groups = root.list_commands(root.make_context("membercard", [], resilient_parsing=True))  # type: ignore[attr-defined]
+    assert {command.split()[0] for command in COMMANDS} == set(groups)
