@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from personalize.errors import PrepareError
 from personalize.profile import Profile, Trust
 from registry.store import Registry
+from registry.values import HotlistEntry
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authorities import CaKey
 from terminal.keys import KeyCustody, KeyInfo
@@ -32,8 +35,18 @@ def own_trust(custody: KeyCustody, trust: Trust, at: datetime) -> TrustList:
 
 def current_hotlist(registry: Registry, at: datetime) -> Hotlist:
     """Every card that the registry says no counter may accept."""
-    cards = (HotCard(e.card_number, e.sequence, Reason(e.reason), e.at.date()) for e in registry.hotlist_entries())
-    return Hotlist.of(cards, issue(at, HOTLIST_LIFE))
+    return hotlist_of(registry.hotlist_entries(), at)
+
+
+def hotlist_of(entries: Iterable[HotlistEntry], at: datetime, version: int | None = None) -> Hotlist:
+    """These cards, as of now; ``version`` if it is not the second."""
+    now = issue(at, HOTLIST_LIFE)
+    return Hotlist.of(map(hot_card, entries), now if version is None else replace(now, version=version))
+
+
+def hot_card(entry: HotlistEntry) -> HotCard:
+    """An entry of the registry as counters have it."""
+    return HotCard(entry.card_number, entry.sequence, Reason(entry.reason), entry.at.date())
 
 
 def signed_lists(custody: KeyCustody, registry: Registry, profile: Profile, at: datetime) -> dict[str, bytes]:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
 
-from reader_service.principal import Principal
+from personalize.lists import TRUST_LIFE, hot_card, hotlist_of, issue, public_key
+from reader_service.desks.record import on_record
+from reader_service.errors import NotFound
+from reader_service.events import EventBus
+from reader_service.parts import Parts
+from reader_service.principal import Permission, Principal
+from registry.editions import Edition, EditionLine
 from registry.paging import Page
+from registry.values import HotlistEntry
+from terminal.crypto.rsa import RsaPublic
+from terminal.member.hotlist import HotCard
+from terminal.member.trust import TrustList
+
+_TRUST_FRESH: Final = timedelta(days=30)
+_SIGNER: Final = "list-signer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,25 +33,109 @@ class SignedList:
 
     version: int
     at: datetime
-    content: bytes
-    etag: str
+    content: bytes = field(repr=False)
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
 
 
-class ListDesk(Protocol):
-    """Made as ``ListDesk(parts, bus)``. ``Any`` is registry.editions.Edition, Delta. Publishes hotlist.published."""
+@dataclass(frozen=True, slots=True)
+class SignedDelta:
+    """What to do to the file of edition ``since`` to have that of ``version`` (``terminal.member.hotlist.patched``):
+    take off ``removed``, put on ``added``, and set its times; then ``signature``, hex, is the edition's own."""
 
-    def publish(self, p: Principal) -> Any: ...
+    since: int
+    version: int
+    issued: str
+    expires: str
+    signature: str
+    added: tuple[HotCard, ...]
+    removed: tuple[tuple[str, int], ...]
 
-    def page(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[Any]: ...
+
+class ListDesk:
+    """Event: hotlist.published (topic: version, data: {"version", "entries", "by"}). ``on_hotlist`` is called then."""
+
+    def __init__(self, parts: Parts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+        self._bus = bus
+        self._on_hotlist = on_hotlist
+        self._lock = threading.Lock()
+        self._trust: tuple[SignedList, TrustList] | None = None
+
+    def publish(self, p: Principal) -> Edition:
+        """Sign the hotlist as it is now, as a new edition. Raises Unavailable, CustodyError."""
+        p.need(Permission.LISTS_PUBLISH)
+        with on_record():
+            edition = self._registry.editions.publish(self._signed_hotlist, by=p.name)
+        told = {"version": edition.version, "entries": edition.entries, "by": edition.by}
+        self._bus.publish("hotlist.published", str(edition.version), told)
+        self._on_hotlist()
+        return edition
+
+    def page(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[EditionLine]:
+        """Editions, newest first, without their files."""
+        p.need(Permission.LISTS_FETCH)
+        with on_record():
+            return self._registry.editions.page(cursor, limit)
 
     def hotlist(self, p: Principal, version: int | None = None) -> SignedList:
-        """The newest edition, or that one. Raises NotFound."""
-        ...
+        """The newest edition, or that one. Raises NotFound where none was published yet."""
+        p.need(Permission.LISTS_FETCH)
+        with on_record():
+            editions = self._registry.editions
+            edition = editions.newest() if version is None else editions.edition(version)
+        if edition is None:
+            raise NotFound("no hotlist was published yet", what="hotlist")
+        return SignedList(edition.version, edition.at, edition.signed)
 
-    def delta(self, p: Principal, since: int) -> Any: ...
+    def delta(self, p: Principal, since: int) -> SignedDelta:
+        """What changed from edition ``since`` to the newest. Raises NotFound for an edition that never was."""
+        p.need(Permission.LISTS_FETCH)
+        with on_record():
+            delta = self._registry.editions.delta(since)
+            file = json.loads(self._registry.editions.edition(delta.version).signed)
+        return SignedDelta(
+            since=delta.since,
+            version=delta.version,
+            issued=file["list"]["issued"],
+            expires=file["list"]["expires"],
+            signature=file["signature"],
+            added=tuple(map(hot_card, delta.added)),
+            removed=delta.removed,
+        )
 
-    def trust(self, p: Principal) -> SignedList: ...
+    def trust(self, p: Principal) -> SignedList:
+        """The scheme keys that this house believes, signed; anew each month, and when they change."""
+        p.need(Permission.LISTS_FETCH)
+        believed = self._parts.lists().trust
+        now = self._parts.clock()
+        with self._lock:
+            if self._trust is not None:
+                signed, of = self._trust
+                if of.keys == believed.keys and signed.at <= now < signed.at + _TRUST_FRESH:
+                    return signed
+            made = TrustList.of(believed.keys.values(), issue(now, TRUST_LIFE))
+            content = made.write(self._key(), self._sign)
+            signed = SignedList(made.issue.version, now, content)
+            self._trust = signed, believed
+            return signed
 
     def key(self, p: Principal) -> dict[str, object]:
-        """Public key of the lists: {"n": hex, "e": int}."""
-        ...
+        """The public key that the lists are checked with: {"n": hex, "e": int}, as counters keep it in a file."""
+        p.need(Permission.LISTS_FETCH)
+        key = self._key()
+        return {"n": f"{key.n:x}", "e": key.e}
+
+    def _signed_hotlist(self, version: int, at: datetime, entries: Sequence[HotlistEntry]) -> bytes:
+        return hotlist_of(entries, at, version).write(self._key(), self._sign)
+
+    def _key(self) -> RsaPublic:
+        custody = self._parts.custody
+        return public_key(custody.info(custody.latest(_SIGNER)))
+
+    def _sign(self, message: bytes) -> bytes:
+        custody = self._parts.custody
+        return custody.sign(custody.latest(_SIGNER), message)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final, TypeVar
 
 from reader_service.errors import Conflict, Invalid, NotFound, Unavailable
 from registry.errors import NotOnRecord, RegistryConflict, RegistryUnavailable
-from registry.paging import BadCursor
+from registry.paging import BadCursor, Page, cut, read_cursor, write_cursor
+
+LONGEST_REASON: Final = 500
+T = TypeVar("T")
 
 
 @contextmanager
@@ -29,8 +33,19 @@ def on_record() -> Iterator[None]:
 
 
 def needs_reason(reason: str) -> str:
-    """A reason as it may be stored. Raises Invalid for an empty or an endless one."""
-    told = reason.strip()
-    if not told or len(told) > 500:
-        raise Invalid("this needs a reason of 1 to 500 characters", {"reason": "1 to 500 characters"})
+    """A reason as it may be stored, on one line. Raises Invalid for an empty, an endless or an unprintable one."""
+    told = " ".join(reason.split())
+    if not told or len(told) > LONGEST_REASON or not told.isprintable():
+        wanted = f"1 to {LONGEST_REASON} printable characters"
+        raise Invalid(f"this needs a reason of {wanted}", {"reason": wanted})
     return told
+
+
+def part_of(items: Sequence[T], cursor: str | None, limit: int) -> Page[T]:
+    """A page of a list that is at hand as a whole and only grows at its end. Raises Invalid for a bad cursor."""
+    with on_record():
+        start = read_cursor(cursor, int)[0] if cursor is not None else 0
+        if not 0 <= start <= len(items):
+            raise BadCursor("this cursor is none of this list; ask for its first page")
+    end = start + cut(limit)
+    return Page(tuple(items[start:end]), write_cursor(end) if end < len(items) else None)

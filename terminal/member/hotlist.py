@@ -6,16 +6,17 @@ sequence, and is not on the list.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from terminal.crypto.rsa import RsaPublic
 from terminal.errors import CodecError
-from terminal.member.signed import Issue, Sign, read, write
+from terminal.member.signed import Issue, Sign, assembled, read, write
 
 KIND: Final = "hotlist"
 
@@ -94,3 +95,26 @@ class Hotlist:
     def age(self, at: datetime) -> timedelta:
         """How old the list is: what happened to cards since is not in it."""
         return self.issue.age(at)
+
+
+def patched(text: bytes, delta: Mapping[str, Any]) -> bytes:
+    """The signed file of a later edition, from an earlier one's and the difference (``GET /lists/hotlist/delta``).
+
+    ``delta`` holds since, version, issued, expires, signature, added (card_number, sequence, reason, since) and removed
+    (pairs). Proves nothing by itself: ``Hotlist.load`` of the outcome does. Raises CodecError where they do not fit.
+    """
+    try:
+        body = json.loads(text)["list"]
+        if body["version"] != delta["since"]:
+            raise CodecError(f"the difference is to edition {delta['since']}, and the file is {body['version']}")
+        cards = {(number, sequence): [number, sequence, *rest] for number, sequence, *rest in body["cards"]}
+        for number, sequence in delta["removed"]:
+            del cards[number, sequence]
+        for card in delta["added"]:
+            key = (card["card_number"], card["sequence"])
+            cards[key] = [*key, card["reason"], card["since"]]
+        entries = [entry for _, entry in sorted(cards.items())]
+        edition = {name: delta[name] for name in ("version", "issued", "expires")}
+        return assembled({"cards": entries, "kind": KIND, **edition}, delta["signature"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CodecError("this difference does not fit this hotlist; fetch the whole list") from error

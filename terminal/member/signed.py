@@ -59,7 +59,12 @@ def write(kind: str, content: Mapping[str, Any], issue: Issue, key: RsaPublic, s
     """A signed file. ``kind`` keeps one list from passing for another. Raises CryptoError, and what ``sign`` raises."""
     body = {**content, **issue.to_json(), "kind": kind}
     signature = sign(representative(_canonical(body), key.size))
-    return _canonical({"list": body, "signature": signature.hex()}) + b"\n"
+    return assembled(body, signature.hex())
+
+
+def assembled(body: Mapping[str, Any], signature: str) -> bytes:
+    """A signed file of a body that was signed before. ``signature`` is hex."""
+    return _canonical({"list": body, "signature": signature}) + b"\n"
 
 
 def read(

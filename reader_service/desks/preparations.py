@@ -1,0 +1,118 @@
+"""Dossiers made in the background: one preparation a batch at a time, its progress told as events."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from reader_service.errors import Conflict, Unavailable
+from reader_service.events import EventBus
+from reader_service.parts import LineParts
+from terminal.errors import MembercardError
+
+_AT_ONCE: Final = 2
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Dossiers in the making. ``fault`` is a sentence, where it failed: what was made until then is kept."""
+
+    batch_id: str
+    state: Literal["running", "done", "failed"]
+    made: int
+    total: int
+    by: str
+    begun_at: datetime
+    ended_at: datetime | None = None
+    fault: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """For events and other programs."""
+        ended = None if self.ended_at is None else self.ended_at.isoformat()
+        return asdict(self) | {"begun_at": self.begun_at.isoformat(), "ended_at": ended}
+
+
+class _Stopping(Exception):
+    """The service ends; what was made is stored, the rest is made another time."""
+
+
+class Preparations:
+    """Each in a thread of its own, two at a time; further ones wait. ``batch.changed`` tells each step."""
+
+    def __init__(self, line: LineParts, bus: EventBus, clock: Callable[[], datetime]) -> None:
+        self._line = line
+        self._bus = bus
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, Preparation] = {}
+        self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="prepare")
+        self._stopping = False
+
+    def of(self, batch_id: str) -> Preparation | None:
+        with self._lock:
+            return self._known.get(batch_id)
+
+    def refuse_second(self, batch_id: str) -> None:
+        """Raises Conflict while this batch is being prepared."""
+        found = self.of(batch_id)
+        if found is not None and found.state == "running":
+            raise Conflict(f"batch {batch_id} is being prepared already, for {found.by}", reason="running")
+
+    def begin(self, batch_id: str, total: int, by: str) -> Preparation:
+        """Raises Conflict while this batch is being prepared, Unavailable once the service ends."""
+        begun = Preparation(batch_id, "running", 0, total, by, self._clock())
+        with self._lock:
+            found = self._known.get(batch_id)
+            if found is not None and found.state == "running":
+                raise Conflict(f"batch {batch_id} is being prepared already, for {found.by}", reason="running")
+            if self._stopping:
+                raise Unavailable("the service is ending; prepare the batch when it is back")
+            self._known[batch_id] = begun
+            self._workers.submit(self._run, batch_id)
+        self._tell(begun)
+        return begun
+
+    def close(self) -> None:
+        """Stop after the dossiers in hand, and wait for that."""
+        with self._lock:
+            self._stopping = True
+        self._workers.shutdown(wait=True)
+
+    def _run(self, batch_id: str) -> None:
+        try:
+            self._tick(batch_id, 0)
+            self._line.prepare(batch_id, lambda made: self._tick(batch_id, made))
+        except _Stopping:
+            self._end(batch_id, "failed", "the service ended before all dossiers were made; prepare the batch again")
+        except MembercardError as e:
+            _log.warning("preparing batch %s failed: %s", batch_id, e)
+            self._end(batch_id, "failed", str(e))
+        except Exception:
+            _log.exception("preparing batch %s failed", batch_id)
+            self._end(batch_id, "failed", "something went wrong here; the log says what")
+        else:
+            self._end(batch_id, "done", "")
+
+    def _tick(self, batch_id: str, made: int) -> None:
+        with self._lock:
+            if self._stopping:
+                raise _Stopping
+            now = self._known[batch_id]
+            self._known[batch_id] = now = replace(now, made=now.made + made, total=max(now.total, now.made + made))
+        if made:
+            self._tell(now)
+
+    def _end(self, batch_id: str, state: Literal["done", "failed"], fault: str) -> None:
+        with self._lock:
+            ended = replace(self._known[batch_id], state=state, fault=fault, ended_at=self._clock())
+            self._known[batch_id] = ended
+        self._tell(ended)
+
+    def _tell(self, preparation: Preparation) -> None:
+        self._bus.publish("batch.changed", preparation.batch_id, {"preparation": preparation.to_json()})
