@@ -35,6 +35,7 @@ def create_app(service: Service) -> FastAPI:
         lifespan=_housekeeping(service),
     )
     app.state.service = service
+    app.state.door = service.door
     for router in (*ROUTERS, events.router(service.bus, settings, measures)):
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router(service))

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -204,7 +205,17 @@ def answer(request: Request, error: Exception, page: Page | None = None) -> Resp
     problem = problem_of(error)
     if problem is None:
         raise error
-    return problem.response()
+    response = problem.response()
+    if problem.status == 405:
+        response.headers["Allow"] = _allowed(request)
+    return response
+
+
+def _allowed(request: Request) -> str:
+    """All methods of an address, which stand in several routes. RFC 9110, 15.5.6."""
+    path = request.url.path
+    places = [place for place in iter_route_contexts(request.app.routes) if place.path_regex.match(path)]
+    return ", ".join(sorted({method for place in places for method in place.methods or ()}))
 
 
 def install(app: FastAPI, page: Page | None = None) -> None:
