@@ -9,6 +9,7 @@ import asyncio
 import hmac
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from starlette.types import Message, Receive
@@ -107,6 +108,18 @@ async def take(
         body.close()
         raise
     return body
+
+
+async def drain(receive: Receive, settings: DoorSettings) -> None:
+    """Read on for a while and throw away: a client that is still sending would not see the answer."""
+    left = 4 * settings.upload
+    with suppress(TimeoutError):
+        async with asyncio.timeout(settings.chunk_seconds):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 async def _read(receive: Receive, body: Body, limit: int, seconds: float) -> None:

@@ -17,7 +17,7 @@ from reader_service.api import bodies, idempotency
 from reader_service.api.errors import API, Page, answer
 from reader_service.api.idempotency import Answer, Keeper, Memory
 from reader_service.api.middleware import READS, refuse_foreign
-from reader_service.errors import KeyMissing, NotMeant
+from reader_service.errors import KeyMissing, NotMeant, TooLarge
 from registry.errors import RegistryUnavailable
 from registry.replies import Begun, Reply
 from terminal.errors import MembercardError
@@ -53,6 +53,8 @@ class Writes:
                 receive, found, self._settings, secret=scope["state"].get("secret", b""), known=known is not None
             )
         except MembercardError as e:
+            if isinstance(e, TooLarge):
+                await bodies.drain(receive, self._settings)
             response = answer(Request(scope), e, self._page)
             response.headers["connection"] = "close"  # The rest of the body is not waited for.
             await response(scope, receive, send)

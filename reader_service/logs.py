@@ -1,0 +1,84 @@
+"""What the service logs, as lines for people or JSON for machines; nothing secret or personal gets through.
+
+Set up once, by whoever starts the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import MutableMapping
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, Final, TextIO
+
+import structlog
+
+from registry.personal import scrub
+
+_SECRET_NAMES: Final = re.compile(r"pass(word|phrase)|secret|cookie|authorization|csrf|pin\b|id_?number|mobile", re.I)
+_SECRETS: Final = re.compile(r"\bmc_[\w-]{20,}|\b[A-Za-z0-9_-]{43}\b|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")
+"""Tokens, cookies and CSRF secrets (256 bits in base64url), and what stands before the @ of a URL."""
+_CARD: Final = re.compile(r"(?<!\d)(\d{6})\d{6,9}(\d{4})(?!\d)")
+_HIDDEN: Final = "***"
+
+Fields = MutableMapping[str, Any]
+
+
+def set_up(stream: TextIO, *, as_json: bool, level: str = "INFO") -> None:
+    """Everything that this process logs goes to ``stream``, one line each."""
+    renderer = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, place_only, redact, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    logging.getLogger("uvicorn.access").disabled = True  # our own line has no query and no values of the path
+
+
+def place_only(_logger: object, _method: str, fields: Fields) -> Fields:
+    """An exception by its kind and place: its text may hold anything."""
+    info = fields.pop("exc_info", None)
+    if isinstance(info, tuple) and info[1] is not None:
+        error: BaseException = info[1]
+        frames = extract_tb(error.__traceback__)[-5:]
+        fields["kind"] = type(error).__name__
+        fields["places"] = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    for name in ("exception", "exc_text", "stack_info"):
+        fields.pop(name, None)
+    return fields
+
+
+def redact(_logger: object, _method: str, fields: Fields) -> Fields:
+    """Secrets by the name of their field or by their form, and personal numbers wherever they stand."""
+    for name, value in fields.items():
+        fields[name] = _HIDDEN if _SECRET_NAMES.search(name) else _clean(value)
+    return fields
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _CARD.sub(r"\1…\2", scrub(_SECRETS.sub(_HIDDEN, value)))
+    if isinstance(value, dict):
+        return {name: _HIDDEN if _SECRET_NAMES.search(str(name)) else _clean(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(one) for one in value]
+    return value if isinstance(value, int | float | bool | None) else _clean(str(value))

@@ -1,0 +1,292 @@
+"""The web server itself: where it listens, TLS, dawdlers, broken requests, and its end; and what it logs."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from reader_service import logs, serving
+from reader_service.errors import Invalid
+from reader_service.principal import Role
+from reader_service.serving import Listen
+from tests.support.door import DoorHouse, door_house
+from tests.support.web import Web
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoorHouse]:
+    made = door_house(tmp_path_factory.mktemp("serving"))
+    made.person("admin", Role.ADMINISTRATOR)
+    yield made
+    made.registry.close()
+
+
+class Authority:
+    """A certificate authority for an afternoon."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+        self.ca = folder / "ca.pem"
+        self.ca.write_bytes(self._signed(self._name, self._key.public_key(), True, []))
+
+    def issue(self, name: str, *others: x509.GeneralName) -> tuple[Path, Path]:
+        """Certificate and key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        cert, keyfile = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        cert.write_bytes(self._signed(subject, key.public_key(), False, [x509.DNSName(name), *others]))
+        keyfile.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return cert, keyfile
+
+    def _signed(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, ca: bool, names: list[x509.GeneralName]
+    ) -> bytes:
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca, None), critical=True)
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+def refusal(listen: Listen) -> str:
+    with pytest.raises(Invalid) as refused:
+        listen.check()
+    return str(refused.value)
+
+
+def test_without_tls_it_listens_on_this_machine_only(authority: Authority) -> None:
+    for host in ("127.0.0.1", "::1", "localhost", "127.3.2.1"):
+        Listen(host).check()
+    for host in ("0.0.0.0", "::", "192.0.2.1", "station.example"):  # noqa: S104
+        assert "--tls-cert" in refusal(Listen(host))
+    cert, key = authority.issue("station.example")
+    Listen("0.0.0.0", cert=cert, key=key).check()  # noqa: S104
+
+
+def test_tls_files_that_do_not_fit_are_told_before_anything_begins(authority: Authority, tmp_path: Path) -> None:
+    cert, key = authority.issue("one.example")
+    _, other = authority.issue("two.example")
+    assert "both" in refusal(Listen(cert=cert))
+    assert "only over TLS" in refusal(Listen(client_ca=authority.ca))
+    assert "do not fit" in refusal(Listen(cert=cert, key=other))
+    assert "cannot read" in refusal(Listen(cert=cert, key=tmp_path / "missing"))
+    assert "do not fit" in refusal(Listen(cert=key, key=key))
+    locked = tmp_path / "locked.key"
+    loaded = serialization.load_pem_private_key(key.read_bytes(), None)
+    encrypted = serialization.BestAvailableEncryption(b"password")
+    locked.write_bytes(loaded.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encrypted))
+    assert "do not fit" in refusal(Listen(cert=cert, key=locked))
+
+
+def test_over_tls_it_answers_to_the_names_of_its_certificate_and_cookies_are_secure(
+    authority: Authority, tmp_path: Path
+) -> None:
+    cert, key = authority.issue("station.example", x509.IPAddress(ip_address("127.0.0.1")))
+    listen = Listen(port=0, cert=cert, key=key, names=("Alias.example",))
+    settings = listen.door()
+    assert settings.tls
+    assert {"station.example", "127.0.0.1", "alias.example", "localhost"} <= set(settings.hosts)
+    house = door_house(tmp_path, settings)
+    house.person("admin", Role.ADMINISTRATOR)
+    trust = ssl.create_default_context(cafile=str(authority.ca))
+    with Web(house.app, listen) as web, httpx.Client(verify=trust, base_url=web.address) as client:
+        assert web.address.startswith("https://")
+        answer = client.post("/api/v1/session", json={"name": "admin", "password": "a sentence of somebody"})
+        assert answer.status_code == 201
+        assert "strict-transport-security" in answer.headers
+        assert client.get("/api/v1/session").json()["name"] == "admin"
+    house.registry.close()
+
+
+def test_with_a_client_ca_only_stations_with_its_certificate_come_in(
+    authority: Authority, house: DoorHouse, tmp_path: Path
+) -> None:
+    cert, key = authority.issue("here.example", x509.IPAddress(ip_address("127.0.0.1")))
+    station, stranger = authority.issue("till-3.example"), Authority(tmp_path).issue("till-4.example")
+    with Web(house.app, Listen(port=0, cert=cert, key=key, client_ca=authority.ca)) as web:
+        for chain, status in ((station, 200), (stranger, None), (None, None)):
+            context = ssl.create_default_context(cafile=str(authority.ca))
+            if chain is not None:
+                context.load_cert_chain(*chain)
+            with httpx.Client(verify=context, base_url=web.address) as client:
+                if status is None:
+                    with pytest.raises(httpx.TransportError):
+                        client.get("/health/live")
+                else:
+                    assert client.get("/health/live").status_code == status
+
+
+def said(web: Web, sent: bytes, *, then: bytes = b"", seconds: float = 5.0) -> bytes:
+    """What comes back on a bare connection until the server closes it."""
+    with socket.create_connection(("127.0.0.1", web.port), timeout=seconds) as line:
+        line.sendall(sent)
+        found = b""
+        while piece := line.recv(65536):
+            found += piece
+            if then:
+                line.sendall(then)
+                then = b""
+        return found
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.3)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTT", b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: "])
+def test_a_connection_whose_request_does_not_get_on_is_closed(house: DoorHouse, hurried: None, sent: bytes) -> None:
+    with Web(house.app) as web:
+        begun = time.monotonic()
+        assert said(web, sent) == b""
+        assert 0.2 < time.monotonic() - begun < 3
+
+
+def test_an_idle_connection_is_closed_even_if_it_babbles_after_the_answer(house: DoorHouse) -> None:
+    ask = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nsome"
+    with Web(house.app) as web:
+        web.server.config.timeout_keep_alive = 1
+        begun = time.monotonic()
+        assert b'{"live":true}' in said(web, ask, then=b"more")
+        assert time.monotonic() - begun < 4
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "bad-request"),
+        (b"GET / HTTP/9.9\r\n\r\n", 400, "bad-request"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X-Long: " + b"x" * 200_000, 431, "too-large"),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 50_000, 431, "too-large"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "bad-request"),
+    ],
+)
+def test_what_is_no_request_gets_a_problem_and_the_end(house: DoorHouse, sent: bytes, status: int, code: str) -> None:
+    with Web(house.app) as web:
+        head, _, body = said(web, sent).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"content-type: application/problem+json" in head
+    assert json.loads(body)["code"] == code
+
+
+def test_whoever_still_sends_a_body_that_is_too_large_sees_why_not(house: DoorHouse) -> None:
+    client = house.signed_in("admin")
+    sent = {"Cookie": f"membercard={client.cookies['membercard']}", "X-CSRF-Token": client.headers["X-CSRF-Token"]}
+    with Web(house.app) as web:
+        answer = httpx.post(web.address + "/api/v1/users", content=b"x" * 20_000_000, headers=sent)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+
+
+def test_the_server_names_no_program_and_believes_no_proxy(house: DoorHouse) -> None:
+    with Web(house.app) as web:
+        headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
+        answer = httpx.get(web.address + "/metrics", headers=headers)
+    assert answer.status_code == 200
+    assert "server" not in answer.headers
+
+
+def test_at_the_end_the_service_is_stopped_before_connections_are_closed(house: DoorHouse) -> None:
+    web = Web(house.app)
+    finishing, answered = threading.Event(), threading.Event()
+
+    def stop() -> None:
+        """A lane with a card in hand: it ends when the card is done, and pages see it until then."""
+        finishing.set()
+        assert answered.wait(10)
+
+    web.server._stop = stop
+    with web:
+        ending = threading.Thread(target=web.stop)
+        ending.start()
+        assert finishing.wait(10)
+        assert web.get("/health/live").status_code == 200
+        answered.set()
+        ending.join(20)
+        with pytest.raises(httpx.ConnectError):
+            web.get("/health/live")
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.getLogger("uvicorn.access").disabled = False
+
+
+SECRETS = ("mc_" + "A" * 43, "B" * 43, "130102197605153974", "13812345678", "hunter2", "6217000010001234567")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_nothing_secret_or_personal_gets_into_the_log(logged: io.StringIO, as_json: bool) -> None:
+    logs.set_up(logged, as_json=as_json)
+    log = logging.getLogger("somewhere.else")
+    token, cookie, id_number, mobile, password, card = SECRETS
+    log.info("%s and %s", token, id_number, extra={"note": f"call {mobile}", "password": password, "n": 7})
+    log.warning("cookie %s", cookie, extra={"Cookie": "x", "nested": {"secret": password, "list": [card, mobile]}})
+    log.error("postgresql://clerk:hunter2@db/x")
+    try:
+        raise ValueError(f"{id_number} {password}")
+    except ValueError:
+        log.exception("it broke")
+    text = logged.getvalue()
+    for secret in SECRETS:
+        assert secret not in text
+    assert "ValueError" in text
+    assert "test_serving.py" in text
+    if as_json:
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert [line["level"] for line in lines] == ["info", "warning", "error", "error"]
+        assert lines[0]["n"] == 7
+        assert lines[0]["logger"] == "somewhere.else"
+
+
+def test_a_request_is_logged_by_its_route_and_never_by_its_values(house: DoorHouse, logged: io.StringIO) -> None:
+    client = house.signed_in("admin")
+    logs.set_up(logged, as_json=True, level="debug")
+    client.get("/api/v1/users/sun.bolei?query=130102197605153974")
+    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    told = next(line for line in lines if line["event"] == "request")
+    assert (told["route"], told["status"], told["who"]) == ("/api/v1/users/{name}", 404, "admin")
+    ours = [line for line in lines if not line["logger"].startswith("http")]
+    assert "sun.bolei" not in str(ours)
+    assert "130102197605153974" not in logged.getvalue()
