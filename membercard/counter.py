@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from membercard.errors import SettingsError
 from terminal.crypto.rsa import RsaPublic
 from terminal.member.hotlist import Hotlist
 from terminal.member.trust import TrustList
+
+if TYPE_CHECKING:
+    from terminal.keys import KeyCustody
 
 app = typer.Typer()
 
@@ -42,9 +45,13 @@ def lists_at_hand(trust: Path | None, hotlist: Path | None, list_key: Path | Non
                 f"a hotlist or list key goes with a trust list: name it with --trust, or put it at {directory / TRUST}"
             )
         return _own()
-    key = _key(list_key or directory / LIST_KEY)
-    refused = hotlist or _there(directory / HOTLIST)
-    return Lists(TrustList.load(_read(trust), key), Hotlist.load(_read(refused), key) if refused else None)
+    return read_lists(trust, hotlist or _there(directory / HOTLIST), list_key or directory / LIST_KEY)
+
+
+def read_lists(trust: Path, hotlist: Path | None, list_key: Path) -> Lists:
+    """Signed files, checked with their key. Raises SettingsError, IntegrityError, CodecError."""
+    key = _key(list_key)
+    return Lists(TrustList.load(_read(trust), key), Hotlist.load(_read(hotlist), key) if hotlist else None)
 
 
 @app.command("publish")
@@ -56,16 +63,23 @@ def publish(
     Example: membercard lists publish /srv/counters
     """
     from membercard.line import profile_in_use
-    from personalize.lists import public_key, signed_lists
+    from personalize.lists import signed_lists
 
     keystore, at = settings.open_keystore(), datetime.now(UTC)
     with settings.open_registry(keystore) as registry:
         written = signed_lists(keystore, registry, profile_in_use(), at)
-    key = public_key(keystore.info(keystore.latest("list-signer")))
-    written[LIST_KEY] = json.dumps({"n": f"{key.n:x}", "e": key.e}).encode() + b"\n"
+    written[LIST_KEY] = key_file(keystore)
     for name, content in written.items():
         output.write_file(directory / name, content)
         typer.echo(f"{directory / name}")
+
+
+def key_file(keystore: KeyCustody) -> bytes:
+    """The key that this house's lists are checked with, as counters have it."""
+    from personalize.lists import public_key
+
+    key = public_key(keystore.info(keystore.latest("list-signer")))
+    return json.dumps({"n": f"{key.n:x}", "e": key.e}).encode() + b"\n"
 
 
 def _own() -> Lists:

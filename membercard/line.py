@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
@@ -107,10 +107,7 @@ def prepare_all(
     """Fill the key pool and make every missing dossier; how many were made. ``workers`` 0: one a core."""
     missing = registry.batch(batch_id).to_prepare
     payment_pool = open_payment_pool(custody, profile, pool)
-    levels = {pool: missing}
-    if payment_pool is not None:
-        levels[payment_pool] = levels.get(payment_pool, 0) + missing
-    for keys, level in levels.items():
+    for keys, level in _levels(missing, pool, payment_pool).items():
         made = progress.add_task("chip keys", total=max(0, level - len(keys)))
         keys.fill(level, tick=partial(progress.advance, made))
     task = progress.add_task("dossiers", total=missing)
@@ -136,6 +133,56 @@ def prepare_all(
             executor=executor,
             tick=lambda made: progress.advance(task, made),
         )
+
+
+def _levels(cards: int, pool: KeyPool, payment_pool: KeyPool | None) -> dict[KeyPool, int]:
+    """How many keys each pool must hold for so many cards."""
+    levels = {pool: cards}
+    if payment_pool is not None:
+        levels[payment_pool] = levels.get(payment_pool, 0) + cards
+    return levels
+
+
+class StationLine:
+    """Preparing and running the batches of this house, one after the other or at once, from any thread.
+
+    The settings in force when it is made are its own; what depends on the day is made anew for each batch.
+    """
+
+    def __init__(self, registry: Registry, profile: Profile, custody: MemoryCustody, station: str) -> None:
+        self._registry, self._profile, self._custody, self._station = registry, profile, custody, station
+        self._pool = open_pool(custody, profile)
+        self._payment_pool = open_payment_pool(custody, profile, self._pool)
+        self._authorities = payment_authorities(custody, profile)
+
+    def prepare(self, batch_id: str, tick: Callable[[int], None] = lambda made: None) -> int:
+        """Make every missing dossier; how many. ``tick`` is told each few how many more there are."""
+        missing = self._registry.batch(batch_id).to_prepare
+        for keys, level in _levels(missing, self._pool, self._payment_pool).items():
+            keys.fill(level)
+        return self._prepare(batch_id, tick)
+
+    def remake(self, batch_id: str) -> int:
+        """Make the dossiers that rejects left missing; how many. Raises RegistryConflict for a bank's own cards."""
+        refuse_remaking(self._registry, self._custody, batch_id)
+        return self._prepare(batch_id, lambda made: None)
+
+    def job(self, batch_id: str) -> Job:
+        """What all cards of a run over this batch share."""
+        profile, custody = self._profile, self._custody
+        payment = profile.payment
+        proof = TransactionProof(payment, custody, local_now, self._authorities) if payment else None
+        trust = trust_of(custody, profile)
+        return Job(self._registry, custody, profile, Guard(), trust, batch_id, self._station, payment_proof=proof)
+
+    def pools_filled(self, lanes: int) -> AbstractContextManager[None]:
+        """Keeps chip keys ready while lanes run, for dossiers that have to be made again."""
+        return self._pool.kept_at(min(POOL_LEVEL, max(4, lanes)))
+
+    def _prepare(self, batch_id: str, tick: Callable[[int], None]) -> int:
+        preparer = Preparer(self._profile, self._custody, today=date.today())
+        payment_pool = self._payment_pool
+        return prepare_batch(self._registry, batch_id, preparer, self._pool, payment_pool=payment_pool, tick=tick)
 
 
 @contextmanager
@@ -164,26 +211,15 @@ def run_line(
 
     Raises Interrupted after Ctrl-C, once the cards in hand are done.
     """
-    pool = open_pool(custody, profile)
-    payment_pool = open_payment_pool(custody, profile, pool)
-    preparer = Preparer(profile, custody, today=date.today())
-    known = payment_authorities(custody, profile)
-    proof = TransactionProof(profile.payment, custody, local_now, known) if profile.payment else None
-    trust, station = trust_of(custody, profile), settings.load().station
-
-    def remake() -> None:
-        refuse_remaking(registry, custody, batch_id)
-        prepare_batch(registry, batch_id, preparer, pool, payment_pool=payment_pool)
-
-    job = Job(registry, custody, profile, Guard(), trust, batch_id, station, payment_proof=proof)
+    station = StationLine(registry, profile, custody, settings.load().station)
     with readers(urls) as opened, Display(registry, batch_id, len(opened), console or Console(stderr=True)) as display:
         line = Line(
-            job,
-            remake=remake,
+            station.job(batch_id),
+            remake=partial(station.remake, batch_id),
             settings=line_settings,
             on_event=display.show,
         )
-        with pool.kept_at(min(POOL_LEVEL, max(4, len(opened)))), _interruptible(line, display):
+        with station.pools_filled(len(opened)), _interruptible(line, display):
             return line.run(opened)
 
 

@@ -16,7 +16,7 @@ from enum import StrEnum
 from personalize.errors import LineStopped
 from personalize.execute import Job, dead_chip, process
 from personalize.outcome import CardReport, Outcome
-from registry.errors import RegistryConflict
+from registry.errors import RegistryConflict, RegistryUnavailable
 from terminal.apdu import Disposition, Reader
 from terminal.errors import MembercardError, NoCard, TransportError
 
@@ -56,12 +56,14 @@ class LaneEvent:
 
 @dataclass(frozen=True, slots=True)
 class LaneResult:
-    """How a lane ended. ``fault`` says that it was no orderly end."""
+    """How a lane ended. ``fault`` says that it was no orderly end, ``away`` that it was the registry, which may come
+    back: the same lane may then go on."""
 
     lane: str
     counts: dict[Outcome, int]
     message: str
     fault: bool
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,17 @@ class Line:
         """
         names = names or [f"lane {number}" for number in range(1, len(readers) + 1)]
         with ThreadPoolExecutor(max(1, len(readers)), thread_name_prefix="lane") as workers:
-            lanes = [_Lane(self, name, reader) for name, reader in zip(names, readers, strict=True)]
-            futures = [workers.submit(lane.run) for lane in lanes]
+            lanes = zip(readers, names, strict=True)
+            futures = [workers.submit(self.lane, reader, name) for reader, name in lanes]
             try:
                 return [future.result() for future in futures]
             except BaseException:
                 self.stop()
                 raise
+
+    def lane(self, reader: Reader, name: str) -> LaneResult:
+        """Run one lane on the caller's thread, beside those that others run; as ``run``."""
+        return _Lane(self, name, reader).run()
 
     def stop(self) -> None:
         """End every lane after the card in hand."""
@@ -171,13 +177,15 @@ class _Lane:
         self._reader_lost = False
 
     def run(self) -> LaneResult:
+        fault = away = False
         try:
-            message, fault = self._until_the_end(), False
+            message = self._until_the_end()
         except (MembercardError, OSError) as e:
             # What this lane had in hand stays bound to its chip, and the chip itself says how far it came.
             message, fault = str(e), True
+            away = isinstance(e, RegistryUnavailable) and e.retryable
         self._tell(LaneState.ENDED, message=message)
-        return LaneResult(self._name, dict(self._counts), message, fault)
+        return LaneResult(self._name, dict(self._counts), message, fault, away)
 
     def _until_the_end(self) -> str:
         self._idle_since = self._line.monotonic()

@@ -12,6 +12,7 @@ from typing import Protocol
 from personalize.execute import Job
 from registry.store import Registry
 from terminal.apdu import Reader
+from terminal.emv.dictionary import STANDARD, Dictionary
 from terminal.keys import KeyCustody
 from terminal.member.hotlist import Hotlist
 from terminal.member.trust import TrustList
@@ -19,10 +20,12 @@ from terminal.member.trust import TrustList
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """What a counter judges by. ``hotlist`` is None where there is none."""
+    """What a counter judges by. ``hotlist`` is None where there is none. ``live``: as things are now, and not as they
+    were kept from before because their source is away."""
 
     trust: TrustList
     hotlist: Hotlist | None
+    live: bool = True
 
 
 class LineParts(Protocol):
@@ -65,5 +68,9 @@ class Parts:
     """Readers that verify each card put in, by URL; the value is the name shown."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     lease: timedelta = timedelta(seconds=60)
+    drawer: Path | None = None
+    """Where the virtual cards lie that developers put into slots; None where nothing is simulated."""
+    dictionary: Dictionary = STANDARD
+    """What data elements are called and mean."""
     scheme: str = "130000"
     """Administrative division of the issuing federation, six digits: of the profile in use."""

@@ -1,0 +1,25 @@
+"""Stable names: a reader's id is made from what it calls itself, and is the same after a restart and a re-plug."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from typing import Final
+
+LONGEST: Final = 48
+_OTHER: Final = re.compile(r"[^\w]+")
+
+
+def slug(device: str) -> str:
+    """A name for URLs: ``ACS ACR122U #2`` is ``acs-acr122u-2``; of a path only its last part counts."""
+    last = device.rstrip("/").rpartition("/")[2].removesuffix(".card")
+    return _OTHER.sub("-", last.casefold()).strip("-_")[:LONGEST].strip("-_") or "reader"
+
+
+def distinct(wanted: str, taken: Container[str]) -> str:
+    """``wanted``, or with the first number behind it that makes it differ from those taken."""
+    name, number = wanted, 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}-{number}"
+    return name

@@ -1,0 +1,273 @@
+"""The thread of one reader: it alone opens, uses and closes it, one job after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+from reader_service.errors import ReaderOut
+from terminal.apdu import CardSeen, Disposition, Reader, Transport, Watched
+from terminal.errors import MembercardError
+
+T = TypeVar("T")
+
+DEADLINE: Final = 30.0
+"""Seconds that a job may take, and a job that goes on may stay without a sign of life."""
+_RETRY: Final = 1.0
+"""Seconds between attempts to open a reader that does not open."""
+_LOOK: Final = 0.2
+"""Seconds between looks at a reader that does not tell by itself."""
+
+
+class Seat:
+    """The reader as a job has it: a Reader that knows which card an earlier job left powered.
+
+    ``beat`` is a sign of life: the job may take so many seconds more from now, with None for ever.
+    """
+
+    def __init__(self, reader: Reader, beat: Callable[[float | None], None] = lambda deadline: None) -> None:
+        self._reader = reader
+        self.beat = beat
+        self.kept: Transport | None = None
+        """The card that ``powered`` left on."""
+
+    @property
+    def name(self) -> str:
+        return self._reader.name
+
+    @property
+    def url(self) -> str:
+        return self._reader.url
+
+    def wait_for_card(self, timeout: float | None) -> bool:
+        return self._reader.wait_for_card(timeout)
+
+    def connect(self) -> Transport:
+        """Power the card; one that was kept is let go of before."""
+        self.drop()
+        return self._reader.connect()
+
+    def powered(self) -> Transport:
+        """The card that an earlier job left powered, or the one in the slot, which stays so. Raises NoCard, ReaderBusy,
+        ReaderFault."""
+        if self.kept is None:
+            self.kept = self.connect()
+        return self.kept
+
+    def drop(self) -> None:
+        """Let go of a card that was kept, where there is one."""
+        if self.kept is not None:
+            kept, self.kept = self.kept, None
+            kept.close()
+            self._reader.release(Disposition.KEEP)
+
+    def release(self, disposition: Disposition) -> None:
+        self._reader.release(disposition)
+
+    def close(self) -> None:
+        self.kept = None
+        self._reader.close()
+
+
+class Host(Protocol):
+    """Who is told what happens at the reader; from the worker's thread, and quickly."""
+
+    def opened(self, worker: Worker, reader: Reader) -> None: ...
+    def failed(self, worker: Worker, sentence: str) -> None:
+        """It does not open."""
+        ...
+
+    def seen(self, worker: Worker, card: CardSeen | None) -> None: ...
+    def busy(self, worker: Worker, busy: bool) -> None: ...
+    def returned(self, worker: Worker) -> None:
+        """An abandoned worker came back from its call: the driver answers again."""
+        ...
+
+
+@dataclass(slots=True)
+class _Work:
+    job: Callable[[Seat], Any]
+    future: Future[Any]
+    deadline: float
+
+
+class Worker:
+    """One reader and its thread. ``open_reader`` is called on that thread. ``told``: somebody else tells when cards
+    come and go; else the reader does, or is looked at while nothing else is to do."""
+
+    def __init__(
+        self,
+        name: str,
+        open_reader: Callable[[], Reader],
+        host: Host,
+        *,
+        told: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_reader, self._host = open_reader, host
+        self._look_needed = not told
+        self._monotonic = monotonic
+        self._inbox: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._ended = False
+        self._now: _Work | None = None
+        self._seat: Seat | None = None
+        self._lying: bool | None = None
+        self.due: float | None = None
+        """When the job in hand must have ended, or shown a sign of life (``time.monotonic``)."""
+        self._thread = threading.Thread(target=self._run, name=f"reader {name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, job: Callable[[Seat], T], deadline: float = DEADLINE) -> Future[T]:
+        """Have ``job`` done on this thread after those before it. Its future fails with ReaderOut when the reader does
+        not open, hangs, or is closed."""
+        work = _Work(job, Future(), deadline)
+        with self._lock:
+            if self._ended:
+                work.future.set_exception(_out("the reader was closed", "closed"))
+            else:
+                self._inbox.put(work)
+        return work.future
+
+    def _beat(self, deadline: float | None = DEADLINE) -> None:
+        self.due = None if deadline is None or self._ended else self._monotonic() + deadline
+
+    def late(self, now: float) -> bool:
+        """Whether the job in hand should have ended, or shown a sign of life, by now."""
+        due = self.due
+        return due is not None and due < now
+
+    def abandon(self, sentence: str) -> None:
+        """Give the thread up: what it does, and what waits for it, fails. Should it return, it closes its reader."""
+        with self._lock:
+            self._ended, self.due = True, None
+            now, self._now = self._now, None  # whoever takes the job out of the worker's hand ends it
+            waiting = [now] if now is not None else []
+            with contextlib.suppress(queue.Empty):
+                while work := self._inbox.get_nowait():
+                    waiting.append(work)
+            self._inbox.put(None)
+        for work in waiting:
+            _fail(work.future, _out(sentence, "hung"))
+
+    def stop(self) -> None:
+        """End after the job in hand; those that wait fail."""
+        with self._lock:
+            self._ended = True
+            self._inbox.put(None)
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end; whether it came."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        work: _Work | None = None
+        while not self._ended:
+            self._open()
+            try:
+                work = self._inbox.get(timeout=self._pause())
+            except queue.Empty:
+                self._look()
+                continue
+            if work is not None:
+                self._do(work)
+        self._close()
+
+    def _pause(self) -> float | None:
+        if self._seat is None:
+            return _RETRY
+        return _LOOK if self._look_needed else None
+
+    def _open(self) -> None:
+        if self._seat is not None:
+            return
+        try:
+            self._beat()
+            reader = self._open_reader()
+            self._seat = Seat(reader, self._beat)
+            if self._look_needed and isinstance(reader, Watched):
+                self._look_needed = False
+                reader.watch(lambda card: self._host.seen(self, card))
+            self._host.opened(self, reader)
+        except (MembercardError, OSError) as fault:
+            self._host.failed(self, str(fault))
+        finally:
+            self.due = None
+
+    def _look(self) -> None:
+        """At a reader that does not tell by itself; what it cannot tell now it tells later."""
+        if self._seat is None or not self._look_needed:
+            return
+        try:
+            self._beat()
+            lying = self._seat.wait_for_card(0)
+        except MembercardError as fault:
+            self._host.failed(self, str(fault))
+            self._lying = None
+            return
+        finally:
+            self.due = None
+        if lying is not self._lying:
+            if self._lying is None:
+                self._host.opened(self, self._seat)
+            self._lying = lying
+            self._host.seen(self, CardSeen() if lying else None)
+
+    def _do(self, work: _Work) -> None:
+        if self._seat is None:
+            self._open()
+        if self._seat is None:
+            _fail(work.future, _out("the reader does not open", "lost"))
+            return
+        if not work.future.set_running_or_notify_cancel():
+            return
+        with self._lock:
+            ended = self._ended
+            self._now = None if ended else work
+        if ended:
+            _fail(work.future, _out("the reader was closed", "closed"))
+            return
+        self._host.busy(self, True)
+        self._beat(work.deadline)
+        result, fault = None, None
+        try:
+            result = work.job(self._seat)
+        except BaseException as raised:  # whoever asked for the job is told, whatever it was
+            fault = raised
+        with self._lock:
+            mine, self._now, self.due = self._now is work, None, None
+        self._host.busy(self, False)
+        if not mine:
+            return
+        if fault is not None:
+            work.future.set_exception(fault)
+        else:
+            work.future.set_result(result)
+
+    def _close(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if work := self._inbox.get_nowait():
+                    _fail(work.future, _out("the reader was closed", "closed"))
+        if self._seat is not None:
+            with contextlib.suppress(MembercardError, OSError):  # a reader that is gone is closed already
+                self._seat.close()
+        self._host.returned(self)
+
+
+def _fail(future: Future[Any], fault: BaseException) -> None:
+    if not future.done():
+        future.set_exception(fault)
+
+
+def _out(sentence: str, code: str) -> ReaderOut:
+    return ReaderOut(sentence, code=code)
