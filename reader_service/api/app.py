@@ -10,7 +10,26 @@ import anyio
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 
-from reader_service.api import document, errors, events, health, metrics, session, users
+from reader_service.api import (
+    audit,
+    batches,
+    cards,
+    developer,
+    document,
+    errors,
+    events,
+    health,
+    lanes,
+    lists,
+    members,
+    metrics,
+    readers,
+    rosters,
+    session,
+    statistics,
+    users,
+    verify,
+)
 from reader_service.api.middleware import Front
 from reader_service.api.writes import Writes
 from reader_service.service import Service
@@ -19,7 +38,21 @@ from registry.errors import RegistryError
 PREFIX: Final = "/api/v1"
 _SWEEP_SECONDS: Final = 600.0
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (session.router, users.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    session.router,
+    readers.router,
+    verify.router,
+    lanes.router,
+    rosters.router,
+    batches.router,
+    members.router,
+    cards.router,
+    lists.router,
+    audit.router,
+    statistics.router,
+    developer.router,
+    users.router,
+)
 """The resources under ``/api/v1``, one module each."""
 
 

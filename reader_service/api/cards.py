@@ -1,0 +1,183 @@
+"""Cards over HTTP: what they are, what happened to them, and what happens next, always with a reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from reader_service.api.deps import Caller, Svc
+from reader_service.api.paging import Items, Paged, items
+from reader_service.api.telling import ALWAYS, CardNumber, Line, Reasoned, Told, problems
+from reader_service.desks.cards import steps_from
+from registry.values import CardState
+
+router = APIRouter(prefix="/cards", tags=["cards"], responses=problems(*ALWAYS))
+
+_STANDS = ("conflict", "a card that is lost cannot take the step unlock")
+
+
+class CardTold(Told):
+    """A proven card; its member is masked."""
+
+    card_number: str = Field(examples=["6212260000000000012"])
+    sequence: int
+    member_id: int
+    member_number: str
+    name_masked: str
+    id_masked: str
+    batch_id: str
+    chip_serial: str
+    state: CardState
+    verified_at: datetime
+    seconds: float
+    lane: str
+
+
+class CardViewTold(CardTold):
+    """A card and the steps that its state allows now."""
+
+    allowed: list[str]
+
+
+class CardEventTold(Told):
+    """Something that happened to a card of that number."""
+
+    at: datetime
+    event: str
+    by: str
+    place: str
+    reason: str
+
+
+class Replacement(Reasoned):
+    """Reasoned a card is replaced, and how it ends."""
+
+    because: Literal["damaged", "lost", "expired", "withdrawn"] = "damaged"
+
+
+class DraftTold(Told):
+    """The draft batch that a replacement is made in; a second person approves it."""
+
+    id: str = Field(examples=["B20261122-002"])
+    state: Literal["draft"]
+    unit: str
+
+
+@router.get("", summary="Cards, newest first", description="Role: registrar.")
+def list_cards(
+    service: Svc,
+    caller: Caller,
+    paged: Paged,
+    unit: Annotated[Line | None, Query(description="Of this unit's members only.")] = None,
+    state: Annotated[CardState | None, Query()] = None,
+    batch: Annotated[str | None, Query(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"])] = None,
+) -> Items[CardTold]:
+    page = service.cards.page(caller, paged.cursor, paged.limit, unit=unit, state=state, batch_id=batch)
+    return items(page, CardTold.model_validate)
+
+
+@router.get(
+    "/{number}",
+    summary="A card",
+    description="That of the highest sequence, with what its state allows. Role: registrar.",
+    responses=problems(404),
+)
+def card(service: Svc, caller: Caller, number: CardNumber) -> CardViewTold:
+    found = service.cards.card(caller, number)
+    told = CardTold.model_validate(found).model_dump()
+    return CardViewTold(**told, allowed=list(steps_from(found.state)))
+
+
+@router.get(
+    "/{number}/history",
+    summary="What happened to the cards of a number",
+    description="Oldest first. Role: registrar.",
+    responses=problems(404),
+)
+def history(service: Svc, caller: Caller, number: CardNumber) -> list[CardEventTold]:
+    return [CardEventTold.model_validate(event) for event in service.cards.history(caller, number)]
+
+
+@router.post(
+    "/{number}/pack",
+    summary="A proven card is packed",
+    description="Role: registrar.",
+    responses=problems(404, 409, s409=_STANDS),
+)
+def pack(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
+    return CardTold.model_validate(service.cards.pack(caller, number, why.reason))
+
+
+@router.post(
+    "/{number}/deliver",
+    summary="A packed card is delivered to its unit",
+    description="Role: registrar.",
+    responses=problems(404, 409, s409=_STANDS),
+)
+def deliver(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
+    return CardTold.model_validate(service.cards.deliver(caller, number, why.reason))
+
+
+@router.post(
+    "/{number}/activate",
+    summary="The member has a delivered card",
+    description="Role: registrar.",
+    responses=problems(404, 409, s409=_STANDS),
+)
+def activate(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
+    return CardTold.model_validate(service.cards.activate(caller, number, why.reason))
+
+
+@router.post(
+    "/{number}/suspend",
+    summary="A card is not good for the time being",
+    description="It goes on the hotlist until it is unlocked. Role: registrar.",
+    responses=problems(404, 409, s409=_STANDS),
+)
+def suspend(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
+    return CardTold.model_validate(service.cards.suspend(caller, number, why.reason))
+
+
+@router.post(
+    "/{number}/unlock",
+    summary="A suspended card is good again",
+    description="It leaves the hotlist. Role: registrar.",
+    responses=problems(404, 409, s409=_STANDS),
+)
+def unlock(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
+    return CardTold.model_validate(service.cards.unlock(caller, number, why.reason))
+
+
+@router.post(
+    "/{number}/loss",
+    summary="A card is lost",
+    description="For good: it goes on the hotlist; `replace` makes another. Role: registrar.",
+    responses=problems(404, 409, s409=_STANDS),
+)
+def loss(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
+    return CardTold.model_validate(service.cards.loss(caller, number, why.reason))
+
+
+@router.post(
+    "/{number}/withdraw",
+    summary="A card is taken back",
+    description="For good: it goes on the hotlist. Role: registrar.",
+    responses=problems(404, 409, s409=_STANDS),
+)
+def withdraw(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
+    return CardTold.model_validate(service.cards.withdraw(caller, number, why.reason))
+
+
+@router.post(
+    "/{number}/replace",
+    status_code=201,
+    summary="Make another card of that number",
+    description="Ends the card, if nothing else did, and makes a draft batch for its successor with the next "
+    "sequence, which a second person approves. Role: registrar.",
+    responses=problems(404, 409, s409=("conflict", "card 6212260000000000012 has a successor")),
+)
+def replace(service: Svc, caller: Caller, number: CardNumber, why: Replacement) -> DraftTold:
+    return DraftTold.model_validate(service.cards.replace(caller, number, why.reason, because=why.because))

@@ -1,0 +1,120 @@
+"""Lanes over HTTP: started, paused, stopped, and how far each is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from pydantic import Field, StringConstraints
+
+from personalize.outcome import Outcome
+from reader_service.api.deps import Caller, Svc
+from reader_service.api.telling import ALWAYS, Asked, ReaderId, Told, problems
+from reader_service.desks.lanes import LaneView
+
+router = APIRouter(prefix="/lanes", tags=["lanes"], responses=problems(*ALWAYS))
+
+_NONE = ("not-found", "no lane runs on reader virtual-pcd-00-00")
+
+
+class LastCardTold(Told):
+    """What the last card of a lane came to; `bin` and `reason` say what to do with a reject."""
+
+    outcome: Outcome
+    number: str = Field(description="The end of the card number.")
+    bin: str
+    reason: str
+    seconds: float
+    at: datetime
+
+
+class LaneTold(Told):
+    """One lane of this station. `rate` is verified cards an hour; `seconds_left` of the whole batch, null while nobody
+    can tell."""
+
+    reader: str
+    name: str
+    batch: str
+    state: str = Field(description="waiting, working, paused, stopping or ended.")
+    step: str
+    number: str = Field(description="The end of the number of the card in hand.")
+    ok: int
+    bad: int
+    last: LastCardTold | None
+    message: str
+    fault: bool
+    rate: float
+    seconds_left: float | None
+    started_at: datetime
+    started_by: str
+
+
+class Start(Asked):
+    """Which batch runs on which readers."""
+
+    batch: str = Field(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"])
+    readers: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,120}$")]] = Field(
+        min_length=1, max_length=64, examples=[["virtual-pcd-00-00", "virtual-pcd-00-01"]]
+    )
+
+
+def _told(*lanes: LaneView) -> list[dict[str, object]]:
+    return [lane.to_json() for lane in lanes]
+
+
+@router.get(
+    "",
+    summary="The lanes of this station",
+    description="Those that run, and of the other readers the last run. Roles: operator, auditor.",
+    response_model=list[LaneTold],
+)
+def list_lanes(service: Svc, caller: Caller) -> Response:
+    return JSONResponse(_told(*service.lanes.lanes(caller)))
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Start lanes",
+    description="All of these readers, or none. Each takes the dossiers that wait, on this machine and on others, and "
+    "never the same twice. Role: operator.",
+    response_model=list[LaneTold],
+    responses=problems(404, 409, s409=("conflict", "batch B20261122-001 is a draft")),
+)
+def start(service: Svc, caller: Caller, wanted: Start) -> Response:
+    return JSONResponse(_told(*service.lanes.start(caller, wanted.batch, wanted.readers)), status_code=201)
+
+
+@router.post(
+    "/{reader_id}/pause",
+    summary="Pause a lane after the card in hand",
+    description="Role: operator.",
+    response_model=LaneTold,
+    responses=problems(404, s404=_NONE),
+)
+def pause(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
+    return JSONResponse(service.lanes.pause(caller, reader_id).to_json())
+
+
+@router.post(
+    "/{reader_id}/resume",
+    summary="Let a paused lane go on",
+    description="Role: operator.",
+    response_model=LaneTold,
+    responses=problems(404, s404=_NONE),
+)
+def resume(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
+    return JSONResponse(service.lanes.resume(caller, reader_id).to_json())
+
+
+@router.post(
+    "/{reader_id}/stop",
+    summary="Stop a lane after the card in hand",
+    description="Said twice it changes nothing. Role: operator.",
+    response_model=LaneTold,
+    responses=problems(404, s404=_NONE),
+)
+def stop(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
+    return JSONResponse(service.lanes.stop(caller, reader_id).to_json())

@@ -1,0 +1,156 @@
+"""Readers over HTTP: who has which, and what lies in them. From memory, so these work while the database is away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from reader_service.api.deps import Caller, Svc
+from reader_service.api.telling import ALWAYS, Asked, LeaseToken, Line, ReaderId, Told, problems
+from reader_service.readers.values import Mode, ReaderState
+
+router = APIRouter(prefix="/readers", tags=["readers"], responses=problems(*ALWAYS))
+
+_LOST = ("lease-lost", "reader virtual-pcd-00-00 is not leased to you; take a lease of it first")
+_HELD = ("lease-held", "reader virtual-pcd-00-00 is leased to op")
+
+
+class HolderTold(Told):
+    """Who has a reader, and until when."""
+
+    holder: str
+    until: datetime
+
+
+class ReaderTold(Told):
+    """A reader. `id` is stable over restarts and re-plugs; `name` is the one people gave it, or else the device's."""
+
+    id: str = Field(examples=["virtual-pcd-00-00"])
+    url: str
+    device: str
+    name: str
+    state: ReaderState
+    mode: Mode
+    atr: str = Field(description="Hex; empty without a card.")
+    lease: HolderTold | None
+    since: datetime
+    drawer: bool = Field(description="Virtual cards can be put in and torn out.")
+    detail: str = Field(description="A sentence, where something is to be done.")
+
+
+class LeaseTold(Told):
+    """A reader given to one user. `token` goes into the header Lease-Token of every use of it."""
+
+    reader: str
+    token: str
+    holder: str
+    until: datetime
+
+
+class NewName(Asked):
+    """What people call a reader."""
+
+    name: Line = Field(max_length=40, examples=["Lane 1"])
+
+
+class Seconds(Asked):
+    """How long a lease is wanted; renew it before it ends."""
+
+    seconds: float = Field(60, ge=1, le=600)
+
+
+class Counter(Asked):
+    """Whether each card put in is verified at once."""
+
+    on: bool
+
+
+@router.get(
+    "",
+    summary="The readers of this machine",
+    description="Roles: operator, counter, developer, administrator.",
+    response_model=list[ReaderTold],
+)
+async def list_readers(service: Svc, caller: Caller) -> Response:
+    return JSONResponse([view.to_json() for view in service.readers.readers(caller)])
+
+
+@router.get(
+    "/{reader_id}",
+    summary="A reader",
+    description="Roles: operator, counter, developer, administrator.",
+    response_model=ReaderTold,
+    responses=problems(404, s404=("not-found", "there is no reader virtual-pcd-00-07")),
+)
+async def show(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
+    return JSONResponse(service.readers.reader(caller, reader_id).to_json())
+
+
+@router.patch(
+    "/{reader_id}",
+    summary="Name a reader",
+    description="One name a reader, once in a station. Roles: operator, administrator.",
+    response_model=ReaderTold,
+    responses=problems(404, 409, s409=("conflict", "another reader of this station is called Lane 1")),
+)
+def rename(service: Svc, caller: Caller, reader_id: ReaderId, new: NewName) -> Response:
+    return JSONResponse(service.readers.rename(caller, reader_id, new.name).to_json())
+
+
+@router.post(
+    "/{reader_id}/restart",
+    summary="Give up a hung reader and try anew",
+    description="Roles: operator, counter, developer.",
+    response_model=ReaderTold,
+    responses=problems(404, 409, s409=_HELD),
+)
+def restart(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
+    return JSONResponse(service.readers.restart(caller, reader_id).to_json())
+
+
+@router.post(
+    "/{reader_id}/lease",
+    status_code=201,
+    summary="Take a lease of a reader",
+    description="A free reader, or one's own again: then the same lease until later. Roles: operator, counter, "
+    "developer.",
+    responses=problems(404, 409, s409=_HELD),
+)
+def take(service: Svc, caller: Caller, reader_id: ReaderId, wanted: Seconds) -> LeaseTold:
+    return LeaseTold.model_validate(service.leases.take(caller, reader_id, wanted.seconds))
+
+
+@router.put(
+    "/{reader_id}/lease",
+    summary="Renew a lease",
+    description="Roles: operator, counter, developer.",
+    responses=problems(409, s409=_LOST),
+)
+def renew(service: Svc, caller: Caller, reader_id: ReaderId, lease_token: LeaseToken, wanted: Seconds) -> LeaseTold:
+    return LeaseTold.model_validate(service.leases.renew(caller, reader_id, lease_token, wanted.seconds))
+
+
+@router.delete(
+    "/{reader_id}/lease",
+    status_code=204,
+    summary="Give a reader back",
+    description="Roles: operator, counter, developer.",
+    responses=problems(409, s409=_LOST),
+)
+def give_back(service: Svc, caller: Caller, reader_id: ReaderId, lease_token: LeaseToken) -> None:
+    service.leases.give_back(caller, reader_id, lease_token)
+
+
+@router.put(
+    "/{reader_id}/counter",
+    status_code=204,
+    summary="Counter mode on or off",
+    description="On: each card put in is verified at once, and told as an event `verdict`. Roles: operator, counter, "
+    "developer.",
+    responses=problems(404, 409, s409=_HELD),
+)
+def counter(service: Svc, caller: Caller, reader_id: ReaderId, mode: Counter) -> None:
+    service.counter.watch(caller, reader_id, mode.on)
