@@ -34,6 +34,7 @@ def headers(policy: str, *, tls: bool) -> Headers:
 
 def added(present: Headers, ours: Headers) -> Headers:
     """An answer's headers with ours; what may be kept says so itself, everything else is not stored."""
-    names = {name.lower() for name, _ in present}
-    own = [header for header in ours if header[0] not in names]
-    return [*present, *own] if b"cache-control" in names else [*present, *own, NO_STORE]
+    for name, _ in present:
+        if name == b"cache-control":
+            return [*present, *ours]
+    return [*present, *ours, NO_STORE]

@@ -12,7 +12,7 @@ from reader_service.access import cookies
 from reader_service.access.door import SignedIn
 from reader_service.access.gate import Known
 from reader_service.api.deps import Caller, Origin, Signed, Svc
-from reader_service.principal import Permission, Role
+from reader_service.principal import Permission, Role, permissions_of
 
 router = APIRouter(prefix="/session", tags=["session"])
 
@@ -54,7 +54,7 @@ def me_of(known: Known) -> Me:
         name=p.name,
         token=p.token,
         roles=sorted(p.roles),
-        permissions=[permission for permission in Permission if p.may(permission)],
+        permissions=sorted(permissions_of(p.roles)),
         must_change=known.must_change,
         until=known.until,
         csrf=known.csrf,
