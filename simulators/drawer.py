@@ -120,8 +120,12 @@ class DrawerSlot:
         return self._path
 
     def empty(self, disposition: Disposition) -> None:
+        self.let_out(self.turn, disposition)
+
+    def let_out(self, turn: int, disposition: Disposition) -> None:
+        """The card that was put in as number ``turn`` is finished; nothing where another lies there by now."""
         with self._changed:
-            self._finished = self._finished or (self._path is not None and disposition is not Disposition.KEEP)
+            self._finished = self._finished or (turn == self.turn and disposition is not Disposition.KEEP)
 
     def close(self) -> None:
         """The card stays in the slot."""

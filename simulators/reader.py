@@ -217,7 +217,7 @@ class DrawerReader(SimReader):
     def release(self, disposition: Disposition) -> None:
         """The card stays in the slot until it is taken out; let go of as done, it is not given again before."""
         self._let_go()
-        self._drawer.empty(disposition)
+        self._drawer.let_out(self._turn, disposition)
 
     def insert(self, path: Path) -> None:
         """See :class:`terminal.apdu.Drawer`."""

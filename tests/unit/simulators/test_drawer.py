@@ -91,6 +91,18 @@ def test_a_card_let_out_is_not_given_again_before_it_was_taken(slot: DrawerReade
     assert slot.connect().exchange(SELECT_ISD)
 
 
+def test_a_card_let_out_late_is_not_the_one_that_lies_there_by_now(slot: DrawerReader, cards: list[Path]) -> None:
+    slot.insert(cards[0])
+    slot.connect()
+    slot.eject()
+    slot.insert(cards[1])
+    slot.release(Disposition.DONE)
+    assert slot.wait_for_card(0)
+    slot.connect()
+    slot.release(Disposition.DONE)
+    assert not slot.wait_for_card(0)
+
+
 def test_torn_out_while_it_writes_it_keeps_its_old_state(slot: DrawerReader, cards: list[Path]) -> None:
     slot.insert(cards[0])
     host = foreign_host.open_domain(slot.connect())
