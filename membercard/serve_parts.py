@@ -58,6 +58,7 @@ def station_parts(
         counters=dict(counters or {}),
         drawer=found.data_dir / DRAWER if found.simulation else None,
         dictionary=dictionary(),
+        scheme=profile.scheme,
     )
 
 

@@ -77,9 +77,9 @@ class Switch(Asked):
 
 
 class CardFile(Asked):
-    """A virtual card of the drawer."""
+    """A virtual card of the drawer, as it is listed there."""
 
-    name: str = Field(pattern=r"^[^\x00-\x1f\x7f/\\]{1,120}$", examples=["card-001"])
+    name: str = Field(pattern=r"^[^\x00-\x1f\x7f]{1,240}$", examples=["000001.card"])
 
 
 class CardFileTold(Told):

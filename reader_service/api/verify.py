@@ -40,6 +40,7 @@ class MemberFactsTold(Told):
     valid_through: date
     card_expires: date
     cover_ends: date | None
+    cover_valid: bool
 
 
 class EntitlementTold(Told):
