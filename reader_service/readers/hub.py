@@ -5,6 +5,7 @@ Nothing here waits for a reader: a hung driver costs its own reader only.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -278,6 +279,7 @@ class ReaderHub:
         entry.unplugged = ""
         if entry.hung:
             self._begin(entry)
+        entry.worker.submit(_look_again)
         self._bus.publish("reader.added", entry.id, self._view(entry).to_json())
         self._told(entry)
 
@@ -361,6 +363,13 @@ class ReaderHub:
         elif not always:
             return
         self._bus.publish("reader.state", entry.id, self._view(entry).to_json())
+
+
+def _look_again(seat: Seat) -> None:
+    """The first call after a restart of the PC/SC service finds out that the connection is an old one: this call, so
+    that the first card meets a new one."""
+    with contextlib.suppress(TransportError):
+        seat.wait_for_card(0)
 
 
 def means(url: str, device: str) -> bool:

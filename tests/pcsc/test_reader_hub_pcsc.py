@@ -1,0 +1,151 @@
+"""A service's readers over a real pcscd: cards come and go, drivers hang, pcscd is restarted under the service."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from personalize.lanes import Line
+from reader_service.desks.counter import CounterDesk
+from reader_service.desks.developer import DeveloperDesk
+from reader_service.errors import ReaderOut
+from reader_service.readers.hub import ReaderHub
+from reader_service.readers.names import slug
+from reader_service.readers.values import Mode, ReaderState
+from simulators.card import VirtualCard
+from simulators.config import CardConfig
+from simulators.stock import blank, make_stock
+from simulators.vpcd import VpcdSlot
+from terminal.apdu import open_reader
+from terminal.apdu.reader_names import base_name
+from tests.support import line
+from tests.support.pcscd import Pcscd, Slot
+from tests.support.reader_house import COUNTER, DEVELOPER, Station, eventually, station
+from tests.support.vpcd_echo import ATR, VpcdCard, echo
+
+pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
+
+MUTE = b"\x00\xee\x00\x00"
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Station:
+    return station(tmp_path, pcsc=True)
+
+
+@pytest.fixture
+def hub(made: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderHub]:
+    monkeypatch.setattr("reader_service.readers.hub.PCSC_DEADLINE", 1)
+    with made.hub() as running:
+        yield running
+
+
+@pytest.fixture
+def reader_id(pcscd: Pcscd, hub: ReaderHub) -> str:
+    """The first slot, once the service has found it."""
+    wanted = slug(base_name(pcscd.slots[0].reader_name))
+    assert eventually(lambda: wanted in [view.id for view in hub.views()])
+    return wanted
+
+
+def in_state(hub: ReaderHub, reader_id: str, state: ReaderState, seconds: float = 10) -> bool:
+    return eventually(lambda: hub.view(reader_id).state is state, seconds)
+
+
+def test_readers_are_found_and_cards_told(pcscd: Pcscd, hub: ReaderHub, made: Station, reader_id: str) -> None:
+    slot = pcscd.slots[0]
+    slot.wait(present=False)
+    assert hub.view(reader_id).device == base_name(slot.reader_name)
+    with VpcdCard(slot.host, slot.port):
+        assert in_state(hub, reader_id, ReaderState.CARD)
+        assert hub.view(reader_id).atr == ATR.hex().upper()
+        assert (
+            hub.ask(reader_id, lambda seat: seat.powered().exchange(b"\x00\xa4\x04\x00")) == b"\x00\xa4\x04\x00\x90\x00"
+        )
+        hub.ask(reader_id, lambda seat: seat.drop())
+    assert in_state(hub, reader_id, ReaderState.EMPTY)
+    with pytest.raises(ReaderOut) as empty:
+        hub.ask(reader_id, lambda seat: seat.connect())
+    assert empty.value.params["code"] == "no-card"
+    assert [event.kind for event in made.bus.events if event.kind.startswith("card") and event.topic == reader_id] == [
+        "card.inserted",
+        "card.removed",
+    ]
+
+
+def test_a_driver_that_hangs_is_cut_and_the_reader_goes_on(
+    pcscd: Pcscd, hub: ReaderHub, made: Station, reader_id: str
+) -> None:
+    slot, desk = pcscd.slots[0], DeveloperDesk(made.parts, made.bus, hub)
+    slot.wait(present=False)
+    lease = hub.leases.take(DEVELOPER, reader_id).token
+    with VpcdCard(slot.host, slot.port, lambda apdu: None if apdu == MUTE else echo(apdu)):
+        assert in_state(hub, reader_id, ReaderState.CARD)
+        began = time.monotonic()
+        (hung,) = desk.transmit(DEVELOPER, reader_id, lease, [MUTE])
+        assert "no answer within 1 second" in hung.fault
+        assert time.monotonic() - began < 5
+    slot.wait(present=False)
+    with VpcdCard(slot.host, slot.port):
+        assert in_state(hub, reader_id, ReaderState.CARD)
+        (exchange,) = desk.transmit(DEVELOPER, reader_id, lease, [b"\x00\xa4\x04\x00"])
+        assert exchange.sw == "9000"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restarted_pcscd_is_survived_and_shown(
+    pcscd: Pcscd, hub: ReaderHub, made: Station, reader_id: str, how: signal.Signals
+) -> None:
+    if not pcscd.ours:
+        pytest.skip("this pcscd was started by somebody else and is not restarted")
+    assert hub.ask(reader_id, lambda seat: seat.wait_for_card(0)) is False
+    pcscd.halt(how)
+    try:
+        assert in_state(hub, reader_id, ReaderState.LOST)
+        with pytest.raises(ReaderOut, match="unplugged"):
+            hub.ask(reader_id, lambda seat: seat.wait_for_card(0))
+        assert made.bus.of("service.fault", "pcsc")[-1].data["sentence"]
+    finally:
+        pcscd.restart()
+    assert in_state(hub, reader_id, ReaderState.EMPTY, 20)
+    assert eventually(lambda: made.bus.of("service.fault", "pcsc")[-1].data["sentence"] == "")
+    assert hub.ask(reader_id, lambda seat: seat.wait_for_card(0)) is False
+
+
+def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
+    pcscd: Pcscd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader_service.desks.counter._PACE", 0.02)
+    slot: Slot = pcscd.slots[1]
+    slot.wait(present=False)
+    counters = {f"pcsc:{base_name(slot.reader_name)}": "柜台 1"}
+    made = station(tmp_path, pcsc=True, counters=counters)
+    batch = line.prepared(made.registry, 1, tmp_path)
+    list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
+    Line(line.job(made.registry, batch), remake=lambda: None).run([open_reader(f"sim:{tmp_path / 'stock'}")])
+    path = shutil.copy(next((tmp_path / "stock" / "issued").iterdir()), tmp_path / "card.card")
+    hub = ReaderHub(made.parts, made.bus)
+    desk = CounterDesk(made.parts, made.bus, hub)
+    hub.on_added = desk.reader_added
+    desk.start()
+    hub.start()
+    virtual = VpcdSlot(slot.host, slot.port)
+    try:
+        wanted = slug(base_name(slot.reader_name))
+        assert eventually(lambda: any(view.id == wanted and view.mode is Mode.COUNTER for view in hub.views()))
+        assert hub.view(wanted).name == "柜台 1"
+        virtual.insert(VirtualCard.open(Path(path)))
+        assert eventually(lambda: made.bus.of("verdict", wanted))
+        told = made.bus.of("verdict", wanted)[0].data
+        assert (told["verdict"], told["reader_name"]) == ("ACTIVE", "柜台 1")
+        assert desk.verify(COUNTER, wanted).verdict.code == "ACTIVE"
+    finally:
+        virtual.close()
+        desk.close()
+        hub.close()
+    slot.wait(present=False)
