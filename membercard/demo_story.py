@@ -34,6 +34,7 @@ from terminal.keys import MemoryCustody
 
 CLERK, SECOND, LANES = "registrar", "reviewer", 2
 DRAWER: Final = "drawer"
+STOCK: Final = "stock"
 _DEAD: Final = 2
 """Chips of the delivery that give no answer: they were fed, and are no cards."""
 _UNITS: Final = ("石家庄铁道大学工会", "省邮政公司工会", "省电力公司工会", "河北医科大学工会", "省地质局工会")
@@ -86,7 +87,7 @@ class Story:
         self._profile = profile_in_use()
         self._pool = open_pool(custody, self._profile)
         self._payment_pool = open_payment_pool(custody, self._profile, self._pool)
-        for name in ("forms", "stock", DRAWER):
+        for name in ("forms", STOCK, DRAWER):
             (home / name).mkdir(exist_ok=True)
 
     def tell(self) -> Told:
@@ -99,7 +100,7 @@ class Story:
         ]
         self._registry.plans.put(plans, by=CLERK)
         self._clock.set(16)
-        self._receive(make_blanks(self._home / "stock", 16) + _DEAD)
+        self._receive(make_blanks(self._home / STOCK, 16) + _DEAD)
         first = self._issue(self._import(_UNITS[0], spoiled(people(11, 1))))
         self._registry.close_batch(first, "operator", SECOND)
         self._clock.set(4)
@@ -111,7 +112,7 @@ class Story:
         self._clock.set(1)
         ready = self._approved(self._import(_UNITS[2], people(12, 201)))
         self._prepare(ready)
-        self._receive(make_blanks(self._home / "stock", 14))
+        self._receive(make_blanks(self._home / STOCK, 14))
         self._clock.set(0.04)
         draft = self._import(_UNITS[3], spoiled(people(9, 301)))
         self._registry.reviews.submit(draft, by=CLERK)
@@ -190,7 +191,7 @@ class Story:
         """Chips to put into the counter's slot: one that is good, one for each matter, a blank."""
         drawer = self._home / DRAWER
         for card, name in zip(issued, ("1-good", *_MATTER, "5-good"), strict=False):
-            shutil.copyfile(self._home / "stock" / "issued" / f"chip-{card.chip_serial}.card", drawer / f"{name}.card")
+            shutil.copyfile(self._home / STOCK / "issued" / f"chip-{card.chip_serial}.card", drawer / f"{name}.card")
         make_stock(drawer, 1)
         (blank,) = drawer.glob("chip-*.card")
         blank.rename(drawer / "6-blank.card")

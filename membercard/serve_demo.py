@@ -15,13 +15,16 @@ from typing import Final
 
 from membercard import settings
 from membercard.demo_house import new_house
-from membercard.demo_story import DRAWER, Story, StoryClock
+from membercard.demo_story import DRAWER, STOCK, Story, StoryClock
 from reader_service.access.passwords import Passwords, one_time
 from reader_service.principal import Role
+from reader_service.readers.names import distinct, slug
 from registry.store import Registry
 from terminal.secret import Secret
 
 LANES: Final = 4
+EVERYTHING: Final = "demo"
+"""A user with every role, for a look around in one window. What they import, another still has to approve."""
 _NAMES: Final = {
     Role.OPERATOR: "张师傅",
     Role.REVIEWER: "李审核",
@@ -75,9 +78,10 @@ def _made(home: Path, real_time: bool) -> DemoStation:
     with Registry.open(settings.load().database_url, keystore, clock=clock) as registry:
         clock.set(21)
         passwords = _people(registry)
+        _name_readers(registry)
         told = Story(home, registry, keystore, clock).tell()
     timing = "?timing=real" if real_time else ""
-    stock = home.resolve() / "stock"
+    stock = home.resolve() / STOCK
     return DemoStation(
         home=home,
         lanes=(f"sim:{stock}{timing}",) * LANES,
@@ -90,10 +94,20 @@ def _made(home: Path, real_time: bool) -> DemoStation:
 
 
 def _people(registry: Registry) -> dict[str, Secret]:
-    """One user for each role, named as it is. Their passwords."""
+    """One user for each role, named as it is, and one with all of them. Their passwords."""
     hasher, made = Passwords(), dict[str, Secret]()
-    for role, display in _NAMES.items():
+    users = [(role.value, display, {role.value}) for role, display in _NAMES.items()]
+    for name, display, roles in (*users, (EVERYTHING, "演示", {role.value for role in Role})):
         password = one_time()
-        registry.people.add(role.value, display, hasher.hash(password), {role.value}, by="demo", must_change=False)
-        made[role.value] = Secret(password.encode())
+        registry.people.add(name, display, hasher.hash(password), roles, by="demo", must_change=False)
+        made[name] = Secret(password.encode())
     return made
+
+
+def _name_readers(registry: Registry) -> None:
+    """Lane 1 and so on, as an operator would have named them: ids are made from what readers call themselves."""
+    taken: set[str] = set()
+    for number in range(1, LANES + 1):
+        reader_id = distinct(slug(STOCK), taken)
+        taken.add(reader_id)
+        registry.stations.name(settings.load().station, reader_id, f"Lane {number}", by="demo")
