@@ -32,6 +32,7 @@ from reader_service.api import (
 )
 from reader_service.api.middleware import Front
 from reader_service.api.writes import Writes
+from reader_service.pages import app as pages
 from reader_service.service import Service
 from registry.errors import RegistryError
 
@@ -74,9 +75,12 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(health.router(service))
     app.include_router(metrics.router(measures))
     document.install(app, PREFIX)
-    errors.install(app)
-    app.add_middleware(Writes, settings=settings, keeper=service.registry.replies)
-    app.add_middleware(Front, door=service.door, measures=measures)
+    page = pages.refusals(service)
+    errors.install(app, page)
+    app.include_router(pages.router(service))
+    app.mount("/static", pages.static_files())
+    app.add_middleware(Writes, settings=settings, keeper=service.registry.replies, page=page)
+    app.add_middleware(Front, door=service.door, measures=measures, page=page)
     return app
 
 

@@ -1,0 +1,47 @@
+"""All pages under one router, and the files they load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from reader_service.api.errors import Page
+from reader_service.pages import counter, developer, session, station
+from reader_service.pages.shell import STATIC, Shell
+
+if TYPE_CHECKING:
+    from reader_service.service import Service
+
+_ROOMS = (session, station, counter, developer)
+
+
+def router(service: Service) -> APIRouter:
+    """Every page, for ``create_app`` to include under /. Static files are mounted beside it: ``static_files``."""
+    shell = Shell(service)
+    pages = shell.router()
+    for room in _ROOMS:
+        pages.include_router(room.router(shell))
+    return pages
+
+
+def refusals(service: Service) -> Page:
+    """Makes a page of what is refused, for ``reader_service.api.errors.install``."""
+    return Shell(service).refused
+
+
+class _Files(StaticFiles):
+    """Files that a browser keeps and asks about each time, so that an update is seen at once."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
+def static_files() -> StaticFiles:
+    """What is mounted at /static."""
+    return _Files(directory=STATIC)

@@ -1,0 +1,144 @@
+"""Counter: a card in, and a verdict that can be read from two metres; with network and database down as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import Response
+
+from reader_service.api.deps import still_in
+from reader_service.desks.counter import ListsAge
+from reader_service.errors import Unavailable
+from reader_service.events import Event
+from reader_service.pages.live import stream
+from reader_service.pages.shell import Shell, principal_of
+from reader_service.principal import Permission, Principal
+from reader_service.readers.values import Mode, ReaderState, ReaderView
+from terminal.member.outcome import Code
+
+KINDS: Final[Mapping[str, str]] = {
+    Code.ACTIVE: "ok",
+    Code.EXPIRED: "warn",
+    Code.NOT_YET_VALID: "warn",
+    Code.SUSPENDED: "bad",
+    Code.LOST: "bad",
+    Code.NOT_GENUINE: "bad",
+    Code.UNKNOWN_ISSUER: "warn",
+    Code.NOT_A_MEMBER_CARD: "idle",
+    Code.CARD_FAULT: "idle",
+}
+"""The colour of each verdict (docs/card-layout.md); its words are texts of their own."""
+SIGNS: Final = {"ok": "check", "warn": "warn", "bad": "cross", "idle": "help"}
+DAYS: Final = ("valid_through", "card_expires", "cover_ends", "valid_from")
+
+Text = Annotated[str, Form()]
+
+
+def router(shell: Shell) -> APIRouter:
+    pages = shell.router()
+    service = shell.service
+
+    @pages.get("/counter")
+    def counter(request: Request, reader: Annotated[str, Query()] = "") -> Response:
+        who = principal_of(request)
+        who.need(Permission.VERIFY)
+        found = service.readers.readers(who)
+        chosen = choose(found, reader)
+        ages = lists(shell, who)
+        return shell.page(request, "counter.html", readers=found, chosen=chosen, reader=chosen, lists=ages)
+
+    @pages.get("/counter/{reader_id}/live")
+    async def live(request: Request, reader_id: str) -> Response:
+        who = principal_of(request)
+        who.need(Permission.VERIFY)
+        board = Board(shell, who, request.state.language, reader_id)
+        return stream(service.bus, board, board.concerns, lambda: still_in(request))
+
+    @pages.post("/counter/{reader_id}/watch")
+    def watch(request: Request, reader_id: str, on: Text = "") -> Response:
+        service.counter.watch(principal_of(request), reader_id, on == "yes")
+        return shell.go(request, f"/counter?reader={reader_id}")
+
+    return pages
+
+
+def choose(readers: list[ReaderView], wanted: str) -> ReaderView | None:
+    """The reader asked for, or the first that is the counter's, or the only one."""
+    for reader in readers:
+        if reader.id == wanted:
+            return reader
+    counters = [reader for reader in readers if reader.mode is Mode.COUNTER]
+    return counters[0] if counters else readers[0] if len(readers) == 1 else None
+
+
+def lists(shell: Shell, who: Principal) -> ListsAge | None:
+    """None where there are no lists at all, so that nothing can be verified."""
+    try:
+        return shell.service.counter.lists_age(who)
+    except Unavailable:
+        return None
+
+
+def shown(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A verdict event (Verdict.to_json) with days as days again."""
+    member = told["member"]
+    if member is not None:
+        days = {name: date.fromisoformat(member[name]) if member[name] else None for name in DAYS}
+        member = {**member, **days}
+    kind = KINDS.get(told["verdict"], "idle")
+    return {**told, "member": member, "kind": kind, "sign": SIGNS[kind], "words": told["verdict"].lower()}
+
+
+@dataclass
+class Board:
+    """What one counter sees of its reader. A verdict is drawn from its event alone: nothing is asked of anybody."""
+
+    shell: Shell
+    who: Principal
+    language: str
+    reader_id: str
+    _lists: str = field(default="")
+
+    @staticmethod
+    def concerns(kind: str) -> bool:
+        return kind in ("verdict", "hotlist.published", "gap") or kind.startswith(("reader.", "card."))
+
+    async def whole(self) -> str:
+        reader = self._reader()
+        said = self._html("counter_reader.html", reader=reader) + await self._ages()
+        if reader is None or reader.state is ReaderState.EMPTY:
+            return said + self._html("counter_waiting.html", reader=reader)
+        return said
+
+    async def after(self, events: list[Event]) -> str:
+        mine = [event for event in events if event.topic == self.reader_id]
+        html = ""
+        for event in mine:
+            if event.kind == "verdict":
+                html = self._html("counter_verdict.html", v=shown(event.data))
+            elif event.kind == "card.inserted":
+                html = self._html("counter_busy.html")
+        if mine:
+            return html + self._html("counter_reader.html", reader=self._reader())
+        # Nobody waits for a verdict just now, so there is time to look how old the lists are.
+        return await self._ages()
+
+    async def _ages(self) -> str:
+        """How old the lists are, where that reads otherwise than before."""
+        age = await to_thread.run_sync(lists, self.shell, self.who)
+        html = self._html("counter_lists.html", lists=age)
+        if html == self._lists:
+            return ""
+        self._lists = html
+        return html
+
+    def _reader(self) -> ReaderView | None:
+        return next((one for one in self.shell.service.readers.readers(self.who) if one.id == self.reader_id), None)
+
+    def _html(self, template: str, **values: object) -> str:
+        return self.shell.html(self.language, template, principal=self.who, reader_id=self.reader_id, **values)

@@ -1,0 +1,201 @@
+"""Developer: bytes to a card and back with their meaning, what goes over the wire, and the drawer of virtual cards."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import Response
+
+from reader_service.api.deps import still_in
+from reader_service.desks.developer import Exchange
+from reader_service.errors import Invalid
+from reader_service.events import GAP, Event
+from reader_service.pages.live import stream
+from reader_service.pages.shell import Shell, principal_of
+from reader_service.pages.words import Words
+from reader_service.principal import Permission, Principal
+from reader_service.readers.values import ReaderView
+
+LEASE_SECONDS: Final = 600
+"""How long a reader stays a developer's after the last command."""
+TRACED: Final = 200
+"""Lines of the trace that are shown."""
+TRACE_PAUSE: Final = 0.2
+MOST_COMMANDS: Final = 100
+PRESETS: Final = (
+    ("member", "00A404000AF04D454D424552010100"),
+    ("pse", "00A404000E315041592E5359532E444446303100"),
+    ("domain", "00A4040008A00000015100000000"),
+    ("gpo", "80A8000008830601560000000000"),
+    ("record", "00B2010C00"),
+    ("counter", "80CA9F3600"),
+)
+"""Commands that are wanted often; docs/card-layout.md."""
+
+Text = Annotated[str, Form()]
+
+
+def router(shell: Shell) -> APIRouter:
+    pages = shell.router()
+    _looks(pages, shell)
+    _console(pages, shell)
+    _drawer(pages, shell)
+    return pages
+
+
+def _looks(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.get("/developer")
+    def developer(request: Request, reader: Annotated[str, Query()] = "") -> Response:
+        who = principal_of(request)
+        who.need(Permission.APDU)
+        readers = service.readers.readers(who)
+        chosen = next((one for one in readers if one.id == reader), None)
+        taken = chosen is not None and chosen.lease is not None and chosen.lease.holder == who.name
+        history: list[Exchange] = []
+        if chosen and taken:
+            history = service.developer.history(who, chosen.id, lease(shell, who, chosen.id))
+        return shell.page(
+            request,
+            "developer.html",
+            readers=readers,
+            chosen=chosen,
+            taken=taken,
+            history=history,
+            presets=PRESETS,
+            drawer=service.developer.drawer(who),
+            lines=(),
+        )
+
+    @pages.get("/developer/live")
+    async def live(request: Request, reader: Annotated[str, Query()] = "") -> Response:
+        who = principal_of(request)
+        who.need(Permission.APDU)
+        board = Board(shell, who, request.state.language, reader)
+        return stream(service.bus, board, board.concerns, lambda: still_in(request), pause=TRACE_PAUSE)
+
+    @pages.post("/developer/decode")
+    def decode(request: Request, data: Text = "") -> Response:
+        who = principal_of(request)
+        found = service.developer.decode(who, read_hex(data, shell.words(request), "data"))
+        return shell.part(request, "developer_decoded.html", found=found)
+
+
+def _console(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.post("/developer/{reader_id}/take")
+    def take(request: Request, reader_id: str) -> Response:
+        who = principal_of(request)
+        who.need(Permission.APDU)
+        lease(shell, who, reader_id)
+        return shell.go(request, f"/developer?reader={reader_id}")
+
+    @pages.post("/developer/{reader_id}/release")
+    def release(request: Request, reader_id: str) -> Response:
+        who = principal_of(request)
+        service.leases.give_back(who, reader_id, lease(shell, who, reader_id))
+        return shell.go(request, f"/developer?reader={reader_id}")
+
+    @pages.post("/developer/{reader_id}/reset")
+    def reset(request: Request, reader_id: str) -> Response:
+        who = principal_of(request)
+        atr = service.developer.connect(who, reader_id, lease(shell, who, reader_id), reset=True)
+        return shell.part(request, "developer_reset.html", atr=atr)
+
+    @pages.post("/developer/{reader_id}/off")
+    def off(request: Request, reader_id: str) -> Response:
+        who = principal_of(request)
+        service.developer.disconnect(who, reader_id, lease(shell, who, reader_id))
+        return shell.say(request, "developer.said-off")
+
+    @pages.post("/developer/{reader_id}/send")
+    def send(request: Request, reader_id: str, apdu: Text = "") -> Response:
+        who, t = principal_of(request), shell.words(request)
+        commands = [read_hex(line, t, "apdu") for line in apdu.splitlines() if line.strip()]
+        if not commands or len(commands) > MOST_COMMANDS:
+            raise Invalid("no command, or too many", {"apdu": t("developer.no-command", most=MOST_COMMANDS)})
+        done = service.developer.transmit(who, reader_id, lease(shell, who, reader_id), commands)
+        return shell.part(request, "developer_exchanges.html", history=done)
+
+    @pages.post("/developer/{reader_id}/trace")
+    def trace(request: Request, reader_id: str, on: Text = "") -> Response:
+        service.developer.trace(principal_of(request), reader_id, on == "yes")
+        return Response(status_code=204)
+
+
+def _drawer(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.post("/developer/{reader_id}/insert")
+    def insert(request: Request, reader_id: str, card: Text = "") -> Response:
+        service.developer.insert(principal_of(request), reader_id, card)
+        return shell.say(request, "developer.said-inserted")
+
+    @pages.post("/developer/{reader_id}/eject")
+    def eject(request: Request, reader_id: str) -> Response:
+        service.developer.eject(principal_of(request), reader_id)
+        return shell.say(request, "developer.said-ejected")
+
+    @pages.post("/developer/{reader_id}/tear")
+    def tear(request: Request, reader_id: str) -> Response:
+        service.developer.tear(principal_of(request), reader_id)
+        return shell.say(request, "developer.said-torn", kind="warn")
+
+
+def lease(shell: Shell, who: Principal, reader_id: str) -> str:
+    """The token of one's lease; taken where the reader is free, and longer where it is one's own already.
+
+    Raises NotFound, LeaseHeld.
+    """
+    return shell.service.leases.take(who, reader_id, LEASE_SECONDS).token
+
+
+def read_hex(text: str, t: Words, name: str) -> bytes:
+    """Bytes in hex, with spaces or colons as people paste them. Raises Invalid."""
+    plain = re.sub(r"[\s:]", "", text)
+    if not plain or len(plain) % 2 or not re.fullmatch(r"[0-9A-Fa-f]+", plain):
+        raise Invalid("this is no hex", {name: t("developer.no-hex")})
+    return bytes.fromhex(plain)
+
+
+@dataclass
+class Board:
+    """What one developer sees change: the readers, and the trace of the one that is chosen."""
+
+    shell: Shell
+    who: Principal
+    language: str
+    reader_id: str
+    _lines: deque[str] = field(default_factory=lambda: deque(maxlen=TRACED))
+
+    @staticmethod
+    def concerns(kind: str) -> bool:
+        return kind in ("trace", GAP) or kind.startswith(("reader.", "card."))
+
+    async def whole(self) -> str:
+        return await to_thread.run_sync(self._readers)
+
+    async def after(self, events: list[Event]) -> str:
+        html = ""
+        lines = [str(one.data["line"]) for one in events if one.kind == "trace" and one.topic == self.reader_id]
+        if lines:
+            self._lines.extend(lines)
+            html = self._html("developer_trace.html", lines=tuple(self._lines))
+        if any(event.kind != "trace" for event in events):
+            html += await to_thread.run_sync(self._readers)
+        return html
+
+    def _readers(self) -> str:
+        readers: list[ReaderView] = self.shell.service.readers.readers(self.who)
+        chosen = next((one for one in readers if one.id == self.reader_id), None)
+        return self._html("developer_readers.html", readers=readers, chosen=chosen)
+
+    def _html(self, template: str, **values: object) -> str:
+        return self.shell.html(self.language, template, principal=self.who, **values)

@@ -1,0 +1,39 @@
+// Developer: the console's history scrolls along, earlier commands come back, presets fill the field.
+const history = document.getElementById("history");
+const field = document.getElementById("apdu");
+const sent = [];
+let back = 0;
+
+const follow = (list) => list && list.scrollTo({ top: list.scrollHeight });
+follow(history);
+document.addEventListener("part", ({ detail: { part } }) => part.id === "trace" && follow(part));
+document.addEventListener("htmx:afterSwap", (event) => event.detail.target === history && follow(history));
+
+if (field) {
+  const form = document.getElementById("send");
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      form.requestSubmit();
+    } else if (event.key === "ArrowUp" && (field.value === "" || field.value === sent[back]) && sent.length) {
+      event.preventDefault();
+      back = Math.max(0, back - 1);
+      field.value = sent[back];
+    } else if (event.key === "ArrowDown" && field.value === sent[back]) {
+      event.preventDefault();
+      back = Math.min(sent.length, back + 1);
+      field.value = sent[back] ?? "";
+    }
+  });
+  form.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.detail.successful || event.detail.elt !== form) return;
+    sent.push(field.value.trim());
+    back = sent.length;
+    field.value = "";
+  });
+  const preset = document.getElementById("preset");
+  preset.addEventListener("change", () => {
+    field.value = preset.value;
+    field.focus();
+  });
+}

@@ -1,0 +1,280 @@
+"""Station: every lane as a tile, batches with their accounts, and what an operator does about them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import Response
+
+from personalize.outcome import Outcome
+from reader_service.api.deps import still_in
+from reader_service.desks.batches import BatchView
+from reader_service.desks.lanes import LaneView
+from reader_service.errors import Invalid, Unavailable
+from reader_service.events import GAP, Event
+from reader_service.pages.live import stream
+from reader_service.pages.shell import Shell, principal_of
+from reader_service.principal import Permission, Principal
+from reader_service.readers.values import Mode, ReaderState, ReaderView
+from registry.values import BatchState
+
+STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")
+"""The steps of a card in the order of the line (personalize.plan.NAMES), as far as a tile's bar knows them."""
+ALARMS: Final[Mapping[str, str]] = {
+    Outcome.REJECTED: "bad",
+    Outcome.REFUSED: "bad",
+    Outcome.AGAIN: "warn",
+    Outcome.ASIDE: "warn",
+}
+"""Outcomes that ask the operator to do something, and how grave they are."""
+OPEN: Final = (BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING, BatchState.DONE)
+MOST_BATCHES: Final = 30
+ROWS: Final = 50
+CARDS_PAUSE: Final = 0.15
+"""Seconds at least between two sendings: many lanes take many steps a second, and nobody reads faster."""
+COUNT: Final = 1.0
+"""Seconds at least between two counts of the batches, which ask the database."""
+MANY: Final = 12
+"""From how many tiles on they are drawn small."""
+
+Text = Annotated[str, Form()]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A reader, the lane that runs on it or ran last, or both. ``fresh`` says that its card ended just now."""
+
+    id: str
+    name: str
+    reader: ReaderView | None
+    lane: LaneView | None
+    fresh: bool = False
+
+    @property
+    def running(self) -> bool:
+        return self.lane is not None and self.lane.state != "ended"
+
+    @property
+    def free(self) -> bool:
+        """Whether a lane may be started on it."""
+        if self.running or self.reader is None or self.reader.state in (ReaderState.LOST, ReaderState.HUNG):
+            return False
+        return self.reader.mode is Mode.FREE and self.reader.lease is None
+
+    @property
+    def alarm(self) -> str:
+        """How grave it is what the operator has to do about the last card; empty for nothing, or the next in hand."""
+        if self.lane is None or self.lane.last is None or self.lane.state == "working":
+            return ""
+        return ALARMS.get(self.lane.last.outcome, "")
+
+    @property
+    def done(self) -> int:
+        """Steps of the card in hand that are behind it."""
+        return STEPS.index(self.lane.step) if self.lane is not None and self.lane.step in STEPS else 0
+
+
+def router(shell: Shell) -> APIRouter:
+    pages = shell.router()
+    _looks(pages, shell)
+    _lanes(pages, shell)
+    _batches(pages, shell)
+    return pages
+
+
+def _looks(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.get("/station")
+    def station(request: Request) -> Response:
+        who = principal_of(request)
+        who.need(Permission.LANES_VIEW)
+        found = tiles(shell, who)
+        views, away = batches(shell, who)
+        return shell.page(
+            request,
+            "station.html",
+            tiles=found,
+            batches=views,
+            away=away,
+            steps=STEPS,
+            many=len(found) > MANY,
+            only="",
+        )
+
+    @pages.get("/station/choices")
+    def choices(request: Request, only: str = "") -> Response:
+        """What may be started now, for the dialog; ``only`` names the reader that is chosen in it."""
+        who = principal_of(request)
+        views, _ = batches(shell, who)
+        return shell.part(request, "station_choices.html", tiles=tiles(shell, who), batches=views, only=only)
+
+    @pages.get("/station/live")
+    async def live(request: Request) -> Response:
+        who = principal_of(request)
+        who.need(Permission.LANES_VIEW)
+        board = Board(shell, who, request.state.language)
+        return stream(service.bus, board, board.concerns, lambda: still_in(request), pause=CARDS_PAUSE)
+
+    @pages.get("/station/batches/{batch_id}")
+    def batch(request: Request, batch_id: str, cursor: Annotated[str | None, Query()] = None) -> Response:
+        who = principal_of(request)
+        return shell.page(
+            request,
+            "station_batch.html",
+            view=service.batches.show(who, batch_id),
+            rejects=service.batches.rejects(who, batch_id, cursor, ROWS),
+            bound=service.batches.bound(who, batch_id),
+            may_run=who.may(Permission.LANES_RUN),
+        )
+
+
+def _lanes(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.post("/station/start")
+    def start(request: Request, batch: Text = "", reader: Annotated[tuple[str, ...], Form()] = ()) -> Response:
+        who, t = principal_of(request), shell.words(request)
+        if not batch or not reader:
+            raise Invalid("choose a batch and at least one reader", {"reader": t("station.choose")}, rule="choose")
+        begun = service.lanes.start(who, batch, reader)
+        return shell.say(request, "station.said-started", n=len(begun), batch=batch)
+
+    @pages.post("/station/lanes/{reader_id}/pause")
+    def pause(request: Request, reader_id: str) -> Response:
+        service.lanes.pause(principal_of(request), reader_id)
+        return Response(status_code=204)
+
+    @pages.post("/station/lanes/{reader_id}/resume")
+    def resume(request: Request, reader_id: str) -> Response:
+        service.lanes.resume(principal_of(request), reader_id)
+        return Response(status_code=204)
+
+    @pages.post("/station/lanes/{reader_id}/stop")
+    def stop(request: Request, reader_id: str) -> Response:
+        service.lanes.stop(principal_of(request), reader_id)
+        return Response(status_code=204)
+
+    @pages.post("/station/all/{what}")
+    def every(request: Request, what: str) -> Response:
+        who = principal_of(request)
+        act = {"pause": service.lanes.pause, "resume": service.lanes.resume, "stop": service.lanes.stop}.get(what)
+        for lane in service.lanes.lanes(who) if act else []:
+            if act and lane.state != "ended":
+                act(who, lane.reader)
+        return Response(status_code=204)
+
+
+def _batches(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.post("/station/batches/{batch_id}/prepare")
+    def prepare(request: Request, batch_id: str) -> Response:
+        begun = service.batches.prepare(principal_of(request), batch_id)
+        return shell.say(request, "station.said-preparing", batch=batch_id, n=begun.total)
+
+    @pages.post("/station/batches/{batch_id}/close")
+    def close(request: Request, batch_id: str) -> Response:
+        view = service.batches.close_batch(principal_of(request), batch_id)
+        closed = view.batch.state is BatchState.CLOSED
+        return shell.go(request, "/station", "station.said-closed" if closed else "station.said-signed", batch=batch_id)
+
+    @pages.post("/station/batches/{batch_id}/missing")
+    def missing(request: Request, batch_id: str, chip: Text, reason: Text = "") -> Response:
+        service.batches.release_missing(principal_of(request), batch_id, chip, reason)
+        return shell.go(request, f"/station/batches/{batch_id}", "station.said-missing", chip=chip)
+
+
+def tiles(shell: Shell, who: Principal, fresh: frozenset[str] = frozenset()) -> list[Tile]:
+    """Every reader that is no counter's, and lanes whose reader is gone. From memory, without waiting."""
+    lanes = {lane.reader: lane for lane in shell.service.lanes.lanes(who)}
+    readers = shell.service.readers.readers(who) if who.may(Permission.READERS_VIEW) else []
+    found = [
+        Tile(reader.id, reader.name, reader, lanes.pop(reader.id, None), reader.id in fresh)
+        for reader in readers
+        if reader.mode is not Mode.COUNTER or reader.id in lanes
+    ]
+    return found + [Tile(lane.reader, lane.name, None, lane, lane.reader in fresh) for lane in lanes.values()]
+
+
+def batches(shell: Shell, who: Principal) -> tuple[list[BatchView], bool]:
+    """The batches that are between approval and closing, and whether the database is away. Waits for the database."""
+    try:
+        desk = shell.service.batches
+        page = desk.page(who, None, MOST_BATCHES, stage="approved")
+        return [desk.show(who, batch.id) for batch in page.items if batch.state in OPEN], False
+    except Unavailable:
+        return [], True
+
+
+@dataclass
+class Board:
+    """What one looker sees of the station: tiles at once, batches at most once a second."""
+
+    shell: Shell
+    who: Principal
+    language: str
+    _sent: dict[str, str] = field(default_factory=dict)
+    _ordered: str = ""
+    _counted: bool = True
+    _counted_at: float = 0.0
+
+    @staticmethod
+    def concerns(kind: str) -> bool:
+        return kind.startswith(("lane.", "reader.", "card.", "batch."))
+
+    async def whole(self) -> str:
+        return await to_thread.run_sync(self._whole)
+
+    async def after(self, events: list[Event]) -> str:
+        if not events and self._counted:
+            return ""
+        return await to_thread.run_sync(self._after, events)
+
+    def _whole(self) -> str:
+        found = tiles(self.shell, self.who)
+        self._sent = {tile.id: self._tile(tile) for tile in found}
+        self._ordered = self._orders(found)
+        return self._ordered + self._html("station_tiles.html", tiles=found, many=len(found) > MANY) + self._batches()
+
+    def _orders(self, found: list[Tile]) -> str:
+        return self._html("station_orders.html", tiles=found, many=len(found) > MANY)
+
+    def _after(self, events: list[Event]) -> str:
+        kinds = {event.kind for event in events}
+        ended = frozenset(event.topic for event in events if event.kind == "lane.card")
+        found = tiles(self.shell, self.who, ended)
+        if GAP in kinds or {tile.id for tile in found} != set(self._sent):
+            return self._whole()
+        self._counted = self._counted and not kinds & {"lane.card", "batch.changed"}
+        touched = {event.topic for event in events}
+        html = "".join(self._changed(tile) for tile in found if tile.id in touched)
+        orders = self._orders(found)
+        if orders != self._ordered:
+            self._ordered = orders
+            html += orders
+        due = not self._counted and time.monotonic() - self._counted_at >= COUNT
+        return html + (self._batches() if due else "")
+
+    def _changed(self, tile: Tile) -> str:
+        html = self._tile(tile)
+        if self._sent.get(tile.id) == html:
+            return ""
+        self._sent[tile.id] = html
+        return html
+
+    def _tile(self, tile: Tile) -> str:
+        return self._html("station_tile.html", tile=tile)
+
+    def _batches(self) -> str:
+        self._counted, self._counted_at = True, time.monotonic()
+        views, away = batches(self.shell, self.who)
+        return self._html("station_batches.html", batches=views, away=away)
+
+    def _html(self, template: str, **values: object) -> str:
+        return self.shell.html(self.language, template, principal=self.who, steps=STEPS, **values)

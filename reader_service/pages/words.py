@@ -1,0 +1,96 @@
+"""What people read, by key and language. The texts are in ``i18n/LANGUAGE/SECTION.json``; a key is ``section.name``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+LANGUAGES: Final = ("zh", "en")
+FOLDER: Final = Path(__file__).parent / "i18n"
+
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+_ONE: Final = ".one"
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+@cache
+def _texts(language: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for section in sorted((FOLDER / language).glob("*.json")):
+        for name, text in json.loads(section.read_bytes()).items():
+            found[f"{section.stem}.{name}"] = text
+    return found
+
+
+class Words:
+    """One language. Called with a key and what its text has in braces; nothing of a value is ever interpreted."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language if language in LANGUAGES else LANGUAGES[0]
+        self._texts = _texts(self.language)
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The text. ``n=1`` takes the text of ``key.one`` where there is one. Raises KeyError for an unknown key."""
+        text = self._texts.get(key + _ONE) if values.get("n") == 1 else None
+        if text is None:
+            text = self._texts[key]
+        return _PLACE.sub(lambda place: self._value(values[place[1]]), text)
+
+    def either(self, key: str, otherwise: str, /, **values: object) -> str:
+        """The text, or ``otherwise`` where the key is none: for steps and reasons that other rooms name."""
+        return self(key, **values) if key in self._texts else otherwise
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._texts
+
+    def keys(self) -> frozenset[str]:
+        return frozenset(self._texts)
+
+    def _value(self, value: object) -> str:
+        return self.number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """With a comma after each three digits, as both languages write figures."""
+        return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
+
+    def share(self, part: float, whole: float) -> str:
+        return f"{100 * part / whole:.0f}%" if whole else "–"
+
+    def day(self, value: date) -> str:
+        if self.language == "zh":
+            return f"{value.year}年{value.month}月{value.day}日"
+        return f"{value:%Y-%m-%d}"
+
+    def clock(self, value: datetime) -> str:
+        """Hours, minutes and seconds, where the station stands."""
+        return f"{value.astimezone():%H:%M:%S}"
+
+    def moment(self, value: datetime) -> str:
+        """Day and time, where the station stands."""
+        return f"{value.astimezone():%Y-%m-%d %H:%M}"
+
+    def span(self, value: timedelta | float) -> str:
+        """How long: in the two largest units at most, and never more precise than it is useful."""
+        seconds = int(value.total_seconds() if isinstance(value, timedelta) else value)
+        if seconds < _MINUTE:
+            return self("time.seconds", n=max(0, seconds))
+        if seconds < _HOUR:
+            return self("time.minutes", n=seconds // _MINUTE)
+        if seconds < _DAY:
+            hours, minutes = divmod(seconds // _MINUTE, 60)
+            return self("time.hours", n=hours) if not minutes else self("time.hours-minutes", hours=hours, n=minutes)
+        return self("time.days", n=seconds // _DAY)
+
+    def since(self, value: datetime, now: datetime | None = None) -> str:
+        return self("time.ago", span=self.span(max(timedelta(), (now or datetime.now(UTC)) - value)))
+
+
+@cache
+def words(language: str) -> Words:
+    """The one Words of a language; Chinese for a language that is not ours."""
+    return Words(language)
