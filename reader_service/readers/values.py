@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -77,4 +77,5 @@ class ReaderView:
     def to_json(self) -> dict[str, Any]:
         """For events and other programs."""
         lease = self.lease and {"holder": self.lease.holder, "until": self.lease.until.isoformat()}
-        return asdict(self) | {"lease": lease, "since": self.since.isoformat()}
+        told: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        return told | {"lease": lease, "since": self.since.isoformat()}
