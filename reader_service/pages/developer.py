@@ -19,6 +19,7 @@ from reader_service.pages.live import stream
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
+from reader_service.readers.leases import holder
 from reader_service.readers.values import ReaderView
 
 LEASE_SECONDS: Final = 600
@@ -57,7 +58,7 @@ def _looks(pages: APIRouter, shell: Shell) -> None:
         who.need(Permission.APDU)
         readers = service.readers.readers(who)
         chosen = next((one for one in readers if one.id == reader), None)
-        taken = chosen is not None and chosen.lease is not None and chosen.lease.holder == who.name
+        taken = chosen is not None and chosen.lease is not None and chosen.lease.holder == holder(who)
         history: list[Exchange] = []
         if chosen and taken:
             history = service.developer.history(who, chosen.id, lease(shell, who, chosen.id))

@@ -200,7 +200,7 @@ def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: Pa
 
     whole, other, busy, older, gone = asyncio.run(run())
     assert "Insert a member card" in whole
-    assert "Hotlist 41" in whole
+    assert "Hotlist is 1 h 30 min old" in whole
     assert other == ""
     assert "Reading the card" in busy
     assert "No trust list" in older

@@ -305,7 +305,7 @@ def test_the_station_goes_on_while_the_database_is_away(house: PageHouse) -> Non
 def test_the_counter_says_which_lists_it_has(house: PageHouse) -> None:
     house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
     client = enter(house, Role.COUNTER)
-    assert "Hotlist 41, 1 h 30 min old" in at(client.get("/counter"))
+    assert "Hotlist is 1 h 30 min old" in at(client.get("/counter"))
     house.counter.age = None
     assert "No trust list: nothing can be verified" in at(client.get("/counter"))
     client.post("/counter/counter/watch", data={"on": "yes"})
