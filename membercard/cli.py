@@ -42,6 +42,7 @@ _ADVICE = {
 _COMMANDS = (
     ("demo", "demo_command", "demo"),
     ("doctor", "doctor_command", "doctor"),
+    ("serve", "serve_command", "serve"),
 )
 _GROUPS = (
     ("profile", "profile_commands", "Check card profiles."),

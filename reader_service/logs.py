@@ -51,18 +51,19 @@ def set_up(stream: TextIO, *, as_json: bool, level: str = "INFO") -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True  # our own line has no query and no values of the path
 
 
 def place_only(_logger: object, _method: str, fields: Fields) -> Fields:
-    """An exception by its kind and place: its text may hold anything."""
+    """An exception by its kind and place, as its text may hold anything; nothing twice."""
     info = fields.pop("exc_info", None)
     if isinstance(info, tuple) and info[1] is not None:
         error: BaseException = info[1]
         frames = extract_tb(error.__traceback__)[-5:]
         fields["kind"] = type(error).__name__
         fields["places"] = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
-    for name in ("exception", "exc_text", "stack_info"):
+    for name in ("exception", "exc_text", "stack_info", "color_message"):
         fields.pop(name, None)
     return fields
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import signal
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +29,7 @@ HEAD_SECONDS: Final = 10.0
 """How long a request's head may take, and a connection that says nothing may stay."""
 HEAD_BYTES: Final = 64 * 1024
 _GRACE_SECONDS: Final = 10
+_BACKLOG: Final = 2048
 _LINGER_SECONDS: Final = 0.5
 _WEBSOCKET_BYTES: Final = 4096
 """Of one message from a client: nothing of it is read."""
@@ -62,6 +65,16 @@ class Listen:
         if self.tls:
             _tls_files_fit(self)
 
+    def open(self) -> socket.socket:
+        """The listening socket. Raises Invalid where something else listens there, OSError."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        try:
+            return socket.create_server((self.host, self.port), family=family, backlog=_BACKLOG)
+        except OSError as e:
+            if e.errno == errno.EADDRINUSE:
+                raise Invalid(f"port {self.port} of {self.host} is taken; name another with --port") from None
+            raise
+
     def door(self) -> DoorSettings:
         """What the door has to know of it: the names it answers to are those of the certificate."""
         named = [*LOOPBACK, *self.names, *_names_of(self.cert)]
@@ -69,17 +82,18 @@ class Listen:
 
 
 def serve(app: FastAPI, listen: Listen, *, stop: Callable[[], None], ready: Callable[[str], None]) -> None:
-    """Until SIGTERM or SIGINT. ``ready`` is told the address once it listens; ``stop`` ends lanes and listeners, and is
-    called before connections are closed. Call ``listen.check`` first."""
-    Server(config_of(app, listen), stop, ready).run()
+    """Until SIGTERM or SIGINT. Raises Invalid for a port that is taken. Call ``listen.check`` first.
+
+    ``ready`` is told the address once it listens; ``stop`` ends lanes and listeners, before connections are closed.
+    """
+    with listen.open() as listener:
+        Server(config_of(app, listen), stop, ready).run([listener])
 
 
 def config_of(app: FastAPI, listen: Listen) -> uvicorn.Config:
     """How the server is set up."""
     return uvicorn.Config(
         app,
-        host=listen.host,
-        port=listen.port,
         http=Connection,
         ws_max_size=_WEBSOCKET_BYTES,
         ws_per_message_deflate=False,

@@ -27,7 +27,8 @@ from terminal.errors import CardError, CodecError, CustodyError, MembercardError
 
 Page = Callable[[Request, Exception], Response]
 """Makes a page of a refusal; raises what is none."""
-API: Final = "/api/"
+FOR_PROGRAMS: Final = ("/api/", "/health/", "/metrics")
+"""Addresses that answer problems, and not pages, whatever goes wrong."""
 MEDIA_TYPE: Final = "application/problem+json"
 TITLES: Final = {
     400: "Bad request",
@@ -200,7 +201,7 @@ def _plain(value: object) -> object:
 
 def answer(request: Request, error: Exception, page: Page | None = None) -> Response:
     """A refusal as whoever asked can read it: a problem, or what ``page`` makes of it. Raises what is no refusal."""
-    if page is not None and not request.url.path.startswith(API):
+    if page is not None and not request.url.path.startswith(FOR_PROGRAMS):
         return page(request, error)
     problem = problem_of(error)
     if problem is None:

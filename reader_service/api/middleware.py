@@ -24,7 +24,7 @@ from reader_service.access.door import Door
 from reader_service.access.gate import SECRET, TOKEN, Known, key_of
 from reader_service.access.headers import API_POLICY, PAGE_POLICY, added, headers
 from reader_service.api.bodies import ClientGone
-from reader_service.api.errors import API, Page, answer
+from reader_service.api.errors import FOR_PROGRAMS, Page, answer
 from reader_service.api.metrics import Measures
 from reader_service.errors import Broken, MustChangePassword, NotMeant, NotSignedIn, WrongHost
 from terminal.errors import MembercardError
@@ -34,6 +34,7 @@ PASSWORD_PAGE: Final = "/password"  # noqa: S105 - a path
 _FREE: Final = ("/login", "/logout", "/password", "/language", "/theme", "/health", "/metrics", "/api/v1/session")
 """What goes on while the password must be changed."""
 _PUBLIC_API: Final = frozenset({("POST", "/api/v1/session"), ("GET", "/api/v1/openapi.json"), ("GET", "/api/docs")})
+_API: Final = "/api/"
 _STATIC: Final = "/static/"
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SLOW_SECONDS: Final = 2.0
@@ -67,7 +68,7 @@ class Front:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
-        ours = self._api_headers if scope["path"].startswith(API) else self._page_headers
+        ours = self._api_headers if scope["path"].startswith(FOR_PROGRAMS) else self._page_headers
         patience = self._door.settings.chunk_seconds
         status = 0
 
@@ -125,12 +126,12 @@ class Front:
             if path.startswith(_STATIC):
                 return None
             known = await self._identify(scope, found)
-            if known is None and path.startswith(API) and (scope["method"], path) not in _PUBLIC_API:
+            if known is None and path.startswith(_API) and (scope["method"], path) not in _PUBLIC_API:
                 raise NotSignedIn("sign in first, or send a token that is in force")
             if known is not None and known.must_change and not path.startswith(_FREE):
                 raise MustChangePassword("change the password first: somebody else knows it")
         except MustChangePassword as e:
-            if path.startswith(API) or scope["method"] not in READS:
+            if path.startswith(_API) or scope["method"] not in READS:
                 return answer(Request(scope), e, self._page)
             return RedirectResponse(PASSWORD_PAGE, 303)
         except MembercardError as e:

@@ -14,7 +14,7 @@ from reader_service.access import csrf
 from reader_service.access.gate import Known
 from reader_service.access.settings import DoorSettings
 from reader_service.api import bodies, idempotency
-from reader_service.api.errors import API, Page, answer
+from reader_service.api.errors import FOR_PROGRAMS, Page, answer
 from reader_service.api.idempotency import Answer, Keeper, Memory
 from reader_service.api.middleware import READS, refuse_foreign
 from reader_service.errors import KeyMissing, NotMeant, TooLarge
@@ -24,7 +24,7 @@ from terminal.errors import MembercardError
 
 _SESSION: Final = "/api/v1/session"
 """One's own session: its answers carry cookies, and are not kept."""
-_HERE: Final = ("/api/v1/verify", "/api/v1/readers", "/api/v1/counter", "/api/v1/developer", "/api/v1/lanes")
+_HERE: Final = ("/api/v1/verify", "/api/v1/readers", "/api/v1/developer", "/api/v1/lanes")
 """About this machine's readers: kept in memory, so that they work while the database is away."""
 
 log = logging.getLogger("reader_service.requests")
@@ -76,7 +76,7 @@ class Writes:
             if not csrf.knows(known.csrf, given):
                 raise NotMeant("the X-CSRF-Token is missing or is not this session's; read the page anew")
         key = found.get(idempotency.HEADER, b"").decode("latin-1")
-        if not key and not scope["path"].startswith(API):
+        if not key and not scope["path"].startswith(FOR_PROGRAMS):
             key = csrf.form_field(csrf.KEY_FIELD, kind, body.head)
         if known is None or scope["path"].startswith(_SESSION):
             await self._app(scope, body.replay(receive), send)

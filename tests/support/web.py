@@ -7,7 +7,6 @@ import threading
 from types import TracebackType
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 
 from reader_service.serving import Listen, Server, config_of
@@ -19,9 +18,10 @@ class Web:
     def __init__(self, app: FastAPI, listen: Listen | None = None) -> None:
         self._ready: queue.Queue[str] = queue.Queue()
         self.stopped = threading.Event()
-        config: uvicorn.Config = config_of(app, listen or Listen(port=0))
-        self.server = Server(config, self.stopped.set, self._ready.put)
-        self._thread = threading.Thread(target=self.server.run, daemon=True)
+        listen = listen or Listen(port=0)
+        self._listener = listen.open()
+        self.server = Server(config_of(app, listen), self.stopped.set, self._ready.put)
+        self._thread = threading.Thread(target=self.server.run, args=([self._listener],), daemon=True)
         self.address = ""
 
     @property

@@ -1,0 +1,96 @@
+"""`membercard serve` as it is started: the first password, where it listens, and its end."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.cli import Cli
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[str]
+    address: str
+    told: list[str]
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Exit code and log."""
+        self.process.send_signal(number)
+        _, log = self.process.communicate(timeout=60)
+        return self.process.returncode, log
+
+
+@contextmanager
+def serving(cli: Cli, *options: str) -> Iterator[Running]:
+    process = cli.start("serve", "--port", "0", "--no-pcsc", *options)
+    told: list[str] = []
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            told.append(line.strip())
+            if found := re.fullmatch(r"Serving at (\S+)", line.strip()):
+                break
+        else:
+            raise AssertionError(process.communicate(timeout=10)[1])
+        yield Running(process, found[1], told)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate(timeout=10)
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    made = Cli(tmp_path / "data")
+    made.ok("keys", "init")
+    return made
+
+
+def test_the_first_start_prints_a_password_once_and_the_end_is_in_good_order(cli: Cli) -> None:
+    with serving(cli, "--log-format", "json", "--reader", "sim:slot/one") as first:
+        assert first.address.startswith("http://127.0.0.1:")
+        password = re.fullmatch(r"Sign in as admin with the password (\S+), to be changed at once", first.told[0])
+        assert password is not None
+        with httpx.Client(base_url=first.address) as client:
+            assert client.get("/health/ready").json()["ready"] is True
+            signed = client.post("/api/v1/session", json={"name": "admin", "password": password[1]})
+            assert signed.json()["must_change"] is True
+            changed = client.post(
+                "/api/v1/session/password",
+                json={"old": password[1], "new": "a sentence of the administrator"},
+                headers={"X-CSRF-Token": signed.json()["csrf"]},
+            )
+            assert changed.status_code == 200
+            readers = client.get("/api/v1/readers").json()
+            assert len(readers if isinstance(readers, list) else readers["items"]) == 1
+        status, log = first.end()
+    assert status == 0
+    assert password[1] not in log
+    assert "a sentence of the administrator" not in log
+    with serving(cli) as second:
+        assert second.told == [f"Serving at {second.address}"]
+        assert second.end(signal.SIGINT)[0] == 0
+
+
+def test_it_refuses_to_listen_beyond_this_machine_without_tls(cli: Cli) -> None:
+    refused = cli.run("serve", "--host", "0.0.0.0")  # noqa: S104
+    assert refused.status == 1
+    assert "without TLS the service listens on this machine only" in refused.complaint
+    assert "--tls-cert" in refused.complaint
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(cli: Cli) -> None:
+    with serving(cli) as running:
+        port = running.address.rpartition(":")[2]
+        again = cli.run("serve", "--port", port, "--no-pcsc")
+        assert again.status == 1
+        assert again.complaint == f"port {port} of 127.0.0.1 is taken; name another with --port"
