@@ -80,6 +80,12 @@ class Invalid(ServiceError):
         self.fields = dict(fields or {})
 
 
+class WrongCursor(Invalid):
+    """A cursor that the list did not give out."""
+
+    code = "bad-cursor"
+
+
 class UnreadableForm(Invalid):
     """An uploaded form that cannot be used. ``params``: ``chinese``, what to do, as a clerk reads it."""
 

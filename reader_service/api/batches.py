@@ -153,7 +153,7 @@ class StockTold(Told):
     balanced: bool
 
 
-class LaneTold(Told):
+class LaneShareTold(Told):
     """A lane's share of a batch; seconds are per card."""
 
     lane: str
@@ -170,7 +170,7 @@ class ReportTold(Told):
     stock: StockTold
     codes: list[tuple[str, int]] = Field(description="Reasoned rows were returned, and how often.")
     verdicts: list[tuple[str, int]] = Field(description="What the read-back found, and how often.")
-    lanes: list[LaneTold]
+    lanes: list[LaneShareTold]
     rejects: list[RejectTold]
 
 

@@ -12,6 +12,7 @@ from reader_service.access import cookies
 from reader_service.access.door import SignedIn
 from reader_service.access.gate import Known
 from reader_service.api.deps import Caller, Origin, Signed, Svc
+from reader_service.api.telling import Asked
 from reader_service.principal import Permission, Role, permissions_of
 
 router = APIRouter(prefix="/session", tags=["session"])
@@ -19,12 +20,12 @@ router = APIRouter(prefix="/session", tags=["session"])
 Password = Annotated[SecretStr, Field(max_length=1000)]
 
 
-class SignIn(BaseModel):
+class SignIn(Asked):
     name: str = Field(max_length=200, examples=["wang.fang"])
     password: Password = Field(examples=["correct horse battery"])
 
 
-class ChangePassword(BaseModel):
+class ChangePassword(Asked):
     old: Password = Field(examples=["abcd-efgh-jkmn-pqrs"])
     new: Password = Field(examples=["a sentence that only I know"])
 

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from reader_service.api.deps import Caller, Reason, Svc
 from reader_service.api.paging import Items, Paged, items
+from reader_service.api.telling import Asked
 from reader_service.principal import Role
 from registry import people, tokens
 
@@ -32,21 +33,21 @@ class User(BaseModel):
     signed_in_at: datetime | None
 
 
-class NewUser(BaseModel):
+class NewUser(Asked):
     name: str = Field(max_length=64, examples=["wang.fang"])
     display: str = Field("", max_length=64, examples=["王芳"])
     roles: Roles
     language: Language = "zh"
 
 
-class ChangedUser(BaseModel):
+class ChangedUser(Asked):
     display: str | None = Field(None, min_length=1, max_length=64, examples=["王芳"])
     roles: Roles | None = None
     language: Language | None = None
     reason: Reason = Field(examples=["moved to the counter"])
 
 
-class Why(BaseModel):
+class Why(Asked):
     reason: Reason = Field(examples=["left the office"])
 
 
@@ -68,7 +69,7 @@ class Token(BaseModel):
     revoked_at: datetime | None
 
 
-class NewToken(BaseModel):
+class NewToken(Asked):
     label: str = Field(min_length=1, max_length=64, examples=["till 3"])
     roles: Roles
     until: AwareDatetime = Field(examples=["2027-01-31T00:00:00+08:00"], description="Within 366 days.")

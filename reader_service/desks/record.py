@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from reader_service.errors import Conflict, Invalid, NotFound, Unavailable
+from reader_service.errors import Conflict, Invalid, NotFound, Unavailable, WrongCursor
 from registry.errors import NotOnRecord, RegistryConflict, RegistryUnavailable
 from registry.paging import BadCursor, Page, cut, read_cursor, write_cursor
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @contextmanager
 def on_record() -> Iterator[None]:
-    """Around every call of the registry. Raises NotFound, Conflict, Invalid (a bad cursor), Unavailable.
+    """Around every call of the registry. Raises NotFound, Conflict, WrongCursor, Unavailable.
 
     The registry's sentences say what stands against it and hold nothing personal, so they are passed on.
     """
@@ -25,7 +25,7 @@ def on_record() -> Iterator[None]:
     except NotOnRecord as e:
         raise NotFound(str(e), reason=str(e)) from e
     except BadCursor as e:
-        raise Invalid(str(e), {"cursor": str(e)}) from e
+        raise WrongCursor(str(e), {"cursor": str(e)}) from e
     except RegistryConflict as e:
         raise Conflict(str(e), reason=str(e)) from e
     except RegistryUnavailable as e:
@@ -42,7 +42,7 @@ def needs_reason(reason: str) -> str:
 
 
 def part_of(items: Sequence[T], cursor: str | None, limit: int) -> Page[T]:
-    """A page of a list that is at hand as a whole and only grows at its end. Raises Invalid for a bad cursor."""
+    """A page of a list that is at hand as a whole and only grows at its end. Raises WrongCursor."""
     with on_record():
         start = read_cursor(cursor, int)[0] if cursor is not None else 0
         if not 0 <= start <= len(items):

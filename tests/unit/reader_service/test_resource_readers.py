@@ -3,70 +3,27 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
 from pydantic import BaseModel
 
-from reader_service.access.gate import key_of, new_token
-from reader_service.api.app import create_app
 from reader_service.api.developer import ExchangeTold
 from reader_service.api.lanes import LaneTold
 from reader_service.api.readers import ReaderTold
 from reader_service.api.verify import MemberFactsTold, VerdictTold
 from reader_service.principal import Role
-from reader_service.service import Service
-from simulators.config import CardConfig
-from simulators.stock import blank, make_stock
 from tests.support import line
-from tests.support.door import Client, problem
-from tests.support.reader_house import Station, eventually, station
-
-V1 = "/api/v1"
-
-
-class Keyed(Client):
-    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {"Idempotency-Key": str(uuid.uuid4())} | dict(more.pop("headers", {}))
-        return super().request(method, f"{V1}{path}", headers=headers, **more)
-
-
-class Here:
-    """A running service with a slot, and two lanes' readers with a blank chip each."""
-
-    def __init__(self, directory: Path) -> None:
-        self.stock = directory / "stock"
-        self.cards = list(make_stock(self.stock, 2, CardConfig(blank())))
-        urls = ("sim:slot/Counter", *(f"sim:slot/Lane {n + 1}?card={card}" for n, card in enumerate(self.cards)))
-        self.station: Station = station(directory, *urls, drawer=self.stock)
-        self.service = Service(self.station.parts)
-        self.app: FastAPI = create_app(self.service)
-        self.service.start()
-        assert eventually(lambda: len(self.service.readers.views()) == 3)
-        self.registry = self.station.registry
-        self.registry.people.add("maker", "maker", "x", ["administrator"], by="tests", must_change=False)
-
-    def desk(self, *roles: Role) -> Keyed:
-        secret = new_token()
-        until = datetime.now(UTC) + timedelta(days=1)
-        names = [role.value for role in roles]
-        self.registry.tokens.make("+".join(names), key_of(secret), names, until=until, by="maker")
-        return Keyed(self.app, {"Authorization": f"Bearer {secret}"})
-
-    def close(self) -> None:
-        self.service.close()
-        self.registry.close()
+from tests.support.api_station import ApiStation
+from tests.support.door import problem
+from tests.support.reader_house import eventually
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Here]:
-    made = Here(tmp_path)
+def here(tmp_path: Path) -> Iterator[ApiStation]:
+    made = ApiStation(tmp_path)
     yield made
     made.close()
 
@@ -77,7 +34,7 @@ def documented(told: dict[str, Any], model: type[BaseModel]) -> None:
     model.model_validate_json(json.dumps(told), strict=True)
 
 
-def test_readers_are_listed_named_and_leased(here: Here) -> None:
+def test_readers_are_listed_named_and_leased(here: ApiStation) -> None:
     operator, other = here.desk(Role.OPERATOR), here.desk(Role.COUNTER)
     shown = {reader["id"]: reader for reader in operator.get("/readers").json()}
     assert list(shown) == ["counter", "lane-1", "lane-2"]
@@ -102,7 +59,7 @@ def test_readers_are_listed_named_and_leased(here: Here) -> None:
     assert problem(operator.post("/readers/counter/lease", json={"seconds": 601}))["fields"].keys() == {"seconds"}
 
 
-def test_lanes_make_cards_and_the_counter_knows_them(here: Here, tmp_path: Path) -> None:
+def test_lanes_make_cards_and_the_counter_knows_them(here: ApiStation, tmp_path: Path) -> None:
     operator, counter = here.desk(Role.OPERATOR), here.desk(Role.COUNTER)
     developer = here.desk(Role.DEVELOPER)
     batch_id = line.prepared(here.registry, 2, tmp_path)
@@ -142,7 +99,7 @@ def test_lanes_make_cards_and_the_counter_knows_them(here: Here, tmp_path: Path)
     assert (out["status"], out["code"], out["params"]["code"]) == (409, "reader-out", "no-card")
 
 
-def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: Here) -> None:
+def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ApiStation) -> None:
     developer = here.desk(Role.DEVELOPER)
     token = {"Lease-Token": developer.post("/readers/lane-1/lease", json={}).json()["token"]}
     atr = developer.post("/developer/readers/lane-1/connect", json={}, headers=token).json()["atr"]
@@ -168,7 +125,7 @@ def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: Here) -> No
     assert developer.request("PUT", "/developer/readers/lane-1/trace", json={"on": False}).status_code == 204
 
 
-def test_virtual_cards_are_put_in_and_torn_out(here: Here) -> None:
+def test_virtual_cards_are_put_in_and_torn_out(here: ApiStation) -> None:
     developer = here.desk(Role.DEVELOPER)
     drawer = developer.get("/developer/drawer").json()
     assert len(drawer) == 2
