@@ -10,13 +10,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from reader_service.api.errors import Page
-from reader_service.pages import counter, developer, session, station
+from reader_service.pages import audit, counter, developer, intake, progress, registry, session, station, users
 from reader_service.pages.shell import STATIC, Shell
 
 if TYPE_CHECKING:
     from reader_service.service import Service
 
-_ROOMS = (session, station, counter, developer)
+_ROOMS = (session, station, counter, intake, registry, progress, developer, audit, users)
 
 
 def router(service: Service) -> APIRouter:

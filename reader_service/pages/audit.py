@@ -1,0 +1,89 @@
+"""Audit: who did what, looked through with filters, and the chain that shows whether anything of it was changed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import Response
+
+from reader_service.errors import Invalid
+from reader_service.pages.shell import Shell, principal_of
+from registry.audit import AuditFilter
+
+ROWS: Final = 100
+GROUPS: Final = (
+    "roster.",
+    "batch.",
+    "dossier.",
+    "chip.",
+    "stock.",
+    "card.",
+    "member.",
+    "user.",
+    "session.",
+    "token.",
+    "access.",
+    "reader.",
+    "lane.",
+    "lease.",
+    "list.",
+    "plan.",
+)
+"""What actions begin with."""
+
+Text = Annotated[str, Query()]
+
+
+def router(shell: Shell) -> APIRouter:
+    pages = shell.router()
+    service = shell.service
+
+    @pages.get("/audit")
+    def audit(
+        request: Request,
+        actor: Text = "",
+        action: Text = "",
+        subject: Text = "",
+        since: Text = "",
+        until: Text = "",
+        cursor: Annotated[str | None, Query()] = None,
+    ) -> Response:
+        """``since`` and ``until`` are days here, both included."""
+        where = AuditFilter(
+            actor=actor.strip() or None,
+            action=action.strip() or None,
+            subject=subject.strip() or None,
+            since=_midnight(since, "since"),
+            until=_midnight(until, "until", days=1),
+        )
+        page = service.audit.page(principal_of(request), cursor, ROWS, where=where)
+        asked = {"actor": actor, "action": action, "subject": subject, "since": since, "until": until}
+        here = "/audit?" + "".join(f"{urlencode({name: value})}&" for name, value in asked.items() if value)
+        return shell.page(request, "audit.html", page=page, asked=asked, groups=GROUPS, here=here)
+
+    @pages.post("/audit/verify")
+    def verify(request: Request, number: Annotated[str, Form()] = "", noted: Annotated[str, Form()] = "") -> Response:
+        """Look through the whole chain; ``number`` and ``noted`` are what an earlier look ended with."""
+        earlier = None
+        if number.strip() or noted.strip():
+            if not number.strip().isdecimal():
+                raise Invalid("a row's number is a whole number", {"number": "a whole number"})
+            earlier = (int(number), noted.strip().lower())
+        report = service.audit.verify(principal_of(request), earlier)
+        return shell.part(request, "audit_report.html", report=report)
+
+    return pages
+
+
+def _midnight(day: str, field: str, *, days: int = 0) -> datetime | None:
+    """The beginning of that day, here. Raises Invalid for a text that is no day."""
+    if not day.strip():
+        return None
+    try:
+        at = datetime.combine(date.fromisoformat(day.strip()) + timedelta(days=days), time.min)
+    except (ValueError, OverflowError):
+        raise Invalid("a day is written as 2026-11-22", {field: "2026-11-22"}) from None
+    return at.astimezone()

@@ -1,0 +1,150 @@
+"""Registry: a member found by any of their numbers or by name; their cards, and what may happen to them, with reasons.
+
+What is looked for goes in the body of a request, never in its address: an ID number stays out of histories and logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import Response
+
+from reader_service.desks.cards import steps_from
+from reader_service.errors import NotFound
+from reader_service.pages.shell import Shell, principal_of
+from reader_service.pages.words import Words
+from reader_service.principal import Permission, Principal
+from registry.cards import ENDS
+from registry.values import Card, CardState
+
+if TYPE_CHECKING:
+    from reader_service.service import Service
+
+ROWS: Final = 50
+_UNMASKED_SECONDS: Final = 60
+"""How long a person's data in clear stay on the screen."""
+
+_STATES: Final = frozenset(state.value for state in CardState)
+
+Text = Annotated[str, Form()]
+Cursor = Annotated[str | None, Query()]
+
+
+def router(shell: Shell) -> APIRouter:
+    pages = shell.router()
+    _search(pages, shell)
+    _member(pages, shell)
+    _changes(pages, shell)
+    return pages
+
+
+def _search(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.get("/registry")
+    def registry(request: Request, unit: str = "", state: str = "", cursor: Cursor = None) -> Response:
+        """All members; or the cards in one state, which is how lost ones are found again."""
+        who = principal_of(request)
+        chosen = CardState(state) if state in _STATES else None
+        values: dict[str, Any] = {"unit": unit, "state": chosen, "states": list(CardState), "text": ""}
+        if chosen is None:
+            page: Any = service.members.page(who, cursor, ROWS, unit=unit.strip() or None)
+        else:
+            page = service.cards.page(who, cursor, ROWS, unit=unit.strip() or None, state=chosen)
+        return shell.page(request, "registry.html", page=page, **values)
+
+    @pages.post("/registry")
+    def find(request: Request, text: Text = "", cursor: Annotated[str | None, Form()] = None) -> Response:
+        """Straight on to the member where there is only one."""
+        who = principal_of(request)
+        page = service.members.find(who, text, cursor or None, ROWS)
+        if len(page.items) == 1 and cursor is None:
+            return shell.go(request, f"/registry/{page.items[0].member_id}")
+        if request.headers.get("HX-Request"):
+            return shell.part(request, "registry_found.html", page=page, text=text)
+        values: dict[str, Any] = {"unit": "", "state": None, "states": list(CardState)}
+        return shell.page(request, "registry.html", page=page, text=text, **values)
+
+
+def _member(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.get("/registry/{member_id}")
+    def member(request: Request, member_id: int) -> Response:
+        who = principal_of(request)
+        cards = service.members.cards(who, member_id)
+        may_change = who.may(Permission.CARDS_CHANGE)
+        return shell.page(
+            request,
+            "registry_member.html",
+            member=service.members.member(who, member_id),
+            cards=[(card, steps_from(card.state) if may_change else ()) for card in reversed(cards)],
+            history=service.members.history(who, member_id)[::-1],
+            ends_of=_ends_of(shell.words(request)),
+        )
+
+    @pages.post("/registry/{member_id}/unmask")
+    def unmask(request: Request, member_id: int, reason: Text = "") -> Response:
+        who = principal_of(request)
+        shown = service.members.unmask(who, member_id, reason)
+        answer = shell.part(request, "registry_unmasked.html", person=shown, seconds=_UNMASKED_SECONDS)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+
+def _changes(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.post("/registry/{member_id}/transfer")
+    def transfer(request: Request, member_id: int, unit: Text = "", reason: Text = "") -> Response:
+        service.members.transfer(principal_of(request), member_id, unit, reason)
+        return shell.go(request, f"/registry/{member_id}", "registry.said-transfer", unit=unit.strip())
+
+    @pages.post("/registry/{member_id}/withdraw")
+    def withdraw(request: Request, member_id: int, reason: Text = "") -> Response:
+        service.members.withdraw(principal_of(request), member_id, reason)
+        return shell.go(request, f"/registry/{member_id}", "registry.said-withdraw")
+
+    @pages.post("/registry/{member_id}/cards/{dossier_id}/replace")
+    def replace(
+        request: Request, member_id: int, dossier_id: int, reason: Text = "", because: Text = CardState.DAMAGED.value
+    ) -> Response:
+        who = principal_of(request)
+        card = _card(service, who, member_id, dossier_id)
+        batch = service.cards.replace(who, card.card_number, reason, because=because)
+        return shell.go(request, f"/registry/{member_id}", "registry.said-replace", batch=batch.id)
+
+    @pages.post("/registry/{member_id}/cards/{dossier_id}/{step}")
+    def step(request: Request, member_id: int, dossier_id: int, step: str, reason: Text = "") -> Response:
+        """Any other step of a card's life. Raises NotFound for one that is none."""
+        who = principal_of(request)
+        desk = service.cards
+        steps: dict[str, Callable[[Principal, str, str], Card]] = {
+            "pack": desk.pack,
+            "deliver": desk.deliver,
+            "activate": desk.activate,
+            "suspend": desk.suspend,
+            "unlock": desk.unlock,
+            "loss": desk.loss,
+            "withdraw": desk.withdraw,
+        }
+        if step not in steps:
+            raise NotFound("there is no such step")
+        steps[step](who, _card(service, who, member_id, dossier_id).card_number, reason)
+        return shell.go(request, f"/registry/{member_id}", f"registry.said-{step}")
+
+
+def _ends_of(t: Words) -> dict[str, list[tuple[str, str]]]:
+    """What a replacement may be for, by the card's state: one that ended already ended so."""
+    every = [(end.value, t(f"registry.state-{end.value}")) for end in ENDS]
+    return {state.value: [every[ENDS.index(state)]] if state in ENDS else every for state in CardState}
+
+
+def _card(service: Service, who: Principal, member_id: int, dossier_id: int) -> Card:
+    """A member's card by its record number: card numbers stay out of addresses. Raises NotFound."""
+    for card in service.members.cards(who, member_id):
+        if card.dossier_id == dossier_id:
+            return card
+    raise NotFound("this member has no such card")

@@ -1,0 +1,89 @@
+// The form goes up with a progress bar: dragged in, chosen, or sent by its button.
+const form = document.getElementById("upload");
+if (form) prepare(form);
+
+function prepare(form) {
+  const drop = document.getElementById("drop");
+  const input = form.elements.namedItem("form");
+  const result = document.getElementById("result");
+  for (const name of ["dragenter", "dragover"]) {
+    drop.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
+  }
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (event.dataTransfer.files.length !== 1) return;
+    input.files = event.dataTransfer.files;
+    input.dispatchEvent(new Event("change"));
+    form.requestSubmit();
+  });
+  input.addEventListener("change", () => {
+    document.getElementById("chosen").textContent = input.files[0]?.name ?? "–";
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(form, result);
+  });
+  result.addEventListener("click", (event) => {
+    if (event.target.closest("#copy")) copy(form);
+  });
+}
+
+function headers() {
+  return { "HX-Request": "true", ...JSON.parse(document.body.getAttribute("hx-headers")) };
+}
+
+function send(form, result) {
+  const request = new XMLHttpRequest();
+  const shown = document.getElementById("sending");
+  const text = document.getElementById("sending-text");
+  const bar = document.getElementById("sent");
+  const button = form.querySelector("button[type=submit]");
+  const end = () => {
+    shown.hidden = true;
+    button.disabled = false;
+  };
+  request.upload.addEventListener("progress", (event) => {
+    bar.value = Math.round((100 * event.loaded) / event.total);
+    if (event.loaded === event.total) {
+      text.textContent = form.dataset.checking;
+      bar.removeAttribute("value");
+    }
+  });
+  request.addEventListener("load", () => {
+    end();
+    const onward = request.getResponseHeader("HX-Redirect");
+    if (onward) location.assign(onward);
+    else result.innerHTML = request.responseText;
+  });
+  request.addEventListener("error", () => {
+    end();
+    result.textContent = form.dataset.lost;
+  });
+  result.replaceChildren();
+  text.textContent = form.dataset.sending;
+  bar.value = 0;
+  shown.hidden = false;
+  button.disabled = true;
+  request.open("POST", form.action);
+  for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
+  request.send(new FormData(form));
+}
+
+// The same form once more, for the copy with the reasons: nothing of it was kept.
+async function copy(form) {
+  const answer = await fetch(form.dataset.check, { method: "POST", headers: headers(), body: new FormData(form) });
+  if (!answer.ok) {
+    document.getElementById("result").innerHTML = await answer.text();
+    return;
+  }
+  const name = /filename\*=UTF-8''(.+)$/.exec(answer.headers.get("Content-Disposition"));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = decodeURIComponent(name[1]);
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

@@ -1,0 +1,79 @@
+"""Every page in both languages: it opens, says what it is, obeys its policy, and everybody can use it (axe-core)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from membercard.serve_demo import EVERYTHING
+from tests.support.pages import TABLET, Desk, Served
+
+PAGES = ("station", "counter", "intake", "registry", "progress", "developer", "audit", "users")
+SERIOUS = ("serious", "critical")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def paths(at: Served) -> dict[str, str]:
+    deep = {
+        "batch": f"/intake/{at.station.draft}",
+        "member": "/registry/1",
+        "cards": "/registry?state=lost",
+        "person": "/users/operator",
+    }
+    return {name: f"/{name}" for name in PAGES} | {"audit": "/audit?action=user."} | deep
+
+
+def problems(page: object) -> list[str]:
+    """What axe-core finds grave, with the place."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{one['id']} ({one['impact']}): {one['help']}: {one['nodes'][0]['html'][:160]}"
+        for one in found
+        if one["impact"] in SERIOUS
+    ]
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("zh", "light"), ("en", "dark")])
+@pytest.mark.parametrize("name", [*PAGES, "batch", "member", "cards", "person"])
+def test_a_page_opens_speaks_its_language_and_is_accessible(
+    desk: Desk, at: Served, name: str, language: str, scheme: str
+) -> None:
+    page, _ = desk.sit(EVERYTHING, language, path=paths(at)[name], color_scheme=scheme)
+    title = page.inner_text("h1")
+    assert title
+    assert page.get_attribute("html", "lang") == {"zh": "zh-CN", "en": "en"}[language]
+    own_words = re.sub(r"[\w*]*\*+", "", title)
+    assert bool(CHINESE.search(own_words)) == (language == "zh")
+    assert page.locator("main h1").count() == 1
+    assert problems(page) == []
+    page.set_viewport_size(TABLET)
+    wide, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= room, "it does not fit a tablet"
+
+
+def test_the_sign_in_page_is_accessible_and_says_when_a_password_is_wrong(desk: Desk, at: Served) -> None:
+    page, watch = desk.sit(EVERYTHING)
+    page.context.clear_cookies()
+    watch.expected |= {401, 422}
+    page.goto("/login")
+    assert problems(page) == []
+    page.fill("input[name=name]", "nobody")
+    page.fill("input[name=password]", "not the password")
+    page.press("input[name=password]", "Enter")
+    page.wait_for_selector("[aria-invalid=true], .notice.bad, .error")
+    assert page.url.endswith("/login")
+
+
+def test_every_page_is_reached_and_worked_by_keyboard(desk: Desk) -> None:
+    page, _ = desk.sit(EVERYTHING, path="/audit")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#content"
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    page.wait_for_url("**/intake")
+    page.keyboard.press("?")
+    assert page.locator("dialog#keys").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("dialog#keys").is_hidden()

@@ -1,0 +1,296 @@
+"""Registry, progress, audit, users and intake as people use them; what goes wrong is said in their language."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from playwright.sync_api import Page, expect
+
+from membercard.demo_people import people, person, write_form
+from registry.values import CardState
+from tests.support.pages import Desk, Served
+
+_DROP = """([drop, name, content]) => {
+  const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name));
+  document.querySelector(drop).dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+}"""
+SECOND = person(102)
+"""Somebody of the demo's second batch, whose card is good."""
+
+
+def ask(page: Page, dialog: str, why: str) -> None:
+    page.click(f"[data-open='{dialog}']")
+    page.fill(f"dialog#{dialog} textarea", why)
+    page.click(f"dialog#{dialog} button[type=submit]")
+
+
+def said(page: Page, text: str | re.Pattern[str]) -> None:
+    expect(page.locator("#messages")).to_contain_text(text)
+
+
+# --- intake ----------------------------------------------------------------------------------------------------------
+
+
+def drop(page: Page, path: Path) -> None:
+    page.evaluate(_DROP, ["#drop", path.name, base64.b64encode(path.read_bytes()).decode()])
+
+
+def test_a_form_that_is_dropped_is_checked_in_english(desk: Desk, at: Served, tmp_path: Path) -> None:
+    page, _ = desk.sit("registrar", "en", path="/intake")
+    drop(page, write_form(tmp_path / "drop.xlsx", "拖放测试工会", people(2, 901)))
+    page.wait_for_url(re.compile(r"/intake/B"))
+    said(page, "2 rows accepted, 0 rejected")
+    expect(page.locator("section[aria-labelledby=changes-title] tbody tr")).to_have_count(2)
+    ask(page, "discard", "only a test of dropping")
+    page.wait_for_url("**/intake")
+    said(page, "was given up")
+
+
+def test_a_form_without_a_sound_row_makes_no_batch_and_comes_back_annotated(
+    desk: Desk, at: Served, tmp_path: Path
+) -> None:
+    before = len(at.service.registry.batches())
+    page, _ = desk.sit("registrar", "en", path="/intake")
+    page.set_input_files("#form", write_form(tmp_path / "known.xlsx", "省邮政公司工会", [SECOND]))
+    page.click("#upload button[type=submit]")
+    expect(page.locator("#result")).to_contain_text("no row could be accepted")
+    expect(page.locator("#result tbody tr")).to_contain_text("ALREADY_HAS_CARD")
+    with page.expect_download() as download:
+        page.click("#copy")
+    download.value.save_as(tmp_path / "copy.xlsx")
+    assert load_workbook(tmp_path / "copy.xlsx").active.max_column > 6
+    assert len(at.service.registry.batches()) == before
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh", "无法读取"), ("en", "cannot be read")])
+def test_what_is_no_form_is_refused_in_the_readers_language(
+    desk: Desk, tmp_path: Path, language: str, word: str
+) -> None:
+    page, watch = desk.sit("registrar", language, path="/intake")
+    watch.expected |= {400, 413, 415, 422}
+    (tmp_path / "bomb.xlsx").write_bytes(b"PK\x03\x04 this is no workbook")
+    page.set_input_files("#form", tmp_path / "bomb.xlsx")
+    page.click("#upload button[type=submit]")
+    expect(page.locator("#result .notice.bad")).to_contain_text(word)
+    expect(page.locator("#sending")).to_be_hidden()
+
+
+def test_the_importer_may_not_approve(desk: Desk, at: Served, tmp_path: Path) -> None:
+    page, _ = desk.sit("demo", path="/intake")
+    page.set_input_files("#form", write_form(tmp_path / "own.xlsx", "自审测试工会", people(1, 951)))
+    page.click("#upload button[type=submit]")
+    page.get_by_role("button", name="送审").click()
+    expect(page.locator("main .notice.warn")).to_contain_text("另一人审核")
+    expect(page.get_by_role("button", name="审核通过")).to_be_disabled()
+    ask(page, "discard", "测试结束")
+    page.wait_for_url("**/intake")
+
+
+# --- registry --------------------------------------------------------------------------------------------------------
+
+
+def test_a_member_is_found_by_each_number_and_by_name_and_none_of_it_is_in_the_address(desk: Desk, at: Served) -> None:
+    page, _ = desk.sit("registrar", path="/registry")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    found = at.service.registry.members.find(SECOND.id_number).items[0]
+    for text in (SECOND.id_number, str(found.member_number), str(found.card_number), SECOND.name):
+        page.goto("/registry")
+        page.fill("#text", text)
+        page.press("#text", "Enter")
+        page.wait_for_url(f"**/registry/{found.member_id}")
+    assert not [url for url in asked if SECOND.id_number in url or str(found.card_number) in url]
+    assert SECOND.id_number not in page.content()
+    assert SECOND.mobile not in page.content()
+    page.goto("/registry")
+    page.fill("#text", "没有此人")
+    page.press("#text", "Enter")
+    expect(page.locator("#found")).to_contain_text("没有找到")
+
+
+def test_clear_data_are_shown_for_a_reason_and_kept_in_the_audit(desk: Desk, at: Served) -> None:
+    found = at.service.registry.members.find(SECOND.id_number).items[0]
+    page, _ = desk.sit("registrar", path=f"/registry/{found.member_id}")
+    ask(page, "unmask", "本人到场核对资料")
+    shown = page.locator("#unmasked")
+    expect(shown).to_contain_text(SECOND.id_number)
+    expect(shown).to_contain_text(SECOND.mobile)
+    expect(page.locator("dialog#unmask")).to_be_hidden()
+    newest = at.service.registry.audit.page(limit=1).items[0].deed
+    assert (newest.actor, newest.action, newest.reason) == ("registrar", "member.unmask", "本人到场核对资料")
+    page.reload()
+    assert SECOND.id_number not in page.content()
+
+
+def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Desk, at: Served) -> None:
+    someone = at.service.registry.members.find(person(103).id_number).items[0]
+    number = str(someone.card_number)
+    card = at.service.registry.card(number)
+    page, _ = desk.sit("registrar", "en", path=f"/registry/{someone.member_id}")
+    for step, words, state in (
+        ("suspend", "is locked", CardState.SUSPENDED),
+        ("unlock", "is unlocked", CardState.ACTIVE),
+        ("loss", "reported lost", CardState.LOST),
+        ("replace", "Replacement batch", CardState.REPLACED),
+    ):
+        ask(page, f"{step}-{card.dossier_id}", f"reason for {step}")
+        said(page, words)
+        assert at.service.registry.card(number).state is state
+    assert page.locator("[data-open^=loss-]").count() == 0
+    history = page.locator("section[aria-labelledby=history-title] tbody tr")
+    for row, reason in zip(range(2), ("reason for replace", "reason for loss"), strict=True):
+        expect(history.nth(row)).to_contain_text(reason)
+    page.goto("/registry?state=replaced")
+    expect(page.locator("main tbody")).to_contain_text(number)
+
+
+def test_a_member_moves_to_another_unit_and_leaves(desk: Desk, at: Served) -> None:
+    someone = at.service.registry.members.find(person(104).id_number).items[0]
+    page, _ = desk.sit("registrar", path=f"/registry/{someone.member_id}")
+    page.click("[data-open=transfer]")
+    page.fill("dialog#transfer input[name=unit]", "省地质局工会")
+    page.fill("dialog#transfer textarea", "工作调动")
+    page.click("dialog#transfer button[type=submit]")
+    said(page, "省地质局工会")
+    ask(page, "withdraw", "退休")
+    said(page, "已注销")
+    assert at.service.registry.members.member(someone.member_id).withdrawn_at is not None
+    assert page.locator("[data-open=transfer]").count() == 0
+
+
+# --- progress --------------------------------------------------------------------------------------------------------
+
+
+def test_plots_are_drawn_each_with_its_table_and_all_of_it_is_exported(desk: Desk, at: Served, tmp_path: Path) -> None:
+    page, _ = desk.sit("auditor", path="/progress?days=30")
+    page.wait_for_selector("#plots[data-drawn='6']")
+    for name in ("units", "days", "seconds", "lanes", "rejects", "verdicts"):
+        inked = page.evaluate(
+            "(id) => { const c = document.getElementById(id);"
+            " return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v) }",
+            f"plot-{name}",
+        )
+        assert inked, name
+        assert page.locator(f"section[aria-labelledby={name}-title] tbody tr").count() > 0
+    late = page.locator("section[aria-labelledby=units-title] tbody tr", has_text="逾期")
+    expect(late).to_contain_text("省邮政公司工会")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="导出 xlsx").click()
+    download.value.save_as(tmp_path / "figures.xlsx")
+    assert len(load_workbook(tmp_path / "figures.xlsx").sheetnames) >= 5
+
+
+def test_a_schedule_is_imported(desk: Desk, at: Served, tmp_path: Path) -> None:
+    sheet = tmp_path / "plan.csv"
+    sheet.write_text("单位,组别,计划数,完成日期\n省测试工会,第四组,25,2027-01-31\n", encoding="utf-8")
+    planner = next(name for name in ("registrar", "administrator", "operator") if may_plan(desk, name))
+    page, _ = desk.sit(planner, path="/progress")
+    page.set_input_files("input[name=form]", sheet)
+    page.locator("form[action='/progress/plans'] button").click()
+    said(page, "计划已导入")
+    expect(page.locator("section[aria-labelledby=units-title]")).to_contain_text("省测试工会")
+    at.service.registry.plans.remove("省测试工会", by="tests")
+
+
+def may_plan(desk: Desk, name: str) -> bool:
+    from reader_service.principal import ROLE_PERMISSIONS, Permission, Role
+
+    return {Permission.PLANS_SET, Permission.STATISTICS} <= ROLE_PERMISSIONS[Role(name)]
+
+
+# --- audit -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_audit_is_filtered_and_its_chain_verified_against_what_was_noted(desk: Desk) -> None:
+    page, _ = desk.sit("auditor", "en", path="/audit")
+    page.select_option("select[name=action]", "user.")
+    page.get_by_role("button", name="Filter").click()
+    rows = page.locator("main tbody tr")
+    assert rows.count() >= 8
+    assert {"user:reviewer"} <= set(page.locator("main tbody td.mono").all_inner_texts())
+    page.goto("/audit")
+    page.click("[data-open=verify]")
+    page.click("dialog#verify button[type=submit]")
+    expect(page.locator("#report .notice.ok")).to_contain_text("The chain is whole")
+    number, noted = page.locator("#report dd").all_inner_texts()
+    page.click("[data-open=verify]")
+    page.fill("dialog#verify input[name=number]", number)
+    page.fill("dialog#verify input[name=noted]", "0" * 64)
+    page.click("dialog#verify button[type=submit]")
+    expect(page.locator("#report .notice.bad")).to_contain_text("The chain is broken")
+    page.click("[data-open=verify]")
+    page.fill("dialog#verify input[name=number]", number)
+    page.fill("dialog#verify input[name=noted]", noted)
+    page.click("dialog#verify button[type=submit]")
+    expect(page.locator("#report .notice.ok")).to_be_visible()
+
+
+# --- users -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Desk, at: Served) -> None:
+    page, _ = desk.sit("administrator", path="/users")
+    page.click("[data-open=add]")
+    page.fill("dialog#add input[name=name]", "qian.duo")
+    page.fill("dialog#add input[name=display]", "钱多")
+    page.check("dialog#add input[value=counter]")
+    page.click("dialog#add button[type=submit]")
+    password = page.inner_text("#once code")
+    assert re.fullmatch(r"[a-z0-9]{4}(-[a-z0-9]{4}){3}", password)
+    expect(page.locator("#people")).to_contain_text("钱多")
+    expect(page.locator("dialog#add")).to_be_hidden()
+    at.service.door.sign_in("qian.duo", password, "tests")
+    page.click("#people a:text-is('qian.duo')")
+    expect(page.locator("section[aria-labelledby=sessions-title] tbody tr")).to_have_count(1)
+    page.click("[data-open=roles]")
+    page.check("dialog#roles input[value=operator]")
+    page.fill("dialog#roles textarea", "兼任制卡")
+    page.click("dialog#roles button[type=submit]")
+    said(page, "角色已更改")
+    assert at.service.registry.people.user("qian.duo").roles == {"counter", "operator"}
+    ask(page, "reset", "忘记密码")
+    second = page.inner_text("#once code")
+    assert second != password
+    page.reload()
+    assert second not in page.content()
+    ask(page, "disable", "离职")
+    said(page, "已停用")
+    assert at.service.registry.people.user("qian.duo").disabled
+
+
+def test_a_token_is_shown_once_and_revoked(desk: Desk, at: Served) -> None:
+    page, _ = desk.sit("administrator", "en", path="/users")
+    page.click("[data-open=make-token]")
+    assert page.locator("dialog#make-token input[value=reviewer]").count() == 0
+    page.fill("dialog#make-token input[name=label]", "till 7")
+    page.check("dialog#make-token input[value=counter]")
+    page.click("dialog#make-token button[type=submit]")
+    secret = page.inner_text("#once code")
+    assert secret.startswith("mc_")
+    page.reload()
+    assert secret not in page.content()
+    token = at.service.registry.tokens.page().items[0]
+    ask(page, f"revoke-{token.id}", "the till was sold")
+    said(page, "was revoked")
+    assert at.service.registry.tokens.page().items[0].revoked_at is not None
+
+
+def test_an_administrator_does_not_disable_themselves(desk: Desk) -> None:
+    page, _ = desk.sit("administrator", path="/users/administrator")
+    assert page.locator("[data-open=disable]").count() == 0
+    assert page.locator("[data-open=roles]").count() == 0
+
+
+@pytest.mark.parametrize(("name", "path"), [("counter", "/registry"), ("registrar", "/users"), ("operator", "/audit")])
+def test_pages_of_others_are_refused_in_words(desk: Desk, name: str, path: str) -> None:
+    page, watch = desk.sit(name)
+    watch.expected.add(403)
+    page.goto(path)
+    expect(page.locator("main .notice.bad")).to_contain_text("您的角色")
+    assert page.locator(f"nav.places a[href='{path}']").count() == 0

@@ -1,0 +1,115 @@
+"""The whole way of a form, by five people at the browser: uploaded, returned, sent again, approved, prepared, made into
+cards, and one of those taken by a counter."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from playwright.sync_api import Page, expect
+
+from registry.values import BatchState
+from tests.support.pages import Desk, Served
+
+pytestmark = pytest.mark.slow
+
+UNIT = "省地质局工会"
+
+
+def reason(page: Page, dialog: str, text: str) -> None:
+    """Fill in and send a dialog that asks why."""
+    page.click(f"[data-open='{dialog}']")
+    page.fill(f"dialog#{dialog} textarea", text)
+    page.click(f"dialog#{dialog} button[type=submit]")
+
+
+def upload(desk: Desk, at: Served, tmp_path: Path) -> str:
+    """The clerk's part; gives the batch."""
+    page, _ = desk.sit("registrar", path="/intake")
+    page.set_input_files("#form", at.station.fresh_form)
+    assert page.inner_text("#chosen") == at.station.fresh_form.name
+    page.click("#upload button[type=submit]")
+    page.wait_for_url(re.compile(r"/intake/B\d{8}-\d{3}$"))
+    expect(page.locator("#messages")).to_contain_text("通过 4 行，退回 5 行")
+    rows = page.locator("section[aria-labelledby=rows-title] tbody tr")
+    assert rows.count() == 5
+    expect(rows.first).to_contain_text("身份证号校验位不对")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="下载批注文件").click()
+    copy = tmp_path / "copy.xlsx"
+    download.value.save_as(copy)
+    assert download.value.suggested_filename == f"{UNIT}-审核.xlsx"
+    cells = [str(cell) for row in load_workbook(copy).active.iter_rows(values_only=True) for cell in row]
+    assert any("校验位" in cell for cell in cells)
+    page.get_by_role("button", name="送审").click()
+    expect(page.locator(".badge").first).to_contain_text("待审核")
+    return page.url.rpartition("/")[2]
+
+
+def review(desk: Desk, batch: str) -> None:
+    """Returned with a reason, mended, approved."""
+    page, _ = desk.sit("reviewer", path="/intake")
+    page.get_by_role("link", name=batch).click()
+    changes = page.locator("section[aria-labelledby=changes-title] tbody tr")
+    assert changes.count() == 4
+    expect(changes.first).to_contain_text("新会员")
+    reason(page, "return", "请核对手机号后重新送审")
+    expect(page.locator("#messages")).to_contain_text("已退回")
+    clerk, _ = desk.sit("registrar", path=f"/intake/{batch}")
+    expect(clerk.locator(".story")).to_contain_text("请核对手机号后重新送审")
+    clerk.get_by_role("button", name="送审").click()
+    expect(clerk.locator("#messages")).to_contain_text("已送审")
+    page.reload()
+    page.get_by_role("button", name="审核通过").click()
+    expect(page.locator("#messages")).to_contain_text("已审核通过")
+
+
+def make(desk: Desk, at: Served, batch: str) -> None:
+    """The operator prepares the batch and runs it over all lanes, and hears of the stranger among the blanks."""
+    page, _ = desk.sit("operator", path="/station")
+    page.click(f"#prepare-{batch}")
+    page.wait_for_selector(f"#prepare-{batch}", state="detached")
+    expect(page.locator(f"article:has(#batch-{batch})")).to_contain_text("待制卡")
+    registry = at.service.registry
+    page.locator("[data-open=start]").first.click()
+    page.locator(f"label:has(input[value='{batch}'])").click()
+    assert page.locator("#start-choices input[name=reader]:checked").count() == 4
+    page.click("dialog#start button[type=submit]")
+    card = page.locator(f"article:has(#batch-{batch})")
+    expect(card).to_contain_text("已完成", timeout=20_000)
+    assert registry.batch(batch).state is BatchState.DONE
+    assert registry.accounts(batch).balanced
+    page.click(f"#batch-{batch}")
+    refused = page.locator("main table tbody tr", has_text="2 号废卡盒")
+    expect(refused).to_have_count(len(registry.rejects(batch)))
+    assert registry.rejects(batch)
+
+
+def verdict(desk: Desk, at: Served, batch: str) -> None:
+    """One of the new cards is carried to the counter."""
+    card = at.service.registry.cards_of_batch(batch)[0]
+    shutil.copyfile(
+        at.station.home / "stock" / "issued" / f"chip-{card.chip_serial}.card", at.station.drawer / "new.card"
+    )
+    counter, _ = desk.sit("counter", path="/counter?reader=counter")
+    expect(counter.locator("#verdict")).to_contain_text("请插入会员卡")
+    hand, _ = desk.sit("developer", path="/developer?reader=counter")
+    hand.select_option("select[name=card]", "new.card")
+    hand.get_by_role("button", name="插入").click()
+    shown = counter.locator("#verdict")
+    expect(shown).to_have_attribute("data-verdict", "ACTIVE")
+    expect(shown).to_contain_text(UNIT)
+    expect(shown.locator(".word")).not_to_be_empty()
+    hand.locator("button[data-key=e]").click()
+    expect(hand.locator("#reader-counter")).to_contain_text("没有卡片")
+
+
+def test_from_a_form_to_a_card_that_a_counter_takes(desk: Desk, at: Served, tmp_path: Path) -> None:
+    batch = upload(desk, at, tmp_path)
+    review(desk, batch)
+    make(desk, at, batch)
+    verdict(desk, at, batch)
+    assert at.service.registry.audit.verify().whole
