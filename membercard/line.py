@@ -153,6 +153,7 @@ class StationLine:
         self._registry, self._profile, self._custody, self._station = registry, profile, custody, station
         self._pool = open_pool(custody, profile)
         self._payment_pool = open_payment_pool(custody, profile, self._pool)
+        self._lease = timedelta(seconds=settings.load().lease_seconds)
         self._authorities = payment_authorities(custody, profile)
 
     def prepare(self, batch_id: str, tick: Callable[[int], None] = lambda made: None) -> int:
@@ -173,7 +174,17 @@ class StationLine:
         payment = profile.payment
         proof = TransactionProof(payment, custody, local_now, self._authorities) if payment else None
         trust = trust_of(custody, profile)
-        return Job(self._registry, custody, profile, Guard(), trust, batch_id, self._station, payment_proof=proof)
+        return Job(
+            self._registry,
+            custody,
+            profile,
+            Guard(),
+            trust,
+            batch_id,
+            self._station,
+            lease=self._lease,
+            payment_proof=proof,
+        )
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[None]:
         """Keeps chip keys ready while lanes run, for dossiers that have to be made again."""

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     simulation: bool = False
     station: str = Field(default_factory=socket.gethostname)
     operator: str = Field(default_factory=_user)
+    lease_seconds: float = Field(120, ge=1, le=86400)
+    """How long a chip is in a lane's hands: not before then can it be given up as lost."""
 
     @classmethod
     def settings_customise_sources(

@@ -1,0 +1,209 @@
+"""Two services on one database make one batch of 100 cards, and one of them dies of kill -9 in the middle: no card
+twice, none lost. What the dead one had in hand is fenced off, comes back with its chip, or is given up after its
+lease."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from reader_service.principal import Role
+from registry.errors import FenceLost
+from registry.store import Registry
+from registry.values import BoundChip, Claim
+from simulators.card import VirtualCard
+from terminal.keys.custody import Sealed
+from tests.support import house, line
+from tests.support.bench import card_on, fast_directory
+from tests.support.postgres import Cluster, private_cluster
+from tests.support.station import Client, Home, Station, station
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stations")]
+
+CARDS = {"postgresql": 100, "sqlite": 40}
+LANES, SPARE = 2, 4
+LEASE = 8.0
+KILLED_AFTER = 12
+"""Cards that the first station has made when it dies."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with private_cluster() as running:
+        yield running
+
+
+@pytest.fixture(params=[pytest.param("postgresql", marks=pytest.mark.postgres), "sqlite"])
+def home(request: pytest.FixtureRequest) -> Iterator[Home]:
+    with fast_directory() as directory:
+        if request.param == "postgresql":
+            url = request.getfixturevalue("cluster").database()
+        else:
+            url = f"sqlite:///{directory / 'membercard.db'}"
+        made = Home(directory, url, settings={"lease_seconds": LEASE})
+        for name in ("east", "west"):
+            made.station(name)
+        yield made
+
+
+def stock(home: Home, name: str) -> Path:
+    return home.directory / name
+
+
+def batch_of(home: Home, cards: int) -> str:
+    """A prepared batch, and blanks for both stations."""
+    blanks = {"east": cards // 2, "west": cards + SPARE, "returned": 0}
+    for name, count in blanks.items():
+        home.blanks(count, stock(home, name))
+    stock(home, "returned").mkdir(exist_ok=True)
+    with home.registry() as registry:
+        registry.receive_stock(sum(blanks.values()), "delivery 1", "clerk")
+        return line.prepared(registry, cards, home.directory)
+
+
+def readers(*stocks: Path) -> list[str]:
+    return ["--no-pcsc", *(word for place in stocks for word in ("--reader", f"sim:{place}"))]
+
+
+def run_lanes(client: Client, batch: str) -> None:
+    """On every reader of the station."""
+    ids = [reader["id"] for reader in client.get("/readers")]
+    client.post("/lanes", {"batch": batch, "readers": ids})
+
+
+def made_by(client: Client) -> int:
+    lanes: list[dict[str, int]] = client.get("/lanes")
+    return sum(lane["ok"] for lane in lanes)
+
+
+def lanes_ended(client: Client) -> list[dict[str, Any]]:
+    until = time.monotonic() + 120
+    while True:
+        lanes: list[dict[str, Any]] = client.get("/lanes")
+        if all(lane["state"] == "ended" for lane in lanes):
+            return lanes
+        assert time.monotonic() < until, f"the lanes do not end: {lanes}"
+        time.sleep(0.05)
+
+
+def claim_of(home: Home, batch: str, chip: BoundChip) -> Claim:
+    """What the dead station held: its claim, as it would come to the registry with it."""
+    query = sqlalchemy.text(
+        "SELECT d.id, d.member_id, d.token, c.lane, c.station, c.lease_until FROM dossiers d "
+        "JOIN claims c ON c.token = d.token WHERE d.card_number = :number AND d.sequence = :sequence"
+    )
+    engine = sqlalchemy.create_engine(home.url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        row = connection.execute(query, {"number": chip.card_number, "sequence": chip.sequence}).one()
+    engine.dispose()
+    return Claim(
+        batch_id=batch,
+        dossier_id=row.id,
+        member_id=row.member_id,
+        card_number=chip.card_number,
+        sequence=chip.sequence,
+        sealed=Sealed(house.custody().latest("seal"), b"", b""),
+        profile_name="",
+        profile_digest="",
+        chip_serial=chip.chip_serial,
+        lane=row.lane,
+        station=row.station,
+        token=row.token,
+        lease_until=chip.lease_until,
+        returning=False,
+    )
+
+
+def killed_midway(east: Station, client: Client, registry: Registry, batch: str) -> list[BoundChip]:
+    """Killed with a card in hand in every lane: those cards."""
+    until = time.monotonic() + 90
+    while True:
+        assert time.monotonic() < until, east.text()
+        if made_by(client) >= KILLED_AFTER:
+            east.process.send_signal(signal.SIGSTOP)  # it is looked at before it dies
+            held = [chip for chip in registry.bound_chips(batch) if chip.lane.endswith("/east")]
+            if len(held) == LANES:
+                east.kill()
+                return held
+            east.process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+
+
+def carry_over(home: Home, chip: BoundChip) -> None:
+    """Somebody takes the chip out of the dead station's reader and puts it into one of the other's."""
+    name = f"chip-{chip.chip_serial}.card"
+    (stock(home, "east") / name).rename(stock(home, "returned") / name)
+
+
+def test_one_of_two_stations_is_killed(home: Home) -> None:
+    cards = CARDS[home.url.partition(":")[0]]
+    batch = batch_of(home, cards)
+    token = home.token(Role.OPERATOR)
+    with (
+        station(home, *readers(*[stock(home, "east")] * LANES), name="east") as east,
+        station(home, *readers(*[stock(home, "west")] * LANES, stock(home, "returned")), name="west") as west,
+        east.client(token) as in_east,
+        west.client(token) as in_west,
+    ):
+        run_lanes(in_east, batch)
+        run_lanes(in_west, batch)
+        with home.registry() as registry:
+            held = killed_midway(east, in_east, registry, batch)
+            old = [claim_of(home, batch, chip) for chip in held]
+            lost, *carried = held
+            refused = in_west.send("POST", f"/batches/{batch}/release", give_up(lost))
+            assert refused.status_code == 409, "its lease still runs"
+
+            assert not any(lane["fault"] for lane in lanes_ended(in_west))
+            assert registry.accounts(batch).claimed == len(held), "all others are made, and these are nobody else's"
+            while not all(chip.missing for chip in registry.bound_chips(batch)):
+                time.sleep(0.05)
+            for chip in carried:
+                carry_over(home, chip)
+            in_west.post(f"/batches/{batch}/release", give_up(lost))
+            run_lanes(in_west, batch)
+            assert not any(lane["fault"] for lane in lanes_ended(in_west))
+            for claim in old:
+                with pytest.raises(FenceLost):
+                    registry.verified(claim, {"verdict": "ACTIVE"}, 1.0)
+            check(home, registry, batch, cards, lost)
+        shown = in_west.get(f"/batches/{batch}")
+        assert (shown["batch"]["state"], shown["accounts"]["verified"]) == ("done", cards)
+        assert west.stop() == 0
+
+
+def give_up(chip: BoundChip) -> dict[str, str]:
+    return {"chip_serial": chip.chip_serial, "reason": "fell behind the machine that died"}
+
+
+def check(home: Home, registry: Registry, batch: str, count: int, lost: BoundChip) -> None:
+    """As many cards as members, each on the chip that the registry names; both stations had their part."""
+    accounts, cards = registry.accounts(batch), registry.cards_of_batch(batch)
+    assert accounts.balanced
+    assert (accounts.verified, accounts.waiting, accounts.claimed, accounts.to_prepare) == (count, 0, 0, 0)
+    assert registry.stock().balanced
+    assert len(cards) == count
+    assert len({card.member_id for card in cards}) == len({card.chip_serial for card in cards}) == count
+    assert len({card.card_number for card in cards}) == count
+    again = next(card for card in cards if card.card_number == lost.card_number)
+    assert again.sequence == lost.sequence + 1, "the lost chip's member has a card, with other keys"
+    assert again.chip_serial != lost.chip_serial
+    assert [(reject.chip_serial, reject.card_number) for reject in registry.rejects(batch)] == [
+        (lost.chip_serial, lost.card_number)
+    ]
+    assert lost.card_number in {entry.card_number for entry in registry.hotlist_entries()}
+    places: Counter[str] = Counter()
+    for card in cards:
+        found = home.directory.glob(f"*/**/chip-{card.chip_serial}.card")
+        (file,) = [path for path in found if path.parent.name != ".begun"]  # what a feeder has begun with
+        assert card_on(VirtualCard.open(file)) == (card.card_number, card.sequence)
+        places[file.relative_to(home.directory).parts[0]] += 1
+    assert places["east"] >= KILLED_AFTER
+    assert sum(places.values()) == count

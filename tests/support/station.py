@@ -1,0 +1,210 @@
+"""A reader service as it runs at a station: a process of its own, over a house of its own, that can be killed.
+
+``Home`` makes what lies on disk and in the database, ``Station`` is the running process, seen from outside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from reader_service.access.gate import key_of, new_token
+from reader_service.access.passwords import CHEAP, Passwords
+from reader_service.principal import Role
+from registry.store import Registry
+from simulators.config import CardConfig
+from simulators.stock import blank, make_stock
+from terminal.keys import SoftwareKeystore
+from terminal.keys.keyfile import CHEAP_COST
+from terminal.secret import Secret
+from tests.support import house, line
+
+PASSPHRASE = "Zwei-Stationen-ein-Register"
+PASSWORD = "a sentence of this person"
+_ROOT = Path(__file__).parents[2]
+_STARTS = 30.0
+
+
+@dataclass
+class Home:
+    """An issuing house with keystore, key pool and settings in ``directory``; ``url`` is its database."""
+
+    directory: Path
+    url: str
+    keys: int = 40
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "passphrase").write_text(PASSPHRASE)
+        SoftwareKeystore.create(
+            self.keystore, Secret(PASSPHRASE.encode()), simulation=True, contents=house.custody(), cost=CHEAP_COST
+        )
+        house.pool(self.directory / "keypool").fill(self.keys)
+        self.station("station")
+
+    @property
+    def keystore(self) -> Path:
+        return self.directory / "keystore"
+
+    @property
+    def stock(self) -> Path:
+        return self.directory / "stock"
+
+    @property
+    def drawer(self) -> Path:
+        return self.directory / "drawer"
+
+    def config(self, name: str) -> Path:
+        return self.directory / f"{name}.toml"
+
+    def station(self, name: str) -> str:
+        """One more station of this house; its name."""
+        told: dict[str, object] = {
+            "data_dir": str(self.directory),
+            "database_url": self.url,
+            "passphrase_file": str(self.directory / "passphrase"),
+            "simulation": True,
+            "station": name,
+            **self.settings,
+        }
+        lines = [f"{key} = {json.dumps(value)}" for key, value in told.items()]
+        self.config(name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return name
+
+    def registry(self) -> Registry:
+        return line.registry(self.url)
+
+    def blanks(self, count: int, stock: Path | None = None, config: CardConfig | None = None) -> Path:
+        """Blank chips in a stock directory."""
+        place = stock or self.stock
+        list(make_stock(place, count, config or CardConfig(chip=blank())))
+        return place
+
+    def token(self, *roles: Role, label: str = "machine") -> str:
+        """An API token with these roles."""
+        secret = new_token()
+        with self.registry() as registry:
+            self._person(registry, "maker", Role.ADMINISTRATOR)
+            until = datetime.now(UTC) + timedelta(days=30)
+            registry.tokens.make(label, key_of(secret), [role.value for role in roles], until=until, by="maker")
+        return secret
+
+    def person(self, name: str, *roles: Role) -> str:
+        """Somebody who may sign in with PASSWORD; their name."""
+        with self.registry() as registry:
+            self._person(registry, name, *roles)
+        return name
+
+    @staticmethod
+    def _person(registry: Registry, name: str, *roles: Role) -> None:
+        if name in [user.name for user in registry.people.page(None, 100).items]:
+            return
+        stored = Passwords(CHEAP).hash(PASSWORD)
+        registry.people.add(name, name, stored, [role.value for role in roles], by="tests", must_change=False)
+
+
+class Station:
+    """A running service. ``client`` asks it with a token; ``kill`` is kill -9."""
+
+    def __init__(self, config: Path, options: Sequence[str], log: Path, environment: Mapping[str, str] | None) -> None:
+        self.log = log
+        self._file: IO[bytes] = log.open("ab")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("MEMBERCARD_")}
+        self.process = subprocess.Popen(
+            [Path(sys.executable).with_name("membercard"), "--config", config, "serve", "--port", "0", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=self._file,
+            stderr=subprocess.STDOUT,
+            cwd=_ROOT,
+            env={**kept, "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1", **(environment or {})},
+        )
+        self.url = self._address()
+
+    def _address(self) -> str:
+        until = time.monotonic() + _STARTS
+        while time.monotonic() < until and self.process.poll() is None:
+            for word in self.text().split():
+                if word.startswith(("http://127.", "https://127.")):
+                    return word.rstrip(".,;/")
+            time.sleep(0.02)
+        self.process.kill()
+        self.close()
+        raise AssertionError(f"the service did not start:\n{self.text()}")
+
+    def text(self) -> str:
+        """All that it wrote so far."""
+        return self.log.read_text("utf-8", "replace")
+
+    @contextmanager
+    def client(self, token: str, **more: Any) -> Iterator[Client]:
+        with httpx.Client(base_url=self.url, timeout=30, headers={"Authorization": f"Bearer {token}"}, **more) as http:
+            yield Client(http)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(30)
+
+    def stop(self, seconds: float = 30) -> int:
+        """Politely; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(20)
+        self._file.close()
+
+
+@contextmanager
+def station(
+    home: Home, *options: str, name: str = "station", environment: Mapping[str, str] | None = None
+) -> Iterator[Station]:
+    """`membercard serve` in this house, ended at the end."""
+    running = Station(home.config(name), options, home.directory / f"{name}.log", environment)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@dataclass(frozen=True)
+class Client:
+    """Requests with a token: every write has an idempotency key of its own."""
+
+    http: httpx.Client
+
+    def get(self, path: str, **more: Any) -> Any:
+        """The answer's JSON; it has to be a good one."""
+        return _good(self.http.get(f"/api/v1{path}", **more))
+
+    def post(self, path: str, body: object = None, **more: Any) -> Any:
+        return _good(self.send("POST", path, body, **more))
+
+    def send(self, method: str, path: str, body: object = None, key: str = "", **more: Any) -> httpx.Response:
+        """Whatever the answer is."""
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        return self.http.request(method, f"/api/v1{path}", json=body, headers=headers, **more)
+
+
+def _good(response: httpx.Response) -> Any:
+    assert response.is_success, f"{response.request.method} {response.request.url}: {response.text}"
+    return response.json() if response.content else None
