@@ -14,7 +14,7 @@ import typer
 
 from membercard import settings
 from membercard.errors import SettingsError
-from membercard.serve_demo import demo_station
+from membercard.serve_demo import DemoStation, demo_station
 from membercard.serve_parts import station_parts
 from reader_service import logs, serving
 from reader_service.access.first_start import NAME, first_administrator
@@ -84,24 +84,28 @@ def serve(
     if data is not None and not demo:
         raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
     logs.set_up(sys.stderr, as_json=log_format is LogFormat.JSON, level=log_level.value)
-    readers, counters = list(reader or ()), {url: _counter_name(at) for at, url in enumerate(counter or ())}
-    told: dict[str, Secret] = {}
     with ExitStack() as stack:
-        if demo:
-            station = stack.enter_context(demo_station(data))
-            readers += station.lanes
-            counters[station.counter] = _counter_name(len(counters))
-            told = dict(station.passwords)
-        keystore = _demo_keystore() if demo else settings.open_keystore()
-        registry = stack.enter_context(settings.open_registry(keystore))
-        parts = station_parts(registry, keystore, readers=readers, counters=counters, pcsc=pcsc and not demo)
-        service = Service(parts, listen.door())
-        password = first_administrator(registry, service.door)
-        if password is not None:
-            told[NAME] = password
-        stack.callback(service.close)
-        service.start()
-        serving.serve(create_app(service), listen, stop=service.close, ready=partial(_tell, told))
+        shown = stack.enter_context(demo_station(data)) if demo else None
+        _run(stack, listen, shown, list(reader or ()), list(counter or ()), pcsc)
+
+
+def _run(
+    stack: ExitStack, listen: Listen, demo: DemoStation | None, readers: list[str], counters: list[str], pcsc: bool
+) -> None:
+    told: dict[str, Secret] = {}
+    if demo is not None:
+        readers, counters, told = [*readers, *demo.lanes], [*counters, demo.counter], dict(demo.passwords)
+    keystore = _demo_keystore() if demo else settings.open_keystore()
+    registry = stack.enter_context(settings.open_registry(keystore))
+    named = {url: _counter_name(place) for place, url in enumerate(counters)}
+    parts = station_parts(registry, keystore, readers=readers, counters=named, pcsc=pcsc and not demo)
+    service = Service(parts, listen.door())
+    password = first_administrator(registry, service.door)
+    if password is not None:
+        told[NAME] = password
+    stack.callback(service.close)
+    service.start()
+    serving.serve(create_app(service), listen, stop=service.close, ready=partial(_tell, told))
 
 
 def _demo_keystore() -> SoftwareKeystore:
