@@ -141,6 +141,8 @@ def test_tracked_files_speak_of_the_project_only() -> None:
     )
     found = []
     for path in tracked():
+        if "vendor" in path.parts:
+            continue  # what others wrote speaks as they do
         for number, line in enumerate(path.read_bytes().splitlines(), 1):
             if foreign.search(line):
                 found.append(f"{name(path)}:{number}: {line[:100]!r}")
