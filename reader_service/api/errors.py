@@ -8,6 +8,7 @@ never repeated.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -85,6 +86,7 @@ _STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
 )
 """The first that fits; None: the error's own code."""
 
+_NAMED: Final = re.compile(r"[a-zA-Z][a-zA-Z_-]{0,39}|[0-9]{1,4}")
 _OF_STATUS: Final = {
     400: "bad-request",
     401: "not-signed-in",
@@ -191,8 +193,10 @@ def _of_http(error: HTTPException) -> Problem:
 
 
 def _where(place: tuple[int | str, ...]) -> str:
-    """A field as the client named it: without the part of the request it came in."""
-    return ".".join(str(step) for step in (place[1:] if len(place) > 1 else place))
+    """A field as the client named it: without the part of the request it came in. What is no field's name is not
+    repeated: whoever sends a form of their own making may have put anything there."""
+    steps = map(str, place[1:] if len(place) > 1 else place)
+    return ".".join(step if _NAMED.fullmatch(step) else "(unknown)" for step in steps)
 
 
 def _plain(value: object) -> object:
