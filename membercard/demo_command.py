@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -28,7 +28,7 @@ from personalize.lanes import LaneResult
 from personalize.rosters import to_import
 from registry.store import Registry
 from terminal.apdu import stack
-from terminal.keys import KeyCustody, MemoryCustody
+from terminal.keys import MemoryCustody
 from terminal.member.outcome import Verdict
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def demo(
         for batch in batches:
             registry.approve(batch, "reviewer", scheme=profile_in_use().scheme)
             console.print(f"   {batch} approved by reviewer")
-        _title(console, "3  登记 Data preparation", "two RSA keys, certificates and a sealed dossier for every card")
+        _title(console, "3  登记 Data preparation", "RSA keys, certificates and a sealed dossier for every card")
         made = _timed(times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included")
         _title(console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip is a stranger and has to be refused")
         registry.receive_stock(make_blanks(out / "stock", made), "demo", "storekeeper")
@@ -86,7 +86,9 @@ def demo(
             "6  付款 At the till",
             "the bank's half of the same chips, and a test bank that checks every cryptogram",
         )
-        paid = _timed(times, "payments", lambda: _pay(console, registry, keystore, out, chips), "two of them online")
+        paid = _timed(
+            times, "payments", lambda: demo_payment.pay(console, registry, keystore, out, chips), "three cards"
+        )
         page = _report(registry, batches, out)
         _summary(console, registry, batches, results, verdicts, times, monotonic() - began)
         _next_steps(console, out, page, batches[0])
@@ -124,11 +126,11 @@ def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batc
         return sum(prepare_all(registry, batch, profile, keystore, pool, progress) for batch in batches)
 
 
-def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Path]]:
-    """Verify every issued card offline; show one verdict in full. How many of each, and the chips by card number."""
+def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, demo_payment.Issued]]:
+    """Verify every issued card offline; show one verdict in full. How many of each, and the cards by number."""
     lists = lists_at_hand(None, None, None)
     verdicts: Counter[str] = Counter()
-    chips: dict[str, Path] = {}
+    chips: dict[str, demo_payment.Issued] = {}
     seconds: list[float] = []
     shown: Verdict | None = None
     for path in sorted(issued.glob("*.card")):
@@ -138,26 +140,13 @@ def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Pa
             seconds.append(perf_counter() - began)
         verdicts[verdict.code.value] += 1
         if verdict.member is not None:
-            chips[verdict.member.card_number] = path
+            chips[verdict.member.card_number] = demo_payment.Issued(path, verdict.member.sequence)
         shown = shown or verdict
     if shown is not None:
         console.print(verdict_panel(shown))
     told = ", ".join(f"{count} {code}" for code, count in verdicts.items())
     console.print(f"   {told}; {statistics.median(seconds) * 1000:.1f} ms a verdict (median)")
     return verdicts, chips
-
-
-def _pay(console: Console, registry: Registry, keystore: KeyCustody, out: Path, chips: Mapping[str, Path]) -> bool:
-    """Open accounts for three of the cards and pay with them."""
-    cards = sorted(chips)[:3]
-    numbers = registry.pans_of(cards)
-    special: tuple[dict[str, object], ...] = ({}, {"scripts": ["pin-unblock"]}, {"status": "stolen"})
-    accounts = [
-        {"pan": numbers[card], "sequence": 1, "balance": "5000.00"} | more
-        for card, more in zip(cards, special, strict=True)
-    ]
-    bank = demo_payment.write_bank(out, accounts)
-    return demo_payment.pay(console, bank, keystore, [chips[card] for card in cards])
 
 
 def _report(registry: Registry, batches: Sequence[str], out: Path) -> Path:
@@ -202,15 +191,17 @@ def _next_steps(console: Console, out: Path, page: Path, batch: str) -> None:
     card = next(iter(sorted((out / "stock" / "issued").glob("*.card"))), out)
     console.print(f"\nReport: {page.resolve()}   (open it in a browser)")
     console.print("Try next:", style="bold")
-    for command, text in (
+    steps = [
         (f"{config} batch show {batch}", "the accounts of a batch"),
         (f"{config} card verify --reader sim:{card}", "a counter's verdict"),
         (f"{config} card read --reader sim:{card}", "what is on the chip"),
-        (f"{config} emv run --reader sim:{card} --amount 12.34", "a payment, every step explained"),
         (f"{config} gp info --reader sim:{card}", "the chip as GlobalPlatform sees it"),
         (f"membercard sim attach {card} --vpcd 127.0.0.1:35963", "the same chip in a real PC/SC slot"),
         ("membercard --help", "everything else"),
-    ):
+    ]
+    if profile_in_use().payment is not None:
+        steps.insert(3, (f"{config} emv run --reader sim:{card} --amount 12.34", "a payment, every step explained"))
+    for command, text in steps:
         console.print(f"   .venv/bin/{command}", soft_wrap=True)
         console.print(f"      {text}", style="dim")
 

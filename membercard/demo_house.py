@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -39,23 +40,35 @@ def new_house(out: Path, *, option: str = "--out", operator: str = "clerk") -> S
     secret_file.touch(mode=0o600)
     secret_file.write_bytes(passphrase.reveal())
     here = out.resolve()
-    profile = files("personalize") / "profiles" / "union-member-bank.yaml"
-    (out / "profile.yaml").write_text(profile.read_text(encoding="utf-8"), encoding="utf-8")
     lines = [
         f'data_dir = "{here}"',
-        f'profile = "{here / "profile.yaml"}"',
         f'passphrase_file = "{here / "passphrase"}"',
         "simulation = true",
         'station = "demo"',
     ]
-    (out / CONFIG).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    settings.activate(out / CONFIG, operator=operator)
+    _write_settings(out, lines, operator)
+    lines.append(f'profile = "{(settings.load().profile or _bank_profile(out)).resolve()}"')
+    _write_settings(out, lines, operator)
     keys = MemoryCustody(simulation=True)
     create_standard_keys(keys, by="demo")
     demo_payment.share_masters(keys, out)
     return SoftwareKeystore.create(
         settings.load().keystore, passphrase, simulation=True, contents=keys, cost=CHEAP_COST
     )
+
+
+def _write_settings(out: Path, lines: Sequence[str], operator: str) -> None:
+    path = out / CONFIG
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    settings.activate(path, operator=operator)
+
+
+def _bank_profile(out: Path) -> Path:
+    """A copy of the shipped profile with both applications, to look at and to change."""
+    path = out / "profile.yaml"
+    shipped = files("personalize") / "profiles" / "union-member-bank.yaml"
+    path.write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    return path
 
 
 def make_blanks(directory: Path, count: int, *, stranger: bool = True) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,15 +46,29 @@ def test_the_accounts_balance_down_to_the_last_blank_and_fit_80_columns(shown: t
 def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tuple[Cli, Done]) -> None:
     lines = [" ".join(line.split()) for line in shown[1].out.splitlines()]
     start = next(at for at, line in enumerate(lines) if line.startswith("6 付款"))
-    heads = [line for line in lines[start:] if " CNY " in line]
+    heads = [line for line in lines[start:] if " CNY " in line and line[:2] in ("1.", "2.", "3.")]
     assert [" ".join(head.split()[-2:]) for head in heads] == ["APPROVED OFFLINE", "APPROVED ONLINE", "DECLINED ONLINE"]
     offline, online, declined = (
-        "\n".join(lines[lines.index(a) : end]) for a, end in zip(heads, _ends(lines, heads), strict=True)
+        " ".join(lines[lines.index(a) : end]) for a, end in zip(heads, _ends(lines, heads), strict=True)
     )
     assert "online processing" not in offline
+    assert "▲" not in offline
     for part in ("no try is left", "▲ PIN Try Limit exceeded", "sends 1 script", "the card now 3 PIN tries left"):
         assert part in online
-    assert "the issuer declines (response code 43)" in declined
+    for part in ("▲ Transaction exceeds floor limit", "the issuer declines (response code 43)"):
+        assert part in declined
+    for payment, told in ((offline, "TC is"), (online, "ARQC and TC are"), (declined, "ARQC and AAC are")):
+        assert f"the bank afterwards ✓ {told} of this card's key" in payment
+
+
+def test_the_bank_knows_each_card_by_the_sequence_that_its_chip_has(shown: tuple[Cli, Done]) -> None:
+    out = shown[0].data.parent / "demo-out"
+    with closing(sqlite3.connect(out / "membercard.db")) as db:
+        made = db.execute("SELECT max(sequence) FROM dossiers GROUP BY card_number ORDER BY card_number").fetchall()
+    accounts = json.loads((out / "bank.json").read_bytes())["accounts"]
+    assert [account["sequence"] for account in accounts] == [sequence for (sequence,) in made[:3]]
+    assert (2,) in made  # the one that the stranger's chip was meant for
+    assert (out / "bank.json").stat().st_mode & 0o077 == 0
 
 
 def _ends(lines: list[str], heads: list[str]) -> list[int]:
@@ -71,6 +88,7 @@ def test_what_it_tells_to_try_next_works(shown: tuple[Cli, Done]) -> None:
     told = [shlex.split(line) for line in done.out.splitlines() if line.startswith("   .venv/bin/membercard ")]
     ran = [cli.ok(*words[1:]) for words in told if "attach" not in words]
     assert len(ran) == len(told) - 1 >= 5
+    assert any("approved offline" in one.out for one in ran if "emv" in one.args)
 
 
 def test_a_directory_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
