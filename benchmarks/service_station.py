@@ -99,9 +99,9 @@ class Inside:
             "verify": self.verify,
         }
 
-    def insert(self, reader_id: str, card: str) -> float:
-        """When the card was put in."""
-        began = time.monotonic()
+    def insert(self, reader_id: str, card: str) -> tuple[float, float]:
+        """When the card was put in: CLOCK_MONOTONIC and, for browsers, CLOCK_REALTIME."""
+        began = time.monotonic(), time.time()
         self._hub.drawer(reader_id).insert(Path(card))
         return began
 
