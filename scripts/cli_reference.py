@@ -24,8 +24,8 @@ blanks). Virtual readers take options: `sim:DIR?timing=real` makes every exchang
 
 Settings come from flags before the command, from the environment (`MEMBERCARD_DATA_DIR`, `MEMBERCARD_DATABASE_URL`,
 `MEMBERCARD_KEYSTORE`, `MEMBERCARD_PASSPHRASE`, `MEMBERCARD_PASSPHRASE_FILE`, `MEMBERCARD_PROFILE`,
-`MEMBERCARD_SIMULATION`, `MEMBERCARD_STATION`, `MEMBERCARD_OPERATOR`, `MEMBERCARD_LEASE_SECONDS`: how long a chip is in a
-lane's hands before it can be given up as lost), or from a TOML file (`--config`,
+`MEMBERCARD_SIMULATION`, `MEMBERCARD_STATION`, `MEMBERCARD_OPERATOR`, `MEMBERCARD_LEASE_SECONDS`: how long a chip is in
+a lane's hands before it can be given up as lost), or from a TOML file (`--config`,
 `MEMBERCARD_CONFIG`, or `membercard.toml` in the data directory) with the same names in lower case and without the
 prefix: flag before environment before file.
 """
