@@ -8,7 +8,7 @@ die() { say "setup: $*"; exit 1; }
 
 what=${1:?usage: scripts/setup.sh demo|test}
 packages=(pcscd vsmartcard-vpcd libpcsclite-dev swig gcc)
-[ "$what" = test ] && packages+=(opensc pcsc-tools postgresql chromium fonts-noto-cjk)
+[ "$what" = test ] && packages+=(opensc pcsc-tools postgresql sqlite3 chromium fonts-noto-cjk)
 
 python=${PYTHON:-}
 if [ -z "$python" ]; then
