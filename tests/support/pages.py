@@ -171,5 +171,5 @@ class Desk:
             page.wait_for_url(lambda url: "/login" not in url)
             if page.get_attribute("html", "lang")[:2] != language:  # type: ignore[index]
                 page.click("button[name=language]")
-                page.wait_for_function(f"document.documentElement.lang.startsWith('{language}')")
+                page.wait_for_selector(f"html[lang^={language}]")
             return context.storage_state()

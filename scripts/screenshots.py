@@ -1,0 +1,133 @@
+"""Pictures of every page for README and docs: a seeded station, a browser, and lanes at work.
+
+Run it with: .venv/bin/python -m scripts.screenshots [NAME ...]
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from membercard.serve_demo import EVERYTHING, demo_station
+from tests.support.pages import SIZE, Desk, Served, chromium, served
+
+FOLDER = Path(__file__).parents[1] / "docs" / "images"
+COLOURS = 128
+LANGUAGES = (("zh", "light"), ("en", "dark"))
+
+
+def main(names: list[str]) -> None:
+    with demo_station() as station, served(station) as at, chromium() as browser:
+        desk = Desk(browser, at)
+        for name, show in PAGES.items():
+            for language, scheme in LANGUAGES if not names or name in names else ():
+                page, _ = desk.sit(EVERYTHING, language, color_scheme=scheme, viewport=SIZE)
+                show(page, at)
+                page.wait_for_timeout(400)
+                save(page.screenshot(), FOLDER / f"page-{name}-{language}.png")
+                if faults := desk.rise():
+                    raise SystemExit(f"{name}: {faults}")
+
+
+def save(picture: bytes, path: Path) -> None:
+    """With few colours: pages have no more, and a picture weighs a third."""
+    few = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+
+
+def station(page: Page, at: Served) -> None:
+    """Four lanes on a batch. The first blank is a stranger; held after that card, its lane says what to do with it."""
+    at.service.leases.free_all(EVERYTHING)
+    page.goto("/station")
+    if not page.locator(".tile .order").count():
+        page.locator("button[data-open=start]").first.click()
+        page.locator(f"label:has(input[value='{at.station.prepared}'])").click()
+        page.click("dialog#start button[type=submit]")
+        page.locator(".tile.working").first.wait_for()
+        page.locator("button[hx-post='/station/all/pause']").click()
+        page.locator(".tile .order").wait_for(timeout=30_000)
+        for tile in page.locator(".tile:not(:has(.order))").all():
+            tile.get_by_role("button").first.click()
+        page.locator(".tile .last .good").nth(2).wait_for(timeout=30_000)
+
+
+def counter(page: Page, at: Served) -> None:
+    put_in(at, "1-good.card", page, "/counter?reader=counter", "ACTIVE")
+
+
+def counter_lost(page: Page, at: Served) -> None:
+    put_in(at, "2-lost.card", page, "/counter?reader=counter", "LOST")
+
+
+def put_in(at: Served, card: str, page: Page, path: str, verdict: str) -> None:
+    drawer = at.service.readers.drawer("counter")
+    page.goto(path)
+    page.wait_for_selector("#verdict")
+    drawer.insert(at.station.drawer / card)
+    try:
+        expect(page.locator("#verdict")).to_have_attribute("data-verdict", verdict, timeout=20_000)
+    finally:
+        drawer.eject()
+
+
+def intake(page: Page, at: Served) -> None:
+    page.goto("/intake")
+
+
+def review(page: Page, at: Served) -> None:
+    page.goto(f"/intake/{at.station.draft}")
+
+
+def registry(page: Page, at: Served) -> None:
+    page.goto("/registry/4")
+
+
+def progress(page: Page, at: Served) -> None:
+    page.goto("/progress")
+    page.wait_for_selector("#plots[data-drawn='6']")
+
+
+def developer(page: Page, at: Served) -> None:
+    """A conversation with a blank chip: who it is, and what it says of itself."""
+    page.goto("/developer?reader=stock-4")
+    if page.locator("button[hx-post$='/take']").count():
+        page.locator("button[hx-post$='/take']").click()
+        page.locator("#apdu").wait_for()
+        for number, apdu in enumerate(("00A40400", "80CA9F7F00", "80CA00E000"), 1):
+            page.fill("#apdu", apdu)
+            page.locator("form#send button[type=submit]").click()
+            expect(page.locator("#history > li")).to_have_count(number)
+
+
+def audit(page: Page, at: Served) -> None:
+    page.goto("/audit")
+    page.click("[data-open=verify]")
+    page.click("dialog#verify button[type=submit]")
+    page.wait_for_selector("#report .notice")
+
+
+def users(page: Page, at: Served) -> None:
+    page.goto("/users")
+
+
+PAGES: dict[str, Callable[[Page, Served], None]] = {
+    "counter": counter,
+    "counter-lost": counter_lost,
+    "intake": intake,
+    "review": review,
+    "registry": registry,
+    "progress": progress,
+    "developer": developer,
+    "audit": audit,
+    "users": users,
+    "station": station,
+}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
