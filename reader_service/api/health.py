@@ -32,6 +32,7 @@ class Checks:
         self._lock = threading.Lock()
         self._last: tuple[float, Health] | None = None
         custody = service.parts.custody
+        self._watched = service.readers if service.parts.pcsc else None
         self._checks: dict[str, Callable[[], object]] = {
             "database": lambda: service.registry.people.page(None, 1),
             "custody": lambda: custody.seal(custody.latest("seal"), b"ready", "ready"),
@@ -42,6 +43,8 @@ class Checks:
             now = self._ticks()
             if self._last is None or now - self._last[0] > _KEPT_SECONDS:
                 parts = {name: _state(check) for name, check in self._checks.items()}
+                if self._watched is not None:
+                    parts["pcscd"] = "away" if self._watched.pcsc_away else "ok"
                 self._last = now, Health(ready=all(state == "ok" for state in parts.values()), parts=parts)
             return self._last[1]
 

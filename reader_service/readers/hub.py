@@ -67,6 +67,8 @@ class ReaderHub:
         self._lock = threading.RLock()
         self._entries: dict[str, Entry] = {}
         self._given: dict[str, str] = {}
+        self.pcsc_away = False
+        """Whether the PC/SC service is watched and was not there when last heard of."""
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self.on_added: Callable[[str, str], None] = lambda reader_id, url: None
@@ -251,10 +253,12 @@ class ReaderHub:
                 with self._lock:
                     self._happened(event)
         except ImportError as missing:
+            self.pcsc_away = True
             self._bus.publish("service.fault", "pcsc", {"part": "pcsc", "sentence": f"PC/SC does not load: {missing}"})
 
     def _happened(self, event: ReaderEvent) -> None:
         if event.kind in (EventKind.SERVICE_LOST, EventKind.SERVICE_BACK):
+            self.pcsc_away = event.kind is EventKind.SERVICE_LOST
             self._bus.publish("service.fault", "pcsc", {"part": "pcsc", "sentence": event.detail})
             return
         entry = next((e for e in self._entries.values() if e.pcsc and e.device == event.reader), None)

@@ -128,7 +128,7 @@ def door_house(directory: Path, settings: DoorSettings | None = None) -> DoorHou
     registry = Registry.open(f"sqlite:///{directory / 'membercard.db'}", house.custody(), clock=clock)
     passwords = Passwords(CHEAP)
     door = Door(registry, settings or DoorSettings(), passwords=passwords, leases=leases, clock=clock)
-    parts = SimpleNamespace(custody=house.custody(), station="tests")
+    parts = SimpleNamespace(custody=house.custody(), station="tests", pcsc=False)
     made = SimpleNamespace(
         registry=registry,
         parts=parts,

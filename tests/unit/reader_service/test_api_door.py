@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from fastapi import APIRouter
@@ -12,8 +14,10 @@ from fastapi import APIRouter
 from reader_service.access.headers import API_POLICY, PAGE_POLICY
 from reader_service.access.settings import DoorSettings
 from reader_service.api.deps import Caller
+from reader_service.api.health import Checks
 from reader_service.errors import LeaseHeld
 from reader_service.principal import Role
+from reader_service.service import Service
 from registry.audit import AuditFilter
 from registry.errors import RegistryUnavailable
 from tests.support.door import PASSWORD, DoorHouse, door_house, problem
@@ -268,3 +272,15 @@ def test_not_ready_while_the_database_is_away(house: DoorHouse, monkeypatch: pyt
         {"ready": False, "parts": {"database": "away", "custody": "ok"}},
     )
     assert house.client().get("/health/live").status_code == 200
+
+
+def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: DoorHouse) -> None:
+    away = SimpleNamespace(pcsc_away=True)
+    parts = SimpleNamespace(custody=house.service.parts.custody, pcsc=True)
+    checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
+    found = checks.health()
+    assert (found.ready, found.parts["pcscd"]) == (False, "away")
+    away.pcsc_away = False
+    assert checks.health().parts["pcscd"] == "away", "it is looked at every two seconds at most"
+    checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
+    assert checks.health().ready
