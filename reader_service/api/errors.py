@@ -23,6 +23,7 @@ from starlette.responses import Response
 from reader_service import errors as service
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict, RegistryUnavailable, RegistryUnfit
 from registry.paging import BadCursor
+from registry.personal import scrub
 from registry.replies import KeyUsedOtherwise, RequestInProgress
 from terminal.errors import CardError, CodecError, CustodyError, MembercardError, SecureChannelError, TransportError
 
@@ -122,7 +123,7 @@ CODES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is answered instead of the thing asked for."""
+    """What is answered instead of the thing asked for. An ID or phone number that was asked for is not told again."""
 
     status: int
     code: str
@@ -136,7 +137,7 @@ class Problem:
             "type": f"/problems/{self.code}",
             "title": TITLES.get(self.status, "Problem"),
             "status": self.status,
-            "detail": self.detail,
+            "detail": scrub(self.detail),
             "code": self.code,
         }
         if self.fields:
@@ -200,7 +201,7 @@ def _where(place: tuple[int | str, ...]) -> str:
 
 
 def _plain(value: object) -> object:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return value if isinstance(value, int | float | bool | None) else scrub(str(value))
 
 
 def answer(request: Request, error: Exception, page: Page | None = None) -> Response:

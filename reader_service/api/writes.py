@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from typing import Final
@@ -19,6 +20,7 @@ from reader_service.api.idempotency import Answer, Keeper, Memory
 from reader_service.api.middleware import READS, refuse_foreign
 from reader_service.errors import KeyMissing, NotMeant, TooLarge
 from registry.errors import RegistryUnavailable
+from registry.personal import scrub
 from registry.replies import Begun, Reply
 from terminal.errors import MembercardError
 
@@ -94,8 +96,10 @@ class Writes:
         name = known.principal.name
         keeper = self._here if scope["path"].startswith(_HERE) else self._keeper
         query = scope["query_string"].decode("latin-1")
-        request = f"{scope['method']} {scope['path']}{'?' if query else ''}{query}"
-        begun = await idempotency.begin(keeper, name, key, request, body.digest())
+        request = f"{scope['method']} {scope['path']}"
+        digest = hashlib.sha256(f"{request}?{query}\0".encode("utf-8", "surrogatepass") + body.digest()).digest()
+        # Where somebody writes an ID number into an address, it is not kept.
+        begun = await idempotency.begin(keeper, name, key, scrub(request), digest)
         if isinstance(begun, Reply):
             for message in idempotency.again(begun):
                 await send(message)
