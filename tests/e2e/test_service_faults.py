@@ -1,0 +1,150 @@
+"""What goes wrong around a running service: the database goes away and returns, clients stop in the middle, a chip is
+pulled in a lane, a key comes again with another request. Each has its documented answer, and nothing is lost."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from reader_service.principal import Role
+from tests.support import line
+from tests.support.bench import fast_directory
+from tests.support.postgres import Cluster, private_cluster
+from tests.support.station import Client, Home, Station, station
+
+pytestmark = pytest.mark.timeout(300)
+
+CARDS = 6
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with private_cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    with fast_directory() as directory:
+        yield Home(directory, f"sqlite:///{directory / 'membercard.db'}")
+
+
+def until(what: str, true: Any, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+def admit(cluster: Cluster, database: str, yes: bool) -> None:
+    """Let clients into this database, or throw all of them out."""
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+        allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(database), sql.Literal(yes))
+        connection.execute(allow)
+        if not yes:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,))
+
+
+@pytest.mark.postgres
+def test_a_database_that_goes_away_and_returns_loses_no_card(cluster: Cluster) -> None:
+    with fast_directory() as directory:
+        home = Home(directory, cluster.database())
+        with home.registry() as registry:
+            registry.receive_stock(CARDS, "delivery 1", "op")
+            batch = line.prepared(registry, CARDS, directory)
+        token = home.token(Role.OPERATOR)
+        feeder = f"sim:{home.blanks(CARDS)}"
+        with station(home, "--no-pcsc", "--reader", feeder) as running, running.client(token) as client:
+            (reader,) = client.get("/readers")
+            client.post("/lanes", {"batch": batch, "readers": [reader["id"]]})
+            until("a card is made", lambda: client.get("/lanes")[0]["ok"] >= 1)
+            name = home.url.partition("?")[0].rpartition("/")[2]
+            admit(cluster, name, False)
+            try:
+                away(running, client, batch)
+            finally:
+                admit(cluster, name, True)
+            until("the lane ends", lambda: client.get("/lanes")[0]["state"] == "ended")
+            assert not client.get("/lanes")[0]["fault"]
+            accounts = client.get(f"/batches/{batch}")["accounts"]
+            assert (accounts["verified"], accounts["chips_rejected"]) == (CARDS, 0)
+            until("it is ready", lambda: httpx.get(f"{running.url}/health/ready").status_code == 200)
+
+
+def away(running: Station, client: Client, batch: str) -> None:
+    """While nobody can ask the database: the lane waits, the record is unavailable, what needs none goes on."""
+    refused = client.http.get(f"/api/v1/batches/{batch}")
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    written = client.send("POST", f"/batches/{batch}/prepare", key="while-away")
+    assert (written.status_code, written.json()["code"]) == (503, "unavailable")
+    until(
+        "the lane waits", lambda: client.get("/lanes")[0]["state"] == "waiting" and client.get("/lanes")[0]["message"]
+    )
+    assert len(client.get("/readers")) == 1
+    assert httpx.get(f"{running.url}/health/live").status_code == 200
+    assert httpx.get(f"{running.url}/health/ready").status_code == 503
+
+
+def test_a_card_pulled_in_a_lane_is_finished_when_it_comes_back(home: Home) -> None:
+    with home.registry() as registry:
+        registry.receive_stock(1, "delivery 1", "op")
+        batch = line.prepared(registry, 1, home.directory)
+    home.blanks(1, home.drawer)
+    token = home.token(Role.OPERATOR, Role.DEVELOPER)
+    with (
+        station(home, "--no-pcsc", "--reader", "sim:slot/lane?timing=real") as running,
+        running.client(token) as client,
+    ):
+        (reader,) = client.get("/readers")
+        where, card = f"/developer/readers/{reader['id']}", client.get("/developer/drawer")[0]["name"]
+        client.post(f"{where}/insert", {"name": card})
+        client.post("/lanes", {"batch": batch, "readers": [reader["id"]]})
+        until("it is at work", lambda: client.get("/lanes")[0]["step"] == "store")
+        client.post(f"{where}/tear")
+        until("the lane waits for a card", lambda: client.get("/lanes")[0]["state"] == "waiting")
+        assert client.get("/lanes")[0]["bad"] == 0
+        client.post(f"{where}/insert", {"name": card})
+        until("it is made", lambda: client.get("/lanes")[0]["ok"] == 1)
+        accounts = client.get(f"/batches/{batch}")["accounts"]
+        assert (accounts["verified"], accounts["chips_fed"], accounts["remade"]) == (1, 1, 0)
+
+
+def test_clients_that_stop_in_the_middle_keep_nobody_waiting(home: Home) -> None:
+    token = home.token(Role.OPERATOR)
+    with station(home, "--no-pcsc") as running, running.client(token) as client:
+        host, port = running.url.removeprefix("http://").split(":")
+        half = [socket.create_connection((host, int(port)), timeout=30) for _ in range(60)]
+        for number, one in enumerate(half):
+            head = b"GET /api/v1/readers HTTP/1.1\r\nHost: localhost\r\n"
+            if number % 2:
+                head = b"POST /api/v1/rosters HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nabc"
+            one.sendall(head)
+        began = time.monotonic()
+        assert client.get("/readers") == []
+        assert time.monotonic() - began < 5
+        for one in half:
+            answer = one.recv(4096)
+            assert answer == b"" or answer.startswith((b"HTTP/1.1 401", b"HTTP/1.1 408")), answer
+            one.close()
+        assert time.monotonic() - began < 25, "each was let go of"
+        assert running.stop() == 0
+
+
+def test_a_key_that_comes_again_with_something_else(home: Home) -> None:
+    token = home.token(Role.OPERATOR)
+    with station(home, "--no-pcsc", "--reader", "sim:slot/one") as running, running.client(token) as client:
+        (reader,) = client.get("/readers")
+        path = f"/readers/{reader['id']}/lease"
+        first = client.send("POST", path, {"seconds": 60}, key="one-key")
+        again = client.send("POST", path, {"seconds": 60}, key="one-key")
+        assert (again.status_code, again.json()) == (201, first.json())
+        assert again.headers["idempotency-replayed"] == "true"
+        other = client.send("POST", path, {"seconds": 90}, key="one-key")
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
