@@ -93,7 +93,7 @@ class Story:
     def tell(self) -> Told:
         self._clock.set(21)
         today = self._clock().date()
-        terms = zip(_UNITS, ("第一组", "第一组", "第二组", "第二组", "第三组"), (7, 12, 12, 9, 8), strict=True)
+        terms = zip(_UNITS, ("第一组", "第一组", "第二组", "第二组", "第三组"), (7, 12, 10, 9, 8), strict=True)
         plans = [
             UnitPlan(unit, group, planned, today + timedelta(days=due))
             for (unit, group, planned), due in zip(terms, (14, 19, 30, 35, 51), strict=True)
@@ -110,9 +110,9 @@ class Story:
         self._fill_drawer(issued)
         self._counted(issued)
         self._clock.set(1)
-        ready = self._approved(self._import(_UNITS[2], people(12, 201)))
+        ready = self._approved(self._import(_UNITS[2], people(10, 201)))
         self._prepare(ready)
-        self._receive(make_blanks(self._home / STOCK, 14))
+        self._receive(make_blanks(self._home / STOCK, 12))
         self._clock.set(0.04)
         draft = self._import(_UNITS[3], spoiled(people(9, 301)))
         self._registry.reviews.submit(draft, by=CLERK)
@@ -141,8 +141,8 @@ class Story:
         return Preparer(self._profile, self._custody, today=self._clock().date())
 
     def _prepare(self, batch_id: str) -> None:
-        for pool in filter(None, {self._pool, self._payment_pool}):
-            pool.fill(self._registry.batch(batch_id).to_prepare)
+        cards = self._registry.batch(batch_id).to_prepare
+        self._pool.fill(2 * cards if self._payment_pool is self._pool else cards)
         prepare_batch(self._registry, batch_id, self._preparer(), self._pool, payment_pool=self._payment_pool)
 
     def _receive(self, count: int) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from membercard import settings
 from membercard.demo_house import new_house
 from membercard.demo_story import DRAWER, STOCK, Story, StoryClock
-from reader_service.access.passwords import Passwords, one_time
+from reader_service.access.passwords import CHEAP, Passwords, one_time
 from reader_service.principal import Role
 from reader_service.readers.names import distinct, slug
 from registry.store import Registry
@@ -95,7 +95,7 @@ def _made(home: Path, real_time: bool) -> DemoStation:
 
 def _people(registry: Registry) -> dict[str, Secret]:
     """One user for each role, named as it is, and one with all of them. Their passwords."""
-    hasher, made = Passwords(), dict[str, Secret]()
+    hasher, made = Passwords(CHEAP), dict[str, Secret]()  # 79 drawn bits need no slow hash, and a start has no time
     users = [(role.value, display, {role.value}) for role, display in _NAMES.items()]
     for name, display, roles in (*users, (EVERYTHING, "演示", {role.value for role in Role})):
         password = one_time()
