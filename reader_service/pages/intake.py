@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ROWS: Final = 50
 _PIECE: Final = 64 * 1024
+_AROUND: Final = 64 * 1024
+"""Bytes that a browser puts around a file, at most."""
 _SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STAGES: Final = ("draft", "approved", "closed", "discarded")
 _KINDS: Final = ("rejected", "noted", "accepted")
@@ -45,7 +47,9 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
         chosen = stage if stage in _STAGES else ""
         found = service.batches.page(who, cursor, ROWS, stage=chosen or None)
         standing = {batch.id: _standing(service, who, batch) for batch in found.items}
-        return shell.page(request, "intake.html", page=found, standing=standing, stage=chosen, stages=_STAGES)
+        most = service.door.settings.upload - _AROUND
+        values: dict[str, Any] = {"standing": standing, "stage": chosen, "stages": _STAGES, "most": most}
+        return shell.page(request, "intake.html", page=found, **values)
 
     @pages.post("/intake")
     def upload(request: Request, form: UploadFile, unit: Text = "") -> Response:

@@ -36,7 +36,19 @@ function headers() {
   return { "HX-Request": "true", ...JSON.parse(document.body.getAttribute("hx-headers")) };
 }
 
+function notice(text) {
+  const line = document.createElement("p");
+  line.className = "notice bad";
+  line.textContent = text;
+  return line;
+}
+
 function send(form, result) {
+  // Said here: a service that refuses the rest of a body closes the line, and a browser then tells no reason.
+  if (form.elements.namedItem("form").files[0].size > Number(form.dataset.most)) {
+    result.replaceChildren(notice(form.dataset.large));
+    return;
+  }
   const request = new XMLHttpRequest();
   const shown = document.getElementById("sending");
   const text = document.getElementById("sending-text");
@@ -61,7 +73,7 @@ function send(form, result) {
   });
   request.addEventListener("error", () => {
     end();
-    result.textContent = form.dataset.lost;
+    result.replaceChildren(notice(form.dataset.lost));
   });
   result.replaceChildren();
   text.textContent = form.dataset.sending;
