@@ -17,6 +17,7 @@ pytestmark = pytest.mark.timeout(900)
 COMMANDS = [
     "demo --help",
     "doctor --json",
+    "serve --help",
     "profile check {profile}",
     "roster check {form}",
     "batch report {done} --json",
@@ -30,6 +31,8 @@ COMMANDS = [
     "keys list --json",
     "lists publish {out}",
     "stock show --json",
+    "user list --json",
+    "audit verify --json",
     "sim show {chip} --json",
 ]
 
