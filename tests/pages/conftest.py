@@ -1,4 +1,7 @@
-"""One seeded station, one service and one browser for all tests of the pages."""
+"""One seeded station and one service for all tests of the pages, and one browser for each file.
+
+The browser's driver runs an event loop in this thread as long as it lives: tests of other rooms need the thread free.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,13 @@ def at(station: DemoStation) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _desk(browser: Browser, at: Served) -> Desk:
     return Desk(browser, at)
 
