@@ -25,6 +25,8 @@ SECOND = person(102)
 
 
 def ask(page: Page, dialog: str, why: str) -> None:
+    # A message that arrives closes the dialog that stands before it: the answer before has to be there.
+    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
     page.click(f"[data-open='{dialog}']")
     page.fill(f"dialog#{dialog} textarea", why)
     page.click(f"dialog#{dialog} button[type=submit]")
