@@ -9,6 +9,7 @@ from typing import Final
 import anyio
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from reader_service.api import (
     audit,
@@ -31,12 +32,20 @@ from reader_service.api import (
     verify,
 )
 from reader_service.api.middleware import Front
+from reader_service.api.resource import PREFIX
 from reader_service.api.writes import Writes
 from reader_service.pages import app as pages
 from reader_service.service import Service
 from registry.errors import RegistryError
 
-PREFIX: Final = "/api/v1"
+_NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI would send texts of exceptions and refused fields to whomever the environment names; they may be personal."""
 _SWEEP_SECONDS: Final = 600.0
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -53,6 +62,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     statistics.router,
     developer.router,
     users.router,
+    users.tokens_router,
 )
 """The resources under ``/api/v1``, one module each."""
 
@@ -66,6 +76,8 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
         lifespan=_housekeeping(service),
     )
     app.state.service = service

@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, Field
 
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.paging import Items, Paged, items
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, Line, Told, problems
 from reader_service.errors import Invalid
 from registry.audit import AuditFilter
 from registry.audit_chain import AuditRow
 
-router = APIRouter(prefix="/audit", tags=["audit"], responses=problems(*ALWAYS))
+router = Resource(prefix="/audit", tags=["audit"], responses=problems(*ALWAYS))
 
 
 class AuditRowTold(Told):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import Field
 
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.paging import Items, Paged, items
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, Asked, BatchId, Line, Reasoned, Told, answers, download, problems
 from reader_service.desks.batches import BatchView
 from reader_service.desks.record import part_of
@@ -17,7 +18,7 @@ from registry.paging import Page
 from registry.reviews import ChangeKind, ReviewEvent
 from registry.values import Batch, BatchState
 
-router = APIRouter(prefix="/batches", tags=["batches"], responses=problems(*ALWAYS))
+router = Resource(prefix="/batches", tags=["batches"], responses=problems(*ALWAYS))
 
 _OWN = ("own-work", "who imported a batch does not approve it; a second person does")
 _STANDS = ("conflict", "batch B20261122-001 is approved; only a draft can be approved")

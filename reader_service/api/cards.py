@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.paging import Items, Paged, items
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, CardNumber, Line, Reasoned, Told, problems
 from reader_service.desks.cards import steps_from
 from registry.values import CardState
 
-router = APIRouter(prefix="/cards", tags=["cards"], responses=problems(*ALWAYS))
+router = Resource(prefix="/cards", tags=["cards"], responses=problems(*ALWAYS))
 
 _STANDS = ("conflict", "a card that is lost cannot take the step unlock")
 

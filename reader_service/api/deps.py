@@ -19,11 +19,20 @@ from reader_service.service import Service
 
 
 async def _service(connection: HTTPConnection) -> Service:
-    return cast("Service", connection.app.state.service)
+    return service_of(connection)
 
 
 async def _principal(connection: HTTPConnection) -> Principal:
-    """Raises NotSignedIn."""
+    return caller_of(connection)
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """As ``Svc``, for an endpoint that is asked so often that a dependency costs too much."""
+    return cast("Service", connection.app.state.service)
+
+
+def caller_of(connection: HTTPConnection) -> Principal:
+    """As ``Caller``. Raises NotSignedIn."""
     found = principal_of(connection)
     if found is None:
         raise NotSignedIn("sign in first, or send a token that is in force")
@@ -37,7 +46,7 @@ def principal_of(connection: HTTPConnection) -> Principal | None:
 
 async def _known(connection: HTTPConnection) -> Known:
     """Raises NotSignedIn, Forbidden for a token: what only a person with a session does."""
-    await _principal(connection)
+    caller_of(connection)
     known = cast("Known", connection.state.known)
     if known.principal.token:
         raise Forbidden("a token has no session; sign in as a person for this")
@@ -49,7 +58,7 @@ async def still_in(connection: HTTPConnection) -> bool:
     known = cast("Known | None", connection.state.known)
     if known is None:
         return False
-    gate = (await _service(connection)).door.gate
+    gate = service_of(connection).door.gate
     if gate.fresh(known.key) is not None:
         return True
     try:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.readers import ReaderTold
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, Asked, LeaseToken, ReaderId, Told, problems
 from reader_service.desks.developer import Exchange
 from terminal.emv.explain import Explained
 
-router = APIRouter(prefix="/developer", tags=["developer"], responses=problems(*ALWAYS))
+router = Resource(prefix="/developer", tags=["developer"], responses=problems(*ALWAYS))
 
 Hex = Annotated[str, StringConstraints(pattern=r"^([0-9A-Fa-f]{2})+$", max_length=131_074)]
 _OUT = ("reader-out", "there is no card in reader virtual-pcd-00-00")

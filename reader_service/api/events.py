@@ -21,6 +21,7 @@ from starlette.websockets import WebSocketDisconnect
 from reader_service.access.settings import DoorSettings
 from reader_service.api.deps import Caller, still_in
 from reader_service.api.metrics import Measures
+from reader_service.api.resource import Resource
 from reader_service.errors import TooMany
 from reader_service.events import GAP, Event, EventBus, SlowConsumer
 from reader_service.principal import Permission, Principal
@@ -200,7 +201,7 @@ async def _next(texts: AsyncIterator[str]) -> str | None:
 
 
 def router(bus: EventBus, settings: DoorSettings, measures: Measures) -> APIRouter:
-    made = APIRouter(prefix="/events", tags=["events"])
+    made = Resource(prefix="/events", tags=["events"])
     audience = Audience(bus, settings, measures)
 
     @made.websocket("")

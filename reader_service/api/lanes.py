@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
 from personalize.outcome import Outcome
 from reader_service.api.deps import Caller, Svc
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, Asked, ReaderId, Told, problems
 from reader_service.desks.lanes import LaneView
 
-router = APIRouter(prefix="/lanes", tags=["lanes"], responses=problems(*ALWAYS))
+router = Resource(prefix="/lanes", tags=["lanes"], responses=problems(*ALWAYS))
 
 _NONE = ("not-found", "no lane runs on reader virtual-pcd-00-00")
 

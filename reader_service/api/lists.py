@@ -6,15 +6,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import Header, Path, Query, Response
 from pydantic import Field
 
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.paging import Items, Paged, items
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, Told, problems
 from reader_service.desks.lists import SignedList
 
-router = APIRouter(prefix="/lists", tags=["lists"], responses=problems(*ALWAYS))
+router = Resource(prefix="/lists", tags=["lists"], responses=problems(*ALWAYS))
 
 IfNoneMatch = Annotated[str | None, Header(max_length=1000, description="The ETag of the list that is at hand.")]
 Version = Annotated[int, Path(ge=1, lt=2**62, description="An edition of the hotlist.")]

@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from reader_service.api.cards import CardTold
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.paging import Items, Paged, items
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, Asked, Line, MemberId, Reasoned, Told, problems
 from registry.paging import MOST
 from registry.values import CardState
 
-router = APIRouter(prefix="/members", tags=["members"], responses=problems(*ALWAYS))
+router = Resource(prefix="/members", tags=["members"], responses=problems(*ALWAYS))
 
 
 class MemberTold(Told):

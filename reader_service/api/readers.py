@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fastapi import APIRouter, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from reader_service.api.deps import Caller, Svc
+from reader_service.api.deps import Caller, Svc, caller_of, service_of
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, Asked, LeaseToken, Line, ReaderId, Told, problems
 from reader_service.readers.values import Mode, ReaderState
 
-router = APIRouter(prefix="/readers", tags=["readers"], responses=problems(*ALWAYS))
+router = Resource(prefix="/readers", tags=["readers"], responses=problems(*ALWAYS))
 
 _LOST = ("lease-lost", "reader virtual-pcd-00-00 is not leased to you; take a lease of it first")
 _HELD = ("lease-held", "reader virtual-pcd-00-00 is leased to op")
@@ -74,8 +75,9 @@ class Counter(Asked):
     description="Roles: operator, counter, developer, administrator.",
     response_model=list[ReaderTold],
 )
-async def list_readers(service: Svc, caller: Caller) -> Response:
-    return JSONResponse([view.to_json() for view in service.readers.readers(caller)])
+async def list_readers(request: Request) -> Response:
+    readers = service_of(request).readers.readers(caller_of(request))
+    return JSONResponse([view.to_json() for view in readers])
 
 
 @router.get(

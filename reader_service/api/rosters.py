@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi import File, Form, Query, Response, UploadFile
 from pydantic import ConfigDict
 
 from reader_service.api.batches import BatchTold
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.paging import Items, Paged, items
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, XLSX, BatchId, Line, Told, answers, download, problems
 from reader_service.desks.rosters import Finding, UploadView
 from reader_service.desks.uploads import pieces
 
-router = APIRouter(prefix="/rosters", tags=["rosters"], responses=problems(*ALWAYS))
+router = Resource(prefix="/rosters", tags=["rosters"], responses=problems(*ALWAYS))
 
 FormFile = Annotated[
     UploadFile, File(description="A registration form: .xlsx, .xls or .csv, up to 15 MB, without macros or password.")

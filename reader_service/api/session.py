@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import Body, Request, Response
 from pydantic import BaseModel, Field, SecretStr
 
 from reader_service.access import cookies
 from reader_service.access.door import SignedIn
 from reader_service.access.gate import Known
-from reader_service.api.deps import Caller, Origin, Signed, Svc
+from reader_service.api.deps import Origin, Signed, Svc, caller_of
+from reader_service.api.resource import Resource
 from reader_service.api.telling import Asked
 from reader_service.principal import Permission, Role, permissions_of
 
-router = APIRouter(prefix="/session", tags=["session"])
+router = Resource(prefix="/session", tags=["session"])
 
 Password = Annotated[SecretStr, Field(max_length=1000)]
 
@@ -67,16 +68,17 @@ def _let_in(service: Svc, response: Response, signed: SignedIn) -> Me:
     return me_of(signed.known)
 
 
+@router.get("", response_model=Me)
+async def me(request: Request) -> Response:
+    """Who asks, by cookie or token."""
+    caller_of(request)
+    return Response(me_of(request.state.known).model_dump_json(), media_type="application/json")
+
+
 @router.post("", status_code=201)
 def sign_in(service: Svc, response: Response, origin: Origin, asked: SignIn) -> Me:
     """Sets the session's cookie. Wrong attempts take longer and longer: 429 with Retry-After."""
     return _let_in(service, response, service.door.sign_in(asked.name, asked.password.get_secret_value(), origin))
-
-
-@router.get("")
-async def me(request: Request, _caller: Caller) -> Me:
-    """Who asks, by cookie or token."""
-    return me_of(request.state.known)
 
 
 @router.delete("", status_code=204)

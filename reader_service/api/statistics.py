@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, File, Query, Response, UploadFile
+from fastapi import File, Query, Response, UploadFile
 from pydantic import AwareDatetime, Field
 
 from reader_service.api.deps import Caller, Svc
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, XLSX, Asked, Line, Told, answers, download, problems
 from reader_service.desks.statistics import MOST_PLANS
 from reader_service.desks.uploads import pieces
 from registry.plans import UnitPlan
 
-router = APIRouter(prefix="/statistics", tags=["statistics"], responses=problems(*ALWAYS))
+router = Resource(prefix="/statistics", tags=["statistics"], responses=problems(*ALWAYS))
 
 _WHO = "Roles: operator, reviewer, registrar, auditor."
 Since = Annotated[AwareDatetime | None, Query(description="Not before.", examples=["2026-11-01T00:00:00+08:00"])]

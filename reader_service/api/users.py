@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, Field
 
 from reader_service.api.deps import Caller, Reason, Svc
 from reader_service.api.paging import Items, Paged, items
+from reader_service.api.resource import Resource
 from reader_service.api.telling import Asked
 from reader_service.principal import Role
 from registry import people, tokens
 
-router = APIRouter(tags=["users"])
+router = Resource(prefix="/users", tags=["users"])
+tokens_router = Resource(prefix="/tokens", tags=["users"])
 
 Name = Annotated[str, Path(max_length=200, examples=["wang.fang"])]
 Language = Literal["zh", "en"]
@@ -109,26 +111,26 @@ def _token(token: tokens.Token) -> Token:
     )
 
 
-@router.get("/users")
+@router.get("")
 def users(service: Svc, p: Caller, paged: Paged) -> Items[User]:
     """By name."""
     return items(service.people.users(p, paged.cursor, paged.limit), _user)
 
 
-@router.post("/users", status_code=201)
+@router.post("", status_code=201)
 def add_user(service: Svc, p: Caller, new: NewUser) -> OneTimePassword:
     """With a one-time password, told in this answer and nowhere else."""
     made = service.people.add(p, new.name, new.display, new.roles, language=new.language)
     return OneTimePassword(user=_user(made.user), password=made.password)
 
 
-@router.get("/users/{name}")
+@router.get("/{name}")
 def user(service: Svc, p: Caller, name: Name) -> User:
     """One user."""
     return _user(service.people.user(p, name))
 
 
-@router.patch("/users/{name}")
+@router.patch("/{name}")
 def change_user(service: Svc, p: Caller, name: Name, asked: ChangedUser) -> User:
     """Other roles end that person's sessions; nobody changes one's own."""
     changed = service.people.change(
@@ -137,45 +139,45 @@ def change_user(service: Svc, p: Caller, name: Name, asked: ChangedUser) -> User
     return _user(changed)
 
 
-@router.post("/users/{name}/disable")
+@router.post("/{name}/disable")
 def disable_user(service: Svc, p: Caller, name: Name, why: Why) -> User:
     """Ends sessions and leases, and the force of tokens that the person made."""
     return _user(service.people.disable(p, name, why.reason))
 
 
-@router.post("/users/{name}/enable")
+@router.post("/{name}/enable")
 def enable_user(service: Svc, p: Caller, name: Name, why: Why) -> User:
     """Lets somebody in again who was disabled."""
     return _user(service.people.enable(p, name, why.reason))
 
 
-@router.post("/users/{name}/reset")
+@router.post("/{name}/reset")
 def reset_password(service: Svc, p: Caller, name: Name, why: Why) -> OneTimePassword:
     """A one-time password instead of the present one."""
     made = service.people.reset(p, name, why.reason)
     return OneTimePassword(user=_user(made.user), password=made.password)
 
 
-@router.delete("/users/{name}/sessions")
+@router.delete("/{name}/sessions")
 def end_sessions(service: Svc, p: Caller, name: Name) -> dict[str, int]:
     """Sign somebody out everywhere."""
     return {"ended": service.people.end_sessions(p, name)}
 
 
-@router.get("/tokens")
+@tokens_router.get("")
 def all_tokens(service: Svc, p: Caller, paged: Paged) -> Items[Token]:
     """Newest first, those no longer in force too."""
     return items(service.people.tokens(p, paged.cursor, paged.limit), _token)
 
 
-@router.post("/tokens", status_code=201)
+@tokens_router.post("", status_code=201)
 def make_token(service: Svc, p: Caller, new: NewToken) -> TokenSecret:
     """For a machine. The roles reviewer and administrator are for people only."""
     made = service.people.make_token(p, new.label, new.roles, new.until)
     return TokenSecret(token=_token(made.token), secret=made.secret)
 
 
-@router.post("/tokens/{number}/revoke")
+@tokens_router.post("/{number}/revoke")
 def revoke_token(service: Svc, p: Caller, number: Annotated[int, Path(ge=1, lt=2**63)], why: Why) -> Token:
     """For ever."""
     return _token(service.people.revoke_token(p, number, why.reason))

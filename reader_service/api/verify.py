@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from reader_service.api.deps import Caller, Svc
+from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, Asked, Told, problems
 from terminal.member.outcome import Code, Proof
 
-router = APIRouter(prefix="/verify", tags=["verify"], responses=problems(*ALWAYS))
+router = Resource(prefix="/verify", tags=["verify"], responses=problems(*ALWAYS))
 
 
 class AtReader(Asked):

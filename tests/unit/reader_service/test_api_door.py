@@ -284,3 +284,10 @@ def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: DoorHouse
     assert checks.health().parts["pcscd"] == "away", "it is looked at every two seconds at most"
     checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
     assert checks.health().ready
+
+
+def test_nothing_of_a_request_is_sent_to_a_collector_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    assert not door_house(tmp_path).app._native_telemetry.enabled()
