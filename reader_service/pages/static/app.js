@@ -31,7 +31,8 @@ document.addEventListener("htmx:sendError", () => connection(false));
 document.addEventListener("htmx:afterOnLoad", () => connection(true));
 // A message stands behind an open dialog, where nobody sees it.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.id === "messages") document.querySelector("dialog[open]")?.close();
+  // One that was opened meanwhile is another matter, and stays.
+  if (event.detail.target.id === "messages") event.detail.requestConfig?.elt?.closest("dialog[open]")?.close();
 });
 
 // A form that was answered, also with a refusal, may be sent anew: with another key. One without answer keeps its key,
