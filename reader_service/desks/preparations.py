@@ -74,8 +74,8 @@ class Preparations:
             if self._stopping:
                 raise Unavailable("the service is ending; prepare the batch when it is back")
             self._known[batch_id] = begun
+            self._tell(begun)
             self._workers.submit(self._run, batch_id)
-        self._tell(begun)
         return begun
 
     def close(self) -> None:
@@ -105,14 +105,14 @@ class Preparations:
                 raise _Stopping
             now = self._known[batch_id]
             self._known[batch_id] = now = replace(now, made=now.made + made, total=max(now.total, now.made + made))
-        if made:
-            self._tell(now)
+            if made:
+                self._tell(now)
 
     def _end(self, batch_id: str, state: Literal["done", "failed"], fault: str) -> None:
         with self._lock:
             ended = replace(self._known[batch_id], state=state, fault=fault, ended_at=self._clock())
             self._known[batch_id] = ended
-        self._tell(ended)
+            self._tell(ended)
 
     def _tell(self, preparation: Preparation) -> None:
         self._bus.publish("batch.changed", preparation.batch_id, {"preparation": preparation.to_json()})

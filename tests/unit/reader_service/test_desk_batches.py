@@ -56,6 +56,7 @@ def test_a_batch_is_prepared_once_at_a_time(office: Office, desk: BatchDesk) -> 
     desk.prepare(OPERATOR, batch_id)
     with pytest.raises(Conflict, match="already, for op"):
         desk.prepare(OPERATOR, batch_id)
+    assert office.line.began.wait(20)
     office.line.hold.set()
     assert ended(desk, batch_id).state in ("done", "failed")
     assert office.line.asked == 1
