@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
 import websockets
+from fastapi import APIRouter, Request
+from starlette.responses import Response
 from websockets.asyncio.client import ClientConnection, connect
 
 from reader_service.access.settings import DoorSettings
 from reader_service.api import events
-from reader_service.events import EventBus
+from reader_service.api.deps import still_in
+from reader_service.events import Event, EventBus
+from reader_service.pages import live
 from reader_service.principal import Permission, Principal, Role
 from tests.support.door import DoorHouse, door_house
 from tests.support.web import Web
@@ -157,6 +162,43 @@ def test_listeners_are_counted_and_there_is_an_end_to_them(house: DoorHouse, web
     assert asyncio.run(run()) == events.FULL
 
 
+class Quiet:
+    """A live page on which nothing happens."""
+
+    async def whole(self) -> str:
+        return "<p id='all'></p>"
+
+    async def after(self, _events: list[Event]) -> str:
+        return ""
+
+
+def test_live_pages_take_seats_too(house: DoorHouse, web: Web) -> None:
+    router = APIRouter()
+
+    @router.get("/quiet/live")
+    async def quiet(request: Request) -> Response:
+        return live.stream(house.service.bus, Quiet(), lambda kind: True, lambda: still_in(request), tick=0.05)
+
+    house.app.include_router(router)
+    secret = house.signed_in("admin").cookies["membercard"]
+    client = httpx.AsyncClient(base_url=web.address, cookies={"membercard": secret})
+
+    async def run() -> httpx.Response:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(client)
+            for _ in range(20):
+                answer = await stack.enter_async_context(client.stream("GET", "/quiet/live"))
+                assert answer.status_code == 200
+            await seated(web, 20)
+            refused = await client.get("/quiet/live")
+            assert (await client.get("/api/v1/events/stream")).status_code == 429
+        await seated(web, 0)
+        return refused
+
+    refused = asyncio.run(run())
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+
+
 def test_a_listener_who_falls_behind_is_let_go(house: DoorHouse, web: Web) -> None:
     token = house.token(Role.OPERATOR)
 
@@ -215,7 +257,7 @@ def test_an_id_that_is_none_is_refused(house: DoorHouse, web: Web) -> None:
 def test_a_text_is_written_once_for_all_who_hear_the_same(house: DoorHouse) -> None:
     bus, written = EventBus(), []
     form = events._Form("counted", lambda batch: written.append(len(batch)) or f"{len(batch)}")  # type: ignore[func-returns-value]
-    audience = events.Audience(bus, DoorSettings(), events.Measures())
+    audience = events.Audience(bus, events.Measures())
 
     async def one(texts: AsyncIterator[str]) -> str:
         return await anext(texts)
