@@ -29,6 +29,7 @@ from reader_service.principal import Permission, Principal
 MAY_HEAR: Final[dict[str, Permission]] = {
     "reader.added": Permission.READERS_VIEW,
     "reader.removed": Permission.READERS_VIEW,
+    "reader.forgotten": Permission.READERS_VIEW,
     "reader.state": Permission.READERS_VIEW,
     "card.inserted": Permission.READERS_VIEW,
     "card.removed": Permission.READERS_VIEW,

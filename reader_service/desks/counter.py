@@ -16,7 +16,8 @@ from reader_service.errors import LeaseLost, Unavailable
 from reader_service.events import EventBus
 from reader_service.parts import Lists, Parts
 from reader_service.principal import Permission, Principal
-from reader_service.readers.hub import ReaderHub, means
+from reader_service.readers.hub import ReaderHub
+from reader_service.readers.names import means
 from reader_service.readers.values import Mode
 from reader_service.readers.worker import Seat
 from registry.errors import RegistryConflict, RegistryError

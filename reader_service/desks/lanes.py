@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from personalize.execute import Job
 from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
 from personalize.outcome import CardReport, Outcome
 from reader_service.desks.record import on_record
-from reader_service.errors import Conflict, Invalid, NotFound, ReaderOut
+from reader_service.errors import Conflict, Invalid, NotFound, ReaderOut, Unavailable
 from reader_service.events import EventBus
 from reader_service.parts import Parts
 from reader_service.principal import Permission, Principal
@@ -41,6 +42,7 @@ _WINDOW: Final = 600.0
 _FRESH: Final = 5.0
 """Seconds for which a batch's rest is not counted anew."""
 _CLOSING: Final = 60.0
+_log = logging.getLogger(__name__)
 _NO_LANES: Final = {
     BatchState.DRAFT: "waits for a second person; have it approved first",
     BatchState.DISCARDED: "was given up",
@@ -186,6 +188,7 @@ class LaneDesk:
         self._lock = threading.RLock()
         self._runs: dict[str, _Run] = {}
         self._batches: dict[str, _Batch] = {}
+        self._ending = False
 
     def lanes(self, p: Principal) -> list[LaneView]:
         """LANES_VIEW. Those that run, and of the other readers the last run."""
@@ -237,9 +240,15 @@ class LaneDesk:
             )
         return view
 
-    def close(self) -> None:
-        """Stop every lane after the card in hand, and wait for them."""
+    def forget(self, reader_id: str) -> None:
+        """Its reader is none of this station any more, and no lane runs on it: nor is its last run shown."""
         with self._lock:
+            self._runs.pop(reader_id, None)
+
+    def close(self) -> None:
+        """Stop every lane after the card in hand, and wait for them; no further one starts."""
+        with self._lock:
+            self._ending = True
             running = [run for run in self._runs.values() if not run.ended]
         for run in running:
             run.line.stop()
@@ -256,6 +265,8 @@ class LaneDesk:
 
     def _join(self, batch_id: str, lanes: int) -> _Batch:
         with self._lock:
+            if self._ending:
+                raise Unavailable("the service is ending; start the lanes when it is back")
             batch = self._batches.get(batch_id)
             if batch is None:
                 batch = self._batches[batch_id] = _Batch(self._parts, batch_id, lanes)
@@ -268,6 +279,8 @@ class LaneDesk:
         run.line = Line(batch.job, remake=batch.remake, settings=self._settings, on_event=partial(self._heard, run))
         with self._lock:
             self._runs[reader_id] = run
+            if self._ending:
+                run.line.stop()
             run.future = self._hub.submit(reader_id, partial(self._work, run), SIGN_OF_LIFE)
             self._tell(run)
         run.future.add_done_callback(partial(self._done, run))
@@ -314,8 +327,10 @@ class LaneDesk:
         if error is None:
             message, fault = future.result().message, future.result().fault
         else:
-            # The text of what nobody foresaw may hold anything.
-            message, fault = str(error) if isinstance(error, MembercardError) else type(error).__name__, True
+            message, fault = str(error), True
+            if not isinstance(error, MembercardError):  # the text of what nobody foresaw may hold anything
+                _log.error("the lane on reader %s failed", run.reader, exc_info=error)
+                message = type(error).__name__
         with self._lock:
             run.state, run.step, run.number, run.message, run.fault = LaneState.ENDED, "", "", message, fault
             run.batch.lanes -= 1

@@ -67,6 +67,11 @@ class Tile:
         return self.reader.mode is Mode.FREE and self.reader.lease is None
 
     @property
+    def gone(self) -> bool:
+        """Whether it may be taken off the board."""
+        return not self.running and self.reader is not None and self.reader.state is ReaderState.LOST
+
+    @property
     def alarm(self) -> str:
         """How grave it is what the operator has to do about the last card; empty for nothing, or the next in hand."""
         if self.lane is None or self.lane.last is None or self.lane.state == "working":
@@ -159,6 +164,13 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
     def stop(request: Request, reader_id: str) -> Response:
         service.lanes.stop(principal_of(request), reader_id)
         return Response(status_code=204)
+
+    @pages.post("/station/readers/{reader_id}/forget")
+    def forget(request: Request, reader_id: str) -> Response:
+        who = principal_of(request)
+        name = service.readers.reader(who, reader_id).name
+        service.readers.forget(who, reader_id)
+        return shell.say(request, "station.said-forgotten", name=name)
 
     @pages.post("/station/all/{what}")
     def every(request: Request, what: str) -> Response:

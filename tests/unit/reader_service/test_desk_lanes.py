@@ -22,6 +22,7 @@ from registry.errors import RegistryUnavailable
 from simulators.config import CardConfig
 from simulators.stock import blank, make_stock
 from terminal.apdu import Disposition, Reader, Transport, open_reader
+from terminal.errors import ReaderFault
 from tests.support import line
 from tests.support.postgres import binaries, private_cluster
 from tests.support.reader_house import AUDITOR, OPERATOR, OTHER, FakeReaders, Station, eventually, station
@@ -231,6 +232,45 @@ def test_no_lane_is_started_while_the_registry_is_away(tmp_path: Path, monkeypat
         with pytest.raises(Unavailable):
             on.desk.start(OPERATOR, batch, ["lane-1"])
         assert on.hub.leases.mode("lane-1") is Mode.FREE
+
+
+def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
+    made = station(tmp_path, "sim:slot/Lane 1")
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.desk.close()
+        with pytest.raises(Unavailable, match="is ending"):
+            on.desk.start(OPERATOR, batch, ["lane-1"])
+        assert on.hub.leases.mode("lane-1") is Mode.FREE
+        assert on.desk.lanes(OPERATOR) == []
+
+
+def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: Path) -> None:
+    readers = FakeReaders()
+    made = station(tmp_path, "fake:A", open_reader=readers)
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.hub.on_forgotten = on.desk.forget
+        on.desk.start(OPERATOR, batch, ["a"])
+        on.desk.stop(OPERATOR, "a")
+        assert eventually(on.ended)
+        readers.opened["fake:A"][0].fault = ReaderFault("the cable is loose")
+        assert eventually(lambda: on.hub.view("a").state == "lost")
+        on.hub.forget(OPERATOR, "a")
+        assert on.desk.lanes(OPERATOR) == []
+
+
+def test_what_nobody_foresaw_ends_its_lane_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    readers = FakeReaders()
+    made = station(tmp_path, "fake:A", open_reader=readers)
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.hub.ask("a", lambda seat: seat.name)
+        on.desk.start(OPERATOR, batch, ["a"])
+        readers.opened["fake:A"][0].fault = LookupError("a secret")
+        assert eventually(on.ended)
+        assert (on.view("a").message, on.view("a").fault) == ("LookupError", True)
+    assert any("lane" in record.getMessage() and record.exc_info for record in caplog.records)
 
 
 class Stuck:
