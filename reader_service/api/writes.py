@@ -50,7 +50,7 @@ class Writes:
         known: Known | None = scope["state"]["known"]
         try:
             if known is None or not known.principal.token:
-                refuse_foreign(found)
+                refuse_foreign(found, tls=self._settings.tls)
             body = await bodies.take(
                 receive, found, self._settings, secret=scope["state"].get("secret", b""), known=known is not None
             )
