@@ -1,5 +1,5 @@
-"""The files of deploy/ and the commands of docs/deployment.md as they stand: the unit's own line, with the deployed settings
-and certificates made as the guide says, serves whoever shows one, and nobody else."""
+"""The files of deploy/ and the commands of docs/deployment.md as they stand: the unit's own line, with the deployed
+settings and certificates made as the guide says, serves whoever shows one, and nobody else."""
 
 from __future__ import annotations
 
