@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Row, bindparam, func, insert, select, text, update
 
 from registry.dossiers import wanting
-from registry.errors import FenceLost, NotOnRecord, RegistryConflict
+from registry.errors import FenceLost, RegistryConflict, no_batch
 from registry.personal import parse_ref
 from registry.tables import UtcTime, batches, chips, claims, dossier_secrets, dossiers
 from registry.values import ChipKnown, Claim, NothingLeft
@@ -64,15 +64,16 @@ def claim(
     conn: Connection, batch_id: str, place: Place, chip_serial: str, now: datetime, lease: timedelta
 ) -> Claim | NothingLeft | ChipKnown:
     if not chip_serial:
-        raise RegistryConflict("a chip without a serial gets no dossier; reject it")
+        raise RegistryConflict("a chip without a serial gets no dossier; reject it", reason="chip-without-serial")
     batch = conn.execute(_BATCH, {"batch": batch_id}).one_or_none()
     if batch is None:
-        raise NotOnRecord(f"there is no batch {batch_id}; `membercard batch list` shows those there are")
+        raise no_batch(batch_id)
     known = conn.execute(_CHIP, {"serial": chip_serial}).one_or_none()
     if known is not None:
         return _again(conn, batch_id, place, chip_serial, known, now, lease)
     if batch.stage != "approved":
-        raise RegistryConflict(f"batch {batch_id} is {batch.stage}, so no card of it is made")
+        sentence = f"batch {batch_id} is {batch.stage}, so no card of it is made"
+        raise RegistryConflict(sentence, reason="batch-not-approved", batch=batch_id)
     dossier_id = conn.execute(_NEXT, {"batch": batch_id}).scalar()
     if dossier_id is None:
         return _nothing_left(conn, batch_id)

@@ -46,7 +46,6 @@ _POSTGRES: _Rules = (
 )
 _GONE = ("08", "57")  # SQLSTATE classes: connection exception, operator intervention
 _RETRYABLE = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40")
-_NOT_STORED = "a text or number that was given is none that can be stored or looked for"
 
 
 class Prepared:
@@ -156,15 +155,17 @@ class Database:
             raise told(error, self.name) from error
         except (UnicodeEncodeError, OverflowError):
             # From the driver, which quotes the value: not to be told, nor to be the cause of what is.
-            raise RegistryConflict(_NOT_STORED) from None
+            raise _not_stored() from None
 
 
 def told(cause: BaseException | None, name: str) -> RegistryError:
     """The driver's error as one of ours: a sentence that names the database and says what to do."""
     if isinstance(cause, (sqlite3.IntegrityError, psycopg.IntegrityError)):
-        return RegistryConflict(f"{name} refused a record that contradicts another: {_constraint(cause)}")
+        rule = _constraint(cause)
+        sentence = f"{name} refused a record that contradicts another: {rule}"
+        return RegistryConflict(sentence, reason="contradiction", rule=rule)
     if isinstance(cause, psycopg.DataError):
-        return RegistryConflict(_NOT_STORED)
+        return _not_stored()
     code, rules = "", _POSTGRES
     if isinstance(cause, sqlite3.Error):
         code, rules = getattr(cause, "sqlite_errorname", ""), _SQLITE
@@ -179,6 +180,11 @@ def told(cause: BaseException | None, name: str) -> RegistryError:
         sentence = f"{name} does not answer: see that the server runs and can be reached"
         return RegistryUnavailable(sentence, retryable=True)
     return RegistryError(f"{name} failed with {type(cause).__name__} {code}".rstrip())
+
+
+def _not_stored() -> RegistryConflict:
+    sentence = "a text or number that was given is none that can be stored or looked for"
+    return RegistryConflict(sentence, reason="not-stored")
 
 
 def _constraint(cause: sqlite3.IntegrityError | psycopg.IntegrityError) -> str:

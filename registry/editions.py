@@ -83,7 +83,7 @@ class Editions:
         with self._ground.read() as conn:
             row = conn.execute(select(editions).where(editions.c.version == version)).one_or_none()
         if row is None:
-            raise NotOnRecord(f"there is no edition {version} of the hotlist")
+            raise NotOnRecord(f"there is no edition {version} of the hotlist", reason="edition", version=version)
         return _edition(row)
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[EditionLine]:
@@ -100,7 +100,8 @@ class Editions:
         with self._ground.read() as conn:
             versions = select(func.max(editions.c.version)).where(editions.c.version >= since)
             if conn.execute(select(editions.c.version).where(editions.c.version == since)).scalar() is None:
-                raise NotOnRecord(f"there is no edition {since} of the hotlist; fetch the whole list")
+                sentence = f"there is no edition {since} of the hotlist; fetch the whole list"
+                raise NotOnRecord(sentence, reason="edition", version=since)
             newest: int = conn.execute(versions).scalar_one()
             rows = conn.execute(_last_changes().where(edition_changes.c.version > since)).all()
         added = tuple(HotlistEntry(row.card_number, row.sequence, row.reason, row.at) for row in rows if row.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -93,7 +94,8 @@ def reject_chip(
 ) -> str:
     stage_of = stage_for_update(conn, batch_id)
     if stage_of != "approved":
-        raise RegistryConflict(f"batch {batch_id} is {stage_of}, so no chip is fed to it")
+        sentence = f"batch {batch_id} is {stage_of}, so no chip is fed to it"
+        raise RegistryConflict(sentence, reason="batch-not-approved", batch=batch_id)
     serial = chip_serial or f"UNREAD-{allocate(conn, 'unread', 1)[0]:06d}"
     known = _chip(conn, serial)
     if known is not None and known.state == "bound":
@@ -117,20 +119,25 @@ def reject_chip(
     elif known.state == "bound":
         _refuse_bound(conn, known.dossier_id, fault, now)
     elif known.state == "verified":
-        raise RegistryConflict(f"chip {serial} carries a verified card; end the card instead of rejecting the chip")
+        sentence = f"chip {serial} carries a verified card; end the card instead of rejecting the chip"
+        raise RegistryConflict(sentence, reason="chip-verified", chip=serial)
     return serial
 
 
 def release_missing(conn: Connection, batch_id: str, chip_serial: str, by: str, reason: str, now: datetime) -> None:
     known = _chip(conn, chip_serial)
     if known is None or known.batch_id != batch_id or known.dossier_id is None:
-        raise NotOnRecord(f"no dossier of batch {batch_id} is bound to chip {chip_serial}")
+        sentence = f"no dossier of batch {batch_id} is bound to chip {chip_serial}"
+        raise NotOnRecord(sentence, reason="chip", batch=batch_id, chip=chip_serial)
     held = conn.execute(_HELD, {"dossier": known.dossier_id}).one()
     if held.state != "claimed":
-        raise RegistryConflict(f"chip {chip_serial} is {known.state}, not missing")
+        sentence = f"chip {chip_serial} is {known.state}, not missing"
+        raise RegistryConflict(sentence, reason="chip-not-missing", chip=chip_serial)
     lease_until = conn.execute(select(claims.c.lease_until).where(claims.c.token == held.token)).scalar_one()
     if lease_until > now:
-        raise RegistryConflict(f"chip {chip_serial} is in a lane's hands until {lease_until:%H:%M:%S} UTC")
+        sentence = f"chip {chip_serial} is in a lane's hands until {lease_until:%H:%M:%S} UTC"
+        seconds = ceil((lease_until - now).total_seconds())
+        raise RegistryConflict(sentence, reason="chip-in-lane", chip=chip_serial, seconds=seconds)
     _refuse_bound(conn, known.dossier_id, Fault(f"{reason} (said by {by})", "missing", "missing", ""), now)
 
 

@@ -105,14 +105,28 @@ class Reviews:
         with self._ground.write() as conn:
             stage = stage_for_update(conn, batch_id)
             if stage != "draft":
-                raise RegistryConflict(f"batch {batch_id} is {stage}; only a draft is reviewed")
+                sentence = f"batch {batch_id} is {stage}; only a draft is reviewed"
+                raise RegistryConflict(sentence, reason="batch-not-draft", batch=batch_id)
             sent = _last_step(conn, batch_id) == ReviewStep.SUBMITTED
             if sent == (step is ReviewStep.SUBMITTED):
-                raise RegistryConflict(f"batch {batch_id} is {'with the reviewers already' if sent else 'not sent'}")
+                if not sent:
+                    raise _not_sent(batch_id)
+                sentence = f"batch {batch_id} is with the reviewers already"
+                raise RegistryConflict(sentence, reason="batch-sent", batch=batch_id)
             values = {"batch_id": batch_id, "at": self._ground.clock(), "by": by, "step": step.value, "reason": reason}
             conn.execute(insert(reviews).values(values))
             action = "batch.submit" if step is ReviewStep.SUBMITTED else "batch.return"
             self._ground.tell(conn, by, action, f"batch:{batch_id}", reason)
+
+
+def refuse_unsent(conn: Connection, batch_id: str) -> None:
+    """Raises RegistryConflict for a draft that is not with the reviewers. Its row is held by this transaction."""
+    if _last_step(conn, batch_id) != ReviewStep.SUBMITTED:
+        raise _not_sent(batch_id)
+
+
+def _not_sent(batch_id: str) -> RegistryConflict:
+    return RegistryConflict(f"batch {batch_id} is not sent for review", reason="batch-not-sent", batch=batch_id)
 
 
 def _last_step(conn: Connection, batch_id: str) -> str | None:

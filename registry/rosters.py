@@ -225,7 +225,8 @@ def _refuse_living_twin(conn: Connection, origin: Origin) -> None:
     twin = select(batches.c.id).where(batches.c.digest == origin.digest, batches.c.stage.in_(("draft", "approved")))
     batch_id = conn.execute(twin).scalar()
     if batch_id is not None:
-        raise RegistryConflict(f"this file was imported before, as batch {batch_id}, which is not closed yet")
+        sentence = f"this file was imported before, as batch {batch_id}, which is not closed yet"
+        raise RegistryConflict(sentence, reason="form-imported", batch=batch_id)
 
 
 def _refuse_taken(
@@ -234,15 +235,18 @@ def _refuse_taken(
     seen: set[bytes] = set()
     for row, index in zip(accepted, indexes, strict=True):
         if index in seen:
-            raise RegistryConflict(f"row {row.sheet_row}: the same person stands twice in this roster")
+            sentence = f"row {row.sheet_row}: the same person stands twice in this roster"
+            raise RegistryConflict(sentence, reason="person-twice", row=row.sheet_row)
         seen.add(index)
         person = known.get(index)
         if person is None:
             continue
         if person.unit_name != (row.unit or unit_name):
-            raise RegistryConflict(f"row {row.sheet_row}: this person is registered by {person.unit_name}")
+            sentence = f"row {row.sheet_row}: this person is registered by {person.unit_name}"
+            raise RegistryConflict(sentence, reason="person-elsewhere", row=row.sheet_row, unit=person.unit_name)
         if person.busy:
-            raise RegistryConflict(f"row {row.sheet_row}: this person has a card, or is in a batch that will make one")
+            sentence = f"row {row.sheet_row}: this person has a card, or is in a batch that will make one"
+            raise RegistryConflict(sentence, reason="person-busy", row=row.sheet_row)
 
 
 def unit_ids_of(conn: Connection, names: set[str]) -> dict[str, int]:

@@ -97,8 +97,13 @@ def views() -> Select[Any]:
 def view(conn: Connection, member_id: int) -> MemberView:
     row = conn.execute(views().where(members.c.id == member_id)).one_or_none()
     if row is None:
-        raise NotOnRecord(f"there is no member with the record number {member_id}")
+        raise no_member(member_id)
     return view_of(row)
+
+
+def no_member(member_id: int) -> NotOnRecord:
+    sentence = f"there is no member with the record number {member_id}"
+    return NotOnRecord(sentence, reason="member", member=member_id)
 
 
 def view_of(row: Row[*tuple[Any, ...]]) -> MemberView:

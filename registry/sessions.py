@@ -39,7 +39,8 @@ class Sessions:
         with self._ground.write() as conn:
             person = named(conn, name)
             if person.disabled:
-                raise RegistryConflict(f"{person.name} is disabled and cannot sign in")
+                sentence = f"{person.name} is disabled and cannot sign in"
+                raise RegistryConflict(sentence, reason="user-disabled", user=person.name)
             conn.execute(
                 insert(sessions).values(
                     token_hash=token_hash,

@@ -71,11 +71,11 @@ class Memory:
                     self._kept.popitem(last=False)
                 return Begun(1)
             if (found.request, found.digest) != (request, digest):
-                raise KeyUsedOtherwise("this idempotency key was used for another request; choose a new one")
+                raise KeyUsedOtherwise
             if found.reply is not None:
                 return found.reply
             if found.working:
-                raise RequestInProgress("the same request is being worked on; ask again in a moment")
+                raise RequestInProgress
             found.attempt, found.working = found.attempt + 1, True
             return Begun(found.attempt)
 

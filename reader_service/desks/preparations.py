@@ -62,7 +62,7 @@ class Preparations:
         """Raises Conflict while this batch is being prepared."""
         found = self.of(batch_id)
         if found is not None and found.state == "running":
-            raise Conflict(f"batch {batch_id} is being prepared already, for {found.by}", reason="running")
+            raise _running(found)
 
     def begin(self, batch_id: str, total: int, by: str) -> Preparation:
         """Raises Conflict while this batch is being prepared, Unavailable once the service ends."""
@@ -70,12 +70,12 @@ class Preparations:
         with self._lock:
             found = self._known.get(batch_id)
             if found is not None and found.state == "running":
-                raise Conflict(f"batch {batch_id} is being prepared already, for {found.by}", reason="running")
+                raise _running(found)
             if self._stopping:
                 raise Unavailable("the service is ending; prepare the batch when it is back")
             self._known[batch_id] = begun
             self._tell(begun)
-            self._workers.submit(self._run, batch_id)
+            self._workers.submit(self._run, batch_id, by)
         return begun
 
     def close(self) -> None:
@@ -84,10 +84,10 @@ class Preparations:
             self._stopping = True
         self._workers.shutdown(wait=True)
 
-    def _run(self, batch_id: str) -> None:
+    def _run(self, batch_id: str, by: str) -> None:
         try:
             self._tick(batch_id, 0)
-            self._line.prepare(batch_id, lambda made: self._tick(batch_id, made))
+            self._line.prepare(batch_id, lambda made: self._tick(batch_id, made), by=by)
         except _Stopping:
             self._end(batch_id, "failed", "the service ended before all dossiers were made; prepare the batch again")
         except MembercardError as e:
@@ -116,3 +116,8 @@ class Preparations:
 
     def _tell(self, preparation: Preparation) -> None:
         self._bus.publish("batch.changed", preparation.batch_id, {"preparation": preparation.to_json()})
+
+
+def _running(found: Preparation) -> Conflict:
+    sentence = f"batch {found.batch_id} is being prepared already, for {found.by}"
+    return Conflict(sentence, reason="running", batch=found.batch_id, by=found.by)

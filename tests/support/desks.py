@@ -40,14 +40,14 @@ class NoLine:
         self.fault: Exception | None = None
         self.asked = 0
 
-    def prepare(self, batch_id: str, tick: Callable[[int], None]) -> int:
+    def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str) -> int:
         self.asked += 1
         self.began.set()
         self.hold.wait(20)
         tick(0)
         if self.fault is not None:
             raise self.fault
-        made = registrar.prepare(self._registry, house.custody(), batch_id)
+        made = registrar.prepare(self._registry, house.custody(), batch_id, by)
         tick(made)
         return made
 
@@ -55,7 +55,7 @@ class NoLine:
         raise LookupError(f"this line runs nothing, batch {batch_id} neither")
 
     def remake(self, batch_id: str) -> object:
-        return self.prepare(batch_id, lambda made: None)
+        return self.prepare(batch_id, lambda made: None, by="line")
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[object]:
         return nullcontext(lanes)

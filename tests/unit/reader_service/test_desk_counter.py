@@ -218,7 +218,7 @@ def test_notes_that_can_never_be_written_do_not_stop_the_others(desk: Desk, monk
 
     def refused(*notes: VerdictNote) -> None:
         tried.append(len(notes))
-        raise RegistryConflict("contradicts another")
+        raise RegistryConflict("contradicts another", reason="contradiction")
 
     monkeypatch.setattr(verdicts, "note", refused)
     desk.desk.watch(COUNTER, "counter", True)

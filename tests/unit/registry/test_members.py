@@ -92,7 +92,7 @@ def test_who_cannot_be_told_is_not_shown(registry: Registry, custody: MemoryCust
     carded(registry, custody)
 
     def fail(*_: object) -> None:
-        raise RegistryConflict("no")
+        raise RegistryConflict("no", reason="no")
 
     monkeypatch.setattr("registry.audit_chain.append", fail)
     with pytest.raises(RegistryConflict, match="no"):
