@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,41 @@ def test_a_schedule_is_imported(desk: Desk, at: Served, tmp_path: Path) -> None:
     at.service.registry.plans.remove("省测试工会", by="tests")
 
 
+def test_one_units_plan_is_mended_removed_and_added_by_keyboard(desk: Desk, at: Served) -> None:
+    plans = at.service.registry.plans
+    before = next(plan for plan in plans.all() if plan.unit == "省地质局工会")
+    page, watch = desk.sit("registrar", path="/progress")
+    watch.expected.add(422)
+
+    def save(planned: str) -> None:
+        page.fill("#plan-planned", planned)
+        page.press("#plan-planned", "Enter")
+
+    page.focus("[aria-label='修改省地质局工会的计划']")
+    page.keyboard.press("Enter")
+    expect(page.locator("#plan-group")).to_be_focused()
+    assert page.get_attribute("#plan-unit", "readonly") is not None
+    save("99999999999")
+    expect(page.locator("#plan-planned-error")).to_contain_text("大于 0")
+    expect(page.locator("#plan-planned")).to_be_focused()
+    save("17")
+    said(page, "省地质局工会的计划已保存：17 张")
+    assert replace(before, planned=17) in plans.all()
+    page.wait_for_load_state()
+    page.click("[aria-label='修改省地质局工会的计划']")
+    page.get_by_role("button", name="删除计划").click()
+    said(page, "已删除省地质局工会的计划（17 张）")
+    assert before.unit not in {plan.unit for plan in plans.all()}
+    page.wait_for_load_state()
+    page.keyboard.press("n")
+    expect(page.locator("#plan-unit")).to_be_focused()
+    for field, value in (("unit", before.unit), ("group", before.group), ("due", before.due.isoformat())):
+        page.fill(f"#plan-{field}", value)
+    save(str(before.planned))
+    said(page, f"计划已保存：{before.planned} 张")
+    assert before in plans.all()
+
+
 # --- audit -----------------------------------------------------------------------------------------------------------
 
 
@@ -246,6 +282,7 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Desk, 
     expect(page.locator("dialog#add")).to_be_hidden()
     at.service.door.sign_in("qian.duo", password, "tests")
     page.click("#people a:text-is('qian.duo')")
+    page.wait_for_url("**/users/qian.duo")  # and its scripts: a button of a page that is still coming does nothing
     expect(page.locator("section[aria-labelledby=sessions-title] tbody tr")).to_have_count(1)
     page.click("[data-open=roles]")
     page.check("dialog#roles input[value=operator]")

@@ -43,12 +43,21 @@ export function patch(html) {
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
     old.replaceWith(part);
     htmx.process(part);
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    if (focused) keepFocus(part, focused);
     document.dispatchEvent(new CustomEvent("part", { detail: { part, old } }));
   }
 }
 
-// Have a screen reader say it now.
+// What had the focus, or where that is gone or disabled now, the first thing in its part that can be pressed.
+function keepFocus(part, id) {
+  const usable = (one) => one && !one.disabled;
+  const next = [document.getElementById(id), ...part.querySelectorAll("a[href], button")].find(usable);
+  next?.focus({ preventScroll: true });
+}
+
+// Have a screen reader say it now; the same words once more are said once more.
 export function announce(text) {
-  document.getElementById("announce").textContent = text;
+  const place = document.getElementById("announce");
+  place.textContent = "";
+  setTimeout(() => (place.textContent = text), 60);
 }
