@@ -19,6 +19,7 @@ import uvicorn
 from anyio import to_thread
 from cryptography import x509
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -85,16 +86,24 @@ class Listen:
         return DoorSettings(hosts=tuple(dict.fromkeys(name.lower() for name in named)), tls=self.tls)
 
 
-def serve(app: FastAPI, listen: Listen, *, stop: Callable[[], None], ready: Callable[[str], None]) -> None:
-    """Until SIGTERM or SIGINT. Raises Invalid for a port that is taken. Call ``listen.check`` first.
+def serve(
+    app: FastAPI,
+    listen: Listen,
+    *,
+    stop: Callable[[], None],
+    ready: Callable[[str], None],
+    listener: socket.socket | None = None,
+) -> None:
+    """Until SIGTERM or SIGINT, at ``listener`` where ``listen`` was opened before. Raises Invalid for a port that is
+    taken. Call ``listen.check`` first.
 
     ``ready`` is told the address once it listens; ``stop`` ends lanes and listeners, before connections are closed.
     """
-    with listen.open() as listener:
-        Server(config_of(app, listen), stop, ready).run([listener])
+    with listener or listen.open() as opened:
+        Server(config_of(app, listen), stop, ready).run([opened])
 
 
-def config_of(app: FastAPI, listen: Listen) -> uvicorn.Config:
+def config_of(app: ASGIApp, listen: Listen) -> uvicorn.Config:
     """How the server is set up."""
     return uvicorn.Config(
         app,
