@@ -29,6 +29,7 @@ from registry.store import Registry
 from registry.values import Card, CardState
 from registry.verdicts import VerdictNote
 from terminal.apdu import open_reader
+from terminal.errors import NoCard
 from terminal.globalplatform import Guard
 from terminal.keys import MemoryCustody
 

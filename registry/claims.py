@@ -28,7 +28,8 @@ class Place:
 
 _BATCH = select(batches.c.stage, batches.c.started_at).where(batches.c.id == bindparam("batch"))
 _CHIP = (
-    select(chips.c.batch_id, chips.c.dossier_id, chips.c.state, chips.c.reason, dossiers.c.card_number)
+    select(chips.c.batch_id, chips.c.dossier_id, chips.c.state, chips.c.reason, chips.c.code)
+    .add_columns(dossiers.c.card_number)
     .join(dossiers, dossiers.c.id == chips.c.dossier_id, isouter=True)
     .where(chips.c.serial == bindparam("serial"))
 )
@@ -118,7 +119,7 @@ def _again(
     if known.state == "verified":
         return ChipKnown("verified", known.card_number)
     if known.state == "rejected":
-        return ChipKnown("rejected", known.reason)
+        return ChipKnown("rejected", known.reason, known.code)
     if known.batch_id != batch_id:
         return ChipKnown("other batch", known.batch_id)
     return _hand_over(conn, known.dossier_id, place, serial, now, lease, returning=True)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
@@ -16,17 +16,28 @@ from registry.claims import fence_lost
 from registry.counters import allocate
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.tables import cards, chips, claims, dossiers, roster_rows
-from registry.values import CardState, Claim
+from registry.values import UNCODED, CardState, Claim, Coded
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a chip is refused: the reason in words, the step it failed in, the tray it goes to, the lane."""
+    """Why a chip is refused: the reason in words and as a code, the step it failed in, its tray, the lane."""
 
     reason: str
     step: str
     bin: str
     lane: str
+    coded: Coded = UNCODED
+
+    def values(self) -> dict[str, str]:
+        """As the chip's row has it; without a lane that of its claim stays."""
+        told = {"reason": self.reason, "step": self.step, "bin": self.bin, "code": self.coded.code}
+        told["params"] = json.dumps(dict(self.coded.params), ensure_ascii=False, sort_keys=True)
+        return told | ({"lane": self.lane} if self.lane else {})
+
+
+MISSING: Final = "missing"
+"""Step, tray and code of a chip that somebody says is lost."""
 
 
 _HELD = (
@@ -110,10 +121,7 @@ def reject_chip(
                 from_stock=from_stock,
                 fed_at=now,
                 ended_at=now,
-                reason=fault.reason,
-                step=fault.step,
-                bin=fault.bin,
-                lane=fault.lane,
+                **({"lane": fault.lane} | fault.values()),
             )
         )
     elif known.state == "bound":
@@ -138,17 +146,15 @@ def release_missing(conn: Connection, batch_id: str, chip_serial: str, by: str, 
         sentence = f"chip {chip_serial} is in a lane's hands until {lease_until:%H:%M:%S} UTC"
         seconds = ceil((lease_until - now).total_seconds())
         raise RegistryConflict(sentence, reason="chip-in-lane", chip=chip_serial, seconds=seconds)
-    _refuse_bound(conn, known.dossier_id, Fault(f"{reason} (said by {by})", "missing", "missing", ""), now)
+    coded = Coded(MISSING, {"said": reason, "by": by})
+    _refuse_bound(conn, known.dossier_id, Fault(f"{reason} (said by {by})", MISSING, MISSING, "", coded), now)
 
 
 def _refuse_bound(conn: Connection, dossier_id: int, fault: Fault, now: datetime) -> None:
     """The dossier's row is held by this transaction."""
     conn.execute(_DOSSIER_STATE, {"dossier": dossier_id, "state": "remade"})
-    values: dict[str, Any] = {"state": "rejected", "ended_at": now, "reason": fault.reason, "step": fault.step}
-    values["bin"] = fault.bin
-    if fault.lane:
-        values["lane"] = fault.lane
-    conn.execute(update(chips).where(chips.c.dossier_id == dossier_id).values(values))
+    ended = {"state": "rejected", "ended_at": now}
+    conn.execute(update(chips).where(chips.c.dossier_id == dossier_id).values(**ended, **fault.values()))
     row = conn.execute(select(dossiers.c.card_number, dossiers.c.sequence).where(dossiers.c.id == dossier_id)).one()
     hotlist_add(conn, row.card_number, row.sequence, "rejected", now)
 

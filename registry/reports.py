@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -138,7 +140,7 @@ def journal_of(conn: Connection, batch_id: str) -> list[JournalLine]:
 
 
 def rejects(conn: Connection, batch_id: str) -> list[Reject]:
-    return [Reject(*row) for row in conn.execute(_rejects(batch_id))]
+    return [_reject(row) for row in conn.execute(_rejects(batch_id))]
 
 
 def rejects_page(conn: Connection, batch_id: str, cursor: str | None, limit: int) -> Page[Reject]:
@@ -149,13 +151,17 @@ def rejects_page(conn: Connection, batch_id: str, cursor: str | None, limit: int
         same_time = and_(chips.c.ended_at == at, chips.c.serial > serial)
         chosen = chosen.where(or_(chips.c.ended_at > at, same_time))
     rows = conn.execute(chosen).all()
-    return page_of(rows, limit, lambda row: Reject(*row), lambda row: [row.ended_at.isoformat(), row.serial])
+    return page_of(rows, limit, _reject, lambda row: [row.ended_at.isoformat(), row.serial])
+
+
+def _reject(row: Row[*tuple[Any, ...]]) -> Reject:
+    return replace(Reject(*row), params=json.loads(row.params))
 
 
 def _rejects(batch_id: str) -> Select[Any]:
     return (
         select(chips.c.ended_at, chips.c.serial, chips.c.reason, chips.c.step, chips.c.bin, chips.c.lane)
-        .add_columns(dossiers.c.card_number, dossiers.c.sequence)
+        .add_columns(dossiers.c.card_number, dossiers.c.sequence, chips.c.code, chips.c.params)
         .join(dossiers, dossiers.c.id == chips.c.dossier_id, isouter=True)
         .where(chips.c.batch_id == batch_id, chips.c.state == "rejected")
         .order_by(chips.c.ended_at, chips.c.serial)

@@ -35,6 +35,7 @@ from registry.paging import Page
 from registry.personal import PersonalData
 from registry.reports import Reports
 from registry.values import (
+    UNCODED,
     AcceptedRow,
     Accounts,
     Batch,
@@ -43,6 +44,7 @@ from registry.values import (
     CardState,
     ChipKnown,
     Claim,
+    Coded,
     Entry,
     HotlistEntry,
     Known,
@@ -267,10 +269,10 @@ class Registry(Office, Reports):
                 self._ground.tell(conn, _place(claim), "card.verified", f"card:{claim.card_number}-{claim.sequence}")
             return cards.card(conn, claim.card_number, claim.sequence)
 
-    def reject(self, claim: Claim, reason: str, step: str, bin: str) -> None:
+    def reject(self, claim: Claim, reason: str, step: str, bin: str, *, coded: Coded = UNCODED) -> None:
         """The chip failed: refused for ever, its card hotlisted, the dossier to be made again. Raises FenceLost."""
         with self._db.write() as conn:
-            if outcome.reject(conn, claim, outcome.Fault(reason, step, bin, claim.lane), self._clock()):
+            if outcome.reject(conn, claim, outcome.Fault(reason, step, bin, claim.lane, coded), self._clock()):
                 card = f"{claim.card_number}-{claim.sequence}"
                 self._ground.tell(conn, _place(claim), "chip.reject", f"chip:{claim.chip_serial}", reason, card=card)
 
@@ -284,13 +286,14 @@ class Registry(Office, Reports):
         lane: str,
         *,
         from_stock: bool = True,
+        coded: Coded = UNCODED,
     ) -> str:
         """Refuse a chip no claim was made for; gives the serial it is recorded under.
 
         An empty serial (a dead chip) gets a generated one. ``from_stock=False`` for a card that was never ours. A chip
         rejected before stays as it is; one bound to a dossier takes the dossier with it, as ``reject`` does.
         """
-        fault = outcome.Fault(reason, step, bin, lane)
+        fault = outcome.Fault(reason, step, bin, lane, coded)
         with self._db.write() as conn:
             serial = outcome.reject_chip(conn, batch_id, chip_serial, fault, from_stock, self._clock())
             self._ground.tell(conn, lane, "chip.reject", f"chip:{serial}", reason, batch=batch_id)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from personalize.reasons import NOTHING, Reason, Why, why
 from reader_service.errors import Conflict, Unavailable
 from reader_service.events import EventBus
 from reader_service.parts import LineParts
@@ -21,7 +22,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Dossiers in the making. ``fault`` is a sentence, where it failed: what was made until then is kept."""
+    """Dossiers in the making. ``fault`` is a sentence, where it failed, ``code`` (personalize.reasons) and ``params``
+    the same for other languages: what was made until then is kept."""
 
     batch_id: str
     state: Literal["running", "done", "failed"]
@@ -31,6 +33,8 @@ class Preparation:
     begun_at: datetime
     ended_at: datetime | None = None
     fault: str = ""
+    code: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """For events and other programs."""
@@ -89,15 +93,16 @@ class Preparations:
             self._tick(batch_id, 0)
             self._line.prepare(batch_id, lambda made: self._tick(batch_id, made), by=by)
         except _Stopping:
-            self._end(batch_id, "failed", "the service ended before all dossiers were made; prepare the batch again")
+            sentence = "the service ended before all dossiers were made; prepare the batch again"
+            self._end(batch_id, "failed", Why(sentence, Reason.SERVICE_ENDED))
         except MembercardError as e:
             _log.warning("preparing batch %s failed: %s", batch_id, e)
-            self._end(batch_id, "failed", str(e))
+            self._end(batch_id, "failed", why(e))
         except Exception:
             _log.exception("preparing batch %s failed", batch_id)
-            self._end(batch_id, "failed", "something went wrong here; the log says what")
+            self._end(batch_id, "failed", Why("something went wrong here; the log says what", Reason.INTERNAL))
         else:
-            self._end(batch_id, "done", "")
+            self._end(batch_id, "done", NOTHING)
 
     def _tick(self, batch_id: str, made: int) -> None:
         with self._lock:
@@ -108,9 +113,10 @@ class Preparations:
             if made:
                 self._tell(now)
 
-    def _end(self, batch_id: str, state: Literal["done", "failed"], fault: str) -> None:
+    def _end(self, batch_id: str, state: Literal["done", "failed"], said: Why) -> None:
         with self._lock:
-            ended = replace(self._known[batch_id], state=state, fault=fault, ended_at=self._clock())
+            ended = replace(self._known[batch_id], state=state, ended_at=self._clock(), fault=said.sentence)
+            ended = replace(ended, code=said.code, params=said.params)
             self._known[batch_id] = ended
             self._tell(ended)
 

@@ -149,8 +149,8 @@ def _plots(found: Figures, t: Words) -> dict[str, Any]:
             (t("progress.issued"), "accent", [day.count for day in found.days]),
         ),
         "rejects": _plot(
-            [_short(f"{_step(reject.step, t)}: {reject.reason}") for reject in found.rejects],
-            (t("progress.rejected"), "bad", [reject.count for reject in found.rejects]),
+            [_short(f"{_step(one.step, t)}: {t.reason(one.code, {}, one.reason)}") for one in found.rejects],
+            (t("progress.rejected"), "bad", [one.count for one in found.rejects]),
         ),
         "seconds": _plot(
             [t(f"progress.{name}") for name, _ in marks],

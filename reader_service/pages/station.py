@@ -14,7 +14,7 @@ from starlette.responses import Response
 from personalize.outcome import Outcome
 from reader_service.api.deps import still_in
 from reader_service.desks.batches import BatchView
-from reader_service.desks.lanes import LaneView
+from reader_service.desks.lane_views import LaneView
 from reader_service.errors import Invalid, Unavailable
 from reader_service.events import GAP, Event
 from reader_service.pages.live import stream

@@ -13,7 +13,7 @@ from personalize.outcome import Bin, Outcome
 from reader_service.desks.batches import BatchView
 from reader_service.desks.counter import ListsAge, VerdictView
 from reader_service.desks.developer import CardFileView, Exchange
-from reader_service.desks.lanes import LaneView, LastCard
+from reader_service.desks.lane_views import LaneView, LastCard
 from reader_service.errors import Conflict, Invalid, NotFound, Unavailable
 from reader_service.events import EventBus
 from reader_service.principal import Permission, Principal

@@ -66,7 +66,7 @@ class HouseLine:
         self.station_registry: object = registry
         self.filled: list[int] = []
 
-    def prepare(self, batch_id: str, tick: Callable[[int], None]) -> int:
+    def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str = "tests") -> int:
         made = line.remake(self._registry, batch_id, self._directory)
         tick(made)
         return made

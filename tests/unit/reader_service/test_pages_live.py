@@ -123,7 +123,7 @@ def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(h
     whole, same, reject, later, idle, more = asyncio.run(run())
     assert re.findall(r'id="(tiles|batches|orders)"', whole) == ["orders", "tiles", "batches"]
     assert same == ""
-    assert 'data-alarm="bad" data-announce="Lane 1: Put in bin 3"' in reject
+    assert 'data-alarm="bad" data-announce="Lane 1: Put in bin 3: the card gave no answer to READ RECORD"' in reject
     assert 'id="lane-lane-2"' not in reject
     assert "data-alarm" not in later
     assert idle == ""
