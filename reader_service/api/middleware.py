@@ -42,6 +42,7 @@ _SLOW_SECONDS: Final = 2.0
 _REFUSAL_SECONDS: Final = 60.0
 _MANY: Final = 1000
 _ACCEPTED: Final = 101
+_UNKNOWN_LANGUAGE: Final = "zh"
 
 log = logging.getLogger("reader_service.requests")
 
@@ -146,21 +147,21 @@ class Front:
         found = dict(scope["headers"])
         path: str = scope["path"]
         state = scope.setdefault("state", {})
-        state.update(principal=None, known=None, csrf="", language=_language(found, None))
+        state.update(principal=None, known=None, csrf="", language=_UNKNOWN_LANGUAGE)
         try:
             self._check_host(found)
             if path.startswith(_STATIC):
+                state["language"] = _language(found, None)
                 return None
             known = await self._identify(scope, found)
             if known is None and path.startswith(_API) and (scope["method"], path) not in _PUBLIC_API:
                 raise NotSignedIn("sign in first, or send a token that is in force")
             if known is not None and known.must_change and not path.startswith(_FREE):
                 raise MustChangePassword("change the password first: somebody else knows it")
-        except MustChangePassword as e:
-            if path.startswith(_API) or scope["method"] not in READS:
-                return answer(Request(scope), e, self._page)
-            return RedirectResponse(PASSWORD_PAGE, 303)
         except MembercardError as e:
+            if isinstance(e, MustChangePassword) and not path.startswith(_API) and scope["method"] in READS:
+                return RedirectResponse(PASSWORD_PAGE, 303)
+            state["language"] = _language(found, state["known"])
             return answer(Request(scope), e, self._page)
         return None
 
@@ -185,9 +186,7 @@ class Front:
         return known
 
     async def _known(self, secret: str, *, token: bool) -> Known | None:
-        key = key_of(secret)
-        gate = self._door.gate
-        return gate.fresh(key) or await to_thread.run_sync(lambda: gate.find(key, token=token))
+        return await self._door.gate.ask(key_of(secret), token=token)
 
     def _check_host(self, found: Mapping[bytes, bytes]) -> None:
         """Against names that somebody else points here (DNS rebinding). Raises WrongHost."""
@@ -261,13 +260,13 @@ def _route(scope: Scope) -> str:
 
 def _language(found: Mapping[bytes, bytes], known: Known | None) -> str:
     """What was chosen on this machine, else the person's own, else the browser's, else Chinese."""
-    chosen = cookies.read(found.get(b"cookie", b""), cookies.LANGUAGE)
-    if chosen in cookies.LANGUAGES:
+    sent = found.get(b"cookie")
+    if sent is not None and (chosen := cookies.read(sent, cookies.LANGUAGE)) in cookies.LANGUAGES:
         return chosen
     if known is not None and known.language:
         return known.language
     wanted = found.get(b"accept-language", b"")[:2].lower()
-    return "en" if wanted == b"en" else "zh"
+    return "en" if wanted == b"en" else _UNKNOWN_LANGUAGE
 
 
 def refuse_foreign(found: Mapping[bytes, bytes], *, tls: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -302,12 +303,12 @@ def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: DoorHouse
     away = SimpleNamespace(pcsc_away=True)
     parts = SimpleNamespace(custody=house.service.parts.custody, pcsc=True)
     checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
-    found = checks.health()
+    found = asyncio.run(checks.health())
     assert (found.ready, found.parts["pcscd"]) == (False, "away")
     away.pcsc_away = False
-    assert checks.health().parts["pcscd"] == "away", "it is looked at every two seconds at most"
+    assert asyncio.run(checks.health()).parts["pcscd"] == "away", "it is looked at every two seconds at most"
     checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
-    assert checks.health().ready
+    assert asyncio.run(checks.health()).ready
 
 
 def test_nothing_of_a_request_is_sent_to_a_collector_that_the_environment_names(
