@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, select, up
 from registry.counters import allocate
 from registry.errors import OWN_WORK, RegistryConflict, no_batch
 from registry.office_tables import member_events
-from registry.personal import PersonalData, mask_mobile, mask_name
+from registry.personal import PersonalData, fold, mask_mobile, mask_name
 from registry.rosters import member_place, row_place
 from registry.tables import batches, members, roster_rows, units
 
@@ -52,8 +52,8 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's, however they are spaced and capitalized."""
-    return one.casefold().split() == other.casefold().split()
+    """Whether two names are one person's, however they are written."""
+    return fold(one) == fold(other)
 
 
 def discard(conn: Connection, batch_id: str) -> None:

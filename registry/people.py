@@ -15,6 +15,7 @@ from registry.errors import NotOnRecord, RegistryConflict
 from registry.ground import Ground, reason_given
 from registry.office_tables import sessions, users
 from registry.paging import Page, cut, page_of, read_cursor
+from registry.personal import fold
 
 ADMINISTRATOR: Final = "administrator"
 """The role that cannot die out: its last holder is neither disabled nor given other roles."""
@@ -194,14 +195,10 @@ class People:
             raise RegistryConflict(sentence, reason="last-administrator", user=person.name)
 
 
-def fold(name: str) -> str:
-    """One spelling for all spellings of a name."""
-    return " ".join(name.casefold().split())
-
-
-def named(conn: Connection, name: str) -> Row[*tuple[Any, ...]]:
+def named(conn: Connection, name: str, *, hold: bool = False) -> Row[*tuple[Any, ...]]:
     """Raises NotOnRecord. The name may be anything that was typed, so the error does not repeat it."""
-    row = conn.execute(select(users).where(users.c.folded == fold(name))).one_or_none()
+    chosen = select(users).where(users.c.folded == fold(name))
+    row = conn.execute(chosen.with_for_update() if hold else chosen).one_or_none()
     if row is None:
         raise NotOnRecord("there is no user of that name", reason="user")
     return row

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, insert, or_, select
+from sqlalchemy import Connection, Row, Select, exists, insert, or_, select, text
 
 from registry.counters import allocate
 from registry.errors import RegistryConflict
@@ -17,6 +17,7 @@ from registry.tables import LIVING, batches, cards, members, roster_rows, units
 from registry.values import AcceptedRow, Known, RejectedRow, RosterLine
 from terminal.keys.custody import KeyRef
 
+_NEW_UNIT = text("INSERT INTO units (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
 _CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,535
 
 
@@ -254,6 +255,8 @@ def unit_ids_of(conn: Connection, names: set[str]) -> dict[str, int]:
     for name in sorted(names):  # in one order, so that two imports do not wait for each other in a ring
         unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar()
         if unit_id is None:
-            unit_id = conn.execute(insert(units).values(name=name).returning(units.c.id)).scalar_one()
+            # Two who name a new unit at once both find it: the second waits for the first.
+            conn.execute(_NEW_UNIT, {"name": name})
+            unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar_one()
         found[name] = unit_id
     return found

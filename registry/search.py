@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -73,7 +74,7 @@ def person(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> Unmasked:
 
 def condition(personal: PersonalData, text: str) -> ColumnElement[bool]:
     """Which members a search text means: the kind of number it is, or else a name."""
-    number = re.sub(r"[\s-]", "", text)
+    number = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
     if _MEMBER_NUMBER.fullmatch(number):
         return members.c.member_number == number
     by_name = members.c.name_index == personal.name_index(text)

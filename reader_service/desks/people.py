@@ -116,11 +116,11 @@ class PeopleDesk:
     def reset(self, p: Principal, name: str, reason: str) -> NewPassword:
         """A one-time password instead of one that was forgotten or seen; ends the person's sessions."""
         p.need(Permission.USERS)
-        needs_reason(reason)
+        why = needs_reason(reason)
         password = one_time()
         with on_record():
             stored = self._door.passwords.hash(password)
-            user = self._registry.people.set_password(name, stored, by=p.name, must_change=True)
+            user = self._registry.people.set_password(name, stored, by=p.name, must_change=True, reason=why)
             self._door.throttle.succeeded(user.name)
         self._door.ended(user.name)
         return NewPassword(user, password)

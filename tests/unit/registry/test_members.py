@@ -58,6 +58,7 @@ def test_found_by_every_kind_of_number_and_by_name(registry: Registry, custody: 
     assert found(registry, "买买提•艾力") == found(registry, "买买提艾力") == [1]
     assert found(registry, "ＬＩ ｎａ") == [2]
     assert found(registry, "李娜") == [3, 4]
+    assert found(registry, "１３０１０２１９８００１０１０００１") == found(registry, row(1).id_number) != []
     for nobody in ("", "李", "%", "130000000009", "6" * 19, "130102198001010009", "x\x00y", "1" * 400):
         assert found(registry, nobody) == []
     first = registry.members.find("李娜", limit=1)
