@@ -14,7 +14,8 @@ from reader_service.desks.record import needs_reason, on_record
 from reader_service.errors import Forbidden, Invalid
 from reader_service.principal import Permission, Principal, Role
 from registry.paging import Page
-from registry.people import User, fold
+from registry.people import User
+from registry.personal import fold
 from registry.sessions import Session
 from registry.store import Registry
 from registry.tokens import Token
