@@ -170,6 +170,8 @@ def _of_ours(error: Exception, status: int, code: str | None) -> Problem:
     if isinstance(error, service.ServiceError):
         params = error.params
         code = code or error.code
+    if isinstance(error, RegistryConflict):
+        params = {"reason": error.reason, **error.params}
     if isinstance(error, service.Invalid):
         fields = error.fields
     if isinstance(error, service.TooMany):

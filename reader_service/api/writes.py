@@ -58,7 +58,7 @@ class Writes:
                 receive, found, self._settings, secret=scope["state"].get("secret", b""), known=known is not None
             )
         except MembercardError as e:
-            if isinstance(e, TooLarge):
+            if isinstance(e, TooLarge) and not bodies.held_back(found):
                 await bodies.drain(receive, self._settings)
             response = answer(Request(scope), e, self._page)
             response.headers["connection"] = "close"  # The rest of the body is not waited for.

@@ -20,7 +20,7 @@ from reader_service.errors import LeaseHeld, NotFound
 from reader_service.principal import Role
 from reader_service.service import Service
 from registry.audit import AuditFilter
-from registry.errors import RegistryUnavailable
+from registry.errors import RegistryConflict, RegistryUnavailable
 from tests.support.door import PASSWORD, DoorHouse, door_house, problem
 
 ME = "/api/v1/session"
@@ -155,6 +155,10 @@ def page_house(tmp_path: Path, settings: DoorSettings | None = None) -> DoorHous
     async def thing(p: Caller, name: str) -> None:
         raise NotFound(f"there is no thing {name}", thing=name, number=int(name), count=7)
 
+    @router.get("/api/v1/closed")
+    async def closed(p: Caller) -> None:
+        raise RegistryConflict("batch B20261122-001 is closed", reason="batch-closed", batch="B20261122-001")
+
     @router.get("/api/v1/away")
     async def away(p: Caller) -> None:
         raise RegistryUnavailable("the database cannot be reached", retryable=True)
@@ -213,6 +217,9 @@ def test_typed_errors_become_problems_with_their_code_and_values(tmp_path: Path)
     held = problem(client.get("/api/v1/held"))
     assert (held["status"], held["code"]) == (409, "lease-held")
     assert held["params"] == {"holder": "Li Na", "card": "621700…4567"}
+    closed = problem(client.get("/api/v1/closed"))
+    assert (closed["status"], closed["code"]) == (409, "conflict")
+    assert closed["params"] == {"reason": "batch-closed", "batch": "B20261122-001"}
     away = client.get("/api/v1/away")
     assert (away.status_code, problem(away)["code"], away.headers["retry-after"]) == (503, "unavailable", "2")
     assert problem(client.get("/api/v1/nothing"))["code"] == "not-found"
@@ -229,6 +236,15 @@ def test_no_refusal_repeats_a_number_from_the_address(tmp_path: Path) -> None:
         assert told["params"]["count"] == 7
     chip = "80000000000000000007"
     assert problem(client.get(f"/api/v1/things/{chip}"))["params"]["thing"] == chip
+
+
+@pytest.mark.parametrize(
+    "path", ["users-x", "usersx/admin", "users/", "users//admin", "Users", "session.json", "event"]
+)
+def test_what_only_looks_like_a_resource_is_none(house: DoorHouse, path: str) -> None:
+    told = problem(house.signed_in("admin").get(f"/api/v1/{path}"))
+    assert (told["status"], told["code"]) == (404, "not-found")
+    assert problem(house.client().get(f"/api/v1/{path}"))["code"] == "not-signed-in"
 
 
 def test_what_was_sent_is_never_repeated_in_a_refusal(house: DoorHouse) -> None:

@@ -114,6 +114,65 @@ def test_a_websocket_whose_client_takes_nothing_is_cut_off(
         until(lambda: not connections)
 
 
+PIECE = b"x" * (1024 * 1024)
+TOO_MANY = 17
+
+
+def signed(house: DoorHouse, *more: str) -> bytes:
+    """The head of an upload by somebody who is signed in."""
+    client = house.signed_in("admin")
+    lines = (
+        "POST /api/v1/rosters HTTP/1.1",
+        "Host: localhost",
+        f"Cookie: membercard={client.cookies['membercard']}",
+        f"X-CSRF-Token: {client.headers['X-CSRF-Token']}",
+        "Content-Type: multipart/form-data; boundary=b",
+        *more,
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def refusal(line: socket.socket) -> str:
+    """All that comes until the connection is closed."""
+    found = b""
+    while piece := line.recv(65536):
+        found += piece
+    return found.decode()
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_an_upload_that_is_too_large_is_told_so_while_it_is_still_sent(
+    house: DoorHouse, web: Web, chunked: bool
+) -> None:
+    how = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {TOO_MANY * len(PIECE)}"
+    with connected(web, 65536) as line:
+        line.sendall(signed(house, how))
+        for _ in range(TOO_MANY):
+            line.sendall(b"%x\r\n%s\r\n" % (len(PIECE), PIECE) if chunked else PIECE)
+        if chunked:
+            line.sendall(b"0\r\n\r\n")
+        found = refusal(line)
+    assert found.startswith("HTTP/1.1 413 ")
+    assert '"code": "too-large"' in found
+
+
+def test_an_upload_that_is_too_large_is_not_asked_for(house: DoorHouse, web: Web) -> None:
+    with connected(web, 65536) as line:
+        line.sendall(signed(house, f"Content-Length: {TOO_MANY * len(PIECE)}", "Expect: 100-continue"))
+        began = time.monotonic()
+        found = refusal(line)
+    assert found.startswith("HTTP/1.1 413 ")
+    assert time.monotonic() - began < 5
+
+
+def test_an_upload_that_stops_in_the_middle_leaves_nothing(house: DoorHouse, web: Web) -> None:
+    connections = web.server.server_state.connections
+    with connected(web, 65536) as line:
+        line.sendall(signed(house, "Content-Length: 1000000") + b"--b\r\n")
+        until(lambda: bool(connections))
+    until(lambda: not connections and not web.server.server_state.tasks)
+
+
 @pytest.mark.parametrize("sent", [b"no request\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000])
 def test_what_is_refused_before_the_application_has_the_same_headers(web: Web, sent: bytes) -> None:
     with connected(web) as line:
