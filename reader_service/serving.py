@@ -148,9 +148,11 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Unlike the inherited one it does not kill the process afterwards: there is more to close."""
+        """Unlike the inherited one it does not kill the process afterwards: there is more to close. A terminal that is
+        closed ends it too, but for a process that was told not to care (nohup)."""
         main = threading.current_thread() is threading.main_thread()
-        numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+        heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if main else ()
+        numbers = [number for number in heard if signal.getsignal(number) is not signal.SIG_IGN]
         before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield

@@ -23,7 +23,7 @@ from simulators.config import CardConfig
 from simulators.stock import blank, make_stock
 from terminal.apdu import open_reader
 from tests.support import line
-from tests.support.reader_house import AUDITOR, COUNTER, OPERATOR, OTHER, Station, eventually, station
+from tests.support.reader_house import AUDITOR, COUNTER, NOON, OPERATOR, OTHER, Station, eventually, station
 
 AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
 
@@ -225,6 +225,65 @@ def test_notes_that_can_never_be_written_do_not_stop_the_others(desk: Desk, monk
     desk.hub.drawer("counter").insert(desk.card)
     assert eventually(lambda: tried == [1])
     assert desk.desk.unwritten == 0
+
+
+def test_a_note_that_can_never_be_written_takes_no_other_with_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts, back = desk.station.registry.verdicts, threading.Event()
+    note = verdicts.note
+
+    def picky(*notes: VerdictNote) -> None:
+        if not back.is_set():
+            raise AWAY
+        if any(one.code == "CARD_FAULT" for one in notes):
+            raise RegistryConflict("contradicts another", reason="contradiction")
+        note(*notes)
+
+    monkeypatch.setattr(verdicts, "note", picky)
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(desk.card)
+    assert eventually(lambda: desk.desk.unwritten == 1)
+    for code in ("CARD_FAULT", "EXPIRED"):
+        desk.desk._notes.append(VerdictNote(NOON, "test", "counter", code, 0.1))
+    back.set()
+    assert eventually(lambda: sorted(desk.noted()) == ["ACTIVE", "EXPIRED"])
+    assert desk.desk.unwritten == 0
+
+
+def test_what_nobody_foresaw_behind_the_counter_is_logged_once_and_it_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*notes: VerdictNote) -> None:
+        raise LookupError("a secret")
+
+    note = desk.station.registry.verdicts.note
+    monkeypatch.setattr(desk.station.registry.verdicts, "note", broken)
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(desk.card)
+    assert eventually(lambda: any("not written down" in record.getMessage() for record in caplog.records))
+    desk.lists.append(LookupError("a secret"))
+    assert eventually(lambda: not desk.desk.lists_age(COUNTER).live)
+    monkeypatch.setattr(desk.station.registry.verdicts, "note", note)
+    desk.lists.clear()
+    assert eventually(lambda: desk.noted() == ["ACTIVE"])
+    assert eventually(lambda: desk.desk.lists_age(COUNTER).live)
+    assert sum("not written down" in record.getMessage() for record in caplog.records) == 1
+    faults = [str(event.data["sentence"]) for event in desk.station.bus.of("service.fault", "lists")]
+    assert faults == ["something went wrong with the lists; the log says what", ""]
+
+
+def test_of_too_many_notes_the_oldest_go_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.desk.close()
+    monkeypatch.setattr("reader_service.desks.counter.KEPT", 3)
+    notes = [VerdictNote(NOON, "test", "counter", str(number), 0.1) for number in range(5)]
+
+    def away(*some: VerdictNote) -> None:
+        desk.desk._notes.extend(notes[3:])  # while the database does not answer
+        raise AWAY
+
+    monkeypatch.setattr(desk.station.registry.verdicts, "note", away)
+    desk.desk._notes.extend(notes[:3])
+    desk.desk._write_down()
+    assert [note.code for note in desk.desk._notes] == ["2", "3", "4"]
 
 
 def test_without_any_list_there_is_no_verdict(tmp_path: Path, issued: tuple[Path, Path]) -> None:
