@@ -242,8 +242,9 @@ def changes(
     paged: Paged,
     kind: Annotated[ChangeKind | None, Query(description="Only these.")] = None,
 ) -> Items[ChangeTold]:
-    found = [change for change in service.rosters.changes(caller, batch_id) if kind in (None, change.kind)]
-    return items(part_of(found, paged.cursor, paged.limit), ChangeTold.model_validate)
+    kinds = tuple(ChangeKind) if kind is None else (kind,)
+    page = service.rosters.changes(caller, batch_id, paged.cursor, paged.limit, kinds=kinds)
+    return items(page, ChangeTold.model_validate)
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ from registry.audit_chain import Deed
 from registry.originals import Original
 from registry.paging import Page
 from registry.personal import scrub
-from registry.reviews import ReviewEvent, ReviewStep, RosterChange
+from registry.reviews import ChangeKind, ReviewEvent, ReviewStep, RosterChange
 from registry.values import Batch, RosterLine
 
 SHOWN = 100
@@ -134,11 +134,25 @@ class RosterDesk:
         with on_record():
             return self._registry.reviews.of(batch_id)
 
-    def changes(self, p: Principal, batch_id: str) -> list[RosterChange]:
-        """What approving the batch changes, row by row, masked."""
+    def changes(
+        self,
+        p: Principal,
+        batch_id: str,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        kinds: Collection[ChangeKind] = tuple(ChangeKind),
+    ) -> Page[RosterChange]:
+        """What approving the batch changes, row by row, masked; the rows of these kinds."""
         p.need(Permission.ROSTERS_VIEW)
         with on_record():
-            return self._registry.reviews.changes(batch_id)
+            return self._registry.reviews.changes(batch_id, cursor, limit, kinds=kinds)
+
+    def change_counts(self, p: Principal, batch_id: str) -> dict[ChangeKind, int]:
+        """How many rows change what."""
+        p.need(Permission.ROSTERS_VIEW)
+        with on_record():
+            return self._registry.reviews.change_counts(batch_id)
 
     def approve(self, p: Principal, batch_id: str) -> Batch:
         """Let a draft through. Raises OwnWork for the importer, Conflict where it was not sent for review."""

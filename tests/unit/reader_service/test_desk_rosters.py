@@ -222,7 +222,7 @@ def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
         desk.give_back(REVIEWER, batch.id, "  ")
     desk.give_back(REVIEWER, batch.id, "two of them\nleft")
     desk.submit(CLERK, batch.id)
-    changes = desk.changes(REVIEWER, batch.id)
+    changes = desk.changes(REVIEWER, batch.id).items
     assert [(one.kind, one.name_after, one.name_before) for one in changes] == [(ChangeKind.NEW, "孙**", "")] * 2
     done = desk.approve(REVIEWER, batch.id)
     assert (done.state, done.approved_by) == (BatchState.APPROVED, "王芳")
@@ -280,6 +280,7 @@ def test_every_method_asks_who_it_is(desk: RosterDesk) -> None:
             lambda p: desk.submit(p, "B"),
             lambda p: desk.reviews(p, "B"),
             lambda p: desk.changes(p, "B"),
+            lambda p: desk.change_counts(p, "B"),
             lambda p: desk.approve(p, "B"),
             lambda p: desk.give_back(p, "B", "why"),
             lambda p: desk.discard(p, "B", "why"),
