@@ -18,6 +18,9 @@ _TIME = sa.DateTime(timezone=True)
 # What was done stays told: no program, this one included, may change or delete a row of the audit.
 _SQLITE_TRIGGERS = (
     """CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit_unchanged'); END""",
+    # INSERT OR REPLACE deletes without asking the trigger for deletes. sqlite.org/lang_conflict.html
+    """CREATE TRIGGER audit_once BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE number = NEW.number)
+    BEGIN SELECT RAISE(ABORT, 'audit_once'); END""",
     """CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit_kept'); END""",
     """CREATE TRIGGER audit_head_kept BEFORE DELETE ON audit_head
     BEGIN SELECT RAISE(ABORT, 'audit_head_kept'); END""",
