@@ -18,7 +18,7 @@ from reader_service.principal import Principal, Role
 from registry.store import Registry
 from registry.values import CardState
 from terminal.apdu import Reader, open_reader
-from tests.support import house, registrar
+from tests.support import databases, house, registrar
 from tests.support.registrar import SetClock
 
 CLERK = Principal("李娜", frozenset({Role.REGISTRAR}))
@@ -89,7 +89,7 @@ class _Bus(EventBus):
 
 def office(directory: Path, url: str | None = None) -> Office:
     clock = SetClock()
-    registry = Registry.open(url or f"sqlite:///{directory}/registry.db", house.custody(), clock=clock)
+    registry = databases.registry(url or databases.fresh(directory), house.custody(), clock)
     line = NoLine(registry)
     profile = default_profile()
 

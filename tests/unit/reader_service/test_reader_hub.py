@@ -17,6 +17,7 @@ from simulators.config import CardConfig
 from simulators.stock import blank, make_stock
 from terminal.apdu import EventKind, ReaderEvent
 from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
+from tests.support import databases
 from tests.support.reader_house import (
     AUDITOR,
     DEVELOPER,
@@ -385,7 +386,9 @@ def test_a_reader_that_a_lane_waits_for_is_not_forgotten(two: Station, readers: 
 # --- names -----------------------------------------------------------------------------------------------------------
 
 
-def test_people_name_readers_and_the_names_last(tmp_path: Path, two: Station, readers: FakeReaders) -> None:
+def test_people_name_readers_and_the_names_last(tmp_path: Path, readers: FakeReaders) -> None:
+    url = databases.fresh(tmp_path)
+    two = station(tmp_path, "fake:Lane 1", "fake:Lane 2", url=url, open_reader=readers)
     with two.hub() as hub:
         for refused in (AUDITOR, DEVELOPER):
             with pytest.raises(Forbidden):
@@ -403,7 +406,7 @@ def test_people_name_readers_and_the_names_last(tmp_path: Path, two: Station, re
         assert [view.name for view in hub.readers(OPERATOR)] == ["左边", "Lane 2"]
         assert hub.reader(OPERATOR, "lane-1").device == "Lane 1"
     two.registry.close()
-    with station(tmp_path, "fake:Lane 1", open_reader=readers).hub() as hub:
+    with station(tmp_path, "fake:Lane 1", url=url, open_reader=readers).hub() as hub:
         assert hub.view("lane-1").name == "左边"
 
 
