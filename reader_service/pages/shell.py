@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
@@ -21,6 +21,7 @@ from reader_service.api.errors import Problem, problem_of
 from reader_service.errors import NotSignedIn
 from reader_service.pages.words import Words, words
 from reader_service.principal import Permission, Principal
+from registry.personal import scrub
 
 if TYPE_CHECKING:
     from reader_service.service import Service
@@ -221,9 +222,12 @@ def fields_of(problem: Problem, t: Words) -> dict[str, str]:
 
 
 def _here(request: Request) -> str:
-    """Where somebody is, with what they chose there, to come back to."""
+    """Where somebody is, with what they chose there, to come back to; not where a person's number stands in the
+    address, which no page of ours has and none repeats."""
     query = request.url.query
-    return f"{request.url.path}?{query}" if query else request.url.path
+    here = f"{request.url.path}?{query}" if query else request.url.path
+    plain = unquote(here)
+    return here if scrub(plain) == plain else "/"
 
 
 def theme_of(request: Request) -> str:

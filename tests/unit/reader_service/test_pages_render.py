@@ -167,6 +167,15 @@ def test_an_address_without_a_page_has_one_that_says_so(
         assert 'href="/"' in answer.text
 
 
+@pytest.mark.parametrize("number", ["130102197605153974", "13812345678"])
+def test_no_page_repeats_a_persons_number_from_the_address(house: PageHouse, number: str) -> None:
+    client = enter(house, Role.REGISTRAR)
+    for path in (f"/{number}", f"/registry/members/{number}/nothing", f"/registry?what={number}", f"/station/{number}"):
+        assert number not in client.get(path).text
+    stranger = house.house.client().get(f"/registry/{number}")
+    assert number not in stranger.text + str(stranger.headers)
+
+
 def test_what_may_go_well_a_little_later_is_offered_again(house: PageHouse) -> None:
     house.batches.away = True
     away = enter(house, Role.OPERATOR).get("/intake?stage=draft")
