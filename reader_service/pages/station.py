@@ -88,6 +88,7 @@ def router(shell: Shell) -> APIRouter:
     pages = shell.router()
     _looks(pages, shell)
     _lanes(pages, shell)
+    _readers(pages, shell)
     _batches(pages, shell)
     return pages
 
@@ -165,13 +166,6 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
         service.lanes.stop(principal_of(request), reader_id)
         return Response(status_code=204)
 
-    @pages.post("/station/readers/{reader_id}/forget")
-    def forget(request: Request, reader_id: str) -> Response:
-        who = principal_of(request)
-        name = service.readers.reader(who, reader_id).name
-        service.readers.forget(who, reader_id)
-        return shell.say(request, "station.said-forgotten", name=name)
-
     @pages.post("/station/all/{what}")
     def every(request: Request, what: str) -> Response:
         who = principal_of(request)
@@ -180,6 +174,29 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
             if act and lane.state != "ended":
                 act(who, lane.reader)
         return Response(status_code=204)
+
+
+def _readers(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.get("/station/readers/{reader_id}/name")
+    def name_form(request: Request, reader_id: str) -> Response:
+        """The form of one reader's name, for the dialog."""
+        who = principal_of(request)
+        who.need(Permission.READERS_NAME)
+        return shell.part(request, "station_name.html", reader=service.readers.reader(who, reader_id))
+
+    @pages.post("/station/readers/{reader_id}/name")
+    def name(request: Request, reader_id: str, name: Text = "") -> Response:
+        named = service.readers.rename(principal_of(request), reader_id, name)
+        return shell.say(request, "station.said-named", name=named.name)
+
+    @pages.post("/station/readers/{reader_id}/forget")
+    def forget(request: Request, reader_id: str) -> Response:
+        who = principal_of(request)
+        name = service.readers.reader(who, reader_id).name
+        service.readers.forget(who, reader_id)
+        return shell.say(request, "station.said-forgotten", name=name)
 
 
 def _batches(pages: APIRouter, shell: Shell) -> None:

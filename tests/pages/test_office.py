@@ -330,3 +330,28 @@ def test_pages_of_others_are_refused_in_words(desk: Desk) -> None:
         page.goto(path)
         expect(page.locator("main .notice.bad")).to_contain_text("您的角色")
         assert page.locator(f"nav.places a[href='{path}']").count() == 0
+
+
+# --- station ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_operator_gives_a_reader_its_name(desk: Desk) -> None:
+    page, watch = desk.sit("operator", "zh", path="/station")
+    tile = page.locator("article.tile", has=page.get_by_role("heading", name="Lane 4", exact=True))
+    known = str(tile.get_attribute("id"))
+
+    def call_it(name: str) -> None:
+        with page.expect_response("**/name"):
+            page.click(f"#{known}-rename")
+        page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+        page.fill("dialog#name input[name=name]", name)
+        page.press("dialog#name input[name=name]", "Enter")
+
+    for name in ("靠窗", "Lane 4"):  # the last is what the other tests know it by
+        call_it(name)
+        expect(page.locator(f"#{known} h2")).to_have_text(name)
+        said(page, f"读卡器现名 {name}")
+        expect(page.locator("dialog#name")).to_be_hidden()
+    watch.expected.add(409)
+    call_it("Lane 1")
+    said(page, "本站点另有读卡器名为 Lane 1")

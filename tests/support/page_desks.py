@@ -169,6 +169,15 @@ class Readers:
     def reader(self, p: Principal, reader_id: str) -> ReaderView:
         return next(one for one in self.readers(p) if one.id == reader_id)
 
+    def rename(self, p: Principal, reader_id: str, name: str) -> ReaderView:
+        p.need(Permission.READERS_NAME)
+        found = self.reader(p, reader_id)
+        if any(one.name == name for one in self.found if one is not found):
+            sentence = f"another reader of this station is called {name}"
+            raise Conflict(sentence, reason="reader-name-taken", name=name)
+        self.found[self.found.index(found)] = replace(found, name=name)
+        return self.reader(p, reader_id)
+
     def forget(self, p: Principal, reader_id: str) -> None:
         p.need(Permission.READERS_NAME)
         found = self.reader(p, reader_id)

@@ -58,6 +58,26 @@ def test_a_reader_that_is_gone_is_taken_off_the_board(house: PageHouse, language
     assert (refused.status_code, kept in refused.text) == (409, True), refused.text
 
 
+@pytest.mark.parametrize(
+    ("language", "said", "taken"),
+    [("zh", "读卡器现名 左边 <1>", "本站点另有读卡器"), ("en", "The reader is called 左边 <1> now", "another reader")],
+)
+def test_an_operator_names_a_reader(house: PageHouse, language: str, said: str, taken: str) -> None:
+    house.readers.found = [reader("Lane 1", device="ACS ACR122U 00 00"), reader("Lane 2")]
+    client = operator(house, language)
+    assert 'hx-get="/station/readers/lane-1/name"' in client.get("/station").text
+    form = client.get("/station/readers/lane-1/name").text
+    assert 'value="Lane 1"' in form
+    assert "ACS ACR122U 00 00" in form
+    htmx = {"HX-Request": "true"}
+    named = client.request("POST", "/station/readers/lane-1/name", data={"name": "左边 <1>"}, headers=htmx)
+    assert (named.status_code, said.replace("<", "&lt;").replace(">", "&gt;") in named.text) == (200, True), named.text
+    assert house.readers.found[0].name == "左边 <1>"
+    again = client.request("POST", "/station/readers/lane-2/name", data={"name": "左边 <1>"}, headers=htmx)
+    assert (again.status_code, house.readers.found[1].name) == (409, "Lane 2")
+    assert taken in again.text.casefold()
+
+
 # What each reason may name; a text that asks for more would never be shown.
 PARAMS = {
     "keys-refused": {"sw"},
