@@ -23,7 +23,8 @@ PERIODS: Final = (1, 7, 30, 90, 365, 0)
 """Days back from now; 0 is from the beginning."""
 _USUAL: Final = 30
 _LABEL: Final = 34
-"""Characters of a reason beside its bar; the table has it whole."""
+_UNIT: Final = 16
+"""Characters of a reason, and of a unit, beside its bar; the table has it whole."""
 
 _COLOURS: Final = {
     "ACTIVE": "ok",
@@ -107,14 +108,14 @@ def _plans(pages: APIRouter, shell: Shell) -> None:
             known = any(one.unit == told["unit"] for one in service.statistics.plans(who))
             return shell.part(request, "progress_plan.html", status=422, told=told, known=known, errors=errors)
         service.statistics.set_plans(who, [found])
-        return shell.go(request, "/progress", "progress.said-plan", unit=found.unit, planned=found.planned)
+        return shell.go(request, "/progress", "progress.said-plan", unit=found.unit, planned=t.number(found.planned))
 
     @pages.post("/progress/plan/remove")
     def remove(request: Request, unit: Text = "") -> Response:
         who = principal_of(request)
         gone = next((one for one in service.statistics.plans(who) if one.unit == unit.strip()), None)
         service.statistics.remove_plan(who, unit)
-        planned = gone.planned if gone else 0
+        planned = shell.words(request).number(gone.planned if gone else 0)
         return shell.go(request, "/progress", "progress.said-plan-removed", unit=unit.strip(), planned=planned)
 
 
@@ -170,7 +171,7 @@ def _plots(found: Figures, t: Words) -> dict[str, Any]:
 
 def _with_due(unit: UnitProgress, t: Words) -> list[str]:
     """A unit and its deadline beneath, as lines of one label."""
-    return [unit.unit, *([t("progress.due-by", day=t.day(unit.due))] if unit.due else [])]
+    return [_short(unit.unit, _UNIT), *([t("progress.due-by", day=t.day(unit.due))] if unit.due else [])]
 
 
 def _plot(labels: Sequence[str | list[str]], *series: tuple[str, str, Sequence[float]]) -> dict[str, Any]:
@@ -207,5 +208,5 @@ def _step(step: str, t: Words) -> str:
     return t.either(f"station.step.{step.replace(' ', '-')}", step)
 
 
-def _short(reason: str) -> str:
-    return reason if len(reason) <= _LABEL else f"{reason[: _LABEL - 1]}…"
+def _short(text: str, most: int = _LABEL) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
