@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from types import FrameType
 from typing import Final
 
@@ -62,7 +63,8 @@ class _Wait:
 
     def over(self, listen: Listen, listener: socket.socket) -> Registry | None:
         server = _Server(config_of(_away(listen.tls), listen), self._ended.set, self._told)
-        trying = threading.Thread(target=self._try, args=(server,), name="waiting for the database", daemon=True)
+        inside = copy_context().run  # with the settings in use: without, the thread would open the default registry
+        trying = threading.Thread(target=inside, args=(self._try, server), name="waiting for the database", daemon=True)
         trying.start()
         with listener.dup() as own:  # the server closes its socket at the end; the real one takes this place
             server.run([own])

@@ -67,6 +67,8 @@ def test_a_station_that_is_up_before_its_database_waits_for_it(cluster: Cluster)
             assert httpx.get(f"{running.url}/health/ready").json()["ready"] is True
             assert "Sign in as admin with the password" in running.text()
             assert running.stop() == 0
+        with home.registry() as registry:  # and not another, of settings that are not this station's
+            assert [user.name for user in registry.people.page().items] == ["admin"]
 
 
 @pytest.mark.postgres
