@@ -19,7 +19,7 @@ from reader_service.api.errors import FOR_PROGRAMS, Problem
 from reader_service.api.health import Health
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.serving import Listen, Server, config_of
-from registry.errors import RegistryError, RegistryUnavailable
+from registry.errors import RegistryUnavailable
 from registry.store import Registry
 
 EVERY: Final = 2.0
@@ -59,7 +59,7 @@ class _Wait:
         self._attempt, self._every, self._why = attempt, every, why
         self._ended = threading.Event()
         self._found: Registry | None = None
-        self._fault: RegistryError | None = None
+        self._fault: Exception | None = None
 
     def over(self, listen: Listen, listener: socket.socket) -> Registry | None:
         server = _Server(config_of(_away(listen.tls), listen), self._ended.set, self._told)
@@ -85,7 +85,7 @@ class _Wait:
         while not self._ended.wait(self._every):
             try:
                 self._found = self._attempt()
-            except RegistryError as e:
+            except Exception as e:  # whatever it is: it ends the wait, and is raised where the wait was begun
                 if isinstance(e, RegistryUnavailable) and e.retryable:
                     continue
                 self._fault = e

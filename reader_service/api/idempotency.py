@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from anyio import to_thread
@@ -141,4 +142,17 @@ def again(reply: Reply) -> list[Message]:
 
 async def begin(keeper: Keeper, principal: str, key: str, request: str, digest: bytes) -> Begun | Reply:
     """Raises KeyUsedOtherwise, RequestInProgress, RegistryUnavailable."""
+    if isinstance(keeper, Memory):
+        return keeper.begin(principal, key, request, digest)
     return await to_thread.run_sync(keeper.begin, principal, key, request, digest)
+
+
+async def end(keeper: Keeper, principal: str, key: str, begun: Begun, reply: Reply | None) -> None:
+    """Keep the answer; without one, the request came to nothing. Raises RegistryUnavailable."""
+    done = partial(keeper.give_up, principal, key, begun)
+    if reply is not None:
+        done = partial(keeper.finish, principal, key, begun, reply)
+    if isinstance(keeper, Memory):
+        done()
+    else:
+        await to_thread.run_sync(done)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -121,9 +121,6 @@ class Writes:
 
     async def _keep(self, keeper: Keeper, name: str, key: str, begun: Begun, reply: Reply | None) -> None:
         try:
-            if reply is None:
-                await to_thread.run_sync(keeper.give_up, name, key, begun)
-            else:
-                await to_thread.run_sync(keeper.finish, name, key, begun, reply)
+            await idempotency.end(keeper, name, key, begun, reply)
         except RegistryUnavailable as e:
             log.warning("answer not kept", extra={"kind": type(e).__name__})

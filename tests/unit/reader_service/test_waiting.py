@@ -102,15 +102,16 @@ def test_what_no_waiting_mends_is_told_at_once(database: Database) -> None:
     assert database.tries == 1
 
 
-def test_what_the_database_turns_out_to_be_ends_the_waiting(database: Database) -> None:
-    database.fault = SchemaTooNew("changed by a newer version")
+@pytest.mark.parametrize("fault", [SchemaTooNew("changed by a newer version"), LookupError("nobody foresaw it")])
+def test_what_the_database_turns_out_to_be_ends_the_waiting(database: Database, fault: Exception) -> None:
+    database.fault = fault
 
     def later(address: str) -> None:
         with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
             client.get(f"{address}/health/live")
         database.there.set()
 
-    with pytest.raises(SchemaTooNew):
+    with pytest.raises(type(fault)):
         meanwhile(later, Listen(port=0), database)
     assert database.tries >= 2
 
