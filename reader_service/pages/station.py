@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Form, Query, Request
@@ -15,7 +16,7 @@ from personalize.outcome import Outcome
 from reader_service.api.deps import still_in
 from reader_service.desks.batches import BatchView
 from reader_service.desks.lane_views import LaneView
-from reader_service.errors import Invalid, Unavailable
+from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
 from reader_service.pages.live import stream
 from reader_service.pages.shell import Shell, principal_of
@@ -167,12 +168,13 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
         return Response(status_code=204)
 
     @pages.post("/station/all/{what}")
-    def every(request: Request, what: str) -> Response:
+    def every(request: Request, what: Literal["pause", "resume", "stop"]) -> Response:
         who = principal_of(request)
-        act = {"pause": service.lanes.pause, "resume": service.lanes.resume, "stop": service.lanes.stop}.get(what)
-        for lane in service.lanes.lanes(who) if act else []:
-            if act and lane.state != "ended":
-                act(who, lane.reader)
+        act = {"pause": service.lanes.pause, "resume": service.lanes.resume, "stop": service.lanes.stop}[what]
+        for lane in service.lanes.lanes(who):
+            if lane.state != "ended":
+                with suppress(NotFound):  # its reader was forgotten just now
+                    act(who, lane.reader)
         return Response(status_code=204)
 
 

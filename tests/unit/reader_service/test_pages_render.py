@@ -332,9 +332,10 @@ def test_starting_lanes(house: PageHouse) -> None:
 def test_lanes_are_paused_resumed_and_stopped_one_or_all(house: PageHouse) -> None:
     house.lanes.found = [lane("Lane 1"), lane("Lane 2", state="ended")]
     client = enter(house, Role.OPERATOR)
-    for path in ("lanes/lane-1/pause", "lanes/lane-1/resume", "lanes/lane-1/stop", "all/pause", "all/nothing"):
+    for path in ("lanes/lane-1/pause", "lanes/lane-1/resume", "lanes/lane-1/stop", "all/pause", "all/stop"):
         assert client.post(f"/station/{path}").status_code == 204
-    assert house.lanes.done == [(what, "lane-1") for what in ("pause", "resume", "stop", "pause")]
+    assert client.post("/station/all/nothing").status_code == 422
+    assert house.lanes.done == [(what, "lane-1") for what in ("pause", "resume", "stop", "pause", "stop")]
 
 
 def test_the_station_goes_on_while_the_database_is_away(house: PageHouse) -> None:
