@@ -79,7 +79,7 @@ def test_a_database_that_goes_away_and_returns_loses_no_card(cluster: Cluster) -
             registry.receive_stock(CARDS, "delivery 1", "op")
             batch = line.prepared(registry, CARDS, directory)
         token = home.token(Role.OPERATOR)
-        feeder = f"sim:{home.blanks(CARDS)}"
+        feeder = f"sim:{home.blanks(CARDS)}?timing=real"  # so that the batch is not done before the database is away
         with station(home, "--no-pcsc", "--reader", feeder) as running, running.client(token) as client:
             (reader,) = client.get("/readers")
             client.post("/lanes", {"batch": batch, "readers": [reader["id"]]})
