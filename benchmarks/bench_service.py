@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import uvloop
 
+from benchmarks.chips_apart import SCHEME, chips_apart
 from benchmarks.listeners import Listener, in_order, listen
 from benchmarks.load import requests_a_second
 from benchmarks.service_station import EMPTY, Served, served
@@ -198,8 +199,8 @@ def counter_page() -> Iterator[Row]:
 
 
 def lanes() -> Iterator[Row]:
-    """As many cards a lane over one lane and over many; every exchange as slow as on a real chip (T=1, TA1=11). All
-    chips are simulated in the service's own process, beside it."""
+    """As many cards a lane over one lane and over many; every exchange as slow as on a real chip (T=1, TA1=11). The
+    chips compute in a process of their own, on the same machine."""
     seconds = {count: _lanes(count) for count in (1, LANES)}
     ratio = LANES * seconds[1] / seconds[LANES]
     cards = LANES * CARDS_A_LANE
@@ -210,8 +211,8 @@ def lanes() -> Iterator[Row]:
 def _lanes(count: int) -> float:
     """Seconds from the start until the last card is verified."""
     cards = count * CARDS_A_LANE
-    with rig(waiting=cards) as made:
-        urls = [f"sim:{made.home.stock}?timing=real"] * count
+    with rig(waiting=cards) as made, chips_apart(made.home.stock.parent) as place:
+        urls = [f"{SCHEME}{place}:sim:{made.home.stock}?timing=real"] * count
         with served(made.config, *urls) as at, made.client(at) as client:
             batch = client.get("/batches")["items"][0]["id"]
             readers = [reader["id"] for reader in client.get("/readers")]

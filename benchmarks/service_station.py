@@ -14,11 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
 
+from benchmarks.chips_apart import open_apart
 from membercard import settings
 from membercard.serve_parts import station_parts
 from reader_service.api.app import create_app
@@ -159,6 +161,7 @@ def _serve(config: str, urls: Sequence[str], counters: Sequence[str]) -> None:
     with settings.open_registry(keystore) as registry:
         named = {url: url.rpartition("/")[2] for url in counters}
         parts = station_parts(registry, keystore, readers=urls, counters=named, pcsc=False)
+        parts = replace(parts, open_reader=open_apart)
         listen = Listen(port=0)
         service = Service(parts, listen.door())
         service.start()

@@ -46,6 +46,8 @@ def verify(
     else:
         for found in report.breaks:
             typer.echo(found.sentence)
+        if report.further:
+            typer.echo(f"and {report.further} more")
         typer.echo(f"{report.rows} rows; the chain is {'whole' if report.whole else 'broken'}")
         if report.rows:
             typer.echo(f"its end: {report.last_number}:{report.last_hash}")

@@ -115,9 +115,8 @@ def prepare(
     with settings.open_registry(keystore) as registry:
         under_way(registry.batch(batch))
         with _progress() as progress:
-            made = prepare_all(
-                registry, batch, profile, keystore, open_pool(keystore, profile), progress, workers=workers
-            )
+            pool, by = open_pool(keystore, profile), settings.load().operator
+            made = prepare_all(registry, batch, profile, keystore, pool, progress, workers=workers, by=by)
     typer.echo(f"{batch}: {made} dossiers made. Next: membercard perso run {batch} --reader URL")
 
 
@@ -126,10 +125,13 @@ def under_way(batch: Batch) -> Batch:
     if batch.state is BatchState.DRAFT:
         raise RegistryConflict(
             f"batch {batch.id} is a draft: a second person lets it through first, "
-            f"with: membercard batch approve {batch.id} --by NAME"
+            f"with: membercard batch approve {batch.id} --by NAME",
+            reason="batch-draft",
+            batch=batch.id,
         )
     if batch.state in (BatchState.CLOSED, BatchState.DISCARDED):
-        raise RegistryConflict(f"batch {batch.id} is {batch.state}; no more cards are made of it")
+        sentence = f"batch {batch.id} is {batch.state}; no more cards are made of it"
+        raise RegistryConflict(sentence, reason="batch-over", batch=batch.id)
     return batch
 
 

@@ -123,7 +123,7 @@ def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batc
     columns = (TextColumn("   {task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         pool = open_pool(keystore, profile)
-        return sum(prepare_all(registry, batch, profile, keystore, pool, progress) for batch in batches)
+        return sum(prepare_all(registry, batch, profile, keystore, pool, progress, by="operator") for batch in batches)
 
 
 def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, demo_payment.Issued]]:

@@ -29,6 +29,7 @@ from registry.store import Registry
 from registry.values import Card, CardState
 from registry.verdicts import VerdictNote
 from terminal.apdu import open_reader
+from terminal.errors import NoCard
 from terminal.globalplatform import Guard
 from terminal.keys import MemoryCustody
 
@@ -143,7 +144,9 @@ class Story:
     def _prepare(self, batch_id: str) -> None:
         cards = self._registry.batch(batch_id).to_prepare
         self._pool.fill(2 * cards if self._payment_pool is self._pool else cards)
-        prepare_batch(self._registry, batch_id, self._preparer(), self._pool, payment_pool=self._payment_pool)
+        prepare_batch(
+            self._registry, batch_id, self._preparer(), self._pool, payment_pool=self._payment_pool, by="operator"
+        )
 
     def _receive(self, count: int) -> None:
         self._registry.receive_stock(count, f"W{self._clock():%y%m%d}", "operator")
@@ -167,7 +170,7 @@ class Story:
             payment_proof=proof,
         )
         for _ in range(dead):
-            dead_chip(job, f"lane {LANES}", "the card gives no answer to reset")
+            dead_chip(job, f"lane {LANES}", NoCard("the card gives no answer to reset"))
         readers = [open_reader(f"sim:{self._home / 'stock'}") for _ in range(LANES)]
         try:
             Line(job, remake=lambda: self._prepare(batch_id)).run(readers)

@@ -203,7 +203,7 @@ def take(
     judge = linter_of(profile, payment_authorities(custody, profile) or ca_store(()))
     with settings.open_registry(custody) as registry, file.open("rb") as stream:
         head, cards = chosen.read(stream, exchange)
-        count = take_in(registry, exchange, batch, cards, judge)
+        count = take_in(registry, exchange, batch, cards, judge, by=settings.load().operator)
     if json:
         output.as_json({"file": str(file), "sender": head.sender, "number": head.number, "cards": count})
         return

@@ -103,6 +103,7 @@ def prepare_all(
     progress: Progress,
     *,
     workers: int = 1,
+    by: str,
 ) -> int:
     """Fill the key pool and make every missing dossier; how many were made. ``workers`` 0: one a core."""
     missing = registry.batch(batch_id).to_prepare
@@ -132,6 +133,7 @@ def prepare_all(
             payment_pool=payment_pool,
             executor=executor,
             tick=lambda made: progress.advance(task, made),
+            by=by,
         )
 
 
@@ -156,17 +158,17 @@ class StationLine:
         self._lease = timedelta(seconds=settings.load().lease_seconds)
         self._authorities = payment_authorities(custody, profile)
 
-    def prepare(self, batch_id: str, tick: Callable[[int], None] = lambda made: None) -> int:
-        """Make every missing dossier; how many. ``tick`` is told each few how many more there are."""
+    def prepare(self, batch_id: str, tick: Callable[[int], None] = lambda made: None, *, by: str) -> int:
+        """Make every missing dossier; how many. ``tick`` is told each few how many more there are, the audit ``by``."""
         missing = self._registry.batch(batch_id).to_prepare
         for keys, level in _levels(missing, self._pool, self._payment_pool).items():
             keys.fill(level)
-        return self._prepare(batch_id, tick)
+        return self._prepare(batch_id, tick, by)
 
     def remake(self, batch_id: str) -> int:
         """Make the dossiers that rejects left missing; how many. Raises RegistryConflict for a bank's own cards."""
         refuse_remaking(self._registry, self._custody, batch_id)
-        return self._prepare(batch_id, lambda made: None)
+        return self._prepare(batch_id, lambda made: None, self._station)
 
     def job(self, batch_id: str) -> Job:
         """What all cards of a run over this batch share."""
@@ -190,10 +192,12 @@ class StationLine:
         """Keeps chip keys ready while lanes run, for dossiers that have to be made again."""
         return self._pool.kept_at(min(POOL_LEVEL, max(4, lanes)))
 
-    def _prepare(self, batch_id: str, tick: Callable[[int], None]) -> int:
+    def _prepare(self, batch_id: str, tick: Callable[[int], None], by: str) -> int:
         preparer = Preparer(self._profile, self._custody, today=date.today())
         payment_pool = self._payment_pool
-        return prepare_batch(self._registry, batch_id, preparer, self._pool, payment_pool=payment_pool, tick=tick)
+        return prepare_batch(
+            self._registry, batch_id, preparer, self._pool, payment_pool=payment_pool, tick=tick, by=by
+        )
 
 
 @contextmanager

@@ -49,9 +49,8 @@ def run(
     with settings.open_registry(keystore) as registry:
         found = under_way(registry.batch(batch))
         if not found.dossiers:
-            raise RegistryConflict(
-                f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
-            )
+            sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
+            raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch)
         began = monotonic()
         results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen)
         seconds = monotonic() - began

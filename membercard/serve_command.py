@@ -16,7 +16,7 @@ from membercard import settings
 from membercard.errors import SettingsError
 from membercard.serve_demo import DemoStation, demo_station
 from membercard.serve_parts import station_parts
-from reader_service import logs, serving
+from reader_service import logs, serving, waiting
 from reader_service.access.first_start import NAME, first_administrator
 from reader_service.api.app import create_app
 from reader_service.service import Service
@@ -74,8 +74,8 @@ def serve(
 ) -> None:
     """Serve the readers of this machine: web pages for stations and counters, an API for programs.
 
-    The first start makes the administrator `admin` and prints a one-time password. SIGTERM and Ctrl-C end it once the
-    cards in hand are done.
+    The first start makes the administrator `admin` and prints a one-time password. A database that is away is waited
+    for. SIGTERM and Ctrl-C end it once the cards in hand are done.
 
     Example: membercard serve --host 0.0.0.0 --tls-cert station.pem --tls-key station.key
     """
@@ -96,7 +96,11 @@ def _run(
     if demo is not None:
         readers, counters, told = [*readers, *demo.lanes], [*counters, demo.counter], dict(demo.passwords)
     keystore = _demo_keystore() if demo else settings.open_keystore()
-    registry = stack.enter_context(settings.open_registry(keystore))
+    listener = stack.enter_context(listen.open())
+    registry = waiting.opened(partial(settings.open_registry, keystore), listen, listener)
+    if registry is None:
+        return  # told to end while the database was away
+    stack.enter_context(registry)
     named = {url: _counter_name(place) for place, url in enumerate(counters)}
     parts = station_parts(registry, keystore, readers=readers, counters=named, pcsc=pcsc and not demo)
     service = Service(parts, listen.door())
@@ -105,7 +109,8 @@ def _run(
         told[NAME] = password
     stack.callback(service.close)
     service.start()
-    serving.serve(create_app(service), listen, stop=service.close, ready=partial(_tell, told))
+    tell = partial(_tell, told)
+    serving.serve(create_app(service), listen, stop=service.close, ready=tell, listener=listener)
 
 
 def _demo_keystore() -> SoftwareKeystore:

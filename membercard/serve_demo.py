@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,12 +67,31 @@ def demo_station(data: Path | None = None, *, real_time: bool = True) -> Iterato
 
     ``real_time``: its cards answer as slowly as real ones. Raises SettingsError for a directory that no demo made.
     """
-    home = Path(tempfile.mkdtemp(prefix="membercard-demo-")) if data is None else data
+    with _leaving_nothing():
+        home = Path(tempfile.mkdtemp(prefix="membercard-demo-")) if data is None else data
+        try:
+            yield _made(home, real_time)
+        finally:
+            if data is None:
+                shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _leaving_nothing() -> Iterator[None]:
+    """A polite kill, or a terminal that is closed, while the station is being made: an exit that still clears up."""
+    main = threading.current_thread() is threading.main_thread()
+    heard = (signal.SIGTERM, signal.SIGHUP) if main else ()
+    asked = [number for number in heard if signal.getsignal(number) is signal.SIG_DFL]
+    before = {number: signal.signal(number, _leave) for number in asked}
     try:
-        yield _made(home, real_time)
+        yield
     finally:
-        if data is None:
-            shutil.rmtree(home, ignore_errors=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _made(home: Path, real_time: bool) -> DemoStation:

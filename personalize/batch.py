@@ -19,7 +19,8 @@ from personalize.keypool import ChipKey, KeyPool
 from personalize.payment.pan import assign, load_numbers
 from personalize.prepare import Preparer
 from personalize.profile import Profile
-from registry.store import Registry
+from registry.errors import NOT_WANTED, RegistryConflict
+from registry.store import SOMEBODY, Registry
 from registry.values import MemberToPrepare, NewDossier
 from terminal.keys import MemoryCustody
 from terminal.secret import Secret
@@ -90,12 +91,14 @@ def prepare_batch(
     payment_pool: KeyPool | None = None,
     executor: tuple[Executor, WorkerSpec] | None = None,
     tick: Callable[[int], None] = lambda made: None,
+    by: str = SOMEBODY,
 ) -> int:
     """Make and store every dossier that the batch still lacks; how many were made. ``payment_pool`` has RSA keys for
-    payment applications, where the profile asks for them.
+    payment applications, where the profile asks for them; ``by`` is who has it done, for the audit.
 
     Interrupted anywhere, a second call makes the rest. ``tick`` is told how many each stored chunk had.
-    Raises ProfileError, PrepareError, CustodyError, KeyPoolError, RegistryError.
+    Raises RegistryConflict where another station prepares the same batch and was first; ProfileError, PrepareError,
+    CustodyError, KeyPoolError, RegistryError.
     """
     members = registry.to_prepare(batch_id)
     chunks = _chunks(_numbered(registry, preparer.profile, members))
@@ -108,10 +111,28 @@ def prepare_batch(
     )
     made = 0
     for dossiers in _prepared(preparer, tasks, executor):
-        registry.add_dossiers(batch_id, dossiers)
-        made += len(dossiers)
-        tick(len(dossiers))
+        stored = _store(registry, batch_id, dossiers, by)
+        made += stored
+        tick(stored)
     return made
+
+
+def _store(registry: Registry, batch_id: str, dossiers: Sequence[NewDossier], by: str) -> int:
+    """A chunk of dossiers without those that somebody else made meanwhile; how many it still had."""
+    try:
+        registry.add_dossiers(batch_id, dossiers, by=by)
+    except RegistryConflict as e:
+        if e.reason != NOT_WANTED:
+            raise
+    else:
+        return len(dossiers)
+    wanted = registry.wanting(batch_id)
+    left = [dossier for dossier in dossiers if dossier.member_id in wanted]
+    if not left:
+        sentence = f"another station is preparing batch {batch_id}; wait until it is done there"
+        raise RegistryConflict(sentence, reason="prepared-elsewhere", batch=batch_id)
+    registry.add_dossiers(batch_id, left, by=by)
+    return len(left)
 
 
 def _prepared(

@@ -115,14 +115,19 @@ class KeyPoolError(PersonalizeError):
 
 
 class ChipUnfit(PersonalizeError):
-    """A chip in a state that this line never leaves it in: it belongs in the reject bin."""
+    """A chip in a state that this line never leaves it in: it belongs in the reject bin. ``code`` is one of
+    ``personalize.reasons``, ``params`` are what its text in another language may name."""
+
+    def __init__(self, message: str, code: str, **params: str) -> None:
+        super().__init__(message)
+        self.code, self.params = code, params
 
 
 class ReadBackError(ChipUnfit):
     """What the chip returned is not what the dossier says. ``field`` names where, never what."""
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"read-back of {field}: {message}")
+    def __init__(self, field: str, message: str, code: str = "read-back", **params: str) -> None:
+        super().__init__(f"read-back of {field}: {message}", code, field=field.removeprefix("the "), **params)
         self.field = field
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from personalize.dossier import Dossier
 from personalize.errors import ChipUnfit, DossierError
@@ -31,9 +32,10 @@ from personalize.plan import (
 )
 from personalize.profile import Profile
 from personalize.readback import read_back
+from personalize.reasons import NOTHING, Reason, Why, why
 from registry.errors import FenceLost
 from registry.store import Registry
-from registry.values import ChipKnown, Claim, Entry, JournalEvent, NothingLeft
+from registry.values import ChipKnown, Claim, Coded, Entry, JournalEvent, NothingLeft
 from terminal.apdu import Sender, Transport, stack
 from terminal.errors import (
     AuthenticationGuarded,
@@ -42,6 +44,7 @@ from terminal.errors import (
     CardMalformed,
     CodecError,
     IntegrityError,
+    NoCard,
     NotGenuine,
     ReaderBusy,
     ReaderNotFound,
@@ -68,6 +71,7 @@ _LEVELS = {
     "c-mac c-enc r-mac": SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION | SecurityLevel.R_MAC,
     "c-mac c-enc r-mac r-enc": SecurityLevel(0x33),
 }
+BATCH_DONE: Final = Why("the batch is done", Reason.BATCH_DONE)
 _COMMANDS_ONLY = SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION
 
 
@@ -99,10 +103,14 @@ class Job:
         return accounts.waiting == accounts.claimed == accounts.to_prepare == 0
 
 
-def dead_chip(job: Job, lane: str, reason: str, held: str = "") -> CardReport:
+def dead_chip(job: Job, lane: str, fault: NoCard, held: str = "") -> CardReport:
     """Record a chip that gives no answer to reset. ``held``: its serial, where the lane knows which chip it must be."""
-    serial = job.registry.reject_chip(job.batch_id, held, reason, "connect", Bin.CONTACT, lane)
-    return CardReport(Outcome.REJECTED, serial, reason=reason, bin=Bin.CONTACT)
+    said = why(fault)
+    coded = Coded(said.code, said.params)
+    serial = job.registry.reject_chip(job.batch_id, held, said.sentence, "connect", Bin.CONTACT, lane, coded=coded)
+    return CardReport(
+        Outcome.REJECTED, serial, reason=said.sentence, bin=Bin.CONTACT, code=said.code, params=said.params
+    )
 
 
 def process(
@@ -127,8 +135,10 @@ def process(
     except FenceLost:
         if last_try(run.serial):
             # Two chips that tell the same serial would take the dossier from each other for ever.
-            return run.report(Outcome.ASIDE, "another lane keeps taking its dossier over: two chips with this serial?")
-        return run.report(Outcome.AGAIN, "another lane took this dossier over; the chip is looked at anew")
+            sentence = "another lane keeps taking its dossier over: two chips with this serial?"
+            return run.report(Outcome.ASIDE, Why(sentence, Reason.TWINS))
+        sentence = "another lane took this dossier over; the chip is looked at anew"
+        return run.report(Outcome.AGAIN, Why(sentence, Reason.TAKEN_OVER))
 
 
 def _judged(run: _Run, last_try: Callable[[str], bool], held: str) -> CardReport:
@@ -140,17 +150,17 @@ def _judged(run: _Run, last_try: Callable[[str], bool], held: str) -> CardReport
         raise
     except TransportError as e:
         if e.retryable and not last_try(run.serial or held):
-            return run.fell_out(str(e))
-        return run.rejected(str(e), Bin.CONTACT, held)
+            return run.fell_out(why(e))
+        return run.rejected(why(e), Bin.CONTACT, held)
     except (AuthenticationRefused, AuthenticationGuarded, NotGenuine) as e:
-        return run.rejected(str(e), Bin.KEYS, held)
+        return run.rejected(why(e), Bin.KEYS, held)
     except ChipUnfit as e:
-        return run.rejected(str(e), Bin.DATA, held)
+        return run.rejected(why(e), Bin.DATA, held)
     except (CardError, SecureChannelError, IntegrityError, CodecError) as e:
         # A garbled answer may come from the contacts: once more from what the chip then says of itself.
         if not last_try(run.serial or held):
-            return run.fell_out(str(e))
-        return run.rejected(str(e), Bin.DATA, held)
+            return run.fell_out(why(e))
+        return run.rejected(why(e), Bin.DATA, held)
 
 
 class _Run:
@@ -198,10 +208,13 @@ class _Run:
 
     def _known(self, chip: ChipKnown) -> CardReport:
         if chip.why == "verified":
-            return self.report(Outcome.KNOWN, f"verified before as card {chip.detail}")
+            number = {"number": chip.detail[-6:]}
+            return self.report(Outcome.KNOWN, Why(f"verified before as card {chip.detail}", Reason.MADE_BEFORE, number))
         if chip.why == "rejected":
-            return self.report(Outcome.REFUSED, f"rejected before: {chip.detail}")
-        return self.report(Outcome.ASIDE, f"bound in batch {chip.detail}: run that batch with this chip")
+            was = {"was": chip.code} if chip.code else {}
+            return self.report(Outcome.REFUSED, Why(f"rejected before: {chip.detail}", Reason.REJECTED_BEFORE, was))
+        sentence = f"bound in batch {chip.detail}: run that batch with this chip"
+        return self.report(Outcome.ASIDE, Why(sentence, Reason.OTHER_BATCH, {"batch": chip.detail}))
 
     def _authenticate(self, domain: SecurityDomain) -> CardKeys:
         """Open the secure channel with the key set that the chip names; the issuer's card keys of this chip."""
@@ -301,35 +314,38 @@ class _Run:
         """What went wrong, in the journal."""
         self._write(JournalEvent.FAULT, reason)
 
-    def fell_out(self, reason: str) -> CardReport:
+    def fell_out(self, said: Why) -> CardReport:
         """The chip is to come back: its binding stays."""
-        self.note(reason)
-        return self.report(Outcome.AGAIN, reason)
+        self.note(said.sentence)
+        return self.report(Outcome.AGAIN, said)
 
-    def rejected(self, reason: str, bin: Bin, held: str) -> CardReport:
+    def rejected(self, said: Why, bin: Bin, held: str) -> CardReport:
         """Refuse the chip for ever; where it has a dossier, its card is hotlisted and the dossier made again."""
-        job = self._job
+        job, coded = self._job, Coded(said.code, said.params)
         if self._claim is not None:
-            job.registry.reject(self._claim, reason, self._step, bin)
+            job.registry.reject(self._claim, said.sentence, self._step, bin, coded=coded)
         else:
             self.serial = self.serial or held
             bin = bin if self.serial or bin is Bin.CONTACT else Bin.FOREIGN
+            ours = bin is not Bin.FOREIGN
             self.serial = job.registry.reject_chip(
-                job.batch_id, self.serial, reason, self._step, bin, self._lane, from_stock=bin is not Bin.FOREIGN
+                job.batch_id, self.serial, said.sentence, self._step, bin, self._lane, from_stock=ours, coded=coded
             )
-        return self.report(Outcome.REJECTED, reason, bin)
+        return self.report(Outcome.REJECTED, said, bin)
 
-    def report(self, outcome: Outcome, reason: str = "", bin: str = "") -> CardReport:
+    def report(self, outcome: Outcome, said: Why = NOTHING, bin: str = "") -> CardReport:
         return CardReport(
-            outcome,
-            self.serial,
-            self._claim.card_number if self._claim else "",
-            reason,
-            bin,
-            self._job.monotonic() - self._started,
-            self._steps,
-            self._meter.commands,
-            self._meter.bytes_sent,
+            outcome=outcome,
+            chip_serial=self.serial,
+            card_number=self._claim.card_number if self._claim else "",
+            reason=said.sentence,
+            bin=bin,
+            code=said.code,
+            params=said.params,
+            seconds=self._job.monotonic() - self._started,
+            steps=self._steps,
+            commands=self._meter.commands,
+            bytes_sent=self._meter.bytes_sent,
         )
 
 
@@ -344,9 +360,10 @@ def _opened(custody: KeyCustody, claim: Claim) -> Dossier:
     return dossier
 
 
-def _nothing_left(left: NothingLeft) -> str:
+def _nothing_left(left: NothingLeft) -> Why:
     if left.claimed:
-        return "nothing left to begin"
+        return Why("nothing left to begin", Reason.NOTHING_LEFT)
     if left.to_prepare:
-        return f"no dossier waits; {left.to_prepare} members still need one: membercard batch prepare"
-    return "the batch is done"
+        sentence = f"no dossier waits; {left.to_prepare} members still need one: membercard batch prepare"
+        return Why(sentence, Reason.NOT_PREPARED, {"members": str(left.to_prepare)})
+    return BATCH_DONE

@@ -8,20 +8,25 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from personalize.errors import LineStopped
-from personalize.execute import Job, dead_chip, process
+from personalize.execute import BATCH_DONE, Job, dead_chip, process
 from personalize.outcome import CardReport, Outcome
+from personalize.reasons import NOTHING, Reason, Why, why
 from registry.errors import RegistryConflict, RegistryUnavailable
 from terminal.apdu import Disposition, Reader
 from terminal.errors import MembercardError, NoCard, TransportError
 
 POLL = 0.5
 """Seconds between looks at whether a lane shall stop, while its slot is empty or its reader out of order."""
+
+STOPPED: Final = Why("stopped", Reason.STOPPED)
+NO_BLANKS: Final = Why("no blank cards left", Reason.NO_BLANKS)
 
 _RELEASE = {
     Outcome.VERIFIED: Disposition.DONE,
@@ -43,27 +48,37 @@ class LaneState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LaneEvent:
-    """What a lane tells while it runs. ``report`` comes at the end of a card, ``message`` at the end of the lane or
-    when it waits for its reader to come back."""
+    """What a lane tells while it runs. ``report`` comes at the end of a card, ``why`` at the end of the lane or when it
+    waits for its reader to come back."""
 
     lane: str
     state: LaneState
     step: str = ""
     card_number: str = ""
     report: CardReport | None = None
-    message: str = ""
+    why: Why = NOTHING
+
+    @property
+    def message(self) -> str:
+        return self.why.sentence
 
 
 @dataclass(frozen=True, slots=True)
 class LaneResult:
-    """How a lane ended. ``fault`` says that it was no orderly end, ``away`` that it was the registry, which may come
-    back: the same lane may then go on."""
+    """How a lane ended, as a sentence and as a code (personalize.reasons). ``fault`` says that it was no orderly end,
+    ``away`` that it was the registry, which may come back: the same lane may then go on."""
 
     lane: str
     counts: dict[Outcome, int]
     message: str
+    code: str
+    params: Mapping[str, str]
     fault: bool
     away: bool = False
+
+    @property
+    def why(self) -> Why:
+        return Why(self.message, self.code, self.params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,44 +194,44 @@ class _Lane:
     def run(self) -> LaneResult:
         fault = away = False
         try:
-            message = self._until_the_end()
+            said = self._until_the_end()
         except (MembercardError, OSError) as e:
             # What this lane had in hand stays bound to its chip, and the chip itself says how far it came.
-            message, fault = str(e), True
+            said, fault = why(e), True
             away = isinstance(e, RegistryUnavailable) and e.retryable
-        self._tell(LaneState.ENDED, message=message)
-        return LaneResult(self._name, dict(self._counts), message, fault, away)
+        self._tell(LaneState.ENDED, said=said)
+        return LaneResult(self._name, dict(self._counts), said.sentence, said.code, said.params, fault, away)
 
-    def _until_the_end(self) -> str:
+    def _until_the_end(self) -> Why:
         self._idle_since = self._line.monotonic()
-        waiting_for = ""
+        waiting_for = NOTHING
         while True:
             if self._line.paused:
                 self._tell(LaneState.PAUSED)
                 self._line.wait_while_paused()
             if self._line.stopping:
-                return "stopped"
+                return STOPPED
             if self._failures >= self._line.settings.max_consecutive_failures:
                 raise LineStopped(
                     f"{self._failures} failures in a row: look at reader and stock, then run the batch again"
                 )
-            self._tell(LaneState.WAITING, message=waiting_for)
+            self._tell(LaneState.WAITING, said=waiting_for)
             try:
                 ended = self._look_at_the_slot()
-                waiting_for = ""
+                waiting_for = NOTHING
             except TransportError as fault:
                 if not fault.retryable or self._idle_for() > self._line.settings.idle:
                     raise
                 # The service is down, the reader unplugged or in use: it may come back, or other lanes finish.
-                waiting_for = str(fault)
+                waiting_for = why(fault)
                 self._line.wait_or_stop(POLL)
                 ended = self._when_done()
             if ended:
                 return ended
 
-    def _look_at_the_slot(self) -> str:
-        """Handle the card in the slot or wait for one. Text when the lane is done, else empty. Raises TransportError
-        for what the reader does."""
+    def _look_at_the_slot(self) -> Why:
+        """Handle the card in the slot or wait for one. Why the lane is done, or nothing. Raises TransportError for what
+        the reader does."""
         asked = self._line.monotonic()
         try:
             present = self._reader.wait_for_card(POLL)
@@ -236,33 +251,34 @@ class _Lane:
         self._idle_since = self._line.monotonic()
         return ended
 
-    def _empty_slot(self, asked: float) -> str:
+    def _empty_slot(self, asked: float) -> Why:
         self._held = ""
         if self._line.monotonic() - asked < POLL / 2:
-            return "no blank cards left"
+            return NO_BLANKS
         if self._idle_for() > self._line.settings.idle:
-            return f"no card came within {self._line.settings.idle:g} s"
+            seconds = f"{self._line.settings.idle:g}"
+            return Why(f"no card came within {seconds} s", Reason.NO_CARD, {"seconds": seconds})
         return self._when_done()
 
     def _idle_for(self) -> float:
         return self._line.monotonic() - self._idle_since
 
-    def _when_done(self) -> str:
-        return "the batch is done" if self._line.job.done() else ""
+    def _when_done(self) -> Why:
+        return BATCH_DONE if self._line.job.done() else NOTHING
 
-    def _one_card(self) -> str:
-        """Handle the card in the slot. Text when the lane is done, else empty."""
+    def _one_card(self) -> Why:
+        """Handle the card in the slot. Why the lane is done, or nothing."""
         try:
             transport = self._reader.connect()
         except NoCard as e:
             if not self._reader.wait_for_card(0):
-                return ""  # It was pulled before it had power.
+                return NOTHING  # It was pulled before it had power.
             # A chip that gives no answer to reset may only sit badly.
             if not self._last_try(self._held):
                 self._fell_out[self._held] += 1
                 self._reader.release(Disposition.KEEP)
-                return ""
-            return self._finish(dead_chip(self._line.job, self._name, str(e), self._held))
+                return NOTHING
+            return self._finish(dead_chip(self._line.job, self._name, e, self._held))
         try:
             report = process(transport, self._line.job, self._name, self._last_try, self._step, self._held)
         finally:
@@ -272,7 +288,7 @@ class _Lane:
     def _last_try(self, serial: str) -> bool:
         return self._fell_out[serial] + 1 >= self._line.settings.tries
 
-    def _finish(self, report: CardReport) -> str:
+    def _finish(self, report: CardReport) -> Why:
         if report.outcome is Outcome.AGAIN:
             self._held = report.chip_serial or self._held
             self._fell_out[self._held] += 1
@@ -290,8 +306,8 @@ class _Lane:
         if report.outcome is Outcome.REJECTED:
             self._line.make_again()
         elif report.outcome is Outcome.NOTHING_LEFT and not self._line.make_again():
-            return report.reason
-        return ""
+            return Why(report.reason, report.code, report.params)
+        return NOTHING
 
     def _step(self, step: str, card_number: str) -> None:
         self._tell(LaneState.WORKING, step=step, card_number=card_number)
@@ -303,6 +319,6 @@ class _Lane:
         step: str = "",
         card_number: str = "",
         report: CardReport | None = None,
-        message: str = "",
+        said: Why = NOTHING,
     ) -> None:
-        self._line.on_event(LaneEvent(self._name, state, step, card_number, report, message))
+        self._line.on_event(LaneEvent(self._name, state, step, card_number, report, said))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -35,13 +36,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CardReport:
-    """What one presentation came to. ``steps`` are seconds by step; commands and bytes are what went over the link."""
+    """What one presentation came to. ``reason`` is a sentence for logs; ``code`` (personalize.reasons) and ``params``
+    are what another language makes its own of. ``steps`` are seconds by step; commands and bytes are what went over the
+    link."""
 
     outcome: Outcome
     chip_serial: str
     card_number: str = ""
     reason: str = ""
     bin: str = ""
+    code: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     steps: dict[str, float] = field(default_factory=dict)
     commands: int = 0

@@ -13,6 +13,7 @@ from enum import StrEnum
 from personalize.dossier import Application, Dossier
 from personalize.errors import ChipUnfit
 from personalize.profile import FinalKeys, Profile
+from personalize.reasons import Reason
 from terminal.globalplatform.lifecycle import ApplicationState, CardState
 from terminal.keys import CardKeys, Scp
 
@@ -117,12 +118,14 @@ def final_keys(profile: Profile, scp: Scp) -> FinalKeys:
 def plan(dossier: Dossier, chip: ChipState, final: CardKeys) -> tuple[Step, ...]:
     """The steps left for this chip. Raises ChipUnfit for a chip in none of the states of the table."""
     if chip.life_cycle not in (CardState.OP_READY, CardState.INITIALIZED, CardState.SECURED):
-        raise ChipUnfit(f"the chip's life cycle is {chip.life_cycle:02X}: locked or terminated")
+        state = f"{chip.life_cycle:02X}"
+        raise ChipUnfit(f"the chip's life cycle is {state}: locked or terminated", Reason.LOCKED, state=state)
     steps: list[Step] = []
     for application in dossier.applications:
         steps += _application_steps(application, chip)
     if chip.key_set is KeySet.FINAL and steps:
-        raise ChipUnfit("the chip has the final keys but is not personalized: it is not in a state this line leaves")
+        sentence = "the chip has the final keys but is not personalized: it is not in a state this line leaves"
+        raise ChipUnfit(sentence, Reason.NOT_OURS)
     if chip.key_set is KeySet.STOCK:
         steps.append(RotateKeys(chip.key_version, final))
     ahead = tuple(state for state in (CardState.INITIALIZED, CardState.SECURED) if state > chip.life_cycle)
@@ -139,7 +142,8 @@ def _application_steps(application: Application, chip: ChipState) -> list[Step]:
     if state == ApplicationState.PERSONALIZED and ours:
         return []
     if application.package_aid not in chip.packages:
-        raise ChipUnfit(f"the chip has no load file {application.package_aid.hex().upper()}: not this stock")
+        package = application.package_aid.hex().upper()
+        raise ChipUnfit(f"the chip has no load file {package}: not this stock", Reason.WRONG_STOCK, package=package)
     personalize = Personalize(application)
     if state == ApplicationState.SELECTABLE and ours:
         return [personalize]

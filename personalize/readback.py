@@ -8,6 +8,7 @@ from personalize.dossier import Application, Dossier
 from personalize.errors import ReadBackError
 from personalize.payment.readback import read_back_others
 from personalize.payment.readback import same as _same
+from personalize.reasons import Reason
 from terminal.apdu import Command, Response, Sender
 from terminal.emv.records import read_record
 from terminal.errors import CardMalformed, MembercardError, TransportError
@@ -72,7 +73,8 @@ def read_back(
     if verdict.code is Code.CARD_FAULT:
         raise CardMalformed(f"reading back as a counter: {verdict.sentence}")
     if verdict.code is not Code.ACTIVE:
-        raise ReadBackError("the verdict", f"{verdict.code}, {verdict.sentence}")
+        said = f"{verdict.code}, {verdict.sentence}"
+        raise ReadBackError("the verdict", said, Reason.READ_BACK_VERDICT, verdict=verdict.code.value)
     _compare(member, recorder.answers)
     _protected(sender, dossier, custody, guard)
     read_back_others(sender, dossier)
@@ -110,12 +112,14 @@ def _domain(sender: Sender, final: CardKeys, custody: KeyCustody, guard: Guard, 
     domain = SecurityDomain(sender, custody, guard)
     domain.select()
     if domain.chip() != chip:
-        raise ReadBackError("the production data", "the chip gives another serial than when it was bound")
+        other = "the chip gives another serial than when it was bound"
+        raise ReadBackError("the production data", other, Reason.READ_BACK_CHIP)
     versions = {key.version for key in domain.key_information()}
     if versions != {final.version}:
         named = ", ".join(f"{version:02X}" for version in sorted(versions))
-        raise ReadBackError("the key sets", f"the chip names {named}; only {final.version:02X} may be left")
+        said = f"the chip names {named}; only {final.version:02X} may be left"
+        raise ReadBackError("the key sets", said, Reason.READ_BACK_KEYS, named=named)
     domain.authenticate(Authentication(final, C_ENC, final.version))
     states = [entry.state for entry in domain.status(Scope.ISSUER_DOMAIN)]
     if states != [CardState.SECURED]:
-        raise ReadBackError("the life cycle", "the card is not SECURED")
+        raise ReadBackError("the life cycle", "the card is not SECURED", Reason.READ_BACK_OPEN)

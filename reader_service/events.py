@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,7 +21,11 @@ from typing import Final
 KEPT: Final = 10_000
 """How many events a listener may ask again for."""
 BEHIND: Final = 2_000
-"""How many events a listener may be behind before it is let go."""
+"""How many events a listener may be behind before it is let go, once it has caught up."""
+AT_ONCE: Final = 500
+"""How many are handed over at a time: many clients take no message of a megabyte."""
+_DIGITS: Final = 18
+"""Of an event's number in an id; who sends more did not get it here."""
 GAP: Final = "gap"
 """The first event of a listener who asked for more than is kept: read the state anew."""
 
@@ -92,13 +97,14 @@ class EventBus:
     def subscribe(
         self, after: str | None = None, *, kinds: Callable[[str], bool] = lambda kind: True, behind: int = BEHIND
     ) -> AsyncIterator[list[Event]]:
-        """Events in order, as many at a time as there are, from now on or after the event named ``after``.
+        """Events in order, up to 500 at a time, from now on or after the event named ``after``.
 
-        ``kinds`` says which ones. Raises SlowConsumer from the iteration; ends when the bus is closed.
+        ``kinds`` says which ones. Raises SlowConsumer from the iteration, for whoever falls ``behind`` or comes back
+        and falls out of the ring before it has caught up; ends when the bus is closed.
         """
         with self._lock:
             at, gap = self._place(after)
-        return self._batches(at, gap, kinds, behind)
+        return self._batches(at, gap, kinds, behind, catching_up=after is not None)
 
     def _place(self, after: str | None) -> tuple[int, bool]:
         """The number to go on after, and whether something between was lost."""
@@ -106,23 +112,25 @@ class EventBus:
             return self._last, False
         epoch, _, number = after.partition("-")
         oldest = self._ring[0].number if self._ring else self._last + 1
-        known = epoch == self.epoch and number.isdecimal() and int(number) <= self._last
+        counted = number.isdecimal() and len(number) <= _DIGITS
+        known = epoch == self.epoch and counted and int(number) <= self._last
         if known and int(number) >= oldest - 1:
             return int(number), False
         return self._last, True
 
     async def _batches(
-        self, at: int, gap: bool, kinds: Callable[[str], bool], behind: int
+        self, at: int, gap: bool, kinds: Callable[[str], bool], behind: int, *, catching_up: bool
     ) -> AsyncIterator[list[Event]]:
         if gap:
             yield [Event(at, self.epoch, self._clock(), GAP, "", {})]
         while True:
             with self._lock:
                 fresh = self._last - at
-                if fresh > min(behind, len(self._ring)):
+                catching_up = catching_up and fresh > behind
+                if fresh > len(self._ring) or (fresh > behind and not catching_up):
                     raise SlowConsumer(f"{fresh} events behind")
                 # From the end of the ring, where its newest are at hand.
-                found = [self._ring[place] for place in range(-fresh, 0)]
+                found = [self._ring[place] for place in range(-fresh, min(0, AT_ONCE - fresh))]
                 waiter = None if found or self._closed else self._wait()
             if waiter is not None:
                 await waiter
@@ -143,7 +151,8 @@ class EventBus:
         """Have the loop wake whoever waits; once is enough until it does."""
         if self._waiting and not self._woken and self._loop is not None and not self._loop.is_closed():
             self._woken = True
-            self._loop.call_soon_threadsafe(self._wake)
+            with suppress(RuntimeError):  # closed just now: nobody listens any more
+                self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         with self._lock:

@@ -14,12 +14,11 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from registry.personal import scrub
+from reader_service.masking import masked
 
 _SECRET_NAMES: Final = re.compile(r"pass(word|phrase)|secret|cookie|authorization|csrf|pin\b|id_?number|mobile", re.I)
 _SECRETS: Final = re.compile(r"\bmc_[\w-]{20,}|\b[A-Za-z0-9_-]{43}\b|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")
 """Tokens, cookies and CSRF secrets (256 bits in base64url), and what stands before the @ of a URL."""
-_CARD: Final = re.compile(r"(?<!\d)(\d{6})\d{6,9}(\d{4})(?!\d)")
 _HIDDEN: Final = "***"
 
 Fields = MutableMapping[str, Any]
@@ -51,8 +50,16 @@ def set_up(stream: TextIO, *, as_json: bool, level: str = "INFO") -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    server = logging.getLogger("uvicorn.error")
+    server.setLevel(max(logging.INFO, root.level))  # below, it tells the heads and messages of WebSockets
+    server.addFilter(_without_addresses)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True  # our own line has no query and no values of the path
+
+
+def _without_addresses(record: logging.LogRecord) -> bool:
+    """The server's own lines about WebSockets hold the whole address, query included; our own do not."""
+    return not str(record.msg).startswith('%s - "WebSocket ')
 
 
 def place_only(_logger: object, _method: str, fields: Fields) -> Fields:
@@ -77,7 +84,7 @@ def redact(_logger: object, _method: str, fields: Fields) -> Fields:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _CARD.sub(r"\1…\2", scrub(_SECRETS.sub(_HIDDEN, value)))
+        return masked(_SECRETS.sub(_HIDDEN, value))
     if isinstance(value, dict):
         return {name: _HIDDEN if _SECRET_NAMES.search(str(name)) else _clean(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

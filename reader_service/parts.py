@@ -31,8 +31,8 @@ class Lists:
 class LineParts(Protocol):
     """Preparing and running batches, as the station is set up: profile, pools of chip keys, trust for reading back."""
 
-    def prepare(self, batch_id: str, tick: Callable[[int], None]) -> int:
-        """Make every missing dossier; how many. ``tick`` is told each few how many more there are."""
+    def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str) -> int:
+        """Make every missing dossier; how many. ``tick`` is told each few how many more there are, the audit ``by``."""
         ...
 
     def job(self, batch_id: str) -> Job:

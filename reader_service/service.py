@@ -50,6 +50,7 @@ class Service:
         self.people = PeopleDesk(parts.registry, self.door)
         self.counter.trace_for = self.developer.trace_for
         self.readers.on_added = self.counter.reader_added
+        self.readers.on_forgotten = self._forgotten
         self._started = ExitStack()
 
     def start(self) -> None:
@@ -63,6 +64,10 @@ class Service:
             undo.callback(self.batches.close)
             undo.callback(self.lanes.close)
             self._started = undo.pop_all()
+
+    def _forgotten(self, reader_id: str) -> None:
+        self.lanes.forget(reader_id)
+        self.developer.forget(reader_id)
 
     def close(self) -> None:
         """Lanes end after the card in hand, verdicts are written down, readers are let go of, listeners are ended. Safe

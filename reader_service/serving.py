@@ -19,8 +19,11 @@ import uvicorn
 from anyio import to_thread
 from cryptography import x509
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from reader_service.access.headers import API_POLICY, NO_STORE, headers
 from reader_service.access.settings import LOOPBACK, DoorSettings
 from reader_service.api.errors import MEDIA_TYPE, Problem
 from reader_service.errors import Invalid
@@ -28,6 +31,8 @@ from reader_service.errors import Invalid
 HEAD_SECONDS: Final = 10.0
 """How long a request's head may take, and a connection that says nothing may stay."""
 HEAD_BYTES: Final = 64 * 1024
+UNREAD_SECONDS: Final = 60.0
+"""How long a client may take nothing of what was sent to it; the kernel's buffer hides for a while what it takes."""
 _GRACE_SECONDS: Final = 10
 _BACKLOG: Final = 2048
 _LINGER_SECONDS: Final = 0.5
@@ -81,20 +86,29 @@ class Listen:
         return DoorSettings(hosts=tuple(dict.fromkeys(name.lower() for name in named)), tls=self.tls)
 
 
-def serve(app: FastAPI, listen: Listen, *, stop: Callable[[], None], ready: Callable[[str], None]) -> None:
-    """Until SIGTERM or SIGINT. Raises Invalid for a port that is taken. Call ``listen.check`` first.
+def serve(
+    app: FastAPI,
+    listen: Listen,
+    *,
+    stop: Callable[[], None],
+    ready: Callable[[str], None],
+    listener: socket.socket | None = None,
+) -> None:
+    """Until SIGTERM or SIGINT, at ``listener`` where ``listen`` was opened before. Raises Invalid for a port that is
+    taken. Call ``listen.check`` first.
 
     ``ready`` is told the address once it listens; ``stop`` ends lanes and listeners, before connections are closed.
     """
-    with listen.open() as listener:
-        Server(config_of(app, listen), stop, ready).run([listener])
+    with listener or listen.open() as opened:
+        Server(config_of(app, listen), stop, ready).run([opened])
 
 
-def config_of(app: FastAPI, listen: Listen) -> uvicorn.Config:
+def config_of(app: ASGIApp, listen: Listen) -> uvicorn.Config:
     """How the server is set up."""
     return uvicorn.Config(
         app,
         http=Connection,
+        ws=Socket,
         ws_max_size=_WEBSOCKET_BYTES,
         ws_per_message_deflate=False,
         lifespan="on",
@@ -134,9 +148,11 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Unlike the inherited one it does not kill the process afterwards: there is more to close."""
+        """Unlike the inherited one it does not kill the process afterwards: there is more to close. A terminal that is
+        closed ends it too, but for a process that was told not to care (nohup)."""
         main = threading.current_thread() is threading.main_thread()
-        numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+        heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if main else ()
+        numbers = [number for number in heard if signal.getsignal(number) is not signal.SIG_IGN]
         before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
@@ -145,11 +161,73 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+class Unread:
+    """Cuts a connection whose other side takes nothing of what was sent to it: a close alone would wait for it, with
+    its memory and its file descriptor, for as long as it likes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        self._loop, self._transport = loop, transport
+        self._timer: asyncio.TimerHandle | None = None
+        self._taken = False
+
+    def watch(self) -> None:
+        """From now until all is taken."""
+        if self._timer is None:
+            self._wait()
+
+    def taken(self) -> None:
+        """It took something."""
+        self._taken = True
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wait(self) -> None:
+        left = self._transport.get_write_buffer_size()
+        self._taken = False
+        self._timer = self._loop.call_later(UNREAD_SECONDS, self._look, left) if left else None
+
+    def _look(self, before: int) -> None:
+        if self._taken or self._transport.get_write_buffer_size() < before:
+            self._wait()
+        else:
+            self._timer = None
+            self._transport.abort()
+
+
+class Socket(WebSocketsSansIOProtocol):
+    """A WebSocket whose client may not keep it by taking nothing."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._unread = Unread(self.loop, self.transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unread.end()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread.watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unread.taken()
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        self._unread.watch()
+
+
 class Connection(HttpToolsProtocol):
-    """Closes connections whose request does not begin, does not get on, or has no end of headers."""
+    """Closes connections whose request does not begin, does not get on, or has no end of headers, or whose answer is
+    not taken."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._upgraded = False
         self._deadline: asyncio.TimerHandle | None = None
         self._head = 0
         self._in_head = False
@@ -157,16 +235,43 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._unread = Unread(self.loop, transport)
         self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
+        self._unread.end()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread.watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unread.taken()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._unread.watch()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._unread.watch()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on the connection is the WebSocket's: whatever watched over it must not close it."""
+        self._upgraded = True
+        self._unread.end()
+        super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
         super().data_received(data)
+        if self._upgraded:
+            return
         if not self._in_head:
             self._watch_idle()
             return
@@ -206,11 +311,13 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
         body = Problem(status, code, detail).body()
+        told = [*headers(API_POLICY, tls=self.config.is_ssl), NO_STORE]
         head = (
             f"HTTP/1.1 {status} ",
             f"content-type: {MEDIA_TYPE}",
             f"content-length: {len(body)}",
             "connection: close",
+            *(f"{name.decode()}: {value.decode()}" for name, value in told),
         )
         self.transport.write("\r\n".join((*head, "", "")).encode() + body)
         # Closed at once, the connection would be reset under the client that still sends, and the answer lost.

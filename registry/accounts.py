@@ -71,7 +71,7 @@ def accounts(conn: Connection, batch_id: str, now: datetime) -> Accounts:
 
 def receive_stock(conn: Connection, count: int, supplier_batch: str, by: str, now: datetime) -> None:
     if count < 1:
-        raise RegistryConflict(f"{count} chips cannot be received")
+        raise RegistryConflict(f"{count} chips cannot be received", reason="stock-count", count=count)
     conn.execute(insert(stock_receipts).values(count=count, supplier_batch=supplier_batch, by=by, at=now))
 
 
@@ -89,18 +89,25 @@ def stock(conn: Connection) -> StockAccounts:
 def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: datetime) -> None:
     stage = stage_for_update(conn, batch_id)
     if stage != "approved":
-        raise RegistryConflict(f"batch {batch_id} is {stage}; only a finished batch can be closed")
+        sentence = f"batch {batch_id} is {stage}; only a finished batch can be closed"
+        raise RegistryConflict(sentence, reason="batch-not-finished", batch=batch_id)
     if not by.strip() or not second.strip() or same_person(by, second):
-        raise RegistryConflict("closing a batch takes the names of two different people")
+        raise RegistryConflict("closing a batch takes the names of two different people", reason="two-people")
     counted = accounts(conn, batch_id, now)
     unfinished = counted.members - counted.verified
     if unfinished:
         raise RegistryConflict(
             f"batch {batch_id} cannot be closed: of {counted.members} members, {counted.waiting} wait, "
-            f"{counted.claimed} are in a reader or missing and {counted.to_prepare} have no dossier"
+            f"{counted.claimed} are in a reader or missing and {counted.to_prepare} have no dossier",
+            reason="batch-unfinished",
+            batch=batch_id,
+            waiting=counted.waiting,
+            claimed=counted.claimed,
+            to_prepare=counted.to_prepare,
         )
     if not counted.balanced:
-        raise RegistryConflict(f"batch {batch_id} cannot be closed: its accounts do not balance")
+        sentence = f"batch {batch_id} cannot be closed: its accounts do not balance"
+        raise RegistryConflict(sentence, reason="batch-unbalanced", batch=batch_id)
     mine = select(dossiers.c.id).where(dossiers.c.batch_id == batch_id)
     conn.execute(delete(dossier_secrets).where(dossier_secrets.c.dossier_id.in_(mine)))
     conn.execute(

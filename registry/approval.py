@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from registry.counters import allocate
-from registry.errors import NotOnRecord, RegistryConflict
+from registry.errors import OWN_WORK, RegistryConflict, no_batch
 from registry.office_tables import member_events
-from registry.personal import PersonalData, mask_mobile, mask_name
+from registry.personal import PersonalData, fold, mask_mobile, mask_name
 from registry.rosters import member_place, row_place
 from registry.tables import batches, members, roster_rows, units
 
@@ -24,21 +24,24 @@ def stage_for_update(conn: Connection, batch_id: str) -> str:
         select(batches.c.stage).where(batches.c.id == batch_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if stage is None:
-        raise NotOnRecord(f"there is no batch {batch_id}; `membercard batch list` shows those there are")
+        raise no_batch(batch_id)
     return stage
 
 
 def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, scheme: str, at: datetime) -> None:
     if not _SIX_DIGITS.fullmatch(scheme):
-        raise RegistryConflict(f"a scheme is six digits (the administrative division), not {scheme!r}")
+        sentence = f"a scheme is six digits (the administrative division), not {scheme!r}"
+        raise RegistryConflict(sentence, reason="scheme")
     if not by.strip():
-        raise RegistryConflict("an approval needs the name of the person who gives it")
+        raise RegistryConflict("an approval needs the name of the person who gives it", reason="approver-missing")
     stage = stage_for_update(conn, batch_id)
     if stage != "draft":
-        raise RegistryConflict(f"batch {batch_id} is {stage}; only a draft can be approved")
+        sentence = f"batch {batch_id} is {stage}; only a draft can be approved"
+        raise RegistryConflict(sentence, reason="batch-not-draft", batch=batch_id)
     importer = conn.execute(select(batches.c.imported_by).where(batches.c.id == batch_id)).scalar_one()
     if same_person(importer, by):
-        raise RegistryConflict(f"{by} imported batch {batch_id}; a second person approves it")
+        sentence = f"{by} imported batch {batch_id}; a second person approves it"
+        raise RegistryConflict(sentence, reason=OWN_WORK, batch=batch_id)
     _welcome_back(conn, batch_id, by, at)
     _apply_changes(conn, personal, batch_id)
     _give_unit_codes(conn, batch_id, scheme)
@@ -49,14 +52,15 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's, however they are spaced and capitalized."""
-    return one.casefold().split() == other.casefold().split()
+    """Whether two names are one person's, however they are written."""
+    return fold(one) == fold(other)
 
 
 def discard(conn: Connection, batch_id: str) -> None:
     stage = stage_for_update(conn, batch_id)
     if stage != "draft":
-        raise RegistryConflict(f"batch {batch_id} is {stage}; only a draft can be given up")
+        sentence = f"batch {batch_id} is {stage}; only a draft can be given up"
+        raise RegistryConflict(sentence, reason="batch-not-draft", batch=batch_id)
     conn.execute(delete(roster_rows).where(roster_rows.c.batch_id == batch_id))
     # A person without a number was never approved; one without a row is in no other draft either.
     named = exists().where(roster_rows.c.member_id == members.c.id)
@@ -137,7 +141,8 @@ def _give_member_numbers(conn: Connection, batch_id: str, scheme: str) -> None:
         return
     numbers = allocate(conn, f"member/{scheme}", len(ids))
     if numbers[-1] > _MEMBERS_OF_A_SCHEME:
-        raise RegistryConflict(f"the member numbers of scheme {scheme} are used up")
+        sentence = f"the member numbers of scheme {scheme} are used up"
+        raise RegistryConflict(sentence, reason="member-numbers", scheme=scheme)
     conn.execute(
         update(members).where(members.c.id == bindparam("member")),
         [

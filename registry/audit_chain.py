@@ -25,6 +25,7 @@ from registry.personal import PersonalData, scrub
 _CHUNK: Final = 2000
 _NEAR: Final = 3
 _FEW: Final = 64
+_MOST_TOLD: Final = 1000
 _LONGEST: Final = 2000
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _HEAD = select(audit_head.c.number, audit_head.c.hash).where(audit_head.c.id == 1)
@@ -75,6 +76,8 @@ class ChainReport:
     last_number: int
     last_hash: str
     breaks: tuple[ChainBreak, ...]
+    further: int = 0
+    """Rows that do not hold beside those named: the first thousand are told one by one."""
 
     @property
     def whole(self) -> bool:
@@ -121,31 +124,53 @@ def audit_row(row: Row[*tuple[Any, ...]]) -> AuditRow:
 def verify(conn: Connection, personal: PersonalData, noted: tuple[int, str] | None = None) -> ChainReport:
     """Look through the whole chain. ``noted``: number and hash of a row that somebody wrote down earlier."""
     last_number, last_hash, count = 0, "", 0
-    breaks: list[ChainBreak] = []
-    wrong: list[Row[*tuple[Any, ...]]] = []
+    found = _Found()
     sound = True  # the row before was: what follows a broken row is not told twice
     for row in _rows(conn):
         count += 1
         if row.number != last_number + 1:
-            breaks.append(_missing(last_number + 1, row.number - 1))
+            found.add(_missing(last_number + 1, row.number - 1))
             sound = False
         genuine = hmac.compare_digest(row.mac, personal.proof(row.hash))
+        as_written = genuine and _digest(row._asdict(), row.number) == row.hash
         if not genuine:
             sentence = f"row {row.number} was not written by this registry: it was put in or written anew"
-            breaks.append(ChainBreak(row.number, "forged", sentence))
-        elif _digest(row._asdict(), row.number) != row.hash:
-            wrong.append(row)
+            found.add(ChainBreak(row.number, "forged", sentence))
+        elif not as_written:
+            found.add_wrong(row)
         elif sound and row.previous != last_hash:
             sentence = f"row {row.number} does not follow row {last_number}: it belongs to another course of things"
-            breaks.append(ChainBreak(row.number, "unlinked", sentence))
-        sound = genuine and (not wrong or wrong[-1].number != row.number)
+            found.add(ChainBreak(row.number, "unlinked", sentence))
+        sound = as_written
         last_number, last_hash = row.number, row.hash
-    breaks += _told(wrong)
-    breaks += _at_end(conn, last_number, last_hash)
+    breaks = [*found.breaks, *_told(found.wrong), *_at_end(conn, last_number, last_hash)]
     if noted is not None and _hash_of(conn, noted[0]) != noted[1].lower():
         sentence = f"row {noted[0]} is not the one whose hash was noted: rows were cut off and written again"
         breaks.append(ChainBreak(noted[0], "other", sentence))
-    return ChainReport(count, last_number, last_hash, tuple(sorted(breaks, key=lambda found: found.number)))
+    told = tuple(sorted(breaks, key=lambda one: one.number))
+    return ChainReport(count, last_number, last_hash, told, found.further)
+
+
+class _Found:
+    """What does not hold. A chain that is broken throughout is not held in memory: beyond some it is only counted."""
+
+    def __init__(self) -> None:
+        self.breaks: list[ChainBreak] = []
+        self.wrong: list[Row[*tuple[Any, ...]]] = []
+        self.further = 0
+
+    def add(self, one: ChainBreak) -> None:
+        if self._room():
+            self.breaks.append(one)
+
+    def add_wrong(self, row: Row[*tuple[Any, ...]]) -> None:
+        if self._room():
+            self.wrong.append(row)
+
+    def _room(self) -> bool:
+        room = len(self.breaks) + len(self.wrong) < _MOST_TOLD
+        self.further += not room
+        return room
 
 
 def _rows(conn: Connection) -> Iterator[Row[*tuple[Any, ...]]]:

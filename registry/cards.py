@@ -26,7 +26,7 @@ _NEXT: dict[CardState, tuple[CardState, ...]] = {
     **dict.fromkeys(ENDS, (CardState.REPLACED,)),
     CardState.REPLACED: (),
 }
-# An expired card says so itself; a replaced one was listed before.
+# An expired card says so itself, unless somebody ended it before its day; once it is replaced, there would be two.
 _LISTED = (CardState.SUSPENDED, CardState.LOST, CardState.DAMAGED, CardState.WITHDRAWN)
 _EVENT = insert(card_events)
 
@@ -48,7 +48,7 @@ def card(conn: Connection, card_number: str, sequence: int | None = None) -> Car
         chosen = chosen.where(cards.c.sequence == sequence)
     row = conn.execute(chosen).one_or_none()
     if row is None:
-        raise NotOnRecord(f"no card {card_number} was ever verified")
+        raise NotOnRecord(f"no card {card_number} was ever verified", reason="card", card=card_number)
     return card_of(row)
 
 
@@ -57,7 +57,9 @@ def cards_of_batch(conn: Connection, batch_id: str) -> list[Card]:
     return [card_of(row) for row in conn.execute(chosen)]
 
 
-def card_event(conn: Connection, card_number: str, new: CardState, doing: Doing) -> None:
+def card_event(
+    conn: Connection, card_number: str, new: CardState, doing: Doing, only_from: CardState | None = None
+) -> None:
     chosen = (
         select(cards.c.state, cards.c.sequence)
         .where(cards.c.card_number == card_number)
@@ -67,15 +69,16 @@ def card_event(conn: Connection, card_number: str, new: CardState, doing: Doing)
     )
     row = conn.execute(chosen).one_or_none()
     if row is None:
-        raise NotOnRecord(f"no card {card_number} was ever verified")
+        raise NotOnRecord(f"no card {card_number} was ever verified", reason="card", card=card_number)
     allowed = _NEXT[CardState(row.state)]
-    if new not in allowed:
-        choice = " or ".join(allowed) or "nothing any more"
-        raise RegistryConflict(f"card {card_number} is {row.state}; it can become {choice}, not {new}")
+    if new not in allowed or only_from not in (None, row.state):
+        choice = f"can become {' or '.join(allowed) or 'nothing any more'}, not {new}"
+        sentence = f"card {card_number} is {row.state}; it {choice if new not in allowed else f'is not {only_from}'}"
+        raise RegistryConflict(sentence, reason="card-state", card=card_number)
     key = (cards.c.card_number == card_number, cards.c.sequence == row.sequence)
     conn.execute(update(cards).where(*key).values(state=new.value))
     record_event(conn, card_number, row.sequence, new, doing)
-    if new in _LISTED:
+    if new in _LISTED or (new is CardState.REPLACED and row.state == CardState.EXPIRED):
         hotlist_add(conn, card_number, row.sequence, new.value, doing.at)
     elif new.value in LIVING:
         _hotlist_lift(conn, card_number, row.sequence, doing.at)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Row, bindparam, func, insert, select, text, update
 
 from registry.dossiers import wanting
-from registry.errors import FenceLost, NotOnRecord, RegistryConflict
+from registry.errors import FenceLost, RegistryConflict, no_batch
 from registry.personal import parse_ref
 from registry.tables import UtcTime, batches, chips, claims, dossier_secrets, dossiers
 from registry.values import ChipKnown, Claim, NothingLeft
@@ -28,7 +28,8 @@ class Place:
 
 _BATCH = select(batches.c.stage, batches.c.started_at).where(batches.c.id == bindparam("batch"))
 _CHIP = (
-    select(chips.c.batch_id, chips.c.dossier_id, chips.c.state, chips.c.reason, dossiers.c.card_number)
+    select(chips.c.batch_id, chips.c.dossier_id, chips.c.state, chips.c.reason, chips.c.code)
+    .add_columns(dossiers.c.card_number)
     .join(dossiers, dossiers.c.id == chips.c.dossier_id, isouter=True)
     .where(chips.c.serial == bindparam("serial"))
 )
@@ -64,15 +65,16 @@ def claim(
     conn: Connection, batch_id: str, place: Place, chip_serial: str, now: datetime, lease: timedelta
 ) -> Claim | NothingLeft | ChipKnown:
     if not chip_serial:
-        raise RegistryConflict("a chip without a serial gets no dossier; reject it")
+        raise RegistryConflict("a chip without a serial gets no dossier; reject it", reason="chip-without-serial")
     batch = conn.execute(_BATCH, {"batch": batch_id}).one_or_none()
     if batch is None:
-        raise NotOnRecord(f"there is no batch {batch_id}; `membercard batch list` shows those there are")
+        raise no_batch(batch_id)
     known = conn.execute(_CHIP, {"serial": chip_serial}).one_or_none()
     if known is not None:
         return _again(conn, batch_id, place, chip_serial, known, now, lease)
     if batch.stage != "approved":
-        raise RegistryConflict(f"batch {batch_id} is {batch.stage}, so no card of it is made")
+        sentence = f"batch {batch_id} is {batch.stage}, so no card of it is made"
+        raise RegistryConflict(sentence, reason="batch-not-approved", batch=batch_id)
     dossier_id = conn.execute(_NEXT, {"batch": batch_id}).scalar()
     if dossier_id is None:
         return _nothing_left(conn, batch_id)
@@ -117,7 +119,7 @@ def _again(
     if known.state == "verified":
         return ChipKnown("verified", known.card_number)
     if known.state == "rejected":
-        return ChipKnown("rejected", known.reason)
+        return ChipKnown("rejected", known.reason, known.code)
     if known.batch_id != batch_id:
         return ChipKnown("other batch", known.batch_id)
     return _hand_over(conn, known.dossier_id, place, serial, now, lease, returning=True)

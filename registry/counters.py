@@ -15,6 +15,6 @@ _ALLOCATE = text(
 def allocate(conn: Connection, name: str, count: int) -> range:
     """The next ``count`` numbers of a counter, from 1. A transaction that is rolled back gives them back."""
     if count < 1:
-        raise RegistryConflict(f"{count} numbers cannot be given out")
+        raise RegistryConflict(f"{count} numbers cannot be given out", reason="count", count=count)
     last: int = conn.execute(_ALLOCATE, {"name": name, "count": count}).scalar_one()
     return range(last - count + 1, last + 1)

@@ -6,6 +6,7 @@ that writers queue at the start instead of failing in the middle. PostgreSQL: RE
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -45,8 +46,12 @@ _POSTGRES: _Rules = (
     ("40", RegistryUnavailable, "was busy with a rival transaction; try again"),
 )
 _GONE = ("08", "57")  # SQLSTATE classes: connection exception, operator intervention
+# A server that lets nobody in says so before there is a connection: libpq gives its text then, and no SQLSTATE.
+_AT_THE_DOOR = (
+    ("3D000", re.compile(r'database "[^"]*" does not exist')),
+    ("28", re.compile(r'authentication failed|no password supplied|pg_hba\.conf|role "[^"]*" does not exist')),
+)
 _RETRYABLE = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40")
-_NOT_STORED = "a text or number that was given is none that can be stored or looked for"
 
 
 class Prepared:
@@ -156,20 +161,22 @@ class Database:
             raise told(error, self.name) from error
         except (UnicodeEncodeError, OverflowError):
             # From the driver, which quotes the value: not to be told, nor to be the cause of what is.
-            raise RegistryConflict(_NOT_STORED) from None
+            raise _not_stored() from None
 
 
 def told(cause: BaseException | None, name: str) -> RegistryError:
     """The driver's error as one of ours: a sentence that names the database and says what to do."""
     if isinstance(cause, (sqlite3.IntegrityError, psycopg.IntegrityError)):
-        return RegistryConflict(f"{name} refused a record that contradicts another: {_constraint(cause)}")
+        rule = _constraint(cause)
+        sentence = f"{name} refused a record that contradicts another: {rule}"
+        return RegistryConflict(sentence, reason="contradiction", rule=rule)
     if isinstance(cause, psycopg.DataError):
-        return RegistryConflict(_NOT_STORED)
+        return _not_stored()
     code, rules = "", _POSTGRES
     if isinstance(cause, sqlite3.Error):
         code, rules = getattr(cause, "sqlite_errorname", ""), _SQLITE
     elif isinstance(cause, psycopg.Error):
-        code = cause.sqlstate or ""
+        code = cause.sqlstate or _refused(str(cause))
     for start, kind, sentence in rules:
         if code.startswith(start):
             if kind is RegistryUnavailable:
@@ -179,6 +186,16 @@ def told(cause: BaseException | None, name: str) -> RegistryError:
         sentence = f"{name} does not answer: see that the server runs and can be reached"
         return RegistryUnavailable(sentence, retryable=True)
     return RegistryError(f"{name} failed with {type(cause).__name__} {code}".rstrip())
+
+
+def _refused(text: str) -> str:
+    """Why a server let nobody in; empty where there was none, or it says so in another language."""
+    return next((state for state, pattern in _AT_THE_DOOR if pattern.search(text)), "")
+
+
+def _not_stored() -> RegistryConflict:
+    sentence = "a text or number that was given is none that can be stored or looked for"
+    return RegistryConflict(sentence, reason="not-stored")
 
 
 def _constraint(cause: sqlite3.IntegrityError | psycopg.IntegrityError) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, and_, exists, func, insert, select
 from registry import pans
 from registry.approval import stage_for_update
 from registry.counters import allocate
-from registry.errors import NotOnRecord, RegistryConflict
+from registry.errors import NOT_WANTED, RegistryConflict, no_batch
 from registry.personal import PersonalData
 from registry.rosters import member_place
 from registry.tables import LIVING, batches, cards, dossier_secrets, dossiers, members, roster_rows, units
@@ -79,13 +79,15 @@ def add_dossiers(conn: Connection, personal: PersonalData, batch_id: str, new: S
     """The partial unique index on open dossiers stops rivals; what it cannot see (a living card) is looked up after the
     insert, when no rival can make one any more."""
     if stage_for_update(conn, batch_id) != "approved":
-        raise RegistryConflict(f"batch {batch_id} is not approved, so it takes no dossiers")
+        sentence = f"batch {batch_id} is not approved, so it takes no dossiers"
+        raise RegistryConflict(sentence, reason="batch-not-approved", batch=batch_id)
     if not new:
         return
     wanted = set(conn.execute(wanting(batch_id)).scalars())
     for one in new:
         if one.member_id not in wanted:
-            raise RegistryConflict(f"card {one.card_number}: its member needs no dossier in batch {batch_id}")
+            sentence = f"card {one.card_number}: its member needs no dossier in batch {batch_id}"
+            raise RegistryConflict(sentence, reason=NOT_WANTED, batch=batch_id)
     ids = allocate(conn, "dossiers", len(new))
     rows = [
         {
@@ -122,21 +124,25 @@ def _refuse_strangers(conn: Connection, ids: range) -> None:
     living = select(cards.c.card_number).join(dossiers, dossiers.c.member_id == cards.c.member_id)
     card_number = conn.execute(living.where(mine, cards.c.state.in_(LIVING)).limit(1)).scalar()
     if card_number is not None:
-        raise RegistryConflict(f"a member of this batch has a living card already: {card_number}")
+        sentence = f"a member of this batch has a living card already: {card_number}"
+        raise RegistryConflict(sentence, reason="card-living", card=card_number)
     other = dossiers.alias()
     twice = select(dossiers.c.card_number).join(
         other, and_(other.c.card_number == dossiers.c.card_number, other.c.member_id != dossiers.c.member_id)
     )
     card_number = conn.execute(twice.where(mine).limit(1)).scalar()
     if card_number is not None:
-        raise RegistryConflict(f"card number {card_number} belongs to another member")
+        sentence = f"card number {card_number} belongs to another member"
+        raise RegistryConflict(sentence, reason="card-number-taken", card=card_number)
 
 
 def _refuse_unapproved(conn: Connection, batch_id: str) -> None:
     stage = conn.execute(select(batches.c.stage).where(batches.c.id == batch_id)).scalar_one_or_none()
     if stage is None:
-        raise NotOnRecord(f"there is no batch {batch_id}; `membercard batch list` shows those there are")
+        raise no_batch(batch_id)
     if stage == "draft":
-        raise RegistryConflict(f"batch {batch_id} is a draft; a second person approves it first")
+        sentence = f"batch {batch_id} is a draft; a second person approves it first"
+        raise RegistryConflict(sentence, reason="batch-draft", batch=batch_id)
     if stage != "approved":
-        raise RegistryConflict(f"batch {batch_id} is {stage}; nothing is prepared for it any more")
+        sentence = f"batch {batch_id} is {stage}; nothing is prepared for it any more"
+        raise RegistryConflict(sentence, reason="batch-over", batch=batch_id)

@@ -83,7 +83,7 @@ class Editions:
         with self._ground.read() as conn:
             row = conn.execute(select(editions).where(editions.c.version == version)).one_or_none()
         if row is None:
-            raise NotOnRecord(f"there is no edition {version} of the hotlist")
+            raise NotOnRecord(f"there is no edition {version} of the hotlist", reason="edition", version=version)
         return _edition(row)
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[EditionLine]:
@@ -100,29 +100,33 @@ class Editions:
         with self._ground.read() as conn:
             versions = select(func.max(editions.c.version)).where(editions.c.version >= since)
             if conn.execute(select(editions.c.version).where(editions.c.version == since)).scalar() is None:
-                raise NotOnRecord(f"there is no edition {since} of the hotlist; fetch the whole list")
+                sentence = f"there is no edition {since} of the hotlist; fetch the whole list"
+                raise NotOnRecord(sentence, reason="edition", version=since)
             newest: int = conn.execute(versions).scalar_one()
             rows = conn.execute(_last_changes().where(edition_changes.c.version > since)).all()
+            gone = [(row.card_number, row.sequence) for row in rows if not row.reason]
+            before = _state(conn, since) if gone else {}
         added = tuple(HotlistEntry(row.card_number, row.sequence, row.reason, row.at) for row in rows if row.reason)
-        removed = tuple((row.card_number, row.sequence) for row in rows if not row.reason)
+        removed = tuple(card for card in gone if card in before)  # not what came and went in between
         return Delta(since, newest, added, removed)
 
 
-def _last_changes() -> Select[Any]:
-    """The newest change of each card."""
+def _last_changes(until: int | None = None) -> Select[Any]:
+    """The newest change of each card, up to an edition where one is named."""
     later = edition_changes.alias()
     newest = (
         select(func.max(later.c.version))
         .where(later.c.card_number == edition_changes.c.card_number, later.c.sequence == edition_changes.c.sequence)
+        .where(*([] if until is None else [later.c.version <= until]))
         .scalar_subquery()
     )
     order = (edition_changes.c.card_number, edition_changes.c.sequence)
     return select(edition_changes).where(edition_changes.c.version == newest).order_by(*order)
 
 
-def _state(conn: Connection) -> dict[tuple[str, int], HotlistEntry]:
-    """What the newest edition says."""
-    rows = conn.execute(_last_changes().where(edition_changes.c.reason.is_not(None)))
+def _state(conn: Connection, version: int | None = None) -> dict[tuple[str, int], HotlistEntry]:
+    """What an edition says; the newest where none is named."""
+    rows = conn.execute(_last_changes(version).where(edition_changes.c.reason.is_not(None)))
     return {
         (row.card_number, row.sequence): HotlistEntry(row.card_number, row.sequence, row.reason, row.at) for row in rows
     }

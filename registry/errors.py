@@ -20,12 +20,32 @@ class RegistryError(MembercardError):
     """Something is wrong with the system of record, or with what was asked of it."""
 
 
+OWN_WORK = "own-work"
+"""The reason of a conflict where a second person was wanted, and the first one came again."""
+NOT_WANTED = "dossier-not-wanted"
+"""That of a dossier for a member who has one already."""
+
+
 class RegistryConflict(RegistryError):
-    """The request contradicts what is on record."""
+    """The request contradicts what is on record.
+
+    ``reason`` names the rule, in kebab-case, for programs and for a sentence in another language, which ``params``
+    fill. Neither is personal.
+    """
+
+    def __init__(self, sentence: str, *, reason: str, **params: str | int) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.params = params
 
 
 class NotOnRecord(RegistryConflict):
-    """No batch, card or dossier of that name."""
+    """No batch, card or dossier of that name; ``reason`` says which of them was asked for."""
+
+
+def no_batch(batch_id: str) -> NotOnRecord:
+    sentence = f"there is no batch {batch_id}; `membercard batch list` shows those there are"
+    return NotOnRecord(sentence, reason="batch", batch=batch_id)
 
 
 class FenceLost(RegistryError):

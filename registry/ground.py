@@ -38,5 +38,5 @@ class Ground:
 def reason_given(reason: str) -> str:
     """A reason as it may be stored: not empty, and without ID or phone numbers. Raises RegistryConflict."""
     if not reason.strip():
-        raise RegistryConflict("this needs a reason: say why in a few words")
+        raise RegistryConflict("this needs a reason: say why in a few words", reason="reason-missing")
     return scrub(reason.strip())

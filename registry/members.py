@@ -5,7 +5,7 @@ Who is in a batch that is on its way to a card stays as the batch has them: such
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Row, insert, select, update
 from registry import cards as life
 from registry import reports, rosters
 from registry.approval import give_unit_code
-from registry.errors import NotOnRecord, RegistryConflict
+from registry.errors import RegistryConflict
 from registry.ground import Ground, reason_given
 from registry.office_tables import member_events
 from registry.paging import Page, cut, page_of, read_cursor
-from registry.personal import PersonalData, mask_name, scrub
-from registry.search import MemberView, Unmasked, condition, person, view, view_of, views
+from registry.personal import mask_name, scrub
+from registry.search import MemberView, Unmasked, condition, no_member, person, view, view_of, views
 from registry.tables import LIVING, card_events, cards, dossiers, members, roster_rows, units
 from registry.values import Batch, Card, CardState
 
@@ -123,9 +123,9 @@ class Members:
             before = conn.execute(select(units.c.name).where(units.c.id == row.unit_id)).scalar_one()
             wanted = unit.strip()
             if not wanted or not wanted.isprintable():
-                raise RegistryConflict("name the unit that the member goes to")
+                raise RegistryConflict("name the unit that the member goes to", reason="unit-missing")
             if wanted == before:
-                raise RegistryConflict(f"this member is of {before} already")
+                raise RegistryConflict(f"this member is of {before} already", reason="unit-same", unit=before)
             unit_id = rosters.unit_ids_of(conn, {wanted})[wanted]
             if conn.execute(select(units.c.code).where(units.c.id == unit_id)).scalar_one() is None:
                 give_unit_code(conn, unit_id, row.member_number[:6])
@@ -163,7 +163,7 @@ class Members:
         """
         why, cause = reason_given(reason), CardState(because)
         if cause not in life.ENDS:
-            raise RegistryConflict(f"a card ends as {', '.join(life.ENDS)}, not as {cause}")
+            raise RegistryConflict(f"a card ends as {', '.join(life.ENDS)}, not as {cause}", reason="card-end")
         with self._ground.write() as conn:
             card = life.card(conn, card_number)
             row = _settled(conn, card.member_id)
@@ -171,7 +171,8 @@ class Members:
             doing = life.Doing(by, "", why, self._ground.clock())
             newest = view(conn, card.member_id)
             if newest.card_number != card_number:
-                raise RegistryConflict(f"card {card_number} has a successor: {newest.card_number}")
+                sentence = f"card {card_number} has a successor: {newest.card_number}"
+                raise RegistryConflict(sentence, reason="card-succeeded", card=str(newest.card_number))
             if card.state.value in LIVING:
                 life.card_event(conn, card_number, cause, doing)
             if card.state is not CardState.REPLACED:
@@ -198,15 +199,23 @@ class Members:
         )
 
 
-def discreet(conn: Connection, personal: PersonalData, member_id: int, reason: str) -> str:
-    """A reason about this member without what would tell who it is."""
-    return _without(person(personal, _row(conn, member_id)), scrub(reason))
+def move_card(
+    conn: Connection, ground: Ground, card_number: str, new: CardState, doing: life.Doing, only_from: CardState | None
+) -> Card:
+    """A card's next state, told in the audit without what would tell whose card it is."""
+    who = person(ground.personal, _row(conn, life.card(conn, card_number).member_id))
+    doing = replace(doing, reason=_without(who, scrub(doing.reason)))
+    life.card_event(conn, card_number, new, doing, only_from)
+    moved = life.card(conn, card_number)
+    subject = f"card:{card_number}-{moved.sequence}"
+    ground.tell(conn, doing.by, f"card.{moved.state}", subject, doing.reason, place=doing.place)
+    return moved
 
 
 def _row(conn: Connection, member_id: int) -> Row[*tuple[Any, ...]]:
     row = conn.execute(select(members).where(members.c.id == member_id).with_for_update(key_share=True)).one_or_none()
     if row is None:
-        raise NotOnRecord(f"there is no member with the record number {member_id}")
+        raise no_member(member_id)
     return row
 
 
@@ -214,13 +223,15 @@ def _settled(conn: Connection, member_id: int) -> Row[*tuple[Any, ...]]:
     """A member who is here and whom no batch is about to change."""
     row = _row(conn, member_id)
     if row.withdrawn_at is not None:
-        raise RegistryConflict("this member has left the union; a new roster takes them in again")
+        sentence = "this member has left the union; a new roster takes them in again"
+        raise RegistryConflict(sentence, reason="member-left")
     mine = (roster_rows.c.member_id == member_id, roster_rows.c.open)
     batch_id = conn.execute(select(roster_rows.c.batch_id).where(*mine)).scalar()
     if batch_id is not None:
-        raise RegistryConflict(f"this member is in batch {batch_id}; finish or give that up first")
+        sentence = f"this member is in batch {batch_id}; finish or give that up first"
+        raise RegistryConflict(sentence, reason="member-in-batch", batch=batch_id)
     if row.member_number is None:
-        raise RegistryConflict("this member is not approved yet")
+        raise RegistryConflict("this member is not approved yet", reason="member-not-approved")
     return row
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from math import ceil
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
@@ -15,17 +16,28 @@ from registry.claims import fence_lost
 from registry.counters import allocate
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.tables import cards, chips, claims, dossiers, roster_rows
-from registry.values import CardState, Claim
+from registry.values import UNCODED, CardState, Claim, Coded
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a chip is refused: the reason in words, the step it failed in, the tray it goes to, the lane."""
+    """Why a chip is refused: the reason in words and as a code, the step it failed in, its tray, the lane."""
 
     reason: str
     step: str
     bin: str
     lane: str
+    coded: Coded = UNCODED
+
+    def values(self) -> dict[str, str]:
+        """As the chip's row has it; without a lane that of its claim stays."""
+        told = {"reason": self.reason, "step": self.step, "bin": self.bin, "code": self.coded.code}
+        told["params"] = json.dumps(dict(self.coded.params), ensure_ascii=False, sort_keys=True)
+        return told | ({"lane": self.lane} if self.lane else {})
+
+
+MISSING: Final = "missing"
+"""Step, tray and code of a chip that somebody says is lost."""
 
 
 _HELD = (
@@ -93,7 +105,8 @@ def reject_chip(
 ) -> str:
     stage_of = stage_for_update(conn, batch_id)
     if stage_of != "approved":
-        raise RegistryConflict(f"batch {batch_id} is {stage_of}, so no chip is fed to it")
+        sentence = f"batch {batch_id} is {stage_of}, so no chip is fed to it"
+        raise RegistryConflict(sentence, reason="batch-not-approved", batch=batch_id)
     serial = chip_serial or f"UNREAD-{allocate(conn, 'unread', 1)[0]:06d}"
     known = _chip(conn, serial)
     if known is not None and known.state == "bound":
@@ -108,40 +121,40 @@ def reject_chip(
                 from_stock=from_stock,
                 fed_at=now,
                 ended_at=now,
-                reason=fault.reason,
-                step=fault.step,
-                bin=fault.bin,
-                lane=fault.lane,
+                **({"lane": fault.lane} | fault.values()),
             )
         )
     elif known.state == "bound":
         _refuse_bound(conn, known.dossier_id, fault, now)
     elif known.state == "verified":
-        raise RegistryConflict(f"chip {serial} carries a verified card; end the card instead of rejecting the chip")
+        sentence = f"chip {serial} carries a verified card; end the card instead of rejecting the chip"
+        raise RegistryConflict(sentence, reason="chip-verified", chip=serial)
     return serial
 
 
 def release_missing(conn: Connection, batch_id: str, chip_serial: str, by: str, reason: str, now: datetime) -> None:
     known = _chip(conn, chip_serial)
     if known is None or known.batch_id != batch_id or known.dossier_id is None:
-        raise NotOnRecord(f"no dossier of batch {batch_id} is bound to chip {chip_serial}")
+        sentence = f"no dossier of batch {batch_id} is bound to chip {chip_serial}"
+        raise NotOnRecord(sentence, reason="chip", batch=batch_id, chip=chip_serial)
     held = conn.execute(_HELD, {"dossier": known.dossier_id}).one()
     if held.state != "claimed":
-        raise RegistryConflict(f"chip {chip_serial} is {known.state}, not missing")
+        sentence = f"chip {chip_serial} is {known.state}, not missing"
+        raise RegistryConflict(sentence, reason="chip-not-missing", chip=chip_serial)
     lease_until = conn.execute(select(claims.c.lease_until).where(claims.c.token == held.token)).scalar_one()
     if lease_until > now:
-        raise RegistryConflict(f"chip {chip_serial} is in a lane's hands until {lease_until:%H:%M:%S} UTC")
-    _refuse_bound(conn, known.dossier_id, Fault(f"{reason} (said by {by})", "missing", "missing", ""), now)
+        sentence = f"chip {chip_serial} is in a lane's hands until {lease_until:%H:%M:%S} UTC"
+        seconds = ceil((lease_until - now).total_seconds())
+        raise RegistryConflict(sentence, reason="chip-in-lane", chip=chip_serial, seconds=seconds)
+    coded = Coded(MISSING, {"said": reason, "by": by})
+    _refuse_bound(conn, known.dossier_id, Fault(f"{reason} (said by {by})", MISSING, MISSING, "", coded), now)
 
 
 def _refuse_bound(conn: Connection, dossier_id: int, fault: Fault, now: datetime) -> None:
     """The dossier's row is held by this transaction."""
     conn.execute(_DOSSIER_STATE, {"dossier": dossier_id, "state": "remade"})
-    values: dict[str, Any] = {"state": "rejected", "ended_at": now, "reason": fault.reason, "step": fault.step}
-    values["bin"] = fault.bin
-    if fault.lane:
-        values["lane"] = fault.lane
-    conn.execute(update(chips).where(chips.c.dossier_id == dossier_id).values(values))
+    ended = {"state": "rejected", "ended_at": now}
+    conn.execute(update(chips).where(chips.c.dossier_id == dossier_id).values(**ended, **fault.values()))
     row = conn.execute(select(dossiers.c.card_number, dossiers.c.sequence).where(dossiers.c.id == dossier_id)).one()
     hotlist_add(conn, row.card_number, row.sequence, "rejected", now)
 

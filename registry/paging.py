@@ -25,6 +25,9 @@ T = TypeVar("T")
 class BadCursor(RegistryConflict):
     """The cursor is none that this list gave out."""
 
+    def __init__(self) -> None:
+        super().__init__("this cursor is none of this list; ask for its first page", reason="cursor")
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
@@ -52,9 +55,9 @@ def read_cursor(cursor: str, *kinds: type) -> list[Any]:
         key = None
     right = isinstance(key, list) and len(key) == len(kinds)
     if not right or any(type(part) is not kind for part, kind in zip(key, kinds, strict=True)):
-        raise BadCursor("this cursor is none of this list; ask for its first page")
+        raise BadCursor
     if any(isinstance(part, int) and abs(part) >= 2**63 for part in key) or write_cursor(*key) != cursor:
-        raise BadCursor("this cursor is none of this list; ask for its first page")
+        raise BadCursor
     return list(key)
 
 

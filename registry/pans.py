@@ -40,10 +40,11 @@ def record(conn: Connection, personal: PersonalData, new: Collection[NewDossier]
     wanted = {one.card_number: one.pan for one in new if one.pan}
     bound = of_cards(conn, personal, list(wanted))
     if any(bound[card] != wanted[card] for card in bound):
-        raise RegistryConflict("a card that is made again keeps its PAN, and this one comes with another")
+        sentence = "a card that is made again keeps its PAN, and this one comes with another"
+        raise RegistryConflict(sentence, reason="pan-differs")
     fresh = [(card, pan) for card, pan in wanted.items() if card not in bound]
     if len({pan for _, pan in fresh}) < len(fresh) or taken(conn, personal, [pan for _, pan in fresh]):
-        raise RegistryConflict("a PAN belongs to another card already; nothing of this was stored")
+        raise RegistryConflict("a PAN belongs to another card already; nothing of this was stored", reason="pan-taken")
     if fresh:
         key = personal.seal_key()
         indexes = _indexes(personal, [pan for _, pan in fresh])

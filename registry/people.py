@@ -15,6 +15,7 @@ from registry.errors import NotOnRecord, RegistryConflict
 from registry.ground import Ground, reason_given
 from registry.office_tables import sessions, users
 from registry.paging import Page, cut, page_of, read_cursor
+from registry.personal import fold
 
 ADMINISTRATOR: Final = "administrator"
 """The role that cannot die out: its last holder is neither disabled nor given other roles."""
@@ -161,10 +162,11 @@ class People:
         must_change: bool,
     ) -> Row[*tuple[Any, ...]]:
         if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
-            raise RegistryConflict("a user's name is letters, digits and . @ - _ with single blanks, 64 at most")
+            sentence = "a user's name is letters, digits and . @ - _ with single blanks, 64 at most"
+            raise RegistryConflict(sentence, reason="user-name")
         taken = select(users.c.name).where(users.c.folded == fold(name))
         if (other := conn.execute(taken).scalar_one_or_none()) is not None:
-            raise RegistryConflict(f"there is a user {other} already")
+            raise RegistryConflict(f"there is a user {other} already", reason="user-taken", user=other)
         now = self._ground.clock()
         values = {
             "name": name,
@@ -189,19 +191,16 @@ class People:
         others = select(users.c.roles).where(users.c.id != person.id, ~users.c.disabled)
         left = any(ADMINISTRATOR in roles.split() for roles in conn.execute(others).scalars())
         if ADMINISTRATOR in person.roles.split() and not person.disabled and not left:
-            raise RegistryConflict(f"{person.name} is the last administrator; make another one first")
+            sentence = f"{person.name} is the last administrator; make another one first"
+            raise RegistryConflict(sentence, reason="last-administrator", user=person.name)
 
 
-def fold(name: str) -> str:
-    """One spelling for all spellings of a name."""
-    return " ".join(name.casefold().split())
-
-
-def named(conn: Connection, name: str) -> Row[*tuple[Any, ...]]:
+def named(conn: Connection, name: str, *, hold: bool = False) -> Row[*tuple[Any, ...]]:
     """Raises NotOnRecord. The name may be anything that was typed, so the error does not repeat it."""
-    row = conn.execute(select(users).where(users.c.folded == fold(name))).one_or_none()
+    chosen = select(users).where(users.c.folded == fold(name))
+    row = conn.execute(chosen.with_for_update() if hold else chosen).one_or_none()
     if row is None:
-        raise NotOnRecord("there is no user of that name")
+        raise NotOnRecord("there is no user of that name", reason="user")
     return row
 
 
@@ -222,17 +221,17 @@ def user_of(row: Row[*tuple[Any, ...]]) -> User:
 def roles_text(roles: Collection[str]) -> str:
     """As they are stored. Raises RegistryConflict."""
     if not all(_ROLE.fullmatch(role) for role in roles):
-        raise RegistryConflict("a role is lower-case letters")
+        raise RegistryConflict("a role is lower-case letters", reason="role")
     return " ".join(sorted(set(roles)))
 
 
 def _display(display: str) -> str:
     if not display.strip() or len(display) > _LONGEST_NAME or not display.isprintable():
-        raise RegistryConflict("the name shown is 1 to 64 printable characters")
+        raise RegistryConflict("the name shown is 1 to 64 printable characters", reason="display-name")
     return display.strip()
 
 
 def _language(language: str) -> str:
     if language not in _LANGUAGES:
-        raise RegistryConflict(f"a language is {' or '.join(_LANGUAGES)}")
+        raise RegistryConflict(f"a language is {' or '.join(_LANGUAGES)}", reason="language")
     return language

@@ -63,6 +63,13 @@ def _plain(name: str) -> str:
     return _LOOSE.sub("", unicodedata.normalize("NFKC", name).casefold())
 
 
+def fold(name: str) -> str:
+    """One spelling for all spellings of the name of somebody who works here: wide letters, capitals and blanks aside,
+    and signs that nobody sees."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(sign for sign in plain if not sign.isspace() and unicodedata.category(sign) not in ("Cf", "Cc"))
+
+
 def _context(place: str) -> str:
     return f"registry/{place}"
 

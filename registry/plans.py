@@ -34,7 +34,7 @@ class Plans:
         """
         wanted = {plan.unit.strip(): plan for plan in schedule}
         if not all(name and name.isprintable() and plan.planned > 0 for name, plan in wanted.items()):
-            raise RegistryConflict("a plan names a unit and at least one card")
+            raise RegistryConflict("a plan names a unit and at least one card", reason="plan")
         if not wanted:
             return
         with self._ground.write() as conn:
@@ -59,5 +59,5 @@ class Plans:
         with self._ground.write() as conn:
             mine = select(units.c.id).where(units.c.name == unit.strip()).scalar_subquery()
             if not conn.execute(delete(plans).where(plans.c.unit_id == mine)).rowcount:
-                raise NotOnRecord(f"there is no plan for {unit}")
+                raise NotOnRecord(f"there is no plan for {unit}", reason="plan", unit=unit)
             self._ground.tell(conn, by, "plan.remove", f"unit:{unit.strip()}")

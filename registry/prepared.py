@@ -8,7 +8,7 @@ from itertools import islice
 from sqlalchemy import Connection, select, update
 
 from registry import pans
-from registry.errors import NotOnRecord, RegistryConflict
+from registry.errors import NotOnRecord, RegistryConflict, no_batch
 from registry.personal import PersonalData, parse_ref
 from registry.tables import batches, dossier_secrets, dossiers
 from registry.values import NewDossier, StoredDossier
@@ -71,9 +71,11 @@ def _replace(conn: Connection, personal: PersonalData, batch_id: str, new: Seque
             .with_for_update()
         ).one_or_none()
         if found is None:
-            raise NotOnRecord(f"batch {batch_id} has no dossier of card {one.card_number}-{one.sequence:02d}")
+            sentence = f"batch {batch_id} has no dossier of card {one.card_number}-{one.sequence:02d}"
+            raise NotOnRecord(sentence, reason="dossier", batch=batch_id, card=one.card_number)
         if found.state != "waiting":
-            raise RegistryConflict(f"the dossier of card {one.card_number} is {found.state}: a chip has it already")
+            sentence = f"the dossier of card {one.card_number} is {found.state}: a chip has it already"
+            raise RegistryConflict(sentence, reason="dossier-taken", card=one.card_number)
         conn.execute(
             update(dossier_secrets)
             .where(dossier_secrets.c.dossier_id == found.id)
@@ -84,4 +86,4 @@ def _replace(conn: Connection, personal: PersonalData, batch_id: str, new: Seque
 
 def _refuse_unknown(conn: Connection, batch_id: str) -> None:
     if conn.execute(select(batches.c.id).where(batches.c.id == batch_id)).scalar_one_or_none() is None:
-        raise NotOnRecord(f"there is no batch {batch_id}; `membercard batch list` shows those there are")
+        raise no_batch(batch_id)

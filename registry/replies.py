@@ -27,9 +27,16 @@ KEEP = timedelta(hours=24)
 class KeyUsedOtherwise(RegistryConflict):
     """The key came before, with another request."""
 
+    def __init__(self) -> None:
+        sentence = "this idempotency key was used for another request; choose a new one"
+        super().__init__(sentence, reason="key-reused")
+
 
 class RequestInProgress(RegistryConflict):
     """The same request is being worked on."""
+
+    def __init__(self) -> None:
+        super().__init__("the same request is being worked on; ask again in a moment", reason="in-progress")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +83,11 @@ class Replies:
                 fresh = {"principal": principal, "key": key, "request": request, "digest": digest, "attempt": 1}
                 return self._first(conn, fresh | times)
             if found.request != request or not hmac.compare_digest(bytes(found.digest), digest):
-                raise KeyUsedOtherwise("this idempotency key was used for another request; choose a new one")
+                raise KeyUsedOtherwise
             if found.status is not None:
                 return self._opened(found)
             if found.held_until > now:
-                raise _in_progress()
+                raise RequestInProgress
             again = Begun(found.attempt + 1)
             conn.execute(update(replies).where(*_mine(principal, key)).values(attempt=again.attempt, **times))
             return again
@@ -111,7 +118,7 @@ class Replies:
         add: Any = (postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert)(replies)
         added = add.values(values).on_conflict_do_nothing().returning(replies.c.attempt)
         if conn.execute(added).scalar_one_or_none() is None:
-            raise _in_progress()  # somebody else sent the same at the same time
+            raise RequestInProgress  # somebody else sent the same at the same time
         return Begun(1)
 
     def _opened(self, row: Row[*tuple[Any, ...]]) -> Reply:
@@ -126,10 +133,6 @@ def _row(conn: Connection, principal: str, key: str) -> Row[*tuple[Any, ...]] | 
 
 def _mine(principal: str, key: str) -> tuple[Any, ...]:
     return replies.c.principal == principal, replies.c.key == key
-
-
-def _in_progress() -> RequestInProgress:
-    return RequestInProgress("the same request is being worked on; ask again in a moment")
 
 
 def _place(principal: str, key: str) -> str:

@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select
 
-from registry.errors import NotOnRecord
+from registry.errors import no_batch
+from registry.ground import Ground
 from registry.paging import BadCursor, Page, cut, page_of, read_cursor
 from registry.tables import batches, cards, chips, claims, dossiers, journal, roster_rows, units
 from registry.values import Batch, BatchState, BoundChip, JournalEvent, JournalLine, Reject, Timing
+
+
+class Reports:
+    """What ``Registry`` tells about batches."""
+
+    _ground: Ground
+
+    def batches(self) -> list[Batch]:
+        """All batches, oldest first."""
+        with self._ground.read() as conn:
+            return all_batches(conn)
+
+    def batches_page(
+        self, cursor: str | None = None, limit: int = 50, *, unit: str | None = None, stage: str | None = None
+    ) -> Page[Batch]:
+        """Newest first. ``stage`` is draft, approved, closed or discarded. Raises BadCursor."""
+        with self._ground.read() as conn:
+            return page(conn, cursor, limit, unit, stage)
+
+    def batch(self, batch_id: str) -> Batch:
+        with self._ground.read() as conn:
+            return batch(conn, batch_id)
+
+    def bound_chips(self, batch_id: str) -> list[BoundChip]:
+        """Claimed dossiers and the chips they are bound to."""
+        with self._ground.read() as conn:
+            return bound_chips(conn, batch_id, self._ground.clock())
+
+    def journal_of(self, batch_id: str) -> list[JournalLine]:
+        with self._ground.read() as conn:
+            return journal_of(conn, batch_id)
+
+    def rejects(self, batch_id: str) -> list[Reject]:
+        """Chips that were refused, oldest first."""
+        with self._ground.read() as conn:
+            return rejects(conn, batch_id)
+
+    def rejects_page(self, batch_id: str, cursor: str | None = None, limit: int = 50) -> Page[Reject]:
+        """The same in pages. Raises NotOnRecord, BadCursor."""
+        with self._ground.read() as conn:
+            batch(conn, batch_id)
+            return rejects_page(conn, batch_id, cursor, limit)
+
+    def timings(self, batch_id: str) -> list[Timing]:
+        with self._ground.read() as conn:
+            return timings(conn, batch_id)
 
 
 def all_batches(conn: Connection) -> list[Batch]:
@@ -37,7 +86,7 @@ def page(conn: Connection, cursor: str | None, limit: int, unit: str | None, sta
 def batch(conn: Connection, batch_id: str) -> Batch:
     row = conn.execute(_batches().where(batches.c.id == batch_id)).one_or_none()
     if row is None:
-        raise NotOnRecord(f"there is no batch {batch_id}; `membercard batch list` shows those there are")
+        raise no_batch(batch_id)
     return _batch(row)
 
 
@@ -91,14 +140,32 @@ def journal_of(conn: Connection, batch_id: str) -> list[JournalLine]:
 
 
 def rejects(conn: Connection, batch_id: str) -> list[Reject]:
-    chosen = (
+    return [_reject(row) for row in conn.execute(_rejects(batch_id))]
+
+
+def rejects_page(conn: Connection, batch_id: str, cursor: str | None, limit: int) -> Page[Reject]:
+    chosen = _rejects(batch_id).limit(cut(limit) + 1)
+    if cursor is not None:
+        told, serial = read_cursor(cursor, str, str)
+        at = _time(told)
+        same_time = and_(chips.c.ended_at == at, chips.c.serial > serial)
+        chosen = chosen.where(or_(chips.c.ended_at > at, same_time))
+    rows = conn.execute(chosen).all()
+    return page_of(rows, limit, _reject, lambda row: [row.ended_at.isoformat(), row.serial])
+
+
+def _reject(row: Row[*tuple[Any, ...]]) -> Reject:
+    return replace(Reject(*row), params=json.loads(row.params))
+
+
+def _rejects(batch_id: str) -> Select[Any]:
+    return (
         select(chips.c.ended_at, chips.c.serial, chips.c.reason, chips.c.step, chips.c.bin, chips.c.lane)
-        .add_columns(dossiers.c.card_number, dossiers.c.sequence)
+        .add_columns(dossiers.c.card_number, dossiers.c.sequence, chips.c.code, chips.c.params)
         .join(dossiers, dossiers.c.id == chips.c.dossier_id, isouter=True)
         .where(chips.c.batch_id == batch_id, chips.c.state == "rejected")
         .order_by(chips.c.ended_at, chips.c.serial)
     )
-    return [Reject(*row) for row in conn.execute(chosen)]
 
 
 def timings(conn: Connection, batch_id: str) -> list[Timing]:
@@ -117,7 +184,7 @@ def _time(told: str) -> datetime:
     with suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(told)
     if at is None or at.utcoffset() != timedelta(0):
-        raise BadCursor("this cursor is none of this list; ask for its first page")
+        raise BadCursor
     return at
 
 

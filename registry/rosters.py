@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, insert, or_, select
+from sqlalchemy import Connection, Row, Select, exists, insert, or_, select, text
 
 from registry.counters import allocate
 from registry.errors import RegistryConflict
@@ -17,6 +17,7 @@ from registry.tables import LIVING, batches, cards, members, roster_rows, units
 from registry.values import AcceptedRow, Known, RejectedRow, RosterLine
 from terminal.keys.custody import KeyRef
 
+_NEW_UNIT = text("INSERT INTO units (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
 _CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,535
 
 
@@ -225,7 +226,8 @@ def _refuse_living_twin(conn: Connection, origin: Origin) -> None:
     twin = select(batches.c.id).where(batches.c.digest == origin.digest, batches.c.stage.in_(("draft", "approved")))
     batch_id = conn.execute(twin).scalar()
     if batch_id is not None:
-        raise RegistryConflict(f"this file was imported before, as batch {batch_id}, which is not closed yet")
+        sentence = f"this file was imported before, as batch {batch_id}, which is not closed yet"
+        raise RegistryConflict(sentence, reason="form-imported", batch=batch_id)
 
 
 def _refuse_taken(
@@ -234,15 +236,18 @@ def _refuse_taken(
     seen: set[bytes] = set()
     for row, index in zip(accepted, indexes, strict=True):
         if index in seen:
-            raise RegistryConflict(f"row {row.sheet_row}: the same person stands twice in this roster")
+            sentence = f"row {row.sheet_row}: the same person stands twice in this roster"
+            raise RegistryConflict(sentence, reason="person-twice", row=row.sheet_row)
         seen.add(index)
         person = known.get(index)
         if person is None:
             continue
         if person.unit_name != (row.unit or unit_name):
-            raise RegistryConflict(f"row {row.sheet_row}: this person is registered by {person.unit_name}")
+            sentence = f"row {row.sheet_row}: this person is registered by {person.unit_name}"
+            raise RegistryConflict(sentence, reason="person-elsewhere", row=row.sheet_row, unit=person.unit_name)
         if person.busy:
-            raise RegistryConflict(f"row {row.sheet_row}: this person has a card, or is in a batch that will make one")
+            sentence = f"row {row.sheet_row}: this person has a card, or is in a batch that will make one"
+            raise RegistryConflict(sentence, reason="person-busy", row=row.sheet_row)
 
 
 def unit_ids_of(conn: Connection, names: set[str]) -> dict[str, int]:
@@ -250,6 +255,8 @@ def unit_ids_of(conn: Connection, names: set[str]) -> dict[str, int]:
     for name in sorted(names):  # in one order, so that two imports do not wait for each other in a ring
         unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar()
         if unit_id is None:
-            unit_id = conn.execute(insert(units).values(name=name).returning(units.c.id)).scalar_one()
+            # Two who name a new unit at once both find it: the second waits for the first.
+            conn.execute(_NEW_UNIT, {"name": name})
+            unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar_one()
         found[name] = unit_id
     return found

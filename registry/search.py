@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -73,7 +74,7 @@ def person(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> Unmasked:
 
 def condition(personal: PersonalData, text: str) -> ColumnElement[bool]:
     """Which members a search text means: the kind of number it is, or else a name."""
-    number = re.sub(r"[\s-]", "", text)
+    number = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
     if _MEMBER_NUMBER.fullmatch(number):
         return members.c.member_number == number
     by_name = members.c.name_index == personal.name_index(text)
@@ -97,8 +98,13 @@ def views() -> Select[Any]:
 def view(conn: Connection, member_id: int) -> MemberView:
     row = conn.execute(views().where(members.c.id == member_id)).one_or_none()
     if row is None:
-        raise NotOnRecord(f"there is no member with the record number {member_id}")
+        raise no_member(member_id)
     return view_of(row)
+
+
+def no_member(member_id: int) -> NotOnRecord:
+    sentence = f"there is no member with the record number {member_id}"
+    return NotOnRecord(sentence, reason="member", member=member_id)
 
 
 def view_of(row: Row[*tuple[Any, ...]]) -> MemberView:

@@ -37,9 +37,11 @@ class Sessions:
         """Somebody signed in, from ``origin``. Raises RegistryConflict for a person who is disabled."""
         now = self._ground.clock()
         with self._ground.write() as conn:
-            person = named(conn, name)
+            # Held to the end: who is disabled or gets another password meanwhile loses this session with the others.
+            person = named(conn, name, hold=True)
             if person.disabled:
-                raise RegistryConflict(f"{person.name} is disabled and cannot sign in")
+                sentence = f"{person.name} is disabled and cannot sign in"
+                raise RegistryConflict(sentence, reason="user-disabled", user=person.name)
             conn.execute(
                 insert(sessions).values(
                     token_hash=token_hash,

@@ -27,14 +27,16 @@ class Stations:
         """1 to 40 printable characters, once in a station. Raises RegistryConflict."""
         wanted = name.strip()
         if not wanted or len(wanted) > _LONGEST or not wanted.isprintable():
-            raise RegistryConflict(f"a reader's name is 1 to {_LONGEST} printable characters")
+            sentence = f"a reader's name is 1 to {_LONGEST} printable characters"
+            raise RegistryConflict(sentence, reason="reader-name", most=_LONGEST)
         mine = (reader_names.c.station == station, reader_names.c.reader == reader)
         with self._ground.write() as conn:
             twin = select(reader_names.c.reader).where(
                 reader_names.c.station == station, reader_names.c.name == wanted, reader_names.c.reader != reader
             )
             if conn.execute(twin).scalar_one_or_none() is not None:
-                raise RegistryConflict(f"another reader of this station is called {wanted}")
+                sentence = f"another reader of this station is called {wanted}"
+                raise RegistryConflict(sentence, reason="reader-name-taken", name=wanted)
             conn.execute(delete(reader_names).where(*mine))
             conn.execute(insert(reader_names).values(station=station, reader=reader, name=wanted))
             self._ground.tell(conn, by, "reader.name", f"reader:{reader}", name=wanted, station=station)
@@ -44,5 +46,5 @@ class Stations:
         mine = (reader_names.c.station == station, reader_names.c.reader == reader)
         with self._ground.write() as conn:
             if not conn.execute(delete(reader_names).where(*mine)).rowcount:
-                raise NotOnRecord("this reader has no given name")
+                raise NotOnRecord("this reader has no given name", reason="reader-name")
             self._ground.tell(conn, by, "reader.name", f"reader:{reader}", name=None, station=station)

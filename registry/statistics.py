@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -31,9 +31,12 @@ class UnitProgress:
 
 @dataclass(frozen=True, slots=True)
 class RejectCount:
+    """``reason`` is a sentence that one of them had, ``code`` what they have in common; empty in old records."""
+
     step: str
     reason: str
     count: int
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +94,24 @@ class Statistics:
     def rejects(
         self, since: datetime | None = None, until: datetime | None = None, *, batch_id: str | None = None
     ) -> list[RejectCount]:
-        """The most frequent first."""
+        """By step and code, or by the sentence where there is no code; the most frequent first."""
         count = func.count().label("times")
+        kinds = (chips.c.step, chips.c.code, chips.c.reason)
         chosen = (
-            select(chips.c.step, chips.c.reason, count)
+            select(*kinds, count)
             .where(chips.c.state == "rejected", *_within(chips.c.ended_at, since, until))
-            .group_by(chips.c.step, chips.c.reason)
-            .order_by(count.desc(), chips.c.step, chips.c.reason)
+            .group_by(*kinds)
+            .order_by(*kinds)
         )
         if batch_id is not None:
             chosen = chosen.where(chips.c.batch_id == batch_id)
+        found: dict[tuple[str, str, str], RejectCount] = {}
         with self._ground.read() as conn:
-            return [RejectCount(row.step or "", row.reason, row.times) for row in conn.execute(chosen)]
+            for row in conn.execute(chosen):
+                kind = (row.step or "", row.code, "" if row.code else row.reason)
+                before = found.get(kind, RejectCount(kind[0], row.reason, 0, row.code))
+                found[kind] = replace(before, count=before.count + row.times)
+        return sorted(found.values(), key=lambda one: -one.count)
 
     def seconds_per_card(self, since: datetime | None = None, until: datetime | None = None) -> Seconds:
         among = _within(cards.c.verified_at, since, until)

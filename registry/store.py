@@ -23,6 +23,7 @@ from registry import (
     pans,
     prepared,
     reports,
+    reviews,
     rosters,
     search,
 )
@@ -32,29 +33,28 @@ from registry.office import Office
 from registry.originals import Original
 from registry.paging import Page
 from registry.personal import PersonalData
+from registry.reports import Reports
 from registry.values import (
+    UNCODED,
     AcceptedRow,
     Accounts,
     Batch,
-    BoundChip,
     Card,
     CardEvent,
     CardState,
     ChipKnown,
     Claim,
+    Coded,
     Entry,
     HotlistEntry,
-    JournalLine,
     Known,
     MemberToPrepare,
     NewDossier,
     NothingLeft,
-    Reject,
     RejectedRow,
     RosterLine,
     StockAccounts,
     StoredDossier,
-    Timing,
 )
 from registry.writing import JournalWriter, write_with
 from terminal.keys.custody import KeyCustody
@@ -70,7 +70,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Registry(Office):
+class Registry(Office, Reports):
     """The system of record. Usable from many threads; each process opens its own.
 
     Every method may raise RegistryUnavailable; those that change something raise RegistryConflict where a rule stands
@@ -144,14 +144,16 @@ class Registry(Office):
             told(conn, by, "roster.import", f"batch:{batch_id}", accepted=len(accepted), rejected=len(rejected))
             return reports.batch(conn, batch_id)
 
-    def approve(self, batch_id: str, by: str, *, scheme: str = "130000") -> Batch:
+    def approve(self, batch_id: str, by: str, *, scheme: str = "130000", sent: bool = False) -> Batch:
         """A second person lets the batch through; units get their code, members their number.
 
         ``scheme``: administrative division of the issuing federation, six digits. Raises RegistryConflict for the
-        person who imported it, or a batch that is no draft.
+        person who imported it, a batch that is no draft, or with ``sent`` one that is not with the reviewers.
         """
         with self._db.write() as conn:
             approval.approve(conn, self._personal, batch_id, by, scheme, self._clock())
+            if sent:
+                reviews.refuse_unsent(conn, batch_id)
             self._ground.tell(conn, by, "batch.approve", f"batch:{batch_id}")
             return reports.batch(conn, batch_id)
 
@@ -164,22 +166,6 @@ class Registry(Office):
             given_up = reports.batch(conn, batch_id)
         self._db.forget_deleted()
         return given_up
-
-    def batches(self) -> list[Batch]:
-        """All batches, oldest first."""
-        with self._db.read() as conn:
-            return reports.all_batches(conn)
-
-    def batches_page(
-        self, cursor: str | None = None, limit: int = 50, *, unit: str | None = None, stage: str | None = None
-    ) -> Page[Batch]:
-        """Newest first. ``stage`` is draft, approved, closed or discarded. Raises BadCursor."""
-        with self._db.read() as conn:
-            return reports.page(conn, cursor, limit, unit, stage)
-
-    def batch(self, batch_id: str) -> Batch:
-        with self._db.read() as conn:
-            return reports.batch(conn, batch_id)
 
     def roster(self, batch_id: str) -> list[RosterLine]:
         """The rows of a batch's roster, in sheet order, masked."""
@@ -200,6 +186,11 @@ class Registry(Office):
         """Members of an approved batch who have no dossier, or whose last one was remade (then the next sequence)."""
         with self._db.read() as conn:
             return dossiers.to_prepare(conn, self._personal, batch_id)
+
+    def wanting(self, batch_id: str) -> set[int]:
+        """The ids of those members."""
+        with self._db.read() as conn:
+            return set(conn.execute(dossiers.wanting(batch_id)).scalars())
 
     def allocate_card_serials(self, prefix: str, count: int) -> range:
         """``count`` serial numbers under ``prefix`` that nobody else gets, counted from 1; unused ones are lost."""
@@ -278,10 +269,10 @@ class Registry(Office):
                 self._ground.tell(conn, _place(claim), "card.verified", f"card:{claim.card_number}-{claim.sequence}")
             return cards.card(conn, claim.card_number, claim.sequence)
 
-    def reject(self, claim: Claim, reason: str, step: str, bin: str) -> None:
+    def reject(self, claim: Claim, reason: str, step: str, bin: str, *, coded: Coded = UNCODED) -> None:
         """The chip failed: refused for ever, its card hotlisted, the dossier to be made again. Raises FenceLost."""
         with self._db.write() as conn:
-            if outcome.reject(conn, claim, outcome.Fault(reason, step, bin, claim.lane), self._clock()):
+            if outcome.reject(conn, claim, outcome.Fault(reason, step, bin, claim.lane, coded), self._clock()):
                 card = f"{claim.card_number}-{claim.sequence}"
                 self._ground.tell(conn, _place(claim), "chip.reject", f"chip:{claim.chip_serial}", reason, card=card)
 
@@ -295,13 +286,14 @@ class Registry(Office):
         lane: str,
         *,
         from_stock: bool = True,
+        coded: Coded = UNCODED,
     ) -> str:
         """Refuse a chip no claim was made for; gives the serial it is recorded under.
 
         An empty serial (a dead chip) gets a generated one. ``from_stock=False`` for a card that was never ours. A chip
         rejected before stays as it is; one bound to a dossier takes the dossier with it, as ``reject`` does.
         """
-        fault = outcome.Fault(reason, step, bin, lane)
+        fault = outcome.Fault(reason, step, bin, lane, coded)
         with self._db.write() as conn:
             serial = outcome.reject_chip(conn, batch_id, chip_serial, fault, from_stock, self._clock())
             self._ground.tell(conn, lane, "chip.reject", f"chip:{serial}", reason, batch=batch_id)
@@ -315,11 +307,6 @@ class Registry(Office):
         with self._db.write() as conn:
             outcome.release_missing(conn, batch_id, chip_serial, by, reason, self._clock())
             self._ground.tell(conn, by, "chip.missing", f"chip:{chip_serial}", reason, batch=batch_id)
-
-    def bound_chips(self, batch_id: str) -> list[BoundChip]:
-        """Claimed dossiers and the chips they are bound to."""
-        with self._db.read() as conn:
-            return reports.bound_chips(conn, batch_id, self._clock())
 
     # --- accounts ----------------------------------------------------------------------------------------------------
 
@@ -359,16 +346,21 @@ class Registry(Office):
         with self._db.read() as conn:
             return cards.cards_of_batch(conn, batch_id)
 
-    def card_event(self, card_number: str, event: CardState | str, by: str, reason: str, *, place: str = "") -> Card:
-        """Move a card on in its life; those lost, damaged, withdrawn or suspended are on the hotlist from then on."""
+    def card_event(
+        self,
+        card_number: str,
+        event: CardState | str,
+        by: str,
+        reason: str,
+        *,
+        place: str = "",
+        only_from: CardState | None = None,
+    ) -> Card:
+        """Move a card on in its life, ``only_from`` one of the states that would allow it; those lost, damaged,
+        withdrawn or suspended are on the hotlist from then on."""
         with self._db.write() as conn:
-            card = cards.card(conn, card_number)
-            why = members.discreet(conn, self._personal, card.member_id, reason)
-            cards.card_event(conn, card_number, CardState(event), cards.Doing(by, place, why, self._clock()))
-            moved = cards.card(conn, card_number)
-            subject = f"card:{card_number}-{moved.sequence}"
-            self._ground.tell(conn, by, f"card.{moved.state}", subject, why, place=place)
-            return moved
+            doing = cards.Doing(by, place, reason, self._clock())
+            return members.move_card(conn, self._ground, card_number, CardState(event), doing, only_from)
 
     def events(self, card_number: str) -> list[CardEvent]:
         """What happened to the cards of that number, oldest first."""
@@ -379,20 +371,6 @@ class Registry(Office):
         """Every card number and sequence that no counter may accept, by number."""
         with self._db.read() as conn:
             return cards.hotlist_entries(conn)
-
-    # --- reports -----------------------------------------------------------------------------------------------------
-
-    def journal_of(self, batch_id: str) -> list[JournalLine]:
-        with self._db.read() as conn:
-            return reports.journal_of(conn, batch_id)
-
-    def rejects(self, batch_id: str) -> list[Reject]:
-        with self._db.read() as conn:
-            return reports.rejects(conn, batch_id)
-
-    def timings(self, batch_id: str) -> list[Timing]:
-        with self._db.read() as conn:
-            return reports.timings(conn, batch_id)
 
 
 def _place(claim: Claim) -> str:

@@ -204,6 +204,8 @@ chips = Table(
     Column("reason", Text),
     Column("step", Text),
     Column("bin", Text),
+    Column("code", Text, nullable=False, server_default=text("''")),
+    Column("params", Text, nullable=False, server_default=text("'{}'")),
     Column("lane", Text, nullable=False),
     one_of("state", "bound", "verified", "rejected"),
     CheckConstraint("state = 'rejected' OR dossier_id IS NOT NULL", name="bound"),

@@ -40,9 +40,9 @@ class Tokens:
         """``by`` is a person on record. Raises RegistryConflict, NotOnRecord."""
         now = self._ground.clock()
         if not label.strip() or len(label) > _LONGEST_LABEL or not label.isprintable():
-            raise RegistryConflict("a token's label is 1 to 64 printable characters")
+            raise RegistryConflict("a token's label is 1 to 64 printable characters", reason="token-label")
         if until <= now or not roles:
-            raise RegistryConflict("a token needs a role and an end that is still to come")
+            raise RegistryConflict("a token needs a role and an end that is still to come", reason="token-end")
         with self._ground.write() as conn:
             maker = named(conn, by)
             values = {
@@ -97,7 +97,7 @@ def _tokens() -> Select[Any]:
 def _by_id(conn: Connection, number: int) -> Token:
     row = conn.execute(_tokens().where(tokens.c.id == number)).one_or_none()
     if row is None:
-        raise NotOnRecord(f"there is no token {number}")
+        raise NotOnRecord(f"there is no token {number}", reason="token", token=number)
     return _token(row)
 
 

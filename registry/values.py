@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from terminal.keys.custody import Sealed
 
@@ -204,12 +205,24 @@ class NothingLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class Coded:
+    """A reason for programs, beside the sentence for people: a code, and what a text in another language may name."""
+
+    code: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+UNCODED: Final = Coded()
+
+
+@dataclass(frozen=True, slots=True)
 class ChipKnown:
     """A chip that gets no dossier. ``why`` is "verified", "rejected" or "other batch"; ``detail`` is the card number
-    (verified), the reason (rejected) or the batch (other batch)."""
+    (verified), the reason (rejected; ``code`` of it too) or the batch (other batch)."""
 
     why: str
     detail: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +310,8 @@ class JournalLine:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A chip refused for ever, and the card it was to become where it was bound; ``bin`` names the tray."""
+    """A chip refused for ever, and the card it was to become where it was bound; ``bin`` names the tray. ``code`` and
+    ``params`` as in Coded."""
 
     at: datetime
     chip_serial: str
@@ -307,6 +321,8 @@ class Reject:
     lane: str
     card_number: str | None
     sequence: int | None
+    code: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

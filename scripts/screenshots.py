@@ -54,6 +54,7 @@ def station(page: Page, at: Served) -> None:
         for tile in page.locator(".tile:not(:has(.order))").all():
             tile.get_by_role("button").first.click()
         page.locator(".tile .last .good").nth(2).wait_for(timeout=30_000)
+        page.wait_for_timeout(2500)  # the batches are counted once a second
 
 
 def counter(page: Page, at: Served) -> None:

@@ -13,5 +13,8 @@ if [ $# -gt 0 ]; then
 fi
 # A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
 .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not pcsc"
+# What the service asks of the record, once more on the other database.
+MEMBERCARD_TEST_DATABASE=postgresql .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+  tests/unit/reader_service -k "test_desk or test_resource or test_access or test_api_writes or test_docs_api"
 # Only one PC/SC service lives on a machine: its tests take turns in one process.
 .venv/bin/python -m pytest -m pcsc

@@ -17,7 +17,7 @@ from personalize.payment.bankfile import BankFormat, Exchange, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat
 from personalize.payment.bankfile_lint import Judge
 from personalize.payment.bankfile_spool import Spool
-from registry.store import Registry
+from registry.store import SOMEBODY, Registry
 from registry.values import NewDossier, StoredDossier
 from terminal.errors import TlvError
 from terminal.keys import ApplicationKeys, KeyCustody, SealedKeys
@@ -54,7 +54,15 @@ def nothing_waits(batch_id: str) -> str:
     return f"no dossier waits in batch {batch_id}; prepare it first: membercard batch prepare {batch_id}"
 
 
-def take_in(registry: Registry, exchange: Exchange, batch_id: str, cards: Iterable[PreparedCard], judge: Judge) -> int:
+def take_in(
+    registry: Registry,
+    exchange: Exchange,
+    batch_id: str,
+    cards: Iterable[PreparedCard],
+    judge: Judge,
+    *,
+    by: str = SOMEBODY,
+) -> int:
     """Give a batch's waiting dossiers the applications of a file: all its cards, or none where one is not sound.
 
     ``judge`` sees each dossier as it will be. Nothing is stored before the last card was read and found sound; then all
@@ -75,7 +83,7 @@ def take_in(registry: Registry, exchange: Exchange, batch_id: str, cards: Iterab
                 break
         if intake.faults:
             raise BankFileRefused(intake.faults[:MOST_TOLD])
-        registry.replace_dossiers(batch_id, spool)
+        registry.replace_dossiers(batch_id, spool, by=by)
         return len(spool)
 
 

@@ -16,6 +16,7 @@ from personalize.dossier import Dossier
 from personalize.errors import PrepareError, ReadBackError
 from personalize.payment.prepare import KEYS
 from personalize.payment.profile import PaymentApplication
+from personalize.reasons import Reason
 from terminal.apdu import Sender
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authorities import CaKey, SmCaKey
@@ -119,10 +120,12 @@ class TransactionProof:
         config = self._terminal(dossier, sm)
         outcome = run_transaction(sender, config, paid, keys=self._authorities, host=issuer, pin_pad=False)
         if not issuer.sound:
-            raise ReadBackError("the cryptogram", f"the issuer never saw a right one: {outcome.reason}")
+            said = f"the issuer never saw a right one: {outcome.reason}"
+            raise ReadBackError("the cryptogram", said, Reason.READ_BACK_PAYMENT)
         faults = outcome.tvr & (_FAULTS | (TVR.ODA_NOT_PERFORMED if self._profile.authenticates else TVR(0)))
         if faults or outcome.result is not Result.DECLINED_ONLINE:
-            raise ReadBackError("the transaction", f"{outcome.result}, {outcome.reason} (TVR faults {faults!r})")
+            said = f"{outcome.result}, {outcome.reason} (TVR faults {faults!r})"
+            raise ReadBackError("the transaction", said, Reason.READ_BACK_PAYMENT)
 
     def _terminal(self, dossier: Dossier, sm: bool) -> TerminalConfig:
         """The shipped terminal, made to accept exactly this application, with or without SM."""

@@ -19,11 +19,17 @@ MULTIPART: Final = b"multipart/form-data"
 _PART = rb'name="%s"\r\n\r\n([!-~]{1,255})\r\n--'
 
 
-def same_origin(headers: Mapping[bytes, bytes]) -> bool:
-    """A browser names the page's origin on every write; other programs name none, and have no cookie either."""
+def same_origin(headers: Mapping[bytes, bytes], *, tls: bool) -> bool:
+    """A browser names the page's origin on every write; other programs name none, and have no cookie either. Under
+    ``tls`` a page that came without it is another's: anybody on the way may have written it."""
     origin = headers.get(b"origin")
     if origin is not None:
-        return urlsplit(origin).netloc.lower() == headers.get(b"host", b"").lower()
+        try:
+            told = urlsplit(origin.decode("latin-1"))
+        except ValueError:
+            return False
+        own = told.netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
+        return own and (told.scheme == "https" or not tls)
     return headers.get(b"sec-fetch-site", b"none") in (b"same-origin", b"none")
 
 

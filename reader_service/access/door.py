@@ -17,7 +17,8 @@ from reader_service.desks.record import on_record
 from reader_service.errors import Invalid, TooMany, UserDisabled, WrongPassword
 from reader_service.principal import Principal
 from registry.audit_chain import Deed
-from registry.people import User, fold
+from registry.people import User
+from registry.personal import fold
 from registry.sessions import Session
 from registry.store import Registry, utc_now
 

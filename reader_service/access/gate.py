@@ -1,7 +1,8 @@
 """Who is behind a cookie or a token: asked of the registry at most every two seconds, and known from memory between.
 
 While the database cannot be asked, whoever was known goes on for a while, so that a counter works without the network;
-nobody new comes in.
+nobody new comes in. A network that swallows every question is not waited for: one question at a time finds out whether
+somebody answers again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, NoReturn
+
+from anyio import move_on_after, to_thread
 
 from reader_service.access.settings import DoorSettings
 from reader_service.errors import Unavailable
@@ -28,6 +32,10 @@ TOKEN: Final = re.compile(r"mc_[A-Za-z0-9_-]{43}")
 SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _KEPT: Final = 10_000
 _TOUCH_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 1.0
+"""How long somebody who is known waits for the database."""
+SILENT_SECONDS: Final = 2.0
+"""How long a database that gave no answer is not asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +84,41 @@ class Gate:
     ) -> None:
         self._registry = registry
         self._settings = settings
+        self._fresh_seconds = settings.fresh.total_seconds()
         self._clock = clock
         self._ticks = ticks
         self._lock = threading.Lock()
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._turn = 0
+        self._silent_until = 0.0
 
     def fresh(self, key: bytes) -> Known | None:
         """From memory, without waiting; None says nothing yet: ask ``find``."""
         entry = self._entries.get(key)
-        if entry is None or self._ticks() - entry.asked > self._settings.fresh.total_seconds():
+        if entry is None or self._ticks() - entry.asked > self._fresh_seconds:
             return None
         return entry.known if self._clock() < entry.known.until else None
+
+    async def ask(self, key: bytes, *, token: bool) -> Known | None:
+        """As ``fresh``, or else as ``find``, but whoever is known waits a second at most.
+
+        Raises Unavailable where the database is away and nobody was known before.
+        """
+        known = self.fresh(key)
+        if known is not None:
+            return known
+        before, now = self._usable(self._entries.get(key)), self._ticks()
+        if now < self._silent_until:
+            return before or _nobody_new()
+        if self._silent_until:
+            self._silent_until = now + SILENT_SECONDS  # this one asks; the others go on
+        find = partial(self.find, key, token=token)
+        if before is None:
+            return await to_thread.run_sync(find)
+        with move_on_after(PATIENCE_SECONDS):
+            return await to_thread.run_sync(find, abandon_on_cancel=True)
+        self._silent_until = self._ticks() + SILENT_SECONDS
+        return before
 
     def find(self, key: bytes, *, token: bool) -> Known | None:
         """Of the registry; None for nobody. Waits for the database.
@@ -100,7 +131,9 @@ class Gate:
         try:
             known = self._token(key) if token else self._session(key)
         except RegistryUnavailable as e:
-            return self._while_away(before, now, e)
+            self._silent_until = self._ticks() + SILENT_SECONDS
+            return self._usable(before) or _nobody_new(e)
+        self._silent_until = 0.0
         touched = before.touched if before else now - _TOUCH_SECONDS
         if known is not None and now - touched >= _TOUCH_SECONDS:
             touched = now
@@ -121,12 +154,11 @@ class Gate:
             self._turn += 1
             self._entries.clear()
 
-    def _while_away(self, before: _Entry | None, now: float, error: RegistryUnavailable) -> Known:
-        if before is not None:
-            recently = now - before.asked <= self._settings.away.total_seconds()
-            if recently and self._clock() < before.known.until:
-                return before.known
-        raise Unavailable("the database cannot be reached, so nobody can be let in; try again") from error
+    def _usable(self, entry: _Entry | None) -> Known | None:
+        """Who goes on while the database is away."""
+        if entry is None or self._ticks() - entry.asked > self._settings.away.total_seconds():
+            return None
+        return entry.known if self._clock() < entry.known.until else None
 
     def _session(self, key: bytes) -> Known | None:
         session = self._registry.sessions.find(key)
@@ -149,6 +181,10 @@ class Gate:
             kept.touch(key)
         except RegistryUnavailable:
             return  # When it was last used is a courtesy, not a condition.
+
+
+def _nobody_new(cause: Exception | None = None) -> NoReturn:
+    raise Unavailable("the database cannot be reached, so nobody can be let in; try again") from cause
 
 
 def token_name(token: Token) -> str:

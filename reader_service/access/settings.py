@@ -30,4 +30,4 @@ class DoorSettings:
     body_seconds: float = 120.0
     """How long a whole body may take."""
     listeners: int = 2000
-    """Listeners to events at once."""
+    """Listeners at once, to events and to live pages together."""

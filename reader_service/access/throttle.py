@@ -14,7 +14,7 @@ from typing import Final
 
 from reader_service.errors import TooMany
 from registry.failures import Failures
-from registry.people import fold
+from registry.personal import fold
 from registry.store import Registry, utc_now
 
 

@@ -33,6 +33,7 @@ from reader_service.api import (
 )
 from reader_service.api.middleware import Front
 from reader_service.api.resource import PREFIX
+from reader_service.api.seats import Seats
 from reader_service.api.writes import Writes
 from reader_service.pages import app as pages
 from reader_service.service import Service
@@ -71,6 +72,7 @@ def create_app(service: Service) -> FastAPI:
     """``service`` is started and closed by whoever made it."""
     settings = service.door.settings
     measures = metrics.Measures()
+    seats = Seats(settings.listeners, measures.listeners.set)
     app = FastAPI(
         title="membercard reader service",
         docs_url=None,
@@ -82,7 +84,8 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.door = service.door
-    for router in (*ROUTERS, events.router(service.bus, settings, measures)):
+    app.state.seats = seats
+    for router in (*ROUTERS, events.router(service.bus, settings, measures, seats)):
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router(service))
     app.include_router(metrics.router(measures))

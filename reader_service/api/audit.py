@@ -50,6 +50,7 @@ class ChainTold(Told):
     last_number: int
     last_hash: str
     breaks: list[BreakTold]
+    further: int = Field(description="Rows that do not hold beside those named.")
 
 
 @router.get("", summary="The audit, newest first", description="Roles: auditor, administrator.")

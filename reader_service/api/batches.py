@@ -90,6 +90,8 @@ class PreparationTold(Told):
     begun_at: datetime
     ended_at: datetime | None
     fault: str
+    code: str = Field(description="Of `fault`, for programs.")
+    params: dict[str, str]
 
 
 class BatchViewTold(Told):
@@ -118,7 +120,8 @@ class ChangeTold(Told):
 
 
 class RejectTold(Told):
-    """A chip that was refused for ever; `bin` names the tray."""
+    """A chip that was refused for ever; `bin` names the tray. `code` is the reason for programs, and `params` what a
+    sentence in another language may name."""
 
     at: datetime
     chip_serial: str
@@ -128,6 +131,8 @@ class RejectTold(Told):
     lane: str
     card_number: str | None
     sequence: int | None
+    code: str = Field(examples=["mute"])
+    params: dict[str, str]
 
 
 class BoundTold(Told):
@@ -237,8 +242,9 @@ def changes(
     paged: Paged,
     kind: Annotated[ChangeKind | None, Query(description="Only these.")] = None,
 ) -> Items[ChangeTold]:
-    found = [change for change in service.rosters.changes(caller, batch_id) if kind in (None, change.kind)]
-    return items(part_of(found, paged.cursor, paged.limit), ChangeTold.model_validate)
+    kinds = tuple(ChangeKind) if kind is None else (kind,)
+    page = service.rosters.changes(caller, batch_id, paged.cursor, paged.limit, kinds=kinds)
+    return items(page, ChangeTold.model_validate)
 
 
 @router.post(

@@ -110,6 +110,12 @@ async def take(
     return body
 
 
+def held_back(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a body that is too large was not sent yet: its length was told, and an answer is waited for. RFC 9110,
+    10.1.1."""
+    return b"content-length" in headers and headers.get(b"expect", b"").lower() == b"100-continue"
+
+
 async def drain(receive: Receive, settings: DoorSettings) -> None:
     """Read on for a while and throw away: a client that is still sending would not see the answer."""
     left = 4 * settings.upload

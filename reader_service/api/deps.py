@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from anyio import to_thread
 from fastapi import Depends
 from pydantic import Field
 from starlette.requests import HTTPConnection
@@ -59,10 +58,8 @@ async def still_in(connection: HTTPConnection) -> bool:
     if known is None:
         return False
     gate = service_of(connection).door.gate
-    if gate.fresh(known.key) is not None:
-        return True
     try:
-        return await to_thread.run_sync(lambda: gate.find(known.key, token=bool(known.principal.token))) is not None
+        return await gate.ask(known.key, token=bool(known.principal.token)) is not None
     except Unavailable:
         return False
 

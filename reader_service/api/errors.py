@@ -2,7 +2,7 @@
 
 ``type`` is ``/problems/CODE``, relative to the service; docs/api.md lists the codes. ``detail`` is an English sentence,
 ``params`` fill the sentence of another language, ``fields`` says what is wrong with which field. What a client sent is
-never repeated.
+never repeated, but for the name of the thing that it asked for, with numbers of persons and cards masked.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reader_service import errors as service
+from reader_service.masking import masked
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict, RegistryUnavailable, RegistryUnfit
 from registry.paging import BadCursor
-from registry.personal import scrub
 from registry.replies import KeyUsedOtherwise, RequestInProgress
 from terminal.errors import CardError, CodecError, CustodyError, MembercardError, SecureChannelError, TransportError
 
@@ -123,7 +123,7 @@ CODES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is answered instead of the thing asked for. An ID or phone number that was asked for is not told again."""
+    """What is answered instead of the thing asked for, as JSON or on a page. Made by ``problem_of``, which masks."""
 
     status: int
     code: str
@@ -137,13 +137,13 @@ class Problem:
             "type": f"/problems/{self.code}",
             "title": TITLES.get(self.status, "Problem"),
             "status": self.status,
-            "detail": scrub(self.detail),
+            "detail": self.detail,
             "code": self.code,
         }
         if self.fields:
             told["fields"] = dict(self.fields)
         if self.params:
-            told["params"] = {name: _plain(value) for name, value in self.params.items()}
+            told["params"] = dict(self.params)
         return json.dumps(told, ensure_ascii=False).encode()
 
     def response(self) -> Response:
@@ -170,6 +170,8 @@ def _of_ours(error: Exception, status: int, code: str | None) -> Problem:
     if isinstance(error, service.ServiceError):
         params = error.params
         code = code or error.code
+    if isinstance(error, RegistryConflict):
+        params = {"reason": error.reason, **error.params}
     if isinstance(error, service.Invalid):
         fields = error.fields
     if isinstance(error, service.TooMany):
@@ -179,7 +181,14 @@ def _of_ours(error: Exception, status: int, code: str | None) -> Problem:
         headers["Retry-After"] = str(RETRY_UNAVAILABLE)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Problem(status, code or "conflict", str(error), fields, params, headers)
+    return Problem(
+        status,
+        code or "conflict",
+        masked(str(error)),
+        {name: masked(text) for name, text in fields.items()},
+        {name: _plain(value) for name, value in params.items()},
+        headers,
+    )
 
 
 def _of_http(error: HTTPException) -> Problem:
@@ -188,8 +197,9 @@ def _of_http(error: HTTPException) -> Problem:
         404: "there is nothing at this address",
         405: "this address does not take that method",
         413: "the body is larger than this address takes",
+        422: "the request is out of form",
     }
-    detail = details.get(error.status_code) or str(error.detail)
+    detail = details.get(error.status_code) or masked(str(error.detail))
     return Problem(error.status_code, code, detail, headers=dict(error.headers or {}))
 
 
@@ -201,7 +211,11 @@ def _where(place: tuple[int | str, ...]) -> str:
 
 
 def _plain(value: object) -> object:
-    return value if isinstance(value, int | float | bool | None) else scrub(str(value))
+    """As JSON has it; a whole number may be a person's as well as a text may."""
+    if isinstance(value, float | bool | None):
+        return value
+    text = masked(str(value))
+    return value if isinstance(value, int) and text == str(value) else text
 
 
 def answer(request: Request, error: Exception, page: Page | None = None) -> Response:

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Request, WebSocket
-from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocketDisconnect
 
 from reader_service.access.settings import DoorSettings
 from reader_service.api.deps import Caller, still_in
 from reader_service.api.metrics import Measures
 from reader_service.api.resource import Resource
+from reader_service.api.seats import SeatedStream, Seats
 from reader_service.errors import TooMany
 from reader_service.events import GAP, Event, EventBus, SlowConsumer
 from reader_service.principal import Permission, Principal
@@ -29,6 +29,7 @@ from reader_service.principal import Permission, Principal
 MAY_HEAR: Final[dict[str, Permission]] = {
     "reader.added": Permission.READERS_VIEW,
     "reader.removed": Permission.READERS_VIEW,
+    "reader.forgotten": Permission.READERS_VIEW,
     "reader.state": Permission.READERS_VIEW,
     "card.inserted": Permission.READERS_VIEW,
     "card.removed": Permission.READERS_VIEW,
@@ -38,6 +39,7 @@ MAY_HEAR: Final[dict[str, Permission]] = {
     "verdict": Permission.VERIFY,
     "batch.changed": Permission.BATCHES_VIEW,
     "hotlist.published": Permission.LISTS_FETCH,
+    "trace": Permission.APDU,
 }
 """Which permission hears which kind; a kind that is not here is heard by nobody."""
 
@@ -75,24 +77,17 @@ STREAM: Final = _Form(
 
 
 class Audience:
-    """All listeners of one application: how many, how fast, and texts that are the same for many of them."""
+    """All listeners of one application: how fast, and texts that are the same for many of them."""
 
-    def __init__(self, bus: EventBus, settings: DoorSettings, measures: Measures) -> None:
+    def __init__(self, bus: EventBus, measures: Measures) -> None:
         self._bus = bus
-        self._settings = settings
         self._measures = measures
         self._texts: OrderedDict[tuple[object, ...], str] = OrderedDict()
         self._listening = 0
 
-    def check(self) -> None:
-        """Raises TooMany where all seats are taken."""
-        if self._listening >= self._settings.listeners:
-            raise TooMany("too many listen already; try again later", 30)
-
     async def texts(self, principal: Principal, after: str | None, form: _Form) -> AsyncIterator[str]:
         """What this listener hears. Raises SlowConsumer; ends with the bus."""
         self._listening += 1
-        self._measures.listeners.set(self._listening)
         try:
             async for events in self._bus.subscribe(after, kinds=hears(principal)):
                 yield self._text(principal, form, events)
@@ -102,7 +97,6 @@ class Audience:
             raise
         finally:
             self._listening -= 1
-            self._measures.listeners.set(self._listening)
 
     def _text(self, principal: Principal, form: _Form, events: list[Event]) -> str:
         """Written once for all who hear the same at the same time."""
@@ -200,32 +194,30 @@ async def _next(texts: AsyncIterator[str]) -> str | None:
         return None
 
 
-def router(bus: EventBus, settings: DoorSettings, measures: Measures) -> APIRouter:
+def router(bus: EventBus, settings: DoorSettings, measures: Measures, seats: Seats) -> APIRouter:
     made = Resource(prefix="/events", tags=["events"])
-    audience = Audience(bus, settings, measures)
+    audience = Audience(bus, measures)
 
     @made.websocket("")
     async def listen(socket: WebSocket, p: Caller, after: After = None) -> None:
         """Each message is a JSON array of events, in order. What a client sends is not read."""
         await socket.accept()
         try:
-            audience.check()
+            with seats.seat():
+                texts = audience.texts(p, after, ARRAY)
+                await serve_socket(socket, texts, lambda: still_in(socket), settings.chunk_seconds)
         except TooMany:
             await socket.close(FULL)
-            return
-        texts = audience.texts(p, after, ARRAY)
-        await serve_socket(socket, texts, lambda: still_in(socket), settings.chunk_seconds)
 
-    @made.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+    @made.get("/stream", response_class=SeatedStream, responses={200: {"content": {"text/event-stream": {}}}})
     async def stream(
         request: Request,
         p: Caller,
         after: After = None,
         last_event_id: Annotated[str | None, Header(pattern=f"^{_AFTER}$")] = None,
-    ) -> StreamingResponse:
+    ) -> SeatedStream:
         """Server-sent events (WHATWG HTML, 9.2); a browser goes on by itself from the last one it had."""
-        audience.check()
         texts = audience.texts(p, last_event_id or after, STREAM)
-        return StreamingResponse(stream_lines(texts, lambda: still_in(request)), media_type="text/event-stream")
+        return SeatedStream(stream_lines(texts, lambda: still_in(request)))
 
     return made

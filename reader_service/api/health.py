@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
+import anyio
+from anyio import to_thread
 from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
@@ -25,11 +26,12 @@ class Health(BaseModel):
 
 
 class Checks:
-    """Looks at each part, at most every two seconds however often it is asked."""
+    """Looks at each part, at most every two seconds and once at a time, however often it is asked: a database that does
+    not answer keeps one thread waiting, and not one for everybody who wants to know."""
 
     def __init__(self, service: Service, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
-        self._lock = threading.Lock()
+        self._turn = anyio.Lock()
         self._last: tuple[float, Health] | None = None
         custody = service.parts.custody
         self._watched = service.readers if service.parts.pcsc else None
@@ -38,15 +40,19 @@ class Checks:
             "custody": lambda: custody.seal(custody.latest("seal"), b"ready", "ready"),
         }
 
-    def health(self) -> Health:
-        with self._lock:
+    async def health(self) -> Health:
+        async with self._turn:
             now = self._ticks()
             if self._last is None or now - self._last[0] > _KEPT_SECONDS:
-                parts = {name: _state(check) for name, check in self._checks.items()}
-                if self._watched is not None:
-                    parts["pcscd"] = "away" if self._watched.pcsc_away else "ok"
-                self._last = now, Health(ready=all(state == "ok" for state in parts.values()), parts=parts)
+                found = await to_thread.run_sync(self._look)
+                self._last = self._ticks(), found
             return self._last[1]
+
+    def _look(self) -> Health:
+        parts = {name: _state(check) for name, check in self._checks.items()}
+        if self._watched is not None:
+            parts["pcscd"] = "away" if self._watched.pcsc_away else "ok"
+        return Health(ready=all(state == "ok" for state in parts.values()), parts=parts)
 
 
 def _state(check: Callable[[], object]) -> str:
@@ -67,9 +73,9 @@ def router(service: Service) -> APIRouter:
         return {"live": True}
 
     @made.get("/ready", responses={503: {"model": Health}})
-    def ready() -> Response:
+    async def ready() -> Response:
         """503 while a part is away that most work needs; a counter may work all the same."""
-        found = checks.health()
+        found = await checks.health()
         return JSONResponse(found.model_dump(), 200 if found.ready else 503)
 
     return made

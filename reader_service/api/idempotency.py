@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from anyio import to_thread
@@ -71,11 +72,11 @@ class Memory:
                     self._kept.popitem(last=False)
                 return Begun(1)
             if (found.request, found.digest) != (request, digest):
-                raise KeyUsedOtherwise("this idempotency key was used for another request; choose a new one")
+                raise KeyUsedOtherwise
             if found.reply is not None:
                 return found.reply
             if found.working:
-                raise RequestInProgress("the same request is being worked on; ask again in a moment")
+                raise RequestInProgress
             found.attempt, found.working = found.attempt + 1, True
             return Begun(found.attempt)
 
@@ -141,4 +142,17 @@ def again(reply: Reply) -> list[Message]:
 
 async def begin(keeper: Keeper, principal: str, key: str, request: str, digest: bytes) -> Begun | Reply:
     """Raises KeyUsedOtherwise, RequestInProgress, RegistryUnavailable."""
+    if isinstance(keeper, Memory):
+        return keeper.begin(principal, key, request, digest)
     return await to_thread.run_sync(keeper.begin, principal, key, request, digest)
+
+
+async def end(keeper: Keeper, principal: str, key: str, begun: Begun, reply: Reply | None) -> None:
+    """Keep the answer; without one, the request came to nothing. Raises RegistryUnavailable."""
+    done = partial(keeper.give_up, principal, key, begun)
+    if reply is not None:
+        done = partial(keeper.finish, principal, key, begun, reply)
+    if isinstance(keeper, Memory):
+        done()
+    else:
+        await to_thread.run_sync(done)

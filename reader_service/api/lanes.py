@@ -13,7 +13,7 @@ from personalize.outcome import Outcome
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.resource import Resource
 from reader_service.api.telling import ALWAYS, Asked, ReaderId, Told, problems
-from reader_service.desks.lanes import LaneView
+from reader_service.desks.lane_views import LaneView
 
 router = Resource(prefix="/lanes", tags=["lanes"], responses=problems(*ALWAYS))
 
@@ -21,7 +21,8 @@ _NONE = ("not-found", "no lane runs on reader virtual-pcd-00-00")
 
 
 class LastCardTold(Told):
-    """What the last card of a lane came to; `bin` and `reason` say what to do with a reject."""
+    """What the last card of a lane came to; `bin` and `reason` say what to do with a reject. `code` is that reason for
+    programs, and `params` what a sentence in another language may name."""
 
     outcome: Outcome
     number: str = Field(description="The end of the card number.")
@@ -29,6 +30,8 @@ class LastCardTold(Told):
     reason: str
     seconds: float
     at: datetime
+    code: str = Field(examples=["mute"])
+    params: dict[str, str]
 
 
 class LaneTold(Told):
@@ -50,6 +53,8 @@ class LaneTold(Told):
     seconds_left: float | None
     started_at: datetime
     started_by: str
+    code: str = Field(description="Of `message`, for programs.", examples=["batch-done"])
+    params: dict[str, str]
 
 
 class Start(Asked):

@@ -14,17 +14,18 @@ from traceback import extract_tb
 from typing import Any, Final
 
 from anyio import to_thread
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.status import WS_1008_POLICY_VIOLATION
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocketClose
 
 from reader_service.access import cookies, csrf
 from reader_service.access.door import Door
 from reader_service.access.gate import SECRET, TOKEN, Known, key_of
 from reader_service.access.headers import API_POLICY, PAGE_POLICY, added, headers
 from reader_service.api.bodies import ClientGone
-from reader_service.api.errors import FOR_PROGRAMS, Page, answer
+from reader_service.api.errors import FOR_PROGRAMS, Page, answer, problem_of
 from reader_service.api.metrics import Measures
 from reader_service.errors import Broken, MustChangePassword, NotMeant, NotSignedIn, WrongHost
 from terminal.errors import MembercardError
@@ -40,6 +41,8 @@ READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SLOW_SECONDS: Final = 2.0
 _REFUSAL_SECONDS: Final = 60.0
 _MANY: Final = 1000
+_ACCEPTED: Final = 101
+_UNKNOWN_LANGUAGE: Final = "zh"
 
 log = logging.getLogger("reader_service.requests")
 
@@ -103,38 +106,62 @@ class Front:
             await self._after(scope, status, time.perf_counter() - begun)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refused before it is accepted: the client sees 403."""
+        """Refused before it is accepted, with a problem (ASGI, Websocket Denial Response)."""
+        begun = time.perf_counter()
+        scope.setdefault("state", {})["principal"] = None
+        status = 0
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "websocket.accept":
+                status = _ACCEPTED
+            elif message["type"] == "websocket.http.response.start":
+                status = message["status"]
+                message["headers"] = added(message["headers"], self._api_headers)
+            elif message["type"] == "websocket.close" and not status:
+                wrong = message.get("code") == WS_1008_POLICY_VIOLATION  # of FastAPI, for what it cannot read
+                await _denial(HTTPException(422 if wrong else 404))(scope, receive, tell)
+                return
+            await send(message)
+
         try:
             found = dict(scope["headers"])
             self._check_host(found)
             known = await self._identify(scope, found)
-            if known is None or known.must_change or (b"authorization" not in found and not csrf.same_origin(found)):
-                raise NotSignedIn("sign in first")
-        except MembercardError:
-            await WebSocketClose(1008)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+            if known is None:
+                raise NotSignedIn("sign in first, or send a token that is in force")
+            if known.must_change:
+                raise MustChangePassword("change the password first: somebody else knows it")
+            if not known.principal.token:
+                refuse_foreign(found, tls=self._door.settings.tls)
+        except MembercardError as e:
+            await _denial(e)(scope, receive, tell)
+        else:
+            await self._app(scope, receive, tell)
+        finally:
+            if status != _ACCEPTED:
+                await self._after(scope, status, time.perf_counter() - begun)
 
     async def _admit(self, scope: Scope) -> Response | None:
         """Say who asks in the request's state; a response where it ends here."""
         found = dict(scope["headers"])
         path: str = scope["path"]
         state = scope.setdefault("state", {})
-        state.update(principal=None, known=None, csrf="", language=_language(found, None))
+        state.update(principal=None, known=None, csrf="", language=_UNKNOWN_LANGUAGE)
         try:
             self._check_host(found)
             if path.startswith(_STATIC):
+                state["language"] = _language(found, None)
                 return None
             known = await self._identify(scope, found)
             if known is None and path.startswith(_API) and (scope["method"], path) not in _PUBLIC_API:
                 raise NotSignedIn("sign in first, or send a token that is in force")
             if known is not None and known.must_change and not path.startswith(_FREE):
                 raise MustChangePassword("change the password first: somebody else knows it")
-        except MustChangePassword as e:
-            if path.startswith(_API) or scope["method"] not in READS:
-                return answer(Request(scope), e, self._page)
-            return RedirectResponse(PASSWORD_PAGE, 303)
         except MembercardError as e:
+            if isinstance(e, MustChangePassword) and not path.startswith(_API) and scope["method"] in READS:
+                return RedirectResponse(PASSWORD_PAGE, 303)
+            state["language"] = _language(found, state["known"])
             return answer(Request(scope), e, self._page)
         return None
 
@@ -159,9 +186,7 @@ class Front:
         return known
 
     async def _known(self, secret: str, *, token: bool) -> Known | None:
-        key = key_of(secret)
-        gate = self._door.gate
-        return gate.fresh(key) or await to_thread.run_sync(lambda: gate.find(key, token=token))
+        return await self._door.gate.ask(key_of(secret), token=token)
 
     def _check_host(self, found: Mapping[bytes, bytes]) -> None:
         """Against names that somebody else points here (DNS rebinding). Raises WrongHost."""
@@ -186,7 +211,8 @@ class Front:
 
     async def _after(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        asked = scope.get("method", "WEBSOCKET")
+        method = asked if asked in _METHODS else "other"
         self._measures.request(method, route, status, seconds)
         principal = scope["state"]["principal"]
         notable = status >= 400 or status == 0 or method not in READS or seconds > _SLOW_SECONDS
@@ -214,7 +240,15 @@ class Front:
             log.warning("refusal not on record", extra={"kind": type(e).__name__})
 
 
-_METHODS: Final = frozenset({*READS, "POST", "PUT", "PATCH", "DELETE"})
+_METHODS: Final = frozenset({*READS, "POST", "PUT", "PATCH", "DELETE", "WEBSOCKET"})
+
+
+def _denial(error: Exception) -> Response:
+    """Of a WebSocket. Raises what is no refusal."""
+    found = problem_of(error)
+    if found is None:
+        raise error
+    return found.response()
 
 
 def _route(scope: Scope) -> str:
@@ -226,16 +260,16 @@ def _route(scope: Scope) -> str:
 
 def _language(found: Mapping[bytes, bytes], known: Known | None) -> str:
     """What was chosen on this machine, else the person's own, else the browser's, else Chinese."""
-    chosen = cookies.read(found.get(b"cookie", b""), cookies.LANGUAGE)
-    if chosen in cookies.LANGUAGES:
+    sent = found.get(b"cookie")
+    if sent is not None and (chosen := cookies.read(sent, cookies.LANGUAGE)) in cookies.LANGUAGES:
         return chosen
     if known is not None and known.language:
         return known.language
     wanted = found.get(b"accept-language", b"")[:2].lower()
-    return "en" if wanted == b"en" else "zh"
+    return "en" if wanted == b"en" else _UNKNOWN_LANGUAGE
 
 
-def refuse_foreign(found: Mapping[bytes, bytes]) -> None:
-    """Raises NotMeant for a write that another site's page sends."""
-    if not csrf.same_origin(found):
+def refuse_foreign(found: Mapping[bytes, bytes], *, tls: bool) -> None:
+    """Raises NotMeant for what another site's page sends."""
+    if not csrf.same_origin(found, tls=tls):
         raise NotMeant("this came from a page of another site")

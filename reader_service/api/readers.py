@@ -102,6 +102,18 @@ def rename(service: Svc, caller: Caller, reader_id: ReaderId, new: NewName) -> R
     return JSONResponse(service.readers.rename(caller, reader_id, new.name).to_json())
 
 
+@router.delete(
+    "/{reader_id}",
+    status_code=204,
+    summary="Forget a reader that is gone",
+    description="One that was unplugged for good leaves the list, and its name is free for the next. Plugged in again "
+    "it is back. Roles: operator, administrator.",
+    responses=problems(404, 409, s409=("conflict", "reader virtual-pcd-00-00 is there; unplug it first")),
+)
+def forget(service: Svc, caller: Caller, reader_id: ReaderId) -> None:
+    service.readers.forget(caller, reader_id)
+
+
 @router.post(
     "/{reader_id}/restart",
     summary="Give up a hung reader and try anew",

@@ -43,11 +43,12 @@ class DayTold(Told):
 
 
 class RejectCountTold(Told):
-    """How often chips were refused at a step, and why."""
+    """How often chips were refused at a step, and why: `code` for programs, `reason` a sentence that one had."""
 
     step: str
     reason: str
     count: int
+    code: str = Field(examples=["mute"])
 
 
 class SecondsTold(Told):

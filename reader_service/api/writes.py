@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,7 +26,10 @@ from terminal.errors import MembercardError
 
 _SESSION: Final = "/api/v1/session"
 """One's own session: its answers carry cookies, and are not kept."""
-_HERE: Final = ("/api/v1/verify", "/api/v1/readers", "/api/v1/developer", "/api/v1/lanes")
+_HERE: Final = (
+    *("/api/v1/verify", "/api/v1/readers", "/api/v1/developer", "/api/v1/lanes"),
+    *("/counter/", "/developer/", "/station/start", "/station/lanes/", "/station/all/", "/station/readers/"),
+)
 """About this machine's readers: kept in memory, so that they work while the database is away."""
 
 log = logging.getLogger("reader_service.requests")
@@ -50,12 +53,12 @@ class Writes:
         known: Known | None = scope["state"]["known"]
         try:
             if known is None or not known.principal.token:
-                refuse_foreign(found)
+                refuse_foreign(found, tls=self._settings.tls)
             body = await bodies.take(
                 receive, found, self._settings, secret=scope["state"].get("secret", b""), known=known is not None
             )
         except MembercardError as e:
-            if isinstance(e, TooLarge):
+            if isinstance(e, TooLarge) and not bodies.held_back(found):
                 await bodies.drain(receive, self._settings)
             response = answer(Request(scope), e, self._page)
             response.headers["connection"] = "close"  # The rest of the body is not waited for.
@@ -118,9 +121,6 @@ class Writes:
 
     async def _keep(self, keeper: Keeper, name: str, key: str, begun: Begun, reply: Reply | None) -> None:
         try:
-            if reply is None:
-                await to_thread.run_sync(keeper.give_up, name, key, begun)
-            else:
-                await to_thread.run_sync(keeper.finish, name, key, begun, reply)
+            await idempotency.end(keeper, name, key, begun, reply)
         except RegistryUnavailable as e:
             log.warning("answer not kept", extra={"kind": type(e).__name__})

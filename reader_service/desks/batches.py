@@ -11,7 +11,7 @@ from typing import Final
 from personalize import report as reporting
 from personalize.report import BatchReport
 from reader_service.desks.preparations import Preparation, Preparations
-from reader_service.desks.record import needs_reason, on_record, part_of
+from reader_service.desks.record import needs_reason, on_record
 from reader_service.errors import Conflict, Forbidden, OwnWork
 from reader_service.events import EventBus
 from reader_service.parts import Parts
@@ -84,7 +84,9 @@ class BatchDesk:
         with on_record():
             batch = self._registry.batch(batch_id)
             if batch.state in (BatchState.DRAFT, BatchState.CLOSED, BatchState.DISCARDED):
-                raise Conflict(f"batch {batch_id} is {batch.state}; no dossiers are made of it", reason=batch.state)
+                draft = batch.state is BatchState.DRAFT
+                sentence = f"batch {batch_id} is {batch.state}; no dossiers are made of it"
+                raise Conflict(sentence, reason="batch-draft" if draft else "batch-over", batch=batch_id)
             self._preparations.refuse_second(batch_id)
             deed = Deed(p.name, "batch.prepare", f"batch:{batch_id}", facts={"missing": batch.to_prepare})
             self._registry.audit.note(deed)
@@ -109,8 +111,7 @@ class BatchDesk:
         """Chips that were refused, oldest first."""
         p.need(Permission.BATCHES_VIEW)
         with on_record():
-            self._registry.batch(batch_id)
-            return part_of(self._registry.rejects(batch_id), cursor, limit)
+            return self._registry.rejects_page(batch_id, cursor, limit)
 
     def bound(self, p: Principal, batch_id: str) -> list[BoundChip]:
         """Chips that still have to come back."""
@@ -146,8 +147,10 @@ class BatchDesk:
         with self._closing, on_record():
             batch, accounts = self._registry.batch(batch_id), self._registry.accounts(batch_id)
             if batch.state is not BatchState.DONE or not accounts.balanced:
-                how = f"is {batch.state}" if batch.state is not BatchState.DONE else "does not balance"
-                raise Conflict(f"batch {batch_id} {how}; only one that is done and balances is closed", reason=how)
+                done = batch.state is BatchState.DONE
+                how = "does not balance" if done else f"is {batch.state}"
+                sentence = f"batch {batch_id} {how}; only one that is done and balances is closed"
+                raise Conflict(sentence, reason="batch-unbalanced" if done else "batch-not-finished", batch=batch_id)
             first = self._signed_by(batch_id)
             if first is None:
                 self._registry.audit.note(Deed(p.name, _SIGNED, f"batch:{batch_id}"))

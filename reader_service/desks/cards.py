@@ -120,7 +120,9 @@ class CardDesk:
         with on_record():
             state = self._registry.card(number).state
             if step not in steps_from(state):
-                raise Conflict(f"a card that is {state} cannot take the step {step}", reason=str(state))
-            moved = self._registry.card_event(number, STEPS[step], p.name, why)
+                sentence = f"a card that is {state} cannot take the step {step}"
+                raise Conflict(sentence, reason="card-state", card=number)
+            only_from = _ONLY_FROM.get(step)
+            moved = self._registry.card_event(number, STEPS[step], p.name, why, only_from=only_from)
         self._on_hotlist()
         return moved

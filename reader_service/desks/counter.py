@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -16,7 +17,8 @@ from reader_service.errors import LeaseLost, Unavailable
 from reader_service.events import EventBus
 from reader_service.parts import Lists, Parts
 from reader_service.principal import Permission, Principal
-from reader_service.readers.hub import ReaderHub, means
+from reader_service.readers.hub import ReaderHub
+from reader_service.readers.names import means
 from reader_service.readers.values import Mode
 from reader_service.readers.worker import Seat
 from registry.errors import RegistryConflict, RegistryError
@@ -31,6 +33,7 @@ VERIFYING: Final = 20.0
 KEPT: Final = 50_000
 """Verdicts kept for the record while the database is away: a day of a busy counter. The oldest go first."""
 _AT_ONCE: Final = 500
+_log = logging.getLogger(__name__)
 _REFRESH: Final = 20.0
 """Seconds between readings of the lists."""
 _SETTINGS: Final = Principal("settings", frozenset())
@@ -83,6 +86,7 @@ class CounterDesk:
         self._lists: Lists | None = None
         self._notes: deque[VerdictNote] = deque(maxlen=KEPT)
         self._lists_fault = ""
+        self._unwritten_for: type[Exception] | None = None
         self._stale = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._behind_the_counter, name="counter", daemon=True)
@@ -198,8 +202,8 @@ class CounterDesk:
         sentence = ""
         try:
             self._lists = self._parts.lists()
-        except MembercardError as fault:
-            sentence = str(fault)
+        except Exception as fault:  # verdicts would go on by lists that nobody reads any more
+            sentence = _sentence(fault)
             self._lists = replace(self._lists, live=False) if self._lists is not None else None
         if sentence != self._lists_fault:
             self._lists_fault = sentence
@@ -207,15 +211,30 @@ class CounterDesk:
 
     def _write_down(self) -> None:
         """What the database will take; the rest waits. Only this thread takes notes out."""
+        at_once = _AT_ONCE
         while self._notes:
-            some = [self._notes.popleft() for _ in range(min(len(self._notes), _AT_ONCE))]
+            some = [self._notes.popleft() for _ in range(min(len(self._notes), at_once))]
             try:
                 self._parts.registry.verdicts.note(*some)
             except RegistryConflict:
-                continue  # these can never be written
-            except RegistryError:
-                self._notes.extendleft(reversed(some))
+                if len(some) > 1:  # one by one, so that the one that can never be written takes no other with it
+                    self._put_back(some)
+                    at_once = 1
+            except Exception as fault:
+                self._put_back(some)
+                self._not_written(fault)
                 return
+
+    def _put_back(self, notes: list[VerdictNote]) -> None:
+        room = KEPT - len(self._notes)  # others may have come meanwhile: the oldest go first
+        self._notes.extendleft(reversed(notes[max(0, len(notes) - room) :]))
+
+    def _not_written(self, fault: Exception) -> None:
+        """To the log, where it is not the database that is away, and once."""
+        kind = type(fault)
+        if kind is not self._unwritten_for and not isinstance(fault, RegistryError):
+            _log.error("verdicts are not written down", exc_info=fault)
+        self._unwritten_for = kind
 
 
 @contextmanager
@@ -250,6 +269,14 @@ def _mute(lists: Lists, at: datetime) -> Verdict:
         hotlist_age=None if hotlist is None else hotlist.age(at),
         hotlist_current=hotlist is not None and hotlist.issue.current(at),
     )
+
+
+def _sentence(fault: Exception) -> str:
+    """What is said of it; the text of what nobody foresaw may hold anything, and goes to the log alone."""
+    if isinstance(fault, MembercardError | OSError):
+        return str(fault)
+    _log.error("the lists were not read", exc_info=fault)
+    return "something went wrong with the lists; the log says what"
 
 
 def _age(lists: Lists, at: datetime) -> ListsAge:

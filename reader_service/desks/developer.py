@@ -207,6 +207,13 @@ class DeveloperDesk:
         """APDU. Pull the card out now, in the middle of whatever it does. Raises NotFound, Conflict, LeaseHeld."""
         return self._take_out(reader_id, self._by_hand(p, reader_id).tear)
 
+    def forget(self, reader_id: str) -> None:
+        """That reader is none of this service any more."""
+        with self._lock:
+            self._sessions.pop(reader_id, None)
+            self._inserted.pop(reader_id, None)
+            self._watched.discard(reader_id)
+
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _transmit(self, reader_id: str, lease: str, commands: Sequence[_Raw], seat: Seat) -> list[Exchange]:

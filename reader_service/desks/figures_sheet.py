@@ -36,8 +36,8 @@ def workbook(figures: Figures) -> bytes:
     _sheet(
         book,
         "退卡 rejects",
-        ("步骤 step", "原因 reason", "卡 chips"),
-        ((r.step, r.reason, r.count) for r in figures.rejects),
+        ("步骤 step", "代码 code", "原因 reason", "卡 chips"),
+        ((r.step, r.code, r.reason, r.count) for r in figures.rejects),
     )
     seconds = figures.seconds
     _sheet(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -12,14 +13,17 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from personalize.execute import Job
 from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
 from personalize.outcome import CardReport, Outcome
+from personalize.reasons import NOTHING, Reason, Why, why
+from reader_service.desks.lane_views import LaneView, LastCard
 from reader_service.desks.record import on_record
-from reader_service.errors import Conflict, Invalid, NotFound, ReaderOut
+from reader_service.errors import Conflict, Invalid, NotFound, ReaderOut, Unavailable
 from reader_service.events import EventBus
+from reader_service.masking import masked
 from reader_service.parts import Parts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.hub import ReaderHub
@@ -41,54 +45,14 @@ _WINDOW: Final = 600.0
 _FRESH: Final = 5.0
 """Seconds for which a batch's rest is not counted anew."""
 _CLOSING: Final = 60.0
+_OF_READER: Final = {"hung": Reason.READER_HUNG, "closed": Reason.READER_CLOSED}
+_log = logging.getLogger(__name__)
 _NO_LANES: Final = {
     BatchState.DRAFT: "waits for a second person; have it approved first",
     BatchState.DISCARDED: "was given up",
     BatchState.DONE: "is done",
     BatchState.CLOSED: "is closed",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LastCard:
-    """What the last card of a lane came to. ``bin`` and ``reason`` say what an operator does with a reject.
-    ``number`` is the end of the card number, six digits."""
-
-    outcome: Outcome
-    number: str
-    bin: str
-    reason: str
-    seconds: float
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class LaneView:
-    """One lane. ``state``: waiting, working, paused, stopping, ended. ``step`` is the step of the card in hand,
-    ``number`` the end of its number. ``message`` says why it waits or ended, ``fault`` that this was no orderly end.
-    ``ok`` and ``bad`` are cards verified and rejected since the start. ``rate`` is verified cards an hour of this lane;
-    ``seconds_left`` the time that the batch still takes with the lanes of this station, None while nobody can tell."""
-
-    reader: str
-    name: str
-    batch: str
-    state: str
-    step: str
-    number: str
-    ok: int
-    bad: int
-    last: LastCard | None
-    message: str
-    fault: bool
-    rate: float
-    seconds_left: float | None
-    started_at: datetime
-    started_by: str
-
-    def to_json(self) -> dict[str, Any]:
-        """For events and other programs."""
-        last = self.last and asdict(self.last) | {"at": self.last.at.isoformat()}
-        return asdict(self) | {"last": last, "started_at": self.started_at.isoformat()}
 
 
 class _Batch:
@@ -133,7 +97,7 @@ class _Run:
     ok: int = 0
     bad: int = 0
     last: LastCard | None = None
-    message: str = ""
+    why: Why = NOTHING
     fault: bool = False
     verified: deque[float] = field(default_factory=deque)
 
@@ -150,9 +114,9 @@ class _Run:
 
     def take(self, report: CardReport, at: datetime, now: float) -> LastCard:
         """What became of a card."""
-        self.last = LastCard(
-            report.outcome, report.card_number[-6:], report.bin, report.reason, round(report.seconds, 3), at
-        )
+        number, seconds = report.card_number[-6:], round(report.seconds, 3)
+        said = (report.code, report.params)
+        self.last = LastCard(report.outcome, number, report.bin, masked(report.reason), seconds, at, *said)
         if report.outcome is Outcome.VERIFIED:
             self.ok += 1
             self.verified.append(now)
@@ -166,8 +130,8 @@ class LaneDesk:
     """Lanes over the readers of this station, each on its reader's own thread.
 
     Events: lane.state (topic: reader id, data: LaneView.to_json()) at each change; lane.card (data: {"reader", "name",
-    "batch", "outcome", "number", "bin", "reason", "seconds"}) at the end of each card; batch.changed (topic: batch id,
-    data: {"batch"}) when a lane ends. While the registry is away a lane waits for it, with its card.
+    "batch"} and LastCard) at the end of each card; batch.changed (topic: batch id, data: {"batch"}) when a lane ends.
+    While the registry is away a lane waits for it, with its card.
     """
 
     def __init__(
@@ -186,6 +150,7 @@ class LaneDesk:
         self._lock = threading.RLock()
         self._runs: dict[str, _Run] = {}
         self._batches: dict[str, _Batch] = {}
+        self._ending = False
 
     def lanes(self, p: Principal) -> list[LaneView]:
         """LANES_VIEW. Those that run, and of the other readers the last run."""
@@ -237,9 +202,15 @@ class LaneDesk:
             )
         return view
 
-    def close(self) -> None:
-        """Stop every lane after the card in hand, and wait for them."""
+    def forget(self, reader_id: str) -> None:
+        """Its reader is none of this station any more, and no lane runs on it: nor is its last run shown."""
         with self._lock:
+            self._runs.pop(reader_id, None)
+
+    def close(self) -> None:
+        """Stop every lane after the card in hand, and wait for them; no further one starts."""
+        with self._lock:
+            self._ending = True
             running = [run for run in self._runs.values() if not run.ended]
         for run in running:
             run.line.stop()
@@ -256,6 +227,8 @@ class LaneDesk:
 
     def _join(self, batch_id: str, lanes: int) -> _Batch:
         with self._lock:
+            if self._ending:
+                raise Unavailable("the service is ending; start the lanes when it is back")
             batch = self._batches.get(batch_id)
             if batch is None:
                 batch = self._batches[batch_id] = _Batch(self._parts, batch_id, lanes)
@@ -268,6 +241,8 @@ class LaneDesk:
         run.line = Line(batch.job, remake=batch.remake, settings=self._settings, on_event=partial(self._heard, run))
         with self._lock:
             self._runs[reader_id] = run
+            if self._ending:
+                run.line.stop()
             run.future = self._hub.submit(reader_id, partial(self._work, run), SIGN_OF_LIFE)
             self._tell(run)
         run.future.add_done_callback(partial(self._done, run))
@@ -281,7 +256,7 @@ class LaneDesk:
             if not result.away or run.line.stopping:
                 return result
             with self._lock:
-                run.state, run.step, run.message = LaneState.WAITING, "", result.message
+                run.state, run.step, run.why = LaneState.WAITING, "", result.why
                 self._tell(run)
             seat.beat(SIGN_OF_LIFE)
             run.line.wait_or_stop(self._again)
@@ -294,16 +269,16 @@ class LaneDesk:
             run.seat.beat(None if event.state is LaneState.PAUSED else SIGN_OF_LIFE)
         report = event.report
         with self._lock:
-            before = (run.state, run.step, run.number, run.message)
+            before = (run.state, run.step, run.number, run.why)
             if event.state is not LaneState.ENDED:
                 working = event.state is LaneState.WORKING
-                run.state, run.step, run.message = event.state, event.step, event.message
+                run.state, run.step, run.why = event.state, event.step, event.why
                 run.number = event.card_number[-6:] if working else ""
             if report is not None and report.outcome is not Outcome.NOTHING_LEFT:
                 last = run.take(report, self._parts.clock(), self._monotonic())
                 said = {"reader": run.reader, "name": run.name, "batch": run.batch.id, **asdict(last)}
                 self._bus.publish("lane.card", run.reader, said | {"at": last.at.isoformat()})
-            elif before == (run.state, run.step, run.number, run.message):
+            elif before == (run.state, run.step, run.number, run.why):
                 return
             self._tell(run)
 
@@ -312,12 +287,13 @@ class LaneDesk:
         run.line.stop()
         error = future.exception()
         if error is None:
-            message, fault = future.result().message, future.result().fault
+            said, fault = future.result().why, future.result().fault
         else:
-            # The text of what nobody foresaw may hold anything.
-            message, fault = str(error) if isinstance(error, MembercardError) else type(error).__name__, True
+            said, fault = _said_of(error), True
+            if not isinstance(error, MembercardError):
+                _log.error("the lane on reader %s failed", run.reader, exc_info=error)
         with self._lock:
-            run.state, run.step, run.number, run.message, run.fault = LaneState.ENDED, "", "", message, fault
+            run.state, run.step, run.number, run.why, run.fault = LaneState.ENDED, "", "", said, fault
             run.batch.lanes -= 1
             over = run.batch.lanes == 0 and self._batches.pop(run.batch.id, None) is not None
         if over:
@@ -358,7 +334,9 @@ class LaneDesk:
             ok=run.ok,
             bad=run.bad,
             last=run.last,
-            message=run.message,
+            message=masked(run.why.sentence),
+            code=run.why.code,
+            params=run.why.params,
             fault=run.fault,
             rate=round(run.rate(now), 1),
             seconds_left=round((left or 0) / together * 3600, 1) if known else None,
@@ -376,3 +354,13 @@ class LaneDesk:
         with contextlib.suppress(RegistryUnavailable):  # then as it was, less what was made here
             accounts = self._parts.registry.accounts(batch.id)
             batch.left = accounts.members - accounts.verified
+
+
+def _said_of(error: BaseException) -> Why:
+    """Why a lane ended that could not say so itself: its reader was given up, or nobody foresaw it. The text of the
+    latter may hold anything."""
+    if isinstance(error, ReaderOut):
+        return Why(str(error), _OF_READER.get(str(error.params.get("code")), Reason.READER_LOST))
+    if isinstance(error, MembercardError):
+        return why(error)
+    return Why(type(error).__name__, Reason.INTERNAL)

@@ -96,7 +96,7 @@ class ListDesk:
             editions = self._registry.editions
             edition = editions.newest() if version is None else editions.edition(version)
         if edition is None:
-            raise NotFound("no hotlist was published yet", what="hotlist")
+            raise NotFound("no hotlist was published yet", reason="hotlist")
         return SignedList(edition.version, edition.at, edition.signed)
 
     def delta(self, p: Principal, since: int) -> SignedDelta:

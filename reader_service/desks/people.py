@@ -14,7 +14,8 @@ from reader_service.desks.record import needs_reason, on_record
 from reader_service.errors import Forbidden, Invalid
 from reader_service.principal import Permission, Principal, Role
 from registry.paging import Page
-from registry.people import User, fold
+from registry.people import User
+from registry.personal import fold
 from registry.sessions import Session
 from registry.store import Registry
 from registry.tokens import Token
@@ -116,11 +117,11 @@ class PeopleDesk:
     def reset(self, p: Principal, name: str, reason: str) -> NewPassword:
         """A one-time password instead of one that was forgotten or seen; ends the person's sessions."""
         p.need(Permission.USERS)
-        needs_reason(reason)
+        why = needs_reason(reason)
         password = one_time()
         with on_record():
             stored = self._door.passwords.hash(password)
-            user = self._registry.people.set_password(name, stored, by=p.name, must_change=True)
+            user = self._registry.people.set_password(name, stored, by=p.name, must_change=True, reason=why)
             self._door.throttle.succeeded(user.name)
         self._door.ended(user.name)
         return NewPassword(user, password)

@@ -22,7 +22,7 @@ _TITLES: Final[Mapping[str, tuple[str, ...]]] = {
     "planned": ("计划数", "计划人数", "办卡人数", "人数", "数量", "会员人数", "planned", "cards"),
     "due": ("完成日期", "截止日期", "完成时间", "截止时间", "时限", "due"),
 }
-_DATE: Final = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?(?:\s00:00:00)?")
+_DATE: Final = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:\s00:00:00)?|(\d\d)(\d\d))")
 _MOST_WRONG: Final = 50
 _HEADER_WITHIN: Final = 20
 _MOST_CARDS: Final = 10_000_000
@@ -86,5 +86,5 @@ def _date(text: str) -> date | None:
     found = _DATE.fullmatch(text)
     if found is not None:
         with suppress(ValueError):
-            return date(int(found[1]), int(found[2]), int(found[3]))
+            return date(int(found[1]), int(found[2] or found[4]), int(found[3] or found[5]))
     return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from personalize.reasons import NOTHING, Reason, Why, why
 from reader_service.errors import Conflict, Unavailable
 from reader_service.events import EventBus
 from reader_service.parts import LineParts
@@ -21,7 +22,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Dossiers in the making. ``fault`` is a sentence, where it failed: what was made until then is kept."""
+    """Dossiers in the making. ``fault`` is a sentence, where it failed, ``code`` (personalize.reasons) and ``params``
+    the same for other languages: what was made until then is kept."""
 
     batch_id: str
     state: Literal["running", "done", "failed"]
@@ -31,6 +33,8 @@ class Preparation:
     begun_at: datetime
     ended_at: datetime | None = None
     fault: str = ""
+    code: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """For events and other programs."""
@@ -62,7 +66,7 @@ class Preparations:
         """Raises Conflict while this batch is being prepared."""
         found = self.of(batch_id)
         if found is not None and found.state == "running":
-            raise Conflict(f"batch {batch_id} is being prepared already, for {found.by}", reason="running")
+            raise _running(found)
 
     def begin(self, batch_id: str, total: int, by: str) -> Preparation:
         """Raises Conflict while this batch is being prepared, Unavailable once the service ends."""
@@ -70,12 +74,12 @@ class Preparations:
         with self._lock:
             found = self._known.get(batch_id)
             if found is not None and found.state == "running":
-                raise Conflict(f"batch {batch_id} is being prepared already, for {found.by}", reason="running")
+                raise _running(found)
             if self._stopping:
                 raise Unavailable("the service is ending; prepare the batch when it is back")
             self._known[batch_id] = begun
             self._tell(begun)
-            self._workers.submit(self._run, batch_id)
+            self._workers.submit(self._run, batch_id, by)
         return begun
 
     def close(self) -> None:
@@ -84,20 +88,21 @@ class Preparations:
             self._stopping = True
         self._workers.shutdown(wait=True)
 
-    def _run(self, batch_id: str) -> None:
+    def _run(self, batch_id: str, by: str) -> None:
         try:
             self._tick(batch_id, 0)
-            self._line.prepare(batch_id, lambda made: self._tick(batch_id, made))
+            self._line.prepare(batch_id, lambda made: self._tick(batch_id, made), by=by)
         except _Stopping:
-            self._end(batch_id, "failed", "the service ended before all dossiers were made; prepare the batch again")
+            sentence = "the service ended before all dossiers were made; prepare the batch again"
+            self._end(batch_id, "failed", Why(sentence, Reason.SERVICE_ENDED))
         except MembercardError as e:
             _log.warning("preparing batch %s failed: %s", batch_id, e)
-            self._end(batch_id, "failed", str(e))
+            self._end(batch_id, "failed", why(e))
         except Exception:
             _log.exception("preparing batch %s failed", batch_id)
-            self._end(batch_id, "failed", "something went wrong here; the log says what")
+            self._end(batch_id, "failed", Why("something went wrong here; the log says what", Reason.INTERNAL))
         else:
-            self._end(batch_id, "done", "")
+            self._end(batch_id, "done", NOTHING)
 
     def _tick(self, batch_id: str, made: int) -> None:
         with self._lock:
@@ -108,11 +113,17 @@ class Preparations:
             if made:
                 self._tell(now)
 
-    def _end(self, batch_id: str, state: Literal["done", "failed"], fault: str) -> None:
+    def _end(self, batch_id: str, state: Literal["done", "failed"], said: Why) -> None:
         with self._lock:
-            ended = replace(self._known[batch_id], state=state, fault=fault, ended_at=self._clock())
+            ended = replace(self._known[batch_id], state=state, ended_at=self._clock(), fault=said.sentence)
+            ended = replace(ended, code=said.code, params=said.params)
             self._known[batch_id] = ended
             self._tell(ended)
 
     def _tell(self, preparation: Preparation) -> None:
         self._bus.publish("batch.changed", preparation.batch_id, {"preparation": preparation.to_json()})
+
+
+def _running(found: Preparation) -> Conflict:
+    sentence = f"batch {found.batch_id} is being prepared already, for {found.by}"
+    return Conflict(sentence, reason="running", batch=found.batch_id, by=found.by)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from reader_service.errors import Conflict, Invalid, NotFound, Unavailable, WrongCursor
-from registry.errors import NotOnRecord, RegistryConflict, RegistryUnavailable
+from reader_service.errors import Conflict, Invalid, NotFound, OwnWork, Unavailable, WrongCursor
+from registry.errors import OWN_WORK, NotOnRecord, RegistryConflict, RegistryUnavailable
 from registry.paging import BadCursor, Page, cut, read_cursor, write_cursor
 
 LONGEST_REASON: Final = 500
@@ -16,18 +16,19 @@ T = TypeVar("T")
 
 @contextmanager
 def on_record() -> Iterator[None]:
-    """Around every call of the registry. Raises NotFound, Conflict, WrongCursor, Unavailable.
+    """Around every call of the registry. Raises NotFound, Conflict, OwnWork, WrongCursor, Unavailable.
 
-    The registry's sentences say what stands against it and hold nothing personal, so they are passed on.
+    The registry's sentences and reasons say what stands against it and hold nothing personal, so they are passed on.
     """
     try:
         yield
     except NotOnRecord as e:
-        raise NotFound(str(e), reason=str(e)) from e
+        raise NotFound(str(e), reason=e.reason, **e.params) from e
     except BadCursor as e:
         raise WrongCursor(str(e), {"cursor": str(e)}) from e
     except RegistryConflict as e:
-        raise Conflict(str(e), reason=str(e)) from e
+        kind = OwnWork if e.reason == OWN_WORK else Conflict
+        raise kind(str(e), reason=e.reason, **e.params) from e
     except RegistryUnavailable as e:
         raise Unavailable("the database cannot be reached just now; nothing was changed, try again") from e
 
@@ -46,6 +47,6 @@ def part_of(items: Sequence[T], cursor: str | None, limit: int) -> Page[T]:
     with on_record():
         start = read_cursor(cursor, int)[0] if cursor is not None else 0
         if not 0 <= start <= len(items):
-            raise BadCursor("this cursor is none of this list; ask for its first page")
+            raise BadCursor
     end = start + cut(limit)
     return Page(tuple(items[start:end]), write_cursor(end) if end < len(items) else None)

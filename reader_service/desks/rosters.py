@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,17 +11,15 @@ from personalize.intake import Fault, Language, Note, Rejected, RosterReport, Ro
 from personalize.rosters import as_imported, numbered, to_import
 from reader_service.desks.record import needs_reason, on_record
 from reader_service.desks.uploads import Uploads, readable
-from reader_service.errors import Conflict, OwnWork
 from reader_service.events import EventBus
 from reader_service.parts import Parts
 from reader_service.principal import Permission, Principal
-from registry.approval import same_person
 from registry.audit_chain import Deed
 from registry.originals import Original
 from registry.paging import Page
 from registry.personal import scrub
-from registry.reviews import ReviewEvent, ReviewStep, RosterChange
-from registry.values import Batch, BatchState, RosterLine
+from registry.reviews import ChangeKind, ReviewEvent, ReviewStep, RosterChange
+from registry.values import Batch, RosterLine
 
 SHOWN = 100
 """Rejected rows that an upload tells at once."""
@@ -136,23 +134,32 @@ class RosterDesk:
         with on_record():
             return self._registry.reviews.of(batch_id)
 
-    def changes(self, p: Principal, batch_id: str) -> list[RosterChange]:
-        """What approving the batch changes, row by row, masked."""
+    def changes(
+        self,
+        p: Principal,
+        batch_id: str,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        kinds: Collection[ChangeKind] = tuple(ChangeKind),
+    ) -> Page[RosterChange]:
+        """What approving the batch changes, row by row, masked; the rows of these kinds."""
         p.need(Permission.ROSTERS_VIEW)
         with on_record():
-            return self._registry.reviews.changes(batch_id)
+            return self._registry.reviews.changes(batch_id, cursor, limit, kinds=kinds)
+
+    def change_counts(self, p: Principal, batch_id: str) -> dict[ChangeKind, int]:
+        """How many rows change what."""
+        p.need(Permission.ROSTERS_VIEW)
+        with on_record():
+            return self._registry.reviews.change_counts(batch_id)
 
     def approve(self, p: Principal, batch_id: str) -> Batch:
         """Let a draft through. Raises OwnWork for the importer, Conflict where it was not sent for review."""
         p.need(Permission.ROSTERS_APPROVE)
         with on_record():
-            batch = self._registry.batch(batch_id)
-            if same_person(batch.imported_by, p.name):
-                raise OwnWork("who imported a batch does not approve it; a second person does")
-            last = self._registry.reviews.standing([batch_id]).get(batch_id)
-            if batch.state is BatchState.DRAFT and (last is None or last.step is not ReviewStep.SUBMITTED):
-                raise Conflict("the clerk has not sent this batch for review", reason="not submitted")
-            return self._changed(self._registry.approve(batch_id, p.name, scheme=self._parts.scheme), None)
+            approved = self._registry.approve(batch_id, p.name, scheme=self._parts.scheme, sent=True)
+            return self._changed(approved, None)
 
     def give_back(self, p: Principal, batch_id: str, reason: str) -> Batch:
         """Send a draft back to the clerk. Raises Invalid without a reason, Conflict for one that was not sent."""

@@ -50,7 +50,8 @@ def router(shell: Shell) -> APIRouter:
         found = service.readers.readers(who)
         chosen = choose(found, reader)
         ages = lists(shell, who)
-        return shell.page(request, "counter.html", readers=found, chosen=chosen, reader=chosen, lists=ages)
+        now: dict[str, Any] = {"chosen": chosen, "reader": chosen, "waits": waits(chosen), "lists": ages}
+        return shell.page(request, "counter.html", readers=found, **now)
 
     @pages.get("/counter/{reader_id}/live")
     async def live(request: Request, reader_id: str) -> Response:
@@ -74,6 +75,14 @@ def choose(readers: list[ReaderView], wanted: str) -> ReaderView | None:
             return reader
     counters = [reader for reader in readers if reader.mode is Mode.COUNTER]
     return counters[0] if counters else readers[0] if len(readers) == 1 else None
+
+
+def waits(reader: ReaderView | None) -> str:
+    """What stands where no verdict does: insert a card; or ``again``, for the one that is in was not judged before this
+    looker's eyes; or ``nothing``, for none can be judged."""
+    if reader is None or reader.mode is not Mode.COUNTER or reader.state in (ReaderState.LOST, ReaderState.HUNG):
+        return "nothing"
+    return "insert" if reader.state is ReaderState.EMPTY else "again"
 
 
 def lists(shell: Shell, who: Principal) -> ListsAge | None:
@@ -109,11 +118,7 @@ class Board:
         return kind in ("verdict", "hotlist.published", "gap") or kind.startswith(("reader.", "card."))
 
     async def whole(self) -> str:
-        reader = self._reader()
-        said = self._html("counter_reader.html", reader=reader) + await self._ages()
-        if reader is None or reader.state is ReaderState.EMPTY:
-            return said + self._html("counter_waiting.html", reader=reader)
-        return said
+        return self._standing() + self._html("counter_waiting.html", waits=waits(self._reader())) + await self._ages()
 
     async def after(self, events: list[Event]) -> str:
         mine = [event for event in events if event.topic == self.reader_id]
@@ -124,7 +129,7 @@ class Board:
             elif event.kind == "card.inserted":
                 html = self._html("counter_busy.html")
         if mine:
-            return html + self._html("counter_reader.html", reader=self._reader())
+            return html + self._standing()
         # Nobody waits for a verdict just now, so there is time to look how old the lists are.
         return await self._ages()
 
@@ -136,6 +141,10 @@ class Board:
             return ""
         self._lists = html
         return html
+
+    def _standing(self) -> str:
+        reader = self._reader()
+        return self._html("counter_reader.html", reader=reader, waits=waits(reader))
 
     def _reader(self) -> ReaderView | None:
         return next((one for one in self.shell.service.readers.readers(self.who) if one.id == self.reader_id), None)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from reader_service.errors import NotFound
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
-from registry.reviews import ReviewStep
+from registry.reviews import ChangeKind, ReviewStep
 from registry.values import Batch, BatchState
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _AROUND: Final = 64 * 1024
 _SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STAGES: Final = ("draft", "approved", "closed", "discarded")
 _KINDS: Final = ("rejected", "noted", "accepted")
+_REAL: Final = frozenset(ChangeKind) - {ChangeKind.SAME}
 
 Text = Annotated[str, Form()]
 Cursor = Annotated[str | None, Query()]
@@ -73,7 +74,9 @@ def _batch(pages: APIRouter, shell: Shell) -> None:
     service = shell.service
 
     @pages.get("/intake/{batch_id}")
-    def batch(request: Request, batch_id: str, only: str = "", cursor: Cursor = None) -> Response:
+    def batch(
+        request: Request, batch_id: str, only: str = "", cursor: Cursor = None, changed: Cursor = None
+    ) -> Response:
         who = principal_of(request)
         chosen = only if only in _KINDS else ""
         shown = service.batches.show(who, batch_id).batch
@@ -87,8 +90,11 @@ def _batch(pages: APIRouter, shell: Shell) -> None:
             "kinds": _KINDS,
             "reviews": service.rosters.reviews(who, batch_id),
             "standing": _standing(service, who, shown),
-            "changes": service.rosters.changes(who, batch_id) if shown.state is BatchState.DRAFT else [],
+            "counts": {},
         }
+        if shown.state is BatchState.DRAFT:
+            values["counts"] = service.rosters.change_counts(who, batch_id)
+            values["changes"] = service.rosters.changes(who, batch_id, changed, ROWS, kinds=_REAL)
         return shell.page(request, "intake_batch.html", **values, **_may(who, shown, values["standing"]))
 
     @pages.get("/intake/{batch_id}/annotated")

@@ -11,8 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, Protocol
 
-from starlette.responses import StreamingResponse
-
+from reader_service.api.seats import SeatedStream
 from reader_service.events import Event, EventBus, SlowConsumer
 
 TICK: Final = 1.0
@@ -41,12 +40,11 @@ def stream(
     *,
     tick: float = TICK,
     pause: float = 0.0,
-) -> StreamingResponse:
+) -> SeatedStream:
     """The response of a page's live address. ``kinds`` says which events matter; ``still`` is asked every few seconds
     whether the looker may go on, else the page is loaded anew. ``pause``: seconds between two sendings at least."""
-    return StreamingResponse(
+    return SeatedStream(
         _messages(bus, page, kinds, still, tick, pause),
-        media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 

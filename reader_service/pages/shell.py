@@ -5,21 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from reader_service.api.errors import Problem, problem_of
 from reader_service.errors import NotSignedIn
 from reader_service.pages.words import Words, words
 from reader_service.principal import Permission, Principal
+from registry.personal import scrub
 
 if TYPE_CHECKING:
     from reader_service.service import Service
@@ -90,6 +92,7 @@ class Shell:
                 principal=principal,
                 places=[place for place in PLACES if principal is not None and principal.may(place.needs)],
                 path=request.url.path,
+                back=_here(request),
                 theme=theme_of(request),
                 flash=said,
                 station=self.service.parts.station,
@@ -154,11 +157,13 @@ class Shell:
     def refused(self, request: Request, error: Exception) -> Response:
         """What was refused, as a page; for htmx as a message that goes where messages go. Raises what is our fault."""
         if isinstance(error, NotSignedIn):
-            here = request.url.path if request.method == "GET" and not _from_htmx(request) else "/"
+            here = _here(request) if request.method == "GET" and not _from_htmx(request) else "/"
             return self.go(request, f"/login?next={quote(here)}")
         problem = problem_of(error)
         if problem is None:
             raise error
+        if isinstance(error, HTTPException) and problem.status == 404:
+            problem = replace(problem, params={"rule": "address"})
         t = self.words(request)
         values = {"problem": problem, "sentence": said_of(problem, t), "fields": fields_of(problem, t)}
         if _from_htmx(request):
@@ -166,7 +171,8 @@ class Shell:
             answer.headers["HX-Retarget"] = "#messages"
             answer.headers["HX-Reswap"] = "innerHTML"
         else:
-            answer = self.page(request, "problem.html", status=problem.status, **values)
+            again = request.method == "GET" and problem.status in _PASSING
+            answer = self.page(request, "problem.html", status=problem.status, again=again, **values)
         answer.headers.update({name: problem.headers[name] for name in problem.headers if name == "Retry-After"})
         return answer
 
@@ -188,13 +194,16 @@ def principal_of(request: Request) -> Principal:
     return principal
 
 
+_PASSING: Final = (408, 429, 503)
+"""Refusals that may be none a little later."""
 _RULES: Final = ("rule", "code", "reason")
 """Parameters of a refusal that may name it more closely."""
 
 
 def said_of(problem: Problem, t: Words) -> str:
     """A refusal in the reader's language: by the most particular text there is, else the sentence itself."""
-    values = {"detail": problem.detail} | {name: str(value) for name, value in problem.params.items()}
+    detail = problem.detail if t.language == "en" else str(problem.params.get("chinese", problem.detail))
+    values = {"detail": detail} | {name: str(value) for name, value in problem.params.items()}
     rules = [str(problem.params[name]).replace(" ", "-") for name in _RULES if name in problem.params]
     for key in (*(f"problem.{problem.code}.{rule}" for rule in rules), f"problem.{problem.code}"):
         if key in t:
@@ -202,13 +211,23 @@ def said_of(problem: Problem, t: Words) -> str:
                 return t(key, **values)
             except KeyError:  # the text asks for a value that this one does not carry
                 continue
-    return problem.detail if t.language == "en" else t("problem.otherwise", detail=problem.detail)
+    return problem.detail if t.language == "en" else t("problem.otherwise", detail=detail)
 
 
 def fields_of(problem: Problem, t: Words) -> dict[str, str]:
     """What is wrong with which field; ``problem.field.NAME.RULE`` is its text in the reader's language, if any."""
     rule = problem.params.get("rule", "")
-    return {name: t.either(f"problem.field.{name}.{rule}", text) for name, text in problem.fields.items()}
+    fields = {name: text for name, text in problem.fields.items() if text != problem.detail}  # said already
+    return {name: t.either(f"problem.field.{name}.{rule}", text) for name, text in fields.items()}
+
+
+def _here(request: Request) -> str:
+    """Where somebody is, with what they chose there, to come back to; not where a person's number stands in the
+    address, which no page of ours has and none repeats."""
+    query = request.url.query
+    here = f"{request.url.path}?{query}" if query else request.url.path
+    plain = unquote(here)
+    return here if scrub(plain) == plain else "/"
 
 
 def theme_of(request: Request) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Form, Query, Request
@@ -14,8 +15,8 @@ from starlette.responses import Response
 from personalize.outcome import Outcome
 from reader_service.api.deps import still_in
 from reader_service.desks.batches import BatchView
-from reader_service.desks.lanes import LaneView
-from reader_service.errors import Invalid, Unavailable
+from reader_service.desks.lane_views import LaneView
+from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
 from reader_service.pages.live import stream
 from reader_service.pages.shell import Shell, principal_of
@@ -67,6 +68,11 @@ class Tile:
         return self.reader.mode is Mode.FREE and self.reader.lease is None
 
     @property
+    def gone(self) -> bool:
+        """Whether it may be taken off the board."""
+        return not self.running and self.reader is not None and self.reader.state is ReaderState.LOST
+
+    @property
     def alarm(self) -> str:
         """How grave it is what the operator has to do about the last card; empty for nothing, or the next in hand."""
         if self.lane is None or self.lane.last is None or self.lane.state == "working":
@@ -83,6 +89,7 @@ def router(shell: Shell) -> APIRouter:
     pages = shell.router()
     _looks(pages, shell)
     _lanes(pages, shell)
+    _readers(pages, shell)
     _batches(pages, shell)
     return pages
 
@@ -161,13 +168,37 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
         return Response(status_code=204)
 
     @pages.post("/station/all/{what}")
-    def every(request: Request, what: str) -> Response:
+    def every(request: Request, what: Literal["pause", "resume", "stop"]) -> Response:
         who = principal_of(request)
-        act = {"pause": service.lanes.pause, "resume": service.lanes.resume, "stop": service.lanes.stop}.get(what)
-        for lane in service.lanes.lanes(who) if act else []:
-            if act and lane.state != "ended":
-                act(who, lane.reader)
+        act = {"pause": service.lanes.pause, "resume": service.lanes.resume, "stop": service.lanes.stop}[what]
+        for lane in service.lanes.lanes(who):
+            if lane.state != "ended":
+                with suppress(NotFound):  # its reader was forgotten just now
+                    act(who, lane.reader)
         return Response(status_code=204)
+
+
+def _readers(pages: APIRouter, shell: Shell) -> None:
+    service = shell.service
+
+    @pages.get("/station/readers/{reader_id}/name")
+    def name_form(request: Request, reader_id: str) -> Response:
+        """The form of one reader's name, for the dialog."""
+        who = principal_of(request)
+        who.need(Permission.READERS_NAME)
+        return shell.part(request, "station_name.html", reader=service.readers.reader(who, reader_id))
+
+    @pages.post("/station/readers/{reader_id}/name")
+    def name(request: Request, reader_id: str, name: Text = "") -> Response:
+        named = service.readers.rename(principal_of(request), reader_id, name)
+        return shell.say(request, "station.said-named", name=named.name)
+
+    @pages.post("/station/readers/{reader_id}/forget")
+    def forget(request: Request, reader_id: str) -> Response:
+        who = principal_of(request)
+        name = service.readers.reader(who, reader_id).name
+        service.readers.forget(who, reader_id)
+        return shell.say(request, "station.said-forgotten", name=name)
 
 
 def _batches(pages: APIRouter, shell: Shell) -> None:

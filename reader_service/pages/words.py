@@ -15,6 +15,8 @@ FOLDER: Final = Path(__file__).parent / "i18n"
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _ONE: Final = ".one"
+_CODED: Final = {"was": "reason.", "verdict": "counter.word."}
+"""Values of reasons that are codes themselves, and where their words stand."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -44,6 +46,25 @@ class Words:
     def either(self, key: str, otherwise: str, /, **values: object) -> str:
         """The text, or ``otherwise`` where the key is none: for steps and reasons that other rooms name."""
         return self(key, **values) if key in self._texts else otherwise
+
+    def reason(self, code: str, params: Mapping[str, str], otherwise: str) -> str:
+        """Why a chip was refused or a lane waits (personalize.reasons); ``otherwise`` for a code that is none of ours.
+        With ``params`` as particular as can be, without any as every case of this code has it."""
+        if code == "record" and (said := self._conflict(params)):
+            return said
+        values = dict(params)
+        for name in _CODED.keys() & params.keys():
+            values[name] = self.either(f"{_CODED[name]}{params[name].lower()}", params[name])
+        particular = self._texts.get(f"reason.{code}.with", "")
+        if particular and {place[1] for place in _PLACE.finditer(particular)} <= values.keys():
+            return self(f"reason.{code}.with", **values)
+        return self.either(f"reason.{code}", otherwise)
+
+    def _conflict(self, params: Mapping[str, str]) -> str:
+        """The sentence of a refusal of the record, as it is for whoever asks for the same on a page; or nothing."""
+        text = self._texts.get(f"problem.conflict.{params.get('reason', '')}", "")
+        known = {place[1] for place in _PLACE.finditer(text)} <= params.keys()
+        return self(f"problem.conflict.{params['reason']}", **params) if text and known else ""
 
     def __contains__(self, key: str) -> bool:
         return key in self._texts

@@ -41,6 +41,11 @@ class Entry:
     def lost(self) -> str:
         return self.unplugged or self.shut
 
+    @property
+    def gone(self) -> bool:
+        """Whether it may be for good. A PC/SC reader that is plugged in and does not open is still there."""
+        return bool(self.unplugged or (self.shut and not self.pcsc))
+
     def state_in(self, mode: Mode) -> ReaderState:
         """The gravest of what is so."""
         if self.hung:

@@ -13,43 +13,33 @@ from concurrent.futures import Future
 from typing import Final, TypeVar
 
 from reader_service.desks.record import on_record
-from reader_service.errors import Conflict, NotFound, ReaderOut
+from reader_service.errors import Conflict, NotFound
 from reader_service.events import EventBus
 from reader_service.parts import Parts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.entry import Attendant, Entry
+from reader_service.readers.faults import HUNG, UNPLUGGED, look_again, out, out_of, unforeseen
 from reader_service.readers.leases import Leases
-from reader_service.readers.names import distinct, slug
+from reader_service.readers.names import distinct, means, slug
 from reader_service.readers.values import Mode, ReaderView
 from reader_service.readers.worker import DEADLINE, Seat, Worker
 from registry.audit_chain import Deed
-from registry.errors import RegistryUnavailable
+from registry.errors import NotOnRecord, RegistryUnavailable
 from terminal.apdu import CardSeen, Drawer, EventKind, Reader, ReaderEvent, watch_readers
-from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderBusy, TransportError
+from terminal.errors import TransportError
 
 T = TypeVar("T")
 
 PCSC_DEADLINE: Final = 10
 """Seconds that one call to a PC/SC reader may take: then it is cut, long before a job counts as hung."""
 _TICK: Final = 0.2
-_UNPLUGGED: Final = "the reader was unplugged, or its PC/SC service stopped; it comes back by itself"
-_HUNG: Final = (
-    "the reader's driver does not answer; unplug the reader and plug it in again, or restart the PC/SC service"
-)
 _CLOSING: Final = 5.0
-
-_FAULTS: Final[tuple[tuple[type[TransportError], str], ...]] = (
-    (NoCard, "no-card"),
-    (CardGone, "card-gone"),
-    (ReaderBusy, "busy"),
-    (DeadlineExceeded, "timeout"),
-)
 
 
 class ReaderHub:
     """All readers. Events: reader.added reader.removed reader.state (topic: reader id, data: ReaderView.to_json()),
-    card.inserted card.removed (data: {"reader", "name", "atr"}), service.fault (data: {"part", "sentence"}; an empty
-    sentence says that it is over).
+    card.inserted card.removed (data: {"reader", "name", "atr"}), reader.forgotten (data: {"reader", "name"}),
+    service.fault (data: {"part", "sentence"}; an empty sentence says that it is over).
 
     ``watch`` tells of PC/SC readers until its event is set. ``leases`` says who has which reader.
     """
@@ -73,6 +63,8 @@ class ReaderHub:
         self._threads: list[threading.Thread] = []
         self.on_added: Callable[[str, str], None] = lambda reader_id, url: None
         """Called with id and URL of each reader that is new to this service."""
+        self.on_forgotten: Callable[[str], None] = lambda reader_id: None
+        """Called with the id of each that is not of this service any more."""
 
     # --- for people --------------------------------------------------------------------------------------------------
 
@@ -114,6 +106,26 @@ class ReaderHub:
             self._begin(entry)
         return self.view(reader_id)
 
+    def forget(self, p: Principal, reader_id: str) -> None:
+        """READERS_NAME. Take a reader that is gone off the list, and free its name for the one that comes instead.
+        Plugged in again it is a new one. Raises NotFound, Unavailable, LeaseHeld, and Conflict while it is there or a
+        lane waits for it."""
+        p.need(Permission.READERS_NAME)
+        entry = self._gone(p, reader_id)
+        with on_record():
+            with contextlib.suppress(NotOnRecord):  # nobody named it
+                self._parts.registry.stations.forget(self._parts.station, reader_id, by=p.name)
+            self._parts.registry.audit.note(Deed(p.name, "reader.forget", f"reader:{reader_id}"))
+        with self._lock:
+            name = self._view(entry).name
+            self._given.pop(reader_id, None)
+            self._gone(p, reader_id)  # it may be back by now
+            del self._entries[reader_id]
+        entry.worker.stop()
+        self.leases.drop(reader_id)
+        self.on_forgotten(reader_id)
+        self._bus.publish("reader.forgotten", reader_id, {"reader": reader_id, "name": name})
+
     # --- for desks ---------------------------------------------------------------------------------------------------
 
     def views(self) -> list[ReaderView]:
@@ -132,7 +144,7 @@ class ReaderHub:
             entry = self._entry(reader_id)
             if sentence := entry.hung or entry.lost:
                 failed: Future[T] = Future()
-                failed.set_exception(_out(reader_id, sentence, "hung" if entry.hung else "lost"))
+                failed.set_exception(out(reader_id, sentence, "hung" if entry.hung else "lost"))
                 return failed
             return entry.worker.submit(job, deadline)
 
@@ -142,8 +154,7 @@ class ReaderHub:
         try:
             return self.submit(reader_id, job, deadline).result()
         except TransportError as fault:
-            code = next((code for kind, code in _FAULTS if isinstance(fault, kind)), "lost")
-            raise _out(reader_id, str(fault), code) from fault
+            raise out_of(reader_id, fault) from fault
 
     def use(self, p: Principal, reader_id: str, token: str, job: Callable[[Seat], T], deadline: float = DEADLINE) -> T:
         """As ``ask``, for somebody who leased the reader. Raises LeaseLost."""
@@ -226,7 +237,10 @@ class ReaderHub:
         self.on_added(reader_id, url)
 
     def _begin(self, entry: Entry) -> None:
-        """A new worker for this reader."""
+        """A new worker for this reader; one that it had ends as soon as it can."""
+        former: Worker | None = getattr(entry, "worker", None)
+        if former is not None:
+            former.stop()
         entry.worker = Worker(entry.id, entry.open_reader, self, told=entry.pcsc, monotonic=self._monotonic)
         entry.hung, entry.busy = "", False
         entry.worker.start()
@@ -238,11 +252,12 @@ class ReaderHub:
             now = self._monotonic()
             with self._lock:
                 late = [entry for entry in self._entries.values() if entry.worker.late(now)]
+                hung = [entry.worker for entry in late]  # those just now: a re-plug may give the reader another
                 for entry in late:
-                    entry.hung = _HUNG
+                    entry.hung = HUNG
                     self._told(entry)
-            for entry in late:
-                entry.worker.abandon(_HUNG)
+            for worker in hung:
+                worker.abandon(HUNG)
             self.leases.sweep()
 
     # --- PC/SC -------------------------------------------------------------------------------------------------------
@@ -267,7 +282,7 @@ class ReaderHub:
         elif entry is None:
             return
         elif event.kind is EventKind.READER_REMOVED:
-            entry.unplugged = _UNPLUGGED
+            entry.unplugged = UNPLUGGED
             self._bus.publish("reader.removed", entry.id, self._view(entry).to_json())
             self._told(entry)
         else:
@@ -283,7 +298,7 @@ class ReaderHub:
         entry.unplugged = ""
         if entry.hung:
             self._begin(entry)
-        entry.worker.submit(_look_again)
+        entry.worker.submit(look_again)
         self._bus.publish("reader.added", entry.id, self._view(entry).to_json())
         self._told(entry)
 
@@ -292,9 +307,11 @@ class ReaderHub:
     def opened(self, worker: Worker, reader: Reader) -> None:
         with self._lock:
             if entry := self._of(worker):
-                entry.shut = ""
+                shut, entry.shut = entry.shut, ""
                 entry.drawer = reader if isinstance(reader, Drawer) else None
                 self._told(entry)
+                if shut and entry.pcsc and entry.card is not None:
+                    self._attend(entry)  # it was told of while the reader did not open
 
     def failed(self, worker: Worker, sentence: str) -> None:
         with self._lock:
@@ -328,6 +345,17 @@ class ReaderHub:
             raise NotFound(f"there is no reader {reader_id}", what="reader", name=reader_id)
         return entry
 
+    def _gone(self, p: Principal, reader_id: str) -> Entry:
+        """A reader that may be forgotten. Raises NotFound, Conflict, LeaseHeld."""
+        with self._lock:
+            entry = self._entry(reader_id)
+            if not entry.gone:
+                raise Conflict(f"reader {reader_id} is there; unplug it first", reason="there", reader=reader_id)
+        if self.leases.mode(reader_id) is Mode.LANE:
+            raise Conflict(f"a lane waits for reader {reader_id}; stop it first", reason="lane", reader=reader_id)
+        self.leases.refuse_others(p, reader_id)
+        return entry
+
     def _of(self, worker: Worker) -> Entry | None:
         return next((entry for entry in self._entries.values() if entry.worker is worker), None)
 
@@ -348,7 +376,7 @@ class ReaderHub:
 
     def _attend(self, entry: Entry) -> None:
         if entry.attendant is not None and not (entry.hung or entry.lost):
-            entry.worker.submit(entry.attendant)
+            entry.worker.submit(entry.attendant).add_done_callback(unforeseen)
 
     def _lease_changed(self, reader_id: str, ended: bool) -> None:
         with self._lock:
@@ -367,21 +395,3 @@ class ReaderHub:
         elif not always:
             return
         self._bus.publish("reader.state", entry.id, self._view(entry).to_json())
-
-
-def _look_again(seat: Seat) -> None:
-    """The first call after a restart of the PC/SC service finds out that the connection is an old one: this call, so
-    that the first card meets a new one."""
-    with contextlib.suppress(TransportError):
-        seat.wait_for_card(0)
-
-
-def means(url: str, device: str) -> bool:
-    """Whether a PC/SC URL that somebody wrote means this reader: by its name or a part of it."""
-    scheme, _, rest = url.partition(":")
-    named = rest.partition("?")[0].casefold()
-    return scheme == "pcsc" and bool(named) and named in device.casefold()
-
-
-def _out(reader_id: str, sentence: str, code: str) -> ReaderOut:
-    return ReaderOut(f"reader {reader_id}: {sentence}", reader=reader_id, code=code)

@@ -106,6 +106,19 @@ class Leases:
         with self._lock:
             return self._modes.get(reader_id, Mode.FREE)
 
+    def refuse_others(self, p: Principal, reader_id: str) -> None:
+        """Raises LeaseHeld where somebody else has it."""
+        with self._lock:
+            held = self._living(reader_id)
+            if held is not None and held.owner != _owner(p):
+                raise _taken(reader_id, held.lease)
+
+    def drop(self, reader_id: str) -> None:
+        """The reader is none any more: nobody has it, and nobody is told."""
+        with self._lock:
+            self._held.pop(reader_id, None)
+            self._modes.pop(reader_id, None)
+
     def occupy(self, p: Principal, reader_id: str, mode: Mode) -> None:
         """Give a free reader, or one that the caller leased, to a lane or the counter; the lease ends with it.
 

@@ -23,3 +23,10 @@ def distinct(wanted: str, taken: Container[str]) -> str:
         number += 1
         name = f"{wanted}-{number}"
     return name
+
+
+def means(url: str, device: str) -> bool:
+    """Whether a PC/SC URL that somebody wrote means this reader: by its name or a part of it."""
+    scheme, _, rest = url.partition(":")
+    named = rest.partition("?")[0].casefold()
+    return scheme == "pcsc" and bool(named) and named in device.casefold()

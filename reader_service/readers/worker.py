@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 import time
@@ -23,6 +24,7 @@ _RETRY: Final = 1.0
 """Seconds between attempts to open a reader that does not open."""
 _LOOK: Final = 0.2
 """Seconds between looks at a reader that does not tell by itself."""
+_log = logging.getLogger(__name__)
 
 
 class Seat:
@@ -194,12 +196,12 @@ class Worker:
             self._beat()
             reader = self._open_reader()
             self._seat = Seat(reader, self._beat)
+            self._host.opened(self, reader)
             if self._look_needed and isinstance(reader, Watched):
                 self._look_needed = False
                 reader.watch(lambda card: self._host.seen(self, card))
-            self._host.opened(self, reader)
-        except (MembercardError, OSError) as fault:
-            self._host.failed(self, str(fault))
+        except Exception as fault:  # whatever a driver raises, this thread is the only one that the reader has
+            self._host.failed(self, self._told(fault))
         finally:
             self.due = None
 
@@ -210,8 +212,8 @@ class Worker:
         try:
             self._beat()
             lying = self._seat.wait_for_card(0)
-        except MembercardError as fault:
-            self._host.failed(self, str(fault))
+        except Exception as fault:
+            self._host.failed(self, self._told(fault))
             self._lying = None
             return
         finally:
@@ -221,6 +223,13 @@ class Worker:
                 self._host.opened(self, self._seat)
             self._lying = lying
             self._host.seen(self, CardSeen() if lying else None)
+
+    def _told(self, fault: Exception) -> str:
+        """What is said of it; the text of what nobody foresaw may hold anything, and goes to the log alone."""
+        if isinstance(fault, MembercardError | OSError):
+            return str(fault)
+        _log.error("%s failed", self._thread.name, exc_info=fault)
+        return "something went wrong at this reader; the log says what"
 
     def _do(self, work: _Work) -> None:
         if self._seat is None:
@@ -258,10 +267,12 @@ class Worker:
             while True:
                 if work := self._inbox.get_nowait():
                     _fail(work.future, _out("the reader was closed", "closed"))
-        if self._seat is not None:
-            with contextlib.suppress(MembercardError, OSError):  # a reader that is gone is closed already
-                self._seat.close()
-        self._host.returned(self)
+        try:
+            if self._seat is not None:
+                with contextlib.suppress(MembercardError, OSError):  # a reader that is gone is closed already
+                    self._seat.close()
+        finally:
+            self._host.returned(self)
 
 
 def _fail(future: Future[Any], fault: BaseException) -> None:

@@ -53,6 +53,25 @@ def admit(cluster: Cluster, database: str, yes: bool) -> None:
 
 
 @pytest.mark.postgres
+def test_a_station_that_is_up_before_its_database_waits_for_it(cluster: Cluster) -> None:
+    with fast_directory() as directory:
+        home = Home(directory, cluster.database())
+        name = home.url.partition("?")[0].rpartition("/")[2]
+        admit(cluster, name, False)
+        with station(home, "--no-pcsc") as running:
+            ready = httpx.get(f"{running.url}/health/ready")
+            assert (ready.status_code, ready.json()["parts"]) == (503, {"database": "away"})
+            assert running.text().count("does not answer") == 1
+            admit(cluster, name, True)
+            until("it serves", lambda: f"Serving at {running.url}" in running.text())
+            assert httpx.get(f"{running.url}/health/ready").json()["ready"] is True
+            assert "Sign in as admin with the password" in running.text()
+            assert running.stop() == 0
+        with home.registry() as registry:  # and not another, of settings that are not this station's
+            assert [user.name for user in registry.people.page().items] == ["admin"]
+
+
+@pytest.mark.postgres
 def test_a_database_that_goes_away_and_returns_loses_no_card(cluster: Cluster) -> None:
     with fast_directory() as directory:
         home = Home(directory, cluster.database())
@@ -60,7 +79,7 @@ def test_a_database_that_goes_away_and_returns_loses_no_card(cluster: Cluster) -
             registry.receive_stock(CARDS, "delivery 1", "op")
             batch = line.prepared(registry, CARDS, directory)
         token = home.token(Role.OPERATOR)
-        feeder = f"sim:{home.blanks(CARDS)}"
+        feeder = f"sim:{home.blanks(CARDS)}?timing=real"  # so that the batch is not done before the database is away
         with station(home, "--no-pcsc", "--reader", feeder) as running, running.client(token) as client:
             (reader,) = client.get("/readers")
             client.post("/lanes", {"batch": batch, "readers": [reader["id"]]})

@@ -1,4 +1,4 @@
-"""One seeded station and one service for all tests of the pages, and one browser for each file.
+"""One seeded station for a whole run, one service for the tests of each process, and one browser for each file.
 
 The browser's driver runs an event loop in this thread as long as it lives: tests of other rooms need the thread free.
 """
@@ -10,14 +10,23 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from membercard.serve_demo import DemoStation, demo_station
+from membercard.serve_demo import DemoStation
 from tests.support.pages import Desk, Served, chromium, served
+from tests.support.told_station import copy_of_station
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One file comes before other rooms' tests: those of its kind that come later, in whichever process, find the
+    station told."""
+    items.sort(key=lambda item: item.path.name != "test_every_page.py")
 
 
 @pytest.fixture(scope="session")
-def station() -> Iterator[DemoStation]:
+def station(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[DemoStation]:
     """What `membercard serve --demo` opens, with cards that answer at once."""
-    with demo_station(real_time=False) as made:
+    own = tmp_path_factory.mktemp("pages")
+    shared = tmp_path_factory.getbasetemp().parent if hasattr(request.config, "workerinput") else own
+    with copy_of_station(shared, own) as made:
         yield made
 
 

@@ -69,7 +69,7 @@ def test_the_audit_of_three_weeks_is_whole_and_in_order(record: Registry) -> Non
     report = record.audit.verify()
     assert report.whole
     rows = record.audit.page(limit=500).items
-    assert (rows[0].at - rows[-1].at).days == 20
+    assert (rows[0].at - rows[-1].at).days in (20, 21)  # since then somebody may have signed in
     assert [row.at for row in rows] == sorted((row.at for row in rows), reverse=True)
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from membercard.serve_demo import EVERYTHING
 from tests.support.pages import TABLET, Desk, Served
@@ -72,6 +73,39 @@ def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_i
     page.wait_for_selector("html[lang=en]")
 
 
+def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_time(desk: Desk) -> None:
+    page, _ = desk.sit("operator", path="/station")
+    tile = page.locator("article.tile").first.get_attribute("id")
+    page.focus(f"#{tile}-start")
+    anew = f'<article id="{tile}"><button id="off" disabled>-</button><button id="next">-</button></article>'
+    page.evaluate("(html) => import('/static/live.js').then(({ patch }) => patch(html))", anew)
+    assert page.evaluate("document.activeElement.id") == "next"
+    # A button that was pressed stays until its answer is there, or nobody would be told of it.
+    page.evaluate("document.getElementById('next').classList.add('htmx-request')")
+    page.evaluate("(html) => import('/static/live.js').then(({ patch }) => patch(html))", anew.replace("next", "last"))
+    assert page.locator("#next").count() == 1
+    page.evaluate(
+        "const next = document.getElementById('next'); next.classList.remove('htmx-request');"
+        " next.dispatchEvent(new Event('htmx:afterRequest', { bubbles: true }))"
+    )
+    assert page.evaluate("document.activeElement.id") == "last"
+    said = page.evaluate(
+        """async () => {
+          const { announce } = await import("/static/live.js");
+          const heard = [];
+          const place = document.getElementById("announce");
+          new MutationObserver(() => place.textContent && heard.push(place.textContent))
+            .observe(place, { childList: true });
+          for (const text of ["once", "once"]) {
+            announce(text);
+            await new Promise((done) => setTimeout(done, 120));
+          }
+          return heard;
+        }"""
+    )
+    assert said == ["once", "once"]
+
+
 def test_every_page_is_reached_and_worked_by_keyboard(desk: Desk) -> None:
     page, _ = desk.sit(EVERYTHING, path="/audit")
     page.keyboard.press("Tab")
@@ -83,3 +117,6 @@ def test_every_page_is_reached_and_worked_by_keyboard(desk: Desk) -> None:
     assert page.locator("dialog#keys").is_visible()
     page.keyboard.press("Escape")
     assert page.locator("dialog#keys").is_hidden()
+    page.goto("/station")
+    page.keyboard.press("B")  # caps lock changes nothing
+    expect(page.locator("#begin")).to_be_focused()

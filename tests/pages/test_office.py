@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,15 @@ SECOND = person(102)
 
 def ask(page: Page, dialog: str, why: str) -> None:
     # A message that arrives closes the dialog that stands before it: the answer before has to be there.
-    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+    settled(page)
     page.click(f"[data-open='{dialog}']")
     page.fill(f"dialog#{dialog} textarea", why)
     page.click(f"dialog#{dialog} button[type=submit]")
+
+
+def settled(page: Page) -> None:
+    # Not wait_for_function: it evaluates text where it has to wait, which the policy of our pages refuses.
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
 def said(page: Page, text: str | re.Pattern[str]) -> None:
@@ -203,6 +209,41 @@ def test_a_schedule_is_imported(desk: Desk, at: Served, tmp_path: Path) -> None:
     at.service.registry.plans.remove("省测试工会", by="tests")
 
 
+def test_one_units_plan_is_mended_removed_and_added_by_keyboard(desk: Desk, at: Served) -> None:
+    plans = at.service.registry.plans
+    before = next(plan for plan in plans.all() if plan.unit == "省地质局工会")
+    page, watch = desk.sit("registrar", path="/progress")
+    watch.expected.add(422)
+
+    def save(planned: str) -> None:
+        page.fill("#plan-planned", planned)
+        page.press("#plan-planned", "Enter")
+
+    page.focus("[aria-label='修改省地质局工会的计划']")
+    page.keyboard.press("Enter")
+    expect(page.locator("#plan-group")).to_be_focused()
+    assert page.get_attribute("#plan-unit", "readonly") is not None
+    save("99999999999")
+    expect(page.locator("#plan-planned-error")).to_contain_text("大于 0")
+    expect(page.locator("#plan-planned")).to_be_focused()
+    save("17")
+    said(page, "省地质局工会的计划已保存：17 张")
+    assert replace(before, planned=17) in plans.all()
+    page.wait_for_load_state()
+    page.click("[aria-label='修改省地质局工会的计划']")
+    page.get_by_role("button", name="删除计划").click()
+    said(page, "已删除省地质局工会的计划（17 张）")
+    assert before.unit not in {plan.unit for plan in plans.all()}
+    page.wait_for_load_state()
+    page.keyboard.press("n")
+    expect(page.locator("#plan-unit")).to_be_focused()
+    for field, value in (("unit", before.unit), ("group", before.group), ("due", before.due.isoformat())):
+        page.fill(f"#plan-{field}", value)
+    save(str(before.planned))
+    said(page, f"计划已保存：{before.planned} 张")
+    assert before in plans.all()
+
+
 # --- audit -----------------------------------------------------------------------------------------------------------
 
 
@@ -246,6 +287,7 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Desk, 
     expect(page.locator("dialog#add")).to_be_hidden()
     at.service.door.sign_in("qian.duo", password, "tests")
     page.click("#people a:text-is('qian.duo')")
+    page.wait_for_url("**/users/qian.duo")  # and its scripts: a button of a page that is still coming does nothing
     expect(page.locator("section[aria-labelledby=sessions-title] tbody tr")).to_have_count(1)
     page.click("[data-open=roles]")
     page.check("dialog#roles input[value=operator]")
@@ -293,3 +335,28 @@ def test_pages_of_others_are_refused_in_words(desk: Desk) -> None:
         page.goto(path)
         expect(page.locator("main .notice.bad")).to_contain_text("您的角色")
         assert page.locator(f"nav.places a[href='{path}']").count() == 0
+
+
+# --- station ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_operator_gives_a_reader_its_name(desk: Desk) -> None:
+    page, watch = desk.sit("operator", "zh", path="/station")
+    tile = page.locator("article.tile", has=page.get_by_role("heading", name="Lane 4", exact=True))
+    known = str(tile.get_attribute("id"))
+
+    def call_it(name: str) -> None:
+        with page.expect_response("**/name"):
+            page.click(f"#{known}-rename")
+        settled(page)
+        page.fill("dialog#name input[name=name]", name)
+        page.press("dialog#name input[name=name]", "Enter")
+
+    for name in ("靠窗", "Lane 4"):  # the last is what the other tests know it by
+        call_it(name)
+        expect(page.locator(f"#{known} h2")).to_have_text(name)
+        said(page, f"读卡器现名 {name}")
+        expect(page.locator("dialog#name")).to_be_hidden()
+    watch.expected.add(409)
+    call_it("Lane 1")
+    said(page, "本站点另有读卡器名为 Lane 1")

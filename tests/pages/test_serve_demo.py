@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.cli import Cli
+from tests.support.reader_house import eventually
 
 
 def test_a_station_opens_is_used_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -36,6 +37,17 @@ def test_a_station_opens_is_used_and_leaves_nothing_behind(tmp_path: Path) -> No
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert not any(password in said for password in passwords.values())
+    assert list(tmp_path.glob("membercard-demo-*")) == []
+
+
+def test_a_kill_while_the_station_is_made_leaves_nothing_behind(tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "unused", passphrase=None, bare=True)
+    process = cli.start("serve", "--demo", "--port", "0", env={"TMPDIR": str(tmp_path)})
+    assert eventually(lambda: list(tmp_path.glob("membercard-demo-*/*")), 30)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM, said
+    assert "Traceback" not in said
     assert list(tmp_path.glob("membercard-demo-*")) == []
 
 

@@ -64,6 +64,8 @@ def review(desk: Desk, batch: str) -> None:
     expect(clerk.locator("#messages")).to_contain_text("已送审")
     page.reload()
     page.get_by_role("button", name="审核通过").click()
+    expect(page.locator("dialog#approve")).to_contain_text("不能撤回")
+    page.click("dialog#approve button[type=submit]")
     expect(page.locator("#messages")).to_contain_text("已审核通过")
 
 
@@ -105,6 +107,25 @@ def verdict(desk: Desk, at: Served, batch: str) -> None:
     expect(shown.locator(".word")).not_to_be_empty()
     hand.locator("button[data-key=e]").click()
     expect(hand.locator("#reader-counter")).to_contain_text("没有卡片")
+
+
+def test_a_counter_shows_no_verdict_that_may_be_of_another_card(desk: Desk, at: Served) -> None:
+    """Neither while it hears nothing of its reader, nor of a card that was judged before the page came."""
+    page, _ = desk.sit("counter", path="/counter?reader=counter")
+    shown, drawer = page.locator("#verdict"), at.service.readers.drawer("counter")
+    expect(shown).to_have_attribute("data-waits", "insert")
+    drawer.insert(at.station.drawer / "1-good.card")
+    try:
+        expect(shown).to_have_attribute("data-verdict", "ACTIVE")
+        expect(page.locator("#announce")).to_contain_text("有效。可以享受会员服务。")
+        page.evaluate("document.dispatchEvent(new Event('htmx:sendError'))")
+        expect(shown).to_have_attribute("data-waits", "nothing")
+        expect(shown).to_contain_text("暂时不能验卡")
+        page.reload()
+        expect(shown).to_contain_text("请取出卡片，重新插入")
+    finally:
+        drawer.eject()
+    expect(shown).to_contain_text("请插入会员卡")
 
 
 def test_from_a_form_to_a_card_that_a_counter_takes(desk: Desk, at: Served, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from reader_service.principal import Principal, Role
 from registry.store import Registry
 from registry.values import CardState
 from terminal.apdu import Reader, open_reader
-from tests.support import house, registrar
+from tests.support import databases, house, registrar
 from tests.support.registrar import SetClock
 
 CLERK = Principal("李娜", frozenset({Role.REGISTRAR}))
@@ -40,14 +40,14 @@ class NoLine:
         self.fault: Exception | None = None
         self.asked = 0
 
-    def prepare(self, batch_id: str, tick: Callable[[int], None]) -> int:
+    def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str) -> int:
         self.asked += 1
         self.began.set()
         self.hold.wait(20)
         tick(0)
         if self.fault is not None:
             raise self.fault
-        made = registrar.prepare(self._registry, house.custody(), batch_id)
+        made = registrar.prepare(self._registry, house.custody(), batch_id, by)
         tick(made)
         return made
 
@@ -55,7 +55,7 @@ class NoLine:
         raise LookupError(f"this line runs nothing, batch {batch_id} neither")
 
     def remake(self, batch_id: str) -> object:
-        return self.prepare(batch_id, lambda made: None)
+        return self.prepare(batch_id, lambda made: None, by="line")
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[object]:
         return nullcontext(lanes)
@@ -89,7 +89,7 @@ class _Bus(EventBus):
 
 def office(directory: Path, url: str | None = None) -> Office:
     clock = SetClock()
-    registry = Registry.open(url or f"sqlite:///{directory}/registry.db", house.custody(), clock=clock)
+    registry = databases.registry(url or databases.fresh(directory), house.custody(), clock)
     line = NoLine(registry)
     profile = default_profile()
 

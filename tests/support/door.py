@@ -22,7 +22,7 @@ from reader_service.events import EventBus
 from reader_service.principal import Role
 from reader_service.service import Service
 from registry.store import Registry
-from tests.support import house
+from tests.support import databases, house
 
 BASE = "http://localhost"
 PASSWORD = "a sentence of somebody"
@@ -125,7 +125,7 @@ class DoorHouse:
 
 def door_house(directory: Path, settings: DoorSettings | None = None) -> DoorHouse:
     clock, leases = Clock(), NoLeases()
-    registry = Registry.open(f"sqlite:///{directory / 'membercard.db'}", house.custody(), clock=clock)
+    registry = databases.registry(databases.fresh(directory), house.custody(), clock)
     passwords = Passwords(CHEAP)
     door = Door(registry, settings or DoorSettings(), passwords=passwords, leases=leases, clock=clock)
     parts = SimpleNamespace(custody=house.custody(), station="tests", pcsc=False)

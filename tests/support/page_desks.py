@@ -13,8 +13,8 @@ from personalize.outcome import Bin, Outcome
 from reader_service.desks.batches import BatchView
 from reader_service.desks.counter import ListsAge, VerdictView
 from reader_service.desks.developer import CardFileView, Exchange
-from reader_service.desks.lanes import LaneView, LastCard
-from reader_service.errors import Invalid, NotFound, Unavailable
+from reader_service.desks.lane_views import LaneView, LastCard
+from reader_service.errors import Conflict, Invalid, NotFound, Unavailable
 from reader_service.events import EventBus
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Lease, LeaseView, Mode, ReaderState, ReaderView
@@ -165,6 +165,25 @@ class Readers:
     def readers(self, p: Principal) -> list[ReaderView]:
         p.need(Permission.READERS_VIEW)
         return list(self.found)
+
+    def reader(self, p: Principal, reader_id: str) -> ReaderView:
+        return next(one for one in self.readers(p) if one.id == reader_id)
+
+    def rename(self, p: Principal, reader_id: str, name: str) -> ReaderView:
+        p.need(Permission.READERS_NAME)
+        found = self.reader(p, reader_id)
+        if any(one.name == name for one in self.found if one is not found):
+            sentence = f"another reader of this station is called {name}"
+            raise Conflict(sentence, reason="reader-name-taken", name=name)
+        self.found[self.found.index(found)] = replace(found, name=name)
+        return self.reader(p, reader_id)
+
+    def forget(self, p: Principal, reader_id: str) -> None:
+        p.need(Permission.READERS_NAME)
+        found = self.reader(p, reader_id)
+        if found.state is not ReaderState.LOST:
+            raise Conflict(f"reader {reader_id} is there; unplug it first", reason="there", reader=reader_id)
+        self.found.remove(found)
 
 
 @dataclass

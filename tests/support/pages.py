@@ -112,9 +112,7 @@ class Watch:
         return page
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not any(
-            f"status of {code} " in message.text for code in self.expected
-        ):
+        if message.type in ("error", "warning") and not any(f" {code} " in message.text for code in self.expected):
             self.faults.append(f"console: {message.text}")
 
     def _asked(self, request: Request) -> None:

@@ -21,7 +21,7 @@ from reader_service.readers.hub import ReaderHub
 from registry.store import Registry
 from terminal.apdu import Disposition, LinkProtocol, Reader, ReaderEvent, open_reader
 from terminal.errors import NoCard, ReaderFault
-from tests.support import house, line
+from tests.support import databases, house, line
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OPERATOR = Principal("张师傅", frozenset({Role.OPERATOR}))
@@ -66,7 +66,7 @@ class HouseLine:
         self.station_registry: object = registry
         self.filled: list[int] = []
 
-    def prepare(self, batch_id: str, tick: Callable[[int], None]) -> int:
+    def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str = "tests") -> int:
         made = line.remake(self._registry, batch_id, self._directory)
         tick(made)
         return made
@@ -105,7 +105,7 @@ class Station:
 
 def station(directory: Path, *urls: str, url: str | None = None, name: str = "test", **changes: object) -> Station:
     """One over these readers; no PC/SC. ``url`` of a registry that others share."""
-    registry = Registry.open(url or f"sqlite:///{directory / 'registry.db'}", house.custody())
+    registry = databases.registry(url or databases.fresh(directory), house.custody())
     made = HouseLine(registry, directory)
     profile = default_profile()
 

@@ -73,7 +73,7 @@ def approved(registry: Registry, accepted: Sequence[AcceptedRow], digest: str = 
     return registry.approve(batch.id, "审核员").id
 
 
-def prepare(registry: Registry, custody: MemoryCustody, batch_id: str) -> int:
+def prepare(registry: Registry, custody: MemoryCustody, batch_id: str, by: str = "op") -> int:
     """Dossiers for all who need one; gives how many."""
     members = registry.to_prepare(batch_id)
     new = []
@@ -83,7 +83,7 @@ def prepare(registry: Registry, custody: MemoryCustody, batch_id: str) -> int:
             number = f"621226{registry.allocate_card_serials('621226', 1)[0]:012d}"
         sealed = custody.seal(custody.latest("seal"), f"dossier of {number}".encode(), f"dossier/{number}")
         new.append(NewDossier(member.member_id, number, member.sequence, sealed, "default", "0" * 64))
-    registry.add_dossiers(batch_id, new)
+    registry.add_dossiers(batch_id, new, by=by)
     return len(new)
 
 

@@ -10,8 +10,20 @@ if (sound) soundButton(sound);
 
 document.getElementById("reader")?.addEventListener("change", (event) => event.target.form.submit());
 
-const verdict = document.getElementById("verdict");
-const waiting = verdict?.cloneNode(true);
+const waiting = document.getElementById("verdict")?.cloneNode(true);
+
+// No verdict any more, but what is waited for.
+function clear(waits) {
+  clearTimeout(clearing);
+  const place = waiting.cloneNode(true);
+  place.dataset.waits = waits;
+  document.getElementById("verdict").replaceWith(place);
+}
+
+// What was true of a card before the line went down says nothing of the card that is in now.
+document.addEventListener("connection", ({ detail: { there } }) => {
+  if (!there && waiting) clear("nothing");
+});
 
 document.addEventListener("part", ({ detail: { part } }) => {
   if (part.id === "verdict") {
@@ -21,13 +33,10 @@ document.addEventListener("part", ({ detail: { part } }) => {
       tone(part.dataset.tone);
     }
   }
-  if (part.id === "counter-reader" && part.dataset.empty === "yes") {
-    const shown = document.getElementById("verdict");
-    if (!shown.dataset.verdict) {
-      shown.replaceWith(waiting.cloneNode(true));
-      return;
-    }
-    clearTimeout(clearing);
-    clearing = setTimeout(() => document.getElementById("verdict").replaceWith(waiting.cloneNode(true)), CLEARED_AFTER);
-  }
+  if (part.id !== "counter-reader") return;
+  if (part.dataset.waits === "nothing") clear("nothing");
+  if (part.dataset.waits !== "insert") return;
+  clearTimeout(clearing);
+  if (document.getElementById("verdict").dataset.verdict) clearing = setTimeout(() => clear("insert"), CLEARED_AFTER);
+  else clear("insert");
 });

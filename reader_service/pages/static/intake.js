@@ -13,9 +13,14 @@ function prepare(form) {
     });
   }
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  // A file that misses the field must not take the place of the page.
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
-    if (event.dataTransfer.files.length !== 1) return;
+    if (event.dataTransfer.files.length !== 1) {
+      result.replaceChildren(notice(form.dataset.one));
+      return;
+    }
     input.files = event.dataTransfer.files;
     input.dispatchEvent(new Event("change"));
     form.requestSubmit();

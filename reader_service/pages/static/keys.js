@@ -7,14 +7,15 @@ export function listenToKeys() {
   const on = document.getElementById("keys-on");
   on.checked = localStorage.getItem(STORED) !== "off";
   on.addEventListener("change", () => localStorage.setItem(STORED, on.checked ? "on" : "off"));
+  for (const one of document.querySelectorAll("[data-key]")) one.title ||= one.dataset.key;
   let before = "";
   let at = 0;
   document.addEventListener("keydown", (event) => {
     if (!on.checked || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target.closest("input:not([type=checkbox]), select, textarea, dialog[open]")) return;
-    const pressed = event.timeStamp - at < PAUSE && before ? `${before} ${event.key}` : event.key;
-    const found = withKey(pressed) ?? withKey(event.key);
-    before = event.key;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key; // caps lock changes nothing
+    const found = (event.timeStamp - at < PAUSE && before && withKey(`${before} ${key}`)) || withKey(key);
+    before = key;
     at = event.timeStamp;
     if (!found) return;
     before = "";

@@ -33,22 +33,46 @@ export function follow(url, connection) {
   addEventListener("pagehide", () => source.close());
 }
 
-// Put the parts in their places. Elements with data-announce are read out, those with data-sound are heard.
+// Parts that wait for the answer to a button in the one they replace: to a button that is gone no answer would be told.
+const late = new Map();
+document.addEventListener("htmx:afterRequest", () => {
+  const parts = [...late.values()];
+  late.clear();
+  for (const part of parts) place(part);
+});
+
+// Put the parts in their places; page modules hear of each by the event "part".
 export function patch(html) {
   const parts = document.createElement("template");
   parts.innerHTML = html;
-  for (const part of [...parts.content.children]) {
-    const old = document.getElementById(part.id);
-    if (!old) continue;
-    const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
-    old.replaceWith(part);
-    htmx.process(part);
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    document.dispatchEvent(new CustomEvent("part", { detail: { part, old } }));
-  }
+  for (const part of [...parts.content.children]) place(part);
 }
 
-// Have a screen reader say it now.
+function place(part) {
+  const old = document.getElementById(part.id);
+  if (!old) return;
+  late.delete(part.id);
+  if (old.querySelector(".htmx-request")) {
+    late.set(part.id, part);
+    return;
+  }
+  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  old.replaceWith(part);
+  htmx.process(part);
+  if (focused) keepFocus(part, focused);
+  document.dispatchEvent(new CustomEvent("part", { detail: { part, old } }));
+}
+
+// What had the focus, or where that is gone or disabled now, the first thing in its part that can be pressed.
+function keepFocus(part, id) {
+  const usable = (one) => one && !one.disabled;
+  const next = [document.getElementById(id), ...part.querySelectorAll("a[href], button")].find(usable);
+  next?.focus({ preventScroll: true });
+}
+
+// Have a screen reader say it now; the same words once more are said once more.
 export function announce(text) {
-  document.getElementById("announce").textContent = text;
+  const place = document.getElementById("announce");
+  place.textContent = "";
+  setTimeout(() => (place.textContent = text), 60);
 }

@@ -3,6 +3,7 @@ const place = document.getElementById("plots");
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
 const LYING = ["units", "rejects"];
 const STACKED = ["lanes", "verdicts"];
+const ROW = 46; // pixels of one unit or reason: a chart with many is taller, and never too dense to read
 let shown = [];
 
 function colours() {
@@ -52,7 +53,9 @@ function draw(plots) {
         maxBarThickness: 34,
       }));
       const data = { labels: plot.labels, datasets };
-      return new Chart(document.getElementById(`plot-${name}`), { type: "bar", data, options: options(name, colour) });
+      const canvas = document.getElementById(`plot-${name}`);
+      if (LYING.includes(name)) canvas.parentElement.style.height = `${70 + ROW * Math.max(3, plot.labels.length)}px`;
+      return new Chart(canvas, { type: "bar", data, options: options(name, colour) });
     });
   place.dataset.drawn = String(shown.length);
 }

@@ -1,4 +1,5 @@
-// Tones from the browser itself, no files. A browser lets a page be heard only after somebody pressed something on it.
+// Tones from the browser itself, no files. On unless switched off; a browser lets a page be heard only after somebody
+// pressed something on it.
 const STORED = "sound";
 const TONES = {
   ok: [[880, 0, 0.12]],
@@ -8,7 +9,7 @@ const TONES = {
 let audio;
 
 export function isOn() {
-  return localStorage.getItem(STORED) === "on";
+  return localStorage.getItem(STORED) !== "off";
 }
 
 export function soundButton(button) {
@@ -22,7 +23,7 @@ export function soundButton(button) {
 }
 
 export function tone(kind) {
-  if (!isOn() || !(kind in TONES)) return;
+  if (!isOn() || !(kind in TONES) || !navigator.userActivation.hasBeenActive) return;
   audio ??= new AudioContext();
   audio.resume();
   for (const [hertz, after, seconds] of TONES[kind]) {

@@ -18,6 +18,9 @@ _TIME = sa.DateTime(timezone=True)
 # What was done stays told: no program, this one included, may change or delete a row of the audit.
 _SQLITE_TRIGGERS = (
     """CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit_unchanged'); END""",
+    # INSERT OR REPLACE deletes without asking the trigger for deletes. sqlite.org/lang_conflict.html
+    """CREATE TRIGGER audit_once BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE number = NEW.number)
+    BEGIN SELECT RAISE(ABORT, 'audit_once'); END""",
     """CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit_kept'); END""",
     """CREATE TRIGGER audit_head_kept BEFORE DELETE ON audit_head
     BEGIN SELECT RAISE(ABORT, 'audit_head_kept'); END""",
@@ -39,6 +42,8 @@ def upgrade() -> None:
     op.add_column("members", sa.Column("name_index", sa.LargeBinary()))
     op.add_column("members", sa.Column("withdrawn_at", _TIME))
     op.add_column("roster_rows", sa.Column("replaces", sa.Text()))
+    op.add_column("chips", sa.Column("code", sa.Text(), nullable=False, server_default=sa.text("''")))
+    op.add_column("chips", sa.Column("params", sa.Text(), nullable=False, server_default=sa.text("'{}'")))
     op.create_index("ix_members_name_index", "members", ["name_index"])
     op.create_index("ix_cards_verified_at", "cards", ["verified_at"])
     op.create_index("ix_chips_ended_at", "chips", ["ended_at"])
@@ -71,6 +76,8 @@ def downgrade() -> None:
     op.drop_index("ix_chips_ended_at", "chips")
     op.drop_index("ix_cards_verified_at", "cards")
     op.drop_index("ix_members_name_index", "members")
+    op.drop_column("chips", "params")
+    op.drop_column("chips", "code")
     op.drop_column("roster_rows", "replaces")
     op.drop_column("members", "withdrawn_at")
     op.drop_column("members", "name_index")

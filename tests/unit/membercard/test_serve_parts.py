@@ -152,7 +152,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
     service.start()
     try:
         made: list[int] = []
-        assert parts.line.prepare(batch, made.append) == sum(made) == 1
+        assert parts.line.prepare(batch, made.append, by="op") == sum(made) == 1
         service.lanes.start(STAFF, batch, ["lane-1"])
         service.developer.insert(STAFF, "lane-1", path.name)
         assert eventually(lambda: service.lanes.lanes(STAFF)[0].state == "ended", 30)

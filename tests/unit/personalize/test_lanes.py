@@ -552,7 +552,7 @@ def test_two_stations_may_make_the_same_dossiers_again(bench: Bench) -> None:
         calls += 1
         line.remake(bench.registry, bench.batch, bench.directory, bench.profile)
         if calls == 1:
-            raise RegistryConflict("another station was first")
+            raise RegistryConflict("another station was first", reason="prepared-elsewhere")
 
     result = bench.run(Rack([bench.chip(), bench.chip()], ["mute:10", "mute:11", "mute:12"]), remake=remake)
     assert (result.fault, calls) == (False, 2)

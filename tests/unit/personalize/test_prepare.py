@@ -1,6 +1,7 @@
 """Data preparation: what a dossier holds, and that nothing secret or personal shows."""
 
 import pickle
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,6 +13,9 @@ from personalize.batch import prepare_chunk, worker_spec
 from personalize.dossier import Dossier
 from personalize.errors import DossierError, PrepareError
 from personalize.profile import default_profile
+from registry.audit import AuditFilter
+from registry.errors import RegistryConflict
+from registry.values import NewDossier
 from terminal.crypto import rsa
 from terminal.keys import ApplicationKeys, CardKeys, MemoryCustody, Sealed
 from terminal.secret import Secret
@@ -127,6 +131,37 @@ def test_what_goes_to_a_worker_opens_only_with_a_secret_that_goes_another_way() 
 def test_a_snapshot_for_workers_has_no_ca_key() -> None:
     assert house.preparer().profile.trust.ca_key not in house.preparer().key_names
     assert pickle.loads(pickle.dumps(house.preparer().chain)) == house.preparer().chain  # noqa: S301
+
+
+def test_two_stations_prepare_one_batch_and_each_member_gets_one_dossier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "CHUNK", 2)
+    store = line.registry(f"sqlite:///{tmp_path / 'registry.db'}")
+    batch_id, pool = line.batch(store, 6), house.pool(tmp_path)
+    pool.fill(14)
+    other = iter([1, 2])  # what the other station made of this chunk while it was made here
+
+    def meanwhile(chunk: Sequence[NewDossier]) -> list[NewDossier]:
+        rival = house.preparer()
+        members = {member.member_id: member for member in store.to_prepare(batch_id)}
+        for one in chunk[: next(other, 0)]:
+            again = rival.new_dossier(members[one.member_id], f"{int(one.card_number) + 10**6}", pool.take())
+            store.add_dossiers(batch_id, [again], by="station 2")
+        return list(chunk)
+
+    made = batch._prepared
+    monkeypatch.setattr(batch, "_prepared", lambda *told: map(meanwhile, made(*told)))
+    ticks: list[int] = []
+    with pytest.raises(RegistryConflict, match="another station is preparing") as caught:
+        batch.prepare_batch(store, batch_id, house.preparer(), pool, tick=ticks.append, by="station 1")
+    assert (caught.value.reason, ticks) == ("prepared-elsewhere", [1])
+    assert batch.prepare_batch(store, batch_id, house.preparer(), pool, tick=ticks.append, by="station 1") == 2
+    accounts = store.accounts(batch_id)
+    assert (accounts.dossiers, accounts.waiting, accounts.to_prepare) == (6, 6, 0)
+    told = [row.deed.actor for row in store.audit.page(where=AuditFilter(action="batch.prepare")).items]
+    assert told == ["station 1", "station 2", "station 2", "station 1", "station 2"]
+    store.close()
 
 
 def test_chip_keys_are_taken_for_few_chunks_ahead_of_the_workers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +16,11 @@ from reader_service.access.headers import API_POLICY, PAGE_POLICY
 from reader_service.access.settings import DoorSettings
 from reader_service.api.deps import Caller
 from reader_service.api.health import Checks
-from reader_service.errors import LeaseHeld
+from reader_service.errors import LeaseHeld, NotFound
 from reader_service.principal import Role
 from reader_service.service import Service
 from registry.audit import AuditFilter
-from registry.errors import RegistryUnavailable
+from registry.errors import RegistryConflict, RegistryUnavailable
 from tests.support.door import PASSWORD, DoorHouse, door_house, problem
 
 ME = "/api/v1/session"
@@ -117,6 +118,14 @@ def test_a_write_from_another_sites_page_is_refused_even_with_the_secret(house: 
     assert client.post("/api/v1/users", json=NEW, headers={"Origin": "http://localhost"}).status_code == 201
 
 
+def test_under_tls_a_page_that_came_without_it_is_another_sites(tmp_path: Path) -> None:
+    house = door_house(tmp_path, DoorSettings(tls=True))
+    for origin, status in (("http://localhost", 403), ("https://localhost", 401), ("https://[", 403)):
+        answer = house.client().post(ME, json={"name": "x", "password": "y"}, headers={"Origin": origin})
+        assert answer.status_code == status
+    house.registry.close()
+
+
 def test_nobody_is_signed_in_by_another_sites_form(house: DoorHouse) -> None:
     answer = house.client().post(
         ME, json={"name": "admin", "password": PASSWORD}, headers={"Origin": "https://evil.example"}
@@ -140,7 +149,15 @@ def page_house(tmp_path: Path, settings: DoorSettings | None = None) -> DoorHous
 
     @router.get("/api/v1/held")
     async def held(p: Caller) -> None:
-        raise LeaseHeld("somebody else has the reader", holder="Li Na")
+        raise LeaseHeld("somebody else has the reader", holder="Li Na", card="6217000010001234567")
+
+    @router.get("/api/v1/things/{name}")
+    async def thing(p: Caller, name: str) -> None:
+        raise NotFound(f"there is no thing {name}", thing=name, number=int(name), count=7)
+
+    @router.get("/api/v1/closed")
+    async def closed(p: Caller) -> None:
+        raise RegistryConflict("batch B20261122-001 is closed", reason="batch-closed", batch="B20261122-001")
 
     @router.get("/api/v1/away")
     async def away(p: Caller) -> None:
@@ -198,12 +215,36 @@ def test_a_fault_of_the_program_tells_the_client_a_number_and_the_log_a_place(
 def test_typed_errors_become_problems_with_their_code_and_values(tmp_path: Path) -> None:
     client = page_house(tmp_path).signed_in("admin")
     held = problem(client.get("/api/v1/held"))
-    assert (held["status"], held["code"], held["params"]) == (409, "lease-held", {"holder": "Li Na"})
+    assert (held["status"], held["code"]) == (409, "lease-held")
+    assert held["params"] == {"holder": "Li Na", "card": "621700…4567"}
+    closed = problem(client.get("/api/v1/closed"))
+    assert (closed["status"], closed["code"]) == (409, "conflict")
+    assert closed["params"] == {"reason": "batch-closed", "batch": "B20261122-001"}
     away = client.get("/api/v1/away")
     assert (away.status_code, problem(away)["code"], away.headers["retry-after"]) == (503, "unavailable", "2")
     assert problem(client.get("/api/v1/nothing"))["code"] == "not-found"
     wrong = client.request("PUT", ME)
     assert (problem(wrong)["code"], wrong.headers["allow"]) == ("method-not-allowed", "DELETE, GET, POST")
+
+
+def test_no_refusal_repeats_a_number_from_the_address(tmp_path: Path) -> None:
+    client = page_house(tmp_path).signed_in("admin")
+    for number in ("6217000010001234567", "130102197605153974", "6217000010001", "13812345678"):
+        told = problem(client.get(f"/api/v1/things/{number}"))
+        assert number not in str(told)
+        assert (told["detail"][-4:], told["params"]["thing"][-4:]) == (number[-4:], number[-4:])
+        assert told["params"]["count"] == 7
+    chip = "80000000000000000007"
+    assert problem(client.get(f"/api/v1/things/{chip}"))["params"]["thing"] == chip
+
+
+@pytest.mark.parametrize(
+    "path", ["users-x", "usersx/admin", "users/", "users//admin", "Users", "session.json", "event"]
+)
+def test_what_only_looks_like_a_resource_is_none(house: DoorHouse, path: str) -> None:
+    told = problem(house.signed_in("admin").get(f"/api/v1/{path}"))
+    assert (told["status"], told["code"]) == (404, "not-found")
+    assert problem(house.client().get(f"/api/v1/{path}"))["code"] == "not-signed-in"
 
 
 def test_what_was_sent_is_never_repeated_in_a_refusal(house: DoorHouse) -> None:
@@ -278,12 +319,12 @@ def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: DoorHouse
     away = SimpleNamespace(pcsc_away=True)
     parts = SimpleNamespace(custody=house.service.parts.custody, pcsc=True)
     checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
-    found = checks.health()
+    found = asyncio.run(checks.health())
     assert (found.ready, found.parts["pcscd"]) == (False, "away")
     away.pcsc_away = False
-    assert checks.health().parts["pcscd"] == "away", "it is looked at every two seconds at most"
+    assert asyncio.run(checks.health()).parts["pcscd"] == "away", "it is looked at every two seconds at most"
     checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
-    assert checks.health().ready
+    assert asyncio.run(checks.health()).ready
 
 
 def test_nothing_of_a_request_is_sent_to_a_collector_that_the_environment_names(

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
 import websockets
+from fastapi import APIRouter, Request
+from starlette.responses import Response
 from websockets.asyncio.client import ClientConnection, connect
 
+from reader_service import logs
+from reader_service.access.headers import API_POLICY
 from reader_service.access.settings import DoorSettings
 from reader_service.api import events
-from reader_service.events import EventBus
+from reader_service.api.deps import still_in
+from reader_service.events import Event, EventBus
+from reader_service.pages import live
 from reader_service.principal import Permission, Principal, Role
 from tests.support.door import DoorHouse, door_house
 from tests.support.web import Web
@@ -98,12 +107,19 @@ def test_a_listener_who_comes_back_hears_what_it_missed_and_is_told_of_a_gap(hou
     assert asyncio.run(after("?after=00000000-7", 1))[0]["kind"] == "gap"
 
 
-def refused_with(web: Web, token: str, **headers: str) -> int:
-    async def run() -> int:
+def refused_with(web: Web, token: str, query: str = "", **headers: str) -> tuple[int, str]:
+    """Status and code of the problem that comes instead of a WebSocket."""
+
+    async def run() -> tuple[int, str]:
         with pytest.raises(websockets.InvalidStatus) as refused:
-            async with listen(web, token, **headers):
+            async with listen(web, token, query, **headers):
                 pass
-        return int(refused.value.response.status_code)
+        answer = refused.value.response
+        assert answer.headers["content-security-policy"] == API_POLICY
+        assert answer.headers["content-type"] == "application/problem+json"
+        told = json.loads(answer.body or b"")
+        assert told["status"] == answer.status_code
+        return int(answer.status_code), str(told["code"])
 
     return asyncio.run(run())
 
@@ -111,10 +127,12 @@ def refused_with(web: Web, token: str, **headers: str) -> int:
 def test_nobody_listens_without_being_known_and_no_other_sites_page_with_a_cookie(house: DoorHouse, web: Web) -> None:
     secret = house.signed_in("admin").cookies["membercard"]
     cookie = f"membercard={secret}"
-    assert refused_with(web, "") == 403
-    assert refused_with(web, "mc_" + "A" * 43) == 403
-    assert refused_with(web, "", Cookie=cookie, Origin="https://evil.example") == 403
-    assert refused_with(web, house.token(Role.OPERATOR), Host="evil.example") == 403
+    assert refused_with(web, "") == (401, "not-signed-in")
+    assert refused_with(web, "mc_" + "A" * 43) == (401, "not-signed-in")
+    assert refused_with(web, "", Cookie=cookie, Origin="https://evil.example") == (403, "csrf")
+    assert refused_with(web, house.token(Role.OPERATOR), Host="evil.example") == (421, "wrong-host")
+    assert refused_with(web, house.token(Role.OPERATOR), "?after=nonsense") == (422, "invalid")
+    assert refused_with(web, house.token(Role.OPERATOR), "-of-nobody") == (404, "not-found")
 
     async def own_page() -> list[dict[str, Any]]:
         async with listen(
@@ -124,6 +142,33 @@ def test_nobody_listens_without_being_known_and_no_other_sites_page_with_a_cooki
             return await heard(socket, 1)
 
     assert asyncio.run(own_page())[0]["topic"] == "r1"
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_the_address_of_a_websocket_and_what_it_hears_are_in_no_log(house: DoorHouse, web: Web, level: str) -> None:
+    root, stream = logging.getLogger(), io.StringIO()
+    handlers, before = root.handlers[:], root.level
+    token = house.token(Role.OPERATOR)
+
+    async def run() -> None:
+        async with listen(web, token, "?after=1-1&password=hunter2") as socket:
+            await heard(socket, 1)
+            house.service.bus.publish("lane.state", "l", {"name": "hunter2"})
+            await heard(socket, 1)
+
+    try:
+        logs.set_up(stream, as_json=True, level=level)
+        asyncio.run(run())
+        assert refused_with(web, "", "?password=hunter2")[0] == 401
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(before)
+        logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
+        logging.getLogger("uvicorn.access").disabled = False
+    server = [line for line in map(json.loads, stream.getvalue().splitlines()) if line["logger"] != "websockets.client"]
+    assert "hunter2" not in str(server)
+    refused = next(line for line in server if line["event"] == "request" and line["method"] == "WEBSOCKET")
+    assert (refused["status"], refused["who"]) == (401, "")
 
 
 def test_somebody_who_is_signed_out_hears_no_more(house: DoorHouse, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,6 +200,43 @@ def test_listeners_are_counted_and_there_is_an_end_to_them(house: DoorHouse, web
         return int(one_more.close_code or 0)
 
     assert asyncio.run(run()) == events.FULL
+
+
+class Quiet:
+    """A live page on which nothing happens."""
+
+    async def whole(self) -> str:
+        return "<p id='all'></p>"
+
+    async def after(self, _events: list[Event]) -> str:
+        return ""
+
+
+def test_live_pages_take_seats_too(house: DoorHouse, web: Web) -> None:
+    router = APIRouter()
+
+    @router.get("/quiet/live")
+    async def quiet(request: Request) -> Response:
+        return live.stream(house.service.bus, Quiet(), lambda kind: True, lambda: still_in(request), tick=0.05)
+
+    house.app.include_router(router)
+    secret = house.signed_in("admin").cookies["membercard"]
+    client = httpx.AsyncClient(base_url=web.address, cookies={"membercard": secret})
+
+    async def run() -> httpx.Response:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(client)
+            for _ in range(20):
+                answer = await stack.enter_async_context(client.stream("GET", "/quiet/live"))
+                assert answer.status_code == 200
+            await seated(web, 20)
+            refused = await client.get("/quiet/live")
+            assert (await client.get("/api/v1/events/stream")).status_code == 429
+        await seated(web, 0)
+        return refused
+
+    refused = asyncio.run(run())
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
 
 
 def test_a_listener_who_falls_behind_is_let_go(house: DoorHouse, web: Web) -> None:
@@ -215,7 +297,7 @@ def test_an_id_that_is_none_is_refused(house: DoorHouse, web: Web) -> None:
 def test_a_text_is_written_once_for_all_who_hear_the_same(house: DoorHouse) -> None:
     bus, written = EventBus(), []
     form = events._Form("counted", lambda batch: written.append(len(batch)) or f"{len(batch)}")  # type: ignore[func-returns-value]
-    audience = events.Audience(bus, DoorSettings(), events.Measures())
+    audience = events.Audience(bus, events.Measures())
 
     async def one(texts: AsyncIterator[str]) -> str:
         return await anext(texts)

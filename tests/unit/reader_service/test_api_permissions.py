@@ -32,6 +32,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "GET /readers": P.READERS_VIEW,
     "GET /readers/{reader_id}": P.READERS_VIEW,
     "PATCH /readers/{reader_id}": P.READERS_NAME,
+    "DELETE /readers/{reader_id}": P.READERS_NAME,
     "POST /readers/{reader_id}/restart": P.READERS_LEASE,
     "POST /readers/{reader_id}/lease": P.READERS_LEASE,
     "PUT /readers/{reader_id}/lease": P.READERS_LEASE,

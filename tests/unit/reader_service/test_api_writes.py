@@ -122,10 +122,23 @@ def test_a_key_that_is_none_is_refused(house: DoorHouse, desk: Desk, key: str) -
     assert desk.done == 0
 
 
-def test_the_same_write_twice_at_once_is_done_once(house: DoorHouse, desk: Desk) -> None:
+def test_the_same_write_twice_at_once_is_done_once(
+    house: DoorHouse, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, refused = house.registry.replies.begin, []
+
+    def counted(*given: Any) -> Begun | Reply:
+        try:
+            return begin(*given)
+        except RequestInProgress as no:
+            refused.append(no)
+            if len(refused) == 3:
+                desk.go.set()
+            raise
+
     client = house.signed_in("admin")
+    monkeypatch.setattr(house.registry.replies, "begin", counted)
     desk.go.clear()
-    threading.Timer(0.5, desk.go.set).start()
     answers = client.at_once(4, "POST", "/api/v1/things", json={"a": 1}, headers=keyed())
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
     assert {problem(answer)["code"] for answer in answers if answer.status_code == 409} == {"request-in-progress"}

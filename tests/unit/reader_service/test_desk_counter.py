@@ -22,23 +22,24 @@ from registry.verdicts import VerdictNote
 from simulators.config import CardConfig
 from simulators.stock import blank, make_stock
 from terminal.apdu import open_reader
-from tests.support import line
-from tests.support.reader_house import AUDITOR, COUNTER, OPERATOR, OTHER, Station, eventually, station
+from tests.support import databases, line
+from tests.support.reader_house import AUDITOR, COUNTER, NOON, OPERATOR, OTHER, Station, eventually, station
 
 AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
 
 
 @pytest.fixture(scope="module")
-def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A registry with one card issued, and its card file."""
+def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The URL of a registry with one card issued, and its card file."""
     home = tmp_path_factory.mktemp("issued")
-    made = station(home)
+    url = databases.fresh(home)
+    made = station(home, url=url)
     batch = line.prepared(made.registry, 1, home)
     list(make_stock(home / "stock", 1, CardConfig(blank())))
     results = Line(line.job(made.registry, batch), remake=lambda: None).run([open_reader(f"sim:{home / 'stock'}")])
     assert not results[0].fault
     made.registry.close()
-    return home / "registry.db", next((home / "stock" / "issued").iterdir())
+    return url, next((home / "stock" / "issued").iterdir())
 
 
 @dataclass
@@ -57,19 +58,19 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, issued: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, issued: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setattr("reader_service.desks.counter._PACE", 0.02)
     with opened(tmp_path, issued) as made:
         yield made
 
 
 @contextmanager
-def opened(home: Path, issued: tuple[Path, Path], **changes: object) -> Iterator[Desk]:
-    (home / "registry.db").write_bytes(issued[0].read_bytes())
+def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[Desk]:
+    url = databases.copy(issued[0], home)
     card = home / "card.card"
     card.write_bytes(issued[1].read_bytes())
     faults: list[Exception] = []
-    made = station(home, "sim:slot/Counter", "sim:slot/Desk", **changes)
+    made = station(home, "sim:slot/Counter", "sim:slot/Desk", url=url, **changes)
     lists = made.parts.lists
 
     def read() -> Lists:
@@ -140,7 +141,7 @@ def test_a_counter_verifies_each_card_put_in(desk: Desk) -> None:
     assert eventually(lambda: len(desk.verdicts()) == count + 1)
 
 
-def test_settings_name_the_counter(tmp_path: Path, issued: tuple[Path, Path]) -> None:
+def test_settings_name_the_counter(tmp_path: Path, issued: tuple[str, Path]) -> None:
     with opened(tmp_path, issued, counters={"sim:slot/Counter": "柜台 1"}) as desk:
         view = desk.hub.view("counter")
         assert (view.mode, view.name) == (Mode.COUNTER, "柜台 1")
@@ -218,7 +219,7 @@ def test_notes_that_can_never_be_written_do_not_stop_the_others(desk: Desk, monk
 
     def refused(*notes: VerdictNote) -> None:
         tried.append(len(notes))
-        raise RegistryConflict("contradicts another")
+        raise RegistryConflict("contradicts another", reason="contradiction")
 
     monkeypatch.setattr(verdicts, "note", refused)
     desk.desk.watch(COUNTER, "counter", True)
@@ -227,7 +228,66 @@ def test_notes_that_can_never_be_written_do_not_stop_the_others(desk: Desk, monk
     assert desk.desk.unwritten == 0
 
 
-def test_without_any_list_there_is_no_verdict(tmp_path: Path, issued: tuple[Path, Path]) -> None:
+def test_a_note_that_can_never_be_written_takes_no_other_with_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts, back = desk.station.registry.verdicts, threading.Event()
+    note = verdicts.note
+
+    def picky(*notes: VerdictNote) -> None:
+        if not back.is_set():
+            raise AWAY
+        if any(one.code == "CARD_FAULT" for one in notes):
+            raise RegistryConflict("contradicts another", reason="contradiction")
+        note(*notes)
+
+    monkeypatch.setattr(verdicts, "note", picky)
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(desk.card)
+    assert eventually(lambda: desk.desk.unwritten == 1)
+    for code in ("CARD_FAULT", "EXPIRED"):
+        desk.desk._notes.append(VerdictNote(NOON, "test", "counter", code, 0.1))
+    back.set()
+    assert eventually(lambda: sorted(desk.noted()) == ["ACTIVE", "EXPIRED"])
+    assert desk.desk.unwritten == 0
+
+
+def test_what_nobody_foresaw_behind_the_counter_is_logged_once_and_it_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*notes: VerdictNote) -> None:
+        raise LookupError("a secret")
+
+    note = desk.station.registry.verdicts.note
+    monkeypatch.setattr(desk.station.registry.verdicts, "note", broken)
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(desk.card)
+    assert eventually(lambda: any("not written down" in record.getMessage() for record in caplog.records))
+    desk.lists.append(LookupError("a secret"))
+    assert eventually(lambda: not desk.desk.lists_age(COUNTER).live)
+    monkeypatch.setattr(desk.station.registry.verdicts, "note", note)
+    desk.lists.clear()
+    assert eventually(lambda: desk.noted() == ["ACTIVE"])
+    assert eventually(lambda: desk.desk.lists_age(COUNTER).live)
+    assert sum("not written down" in record.getMessage() for record in caplog.records) == 1
+    faults = [str(event.data["sentence"]) for event in desk.station.bus.of("service.fault", "lists")]
+    assert faults == ["something went wrong with the lists; the log says what", ""]
+
+
+def test_of_too_many_notes_the_oldest_go_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.desk.close()
+    monkeypatch.setattr("reader_service.desks.counter.KEPT", 3)
+    notes = [VerdictNote(NOON, "test", "counter", str(number), 0.1) for number in range(5)]
+
+    def away(*some: VerdictNote) -> None:
+        desk.desk._notes.extend(notes[3:])  # while the database does not answer
+        raise AWAY
+
+    monkeypatch.setattr(desk.station.registry.verdicts, "note", away)
+    desk.desk._notes.extend(notes[:3])
+    desk.desk._write_down()
+    assert [note.code for note in desk.desk._notes] == ["2", "3", "4"]
+
+
+def test_without_any_list_there_is_no_verdict(tmp_path: Path, issued: tuple[str, Path]) -> None:
     with opened(tmp_path, issued) as desk:
         desk.desk.close()
         desk.lists.append(AWAY)

@@ -13,7 +13,8 @@ import pytest
 
 from personalize.lanes import LineSettings
 from personalize.outcome import Outcome
-from reader_service.desks.lanes import LaneDesk, LaneView
+from reader_service.desks.lane_views import LaneView
+from reader_service.desks.lanes import LaneDesk
 from reader_service.errors import Conflict, Forbidden, Invalid, LeaseHeld, NotFound, ReaderOut, Unavailable
 from reader_service.principal import Principal, Role
 from reader_service.readers.hub import ReaderHub
@@ -22,6 +23,7 @@ from registry.errors import RegistryUnavailable
 from simulators.config import CardConfig
 from simulators.stock import blank, make_stock
 from terminal.apdu import Disposition, Reader, Transport, open_reader
+from terminal.errors import ReaderFault
 from tests.support import line
 from tests.support.postgres import binaries, private_cluster
 from tests.support.reader_house import AUDITOR, OPERATOR, OTHER, FakeReaders, Station, eventually, station
@@ -116,7 +118,8 @@ def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
         assert eventually(lambda: on.view("lane-1").state == "paused")
         on.desk.stop(OPERATOR, "lane-1")
         assert eventually(on.ended)
-        assert (on.view("lane-1").message, on.view("lane-1").fault) == ("stopped", False)
+        view = on.view("lane-1")
+        assert (view.message, view.code, view.params, view.fault) == ("stopped", "stopped", {}, False)
         for steer in (on.desk.pause, on.desk.resume, on.desk.stop):
             with pytest.raises(NotFound):
                 steer(OPERATOR, "lane-1")
@@ -141,12 +144,31 @@ def test_a_reject_is_told_with_its_bin_and_the_dossier_is_made_again(tmp_path: P
         assert eventually(lambda: on.view("lane-1").bad == 1)
         last = on.view("lane-1").last
         assert last is not None
-        assert last.bin == "1 contact"
-        assert last.reason
+        assert (last.bin, last.code, last.params) == ("1 contact", "mute", {})
+        assert "does not answer to reset" in last.reason
         drawer.eject()
         drawer.insert(paths[0])
         assert eventually(on.ended)
         assert on.accounts(batch) == (1, 1, 0, True)
+
+
+def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> None:
+    paths = list(make_stock(tmp_path / "stock", 2, CardConfig(blank())))
+    made = station(tmp_path, "sim:slot/Lane 1")
+    batch = line.prepared(made.registry, 2, tmp_path)
+    with lanes(made) as on:
+        on.desk.start(OPERATOR, batch, ["lane-1"])
+        drawer = on.hub.drawer("lane-1")
+        drawer.insert(paths[0])
+        assert eventually(lambda: on.view("lane-1").ok == 1)
+        drawer.eject()
+        drawer.insert(paths[0])
+        assert eventually(lambda: on.view("lane-1").last and on.view("lane-1").last.outcome is Outcome.KNOWN)
+        (card,) = made.registry.cards_of_batch(batch)
+        last = on.view("lane-1").last
+        assert last is not None
+        assert (last.code, last.params) == ("made-before", {"number": card.card_number[-6:]})
+    assert not [event.json for event in made.bus.events if card.card_number in event.json]
 
 
 def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
@@ -211,6 +233,7 @@ def test_a_lane_waits_for_a_registry_that_is_away_with_its_card(tmp_path: Path) 
         failing.away.set()
         on.hub.drawer("lane-1").insert(paths[0])
         assert eventually(lambda: on.view("lane-1").message == str(AWAY))
+        assert on.view("lane-1").code == "record-away"
         assert on.view("lane-1").state == "waiting"
         assert eventually(lambda: failing.asked > 3)
         failing.away.clear()
@@ -231,6 +254,45 @@ def test_no_lane_is_started_while_the_registry_is_away(tmp_path: Path, monkeypat
         with pytest.raises(Unavailable):
             on.desk.start(OPERATOR, batch, ["lane-1"])
         assert on.hub.leases.mode("lane-1") is Mode.FREE
+
+
+def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
+    made = station(tmp_path, "sim:slot/Lane 1")
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.desk.close()
+        with pytest.raises(Unavailable, match="is ending"):
+            on.desk.start(OPERATOR, batch, ["lane-1"])
+        assert on.hub.leases.mode("lane-1") is Mode.FREE
+        assert on.desk.lanes(OPERATOR) == []
+
+
+def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: Path) -> None:
+    readers = FakeReaders()
+    made = station(tmp_path, "fake:A", open_reader=readers)
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.hub.on_forgotten = on.desk.forget
+        on.desk.start(OPERATOR, batch, ["a"])
+        on.desk.stop(OPERATOR, "a")
+        assert eventually(on.ended)
+        readers.opened["fake:A"][0].fault = ReaderFault("the cable is loose")
+        assert eventually(lambda: on.hub.view("a").state == "lost")
+        on.hub.forget(OPERATOR, "a")
+        assert on.desk.lanes(OPERATOR) == []
+
+
+def test_what_nobody_foresaw_ends_its_lane_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    readers = FakeReaders()
+    made = station(tmp_path, "fake:A", open_reader=readers)
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.hub.ask("a", lambda seat: seat.name)
+        on.desk.start(OPERATOR, batch, ["a"])
+        readers.opened["fake:A"][0].fault = LookupError("a secret")
+        assert eventually(on.ended)
+        assert (on.view("a").message, on.view("a").code, on.view("a").fault) == ("LookupError", "internal", True)
+    assert any("lane" in record.getMessage() and record.exc_info for record in caplog.records)
 
 
 class Stuck:

@@ -75,6 +75,20 @@ def test_a_difference_makes_the_signed_edition(office: Office, desk: ListDesk) -
         desk.delta(COUNTER, 5)
 
 
+def test_a_card_that_came_and_went_between_two_editions_is_in_no_difference(office: Office, desk: ListDesk) -> None:
+    _, (number, other) = carded(office.registry, 2)
+    at(office.registry, number, CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE)
+    old = desk.publish(CLERK)
+    at(office.registry, number, CardState.SUSPENDED)
+    desk.publish(CLERK)
+    at(office.registry, number, CardState.ACTIVE)
+    at(office.registry, other, CardState.LOST)
+    new = desk.publish(CLERK)
+    delta = desk.delta(COUNTER, old.version)
+    assert ([card.card_number for card in delta.added], delta.removed) == ([other], ())
+    assert patched(old.signed, json.loads(json.dumps(asdict(delta), default=str))) == new.signed
+
+
 def test_the_trust_list_stays_the_same_until_its_time_comes(office: Office, desk: ListDesk) -> None:
     first = desk.trust(COUNTER)
     assert TrustList.load(first.content, key(), at=office.clock.now).knows(bytes.fromhex("F04D454D42"))

@@ -124,6 +124,25 @@ def test_steps_need_their_state_and_a_reason(office: Office, cards: CardDesk) ->
     assert cards.card(CLERK, number).state is CardState.DELIVERED
 
 
+def test_who_hands_a_card_out_does_not_lift_a_suspension(
+    office: Office, cards: CardDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delivered when it was looked at, and suspended before the step was written."""
+    _, (number,) = carded(office.registry, 1)
+    at(office.registry, number, CardState.PACKED, CardState.DELIVERED)
+    step = office.registry.card_event
+
+    def late(*told: object, **more: object) -> object:
+        monkeypatch.setattr(office.registry, "card_event", step)
+        at(office.registry, number, CardState.ACTIVE, CardState.SUSPENDED)
+        return step(*told, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(office.registry, "card_event", late)
+    with pytest.raises(Conflict, match="is not delivered"):
+        cards.activate(CLERK, number, "handed out")
+    assert cards.card(CLERK, number).state is CardState.SUSPENDED
+
+
 def test_a_lost_card_is_replaced_by_a_draft(office: Office, cards: CardDesk, told: Told) -> None:
     _, (number,) = carded(office.registry, 1)
     with pytest.raises(Invalid):

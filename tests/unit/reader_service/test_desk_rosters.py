@@ -213,7 +213,7 @@ def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
 ) -> None:
     batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
-    with pytest.raises(Conflict, match="has not sent"):
+    with pytest.raises(Conflict, match="is not sent for review"):
         desk.approve(REVIEWER, batch.id)
     desk.submit(CLERK, batch.id)
     with pytest.raises(Conflict, match="already"):
@@ -222,7 +222,7 @@ def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
         desk.give_back(REVIEWER, batch.id, "  ")
     desk.give_back(REVIEWER, batch.id, "two of them\nleft")
     desk.submit(CLERK, batch.id)
-    changes = desk.changes(REVIEWER, batch.id)
+    changes = desk.changes(REVIEWER, batch.id).items
     assert [(one.kind, one.name_after, one.name_before) for one in changes] == [(ChangeKind.NEW, "孙**", "")] * 2
     done = desk.approve(REVIEWER, batch.id)
     assert (done.state, done.approved_by) == (BatchState.APPROVED, "王芳")
@@ -250,6 +250,26 @@ def test_nobody_approves_what_they_imported(office: Office, desk: RosterDesk, tm
     assert office.registry.batch(batch.id).state is BatchState.DRAFT
 
 
+def test_what_is_given_back_while_it_is_approved_is_not_approved(
+    office: Office, desk: RosterDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
+    assert batch is not None
+    desk.submit(CLERK, batch.id)
+    write = office.registry._db.write
+
+    def after_another_gave_it_back() -> object:
+        monkeypatch.setattr(office.registry._db, "write", write)
+        office.registry.reviews.give_back(batch.id, by="赵敏", reason="row 2 is wrong")
+        return write()
+
+    monkeypatch.setattr(office.registry._db, "write", after_another_gave_it_back)
+    with pytest.raises(Conflict) as caught:
+        desk.approve(REVIEWER, batch.id)
+    assert caught.value.params == {"reason": "batch-not-sent", "batch": batch.id}
+    assert office.registry.batch(batch.id).state is BatchState.DRAFT
+
+
 def test_every_method_asks_who_it_is(desk: RosterDesk) -> None:
     for who in (NOBODY, COUNTER):
         for call in (
@@ -260,6 +280,7 @@ def test_every_method_asks_who_it_is(desk: RosterDesk) -> None:
             lambda p: desk.submit(p, "B"),
             lambda p: desk.reviews(p, "B"),
             lambda p: desk.changes(p, "B"),
+            lambda p: desk.change_counts(p, "B"),
             lambda p: desk.approve(p, "B"),
             lambda p: desk.give_back(p, "B", "why"),
             lambda p: desk.discard(p, "B", "why"),

@@ -132,10 +132,11 @@ def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(desk: StatisticsDesk, t
         (5, "丙", "", 5, "2026-02-30"),
         (6, UNIT, "", 5, "2026-12-05"),
         (7, "丁", "", 12.5, "2026-12-05"),
+        (8, "戊", "", 5, "2026111"),  # the first of November, or the eleventh of January
     ]
     with pytest.raises(Invalid) as caught:
         desk.import_plans(CLERK, "plan.xlsx", [forms.xlsx(tmp_path / "plan.xlsx", rows).read_bytes()])
-    assert list(caught.value.fields) == ["row 3", "row 4", "row 5", "row 6", "row 7", "row 8"]
+    assert list(caught.value.fields) == ["row 3", "row 4", "row 5", "row 6", "row 7", "row 8", "row 9"]
     assert desk.plans(AUDITOR) == []
     with pytest.raises(Invalid, match="columns"):
         desk.import_plans(CLERK, "plan.csv", [b"a,b,c\n1,2,3\n"])

@@ -65,7 +65,7 @@ def test_a_listener_goes_on_after_the_event_it_names() -> None:
     assert [event.topic for event in asyncio.run(main())] == ["3", "4"]
 
 
-@pytest.mark.parametrize("after", ["e0-3", "e1-1", "e1-99", "e1-x", "nonsense", ""])
+@pytest.mark.parametrize("after", ["e0-3", "e1-1", "e1-99", "e1-x", "nonsense", "", f"e1-{'9' * 5000}"])
 def test_who_asks_for_what_is_not_kept_is_told_of_the_gap_and_then_goes_on(after: str) -> None:
     async def main() -> list[Event]:
         events = bus(kept=3)
@@ -102,6 +102,40 @@ def test_a_slow_listener_is_let_go_and_the_others_are_not() -> None:
         return await take(quick, 11)
 
     assert len(asyncio.run(main())) == 11
+
+
+def test_who_comes_back_hears_all_that_is_kept_in_messages_of_bounded_size() -> None:
+    async def main() -> list[list[Event]]:
+        events = bus(10_000)
+        for number in range(5_000):
+            events.publish("n", str(number), {})
+        back, batches = events.subscribe("e1-0", behind=2_000), list[list[Event]]()
+        while sum(map(len, batches)) < 5_000:
+            batches.append(await anext(back))
+        for number in range(2_001):
+            events.publish("n", str(number), {})
+        with pytest.raises(SlowConsumer):  # it has caught up: from now on it is as every other listener
+            await anext(back)
+        return batches
+
+    batches = asyncio.run(main())
+    assert [event.number for batch in batches for event in batch] == list(range(1, 5_001))
+    assert max(map(len, batches)) == 500
+
+
+def test_who_comes_back_and_is_overtaken_by_the_ring_is_let_go() -> None:
+    async def main() -> None:
+        events = bus(1_000)
+        for number in range(1_000):
+            events.publish("n", str(number), {})
+        back = events.subscribe("e1-0", behind=10)
+        await anext(back)
+        for number in range(501):
+            events.publish("n", str(number), {})
+        with pytest.raises(SlowConsumer):
+            await anext(back)
+
+    asyncio.run(main())
 
 
 def test_a_closed_bus_ends_its_listeners() -> None:

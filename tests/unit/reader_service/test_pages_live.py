@@ -15,7 +15,7 @@ from reader_service.events import Event, EventBus
 from reader_service.pages import counter, developer, live, station
 from reader_service.pages.shell import Shell
 from reader_service.principal import Principal, Role
-from reader_service.readers.values import Mode, ReaderState
+from reader_service.readers.values import Mode, ReaderState, ReaderView
 from terminal.member.outcome import Code
 from tests.support.page_desks import PageHouse, batch_view, lane, page_house, reader, rejected, verdict
 
@@ -123,7 +123,7 @@ def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(h
     whole, same, reject, later, idle, more = asyncio.run(run())
     assert re.findall(r'id="(tiles|batches|orders)"', whole) == ["orders", "tiles", "batches"]
     assert same == ""
-    assert 'data-alarm="bad" data-announce="Lane 1: Put in bin 3"' in reject
+    assert 'data-alarm="bad" data-announce="Lane 1: Put in bin 3: the card gave no answer to READ RECORD"' in reject
     assert 'id="lane-lane-2"' not in reject
     assert "data-alarm" not in later
     assert idle == ""
@@ -182,6 +182,25 @@ def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(house: PageHou
     ):
         assert text in html
     assert "6200000000000042131" not in html
+
+
+@pytest.mark.parametrize(
+    ("seen", "waits"),
+    [
+        ([], "nothing"),
+        ([reader("Counter", mode=Mode.COUNTER)], "insert"),
+        ([reader("Counter", mode=Mode.COUNTER, state=ReaderState.CARD)], "again"),
+        ([reader("Counter", mode=Mode.COUNTER, state=ReaderState.LOST)], "nothing"),
+        ([reader("Counter", mode=Mode.LANE, state=ReaderState.LANE)], "nothing"),
+    ],
+)
+def test_a_counter_asks_for_a_card_only_where_one_is_judged(
+    house: PageHouse, seen: list[ReaderView], waits: str
+) -> None:
+    """A card that is in when the page comes was judged before: it has to be put in once more."""
+    house.readers.found = seen
+    html = asyncio.run(counter.Board(Shell(house.house.service), WHO, "zh", "counter").whole())
+    assert re.findall(r'id="(?:counter-reader|verdict)"[^>]*data-waits="(\w+)"', html) == [waits, waits]
 
 
 def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: PageHouse) -> None:

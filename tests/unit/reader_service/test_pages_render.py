@@ -151,6 +151,47 @@ def test_what_is_missing_and_what_is_refused_is_a_page_in_ones_language(house: P
     assert "记录中没有找到。" in part.text
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "sentence"),
+    [("zh", "没有这个页面", "地址有误"), ("en", "There is no such page", "no page at this address")],
+)
+def test_an_address_without_a_page_has_one_that_says_so(
+    house: PageHouse, language: str, title: str, sentence: str
+) -> None:
+    for client in (enter(house, Role.OPERATOR, language=language), house.house.client()):
+        client.cookies.set("membercard-language", language)
+        answer = client.get("/statoin")
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert f"<h1>{title}</h1>" in answer.text
+        assert sentence in answer.text
+        assert 'href="/"' in answer.text
+
+
+@pytest.mark.parametrize("number", ["130102197605153974", "13812345678"])
+def test_no_page_repeats_a_persons_number_from_the_address(house: PageHouse, number: str) -> None:
+    client = enter(house, Role.REGISTRAR)
+    for path in (f"/{number}", f"/registry/members/{number}/nothing", f"/registry?what={number}", f"/station/{number}"):
+        assert number not in client.get(path).text
+    stranger = house.house.client().get(f"/registry/{number}")
+    assert number not in stranger.text + str(stranger.headers)
+
+
+def test_what_may_go_well_a_little_later_is_offered_again(house: PageHouse) -> None:
+    house.batches.away = True
+    away = enter(house, Role.OPERATOR).get("/intake?stage=draft")
+    assert away.status_code == 503
+    assert re.search(r'href="/intake\?stage=draft" data-key="r"', away.text)
+    assert 'data-key="r"' not in enter(house, Role.ADMINISTRATOR).get("/counter").text
+
+
+def test_another_language_leaves_one_where_one_is(house: PageHouse) -> None:
+    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
+    text = at(enter(house, Role.COUNTER).get("/counter?reader=counter"))
+    assert text.count('name="back" value="/counter?reader=counter"') == 2
+    answer = house.house.client().get("/counter?reader=counter&x=1")
+    assert answer.headers["location"] == "/login?next=/counter%3Freader%3Dcounter%26x%3D1"
+
+
 def test_a_form_without_the_sessions_secret_changes_nothing(house: PageHouse) -> None:
     busy(house)
     client = enter(house, Role.OPERATOR)
@@ -291,9 +332,10 @@ def test_starting_lanes(house: PageHouse) -> None:
 def test_lanes_are_paused_resumed_and_stopped_one_or_all(house: PageHouse) -> None:
     house.lanes.found = [lane("Lane 1"), lane("Lane 2", state="ended")]
     client = enter(house, Role.OPERATOR)
-    for path in ("lanes/lane-1/pause", "lanes/lane-1/resume", "lanes/lane-1/stop", "all/pause", "all/nothing"):
+    for path in ("lanes/lane-1/pause", "lanes/lane-1/resume", "lanes/lane-1/stop", "all/pause", "all/stop"):
         assert client.post(f"/station/{path}").status_code == 204
-    assert house.lanes.done == [(what, "lane-1") for what in ("pause", "resume", "stop", "pause")]
+    assert client.post("/station/all/nothing").status_code == 422
+    assert house.lanes.done == [(what, "lane-1") for what in ("pause", "resume", "stop", "pause", "stop")]
 
 
 def test_the_station_goes_on_while_the_database_is_away(house: PageHouse) -> None:

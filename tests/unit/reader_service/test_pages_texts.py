@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reader_service.api.errors import CODES
 from reader_service.pages.shell import STATIC, TEMPLATES
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.principal import Role
@@ -81,6 +82,11 @@ def test_what_texts_are_made_of_names_texts() -> None:
     parts = {part for path in SOURCES for part in _MADE.findall(path.read_text())}
     keys = words("en").keys()
     assert [part for part in sorted(parts) if not any(key.startswith(part) for key in keys)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_problem_has_a_sentence(language: str) -> None:
+    assert [code for code in sorted(CODES) if f"problem.{code}" not in words(language)] == []
 
 
 def test_roles_have_names() -> None:

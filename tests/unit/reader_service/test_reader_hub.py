@@ -17,6 +17,7 @@ from simulators.config import CardConfig
 from simulators.stock import blank, make_stock
 from terminal.apdu import EventKind, ReaderEvent
 from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
+from tests.support import databases
 from tests.support.reader_house import (
     AUDITOR,
     DEVELOPER,
@@ -268,10 +269,126 @@ def test_a_reader_that_does_not_open_is_tried_again(
         assert hub.ask("r", lambda seat: seat.name) == "R"
 
 
+def test_a_card_told_of_before_its_reader_opens_is_attended_to_once_it_does(
+    tmp_path: Path, readers: FakeReaders, pcsc: FakePcsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader_service.readers.worker._RETRY", 0.05)
+    readers.fails["pcsc:R?deadline=10"] = 2
+    seen: list[str] = []
+    made = station(tmp_path, open_reader=readers, pcsc=True)
+    with made.hub(watch=pcsc) as hub:
+        hub.on_added = lambda reader_id, url: hub.attend(reader_id, lambda seat: seen.append(seat.name))
+        pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "R"), ReaderEvent(EventKind.CARD_INSERTED, "R", ATR))
+        assert eventually(lambda: hub.views() and state(hub, "r") is ReaderState.CARD)
+        assert eventually(lambda: seen)
+        hub.ask("r", lambda seat: seat.name)
+    assert seen == ["R"]
+
+
+def test_a_driver_that_raises_what_nobody_foresaw_keeps_its_thread(
+    two: Station, readers: FakeReaders, caplog: pytest.LogCaptureFixture
+) -> None:
+    with two.hub() as hub:
+        hub.ask("lane-1", lambda seat: seat.name)
+        readers.opened["fake:Lane 1"][0].fault = ValueError("a secret of the driver")
+        assert eventually(lambda: state(hub, "lane-1") is ReaderState.LOST)
+        assert hub.view("lane-1").detail == "something went wrong at this reader; the log says what"
+        readers.opened["fake:Lane 1"][0].fault = PermissionError(13, "not yours")
+        assert eventually(lambda: "not yours" in hub.view("lane-1").detail)
+        readers.opened["fake:Lane 1"][0].fault = None
+        assert eventually(lambda: state(hub, "lane-1") is ReaderState.EMPTY)
+        assert hub.ask("lane-1", lambda seat: seat.name) == "Lane 1"
+    assert next(record.exc_info is not None for record in caplog.records if record.levelname == "ERROR")
+
+
+def test_an_attendant_that_fails_is_logged_and_the_next_card_is_attended_to(
+    two: Station, readers: FakeReaders, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[str] = []
+
+    def attendant(seat: Seat) -> None:
+        seen.append(seat.name)
+        raise LookupError("a bug")
+
+    with two.hub() as hub:
+        hub.attend("lane-1", attendant)
+        for lying in (True, False, True):
+            readers.opened["fake:Lane 1"][0].lying = lying
+            assert eventually(lambda lying=lying: (state(hub, "lane-1") is ReaderState.EMPTY) is not lying)
+        assert eventually(lambda: len(seen) == 2)
+        hub.ask("lane-1", lambda seat: seat.name)
+    assert sum("each card" in record.getMessage() for record in caplog.records) == 2
+
+
+def test_a_worker_whose_place_was_taken_ends_and_its_successor_stays(two: Station) -> None:
+    before = threading.active_count()
+    with two.hub() as hub:
+        first = hub._entries["lane-1"].worker
+        for _ in range(3):
+            hub._begin(hub._entries["lane-1"])
+        assert first.join(5)
+        assert hub.ask("lane-1", lambda seat: seat.name) == "Lane 1"
+        assert eventually(lambda: threading.active_count() == before + 3)
+
+
+# --- forgetting ------------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_is_gone_for_good_is_forgotten_and_frees_its_name(
+    tmp_path: Path, readers: FakeReaders, pcsc: FakePcsc
+) -> None:
+    made = station(tmp_path, open_reader=readers, pcsc=True)
+    with made.hub(watch=pcsc) as hub:
+        told: list[str] = []
+        hub.on_forgotten = told.append
+        pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "Old"), ReaderEvent(EventKind.READER_ADDED, "New"))
+        assert eventually(lambda: len(hub.views()) == 2)
+        hub.rename(OPERATOR, "old", "Lane 1")
+        with pytest.raises(Conflict, match="unplug it first"):
+            hub.forget(OPERATOR, "old")
+        hub.leases.take(OTHER, "old")
+        pcsc.tell(ReaderEvent(EventKind.READER_REMOVED, "Old"))
+        assert eventually(lambda: state(hub, "old") is ReaderState.LOST)
+        with pytest.raises(LeaseHeld):
+            hub.forget(OPERATOR, "old")
+        with pytest.raises(Forbidden):
+            hub.forget(DEVELOPER, "old")
+        hub.forget(OTHER, "old")
+        with pytest.raises(NotFound):
+            hub.forget(OTHER, "old")
+        assert [view.id for view in hub.views()] == ["new"]
+        assert told == ["old"]
+        assert made.bus.of("reader.forgotten")[0].data == {"reader": "old", "name": "Lane 1"}
+        assert hub.rename(OPERATOR, "new", "Lane 1").name == "Lane 1"
+        pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "Old"))
+        assert eventually(lambda: len(hub.views()) == 2)
+        assert (hub.view("old").name, hub.view("old").lease) == ("Old", None)
+        assert hub.ask("old", lambda seat: seat.name) == "Old"
+    rows = made.registry.audit.page(limit=9).items
+    assert [(row.deed.actor, row.deed.subject) for row in rows if row.deed.action == "reader.forget"] == [
+        ("李师傅", "reader:old")
+    ]
+
+
+def test_a_reader_that_a_lane_waits_for_is_not_forgotten(two: Station, readers: FakeReaders) -> None:
+    with two.hub() as hub:
+        hub.ask("lane-1", lambda seat: seat.name)
+        readers.opened["fake:Lane 1"][0].fault = ReaderFault("the cable is loose")
+        assert eventually(lambda: state(hub, "lane-1") is ReaderState.LOST)
+        hub.leases.occupy(OPERATOR, "lane-1", Mode.LANE)
+        with pytest.raises(Conflict, match="stop it first"):
+            hub.forget(OPERATOR, "lane-1")
+        hub.leases.vacate("lane-1", Mode.LANE)
+        hub.forget(OPERATOR, "lane-1")
+        assert [view.id for view in hub.views()] == ["lane-2"]
+
+
 # --- names -----------------------------------------------------------------------------------------------------------
 
 
-def test_people_name_readers_and_the_names_last(tmp_path: Path, two: Station, readers: FakeReaders) -> None:
+def test_people_name_readers_and_the_names_last(tmp_path: Path, readers: FakeReaders) -> None:
+    url = databases.fresh(tmp_path)
+    two = station(tmp_path, "fake:Lane 1", "fake:Lane 2", url=url, open_reader=readers)
     with two.hub() as hub:
         for refused in (AUDITOR, DEVELOPER):
             with pytest.raises(Forbidden):
@@ -289,7 +406,7 @@ def test_people_name_readers_and_the_names_last(tmp_path: Path, two: Station, re
         assert [view.name for view in hub.readers(OPERATOR)] == ["左边", "Lane 2"]
         assert hub.reader(OPERATOR, "lane-1").device == "Lane 1"
     two.registry.close()
-    with station(tmp_path, "fake:Lane 1", open_reader=readers).hub() as hub:
+    with station(tmp_path, "fake:Lane 1", url=url, open_reader=readers).hub() as hub:
         assert hub.view("lane-1").name == "左边"
 
 

@@ -119,7 +119,7 @@ def test_a_cards_life(house: RecordHouse) -> None:
     assert clerk.get(card).json()["state"] == "lost"
     assert [event["reason"] for event in clerk.get(f"{card}/history").json()][-1] == "to loss"
     told = problem(clerk.post(f"{card}/unlock", json={"reason": "found"}))
-    assert (told["status"], told["params"]) == (409, {"reason": "lost"})
+    assert (told["status"], told["params"]) == (409, {"reason": "card-state", "card": f"****{number[-4:]}"})
     draft = clerk.post(f"{card}/replace", json={"reason": "lost on a bus", "because": "lost"})
     assert (draft.status_code, draft.json()["state"]) == (201, "draft")
     assert [one["card_number"] for one in listed(clerk, "/cards", state="replaced")] == [number]

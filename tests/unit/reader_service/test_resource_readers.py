@@ -142,3 +142,13 @@ def test_virtual_cards_are_put_in_and_torn_out(here: ApiStation) -> None:
     assert problem(developer.post("/developer/readers/counter/insert", json={"name": "../x"}))["code"] == "not-found"
     assert problem(here.desk(Role.COUNTER).get("/developer/drawer"))["code"] == "forbidden"
     assert developer.post("/readers/counter/restart").status_code == 200
+
+
+def test_a_reader_that_is_gone_is_forgotten_and_one_that_is_there_is_not(here: ApiStation) -> None:
+    operator = here.desk(Role.OPERATOR)
+    kept = problem(operator.delete("/readers/counter"))
+    assert (kept["status"], kept["code"], kept["params"]["reason"]) == (409, "conflict", "there")
+    here.service.readers._entries["counter"].shut = "the reader does not open"
+    assert operator.delete("/readers/counter").status_code == 204
+    assert problem(operator.delete("/readers/counter"))["code"] == "not-found"
+    assert [reader["id"] for reader in operator.get("/readers").json()] == ["lane-1", "lane-2"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import signal
 import socket
 import ssl
 import threading
@@ -20,6 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from fastapi import FastAPI
 
 from reader_service import logs, serving
 from reader_service.errors import Invalid
@@ -290,3 +293,19 @@ def test_a_request_is_logged_by_its_route_and_never_by_its_values(house: DoorHou
     ours = [line for line in lines if not line["logger"].startswith("http")]
     assert "sun.bolei" not in str(ours)
     assert "130102197605153974" not in logged.getvalue()
+
+
+def test_a_terminal_that_is_closed_ends_the_service_unless_it_was_told_not_to_care() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        for handler, ends in ((signal.SIG_DFL, True), (signal.SIG_IGN, False)):
+            signal.signal(signal.SIGHUP, handler)
+            config = serving.config_of(FastAPI(), Listen(port=0))
+            server = serving.Server(config, lambda: None, lambda address: None)
+            with server.capture_signals():
+                os.kill(os.getpid(), signal.SIGHUP)
+                time.sleep(0.01)
+            assert server.should_exit is ends
+            assert signal.getsignal(signal.SIGHUP) is handler
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from registry.audit import AuditFilter
 from registry.audit_chain import Deed
-from registry.errors import RegistryConflict, RegistryUnfit
+from registry.errors import RegistryConflict, RegistryError, RegistryUnfit
 from registry.paging import BadCursor
 from registry.personal import scrub
 from registry.store import Registry
@@ -80,6 +80,28 @@ def test_the_database_itself_refuses_to_change_the_past(registry: Registry, stat
     with pytest.raises(RegistryConflict), registry._db.write() as conn:
         conn.execute(text(statement))
     assert registry.audit.verify().rows == 4
+
+
+def test_a_row_is_not_replaced_by_writing_it_again(registry: Registry) -> None:
+    filled(registry, 3)
+    again = (
+        "INTO audit SELECT number, at, 'eve', action, subject, reason, origin, facts, previous, hash, mac FROM audit"
+    )
+    for statement in (f"INSERT OR REPLACE {again}", f"INSERT {again}", f"REPLACE {again}"):
+        with pytest.raises((RegistryConflict, RegistryError)), registry._db.write() as conn:
+            conn.execute(text(statement))
+    assert registry.audit.verify().whole
+
+
+def test_a_chain_that_is_broken_throughout_is_told_in_part(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.audit_chain._MOST_TOLD", 4)
+    filled(registry, 12)
+    with registry._db.write() as conn:
+        overpower(conn)
+        conn.execute(text("UPDATE audit SET actor = 'nobody'"))
+    report = registry.audit.verify()
+    assert ([found.number for found in report.breaks], report.further, report.rows) == ([1, 2, 3, 4], 8, 12)
+    assert not report.whole
 
 
 def overpower(conn: Connection) -> None:

@@ -79,6 +79,12 @@ def test_an_expired_card_needs_no_hotlist(registry: Registry, card: Card) -> Non
     assert registry.hotlist_entries() == []
 
 
+def test_a_card_that_was_ended_before_its_day_is_listed_once_there_is_another(registry: Registry, card: Card) -> None:
+    """It says itself that it is good, and its successor does too."""
+    registry.members.replace(card.card_number, by="前台", reason="到期换卡", because="expired")
+    assert [(entry.sequence, entry.reason) for entry in registry.hotlist_entries()] == [(1, "replaced")]
+
+
 def test_a_member_with_a_living_card_is_in_no_new_roster(registry: Registry, card: Card) -> None:
     with pytest.raises(RegistryConflict, match="has a card"):
         approved(registry, rows(1), "d2")

@@ -64,6 +64,16 @@ def test_a_row_locked_in_postgresql(cluster: Cluster, custody: MemoryCustody) ->
         assert registry.verified(claim, {}, 1.0).sequence == 1
 
 
+def test_a_server_that_lets_nobody_in_says_why(cluster: Cluster, custody: MemoryCustody) -> None:
+    with pytest.raises(RegistryUnavailable, match="does not exist on that server; create it first") as caught:
+        Registry.open(cluster.url("nothing_of_the_kind"), custody)
+    assert not caught.value.retryable
+    stranger = cluster.database().replace("registry@", "stranger@")
+    with pytest.raises(RegistryUnavailable, match="refused this user: check name and password") as caught:
+        Registry.open(stranger, custody)
+    assert not caught.value.retryable
+
+
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, custody: MemoryCustody) -> None:
     with Registry.open(sqlite_url(tmp_path), custody) as registry:
         with registry._db.read() as conn:

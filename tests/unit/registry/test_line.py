@@ -173,6 +173,7 @@ def test_a_missing_chip_is_given_up_by_the_operator(registry: Registry, clock: S
     registry.release_missing(batch, chip(1), "值班员")
     (reject,) = registry.rejects(batch)
     assert (reject.step, reject.reason, reject.lane) == ("missing", "chip lost (said by 值班员)", "lane 1")
+    assert (reject.code, reject.params) == ("missing", {"said": "chip lost", "by": "值班员"})
     assert registry.hotlist_entries()[0].card_number == claim.card_number
     with pytest.raises(RegistryConflict, match="not missing"):
         registry.release_missing(batch, chip(1), "值班员")

@@ -7,16 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from registry import migrate
 from registry.audit import AuditFilter
 from registry.database import Database
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.paging import write_cursor
+from registry.paging import BadCursor, write_cursor
 from registry.reviews import ChangeKind
 from registry.search import Unmasked
 from registry.store import Registry
+from registry.tables import roster_rows
 from registry.values import Card, CardState, RejectedRow
 from terminal.keys.memory import MemoryCustody
 from tests.support.registrar import UNIT, SetClock, chip, claimed, prepare, ready, row, rows
@@ -58,6 +59,7 @@ def test_found_by_every_kind_of_number_and_by_name(registry: Registry, custody: 
     assert found(registry, "买买提•艾力") == found(registry, "买买提艾力") == [1]
     assert found(registry, "ＬＩ ｎａ") == [2]
     assert found(registry, "李娜") == [3, 4]
+    assert found(registry, "１３０１０２１９８００１０１０００１") == found(registry, row(1).id_number) != []
     for nobody in ("", "李", "%", "130000000009", "6" * 19, "130102198001010009", "x\x00y", "1" * 400):
         assert found(registry, nobody) == []
     first = registry.members.find("李娜", limit=1)
@@ -92,7 +94,7 @@ def test_who_cannot_be_told_is_not_shown(registry: Registry, custody: MemoryCust
     carded(registry, custody)
 
     def fail(*_: object) -> None:
-        raise RegistryConflict("no")
+        raise RegistryConflict("no", reason="no")
 
     monkeypatch.setattr("registry.audit_chain.append", fail)
     with pytest.raises(RegistryConflict, match="no"):
@@ -128,7 +130,7 @@ def test_a_replacement_has_the_same_number_and_the_next_sequence(registry: Regis
     assert (batch.state.value, batch.accepted, batch.imported_by) == ("draft", 1, "王")
     assert registry.card(card.card_number).state is CardState.REPLACED
     assert [(entry.sequence, entry.reason) for entry in registry.hotlist_entries()] == [(1, "lost")]
-    assert [change.kind for change in registry.reviews.changes(batch.id)] == [ChangeKind.REPLACEMENT]
+    assert [change.kind for change in registry.reviews.changes(batch.id).items] == [ChangeKind.REPLACEMENT]
     with pytest.raises(RegistryConflict, match=f"this member is in batch {batch.id}"):
         registry.members.replace(card.card_number, by="王", reason="again")
     with pytest.raises(RegistryConflict, match="second person"):
@@ -188,7 +190,7 @@ def test_who_leaves_has_no_card_and_may_come_back(registry: Registry, custody: M
         with pytest.raises(RegistryConflict, match="has left the union"):
             refused()
     batch = registry.import_roster(UNIT, [row(1, name="欧阳改")], [], source="f", digest="d2", by="张").id
-    (change,) = registry.reviews.changes(batch)
+    (change,) = registry.reviews.changes(batch).items
     assert (change.kind, change.fields, change.name_after) == (ChangeKind.BACK, ("name",), "欧**")
     registry.approve(batch, "李")
     assert registry.members.member(1).withdrawn_at is None
@@ -265,7 +267,7 @@ def test_a_reviewer_sees_what_changes(registry: Registry, custody: MemoryCustody
     coming = [row(1), changed(row(2), mobile="13999990002", name="欧阳新"), row(3)]
     rejected = [RejectedRow(9, 9, ("X",), "x")]
     batch = registry.import_roster(UNIT, coming, rejected, source="f", digest="d2", by="张").id
-    changes = registry.reviews.changes(batch)
+    changes = registry.reviews.changes(batch).items
     assert [(change.kind, change.fields) for change in changes] == [
         (ChangeKind.SAME, ()),
         (ChangeKind.CHANGED, ("name", "mobile")),
@@ -274,9 +276,36 @@ def test_a_reviewer_sees_what_changes(registry: Registry, custody: MemoryCustody
     assert (changes[1].name_before, changes[1].name_after) == ("欧****", "欧**")
     assert (changes[1].mobile_before, changes[1].mobile_after) == ("*******0002", "*******0002")
     assert (changes[2].name_before, changes[2].name_after) == ("", "欧****")
-    with pytest.raises(NotOnRecord):
-        registry.reviews.changes("B0")
+    counts = registry.reviews.change_counts(batch)
+    assert counts == {ChangeKind.NEW: 1, ChangeKind.CHANGED: 1, ChangeKind.SAME: 1}
+    for ask in (registry.reviews.changes, registry.reviews.change_counts):
+        with pytest.raises(NotOnRecord):
+            ask("B0")
     assert card.member_id == 1
+
+
+def test_changes_come_in_pages_by_kind(registry: Registry, monkeypatch: Any) -> None:
+    monkeypatch.setattr("registry.reviews._CHUNK", 3)
+    known = registry.import_roster(UNIT, rows(6), [], source="f", digest="d1", by="张").id
+    registry.approve(known, "李")
+    with registry._db.write() as conn:
+        conn.execute(update(roster_rows).values(open=False))
+    coming = [changed(one, name=f"改{one.seq}") if one.sheet_row % 2 else one for one in rows(9)]
+    batch = registry.import_roster(UNIT, coming, [], source="f", digest="d2", by="张").id
+    seen: list[tuple[int, ChangeKind]] = []
+    cursor = None
+    while True:
+        page = registry.reviews.changes(batch, cursor, 2, kinds={ChangeKind.CHANGED, ChangeKind.NEW})
+        assert len(page.items) <= 2
+        seen += [(change.sheet_row, change.kind) for change in page.items]
+        if (cursor := page.next) is None:
+            break
+    changes, new = ChangeKind.CHANGED, ChangeKind.NEW
+    assert seen == [(3, changes), (5, changes), (7, changes), (9, new), (10, new), (11, new)]
+    assert registry.reviews.change_counts(batch) == {new: 3, changes: 3, ChangeKind.SAME: 3}
+    assert registry.reviews.changes(batch, kinds={ChangeKind.BACK}).items == ()
+    with pytest.raises(BadCursor):
+        registry.reviews.changes(batch, "nonsense")
 
 
 def test_a_registry_of_before_finds_its_members_by_name(url: str, custody: MemoryCustody) -> None:

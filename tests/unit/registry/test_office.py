@@ -137,7 +137,7 @@ def test_editions_and_what_is_between_them(registry: Registry, custody: MemoryCu
 
 def test_an_edition_that_cannot_be_signed_never_was(registry: Registry) -> None:
     def refuse(*_: object) -> bytes:
-        raise RegistryConflict("no key")
+        raise RegistryConflict("no key", reason="no")
 
     with pytest.raises(RegistryConflict, match="no key"):
         registry.editions.publish(refuse, by="登记员")

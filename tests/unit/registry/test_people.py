@@ -13,7 +13,7 @@ import pytest
 from registry.audit import AuditFilter
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
-from tests.support.registrar import SetClock
+from tests.support.registrar import UNIT, SetClock, rows
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -53,6 +53,22 @@ def test_a_person_is_found_however_the_name_is_written(registry: Registry) -> No
     with pytest.raises(NotOnRecord) as caught:
         registry.people.user("a password typed here")
     assert "password" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["liNA", "ｌｉ.ｎａ", "li.na", "LI. NA"])
+def test_one_person_cannot_be_two_by_another_spelling(registry: Registry, name: str) -> None:
+    registry.people.first("root", "管理员", HASH, ["administrator"])
+    registry.people.add("li.na" if "." in name or "．" in name else "Li Na", "李娜", HASH, [], by="root")
+    with pytest.raises(RegistryConflict, match="there is a user"):
+        registry.people.add(name, "", HASH, [], by="root")
+
+
+@pytest.mark.parametrize("again", ["李 娜", "李娜\u200b", "李\u3000娜", "\ufeff李娜 "])
+def test_nobody_approves_their_own_work_under_another_spelling(registry: Registry, again: str) -> None:
+    batch = registry.import_roster(UNIT, rows(1), [], source="f", digest="d", by="李娜").id
+    with pytest.raises(RegistryConflict, match="a second person approves it"):
+        registry.approve(batch, again)
+    assert registry.approve(batch, "李娜娜").approved_by == "李娜娜"
 
 
 @pytest.mark.parametrize("name", ["", " ", "a  b", "a\nb", "x" * 65, "a/b", "a:b", "<b>", " a"])

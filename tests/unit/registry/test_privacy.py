@@ -64,7 +64,7 @@ def test_no_personal_data_stand_in_what_the_office_writes(
     why = f"{NAME} {ID} {MOBILE} 要求"
     registry.reviews.submit(batch, by="张")
     registry.reviews.give_back(batch, by="李", reason=f"{ID} {MOBILE} 不对")
-    changes = registry.reviews.changes(batch)
+    changes = registry.reviews.changes(batch).items
     registry.approve(batch, "李")
     prepare(registry, custody, batch)
     card = registry.verified(claimed(registry, batch, 1), {}, 1.0)

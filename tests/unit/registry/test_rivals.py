@@ -69,6 +69,17 @@ def test_one_chip_in_two_readers_is_bound_once(registry: Registry, custody: Memo
     assert (counted.claimed, counted.waiting, counted.balanced) == (10, 10, True)
 
 
+def test_rosters_that_name_a_new_unit_at_once_are_all_taken(registry: Registry) -> None:
+    together = Barrier(4)
+
+    def take(number: int) -> str:
+        together.wait()
+        return registry.import_roster("新单位", rows(1, number), [], source="f", digest=f"d{number}", by="张").unit
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(take, range(1, 5))) == ["新单位"] * 4
+
+
 def test_only_the_newest_of_rival_claims_may_finish(registry: Registry, custody: MemoryCustody) -> None:
     batch = ready(registry, custody, 6)
     for number in range(1, 7):

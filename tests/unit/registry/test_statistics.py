@@ -17,10 +17,11 @@ from registry import tables
 from registry.plans import UnitPlan
 from registry.statistics import HourCount, RejectCount, Seconds
 from registry.store import Registry
+from registry.values import Coded
 from registry.verdicts import VerdictNote
 from terminal.keys.memory import MemoryCustody
 from tests.support.postgres import Cluster
-from tests.support.registrar import SetClock, claimed, custodian, ready
+from tests.support.registrar import SetClock, chip, claimed, custodian, ready
 
 CARDS, VERDICTS = 3000, 5000
 BEGIN = datetime.fromisoformat("2026-11-20T00:00:00+00:00")
@@ -156,6 +157,21 @@ def test_rejects_by_reason_and_step(filled: Filled) -> None:
     within = Counter((step, reason) for at, step, reason in filled.rejects if since <= at < until)
     assert {(one.step, one.reason): one.count for one in filled.registry.statistics.rejects(since, until)} == within
     assert filled.registry.statistics.rejects(batch_id="B0") == []
+
+
+def test_rejects_of_one_code_count_together_whatever_they_say(registry: Registry, custody: MemoryCustody) -> None:
+    batch = ready(registry, custody, 1)
+    for number, (code, sentence) in enumerate(
+        [*[("mute", "no answer"), ("mute", "still no answer")] * 2, ("", "words"), ("", "words"), ("", "other words")]
+    ):
+        coded = Coded(code, {"number": str(number)})
+        registry.reject_chip(batch, chip(number), sentence, "connect", "1", "lane 1", coded=coded)
+    assert registry.statistics.rejects() == [
+        RejectCount("connect", "no answer", 4, "mute"),
+        RejectCount("connect", "words", 2),
+        RejectCount("connect", "other words", 1),
+    ]
+    assert [(one.code, one.params) for one in registry.rejects(batch)][1] == ("mute", {"number": "1"})
 
 
 def test_seconds_per_card(filled: Filled) -> None:

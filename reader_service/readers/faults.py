@@ -1,0 +1,48 @@
+"""What goes wrong at readers, in words and codes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from concurrent.futures import Future
+from typing import Final
+
+from reader_service.errors import ReaderOut
+from reader_service.readers.worker import Seat
+from terminal.errors import CardGone, DeadlineExceeded, MembercardError, NoCard, ReaderBusy, TransportError
+
+UNPLUGGED: Final = "the reader was unplugged, or its PC/SC service stopped; it comes back by itself"
+HUNG: Final = (
+    "the reader's driver does not answer; unplug the reader and plug it in again, or restart the PC/SC service"
+)
+_CODES: Final[tuple[tuple[type[TransportError], str], ...]] = (
+    (NoCard, "no-card"),
+    (CardGone, "card-gone"),
+    (ReaderBusy, "busy"),
+    (DeadlineExceeded, "timeout"),
+)
+_log = logging.getLogger(__name__)
+
+
+def out(reader_id: str, sentence: str, code: str) -> ReaderOut:
+    """The reader cannot be used, and why."""
+    return ReaderOut(f"reader {reader_id}: {sentence}", reader=reader_id, code=code)
+
+
+def out_of(reader_id: str, fault: TransportError) -> ReaderOut:
+    """What the way to a card did, as the service tells it."""
+    return out(reader_id, str(fault), next((code for kind, code in _CODES if isinstance(fault, kind)), "lost"))
+
+
+def look_again(seat: Seat) -> None:
+    """The first call after a restart of the PC/SC service finds out that the connection is an old one: this call, so
+    that the first card meets a new one."""
+    with contextlib.suppress(TransportError):
+        seat.wait_for_card(0)
+
+
+def unforeseen(done: Future[None]) -> None:
+    """A fault in what is done with each card, for whose end nobody waits: to the log."""
+    fault = done.exception()
+    if fault is not None and not isinstance(fault, MembercardError):
+        _log.error("what is done with each card at a reader failed", exc_info=fault)

@@ -1,0 +1,134 @@
+"""A station that is up before its database: it says so, answers that it is not ready, and tries until it is there."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from types import FrameType
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reader_service.access.headers import API_POLICY, added, headers
+from reader_service.api.errors import FOR_PROGRAMS, Problem
+from reader_service.api.health import Health
+from reader_service.pages.words import LANGUAGES, words
+from reader_service.serving import Listen, Server, config_of
+from registry.errors import RegistryUnavailable
+from registry.store import Registry
+
+EVERY: Final = 2.0
+_log = logging.getLogger(__name__)
+
+
+def opened(
+    attempt: Callable[[], Registry], listen: Listen, listener: socket.socket, *, every: float = EVERY
+) -> Registry | None:
+    """The registry that ``attempt`` opens, sooner or later; None where SIGTERM or SIGINT came first.
+
+    While it is away, ``/health/ready`` says so at the socket. Raises what no waiting mends: a server that refuses this
+    user, a database of a newer program, a file that is none.
+    """
+    try:
+        return attempt()
+    except RegistryUnavailable as e:
+        if not e.retryable:
+            raise
+        return _Wait(attempt, every, str(e)).over(listen, listener)
+
+
+class _Server(Server):
+    """Knows whether it was told to end, or ends because there is something better."""
+
+    told_to_end = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.told_to_end = True
+        super().handle_exit(sig, frame)
+
+
+class _Wait:
+    """One thread tries to open the registry while the server answers that it is not there."""
+
+    def __init__(self, attempt: Callable[[], Registry], every: float, why: str) -> None:
+        self._attempt, self._every, self._why = attempt, every, why
+        self._ended = threading.Event()
+        self._found: Registry | None = None
+        self._fault: Exception | None = None
+
+    def over(self, listen: Listen, listener: socket.socket) -> Registry | None:
+        server = _Server(config_of(_away(listen.tls), listen), self._ended.set, self._told)
+        inside = copy_context().run  # with the settings in use: without, the thread would open the default registry
+        trying = threading.Thread(target=inside, args=(self._try, server), name="waiting for the database", daemon=True)
+        trying.start()
+        with listener.dup() as own:  # the server closes its socket at the end; the real one takes this place
+            server.run([own])
+        trying.join()
+        if server.told_to_end:
+            if self._found is not None:
+                self._found.close()
+            return None
+        if self._fault is not None:
+            raise self._fault
+        _log.info("the database is there")
+        return self._found
+
+    def _told(self, address: str) -> None:
+        _log.warning("%s; trying again every %g seconds, at %s meanwhile", self._why, self._every, address)
+
+    def _try(self, server: Server) -> None:
+        while not self._ended.wait(self._every):
+            try:
+                self._found = self._attempt()
+            except Exception as e:  # whatever it is: it ends the wait, and is raised where the wait was begun
+                if isinstance(e, RegistryUnavailable) and e.retryable:
+                    continue
+                self._fault = e
+            server.should_exit = True
+            return
+
+
+def _away(tls: bool) -> ASGIApp:
+    """Answers everybody that the service waits; alive, but not ready."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _answer(Request(scope), tls)(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1013})  # try again later, RFC 6455 registry
+        else:
+            await _lifespan(receive, send)
+
+    return app
+
+
+def _answer(request: Request, tls: bool) -> Response:
+    path = request.url.path
+    if path == "/health/live":
+        answer: Response = JSONResponse({"live": True})
+    elif path == "/health/ready":
+        answer = JSONResponse(Health(ready=False, parts={"database": "away"}).model_dump(), 503)
+    elif path.startswith(FOR_PROGRAMS):
+        answer = Problem(503, "unavailable", "the database is away; the service waits for it").response()
+    else:
+        texts = "".join(f'<p lang="{language}">{words(language)("problem.waiting")}</p>' for language in LANGUAGES)
+        page = f'<!doctype html><html lang="zh"><meta charset="utf-8"><title>membercard</title>{texts}</html>'
+        answer = HTMLResponse(page, 503, {"Refresh": f"{EVERY:.0f}"})
+    if answer.status_code == 503:
+        answer.headers["Retry-After"] = f"{EVERY:.0f}"
+    answer.raw_headers[:] = added(answer.raw_headers, headers(API_POLICY, tls=tls))
+    return answer
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,76 @@
+"""A network that swallows what is said to the database: the counter does not wait for it, and nobody new comes in."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+
+from personalize.lanes import Line
+from reader_service.principal import Role
+from terminal.apdu import open_reader
+from tests.support import line
+from tests.support.bench import fast_directory
+from tests.support.postgres import private_cluster
+from tests.support.relay import Relay
+from tests.support.station import PASSWORD, Client, Home, Station, station
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.postgres]
+
+PATIENT = 2.5
+"""Seconds for an answer that needs no database: one for who asks, and a busy machine."""
+
+
+def test_a_counter_does_not_wait_for_a_database_that_says_nothing() -> None:
+    with private_cluster() as cluster, fast_directory() as directory:
+        relay = Relay(directory, cluster.socket)
+        url = cluster.database().replace(str(cluster.socket), str(directory))
+        home = Home(directory, url)
+        with home.registry() as registry:
+            batch = line.prepared(registry, 1, directory)
+            feeder = open_reader(f"sim:{home.blanks(1, home.drawer)}")
+            Line(line.job(registry, batch), remake=lambda: 0).run([feeder])
+        (card,) = (home.drawer / "issued").glob("*.card")
+        token, stranger = home.token(Role.COUNTER), home.token(Role.COUNTER, label="another")
+        name = home.person("counter", Role.COUNTER)
+        with (
+            station(home, "--no-pcsc", "--counter", f"sim:slot/desk?card={card}") as running,
+            running.client(token) as client,
+            httpx.Client(base_url=running.url, timeout=60) as page,
+        ):
+            page.post("/api/v1/session", json={"name": name, "password": PASSWORD}).raise_for_status()
+            (reader,) = client.get("/readers")
+            served(client, page, reader["id"])
+            with relay.silence():
+                time.sleep(2.5)  # until who asks is to be looked up again
+                for _ in range(2):
+                    served(client, page, reader["id"])
+                refused(running, stranger)
+            until_ready(running)
+            assert client.get("/verify/lists")["trust_version"]
+        relay.close()
+
+
+def served(client: Client, page: httpx.Client, reader: str) -> None:
+    """Machine and person, each in time."""
+    began = time.monotonic()
+    assert client.post("/verify", {"reader": reader})["verdict"] == "ACTIVE"
+    assert time.monotonic() - began < PATIENT
+    assert page.get("/counter", params={"reader": reader}).status_code == 200
+    assert time.monotonic() - began < 2 * PATIENT
+
+
+def refused(running: Station, stranger: str) -> None:
+    with running.client(stranger) as other:
+        began = time.monotonic()
+        answer = other.http.get("/api/v1/readers")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert time.monotonic() - began < PATIENT
+
+
+def until_ready(running: Station) -> None:
+    end = time.monotonic() + 30
+    while httpx.get(f"{running.url}/health/ready", timeout=30).status_code != 200:
+        assert time.monotonic() < end
+        time.sleep(0.1)

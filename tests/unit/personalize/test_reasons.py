@@ -1,0 +1,81 @@
+"""Reasons as codes: every fault that the line may meet has one, and what a text may name goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from personalize.errors import ChipUnfit, LineStopped, PersonalizeError, ReadBackError
+from personalize.reasons import NOTHING, Reason, Why, why
+from registry.errors import FenceLost, RegistryError, RegistryUnavailable
+from registry.outcome import MISSING
+from terminal.apdu import StatusWord
+from terminal.errors import (
+    AuthenticationRefused,
+    CardError,
+    CardGone,
+    CardRefused,
+    CodecError,
+    CustodyError,
+    IntegrityError,
+    MembercardError,
+    NoCard,
+    SecureChannelError,
+    TransportError,
+)
+
+FAMILIES = (
+    *(TransportError, CardError, SecureChannelError, CodecError, IntegrityError),
+    *(RegistryError, CustodyError, PersonalizeError),
+)
+
+
+VALUES = {"code": Reason.LOCKED, "params": {}, "reason": "rule", "sw": StatusWord(0x6985), "faults": ()}
+"""What faults of these families carry, together."""
+
+
+def heirs(kind: type[Exception]) -> Iterator[type[Exception]]:
+    if kind.__module__.startswith(("terminal.", "registry.", "personalize.")):
+        yield kind
+    for heir in kind.__subclasses__():
+        yield from heirs(heir)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+def test_every_fault_that_the_line_may_meet_has_a_code_of_its_own(family: type[Exception]) -> None:
+    told = {}
+    for kind in heirs(family):
+        fault = kind.__new__(kind)  # whatever it is made from: its kind counts
+        for name, value in VALUES.items():
+            setattr(fault, name, value)
+        told[kind.__name__] = why(fault).code
+    assert all(code in set(Reason) for code in told.values()), told
+    assert Reason.INTERNAL not in told.values()
+
+
+def test_a_reason_says_more_than_the_code_where_there_is_more() -> None:
+    refused = why(CardRefused("selecting", StatusWord(0x6A82)))
+    assert (refused.code, refused.params) == ("refused", {"sw": "6A82"})
+    keys = why(AuthenticationRefused("authenticating", StatusWord(0x6300), "stock keys"))
+    assert (keys.code, keys.params) == ("keys-refused", {"sw": "6300"})
+    read = why(ReadBackError("the FCI", "it differs"))
+    assert (read.code, read.params, read.sentence) == (
+        "read-back",
+        {"field": "FCI"},
+        "read-back of the FCI: it differs",
+    )
+    locked = why(ChipUnfit("terminated", Reason.LOCKED, state="7F"))
+    assert (locked.code, locked.params) == ("locked", {"state": "7F"})
+
+
+def test_kinds_are_told_apart() -> None:
+    assert why(NoCard("none")).code == "mute"
+    assert why(CardGone("gone")).code == "taken-out"
+    assert why(FenceLost("old")).code == "taken-over"
+    assert why(RegistryUnavailable("away")).code == "record-away"
+    assert why(LineStopped("5 failures")).code == "too-many"
+    assert why(PermissionError(13, "no")).code == "machine"
+    assert why(MembercardError("new")).code == "internal"
+    assert (bool(NOTHING), bool(Why("said"))) == (False, True)
+    assert MISSING == Reason.MISSING

@@ -1,0 +1,188 @@
+"""Clients that come over the wire in ways of their own: they take nothing of what they get, change to a WebSocket late,
+send bodies of every length; and the headers of answers that never reach the application."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from reader_service import serving
+from reader_service.access.headers import API_POLICY
+from reader_service.principal import Role
+from tests.support.door import DoorHouse, door_house
+from tests.support.web import Web
+
+LARGE = 16 * 1024 * 1024
+"""More than the buffers of both kernels."""
+LONG = "x" * 1_000_000
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoorHouse]:
+    made = door_house(tmp_path_factory.mktemp("clients"))
+    made.person("admin", Role.ADMINISTRATOR)
+    router = APIRouter()
+
+    @router.get("/large")
+    async def large() -> Response:
+        return Response(b"x" * LARGE)
+
+    made.app.include_router(router)
+    yield made
+    made.registry.close()
+
+
+@pytest.fixture
+def web(house: DoorHouse) -> Iterator[Web]:
+    with Web(house.app) as running:
+        yield running
+
+
+def until(true: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def connected(web: Web, room: int = 4096) -> socket.socket:
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    line.settimeout(10)
+    line.connect(("127.0.0.1", web.port))
+    return line
+
+
+def test_whoever_takes_nothing_of_an_answer_is_cut_off(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "UNREAD_SECONDS", 0.3)
+    connections = web.server.server_state.connections
+    with connected(web) as line:
+        line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        until(lambda: len(connections) == 1)
+        until(lambda: not connections)
+
+
+def test_whoever_takes_it_slowly_gets_all_of_it(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "UNREAD_SECONDS", 0.5)
+    with connected(web, 500_000) as line:
+        line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        found, begun = 0, time.monotonic()
+        while piece := line.recv(1024 * 1024):
+            found += len(piece)
+            if time.monotonic() - begun < 1.5:
+                time.sleep(0.1)
+    assert found > LARGE
+
+
+def upgrade(token: str) -> bytes:
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (
+        f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+
+
+def test_a_websocket_on_a_connection_that_was_used_before_stays(house: DoorHouse, web: Web) -> None:
+    web.server.config.timeout_keep_alive = 1
+    with connected(web) as line:
+        line.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        line.sendall(upgrade(house.token(Role.OPERATOR, label="late")))
+        assert line.recv(65536).startswith(b"HTTP/1.1 101")
+        time.sleep(1.3)
+        house.service.bus.publish("reader.state", "r1", {"still": "here"})
+        assert b'"still":"here"' in line.recv(65536)
+
+
+def test_a_websocket_whose_client_takes_nothing_is_cut_off(
+    house: DoorHouse, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "UNREAD_SECONDS", 0.3)
+    connections = web.server.server_state.connections
+    with connected(web) as line:
+        line.sendall(upgrade(house.token(Role.OPERATOR, label="mute")))
+        assert line.recv(200).startswith(b"HTTP/1.1 101")
+        until(lambda: len(connections) == 1)
+
+        def cut_off() -> bool:
+            # Again and again: it may not listen yet when it is told that it was let in.
+            house.service.bus.publish("reader.state", "r1", {"long": LONG})
+            return not connections
+
+        until(cut_off)
+
+
+PIECE = b"x" * (1024 * 1024)
+TOO_MANY = 17
+
+
+def signed(house: DoorHouse, *more: str) -> bytes:
+    """The head of an upload by somebody who is signed in."""
+    client = house.signed_in("admin")
+    lines = (
+        "POST /api/v1/rosters HTTP/1.1",
+        "Host: localhost",
+        f"Cookie: membercard={client.cookies['membercard']}",
+        f"X-CSRF-Token: {client.headers['X-CSRF-Token']}",
+        "Content-Type: multipart/form-data; boundary=b",
+        *more,
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def refusal(line: socket.socket) -> str:
+    """All that comes until the connection is closed."""
+    found = b""
+    while piece := line.recv(65536):
+        found += piece
+    return found.decode()
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_an_upload_that_is_too_large_is_told_so_while_it_is_still_sent(
+    house: DoorHouse, web: Web, chunked: bool
+) -> None:
+    how = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {TOO_MANY * len(PIECE)}"
+    with connected(web, 65536) as line:
+        line.sendall(signed(house, how))
+        for _ in range(TOO_MANY):
+            line.sendall(b"%x\r\n%s\r\n" % (len(PIECE), PIECE) if chunked else PIECE)
+        if chunked:
+            line.sendall(b"0\r\n\r\n")
+        found = refusal(line)
+    assert found.startswith("HTTP/1.1 413 ")
+    assert '"code": "too-large"' in found
+
+
+def test_an_upload_that_is_too_large_is_not_asked_for(house: DoorHouse, web: Web) -> None:
+    with connected(web, 65536) as line:
+        line.sendall(signed(house, f"Content-Length: {TOO_MANY * len(PIECE)}", "Expect: 100-continue"))
+        began = time.monotonic()
+        found = refusal(line)
+    assert found.startswith("HTTP/1.1 413 ")
+    assert time.monotonic() - began < 5
+
+
+def test_an_upload_that_stops_in_the_middle_leaves_nothing(house: DoorHouse, web: Web) -> None:
+    connections = web.server.server_state.connections
+    with connected(web, 65536) as line:
+        line.sendall(signed(house, "Content-Length: 1000000") + b"--b\r\n")
+        until(lambda: bool(connections))
+    until(lambda: not connections and not web.server.server_state.tasks)
+
+
+@pytest.mark.parametrize("sent", [b"no request\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000])
+def test_what_is_refused_before_the_application_has_the_same_headers(web: Web, sent: bytes) -> None:
+    with connected(web) as line:
+        line.sendall(sent)
+        found = line.recv(65536).decode()
+    assert f"content-security-policy: {API_POLICY}" in found
+    for told in ("x-content-type-options: nosniff", "cache-control: no-store", "x-frame-options: DENY"):
+        assert told in found
