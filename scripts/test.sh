@@ -17,13 +17,14 @@ trap 'kill "$beside" 2>/dev/null || true; rm -f "$slots"' EXIT
 # others, which look for that service where there is none.
 .venv/bin/python -m pytest -m pcsc >"$slots" 2>&1 &
 beside=$!
+failed=0
 # A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
 PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
-  .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not pcsc"
+  .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not pcsc" || failed=$?
 # What the service asks of the record, once more on the other database.
 MEMBERCARD_TEST_DATABASE=postgresql .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
-  tests/unit/reader_service -k "test_desk or test_resource or test_access or test_api_writes or test_docs_api"
-passed=0
-wait "$beside" || passed=$?
+  tests/unit/reader_service -k "test_desk or test_resource or test_access or test_api_writes or test_docs_api" ||
+  failed=$?
+wait "$beside" || failed=$?
 cat "$slots"
-exit "$passed"
+exit "$failed"
