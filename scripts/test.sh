@@ -14,8 +14,9 @@ fi
 slots=$(mktemp)
 trap 'kill "$beside" 2>/dev/null || true; rm -f "$slots"' EXIT
 # Only one PC/SC service lives on a machine: its tests take turns in one process. They mostly wait, so they run beside the
-# others, which look for that service where there is none.
-.venv/bin/python -m pytest -m pcsc >"$slots" 2>&1 &
+# others, which look for that service where there is none. A shell has what it starts beside itself ignore Ctrl-C, which
+# some of these tests send.
+env --default-signal=INT .venv/bin/python -m pytest -m pcsc >"$slots" 2>&1 &
 beside=$!
 failed=0
 # A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
