@@ -1,4 +1,4 @@
-"""Virtual readers whose chips compute in a process of their own, as real chips do: what a station's process has to bear
+"""Virtual readers whose chips compute in processes of their own, as real chips do: what a station's process has to bear
 with many lanes can only be measured without the chips' own work in it.
 
 One connection a reader over a Unix socket; each request waits for its answer. A frame is its length (4 bytes, big
@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -36,9 +36,14 @@ def open_apart(url: str) -> Reader:
 
 
 @contextmanager
-def chips_apart(directory: Path) -> Iterator[Path]:
-    """A process that holds the chips, and its socket."""
-    place = directory / "chips"
+def chips_apart(directory: Path, processes: int) -> Iterator[tuple[Path, ...]]:
+    """The sockets of processes that hold chips. Several, so that chips do not wait for each other either."""
+    with ExitStack() as stack:
+        yield tuple([stack.enter_context(_process(directory / f"chips-{number}")) for number in range(processes)])
+
+
+@contextmanager
+def _process(place: Path) -> Iterator[Path]:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(place))
     listening.listen(64)

@@ -99,6 +99,7 @@ class Inside:
             "eject": self.eject,
             "publish": self.publish,
             "verify": self.verify,
+            "verified": self.verified,
         }
 
     def insert(self, reader_id: str, card: str) -> tuple[float, float]:
@@ -134,6 +135,10 @@ class Inside:
         card.close()
         reader.release(Disposition.KEEP)
         return verdict.code.value, time.perf_counter() - began
+
+    def verified(self, batch: str) -> int:
+        """Cards of a batch that are proven."""
+        return self._service.registry.accounts(batch).verified
 
     def listen(self) -> None:
         for line in sys.stdin:

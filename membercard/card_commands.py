@@ -17,7 +17,6 @@ from rich.text import Text
 from membercard import output
 from membercard.counter import Lists, lists_at_hand
 from membercard.errors import NoMemberCard
-from membercard.values import value_text
 from terminal.apdu import Atr, Disposition, Sender, Trace, TraceEntry, Transport, open_reader, stack
 from terminal.errors import CardError, CardRefused, CodecError, NoCard
 from terminal.globalplatform import ISD_AID, Guard, SecurityDomain
@@ -26,6 +25,7 @@ from terminal.member.elements import ELEMENTS
 from terminal.member.outcome import Code, Verdict
 from terminal.member.reading import MemberCard, read_card
 from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER, verify
+from terminal.member.words import value_text
 
 if TYPE_CHECKING:
     from terminal.emv.explain import Explained

@@ -12,7 +12,6 @@ import typer
 
 from membercard import output, settings
 from membercard.card_commands import card_in
-from membercard.elements import dictionary
 from membercard.line import payment_authorities, profile_in_use
 from personalize.dossier import Application, Dossier
 from personalize.dossier_diff import Difference, diff, on_chip
@@ -27,6 +26,7 @@ from terminal.emv.cakeys import ca_store
 from terminal.emv.elements.codecs import counted
 from terminal.errors import CardRefused
 from terminal.keys import KeyCustody
+from terminal.member.words import dictionary
 
 app = typer.Typer()
 

@@ -6,7 +6,6 @@ import getpass
 import sys
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +14,13 @@ import typer
 from membercard import settings
 from membercard.errors import SettingsError
 from terminal.emv.cakeys import CaStore, load_ca_store
-from terminal.emv.config import TerminalConfig, load_config, parse_config
+from terminal.emv.config import TerminalConfig, load_config, shipped_config
 from terminal.emv.cvm import OnlinePin
 from terminal.emv.seams import Choice, Pin
 from terminal.errors import CodecError
 from terminal.keys import KeyCustody
 from terminal.keys.custody import PinFormat
 
-CA_KEYS: Final = "ca-keys.yaml"
-TERMINAL: Final = "terminal.yaml"
 _PIN_KEY: Final = "pek"
 
 
@@ -64,11 +61,10 @@ class Keyboard:
 
 def configuration(named: Path | None) -> TerminalConfig:
     """The terminal file that was named or lies in the data directory; else the program's own. Raises CodecError."""
-    here = settings.load().data_dir / TERMINAL
+    here = settings.load().terminal
     if named is not None or here.exists():
         return load_config(named or here)
-    shipped = files("terminal.emv") / "terminals" / "counter.yaml"
-    return parse_config(shipped.read_text(encoding="utf-8"), "terminals/counter.yaml")
+    return shipped_config()
 
 
 def keys_of_the_till(named: Path | None, *, online_pin: bool) -> tuple[CaStore, OnlinePin | None]:
@@ -78,7 +74,7 @@ def keys_of_the_till(named: Path | None, *, online_pin: bool) -> tuple[CaStore, 
     enciphered under the house's PIN key, and not at all without a keystore. The keystore is opened once at most.
     Raises SettingsError, CodecError, CustodyError.
     """
-    here = settings.load().data_dir / CA_KEYS
+    here = settings.load().ca_keys
     listed = named or (here if here.exists() else None)
     there = settings.load().keystore.exists()
     if listed is None and not there:

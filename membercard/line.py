@@ -28,7 +28,6 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import settings
-from membercard.emv_till import CA_KEYS
 from membercard.errors import Interrupted
 from personalize.batch import prepare_batch, worker_spec
 from personalize.execute import Job, local_now
@@ -64,7 +63,7 @@ def payment_authorities(custody: KeyCustody, profile: Profile) -> CaStore | None
     """
     if profile.payment is None:
         return None
-    listed = settings.load().data_dir / CA_KEYS
+    listed = settings.load().ca_keys
     return load_ca_store(listed) if listed.exists() else authorities(profile.payment, custody)
 
 

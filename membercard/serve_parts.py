@@ -11,7 +11,7 @@ from typing import Final
 
 from membercard import output, settings
 from membercard.counter import HOTLIST, LIST_KEY, TRUST, key_file, read_lists
-from membercard.elements import dictionary
+from membercard.emv_till import configuration
 from membercard.line import StationLine, profile_in_use
 from personalize.execute import local_now
 from personalize.lists import current_hotlist, own_trust, public_key
@@ -57,7 +57,7 @@ def station_parts(
         pcsc=pcsc,
         counters=dict(counters or {}),
         drawer=found.data_dir / DRAWER if found.simulation else None,
-        dictionary=dictionary(),
+        terminal=configuration(None),
         scheme=profile.scheme,
     )
 

@@ -75,6 +75,16 @@ class Settings(BaseSettings):
             self.keystore = self.data_dir / "keystore"
 
     @property
+    def ca_keys(self) -> Path:
+        """CA keys of payment schemes, where they are not those of this house's own keystore."""
+        return self.data_dir / "ca-keys.yaml"
+
+    @property
+    def terminal(self) -> Path:
+        """The payment terminal's configuration, where it is not the program's own."""
+        return self.data_dir / "terminal.yaml"
+
+    @property
     def database_label(self) -> str:
         """The database URL without its password."""
         return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.database_url)

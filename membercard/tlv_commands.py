@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from membercard import output
-from membercard.elements import dictionary
 from membercard.gp_input import aid_of, hex_bytes
 from terminal.emv.explain import explain_data
+from terminal.member.words import dictionary
 
 app = typer.Typer()
 

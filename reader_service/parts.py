@@ -12,10 +12,12 @@ from typing import Protocol
 from personalize.execute import Job
 from registry.store import Registry
 from terminal.apdu import Reader
-from terminal.emv.dictionary import STANDARD, Dictionary
+from terminal.emv.config import TerminalConfig, shipped_config
+from terminal.emv.dictionary import Dictionary
 from terminal.keys import KeyCustody
 from terminal.member.hotlist import Hotlist
 from terminal.member.trust import TrustList
+from terminal.member.words import dictionary
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ class Parts:
     lease: timedelta = timedelta(seconds=60)
     drawer: Path | None = None
     """Where the virtual cards lie that developers put into slots; None where nothing is simulated."""
-    dictionary: Dictionary = STANDARD
+    dictionary: Dictionary = field(default_factory=dictionary)
     """What data elements are called and mean."""
+    terminal: TerminalConfig = field(default_factory=shipped_config)
+    """As what payment applications are read."""
     scheme: str = "130000"
     """Administrative division of the issuing federation, six digits: of the profile in use."""

@@ -15,6 +15,7 @@ from reader_service.desks.lanes import LaneDesk
 from reader_service.desks.lists import ListDesk
 from reader_service.desks.members import MemberDesk
 from reader_service.desks.people import PeopleDesk
+from reader_service.desks.reading import ReadingDesk
 from reader_service.desks.rosters import RosterDesk
 from reader_service.desks.statistics import StatisticsDesk
 from reader_service.events import EventBus
@@ -37,6 +38,7 @@ class Service:
         self.leases = self.readers.leases
         self.counter = CounterDesk(parts, self.bus, self.readers)
         self.developer = DeveloperDesk(parts, self.bus, self.readers)
+        self.reading = ReadingDesk(parts, self.readers)
         self.lanes = LaneDesk(parts, self.bus, self.readers)
         anew = self.counter.refresh
         self.rosters = RosterDesk(parts, self.bus)

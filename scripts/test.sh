@@ -11,10 +11,21 @@ unset PYTHONDONTWRITEBYTECODE
 if [ $# -gt 0 ]; then
   exec .venv/bin/python -m pytest "$@"
 fi
+slots=$(mktemp)
+trap 'kill "$beside" 2>/dev/null || true; rm -f "$slots"' EXIT
+# Only one PC/SC service lives on a machine: its tests take turns in one process. They mostly wait, so they run beside the
+# others, which look for that service where there is none. A shell has what it starts beside itself ignore Ctrl-C, which
+# some of these tests send.
+env --default-signal=INT .venv/bin/python -m pytest -m pcsc >"$slots" 2>&1 &
+beside=$!
+failed=0
 # A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
-.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not pcsc"
+PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
+  .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not pcsc" || failed=$?
 # What the service asks of the record, once more on the other database.
 MEMBERCARD_TEST_DATABASE=postgresql .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
-  tests/unit/reader_service -k "test_desk or test_resource or test_access or test_api_writes or test_docs_api"
-# Only one PC/SC service lives on a machine: its tests take turns in one process.
-.venv/bin/python -m pytest -m pcsc
+  tests/unit/reader_service -k "test_desk or test_resource or test_access or test_api_writes or test_docs_api" ||
+  failed=$?
+wait "$beside" || failed=$?
+cat "$slots"
+exit "$failed"

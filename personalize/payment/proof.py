@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hmac import compare_digest
-from importlib.resources import files
 
 from personalize.dossier import Dossier
 from personalize.errors import PrepareError, ReadBackError
@@ -22,7 +21,7 @@ from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authorities import CaKey, SmCaKey
 from terminal.emv.bits import TVR
 from terminal.emv.cakeys import CaStore, ca_store
-from terminal.emv.config import TerminalConfig, parse_config
+from terminal.emv.config import TerminalConfig, shipped_config
 from terminal.emv.kernel import run_transaction
 from terminal.emv.outcome import Result
 from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
@@ -104,8 +103,7 @@ class TransactionProof:
     ) -> None:
         self._profile, self._custody, self._now = profile, custody, now
         self._authorities = known or authorities(profile, custody)
-        shipped = files("terminal.emv") / "terminals" / "counter.yaml"
-        self._config = parse_config(shipped.read_text(encoding="utf-8"), "terminals/counter.yaml")
+        self._config = shipped_config()
 
     def __call__(self, sender: Sender, dossier: Dossier) -> str:
         """One transaction for each algorithm of the card. Raises ReadBackError saying what it failed in."""

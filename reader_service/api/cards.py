@@ -41,6 +41,9 @@ class CardViewTold(CardTold):
     """A card and the steps that its state allows now."""
 
     allowed: list[str]
+    payment_number: str | None = Field(
+        examples=["621097******0016"], description="The bank's account number on the same chip, masked; null for none."
+    )
 
 
 class CardEventTold(Told):
@@ -89,7 +92,8 @@ def list_cards(
 def card(service: Svc, caller: Caller, number: CardNumber) -> CardViewTold:
     found = service.cards.card(caller, number)
     told = CardTold.model_validate(found).model_dump()
-    return CardViewTold(**told, allowed=list(steps_from(found.state)))
+    account = service.cards.payment_numbers(caller, [number]).get(number)
+    return CardViewTold(**told, allowed=list(steps_from(found.state)), payment_number=account)
 
 
 @router.get(

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.readers import ReaderTold
 from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, Asked, LeaseToken, ReaderId, Told, problems
+from reader_service.api.telling import ALWAYS, Asked, ExplainedTold, LeaseToken, ReaderId, Told, problems
 from reader_service.desks.developer import Exchange
 from terminal.emv.explain import Explained
 
@@ -37,17 +37,6 @@ class Commands(Asked):
     """APDUs, one after the other as they are."""
 
     apdus: list[Hex] = Field(min_length=1, max_length=100, examples=[["00A4040009F04D454D424552010100"]])
-
-
-class ExplainedTold(Told):
-    """A value in words; empty fields are left out."""
-
-    tag: str = ""
-    name: str = ""
-    value: str = ""
-    text: str = ""
-    fault: str = ""
-    children: list[ExplainedTold] = Field(default_factory=list)
 
 
 class ExchangeTold(Told):

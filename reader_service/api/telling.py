@@ -47,10 +47,27 @@ class Reasoned(Asked):
     )
 
 
+class AtReader(Asked):
+    """Where the card lies."""
+
+    reader: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,120}$", examples=["virtual-pcd-00-00"])
+
+
 class Told(BaseModel):
     """An answer, made of a value of the desks."""
 
     model_config = ConfigDict(from_attributes=True)
+
+
+class ExplainedTold(Told):
+    """A value in words; empty fields are left out."""
+
+    tag: str = ""
+    name: str = ""
+    value: str = ""
+    text: str = ""
+    fault: str = ""
+    children: list[ExplainedTold] = Field(default_factory=list)
 
 
 _SAID: Final = {

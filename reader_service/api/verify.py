@@ -11,16 +11,10 @@ from pydantic import Field
 
 from reader_service.api.deps import Caller, Svc
 from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, Asked, Told, problems
+from reader_service.api.telling import ALWAYS, AtReader, Told, problems
 from terminal.member.outcome import Code, Proof
 
 router = Resource(prefix="/verify", tags=["verify"], responses=problems(*ALWAYS))
-
-
-class AtReader(Asked):
-    """Where the card lies."""
-
-    reader: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,120}$", examples=["virtual-pcd-00-00"])
 
 
 class MemberFactsTold(Told):

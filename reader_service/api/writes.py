@@ -27,7 +27,7 @@ from terminal.errors import MembercardError
 _SESSION: Final = "/api/v1/session"
 """One's own session: its answers carry cookies, and are not kept."""
 _HERE: Final = (
-    *("/api/v1/verify", "/api/v1/readers", "/api/v1/developer", "/api/v1/lanes"),
+    *("/api/v1/verify", "/api/v1/read", "/api/v1/readers", "/api/v1/developer", "/api/v1/lanes"),
     *("/counter/", "/developer/", "/station/start", "/station/lanes/", "/station/all/", "/station/readers/"),
 )
 """About this machine's readers: kept in memory, so that they work while the database is away."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from reader_service.desks.record import needs_reason, on_record
@@ -64,6 +64,14 @@ class CardDesk:
         p.need(Permission.CARDS_VIEW)
         with on_record():
             return self._registry.card(number)
+
+    def payment_numbers(self, p: Principal, numbers: Sequence[str]) -> dict[str, str]:
+        """The account numbers (PAN) of the bank's application on these cards, masked: first six and last four digits.
+        Cards that have none are not in it."""
+        p.need(Permission.CARDS_VIEW)
+        with on_record():
+            found = self._registry.pans_of(numbers)
+        return {card: f"{pan[:6]}{'*' * (len(pan) - 10)}{pan[-4:]}" for card, pan in found.items()}
 
     def history(self, p: Principal, number: str) -> list[CardEvent]:
         """What happened to the cards of that number, oldest first. Raises NotFound."""

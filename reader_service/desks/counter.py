@@ -13,7 +13,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from reader_service.errors import LeaseLost, Unavailable
+from reader_service.desks.slot import look
+from reader_service.errors import Unavailable
 from reader_service.events import EventBus
 from reader_service.parts import Lists, Parts
 from reader_service.principal import Permission, Principal
@@ -97,12 +98,7 @@ class CounterDesk:
         """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Whatever the card does is a
         verdict. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung), Unavailable (no lists at all)."""
         p.need(Permission.VERIFY)
-        job = partial(self._verify, reader_id, at)
-        if lease:
-            return self._hub.use(p, reader_id, lease, job, VERIFYING)
-        if self._hub.view(reader_id).mode is not Mode.COUNTER:
-            raise LeaseLost(f"reader {reader_id} is in no counter mode; take a lease of it first", reader=reader_id)
-        return self._hub.ask(reader_id, job, VERIFYING)
+        return look(self._hub, p, reader_id, lease, partial(self._verify, reader_id, at), VERIFYING)
 
     def watch(self, p: Principal, reader_id: str, on: bool) -> None:
         """VERIFY. Counter mode on: each card put in is verified at once. Raises NotFound, LeaseHeld."""

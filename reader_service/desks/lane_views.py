@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,10 @@ class LastCard:
     at: datetime
     code: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """For events and other programs."""
+        return _fields(self) | {"at": self.at.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +58,10 @@ class LaneView:
 
     def to_json(self) -> dict[str, Any]:
         """For events and other programs."""
-        last = self.last and asdict(self.last) | {"at": self.last.at.isoformat()}
-        return asdict(self) | {"last": last, "started_at": self.started_at.isoformat()}
+        last = self.last and self.last.to_json()
+        return _fields(self) | {"last": last, "started_at": self.started_at.isoformat()}
+
+
+def _fields(value: LaneView | LastCard) -> dict[str, Any]:
+    """As dataclasses.asdict, which copies everything in it too: an eighth of what many lanes cost."""
+    return {name: getattr(value, name) for name in value.__slots__}

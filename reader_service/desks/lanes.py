@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -276,8 +276,8 @@ class LaneDesk:
                 run.number = event.card_number[-6:] if working else ""
             if report is not None and report.outcome is not Outcome.NOTHING_LEFT:
                 last = run.take(report, self._parts.clock(), self._monotonic())
-                said = {"reader": run.reader, "name": run.name, "batch": run.batch.id, **asdict(last)}
-                self._bus.publish("lane.card", run.reader, said | {"at": last.at.isoformat()})
+                said = {"reader": run.reader, "name": run.name, "batch": run.batch.id, **last.to_json()}
+                self._bus.publish("lane.card", run.reader, said)
             elif before == (run.state, run.step, run.number, run.why):
                 return
             self._tell(run)

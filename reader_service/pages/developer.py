@@ -116,6 +116,12 @@ def _console(pages: APIRouter, shell: Shell) -> None:
         service.developer.disconnect(who, reader_id, lease(shell, who, reader_id))
         return shell.say(request, "developer.said-off")
 
+    @pages.post("/developer/{reader_id}/read")
+    def read(request: Request, reader_id: str) -> Response:
+        who = principal_of(request)
+        found = service.reading.read(who, reader_id, lease=lease(shell, who, reader_id))
+        return shell.part(request, "developer_contents.html", found=found)
+
     @pages.post("/developer/{reader_id}/send")
     def send(request: Request, reader_id: str, apdu: Text = "") -> Response:
         who, t = principal_of(request), shell.words(request)

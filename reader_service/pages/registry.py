@@ -80,6 +80,7 @@ def _member(pages: APIRouter, shell: Shell) -> None:
             request,
             "registry_member.html",
             member=service.members.member(who, member_id),
+            accounts=service.cards.payment_numbers(who, [card.card_number for card in cards]),
             cards=[(card, steps_from(card.state) if may_change else ()) for card in reversed(cards)],
             history=service.members.history(who, member_id)[::-1],
             ends_of=_ends_of(shell.words(request)),

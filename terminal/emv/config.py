@@ -7,6 +7,7 @@ codes are five bytes. EMV 4.4 Book 4, 10.1-10.2 and Annex A; Book 3, 10.6-10.7; 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -233,6 +234,12 @@ def load_config(path: Path) -> TerminalConfig:
         return config
     listed = path.parent / config.exception_file
     return config.with_exceptions(parse_exceptions(read_text(listed, "exception file"), str(listed)))
+
+
+def shipped_config() -> TerminalConfig:
+    """The program's own counter terminal."""
+    shipped = files("terminal.emv") / "terminals" / "counter.yaml"
+    return parse_config(shipped.read_text(encoding="utf-8"), "terminals/counter.yaml")
 
 
 def parse_config(text: str, name: str = _KIND) -> TerminalConfig:

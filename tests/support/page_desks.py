@@ -14,6 +14,7 @@ from reader_service.desks.batches import BatchView
 from reader_service.desks.counter import ListsAge, VerdictView
 from reader_service.desks.developer import CardFileView, Exchange
 from reader_service.desks.lane_views import LaneView, LastCard
+from reader_service.desks.reading import ApplicationKind, ApplicationView, CardContents
 from reader_service.errors import Conflict, Invalid, NotFound, Unavailable
 from reader_service.events import EventBus
 from reader_service.principal import Permission, Principal
@@ -315,6 +316,15 @@ class Developer:
         return reader(reader_id)
 
 
+class Reading:
+    def read(self, p: Principal, reader_id: str, *, lease: str = "") -> CardContents:
+        p.need(Permission.VERIFY)
+        said = (Explained(None, "Something", "in words"),)
+        member = ApplicationView(ApplicationKind.MEMBER, "F04D454D4245520101", "", said)
+        bank = ApplicationView(ApplicationKind.PAYMENT, "A000000333010101", "UNIONPAY DEBIT", (), "the card said no")
+        return CardContents(reader_id, "3B8F8001", "T=1", 0.25, (member, bank))
+
+
 @dataclass
 class PageHouse:
     """``door`` signs people in; the desks are plain values that a test fills."""
@@ -338,6 +348,7 @@ class PageHouse:
         service.batches = self.batches = Batches()
         service.counter = self.counter = Counter()
         service.developer = self.developer = Developer()
+        service.reading = Reading()
 
 
 def page_house(directory: Path) -> PageHouse:

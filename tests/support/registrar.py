@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -73,16 +73,18 @@ def approved(registry: Registry, accepted: Sequence[AcceptedRow], digest: str = 
     return registry.approve(batch.id, "审核员").id
 
 
-def prepare(registry: Registry, custody: MemoryCustody, batch_id: str, by: str = "op") -> int:
-    """Dossiers for all who need one; gives how many."""
+def prepare(registry: Registry, custody: MemoryCustody, batch_id: str, by: str = "op", pans: Sequence[str] = ()) -> int:
+    """Dossiers for all who need one, the first with these account numbers; gives how many."""
     members = registry.to_prepare(batch_id)
     new = []
-    for member in members:
+    for place, member in enumerate(members):
         number = member.card_number
         if number is None:
             number = f"621226{registry.allocate_card_serials('621226', 1)[0]:012d}"
         sealed = custody.seal(custody.latest("seal"), f"dossier of {number}".encode(), f"dossier/{number}")
         new.append(NewDossier(member.member_id, number, member.sequence, sealed, "default", "0" * 64))
+        if place < len(pans):
+            new[-1] = replace(new[-1], pan=pans[place])
     registry.add_dossiers(batch_id, new, by=by)
     return len(new)
 

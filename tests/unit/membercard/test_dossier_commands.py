@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from membercard import dossier_commands, settings
 from membercard.dossier_commands import app
-from membercard.elements import dictionary
 from personalize.dossier import Dossier
 from personalize.dossier_diff import diff
 from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
@@ -25,6 +24,7 @@ from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authorities import CaKey
+from terminal.member.words import dictionary
 from tests.support import bank, house, line
 from tests.support.bank_cards import AID, HEAD, PAN, card
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from membercard.elements import dictionary, told
+from membercard.elements import told
 from membercard.tlv_commands import app
 from terminal.apdu import Command, Response, Trace
 from terminal.emv.dictionary import STANDARD
@@ -15,6 +15,7 @@ from terminal.emv.elements.element import Context
 from terminal.errors import TlvError
 from terminal.member.elements import ELEMENTS
 from terminal.member.reading import MEMBER_AID
+from terminal.member.words import dictionary
 from terminal.tlv import tlv
 
 PBOC = "A000000333010101"

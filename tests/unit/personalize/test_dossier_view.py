@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membercard.elements import dictionary
 from personalize.dossier import Application, Part
 from personalize.dossier_diff import Difference, diff, on_chip
 from personalize.dossier_view import GroupView, explained, name_of, view
 from terminal.apdu import stack
 from terminal.apdu.transcript import Transcript
 from terminal.keys import Algorithm, ApplicationKeys, CardKeys
+from terminal.member.words import dictionary
 from terminal.tlv import tlv
 from tests.support import house
 from tests.support.bank_cards import AID, PAN, card, identity, party, record

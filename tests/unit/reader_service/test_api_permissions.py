@@ -40,6 +40,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "PUT /readers/{reader_id}/counter": P.VERIFY,
     "POST /verify": P.VERIFY,
     "GET /verify/lists": P.VERIFY,
+    "POST /read": P.VERIFY,
     "GET /lanes": P.LANES_VIEW,
     "POST /lanes": P.LANES_RUN,
     "POST /lanes/{reader_id}/pause": P.LANES_RUN,

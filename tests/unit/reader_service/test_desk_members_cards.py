@@ -8,6 +8,7 @@ from reader_service.desks.cards import CardDesk
 from reader_service.desks.members import MemberDesk
 from reader_service.errors import Conflict, Forbidden, Invalid, NotFound
 from registry.values import BatchState, CardState
+from tests.support import house, registrar
 from tests.support.desks import AUDITOR, CLERK, COUNTER, OPERATOR, Office, at, carded, last_deed
 from tests.support.registrar import UNIT, row, rows
 
@@ -33,6 +34,17 @@ def members(office: Office, told: Told) -> MemberDesk:
 @pytest.fixture
 def cards(office: Office, told: Told) -> CardDesk:
     return CardDesk(office.parts, office.bus, on_hotlist=told)
+
+
+def test_the_account_number_on_the_same_chip_is_shown_masked(office: Office, cards: CardDesk) -> None:
+    batch_id = registrar.approved(office.registry, rows(2))
+    registrar.prepare(office.registry, house.custody(), batch_id, pans=["6210971300000000016"])
+    office.registry.receive_stock(2, "delivery", "op")
+    claims = [registrar.claimed(office.registry, batch_id, number) for number in (1, 2)]
+    bank, plain = (office.registry.verified(claim, {}, 1.5).card_number for claim in claims)
+    assert cards.payment_numbers(CLERK, [bank, plain, "6212269999999999999"]) == {bank: "621097*********0016"}
+    with pytest.raises(Forbidden):
+        cards.payment_numbers(OPERATOR, [bank])
 
 
 def test_a_member_is_found_by_any_number_and_by_name(office: Office, members: MemberDesk) -> None:

@@ -365,5 +365,7 @@ def test_the_console_sends_what_was_typed(house: PageHouse) -> None:
         assert client.post("/developer/bench/send", data={"apdu": wrong}).status_code == 422
     assert "3B8F8001" in at(client.post("/developer/bench/reset"))
     assert "Something: 9F36" in at(client.post("/developer/decode", data={"data": "9F36"}))
+    contents = at(client.post("/developer/bench/read"))
+    assert all(text in contents for text in ("Member application", "UNIONPAY DEBIT", "1 data element<", "said no"))
     assert "torn out" in at(client.post("/developer/bench/tear"))
     assert house.developer.done == [("tear", "bench")]
