@@ -44,6 +44,8 @@ _WINDOW: Final = 600.0
 """Seconds over which the rate of a lane is taken."""
 _FRESH: Final = 5.0
 """Seconds for which a batch's rest is not counted anew."""
+_PACED: Final = 1.0
+"""Seconds for which its cards an hour are not."""
 _CLOSING: Final = 60.0
 _OF_READER: Final = {"hung": Reason.READER_HUNG, "closed": Reason.READER_CLOSED}
 _log = logging.getLogger(__name__)
@@ -63,7 +65,8 @@ class _Batch:
         self.lanes = 0
         self.job: Job = parts.line.job(batch_id)
         self.left: int | None = None
-        self.counted = float("-inf")
+        self.counted = self.paced = float("-inf")
+        self.pace = 0.0
         self._line = parts.line
         self._remaking = threading.Lock()
         self._stack = ExitStack()
@@ -276,6 +279,7 @@ class LaneDesk:
                 run.number = event.card_number[-6:] if working else ""
             if report is not None and report.outcome is not Outcome.NOTHING_LEFT:
                 last = run.take(report, self._parts.clock(), self._monotonic())
+                run.batch.paced = float("-inf")
                 said = {"reader": run.reader, "name": run.name, "batch": run.batch.id, **last.to_json()}
                 self._bus.publish("lane.card", run.reader, said)
             elif before == (run.state, run.step, run.number, run.why):
@@ -320,8 +324,7 @@ class LaneDesk:
 
     def _view(self, run: _Run) -> LaneView:
         now = self._monotonic()
-        together = sum(other.rate(now) for other in self._runs.values() if other.batch is run.batch and not other.ended)
-        left = run.batch.left
+        together, left = self._pace(run.batch, now), run.batch.left
         known = left is not None and together > 0 and not run.ended
         stopping = run.line.stopping and not run.ended
         return LaneView(
@@ -343,6 +346,13 @@ class LaneDesk:
             started_at=run.started_at,
             started_by=run.by,
         )
+
+    def _pace(self, batch: _Batch, now: float) -> float:
+        """Cards an hour of all its lanes here, summed up at most once a second: every step of every lane asks."""
+        if now - batch.paced >= _PACED:
+            mine = [run.rate(now) for run in self._runs.values() if run.batch is batch and not run.ended]
+            batch.pace, batch.paced = sum(mine), now
+        return batch.pace
 
     def _count(self, batch: _Batch) -> None:
         """How many cards the batch still lacks, of all stations together."""
