@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from benchmarks.table import Row
-from simulators.card import VirtualCard
-from simulators.config import CardConfig, Cplc
-from simulators.reader import SimCard
+from simulators.card.config import CardConfig, Cplc
+from simulators.readers.reader import SimCard
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
-from tests.support.foreign_host import issue
-from tests.support.member_specimen import MEMBER_AID, specimen
+from tests.support.cards.member_specimen import MEMBER_AID, specimen
+from tests.support.foreign.host import issue
 
 TARGET = 20_000
 COMMANDS, ROUNDS = 4_000, 7

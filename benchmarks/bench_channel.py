@@ -14,8 +14,8 @@ from smartcard import scard
 
 from benchmarks.table import Row
 from terminal.apdu import Command, stack
-from terminal.apdu.pcsc import PcscCard, open_reader
-from tests.support.pcscd import Pcscd, Slot
+from terminal.apdu.pcsc.transport import PcscCard, open_reader
+from tests.support.pcsc.pcscd import Pcscd, Slot
 
 TARGET = 1.10
 EXCHANGES = 6000

@@ -28,21 +28,21 @@ from tongsuopy.crypto.asymciphers import ec
 from benchmarks.table import Row, alternate
 from personalize.execute import process
 from personalize.profile import Profile
-from simulators.reader import SimCard
+from simulators.readers.reader import SimCard
 from terminal.apdu import LinkProtocol, Sender, stack
 from terminal.crypto import sm2
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv import chains
-from terminal.emv.authorities import CaKey, SmCaKey
-from terminal.emv.cakeys import CaStore, ca_store
-from terminal.emv.config import TerminalConfig
-from terminal.emv.kernel import run_transaction
-from terminal.emv.outcome import Outcome, Result
-from terminal.emv.transaction import Transaction
+from terminal.emv.authentication import chains
+from terminal.emv.authentication.authorities import CaKey, SmCaKey
+from terminal.emv.authentication.cakeys import CaStore, ca_store
+from terminal.emv.kernel.kernel import run_transaction
+from terminal.emv.transaction.config import TerminalConfig
+from terminal.emv.transaction.outcome import Outcome, Result
+from terminal.emv.transaction.transaction import Transaction
 from terminal.keys import Algorithm, Purpose
 from tests.support import bank, house
-from tests.support.bench import Bench, fast_directory
-from tests.support.emv_toy_terminal import config_with
+from tests.support.cards.card_bench import Bench, fast_directory
+from tests.support.cards.emv_toy_terminal import config_with
 
 AT = datetime(2026, 11, 22, 10, 30)
 TARGET = 3

@@ -16,9 +16,9 @@ from personalize.execute import process
 from personalize.lanes import Line
 from personalize.outcome import Outcome
 from personalize.profile import Profile
-from simulators.config import CardConfig
-from simulators.stock import blank, make_stock
-from simulators.timing import Cost
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
+from simulators.readers.timing import Cost
 from terminal.apdu import Command, Disposition, Reader, Transport, open_reader
 from terminal.keys import Sealed
 from tests.support import house, line

@@ -40,7 +40,7 @@ from personalize.payment.prepare import Account, PaymentPreparer
 from personalize.payment.proof import TransactionProof
 from personalize.prepare import Preparer
 from personalize.profile import Profile, shipped_profile
-from simulators.timing import Cost
+from simulators.readers.timing import Cost
 from terminal.apdu import Disposition, open_reader
 from terminal.crypto import aes, des, rsa, sm2, sm4
 from terminal.keys import sealing

@@ -27,8 +27,8 @@ from reader_service.events import KEPT
 from reader_service.principal import Role
 from terminal.apdu import open_reader
 from tests.support import line
-from tests.support.bench import fast_directory
-from tests.support.pages import chromium
+from tests.support.cards.card_bench import fast_directory
+from tests.support.service.pages import chromium
 from tests.support.station import PASSWORD, Client, Home
 
 VERIFICATIONS, READ_ROUNDS, INSERTIONS, SHOWN = 60, 11, 300, 60

@@ -22,9 +22,9 @@ from fastapi import FastAPI
 
 from benchmarks.chips_apart import open_apart
 from membercard import settings
-from membercard.serve_parts import station_parts
-from reader_service.api.app import create_app
-from reader_service.readers.hub import ReaderHub
+from membercard.wiring.service import station_parts
+from reader_service.http.app import create_app
+from reader_service.readers.manager import ReaderHub
 from reader_service.service import Service
 from reader_service.serving import Listen, serve
 from terminal.apdu import Disposition, Reader, open_reader, stack

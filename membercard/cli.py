@@ -40,26 +40,26 @@ _ADVICE = {
 }
 
 _COMMANDS = (
-    ("demo", "demo_command", "demo"),
-    ("doctor", "doctor_command", "doctor"),
-    ("serve", "serve_command", "serve"),
+    ("demo", "commands.demo", "demo"),
+    ("doctor", "commands.doctor", "doctor"),
+    ("serve", "commands.serve", "serve"),
 )
 _GROUPS = (
-    ("profile", "profile_commands", "Check card profiles."),
-    ("roster", "roster_commands", "Check and import registration forms (录入)."),
-    ("batch", "batch_commands", "Approve, prepare and report batches (审核, 登记)."),
-    ("perso", "perso_commands", "Personalize cards over one or many readers (办卡)."),
-    ("card", "card_commands", "Read and verify a member card as a counter does (享受优惠服务)."),
-    ("dossier", "dossier_commands", "What cards will be given: shown, compared, exchanged with a bank."),
-    ("emv", "emv_commands", "A payment terminal: transactions explained, and card logs."),
-    ("tlv", "tlv_commands", "Card data in words, for developers."),
-    ("readers", "readers_commands", "List and watch readers."),
-    ("gp", "gp_commands", "GlobalPlatform card management, for developers."),
-    ("keys", "keys_commands", "The keystore."),
-    ("lists", "counter", "The signed lists that counters carry."),
-    ("stock", "stock_commands", "Blank chips received and used."),
-    ("user", "user_commands", "People who sign in to the service."),
-    ("audit", "audit_commands", "What was done, and whether the record of it is whole."),
+    ("profile", "commands.profile", "Check card profiles."),
+    ("roster", "commands.roster", "Check and import registration forms (录入)."),
+    ("batch", "commands.batch", "Approve, prepare and report batches (审核, 登记)."),
+    ("perso", "commands.perso", "Personalize cards over one or many readers (办卡)."),
+    ("card", "commands.card", "Read and verify a member card as a counter does (享受优惠服务)."),
+    ("dossier", "commands.dossier", "What cards will be given: shown, compared, exchanged with a bank."),
+    ("emv", "commands.emv", "A payment terminal: transactions explained, and card logs."),
+    ("tlv", "commands.tlv", "Card data in words, for developers."),
+    ("readers", "commands.readers", "List and watch readers."),
+    ("gp", "commands.gp", "GlobalPlatform card management, for developers."),
+    ("keys", "commands.keys", "The keystore."),
+    ("lists", "wiring.counter_lists", "The signed lists that counters carry."),
+    ("stock", "commands.stock", "Blank chips received and used."),
+    ("user", "commands.user", "People who sign in to the service."),
+    ("audit", "commands.audit", "What was done, and whether the record of it is whole."),
 )
 
 
@@ -167,7 +167,7 @@ def _status_of(command: Callable[[], object]) -> int:
             raise
         # A fault of this program. Its text may hold anything, personal data too, and so only its place is told.
         frames = extract_tb(e.__traceback__)
-        own = [frame for frame in frames if Path(frame.filename).parent.parent == Path(__file__).parent.parent]
+        own = [frame for frame in frames if Path(__file__).parent.parent in Path(frame.filename).parents]
         frame = (own or list(frames))[-1]
         place = f"{type(e).__name__} at {Path(frame.filename).name}, line {frame.lineno}"
         return _complain(f"this is a fault of the program ({place}); {_TRACEBACK}=1 in the environment shows more", 1)

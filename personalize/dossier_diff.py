@@ -9,8 +9,8 @@ from typing import Final
 from personalize.dossier import Application, Part
 from personalize.dossier_view import check_values, element_name, flat, name_of
 from terminal.apdu import Command, Sender, check
-from terminal.emv.dictionary import Dictionary
-from terminal.emv.records import read_record
+from terminal.emv.data.dictionary import Dictionary
+from terminal.emv.data.records import read_record
 from terminal.errors import CardRefused, KeyMisuse, TlvError
 from terminal.keys import KeyCustody, Sealed
 from terminal.tlv import Dol, Tlvs, decode, tlv

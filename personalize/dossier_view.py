@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from personalize.dossier import Application, Part
-from terminal.emv.dictionary import Dictionary
-from terminal.emv.explain import Explained, Explainer
+from terminal.emv.data.dictionary import Dictionary
+from terminal.emv.data.explain import Explained, Explainer
 from terminal.errors import TlvError
 from terminal.keys import Sealed, SealedKeys
 from terminal.tlv import Tlvs, decode

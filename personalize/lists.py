@@ -11,7 +11,7 @@ from personalize.profile import Profile, Trust
 from registry.store import Registry
 from registry.values import HotlistEntry
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.authorities import CaKey
+from terminal.emv.authentication.authorities import CaKey
 from terminal.keys import KeyCustody, KeyInfo
 from terminal.member.hotlist import HotCard, Hotlist, Reason
 from terminal.member.signed import Issue

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from personalize.errors import ProfileError
 from personalize.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section
 from personalize.payment.profile import PaymentApplication
-from terminal.emv import yamlfile
+from terminal.emv.transaction import yamlfile
 from terminal.errors import CodecError
 from terminal.keys import Diversification, Scp
 from terminal.tlv import Dol

@@ -10,7 +10,7 @@ from personalize.payment.readback import read_back_others
 from personalize.payment.readback import same as _same
 from personalize.reasons import Reason
 from terminal.apdu import Command, Response, Sender
-from terminal.emv.records import read_record
+from terminal.emv.data.records import read_record
 from terminal.errors import CardMalformed, MembercardError, TransportError
 from terminal.globalplatform import (
     C_ENC,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from registry.personal import scrub
+from registry.db.privacy import scrub
 
 _CARD: Final = re.compile(r"(?<!\d)(\d{6})\d{3,9}(\d{4})(?!\d)")
 """13 to 19 digits (ISO/IEC 7812-1, 4.1). A chip's serial has 20."""

@@ -12,8 +12,8 @@ from typing import Protocol
 from personalize.execute import Job
 from registry.store import Registry
 from terminal.apdu import Reader
-from terminal.emv.config import TerminalConfig, shipped_config
-from terminal.emv.dictionary import Dictionary
+from terminal.emv.data.dictionary import Dictionary
+from terminal.emv.transaction.config import TerminalConfig, shipped_config
 from terminal.keys import KeyCustody
 from terminal.member.hotlist import Hotlist
 from terminal.member.trust import TrustList

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from reader_service.access.door import Door
+from reader_service.access.accounts import Door
 from reader_service.access.settings import DoorSettings
-from reader_service.desks.audit import AuditDesk
-from reader_service.desks.batches import BatchDesk
-from reader_service.desks.cards import CardDesk
-from reader_service.desks.counter import CounterDesk
-from reader_service.desks.developer import DeveloperDesk
-from reader_service.desks.lanes import LaneDesk
-from reader_service.desks.lists import ListDesk
-from reader_service.desks.members import MemberDesk
-from reader_service.desks.people import PeopleDesk
-from reader_service.desks.reading import ReadingDesk
-from reader_service.desks.rosters import RosterDesk
-from reader_service.desks.statistics import StatisticsDesk
 from reader_service.events import EventBus
 from reader_service.parts import Parts
-from reader_service.readers.hub import ReaderHub
+from reader_service.readers.manager import ReaderHub
+from reader_service.services.audit import AuditDesk
+from reader_service.services.batches import BatchDesk
+from reader_service.services.cards import CardDesk
+from reader_service.services.counter import CounterDesk
+from reader_service.services.developer import DeveloperDesk
+from reader_service.services.lanes import LaneDesk
+from reader_service.services.lists import ListDesk
+from reader_service.services.members import MemberDesk
+from reader_service.services.reading import ReadingDesk
+from reader_service.services.rosters import RosterDesk
+from reader_service.services.statistics import StatisticsDesk
+from reader_service.services.users import PeopleDesk
 
 
 class Service:

@@ -25,8 +25,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from reader_service.access.headers import API_POLICY, NO_STORE, headers
 from reader_service.access.settings import LOOPBACK, DoorSettings
-from reader_service.api.errors import MEDIA_TYPE, Problem
 from reader_service.errors import Invalid
+from reader_service.http.errors import MEDIA_TYPE, Problem
 
 HEAD_SECONDS: Final = 10.0
 """How long a request's head may take, and a connection that says nothing may stay."""

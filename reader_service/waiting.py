@@ -15,8 +15,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reader_service.access.headers import API_POLICY, added, headers
-from reader_service.api.errors import FOR_PROGRAMS, Problem
-from reader_service.api.health import Health
+from reader_service.http.errors import FOR_PROGRAMS, Problem
+from reader_service.http.health import Health
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.serving import Listen, Server, config_of
 from registry.errors import RegistryUnavailable

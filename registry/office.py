@@ -21,21 +21,21 @@ does it, as the audit names them. Lists come in pages (``registry.paging``): ``p
 
 from __future__ import annotations
 
-from registry.audit import Audit
-from registry.editions import Editions
-from registry.failures import FailureCounts
-from registry.ground import Ground
-from registry.members import Members
-from registry.originals import Originals
-from registry.people import People
-from registry.plans import Plans
-from registry.replies import Replies
-from registry.reviews import Reviews
-from registry.sessions import Sessions
-from registry.stations import Stations
-from registry.statistics import Statistics
-from registry.tokens import Tokens
-from registry.verdicts import Verdicts
+from registry.admin.audit import Audit
+from registry.admin.idempotency import Replies
+from registry.admin.login_failures import FailureCounts
+from registry.admin.plans import Plans
+from registry.admin.sessions import Sessions
+from registry.admin.stations import Stations
+from registry.admin.statistics import Statistics
+from registry.admin.tokens import Tokens
+from registry.admin.users import People
+from registry.batches.originals import Originals
+from registry.batches.reviews import Reviews
+from registry.db.context import Ground
+from registry.members.hotlist_editions import Editions
+from registry.members.members import Members
+from registry.members.verdicts import Verdicts
 
 
 class Office:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from registry.tables import RowId, UtcTime, metadata, one_of
+from registry.db.tables import RowId, UtcTime, metadata, one_of
 
 __all__ = ["metadata"]
 

@@ -9,31 +9,21 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
-from registry import (
-    accounts,
-    approval,
-    cards,
-    claims,
-    counters,
-    dossiers,
-    members,
-    migrate,
-    originals,
-    outcome,
-    pans,
-    prepared,
-    reports,
-    reviews,
-    rosters,
-    search,
-)
-from registry.database import BUSY_SECONDS, Database
-from registry.ground import Ground
+from registry.batches import accounts, approval, dossiers, originals, prepared, reviews, rosters
+from registry.batches import batches as reports
+from registry.batches import persons as search
+from registry.batches.batches import Reports
+from registry.batches.originals import Original
+from registry.db import counters
+from registry.db.context import Ground
+from registry.db.database import BUSY_SECONDS, Database
+from registry.db.paging import Page
+from registry.db.privacy import PersonalData
+from registry.line import cards, claims, outcome, pans
+from registry.line.journal import JournalWriter, write_with
+from registry.members import members
+from registry.migrations import migrate
 from registry.office import Office
-from registry.originals import Original
-from registry.paging import Page
-from registry.personal import PersonalData
-from registry.reports import Reports
 from registry.values import (
     UNCODED,
     AcceptedRow,
@@ -56,7 +46,6 @@ from registry.values import (
     StockAccounts,
     StoredDossier,
 )
-from registry.writing import JournalWriter, write_with
 from terminal.keys.custody import KeyCustody
 
 Clock = Callable[[], datetime]

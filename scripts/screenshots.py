@@ -13,8 +13,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from membercard.serve_demo import EVERYTHING, demo_station
-from tests.support.pages import SIZE, Desk, Served, chromium, served
+from membercard.demo.station import EVERYTHING, demo_station
+from tests.support.service.pages import SIZE, Desk, Served, chromium, served
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 COLOURS = 128

@@ -14,15 +14,15 @@ from typing import Annotated
 
 import typer
 
-from simulators.card import VirtualCard
-from simulators.config import TEST_KEY, CardConfig, Diversification
-from simulators.hopper import SETTLE, Hopper
-from simulators.issuer_file import load_issuer
-from simulators.issuer_http import IssuerServer
-from simulators.look import CardView, look
-from simulators.stock import Stock, blank, make_stock
-from simulators.timing import Exchange, TimedCard, Timing, Wire
-from simulators.vpcd import SlotCard, VpcdSlot
+from simulators.card.config import TEST_KEY, CardConfig, Diversification
+from simulators.issuer.file import load_issuer
+from simulators.issuer.http import IssuerServer
+from simulators.readers.feeder import SETTLE, Hopper
+from simulators.readers.inspect import CardView, look
+from simulators.readers.stock import Stock, blank, make_stock
+from simulators.readers.timing import Exchange, TimedCard, Timing, Wire
+from simulators.readers.vpcd import SlotCard, VpcdSlot
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
 from terminal.secret import Secret
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from simulators.applet import Applet
-from simulators.content import LoadFile
-from simulators.member import MemberApplet
-from simulators.payment import PaymentApplet
-from simulators.pse import DirectoryApplet
+from simulators.applets.member import MemberApplet
+from simulators.applets.payment.applet import PaymentApplet
+from simulators.applets.pse import DirectoryApplet
+from simulators.card.applet import Applet
+from simulators.card.content import LoadFile
 
 MEMBER_PACKAGE: Final = bytes.fromhex("F04D454D424552")
 MEMBER_MODULE: Final = bytes.fromhex("F04D454D4245520101")

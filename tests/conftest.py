@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.pcscd import Pcscd
+from tests.support.pcsc.pcscd import Pcscd
 
 # A busy machine is no bug: an example that waits 200 ms for a processor must not fail.
 settings.register_profile("tests", deadline=None)

@@ -8,11 +8,11 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from personalize.intake.codes import Fault, Note
-from personalize.intake.furniture import is_furniture
 from personalize.intake.genders import Gender, read_gender
 from personalize.intake.header import FIELDS, Header, header_at, unit_in
 from personalize.intake.identity import Identities, Identity
 from personalize.intake.names import Name, read_name
+from personalize.intake.non_data_rows import is_furniture
 from personalize.intake.phones import Phone, read_phone
 from personalize.intake.sheets import Sheet
 from personalize.intake.text import Cell, means_nothing, squeeze, text_of, trim

@@ -11,7 +11,7 @@ from personalize.errors import PrepareError
 from personalize.payment.image import Authorities
 from personalize.payment.linter import lint
 from personalize.profile import Profile
-from terminal.emv.cakeys import CaStore
+from terminal.emv.authentication.cakeys import CaStore
 from terminal.errors import TlvError
 from terminal.tlv import decode
 

@@ -22,7 +22,7 @@ from personalize.payment.prepare import (
 )
 from personalize.payment.profile import PaymentApplication
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.records import Afl
+from terminal.emv.data.records import Afl
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tlv, Tlvs, decode
 

@@ -20,7 +20,7 @@ from personalize.keypool import ChipKey
 from personalize.payment import elements, sm_certificates
 from personalize.payment.profile import CRT_ORDER, Masters, PaymentApplication
 from terminal.crypto import sm2
-from terminal.emv.records import Afl, AflEntry
+from terminal.emv.data.records import Afl, AflEntry
 from terminal.keys import KeyCustody, KeyRef, Sealed
 from terminal.tlv import tlv
 

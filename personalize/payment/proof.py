@@ -18,14 +18,14 @@ from personalize.payment.profile import PaymentApplication
 from personalize.reasons import Reason
 from terminal.apdu import Sender
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.authorities import CaKey, SmCaKey
-from terminal.emv.bits import TVR
-from terminal.emv.cakeys import CaStore, ca_store
-from terminal.emv.config import TerminalConfig, shipped_config
-from terminal.emv.kernel import run_transaction
-from terminal.emv.outcome import Result
-from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
-from terminal.emv.transaction import Transaction
+from terminal.emv.authentication.authorities import CaKey, SmCaKey
+from terminal.emv.authentication.cakeys import CaStore, ca_store
+from terminal.emv.data.bits import TVR
+from terminal.emv.kernel.kernel import run_transaction
+from terminal.emv.transaction.config import TerminalConfig, shipped_config
+from terminal.emv.transaction.outcome import Result
+from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
+from terminal.emv.transaction.transaction import Transaction
 from terminal.keys import ApplicationKeys, KeyCustody, SealedKeys, Udks
 from terminal.keys.schemes import SCHEMES, CryptogramScheme
 

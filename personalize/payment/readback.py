@@ -12,7 +12,7 @@ from personalize.errors import ReadBackError
 from personalize.payment.image import card_objects
 from personalize.payment.prepare import ECASH_OPTIONS, FCI, OPTIONS, PIN_TRIES, SM
 from terminal.apdu import Command, Sender, check
-from terminal.emv.records import Afl, read_record
+from terminal.emv.data.records import Afl, read_record
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, decode, tlv
 

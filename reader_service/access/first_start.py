@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reader_service.access.door import Door
+from reader_service.access.accounts import Door
 from reader_service.access.passwords import one_time
 from reader_service.principal import Role
 from registry.store import Registry

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from reader_service.errors import TooMany
-from registry.failures import Failures
-from registry.personal import fold
+from registry.admin.login_failures import Failures
+from registry.db.privacy import fold
 from registry.store import Registry, utc_now
 
 

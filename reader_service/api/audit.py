@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import AwareDatetime, Field
 
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.paging import Items, Paged, items
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, Line, Told, problems
 from reader_service.errors import Invalid
-from registry.audit import AuditFilter
-from registry.audit_chain import AuditRow
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.paging import Items, Paged, items
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, Line, Told, problems
+from registry.admin.audit import AuditFilter
+from registry.db.audit_chain import AuditRow
 
 router = Resource(prefix="/audit", tags=["audit"], responses=problems(*ALWAYS))
 

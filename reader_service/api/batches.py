@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Response
 from pydantic import Field
 
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.paging import Items, Paged, items
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, Asked, BatchId, Line, Reasoned, Told, answers, download, problems
-from reader_service.desks.batches import BatchView
-from reader_service.desks.record import part_of
-from registry.paging import Page
-from registry.reviews import ChangeKind, ReviewEvent
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.paging import Items, Paged, items
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, Asked, BatchId, Line, Reasoned, Told, answers, download, problems
+from reader_service.registry_errors import part_of
+from reader_service.services.batches import BatchView
+from registry.batches.reviews import ChangeKind, ReviewEvent
+from registry.db.paging import Page
 from registry.values import Batch, BatchState
 
 router = Resource(prefix="/batches", tags=["batches"], responses=problems(*ALWAYS))

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import Field
 
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.paging import Items, Paged, items
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, CardNumber, Line, Reasoned, Told, problems
-from reader_service.desks.cards import steps_from
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.paging import Items, Paged, items
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, CardNumber, Line, Reasoned, Told, problems
+from reader_service.services.cards import steps_from
 from registry.values import CardState
 
 router = Resource(prefix="/cards", tags=["cards"], responses=problems(*ALWAYS))

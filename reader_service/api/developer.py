@@ -8,12 +8,12 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
-from reader_service.api.deps import Caller, Svc
 from reader_service.api.readers import ReaderTold
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, Asked, ExplainedTold, LeaseToken, ReaderId, Told, problems
-from reader_service.desks.developer import Exchange
-from terminal.emv.explain import Explained
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, Asked, ExplainedTold, LeaseToken, ReaderId, Told, problems
+from reader_service.services.developer import Exchange
+from terminal.emv.data.explain import Explained
 
 router = Resource(prefix="/developer", tags=["developer"], responses=problems(*ALWAYS))
 

@@ -18,12 +18,12 @@ from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from reader_service.access.settings import DoorSettings
-from reader_service.api.deps import Caller, still_in
-from reader_service.api.metrics import Measures
-from reader_service.api.resource import Resource
-from reader_service.api.seats import SeatedStream, Seats
 from reader_service.errors import TooMany
 from reader_service.events import GAP, Event, EventBus, SlowConsumer
+from reader_service.http.deps import Caller, still_in
+from reader_service.http.metrics import Measures
+from reader_service.http.resource import Resource
+from reader_service.http.stream_limits import SeatedStream, Seats
 from reader_service.principal import Permission, Principal
 
 MAY_HEAR: Final[dict[str, Permission]] = {

@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
 from personalize.outcome import Outcome
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, Asked, ReaderId, Told, problems
-from reader_service.desks.lane_views import LaneView
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, Asked, ReaderId, Told, problems
+from reader_service.services.lane_status import LaneView
 
 router = Resource(prefix="/lanes", tags=["lanes"], responses=problems(*ALWAYS))
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final
 from fastapi import Header, Path, Query, Response
 from pydantic import Field
 
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.paging import Items, Paged, items
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, Told, problems
-from reader_service.desks.lists import SignedList
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.paging import Items, Paged, items
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, Told, problems
+from reader_service.services.lists import SignedList
 
 router = Resource(prefix="/lists", tags=["lists"], responses=problems(*ALWAYS))
 

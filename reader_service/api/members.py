@@ -9,11 +9,11 @@ from fastapi import Query
 from pydantic import Field
 
 from reader_service.api.cards import CardTold
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.paging import Items, Paged, items
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, Asked, Line, MemberId, Reasoned, Told, problems
-from registry.paging import MOST
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.paging import Items, Paged, items
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, Asked, Line, MemberId, Reasoned, Told, problems
+from registry.db.paging import MOST
 from registry.values import CardState
 
 router = Resource(prefix="/members", tags=["members"], responses=problems(*ALWAYS))

@@ -8,9 +8,9 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from reader_service.api.deps import Caller, Svc, caller_of, service_of
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, Asked, LeaseToken, Line, ReaderId, Told, problems
+from reader_service.http.deps import Caller, Svc, caller_of, service_of
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, Asked, LeaseToken, Line, ReaderId, Told, problems
 from reader_service.readers.values import Mode, ReaderState
 
 router = Resource(prefix="/readers", tags=["readers"], responses=problems(*ALWAYS))

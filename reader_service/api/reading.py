@@ -8,10 +8,10 @@ from fastapi import Header, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, AtReader, ExplainedTold, Told, problems
-from reader_service.desks.reading import ApplicationKind
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, AtReader, ExplainedTold, Told, problems
+from reader_service.services.reading import ApplicationKind
 
 router = Resource(prefix="/read", tags=["verify"], responses=problems(*ALWAYS))
 

@@ -8,12 +8,12 @@ from fastapi import File, Form, Query, Response, UploadFile
 from pydantic import ConfigDict
 
 from reader_service.api.batches import BatchTold
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.paging import Items, Paged, items
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, XLSX, BatchId, Line, Told, answers, download, problems
-from reader_service.desks.rosters import Finding, UploadView
-from reader_service.desks.uploads import pieces
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.paging import Items, Paged, items
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, XLSX, BatchId, Line, Told, answers, download, problems
+from reader_service.services.rosters import Finding, UploadView
+from reader_service.services.uploads import pieces
 
 router = Resource(prefix="/rosters", tags=["rosters"], responses=problems(*ALWAYS))
 

@@ -10,11 +10,11 @@ from fastapi import Body, Request, Response
 from pydantic import BaseModel, Field, SecretStr
 
 from reader_service.access import cookies
-from reader_service.access.door import SignedIn
-from reader_service.access.gate import Known
-from reader_service.api.deps import Origin, Signed, Svc, caller_of
-from reader_service.api.resource import Resource
-from reader_service.api.telling import Asked
+from reader_service.access.accounts import SignedIn
+from reader_service.access.authenticator import Known
+from reader_service.http.deps import Origin, Signed, Svc, caller_of
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import Asked
 from reader_service.principal import Permission, Role, permissions_of
 
 router = Resource(prefix="/session", tags=["session"])

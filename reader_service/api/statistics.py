@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import File, Query, Response, UploadFile
 from pydantic import AwareDatetime, Field
 
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, XLSX, Asked, Line, Told, answers, download, problems
-from reader_service.desks.statistics import MOST_PLANS
-from reader_service.desks.uploads import pieces
-from registry.plans import UnitPlan
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, XLSX, Asked, Line, Told, answers, download, problems
+from reader_service.services.statistics import MOST_PLANS
+from reader_service.services.uploads import pieces
+from registry.admin.plans import UnitPlan
 
 router = Resource(prefix="/statistics", tags=["statistics"], responses=problems(*ALWAYS))
 

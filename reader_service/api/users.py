@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, Field
 
-from reader_service.api.deps import Caller, Reason, Svc
-from reader_service.api.paging import Items, Paged, items
-from reader_service.api.resource import Resource
-from reader_service.api.telling import Asked
+from reader_service.http.deps import Caller, Reason, Svc
+from reader_service.http.paging import Items, Paged, items
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import Asked
 from reader_service.principal import Role
-from registry import people, tokens
+from registry.admin import tokens
+from registry.admin import users as people
 
 router = Resource(prefix="/users", tags=["users"])
 tokens_router = Resource(prefix="/tokens", tags=["users"])

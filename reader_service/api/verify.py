@@ -9,9 +9,9 @@ from fastapi import Header, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from reader_service.api.deps import Caller, Svc
-from reader_service.api.resource import Resource
-from reader_service.api.telling import ALWAYS, AtReader, Told, problems
+from reader_service.http.deps import Caller, Svc
+from reader_service.http.resource import Resource
+from reader_service.http.schemas import ALWAYS, AtReader, Told, problems
 from terminal.member.outcome import Code, Proof
 
 router = Resource(prefix="/verify", tags=["verify"], responses=problems(*ALWAYS))

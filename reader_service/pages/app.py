@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from reader_service.api.errors import Page
+from reader_service.http.errors import Page
 from reader_service.pages import audit, counter, developer, intake, progress, registry, session, station, users
 from reader_service.pages.shell import STATIC, Shell
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from reader_service.errors import Invalid
 from reader_service.pages.shell import Shell, principal_of
-from registry.audit import AuditFilter
+from registry.admin.audit import AuditFilter
 
 ROWS: Final = 100
 GROUPS: Final = (

@@ -11,14 +11,14 @@ from anyio import to_thread
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from reader_service.api.deps import still_in
-from reader_service.desks.counter import ListsAge
 from reader_service.errors import Unavailable
 from reader_service.events import Event
+from reader_service.http.deps import still_in
 from reader_service.pages.live import stream
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
+from reader_service.services.counter import ListsAge
 from terminal.member.outcome import Code
 
 KINDS: Final[Mapping[str, str]] = {

@@ -11,16 +11,16 @@ from anyio import to_thread
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from reader_service.api.deps import still_in
-from reader_service.desks.developer import Exchange
 from reader_service.errors import Invalid
 from reader_service.events import GAP, Event
+from reader_service.http.deps import still_in
 from reader_service.pages.live import stream
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
 from reader_service.readers.leases import holder
 from reader_service.readers.values import ReaderView
+from reader_service.services.developer import Exchange
 
 LEASE_SECONDS: Final = 600
 """How long a reader stays a developer's after the last command."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from reader_service.errors import NotFound
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
-from registry.reviews import ChangeKind, ReviewStep
+from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.values import Batch, BatchState
 
 if TYPE_CHECKING:

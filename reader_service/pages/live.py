@@ -11,8 +11,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, Protocol
 
-from reader_service.api.seats import SeatedStream
 from reader_service.events import Event, EventBus, SlowConsumer
+from reader_service.http.stream_limits import SeatedStream
 
 TICK: Final = 1.0
 """Seconds after which a page is asked whether it has something to add, where nothing happened."""

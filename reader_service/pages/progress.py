@@ -11,13 +11,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Form, Query, Request, UploadFile
 from starlette.responses import JSONResponse, Response
 
-from reader_service.desks.statistics import Figures
 from reader_service.pages.intake import as_download, pieces
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission
-from registry.plans import UnitPlan
-from registry.statistics import HourCount, Seconds, UnitProgress
+from reader_service.services.statistics import Figures
+from registry.admin.plans import UnitPlan
+from registry.admin.statistics import HourCount, Seconds, UnitProgress
 
 PERIODS: Final = (1, 7, 30, 90, 365, 0)
 """Days back from now; 0 is from the beginning."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from reader_service.desks.cards import steps_from
 from reader_service.errors import NotFound
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
-from registry.cards import ENDS
+from reader_service.services.cards import steps_from
+from registry.line.cards import ENDS
 from registry.values import Card, CardState
 
 if TYPE_CHECKING:

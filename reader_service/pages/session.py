@@ -8,11 +8,11 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from reader_service.access import cookies
-from reader_service.access.door import Door
-from reader_service.access.gate import Known
-from reader_service.api.deps import origin_of
-from reader_service.api.errors import problem_of
+from reader_service.access.accounts import Door
+from reader_service.access.authenticator import Known
 from reader_service.errors import Invalid, NotFound, NotSignedIn, ServiceError, WrongPassword
+from reader_service.http.deps import origin_of
+from reader_service.http.errors import problem_of
 from reader_service.pages.shell import PLACES, THEME_COOKIE, THEMES, Shell, fields_of, own_path, said_of
 from reader_service.pages.words import LANGUAGES
 from reader_service.service import Service

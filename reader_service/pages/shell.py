@@ -17,11 +17,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from reader_service.api.errors import Problem, problem_of
 from reader_service.errors import NotSignedIn
+from reader_service.http.errors import Problem, problem_of
 from reader_service.pages.words import Words, words
 from reader_service.principal import Permission, Principal
-from registry.personal import scrub
+from registry.db.privacy import scrub
 
 if TYPE_CHECKING:
     from reader_service.service import Service

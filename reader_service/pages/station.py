@@ -13,15 +13,15 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
 from personalize.outcome import Outcome
-from reader_service.api.deps import still_in
-from reader_service.desks.batches import BatchView
-from reader_service.desks.lane_views import LaneView
 from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
+from reader_service.http.deps import still_in
 from reader_service.pages.live import stream
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
+from reader_service.services.batches import BatchView
+from reader_service.services.lane_status import LaneView
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")

@@ -2,9 +2,9 @@
 
 from terminal.apdu.atr import Atr
 from terminal.apdu.command import Command, Response
-from terminal.apdu.reader_events import EventKind, ReaderEvent, ReaderInfo
+from terminal.apdu.pcsc.events import EventKind, ReaderEvent, ReaderInfo
+from terminal.apdu.protocols import CardSeen, Disposition, Drawer, LinkProtocol, Reader, Sender, Transport, Watched
 from terminal.apdu.readers import list_readers, open_reader, watch_readers
-from terminal.apdu.seams import CardSeen, Disposition, Drawer, LinkProtocol, Reader, Sender, Transport, Watched
 from terminal.apdu.senders import (
     Chained,
     ExtendedLength,

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 
-from terminal.apdu.reader_events import ReaderEvent, ReaderInfo
-from terminal.apdu.seams import Reader
+from terminal.apdu.pcsc.events import ReaderEvent, ReaderInfo
+from terminal.apdu.protocols import Reader
 from terminal.errors import ReaderNotFound
 
 GROUP = "terminal.transports"
@@ -34,13 +34,13 @@ def open_reader(url: str) -> Reader:
 def list_readers() -> list[ReaderInfo]:
     """The PC/SC readers plugged in now. Raises ReaderFault when the service is not running, with what to do."""
     # Imported late: whoever works with virtual readers only needs no PC/SC library on the machine.
-    from terminal.apdu import pcsc
+    from terminal.apdu.pcsc import transport as pcsc
 
     return pcsc.list_readers()
 
 
 def watch_readers(stop: threading.Event) -> Iterator[ReaderEvent]:
     """What happens at the PC/SC readers until ``stop`` is set; see :func:`terminal.apdu.pcsc.watch_readers`."""
-    from terminal.apdu import pcsc
+    from terminal.apdu.pcsc import transport as pcsc
 
     return pcsc.watch_readers(stop)

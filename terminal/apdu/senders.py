@@ -14,7 +14,7 @@ from dataclasses import replace
 from terminal.apdu import cla
 from terminal.apdu.atr import Atr
 from terminal.apdu.command import Command, Response
-from terminal.apdu.seams import LinkProtocol, Sender, Transport
+from terminal.apdu.protocols import LinkProtocol, Sender, Transport
 from terminal.apdu.status import OK
 from terminal.apdu.trace import Trace
 from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused

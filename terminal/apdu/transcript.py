@@ -8,7 +8,7 @@ from types import TracebackType
 
 from terminal.apdu.command import Command
 from terminal.apdu.describe import describe
-from terminal.apdu.seams import LinkProtocol
+from terminal.apdu.protocols import LinkProtocol
 from terminal.errors import ApduError, CardGone, DeadlineExceeded, TransportError
 
 DEFAULT_ATR = bytes.fromhex("3BF81300008131FE454A434F5076323431B7")

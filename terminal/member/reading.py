@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from terminal.apdu import Command, Sender, check
-from terminal.emv.records import Afl, Record, read_record
+from terminal.emv.data.records import Afl, Record, read_record
 from terminal.errors import CardMalformed, CodecError, TlvError
 from terminal.member import elements as e
 from terminal.member.codecs import Element

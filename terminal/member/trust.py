@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, Self
 
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv.authorities import CaKey, by_index
+from terminal.emv.authentication.authorities import CaKey, by_index
 from terminal.errors import CodecError
 from terminal.member.signed import Issue, Sign, read, write
 

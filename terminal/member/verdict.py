@@ -16,10 +16,10 @@ from typing import Final
 
 from terminal.apdu import Sender
 from terminal.crypto.rsa import RsaPublic
-from terminal.emv import oda
-from terminal.emv.authorities import CaKey
-from terminal.emv.oda import OdaFailed, PublicKey, Signed
-from terminal.emv.records import AIP, static_data
+from terminal.emv.authentication import rsa as oda
+from terminal.emv.authentication.authorities import CaKey
+from terminal.emv.authentication.rsa import OdaFailed, PublicKey, Signed
+from terminal.emv.data.records import AIP, static_data
 from terminal.errors import CardError, CardMalformed, CardRefused, CodecError, TransportError
 from terminal.member import elements as e
 from terminal.member.codecs import Element

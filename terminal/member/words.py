@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final
 
-from terminal.emv.dictionary import STANDARD, Dictionary, Element, Personal, Source
-from terminal.emv.elements.element import Codec, Context
+from terminal.emv.data.dictionary import STANDARD, Dictionary, Element, Personal, Source
+from terminal.emv.data.elements.element import Codec, Context
 from terminal.member import codecs
 from terminal.member.elements import ELEMENTS, IdNumber, MemberName, MemberNumber, Mobile
 from terminal.member.reading import MEMBER_AID

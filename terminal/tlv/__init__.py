@@ -6,8 +6,8 @@
 
 from terminal.tlv import dgi
 from terminal.tlv.ber import MAX_DEPTH, Tag, Tlv, Tlvs, decode, encode, encode_length, tlv
+from terminal.tlv.cached_parse import kept
 from terminal.tlv.dol import Dol, DolEntry, Format, asks_for, fit
-from terminal.tlv.kept import kept
 
 __all__ = [
     "MAX_DEPTH",

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from terminal.errors import TlvError
 from terminal.tlv.ber import Tag, tag_length
-from terminal.tlv.kept import kept
+from terminal.tlv.cached_parse import kept
 
 
 class Format(StrEnum):

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 ROOMS = ("membercard", "personalize", "reader_service", "registry", "simulators", "terminal")
 MOST_LINES, MOST_IN_FUNCTION = 400, 60
 

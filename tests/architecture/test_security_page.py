@@ -1,12 +1,12 @@
 """The security page says who may do what as the program has it."""
 
 import re
-from pathlib import Path
 
 from reader_service.access.headers import PAGE_POLICY
 from reader_service.principal import ROLE_PERMISSIONS, Permission, Role
+from tests.support.paths import ROOT
 
-PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 
 
 def cells(line: str) -> list[str]:

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from simulators.applet import Refuse
-from simulators.member import MemberApplet
+from simulators.applets.member import MemberApplet
+from simulators.card.applet import Refuse
 from terminal.apdu import Command, Response, StatusWord
 from terminal.member.reading import MEMBER_AID
 from terminal.member.verdict import Code, Proof, Verdict, verify
-from tests.support import member_specimen as layout
-from tests.support import rsa_signer as make
-from tests.support.applet_host import BareHost, send, store
-from tests.support.member_issuer import ISSUER, NOW, NUMBER, TRUST, Issue, hotlist, objects, tlv
-from tests.support.member_specimen import specimen
+from tests.support.cards import member_specimen as layout
+from tests.support.cards import rsa_signer as make
+from tests.support.cards.applet_host import BareHost, send, store
+from tests.support.cards.member_issuer import ISSUER, NOW, NUMBER, TRUST, Issue, hotlist, objects, tlv
+from tests.support.cards.member_specimen import specimen
 
 
 class OnApplet:

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from simulators import issuer_crypto
-from simulators.issuer_schemes import SCHEMES as BANK
-from simulators.issuer_schemes import Cipher, Fold
+from simulators.cryptograms import crypto as issuer_crypto
+from simulators.cryptograms.schemes import SCHEMES as BANK
+from simulators.cryptograms.schemes import Cipher, Fold
 from terminal.keys import SCHEMES, Algorithm, ApplicationKeys, KeyRef, MemoryCustody, PinFormat, Purpose
 from terminal.secret import Secret
 

@@ -6,19 +6,19 @@ from datetime import date
 
 import pytest
 
-from simulators.issuer_accounts import Account, Accounts
-from simulators.issuer_crypto import Masters, card_keys
-from simulators.issuer_host import Answer, IssuerHost, IssuerKeys
-from simulators.issuer_schemes import Cipher
-from simulators.issuer_scripts import ScriptCommand, application_block, pin_change, pin_unblock, put_data, update_record
+from simulators.cryptograms.crypto import Masters, card_keys
+from simulators.cryptograms.schemes import Cipher
+from simulators.issuer.accounts import Account, Accounts
+from simulators.issuer.host import Answer, IssuerHost, IssuerKeys
+from simulators.issuer.scripts import ScriptCommand, application_block, pin_change, pin_unblock, put_data, update_record
 from terminal.apdu import Command, StatusWord
 from terminal.crypto import sm4
 from terminal.secret import Secret
 from terminal.tlv import Tlvs, decode, tlv
-from tests.support.applet_host import send
-from tests.support.member_specimen import record
-from tests.support.payment_specimen import PaymentSpecimen, specimen
-from tests.support.payment_till import AAC, ARQC, TC, Given, Till
+from tests.support.cards.applet_host import send
+from tests.support.cards.member_specimen import record
+from tests.support.cards.payment_specimen import PaymentSpecimen, specimen
+from tests.support.cards.payment_till import AAC, ARQC, TC, Given, Till
 
 PAN, SEQUENCE = "6228480000000000", 1
 TDES = Masters(Secret(b"\x13" * 16), Secret(b"\x25" * 16), Secret(b"\x37" * 16))

@@ -10,32 +10,27 @@ from datetime import date, datetime
 
 import pytest
 
-from membercard.issuer_link import HttpIssuer, field_data
-from simulators.issuer_accounts import Account, Accounts
-from simulators.issuer_crypto import Masters, card_keys
-from simulators.issuer_host import IssuerHost, IssuerKeys
-from simulators.issuer_http import IssuerServer
-from simulators.issuer_schemes import Cipher
-from simulators.issuer_scripts import put_data
+from membercard.wiring.issuer_http import HttpIssuer, field_data
+from simulators.cryptograms.crypto import Masters, card_keys
+from simulators.cryptograms.schemes import Cipher
+from simulators.issuer.accounts import Account, Accounts
+from simulators.issuer.host import IssuerHost, IssuerKeys
+from simulators.issuer.http import IssuerServer
+from simulators.issuer.scripts import put_data
 from terminal.apdu import Command
-from terminal.emv.bits import TSI, TVR
-from terminal.emv.cakeys import CaStore
-from terminal.emv.kernel import run_transaction
-from terminal.emv.outcome import CryptogramType, Outcome, Result
-from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
-from terminal.emv.transaction import Transaction
+from terminal.emv.authentication.cakeys import CaStore
+from terminal.emv.data.bits import TSI, TVR
+from terminal.emv.kernel.kernel import run_transaction
+from terminal.emv.transaction.outcome import CryptogramType, Outcome, Result
+from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
+from terminal.emv.transaction.transaction import Transaction
 from terminal.secret import Secret
 from terminal.tlv import decode
-from tests.support.certified_card import PAN, Wire, certified
-from tests.support.emv_toy_terminal import config_with
-from tests.support.kernel_front import Person
-from tests.support.payment_issuer import rsa_store, sm_store
-from tests.support.payment_specimen import (
-    AIP,
-    CDOL2,
-    CDOL2_WITH_ARPC,
-    PaymentSpecimen,
-)
+from tests.support.cards.certified_card import PAN, Wire, certified
+from tests.support.cards.emv_toy_terminal import config_with
+from tests.support.cards.kernel_front import Person
+from tests.support.cards.payment_issuer import rsa_store, sm_store
+from tests.support.cards.payment_specimen import AIP, CDOL2, CDOL2_WITH_ARPC, PaymentSpecimen
 
 TDES = Masters(Secret(b"\x13" * 16), Secret(b"\x25" * 16), Secret(b"\x37" * 16))
 SM4 = Masters(Secret(bytes(range(16))), Secret(bytes(range(16, 32))), Secret(bytes(range(32, 48))))

@@ -14,23 +14,23 @@ from typing import Any
 import pytest
 from pyemv.cvn import VisaCVN10, VisaCVN18, VisaCVN22
 
-from simulators.issuer_accounts import Account, Accounts
-from simulators.issuer_crypto import Masters
-from simulators.issuer_host import IssuerHost, IssuerKeys
-from simulators.issuer_schemes import Cipher
-from simulators.issuer_scripts import pin_unblock
+from simulators.cryptograms.crypto import Masters
+from simulators.cryptograms.schemes import Cipher
+from simulators.issuer.accounts import Account, Accounts
+from simulators.issuer.host import IssuerHost, IssuerKeys
+from simulators.issuer.scripts import pin_unblock
 from terminal.apdu import Command
-from terminal.emv.bits import TSI, TVR
-from terminal.emv.kernel import run_transaction
-from terminal.emv.outcome import Outcome, Result
-from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
-from terminal.emv.transaction import Transaction
+from terminal.emv.data.bits import TSI, TVR
+from terminal.emv.kernel.kernel import run_transaction
+from terminal.emv.transaction.outcome import Outcome, Result
+from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
+from terminal.emv.transaction.transaction import Transaction
 from terminal.secret import Secret
 from terminal.tlv import decode, tlv
-from tests.support.certified_card import PAN, Wire, certified
-from tests.support.emv_toy_terminal import config_with
-from tests.support.issuer_requests import IAD, message, purchase
-from tests.support.payment_issuer import rsa_store
+from tests.support.cards.certified_card import PAN, Wire, certified
+from tests.support.cards.emv_toy_terminal import config_with
+from tests.support.cards.issuer_requests import IAD, message, purchase
+from tests.support.cards.payment_issuer import rsa_store
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 

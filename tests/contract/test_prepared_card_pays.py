@@ -12,31 +12,31 @@ from importlib.resources import files
 
 import pytest
 
-from membercard.issuer_link import field_data
+from membercard.wiring.issuer_http import field_data
 from personalize.execute import process
 from personalize.outcome import Outcome as LineOutcome
 from personalize.profile import Profile
-from simulators.issuer_accounts import Account, Accounts
-from simulators.issuer_crypto import Masters
-from simulators.issuer_host import VERSIONS, IssuerHost, IssuerKeys
-from simulators.issuer_schemes import PBOC_SM4, Cipher, Fold
-from simulators.issuer_scripts import pin_change, put_data
-from simulators.reader import SimCard
+from simulators.cryptograms.crypto import Masters
+from simulators.cryptograms.schemes import PBOC_SM4, Cipher, Fold
+from simulators.issuer.accounts import Account, Accounts
+from simulators.issuer.host import VERSIONS, IssuerHost, IssuerKeys
+from simulators.issuer.scripts import pin_change, put_data
+from simulators.readers.reader import SimCard
 from terminal.apdu import Command, stack
-from terminal.emv.authorities import CaKey, SmCaKey
-from terminal.emv.bits import TSI, TVR
-from terminal.emv.cakeys import CaStore, ca_store
-from terminal.emv.config import parse_config
-from terminal.emv.kernel import run_transaction
-from terminal.emv.logs import electronic_cash
-from terminal.emv.outcome import Outcome, Result
-from terminal.emv.seams import OnlineRequest, OnlineResponse, Unable
-from terminal.emv.transaction import Transaction
+from terminal.emv.authentication.authorities import CaKey, SmCaKey
+from terminal.emv.authentication.cakeys import CaStore, ca_store
+from terminal.emv.data.bits import TSI, TVR
+from terminal.emv.kernel.kernel import run_transaction
+from terminal.emv.kernel.logs import electronic_cash
+from terminal.emv.transaction.config import parse_config
+from terminal.emv.transaction.outcome import Outcome, Result
+from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
+from terminal.emv.transaction.transaction import Transaction
 from terminal.keys import Algorithm, Purpose
 from terminal.secret import Secret
 from terminal.tlv import decode
 from tests.support import bank, house
-from tests.support.bench import Bench, fast_directory
+from tests.support.cards.card_bench import Bench, fast_directory
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PURPOSES = {"ac": Purpose.AC, "smi": Purpose.SMI, "smc": Purpose.SMC}

@@ -10,10 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from registry.store import Registry
-from tests.support import house, registrar
-from tests.support.postgres import private_cluster
+from tests.support import house
+from tests.support.paths import ROOT
+from tests.support.registry import registrar
+from tests.support.registry.postgres import private_cluster
 
-GUIDE = Path(__file__).parents[2] / "docs" / "deployment.md"
+GUIDE = ROOT / "docs" / "deployment.md"
 
 
 def typed(start: str) -> str:

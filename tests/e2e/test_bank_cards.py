@@ -30,12 +30,12 @@ from personalize.payment.bankfile_lint import linter_of
 from personalize.payment.proof import TransactionProof, authorities
 from personalize.prepare import Preparer
 from personalize.profile import default_profile
-from registry import prepared as registry_prepared
+from registry.batches import prepared as registry_prepared
 from registry.store import Registry
 from registry.values import Claim
-from simulators.card import VirtualCard
-from simulators.config import CardConfig, Cplc
-from simulators.reader import SimCard
+from simulators.card.config import CardConfig, Cplc
+from simulators.readers.reader import SimCard
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol, stack
 from terminal.crypto import des
 from terminal.globalplatform import Guard
@@ -43,8 +43,8 @@ from terminal.keys import GP_TEST_KEY, Algorithm, ApplicationKeys, MemoryCustody
 from terminal.keys.standard import OWN_KEYS
 from terminal.secret import Secret
 from tests.support import bank, house, line
-from tests.support.bank_cards import HEAD
-from tests.support.bench import Killed, fast_directory
+from tests.support.cards.bank_cards import HEAD
+from tests.support.cards.card_bench import Killed, fast_directory
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ZMK = bytes.fromhex("3D5F7B9C1E3A5D6C8E0A2D4F6B8C0E1A")

@@ -14,12 +14,12 @@ import httpx
 import pytest
 
 from reader_service.principal import Role
-from tests.support.bench import fast_directory
+from tests.support.cards.card_bench import fast_directory
+from tests.support.paths import ROOT
 from tests.support.station import Home, Station
 
 pytestmark = pytest.mark.timeout(120)
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 NAME = "station-1.union.example"
 PROGRAM = ["/opt/membercard/.venv/bin/membercard", "--config", "/etc/membercard/membercard.toml", "serve"]

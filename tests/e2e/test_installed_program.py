@@ -10,6 +10,7 @@ import typer
 
 from membercard.cli import app
 from tests.support.cli import House
+from tests.support.paths import ROOT
 
 # The first test of a worker waits for its house, which may share the machine with much else.
 pytestmark = pytest.mark.timeout(900)
@@ -39,7 +40,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_script_says_what_a_forked_command_says(house: House, tmp_path: Path, command: str) -> None:
-    profile = Path(__file__).parents[2] / "personalize" / "profiles" / "union-member.yaml"
+    profile = ROOT / "personalize" / "profiles" / "union-member.yaml"
     chip = house.card.removeprefix("sim:")
     names = {"form": house.form, "done": house.done, "card": house.card, "blank": house.blank, "chip": chip}
     words = command.format(**names, profile=profile, out=tmp_path / "lists").split()

@@ -16,15 +16,15 @@ import pytest
 
 from registry.store import Registry
 from registry.values import Accounts
-from simulators.card import VirtualCard
-from simulators.config import CardConfig
-from simulators.content import CardState
-from simulators.stock import BINS, blank, make_stock
+from simulators.card.config import CardConfig
+from simulators.card.content import CardState
+from simulators.readers.stock import BINS, blank, make_stock
+from simulators.virtual_card import VirtualCard
 from terminal.keys import SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import house, line
-from tests.support.bench import SCP02, SCP03, card_on, fast_directory
+from tests.support.cards.card_bench import SCP02, SCP03, card_on, fast_directory
 from tests.support.zygote import Zygote
 
 KILLS = 100

@@ -10,11 +10,11 @@ import pytest
 
 from personalize.lanes import Line
 from personalize.outcome import Outcome
-from simulators.config import CardConfig
-from simulators.stock import blank, make_stock
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
 from terminal.apdu import open_reader
 from tests.support import line
-from tests.support.postgres import Cluster, private_cluster
+from tests.support.registry.postgres import Cluster, private_cluster
 
 CARDS, LANES = 12, 4
 

@@ -10,8 +10,8 @@ import pytest
 from personalize.lanes import Line
 from personalize.outcome import Outcome
 from personalize.profile import Profile, parse_profile
-from simulators.config import CardConfig, Diversification
-from simulators.stock import blank, make_stock
+from simulators.card.config import CardConfig, Diversification
+from simulators.readers.stock import blank, make_stock
 from terminal.apdu import LinkProtocol, open_reader
 from tests.support import line
 

@@ -23,9 +23,9 @@ from pathlib import Path
 import pytest
 
 from membercard import settings
-from membercard.card_commands import card_in, judge
-from membercard.counter import Lists
+from membercard.commands.card import card_in, judge
 from membercard.errors import SettingsError
+from membercard.wiring.counter_lists import Lists
 from personalize.dossier import Dossier
 from personalize.intake import check
 from personalize.lists import own_trust
@@ -40,6 +40,7 @@ from terminal.keys.standard import OWN_KEYS
 from terminal.secret import Secret
 from tests.support.cli import FORM_HEAD, Cli, Done
 from tests.support.line import id_number
+from tests.support.paths import ROOT
 from tests.support.spy import Leak, Spy
 from tests.support.unsealed import hidden
 
@@ -110,7 +111,7 @@ class Work:
 
 def profile_with_long_pins(path: Path) -> Path:
     """Twelve digits stand nowhere by chance."""
-    text = (Path(__file__).parents[2] / "personalize" / "profiles" / "union-member.yaml").read_text(encoding="utf-8")
+    text = (ROOT / "personalize" / "profiles" / "union-member.yaml").read_text(encoding="utf-8")
     assert "pin: {digits: 6" in text
     path.write_text(text.replace("pin: {digits: 6", "pin: {digits: 12"), encoding="utf-8")
     return path

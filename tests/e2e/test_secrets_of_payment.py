@@ -22,10 +22,10 @@ import pytest
 
 from personalize.dossier import Dossier
 from registry.store import Registry
-from simulators.config import CardConfig
-from simulators.issuer_crypto import Masters, card_keys
-from simulators.issuer_schemes import Cipher
-from simulators.stock import blank, make_stock
+from simulators.card.config import CardConfig
+from simulators.cryptograms.crypto import Masters, card_keys
+from simulators.cryptograms.schemes import Cipher
+from simulators.readers.stock import blank, make_stock
 from terminal.keys import Sealed
 from terminal.secret import Secret
 from tests.support.cli import PASSPHRASE, Cli, Done

@@ -21,9 +21,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from reader_service.access.gate import new_token
+from reader_service.access.authenticator import new_token
 from reader_service.principal import Role
-from tests.support.bench import fast_directory
+from tests.support.cards.card_bench import fast_directory
 from tests.support.cli import FORM_HEAD
 from tests.support.line import id_number
 from tests.support.spy import Spy

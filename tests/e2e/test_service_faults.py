@@ -15,8 +15,8 @@ from psycopg import sql
 
 from reader_service.principal import Role
 from tests.support import line
-from tests.support.bench import fast_directory
-from tests.support.postgres import Cluster, private_cluster
+from tests.support.cards.card_bench import fast_directory
+from tests.support.registry.postgres import Cluster, private_cluster
 from tests.support.station import Client, Home, Station, station
 
 pytestmark = pytest.mark.timeout(300)

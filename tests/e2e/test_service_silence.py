@@ -11,9 +11,9 @@ from personalize.lanes import Line
 from reader_service.principal import Role
 from terminal.apdu import open_reader
 from tests.support import line
-from tests.support.bench import fast_directory
-from tests.support.postgres import private_cluster
-from tests.support.relay import Relay
+from tests.support.cards.card_bench import fast_directory
+from tests.support.pcsc.relay import Relay
+from tests.support.registry.postgres import private_cluster
 from tests.support.station import PASSWORD, Client, Home, Station, station
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.postgres]

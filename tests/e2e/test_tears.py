@@ -12,10 +12,10 @@ from itertools import count
 import pytest
 
 from personalize.outcome import Outcome
-from simulators.card import VirtualCard
-from simulators.reader import SimCard
+from simulators.readers.reader import SimCard
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport
-from tests.support.bench import SCP02, SCP03, Bench, Killed, Rack, card_on, fast_directory
+from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, card_on, fast_directory
 
 KINDS = [pytest.param(SCP02, id="scp02-t0"), pytest.param(SCP03, id="scp03-t1")]
 FEWEST = {SCP02: 60, SCP03: 35}

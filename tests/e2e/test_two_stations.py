@@ -18,11 +18,11 @@ from reader_service.principal import Role
 from registry.errors import FenceLost
 from registry.store import Registry
 from registry.values import BoundChip, Claim
-from simulators.card import VirtualCard
+from simulators.virtual_card import VirtualCard
 from terminal.keys.custody import Sealed
 from tests.support import house, line
-from tests.support.bench import card_on, fast_directory
-from tests.support.postgres import Cluster, private_cluster
+from tests.support.cards.card_bench import card_on, fast_directory
+from tests.support.registry.postgres import Cluster, private_cluster
 from tests.support.station import Client, Home, Station, station
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stations")]

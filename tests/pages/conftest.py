@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from membercard.serve_demo import DemoStation
-from tests.support.pages import Desk, Served, chromium, served
-from tests.support.told_station import copy_of_station
+from membercard.demo.station import DemoStation
+from tests.support.service.pages import Desk, Served, chromium, served
+from tests.support.service.told_station import copy_of_station
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

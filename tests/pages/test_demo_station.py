@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from membercard import settings
-from membercard.card_commands import card_in, judge
-from membercard.counter import lists_at_hand
+from membercard.commands.card import card_in, judge
+from membercard.demo.station import EVERYTHING, DemoStation, demo_station
 from membercard.errors import SettingsError
-from membercard.serve_demo import EVERYTHING, DemoStation, demo_station
+from membercard.wiring.counter_lists import lists_at_hand
 from personalize.intake import check
 from reader_service.access.passwords import Passwords
 from reader_service.principal import Role
-from registry.reviews import ReviewStep
+from registry.batches.reviews import ReviewStep
 from registry.store import Registry
 from registry.values import BatchState, CardState
 from terminal.apdu import stack

@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from membercard.serve_demo import EVERYTHING
-from tests.support.pages import TABLET, Desk, Served
+from membercard.demo.station import EVERYTHING
+from tests.support.service.pages import TABLET, Desk, Served
 
 PAGES = ("station", "counter", "intake", "registry", "progress", "developer", "audit", "users")
 SERIOUS = ("serious", "critical")

@@ -11,9 +11,9 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
-from membercard.demo_people import people, person, write_form
+from membercard.demo.people import people, person, write_form
 from registry.values import CardState
-from tests.support.pages import Desk, Served
+from tests.support.service.pages import Desk, Served
 
 _DROP = """([drop, name, content]) => {
   const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));

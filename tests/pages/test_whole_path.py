@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from registry.values import BatchState
-from tests.support.pages import Desk, Served
+from tests.support.service.pages import Desk, Served
 
 pytestmark = pytest.mark.slow
 

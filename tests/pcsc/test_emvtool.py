@@ -18,13 +18,14 @@ import pytest
 from pyemv.cvn import VisaCVN18
 from smartcard.System import readers
 
-from simulators.card import VirtualCard
-from simulators.vpcd import VpcdSlot
+from simulators.readers.vpcd import VpcdSlot
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
-from terminal.emv.explain import masked_pan
+from terminal.emv.data.explain import masked_pan
 from tests.support import paying_house
+from tests.support.paths import ROOT
 from tests.support.paying_house import MASTERS, PIN, PayingHouse
-from tests.support.pcscd import Pcscd, Slot
+from tests.support.pcsc.pcscd import Pcscd, Slot
 
 pytestmark = [
     pytest.mark.pcsc,
@@ -32,7 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning"),
 ]
 
-EMVTOOL = Path(__file__).parents[2] / ".venv-emvtool" / "bin" / "emvtool"
+EMVTOOL = ROOT / ".venv-emvtool" / "bin" / "emvtool"
 PAN = "6210971300000010"
 CHANGES = {
     "pdol: 9F1A029F3704 ": 'pdol: "" ',

@@ -16,15 +16,15 @@ import pytest
 
 from personalize.lanes import LaneEvent, LaneResult, LaneState
 from personalize.outcome import Outcome
-from simulators.card import VirtualCard
-from simulators.config import CardConfig
-from simulators.stock import blank
-from simulators.vpcd import VpcdSlot
-from terminal.apdu.reader_names import base_name
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank
+from simulators.readers.vpcd import VpcdSlot
+from simulators.virtual_card import VirtualCard
+from terminal.apdu.pcsc.names import base_name
 from tests.support.cli import Cli
-from tests.support.pcsc_station import Station, Trap, attached, fed, readers
-from tests.support.pcscd import Pcscd
-from tests.support.vpcd_echo import VpcdCard
+from tests.support.pcsc.pcsc_station import Station, Trap, attached, fed, readers
+from tests.support.pcsc.pcscd import Pcscd
+from tests.support.pcsc.vpcd_echo import VpcdCard
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 

@@ -24,11 +24,11 @@ from terminal.apdu import (
     stack,
     watch_readers,
 )
-from terminal.apdu.pcsc import PcscReader, Service
-from terminal.apdu.reader_names import base_name
+from terminal.apdu.pcsc.names import base_name
+from terminal.apdu.pcsc.transport import PcscReader, Service
 from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
-from tests.support.pcscd import Pcscd, Slot
-from tests.support.vpcd_echo import ATR, VpcdCard, echo
+from tests.support.pcsc.pcscd import Pcscd, Slot
+from tests.support.pcsc.vpcd_echo import ATR, VpcdCard, echo
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 
@@ -192,7 +192,7 @@ def _answers(reader: Reader) -> bool:
 def test_deadline_without_the_socket_runs_each_call_on_a_thread(
     slot: Slot, card: VpcdCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("terminal.apdu.service_socket.service_sockets", dict)
+    monkeypatch.setattr("terminal.apdu.pcsc.transport.service_socket.service_sockets", dict)
     with opened(slot, "?deadline=0.5") as reader:
         session = reader.connect()
         assert session.exchange(b"\0\0\0\0") == b"\0\0\0\0\x90\0"

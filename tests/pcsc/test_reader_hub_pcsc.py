@@ -11,22 +11,22 @@ from pathlib import Path
 import pytest
 
 from personalize.lanes import Line
-from reader_service.desks.counter import CounterDesk
-from reader_service.desks.developer import DeveloperDesk
 from reader_service.errors import ReaderOut
-from reader_service.readers.hub import ReaderHub
+from reader_service.readers.manager import ReaderHub
 from reader_service.readers.names import slug
 from reader_service.readers.values import Mode, ReaderState
-from simulators.card import VirtualCard
-from simulators.config import CardConfig
-from simulators.stock import blank, make_stock
-from simulators.vpcd import VpcdSlot
+from reader_service.services.counter import CounterDesk
+from reader_service.services.developer import DeveloperDesk
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
+from simulators.readers.vpcd import VpcdSlot
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import open_reader
-from terminal.apdu.reader_names import base_name
+from terminal.apdu.pcsc.names import base_name
 from tests.support import line
-from tests.support.pcscd import Pcscd, Slot
-from tests.support.reader_house import COUNTER, DEVELOPER, Station, eventually, station
-from tests.support.vpcd_echo import ATR, VpcdCard, echo
+from tests.support.pcsc.pcscd import Pcscd, Slot
+from tests.support.pcsc.vpcd_echo import ATR, VpcdCard, echo
+from tests.support.service.reader_house import COUNTER, DEVELOPER, Station, eventually, station
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 
@@ -40,7 +40,7 @@ def made(tmp_path: Path) -> Station:
 
 @pytest.fixture
 def hub(made: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderHub]:
-    monkeypatch.setattr("reader_service.readers.hub.PCSC_DEADLINE", 1)
+    monkeypatch.setattr("reader_service.readers.manager.PCSC_DEADLINE", 1)
     with made.hub() as running:
         yield running
 
@@ -121,7 +121,7 @@ def test_a_restarted_pcscd_is_survived_and_shown(
 def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
     pcscd: Pcscd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reader_service.desks.counter._PACE", 0.02)
+    monkeypatch.setattr("reader_service.services.counter._PACE", 0.02)
     slot: Slot = pcscd.slots[1]
     slot.wait(present=False)
     counters = {f"pcsc:{base_name(slot.reader_name)}": "柜台 1"}

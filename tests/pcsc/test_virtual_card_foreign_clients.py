@@ -15,13 +15,14 @@ from yubikit.core import TRANSPORT
 from yubikit.core.smartcard import ApduError, SmartCardConnection, SmartCardProtocol
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, StaticKeys
 
-from simulators.card import VirtualCard
-from simulators.config import CardConfig, Cplc
-from simulators.content import CardState
-from simulators.vpcd import VpcdSlot
+from simulators.card.config import CardConfig, Cplc
+from simulators.card.content import CardState
+from simulators.readers.vpcd import VpcdSlot
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
-from tests.support import foreign_host, member_specimen
-from tests.support.pcscd import Pcscd, Slot
+from tests.support.cards import member_specimen
+from tests.support.foreign import host as foreign_host
+from tests.support.pcsc.pcscd import Pcscd, Slot
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 

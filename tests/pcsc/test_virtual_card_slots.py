@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from simulators.card import VirtualCard
-from simulators.config import CardConfig
-from simulators.content import CardState
-from simulators.hopper import Hopper
-from simulators.stock import Stock, blank, make_stock
-from simulators.vpcd import VpcdSlot
+from simulators.card.config import CardConfig
+from simulators.card.content import CardState
+from simulators.readers.feeder import Hopper
+from simulators.readers.stock import Stock, blank, make_stock
+from simulators.readers.vpcd import VpcdSlot
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, open_reader
 from terminal.errors import CardGone
-from tests.support import foreign_host, member_specimen
-from tests.support.pcscd import Pcscd
+from tests.support.cards import member_specimen
+from tests.support.foreign import host as foreign_host
+from tests.support.pcsc.pcscd import Pcscd
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 

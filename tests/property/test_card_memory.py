@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.memory import MemoryDamaged, Nvm, PowerLost, RamImage, TearAt
+from simulators.card.memory import MemoryDamaged, Nvm, PowerLost, RamImage, TearAt
 
 SCOPES = ("isd", "app/F04D")
 State = dict[str, dict[str, bytes]]

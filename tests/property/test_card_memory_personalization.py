@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.card import VirtualCard
-from simulators.config import CardConfig, Cplc
-from simulators.content import CardState
-from simulators.memory import PowerLost, TearAt
-from tests.support.gp_host import MEMBER_FILE, MEMBER_MODULE, TEST_KEY, GpHost
-from tests.support.member_specimen import AFL, MEMBER_AID, READ_KEY_VERSION, specimen
-from tests.support.member_specimen import Specimen as Groups
+from simulators.card.config import CardConfig, Cplc
+from simulators.card.content import CardState
+from simulators.card.memory import PowerLost, TearAt
+from simulators.virtual_card import VirtualCard
+from tests.support.cards.gp_host import MEMBER_FILE, MEMBER_MODULE, TEST_KEY, GpHost
+from tests.support.cards.member_specimen import AFL, MEMBER_AID, READ_KEY_VERSION, specimen
+from tests.support.cards.member_specimen import Specimen as Groups
 
 STOCK, FINAL = 0xFF, 0x20
 FINAL_KEYS = (bytes(range(0x70, 0x80)), bytes(range(0x80, 0x90)), bytes(range(0x90, 0xA0)))

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from simulators.card import VirtualCard
-from simulators.content import CardState
-from simulators.memory import Nvm, PowerLost, RamImage, TearAt
-from tests.support.gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
-from tests.support.toy_applet import ToyApplet, toy_card
+from simulators.card.content import CardState
+from simulators.card.memory import Nvm, PowerLost, RamImage, TearAt
+from simulators.virtual_card import VirtualCard
+from tests.support.cards.gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
+from tests.support.cards.toy_applet import ToyApplet, toy_card
 
 NEW = (bytes((0x11,)) * 16, bytes((0x22,)) * 16, bytes((0x33,)) * 16)
 Work = Callable[[GpHost], None]

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from terminal.emv.conversation import Conversation
-from terminal.emv.dictionary import STANDARD, Element, lookup
-from terminal.emv.elements.element import Personal
-from terminal.emv.explain import Explainer, explain, explain_data
+from terminal.emv.data.conversation import Conversation
+from terminal.emv.data.dictionary import STANDARD, Element, lookup
+from terminal.emv.data.elements.element import Personal
+from terminal.emv.data.explain import Explainer, explain, explain_data
 from terminal.errors import CodecError
 from terminal.tlv import Tag, Tlv, tlv
 

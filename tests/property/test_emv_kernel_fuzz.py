@@ -16,18 +16,18 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from terminal.emv.cakeys import parse_ca_store
-from terminal.emv.config import TerminalConfig
-from terminal.emv.outcome import CryptogramType, Outcome, Result
+from terminal.emv.authentication.cakeys import parse_ca_store
+from terminal.emv.transaction.config import TerminalConfig
+from terminal.emv.transaction.outcome import CryptogramType, Outcome, Result
 from terminal.errors import DeadlineExceeded, TlvError, TransportError
 from terminal.tlv import decode
-from tests.support.emv_toy_card import AAC, DATA, TC, ToyCard, ToyHost
-from tests.support.emv_toy_terminal import OVER, UNDER, config_with, run
-from tests.support.foreign_cards import CARDS, ca_keys
-from tests.support.foreign_kit import ForeignCard
-from tests.support.foreign_pin import ENCIPHERED
-from tests.support.foreign_proof import poked
-from tests.support.foreign_toy import Bank, Card, RsaProof, SmProof
+from tests.support.cards.emv_toy_card import AAC, DATA, TC, ToyCard, ToyHost
+from tests.support.cards.emv_toy_terminal import OVER, UNDER, config_with, run
+from tests.support.foreign.cards import CARDS, ca_keys
+from tests.support.foreign.kit import ForeignCard
+from tests.support.foreign.pin import ENCIPHERED
+from tests.support.foreign.proof import poked
+from tests.support.foreign.toy import Bank, Card, RsaProof, SmProof
 
 MOST_COMMANDS = 1_500
 MOST_TURNS = 13

@@ -15,17 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terminal.apdu import Command, Response, Sender, StatusWord
-from terminal.emv.application import open_application, read_application
-from terminal.emv.authentication import authenticate
-from terminal.emv.bits import TVR
-from terminal.emv.cakeys import CaStore
-from terminal.emv.cvm import verify_cardholder
-from terminal.emv.restrictions import check_restrictions
-from terminal.emv.selection import Supported
-from terminal.emv.steps import State, Stop
+from terminal.emv.authentication.authentication import authenticate
+from terminal.emv.authentication.cakeys import CaStore
+from terminal.emv.cardholder_verification.cvm import verify_cardholder
+from terminal.emv.data.bits import TVR
+from terminal.emv.risk.restrictions import check_restrictions
+from terminal.emv.selection.application import open_application, read_application
+from terminal.emv.selection.selection import Supported
+from terminal.emv.transaction.state import State, Stop
 from terminal.errors import ApduError, CardMalformed, DeadlineExceeded
-from tests.support.kernel_front import DEBIT, PSE, Person, fci, new_state, text, tlv
-from tests.support.payment_issuer import PAN, Issue, RsaIssue, SmIssue, rsa_store, sm_store
+from tests.support.cards.kernel_front import DEBIT, PSE, Person, fci, new_state, text, tlv
+from tests.support.cards.payment_issuer import PAN, Issue, RsaIssue, SmIssue, rsa_store, sm_store
 
 TODAY = date(2026, 11, 22)
 SUPPORTED = [Supported(bytes.fromhex("A000000333"))]

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry.errors import RegistryConflict
-from simulators.card import VirtualCard
-from simulators.reader import SimCard
+from simulators.readers.reader import SimCard
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, Transport
 from terminal.errors import NoCard
-from tests.support.bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
+from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
 
 MEMBERS, CHIPS = 3, 6
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulators.reader import SimCard
+from simulators.readers.reader import SimCard
 from terminal.apdu import Disposition, LinkProtocol, Transport
-from tests.support.bench import SCP02, SCP03, Bench, Rack, card_on, fast_directory
+from tests.support.cards.card_bench import SCP02, SCP03, Bench, Rack, card_on, fast_directory
 
 ROOM = 200
 

@@ -19,8 +19,8 @@ from sqlalchemy import text
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict
 from registry.store import Registry
 from registry.values import ChipKnown, Claim, Entry, JournalEvent, NothingLeft
-from tests.support.postgres import Cluster, binaries, private_cluster
-from tests.support.registrar import LEASE, SetClock, chip, custodian, prepare, ready
+from tests.support.registry.postgres import Cluster, binaries, private_cluster
+from tests.support.registry.registrar import LEASE, SetClock, chip, custodian, prepare, ready
 
 MEMBERS = 3
 CHIPS = st.integers(1, 9)

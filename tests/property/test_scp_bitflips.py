@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, Cplc
 from terminal.apdu import Command, Response, stack
 from terminal.globalplatform import (
     Aid,
@@ -23,8 +23,8 @@ from terminal.globalplatform import (
 )
 from terminal.keys import GP_TEST_KEY, Algorithm, Diversification, MemoryCustody, Purpose
 from terminal.secret import Secret
-from tests.support.card_slot import Slot
-from tests.support.scp_card import CardEnd, host
+from tests.support.cards.card_slot import Slot
+from tests.support.cards.scp_card import CardEnd, host
 
 COMMANDS = (
     Command(0x80, 0xF2, 0x80, 0x02),

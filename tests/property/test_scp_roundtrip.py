@@ -13,7 +13,7 @@ from terminal.errors import IntegrityError, SecureChannelError
 from terminal.globalplatform import Authentication, Guard, SecureChannel, SecurityLevel, open_channel
 from terminal.globalplatform.levels import LEGAL
 from terminal.keys import Algorithm, Scp
-from tests.support.scp_card import CardEnd, host
+from tests.support.cards.scp_card import CardEnd, host
 
 LONG = (Algorithm.AES192, Algorithm.AES256)
 # How the card comes by its challenge (i bit 10) matters to the handshake alone: one length of keys shows it.

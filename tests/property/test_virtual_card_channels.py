@@ -10,15 +10,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from simulators.card import VirtualCard
-from simulators.config import CardConfig, Cplc
-from simulators.memory import PowerLost, TearAt
-from simulators.pse import PSE
+from simulators.applets.pse import PSE
+from simulators.card.config import CardConfig, Cplc
+from simulators.card.memory import PowerLost, TearAt
 from simulators.rom import DIRECTORY_MODULE, DIRECTORY_PACKAGE, MEMBER_MODULE, MEMBER_PACKAGE
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command
 from terminal.tlv import tlv
-from tests.support import member_specimen
-from tests.support.gp_host import TEST_KEY, GpHost, HostError
+from tests.support.cards import member_specimen
+from tests.support.cards.gp_host import TEST_KEY, GpHost, HostError
 
 PSE_GROUPS = [
     (0x0101, bytes.fromhex("701E 611C 4F09 F04D454D4245520101 500C 554E494F4E204D454D424552 870101")),

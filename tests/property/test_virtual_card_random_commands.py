@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.card import VirtualCard
-from simulators.config import CardConfig, Cplc
-from simulators.memory import RamImage
-from simulators.reader import SimCard
+from simulators.card.config import CardConfig, Cplc
+from simulators.card.memory import RamImage
+from simulators.readers.reader import SimCard
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
-from tests.support import foreign_host, member_specimen
+from tests.support.cards import member_specimen
+from tests.support.foreign import host as foreign_host
 
 MAY_WRITE = {0x20, 0x50, 0x82, 0xD8, 0xE2, 0xE4, 0xE6, 0xE8, 0xF0}
 """VERIFY, and the commands of the security domain (session counters and tries included)."""

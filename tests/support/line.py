@@ -13,7 +13,7 @@ from registry.store import Registry
 from registry.values import AcceptedRow
 from terminal.globalplatform import Guard
 from tests.support import house
-from tests.support.registrar import new_registry
+from tests.support.registry.registrar import new_registry
 
 NAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜"
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from personalize.dossier import Dossier
 from registry.store import Registry
-from simulators.config import CardConfig
-from simulators.stock import blank, make_stock
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
 from terminal.apdu import LinkProtocol
 from terminal.keys import Algorithm, MemoryCustody, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST

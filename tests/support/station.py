@@ -21,20 +21,20 @@ from typing import IO, Any
 
 import httpx
 
-from reader_service.access.gate import key_of, new_token
+from reader_service.access.authenticator import key_of, new_token
 from reader_service.access.passwords import CHEAP, Passwords
 from reader_service.principal import Role
 from registry.store import Registry
-from simulators.config import CardConfig
-from simulators.stock import blank, make_stock
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
 from terminal.keys import SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import house, line
+from tests.support.paths import ROOT
 
 PASSPHRASE = "Zwei-Stationen-ein-Register"
 PASSWORD = "a sentence of this person"
-_ROOT = Path(__file__).parents[2]
 _STARTS = 30.0
 
 
@@ -129,7 +129,7 @@ class Station:
             stdin=subprocess.DEVNULL,
             stdout=self._file,
             stderr=subprocess.STDOUT,
-            cwd=_ROOT,
+            cwd=ROOT,
             env={**kept, "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
         self.url = self._address()

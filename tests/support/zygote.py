@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 _PACKAGES = ("membercard", "personalize", "registry", "simulators", "terminal")
 _PRELOADED = (
     "alembic.command",
@@ -50,7 +51,7 @@ class Zygote:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
-            cwd=_ROOT,
+            cwd=ROOT,
             # A library with threads of its own could not be forked safely.
             env={**environment, "OPENBLAS_NUM_THREADS": "1"},
         )
@@ -58,7 +59,7 @@ class Zygote:
 
     def start(self, arguments: Sequence[str], output: Path) -> int:
         """Run `membercard` with these arguments, its output into a file; the process id."""
-        return self.start_in(arguments, Streams(str(output), str(output)), _ROOT)
+        return self.start_in(arguments, Streams(str(output), str(output)), ROOT)
 
     def start_in(
         self, arguments: Sequence[str], streams: Streams, directory: Path, environment: Mapping[str, str] | None = None
@@ -95,7 +96,7 @@ def _serve() -> None:
     from pkgutil import walk_packages
 
     for package in _PACKAGES:
-        for module in walk_packages([str(_ROOT / package)], f"{package}."):
+        for module in walk_packages([str(ROOT / package)], f"{package}."):
             if ".migrations" not in module.name:  # alembic's own, and not to be imported
                 import_module(module.name)
     for name in _PRELOADED:

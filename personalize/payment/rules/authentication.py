@@ -12,7 +12,7 @@ from personalize.payment.profile import CRT_ORDER
 from personalize.payment.rules.data import day, pan_of
 from personalize.payment.rules.rule import Rule
 from terminal.crypto import sm2
-from terminal.emv import oda
+from terminal.emv.authentication import rsa as oda
 from terminal.errors import CryptoError
 from terminal.keys import Sealed
 

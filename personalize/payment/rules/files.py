@@ -9,7 +9,7 @@ from personalize.encoding import MAX_RECORD
 from personalize.payment.image import ANTENNA, Image, inside, objects
 from personalize.payment.prepare import CONTACTLESS_FCI
 from personalize.payment.rules.rule import Rule
-from terminal.emv.records import Afl
+from terminal.emv.data.records import Afl
 from terminal.errors import CodecError
 
 MANDATORY = {0x5F24: "expiry date", 0x5A: "account number", 0x8C: "CDOL1", 0x8D: "CDOL2"}

@@ -9,7 +9,7 @@ from personalize.payment.image import LOGS, Image, parsed
 from personalize.payment.prepare import CONTACTLESS_OPTIONS, ECASH_OPTIONS, OPTIONS, PIN, PIN_TRIES, SM
 from personalize.payment.rules.data import OFFLINE_PIN
 from personalize.payment.rules.rule import Rule
-from terminal.emv.dictionary import lookup
+from terminal.emv.data.dictionary import lookup
 
 UNPREDICTABLE = 0x9F37
 _CDA, _DDA, _CARDHOLDER = 0x01, 0x20, 0x10

@@ -9,10 +9,10 @@ import pytest
 
 from terminal.apdu import Transport
 from terminal.apdu.transcript import Transcript
-from terminal.emv.cakeys import CaStore, load_ca_store
-from terminal.emv.outcome import Result
-from tests.support.foreign_cards import CARDS, INDEX, heading, index
-from tests.support.foreign_kit import NONE, ForeignCard
+from terminal.emv.authentication.cakeys import CaStore, load_ca_store
+from terminal.emv.transaction.outcome import Result
+from tests.support.foreign.cards import CARDS, INDEX, heading, index
+from tests.support.foreign.kit import NONE, ForeignCard
 
 HERE = Path(__file__).parent
 BY_NAME = {card.name: card for card in CARDS}

@@ -18,7 +18,7 @@ from terminal.keys import Algorithm, ApplicationKeys, CardKeys
 from terminal.member.words import dictionary
 from terminal.tlv import tlv
 from tests.support import house
-from tests.support.bank_cards import AID, PAN, card, identity, party, record
+from tests.support.cards.bank_cards import AID, PAN, card, identity, party, record
 
 SIDE = party()
 NAMES = dictionary()

@@ -14,11 +14,11 @@ from personalize.execute import Job, local_now, process
 from personalize.outcome import CardReport, Outcome
 from personalize.profile import default_profile
 from registry.values import Claim, JournalEvent
-from simulators.card import VirtualCard
-from simulators.content import AppState, CardState, Instance, LoadFile
-from simulators.reader import SimCard
+from simulators.card.content import AppState, CardState, Instance, LoadFile
+from simulators.readers.reader import SimCard
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
-from tests.support.bench import MEMBER_AID, SCP02, SCP03, Bench, Killed, card_on, fast_directory
+from tests.support.cards.card_bench import MEMBER_AID, SCP02, SCP03, Bench, Killed, card_on, fast_directory
 
 LEASE = timedelta(minutes=2)
 INSTALL, STORE_DATA, PUT_KEY, SET_STATUS, DELETE = 0xE6, 0xE2, 0xD8, 0xF0, 0xE4

@@ -18,16 +18,16 @@ from personalize.lanes import LaneEvent, LaneState
 from personalize.outcome import Outcome
 from registry.errors import RegistryConflict, RegistryUnavailable
 from registry.store import Registry
-from simulators import cardfile
-from simulators.card import VirtualCard
-from simulators.config import CardConfig, Cplc
-from simulators.reader import SimCard
-from simulators.stock import make_stock
+from simulators.card import cardfile
+from simulators.card.config import CardConfig, Cplc
+from simulators.readers.reader import SimCard
+from simulators.readers.stock import make_stock
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport, open_reader
 from terminal.errors import NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from terminal.secret import Secret
 from tests.support import house, line
-from tests.support.bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
+from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
 
 AGAIN, VERIFIED, REJECTED = Outcome.AGAIN, Outcome.VERIFIED, Outcome.REJECTED
 LEASE = timedelta(minutes=2)

@@ -13,7 +13,7 @@ from personalize.batch import prepare_chunk, worker_spec
 from personalize.dossier import Dossier
 from personalize.errors import DossierError, PrepareError
 from personalize.profile import default_profile
-from registry.audit import AuditFilter
+from registry.admin.audit import AuditFilter
 from registry.errors import RegistryConflict
 from registry.values import NewDossier
 from terminal.crypto import rsa

@@ -15,8 +15,8 @@ from personalize.outcome import Outcome
 from personalize.plan import final_keys
 from personalize.readback import read_back
 from registry.values import Claim
-from simulators.card import VirtualCard
-from simulators.reader import SimCard
+from simulators.readers.reader import SimCard
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import stack
 from terminal.errors import CardError, CardGone, IntegrityError, MembercardError
 from terminal.globalplatform import Guard
@@ -25,7 +25,7 @@ from terminal.member.outcome import Code, Verdict
 from terminal.member.signed import Issue
 from terminal.member.trust import TrustList
 from tests.support import house
-from tests.support.bench import Bench, Killed, fast_directory
+from tests.support.cards.card_bench import Bench, Killed, fast_directory
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEASE = timedelta(minutes=2)

@@ -9,7 +9,7 @@ import pytest
 from personalize.errors import ChipUnfit, LineStopped, PersonalizeError, ReadBackError
 from personalize.reasons import NOTHING, Reason, Why, why
 from registry.errors import FenceLost, RegistryError, RegistryUnavailable
-from registry.outcome import MISSING
+from registry.line.outcome import MISSING
 from terminal.apdu import StatusWord
 from terminal.errors import (
     AuthenticationRefused,

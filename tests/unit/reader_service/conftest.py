@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desks import Office
-from tests.support.desks import office as made
+from tests.support.service.services import Office
+from tests.support.service.services import office as made
 
 
 @pytest.fixture

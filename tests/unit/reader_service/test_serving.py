@@ -28,8 +28,8 @@ from reader_service import logs, serving
 from reader_service.errors import Invalid
 from reader_service.principal import Role
 from reader_service.serving import Listen
-from tests.support.door import DoorHouse, door_house
-from tests.support.web import Web
+from tests.support.service.accounts import DoorHouse, door_house
+from tests.support.service.web import Web
 
 
 @pytest.fixture(scope="module")

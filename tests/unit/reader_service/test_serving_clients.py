@@ -16,8 +16,8 @@ from starlette.responses import Response
 from reader_service import serving
 from reader_service.access.headers import API_POLICY
 from reader_service.principal import Role
-from tests.support.door import DoorHouse, door_house
-from tests.support.web import Web
+from tests.support.service.accounts import DoorHouse, door_house
+from tests.support.service.web import Web
 
 LARGE = 16 * 1024 * 1024
 """More than the buffers of both kernels."""

@@ -17,7 +17,7 @@ from reader_service.serving import Listen
 from reader_service.waiting import opened
 from registry.errors import RegistryUnavailable, SchemaTooNew
 from registry.store import Registry
-from tests.support.registrar import custodian, new_registry
+from tests.support.registry.registrar import custodian, new_registry
 
 AWAY = RegistryUnavailable("the registry database x on y does not answer: see that the server runs", retryable=True)
 

@@ -9,8 +9,8 @@ import pytest
 
 from registry.store import Registry
 from terminal.keys.memory import MemoryCustody
-from tests.support.postgres import Cluster, binaries, private_cluster
-from tests.support.registrar import SetClock, custodian, new_registry
+from tests.support.registry.postgres import Cluster, binaries, private_cluster
+from tests.support.registry.registrar import SetClock, custodian, new_registry
 
 
 @pytest.fixture(scope="session")

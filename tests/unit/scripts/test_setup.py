@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "setup.sh"
+from tests.support.paths import ROOT
+
+SCRIPT = ROOT / "scripts" / "setup.sh"
 
 
 def machine(directory: Path, **programs: str) -> dict[str, str]:

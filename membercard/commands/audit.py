@@ -1,0 +1,95 @@
+"""`membercard audit`: what was done, by whom, and whether anybody has changed what is told about it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from membercard import output, settings
+
+if TYPE_CHECKING:
+    from registry.db.audit_chain import AuditRow
+
+app = typer.Typer()
+
+_NOTED = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})")
+
+
+@app.command("verify")
+def verify(
+    noted: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER:HASH", help="The end of the chain as an earlier run printed it.", show_default=False
+        ),
+    ] = None,
+    json: output.Json = False,
+) -> None:
+    """Look through the whole chain: rows that were changed, moved, put in or removed are named.
+
+    What was cut off at the very end shows only by an end of the chain that was noted elsewhere: write the last line
+    down, or send it away, and give it again. Exit code 0: the chain is whole; 1: it is not.
+
+    Example: membercard audit verify --noted 1204:9f2c...
+    """
+    anchor = None
+    if noted is not None:
+        if (parts := _NOTED.fullmatch(noted)) is None:
+            raise typer.BadParameter("write the row's number, a colon and the 64 hex digits of its hash")
+        anchor = int(parts[1]), parts[2]
+    with settings.open_registry() as registry:
+        report = registry.audit.verify(anchor)
+    if json:
+        output.as_json(report)
+    else:
+        for found in report.breaks:
+            typer.echo(found.sentence)
+        if report.further:
+            typer.echo(f"and {report.further} more")
+        typer.echo(f"{report.rows} rows; the chain is {'whole' if report.whole else 'broken'}")
+        if report.rows:
+            typer.echo(f"its end: {report.last_number}:{report.last_hash}")
+    if not report.whole:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def show(
+    actor: Annotated[str | None, typer.Option(help="Only what this person or machine did.")] = None,
+    action: Annotated[
+        str | None, typer.Option(help="Only this action (batch.approve), or all that begin so (batch.).")
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="Only what was done to this, as card:NUMBER-SEQUENCE.")] = None,
+    limit: Annotated[int, typer.Option(help="How many rows, newest first.", min=1)] = 50,
+    json: output.Json = False,
+) -> None:
+    """List what was done, newest first. Nothing personal is in it.
+
+    Example: membercard audit list --action user. --limit 20
+    """
+    from registry.admin.audit import AuditFilter
+
+    where = AuditFilter(actor=actor, action=action, subject=subject)
+    rows: list[AuditRow] = []
+    cursor: str | None = None
+    with settings.open_registry() as registry:
+        while len(rows) < limit:
+            page = registry.audit.page(cursor, limit - len(rows), where=where)
+            rows += page.items
+            if (cursor := page.next) is None:
+                break
+    if json:
+        output.as_json(rows)
+        return
+    cells = [_cells(row) for row in rows]
+    output.show(output.table("Audit", ("number", "time", "who", "what", "to", "why", "more"), cells, right=("number",)))
+
+
+def _cells(row: AuditRow) -> tuple[object, ...]:
+    deed = row.deed
+    more = [f"{name} {fact}" for name, fact in deed.facts.items() if fact not in (None, "")]
+    if deed.origin:
+        more.append(f"from {deed.origin}")
+    return row.number, output.local_time(row.at), deed.actor, deed.action, deed.subject, deed.reason, ", ".join(more)

@@ -1,0 +1,230 @@
+"""`membercard batch`: from a draft to a finished, balanced batch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from membercard import output, settings
+from membercard.wiring.line import open_pool, prepare_all, profile_in_use
+from personalize import report as reporting
+from registry.errors import RegistryConflict
+from registry.values import Accounts, Batch, BatchState, StockAccounts
+
+app = typer.Typer()
+BatchId = Annotated[str, typer.Argument(help="Batch number, such as B20261122-001.", show_default=False)]
+By = Annotated[str | None, typer.Option(help="Who does this; you, if not given.")]
+
+
+@app.command("list")
+def list_batches(json: output.Json = False) -> None:
+    """List all batches and where each stands."""
+    with settings.open_registry() as registry:
+        batches = registry.batches()
+    if json:
+        output.as_json(batches)
+        return
+    if not batches:
+        typer.echo("No batches yet. Begin with: membercard roster import FILE")
+        return
+    columns = ["batch", "unit", "state", "rows", "returned", "dossiers", "verified", "imported by", "at"]
+    rows = [
+        (
+            b.id,
+            b.unit,
+            b.state.value,
+            b.accepted,
+            b.rejected,
+            b.dossiers,
+            b.verified,
+            b.imported_by,
+            output.local_time(b.imported_at),
+        )
+        for b in batches
+    ]
+    output.show(output.table("Batches", columns, rows, right=["rows", "returned", "dossiers", "verified"]))
+
+
+@app.command("show")
+def show(batch: BatchId, json: output.Json = False) -> None:
+    """Show one batch: its accounts, chips that are awaited, chips that were rejected."""
+    with settings.open_registry() as registry:
+        found = registry.batch(batch)
+        accounts, rejects, bound = registry.accounts(batch), registry.rejects(batch), registry.bound_chips(batch)
+        stock = registry.stock()
+    if json:
+        output.as_json({"batch": found, "accounts": accounts, "rejects": rejects, "awaited": bound})
+        return
+    output.show(_summary(found))
+    print_accounts(accounts)
+    if stock.received:
+        Console(highlight=False, soft_wrap=True).print(stock_equation(stock))
+    if bound:
+        rows = [
+            (b.chip_serial, f"{b.card_number}-{b.sequence:02d}", b.lane, "missing" if b.missing else "in a lane")
+            for b in bound
+        ]
+        output.show(output.table("Chips that still have to come back", ["chip", "card", "lane", ""], rows))
+    if rejects:
+        refused = [(r.chip_serial, r.card_number, r.step, r.reason, r.bin) for r in rejects]
+        output.show(output.table("Rejected chips", ["chip", "card", "step", "reason", "bin"], refused))
+    if not accounts.balanced:
+        raise typer.Exit(1)
+
+
+@app.command("approve")
+def approve(batch: BatchId, by: By = None) -> None:
+    """Let a draft through (审核). A second person does this, never the one who imported it.
+
+    Example: membercard batch approve B20261122-001 --by "Wang Fang"
+    """
+    profile = profile_in_use()
+    with settings.open_registry() as registry:
+        done = registry.approve(batch, by or settings.load().operator, scheme=profile.scheme)
+    typer.echo(
+        f"{done.id}: {done.accepted} members approved by {done.approved_by}. Next: membercard batch prepare {done.id}"
+    )
+
+
+@app.command("discard")
+def discard(batch: BatchId, reason: Annotated[str, typer.Option(help="Why; it goes into the audit.")] = "") -> None:
+    """Give up a draft; its file may then be imported again."""
+    with settings.open_registry() as registry:
+        done = registry.discard(batch, settings.load().operator, reason=reason)
+    typer.echo(f"{done.id}: discarded")
+
+
+@app.command("prepare")
+def prepare(
+    batch: BatchId,
+    workers: Annotated[int, typer.Option(help="Processes that prepare data; 0: one for each core.", min=0)] = 1,
+) -> None:
+    """Make a card dossier for every approved member. Interrupted, it goes on where it was.
+
+    Example: membercard batch prepare B20261122-001 --workers 0
+    """
+    profile = profile_in_use()
+    keystore = settings.open_keystore()
+    with settings.open_registry(keystore) as registry:
+        under_way(registry.batch(batch))
+        with _progress() as progress:
+            pool, by = open_pool(keystore, profile), settings.load().operator
+            made = prepare_all(registry, batch, profile, keystore, pool, progress, workers=workers, by=by)
+    typer.echo(f"{batch}: {made} dossiers made. Next: membercard perso run {batch} --reader URL")
+
+
+def under_way(batch: Batch) -> Batch:
+    """A batch that cards are made of. Raises RegistryConflict for a draft, and for one that is closed or given up."""
+    if batch.state is BatchState.DRAFT:
+        raise RegistryConflict(
+            f"batch {batch.id} is a draft: a second person lets it through first, "
+            f"with: membercard batch approve {batch.id} --by NAME",
+            reason="batch-draft",
+            batch=batch.id,
+        )
+    if batch.state in (BatchState.CLOSED, BatchState.DISCARDED):
+        sentence = f"batch {batch.id} is {batch.state}; no more cards are made of it"
+        raise RegistryConflict(sentence, reason="batch-over", batch=batch.id)
+    return batch
+
+
+@app.command("release")
+def release(
+    batch: BatchId,
+    chip: Annotated[str, typer.Argument(help="Serial of a bound chip that will not come back.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="What became of it.")] = "chip lost",
+    by: By = None,
+) -> None:
+    """Give up a chip that left its lane and is lost: its card is hotlisted and its dossier made again."""
+    with settings.open_registry() as registry:
+        registry.release_missing(batch, chip, by or settings.load().operator, reason=reason)
+    typer.echo(f"{chip}: rejected ({reason}). Make its dossier again with: membercard batch prepare {batch}")
+
+
+@app.command("close")
+def close(
+    batch: BatchId,
+    second: Annotated[str, typer.Option(help="The second person who signs.", show_default=False)],
+    by: By = None,
+) -> None:
+    """Close a finished batch: the accounts balance, two people sign, dossier secrets are destroyed."""
+    with settings.open_registry() as registry:
+        done = registry.close_batch(batch, by or settings.load().operator, second)
+    typer.echo(f"{done.id}: closed, {done.verified} cards, dossier secrets destroyed")
+
+
+@app.command("report")
+def report(
+    batch: BatchId,
+    html: Annotated[Path | None, typer.Option(help="Where to write the HTML page.", show_default=False)] = None,
+    json: output.Json = False,
+) -> None:
+    """Report a batch: rows returned, reconciliation, seconds per card.
+
+    Example: membercard batch report B20261122-001 --html report.html
+    """
+    with settings.open_registry() as registry:
+        found = reporting.collect(registry, batch)
+    if html:
+        output.write_file(html, reporting.render([found], made_at=datetime.now(UTC).astimezone()).encode())
+        typer.echo(f"report written to {html}", err=json)
+    if json:
+        output.as_json(found)
+    elif not html:
+        output.show(_summary(found.batch))
+        print_accounts(found.accounts)
+        rows = [(lane.lane, lane.cards, f"{lane.median:.3f}", f"{lane.slowest:.3f}") for lane in found.lanes]
+        output.show(
+            output.table(
+                "Lanes", ["lane", "cards", "median s", "slowest s"], rows, right=["cards", "median s", "slowest s"]
+            )
+        )
+
+
+def _summary(batch: Batch) -> Table:
+    rows = [
+        ("unit", batch.unit),
+        ("state", batch.state.value),
+        ("form", f"{batch.source}, {batch.accepted} rows accepted, {batch.rejected} returned"),
+        ("imported", f"{batch.imported_by}, {output.local_time(batch.imported_at)}"),
+        ("approved", f"{batch.approved_by or '–'} {output.local_time(batch.approved_at)}"),
+        ("to prepare", batch.to_prepare),
+        ("verified", batch.verified),
+    ]
+    made = output.table(batch.id, ["", ""], rows)
+    made.show_header = False
+    return made
+
+
+def print_accounts(a: Accounts) -> None:
+    """The two equations that must hold at every moment, and whether they do."""
+    mark = "[green]✓ balanced[/]" if a.balanced else "[bold red]✗ NOT BALANCED[/]"
+    dossiers = f"waiting {a.waiting} + claimed {a.claimed} + verified {a.verified} + remade {a.remade}"
+    chips = f"verified {a.chips_verified} + rejected {a.chips_rejected} + in reader {a.chips_in_reader}"
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"dossiers {a.dossiers} = {dossiers}")
+    console.print(f"chips fed {a.chips_fed} = {chips}   {mark}")
+
+
+def stock_equation(s: StockAccounts) -> Text:
+    """What became of all blank chips that were booked."""
+    terms = f"verified {s.verified} + rejected {s.rejected} + in reader {s.in_reader} + left {s.left}"
+    mark = ("   ✓ balanced", "green") if s.balanced else ("   ✗ NOT BALANCED", "bold red")
+    return Text.assemble(f"blank chips received {s.received} = {terms}", mark)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )

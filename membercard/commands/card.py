@@ -1,0 +1,301 @@
+"""`membercard card`: look at a card as a counter or a developer does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from membercard import output
+from membercard.errors import NoMemberCard
+from membercard.wiring.counter_lists import Lists, lists_at_hand
+from terminal.apdu import Atr, Disposition, Sender, Trace, TraceEntry, Transport, open_reader, stack
+from terminal.errors import CardError, CardRefused, CodecError, NoCard
+from terminal.globalplatform import ISD_AID, Guard, SecurityDomain
+from terminal.keys import MemoryCustody
+from terminal.member.elements import ELEMENTS
+from terminal.member.outcome import Code, Verdict
+from terminal.member.reading import MemberCard, read_card
+from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER, verify
+from terminal.member.words import value_text
+
+if TYPE_CHECKING:
+    from terminal.emv.data.explain import Explained
+
+app = typer.Typer()
+
+_UNDER = " " * 13
+"""Explanations stand below the command, behind the time."""
+
+ReaderUrl = Annotated[str, typer.Option("--reader", help="pcsc:NAME, pcsc:INDEX or sim:CARDFILE.", show_default=False)]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for a card in the reader.", min=0)]
+TrustFile = Annotated[
+    Path | None, typer.Option(help="Signed trust list (membercard lists publish).", show_default=False)
+]
+HotlistFile = Annotated[Path | None, typer.Option(help="Signed hotlist.", show_default=False)]
+ListKey = Annotated[Path | None, typer.Option(help="The key that the lists are signed with.", show_default=False)]
+
+
+@app.command("verify")
+def verify_card(
+    reader: ReaderUrl,
+    trust: TrustFile = None,
+    hotlist: HotlistFile = None,
+    list_key: ListKey = None,
+    wait: Wait = 0,
+    json: output.Json = False,
+) -> None:
+    """Is this card genuine and its membership valid? Works offline.
+
+    The lists come from the options, from the settings' directory, or else from this house's own keystore and registry.
+    Exit code 0 only for ACTIVE; 3 when the card could not be read.
+
+    Example: membercard card verify --reader pcsc:0 --wait 30
+    """
+    lists = lists_at_hand(trust, hotlist, list_key)
+    with card_in(reader, wait) as transport:
+        verdict = judge(stack(transport), lists)
+    if json:
+        output.as_json(verdict.to_json())
+    else:
+        output.show(verdict_panel(verdict))
+    _exit_as(verdict)
+
+
+def _exit_as(verdict: Verdict) -> None:
+    if verdict.code is Code.CARD_FAULT:
+        raise typer.Exit(3)
+    if not verdict.accepted:
+        raise typer.Exit(1)
+
+
+@app.command("read")
+def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
+    """Show what is on the member application, without judging it. Identity is masked; protected data stay closed."""
+    with card_in(reader, wait) as transport:
+        card = _member_card(stack(transport))
+    rows = list(_elements(card))
+    if json:
+        keys = ("sfi", "record", "tag", "element", "value")
+        output.as_json({"aid": card.application.name, "elements": [dict(zip(keys, row, strict=True)) for row in rows]})
+        return
+    title = f"Member application {card.application.name.hex().upper()}"
+    short = [(*row[:4], _shortened(row[4])) for row in rows]
+    output.show(output.table(title, ["SFI", "record", "tag", "element", "value"], short))
+
+
+@app.command("info")
+def info(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
+    """Show answer to reset, production data, key versions and applications that a card tells anybody."""
+    with card_in(reader, wait) as transport:
+        facts = _facts(transport)
+    if json:
+        output.as_json(facts)
+        return
+    rows = [(n.replace("_", " "), "\n".join(v) if isinstance(v, list) else v) for n, v in facts.items()]
+    table = output.table("", ["", ""], rows)
+    table.show_header = False
+    output.show(table)
+
+
+@app.command("trace")
+def trace(
+    reader: ReaderUrl,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show data too: for test cards only, it is personal.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what commands and answers mean; personal data stay masked.")
+    ] = False,
+    wait: Wait = 0,
+    json: output.Json = False,
+) -> None:
+    """Verify the card and print every command and answer, with its time. Data are redacted unless --reveal.
+
+    Exit codes as those of `card verify`.
+
+    Example: membercard card trace --reader sim:stock/issued/chip-600134F3DFE95E4C4790.card
+    """
+    # To be explained, data must be kept; what is printed of them is masked where they are printed.
+    lists, recorded = lists_at_hand(None, None, None), Trace(reveal=reveal or explain)
+    with card_in(reader, wait) as transport:
+        verdict = judge(stack(transport, recorded), lists)
+    exchanges = _told(recorded, reveal) if explain else [(entry, ()) for entry in recorded]
+    if json:
+        explained = [
+            output.plain(entry) | ({"explained": [tree.to_json() for tree in said]} if explain else {})
+            for entry, said in exchanges
+        ]
+        output.as_json({"verdict": verdict.code.value, "exchanges": explained})
+    else:
+        for entry, said in exchanges:
+            typer.echo(str(entry))
+            output.trees(said, _UNDER)
+        waited = f"{recorded.seconds * 1000:.1f} ms waiting for the card"
+        typer.echo(f"{len(recorded)} exchanges, {waited}: {verdict.code.value}")
+    _exit_as(verdict)
+
+
+def _told(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
+    # A counter's verdict waits for no dictionary.
+    from membercard.commands.elements import told
+
+    return list(told(recorded, reveal=reveal))
+
+
+def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
+    """Every data object of every record: where it stands, what it is called, what it says."""
+    known = {element.TAG: element for element in ELEMENTS}
+    for record in card.records:
+        for item in record.objects:
+            element = known.get(item.tag)
+            try:
+                value = value_text(element.decode(item.value)) if element else item.value.hex().upper()
+            except CodecError as e:
+                value = f"{item.value.hex().upper()}  ({e})"
+            yield record.sfi, record.number, str(item.tag), element.NAME if element else "?", value
+
+
+def _shortened(value: str) -> str:
+    """Certificates are for machines: --json has them whole."""
+    return value if len(value) <= 120 or " " in value else f"{value[:32]}… ({len(value) // 2} bytes)"
+
+
+@contextmanager
+def card_in(url: str, wait: float) -> Iterator[Transport]:
+    """The powered card behind a reader URL; let go afterwards, unchanged. Raises NoCard, ReaderNotFound, ReaderBusy."""
+    reader = open_reader(url)
+    try:
+        if not reader.wait_for_card(wait):
+            raise NoCard(f"there is no card in {reader.name}: insert one, or wait for one with --wait SECONDS")
+        transport = reader.connect()
+        try:
+            yield transport
+        finally:
+            transport.close()
+            reader.release(Disposition.KEEP)
+    finally:
+        reader.close()
+
+
+def judge(sender: Sender, lists: Lists) -> Verdict:
+    return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=datetime.now(UTC).astimezone())
+
+
+_NOT_THERE = (0x6A82, 0x6A81, 0x6999, 0x6985, 0x6D00)
+"""What cards answer who have no such application, or one that was never filled."""
+
+_LOOK = {
+    Code.ACTIVE: ("green", "✓ 有效"),
+    Code.EXPIRED: ("yellow", "✗ 已过期"),
+    Code.NOT_YET_VALID: ("yellow", "✗ 未生效"),
+}
+_OTHER_LOOK = {
+    Code.SUSPENDED: "✗ 已暂停",
+    Code.LOST: "✗ 已挂失",
+    Code.NOT_GENUINE: "✗ 非真卡",
+    Code.UNKNOWN_ISSUER: "✗ 发卡方未知",
+    Code.NOT_A_MEMBER_CARD: "✗ 不是会员卡",
+    Code.CARD_FAULT: "✗ 读卡故障",
+}
+
+
+def verdict_panel(verdict: Verdict) -> RenderableType:
+    """The verdict for a person: colour, sign and words, then who the member is and what is left."""
+    colour, sign = _LOOK.get(verdict.code, ("red", _OTHER_LOOK.get(verdict.code, "✗")))
+    body: list[RenderableType] = [Text(verdict.sentence)]
+    if verdict.member is not None:
+        body.append(_member_table(verdict))
+    body.append(Text(_provenance(verdict), style="dim"))
+    title = f"[bold]{sign}  {verdict.code.value}[/]"
+    return Panel(Group(*body), title=title, border_style=colour, expand=False, padding=(1, 2))
+
+
+def _member_table(verdict: Verdict) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts, today = verdict.member, verdict.at.date()
+    if facts is None:
+        return table
+    cover = f"{facts.cover_ends}" if facts.cover_ends else "–"
+    if facts.cover_ends and today > facts.cover_ends:
+        cover += " ended 已到期"
+    rights = ", ".join(
+        f"{e.benefit_class}: {e.left} of {e.limit} this {e.period.name.lower()}" for e in verdict.entitlements
+    )
+    for label, value in (
+        ("name 姓名", facts.name),
+        ("identity 证件", str(facts.identity)),
+        ("unit 单位", facts.unit_name or "–"),
+        ("category 类别", facts.category.name.lower().replace("_", " ") if facts.category is not None else "–"),
+        ("card 卡号", f"{facts.masked_card_number}-{facts.sequence:02d}"),
+        ("valid through 有效期至", str(facts.valid_through)),
+        ("cover 保障至", cover),
+        ("entitlements 权益", rights or "–"),
+    ):
+        table.add_row(f"[dim]{label}[/]", Text(value))
+    return table
+
+
+def _provenance(verdict: Verdict) -> str:
+    if verdict.hotlist_version is None or verdict.hotlist_age is None:
+        hotlist = "no hotlist at hand"
+    else:
+        hours = verdict.hotlist_age.total_seconds() / 3600
+        stale = "" if verdict.hotlist_current else ", OUT OF DATE"
+        hotlist = f"hotlist {verdict.hotlist_version}, {hours:.1f} h old{stale}"
+    return f"proven: {verdict.proof.value}; {hotlist}; trust list {verdict.trust_version}"
+
+
+def _facts(transport: Transport) -> dict[str, Any]:
+    """Everything a card tells without authentication; what it does not tell is left out."""
+    facts: dict[str, Any] = {"atr": transport.atr.hex().upper(), "protocol": transport.protocol.value}
+    try:
+        rate = Atr.parse(transport.atr).bit_rate()
+        if rate:
+            facts["bit_rate"] = f"{rate:,.0f} bit/s at 4 MHz"
+    except CodecError as e:
+        facts["atr_fault"] = str(e)
+    sender = stack(transport)
+    domain = SecurityDomain(sender, MemoryCustody(simulation=True), Guard())
+    try:
+        domain.select()
+    except CardRefused as e:
+        facts["security_domain"] = f"none: {e}"
+    else:
+        facts["security_domain"] = ISD_AID.hex().upper()
+        _add(facts, "chip_serial", domain.chip)
+        _add(facts, "globalplatform", lambda: domain.recognition().version)
+        _add(facts, "secure_channel", lambda: [f"SCP{p:02X} i={i:02X}" for p, i in domain.recognition().protocols])
+        _add(facts, "keys", lambda: [str(key) for key in domain.key_information()])
+    _add(facts, "member_application", lambda: _personalized(sender))
+    return facts
+
+
+def _add(facts: dict[str, Any], name: str, read: Any) -> None:
+    try:
+        facts[name] = read()
+    except (CardError, CodecError, NoMemberCard) as e:
+        facts[name] = f"– ({e})"
+
+
+def _personalized(sender: Sender) -> str:
+    card = _member_card(sender)
+    return f"{card.application.name.hex().upper()}, personalized"
+
+
+def _member_card(sender: Sender) -> MemberCard:
+    """The member application as it stands. Raises NoMemberCard where the card has none, or none that was filled."""
+    try:
+        return read_card(sender, {TERMINAL_COUNTRY: CHINA, UNPREDICTABLE_NUMBER: bytes(4)})
+    except CardRefused as e:
+        if e.sw not in _NOT_THERE:
+            raise
+        raise NoMemberCard(f"this is no member card, or one that was never personalized ({e})") from e

@@ -1,0 +1,85 @@
+"""`membercard doctor`: whether this machine has what the program needs, and what to do where it has not."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import NamedTuple
+
+import typer
+from rich.text import Text
+
+from membercard import output, settings
+from membercard.wiring.line import profile_in_use
+from terminal.apdu import list_readers
+from terminal.errors import MembercardError
+
+
+class Finding(NamedTuple):
+    """``state`` is "ok", "note" (works without it) or "fault"."""
+
+    what: str
+    state: str
+    detail: str
+
+
+def doctor(json: output.Json = False) -> None:
+    """Check this machine: Python, PC/SC service and readers, settings, keystore, database, profile, disk.
+
+    Exit code 1 when something that the program needs is missing or broken.
+    """
+    findings = list(_examine())
+    if json:
+        output.as_json([f._asdict() for f in findings])
+    else:
+        marks = {"ok": Text("✓ ok", "green"), "note": Text("– note", "yellow"), "fault": Text("✗ fault", "bold red")}
+        rows = [(f.what, marks[f.state], f.detail) for f in findings]
+        output.show(output.table("What this machine has", ["what", "", "detail"], rows))
+    if any(f.state == "fault" for f in findings):
+        raise typer.Exit(1)
+
+
+def _examine() -> Iterator[Finding]:
+    yield Finding("Python", "ok", f"{sys.version.split()[0]}, membercard {version('membercard')}")
+    yield _pcsc()
+    chosen = settings.load()
+    yield _disk()
+    if not chosen.keystore.exists():
+        yield Finding("keystore", "note", f"none at {chosen.keystore}; make one with: membercard keys init")
+        return
+    try:
+        keystore = settings.open_keystore()
+    except MembercardError as e:
+        yield Finding("keystore", "fault", str(e))
+        return
+    kind = "simulation" if keystore.simulation else "production"
+    yield Finding("keystore", "ok", f"{chosen.keystore}, {len(keystore.keys())} keys, for {kind}")
+    try:
+        with settings.open_registry(keystore) as registry:
+            batches = registry.batches()
+        yield Finding("database", "ok", f"{chosen.database_label}, {len(batches)} batches")
+    except MembercardError as e:
+        yield Finding("database", "fault", str(e))
+    try:
+        yield Finding("profile", "ok", f"{chosen.profile or 'shipped'}: {profile_in_use().profile}")
+    except MembercardError as e:
+        yield Finding("profile", "fault", str(e))
+
+
+def _pcsc() -> Finding:
+    try:
+        readers = list_readers()
+    except MembercardError as e:
+        return Finding("PC/SC", "note", f"{e} Virtual cards (sim:) work without it.")
+    names = ", ".join(reader.name for reader in readers) or "no reader attached"
+    return Finding("PC/SC", "ok", names)
+
+
+def _disk() -> Finding:
+    directory = settings.load().data_dir
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    state = "ok" if free > 100 * 2**20 else "fault"
+    return Finding("data directory", state, f"{directory}, {free / 2**30:.1f} GiB free")

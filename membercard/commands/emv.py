@@ -1,0 +1,135 @@
+"""`membercard emv`: a payment terminal for developers and stations: whole transactions, explained, and card logs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from membercard import output
+from membercard.commands.card import ReaderUrl, Wait, card_in
+from membercard.commands.emv_view import (
+    FAULTS,
+    exchanges_json,
+    in_words,
+    log_json,
+    show_cash,
+    show_exchanges,
+    show_log,
+    show_outcome,
+)
+from membercard.wiring.issuer_http import HttpIssuer
+from membercard.wiring.terminal import Keyboard, configuration, keys_of_the_till, minor
+from terminal.apdu import Trace, stack
+from terminal.emv.kernel.kernel import run_transaction
+from terminal.emv.kernel.logs import LogKind, electronic_cash, read_log
+from terminal.emv.selection.selection import Supported, build_candidates, choose
+from terminal.emv.transaction.state import State, Stop
+from terminal.emv.transaction.transaction import Kind, Transaction
+from terminal.errors import CardMalformed
+
+app = typer.Typer()
+
+TerminalFile = Annotated[
+    Path | None, typer.Option("--terminal", help="Terminal configuration (YAML).", show_default=False)
+]
+CaFile = Annotated[Path | None, typer.Option("--ca-keys", help="Scheme CA keys (YAML or JSON).", show_default=False)]
+
+
+class KindName(StrEnum):
+    """Transaction types as words."""
+
+    PURCHASE = "purchase"
+    CASH = "cash"
+    CASHBACK = "cashback"
+    REFUND = "refund"
+    INQUIRY = "inquiry"
+
+
+@app.command("run")
+def run(
+    reader: ReaderUrl,
+    amount: Annotated[str, typer.Option(help="What is to be paid, cashback included, such as 12.34.")],
+    cashback: Annotated[str, typer.Option(help="How much of it is cashback.")] = "0",
+    kind: Annotated[KindName, typer.Option("--type", help="What kind of transaction.")] = KindName.PURCHASE,
+    pin: Annotated[bool, typer.Option("--pin", help="This terminal has a PIN pad: the PIN is asked for here.")] = False,
+    online: Annotated[
+        str | None, typer.Option(help="The issuer's URL; none: never online.", show_default=False)
+    ] = None,
+    force_online: Annotated[bool, typer.Option("--force-online", help="The merchant wants the issuer asked.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Show every command and answer too, explained.")] = False,
+    terminal: TerminalFile = None,
+    ca_keys: CaFile = None,
+    wait: Wait = 0,
+    json: output.Json = False,
+) -> None:
+    """Run one contact transaction and explain every step of it.
+
+    Terminal configuration and scheme CA keys come from the options, or from terminal.yaml and ca-keys.yaml in the data
+    directory; else the program's own terminal is used, and the CA keys that the profile names under payment.trust.
+
+    Exit codes: 0 approved, 1 declined or cancelled, 2 usage, 3 terminated: the card or its data make a decision
+    impossible, or the reader failed.
+
+    Example: membercard emv run --reader pcsc:0 --amount 12.34 --pin --online http://127.0.0.1:8583/authorize
+    """
+    config = configuration(terminal)
+    exponent = config.terminal.currency_exponent
+    paid = Transaction(
+        minor(amount, exponent, "--amount"),
+        datetime.now().astimezone(),
+        minor(cashback, exponent, "--cashback"),
+        Kind[kind.name],
+        force_online,
+    )
+    host = HttpIssuer(online) if online is not None else None
+    keys, online_pin = keys_of_the_till(ca_keys, online_pin=pin and host is not None)
+    recorded = Trace(reveal=True) if trace else None
+    with card_in(reader, wait) as transport:
+        outcome = run_transaction(
+            stack(transport, recorded),
+            config,
+            paid,
+            keys=keys,
+            cardholder=Keyboard() if pin else None,
+            host=host,
+            online_pin=online_pin,
+            pin_pad=pin,
+        )
+    exchanges = in_words(recorded) if recorded is not None else []
+    if json:
+        more = {"exchanges": exchanges_json(exchanges)} if trace else {}
+        output.as_json(outcome.to_json() | more)
+    else:
+        show_exchanges(exchanges)
+        show_outcome(outcome, config)
+    if not outcome.approved:
+        raise typer.Exit(3 if outcome.result in FAULTS else 1)
+
+
+@app.command("log")
+def log(reader: ReaderUrl, terminal: TerminalFile = None, wait: Wait = 0, json: output.Json = False) -> None:
+    """Show what a payment card tells anybody of its past: transaction log, load log, e-cash balance and limits.
+
+    Example: membercard emv log --reader pcsc:0
+    """
+    config = configuration(terminal)
+    with card_in(reader, wait) as transport:
+        sender, state = stack(transport), State(config.data())
+        supported = [Supported(entry.aid_bytes, entry.partial) for entry in config.applications]
+        try:
+            candidates = build_candidates(state, sender, supported, pse=config.terminal.pse)
+            selected, _ = choose(state, sender, candidates, None)
+        except Stop as stop:
+            raise CardMalformed(f"selecting a payment application: {stop.reason}") from None
+        logs = {kind: read_log(sender, selected.fci, kind) for kind in LogKind}
+        cash = electronic_cash(sender)
+    if json:
+        output.as_json(log_json(selected, logs, cash))
+        return
+    for kind, found in logs.items():
+        show_log(selected, kind, found)
+    show_cash(cash, config.terminal.currency_exponent)

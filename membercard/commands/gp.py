@@ -1,0 +1,374 @@
+"""`membercard gp`: look at and manage what is on a GlobalPlatform card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from membercard import output
+from membercard.commands.card import card_in
+from membercard.commands.gp_facts import card_facts, flat
+from membercard.commands.gp_input import aid_of, dgis, hex_bytes, typed
+from membercard.commands.gp_keys import custody_for, new_key_set, source
+from terminal.apdu import Command, Sender, stack
+from terminal.apdu.describe import describe
+from terminal.errors import CardRefused
+from terminal.globalplatform import (
+    Authentication,
+    CapFile,
+    DgiPart,
+    Entry,
+    Guard,
+    Privileges,
+    Scope,
+    SecureChannel,
+    SecurityDomain,
+    SecurityLevel,
+    Structure,
+)
+from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose, Scp
+from terminal.tlv import dgi
+
+app = typer.Typer(help=__doc__)
+
+
+class Protocol(StrEnum):
+    AUTO = "auto"
+    SCP02 = "02"
+    SCP03 = "03"
+
+
+class Format(StrEnum):
+    DGI = "dgi"
+    BER = "ber"
+    NONE = "none"
+
+
+_STRUCTURES = {Format.BER: Structure.BER, Format.NONE: Structure.NONE}
+
+Reader = Annotated[str, typer.Option("--reader", help="Reader URL: pcsc:NAME, pcsc:INDEX or sim:CARDFILE.")]
+Channel = Annotated[Protocol, typer.Option("--scp", help="Secure channel protocol; auto takes what the card speaks.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        envvar="MEMBERCARD_GP_KEY",
+        metavar="HEX[:HEX:HEX]",
+        help="A key, ENC:MAC:DEK, or a name in the keystore; the stock master of the keystore if not given.",
+        show_default=False,
+    ),
+]
+KeyVersion = Annotated[int, typer.Option(min=0, max=255, help="Key version to ask for; 0 is the card's first.")]
+Method = Annotated[Diversification, typer.Option("--diversification", help="How the card's keys come from the key.")]
+Level = Annotated[str, typer.Option(metavar="HEX", help="Security level, a sum: 1 C-MAC, 2 C-ENC, 10 R-MAC, 20 R-ENC.")]
+AidText = Annotated[str, typer.Argument(metavar="AID", help="In hex.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class Access:
+    """The options that say which card and which keys."""
+
+    reader: str
+    scp: Protocol
+    key: str | None
+    key_version: int
+    diversification: Diversification
+    level: str
+
+    @contextmanager
+    def domain(self, *more_keys: str) -> Iterator[tuple[SecurityDomain, MemoryCustody, SecureChannel]]:
+        """The issuer security domain, selected and authenticated."""
+        custody = custody_for(self.key, *more_keys)
+        with card_in(self.reader, 0) as transport:
+            domain = SecurityDomain(stack(transport), custody, Guard())
+            domain.select()
+            yield domain, custody, domain.authenticate(self.wanted(custody))
+
+    def wanted(self, custody: MemoryCustody) -> Authentication:
+        try:
+            level = SecurityLevel(int(self.level, 16))
+        except ValueError:
+            raise typer.BadParameter(f"--level {self.level}: not a security level in hex") from None
+        scp = None if self.scp is Protocol.AUTO else Scp(self.scp.value)
+        return Authentication(source(custody, self.key, self.diversification), level, self.key_version, scp)
+
+
+@app.command("info")
+def info(reader: Reader, json: output.Json = False) -> None:
+    """Show what a card tells without any key: chip, production, protocols, key versions."""
+    with card_in(reader, 0) as transport:
+        facts = card_facts(transport)
+    if json:
+        output.as_json(facts)
+        return
+    output.show(output.table(f"Card in {reader}", ["what", "value"], flat(facts)))
+
+
+@app.command("list")
+def list_content(
+    reader: Reader,
+    scp: Channel = Protocol.AUTO,
+    key: Key = None,
+    key_version: KeyVersion = 0,
+    diversification: Method = Diversification.NONE,
+    level: Level = "03",
+    json: output.Json = False,
+) -> None:
+    """List the card's registry: security domain, applications, load files and their modules."""
+    with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
+        entries = [entry for scope in _SCOPES for entry in _listed(domain, scope)]
+    if json:
+        output.as_json([_entry(entry) for entry in entries])
+        return
+    for entry in entries:
+        typer.echo(_lines(entry))
+
+
+@app.command("load")
+def load(
+    reader: Reader,
+    file: Annotated[Path, typer.Argument(help="A CAP file.", show_default=False)],
+    scp: Channel = Protocol.AUTO,
+    key: Key = None,
+    key_version: KeyVersion = 0,
+    diversification: Method = Diversification.NONE,
+    level: Level = "03",
+    digest: Annotated[str, typer.Option("--hash", help="Load file data block hash: sha1 or sha256.")] = "",
+    json: output.Json = False,
+) -> None:
+    """Load a CAP file. Its applets are then installed with `membercard gp install`.
+
+    Example: membercard gp load --reader pcsc:0 applet.cap --hash sha256
+    """
+    if digest not in ("", "sha1", "sha256"):
+        raise typer.BadParameter(f"--hash {digest}: sha1 or sha256")
+    cap = CapFile.read(file)
+    with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
+        domain.load(cap, digest=digest)
+    facts = {"package": str(cap.package.aid), "version": f"{cap.package.major}.{cap.package.minor}"}
+    _done(
+        json,
+        facts | {"applets": [str(aid) for aid in cap.applets]},
+        f"Loaded {cap.package}, applets: {', '.join(map(str, cap.applets)) or 'none'}",
+    )
+
+
+@app.command("install")
+def install(
+    reader: Reader,
+    package: Annotated[str, typer.Argument(metavar="PACKAGE", help="AID of the load file.", show_default=False)],
+    module: Annotated[str, typer.Argument(metavar="MODULE", help="AID of the applet in it.", show_default=False)],
+    instance: Annotated[str | None, typer.Argument(metavar="[INSTANCE]", help="The module's AID if not given.")] = None,
+    scp: Channel = Protocol.AUTO,
+    key: Key = None,
+    key_version: KeyVersion = 0,
+    diversification: Method = Diversification.NONE,
+    level: Level = "03",
+    privileges: Annotated[str, typer.Option(metavar="HEX", help="One byte or three.")] = "00",
+    parameters: Annotated[str, typer.Option(metavar="HEX", help="Given to the applet's install method.")] = "",
+    json: output.Json = False,
+) -> None:
+    """Make an instance of a loaded applet, selectable at once.
+
+    Example: membercard gp install --reader pcsc:0 F04D454D424552 F04D454D4245520101
+    """
+    load_file, applet, aid = aid_of(package), aid_of(module), aid_of(instance or module)
+    granted, given = typed(privileges, Privileges.parse), hex_bytes(parameters)
+    with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
+        domain.install(load_file, applet, aid, privileges=granted, parameters=given)
+    _done(json, {"instance": str(aid)}, f"Installed {aid}")
+
+
+@app.command("delete")
+def delete(
+    reader: Reader,
+    aid: AidText,
+    scp: Channel = Protocol.AUTO,
+    key: Key = None,
+    key_version: KeyVersion = 0,
+    diversification: Method = Diversification.NONE,
+    level: Level = "03",
+    related: Annotated[bool, typer.Option("--related", help="A load file together with its instances.")] = False,
+    json: output.Json = False,
+) -> None:
+    """Delete an instance or a load file. There is no way back."""
+    gone = aid_of(aid)
+    with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
+        domain.delete(gone, related=related)
+    _done(json, {"deleted": str(gone)}, f"Deleted {gone}")
+
+
+@app.command("put-key")
+def put_key(
+    reader: Reader,
+    new_key: Annotated[
+        str,
+        typer.Argument(metavar="HEX[:HEX:HEX]", help="The new key, or a name in the keystore.", show_default=False),
+    ],
+    new_version: Annotated[int, typer.Option(min=1, max=127, help="Version of the new key set.", show_default=False)],
+    scp: Channel = Protocol.AUTO,
+    key: Key = None,
+    key_version: KeyVersion = 0,
+    diversification: Method = Diversification.NONE,
+    level: Level = "03",
+    new_diversification: Annotated[
+        Diversification, typer.Option(help="How the card's new keys come from the new key.")
+    ] = Diversification.NONE,
+    add: Annotated[bool, typer.Option("--add", help="Keep the key set used now.")] = False,
+    json: output.Json = False,
+) -> None:
+    """Put a new ENC, MAC, DEK key set on the card, in the place of the one used to authenticate.
+
+    Example: membercard gp put-key --reader pcsc:0 imk-card-aes --new-version 49 --new-diversification kdf3
+    """
+    access = Access(reader, scp, key, key_version, diversification, level)
+    with access.domain(new_key) as (domain, custody, used):
+        new = new_key_set(custody, new_key, new_diversification, used.update, new_version)
+        domain.put_keys(new, replaces=0 if add else used.update.version)
+    checks = dict(zip(("ENC", "MAC", "DEK"), (kcv.hex().upper() for kcv in new.kcvs), strict=True))
+    text = ", ".join(f"{name} {kcv}" for name, kcv in checks.items())
+    _done(json, {"version": new_version, "kcv": checks}, f"Key version {new_version} ({new_version:02X}): KCV {text}")
+
+
+@app.command("store-data")
+def store_data(
+    reader: Reader,
+    aid: AidText,
+    data: Annotated[str, typer.Argument(metavar="HEX", help="DGIs one after another, or data.", show_default=False)],
+    scp: Channel = Protocol.AUTO,
+    key: Key = None,
+    key_version: KeyVersion = 0,
+    diversification: Method = Diversification.NONE,
+    level: Level = "03",
+    format: Annotated[Format, typer.Option(help="How the data are built.")] = Format.DGI,
+    secret: Annotated[
+        list[str] | None, typer.Option(metavar="DGI", help="Encrypt this DGI's value (repeatable).", show_default=False)
+    ] = None,
+    padded: Annotated[bool, typer.Option("--padded", help="Pad secret values (80 00...).")] = False,
+    json: output.Json = False,
+) -> None:
+    """Personalize an instance with STORE DATA.
+
+    Example: membercard gp store-data --reader pcsc:0 F04D454D4245520101 920004DF020100
+    """
+    instance, raw = aid_of(aid), hex_bytes(data)
+    encrypted = {int.from_bytes(hex_bytes(number), "big") for number in secret or ()}
+    groups = dgis(data, encrypted) if format is Format.DGI else []
+    if encrypted and format is not Format.DGI:
+        raise typer.BadParameter(f"--secret encrypts single DGIs; with --format {format} all data are sent as they are")
+    with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, custody, _):
+        if format is Format.DGI:
+            count = domain.personalize(instance, _parts(groups, encrypted, custody, padded))
+        else:
+            domain.choose(instance)
+            count = domain.store_data(raw, _STRUCTURES[format])
+    _done(json, {"instance": str(instance), "commands": count}, f"Stored in {instance} with {count} commands")
+
+
+@app.command("apdu")
+def apdu(
+    reader: Reader,
+    commands: Annotated[list[str], typer.Argument(metavar="HEX...", help="Command APDUs.", show_default=False)],
+    scp: Channel = Protocol.AUTO,
+    key: Key = None,
+    key_version: KeyVersion = 0,
+    diversification: Method = Diversification.NONE,
+    level: Level = "03",
+    secure: Annotated[bool, typer.Option("--secure", help="Through a secure channel of the security domain.")] = False,
+    json: output.Json = False,
+) -> None:
+    """Send command APDUs and show the answers. Exit code 1 when one of them is no success.
+
+    Answers that the card holds back (61xx, 6Cxx) are fetched; lengths go out in their shortest form.
+
+    Example: membercard gp apdu --reader pcsc:0 00A4040000 80CA9F7F00
+    """
+    given = [typed(text, Command.decode) for text in commands]
+    if secure:
+        with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
+            exchanges = _exchange(domain, given)
+    else:
+        with card_in(reader, 0) as transport:
+            exchanges = _exchange(stack(transport), given)
+    if json:
+        output.as_json(exchanges)
+    else:
+        for turn in exchanges:
+            typer.echo(f"> {turn['command']}  {turn['meaning']}\n< {turn['data'] or '-'}  {turn['status']}")
+    if any(not str(turn["status"]).startswith("9000") for turn in exchanges):
+        raise typer.Exit(1)
+
+
+_SCOPES = (Scope.ISSUER_DOMAIN, Scope.APPLICATIONS, Scope.LOAD_FILES_AND_MODULES)
+_KINDS = {
+    Scope.ISSUER_DOMAIN: "security domain",
+    Scope.APPLICATIONS: "application",
+    Scope.LOAD_FILES: "load file",
+    Scope.LOAD_FILES_AND_MODULES: "load file",
+}
+
+
+def _listed(domain: SecurityDomain, scope: Scope) -> list[Entry]:
+    """Some cards list load files without their modules only."""
+    try:
+        return domain.status(scope)
+    except CardRefused:
+        if scope is not Scope.LOAD_FILES_AND_MODULES:
+            raise
+        return domain.status(Scope.LOAD_FILES)
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "kind": _KINDS[entry.scope],
+        "aid": str(entry.aid),
+        "state": entry.state_name,
+        "privileges": list(entry.privileges.names),
+        "load_file": str(entry.package) if entry.package else None,
+        "modules": [str(module) for module in entry.modules],
+    }
+
+
+def _lines(entry: Entry) -> str:
+    """One line for the entry, then what belongs to it, set in."""
+    lines = [f"{entry.aid!s:<32}  {_KINDS[entry.scope]}, {entry.state_name}"]
+    if entry.privileges:
+        lines.append(f"    privileges: {', '.join(entry.privileges.names)}")
+    if entry.package:
+        lines.append(f"    from load file {entry.package}")
+    lines += [f"    module {module}" for module in entry.modules]
+    return "\n".join(lines)
+
+
+def _exchange(sender: Sender | SecurityDomain, commands: list[Command]) -> list[dict[str, str]]:
+    turns = []
+    for command in commands:
+        response = sender.send(command)
+        meaning = describe(command.cla, command.ins, command.p1, command.p2)
+        sent, data = command.encode().hex().upper(), response.data.hex().upper()
+        turns.append({"command": sent, "meaning": meaning, "data": data, "status": str(response.sw)})
+    return turns
+
+
+def _parts(groups: list[dgi.Dgi], encrypted: set[int], custody: MemoryCustody, padded: bool) -> list[DgiPart]:
+    """DGIs to store; values to be encrypted are sealed, since custody encrypts nothing that lies open."""
+    if not encrypted:
+        return [DgiPart(number, value) for number, value in groups]
+    seal = custody.generate("typed-dgis", Purpose.SEAL, Algorithm.AES256, by="command line").ref
+    return [
+        DgiPart(number, custody.seal(seal, value, "typed"), padded) if number in encrypted else DgiPart(number, value)
+        for number, value in groups
+    ]
+
+
+def _done(json: bool, facts: dict[str, Any], sentence: str) -> None:
+    if json:
+        output.as_json(facts)
+    else:
+        typer.echo(sentence)

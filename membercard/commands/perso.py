@@ -1,0 +1,73 @@
+"""`membercard perso`: run a batch over readers, or print what would be done."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Annotated
+
+import typer
+
+from membercard import output, settings
+from membercard.commands.batch import BatchId, print_accounts, under_way
+from membercard.wiring.line import profile_in_use, rate, run_line
+from personalize.lanes import LineSettings
+from personalize.outcome import Outcome
+from registry.errors import RegistryConflict
+
+app = typer.Typer()
+
+
+@app.command("run")
+def run(
+    batch: BatchId,
+    reader: Annotated[
+        list[str],
+        typer.Option(
+            help="Reader URL, one lane each: pcsc:NAME, pcsc:INDEX, sim:CARDFILE, sim:DIR.", show_default=False
+        ),
+    ],
+    lanes: Annotated[
+        int, typer.Option(help="Lanes on each reader URL; more than one for a sim:DIR feeder.", min=1)
+    ] = 1,
+    max_consecutive_failures: Annotated[
+        int, typer.Option(help="A lane stops after so many rejects in a row.", min=1)
+    ] = 5,
+    tries: Annotated[int, typer.Option(help="How often a chip may fall out before it is rejected.", min=1)] = 3,
+    idle: Annotated[float, typer.Option(help="Seconds a lane waits for a next card.", min=0)] = 120.0,
+    json: output.Json = False,
+) -> None:
+    """Personalize, read back and verify cards until the batch is done (办卡).
+
+    Stop it at any moment, even with the power switch: run the same command again and it goes on. Put chips that were in
+    the readers back in; each goes on where it stopped. Exit code 1 when a lane ended with a fault or cards are missing.
+
+    Example: membercard perso run B20261122-001 --reader pcsc:0 --reader pcsc:1
+    """
+    keystore = settings.open_keystore()
+    profile = profile_in_use()
+    chosen = LineSettings(max_consecutive_failures=max_consecutive_failures, tries=tries, idle=idle)
+    with settings.open_registry(keystore) as registry:
+        found = under_way(registry.batch(batch))
+        if not found.dossiers:
+            sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
+            raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch)
+        began = monotonic()
+        results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen)
+        seconds = monotonic() - began
+        accounts = registry.accounts(batch)
+    if json:
+        output.as_json({"lanes": results, "seconds": seconds, "accounts": accounts})
+    else:
+        rows = [
+            (r.lane, *(r.counts.get(o, 0) for o in (Outcome.VERIFIED, Outcome.REJECTED, Outcome.AGAIN)), r.message)
+            for r in results
+        ]
+        output.show(output.table("Lanes", ["lane", "verified", "rejected", "fell out", "ended"], rows))
+        typer.echo(f"{rate(results, seconds):.0f} cards an hour")
+        print_accounts(accounts)
+        if accounts.claimed:
+            typer.echo(
+                f"{accounts.claimed} cards wait for their chips: feed those again, or see membercard batch show {batch}"
+            )
+    if any(r.fault for r in results) or accounts.verified < accounts.members or not accounts.balanced:
+        raise typer.Exit(1)

@@ -1,0 +1,134 @@
+"""`membercard serve`: the readers of this machine over HTTP, events and web pages, until it is told to end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from membercard import settings
+from membercard.demo.station import DemoStation, demo_station
+from membercard.errors import SettingsError
+from membercard.wiring.service import station_parts
+from reader_service import logs, serving, waiting
+from reader_service.access.first_start import NAME, first_administrator
+from reader_service.http.app import create_app
+from reader_service.service import Service
+from reader_service.serving import Listen
+from terminal.keys import SoftwareKeystore
+from terminal.secret import Secret
+
+PORT = 8765
+
+
+class LogFormat(StrEnum):
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; another than this machine's own needs TLS.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = PORT,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM).", show_default=False)] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM, no password).", show_default=False)] = None,
+    client_ca: Annotated[
+        Path | None, typer.Option(help="Let in only stations with a certificate of this CA (PEM).", show_default=False)
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="A host name to answer to, beside those of the certificate; may be given again."),
+    ] = None,
+    reader: Annotated[
+        list[str] | None,
+        typer.Option(help="URL of a reader to open beside those of the PC/SC service; may be given again."),
+    ] = None,
+    counter: Annotated[
+        list[str] | None,
+        typer.Option(help="URL of a reader that verifies each card put in, as pcsc:PART OF ITS NAME; may be repeated."),
+    ] = None,
+    pcsc: Annotated[bool, typer.Option(help="Watch the PC/SC service for readers.")] = True,
+    demo: Annotated[bool, typer.Option("--demo", help="A seeded station with virtual readers, gone at the end.")] = (
+        False
+    ),
+    data: Annotated[
+        Path | None, typer.Option(help="Where the demo's station lives, and stays.", show_default=False)
+    ] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="Lines for people, or JSON for machines.")] = LogFormat.CONSOLE,
+    log_level: Annotated[LogLevel, typer.Option(help="The least that is logged; debug logs every request.")] = (
+        LogLevel.INFO
+    ),
+) -> None:
+    """Serve the readers of this machine: web pages for stations and counters, an API for programs.
+
+    The first start makes the administrator `admin` and prints a one-time password. A database that is away is waited
+    for. SIGTERM and Ctrl-C end it once the cards in hand are done.
+
+    Example: membercard serve --host 0.0.0.0 --tls-cert station.pem --tls-key station.key
+    """
+    listen = Listen(host, port, tls_cert, tls_key, client_ca, tuple(name or ()))
+    listen.check()
+    if data is not None and not demo:
+        raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
+    logs.set_up(sys.stderr, as_json=log_format is LogFormat.JSON, level=log_level.value)
+    with ExitStack() as stack:
+        shown = stack.enter_context(demo_station(data)) if demo else None
+        _run(stack, listen, shown, list(reader or ()), list(counter or ()), pcsc)
+
+
+def _run(
+    stack: ExitStack, listen: Listen, demo: DemoStation | None, readers: list[str], counters: list[str], pcsc: bool
+) -> None:
+    told: dict[str, Secret] = {}
+    if demo is not None:
+        readers, counters, told = [*readers, *demo.lanes], [*counters, demo.counter], dict(demo.passwords)
+    keystore = _demo_keystore() if demo else settings.open_keystore()
+    listener = stack.enter_context(listen.open())
+    registry = waiting.opened(partial(settings.open_registry, keystore), listen, listener)
+    if registry is None:
+        return  # told to end while the database was away
+    stack.enter_context(registry)
+    named = {url: _counter_name(place) for place, url in enumerate(counters)}
+    parts = station_parts(registry, keystore, readers=readers, counters=named, pcsc=pcsc and not demo)
+    service = Service(parts, listen.door())
+    password = first_administrator(registry, service.door)
+    if password is not None:
+        told[NAME] = password
+    stack.callback(service.close)
+    service.start()
+    tell = partial(_tell, told)
+    serving.serve(create_app(service), listen, stop=service.close, ready=tell, listener=listener)
+
+
+def _demo_keystore() -> SoftwareKeystore:
+    """The demo's own, whatever passphrase the environment has for another."""
+    found = settings.load()
+    if found.passphrase_file is None:
+        raise SettingsError("the demo's settings name no passphrase file")
+    return SoftwareKeystore.unlock(found.keystore, Secret(found.passphrase_file.read_bytes().rstrip(b"\r\n")))
+
+
+def _tell(passwords: Mapping[str, Secret], address: str) -> None:
+    """Passwords once, here and in no log."""
+    for user, password in passwords.items():
+        once = ", to be changed at once" if user == NAME else ""
+        typer.echo(f"Sign in as {user} with the password {password.reveal().decode()}{once}")
+    typer.echo(f"Serving at {address}")
+    sys.stdout.flush()
+
+
+def _counter_name(place: int) -> str:
+    return f"Counter {place + 1}" if place else "Counter"

@@ -1,0 +1,116 @@
+"""`membercard user`: people who may sign in to the service, for whoever owns the machine that it runs on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from membercard import output, settings
+
+if TYPE_CHECKING:
+    from registry.admin.users import User
+
+app = typer.Typer()
+
+Name = Annotated[str, typer.Argument(help="The name to sign in with.", show_default=False)]
+Why = Annotated[str, typer.Option("--reason", help="Why; it goes into the audit.", show_default=False)]
+
+
+@app.command("add")
+def add(
+    name: Name,
+    role: Annotated[
+        list[str],
+        typer.Option(
+            help="operator, reviewer, registrar, counter, developer, auditor or administrator; may be given again.",
+            show_default=False,
+        ),
+    ],
+    display: Annotated[str, typer.Option(help="The name shown, if not the one to sign in with.")] = "",
+    lang: Annotated[str, typer.Option(help="Language of the pages: zh or en.")] = "zh",
+) -> None:
+    """Add a person and print a one-time password, which is to be changed at the first sign-in.
+
+    Example: membercard user add wang.fang --role registrar --role counter --display 王芳
+    """
+    from reader_service.access.passwords import Passwords, one_time
+    from reader_service.principal import Role
+
+    if unknown := sorted(set(role) - set(Role)):
+        raise typer.BadParameter(f"there is no role {unknown[0]}; there are {', '.join(Role)}")
+    password = one_time()
+    with settings.open_registry() as registry:
+        stored = Passwords().hash(password)
+        made = registry.people.add(name, display or name, stored, role, by=_owner(), language=lang)
+    _tell(made, password)
+
+
+@app.command("list")
+def show(json: output.Json = False) -> None:
+    """List the people who may sign in, and those who may not any more."""
+    people: list[User] = []
+    cursor: str | None = None
+    with settings.open_registry() as registry:
+        while True:
+            page = registry.people.page(cursor, 500)
+            people += page.items
+            if (cursor := page.next) is None:
+                break
+    if json:
+        output.as_json([{**output.plain(person), "roles": sorted(person.roles)} for person in people])
+        return
+    rows = [
+        (
+            person.name,
+            person.display,
+            ", ".join(sorted(person.roles)),
+            "disabled" if person.disabled else "new password" if person.must_change else "",
+            output.local_time(person.signed_in_at),
+        )
+        for person in people
+    ]
+    output.show(output.table("People", ("name", "shown as", "roles", "state", "last signed in"), rows))
+
+
+@app.command("disable")
+def disable(name: Name, reason: Why) -> None:
+    """Keep a person out: their sessions end, and the tokens that they made are not in force any more.
+
+    Example: membercard user disable wang.fang --reason "left the house"
+    """
+    with settings.open_registry() as registry:
+        person = registry.people.disable(name, by=_owner(), reason=reason)
+    typer.echo(f"{person.name} is disabled")
+
+
+@app.command("reset")
+def reset(
+    name: Name,
+    reason: Why = "password lost",
+    enable: Annotated[bool, typer.Option("--enable", help="Let in again somebody who was disabled.")] = False,
+) -> None:
+    """Print a new one-time password for a person, whose sessions all end.
+
+    Example: membercard user reset admin
+    """
+    from reader_service.access.passwords import Passwords, one_time
+
+    password = one_time()
+    with settings.open_registry() as registry:
+        stored = Passwords().hash(password)
+        if enable and registry.people.user(name).disabled:
+            registry.people.enable(name, by=_owner(), reason=reason)
+        person = registry.people.set_password(name, stored, by=_owner(), must_change=True, reason=reason)
+    _tell(person, password)
+
+
+def _owner() -> str:
+    """As the audit names who works on the machine itself."""
+    return f"{settings.load().operator} (command line)"
+
+
+def _tell(person: User, password: str) -> None:
+    typer.echo(f"{person.name} ({', '.join(sorted(person.roles))}) signs in once with this password: {password}")
+    if person.disabled:
+        typer.echo(f"{person.name} is disabled, and let in again by: membercard user reset {person.name} --enable")

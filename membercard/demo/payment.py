@@ -1,0 +1,294 @@
+"""The demo's merchant: three payments with the bank's half of the cards just issued, and a test bank that answers."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from membercard.commands.card import card_in
+from membercard.errors import SettingsError
+from membercard.wiring.issuer_http import HttpIssuer
+from membercard.wiring.line import profile_in_use
+from membercard.wiring.terminal import configuration, own_authorities
+from personalize.payment.elements import aip
+from personalize.payment.profile import PaymentApplication
+from registry.store import Registry
+from terminal.apdu import Command, Sender, stack
+from terminal.emv.data.elements.codes import price
+from terminal.emv.kernel.kernel import run_transaction
+from terminal.emv.transaction.config import TerminalConfig
+from terminal.emv.transaction.outcome import Outcome, Result
+from terminal.emv.transaction.protocols import Choice, OnlineHost, OnlineRequest, OnlineResponse, Pin
+from terminal.emv.transaction.state import Stage, Step
+from terminal.emv.transaction.transaction import Transaction
+from terminal.keys import Algorithm, KeyCustody, MemoryCustody, Purpose
+from terminal.secret import Secret
+
+BANK: Final = "bank.json"
+_PURPOSES: Final = (("ac", Purpose.AC), ("smi", Purpose.SMI), ("smc", Purpose.SMC))
+_PIN_TRIES: Final = Command(0x80, 0xCA, 0x9F, 0x17, ne=256)
+_WITHOUT_PIN, _WITH_PIN = "E028C8", "E0B8C8"
+"""Terminal capabilities (9F33) of a till without a PIN pad, and of one for offline PINs. EMV 4.4 Book 4, Annex A2."""
+_ACCEPTED: Final = b"00"
+_SHOWN: Final = (
+    Stage.AUTHENTICATION,
+    Stage.CARDHOLDER,
+    Stage.TERMINAL_ACTION,
+    Stage.CARD_ACTION,
+    Stage.ONLINE,
+    Stage.ISSUER,
+    Stage.SCRIPTS,
+    Stage.COMPLETION,
+)
+
+
+class Issued(NamedTuple):
+    """A card that the line has made: its file, and the member card's sequence, which grows when it is made again."""
+
+    chip: Path
+    sequence: int
+
+
+class Forgetful:
+    """A cardholder who remembers another card's PIN: four digits where the card has six."""
+
+    def choose(self, candidates: Sequence[Choice]) -> int | None:
+        return 0
+
+    def pin(self, tries_left: int | None, last_try: bool) -> Pin | None:
+        return Pin(b"2580")
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """One card's account at the bank. The sequence is the PAN's, 5F34."""
+
+    chip: Path
+    pan: str = field(repr=False)
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Payment:
+    """What is paid and how it has to end: result and response code. ``account`` is what the bank's file says of it."""
+
+    title: str
+    amount: int
+    account: Mapping[str, object]
+    cardholder: Forgetful | None
+    ends: tuple[Result, str]
+
+
+_PAYMENTS: Final = (
+    _Payment("coffee, nobody is asked", 3600, {}, None, (Result.APPROVED_OFFLINE, "Y1")),
+    _Payment(
+        "a PIN forgotten three times",
+        12800,
+        {"scripts": ["pin-unblock"]},
+        Forgetful(),
+        (Result.APPROVED_ONLINE, "00"),
+    ),
+    _Payment("a card that was reported stolen", 99900, {"status": "stolen"}, None, (Result.DECLINED_ONLINE, "43")),
+)
+
+
+def share_masters(keys: MemoryCustody, out: Path) -> None:
+    """Put the master keys that house and bank share into custody, and tell them to the bank: a file that only its owner
+    may read. Nothing for a profile without a payment application.
+
+    Two officers of a real bank would bring them in parts: membercard keys import.
+    """
+    payment = profile_in_use().payment
+    if payment is None:
+        return
+    masters = dict[str, dict[str, str]]()
+    for told, algorithm, names in (
+        ("3des", Algorithm.TDES, payment.keys.tdes),
+        ("sm4", Algorithm.SM4, payment.keys.sm4),
+    ):
+        masters[told] = {}
+        for field_name, purpose in _PURPOSES:
+            value = secrets.token_bytes(16)
+            keys.import_key(getattr(names, field_name), purpose, algorithm, Secret(value), by="bank")
+            masters[told][field_name] = value.hex()
+    masters["3des"]["option"] = payment.keys.option
+    path = out / BANK
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"masters": masters, "fold": payment.sm4_fold}), encoding="utf-8")
+
+
+def pay(console: Console, registry: Registry, custody: KeyCustody, out: Path, cards: Mapping[str, Issued]) -> bool:
+    """Open accounts for three of the cards, by card number, and pay with them, showing how each payment came to its
+    end and what the bank says to its cryptogram. Whether each ended as it has to."""
+    profile = profile_in_use()
+    if profile.payment is None:
+        console.print(f"   the profile {profile.profile} has no payment application: nobody pays", style="dim")
+        return True
+    accounts = _accounts(registry, profile.payment, cards)
+    bank = _write_bank(out, accounts)
+    till, ended = _Till(configuration(None), profile.payment, custody), []
+    with _bank(bank) as host:
+        for number, (payment, account) in enumerate(zip(_PAYMENTS, accounts, strict=True), 1):
+            paid = till.pay(payment, account, host)
+            _show(console, f"{number}. {payment.title}", till.price(payment), paid)
+            ended.append(paid.accepted and (paid.outcome.result, paid.outcome.response_code) == payment.ends)
+    return all(ended)
+
+
+def _accounts(registry: Registry, profile: PaymentApplication, cards: Mapping[str, Issued]) -> list[_Account]:
+    chosen = sorted(cards)[: len(_PAYMENTS)]
+    numbers = registry.pans_of(chosen)
+    first = profile.pan.first_sequence - 1
+    return [_Account(cards[one].chip, numbers[one], cards[one].sequence + first) for one in chosen]
+
+
+def _write_bank(out: Path, accounts: Sequence[_Account]) -> Path:
+    """Open these accounts at the bank; its file."""
+    path = out / BANK
+    told = json.loads(path.read_bytes())
+    told["accounts"] = [
+        {"pan": account.pan, "sequence": account.sequence, "balance": "5000.00", **payment.account}
+        for payment, account in zip(_PAYMENTS, accounts, strict=True)
+    ]
+    path.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    return path
+
+
+class _Paid(NamedTuple):
+    """One payment: how it ended, whether the bank accepted its last cryptogram, PIN tries left after a script."""
+
+    outcome: Outcome
+    accepted: bool
+    tries: int | None
+
+
+class _Till:
+    """A merchant's till."""
+
+    def __init__(self, config: TerminalConfig, profile: PaymentApplication, custody: KeyCustody) -> None:
+        self._config, self._profile, self._keys = config, profile, own_authorities(custody)
+
+    def price(self, payment: _Payment) -> str:
+        terminal = self._config.terminal
+        return price(payment.amount, terminal.currency, terminal.currency_exponent)
+
+    def pay(self, payment: _Payment, account: _Account, host: OnlineHost) -> _Paid:
+        """Run the transaction, then present its last cryptogram to the bank."""
+        drawn: list[bytes] = []
+
+        def random(count: int) -> bytes:
+            drawn.append(secrets.token_bytes(count))
+            return drawn[-1]
+
+        wanted = _WITH_PIN if payment.cardholder is not None else _WITHOUT_PIN
+        terminal = self._config.terminal.model_copy(update={"capabilities": wanted})
+        config = self._config.model_copy(update={"terminal": terminal})
+        transaction = Transaction(payment.amount, datetime.now(UTC).astimezone())
+        with card_in(f"sim:{account.chip}", 0) as transport:
+            sender = stack(transport)
+            outcome = run_transaction(
+                sender,
+                config,
+                transaction,
+                keys=self._keys,
+                cardholder=payment.cardholder,
+                host=host,
+                draw=lambda: 99,  # nobody is picked at random, so that each payment tells its own story
+                random=random,
+            )
+            tries = _tries(sender) if outcome.scripts else None
+        # The unpredictable number of the transaction is the first thing that is drawn.
+        known = {**config.data(), **transaction.data(drawn[0]), 0x82: aip(self._profile)}
+        return _Paid(outcome, _presented(outcome, known, account, host), tries)
+
+
+def _presented(outcome: Outcome, known: Mapping[int, bytes], account: _Account, host: OnlineHost) -> bool:
+    """Present how a payment ended, as a till does in the evening: whether the bank finds the last cryptogram to be of
+    this card's key. The bank also learns what became of its scripts. EMV 4.4 Book 4, 12.1."""
+    last = outcome.second or outcome.first
+    if last is None:
+        return False
+    data = {tag: known[tag] for tag in (0x9F02, 0x9F03, 0x9F1A, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82)}
+    data |= {0x95: outcome.tvr.encode(), 0x9F26: last.ac, 0x9F27: bytes((last.cid,))}
+    data |= {0x9F36: last.atc, 0x9F10: last.issuer_data}
+    if outcome.script_results:
+        data[0x9F5B] = outcome.script_results
+    answer = host.authorize(OnlineRequest(account.pan, account.sequence, data))
+    return isinstance(answer, OnlineResponse) and answer.response_code == _ACCEPTED
+
+
+@contextmanager
+def _bank(keys: Path) -> Iterator[OnlineHost]:
+    """The test bank as a process of its own, reached over HTTP. Raises SettingsError when it does not start."""
+    program = [sys.executable, "-c", "from membercard.cli import main; main()"]
+    command = [*program, "sim", "issuer", "--keys", str(keys), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
+        try:
+            said = process.stderr.readline() if process.stderr is not None else ""
+            url = re.search(r"http://\S+/authorize", said)
+            if url is None:
+                raise SettingsError(f"the test bank did not start: {said.strip()}")
+            yield HttpIssuer(url[0])
+        finally:
+            process.terminate()
+
+
+def _tries(sender: Sender) -> int:
+    """The PIN tries that the card has left. EMV 4.4 Book 3, 6.5.7."""
+    return sender.send(_PIN_TRIES).data[-1]
+
+
+def _show(console: Console, title: str, amount: str, paid: _Paid) -> None:
+    outcome = paid.outcome
+    colour = "green" if outcome.approved else "red"
+    head = Text(f"   {title}", "bold").append(f"  {amount}  ", "not bold")
+    console.print(head.append(outcome.result.value.upper(), f"bold {colour}"))
+    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for stage, steps in groupby(outcome.steps, lambda step: step.stage):
+        told = _told(stage, list(steps))
+        if told:
+            grid.add_row(stage.value, told)
+    if paid.tries is not None:
+        grid.add_row("the card now", f"{paid.tries} PIN tries left: the bank's script unblocked its PIN")
+    grid.add_row("the bank afterwards", _bank_says(paid))
+    console.print(Padding(grid, (0, 0, 1, 6)))
+
+
+def _told(stage: Stage, steps: Sequence[Step]) -> Text:
+    """What a function decided at last, or each thing that happened with the cardholder; and whatever set bits."""
+    told = Text()
+    for step in steps:
+        bits = [words for _, _, words in step.tvr.places()]
+        heard = stage is Stage.CARDHOLDER and not step.text.startswith("rule ")
+        if bits or (stage in _SHOWN and (heard or step is steps[-1])):
+            told.append(f"{step.text.removeprefix(f'{stage.value}: ')}\n")
+        for words in bits:
+            told.append(f"▲ {words}\n", "yellow")
+    told.rstrip()
+    return told
+
+
+def _bank_says(paid: _Paid) -> Text:
+    made = [one.kind.value for one in (paid.outcome.first, paid.outcome.second) if one is not None]
+    if not paid.accepted or not made:
+        return Text("✗ the bank does not accept the card's cryptogram", "red")
+    settled = "the payment is settled" if paid.outcome.approved else "nothing was paid"
+    verb = "is" if len(made) == 1 else "are"
+    return Text(f"✓ {' and '.join(made)} {verb} of this card's key: {settled}", "green")

@@ -1,0 +1,220 @@
+"""What a demo station's record holds when it opens: three weeks of work, told through the same rooms that do the work.
+
+A clock that runs behind the real one, and catches up from step to step, dates the story.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from membercard.demo.people import Person, people, spoiled, write_form
+from membercard.demo.setup import make_blanks, make_stock
+from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities, profile_in_use
+from personalize.batch import prepare_batch
+from personalize.execute import Job, dead_chip
+from personalize.intake import check
+from personalize.lanes import Line
+from personalize.lists import own_trust
+from personalize.payment.proof import TransactionProof
+from personalize.prepare import Preparer
+from personalize.rosters import to_import
+from registry.admin.plans import UnitPlan
+from registry.batches.originals import Original
+from registry.members.verdicts import VerdictNote
+from registry.store import Registry
+from registry.values import Card, CardState
+from terminal.apdu import open_reader
+from terminal.errors import NoCard
+from terminal.globalplatform import Guard
+from terminal.keys import MemoryCustody
+
+CLERK, SECOND, LANES = "registrar", "reviewer", 2
+DRAWER: Final = "drawer"
+STOCK: Final = "stock"
+_DEAD: Final = 2
+"""Chips of the delivery that give no answer: they were fed, and are no cards."""
+_UNITS: Final = ("石家庄铁道大学工会", "省邮政公司工会", "省电力公司工会", "河北医科大学工会", "省地质局工会")
+_MATTER: Final = {  # what the drawer's cards show at a counter, by the states that lead there
+    "2-lost": (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE, CardState.LOST),
+    "3-suspended": (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE, CardState.SUSPENDED),
+    "4-withdrawn": (CardState.PACKED, CardState.DELIVERED, CardState.WITHDRAWN),
+}
+_REASONS: Final = {
+    CardState.PACKED: "装袋",
+    CardState.DELIVERED: "本人签收",
+    CardState.ACTIVE: "启用",
+    CardState.LOST: "本人挂失",
+    CardState.SUSPENDED: "信息核对",
+    CardState.WITHDRAWN: "调离本单位",
+}
+
+
+class StoryClock:
+    """A clock that is ``behind`` the real one, by less and less."""
+
+    def __init__(self) -> None:
+        self.behind = timedelta(0)
+
+    def set(self, days: float) -> None:
+        """It is so many days ago now."""
+        self.behind = timedelta(days=days)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) - self.behind
+
+    def local(self) -> datetime:
+        return self().astimezone()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of it: the batch to run, the one to review, and a form that is no batch yet."""
+
+    prepared: str
+    draft: str
+    fresh_form: Path
+
+
+class Story:
+    """Tells it. ``home``: the station's directory, with ``forms``, ``stock`` and ``drawer`` made in it."""
+
+    def __init__(self, home: Path, registry: Registry, custody: MemoryCustody, clock: StoryClock) -> None:
+        self._home, self._registry, self._custody, self._clock = home, registry, custody, clock
+        self._profile = profile_in_use()
+        self._pool = open_pool(custody, self._profile)
+        self._payment_pool = open_payment_pool(custody, self._profile, self._pool)
+        for name in ("forms", STOCK, DRAWER):
+            (home / name).mkdir(exist_ok=True)
+
+    def tell(self) -> Told:
+        self._clock.set(21)
+        today = self._clock().date()
+        terms = zip(_UNITS, ("第一组", "第一组", "第二组", "第二组", "第三组"), (7, 12, 10, 9, 8), strict=True)
+        plans = [
+            UnitPlan(unit, group, planned, today + timedelta(days=due))
+            for (unit, group, planned), due in zip(terms, (14, 19, 30, 35, 51), strict=True)
+        ]
+        self._registry.plans.put(plans, by=CLERK)
+        self._clock.set(16)
+        self._receive(make_blanks(self._home / STOCK, 16) + _DEAD)
+        first = self._issue(self._import(_UNITS[0], spoiled(people(11, 1))))
+        self._registry.close_batch(first, "operator", SECOND)
+        self._clock.set(4)
+        second = self._issue(self._import(_UNITS[1], people(6, 101)), dead=_DEAD)
+        issued = (*self._registry.cards_of_batch(first), *self._registry.cards_of_batch(second))
+        self._hand_out(issued)
+        self._fill_drawer(issued)
+        self._counted(issued)
+        self._clock.set(1)
+        ready = self._approved(self._import(_UNITS[2], people(10, 201)))
+        self._prepare(ready)
+        self._receive(make_blanks(self._home / STOCK, 12))
+        self._clock.set(0.04)
+        draft = self._import(_UNITS[3], spoiled(people(9, 301)))
+        self._registry.reviews.submit(draft, by=CLERK)
+        self._clock.set(0)
+        fresh = self._home / "forms" / f"{_UNITS[4]}.xlsx"
+        return Told(ready, draft, write_form(fresh, _UNITS[4], spoiled(people(8, 401))))
+
+    # --- 录入 审核 登记 办卡 -----------------------------------------------------------------------------------------
+
+    def _import(self, unit: str, rows: Sequence[Person]) -> str:
+        path = write_form(self._home / "forms" / f"{unit}.xlsx", unit, rows)
+        report = check(path, known=self._registry.known_members, today=self._clock().date())
+        accepted, rejected = to_import(report)
+        original = Original(path.name, path.read_bytes())
+        batch = self._registry.import_roster(
+            unit, accepted, rejected, source=path.name, digest=report.digest, by=CLERK, original=original
+        )
+        return batch.id
+
+    def _approved(self, batch_id: str) -> str:
+        self._registry.reviews.submit(batch_id, by=CLERK)
+        self._registry.approve(batch_id, SECOND, scheme=self._profile.scheme)
+        return batch_id
+
+    def _preparer(self) -> Preparer:
+        return Preparer(self._profile, self._custody, today=self._clock().date())
+
+    def _prepare(self, batch_id: str) -> None:
+        cards = self._registry.batch(batch_id).to_prepare
+        self._pool.fill(2 * cards if self._payment_pool is self._pool else cards)
+        prepare_batch(
+            self._registry, batch_id, self._preparer(), self._pool, payment_pool=self._payment_pool, by="operator"
+        )
+
+    def _receive(self, count: int) -> None:
+        self._registry.receive_stock(count, f"W{self._clock():%y%m%d}", "operator")
+
+    def _issue(self, batch_id: str, *, dead: int = 0) -> str:
+        """Approve, prepare and run a batch to its end; ``dead`` of its chips gave no answer."""
+        self._prepare(self._approved(batch_id))
+        trust = own_trust(self._custody, self._profile.trust, self._clock() - timedelta(days=1))
+        known = payment_authorities(self._custody, self._profile)
+        payment = self._profile.payment
+        proof = TransactionProof(payment, self._custody, self._clock.local, known) if payment else None
+        job = Job(
+            self._registry,
+            self._custody,
+            self._profile,
+            Guard(),
+            trust,
+            batch_id,
+            "demo",
+            now=self._clock.local,
+            payment_proof=proof,
+        )
+        for _ in range(dead):
+            dead_chip(job, f"lane {LANES}", NoCard("the card gives no answer to reset"))
+        readers = [open_reader(f"sim:{self._home / 'stock'}") for _ in range(LANES)]
+        try:
+            Line(job, remake=lambda: self._prepare(batch_id)).run(readers)
+        finally:
+            for reader in readers:
+                reader.close()
+        return batch_id
+
+    # --- 享受优惠服务 ------------------------------------------------------------------------------------------------
+
+    def _hand_out(self, issued: Sequence[Card]) -> None:
+        """Cards are packed, delivered and used; some are lost, suspended, withdrawn, as the drawer wants them."""
+        matters = iter(_MATTER.values())
+        for number, card in enumerate(issued):
+            steps = next(matters, None) if number else None
+            for state in steps or (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE):
+                self._registry.card_event(card.card_number, state, CLERK, _REASONS[state])
+        self._registry.members.replace(issued[1].card_number, by=CLERK, reason="挂失补卡", because="lost")
+
+    def _fill_drawer(self, issued: Sequence[Card]) -> None:
+        """Chips to put into the counter's slot: one that is good, one for each matter, a blank."""
+        drawer = self._home / DRAWER
+        for card, name in zip(issued, ("1-good", *_MATTER, "5-good"), strict=False):
+            shutil.copyfile(self._home / STOCK / "issued" / f"chip-{card.chip_serial}.card", drawer / f"{name}.card")
+        make_stock(drawer, 1)
+        (blank,) = drawer.glob("chip-*.card")
+        blank.rename(drawer / "6-blank.card")
+
+    def _counted(self, issued: Sequence[Card]) -> None:
+        """What two counters found in the last three days of shop hours."""
+        notes = []
+        now = datetime.now(UTC)
+        for number in range(240):
+            at = now - timedelta(minutes=18 * (240 - number))
+            if 9 <= at.astimezone().hour < 19:
+                card = issued[number * 5 % len(issued)]
+                code = _code(number)
+                seconds = 0.11 + (number * 37 % 23) / 100
+                counter = f"counter-{number % 2 + 1}"
+                notes.append(VerdictNote(at, "demo", counter, code, seconds, card.card_number))
+        self._registry.verdicts.note(*notes)
+
+
+def _code(number: int) -> str:
+    """Most cards are good; now and then one is not."""
+    odd: dict[int, str] = {13: "LOST", 17: "EXPIRED", 29: "SUSPENDED", 41: "NOT_GENUINE"}
+    return next((code for every, code in odd.items() if number % every == every - 1), "ACTIVE")

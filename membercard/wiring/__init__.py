@@ -1,0 +1,1 @@
+"""Puts the rooms together: settings become a line, a service, a terminal, signed lists."""

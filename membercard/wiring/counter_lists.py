@@ -1,0 +1,112 @@
+"""The lists a counter works from, wherever they are at hand, and the command that publishes them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from membercard import output, settings
+from membercard.errors import SettingsError
+from terminal.crypto.rsa import RsaPublic
+from terminal.member.hotlist import Hotlist
+from terminal.member.trust import TrustList
+
+if TYPE_CHECKING:
+    from terminal.keys import KeyCustody
+
+app = typer.Typer()
+
+TRUST, HOTLIST, LIST_KEY = "trust.json", "hotlist.json", "list-key.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What a verdict is judged by. ``hotlist`` is None where there is none."""
+
+    trust: TrustList
+    hotlist: Hotlist | None
+
+
+def lists_at_hand(trust: Path | None, hotlist: Path | None, list_key: Path | None) -> Lists:
+    """Signed files that were named, or that lie in the data directory; else this house's own, from its keystore.
+
+    Raises SettingsError, IntegrityError for a wrong signature, CodecError for a file that is no list, CustodyError.
+    """
+    directory = settings.load().data_dir
+    trust = trust or _there(directory / TRUST)
+    if trust is None:
+        if hotlist or list_key:
+            raise SettingsError(
+                f"a hotlist or list key goes with a trust list: name it with --trust, or put it at {directory / TRUST}"
+            )
+        return _own()
+    return read_lists(trust, hotlist or _there(directory / HOTLIST), list_key or directory / LIST_KEY)
+
+
+def read_lists(trust: Path, hotlist: Path | None, list_key: Path) -> Lists:
+    """Signed files, checked with their key. Raises SettingsError, IntegrityError, CodecError."""
+    key = _key(list_key)
+    return Lists(TrustList.load(_read(trust), key), Hotlist.load(_read(hotlist), key) if hotlist else None)
+
+
+@app.command("publish")
+def publish(
+    directory: Annotated[Path, typer.Argument(help="Where to write the files.", show_default=False)],
+) -> None:
+    """Write what counters need to work offline: trust list, hotlist (both signed), and the key to check them with.
+
+    Example: membercard lists publish /srv/counters
+    """
+    from membercard.wiring.line import profile_in_use
+    from personalize.lists import signed_lists
+
+    keystore, at = settings.open_keystore(), datetime.now(UTC)
+    with settings.open_registry(keystore) as registry:
+        written = signed_lists(keystore, registry, profile_in_use(), at)
+    written[LIST_KEY] = key_file(keystore)
+    for name, content in written.items():
+        output.write_file(directory / name, content)
+        typer.echo(f"{directory / name}")
+
+
+def key_file(keystore: KeyCustody) -> bytes:
+    """The key that this house's lists are checked with, as counters have it."""
+    from personalize.lists import public_key
+
+    key = public_key(keystore.info(keystore.latest("list-signer")))
+    return json.dumps({"n": f"{key.n:x}", "e": key.e}).encode() + b"\n"
+
+
+def _own() -> Lists:
+    # Where the lists are files, a counter's verdict waits for no database driver and no certificate maker.
+    from membercard.wiring.line import profile_in_use
+    from personalize.lists import current_hotlist, own_trust
+
+    keystore, at = settings.open_keystore(), datetime.now(UTC)
+    trust = own_trust(keystore, profile_in_use().trust, at)
+    with settings.open_registry(keystore) as registry:
+        return Lists(trust, current_hotlist(registry, at))
+
+
+def _key(path: Path) -> RsaPublic:
+    try:
+        found = json.loads(_read(path))
+        return RsaPublic(int(found["n"], 16), int(found["e"]))
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(f"{path} does not hold the key of the signed lists") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise SettingsError(f"cannot read {path}: {e.strerror}") from e
+
+
+def _there(path: Path) -> Path | None:
+    return path if path.exists() else None

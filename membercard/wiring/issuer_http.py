@@ -1,0 +1,86 @@
+"""The way to an issuer over HTTP: POST of a JSON object whose ``data`` are data objects in hex, answered likewise.
+
+``{"data": "9F2608..."}`` gives ``{"data": "8A023030910A..."}``: 8A, then 91 and scripts 71 or 72 where there are any.
+"""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import SplitResult, urlsplit
+
+from membercard.errors import SettingsError
+from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
+from terminal.errors import TlvError
+from terminal.tlv import Tlvs, decode, encode, tlv
+
+_PATIENCE = 15.0
+_MOST = 65_536
+_NUMBER, _SEQUENCE, _PIN_BLOCK = 0x5A, 0x5F34, 0x99
+_CODE, _AUTHENTICATION, _SCRIPTS = 0x8A, 0x91, (0x71, 0x72)
+
+
+class HttpIssuer:
+    """An issuer behind a URL. Every fault of the way is an ``Unable``. Raises SettingsError for what is no such URL."""
+
+    def __init__(self, url: str, patience: float = _PATIENCE) -> None:
+        self._parts = _checked(url)
+        self._patience = patience
+
+    def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
+        body = json.dumps({"data": field_data(request).hex().upper()}).encode()
+        secure = self._parts.scheme == "https"
+        made = HTTPSConnection if secure else HTTPConnection
+        connection = made(self._parts.hostname or "", self._parts.port, timeout=self._patience)
+        try:
+            try:
+                connection.connect()
+            except OSError as fault:
+                return Unable(f"{self._parts.hostname} is not there ({fault.strerror or type(fault).__name__})")
+            try:
+                path = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
+                connection.request("POST", path, body, {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                content = answer.read(_MOST)
+            except (OSError, HTTPException) as fault:
+                return Unable(f"the line broke ({type(fault).__name__})", sent=True)
+        finally:
+            connection.close()
+        if answer.status != 200:
+            return Unable(f"it answered HTTP {answer.status}", sent=True)
+        return _response(content)
+
+
+def field_data(request: OnlineRequest) -> bytes:
+    """The request as data objects: the card number, field 55, and the PIN block (99) where there is one."""
+    digits = request.card_number + "F" * (len(request.card_number) % 2)
+    objects = [tlv(_NUMBER, bytes.fromhex(digits))]
+    objects += [tlv(tag, value) for tag, value in request.data.items() if tag != _NUMBER]
+    if _SEQUENCE not in request.data:
+        objects.append(tlv(_SEQUENCE, bytes.fromhex(f"{request.sequence:02d}")))
+    if request.pin_block is not None:
+        objects.append(tlv(_PIN_BLOCK, request.pin_block))
+    return encode(objects)
+
+
+def _response(content: bytes) -> OnlineResponse | Unable:
+    try:
+        objects: Tlvs = decode(bytes.fromhex(json.loads(content)["data"]))
+    except (ValueError, KeyError, TypeError, TlvError, RecursionError):
+        return Unable("its answer cannot be read", sent=True)
+    code = objects.get(_CODE)
+    if code is None:
+        return Unable("its answer has no response code", sent=True)
+    scripts = tuple(item.encode() for item in objects if item.tag in _SCRIPTS)
+    return OnlineResponse(code, objects.get(_AUTHENTICATION), scripts)
+
+
+def _checked(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_fits = urlsplit(""), False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_fits:
+        raise SettingsError("--online wants a URL such as http://127.0.0.1:8583/authorize")
+    return parts

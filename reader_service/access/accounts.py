@@ -1,0 +1,170 @@
+"""The door: signing in and out, and what one does about one's own account."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from reader_service.access.authenticator import Gate, Known, key_of, new_secret, roles_of
+from reader_service.access.passwords import LONGEST, Passwords, check_rules
+from reader_service.access.settings import DoorSettings
+from reader_service.access.throttle import Throttle
+from reader_service.errors import Invalid, TooMany, UserDisabled, WrongPassword
+from reader_service.principal import Principal
+from reader_service.registry_errors import on_record
+from registry.admin.sessions import Session
+from registry.admin.users import User
+from registry.db.audit_chain import Deed
+from registry.db.privacy import fold
+from registry.store import Registry, utc_now
+
+_LANES = 64
+_INSIDE = 8
+"""Threads that may be busy with passwords at once, those that wait for their turn included: threads are few."""
+_SOMEBODY = "somebody"
+
+
+class FreesLeases(Protocol):
+    """The readers' leases, as far as the door ends them."""
+
+    def free_all(self, name: str, token: str = "") -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """``secret`` goes into the cookie and nowhere else."""
+
+    secret: str = field(repr=False)
+    known: Known
+    user: User
+
+
+class Door:
+    """``gate`` says who a request is from; the methods change that."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: DoorSettings,
+        *,
+        passwords: Passwords | None = None,
+        leases: FreesLeases | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.gate = Gate(registry, settings, clock=clock)
+        self.passwords = passwords or Passwords()
+        self.throttle = Throttle(registry, clock=clock)
+        self._registry = registry
+        self._leases = leases
+        self.now = clock
+        self._inside = threading.BoundedSemaphore(_INSIDE)
+        self._turns = [threading.Lock() for _ in range(_LANES)]
+
+    def sign_in(self, name: str, password: str, origin: str) -> SignedIn:
+        """Raises WrongPassword, UserDisabled, TooMany, Unavailable."""
+        with on_record(), self._turn(name):
+            self._check(name, password, origin)
+            user = self._registry.people.user(name)
+            if user.disabled:
+                raise UserDisabled("this user is disabled; ask an administrator")
+            self.throttle.succeeded(name)
+            return self._open(user, origin)
+
+    def sign_out(self, known: Known) -> None:
+        """Ends this session, and with it the leases of its person."""
+        with on_record():
+            self._registry.sessions.end(known.key, by=known.principal.name)
+        self._ended(known.principal.name)
+
+    def change_password(self, known: Known, old: str, new: str, origin: str) -> SignedIn:
+        """One's own; every session ends, and a new one begins.
+
+        Raises WrongPassword, Invalid (the rules), TooMany, Unavailable.
+        """
+        name = known.principal.name
+        with on_record(), self._turn(name):
+            self._check(name, old, origin)
+            check_rules(new, name)
+            if self.passwords.matches(self._registry.people.password_hash(name), new):
+                raise Invalid("choose another password: it is the old one", {"password": "it is the old one"})
+            user = self._registry.people.set_password(name, self.passwords.hash(new), by=name, must_change=False)
+            self._ended(name)
+            return self._open(user, origin)
+
+    def me(self, known: Known) -> User:
+        with on_record():
+            return self._registry.people.user(known.principal.name)
+
+    def sessions(self, known: Known) -> list[Session]:
+        """One's own that have not ended, newest first."""
+        with on_record():
+            return self._registry.sessions.of(known.principal.name)
+
+    def end_others(self, known: Known) -> int:
+        """One's own but this one; how many."""
+        with on_record():
+            ended = self._registry.sessions.end_all(known.principal.name, by=known.principal.name, keep=known.key)
+        self.gate.forget()
+        return ended
+
+    def speak(self, known: Known, language: str) -> User:
+        """The language of one's pages. Raises Conflict for one that there is not."""
+        with on_record():
+            user = self._registry.people.change(known.principal.name, by=known.principal.name, language=language)
+        self.gate.forget()
+        return user
+
+    def refused(self, principal: Principal, what: str, origin: str) -> None:
+        """Somebody who is known asked for what their roles do not allow: on record."""
+        with on_record():
+            self._registry.audit.note(Deed(principal.name, "access.refused", origin=origin, facts={"what": what}))
+
+    def ended(self, name: str, token: str = "") -> None:
+        """Somebody's rights changed: nobody goes on with those of before."""
+        self._ended(name, token)
+
+    @contextmanager
+    def _turn(self, name: str) -> Iterator[None]:
+        """One attempt at a time for a name, so that a hundred at once are counted one by one."""
+        if not self._inside.acquire(blocking=False):
+            raise TooMany("too many are signing in at this moment; try again in a second", 1)
+        try:
+            with self._turns[hash(fold(name)) % _LANES]:
+                yield
+        finally:
+            self._inside.release()
+
+    def _check(self, name: str, password: str, origin: str) -> None:
+        self.throttle.check(name, origin)
+        stored = self._registry.people.password_hash(name)
+        if len(password) <= LONGEST and self.passwords.matches(stored, password):
+            return
+        self.throttle.failed(name, origin)
+        # What was typed as a name may be a password, so a name that is not on record is not told.
+        actor = self._registry.people.user(name).name if stored is not None else _SOMEBODY
+        self._registry.audit.note(Deed(actor, "session.refused", origin=origin))
+        raise WrongPassword("name or password is wrong")
+
+    def _open(self, user: User, origin: str) -> SignedIn:
+        secret, csrf = new_secret(), new_secret()
+        session = self._registry.sessions.open(
+            user.name,
+            key_of(secret),
+            csrf,
+            lifetime=self.settings.lifetime,
+            idle=self.settings.idle,
+            origin=origin,
+        )
+        principal = Principal(user.name, roles_of(user.roles))
+        known = Known(principal, key_of(secret), session.until, csrf, user.must_change, user.language)
+        return SignedIn(secret, known, session.user)
+
+    def _ended(self, name: str, token: str = "") -> None:
+        self.gate.forget()
+        if self._leases is not None:
+            self._leases.free_all(name, token)

@@ -1,0 +1,197 @@
+"""Who is behind a cookie or a token: asked of the registry at most every two seconds, and known from memory between.
+
+While the database cannot be asked, whoever was known goes on for a while, so that a counter works without the network;
+nobody new comes in. A network that swallows every question is not waited for: one question at a time finds out whether
+somebody answers again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Final, NoReturn
+
+from anyio import move_on_after, to_thread
+
+from reader_service.access.settings import DoorSettings
+from reader_service.errors import Unavailable
+from reader_service.principal import Principal, Role
+from registry.admin.tokens import Token
+from registry.errors import RegistryUnavailable
+from registry.store import Registry, utc_now
+
+TOKEN: Final = re.compile(r"mc_[A-Za-z0-9_-]{43}")
+SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_KEPT: Final = 10_000
+_TOUCH_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 1.0
+"""How long somebody who is known waits for the database."""
+SILENT_SECONDS: Final = 2.0
+"""How long a database that gave no answer is not asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Somebody who was let in. ``csrf`` is empty for a token, ``key`` is the hash of its secret."""
+
+    principal: Principal
+    key: bytes = field(repr=False)
+    until: datetime
+    csrf: str = field(default="", repr=False)
+    must_change: bool = False
+    language: str = ""
+
+
+@dataclass(slots=True)
+class _Entry:
+    known: Known
+    asked: float
+    touched: float
+
+
+def new_secret() -> str:
+    """256 bits for a cookie."""
+    return secrets.token_urlsafe(32)
+
+
+def new_token() -> str:
+    return f"mc_{secrets.token_urlsafe(32)}"
+
+
+def key_of(secret: str) -> bytes:
+    """What is stored of a secret of 256 bits; one that long needs no salt."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+class Gate:
+    """Looks up sessions and tokens. From any thread."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: DoorSettings,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._fresh_seconds = settings.fresh.total_seconds()
+        self._clock = clock
+        self._ticks = ticks
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._turn = 0
+        self._silent_until = 0.0
+
+    def fresh(self, key: bytes) -> Known | None:
+        """From memory, without waiting; None says nothing yet: ask ``find``."""
+        entry = self._entries.get(key)
+        if entry is None or self._ticks() - entry.asked > self._fresh_seconds:
+            return None
+        return entry.known if self._clock() < entry.known.until else None
+
+    async def ask(self, key: bytes, *, token: bool) -> Known | None:
+        """As ``fresh``, or else as ``find``, but whoever is known waits a second at most.
+
+        Raises Unavailable where the database is away and nobody was known before.
+        """
+        known = self.fresh(key)
+        if known is not None:
+            return known
+        before, now = self._usable(self._entries.get(key)), self._ticks()
+        if now < self._silent_until:
+            return before or _nobody_new()
+        if self._silent_until:
+            self._silent_until = now + SILENT_SECONDS  # this one asks; the others go on
+        find = partial(self.find, key, token=token)
+        if before is None:
+            return await to_thread.run_sync(find)
+        with move_on_after(PATIENCE_SECONDS):
+            return await to_thread.run_sync(find, abandon_on_cancel=True)
+        self._silent_until = self._ticks() + SILENT_SECONDS
+        return before
+
+    def find(self, key: bytes, *, token: bool) -> Known | None:
+        """Of the registry; None for nobody. Waits for the database.
+
+        Raises Unavailable where the database is away and nobody was known before.
+        """
+        with self._lock:
+            turn, before = self._turn, self._entries.get(key)
+        now = self._ticks()
+        try:
+            known = self._token(key) if token else self._session(key)
+        except RegistryUnavailable as e:
+            self._silent_until = self._ticks() + SILENT_SECONDS
+            return self._usable(before) or _nobody_new(e)
+        self._silent_until = 0.0
+        touched = before.touched if before else now - _TOUCH_SECONDS
+        if known is not None and now - touched >= _TOUCH_SECONDS:
+            touched = now
+            self._touch(key, token)
+        with self._lock:
+            if known is None:
+                self._entries.pop(key, None)
+            elif turn == self._turn:
+                self._entries[key] = _Entry(known, now, touched)
+                self._entries.move_to_end(key)
+                if len(self._entries) > _KEPT:
+                    self._entries.popitem(last=False)
+        return known
+
+    def forget(self) -> None:
+        """Somebody's rights changed, or ended: ask anew for everyone, answers that are on their way too."""
+        with self._lock:
+            self._turn += 1
+            self._entries.clear()
+
+    def _usable(self, entry: _Entry | None) -> Known | None:
+        """Who goes on while the database is away."""
+        if entry is None or self._ticks() - entry.asked > self._settings.away.total_seconds():
+            return None
+        return entry.known if self._clock() < entry.known.until else None
+
+    def _session(self, key: bytes) -> Known | None:
+        session = self._registry.sessions.find(key)
+        if session is None:
+            return None
+        user = session.user
+        principal = Principal(user.name, roles_of(user.roles))
+        return Known(principal, key, session.until, session.csrf, user.must_change, user.language)
+
+    def _token(self, key: bytes) -> Known | None:
+        token = self._registry.tokens.find(key)
+        if token is None:
+            return None
+        principal = Principal(token_name(token), roles_of(token.roles), token.label)
+        return Known(principal, key, token.until)
+
+    def _touch(self, key: bytes, token: bool) -> None:
+        kept = self._registry.tokens if token else self._registry.sessions
+        try:
+            kept.touch(key)
+        except RegistryUnavailable:
+            return  # When it was last used is a courtesy, not a condition.
+
+
+def _nobody_new(cause: Exception | None = None) -> NoReturn:
+    raise Unavailable("the database cannot be reached, so nobody can be let in; try again") from cause
+
+
+def token_name(token: Token) -> str:
+    """How audit and journals name a machine; no person's name has brackets."""
+    return f"{token.label} (token {token.id})"
+
+
+def roles_of(names: frozenset[str]) -> frozenset[Role]:
+    """Roles that a newer program stored and this one does not know allow nothing here."""
+    return frozenset(role for role in Role if role.value in names)

@@ -1,0 +1,1 @@
+"""HTTP plumbing that every resource uses: the application, middleware, errors, idempotency, limits."""

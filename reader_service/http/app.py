@@ -1,0 +1,120 @@
+"""The application: API, pages and the door before both, for one service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Final
+
+import anyio
+from anyio import to_thread
+from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
+
+from reader_service.api import (
+    audit,
+    batches,
+    cards,
+    developer,
+    events,
+    lanes,
+    lists,
+    members,
+    readers,
+    reading,
+    rosters,
+    session,
+    statistics,
+    users,
+    verify,
+)
+from reader_service.http import document, errors, health, metrics
+from reader_service.http.middleware import Front
+from reader_service.http.resource import PREFIX
+from reader_service.http.stream_limits import Seats
+from reader_service.http.write_guard import Writes
+from reader_service.pages import app as pages
+from reader_service.service import Service
+from registry.errors import RegistryError
+
+_NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI would send texts of exceptions and refused fields to whomever the environment names; they may be personal."""
+_SWEEP_SECONDS: Final = 600.0
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    session.router,
+    readers.router,
+    verify.router,
+    reading.router,
+    lanes.router,
+    rosters.router,
+    batches.router,
+    members.router,
+    cards.router,
+    lists.router,
+    audit.router,
+    statistics.router,
+    developer.router,
+    users.router,
+    users.tokens_router,
+)
+"""The resources under ``/api/v1``, one module each."""
+
+
+def create_app(service: Service) -> FastAPI:
+    """``service`` is started and closed by whoever made it."""
+    settings = service.door.settings
+    measures = metrics.Measures()
+    seats = Seats(settings.listeners, measures.listeners.set)
+    app = FastAPI(
+        title="membercard reader service",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
+        lifespan=_housekeeping(service),
+    )
+    app.state.service = service
+    app.state.door = service.door
+    app.state.seats = seats
+    for router in (*ROUTERS, events.router(service.bus, settings, measures, seats)):
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(health.router(service))
+    app.include_router(metrics.router(measures))
+    document.install(app, PREFIX)
+    page = pages.refusals(service)
+    errors.install(app, page)
+    app.include_router(pages.router(service))
+    app.mount("/static", pages.static_files())
+    app.add_middleware(Writes, settings=settings, keeper=service.registry.replies, page=page)
+    app.add_middleware(Front, door=service.door, measures=measures, page=page)
+    return app
+
+
+def _housekeeping(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_sweep, service)
+            yield
+            tasks.cancel_scope.cancel()
+
+    return lifespan
+
+
+async def _sweep(service: Service) -> None:
+    """What ended by itself goes from the record: sessions, kept answers, failed attempts."""
+    registry = service.registry
+    while True:
+        with suppress(RegistryError):  # away: the next round does it
+            await to_thread.run_sync(registry.sessions.sweep)
+            await to_thread.run_sync(registry.replies.sweep)
+            await to_thread.run_sync(registry.failures.sweep, service.door.throttle.longest_memory)
+        await anyio.sleep(_SWEEP_SECONDS)

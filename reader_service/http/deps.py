@@ -1,0 +1,81 @@
+"""What endpoints ask for: the service, who asks, a reason, where from. All of it is there without waiting.
+
+An endpoint that reads from memory is ``async def``; one that calls a desk is a plain ``def`` and runs in a thread.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends
+from pydantic import Field
+from starlette.requests import HTTPConnection
+
+from reader_service.access.authenticator import Known
+from reader_service.errors import Forbidden, NotSignedIn, Unavailable
+from reader_service.principal import Principal
+from reader_service.service import Service
+
+
+async def _service(connection: HTTPConnection) -> Service:
+    return service_of(connection)
+
+
+async def _principal(connection: HTTPConnection) -> Principal:
+    return caller_of(connection)
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """As ``Svc``, for an endpoint that is asked so often that a dependency costs too much."""
+    return cast("Service", connection.app.state.service)
+
+
+def caller_of(connection: HTTPConnection) -> Principal:
+    """As ``Caller``. Raises NotSignedIn."""
+    found = principal_of(connection)
+    if found is None:
+        raise NotSignedIn("sign in first, or send a token that is in force")
+    return found
+
+
+def principal_of(connection: HTTPConnection) -> Principal | None:
+    """Who asks; None for nobody that is known."""
+    return cast("Principal | None", getattr(connection.state, "principal", None))
+
+
+async def _known(connection: HTTPConnection) -> Known:
+    """Raises NotSignedIn, Forbidden for a token: what only a person with a session does."""
+    caller_of(connection)
+    known = cast("Known", connection.state.known)
+    if known.principal.token:
+        raise Forbidden("a token has no session; sign in as a person for this")
+    return known
+
+
+async def still_in(connection: HTTPConnection) -> bool:
+    """Whether who asked may go on: for lines that stay open longer than a request."""
+    known = cast("Known | None", connection.state.known)
+    if known is None:
+        return False
+    gate = service_of(connection).door.gate
+    try:
+        return await gate.ask(known.key, token=bool(known.principal.token)) is not None
+    except Unavailable:
+        return False
+
+
+async def _origin(connection: HTTPConnection) -> str:
+    return origin_of(connection)
+
+
+def origin_of(connection: HTTPConnection) -> str:
+    """The address that the connection comes from, for audit and throttling."""
+    return connection.client.host if connection.client else ""
+
+
+Svc = Annotated[Service, Depends(_service)]
+Caller = Annotated[Principal, Depends(_principal)]
+Signed = Annotated[Known, Depends(_known)]
+"""The caller's own session."""
+Origin = Annotated[str, Depends(_origin)]
+Reason = Annotated[str, Field(min_length=1, max_length=500, description="Why; kept in the audit.")]

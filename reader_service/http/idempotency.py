@@ -1,0 +1,158 @@
+"""A write that comes again is answered again and done once: the Idempotency-Key header, or a form's hidden field.
+
+draft-ietf-httpapi-idempotency-key-header-07. Answers are kept for a day on record; those about this machine's readers,
+which live in this process only, in its memory.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+from anyio import to_thread
+from starlette.types import Message
+
+from reader_service.errors import Invalid
+from registry.admin.idempotency import Begun, KeyUsedOtherwise, Reply, RequestInProgress
+
+HEADER: Final = b"idempotency-key"
+REPLAYED: Final = (b"idempotency-replayed", b"true")
+
+_KEY = re.compile(r"[!-~]{1,255}")
+_NOT_KEPT: Final = frozenset({401, 403, 408, 413, 429})
+"""Answers that say that nothing was done and that may be others the next time; 5xx too."""
+_KEPT_SECONDS: Final = 600.0
+_KEPT_MOST: Final = 4096
+_OWN_HEADERS: Final = frozenset({"content-type", "location", "content-disposition", "retry-after", "hx-redirect"})
+
+
+class Keeper(Protocol):
+    """``registry.replies``, or this process's memory."""
+
+    def begin(self, principal: str, key: str, request: str, digest: bytes) -> Begun | Reply: ...
+
+    def finish(self, principal: str, key: str, begun: Begun, reply: Reply) -> None: ...
+
+    def give_up(self, principal: str, key: str, begun: Begun) -> None: ...
+
+
+@dataclass(slots=True)
+class _Kept:
+    request: str
+    digest: bytes
+    attempt: int
+    until: float
+    working: bool = True
+    reply: Reply | None = None
+
+
+class Memory:
+    """A Keeper for what this process alone knows. Forgets the oldest."""
+
+    def __init__(self, *, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ticks = ticks
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+
+    def begin(self, principal: str, key: str, request: str, digest: bytes) -> Begun | Reply:
+        """Raises KeyUsedOtherwise, RequestInProgress."""
+        now = self._ticks()
+        with self._lock:
+            found = self._kept.get((principal, key))
+            if found is None or found.until <= now:
+                self._kept[principal, key] = _Kept(request, digest, 1, now + _KEPT_SECONDS)
+                self._kept.move_to_end((principal, key))
+                if len(self._kept) > _KEPT_MOST:
+                    self._kept.popitem(last=False)
+                return Begun(1)
+            if (found.request, found.digest) != (request, digest):
+                raise KeyUsedOtherwise
+            if found.reply is not None:
+                return found.reply
+            if found.working:
+                raise RequestInProgress
+            found.attempt, found.working = found.attempt + 1, True
+            return Begun(found.attempt)
+
+    def finish(self, principal: str, key: str, begun: Begun, reply: Reply) -> None:
+        with self._lock:
+            found = self._kept.get((principal, key))
+            if found is not None and found.attempt == begun.attempt:
+                found.reply, found.working = reply, False
+
+    def give_up(self, principal: str, key: str, begun: Begun) -> None:
+        with self._lock:
+            found = self._kept.get((principal, key))
+            if found is not None and found.attempt == begun.attempt:
+                found.working = False
+
+
+def checked(key: str) -> str:
+    """A key as it may be stored; quotes of a structured field are taken off (RFC 8941, 3.3.3). Raises Invalid."""
+    bare = key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
+    if not _KEY.fullmatch(bare):
+        told = "1 to 255 visible ASCII characters"
+        raise Invalid(f"the Idempotency-Key is not {told}", {"Idempotency-Key": told})
+    return bare
+
+
+class Answer:
+    """Catches what the application answers, to keep it before it is sent."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message] = []
+
+    async def send(self, message: Message) -> None:
+        self._messages.append(message)
+
+    def reply(self) -> Reply | None:
+        """What is to be kept; None for an answer that says that nothing was done, or for none."""
+        if not self._messages or self._messages[0]["type"] != "http.response.start":
+            return None
+        status = int(self._messages[0]["status"])
+        if status >= 500 or status in _NOT_KEPT:
+            return None
+        body = b"".join(message.get("body", b"") for message in self._messages[1:])
+        return Reply(status, _own(self._messages[0].get("headers", ())), body)
+
+    def messages(self) -> list[Message]:
+        return self._messages
+
+
+def _own(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    pairs = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
+    return {name: value for name, value in pairs if name in _OWN_HEADERS}
+
+
+def again(reply: Reply) -> list[Message]:
+    """A kept answer as ASGI messages."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+    length = (b"content-length", str(len(reply.body)).encode())
+    return [
+        {"type": "http.response.start", "status": reply.status, "headers": [*headers, length, REPLAYED]},
+        {"type": "http.response.body", "body": reply.body},
+    ]
+
+
+async def begin(keeper: Keeper, principal: str, key: str, request: str, digest: bytes) -> Begun | Reply:
+    """Raises KeyUsedOtherwise, RequestInProgress, RegistryUnavailable."""
+    if isinstance(keeper, Memory):
+        return keeper.begin(principal, key, request, digest)
+    return await to_thread.run_sync(keeper.begin, principal, key, request, digest)
+
+
+async def end(keeper: Keeper, principal: str, key: str, begun: Begun, reply: Reply | None) -> None:
+    """Keep the answer; without one, the request came to nothing. Raises RegistryUnavailable."""
+    done = partial(keeper.give_up, principal, key, begun)
+    if reply is not None:
+        done = partial(keeper.finish, principal, key, begun, reply)
+    if isinstance(keeper, Memory):
+        done()
+    else:
+        await to_thread.run_sync(done)

@@ -1,0 +1,79 @@
+"""Figures for Prometheus: requests by route, listeners, readers. No label says anything about a person."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import Response
+
+from reader_service.access.throttle import is_loopback
+from reader_service.errors import NotSignedIn
+from reader_service.http.deps import Svc, origin_of, principal_of
+from reader_service.principal import Permission, Principal, Role
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_SELF: Final = Principal("the service itself", frozenset({Role.OPERATOR}))
+
+
+class Measures:
+    """The figures of one application, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter("membercard_requests", "Requests answered.", labels, registry=self.registry)
+        self._seconds = Histogram(
+            "membercard_request_seconds",
+            "From a request's headers to the end of its answer.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.listeners = Gauge("membercard_event_listeners", "Listeners to events.", registry=self.registry)
+        self.dropped = Counter(
+            "membercard_event_listeners_dropped", "Listeners let go because they fell behind.", registry=self.registry
+        )
+        self._readers = Gauge("membercard_readers", "Readers by state.", ("state",), registry=self.registry)
+        self._counts: dict[tuple[str, str, int], Counter] = {}
+        self._times: dict[str, Histogram] = {}
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Called for each request, so the labelled figures are kept at hand."""
+        counted = self._counts.get((method, route, status))
+        if counted is None:
+            counted = self._counts[method, route, status] = self._requests.labels(method, route, str(status))
+        counted.inc()
+        timed = self._times.get(route)
+        if timed is None:
+            timed = self._times[route] = self._seconds.labels(route)
+        timed.observe(seconds)
+
+    def readers(self, states: list[str]) -> None:
+        """How many readers are in each state."""
+        self._readers.clear()
+        for state in states:
+            self._readers.labels(state).inc()
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+def router(measures: Measures) -> APIRouter:
+    made = APIRouter(include_in_schema=False)
+
+    @made.get("/metrics")
+    async def metrics(request: Request, service: Svc) -> Response:
+        """For whoever has the permission ``metrics``, and for programs on this machine."""
+        principal = principal_of(request)
+        if principal is not None:
+            principal.need(Permission.METRICS)
+        elif not is_loopback(origin_of(request)):
+            raise NotSignedIn("sign in first, or send a token that is in force")
+        measures.readers([reader.state.value for reader in service.readers.readers(_SELF)])
+        return Response(measures.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return made

@@ -1,0 +1,275 @@
+"""What every request passes before it reaches an endpoint, as plain ASGI: host, who asks, whether they may ask at all;
+and what every answer gets: headers that keep a browser in bounds, a log line, a count. Writes go on to ``writes``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, Final
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.status import WS_1008_POLICY_VIOLATION
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reader_service.access import cookies, csrf
+from reader_service.access.accounts import Door
+from reader_service.access.authenticator import SECRET, TOKEN, Known, key_of
+from reader_service.access.headers import API_POLICY, PAGE_POLICY, added, headers
+from reader_service.errors import Broken, MustChangePassword, NotMeant, NotSignedIn, WrongHost
+from reader_service.http.bodies import ClientGone
+from reader_service.http.errors import FOR_PROGRAMS, Page, answer, problem_of
+from reader_service.http.metrics import Measures
+from terminal.errors import MembercardError
+
+LOGIN_PAGE: Final = "/login"
+PASSWORD_PAGE: Final = "/password"  # noqa: S105 - a path
+_FREE: Final = ("/login", "/logout", "/password", "/language", "/theme", "/health", "/metrics", "/api/v1/session")
+"""What goes on while the password must be changed."""
+_PUBLIC_API: Final = frozenset({("POST", "/api/v1/session"), ("GET", "/api/v1/openapi.json"), ("GET", "/api/docs")})
+_API: Final = "/api/"
+_STATIC: Final = "/static/"
+READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_SLOW_SECONDS: Final = 2.0
+_REFUSAL_SECONDS: Final = 60.0
+_MANY: Final = 1000
+_ACCEPTED: Final = 101
+_UNKNOWN_LANGUAGE: Final = "zh"
+
+log = logging.getLogger("reader_service.requests")
+
+
+class Front:
+    """The outermost layer that is ours."""
+
+    def __init__(self, app: ASGIApp, door: Door, measures: Measures, page: Page | None = None) -> None:
+        self._app = app
+        self._door = door
+        self._measures = measures
+        self._page = page
+        tls = door.settings.tls
+        self._cookie = cookies.name(tls=tls)
+        self._page_headers, self._api_headers = headers(PAGE_POLICY, tls=tls), headers(API_POLICY, tls=tls)
+        self._hosts: set[bytes] = set()
+        self._refusals: dict[tuple[str, str], float] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = time.perf_counter()
+        ours = self._api_headers if scope["path"].startswith(FOR_PROGRAMS) else self._page_headers
+        patience = self._door.settings.chunk_seconds
+        status = 0
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = added(message["headers"], ours)
+            if not message.get("more_body", False):
+                await send(message)
+                return
+            try:  # Whoever does not take a stream for so long is gone, or may come back.
+                async with asyncio.timeout(patience):
+                    await send(message)
+            except TimeoutError:
+                raise ClientGone from None
+
+        try:
+            refusal = await self._admit(scope)
+            if refusal is not None:
+                await refusal(scope, receive, tell)
+            else:
+                await self._app(scope, receive, tell)
+        except ClientGone:
+            return
+        except Exception as error:
+            broken = self._fault(error)
+            if status:
+                raise  # Half of an answer is out: the server cuts the connection.
+            await answer(Request(scope), broken, self._page)(scope, receive, tell)
+        finally:
+            await self._after(scope, status, time.perf_counter() - begun)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refused before it is accepted, with a problem (ASGI, Websocket Denial Response)."""
+        begun = time.perf_counter()
+        scope.setdefault("state", {})["principal"] = None
+        status = 0
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "websocket.accept":
+                status = _ACCEPTED
+            elif message["type"] == "websocket.http.response.start":
+                status = message["status"]
+                message["headers"] = added(message["headers"], self._api_headers)
+            elif message["type"] == "websocket.close" and not status:
+                wrong = message.get("code") == WS_1008_POLICY_VIOLATION  # of FastAPI, for what it cannot read
+                await _denial(HTTPException(422 if wrong else 404))(scope, receive, tell)
+                return
+            await send(message)
+
+        try:
+            found = dict(scope["headers"])
+            self._check_host(found)
+            known = await self._identify(scope, found)
+            if known is None:
+                raise NotSignedIn("sign in first, or send a token that is in force")
+            if known.must_change:
+                raise MustChangePassword("change the password first: somebody else knows it")
+            if not known.principal.token:
+                refuse_foreign(found, tls=self._door.settings.tls)
+        except MembercardError as e:
+            await _denial(e)(scope, receive, tell)
+        else:
+            await self._app(scope, receive, tell)
+        finally:
+            if status != _ACCEPTED:
+                await self._after(scope, status, time.perf_counter() - begun)
+
+    async def _admit(self, scope: Scope) -> Response | None:
+        """Say who asks in the request's state; a response where it ends here."""
+        found = dict(scope["headers"])
+        path: str = scope["path"]
+        state = scope.setdefault("state", {})
+        state.update(principal=None, known=None, csrf="", language=_UNKNOWN_LANGUAGE)
+        try:
+            self._check_host(found)
+            if path.startswith(_STATIC):
+                state["language"] = _language(found, None)
+                return None
+            known = await self._identify(scope, found)
+            if known is None and path.startswith(_API) and (scope["method"], path) not in _PUBLIC_API:
+                raise NotSignedIn("sign in first, or send a token that is in force")
+            if known is not None and known.must_change and not path.startswith(_FREE):
+                raise MustChangePassword("change the password first: somebody else knows it")
+        except MembercardError as e:
+            if isinstance(e, MustChangePassword) and not path.startswith(_API) and scope["method"] in READS:
+                return RedirectResponse(PASSWORD_PAGE, 303)
+            state["language"] = _language(found, state["known"])
+            return answer(Request(scope), e, self._page)
+        return None
+
+    async def _identify(self, scope: Scope, found: Mapping[bytes, bytes]) -> Known | None:
+        """Raises NotSignedIn for a token that is not in force, Unavailable."""
+        state = scope.setdefault("state", {})
+        given = found.get(b"authorization")
+        if given is not None:
+            kind, _, secret = given.decode("latin-1").partition(" ")
+            right = kind.lower() == "bearer" and TOKEN.fullmatch(secret)
+            known = await self._known(secret, token=True) if right else None
+            if known is None:
+                raise NotSignedIn("this token is not in force")
+        else:
+            secret = cookies.read(found.get(b"cookie", b""), self._cookie)
+            known = await self._known(secret, token=False) if SECRET.fullmatch(secret) else None
+        state["secret"] = secret.encode("latin-1")
+        state["known"] = known
+        state["principal"] = known.principal if known else None
+        state["csrf"] = known.csrf if known else ""
+        state["language"] = _language(found, known)
+        return known
+
+    async def _known(self, secret: str, *, token: bool) -> Known | None:
+        return await self._door.gate.ask(key_of(secret), token=token)
+
+    def _check_host(self, found: Mapping[bytes, bytes]) -> None:
+        """Against names that somebody else points here (DNS rebinding). Raises WrongHost."""
+        told = found.get(b"host", b"")
+        if told in self._hosts:
+            return
+        host = told.decode("latin-1").lower()
+        name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+        if name not in self._door.settings.hosts:
+            raise WrongHost("this service does not answer under that host name")
+        if len(self._hosts) < _MANY:
+            self._hosts.add(told)
+
+    def _fault(self, error: Exception) -> Broken:
+        """Logged by its place only: its text may hold anything, personal data too."""
+        error_id = secrets.token_hex(6)
+        frames = extract_tb(error.__traceback__)
+        own = [frame for frame in frames if Path(__file__).parent.parent.parent in Path(frame.filename).parents]
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in (own or list(frames))[-5:]]
+        log.error("fault", extra={"error_id": error_id, "kind": type(error).__name__, "places": places})
+        return Broken(f"something went wrong here; the log names it {error_id}", error_id=error_id)
+
+    async def _after(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _route(scope)
+        asked = scope.get("method", "WEBSOCKET")
+        method = asked if asked in _METHODS else "other"
+        self._measures.request(method, route, status, seconds)
+        principal = scope["state"]["principal"]
+        notable = status >= 400 or status == 0 or method not in READS or seconds > _SLOW_SECONDS
+        if notable or log.isEnabledFor(logging.DEBUG):
+            who = principal.name if principal else ""
+            told: dict[str, Any] = {"method": method, "route": route, "status": status, "who": who}
+            told["ms"] = round(seconds * 1000, 1)
+            log.log(logging.INFO if notable else logging.DEBUG, "request", extra=told)
+        if status == 403 and principal is not None:
+            await self._refused(scope, f"{method} {route}")
+
+    async def _refused(self, scope: Scope, what: str) -> None:
+        """On record, once a minute for the same thing: nobody fills the audit by asking."""
+        principal = scope["state"]["principal"]
+        now = time.monotonic()
+        if now - self._refusals.get((principal.name, what), -_REFUSAL_SECONDS) < _REFUSAL_SECONDS:
+            return
+        if len(self._refusals) >= _MANY:
+            self._refusals.clear()
+        self._refusals[principal.name, what] = now
+        origin = scope["client"][0] if scope.get("client") else ""
+        try:
+            await to_thread.run_sync(self._door.refused, principal, what, origin)
+        except MembercardError as e:
+            log.warning("refusal not on record", extra={"kind": type(e).__name__})
+
+
+_METHODS: Final = frozenset({*READS, "POST", "PUT", "PATCH", "DELETE", "WEBSOCKET"})
+
+
+def _denial(error: Exception) -> Response:
+    """Of a WebSocket. Raises what is no refusal."""
+    found = problem_of(error)
+    if found is None:
+        raise error
+    return found.response()
+
+
+def _route(scope: Scope) -> str:
+    """The path as it was declared, with names instead of values: card numbers belong into no log and no figure."""
+    included = scope.get("fastapi", {}).get("effective_route_context")  # knows the prefix, which the route does not
+    found = included or scope.get("route")
+    return getattr(found, "path_format", None) or ("static" if scope["path"].startswith(_STATIC) else "other")
+
+
+def _language(found: Mapping[bytes, bytes], known: Known | None) -> str:
+    """What was chosen on this machine, else the person's own, else the browser's, else Chinese."""
+    sent = found.get(b"cookie")
+    if sent is not None and (chosen := cookies.read(sent, cookies.LANGUAGE)) in cookies.LANGUAGES:
+        return chosen
+    if known is not None and known.language:
+        return known.language
+    wanted = found.get(b"accept-language", b"")[:2].lower()
+    return "en" if wanted == b"en" else _UNKNOWN_LANGUAGE
+
+
+def refuse_foreign(found: Mapping[bytes, bytes], *, tls: bool) -> None:
+    """Raises NotMeant for what another site's page sends."""
+    if not csrf.same_origin(found, tls=tls):
+        raise NotMeant("this came from a page of another site")

@@ -1,0 +1,126 @@
+"""What may change something: it is meant (CSRF), its body is whole, and it is done once (Idempotency-Key)."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from anyio import CancelScope
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reader_service.access import csrf
+from reader_service.access.authenticator import Known
+from reader_service.access.settings import DoorSettings
+from reader_service.errors import KeyMissing, NotMeant, TooLarge
+from reader_service.http import bodies, idempotency
+from reader_service.http.errors import FOR_PROGRAMS, Page, answer
+from reader_service.http.idempotency import Answer, Keeper, Memory
+from reader_service.http.middleware import READS, refuse_foreign
+from registry.admin.idempotency import Begun, Reply
+from registry.db.privacy import scrub
+from registry.errors import RegistryUnavailable
+from terminal.errors import MembercardError
+
+_SESSION: Final = "/api/v1/session"
+"""One's own session: its answers carry cookies, and are not kept."""
+_HERE: Final = (
+    *("/api/v1/verify", "/api/v1/read", "/api/v1/readers", "/api/v1/developer", "/api/v1/lanes"),
+    *("/counter/", "/developer/", "/station/start", "/station/lanes/", "/station/all/", "/station/readers/"),
+)
+"""About this machine's readers: kept in memory, so that they work while the database is away."""
+
+log = logging.getLogger("reader_service.requests")
+
+
+class Writes:
+    """Between ``Front``, which says who asks, and the endpoints."""
+
+    def __init__(self, app: ASGIApp, settings: DoorSettings, keeper: Keeper, page: Page | None = None) -> None:
+        self._app = app
+        self._settings = settings
+        self._keeper = keeper
+        self._here = Memory()
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in READS:
+            await self._app(scope, receive, send)
+            return
+        found: Mapping[bytes, bytes] = dict(scope["headers"])
+        known: Known | None = scope["state"]["known"]
+        try:
+            if known is None or not known.principal.token:
+                refuse_foreign(found, tls=self._settings.tls)
+            body = await bodies.take(
+                receive, found, self._settings, secret=scope["state"].get("secret", b""), known=known is not None
+            )
+        except MembercardError as e:
+            if isinstance(e, TooLarge) and not bodies.held_back(found):
+                await bodies.drain(receive, self._settings)
+            response = answer(Request(scope), e, self._page)
+            response.headers["connection"] = "close"  # The rest of the body is not waited for.
+            await response(scope, receive, send)
+            return
+        try:
+            await self._whole(scope, receive, send, found, body)
+        except MembercardError as e:
+            await answer(Request(scope), e, self._page)(scope, receive, send)
+        finally:
+            body.close()
+
+    async def _whole(
+        self, scope: Scope, receive: Receive, send: Send, found: Mapping[bytes, bytes], body: bodies.Body
+    ) -> None:
+        known: Known | None = scope["state"]["known"]
+        kind = found.get(b"content-type", b"")
+        if known is not None and not known.principal.token:
+            given = found.get(csrf.HEADER, b"").decode("latin-1") or csrf.form_field(csrf.FIELD, kind, body.head)
+            if not csrf.knows(known.csrf, given):
+                raise NotMeant("the X-CSRF-Token is missing or is not this session's; read the page anew")
+        key = found.get(idempotency.HEADER, b"").decode("latin-1")
+        if not key and not scope["path"].startswith(FOR_PROGRAMS):
+            key = csrf.form_field(csrf.KEY_FIELD, kind, body.head)
+        if known is None or scope["path"].startswith(_SESSION):
+            await self._app(scope, body.replay(receive), send)
+        elif key:
+            await self._once(scope, receive, send, known, idempotency.checked(key), body)
+        elif known.principal.token:
+            raise KeyMissing("a write by a token needs an Idempotency-Key header: a fresh UUID for each thing to do")
+        else:
+            await self._app(scope, body.replay(receive), send)
+
+    async def _once(
+        self, scope: Scope, receive: Receive, send: Send, known: Known, key: str, body: bodies.Body
+    ) -> None:
+        """Raises KeyUsedOtherwise, RequestInProgress, RegistryUnavailable."""
+        name = known.principal.name
+        keeper = self._here if scope["path"].startswith(_HERE) else self._keeper
+        query = scope["query_string"].decode("latin-1")
+        request = f"{scope['method']} {scope['path']}"
+        digest = hashlib.sha256(f"{request}?{query}\0".encode("utf-8", "surrogatepass") + body.digest()).digest()
+        # Where somebody writes an ID number into an address, it is not kept.
+        begun = await idempotency.begin(keeper, name, key, scrub(request), digest)
+        if isinstance(begun, Reply):
+            for message in idempotency.again(begun):
+                await send(message)
+            return
+        caught = Answer()
+        done = False
+        try:
+            await self._app(scope, body.replay(receive), caught.send)
+            done = True
+        finally:
+            # What was done is kept even where the client went away meanwhile: it will ask again.
+            with CancelScope(shield=True):
+                await self._keep(keeper, name, key, begun, caught.reply() if done else None)
+        for message in caught.messages():
+            await send(message)
+
+    async def _keep(self, keeper: Keeper, name: str, key: str, begun: Begun, reply: Reply | None) -> None:
+        try:
+            await idempotency.end(keeper, name, key, begun, reply)
+        except RegistryUnavailable as e:
+            log.warning("answer not kept", extra={"kind": type(e).__name__})

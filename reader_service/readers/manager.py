@@ -1,0 +1,397 @@
+"""The readers of this machine: each with its own thread, a stable id, a name that people gave it, and what lies in it.
+
+Nothing here waits for a reader: a hung driver costs its own reader only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Final, TypeVar
+
+from reader_service.errors import Conflict, NotFound
+from reader_service.events import EventBus
+from reader_service.parts import Parts
+from reader_service.principal import Permission, Principal
+from reader_service.readers.faults import HUNG, UNPLUGGED, look_again, out, out_of, unforeseen
+from reader_service.readers.leases import Leases
+from reader_service.readers.managed_reader import Attendant, Entry
+from reader_service.readers.names import distinct, means, slug
+from reader_service.readers.values import Mode, ReaderView
+from reader_service.readers.worker import DEADLINE, Seat, Worker
+from reader_service.registry_errors import on_record
+from registry.db.audit_chain import Deed
+from registry.errors import NotOnRecord, RegistryUnavailable
+from terminal.apdu import CardSeen, Drawer, EventKind, Reader, ReaderEvent, watch_readers
+from terminal.errors import TransportError
+
+T = TypeVar("T")
+
+PCSC_DEADLINE: Final = 10
+"""Seconds that one call to a PC/SC reader may take: then it is cut, long before a job counts as hung."""
+_TICK: Final = 0.2
+_CLOSING: Final = 5.0
+
+
+class ReaderHub:
+    """All readers. Events: reader.added reader.removed reader.state (topic: reader id, data: ReaderView.to_json()),
+    card.inserted card.removed (data: {"reader", "name", "atr"}), reader.forgotten (data: {"reader", "name"}),
+    service.fault (data: {"part", "sentence"}; an empty sentence says that it is over).
+
+    ``watch`` tells of PC/SC readers until its event is set. ``leases`` says who has which reader.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        bus: EventBus,
+        *,
+        watch: Callable[[threading.Event], Iterator[ReaderEvent]] = watch_readers,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._parts, self._bus, self._watch, self._monotonic = parts, bus, watch, monotonic
+        self.leases = Leases(known=self._entry, changed=self._lease_changed, clock=parts.clock, monotonic=monotonic)
+        self._lock = threading.RLock()
+        self._entries: dict[str, Entry] = {}
+        self._given: dict[str, str] = {}
+        self.pcsc_away = False
+        """Whether the PC/SC service is watched and was not there when last heard of."""
+        self._closing = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.on_added: Callable[[str, str], None] = lambda reader_id, url: None
+        """Called with id and URL of each reader that is new to this service."""
+        self.on_forgotten: Callable[[str], None] = lambda reader_id: None
+        """Called with the id of each that is not of this service any more."""
+
+    # --- for people --------------------------------------------------------------------------------------------------
+
+    def readers(self, p: Principal) -> list[ReaderView]:
+        """READERS_VIEW. In the order in which they were found."""
+        p.need(Permission.READERS_VIEW)
+        return self.views()
+
+    def reader(self, p: Principal, reader_id: str) -> ReaderView:
+        """READERS_VIEW. Raises NotFound."""
+        p.need(Permission.READERS_VIEW)
+        return self.view(reader_id)
+
+    def rename(self, p: Principal, reader_id: str, name: str) -> ReaderView:
+        """READERS_NAME. Raises NotFound, Conflict (form, or taken), Unavailable."""
+        p.need(Permission.READERS_NAME)
+        self._entry(reader_id)
+        with on_record():
+            self._parts.registry.stations.name(self._parts.station, reader_id, name, by=p.name)
+        with self._lock:
+            self._given[reader_id] = name.strip()
+            self._told(self._entry(reader_id), always=True)
+        return self.view(reader_id)
+
+    def restart(self, p: Principal, reader_id: str) -> ReaderView:
+        """READERS_LEASE. Give up a reader's thread and begin with a new one. Raises NotFound, LeaseHeld, and Conflict
+        while a lane that answers has it."""
+        p.need(Permission.READERS_LEASE)
+        entry = self._entry(reader_id)
+        if not entry.hung:
+            if self.leases.mode(reader_id) is Mode.LANE:
+                raise Conflict(f"a lane runs on reader {reader_id}; stop it first", reader=reader_id)
+            lease = self.leases.take(p, reader_id, 1)
+            self.leases.give_back(p, reader_id, lease.token)
+        with on_record():
+            self._parts.registry.audit.note(Deed(p.name, "reader.restart", f"reader:{reader_id}"))
+        entry.worker.abandon("the reader was restarted")
+        with self._lock:
+            self._begin(entry)
+        return self.view(reader_id)
+
+    def forget(self, p: Principal, reader_id: str) -> None:
+        """READERS_NAME. Take a reader that is gone off the list, and free its name for the one that comes instead.
+        Plugged in again it is a new one. Raises NotFound, Unavailable, LeaseHeld, and Conflict while it is there or a
+        lane waits for it."""
+        p.need(Permission.READERS_NAME)
+        entry = self._gone(p, reader_id)
+        with on_record():
+            with contextlib.suppress(NotOnRecord):  # nobody named it
+                self._parts.registry.stations.forget(self._parts.station, reader_id, by=p.name)
+            self._parts.registry.audit.note(Deed(p.name, "reader.forget", f"reader:{reader_id}"))
+        with self._lock:
+            name = self._view(entry).name
+            self._given.pop(reader_id, None)
+            self._gone(p, reader_id)  # it may be back by now
+            del self._entries[reader_id]
+        entry.worker.stop()
+        self.leases.drop(reader_id)
+        self.on_forgotten(reader_id)
+        self._bus.publish("reader.forgotten", reader_id, {"reader": reader_id, "name": name})
+
+    # --- for desks ---------------------------------------------------------------------------------------------------
+
+    def views(self) -> list[ReaderView]:
+        with self._lock:
+            return [self._view(entry) for entry in self._entries.values()]
+
+    def view(self, reader_id: str) -> ReaderView:
+        """Raises NotFound."""
+        with self._lock:
+            return self._view(self._entry(reader_id))
+
+    def submit(self, reader_id: str, job: Callable[[Seat], T], deadline: float = DEADLINE) -> Future[T]:
+        """Have ``job`` done on the reader's own thread. Raises NotFound; the future fails with ReaderOut, and with what
+        the job raises."""
+        with self._lock:
+            entry = self._entry(reader_id)
+            if sentence := entry.hung or entry.lost:
+                failed: Future[T] = Future()
+                failed.set_exception(out(reader_id, sentence, "hung" if entry.hung else "lost"))
+                return failed
+            return entry.worker.submit(job, deadline)
+
+    def ask(self, reader_id: str, job: Callable[[Seat], T], deadline: float = DEADLINE) -> T:
+        """Do ``job`` on the reader's own thread and wait for it. Raises NotFound, ReaderOut for all that a reader does,
+        and what the job raises."""
+        try:
+            return self.submit(reader_id, job, deadline).result()
+        except TransportError as fault:
+            raise out_of(reader_id, fault) from fault
+
+    def use(self, p: Principal, reader_id: str, token: str, job: Callable[[Seat], T], deadline: float = DEADLINE) -> T:
+        """As ``ask``, for somebody who leased the reader. Raises LeaseLost."""
+        self.leases.check(p, reader_id, token)
+
+        def leased(seat: Seat) -> T:
+            self.leases.check(p, reader_id, token)  # it may have ended while other work was done
+            return job(seat)
+
+        return self.ask(reader_id, leased, deadline)
+
+    def attend(self, reader_id: str, attendant: Attendant | None) -> None:
+        """What to do at once with each card put in, beginning with one that lies there. Raises NotFound."""
+        with self._lock:
+            entry = self._entry(reader_id)
+            entry.attendant = attendant
+            if entry.card is not None:
+                self._attend(entry)
+
+    def drawer(self, reader_id: str) -> Drawer:
+        """The slot as it is worked by hand. Raises NotFound, Conflict for a reader that is not virtual."""
+        with self._lock:
+            drawer = self._entry(reader_id).drawer
+        if drawer is None:
+            raise Conflict(f"reader {reader_id} is no virtual slot", reader=reader_id)
+        return drawer
+
+    # --- coming and going --------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the readers that were named and watch for others. Raises ReaderNotFound for a URL that names none."""
+        try:
+            self._given = self._parts.registry.stations.names(self._parts.station)
+        except RegistryUnavailable:
+            self._given = {}  # Readers go by their own names then.
+        for url in dict.fromkeys(self._parts.counters):
+            self._open(url, self._parts.counters[url])
+        for url in self._parts.reader_urls:
+            if url not in self._parts.counters:
+                self._open(url)
+        self._run("readers", self._keep)
+        if self._parts.pcsc:
+            self._run("PC/SC watch", self._follow)
+
+    def close(self) -> None:
+        """End every thread; one whose driver hangs is left behind, and ends with the process."""
+        self._closing.set()
+        with self._lock:
+            workers = [entry.worker for entry in self._entries.values()]
+        for worker in workers:
+            worker.stop()
+        until = time.monotonic() + _CLOSING
+        for worker in workers:
+            if not worker.join(max(0.0, until - time.monotonic())):
+                worker.abandon("the service ended")
+        for thread in self._threads:
+            thread.join(_CLOSING)
+
+    def _run(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _open(self, url: str, label: str = "") -> None:
+        """A reader by its URL; PC/SC readers come by themselves where they are watched."""
+        if self._parts.pcsc and url.startswith("pcsc:"):
+            return
+        first = [self._parts.open_reader(url)]
+        self._add(first[0].name, url, lambda: first.pop() if first else self._parts.open_reader(url), label=label)
+
+    def _add(
+        self, device: str, url: str, open_reader: Callable[[], Reader], *, pcsc: bool = False, label: str = ""
+    ) -> None:
+        with self._lock:
+            reader_id = distinct(slug(device), self._entries)
+            entry = Entry(reader_id, url, device, self._parts.clock(), open_reader, pcsc, label)
+            self._entries[reader_id] = entry
+            self._begin(entry)
+            self._bus.publish("reader.added", reader_id, self._view(entry).to_json())
+        self.on_added(reader_id, url)
+
+    def _begin(self, entry: Entry) -> None:
+        """A new worker for this reader; one that it had ends as soon as it can."""
+        former: Worker | None = getattr(entry, "worker", None)
+        if former is not None:
+            former.stop()
+        entry.worker = Worker(entry.id, entry.open_reader, self, told=entry.pcsc, monotonic=self._monotonic)
+        entry.hung, entry.busy = "", False
+        entry.worker.start()
+        self._told(entry)
+
+    def _keep(self) -> None:
+        """Look after deadlines and leases."""
+        while not self._closing.wait(_TICK):
+            now = self._monotonic()
+            with self._lock:
+                late = [entry for entry in self._entries.values() if entry.worker.late(now)]
+                hung = [entry.worker for entry in late]  # those just now: a re-plug may give the reader another
+                for entry in late:
+                    entry.hung = HUNG
+                    self._told(entry)
+            for worker in hung:
+                worker.abandon(HUNG)
+            self.leases.sweep()
+
+    # --- PC/SC -------------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        try:
+            for event in self._watch(self._closing):
+                with self._lock:
+                    self._happened(event)
+        except ImportError as missing:
+            self.pcsc_away = True
+            self._bus.publish("service.fault", "pcsc", {"part": "pcsc", "sentence": f"PC/SC does not load: {missing}"})
+
+    def _happened(self, event: ReaderEvent) -> None:
+        if event.kind in (EventKind.SERVICE_LOST, EventKind.SERVICE_BACK):
+            self.pcsc_away = event.kind is EventKind.SERVICE_LOST
+            self._bus.publish("service.fault", "pcsc", {"part": "pcsc", "sentence": event.detail})
+            return
+        entry = next((e for e in self._entries.values() if e.pcsc and e.device == event.reader), None)
+        if event.kind is EventKind.READER_ADDED:
+            self._plugged(entry, event.reader)
+        elif entry is None:
+            return
+        elif event.kind is EventKind.READER_REMOVED:
+            entry.unplugged = UNPLUGGED
+            self._bus.publish("reader.removed", entry.id, self._view(entry).to_json())
+            self._told(entry)
+        else:
+            there = event.kind is EventKind.CARD_INSERTED
+            self._lies(entry, CardSeen(event.atr, mute=bool(event.detail)) if there else None)
+
+    def _plugged(self, entry: Entry | None, device: str) -> None:
+        if entry is None:
+            url = f"pcsc:{device}?deadline={PCSC_DEADLINE}"
+            label = next((name for url, name in self._parts.counters.items() if means(url, device)), "")
+            self._add(device, url, lambda: self._parts.open_reader(url), pcsc=True, label=label)
+            return
+        entry.unplugged = ""
+        if entry.hung:
+            self._begin(entry)
+        entry.worker.submit(look_again)
+        self._bus.publish("reader.added", entry.id, self._view(entry).to_json())
+        self._told(entry)
+
+    # --- told by workers, on their threads ---------------------------------------------------------------------------
+
+    def opened(self, worker: Worker, reader: Reader) -> None:
+        with self._lock:
+            if entry := self._of(worker):
+                shut, entry.shut = entry.shut, ""
+                entry.drawer = reader if isinstance(reader, Drawer) else None
+                self._told(entry)
+                if shut and entry.pcsc and entry.card is not None:
+                    self._attend(entry)  # it was told of while the reader did not open
+
+    def failed(self, worker: Worker, sentence: str) -> None:
+        with self._lock:
+            if entry := self._of(worker):
+                entry.shut = sentence
+                self._told(entry)
+
+    def seen(self, worker: Worker, card: CardSeen | None) -> None:
+        with self._lock:
+            if entry := self._of(worker):
+                self._lies(entry, card)
+
+    def busy(self, worker: Worker, busy: bool) -> None:
+        with self._lock:
+            if entry := self._of(worker):
+                entry.busy = busy
+                self._told(entry)
+
+    def returned(self, worker: Worker) -> None:
+        with self._lock:
+            entry = self._of(worker)
+            if entry is not None and entry.hung and not self._closing.is_set():
+                self._begin(entry)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _entry(self, reader_id: str) -> Entry:
+        with self._lock:
+            entry = self._entries.get(reader_id)
+        if entry is None:
+            raise NotFound(f"there is no reader {reader_id}", what="reader", name=reader_id)
+        return entry
+
+    def _gone(self, p: Principal, reader_id: str) -> Entry:
+        """A reader that may be forgotten. Raises NotFound, Conflict, LeaseHeld."""
+        with self._lock:
+            entry = self._entry(reader_id)
+            if not entry.gone:
+                raise Conflict(f"reader {reader_id} is there; unplug it first", reason="there", reader=reader_id)
+        if self.leases.mode(reader_id) is Mode.LANE:
+            raise Conflict(f"a lane waits for reader {reader_id}; stop it first", reason="lane", reader=reader_id)
+        self.leases.refuse_others(p, reader_id)
+        return entry
+
+    def _of(self, worker: Worker) -> Entry | None:
+        return next((entry for entry in self._entries.values() if entry.worker is worker), None)
+
+    def _view(self, entry: Entry) -> ReaderView:
+        return entry.view(self.leases, self._given.get(entry.id, ""))
+
+    def _lies(self, entry: Entry, card: CardSeen | None) -> None:
+        """What lies in the slot now."""
+        before, entry.card = entry.card, card
+        if before is None and card is None:
+            return
+        view = self._view(entry)
+        said = {"reader": entry.id, "name": view.name, "atr": view.atr}
+        self._bus.publish("card.removed" if card is None else "card.inserted", entry.id, said)
+        self._told(entry)
+        if card is not None:
+            self._attend(entry)
+
+    def _attend(self, entry: Entry) -> None:
+        if entry.attendant is not None and not (entry.hung or entry.lost):
+            entry.worker.submit(entry.attendant).add_done_callback(unforeseen)
+
+    def _lease_changed(self, reader_id: str, ended: bool) -> None:
+        with self._lock:
+            entry = self._entries.get(reader_id)
+            if entry is None:
+                return
+            if ended:
+                entry.worker.submit(Seat.drop)  # a card left powered is not for the next
+            self._told(entry, always=True)
+
+    def _told(self, entry: Entry, *, always: bool = False) -> None:
+        """Tell of a state that is another than before."""
+        state = entry.state_in(self.leases.mode(entry.id))
+        if state is not entry.state:
+            entry.state, entry.since = state, self._parts.clock()
+        elif not always:
+            return
+        self._bus.publish("reader.state", entry.id, self._view(entry).to_json())

@@ -1,0 +1,188 @@
+"""Batches: where each stands, its dossiers, its accounts, its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from personalize import report as reporting
+from personalize.report import BatchReport
+from reader_service.errors import Conflict, Forbidden, OwnWork
+from reader_service.events import EventBus
+from reader_service.parts import Parts
+from reader_service.principal import Permission, Principal
+from reader_service.registry_errors import needs_reason, on_record
+from reader_service.services.preparations import Preparation, Preparations
+from registry.admin.audit import AuditFilter
+from registry.batches.approval import same_person
+from registry.batches.reviews import ReviewEvent
+from registry.db.audit_chain import Deed
+from registry.db.paging import Page
+from registry.values import Accounts, Batch, BatchState, BoundChip, Reject, StockAccounts
+
+SIGNATURE_LASTS: Final = timedelta(hours=24)
+"""How long the first person's signature under a batch waits for the second's."""
+_SIGNED: Final = "batch.sign"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """A batch with its accounts. ``signed_by``: who signed its closing first, and waits for a second person.
+    ``review``: its last step between clerk and reviewer."""
+
+    batch: Batch
+    accounts: Accounts
+    preparation: Preparation | None
+    signed_by: str | None
+    review: ReviewEvent | None
+
+
+class BatchDesk:
+    """Events: batch.changed (topic: batch id; data: {"state"} or {"preparation": Preparation.to_json()})."""
+
+    def __init__(self, parts: Parts, bus: EventBus) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+        self._bus = bus
+        self._preparations = Preparations(parts.line, bus, parts.clock)
+        self._closing = threading.Lock()
+
+    def page(
+        self,
+        p: Principal,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        unit: str | None = None,
+        stage: str | None = None,
+    ) -> Page[Batch]:
+        """Newest first. ``stage``: draft, approved, closed, discarded."""
+        p.need(Permission.BATCHES_VIEW)
+        with on_record():
+            return self._registry.batches_page(cursor, limit, unit=unit, stage=stage)
+
+    def standing(self, p: Principal, batch_ids: Collection[str]) -> dict[str, ReviewEvent]:
+        """The last review step of each of up to 500 batches; those never sent are left out."""
+        p.need(Permission.BATCHES_VIEW)
+        with on_record():
+            return self._registry.reviews.standing(batch_ids)
+
+    def show(self, p: Principal, batch_id: str) -> BatchView:
+        """Raises NotFound."""
+        p.need(Permission.BATCHES_VIEW)
+        return self._view(batch_id)
+
+    def prepare(self, p: Principal, batch_id: str) -> Preparation:
+        """Begin to make the dossiers that are missing, in the background.
+
+        Raises Conflict for a draft, a batch that is over, and while this one is being prepared; NotFound.
+        """
+        p.need(Permission.BATCHES_PREPARE)
+        with on_record():
+            batch = self._registry.batch(batch_id)
+            if batch.state in (BatchState.DRAFT, BatchState.CLOSED, BatchState.DISCARDED):
+                draft = batch.state is BatchState.DRAFT
+                sentence = f"batch {batch_id} is {batch.state}; no dossiers are made of it"
+                raise Conflict(sentence, reason="batch-draft" if draft else "batch-over", batch=batch_id)
+            self._preparations.refuse_second(batch_id)
+            deed = Deed(p.name, "batch.prepare", f"batch:{batch_id}", facts={"missing": batch.to_prepare})
+            self._registry.audit.note(deed)
+        return self._preparations.begin(batch_id, batch.to_prepare, p.name)
+
+    def preparation(self, p: Principal, batch_id: str) -> Preparation | None:
+        """The last one of this batch in this service; None where there was none."""
+        p.need(Permission.BATCHES_VIEW)
+        return self._preparations.of(batch_id)
+
+    def report(self, p: Principal, batch_id: str) -> BatchReport:
+        """All that the report shows, masked. Raises NotFound."""
+        p.need(Permission.BATCHES_VIEW)
+        with on_record():
+            return reporting.collect(self._registry, batch_id)
+
+    def report_html(self, p: Principal, batch_id: str) -> str:
+        """The report as one page that needs nothing else. Raises NotFound."""
+        return reporting.render([self.report(p, batch_id)], made_at=self._parts.clock().astimezone())
+
+    def rejects(self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50) -> Page[Reject]:
+        """Chips that were refused, oldest first."""
+        p.need(Permission.BATCHES_VIEW)
+        with on_record():
+            return self._registry.rejects_page(batch_id, cursor, limit)
+
+    def bound(self, p: Principal, batch_id: str) -> list[BoundChip]:
+        """Chips that still have to come back."""
+        p.need(Permission.BATCHES_VIEW)
+        with on_record():
+            self._registry.batch(batch_id)
+            return self._registry.bound_chips(batch_id)
+
+    def release_missing(self, p: Principal, batch_id: str, chip_serial: str, reason: str) -> Batch:
+        """A bound chip is lost: its card goes on the hotlist, its dossier is made again. Raises Conflict while a lane
+        may still have it, Invalid without a reason."""
+        p.need(Permission.LANES_RUN)
+        why = needs_reason(reason)
+        with on_record():
+            self._registry.release_missing(batch_id, chip_serial, p.name, reason=why)
+            return self._changed(self._registry.batch(batch_id))
+
+    def stock(self, p: Principal) -> StockAccounts:
+        """What became of all blank chips that were booked."""
+        p.need(Permission.BATCHES_VIEW)
+        with on_record():
+            return self._registry.stock()
+
+    def close_batch(self, p: Principal, batch_id: str) -> BatchView:
+        """Sign a finished, balanced batch: the first person's signature waits a day for the second's, who closes it.
+
+        The first signature is a row of the audit, so that any service on this database finds it. Raises OwnWork for the
+        same person twice, Forbidden for a token, Conflict for a batch that is not done or does not balance.
+        """
+        p.need(Permission.BATCHES_CLOSE)
+        if p.token:
+            raise Forbidden("two people sign a batch; a token is none", permission=str(Permission.BATCHES_CLOSE))
+        with self._closing, on_record():
+            batch, accounts = self._registry.batch(batch_id), self._registry.accounts(batch_id)
+            if batch.state is not BatchState.DONE or not accounts.balanced:
+                done = batch.state is BatchState.DONE
+                how = "does not balance" if done else f"is {batch.state}"
+                sentence = f"batch {batch_id} {how}; only one that is done and balances is closed"
+                raise Conflict(sentence, reason="batch-unbalanced" if done else "batch-not-finished", batch=batch_id)
+            first = self._signed_by(batch_id)
+            if first is None:
+                self._registry.audit.note(Deed(p.name, _SIGNED, f"batch:{batch_id}"))
+            elif same_person(first, p.name):
+                raise OwnWork("you signed this batch; a second person closes it")
+            else:
+                self._registry.close_batch(batch_id, first, p.name)
+        view = self._view(batch_id)
+        self._changed(view.batch)
+        return view
+
+    def close(self) -> None:
+        """End the preparations in hand; the service's own, not a use-case."""
+        self._preparations.close()
+
+    def _view(self, batch_id: str) -> BatchView:
+        with on_record():
+            batch = self._registry.batch(batch_id)
+            return BatchView(
+                batch=batch,
+                accounts=self._registry.accounts(batch_id),
+                preparation=self._preparations.of(batch_id),
+                signed_by=self._signed_by(batch_id) if batch.state is BatchState.DONE else None,
+                review=self._registry.reviews.standing([batch_id]).get(batch_id),
+            )
+
+    def _signed_by(self, batch_id: str) -> str | None:
+        since = self._parts.clock() - SIGNATURE_LASTS
+        where = AuditFilter(action=_SIGNED, subject=f"batch:{batch_id}", since=since)
+        signed = self._registry.audit.page(None, 1, where=where).items
+        return signed[0].deed.actor if signed else None
+
+    def _changed(self, batch: Batch) -> Batch:
+        self._bus.publish("batch.changed", batch.id, {"state": batch.state.value})
+        return batch

@@ -1,0 +1,287 @@
+"""The counter: a card in, a verdict out within a second, with the database or without it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from reader_service.errors import Unavailable
+from reader_service.events import EventBus
+from reader_service.parts import Lists, Parts
+from reader_service.principal import Permission, Principal
+from reader_service.readers.manager import ReaderHub
+from reader_service.readers.names import means
+from reader_service.readers.values import Mode
+from reader_service.readers.worker import Seat
+from reader_service.services.slot import look
+from registry.errors import RegistryConflict, RegistryError
+from registry.members.verdicts import VerdictNote
+from terminal.apdu import Disposition, Trace, Transport, stack
+from terminal.errors import MembercardError, NoCard
+from terminal.member.outcome import Code, Proof, Verdict
+from terminal.member.verdict import verify
+
+VERIFYING: Final = 20.0
+"""Seconds after which a verification counts as hung."""
+KEPT: Final = 50_000
+"""Verdicts kept for the record while the database is away: a day of a busy counter. The oldest go first."""
+_AT_ONCE: Final = 500
+_log = logging.getLogger(__name__)
+_REFRESH: Final = 20.0
+"""Seconds between readings of the lists."""
+_SETTINGS: Final = Principal("settings", frozenset())
+_PACE: Final = 0.5
+"""Seconds between looks at what is to be read or written: many verdicts at once are cheaper, and none waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListsAge:
+    """The lists that verdicts are given by. ``live`` says that they are of now, and not of a kept edition because the
+    database is away. ``hotlist_seconds`` is None where there is no hotlist."""
+
+    trust_version: int
+    trust_current: bool
+    hotlist_version: int | None
+    hotlist_seconds: int | None
+    hotlist_current: bool
+    live: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """For events and other programs."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """A verdict at a reader. ``seconds`` from the card's power to the verdict."""
+
+    reader: str
+    name: str
+    seconds: float
+    verdict: Verdict
+    lists: ListsAge
+
+    def to_json(self) -> dict[str, Any]:
+        """Verdict.to_json() and {"reader", "reader_name", "seconds", "lists"}; identity and card number are masked."""
+        lists = self.lists.to_json()
+        own = {"reader": self.reader, "reader_name": self.name, "seconds": round(self.seconds, 4), "lists": lists}
+        return self.verdict.to_json() | own
+
+
+class CounterDesk:
+    """Verdicts, and what they need: lists that are read anew in the background, and a log that waits for the database.
+
+    Event: verdict (topic: reader id, data: VerdictView.to_json()), for every verdict at a reader.
+    """
+
+    def __init__(self, parts: Parts, bus: EventBus, hub: ReaderHub, *, refresh: float = _REFRESH) -> None:
+        self._parts, self._bus, self._hub, self._refresh = parts, bus, hub, refresh
+        self._lists: Lists | None = None
+        self._notes: deque[VerdictNote] = deque(maxlen=KEPT)
+        self._lists_fault = ""
+        self._unwritten_for: type[Exception] | None = None
+        self._stale = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._behind_the_counter, name="counter", daemon=True)
+        self.trace_for: Callable[[str], Trace | None] = lambda reader_id: None
+        """A trace for what goes over the wire at a reader, where somebody watches it."""
+
+    def verify(self, p: Principal, reader_id: str, *, lease: str = "", at: datetime | None = None) -> VerdictView:
+        """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Whatever the card does is a
+        verdict. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung), Unavailable (no lists at all)."""
+        p.need(Permission.VERIFY)
+        return look(self._hub, p, reader_id, lease, partial(self._verify, reader_id, at), VERIFYING)
+
+    def watch(self, p: Principal, reader_id: str, on: bool) -> None:
+        """VERIFY. Counter mode on: each card put in is verified at once. Raises NotFound, LeaseHeld."""
+        p.need(Permission.VERIFY)
+        mode = self._hub.view(reader_id).mode
+        if on and mode is not Mode.COUNTER:
+            self._open(p, reader_id)
+        elif not on:
+            self._hub.attend(reader_id, None)
+            self._hub.leases.vacate(reader_id, Mode.COUNTER)
+
+    def reader_added(self, reader_id: str, url: str) -> None:
+        """A reader that the settings call a counter is in counter mode from the start."""
+        device = self._hub.view(reader_id).device
+        if any(named == url or means(named, device) for named in self._parts.counters):
+            self._open(_SETTINGS, reader_id)
+
+    def lists_age(self, p: Principal) -> ListsAge:
+        """VERIFY. Raises Unavailable where there are no lists at all."""
+        p.need(Permission.VERIFY)
+        return _age(self._lists_now(), self._parts.clock())
+
+    def refresh(self) -> None:
+        """Read the lists anew soon: a card was lost, an edition published. From any thread."""
+        self._stale.set()
+
+    @property
+    def unwritten(self) -> int:
+        """Verdicts that wait for the database."""
+        return len(self._notes)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write down what can be, and end."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(30)
+
+    def _open(self, p: Principal, reader_id: str) -> None:
+        self._hub.leases.occupy(p, reader_id, Mode.COUNTER)
+        self._hub.attend(reader_id, partial(self._attend, reader_id))
+
+    # --- at the reader, on its thread --------------------------------------------------------------------------------
+
+    def _attend(self, reader_id: str, seat: Seat) -> None:
+        """A card was put into a reader in counter mode."""
+        try:
+            seat.beat(VERIFYING)
+            self._verify(reader_id, None, seat)
+        except NoCard:
+            return  # out again before it had power
+        except MembercardError as fault:
+            said = {"part": "counter", "reader": reader_id, "sentence": str(fault)}
+            self._bus.publish("service.fault", reader_id, said)
+
+    def _verify(self, reader_id: str, at: datetime | None, seat: Seat) -> VerdictView:
+        lists = self._lists_now()
+        when = at or self._parts.clock().astimezone()
+        began = time.perf_counter()
+        with _powered(seat) as card:
+            if card is None:
+                verdict = _mute(lists, when)
+            else:
+                sender = stack(card, self.trace_for(reader_id))
+                verdict = verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=when)
+        seconds = time.perf_counter() - began
+        view = VerdictView(reader_id, self._hub.view(reader_id).name, seconds, verdict, _age(lists, when))
+        self._bus.publish("verdict", reader_id, view.to_json())
+        number = verdict.member.card_number if verdict.member else ""
+        self._notes.append(VerdictNote(when, self._parts.station, reader_id, verdict.code.value, seconds, number))
+        return view
+
+    def _lists_now(self) -> Lists:
+        """Raises Unavailable."""
+        if self._lists is None:
+            self._read_lists()
+        if self._lists is None:
+            raise Unavailable("there are no lists to judge cards by: neither from the database nor kept from before")
+        return self._lists
+
+    # --- behind the counter ------------------------------------------------------------------------------------------
+
+    def _behind_the_counter(self) -> None:
+        due = 0.0
+        while not self._closing.wait(_PACE):
+            if self._stale.is_set() or time.monotonic() >= due:
+                self._stale.clear()
+                self._read_lists()
+                due = time.monotonic() + self._refresh
+            self._write_down()
+        self._write_down()
+
+    def _read_lists(self) -> None:
+        """Anew; where they cannot be had those of before go on, and say that they are old."""
+        sentence = ""
+        try:
+            self._lists = self._parts.lists()
+        except Exception as fault:  # verdicts would go on by lists that nobody reads any more
+            sentence = _sentence(fault)
+            self._lists = replace(self._lists, live=False) if self._lists is not None else None
+        if sentence != self._lists_fault:
+            self._lists_fault = sentence
+            self._bus.publish("service.fault", "lists", {"part": "lists", "sentence": sentence})
+
+    def _write_down(self) -> None:
+        """What the database will take; the rest waits. Only this thread takes notes out."""
+        at_once = _AT_ONCE
+        while self._notes:
+            some = [self._notes.popleft() for _ in range(min(len(self._notes), at_once))]
+            try:
+                self._parts.registry.verdicts.note(*some)
+            except RegistryConflict:
+                if len(some) > 1:  # one by one, so that the one that can never be written takes no other with it
+                    self._put_back(some)
+                    at_once = 1
+            except Exception as fault:
+                self._put_back(some)
+                self._not_written(fault)
+                return
+
+    def _put_back(self, notes: list[VerdictNote]) -> None:
+        room = KEPT - len(self._notes)  # others may have come meanwhile: the oldest go first
+        self._notes.extendleft(reversed(notes[max(0, len(notes) - room) :]))
+
+    def _not_written(self, fault: Exception) -> None:
+        """To the log, where it is not the database that is away, and once."""
+        kind = type(fault)
+        if kind is not self._unwritten_for and not isinstance(fault, RegistryError):
+            _log.error("verdicts are not written down", exc_info=fault)
+        self._unwritten_for = kind
+
+
+@contextmanager
+def _powered(seat: Seat) -> Iterator[Transport | None]:
+    """The card in the slot; None for one that gives no answer to reset. Raises TransportError, NoCard without any."""
+    try:
+        card = seat.connect()
+    except NoCard:
+        if not seat.wait_for_card(0):
+            raise
+        yield None
+        return
+    try:
+        yield card
+    finally:
+        card.close()
+        seat.release(Disposition.KEEP)
+
+
+def _mute(lists: Lists, at: datetime) -> Verdict:
+    hotlist = lists.hotlist
+    return Verdict(
+        code=Code.CARD_FAULT,
+        sentence="The card does not answer; turn it, or clean its contacts.",
+        check="answer to reset",
+        proof=Proof.NONE,
+        at=at,
+        member=None,
+        entitlements=(),
+        trust_version=lists.trust.issue.version,
+        hotlist_version=None if hotlist is None else hotlist.version,
+        hotlist_age=None if hotlist is None else hotlist.age(at),
+        hotlist_current=hotlist is not None and hotlist.issue.current(at),
+    )
+
+
+def _sentence(fault: Exception) -> str:
+    """What is said of it; the text of what nobody foresaw may hold anything, and goes to the log alone."""
+    if isinstance(fault, MembercardError | OSError):
+        return str(fault)
+    _log.error("the lists were not read", exc_info=fault)
+    return "something went wrong with the lists; the log says what"
+
+
+def _age(lists: Lists, at: datetime) -> ListsAge:
+    trust, hotlist = lists.trust, lists.hotlist
+    return ListsAge(
+        trust_version=trust.issue.version,
+        trust_current=trust.current(at),
+        hotlist_version=None if hotlist is None else hotlist.version,
+        hotlist_seconds=None if hotlist is None else max(0, int(hotlist.age(at).total_seconds())),
+        hotlist_current=hotlist is not None and hotlist.issue.current(at),
+        live=lists.live,
+    )

@@ -1,0 +1,290 @@
+"""The developer's desk: bytes to a card and back, what they mean, and the drawer of virtual cards."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from reader_service.errors import Conflict, Invalid, LeaseHeld, NotFound
+from reader_service.events import EventBus
+from reader_service.parts import Parts
+from reader_service.principal import Permission, Principal
+from reader_service.readers.leases import holder
+from reader_service.readers.manager import ReaderHub
+from reader_service.readers.values import ReaderView
+from reader_service.readers.worker import Seat
+from terminal.apdu import Command, Drawer, Response, Trace
+from terminal.apdu.describe import describe
+from terminal.emv.data.conversation import Conversation
+from terminal.emv.data.explain import Explained, Explainer
+from terminal.errors import ApduError, CodecError, NoCard, ReaderBusy, TransportError
+
+REMEMBERED: Final = 500
+"""Exchanges of a session that ``history`` still has."""
+AT_ONCE: Final = 256
+"""Commands of one request."""
+_MOST_FILES: Final = 500
+_DEADLINE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One command and its answer, in hex. ``sw`` is empty where ``fault`` says that no answer came. ``said`` explains
+    both, personal data masked; ``meaning`` names the command, ``sw_text`` the status word. ``number`` counts them in
+    one session."""
+
+    number: int
+    command: str
+    response: str
+    sw: str
+    sw_text: str
+    meaning: str
+    milliseconds: float
+    fault: str
+    said: tuple[Explained, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CardFileView:
+    """A virtual card that may be put into a drawer. ``name`` is what ``insert`` takes."""
+
+    name: str
+    size: int
+
+
+class LiveTrace(Trace):
+    """A redacted trace that tells of each exchange as it happens, and keeps none."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(limit=1)
+        self._say = tell
+
+    def add(self, command: Command, response: Response | None, seconds: float, fault: str = "") -> None:
+        super().add(command, response, seconds, fault)
+        self._say(str(self.entries[-1]))
+
+
+_Raw = tuple[bytes, Command]
+
+
+@dataclass(eq=False, slots=True)
+class _Session:
+    """What was said to a card under one lease."""
+
+    lease: str
+    talk: Conversation
+    count: int = 0
+    exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+
+    def add(
+        self, raw: bytes, command: Command, response: Response | None, seconds: float, fault: Exception | None
+    ) -> Exchange:
+        """One exchange as a developer sees it: the bytes as they are, and what they say with personal data masked."""
+        trace = Trace(reveal=True)
+        trace.add(command, response, seconds)
+        self.count += 1
+        exchange = Exchange(
+            number=self.count,
+            command=raw.hex().upper(),
+            response=response.data.hex().upper() if response else "",
+            sw=f"{response.sw:04X}" if response else "",
+            sw_text=str(response.sw) if response else "",
+            meaning=describe(*command.header),
+            milliseconds=round(seconds * 1000, 3),
+            fault=str(fault) if fault else "",
+            said=self.talk.entry(trace.entries[0]),
+        )
+        self.exchanges.append(exchange)
+        return exchange
+
+
+class DeveloperDesk:
+    """Event: trace (topic: reader id, data: {"reader", "line"}), redacted, while ``trace`` is on for a reader: what
+    goes over the wire there in verifications and sessions alike."""
+
+    def __init__(self, parts: Parts, bus: EventBus, hub: ReaderHub) -> None:
+        self._parts, self._bus, self._hub = parts, bus, hub
+        self._lock = threading.Lock()
+        self._sessions: dict[str, _Session] = {}
+        self._watched: set[str] = set()
+        self._inserted: dict[str, str] = {}
+
+    # --- bytes -------------------------------------------------------------------------------------------------------
+
+    def connect(self, p: Principal, reader_id: str, lease: str, *, reset: bool = False) -> str:
+        """APDU. Power the card (or reset it): its ATR in hex. It stays powered until disconnect or the end of the
+        lease. Raises NotFound, LeaseLost, ReaderOut."""
+        p.need(Permission.APDU)
+
+        def power(seat: Seat) -> str:
+            session = self._session(reader_id, lease)
+            session.talk = self._talk()
+            if reset and seat.kept is not None:
+                return seat.kept.reset().hex().upper()
+            seat.drop()
+            return seat.powered().atr.hex().upper()
+
+        return self._hub.use(p, reader_id, lease, power)
+
+    def disconnect(self, p: Principal, reader_id: str, lease: str) -> None:
+        """APDU. Take the power away; nothing where there is none. Raises NotFound, LeaseLost, ReaderOut."""
+        p.need(Permission.APDU)
+        self._hub.use(p, reader_id, lease, Seat.drop)
+
+    def transmit(self, p: Principal, reader_id: str, lease: str, apdus: Sequence[bytes]) -> list[Exchange]:
+        """APDU. Commands one after the other as they are, without follow-ups; powers the card first where need be.
+        Stops at the first that gets no answer. Raises Invalid (not an APDU), NotFound, LeaseLost, ReaderOut."""
+        p.need(Permission.APDU)
+        commands = _commands(apdus)
+        return self._hub.use(p, reader_id, lease, partial(self._transmit, reader_id, lease, commands), _DEADLINE)
+
+    def history(self, p: Principal, reader_id: str, lease: str) -> list[Exchange]:
+        """APDU. The last 500 of this lease, oldest first. Raises LeaseLost."""
+        p.need(Permission.APDU)
+        self._hub.leases.check(p, reader_id, lease)
+        with self._lock:
+            session = self._sessions.get(reader_id)
+            return list(session.exchanges) if session is not None and session.lease == lease else []
+
+    def decode(self, p: Principal, data: bytes, *, tag: int | None = None) -> tuple[Explained, ...]:
+        """DECODE. Data objects in words, or the value of one element. Raises Invalid."""
+        p.need(Permission.DECODE)
+        explainer = Explainer(dictionary=self._parts.dictionary)
+        try:
+            return explainer.data(data) if tag is None else (explainer.element(tag, data),)
+        except CodecError as fault:
+            raise Invalid(f"these are no data objects: {fault}", {"data": str(fault)}) from fault
+
+    def trace(self, p: Principal, reader_id: str, on: bool) -> None:
+        """APDU. Raises NotFound."""
+        p.need(Permission.APDU)
+        self._hub.view(reader_id)
+        with self._lock:
+            (self._watched.add if on else self._watched.discard)(reader_id)
+
+    def trace_for(self, reader_id: str) -> Trace | None:
+        """Where to note what goes over the wire at a reader; None while nobody watches."""
+        if reader_id not in self._watched:
+            return None
+        return LiveTrace(lambda line: self._tell(reader_id, line))
+
+    # --- the drawer --------------------------------------------------------------------------------------------------
+
+    def drawer(self, p: Principal) -> list[CardFileView]:
+        """APDU. The virtual cards at hand; empty where this is no simulation."""
+        p.need(Permission.APDU)
+        return [CardFileView(name, path.stat().st_size) for name, path in sorted(self._files().items())]
+
+    def insert(self, p: Principal, reader_id: str, name: str) -> ReaderView:
+        """APDU. Put a card of the drawer into a virtual slot. Raises NotFound, Conflict (a card lies in it, the card
+        lies in another slot, no virtual slot), LeaseHeld."""
+        drawer = self._by_hand(p, reader_id)
+        path = self._files().get(name)
+        if path is None:
+            raise NotFound("there is no such card in the drawer", what="card file")
+        with self._lock:
+            elsewhere = next((at for at, lying in self._inserted.items() if lying == name and at != reader_id), None)
+            if elsewhere is not None:
+                raise Conflict(f"this card lies in slot {elsewhere}; take it out there first", reader=elsewhere)
+            try:
+                drawer.insert(path)
+            except (ReaderBusy, TransportError) as fault:
+                raise Conflict(f"the card was not put in: {fault}", reader=reader_id) from fault
+            self._inserted[reader_id] = name
+        return self._hub.view(reader_id)
+
+    def eject(self, p: Principal, reader_id: str) -> ReaderView:
+        """APDU. Take the card out in good order. Raises NotFound, Conflict, LeaseHeld."""
+        return self._take_out(reader_id, self._by_hand(p, reader_id).eject)
+
+    def tear(self, p: Principal, reader_id: str) -> ReaderView:
+        """APDU. Pull the card out now, in the middle of whatever it does. Raises NotFound, Conflict, LeaseHeld."""
+        return self._take_out(reader_id, self._by_hand(p, reader_id).tear)
+
+    def forget(self, reader_id: str) -> None:
+        """That reader is none of this service any more."""
+        with self._lock:
+            self._sessions.pop(reader_id, None)
+            self._inserted.pop(reader_id, None)
+            self._watched.discard(reader_id)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _transmit(self, reader_id: str, lease: str, commands: Sequence[_Raw], seat: Seat) -> list[Exchange]:
+        session, live = self._session(reader_id, lease), self.trace_for(reader_id)
+        card = seat.powered()
+        done: list[Exchange] = []
+        for raw, command in commands:
+            seat.beat(_DEADLINE)
+            response, fault = None, None
+            began = time.perf_counter()
+            try:
+                response = Response.decode(card.exchange(raw))
+            except (TransportError, ApduError) as gone:
+                fault = gone
+            seconds = time.perf_counter() - began
+            if live is not None:
+                live.add(command, response, seconds, type(fault).__name__ if fault else "")
+            with self._lock:
+                done.append(session.add(raw, command, response, seconds, fault))
+            if fault is not None:
+                seat.drop()
+                break
+        return done
+
+    def _session(self, reader_id: str, lease: str) -> _Session:
+        """That of this lease; what was said under an earlier one is forgotten."""
+        with self._lock:
+            session = self._sessions.get(reader_id)
+            if session is None or session.lease != lease:
+                session = self._sessions[reader_id] = _Session(lease, self._talk())
+            return session
+
+    def _talk(self) -> Conversation:
+        return Conversation(Explainer(dictionary=self._parts.dictionary))
+
+    def _tell(self, reader_id: str, line: str) -> None:
+        self._bus.publish("trace", reader_id, {"reader": reader_id, "line": line})
+
+    def _files(self) -> dict[str, Path]:
+        """Card files by their path below the drawer: nothing else can be named, wherever a name points."""
+        folder = self._parts.drawer
+        if folder is None or not folder.is_dir():
+            return {}
+        found = sorted(path for path in folder.rglob("*.card") if path.is_file() and not path.is_symlink())
+        return {path.relative_to(folder).as_posix(): path for path in found[:_MOST_FILES]}
+
+    def _by_hand(self, p: Principal, reader_id: str) -> Drawer:
+        p.need(Permission.APDU)
+        drawer, lease = self._hub.drawer(reader_id), self._hub.view(reader_id).lease
+        if lease is not None and lease.holder != holder(p):
+            raise LeaseHeld(f"reader {reader_id} is leased to {lease.holder}", reader=reader_id, holder=lease.holder)
+        return drawer
+
+    def _take_out(self, reader_id: str, how: Callable[[], None]) -> ReaderView:
+        try:
+            how()
+        except NoCard as fault:
+            raise Conflict(f"no card lies in slot {reader_id}", reader=reader_id) from fault
+        with self._lock:
+            self._inserted.pop(reader_id, None)
+        return self._hub.view(reader_id)
+
+
+def _commands(apdus: Sequence[bytes]) -> list[_Raw]:
+    """Raises Invalid, with the place of the first that is none."""
+    if not 1 <= len(apdus) <= AT_ONCE:
+        raise Invalid(f"1 to {AT_ONCE} commands at once", {"apdus": f"1 to {AT_ONCE}"})
+    commands = []
+    for place, raw in enumerate(apdus):
+        try:
+            commands.append((raw, Command.decode(raw)))
+        except ApduError as fault:
+            raise Invalid(f"command {place + 1} is no APDU: {fault}", {f"apdus.{place}": str(fault)}) from fault
+    return commands

@@ -1,0 +1,376 @@
+"""The lanes of this station: a reader, a batch, and a thread that makes cards until there is nothing left to make."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from personalize.execute import Job
+from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
+from personalize.outcome import CardReport, Outcome
+from personalize.reasons import NOTHING, Reason, Why, why
+from reader_service.errors import Conflict, Invalid, NotFound, ReaderOut, Unavailable
+from reader_service.events import EventBus
+from reader_service.masking import masked
+from reader_service.parts import Parts
+from reader_service.principal import Permission, Principal
+from reader_service.readers.manager import ReaderHub
+from reader_service.readers.values import Mode
+from reader_service.readers.worker import Seat
+from reader_service.registry_errors import on_record
+from reader_service.services.lane_status import LaneView, LastCard
+from registry.db.audit_chain import Deed
+from registry.errors import RegistryUnavailable
+from registry.values import BatchState
+from terminal.errors import MembercardError
+
+IDLE: Final = 1800.0
+"""Seconds that a lane waits for a next card: people at a station have breaks."""
+SIGN_OF_LIFE: Final = 90.0
+"""Seconds that a lane may be silent: the longest step is a dossier made again while the others wait for it."""
+_AGAIN: Final = 2.0
+"""Seconds between attempts of a lane whose registry is away."""
+_WINDOW: Final = 600.0
+"""Seconds over which the rate of a lane is taken."""
+_FRESH: Final = 5.0
+"""Seconds for which a batch's rest is not counted anew."""
+_PACED: Final = 1.0
+"""Seconds for which its cards an hour are not."""
+_CLOSING: Final = 60.0
+_OF_READER: Final = {"hung": Reason.READER_HUNG, "closed": Reason.READER_CLOSED}
+_log = logging.getLogger(__name__)
+_NO_LANES: Final = {
+    BatchState.DRAFT: "waits for a second person; have it approved first",
+    BatchState.DISCARDED: "was given up",
+    BatchState.DONE: "is done",
+    BatchState.CLOSED: "is closed",
+}
+
+
+class _Batch:
+    """What the lanes of one batch share while any of them runs."""
+
+    def __init__(self, parts: Parts, batch_id: str, lanes: int) -> None:
+        self.id = batch_id
+        self.lanes = 0
+        self.job: Job = parts.line.job(batch_id)
+        self.left: int | None = None
+        self.counted = self.paced = float("-inf")
+        self.pace = 0.0
+        self._line = parts.line
+        self._remaking = threading.Lock()
+        self._stack = ExitStack()
+        self._stack.enter_context(parts.line.pools_filled(lanes))
+
+    def remake(self) -> None:
+        """One lane at a time; a second finds nothing left to make."""
+        with self._remaking:
+            self._line.remake(self.id)
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """One lane from its start to its end; what changes is changed under the desk's lock."""
+
+    reader: str
+    name: str
+    batch: _Batch
+    by: str
+    started_at: datetime
+    began: float
+    line: Line = field(init=False)
+    future: Future[LaneResult] = field(init=False)
+    seat: Seat | None = None
+    state: LaneState = LaneState.WAITING
+    step: str = ""
+    number: str = ""
+    ok: int = 0
+    bad: int = 0
+    last: LastCard | None = None
+    why: Why = NOTHING
+    fault: bool = False
+    verified: deque[float] = field(default_factory=deque)
+
+    @property
+    def ended(self) -> bool:
+        return self.state is LaneState.ENDED
+
+    def rate(self, now: float) -> float:
+        """Verified cards an hour, over the last minutes."""
+        since = max(self.began, now - _WINDOW)
+        while self.verified and self.verified[0] < since:
+            self.verified.popleft()
+        return len(self.verified) / max(now - since, 1.0) * 3600
+
+    def take(self, report: CardReport, at: datetime, now: float) -> LastCard:
+        """What became of a card."""
+        number, seconds = report.card_number[-6:], round(report.seconds, 3)
+        said = (report.code, report.params)
+        self.last = LastCard(report.outcome, number, report.bin, masked(report.reason), seconds, at, *said)
+        if report.outcome is Outcome.VERIFIED:
+            self.ok += 1
+            self.verified.append(now)
+            if self.batch.left:
+                self.batch.left -= 1
+        self.bad += report.outcome is Outcome.REJECTED
+        return self.last
+
+
+class LaneDesk:
+    """Lanes over the readers of this station, each on its reader's own thread.
+
+    Events: lane.state (topic: reader id, data: LaneView.to_json()) at each change; lane.card (data: {"reader", "name",
+    "batch"} and LastCard) at the end of each card; batch.changed (topic: batch id, data: {"batch"}) when a lane ends.
+    While the registry is away a lane waits for it, with its card.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        bus: EventBus,
+        hub: ReaderHub,
+        *,
+        settings: LineSettings | None = None,
+        again: float = _AGAIN,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._parts, self._bus, self._hub, self._monotonic = parts, bus, hub, monotonic
+        self._settings = settings or LineSettings(idle=IDLE)
+        self._again = again
+        self._lock = threading.RLock()
+        self._runs: dict[str, _Run] = {}
+        self._batches: dict[str, _Batch] = {}
+        self._ending = False
+
+    def lanes(self, p: Principal) -> list[LaneView]:
+        """LANES_VIEW. Those that run, and of the other readers the last run."""
+        p.need(Permission.LANES_VIEW)
+        for batch in list(self._batches.values()):
+            self._count(batch)
+        with self._lock:
+            return [self._view(run) for run in self._runs.values()]
+
+    def start(self, p: Principal, batch_id: str, reader_ids: Sequence[str]) -> list[LaneView]:
+        """LANES_RUN. All of these readers, or none. Raises Invalid (no reader), NotFound, Conflict (the batch has no
+        dossiers, is a draft, done or closed), LeaseHeld, ReaderOut, Unavailable."""
+        p.need(Permission.LANES_RUN)
+        wanted = list(dict.fromkeys(reader_ids))
+        if not wanted:
+            raise Invalid("a lane needs a reader", {"readers": "name at least one"})
+        with on_record():
+            self._may_run(batch_id)
+            deed = Deed(p.name, "lane.start", f"batch:{batch_id}", facts={"readers": ", ".join(wanted)})
+            self._parts.registry.audit.note(deed)
+        with ExitStack() as undo:
+            for reader_id in wanted:
+                view = self._hub.view(reader_id)
+                if view.state in ("lost", "hung"):
+                    raise ReaderOut(f"reader {reader_id}: {view.detail}", reader=reader_id, code=view.state.value)
+                self._hub.leases.occupy(p, reader_id, Mode.LANE)
+                undo.callback(self._hub.leases.vacate, reader_id, Mode.LANE)
+            batch = self._join(batch_id, len(wanted))
+            undo.pop_all()
+        self._count(batch)
+        runs = [self._begin(p, reader_id, batch) for reader_id in wanted]
+        with self._lock:
+            return [self._view(run) for run in runs]
+
+    def pause(self, p: Principal, reader_id: str) -> LaneView:
+        """LANES_RUN. After the card in hand. Raises NotFound where no lane runs."""
+        return self._steer(p, reader_id, Line.pause)
+
+    def resume(self, p: Principal, reader_id: str) -> LaneView:
+        """LANES_RUN. Raises NotFound."""
+        return self._steer(p, reader_id, Line.resume)
+
+    def stop(self, p: Principal, reader_id: str) -> LaneView:
+        """LANES_RUN. After the card in hand; said twice it changes nothing. Raises NotFound."""
+        view = self._steer(p, reader_id, Line.stop)
+        with contextlib.suppress(RegistryUnavailable):  # a lane stops whether or not it can be written down
+            self._parts.registry.audit.note(
+                Deed(p.name, "lane.stop", f"batch:{view.batch}", facts={"readers": reader_id})
+            )
+        return view
+
+    def forget(self, reader_id: str) -> None:
+        """Its reader is none of this station any more, and no lane runs on it: nor is its last run shown."""
+        with self._lock:
+            self._runs.pop(reader_id, None)
+
+    def close(self) -> None:
+        """Stop every lane after the card in hand, and wait for them; no further one starts."""
+        with self._lock:
+            self._ending = True
+            running = [run for run in self._runs.values() if not run.ended]
+        for run in running:
+            run.line.stop()
+        wait([run.future for run in running], _CLOSING)
+
+    # --- one lane ----------------------------------------------------------------------------------------------------
+
+    def _may_run(self, batch_id: str) -> None:
+        batch = self._parts.registry.batch(batch_id)
+        if batch.state in _NO_LANES:
+            raise Conflict(f"batch {batch_id} {_NO_LANES[batch.state]}", batch=batch_id, state=batch.state.value)
+        if not batch.dossiers:
+            raise Conflict(f"batch {batch_id} has no dossiers yet; prepare it first", batch=batch_id, state="approved")
+
+    def _join(self, batch_id: str, lanes: int) -> _Batch:
+        with self._lock:
+            if self._ending:
+                raise Unavailable("the service is ending; start the lanes when it is back")
+            batch = self._batches.get(batch_id)
+            if batch is None:
+                batch = self._batches[batch_id] = _Batch(self._parts, batch_id, lanes)
+            batch.lanes += lanes
+            return batch
+
+    def _begin(self, p: Principal, reader_id: str, batch: _Batch) -> _Run:
+        name = self._hub.view(reader_id).name
+        run = _Run(reader_id, name, batch, p.name, self._parts.clock(), self._monotonic())
+        run.line = Line(batch.job, remake=batch.remake, settings=self._settings, on_event=partial(self._heard, run))
+        with self._lock:
+            self._runs[reader_id] = run
+            if self._ending:
+                run.line.stop()
+            run.future = self._hub.submit(reader_id, partial(self._work, run), SIGN_OF_LIFE)
+            self._tell(run)
+        run.future.add_done_callback(partial(self._done, run))
+        return run
+
+    def _work(self, run: _Run, seat: Seat) -> LaneResult:
+        """The lane itself, on its reader's thread; again and again while the registry is away."""
+        run.seat = seat
+        while True:
+            result = run.line.lane(seat, run.name)
+            if not result.away or run.line.stopping:
+                return result
+            with self._lock:
+                run.state, run.step, run.why = LaneState.WAITING, "", result.why
+                self._tell(run)
+            seat.beat(SIGN_OF_LIFE)
+            run.line.wait_or_stop(self._again)
+
+    def _heard(self, run: _Run, event: LaneEvent) -> None:
+        """What the lane tells, on its reader's thread."""
+        if run.ended:
+            return  # given up as hung, and back only now
+        if run.seat is not None:
+            run.seat.beat(None if event.state is LaneState.PAUSED else SIGN_OF_LIFE)
+        report = event.report
+        with self._lock:
+            before = (run.state, run.step, run.number, run.why)
+            if event.state is not LaneState.ENDED:
+                working = event.state is LaneState.WORKING
+                run.state, run.step, run.why = event.state, event.step, event.why
+                run.number = event.card_number[-6:] if working else ""
+            if report is not None and report.outcome is not Outcome.NOTHING_LEFT:
+                last = run.take(report, self._parts.clock(), self._monotonic())
+                run.batch.paced = float("-inf")
+                said = {"reader": run.reader, "name": run.name, "batch": run.batch.id, **last.to_json()}
+                self._bus.publish("lane.card", run.reader, said)
+            elif before == (run.state, run.step, run.number, run.why):
+                return
+            self._tell(run)
+
+    def _done(self, run: _Run, future: Future[LaneResult]) -> None:
+        """The lane ended, or its reader was given up: whatever it still does is not its reader's any more."""
+        run.line.stop()
+        error = future.exception()
+        if error is None:
+            said, fault = future.result().why, future.result().fault
+        else:
+            said, fault = _said_of(error), True
+            if not isinstance(error, MembercardError):
+                _log.error("the lane on reader %s failed", run.reader, exc_info=error)
+        with self._lock:
+            run.state, run.step, run.number, run.why, run.fault = LaneState.ENDED, "", "", said, fault
+            run.batch.lanes -= 1
+            over = run.batch.lanes == 0 and self._batches.pop(run.batch.id, None) is not None
+        if over:
+            run.batch.close()
+        self._hub.leases.vacate(run.reader, Mode.LANE)
+        with self._lock:
+            self._tell(run)
+        self._bus.publish("batch.changed", run.batch.id, {"batch": run.batch.id})
+
+    def _steer(self, p: Principal, reader_id: str, how: Callable[[Line], None]) -> LaneView:
+        p.need(Permission.LANES_RUN)
+        with self._lock:
+            run = self._runs.get(reader_id)
+            if run is None or run.ended:
+                raise NotFound(f"no lane runs on reader {reader_id}", what="lane", name=reader_id)
+            how(run.line)
+            self._tell(run)
+            return self._view(run)
+
+    # --- as it is shown ----------------------------------------------------------------------------------------------
+
+    def _tell(self, run: _Run) -> None:
+        self._bus.publish("lane.state", run.reader, self._view(run).to_json())
+
+    def _view(self, run: _Run) -> LaneView:
+        now = self._monotonic()
+        together, left = self._pace(run.batch, now), run.batch.left
+        known = left is not None and together > 0 and not run.ended
+        stopping = run.line.stopping and not run.ended
+        return LaneView(
+            reader=run.reader,
+            name=run.name,
+            batch=run.batch.id,
+            state="stopping" if stopping else run.state.value,
+            step=run.step,
+            number=run.number,
+            ok=run.ok,
+            bad=run.bad,
+            last=run.last,
+            message=masked(run.why.sentence),
+            code=run.why.code,
+            params=run.why.params,
+            fault=run.fault,
+            rate=round(run.rate(now), 1),
+            seconds_left=round((left or 0) / together * 3600, 1) if known else None,
+            started_at=run.started_at,
+            started_by=run.by,
+        )
+
+    def _pace(self, batch: _Batch, now: float) -> float:
+        """Cards an hour of all its lanes here, summed up at most once a second: every step of every lane asks."""
+        if now - batch.paced >= _PACED:
+            mine = [run.rate(now) for run in self._runs.values() if run.batch is batch and not run.ended]
+            batch.pace, batch.paced = sum(mine), now
+        return batch.pace
+
+    def _count(self, batch: _Batch) -> None:
+        """How many cards the batch still lacks, of all stations together."""
+        now = self._monotonic()
+        with self._lock:
+            if now - batch.counted < _FRESH:
+                return
+            batch.counted = now
+        with contextlib.suppress(RegistryUnavailable):  # then as it was, less what was made here
+            accounts = self._parts.registry.accounts(batch.id)
+            batch.left = accounts.members - accounts.verified
+
+
+def _said_of(error: BaseException) -> Why:
+    """Why a lane ended that could not say so itself: its reader was given up, or nobody foresaw it. The text of the
+    latter may hold anything."""
+    if isinstance(error, ReaderOut):
+        return Why(str(error), _OF_READER.get(str(error.params.get("code")), Reason.READER_LOST))
+    if isinstance(error, MembercardError):
+        return why(error)
+    return Why(type(error).__name__, Reason.INTERNAL)

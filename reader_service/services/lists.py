@@ -1,0 +1,152 @@
+"""The signed lists that counters judge by: the hotlist in editions, the trust list, and the key to check them with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from personalize.lists import TRUST_LIFE, hot_card, hotlist_of, issue, public_key
+from reader_service.errors import NotFound
+from reader_service.events import EventBus
+from reader_service.parts import Parts
+from reader_service.principal import Permission, Principal
+from reader_service.registry_errors import on_record
+from registry.db.paging import Page
+from registry.members.hotlist_editions import Edition, EditionLine
+from registry.values import HotlistEntry
+from terminal.crypto.rsa import RsaPublic
+from terminal.member.hotlist import HotCard
+from terminal.member.trust import TrustList
+
+_TRUST_FRESH: Final = timedelta(days=30)
+_TRUST_LOOK: Final = timedelta(minutes=1)
+_SIGNER: Final = "list-signer"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedList:
+    """A signed file as counters take it. ``etag`` names exactly these bytes."""
+
+    version: int
+    at: datetime
+    content: bytes = field(repr=False)
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDelta:
+    """What to do to the file of edition ``since`` to have that of ``version`` (``terminal.member.hotlist.patched``):
+    take off ``removed``, put on ``added``, and set its times; then ``signature``, hex, is the edition's own."""
+
+    since: int
+    version: int
+    issued: str
+    expires: str
+    signature: str
+    added: tuple[HotCard, ...]
+    removed: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    signed: SignedList
+    of: TrustList
+    looked_at: datetime
+
+
+class ListDesk:
+    """Event: hotlist.published (topic: version, data: {"version", "entries", "by"}). ``on_hotlist`` is called then."""
+
+    def __init__(self, parts: Parts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+        self._bus = bus
+        self._on_hotlist = on_hotlist
+        self._lock = threading.Lock()
+        self._trust: _Trust | None = None
+
+    def publish(self, p: Principal) -> Edition:
+        """Sign the hotlist as it is now, as a new edition. Raises Unavailable, CustodyError."""
+        p.need(Permission.LISTS_PUBLISH)
+        with on_record():
+            edition = self._registry.editions.publish(self._signed_hotlist, by=p.name)
+        told = {"version": edition.version, "entries": edition.entries, "by": edition.by}
+        self._bus.publish("hotlist.published", str(edition.version), told)
+        self._on_hotlist()
+        return edition
+
+    def page(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[EditionLine]:
+        """Editions, newest first, without their files."""
+        p.need(Permission.LISTS_FETCH)
+        with on_record():
+            return self._registry.editions.page(cursor, limit)
+
+    def hotlist(self, p: Principal, version: int | None = None) -> SignedList:
+        """The newest edition, or that one. Raises NotFound where none was published yet."""
+        p.need(Permission.LISTS_FETCH)
+        with on_record():
+            editions = self._registry.editions
+            edition = editions.newest() if version is None else editions.edition(version)
+        if edition is None:
+            raise NotFound("no hotlist was published yet", reason="hotlist")
+        return SignedList(edition.version, edition.at, edition.signed)
+
+    def delta(self, p: Principal, since: int) -> SignedDelta:
+        """What changed from edition ``since`` to the newest. Raises NotFound for an edition that never was."""
+        p.need(Permission.LISTS_FETCH)
+        with on_record():
+            delta = self._registry.editions.delta(since)
+            file = json.loads(self._registry.editions.edition(delta.version).signed)
+        return SignedDelta(
+            since=delta.since,
+            version=delta.version,
+            issued=file["list"]["issued"],
+            expires=file["list"]["expires"],
+            signature=file["signature"],
+            added=tuple(map(hot_card, delta.added)),
+            removed=delta.removed,
+        )
+
+    def trust(self, p: Principal) -> SignedList:
+        """The scheme keys that this house believes, signed; anew each month, and within a minute of their change."""
+        p.need(Permission.LISTS_FETCH)
+        now = self._parts.clock()
+        with self._lock:
+            if self._trust is not None and self._trust.looked_at <= now < self._trust.looked_at + _TRUST_LOOK:
+                return self._trust.signed
+            with on_record():
+                believed = self._parts.lists().trust
+            self._trust = _Trust(self._signed_trust(believed, now), believed, now)
+            return self._trust.signed
+
+    def key(self, p: Principal) -> dict[str, object]:
+        """The public key that the lists are checked with: {"n": hex, "e": int}, as counters keep it in a file."""
+        p.need(Permission.LISTS_FETCH)
+        key = self._key()
+        return {"n": f"{key.n:x}", "e": key.e}
+
+    def _signed_trust(self, believed: TrustList, now: datetime) -> SignedList:
+        last = self._trust
+        if last is not None and last.of.keys == believed.keys and last.signed.at <= now < last.signed.at + _TRUST_FRESH:
+            return last.signed
+        made = TrustList.of(believed.keys.values(), issue(now, TRUST_LIFE))
+        return SignedList(made.issue.version, now, made.write(self._key(), self._sign))
+
+    def _signed_hotlist(self, version: int, at: datetime, entries: Sequence[HotlistEntry]) -> bytes:
+        return hotlist_of(entries, at, version).write(self._key(), self._sign)
+
+    def _key(self) -> RsaPublic:
+        custody = self._parts.custody
+        return public_key(custody.info(custody.latest(_SIGNER)))
+
+    def _sign(self, message: bytes) -> bytes:
+        custody = self._parts.custody
+        return custody.sign(custody.latest(_SIGNER), message)

@@ -1,0 +1,90 @@
+"""A schedule of issue (附件6) from a sheet: one row a unit, its group, how many cards, until when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from personalize.intake import Limits
+from personalize.intake.files import load
+from personalize.intake.sheets import read_book
+from personalize.intake.text import Cell, squeeze, text_of
+from reader_service.errors import Invalid
+from registry.admin.plans import UnitPlan
+
+_TITLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "unit": ("单位", "单位名称", "工会名称", "基层工会名称", "所属单位", "unit"),
+    "group": ("组别", "批次", "组", "分组", "group"),
+    "planned": ("计划数", "计划人数", "办卡人数", "人数", "数量", "会员人数", "planned", "cards"),
+    "due": ("完成日期", "截止日期", "完成时间", "截止时间", "时限", "due"),
+}
+_DATE: Final = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:\s00:00:00)?|(\d\d)(\d\d))")
+_MOST_WRONG: Final = 50
+_HEADER_WITHIN: Final = 20
+_MOST_CARDS: Final = 10_000_000
+
+
+def read_plans(path: Path, limits: Limits) -> list[UnitPlan]:
+    """The plans of the first sheet that has the columns. Raises Invalid, with a field for each row that is wrong."""
+    for sheet in read_book(path, load(path, limits), limits).visible:
+        for index, row in enumerate(sheet.rows[:_HEADER_WITHIN]):
+            columns = _columns(row)
+            if columns:
+                first = sheet.sheet_row(index + 1)
+                return _plans(sheet.rows[index + 1 :], columns, first)
+    wanted = "单位, 组别, 计划数, 完成日期"
+    raise Invalid("no sheet has the columns of a schedule", {"file": f"wanted: {wanted}"})
+
+
+def _columns(row: Sequence[Cell]) -> dict[str, int]:
+    """Where each column stands; empty where one is missing. A schedule may do without groups."""
+    titles = [squeeze(text_of(cell)).casefold() for cell in row]
+    found = {
+        name: next((titles.index(title) for title in known if title in titles), -1) for name, known in _TITLES.items()
+    }
+    return found if all(place >= 0 for name, place in found.items() if name != "group") else {}
+
+
+def _plans(rows: Sequence[Sequence[Cell]], columns: Mapping[str, int], first: int) -> list[UnitPlan]:
+    found: dict[str, UnitPlan] = {}
+    wrong: dict[str, str] = {}
+    for number, row in enumerate(rows, first):
+        cells = {name: text_of(row[place]).strip() if place >= 0 else "" for name, place in columns.items()}
+        if not any(cells.values()) or cells["unit"] in ("合计", "总计"):
+            continue
+        planned, due = _count(cells["planned"]), _date(cells["due"])
+        fault = _fault(cells["unit"], planned, due)
+        if not fault and cells["unit"] in found:
+            fault = "this unit stands twice in the schedule"
+        if fault:
+            wrong[f"row {number}"] = fault
+        elif planned is not None and due is not None:
+            found[cells["unit"]] = UnitPlan(cells["unit"], cells["group"][:40], planned, due)
+    if wrong:
+        raise Invalid("rows of the schedule are wrong; nothing was taken", dict(list(wrong.items())[:_MOST_WRONG]))
+    return list(found.values())
+
+
+def _fault(unit: str, planned: int | None, due: date | None) -> str:
+    if not unit or not unit.isprintable() or len(unit) > 100:
+        return "the unit is missing"
+    if planned is None:
+        return "the number of cards is no whole number above 0"
+    return "" if due is not None else "the due date is no date, such as 2026-12-31"
+
+
+def _count(text: str) -> int | None:
+    number = re.fullmatch(r"(\d{1,8})(?:\.0+)?", text)
+    return int(number[1]) if number and 0 < int(number[1]) <= _MOST_CARDS else None
+
+
+def _date(text: str) -> date | None:
+    found = _DATE.fullmatch(text)
+    if found is not None:
+        with suppress(ValueError):
+            return date(int(found[1]), int(found[2] or found[4]), int(found[3] or found[5]))
+    return None

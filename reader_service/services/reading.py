@@ -1,0 +1,114 @@
+"""What is on a card, unjudged: the member application and the bank's payment applications, in words and masked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+
+from reader_service.parts import Parts
+from reader_service.principal import Permission, Principal
+from reader_service.readers.manager import ReaderHub
+from reader_service.readers.worker import Seat
+from reader_service.services.slot import look
+from terminal.apdu import Disposition, Sender, stack
+from terminal.emv.data.explain import Explained, Explainer
+from terminal.emv.kernel.reading import PaymentReading, read_applications
+from terminal.errors import CardError, CardRefused, CodecError
+from terminal.member.reading import MEMBER_AID, read_card
+from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER
+
+READING: Final = 20.0
+"""Seconds after which a reading counts as hung."""
+_NOT_THERE: Final = frozenset((0x6A82, 0x6A81, 0x6999, 0x6985, 0x6D00))
+"""What cards answer who have no such application, or one that was never filled."""
+
+
+class ApplicationKind(StrEnum):
+    MEMBER = "member"
+    PAYMENT = "payment"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationView:
+    """One application. ``elements`` are its data elements in words, personal ones masked; ``fault`` says why not all of
+    it could be read."""
+
+    kind: ApplicationKind
+    aid: str
+    label: str
+    elements: tuple[Explained, ...]
+    fault: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """For other programs."""
+        told = {"kind": self.kind.value, "aid": self.aid, "label": self.label, "fault": self.fault}
+        return told | {"elements": [element.to_json() for element in self.elements]}
+
+
+@dataclass(frozen=True, slots=True)
+class CardContents:
+    """What a card tells any terminal of the applications that are known here. ``seconds`` from its power to the end."""
+
+    reader: str
+    atr: str
+    protocol: str
+    seconds: float
+    applications: tuple[ApplicationView, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For other programs."""
+        told = {"reader": self.reader, "atr": self.atr, "protocol": self.protocol, "seconds": round(self.seconds, 4)}
+        return told | {"applications": [application.to_json() for application in self.applications]}
+
+
+class ReadingDesk:
+    """Cards as they are. What protects its data against everybody stays closed here too."""
+
+    def __init__(self, parts: Parts, hub: ReaderHub) -> None:
+        self._parts, self._hub = parts, hub
+
+    def read(self, p: Principal, reader_id: str, *, lease: str = "") -> CardContents:
+        """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Each payment application
+        counts one in its transaction counter. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung)."""
+        p.need(Permission.VERIFY)
+        return look(self._hub, p, reader_id, lease, partial(self._read, reader_id), READING)
+
+    def _read(self, reader_id: str, seat: Seat) -> CardContents:
+        began = time.perf_counter()
+        card = seat.connect()
+        try:
+            sender = stack(card)
+            found = [*self._member(sender), *self._payment(sender)]
+            seconds = time.perf_counter() - began
+            return CardContents(reader_id, card.atr.hex().upper(), card.protocol.value, seconds, tuple(found))
+        finally:
+            card.close()
+            seat.release(Disposition.KEEP)
+
+    def _member(self, sender: Sender) -> Iterator[ApplicationView]:
+        aid = MEMBER_AID.hex().upper()
+        explainer = Explainer(aid=MEMBER_AID, dictionary=self._parts.dictionary)
+        try:
+            card = read_card(sender, {TERMINAL_COUNTRY: CHINA, UNPREDICTABLE_NUMBER: bytes(4)})
+        except CardRefused as no:
+            if no.sw not in _NOT_THERE:
+                yield ApplicationView(ApplicationKind.MEMBER, aid, "", (), str(no))
+        except (CardError, CodecError) as fault:
+            yield ApplicationView(ApplicationKind.MEMBER, aid, "", (), str(fault))
+        else:
+            said = [explainer.element(int(item.tag), item.value) for record in card.records for item in record.objects]
+            yield ApplicationView(ApplicationKind.MEMBER, aid, "", tuple(said))
+
+    def _payment(self, sender: Sender) -> Iterator[ApplicationView]:
+        for found in read_applications(sender, self._parts.terminal, self._parts.clock().astimezone()):
+            yield ApplicationView(
+                ApplicationKind.PAYMENT, found.aid.hex().upper(), found.label, self._explained(found), found.fault
+            )
+
+    def _explained(self, found: PaymentReading) -> tuple[Explained, ...]:
+        explainer = Explainer(aid=found.aid, dictionary=self._parts.dictionary)
+        return tuple([explainer.element(tag, value) for tag, value in found.data.items()])

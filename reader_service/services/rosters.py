@@ -1,0 +1,260 @@
+"""Rosters: a form comes in, a clerk sees what is wrong with it, a second person lets it through (录入, 审核)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from personalize.intake import Fault, Language, Note, Rejected, RosterReport, RosterRow, check, explain
+from personalize.rosters import as_imported, numbered, to_import
+from reader_service.events import EventBus
+from reader_service.parts import Parts
+from reader_service.principal import Permission, Principal
+from reader_service.registry_errors import needs_reason, on_record
+from reader_service.services.uploads import Uploads, readable
+from registry.batches.originals import Original
+from registry.batches.reviews import ChangeKind, ReviewEvent, ReviewStep, RosterChange
+from registry.db.audit_chain import Deed
+from registry.db.paging import Page
+from registry.db.privacy import scrub
+from registry.values import Batch, RosterLine
+
+SHOWN = 100
+"""Rejected rows that an upload tells at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of a form: accepted or not, and why, in both languages. Masked."""
+
+    sheet_row: int
+    seq: int | None
+    """The row's number in the form, where it is a number: anything else may be a person's."""
+    accepted: bool
+    codes: tuple[str, ...]
+    reason_zh: str
+    reason_en: str
+    name_masked: str
+    id_masked: str
+    mobile_masked: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadView:
+    """What became of an upload. ``batch`` is None where nobody could be accepted: nothing is stored then."""
+
+    filename: str
+    unit: str | None
+    batch: Batch | None
+    accepted: int
+    rejected: int
+    counts: dict[str, int]
+    warnings: tuple[tuple[str, str], ...]
+    """(Chinese, English)"""
+    findings: tuple[Finding, ...]
+    """The first hundred of the rejected rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """A workbook to download."""
+
+    filename: str
+    content: bytes
+
+
+class RosterDesk:
+    """Events: batch.changed (topic: batch id, data: {"state", "review"}) when one comes, goes to review, comes back, is
+    approved or given up."""
+
+    def __init__(self, parts: Parts, bus: EventBus, *, uploads: Uploads | None = None) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+        self._bus = bus
+        self._uploads = uploads or Uploads()
+
+    def upload(self, p: Principal, filename: str, stream: Iterable[bytes], *, unit: str | None = None) -> UploadView:
+        """Read a form and make a draft batch of it. ``unit``: if it is not the one that the form's title names.
+
+        Raises UnreadableForm, TooLarge, TooMany, Invalid (the file's name), Conflict (the form is a batch already, or
+        somebody took one of its members meanwhile), Unavailable.
+        """
+        p.need(Permission.ROSTERS_UPLOAD)
+        with self._uploads.file(filename, stream) as path:
+            report = self._check(path, unit)
+            batch = self._import(p, path, report) if report.accepted and report.unit else None
+        if batch is not None:
+            self._changed(batch, None)
+        return _upload_view(report, batch)
+
+    def check(self, p: Principal, filename: str, stream: Iterable[bytes], *, unit: str | None = None) -> Annotated:
+        """The form with its reasons beside the rows, and nothing stored: for one whose rows are all returned.
+
+        Raises what ``upload`` raises, but Conflict.
+        """
+        p.need(Permission.ROSTERS_UPLOAD)
+        with self._uploads.file(filename, stream) as path:
+            return self._annotate(self._check(path, unit))
+
+    def findings(
+        self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50, *, only: str | None = None
+    ) -> Page[Finding]:
+        """The rows of a batch in sheet order; ``only``: "rejected", "noted" (accepted, with something mended) or
+        "accepted"."""
+        p.need(Permission.ROSTERS_VIEW)
+        with on_record():
+            page = self._registry.roster_page(batch_id, cursor, limit, only=only)
+        return Page(tuple(map(_finding, page.items)), page.next)
+
+    def annotated(self, p: Principal, batch_id: str) -> Annotated:
+        """The form with the reasons beside its rows, for the unit to correct. It is the clerk's own form in clear, so
+        it is for the clerk, and audited. Raises NotFound once the batch was given up or closed."""
+        p.need(Permission.ROSTERS_UPLOAD)
+        with on_record():
+            original = self._registry.originals.of(batch_id)
+            batch, lines = self._registry.batch(batch_id), self._registry.roster(batch_id)
+            self._registry.audit.note(Deed(p.name, "roster.download", f"batch:{batch_id}"))
+        with self._uploads.file(original.filename, [original.content]) as path:
+            day = batch.imported_at.astimezone().date()
+            again = check(path, unit=batch.unit, today=day, limits=self._uploads.limits)
+            return self._annotate(as_imported(again, lines))
+
+    def submit(self, p: Principal, batch_id: str) -> Batch:
+        """Send a draft to the reviewers. Raises Conflict for one that is with them, or is no draft."""
+        p.need(Permission.ROSTERS_UPLOAD)
+        with on_record():
+            self._registry.reviews.submit(batch_id, by=p.name)
+            return self._changed(self._registry.batch(batch_id), ReviewStep.SUBMITTED)
+
+    def reviews(self, p: Principal, batch_id: str) -> list[ReviewEvent]:
+        """The way of a draft between clerk and reviewer, oldest first."""
+        p.need(Permission.ROSTERS_VIEW)
+        with on_record():
+            return self._registry.reviews.of(batch_id)
+
+    def changes(
+        self,
+        p: Principal,
+        batch_id: str,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        kinds: Collection[ChangeKind] = tuple(ChangeKind),
+    ) -> Page[RosterChange]:
+        """What approving the batch changes, row by row, masked; the rows of these kinds."""
+        p.need(Permission.ROSTERS_VIEW)
+        with on_record():
+            return self._registry.reviews.changes(batch_id, cursor, limit, kinds=kinds)
+
+    def change_counts(self, p: Principal, batch_id: str) -> dict[ChangeKind, int]:
+        """How many rows change what."""
+        p.need(Permission.ROSTERS_VIEW)
+        with on_record():
+            return self._registry.reviews.change_counts(batch_id)
+
+    def approve(self, p: Principal, batch_id: str) -> Batch:
+        """Let a draft through. Raises OwnWork for the importer, Conflict where it was not sent for review."""
+        p.need(Permission.ROSTERS_APPROVE)
+        with on_record():
+            approved = self._registry.approve(batch_id, p.name, scheme=self._parts.scheme, sent=True)
+            return self._changed(approved, None)
+
+    def give_back(self, p: Principal, batch_id: str, reason: str) -> Batch:
+        """Send a draft back to the clerk. Raises Invalid without a reason, Conflict for one that was not sent."""
+        p.need(Permission.ROSTERS_APPROVE)
+        why = needs_reason(reason)
+        with on_record():
+            self._registry.reviews.give_back(batch_id, by=p.name, reason=why)
+            return self._changed(self._registry.batch(batch_id), ReviewStep.RETURNED)
+
+    def discard(self, p: Principal, batch_id: str, reason: str) -> Batch:
+        """Give up a draft: its rows are deleted, its file may come again. Raises Invalid, Conflict."""
+        p.need(Permission.ROSTERS_UPLOAD)
+        why = needs_reason(reason)
+        with on_record():
+            return self._changed(self._registry.discard(batch_id, p.name, reason=why), None)
+
+    def _check(self, path: Path, unit: str | None) -> RosterReport:
+        with on_record():
+            return check(
+                path, known=self._registry.known_members, unit=unit, today=self._today(), limits=self._uploads.limits
+            )
+
+    def _today(self) -> date:
+        return self._parts.clock().astimezone().date()
+
+    def _import(self, p: Principal, path: Path, report: RosterReport) -> Batch:
+        accepted, rejected = to_import(report)
+        with on_record():
+            return self._registry.import_roster(
+                report.unit or "",
+                accepted,
+                rejected,
+                source=scrub(path.name),  # people name a form after a person, and after worse
+                digest=report.digest,
+                by=p.name,
+                original=Original(path.name, path.read_bytes()),
+            )
+
+    def _annotate(self, report: RosterReport) -> Annotated:
+        from personalize.intake.annotate import annotate  # openpyxl takes long to load
+
+        out = report.path.parent / "annotated" / f"{report.path.stem}-审核.xlsx"
+        out.parent.mkdir()
+        with readable():
+            annotate(report, out, limits=self._uploads.limits)
+        return Annotated(out.name, out.read_bytes())
+
+    def _changed(self, batch: Batch, review: ReviewStep | None) -> Batch:
+        self._bus.publish("batch.changed", batch.id, {"state": batch.state.value, "review": review and review.value})
+        return batch
+
+
+def _upload_view(report: RosterReport, batch: Batch | None) -> UploadView:
+    rejected = [(number, row) for number, row in numbered(report) if isinstance(row, Rejected)]
+    return UploadView(
+        filename=scrub(report.path.name),
+        unit=report.unit,
+        batch=batch,
+        accepted=len(report.accepted),
+        rejected=len(rejected),
+        counts=dict(report.counts),
+        warnings=report.warnings,
+        findings=tuple(_fresh(number, row) for number, row in rejected[:SHOWN]),
+    )
+
+
+def _fresh(number: int, row: RosterRow | Rejected) -> Finding:
+    masked = row.name_masked if isinstance(row, Rejected) else ""
+    accepted, codes = isinstance(row, RosterRow), tuple(map(str, row.codes))
+    return Finding(number, _number(row.seq), accepted, codes, row.sentence("zh"), row.sentence("en"), masked, "", "")
+
+
+def _finding(line: RosterLine) -> Finding:
+    return Finding(
+        sheet_row=line.sheet_row,
+        seq=_number(line.seq),
+        accepted=line.accepted,
+        codes=line.codes,
+        reason_zh=scrub(line.message) or _told(line.codes, "zh"),
+        reason_en=_told(line.codes, "en"),
+        name_masked=line.name_masked,
+        id_masked=line.id_masked,
+        mobile_masked=line.mobile_masked,
+    )
+
+
+def _number(seq: int | str | None) -> int | None:
+    return seq if isinstance(seq, int) and seq < 10**6 else None
+
+
+_KNOWN: dict[str, Fault | Note] = {code.value: code for code in (*Fault, *Note)}
+
+
+def _told(codes: Sequence[str], language: Language) -> str:
+    """The codes in words; one that intake does not know stands for itself."""
+    words = [explain(_KNOWN[code], language) if code in _KNOWN else code for code in codes]
+    end, between = ("。", "；") if language == "zh" else (".", "; ")
+    return between.join(words) + end if words else ""

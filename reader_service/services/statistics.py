@@ -1,0 +1,175 @@
+"""Figures: issued against plan and due date, rejects, seconds per card, lanes, verdicts; and the plans themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from reader_service.errors import Invalid
+from reader_service.events import EventBus
+from reader_service.parts import Parts
+from reader_service.principal import Permission, Principal
+from reader_service.registry_errors import on_record
+from reader_service.services.plan_sheet import read_plans
+from reader_service.services.rosters import Annotated
+from reader_service.services.uploads import Uploads
+from registry.admin.plans import UnitPlan
+from registry.admin.statistics import HourCount, LaneCount, RejectCount, Seconds, UnitProgress
+
+MOST_PLANS: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """Proven cards of one day of this machine's time zone."""
+
+    day: date
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All figures of a time, as they are exported."""
+
+    since: datetime | None
+    until: datetime | None
+    made_at: datetime
+    units: Sequence[UnitProgress]
+    days: Sequence[DayCount]
+    rejects: Sequence[RejectCount]
+    seconds: Seconds
+    lanes: Sequence[LaneCount]
+    verdicts: Sequence[HourCount]
+
+
+class StatisticsDesk:
+    """``since`` is within, ``until`` is not; None is from the beginning, and to the end. Every method raises Invalid
+    where the times are the wrong way round."""
+
+    def __init__(self, parts: Parts, bus: EventBus, *, uploads: Uploads | None = None) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+        self._bus = bus
+        self._uploads = uploads or Uploads()
+
+    def progress(self, p: Principal) -> list[UnitProgress]:
+        """All units that have a plan or members, by due date."""
+        p.need(Permission.STATISTICS)
+        with on_record():
+            return self._registry.statistics.units(self._parts.clock().astimezone().date())
+
+    def issued_per_day(
+        self, p: Principal, since: datetime | None = None, until: datetime | None = None
+    ) -> list[DayCount]:
+        """Days without cards are left out."""
+        _asked(p, since, until)
+        with on_record():
+            hours = self._registry.statistics.issued_per_hour(since, until)
+        days: Counter[date] = Counter()
+        for hour in hours:
+            days[hour.hour.astimezone().date()] += hour.count
+        return [DayCount(day, count) for day, count in sorted(days.items())]
+
+    def rejects(
+        self,
+        p: Principal,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        batch_id: str | None = None,
+    ) -> list[RejectCount]:
+        """By step and reason, the most frequent first."""
+        _asked(p, since, until)
+        with on_record():
+            return self._registry.statistics.rejects(since, until, batch_id=batch_id)
+
+    def seconds_per_card(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> Seconds:
+        """Of proven cards, as lanes measured them."""
+        _asked(p, since, until)
+        with on_record():
+            return self._registry.statistics.seconds_per_card(since, until)
+
+    def lanes(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> list[LaneCount]:
+        """By station and lane."""
+        _asked(p, since, until)
+        with on_record():
+            return self._registry.statistics.lanes(since, until)
+
+    def verdicts_per_hour(
+        self,
+        p: Principal,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        station: str | None = None,
+    ) -> list[HourCount]:
+        """By hour, then by verdict; hours without any are left out."""
+        _asked(p, since, until)
+        with on_record():
+            return self._registry.statistics.verdicts_per_hour(since, until, station=station)
+
+    def plans(self, p: Principal) -> list[UnitPlan]:
+        """The schedule of issue (附件6), by due date."""
+        p.need(Permission.STATISTICS)
+        with on_record():
+            return self._registry.plans.all()
+
+    def set_plans(self, p: Principal, plans: Sequence[UnitPlan]) -> list[UnitPlan]:
+        """All of them or none; a unit's earlier plan gives way. Gives the whole schedule. Raises Invalid, Conflict."""
+        p.need(Permission.PLANS_SET)
+        if not 1 <= len(plans) <= MOST_PLANS:
+            raise Invalid(f"1 to {MOST_PLANS} plans at a time", {"plans": f"1 to {MOST_PLANS}"})
+        with on_record():
+            self._registry.plans.put(plans, by=p.name)
+            return self._registry.plans.all()
+
+    def import_plans(self, p: Principal, filename: str, stream: Iterable[bytes]) -> list[UnitPlan]:
+        """From xlsx, xls or csv with the columns 单位, 组别, 计划数, 完成日期: all of it or nothing. Gives the whole
+        schedule. Raises Invalid (one field for each row that is wrong), UnreadableForm, TooLarge."""
+        p.need(Permission.PLANS_SET)
+        with self._uploads.file(filename, stream) as path:
+            plans = read_plans(path, self._uploads.limits)
+        return self.set_plans(p, plans)
+
+    def remove_plan(self, p: Principal, unit: str) -> None:
+        """Raises NotFound where there is none."""
+        p.need(Permission.PLANS_SET)
+        with on_record():
+            self._registry.plans.remove(unit, by=p.name)
+
+    def figures(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> Figures:
+        """All of the above at once."""
+        return Figures(
+            since=since,
+            until=until,
+            made_at=self._parts.clock(),
+            units=self.progress(p),
+            days=self.issued_per_day(p, since, until),
+            rejects=self.rejects(p, since, until),
+            seconds=self.seconds_per_card(p, since, until),
+            lanes=self.lanes(p, since, until),
+            verdicts=self.verdicts_per_hour(p, since, until),
+        )
+
+    def export_xlsx(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> Annotated:
+        """A workbook with a sheet for each figure; no text in it is ever a formula."""
+        from reader_service.services.figures_sheet import workbook
+
+        figures = self.figures(p, since, until)
+        return Annotated(f"membercard-{figures.made_at.astimezone():%Y%m%d-%H%M}.xlsx", workbook(figures))
+
+
+def _asked(p: Principal, since: datetime | None, until: datetime | None) -> None:
+    p.need(Permission.STATISTICS)
+    wrong = {
+        name: "a time needs its time zone, such as Z"
+        for name, at in (("since", since), ("until", until))
+        if at is not None and at.tzinfo is None
+    }
+    if not wrong and since is not None and until is not None and since >= until:
+        wrong["until"] = "later than since"
+    if wrong:
+        raise Invalid("these times make no period", wrong)

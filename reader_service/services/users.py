@@ -1,0 +1,183 @@
+"""Users and tokens: who works here, with which roles, and which machines may ask. For administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from reader_service.access.accounts import Door
+from reader_service.access.authenticator import key_of, new_token, token_name
+from reader_service.access.passwords import one_time
+from reader_service.errors import Forbidden, Invalid
+from reader_service.principal import Permission, Principal, Role
+from reader_service.registry_errors import needs_reason, on_record
+from registry.admin.sessions import Session
+from registry.admin.tokens import Token
+from registry.admin.users import User
+from registry.db.paging import Page
+from registry.db.privacy import fold
+from registry.store import Registry
+
+LONGEST_TOKEN: Final = timedelta(days=366)
+"""A token always ends; a machine that works on gets a new one each year."""
+_NOT_FOR_TOKENS: Final = frozenset({Role.REVIEWER, Role.ADMINISTRATOR})
+"""Who approves is a second person, and who makes tokens is one too."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """``password`` is told once, to whoever did it, and must be changed at the first sign-in."""
+
+    user: User
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """``secret`` (``mc_...``) is told once; the registry has its hash."""
+
+    token: Token
+    secret: str = field(repr=False)
+
+
+class PeopleDesk:
+    """Every method asks for USERS. Raises NotFound, Conflict, Invalid, Unavailable."""
+
+    def __init__(self, registry: Registry, door: Door) -> None:
+        self._registry = registry
+        self._door = door
+
+    def users(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[User]:
+        """By name."""
+        p.need(Permission.USERS)
+        with on_record():
+            return self._registry.people.page(cursor, limit)
+
+    def user(self, p: Principal, name: str) -> User:
+        p.need(Permission.USERS)
+        with on_record():
+            return self._registry.people.user(name)
+
+    def add(
+        self, p: Principal, name: str, display: str, roles: Collection[Role], *, language: str = "zh"
+    ) -> NewPassword:
+        """With a one-time password."""
+        p.need(Permission.USERS)
+        password = one_time()
+        with on_record():
+            stored = self._door.passwords.hash(password)
+            user = self._registry.people.add(name, display, stored, _names(roles), by=p.name, language=language)
+        return NewPassword(user, password)
+
+    def change(
+        self,
+        p: Principal,
+        name: str,
+        reason: str,
+        *,
+        display: str | None = None,
+        roles: Collection[Role] | None = None,
+        language: str | None = None,
+    ) -> User:
+        """Other roles end the person's sessions. Nobody gives roles to oneself: Forbidden."""
+        p.need(Permission.USERS)
+        if roles is not None:
+            _somebody_else(p, name)
+        told = needs_reason(reason)
+        with on_record():
+            user = self._registry.people.change(
+                name,
+                by=p.name,
+                reason=told,
+                display=display,
+                roles=None if roles is None else _names(roles),
+                language=language,
+            )
+        self._door.ended(user.name) if roles is not None else self._door.gate.forget()
+        return user
+
+    def disable(self, p: Principal, name: str, reason: str) -> User:
+        """Ends sessions, leases, and the force of tokens that the person made; the last administrator stays."""
+        p.need(Permission.USERS)
+        _somebody_else(p, name)
+        with on_record():
+            user = self._registry.people.disable(name, by=p.name, reason=needs_reason(reason))
+        self._door.ended(user.name)
+        return user
+
+    def enable(self, p: Principal, name: str, reason: str) -> User:
+        p.need(Permission.USERS)
+        with on_record():
+            user = self._registry.people.enable(name, by=p.name, reason=needs_reason(reason))
+        self._door.gate.forget()
+        return user
+
+    def reset(self, p: Principal, name: str, reason: str) -> NewPassword:
+        """A one-time password instead of one that was forgotten or seen; ends the person's sessions."""
+        p.need(Permission.USERS)
+        why = needs_reason(reason)
+        password = one_time()
+        with on_record():
+            stored = self._door.passwords.hash(password)
+            user = self._registry.people.set_password(name, stored, by=p.name, must_change=True, reason=why)
+            self._door.throttle.succeeded(user.name)
+        self._door.ended(user.name)
+        return NewPassword(user, password)
+
+    def sessions(self, p: Principal, name: str) -> list[Session]:
+        """A person's that have not ended, newest first."""
+        p.need(Permission.USERS)
+        with on_record():
+            return self._registry.sessions.of(name)
+
+    def end_sessions(self, p: Principal, name: str) -> int:
+        """How many."""
+        p.need(Permission.USERS)
+        with on_record():
+            user = self._registry.people.user(name)
+            ended = self._registry.sessions.end_all(user.name, by=p.name)
+        self._door.ended(user.name)
+        return ended
+
+    def tokens(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[Token]:
+        """Newest first, those no longer in force too."""
+        p.need(Permission.USERS)
+        with on_record():
+            return self._registry.tokens.page(cursor, limit)
+
+    def make_token(self, p: Principal, label: str, roles: Collection[Role], until: datetime) -> NewToken:
+        """For a machine. Raises Invalid for roles that are for people only, or an end that is too far."""
+        p.need(Permission.USERS)
+        if p.token:
+            raise Forbidden("a token cannot make tokens")
+        if people := sorted(_NOT_FOR_TOKENS & set(roles)):
+            told = f"these roles are for people only: {', '.join(people)}"
+            raise Invalid(told, {"roles": told})
+        if until > self._door.now() + LONGEST_TOKEN:
+            told = f"a token ends within {LONGEST_TOKEN.days} days"
+            raise Invalid(told, {"until": told})
+        secret = new_token()
+        with on_record():
+            made = self._registry.tokens.make(label, key_of(secret), _names(roles), until=until, by=p.name)
+        return NewToken(made, secret)
+
+    def revoke_token(self, p: Principal, number: int, reason: str) -> Token:
+        """For ever."""
+        p.need(Permission.USERS)
+        with on_record():
+            token = self._registry.tokens.revoke(number, by=p.name, reason=needs_reason(reason))
+        self._door.ended(token_name(token), token.label)
+        return token
+
+
+def _names(roles: Collection[Role]) -> list[str]:
+    if not roles:
+        raise Invalid("this needs a role at least", {"roles": "name a role at least"})
+    return [role.value for role in roles]
+
+
+def _somebody_else(p: Principal, name: str) -> None:
+    if fold(name) == fold(p.name):
+        raise Forbidden("ask another administrator: nobody does this to oneself")

@@ -1,0 +1,70 @@
+"""The audit as it is read and checked, and deeds that change nothing else: sign-ins, refusals, leases taken over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from registry.db import audit_chain
+from registry.db.audit_chain import AuditRow, ChainReport, Deed
+from registry.db.context import Ground
+from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.office_tables import audit
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which rows are wanted. ``action`` is a whole action or, with a dot at its end, all that begin with it;
+    ``since`` is within, ``until`` is not."""
+
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.actor is not None:
+            found.append(audit.c.actor == self.actor)
+        if self.action is not None and self.action.endswith("."):
+            found.append(audit.c.action.startswith(self.action, autoescape=True))
+        elif self.action is not None:
+            found.append(audit.c.action == self.action)
+        if self.subject is not None:
+            found.append(audit.c.subject == self.subject)
+        if self.since is not None:
+            found.append(audit.c.at >= self.since)
+        if self.until is not None:
+            found.append(audit.c.at < self.until)
+        return found
+
+
+class Audit:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def note(self, deed: Deed) -> AuditRow:
+        """Append a deed in a transaction of its own. Changes of the record append theirs themselves."""
+        with self._ground.write() as conn:
+            return audit_chain.append(conn, self._ground.personal, deed, self._ground.clock())
+
+    def page(self, cursor: str | None = None, limit: int = 50, *, where: AuditFilter | None = None) -> Page[AuditRow]:
+        """Newest first. Raises BadCursor."""
+        conditions: list[Any] = (where or AuditFilter()).conditions()
+        if cursor is not None:
+            conditions.append(audit.c.number < read_cursor(cursor, int)[0])
+        chosen = select(audit).where(*conditions).order_by(audit.c.number.desc()).limit(cut(limit) + 1)
+        with self._ground.read() as conn:
+            return page_of(conn.execute(chosen).all(), limit, audit_chain.audit_row, lambda row: [row.number])
+
+    def verify(self, noted: tuple[int, str] | None = None) -> ChainReport:
+        """Look through the whole chain: what was changed, removed, put in or moved, row by row.
+
+        ``noted``: number and hash of a row that an earlier report ended with; shows whether it was cut off since.
+        """
+        with self._ground.read() as conn:
+            return audit_chain.verify(conn, self._ground.personal, noted)

@@ -1,0 +1,69 @@
+"""How often somebody failed to sign in, by key (an address, a name). Keys are stored as keyed hashes only: people type
+passwords where names belong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, case, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from registry.db.context import Ground
+from registry.office_tables import failures
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """``blocked_until`` is told whether or not it is over."""
+
+    count: int
+    last_at: datetime
+    blocked_until: datetime | None
+
+
+class FailureCounts:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def failed(self, key: str, *, forget: timedelta) -> Failures:
+        """One more. What is ``forget`` ago does not count any more."""
+        now = self._ground.clock()
+        with self._ground.write() as conn:
+            insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+            first: Any = insert(failures).values(key_hash=self._hash(key), times=1, last_at=now)
+            old = bindparam("old", now - forget, type_=failures.c.last_at.type)
+            counted = {
+                "times": case((failures.c.last_at < old, 1), else_=failures.c.times + 1),
+                "blocked_until": case((failures.c.last_at < old, None), else_=failures.c.blocked_until),
+                "last_at": now,
+            }
+            again = first.on_conflict_do_update(index_elements=[failures.c.key_hash], set_=counted)
+            row = conn.execute(again.returning(failures)).one()
+            return Failures(row.times, row.last_at, row.blocked_until)
+
+    def of(self, keys: Collection[str]) -> dict[str, Failures]:
+        """Those of these keys that have failures."""
+        hashes = {self._hash(key): key for key in keys}
+        with self._ground.read() as conn:
+            rows = conn.execute(select(failures).where(failures.c.key_hash.in_(hashes))).all()
+        return {hashes[bytes(row.key_hash)]: Failures(row.times, row.last_at, row.blocked_until) for row in rows}
+
+    def block(self, key: str, until: datetime) -> None:
+        """Nobody with this key is let in before then; for a key that failed before."""
+        with self._ground.write() as conn:
+            conn.execute(update(failures).where(failures.c.key_hash == self._hash(key)).values(blocked_until=until))
+
+    def clear(self, *keys: str) -> None:
+        with self._ground.write() as conn:
+            conn.execute(delete(failures).where(failures.c.key_hash.in_([self._hash(key) for key in keys])))
+
+    def sweep(self, older_than: timedelta) -> int:
+        """Forget keys that did not fail for so long; how many."""
+        with self._ground.write() as conn:
+            return conn.execute(delete(failures).where(failures.c.last_at < self._ground.clock() - older_than)).rowcount
+
+    def _hash(self, key: str) -> bytes:
+        return self._ground.personal.indexes([f"failure {key}"])[0]

@@ -1,0 +1,232 @@
+"""How far the work is and how well it goes: counted by the database, a question one query."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, Select, cast, extract, func, or_, select
+
+from registry.db.context import Ground
+from registry.db.tables import cards, chips, claims, dossiers, members, units
+from registry.members.verdicts import HOUR
+from registry.office_tables import plans, verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class UnitProgress:
+    """A unit of the schedule, or one that has members: ``registered`` are approved, ``issued`` have had a proven card.
+    ``planned`` and ``due`` are None for one that no schedule names; ``late``: due, and less issued than planned."""
+
+    unit: str
+    group: str
+    planned: int | None
+    due: date | None
+    registered: int
+    issued: int
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RejectCount:
+    """``reason`` is a sentence that one of them had, ``code`` what they have in common; empty in old records."""
+
+    step: str
+    reason: str
+    count: int
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Seconds of proven cards; percentiles by the nearest rank. All None where there were no cards."""
+
+    count: int
+    mean: float | None
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    most: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneCount:
+    """``station`` is empty for chips that were refused before they were bound: they are told by lane alone."""
+
+    station: str
+    lane: str
+    verified: int
+    rejected: int
+    mean_seconds: float | None
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """``code`` is a verdict, or empty where cards are counted. ``hour`` is its first moment, UTC."""
+
+    hour: datetime
+    code: str
+    count: int
+
+
+class Statistics:
+    """``since`` is within, ``until`` is not; None is from the beginning, and to the end."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def units(self, today: date) -> list[UnitProgress]:
+        """By due date, then by name."""
+        with self._ground.read() as conn:
+            rows = conn.execute(_units()).all()
+        found = []
+        for row in rows:
+            due = None if row.due is None else date.fromisoformat(row.due)
+            late = due is not None and today > due and row.issued < row.planned
+            group = row.group or ""
+            found.append(UnitProgress(row.name, group, row.planned, due, row.registered, row.issued, late))
+        return sorted(found, key=lambda unit: (unit.due or date.max, unit.unit))
+
+    def rejects(
+        self, since: datetime | None = None, until: datetime | None = None, *, batch_id: str | None = None
+    ) -> list[RejectCount]:
+        """By step and code, or by the sentence where there is no code; the most frequent first."""
+        count = func.count().label("times")
+        kinds = (chips.c.step, chips.c.code, chips.c.reason)
+        chosen = (
+            select(*kinds, count)
+            .where(chips.c.state == "rejected", *_within(chips.c.ended_at, since, until))
+            .group_by(*kinds)
+            .order_by(*kinds)
+        )
+        if batch_id is not None:
+            chosen = chosen.where(chips.c.batch_id == batch_id)
+        found: dict[tuple[str, str, str], RejectCount] = {}
+        with self._ground.read() as conn:
+            for row in conn.execute(chosen):
+                kind = (row.step or "", row.code, "" if row.code else row.reason)
+                before = found.get(kind, RejectCount(kind[0], row.reason, 0, row.code))
+                found[kind] = replace(before, count=before.count + row.times)
+        return sorted(found.values(), key=lambda one: -one.count)
+
+    def seconds_per_card(self, since: datetime | None = None, until: datetime | None = None) -> Seconds:
+        among = _within(cards.c.verified_at, since, until)
+        totals = select(func.count(), func.avg(cards.c.seconds), func.max(cards.c.seconds)).where(*among)
+        with self._ground.read() as conn:
+            count, mean, most = conn.execute(totals).one()
+            if not count:
+                return Seconds(0, None, None, None, None, None, None)
+            ranks = [-(-count * percent // 100) for percent in (50, 90, 95, 99)]
+            place = func.row_number().over(order_by=cards.c.seconds).label("place")
+            ordered = select(cards.c.seconds, place).where(*among).subquery()
+            chosen = select(ordered.c.place, ordered.c.seconds).where(ordered.c.place.in_(ranks))
+            at = {row.place: row.seconds for row in conn.execute(chosen)}
+        p50, p90, p95, p99 = (at[rank] for rank in ranks)
+        return Seconds(count, float(mean), p50, p90, p95, p99, most)
+
+    def lanes(self, since: datetime | None = None, until: datetime | None = None) -> list[LaneCount]:
+        """By station and lane."""
+        good = (
+            select(claims.c.station, claims.c.lane, func.count().label("times"))
+            .add_columns(func.avg(cards.c.seconds).label("mean"), func.max(cards.c.verified_at).label("last"))
+            .join_from(cards, dossiers, dossiers.c.id == cards.c.dossier_id)
+            .join(claims, claims.c.token == dossiers.c.token)
+            .where(*_within(cards.c.verified_at, since, until))
+            .group_by(claims.c.station, claims.c.lane)
+        )
+        station = func.coalesce(claims.c.station, "").label("station")
+        bad = (
+            select(station, chips.c.lane, func.count().label("times"), func.max(chips.c.ended_at).label("last"))
+            .join_from(chips, dossiers, dossiers.c.id == chips.c.dossier_id, isouter=True)
+            .join(claims, claims.c.token == dossiers.c.token, isouter=True)
+            .where(chips.c.state == "rejected", *_within(chips.c.ended_at, since, until))
+            .group_by(station, chips.c.lane)
+        )
+        found: dict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: {"verified": 0, "rejected": 0, "last": []})
+        with self._ground.read() as conn:
+            for row in conn.execute(good):
+                lane = found[row.station, row.lane]
+                lane.update(verified=row.times, mean=float(row.mean))
+                lane["last"].append(row.last)
+            for row in conn.execute(bad):
+                found[row.station, row.lane]["rejected"] = row.times
+                found[row.station, row.lane]["last"].append(row.last)
+        return [
+            LaneCount(*key, lane["verified"], lane["rejected"], lane.get("mean"), max(lane["last"]))
+            for key, lane in sorted(found.items())
+        ]
+
+    def verdicts_per_hour(
+        self, since: datetime | None = None, until: datetime | None = None, *, station: str | None = None
+    ) -> list[HourCount]:
+        """Whole hours: that of ``since`` counts from its beginning. By hour, then by verdict; hours without verdicts
+        are left out."""
+        chosen = (
+            select(verdicts.c.hour, verdicts.c.code, func.count().label("times"))
+            .group_by(verdicts.c.hour, verdicts.c.code)
+            .order_by(verdicts.c.hour, verdicts.c.code)
+        )
+        if since is not None:
+            chosen = chosen.where(verdicts.c.hour >= int(since.timestamp()) // HOUR)
+        if until is not None:
+            chosen = chosen.where(verdicts.c.hour < -(-int(until.timestamp()) // HOUR))
+        if station is not None:
+            chosen = chosen.where(verdicts.c.station == station)
+        with self._ground.read() as conn:
+            return [HourCount(_begins(row.hour), row.code, row.times) for row in conn.execute(chosen)]
+
+    def issued_per_hour(self, since: datetime | None = None, until: datetime | None = None) -> list[HourCount]:
+        """Proven cards. Hours, so that whoever asks can make days of their own time zone."""
+        with self._ground.read() as conn:
+            hour = _hour_of(conn, cards.c.verified_at).label("hour")
+            within = _within(cards.c.verified_at, since, until)
+            chosen = select(hour, func.count().label("times")).where(*within).group_by(hour).order_by(hour)
+            return [HourCount(_begins(row.hour), "", row.times) for row in conn.execute(chosen)]
+
+
+def _units() -> Select[Any]:
+    registered = (
+        select(members.c.unit_id, func.count().label("registered"))
+        .where(members.c.member_number.is_not(None), members.c.withdrawn_at.is_(None))
+        .group_by(members.c.unit_id)
+        .subquery()
+    )
+    issued = (
+        select(members.c.unit_id, func.count(cards.c.member_id.distinct()).label("issued"))
+        .join_from(cards, members, members.c.id == cards.c.member_id)
+        .group_by(members.c.unit_id)
+        .subquery()
+    )
+    return (
+        select(units.c.name, plans.c.group, plans.c.planned, plans.c.due)
+        .add_columns(func.coalesce(registered.c.registered, 0).label("registered"))
+        .add_columns(func.coalesce(issued.c.issued, 0).label("issued"))
+        .join(plans, plans.c.unit_id == units.c.id, isouter=True)
+        .join(registered, registered.c.unit_id == units.c.id, isouter=True)
+        .join(issued, issued.c.unit_id == units.c.id, isouter=True)
+        .where(or_(plans.c.unit_id.is_not(None), registered.c.registered > 0, issued.c.issued > 0))
+    )
+
+
+def _within(column: Any, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if since is not None:
+        found.append(column >= since)
+    if until is not None:
+        found.append(column < until)
+    return found
+
+
+def _hour_of(conn: Connection, column: Any) -> ColumnElement[int]:
+    """Hours since 1970-01-01 UTC."""
+    if conn.dialect.name == "sqlite":
+        return cast(func.strftime("%s", column), Integer).op("/", return_type=Integer())(HOUR)
+    return cast(func.floor(extract("epoch", column) / HOUR), Integer)
+
+
+def _begins(hour: int) -> datetime:
+    return datetime.fromtimestamp(hour * HOUR, UTC)

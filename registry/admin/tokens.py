@@ -1,0 +1,114 @@
+"""Tokens of machines: found by the SHA-256 of a secret of 256 bits, scoped to roles, and always with an end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from registry.admin.users import named, roles_text
+from registry.db.context import Ground, reason_given
+from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.errors import NotOnRecord, RegistryConflict
+from registry.office_tables import tokens, users
+
+_LONGEST_LABEL = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """``label`` says what machine it is for; ``made_by`` is the person who answers for it."""
+
+    id: int
+    label: str
+    roles: frozenset[str]
+    made_by: str
+    made_at: datetime
+    until: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class Tokens:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def make(self, label: str, token_hash: bytes, roles: Collection[str], *, until: datetime, by: str) -> Token:
+        """``by`` is a person on record. Raises RegistryConflict, NotOnRecord."""
+        now = self._ground.clock()
+        if not label.strip() or len(label) > _LONGEST_LABEL or not label.isprintable():
+            raise RegistryConflict("a token's label is 1 to 64 printable characters", reason="token-label")
+        if until <= now or not roles:
+            raise RegistryConflict("a token needs a role and an end that is still to come", reason="token-end")
+        with self._ground.write() as conn:
+            maker = named(conn, by)
+            values = {
+                "token_hash": token_hash,
+                "label": label.strip(),
+                "roles": roles_text(roles),
+                "made_by": maker.id,
+                "made_at": now,
+                "until": until,
+            }
+            number = conn.execute(insert(tokens).values(values).returning(tokens.c.id)).scalar_one()
+            self._ground.tell(conn, maker.name, "token.make", f"token:{number}", label=label, roles=values["roles"])
+            return _by_id(conn, number)
+
+    def find(self, token_hash: bytes) -> Token | None:
+        """None for one that is unknown, over, revoked, or whose maker is disabled."""
+        chosen = _tokens().where(tokens.c.token_hash == token_hash, ~users.c.disabled, tokens.c.revoked_at.is_(None))
+        with self._ground.read() as conn:
+            row = conn.execute(chosen.where(tokens.c.until > self._ground.clock())).one_or_none()
+        return None if row is None else _token(row)
+
+    def touch(self, token_hash: bytes) -> None:
+        """It was used now. Cheap enough for once a minute, not for each request."""
+        with self._ground.write() as conn:
+            mine = tokens.c.token_hash == token_hash
+            conn.execute(update(tokens).where(mine).values(used_at=self._ground.clock()))
+
+    def page(self, cursor: str | None = None, limit: int = 50) -> Page[Token]:
+        """Newest first, those no longer in force too. Raises BadCursor."""
+        chosen = _tokens().order_by(tokens.c.id.desc()).limit(cut(limit) + 1)
+        if cursor is not None:
+            chosen = chosen.where(tokens.c.id < read_cursor(cursor, int)[0])
+        with self._ground.read() as conn:
+            return page_of(conn.execute(chosen).all(), limit, _token, lambda row: [row.id])
+
+    def revoke(self, number: int, *, by: str, reason: str) -> Token:
+        """For ever; said again it changes nothing. Raises NotOnRecord."""
+        why = reason_given(reason)
+        with self._ground.write() as conn:
+            found = _by_id(conn, number)
+            if found.revoked_at is not None:
+                return found
+            conn.execute(update(tokens).where(tokens.c.id == number).values(revoked_at=self._ground.clock()))
+            self._ground.tell(conn, by, "token.revoke", f"token:{number}", why, label=found.label)
+            return _by_id(conn, number)
+
+
+def _tokens() -> Select[Any]:
+    return select(tokens, users.c.name.label("maker")).join(users, users.c.id == tokens.c.made_by)
+
+
+def _by_id(conn: Connection, number: int) -> Token:
+    row = conn.execute(_tokens().where(tokens.c.id == number)).one_or_none()
+    if row is None:
+        raise NotOnRecord(f"there is no token {number}", reason="token", token=number)
+    return _token(row)
+
+
+def _token(row: Row[*tuple[Any, ...]]) -> Token:
+    return Token(
+        id=row.id,
+        label=row.label,
+        roles=frozenset(row.roles.split()),
+        made_by=row.maker,
+        made_at=row.made_at,
+        until=row.until,
+        used_at=row.used_at,
+        revoked_at=row.revoked_at,
+    )

@@ -1,0 +1,237 @@
+"""Who works here: one row a person, found by name however it is spaced and capitalized. Passwords are argon2id hashes
+made elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from registry.db.context import Ground, reason_given
+from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.db.privacy import fold
+from registry.errors import NotOnRecord, RegistryConflict
+from registry.office_tables import sessions, users
+
+ADMINISTRATOR: Final = "administrator"
+"""The role that cannot die out: its last holder is neither disabled nor given other roles."""
+_NAME = re.compile(r"[\w.@-]+(?: [\w.@-]+){0,7}")
+_ROLE = re.compile(r"[a-z]{1,32}")
+_LANGUAGES = ("zh", "en")
+_LONGEST_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    name: str
+    display: str
+    roles: frozenset[str]
+    disabled: bool
+    must_change: bool
+    language: str
+    made_at: datetime
+    password_at: datetime
+    signed_in_at: datetime | None
+
+
+class People:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def first(self, name: str, display: str, password_hash: str, roles: Collection[str]) -> User | None:
+        """The first person of all, who must change the password; None where there is somebody already."""
+        with self._ground.write() as conn:
+            self._lock_out_rivals(conn)
+            if conn.execute(select(func.count()).select_from(users)).scalar_one():
+                return None
+            row = self._insert(conn, name, display, password_hash, roles, "zh", True)
+            self._ground.tell(conn, "first start", "user.add", f"user:{name}", roles=roles_text(roles))
+            return user_of(row)
+
+    def add(
+        self,
+        name: str,
+        display: str,
+        password_hash: str,
+        roles: Collection[str],
+        *,
+        by: str,
+        language: str = "zh",
+        must_change: bool = True,
+    ) -> User:
+        """Raises RegistryConflict where the name is taken, or is none: letters, digits and ``. @ - _``, with single
+        blanks between words, up to 64 characters."""
+        with self._ground.write() as conn:
+            row = self._insert(conn, name, display, password_hash, roles, language, must_change)
+            self._ground.tell(conn, by, "user.add", f"user:{name}", roles=roles_text(roles))
+            return user_of(row)
+
+    def user(self, name: str) -> User:
+        with self._ground.read() as conn:
+            return user_of(named(conn, name))
+
+    def password_hash(self, name: str) -> str | None:
+        """None for a name that is not on record."""
+        with self._ground.read() as conn:
+            return conn.execute(select(users.c.password_hash).where(users.c.folded == fold(name))).scalar_one_or_none()
+
+    def page(self, cursor: str | None = None, limit: int = 50) -> Page[User]:
+        """By name. Raises BadCursor."""
+        chosen = select(users).order_by(users.c.folded).limit(cut(limit) + 1)
+        if cursor is not None:
+            chosen = chosen.where(users.c.folded > read_cursor(cursor, str)[0])
+        with self._ground.read() as conn:
+            return page_of(conn.execute(chosen).all(), limit, user_of, lambda row: [row.folded])
+
+    def change(
+        self,
+        name: str,
+        *,
+        by: str,
+        reason: str = "",
+        display: str | None = None,
+        roles: Collection[str] | None = None,
+        language: str | None = None,
+    ) -> User:
+        """Other roles end every session of that person, so that nobody goes on with those of before."""
+        values: dict[str, Any] = {}
+        if display is not None:
+            values["display"] = _display(display)
+        if language is not None:
+            values["language"] = _language(language)
+        if roles is not None:
+            values["roles"] = roles_text(roles)
+        with self._ground.write() as conn:
+            self._lock_out_rivals(conn)
+            before = named(conn, name)
+            if roles is not None and ADMINISTRATOR not in roles:
+                self._keep_an_administrator(conn, before)
+            if values:
+                conn.execute(update(users).where(users.c.id == before.id).values(values))
+            if roles is not None:
+                conn.execute(delete(sessions).where(sessions.c.user_id == before.id))
+            told = {f"new_{what}": str(value) for what, value in values.items()}
+            self._ground.tell(conn, by, "user.change", f"user:{before.name}", reason, **told)
+            return user_of(named(conn, name))
+
+    def set_password(self, name: str, password_hash: str, *, by: str, must_change: bool, reason: str = "") -> User:
+        """Ends every session of that person. ``must_change`` for a password that somebody else knows."""
+        with self._ground.write() as conn:
+            person = named(conn, name)
+            values = {"password_hash": password_hash, "must_change": must_change, "password_at": self._ground.clock()}
+            conn.execute(update(users).where(users.c.id == person.id).values(values))
+            conn.execute(delete(sessions).where(sessions.c.user_id == person.id))
+            self._ground.tell(conn, by, "user.password", f"user:{person.name}", reason, reset=must_change)
+            return user_of(named(conn, name))
+
+    def disable(self, name: str, *, by: str, reason: str) -> User:
+        """Ends every session; tokens that this person made are not in force until the person is enabled again.
+
+        Raises RegistryConflict for the last administrator, NotOnRecord.
+        """
+        return self._switch(name, True, by, reason)
+
+    def enable(self, name: str, *, by: str, reason: str) -> User:
+        return self._switch(name, False, by, reason)
+
+    def _switch(self, name: str, off: bool, by: str, reason: str) -> User:
+        why = reason_given(reason)
+        with self._ground.write() as conn:
+            self._lock_out_rivals(conn)
+            person = named(conn, name)
+            if off:
+                self._keep_an_administrator(conn, person)
+                conn.execute(delete(sessions).where(sessions.c.user_id == person.id))
+            conn.execute(update(users).where(users.c.id == person.id).values(disabled=off))
+            action = "user.disable" if off else "user.enable"
+            self._ground.tell(conn, by, action, f"user:{person.name}", why)
+            return user_of(named(conn, name))
+
+    def _insert(
+        self,
+        conn: Connection,
+        name: str,
+        display: str,
+        password_hash: str,
+        roles: Collection[str],
+        language: str,
+        must_change: bool,
+    ) -> Row[*tuple[Any, ...]]:
+        if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+            sentence = "a user's name is letters, digits and . @ - _ with single blanks, 64 at most"
+            raise RegistryConflict(sentence, reason="user-name")
+        taken = select(users.c.name).where(users.c.folded == fold(name))
+        if (other := conn.execute(taken).scalar_one_or_none()) is not None:
+            raise RegistryConflict(f"there is a user {other} already", reason="user-taken", user=other)
+        now = self._ground.clock()
+        values = {
+            "name": name,
+            "folded": fold(name),
+            "display": _display(display or name),
+            "password_hash": password_hash,
+            "roles": roles_text(roles),
+            "disabled": False,
+            "must_change": must_change,
+            "language": _language(language),
+            "made_at": now,
+            "password_at": now,
+        }
+        return conn.execute(insert(users).values(values).returning(users)).one()
+
+    def _lock_out_rivals(self, conn: Connection) -> None:
+        """Two who take each other's role away at once wait for each other here."""
+        if conn.dialect.name == "postgresql":
+            conn.exec_driver_sql("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE")
+
+    def _keep_an_administrator(self, conn: Connection, person: Row[*tuple[Any, ...]]) -> None:
+        others = select(users.c.roles).where(users.c.id != person.id, ~users.c.disabled)
+        left = any(ADMINISTRATOR in roles.split() for roles in conn.execute(others).scalars())
+        if ADMINISTRATOR in person.roles.split() and not person.disabled and not left:
+            sentence = f"{person.name} is the last administrator; make another one first"
+            raise RegistryConflict(sentence, reason="last-administrator", user=person.name)
+
+
+def named(conn: Connection, name: str, *, hold: bool = False) -> Row[*tuple[Any, ...]]:
+    """Raises NotOnRecord. The name may be anything that was typed, so the error does not repeat it."""
+    chosen = select(users).where(users.c.folded == fold(name))
+    row = conn.execute(chosen.with_for_update() if hold else chosen).one_or_none()
+    if row is None:
+        raise NotOnRecord("there is no user of that name", reason="user")
+    return row
+
+
+def user_of(row: Row[*tuple[Any, ...]]) -> User:
+    return User(
+        name=row.name,
+        display=row.display,
+        roles=frozenset(row.roles.split()),
+        disabled=row.disabled,
+        must_change=row.must_change,
+        language=row.language,
+        made_at=row.made_at,
+        password_at=row.password_at,
+        signed_in_at=row.signed_in_at,
+    )
+
+
+def roles_text(roles: Collection[str]) -> str:
+    """As they are stored. Raises RegistryConflict."""
+    if not all(_ROLE.fullmatch(role) for role in roles):
+        raise RegistryConflict("a role is lower-case letters", reason="role")
+    return " ".join(sorted(set(roles)))
+
+
+def _display(display: str) -> str:
+    if not display.strip() or len(display) > _LONGEST_NAME or not display.isprintable():
+        raise RegistryConflict("the name shown is 1 to 64 printable characters", reason="display-name")
+    return display.strip()
+
+
+def _language(language: str) -> str:
+    if language not in _LANGUAGES:
+        raise RegistryConflict(f"a language is {' or '.join(_LANGUAGES)}", reason="language")
+    return language

@@ -1,0 +1,1 @@
+"""Batches from the roster to their dossiers and accounts."""

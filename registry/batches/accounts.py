@@ -1,0 +1,128 @@
+"""Accounts that balance at every moment, the stock of blank chips, and the closing of a batch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, and_, delete, func, insert, not_, or_, select, update
+
+from registry.batches.approval import same_person, stage_for_update
+from registry.batches.dossiers import wanting
+from registry.db.tables import batches, cards, chips, claims, dossier_secrets, dossiers, roster_rows, stock_receipts
+from registry.errors import RegistryConflict
+from registry.values import Accounts, StockAccounts
+
+
+def accounts(conn: Connection, batch_id: str, now: datetime) -> Accounts:
+    """Both equations and their cross-checks, counted afresh from the rows in one view of the database."""
+    of_dossiers = _by_state(conn, select(dossiers.c.state, func.count()).where(dossiers.c.batch_id == batch_id))
+    of_chips = _by_state(conn, select(chips.c.state, func.count()).where(chips.c.batch_id == batch_id))
+    mine = dossiers.c.batch_id == batch_id
+    count = select(func.count())
+    all_dossiers: int = conn.execute(count.where(mine)).scalar_one()
+    all_chips: int = conn.execute(count.where(chips.c.batch_id == batch_id)).scalar_one()
+    members: int = conn.execute(
+        count.where(roster_rows.c.batch_id == batch_id, roster_rows.c.verdict == "accepted")
+    ).scalar_one()
+    issued: int = conn.execute(count.select_from(cards).join(dossiers).where(mine)).scalar_one()
+    missing: int = conn.execute(
+        count.select_from(dossiers)
+        .join(claims, claims.c.token == dossiers.c.token)
+        .where(mine, dossiers.c.state == "claimed", claims.c.lease_until <= now)
+    ).scalar_one()
+    to_prepare: int = conn.execute(count.select_from(wanting(batch_id).subquery())).scalar_one()
+    waiting, claimed, verified, remade = (of_dossiers[s] for s in ("waiting", "claimed", "verified", "remade"))
+    in_reader, chips_verified, chips_rejected = (of_chips[s] for s in ("bound", "verified", "rejected"))
+    balanced = (
+        all_dossiers == waiting + claimed + verified + remade
+        and all_chips == chips_verified + chips_rejected + in_reader
+        and claimed == in_reader
+        and verified == chips_verified == issued
+        and remade <= chips_rejected
+        and members == waiting + claimed + verified + to_prepare
+        and _at_odds(conn, batch_id) == 0
+    )
+    return Accounts(
+        members=members,
+        to_prepare=to_prepare,
+        dossiers=all_dossiers,
+        waiting=waiting,
+        claimed=claimed,
+        missing=missing,
+        verified=verified,
+        remade=remade,
+        chips_fed=all_chips,
+        chips_verified=chips_verified,
+        chips_rejected=chips_rejected,
+        chips_in_reader=in_reader,
+        cards=issued,
+        balanced=balanced,
+    )
+
+
+def receive_stock(conn: Connection, count: int, supplier_batch: str, by: str, now: datetime) -> None:
+    if count < 1:
+        raise RegistryConflict(f"{count} chips cannot be received", reason="stock-count", count=count)
+    conn.execute(insert(stock_receipts).values(count=count, supplier_batch=supplier_batch, by=by, at=now))
+
+
+def stock(conn: Connection) -> StockAccounts:
+    received: int = conn.execute(select(func.coalesce(func.sum(stock_receipts.c.count), 0))).scalar_one()
+    ours = _by_state(conn, select(chips.c.state, func.count()).where(chips.c.from_stock))
+    fed: int = conn.execute(select(func.count()).where(chips.c.from_stock)).scalar_one()
+    foreign: int = conn.execute(select(func.count()).where(not_(chips.c.from_stock))).scalar_one()
+    verified, rejected, in_reader = (ours[state] for state in ("verified", "rejected", "bound"))
+    left = received - fed
+    balanced = left >= 0 and received == verified + rejected + in_reader + left
+    return StockAccounts(received, fed, verified, rejected, in_reader, foreign, left, balanced)
+
+
+def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: datetime) -> None:
+    stage = stage_for_update(conn, batch_id)
+    if stage != "approved":
+        sentence = f"batch {batch_id} is {stage}; only a finished batch can be closed"
+        raise RegistryConflict(sentence, reason="batch-not-finished", batch=batch_id)
+    if not by.strip() or not second.strip() or same_person(by, second):
+        raise RegistryConflict("closing a batch takes the names of two different people", reason="two-people")
+    counted = accounts(conn, batch_id, now)
+    unfinished = counted.members - counted.verified
+    if unfinished:
+        raise RegistryConflict(
+            f"batch {batch_id} cannot be closed: of {counted.members} members, {counted.waiting} wait, "
+            f"{counted.claimed} are in a reader or missing and {counted.to_prepare} have no dossier",
+            reason="batch-unfinished",
+            batch=batch_id,
+            waiting=counted.waiting,
+            claimed=counted.claimed,
+            to_prepare=counted.to_prepare,
+        )
+    if not counted.balanced:
+        sentence = f"batch {batch_id} cannot be closed: its accounts do not balance"
+        raise RegistryConflict(sentence, reason="batch-unbalanced", batch=batch_id)
+    mine = select(dossiers.c.id).where(dossiers.c.batch_id == batch_id)
+    conn.execute(delete(dossier_secrets).where(dossier_secrets.c.dossier_id.in_(mine)))
+    conn.execute(
+        update(batches)
+        .where(batches.c.id == batch_id)
+        .values(stage="closed", closed_by=by, closed_second=second, closed_at=now)
+    )
+
+
+def _by_state(conn: Connection, counted: Select[str, int]) -> dict[str, int]:
+    grouped = counted.group_by(counted.selected_columns[0])
+    found = dict.fromkeys(("waiting", "claimed", "verified", "remade", "bound", "rejected"), 0)
+    found.update({state: number for state, number in conn.execute(grouped)})
+    return found
+
+
+def _at_odds(conn: Connection, batch_id: str) -> int:
+    """Dossiers and chips of this batch that tell different stories about each other."""
+    agree = or_(
+        and_(dossiers.c.state == "waiting", chips.c.serial.is_(None)),
+        and_(dossiers.c.state == "claimed", chips.c.state == "bound"),
+        and_(dossiers.c.state == "verified", chips.c.state == "verified"),
+        and_(dossiers.c.state == "remade", chips.c.state == "rejected"),
+    )
+    joined = dossiers.join(chips, chips.c.dossier_id == dossiers.c.id, isouter=True)
+    chosen = select(func.count()).select_from(joined).where(dossiers.c.batch_id == batch_id)
+    return conn.execute(chosen.where(or_(not_(agree), chips.c.batch_id != dossiers.c.batch_id))).scalar_one()

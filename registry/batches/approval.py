@@ -1,0 +1,152 @@
+"""The second person's part: a draft is approved (units get their codes, members their numbers) or given up."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+
+from registry.batches.rosters import member_place, row_place
+from registry.db.counters import allocate
+from registry.db.privacy import PersonalData, fold, mask_mobile, mask_name
+from registry.db.tables import batches, members, roster_rows, units
+from registry.errors import OWN_WORK, RegistryConflict, no_batch
+from registry.office_tables import member_events
+
+_SIX_DIGITS = re.compile(r"[0-9]{6}")
+_MEMBERS_OF_A_SCHEME = 999_999
+
+
+def stage_for_update(conn: Connection, batch_id: str) -> str:
+    """The batch's stage, its row locked to the end of the transaction; rows that only refer to it may still be made."""
+    stage: str | None = conn.execute(
+        select(batches.c.stage).where(batches.c.id == batch_id).with_for_update(key_share=True)
+    ).scalar_one_or_none()
+    if stage is None:
+        raise no_batch(batch_id)
+    return stage
+
+
+def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, scheme: str, at: datetime) -> None:
+    if not _SIX_DIGITS.fullmatch(scheme):
+        sentence = f"a scheme is six digits (the administrative division), not {scheme!r}"
+        raise RegistryConflict(sentence, reason="scheme")
+    if not by.strip():
+        raise RegistryConflict("an approval needs the name of the person who gives it", reason="approver-missing")
+    stage = stage_for_update(conn, batch_id)
+    if stage != "draft":
+        sentence = f"batch {batch_id} is {stage}; only a draft can be approved"
+        raise RegistryConflict(sentence, reason="batch-not-draft", batch=batch_id)
+    importer = conn.execute(select(batches.c.imported_by).where(batches.c.id == batch_id)).scalar_one()
+    if same_person(importer, by):
+        sentence = f"{by} imported batch {batch_id}; a second person approves it"
+        raise RegistryConflict(sentence, reason=OWN_WORK, batch=batch_id)
+    _welcome_back(conn, batch_id, by, at)
+    _apply_changes(conn, personal, batch_id)
+    _give_unit_codes(conn, batch_id, scheme)
+    _give_member_numbers(conn, batch_id, scheme)
+    conn.execute(
+        update(batches).where(batches.c.id == batch_id).values(stage="approved", approved_by=by, approved_at=at)
+    )
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's, however they are written."""
+    return fold(one) == fold(other)
+
+
+def discard(conn: Connection, batch_id: str) -> None:
+    stage = stage_for_update(conn, batch_id)
+    if stage != "draft":
+        sentence = f"batch {batch_id} is {stage}; only a draft can be given up"
+        raise RegistryConflict(sentence, reason="batch-not-draft", batch=batch_id)
+    conn.execute(delete(roster_rows).where(roster_rows.c.batch_id == batch_id))
+    # A person without a number was never approved; one without a row is in no other draft either.
+    named = exists().where(roster_rows.c.member_id == members.c.id)
+    conn.execute(delete(members).where(members.c.member_number.is_(None), ~named))
+    conn.execute(update(batches).where(batches.c.id == batch_id).values(stage="discarded"))
+
+
+def _welcome_back(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
+    """Who left the union and is on a roster again has come back."""
+    gone = (
+        select(members.c.id)
+        .join(roster_rows)
+        .where(roster_rows.c.batch_id == batch_id, roster_rows.c.open, members.c.withdrawn_at.is_not(None))
+    )
+    ids = list(conn.execute(gone).scalars())
+    if ids:
+        event = {"at": at, "event": "returned", "by": by, "reason": "", "detail": batch_id}
+        conn.execute(insert(member_events), [{"member_id": member_id, **event} for member_id in ids])
+        conn.execute(update(members).where(members.c.id.in_(ids)).values(withdrawn_at=None))
+
+
+def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> None:
+    """Persons on record before this roster take the name and the phone number it gives them."""
+    chosen = (
+        select(roster_rows)
+        .join(members)
+        .where(roster_rows.c.batch_id == batch_id, roster_rows.c.open, members.c.member_number.is_not(None))
+        .where(roster_rows.c.replaces.is_(None))
+    )
+    key = personal.seal_key()
+    changes = []
+    for row in conn.execute(chosen):
+        _, id_number, name, gender, mobile = map(
+            str, personal.open(row.seal_key, row.sealed, row_place(batch_id, row.sheet_row))
+        )
+        changes.append(
+            {
+                "member": row.member_id,
+                "sealed": personal.seal(key, member_place(row.member_id), id_number, name, gender, mobile),
+                "seal_key": str(key),
+                "name_index": personal.name_index(name),
+                "name_masked": mask_name(name),
+                "mobile_masked": mask_mobile(mobile),
+            }
+        )
+    if changes:
+        conn.execute(update(members).where(members.c.id == bindparam("member")), changes)
+
+
+def _give_unit_codes(conn: Connection, batch_id: str, scheme: str) -> None:
+    """The federation's own code, 18 characters, for each unit that has none."""
+    without = (
+        select(units.c.id)
+        .distinct()
+        .select_from(units.join(members).join(roster_rows))
+        .where(roster_rows.c.batch_id == batch_id, units.c.code.is_(None))
+    )
+    for unit_id in sorted(conn.execute(without).scalars()):
+        give_unit_code(conn, unit_id, scheme)
+
+
+def give_unit_code(conn: Connection, unit_id: int, scheme: str) -> None:
+    """For a unit that has none."""
+    number = allocate(conn, f"unit/{scheme}", 1)[0]
+    conn.execute(update(units).where(units.c.id == unit_id).values(code=f"{scheme}GH{number:010d}"))
+
+
+def _give_member_numbers(conn: Connection, batch_id: str, scheme: str) -> None:
+    """Scheme and a six-digit serial, in sheet order, for each member who has none."""
+    without = (
+        select(members.c.id)
+        .join(roster_rows)
+        .where(roster_rows.c.batch_id == batch_id, members.c.member_number.is_(None))
+        .order_by(roster_rows.c.sheet_row)
+    )
+    ids = list(conn.execute(without).scalars())
+    if not ids:
+        return
+    numbers = allocate(conn, f"member/{scheme}", len(ids))
+    if numbers[-1] > _MEMBERS_OF_A_SCHEME:
+        sentence = f"the member numbers of scheme {scheme} are used up"
+        raise RegistryConflict(sentence, reason="member-numbers", scheme=scheme)
+    conn.execute(
+        update(members).where(members.c.id == bindparam("member")),
+        [
+            {"member": member_id, "member_number": f"{scheme}{number:06d}"}
+            for member_id, number in zip(ids, numbers, strict=True)
+        ],
+    )

@@ -1,0 +1,58 @@
+"""Forms as they were uploaded, sealed: for the copy with notes that goes back to the unit. They hold everything, and so
+are gone as soon as their batch is given up or closed."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, delete, insert, select
+
+from registry.db.context import Ground
+from registry.db.privacy import PersonalData
+from registry.errors import NotOnRecord
+from registry.office_tables import originals
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A file's name, which may be a person's, and its bytes."""
+
+    filename: str = field(repr=False)
+    content: bytes = field(repr=False)
+
+
+class Originals:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def of(self, batch_id: str) -> Original:
+        """Raises NotOnRecord where none was kept, or it is gone."""
+        with self._ground.read() as conn:
+            row = conn.execute(select(originals).where(originals.c.batch_id == batch_id)).one_or_none()
+        if row is None:
+            raise NotOnRecord(f"no uploaded form is kept for batch {batch_id}", reason="form", batch=batch_id)
+        name = self._ground.personal.open(row.seal_key, row.sealed_name, _place(batch_id, "sealed_name"))[0]
+        content = self._ground.personal.open(row.seal_key, row.sealed, _place(batch_id, "sealed"))[0]
+        return Original(str(name), base64.b64decode(str(content)))
+
+
+def keep(conn: Connection, personal: PersonalData, batch_id: str, original: Original) -> None:
+    key = personal.seal_key()
+    content = base64.b64encode(original.content).decode()
+    conn.execute(
+        insert(originals).values(
+            batch_id=batch_id,
+            sealed_name=personal.seal(key, _place(batch_id, "sealed_name"), original.filename),
+            sealed=personal.seal(key, _place(batch_id, "sealed"), content),
+            seal_key=str(key),
+        )
+    )
+
+
+def forget(conn: Connection, batch_id: str) -> None:
+    conn.execute(delete(originals).where(originals.c.batch_id == batch_id))
+
+
+def _place(batch_id: str, column: str) -> str:
+    return f"originals.{column}/{batch_id}"

@@ -1,0 +1,218 @@
+"""A draft on its way between clerk and reviewer: sent, given back with a reason, and what it would change (审核)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, func, insert, select
+
+from registry.batches.approval import stage_for_update
+from registry.batches.batches import batch as known_batch
+from registry.batches.persons import person
+from registry.batches.rosters import row_place
+from registry.db.context import Ground, reason_given
+from registry.db.paging import Page, cut, read_cursor, write_cursor
+from registry.db.privacy import PersonalData, mask_mobile, mask_name
+from registry.db.tables import members, roster_rows, units
+from registry.errors import RegistryConflict
+from registry.office_tables import reviews
+
+_CHUNK = 500
+
+
+class ReviewStep(StrEnum):
+    SUBMITTED = "submitted"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewEvent:
+    at: datetime
+    by: str
+    step: ReviewStep
+    reason: str
+
+
+class ChangeKind(StrEnum):
+    NEW = "new"  # a person who was not on record
+    BACK = "back"  # one who left the union
+    CHANGED = "changed"  # one on record, with another name or phone number
+    SAME = "same"  # one on record as the roster has them
+    REPLACEMENT = "replacement"  # the next card of one on record
+
+
+_SEALED = (ChangeKind.CHANGED, ChangeKind.SAME)
+_KIND = case(
+    (roster_rows.c.replaces.is_not(None), ChangeKind.REPLACEMENT.value),
+    (members.c.member_number.is_(None), ChangeKind.NEW.value),
+    (members.c.withdrawn_at.is_not(None), ChangeKind.BACK.value),
+    else_=ChangeKind.SAME.value,  # or changed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RosterChange:
+    """What a roster's row would change, masked. ``fields`` names what differs: name, gender, mobile. Masked texts may
+    look alike where the whole ones differ."""
+
+    sheet_row: int
+    member_id: int
+    kind: ChangeKind
+    unit: str
+    id_masked: str
+    fields: tuple[str, ...]
+    name_before: str
+    name_after: str
+    mobile_before: str
+    mobile_after: str
+
+
+class Reviews:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def submit(self, batch_id: str, *, by: str) -> None:
+        """Send a draft to the reviewers. Raises RegistryConflict for one that is with them, or is no draft."""
+        self._step(batch_id, ReviewStep.SUBMITTED, by, "")
+
+    def give_back(self, batch_id: str, *, by: str, reason: str) -> None:
+        """Send it back to the clerk. Raises RegistryConflict for a draft that was not sent."""
+        self._step(batch_id, ReviewStep.RETURNED, by, reason_given(reason))
+
+    def of(self, batch_id: str) -> list[ReviewEvent]:
+        """The way of a draft, oldest first."""
+        chosen = select(reviews).where(reviews.c.batch_id == batch_id).order_by(reviews.c.id)
+        with self._ground.read() as conn:
+            known_batch(conn, batch_id)
+            return [_event(row) for row in conn.execute(chosen)]
+
+    def standing(self, batch_ids: Collection[str]) -> dict[str, ReviewEvent]:
+        """The last step of each of up to 500 batches; those that were never sent are left out."""
+        newest = select(func.max(reviews.c.id)).where(reviews.c.batch_id.in_(batch_ids)).group_by(reviews.c.batch_id)
+        with self._ground.read() as conn:
+            rows = conn.execute(select(reviews).where(reviews.c.id.in_(newest))).all()
+        return {row.batch_id: _event(row) for row in rows}
+
+    def changes(
+        self,
+        batch_id: str,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        kinds: Collection[ChangeKind] = tuple(ChangeKind),
+    ) -> Page[RosterChange]:
+        """What approving a draft would change, row by row in sheet order; those of these kinds. Raises BadCursor."""
+        after = -1 if cursor is None else read_cursor(cursor, int)[0]
+        most = cut(limit)
+        with self._ground.read() as conn:
+            known_batch(conn, batch_id)
+            coming = (found for found in self._changes(conn, batch_id, kinds, after) if found.kind in kinds)
+            found = list(islice(coming, most + 1))
+        further = write_cursor(found[most - 1].sheet_row) if len(found) > most else None
+        return Page(tuple(found[:most]), further)
+
+    def change_counts(self, batch_id: str) -> dict[ChangeKind, int]:
+        """How many rows change what; kinds without any are left out."""
+        counted = (
+            select(_KIND, func.count())
+            .join_from(roster_rows, members, members.c.id == roster_rows.c.member_id)
+            .where(roster_rows.c.batch_id == batch_id)
+            .group_by(_KIND)
+        )
+        with self._ground.read() as conn:
+            known_batch(conn, batch_id)
+            counts = Counter({ChangeKind(kind): times for kind, times in conn.execute(counted)})
+            known = counts.pop(ChangeKind.SAME, 0)
+            if known:  # only the sealed data say which of them change
+                counts.update(change.kind for change in self._changes(conn, batch_id, _SEALED, -1))
+        return {kind: counts[kind] for kind in ChangeKind if counts[kind]}
+
+    def _changes(
+        self, conn: Connection, batch_id: str, kinds: Collection[ChangeKind], after: int
+    ) -> Iterator[RosterChange]:
+        """Those that may be of these kinds, some hundreds in memory at a time."""
+        told = {ChangeKind.SAME if kind in _SEALED else kind for kind in kinds}
+        chosen = (
+            select(members, units.c.name.label("unit"), roster_rows.c.sheet_row, roster_rows.c.replaces)
+            .add_columns(roster_rows.c.sealed.label("row_sealed"), roster_rows.c.seal_key.label("row_key"))
+            .join_from(roster_rows, members, members.c.id == roster_rows.c.member_id)
+            .join(units, units.c.id == members.c.unit_id)
+            .where(roster_rows.c.batch_id == batch_id, _KIND.in_(told))
+            .order_by(roster_rows.c.sheet_row)
+            .limit(_CHUNK)
+        )
+        while rows := conn.execute(chosen.where(roster_rows.c.sheet_row > after)).all():
+            for row in rows:
+                yield _change(self._ground.personal, batch_id, row)
+            after = rows[-1].sheet_row
+
+    def _step(self, batch_id: str, step: ReviewStep, by: str, reason: str) -> None:
+        with self._ground.write() as conn:
+            stage = stage_for_update(conn, batch_id)
+            if stage != "draft":
+                sentence = f"batch {batch_id} is {stage}; only a draft is reviewed"
+                raise RegistryConflict(sentence, reason="batch-not-draft", batch=batch_id)
+            sent = _last_step(conn, batch_id) == ReviewStep.SUBMITTED
+            if sent == (step is ReviewStep.SUBMITTED):
+                if not sent:
+                    raise _not_sent(batch_id)
+                sentence = f"batch {batch_id} is with the reviewers already"
+                raise RegistryConflict(sentence, reason="batch-sent", batch=batch_id)
+            values = {"batch_id": batch_id, "at": self._ground.clock(), "by": by, "step": step.value, "reason": reason}
+            conn.execute(insert(reviews).values(values))
+            action = "batch.submit" if step is ReviewStep.SUBMITTED else "batch.return"
+            self._ground.tell(conn, by, action, f"batch:{batch_id}", reason)
+
+
+def refuse_unsent(conn: Connection, batch_id: str) -> None:
+    """Raises RegistryConflict for a draft that is not with the reviewers. Its row is held by this transaction."""
+    if _last_step(conn, batch_id) != ReviewStep.SUBMITTED:
+        raise _not_sent(batch_id)
+
+
+def _not_sent(batch_id: str) -> RegistryConflict:
+    return RegistryConflict(f"batch {batch_id} is not sent for review", reason="batch-not-sent", batch=batch_id)
+
+
+def _last_step(conn: Connection, batch_id: str) -> str | None:
+    chosen = select(reviews.c.step).where(reviews.c.batch_id == batch_id).order_by(reviews.c.id.desc()).limit(1)
+    return conn.execute(chosen).scalar_one_or_none()
+
+
+def _event(row: Row[*tuple[Any, ...]]) -> ReviewEvent:
+    return ReviewEvent(row.at, row.by, ReviewStep(row.step), row.reason)
+
+
+def _change(personal: PersonalData, batch_id: str, row: Row[*tuple[Any, ...]]) -> RosterChange:
+    before = person(personal, row)
+    coming = personal.open(row.row_key, row.row_sealed, row_place(batch_id, row.sheet_row))[1:]
+    _, name, gender, mobile = map(str, coming) if coming else ("", before.name, before.gender, before.mobile)
+    new = row.member_number is None
+    pairs = (("name", before.name, name), ("gender", before.gender, gender), ("mobile", before.mobile, mobile))
+    fields = tuple(field for field, old, other in pairs if old != other)
+    if row.replaces is not None:
+        kind = ChangeKind.REPLACEMENT
+    elif new:
+        kind = ChangeKind.NEW
+    elif row.withdrawn_at is not None:
+        kind = ChangeKind.BACK
+    else:
+        kind = ChangeKind.CHANGED if fields else ChangeKind.SAME
+    return RosterChange(
+        sheet_row=row.sheet_row,
+        member_id=row.id,
+        kind=kind,
+        unit=row.unit,
+        id_masked=row.id_masked,
+        fields=fields,
+        name_before="" if new else mask_name(before.name),
+        name_after=mask_name(name),
+        mobile_before="" if new else mask_mobile(before.mobile),
+        mobile_after=mask_mobile(mobile),
+    )

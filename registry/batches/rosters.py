@@ -1,0 +1,262 @@
+"""Roster rows and the persons behind them: what is known, a draft batch of one file, the rows as they may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, exists, insert, or_, select, text
+
+from registry.db.counters import allocate
+from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.db.privacy import PersonalData, mask_id, mask_mobile, mask_name
+from registry.db.tables import LIVING, batches, cards, members, roster_rows, units
+from registry.errors import RegistryConflict
+from registry.values import AcceptedRow, Known, RejectedRow, RosterLine
+from terminal.keys.custody import KeyRef
+
+_NEW_UNIT = text("INSERT INTO units (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
+_CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,535
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a roster came from: file name, digest of its content, the clerk, the time."""
+
+    source: str
+    digest: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    member_id: int
+    unit_name: str
+    busy: bool  # has a living card, or is in a batch that will make one
+
+
+def known_members(conn: Connection, personal: PersonalData, id_numbers: Collection[str]) -> dict[str, Known]:
+    numbers = list(id_numbers)
+    indexes = personal.indexes(numbers)
+    found = _persons(conn, indexes)
+    return {
+        number: Known(found[index].unit_name, found[index].busy)
+        for number, index in zip(numbers, indexes, strict=True)
+        if index in found
+    }
+
+
+def import_roster(
+    conn: Connection,
+    personal: PersonalData,
+    unit_name: str,
+    accepted: Sequence[AcceptedRow],
+    rejected: Sequence[RejectedRow],
+    origin: Origin,
+) -> str:
+    """Store a draft batch and give its id. New persons are put on record at once, so that no second roster takes them;
+    changed data of a person already on record wait in the row until a second person approves."""
+    _refuse_living_twin(conn, origin)
+    indexes = personal.indexes([row.id_number for row in accepted])
+    known = _persons(conn, indexes)
+    _refuse_taken(accepted, indexes, known, unit_name)
+    unit_ids = unit_ids_of(conn, {unit_name} | {row.unit for row in accepted if row.unit})
+    batch_id = _draft(conn, unit_ids[unit_name], origin)
+    rows = list(zip(accepted, indexes, strict=True))
+    member_ids = {index: person.member_id for index, person in known.items()}
+    strangers = [(row, index, unit_ids[row.unit or unit_name]) for row, index in rows if index not in known]
+    member_ids |= _register(conn, personal, strangers, origin.at)
+    key = personal.seal_key()
+    stored = []
+    for row, index in rows:
+        change = _person_values(row) if index in known else ()
+        sealed = personal.seal(key, row_place(batch_id, row.sheet_row), row.seq, *change)
+        stored.append(_row(batch_id, row, "accepted", member_ids[index], sealed, key))
+    for bad in rejected:
+        sealed = personal.seal(key, row_place(batch_id, bad.sheet_row), bad.seq, bad.message)
+        stored.append(_row(batch_id, bad, "rejected", None, sealed, key))
+    if stored:
+        conn.execute(insert(roster_rows), stored)
+    return batch_id
+
+
+def replacement(conn: Connection, personal: PersonalData, member_id: int, card_number: str, origin: Origin) -> str:
+    """A draft batch of one member whose card is made again, with the next sequence; gives its id."""
+    unit_id: int = conn.execute(select(members.c.unit_id).where(members.c.id == member_id)).scalar_one()
+    batch_id = _draft(conn, unit_id, origin)
+    key = personal.seal_key()
+    sealed = personal.seal(key, row_place(batch_id, 1), 1)
+    row = {"batch_id": batch_id, "sheet_row": 1, "verdict": "accepted", "codes": "REPLACEMENT", "member_id": member_id}
+    row |= {"open": True, "replaces": card_number, "sealed": sealed, "seal_key": str(key)}
+    conn.execute(insert(roster_rows).values(row))
+    return batch_id
+
+
+def _draft(conn: Connection, unit_id: int, origin: Origin) -> str:
+    day = origin.at.strftime("%Y%m%d")
+    batch_id = f"B{day}-{allocate(conn, f'batch/{day}', 1)[0]:03d}"
+    conn.execute(
+        insert(batches).values(
+            id=batch_id,
+            unit_id=unit_id,
+            stage="draft",
+            source=origin.source,
+            digest=origin.digest,
+            imported_by=origin.by,
+            imported_at=origin.at,
+        )
+    )
+    return batch_id
+
+
+def _register(
+    conn: Connection, personal: PersonalData, strangers: Sequence[tuple[AcceptedRow, bytes, int]], at: datetime
+) -> dict[bytes, int]:
+    """Put persons on record who were not yet; gives their member ids by blind index."""
+    if not strangers:
+        return {}
+    ids = allocate(conn, "members", len(strangers))
+    key = personal.seal_key()
+    conn.execute(
+        insert(members),
+        [
+            {
+                "id": member_id,
+                "unit_id": unit_id,
+                "id_index": index,
+                "sealed": personal.seal(key, member_place(member_id), *_person_values(row)),
+                "seal_key": str(key),
+                "name_index": personal.name_index(row.name),
+                "id_masked": mask_id(row.id_number),
+                "name_masked": mask_name(row.name),
+                "mobile_masked": mask_mobile(row.mobile),
+                "category": 0,
+                "registered_at": at,
+            }
+            for (row, index, unit_id), member_id in zip(strangers, ids, strict=True)
+        ],
+    )
+    return {index: member_id for (_, index, _), member_id in zip(strangers, ids, strict=True)}
+
+
+def _person_values(row: AcceptedRow) -> tuple[str, str, str, str]:
+    return row.id_number, row.name, row.gender, row.mobile
+
+
+def _row(
+    batch_id: str, row: AcceptedRow | RejectedRow, verdict: str, member_id: int | None, sealed: bytes, key: KeyRef
+) -> dict[str, object]:
+    return {
+        "batch_id": batch_id,
+        "sheet_row": row.sheet_row,
+        "verdict": verdict,
+        "codes": " ".join(row.codes),
+        "member_id": member_id,
+        "open": member_id is not None,
+        "sealed": sealed,
+        "seal_key": str(key),
+    }
+
+
+def lines(conn: Connection, personal: PersonalData, batch_id: str) -> list[RosterLine]:
+    return [_line(personal, row) for row in conn.execute(_lines(batch_id))]
+
+
+def lines_page(
+    conn: Connection, personal: PersonalData, batch_id: str, cursor: str | None, limit: int, only: str | None
+) -> Page[RosterLine]:
+    wanted = _lines(batch_id).limit(cut(limit) + 1)
+    if only is not None:
+        wanted = wanted.where(roster_rows.c.verdict == ("rejected" if only == "rejected" else "accepted"))
+    if only == "noted":
+        wanted = wanted.where(roster_rows.c.codes != "")
+    if cursor is not None:
+        wanted = wanted.where(roster_rows.c.sheet_row > read_cursor(cursor, int)[0])
+    rows = conn.execute(wanted).all()
+    return page_of(rows, limit, lambda row: _line(personal, row), lambda row: [row.sheet_row])
+
+
+def _lines(batch_id: str) -> Select[Any]:
+    return (
+        select(roster_rows, members.c.id_masked, members.c.name_masked, members.c.mobile_masked)
+        .join(members, isouter=True)
+        .where(roster_rows.c.batch_id == batch_id)
+        .order_by(roster_rows.c.sheet_row)
+    )
+
+
+def _line(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> RosterLine:
+    values = personal.open(row.seal_key, row.sealed, row_place(row.batch_id, row.sheet_row))
+    return RosterLine(
+        sheet_row=row.sheet_row,
+        seq=values[0],
+        accepted=row.verdict == "accepted",
+        codes=tuple(row.codes.split()),
+        message=str(values[1]) if row.verdict == "rejected" else "",
+        id_masked=row.id_masked or "",
+        name_masked=row.name_masked or "",
+        mobile_masked=row.mobile_masked or "",
+    )
+
+
+def member_place(member_id: int) -> str:
+    return f"members.sealed/{member_id}"
+
+
+def row_place(batch_id: str, sheet_row: int) -> str:
+    return f"roster_rows.sealed/{batch_id}/{sheet_row}"
+
+
+def _persons(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, _Person]:
+    carded = exists().where(cards.c.member_id == members.c.id, cards.c.state.in_(LIVING))
+    wanted = exists().where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
+    chosen = select(members.c.id_index, members.c.id, units.c.name, or_(carded, wanted).label("busy")).join(units)
+    found = {}
+    for start in range(0, len(indexes), _CHUNK):
+        part = indexes[start : start + _CHUNK]
+        for row in conn.execute(chosen.where(members.c.id_index.in_(part))):
+            found[bytes(row.id_index)] = _Person(row.id, row.name, bool(row.busy))
+    return found
+
+
+def _refuse_living_twin(conn: Connection, origin: Origin) -> None:
+    twin = select(batches.c.id).where(batches.c.digest == origin.digest, batches.c.stage.in_(("draft", "approved")))
+    batch_id = conn.execute(twin).scalar()
+    if batch_id is not None:
+        sentence = f"this file was imported before, as batch {batch_id}, which is not closed yet"
+        raise RegistryConflict(sentence, reason="form-imported", batch=batch_id)
+
+
+def _refuse_taken(
+    accepted: Sequence[AcceptedRow], indexes: Sequence[bytes], known: dict[bytes, _Person], unit_name: str
+) -> None:
+    seen: set[bytes] = set()
+    for row, index in zip(accepted, indexes, strict=True):
+        if index in seen:
+            sentence = f"row {row.sheet_row}: the same person stands twice in this roster"
+            raise RegistryConflict(sentence, reason="person-twice", row=row.sheet_row)
+        seen.add(index)
+        person = known.get(index)
+        if person is None:
+            continue
+        if person.unit_name != (row.unit or unit_name):
+            sentence = f"row {row.sheet_row}: this person is registered by {person.unit_name}"
+            raise RegistryConflict(sentence, reason="person-elsewhere", row=row.sheet_row, unit=person.unit_name)
+        if person.busy:
+            sentence = f"row {row.sheet_row}: this person has a card, or is in a batch that will make one"
+            raise RegistryConflict(sentence, reason="person-busy", row=row.sheet_row)
+
+
+def unit_ids_of(conn: Connection, names: set[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name in sorted(names):  # in one order, so that two imports do not wait for each other in a ring
+        unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar()
+        if unit_id is None:
+            # Two who name a new unit at once both find it: the second waits for the first.
+            conn.execute(_NEW_UNIT, {"name": name})
+            unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar_one()
+        found[name] = unit_id
+    return found

@@ -1,0 +1,1 @@
+"""The database: connections, tables, sealed personal data, paging, counters."""

@@ -1,0 +1,1 @@
+"""The personalization line: claims, journal, outcomes and cards."""

@@ -1,0 +1,1 @@
+"""Members, hotlist editions and counter verdicts."""

@@ -1,0 +1,143 @@
+"""Editions of the hotlist, as they were signed, and what each says otherwise than the one before: a counter that has an
+old one asks for the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, func, insert, select
+
+from registry.db.context import Ground
+from registry.db.counters import allocate
+from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.errors import NotOnRecord
+from registry.line import cards
+from registry.office_tables import edition_changes, editions
+from registry.values import HotlistEntry
+
+Sign = Callable[[int, datetime, Sequence[HotlistEntry]], bytes]
+"""Version, time of issue and entries of an edition: to its signed file."""
+_COUNTER: Final = "editions"
+_BRIEF = (editions.c.version, editions.c.at, editions.c.by, editions.c.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class EditionLine:
+    version: int
+    at: datetime
+    by: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edition(EditionLine):
+    """``signed`` is the file as counters take it."""
+
+    signed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What to do to edition ``since`` to have ``version``: take off ``removed``, then put on ``added``. A card whose
+    reason changed is in ``added`` alone."""
+
+    since: int
+    version: int
+    added: tuple[HotlistEntry, ...]
+    removed: tuple[tuple[str, int], ...]
+
+
+class Editions:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def publish(self, sign: Sign, *, by: str) -> Edition:
+        """Sign the hotlist as it is now. Versions grow; one is the second it was made in, where that is free.
+
+        ``sign`` is called inside the transaction: what it raises leaves everything as it was.
+        """
+        now = self._ground.clock()
+        with self._ground.write() as conn:
+            allocate(conn, _COUNTER, 1)  # one edition after the other
+            last = conn.execute(select(func.max(editions.c.version))).scalar_one() or 0
+            version = max(int(now.timestamp()), last + 1)
+            entries = cards.hotlist_entries(conn)
+            signed = sign(version, now, entries)
+            edition = Edition(version, now, by, len(entries), signed)
+            conn.execute(insert(editions).values(version=version, at=now, by=by, entries=len(entries), signed=signed))
+            changes = _changes(_state(conn), entries)
+            if changes:
+                conn.execute(insert(edition_changes), [{"version": version, **change} for change in changes])
+            self._ground.tell(conn, by, "list.publish", f"hotlist:{version}", entries=len(entries))
+            return edition
+
+    def newest(self) -> Edition | None:
+        with self._ground.read() as conn:
+            row = conn.execute(select(editions).order_by(editions.c.version.desc()).limit(1)).one_or_none()
+        return None if row is None else _edition(row)
+
+    def edition(self, version: int) -> Edition:
+        with self._ground.read() as conn:
+            row = conn.execute(select(editions).where(editions.c.version == version)).one_or_none()
+        if row is None:
+            raise NotOnRecord(f"there is no edition {version} of the hotlist", reason="edition", version=version)
+        return _edition(row)
+
+    def page(self, cursor: str | None = None, limit: int = 50) -> Page[EditionLine]:
+        """Newest first, without the files. Raises BadCursor."""
+        chosen = select(*_BRIEF).order_by(editions.c.version.desc()).limit(cut(limit) + 1)
+        if cursor is not None:
+            chosen = chosen.where(editions.c.version < read_cursor(cursor, int)[0])
+        with self._ground.read() as conn:
+            rows = conn.execute(chosen).all()
+        return page_of(rows, limit, lambda row: EditionLine(*row), lambda row: [row.version])
+
+    def delta(self, since: int) -> Delta:
+        """From edition ``since`` to the newest. Raises NotOnRecord for one that never was."""
+        with self._ground.read() as conn:
+            versions = select(func.max(editions.c.version)).where(editions.c.version >= since)
+            if conn.execute(select(editions.c.version).where(editions.c.version == since)).scalar() is None:
+                sentence = f"there is no edition {since} of the hotlist; fetch the whole list"
+                raise NotOnRecord(sentence, reason="edition", version=since)
+            newest: int = conn.execute(versions).scalar_one()
+            rows = conn.execute(_last_changes().where(edition_changes.c.version > since)).all()
+            gone = [(row.card_number, row.sequence) for row in rows if not row.reason]
+            before = _state(conn, since) if gone else {}
+        added = tuple(HotlistEntry(row.card_number, row.sequence, row.reason, row.at) for row in rows if row.reason)
+        removed = tuple(card for card in gone if card in before)  # not what came and went in between
+        return Delta(since, newest, added, removed)
+
+
+def _last_changes(until: int | None = None) -> Select[Any]:
+    """The newest change of each card, up to an edition where one is named."""
+    later = edition_changes.alias()
+    newest = (
+        select(func.max(later.c.version))
+        .where(later.c.card_number == edition_changes.c.card_number, later.c.sequence == edition_changes.c.sequence)
+        .where(*([] if until is None else [later.c.version <= until]))
+        .scalar_subquery()
+    )
+    order = (edition_changes.c.card_number, edition_changes.c.sequence)
+    return select(edition_changes).where(edition_changes.c.version == newest).order_by(*order)
+
+
+def _state(conn: Connection, version: int | None = None) -> dict[tuple[str, int], HotlistEntry]:
+    """What an edition says; the newest where none is named."""
+    rows = conn.execute(_last_changes(version).where(edition_changes.c.reason.is_not(None)))
+    return {
+        (row.card_number, row.sequence): HotlistEntry(row.card_number, row.sequence, row.reason, row.at) for row in rows
+    }
+
+
+def _changes(before: dict[tuple[str, int], HotlistEntry], entries: Sequence[HotlistEntry]) -> list[dict[str, object]]:
+    now = {(entry.card_number, entry.sequence): entry for entry in entries}
+    put_on = [entry._asdict() for key, entry in now.items() if before.get(key) != entry]
+    gone = [key for key in before if key not in now]
+    return put_on + [{"card_number": card, "sequence": number, "reason": None, "at": None} for card, number in gone]
+
+
+def _edition(row: Row[*tuple[Any, ...]]) -> Edition:
+    return Edition(row.version, row.at, row.by, row.entries, row.signed)

@@ -1,0 +1,80 @@
+"""What counters found, one row a card put in: a station, a reader, a verdict and how long it took. Of the card only a
+keyed hash is kept: that one card was here twice can be seen, which one cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, insert, select
+
+from registry.db.context import Ground
+from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.office_tables import verdicts
+
+HOUR: Final = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictNote:
+    """One verdict. ``at`` is when it was given, which may be long before it is noted; ``card_number`` may be empty."""
+
+    at: datetime
+    station: str
+    reader: str
+    code: str
+    seconds: float
+    card_number: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """``card`` is the beginning of the keyed hash: the same card has the same; empty where it was not read."""
+
+    at: datetime
+    station: str
+    reader: str
+    code: str
+    seconds: float
+    card: str
+
+
+class Verdicts:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def note(self, *notes: VerdictNote) -> None:
+        """All of them or none: what a counter collected while the database was away comes at once."""
+        if not notes:
+            return
+        personal = self._ground.personal
+        rows = [
+            {
+                "at": note.at,
+                "hour": int(note.at.timestamp()) // HOUR,
+                "station": note.station,
+                "reader": note.reader,
+                "code": note.code,
+                "seconds": note.seconds,
+                "card_index": personal.indexes([f"verdict {note.card_number}"])[0] if note.card_number else None,
+            }
+            for note in notes
+        ]
+        with self._ground.write() as conn:
+            conn.execute(insert(verdicts), rows)
+
+    def page(self, cursor: str | None = None, limit: int = 50, *, station: str | None = None) -> Page[VerdictLine]:
+        """The last noted first. Raises BadCursor."""
+        chosen = select(verdicts).order_by(verdicts.c.id.desc()).limit(cut(limit) + 1)
+        if station is not None:
+            chosen = chosen.where(verdicts.c.station == station)
+        if cursor is not None:
+            chosen = chosen.where(verdicts.c.id < read_cursor(cursor, int)[0])
+        with self._ground.read() as conn:
+            return page_of(conn.execute(chosen).all(), limit, _line, lambda row: [row.id])
+
+
+def _line(row: Row[*tuple[Any, ...]]) -> VerdictLine:
+    card = bytes(row.card_index).hex()[:16] if row.card_index else ""
+    return VerdictLine(row.at, row.station, row.reader, row.code, row.seconds, card)

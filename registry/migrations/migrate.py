@@ -1,0 +1,87 @@
+"""Brings a database to this program's schema, from inside the package, under the database's own write lock."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from registry.db.database import Database
+from registry.errors import RegistryUnfit, SchemaTooNew
+from registry.office_tables import metadata
+
+HEAD = "0003"  # kept here so that opening a database at head reads no migration scripts
+_LOCK_NUMBER = 0x4D454D42  # "MEMB": PostgreSQL's advisory lock of migrations
+
+# Alembic's `op` and `context` are one per process, so two threads may not migrate at once.
+_one_at_a_time = threading.Lock()
+
+
+def to_head(database: Database) -> None:
+    """Make the tables, or bring them up to date; at head it costs one query.
+
+    Raises RegistryUnfit for a database with tables of another program, SchemaTooNew for one a newer program changed.
+    """
+    with database.read() as conn:
+        if revision(conn) == HEAD:
+            return
+    upgrade(database)
+
+
+def upgrade(database: Database, target: str = "head") -> None:
+    """In one transaction. Two programs that open a new database together wait for each other here."""
+    with _one_at_a_time, database.write() as conn:
+        _wait_for_others(conn)
+        config = _config(conn)
+        present = revision(conn)
+        if present not in _revisions(config):
+            _refuse_foreign(conn, database, present)
+        if present is not None and present not in _revisions(config):
+            raise SchemaTooNew(
+                f"{database.name} was changed by a newer version of this program (its schema is {present}, "
+                f"the newest known here is {HEAD}); update this program"
+            )
+        command.upgrade(config, target)
+
+
+def downgrade(database: Database, target: str) -> None:
+    """Back to a revision, or to "base", which deletes everything."""
+    with _one_at_a_time, database.write() as conn:
+        _wait_for_others(conn)
+        command.downgrade(_config(conn), target)
+
+
+def revision(conn: Connection) -> str | None:
+    """The schema revision of a database; None where no registry is in it."""
+    if not inspect(conn).has_table("alembic_version"):
+        return None
+    return conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _wait_for_others(conn: Connection) -> None:
+    if conn.dialect.name == "postgresql":  # SQLite has begun with BEGIN IMMEDIATE
+        conn.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
+
+
+def _config(conn: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = conn
+    return config
+
+
+def _revisions(config: Config) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+
+def _refuse_foreign(conn: Connection, database: Database, present: str | None) -> None:
+    """Another program may use Alembic too: an unknown revision is a newer registry's only beside tables of ours."""
+    tables = set(inspect(conn).get_table_names()) - {"alembic_version"}
+    if tables and (present is None or tables.isdisjoint(metadata.tables)):
+        named = ", ".join(sorted(tables)[:3])
+        raise RegistryUnfit(f"{database.name} holds tables of another program ({named}); name another database")

@@ -1,0 +1,1 @@
+"""Card applications of the virtual card."""

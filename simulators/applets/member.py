@@ -1,0 +1,240 @@
+"""The member application, card side, written from the card layout: selection, records, proof, PIN, protected data.
+
+Redemption, its log and issuer scripts hang their commands into ``commands``; their state goes to ``host.memory``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import ClassVar, Final
+
+from simulators.applets import emv_data
+from simulators.applets import member_data as layout
+from simulators.applets.emv import EmvApplet, Handlers, answer, option_values
+from simulators.applets.member_data import Contents
+from simulators.applets.personalized import record_of
+from simulators.card.applet import Host, Refuse
+from simulators.card.security_domain.scp03 import CardScp03
+from simulators.card.security_domain.session import (
+    C_DEC,
+    C_MAC,
+    EXTERNAL_AUTHENTICATE,
+    INITIALIZE_UPDATE,
+    R_ENC,
+    R_MAC,
+    SECURED,
+    KeySet,
+)
+from terminal.apdu import OK, Command, Response
+from terminal.tlv import tlv
+
+_ATC, _LAST_ONLINE_ATC, _READ_SESSIONS = "atc", "last online atc", "read sessions"
+_PLAIN_PIN: Final = 0x80
+_FULL_PROTECTION: Final = C_MAC | C_DEC | R_MAC | R_ENC
+
+
+class MemberApplet(EmvApplet):
+    """One instance of the member application. Answers 6985 to everything until it is personalized."""
+
+    def __init__(self, host: Host, aid: bytes, parameters: bytes) -> None:
+        super().__init__(host, aid, parameters)
+        self._contents: Contents | None = None
+        self._answers: dict[tuple[int, int], Response] = {}
+        self._options_given = False
+        self._session: CardScp03 | None = None
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def select(self, p2: int) -> bytes:
+        """FCI with label, PDOL and log entry. EMV 4.4 Book 1, 11.3. Raises Refuse."""
+        template = self.template(p2, self._personal().fci)
+        self.deselect()
+        return template
+
+    def deselect(self) -> None:
+        self._contents = None
+        self._answers = {}
+        self._options_given = False
+        self._session = None
+
+    def accept(self, number: int, value: bytes) -> bytes:
+        return layout.accept(number, value)
+
+    def accepted(self, number: int) -> None:
+        layout.check_values(number, self.stored)
+
+    def complete(self) -> None:
+        for number in layout.MANDATORY:
+            self.need(number)
+        if (self.stored(emv_data.PIN) is None) != (self.stored(emv_data.PIN_TRIES) is None):
+            raise Refuse(0x6985)
+        layout.check_values(emv_data.APPLICATION_KEY_CHECKS, self.stored)
+        layout.check_values(layout.READ_KEY_CHECKS, self.stored)
+        self.rsa_key()
+        Contents.read(self.need, self.host.memory, contactless=False)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def process(self, command: Command) -> Response:
+        self._personal()
+        if command.ins == INITIALIZE_UPDATE or (command.ins == EXTERNAL_AUTHENTICATE and command.cla & SECURED):
+            return self.dispatch(command)
+        session = self._session
+        if session is None or not session.authenticated:
+            return self.dispatch(command)
+        try:
+            plain = session.unwrap(command)
+        except Refuse:
+            self._session = None
+            raise
+        return session.wrap(self.dispatch(plain))
+
+    def _read_record(self, command: Command) -> Response:
+        """EMV 4.4 Book 3, 6.5.11. Anyone reads SFI 1 to 4 at contact; contactless gives away no identity and no log."""
+        known = self._answers.get((command.p1, command.p2))
+        if known is not None and not command.data:
+            return known
+        if command.data:
+            raise Refuse(0x6700)
+        if command.p2 & 0x07 != 0x04 or not command.p1:
+            raise Refuse(0x6A86)
+        sfi, number = command.p2 >> 3, command.p1
+        if not 1 <= sfi <= layout.PROTECTED_SFI:
+            raise Refuse(0x6A82)
+        self._may_read(sfi, number)
+        if sfi == layout.PROTECTED_SFI:
+            record = self.stored(sfi << 8 | number)
+        else:
+            record = self._personal().records.get((sfi, number))
+        if record is None:
+            raise Refuse(0x6A83)
+        read = Response(record, OK)
+        if sfi != layout.PROTECTED_SFI:
+            self._answers[number, command.p2] = read
+        return read
+
+    def _may_read(self, sfi: int, number: int) -> None:
+        if sfi == layout.PROTECTED_SFI and (self._session is None or self._session.level != _FULL_PROTECTION):
+            raise Refuse(0x6982)
+        if self.host.contactless and (sfi >= layout.LOG_SFI or (sfi == 1 and number != 2)):
+            raise Refuse(0x6982)
+
+    def _get_processing_options(self, command: Command) -> Response:
+        """Command template 83 with the data of the PDOL. EMV 4.4 Book 3, 6.5.8; answer in format 2."""
+        contents = self._personal()
+        option_values(command, contents.pdol)
+        self._options_given = True
+        return answer(0x77, tlv(0x82, contents.aip).encode() + tlv(0x94, contents.afl).encode())
+
+    def _internal_authenticate(self, command: Command) -> Response:
+        """Dynamic signature. EMV 4.4 Book 2, 6.5; Book 3, 6.5.9.
+
+        ICC dynamic data: 08, ICC dynamic number (8 bytes), SHA-256 over the present content of every record that the
+        AFL names but the static signature does not cover, so that these cannot be forged between card and terminal.
+        """
+        contents = self._personal()
+        if command.p1 or command.p2:
+            raise Refuse(0x6A86)
+        if not self._options_given:
+            raise Refuse(0x6985)
+        if not command.data or len(command.data) != contents.ddol.length:
+            raise Refuse(0x6700)
+        unsigned = b"".join(record_of(contents.records[place]).encode() for place in contents.unsigned)
+        dynamic = b"\x08" + self.host.random(8) + hashlib.sha256(unsigned).digest()
+        self.host.spent("sha", len(unsigned) // 64 + 1)
+        signature = self.rsa_signature(self.rsa_key(), dynamic, command.data)
+        return answer(0x77, tlv(0x9F4B, signature).encode())
+
+    def _verify(self, command: Command) -> Response:
+        """Plain PIN in ISO format 2. EMV 4.4 Book 3, 6.5.12."""
+        if command.p1 or command.p2 != _PLAIN_PIN:
+            raise Refuse(0x6A86)
+        if len(command.data) != 8:
+            raise Refuse(0x6700)
+        if self.tries is None or self.host.contactless:
+            raise Refuse(0x6985)
+        if not self.tries:
+            raise Refuse(0x6983)
+        if not emv_data.is_pin_block(command.data):
+            raise Refuse(0x6A80)
+        if not self.right_pin(command.data):
+            raise Refuse(0x63C0 | self.tries)
+        return Response(b"", OK)
+
+    def _get_challenge(self, command: Command) -> Response:
+        return Response(self.challenge(command), OK)
+
+    def _get_data(self, command: Command) -> Response:
+        """Counters, log format, validity, entitlements, masked identity. EMV 4.4 Book 3, 6.5.7."""
+        if command.data:
+            raise Refuse(0x6700)
+        tag = command.p1 << 8 | command.p2
+        if tag in (0xDF27, 0xDF29, 0xDF2B) or (tag == 0xDF28 and not self.host.contactless):
+            value = self._personal().element(tag)
+        elif tag in (0x9F36, 0x9F13):
+            value = self.host.memory.get(_ATC if tag == 0x9F36 else _LAST_ONLINE_ATC, bytes(2))
+        elif tag == 0x9F17:
+            value = None if self.tries is None else bytes((self.tries,))
+        else:
+            value = layout.LOG_FORMAT if tag == 0x9F4F else None
+        if value is None:
+            raise Refuse(0x6A88)
+        return answer(tag, value)
+
+    def _initialize_update(self, command: Command) -> Response:
+        """Open SCP03 with the read key set: its version in P1, or 00. GPC 2.3.1 Amendment D 1.2, 7.1.1.
+
+        The key data of the answer are the card number (5A), from which the host derives the keys. At contact only.
+        """
+        self._session = None  # whatever comes of this: GPC 2.3.1 Amendment D 1.2, 7.1.1
+        version = self.need(layout.READ_KEY_CHECKS)[0]
+        if self.host.contactless:
+            raise Refuse(0x6982)
+        if command.p2:
+            raise Refuse(0x6A86)
+        if command.p1 not in (0, version):
+            raise Refuse(0x6A88)
+        keys = self.need(layout.READ_KEYS)
+        number = (self._personal().element(0x5A) or b"")[:10].ljust(10, b"\xff")
+        counter = int.from_bytes(self.host.memory.get(_READ_SESSIONS, b""), "big")
+        if counter == 0xFFFFFF:
+            raise Refuse(0x6985)
+        session = CardScp03(
+            KeySet(version, keys[:16], keys[16:32], keys[32:]),
+            aid=self.aid,
+            random=self.host.random,
+            key_data=number,
+            counter=counter,
+            spent=self.host.spent,
+        )
+        opening = session.initialize_update(command.data)
+        self._session = session
+        return Response(opening, OK)
+
+    def _external_authenticate(self, command: Command) -> Response:
+        """GPC 2.3.1 Amendment D 1.2, 7.1.2. A session once opened counts, so that no challenge comes twice."""
+        if self._session is None:
+            raise Refuse(0x6985)
+        self._session.external_authenticate(command)
+        counter = int.from_bytes(self.host.memory.get(_READ_SESSIONS, b""), "big")
+        self.host.memory[_READ_SESSIONS] = (counter + 1).to_bytes(3, "big")
+        return Response(b"", OK)
+
+    def _personal(self) -> Contents:
+        """What the application answers from. Raises Refuse with 6985 until it is personalized."""
+        if self._contents is None:
+            if not self.host.personalized:
+                raise Refuse(0x6985)
+            self._contents = Contents.read(self.need, self.host.memory, contactless=self.host.contactless)
+        return self._contents
+
+    commands: ClassVar[Handlers] = {
+        (0x00, 0xB2): _read_record,
+        (0x80, 0xA8): _get_processing_options,
+        (0x00, 0x88): _internal_authenticate,
+        (0x00, 0x20): _verify,
+        (0x00, 0x84): _get_challenge,
+        (0x80, 0xCA): _get_data,
+        (0x80, INITIALIZE_UPDATE): _initialize_update,
+        (0x80 | SECURED, EXTERNAL_AUTHENTICATE): _external_authenticate,
+    }

@@ -1,0 +1,103 @@
+"""What the payment application remembers between transactions, in the card's memory. JR/T 0025.5, annex A."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntFlag
+from typing import Final, overload
+
+from simulators.applets.payment.data import AMOUNTS
+from simulators.card.applet import Memory
+from terminal.tlv import Tag
+
+LAST_ATC: Final = 0xFFFF
+
+
+class Mark(IntFlag):
+    """What went wrong or is unfinished; card risk management of the next transaction looks at it."""
+
+    ONLINE_NOT_COMPLETED = 0x01
+    ISSUER_AUTHENTICATION_FAILED = 0x02
+    SCRIPT_FAILED = 0x04
+    STATIC_FAILED = 0x08
+    DYNAMIC_FAILED = 0x10
+    BLOCKED = 0x80
+
+
+class _Number:
+    """A number of the state, kept in so many bytes; 0 until it is written, and no greater than the bytes hold."""
+
+    def __init__(self, name: str, width: int) -> None:
+        self._name, self._width = name, width
+
+    @overload
+    def __get__(self, state: None, owner: type[State]) -> _Number: ...
+    @overload
+    def __get__(self, state: State, owner: type[State]) -> int: ...
+    def __get__(self, state: State | None, owner: type[State]) -> _Number | int:
+        return self if state is None else int.from_bytes(state.memory.get(self._name, b""), "big")
+
+    def __set__(self, state: State, value: int) -> None:
+        state.memory[self._name] = min(value, 256**self._width - 1).to_bytes(self._width, "big")
+
+
+class State:
+    """Counters and marks of one instance. A single assignment is atomic; ``transaction`` makes several so."""
+
+    atc = _Number("atc", 2)
+    last_online_atc = _Number("last online atc", 2)
+    offline_amount = _Number("offline amount", 8)
+    """Sum of amounts approved offline in the card's currency, in its smallest unit, since the last online one."""
+    offline_foreign_currency = _Number("offline foreign currency", 1)
+    offline_foreign_country = _Number("offline foreign country", 1)
+    scripts = _Number("scripts", 1)
+    """Script commands taken since the last completed online transaction began."""
+    logged = _Number("logged", 4)
+    loads = _Number("loads", 4)
+    _marks = _Number("marks", 1)
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    @property
+    def marks(self) -> Mark:
+        return Mark(self._marks)
+
+    def mark(self, marks: Mark, *, on: bool = True) -> None:
+        """Set these marks, or take them off."""
+        self._marks = int(self.marks | marks if on else self.marks & ~marks)
+
+    @property
+    def offline(self) -> int:
+        """Transactions since the last online one, the present one included."""
+        return self.atc - self.last_online_atc
+
+    def went_online(self) -> None:
+        """The issuer has seen this transaction: what was counted until now starts over."""
+        self.last_online_atc = self.atc
+        self.offline_amount = self.offline_foreign_currency = self.offline_foreign_country = 0
+
+    def put(self, tag: int, value: bytes) -> None:
+        """Store a data object of the card."""
+        self.memory[_name(tag)] = value
+
+    def object(self, tag: int) -> bytes | None:
+        """A data object of the card."""
+        return self.memory.get(_name(tag))
+
+    def number(self, tag: int) -> int | None:
+        """A data object as a number: amounts are figures, the rest binary."""
+        value = self.object(tag)
+        if value is None:
+            return None
+        return int(value.hex()) if tag in AMOUNTS else int.from_bytes(value, "big")
+
+
+def _name(tag: int) -> str:
+    return f"object {tag:X}"
+
+
+def amount(values: Mapping[Tag, bytes], tag: int = 0x9F02) -> int:
+    """An amount among a transaction's values, 0 where there is none or it is no figures."""
+    figures = values.get(Tag(tag), b"").hex()
+    return int(figures) if figures.isdecimal() else 0

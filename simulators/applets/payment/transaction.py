@@ -1,0 +1,250 @@
+"""One transaction of the payment application: GENERATE AC twice, EXTERNAL AUTHENTICATE between, scripts around.
+
+EMV 4.4 Book 3, 6.5.4, 6.5.5 and 9; Book 2, 6.6 (CDA); JR/T 0025.5 (PBOC 3.0).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from simulators.applets.emv import EmvApplet
+from simulators.applets.payment.data import Options
+from simulators.applets.payment.keys import Keys
+from simulators.applets.payment.log import Log
+from simulators.applets.payment.risk import (
+    Cvr,
+    Decision,
+    Kind,
+    covers,
+    first,
+    foreign,
+    mandatory,
+    second,
+    unable_to_go_online,
+)
+from simulators.applets.payment.sign import dynamic_signature, transaction_hash
+from simulators.applets.payment.state import Mark, State, amount
+from simulators.card.applet import Refuse
+from terminal.apdu import OK, Command, Response
+from terminal.tlv import Dol, Tag, tlv
+
+_CDA: Final = 0x10
+_APPROVED: Final = 0x80
+"""Card status update, byte 2: the issuer approves. EMV 4.4 Book 3, annex C10."""
+_STATIC_FAILED, _DYNAMIC_FAILED = 0x40, 0x0C
+"""TVR, byte 1: SDA; DDA or CDA. EMV 4.4 Book 3, annex C5."""
+
+
+class Stage(Enum):
+    """Where a transaction stands after GET PROCESSING OPTIONS."""
+
+    INITIATED = 1
+    ONLINE = 2
+    """An ARQC was given."""
+    ENDED = 3
+
+
+class Transaction:
+    """Volatile: it ends with the power. What must outlive it is in ``state`` before each answer."""
+
+    def __init__(self, card: EmvApplet, state: State, options: Options, given: dict[Tag, bytes], data: bytes) -> None:
+        """``given`` and ``data`` are the PDOL's values, by tag and in a row."""
+        self.options = options
+        self.seen = Cvr(0)
+        self.stage = Stage.INITIATED
+        self.ac = b""
+        """The first cryptogram, which script MACs cover."""
+        self.scripts = 0
+        self.script_failed = False
+        self._card, self._state = card, state
+        self.values = {**given, Tag(0x82): options.aip, Tag(0x9F36): state.atc.to_bytes(2, "big")}
+        self._data = data
+        self._authenticated: bool | None = None
+        self._tried = self._refused = False
+
+    @property
+    def atc(self) -> bytes:
+        return self.values[Tag(0x9F36)]
+
+    @property
+    def keys(self) -> Keys:
+        return Keys.of(self._card, self.options)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def generate_ac(self, command: Command, *, log: Log | None) -> Response:
+        """Decide, compute, write everything down in one go, answer. EMV 4.4 Book 3, 6.5.5.
+
+        Raises Refuse: 6A86 wrong P1 or P2, 6985 out of turn, 6700 wrong length.
+        """
+        if command.p2 or command.p1 & ~0xC0 & ~_CDA or command.p1 >> 6 == 3:
+            raise Refuse(0x6A86)
+        asked = Kind(command.p1 >> 6)
+        if self.stage is Stage.ENDED or (self.stage is Stage.ONLINE and asked is Kind.ARQC):
+            raise Refuse(0x6985)
+        initial = self.stage is Stage.INITIATED
+        values = self._take(self.options.cdol1 if initial else self.options.cdol2, command.data)
+        decision = self._first(values, asked) if initial else self._second(values, asked)
+        answer, ac = self._answer(decision, values, self._data + command.data, signed=bool(command.p1 & _CDA))
+        with self._state.memory.transaction():
+            if decision.block:
+                self._state.mark(Mark.BLOCKED)
+            if initial:
+                self._ended_first(decision, values)
+            else:
+                self._ended_second(decision, values)
+            if decision.kind is Kind.TC and log is not None:
+                log.append(self._state, values)
+        self.values, self._data, self.seen = values, self._data + command.data, decision.cvr
+        if initial:
+            self.ac = ac
+            self.seen &= ~Cvr.SECOND_NOT_REQUESTED
+        self.stage = Stage.ONLINE if decision.kind is Kind.ARQC else Stage.ENDED
+        return answer
+
+    def external_authenticate(self, command: Command) -> Response:
+        """The issuer's answer, once in a transaction. EMV 4.4 Book 3, 6.5.4.
+
+        Raises Refuse: 6985 out of turn, 6700 wrong length, 6300 a wrong ARPC.
+        """
+        if command.p1 or command.p2:
+            raise Refuse(0x6A86)
+        if self.stage is not Stage.ONLINE or not self.options.issuer_authentication or self._tried:
+            raise Refuse(0x6985)
+        if not 8 <= len(command.data) <= 16:
+            raise Refuse(0x6700)
+        self._tried = True
+        if not self._authenticate(command.data):
+            self._state.mark(Mark.ISSUER_AUTHENTICATION_FAILED)
+            raise Refuse(0x6300)
+        return Response(b"", OK)
+
+    def count_script(self, *, failed: bool) -> None:
+        """A script command came. Called inside the transaction that carries it out, or alone when it failed."""
+        if failed:
+            self._state.mark(Mark.SCRIPT_FAILED)
+        self._state.scripts += 1
+        self.scripts += 1
+        self.script_failed |= failed
+
+    # -- decisions ----------------------------------------------------------------------------------------------------
+
+    def _take(self, dol: Dol, data: bytes) -> dict[Tag, bytes]:
+        if len(data) != dol.length:
+            raise Refuse(0x6700)
+        own = {tag: self.values[tag] for tag in (Tag(0x82), Tag(0x9F36))}
+        return {**self.values, **dol.split(data), **own}
+
+    def _first(self, values: dict[Tag, bytes], asked: Kind) -> Decision:
+        """E-cash pays whatever debit would say to it. The lists may name another amount than the options were chosen
+        for; what the balance does not cover goes online and is paid by debit."""
+        state = self._state
+        if self.options.ecash and asked is Kind.TC and not state.marks & Mark.BLOCKED:
+            if covers(state, values):
+                return Decision(Kind.TC, self.seen | Cvr.FIRST_TC | Cvr.SECOND_NOT_REQUESTED)
+            asked = Kind.ARQC
+        return first(state, values, asked, self.seen, tries=self._card.tries)
+
+    def _second(self, values: dict[Tag, bytes], asked: Kind) -> Decision:
+        data = values.get(Tag(0x91), b"")
+        if any(data) and not self._tried and not unable_to_go_online(values):
+            self._authenticate(_without_filler(data, self.keys.scheme.arpc))
+        return second(
+            self._state,
+            values,
+            asked,
+            self.seen,
+            authenticated=self._authenticated,
+            refused=self._refused,
+            authentication=self._knows_authentication,
+        )
+
+    @property
+    def _knows_authentication(self) -> bool:
+        return self.options.issuer_authentication or any(entry.tag == 0x91 for entry in self.options.cdol2)
+
+    def _authenticate(self, data: bytes) -> bool:
+        """A right ARPC by method 2 whose status update does not approve is a refusal all the same."""
+        keys = self.keys
+        self._authenticated = keys.right_arpc(self.atc, self.ac, data)
+        if self._authenticated and keys.scheme.arpc == 2 and not data[5] & _APPROVED:
+            self._refused = True
+        return self._authenticated
+
+    # -- what is written down -----------------------------------------------------------------------------------------
+
+    def _ended_first(self, decision: Decision, values: dict[Tag, bytes]) -> None:
+        state = self._state
+        if decision.kind is Kind.ARQC:
+            state.mark(Mark.ONLINE_NOT_COMPLETED)
+        else:
+            self._ended_offline(decision, values)
+
+    def _ended_second(self, decision: Decision, values: dict[Tag, bytes]) -> None:
+        state = self._state
+        if unable_to_go_online(values):
+            self._ended_offline(decision, values)
+        elif self._authenticated is False or (
+            self._authenticated is None and self._knows_authentication and mandatory(state)
+        ):
+            state.mark(Mark.ISSUER_AUTHENTICATION_FAILED)
+        else:
+            state.went_online()
+            state.mark(~Mark.BLOCKED, on=False)
+            state.scripts = self.scripts
+            state.mark(Mark.SCRIPT_FAILED, on=self.script_failed)
+
+    def _ended_offline(self, decision: Decision, values: dict[Tag, bytes]) -> None:
+        """An approval is booked; a decline after a failed authentication is told in the next transaction."""
+        if decision.kind is Kind.TC:
+            self._approved_offline(values)
+            return
+        results = (values.get(Tag(0x95)) or b"\x00")[0]
+        self._state.mark(
+            (Mark.STATIC_FAILED if results & _STATIC_FAILED else Mark(0))
+            | (Mark.DYNAMIC_FAILED if results & _DYNAMIC_FAILED else Mark(0))
+        )
+
+    def _approved_offline(self, values: dict[Tag, bytes]) -> None:
+        state, paid = self._state, amount(values)
+        if self.options.ecash and covers(state, values):
+            balance = (state.number(0x9F79) or 0) - paid
+            state.put(0x9F79, bytes.fromhex(f"{balance:012d}"))
+            return
+        if foreign(state, values, 0x5F2A, 0x9F51):
+            state.offline_foreign_currency += 1
+        else:
+            state.offline_amount += paid
+        if foreign(state, values, 0x9F1A, 0x9F57):
+            state.offline_foreign_country += 1
+
+    # -- the answer ---------------------------------------------------------------------------------------------------
+
+    def _answer(
+        self, decision: Decision, values: dict[Tag, bytes], lists: bytes, *, signed: bool
+    ) -> tuple[Response, bytes]:
+        """The answer in the format of the options, or signed in format 2; and the bare cryptogram. ``lists`` are the
+        data of PDOL, CDOL1 and, the second time, CDOL2."""
+        keys = self.keys
+        cid, issuer_data = bytes((decision.cid,)), keys.issuer_data(decision.cvr.encoded)
+        ac = keys.cryptogram(values, issuer_data)
+        if signed and self.options.combines and decision.kind is not Kind.AAC:
+            told = (tlv(0x9F27, cid).encode() + tlv(0x9F36, self.atc).encode(), tlv(0x9F10, issuer_data).encode())
+            chinese = self.options.chinese
+            digest = transaction_hash(lists + b"".join(told), chinese=chinese)
+            dynamic = b"\x08" + self._card.host.random(8) + cid + ac + digest
+            unpredictable = values.get(Tag(0x9F37), b"")
+            signature = dynamic_signature(self._card, dynamic, unpredictable, chinese=chinese)
+            body = told[0] + tlv(0x9F4B, signature).encode() + told[1]
+            return Response(tlv(0x77, body).encode(), OK), ac
+        if self.options.template == 0x80:
+            return Response(tlv(0x80, cid + self.atc + ac + issuer_data).encode(), OK), ac
+        objects = ((0x9F27, cid), (0x9F36, self.atc), (0x9F26, ac), (0x9F10, issuer_data))
+        return Response(tlv(0x77, [tlv(tag, value) for tag, value in objects]).encode(), OK), ac
+
+
+def _without_filler(data: bytes, method: int) -> bytes:
+    """Issuer authentication data as a list of fixed length brings them: ten bytes in method 1, in method 2 with the
+    zeros behind them that a list may have added."""
+    return data[:10] if method == 1 else data[:8] + data[8:].rstrip(b"\x00")

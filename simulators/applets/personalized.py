@@ -1,0 +1,103 @@
+"""Applications that are filled once by STORE DATA: what they share. EMV Card Personalization Specification 1.1, 4.3."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Final
+
+from simulators.card.applet import Applet, Refuse
+from terminal.errors import TlvError
+from terminal.tlv import Tlvs, decode
+
+MAX_RECORD: Final = 254
+"""Bytes of one record, so that READ RECORD answers it in one short response. EMV 4.4 Book 3, 5.3.2."""
+
+
+class PersonalizedApplet(Applet):
+    """Keeps each data grouping under its number (four hex digits) until the last STORE DATA closes the application.
+
+    Until then a grouping may be sent again and replaces the earlier one. Everything one STORE DATA command brings is
+    written in one transaction, together with the change to PERSONALIZED if it is the last.
+    """
+
+    def begin_personalization(self) -> None:
+        self._refuse_once_personalized()
+        memory = self.host.memory
+        with memory.transaction():
+            for name in list(memory):
+                del memory[name]
+
+    def store_data(self, dgis: Iterator[tuple[int, bytes]], *, last: bool) -> None:
+        """Raises Refuse: 6985 once personalized or with a mandatory grouping missing at the end, 6A88 for an unknown
+        grouping, 6A80 for a malformed one, 9485 for keys that do not have the check values sent with them."""
+        self._refuse_once_personalized()
+        with self.host.memory.transaction():
+            for number, value in dgis:
+                self.host.memory[f"{number:04X}"] = self.accept(number, value)
+                self.accepted(number)
+            if last:
+                self.complete()
+                self.host.set_personalized()
+        self.deselect()
+
+    @abstractmethod
+    def accept(self, number: int, value: bytes) -> bytes:
+        """The bytes to keep of one grouping (padding removed). Raises Refuse."""
+
+    def accepted(self, number: int) -> None:
+        """A grouping is in memory: check it against those already there. Raises Refuse."""
+
+    @abstractmethod
+    def complete(self) -> None:
+        """The last command came: is all there, and does it fit together? Raises Refuse."""
+
+    def stored(self, number: int) -> bytes | None:
+        """The bytes kept of a grouping, or None."""
+        return self.host.memory.get(f"{number:04X}")
+
+    def need(self, number: int) -> bytes:
+        """The bytes kept of a grouping that must be there. Raises Refuse with 6985."""
+        value = self.stored(number)
+        if value is None:
+            raise Refuse(0x6985)
+        return value
+
+    def _refuse_unless_personalized(self) -> None:
+        if not self.host.personalized:
+            raise Refuse(0x6985)
+
+    def _refuse_once_personalized(self) -> None:
+        if self.host.personalized:
+            raise Refuse(0x6985)
+
+
+def well_formed(value: bytes, template: int) -> Tlvs:
+    """The objects inside the one template that ``value`` must be. Raises Refuse with 6A80."""
+    objects = objects_of(value)
+    if len(objects) != 1 or objects[0].tag != template or len(objects.encode()) != len(objects[0].encode()):
+        raise Refuse(0x6A80)
+    return objects[0].children
+
+
+def objects_of(value: bytes) -> Tlvs:
+    """``value`` as data objects in a row. Raises Refuse with 6A80."""
+    try:
+        return decode(value)
+    except TlvError:
+        raise Refuse(0x6A80) from None
+
+
+def record_of(value: bytes) -> Tlvs:
+    """The objects of a record: a whole 70 template of at most 254 bytes. Raises Refuse with 6A80."""
+    if len(value) > MAX_RECORD:
+        raise Refuse(0x6A80)
+    return well_formed(value, 0x70)
+
+
+def unpadded(value: bytes) -> bytes:
+    """Remove padding method 2. ISO/IEC 9797-1:2011, 6.3.3. Raises Refuse with 6A80."""
+    data = value.rstrip(b"\x00")
+    if not data.endswith(b"\x80"):
+        raise Refuse(0x6A80)
+    return data[:-1]

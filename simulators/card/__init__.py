@@ -1,0 +1,1 @@
+"""The operating system of the virtual card: commands, memory, content, files."""

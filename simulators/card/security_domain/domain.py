@@ -1,0 +1,178 @@
+"""The issuer security domain: its secure channel, and the way to what it manages. GPC 2.3.1, chapters 7, 10 and 11."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simulators.card.applet import Applet, Host, Refuse
+from simulators.card.config import ISD_AID
+from simulators.card.content import CardState
+from simulators.card.keyring import AES, DES
+from simulators.card.security_domain.content_management import ContentManagement
+from simulators.card.security_domain.data import CardData
+from simulators.card.security_domain.keys import put_key
+from simulators.card.security_domain.scp02 import CardScp02
+from simulators.card.security_domain.scp03 import PSEUDO_RANDOM, CardScp03
+from simulators.card.security_domain.session import EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, SECURED, CardSession
+from simulators.card.security_domain.status import Status
+from simulators.card.system import System
+from terminal.apdu import OK, Command, Response, StatusWord
+from terminal.tlv import tlv
+
+_GET_DATA, _GET_STATUS = 0xCA, 0xF2
+_LAST_COUNTER = {2: 0xFFFF, 3: 0xFFFFFF}
+_LOCKED_CARD = frozenset((_GET_DATA, _GET_STATUS, 0xF0))
+"""What an authenticated host may still do with a locked card: look, unlock, terminate. GPC 2.3.1, 5.1.1.4."""
+
+
+class SecurityDomain(Applet):
+    """The ISD on one logical channel. Its session is its only volatile state.
+
+    Everything but GET DATA needs the session (6982); a command inside carries the protection of the session's level.
+    """
+
+    def __init__(self, system: System, host: Host) -> None:
+        super().__init__(host, ISD_AID, b"")
+        self._system = system
+        self._session: CardSession | None = None
+        self._kind = DES if system.config.scp == 2 else AES
+        self._data = CardData(system)
+        self._status = Status(system)
+        self._content = ContentManagement(system)
+        self._handlers: dict[int, Callable[[Command], bytes]] = {
+            0xE6: self._content.install,
+            0xE8: self._content.load,
+            0xE4: self._content.delete,
+            0xD8: self._put_key,
+            0xE2: self._store_data,
+            0xF0: self._status.set_status,
+        }
+
+    @property
+    def select_status(self) -> StatusWord:
+        return StatusWord(0x6283) if self._system.state is CardState.CARD_LOCKED else OK
+
+    def select(self, p2: int) -> bytes:
+        """FCI with the security domain management data. GPC 2.3.1, 11.9.3.1."""
+        management = self._data.recognition()
+        proprietary = tlv(0xA5, [management, tlv(0x9F65, b"\xff")])
+        return tlv(0x6F, [tlv(0x84, ISD_AID), proprietary]).encode()
+
+    def deselect(self) -> None:
+        self._end_session()
+
+    def process(self, command: Command) -> Response:
+        if command.cla & ~SECURED not in (0x00, 0x80):
+            raise Refuse(0x6882 if command.cla & 0x08 else 0x6E00)
+        if command.ins == INITIALIZE_UPDATE:
+            return Response(self._initialize_update(command), OK)
+        session = self._session
+        if command.ins == EXTERNAL_AUTHENTICATE:
+            return self._external_authenticate(command)
+        if session is None or not session.authenticated:
+            if command.ins == _GET_DATA and not command.cla & SECURED:
+                return Response(self._data.get_data(command), OK)
+            known = command.ins in self._handlers or command.ins == _GET_STATUS or command.cla & SECURED
+            raise Refuse(0x6982 if known else 0x6D00)
+        try:
+            plain = session.unwrap(command)
+        except Refuse:
+            self._end_session()
+            raise
+        try:
+            response = self._answer(plain)
+        except Refuse as refused:
+            response = Response(b"", refused.sw)
+        return session.wrap(response)
+
+    def _answer(self, command: Command) -> Response:
+        if self._system.state is CardState.CARD_LOCKED and command.ins not in _LOCKED_CARD:
+            raise Refuse(0x6985)
+        if command.ins == _GET_DATA:
+            return Response(self._data.get_data(command), OK)
+        if not command.cla & 0x80:
+            raise Refuse(0x6E00)
+        if command.ins == _GET_STATUS:
+            return self._status.get_status(command)
+        handler = self._handlers.get(command.ins)
+        if handler is None:
+            raise Refuse(0x6D00)
+        try:
+            with self._system.nvm.transaction():
+                return Response(handler(command), OK)
+        except BaseException:
+            self._system.registry.reload()  # RAM is ahead of a transaction that was taken back
+            self._content.abort()
+            raise
+
+    def _initialize_update(self, command: Command) -> bytes:
+        """GPC 2.3.1, E.5.1; Amendment D 1.2, 7.1.1. A session that was open ends, whatever comes of this."""
+        self._end_session()
+        if command.cla != 0x80:
+            raise Refuse(0x6E00)
+        if command.p2:
+            raise Refuse(0x6A86)
+        system, config = self._system, self._system.config
+        keys = system.keys.channel_keys(command.p1, self._kind)
+        if keys is None:
+            raise Refuse(0x6A88)
+        if system.keys.blocked(keys.version):
+            raise Refuse(0x6983)
+        if system.keys.counter(keys.version) == _LAST_COUNTER[config.scp]:
+            raise Refuse(0x6985)  # the counter does not begin again: a session could be replayed
+        session: CardSession
+        host, data = self.host, config.chip.key_data
+        if config.scp == 2:
+            counter = system.keys.counter(keys.version)
+            session = CardScp02(
+                keys, aid=ISD_AID, random=host.random, i=config.i, key_data=data, counter=counter, spent=host.spent
+            )
+        else:
+            counter = system.keys.count_session(keys.version) if config.i & PSEUDO_RANDOM else 0
+            session = CardScp03(
+                keys, aid=ISD_AID, random=host.random, i=config.i, key_data=data, counter=counter, spent=host.spent
+            )
+        answer = session.initialize_update(command.data)
+        self._session = session
+        return answer
+
+    def _external_authenticate(self, command: Command) -> Response:
+        """GPC 2.3.1, E.5.2. The try is spent first, so that pulling the card saves none. Keys that another channel
+        replaced since INITIALIZE UPDATE open nothing any more."""
+        session, keys = self._session, self._system.keys
+        if session is None or session.authenticated:
+            self._end_session()
+            raise Refuse(0x6985)
+        version = session.keys.version
+        if keys.channel_keys(version, self._kind) != session.keys:
+            self._end_session()
+            raise Refuse(0x6985)
+        if keys.blocked(version):
+            self._end_session()
+            raise Refuse(0x6983)
+        keys.spend_try(version)
+        try:
+            session.external_authenticate(command)
+        except Refuse:
+            self._end_session()
+            raise
+        keys.succeeded(version, count=self._system.config.scp == 2)
+        return Response(b"", OK)
+
+    def _end_session(self) -> None:
+        self._session = None
+        self._content.end()
+        self._status.end()
+
+    def _put_key(self, command: Command) -> bytes:
+        return put_key(command, self._system.keys, self._decrypt, 2 if self._system.config.scp == 2 else 3)
+
+    def _store_data(self, command: Command) -> bytes:
+        if self._content.personalization is None:
+            return self._data.store_data(command)
+        return self._content.personalization.store_data(command, self._decrypt)
+
+    def _decrypt(self, data: bytes) -> bytes:
+        if self._session is None:
+            raise Refuse(0x6982)
+        return self._session.decrypt(data)

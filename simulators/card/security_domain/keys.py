@@ -1,0 +1,111 @@
+"""PUT KEY and DELETE [key]. GPC 2.3.1, 11.8 and 11.2.2.3.2; Amendment D 1.2, 7.2."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+
+from simulators.card.applet import Refuse
+from simulators.card.keyring import AES, DES, INITIAL, Key, KeyRing
+from terminal.apdu import Command
+from terminal.crypto import kcv
+
+_ALGORITHM = {2: DES, 3: AES}
+
+
+def put_key(command: Command, ring: KeyRing, decrypt: Callable[[bytes], bytes], scp: int) -> bytes:
+    """Add a key set (P1 = 00) or replace keys of version P1, all keys of the command or none.
+
+    Returns the new version and the check values. Raises Refuse: 6A86 wrong P1-P2, 6A80 wrong data or no key set left
+    that opens a channel (the card would be lost for ever), 6A88 no such version, 9484 a key type this card has no
+    protocol for, 9485 a wrong check value.
+    """
+    if command.p1 & 0x80 or not command.p2 & 0x7F:
+        raise Refuse(0x6A86)
+    if len(command.data) < 2:
+        raise Refuse(0x6A80)
+    version, identifier = command.data[0], command.p2 & 0x7F
+    if not 1 <= version <= 0x7F:
+        raise Refuse(0x6A80)
+    keys = _keys(command.data[1:], identifier, decrypt, _ALGORITHM[scp])
+    if len(keys) > 1 and not command.p2 & 0x80:
+        raise Refuse(0x6A80)
+    _store(ring, command.p1, version, [key for key, _ in keys])
+    if ring.channel_keys(0, _ALGORITHM[scp]) is None:
+        raise Refuse(0x6A80)
+    return bytes((version,)) + b"".join(check for _, check in keys)
+
+
+def delete_key(ring: KeyRing, identifier: int, version: int) -> None:
+    """Delete keys by identifier, version or both (0 for any). Raises Refuse: 6A88 none such, 6985 the last key set."""
+    found = False
+    for candidate in [version] if version else ring.versions:
+        keys = ring.keys(candidate)
+        kept = [key for key in keys if identifier and key.identifier != identifier]
+        if len(kept) == len(keys):
+            continue
+        found = True
+        if kept:
+            ring.put(candidate, kept)
+        else:
+            ring.remove(candidate)
+    if not found:
+        raise Refuse(0x6A88)
+    if ring.channel_keys(0, DES) is None and ring.channel_keys(0, AES) is None:
+        raise Refuse(0x6985)  # the card would be lost for ever
+
+
+def _store(ring: KeyRing, old: int, version: int, keys: list[Key]) -> None:
+    if not old:
+        if version in ring.versions:
+            raise Refuse(0x6A80)
+        if INITIAL in ring.versions:
+            ring.remove(INITIAL)
+        ring.put(version, keys)
+        return
+    present = {key.identifier: key for key in ring.keys(old)}
+    new = {key.identifier: key for key in keys}
+    if not present or not new.keys() <= present.keys():
+        raise Refuse(0x6A88)
+    if version != old:
+        if version in ring.versions or new.keys() != present.keys():
+            raise Refuse(0x6A80)
+        ring.remove(old)
+    ring.put(version, list((present | new).values()))
+
+
+def _keys(data: bytes, identifier: int, decrypt: Callable[[bytes], bytes], kind: int) -> list[tuple[Key, bytes]]:
+    """The key data fields: type, length, key, length of KCV, KCV. GPC 2.3.1, table 11-68."""
+    keys: list[tuple[Key, bytes]] = []
+    at = 0
+    while at < len(data):
+        if len(data) < at + 2:
+            raise Refuse(0x6A80)
+        body, end = data[at + 2 : at + 2 + data[at + 1]], at + 2 + data[at + 1]
+        if len(data) <= end:
+            raise Refuse(0x6A80)
+        check = data[end + 1 : end + 1 + data[end]]
+        if len(check) != data[end] or len(check) not in (0, 3):
+            raise Refuse(0x6A80)
+        if data[at] != kind:
+            raise Refuse(0x9484)
+        value = _key_value(body, kind, decrypt)
+        right = kcv.des_kcv(value) if kind == DES else kcv.aes_kcv(value)
+        if check and not hmac.compare_digest(check, right):
+            raise Refuse(0x9485)
+        keys.append((Key(identifier + len(keys), kind, value), right))
+        at = end + 1 + len(check)
+    if not keys or identifier + len(keys) > 0x80:
+        raise Refuse(0x6A80)
+    return keys
+
+
+def _key_value(body: bytes, kind: int, decrypt: Callable[[bytes], bytes]) -> bytes:
+    """One key out of its DEK; an AES key comes with its length, for its padding. Amendment D 1.2, 7.2."""
+    if kind == DES:
+        if len(body) != 16:
+            raise Refuse(0x6A80)
+        return decrypt(body)
+    if not body or body[0] not in (16, 24, 32) or len(body) - 1 != -(-body[0] // 16) * 16:
+        raise Refuse(0x6A80)
+    return decrypt(body[1:])[: body[0]]

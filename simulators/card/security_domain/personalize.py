@@ -1,0 +1,76 @@
+"""STORE DATA for an application: blocks in order, DGIs across blocks, secret ones decrypted on the way.
+
+GPC 2.3.1, 7.3.3 and 11.11; EMV Card Personalization Specification 1.1, 4.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simulators.card.applet import Refuse
+from simulators.card.content import Instance
+from simulators.card.system import System
+from terminal.apdu import Command
+from terminal.errors import TlvError
+from terminal.tlv import dgi
+
+_LAST, _ENCRYPTED, _FORMAT, _DGI = 0x80, 0x60, 0x18, 0x08
+
+
+class Personalization:
+    """One instance under personalization. Block 0 starts anew; after a failed block nothing but block 0 will do.
+
+    Raises Refuse: 6985 for an instance that is personalized already.
+    """
+
+    def __init__(self, system: System, instance: Instance) -> None:
+        if instance.personalized:
+            raise Refuse(0x6985)
+        self.aid = instance.aid
+        self._system = system
+        self._blocks = 0
+        self._secret = False
+        self._stream = dgi.Stream()
+        self._begun = False
+
+    def abort(self) -> None:
+        self._blocks = 0
+        self._begun = False
+
+    def store_data(self, command: Command, decrypt: Callable[[bytes], bytes]) -> bytes:
+        """One block. P1: b8 last, b7-b6 00 plain or 11 encrypted, b5-b4 01 DGIs; P2: block number modulo 256.
+
+        Raises Refuse: 6A86 wrong P1, 6985 wrong block, personalized already or locked meanwhile, 6A80 broken
+        DGIs or ciphertext, and what the application says. Called inside a transaction.
+        """
+        secret, last = command.p1 & _ENCRYPTED == _ENCRYPTED, bool(command.p1 & _LAST)
+        if command.p1 & _FORMAT != _DGI or command.p1 & 0x07 or (command.p1 & _ENCRYPTED and not secret):
+            raise Refuse(0x6A86)
+        instance = self._system.registry.instance(self.aid)
+        if instance is None or not instance.selectable or instance.personalized:
+            raise Refuse(0x6985)
+        applet = self._system.applet(instance)
+        if not command.p2 and not (self._begun and self._blocks & 0xFF == 0):
+            self._blocks, self._begun, self._stream = 0, True, dgi.Stream()
+            applet.begin_personalization()
+        elif not self._begun or command.p2 != self._blocks & 0xFF:
+            raise Refuse(0x6985)
+        self._blocks += 1
+        groups = self._feed(command.data, secret, last)
+        if secret:
+            groups = [dgi.Dgi(number, decrypt(value)) for number, value in groups]
+        if groups or last:
+            applet.store_data(iter(groups), last=last)
+        return b""
+
+    def _feed(self, block: bytes, secret: bool, last: bool) -> list[dgi.Dgi]:
+        if self._stream.pending and secret != self._secret:
+            raise Refuse(0x6A80)  # a DGI cannot be half secret
+        self._secret = secret
+        try:
+            groups = self._stream.feed(block)
+            if last:
+                self._stream.finish()
+        except TlvError:
+            raise Refuse(0x6A80) from None
+        return groups

@@ -1,0 +1,110 @@
+"""What the two secure channel protocols of the card have in common. GPC 2.3.1, chapter 10."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from simulators.card.applet import Refuse
+from terminal.apdu import Command, Response
+
+C_MAC, C_DEC, R_MAC, R_ENC = 0x01, 0x02, 0x10, 0x20
+"""Bits of the security level, as EXTERNAL AUTHENTICATE P1 has them. GPC 2.3.1 Amendment D 1.2, 7.1.2.1."""
+
+SECURED = 0x04
+"""Class byte bit: GlobalPlatform secure messaging on channels 0 to 3. GPC 2.3.1, 11.1.4.1."""
+
+INITIALIZE_UPDATE, EXTERNAL_AUTHENTICATE = 0x50, 0x82
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeySet:
+    """The three keys of one key version, 3DES (16 bytes) or AES (16, 24, 32 bytes)."""
+
+    version: int
+    enc: bytes
+    mac: bytes
+    dek: bytes
+
+    def __repr__(self) -> str:
+        return f"<KeySet {self.version:02X}>"
+
+
+def unmetered(operation: str, blocks: int = 1) -> None:
+    """No meter listens."""
+
+
+class CardSession(ABC):
+    """The card's half of one secure channel session: handshake, then unwrap each command and wrap each response.
+
+    Made by INITIALIZE UPDATE; ``authenticated`` after EXTERNAL AUTHENTICATE; any breach ends it for good, so that no
+    one gets a second guess. ``keys`` are the static keys it stands on, ``aid`` is that of the application that opens
+    it; ``spent(operation, blocks)`` feeds the meter of the timing model.
+    """
+
+    mac_length = 8
+    levels: tuple[int, ...] = ()
+
+    def __init__(self, keys: KeySet, *, aid: bytes, spent: Callable[[str, int], None] = unmetered) -> None:
+        self.keys = keys
+        self._aid = aid
+        self._spent = spent
+        self._open = True
+        self.authenticated = False
+        self.level = 0
+
+    @abstractmethod
+    def initialize_update(self, host_challenge: bytes) -> bytes:
+        """The response data. Raises Refuse: 6700 for a challenge of another length."""
+
+    @abstractmethod
+    def external_authenticate(self, command: Command) -> None:
+        """Raises Refuse: 6300 when the host does not know the keys, 6988 for a wrong MAC; the session is over then."""
+
+    @abstractmethod
+    def unwrap(self, command: Command) -> Command:
+        """The plain command, its class byte without the secure messaging bit.
+
+        Raises Refuse: 6982 without the protection that the level asks for, 6988 when it is wrong; the session is over.
+        """
+
+    @abstractmethod
+    def wrap(self, response: Response) -> Response:
+        """The protected response. Errors (all but 9000, 62xx, 63xx) travel bare."""
+
+    @abstractmethod
+    def decrypt(self, data: bytes) -> bytes:
+        """Sensitive data under the session's DEK, padding left on. Raises Refuse with 6A80 for broken blocks."""
+
+    def fail(self, sw: int) -> NoReturn:
+        """End the session and refuse."""
+        self._open = self.authenticated = False
+        self.level = 0
+        raise Refuse(sw)
+
+    def check_authenticate(self, command: Command, cryptogram_length: int) -> None:
+        """The form of EXTERNAL AUTHENTICATE. GPC 2.3.1 Amendment D 1.2, 7.1.2."""
+        if not self._open or self.authenticated:
+            raise Refuse(0x6985)
+        if command.cla != 0x80 | SECURED:
+            self.fail(0x6E00)
+        if command.p2 or command.p1 not in self.levels:
+            self.fail(0x6A86)
+        if len(command.data) != cryptogram_length + self.mac_length:
+            self.fail(0x6700)
+
+    def secured_part(self, command: Command) -> tuple[bytes, bytes]:
+        """Data field and MAC of a command under C-MAC; the session ends when there can be none."""
+        if not self._open or not command.cla & SECURED:
+            self.fail(0x6982)
+        if len(command.data) < self.mac_length:
+            self.fail(0x6988)
+        return command.data[: -self.mac_length], command.data[-self.mac_length :]
+
+
+def header_and_length(command: Command, length: int) -> bytes:
+    """Class byte to Lc as the MAC sees them: Lc of ``length`` in the form the command came in."""
+    lc = b"\x00" + length.to_bytes(2, "big") if command.extended else bytes((length,))
+    return command.header + lc

@@ -1,0 +1,1 @@
+"""A test bank: accounts, authorization, issuer scripts, HTTP."""

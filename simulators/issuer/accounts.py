@@ -1,0 +1,92 @@
+"""What the issuer knows of each card: money, limits, PIN, the transaction counters it has seen, scripts in waiting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from simulators.issuer.scripts import Script, ScriptCommand, ScriptResult, When
+from terminal.secret import Secret
+
+
+class Status(StrEnum):
+    OPEN = "open"
+    BLOCKED = "blocked"
+    LOST = "lost"
+    STOLEN = "stolen"
+    CLOSED = "closed"
+
+
+@dataclass(slots=True, repr=False)
+class Account:
+    """One card's account. Amounts are in the currency's smallest unit. By transaction counter: ``holds`` are
+    the amounts of approved transactions that are not over, ``ended`` the transactions that are."""
+
+    pan: str
+    sequence: int
+    expires: date
+    balance: int = 0
+    limit: int | None = None
+    pin: Secret | None = None
+    pin_tries: int = 3
+    pin_limit: int = 3
+    status: Status = Status.OPEN
+    holds: dict[int, int] = field(default_factory=dict)
+    ended: set[int] = field(default_factory=set)
+    highest_online: int = 0
+    scripts: list[Script] = field(default_factory=list)
+    scripts_made: int = 0
+
+    def queue(self, *commands: ScriptCommand, when: When = When.AFTER) -> Script:
+        """Have these commands sent at the next online transaction, and at every one after it until done.
+
+        Raises CodecError when they are more than a terminal takes in one answer.
+        """
+        script = Script(self.scripts_made + 1, when, commands)
+        script.check_size()
+        self.scripts_made += 1
+        self.scripts.append(script)
+        return script
+
+    def reported(self, results: tuple[ScriptResult, ...]) -> None:
+        """Drop the scripts that the card carried out."""
+        done = {result.identifier for result in results if result.done}
+        self.scripts = [script for script in self.scripts if script.identifier not in done]
+
+    def __repr__(self) -> str:
+        return f"<Account …{self.pan[-4:]}-{self.sequence:02d}, {self.status}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Accounts that open themselves at a card's first transaction, for cards that nobody told this issuer of: the
+    beginning of their numbers, what is on them and how much one transaction may take."""
+
+    prefix: str
+    balance: int
+    limit: int | None = None
+
+
+class Accounts:
+    """All accounts by card number and sequence."""
+
+    def __init__(self, accounts: tuple[Account, ...] = (), opening: Opening | None = None) -> None:
+        self._accounts = {(account.pan, account.sequence): account for account in accounts}
+        self._opening = opening
+
+    def add(self, account: Account) -> Account:
+        self._accounts[account.pan, account.sequence] = account
+        return account
+
+    def find(self, pan: str, sequence: int) -> Account | None:
+        """The account of a card. Makes none: an account opens only for a card that proved itself (``opened``)."""
+        return self._accounts.get((pan, sequence))
+
+    def opens(self, pan: str) -> bool:
+        return self._opening is not None and pan.startswith(self._opening.prefix)
+
+    def opened(self, pan: str, sequence: int, expires: date) -> Account:
+        """A new account by the opening rule; ask ``opens`` first."""
+        rule = self._opening or Opening(pan, 0)
+        return self.add(Account(pan, sequence, expires, rule.balance, rule.limit))

@@ -1,0 +1,197 @@
+"""An issuing bank for developers and tests: checks a card's cryptograms, decides, answers with cryptogram and scripts.
+
+It is the other end of every payment: it derives card keys and session keys by itself, from the specifications, and so
+also checks the custodian that personalized the card. EMV 4.4 Book 2, chapter 8; Book 3, 10.8 to 10.11.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+from typing import Final
+
+from simulators.cryptograms.crypto import Masters, arpc, card_keys, cryptogram
+from simulators.cryptograms.schemes import CVN10, CVN17, CVN18, CVN22, PBOC, PBOC_SM4, Cipher, IssuerData, Scheme
+from simulators.issuer.accounts import Account, Accounts, Status
+from simulators.issuer.pin import read_pin
+from simulators.issuer.request import Kind, Request
+from simulators.issuer.scripts import ScriptResult, Turn, fitting
+from terminal.errors import CodecError
+from terminal.secret import Secret
+from terminal.tlv import tlv
+
+APPROVED: Final = "00"
+VERSIONS: Final[Mapping[int, Scheme]] = MappingProxyType(
+    {0x01: PBOC, 0x0A: CVN10, 0x11: CVN17, 0x12: CVN18, 0x22: CVN22}
+)
+"""Cryptogram versions that cards name in 9F10, where the keys say nothing else."""
+
+_REFUSED: Final = {Status.BLOCKED: "62", Status.LOST: "41", Status.STOLEN: "43", Status.CLOSED: "14"}
+_APPROVE_CSU: Final = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerKeys:
+    """The bank's keys. ``versions`` says what each cryptogram version means to it; ``sm4_scheme`` what the version of
+    a card means whose issuer data name SM4."""
+
+    masters: Mapping[Cipher, Masters] = field(repr=False)
+    pin_tdes: Secret | None = None
+    pin_aes: Secret | None = None
+    versions: Mapping[int, Scheme] = field(default_factory=lambda: VERSIONS)
+    sm4_scheme: Scheme = PBOC_SM4
+
+    def scheme(self, data: IssuerData) -> Scheme:
+        """Raises CodecError when this bank does not know the version or has no keys for it."""
+        scheme = self.sm4_scheme if data.sm4 else self.versions.get(data.version)
+        if scheme is None or scheme.cipher not in self.masters:
+            raise CodecError(f"a cryptogram of version {data.version:02X}, for which this issuer has no keys")
+        return scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the issuer decided: response code (ISO 8583:1987, field 39, two characters), a sentence that says why, and
+    data objects for the terminal: 8A, then 91 and 71 or 72 where there are any."""
+
+    code: str
+    reason: str
+    data: bytes = field(repr=False)
+
+    @property
+    def approved(self) -> bool:
+        return self.code == APPROVED
+
+
+class _Decline(Exception):
+    """A decision, not a fault: leaves the rules with its response code."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class IssuerHost:
+    """Thread-safe: one transaction is decided at a time. ``today`` gives the bank's date."""
+
+    def __init__(
+        self,
+        keys: IssuerKeys,
+        accounts: Accounts | None = None,
+        *,
+        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+    ) -> None:
+        self.keys = keys
+        self.accounts = accounts or Accounts()
+        self._today = today
+        self._mutex = threading.Lock()
+
+    def answer(self, data: bytes) -> Answer:
+        """Decide on an authorization request (its 9F27 names an ARQC), or take note of how a transaction ended (TC or
+        AAC). Total: whatever the bytes are, there is an answer."""
+        with self._mutex:
+            try:
+                request = Request.parse(data)
+                scheme = self.keys.scheme(request.issuer_data)
+                amount = request.amount
+            except CodecError as fault:
+                return _answer("30", str(fault))
+            try:
+                account, turn = self._genuine(request, scheme)
+                if request.kind is not Kind.ARQC:
+                    return self._ended(request, account, amount)
+                return self._authorized(request, account, turn, amount)
+            except _Decline as no:
+                return _answer(no.code, no.reason)
+
+    def _genuine(self, request: Request, scheme: Scheme) -> tuple[Account, Turn]:
+        """The account of a card that proved to hold its keys. Before that nothing is opened, kept or told."""
+        account = self.accounts.find(request.pan, request.sequence)
+        if account is None and not self.accounts.opens(request.pan):
+            raise _Decline("14", "no such card")
+        keys = card_keys(self.keys.masters[scheme.cipher], scheme.cipher, request.pan, request.sequence)
+        expected = cryptogram(scheme, keys, request.atc, request.covered(scheme))
+        if not hmac.compare_digest(expected, request.cryptogram):
+            raise _Decline("88", f"the {request.kind.name} is not of this card's key")
+        if account is None:
+            account = self.accounts.opened(request.pan, request.sequence, date.max)
+        return account, Turn(scheme, keys, request.atc, request.cryptogram)
+
+    def _authorized(self, request: Request, account: Account, turn: Turn, amount: int) -> Answer:
+        if request.counter <= account.highest_online or request.counter in account.ended:
+            raise _Decline("94", "this transaction counter was used before, or a later one was")
+        account.highest_online = request.counter
+        try:
+            self._allow(request, account, amount)
+        except _Decline as no:
+            return self._with_proof(account, turn, no.code, no.reason)
+        account.balance -= amount
+        account.holds[request.counter] = amount
+        return self._with_proof(account, turn, APPROVED, "approved")
+
+    def _allow(self, request: Request, account: Account, amount: int) -> None:
+        """Account, PIN, money. Raises _Decline."""
+        if account.status in _REFUSED:
+            raise _Decline(_REFUSED[account.status], f"the card is {account.status}")
+        if account.expires < self._today():
+            raise _Decline("54", "the card has expired")
+        self._check_pin(request, account)
+        if account.limit is not None and amount > account.limit:
+            raise _Decline("61", "above the limit of one transaction")
+        if amount > account.balance:
+            raise _Decline("51", "not enough money")
+
+    def _check_pin(self, request: Request, account: Account) -> None:
+        if request.pin_block is None:
+            if request.pin_entered:
+                raise _Decline("30", "a PIN was entered, but its block (99) did not come")
+            return
+        if account.pin is None:
+            raise _Decline("55", "this card has no PIN")
+        if not account.pin_tries:
+            raise _Decline("75", "no PIN tries are left")
+        try:
+            pin = read_pin(request.pin_block, account.pan, tdes=self.keys.pin_tdes, aes_key=self.keys.pin_aes)
+        except CodecError as fault:
+            # A block that nobody could have made with the right key costs the cardholder no try.
+            raise _Decline("88", str(fault)) from None
+        if pin != account.pin:
+            account.pin_tries -= 1
+            raise _Decline("55", "the PIN is wrong")
+        account.pin_tries = account.pin_limit
+
+    def _with_proof(self, account: Account, turn: Turn, code: str, reason: str) -> Answer:
+        """The answer to a genuine card: with issuer authentication data and the scripts in waiting."""
+        response = code.encode("ascii")
+        if turn.scheme.arpc == 2:
+            # Card status update: PIN tries in the low nibble of byte 1. EMV 4.4 Book 3, annex C10.
+            verdict = _APPROVE_CSU if code == APPROVED else 0
+            response = bytes((account.pin_tries & 0x0F, verdict, 0, 0))
+        proof = arpc(turn.scheme, turn.keys, turn.atc, turn.cryptogram, response) + response
+        return _answer(code, reason, tlv(0x91, proof).encode() + fitting(account.scripts, turn))
+
+    def _ended(self, request: Request, account: Account, amount: int) -> Answer:
+        """A TC settles, an AAC gives back what was on hold; each transaction counter ends once."""
+        counter = request.counter
+        if counter in account.ended:
+            raise _Decline("94", "this transaction was over before")
+        try:
+            account.reported(ScriptResult.parse(request.script_results))
+        except CodecError as fault:
+            raise _Decline("30", str(fault)) from None
+        account.ended.add(counter)
+        hold = account.holds.pop(counter, None)
+        if request.kind is Kind.AAC:
+            account.balance += hold or 0
+            return _answer(APPROVED, "noted: declined" if hold is None else "noted: declined, the hold is given back")
+        account.balance -= amount - (hold or 0)
+        return _answer(APPROVED, "settled, approved offline" if hold is None else "settled")
+
+
+def _answer(code: str, reason: str, data: bytes = b"") -> Answer:
+    return Answer(code, reason, tlv(0x8A, code.encode("ascii")).encode() + data)

@@ -1,0 +1,122 @@
+"""The issuer over HTTP: POST a JSON object whose ``data`` are data objects in hex; the answer has the same shape.
+
+``{"data": "9F2608..."}`` gives ``{"approved": true, "code": "00", "reason": "approved", "data": "8A023030910A..."}``.
+Bytes that are no request get an answer too (code 30). What is not JSON of this shape is an HTTP 400, ``{"error": ...}``
+like every other fault, and ends the connection.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from typing import Any, Final
+
+from simulators.issuer.host import IssuerHost
+from terminal.errors import CodecError
+
+PATH: Final = "/authorize"
+MOST: Final = 65_536
+"""Bytes of a request: a hundred times what a card can say."""
+_PATIENCE: Final = 10.0
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: IssuerServer
+    timeout = _PATIENCE
+    protocol_version = "HTTP/1.1"
+    server_version = "issuer"
+    sys_version = ""
+
+    def do_POST(self) -> None:
+        if self.path != PATH:
+            self.send_error(404)
+            return
+        try:
+            body = self.rfile.read(self._length())
+            data = bytes.fromhex(_field(json.loads(body)))
+        except (ValueError, RecursionError):
+            self.send_error(400)
+            return
+        answer = self.server.host.answer(data)
+        self.server.tell(f"{answer.code} {answer.reason}")
+        self._send(
+            200,
+            {
+                "approved": answer.approved,
+                "code": answer.code,
+                "reason": answer.reason,
+                "data": answer.data.hex().upper(),
+            },
+        )
+
+    def _length(self) -> int:
+        length = int(self.headers.get("Content-Length", ""))
+        if not 0 <= length <= MOST:
+            raise ValueError("too long")
+        return length
+
+    def _send(self, status: int, value: dict[str, Any]) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Any refusal, also those of the server beneath: other methods, broken headers. What follows on this connection
+        may be the rest of what was refused, and is not looked at."""
+        self.close_connection = True
+        self._send(
+            code, {"error": f'POST {PATH} {{"data": "..."}}: data objects in hex, their length in Content-Length'}
+        )
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the server tells what it decided, and a request is personal."""
+
+
+class IssuerServer(ThreadingHTTPServer):
+    """Listens on a loopback address only: it speaks without encryption. ``tell`` gets one line for each answer.
+
+    Raises CodecError for another address, OSError when the port is taken.
+    """
+
+    daemon_threads = True
+
+    def __init__(
+        self, host: IssuerHost, address: str = "127.0.0.1", port: int = 0, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        if not _loopback(address):
+            raise CodecError(f"{address} is no loopback address, and this issuer speaks without encryption")
+        self.host = host
+        self.tell = tell
+        super().__init__((address, port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller who goes away in the middle is told in a line, as everything is."""
+        if isinstance(sys.exception(), ConnectionError):
+            self.tell("a caller went away before the answer")
+        else:
+            super().handle_error(request, client_address)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.server_address[0]!s}:{self.server_address[1]}{PATH}"
+
+
+def _field(value: Any) -> str:
+    if not isinstance(value, dict) or not isinstance(value.get("data"), str):
+        raise ValueError("no data")
+    return str(value["data"])
+
+
+def _loopback(address: str) -> bool:
+    try:
+        return ip_address(address).version == 4 and ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,114 @@
+"""What reaches the issuer of one transaction: data objects in a row, as field 55 of an authorization carries them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from simulators.cryptograms.schemes import AC_TAGS, IssuerData, Scheme
+from terminal.errors import CodecError
+from terminal.tlv import Tlvs, decode
+
+_LENGTHS = {0x9F02: 6, 0x9F03: 6, 0x9F1A: 2, 0x95: 5, 0x5F2A: 2, 0x9A: 3, 0x9C: 1, 0x9F37: 4, 0x82: 2, 0x9F36: 2}
+
+
+class Kind(IntEnum):
+    """What the card decided: bits 8 and 7 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4."""
+
+    AAC = 0x00
+    TC = 0x40
+    ARQC = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One message, its fields checked for presence and length."""
+
+    pan: str = field(repr=False)
+    sequence: int
+    kind: Kind
+    cryptogram: bytes
+    issuer_data: IssuerData
+    values: dict[int, bytes] = field(repr=False)
+    pin_block: bytes | None = field(repr=False)
+    script_results: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> Request:
+        """Raises CodecError, which names the tag that is missing, twice there or of a wrong length."""
+        objects = decode(data, padding="reject")
+        tags = [item.tag for item in objects]
+        double = next((tag for tag in tags if tags.count(tag) > 1), None)
+        if double is not None:
+            raise CodecError(f"{double} is in the request twice")
+        number = objects.get(0x5A) or _from_track(objects)
+        if number is None:
+            raise CodecError("the request has neither a card number (5A) nor track 2 data (57)")
+        sequence = objects.get(0x5F34) or b"\x00"
+        kind = _of(objects, 0x9F27, 1)[0] & 0xC0
+        if kind not in list(Kind):
+            raise CodecError("the cryptogram information data (9F27) name no kind of cryptogram")
+        if len(sequence) != 1 or not sequence.hex().isdigit():
+            raise CodecError("the sequence number (5F34) is not two digits")
+        return cls(
+            _digits(number),
+            int(sequence.hex()),
+            Kind(kind),
+            _of(objects, 0x9F26, 8),
+            IssuerData.parse(objects.get(0x9F10) or b""),
+            {tag: _of(objects, tag, _LENGTHS[tag]) for tag in AC_TAGS},
+            objects.get(0x99),
+            objects.get(0x9F5B) or objects.get(0xDF31) or b"",
+        )
+
+    @property
+    def atc(self) -> bytes:
+        return self.values[0x9F36]
+
+    @property
+    def counter(self) -> int:
+        return int.from_bytes(self.atc, "big")
+
+    @property
+    def pin_entered(self) -> bool:
+        """The terminal says that the cardholder gave a PIN for the issuer to check: TVR byte 3, bit 3."""
+        return bool(self.values[0x95][2] & 0x04)
+
+    @property
+    def amount(self) -> int:
+        """What the transaction takes from the account, in the smallest unit; negative for a refund. Amount, authorized
+        counts the cash back in it. ISO 8583:1987, processing codes: below 20 debits, from there to 29 credits."""
+        digits = self.values[0x9F02].hex()
+        kind = self.values[0x9C].hex()
+        if not digits.isdigit() or not kind.isdigit():
+            raise CodecError("amount (9F02) and transaction type (9C) are decimal digits")
+        return {0: int(digits), 1: int(digits), 2: -int(digits)}.get(int(kind[0]), 0)
+
+    def covered(self, scheme: Scheme) -> bytes:
+        """The data under the cryptogram. EMV 4.4 Book 2, 8.1.1."""
+        return b"".join(self.values[tag] for tag in scheme.tags) + self.issuer_data.covered(scheme)
+
+
+def _of(objects: Tlvs, tag: int, length: int) -> bytes:
+    value = objects.get(tag)
+    if value is None:
+        raise CodecError(f"the request has no {tag:02X}")
+    if len(value) != length:
+        raise CodecError(f"{tag:02X} is {len(value)} bytes long, not {length}")
+    return value
+
+
+def _from_track(objects: Tlvs) -> bytes | None:
+    track = objects.get(0x57)
+    if track is None:
+        return None
+    number = track.hex().upper().partition("D")[0]
+    return bytes.fromhex(number + "F" * (len(number) % 2))
+
+
+def _digits(number: bytes) -> str:
+    found = re.fullmatch("([0-9]{8,19})F*", number.hex().upper())
+    if found is None:
+        raise CodecError("the card number is not 8 to 19 digits")
+    return found[1]

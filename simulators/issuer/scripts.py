@@ -1,0 +1,168 @@
+"""Issuer scripts: commands that the issuer sends to its card behind the terminal's back, under secure messaging.
+
+EMV 4.4 Book 3, 6.5 and 10.10; Book 2, chapter 9, format 2: data, then MAC. Visa and PBOC set CLA 84, for PUT DATA and
+UPDATE RECORD 04.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from simulators.cryptograms.crypto import Udks, new_pin_block, script_encrypt, script_mac
+from simulators.cryptograms.schemes import Scheme
+from terminal.errors import CodecError
+from terminal.secret import Secret
+from terminal.tlv import tlv
+
+MOST: Final = 128
+"""Bytes of scripts that a terminal takes in one answer. EMV 4.4 Book 4, 12.2.4."""
+
+
+_HEADER: Final = 5
+_LONGEST_MAC: Final = 8
+_LONGEST_PIN: Final = 16
+"""An enciphered PIN block: nine bytes and their padding, under either cipher."""
+
+
+class When(IntEnum):
+    """The template says when the card gets the commands: before or after the final GENERATE AC."""
+
+    BEFORE = 0x71
+    AFTER = 0x72
+
+
+class Ins(IntEnum):
+    CARD_BLOCK = 0x16
+    APPLICATION_UNBLOCK = 0x18
+    APPLICATION_BLOCK = 0x1E
+    PIN_CHANGE = 0x24
+    PUT_DATA = 0xDA
+    UPDATE_RECORD = 0xDC
+
+
+_INTERINDUSTRY: Final = frozenset({Ins.PUT_DATA, Ins.UPDATE_RECORD})
+
+
+class Turn(NamedTuple):
+    """What of a transaction goes into the keys and MACs of its scripts."""
+
+    scheme: Scheme
+    keys: Udks
+    atc: bytes
+    cryptogram: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptCommand:
+    """One command, before keys and MAC. ``pin`` is the new one of a PIN CHANGE, ``current`` the one that the card is
+    to check first (P2 01); without it the card takes the new PIN as it is (P2 02)."""
+
+    ins: Ins
+    p1: int = 0
+    p2: int = 0
+    data: bytes = b""
+    pin: Secret | None = None
+    current: Secret | None = None
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the data field without its MAC, at most."""
+        return len(self.data) if self.pin is None else _LONGEST_PIN
+
+    def encode(self, turn: Turn) -> bytes:
+        """Header, data (a PIN enciphered), MAC."""
+        data = self.data
+        if self.pin is not None:
+            current = None if self.current is None else self.current.reveal().decode("ascii")
+            block = new_pin_block(turn.scheme, turn.keys, self.pin.reveal().decode("ascii"), current)
+            data = script_encrypt(turn.scheme, turn.keys, turn.atc, turn.cryptogram, block)
+        cla = 0x04 if self.ins in _INTERINDUSTRY else 0x84
+        header = bytes((cla, self.ins, self.p1, self.p2, len(data) + turn.scheme.mac_length))
+        return header + data + script_mac(turn.scheme, turn.keys, turn.atc, turn.cryptogram, header, data)
+
+
+def card_block() -> ScriptCommand:
+    return ScriptCommand(Ins.CARD_BLOCK)
+
+
+def application_block() -> ScriptCommand:
+    return ScriptCommand(Ins.APPLICATION_BLOCK)
+
+
+def application_unblock() -> ScriptCommand:
+    return ScriptCommand(Ins.APPLICATION_UNBLOCK)
+
+
+def pin_unblock() -> ScriptCommand:
+    """Set the try counter back. EMV 4.4 Book 3, 6.5.10, P2 00."""
+    return ScriptCommand(Ins.PIN_CHANGE)
+
+
+def pin_change(new: Secret, current: Secret | None = None) -> ScriptCommand:
+    """Give the card another PIN and set the try counter back. EMV 4.4 Book 3, 6.5.10, P2 01 and 02."""
+    return ScriptCommand(Ins.PIN_CHANGE, p2=2 if current is None else 1, pin=new, current=current)
+
+
+def put_data(tag: int, value: bytes) -> ScriptCommand:
+    """One data object of the card anew, by its tag in P1 P2."""
+    if not 0 < tag <= 0xFFFF:
+        raise CodecError(f"PUT DATA names a tag of one or two bytes, not {tag:X}")
+    return ScriptCommand(Ins.PUT_DATA, tag >> 8, tag & 0xFF, value)
+
+
+def update_record(sfi: int, record: int, value: bytes) -> ScriptCommand:
+    if not 1 <= sfi <= 30 or not 1 <= record <= 0xFF:
+        raise CodecError(f"there is no record {record} of file {sfi} to update")
+    return ScriptCommand(Ins.UPDATE_RECORD, record, sfi << 3 | 4, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Commands of one template, and the identifier (9F18) by which the terminal reports how they went."""
+
+    identifier: int
+    when: When
+    commands: tuple[ScriptCommand, ...]
+
+    def encode(self, turn: Turn) -> bytes:
+        """Template 71 or 72."""
+        return self._template([command.encode(turn) for command in self.commands])
+
+    def check_size(self) -> None:
+        """Raises CodecError when the script cannot fit one answer, whatever the card's scheme."""
+        most = self._template([bytes(_HEADER + command.longest + _LONGEST_MAC) for command in self.commands])
+        if len(most) > MOST:
+            raise CodecError(f"a script of up to {len(most)} bytes; {MOST} are the most a terminal takes")
+
+    def _template(self, commands: Sequence[bytes]) -> bytes:
+        parts = [tlv(0x9F18, self.identifier.to_bytes(4, "big")), *(tlv(0x86, command) for command in commands)]
+        return tlv(self.when, parts).encode()
+
+
+def fitting(scripts: Sequence[Script], turn: Turn) -> bytes:
+    """As many of the scripts, from the first, as one answer takes; the rest wait for the next transaction."""
+    taken = b""
+    for script in scripts:
+        template = script.encode(turn)
+        if len(taken) + len(template) > MOST:
+            break
+        taken += template
+    return taken
+
+
+class ScriptResult(NamedTuple):
+    """How one script went: 9F5B or DF31 in fives of bytes. EMV 4.4 Book 4, annex A5."""
+
+    identifier: int
+    done: bool
+
+    @classmethod
+    def parse(cls, data: bytes) -> tuple[ScriptResult, ...]:
+        """Raises CodecError unless the data are results of five bytes each."""
+        if len(data) % 5:
+            raise CodecError(f"issuer script results of {len(data)} bytes, which are no whole number of fives")
+        fives = (data[at : at + 5] for at in range(0, len(data), 5))
+        return tuple(cls(int.from_bytes(five[1:], "big"), five[0] >> 4 == 2) for five in fives)

@@ -1,0 +1,194 @@
+"""A virtual card: a chip with memory, a contact and an operating system, in RAM or in a card file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from simulators import rom
+from simulators.card.cardfile import CardFile
+from simulators.card.config import CardConfig
+from simulators.card.content import CardState, Modules, Registry
+from simulators.card.keyring import AES, DES, Key, KeyRing
+from simulators.card.link import Link
+from simulators.card.memory import Image, MemoryDamaged, Nvm, PowerLost, RamImage, Tear
+from simulators.card.meter import Meter
+from simulators.card.security_domain.domain import SecurityDomain
+from simulators.card.system import System
+from terminal.apdu import LinkProtocol
+
+
+class VirtualCard:
+    """One chip. Bytes in, bytes out; it is off until ``power_on`` and keeps its state through everything.
+
+    ``meter`` tells what the last exchange cost. ``tear`` may cut the power at any page write (see
+    simulators.memory.Tear): PowerLost comes out of ``exchange`` and the card is off. Raises PowerLost also for an
+    exchange with a card that is off; MemoryDamaged, CardInUse, ReaderNotFound and ReaderFault from the card file.
+    Not for use by several threads at once.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        *,
+        modules: Modules | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+        protocol: LinkProtocol | None = None,
+    ) -> None:
+        """Use ``create`` or ``open``. ``modules`` maps module AIDs to applets, by default those in ROM; ``protocol``
+        takes the chip by another interface than its own, as a dual-interface card allows."""
+        self._protocol = protocol
+        self.meter = Meter()
+        self._file = image if isinstance(image, CardFile) else None
+        self._nvm = Nvm(image)
+        self._modules = rom.MODULES if modules is None else modules
+        self._random = random
+        self._system: System | None = None
+        self._link: Link | None = None
+        self._nvm.load(repair=False)
+        self.config = self._read_config()
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | None,
+        config: CardConfig,
+        *,
+        modules: Modules | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+        sync: bool = False,
+    ) -> VirtualCard:
+        """A blank chip in a new card file, or in RAM without a path. Raises FileExistsError."""
+        blank = RamImage()
+        _manufacture(Nvm(blank), config)
+        image: Image = blank if path is None else CardFile.create(path, blank.read(), sync=sync)
+        return cls(image, modules=modules, random=random)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        modules: Modules | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+        sync: bool = False,
+        protocol: LinkProtocol | None = None,
+    ) -> VirtualCard:
+        """The chip in a card file; not yet locked, so that a powered one can be looked at."""
+        return cls(CardFile(path, sync=sync), modules=modules, random=random, protocol=protocol)
+
+    @property
+    def powered(self) -> bool:
+        return self._system is not None
+
+    @property
+    def chip_serial(self) -> str:
+        return self.config.chip.chip_serial
+
+    @property
+    def atr(self) -> bytes:
+        return self.config.atr
+
+    @property
+    def tear(self) -> Tear | None:
+        return self._nvm.tear
+
+    @tear.setter
+    def tear(self, tear: Tear | None) -> None:
+        self._nvm.tear = tear
+
+    @property
+    def state(self) -> CardState:
+        """The card life cycle, without power too."""
+        return CardState(self._nvm.scope("card")["state"][0])
+
+    @property
+    def registry(self) -> Registry:
+        """What is on the card, for looking at."""
+        return self._system.registry if self._system else Registry(self._nvm.scope("registry"))
+
+    @property
+    def key_versions(self) -> list[int]:
+        """The key sets of the security domain."""
+        return KeyRing(self._nvm.scope("isd"), self.config.max_tries).versions
+
+    def power_on(self) -> bytes:
+        """Cold reset: recover the memory, start the operating system; the ATR."""
+        if self._system is None:
+            # Another process may have powered the chip since; and a tear leaves an end to be cut off.
+            changed = self._file is not None and self._file.lock()
+            if changed or self._nvm.torn:
+                self._load()
+            self._start()
+        else:
+            self.reset()
+        return self.atr
+
+    def reset(self) -> bytes:
+        """Warm reset: all volatile state is forgotten; the ATR."""
+        if self._system is None:
+            raise PowerLost("the card has no power")
+        self._start()
+        return self.atr
+
+    def power_off(self) -> None:
+        """Take the power away; safe to call twice."""
+        self._system = self._link = None
+        if self._file is not None:
+            self._file.unlock()
+
+    def exchange(self, apdu: bytes) -> bytes:
+        """One command APDU to one response APDU. Raises PowerLost when the power fails on the way."""
+        link = self._link
+        if link is None:
+            raise PowerLost("the card has no power")
+        meter, nvm = self.meter, self._nvm
+        pages = nvm.pages_written
+        meter.start(len(apdu))
+        try:
+            answer = link.exchange(apdu)
+        except PowerLost:
+            self.power_off()
+            raise
+        meter.bytes_out = len(answer)
+        meter.pages += nvm.pages_written - pages
+        return answer
+
+    def __repr__(self) -> str:
+        return f"<VirtualCard {self.chip_serial}, {'on' if self.powered else 'off'}>"
+
+    def _start(self) -> None:
+        self._system = System(self._nvm, self.config, self._modules, self._random, self.meter, SecurityDomain)
+        self._link = Link(self.config.protocol, self._system.execute)
+
+    def _load(self) -> None:
+        try:
+            self._nvm.load()
+            self.config = self._read_config()
+        except BaseException:
+            self.power_off()
+            raise
+
+    def _read_config(self) -> CardConfig:
+        try:
+            config = CardConfig.decode(self._nvm.scope("card")["config"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise MemoryDamaged("the card's memory holds no chip identity") from error
+        return replace(config, protocol=self._protocol) if self._protocol else config
+
+
+def _manufacture(nvm: Nvm, config: CardConfig) -> None:
+    """What the factory writes. EMV CPS 1.1, 2.1 (the state of a card before personalization)."""
+    stock = config.stock_keys()
+    kind = DES if config.scp == 2 else AES
+    keys = [Key(n, kind, value) for n, value in enumerate((stock.enc, stock.mac, stock.dek), 1)]
+    with nvm.transaction():
+        card = nvm.scope("card")
+        card["config"] = config.encode()
+        card["state"] = bytes((CardState.OP_READY,))
+        KeyRing(nvm.scope("isd"), config.max_tries).put(stock.version, keys)
+        registry = Registry(nvm.scope("registry"))
+        for file in rom.FILES:
+            registry.add(file)

@@ -1,0 +1,1 @@
+"""PC/SC: readers, cards and events through pyscard."""

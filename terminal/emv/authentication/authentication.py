@@ -1,0 +1,176 @@
+"""Offline data authentication in a transaction: which method, with which algorithm, and what it found.
+
+EMV 4.4 Book 3, 10.3; Book 2, 5 and 6; JR/T 0025.17 for SM2. ``authenticate`` runs before terminal action analysis;
+where it chose CDA, ``verify_combined`` ends it with the answer to GENERATE AC.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final, Self
+
+from terminal.apdu import Command, Sender
+from terminal.emv.authentication.cakeys import CaStore
+from terminal.emv.authentication.chains import Chain, chain_for
+from terminal.emv.authentication.rsa import Check, CombinedData, OdaFailed, Signed
+from terminal.emv.data.bits import AIP, TSI, TVR, TerminalCapabilities
+from terminal.emv.selection.application import CardRecords, fill
+from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
+from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.tlv import Tlvs, asks_for
+
+_CHOICE: Final = "EMV 4.4 Book 3, 10.3"
+_STAGE: Final = Stage.AUTHENTICATION
+_AIP, _CAPABILITIES, _UNPREDICTABLE, _DDOL = 0x82, 0x9F33, 0x9F37, 0x9F49
+_SIGNATURE, _CID, _DYNAMIC_NUMBER, _CODE = 0x9F4B, 0x9F27, 0x9F4C, 0x9F45
+_CARD_CA_INDEX, _CA_INDEX = 0x8F, 0x9F22
+_FORMAT_1, _FORMAT_2 = 0x80, 0x77
+
+
+class Method(StrEnum):
+    """How the card proves itself, with the section of EMV 4.4 Book 2 and the bit that tells its failure."""
+
+    source: str
+    failed: TVR
+
+    def __new__(cls, name: str, source: str, failed: TVR) -> Self:
+        made = str.__new__(cls, name)
+        made._value_ = name
+        made.source = source
+        made.failed = failed
+        return made
+
+    CDA = "CDA", "EMV 4.4 Book 2, 6.6", TVR.CDA_FAILED
+    DDA = "DDA", "EMV 4.4 Book 2, 6.5", TVR.DDA_FAILED
+    SDA = "SDA", "EMV 4.4 Book 2, 5", TVR.SDA_FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """What came of it so far. ``method`` None: card and terminal have none in common. ``passed`` None: CDA whose keys
+    are right, and whose signature comes with GENERATE AC. ``chain`` holds the card's keys, also for an enciphered PIN.
+    """
+
+    method: Method | None
+    passed: bool | None
+    chain: Chain
+
+    @property
+    def request_cda(self) -> bool:
+        """Whether GENERATE AC can ask for a CDA signature."""
+        return self.method is Method.CDA and self.passed is None
+
+
+def choose_method(state: State) -> Method | None:
+    """CDA, else DDA, else SDA: the first that both AIP and terminal capabilities (9F33) have. EMV 4.4 Book 3, 10.3."""
+    card, terminal = state.card.get(_AIP, b"")[:2], state.terminal.get(_CAPABILITIES, b"")
+    if AIP.CDA.set_in(card) and TerminalCapabilities.CDA.set_in(terminal):
+        return Method.CDA
+    if AIP.DDA.set_in(card) and TerminalCapabilities.DDA.set_in(terminal):
+        return Method.DDA
+    return Method.SDA if AIP.SDA.set_in(card) and TerminalCapabilities.SDA.set_in(terminal) else None
+
+
+def authenticate(
+    state: State, sender: Sender, records: CardRecords, store: CaStore, today: date, *, default_ddol: bytes | None
+) -> Authentication:
+    """Choose the method and carry it out; for CDA, verify the certificates now and the signature later.
+
+    ``default_ddol`` serves a card without a DDOL. Failures set TVR bits; an answer to INTERNAL AUTHENTICATE that is out
+    of form ends the transaction. Raises Stop and TransportError. EMV 4.4 Book 3, 10.3.
+    """
+    chain = chain_for(state, records, store, today)
+    method = choose_method(state)
+    if method is None:
+        text = "card and terminal have no method of offline data authentication in common"
+        state.note(_STAGE, text, _CHOICE, tvr=TVR.ODA_NOT_PERFORMED)
+        return Authentication(None, None, chain)
+    selected = TVR.SDA_SELECTED if method is Method.SDA else NO_TVR
+    state.note(_STAGE, f"{method} with {chain.algorithm} is chosen by AIP and terminal", _CHOICE, tvr=selected)
+    try:
+        if method is Method.SDA:
+            state.card[_CODE] = chain.prove_static()
+        else:
+            chain.prove_card_key()
+        if method is Method.DDA:
+            _challenge(state, sender, chain, default_ddol)
+    except OdaFailed as failure:
+        _failed(state, method, failure)
+        return Authentication(method, False, chain)
+    state.terminal[_CA_INDEX] = state.card[_CARD_CA_INDEX]
+    if method is Method.CDA:
+        text = "the certificates of issuer and card are genuine; the signature comes with the cryptogram"
+        state.note(_STAGE, text, method.source)
+        return Authentication(method, None, chain)
+    text = "the static data are the issuer's" if method is Method.SDA else "the card is genuine and so are its data"
+    state.note(_STAGE, f"{method} succeeded: {text}", method.source, tsi=TSI.ODA_PERFORMED)
+    return Authentication(method, True, chain)
+
+
+def verify_combined(
+    state: State, authentication: Authentication, answer: Tlvs, sent: Sequence[bytes]
+) -> CombinedData | None:
+    """Verify the CDA signature in an answer to GENERATE AC; None, with the TVR bit set, when it is not right.
+
+    ``answer`` are the objects inside the 77 template; ``sent`` the data for PDOL, CDOL1 and, for the second GENERATE
+    AC, CDOL2, as they went to the card. The cryptogram is the one in the result. EMV 4.4 Book 2, 6.6.2.
+    """
+    try:
+        found = _combined(state, authentication.chain, answer, sent)
+    except OdaFailed as failure:
+        _failed(state, Method.CDA, failure)
+        return None
+    state.card[_DYNAMIC_NUMBER] = found.number
+    text = "CDA succeeded: the card signed its cryptogram and the data of this transaction"
+    state.note(_STAGE, text, Method.CDA.source, tsi=TSI.ODA_PERFORMED)
+    return found
+
+
+def combined_missing(state: State, why: str) -> None:
+    """Note that the card gave no CDA signature although it was asked for one. EMV 4.4 Book 2, 6.6.2."""
+    _failed(state, Method.CDA, OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, why))
+
+
+def _combined(state: State, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -> CombinedData:
+    signature, cid = answer.get(_SIGNATURE), answer.get(_CID)
+    if signature is None or cid is None:
+        raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F4B' if signature is None else '9F27'}")
+    dynamic = chain.dynamic(signature, state.terminal.get(_UNPREDICTABLE, b""))
+    found = CombinedData.of(dynamic, chain.hash_size)
+    if bytes((found.cid,)) != cid:
+        raise OdaFailed(Signed.DYNAMIC, Check.CRYPTOGRAM_INFORMATION)
+    told = b"".join([item.encode() for item in answer if item.tag != _SIGNATURE])
+    if not hmac.compare_digest(chain.hash(b"".join(sent) + told), found.transaction_hash):
+        raise OdaFailed(Signed.DYNAMIC, Check.TRANSACTION_HASH)
+    return found
+
+
+def _challenge(state: State, sender: Sender, chain: Chain, default_ddol: bytes | None) -> None:
+    """INTERNAL AUTHENTICATE with the DDOL's data. EMV 4.4 Book 2, 6.5.1; Book 3, 6.5.9."""
+    ddol = state.card.get(_DDOL, default_ddol)
+    if ddol is None or not asks_for(ddol, _UNPREDICTABLE):
+        raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, "DDOL with 9F37")
+    data = fill(state, _STAGE, "DDOL", ddol)
+    if len(data) > MOST_DATA:
+        raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"the DDOL asks for {len(data)} bytes")
+    doing = "authenticating the card (INTERNAL AUTHENTICATE)"
+    response = ask(state, _STAGE, sender, Command(0x00, 0x88, data=data, ne=256), doing)
+    if not response.sw.ok:
+        state.stop(_STAGE, f"{doing}: the card answered {response.sw}", FAULTY_ICC)
+    found = objects(response.data)
+    if found is None or len(found) != 1 or found[0].tag not in (_FORMAT_1, _FORMAT_2):
+        state.stop(_STAGE, f"{doing}: the answer is neither format 80 nor 77", FAULTY_ICC)
+    signature = found[0].value if found[0].tag == _FORMAT_1 else found[0].children.get(_SIGNATURE)
+    if signature is None:
+        state.stop(_STAGE, f"{doing}: the answer lacks its signature (9F4B)", "EMV 4.4 Book 3, 6.5.9.4")
+    state.card[_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number
+
+
+def _failed(state: State, method: Method, failure: OdaFailed) -> None:
+    """ "ICC data missing" is for what table 35 names; what an answer lacks is not among it. EMV 4.4 Book 3, 7.5."""
+    bits = method.failed | (TVR.ICC_DATA_MISSING if failure.check is Check.DATA else NO_TVR)
+    state.note(_STAGE, f"{method} failed: {failure}", method.source, tvr=bits, tsi=TSI.ODA_PERFORMED)

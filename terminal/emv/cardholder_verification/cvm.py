@@ -1,0 +1,241 @@
+"""Cardholder verification: the card's list of rules, applied in order until one succeeds or ends it.
+
+EMV 4.4 Book 3, 10.5; Book 4, 6.3.4. Nothing here knows a PIN longer than it takes to send it on.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from terminal.apdu import Sender
+from terminal.emv.authentication.chains import Chain
+from terminal.emv.cardholder_verification.cvmcodes import (
+    CvmCode,
+    CvmCondition,
+    CvmList,
+    CvmResult,
+    CvmResults,
+    CvmRule,
+    method_text,
+)
+from terminal.emv.cardholder_verification.offlinepin import OfflinePin
+from terminal.emv.cardholder_verification.pinblock import Random
+from terminal.emv.data.bits import AIP, TSI, TVR, TerminalCapabilities
+from terminal.emv.selection.application import card_number
+from terminal.emv.transaction.exchange import FAULTY_ICC
+from terminal.emv.transaction.protocols import Cardholder, Pin
+from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.errors import CodecError
+
+OnlinePin = Callable[[Pin, str], bytes]
+"""Enciphers a PIN for the issuer: PIN and card number to the PIN block of the online request."""
+
+_STAGE: Final = Stage.CARDHOLDER
+_SOURCE: Final = "EMV 4.4 Book 3, 10.5"
+_ONLINE: Final = "EMV 4.4 Book 3, 10.5.2"
+_AIP, _LIST, _RESULTS, _PAN = 0x82, 0x8E, 0x9F34, 0x5A
+_CAPABILITIES, _TERMINAL_TYPE, _KIND, _AMOUNT, _OTHER = 0x9F33, 0x9F35, 0x9C, 0x9F02, 0x9F03
+_CARD_CURRENCY, _CURRENCY = 0x9F42, 0x5F2A
+_CASH, _CASHBACK = (0x01, 0x17), 0x09
+
+_NEEDS: Final[dict[CvmCode, TerminalCapabilities]] = {
+    CvmCode.PLAINTEXT_PIN: TerminalCapabilities.PLAINTEXT_PIN,
+    CvmCode.ONLINE_PIN: TerminalCapabilities.ONLINE_PIN,
+    CvmCode.PLAINTEXT_PIN_AND_SIGNATURE: TerminalCapabilities.PLAINTEXT_PIN | TerminalCapabilities.SIGNATURE,
+    CvmCode.ENCIPHERED_PIN: TerminalCapabilities.ENCIPHERED_PIN,
+    CvmCode.ENCIPHERED_PIN_AND_SIGNATURE: TerminalCapabilities.ENCIPHERED_PIN | TerminalCapabilities.SIGNATURE,
+    CvmCode.SIGNATURE: TerminalCapabilities.SIGNATURE,
+    CvmCode.NO_CVM: TerminalCapabilities.NO_CVM,
+}
+"""The methods that this kernel understands, and what the terminal must be able to do for each. Biometrics and the
+identity document of JR/T 0025 are not among them: they count as unrecognised."""
+_OFFLINE_PIN: Final = frozenset(_NEEDS) - {CvmCode.SIGNATURE, CvmCode.NO_CVM, CvmCode.ONLINE_PIN}
+_ANY_OFFLINE_PIN: Final = (TerminalCapabilities.PLAINTEXT_PIN, TerminalCapabilities.ENCIPHERED_PIN)
+_ENCIPHERED: Final = (CvmCode.ENCIPHERED_PIN, CvmCode.ENCIPHERED_PIN_AND_SIGNATURE)
+_SIGNED: Final = (
+    CvmCode.PLAINTEXT_PIN_AND_SIGNATURE,
+    CvmCode.ENCIPHERED_PIN_AND_SIGNATURE,
+    CvmCode.SIGNATURE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How the cardholder was verified. ``results`` is 9F34, 3 bytes; ``signature`` asks for one on the receipt;
+    ``pin_block`` goes online to the issuer."""
+
+    results: bytes
+    signature: bool = False
+    pin_block: bytes | None = field(default=None, repr=False)
+
+
+def verify_cardholder(
+    state: State,
+    sender: Sender,
+    chain: Chain,
+    cardholder: Cardholder | None,
+    *,
+    online_pin: OnlinePin | None = None,
+    pin_pad: bool = True,
+    random: Random = secrets.token_bytes,
+) -> Verification:
+    """Apply the card's CVM list. The results also go into ``state.terminal`` (9F34).
+
+    ``chain`` gives the key for an enciphered PIN; ``cardholder`` None or ``pin_pad`` False: there is no PIN pad
+    that works; ``random`` pads an enciphered PIN. Raises Stop for a CVM list out of form and for an answer to
+    VERIFY that nothing explains, and TransportError. EMV 4.4 Book 3, 10.5.
+    """
+    pad = cardholder if pin_pad else None
+    verification = _Verifier(state, pad, online_pin, OfflinePin(state, sender, chain, pad, random)).run()
+    state.terminal[_RESULTS] = verification.results
+    return verification
+
+
+class _Verifier:
+    """One run through the list."""
+
+    def __init__(self, state: State, pad: Cardholder | None, online_pin: OnlinePin | None, offline: OfflinePin) -> None:
+        self._state = state
+        self._pad = pad
+        self._online_pin = online_pin
+        self._offline = offline
+        self._pin_block: bytes | None = None
+        self._capable = state.terminal.get(_CAPABILITIES, b"")
+
+    def run(self) -> Verification:
+        found = self._list()
+        if found is None:
+            return Verification(_results(None, CvmResult.UNKNOWN))
+        performed: CvmRule | None = None
+        for number, rule in enumerate(found.rules, 1):
+            if not self._applies(rule, found):
+                self._note(f"rule {number} ({rule}): its condition is not met")
+                continue
+            outcome = self._apply(rule, number)
+            if outcome is not None:
+                performed = rule
+            if outcome in (CvmResult.SUCCESSFUL, CvmResult.UNKNOWN):
+                return self._succeeded(rule, outcome)
+            if not rule.apply_next or rule.method is CvmCode.FAIL:
+                break
+        text = "no rule of the list verified the cardholder"
+        self._state.note(_STAGE, text, _SOURCE, tvr=TVR.CVM_NOT_SUCCESSFUL, tsi=TSI.CVM_PERFORMED)
+        return Verification(_results(performed, CvmResult.FAILED))
+
+    def _list(self) -> CvmList | None:
+        """The card's list; None where cardholder verification does not take place."""
+        if not AIP.CARDHOLDER_VERIFICATION.set_in(self._state.card.get(_AIP, b"")):
+            self._note("the card does not ask for cardholder verification (AIP)")
+            return None
+        raw = self._state.card.get(_LIST)
+        try:
+            found = CvmList.decode(raw) if raw is not None else None
+        except CodecError as fault:
+            self._state.stop(_STAGE, f"the CVM list is out of form: {fault}", FAULTY_ICC)
+        if found is None or not found.rules:
+            text = "the card asks for cardholder verification and has no CVM list, or one without rules"
+            self._state.note(_STAGE, text, _SOURCE, tvr=TVR.ICC_DATA_MISSING)
+            return None
+        return found
+
+    def _applies(self, rule: CvmRule, found: CvmList) -> bool:
+        """Whether the rule's condition is met; one that is reserved, or whose data are missing, is not."""
+        match rule.condition:
+            case CvmCondition.ALWAYS:
+                return True
+            case CvmCondition.TERMINAL_SUPPORTS:
+                return rule.method is not None and self._supports(rule.method)
+            case CvmCondition.UNDER_X | CvmCondition.OVER_X:
+                return self._compares(found.x, under=rule.condition is CvmCondition.UNDER_X)
+            case CvmCondition.UNDER_Y | CvmCondition.OVER_Y:
+                return self._compares(found.y, under=rule.condition is CvmCondition.UNDER_Y)
+        kind = int.from_bytes(self._state.terminal.get(_KIND, b"\x00"), "big")
+        attended = self._state.terminal.get(_TERMINAL_TYPE, b"\x00")[0] & 0x0F <= 3
+        match rule.condition:
+            case CvmCondition.UNATTENDED_CASH:
+                return kind in _CASH and not attended
+            case CvmCondition.MANUAL_CASH:
+                return kind in _CASH and attended
+            case CvmCondition.CASHBACK:
+                return self._cashback(kind)
+            case CvmCondition.NOT_CASH_OR_CASHBACK:
+                return kind not in _CASH and not self._cashback(kind)
+        return False
+
+    def _cashback(self, kind: int) -> bool:
+        """A purchase that gives out cash, by its type or its second amount (9F03), as in processing restrictions."""
+        return kind == _CASHBACK or (kind not in _CASH and any(self._state.terminal.get(_OTHER, b"")))
+
+    def _compares(self, limit: int, *, under: bool) -> bool:
+        """The amount against X or Y, which count in the application currency only. An equal amount is neither."""
+        currency, raw = self._state.card.get(_CARD_CURRENCY), self._state.terminal.get(_AMOUNT)
+        if raw is None or currency is None or currency != self._state.terminal.get(_CURRENCY):
+            return False
+        amount = int(raw.hex())
+        return amount < limit if under else amount > limit
+
+    def _supports(self, method: CvmCode) -> bool:
+        """Whether the terminal can do it. To fail is within the power of all."""
+        needs = _NEEDS.get(method)
+        return method is CvmCode.FAIL or (needs is not None and needs.set_in(self._capable))
+
+    def _apply(self, rule: CvmRule, number: int) -> CvmResult | None:
+        """What came of one rule; None when its method was not carried out at all."""
+        method = rule.method
+        if method is CvmCode.FAIL:
+            self._note(f"rule {number} ({rule}): the list says to fail")
+            return CvmResult.FAILED
+        if method is None or method not in _NEEDS:
+            text = f"rule {number} ({rule}): {method_text(rule.code)} is not known to this terminal"
+            self._note(text, tvr=TVR.CVM_UNRECOGNISED)
+            return None
+        if not self._supports(method):
+            # Who takes one form of offline PIN counts as having a PIN pad for the other. EMV 4.4 Book 3, 10.5, step 1.
+            any_offline = any([form.set_in(self._capable) for form in _ANY_OFFLINE_PIN])
+            no_pad = method is CvmCode.ONLINE_PIN or (method in _OFFLINE_PIN and not any_offline)
+            missing = TVR.PIN_PAD_NOT_WORKING if no_pad else NO_TVR
+            self._note(f"rule {number} ({rule}): the terminal does not support it", tvr=missing)
+            return None
+        if method is CvmCode.NO_CVM:
+            return CvmResult.SUCCESSFUL
+        if method is CvmCode.SIGNATURE:
+            return CvmResult.UNKNOWN
+        if method is CvmCode.ONLINE_PIN:
+            return CvmResult.UNKNOWN if self._ask_online() else CvmResult.FAILED
+        if not self._offline.verify(enciphered=method in _ENCIPHERED):
+            return CvmResult.FAILED
+        return CvmResult.UNKNOWN if method in _SIGNED else CvmResult.SUCCESSFUL
+
+    def _ask_online(self) -> bool:
+        """Take the PIN for the issuer. EMV 4.4 Book 3, 10.5.2."""
+        if self._offline.bypassed:
+            self._state.note(_STAGE, "no PIN: its entry was bypassed before", _ONLINE)
+            return False
+        number = card_number(self._state.card.get(_PAN, b""))
+        if self._pad is None or self._online_pin is None or number is None:
+            self._state.note(_STAGE, "no PIN pad for an online PIN", _ONLINE, tvr=TVR.PIN_PAD_NOT_WORKING)
+            return False
+        pin = self._pad.pin(None, False)
+        if pin is None:
+            self._offline.bypassed = True
+            self._state.note(_STAGE, "the PIN entry was bypassed", _ONLINE, tvr=TVR.PIN_NOT_ENTERED)
+            return False
+        self._pin_block = self._online_pin(pin, number)
+        self._state.note(_STAGE, "the PIN goes online to the issuer", _ONLINE, tvr=TVR.ONLINE_CVM_CAPTURED)
+        return True
+
+    def _succeeded(self, rule: CvmRule, outcome: CvmResult) -> Verification:
+        text = f"cardholder verification: {method_text(rule.code)}, result {outcome.text}"
+        self._state.note(_STAGE, text, _SOURCE, tsi=TSI.CVM_PERFORMED)
+        return Verification(_results(rule, outcome), rule.method in _SIGNED, self._pin_block)
+
+    def _note(self, text: str, tvr: TVR = NO_TVR) -> None:
+        self._state.note(_STAGE, text, _SOURCE, tvr=tvr)
+
+
+def _results(performed: CvmRule | None, result: CvmResult) -> bytes:
+    """Tag 9F34; where no method was carried out, its first bytes are 3F 00. EMV 4.4 Book 4, 6.3.4.5, table 2."""
+    return CvmResults(performed or CvmRule(CvmCode.NONE_PERFORMED, 0), result).encode()

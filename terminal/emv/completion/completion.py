@@ -1,0 +1,225 @@
+"""From the terminal's decision to the end: both cryptograms, the issuer between them, and the outcome.
+
+EMV 4.4 Book 3, 10.7 to 10.11; Book 2, 6.6 (when a CDA signature is asked for); Book 4, 6.3.6 to 6.3.9 and 11.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from terminal.apdu import Sender
+from terminal.emv.cardholder_verification.cvm import Verification
+from terminal.emv.completion import online, scripts
+from terminal.emv.completion.cryptogram import CDOL1, CDOL2, Answer, generate, list_data
+from terminal.emv.data.bits import TVR
+from terminal.emv.risk.action import analyse, when_offline
+from terminal.emv.risk.risk import digits
+from terminal.emv.transaction.config import Application, TerminalConfig
+from terminal.emv.transaction.exchange import FAULTY_ICC
+from terminal.emv.transaction.outcome import Cryptogram, CryptogramType, Outcome, Receipt, Result, ScriptResult
+from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineResponse, Unable
+from terminal.emv.transaction.state import Stage, State
+from terminal.emv.transaction.transaction import Transaction
+
+_COMPLETION: Final = "EMV 4.4 Book 3, 10.11"
+_CDA: Final = "EMV 4.4 Book 2, 6.6"
+_APPROVED: Final = (Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE)
+
+
+class CombinedCheck(Protocol):
+    """Verifies the CDA signature in an answer to GENERATE AC. EMV 4.4 Book 2, 6.6.2."""
+
+    def __call__(self, answer: Answer, lists: Sequence[bytes]) -> bytes | None:
+        """The cryptogram, 8 bytes; None when the signature is wrong or not there (the TVR says so then). ``lists`` are
+        the data of CDOL1, and of CDOL2 for a second cryptogram."""
+        ...
+
+
+class Completion:
+    """The second half of one transaction. ``combined`` is None where CDA was not chosen.
+
+    ``run`` raises Stop and TransportError; ``outcome`` then says what is known, reversal included.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        state: State,
+        config: TerminalConfig,
+        application: Application,
+        transaction: Transaction,
+        *,
+        label: str = "",
+        host: OnlineHost | None = None,
+        attendant: Attendant | None = None,
+        combined: CombinedCheck | None = None,
+        verification: Verification | None = None,
+    ) -> None:
+        self._sender = sender
+        self._state = state
+        self._config = config
+        self._application = application
+        self._transaction = transaction
+        self._label = label
+        self._host = host
+        self._attendant = attendant
+        self._combined = combined
+        self._verification = verification or Verification(b"")
+        self._lists: list[bytes] = []
+        self._first: Cryptogram | None = None
+        self._second: Cryptogram | None = None
+        self._scripts: list[ScriptResult] = []
+        self._reversal = False
+        self._advice = False
+
+    def run(self) -> Outcome:
+        """Terminal action analysis, the first GENERATE AC, and whatever follows from its answer."""
+        kind = analyse(self._state, self._config, self._application)
+        if kind is not CryptogramType.ARQC:
+            self._respond(online.APPROVED_OFFLINE if kind is CryptogramType.TC else online.DECLINED_OFFLINE)
+        cda = kind is CryptogramType.TC or (kind is CryptogramType.ARQC and self._config.cda_mode in (1, 2))
+        if self._combined is not None and kind is CryptogramType.ARQC and not cda:
+            text = "the online request is asked for without a signature"
+            self._state.note(Stage.CARD_ACTION, text, _CDA, tvr=TVR.ODA_NOT_PERFORMED)
+        self._first, genuine = self._generate(Stage.CARD_ACTION, CDOL1, kind, cda)
+        if self._first.kind is CryptogramType.AAC:
+            self._respond(online.DECLINED_OFFLINE)
+            return self._end(Result.DECLINED_OFFLINE, "the card declined")
+        if self._first.kind is CryptogramType.TC:
+            if genuine:
+                return self._end(Result.APPROVED_OFFLINE, "terminal and card approved")
+            return self._end(Result.DECLINED_OFFLINE, "the signature over the card's approval is wrong")
+        if not genuine:
+            # Such a request must not reach the issuer: the card is told to end. EMV 4.4 Book 2, 6.6.2.
+            self._respond(online.DECLINED_OFFLINE)
+            self._finish(CryptogramType.AAC, cda=False)
+            return self._end(Result.DECLINED_OFFLINE, "the signature over the card's online request is wrong")
+        answer = online.authorize(self._state, self._host, self._verification.pin_block)
+        if self._combined is not None:
+            self._state.take_back(Stage.ONLINE, TVR.ODA_NOT_PERFORMED, _CDA)
+        return self._without_issuer(answer) if isinstance(answer, Unable) else self._with_issuer(answer)
+
+    def outcome(self, result: Result, reason: str) -> Outcome:
+        """The outcome as things stand."""
+        state = self._state
+        code = state.terminal.get(online.RESPONSE_CODE, b"").decode("ascii", "replace")
+        if code.startswith("Y") and result not in _APPROVED:
+            code = f"Z{code[1:]}"  # It was given in advance, for a cryptogram that the card then did not make.
+        return Outcome(
+            result,
+            reason,
+            tuple(state.steps),
+            state.tvr,
+            state.tsi,
+            state.aid,
+            response_code=code,
+            cvm_results=self._verification.results,
+            first=self._first,
+            second=self._second,
+            scripts=tuple(self._scripts),
+            reversal=self._reversal,
+            advice=self._advice_due(result),
+            signature=self._verification.signature,
+            receipt=self._receipt(result, code),
+        )
+
+    def _advice_due(self, result: Result) -> bool:
+        """What is captured needs none; what became of scripts is told, in a reversal or else in an advice.
+        EMV 4.4 Book 4, 6.3.7, table 3; 6.3.9."""
+        return result not in _APPROVED and (self._advice or (bool(self._scripts) and not self._reversal))
+
+    def _with_issuer(self, answer: OnlineResponse) -> Outcome:
+        approved = online.approves(answer) or online.referred(self._state, answer, self._attendant)
+        # From here on the issuer has reserved the money: whatever goes wrong, it must be told.
+        self._reversal = approved
+        online.authenticate_issuer(self._state, self._sender)
+        self._scripts += scripts.run(self._state, self._sender, answer.scripts, scripts.BEFORE)
+        cda = approved and self._config.cda_mode in (1, 4)
+        genuine = self._finish(CryptogramType.TC if approved else CryptogramType.AAC, cda=cda)
+        self._scripts += scripts.run(self._state, self._sender, answer.scripts, scripts.AFTER)
+        if not approved:
+            return self._end(Result.DECLINED_ONLINE, "the issuer declined")
+        if not self._accepted():
+            return self._end(Result.DECLINED_ONLINE, "the issuer approved, but the card declined")
+        if not genuine:
+            return self._end(Result.DECLINED_ONLINE, "the signature over the card's approval is wrong")
+        self._reversal = False
+        return self._end(Result.APPROVED_ONLINE, "issuer and card approved")
+
+    def _without_issuer(self, answer: Unable) -> Outcome:
+        self._reversal = answer.sent
+        kind = when_offline(self._state, self._application)
+        self._respond(online.UNABLE_APPROVED if kind is CryptogramType.TC else online.UNABLE_DECLINED)
+        genuine = self._finish(kind, cda=kind is CryptogramType.TC)
+        if self._accepted() and genuine:
+            return self._end(Result.APPROVED_OFFLINE, "the issuer could not be asked; terminal and card approved")
+        return self._end(Result.DECLINED_OFFLINE, "the issuer could not be asked, and the transaction was declined")
+
+    def _finish(self, kind: CryptogramType, *, cda: bool) -> bool:
+        """The second GENERATE AC; False when its signature is wrong. Another ATC than before ends the transaction."""
+        first = self._first
+        self._second, genuine = self._generate(Stage.COMPLETION, CDOL2, kind, cda)
+        if first is None or self._second.atc != first.atc:
+            self._state.stop(Stage.COMPLETION, "the card changed its transaction counter on the way", FAULTY_ICC)
+        return genuine
+
+    def _generate(self, stage: Stage, tag: int, kind: CryptogramType, cda: bool) -> tuple[Cryptogram, bool]:
+        """One GENERATE AC, and whether its CDA signature, if one was asked for, is right."""
+        state = self._state
+        data = list_data(state, stage, tag, self._application)
+        self._lists.append(data)
+        combined = self._combined if cda else None
+        answer = generate(state, self._sender, stage, kind, data, cda=combined is not None)
+        self._advice = self._advice or answer.advice
+        ac, genuine, verified = answer.ac, True, False
+        if combined is not None and answer.kind is not CryptogramType.AAC:
+            cryptogram = combined(answer, self._lists)
+            genuine = verified = cryptogram is not None
+            if cryptogram is not None:
+                ac = state.card[0x9F26] = cryptogram
+        return Cryptogram(answer.kind, answer.cid, answer.atc, ac, answer.issuer_data, verified), genuine
+
+    def _accepted(self) -> bool:
+        return self._second is not None and self._second.kind is CryptogramType.TC
+
+    def _respond(self, code: bytes) -> None:
+        """The authorization response code that the terminal gives where no issuer does. EMV 4.4 Book 4, Annex A6."""
+        self._state.terminal[online.RESPONSE_CODE] = code
+
+    def _end(self, result: Result, reason: str) -> Outcome:
+        self._state.note(Stage.COMPLETION, f"{result}: {reason}{self._to_tell(result)}", _COMPLETION)
+        return self.outcome(result, reason)
+
+    def _to_tell(self, result: Result) -> str:
+        """What the acquirer must be told apart from the payment. A request whose answer never came is reversed even
+        where card and terminal then approved: the payment is one made offline. EMV 4.4 Book 4, 6.3.8, 12.2.3."""
+        if self._reversal and result in _APPROVED:
+            return "; the request that may have reached the issuer is to be reversed"
+        if self._reversal:
+            return "; the issuer must be told that nothing was paid (reversal)"
+        return "; an advice is to be sent" if self._advice_due(result) else ""
+
+    def _receipt(self, result: Result, code: str) -> Receipt | None:
+        """What the books want on a receipt, the card number cut to its last four digits. EMV 4.4 Book 4, 11.4."""
+        last, aid = self._second or self._first, self._state.aid
+        if last is None or aid is None:
+            return None
+        number, at = digits(self._state), self._transaction.at
+        return Receipt(
+            aid=aid.hex().upper(),
+            application=self._label,
+            card_number="*" * max(0, len(number) - 4) + number[-4:],
+            amount=self._transaction.amount,
+            currency=self._config.terminal.currency,
+            date=at.date().isoformat(),
+            time=at.time().isoformat("seconds"),
+            cryptogram=f"{last.kind} {last.ac.hex().upper()}",
+            response_code=code,
+            signature_line=self._verification.signature and result in _APPROVED,
+        )
+
+
+def unfinished(state: State, result: Result, reason: str) -> Outcome:
+    """The outcome of a transaction that ended before the terminal decided anything."""
+    return Outcome(result, reason, tuple(state.steps), state.tvr, state.tsi, state.aid)

@@ -1,0 +1,159 @@
+"""GENERATE AC: what the card is given, and what it answers. EMV 4.4 Book 3, 6.5.5, 9.2, 10.8; Book 2, 6.6, 8.1."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Final, NoReturn
+
+from terminal.apdu import Command, Sender
+from terminal.emv.data.bits import TSI, TVR
+from terminal.emv.selection.application import fill
+from terminal.emv.transaction.config import Application
+from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
+from terminal.emv.transaction.outcome import CryptogramType
+from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.tlv import Tlvs, asks_for
+
+CDOL1, CDOL2, TDOL, TC_HASH = 0x8C, 0x8D, 0x97, 0x98
+CID, ATC, AC, ISSUER_DATA, SIGNATURE = 0x9F27, 0x9F36, 0x9F26, 0x9F10, 0x9F4B
+
+_FORMAT_1, _FORMAT_2 = 0x80, 0x77
+_REFERENCE: Final = {CryptogramType.AAC: 0x00, CryptogramType.TC: 0x40, CryptogramType.ARQC: 0x80}
+_KINDS: Final = {value: kind for kind, value in _REFERENCE.items()}
+_RANK: Final = {CryptogramType.AAC: 0, CryptogramType.ARQC: 1, CryptogramType.TC: 2}
+_CDA_REQUESTED: Final = 0x10
+_TYPE: Final = 0xC0
+"""Bits of the cryptogram information that tell the kind. EMV 4.4 Book 3, 6.5.5.4, table 15."""
+_ADVICE, _REASON, _SERVICE_NOT_ALLOWED = 0x08, 0x07, 0x01
+_SOURCE: Final = "EMV 4.4 Book 3, 6.5.5, 10.8"
+_LENGTHS: Final = {CID: range(1, 2), ATC: range(2, 3), AC: range(8, 9), ISSUER_DATA: range(33)}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to GENERATE AC, in form but not judged. ``ac`` is empty while a CDA signature holds it, or where an
+    answer without it counts as an AAC.
+
+    ``objects`` are those inside a 77 template, none for format 1: a CDA signature is over them. EMV 4.4 Book 2, 6.6.1.
+    """
+
+    kind: CryptogramType
+    cid: int
+    atc: bytes
+    ac: bytes
+    issuer_data: bytes
+    signature: bytes | None
+    objects: Tlvs
+
+    @property
+    def advice(self) -> bool:
+        """Whether the card wants an advice to be sent: CID, bit 4."""
+        return bool(self.cid & _ADVICE)
+
+
+def list_data(state: State, stage: Stage, tag: int, application: Application) -> bytes:
+    """The data for CDOL1 or CDOL2, the TC hash value among them where the list asks for one. Raises Stop.
+
+    EMV 4.4 Book 3, 5.4, 9.2.2; Book 2, 8.1 (hash algorithm: SHA-1).
+    """
+    name = "CDOL1" if tag == CDOL1 else "CDOL2"
+    dol = state.card.get(tag, b"")
+    if asks_for(dol, TC_HASH):
+        tdol = state.card.get(TDOL)
+        if tdol is None:
+            # A terminal without one takes an empty list, and that does not count as a default that was used.
+            own = application.default_tdol
+            tdol = bytes.fromhex(own or "")
+            text = f"the card has no TDOL; {'an empty one' if own is None else 'that of the terminal'} is used"
+            used = NO_TVR if own is None else TVR.DEFAULT_TDOL_USED
+            state.note(stage, text, "EMV 4.4 Book 3, 9.2.2", tvr=used)
+        hashed = fill(state, stage, "TDOL", tdol)
+        state.terminal[TC_HASH] = hashlib.sha1(hashed, usedforsecurity=False).digest()
+    data = fill(state, stage, name, dol)
+    if not 0 < len(data) <= MOST_DATA:
+        state.stop(stage, f"{name} asks for {len(data)} bytes, which no command carries", FAULTY_ICC)
+    return data
+
+
+def generate(
+    state: State, sender: Sender, stage: Stage, kind: CryptogramType, data: bytes, *, cda: bool = False
+) -> Answer:
+    """GENERATE AC, the first or the second. The card may ask for less than it is offered, never for more.
+
+    A status word other than 9000 and an answer out of form end the transaction; so does a first one of a higher or
+    undefined kind, while a second one that is neither TC as asked nor AAC counts as an AAC. Raises Stop and
+    TransportError. EMV 4.4 Book 3, 6.5.5, 9.3, 10.8.
+    """
+    doing = f"asking for {kind.value}{' with a CDA signature' if cda else ''} (GENERATE AC)"
+    command = Command(0x80, 0xAE, _REFERENCE[kind] | (_CDA_REQUESTED if cda else 0), 0x00, data, ne=256)
+    response = ask(state, stage, sender, command, doing)
+    if not response.sw.ok:
+        state.stop(stage, f"{doing}: the card answered {response.sw}", _SOURCE)
+    answer = _parse(state, stage, doing, response.data)
+    if stage is Stage.COMPLETION and answer.cid & _TYPE not in (_REFERENCE[kind], _REFERENCE[CryptogramType.AAC]):
+        text = f"{doing}: cryptogram information {answer.cid:02X} is no answer to it now; it counts as an AAC"
+        state.note(stage, text, "EMV 4.4 Book 3, 9.3")
+        answer = replace(answer, kind=CryptogramType.AAC)
+    elif not answer.ac and not (cda and answer.kind is not CryptogramType.AAC):
+        _malformed(state, stage, doing, "there is no cryptogram outside a signature that nobody asked for")
+    elif _RANK[answer.kind] > _RANK[kind]:
+        state.stop(stage, f"{doing}: the card answered a {answer.kind.value}, which is more", "EMV 4.4 Book 3, 9.3")
+    if answer.kind is CryptogramType.AAC and answer.cid & _REASON == _SERVICE_NOT_ALLOWED:
+        state.stop(stage, f"{doing}: the card does not allow this service", "EMV 4.4 Book 4, 6.3.7")
+    state.card |= {CID: bytes((answer.cid,)), ATC: answer.atc, ISSUER_DATA: answer.issuer_data}
+    if answer.ac:
+        state.card[AC] = answer.ac
+    text = f"{doing}: the card answered {answer.kind.value}, transaction counter {int.from_bytes(answer.atc, 'big')}"
+    state.note(stage, text, _SOURCE, tsi=TSI.CARD_RISK_MANAGEMENT_PERFORMED)
+    return answer
+
+
+def _parse(state: State, stage: Stage, doing: str, data: bytes) -> Answer:
+    objects_of = objects(data)
+    if objects_of is None or len(objects_of) != 1:
+        _malformed(state, stage, doing, "the answer is not one data object")
+    found = objects_of[0]
+    if found.tag == _FORMAT_1:
+        value = found.value
+        if not 11 <= len(value) <= 43:
+            _malformed(state, stage, doing, f"an answer in format 1 of {len(value)} bytes")
+        return _answer(state, stage, doing, value[:1], value[1:3], value[3:11], value[11:], None, Tlvs())
+    if found.tag != _FORMAT_2:
+        _malformed(state, stage, doing, f"the answer is {found.tag}, not 80 or 77")
+    inside = found.children
+    values: dict[int, bytes] = {item.tag: item.value for item in inside}
+    if len(values) != len(inside):
+        _malformed(state, stage, doing, "a data object occurs twice")
+    signature = values.get(SIGNATURE)
+    for tag in (CID, ATC) if signature is not None else (CID, ATC, AC):
+        if tag not in values:
+            _malformed(state, stage, doing, f"{tag:04X} is missing")
+    for tag, lengths in _LENGTHS.items():
+        if tag in values and len(values[tag]) not in lengths:
+            _malformed(state, stage, doing, f"{tag:04X} has {len(values[tag])} bytes")
+    parts = (values[CID], values[ATC], values.get(AC, b""), values.get(ISSUER_DATA, b""))
+    return _answer(state, stage, doing, *parts, signature, inside)
+
+
+def _answer(
+    state: State,
+    stage: Stage,
+    doing: str,
+    cid: bytes,
+    atc: bytes,
+    ac: bytes,
+    issuer_data: bytes,
+    signature: bytes | None,
+    inside: Tlvs,
+) -> Answer:
+    kind = _KINDS.get(cid[0] & _TYPE)
+    if kind is None and stage is Stage.COMPLETION:
+        kind = CryptogramType.AAC
+    if kind is None:
+        _malformed(state, stage, doing, f"cryptogram information {cid.hex().upper()} names no kind of cryptogram")
+    return Answer(kind, cid[0], atc, ac, issuer_data, signature, inside)
+
+
+def _malformed(state: State, stage: Stage, doing: str, what: str) -> NoReturn:
+    state.stop(stage, f"{doing}: {what}", FAULTY_ICC)

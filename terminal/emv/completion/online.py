@@ -1,0 +1,109 @@
+"""Online processing and what the card makes of the answer: issuer authentication, second GENERATE AC.
+
+EMV 4.4 Book 3, 10.9 and 10.11; Book 4, 6.3.8 and 12.2, Annex A6 (authorization response code).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from terminal.apdu import Command, Sender
+from terminal.emv.data.bits import AIP, TSI, TVR
+from terminal.emv.data.elements.codecs import counted
+from terminal.emv.risk.risk import digits, sequence_number
+from terminal.emv.transaction.exchange import ask
+from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineRequest, OnlineResponse, Unable
+from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.errors import MembercardError
+
+RESPONSE_CODE: Final = 0x8A
+AUTHENTICATION_DATA: Final = 0x91
+APPROVED_OFFLINE, DECLINED_OFFLINE = b"Y1", b"Z1"
+UNABLE_APPROVED, UNABLE_DECLINED = b"Y3", b"Z3"
+_APPROVALS: Final = frozenset((b"00", b"10", b"11"))
+"""Answers that let the terminal ask for a TC. EMV 4.4 Book 4, Annex A6; ISO 8583:1987, field 39."""
+_REFERRALS: Final = frozenset((b"01", b"02"))
+"""Answers that ask the attendant to call the issuer."""
+
+FIELD_55: Final = (
+    *(0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03),
+    *(0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41, 0x5F34, 0x9F21),
+)
+"""What the issuer is told of the card and the transaction. EMV 4.4 Book 4, 12.1.1, tables 9 and 10."""
+
+
+def authorize(state: State, host: OnlineHost | None, pin_block: bytes | None) -> OnlineResponse | Unable:
+    """Ask the issuer. No host, a fault of the way and an answer out of form are all ``Unable``."""
+    source = "EMV 4.4 Book 3, 10.9"
+    if host is None:
+        answer: OnlineResponse | Unable = Unable("this terminal has no way to the issuer")
+    else:
+        data = {tag: value for tag in FIELD_55 if (value := state.value(tag))}
+        request = OnlineRequest(digits(state), sequence_number(state), data, pin_block)
+        try:
+            answer = _in_form(host.authorize(request))
+        except (MembercardError, OSError) as fault:
+            # The request may have reached the issuer before the way broke.
+            answer = Unable(f"the way to the issuer failed ({type(fault).__name__})", sent=True)
+    if isinstance(answer, Unable):
+        state.note(Stage.ONLINE, f"the issuer gave no answer: {answer.reason}", source)
+        return answer
+    state.terminal[RESPONSE_CODE] = answer.response_code
+    if answer.authentication_data is not None:
+        state.terminal[AUTHENTICATION_DATA] = answer.authentication_data
+    verdict = "approves" if approves(answer) else "wants to be called" if _refers(answer) else "declines"
+    text = f"the issuer {verdict} (response code {answer.response_code.decode('ascii')})"
+    state.note(Stage.ONLINE, f"{text} and sends {counted(len(answer.scripts), 'script')}", source)
+    return answer
+
+
+def approves(answer: OnlineResponse) -> bool:
+    """Whether the response code lets the terminal ask for a TC."""
+    return answer.response_code in _APPROVALS
+
+
+def referred(state: State, answer: OnlineResponse, attendant: Attendant | None) -> bool:
+    """Whether the issuer approved in a call what it had referred; without an attendant it is declined. The response
+    code stays as it came. EMV 4.4 Book 4, 6.5.2."""
+    if not _refers(answer):
+        return False
+    approved = attendant is not None and attendant.referral(answer.response_code)
+    who = "there is no attendant to call the issuer" if attendant is None else "the attendant called the issuer"
+    state.note(Stage.ONLINE, f"{who}: {'approved' if approved else 'declined'}", "EMV 4.4 Book 4, 6.5.2")
+    return approved
+
+
+def _refers(answer: OnlineResponse) -> bool:
+    return answer.response_code in _REFERRALS
+
+
+def authenticate_issuer(state: State, sender: Sender) -> None:
+    """EXTERNAL AUTHENTICATE with the issuer's data (ARPC, method 1 or 2), where the card does it with this command.
+
+    A card whose AIP does not say so gets the data in the second GENERATE AC, through CDOL2. Raises Stop and
+    TransportError. EMV 4.4 Book 3, 6.5.4, 10.9; Book 2, 8.2.
+    """
+    source = "EMV 4.4 Book 3, 10.9"
+    data = state.terminal.get(AUTHENTICATION_DATA)
+    if data is None:
+        state.note(Stage.ISSUER, "the issuer sent no authentication data", source)
+        return
+    if not AIP.ISSUER_AUTHENTICATION.set_in(state.card.get(0x82, b"")):
+        state.note(Stage.ISSUER, "the card takes the issuer's authentication data through CDOL2, if at all", source)
+        return
+    doing = "authenticating the issuer (EXTERNAL AUTHENTICATE)"
+    response = ask(state, Stage.ISSUER, sender, Command(0x00, 0x82, 0x00, 0x00, data), doing)
+    bits = NO_TVR if response.sw.ok else TVR.ISSUER_AUTHENTICATION_FAILED
+    text = f"{doing}: the card answered {response.sw}"
+    state.note(Stage.ISSUER, text, source, tvr=bits, tsi=TSI.ISSUER_AUTHENTICATION_PERFORMED)
+
+
+def _in_form(answer: OnlineResponse | Unable) -> OnlineResponse | Unable:
+    if isinstance(answer, Unable):
+        return answer
+    code, data = answer.response_code, answer.authentication_data
+    if len(code) != 2 or not code.isalnum():
+        return Unable("its response code is not two letters or digits", sent=True)
+    if data is not None and not 8 <= len(data) <= 16:
+        return Unable("its authentication data are not 8 to 16 bytes", sent=True)
+    return answer

@@ -1,0 +1,85 @@
+"""Issuer scripts: commands of the issuer that the terminal hands on. EMV 4.4 Book 3, 10.10; Book 4, 6.3.9, 12.2.4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from terminal.apdu import Command, Sender
+from terminal.emv.data.bits import TSI, TVR
+from terminal.emv.transaction.outcome import ScriptResult
+from terminal.emv.transaction.state import Stage, State
+from terminal.errors import ApduError, CardMalformed, TlvError, TransportError
+from terminal.tlv import Tlv, decode
+
+BEFORE, AFTER = 0x71, 0x72
+_IDENTIFIER, _COMMAND = 0x9F18, 0x86
+_SOURCE: Final = "EMV 4.4 Book 3, 10.10"
+_OUT_OF_FORM: Final = "EMV 4.4 Book 3, Annex E1, scenario 3; Book 4, 12.2.4"
+_FAILED: Final = {BEFORE: TVR.SCRIPT_FAILED_BEFORE_FINAL_AC, AFTER: TVR.SCRIPT_FAILED_AFTER_FINAL_AC}
+MOST_SCRIPTS: Final = 16
+"""More than any issuer sends; 128 bytes of scripts are all that a terminal must take. EMV 4.4 Book 3, 10.10."""
+
+
+def run(state: State, sender: Sender, templates: Iterable[bytes], when: int) -> list[ScriptResult]:
+    """Deliver the scripts of one kind (71 or 72), each until a command of it fails; the next goes on all the same.
+
+    ``templates`` are whole templates as the issuer sent them; those of the other kind are passed over. One that does
+    not parse counts as its first byte says, and as 71 where that is neither. Raises nothing that card, reader or issuer
+    can cause: a card that is gone fails its command.
+    """
+    results = []
+    for raw in list(templates)[:MOST_SCRIPTS]:
+        script = _template(raw)
+        if script is None and when == (AFTER if raw[:1] == bytes((AFTER,)) else BEFORE):
+            text = "a script of the issuer is no template 71 or 72"
+            state.note(Stage.SCRIPTS, text, _OUT_OF_FORM, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
+            results.append(ScriptResult(when, bytes(4), 0, False, None))
+        if script is not None and script.tag == when:
+            results.append(_deliver(state, sender, script))
+    return results
+
+
+def _template(raw: bytes) -> Tlv | None:
+    try:
+        found = decode(raw)
+    except TlvError:
+        return None
+    return found[0] if len(found) == 1 and found[0].tag in (BEFORE, AFTER) else None
+
+
+def _deliver(state: State, sender: Sender, script: Tlv) -> ScriptResult:
+    when = int(script.tag)
+    identifier = script.children.get(_IDENTIFIER) or bytes(4)
+    commands = _commands(script)
+    name = f"script {identifier.hex().upper()}"
+    if commands is None or len(identifier) != 4:
+        text = f"{name} is out of form; none of it is delivered"
+        state.note(Stage.SCRIPTS, text, _OUT_OF_FORM, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
+        return ScriptResult(when, identifier[:4].ljust(4, b"\x00"), 0, False, None)
+    for at, command in enumerate(commands, 1):
+        status, fine = _send(sender, command)
+        text = f"{name}, command {at} of {len(commands)} ({command.header.hex().upper()}): {status}"
+        if not fine:
+            state.note(Stage.SCRIPTS, text, _SOURCE, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
+            return ScriptResult(when, identifier, len(commands), True, at)
+        state.note(Stage.SCRIPTS, text, _SOURCE, tsi=TSI.SCRIPT_PERFORMED)
+    return ScriptResult(when, identifier, len(commands), True, None)
+
+
+def _commands(script: Tlv) -> list[Command] | None:
+    """The commands of a script in order; None when one of them cannot exist, or there is none."""
+    try:
+        found = [Command.decode(item.value) for item in script.children if item.tag == _COMMAND]
+    except ApduError:
+        return None
+    return found or None
+
+
+def _send(sender: Sender, command: Command) -> tuple[str, bool]:
+    """SW1 of 90, 62 and 63 lets a script go on; anything else ends it. EMV 4.4 Book 3, 10.10."""
+    try:
+        response = sender.send(command)
+    except (TransportError, CardMalformed, ApduError) as fault:
+        return f"no answer ({fault})", False
+    return f"the card answered {response.sw}", response.sw.ok or response.sw.warning

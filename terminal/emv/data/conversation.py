@@ -1,0 +1,134 @@
+"""An EMV dialogue in words: what each command carried and each answer said, as the card's own lists cut it up.
+
+A card says in its PDOL, CDOLs and DDOL how the terminal's data are joined, and answers in formats that only the command
+tells. So exchanges are explained in order, by one ``Conversation``. EMV 4.4 Book 3, 6.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from terminal.apdu import TraceEntry
+from terminal.emv.data.explain import Explained, Explainer
+from terminal.errors import CodecError, TlvError
+from terminal.tlv import Dol, Tlvs, decode
+
+_PDOL, _CDOL1, _CDOL2, _DDOL = 0x9F38, 0x8C, 0x8D, 0x9F49
+_LISTS = (_PDOL, _CDOL1, _CDOL2, _DDOL)
+_SECURE_MESSAGING = 0x0C
+_BY_NAME = 0x04
+_FORMAT_1 = {
+    0xA8: ((0x82, 2), (0x94, None)),
+    0xAE: ((0x9F27, 1), (0x9F36, 2), (0x9F26, 8), (0x9F10, None)),
+    0x88: ((0x9F4B, None),),
+}
+"""What stands in an answer of format 1 (tag 80), by instruction: tags and lengths, None for the rest."""
+
+
+class Conversation:
+    """Explains exchanges in the order in which they happened. ``explainer`` says whether personal data are shown."""
+
+    def __init__(self, explainer: Explainer) -> None:
+        self._explainer = explainer
+        self._lists: dict[int, Dol] = {}
+        self._cryptograms = 0
+        self._unfinished: tuple[bytes, bytes, bytes] | None = None
+
+    def entry(self, entry: TraceEntry) -> tuple[Explained, ...]:
+        """One entry of a trace that kept its data: what came over the wire, GET RESPONSE and repetitions included.
+
+        An answer in several pieces is explained at its last one. Empty for an entry that was redacted or has no answer.
+        """
+        if entry.sw is None or (entry.command_length and entry.command_data is None):
+            return ()
+        if entry.response_length and entry.response_data is None:
+            return ()
+        header, sent, answer = entry.header, entry.command_data or b"", entry.response_data or b""
+        if header[1] == 0xC0 and self._unfinished is not None:
+            header, sent, begun = self._unfinished
+            answer = begun + answer
+        self._unfinished = (header, sent, answer) if entry.sw >> 8 == 0x61 else None
+        if entry.sw >> 8 in (0x61, 0x6C):
+            return ()
+        return self.exchange(header, sent, answer)
+
+    def exchange(self, header: bytes, sent: bytes, answer: bytes) -> tuple[Explained, ...]:
+        """One command and the data of its answer. Empty where there is nothing to say, and for PINs."""
+        cla, ins = header[0], header[1]
+        if cla & _SECURE_MESSAGING:
+            return ()
+        said: list[Explained] = []
+        command = self._commands().get(ins) if ins != 0xA4 or header[2] == _BY_NAME else None
+        if sent and command is not None:
+            said += _guarded(lambda: command(sent))
+        if ins in (0xA4, 0xB2, 0xA8, 0xAE, 0x88, 0xCA) and answer:
+            said += _guarded(lambda: self._answer(ins, answer))
+        if ins == 0xAE and answer:
+            self._cryptograms += 1
+        return tuple(said)
+
+    def _commands(self) -> dict[int, Callable[[bytes], Iterator[Explained]]]:
+        return {
+            0xA4: self._selected,
+            0xA8: self._options,
+            0xAE: lambda sent: self._filled(_CDOL2 if self._cryptograms else _CDOL1, sent),
+            0x88: lambda sent: self._filled(_DDOL, sent),
+            0x82: lambda sent: iter((self._explainer.element(0x91, sent),)),
+        }
+
+    def _selected(self, name: bytes) -> Iterator[Explained]:
+        self._explainer = replace(self._explainer, aid=name)
+        self._lists.clear()
+        self._cryptograms = 0
+        yield self._explainer.element(0x84, name)
+
+    def _options(self, sent: bytes) -> Iterator[Explained]:
+        values = decode(sent).need(0x83)
+        return self._filled(_PDOL, values)
+
+    def _filled(self, number: int, data: bytes) -> Iterator[Explained]:
+        if (wanted := self._lists.get(number)) is not None and wanted.length == len(data):
+            yield from self._explainer.filled(wanted, data)
+        elif data:
+            yield Explained(None, "data", f"{len(data)} bytes for a list that was not seen")
+
+    def _answer(self, ins: int, answer: bytes) -> Iterator[Explained]:
+        objects = decode(answer)
+        self._remember(objects)
+        if (value := objects.get(0x80)) is not None and ins in _FORMAT_1:
+            yield from self._format_1(ins, value)
+            return
+        name = objects.get(0x6F, 0x84)
+        if name is not None:
+            self._explainer = replace(self._explainer, aid=name)
+        yield from self._explainer.objects(objects)
+
+    def _format_1(self, ins: int, value: bytes) -> Iterator[Explained]:
+        at = 0
+        for tag, length in _FORMAT_1[ins]:
+            stop = len(value) if length is None else at + length
+            if piece := value[at:stop]:
+                yield self._explainer.element(tag, piece)
+            at = stop
+
+    def _remember(self, objects: Tlvs) -> None:
+        """Keep the lists that later commands follow."""
+        for item in objects:
+            if item.tag in _LISTS:
+                try:
+                    self._lists[item.tag] = Dol.parse(item.value)
+                except TlvError:
+                    self._lists.pop(item.tag, None)
+            elif item.children:
+                self._remember(item.children)
+
+
+def _guarded(explained: Callable[[], Iterator[Explained]]) -> list[Explained]:
+    """What could be explained; bytes that are no data objects are told as such."""
+    said: list[Explained] = []
+    try:
+        said.extend(explained())
+    except CodecError as error:
+        said.append(Explained(None, "data", "", fault=str(error)))
+    return said

@@ -1,0 +1,104 @@
+"""What a tag means, by the application that it is of and the template that it stands in. EMV 4.4 Book 3, Annex A.
+
+``lookup(0x9F02)`` gives EMV's own elements; ``lookup(0x9F79, aid)`` those of the payment system too whose application
+it is. Without an application nothing is said about tags that payment systems define: 9F61 is an ID number in one and a
+check value in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from terminal.emv.data.elements.annex_a import ANNEX_A
+from terminal.emv.data.elements.element import Element, Personal, Source
+from terminal.emv.data.elements.schemes import SCHEME_ELEMENTS, SCHEMES
+from terminal.tlv import Format
+
+__all__ = ["STANDARD", "Dictionary", "Element", "Personal", "Source", "lookup"]
+
+
+FCI: Final = frozenset((0x6F, 0xA5, 0xBF0C, 0x73))
+"""The templates of an FCI."""
+
+
+class Known:
+    """What the tags of one application's objects mean, outside the templates that give some of them another meaning."""
+
+    def __init__(self, elements: Iterable[Element]) -> None:
+        self.elements: Mapping[int, Element] = {element.tag: element for element in elements}
+        self.formats: Mapping[int, Format] = {tag: element.format for tag, element in self.elements.items()}
+        """For filling data object lists."""
+        self.of_the_card = frozenset(
+            tag for tag, e in self.elements.items() if e.source is Source.CARD and not e.tag.constructed
+        )
+        """The objects of a card that a terminal keeps: primitive, known, and the card's to give, so that no card can
+        slip terminal data into a data object list. EMV 4.4 Book 3, 10.2."""
+        self.of_an_fci = frozenset(
+            tag for tag in self.of_the_card if not (places := self.elements[tag].template) or FCI & {*places}
+        )
+        """Those of them that an FCI may hold: what belongs into records is as good as unknown there, and no mandatory
+        element of a record. EMV 4.4 Book 3, 7.2, 7.5."""
+
+
+class Dictionary:
+    """Elements by tag. ``schemes`` are names of schemes by the beginning of the application identifiers they own."""
+
+    def __init__(self, elements: Iterable[Element], schemes: Mapping[bytes, str]) -> None:
+        self.elements = tuple(elements)
+        self._schemes = dict(schemes)
+        self._lengths = sorted({len(beginning) for beginning in schemes}, reverse=True)
+        self._known: dict[str | None, Known] = {}
+        self._by_tag: dict[int, list[Element]] = {}
+        for element in self.elements:
+            self._by_tag.setdefault(element.tag, []).append(element)
+
+    def scheme(self, aid: bytes) -> str | None:
+        """Whose application that is: the scheme with the longest matching beginning."""
+        for length in self._lengths:
+            owner = self._schemes.get(aid[:length])
+            if owner is not None:
+                return owner
+        return None
+
+    def known(self, aid: bytes | None = None) -> Known:
+        """Everything that ``lookup`` without a template finds for an application (none named: EMV alone)."""
+        scheme = None if aid is None else self.scheme(aid)
+        found = self._known.get(scheme)
+        if found is None:
+            # The last one of a tag counts: EMV's meanings first, then the scheme's own; of its twins, the first.
+            at_large = [e for e in reversed(self.elements) if not e.contextual and e.scheme in ("EMV", scheme)]
+            found = Known(sorted(at_large, key=lambda e: e.scheme != "EMV"))
+            self._known[scheme] = found
+        return found
+
+    def lookup(self, tag: int, aid: bytes | None = None, template: int | None = None) -> Element | None:
+        """The element with that tag, or None where the application (none named: EMV alone) has no such.
+
+        A meaning of the application's scheme goes before EMV's, one inside ``template`` before one at large.
+        """
+        if template is None:
+            return self.known(aid).elements.get(tag)
+        scheme = None if aid is None else self.scheme(aid)
+        known = [e for e in self._by_tag.get(tag, ()) if e.scheme in ("EMV", scheme)]
+        fitting = [e for e in known if template in e.template or not e.contextual]
+        if not fitting:
+            return None
+        return min(fitting, key=lambda e: (e.scheme == "EMV", not e.contextual))
+
+    def elsewhere(self, tag: int) -> tuple[Element, ...]:
+        """Every meaning of a tag, whoever gives it."""
+        return tuple(self._by_tag.get(tag, ()))
+
+    def joined(self, elements: Iterable[Element], schemes: Mapping[bytes, str]) -> Dictionary:
+        """This dictionary with those of another room's application."""
+        return Dictionary((*self.elements, *elements), self._schemes | dict(schemes))
+
+
+STANDARD: Final = Dictionary((*ANNEX_A, *SCHEME_ELEMENTS), SCHEMES)
+"""EMV, PBOC, and what is public of Visa and Mastercard."""
+
+
+def lookup(tag: int, aid: bytes | None = None, template: int | None = None) -> Element | None:
+    """The element of the standard dictionary; see ``Dictionary.lookup``."""
+    return STANDARD.lookup(tag, aid, template)

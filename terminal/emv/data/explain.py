@@ -1,0 +1,196 @@
+"""Card data in words: a tree of names, values and bits, with personal data masked. EMV 4.4 Books 3 and 4, annexes.
+
+``explain(0x95, bytes.fromhex("8000048000"))`` names the bits that are set; ``explain_data(record)`` explains data
+objects and everything in them. A value that breaks its format is shown with the fault, and raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from terminal.emv.data.dictionary import STANDARD, Dictionary
+from terminal.emv.data.elements.codecs import CurrencyCode, Template
+from terminal.emv.data.elements.element import Context, Element, Personal
+from terminal.errors import CodecError, TlvError
+from terminal.tlv import Dol, Tag, Tlvs, decode
+
+_CURRENCIES = (0x5F2A, 0x9F51, 0x9F42)
+"""Where the currency of the amounts beside it stands: the transaction's, PBOC's card's, the application's."""
+_NAMING = {0x6F: 0x84, 0x61: 0x4F}
+"""Templates of one application, and the element in them that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A value in words, or one part of it. ``tag`` is None for a part; ``value`` for parts, templates and the masked.
+
+    ``fault`` says how the value breaks its format.
+    """
+
+    tag: Tag | None
+    name: str
+    text: str
+    value: bytes | None = None
+    children: tuple[Explained, ...] = ()
+    fault: str = ""
+
+    def __str__(self) -> str:
+        """One line: ``9F36 Application Transaction Counter (ATC) [0005]: 5``."""
+        head = f"{self.tag} {self.name}".rstrip() if self.tag is not None else self.name
+        shown = self.value.hex().upper() if self.value else ""
+        raw = f" [{shown}]" if shown and not self.text.startswith(shown) else ""
+        return f"{head}{raw}{f': {self.text}' if self.text else ''}{f' ! {self.fault}' if self.fault else ''}"
+
+    def lines(self, before: str = "") -> Iterator[str]:
+        """The tree, line by line; ``before`` stands in front of each."""
+        yield f"{before}{self}"
+        yield from _below(self.children, before)
+
+    def to_json(self) -> dict[str, Any]:
+        """For other programs: empty fields are left out."""
+        found = {
+            "tag": str(self.tag) if self.tag is not None else "",
+            "name": self.name,
+            "value": self.value.hex().upper() if self.value is not None else None,
+            "text": self.text,
+            "fault": self.fault,
+            "children": [child.to_json() for child in self.children],
+        }
+        return {key: value for key, value in found.items() if value not in ("", None, [])}
+
+
+def _below(children: tuple[Explained, ...], before: str) -> Iterator[str]:
+    for number, child in enumerate(children, 1):
+        last = number == len(children)
+        yield f"{before}{'└─ ' if last else '├─ '}{child}"
+        yield from _below(child.children, before + ("   " if last else "│  "))
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """Explains values of one application. ``aid`` is whose; ``reveal`` shows personal data, for test cards."""
+
+    aid: bytes | None = None
+    reveal: bool = False
+    dictionary: Dictionary = field(default=STANDARD)
+    currency: str | None = None
+
+    def element(self, tag: int, value: bytes, template: int | None = None) -> Explained:
+        """One data element by its tag. Raises TlvError for a number that no tag has."""
+        known, tag = self.dictionary.lookup(tag, self.aid, template), Tag(tag)
+        if known is None:
+            return self._unknown(tag, value)
+        if known.codec is Template:
+            return self._template(tag, known.name, value)
+        if known.personal is not Personal.NO and not self.reveal:
+            return self._masked(known, value)
+        try:
+            found = known.decode(value)
+        except CodecError as error:
+            fault = _reason(error, known)
+            if self._personal_anywhere(tag):
+                return Explained(tag, known.name, f"{len(value)} bytes, masked", fault=fault)
+            return Explained(tag, known.name, value.hex().upper(), value, fault=fault)
+        context = Context(self.currency, lambda tag: self._name(tag))
+        parts = tuple(Explained(None, part.name, part.text) for part in known.codec.parts(found, context))
+        return Explained(tag, known.name, known.codec.text(found, context), value, parts)
+
+    def objects(self, objects: Tlvs, template: int | None = None) -> tuple[Explained, ...]:
+        """Data objects side by side, which tell each other application and currency."""
+        inner = self._at_home(objects, template)
+        return tuple(inner.element(item.tag, item.value, template) for item in objects)
+
+    def data(self, data: bytes) -> tuple[Explained, ...]:
+        """Encoded data objects. Raises TlvError with the offset where they are none."""
+        return self.objects(decode(data))
+
+    def filled(self, dol: Dol, data: bytes) -> tuple[Explained, ...]:
+        """Values joined by a data object list. Raises TlvError when their length is another."""
+        values = dol.split(data)
+        inner = self._with_currency(values)
+        return tuple(inner.element(tag, self.unpadded(tag, value)) for tag, value in values.items())
+
+    def unpadded(self, tag: int, value: bytes) -> bytes:
+        """Texts without the zero bytes that a data object list fills them up with; other elements, and texts of zeros
+        alone, as they are. EMV 4.4 Book 3, 5.4."""
+        known = self.dictionary.lookup(tag, self.aid)
+        return (value.rstrip(b"\0") or value) if known is not None and known.format.startswith("an") else value
+
+    def _at_home(self, objects: Tlvs, template: int | None) -> Explainer:
+        inner = self._with_currency({item.tag: item.value for item in objects})
+        naming = _NAMING.get(template) if template is not None else None
+        aid = objects.get(naming) if naming is not None else None
+        return replace(inner, aid=aid) if aid is not None else inner
+
+    def _with_currency(self, values: dict[Tag, bytes]) -> Explainer:
+        for tag in _CURRENCIES:
+            found = values.get(Tag(tag))
+            if found is not None and len(found) == 2:
+                try:
+                    return replace(self, currency=CurrencyCode.read(found))
+                except CodecError:
+                    continue
+        return self
+
+    def _template(self, tag: Tag, name: str, value: bytes) -> Explained:
+        try:
+            inside = decode(value)
+        except TlvError as error:
+            # What is inside is not known, and so neither whether it is personal.
+            shown = value.hex().upper() if self.reveal else f"{len(value)} bytes"
+            return Explained(tag, name, shown, value if self.reveal else None, fault=str(error))
+        return Explained(tag, name, "", None, self.objects(inside, tag))
+
+    def _unknown(self, tag: Tag, value: bytes) -> Explained:
+        if tag.constructed:
+            return self._template(tag, "", value)
+        others = [e for e in self.dictionary.elsewhere(tag) if not e.contextual]
+        stranger = self.aid is None or self.dictionary.scheme(self.aid) is None
+        name = "(an element of a payment system; its application is not known)" if others and stranger else "(unknown)"
+        if self._personal_anywhere(tag):
+            return Explained(tag, name, f"{len(value)} bytes, masked")
+        return Explained(tag, name, value.hex().upper(), value)
+
+    def _personal_anywhere(self, tag: Tag) -> bool:
+        """Whether to mask what is not understood: a wrong application's name must bring no ID number to light."""
+        return not self.reveal and any(e.personal is not Personal.NO for e in self.dictionary.elsewhere(tag))
+
+    def _masked(self, known: Element, value: bytes) -> Explained:
+        try:
+            found = known.decode(value)
+        except CodecError as error:
+            return Explained(known.tag, known.name, f"{len(value)} bytes, masked", fault=_reason(error, known))
+        if known.personal is Personal.PAN:
+            return Explained(known.tag, known.name, masked_pan(found))
+        return Explained(known.tag, known.name, f"{len(value)} bytes, masked")
+
+    def _name(self, tag: Tag) -> str:
+        known = self.dictionary.lookup(tag, self.aid)
+        return known.name if known is not None else ""
+
+
+def explain(
+    tag: int, value: bytes, aid: bytes | None = None, *, reveal: bool = False, dictionary: Dictionary = STANDARD
+) -> Explained:
+    """One data element in words; personal data are masked unless ``reveal``. Raises TlvError for no tag."""
+    return Explainer(aid, reveal, dictionary).element(tag, value)
+
+
+def explain_data(
+    data: bytes, aid: bytes | None = None, *, reveal: bool = False, dictionary: Dictionary = STANDARD
+) -> tuple[Explained, ...]:
+    """Encoded data objects in words. Raises TlvError with the offset for bytes that are none."""
+    return Explainer(aid, reveal, dictionary).data(data)
+
+
+def masked_pan(digits: str) -> str:
+    """First six and last four digits; fewer than 13 digits are masked but for the last four."""
+    kept = digits[:6] if len(digits) >= 13 else ""
+    return f"{kept}{'*' * max(0, len(digits) - len(kept) - 4)}{digits[-4:] if len(digits) > 4 else '****'}"
+
+
+def _reason(error: CodecError, known: Element) -> str:
+    """What is wrong, without the name that stands beside it anyway."""
+    return str(error).removeprefix(f"{known.tag} ({known.name}): ")

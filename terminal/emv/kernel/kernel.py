@@ -1,0 +1,180 @@
+"""A whole contact transaction: ``run_transaction``. EMV 4.4 Book 3, 8.2 (the order of the functions); Book 4, 6.3.
+
+The kernel itself only keeps the order: each function lives in its own module, works on one ``State`` and notes its
+steps there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from terminal.apdu import Sender
+from terminal.emv.authentication.authentication import Authentication, authenticate, combined_missing, verify_combined
+from terminal.emv.authentication.cakeys import CaStore
+from terminal.emv.cardholder_verification.cvm import OnlinePin, verify_cardholder
+from terminal.emv.completion.completion import CombinedCheck, Completion, unfinished
+from terminal.emv.completion.cryptogram import Answer
+from terminal.emv.risk import ecash
+from terminal.emv.risk.restrictions import check_restrictions
+from terminal.emv.risk.risk import Recent, manage, one_to_99
+from terminal.emv.selection.application import Opened, open_application, read_application
+from terminal.emv.selection.selection import Selected, Supported
+from terminal.emv.transaction.config import TerminalConfig
+from terminal.emv.transaction.exchange import FAULTY_ICC
+from terminal.emv.transaction.outcome import Outcome, Result
+from terminal.emv.transaction.protocols import Attendant, Cardholder, OnlineHost
+from terminal.emv.transaction.state import Stage, State, Stop
+from terminal.emv.transaction.transaction import Transaction
+from terminal.errors import CardError, CodecError, TransportError
+
+_AID: Final = 0x9F06
+
+
+def run_transaction(
+    sender: Sender,
+    config: TerminalConfig,
+    transaction: Transaction,
+    *,
+    keys: CaStore,
+    cardholder: Cardholder | None = None,
+    host: OnlineHost | None = None,
+    attendant: Attendant | None = None,
+    online_pin: OnlinePin | None = None,
+    pin_pad: bool = True,
+    recent: Recent | None = None,
+    draw: Callable[[], int] = one_to_99,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+) -> Outcome:
+    """Run one transaction with the card behind ``sender``; whatever the card does, the outcome says so.
+
+    ``cardholder`` None is a terminal without display and PIN pad; ``host`` None one that never reaches the issuer.
+    ``attendant`` calls the issuer where it asks for that; without one a referral declines.
+    ``online_pin`` enciphers a PIN for the issuer; ``recent`` is the terminal's log for floor limits; ``draw`` gives 1
+    to 99 for random selection, ``random`` so many random bytes. Raises TransportError when the way to the card failed
+    before its first answer was whole (61xx alone is none): then there was no transaction to speak of.
+    """
+    run = _Run(
+        sender=sender,
+        config=config,
+        transaction=transaction,
+        keys=keys,
+        cardholder=cardholder,
+        host=host,
+        attendant=attendant,
+        online_pin=online_pin,
+        pin_pad=pin_pad,
+        recent=recent,
+        draw=draw,
+        random=random,
+    )
+    return run.outcome()
+
+
+@dataclass(eq=False, repr=False)
+class _Run:
+    """One transaction from selection to outcome."""
+
+    sender: Sender
+    config: TerminalConfig
+    transaction: Transaction
+    keys: CaStore
+    cardholder: Cardholder | None
+    host: OnlineHost | None
+    attendant: Attendant | None
+    online_pin: OnlinePin | None
+    pin_pad: bool
+    recent: Recent | None
+    draw: Callable[[], int]
+    random: Callable[[int], bytes]
+
+    def __post_init__(self) -> None:
+        self._ready = self.config.prepared
+        self._state = State({**self._ready.data, **self.transaction.data(self.random(4))})
+        self._completion: Completion | None = None
+
+    def outcome(self) -> Outcome:
+        """Every way a transaction can end, as a value."""
+        try:
+            return self._perform()
+        except Stop as stop:
+            return self._ended(stop.result, stop.reason)
+        except TransportError as fault:
+            if not self._state.begun:
+                raise
+            reason = f"the card could not be reached any more: {fault}"
+            self._state.note(Stage.COMPLETION, reason, "EMV 4.4 Book 4, 6.6.1")
+            return replace(self._ended(Result.TERMINATED, reason), interrupted=True)
+        except (CardError, CodecError) as fault:
+            # No rule foresees it; the books' answer to a faulty card is the right one for it too.
+            reason = f"the card's data are in error: {fault}"
+            self._state.note(Stage.COMPLETION, reason, FAULTY_ICC)
+            return self._ended(Result.TERMINATED, reason)
+
+    def _ended(self, result: Result, reason: str) -> Outcome:
+        if self._completion is not None:
+            return self._completion.outcome(result, reason)
+        return unfinished(self._state, result, reason)
+
+    def _perform(self) -> Outcome:
+        """The functions in the order of the book."""
+        state, sender, today = self._state, self.sender, self.transaction.at.date()
+        opened = open_application(
+            state,
+            sender,
+            [Supported(entry.aid_bytes, entry.partial) for entry in self.config.applications],
+            self.cardholder,
+            prepare=self._prepare,
+            pse=self.config.terminal.pse,
+            code_tables=self._ready.code_tables,
+        )
+        entry, _ = self._ready.application(opened.selected.supported.aid)
+        records = read_application(state, sender, opened)
+        ecash.note(state)
+        ddol = bytes.fromhex(entry.default_ddol)
+        proof = authenticate(state, sender, records, self.keys, today, default_ddol=ddol)
+        check_restrictions(state, today)
+        verification = verify_cardholder(
+            state,
+            sender,
+            proof.chain,
+            self.cardholder,
+            online_pin=self.online_pin,
+            pin_pad=self.pin_pad,
+            random=self.random,
+        )
+        manage(sender, state, self.config, entry, self.transaction, draw=self.draw, recent=self.recent)
+        self._completion = Completion(
+            sender,
+            state,
+            self.config,
+            entry,
+            self.transaction,
+            label=opened.selected.label,
+            host=self.host,
+            attendant=self.attendant,
+            combined=self._combined(proof, opened) if proof.request_cda else None,
+            verification=verification,
+        )
+        return self._completion.run()
+
+    def _prepare(self, selected: Selected) -> None:
+        """The terminal data of the selected application, before its PDOL is filled. The AID of the terminal (9F06) is
+        from now on the whole name of what was selected, also where a part of it matched. EMV 4.4 Book 1, 12.4."""
+        entry, data = self._ready.application(selected.supported.aid)
+        self._state.terminal |= data
+        self._state.terminal |= {_AID: selected.name, ecash.SUPPORT: ecash.offer(entry, self.transaction)}
+
+    def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
+        state, pdol_data = self._state, opened.pdol_data  # not self: that would be a ring, and the card's data in it
+
+        def check(answer: Answer, lists: Sequence[bytes]) -> bytes | None:
+            if answer.signature is None:
+                combined_missing(state, "the card left out the signature that was asked for")
+                return None
+            found = verify_combined(state, proof, answer.objects, [pdol_data, *lists])
+            return None if found is None else found.cryptogram
+
+        return check

@@ -1,0 +1,117 @@
+"""Transaction and load logs, and the e-cash counters. EMV 4.4 Book 3, Annex D; JR/T 0025.5 (load log, e-cash)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from terminal.apdu import Command, Sender, check
+from terminal.emv.transaction.getdata import get_data
+from terminal.errors import CardMalformed, TlvError
+from terminal.tlv import Dol, Tlvs
+
+_FCI, _PROPRIETARY, _DISCRETIONARY = 0x6F, 0xA5, 0xBF0C
+_END: Final = frozenset((0x6A83, 0x6A82, 0x6985))
+"""How a card says that a log holds no more records, or none yet."""
+LOAD_HEAD: Final = Dol.of((0xDF01, 1), (0xDF02, 1), (0xDF03, 6), (0xDF04, 6))
+"""What PBOC cards put before the fields of a load log record: P1 and P2 of the PUT DATA, balance before and after."""
+_LOAD_NAMES: Final = {0xDF01: "P1", 0xDF02: "P2", 0xDF03: "balance before", 0xDF04: "balance after"}
+
+
+class LogKind(Enum):
+    """A log, by the tags of its entry (where it is) and its format (what a record holds)."""
+
+    TRANSACTIONS = (0x9F4D, 0x9F4F)
+    LOADS = (0xDF4D, 0xDF4F)
+
+    def __init__(self, entry: int, form: int) -> None:
+        self.entry = entry
+        self.form = form
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One record, the newest being number 1. ``values`` are the elements by tag; ``head`` names and values that come
+    before them in a PBOC load log."""
+
+    number: int
+    values: Mapping[int, bytes]
+    head: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A whole log with the file (SFI) it was read from."""
+
+    kind: LogKind
+    sfi: int
+    records: tuple[LogRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ElectronicCash:
+    """The e-cash counters in fen, None for what the card does not tell: balance 9F79, balance limit 9F77, limit for one
+    payment 9F78, reset threshold 9F6D."""
+
+    balance: int | None
+    balance_limit: int | None
+    payment_limit: int | None
+    reset_threshold: int | None
+
+
+def read_log(sender: Sender, fci: Tlvs, kind: LogKind = LogKind.TRANSACTIONS) -> Log | None:
+    """Read a log of the selected application; None when its FCI (template 6F) names none.
+
+    Raises CardRefused, CardMalformed and TransportError. EMV 4.4 Book 3, D3 and D4.
+    """
+    doing = f"reading the log ({kind.name.lower()})"
+    entry = fci.get(_FCI, _PROPRIETARY, _DISCRETIONARY, kind.entry)
+    if entry is None:
+        return None
+    if len(entry) != 2 or not 11 <= entry[0] <= 30:
+        raise CardMalformed(f"{doing}: the log entry {entry.hex().upper()} names no file from 11 to 30")
+    form = _format(sender, kind, doing)
+    records = []
+    for number in range(1, entry[1] + 1):
+        response = sender.send(Command(0x00, 0xB2, number, entry[0] << 3 | 0x04, ne=256))
+        if response.sw in _END:
+            break
+        raw = check(response, f"{doing}, record {number}")
+        records.append(_record(kind, form, number, raw, doing))
+    return Log(kind, entry[0], tuple(records))
+
+
+def electronic_cash(sender: Sender) -> ElectronicCash:
+    """The e-cash counters that the selected application gives. JR/T 0025.5. Raises TransportError."""
+    return ElectronicCash(*[_amount(get_data(sender, tag)) for tag in (0x9F79, 0x9F77, 0x9F78, 0x9F6D)])
+
+
+def _format(sender: Sender, kind: LogKind, doing: str) -> Dol:
+    value = get_data(sender, kind.form)
+    if value is None:
+        raise CardMalformed(f"{doing}: the card gives no log format ({kind.form:04X})")
+    try:
+        return Dol.parse(value)
+    except TlvError as error:
+        raise CardMalformed(f"{doing}: the log format: {error}") from error
+
+
+def _record(kind: LogKind, form: Dol, number: int, raw: bytes, doing: str) -> LogRecord:
+    """A record is the values one after another, with no template around them. EMV 4.4 Book 3, D4."""
+    if not form.length:
+        raise CardMalformed(f"{doing}: the log format is empty")
+    head: dict[str, bytes] = {}
+    if kind is LogKind.LOADS and len(raw) == LOAD_HEAD.length + form.length:
+        head = {_LOAD_NAMES[tag]: value for tag, value in LOAD_HEAD.split(raw[: LOAD_HEAD.length]).items()}
+        raw = raw[LOAD_HEAD.length :]
+    try:
+        return LogRecord(number, {int(tag): value for tag, value in form.split(raw).items()}, head)
+    except TlvError as error:
+        raise CardMalformed(f"{doing}, record {number}: {error}") from error
+
+
+def _amount(value: bytes | None) -> int | None:
+    digits = value.hex() if value is not None and len(value) == 6 else ""
+    return int(digits) if digits.isdigit() else None

@@ -1,0 +1,54 @@
+"""Terminal action analysis: which cryptogram the terminal asks for. EMV 4.4 Book 3, 10.7."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from terminal.emv.data.bits import TVR
+from terminal.emv.transaction.config import Application, TerminalConfig
+from terminal.emv.transaction.outcome import CryptogramType
+from terminal.emv.transaction.state import Stage, State
+
+IAC_DEFAULT, IAC_DENIAL, IAC_ONLINE = 0x9F0D, 0x9F0E, 0x9F0F
+_ALL: Final = b"\xff" * 5
+_NONE: Final = bytes(5)
+_SOURCE: Final = "EMV 4.4 Book 3, 10.7"
+
+
+def analyse(state: State, config: TerminalConfig, application: Application) -> CryptogramType:
+    """The cryptogram to ask for in the first GENERATE AC. A card without codes denies nothing, and goes online for
+    anything."""
+    if hit := _named(state, IAC_DENIAL, _NONE, application.tac_denial):
+        return _decide(state, CryptogramType.AAC, f"the denial codes name {_words(hit)}")
+    terminal = config.terminal
+    if terminal.online_only:
+        return _decide(state, CryptogramType.ARQC, "this terminal asks the issuer about every transaction")
+    if terminal.offline_only:
+        return when_offline(state, application)
+    if hit := _named(state, IAC_ONLINE, _ALL, application.tac_online):
+        return _decide(state, CryptogramType.ARQC, f"the online codes name {_words(hit)}")
+    return _decide(state, CryptogramType.TC, "no action code speaks against approval offline")
+
+
+def when_offline(state: State, application: Application) -> CryptogramType:
+    """TC or AAC by the default codes: for a terminal that never goes online, or that cannot now."""
+    if hit := _named(state, IAC_DEFAULT, _ALL, application.tac_default):
+        return _decide(state, CryptogramType.AAC, f"without the issuer, the default codes name {_words(hit)}")
+    return _decide(state, CryptogramType.TC, "the default codes allow approval without the issuer")
+
+
+def _named(state: State, tag: int, absent: bytes, own: str) -> int:
+    """The bits of the TVR that the codes of issuer and terminal, joined, name."""
+    issuer = state.card.get(tag, absent)
+    # A code of a wrong length is not the issuer's will; it counts as one that forbids what can be forbidden.
+    issuer = issuer if len(issuer) == len(_ALL) else _ALL
+    return (int.from_bytes(issuer, "big") | int(own, 16)) & state.tvr_bits
+
+
+def _decide(state: State, kind: CryptogramType, text: str) -> CryptogramType:
+    state.note(Stage.TERMINAL_ACTION, f"{text}: {kind} is to be asked for", _SOURCE)
+    return kind
+
+
+def _words(bits: int) -> str:
+    return "; ".join(f'"{text}"' if text else f"byte {byte}, b{bit}" for byte, bit, text in TVR(bits).places())

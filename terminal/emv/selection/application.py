@@ -1,0 +1,191 @@
+"""From a selected application to its data: GET PROCESSING OPTIONS and the records. EMV 4.4 Book 3, 10.1 and 10.2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from terminal.apdu import Command, Sender
+from terminal.emv.data.dictionary import STANDARD
+from terminal.emv.data.elements.codecs import counted
+from terminal.emv.data.records import Afl, Record, read_command
+from terminal.emv.selection.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
+from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
+from terminal.emv.transaction.protocols import Cardholder
+from terminal.emv.transaction.state import Stage, State
+from terminal.errors import CodecError, TlvError
+from terminal.tlv import Dol, Tlvs, tlv
+
+MOST_RECORDS: Final = 256
+"""More than any card has (the largest application files hold a few dozen): a hostile AFL must not hold the terminal."""
+MANDATORY: Final = {0x5F24: "expiry date", 0x5A: "card number", 0x8C: "CDOL1", 0x8D: "CDOL2"}
+"""EMV 4.4 Book 3, 7.2, table 28."""
+
+_AIP, _AFL, _PAN = 0x82, 0x94, 0x5A
+_FORMAT_1, _FORMAT_2, _COMMAND_TEMPLATE = 0x80, 0x77, 0x83
+_CONDITIONS_NOT_SATISFIED = 0x6985
+_LAST_EMV_SFI = 10
+_INITIATE, _READ = "EMV 4.4 Book 3, 10.1", "EMV 4.4 Book 3, 10.2"
+
+
+class Opened(NamedTuple):
+    """An application that the card lets run. ``pdol_data`` are the bytes that the card got for its PDOL (they are part
+    of a CDA signature); ``aip`` is 2 bytes."""
+
+    selected: Selected
+    pdol_data: bytes
+    aip: bytes
+    afl: Afl
+
+
+class CardRecords(NamedTuple):
+    """What the AFL names, in its order. ``unfit`` tells why offline data authentication is bound to fail: a signed
+    record of SFI 11 to 30 that is no 70 template. EMV 4.4 Book 3, 10.3."""
+
+    records: tuple[Record, ...]
+    unfit: str | None = None
+
+
+def open_application(
+    state: State,
+    sender: Sender,
+    supported: Sequence[Supported],
+    cardholder: Cardholder | None,
+    *,
+    prepare: Callable[[Selected], None],
+    pse: bool = True,
+    code_tables: Collection[int] = CODE_TABLES,
+) -> Opened:
+    """Select an application and start it; one that answers 6985 is put aside for the next candidate.
+
+    ``prepare`` brings the terminal data of the selected application into ``state.terminal`` before the PDOL is filled.
+    Raises Stop and TransportError. EMV 4.4 Book 1, 12; Book 3, 10.1.
+    """
+    candidates = build_candidates(state, sender, supported, pse=pse, code_tables=code_tables)
+    while True:
+        selected, candidates = choose(state, sender, candidates, cardholder, code_tables=code_tables)
+        prepare(selected)
+        opened = initiate(state, sender, selected)
+        if opened is not None:
+            return opened
+
+
+def initiate(state: State, sender: Sender, selected: Selected) -> Opened | None:
+    """GET PROCESSING OPTIONS; None when the card answers 6985: this application is not to be used now.
+
+    AIP and AFL go into ``state.card``. Raises Stop and TransportError. EMV 4.4 Book 3, 6.5.8, 10.1.
+    """
+    pdol_data = fill(state, Stage.INITIATION, "PDOL", selected.pdol)
+    if len(template := tlv(_COMMAND_TEMPLATE, pdol_data).encode()) > MOST_DATA:
+        state.stop(Stage.INITIATION, f"the PDOL asks for {len(pdol_data)} bytes, which no command carries", FAULTY_ICC)
+    doing = "getting processing options"
+    response = ask(state, Stage.INITIATION, sender, Command(0x80, 0xA8, data=template, ne=256), doing)
+    if response.sw == _CONDITIONS_NOT_SATISFIED:
+        state.note(
+            Stage.INITIATION, f"the application is not to be used now: {response.sw}; the next is tried", _INITIATE
+        )
+        return None
+    if not response.sw.ok:
+        state.stop(Stage.INITIATION, f"{doing}: the card answered {response.sw}", _INITIATE)
+    found = objects(response.data)
+    parts = _options(found) if found is not None else None
+    if parts is None:
+        state.stop(Stage.INITIATION, f"{doing}: the answer holds no AIP and AFL in format 80 or 77", FAULTY_ICC)
+    aip, raw = parts
+    try:
+        afl = Afl.parse(raw)
+    except CodecError as fault:
+        state.stop(Stage.INITIATION, f"the application file locator is in error: {fault}", _READ)
+    state.card |= {_AIP: aip, _AFL: raw}
+    records = f"{counted(sum([e.last - e.first + 1 for e in afl.entries]), 'record')} to be read (AFL)"
+    state.note(Stage.INITIATION, f"application profile (AIP) {aip.hex().upper()}, {records}", _INITIATE)
+    return Opened(selected, pdol_data, aip, afl)
+
+
+def read_application(state: State, sender: Sender, opened: Opened) -> CardRecords:
+    """Read every record of the AFL; the data elements of the card that are known go into ``state.card``.
+
+    A status word other than 9000, a record out of form, an element twice and a mandatory element that is missing end
+    the transaction. Raises Stop and TransportError. EMV 4.4 Book 3, 6.5.11, 7.2, 7.5, 10.2.
+    """
+    places = list(opened.afl.records())
+    if len(places) > MOST_RECORDS:
+        state.stop(Stage.READING, f"the AFL names {len(places)} records; {MOST_RECORDS} are the most", _READ)
+    records, unfit = [], None
+    for sfi, number, signed in places:
+        record = _read(state, sender, sfi, number, signed)
+        if isinstance(record, Record):
+            records.append(record)
+        elif signed:
+            unfit = record
+    _store(state, records)
+    _check_mandatory(state)
+    state.note(Stage.READING, f"{counted(len(places), 'record')} read, every mandatory element is there", _READ)
+    return CardRecords(tuple(records), unfit)
+
+
+def fill(state: State, stage: Stage, name: str, dol: bytes) -> bytes:
+    """The data that a list of the card asks for, each fitted by its format. Raises Stop for a list out of form.
+
+    EMV 4.4 Book 3, 5.4.
+    """
+    try:
+        parsed = Dol.parse(dol)
+    except TlvError as fault:
+        state.stop(stage, f"the {name} is out of form: {fault}", FAULTY_ICC)
+    return parsed.fill(state.values(), STANDARD.known(state.aid).formats)
+
+
+def _options(found: Tlvs) -> tuple[bytes, bytes] | None:
+    """AIP and AFL of either format, None where the answer is out of form. EMV 4.4 Book 3, 6.5.8.4."""
+    if (plain := found.only(_FORMAT_1)) is not None:
+        return (plain.value[:2], plain.value[2:]) if len(plain.value) >= 6 else None
+    if (template := found.only(_FORMAT_2)) is None:
+        return None
+    aips, afls = template.children.find_all(_AIP), template.children.find_all(_AFL)
+    if len(aips) != 1 or len(afls) != 1 or len(aips[0].value) != 2:
+        return None
+    return aips[0].value, afls[0].value
+
+
+def _read(state: State, sender: Sender, sfi: int, number: int, signed: bool) -> Record | str:
+    """One record; a sentence instead for one of SFI 11 to 30 that is no 70 template, whose form is its owner's."""
+    doing = f"reading SFI {sfi}, record {number}"
+    response = ask(state, Stage.READING, sender, read_command(sfi, number), doing)
+    if not response.sw.ok:
+        state.stop(Stage.READING, f"{doing}: the card answered {response.sw}", _READ)
+    try:
+        return Record.decode(sfi, number, signed, response.data)
+    except CodecError as fault:
+        if sfi > _LAST_EMV_SFI:
+            return str(fault)
+        state.stop(Stage.READING, f"{doing}: {fault}", FAULTY_ICC)
+
+
+def _store(state: State, records: Iterable[Record]) -> None:
+    """Keep what is known and the card's to give; nothing else can reach a data object list. EMV 4.4 Book 3, 10.2."""
+    seen: set[int] = {_AIP, _AFL}
+    kept = STANDARD.known(state.aid).of_the_card
+    for record in records:
+        for tag, value in record.objects.pairs():
+            if tag not in kept:
+                continue
+            if tag in seen:
+                place = f"SFI {record.sfi}, record {record.number}"
+                state.stop(Stage.READING, f"{tag} occurs twice, again in {place}", _READ)
+            seen.add(tag)
+            state.card[tag] = value
+
+
+def _check_mandatory(state: State) -> None:
+    missing = [f"{name} ({tag:02X})" for tag, name in MANDATORY.items() if tag not in state.card]
+    if missing:
+        state.stop(Stage.READING, f"mandatory data are missing: {', '.join(missing)}", _READ)
+    if card_number(state.card[_PAN]) is None:
+        state.stop(Stage.READING, "the card number is out of form", FAULTY_ICC)
+
+
+def card_number(pan: bytes) -> str | None:
+    """The digits of tag 5A (cn, padded with F), at most 19; None when it is out of form. EMV 4.4 Book 3, 4.3."""
+    digits = pan.hex().rstrip("f")
+    return digits if digits.isdigit() and 8 <= len(digits) <= 19 and len(pan) <= 10 else None

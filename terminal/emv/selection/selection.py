@@ -1,0 +1,291 @@
+"""Application selection: the candidate list, and the one application of it that is used. EMV 4.4 Book 1, 12.
+
+``build_candidates`` asks the card's directory (PSE), or the card for each name that the terminal knows; ``choose`` lets
+the cardholder or the priorities decide and selects. Both note each decision in the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from terminal.apdu import Sender
+from terminal.emv.data.dictionary import STANDARD
+from terminal.emv.data.elements.codecs import counted
+from terminal.emv.data.records import read_command
+from terminal.emv.transaction.exchange import ask, objects, select
+from terminal.emv.transaction.outcome import Result
+from terminal.emv.transaction.protocols import Cardholder, Choice
+from terminal.emv.transaction.state import Stage, State
+from terminal.tlv import Tlvs
+
+PSE: Final = b"1PAY.SYS.DDF01"
+CODE_TABLES: Final = frozenset(range(1, 11))
+"""Parts of ISO/IEC 8859 that a terminal can declare in 9F40. EMV 4.4 Book 4, Annex A3, tables 31 and 32."""
+MOST_NEXT: Final = 32
+"""SELECT next is not asked more often for one name: a card that never ends its list must not hold the terminal."""
+
+_FCI, _PROPRIETARY, _DF_NAME, _ADF_NAME, _SFI = 0x6F, 0xA5, 0x84, 0x4F, 0x88
+_LABEL, _PREFERRED, _CODE_TABLE, _PRIORITY, _ENTRY, _RECORD = 0x50, 0x9F12, 0x9F11, 0x87, 0x61, 0x70
+_CARD_BLOCKED, _APPLICATION_BLOCKED, _NO_RECORD = 0x6A81, 0x6283, 0x6A83
+_DIRECTORY, _LIST, _FINAL = "EMV 4.4 Book 1, 12.3.2", "EMV 4.4 Book 1, 12.3.3", "EMV 4.4 Book 1, 12.4"
+
+
+class Supported(NamedTuple):
+    """An application that the terminal knows: its AID (5 to 16 bytes), and the application selection indicator:
+    ``partial`` when a longer name of the card that begins with it matches too. EMV 4.4 Book 1, 12.3.1."""
+
+    aid: bytes
+    partial: bool = True
+
+    def matches(self, name: bytes) -> bool:
+        return name == self.aid or (self.partial and name.startswith(self.aid))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An application that card and terminal share. ``priority`` is 1 (first) to 15, 0 for none; ``confirm`` says that
+    it may not be used without the cardholder's consent. ``table`` is the directory's code table (9F11), None for none:
+    it serves an application that names none of its own. EMV 4.4 Book 1, 12.2.2; 12.2.3, table 13."""
+
+    name: bytes
+    supported: Supported
+    label: str
+    priority: int
+    confirm: bool
+    table: bytes | None = None
+
+
+class Selected(NamedTuple):
+    """The application that is selected now: its full name (84), the terminal's entry for it, its FCI, what to call it.
+
+    EMV 4.4 Book 1, 11.3.4.
+    """
+
+    name: bytes
+    supported: Supported
+    fci: Tlvs
+    label: str
+
+    @property
+    def pdol(self) -> bytes:
+        """The PDOL, tag 9F38; empty for none."""
+        return self.fci.get(_FCI, _PROPRIETARY, 0x9F38) or b""
+
+
+def build_candidates(
+    state: State,
+    sender: Sender,
+    supported: Sequence[Supported],
+    *,
+    pse: bool = True,
+    code_tables: Collection[int] = CODE_TABLES,
+) -> list[Candidate]:
+    """The applications in common, those with the highest priority first.
+
+    ``pse`` says whether the terminal asks for the directory at all; ``code_tables`` which parts of ISO/IEC 8859 its
+    display knows. Raises Stop when there is none, or the card or all it has in common with the terminal is blocked, and
+    TransportError. EMV 4.4 Book 1, 12.3; 12.4, step 1.
+    """
+    found = _from_directory(state, sender, supported, code_tables) if pse else None
+    if not found:
+        found = _from_list(state, sender, supported, code_tables)
+    if not found:
+        reason = "card and terminal have no application in common"
+        state.stop(Stage.SELECTION, reason, _FINAL, Result.TRY_ANOTHER_INTERFACE)
+    ordered = sorted(found, key=lambda candidate: candidate.priority or 16)
+    names = ", ".join(candidate.name.hex().upper() for candidate in ordered)
+    state.note(Stage.SELECTION, f"candidates in the order of their priority: {names}", _FINAL)
+    return ordered
+
+
+def choose(
+    state: State,
+    sender: Sender,
+    candidates: Sequence[Candidate],
+    cardholder: Cardholder | None,
+    *,
+    code_tables: Collection[int] = CODE_TABLES,
+) -> tuple[Selected, list[Candidate]]:
+    """Select one candidate; also gives those that are left, should the card not accept it.
+
+    ``cardholder`` None is a terminal that neither offers a choice nor asks for confirmation. Whoever was asked once
+    is asked about every further application, so what is left then needs confirmation. The FCI goes into
+    ``state.card``. Raises Stop when nothing is left or the cardholder wants none, and TransportError.
+    EMV 4.4 Book 1, 12.4.
+    """
+    left = list(candidates)
+    while True:
+        picked, asked = _pick(state, left, cardholder)
+        left.remove(picked)
+        if asked:
+            left = [replace(candidate, confirm=True) for candidate in left]
+        selected = _select(state, sender, picked, code_tables)
+        if selected is not None:
+            return selected, left
+
+
+def _from_directory(
+    state: State, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
+) -> list[Candidate] | None:
+    """The candidates of the PSE; None where there is no directory that can be used."""
+    response = select(state, sender, PSE, "selecting the payment system environment")
+    if response.sw == _CARD_BLOCKED:
+        state.stop(Stage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _DIRECTORY)
+    if not response.sw.ok:
+        state.note(Stage.SELECTION, f"no directory (PSE): {response.sw}; the list of AIDs is used", _DIRECTORY)
+        return None
+    fci = objects(response.data)
+    sfi = fci.get(_FCI, _PROPRIETARY, _SFI) if fci is not None else None
+    if fci is None or fci.get(_FCI, _DF_NAME) != PSE or sfi is None or len(sfi) != 1 or not 1 <= sfi[0] <= 10:
+        state.note(Stage.SELECTION, "the FCI of the directory is out of form; the list of AIDs is used", _DIRECTORY)
+        return None
+    entries = _entries(state, sender, sfi[0])
+    if entries is None:
+        return None
+    table = fci.get(_FCI, _PROPRIETARY, _CODE_TABLE)
+    found: list[Candidate] = []
+    for entry in entries:
+        name = entry.get(_ADF_NAME) or b""
+        match = _match(supported, name)
+        if match is not None and 5 <= len(name) <= 16:
+            _add(found, _candidate(name, match, entry, table, code_tables))
+    what = f"the directory (PSE) names {counted(len(entries), 'application')}, the terminal knows {len(found)}"
+    state.note(Stage.SELECTION, what if found else f"{what}; the list of AIDs is used", _DIRECTORY)
+    return found
+
+
+def _entries(state: State, sender: Sender, sfi: int) -> list[Tlvs] | None:
+    """The entries of the directory file, records from 1 until 6A83; None when it cannot be used."""
+    found: list[Tlvs] = []
+    for number in range(1, 255):
+        doing = f"reading record {number} of the directory"
+        response = ask(state, Stage.SELECTION, sender, read_command(sfi, number), doing)
+        if response.sw == _NO_RECORD:
+            break
+        record = objects(response.data) if response.sw.ok else None
+        template = record.only(_RECORD) if record is not None else None
+        if template is None:
+            why = "is out of form" if response.sw.ok else f"cannot be read: {response.sw}"
+            state.note(Stage.SELECTION, f"record {number} of the directory {why}; the list of AIDs is used", _DIRECTORY)
+            return None
+        found += [entry.children for entry in template.children.find_all(_ENTRY)]
+    return found
+
+
+def _from_list(
+    state: State, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
+) -> list[Candidate]:
+    """Ask the card for each AID of the terminal, and for the next name that begins with it until there is none. What
+    was blocked must not be paid with in another way: where nothing else is found, the transaction ends."""
+    found: list[Candidate] = []
+    blocked = False
+    for entry in supported:
+        seen: set[bytes] = set()
+        for turn in range(MOST_NEXT):
+            doing = f"selecting {entry.aid.hex().upper()}" + (f", occurrence {turn + 1}" if turn else "")
+            response = select(state, sender, entry.aid, doing, following=turn > 0)
+            if response.sw == _CARD_BLOCKED and not turn:
+                state.stop(Stage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _LIST)
+            if not (response.sw.ok or response.sw == _APPLICATION_BLOCKED or (turn and response.sw.warning)):
+                break
+            fci = objects(response.data)
+            name = fci.get(_FCI, _DF_NAME) if fci is not None else None
+            if fci is None or name is None or not name.startswith(entry.aid) or name in seen:
+                break
+            seen.add(name)
+            if not response.sw.ok:
+                blocked = blocked or response.sw == _APPLICATION_BLOCKED
+                state.note(Stage.SELECTION, f"{name.hex().upper()} is no candidate: {response.sw}", _LIST)
+            elif entry.matches(name):
+                inside = fci.find(_FCI, _PROPRIETARY)
+                table = fci.get(_FCI, _PROPRIETARY, _CODE_TABLE)
+                if inside is not None:
+                    _add(found, _candidate(name, entry, inside.children, table, code_tables))
+            else:
+                state.note(
+                    Stage.SELECTION, f"{name.hex().upper()} is longer than the AID; a full match is asked", _LIST
+                )
+            if name == entry.aid or not entry.partial:
+                break
+    if blocked and not found:
+        state.stop(Stage.SELECTION, "every application in common is blocked", _FINAL)
+    state.note(Stage.SELECTION, f"the list of AIDs gives {counted(len(found), 'application')}", _LIST)
+    return found
+
+
+def _match(supported: Sequence[Supported], name: bytes) -> Supported | None:
+    """The terminal's entry for a name of the card, the longest where several match."""
+    return max((entry for entry in supported if entry.matches(name)), key=lambda e: len(e.aid), default=None)
+
+
+def _add(found: list[Candidate], new: Candidate) -> None:
+    if all(candidate.name != new.name for candidate in found):
+        found.append(new)
+
+
+def _candidate(
+    name: bytes, match: Supported, inside: Tlvs, table: bytes | None, code_tables: Collection[int]
+) -> Candidate:
+    indicator = inside.get(_PRIORITY) or b"\x00"
+    label = display_name(name, inside.get(_LABEL), inside.get(_PREFERRED), table, code_tables)
+    return Candidate(name, match, label, indicator[0] & 0x0F, bool(indicator[0] & 0x80), table)
+
+
+def display_name(
+    name: bytes, label: bytes | None, preferred: bytes | None, table: bytes | None, code_tables: Collection[int]
+) -> str:
+    """What a display calls an application: the preferred name where its code table (9F11) is known to the terminal,
+    else the label, else the AID. EMV 4.4 Book 1, 12.2.4, 12.4."""
+    shown = ""
+    if preferred and table is not None and len(table) == 1 and table[0] in CODE_TABLES and table[0] in code_tables:
+        shown = _printable(preferred.decode(f"iso8859-{table[0]}", "replace"))
+    return shown or _printable((label or b"").decode("ascii", "replace")) or name.hex().upper()
+
+
+def _printable(text: str) -> str:
+    """Without control characters: a card's text must not steer a display."""
+    return (text if text.isprintable() else "".join(c for c in text if c.isprintable())).strip()
+
+
+def _pick(state: State, left: Sequence[Candidate], cardholder: Cardholder | None) -> tuple[Candidate, bool]:
+    """The next application to select, and whether the cardholder was asked for it."""
+    if not left:
+        state.stop(Stage.SELECTION, "the card opens no application that it has in common with the terminal", _FINAL)
+    if cardholder is None:
+        free = next((candidate for candidate in left if not candidate.confirm), None)
+        if free is None:
+            reason = "every application asks for the cardholder's confirmation, which this terminal cannot give"
+            state.stop(Stage.SELECTION, reason, _FINAL)
+        state.note(Stage.SELECTION, f"{free.label} has the highest priority", _FINAL)
+        return free, False
+    if len(left) == 1 and not left[0].confirm:
+        state.note(Stage.SELECTION, f"{left[0].label} is the only application", _FINAL)
+        return left[0], False
+    answer = cardholder.choose([Choice(candidate.name, candidate.label) for candidate in left])
+    if answer is None:
+        state.stop(Stage.SELECTION, "the cardholder chose no application", _FINAL, Result.CANCELLED)
+    if not 0 <= answer < len(left):
+        raise ValueError(f"choice {answer} of {len(left)} applications")
+    state.note(Stage.SELECTION, f"the cardholder chose {left[answer].label}", _FINAL)
+    return left[answer], True
+
+
+def _select(state: State, sender: Sender, picked: Candidate, code_tables: Collection[int]) -> Selected | None:
+    """The final SELECT; None when the card does not open the application. EMV 4.4 Book 1, 12.4."""
+    response = select(state, sender, picked.name, f"selecting {picked.name.hex().upper()}")
+    fci = objects(response.data) if response.sw.ok else None
+    inside = fci.find(_FCI, _PROPRIETARY) if fci is not None else None
+    if fci is None or inside is None or fci.get(_FCI, _DF_NAME) != picked.name:
+        why = "its FCI is out of form" if response.sw.ok else str(response.sw)
+        state.note(Stage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
+        return None
+    state.aid = picked.name
+    objects_of, kept = inside.children, STANDARD.known(picked.name).of_an_fci
+    state.card = {tag: value for tag, value in objects_of.pairs() if tag in kept}
+    state.card[_DF_NAME] = picked.name
+    table = objects_of.get(_CODE_TABLE) or picked.table
+    label = display_name(picked.name, objects_of.get(_LABEL), objects_of.get(_PREFERRED), table, code_tables)
+    state.note(Stage.SELECTION, f"{label} ({picked.name.hex().upper()}) is selected", _FINAL)
+    return Selected(picked.name, picked.supported, fci, label)

@@ -1,0 +1,1 @@
+"""One transaction: its configuration, amounts, state, outcome, and the people around it."""

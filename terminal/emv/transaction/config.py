@@ -1,0 +1,270 @@
+"""Terminal configuration: what this terminal is and can do, and how it treats each application. A YAML file.
+
+Every fault is told with line and field. Amounts are whole numbers in the smallest unit of the currency (fen), action
+codes are five bytes. EMV 4.4 Book 4, 10.1-10.2 and Annex A; Book 3, 10.6-10.7; JR/T 0025.17 (DF69), 0025.13 (e-cash).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+
+from terminal.emv.transaction.yamlfile import parse_model, read_text
+from terminal.errors import CodecError, TlvError
+from terminal.tlv import Dol
+
+UNPREDICTABLE_NUMBER: Final = 0x9F37
+CHIP_ENTRY: Final = b"\x05"
+"""Point-of-service entry mode: read from the chip. ISO 8583:1987, field 22, first two digits."""
+_KIND: Final = "terminal configuration"
+_MOST_EXCEPTIONS: Final = 1_000_000
+
+
+def _hex(text: str) -> str:
+    try:
+        return bytes.fromhex(text).hex().upper()
+    except ValueError:
+        raise ValueError("not an even number of hexadecimal digits") from None
+
+
+def _dol(text: str) -> str:
+    text = _hex(text)
+    try:
+        Dol.parse(bytes.fromhex(text))
+    except TlvError as error:
+        raise ValueError(f"not a data object list: {error}") from None
+    return text
+
+
+Hex = Annotated[str, AfterValidator(_hex)]
+DolHex = Annotated[str, AfterValidator(_dol)]
+ActionCode = Annotated[Hex, Field(min_length=10, max_length=10)]
+Country = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
+Amount = Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
+Percent = Annotated[int, Field(ge=0, le=99)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Terminal(_Section):
+    """What the terminal is: its type, what it can do, and who runs it. EMV 4.4 Book 4, Annex A1-A3."""
+
+    country: Country
+    currency: Country
+    currency_exponent: int = Field(2, ge=0, le=9)
+    type: str = Field(pattern=r"^[123][1-6]$")
+    capabilities: Hex = Field(min_length=6, max_length=6)
+    additional_capabilities: Hex = Field(min_length=10, max_length=10)
+    serial: str = Field("00000001", pattern=r"^[A-Za-z0-9]{8}$")
+    terminal_id: str = Field("TERM0001", pattern=r"^[A-Za-z0-9]{8}$")
+    merchant_id: str = Field("MERCHANT0000001", pattern=r"^[A-Za-z0-9 ]{15}$")
+    merchant_category: Country = "5999"
+    merchant_name: str = Field("MERCHANT", min_length=1, max_length=40, pattern=r"^[\x20-\x7e]+$")
+    acquirer: str = Field("000000000000", pattern=r"^[0-9]{6,11}$|^[0-9]{12}$")
+    pse: bool = True
+
+    @property
+    def code_tables(self) -> frozenset[int]:
+        """The parts of ISO/IEC 8859 that the display knows, as 9F40 declares them. EMV 4.4 Book 4, Annex A3."""
+        declared = int(self.additional_capabilities, 16)
+        return frozenset(table for table in range(1, 11) if declared >> table - 1 & 1)
+
+    @property
+    def online_only(self) -> bool:
+        """Terminal types x1 and x4. EMV 4.4 Book 4, Annex A1."""
+        return self.type[1] in "14"
+
+    @property
+    def offline_only(self) -> bool:
+        """Terminal types x3 and x6."""
+        return self.type[1] in "36"
+
+
+class RandomSelection(_Section):
+    """Which transactions below the floor limit go online at random. EMV 4.4 Book 3, 10.6.2.
+
+    Below ``threshold`` one in a hundred ``target``; from there the chance rises to ``maximum`` at the floor limit.
+    """
+
+    threshold: Amount = 0
+    target: Percent = 0
+    maximum: Percent = 0
+
+    @model_validator(mode="after")
+    def _rising(self) -> RandomSelection:
+        if self.maximum < self.target:
+            raise ValueError("the maximum percentage is below the target percentage (EMV 4.4 Book 3, 10.6.2)")
+        return self
+
+
+class Application(_Section):
+    """How one application is treated; ``aid`` is matched from the left where ``partial`` is allowed."""
+
+    aid: Hex = Field(min_length=10, max_length=32)
+    name: str = Field("", max_length=40)
+    partial: bool = True
+    version: Hex = Field(min_length=4, max_length=4)
+    floor_limit: Amount = 0
+    random: RandomSelection = RandomSelection()
+    tac_default: ActionCode
+    tac_denial: ActionCode
+    tac_online: ActionCode
+    default_ddol: DolHex = "9F3704"
+    default_tdol: DolHex | None = None
+    sm: bool = False
+    e_cash_limit: Amount = 0
+    """The most that is paid from e-cash at once (9F7B); at 0 the terminal takes no e-cash."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Application:
+        if UNPREDICTABLE_NUMBER not in [entry.tag for entry in Dol.parse(bytes.fromhex(self.default_ddol))]:
+            raise ValueError("the default DDOL must ask for 9F37 (EMV 4.4 Book 2, 6.5.1)")
+        if self.random.threshold > self.floor_limit or (self.floor_limit and self.random.threshold == self.floor_limit):
+            raise ValueError("the threshold for biased random selection must be below the floor limit")
+        return self
+
+    @property
+    def aid_bytes(self) -> bytes:
+        return bytes.fromhex(self.aid)
+
+
+class Prepared:
+    """A configuration as transactions use it, worked out once: ``TerminalConfig.prepared``. Nothing in it changes."""
+
+    def __init__(self, terminal: Terminal, applications: tuple[Application, ...]) -> None:
+        self.terminal = terminal
+        self.applications = applications
+        self.code_tables = terminal.code_tables
+        self.data: Mapping[int, bytes] = _terminal_data(terminal)
+        self._by_aid = {entry.aid_bytes: (entry, _application_data(entry)) for entry in applications}
+
+    def application(self, aid: bytes) -> tuple[Application, Mapping[int, bytes]]:
+        """The entry with exactly that AID, and its data elements by tag. Raises KeyError where there is none."""
+        return self._by_aid[aid]
+
+
+class TerminalConfig(_Section):
+    """A whole configuration. ``exceptions`` are card numbers, each with its sequence number or for all of them."""
+
+    terminal: Terminal
+    applications: tuple[Application, ...] = Field(min_length=1)
+    exception_file: str | None = None
+    cda_mode: Literal[1, 2, 3, 4] = 1
+    _exceptions: frozenset[tuple[str, int | None]] = PrivateAttr(frozenset())
+    _prepared: Prepared | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> TerminalConfig:
+        aids = [application.aid for application in self.applications]
+        if len(set(aids)) < len(aids):
+            raise ValueError("an AID is listed twice")
+        return self
+
+    @property
+    def exceptions(self) -> frozenset[tuple[str, int | None]]:
+        """Card number and sequence number (None: every sequence) of each card in the exception file."""
+        return self._exceptions
+
+    def with_exceptions(self, listed: frozenset[tuple[str, int | None]]) -> TerminalConfig:
+        """The same configuration with these cards in the exception file."""
+        made = self.model_copy()
+        made._exceptions = listed
+        return made
+
+    @property
+    def prepared(self) -> Prepared:
+        """This configuration as transactions use it."""
+        made = self._prepared
+        # A copy of a model keeps what the original had worked out, whatever of it was changed in the copy.
+        if made is None or made.terminal is not self.terminal or made.applications is not self.applications:
+            made = self._prepared = Prepared(self.terminal, self.applications)
+        return made
+
+    def application(self, aid: bytes) -> Application:
+        """The entry with exactly that AID. Raises KeyError where there is none."""
+        return self.prepared.application(aid)[0]
+
+    def data(self, application: Application | None = None) -> dict[int, bytes]:
+        """The terminal's data elements by tag, with those of one application. EMV 4.4 Book 3, Annex A."""
+        found = _terminal_data(self.terminal)
+        return found if application is None else found | _application_data(application)
+
+
+def _terminal_data(own: Terminal) -> dict[int, bytes]:
+    return {
+        0x9F1A: bytes.fromhex(own.country),
+        0x5F2A: bytes.fromhex(own.currency),
+        0x5F36: bytes((own.currency_exponent,)),
+        0x9F35: bytes.fromhex(own.type),
+        0x9F39: CHIP_ENTRY,
+        0x9F33: bytes.fromhex(own.capabilities),
+        0x9F40: bytes.fromhex(own.additional_capabilities),
+        0x9F1E: own.serial.encode(),
+        0x9F1C: own.terminal_id.encode(),
+        0x9F16: own.merchant_id.encode(),
+        0x9F15: bytes.fromhex(own.merchant_category),
+        0x9F4E: own.merchant_name.encode(),
+        0x9F01: bytes.fromhex(own.acquirer.rjust(12, "0")),
+    }
+
+
+def _application_data(application: Application) -> dict[int, bytes]:
+    return {
+        0x9F06: application.aid_bytes,
+        0x9F09: bytes.fromhex(application.version),
+        0x9F1B: application.floor_limit.to_bytes(4, "big"),
+        0xDF69: bytes((application.sm,)),
+        0x9F7B: bytes.fromhex(f"{application.e_cash_limit:012d}"),
+    }
+
+
+def load_config(path: Path) -> TerminalConfig:
+    """Read and check a configuration file and the exception file it names (relative to itself).
+
+    Raises CodecError, one line for each fault with file, line and field.
+    """
+    config = parse_config(read_text(path, _KIND), str(path))
+    if config.exception_file is None:
+        return config
+    listed = path.parent / config.exception_file
+    return config.with_exceptions(parse_exceptions(read_text(listed, "exception file"), str(listed)))
+
+
+def shipped_config() -> TerminalConfig:
+    """The program's own counter terminal."""
+    shipped = files("terminal.emv.transaction.transaction") / "terminals" / "counter.yaml"
+    return parse_config(shipped.read_text(encoding="utf-8"), "terminals/counter.yaml")
+
+
+def parse_config(text: str, name: str = _KIND) -> TerminalConfig:
+    """Check configuration text; ``name`` stands before each line number in the messages. Raises CodecError."""
+    return parse_model(TerminalConfig, text, name, _KIND)
+
+
+def parse_exceptions(text: str, name: str = "exception file") -> frozenset[tuple[str, int | None]]:
+    """Cards that must not be accepted: one card number a line, ``/`` and a sequence number if only that one is meant.
+
+    ``#`` starts a comment. Raises CodecError with the line, never with the number. EMV 4.4 Book 4, 6.3.5.
+    """
+    found: set[tuple[str, int | None]] = set()
+    for at, line in enumerate(text.splitlines(), 1):
+        entry = line.partition("#")[0].strip()
+        if not entry:
+            continue
+        number, slash, sequence = (part.strip() for part in entry.partition("/"))
+        if not _digits(number, 8, 19) or (slash and not _digits(sequence, 1, 2)):
+            raise CodecError(f"{name}:{at}: not a card number of 8 to 19 digits, with or without /sequence")
+        found.add((number, int(sequence) if slash else None))
+        if len(found) > _MOST_EXCEPTIONS:
+            raise CodecError(f"{name}:{at}: more than {_MOST_EXCEPTIONS} cards")
+    return frozenset(found)
+
+
+def _digits(text: str, least: int, most: int) -> bool:
+    return text.isascii() and text.isdigit() and least <= len(text) <= most

@@ -1,0 +1,43 @@
+"""One command to the card inside a transaction: what no specification foresees ends it, with a step that says so."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from terminal.apdu import Command, Response, Sender
+from terminal.emv.transaction.state import Stage, State
+from terminal.errors import ApduError, CardMalformed, TlvError
+from terminal.tlv import Tlvs, decode
+
+FAULTY_ICC: Final = "EMV 4.4 Book 3, 7.5"
+"""Data out of form, and status words that nothing explains, end the transaction."""
+MOST_DATA: Final = 255
+"""Bytes of command data in EMV: short commands only. EMV 4.4 Book 1, 9.4."""
+
+
+def ask(state: State, stage: Stage, sender: Sender, command: Command, doing: str) -> Response:
+    """Send a command. An answer that is none (no status word, endless data) ends the transaction; with the first whole
+    one there is a transaction (``state.begun``).
+
+    Raises Stop, and TransportError when the way to the card fails.
+    """
+    try:
+        response = sender.send(command)
+    except (CardMalformed, ApduError) as fault:
+        state.stop(stage, f"{doing}: the card gave no answer that can be read ({fault})", FAULTY_ICC)
+    state.begun = True
+    return response
+
+
+def select(state: State, sender: Sender, name: bytes, doing: str, *, following: bool = False) -> Response:
+    """SELECT by name, the first or the ``following`` occurrence. EMV 4.4 Book 1, 11.3."""
+    command = Command(0x00, 0xA4, 0x04, 0x02 if following else 0x00, name, ne=256)
+    return ask(state, Stage.SELECTION, sender, command, doing)
+
+
+def objects(data: bytes) -> Tlvs | None:
+    """The data objects of an answer; None when they do not parse."""
+    try:
+        return decode(data)
+    except TlvError:
+        return None

@@ -1,0 +1,139 @@
+"""What one transaction knows and what it did, step by step: the state that every function of the kernel works on.
+
+A step says in a sentence what was decided and why, with the section it follows and the bits it set, so that a whole
+transaction can be read like a protocol. EMV 4.4 Book 3, 10 (functions), Annex C5 and C6 (TVR, TSI).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import partial
+from typing import Final, NamedTuple, NoReturn
+
+from terminal.emv.data.bits import TSI, TVR
+from terminal.emv.transaction.outcome import Result
+
+TVR_TAG: Final = 0x95
+TSI_TAG: Final = 0x9B
+NO_TVR: Final = TVR(0)
+NO_TSI: Final = TSI(0)
+
+
+class Stage(StrEnum):
+    """The functions of a transaction, in the book's order. EMV 4.4 Book 3, 8.2, figure 6."""
+
+    SELECTION = "application selection"
+    INITIATION = "initiate application processing"
+    READING = "read application data"
+    AUTHENTICATION = "offline data authentication"
+    RESTRICTIONS = "processing restrictions"
+    CARDHOLDER = "cardholder verification"
+    RISK = "terminal risk management"
+    TERMINAL_ACTION = "terminal action analysis"
+    CARD_ACTION = "card action analysis"
+    ONLINE = "online processing"
+    ISSUER = "issuer authentication"
+    SCRIPTS = "issuer script processing"
+    COMPLETION = "completion"
+
+
+class Step(NamedTuple):
+    """One decision: ``text`` tells it, ``source`` is where the rule stands, ``tvr`` and ``tsi`` are the bits that this
+    step newly set."""
+
+    stage: Stage
+    text: str
+    source: str
+    tvr: TVR = NO_TVR
+    tsi: TSI = NO_TSI
+
+
+_step: Callable[[tuple[Stage, str, str, TVR, TSI]], Step] = partial(tuple.__new__, Step)
+"""A step without the call of a NamedTuple's own __new__: every decision of every transaction makes one."""
+
+
+class Stop(Exception):
+    """Ends the transaction from inside a stage, with the result that ``run_transaction`` gives back.
+
+    Never leaves the kernel. ``result`` is TERMINATED, TRY_ANOTHER_INTERFACE or CANCELLED; ``reason`` is a sentence.
+    """
+
+    def __init__(self, result: Result, reason: str) -> None:
+        super().__init__(reason)
+        self.result = result
+        self.reason = reason
+
+
+class State:
+    """One transaction under way. Not thread-safe; made anew for each transaction.
+
+    ``terminal`` and ``card`` are data elements by tag, as bytes. They are kept apart, and ``value`` asks the terminal
+    first, so that no card can slip an amount or an unpredictable number of its own into a data object list.
+    """
+
+    def __init__(self, terminal: Mapping[int, bytes]) -> None:
+        self.terminal: dict[int, bytes] = dict(terminal)
+        self.card: dict[int, bytes] = {}
+        self.steps: list[Step] = []
+        self.aid: bytes | None = None
+        """The name of the selected application, tag 84."""
+        self.begun = False
+        """Whether the card has answered anything at all: from then on, its silence is an outcome and no fault."""
+        self.tvr_bits = 0
+        """The TVR as a number: flags take ten times as long to join and to compare."""
+        self._tsi_bits = 0
+
+    @property
+    def tvr(self) -> TVR:
+        """Terminal verification results so far."""
+        return TVR(self.tvr_bits)
+
+    @property
+    def tsi(self) -> TSI:
+        """Transaction status information so far."""
+        return TSI(self._tsi_bits)
+
+    def note(self, stage: Stage, text: str, source: str, *, tvr: TVR = NO_TVR, tsi: TSI = NO_TSI) -> None:
+        """Record a step, setting the bits it brings."""
+        if tvr:
+            new = int(tvr) & ~self.tvr_bits
+            self.tvr_bits |= new
+            tvr = tvr if tvr == new else TVR(new)
+        if tsi:
+            new = int(tsi) & ~self._tsi_bits
+            self._tsi_bits |= new
+            tsi = tsi if tsi == new else TSI(new)
+        self.steps.append(_step((stage, text, source, tvr, tsi)))
+
+    def take_back(self, stage: Stage, tvr: TVR, source: str) -> None:
+        """Clear a bit of the TVR that was set before, with a step that says so; nothing where it is not set. The one
+        bit that a book clears again is "Offline data authentication was not performed". EMV 4.4 Book 2, 6.6."""
+        if taken := self.tvr & tvr:
+            names = "; ".join(flag.text for flag in taken)
+            self.steps.append(Step(stage, f"no longer so: {names}", source))
+            self.tvr_bits &= ~int(taken)
+
+    def value(self, tag: int) -> bytes | None:
+        """A data element, the terminal's own first; TVR and TSI as they stand now."""
+        if tag == TVR_TAG:
+            return self._encoded_tvr()
+        if tag == TSI_TAG:
+            return self._encoded_tsi()
+        own = self.terminal.get(tag)
+        return self.card.get(tag) if own is None else own
+
+    def values(self) -> dict[int, bytes]:
+        """Every data element by tag, for filling a data object list."""
+        return {**self.card, **self.terminal, TVR_TAG: self._encoded_tvr(), TSI_TAG: self._encoded_tsi()}
+
+    def _encoded_tvr(self) -> bytes:
+        return self.tvr_bits.to_bytes(TVR.size(), "big")
+
+    def _encoded_tsi(self) -> bytes:
+        return self._tsi_bits.to_bytes(TSI.size(), "big")
+
+    def stop(self, stage: Stage, reason: str, source: str, result: Result = Result.TERMINATED) -> NoReturn:
+        """Note the last step and end the transaction. Raises Stop."""
+        self.note(stage, reason, source)
+        raise Stop(result, reason)

@@ -1,0 +1,246 @@
+"""The command line's promises: names, help that teaches, JSON with stable fields, exit codes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from membercard.cli import app
+from tests.support.cli import Cli, Done, House
+from tests.support.paths import ROOT
+
+# The first test of a worker waits for its house, which may share the machine with much else.
+pytestmark = pytest.mark.timeout(900)
+
+# The stable names. A name may be added, none goes away.
+NAMES = """
+demo | doctor | profile check
+roster check | roster import
+batch list | batch show | batch approve | batch prepare | batch report | batch release | batch close | batch discard
+perso run
+card info | card read | card verify | card trace
+tlv decode
+readers list | readers watch
+gp info | gp list | gp install | gp load | gp delete | gp put-key | gp store-data | gp apdu
+sim stock | sim attach | sim show
+keys init | keys list | keys kcv | keys rotate | keys import | keys audit
+lists publish
+stock receive | stock show
+"""
+STABLE = [tuple(name.split()) for name in NAMES.replace("\n", "|").split("|") if name.strip()]
+# Whose use is not clear from the option list alone.
+WITH_EXAMPLE = [
+    "roster check", "roster import", "batch approve", "batch prepare", "batch report", "perso run", "card verify",
+    "card trace", "tlv decode", "gp load", "gp install", "gp put-key", "gp store-data", "gp apdu", "sim stock",
+    "sim attach", "keys init", "keys import", "lists publish", "stock receive",
+]  # fmt: skip
+
+
+@functools.cache
+def tree() -> Any:
+    return typer.main.get_command(app)
+
+
+def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command that does something, with its words."""
+    if not hasattr(command, "list_commands"):
+        yield path, command
+        return
+    context = command.make_context("membercard", [], resilient_parsing=True)
+    for name in command.list_commands(context):
+        yield from leaves(command.get_command(context, name), (*path, name))
+
+
+def found(path: tuple[str, ...]) -> Any:
+    return dict(leaves(tree()))[path]
+
+
+def test_every_stable_name_is_there() -> None:
+    assert set(STABLE) <= set(dict(leaves(tree())))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in leaves(tree())], ids=" ".join)
+def test_help_says_what_a_command_and_each_of_its_options_is_for(path: tuple[str, ...]) -> None:
+    command = found(path)
+    assert command.help
+    assert command.help[0].isupper()
+    mute = [parameter.name for parameter in command.params if not getattr(parameter, "help", None)]
+    assert mute == []
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLE)
+def test_help_shows_an_example_that_would_run(name: str) -> None:
+    command = found(tuple(name.split()))
+    (line,) = [line.strip() for line in command.help.splitlines() if line.strip().startswith("Example: ")]
+    words = [word for word in line.removeprefix("Example: ").split() if word != "--simulation"]
+    assert words[:3] == ["membercard", *name.split()]
+    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    used = {word for word in words[3:] if word.startswith("--")}
+    assert used <= options, used - options
+
+
+def test_each_group_has_help_and_the_root_names_the_exit_codes(house: House) -> None:
+    shown = house.cli.ok("--help").out
+    for group in {path[0] for path in STABLE}:
+        assert f" {group} " in shown
+    assert "Exit codes: 0 ok" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    "words", [("roster", "check"), ("perso", "run"), ("sim", "attach"), ("gp", "list")], ids=" ".join
+)
+def test_help_is_shown_without_any_house(words: tuple[str, ...], tmp_path: Path, house: House) -> None:
+    shown = house.cli.ok(*words, "--help", env={"MEMBERCARD_DATA_DIR": str(tmp_path / "none")})
+    assert "Usage: membercard" in shown.out
+    assert list(tmp_path.iterdir()) == []
+
+
+BATCH = {
+    "id", "unit", "state", "source", "digest", "imported_by", "imported_at", "approved_by", "approved_at", "closed_by",
+    "closed_at", "accepted", "rejected", "to_prepare", "dossiers", "verified",
+}  # fmt: skip
+ACCOUNTS = {
+    "members", "to_prepare", "dossiers", "waiting", "claimed", "missing", "verified", "remade", "chips_fed",
+    "chips_verified", "chips_rejected", "chips_in_reader", "cards", "balanced",
+}  # fmt: skip
+STOCK = {"received", "fed", "verified", "rejected", "in_reader", "foreign", "left", "balanced"}
+KEY = {"name", "version", "algorithm", "bits", "purpose", "kcv", "created", "simulation"}
+
+
+def test_json_of_batch_commands(house: House) -> None:
+    done, draft = house.cli.ok("batch", "list", "--json").json
+    assert set(done) == set(draft) == BATCH
+    assert (done["id"], done["state"], done["verified"], done["rejected"]) == (house.done, "done", 3, 2)
+    assert (draft["id"], draft["state"]) == (house.draft, "draft")
+    shown = house.cli.ok("batch", "show", house.done, "--json").json
+    assert set(shown) == {"batch", "accounts", "rejects", "awaited"}
+    assert shown["batch"] == done
+    assert set(shown["accounts"]) == ACCOUNTS
+    assert shown["accounts"]["balanced"] is True
+    report = house.cli.ok("batch", "report", house.done, "--json").json
+    assert {"batch", "accounts", "stock", "refused_rows", "mended_rows", "rejects", "cards", "timings"} <= set(report)
+    assert len(report["cards"]) == len(report["timings"]) == 3
+    assert [row["codes"] for row in report["refused_rows"]] == [["ID_CHECKSUM"], ["ID_CHECKSUM"]]
+
+
+def test_json_of_stock_and_keys(house: House) -> None:
+    stock = house.cli.ok("stock", "show", "--json").json
+    assert set(stock) == STOCK
+    assert (stock["received"], stock["verified"], stock["left"]) == (5, 3, 2)
+    keys = house.cli.ok("keys", "list", "--json").json
+    assert all(set(key) == KEY for key in keys)
+    assert {"kmc", "imk-card", "imk-read", "scheme-ca", "issuer", "list-signer", "seal", "index"} <= {
+        key["name"] for key in keys
+    }
+    one = house.cli.ok("keys", "kcv", "imk-ac", "--json").json
+    assert one in keys
+    audit = house.cli.ok("keys", "audit", "--json").json
+    assert all(set(line) == {"at", "by", "action", "key", "detail"} for line in audit)
+
+
+def test_json_of_card_commands(house: House) -> None:
+    verdict = house.cli.ok("card", "verify", "--reader", house.card, "--json").json
+    assert {"verdict", "sentence", "failed_check", "proven", "at", "member", "entitlements"} <= set(verdict)
+    assert (verdict["verdict"], verdict["failed_check"]) == ("ACTIVE", None)
+    read = house.cli.ok("card", "read", "--reader", house.card, "--json").json
+    assert read["aid"] == "F04D454D4245520101"
+    assert all(set(element) == {"sfi", "record", "tag", "element", "value"} for element in read["elements"])
+    info = house.cli.ok("card", "info", "--reader", house.card, "--json").json
+    assert set(info) == {
+        "atr", "protocol", "bit_rate", "security_domain", "chip_serial", "globalplatform", "secure_channel", "keys",
+        "member_application",
+    }  # fmt: skip
+    assert info["chip_serial"] in house.card
+    trace = house.cli.ok("card", "trace", "--reader", house.card, "--json").json
+    assert set(trace) == {"verdict", "exchanges"}
+    assert {"header", "command_length", "response_length", "sw", "seconds"} <= set(trace["exchanges"][0])
+    assert {turn["sw"] for turn in trace["exchanges"]} == {"9000"}
+
+
+def test_json_of_developers_commands(house: House) -> None:
+    facts = house.cli.ok("gp", "info", "--reader", house.blank, "--json").json
+    assert {"atr", "protocol", "bit_rate", "chip_serial", "production", "recognition", "keys"} <= set(facts)
+    listed = house.cli.ok("gp", "list", "--reader", house.blank, "--json").json
+    assert {"kind", "aid", "state", "privileges", "load_file", "modules"} == set(listed[0])
+    assert listed[0]["aid"] == "A000000151000000"
+    chip = house.cli.ok("sim", "show", house.card.removeprefix("sim:"), "--json").json
+    assert {"file", "chip_serial", "protocol", "secure_channel", "life_cycle", "key_sets", "instances"} <= set(chip)
+    assert chip["life_cycle"] == "SECURED"
+    (turn,) = house.cli.ok("gp", "apdu", "--reader", house.blank, "80CA9F7F00", "--json").json
+    assert set(turn) == {"command", "meaning", "data", "status"}
+
+
+def test_json_of_checks(house: House) -> None:
+    done = house.cli.run("roster", "check", house.form, "--json")
+    assert done.status == 1
+    assert set(done.json) == {"file", "unit", "accepted", "rejected", "rows"}
+    assert (done.json["accepted"], done.json["rejected"], len(done.json["rows"])) == (3, 2, 5)
+    shipped = ROOT / "personalize" / "profiles" / "union-member.yaml"
+    profile = house.cli.ok("profile", "check", shipped, "--json").json
+    assert {"file", "digest", "profile", "scheme", "card_number", "validity", "member", "trust", "line"} <= set(profile)
+    findings = house.cli.ok("doctor", "--json").json
+    assert all(set(finding) == {"what", "state", "detail"} for finding in findings)
+    assert {"Python", "PC/SC", "data directory", "keystore", "database", "profile"} == {f["what"] for f in findings}
+
+
+def test_a_person_reads_the_same_without_json(house: House) -> None:
+    cli = house.cli
+    assert house.done in cli.ok("batch", "list").out
+    assert "✓ balanced" in cli.ok("batch", "show", house.done).out
+    assert "imk-card-aes" in cli.ok("keys", "list").out
+    assert "ACTIVE" in cli.ok("card", "verify", "--reader", house.card).out
+    assert "member card number" in cli.ok("card", "read", "--reader", house.card).out
+    assert "SECURED" in cli.ok("sim", "show", house.card.removeprefix("sim:")).out
+
+
+def status(done: Done) -> tuple[int, str]:
+    return done.status, done.err
+
+
+def test_exit_codes(house: House) -> None:
+    cli = house.cli
+    assert cli.run("batch", "list").status == 0
+    assert cli.run("roster", "check", house.form).status == 1
+    assert cli.run("card", "verify", "--reader", house.blank).status == 1
+    assert cli.run("card", "trace", "--reader", house.blank).status == 1
+    for wrong in (("batch", "lst"), ("batch", "list", "--nonsense"), ("card", "verify"), ("gp", "apdu")):
+        done = cli.run(*wrong)
+        assert done.status == 2, status(done)
+        assert "Usage: membercard" in done.err
+    assert cli.run("card", "verify", "--reader", "sim:/nowhere").status == 3
+    assert cli.run("gp", "list", "--reader", house.blank, "--key", "00112233445566778899AABBCCDDEEFF").status == 3
+    refused = cli.run("gp", "apdu", "--reader", house.blank, "80CA000000")
+    assert refused.status == 1
+    assert "6A88" in refused.out
+
+
+def test_the_html_report_is_one_page_with_plot_and_reconciliation(house: House, tmp_path: Path) -> None:
+    page = tmp_path / "reports" / "batch.html"
+    house.cli.ok("batch", "report", house.done, "--html", page)
+    html = page.read_text(encoding="utf-8")
+    assert house.done in html
+    assert "<svg" in html
+    assert "ID_CHECKSUM" in html
+    assert [path.name for path in page.parent.iterdir()] == ["batch.html"]
+
+
+def test_settings_come_from_flag_then_environment_then_file(house: House, tmp_path: Path) -> None:
+    """The house's own environment is put aside, so that only the file says where things are; then a flag overrules."""
+    secret = tmp_path / "passphrase"
+    secret.write_text(str(house.cli.passphrase) + "\n", encoding="utf-8")
+    file = tmp_path / "house.toml"
+    file.write_text(
+        f'data_dir = "{house.cli.data}"\npassphrase_file = "{secret}"\nsimulation = true\n', encoding="utf-8"
+    )
+    alone = Cli(tmp_path / "unused", passphrase=None, bare=True)
+    assert house.done in alone.ok("--config", file, "batch", "list").out
+    assert house.done in alone.ok("batch", "list", env={"MEMBERCARD_CONFIG": str(file)}).out
+    flag = alone.run("--config", file, "--keystore", tmp_path / "none", "keys", "list")
+    assert flag.complaint == f"there is no keystore at {tmp_path / 'none'}; make one with: membercard keys init"
+    elsewhere = {"MEMBERCARD_KEYSTORE": str(tmp_path / "other")}
+    assert str(tmp_path / "other") in alone.run("--config", file, "keys", "list", env=elsewhere).complaint

@@ -1,0 +1,138 @@
+"""`membercard tlv decode` and the dictionary that it decodes by, where two rooms' elements meet."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from membercard.commands.elements import told
+from membercard.commands.tlv import app
+from terminal.apdu import Command, Response, Trace
+from terminal.emv.data.dictionary import STANDARD
+from terminal.emv.data.elements.element import Context
+from terminal.errors import TlvError
+from terminal.member.elements import ELEMENTS
+from terminal.member.reading import MEMBER_AID
+from terminal.member.words import dictionary
+from terminal.tlv import tlv
+
+PBOC = "A000000333010101"
+CARD = tlv(0x70, [tlv(0x5A, bytes.fromhex("6212340000000000011F")), tlv(0x5F28, b"\x01\x56")]).encode().hex()
+
+
+def run(*words: str, stdin: str = "") -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["decode", *words], input=stdin)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+def test_a_tree_with_names_and_masks() -> None:
+    status, out = run(CARD)
+    assert status == 0
+    assert out.splitlines() == [
+        "70 READ RECORD Response Message Template",
+        "├─ 5A Application Primary Account Number (PAN): 621234*********0011",
+        "└─ 5F28 Issuer Country Code [0156]: China (156, CN)",
+    ]
+
+
+def test_hex_from_standard_input_may_have_spaces_and_lines() -> None:
+    _, out = run("-", "--reveal", stdin=" ".join(CARD).replace(" ", "")[:10] + "\n" + CARD[10:] + "\n")
+    assert "6212340000000000011" in out
+
+
+def test_json() -> None:
+    _, out = run(CARD, "--json")
+    (tree,) = json.loads(out)
+    assert [child["tag"] for child in tree["children"]] == ["5A", "5F28"]
+    assert "value" not in tree["children"][0]
+
+
+def test_the_application_says_what_a_tag_means() -> None:
+    balance = "9F7906000000001234"
+    assert "Electronic Cash Balance" in run("--aid", PBOC, balance)[1]
+    assert "its application is not known" in run(balance)[1]
+
+
+@pytest.mark.parametrize("words", [("xx",), ("--aid", "A0", "9F3600"), ("9F3",)])
+def test_what_is_no_hex_is_a_fault_of_usage(words: tuple[str, ...]) -> None:
+    assert run(*words)[0] == 2
+
+
+def test_binary_on_standard_input_is_a_fault_of_usage() -> None:
+    done = CliRunner().invoke(app, ["decode", "-"], input=b"\x70\xff\x00")
+    assert (done.exit_code, "not hexadecimal" in done.output) == (2, True)
+
+
+def test_broken_data_objects_are_refused_with_their_place() -> None:
+    with pytest.raises(TlvError, match="at offset 0"):
+        run("70035A")
+
+
+def test_member_elements_are_told_in_member_applications_only() -> None:
+    joined = dictionary()
+    own = {int(element.TAG) for element in ELEMENTS if STANDARD.lookup(element.TAG) is None}
+    assert {0xDF21, 0xDF24, 0xDF28, 0x9F61} <= own
+    assert all(joined.lookup(tag, MEMBER_AID) is not None for tag in own)
+    assert joined.lookup(0xDF24) is None
+    assert joined.lookup(0xDF24, bytes.fromhex(PBOC)) is None
+
+
+@pytest.mark.parametrize("element", [e for e in ELEMENTS if STANDARD.lookup(e.TAG) is None], ids=lambda e: e.__name__)
+def test_joined_elements_keep_their_codecs(element: type) -> None:
+    joined = dictionary().lookup(element.TAG, MEMBER_AID)  # type: ignore[attr-defined]
+    assert joined is not None
+    for hexes, value in joined.codec.VECTORS:
+        data = bytes.fromhex(hexes)
+        assert joined.decode(data) == value
+        assert joined.encode(value) == data
+        assert "\n" not in joined.codec.text(value, Context())
+
+
+def test_names_numbers_and_identities_of_members_are_masked() -> None:
+    data = "DF2404D5C5CEB0" + "DF2106130000000042" + "DF2C06013800138000" + "9F6103313233"
+    _, out = run("--aid", MEMBER_AID.hex(), data)
+    assert [line.rpartition(": ")[2] for line in out.splitlines()] == [
+        *("4 bytes, masked", "6 bytes, masked", "6 bytes, masked", "3 bytes, masked"),
+    ]
+    _, out = run(data)
+    assert out.count("masked") == 4
+    _, out = run("--aid", MEMBER_AID.hex(), "--reveal", data)
+    assert "张伟" in out
+    assert "013800138000" in out
+
+
+def test_a_trace_is_redacted_again_beside_its_explanation() -> None:
+    trace = Trace(reveal=True)
+    trace.add(Command(0x00, 0xA4, 4, 0, MEMBER_AID), Response(b"", 0x6112), 0.01)
+    fci = tlv(0x6F, [tlv(0x84, MEMBER_AID), tlv(0xA5, [tlv(0x9F38, bytes.fromhex("9F1A02"))])]).encode()
+    trace.add(Command(0x00, 0xC0, 0, 0, ne=18), Response(fci, 0x9000), 0.01)
+    trace.add(Command(0x80, 0xA8, 0, 0, bytes.fromhex("83020156")), Response(b"", 0x6985), 0.01)
+    trace.add(Command(0x00, 0xB2, 1, 0x0C, ne=256), Response(b"", 0x6C0B), 0.01)
+    trace.add(Command(0x00, 0xB2, 1, 0x0C, ne=11), Response(bytes.fromhex("7007DF2404D5C5CEB0"), 0x9000), 0.01)
+    trace.add(Command(0x00, 0xB2, 2, 0x0C, ne=256), None, 0.01, "CardGone")
+    entries = list(told(trace, reveal=False))
+    said = ["\n".join(line for tree in trees for line in tree.lines()) for _, trees in entries]
+    assert [bool(text) for text in said] == [False, True, True, False, True, False]
+    assert "Terminal Country Code [0156]: China" in said[2]
+    assert "DF24 member name: 4 bytes, masked" in said[4]
+    assert all(entry.command_data is None and entry.response_data is None for entry, _ in entries)
+    shown = list(told(trace, reveal=True))
+    assert "张伟" in str(shown[4][1][0].children[0])
+    assert shown[4][0].response_data == bytes.fromhex("7007DF2404D5C5CEB0")
+
+
+def test_a_redacted_trace_has_nothing_to_tell() -> None:
+    trace = Trace()
+    trace.add(Command(0x00, 0xB2, 1, 0x0C, ne=256), Response(bytes.fromhex("7007DF2404D5C5CEB0"), 0x9000), 0.01)
+    trace.add(Command(0x80, 0xA8, 0, 0, b"\x83\x00"), Response(b"", 0x9000), 0.01)
+    assert [trees for _, trees in told(trace, reveal=False)] == [(), ()]
+
+
+@pytest.mark.parametrize("typed", ["", " ", "-"])
+def test_nothing_to_decode_is_a_fault_of_usage(typed: str) -> None:
+    status, _ = run(typed)
+    assert status == 2

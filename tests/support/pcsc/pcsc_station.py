@@ -1,0 +1,182 @@
+"""A station for tests over real PC/SC slots: a data directory with a prepared batch, readers, fed slots."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from personalize.batch import prepare_batch
+from personalize.execute import Job
+from personalize.lanes import LaneEvent, LaneResult, Line, LineSettings
+from personalize.lists import own_trust
+from personalize.outcome import Outcome
+from personalize.prepare import Preparer
+from personalize.profile import default_profile
+from registry.store import Registry
+from registry.values import Accounts
+from simulators.card.config import CardConfig
+from simulators.readers.feeder import Hopper
+from simulators.readers.stock import Stock, blank, make_stock
+from simulators.readers.vpcd import SlotCard, VpcdSlot
+from simulators.virtual_card import VirtualCard
+from terminal.apdu import Reader, open_reader
+from terminal.errors import CardGone
+from terminal.globalplatform import Guard
+from terminal.keys import SoftwareKeystore
+from terminal.keys.keyfile import CHEAP_COST
+from terminal.secret import Secret
+from tests.support import house, line
+from tests.support.cli import PASSPHRASE, Cli
+from tests.support.pcsc.pcscd import Slot
+
+SETTLE = 0.4
+"""Seconds without power after which a feeder changes the card; a line never leaves one so long in the middle."""
+
+
+class Station:
+    """A data directory as `membercard` uses it, with one prepared batch, and the same registry from this process."""
+
+    def __init__(self, root: Path, members: int) -> None:
+        self.root = root
+        self.cli = Cli(root / "data")
+        self.cli.data.mkdir(parents=True)
+        SoftwareKeystore.create(
+            self.cli.data / "keystore",
+            Secret(PASSPHRASE.encode()),
+            simulation=True,
+            contents=house.custody(),
+            cost=CHEAP_COST,
+        )
+        self.registry: Registry = line.registry(f"sqlite:///{self.cli.data / 'membercard.db'}")
+        self.batch = line.batch(self.registry, members)
+        self.prepare()
+        self.stock = root / "stock"
+        self.paths = list(make_stock(self.stock, members, CardConfig(blank())))
+        self.events: list[LaneEvent] = []
+
+    def prepare(self) -> None:
+        preparer = Preparer(default_profile(), house.custody(), today=date.today())
+        prepare_batch(self.registry, self.batch, preparer, house.pool(self.root / "pool"))
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.registry.accounts(self.batch)
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        return Counter(event.report.outcome for event in self.events if event.report)
+
+    def line(self, hear: Callable[[LaneEvent], None] = lambda event: None, **settings: float) -> Line:
+        profile = default_profile()
+        now = datetime.now(UTC)
+        trust = own_trust(house.custody(), profile.trust, now - timedelta(days=1))
+        job = Job(self.registry, house.custody(), profile, Guard(), trust, self.batch, "test")
+
+        def on_event(event: LaneEvent) -> None:
+            self.events.append(event)
+            hear(event)
+
+        return Line(job, remake=self.prepare, settings=replace(LineSettings(idle=20), **settings), on_event=on_event)
+
+    def run(self, slots: list[Slot], hear: Callable[[LaneEvent], None] = lambda event: None) -> list[LaneResult]:
+        with readers(slots) as opened:
+            return self.line(hear).run(opened)
+
+    def check_finished(self, members: int) -> None:
+        """Every member one card, every chip one card, the accounts balanced, every card file whole."""
+        accounts = self.accounts
+        assert (accounts.verified, accounts.members, accounts.chips_verified) == (members,) * 3
+        assert (accounts.waiting, accounts.claimed, accounts.balanced) == (0, 0, True)
+        cards = self.registry.cards_of_batch(self.batch)
+        assert len({card.chip_serial for card in cards}) == len({card.card_number for card in cards}) == members
+
+
+@contextlib.contextmanager
+def readers(slots: list[Slot], options: str = "") -> Iterator[list[Reader]]:
+    with contextlib.ExitStack() as stack:
+        opened = [open_reader(f"pcsc:{slot.reader_name}{options}") for slot in slots]
+        for reader in opened:
+            stack.callback(reader.close)
+        yield opened
+
+
+@contextlib.contextmanager
+def fed(
+    slots: list[Slot], stock: Path, show: Callable[[VirtualCard], SlotCard] = lambda chip: chip
+) -> Iterator[list[VpcdSlot]]:
+    """Slots fed from a stock by a thread, as `membercard sim attach` does it."""
+    for slot in slots:
+        slot.wait(present=False)
+    virtual = [VpcdSlot(slot.host, slot.port) for slot in slots]
+    hoppers = [Hopper(slot, Stock(stock), settle=SETTLE, show=show) for slot in virtual]
+    ended = threading.Event()
+
+    def feed() -> None:
+        while not ended.wait(0.05):
+            for hopper in hoppers:
+                hopper.tick()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    try:
+        yield virtual
+    finally:
+        ended.set()
+        feeder.join()
+        for hopper in hoppers:
+            hopper.close()
+
+
+@contextlib.contextmanager
+def attached(cli: Cli, what: Path, *slots: Slot, settle: float = SETTLE) -> Iterator[subprocess.Popen[str]]:
+    """`membercard sim attach` over these slots, until Ctrl-C."""
+    for slot in slots:
+        slot.wait(present=False)
+    addresses = [word for slot in slots for word in ("--vpcd", f"{slot.host}:{slot.port}")]
+    process = cli.start("sim", "attach", what, *addresses, "--settle", settle)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+
+
+@dataclass
+class Trap:
+    """A card whose contacts break at given commands, before or after the chip carried them out."""
+
+    chip: SlotCard
+    breaks: list[int]
+    late: bool
+    count: int = 0
+    broke: int = 0
+
+    @property
+    def atr(self) -> bytes:
+        return self.chip.atr
+
+    def power_on(self) -> bytes:
+        return self.chip.power_on()
+
+    def power_off(self) -> None:
+        self.chip.power_off()
+
+    def reset(self) -> bytes:
+        return self.chip.reset()
+
+    def exchange(self, apdu: bytes) -> bytes:
+        self.count += 1
+        torn = self.count in self.breaks
+        self.broke += torn
+        answer = b"" if torn and not self.late else self.chip.exchange(apdu)
+        if torn:
+            raise CardGone("pulled")
+        return answer

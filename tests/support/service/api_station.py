@@ -1,0 +1,66 @@
+"""A service with virtual slots behind its API, in this process: what a station's client sees."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from reader_service.access.authenticator import key_of, new_token
+from reader_service.access.passwords import CHEAP, Passwords
+from reader_service.http.app import create_app
+from reader_service.principal import Role
+from reader_service.service import Service
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
+from tests.support.service.accounts import PASSWORD, Client
+from tests.support.service.reader_house import eventually, station
+
+V1 = "/api/v1"
+
+
+class Keyed(Client):
+    """A client with a token: paths below the API's, and a fresh idempotency key for each write."""
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {"Idempotency-Key": str(uuid.uuid4())} | dict(more.pop("headers", {}))
+        return super().request(method, f"{V1}{path}", headers=headers, **more)
+
+
+class ApiStation:
+    """A running service with an empty slot ``counter``, and the slots ``lane-1`` and ``lane-2`` with a blank chip each.
+    The drawer holds these chips."""
+
+    def __init__(self, directory: Path) -> None:
+        self.stock = directory / "stock"
+        cards = list(make_stock(self.stock, 2, CardConfig(blank())))
+        urls = ("sim:slot/Counter", *(f"sim:slot/Lane {n + 1}?card={card}" for n, card in enumerate(cards)))
+        self.station = station(directory, *urls, drawer=self.stock)
+        self.service = Service(self.station.parts)
+        self.app = create_app(self.service)
+        self.registry = self.station.registry
+        self.service.start()
+        assert eventually(lambda: len(self.service.readers.views()) == 3)
+        self.person("maker", Role.ADMINISTRATOR)
+
+    def person(self, name: str, *roles: Role) -> None:
+        """Somebody who signs in with PASSWORD."""
+        stored = Passwords(CHEAP).hash(PASSWORD)
+        self.registry.people.add(name, name, stored, [r.value for r in roles], by="tests", must_change=False)
+
+    def token(self, *roles: Role) -> str:
+        secret = new_token()
+        names = [role.value for role in roles]
+        until = datetime.now(UTC) + timedelta(days=1)
+        self.registry.tokens.make("+".join(names), key_of(secret), names, until=until, by="maker")
+        return secret
+
+    def desk(self, *roles: Role) -> Keyed:
+        return Keyed(self.app, {"Authorization": f"Bearer {self.token(*roles)}"})
+
+    def close(self) -> None:
+        self.service.close()
+        self.registry.close()

@@ -1,0 +1,170 @@
+"""The seeded station served in this process, and a browser that notices what no page may do: speak to anybody else,
+break its own policy, or throw errors."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from membercard import settings
+from membercard.demo.setup import CONFIG
+from membercard.demo.station import DemoStation
+from membercard.wiring.service import station_parts
+from reader_service.http.app import create_app
+from reader_service.service import Service
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-gpu",
+)
+SIZE = {"width": 1280, "height": 800}
+TABLET = {"width": 1024, "height": 768}
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running service. ``base`` is its address without a slash at the end."""
+
+    base: str
+    station: DemoStation
+    service: Service
+
+
+@contextmanager
+def served(station: DemoStation) -> Iterator[Served]:
+    """The station's service on a port of its own, until the block ends."""
+    settings.activate(station.home / CONFIG)
+    keystore = settings.open_keystore()
+    with settings.open_registry(keystore) as registry:
+        parts = station_parts(
+            registry, keystore, readers=station.lanes, counters={station.counter: "Counter"}, pcsc=False
+        )
+        service = Service(parts)
+        service.start()
+        try:
+            with _listening(service) as base:
+                yield Served(base, station, service)
+        finally:
+            service.close()
+
+
+@contextmanager
+def _listening(service: Service) -> Iterator[str]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(service), log_config=None, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    until = time.monotonic() + 10
+    while not server.started:
+        if time.monotonic() > until or not thread.is_alive():
+            raise RuntimeError("the service did not begin to listen")
+        time.sleep(0.01)
+    try:
+        yield f"http://localhost:{listener.getsockname()[1]}"
+    finally:
+        service.bus.close()
+        server.should_exit = True
+        thread.join(10)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's browser, with all that calls home turned off."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Watch:
+    """What a page did that it must not do."""
+
+    host: str
+    faults: list[str] = field(default_factory=list)
+    expected: set[int] = field(default_factory=set)
+    """Status codes that the test provokes; the browser tells the console of each of them."""
+
+    def over(self, page: Page) -> Page:
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        page.on("request", self._asked)
+        page.on("response", self._answered)
+        return page
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(f" {code} " in message.text for code in self.expected):
+            self.faults.append(f"console: {message.text}")
+
+    def _asked(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("blob", "data") and parts.netloc != self.host:
+            self.faults.append(f"asked somebody else: {parts.scheme}://{parts.netloc}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400 and response.status not in self.expected:
+            self.faults.append(f"{response.status}: {response.request.method} {urlsplit(response.url).path}")
+
+
+@dataclass
+class Desk:
+    """People at the browser: each signs in once, in each language, and is watched."""
+
+    browser: Browser
+    at: Served
+    _states: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _open: list[tuple[BrowserContext, Watch]] = field(default_factory=list)
+
+    def sit(self, name: str, language: str = "zh", *, path: str = "/", **options: Any) -> tuple[Page, Watch]:
+        """A page of this person's, open at ``path``. ``options`` are the browser context's."""
+        options.setdefault("viewport", SIZE)
+        options.setdefault("locale", "zh-CN" if language == "zh" else "en-GB")
+        if (name, language) not in self._states:
+            self._states[name, language] = self._sign_in(name, language)
+        context = self.browser.new_context(
+            base_url=self.at.base, storage_state=self._states[name, language], accept_downloads=True, **options
+        )
+        watch = Watch(urlsplit(self.at.base).netloc)
+        self._open.append((context, watch))
+        page = watch.over(context.new_page())
+        page.set_default_timeout(10_000)
+        page.goto(path)
+        return page, watch
+
+    def rise(self) -> list[str]:
+        """Everybody leaves; what was seen that must not be."""
+        faults = [fault for _, watch in self._open for fault in watch.faults]
+        for context, _ in self._open:
+            context.close()
+        self._open.clear()
+        return faults
+
+    def _sign_in(self, name: str, language: str) -> Any:
+        """As the sign-in page does it, and the button for the other language."""
+        password = self.at.station.passwords[name].reveal().decode()
+        with self.browser.new_context(base_url=self.at.base) as context:
+            asks = {"headers": {"Origin": self.at.base}, "fail_on_status_code": True}
+            me = context.request.post("/api/v1/session", data={"name": name, "password": password}, **asks).json()
+            context.request.post(
+                "/language", form={"csrf": me["csrf"], "language": language, "back": "/password"}, **asks
+            )
+            return context.storage_state()

@@ -1,0 +1,219 @@
+"""A station's readers for tests: a registry with a real line, virtual slots, readers that hang, and all events."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+
+from personalize.execute import Job
+from personalize.lists import current_hotlist, own_trust
+from personalize.profile import default_profile
+from reader_service.events import Event, EventBus
+from reader_service.parts import Lists, Parts
+from reader_service.principal import Principal, Role
+from reader_service.readers.manager import ReaderHub
+from registry.store import Registry
+from terminal.apdu import Disposition, LinkProtocol, Reader, ReaderEvent, open_reader
+from terminal.errors import NoCard, ReaderFault
+from tests.support import house, line
+from tests.support.registry import databases
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+OPERATOR = Principal("张师傅", frozenset({Role.OPERATOR}))
+OTHER = Principal("李师傅", frozenset({Role.OPERATOR}))
+COUNTER = Principal("柜台", frozenset({Role.COUNTER}))
+DEVELOPER = Principal("dev", frozenset({Role.DEVELOPER}))
+AUDITOR = Principal("auditor", frozenset({Role.AUDITOR}))
+
+
+def eventually(true: Callable[[], object], seconds: float = 10) -> bool:
+    """Whether it becomes true in time."""
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+class Heard(EventBus):
+    """A bus that remembers everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+
+    def publish(self, kind: str, topic: str, data: object) -> Event:
+        event = super().publish(kind, topic, data)  # type: ignore[arg-type]
+        self.events.append(event)
+        return event
+
+    def of(self, kind: str, topic: str | None = None) -> list[Event]:
+        return [event for event in list(self.events) if event.kind == kind and topic in (None, event.topic)]
+
+
+class HouseLine:
+    """A line over the house of the tests, whose chip keys are always ready. ``station_registry`` is what lanes use."""
+
+    def __init__(self, registry: Registry, directory: Path) -> None:
+        self._registry, self._directory = registry, directory
+        self.job_changes: dict[str, object] = {}
+        self.station_registry: object = registry
+        self.filled: list[int] = []
+
+    def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str = "tests") -> int:
+        made = line.remake(self._registry, batch_id, self._directory)
+        tick(made)
+        return made
+
+    def remake(self, batch_id: str) -> int:
+        return line.remake(self._registry, batch_id, self._directory)
+
+    def job(self, batch_id: str) -> Job:
+        made = line.job(self._registry, batch_id)
+        return replace(made, registry=self.station_registry, **self.job_changes)  # type: ignore[arg-type]
+
+    def pools_filled(self, lanes: int) -> AbstractContextManager[object]:
+        self.filled.append(lanes)
+        return nullcontext()
+
+
+@dataclass
+class Station:
+    """The parts of one service and everything that it tells."""
+
+    registry: Registry
+    line: HouseLine
+    parts: Parts
+    bus: Heard = field(default_factory=Heard)
+
+    @contextmanager
+    def hub(self, **more: object) -> Iterator[ReaderHub]:
+        """Its readers, started, and closed at the end."""
+        hub = ReaderHub(self.parts, self.bus, **more)  # type: ignore[arg-type]
+        hub.start()
+        try:
+            yield hub
+        finally:
+            hub.close()
+
+
+def station(directory: Path, *urls: str, url: str | None = None, name: str = "test", **changes: object) -> Station:
+    """One over these readers; no PC/SC. ``url`` of a registry that others share."""
+    registry = databases.registry(url or databases.fresh(directory), house.custody())
+    made = HouseLine(registry, directory)
+    profile = default_profile()
+
+    def lists() -> Lists:
+        return Lists(own_trust(house.custody(), profile.trust, NOON), current_hotlist(registry, NOON))
+
+    given: dict[str, object] = {
+        "registry": registry,
+        "custody": house.custody(),
+        "line": made,
+        "lists": lists,
+        "open_reader": open_reader,
+        "station": name,
+        "data_dir": directory,
+        "reader_urls": urls,
+        "pcsc": False,
+        "clock": lambda: NOON,
+    }
+    return Station(registry, made, Parts(**(given | changes)))  # type: ignore[arg-type]
+
+
+class FakeReader:
+    """A reader that notes which threads use it, and hangs where it is told to."""
+
+    def __init__(self, name: str = "Fake") -> None:
+        self.name = name
+        self.threads: list[threading.Thread] = []
+        self.lying = False
+        self.fault: Exception | None = None
+        self.closed = False
+        self.connects = 0
+
+    @property
+    def url(self) -> str:
+        return f"fake:{self.name}"
+
+    def _note(self) -> None:
+        self.threads.append(threading.current_thread())
+        if self.fault is not None:
+            raise self.fault
+
+    def wait_for_card(self, timeout: float | None) -> bool:
+        self._note()
+        return self.lying
+
+    def connect(self) -> FakeCard:
+        self._note()
+        self.connects += 1
+        if not self.lying:
+            raise NoCard("no card in the reader")
+        return FakeCard()
+
+    def release(self, disposition: Disposition) -> None:
+        self._note()
+
+    def close(self) -> None:
+        self.threads.append(threading.current_thread())
+        self.closed = True
+
+
+class FakeCard:
+    """Answers 9000 to everything."""
+
+    atr = b"\x3b\x00"
+    protocol = LinkProtocol.T1
+    extended_length = True
+
+    def __init__(self) -> None:
+        self.open = True
+
+    def exchange(self, apdu: bytes) -> bytes:
+        return b"\x90\x00"
+
+    def reset(self) -> bytes:
+        return self.atr
+
+    def close(self) -> None:
+        self.open = False
+
+
+class FakeReaders:
+    """Opens fake readers by URL; ``opened`` has all of each URL. ``fails``: how often a URL does not open."""
+
+    def __init__(self) -> None:
+        self.opened: dict[str, list[FakeReader]] = {}
+        self.fails: dict[str, int] = {}
+
+    def __call__(self, url: str) -> Reader:
+        if self.fails.get(url, 0) > 0:
+            self.fails[url] -= 1
+            raise ReaderFault("the service is not running")
+        reader = FakeReader(url.partition(":")[2].partition("?")[0])
+        self.opened.setdefault(url, []).append(reader)
+        return reader
+
+
+class FakePcsc:
+    """Tells events of PC/SC readers as the test puts them."""
+
+    def __init__(self) -> None:
+        self._events: SimpleQueue[ReaderEvent] = SimpleQueue()
+
+    def tell(self, *events: ReaderEvent) -> None:
+        for event in events:
+            self._events.put(event)
+
+    def __call__(self, stop: threading.Event) -> Iterator[ReaderEvent]:
+        while not stop.wait(0.002):
+            while not self._events.empty():
+                yield self._events.get()

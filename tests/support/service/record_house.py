@@ -1,0 +1,83 @@
+"""The desks of the record behind a real door, for tests of their resources over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from personalize.lists import own_trust
+from personalize.profile import default_profile
+from reader_service.parts import Lists, Parts
+from reader_service.principal import Role
+from reader_service.services.audit import AuditDesk
+from reader_service.services.batches import BatchDesk
+from reader_service.services.cards import CardDesk
+from reader_service.services.lists import ListDesk
+from reader_service.services.members import MemberDesk
+from reader_service.services.rosters import RosterDesk
+from reader_service.services.statistics import StatisticsDesk
+from terminal.apdu import open_reader
+from tests.support import house
+from tests.support.service.accounts import Client, DoorHouse, door_house
+from tests.support.service.services import NoLine
+
+
+@dataclass
+class RecordHouse:
+    """``door`` lets people in; ``desk(ROLE)`` is a client with a token of that role, ``line`` prepares."""
+
+    door: DoorHouse
+    line: NoLine
+
+    def desk(self, *roles: Role) -> Client:
+        label = "+".join(role.value for role in roles)
+        return Keyed(self.door, self.door.token(*roles, label=label))
+
+    def person(self, name: str, *roles: Role) -> Client:
+        self.door.person(name, *roles)
+        return self.door.signed_in(name)
+
+
+class Keyed(Client):
+    """A client with a token, and a fresh idempotency key for each write."""
+
+    def __init__(self, door: DoorHouse, token: str) -> None:
+        super().__init__(door.app, {"Authorization": f"Bearer {token}"})
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {"Idempotency-Key": str(uuid.uuid4())} | dict(more.pop("headers", {}))
+        return super().request(method, path, headers=headers, **more)
+
+
+def record_house(directory: Path) -> RecordHouse:
+    door = door_house(directory)
+    line = NoLine(door.registry)
+    clock = door.clock
+
+    def lists() -> Lists:
+        return Lists(own_trust(house.custody(), default_profile().trust, clock()), None)
+
+    parts = Parts(
+        registry=door.registry,
+        custody=house.custody(),
+        line=line,
+        lists=lists,
+        open_reader=open_reader,
+        station="tests",
+        data_dir=directory,
+        clock=clock,
+    )
+    made, bus = cast("Any", door.service), door.service.bus
+    made.parts = parts
+    made.rosters = RosterDesk(parts, bus)
+    made.batches = BatchDesk(parts, bus)
+    made.members = MemberDesk(parts, bus)
+    made.cards = CardDesk(parts, bus)
+    made.lists = ListDesk(parts, bus)
+    made.audit = AuditDesk(parts, bus)
+    made.statistics = StatisticsDesk(parts, bus)
+    return RecordHouse(door, line)

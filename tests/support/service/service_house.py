@@ -1,0 +1,65 @@
+"""The whole service over a registry and one virtual reader, served in this process, with people of every role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from fastapi import FastAPI
+
+from reader_service.access.passwords import CHEAP, Passwords
+from reader_service.http.app import create_app
+from reader_service.principal import Role
+from reader_service.service import Service
+from tests.support.service.accounts import PASSWORD, Client
+from tests.support.service.reader_house import Station, station
+
+READER: Final = "sim:slot/door"
+ALL: Final = "all"
+
+
+@dataclass
+class ServiceHouse:
+    """People are named as their role; ``ALL`` has every role."""
+
+    station: Station
+    service: Service
+    app: FastAPI
+
+    def signed_in(self, name: str) -> Client:
+        """A client with the person's cookie and CSRF header."""
+        client = self.stranger()
+        answer = client.post("/api/v1/session", json={"name": name, "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+        client.headers["X-CSRF-Token"] = answer.json()["csrf"]
+        return client
+
+    def stranger(self) -> Client:
+        return Client(self.app, {})
+
+    def document(self) -> dict[str, Any]:
+        """The API's OpenAPI document."""
+        answer: httpx.Response = self.stranger().get("/api/v1/openapi.json")
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@contextmanager
+def service_house(directory: Path, *urls: str) -> Iterator[ServiceHouse]:
+    made = station(directory, *urls)
+    service = Service(made.parts)
+    service.door.passwords = Passwords(CHEAP)
+    stored = service.door.passwords.hash(PASSWORD)
+    everybody = {role.value: [role.value] for role in Role} | {ALL: [role.value for role in Role]}
+    for name, roles in everybody.items():
+        made.registry.people.add(name, name, stored, roles, by="tests", must_change=False)
+    service.start()
+    try:
+        yield ServiceHouse(made, service, create_app(service))
+    finally:
+        service.close()
+        made.registry.close()

@@ -1,0 +1,141 @@
+"""What the desks of the record stand on, for tests: a registry, a line that makes dossiers of nothing, a few people."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from personalize.execute import Job
+from personalize.lists import own_trust
+from personalize.profile import default_profile
+from reader_service.events import Event, EventBus
+from reader_service.parts import Lists, Parts
+from reader_service.principal import Principal, Role
+from registry.store import Registry
+from registry.values import CardState
+from terminal.apdu import Reader, open_reader
+from tests.support import house
+from tests.support.registry import databases, registrar
+from tests.support.registry.registrar import SetClock
+
+CLERK = Principal("李娜", frozenset({Role.REGISTRAR}))
+REVIEWER = Principal("王芳", frozenset({Role.REVIEWER}))
+OPERATOR = Principal("op", frozenset({Role.OPERATOR}))
+COUNTER = Principal("counter 1", frozenset({Role.COUNTER}))
+AUDITOR = Principal("auditor", frozenset({Role.AUDITOR}))
+NOBODY = Principal("nobody", frozenset())
+
+
+class NoLine:
+    """Prepares through ``registrar.prepare``. ``hold`` keeps it waiting, ``fault`` makes it fail, ``asked`` counts."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.hold = threading.Event()
+        self.hold.set()
+        self.began = threading.Event()
+        self.fault: Exception | None = None
+        self.asked = 0
+
+    def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str) -> int:
+        self.asked += 1
+        self.began.set()
+        self.hold.wait(20)
+        tick(0)
+        if self.fault is not None:
+            raise self.fault
+        made = registrar.prepare(self._registry, house.custody(), batch_id, by)
+        tick(made)
+        return made
+
+    def job(self, batch_id: str) -> Job:
+        raise LookupError(f"this line runs nothing, batch {batch_id} neither")
+
+    def remake(self, batch_id: str) -> object:
+        return self.prepare(batch_id, lambda made: None, by="line")
+
+    def pools_filled(self, lanes: int) -> AbstractContextManager[object]:
+        return nullcontext(lanes)
+
+
+@dataclass
+class Office:
+    """A registry, the parts over it, and all events since the start."""
+
+    registry: Registry
+    clock: SetClock
+    line: NoLine
+    parts: Parts
+    bus: EventBus
+    heard: list[Event] = field(default_factory=list)
+
+    def events(self, kind: str) -> list[Event]:
+        return [event for event in self.heard if event.kind == kind]
+
+
+class _Bus(EventBus):
+    def __init__(self, heard: list[Event]) -> None:
+        super().__init__()
+        self._heard = heard
+
+    def publish(self, kind: str, topic: str, data: object) -> Event:
+        event = super().publish(kind, topic, data)  # type: ignore[arg-type]
+        self._heard.append(event)
+        return event
+
+
+def office(directory: Path, url: str | None = None) -> Office:
+    clock = SetClock()
+    registry = databases.registry(url or databases.fresh(directory), house.custody(), clock)
+    line = NoLine(registry)
+    profile = default_profile()
+
+    def lists() -> Lists:
+        return Lists(own_trust(house.custody(), profile.trust, clock()), None)
+
+    def no_reader(url: str) -> Reader:
+        return open_reader(url)
+
+    parts = Parts(
+        registry=registry,
+        custody=house.custody(),
+        line=line,
+        lists=lists,
+        open_reader=no_reader,
+        station="test",
+        data_dir=directory,
+        clock=clock,
+    )
+    heard: list[Event] = []
+    return Office(registry, clock, line, parts, _Bus(heard), heard)
+
+
+def carded(registry: Registry, count: int, *, digest: str = "d1", start: int = 1) -> tuple[str, list[str]]:
+    """A batch that is done, and the numbers of its proven cards."""
+    batch_id = registrar.ready(registry, house.custody(), count, digest, start)
+    registry.receive_stock(count, f"delivery {digest}", "op")
+    numbers = []
+    for number in range(start, start + count):
+        claim = registrar.claimed(registry, batch_id, number)
+        numbers.append(registry.verified(claim, {"verdict": "ACTIVE"}, 1.5).card_number)
+    return batch_id, numbers
+
+
+def at(registry: Registry, number: str, *states: CardState) -> None:
+    """Move a card on to the last of these states."""
+    for state in states:
+        registry.card_event(number, state, "test", "on its way")
+
+
+def last_deed(registry: Registry) -> tuple[str, str, str, str]:
+    """Actor, action, subject and reason of the newest row of the audit."""
+    deed = registry.audit.page(None, 1).items[0].deed
+    return deed.actor, deed.action, deed.subject, deed.reason
+
+
+def day(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}T00:00:00+00:00")

@@ -1,0 +1,184 @@
+"""A service made of a house's settings: what its counter works from, and what it leaves behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from membercard import settings
+from membercard.wiring.counter_lists import HOTLIST, TRUST
+from membercard.wiring.line import profile_in_use
+from membercard.wiring.service import DRAWER, KEPT, OwnLists, station_parts
+from reader_service.principal import Principal, Role
+from reader_service.readers.values import Mode
+from reader_service.service import Service
+from registry.errors import RegistryUnavailable
+from registry.store import Registry
+from registry.values import CardState
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
+from terminal.errors import IntegrityError, ReaderNotFound
+from tests.support import house, line
+from tests.support.service.reader_house import NOON, eventually
+from tests.support.service.services import carded
+
+T = TypeVar("T")
+STAFF = Principal("staff", frozenset(Role))
+
+
+def in_house(directory: Path, work: Callable[[], T], **more: object) -> T:
+    """With the settings of a house in this directory in force."""
+
+    def inside() -> T:
+        settings.activate(None, data_dir=directory, simulation=True, station="S1", **more)
+        return work()
+
+    return copy_context().run(inside)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with line.registry(f"sqlite:///{tmp_path / 'membercard.db'}") as opened:
+        yield opened
+
+
+class Away:
+    """The hotlist of a registry that can be switched off."""
+
+    def __init__(self, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.off, entries = False, registry.hotlist_entries
+
+        def answer() -> object:
+            if self.off:
+                raise RegistryUnavailable("the registry does not answer", retryable=True)
+            return entries()
+
+        monkeypatch.setattr(registry, "hotlist_entries", answer)
+
+
+def test_own_lists_are_live_and_kept_signed_for_when_the_registry_is_away(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away, profile, folder = Away(registry, monkeypatch), in_house(tmp_path, profile_in_use), tmp_path / KEPT
+    _, (number, _) = carded(registry, 2)
+    now = [NOON]
+
+    def made() -> OwnLists:
+        return OwnLists(registry, house.custody(), profile, folder, clock=lambda: now[0])
+
+    lists = made()
+    first = lists()
+    assert (first.live, first.hotlist is not None and len(first.hotlist)) == (True, 0)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([TRUST, HOTLIST, "list-key.json"])
+    written = (folder / HOTLIST).stat().st_mtime_ns
+    now[0] += timedelta(minutes=1)
+    lists()
+    assert (folder / HOTLIST).stat().st_mtime_ns == written
+    registry.card_event(number, CardState.PACKED, "op", "packed")
+    registry.card_event(number, CardState.LOST, "op", "lost")
+    assert lists().hotlist is not None
+    assert (folder / HOTLIST).stat().st_mtime_ns > written
+
+    away.off = True
+    now[0] += timedelta(hours=3)
+    for asked in (lists, made()):
+        kept = asked()
+        assert kept.live is False
+        assert kept.hotlist is not None
+        assert kept.hotlist.find(number, 1) is not None
+        assert kept.hotlist.age(now[0]) == timedelta(hours=3)
+    away.off = False
+    assert lists().live is True
+
+
+def test_kept_lists_that_were_changed_are_refused_and_none_are_told(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away, profile, folder = Away(registry, monkeypatch), in_house(tmp_path, profile_in_use), tmp_path / KEPT
+    OwnLists(registry, house.custody(), profile, folder)()
+    fresh = OwnLists(registry, house.custody(), profile, folder)
+    away.off = True
+    (folder / HOTLIST).write_bytes((folder / HOTLIST).read_bytes().replace(b'"version":', b'"version":1'))
+    with pytest.raises(IntegrityError):
+        fresh()
+    nothing = OwnLists(registry, house.custody(), profile, tmp_path / "none")
+    with pytest.raises(RegistryUnavailable):
+        nothing()
+
+
+def test_a_disk_that_takes_no_lists_takes_no_verdicts(tmp_path: Path, registry: Registry) -> None:
+    blocked = tmp_path / "a-file"
+    blocked.write_text("no folder")
+    lists = OwnLists(registry, house.custody(), in_house(tmp_path, profile_in_use), blocked / "lists")
+    assert lists().live is True
+
+
+def test_published_files_in_the_data_directory_come_first(tmp_path: Path, registry: Registry) -> None:
+    parts = in_house(tmp_path, lambda: station_parts(registry, house.custody(), pcsc=False))
+    assert parts.lists().live
+    for path in (tmp_path / KEPT).iterdir():
+        path.rename(tmp_path / path.name)
+    version = parts.lists().trust.issue.version
+    assert parts.lists().trust.issue.version == version
+    (tmp_path / HOTLIST).unlink()
+    assert parts.lists().hotlist is None
+
+
+def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
+    tmp_path: Path, registry: Registry
+) -> None:
+    before = set(threading.enumerate())
+    batch = line.batch(registry, 1)
+    (path,) = make_stock(tmp_path / DRAWER, 1, CardConfig(blank()))
+    parts = in_house(
+        tmp_path,
+        lambda: station_parts(
+            registry,
+            house.custody(),
+            readers=("sim:slot/Lane 1", "sim:slot/Counter"),
+            counters={"sim:slot/Counter": "柜台"},
+            pcsc=False,
+        ),
+    )
+    assert (parts.station, parts.drawer, parts.data_dir) == ("S1", tmp_path / DRAWER, tmp_path)
+    service = Service(parts)
+    service.start()
+    try:
+        made: list[int] = []
+        assert parts.line.prepare(batch, made.append, by="op") == sum(made) == 1
+        service.lanes.start(STAFF, batch, ["lane-1"])
+        service.developer.insert(STAFF, "lane-1", path.name)
+        assert eventually(lambda: service.lanes.lanes(STAFF)[0].state == "ended", 30)
+        assert service.lanes.lanes(STAFF)[0].ok == 1
+        service.developer.eject(STAFF, "lane-1")
+        assert service.readers.view("counter").mode is Mode.COUNTER
+        service.developer.trace(STAFF, "counter", True)
+        service.developer.insert(STAFF, "counter", path.name)
+        view = service.counter.verify(STAFF, "counter")
+        assert view.verdict.code == "ACTIVE"
+        (card,) = registry.cards_of_batch(batch)
+        for state in ("packed", "lost"):
+            registry.card_event(card.card_number, state, "clerk", "lost")
+        service.counter.refresh()
+        assert eventually(lambda: service.counter.verify(STAFF, "counter").verdict.code == "LOST")
+    finally:
+        service.close()
+        service.close()
+    assert eventually(lambda: set(threading.enumerate()) <= before)
+    assert len(registry.verdicts.page().items) >= 2
+
+
+def test_a_service_that_cannot_start_leaves_no_thread_either(tmp_path: Path, registry: Registry) -> None:
+    before = set(threading.enumerate())
+    parts = in_house(tmp_path, lambda: station_parts(registry, house.custody(), pcsc=False))
+    service = Service(replace(parts, reader_urls=("sim:slot/A", "sim:nowhere")))
+    with pytest.raises(ReaderNotFound, match="nowhere"):
+        service.start()
+    assert eventually(lambda: set(threading.enumerate()) <= before)

@@ -1,0 +1,58 @@
+"""The forms that came with the requirements: every field of every row."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from personalize.intake import check
+from tests.support import forms
+from tests.support.paths import ROOT
+
+ROSTERS = (ROOT / "tests") / "data" / "rosters"
+
+
+@pytest.mark.parametrize("name", ["roster-clean-50.xlsx", "roster-clean-60-utf8.csv", "roster-messy-300.xlsx"])
+def test_agrees_exactly(name: str) -> None:
+    file = ROSTERS / name
+    expected = json.loads(file.with_suffix(".expected.json").read_text(encoding="utf-8"))
+    report = json.loads(json.dumps(check(file, today=forms.TODAY).to_json(), ensure_ascii=False))
+    assert report.pop("file") == str(file)
+    assert report == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+def test_the_messy_form_says_the_same_as_text(tmp_path: Path, encoding: str, delimiter: str) -> None:
+    rows = _cells(ROSTERS / "roster-messy-300.xlsx")
+    # What Excel writes into a csv for a number of eighteen digits.
+    rows = [[f"{cell:.5E}" if isinstance(cell, float) and cell > 1e15 else cell for cell in row] for row in rows]
+    file = forms.text(tmp_path / "form.csv", rows, encoding=encoding, delimiter=delimiter)
+    _same_as_expected(file)
+
+
+def test_the_messy_form_says_the_same_as_xls(tmp_path: Path) -> None:
+    _same_as_expected(forms.xls(tmp_path / "form.xls", _cells(ROSTERS / "roster-messy-300.xlsx")))
+
+
+def test_columns_in_another_order_with_others_between(tmp_path: Path) -> None:
+    rows = _cells(ROSTERS / "roster-messy-300.xlsx")
+    moved = [[row[5], None, row[2], row[4], "备注", row[1], row[3], row[0]] for row in rows[3:-1]]
+    moved[0][4] = "备注"
+    file = forms.xlsx(tmp_path / "form.xlsx", [*([[cell] for cell in (rows[0][0], None, rows[2][0])]), *moved])
+    _same_as_expected(file)
+
+
+def _cells(file: Path) -> list[list[object]]:
+    from python_calamine import CalamineWorkbook
+
+    rows = CalamineWorkbook.from_path(file).get_sheet_by_index(0).to_python()
+    plain = [[int(cell) if isinstance(cell, float) and cell < 1e15 else cell for cell in row] for row in rows]
+    return [[None if cell == "" else cell for cell in row] for row in plain]
+
+
+def _same_as_expected(file: Path) -> None:
+    expected = json.loads((ROSTERS / "roster-messy-300.expected.json").read_text(encoding="utf-8"))
+    report = json.loads(json.dumps(check(file, today=forms.TODAY).to_json()))
+    assert report["rows"] == expected["rows"]
+    assert (report["unit"], report["accepted"], report["rejected"]) == (expected["unit"], 238, 62)

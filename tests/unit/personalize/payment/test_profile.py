@@ -1,0 +1,75 @@
+"""The payment section of a profile: defaults, faults with line and field, and what `profile check` says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from personalize.errors import ProfileError
+from personalize.payment.linter import RULES
+from personalize.payment.profile import PaymentApplication
+from personalize.profile import parse_profile, shipped_profile
+from tests.support.cli import Cli
+from tests.support.paths import ROOT
+
+MINIMAL = 'profile: a\nscheme: "130000"\ncard_number: {prefix: "91561300"}\npayment:\n  pan: {prefix: "62109713"}\n'
+
+
+def test_the_shipped_profile_shows_the_defaults() -> None:
+    shipped, minimal = shipped_profile("union-member-bank").payment, parse_profile(MINIMAL, "minimal").payment
+    assert shipped
+    assert minimal
+    assert shipped.model_copy(update={"pin": None, "cvm_list": minimal.cvm_list}) == minimal
+
+
+def test_the_shipped_profile_names_every_field() -> None:
+    text = (ROOT / "personalize/profiles/union-member-bank.yaml").read_text(encoding="utf-8")
+    assert [name for name in PaymentApplication.model_fields if f"\n  {name}:" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "row", "said"),
+    [
+        ("  aid: A0\n", 6, "payment.aid: an AID has 5 to 16 bytes"),
+        ("  cdol1: 9F02\n", 6, "payment.cdol1"),
+        ("  algorithms: des\n", 6, "payment.algorithms"),
+        ("  keys:\n    option: C\n", 7, "payment.keys.option"),
+        ("  chip_rsa:\n    bits: 1000\n", 7, "payment.chip_rsa.bits"),
+        ("  chip_rsa:\n    crt_order: [p, p, q, dp, dq]\n", 6, "names each of"),
+        ("  country: CHN\n", 6, "payment.country"),
+        ("  track2_discretionary: '00000000000'\n", 4, "track 2 has room for 10"),
+        ("  contactless: false\n  q_pboc: {}\n", 4, "has no use for q_pboc"),
+        ("  e_cash: {authorization_code: ECC}\n", 6, "payment.e_cash.authorization_code"),
+        ("  track1_discretionary: 卡\n", 6, "payment.track1_discretionary"),
+        ("  cvm: 00\n", 6, "payment.cvm: no such field"),
+        ("  risk:\n    lower_consecutive: 256\n", 7, "payment.risk.lower_consecutive"),
+        (
+            "  algorithms: both\n  authentication: {static: false, dynamic: false, combined: false}\n",
+            4,
+            "tells them apart by its certificates",
+        ),
+    ],
+)
+def test_faults_name_file_line_and_field(change: str, row: int, said: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(MINIMAL + change, "own.yaml")
+    assert f"own.yaml:{row}: " in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_profile_check_lints_a_specimen(tmp_path: Path) -> None:
+    shipped = ROOT / "personalize/profiles/union-member-bank.yaml"
+    cli = Cli(tmp_path / "data")
+    done = cli.run("profile", "check", str(shipped))
+    assert done.status == 0
+    assert f"{len(RULES)} checked on a specimen card" in done.out
+    broken = tmp_path / "broken.yaml"
+    text = shipped.read_text(encoding="utf-8").replace("usage_control: FF00", "usage_control: FF01")
+    broken.write_text(text.replace("  ddol: 9F3704", "  ddol: 9F0206"), encoding="utf-8")
+    done = cli.run("profile", "check", str(broken))
+    assert done.status == 1
+    assert "usage-control: " in done.err
+    assert "(EMV 4.4 Book 3, C2)" in done.err
+    assert "ddol-9f37: " in done.err
+    assert "Traceback" not in done.err

@@ -1,0 +1,85 @@
+"""Read-back by use: the kernel runs a transaction with the new chip; custody checks its cryptogram as the issuer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from personalize.dossier import Dossier
+from personalize.errors import ReadBackError
+from personalize.execute import process
+from personalize.outcome import Outcome
+from personalize.payment.proof import TransactionProof
+from personalize.profile import Profile
+from simulators.readers.reader import SimCard
+from terminal.apdu import Sender, stack
+from terminal.keys import ApplicationKeys
+from tests.support import bank, house
+from tests.support.cards.card_bench import Bench, fast_directory
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PROFILES = {
+    "pboc": bank.profile(),
+    "sm": bank.profile(algorithms="sm", pdol=bank.SM_PDOL),
+    "both": bank.profile(algorithms="both", pdol=bank.SM_PDOL),
+    "cvn10": bank.profile(cryptogram="cvn10", keys={"option": "B"}),
+    "cvn17": bank.profile(cryptogram="cvn17"),
+    "cvn18": bank.profile(cryptogram="cvn18"),
+    "static": bank.profile(authentication={"static": True, "dynamic": False, "combined": False}),
+}
+
+
+def proof_of(profile: Profile) -> TransactionProof:
+    assert profile.payment
+    return TransactionProof(profile.payment, house.custody(), lambda: NOW)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_a_new_chip_pays_its_way_through_the_read_back(profile: Profile) -> None:
+    with fast_directory() as directory:
+        bench = Bench(directory, 1, profile=profile)
+        chip = bench.chip()
+        card = SimCard(chip, chip.config.protocol)
+        report = process(card, bench.job(payment_proof=proof_of(profile)), "lane 1", lambda serial: True)
+        assert report.outcome is Outcome.VERIFIED, report.reason
+        (issued,) = bench.registry.cards_of_batch(bench.batch)
+        assert issued.result["payment"] == "cryptogram checked by the issuer"
+        card.close()
+        bench.registry.close()
+
+
+def test_a_chip_with_another_cards_keys_is_found_by_its_cryptogram() -> None:
+    """What comparing bytes cannot see: the keys in the chip are not those of the dossier."""
+    profile = PROFILES["pboc"]
+
+    def with_other_keys(sender: Sender, dossier: Dossier) -> str:
+        assert dossier.payment
+        other = bank.dossier(profile, sequence=9).payment
+        assert other
+        keys = next(part.value for part in other.parts if part.number == 0x8000)
+        assert isinstance(keys, ApplicationKeys)
+        parts = tuple(replace(p, value=keys) if p.number == 0x8000 else p for p in dossier.payment.parts)
+        return proof_of(profile)(sender, replace(dossier, payment=replace(dossier.payment, parts=parts)))
+
+    with fast_directory() as directory:
+        bench = Bench(directory, 1, profile=profile)
+        chip = bench.chip()
+        card = SimCard(chip, chip.config.protocol)
+        report = process(card, bench.job(payment_proof=with_other_keys), "lane 1", lambda serial: True)
+        card.close()
+        assert (report.outcome, report.bin) == (Outcome.REJECTED, "3 data")
+        assert "the cryptogram" in report.reason
+        bench.registry.close()
+
+
+def test_a_chip_whose_application_is_not_there_pays_nothing() -> None:
+    with fast_directory() as directory:
+        bench = Bench(directory, 1, profile=PROFILES["pboc"])
+        chip = bench.chip()
+        card = SimCard(chip, chip.config.protocol)
+        with pytest.raises(ReadBackError, match="the cryptogram"):
+            proof_of(PROFILES["pboc"])(stack(card), bank.dossier())
+        card.close()
+        bench.registry.close()

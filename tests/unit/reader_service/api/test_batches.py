@@ -1,0 +1,196 @@
+"""Batches, members, cards, lists, audit and figures over HTTP."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+
+from personalize.lists import public_key
+from reader_service.principal import Role
+from registry.values import CardState
+from terminal.member.hotlist import Hotlist, patched
+from tests.support.house import custody
+from tests.support.registry.registrar import LEASE, UNIT, approved, chip, claimed, ready, row, rows
+from tests.support.service.accounts import Client, problem
+from tests.support.service.record_house import RecordHouse, record_house
+from tests.support.service.services import at, carded
+
+V1 = "/api/v1"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[RecordHouse]:
+    made = record_house(tmp_path)
+    yield made
+    made.door.registry.close()
+
+
+def listed(client: Client, path: str, **params: Any) -> list[dict[str, Any]]:
+    """All items of a list, two at a time."""
+    found: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = client.get(f"{V1}{path}", params={**params, **cursor, "limit": 2}).json()
+        found += page["items"]
+        if page["next"] is None:
+            return found
+        cursor = {"cursor": page["next"]}
+
+
+def test_a_batch_is_prepared_reported_and_closed_by_two(house: RecordHouse) -> None:
+    operator, reviewer = house.person("op", Role.OPERATOR), house.person("rev", Role.REVIEWER)
+    batch_id = approved(house.door.registry, rows(2))
+    begun = operator.post(f"{V1}/batches/{batch_id}/prepare")
+    assert (begun.status_code, begun.json()["total"]) == (202, 2)
+    while (told := operator.get(f"{V1}/batches/{batch_id}/preparation").json())["state"] == "running":
+        time.sleep(0.01)
+    assert (told["state"], told["made"]) == ("done", 2)
+    view = operator.get(f"{V1}/batches/{batch_id}").json()
+    assert (view["batch"]["state"], view["accounts"]["waiting"], view["signed_by"]) == ("prepared", 2, None)
+    assert problem(operator.post(f"{V1}/batches/{batch_id}/close"))["code"] == "conflict"
+
+    done, _ = carded(house.door.registry, 1, digest="d2", start=3)
+    assert operator.post(f"{V1}/batches/{done}/close").json()["signed_by"] == "op"
+    assert problem(operator.post(f"{V1}/batches/{done}/close"))["code"] == "own-work"
+    assert reviewer.post(f"{V1}/batches/{done}/close").json()["batch"]["closed_by"] == ["op", "rev"]
+    report = reviewer.get(f"{V1}/batches/{done}/report").json()
+    assert (report["verdicts"], report["lanes"][0]["cards"]) == ([["ACTIVE", 1]], 1)
+    page = reviewer.get(f"{V1}/batches/{done}/report.html")
+    assert page.headers["content-disposition"].startswith(f'attachment; filename="{done}-report.html"')
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert [batch["id"] for batch in listed(operator, "/batches")] == [done, batch_id]
+    assert listed(operator, "/batches", stage="closed", unit=UNIT)[0]["review"] is None
+    assert operator.get(f"{V1}/batches/stock").json()["received"] == 1
+
+
+def test_chips_that_were_refused_or_are_missing(house: RecordHouse) -> None:
+    operator, registry = house.desk(Role.OPERATOR), house.door.registry
+    batch_id = ready(registry, custody(), 4)
+    for number in (1, 2, 3):
+        registry.reject(claimed(registry, batch_id, number), "no answer", "select", "B")
+    claimed(registry, batch_id, 4)
+    assert [one["bin"] for one in listed(operator, f"/batches/{batch_id}/rejects")] == ["B"] * 3
+    (bound,) = listed(operator, f"/batches/{batch_id}/chips")
+    lost = {"chip_serial": bound["chip_serial"], "reason": "fell"}
+    assert problem(operator.post(f"{V1}/batches/{batch_id}/release", json=lost))["code"] == "conflict"
+    house.door.clock.move(seconds=LEASE.total_seconds() + 1)
+    assert operator.post(f"{V1}/batches/{batch_id}/release", json=lost).status_code == 200
+    assert [one["chip_serial"] for one in listed(operator, f"/batches/{batch_id}/rejects")][-1] == chip(4)
+
+
+def test_members_are_found_by_body_and_never_by_address(house: RecordHouse) -> None:
+    clerk = house.desk(Role.REGISTRAR)
+    _, numbers = carded(house.door.registry, 3)
+    first = row(1)
+    for text in (numbers[0], "130000000001", first.id_number, first.name):
+        (found,) = clerk.post(f"{V1}/members/search", json={"text": text}).json()["items"]
+        assert (found["member_id"], found["card_number"], found["id_masked"][-4:]) == (1, numbers[0], "0001")
+    assert len(listed(clerk, "/members", unit=UNIT)) == 3
+    assert clerk.get(f"{V1}/members/1").json()["name_masked"] == "欧****"
+    seen = clerk.post(f"{V1}/members/1/unmask", json={"reason": "a call back"}).json()
+    assert seen == {"id_number": first.id_number, "name": first.name, "gender": first.gender, "mobile": first.mobile}
+    moved = clerk.post(f"{V1}/members/1/transfer", json={"unit": "另一个单位", "reason": "moved"}).json()
+    assert moved["unit"] == "另一个单位"
+    assert clerk.post(f"{V1}/members/1/withdraw", json={"reason": "left"}).json()["card_state"] == "withdrawn"
+    assert {event["event"] for event in clerk.get(f"{V1}/members/1/history").json()} >= {"transferred", "withdrawn"}
+    assert [card["card_number"] for card in clerk.get(f"{V1}/members/1/cards").json()] == [numbers[0]]
+    for path in ("/members/1/unmask", "/members/1/withdraw"):
+        told = problem(clerk.post(f"{V1}{path}", json={}))
+        assert told["fields"].keys() == {"reason"}
+    assert problem(clerk.post(f"{V1}/members/2/unmask", json={"reason": " "}))["fields"].keys() == {"reason"}
+    extra = {"reason": "why", "force": True}
+    assert problem(clerk.post(f"{V1}/members/2/withdraw", json=extra))["fields"].keys() == {"force"}
+    assert problem(clerk.get(f"{V1}/members/999"))["code"] == "not-found"
+
+
+def test_a_cards_life(house: RecordHouse) -> None:
+    clerk = house.desk(Role.REGISTRAR)
+    _, (number, other) = carded(house.door.registry, 2)
+    card = f"{V1}/cards/{number}"
+    assert clerk.get(card).json()["allowed"] == ["pack", "loss", "withdraw", "replace"]
+    for step in ("pack", "deliver", "activate", "suspend", "unlock", "loss"):
+        assert clerk.post(f"{card}/{step}", json={"reason": f"to {step}"}).status_code == 200
+    assert clerk.get(card).json()["state"] == "lost"
+    assert [event["reason"] for event in clerk.get(f"{card}/history").json()][-1] == "to loss"
+    told = problem(clerk.post(f"{card}/unlock", json={"reason": "found"}))
+    assert (told["status"], told["params"]) == (409, {"reason": "card-state", "card": f"****{number[-4:]}"})
+    draft = clerk.post(f"{card}/replace", json={"reason": "lost on a bus", "because": "lost"})
+    assert (draft.status_code, draft.json()["state"]) == (201, "draft")
+    assert [one["card_number"] for one in listed(clerk, "/cards", state="replaced")] == [number]
+    assert clerk.post(f"{V1}/cards/{other}/withdraw", json={"reason": "left"}).json()["state"] == "withdrawn"
+    assert problem(clerk.get(f"{V1}/cards/6212260000000009999"))["code"] == "not-found"
+    assert problem(clerk.get(f"{V1}/cards/130102197605153974X"))["code"] == "invalid"
+
+
+def test_counters_fetch_a_list_once_and_then_the_difference(house: RecordHouse) -> None:
+    clerk, till = house.desk(Role.REGISTRAR), house.desk(Role.COUNTER)
+    assert problem(till.get(f"{V1}/lists/hotlist"))["code"] == "not-found"
+    _, numbers = carded(house.door.registry, 3)
+    at(house.door.registry, numbers[0], CardState.LOST)
+    old = clerk.post(f"{V1}/lists/hotlist")
+    assert (old.status_code, old.json()["entries"]) == (201, 1)
+    first = till.get(f"{V1}/lists/hotlist")
+    key = public_key(custody().info(custody().latest("list-signer")))
+    assert len(Hotlist.load(first.content, key, at=house.door.clock())) == 1
+    for tag in (first.headers["etag"], f'"x", W/{first.headers["etag"]}', "*"):
+        same = till.get(f"{V1}/lists/hotlist", headers={"If-None-Match": tag})
+        assert (same.status_code, same.content) == (304, b"")
+    at(house.door.registry, numbers[1], CardState.LOST)
+    new = clerk.post(f"{V1}/lists/hotlist").json()["version"]
+    delta = till.get(f"{V1}/lists/hotlist/delta", params={"since": old.json()["version"]}).json()
+    whole = till.get(f"{V1}/lists/hotlist", headers={"If-None-Match": first.headers["etag"]})
+    assert (whole.status_code, patched(first.content, delta)) == (200, whole.content)
+    assert till.get(f"{V1}/lists/hotlist/editions/{old.json()['version']}").content == first.content
+    assert [edition["version"] for edition in listed(till, "/lists/hotlist/editions")] == [new, old.json()["version"]]
+    assert till.get(f"{V1}/lists/key").json()["n"] == f"{key.n:x}"
+    trust = till.get(f"{V1}/lists/trust")
+    assert till.get(f"{V1}/lists/trust", headers={"If-None-Match": trust.headers["etag"]}).status_code == 304
+    assert problem(till.post(f"{V1}/lists/hotlist"))["code"] == "forbidden"
+    assert problem(till.get(f"{V1}/lists/hotlist/delta", params={"since": 1}))["code"] == "not-found"
+
+
+def test_the_audit_over_http(house: RecordHouse) -> None:
+    auditor = house.desk(Role.AUDITOR)
+    batch_id, _ = carded(house.door.registry, 1)
+    found = listed(auditor, "/audit", action="batch.", subject=f"batch:{batch_id}")
+    assert [one["action"] for one in found] == ["batch.prepare", "batch.approve"]
+    assert listed(auditor, "/audit", until="2026-11-01T00:00:00Z") == []
+    chain = auditor.get(f"{V1}/audit/verify").json()
+    assert (chain["whole"], chain["rows"]) == (True, chain["last_number"])
+    noted = {"number": chain["last_number"], "hash": "0" * 64}
+    assert auditor.get(f"{V1}/audit/verify", params=noted).json()["breaks"][0]["kind"] == "other"
+    assert problem(auditor.get(f"{V1}/audit/verify", params={"number": 1}))["fields"].keys() == {"hash"}
+    assert problem(auditor.get(f"{V1}/audit", params={"since": "2026-11-01T00:00:00"}))["code"] == "invalid"
+    assert problem(auditor.get(f"{V1}/audit", params={"actor": "a\0b"}))["code"] == "invalid"
+
+
+def test_figures_and_the_schedule(house: RecordHouse) -> None:
+    clerk, auditor = house.desk(Role.REGISTRAR), house.desk(Role.AUDITOR)
+    carded(house.door.registry, 2)
+    plan = {"unit": UNIT, "group": "第一批", "planned": 3, "due": "2026-11-01"}
+    assert clerk.request("PUT", f"{V1}/statistics/plans", json={"plans": [plan]}).json() == [plan]
+    sheet = "单位,组别,计划数,完成日期\n后来的单位,第二批,5,2026-12-31\n".encode()
+    assert len(clerk.post(f"{V1}/statistics/plans/import", files={"file": ("p.csv", sheet)}).json()) == 2
+    bad = "单位,组别,计划数,完成日期\n甲,,五,2026-12-31\n".encode()
+    told = problem(clerk.post(f"{V1}/statistics/plans/import", files={"file": ("p.csv", bad)}))
+    assert told["fields"].keys() == {"row 2"}
+    assert clerk.delete(f"{V1}/statistics/plans", params={"unit": "后来的单位"}).status_code == 204
+    assert auditor.get(f"{V1}/statistics/plans").json() == [plan]
+    (unit,) = auditor.get(f"{V1}/statistics/units").json()
+    assert (unit["planned"], unit["issued"], unit["late"]) == (3, 2, True)
+    assert [day["count"] for day in auditor.get(f"{V1}/statistics/days").json()] == [2]
+    assert auditor.get(f"{V1}/statistics/seconds").json()["p50"] == 1.5
+    assert auditor.get(f"{V1}/statistics/lanes").json()[0]["verified"] == 2
+    assert auditor.get(f"{V1}/statistics/rejects").json() == []
+    assert auditor.get(f"{V1}/statistics/verdicts", params={"station": "x"}).json() == []
+    book = auditor.get(f"{V1}/statistics/export.xlsx")
+    assert load_workbook(io.BytesIO(book.content))["进度 progress"]["A2"].value == UNIT
+    wrong = {"since": "2026-12-01T00:00:00Z", "until": "2026-11-01T00:00:00Z"}
+    assert problem(auditor.get(f"{V1}/statistics/days", params=wrong))["fields"].keys() == {"until"}
+    assert problem(auditor.request("PUT", f"{V1}/statistics/plans", json={"plans": [plan]}))["code"] == "forbidden"

@@ -1,0 +1,334 @@
+"""What every request passes: host, origin, CSRF, body, headers, faults; tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from fastapi import APIRouter
+
+from reader_service.access.headers import API_POLICY, PAGE_POLICY
+from reader_service.access.settings import DoorSettings
+from reader_service.errors import LeaseHeld, NotFound
+from reader_service.http.deps import Caller
+from reader_service.http.health import Checks
+from reader_service.principal import Role
+from reader_service.service import Service
+from registry.admin.audit import AuditFilter
+from registry.errors import RegistryConflict, RegistryUnavailable
+from tests.support.service.accounts import PASSWORD, DoorHouse, door_house, problem
+
+ME = "/api/v1/session"
+NEW = {"name": "Li Na", "roles": ["counter"]}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[DoorHouse]:
+    made = door_house(tmp_path)
+    made.person("admin", Role.ADMINISTRATOR)
+    yield made
+    made.registry.close()
+
+
+def test_a_token_comes_in_with_its_roles_and_its_own_name(house: DoorHouse) -> None:
+    client = house.bearing(house.token(Role.AUDITOR, label="watchdog"))
+    told = client.get(ME).json()
+    assert (told["name"], told["token"], told["roles"]) == ("watchdog (token 1)", "watchdog", ["auditor"])
+    assert told["csrf"] == ""
+    assert problem(client.get("/api/v1/users"))["code"] == "forbidden"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "Bearer",
+        "Bearer mc_short",
+        "Bearer mc_" + "A" * 43,
+        "Basic YWRtaW46YWRtaW4=",
+        "mc_" + "A" * 43,
+        "Bearer mc_\xe9",
+    ],
+)
+def test_what_is_no_token_in_force_does_not_come_in(house: DoorHouse, given: str) -> None:
+    answer = house.client().get(ME, headers={"Authorization": given.encode("latin-1")})  # type: ignore[arg-type]
+    assert problem(answer)["code"] == "not-signed-in"
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_wrong_token_is_not_made_good_by_a_cookie(house: DoorHouse) -> None:
+    client = house.signed_in("admin")
+    assert client.get(ME).status_code == 200
+    assert client.get(ME, headers={"Authorization": "Bearer mc_" + "A" * 43}).status_code == 401
+
+
+def test_tokens_end_by_themselves_and_when_revoked_or_their_maker_is_disabled(house: DoorHouse) -> None:
+    secret = house.token(Role.COUNTER, days=1)
+    client, admin = house.bearing(secret), house.signed_in("admin")
+    assert client.get(ME).status_code == 200
+    house.clock.move(days=1, seconds=1)
+    assert client.get(ME).status_code == 401
+    admin = house.signed_in("admin")
+    until = house.clock().replace(year=2027, month=2).isoformat()
+    made = admin.post("/api/v1/tokens", json={"label": "till", "roles": ["counter"], "until": until}).json()
+    till = house.bearing(made["secret"])
+    assert till.get(ME).status_code == 200
+    number = made["token"]["id"]
+    assert admin.post(f"/api/v1/tokens/{number}/revoke", json={"reason": "lost"}).json()["revoked_at"] is not None
+    assert till.get(ME).status_code == 401
+    assert ("till (token 2)", "till") in house.leases.freed
+    orphan = house.bearing(house.token(Role.COUNTER))
+    assert orphan.get(ME).status_code == 200
+    assert admin.post("/api/v1/users/maker/disable", json={"reason": "left"}).status_code == 200
+    assert orphan.get(ME).status_code == 401
+
+
+def test_a_request_for_another_host_is_refused_whoever_asks(house: DoorHouse) -> None:
+    client = house.signed_in("admin")
+    for host in ("evil.example", "localhost.evil.example", "", "[::1", "127.0.0.1.nip.io"):
+        assert problem(client.get(ME, headers={"Host": host}))["code"] == "wrong-host"
+    for host in ("localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"):
+        assert client.get(ME, headers={"Host": host}).status_code == 200
+
+
+def test_a_write_with_a_cookie_needs_the_sessions_own_secret(house: DoorHouse) -> None:
+    client, other = house.signed_in("admin"), house.signed_in("admin")
+    right = client.headers.pop("X-CSRF-Token")
+    for given in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": other.headers["X-CSRF-Token"]}, {"X-CSRF-Token": "é"}):
+        sent = {name: value.encode("latin-1") for name, value in given.items()}
+        assert problem(client.post("/api/v1/users", json=NEW, headers=sent))["code"] == "csrf"
+    assert [user.name for user in house.registry.people.page(None, 10).items] == ["admin"]
+    assert client.post("/api/v1/users", json=NEW, headers={"X-CSRF-Token": right}).status_code == 201
+
+
+def test_a_write_from_another_sites_page_is_refused_even_with_the_secret(house: DoorHouse) -> None:
+    client = house.signed_in("admin")
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:9999"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
+        assert problem(client.post("/api/v1/users", json=NEW, headers=headers))["code"] == "csrf"
+    assert client.post("/api/v1/users", json=NEW, headers={"Origin": "http://localhost"}).status_code == 201
+
+
+def test_under_tls_a_page_that_came_without_it_is_another_sites(tmp_path: Path) -> None:
+    house = door_house(tmp_path, DoorSettings(tls=True))
+    for origin, status in (("http://localhost", 403), ("https://localhost", 401), ("https://[", 403)):
+        answer = house.client().post(ME, json={"name": "x", "password": "y"}, headers={"Origin": origin})
+        assert answer.status_code == status
+    house.registry.close()
+
+
+def test_nobody_is_signed_in_by_another_sites_form(house: DoorHouse) -> None:
+    answer = house.client().post(
+        ME, json={"name": "admin", "password": PASSWORD}, headers={"Origin": "https://evil.example"}
+    )
+    assert problem(answer)["code"] == "csrf"
+    assert "set-cookie" not in answer.headers
+
+
+def page_house(tmp_path: Path, settings: DoorSettings | None = None) -> DoorHouse:
+    """With pages and endpoints that misbehave."""
+    house = door_house(tmp_path, settings)
+    router = APIRouter()
+
+    @router.post("/form")
+    async def form() -> dict[str, bool]:
+        return {"taken": True}
+
+    @router.get("/api/v1/broken")
+    async def broken(p: Caller) -> None:
+        raise ZeroDivisionError("孙波磊 130102197605153974")
+
+    @router.get("/api/v1/held")
+    async def held(p: Caller) -> None:
+        raise LeaseHeld("somebody else has the reader", holder="Li Na", card="6217000010001234567")
+
+    @router.get("/api/v1/things/{name}")
+    async def thing(p: Caller, name: str) -> None:
+        raise NotFound(f"there is no thing {name}", thing=name, number=int(name), count=7)
+
+    @router.get("/api/v1/closed")
+    async def closed(p: Caller) -> None:
+        raise RegistryConflict("batch B20261122-001 is closed", reason="batch-closed", batch="B20261122-001")
+
+    @router.get("/api/v1/away")
+    async def away(p: Caller) -> None:
+        raise RegistryUnavailable("the database cannot be reached", retryable=True)
+
+    house.app.include_router(router)
+    house.person("admin", Role.ADMINISTRATOR)
+    return house
+
+
+def test_a_page_without_script_sends_the_secret_as_a_form_field(tmp_path: Path) -> None:
+    client = page_house(tmp_path).signed_in("admin")
+    secret = client.headers.pop("X-CSRF-Token")
+    assert client.post("/form", data={"csrf": secret, "more": "x" * 1000}).status_code == 200
+    assert client.post("/form", data={"csrf": "wrong"}).status_code == 403
+    assert client.post("/form", data={"more": "x"}).status_code == 403
+    file = {"file": ("form.xlsx", b"x" * 100_000)}
+    assert client.post("/form", data={"csrf": secret}, files=file).status_code == 200
+    assert client.post("/form", data={"other": secret}, files=file).status_code == 403
+    hidden = {"file": ("form.xlsx", f'name="csrf"\r\n\r\n{"A" * 43}\r\n--'.encode())}
+    assert client.post("/form", files=hidden).status_code == 403
+
+
+def test_every_answer_keeps_a_browser_in_bounds_and_is_not_stored(tmp_path: Path) -> None:
+    client = page_house(tmp_path).signed_in("admin")
+    for path, policy in ((ME, API_POLICY), ("/nothing", PAGE_POLICY), ("/api/v1/broken", API_POLICY)):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"] == policy
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "strict-transport-security" not in headers
+    assert "unsafe" not in PAGE_POLICY
+    assert "default-src 'none'" in PAGE_POLICY
+
+
+def test_a_fault_of_the_program_tells_the_client_a_number_and_the_log_a_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = page_house(tmp_path).signed_in("admin")
+    with caplog.at_level(logging.INFO):
+        answer = client.get("/api/v1/broken")
+    told = problem(answer)
+    assert (answer.status_code, told["code"]) == (500, "internal")
+    fault = next(record for record in caplog.records if record.message == "fault")
+    assert fault.__dict__["error_id"] == told["params"]["error_id"]
+    assert fault.__dict__["kind"] == "ZeroDivisionError"
+    assert any("test_api_door.py" in place for place in fault.__dict__["places"])
+    for text in (answer.text, caplog.text, str([record.__dict__ for record in caplog.records])):
+        assert "130102197605153974" not in text
+        assert "孙波磊" not in text
+
+
+def test_typed_errors_become_problems_with_their_code_and_values(tmp_path: Path) -> None:
+    client = page_house(tmp_path).signed_in("admin")
+    held = problem(client.get("/api/v1/held"))
+    assert (held["status"], held["code"]) == (409, "lease-held")
+    assert held["params"] == {"holder": "Li Na", "card": "621700…4567"}
+    closed = problem(client.get("/api/v1/closed"))
+    assert (closed["status"], closed["code"]) == (409, "conflict")
+    assert closed["params"] == {"reason": "batch-closed", "batch": "B20261122-001"}
+    away = client.get("/api/v1/away")
+    assert (away.status_code, problem(away)["code"], away.headers["retry-after"]) == (503, "unavailable", "2")
+    assert problem(client.get("/api/v1/nothing"))["code"] == "not-found"
+    wrong = client.request("PUT", ME)
+    assert (problem(wrong)["code"], wrong.headers["allow"]) == ("method-not-allowed", "DELETE, GET, POST")
+
+
+def test_no_refusal_repeats_a_number_from_the_address(tmp_path: Path) -> None:
+    client = page_house(tmp_path).signed_in("admin")
+    for number in ("6217000010001234567", "130102197605153974", "6217000010001", "13812345678"):
+        told = problem(client.get(f"/api/v1/things/{number}"))
+        assert number not in str(told)
+        assert (told["detail"][-4:], told["params"]["thing"][-4:]) == (number[-4:], number[-4:])
+        assert told["params"]["count"] == 7
+    chip = "80000000000000000007"
+    assert problem(client.get(f"/api/v1/things/{chip}"))["params"]["thing"] == chip
+
+
+@pytest.mark.parametrize(
+    "path", ["users-x", "usersx/admin", "users/", "users//admin", "Users", "session.json", "event"]
+)
+def test_what_only_looks_like_a_resource_is_none(house: DoorHouse, path: str) -> None:
+    told = problem(house.signed_in("admin").get(f"/api/v1/{path}"))
+    assert (told["status"], told["code"]) == (404, "not-found")
+    assert problem(house.client().get(f"/api/v1/{path}"))["code"] == "not-signed-in"
+
+
+def test_what_was_sent_is_never_repeated_in_a_refusal(house: DoorHouse) -> None:
+    client = house.signed_in("admin")
+    number = "130102197605153974"
+    sent = {"name": [number], "roles": [number], "password": "hunter2hunter2", number: "", "孙波磊": ""}
+    answer = client.post("/api/v1/users", json=sent)
+    assert set(problem(answer)["fields"]) == {"name", "roles.0", "password", "(unknown)"}
+    assert not [told for told in (number, "孙波磊", "hunter2") if told in answer.text]
+    broken = client.post("/api/v1/users", content=b'{"name": "1301021976', headers={"Content-Type": "application/json"})
+    assert problem(broken)["code"] == "invalid"
+    assert "1301021976" not in broken.text
+
+
+def test_somebody_who_asks_for_what_is_not_theirs_is_on_record_once_a_minute(house: DoorHouse) -> None:
+    house.person("Wang Fang", Role.COUNTER)
+    client = house.signed_in("wang fang")
+    for _ in range(5):
+        assert client.get("/api/v1/users/admin").status_code == 403
+    rows = house.registry.audit.page(where=AuditFilter(action="access.refused")).items
+    assert [(row.deed.actor, row.deed.facts["what"]) for row in rows] == [("Wang Fang", "GET /api/v1/users/{name}")]
+
+
+def test_the_database_is_not_asked_for_each_request_and_those_inside_go_on_without_it(
+    house: DoorHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = house.signed_in("admin")
+    asked: list[bytes] = []
+    find = house.registry.sessions.find
+
+    def counted(key: bytes) -> object:
+        asked.append(key)
+        return find(key)
+
+    monkeypatch.setattr(house.registry.sessions, "find", counted)
+    for _ in range(50):
+        assert client.get(ME).status_code == 200
+    assert len(asked) == 1
+
+    def away(key: bytes) -> None:
+        raise RegistryUnavailable("the database cannot be reached", retryable=True)
+
+    ticks = house.door.gate._ticks
+    monkeypatch.setattr(house.registry.sessions, "find", away)
+    monkeypatch.setattr(house.door.gate, "_ticks", lambda: ticks() + 60)
+    assert client.get(ME).status_code == 200
+    stranger = house.client(Cookie="membercard=" + "A" * 43)
+    assert problem(stranger.get(ME))["code"] == "unavailable"
+    house.clock.move(hours=13)
+    assert problem(client.get(ME))["code"] == "unavailable"
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_is_for_everybody(house: DoorHouse, path: str) -> None:
+    assert house.client().get(path).status_code == 200
+
+
+def test_not_ready_while_the_database_is_away(house: DoorHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise RegistryUnavailable("the database cannot be reached", retryable=True)
+
+    monkeypatch.setattr(house.registry.people, "page", away)
+    answer = house.client().get("/health/ready")
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"ready": False, "parts": {"database": "away", "custody": "ok"}},
+    )
+    assert house.client().get("/health/live").status_code == 200
+
+
+def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: DoorHouse) -> None:
+    away = SimpleNamespace(pcsc_away=True)
+    parts = SimpleNamespace(custody=house.service.parts.custody, pcsc=True)
+    checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
+    found = asyncio.run(checks.health())
+    assert (found.ready, found.parts["pcscd"]) == (False, "away")
+    away.pcsc_away = False
+    assert asyncio.run(checks.health()).parts["pcscd"] == "away", "it is looked at every two seconds at most"
+    checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
+    assert asyncio.run(checks.health()).ready
+
+
+def test_nothing_of_a_request_is_sent_to_a_collector_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    assert not door_house(tmp_path).app._native_telemetry.enabled()

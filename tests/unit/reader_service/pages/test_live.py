@@ -1,0 +1,242 @@
+"""The stream behind a live page: everything at first, then what changed, and a sign of life; verdicts and rejects."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from typing import cast
+
+import pytest
+
+from personalize.outcome import Bin
+from reader_service.events import Event, EventBus
+from reader_service.pages import counter, developer, live, station
+from reader_service.pages.shell import Shell
+from reader_service.principal import Principal, Role
+from reader_service.readers.values import Mode, ReaderState, ReaderView
+from terminal.member.outcome import Code
+from tests.support.service.page_services import PageHouse, batch_view, lane, page_house, reader, rejected, verdict
+
+WHO = Principal("op", frozenset({Role.OPERATOR, Role.DEVELOPER}))
+BAD = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageHouse]:
+    made = page_house(tmp_path_factory.mktemp("pages"))
+    with made.house.registry:
+        yield made
+
+
+@pytest.fixture
+def house(open_house: PageHouse) -> PageHouse:
+    open_house.fresh()
+    return open_house
+
+
+class Page:
+    """A page that shows the numbers of its events."""
+
+    async def whole(self) -> str:
+        return "<p id='all'></p>"
+
+    async def after(self, events: list[Event]) -> str:
+        return "".join(f"<p id='n{event.topic}'></p>" for event in events)
+
+
+async def _yes() -> bool:
+    return True
+
+
+async def _no() -> bool:
+    return False
+
+
+async def _heard(
+    bus: EventBus, count: int, then: Callable[[], object] = lambda: None, still: Callable[[], Awaitable[bool]] = _yes
+) -> list[str]:
+    """The first ``count`` messages; ``then`` happens after the first."""
+    response = live.stream(bus, Page(), lambda kind: kind != "other", still, tick=0.01)
+    heard: list[str] = []
+    async with aclosing(cast("AsyncIterator[bytes]", response.body_iterator)) as messages:  # type: ignore[type-var]
+        async for message in messages:
+            heard.append(message.decode())
+            if len(heard) == 1:
+                then()
+            if len(heard) == count:
+                break
+    return heard
+
+
+def test_everything_comes_at_first_and_then_what_changed() -> None:
+    bus = EventBus()
+
+    def happen() -> None:
+        bus.publish("other", "0", {})
+        bus.publish("lane.state", "1", {})
+        bus.publish("lane.state", "2", {})
+
+    first, second = asyncio.run(_heard(bus, 2, happen))
+    assert first == "event: parts\ndata: <p id='all'></p>\n\n"
+    assert second == "event: parts\ndata: <p id='n1'></p><p id='n2'></p>\n\n"
+
+
+def test_silence_has_a_beat_and_the_end_of_the_service_ends_it() -> None:
+    bus = EventBus()
+    assert asyncio.run(_heard(bus, 2))[1] == "event: beat\ndata: \n\n"
+    assert len(asyncio.run(_heard(bus, 5, bus.close))) == 1
+
+
+def test_who_is_signed_out_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "ASK", 0.0)
+    assert asyncio.run(_heard(EventBus(), 9, still=_no))[-1] == "event: leave\ndata: \n\n"
+
+
+def test_no_text_begins_another_message() -> None:
+    assert live.message("parts", "a\n\nevent: leave\r\rb") == (
+        b"event: parts\ndata: a\ndata: \ndata: event: leave\ndata: \ndata: b\n\n"
+    )
+
+
+def _event(kind: str, topic: str, data: dict[str, object] | None = None) -> Event:
+    return EventBus().publish(kind, topic, data or {})
+
+
+def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(house: PageHouse) -> None:
+    house.readers.found = [reader(f"Lane {n}", mode=Mode.LANE, state=ReaderState.LANE) for n in (1, 2)]
+    house.lanes.found = [lane("Lane 1"), lane("Lane 2")]
+    house.batches.views = [batch_view()]
+    board = station.Board(Shell(house.house.service), WHO, "en")
+
+    async def run() -> list[str]:
+        told = [await board.whole(), await board.after([_event("lane.state", "lane-1")])]
+        house.lanes.found[0] = lane("Lane 1", last=rejected(Bin.DATA))
+        told.append(await board.after([_event("lane.card", "lane-1"), _event("lane.state", "lane-1")]))
+        told.append(await board.after([_event("lane.state", "lane-1")]))
+        told.append(await board.after([]))
+        house.readers.found.append(reader("Lane 3"))
+        told.append(await board.after([_event("reader.added", "lane-3")]))
+        return told
+
+    whole, same, reject, later, idle, more = asyncio.run(run())
+    assert re.findall(r'id="(tiles|batches|orders)"', whole) == ["orders", "tiles", "batches"]
+    assert same == ""
+    assert 'data-alarm="bad" data-announce="Lane 1: Put in bin 3: the card gave no answer to READ RECORD"' in reject
+    assert 'id="lane-lane-2"' not in reject
+    assert "data-alarm" not in later
+    assert idle == ""
+    assert 'id="lane-lane-3"' in more
+
+
+def test_where_there_are_many_lanes_what_is_to_do_stands_above_them(house: PageHouse) -> None:
+    house.lanes.found = [lane(f"Lane {n}") for n in range(1, 31)] + [lane("Lane 31", last=rejected(Bin.FOREIGN))]
+    html = asyncio.run(station.Board(Shell(house.house.service), WHO, "en").whole())
+    assert re.search(r'<ul id="orders".*?<a href="#lane-lane-31">.*?Lane 31: Put in bin 4', html, re.DOTALL)
+
+
+def test_batches_are_counted_again_after_a_card_but_not_for_each(house: PageHouse) -> None:
+    house.readers.found, house.lanes.found = [reader("Lane 1")], [lane("Lane 1")]
+    board = station.Board(Shell(house.house.service), WHO, "en")
+
+    async def run() -> tuple[str, str]:
+        await board.whole()
+        house.batches.views = [batch_view()]
+        soon = await board.after([_event("lane.card", "lane-1")])
+        await asyncio.sleep(station.COUNT)
+        return soon, await board.after([])
+
+    soon, later = asyncio.run(run())
+    assert 'id="batches"' not in soon
+    assert "B20261122-001" in later
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("code", list(Code))
+def test_every_verdict_has_colour_sign_and_words(house: PageHouse, code: Code, language: str) -> None:
+    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
+    board = counter.Board(Shell(house.house.service), WHO, language, "counter")
+    told = verdict(code, name=BAD, unit=BAD)
+    html = asyncio.run(board.after([_event("verdict", "counter", told.to_json())]))
+    kind = counter.KINDS[code]
+    assert f'class="verdict {kind}"' in html
+    assert f'data-verdict="{code}"' in html
+    assert f"icons.svg#{counter.SIGNS[kind]}" in html
+    assert "<script>" not in html
+    assert ("&lt;script&gt;" in html) is (told.verdict.member is not None)
+
+
+def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(house: PageHouse) -> None:
+    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
+    board = counter.Board(Shell(house.house.service), WHO, "zh", "counter")
+    html = asyncio.run(board.after([_event("verdict", "counter", verdict().to_json())]))
+    for text in (
+        "有效",
+        "欧阳建国",
+        "身份证尾号 421X",
+        "620000*********2131",
+        "2031年11月30日",
+        "2027年3月31日",
+        "电影",
+    ):
+        assert text in html
+    assert "6200000000000042131" not in html
+
+
+@pytest.mark.parametrize(
+    ("seen", "waits"),
+    [
+        ([], "nothing"),
+        ([reader("Counter", mode=Mode.COUNTER)], "insert"),
+        ([reader("Counter", mode=Mode.COUNTER, state=ReaderState.CARD)], "again"),
+        ([reader("Counter", mode=Mode.COUNTER, state=ReaderState.LOST)], "nothing"),
+        ([reader("Counter", mode=Mode.LANE, state=ReaderState.LANE)], "nothing"),
+    ],
+)
+def test_a_counter_asks_for_a_card_only_where_one_is_judged(
+    house: PageHouse, seen: list[ReaderView], waits: str
+) -> None:
+    """A card that is in when the page comes was judged before: it has to be put in once more."""
+    house.readers.found = seen
+    html = asyncio.run(counter.Board(Shell(house.house.service), WHO, "zh", "counter").whole())
+    assert re.findall(r'id="(?:counter-reader|verdict)"[^>]*data-waits="(\w+)"', html) == [waits, waits]
+
+
+def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: PageHouse) -> None:
+    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
+    board = counter.Board(Shell(house.house.service), WHO, "en", "counter")
+
+    async def run() -> list[str]:
+        told = [await board.whole()]
+        told.append(await board.after([_event("verdict", "elsewhere", verdict().to_json())]))
+        told.append(await board.after([_event("card.inserted", "counter")]))
+        house.counter.age = None
+        told.append(await board.after([]))
+        house.readers.found = []
+        told.append(await board.after([_event("reader.removed", "counter")]))
+        return told
+
+    whole, other, busy, older, gone = asyncio.run(run())
+    assert "Insert a member card" in whole
+    assert "Hotlist is 1 h 30 min old" in whole
+    assert other == ""
+    assert "Reading the card" in busy
+    assert "No trust list" in older
+    assert "not on this machine any more" in gone
+
+
+def test_a_trace_shows_the_last_lines_of_its_reader(house: PageHouse) -> None:
+    house.readers.found = [reader("Bench")]
+    board = developer.Board(Shell(house.house.service), WHO, "en", "bench")
+    lines = [_event("trace", "bench", {"line": f"line {n} {BAD}"}) for n in range(developer.TRACED + 5)]
+
+    async def run() -> tuple[str, str]:
+        return await board.whole(), await board.after([*lines, _event("trace", "other", {"line": "foreign"})])
+
+    whole, traced = asyncio.run(run())
+    assert "Bench" in whole
+    assert traced.count("<li>") == developer.TRACED
+    assert "line 4 " not in traced
+    assert "foreign" not in traced
+    assert "<script>" not in traced

@@ -1,0 +1,381 @@
+"""Pages as somebody's browser gets them: each in both languages, by role, and with everything foreign escaped."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from personalize.outcome import Bin, Outcome
+from reader_service.pages.shell import own_path
+from reader_service.principal import Role
+from reader_service.readers.values import LeaseView, Mode, ReaderState
+from registry.values import BatchState, BoundChip, Reject
+from tests.support.service.accounts import PASSWORD, Client
+from tests.support.service.page_services import (
+    AT,
+    PageHouse,
+    batch_view,
+    exchange,
+    lane,
+    last,
+    page_house,
+    reader,
+    rejected,
+)
+
+BAD = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+@pytest.fixture(scope="module")
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageHouse]:
+    made = page_house(tmp_path_factory.mktemp("pages"))
+    with made.house.registry:
+        yield made
+
+
+@pytest.fixture
+def house(open_house: PageHouse) -> PageHouse:
+    open_house.fresh()
+    return open_house
+
+
+def enter(house: PageHouse, *roles: Role, language: str = "en") -> Client:
+    name = "-".join(["person", *roles])
+    if name not in house.people:
+        house.people[name] = house.house.signed_in(house.house.person(name, *roles))
+    known = house.people[name]
+    client = house.house.client(**dict(known.headers))
+    client.cookies.update(known.cookies)
+    client.cookies.set("membercard-language", language)
+    return client
+
+
+def at(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return answer.text
+
+
+def busy(house: PageHouse, text: str = "plain") -> None:
+    """Something on every page, with ``text`` wherever other people's words come in."""
+    house.readers.found = [
+        reader("Lane 1", name=text, mode=Mode.LANE, state=ReaderState.LANE),
+        reader("Lane 2", detail=text, state=ReaderState.LOST),
+        reader("Counter", mode=Mode.COUNTER),
+        reader("Bench", device=text, state=ReaderState.CARD, atr="3B00", lease=LeaseView(text, AT)),
+    ]
+    house.lanes.found = [
+        lane("Lane 1", last=rejected(reason=text), message=text),
+        lane("Lane 9", name=text, state="ended", fault=True, message=text, last=last()),
+    ]
+    house.batches.views = [batch_view(unit=text)]
+    house.batches.rows = (Reject(AT, "4790", text, text, Bin.KEYS, text, None, None),)
+    house.batches.chips = [BoundChip(7, "6200000000000042131", 1, "4790", text, AT, True)]
+    house.developer.past = [exchange(response="", sw="", sw_text="", meaning=text, fault=text)]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(
+    "path", ["/station", "/station/batches/B20261122-001", "/counter", "/developer?reader=bench", "/password", "/login"]
+)
+def test_every_page_in_both_languages(house: PageHouse, path: str, language: str) -> None:
+    busy(house)
+    client = enter(house, Role.OPERATOR, Role.DEVELOPER, language=language)
+    if path == "/login":
+        client = house.house.client()
+        client.cookies.set("membercard-language", language)
+    text = at(client.get(path))
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}"' in text
+    assert ("会员卡服务站" if language == "zh" else "Member Card Station") in text
+    assert re.search(r"<h1>[^<]+</h1>", text)
+
+
+@pytest.mark.parametrize("path", ["/station", "/station/batches/B20261122-001", "/counter", "/developer?reader=bench"])
+def test_what_others_wrote_is_never_taken_for_html(house: PageHouse, path: str) -> None:
+    busy(house, BAD)
+    text = at(enter(house, Role.OPERATOR, Role.DEVELOPER).get(path))
+    assert "<script>alert" not in text
+    assert "<img" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_pages_say_what_a_browser_may_load_and_are_kept_nowhere(house: PageHouse) -> None:
+    answer = enter(house, Role.OPERATOR).get("/station")
+    assert "script-src 'self'; style-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+    # With "no-referrer" browsers send forms with "Origin: null", and every form would be refused.
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
+def test_files_are_asked_for_each_time(house: PageHouse) -> None:
+    answer = house.house.client().get("/static/app.css")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["etag"]
+
+
+def test_navigation_names_what_ones_roles_open(house: PageHouse) -> None:
+    def places(*roles: Role) -> list[str]:
+        return re.findall(r'<a href="/(\w+)" data-key', at(enter(house, *roles).get("/password")))
+
+    assert places(Role.OPERATOR) == ["station", "counter", "progress"]
+    assert places(Role.ADMINISTRATOR) == ["audit", "users"]
+    assert places(Role.DEVELOPER) == ["counter", "developer"]
+
+
+@pytest.mark.parametrize(
+    ("role", "path"), [(Role.ADMINISTRATOR, "/audit"), (Role.COUNTER, "/counter"), (Role.REVIEWER, "/intake")]
+)
+def test_the_first_page_is_one_that_ones_roles_open(house: PageHouse, role: Role, path: str) -> None:
+    answer = enter(house, role).get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, path)
+
+
+def test_nobody_is_sent_to_sign_in_and_comes_back(house: PageHouse) -> None:
+    answer = house.house.client().get("/counter")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/counter")
+    asked = house.house.client(**{"HX-Request": "true"}).post("/station/start")
+    assert (asked.status_code, asked.headers["HX-Redirect"]) == (204, "/login?next=/")
+
+
+@pytest.mark.parametrize("path", ["/station", "/station/live", "/counter", "/developer"])
+def test_a_page_that_is_not_for_ones_role_says_so(house: PageHouse, path: str) -> None:
+    answer = enter(house, Role.ADMINISTRATOR).get(path)
+    assert answer.status_code == 403
+    assert "Your roles do not allow this." in answer.text
+
+
+def test_what_is_missing_and_what_is_refused_is_a_page_in_ones_language(house: PageHouse) -> None:
+    client = enter(house, Role.OPERATOR, language="zh")
+    lost = client.post("/station/lanes/none/pause")
+    assert lost.status_code == 404
+    assert "记录中没有找到。" in lost.text
+    part = client.request("POST", "/station/lanes/none/pause", headers={"HX-Request": "true"})
+    assert part.headers["HX-Retarget"] == "#messages"
+    assert "<html" not in part.text
+    assert "记录中没有找到。" in part.text
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "sentence"),
+    [("zh", "没有这个页面", "地址有误"), ("en", "There is no such page", "no page at this address")],
+)
+def test_an_address_without_a_page_has_one_that_says_so(
+    house: PageHouse, language: str, title: str, sentence: str
+) -> None:
+    for client in (enter(house, Role.OPERATOR, language=language), house.house.client()):
+        client.cookies.set("membercard-language", language)
+        answer = client.get("/statoin")
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert f"<h1>{title}</h1>" in answer.text
+        assert sentence in answer.text
+        assert 'href="/"' in answer.text
+
+
+@pytest.mark.parametrize("number", ["130102197605153974", "13812345678"])
+def test_no_page_repeats_a_persons_number_from_the_address(house: PageHouse, number: str) -> None:
+    client = enter(house, Role.REGISTRAR)
+    for path in (f"/{number}", f"/registry/members/{number}/nothing", f"/registry?what={number}", f"/station/{number}"):
+        assert number not in client.get(path).text
+    stranger = house.house.client().get(f"/registry/{number}")
+    assert number not in stranger.text + str(stranger.headers)
+
+
+def test_what_may_go_well_a_little_later_is_offered_again(house: PageHouse) -> None:
+    house.batches.away = True
+    away = enter(house, Role.OPERATOR).get("/intake?stage=draft")
+    assert away.status_code == 503
+    assert re.search(r'href="/intake\?stage=draft" data-key="r"', away.text)
+    assert 'data-key="r"' not in enter(house, Role.ADMINISTRATOR).get("/counter").text
+
+
+def test_another_language_leaves_one_where_one_is(house: PageHouse) -> None:
+    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
+    text = at(enter(house, Role.COUNTER).get("/counter?reader=counter"))
+    assert text.count('name="back" value="/counter?reader=counter"') == 2
+    answer = house.house.client().get("/counter?reader=counter&x=1")
+    assert answer.headers["location"] == "/login?next=/counter%3Freader%3Dcounter%26x%3D1"
+
+
+def test_a_form_without_the_sessions_secret_changes_nothing(house: PageHouse) -> None:
+    busy(house)
+    client = enter(house, Role.OPERATOR)
+    del client.headers["X-CSRF-Token"]
+    answer = client.post("/station/lanes/lane-1/stop")
+    assert answer.status_code == 403
+    assert house.lanes.done == []
+    assert "out of date" in answer.text
+
+
+def test_a_message_is_told_once(house: PageHouse) -> None:
+    busy(house)
+    client = enter(house, Role.OPERATOR)
+    answer = client.post("/station/batches/B20261122-001/missing", data={"chip": BAD, "reason": "fell behind the desk"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/station/batches/B20261122-001")
+    assert house.batches.done == [("B20261122-001", BAD, "fell behind the desk")]
+    told = at(client.get("/station"))
+    assert "&lt;script&gt;alert(1)" in told
+    assert "will be made again" in told
+    assert "will be made again" not in at(client.get("/station"))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"said": "station.said-closed", "kind": "ok", "values": {}},
+        {"said": "../x", "kind": "ok", "values": {}},
+        {"said": "station.said-closed", "kind": "ok"},
+        ["station.said-closed"],
+        7,
+    ],
+)
+def test_a_forged_message_is_none(house: PageHouse, told: object) -> None:
+    client = enter(house, Role.OPERATOR)
+    client.cookies.set("flash", base64.urlsafe_b64encode(json.dumps(told).encode()).decode())
+    assert 'class="notice ok"' not in at(client.get("/station"))
+    client.cookies.set("flash", "no base64!")
+    assert at(client.get("/station"))
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\nb", "", "x"]
+)
+def test_only_paths_of_this_site_are_gone_to(path: str) -> None:
+    assert own_path(path) == "/"
+    assert own_path("/station?x=1") == "/station?x=1"
+
+
+def test_language_and_theme_are_kept_by_the_browser(house: PageHouse) -> None:
+    client = enter(house, Role.OPERATOR)
+    assert client.post("/language", data={"language": "zh", "back": "/station"}).headers["location"] == "/station"
+    assert client.post("/theme", data={"theme": "dark", "back": "//evil"}).headers["location"] == "/"
+    text = at(client.get("/station"))
+    assert '<html lang="zh-CN" data-theme="dark">' in text
+    client.post("/theme", data={"theme": '"><x'})
+    assert 'data-theme="dark"' in client.get("/station").text
+
+
+def test_signing_in_and_out(house: PageHouse) -> None:
+    house.house.person("wang.fang", Role.OPERATOR)
+    client = house.house.client(**{"Accept-Language": "en"})
+    wrong = client.post("/login", data={"name": BAD, "password": "x", "next": "/counter"})
+    assert wrong.status_code == 401
+    assert "User name or password is wrong." in wrong.text
+    assert "<script>alert" not in wrong.text
+    right = client.post("/login", data={"name": "wang.fang", "password": PASSWORD, "next": "/counter"})
+    assert (right.status_code, right.headers["location"]) == (303, "/counter")
+    assert "httponly" in right.headers["set-cookie"].lower()
+    page = at(client.get("/counter"))
+    secret = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert secret is not None
+    assert client.get("/login").headers["location"] == "/"
+    out = client.post("/logout", data={"csrf": secret[1]})
+    assert (out.status_code, out.headers["location"]) == (303, "/login")
+    assert client.get("/counter").headers["location"] == "/login?next=/counter"
+
+
+def test_a_password_that_somebody_else_knows_is_changed_first(house: PageHouse) -> None:
+    house.house.person("newcomer", Role.OPERATOR, must_change=True)
+    client = house.house.client()
+    client.cookies.set("membercard-language", "en")
+    assert client.post("/login", data={"name": "newcomer", "password": PASSWORD}).headers["location"] == "/password"
+    assert client.get("/station").headers["location"] == "/password"
+    page = at(client.get("/password"))
+    assert "somebody else knows this one" in page
+    secret = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert secret is not None
+
+    def change(old: str, new: str, again: str) -> httpx.Response:
+        data = {"csrf": secret[1], "old": old, "password": new, "again": again}
+        return client.post("/password", data=data)
+
+    assert "not the same" in change(PASSWORD, "one long sentence", "another long one").text
+    assert "present password is wrong" in change("wrong", "one long sentence", "one long sentence").text
+    assert "It is too short." in change(PASSWORD, "short", "short").text
+    assert change(PASSWORD, "one long sentence", "one long sentence").headers["location"] == "/"
+    assert "Password changed" in at(client.get("/station"))
+
+
+def test_a_reject_says_which_bin_and_why_in_words(house: PageHouse) -> None:
+    house.readers.found = [reader("Lane 1", mode=Mode.LANE, state=ReaderState.LANE)]
+    house.lanes.found = [lane("Lane 1", last=rejected(Bin.KEYS))]
+    text = at(enter(house, Role.OPERATOR, language="zh").get("/station"))
+    assert "放入 2 号废卡盒" in text
+    assert "密钥不符" in text
+    assert "alarm-bad" in text
+    house.lanes.found = [lane("Lane 1", state="working", step="store", last=rejected(Bin.KEYS))]
+    text = at(enter(house, Role.OPERATOR, Role.COUNTER).get("/station"))
+    assert "alarm-bad" not in text
+    assert "Write data" in text
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_every_outcome_and_state_of_a_lane_has_words(house: PageHouse, outcome: Outcome) -> None:
+    states = ["waiting", "working", "paused", "stopping", "ended"]
+    house.readers.found = [reader(f"Lane {n}", state=one) for n, one in enumerate(ReaderState)]
+    house.lanes.found = [lane(f"Lane {n}", state=state, last=last(outcome)) for n, state in enumerate(states)]
+    house.batches.views = [batch_view(state) for state in BatchState]
+    for language in ("zh", "en"):
+        client = enter(house, Role.OPERATOR, *([Role.AUDITOR] if language == "en" else []), language=language)
+        assert at(client.get("/station")).count("<article id=") == len(ReaderState)
+
+
+def test_starting_lanes(house: PageHouse) -> None:
+    house.readers.found = [reader("Lane 1"), reader("Lane 2"), reader("Lane 3", state=ReaderState.HUNG)]
+    house.batches.views = [batch_view(BatchState.PREPARED)]
+    client = enter(house, Role.OPERATOR)
+    choices = at(client.get("/station/choices?only=lane-2"))
+    assert re.findall(r'value="(lane-\d)"( checked)?', choices) == [("lane-1", ""), ("lane-2", " checked")]
+    answer = client.post("/station/start", data={"batch": "B20261122-001", "reader": ["lane-1", "lane-2"]})
+    assert "runs on 2 readers" in answer.text
+    assert house.lanes.done == [("start", "B20261122-001", "lane-1", "lane-2")]
+    nothing = client.post("/station/start", data={"batch": "B20261122-001"})
+    assert nothing.status_code == 422
+    assert "at least one reader" in nothing.text
+
+
+def test_lanes_are_paused_resumed_and_stopped_one_or_all(house: PageHouse) -> None:
+    house.lanes.found = [lane("Lane 1"), lane("Lane 2", state="ended")]
+    client = enter(house, Role.OPERATOR)
+    for path in ("lanes/lane-1/pause", "lanes/lane-1/resume", "lanes/lane-1/stop", "all/pause", "all/stop"):
+        assert client.post(f"/station/{path}").status_code == 204
+    assert client.post("/station/all/nothing").status_code == 422
+    assert house.lanes.done == [(what, "lane-1") for what in ("pause", "resume", "stop", "pause", "stop")]
+
+
+def test_the_station_goes_on_while_the_database_is_away(house: PageHouse) -> None:
+    busy(house)
+    house.batches.away = True
+    assert "database cannot be reached" in at(enter(house, Role.OPERATOR).get("/station"))
+
+
+def test_the_counter_says_which_lists_it_has(house: PageHouse) -> None:
+    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
+    client = enter(house, Role.COUNTER)
+    assert "Hotlist is 1 h 30 min old" in at(client.get("/counter"))
+    house.counter.age = None
+    assert "No trust list: nothing can be verified" in at(client.get("/counter"))
+    client.post("/counter/counter/watch", data={"on": "yes"})
+    assert house.counter.done == [("counter", True)]
+
+
+def test_the_console_sends_what_was_typed(house: PageHouse) -> None:
+    house.readers.found = [reader("Bench")]
+    client = enter(house, Role.DEVELOPER)
+    assert client.post("/developer/bench/take").headers["location"] == "/developer?reader=bench"
+    part = at(client.post("/developer/bench/send", data={"apdu": "00 A4:04 00 00\n\n80ca9f3600"}))
+    assert house.developer.sent == [bytes.fromhex("00A4040000"), bytes.fromhex("80CA9F3600")]
+    assert part.count('<li class="exchange">') == 2
+    for wrong in ("zz", "00A", "", "\n"):
+        assert client.post("/developer/bench/send", data={"apdu": wrong}).status_code == 422
+    assert "3B8F8001" in at(client.post("/developer/bench/reset"))
+    assert "Something: 9F36" in at(client.post("/developer/decode", data={"data": "9F36"}))
+    contents = at(client.post("/developer/bench/read"))
+    assert all(text in contents for text in ("Member application", "UNIONPAY DEBIT", "1 data element<", "said no"))
+    assert "torn out" in at(client.post("/developer/bench/tear"))
+    assert house.developer.done == [("tear", "bench")]

@@ -1,0 +1,167 @@
+"""The Station page: readers that are gone for good, and what is said of rejects, in the reader's language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from personalize.outcome import Bin, Outcome
+from personalize.reasons import Reason
+from reader_service.pages.words import LANGUAGES, words
+from reader_service.principal import Role
+from reader_service.readers.values import ReaderState
+from registry.values import Reject
+from tests.support.service.accounts import Client
+from tests.support.service.page_services import AT, PageHouse, batch_view, lane, last, page_house, reader
+
+
+@pytest.fixture(scope="module")
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageHouse]:
+    made = page_house(tmp_path_factory.mktemp("pages"))
+    with made.house.registry:
+        yield made
+
+
+@pytest.fixture
+def house(open_house: PageHouse) -> PageHouse:
+    open_house.fresh()
+    return open_house
+
+
+def operator(house: PageHouse, language: str = "zh") -> Client:
+    if "operator" not in house.people:
+        house.people["operator"] = house.house.signed_in(house.house.person("operator", Role.OPERATOR))
+    known = house.people["operator"]
+    client = house.house.client(**dict(known.headers))
+    client.cookies.update(known.cookies)
+    client.cookies.set("membercard-language", language)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "kept"),
+    [("zh", "已移除读卡器 Lane 2", "读卡器还接着"), ("en", "Reader Lane 2 is removed", "still plugged in")],
+)
+def test_a_reader_that_is_gone_is_taken_off_the_board(house: PageHouse, language: str, said: str, kept: str) -> None:
+    house.readers.found = [reader("Lane 1"), reader("Lane 2", state=ReaderState.LOST, detail="it was unplugged")]
+    client = operator(house, language)
+    page = client.get("/station").text
+    assert 'hx-post="/station/readers/lane-2/forget"' in page
+    assert "/station/readers/lane-1/forget" not in page
+    answer = client.request("POST", "/station/readers/lane-2/forget", headers={"HX-Request": "true"})
+    assert (answer.status_code, said in answer.text) == (200, True), answer.text
+    assert [one.id for one in house.readers.found] == ["lane-1"]
+    refused = client.request("POST", "/station/readers/lane-1/forget", headers={"HX-Request": "true"})
+    assert (refused.status_code, kept in refused.text) == (409, True), refused.text
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "taken"),
+    [("zh", "读卡器现名 左边 <1>", "本站点另有读卡器"), ("en", "The reader is called 左边 <1> now", "another reader")],
+)
+def test_an_operator_names_a_reader(house: PageHouse, language: str, said: str, taken: str) -> None:
+    house.readers.found = [reader("Lane 1", device="ACS ACR122U 00 00"), reader("Lane 2")]
+    client = operator(house, language)
+    assert 'hx-get="/station/readers/lane-1/name"' in client.get("/station").text
+    form = client.get("/station/readers/lane-1/name").text
+    assert 'value="Lane 1"' in form
+    assert "ACS ACR122U 00 00" in form
+    htmx = {"HX-Request": "true"}
+    named = client.request("POST", "/station/readers/lane-1/name", data={"name": "左边 <1>"}, headers=htmx)
+    assert (named.status_code, said.replace("<", "&lt;").replace(">", "&gt;") in named.text) == (200, True), named.text
+    assert house.readers.found[0].name == "左边 <1>"
+    again = client.request("POST", "/station/readers/lane-2/name", data={"name": "左边 <1>"}, headers=htmx)
+    assert (again.status_code, house.readers.found[1].name) == (409, "Lane 2")
+    assert taken in again.text.casefold()
+
+
+# What each reason may name; a text that asks for more would never be shown.
+PARAMS = {
+    "keys-refused": {"sw"},
+    "locked": {"state"},
+    "wrong-stock": {"package"},
+    "read-back": {"field"},
+    "read-back-verdict": {"field", "verdict"},
+    "refused": {"sw"},
+    "made-before": {"number"},
+    "rejected-before": {"was"},
+    "other-batch": {"batch"},
+    "missing": {"said", "by"},
+    "not-prepared": {"members"},
+    "no-card": {"seconds"},
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_that_the_line_can_give_has_a_text(language: str) -> None:
+    t = words(language)
+    told = {key.removeprefix("reason.").removesuffix(".with") for key in t.keys() if key.startswith("reason.")}
+    assert told == set(Reason)
+    for code in Reason:
+        assert not re.search(r"\{", t.reason(code, {}, "")), "a text for all cases of a code names none of them"
+        particular = t.reason(code, {name: "X-7" for name in PARAMS.get(code, set())}, "")
+        assert ("X-7" in particular) is (f"reason.{code}.with" in t), code
+
+
+def test_a_value_that_is_a_code_itself_is_translated_too() -> None:
+    assert words("zh").reason("rejected-before", {"was": "mute"}, "") == "此芯片早已作废：卡片无应答"
+    assert "Expired" in words("en").reason("read-back-verdict", {"field": "verdict", "verdict": "EXPIRED"}, "")
+    assert words("zh").reason("of-tomorrow", {}, "a sentence") == "a sentence"
+    assert words("zh").reason("", {}, "a sentence") == "a sentence"
+    ended = {"reason": "batch-not-finished", "batch": "B20261122-001"}
+    assert "B20261122-001" in words("zh").reason("record", ended, "")
+    assert words("zh").reason("record", {"reason": "of-tomorrow"}, "") == "登记库拒绝了这一步"
+
+
+@pytest.mark.parametrize(
+    ("language", "order", "why"),
+    [
+        ("zh", "放入 2 号废卡盒", "芯片不接受空白卡密钥（状态字 6300）"),
+        ("en", "Put in bin 2", "refuses the keys of the blanks (status 6300)"),
+    ],
+)
+def test_a_reject_says_which_bin_and_why_in_the_reader_s_language(
+    house: PageHouse, language: str, order: str, why: str
+) -> None:
+    refused = replace(
+        last(Outcome.REJECTED, Bin.KEYS, "authenticating: 6300"), code="keys-refused", params={"sw": "6300"}
+    )
+    house.readers.found = [reader("Lane 1")]
+    house.lanes.found = [lane("Lane 1", last=refused)]
+    house.batches.views = [batch_view()]
+    house.batches.rows = (
+        Reject(
+            AT,
+            "4790",
+            "authenticating: 6300",
+            "authenticate",
+            Bin.KEYS,
+            "1",
+            None,
+            None,
+            "keys-refused",
+            {"sw": "6300"},
+        ),
+        Reject(AT, "4791", "words of an old record", "store", Bin.DATA, "1", None, None),
+    )
+    client = operator(house, language)
+    page = client.get("/station").text
+    assert order in page
+    assert why in page
+    assert "authenticating: 6300" not in page
+    table = client.get("/station/batches/B20261122-001").text
+    assert why in table
+    assert '<td lang="en">words of an old record</td>' in table
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh", "数据库暂时无法连接"), ("en", "The database cannot be reached")])
+def test_why_a_lane_waits_is_said_in_the_reader_s_language(house: PageHouse, language: str, said: str) -> None:
+    house.lanes.found = [lane("Lane 1", message="the registry is away", code="record-away")]
+    house.readers.found = [reader("Lane 1"), reader("Lane 2", state=ReaderState.HUNG, detail="the driver hangs")]
+    page = operator(house, language).get("/station").text
+    assert said in page
+    assert "the registry is away" not in page
+    assert "the driver hangs" not in page

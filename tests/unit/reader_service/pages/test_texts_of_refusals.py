@@ -1,0 +1,64 @@
+"""Every refusal of the record names its reason, and every reason has a sentence in both languages."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from reader_service.http.errors import Problem
+from reader_service.pages.shell import said_of
+from reader_service.pages.words import LANGUAGES, words
+from registry.errors import NOT_WANTED, OWN_WORK
+from tests.support.paths import ROOT
+
+ROOMS = ("registry", "personalize", "membercard")
+DESKS = ("rosters", "batches", "preparations", "members", "cards", "lists", "people", "statistics")
+CODES = {"RegistryConflict": "conflict", "NotOnRecord": "not-found", "Conflict": "conflict", "NotFound": "not-found"}
+NAMED = {"OWN_WORK": OWN_WORK, "NOT_WANTED": NOT_WANTED}
+PLACE = re.compile(r"\{(\w+)\}")
+
+
+def refusals() -> Iterator[tuple[str, str, set[str], str]]:
+    """Each place that makes a refusal: its code, a reason it may have, what it carries, and where it stands."""
+    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    paths += [ROOT / "reader_service" / "desks" / f"{desk}.py" for desk in DESKS]
+    for path in sorted(paths):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CODES:
+                given = {word.arg: word.value for word in node.keywords if word.arg}
+                for reason in _reasons(given["reason"]):
+                    yield CODES[node.func.id], reason, set(given), f"{path.name}:{node.lineno}"
+
+
+def _reasons(told: ast.expr) -> list[str]:
+    if isinstance(told, ast.IfExp):
+        return _reasons(told.body) + _reasons(told.orelse)
+    if isinstance(told, ast.Name):
+        return [NAMED[told.id]]
+    assert isinstance(told, ast.Constant)
+    return [str(told.value)]
+
+
+def test_every_reason_has_a_sentence_in_both_languages_that_asks_for_what_it_carries() -> None:
+    odd = []
+    for code, reason, carried, where in refusals():
+        key = "problem.own-work" if reason == OWN_WORK else f"problem.{code}.{reason}"
+        for language in LANGUAGES:
+            text = words(language)._texts.get(key)
+            if text is None or not set(PLACE.findall(text)) <= carried:
+                odd.append((where, language, key))
+    assert odd == []
+    assert len({(code, reason) for code, reason, *_ in refusals()}) > 60
+
+
+def test_a_sentence_without_a_reason_of_its_own_is_never_lost() -> None:
+    problem = Problem(409, "conflict", "reader 3 is in use", params={"reason": "nobody-translated-this"})
+    for language in LANGUAGES:
+        assert "reader 3 is in use" in said_of(problem, words(language))
+
+
+def test_a_refusal_is_said_in_the_readers_language() -> None:
+    problem = Problem(409, "conflict", "batch B1 is no draft", params={"reason": "batch-not-draft", "batch": "B1"})
+    assert said_of(problem, words("zh")) == "批次 B1 已不是草稿，请刷新页面再看。"
+    assert said_of(problem, words("en")) == "Batch B1 is no draft any more. Load the page anew."

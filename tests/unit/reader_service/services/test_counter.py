@@ -1,0 +1,313 @@
+"""The counter: verdicts by lease or by counter mode, with the database and without it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from personalize.lanes import Line
+from reader_service.errors import Forbidden, LeaseHeld, LeaseLost, NotFound, ReaderOut, Unavailable
+from reader_service.parts import Lists
+from reader_service.readers.manager import ReaderHub
+from reader_service.readers.values import Mode
+from reader_service.services.counter import CounterDesk
+from registry.errors import RegistryConflict, RegistryUnavailable
+from registry.members.verdicts import VerdictNote
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
+from terminal.apdu import open_reader
+from tests.support import line
+from tests.support.registry import databases
+from tests.support.service.reader_house import AUDITOR, COUNTER, NOON, OPERATOR, OTHER, Station, eventually, station
+
+AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
+
+
+@pytest.fixture(scope="module")
+def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The URL of a registry with one card issued, and its card file."""
+    home = tmp_path_factory.mktemp("issued")
+    url = databases.fresh(home)
+    made = station(home, url=url)
+    batch = line.prepared(made.registry, 1, home)
+    list(make_stock(home / "stock", 1, CardConfig(blank())))
+    results = Line(line.job(made.registry, batch), remake=lambda: None).run([open_reader(f"sim:{home / 'stock'}")])
+    assert not results[0].fault
+    made.registry.close()
+    return url, next((home / "stock" / "issued").iterdir())
+
+
+@dataclass
+class Desk:
+    station: Station
+    hub: ReaderHub
+    desk: CounterDesk
+    card: Path
+    lists: list[Exception]
+
+    def verdicts(self) -> list[dict[str, object]]:
+        return [dict(event.data) for event in self.station.bus.of("verdict")]
+
+    def noted(self) -> list[str]:
+        return [note.code for note in self.station.registry.verdicts.page().items]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, issued: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setattr("reader_service.services.counter._PACE", 0.02)
+    with opened(tmp_path, issued) as made:
+        yield made
+
+
+@contextmanager
+def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[Desk]:
+    url = databases.copy(issued[0], home)
+    card = home / "card.card"
+    card.write_bytes(issued[1].read_bytes())
+    faults: list[Exception] = []
+    made = station(home, "sim:slot/Counter", "sim:slot/Desk", url=url, **changes)
+    lists = made.parts.lists
+
+    def read() -> Lists:
+        if faults:
+            raise faults[0]
+        return lists()
+
+    object.__setattr__(made.parts, "lists", read)
+    hub = ReaderHub(made.parts, made.bus)
+    counter = CounterDesk(made.parts, made.bus, hub, refresh=0.1)
+    hub.on_added = counter.reader_added
+    hub.start()
+    counter.start()
+    try:
+        yield Desk(made, hub, counter, card, faults)
+    finally:
+        counter.close()
+        hub.close()
+        made.registry.close()
+
+
+def test_a_genuine_card_is_active_and_told_with_a_masked_identity(desk: Desk) -> None:
+    desk.hub.drawer("counter").insert(desk.card)
+    lease = desk.hub.leases.take(COUNTER, "counter")
+    view = desk.desk.verify(COUNTER, "counter", lease=lease.token)
+    assert view.verdict.code == "ACTIVE"
+    assert 0 < view.seconds < 1
+    told = desk.verdicts()[0]
+    member = view.verdict.member
+    assert member is not None
+    assert told["reader_name"] == "slot/Counter"
+    assert told["lists"]["live"] is True  # type: ignore[index]
+    assert len(told["entitlements"]) > 0  # type: ignore[arg-type]
+    text = json.dumps(told, ensure_ascii=False)
+    number = line.id_number(1)
+    for secret in (number, "13800000001", member.card_number):
+        assert secret not in text
+    assert member.name in text
+    assert eventually(lambda: desk.noted() == ["ACTIVE"])
+    again = desk.desk.verify(COUNTER, "counter", lease=lease.token)
+    assert again.verdict.code == "ACTIVE"
+
+
+def test_a_counter_verifies_each_card_put_in(desk: Desk) -> None:
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.desk.watch(COUNTER, "counter", True)
+    assert desk.hub.view("counter").mode is Mode.COUNTER
+    for _ in range(3):
+        before = len(desk.verdicts())
+        desk.hub.drawer("counter").insert(desk.card)
+        assert eventually(lambda before=before: len(desk.verdicts()) == before + 1)
+        desk.hub.drawer("counter").eject()
+    assert {told["verdict"] for told in desk.verdicts()} == {"ACTIVE"}
+    desk.hub.drawer("counter").insert(desk.card)
+    assert eventually(lambda: len(desk.verdicts()) == 4)
+    assert desk.desk.verify(OPERATOR, "counter").verdict.code == "ACTIVE"
+    with pytest.raises(LeaseHeld):
+        desk.hub.leases.take(OTHER, "counter")
+    desk.desk.watch(COUNTER, "counter", False)
+    with pytest.raises(LeaseLost, match="take a lease"):
+        desk.desk.verify(COUNTER, "counter")
+    desk.hub.drawer("counter").eject()
+    count = len(desk.verdicts())
+    desk.hub.drawer("counter").insert(desk.card)
+    desk.hub.ask("counter", lambda seat: None)
+    assert len(desk.verdicts()) == count
+    desk.desk.watch(COUNTER, "counter", True)
+    assert eventually(lambda: len(desk.verdicts()) == count + 1)
+
+
+def test_settings_name_the_counter(tmp_path: Path, issued: tuple[str, Path]) -> None:
+    with opened(tmp_path, issued, counters={"sim:slot/Counter": "柜台 1"}) as desk:
+        view = desk.hub.view("counter")
+        assert (view.mode, view.name) == (Mode.COUNTER, "柜台 1")
+        assert desk.hub.view("desk").mode is Mode.FREE
+        desk.hub.drawer("counter").insert(desk.card)
+        assert eventually(desk.verdicts)
+
+
+def test_who_may_and_what_a_reader_lacks(desk: Desk) -> None:
+    lease = desk.hub.leases.take(COUNTER, "counter")
+    with pytest.raises(ReaderOut) as empty:
+        desk.desk.verify(COUNTER, "counter", lease=lease.token)
+    assert empty.value.params["code"] == "no-card"
+    for call in (
+        lambda: desk.desk.verify(AUDITOR, "counter", lease=lease.token),
+        lambda: desk.desk.watch(AUDITOR, "counter", True),
+        lambda: desk.desk.lists_age(AUDITOR),
+    ):
+        with pytest.raises(Forbidden):
+            call()
+    with pytest.raises(LeaseLost):
+        desk.desk.verify(OPERATOR, "counter", lease=lease.token)
+    with pytest.raises(LeaseHeld):
+        desk.desk.watch(OPERATOR, "counter", True)
+    with pytest.raises(NotFound):
+        desk.desk.verify(COUNTER, "nowhere")
+    assert desk.verdicts() == []
+
+
+def test_a_card_that_does_not_answer_is_a_verdict_too(desk: Desk, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.card"
+    damaged.write_bytes(b"no chip at all")
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(damaged)
+    assert eventually(desk.verdicts)
+    told = desk.verdicts()[0]
+    assert (told["verdict"], told["failed_check"], told["member"]) == ("CARD_FAULT", "answer to reset", None)
+
+
+def test_verdicts_go_on_while_the_database_is_away_and_are_noted_afterwards(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert eventually(lambda: desk.desk.lists_age(COUNTER).live)
+    verdicts, back = desk.station.registry.verdicts, threading.Event()
+    note = verdicts.note
+
+    def away(*notes: VerdictNote) -> None:
+        if not back.is_set():
+            raise AWAY
+        note(*notes)
+
+    monkeypatch.setattr(verdicts, "note", away)
+    desk.lists.append(AWAY)
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(desk.card)
+    assert eventually(lambda: not desk.desk.lists_age(COUNTER).live)
+    for _ in range(3):
+        view = desk.desk.verify(COUNTER, "counter")
+        assert view.verdict.code == "ACTIVE"
+        assert (view.lists.live, view.lists.hotlist_seconds) == (False, 0)
+    assert eventually(lambda: desk.desk.unwritten == 4)
+    assert desk.noted() == []
+    desk.lists.clear()
+    back.set()
+    assert eventually(lambda: desk.noted() == ["ACTIVE"] * 4)
+    assert desk.desk.unwritten == 0
+    assert eventually(lambda: desk.desk.lists_age(COUNTER).live)
+    faults = [event.data["sentence"] for event in desk.station.bus.of("service.fault", "lists")]
+    assert faults == [str(AWAY), ""]
+
+
+def test_notes_that_can_never_be_written_do_not_stop_the_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = desk.station.registry.verdicts
+    tried: list[int] = []
+
+    def refused(*notes: VerdictNote) -> None:
+        tried.append(len(notes))
+        raise RegistryConflict("contradicts another", reason="contradiction")
+
+    monkeypatch.setattr(verdicts, "note", refused)
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(desk.card)
+    assert eventually(lambda: tried == [1])
+    assert desk.desk.unwritten == 0
+
+
+def test_a_note_that_can_never_be_written_takes_no_other_with_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts, back = desk.station.registry.verdicts, threading.Event()
+    note = verdicts.note
+
+    def picky(*notes: VerdictNote) -> None:
+        if not back.is_set():
+            raise AWAY
+        if any(one.code == "CARD_FAULT" for one in notes):
+            raise RegistryConflict("contradicts another", reason="contradiction")
+        note(*notes)
+
+    monkeypatch.setattr(verdicts, "note", picky)
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(desk.card)
+    assert eventually(lambda: desk.desk.unwritten == 1)
+    for code in ("CARD_FAULT", "EXPIRED"):
+        desk.desk._notes.append(VerdictNote(NOON, "test", "counter", code, 0.1))
+    back.set()
+    assert eventually(lambda: sorted(desk.noted()) == ["ACTIVE", "EXPIRED"])
+    assert desk.desk.unwritten == 0
+
+
+def test_what_nobody_foresaw_behind_the_counter_is_logged_once_and_it_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*notes: VerdictNote) -> None:
+        raise LookupError("a secret")
+
+    note = desk.station.registry.verdicts.note
+    monkeypatch.setattr(desk.station.registry.verdicts, "note", broken)
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(desk.card)
+    assert eventually(lambda: any("not written down" in record.getMessage() for record in caplog.records))
+    desk.lists.append(LookupError("a secret"))
+    assert eventually(lambda: not desk.desk.lists_age(COUNTER).live)
+    monkeypatch.setattr(desk.station.registry.verdicts, "note", note)
+    desk.lists.clear()
+    assert eventually(lambda: desk.noted() == ["ACTIVE"])
+    assert eventually(lambda: desk.desk.lists_age(COUNTER).live)
+    assert sum("not written down" in record.getMessage() for record in caplog.records) == 1
+    faults = [str(event.data["sentence"]) for event in desk.station.bus.of("service.fault", "lists")]
+    assert faults == ["something went wrong with the lists; the log says what", ""]
+
+
+def test_of_too_many_notes_the_oldest_go_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.desk.close()
+    monkeypatch.setattr("reader_service.services.counter.KEPT", 3)
+    notes = [VerdictNote(NOON, "test", "counter", str(number), 0.1) for number in range(5)]
+
+    def away(*some: VerdictNote) -> None:
+        desk.desk._notes.extend(notes[3:])  # while the database does not answer
+        raise AWAY
+
+    monkeypatch.setattr(desk.station.registry.verdicts, "note", away)
+    desk.desk._notes.extend(notes[:3])
+    desk.desk._write_down()
+    assert [note.code for note in desk.desk._notes] == ["2", "3", "4"]
+
+
+def test_without_any_list_there_is_no_verdict(tmp_path: Path, issued: tuple[str, Path]) -> None:
+    with opened(tmp_path, issued) as desk:
+        desk.desk.close()
+        desk.lists.append(AWAY)
+        fresh = CounterDesk(desk.station.parts, desk.station.bus, desk.hub)
+        desk.hub.drawer("counter").insert(desk.card)
+        fresh.watch(COUNTER, "counter", True)
+        assert eventually(lambda: desk.station.bus.of("service.fault", "counter"))
+        for call in (lambda: fresh.verify(COUNTER, "counter"), lambda: fresh.lists_age(COUNTER)):
+            with pytest.raises(Unavailable, match="no lists"):
+                call()
+
+
+def test_a_card_reported_lost_is_refused_as_soon_as_the_lists_are_read_anew(desk: Desk) -> None:
+    registry = desk.station.registry
+    desk.desk.watch(COUNTER, "counter", True)
+    desk.hub.drawer("counter").insert(desk.card)
+    assert desk.desk.verify(COUNTER, "counter").verdict.code == "ACTIVE"
+    batch = registry.batches()[0].id
+    (card,) = registry.cards_of_batch(batch)
+    registry.card_event(card.card_number, "lost", "clerk", "lost on the bus")
+    desk.desk.refresh()
+    assert eventually(lambda: desk.desk.verify(COUNTER, "counter").verdict.code == "LOST")

@@ -1,0 +1,198 @@
+"""The developer's desk: bytes and what they mean under a lease, a live trace without data, and the drawer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reader_service.errors import Conflict, Forbidden, Invalid, LeaseHeld, LeaseLost, NotFound, ReaderOut
+from reader_service.principal import Principal, Role
+from reader_service.readers.manager import ReaderHub
+from reader_service.readers.values import ReaderState
+from reader_service.services.developer import DeveloperDesk
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
+from simulators.virtual_card import VirtualCard
+from tests.support.service.reader_house import DEVELOPER, OPERATOR, Station, eventually, station
+
+SELECT_ISD = bytes.fromhex("00A4040000")
+CPLC = bytes.fromhex("80CA9F7F00")
+SECOND = Principal("second dev", frozenset({Role.DEVELOPER}))
+
+
+@dataclass
+class Desk:
+    station: Station
+    hub: ReaderHub
+    desk: DeveloperDesk
+    drawer: Path
+
+    def lease(self, p: Principal = DEVELOPER, reader_id: str = "a") -> str:
+        return self.hub.leases.take(p, reader_id).token
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    drawer = tmp_path / "drawer"
+    list(make_stock(drawer / "blanks", 2, CardConfig(blank())))
+    (drawer / "notes.txt").write_text("no card")
+    (drawer / "link.card").symlink_to("/etc/passwd")
+    made = station(tmp_path, "sim:slot/A", "sim:slot/B", f"sim:{next((drawer / 'blanks').iterdir())}", drawer=drawer)
+    with made.hub() as hub:
+        assert eventually(lambda: all(view.drawer for view in hub.views()[:2]))
+        yield Desk(made, hub, DeveloperDesk(made.parts, made.bus, hub), drawer)
+
+
+def names(desk: Desk) -> list[str]:
+    return [file.name for file in desk.desk.drawer(DEVELOPER)]
+
+
+def test_bytes_go_to_the_card_and_come_back_with_their_meaning(desk: Desk) -> None:
+    desk.desk.insert(DEVELOPER, "a", names(desk)[0])
+    token = desk.lease()
+    atr = desk.desk.connect(DEVELOPER, "a", token)
+    assert bytes.fromhex(atr) == VirtualCard.open(desk.drawer / names(desk)[0]).atr
+    select, cplc = desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD, CPLC])
+    assert (select.number, select.command, select.sw, select.fault) == (1, "00A4040000", "9000", "")
+    assert (select.meaning, cplc.meaning) == ("SELECT (by name)", "GET DATA (tag 9F7F)")
+    assert select.said[0].name
+    assert cplc.response.startswith("9F7F")
+    (unknown,) = desk.desk.transmit(DEVELOPER, "a", token, [bytes.fromhex("00FE0000")])
+    assert (unknown.sw, unknown.number) == ("6D00", 3)
+    assert "6D00" in unknown.sw_text
+    assert [exchange.number for exchange in desk.desk.history(DEVELOPER, "a", token)] == [1, 2, 3]
+    assert desk.desk.connect(DEVELOPER, "a", token, reset=True) == atr
+    desk.desk.disconnect(DEVELOPER, "a", token)
+    desk.desk.disconnect(DEVELOPER, "a", token)
+    assert not VirtualCard.open(desk.drawer / names(desk)[0]).powered
+
+
+def test_a_session_lasts_as_long_as_its_lease(desk: Desk) -> None:
+    desk.desk.insert(DEVELOPER, "a", names(desk)[0])
+    token = desk.lease()
+    desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD])
+    for who, lease in ((SECOND, token), (DEVELOPER, "guessed")):
+        with pytest.raises(LeaseLost):
+            desk.desk.transmit(who, "a", lease, [SELECT_ISD])
+        with pytest.raises(LeaseLost):
+            desk.desk.history(who, "a", lease)
+    desk.hub.leases.give_back(DEVELOPER, "a", token)
+    second = desk.lease(SECOND)
+    assert desk.desk.history(SECOND, "a", second) == []
+    (exchange,) = desk.desk.transmit(SECOND, "a", second, [SELECT_ISD])
+    assert exchange.number == 1
+
+
+def test_what_goes_wrong_on_the_way(desk: Desk) -> None:
+    token = desk.lease()
+    with pytest.raises(ReaderOut) as empty:
+        desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD])
+    assert empty.value.params["code"] == "no-card"
+    for wrong in ([], [SELECT_ISD, b"\x00"], [SELECT_ISD] * 257):
+        with pytest.raises(Invalid) as refused:
+            desk.desk.transmit(DEVELOPER, "a", token, wrong)
+        assert refused.value.fields
+    desk.desk.insert(DEVELOPER, "a", names(desk)[0])
+    desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD])
+    desk.desk.tear(DEVELOPER, "a")
+    first, *rest = desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD, SELECT_ISD])
+    assert rest == []
+    assert (first.sw, first.response) == ("", "")
+    assert "taken out" in first.fault
+    for call in (
+        lambda: desk.desk.connect(OPERATOR, "a", token),
+        lambda: desk.desk.transmit(OPERATOR, "a", token, [SELECT_ISD]),
+        lambda: desk.desk.decode(OPERATOR, b""),
+        lambda: desk.desk.trace(OPERATOR, "a", True),
+        lambda: desk.desk.drawer(OPERATOR),
+        lambda: desk.desk.insert(OPERATOR, "a", "x"),
+        lambda: desk.desk.eject(OPERATOR, "a"),
+        lambda: desk.desk.tear(OPERATOR, "a"),
+    ):
+        with pytest.raises(Forbidden):
+            call()
+
+
+def test_a_live_trace_tells_what_happens_and_no_data(desk: Desk) -> None:
+    desk.desk.insert(DEVELOPER, "a", names(desk)[0])
+    token = desk.lease()
+    desk.desk.trace(DEVELOPER, "a", True)
+    desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD, CPLC])
+    lines = [str(event.data["line"]) for event in desk.station.bus.of("trace", "a")]
+    assert len(lines) == 2
+    assert "GET DATA (tag 9F7F)" in lines[1]
+    (cplc,) = [e.response for e in desk.desk.history(DEVELOPER, "a", token) if e.command == CPLC.hex().upper()]
+    assert cplc not in lines[1]
+    assert f"[{len(cplc) // 2} bytes]" in lines[1]
+    assert desk.desk.trace_for("b") is None
+    desk.desk.trace(DEVELOPER, "a", False)
+    desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD])
+    assert len(desk.station.bus.of("trace")) == 2
+    with pytest.raises(NotFound):
+        desk.desk.trace(DEVELOPER, "nowhere", True)
+
+
+def test_data_objects_in_words(desk: Desk) -> None:
+    (template,) = desk.desk.decode(DEVELOPER, bytes.fromhex("70065F2403311231"))
+    assert "Expiration" in template.children[0].name
+    (element,) = desk.desk.decode(DEVELOPER, bytes.fromhex("8000048000"), tag=0x95)
+    assert element.children
+    (number,) = desk.desk.decode(DEVELOPER, bytes.fromhex("5A086228480012345670"))
+    assert "6228480012345670" not in str(number)
+    for wrong in (bytes.fromhex("7005"), bytes.fromhex("5F")):
+        with pytest.raises(Invalid):
+            desk.desk.decode(DEVELOPER, wrong)
+
+
+def test_cards_of_the_drawer_are_put_in_and_taken_out(desk: Desk) -> None:
+    cards = names(desk)
+    assert len(cards) == 2
+    assert all(name.startswith("blanks/chip-") for name in cards)
+    assert desk.desk.insert(DEVELOPER, "a", cards[0]).state is ReaderState.CARD
+    with pytest.raises(Conflict, match="lies in slot a"):
+        desk.desk.insert(DEVELOPER, "b", cards[0])
+    with pytest.raises(Conflict, match="take it out first"):
+        desk.desk.insert(DEVELOPER, "a", cards[1])
+    assert desk.desk.eject(DEVELOPER, "a").state is ReaderState.EMPTY
+    desk.desk.insert(DEVELOPER, "b", cards[0])
+    assert desk.desk.tear(DEVELOPER, "b").state is ReaderState.EMPTY
+    for take_out in (desk.desk.eject, desk.desk.tear):
+        with pytest.raises(Conflict, match="no card"):
+            take_out(DEVELOPER, "a")
+    kinds = [event.kind for event in desk.station.bus.events if event.kind.startswith("card") and event.topic in "ab"]
+    assert kinds == ["card.inserted", "card.removed"] * 2
+
+
+@pytest.mark.parametrize(
+    "name", ["../registry.db", "/etc/passwd", "notes.txt", "link.card", "blanks/../notes.txt", "", "blanks/none.card"]
+)
+def test_nothing_but_a_card_of_the_drawer_goes_in(desk: Desk, name: str) -> None:
+    with pytest.raises(NotFound):
+        desk.desk.insert(DEVELOPER, "a", name)
+    assert desk.hub.view("a").state is ReaderState.EMPTY
+
+
+def test_a_slot_that_somebody_leased_is_theirs(desk: Desk) -> None:
+    desk.lease(SECOND)
+    for call in (
+        lambda: desk.desk.insert(DEVELOPER, "a", names(desk)[0]),
+        lambda: desk.desk.eject(DEVELOPER, "a"),
+        lambda: desk.desk.tear(DEVELOPER, "a"),
+    ):
+        with pytest.raises(LeaseHeld, match="second dev"):
+            call()
+    desk.desk.insert(SECOND, "a", names(desk)[0])
+    with pytest.raises(Conflict, match="no virtual slot"):
+        desk.desk.insert(DEVELOPER, desk.hub.views()[2].id, names(desk)[1])
+
+
+def test_where_nothing_is_simulated_there_is_no_drawer(tmp_path: Path) -> None:
+    made = station(tmp_path)
+    with made.hub() as hub:
+        found = DeveloperDesk(made.parts, made.bus, hub)
+        assert found.drawer(DEVELOPER) == []
+        with pytest.raises(NotFound):
+            found.insert(DEVELOPER, "a", "x.card")

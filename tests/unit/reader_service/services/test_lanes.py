@@ -1,0 +1,425 @@
+"""Lanes of a station: started, held, stopped; what they tell; a registry that goes away, a station that dies."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from personalize.lanes import LineSettings
+from personalize.outcome import Outcome
+from reader_service.errors import Conflict, Forbidden, Invalid, LeaseHeld, NotFound, ReaderOut, Unavailable
+from reader_service.principal import Principal, Role
+from reader_service.readers.manager import ReaderHub
+from reader_service.readers.values import Mode
+from reader_service.services.lane_status import LaneView
+from reader_service.services.lanes import LaneDesk
+from registry.errors import RegistryUnavailable
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
+from terminal.apdu import Disposition, Reader, Transport, open_reader
+from terminal.errors import ReaderFault
+from tests.support import line
+from tests.support.registry.postgres import binaries, private_cluster
+from tests.support.service.reader_house import AUDITOR, OPERATOR, OTHER, FakeReaders, Station, eventually, station
+
+AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
+
+
+def stock(directory: Path, count: int) -> Path:
+    list(make_stock(directory, count, CardConfig(blank())))
+    return directory
+
+
+class Lanes:
+    """A lane desk over the readers of a station."""
+
+    def __init__(self, made: Station, hub: ReaderHub, **more: Any) -> None:
+        self.station, self.hub = made, hub
+        self.desk = LaneDesk(made.parts, made.bus, hub, again=0.05, **more)
+
+    def view(self, reader_id: str) -> LaneView:
+        return next(view for view in self.desk.lanes(OPERATOR) if view.reader == reader_id)
+
+    def ended(self) -> bool:
+        return all(view.state == "ended" for view in self.desk.lanes(OPERATOR))
+
+    def accounts(self, batch: str) -> tuple[int, int, int, bool]:
+        found = self.station.registry.accounts(batch)
+        return found.members, found.verified, found.chips_in_reader, found.balanced
+
+
+@contextmanager
+def lanes(made: Station, **more: Any) -> Iterator[Lanes]:
+    with made.hub() as hub:
+        found = Lanes(made, hub, **more)
+        try:
+            yield found
+        finally:
+            found.desk.close()
+
+
+def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) -> None:
+    feeder = stock(tmp_path / "blanks", 4)
+    made = station(tmp_path, f"sim:{feeder}", f"sim:{feeder}")
+    batch = line.prepared(made.registry, 3, tmp_path)
+    with lanes(made) as on:
+        ids = [view.id for view in on.hub.views()]
+        assert ids == ["blanks", "blanks-2"]
+        begun = on.desk.start(OPERATOR, batch, [*ids, ids[0]])
+        assert [(view.reader, view.batch, view.started_by) for view in begun] == [(i, batch, "张师傅") for i in ids]
+        assert eventually(on.ended, 30)
+        assert on.accounts(batch) == (3, 3, 0, True)
+        assert sum(view.ok for view in on.desk.lanes(OPERATOR)) == 3
+        assert not any(view.fault for view in on.desk.lanes(OPERATOR))
+        assert [on.hub.leases.mode(i) for i in ids] == [Mode.FREE] * 2
+        with pytest.raises(Conflict, match="is done"):
+            on.desk.start(OPERATOR, batch, ids)
+    cards = [event.data for event in made.bus.of("lane.card")]
+    assert sorted(card["outcome"] for card in cards if card["outcome"] != "again") == ["verified"] * 3
+    assert all(len(str(card["number"])) == 6 for card in cards)
+    steps = {event.data["step"] for event in made.bus.of("lane.state")}
+    assert {"identify", "authenticate"} < steps
+    assert {event.topic for event in made.bus.of("batch.changed")} == {batch}
+    assert made.line.filled == [2]
+    numbers = {card.card_number for card in made.registry.cards_of_batch(batch)}
+    told = "".join(event.json for event in made.bus.events)
+    assert not [number for number in numbers if number in told]
+    assert [row.deed.action for row in made.registry.audit.page(None, 50).items].count("lane.start") == 1
+
+
+def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
+    paths = list(make_stock(tmp_path / "stock", 3, CardConfig(blank())))
+    made = station(tmp_path, "sim:slot/Lane 1")
+    batch = line.prepared(made.registry, 3, tmp_path)
+    with lanes(made) as on:
+        on.desk.start(OPERATOR, batch, ["lane-1"])
+        drawer = on.hub.drawer("lane-1")
+        drawer.insert(paths[0])
+        assert eventually(lambda: on.view("lane-1").ok == 1)
+        last = on.view("lane-1").last
+        assert last is not None
+        assert (last.outcome, last.bin) == (Outcome.VERIFIED, "")
+        assert on.view("lane-1").rate > 0
+        assert on.view("lane-1").seconds_left is not None
+        on.desk.pause(OPERATOR, "lane-1")
+        assert eventually(lambda: on.view("lane-1").state == "paused")
+        drawer.eject()
+        drawer.insert(paths[1])
+        assert on.view("lane-1").ok == 1
+        on.desk.resume(OPERATOR, "lane-1")
+        assert eventually(lambda: on.view("lane-1").ok == 2)
+        on.desk.pause(OPERATOR, "lane-1")
+        assert eventually(lambda: on.view("lane-1").state == "paused")
+        on.desk.stop(OPERATOR, "lane-1")
+        assert eventually(on.ended)
+        view = on.view("lane-1")
+        assert (view.message, view.code, view.params, view.fault) == ("stopped", "stopped", {}, False)
+        for steer in (on.desk.pause, on.desk.resume, on.desk.stop):
+            with pytest.raises(NotFound):
+                steer(OPERATOR, "lane-1")
+        on.hub.leases.take(OTHER, "lane-1")
+    deeds = [row.deed for row in made.registry.audit.page(None, 50).items if row.deed.action.startswith("lane.")]
+    assert [(deed.action, deed.actor, deed.facts["readers"]) for deed in deeds] == [
+        ("lane.stop", "张师傅", "lane-1"),
+        ("lane.start", "张师傅", "lane-1"),
+    ]
+
+
+def test_a_reject_is_told_with_its_bin_and_the_dossier_is_made_again(tmp_path: Path) -> None:
+    paths = list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
+    damaged = tmp_path / "damaged.card"
+    damaged.write_bytes(b"no chip at all")
+    made = station(tmp_path, "sim:slot/Lane 1")
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.desk.start(OPERATOR, batch, ["lane-1"])
+        drawer = on.hub.drawer("lane-1")
+        drawer.insert(damaged)
+        assert eventually(lambda: on.view("lane-1").bad == 1)
+        last = on.view("lane-1").last
+        assert last is not None
+        assert (last.bin, last.code, last.params) == ("1 contact", "mute", {})
+        assert "does not answer to reset" in last.reason
+        drawer.eject()
+        drawer.insert(paths[0])
+        assert eventually(on.ended)
+        assert on.accounts(batch) == (1, 1, 0, True)
+
+
+def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> None:
+    paths = list(make_stock(tmp_path / "stock", 2, CardConfig(blank())))
+    made = station(tmp_path, "sim:slot/Lane 1")
+    batch = line.prepared(made.registry, 2, tmp_path)
+    with lanes(made) as on:
+        on.desk.start(OPERATOR, batch, ["lane-1"])
+        drawer = on.hub.drawer("lane-1")
+        drawer.insert(paths[0])
+        assert eventually(lambda: on.view("lane-1").ok == 1)
+        drawer.eject()
+        drawer.insert(paths[0])
+        assert eventually(lambda: on.view("lane-1").last and on.view("lane-1").last.outcome is Outcome.KNOWN)
+        (card,) = made.registry.cards_of_batch(batch)
+        last = on.view("lane-1").last
+        assert last is not None
+        assert (last.code, last.params) == ("made-before", {"number": card.card_number[-6:]})
+    assert not [event.json for event in made.bus.events if card.card_number in event.json]
+
+
+def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
+    readers = FakeReaders()
+    made = station(tmp_path, "fake:A", "fake:B", open_reader=readers)
+    draft = made.registry.import_roster("测试工会", line.rows(1), [], source="t", digest="d", by="clerk").id
+    with lanes(made) as on:
+        start = on.desk.start
+        for who, batch, ids, refusal in [
+            (AUDITOR, draft, ["a"], Forbidden),
+            (OPERATOR, draft, [], Invalid),
+            (OPERATOR, "B20200101-001", ["a"], NotFound),
+            (OPERATOR, draft, ["a"], Conflict),
+        ]:
+            with pytest.raises(refusal):
+                start(who, batch, ids)
+        made.registry.approve(draft, "reviewer")
+        with pytest.raises(Conflict, match="prepare it first"):
+            start(OPERATOR, draft, ["a"])
+        line.remake(made.registry, draft, tmp_path)
+        with pytest.raises(NotFound):
+            start(OPERATOR, draft, ["a", "c"])
+        on.hub.leases.take(OTHER, "b")
+        with pytest.raises(LeaseHeld, match="李师傅"):
+            start(OPERATOR, draft, ["a", "b"])
+        assert on.hub.leases.mode("a") is Mode.FREE
+        assert on.desk.lanes(OPERATOR) == []
+        with pytest.raises(Forbidden):
+            on.desk.lanes(Principal("clerk", frozenset({Role.REGISTRAR})))
+
+
+class Failing:
+    """A registry that is away while ``away`` is set."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.away = threading.Event()
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found):
+            return found
+
+        def called(*arguments: Any, **more: Any) -> Any:
+            if self.away.is_set():
+                self.asked += 1
+                raise AWAY
+            return found(*arguments, **more)
+
+        return called
+
+
+def test_a_lane_waits_for_a_registry_that_is_away_with_its_card(tmp_path: Path) -> None:
+    paths = list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
+    made = station(tmp_path, "sim:slot/Lane 1")
+    batch = line.prepared(made.registry, 1, tmp_path)
+    failing = Failing(made.registry)
+    made.line.station_registry = failing
+    with lanes(made) as on:
+        on.desk.start(OPERATOR, batch, ["lane-1"])
+        failing.away.set()
+        on.hub.drawer("lane-1").insert(paths[0])
+        assert eventually(lambda: on.view("lane-1").message == str(AWAY))
+        assert on.view("lane-1").code == "record-away"
+        assert on.view("lane-1").state == "waiting"
+        assert eventually(lambda: failing.asked > 3)
+        failing.away.clear()
+        assert eventually(on.ended)
+        assert (on.view("lane-1").ok, on.view("lane-1").fault) == (1, False)
+        assert on.accounts(batch) == (1, 1, 0, True)
+
+
+def test_no_lane_is_started_while_the_registry_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = station(tmp_path, "sim:slot/Lane 1")
+    batch = line.prepared(made.registry, 1, tmp_path)
+
+    def away(*_: object) -> None:
+        raise AWAY
+
+    with lanes(made) as on:
+        monkeypatch.setattr(made.registry, "batch", away)
+        with pytest.raises(Unavailable):
+            on.desk.start(OPERATOR, batch, ["lane-1"])
+        assert on.hub.leases.mode("lane-1") is Mode.FREE
+
+
+def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
+    made = station(tmp_path, "sim:slot/Lane 1")
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.desk.close()
+        with pytest.raises(Unavailable, match="is ending"):
+            on.desk.start(OPERATOR, batch, ["lane-1"])
+        assert on.hub.leases.mode("lane-1") is Mode.FREE
+        assert on.desk.lanes(OPERATOR) == []
+
+
+def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: Path) -> None:
+    readers = FakeReaders()
+    made = station(tmp_path, "fake:A", open_reader=readers)
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.hub.on_forgotten = on.desk.forget
+        on.desk.start(OPERATOR, batch, ["a"])
+        on.desk.stop(OPERATOR, "a")
+        assert eventually(on.ended)
+        readers.opened["fake:A"][0].fault = ReaderFault("the cable is loose")
+        assert eventually(lambda: on.hub.view("a").state == "lost")
+        on.hub.forget(OPERATOR, "a")
+        assert on.desk.lanes(OPERATOR) == []
+
+
+def test_what_nobody_foresaw_ends_its_lane_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    readers = FakeReaders()
+    made = station(tmp_path, "fake:A", open_reader=readers)
+    batch = line.prepared(made.registry, 1, tmp_path)
+    with lanes(made) as on:
+        on.hub.ask("a", lambda seat: seat.name)
+        on.desk.start(OPERATOR, batch, ["a"])
+        readers.opened["fake:A"][0].fault = LookupError("a secret")
+        assert eventually(on.ended)
+        assert (on.view("a").message, on.view("a").code, on.view("a").fault) == ("LookupError", "internal", True)
+    assert any("lane" in record.getMessage() and record.exc_info for record in caplog.records)
+
+
+class Stuck:
+    """A virtual slot whose driver hangs at command ``at`` until it is let go."""
+
+    def __init__(self, inner: Reader, at: int) -> None:
+        self._inner, self._left = inner, at
+        self.stuck, self.go = threading.Event(), threading.Event()
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def url(self) -> str:
+        return self._inner.url
+
+    def wait_for_card(self, timeout: float | None) -> bool:
+        return self._inner.wait_for_card(timeout)
+
+    def connect(self) -> Transport:
+        return _StuckCard(self._inner.connect(), self)
+
+    def release(self, disposition: Disposition) -> None:
+        self._inner.release(disposition)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def exchange(self, send: Callable[[], bytes]) -> bytes:
+        self._left -= 1
+        if self._left == 0:
+            self.stuck.set()
+            self.go.wait(30)
+        return send()
+
+
+class _StuckCard:
+    def __init__(self, inner: Transport, reader: Stuck) -> None:
+        self._inner, self._reader = inner, reader
+        self.atr, self.protocol, self.extended_length = inner.atr, inner.protocol, inner.extended_length
+
+    def exchange(self, apdu: bytes) -> bytes:
+        return self._reader.exchange(lambda: self._inner.exchange(apdu))
+
+    def reset(self) -> bytes:
+        return self._inner.reset()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a registry that two stations share."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'registry.db'}"
+        return
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    with private_cluster() as cluster:
+        yield cluster.database()
+
+
+def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
+    tmp_path: Path, shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two services on one registry: the first hangs mid-card, its chip is carried over, and it wakes up too late."""
+    monkeypatch.setattr("reader_service.services.lanes.SIGN_OF_LIFE", 0.5)
+    (path,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
+    stuck: list[Stuck] = []
+
+    def hanging(url: str) -> Reader:
+        stuck.append(Stuck(open_reader(url), 12 if not stuck else -1))
+        return stuck[-1]
+
+    first = station(tmp_path, f"sim:{path}", open_reader=hanging, name="first", url=shared)
+    batch = line.prepared(first.registry, 1, tmp_path)
+    (tmp_path / "second").mkdir()
+    copy = tmp_path / "second" / path.name
+    second = station(tmp_path / "second", "sim:slot/Lane 1", name="second", url=shared)
+    with lanes(first) as dying, lanes(second) as living:
+        reader_id = dying.hub.views()[0].id
+        dying.desk.start(OPERATOR, batch, [reader_id])
+        assert stuck[0].stuck.wait(10)
+        assert first.registry.accounts(batch).claimed == 1
+        shutil.copy(path, copy)  # the chip as it is, in the other station's hands
+        living.desk.start(OPERATOR, batch, ["lane-1"])
+        living.hub.drawer("lane-1").insert(copy)
+        assert eventually(living.ended, 20)
+        assert living.accounts(batch) == (1, 1, 0, True)
+        assert eventually(dying.ended, 10)
+        gone = dying.view(reader_id)
+        assert gone.fault
+        assert "does not answer" in gone.message
+        with pytest.raises(ReaderOut):
+            dying.hub.ask(reader_id, lambda seat: seat.name)
+        stuck[0].go.set()
+        assert eventually(lambda: dying.hub.view(reader_id).state != "hung", 10)
+        assert living.accounts(batch) == (1, 1, 0, True)
+        assert (gone.ok, living.view("lane-1").ok) == (0, 1)
+    (card,) = second.registry.cards_of_batch(batch)
+    assert card.state == "verified"
+    assert len({entry.lane for entry in second.registry.journal_of(batch)}) == 2
+    first.registry.close()
+    second.registry.close()
+
+
+def test_the_rest_of_a_batch_takes_as_long_as_its_lanes_need(tmp_path: Path) -> None:
+    feeder = stock(tmp_path / "blanks", 6)
+    now = [0.0]
+    made = station(tmp_path, f"sim:{feeder}")
+    batch = line.prepared(made.registry, 6, tmp_path)
+    seen: list[LaneView] = []
+    made.line.job_changes["monotonic"] = lambda: now[0]
+    with lanes(made, monotonic=lambda: now[0], settings=LineSettings(idle=5)) as on:
+        publish = made.bus.publish
+
+        def listen(kind: str, topic: str, data: Any) -> Any:
+            if kind == "lane.card":
+                now[0] += 10
+                seen.append(on.desk._view(on.desk._runs["blanks"]))
+            return publish(kind, topic, data)
+
+        made.bus.publish = listen  # type: ignore[method-assign]
+        on.desk.start(OPERATOR, batch, ["blanks"])
+        assert eventually(on.ended, 30)
+    assert [view.ok for view in seen] == [1, 2, 3, 4, 5, 6]
+    assert seen[2].rate == pytest.approx(360, rel=0.01)
+    assert seen[2].seconds_left == pytest.approx(30, rel=0.01)

@@ -1,0 +1,200 @@
+"""Members and cards at the desk: found and masked, changed with a reason, and everything in the audit."""
+
+from __future__ import annotations
+
+import pytest
+
+from reader_service.errors import Conflict, Forbidden, Invalid, NotFound
+from reader_service.services.cards import CardDesk
+from reader_service.services.members import MemberDesk
+from registry.values import BatchState, CardState
+from tests.support import house
+from tests.support.registry import registrar
+from tests.support.registry.registrar import UNIT, row, rows
+from tests.support.service.services import AUDITOR, CLERK, COUNTER, OPERATOR, Office, at, carded, last_deed
+
+
+class Told:
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def members(office: Office, told: Told) -> MemberDesk:
+    return MemberDesk(office.parts, office.bus, on_hotlist=told)
+
+
+@pytest.fixture
+def cards(office: Office, told: Told) -> CardDesk:
+    return CardDesk(office.parts, office.bus, on_hotlist=told)
+
+
+def test_the_account_number_on_the_same_chip_is_shown_masked(office: Office, cards: CardDesk) -> None:
+    batch_id = registrar.approved(office.registry, rows(2))
+    registrar.prepare(office.registry, house.custody(), batch_id, pans=["6210971300000000016"])
+    office.registry.receive_stock(2, "delivery", "op")
+    claims = [registrar.claimed(office.registry, batch_id, number) for number in (1, 2)]
+    bank, plain = (office.registry.verified(claim, {}, 1.5).card_number for claim in claims)
+    assert cards.payment_numbers(CLERK, [bank, plain, "6212269999999999999"]) == {bank: "621097*********0016"}
+    with pytest.raises(Forbidden):
+        cards.payment_numbers(OPERATOR, [bank])
+
+
+def test_a_member_is_found_by_any_number_and_by_name(office: Office, members: MemberDesk) -> None:
+    _, numbers = carded(office.registry, 2)
+    first = row(1)
+    for text in (numbers[0], "130000000001", first.id_number, first.id_number.lower(), first.name, f" {first.name} "):
+        (found,) = members.find(CLERK, text).items
+        assert (found.card_number, found.id_masked[:14]) == (numbers[0], "*" * 14)
+        assert first.name not in repr(found)
+    assert members.find(CLERK, "欧阳").items == ()
+    for nothing in ("", "  ", "x" * 101):
+        with pytest.raises(Invalid):
+            members.find(CLERK, nothing)
+
+
+def test_members_come_in_pages(office: Office, members: MemberDesk) -> None:
+    carded(office.registry, 3)
+    first = members.page(CLERK, None, 2)
+    rest = members.page(CLERK, first.next, 2)
+    numbers = [one.member_number for one in (*first.items, *rest.items)]
+    assert numbers == ["130000000001", "130000000002", "130000000003"]
+    assert members.page(CLERK, unit="另一个单位").items == ()
+
+
+def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(office: Office, members: MemberDesk) -> None:
+    carded(office.registry, 1)
+    with pytest.raises(Invalid):
+        members.unmask(CLERK, 1, " \n ")
+    seen = members.unmask(CLERK, 1, "called about 13903110001")
+    assert (seen.id_number, seen.mobile) == (row(1).id_number, row(1).mobile)
+    assert last_deed(office.registry) == ("李娜", "member.unmask", "member:1", "called about ****0001")
+    assert row(1).mobile not in f"{seen!r}{seen}"
+    for who in (AUDITOR, OPERATOR, COUNTER):
+        with pytest.raises(Forbidden):
+            members.unmask(who, 1, "curious")
+
+
+def test_a_member_moves_and_leaves(office: Office, members: MemberDesk, cards: CardDesk, told: Told) -> None:
+    _, (number,) = carded(office.registry, 1)
+    with pytest.raises(Invalid):
+        members.transfer(CLERK, 1, " ", "moved")
+    with pytest.raises(Invalid):
+        members.transfer(CLERK, 1, "会" * 31, "moved")
+    assert members.transfer(CLERK, 1, "另一个单位", "moved").unit == "另一个单位"
+    with pytest.raises(Conflict):
+        members.transfer(CLERK, 1, "另一个单位", "moved")
+    assert told.times == 0
+    gone = members.withdraw(CLERK, 1, "retired abroad")
+    assert (gone.card_state, told.times) == (CardState.WITHDRAWN, 1)
+    assert [entry.card_number for entry in office.registry.hotlist_entries()] == [number]
+    assert sorted(event.event for event in members.history(CLERK, 1))[:3] == ["transferred", "verified", "withdrawn"]
+    assert [card.state for card in members.cards(CLERK, 1)] == [CardState.WITHDRAWN]
+    with pytest.raises(NotFound):
+        members.member(CLERK, 999)
+
+
+def test_a_card_goes_its_way_and_each_step_is_told(office: Office, cards: CardDesk, told: Told) -> None:
+    _, (number,) = carded(office.registry, 1)
+    assert cards.allowed(CLERK, number) == ("pack", "loss", "withdraw", "replace")
+    for step, state in (
+        (cards.pack, CardState.PACKED),
+        (cards.deliver, CardState.DELIVERED),
+        (cards.activate, CardState.ACTIVE),
+        (cards.suspend, CardState.SUSPENDED),
+        (cards.unlock, CardState.ACTIVE),
+        (cards.loss, CardState.LOST),
+    ):
+        assert step(CLERK, number, f"as {state}").state is state
+        assert last_deed(office.registry)[1:] == (f"card.{state}", f"card:{number}-1", f"as {state}")
+    assert told.times == 6
+    assert cards.allowed(CLERK, number) == ("replace",)
+    assert [event.reason for event in cards.history(CLERK, number)][-1] == "as lost"
+    with pytest.raises(Conflict, match="is lost"):
+        cards.unlock(CLERK, number, "found again")
+
+
+def test_steps_need_their_state_and_a_reason(office: Office, cards: CardDesk) -> None:
+    _, (number,) = carded(office.registry, 1)
+    for step in (cards.deliver, cards.activate, cards.suspend, cards.unlock):
+        with pytest.raises(Conflict):
+            step(CLERK, number, "why")
+    at(office.registry, number, CardState.PACKED, CardState.DELIVERED)
+    with pytest.raises(Conflict):
+        cards.unlock(CLERK, number, "it was never suspended")
+    with pytest.raises(Invalid):
+        cards.activate(CLERK, number, "")
+    with pytest.raises(NotFound):
+        cards.loss(CLERK, "6212260000000009999", "why")
+    assert cards.card(CLERK, number).state is CardState.DELIVERED
+
+
+def test_who_hands_a_card_out_does_not_lift_a_suspension(
+    office: Office, cards: CardDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delivered when it was looked at, and suspended before the step was written."""
+    _, (number,) = carded(office.registry, 1)
+    at(office.registry, number, CardState.PACKED, CardState.DELIVERED)
+    step = office.registry.card_event
+
+    def late(*told: object, **more: object) -> object:
+        monkeypatch.setattr(office.registry, "card_event", step)
+        at(office.registry, number, CardState.ACTIVE, CardState.SUSPENDED)
+        return step(*told, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(office.registry, "card_event", late)
+    with pytest.raises(Conflict, match="is not delivered"):
+        cards.activate(CLERK, number, "handed out")
+    assert cards.card(CLERK, number).state is CardState.SUSPENDED
+
+
+def test_a_lost_card_is_replaced_by_a_draft(office: Office, cards: CardDesk, told: Told) -> None:
+    _, (number,) = carded(office.registry, 1)
+    with pytest.raises(Invalid):
+        cards.replace(CLERK, number, "broken", because="active")
+    draft = cards.replace(CLERK, number, "washed", because="damaged")
+    assert (draft.state, draft.accepted, told.times) == (BatchState.DRAFT, 1, 1)
+    assert cards.card(CLERK, number).state is CardState.REPLACED
+    assert cards.allowed(CLERK, number) == ()
+    assert [(e.card_number, e.reason) for e in office.registry.hotlist_entries()] == [(number, "damaged")]
+    assert office.events("batch.changed")[-1].topic == draft.id
+
+
+def test_cards_come_in_pages_by_unit_state_and_batch(office: Office, cards: CardDesk) -> None:
+    batch_id, numbers = carded(office.registry, 3)
+    at(office.registry, numbers[1], CardState.LOST)
+    first = cards.page(CLERK, None, 2)
+    rest = cards.page(CLERK, first.next, 2)
+    assert [card.card_number for card in (*first.items, *rest.items)] == numbers[::-1]
+    assert [card.card_number for card in cards.page(CLERK, state=CardState.LOST).items] == [numbers[1]]
+    assert len(cards.page(CLERK, unit=UNIT, batch_id=batch_id).items) == len(rows(3))
+    assert cards.page(CLERK, batch_id="B20261122-999").items == ()
+
+
+def test_every_method_asks_who_it_is(members: MemberDesk, cards: CardDesk) -> None:
+    for who in (OPERATOR, AUDITOR, COUNTER):
+        for call in (
+            lambda p: members.find(p, "x"),
+            lambda p: members.page(p),
+            lambda p: members.member(p, 1),
+            lambda p: members.cards(p, 1),
+            lambda p: members.history(p, 1),
+            lambda p: members.transfer(p, 1, "u", "why"),
+            lambda p: members.withdraw(p, 1, "why"),
+            lambda p: cards.page(p),
+            lambda p: cards.card(p, "1"),
+            lambda p: cards.history(p, "1"),
+            lambda p: cards.allowed(p, "1"),
+            lambda p: cards.loss(p, "1", "why"),
+            lambda p: cards.replace(p, "1", "why"),
+        ):
+            with pytest.raises(Forbidden):
+                call(who)

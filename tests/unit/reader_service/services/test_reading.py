@@ -1,0 +1,126 @@
+"""What is on a card: both applications in words, masked; what is no member card, and what breaks off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from personalize.lanes import Line
+from reader_service.errors import Forbidden, LeaseLost, ReaderOut
+from reader_service.readers.manager import ReaderHub
+from reader_service.services.reading import ApplicationKind, ReadingDesk
+from simulators.card.config import CardConfig
+from simulators.readers.stock import blank, make_stock
+from terminal.apdu import Command, Disposition, Response, Sender, StatusWord, open_reader, stack
+from terminal.emv.kernel.reading import read_applications
+from terminal.emv.transaction.config import shipped_config
+from tests.support import bank, line
+from tests.support.service.reader_house import AUDITOR, COUNTER, NOON, OPERATOR, Station, station
+
+SLOT = "sim:slot/Desk"
+ATC = "9F36"
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A card with both applications, and the member's numbers in it."""
+    home = tmp_path_factory.mktemp("issued")
+    made, profile = station(home), bank.profile()
+    batch = line.prepared(made.registry, 1, home, profile=profile)
+    list(make_stock(home / "stock", 1, CardConfig(blank())))
+    results = Line(line.job(made.registry, batch, profile), remake=lambda: None).run(
+        [open_reader(f"sim:{home / 'stock'}")]
+    )
+    assert not results[0].fault, results[0].message
+    made.registry.close()
+    return next((home / "stock" / "issued").iterdir())
+
+
+@contextmanager
+def reading(made: Station) -> Iterator[tuple[ReaderHub, ReadingDesk]]:
+    with made.hub() as hub:
+        yield hub, ReadingDesk(made.parts, hub)
+
+
+def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path, card: Path) -> None:
+    with reading(station(tmp_path, f"{SLOT}?card={card}")) as (hub, desk):
+        (reader,) = [view.id for view in hub.views()]
+        lease = hub.leases.take(OPERATOR, reader, 60).token
+        found = desk.read(OPERATOR, reader, lease=lease)
+        again = desk.read(OPERATOR, reader, lease=lease)
+    member, payment = found.applications
+    assert (member.kind, payment.kind) == (ApplicationKind.MEMBER, ApplicationKind.PAYMENT)
+    assert (member.fault, payment.fault) == ("", "")
+    assert payment.aid == "A000000333010101"
+    assert payment.label == "UNIONPAY DEBIT"
+    assert {"5F24", "82", "94", "8C", "8E", ATC, "9F17"} <= {str(one.tag) for one in payment.elements}
+    told = json.dumps(found.to_json(), ensure_ascii=False)
+    person = line.rows(1)[0]
+    assert "测试工会" in told
+    assert person.id_number not in told
+    assert person.mobile not in told
+    assert person.name not in told
+    (pan,) = [one for one in payment.elements if str(one.tag) == "5A"]
+    assert pan.text.startswith("621097")
+    assert "******" in pan.text
+    assert counted(again.applications[1].elements) == counted(payment.elements) + 1
+
+
+def counted(elements: object) -> int:
+    (atc,) = [one for one in elements if str(one.tag) == ATC]  # type: ignore[attr-defined]
+    return int(atc.text)
+
+
+def test_a_blank_chip_has_no_application(tmp_path: Path) -> None:
+    (chip,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
+    with reading(station(tmp_path, f"{SLOT}?card={chip}")) as (hub, desk):
+        (reader,) = [view.id for view in hub.views()]
+        found = desk.read(OPERATOR, reader, lease=hub.leases.take(OPERATOR, reader, 60).token)
+    assert found.applications == ()
+    assert found.atr
+
+
+def test_who_may_and_where(tmp_path: Path) -> None:
+    with reading(station(tmp_path, SLOT)) as (hub, desk):
+        (reader,) = [view.id for view in hub.views()]
+        with pytest.raises(Forbidden):
+            desk.read(AUDITOR, reader)
+        with pytest.raises(LeaseLost, match="take a lease"):
+            desk.read(COUNTER, reader)
+        lease = hub.leases.take(COUNTER, reader, 60).token
+        with pytest.raises(ReaderOut) as out:
+            desk.read(COUNTER, reader, lease=lease)
+        assert out.value.params["code"] == "no-card"
+
+
+class Refusing:
+    """A sender to a card that breaks off at one instruction, once its application was started."""
+
+    def __init__(self, inner: Sender, ins: int) -> None:
+        self._inner, self._ins, self._started = inner, ins, False
+
+    def send(self, command: Command) -> Response:
+        if self._started and command.ins == self._ins:
+            return Response(b"", StatusWord(0x6F00))
+        self._started = self._started or command.ins == 0xA8
+        return self._inner.send(command)
+
+
+@pytest.mark.parametrize(("ins", "fault"), [(0xB2, "6F00"), (0xCA, "")])
+def test_a_payment_application_that_breaks_off_says_why(card: Path, ins: int, fault: str) -> None:
+    reader = open_reader(f"sim:{card}")
+    try:
+        (found,) = read_applications(Refusing(stack(reader.connect()), ins), shipped_config(), NOON)
+    finally:
+        reader.release(Disposition.KEEP)
+        reader.close()
+    assert fault in found.fault
+    assert bool(found.fault) == bool(fault)
+    assert found.label == "UNIONPAY DEBIT"
+    assert 0x82 in found.data
+    assert (0x5A in found.data, 0x9F36 in found.data) == ((ins != 0xB2), (ins != 0xCA))
+    assert "621097" not in repr(found)

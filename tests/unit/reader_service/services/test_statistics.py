@@ -1,0 +1,192 @@
+"""Figures: against the schedule, by hour and by day, and as a workbook in which nothing is a formula."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, timedelta
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+from reader_service.errors import Forbidden, Invalid, NotFound, TooLarge, UnreadableForm
+from reader_service.services.statistics import StatisticsDesk
+from registry.admin.plans import UnitPlan
+from registry.members.verdicts import VerdictNote
+from tests.support import forms
+from tests.support.house import custody
+from tests.support.registry.registrar import UNIT, claimed, ready
+from tests.support.service.services import AUDITOR, CLERK, COUNTER, OPERATOR, Office, carded, day
+
+HEADER = ("序号", "单位名称", "批次", "计划人数", "完成日期")
+
+
+@pytest.fixture(autouse=True)
+def _in_china(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def desk(office: Office) -> StatisticsDesk:
+    return StatisticsDesk(office.parts, office.bus)
+
+
+def plan(unit: str = UNIT, planned: int = 3, due: date = date(2026, 11, 21)) -> UnitPlan:
+    return UnitPlan(unit, "第一批", planned, due)
+
+
+def test_units_stand_against_their_plan(office: Office, desk: StatisticsDesk) -> None:
+    carded(office.registry, 2)
+    assert [(unit.unit, unit.planned, unit.issued, unit.late) for unit in desk.progress(AUDITOR)] == [
+        (UNIT, None, 2, False)
+    ]
+    desk.set_plans(CLERK, [plan(), plan("后来的单位", 5, date(2026, 12, 31))])
+    assert [(unit.unit, unit.planned, unit.issued, unit.late) for unit in desk.progress(AUDITOR)] == [
+        (UNIT, 3, 2, True),
+        ("后来的单位", 5, 0, False),
+    ]
+    desk.remove_plan(CLERK, "后来的单位")
+    assert desk.plans(AUDITOR) == [plan()]
+    with pytest.raises(NotFound):
+        desk.remove_plan(CLERK, "后来的单位")
+    with pytest.raises(Invalid):
+        desk.set_plans(CLERK, [])
+
+
+def test_days_are_those_of_this_machine(office: Office, desk: StatisticsDesk) -> None:
+    office.clock.now = day("2026-11-22").replace(hour=15)
+    carded(office.registry, 1)
+    office.clock.forward(timedelta(hours=1, minutes=30))  # half past midnight in Shijiazhuang
+    carded(office.registry, 2, digest="d2", start=2)
+    assert [(one.day, one.count) for one in desk.issued_per_day(AUDITOR)] == [
+        (date(2026, 11, 22), 1),
+        (date(2026, 11, 23), 2),
+    ]
+    late = day("2026-11-22").replace(hour=16)
+    assert [one.count for one in desk.issued_per_day(AUDITOR, late)] == [2]
+    assert desk.seconds_per_card(AUDITOR, None, late).count == 1
+    assert [(lane.lane, lane.verified) for lane in desk.lanes(AUDITOR)] == [("lane 1", 3)]
+
+
+def test_verdicts_and_rejects_are_counted(office: Office, desk: StatisticsDesk) -> None:
+    batch_id = ready(office.registry, custody(), 2)
+    for number in (1, 2):
+        office.registry.reject(claimed(office.registry, batch_id, number), "no answer", "select", "B")
+    at = office.clock.now
+    office.registry.verdicts.note(
+        *(VerdictNote(at, "test", "counter", code, 0.1) for code in ("ACTIVE", "LOST", "ACTIVE"))
+    )
+    assert [(one.step, one.reason, one.count) for one in desk.rejects(AUDITOR)] == [("select", "no answer", 2)]
+    assert [(one.hour, one.code, one.count) for one in desk.verdicts_per_hour(AUDITOR)] == [
+        (at, "ACTIVE", 2),
+        (at, "LOST", 1),
+    ]
+    assert desk.verdicts_per_hour(AUDITOR, station="elsewhere") == []
+    assert desk.rejects(AUDITOR, at + timedelta(seconds=1)) == []
+
+
+def test_a_period_has_zones_and_a_direction(desk: StatisticsDesk) -> None:
+    noon = day("2026-11-22")
+    for since, until in ((noon, noon), (noon.replace(tzinfo=None), None), (None, noon.replace(tzinfo=None))):
+        with pytest.raises(Invalid):
+            desk.rejects(AUDITOR, since, until)
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "xls", "csv", "gb18030"])
+def test_a_schedule_comes_as_a_sheet(kind: str, desk: StatisticsDesk, tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [
+        ("附件6 会员卡办理计划",),
+        HEADER,
+        (1, UNIT, "第一批", 300, "2026年12月5日"),
+        (2, "石家庄铁道大学工会", "第二批", 1200, "2026/12/31"),
+        (),
+        ("合计", "合计", "", 1500, ""),
+    ]
+    if kind == "xlsx":
+        path = forms.xlsx(
+            tmp_path / "plan.xlsx", [*rows[:3], (2, rows[3][1], "第二批", 1200.0, date(2026, 12, 31)), *rows[4:]]
+        )
+    elif kind == "xls":
+        path = forms.xls(tmp_path / "plan.xls", rows)
+    else:
+        path = forms.text(tmp_path / "plan.csv", rows, encoding="gb18030" if kind == "gb18030" else "utf-8-sig")
+    assert desk.import_plans(CLERK, path.name, [path.read_bytes()]) == [
+        UnitPlan(UNIT, "第一批", 300, date(2026, 12, 5)),
+        UnitPlan("石家庄铁道大学工会", "第二批", 1200, date(2026, 12, 31)),
+    ]
+
+
+def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(desk: StatisticsDesk, tmp_path: Path) -> None:
+    rows = [
+        HEADER,
+        (1, UNIT, "", 300, "2026-12-05"),
+        (2, "", "", 300, "2026-12-05"),
+        (3, "甲", "", "很多", "2026-12-05"),
+        (4, "乙", "", 0, "2026-12-05"),
+        (5, "丙", "", 5, "2026-02-30"),
+        (6, UNIT, "", 5, "2026-12-05"),
+        (7, "丁", "", 12.5, "2026-12-05"),
+        (8, "戊", "", 5, "2026111"),  # the first of November, or the eleventh of January
+    ]
+    with pytest.raises(Invalid) as caught:
+        desk.import_plans(CLERK, "plan.xlsx", [forms.xlsx(tmp_path / "plan.xlsx", rows).read_bytes()])
+    assert list(caught.value.fields) == ["row 3", "row 4", "row 5", "row 6", "row 7", "row 8", "row 9"]
+    assert desk.plans(AUDITOR) == []
+    with pytest.raises(Invalid, match="columns"):
+        desk.import_plans(CLERK, "plan.csv", [b"a,b,c\n1,2,3\n"])
+    with pytest.raises(UnreadableForm):
+        desk.import_plans(CLERK, "plan.pdf", [b"%PDF"])
+    with pytest.raises(TooLarge):
+        desk.import_plans(CLERK, "plan.csv", (b"x" * 2**20 for _ in range(40)))
+
+
+def test_the_figures_are_a_workbook_without_formulas(office: Office, desk: StatisticsDesk) -> None:
+    office.clock.now = day("2026-11-22").replace(hour=9)
+    batch_id = ready(office.registry, custody(), 1)
+    office.registry.reject(
+        claimed(office.registry, batch_id, 1, "@lane"), '=HYPERLINK("http://evil.example")', "+1", "B"
+    )
+    desk.set_plans(CLERK, [plan("-2+3", 1)])
+    made = desk.export_xlsx(AUDITOR)
+    assert made.filename == "membercard-20261122-1700.xlsx"
+    book = load_workbook(io.BytesIO(made.content))
+    assert book.sheetnames[:2] == ["进度 progress", "每日发卡 per day"]
+    cells = [cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row if cell.value is not None]
+    assert {cell.data_type for cell in cells} <= {"s", "n", "d"}
+    evil = {
+        cell.value: (cell.data_type, cell.quotePrefix)
+        for cell in cells
+        if str(cell.value).startswith(("=", "+", "-", "@"))
+    }
+    assert evil == {
+        "-2+3": ("s", True),
+        '=HYPERLINK("http://evil.example")': ("s", True),
+        "+1": ("s", True),
+        "@lane": ("s", True),
+    }
+    assert book["通道 lanes"]["F2"].value == office.clock.now.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=8)
+
+
+def test_every_method_asks_who_it_is(desk: StatisticsDesk) -> None:
+    for call in (
+        lambda: desk.progress(COUNTER),
+        lambda: desk.issued_per_day(COUNTER),
+        lambda: desk.rejects(COUNTER),
+        lambda: desk.seconds_per_card(COUNTER),
+        lambda: desk.lanes(COUNTER),
+        lambda: desk.verdicts_per_hour(COUNTER),
+        lambda: desk.plans(COUNTER),
+        lambda: desk.set_plans(OPERATOR, [plan()]),
+        lambda: desk.import_plans(OPERATOR, "p.csv", []),
+        lambda: desk.remove_plan(OPERATOR, "u"),
+        lambda: desk.figures(COUNTER),
+        lambda: desk.export_xlsx(COUNTER),
+    ):
+        with pytest.raises(Forbidden):
+            call()

@@ -1,0 +1,272 @@
+"""The audit: every change is in it, nobody can change it unseen, and it holds nothing personal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, text
+
+from registry.admin.audit import AuditFilter
+from registry.db.audit_chain import Deed
+from registry.db.paging import BadCursor
+from registry.db.privacy import scrub
+from registry.errors import RegistryConflict, RegistryError, RegistryUnfit
+from registry.store import Registry
+from terminal.keys.memory import MemoryCustody
+from tests.support.registry.registrar import LEASE, UNIT, SetClock, chip, claimed, custodian, prepare, ready, rows
+
+
+def actions(registry: Registry) -> list[str]:
+    return [row.deed.action for row in reversed(registry.audit.page(limit=500).items)]
+
+
+def test_every_change_on_the_way_to_a_card_is_told_in_its_own_transaction(
+    registry: Registry, custody: MemoryCustody
+) -> None:
+    registry.receive_stock(3, "L-1", "库管")
+    batch = registry.import_roster(UNIT, rows(2), [], source="f", digest="d", by="录入员").id
+    registry.approve(batch, "审核员")
+    prepare(registry, custody, batch)
+    first, second = claimed(registry, batch, 1), claimed(registry, batch, 2)
+    card = registry.verified(first, {}, 1.0)
+    registry.verified(first, {}, 1.0)  # said again: nothing changed
+    registry.reject(second, "readback differs", "read back", "red")
+    registry.reject_chip(batch, "", "dead", "reset", "red", "lane 1")
+    registry.card_event(card.card_number, "packed", "包装", "装盒")
+    with pytest.raises(RegistryConflict):
+        registry.card_event(card.card_number, "active", "包装", "")
+    draft = registry.import_roster(UNIT, rows(1, 9), [], source="f", digest="d2", by="录入员").id
+    registry.discard(draft, "录入员", reason="重复")
+    assert actions(registry) == [
+        "stock.receive",
+        "roster.import",
+        "batch.approve",
+        "batch.prepare",
+        "card.verified",
+        "chip.reject",
+        "chip.reject",
+        "card.packed",
+        "roster.import",
+        "batch.discard",
+    ]
+    packed = registry.audit.page(where=AuditFilter(subject=f"card:{card.card_number}-1", action="card.packed")).items
+    assert [(row.deed.actor, row.deed.reason) for row in packed] == [("包装", "装盒")]
+    assert registry.audit.verify().whole
+
+
+def filled(registry: Registry, count: int = 12) -> None:
+    for number in range(1, count + 1):
+        registry.audit.note(
+            Deed(f"user {number % 3}", "lease.steal", f"reader:{number}", "urgent", facts={"n": number})
+        )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET actor = 'nobody' WHERE number = 3",
+        "DELETE FROM audit WHERE number = 3",
+        "DELETE FROM audit_head",
+        "UPDATE audit_head SET number = 2",
+    ],
+)
+def test_the_database_itself_refuses_to_change_the_past(registry: Registry, statement: str) -> None:
+    filled(registry, 4)
+    with pytest.raises(RegistryConflict), registry._db.write() as conn:
+        conn.execute(text(statement))
+    assert registry.audit.verify().rows == 4
+
+
+def test_a_row_is_not_replaced_by_writing_it_again(registry: Registry) -> None:
+    filled(registry, 3)
+    again = (
+        "INTO audit SELECT number, at, 'eve', action, subject, reason, origin, facts, previous, hash, mac FROM audit"
+    )
+    for statement in (f"INSERT OR REPLACE {again}", f"INSERT {again}", f"REPLACE {again}"):
+        with pytest.raises((RegistryConflict, RegistryError)), registry._db.write() as conn:
+            conn.execute(text(statement))
+    assert registry.audit.verify().whole
+
+
+def test_a_chain_that_is_broken_throughout_is_told_in_part(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.db.audit_chain._MOST_TOLD", 4)
+    filled(registry, 12)
+    with registry._db.write() as conn:
+        overpower(conn)
+        conn.execute(text("UPDATE audit SET actor = 'nobody'"))
+    report = registry.audit.verify()
+    assert ([found.number for found in report.breaks], report.further, report.rows) == ([1, 2, 3, 4], 8, 12)
+    assert not report.whole
+
+
+def overpower(conn: Connection) -> None:
+    """What the owner of the database can do: take the triggers away."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("ALTER TABLE audit DISABLE TRIGGER ALL"))
+        conn.execute(text("ALTER TABLE audit_head DISABLE TRIGGER ALL"))
+        return
+    for name in ("audit_unchanged", "audit_kept", "audit_head_kept", "audit_head_grows"):
+        conn.execute(text(f"DROP TRIGGER {name}"))
+
+
+def run(*statements: str) -> Callable[[Connection], None]:
+    def do(conn: Connection) -> None:
+        for statement in statements:
+            conn.execute(text(statement))
+
+    return do
+
+
+def swap(conn: Connection) -> None:
+    run(
+        "UPDATE audit SET number = 99 WHERE number = 5",
+        "UPDATE audit SET number = 5 WHERE number = 8",
+        "UPDATE audit SET number = 8 WHERE number = 99",
+    )(conn)
+
+
+def forge(conn: Connection) -> None:
+    """A row written by one who knows the rule of the hash, but has no custody."""
+    row = conn.execute(text("SELECT * FROM audit WHERE number = 12")).one()._asdict()
+    told = [13, "2026-11-22T09:00:00.000000+00:00", "eve", "batch.approve", "batch:1", "", "", "{}", row["hash"]]
+    digest = hashlib.sha256(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+    conn.execute(
+        text(
+            "INSERT INTO audit SELECT 13, at, 'eve', 'batch.approve', 'batch:1', '', '', '{}', hash, :hash, mac"
+            " FROM audit WHERE number = 12"
+        ),
+        {"hash": digest},
+    )
+    conn.execute(text("UPDATE audit_head SET number = 13, hash = :hash"), {"hash": digest})
+
+
+TAMPERED = {
+    "nothing": (run(), []),
+    "changed": (run("UPDATE audit SET actor = 'nobody' WHERE number = 3"), [(3, "changed")]),
+    "a fact changed": (run("UPDATE audit SET facts = '{}' WHERE number = 12"), [(12, "changed")]),
+    "a hash changed": (run("UPDATE audit SET hash = previous WHERE number = 3"), [(3, "forged")]),
+    "removed": (run("DELETE FROM audit WHERE number = 4"), [(4, "missing")]),
+    "two removed": (run("DELETE FROM audit WHERE number IN (4, 5)"), [(4, "missing")]),
+    "the first removed": (run("DELETE FROM audit WHERE number = 1"), [(1, "missing")]),
+    "the end removed": (run("DELETE FROM audit WHERE number > 10"), [(11, "missing")]),
+    "all removed": (run("DELETE FROM audit"), [(1, "missing")]),
+    "swapped": (swap, [(5, "moved"), (8, "moved")]),
+    "put in": (forge, [(13, "forged")]),
+    "the end forgotten": (run("DELETE FROM audit_head"), [(12, "cut")]),
+    "the end set back": (run("UPDATE audit_head SET number = 11"), [(12, "forged")]),
+}
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_tampering_is_found_and_named(registry: Registry, how: str) -> None:
+    tamper, expected = TAMPERED[how]
+    filled(registry)
+    with registry._db.write() as conn:
+        overpower(conn)
+        tamper(conn)
+    report = registry.audit.verify()
+    assert [(found.number, found.kind) for found in report.breaks] == expected
+    assert report.whole is (expected == [])
+    assert all(str(found.number) in found.sentence or found.kind == "cut" for found in report.breaks)
+
+
+def test_a_clean_cut_is_found_by_what_was_noted_elsewhere(registry: Registry) -> None:
+    filled(registry)
+    noted = registry.audit.verify()
+    with registry._db.write() as conn:
+        overpower(conn)
+        run(
+            "DELETE FROM audit WHERE number > 10",
+            "UPDATE audit_head SET number = 10, hash = (SELECT hash FROM audit WHERE number = 10)",
+        )(conn)
+    assert registry.audit.verify().whole  # nothing inside shows it
+    filled(registry, 3)
+    assert [found.kind for found in registry.audit.verify((noted.last_number, noted.last_hash)).breaks] == ["other"]
+
+
+def test_appending_to_a_chain_without_an_end_is_refused(registry: Registry) -> None:
+    with registry._db.write() as conn:
+        overpower(conn)
+        conn.execute(text("DELETE FROM audit_head"))
+    with pytest.raises(RegistryUnfit, match="restore the registry from a backup"):
+        registry.receive_stock(1, "L", "库管")
+    assert registry.stock().received == 0
+
+
+def test_another_houses_custody_does_not_vouch(registry: Registry, url: str) -> None:
+    filled(registry, 2)
+    with Registry.open(url, custodian()) as stranger:
+        assert [found.kind for found in stranger.audit.verify().breaks] == ["forged", "forged"]
+
+
+def test_rivals_append_one_after_the_other(registry: Registry, custody: MemoryCustody) -> None:
+    batch = ready(registry, custody, 12)
+
+    def lane(number: int) -> None:
+        for card in range(number, 13, 4):
+            claim = registry.claim(batch, f"lane {number}", "s", chip(card), LEASE)
+            registry.verified(claim, {}, 1.0)  # type: ignore[arg-type]
+            registry.audit.note(Deed("s", "lane.note", f"lane:{number}"))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lane, range(1, 5)))
+    report = registry.audit.verify()
+    assert (report.whole, report.rows, report.last_number) == (True, 27, 27)
+
+
+def test_pages_filters_and_cursors(registry: Registry, clock: SetClock) -> None:
+    filled(registry, 7)
+    clock.forward(timedelta(hours=1))
+    registry.audit.note(Deed("user 1", "lease.stealth", "reader:1"))
+    seen: list[int] = []
+    cursor: str | None = None
+    while True:
+        page = registry.audit.page(cursor, 3)
+        seen += [row.number for row in page.items]
+        if (cursor := page.next) is None:
+            break
+    assert seen == list(range(8, 0, -1))
+
+    def numbers(where: AuditFilter) -> list[int]:
+        return [row.number for row in registry.audit.page(where=where).items]
+
+    assert numbers(AuditFilter(actor="user 1")) == [8, 7, 4, 1]
+    assert numbers(AuditFilter(action="lease.")) == list(range(8, 0, -1))
+    assert numbers(AuditFilter(action="lease.steal", subject="reader:1")) == [1]
+    assert numbers(AuditFilter(since=clock.now)) == [8]
+    assert numbers(AuditFilter(until=clock.now, actor="user 0")) == [6, 3]
+    for bad in ("", "xx", "WzFd=", "é", "WyJhIl0", "W10", "WzEsMl0", "WzFlOTk5XQ", "W3RydWVd"):
+        with pytest.raises(BadCursor, match="ask for its first page"):
+            registry.audit.page(bad)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("身份证13010219800101777X挂失", "身份证****777X挂失"),
+        ("电话 139 3117-7777 或 +86 13931177777", "电话 ****7777 或 ****7777"),
+        ("13010219800101777X 13931177777", "****777X ****7777"),
+        ("130102-19800101-7774/139 3117 7777", "****7774/****7777"),
+        ("旧证 130102800101777", "旧证 ****1777"),
+        ("１３９３１１７７７７７", "****７７７７"),
+        ("card 6212260000000000012, member 130000000001", "card 6212260000000000012, member 130000000001"),
+        ("batch B20261122-001, chip 00000000000000000007", "batch B20261122-001, chip 00000000000000000007"),
+    ],
+)
+def test_reasons_lose_what_looks_like_a_person(said: str, kept: str) -> None:
+    assert scrub(said) == kept
+
+
+def test_nothing_personal_or_unprintable_gets_into_the_audit(registry: Registry) -> None:
+    deed = Deed("a\x00b", "x.y", "s\ud800", "ring 13931177777", facts={"told": "13010219800101777X", "n": 1})
+    row = registry.audit.note(deed)
+    (read,) = registry.audit.page().items
+    assert read == row
+    assert (read.deed.reason, read.deed.facts) == ("ring ****7777", {"told": "****777X", "n": 1})
+    assert "\x00" not in read.deed.actor
+    assert registry.audit.verify().whole

@@ -1,0 +1,334 @@
+"""The counter's verdict: good cards, refused cards, cards out of time, foreign and broken ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from terminal.apdu import stack
+from terminal.emv.authentication.authorities import CaKey
+from terminal.errors import DeadlineExceeded
+from terminal.member.hotlist import HotCard, Hotlist, Reason
+from terminal.member.trust import TrustList
+from terminal.member.values import Period
+from terminal.member.verdict import Code, Proof, Verdict, verify
+from tests.support.cards.member_issuer import (
+    LIST_ISSUE,
+    NOW,
+    NUMBER,
+    RID,
+    TRUST,
+    UNPREDICTABLE,
+    Issue,
+    ScriptedCard,
+    hotlist,
+    tlv,
+)
+
+SELECT, OPTIONS, AUTHENTICATE = "A4", "A8", "88"
+
+
+def judge(card: ScriptedCard, *, at: datetime = NOW, trust: TrustList = TRUST, hot: Hotlist | None = None) -> Verdict:
+    return verify(
+        stack(card), trust=trust, hotlist=hotlist() if hot is None else hot, at=at, unpredictable=UNPREDICTABLE
+    )
+
+
+def test_an_active_card_and_all_it_says() -> None:
+    card = Issue().card()
+    verdict = judge(card)
+    assert (verdict.code, verdict.proof, verdict.check) == (Code.ACTIVE, Proof.OFFLINE_DYNAMIC, None)
+    assert verdict.accepted
+    assert verdict.to_json() == {
+        "verdict": "ACTIVE",
+        "sentence": "The card is genuine and the membership is valid.",
+        "failed_check": None,
+        "proven": "offline dynamic",
+        "at": "2026-11-22T10:30:00+00:00",
+        "member": {
+            "card_number": "915613*********1234",
+            "sequence": 1,
+            "name": "张伟",
+            "id_number_ends": "123X",
+            "mobile_ends": "8000",
+            "member_number": "130000000042",
+            "sex": "male",
+            "unit_name": "省直机关工会",
+            "unit_code": "91130000000000001X",
+            "category": "in_post",
+            "scheme": "130000",
+            "valid_from": "2026-11-01",
+            "valid_through": "2031-12-31",
+            "card_expires": "2036-12-31",
+            "cover_ends": "2027-11-22",
+            "cover_valid": True,
+        },
+        "entitlements": [
+            {"benefit_class": "0101", "left": 9, "limit": 12, "period": "year"},
+            {"benefit_class": "0201", "left": 4, "limit": 4, "period": "month"},
+        ],
+        "trust_version": 3,
+        "hotlist": {"version": 3, "age_seconds": 86400, "current": True},
+    }
+    assert verdict.entitlements[0].period is Period.YEAR
+
+
+def test_ten_commands_and_no_more() -> None:
+    card = Issue().card()
+    judge(card)
+    assert [turn[:8] for turn in card.log] == [
+        "00A40400",
+        "80A80000",
+        *("00B20114", "00B20214", "00B20314"),
+        *("00B2010C", "00B2020C", "00B2030C", "00B2011C"),
+        "00880000",
+    ]
+    assert card.log[-1] == "0088000004A1B2C3D400"
+
+
+def test_fresh_unpredictable_numbers_without_one_given() -> None:
+    first, second = Issue().card(), Issue().card()
+    for card in (first, second):
+        assert verify(stack(card), trust=TRUST, hotlist=None, at=NOW).code is Code.ACTIVE
+    assert first.log[-1] != second.log[-1]
+
+
+@pytest.mark.parametrize("bad", [{"unpredictable": b"abc"}, {"country": b"\x01"}, {"at": datetime(2026, 1, 1)}])
+def test_arguments_out_of_form(bad: dict[str, object]) -> None:
+    arguments: dict[str, object] = {"trust": TRUST, "hotlist": None, "at": NOW} | bad
+    with pytest.raises(ValueError, match="unpredictable number of 4 bytes"):
+        verify(stack(Issue().card()), **arguments)  # type: ignore[arg-type]
+
+
+def test_without_a_hotlist_the_verdict_says_so() -> None:
+    verdict = verify(stack(Issue().card()), trust=TRUST, hotlist=None, at=NOW)
+    assert (verdict.code, verdict.hotlist_version, verdict.hotlist_age) == (Code.ACTIVE, None, None)
+    assert not verdict.hotlist_current
+
+
+def test_an_old_hotlist_is_used_and_shown_as_old() -> None:
+    old = Hotlist.of([], replace(LIST_ISSUE, expires=NOW - timedelta(hours=1)))
+    verdict = judge(Issue().card(), hot=old)
+    assert verdict.code is Code.ACTIVE
+    assert not verdict.hotlist_current
+    assert verdict.hotlist_age == timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "check", "says"),
+    [
+        ({"DF27": "261121"}, Code.EXPIRED, "membership valid through", "The membership was valid through 2026-11-21."),
+        ({"5F24": "261121"}, Code.EXPIRED, "card expiry date", "The card was valid through 2026-11-21."),
+        ({"5F25": "261123"}, Code.NOT_YET_VALID, "effective date", "The card is valid only from 2026-11-23."),
+    ],
+)
+def test_cards_out_of_time(changes: dict[str, str], code: Code, check: str, says: str) -> None:
+    verdict = judge(Issue().dates(**changes).card())
+    assert (verdict.code, verdict.check, verdict.sentence) == (code, check, says)
+    assert verdict.proof is Proof.OFFLINE_DYNAMIC
+    assert verdict.member is not None
+
+
+@pytest.mark.parametrize("changes", [{"DF27": "261122"}, {"5F24": "261122"}, {"5F25": "261122"}])
+def test_the_last_and_the_first_day_count(changes: dict[str, str]) -> None:
+    assert judge(Issue().dates(**changes).card()).code is Code.ACTIVE
+
+
+def test_the_day_is_that_of_the_counter() -> None:
+    shanghai = datetime(2026, 11, 23, 1, 0, tzinfo=timezone(timedelta(hours=8)))
+    issue = Issue().dates(DF27="261122")
+    assert judge(issue.card(), at=shanghai).code is Code.EXPIRED
+    assert judge(issue.card(), at=shanghai.astimezone(UTC)).code is Code.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("head", "check"),
+    [
+        ({"issuer_head": "02 91561300 1026 000001"}, "issuer certificate: expiry"),
+        ({"icc_head": "04 9156130000000001234F 1026 000002"}, "card certificate: expiry"),
+    ],
+)
+def test_expired_certificates_are_a_matter_of_time_not_of_forgery(head: dict[str, str], check: str) -> None:
+    verdict = judge(replace(Issue(), **head).card())  # type: ignore[arg-type]
+    assert (verdict.code, verdict.check) == (Code.EXPIRED, check)
+    assert "was valid through 2026-10-31" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [(reason, Code.SUSPENDED if reason is Reason.SUSPENDED else Code.LOST) for reason in Reason]
+)
+def test_hotlisted_cards(reason: Reason, code: Code) -> None:
+    verdict = judge(Issue().card(), hot=hotlist(HotCard(NUMBER, 1, reason, date(2026, 11, 20))))
+    assert (verdict.code, verdict.check) == (code, "hotlist")
+    assert verdict.sentence == f"The card is on the hotlist since 2026-11-20: {reason}."
+
+
+def test_the_replacement_of_a_lost_card_is_good() -> None:
+    hot = hotlist(HotCard(NUMBER, 1, Reason.LOST, date(2026, 11, 20)))
+    issue = Issue()
+    replacement = replace(issue, identity={**issue.identity, "5F34": "02"})
+    assert judge(replacement.card(), hot=hot).code is Code.ACTIVE
+
+
+def test_the_hotlist_comes_before_the_dates_and_genuineness_before_both() -> None:
+    hot = hotlist(HotCard(NUMBER, 1, Reason.LOST, date(2026, 11, 20)))
+    expired = Issue().dates(DF27="251231")
+    assert judge(expired.card(), hot=hot).code is Code.LOST
+    forged = expired.card()
+    forged.contents[1, 1] = forged.contents[1, 1].replace("张伟".encode("gb18030"), "李四".encode("gb18030"))
+    verdict = judge(forged, hot=hot)
+    assert (verdict.code, verdict.proof, verdict.member) == (Code.NOT_GENUINE, Proof.NONE, None)
+
+
+def test_another_schemes_card_is_decided_by_one_command() -> None:
+    other = TrustList.of([CaKey(bytes(5), 1, TRUST.keys[RID, 1].key)], LIST_ISSUE)
+    card = Issue().card()
+    verdict = judge(card, trust=other)
+    assert (verdict.code, verdict.check) == (Code.UNKNOWN_ISSUER, "scheme CA key on the trust list")
+    assert len(card.log) == 1
+
+
+def test_another_federations_card_is_decided_by_its_certificates() -> None:
+    card = replace(Issue(), ca_index="07").card()
+    verdict = judge(card)
+    assert verdict.code is Code.UNKNOWN_ISSUER
+    assert "F04D454D42/07 is not in force on the trust list (version 3)" in verdict.sentence
+    assert len(card.log) == 5
+
+
+def test_a_ca_key_past_its_date_is_not_trusted() -> None:
+    key = replace(TRUST.keys[RID, 1], expires=date(2026, 11, 21))
+    assert judge(Issue().card(), trust=TrustList.of([key], LIST_ISSUE)).code is Code.UNKNOWN_ISSUER
+
+
+def test_a_trust_list_not_in_force_trusts_nobody() -> None:
+    card = Issue().card()
+    verdict = judge(card, at=NOW + timedelta(days=31))
+    assert (verdict.code, verdict.check) == (Code.UNKNOWN_ISSUER, "trust list in force")
+    assert "update it" in verdict.sentence
+    assert card.log == []
+
+
+@pytest.mark.parametrize("sw", ["6A82", "6A81", "6D00", "6E00", "6999"])
+def test_foreign_cards_and_blank_stock(sw: str) -> None:
+    card = Issue().card()
+    card.answers[SELECT] = bytes.fromhex(sw)
+    verdict = judge(card)
+    assert verdict.code is Code.NOT_A_MEMBER_CARD
+    assert "another card, or a blank one" in verdict.sentence
+    assert len(card.log) == 1
+
+
+@pytest.mark.parametrize("instruction", [SELECT, OPTIONS])
+def test_an_instance_without_a_member(instruction: str) -> None:
+    card = Issue().card()
+    card.answers[instruction] = bytes.fromhex("6985")
+    verdict = judge(card)
+    assert verdict.code is Code.NOT_A_MEMBER_CARD
+    assert verdict.sentence == "The chip of this card has not been personalized."
+
+
+@pytest.mark.parametrize("with_fci", [True, False])
+def test_a_blocked_application_is_suspended(with_fci: bool) -> None:
+    card = Issue().card()
+    fci = card._answer(bytes.fromhex("00A40400"))[:-2] if with_fci else b""
+    card.answers[SELECT] = fci + bytes.fromhex("6283")
+    verdict = judge(card)
+    assert (verdict.code, verdict.check) == (Code.SUSPENDED, "application blocked")
+
+
+@pytest.mark.parametrize("at", range(10))
+def test_a_card_pulled_at_any_command(at: int) -> None:
+    card = Issue().card()
+    card.vanish_at = at
+    verdict = judge(card)
+    assert verdict.code is Code.CARD_FAULT
+    assert verdict.sentence == "The card could not be read to the end: the card was pulled."
+    assert verdict.member is None
+
+
+def test_a_mute_card() -> None:
+    class Mute(ScriptedCard):
+        def exchange(self, apdu: bytes) -> bytes:
+            raise DeadlineExceeded("no answer within 2 s")
+
+    assert judge(Mute(Issue())).code is Code.CARD_FAULT
+
+
+@pytest.mark.parametrize(
+    ("where", "answer", "says"),
+    [
+        (SELECT, "6F028400 9000", "does not name it"),
+        (SELECT, "6F05 9000", "truncated"),
+        (SELECT, "6F00 9000", "does not name it"),
+        (SELECT, "6F81", "6F81"),
+        (SELECT, "90", "no status word"),
+        (SELECT, "", "no status word"),
+        (SELECT, "6F14 8409 F04D454D4245520101 A507 9F3804 9F1A029F 9000", "PDOL"),
+        (OPTIONS, "77028200 9000", "no AIP or no AFL"),
+        (OPTIONS, "800121 9000", "no AIP or no AFL"),
+        (OPTIONS, "8002 2100 9000", "an AFL of 0 bytes"),
+        (OPTIONS, "8006 2100 00010100 9000", "no SFI"),
+        (OPTIONS, "800A 2100 0801FE00 1001FE00 9000", "lists 508 records"),
+        (OPTIONS, "6A86", "6A86"),
+        ("00B2010C", "6A83", "reading SFI 1, record 1: card answered 6A83"),
+        ("00B2010C", "5A00 9000", "not one 70 template"),
+        ("00B2011C", "7003 DF2801 9000", "truncated"),
+        ("00B2010C", "7000 9000", "no member card number (5A)"),
+        ("00B20114", "7003 8F0101 9000", "8F occurs twice"),
+        (AUTHENTICATE, "77039F4B05 9000", "truncated"),
+        (AUTHENTICATE, "7700 9000", "no signature (9F4B)"),
+        (AUTHENTICATE, "6F00", "6F00"),
+        (AUTHENTICATE, "6581", "6581"),
+    ],
+)
+def test_malformed_answers_are_faults_with_a_sentence(where: str, answer: str, says: str) -> None:
+    card = Issue().card()
+    card.answers[where] = bytes.fromhex(answer.replace(" ", ""))
+    verdict = judge(card)
+    assert verdict.code is Code.CARD_FAULT
+    assert says in verdict.sentence
+    assert verdict.sentence.startswith("The card does not answer as it should: ")
+
+
+def test_a_value_out_of_form_is_a_fault_only_on_a_genuine_card() -> None:
+    verdict = judge(Issue().dates(DF27="261131").card())
+    assert verdict.code is Code.CARD_FAULT
+    assert "DF27 (membership valid through): not a date" in verdict.sentence
+    card = Issue().card()
+    card.tamper = lambda command, answer: answer.replace(bytes.fromhex("DF2703311231"), bytes.fromhex("DF2703311131"))
+    assert judge(card).code is Code.NOT_GENUINE
+
+
+@pytest.mark.parametrize(("record", "tag"), [((1, 1), "DF24"), ((1, 1), "5F34"), ((1, 2), "DF27"), ((1, 1), "DF2B")])
+def test_a_genuine_card_that_lacks_what_every_card_has(record: tuple[int, int], tag: str) -> None:
+    issue = Issue()
+    part = "identity" if record == (1, 1) else "validity"
+    without = {t: v for t, v in getattr(issue, part).items() if t != tag}
+    verdict = judge(replace(issue, **{part: without}).card())  # type: ignore[arg-type]
+    assert verdict.code is Code.CARD_FAULT
+    assert f"({tag})" in verdict.sentence
+
+
+def test_a_contactless_view_asks_for_the_contact_reader() -> None:
+    verdict = judge(replace(Issue(), afl="08020200").card())
+    assert verdict.code is Code.CARD_FAULT
+    assert "contact reader" in verdict.sentence
+
+
+def test_format_1_answers_are_read_too() -> None:
+    card = Issue().card()
+    options = bytes.fromhex(card.issue.aip) + bytes.fromhex(card.issue.afl)
+    card.answers[OPTIONS] = tlv("80", options) + b"\x90\x00"
+    card.answers[AUTHENTICATE] = tlv("80", card.sign(UNPREDICTABLE)) + b"\x90\x00"
+    assert judge(card).code is Code.ACTIVE
+
+
+def test_nothing_personal_in_the_repr_or_the_sentence() -> None:
+    verdict = judge(Issue().card())
+    for text in (repr(verdict), str(verdict), verdict.sentence, repr(verdict.member)):
+        assert "张伟" not in text
+        assert NUMBER not in text
+        assert "123X" not in text

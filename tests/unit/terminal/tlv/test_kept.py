@@ -1,0 +1,53 @@
+"""What parsers keep: bounded in number and in length, and nothing that failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from terminal.errors import TlvError
+from terminal.tlv import Dol, asks_for
+from terminal.tlv import cached_parse as kept
+from terminal.tlv.cached_parse import LONGEST, MOST
+
+
+def counted() -> tuple[list[bytes], list[bytes]]:
+    """A parser that counts: what it was asked for again and again, one by one."""
+    parsed: list[bytes] = []
+
+    @kept
+    def parse(data: bytes) -> int:
+        parsed.append(data)
+        return len(data)
+
+    many = [number.to_bytes(2, "big") for number in range(MOST + 1)]
+    for data in (b"once", b"once", bytes(LONGEST), bytes(LONGEST), bytes(LONGEST + 1), bytes(LONGEST + 1)):
+        assert parse(data) == len(data)
+    short = list(parsed)
+    parsed.clear()
+    for data in (*many, many[-1], many[0]):
+        parse(data)
+    return short, parsed
+
+
+def test_a_list_is_parsed_once_unless_it_is_too_long_to_keep() -> None:
+    short, _ = counted()
+    assert short == [b"once", bytes(LONGEST), bytes(LONGEST + 1), bytes(LONGEST + 1)]
+
+
+def test_the_list_met_longest_ago_is_forgotten() -> None:
+    _, parsed = counted()
+    assert len(parsed) == MOST + 2
+    assert parsed[-1] == parsed[0]
+
+
+def test_a_fault_is_a_fault_each_time() -> None:
+    for _ in range(2):
+        with pytest.raises(TlvError):
+            Dol.parse(b"\x9f")
+
+
+@pytest.mark.parametrize(
+    ("dol", "asks"), [("9F1A029F3704", True), ("9F1A02", False), ("9F3704FF", False), ("", False), ("379F04", False)]
+)
+def test_whether_a_list_asks_for_a_tag(dol: str, asks: bool) -> None:
+    assert asks_for(bytes.fromhex(dol), 0x9F37) is asks
