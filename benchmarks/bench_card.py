@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmarks.table import Row
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
@@ -18,7 +18,7 @@ COMMANDS, ROUNDS = 4_000, 7
 
 def run() -> list[Row]:
     """The best of some rounds, for the smallest and the largest record."""
-    card = SimCard(VirtualCard.create(None, CardConfig(Cplc(1))), LinkProtocol.T1)
+    card = SimCard(VirtualCard.create(None, CardConfig(ProductionData(1))), LinkProtocol.T1)
     issue(card, specimen())
     card.reset()
     card.exchange(bytes.fromhex("00A4040009") + MEMBER_AID + b"\x00")

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.table import Row
-from personalize.dossier import Dossier, Part
+from personalize.dossier import Dossier, DossierPart
 from personalize.execute import process
-from personalize.lanes import Line
-from personalize.outcome import Outcome
+from personalize.lanes import PersonalizationLine
+from personalize.outcome import CardOutcome
 from personalize.profile import Profile
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
@@ -73,7 +73,7 @@ def _one_lane() -> Iterator[Row]:
             began = time.thread_time()
             report = process(watched, job, "lane 1", lambda serial: True)  # type: ignore[arg-type]
             spent = time.thread_time() - began - watched.card_seconds
-            if report.outcome is not Outcome.VERIFIED:
+            if report.outcome is not CardOutcome.VERIFIED:
                 raise RuntimeError(f"a card was not verified: {report.reason}")
             # The first card pays for imports and caches that a batch pays once.
             host += spent if number else 0.0
@@ -112,7 +112,7 @@ def _dossier(job: line.Job) -> Dossier:
         return house.preparer().prepare(member, job.profile.card_number.number(1), house.pool(Path(pool)).make())
 
 
-def _size(part: Part) -> int:
+def _size(part: DossierPart) -> int:
     """Bytes of a DGI with its header; secret values padded to AES blocks where they are padded."""
     if isinstance(part.value, bytes):
         value = len(part.value)
@@ -131,9 +131,11 @@ def _many_lanes() -> Row:
         with station(LANES * 5) as (job, stock, directory):
             readers: list[Reader] = [open_reader(f"sim:{stock}?timing=real") for _ in range(lanes)]
             began = time.monotonic()
-            results = Line(job, remake=partial(line.remake, job.registry, job.batch_id, directory)).run(readers)
+            results = PersonalizationLine(job, remake=partial(line.remake, job.registry, job.batch_id, directory)).run(
+                readers
+            )
             seconds[lanes] = time.monotonic() - began
-            if sum(result.counts.get(Outcome.VERIFIED, 0) for result in results) != LANES * 5:
+            if sum(result.counts.get(CardOutcome.VERIFIED, 0) for result in results) != LANES * 5:
                 raise RuntimeError("not every card was verified")
     ratio = seconds[1] / seconds[LANES]
     measured = f"{seconds[1]:.1f} s against {seconds[LANES]:.1f} s for {LANES * 5} cards"

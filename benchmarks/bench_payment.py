@@ -35,8 +35,8 @@ from benchmarks.bench_line import Watched, station
 from benchmarks.table import Row, alternate
 from personalize.execute import process
 from personalize.keypool import KeyPool
-from personalize.outcome import Outcome
-from personalize.payment.prepare import Account, PaymentPreparer
+from personalize.outcome import CardOutcome
+from personalize.payment.prepare import PaymentAccount, PaymentPreparer
 from personalize.payment.proof import TransactionProof
 from personalize.prepare import Preparer
 from personalize.profile import Profile, shipped_profile
@@ -99,7 +99,7 @@ def _cards(profile: Profile) -> Iterator[Callable[[], object]]:
 def _payment(preparer: Preparer) -> Callable[[], object]:
     payment, member = preparer._payment, house.member()
     assert isinstance(payment, PaymentPreparer)
-    return partial(payment.prepare, Account(bank.PAN, 1, member.name, member.id_number), None, "dossier/7/1")
+    return partial(payment.prepare, PaymentAccount(bank.PAN, 1, member.name, member.id_number), None, "dossier/7/1")
 
 
 def _against(
@@ -250,7 +250,7 @@ def _whole_card() -> Row:
             began = time.thread_time()
             report = process(watched, job, "lane 1", lambda serial: True)  # type: ignore[arg-type]
             host.append(time.thread_time() - began - watched.card_seconds)
-            assert report.outcome is Outcome.VERIFIED, report.reason
+            assert report.outcome is CardOutcome.VERIFIED, report.reason
             reader.release(Disposition.DONE)
         chip: Cost = reader.timing.session  # type: ignore[attr-defined]
     own = statistics.median(host)

@@ -22,7 +22,7 @@ from benchmarks.listeners import Listener, in_order, listen
 from benchmarks.load import requests_a_second
 from benchmarks.service_station import EMPTY, Served, served
 from benchmarks.table import Row
-from personalize.lanes import Line
+from personalize.lanes import PersonalizationLine
 from reader_service.events import KEPT
 from reader_service.principal import Role
 from terminal.apdu import open_reader
@@ -63,7 +63,7 @@ def rig(cards: int = 1, waiting: int = 0) -> Iterator[Rig]:
         with home.registry() as registry:
             batch = line.prepared(registry, cards, directory)
             feeder = open_reader(f"sim:{home.blanks(cards, home.drawer)}")
-            Line(line.job(registry, batch), remake=lambda: 0).run([feeder])
+            PersonalizationLine(line.job(registry, batch), remake=lambda: 0).run([feeder])
             if waiting:
                 line.prepared(registry, waiting, directory, start=cards + 1)
                 home.blanks(waiting)

@@ -24,8 +24,8 @@ from benchmarks.chips_apart import open_apart
 from membercard import settings
 from membercard.wiring.service import station_parts
 from reader_service.http.app import create_app
-from reader_service.readers.manager import ReaderHub
-from reader_service.service import Service
+from reader_service.readers.manager import ReaderManager
+from reader_service.service import ReaderService
 from reader_service.serving import Listen, serve
 from terminal.apdu import Disposition, Reader, open_reader, stack
 from terminal.member.verdict import verify
@@ -90,9 +90,9 @@ def served(*arguments: str) -> Iterator[Served]:
 class Inside:
     """What is done on word, in the service's own process."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: ReaderService) -> None:
         self._service = service
-        self._hub: ReaderHub = service.readers
+        self._hub: ReaderManager = service.readers
         self._readers: dict[str, Reader] = {}
         self.words: dict[str, Callable[..., object]] = {
             "insert": self.insert,
@@ -168,7 +168,7 @@ def _serve(config: str, urls: Sequence[str], counters: Sequence[str]) -> None:
         parts = station_parts(registry, keystore, readers=urls, counters=named, pcsc=False)
         parts = replace(parts, open_reader=open_apart)
         listen = Listen(port=0)
-        service = Service(parts, listen.door())
+        service = ReaderService(parts, listen.door())
         service.start()
         try:
             threading.Thread(target=Inside(service).listen, daemon=True).start()

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
-from personalize.chain import Chains
+from personalize.chain import IssuingChains
 from personalize.keypool import ChipKey, KeyPool
 from personalize.payment.pan import assign, load_numbers
 from personalize.prepare import Preparer
@@ -55,7 +55,7 @@ class WorkerSpec:
 
     profile: Profile
     today: date
-    chain: Chains
+    chain: IssuingChains
     snapshot: bytes = field(repr=False)
     transport: Path
 

@@ -18,7 +18,7 @@ Sign = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class IssuedCertificate:
     """A certificate, the part of the public key that did not fit in it, and the public exponent."""
 
     certificate: bytes
@@ -28,7 +28,7 @@ class Certificate:
 
 def issuer_certificate(
     sign: Sign, ca_size: int, modulus: int, exponent: int, *, identifier: str, expires: date, serial: int
-) -> Certificate:
+) -> IssuedCertificate:
     """The issuer public key certificate, tag 90. ``ca_size`` is the CA modulus length in bytes;
     ``identifier`` the leftmost 3 to 8 PAN digits. EMV 4.4 Book 2, 5.3, table 13."""
     head = b"\x02" + bytes.fromhex(identifier.ljust(8, "F")) + mmyy(expires) + serial.to_bytes(3, "big")
@@ -37,7 +37,7 @@ def issuer_certificate(
 
 def icc_certificate(
     sign: Sign, issuer_size: int, modulus: int, exponent: int, *, pan: str, expires: date, serial: int, static: bytes
-) -> Certificate:
+) -> IssuedCertificate:
     """The ICC public key certificate, tag 9F46, which covers the static data to be authenticated.
 
     EMV 4.4 Book 2, 6.4, table 14."""
@@ -53,7 +53,7 @@ def signed_static_data(sign: Sign, issuer_size: int, static: bytes, *, authentic
 
 def _certificate(
     sign: Sign, signer_size: int, head: bytes, modulus: int, exponent: int, *, static: bytes, overhead: int
-) -> Certificate:
+) -> IssuedCertificate:
     key = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
     exp = exponent.to_bytes((exponent.bit_length() + 7) // 8, "big")
     if len(key) > signer_size:
@@ -66,4 +66,4 @@ def _certificate(
     # Hash algorithm 01 is SHA-1, public key algorithm 01 is RSA.
     body = head + b"\x01\x01" + bytes((len(key), len(exp))) + inside
     digest = hashlib.sha1(body + remainder + exp + static, usedforsecurity=False).digest()
-    return Certificate(sign(b"\x6a" + body + digest + b"\xbc"), remainder, exp)
+    return IssuedCertificate(sign(b"\x6a" + body + digest + b"\xbc"), remainder, exp)

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from personalize.certificates import Certificate, issuer_certificate
+from personalize.certificates import IssuedCertificate, issuer_certificate
 from personalize.errors import PrepareError
 from personalize.payment import sm_certificates
 from terminal.keys import KeyCustody, KeyRef
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class RsaIssuingChain:
     """An RSA chain. ``issuer_size`` is the modulus length in bytes."""
 
     issuer: KeyRef
     issuer_size: int
-    certificate: Certificate
+    certificate: IssuedCertificate
     expires: date
 
 
 @dataclass(frozen=True, slots=True)
-class SmChain:
+class SmIssuingChain:
     """An SM2 chain: tag 90 as it goes on every card."""
 
     issuer: KeyRef
@@ -31,15 +31,15 @@ class SmChain:
 
 
 @dataclass(frozen=True, slots=True)
-class Chains:
+class IssuingChains:
     """Those of the member application and, where there is one, of the payment application."""
 
-    member: Chain
-    payment: Chain | None = None
-    payment_sm: SmChain | None = None
+    member: RsaIssuingChain
+    payment: RsaIssuingChain | None = None
+    payment_sm: SmIssuingChain | None = None
 
 
-def rsa_chain(custody: KeyCustody, ca_key: str, issuer_key: str, *, identifier: str, expires: date) -> Chain:
+def rsa_chain(custody: KeyCustody, ca_key: str, issuer_key: str, *, identifier: str, expires: date) -> RsaIssuingChain:
     """The newest issuer key of that name, certified by the newest CA key. Raises CustodyError, PrepareError."""
     ca, issuer = custody.latest(ca_key), custody.latest(issuer_key)
     ca_info, issuer_info = custody.info(ca), custody.info(issuer)
@@ -54,10 +54,10 @@ def rsa_chain(custody: KeyCustody, ca_key: str, issuer_key: str, *, identifier: 
         expires=expires,
         serial=issuer.version,
     )
-    return Chain(issuer, issuer_info.bits // 8, certificate, expires)
+    return RsaIssuingChain(issuer, issuer_info.bits // 8, certificate, expires)
 
 
-def sm_chain(custody: KeyCustody, ca_key: str, issuer_key: str, *, identifier: str, expires: date) -> SmChain:
+def sm_chain(custody: KeyCustody, ca_key: str, issuer_key: str, *, identifier: str, expires: date) -> SmIssuingChain:
     """The same with SM2 keys. Raises CustodyError, PrepareError."""
     ca, issuer = custody.latest(ca_key), custody.latest(issuer_key)
     public = custody.info(issuer).point
@@ -70,4 +70,4 @@ def sm_chain(custody: KeyCustody, ca_key: str, issuer_key: str, *, identifier: s
         expires=expires,
         serial=issuer.version,
     )
-    return SmChain(issuer, certificate, expires)
+    return SmIssuingChain(issuer, certificate, expires)

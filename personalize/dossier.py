@@ -23,7 +23,7 @@ _OPTIONS: tuple[list[Any], ...] = ([], [None], ["A"], ["B"])
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DossierPart:
     """One data grouping: DGI number and value. A secret value is wrapped under the session DEK when it is sent;
     ``padded`` says whether it then gets ISO/IEC 9797-1 method 2 padding."""
 
@@ -49,13 +49,13 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class DossierApplication:
     """One application instance to install and personalize."""
 
     package_aid: bytes
     module_aid: bytes
     instance_aid: bytes
-    parts: tuple[Part, ...]
+    parts: tuple[DossierPart, ...]
 
     def plain(self, dgi: int) -> bytes:
         """The clear value of a DGI. Raises DossierError when it is absent or secret."""
@@ -79,19 +79,19 @@ class Dossier:
 
     card_number: str
     sequence: int
-    member: Application
+    member: DossierApplication
     protected: Sealed
     """DGI 0501 again, for the comparison at read-back: the same sealed bytes as in ``member``."""
     read_keys: CardKeys
-    payment: Application | None = None
-    directories: tuple[Application, ...] = ()
+    payment: DossierApplication | None = None
+    directories: tuple[DossierApplication, ...] = ()
 
     @property
     def context(self) -> str:
         return f"dossier/{self.card_number}/{self.sequence}"
 
     @property
-    def applications(self) -> tuple[Application, ...]:
+    def applications(self) -> tuple[DossierApplication, ...]:
         """In the order of the line: directories last, so that no terminal finds an application that is not whole."""
         return (self.member, *((self.payment,) if self.payment else ()), *self.directories)
 
@@ -138,7 +138,7 @@ class Dossier:
             raise DossierError("the bytes are no dossier, or a damaged one") from None
 
 
-def _application(application: Application) -> dict[str, Any]:
+def _application(application: DossierApplication) -> dict[str, Any]:
     return {
         "aids": [application.package_aid, application.module_aid, application.instance_aid],
         "parts": [
@@ -147,10 +147,10 @@ def _application(application: Application) -> dict[str, Any]:
     }
 
 
-def _read_application(data: dict[str, Any]) -> Application:
+def _read_application(data: dict[str, Any]) -> DossierApplication:
     package, module, instance = (bytes.fromhex(a) for a in data["aids"])
-    parts = tuple(Part(number, _read_value(value), padded) for number, value, padded in data["parts"])
-    return Application(package, module, instance, parts)
+    parts = tuple(DossierPart(number, _read_value(value), padded) for number, value, padded in data["parts"])
+    return DossierApplication(package, module, instance, parts)
 
 
 def _value(value: SecretValue) -> list[Any]:

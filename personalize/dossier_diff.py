@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from personalize.dossier import Application, Part
+from personalize.dossier import DossierApplication, DossierPart
 from personalize.dossier_view import check_values, element_name, flat, name_of
 from terminal.apdu import Command, Sender, check
 from terminal.emv.data.dictionary import Dictionary
@@ -34,7 +34,7 @@ class Difference:
 
 
 def diff(
-    left: Application, right: Application, dictionary: Dictionary, custody: KeyCustody | None = None
+    left: DossierApplication, right: DossierApplication, dictionary: Dictionary, custody: KeyCustody | None = None
 ) -> list[Difference]:
     """Between two applications of one AID, elements named by ``dictionary``. Sealed secrets are compared inside
     custody; without it they are not."""
@@ -52,7 +52,7 @@ def diff(
     return found
 
 
-def on_chip(sender: Sender, application: Application) -> tuple[Application, Application]:
+def on_chip(sender: Sender, application: DossierApplication) -> tuple[DossierApplication, DossierApplication]:
     """What the chip shows of an application, as an application of plain groupings, and the dossier's part of the same:
     FCI, processing options and the records it lets a terminal read. Raises CardError, TransportError."""
     select = Command(0x00, 0xA4, 0x04, 0x00, application.instance_aid, ne=256)
@@ -68,7 +68,7 @@ def on_chip(sender: Sender, application: Application) -> tuple[Application, Appl
             shown[sfi << 8 | number] = read_record(sender, sfi, number).raw
         except CardRefused:
             continue  # a file for the card itself, or one behind a secure channel
-    parts = tuple(Part(number, shown[number]) for number in told if number in shown)
+    parts = tuple(DossierPart(number, shown[number]) for number in told if number in shown)
     same = tuple(part for part in application.parts if part.number in shown)
     return replace(application, parts=same), replace(application, parts=parts)
 
@@ -83,7 +83,9 @@ def _options(sender: Sender, fci: Tlvs) -> bytes:
     return b"".join(tlv(tag, answer.get(0x77, tag) or b"").encode() for tag in (0x82, 0x94))
 
 
-def _plain(application: Application, number: int, a: bytes, b: bytes, dictionary: Dictionary) -> list[Difference]:
+def _plain(
+    application: DossierApplication, number: int, a: bytes, b: bytes, dictionary: Dictionary
+) -> list[Difference]:
     if a == b:
         return []
     try:
@@ -112,11 +114,11 @@ def _values(ours: Mapping[str, bytes], theirs: Mapping[str, bytes], path: str) -
     return f"{count} of {len(a)} bytes differ"
 
 
-def _named(application: Application, path: str, dictionary: Dictionary) -> str:
+def _named(application: DossierApplication, path: str, dictionary: Dictionary) -> str:
     return f"{path} {element_name(application, path.rpartition('/')[2], dictionary)}".rstrip()
 
 
-def _secrets(left: Application, right: Application, number: int, custody: KeyCustody | None) -> str:
+def _secrets(left: DossierApplication, right: DossierApplication, number: int, custody: KeyCustody | None) -> str:
     """Keys by their check values; what has none inside custody."""
     one, other = (next(part for part in side.parts if part.number == number) for side in (left, right))
     if one.secret is not other.secret:
@@ -135,5 +137,5 @@ def _secrets(left: Application, right: Application, number: int, custody: KeyCus
     return "" if ours == theirs else f"KCV {' '.join(ours)} and {' '.join(theirs)}"
 
 
-def _at(application: Application, number: int, path: str, text: str) -> Difference:
+def _at(application: DossierApplication, number: int, path: str, text: str) -> Difference:
     return Difference(application.instance_aid.hex().upper(), f"{number:04X} {name_of(number)}", path, text)

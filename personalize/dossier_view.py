@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from personalize.dossier import Application, Part
+from personalize.dossier import DossierApplication, DossierPart
 from terminal.emv.data.dictionary import Dictionary
 from terminal.emv.data.explain import Explained, Explainer
 from terminal.errors import TlvError
@@ -77,7 +77,7 @@ class GroupView:
         }
 
 
-def view(application: Application, dictionary: Dictionary) -> tuple[GroupView, ...]:
+def view(application: DossierApplication, dictionary: Dictionary) -> tuple[GroupView, ...]:
     """Every grouping of an application, in the order in which the chip gets them. ``dictionary`` must know the
     application's own elements, or it cannot know which are personal."""
     return tuple(_group(application, part, dictionary) for part in application.parts)
@@ -91,7 +91,7 @@ def name_of(number: int) -> str:
     return "(a grouping of its own)"
 
 
-def _group(application: Application, part: Part, dictionary: Dictionary) -> GroupView:
+def _group(application: DossierApplication, part: DossierPart, dictionary: Dictionary) -> GroupView:
     number, name = part.number, name_of(part.number)
     if isinstance(part.value, bytes):
         content = explained(application, number, part.value, dictionary)
@@ -102,14 +102,16 @@ def _group(application: Application, part: Part, dictionary: Dictionary) -> Grou
     return GroupView(number, name, length, True, check_values(part), ())
 
 
-def check_values(part: Part) -> tuple[str, ...]:
+def check_values(part: DossierPart) -> tuple[str, ...]:
     """Of keys, in hex. Of other values none."""
     if isinstance(part.value, bytes | Sealed):
         return ()
     return tuple(kcv.hex().upper() for kcv in part.value.kcvs)
 
 
-def explained(application: Application, number: int, value: bytes, dictionary: Dictionary) -> tuple[Explained, ...]:
+def explained(
+    application: DossierApplication, number: int, value: bytes, dictionary: Dictionary
+) -> tuple[Explained, ...]:
     """The content of a plain grouping in words."""
     if number in _SHOWN:
         return (Explained(None, "value", value.hex().upper()),)
@@ -137,7 +139,7 @@ def flat(objects: Tlvs, above: str = "") -> dict[str, bytes]:
     return found
 
 
-def element_name(application: Application, tag: str, dictionary: Dictionary) -> str:
+def element_name(application: DossierApplication, tag: str, dictionary: Dictionary) -> str:
     """What the last tag of a path is called, empty when nobody knows."""
     known = dictionary.lookup(int(tag.partition(" ")[0], 16), application.instance_aid)
     return known.name if known is not None else ""

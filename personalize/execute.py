@@ -14,14 +14,14 @@ from typing import Final
 
 from personalize.dossier import Dossier
 from personalize.errors import ChipUnfit, DossierError
-from personalize.outcome import Bin, CardReport, Meter, Outcome
+from personalize.outcome import Bin, CardOutcome, CardReport, ExchangeMeter
 from personalize.payment.readback import PaymentProof
 from personalize.plan import (
     NAMES,
-    ChipState,
+    ChipKeyState,
     Install,
-    KeySet,
     Personalize,
+    PlannedKeys,
     ReadBack,
     RotateKeys,
     Secure,
@@ -32,10 +32,10 @@ from personalize.plan import (
 )
 from personalize.profile import Profile
 from personalize.readback import read_back
-from personalize.reasons import NOTHING, Reason, Why, why
+from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import FenceLost
 from registry.store import Registry
-from registry.values import ChipKnown, Claim, Coded, Entry, JournalEvent, NothingLeft
+from registry.values import ChipKnown, Claim, Coded, JournalEntry, JournalEvent, NothingLeft
 from terminal.apdu import Sender, Transport, stack
 from terminal.errors import (
     AuthenticationGuarded,
@@ -53,12 +53,12 @@ from terminal.errors import (
 )
 from terminal.globalplatform import (
     Aid,
-    Authentication,
     Guard,
+    HostAuthentication,
     InitializeUpdate,
-    Scope,
     SecurityDomain,
     SecurityLevel,
+    StatusScope,
 )
 from terminal.keys import CardKeys, KeyCustody, Scp
 from terminal.member.trust import TrustList
@@ -71,7 +71,7 @@ _LEVELS = {
     "c-mac c-enc r-mac": SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION | SecurityLevel.R_MAC,
     "c-mac c-enc r-mac r-enc": SecurityLevel(0x33),
 }
-BATCH_DONE: Final = Why("the batch is done", Reason.BATCH_DONE)
+BATCH_DONE: Final = Reason("the batch is done", RejectCode.BATCH_DONE)
 _COMMANDS_ONLY = SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION
 
 
@@ -105,11 +105,11 @@ class Job:
 
 def dead_chip(job: Job, lane: str, fault: NoCard, held: str = "") -> CardReport:
     """Record a chip that gives no answer to reset. ``held``: its serial, where the lane knows which chip it must be."""
-    said = why(fault)
+    said = reason_for(fault)
     coded = Coded(said.code, said.params)
     serial = job.registry.reject_chip(job.batch_id, held, said.sentence, "connect", Bin.CONTACT, lane, coded=coded)
     return CardReport(
-        Outcome.REJECTED, serial, reason=said.sentence, bin=Bin.CONTACT, code=said.code, params=said.params
+        CardOutcome.REJECTED, serial, reason=said.sentence, bin=Bin.CONTACT, code=said.code, params=said.params
     )
 
 
@@ -128,20 +128,20 @@ def process(
     ``held`` is the serial of the chip that fell out of this slot and has not left it since: should this one not even
     tell its serial any more, it is that chip, and its dossier is made again instead of waiting for ever.
     """
-    meter = Meter(transport)
-    run = _Run(meter, job, lane, tell)
+    meter = ExchangeMeter(transport)
+    run = _CardRun(meter, job, lane, tell)
     try:
         return _judged(run, last_try, held)
     except FenceLost:
         if last_try(run.serial):
             # Two chips that tell the same serial would take the dossier from each other for ever.
             sentence = "another lane keeps taking its dossier over: two chips with this serial?"
-            return run.report(Outcome.ASIDE, Why(sentence, Reason.TWINS))
+            return run.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.TWINS))
         sentence = "another lane took this dossier over; the chip is looked at anew"
-        return run.report(Outcome.AGAIN, Why(sentence, Reason.TAKEN_OVER))
+        return run.report(CardOutcome.AGAIN, Reason(sentence, RejectCode.TAKEN_OVER))
 
 
-def _judged(run: _Run, last_try: Callable[[str], bool], held: str) -> CardReport:
+def _judged(run: _CardRun, last_try: Callable[[str], bool], held: str) -> CardReport:
     """The outcome of a whole run, each fault judged by whose it is. Raises FenceLost also from noting a fault."""
     try:
         return run.whole()
@@ -150,26 +150,26 @@ def _judged(run: _Run, last_try: Callable[[str], bool], held: str) -> CardReport
         raise
     except TransportError as e:
         if e.retryable and not last_try(run.serial or held):
-            return run.fell_out(why(e))
-        return run.rejected(why(e), Bin.CONTACT, held)
+            return run.fell_out(reason_for(e))
+        return run.rejected(reason_for(e), Bin.CONTACT, held)
     except (AuthenticationRefused, AuthenticationGuarded, NotGenuine) as e:
-        return run.rejected(why(e), Bin.KEYS, held)
+        return run.rejected(reason_for(e), Bin.KEYS, held)
     except ChipUnfit as e:
-        return run.rejected(why(e), Bin.DATA, held)
+        return run.rejected(reason_for(e), Bin.DATA, held)
     except (CardError, SecureChannelError, IntegrityError, CodecError) as e:
         # A garbled answer may come from the contacts: once more from what the chip then says of itself.
         if not last_try(run.serial or held):
-            return run.fell_out(why(e))
-        return run.rejected(why(e), Bin.DATA, held)
+            return run.fell_out(reason_for(e))
+        return run.rejected(reason_for(e), Bin.DATA, held)
 
 
-class _Run:
-    def __init__(self, meter: Meter, job: Job, lane: str, tell: Callable[[str, str], None]) -> None:
+class _CardRun:
+    def __init__(self, meter: ExchangeMeter, job: Job, lane: str, tell: Callable[[str, str], None]) -> None:
         self._meter, self._job, self._lane, self._tell = meter, job, lane, tell
         self._started = job.monotonic()
         self._steps: dict[str, float] = {}
         self._step = "connect"
-        self._done: list[Entry] = []
+        self._done: list[JournalEntry] = []
         self._claim: Claim | None = None
         self._verdict: dict[str, str] = {}
         self.serial = ""
@@ -179,7 +179,7 @@ class _Run:
         domain = self._identify(stack(self._meter))
         claim = job.registry.claim(job.batch_id, self._lane, job.station, self.serial, job.lease)
         if isinstance(claim, NothingLeft):
-            return self.report(Outcome.NOTHING_LEFT, _nothing_left(claim))
+            return self.report(CardOutcome.NOTHING_LEFT, _nothing_left(claim))
         if isinstance(claim, ChipKnown):
             return self._known(claim)
         self._claim = claim
@@ -194,7 +194,7 @@ class _Run:
             self._end()
         result: dict[str, object] = {**self._verdict, "commands": self._meter.commands, "bytes": self._meter.bytes_sent}
         job.registry.verified(claim, result, job.monotonic() - self._started, *self._done)
-        return self.report(Outcome.VERIFIED)
+        return self.report(CardOutcome.VERIFIED)
 
     def _identify(self, sender: Sender) -> SecurityDomain:
         self._begin("identify")
@@ -209,12 +209,16 @@ class _Run:
     def _known(self, chip: ChipKnown) -> CardReport:
         if chip.why == "verified":
             number = {"number": chip.detail[-6:]}
-            return self.report(Outcome.KNOWN, Why(f"verified before as card {chip.detail}", Reason.MADE_BEFORE, number))
+            return self.report(
+                CardOutcome.KNOWN, Reason(f"verified before as card {chip.detail}", RejectCode.MADE_BEFORE, number)
+            )
         if chip.why == "rejected":
             was = {"was": chip.code} if chip.code else {}
-            return self.report(Outcome.REFUSED, Why(f"rejected before: {chip.detail}", Reason.REJECTED_BEFORE, was))
+            return self.report(
+                CardOutcome.REFUSED, Reason(f"rejected before: {chip.detail}", RejectCode.REJECTED_BEFORE, was)
+            )
         sentence = f"bound in batch {chip.detail}: run that batch with this chip"
-        return self.report(Outcome.ASIDE, Why(sentence, Reason.OTHER_BATCH, {"batch": chip.detail}))
+        return self.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.OTHER_BATCH, {"batch": chip.detail}))
 
     def _authenticate(self, domain: SecurityDomain) -> CardKeys:
         """Open the secure channel with the key set that the chip names; the issuer's card keys of this chip."""
@@ -224,7 +228,7 @@ class _Run:
         versions = frozenset(key.version for key in keys)
         final = final_keys(job.profile, scp)
         self._key_set = key_set(final, versions)
-        issued = self._key_set is KeySet.FINAL
+        issued = self._key_set is PlannedKeys.FINAL
 
         def source(update: InitializeUpdate) -> CardKeys:
             stock = line.stock.master_of(scp, update.key_data)
@@ -234,24 +238,24 @@ class _Run:
         level = _LEVELS[line.secure_channel]
         # SCP02 signs responses only after BEGIN R-MAC SESSION; the line reads everything back anyway.
         level = level & _COMMANDS_ONLY if scp is Scp.SCP02 else level
-        channel = domain.authenticate(Authentication(source, level, final.version if issued else 0))
+        channel = domain.authenticate(HostAuthentication(source, level, final.version if issued else 0))
         self._key_version = channel.keys.version
         return job.custody.card_keys(
             job.custody.latest(final.master), final.diversification, channel.update.key_data, final.version
         )
 
-    def _chip_state(self, domain: SecurityDomain) -> ChipState:
+    def _chip_state(self, domain: SecurityDomain) -> ChipKeyState:
         """What the card's registry says. Raises CardError."""
-        own = domain.status(Scope.ISSUER_DOMAIN)
+        own = domain.status(StatusScope.ISSUER_DOMAIN)
         if len(own) != 1:
             raise CardMalformed(f"GET STATUS names {len(own)} issuer security domains")
-        instances = domain.status(Scope.APPLICATIONS)
-        return ChipState(
+        instances = domain.status(StatusScope.APPLICATIONS)
+        return ChipKeyState(
             key_set=self._key_set,
             key_version=self._key_version,
             life_cycle=own[0].state,
             instances={bytes(entry.aid): entry.state for entry in instances},
-            packages=frozenset(bytes(entry.aid) for entry in domain.status(Scope.LOAD_FILES)),
+            packages=frozenset(bytes(entry.aid) for entry in domain.status(StatusScope.LOAD_FILES)),
             sources={bytes(entry.aid): bytes(entry.package) for entry in instances if entry.package},
         )
 
@@ -300,13 +304,13 @@ class _Run:
     def _finished(self, block: int | None = None) -> None:
         """Remember for the journal what the chip did; it is written with what comes next."""
         if self._claim is not None:
-            self._done.append(Entry(self._step, JournalEvent.DONE, block=block))
+            self._done.append(JournalEntry(self._step, JournalEvent.DONE, block=block))
 
     def _write(self, event: JournalEvent | None = None, detail: str = "") -> None:
         """On disk before the chip hears the next command, in one commit: what it did, and what it is to do now. Nothing
         while there is no dossier to write it for."""
         if self._claim is not None:
-            now = [Entry(self._step, event, detail)] if event else []
+            now = [JournalEntry(self._step, event, detail)] if event else []
             self._job.registry.journal(self._claim, *self._done, *now)
             self._done.clear()
 
@@ -314,12 +318,12 @@ class _Run:
         """What went wrong, in the journal."""
         self._write(JournalEvent.FAULT, reason)
 
-    def fell_out(self, said: Why) -> CardReport:
+    def fell_out(self, said: Reason) -> CardReport:
         """The chip is to come back: its binding stays."""
         self.note(said.sentence)
-        return self.report(Outcome.AGAIN, said)
+        return self.report(CardOutcome.AGAIN, said)
 
-    def rejected(self, said: Why, bin: Bin, held: str) -> CardReport:
+    def rejected(self, said: Reason, bin: Bin, held: str) -> CardReport:
         """Refuse the chip for ever; where it has a dossier, its card is hotlisted and the dossier made again."""
         job, coded = self._job, Coded(said.code, said.params)
         if self._claim is not None:
@@ -331,9 +335,9 @@ class _Run:
             self.serial = job.registry.reject_chip(
                 job.batch_id, self.serial, said.sentence, self._step, bin, self._lane, from_stock=ours, coded=coded
             )
-        return self.report(Outcome.REJECTED, said, bin)
+        return self.report(CardOutcome.REJECTED, said, bin)
 
-    def report(self, outcome: Outcome, said: Why = NOTHING, bin: str = "") -> CardReport:
+    def report(self, outcome: CardOutcome, said: Reason = NOTHING, bin: str = "") -> CardReport:
         return CardReport(
             outcome=outcome,
             chip_serial=self.serial,
@@ -360,10 +364,10 @@ def _opened(custody: KeyCustody, claim: Claim) -> Dossier:
     return dossier
 
 
-def _nothing_left(left: NothingLeft) -> Why:
+def _nothing_left(left: NothingLeft) -> Reason:
     if left.claimed:
-        return Why("nothing left to begin", Reason.NOTHING_LEFT)
+        return Reason("nothing left to begin", RejectCode.NOTHING_LEFT)
     if left.to_prepare:
         sentence = f"no dossier waits; {left.to_prepare} members still need one: membercard batch prepare"
-        return Why(sentence, Reason.NOT_PREPARED, {"members": str(left.to_prepare)})
+        return Reason(sentence, RejectCode.NOT_PREPARED, {"members": str(left.to_prepare)})
     return BATCH_DONE

@@ -16,8 +16,8 @@ from typing import Final
 
 from personalize.errors import LineStopped
 from personalize.execute import BATCH_DONE, Job, dead_chip, process
-from personalize.outcome import CardReport, Outcome
-from personalize.reasons import NOTHING, Reason, Why, why
+from personalize.outcome import CardOutcome, CardReport
+from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import RegistryConflict, RegistryUnavailable
 from terminal.apdu import Disposition, Reader
 from terminal.errors import MembercardError, NoCard, TransportError
@@ -25,17 +25,17 @@ from terminal.errors import MembercardError, NoCard, TransportError
 POLL = 0.5
 """Seconds between looks at whether a lane shall stop, while its slot is empty or its reader out of order."""
 
-STOPPED: Final = Why("stopped", Reason.STOPPED)
-NO_BLANKS: Final = Why("no blank cards left", Reason.NO_BLANKS)
+STOPPED: Final = Reason("stopped", RejectCode.STOPPED)
+NO_BLANKS: Final = Reason("no blank cards left", RejectCode.NO_BLANKS)
 
 _RELEASE = {
-    Outcome.VERIFIED: Disposition.DONE,
-    Outcome.KNOWN: Disposition.DONE,
-    Outcome.REJECTED: Disposition.REJECT,
-    Outcome.REFUSED: Disposition.REJECT,
-    Outcome.ASIDE: Disposition.ASIDE,
-    Outcome.AGAIN: Disposition.KEEP,
-    Outcome.NOTHING_LEFT: Disposition.KEEP,
+    CardOutcome.VERIFIED: Disposition.DONE,
+    CardOutcome.KNOWN: Disposition.DONE,
+    CardOutcome.REJECTED: Disposition.REJECT,
+    CardOutcome.REFUSED: Disposition.REJECT,
+    CardOutcome.ASIDE: Disposition.ASIDE,
+    CardOutcome.AGAIN: Disposition.KEEP,
+    CardOutcome.NOTHING_LEFT: Disposition.KEEP,
 }
 
 
@@ -56,7 +56,7 @@ class LaneEvent:
     step: str = ""
     card_number: str = ""
     report: CardReport | None = None
-    why: Why = NOTHING
+    why: Reason = NOTHING
 
     @property
     def message(self) -> str:
@@ -69,7 +69,7 @@ class LaneResult:
     ``away`` that it was the registry, which may come back: the same lane may then go on."""
 
     lane: str
-    counts: dict[Outcome, int]
+    counts: dict[CardOutcome, int]
     message: str
     code: str
     params: Mapping[str, str]
@@ -77,8 +77,8 @@ class LaneResult:
     away: bool = False
 
     @property
-    def why(self) -> Why:
-        return Why(self.message, self.code, self.params)
+    def why(self) -> Reason:
+        return Reason(self.message, self.code, self.params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class LineSettings:
     idle: float = 120.0
 
 
-class Line:
+class PersonalizationLine:
     """The lanes of one station over one batch.
 
     ``job`` holds what all cards share; ``remake`` makes missing dossiers after a reject and is called under a lock.
@@ -179,14 +179,14 @@ class Line:
 
 
 class _Lane:
-    def __init__(self, line: Line, name: str, reader: Reader) -> None:
+    def __init__(self, line: PersonalizationLine, name: str, reader: Reader) -> None:
         self._line = line
         self._name = name
         self._reader = reader
         self._fell_out: Counter[str] = Counter()
         self._held = ""
         """The serial of the chip that fell out and is in the slot still: the slot was not seen empty since."""
-        self._counts: Counter[Outcome] = Counter()
+        self._counts: Counter[CardOutcome] = Counter()
         self._failures = 0
         self._idle_since = 0.0
         self._reader_lost = False
@@ -197,12 +197,12 @@ class _Lane:
             said = self._until_the_end()
         except (MembercardError, OSError) as e:
             # What this lane had in hand stays bound to its chip, and the chip itself says how far it came.
-            said, fault = why(e), True
+            said, fault = reason_for(e), True
             away = isinstance(e, RegistryUnavailable) and e.retryable
         self._tell(LaneState.ENDED, said=said)
         return LaneResult(self._name, dict(self._counts), said.sentence, said.code, said.params, fault, away)
 
-    def _until_the_end(self) -> Why:
+    def _until_the_end(self) -> Reason:
         self._idle_since = self._line.monotonic()
         waiting_for = NOTHING
         while True:
@@ -223,13 +223,13 @@ class _Lane:
                 if not fault.retryable or self._idle_for() > self._line.settings.idle:
                     raise
                 # The service is down, the reader unplugged or in use: it may come back, or other lanes finish.
-                waiting_for = why(fault)
+                waiting_for = reason_for(fault)
                 self._line.wait_or_stop(POLL)
                 ended = self._when_done()
             if ended:
                 return ended
 
-    def _look_at_the_slot(self) -> Why:
+    def _look_at_the_slot(self) -> Reason:
         """Handle the card in the slot or wait for one. Why the lane is done, or nothing. Raises TransportError for what
         the reader does."""
         asked = self._line.monotonic()
@@ -251,22 +251,22 @@ class _Lane:
         self._idle_since = self._line.monotonic()
         return ended
 
-    def _empty_slot(self, asked: float) -> Why:
+    def _empty_slot(self, asked: float) -> Reason:
         self._held = ""
         if self._line.monotonic() - asked < POLL / 2:
             return NO_BLANKS
         if self._idle_for() > self._line.settings.idle:
             seconds = f"{self._line.settings.idle:g}"
-            return Why(f"no card came within {seconds} s", Reason.NO_CARD, {"seconds": seconds})
+            return Reason(f"no card came within {seconds} s", RejectCode.NO_CARD, {"seconds": seconds})
         return self._when_done()
 
     def _idle_for(self) -> float:
         return self._line.monotonic() - self._idle_since
 
-    def _when_done(self) -> Why:
+    def _when_done(self) -> Reason:
         return BATCH_DONE if self._line.job.done() else NOTHING
 
-    def _one_card(self) -> Why:
+    def _one_card(self) -> Reason:
         """Handle the card in the slot. Why the lane is done, or nothing."""
         try:
             transport = self._reader.connect()
@@ -288,25 +288,25 @@ class _Lane:
     def _last_try(self, serial: str) -> bool:
         return self._fell_out[serial] + 1 >= self._line.settings.tries
 
-    def _finish(self, report: CardReport) -> Why:
-        if report.outcome is Outcome.AGAIN:
+    def _finish(self, report: CardReport) -> Reason:
+        if report.outcome is CardOutcome.AGAIN:
             self._held = report.chip_serial or self._held
             self._fell_out[self._held] += 1
         else:
             self._held = ""
             self._fell_out.clear()
         self._counts[report.outcome] += 1
-        if report.outcome is Outcome.VERIFIED:
+        if report.outcome is CardOutcome.VERIFIED:
             self._failures = 0
-        elif report.outcome is Outcome.REJECTED:
+        elif report.outcome is CardOutcome.REJECTED:
             self._failures += 1
         self._tell(LaneState.WAITING, card_number=report.card_number, report=report)
         # A reader that fails just now keeps its card; the registry knows the chip when it turns up again.
         self._reader.release(_RELEASE[report.outcome])
-        if report.outcome is Outcome.REJECTED:
+        if report.outcome is CardOutcome.REJECTED:
             self._line.make_again()
-        elif report.outcome is Outcome.NOTHING_LEFT and not self._line.make_again():
-            return Why(report.reason, report.code, report.params)
+        elif report.outcome is CardOutcome.NOTHING_LEFT and not self._line.make_again():
+            return Reason(report.reason, report.code, report.params)
         return NOTHING
 
     def _step(self, step: str, card_number: str) -> None:
@@ -319,6 +319,6 @@ class _Lane:
         step: str = "",
         card_number: str = "",
         report: CardReport | None = None,
-        said: Why = NOTHING,
+        said: Reason = NOTHING,
     ) -> None:
         self._line.on_event(LaneEvent(self._name, state, step, card_number, report, said))

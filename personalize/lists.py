@@ -13,7 +13,7 @@ from registry.values import HotlistEntry
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.authorities import CaKey
 from terminal.keys import KeyCustody, KeyInfo
-from terminal.member.hotlist import HotCard, Hotlist, Reason
+from terminal.member.hotlist import HotCard, Hotlist, HotlistReason
 from terminal.member.signed import Issue
 from terminal.member.trust import TrustList
 
@@ -46,7 +46,7 @@ def hotlist_of(entries: Iterable[HotlistEntry], at: datetime, version: int | Non
 
 def hot_card(entry: HotlistEntry) -> HotCard:
     """An entry of the registry as counters have it."""
-    return HotCard(entry.card_number, entry.sequence, Reason(entry.reason), entry.at.date())
+    return HotCard(entry.card_number, entry.sequence, HotlistReason(entry.reason), entry.at.date())
 
 
 def signed_lists(custody: KeyCustody, registry: Registry, profile: Profile, at: datetime) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ class Bin(StrEnum):
     FOREIGN = "4 foreign"
 
 
-class Outcome(StrEnum):
+class CardOutcome(StrEnum):
     """What became of one presentation of a chip."""
 
     VERIFIED = "verified"
@@ -40,7 +40,7 @@ class CardReport:
     are what another language makes its own of. ``steps`` are seconds by step; commands and bytes are what went over the
     link."""
 
-    outcome: Outcome
+    outcome: CardOutcome
     chip_serial: str
     card_number: str = ""
     reason: str = ""
@@ -53,7 +53,7 @@ class CardReport:
     bytes_sent: int = 0
 
 
-class Meter:
+class ExchangeMeter:
     """A transport that counts what goes over it."""
 
     def __init__(self, inner: Transport) -> None:

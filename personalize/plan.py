@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from personalize.dossier import Application, Dossier
+from personalize.dossier import Dossier, DossierApplication
 from personalize.errors import ChipUnfit
 from personalize.profile import FinalKeys, Profile
-from personalize.reasons import Reason
-from terminal.globalplatform.lifecycle import ApplicationState, CardState
+from personalize.reasons import RejectCode
+from terminal.globalplatform.lifecycle import ApplicationState, CardLifeCycleState
 from terminal.keys import CardKeys, Scp
 
 
-class KeySet(StrEnum):
+class PlannedKeys(StrEnum):
     """Which keys open the security domain now."""
 
     STOCK = "stock"
@@ -26,13 +26,13 @@ class KeySet(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ChipState:
+class ChipKeyState:
     """What an authenticated chip said: card life cycle, instances by AID with their life cycle, load files.
 
     ``sources``: the load file of each instance, where the chip tells.
     """
 
-    key_set: KeySet
+    key_set: PlannedKeys
     key_version: int
     life_cycle: int
     instances: Mapping[bytes, int]
@@ -44,7 +44,7 @@ class ChipState:
 class Install:
     """INSTALL [for install and make selectable]; ``delete_first`` where a foreign or broken instance is in the way."""
 
-    application: Application
+    application: DossierApplication
     delete_first: bool
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class Install:
 class Personalize:
     """INSTALL [for personalization], then every data grouping from the first."""
 
-    application: Application
+    application: DossierApplication
 
     def __str__(self) -> str:
         lines = [f"store data for {self.application.instance_aid.hex().upper()}:"]
@@ -80,7 +80,7 @@ class RotateKeys:
 class Secure:
     """SET STATUS through the states still ahead."""
 
-    states: tuple[CardState, ...]
+    states: tuple[CardLifeCycleState, ...]
 
     def __str__(self) -> str:
         return "set the card life cycle to " + ", then ".join(state.name for state in self.states)
@@ -106,36 +106,38 @@ NAMES: dict[type, str] = {
 """The journal's name of each step, in the order of the line."""
 
 
-def key_set(final: FinalKeys, versions: frozenset[int]) -> KeySet:
+def key_set(final: FinalKeys, versions: frozenset[int]) -> PlannedKeys:
     """Stock or final keys, from the key versions that the chip names in E0."""
-    return KeySet.FINAL if final.version in versions else KeySet.STOCK
+    return PlannedKeys.FINAL if final.version in versions else PlannedKeys.STOCK
 
 
 def final_keys(profile: Profile, scp: Scp) -> FinalKeys:
     return profile.line.scp02 if scp is Scp.SCP02 else profile.line.scp03
 
 
-def plan(dossier: Dossier, chip: ChipState, final: CardKeys) -> tuple[Step, ...]:
+def plan(dossier: Dossier, chip: ChipKeyState, final: CardKeys) -> tuple[Step, ...]:
     """The steps left for this chip. Raises ChipUnfit for a chip in none of the states of the table."""
-    if chip.life_cycle not in (CardState.OP_READY, CardState.INITIALIZED, CardState.SECURED):
+    if chip.life_cycle not in (CardLifeCycleState.OP_READY, CardLifeCycleState.INITIALIZED, CardLifeCycleState.SECURED):
         state = f"{chip.life_cycle:02X}"
-        raise ChipUnfit(f"the chip's life cycle is {state}: locked or terminated", Reason.LOCKED, state=state)
+        raise ChipUnfit(f"the chip's life cycle is {state}: locked or terminated", RejectCode.LOCKED, state=state)
     steps: list[Step] = []
     for application in dossier.applications:
         steps += _application_steps(application, chip)
-    if chip.key_set is KeySet.FINAL and steps:
+    if chip.key_set is PlannedKeys.FINAL and steps:
         sentence = "the chip has the final keys but is not personalized: it is not in a state this line leaves"
-        raise ChipUnfit(sentence, Reason.NOT_OURS)
-    if chip.key_set is KeySet.STOCK:
+        raise ChipUnfit(sentence, RejectCode.NOT_OURS)
+    if chip.key_set is PlannedKeys.STOCK:
         steps.append(RotateKeys(chip.key_version, final))
-    ahead = tuple(state for state in (CardState.INITIALIZED, CardState.SECURED) if state > chip.life_cycle)
+    ahead = tuple(
+        state for state in (CardLifeCycleState.INITIALIZED, CardLifeCycleState.SECURED) if state > chip.life_cycle
+    )
     if ahead:
         steps.append(Secure(ahead))
     steps.append(ReadBack())
     return tuple(steps)
 
 
-def _application_steps(application: Application, chip: ChipState) -> list[Step]:
+def _application_steps(application: DossierApplication, chip: ChipKeyState) -> list[Step]:
     state = chip.instances.get(application.instance_aid)
     # Another's code under our AID would be given every secret of the card.
     ours = chip.sources.get(application.instance_aid, application.package_aid) == application.package_aid
@@ -143,7 +145,7 @@ def _application_steps(application: Application, chip: ChipState) -> list[Step]:
         return []
     if application.package_aid not in chip.packages:
         package = application.package_aid.hex().upper()
-        raise ChipUnfit(f"the chip has no load file {package}: not this stock", Reason.WRONG_STOCK, package=package)
+        raise ChipUnfit(f"the chip has no load file {package}: not this stock", RejectCode.WRONG_STOCK, package=package)
     personalize = Personalize(application)
     if state == ApplicationState.SELECTABLE and ours:
         return [personalize]

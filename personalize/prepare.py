@@ -9,21 +9,21 @@ import secrets
 from datetime import date
 
 from personalize.certificates import icc_certificate, signed_static_data
-from personalize.chain import Chains, rsa_chain, sm_chain
-from personalize.dossier import Application, Dossier, Part
+from personalize.chain import IssuingChains, rsa_chain, sm_chain
+from personalize.dossier import Dossier, DossierApplication, DossierPart
 from personalize.encoding import inside, join, record, years_after, yymmdd
 from personalize.errors import PrepareError
 from personalize.keypool import CRT_DGIS, ChipKey
 from personalize.payment.directories import directories
 from personalize.payment.linter import lint
-from personalize.payment.prepare import Account, PaymentPreparer
-from personalize.profile import Entitlement, Profile
+from personalize.payment.prepare import PaymentAccount, PaymentPreparer
+from personalize.profile import EntitlementSection, Profile
 from registry.values import MemberToPrepare, NewDossier
 from terminal.keys import Diversification, KeyCustody, application_data
 from terminal.tlv import tlv
 
 
-def make_chains(profile: Profile, custody: KeyCustody, today: date) -> Chains:
+def make_chains(profile: Profile, custody: KeyCustody, today: date) -> IssuingChains:
     """Every issuer key that the profile needs, certified by its CA. Raises CustodyError, PrepareError."""
     trust, payment = profile.trust, profile.payment
     member = rsa_chain(
@@ -34,12 +34,12 @@ def make_chains(profile: Profile, custody: KeyCustody, today: date) -> Chains:
         expires=years_after(today, trust.certificate_years),
     )
     if payment is None or not payment.authenticates:
-        return Chains(member)
+        return IssuingChains(member)
     own, prefix = payment.trust, payment.pan.prefix
     expires = years_after(today, own.certificate_years)
     rsa = rsa_chain(custody, own.ca_key, own.issuer_key, identifier=prefix, expires=expires) if payment.rsa else None
     sm = sm_chain(custody, own.sm_ca_key, own.sm_issuer_key, identifier=prefix, expires=expires) if payment.sm else None
-    return Chains(member, rsa, sm)
+    return IssuingChains(member, rsa, sm)
 
 
 class Preparer:
@@ -54,7 +54,7 @@ class Preparer:
         custody: KeyCustody,
         *,
         today: date,
-        chain: Chains | None = None,
+        chain: IssuingChains | None = None,
     ) -> None:
         self.profile = profile
         self._custody = custody
@@ -112,29 +112,29 @@ class Preparer:
         )
         protected = self._custody.seal(self._seal_key, self._protected(member), f"{context}/0501")
         parts = [
-            Part(0x9102, shared[0x9102]),
-            Part(0x9104, shared[0x9104]),
-            Part(0x0101, signed[0]),
-            Part(0x0102, shared[0x0102]),
-            Part(0x0103, signed[1]),
+            DossierPart(0x9102, shared[0x9102]),
+            DossierPart(0x9104, shared[0x9104]),
+            DossierPart(0x0101, signed[0]),
+            DossierPart(0x0102, shared[0x0102]),
+            DossierPart(0x0103, signed[1]),
             *self._certificate_parts(card_number, key, static),
-            Part(0x0301, shared[0x0301]),
-            Part(0x9200, bytes.fromhex("0701") + bytes(6)),
-            Part(0x9000, b"".join(keys.kcvs)),
-            Part(0x9030, bytes((layout.read_key_version,)) + b"".join(read_keys.kcvs)),
+            DossierPart(0x0301, shared[0x0301]),
+            DossierPart(0x9200, bytes.fromhex("0701") + bytes(6)),
+            DossierPart(0x9000, b"".join(keys.kcvs)),
+            DossierPart(0x9030, bytes((layout.read_key_version,)) + b"".join(read_keys.kcvs)),
         ]
         if layout.pin:
-            parts.append(Part(0x9010, bytes((layout.pin.tries, layout.pin.tries))))
+            parts.append(DossierPart(0x9010, bytes((layout.pin.tries, layout.pin.tries))))
             pin = self._custody.new_pin(layout.pin.digits, self._seal_key, f"{context}/8010")
-            parts.append(Part(0x8010, pin, padded=True))
+            parts.append(DossierPart(0x8010, pin, padded=True))
         parts += [
-            Part(0x8000, keys),
-            Part(0x8030, read_keys),
-            Part(0x0501, protected, padded=True),
-            *(Part(dgi, sealed, padded=True) for dgi, sealed in zip(CRT_DGIS, key.components, strict=True)),
+            DossierPart(0x8000, keys),
+            DossierPart(0x8030, read_keys),
+            DossierPart(0x0501, protected, padded=True),
+            *(DossierPart(dgi, sealed, padded=True) for dgi, sealed in zip(CRT_DGIS, key.components, strict=True)),
         ]
         package, module, instance = map(bytes.fromhex, (layout.package_aid, layout.module_aid, layout.aid))
-        application = Application(package, module, instance, tuple(parts))
+        application = DossierApplication(package, module, instance, tuple(parts))
         payment = self._payment_application(member, context, pan, payment_key)
         return Dossier(card_number, sequence, application, protected, read_keys, payment, self._directories)
 
@@ -146,13 +146,13 @@ class Preparer:
 
     def _payment_application(
         self, member: MemberToPrepare, context: str, pan: str, key: ChipKey | None
-    ) -> Application | None:
+    ) -> DossierApplication | None:
         if self._payment is None or self.profile.payment is None:
             return None
         if not pan:
             raise PrepareError("the payment application needs an account number, and none was given")
         sequence = self.profile.payment.pan.first_sequence + member.sequence - 1
-        return self._payment.prepare(Account(pan, sequence, member.name, member.id_number), key, context)
+        return self._payment.prepare(PaymentAccount(pan, sequence, member.name, member.id_number), key, context)
 
     def _identity(self, member: MemberToPrepare, card_number: str) -> bytes:
         layout, validity = self.profile.member, self.profile.validity
@@ -186,7 +186,7 @@ class Preparer:
         tags = ((0x8C, layout.cdol1), (0x8D, layout.cdol2), (0x8E, layout.cvm_list), (0x9F49, layout.ddol))
         return join(*((tag, bytes.fromhex(value)) for tag, value in tags))
 
-    def _certificate_parts(self, card_number: str, key: ChipKey, static: bytes) -> list[Part]:
+    def _certificate_parts(self, card_number: str, key: ChipKey, static: bytes) -> list[DossierPart]:
         chain, layout = self.chain.member, self.profile.member
 
         def sign(message: bytes) -> bytes:
@@ -209,13 +209,15 @@ class Preparer:
             (0x9F4A, b"\x82"),
         ]
         parts = [
-            Part(0x0201, record(join((0x90, chain.certificate.certificate)))),
-            Part(0x0202, record(join((0x9F46, icc.certificate), (0x9F47, icc.exponent), (0x9F48, icc.remainder)))),
-            Part(0x0203, record(join(*(item for item in shared if item[1])))),
+            DossierPart(0x0201, record(join((0x90, chain.certificate.certificate)))),
+            DossierPart(
+                0x0202, record(join((0x9F46, icc.certificate), (0x9F47, icc.exponent), (0x9F48, icc.remainder)))
+            ),
+            DossierPart(0x0203, record(join(*(item for item in shared if item[1])))),
         ]
         if layout.static_signature:
             signature = signed_static_data(sign, chain.issuer_size, static, authentication_code=b"\xda\xc0")
-            parts.append(Part(0x0204, record(join((0x93, signature)))))
+            parts.append(DossierPart(0x0204, record(join((0x93, signature)))))
         return parts
 
     def _aip(self) -> bytes:
@@ -255,7 +257,7 @@ class Preparer:
 _PERIODS = {"day": 1, "month": 2, "quarter": 3, "year": 4}
 
 
-def _entitlement(entry: Entitlement, today: date) -> bytes:
+def _entitlement(entry: EntitlementSection, today: date) -> bytes:
     start = today
     if entry.period != "day":
         month = {"month": today.month, "quarter": (today.month - 1) // 3 * 3 + 1, "year": 1}[entry.period]

@@ -24,7 +24,7 @@ _PLAIN_PIN = 0x01
 """CVM code: plaintext PIN verification by the card; bit 40 lets the next rule follow a failure. EMV 4.4 Book 3, C3."""
 
 
-class CardNumber(NumberRange):
+class CardNumberRange(NumberRange):
     """Member card number, tag 5A."""
 
 
@@ -36,7 +36,7 @@ class Validity(Section):
     cover_years: int = Field(1, ge=0, le=10)
 
 
-class Entitlement(Section):
+class EntitlementSection(Section):
     """One entry of DF28."""
 
     benefit_class: str = Field(pattern=r"^[0-9]{4}$")
@@ -59,7 +59,7 @@ class MemberApplication(Section):
     cdol1: DolHex = "9F02069F1A025F2A029A039F21039C019F37049F1C089F160FDF3102DF32019505"
     cdol2: DolHex = "8A0291109505"
     cvm_list: Hex = "00000000000000001F03"
-    entitlements: tuple[Entitlement, ...] = Field((), max_length=20)
+    entitlements: tuple[EntitlementSection, ...] = Field((), max_length=20)
     pin: PinRule | None = None
     static_signature: bool = False
     icc_key_bits: int = Field(1152, ge=1024, le=1408, multiple_of=16)
@@ -116,7 +116,7 @@ class FinalKeys(Section):
     version: int = Field(ge=1, le=0x7F)
 
 
-class Line(Section):
+class LineSection(Section):
     """How the personalization line talks to the security domain."""
 
     secure_channel: Literal["c-mac", "c-mac c-enc", "c-mac c-enc r-mac", "c-mac c-enc r-mac r-enc"] = "c-mac c-enc"
@@ -140,10 +140,10 @@ class Profile(Section):
 
     profile: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
     scheme: str = Field(pattern=r"^[0-9]{6}$")
-    card_number: CardNumber
+    card_number: CardNumberRange
     validity: Validity = Validity()
     member: MemberApplication = MemberApplication()
-    line: Line = Line()
+    line: LineSection = LineSection()
     trust: Trust = Trust()
     payment: PaymentApplication | None = None
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from personalize.dossier import Application, Dossier
+from personalize.dossier import Dossier, DossierApplication
 from personalize.errors import ReadBackError
 from personalize.payment.readback import read_back_others
 from personalize.payment.readback import same as _same
-from personalize.reasons import Reason
+from personalize.reasons import RejectCode
 from terminal.apdu import Command, Response, Sender
 from terminal.emv.data.records import read_record
 from terminal.errors import CardMalformed, MembercardError, TransportError
 from terminal.globalplatform import (
     C_ENC,
     FULL,
-    Authentication,
-    CardState,
+    CardLifeCycleState,
     Guard,
-    Scope,
+    HostAuthentication,
     SecurityDomain,
+    StatusScope,
     open_channel,
 )
 from terminal.keys import CardKeys, KeyCustody
-from terminal.member.outcome import Code, Verdict
+from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.trust import TrustList
 from terminal.member.verdict import verify
 from terminal.tlv import tlv
@@ -70,11 +70,11 @@ def read_back(
     verdict = verify(recorder, trust=trust, hotlist=None, at=at, aid=member.instance_aid)
     if recorder.fault is not None:
         raise recorder.fault
-    if verdict.code is Code.CARD_FAULT:
+    if verdict.code is VerdictCode.CARD_FAULT:
         raise CardMalformed(f"reading back as a counter: {verdict.sentence}")
-    if verdict.code is not Code.ACTIVE:
+    if verdict.code is not VerdictCode.ACTIVE:
         said = f"{verdict.code}, {verdict.sentence}"
-        raise ReadBackError("the verdict", said, Reason.READ_BACK_VERDICT, verdict=verdict.code.value)
+        raise ReadBackError("the verdict", said, RejectCode.READ_BACK_VERDICT, verdict=verdict.code.value)
     _compare(member, recorder.answers)
     _protected(sender, dossier, custody, guard)
     read_back_others(sender, dossier)
@@ -82,7 +82,7 @@ def read_back(
     return verdict
 
 
-def _compare(application: Application, answers: list[tuple[Command, Response]]) -> None:
+def _compare(application: DossierApplication, answers: list[tuple[Command, Response]]) -> None:
     """FCI, options and every clear record against the dossier."""
     read: dict[tuple[int, int], bytes] = {}
     for command, response in answers:
@@ -100,7 +100,7 @@ def _compare(application: Application, answers: list[tuple[Command, Response]]) 
 
 def _protected(sender: Sender, dossier: Dossier, custody: KeyCustody, guard: Guard) -> None:
     """The protected record, inside SCP03 with the card's read keys; the application is selected still."""
-    wanted = Authentication(dossier.read_keys, FULL, dossier.read_keys.version)
+    wanted = HostAuthentication(dossier.read_keys, FULL, dossier.read_keys.version)
     chip = f"{dossier.card_number}-{dossier.sequence:02d} read keys"
     channel = open_channel(sender, wanted, custody, guard, chip=chip)
     record = read_record(channel, *_PROTECTED)
@@ -113,13 +113,13 @@ def _domain(sender: Sender, final: CardKeys, custody: KeyCustody, guard: Guard, 
     domain.select()
     if domain.chip() != chip:
         other = "the chip gives another serial than when it was bound"
-        raise ReadBackError("the production data", other, Reason.READ_BACK_CHIP)
+        raise ReadBackError("the production data", other, RejectCode.READ_BACK_CHIP)
     versions = {key.version for key in domain.key_information()}
     if versions != {final.version}:
         named = ", ".join(f"{version:02X}" for version in sorted(versions))
         said = f"the chip names {named}; only {final.version:02X} may be left"
-        raise ReadBackError("the key sets", said, Reason.READ_BACK_KEYS, named=named)
-    domain.authenticate(Authentication(final, C_ENC, final.version))
-    states = [entry.state for entry in domain.status(Scope.ISSUER_DOMAIN)]
-    if states != [CardState.SECURED]:
-        raise ReadBackError("the life cycle", "the card is not SECURED", Reason.READ_BACK_OPEN)
+        raise ReadBackError("the key sets", said, RejectCode.READ_BACK_KEYS, named=named)
+    domain.authenticate(HostAuthentication(final, C_ENC, final.version))
+    states = [entry.state for entry in domain.status(StatusScope.ISSUER_DOMAIN)]
+    if states != [CardLifeCycleState.SECURED]:
+        raise ReadBackError("the life cycle", "the card is not SECURED", RejectCode.READ_BACK_OPEN)

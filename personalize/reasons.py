@@ -33,7 +33,7 @@ from terminal.errors import (
 )
 
 
-class Reason(StrEnum):
+class RejectCode(StrEnum):
     """Every code that the line gives. Those of ``ChipUnfit`` are given where it is raised (personalize.errors)."""
 
     # Of the way to the chip.
@@ -101,7 +101,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Reason:
     """A sentence, and what other languages make theirs of. False where nothing is to be said."""
 
     sentence: str = ""
@@ -112,46 +112,46 @@ class Why:
         return bool(self.sentence)
 
 
-NOTHING: Final = Why()
+NOTHING: Final = Reason()
 
-_REASONS: Final[tuple[tuple[type[BaseException], Reason], ...]] = (
-    (NoCard, Reason.MUTE),
-    (CardGone, Reason.TAKEN_OUT),
-    (DeadlineExceeded, Reason.NO_ANSWER),
-    (ReaderFault, Reason.READER_FAULT),
-    (ReaderBusy, Reason.READER_BUSY),
-    (ReaderNotFound, Reason.READER_MISSING),
-    (TransportError, Reason.LINK),
-    (AuthenticationRefused, Reason.KEYS_REFUSED),
-    (AuthenticationGuarded, Reason.KEYS_SPARED),
-    (NotGenuine, Reason.NOT_GENUINE),
-    (CardRefused, Reason.REFUSED),
-    (CardMalformed, Reason.MALFORMED),
-    (CardError, Reason.MALFORMED),
-    (SecureChannelError, Reason.CHANNEL),
-    (IntegrityError, Reason.CHANNEL),
-    (CodecError, Reason.GARBLED),
-    (FenceLost, Reason.TAKEN_OVER),
-    (RegistryUnavailable, Reason.RECORD_AWAY),
-    (RegistryError, Reason.RECORD),
-    (CustodyError, Reason.CUSTODY),
-    (DossierError, Reason.DOSSIER),
-    (KeyPoolError, Reason.KEY_POOL),
-    (LineStopped, Reason.TOO_MANY),
-    (PersonalizeError, Reason.PREPARATION),
-    (OSError, Reason.MACHINE),
+_REASONS: Final[tuple[tuple[type[BaseException], RejectCode], ...]] = (
+    (NoCard, RejectCode.MUTE),
+    (CardGone, RejectCode.TAKEN_OUT),
+    (DeadlineExceeded, RejectCode.NO_ANSWER),
+    (ReaderFault, RejectCode.READER_FAULT),
+    (ReaderBusy, RejectCode.READER_BUSY),
+    (ReaderNotFound, RejectCode.READER_MISSING),
+    (TransportError, RejectCode.LINK),
+    (AuthenticationRefused, RejectCode.KEYS_REFUSED),
+    (AuthenticationGuarded, RejectCode.KEYS_SPARED),
+    (NotGenuine, RejectCode.NOT_GENUINE),
+    (CardRefused, RejectCode.REFUSED),
+    (CardMalformed, RejectCode.MALFORMED),
+    (CardError, RejectCode.MALFORMED),
+    (SecureChannelError, RejectCode.CHANNEL),
+    (IntegrityError, RejectCode.CHANNEL),
+    (CodecError, RejectCode.GARBLED),
+    (FenceLost, RejectCode.TAKEN_OVER),
+    (RegistryUnavailable, RejectCode.RECORD_AWAY),
+    (RegistryError, RejectCode.RECORD),
+    (CustodyError, RejectCode.CUSTODY),
+    (DossierError, RejectCode.DOSSIER),
+    (KeyPoolError, RejectCode.KEY_POOL),
+    (LineStopped, RejectCode.TOO_MANY),
+    (PersonalizeError, RejectCode.PREPARATION),
+    (OSError, RejectCode.MACHINE),
 )
 """The first that fits."""
 
 
-def why(fault: BaseException) -> Why:
+def reason_for(fault: BaseException) -> Reason:
     """What is said of a fault."""
     if isinstance(fault, ChipUnfit):
-        return Why(str(fault), fault.code, fault.params)
-    code = next((code for kind, code in _REASONS if isinstance(fault, kind)), Reason.INTERNAL)
+        return Reason(str(fault), fault.code, fault.params)
+    code = next((code for kind, code in _REASONS if isinstance(fault, kind)), RejectCode.INTERNAL)
     params: dict[str, str] = {}
     if isinstance(fault, CardRefused):
         params = {"sw": f"{fault.sw:04X}"}
     elif isinstance(fault, RegistryConflict):
         params = {name: str(value) for name, value in fault.params.items()} | {"reason": fault.reason}
-    return Why(str(fault), code, params)
+    return Reason(str(fault), code, params)

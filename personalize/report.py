@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from registry.store import Registry
-from registry.values import Accounts, Batch, Card, Reject, RosterLine, StockAccounts, Timing
+from registry.values import Batch, BatchAccounts, Card, Reject, RosterLine, StockAccounts, Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class BatchReport:
     """Everything the report shows of one batch. Personal data are masked."""
 
     batch: Batch
-    accounts: Accounts
+    accounts: BatchAccounts
     stock: StockAccounts
     refused_rows: Sequence[RosterLine]
     mended_rows: Sequence[RosterLine]

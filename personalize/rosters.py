@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from personalize.intake.codes import Fault
+from personalize.intake.codes import RowFault
 from personalize.intake.values import Rejected, RosterReport, RosterRow
 from registry.values import AcceptedRow, RejectedRow, RosterLine
 
@@ -48,6 +48,6 @@ def as_imported(report: RosterReport, lines: Iterable[RosterLine]) -> RosterRepo
 def _judged(row: RosterRow | Rejected, codes: tuple[str, ...] | None) -> RosterRow | Rejected:
     if codes is None:
         return row
-    faults = tuple(Fault(code) for code in codes)
+    faults = tuple(RowFault(code) for code in codes)
     earlier = row.duplicate_of if isinstance(row, Rejected) else ""
     return Rejected(row.sheet_row, row.seq, faults, row.name, earlier, row.sheet)

@@ -98,7 +98,7 @@ class OwnWork(Forbidden):
     code = "own-work"
 
 
-class TooLarge(ServiceError):
+class RequestTooLarge(ServiceError):
     """An upload or a body beyond what the service takes. ``params`` of a form: ``chinese``, as in UnreadableForm."""
 
     code = "too-large"

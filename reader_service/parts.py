@@ -21,7 +21,7 @@ from terminal.member.words import dictionary
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class CounterLists:
     """What a counter judges by. ``hotlist`` is None where there is none. ``live``: as things are now, and not as they
     were kept from before because their source is away."""
 
@@ -51,14 +51,14 @@ class LineParts(Protocol):
 
 
 @dataclass(frozen=True)
-class Parts:
+class ServiceParts:
     """Everything the service works with. ``lists`` reads the signed lists anew, working without a database where a
     signed edition lies at hand; ``annotate``-like heavy work runs on the caller's thread."""
 
     registry: Registry
     custody: KeyCustody
     line: LineParts
-    lists: Callable[[], Lists]
+    lists: Callable[[], CounterLists]
     open_reader: Callable[[str], Reader]
     station: str
     data_dir: Path

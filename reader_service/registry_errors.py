@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def on_record() -> Iterator[None]:
+def translate_registry_errors() -> Iterator[None]:
     """Around every call of the registry. Raises NotFound, Conflict, OwnWork, WrongCursor, Unavailable.
 
     The registry's sentences and reasons say what stands against it and hold nothing personal, so they are passed on.
@@ -44,7 +44,7 @@ def needs_reason(reason: str) -> str:
 
 def part_of(items: Sequence[T], cursor: str | None, limit: int) -> Page[T]:
     """A page of a list that is at hand as a whole and only grows at its end. Raises WrongCursor."""
-    with on_record():
+    with translate_registry_errors():
         start = read_cursor(cursor, int)[0] if cursor is not None else 0
         if not 0 <= start <= len(items):
             raise BadCursor

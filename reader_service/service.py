@@ -4,52 +4,52 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from reader_service.access.accounts import Door
-from reader_service.access.settings import DoorSettings
+from reader_service.access.accounts import AccountService
+from reader_service.access.settings import AccessSettings
 from reader_service.events import EventBus
-from reader_service.parts import Parts
-from reader_service.readers.manager import ReaderHub
-from reader_service.services.audit import AuditDesk
-from reader_service.services.batches import BatchDesk
-from reader_service.services.cards import CardDesk
-from reader_service.services.counter import CounterDesk
-from reader_service.services.developer import DeveloperDesk
-from reader_service.services.lanes import LaneDesk
-from reader_service.services.lists import ListDesk
-from reader_service.services.members import MemberDesk
-from reader_service.services.reading import ReadingDesk
-from reader_service.services.rosters import RosterDesk
-from reader_service.services.statistics import StatisticsDesk
-from reader_service.services.users import PeopleDesk
+from reader_service.parts import ServiceParts
+from reader_service.readers.manager import ReaderManager
+from reader_service.services.audit import AuditService
+from reader_service.services.batches import BatchService
+from reader_service.services.cards import CardService
+from reader_service.services.counter import CounterService
+from reader_service.services.developer import DeveloperService
+from reader_service.services.lanes import LaneService
+from reader_service.services.lists import ListService
+from reader_service.services.members import MemberService
+from reader_service.services.reading import ReadingService
+from reader_service.services.rosters import RosterService
+from reader_service.services.statistics import StatisticsService
+from reader_service.services.users import UserService
 
 
-class Service:
+class ReaderService:
     """Everything that pages and API are a face of. ``config`` says how strict the door is.
 
     The registry is the caller's: it stays open when the service is closed.
     """
 
-    def __init__(self, parts: Parts, config: DoorSettings | None = None) -> None:
+    def __init__(self, parts: ServiceParts, config: AccessSettings | None = None) -> None:
         self.parts = parts
-        self.config = config or DoorSettings()
+        self.config = config or AccessSettings()
         self.registry = parts.registry
         self.bus = EventBus(clock=parts.clock)
-        self.readers = ReaderHub(parts, self.bus)
+        self.readers = ReaderManager(parts, self.bus)
         self.leases = self.readers.leases
-        self.counter = CounterDesk(parts, self.bus, self.readers)
-        self.developer = DeveloperDesk(parts, self.bus, self.readers)
-        self.reading = ReadingDesk(parts, self.readers)
-        self.lanes = LaneDesk(parts, self.bus, self.readers)
+        self.counter = CounterService(parts, self.bus, self.readers)
+        self.developer = DeveloperService(parts, self.bus, self.readers)
+        self.reading = ReadingService(parts, self.readers)
+        self.lanes = LaneService(parts, self.bus, self.readers)
         anew = self.counter.refresh
-        self.rosters = RosterDesk(parts, self.bus)
-        self.batches = BatchDesk(parts, self.bus)
-        self.members = MemberDesk(parts, self.bus, on_hotlist=anew)
-        self.cards = CardDesk(parts, self.bus, on_hotlist=anew)
-        self.lists = ListDesk(parts, self.bus, on_hotlist=anew)
-        self.audit = AuditDesk(parts, self.bus)
-        self.statistics = StatisticsDesk(parts, self.bus)
-        self.door = Door(parts.registry, self.config, leases=self.leases)
-        self.people = PeopleDesk(parts.registry, self.door)
+        self.rosters = RosterService(parts, self.bus)
+        self.batches = BatchService(parts, self.bus)
+        self.members = MemberService(parts, self.bus, on_hotlist=anew)
+        self.cards = CardService(parts, self.bus, on_hotlist=anew)
+        self.lists = ListService(parts, self.bus, on_hotlist=anew)
+        self.audit = AuditService(parts, self.bus)
+        self.statistics = StatisticsService(parts, self.bus)
+        self.door = AccountService(parts.registry, self.config, leases=self.leases)
+        self.people = UserService(parts.registry, self.door)
         self.counter.trace_for = self.developer.trace_for
         self.readers.on_added = self.counter.reader_added
         self.readers.on_forgotten = self._forgotten

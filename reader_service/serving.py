@@ -24,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from reader_service.access.headers import API_POLICY, NO_STORE, headers
-from reader_service.access.settings import LOOPBACK, DoorSettings
+from reader_service.access.settings import LOOPBACK, AccessSettings
 from reader_service.errors import Invalid
 from reader_service.http.errors import MEDIA_TYPE, Problem
 
@@ -80,10 +80,10 @@ class Listen:
                 raise Invalid(f"port {self.port} of {self.host} is taken; name another with --port") from None
             raise
 
-    def door(self) -> DoorSettings:
+    def door(self) -> AccessSettings:
         """What the door has to know of it: the names it answers to are those of the certificate."""
         named = [*LOOPBACK, *self.names, *_names_of(self.cert)]
-        return DoorSettings(hosts=tuple(dict.fromkeys(name.lower() for name in named)), tls=self.tls)
+        return AccessSettings(hosts=tuple(dict.fromkeys(name.lower() for name in named)), tls=self.tls)
 
 
 def serve(

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reader_service.access.headers import API_POLICY, added, headers
 from reader_service.http.errors import FOR_PROGRAMS, Problem
-from reader_service.http.health import Health
+from reader_service.http.health import HealthResponse
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.serving import Listen, Server, config_of
 from registry.errors import RegistryUnavailable
@@ -113,7 +113,7 @@ def _answer(request: Request, tls: bool) -> Response:
     if path == "/health/live":
         answer: Response = JSONResponse({"live": True})
     elif path == "/health/ready":
-        answer = JSONResponse(Health(ready=False, parts={"database": "away"}).model_dump(), 503)
+        answer = JSONResponse(HealthResponse(ready=False, parts={"database": "away"}).model_dump(), 503)
     elif path.startswith(FOR_PROGRAMS):
         answer = Problem(503, "unavailable", "the database is away; the service waits for it").response()
     else:

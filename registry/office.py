@@ -4,7 +4,7 @@
     people      People         first, add, user, password_hash, page, change, set_password, disable, enable
     sessions    Sessions       open, find, touch, of, end, end_all, sweep       (by SHA-256 of the cookie's secret)
     tokens      Tokens         make, find, touch, page, revoke                  (by SHA-256 of the token's secret)
-    failures    FailureCounts  failed, of, block, clear, sweep                  (what throttles brute force)
+    failures    LoginFailures  failed, of, block, clear, sweep                  (what throttles brute force)
     replies     Replies        begin, finish, give_up, sweep                    (idempotency keys)
     members     Members        find, page, member, cards_of, cards, history, unmask, transfer, withdraw, replace
     reviews     Reviews        submit, give_back, of, standing, changes
@@ -22,17 +22,17 @@ does it, as the audit names them. Lists come in pages (``registry.paging``): ``p
 from __future__ import annotations
 
 from registry.admin.audit import Audit
-from registry.admin.idempotency import Replies
-from registry.admin.login_failures import FailureCounts
+from registry.admin.idempotency import IdempotencyKeys
+from registry.admin.login_failures import LoginFailures
 from registry.admin.plans import Plans
 from registry.admin.sessions import Sessions
 from registry.admin.stations import Stations
 from registry.admin.statistics import Statistics
 from registry.admin.tokens import Tokens
-from registry.admin.users import People
+from registry.admin.users import Users
 from registry.batches.originals import Originals
 from registry.batches.reviews import Reviews
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.members.hotlist_editions import Editions
 from registry.members.members import Members
 from registry.members.verdicts import Verdicts
@@ -41,13 +41,13 @@ from registry.members.verdicts import Verdicts
 class Office:
     """The rooms beside the line; ``Registry`` is one."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self.audit = Audit(ground)
-        self.people = People(ground)
+        self.people = Users(ground)
         self.sessions = Sessions(ground)
         self.tokens = Tokens(ground)
-        self.failures = FailureCounts(ground)
-        self.replies = Replies(ground)
+        self.failures = LoginFailures(ground)
+        self.replies = IdempotencyKeys(ground)
         self.members = Members(ground)
         self.reviews = Reviews(ground)
         self.originals = Originals(ground)

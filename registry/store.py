@@ -15,7 +15,7 @@ from registry.batches import persons as search
 from registry.batches.batches import Reports
 from registry.batches.originals import Original
 from registry.db import counters
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.db.database import BUSY_SECONDS, Database
 from registry.db.paging import Page
 from registry.db.privacy import PersonalData
@@ -27,17 +27,17 @@ from registry.office import Office
 from registry.values import (
     UNCODED,
     AcceptedRow,
-    Accounts,
     Batch,
+    BatchAccounts,
     Card,
     CardEvent,
     CardState,
     ChipKnown,
     Claim,
     Coded,
-    Entry,
     HotlistEntry,
-    Known,
+    JournalEntry,
+    KnownMember,
     MemberToPrepare,
     NewDossier,
     NothingLeft,
@@ -69,7 +69,7 @@ class Registry(Office, Reports):
     def __init__(self, database: Database, custody: KeyCustody, clock: Clock) -> None:
         self._db = database
         self._personal = PersonalData(custody)
-        self._ground = Ground(database, self._personal, clock)
+        self._ground = RegistryContext(database, self._personal, clock)
         super().__init__(self._ground)
         self._journal = JournalWriter(database)
         self._clock = clock
@@ -102,7 +102,7 @@ class Registry(Office, Reports):
 
     # --- rosters -----------------------------------------------------------------------------------------------------
 
-    def known_members(self, id_numbers: Collection[str]) -> dict[str, Known]:
+    def known_members(self, id_numbers: Collection[str]) -> dict[str, KnownMember]:
         """Those of these persons who are on record, by ID number."""
         with self._db.read() as conn:
             return rosters.known_members(conn, self._personal, id_numbers)
@@ -237,14 +237,14 @@ class Registry(Office, Reports):
         An unknown chip gets the next waiting dossier; a chip that was here before gets its own again, whoever held it.
         """
         with self._db.write() as conn:
-            place = claims.Place(lane, station)
+            place = claims.LanePlace(lane, station)
             return claims.claim(conn, batch_id, place, chip_serial, self._clock(), lease)
 
-    def journal(self, claim: Claim, *entries: Entry) -> None:
+    def journal(self, claim: Claim, *entries: JournalEntry) -> None:
         """These lines, on disk when this returns, or none of them. Raises FenceLost."""
         self._journal.write(claim, self._clock(), entries)
 
-    def verified(self, claim: Claim, result: dict[str, object], seconds: float, *entries: Entry) -> Card:
+    def verified(self, claim: Claim, result: dict[str, object], seconds: float, *entries: JournalEntry) -> Card:
         """The chip was read back and proven: the card begins to live. ``result`` must hold no personal data;
         ``entries`` are the journal's last lines of this claim.
 
@@ -261,7 +261,7 @@ class Registry(Office, Reports):
     def reject(self, claim: Claim, reason: str, step: str, bin: str, *, coded: Coded = UNCODED) -> None:
         """The chip failed: refused for ever, its card hotlisted, the dossier to be made again. Raises FenceLost."""
         with self._db.write() as conn:
-            if outcome.reject(conn, claim, outcome.Fault(reason, step, bin, claim.lane, coded), self._clock()):
+            if outcome.reject(conn, claim, outcome.ChipFault(reason, step, bin, claim.lane, coded), self._clock()):
                 card = f"{claim.card_number}-{claim.sequence}"
                 self._ground.tell(conn, _place(claim), "chip.reject", f"chip:{claim.chip_serial}", reason, card=card)
 
@@ -282,7 +282,7 @@ class Registry(Office, Reports):
         An empty serial (a dead chip) gets a generated one. ``from_stock=False`` for a card that was never ours. A chip
         rejected before stays as it is; one bound to a dossier takes the dossier with it, as ``reject`` does.
         """
-        fault = outcome.Fault(reason, step, bin, lane, coded)
+        fault = outcome.ChipFault(reason, step, bin, lane, coded)
         with self._db.write() as conn:
             serial = outcome.reject_chip(conn, batch_id, chip_serial, fault, from_stock, self._clock())
             self._ground.tell(conn, lane, "chip.reject", f"chip:{serial}", reason, batch=batch_id)
@@ -299,7 +299,7 @@ class Registry(Office, Reports):
 
     # --- accounts ----------------------------------------------------------------------------------------------------
 
-    def accounts(self, batch_id: str) -> Accounts:
+    def accounts(self, batch_id: str) -> BatchAccounts:
         with self._db.read() as conn:
             return accounts.accounts(conn, batch_id, self._clock())
 
@@ -348,7 +348,7 @@ class Registry(Office, Reports):
         """Move a card on in its life, ``only_from`` one of the states that would allow it; those lost, damaged,
         withdrawn or suspended are on the hotlist from then on."""
         with self._db.write() as conn:
-            doing = cards.Doing(by, place, reason, self._clock())
+            doing = cards.CardChange(by, place, reason, self._clock())
             return members.move_card(conn, self._ground, card_number, CardState(event), doing, only_from)
 
     def events(self, card_number: str) -> list[CardEvent]:

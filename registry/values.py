@@ -75,7 +75,7 @@ class RejectedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownMember:
     """A person on record. ``living_card``: holds a card that is not ended, or is in a batch that will make one."""
 
     unit_name: str
@@ -186,7 +186,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """What a lane writes into the journal. ``block`` counts from 0 and names a STORE DATA block that the chip
     acknowledged; ``detail`` holds no secret."""
 
@@ -226,7 +226,7 @@ class ChipKnown:
 
 
 @dataclass(frozen=True, slots=True)
-class Accounts:
+class BatchAccounts:
     """The accounts of one batch: ``dossiers = waiting + claimed + verified + remade`` and
     ``chips_fed = chips_verified + chips_rejected + chips_in_reader``.
 

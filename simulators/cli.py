@@ -14,13 +14,13 @@ from typing import Annotated
 
 import typer
 
-from simulators.card.config import TEST_KEY, CardConfig, Diversification
+from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification
 from simulators.issuer.file import load_issuer
 from simulators.issuer.http import IssuerServer
-from simulators.readers.feeder import SETTLE, Hopper
+from simulators.readers.feeder import SETTLE, CardFeeder
 from simulators.readers.inspect import CardView, look
 from simulators.readers.stock import Stock, blank, make_stock
-from simulators.readers.timing import Exchange, TimedCard, Timing, Wire
+from simulators.readers.timing import TimedCard, TimedExchange, TimingModel, Wire
 from simulators.readers.vpcd import SlotCard, VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
@@ -38,12 +38,12 @@ _LOOK = 0.1
 lock, on the one thread that both run on, and never come back."""
 
 
-class Scp(StrEnum):
+class ScpChoice(StrEnum):
     SCP02 = "02"
     SCP03 = "03"
 
 
-class Protocol(StrEnum):
+class ProtocolChoice(StrEnum):
     T0 = "t0"
     T1 = "t1"
 
@@ -52,12 +52,14 @@ class Protocol(StrEnum):
 def stock(
     directory: Annotated[Path, typer.Argument(help="Where the card files go; made if it is not there.")],
     count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many cards.")],
-    scp: Annotated[Scp, typer.Option(help="Secure channel of the blank cards: 02 (3DES) or 03 (AES).")] = Scp.SCP03,
-    protocol: Annotated[Protocol, typer.Option(help="Contact protocol.")] = Protocol.T1,
+    scp: Annotated[
+        ScpChoice, typer.Option(help="Secure channel of the blank cards: 02 (3DES) or 03 (AES).")
+    ] = ScpChoice.SCP03,
+    protocol: Annotated[ProtocolChoice, typer.Option(help="Contact protocol.")] = ProtocolChoice.T1,
     contactless: Annotated[bool, typer.Option("--contactless", help="Cards that show their contactless side.")] = False,
     diversification: Annotated[
-        Diversification, typer.Option(help="How the keys of each chip come from the supplier's key.")
-    ] = Diversification.NONE,
+        KeyDiversification, typer.Option(help="How the keys of each chip come from the supplier's key.")
+    ] = KeyDiversification.NONE,
     key: Annotated[
         str | None, typer.Option(help="The supplier's key in hex; the published test key if not given.")
     ] = None,
@@ -74,14 +76,16 @@ def stock(
 
 
 def _config(
-    scp: Scp, protocol: Protocol, contactless: bool, diversification: Diversification, key: str | None
+    scp: ScpChoice, protocol: ProtocolChoice, contactless: bool, diversification: KeyDiversification, key: str | None
 ) -> CardConfig:
     try:
         kmc = bytes.fromhex(key) if key else TEST_KEY
     except ValueError:
         raise typer.BadParameter("the key must be hex digits", param_hint="--key") from None
-    contact = LinkProtocol.T0 if protocol is Protocol.T0 else LinkProtocol.T1
-    if len(kmc) not in ((16,) if scp is Scp.SCP02 or diversification is not Diversification.NONE else (16, 24, 32)):
+    contact = LinkProtocol.T0 if protocol is ProtocolChoice.T0 else LinkProtocol.T1
+    if len(kmc) not in (
+        (16,) if scp is ScpChoice.SCP02 or diversification is not KeyDiversification.NONE else (16, 24, 32)
+    ):
         raise typer.BadParameter(f"{len(kmc)} bytes do not make a key here; 16 do", param_hint="--key")
     return CardConfig(
         chip=blank(),
@@ -143,8 +147,10 @@ def _shower(real_time: bool, trace: bool) -> Callable[[VirtualCard], SlotCard]:
     """The chip as it goes into the slot: timed and traced when asked for."""
     if not real_time and not trace:
         return lambda chip: chip
-    tell: Callable[[Exchange], None] = (lambda exchange: _say(str(exchange))) if trace else (lambda _: None)
-    return lambda chip: TimedCard(chip, Timing(Wire(chip.config.protocol, chip.config.ta1), real=real_time, tell=tell))
+    tell: Callable[[TimedExchange], None] = (lambda exchange: _say(str(exchange))) if trace else (lambda _: None)
+    return lambda chip: TimedCard(
+        chip, TimingModel(Wire(chip.config.protocol, chip.config.ta1), real=real_time, tell=tell)
+    )
 
 
 def _hold(path: Path, slot: tuple[str, int], show: Callable[[VirtualCard], SlotCard], ended: threading.Event) -> None:
@@ -167,7 +173,7 @@ def _feed(
     ended: threading.Event,
 ) -> None:
     stock = Stock(directory)
-    hoppers = [Hopper(VpcdSlot(*slot, say=_say), stock, settle=settle, show=show, say=_say) for slot in slots]
+    hoppers = [CardFeeder(VpcdSlot(*slot, say=_say), stock, settle=settle, show=show, say=_say) for slot in slots]
     try:
         while not ended.is_set():
             for hopper in hoppers:

@@ -10,12 +10,12 @@ from pathlib import Path
 from simulators import rom
 from simulators.card.cardfile import CardFile
 from simulators.card.config import CardConfig
-from simulators.card.content import CardState, Modules, Registry
+from simulators.card.content import CardLifeCycle, CardRegistry, Modules
 from simulators.card.keyring import AES, DES, Key, KeyRing
-from simulators.card.link import Link
-from simulators.card.memory import Image, MemoryDamaged, Nvm, PowerLost, RamImage, Tear
-from simulators.card.meter import Meter
-from simulators.card.security_domain.domain import SecurityDomain
+from simulators.card.link import CardLink
+from simulators.card.memory import MemoryDamaged, MemoryImage, Nvm, PowerLost, RamImage, Tear
+from simulators.card.meter import WorkMeter
+from simulators.card.security_domain.domain import IssuerSecurityDomain
 from simulators.card.system import System
 from terminal.apdu import LinkProtocol
 
@@ -31,7 +31,7 @@ class VirtualCard:
 
     def __init__(
         self,
-        image: Image,
+        image: MemoryImage,
         *,
         modules: Modules | None = None,
         random: Callable[[int], bytes] = os.urandom,
@@ -40,13 +40,13 @@ class VirtualCard:
         """Use ``create`` or ``open``. ``modules`` maps module AIDs to applets, by default those in ROM; ``protocol``
         takes the chip by another interface than its own, as a dual-interface card allows."""
         self._protocol = protocol
-        self.meter = Meter()
+        self.meter = WorkMeter()
         self._file = image if isinstance(image, CardFile) else None
         self._nvm = Nvm(image)
         self._modules = rom.MODULES if modules is None else modules
         self._random = random
         self._system: System | None = None
-        self._link: Link | None = None
+        self._link: CardLink | None = None
         self._nvm.load(repair=False)
         self.config = self._read_config()
 
@@ -63,7 +63,7 @@ class VirtualCard:
         """A blank chip in a new card file, or in RAM without a path. Raises FileExistsError."""
         blank = RamImage()
         _manufacture(Nvm(blank), config)
-        image: Image = blank if path is None else CardFile.create(path, blank.read(), sync=sync)
+        image: MemoryImage = blank if path is None else CardFile.create(path, blank.read(), sync=sync)
         return cls(image, modules=modules, random=random)
 
     @classmethod
@@ -100,14 +100,14 @@ class VirtualCard:
         self._nvm.tear = tear
 
     @property
-    def state(self) -> CardState:
+    def state(self) -> CardLifeCycle:
         """The card life cycle, without power too."""
-        return CardState(self._nvm.scope("card")["state"][0])
+        return CardLifeCycle(self._nvm.scope("card")["state"][0])
 
     @property
-    def registry(self) -> Registry:
+    def registry(self) -> CardRegistry:
         """What is on the card, for looking at."""
-        return self._system.registry if self._system else Registry(self._nvm.scope("registry"))
+        return self._system.registry if self._system else CardRegistry(self._nvm.scope("registry"))
 
     @property
     def key_versions(self) -> list[int]:
@@ -160,8 +160,8 @@ class VirtualCard:
         return f"<VirtualCard {self.chip_serial}, {'on' if self.powered else 'off'}>"
 
     def _start(self) -> None:
-        self._system = System(self._nvm, self.config, self._modules, self._random, self.meter, SecurityDomain)
-        self._link = Link(self.config.protocol, self._system.execute)
+        self._system = System(self._nvm, self.config, self._modules, self._random, self.meter, IssuerSecurityDomain)
+        self._link = CardLink(self.config.protocol, self._system.execute)
 
     def _load(self) -> None:
         try:
@@ -187,8 +187,8 @@ def _manufacture(nvm: Nvm, config: CardConfig) -> None:
     with nvm.transaction():
         card = nvm.scope("card")
         card["config"] = config.encode()
-        card["state"] = bytes((CardState.OP_READY,))
+        card["state"] = bytes((CardLifeCycle.OP_READY,))
         KeyRing(nvm.scope("isd"), config.max_tries).put(stock.version, keys)
-        registry = Registry(nvm.scope("registry"))
+        registry = CardRegistry(nvm.scope("registry"))
         for file in rom.FILES:
             registry.add(file)

@@ -16,7 +16,7 @@ from membercard import output, settings
 from membercard.wiring.line import open_pool, prepare_all, profile_in_use
 from personalize import report as reporting
 from registry.errors import RegistryConflict
-from registry.values import Accounts, Batch, BatchState, StockAccounts
+from registry.values import Batch, BatchAccounts, BatchState, StockAccounts
 
 app = typer.Typer()
 BatchId = Annotated[str, typer.Argument(help="Batch number, such as B20261122-001.", show_default=False)]
@@ -203,7 +203,7 @@ def _summary(batch: Batch) -> Table:
     return made
 
 
-def print_accounts(a: Accounts) -> None:
+def print_accounts(a: BatchAccounts) -> None:
     """The two equations that must hold at every moment, and whether they do."""
     mark = "[green]✓ balanced[/]" if a.balanced else "[bold red]✗ NOT BALANCED[/]"
     dossiers = f"waiting {a.waiting} + claimed {a.claimed} + verified {a.verified} + remade {a.remade}"

@@ -16,13 +16,13 @@ from rich.text import Text
 
 from membercard import output
 from membercard.errors import NoMemberCard
-from membercard.wiring.counter_lists import Lists, lists_at_hand
+from membercard.wiring.counter_lists import LocalLists, lists_at_hand
 from terminal.apdu import Atr, Disposition, Sender, Trace, TraceEntry, Transport, open_reader, stack
 from terminal.errors import CardError, CardRefused, CodecError, NoCard
 from terminal.globalplatform import ISD_AID, Guard, SecurityDomain
 from terminal.keys import MemoryCustody
 from terminal.member.elements import ELEMENTS
-from terminal.member.outcome import Code, Verdict
+from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.reading import MemberCard, read_card
 from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER, verify
 from terminal.member.words import value_text
@@ -71,7 +71,7 @@ def verify_card(
 
 
 def _exit_as(verdict: Verdict) -> None:
-    if verdict.code is Code.CARD_FAULT:
+    if verdict.code is VerdictCode.CARD_FAULT:
         raise typer.Exit(3)
     if not verdict.accepted:
         raise typer.Exit(1)
@@ -186,7 +186,7 @@ def card_in(url: str, wait: float) -> Iterator[Transport]:
         reader.close()
 
 
-def judge(sender: Sender, lists: Lists) -> Verdict:
+def judge(sender: Sender, lists: LocalLists) -> Verdict:
     return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=datetime.now(UTC).astimezone())
 
 
@@ -194,17 +194,17 @@ _NOT_THERE = (0x6A82, 0x6A81, 0x6999, 0x6985, 0x6D00)
 """What cards answer who have no such application, or one that was never filled."""
 
 _LOOK = {
-    Code.ACTIVE: ("green", "✓ 有效"),
-    Code.EXPIRED: ("yellow", "✗ 已过期"),
-    Code.NOT_YET_VALID: ("yellow", "✗ 未生效"),
+    VerdictCode.ACTIVE: ("green", "✓ 有效"),
+    VerdictCode.EXPIRED: ("yellow", "✗ 已过期"),
+    VerdictCode.NOT_YET_VALID: ("yellow", "✗ 未生效"),
 }
 _OTHER_LOOK = {
-    Code.SUSPENDED: "✗ 已暂停",
-    Code.LOST: "✗ 已挂失",
-    Code.NOT_GENUINE: "✗ 非真卡",
-    Code.UNKNOWN_ISSUER: "✗ 发卡方未知",
-    Code.NOT_A_MEMBER_CARD: "✗ 不是会员卡",
-    Code.CARD_FAULT: "✗ 读卡故障",
+    VerdictCode.SUSPENDED: "✗ 已暂停",
+    VerdictCode.LOST: "✗ 已挂失",
+    VerdictCode.NOT_GENUINE: "✗ 非真卡",
+    VerdictCode.UNKNOWN_ISSUER: "✗ 发卡方未知",
+    VerdictCode.NOT_A_MEMBER_CARD: "✗ 不是会员卡",
+    VerdictCode.CARD_FAULT: "✗ 读卡故障",
 }
 
 

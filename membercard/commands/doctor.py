@@ -17,7 +17,7 @@ from terminal.apdu import list_readers
 from terminal.errors import MembercardError
 
 
-class Finding(NamedTuple):
+class DoctorCheck(NamedTuple):
     """``state`` is "ok", "note" (works without it) or "fault"."""
 
     what: str
@@ -41,45 +41,45 @@ def doctor(json: output.Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _examine() -> Iterator[Finding]:
-    yield Finding("Python", "ok", f"{sys.version.split()[0]}, membercard {version('membercard')}")
+def _examine() -> Iterator[DoctorCheck]:
+    yield DoctorCheck("Python", "ok", f"{sys.version.split()[0]}, membercard {version('membercard')}")
     yield _pcsc()
     chosen = settings.load()
     yield _disk()
     if not chosen.keystore.exists():
-        yield Finding("keystore", "note", f"none at {chosen.keystore}; make one with: membercard keys init")
+        yield DoctorCheck("keystore", "note", f"none at {chosen.keystore}; make one with: membercard keys init")
         return
     try:
         keystore = settings.open_keystore()
     except MembercardError as e:
-        yield Finding("keystore", "fault", str(e))
+        yield DoctorCheck("keystore", "fault", str(e))
         return
     kind = "simulation" if keystore.simulation else "production"
-    yield Finding("keystore", "ok", f"{chosen.keystore}, {len(keystore.keys())} keys, for {kind}")
+    yield DoctorCheck("keystore", "ok", f"{chosen.keystore}, {len(keystore.keys())} keys, for {kind}")
     try:
         with settings.open_registry(keystore) as registry:
             batches = registry.batches()
-        yield Finding("database", "ok", f"{chosen.database_label}, {len(batches)} batches")
+        yield DoctorCheck("database", "ok", f"{chosen.database_label}, {len(batches)} batches")
     except MembercardError as e:
-        yield Finding("database", "fault", str(e))
+        yield DoctorCheck("database", "fault", str(e))
     try:
-        yield Finding("profile", "ok", f"{chosen.profile or 'shipped'}: {profile_in_use().profile}")
+        yield DoctorCheck("profile", "ok", f"{chosen.profile or 'shipped'}: {profile_in_use().profile}")
     except MembercardError as e:
-        yield Finding("profile", "fault", str(e))
+        yield DoctorCheck("profile", "fault", str(e))
 
 
-def _pcsc() -> Finding:
+def _pcsc() -> DoctorCheck:
     try:
         readers = list_readers()
     except MembercardError as e:
-        return Finding("PC/SC", "note", f"{e} Virtual cards (sim:) work without it.")
+        return DoctorCheck("PC/SC", "note", f"{e} Virtual cards (sim:) work without it.")
     names = ", ".join(reader.name for reader in readers) or "no reader attached"
-    return Finding("PC/SC", "ok", names)
+    return DoctorCheck("PC/SC", "ok", names)
 
 
-def _disk() -> Finding:
+def _disk() -> DoctorCheck:
     directory = settings.load().data_dir
     existing = next(path for path in (directory, *directory.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     state = "ok" if free > 100 * 2**20 else "fault"
-    return Finding("data directory", state, f"{directory}, {free / 2**30:.1f} GiB free")
+    return DoctorCheck("data directory", state, f"{directory}, {free / 2**30:.1f} GiB free")

@@ -13,11 +13,11 @@ import typer
 from membercard import output, settings
 from membercard.commands.card import card_in
 from membercard.wiring.line import payment_authorities, profile_in_use
-from personalize.dossier import Application, Dossier
+from personalize.dossier import Dossier, DossierApplication
 from personalize.dossier_diff import Difference, diff, on_chip
 from personalize.dossier_view import GroupView, view
 from personalize.errors import DossierError
-from personalize.payment.bankfile import BankFormat, Exchange, FileHead, PreparedCard
+from personalize.payment.bankfile import BankFileExchange, BankFormat, FileHead, PreparedCard
 from personalize.payment.bankfile_batch import FORMATS, cards_of, take_in, waiting_dossiers
 from personalize.payment.bankfile_lint import linter_of
 from registry.values import StoredDossier
@@ -89,7 +89,7 @@ def _print(group: GroupView) -> None:
     output.trees(group.content, "    ")
 
 
-def _fields(application: Application) -> dict[str, Any]:
+def _fields(application: DossierApplication) -> dict[str, Any]:
     return {"aid": application.instance_aid, "groups": [group.to_json() for group in view(application, dictionary())]}
 
 
@@ -130,7 +130,9 @@ def compare(
         raise typer.Exit(1)
 
 
-def _against(left: Sequence[Application], right: Sequence[Application], custody: KeyCustody) -> list[Difference]:
+def _against(
+    left: Sequence[DossierApplication], right: Sequence[DossierApplication], custody: KeyCustody
+) -> list[Difference]:
     others = {one.instance_aid: one for one in right}
     found = []
     for one in left:
@@ -142,7 +144,7 @@ def _against(left: Sequence[Application], right: Sequence[Application], custody:
     return found + [Difference(aid.hex().upper(), "application", "", "only on the right") for aid in others]
 
 
-def _against_chip(applications: Sequence[Application], reader: str) -> list[Difference]:
+def _against_chip(applications: Sequence[DossierApplication], reader: str) -> list[Difference]:
     found = []
     with card_in(reader, 0) as transport:
         sender = stack(transport)
@@ -212,7 +214,7 @@ def take(
     )
 
 
-def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str) -> tuple[Application, ...]:
+def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str) -> tuple[DossierApplication, ...]:
     """The applications of one card of a batch or of a bank data file."""
     path = Path(source)
     if path.is_file():
@@ -234,8 +236,8 @@ def _opened(custody: KeyCustody, stored: StoredDossier) -> Dossier:
     return Dossier.decode(custody.open(stored.sealed).reveal())
 
 
-def _exchange(custody: KeyCustody, transport: str) -> Exchange:
-    return Exchange(custody, custody.latest(transport), custody.latest("seal"))
+def _exchange(custody: KeyCustody, transport: str) -> BankFileExchange:
+    return BankFileExchange(custody, custody.latest(transport), custody.latest("seal"))
 
 
 def _format(name: str) -> BankFormat:
@@ -244,7 +246,7 @@ def _format(name: str) -> BankFormat:
     return FORMATS[name]
 
 
-def _kcv(custody: KeyCustody, exchange: Exchange) -> str:
+def _kcv(custody: KeyCustody, exchange: BankFileExchange) -> str:
     return f"check value {custody.info(exchange.transport).kcv.hex().upper()}"
 
 

@@ -27,8 +27,8 @@ from terminal.apdu import Trace, stack
 from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.kernel.logs import LogKind, electronic_cash, read_log
 from terminal.emv.selection.selection import Supported, build_candidates, choose
-from terminal.emv.transaction.state import State, Stop
-from terminal.emv.transaction.transaction import Kind, Transaction
+from terminal.emv.transaction.state import Stop, TransactionState
+from terminal.emv.transaction.transaction import Transaction, TransactionKind
 from terminal.errors import CardMalformed
 
 app = typer.Typer()
@@ -82,7 +82,7 @@ def run(
         minor(amount, exponent, "--amount"),
         datetime.now().astimezone(),
         minor(cashback, exponent, "--cashback"),
-        Kind[kind.name],
+        TransactionKind[kind.name],
         force_online,
     )
     host = HttpIssuer(online) if online is not None else None
@@ -118,7 +118,7 @@ def log(reader: ReaderUrl, terminal: TerminalFile = None, wait: Wait = 0, json: 
     """
     config = configuration(terminal)
     with card_in(reader, wait) as transport:
-        sender, state = stack(transport), State(config.data())
+        sender, state = stack(transport), TransactionState(config.data())
         supported = [Supported(entry.aid_bytes, entry.partial) for entry in config.applications]
         try:
             candidates = build_candidates(state, sender, supported, pse=config.terminal.pse)

@@ -20,16 +20,16 @@ from terminal.apdu import Command, Sender, stack
 from terminal.apdu.describe import describe
 from terminal.errors import CardRefused
 from terminal.globalplatform import (
-    Authentication,
     CapFile,
     DgiPart,
-    Entry,
     Guard,
+    HostAuthentication,
     Privileges,
-    Scope,
     SecureChannel,
     SecurityDomain,
     SecurityLevel,
+    StatusEntry,
+    StatusScope,
     Structure,
 )
 from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose, Scp
@@ -38,22 +38,22 @@ from terminal.tlv import dgi
 app = typer.Typer(help=__doc__)
 
 
-class Protocol(StrEnum):
+class GpProtocol(StrEnum):
     AUTO = "auto"
     SCP02 = "02"
     SCP03 = "03"
 
 
-class Format(StrEnum):
+class InstallFormat(StrEnum):
     DGI = "dgi"
     BER = "ber"
     NONE = "none"
 
 
-_STRUCTURES = {Format.BER: Structure.BER, Format.NONE: Structure.NONE}
+_STRUCTURES = {InstallFormat.BER: Structure.BER, InstallFormat.NONE: Structure.NONE}
 
 Reader = Annotated[str, typer.Option("--reader", help="Reader URL: pcsc:NAME, pcsc:INDEX or sim:CARDFILE.")]
-Channel = Annotated[Protocol, typer.Option("--scp", help="Secure channel protocol; auto takes what the card speaks.")]
+Channel = Annotated[GpProtocol, typer.Option("--scp", help="Secure channel protocol; auto takes what the card speaks.")]
 Key = Annotated[
     str | None,
     typer.Option(
@@ -75,7 +75,7 @@ class Access:
     """The options that say which card and which keys."""
 
     reader: str
-    scp: Protocol
+    scp: GpProtocol
     key: str | None
     key_version: int
     diversification: Diversification
@@ -90,13 +90,13 @@ class Access:
             domain.select()
             yield domain, custody, domain.authenticate(self.wanted(custody))
 
-    def wanted(self, custody: MemoryCustody) -> Authentication:
+    def wanted(self, custody: MemoryCustody) -> HostAuthentication:
         try:
             level = SecurityLevel(int(self.level, 16))
         except ValueError:
             raise typer.BadParameter(f"--level {self.level}: not a security level in hex") from None
-        scp = None if self.scp is Protocol.AUTO else Scp(self.scp.value)
-        return Authentication(source(custody, self.key, self.diversification), level, self.key_version, scp)
+        scp = None if self.scp is GpProtocol.AUTO else Scp(self.scp.value)
+        return HostAuthentication(source(custody, self.key, self.diversification), level, self.key_version, scp)
 
 
 @app.command("info")
@@ -113,7 +113,7 @@ def info(reader: Reader, json: output.Json = False) -> None:
 @app.command("list")
 def list_content(
     reader: Reader,
-    scp: Channel = Protocol.AUTO,
+    scp: Channel = GpProtocol.AUTO,
     key: Key = None,
     key_version: KeyVersion = 0,
     diversification: Method = Diversification.NONE,
@@ -134,7 +134,7 @@ def list_content(
 def load(
     reader: Reader,
     file: Annotated[Path, typer.Argument(help="A CAP file.", show_default=False)],
-    scp: Channel = Protocol.AUTO,
+    scp: Channel = GpProtocol.AUTO,
     key: Key = None,
     key_version: KeyVersion = 0,
     diversification: Method = Diversification.NONE,
@@ -165,7 +165,7 @@ def install(
     package: Annotated[str, typer.Argument(metavar="PACKAGE", help="AID of the load file.", show_default=False)],
     module: Annotated[str, typer.Argument(metavar="MODULE", help="AID of the applet in it.", show_default=False)],
     instance: Annotated[str | None, typer.Argument(metavar="[INSTANCE]", help="The module's AID if not given.")] = None,
-    scp: Channel = Protocol.AUTO,
+    scp: Channel = GpProtocol.AUTO,
     key: Key = None,
     key_version: KeyVersion = 0,
     diversification: Method = Diversification.NONE,
@@ -189,7 +189,7 @@ def install(
 def delete(
     reader: Reader,
     aid: AidText,
-    scp: Channel = Protocol.AUTO,
+    scp: Channel = GpProtocol.AUTO,
     key: Key = None,
     key_version: KeyVersion = 0,
     diversification: Method = Diversification.NONE,
@@ -212,7 +212,7 @@ def put_key(
         typer.Argument(metavar="HEX[:HEX:HEX]", help="The new key, or a name in the keystore.", show_default=False),
     ],
     new_version: Annotated[int, typer.Option(min=1, max=127, help="Version of the new key set.", show_default=False)],
-    scp: Channel = Protocol.AUTO,
+    scp: Channel = GpProtocol.AUTO,
     key: Key = None,
     key_version: KeyVersion = 0,
     diversification: Method = Diversification.NONE,
@@ -241,12 +241,12 @@ def store_data(
     reader: Reader,
     aid: AidText,
     data: Annotated[str, typer.Argument(metavar="HEX", help="DGIs one after another, or data.", show_default=False)],
-    scp: Channel = Protocol.AUTO,
+    scp: Channel = GpProtocol.AUTO,
     key: Key = None,
     key_version: KeyVersion = 0,
     diversification: Method = Diversification.NONE,
     level: Level = "03",
-    format: Annotated[Format, typer.Option(help="How the data are built.")] = Format.DGI,
+    format: Annotated[InstallFormat, typer.Option(help="How the data are built.")] = InstallFormat.DGI,
     secret: Annotated[
         list[str] | None, typer.Option(metavar="DGI", help="Encrypt this DGI's value (repeatable).", show_default=False)
     ] = None,
@@ -259,11 +259,11 @@ def store_data(
     """
     instance, raw = aid_of(aid), hex_bytes(data)
     encrypted = {int.from_bytes(hex_bytes(number), "big") for number in secret or ()}
-    groups = dgis(data, encrypted) if format is Format.DGI else []
-    if encrypted and format is not Format.DGI:
+    groups = dgis(data, encrypted) if format is InstallFormat.DGI else []
+    if encrypted and format is not InstallFormat.DGI:
         raise typer.BadParameter(f"--secret encrypts single DGIs; with --format {format} all data are sent as they are")
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, custody, _):
-        if format is Format.DGI:
+        if format is InstallFormat.DGI:
             count = domain.personalize(instance, _parts(groups, encrypted, custody, padded))
         else:
             domain.choose(instance)
@@ -275,7 +275,7 @@ def store_data(
 def apdu(
     reader: Reader,
     commands: Annotated[list[str], typer.Argument(metavar="HEX...", help="Command APDUs.", show_default=False)],
-    scp: Channel = Protocol.AUTO,
+    scp: Channel = GpProtocol.AUTO,
     key: Key = None,
     key_version: KeyVersion = 0,
     diversification: Method = Diversification.NONE,
@@ -305,26 +305,26 @@ def apdu(
         raise typer.Exit(1)
 
 
-_SCOPES = (Scope.ISSUER_DOMAIN, Scope.APPLICATIONS, Scope.LOAD_FILES_AND_MODULES)
+_SCOPES = (StatusScope.ISSUER_DOMAIN, StatusScope.APPLICATIONS, StatusScope.LOAD_FILES_AND_MODULES)
 _KINDS = {
-    Scope.ISSUER_DOMAIN: "security domain",
-    Scope.APPLICATIONS: "application",
-    Scope.LOAD_FILES: "load file",
-    Scope.LOAD_FILES_AND_MODULES: "load file",
+    StatusScope.ISSUER_DOMAIN: "security domain",
+    StatusScope.APPLICATIONS: "application",
+    StatusScope.LOAD_FILES: "load file",
+    StatusScope.LOAD_FILES_AND_MODULES: "load file",
 }
 
 
-def _listed(domain: SecurityDomain, scope: Scope) -> list[Entry]:
+def _listed(domain: SecurityDomain, scope: StatusScope) -> list[StatusEntry]:
     """Some cards list load files without their modules only."""
     try:
         return domain.status(scope)
     except CardRefused:
-        if scope is not Scope.LOAD_FILES_AND_MODULES:
+        if scope is not StatusScope.LOAD_FILES_AND_MODULES:
             raise
-        return domain.status(Scope.LOAD_FILES)
+        return domain.status(StatusScope.LOAD_FILES)
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: StatusEntry) -> dict[str, Any]:
     return {
         "kind": _KINDS[entry.scope],
         "aid": str(entry.aid),
@@ -335,7 +335,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _lines(entry: Entry) -> str:
+def _lines(entry: StatusEntry) -> str:
     """One line for the entry, then what belongs to it, set in."""
     lines = [f"{entry.aid!s:<32}  {_KINDS[entry.scope]}, {entry.state_name}"]
     if entry.privileges:

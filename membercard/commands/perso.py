@@ -11,7 +11,7 @@ from membercard import output, settings
 from membercard.commands.batch import BatchId, print_accounts, under_way
 from membercard.wiring.line import profile_in_use, rate, run_line
 from personalize.lanes import LineSettings
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from registry.errors import RegistryConflict
 
 app = typer.Typer()
@@ -59,7 +59,11 @@ def run(
         output.as_json({"lanes": results, "seconds": seconds, "accounts": accounts})
     else:
         rows = [
-            (r.lane, *(r.counts.get(o, 0) for o in (Outcome.VERIFIED, Outcome.REJECTED, Outcome.AGAIN)), r.message)
+            (
+                r.lane,
+                *(r.counts.get(o, 0) for o in (CardOutcome.VERIFIED, CardOutcome.REJECTED, CardOutcome.AGAIN)),
+                r.message,
+            )
             for r in results
         ]
         output.show(output.table("Lanes", ["lane", "verified", "rejected", "fell out", "ended"], rows))

@@ -156,14 +156,14 @@ def _batch_json(batch: Batch | None, report: RosterReport) -> dict[str, object]:
 
 def _show(report: RosterReport, language: Language) -> None:
     """The rejected rows with their reasons, then the mended ones by kind, then one line of totals. Names are masked."""
-    from personalize.intake import Note, explain
+    from personalize.intake import RowNote, explain
 
     console = Console(highlight=False)
     rejected = report.rejected
     if rejected:
         output.show(_reject_table(rejected, language, report.several_sheets))
     chinese = language == "zh"
-    for note in Note:
+    for note in RowNote:
         if count := sum(note in row.notes for row in report.accepted):
             console.print(f"{explain(note, language)}: {count}", style="yellow")
     for zh, en in report.warnings:

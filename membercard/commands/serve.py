@@ -19,7 +19,7 @@ from membercard.wiring.service import station_parts
 from reader_service import logs, serving, waiting
 from reader_service.access.first_start import NAME, first_administrator
 from reader_service.http.app import create_app
-from reader_service.service import Service
+from reader_service.service import ReaderService
 from reader_service.serving import Listen
 from terminal.keys import SoftwareKeystore
 from terminal.secret import Secret
@@ -103,7 +103,7 @@ def _run(
     stack.enter_context(registry)
     named = {url: _counter_name(place) for place, url in enumerate(counters)}
     parts = station_parts(registry, keystore, readers=readers, counters=named, pcsc=pcsc and not demo)
-    service = Service(parts, listen.door())
+    service = ReaderService(parts, listen.door())
     password = first_administrator(registry, service.door)
     if password is not None:
         told[NAME] = password

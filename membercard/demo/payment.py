@@ -34,7 +34,7 @@ from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.protocols import Choice, OnlineHost, OnlineRequest, OnlineResponse, Pin
-from terminal.emv.transaction.state import Stage, Step
+from terminal.emv.transaction.state import KernelStage, Step
 from terminal.emv.transaction.transaction import Transaction
 from terminal.keys import Algorithm, KeyCustody, MemoryCustody, Purpose
 from terminal.secret import Secret
@@ -46,14 +46,14 @@ _WITHOUT_PIN, _WITH_PIN = "E028C8", "E0B8C8"
 """Terminal capabilities (9F33) of a till without a PIN pad, and of one for offline PINs. EMV 4.4 Book 4, Annex A2."""
 _ACCEPTED: Final = b"00"
 _SHOWN: Final = (
-    Stage.AUTHENTICATION,
-    Stage.CARDHOLDER,
-    Stage.TERMINAL_ACTION,
-    Stage.CARD_ACTION,
-    Stage.ONLINE,
-    Stage.ISSUER,
-    Stage.SCRIPTS,
-    Stage.COMPLETION,
+    KernelStage.AUTHENTICATION,
+    KernelStage.CARDHOLDER,
+    KernelStage.TERMINAL_ACTION,
+    KernelStage.CARD_ACTION,
+    KernelStage.ONLINE,
+    KernelStage.ISSUER,
+    KernelStage.SCRIPTS,
+    KernelStage.COMPLETION,
 )
 
 
@@ -75,7 +75,7 @@ class Forgetful:
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
+class _DemoAccount:
     """One card's account at the bank. The sequence is the PAN's, 5F34."""
 
     chip: Path
@@ -84,7 +84,7 @@ class _Account:
 
 
 @dataclass(frozen=True, slots=True)
-class _Payment:
+class _DemoPayment:
     """What is paid and how it has to end: result and response code. ``account`` is what the bank's file says of it."""
 
     title: str
@@ -95,15 +95,15 @@ class _Payment:
 
 
 _PAYMENTS: Final = (
-    _Payment("coffee, nobody is asked", 3600, {}, None, (Result.APPROVED_OFFLINE, "Y1")),
-    _Payment(
+    _DemoPayment("coffee, nobody is asked", 3600, {}, None, (Result.APPROVED_OFFLINE, "Y1")),
+    _DemoPayment(
         "a PIN forgotten three times",
         12800,
         {"scripts": ["pin-unblock"]},
         Forgetful(),
         (Result.APPROVED_ONLINE, "00"),
     ),
-    _Payment("a card that was reported stolen", 99900, {"status": "stolen"}, None, (Result.DECLINED_ONLINE, "43")),
+    _DemoPayment("a card that was reported stolen", 99900, {"status": "stolen"}, None, (Result.DECLINED_ONLINE, "43")),
 )
 
 
@@ -150,14 +150,14 @@ def pay(console: Console, registry: Registry, custody: KeyCustody, out: Path, ca
     return all(ended)
 
 
-def _accounts(registry: Registry, profile: PaymentApplication, cards: Mapping[str, Issued]) -> list[_Account]:
+def _accounts(registry: Registry, profile: PaymentApplication, cards: Mapping[str, Issued]) -> list[_DemoAccount]:
     chosen = sorted(cards)[: len(_PAYMENTS)]
     numbers = registry.pans_of(chosen)
     first = profile.pan.first_sequence - 1
-    return [_Account(cards[one].chip, numbers[one], cards[one].sequence + first) for one in chosen]
+    return [_DemoAccount(cards[one].chip, numbers[one], cards[one].sequence + first) for one in chosen]
 
 
-def _write_bank(out: Path, accounts: Sequence[_Account]) -> Path:
+def _write_bank(out: Path, accounts: Sequence[_DemoAccount]) -> Path:
     """Open these accounts at the bank; its file."""
     path = out / BANK
     told = json.loads(path.read_bytes())
@@ -183,11 +183,11 @@ class _Till:
     def __init__(self, config: TerminalConfig, profile: PaymentApplication, custody: KeyCustody) -> None:
         self._config, self._profile, self._keys = config, profile, own_authorities(custody)
 
-    def price(self, payment: _Payment) -> str:
+    def price(self, payment: _DemoPayment) -> str:
         terminal = self._config.terminal
         return price(payment.amount, terminal.currency, terminal.currency_exponent)
 
-    def pay(self, payment: _Payment, account: _Account, host: OnlineHost) -> _Paid:
+    def pay(self, payment: _DemoPayment, account: _DemoAccount, host: OnlineHost) -> _Paid:
         """Run the transaction, then present its last cryptogram to the bank."""
         drawn: list[bytes] = []
 
@@ -217,7 +217,7 @@ class _Till:
         return _Paid(outcome, _presented(outcome, known, account, host), tries)
 
 
-def _presented(outcome: Outcome, known: Mapping[int, bytes], account: _Account, host: OnlineHost) -> bool:
+def _presented(outcome: Outcome, known: Mapping[int, bytes], account: _DemoAccount, host: OnlineHost) -> bool:
     """Present how a payment ended, as a till does in the evening: whether the bank finds the last cryptogram to be of
     this card's key. The bank also learns what became of its scripts. EMV 4.4 Book 4, 12.1."""
     last = outcome.second or outcome.first
@@ -271,12 +271,12 @@ def _show(console: Console, title: str, amount: str, paid: _Paid) -> None:
     console.print(Padding(grid, (0, 0, 1, 6)))
 
 
-def _told(stage: Stage, steps: Sequence[Step]) -> Text:
+def _told(stage: KernelStage, steps: Sequence[Step]) -> Text:
     """What a function decided at last, or each thing that happened with the cardholder; and whatever set bits."""
     told = Text()
     for step in steps:
         bits = [words for _, _, words in step.tvr.places()]
-        heard = stage is Stage.CARDHOLDER and not step.text.startswith("rule ")
+        heard = stage is KernelStage.CARDHOLDER and not step.text.startswith("rule ")
         if bits or (stage in _SHOWN and (heard or step is steps[-1])):
             told.append(f"{step.text.removeprefix(f'{stage.value}: ')}\n")
         for words in bits:

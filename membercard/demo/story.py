@@ -18,7 +18,7 @@ from membercard.wiring.line import open_payment_pool, open_pool, payment_authori
 from personalize.batch import prepare_batch
 from personalize.execute import Job, dead_chip
 from personalize.intake import check
-from personalize.lanes import Line
+from personalize.lanes import PersonalizationLine
 from personalize.lists import own_trust
 from personalize.payment.proof import TransactionProof
 from personalize.prepare import Preparer
@@ -72,7 +72,7 @@ class StoryClock:
 
 
 @dataclass(frozen=True)
-class Told:
+class StoryResult:
     """What came of it: the batch to run, the one to review, and a form that is no batch yet."""
 
     prepared: str
@@ -91,7 +91,7 @@ class Story:
         for name in ("forms", STOCK, DRAWER):
             (home / name).mkdir(exist_ok=True)
 
-    def tell(self) -> Told:
+    def tell(self) -> StoryResult:
         self._clock.set(21)
         today = self._clock().date()
         terms = zip(_UNITS, ("第一组", "第一组", "第二组", "第二组", "第三组"), (7, 12, 10, 9, 8), strict=True)
@@ -119,7 +119,7 @@ class Story:
         self._registry.reviews.submit(draft, by=CLERK)
         self._clock.set(0)
         fresh = self._home / "forms" / f"{_UNITS[4]}.xlsx"
-        return Told(ready, draft, write_form(fresh, _UNITS[4], spoiled(people(8, 401))))
+        return StoryResult(ready, draft, write_form(fresh, _UNITS[4], spoiled(people(8, 401))))
 
     # --- 录入 审核 登记 办卡 -----------------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class Story:
             dead_chip(job, f"lane {LANES}", NoCard("the card gives no answer to reset"))
         readers = [open_reader(f"sim:{self._home / 'stock'}") for _ in range(LANES)]
         try:
-            Line(job, remake=lambda: self._prepare(batch_id)).run(readers)
+            PersonalizationLine(job, remake=lambda: self._prepare(batch_id)).run(readers)
         finally:
             for reader in readers:
                 reader.close()

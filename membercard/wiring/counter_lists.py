@@ -25,14 +25,14 @@ TRUST, HOTLIST, LIST_KEY = "trust.json", "hotlist.json", "list-key.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class LocalLists:
     """What a verdict is judged by. ``hotlist`` is None where there is none."""
 
     trust: TrustList
     hotlist: Hotlist | None
 
 
-def lists_at_hand(trust: Path | None, hotlist: Path | None, list_key: Path | None) -> Lists:
+def lists_at_hand(trust: Path | None, hotlist: Path | None, list_key: Path | None) -> LocalLists:
     """Signed files that were named, or that lie in the data directory; else this house's own, from its keystore.
 
     Raises SettingsError, IntegrityError for a wrong signature, CodecError for a file that is no list, CustodyError.
@@ -48,10 +48,10 @@ def lists_at_hand(trust: Path | None, hotlist: Path | None, list_key: Path | Non
     return read_lists(trust, hotlist or _there(directory / HOTLIST), list_key or directory / LIST_KEY)
 
 
-def read_lists(trust: Path, hotlist: Path | None, list_key: Path) -> Lists:
+def read_lists(trust: Path, hotlist: Path | None, list_key: Path) -> LocalLists:
     """Signed files, checked with their key. Raises SettingsError, IntegrityError, CodecError."""
     key = _key(list_key)
-    return Lists(TrustList.load(_read(trust), key), Hotlist.load(_read(hotlist), key) if hotlist else None)
+    return LocalLists(TrustList.load(_read(trust), key), Hotlist.load(_read(hotlist), key) if hotlist else None)
 
 
 @app.command("publish")
@@ -82,7 +82,7 @@ def key_file(keystore: KeyCustody) -> bytes:
     return json.dumps({"n": f"{key.n:x}", "e": key.e}).encode() + b"\n"
 
 
-def _own() -> Lists:
+def _own() -> LocalLists:
     # Where the lists are files, a counter's verdict waits for no database driver and no certificate maker.
     from membercard.wiring.line import profile_in_use
     from personalize.lists import current_hotlist, own_trust
@@ -90,7 +90,7 @@ def _own() -> Lists:
     keystore, at = settings.open_keystore(), datetime.now(UTC)
     trust = own_trust(keystore, profile_in_use().trust, at)
     with settings.open_registry(keystore) as registry:
-        return Lists(trust, current_hotlist(registry, at))
+        return LocalLists(trust, current_hotlist(registry, at))
 
 
 def _key(path: Path) -> RsaPublic:

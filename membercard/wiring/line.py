@@ -32,9 +32,9 @@ from membercard.errors import Interrupted
 from personalize.batch import prepare_batch, worker_spec
 from personalize.execute import Job, local_now
 from personalize.keypool import KeyPool
-from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
+from personalize.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
 from personalize.lists import own_trust
-from personalize.outcome import CardReport, Outcome
+from personalize.outcome import CardOutcome, CardReport
 from personalize.payment.bankfile_batch import refuse_remaking
 from personalize.payment.proof import TransactionProof, authorities
 from personalize.prepare import Preparer
@@ -227,7 +227,7 @@ def run_line(
     """
     station = StationLine(registry, profile, custody, settings.load().station)
     with readers(urls) as opened, Display(registry, batch_id, len(opened), console or Console(stderr=True)) as display:
-        line = Line(
+        line = PersonalizationLine(
             station.job(batch_id),
             remake=partial(station.remake, batch_id),
             settings=line_settings,
@@ -238,7 +238,7 @@ def run_line(
 
 
 @contextmanager
-def _interruptible(line: Line, display: Display) -> Iterator[None]:
+def _interruptible(line: PersonalizationLine, display: Display) -> Iterator[None]:
     """Ctrl-C, or a polite kill, ends the lanes after the cards in hand; more of them change nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals go to the main thread, whose affair this then is
@@ -272,7 +272,7 @@ class Display(Live):
         }
         self._last: dict[str, str] = {}
         self._said: dict[str, str] = {}
-        self._done: Counter[tuple[str, Outcome]] = Counter()
+        self._done: Counter[tuple[str, CardOutcome]] = Counter()
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=40),
@@ -292,12 +292,12 @@ class Display(Live):
         with self._lock_events:
             self._lanes[event.lane] = event
             report = event.report
-            if report is not None and report.outcome is not Outcome.NOTHING_LEFT:
+            if report is not None and report.outcome is not CardOutcome.NOTHING_LEFT:
                 self._done[event.lane, report.outcome] += 1
                 self._last[event.lane] = _in_short(report)
-                if report.outcome is Outcome.VERIFIED:
+                if report.outcome is CardOutcome.VERIFIED:
                     self._progress.advance(self._task)
-                if self._plain or report.outcome is Outcome.REJECTED:
+                if self._plain or report.outcome is CardOutcome.REJECTED:
                     self.console.print(
                         f"{event.lane}: {_what_happened(event)}", highlight=False, markup=False, soft_wrap=True
                     )
@@ -324,8 +324,8 @@ class Display(Live):
                     lane,
                     _now(event),
                     event.card_number if event.state is LaneState.WORKING else "",
-                    f"[green]{self._done[lane, Outcome.VERIFIED]}",
-                    f"[red]{self._done[lane, Outcome.REJECTED] or ''}",
+                    f"[green]{self._done[lane, CardOutcome.VERIFIED]}",
+                    f"[red]{self._done[lane, CardOutcome.REJECTED] or ''}",
                     self._last.get(lane, ""),
                 )
         return Group(table, self._progress)
@@ -343,11 +343,11 @@ def _what_happened(event: LaneEvent) -> str:
     if report is None:
         return ""
     match report.outcome:
-        case Outcome.VERIFIED:
+        case CardOutcome.VERIFIED:
             return f"verified {report.card_number} in {report.seconds:.2f} s"
-        case Outcome.REJECTED:
+        case CardOutcome.REJECTED:
             return f"REJECT, bin {report.bin}: {report.reason}"
-        case Outcome.AGAIN:
+        case CardOutcome.AGAIN:
             return f"present the chip again: {report.reason}"
         case _:
             return f"{report.outcome.value}: {report.reason}"
@@ -360,5 +360,5 @@ def _in_short(report: CardReport) -> str:
 
 def rate(results: Sequence[LaneResult], seconds: float) -> float:
     """Verified cards an hour."""
-    verified = sum(result.counts.get(Outcome.VERIFIED, 0) for result in results)
+    verified = sum(result.counts.get(CardOutcome.VERIFIED, 0) for result in results)
     return verified / seconds * 3600 if seconds else 0.0

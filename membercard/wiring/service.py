@@ -16,7 +16,7 @@ from membercard.wiring.terminal import configuration
 from personalize.execute import local_now
 from personalize.lists import current_hotlist, own_trust, public_key
 from personalize.profile import Profile
-from reader_service.parts import Lists, Parts
+from reader_service.parts import CounterLists, ServiceParts
 from registry.errors import RegistryError
 from registry.store import Registry
 from terminal.apdu import open_reader
@@ -37,7 +37,7 @@ def station_parts(
     readers: Sequence[str] = (),
     counters: Mapping[str, str] | None = None,
     pcsc: bool = True,
-) -> Parts:
+) -> ServiceParts:
     """The parts of a service over this registry and keystore, as the settings in force say.
 
     ``readers`` are URLs to open beside those of the PC/SC service; ``counters`` those (by URL, or a part of a PC/SC
@@ -45,7 +45,7 @@ def station_parts(
     CodecError, CustodyError.
     """
     found, profile = settings.load(), profile_in_use()
-    return Parts(
+    return ServiceParts(
         registry=registry,
         custody=keystore,
         line=StationLine(registry, profile, keystore, found.station),
@@ -62,19 +62,19 @@ def station_parts(
     )
 
 
-def _lists(data_dir: Path, own: OwnLists) -> Callable[[], Lists]:
+def _lists(data_dir: Path, own: OwnLists) -> Callable[[], CounterLists]:
     """Signed files in the data directory, as counters without a registry of their own have them; else the house's."""
 
-    def read() -> Lists:
+    def read() -> CounterLists:
         return _files(data_dir) if (data_dir / TRUST).exists() else own()
 
     return read
 
 
-def _files(folder: Path) -> Lists:
+def _files(folder: Path) -> CounterLists:
     hotlist = folder / HOTLIST
     found = read_lists(folder / TRUST, hotlist if hotlist.exists() else None, folder / LIST_KEY)
-    return Lists(found.trust, found.hotlist)
+    return CounterLists(found.trust, found.hotlist)
 
 
 class OwnLists:
@@ -92,10 +92,10 @@ class OwnLists:
     ) -> None:
         self._registry, self._custody, self._profile = registry, custody, profile
         self._folder, self._clock = folder, clock
-        self._last: Lists | None = None
-        self._kept: Lists | None = None
+        self._last: CounterLists | None = None
+        self._kept: CounterLists | None = None
 
-    def __call__(self) -> Lists:
+    def __call__(self) -> CounterLists:
         """Raises RegistryError where the registry is away and nothing was kept; IntegrityError and CodecError for kept
         files that were changed; SettingsError for files that cannot be read; CustodyError."""
         at = self._clock()
@@ -107,12 +107,12 @@ class OwnLists:
             if not (self._folder / TRUST).exists():
                 raise
             return replace(_files(self._folder), live=False)
-        self._last = Lists(own_trust(self._custody, self._profile.trust, at), hotlist)
+        self._last = CounterLists(own_trust(self._custody, self._profile.trust, at), hotlist)
         with suppress(OSError):  # a full disk takes no list; today's verdicts do without
             self._keep(self._last, at)
         return self._last
 
-    def _keep(self, lists: Lists, at: datetime) -> None:
+    def _keep(self, lists: CounterLists, at: datetime) -> None:
         """On disk, signed, where something changed or the kept ones grew old."""
         kept, hotlist = self._kept, lists.hotlist
         if hotlist is None:

@@ -4,20 +4,20 @@
 """
 
 from personalize.intake.check import KnownPerson, Lookup, check
-from personalize.intake.codes import Fault, Language, Note, explain
+from personalize.intake.codes import Language, RowFault, RowNote, explain
 from personalize.intake.files import Limits
 from personalize.intake.values import Rejected, RosterReport, RosterRow
 
 __all__ = [
-    "Fault",
     "KnownPerson",
     "Language",
     "Limits",
     "Lookup",
-    "Note",
     "Rejected",
     "RosterReport",
     "RosterRow",
+    "RowFault",
+    "RowNote",
     "check",
     "explain",
 ]

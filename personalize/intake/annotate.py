@@ -23,7 +23,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from personalize.errors import DamagedFile, ReportNotWritten
-from personalize.intake.codes import Fault, Note, explain
+from personalize.intake.codes import RowFault, RowNote, explain
 from personalize.intake.files import Content, Limits, digest, load
 from personalize.intake.sheets import Book, Range, Sheet, read_book
 from personalize.intake.text import text_of
@@ -175,7 +175,7 @@ def _summarize(workbook: Any, report: RosterReport) -> None:
         ("代码", "说明", "人数"),
     ]
     counts = report.counts
-    lines += [(str(code), explain(code), counts[code]) for code in (*Fault, *Note) if counts[code]]
+    lines += [(str(code), explain(code), counts[code]) for code in (*RowFault, *RowNote) if counts[code]]
     lines += [(), *(("提示", chinese) for chinese, _ in report.warnings)] if report.warnings else []
     for row, line in enumerate(lines, start=1):
         for column, value in enumerate(line, start=1):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from personalize.errors import HeaderNotFound
-from personalize.intake.codes import Fault
+from personalize.intake.codes import RowFault
 from personalize.intake.files import Limits, digest, load
-from personalize.intake.header import NEEDED, TITLES, Header, field_of, find_header, missing_titles, nearest, unit_in
+from personalize.intake.header import NEEDED, TITLES, HeaderRow, field_of, find_header, missing_titles, nearest, unit_in
 from personalize.intake.identity import Identities
 from personalize.intake.rows import Judged, TableReader
 from personalize.intake.sheets import Book, Sheet, read_book
@@ -21,7 +21,7 @@ from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
 
 MAX_UNIT_BYTES = 60  # DF23 on the card
 _SAMPLES = ("示例", "样表", "样例", "填写说明", "填表说明", "范例")
-_UNSOUND = frozenset((Fault.ID_CHECKSUM, Fault.ID_REGION, Fault.ID_BIRTHDATE))
+_UNSOUND = frozenset((RowFault.ID_CHECKSUM, RowFault.ID_REGION, RowFault.ID_BIRTHDATE))
 
 
 class KnownPerson(Protocol):
@@ -37,7 +37,7 @@ Lookup = Callable[[Collection[str]], Mapping[str, KnownPerson]]
 
 
 @dataclass(slots=True)
-class _Found:
+class _DuplicateFinder:
     """What the sheets gave, before rows are compared with each other and with the registry."""
 
     rows: list[tuple[str, Judged]] = field(default_factory=list)
@@ -79,14 +79,14 @@ def check(
     )
 
 
-def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _Found:
+def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _DuplicateFinder:
     """All persons' rows of all visible sheets that have a header; sheets that are called samples only if there is no
     other."""
     headed = [(sheet, header) for sheet in book.visible if (header := find_header(sheet.rows))]
     headed = [pair for pair in headed if not any(word in pair[0].name for word in _SAMPLES)] or headed
     if not headed:
         raise _no_header(path, book)
-    found = _Found()
+    found = _DuplicateFinder()
     for sheet, header in headed:
         title = next((name for row in sheet.rows[: header.row] if (name := unit_in(row))), "")
         found.title_unit = found.title_unit or title
@@ -101,7 +101,7 @@ def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _Foun
     return found
 
 
-def _about_columns(sheet: Sheet, header: Header, unit: str) -> list[tuple[str, str]]:
+def _about_columns(sheet: Sheet, header: HeaderRow, unit: str) -> list[tuple[str, str]]:
     """What a form's header lacks, or has twice, as two tables side by side do."""
     told = []
     if absent := [name for name in header.missing if name != "seq" and not (name == "unit" and unit)]:
@@ -156,7 +156,7 @@ def _settle(
         number, faults = row.id_number, row.faults
         earlier = accepted.get(number, "")
         if earlier:
-            faults += (Fault.DUPLICATE_IN_FILE,)
+            faults += (RowFault.DUPLICATE_IN_FILE,)
         if person := on_record.get(number):
             faults += _registered(person, row.unit)
         if faults:
@@ -169,10 +169,10 @@ def _settle(
     return settled
 
 
-def _registered(person: KnownPerson, row_unit: str) -> tuple[Fault, ...]:
+def _registered(person: KnownPerson, row_unit: str) -> tuple[RowFault, ...]:
     """A person belongs to the unit of the row that registered them, so the row's unit decides, not the title's."""
-    faults = (Fault.ALREADY_HAS_CARD,) if person.living_card else ()
-    return faults if person.unit_name == row_unit else (*faults, Fault.OTHER_UNIT)
+    faults = (RowFault.ALREADY_HAS_CARD,) if person.living_card else ()
+    return faults if person.unit_name == row_unit else (*faults, RowFault.OTHER_UNIT)
 
 
 def _long_units(rows: list[tuple[str, Judged]]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Literal
 Language = Literal["zh", "en"]
 
 
-class Fault(StrEnum):
+class RowFault(StrEnum):
     """A reason to reject a row."""
 
     ID_MISSING = "ID_MISSING"
@@ -32,7 +32,7 @@ class Fault(StrEnum):
     OTHER_UNIT = "OTHER_UNIT"
 
 
-class Note(StrEnum):
+class RowNote(StrEnum):
     """Something mended, or worth a look, in a row that is accepted."""
 
     ID_NORMALIZED = "ID_NORMALIZED"
@@ -43,76 +43,76 @@ class Note(StrEnum):
 
 
 _SENTENCES: dict[str, tuple[str, str]] = {
-    Fault.ID_MISSING: ("没有填写身份证号", "the ID number is missing"),
-    Fault.ID_FORMAT: (
+    RowFault.ID_MISSING: ("没有填写身份证号", "the ID number is missing"),
+    RowFault.ID_FORMAT: (
         "身份证号格式不对：应为18位，前17位是数字，末位是数字或X（15位旧号码请换成18位）",
         "the ID number is not 17 digits and a digit or X (an old 15-digit number must be replaced by the new one)",
     ),
-    Fault.ID_CHECKSUM: (
+    RowFault.ID_CHECKSUM: (
         "身份证号校验位不对，请对照证件核对是否抄错",
         "the ID number's check character is wrong: compare it with the card",
     ),
-    Fault.ID_REGION: (
+    RowFault.ID_REGION: (
         "身份证号前两位不是任何省份的代码，请核对",
         "the first two digits of the ID number are no province",
     ),
-    Fault.ID_BIRTHDATE: (
+    RowFault.ID_BIRTHDATE: (
         "身份证号中的出生日期不存在，或年龄不在16至100岁之间，请核对",
         "the birth date in the ID number does not exist, or the age is not between 16 and 100",
     ),
-    Fault.ID_PRECISION_LOST: (
+    RowFault.ID_PRECISION_LOST: (
         "身份证号被Excel存成了数字，末几位已经丢失：请先把该列设为“文本”格式，再重新录入",
         "Excel stored the ID number as a number and lost its last digits: format the column as text and type it again",
     ),
-    Fault.GENDER_MISMATCH: (
+    RowFault.GENDER_MISMATCH: (
         "性别与身份证号不符（第17位单数为男，双数为女）",
         "the gender does not agree with the ID number (17th digit odd is male, even is female)",
     ),
-    Fault.GENDER_MISSING: ("没有填写性别，或填的不是男、女", "the gender is missing or is neither 男 nor 女"),
-    Fault.NAME_MISSING: ("没有填写姓名", "the name is missing"),
-    Fault.NAME_CHARS: (
+    RowFault.GENDER_MISSING: ("没有填写性别，或填的不是男、女", "the gender is missing or is neither 男 nor 女"),
+    RowFault.NAME_MISSING: ("没有填写姓名", "the name is missing"),
+    RowFault.NAME_CHARS: (
         "姓名中有不能使用的字符（数字、符号、括号、备注等），或超过20个字、60个字节",
         "the name has characters that names do not have (digits, signs, brackets, notes), or is longer than "
         "20 characters or 60 bytes",
     ),
-    Fault.PHONE_MISSING: ("没有填写手机号码", "the mobile number is missing"),
-    Fault.PHONE_FORMAT: (
+    RowFault.PHONE_MISSING: ("没有填写手机号码", "the mobile number is missing"),
+    RowFault.PHONE_FORMAT: (
         "手机号码不对：应为一个11位的手机号码，不能是座机，也不能填两个号码",
         "the mobile number is not one 11-digit mobile number (no landline, not two numbers)",
     ),
-    Fault.UNIT_MISSING: ("没有填写所属单位", "the unit is missing"),
-    Fault.DUPLICATE_IN_FILE: (
+    RowFault.UNIT_MISSING: ("没有填写所属单位", "the unit is missing"),
+    RowFault.DUPLICATE_IN_FILE: (
         "与本表前面已通过的一行身份证号重复",
         "the ID number repeats that of an accepted row above",
     ),
-    Fault.ALREADY_HAS_CARD: (
+    RowFault.ALREADY_HAS_CARD: (
         "此人已有会员卡（或正在办理）",
         "this person already has a member card, or one in the making",
     ),
-    Fault.OTHER_UNIT: ("此人已由其他单位登记，请先办理转会", "this person is registered by another unit"),
-    Note.ID_NORMALIZED: ("已整理身份证号（全角、空格、撇号或小写x）", "ID number tidied (full-width, blanks, x)"),
-    Note.NAME_NORMALIZED: ("已整理姓名（空格、间隔号）", "name tidied (blanks, middle dots)"),
-    Note.PHONE_NORMALIZED: ("已整理手机号码（+86、横线、空格）", "mobile number tidied (+86, hyphens, blanks)"),
-    Note.GENDER_NORMALIZED: ("已整理性别写法", "gender rewritten as 男 or 女"),
-    Note.REGION_UNKNOWN: (
+    RowFault.OTHER_UNIT: ("此人已由其他单位登记，请先办理转会", "this person is registered by another unit"),
+    RowNote.ID_NORMALIZED: ("已整理身份证号（全角、空格、撇号或小写x）", "ID number tidied (full-width, blanks, x)"),
+    RowNote.NAME_NORMALIZED: ("已整理姓名（空格、间隔号）", "name tidied (blanks, middle dots)"),
+    RowNote.PHONE_NORMALIZED: ("已整理手机号码（+86、横线、空格）", "mobile number tidied (+86, hyphens, blanks)"),
+    RowNote.GENDER_NORMALIZED: ("已整理性别写法", "gender rewritten as 男 or 女"),
+    RowNote.REGION_UNKNOWN: (
         "身份证号前六位不在区划代码表中，请留意",
         "the county code in the ID number is not on record",
     ),
 }
 
 
-def explain(code: Fault | Note, language: Language = "zh") -> str:
+def explain(code: RowFault | RowNote, language: Language = "zh") -> str:
     """One code as a phrase, without a full stop. It never quotes the row."""
     chinese, english = _SENTENCES[code]
     return chinese if language == "zh" else english
 
 
-def sentence(codes: tuple[Fault | Note, ...], duplicate_of: str = "", language: Language = "zh") -> str:
+def sentence(codes: tuple[RowFault | RowNote, ...], duplicate_of: str = "", language: Language = "zh") -> str:
     """All codes of one row as one sentence; empty for no codes. ``duplicate_of`` names the earlier row."""
     phrases = [explain(code, language) for code in codes]
-    if duplicate_of and Fault.DUPLICATE_IN_FILE in codes:
+    if duplicate_of and RowFault.DUPLICATE_IN_FILE in codes:
         place = f"（{duplicate_of}）" if language == "zh" else f" ({duplicate_of})"
-        phrases[codes.index(Fault.DUPLICATE_IN_FILE)] += place
+        phrases[codes.index(RowFault.DUPLICATE_IN_FILE)] += place
     if not phrases:
         return ""
     return "；".join(phrases) + "。" if language == "zh" else "; ".join(phrases) + "."

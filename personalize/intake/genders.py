@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from personalize.intake.codes import Fault
+from personalize.intake.codes import RowFault
 from personalize.intake.text import Cell, squeeze, text_of
 
 _MALE = (
@@ -51,12 +51,12 @@ class Gender(NamedTuple):
     """One cell read: 男 or 女, or empty with the fault."""
 
     gender: str
-    fault: Fault | None
+    fault: RowFault | None
     mended: bool
 
 
 _PLAIN = {gender: Gender(gender, None, False) for gender in "男女"}
-_UNTOLD = Gender("", Fault.GENDER_MISSING, False)
+_UNTOLD = Gender("", RowFault.GENDER_MISSING, False)
 
 
 def read_gender(cell: Cell) -> Gender:

@@ -86,7 +86,7 @@ _SEAL = re.compile(r"\s*[(（](?:加?盖?公?章|盖章处|签章)[)）]$")
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class HeaderRow:
     """Where a table starts. ``row`` and ``last`` are indices in the sheet's rows (the header may take two rows);
     ``columns`` holds for each of FIELDS the column's index, or -1 where the form has no such column."""
 
@@ -100,7 +100,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class HeaderCandidate:
     """The row that comes nearest to a header where none was found, for the error message."""
 
     sheet: str
@@ -137,7 +137,7 @@ def _columns(row: Sequence[Cell]) -> dict[Field, int]:
     return {field: column for field, (_, column) in best.items()}
 
 
-def header_at(rows: Sequence[Sequence[Cell]], index: int) -> Header | None:
+def header_at(rows: Sequence[Sequence[Cell]], index: int) -> HeaderRow | None:
     """The header whose main row is ``index``, or None. It must name at least the ID number and the name.
 
     A header may take two rows, with merged cells: a column whose cell is empty here may be named in the row above, and
@@ -156,7 +156,7 @@ def header_at(rows: Sequence[Sequence[Cell]], index: int) -> Header | None:
         below = _named_exactly(rows[index + 1], found)
         if below:
             found, last = found | below, index + 1
-    return Header(first, last, tuple(found.get(field, -1) for field in FIELDS))
+    return HeaderRow(first, last, tuple(found.get(field, -1) for field in FIELDS))
 
 
 def _named_exactly(row: Sequence[Cell], found: dict[Field, int]) -> dict[Field, int]:
@@ -169,7 +169,7 @@ def _named_exactly(row: Sequence[Cell], found: dict[Field, int]) -> dict[Field, 
     }
 
 
-def find_header(rows: Sequence[Sequence[Cell]]) -> Header | None:
+def find_header(rows: Sequence[Sequence[Cell]]) -> HeaderRow | None:
     """The first header in the rows of a sheet, wherever it stands."""
     for index, row in enumerate(rows):
         if any(isinstance(cell, str) and cell for cell in row) and (header := header_at(rows, index)):
@@ -177,13 +177,13 @@ def find_header(rows: Sequence[Sequence[Cell]]) -> Header | None:
     return None
 
 
-def nearest(sheet: str, first_row: int, rows: Sequence[Sequence[Cell]]) -> Candidate:
+def nearest(sheet: str, first_row: int, rows: Sequence[Sequence[Cell]]) -> HeaderCandidate:
     """The row that names most of what a header names. ``first_row`` is the sheet row of rows[0], counted from 1."""
-    best = Candidate(sheet, 0, ())
+    best = HeaderCandidate(sheet, 0, ())
     for index, row in enumerate(rows):
         found = _columns(row)
         if len(found) > len(best.found):
-            best = Candidate(sheet, first_row + index, tuple(field for field in FIELDS if field in found))
+            best = HeaderCandidate(sheet, first_row + index, tuple(field for field in FIELDS if field in found))
     return best
 
 

@@ -11,7 +11,7 @@ from datetime import date
 from importlib import resources
 from typing import NamedTuple
 
-from personalize.intake.codes import Fault
+from personalize.intake.codes import RowFault
 from personalize.intake.text import Cell, means_nothing, squeeze, text_of
 
 YOUNGEST, OLDEST = 16, 100
@@ -34,17 +34,17 @@ _TAIWAN_RESIDENTS = "83"
 _DAYS = {1: 31, 2: 29, 3: 31, 4: 30, 5: 31, 6: 30, 7: 31, 8: 31, 9: 30, 10: 31, 11: 30, 12: 31}
 _MONTH_DAYS = frozenset(f"{month:02}{day:02}" for month, days in _DAYS.items() for day in range(1, days + 1))
 
-_MISSING = (Fault.ID_MISSING,)
-_FORMAT = (Fault.ID_FORMAT,)
-_LOST = (Fault.ID_PRECISION_LOST,)
+_MISSING = (RowFault.ID_MISSING,)
+_FORMAT = (RowFault.ID_FORMAT,)
+_LOST = (RowFault.ID_PRECISION_LOST,)
 
 
-class Identity(NamedTuple):
+class ReadIdentity(NamedTuple):
     """One cell read. ``number`` is the tidied number where there is one of the right form, faults or not;
     ``gender`` is 男 or 女 where the number is to be believed, else empty."""
 
     number: str
-    faults: tuple[Fault, ...]
+    faults: tuple[RowFault, ...]
     mended: bool
     gender: str
     region_unknown: bool
@@ -70,33 +70,33 @@ class Identities:
         self._regions: dict[str, tuple[bool, bool]] = {}
         self._table: frozenset[str] = frozenset()
 
-    def read(self, cell: Cell) -> Identity:
+    def read(self, cell: Cell) -> ReadIdentity:
         """The cell as an identity number with everything that is wrong with it."""
         if isinstance(cell, str) and _PLAIN(cell):
             return self._judge(cell, False)
         if isinstance(cell, (int, float)) and not isinstance(cell, bool):
-            return Identity("", _LOST if abs(cell) >= _EXACT_LIMIT else _FORMAT, False, "", False)
+            return ReadIdentity("", _LOST if abs(cell) >= _EXACT_LIMIT else _FORMAT, False, "", False)
         typed = text_of(cell)
         number = squeeze(typed).translate(_ODD)
         if _PLAIN(number):
             return self._judge(number, number != typed)
         if means_nothing(number):
-            return Identity("", _MISSING, False, "", False)
-        return Identity("", _LOST if _FLOATED(number) else _FORMAT, False, "", False)
+            return ReadIdentity("", _MISSING, False, "", False)
+        return ReadIdentity("", _LOST if _FLOATED(number) else _FORMAT, False, "", False)
 
-    def _judge(self, number: str, mended: bool) -> Identity:
+    def _judge(self, number: str, mended: bool) -> ReadIdentity:
         region = self._regions.get(number[:6]) or self._region(number[:6])
         checks = number[17] == "10X98765432"[2 * int(number[:17], 13) % 11]
         born = self._born(number)
         gender = ("男" if number[16] in "13579" else "女") if checks else ""
         if checks and born and region[0]:
-            return Identity(number, (), mended, gender, not region[1])
-        faults = [] if checks else [Fault.ID_CHECKSUM]
+            return ReadIdentity(number, (), mended, gender, not region[1])
+        faults = [] if checks else [RowFault.ID_CHECKSUM]
         if not region[0]:
-            faults.append(Fault.ID_REGION)
+            faults.append(RowFault.ID_REGION)
         if not born:
-            faults.append(Fault.ID_BIRTHDATE)
-        return Identity(number, tuple(faults), mended, gender, not region[1])
+            faults.append(RowFault.ID_BIRTHDATE)
+        return ReadIdentity(number, tuple(faults), mended, gender, not region[1])
 
     def _born(self, number: str) -> bool:
         """The date exists and the age is between 16 and 100 years."""

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from personalize.intake.codes import Fault
+from personalize.intake.codes import RowFault
 from personalize.intake.text import Cell, gb18030_length, means_nothing, squeeze, text_of, tidy
 
 MAX_CHARACTERS, MAX_BYTES = 20, 60
@@ -46,7 +46,7 @@ class Name(NamedTuple):
     """One cell read; ``fault`` is None for a name that may stand on a card."""
 
     name: str
-    fault: Fault | None
+    fault: RowFault | None
     mended: bool
 
     def __repr__(self) -> str:
@@ -59,7 +59,7 @@ def read_name(cell: Cell) -> Name:
         return Name(cell, None, False)
     typed = text_of(cell)
     if means_nothing(squeeze(typed)):
-        return Name("", Fault.NAME_MISSING, False)
+        return Name("", RowFault.NAME_MISSING, False)
     name = tidy(typed).translate(_PRIVATE_USE)
     if _HAS_HAN(name):
         name = _DOTS.sub(DOT, name.replace(" ", ""))
@@ -68,4 +68,4 @@ def read_name(cell: Cell) -> Name:
         name = _LATIN_DOTS.sub(DOT, unicodedata.normalize("NFC", name.translate(_LATIN_QUOTES)))
         well_formed = _LATIN_NAME(name)
     fits = len(name) <= MAX_CHARACTERS and gb18030_length(name) <= MAX_BYTES
-    return Name(name, None if well_formed and fits else Fault.NAME_CHARS, name != typed)
+    return Name(name, None if well_formed and fits else RowFault.NAME_CHARS, name != typed)

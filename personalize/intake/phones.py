@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from personalize.intake.codes import Fault
+from personalize.intake.codes import RowFault
 from personalize.intake.text import Cell, means_nothing, squeeze, text_of
 
 _PLAIN = re.compile(r"1[3-9][0-9]{9}").fullmatch
@@ -20,7 +20,7 @@ class Phone(NamedTuple):
     """One cell read; ``fault`` is None for a mobile number."""
 
     number: str
-    fault: Fault | None
+    fault: RowFault | None
     mended: bool
 
     def __repr__(self) -> str:
@@ -34,7 +34,7 @@ def read_phone(cell: Cell) -> Phone:
         return Phone(typed, None, False)
     squeezed = squeeze(typed)
     if means_nothing(squeezed):
-        return Phone("", Fault.PHONE_MISSING, False)
+        return Phone("", RowFault.PHONE_MISSING, False)
     if floated := _FLOATED(squeezed) or _SCIENTIFIC(squeezed):
         squeezed = "".join(floated.groups())
     dialled = _SEPARATORS.sub("", squeezed)
@@ -42,7 +42,7 @@ def read_phone(cell: Cell) -> Phone:
         return Phone(found[1], None, True)
     if _DIALLED(dialled) and (number := _as_dialled(dialled)):
         return Phone(number, None, True)
-    return Phone("", Fault.PHONE_FORMAT, False)
+    return Phone("", RowFault.PHONE_FORMAT, False)
 
 
 def _as_dialled(digits: str) -> str:

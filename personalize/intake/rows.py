@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
-from personalize.intake.codes import Fault, Note
+from personalize.intake.codes import RowFault, RowNote
 from personalize.intake.genders import Gender, read_gender
-from personalize.intake.header import FIELDS, Header, header_at, unit_in
-from personalize.intake.identity import Identities, Identity
+from personalize.intake.header import FIELDS, HeaderRow, header_at, unit_in
+from personalize.intake.identity import Identities, ReadIdentity
 from personalize.intake.names import Name, read_name
 from personalize.intake.non_data_rows import is_furniture
 from personalize.intake.phones import Phone, read_phone
@@ -33,8 +33,8 @@ class Judged(NamedTuple):
     gender: str
     mobile: str
     unit: str
-    faults: tuple[Fault, ...]
-    notes: tuple[Note, ...]
+    faults: tuple[RowFault, ...]
+    notes: tuple[RowNote, ...]
 
     def __repr__(self) -> str:
         return f"<Judged row {self.sheet_row}: {'-'.join(self.faults) or 'sound'}>"
@@ -47,7 +47,7 @@ class TableReader:
     empty cell in a unit column is a fault, unless merged cells or 同上 carry the unit of the row above into it.
     """
 
-    def __init__(self, sheet: Sheet, header: Header, identities: Identities, unit: str) -> None:
+    def __init__(self, sheet: Sheet, header: HeaderRow, identities: Identities, unit: str) -> None:
         self._sheet = sheet
         self._identities = identities
         self._title_unit = unit
@@ -57,7 +57,7 @@ class TableReader:
         self._take(header)
         self._start = header.last + 1
 
-    def _take(self, header: Header) -> None:
+    def _take(self, header: HeaderRow) -> None:
         """A header counts until the next one: a form may repeat it on each page, or go on in another order."""
         self._has_units = header.columns[_UNIT] >= 0
         self._pick = itemgetter(*header.columns)
@@ -102,7 +102,7 @@ class TableReader:
         self.skipped.append(self._sheet.sheet_row(index))
         return False
 
-    def _judge(self, sheet_row: int, cells: tuple[Cell, ...], identity: Identity) -> Judged:
+    def _judge(self, sheet_row: int, cells: tuple[Cell, ...], identity: ReadIdentity) -> Judged:
         seq, _, name_cell, gender_cell, mobile_cell, unit_cell = cells
         name, gender, phone = read_name(name_cell), read_gender(gender_cell), read_phone(mobile_cell)
         unit = self._unit(unit_cell)
@@ -138,26 +138,26 @@ class TableReader:
 
 
 def _faults(
-    identity: Identity, name: Name, gender: Gender, phone: Phone, unit: str, mismatch: bool
-) -> tuple[Fault, ...]:
+    identity: ReadIdentity, name: Name, gender: Gender, phone: Phone, unit: str, mismatch: bool
+) -> tuple[RowFault, ...]:
     """In the order of Fault."""
     found = list(identity.faults)
     if mismatch:
-        found.append(Fault.GENDER_MISMATCH)
+        found.append(RowFault.GENDER_MISMATCH)
     found += [fault for fault in (gender.fault, name.fault, phone.fault) if fault]
     if not unit:
-        found.append(Fault.UNIT_MISSING)
+        found.append(RowFault.UNIT_MISSING)
     return tuple(found)
 
 
-def _notes(identity: Identity, name: Name, gender: Gender, phone: Phone) -> tuple[Note, ...]:
+def _notes(identity: ReadIdentity, name: Name, gender: Gender, phone: Phone) -> tuple[RowNote, ...]:
     """In the order of Note."""
     told = (
-        (identity.mended, Note.ID_NORMALIZED),
-        (name.mended, Note.NAME_NORMALIZED),
-        (phone.mended, Note.PHONE_NORMALIZED),
-        (gender.mended, Note.GENDER_NORMALIZED),
-        (identity.region_unknown, Note.REGION_UNKNOWN),
+        (identity.mended, RowNote.ID_NORMALIZED),
+        (name.mended, RowNote.NAME_NORMALIZED),
+        (phone.mended, RowNote.PHONE_NORMALIZED),
+        (gender.mended, RowNote.GENDER_NORMALIZED),
+        (identity.region_unknown, RowNote.REGION_UNKNOWN),
     )
     return tuple(note for true, note in told if true)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from personalize.intake.codes import Fault, Language, Note, sentence
+from personalize.intake.codes import Language, RowFault, RowNote, sentence
 from personalize.intake.text import masked_name
 
 
@@ -23,11 +23,11 @@ class RosterRow:
     gender: str = field(repr=False)
     mobile: str = field(repr=False)
     unit: str
-    notes: tuple[Note, ...] = ()
+    notes: tuple[RowNote, ...] = ()
     sheet: str = ""
 
     @property
-    def codes(self) -> tuple[Note, ...]:
+    def codes(self) -> tuple[RowNote, ...]:
         return self.notes
 
     def sentence(self, language: Language = "zh") -> str:
@@ -42,7 +42,7 @@ class Rejected:
 
     sheet_row: int
     seq: int | str | None
-    codes: tuple[Fault, ...]
+    codes: tuple[RowFault, ...]
     name: str = field(default="", repr=False)
     duplicate_of: str = ""
     sheet: str = ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
-from personalize.dossier import Application
+from personalize.dossier import DossierApplication
 from personalize.errors import BankFileError
 from terminal.errors import TlvError
 from terminal.keys import KeyCustody, KeyRef
@@ -25,11 +25,11 @@ class PreparedCard:
     reference: str
     pan: str = field(repr=False)
     sequence: int
-    payment: Application
-    directories: tuple[Application, ...] = ()
+    payment: DossierApplication
+    directories: tuple[DossierApplication, ...] = ()
 
     @property
-    def applications(self) -> tuple[Application, ...]:
+    def applications(self) -> tuple[DossierApplication, ...]:
         return (self.payment, *self.directories)
 
 
@@ -43,7 +43,7 @@ class FileHead:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class BankFileExchange:
     """What reading and writing need of the house: ``transport`` is the key shared with the bank, ``seal`` the key under
     which secrets rest here."""
 
@@ -55,12 +55,12 @@ class Exchange:
 class BankFormat(Protocol):
     """One bank's file format. Both directions stream: a card at a time, whatever the file's length."""
 
-    def read(self, stream: BinaryIO, exchange: Exchange) -> tuple[FileHead, Iterator[PreparedCard]]:
+    def read(self, stream: BinaryIO, exchange: BankFileExchange) -> tuple[FileHead, Iterator[PreparedCard]]:
         """The head, and the cards as they are read, each secret sealed at once. The file is whole and genuine only when
         the iterator ended without a fault: store nothing for good before. Raises BankFileError, from either."""
         ...
 
-    def write(self, stream: BinaryIO, head: FileHead, cards: Iterable[PreparedCard], exchange: Exchange) -> int:
+    def write(self, stream: BinaryIO, head: FileHead, cards: Iterable[PreparedCard], exchange: BankFileExchange) -> int:
         """How many cards were written. Raises BankFileError for a card that the format cannot say."""
         ...
 

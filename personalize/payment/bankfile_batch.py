@@ -11,9 +11,9 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
-from personalize.dossier import Application, Dossier
+from personalize.dossier import Dossier, DossierApplication
 from personalize.errors import BankFileError, BankFileRefused, DossierError
-from personalize.payment.bankfile import BankFormat, Exchange, PreparedCard
+from personalize.payment.bankfile import BankFileExchange, BankFormat, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat
 from personalize.payment.bankfile_lint import Judge
 from personalize.payment.bankfile_spool import Spool
@@ -56,7 +56,7 @@ def nothing_waits(batch_id: str) -> str:
 
 def take_in(
     registry: Registry,
-    exchange: Exchange,
+    exchange: BankFileExchange,
     batch_id: str,
     cards: Iterable[PreparedCard],
     judge: Judge,
@@ -106,7 +106,7 @@ def refuse_remaking(registry: Registry, custody: KeyCustody, batch_id: str) -> N
 @dataclass(slots=True)
 class _Intake:
     registry: Registry
-    exchange: Exchange
+    exchange: BankFileExchange
     batch_id: str
     judge: Judge
     faults: list[BankFileError] = field(default_factory=list)
@@ -157,7 +157,7 @@ def _waiting(registry: Registry, batch_id: str, card_numbers: Sequence[str]) -> 
     return {one.card_number: one for one in found if one.state == "waiting"}
 
 
-def _number_of(payment: Application) -> tuple[str, int]:
+def _number_of(payment: DossierApplication) -> tuple[str, int]:
     """PAN and sequence number, from the keys' derivation or from the chip's records."""
     for part in payment.parts:
         if isinstance(part.value, ApplicationKeys):

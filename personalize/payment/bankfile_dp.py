@@ -30,9 +30,9 @@ from construct import (
     Terminated,
 )
 
-from personalize.dossier import Application, Part
+from personalize.dossier import DossierApplication, DossierPart
 from personalize.errors import BankFileError
-from personalize.payment.bankfile import Exchange, FileHead, PreparedCard, check
+from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard, check
 from terminal.crypto import des, sm4
 from terminal.errors import CustodyError
 from terminal.keys import Algorithm, ApplicationKeys, KeyCustody, Sealed, SealedKeys, Udks, Wrapped
@@ -87,7 +87,7 @@ _BODY: Construct = Struct(
 class _Context:
     """What reading and writing of one file's cards need: the parties' keys, and how 3DES keys travel."""
 
-    exchange: Exchange
+    exchange: BankFileExchange
     keys: int
 
 
@@ -98,12 +98,12 @@ class DpFormat:
 
     key_blocks: bool = False
 
-    def read(self, stream: BinaryIO, exchange: Exchange) -> tuple[FileHead, Iterator[PreparedCard]]:
+    def read(self, stream: BinaryIO, exchange: BankFileExchange) -> tuple[FileHead, Iterator[PreparedCard]]:
         source = _Source(stream)
         head, raw, keys = _read_header(source, exchange)
         return head, _read_cards(source, _Context(exchange, keys), _Chain(exchange, raw))
 
-    def write(self, stream: BinaryIO, head: FileHead, cards: Iterable[PreparedCard], exchange: Exchange) -> int:
+    def write(self, stream: BinaryIO, head: FileHead, cards: Iterable[PreparedCard], exchange: BankFileExchange) -> int:
         context = _Context(exchange, _KEY_BLOCKS if self.key_blocks else _WRAPPED)
         raw = _written_header(head, context)
         stream.write(raw)
@@ -121,7 +121,7 @@ class DpFormat:
 class _Chain:
     """The authenticators of one file, in their order: each covers the one before it, the first a block of zeros."""
 
-    def __init__(self, exchange: Exchange, header: bytes) -> None:
+    def __init__(self, exchange: BankFileExchange, header: bytes) -> None:
         self._exchange, self._header = exchange, header
         self.size = des.BLOCK if exchange.custody.info(exchange.transport).algorithm is Algorithm.TDES else sm4.BLOCK
         self._last = bytes(self.size)
@@ -154,7 +154,7 @@ class _Source:
         return BankFileError(text, self.record, field, self.offset + further)
 
 
-def _read_header(source: _Source, exchange: Exchange) -> tuple[FileHead, bytes, int]:
+def _read_header(source: _Source, exchange: BankFileExchange) -> tuple[FileHead, bytes, int]:
     """The head, its bytes, and how 3DES keys travel."""
     fixed = source.exactly(6, "magic, version and sender")
     if fixed[:4] != MAGIC:
@@ -248,24 +248,26 @@ def _text(raw: bytes, record: int, field: str, offset: int) -> str:
     return text
 
 
-def _application(told: Container[Any], context: _Context, reference: str, record: int) -> Application:
+def _application(told: Container[Any], context: _Context, reference: str, record: int) -> DossierApplication:
     name = f"{reference}/{told.instance.hex().upper()}"
     parts = tuple(_part(group, context, name, record) for group in told.groups)
-    return Application(told.package, told.module, told.instance, parts)
+    return DossierApplication(told.package, told.module, told.instance, parts)
 
 
-def _part(group: Container[Any], context: _Context, name: str, record: int) -> Part:
+def _part(group: Container[Any], context: _Context, name: str, record: int) -> DossierPart:
     field = f"application {name.rpartition('/')[2]}, DGI {group.number:04X}"
     if group.padded > 1 or (group.kind == _PLAIN and group.padded):
         raise BankFileError(f"{group.padded:02X} says no padding of this kind of value", record, field)
     if bool(group.kcvs) is not (group.kind in _KEYS):
         raise BankFileError("check values go with keys, and with keys alone", record, field)
     if group.kind == _PLAIN:
-        return Part(group.number, group.value)
+        return DossierPart(group.number, group.value)
     if group.kind != _DATA and group.kind not in _KEYS:
         raise BankFileError(f"{group.kind:02X} is no kind of value", record, field)
     try:
-        return Part(group.number, _unwrapped(group, context, f"bank/{name}/{group.number:04X}"), bool(group.padded))
+        return DossierPart(
+            group.number, _unwrapped(group, context, f"bank/{name}/{group.number:04X}"), bool(group.padded)
+        )
     except ConstructError:
         raise BankFileError("the value is not three key blocks, each after its length", record, field) from None
     except CustodyError as fault:
@@ -331,7 +333,7 @@ def _written_body(card: PreparedCard, context: _Context, record: int) -> bytes:
     return body
 
 
-def _written_application(application: Application, context: _Context, record: int) -> dict[str, object]:
+def _written_application(application: DossierApplication, context: _Context, record: int) -> dict[str, object]:
     return {
         "package": application.package_aid,
         "module": application.module_aid,
@@ -340,7 +342,7 @@ def _written_application(application: Application, context: _Context, record: in
     }
 
 
-def _written_part(part: Part, context: _Context, record: int) -> dict[str, object]:
+def _written_part(part: DossierPart, context: _Context, record: int) -> dict[str, object]:
     kind = _PLAIN
     kcvs: tuple[bytes, ...] = ()
     custody, transport = context.exchange.custody, context.exchange.transport

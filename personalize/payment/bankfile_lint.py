@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from personalize.dossier import Application, Dossier
+from personalize.dossier import Dossier, DossierApplication
 from personalize.errors import PrepareError
 from personalize.payment.image import Authorities
 from personalize.payment.linter import lint
@@ -42,7 +42,7 @@ def linter_of(profile: Profile, known: CaStore) -> Judge:
     return judge
 
 
-def _place(message: str, application: Application | None) -> str:
+def _place(message: str, application: DossierApplication | None) -> str:
     """The application, and the grouping that a finding is about where its sentence names it or an element of it."""
     if application is None:
         return "application"
@@ -51,7 +51,7 @@ def _place(message: str, application: Application | None) -> str:
     return place if dgi is None else f"{place}, DGI {dgi:04X}"
 
 
-def _grouping(message: str, application: Application) -> int | None:
+def _grouping(message: str, application: DossierApplication) -> int | None:
     if named := _DGI.search(message):
         return int(named[1], 16)
     if named := _RECORD.search(message):

@@ -5,7 +5,7 @@ EMV 4.4 Book 1, 12.2 (PSE); EMV Contactless Book B 2.11, 3.3.1 (PPSE).
 
 from __future__ import annotations
 
-from personalize.dossier import Application, Part
+from personalize.dossier import DossierApplication, DossierPart
 from personalize.encoding import record
 from personalize.payment.profile import PaymentApplication
 from terminal.tlv import Tlv, tlv
@@ -16,7 +16,7 @@ PSE, PPSE = b"1PAY.SYS.DDF01", b"2PAY.SYS.DDF01"
 _FCI, _FIRST_RECORD, _DIRECTORY_SFI = 0x9102, 0x0101, 1
 
 
-def directories(profile: PaymentApplication) -> tuple[Application, ...]:
+def directories(profile: PaymentApplication) -> tuple[DossierApplication, ...]:
     """The directory applications of a card with this payment application: PSE, and PPSE where it has an antenna."""
     made = [_pse(profile)]
     if profile.contactless:
@@ -24,18 +24,18 @@ def directories(profile: PaymentApplication) -> tuple[Application, ...]:
     return tuple(made)
 
 
-def _pse(profile: PaymentApplication) -> Application:
+def _pse(profile: PaymentApplication) -> DossierApplication:
     items = [tlv(0x88, bytes((_DIRECTORY_SFI,))), tlv(0x5F2D, profile.language.encode("ascii", "replace"))]
     if profile.preferred_name:
         items.append(tlv(0x9F11, bytes.fromhex(f"{profile.code_table:02d}")))
     listed = record(tlv(0x61, _entry(profile, preferred=True)).encode())
-    parts = (Part(_FCI, tlv(0xA5, items).encode()), Part(_FIRST_RECORD, listed))
-    return Application(PACKAGE, MODULE, PSE, parts)
+    parts = (DossierPart(_FCI, tlv(0xA5, items).encode()), DossierPart(_FIRST_RECORD, listed))
+    return DossierApplication(PACKAGE, MODULE, PSE, parts)
 
 
-def _ppse(profile: PaymentApplication) -> Application:
+def _ppse(profile: PaymentApplication) -> DossierApplication:
     fci = tlv(0xA5, [tlv(0xBF0C, [tlv(0x61, _entry(profile, preferred=False))])])
-    return Application(PACKAGE, MODULE, PPSE, (Part(_FCI, fci.encode()),))
+    return DossierApplication(PACKAGE, MODULE, PPSE, (DossierPart(_FCI, fci.encode()),))
 
 
 def _entry(profile: PaymentApplication, *, preferred: bool) -> list[Tlv]:

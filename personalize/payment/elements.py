@@ -6,7 +6,7 @@ from datetime import date
 
 from personalize.encoding import Item, join, record, yymmdd
 from personalize.errors import PrepareError
-from personalize.payment.profile import Log, PaymentApplication
+from personalize.payment.profile import LogSection, PaymentApplication
 from terminal.tlv import tlv
 
 VERSIONS = {"pboc-des": 0x01, "cvn10": 0x0A, "cvn17": 0x11, "cvn18": 0x12, "cvn22": 0x22}
@@ -117,7 +117,7 @@ def fci(profile: PaymentApplication, pdol: str) -> bytes:
     return tlv(0xA5, items).encode()
 
 
-def _logs(profile: PaymentApplication) -> list[tuple[int, int, Log]]:
+def _logs(profile: PaymentApplication) -> list[tuple[int, int, LogSection]]:
     """Tag of the entry, tag of the format, log: transactions (EMV 4.4 Book 3, annex D) and loads (JR/T 0025.13)."""
     logs = ((0x9F4D, 0x9F4F, profile.log), (0xDF4D, 0xDF4F, profile.e_cash.load_log if profile.e_cash else None))
     return [(entry, form, log) for entry, form, log in logs if log]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
-from personalize.dossier import Application, Dossier, Part
+from personalize.dossier import Dossier, DossierApplication, DossierPart
 from personalize.errors import PrepareError
 from personalize.payment.prepare import (
     CARD_DATA,
@@ -46,7 +46,7 @@ class Authorities:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ImageOptions:
     """One answer to GET PROCESSING OPTIONS: its DGI, 82 and 94. ``sm``: what it names is signed with SM2."""
 
     dgi: int
@@ -75,7 +75,7 @@ class Options:
         return [((sfi, number), signed) for sfi, number, signed in self.afl.records()] if self.afl else []
 
 
-class Image:
+class CardImage:
     """Everything the rules look at. Raises PrepareError for a dossier or profile without a payment application."""
 
     def __init__(self, profile: PaymentApplication | None, dossier: Dossier, authorities: Authorities) -> None:
@@ -88,7 +88,7 @@ class Image:
         for place in _CARD_DATA:
             self.records.pop(place, None)
 
-    def part(self, dgi: int) -> Part | None:
+    def part(self, dgi: int) -> DossierPart | None:
         return next((part for part in self.application.parts if part.number == dgi), None)
 
     def plain(self, dgi: int) -> bytes:
@@ -107,12 +107,12 @@ class Image:
         return inside(self.plain(CONTACTLESS_FCI), 0xA5)
 
     @cached_property
-    def options(self) -> tuple[Options, ...]:
+    def options(self) -> tuple[ImageOptions, ...]:
         """Those for debit, e-cash and the antenna, each followed by its twin for SM2."""
         only_sm = not self.profile.rsa
         usual = (OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS)
         found = [(number + twin, only_sm or twin > 0) for number in usual for twin in (0, SM)]
-        return tuple(Options(dgi, objects(self.plain(dgi)), sm) for dgi, sm in found if self.part(dgi))
+        return tuple(ImageOptions(dgi, objects(self.plain(dgi)), sm) for dgi, sm in found if self.part(dgi))
 
     @property
     def issuer_data(self) -> bytes:
@@ -124,7 +124,7 @@ class Image:
         """What is inside a record; empty where there is none."""
         return inside(self.records.get(place, b""), 0x70)
 
-    def elements(self, options: Options) -> dict[int, bytes]:
+    def elements(self, options: ImageOptions) -> dict[int, bytes]:
         """What a terminal knows of the card after reading: the first of each element, in AFL order."""
         found: dict[int, bytes] = {}
         for item in chain.from_iterable(self.content(place) for place, _ in options.places()):
@@ -164,7 +164,7 @@ class Image:
         """Whether the AIP of any options has one of these bits in its first byte."""
         return any(options.first & bits for options in self.options)
 
-    def directory(self, name: bytes) -> Application | None:
+    def directory(self, name: bytes) -> DossierApplication | None:
         return next((one for one in self.directories if one.instance_aid == name), None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from personalize.dossier import Dossier
-from personalize.payment.image import Authorities, Image
+from personalize.payment.image import Authorities, CardImage
 from personalize.payment.rules import authentication, card, data, files, lists
 from personalize.profile import Profile
 
@@ -13,7 +13,7 @@ RULES = (*files.RULES, *data.RULES, *lists.RULES, *authentication.RULES, *card.R
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LintFinding:
     """One thing that is wrong: the rule's name, its source, a sentence."""
 
     rule: str
@@ -24,11 +24,11 @@ class Finding:
         return f"{self.rule}: {self.message} ({self.source})"
 
 
-def lint(profile: Profile, dossier: Dossier, authorities: Authorities | None = None) -> list[Finding]:
+def lint(profile: Profile, dossier: Dossier, authorities: Authorities | None = None) -> list[LintFinding]:
     """Every finding about the payment application of a dossier, in the order of the rules; none for a sound card.
 
     ``authorities``: the CA keys that terminals have; without them RSA certificates are not opened.
     Raises PrepareError when profile or dossier have no payment application.
     """
-    image = Image(profile.payment, dossier, authorities or Authorities())
-    return [Finding(rule.name, rule.source, message) for rule in RULES for message in rule.check(image)]
+    image = CardImage(profile.payment, dossier, authorities or Authorities())
+    return [LintFinding(rule.name, rule.source, message) for rule in RULES for message in rule.check(image)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from personalize.errors import ProfileError
 from personalize.fields import luhn_digit
-from personalize.payment.profile import Pan
+from personalize.payment.profile import PanRange
 from registry.store import Registry
 from registry.values import MemberToPrepare
 
@@ -24,7 +24,7 @@ class BankNumbers:
     free: tuple[str, ...] = field(repr=False)
 
 
-def load_numbers(path: Path, rule: Pan) -> BankNumbers:
+def load_numbers(path: Path, rule: PanRange) -> BankNumbers:
     """Read a bank's file: UTF-8 text, a line ``PAN`` or ``ID number,PAN``; empty lines and those after # do not count.
 
     Raises ProfileError, one line for each fault with file and line, never with the number.
@@ -56,7 +56,7 @@ def load_numbers(path: Path, rule: Pan) -> BankNumbers:
     return BankNumbers(named, tuple(free))
 
 
-def _fault(pan: str, rule: Pan) -> str:
+def _fault(pan: str, rule: PanRange) -> str:
     """What is wrong with an account number, or nothing. ISO/IEC 7812-1:2017, 4."""
     if not (pan.isascii() and pan.isdigit()):
         return "an account number is decimal digits"
@@ -76,7 +76,7 @@ def _twice(person: str, pan: str, named: dict[str, str], seen: dict[str, int]) -
 
 
 def assign(
-    registry: Registry, rule: Pan, cards: Sequence[tuple[MemberToPrepare, str]], numbers: BankNumbers | None = None
+    registry: Registry, rule: PanRange, cards: Sequence[tuple[MemberToPrepare, str]], numbers: BankNumbers | None = None
 ) -> list[str]:
     """An account number for each member and card number, in order; ``numbers`` where the bank gives them.
 
@@ -88,7 +88,7 @@ def assign(
     return [known[card] if card in known else next(fresh) for _, card in cards]
 
 
-def _from_range(registry: Registry, rule: Pan, count: int) -> Iterator[str]:
+def _from_range(registry: Registry, rule: PanRange, count: int) -> Iterator[str]:
     serials = registry.allocate_pan_serials(rule.prefix, count) if count else ()
     return (rule.number(serial) for serial in serials)
 

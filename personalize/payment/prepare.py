@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from personalize.certificates import icc_certificate, signed_static_data
-from personalize.chain import Chain, Chains, SmChain
-from personalize.dossier import Application, Part
+from personalize.chain import IssuingChains, RsaIssuingChain, SmIssuingChain
+from personalize.dossier import DossierApplication, DossierPart
 from personalize.encoding import Item, inside, join, pack, record, years_after
 from personalize.errors import PrepareError
 from personalize.keypool import ChipKey
 from personalize.payment import elements, sm_certificates
-from personalize.payment.profile import CRT_ORDER, Masters, PaymentApplication
+from personalize.payment.profile import CRT_ORDER, MastersSection, PaymentApplication
 from terminal.crypto import sm2
 from terminal.emv.data.records import Afl, AflEntry
 from terminal.keys import KeyCustody, KeyRef, Sealed
@@ -38,7 +38,7 @@ SHARED, RSA_FILE, SM_FILE, ECASH_FILE = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class PaymentAccount:
     """What one card's payment application is made for. ``sequence`` is the PAN sequence number, 5F34."""
 
     pan: str = field(repr=False)
@@ -65,7 +65,7 @@ class PaymentPreparer:
         custody: KeyCustody,
         *,
         today: date,
-        chains: Chains,
+        chains: IssuingChains,
         chip_sm_key: Callable[[], sm2.Sm2Private] = sm2.generate,
     ) -> None:
         self._profile, self._custody, self._today = profile, custody, today
@@ -84,7 +84,7 @@ class PaymentPreparer:
         masters = [ref.name for refs in (self._tdes, self._sm4) if refs for ref in refs]
         return (*signers, *masters, self._seal_key.name)
 
-    def prepare(self, account: Account, key: ChipKey | None, context: str) -> Application:
+    def prepare(self, account: PaymentAccount, key: ChipKey | None, context: str) -> DossierApplication:
         """The application of one card. ``key``: the chip's RSA key, used for no other card; None where the profile
         asks for none. ``context`` is bound to every sealed value."""
         profile = self._profile
@@ -96,10 +96,10 @@ class PaymentPreparer:
         records = _numbered(SHARED, signed)
         if profile.e_cash:
             records[ECASH_FILE, 1] = record(join((0x9F74, profile.e_cash.authorization_code.encode("ascii"))))
-        parts: list[Part] = [*self._shared]
+        parts: list[DossierPart] = [*self._shared]
         if len(chains) != 1:
             records |= _numbered(SHARED, pack(loose), after=len(signed))
-        secrets_: list[Part] = []
+        secrets_: list[DossierPart] = []
         for twin, file, items, key_parts in chains:
             own = pack([*items, *loose] if len(chains) == 1 else items)
             records |= _numbered(file, own)
@@ -107,14 +107,14 @@ class PaymentPreparer:
             secrets_ += key_parts
         if not chains:
             parts += self._options(0, records, {SHARED}, 0)
-        parts += [Part(sfi << 8 | number, whole) for (sfi, number), whole in records.items()]
+        parts += [DossierPart(sfi << 8 | number, whole) for (sfi, number), whole in records.items()]
         parts += [*self._keys(account), *self._pin(context), *secrets_]
         package, module, instance = map(bytes.fromhex, (profile.package_aid, profile.module_aid, profile.aid))
-        return Application(package, module, instance, tuple(parts))
+        return DossierApplication(package, module, instance, tuple(parts))
 
     def _authentication(
-        self, account: Account, key: ChipKey | None, static: bytes, context: str
-    ) -> list[tuple[int, int, list[Item], list[Part]]]:
+        self, account: PaymentAccount, key: ChipKey | None, static: bytes, context: str
+    ) -> list[tuple[int, int, list[Item], list[DossierPart]]]:
         """For each algorithm: what its options' DGIs have added, the file of its certificates, what goes in there, the
         secret DGIs."""
         if not self._profile.authenticates:
@@ -126,19 +126,21 @@ class PaymentPreparer:
             made.append((SM if self._rsa else 0, SM_FILE, *self._with_sm(self._sm, account, static, context)))
         return made
 
-    def _options(self, twin: int, records: dict[tuple[int, int], bytes], files: set[int], signed: int) -> list[Part]:
+    def _options(
+        self, twin: int, records: dict[tuple[int, int], bytes], files: set[int], signed: int
+    ) -> list[DossierPart]:
         """Processing options: for debit; for e-cash, whose AFL names 9F74 too; for the antenna, with 9F10."""
         usual = _located(self._aip, records, files, signed)
-        parts = [Part(OPTIONS + twin, usual)]
+        parts = [DossierPart(OPTIONS + twin, usual)]
         if self._profile.e_cash:
-            parts.append(Part(ECASH_OPTIONS + twin, _located(self._aip, records, files | {ECASH_FILE}, signed)))
+            parts.append(DossierPart(ECASH_OPTIONS + twin, _located(self._aip, records, files | {ECASH_FILE}, signed)))
         if self._profile.q_pboc:
-            parts.append(Part(CONTACTLESS_OPTIONS + twin, usual + _issuer_data(self._profile)))
+            parts.append(DossierPart(CONTACTLESS_OPTIONS + twin, usual + _issuer_data(self._profile)))
         return parts
 
     def _with_rsa(
-        self, chain: Chain, account: Account, key: ChipKey | None, static: bytes
-    ) -> tuple[list[Item], list[Part]]:
+        self, chain: RsaIssuingChain, account: PaymentAccount, key: ChipKey | None, static: bytes
+    ) -> tuple[list[Item], list[DossierPart]]:
         profile = self._profile
         certificate = chain.certificate
         items = [
@@ -170,10 +172,14 @@ class PaymentPreparer:
             )
             items += [(0x9F46, icc.certificate), (0x9F47, icc.exponent), (0x9F48, icc.remainder)]
             by_name = dict(zip(CRT_ORDER, key.components, strict=True))
-            parts = [Part(CRT + at, by_name[name], padded=True) for at, name in enumerate(profile.chip_rsa.crt_order)]
+            parts = [
+                DossierPart(CRT + at, by_name[name], padded=True) for at, name in enumerate(profile.chip_rsa.crt_order)
+            ]
         return [item for item in items if item[1]], parts
 
-    def _with_sm(self, chain: SmChain, account: Account, static: bytes, context: str) -> tuple[list[Item], list[Part]]:
+    def _with_sm(
+        self, chain: SmIssuingChain, account: PaymentAccount, static: bytes, context: str
+    ) -> tuple[list[Item], list[DossierPart]]:
         profile = self._profile
         items = [(0x8F, bytes.fromhex(profile.trust.sm_ca_index)), (0x90, chain.certificate)]
         parts = []
@@ -191,10 +197,10 @@ class PaymentPreparer:
                 sign, key.public, pan=account.pan, expires=chain.expires, serial=_serial(), static=static
             )
             items.append((0x9F46, icc))
-            parts.append(Part(dgi, self._sealed(key.encode(), f"{context}/payment/{dgi:04X}"), padded=True))
+            parts.append(DossierPart(dgi, self._sealed(key.encode(), f"{context}/payment/{dgi:04X}"), padded=True))
         return items, parts
 
-    def _keys(self, account: Account) -> list[Part]:
+    def _keys(self, account: PaymentAccount) -> list[DossierPart]:
         """The symmetric keys and their check values. EMV CPS 1.1, annex A."""
         keys = self._profile.keys
         sm4, sm4_checks = int(keys.sm4_dgi, 16), int(keys.sm4_check_dgi, 16)
@@ -206,21 +212,21 @@ class PaymentPreparer:
         ):
             if masters is not None:
                 derived = self._custody.application_keys(masters, account.pan, account.sequence, option=option)
-                parts += [Part(checks, b"".join(derived.kcvs)), Part(secret, derived)]
+                parts += [DossierPart(checks, b"".join(derived.kcvs)), DossierPart(secret, derived)]
         return parts
 
-    def _pin(self, context: str) -> list[Part]:
+    def _pin(self, context: str) -> list[DossierPart]:
         """The offline PIN, drawn and sealed by custody, and its tries."""
         rule = self._profile.pin
         if rule is None:
             return []
         sealed = self._custody.new_pin(rule.digits, self._seal_key, f"{context}/payment/8010")
-        return [Part(PIN_TRIES, bytes((rule.tries, rule.tries))), Part(PIN, sealed, padded=True)]
+        return [DossierPart(PIN_TRIES, bytes((rule.tries, rule.tries))), DossierPart(PIN, sealed, padded=True)]
 
     def _sealed(self, data: bytes, context: str) -> Sealed:
         return self._custody.seal(self._seal_key, data, context)
 
-    def _masters(self, names: Masters) -> tuple[KeyRef, KeyRef, KeyRef]:
+    def _masters(self, names: MastersSection) -> tuple[KeyRef, KeyRef, KeyRef]:
         latest = self._custody.latest
         return latest(names.ac), latest(names.smi), latest(names.smc)
 
@@ -229,17 +235,17 @@ def _numbered(sfi: int, records: list[bytes], after: int = 0) -> dict[tuple[int,
     return {(sfi, number): record for number, record in enumerate(records, after + 1)}
 
 
-def _shared(profile: PaymentApplication) -> Iterator[Part]:
+def _shared(profile: PaymentApplication) -> Iterator[DossierPart]:
     """What is the same on every card of the profile."""
-    yield Part(FCI, elements.fci(profile, profile.pdol))
+    yield DossierPart(FCI, elements.fci(profile, profile.pdol))
     if profile.q_pboc:
-        yield Part(CONTACTLESS_FCI, elements.fci(profile, profile.q_pboc.pdol))
-    yield Part(CARD_DATA, elements.card_data(profile))
-    yield Part(OWN_DATA, elements.own_data(profile))
-    yield Part(ISSUER_DATA, _issuer_data(profile))
+        yield DossierPart(CONTACTLESS_FCI, elements.fci(profile, profile.q_pboc.pdol))
+    yield DossierPart(CARD_DATA, elements.card_data(profile))
+    yield DossierPart(OWN_DATA, elements.own_data(profile))
+    yield DossierPart(ISSUER_DATA, _issuer_data(profile))
     told = elements.version_in(elements.issuer_data(profile)) == elements.VERSIONS[profile.cryptogram]
     if not told or (profile.sm and profile.sm4_fold == "left") or profile.script_mac != _SCRIPT_MAC:
-        yield Part(int(profile.keys.scheme_dgi, 16), elements.scheme(profile))
+        yield DossierPart(int(profile.keys.scheme_dgi, 16), elements.scheme(profile))
 
 
 def _issuer_data(profile: PaymentApplication) -> bytes:

@@ -23,14 +23,14 @@ ActionCode = Annotated[Hex, Field(max_length=32)]
 CRT_ORDER: tuple[Component, ...] = ("qinv", "dq", "dp", "q", "p")
 
 
-class Pan(NumberRange):
+class PanRange(NumberRange):
     """Primary account number, tag 5A: from the bank's range, or from a file of numbers that the bank gives."""
 
     file: str = ""
     first_sequence: int = Field(1, ge=0, le=1)
 
 
-class Masters(Section):
+class MastersSection(Section):
     """Issuer master keys in custody: cryptogram, script integrity, script confidentiality."""
 
     ac: str = "pay-ac"
@@ -38,12 +38,12 @@ class Masters(Section):
     smc: str = "pay-smc"
 
 
-class Keys(Section):
+class KeysSection(Section):
     """The application's symmetric keys. ``scheme_dgi`` tells the chip how they are used, where 9F10 does not."""
 
     option: Literal["A", "B"] = "A"
-    tdes: Masters = Masters()
-    sm4: Masters = Masters(ac="pay-ac-sm4", smi="pay-smi-sm4", smc="pay-smc-sm4")
+    tdes: MastersSection = MastersSection()
+    sm4: MastersSection = MastersSection(ac="pay-ac-sm4", smi="pay-smi-sm4", smc="pay-smc-sm4")
     sm4_dgi: DgiHex = "8020"
     sm4_check_dgi: DgiHex = "9020"
     scheme_dgi: DgiHex = "9201"
@@ -76,7 +76,7 @@ class PaymentTrust(Section):
     certificate_years: int = Field(12, ge=1, le=40)
 
 
-class Authentication(Section):
+class AuthenticationSection(Section):
     """Offline data authentication. The AIP says what is here; ``sm_key_dgi`` carries the SM2 private key."""
 
     static: bool = False
@@ -109,7 +109,7 @@ class Risk(Section):
     terminal_velocity: bool = True
 
 
-class Log(Section):
+class LogSection(Section):
     """The transaction log: cyclic file and what each of its records holds."""
 
     sfi: int = Field(11, ge=1, le=30)
@@ -125,7 +125,7 @@ class ECash(Section):
     transaction_limit: int = Field(100_000, ge=1, le=10**12 - 1)
     reset_threshold: int = Field(0, ge=0, le=10**12 - 1)
     authorization_code: str = Field("ECC001", pattern=r"^ECC[0-9A-Z]{3}$")
-    load_log: Log | None = Log(sfi=12, format="9A039F21039F1A029F4E149F3602")
+    load_log: LogSection | None = LogSection(sfi=12, format="9A039F21039F1A029F4E149F3602")
 
 
 class QPboc(Section):
@@ -147,7 +147,7 @@ class PaymentApplication(Section):
     language: str = "zhen"
     contactless: bool = True
     algorithms: Literal["rsa", "sm", "both"] = "rsa"
-    pan: Pan
+    pan: PanRange
     validity_years: int = Field(10, ge=1, le=30)
     service_code: Digits = Field("220", min_length=3, max_length=3)
     track2_discretionary: str = Field("00000", pattern=r"^[0-9]{0,17}$")
@@ -166,9 +166,9 @@ class PaymentApplication(Section):
     cvm_list: Hex = "000000000000000042031F03"
     pin: PinRule | None = None
     action_codes: ActionCodes = ActionCodes()
-    authentication: Authentication = Authentication()
+    authentication: AuthenticationSection = AuthenticationSection()
     issuer_authentication: bool = True
-    keys: Keys = Keys()
+    keys: KeysSection = KeysSection()
     chip_rsa: ChipRsa = ChipRsa()
     trust: PaymentTrust = PaymentTrust()
     derivation_index: Byte = "01"
@@ -179,7 +179,7 @@ class PaymentApplication(Section):
     risk: Risk = Risk()
     e_cash: ECash | None = None
     q_pboc: QPboc | None = None
-    log: Log | None = Log()
+    log: LogSection | None = LogSection()
 
     @property
     def chip_key(self) -> bool:

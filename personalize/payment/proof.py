@@ -15,7 +15,7 @@ from personalize.dossier import Dossier
 from personalize.errors import PrepareError, ReadBackError
 from personalize.payment.prepare import KEYS
 from personalize.payment.profile import PaymentApplication
-from personalize.reasons import Reason
+from personalize.reasons import RejectCode
 from terminal.apdu import Sender
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.authorities import CaKey, SmCaKey
@@ -119,11 +119,11 @@ class TransactionProof:
         outcome = run_transaction(sender, config, paid, keys=self._authorities, host=issuer, pin_pad=False)
         if not issuer.sound:
             said = f"the issuer never saw a right one: {outcome.reason}"
-            raise ReadBackError("the cryptogram", said, Reason.READ_BACK_PAYMENT)
+            raise ReadBackError("the cryptogram", said, RejectCode.READ_BACK_PAYMENT)
         faults = outcome.tvr & (_FAULTS | (TVR.ODA_NOT_PERFORMED if self._profile.authenticates else TVR(0)))
         if faults or outcome.result is not Result.DECLINED_ONLINE:
             said = f"{outcome.result}, {outcome.reason} (TVR faults {faults!r})"
-            raise ReadBackError("the transaction", said, Reason.READ_BACK_PAYMENT)
+            raise ReadBackError("the transaction", said, RejectCode.READ_BACK_PAYMENT)
 
     def _terminal(self, dossier: Dossier, sm: bool) -> TerminalConfig:
         """The shipped terminal, made to accept exactly this application, with or without SM."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from personalize.dossier import Application, Dossier
+from personalize.dossier import Dossier, DossierApplication
 from personalize.errors import ReadBackError
 from personalize.payment.image import card_objects
 from personalize.payment.prepare import ECASH_OPTIONS, FCI, OPTIONS, PIN_TRIES, SM
@@ -47,14 +47,14 @@ def same(what: str, read: bytes, expected: bytes) -> None:
         raise ReadBackError(what, "the chip does not return what the dossier says")
 
 
-def _directory(sender: Sender, directory: Application) -> None:
+def _directory(sender: Sender, directory: DossierApplication) -> None:
     name = directory.instance_aid.decode("ascii")
     _select(sender, directory, f"directory {name}")
     for (sfi, number), expected in directory.records().items():
         same(f"record {sfi}.{number} of {name}", read_record(sender, sfi, number).raw, expected)
 
 
-def _payment(sender: Sender, application: Application) -> None:
+def _payment(sender: Sender, application: DossierApplication) -> None:
     records = application.records()
     stored = card_objects(records)
     for dgi, twin in _READ_AT_CONTACT:
@@ -75,14 +75,14 @@ def _payment(sender: Sender, application: Application) -> None:
         _data(sender, 0x9F17, bytes(tries[:1]) if isinstance(tries, bytes) else b"", "the PIN tries")
 
 
-def _select(sender: Sender, application: Application, what: str) -> None:
+def _select(sender: Sender, application: DossierApplication, what: str) -> None:
     select = Command(0x00, 0xA4, 0x04, 0x00, application.instance_aid, ne=256)
     read = check(sender.send(select), f"selecting the {what}")
     name = tlv(0x84, application.instance_aid).encode()
     same(f"the FCI of the {what}", read, tlv(0x6F, name + application.plain(FCI)).encode())
 
 
-def _options(sender: Sender, application: Application, values: dict[int, bytes]) -> bytes:
+def _options(sender: Sender, application: DossierApplication, values: dict[int, bytes]) -> bytes:
     """82 and 94 as objects, whichever format the card answers in. EMV 4.4 Book 3, 6.5.8."""
     pdol = decode(application.plain(FCI))[0].children.get(_PDOL) or b""
     data = Dol.parse(pdol).fill(values)

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from reader_service.access.authenticator import Gate, Known, key_of, new_secret, roles_of
+from reader_service.access.authenticator import AuthenticatedCaller, Authenticator, key_of, new_secret, roles_of
 from reader_service.access.passwords import LONGEST, Passwords, check_rules
-from reader_service.access.settings import DoorSettings
+from reader_service.access.settings import AccessSettings
 from reader_service.access.throttle import Throttle
 from reader_service.errors import Invalid, TooMany, UserDisabled, WrongPassword
 from reader_service.principal import Principal
-from reader_service.registry_errors import on_record
-from registry.admin.sessions import Session
+from reader_service.registry_errors import translate_registry_errors
+from registry.admin.sessions import SessionRecord
 from registry.admin.users import User
-from registry.db.audit_chain import Deed
+from registry.db.audit_chain import AuditEntry
 from registry.db.privacy import fold
 from registry.store import Registry, utc_now
 
@@ -39,24 +39,24 @@ class SignedIn:
     """``secret`` goes into the cookie and nowhere else."""
 
     secret: str = field(repr=False)
-    known: Known
+    known: AuthenticatedCaller
     user: User
 
 
-class Door:
+class AccountService:
     """``gate`` says who a request is from; the methods change that."""
 
     def __init__(
         self,
         registry: Registry,
-        settings: DoorSettings,
+        settings: AccessSettings,
         *,
         passwords: Passwords | None = None,
         leases: FreesLeases | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.settings = settings
-        self.gate = Gate(registry, settings, clock=clock)
+        self.gate = Authenticator(registry, settings, clock=clock)
         self.passwords = passwords or Passwords()
         self.throttle = Throttle(registry, clock=clock)
         self._registry = registry
@@ -67,7 +67,7 @@ class Door:
 
     def sign_in(self, name: str, password: str, origin: str) -> SignedIn:
         """Raises WrongPassword, UserDisabled, TooMany, Unavailable."""
-        with on_record(), self._turn(name):
+        with translate_registry_errors(), self._turn(name):
             self._check(name, password, origin)
             user = self._registry.people.user(name)
             if user.disabled:
@@ -75,19 +75,19 @@ class Door:
             self.throttle.succeeded(name)
             return self._open(user, origin)
 
-    def sign_out(self, known: Known) -> None:
+    def sign_out(self, known: AuthenticatedCaller) -> None:
         """Ends this session, and with it the leases of its person."""
-        with on_record():
+        with translate_registry_errors():
             self._registry.sessions.end(known.key, by=known.principal.name)
         self._ended(known.principal.name)
 
-    def change_password(self, known: Known, old: str, new: str, origin: str) -> SignedIn:
+    def change_password(self, known: AuthenticatedCaller, old: str, new: str, origin: str) -> SignedIn:
         """One's own; every session ends, and a new one begins.
 
         Raises WrongPassword, Invalid (the rules), TooMany, Unavailable.
         """
         name = known.principal.name
-        with on_record(), self._turn(name):
+        with translate_registry_errors(), self._turn(name):
             self._check(name, old, origin)
             check_rules(new, name)
             if self.passwords.matches(self._registry.people.password_hash(name), new):
@@ -96,33 +96,33 @@ class Door:
             self._ended(name)
             return self._open(user, origin)
 
-    def me(self, known: Known) -> User:
-        with on_record():
+    def me(self, known: AuthenticatedCaller) -> User:
+        with translate_registry_errors():
             return self._registry.people.user(known.principal.name)
 
-    def sessions(self, known: Known) -> list[Session]:
+    def sessions(self, known: AuthenticatedCaller) -> list[SessionRecord]:
         """One's own that have not ended, newest first."""
-        with on_record():
+        with translate_registry_errors():
             return self._registry.sessions.of(known.principal.name)
 
-    def end_others(self, known: Known) -> int:
+    def end_others(self, known: AuthenticatedCaller) -> int:
         """One's own but this one; how many."""
-        with on_record():
+        with translate_registry_errors():
             ended = self._registry.sessions.end_all(known.principal.name, by=known.principal.name, keep=known.key)
         self.gate.forget()
         return ended
 
-    def speak(self, known: Known, language: str) -> User:
+    def speak(self, known: AuthenticatedCaller, language: str) -> User:
         """The language of one's pages. Raises Conflict for one that there is not."""
-        with on_record():
+        with translate_registry_errors():
             user = self._registry.people.change(known.principal.name, by=known.principal.name, language=language)
         self.gate.forget()
         return user
 
     def refused(self, principal: Principal, what: str, origin: str) -> None:
         """Somebody who is known asked for what their roles do not allow: on record."""
-        with on_record():
-            self._registry.audit.note(Deed(principal.name, "access.refused", origin=origin, facts={"what": what}))
+        with translate_registry_errors():
+            self._registry.audit.note(AuditEntry(principal.name, "access.refused", origin=origin, facts={"what": what}))
 
     def ended(self, name: str, token: str = "") -> None:
         """Somebody's rights changed: nobody goes on with those of before."""
@@ -147,7 +147,7 @@ class Door:
         self.throttle.failed(name, origin)
         # What was typed as a name may be a password, so a name that is not on record is not told.
         actor = self._registry.people.user(name).name if stored is not None else _SOMEBODY
-        self._registry.audit.note(Deed(actor, "session.refused", origin=origin))
+        self._registry.audit.note(AuditEntry(actor, "session.refused", origin=origin))
         raise WrongPassword("name or password is wrong")
 
     def _open(self, user: User, origin: str) -> SignedIn:
@@ -161,7 +161,7 @@ class Door:
             origin=origin,
         )
         principal = Principal(user.name, roles_of(user.roles))
-        known = Known(principal, key_of(secret), session.until, csrf, user.must_change, user.language)
+        known = AuthenticatedCaller(principal, key_of(secret), session.until, csrf, user.must_change, user.language)
         return SignedIn(secret, known, session.user)
 
     def _ended(self, name: str, token: str = "") -> None:

@@ -21,10 +21,10 @@ from typing import Final, NoReturn
 
 from anyio import move_on_after, to_thread
 
-from reader_service.access.settings import DoorSettings
+from reader_service.access.settings import AccessSettings
 from reader_service.errors import Unavailable
 from reader_service.principal import Principal, Role
-from registry.admin.tokens import Token
+from registry.admin.tokens import TokenRecord
 from registry.errors import RegistryUnavailable
 from registry.store import Registry, utc_now
 
@@ -39,7 +39,7 @@ SILENT_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AuthenticatedCaller:
     """Somebody who was let in. ``csrf`` is empty for a token, ``key`` is the hash of its secret."""
 
     principal: Principal
@@ -51,8 +51,8 @@ class Known:
 
 
 @dataclass(slots=True)
-class _Entry:
-    known: Known
+class _CachedCaller:
+    known: AuthenticatedCaller
     asked: float
     touched: float
 
@@ -71,13 +71,13 @@ def key_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-class Gate:
+class Authenticator:
     """Looks up sessions and tokens. From any thread."""
 
     def __init__(
         self,
         registry: Registry,
-        settings: DoorSettings,
+        settings: AccessSettings,
         *,
         clock: Callable[[], datetime] = utc_now,
         ticks: Callable[[], float] = time.monotonic,
@@ -88,18 +88,18 @@ class Gate:
         self._clock = clock
         self._ticks = ticks
         self._lock = threading.Lock()
-        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._entries: OrderedDict[bytes, _CachedCaller] = OrderedDict()
         self._turn = 0
         self._silent_until = 0.0
 
-    def fresh(self, key: bytes) -> Known | None:
+    def fresh(self, key: bytes) -> AuthenticatedCaller | None:
         """From memory, without waiting; None says nothing yet: ask ``find``."""
         entry = self._entries.get(key)
         if entry is None or self._ticks() - entry.asked > self._fresh_seconds:
             return None
         return entry.known if self._clock() < entry.known.until else None
 
-    async def ask(self, key: bytes, *, token: bool) -> Known | None:
+    async def ask(self, key: bytes, *, token: bool) -> AuthenticatedCaller | None:
         """As ``fresh``, or else as ``find``, but whoever is known waits a second at most.
 
         Raises Unavailable where the database is away and nobody was known before.
@@ -120,7 +120,7 @@ class Gate:
         self._silent_until = self._ticks() + SILENT_SECONDS
         return before
 
-    def find(self, key: bytes, *, token: bool) -> Known | None:
+    def find(self, key: bytes, *, token: bool) -> AuthenticatedCaller | None:
         """Of the registry; None for nobody. Waits for the database.
 
         Raises Unavailable where the database is away and nobody was known before.
@@ -142,7 +142,7 @@ class Gate:
             if known is None:
                 self._entries.pop(key, None)
             elif turn == self._turn:
-                self._entries[key] = _Entry(known, now, touched)
+                self._entries[key] = _CachedCaller(known, now, touched)
                 self._entries.move_to_end(key)
                 if len(self._entries) > _KEPT:
                     self._entries.popitem(last=False)
@@ -154,26 +154,26 @@ class Gate:
             self._turn += 1
             self._entries.clear()
 
-    def _usable(self, entry: _Entry | None) -> Known | None:
+    def _usable(self, entry: _CachedCaller | None) -> AuthenticatedCaller | None:
         """Who goes on while the database is away."""
         if entry is None or self._ticks() - entry.asked > self._settings.away.total_seconds():
             return None
         return entry.known if self._clock() < entry.known.until else None
 
-    def _session(self, key: bytes) -> Known | None:
+    def _session(self, key: bytes) -> AuthenticatedCaller | None:
         session = self._registry.sessions.find(key)
         if session is None:
             return None
         user = session.user
         principal = Principal(user.name, roles_of(user.roles))
-        return Known(principal, key, session.until, session.csrf, user.must_change, user.language)
+        return AuthenticatedCaller(principal, key, session.until, session.csrf, user.must_change, user.language)
 
-    def _token(self, key: bytes) -> Known | None:
+    def _token(self, key: bytes) -> AuthenticatedCaller | None:
         token = self._registry.tokens.find(key)
         if token is None:
             return None
         principal = Principal(token_name(token), roles_of(token.roles), token.label)
-        return Known(principal, key, token.until)
+        return AuthenticatedCaller(principal, key, token.until)
 
     def _touch(self, key: bytes, token: bool) -> None:
         kept = self._registry.tokens if token else self._registry.sessions
@@ -187,7 +187,7 @@ def _nobody_new(cause: Exception | None = None) -> NoReturn:
     raise Unavailable("the database cannot be reached, so nobody can be let in; try again") from cause
 
 
-def token_name(token: Token) -> str:
+def token_name(token: TokenRecord) -> str:
     """How audit and journals name a machine; no person's name has brackets."""
     return f"{token.label} (token {token.id})"
 

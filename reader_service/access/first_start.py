@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reader_service.access.accounts import Door
+from reader_service.access.accounts import AccountService
 from reader_service.access.passwords import one_time
 from reader_service.principal import Role
 from registry.store import Registry
@@ -13,7 +13,7 @@ from terminal.secret import Secret
 NAME: Final = "admin"
 
 
-def first_administrator(registry: Registry, door: Door) -> Secret | None:
+def first_administrator(registry: Registry, door: AccountService) -> Secret | None:
     """The one-time password of the administrator ``admin``, who must change it; None where there is somebody already.
 
     Several services that start at once on one database make one. Raises RegistryUnavailable.

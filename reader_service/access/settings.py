@@ -10,7 +10,7 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
-class DoorSettings:
+class AccessSettings:
     """``hosts`` are the names (without port) under which this service answers; ``tls`` says that whoever asks comes
     over TLS, ``lifetime`` and ``idle`` end a session, ``fresh`` is how long a found session or token is not looked up
     again, ``away`` how long it goes on while the database cannot be asked."""

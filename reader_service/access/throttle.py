@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from reader_service.errors import TooMany
-from registry.admin.login_failures import Failures
+from registry.admin.login_failures import FailureRecord
 from registry.db.privacy import fold
 from registry.store import Registry, utc_now
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ThrottleLimits:
     """``free`` failures cost nothing; the next costs a second, and each one more twice as long, up to ``longest``."""
 
     free: int
@@ -31,9 +31,9 @@ class Patience:
         return timedelta() if beyond <= 0 else min(self.longest, timedelta(seconds=2.0 ** min(beyond - 1, 30)))
 
 
-BY_NAME: Final = Patience(4, timedelta(minutes=5), timedelta(hours=24))
+BY_NAME: Final = ThrottleLimits(4, timedelta(minutes=5), timedelta(hours=24))
 """Not longer, or anybody could keep somebody else out for good; still only 300 guesses a day."""
-BY_ADDRESS: Final = Patience(20, timedelta(minutes=15), timedelta(hours=24))
+BY_ADDRESS: Final = ThrottleLimits(20, timedelta(minutes=15), timedelta(hours=24))
 """Many people may sit behind one address."""
 
 
@@ -45,8 +45,8 @@ class Throttle:
         registry: Registry,
         *,
         clock: Callable[[], datetime] = utc_now,
-        by_name: Patience = BY_NAME,
-        by_address: Patience = BY_ADDRESS,
+        by_name: ThrottleLimits = BY_NAME,
+        by_address: ThrottleLimits = BY_ADDRESS,
     ) -> None:
         self._failures = registry.failures
         self._clock = clock
@@ -65,7 +65,7 @@ class Throttle:
         """One more failure of both; the next attempt may have to wait for it."""
         now = self._clock()
         for key, patience in self._keys(name, address):
-            counted: Failures = self._failures.failed(key, forget=patience.forget)
+            counted: FailureRecord = self._failures.failed(key, forget=patience.forget)
             wait = patience.wait(counted.count)
             if wait:
                 self._failures.block(key, now + wait)
@@ -74,7 +74,7 @@ class Throttle:
         """The name's failures are forgotten; the address's are not, or one good account would free all guesses."""
         self._failures.clear(_name_key(name))
 
-    def _keys(self, name: str, address: str) -> list[tuple[str, Patience]]:
+    def _keys(self, name: str, address: str) -> list[tuple[str, ThrottleLimits]]:
         found = [(_name_key(name), self._by_name)]
         return [*found, (f"address {network(address)}", self._by_address)] if address else found
 

@@ -12,14 +12,14 @@ from reader_service.errors import Invalid
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, Line, Told, problems
+from reader_service.http.schemas import ALWAYS, Line, ResponseModel, problems
 from registry.admin.audit import AuditFilter
 from registry.db.audit_chain import AuditRow
 
 router = Resource(prefix="/audit", tags=["audit"], responses=problems(*ALWAYS))
 
 
-class AuditRowTold(Told):
+class AuditRowResponse(ResponseModel):
     """A deed as it stands in the chain. `hash` covers it and the row before."""
 
     number: int
@@ -33,7 +33,7 @@ class AuditRowTold(Told):
     hash: str
 
 
-class BreakTold(Told):
+class ChainBreakResponse(ResponseModel):
     """Where the chain does not hold. `kind`: changed, moved, forged, missing, unlinked, cut or other."""
 
     number: int
@@ -41,7 +41,7 @@ class BreakTold(Told):
     sentence: str
 
 
-class ChainTold(Told):
+class ChainReportResponse(ResponseModel):
     """The whole chain, looked through. Note `last_number` and `last_hash` elsewhere: given again later, they show
     whether rows were cut off since."""
 
@@ -49,7 +49,7 @@ class ChainTold(Told):
     rows: int
     last_number: int
     last_hash: str
-    breaks: list[BreakTold]
+    breaks: list[ChainBreakResponse]
     further: int = Field(description="Rows that do not hold beside those named.")
 
 
@@ -68,7 +68,7 @@ def list_rows(
     ] = None,
     since: Annotated[AwareDatetime | None, Query(description="Not before.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Before.")] = None,
-) -> Items[AuditRowTold]:
+) -> Items[AuditRowResponse]:
     where = AuditFilter(actor=actor, action=action, subject=subject, since=since, until=until)
     return items(service.audit.page(caller, paged.cursor, paged.limit, where=where), _row)
 
@@ -84,16 +84,16 @@ def verify(
     caller: Caller,
     number: Annotated[int | None, Query(ge=0, lt=2**62)] = None,
     hash: Annotated[str | None, Query(pattern=r"^[0-9a-fA-F]{64}$")] = None,
-) -> ChainTold:
+) -> ChainReportResponse:
     if (number is None) != (hash is None):
         raise Invalid("number and hash go together", {"number" if number is None else "hash": "is missing"})
     noted = None if number is None or hash is None else (number, hash)
-    return ChainTold.model_validate(service.audit.verify(caller, noted))
+    return ChainReportResponse.model_validate(service.audit.verify(caller, noted))
 
 
-def _row(row: AuditRow) -> AuditRowTold:
+def _row(row: AuditRow) -> AuditRowResponse:
     deed = row.deed
-    return AuditRowTold(
+    return AuditRowResponse(
         number=row.number,
         at=row.at,
         actor=deed.actor,

@@ -11,7 +11,17 @@ from pydantic import Field
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, Asked, BatchId, Line, Reasoned, Told, answers, download, problems
+from reader_service.http.schemas import (
+    ALWAYS,
+    BatchId,
+    Line,
+    ReasonRequest,
+    RequestModel,
+    ResponseModel,
+    answers,
+    download,
+    problems,
+)
 from reader_service.registry_errors import part_of
 from reader_service.services.batches import BatchView
 from registry.batches.reviews import ChangeKind, ReviewEvent
@@ -24,7 +34,7 @@ _OWN = ("own-work", "who imported a batch does not approve it; a second person d
 _STANDS = ("conflict", "batch B20261122-001 is approved; only a draft can be approved")
 
 
-class BatchTold(Told):
+class BatchResponse(ResponseModel):
     """A batch. `to_prepare` members still need a dossier, `verified` have their card."""
 
     id: str = Field(examples=["B20261122-001"])
@@ -44,7 +54,7 @@ class BatchTold(Told):
     verified: int
 
 
-class ReviewTold(Told):
+class ReviewResponse(ResponseModel):
     """A step of a draft between clerk and reviewer."""
 
     at: datetime
@@ -53,13 +63,13 @@ class ReviewTold(Told):
     reason: str
 
 
-class BatchLineTold(BatchTold):
+class BatchSummaryResponse(BatchResponse):
     """A batch in a list, with the last step of its review; null for one that was never sent."""
 
-    review: ReviewTold | None
+    review: ReviewResponse | None
 
 
-class AccountsTold(Told):
+class AccountsResponse(ResponseModel):
     """Two equations that hold at every moment: dossiers = waiting + claimed + verified + remade, and
     chips_fed = chips_verified + chips_rejected + chips_in_reader."""
 
@@ -79,7 +89,7 @@ class AccountsTold(Told):
     balanced: bool
 
 
-class PreparationTold(Told):
+class PreparationResponse(ResponseModel):
     """Dossiers in the making. `fault` is a sentence where it failed; what was made until then is kept."""
 
     batch_id: str
@@ -94,17 +104,17 @@ class PreparationTold(Told):
     params: dict[str, str]
 
 
-class BatchViewTold(Told):
+class BatchDetailResponse(ResponseModel):
     """A batch with its accounts. `signed_by` signed its closing and waits for a second person."""
 
-    batch: BatchTold
-    accounts: AccountsTold
-    preparation: PreparationTold | None
+    batch: BatchResponse
+    accounts: AccountsResponse
+    preparation: PreparationResponse | None
     signed_by: str | None
-    review: ReviewTold | None
+    review: ReviewResponse | None
 
 
-class ChangeTold(Told):
+class RosterChangeResponse(ResponseModel):
     """What a row changes, masked. `fields` differ: name, gender, mobile; masked texts may look alike all the same."""
 
     sheet_row: int
@@ -119,7 +129,7 @@ class ChangeTold(Told):
     mobile_after: str
 
 
-class RejectTold(Told):
+class RejectResponse(ResponseModel):
     """A chip that was refused for ever; `bin` names the tray. `code` is the reason for programs, and `params` what a
     sentence in another language may name."""
 
@@ -135,7 +145,7 @@ class RejectTold(Told):
     params: dict[str, str]
 
 
-class BoundTold(Told):
+class BoundChipResponse(ResponseModel):
     """A chip that still has to come back; `missing` once its lane's time ran out."""
 
     card_number: str
@@ -146,7 +156,7 @@ class BoundTold(Told):
     missing: bool
 
 
-class StockTold(Told):
+class StockResponse(ResponseModel):
     """Blank chips: received = verified + rejected + in_reader + left."""
 
     received: int
@@ -159,7 +169,7 @@ class StockTold(Told):
     balanced: bool
 
 
-class LaneShareTold(Told):
+class LaneShareResponse(ResponseModel):
     """A lane's share of a batch; seconds are per card."""
 
     lane: str
@@ -168,19 +178,19 @@ class LaneShareTold(Told):
     slowest: float
 
 
-class ReportTold(Told):
+class ReportResponse(ResponseModel):
     """What the report of a batch sums up."""
 
-    batch: BatchTold
-    accounts: AccountsTold
-    stock: StockTold
+    batch: BatchResponse
+    accounts: AccountsResponse
+    stock: StockResponse
     codes: list[tuple[str, int]] = Field(description="Reasoned rows were returned, and how often.")
     verdicts: list[tuple[str, int]] = Field(description="What the read-back found, and how often.")
-    lanes: list[LaneShareTold]
-    rejects: list[RejectTold]
+    lanes: list[LaneShareResponse]
+    rejects: list[RejectResponse]
 
 
-class Chip(Asked):
+class ReleaseChipRequest(RequestModel):
     """A chip that is lost, and what became of it."""
 
     chip_serial: str = Field(pattern=r"^[0-9A-Z-]{1,40}$", examples=["00000000000000000007"])
@@ -198,15 +208,15 @@ def list_batches(
     paged: Paged,
     unit: Annotated[Line | None, Query(description="Of this unit only.")] = None,
     stage: Annotated[Literal["draft", "approved", "closed", "discarded"] | None, Query()] = None,
-) -> Items[BatchLineTold]:
+) -> Items[BatchSummaryResponse]:
     page = service.batches.page(caller, paged.cursor, paged.limit, unit=unit, stage=stage)
     standing = service.batches.standing(caller, [batch.id for batch in page.items])
     return items(page, lambda batch: _line(batch, standing.get(batch.id)))
 
 
 @router.get("/stock", summary="Blank chips", description="Roles: operator, reviewer, registrar, auditor.")
-def stock(service: Svc, caller: Caller) -> StockTold:
-    return StockTold.model_validate(service.batches.stock(caller))
+def stock(service: Svc, caller: Caller) -> StockResponse:
+    return StockResponse.model_validate(service.batches.stock(caller))
 
 
 @router.get(
@@ -215,7 +225,7 @@ def stock(service: Svc, caller: Caller) -> StockTold:
     description="Roles: operator, reviewer, registrar, auditor.",
     responses=problems(404),
 )
-def show(service: Svc, caller: Caller, batch_id: BatchId) -> BatchViewTold:
+def show(service: Svc, caller: Caller, batch_id: BatchId) -> BatchDetailResponse:
     return _view(service.batches.show(caller, batch_id))
 
 
@@ -225,8 +235,8 @@ def show(service: Svc, caller: Caller, batch_id: BatchId) -> BatchViewTold:
     description="Oldest first. Roles: registrar, reviewer, auditor.",
     responses=problems(404),
 )
-def reviews(service: Svc, caller: Caller, batch_id: BatchId) -> list[ReviewTold]:
-    return [ReviewTold.model_validate(step) for step in service.rosters.reviews(caller, batch_id)]
+def reviews(service: Svc, caller: Caller, batch_id: BatchId) -> list[ReviewResponse]:
+    return [ReviewResponse.model_validate(step) for step in service.rosters.reviews(caller, batch_id)]
 
 
 @router.get(
@@ -241,10 +251,10 @@ def changes(
     batch_id: BatchId,
     paged: Paged,
     kind: Annotated[ChangeKind | None, Query(description="Only these.")] = None,
-) -> Items[ChangeTold]:
+) -> Items[RosterChangeResponse]:
     kinds = tuple(ChangeKind) if kind is None else (kind,)
     page = service.rosters.changes(caller, batch_id, paged.cursor, paged.limit, kinds=kinds)
-    return items(page, ChangeTold.model_validate)
+    return items(page, RosterChangeResponse.model_validate)
 
 
 @router.post(
@@ -253,8 +263,8 @@ def changes(
     description="Role: registrar.",
     responses=problems(404, 409, s409=("conflict", "batch B20261122-001 is with the reviewers already")),
 )
-def submit(service: Svc, caller: Caller, batch_id: BatchId) -> BatchTold:
-    return BatchTold.model_validate(service.rosters.submit(caller, batch_id))
+def submit(service: Svc, caller: Caller, batch_id: BatchId) -> BatchResponse:
+    return BatchResponse.model_validate(service.rosters.submit(caller, batch_id))
 
 
 @router.post(
@@ -263,8 +273,8 @@ def submit(service: Svc, caller: Caller, batch_id: BatchId) -> BatchTold:
     description="A second person does this, never the one who imported it: that is 403 `own-work`. Role: reviewer.",
     responses=problems(403, 404, 409, s403=_OWN, s409=_STANDS),
 )
-def approve(service: Svc, caller: Caller, batch_id: BatchId) -> BatchTold:
-    return BatchTold.model_validate(service.rosters.approve(caller, batch_id))
+def approve(service: Svc, caller: Caller, batch_id: BatchId) -> BatchResponse:
+    return BatchResponse.model_validate(service.rosters.approve(caller, batch_id))
 
 
 @router.post(
@@ -273,8 +283,8 @@ def approve(service: Svc, caller: Caller, batch_id: BatchId) -> BatchTold:
     description="With a reason. Role: reviewer.",
     responses=problems(404, 409, s409=("conflict", "batch B20261122-001 is not sent")),
 )
-def give_back(service: Svc, caller: Caller, batch_id: BatchId, why: Reasoned) -> BatchTold:
-    return BatchTold.model_validate(service.rosters.give_back(caller, batch_id, why.reason))
+def give_back(service: Svc, caller: Caller, batch_id: BatchId, why: ReasonRequest) -> BatchResponse:
+    return BatchResponse.model_validate(service.rosters.give_back(caller, batch_id, why.reason))
 
 
 @router.post(
@@ -283,8 +293,8 @@ def give_back(service: Svc, caller: Caller, batch_id: BatchId, why: Reasoned) ->
     description="Its rows and its form are deleted; the same form may be uploaded again. Role: registrar.",
     responses=problems(404, 409),
 )
-def discard(service: Svc, caller: Caller, batch_id: BatchId, why: Reasoned) -> BatchTold:
-    return BatchTold.model_validate(service.rosters.discard(caller, batch_id, why.reason))
+def discard(service: Svc, caller: Caller, batch_id: BatchId, why: ReasonRequest) -> BatchResponse:
+    return BatchResponse.model_validate(service.rosters.discard(caller, batch_id, why.reason))
 
 
 @router.post(
@@ -295,8 +305,8 @@ def discard(service: Svc, caller: Caller, batch_id: BatchId, why: Reasoned) -> B
     "is. Said again after it ended, it makes what is still missing. Role: operator.",
     responses=problems(404, 409, s409=("conflict", "batch B20261122-001 is being prepared already, for op")),
 )
-def prepare(service: Svc, caller: Caller, batch_id: BatchId) -> PreparationTold:
-    return PreparationTold.model_validate(service.batches.prepare(caller, batch_id))
+def prepare(service: Svc, caller: Caller, batch_id: BatchId) -> PreparationResponse:
+    return PreparationResponse.model_validate(service.batches.prepare(caller, batch_id))
 
 
 @router.get(
@@ -305,9 +315,9 @@ def prepare(service: Svc, caller: Caller, batch_id: BatchId) -> PreparationTold:
     description="Of the last one in this service; null where there was none since it started. "
     "Roles: operator, reviewer, registrar, auditor.",
 )
-def preparation(service: Svc, caller: Caller, batch_id: BatchId) -> PreparationTold | None:
+def preparation(service: Svc, caller: Caller, batch_id: BatchId) -> PreparationResponse | None:
     found = service.batches.preparation(caller, batch_id)
-    return None if found is None else PreparationTold.model_validate(found)
+    return None if found is None else PreparationResponse.model_validate(found)
 
 
 @router.get(
@@ -316,8 +326,8 @@ def preparation(service: Svc, caller: Caller, batch_id: BatchId) -> PreparationT
     description="Roles: operator, reviewer, registrar, auditor.",
     responses=problems(404),
 )
-def report(service: Svc, caller: Caller, batch_id: BatchId) -> ReportTold:
-    return ReportTold.model_validate(service.batches.report(caller, batch_id))
+def report(service: Svc, caller: Caller, batch_id: BatchId) -> ReportResponse:
+    return ReportResponse.model_validate(service.batches.report(caller, batch_id))
 
 
 @router.get(
@@ -338,9 +348,9 @@ def report_html(service: Svc, caller: Caller, batch_id: BatchId) -> Response:
     description="Oldest first. Roles: operator, reviewer, registrar, auditor.",
     responses=problems(404),
 )
-def rejects(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> Items[RejectTold]:
+def rejects(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> Items[RejectResponse]:
     page = service.batches.rejects(caller, batch_id, paged.cursor, paged.limit)
-    return items(page, RejectTold.model_validate)
+    return items(page, RejectResponse.model_validate)
 
 
 @router.get(
@@ -349,9 +359,9 @@ def rejects(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> It
     description="Roles: operator, reviewer, registrar, auditor.",
     responses=problems(404),
 )
-def chips(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> Items[BoundTold]:
+def chips(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> Items[BoundChipResponse]:
     page: Page[Any] = part_of(service.batches.bound(caller, batch_id), paged.cursor, paged.limit)
-    return items(page, BoundTold.model_validate)
+    return items(page, BoundChipResponse.model_validate)
 
 
 @router.post(
@@ -360,8 +370,10 @@ def chips(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> Item
     description="Its card goes on the hotlist and its dossier is made again. Role: operator.",
     responses=problems(404, 409, s409=("conflict", "a lane may still have that chip")),
 )
-def release(service: Svc, caller: Caller, batch_id: BatchId, chip: Chip) -> BatchTold:
-    return BatchTold.model_validate(service.batches.release_missing(caller, batch_id, chip.chip_serial, chip.reason))
+def release(service: Svc, caller: Caller, batch_id: BatchId, chip: ReleaseChipRequest) -> BatchResponse:
+    return BatchResponse.model_validate(
+        service.batches.release_missing(caller, batch_id, chip.chip_serial, chip.reason)
+    )
 
 
 @router.post(
@@ -371,14 +383,14 @@ def release(service: Svc, caller: Caller, batch_id: BatchId, chip: Chip) -> Batc
     "and destroys its dossiers. The batch is done and its accounts balance. Roles: operator, reviewer; no tokens.",
     responses=problems(403, 404, 409, s403=("own-work", "you signed this batch; a second person closes it")),
 )
-def close(service: Svc, caller: Caller, batch_id: BatchId) -> BatchViewTold:
+def close(service: Svc, caller: Caller, batch_id: BatchId) -> BatchDetailResponse:
     return _view(service.batches.close_batch(caller, batch_id))
 
 
-def _line(batch: Batch, review: ReviewEvent | None) -> BatchLineTold:
-    told = BatchTold.model_validate(batch).model_dump()
-    return BatchLineTold(**told, review=None if review is None else ReviewTold.model_validate(review))
+def _line(batch: Batch, review: ReviewEvent | None) -> BatchSummaryResponse:
+    told = BatchResponse.model_validate(batch).model_dump()
+    return BatchSummaryResponse(**told, review=None if review is None else ReviewResponse.model_validate(review))
 
 
-def _view(view: BatchView) -> BatchViewTold:
-    return BatchViewTold.model_validate(view)
+def _view(view: BatchView) -> BatchDetailResponse:
+    return BatchDetailResponse.model_validate(view)

@@ -11,7 +11,7 @@ from pydantic import Field
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, CardNumber, Line, Reasoned, Told, problems
+from reader_service.http.schemas import ALWAYS, CardNumber, Line, ReasonRequest, ResponseModel, problems
 from reader_service.services.cards import steps_from
 from registry.values import CardState
 
@@ -20,7 +20,7 @@ router = Resource(prefix="/cards", tags=["cards"], responses=problems(*ALWAYS))
 _STANDS = ("conflict", "a card that is lost cannot take the step unlock")
 
 
-class CardTold(Told):
+class CardResponse(ResponseModel):
     """A proven card; its member is masked."""
 
     card_number: str = Field(examples=["6212260000000000012"])
@@ -37,7 +37,7 @@ class CardTold(Told):
     lane: str
 
 
-class CardViewTold(CardTold):
+class CardDetailResponse(CardResponse):
     """A card and the steps that its state allows now."""
 
     allowed: list[str]
@@ -46,7 +46,7 @@ class CardViewTold(CardTold):
     )
 
 
-class CardEventTold(Told):
+class CardEventResponse(ResponseModel):
     """Something that happened to a card of that number."""
 
     at: datetime
@@ -56,13 +56,13 @@ class CardEventTold(Told):
     reason: str
 
 
-class Replacement(Reasoned):
+class ReplacementRequest(ReasonRequest):
     """Reasoned a card is replaced, and how it ends."""
 
     because: Literal["damaged", "lost", "expired", "withdrawn"] = "damaged"
 
 
-class DraftTold(Told):
+class ReplacementDraftResponse(ResponseModel):
     """The draft batch that a replacement is made in; a second person approves it."""
 
     id: str = Field(examples=["B20261122-002"])
@@ -78,9 +78,9 @@ def list_cards(
     unit: Annotated[Line | None, Query(description="Of this unit's members only.")] = None,
     state: Annotated[CardState | None, Query()] = None,
     batch: Annotated[str | None, Query(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"])] = None,
-) -> Items[CardTold]:
+) -> Items[CardResponse]:
     page = service.cards.page(caller, paged.cursor, paged.limit, unit=unit, state=state, batch_id=batch)
-    return items(page, CardTold.model_validate)
+    return items(page, CardResponse.model_validate)
 
 
 @router.get(
@@ -89,11 +89,11 @@ def list_cards(
     description="That of the highest sequence, with what its state allows. Role: registrar.",
     responses=problems(404),
 )
-def card(service: Svc, caller: Caller, number: CardNumber) -> CardViewTold:
+def card(service: Svc, caller: Caller, number: CardNumber) -> CardDetailResponse:
     found = service.cards.card(caller, number)
-    told = CardTold.model_validate(found).model_dump()
+    told = CardResponse.model_validate(found).model_dump()
     account = service.cards.payment_numbers(caller, [number]).get(number)
-    return CardViewTold(**told, allowed=list(steps_from(found.state)), payment_number=account)
+    return CardDetailResponse(**told, allowed=list(steps_from(found.state)), payment_number=account)
 
 
 @router.get(
@@ -102,8 +102,8 @@ def card(service: Svc, caller: Caller, number: CardNumber) -> CardViewTold:
     description="Oldest first. Role: registrar.",
     responses=problems(404),
 )
-def history(service: Svc, caller: Caller, number: CardNumber) -> list[CardEventTold]:
-    return [CardEventTold.model_validate(event) for event in service.cards.history(caller, number)]
+def history(service: Svc, caller: Caller, number: CardNumber) -> list[CardEventResponse]:
+    return [CardEventResponse.model_validate(event) for event in service.cards.history(caller, number)]
 
 
 @router.post(
@@ -112,8 +112,8 @@ def history(service: Svc, caller: Caller, number: CardNumber) -> list[CardEventT
     description="Role: registrar.",
     responses=problems(404, 409, s409=_STANDS),
 )
-def pack(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
-    return CardTold.model_validate(service.cards.pack(caller, number, why.reason))
+def pack(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
+    return CardResponse.model_validate(service.cards.pack(caller, number, why.reason))
 
 
 @router.post(
@@ -122,8 +122,8 @@ def pack(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> Car
     description="Role: registrar.",
     responses=problems(404, 409, s409=_STANDS),
 )
-def deliver(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
-    return CardTold.model_validate(service.cards.deliver(caller, number, why.reason))
+def deliver(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
+    return CardResponse.model_validate(service.cards.deliver(caller, number, why.reason))
 
 
 @router.post(
@@ -132,8 +132,8 @@ def deliver(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> 
     description="Role: registrar.",
     responses=problems(404, 409, s409=_STANDS),
 )
-def activate(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
-    return CardTold.model_validate(service.cards.activate(caller, number, why.reason))
+def activate(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
+    return CardResponse.model_validate(service.cards.activate(caller, number, why.reason))
 
 
 @router.post(
@@ -142,8 +142,8 @@ def activate(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) ->
     description="It goes on the hotlist until it is unlocked. Role: registrar.",
     responses=problems(404, 409, s409=_STANDS),
 )
-def suspend(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
-    return CardTold.model_validate(service.cards.suspend(caller, number, why.reason))
+def suspend(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
+    return CardResponse.model_validate(service.cards.suspend(caller, number, why.reason))
 
 
 @router.post(
@@ -152,8 +152,8 @@ def suspend(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> 
     description="It leaves the hotlist. Role: registrar.",
     responses=problems(404, 409, s409=_STANDS),
 )
-def unlock(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
-    return CardTold.model_validate(service.cards.unlock(caller, number, why.reason))
+def unlock(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
+    return CardResponse.model_validate(service.cards.unlock(caller, number, why.reason))
 
 
 @router.post(
@@ -162,8 +162,8 @@ def unlock(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> C
     description="For good: it goes on the hotlist; `replace` makes another. Role: registrar.",
     responses=problems(404, 409, s409=_STANDS),
 )
-def loss(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
-    return CardTold.model_validate(service.cards.loss(caller, number, why.reason))
+def loss(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
+    return CardResponse.model_validate(service.cards.loss(caller, number, why.reason))
 
 
 @router.post(
@@ -172,8 +172,8 @@ def loss(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> Car
     description="For good: it goes on the hotlist. Role: registrar.",
     responses=problems(404, 409, s409=_STANDS),
 )
-def withdraw(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) -> CardTold:
-    return CardTold.model_validate(service.cards.withdraw(caller, number, why.reason))
+def withdraw(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
+    return CardResponse.model_validate(service.cards.withdraw(caller, number, why.reason))
 
 
 @router.post(
@@ -184,5 +184,7 @@ def withdraw(service: Svc, caller: Caller, number: CardNumber, why: Reasoned) ->
     "sequence, which a second person approves. Role: registrar.",
     responses=problems(404, 409, s409=("conflict", "card 6212260000000000012 has a successor")),
 )
-def replace(service: Svc, caller: Caller, number: CardNumber, why: Replacement) -> DraftTold:
-    return DraftTold.model_validate(service.cards.replace(caller, number, why.reason, because=why.because))
+def replace(service: Svc, caller: Caller, number: CardNumber, why: ReplacementRequest) -> ReplacementDraftResponse:
+    return ReplacementDraftResponse.model_validate(
+        service.cards.replace(caller, number, why.reason, because=why.because)
+    )

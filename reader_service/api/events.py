@@ -17,13 +17,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from reader_service.access.settings import DoorSettings
+from reader_service.access.settings import AccessSettings
 from reader_service.errors import TooMany
 from reader_service.events import GAP, Event, EventBus, SlowConsumer
 from reader_service.http.deps import Caller, still_in
 from reader_service.http.metrics import Measures
 from reader_service.http.resource import Resource
-from reader_service.http.stream_limits import SeatedStream, Seats
+from reader_service.http.stream_limits import ConnectionLimit, LimitedStream
 from reader_service.principal import Permission, Principal
 
 MAY_HEAR: Final[dict[str, Permission]] = {
@@ -194,7 +194,7 @@ async def _next(texts: AsyncIterator[str]) -> str | None:
         return None
 
 
-def router(bus: EventBus, settings: DoorSettings, measures: Measures, seats: Seats) -> APIRouter:
+def router(bus: EventBus, settings: AccessSettings, measures: Measures, seats: ConnectionLimit) -> APIRouter:
     made = Resource(prefix="/events", tags=["events"])
     audience = Audience(bus, measures)
 
@@ -209,15 +209,15 @@ def router(bus: EventBus, settings: DoorSettings, measures: Measures, seats: Sea
         except TooMany:
             await socket.close(FULL)
 
-    @made.get("/stream", response_class=SeatedStream, responses={200: {"content": {"text/event-stream": {}}}})
+    @made.get("/stream", response_class=LimitedStream, responses={200: {"content": {"text/event-stream": {}}}})
     async def stream(
         request: Request,
         p: Caller,
         after: After = None,
         last_event_id: Annotated[str | None, Header(pattern=f"^{_AFTER}$")] = None,
-    ) -> SeatedStream:
+    ) -> LimitedStream:
         """Server-sent events (WHATWG HTML, 9.2); a browser goes on by itself from the last one it had."""
         texts = audience.texts(p, last_event_id or after, STREAM)
-        return SeatedStream(stream_lines(texts, lambda: still_in(request)))
+        return LimitedStream(stream_lines(texts, lambda: still_in(request)))
 
     return made

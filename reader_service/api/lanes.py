@@ -9,22 +9,22 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, Asked, ReaderId, Told, problems
-from reader_service.services.lane_status import LaneView
+from reader_service.http.schemas import ALWAYS, ReaderId, RequestModel, ResponseModel, problems
+from reader_service.services.lane_status import LaneStatus
 
 router = Resource(prefix="/lanes", tags=["lanes"], responses=problems(*ALWAYS))
 
 _NONE = ("not-found", "no lane runs on reader virtual-pcd-00-00")
 
 
-class LastCardTold(Told):
+class LastCardResponse(ResponseModel):
     """What the last card of a lane came to; `bin` and `reason` say what to do with a reject. `code` is that reason for
     programs, and `params` what a sentence in another language may name."""
 
-    outcome: Outcome
+    outcome: CardOutcome
     number: str = Field(description="The end of the card number.")
     bin: str
     reason: str
@@ -34,7 +34,7 @@ class LastCardTold(Told):
     params: dict[str, str]
 
 
-class LaneTold(Told):
+class LaneResponse(ResponseModel):
     """One lane of this station. `rate` is verified cards an hour; `seconds_left` of the whole batch, null while nobody
     can tell."""
 
@@ -46,7 +46,7 @@ class LaneTold(Told):
     number: str = Field(description="The end of the number of the card in hand.")
     ok: int
     bad: int
-    last: LastCardTold | None
+    last: LastCardResponse | None
     message: str
     fault: bool
     rate: float
@@ -57,7 +57,7 @@ class LaneTold(Told):
     params: dict[str, str]
 
 
-class Start(Asked):
+class StartLanesRequest(RequestModel):
     """Which batch runs on which readers."""
 
     batch: str = Field(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"])
@@ -66,7 +66,7 @@ class Start(Asked):
     )
 
 
-def _told(*lanes: LaneView) -> list[dict[str, object]]:
+def _told(*lanes: LaneStatus) -> list[dict[str, object]]:
     return [lane.to_json() for lane in lanes]
 
 
@@ -74,7 +74,7 @@ def _told(*lanes: LaneView) -> list[dict[str, object]]:
     "",
     summary="The lanes of this station",
     description="Those that run, and of the other readers the last run. Roles: operator, auditor.",
-    response_model=list[LaneTold],
+    response_model=list[LaneResponse],
 )
 def list_lanes(service: Svc, caller: Caller) -> Response:
     return JSONResponse(_told(*service.lanes.lanes(caller)))
@@ -86,10 +86,10 @@ def list_lanes(service: Svc, caller: Caller) -> Response:
     summary="Start lanes",
     description="All of these readers, or none. Each takes the dossiers that wait, on this machine and on others, and "
     "never the same twice. Role: operator.",
-    response_model=list[LaneTold],
+    response_model=list[LaneResponse],
     responses=problems(404, 409, s409=("conflict", "batch B20261122-001 is a draft")),
 )
-def start(service: Svc, caller: Caller, wanted: Start) -> Response:
+def start(service: Svc, caller: Caller, wanted: StartLanesRequest) -> Response:
     return JSONResponse(_told(*service.lanes.start(caller, wanted.batch, wanted.readers)), status_code=201)
 
 
@@ -97,7 +97,7 @@ def start(service: Svc, caller: Caller, wanted: Start) -> Response:
     "/{reader_id}/pause",
     summary="Pause a lane after the card in hand",
     description="Role: operator.",
-    response_model=LaneTold,
+    response_model=LaneResponse,
     responses=problems(404, s404=_NONE),
 )
 def pause(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
@@ -108,7 +108,7 @@ def pause(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
     "/{reader_id}/resume",
     summary="Let a paused lane go on",
     description="Role: operator.",
-    response_model=LaneTold,
+    response_model=LaneResponse,
     responses=problems(404, s404=_NONE),
 )
 def resume(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
@@ -119,7 +119,7 @@ def resume(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
     "/{reader_id}/stop",
     summary="Stop a lane after the card in hand",
     description="Said twice it changes nothing. Role: operator.",
-    response_model=LaneTold,
+    response_model=LaneResponse,
     responses=problems(404, s404=_NONE),
 )
 def stop(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:

@@ -12,7 +12,7 @@ from pydantic import Field
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, Told, problems
+from reader_service.http.schemas import ALWAYS, ResponseModel, problems
 from reader_service.services.lists import SignedList
 
 router = Resource(prefix="/lists", tags=["lists"], responses=problems(*ALWAYS))
@@ -29,7 +29,7 @@ _SIGNED: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-class EditionTold(Told):
+class EditionResponse(ResponseModel):
     """An edition of the hotlist."""
 
     version: int
@@ -38,7 +38,7 @@ class EditionTold(Told):
     entries: int
 
 
-class HotCardTold(Told):
+class HotCardResponse(ResponseModel):
     """A card that no counter may accept."""
 
     card_number: str
@@ -47,7 +47,7 @@ class HotCardTold(Told):
     since: date
 
 
-class DeltaTold(Told):
+class DeltaResponse(ResponseModel):
     """What to do to the file of edition `since` to have that of `version`: take off `removed`, put on `added`, set its
     times. The outcome is the signed list itself, so `signature` proves it."""
 
@@ -56,11 +56,11 @@ class DeltaTold(Told):
     issued: str
     expires: str
     signature: str
-    added: list[HotCardTold]
+    added: list[HotCardResponse]
     removed: list[tuple[str, int]]
 
 
-class KeyTold(Told):
+class KeyResponse(ResponseModel):
     """The RSA key that lists are checked with."""
 
     n: str = Field(description="Modulus, hex.")
@@ -73,8 +73,8 @@ class KeyTold(Told):
     summary="Publish the hotlist",
     description="Signs the hotlist as it is now as a new edition. Role: registrar.",
 )
-def publish(service: Svc, caller: Caller) -> EditionTold:
-    return EditionTold.model_validate(service.lists.publish(caller))
+def publish(service: Svc, caller: Caller) -> EditionResponse:
+    return EditionResponse.model_validate(service.lists.publish(caller))
 
 
 @router.get(
@@ -93,8 +93,8 @@ def newest(service: Svc, caller: Caller, if_none_match: IfNoneMatch = None) -> R
     summary="Editions of the hotlist, newest first",
     description="Roles: counter, operator, registrar, auditor.",
 )
-def editions(service: Svc, caller: Caller, paged: Paged) -> Items[EditionTold]:
-    return items(service.lists.page(caller, paged.cursor, paged.limit), EditionTold.model_validate)
+def editions(service: Svc, caller: Caller, paged: Paged) -> Items[EditionResponse]:
+    return items(service.lists.page(caller, paged.cursor, paged.limit), EditionResponse.model_validate)
 
 
 @router.get(
@@ -116,8 +116,8 @@ def edition(service: Svc, caller: Caller, version: Version, if_none_match: IfNon
 )
 def delta(
     service: Svc, caller: Caller, since: Annotated[int, Query(ge=1, lt=2**62, description="The edition at hand.")]
-) -> DeltaTold:
-    return DeltaTold.model_validate(service.lists.delta(caller, since))
+) -> DeltaResponse:
+    return DeltaResponse.model_validate(service.lists.delta(caller, since))
 
 
 @router.get(
@@ -137,8 +137,8 @@ def trust(service: Svc, caller: Caller, if_none_match: IfNoneMatch = None) -> Re
     description="Take it once over a way that you trust; afterwards the lists may come over any. "
     "Roles: counter, operator, registrar, auditor.",
 )
-def key(service: Svc, caller: Caller) -> KeyTold:
-    return KeyTold.model_validate(service.lists.key(caller))
+def key(service: Svc, caller: Caller) -> KeyResponse:
+    return KeyResponse.model_validate(service.lists.key(caller))
 
 
 def _signed(found: SignedList, at_hand: str | None) -> Response:

@@ -8,18 +8,18 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import Field
 
-from reader_service.api.cards import CardTold
+from reader_service.api.cards import CardResponse
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, Asked, Line, MemberId, Reasoned, Told, problems
+from reader_service.http.schemas import ALWAYS, Line, MemberId, ReasonRequest, RequestModel, ResponseModel, problems
 from registry.db.paging import MOST
 from registry.values import CardState
 
 router = Resource(prefix="/members", tags=["members"], responses=problems(*ALWAYS))
 
 
-class MemberTold(Told):
+class MemberResponse(ResponseModel):
     """A member, masked. `card_number` and `card_state` are of the newest card; `member_number` comes with approval."""
 
     member_id: int
@@ -35,7 +35,7 @@ class MemberTold(Told):
     card_state: CardState | None
 
 
-class MemberEventTold(Told):
+class MemberEventResponse(ResponseModel):
     """What happened to a member or to one of their cards; `card` is number and sequence, or empty."""
 
     at: datetime
@@ -46,7 +46,7 @@ class MemberEventTold(Told):
     card: str
 
 
-class UnmaskedTold(Told):
+class UnmaskedResponse(ResponseModel):
     """A person's data in clear."""
 
     id_number: str
@@ -55,7 +55,7 @@ class UnmaskedTold(Told):
     mobile: str
 
 
-class Search(Asked):
+class SearchRequest(RequestModel):
     """Whom to look for."""
 
     text: str = Field(
@@ -70,7 +70,7 @@ class Search(Asked):
     cursor: str | None = Field(None, max_length=1000)
 
 
-class Transfer(Reasoned):
+class TransferRequest(ReasonRequest):
     """Where a member goes, and why."""
 
     unit: Line = Field(examples=["石家庄铁道大学工会"])
@@ -86,8 +86,8 @@ def list_members(
     caller: Caller,
     paged: Paged,
     unit: Annotated[Line | None, Query(description="Of this unit only.")] = None,
-) -> Items[MemberTold]:
-    return items(service.members.page(caller, paged.cursor, paged.limit, unit=unit), MemberTold.model_validate)
+) -> Items[MemberResponse]:
+    return items(service.members.page(caller, paged.cursor, paged.limit, unit=unit), MemberResponse.model_validate)
 
 
 @router.post(
@@ -95,14 +95,14 @@ def list_members(
     summary="Find a member",
     description="By card number, member number, ID number or whole name; masked. Role: registrar.",
 )
-def search(service: Svc, caller: Caller, wanted: Search) -> Items[MemberTold]:
+def search(service: Svc, caller: Caller, wanted: SearchRequest) -> Items[MemberResponse]:
     page = service.members.find(caller, wanted.text, wanted.cursor, wanted.limit)
-    return items(page, MemberTold.model_validate)
+    return items(page, MemberResponse.model_validate)
 
 
 @router.get("/{member_id}", summary="A member, masked", description="Role: registrar.", responses=problems(404))
-def member(service: Svc, caller: Caller, member_id: MemberId) -> MemberTold:
-    return MemberTold.model_validate(service.members.member(caller, member_id))
+def member(service: Svc, caller: Caller, member_id: MemberId) -> MemberResponse:
+    return MemberResponse.model_validate(service.members.member(caller, member_id))
 
 
 @router.get(
@@ -111,8 +111,8 @@ def member(service: Svc, caller: Caller, member_id: MemberId) -> MemberTold:
     description="Oldest first. Role: registrar.",
     responses=problems(404),
 )
-def cards(service: Svc, caller: Caller, member_id: MemberId) -> list[CardTold]:
-    return [CardTold.model_validate(card) for card in service.members.cards(caller, member_id)]
+def cards(service: Svc, caller: Caller, member_id: MemberId) -> list[CardResponse]:
+    return [CardResponse.model_validate(card) for card in service.members.cards(caller, member_id)]
 
 
 @router.get(
@@ -121,8 +121,8 @@ def cards(service: Svc, caller: Caller, member_id: MemberId) -> list[CardTold]:
     description="Oldest first. Role: registrar.",
     responses=problems(404),
 )
-def history(service: Svc, caller: Caller, member_id: MemberId) -> list[MemberEventTold]:
-    return [MemberEventTold.model_validate(event) for event in service.members.history(caller, member_id)]
+def history(service: Svc, caller: Caller, member_id: MemberId) -> list[MemberEventResponse]:
+    return [MemberEventResponse.model_validate(event) for event in service.members.history(caller, member_id)]
 
 
 @router.post(
@@ -131,8 +131,8 @@ def history(service: Svc, caller: Caller, member_id: MemberId) -> list[MemberEve
     description="Needs a reason, and is in the audit before anything is told. Role: registrar.",
     responses=problems(404),
 )
-def unmask(service: Svc, caller: Caller, member_id: MemberId, why: Reasoned) -> UnmaskedTold:
-    return UnmaskedTold.model_validate(service.members.unmask(caller, member_id, why.reason))
+def unmask(service: Svc, caller: Caller, member_id: MemberId, why: ReasonRequest) -> UnmaskedResponse:
+    return UnmaskedResponse.model_validate(service.members.unmask(caller, member_id, why.reason))
 
 
 @router.post(
@@ -141,8 +141,8 @@ def unmask(service: Svc, caller: Caller, member_id: MemberId, why: Reasoned) -> 
     description="A card made before still names the old unit; `replace` makes another. Role: registrar.",
     responses=problems(404, 409, s409=("conflict", "this member is of that unit already")),
 )
-def transfer(service: Svc, caller: Caller, member_id: MemberId, to: Transfer) -> MemberTold:
-    return MemberTold.model_validate(service.members.transfer(caller, member_id, to.unit, to.reason))
+def transfer(service: Svc, caller: Caller, member_id: MemberId, to: TransferRequest) -> MemberResponse:
+    return MemberResponse.model_validate(service.members.transfer(caller, member_id, to.unit, to.reason))
 
 
 @router.post(
@@ -151,5 +151,5 @@ def transfer(service: Svc, caller: Caller, member_id: MemberId, to: Transfer) ->
     description="A living card is withdrawn, and refused everywhere from the next hotlist on. Role: registrar.",
     responses=problems(404, 409, s409=("conflict", "this member has left the union")),
 )
-def withdraw(service: Svc, caller: Caller, member_id: MemberId, why: Reasoned) -> MemberTold:
-    return MemberTold.model_validate(service.members.withdraw(caller, member_id, why.reason))
+def withdraw(service: Svc, caller: Caller, member_id: MemberId, why: ReasonRequest) -> MemberResponse:
+    return MemberResponse.model_validate(service.members.withdraw(caller, member_id, why.reason))

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from reader_service.http.deps import Caller, Svc, caller_of, service_of
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, Asked, LeaseToken, Line, ReaderId, Told, problems
+from reader_service.http.schemas import ALWAYS, LeaseToken, Line, ReaderId, RequestModel, ResponseModel, problems
 from reader_service.readers.values import Mode, ReaderState
 
 router = Resource(prefix="/readers", tags=["readers"], responses=problems(*ALWAYS))
@@ -19,14 +19,14 @@ _LOST = ("lease-lost", "reader virtual-pcd-00-00 is not leased to you; take a le
 _HELD = ("lease-held", "reader virtual-pcd-00-00 is leased to op")
 
 
-class HolderTold(Told):
+class HolderResponse(ResponseModel):
     """Who has a reader, and until when."""
 
     holder: str
     until: datetime
 
 
-class ReaderTold(Told):
+class ReaderResponse(ResponseModel):
     """A reader. `id` is stable over restarts and re-plugs; `name` is the one people gave it, or else the device's."""
 
     id: str = Field(examples=["virtual-pcd-00-00"])
@@ -36,13 +36,13 @@ class ReaderTold(Told):
     state: ReaderState
     mode: Mode
     atr: str = Field(description="Hex; empty without a card.")
-    lease: HolderTold | None
+    lease: HolderResponse | None
     since: datetime
     drawer: bool = Field(description="Virtual cards can be put in and torn out.")
     detail: str = Field(description="A sentence, where something is to be done.")
 
 
-class LeaseTold(Told):
+class LeaseResponse(ResponseModel):
     """A reader given to one user. `token` goes into the header Lease-Token of every use of it."""
 
     reader: str
@@ -51,19 +51,19 @@ class LeaseTold(Told):
     until: datetime
 
 
-class NewName(Asked):
+class RenameRequest(RequestModel):
     """What people call a reader."""
 
     name: Line = Field(max_length=40, examples=["Lane 1"])
 
 
-class Seconds(Asked):
+class LeaseRequest(RequestModel):
     """How long a lease is wanted; renew it before it ends."""
 
     seconds: float = Field(60, ge=1, le=600)
 
 
-class Counter(Asked):
+class CounterModeRequest(RequestModel):
     """Whether each card put in is verified at once."""
 
     on: bool
@@ -73,7 +73,7 @@ class Counter(Asked):
     "",
     summary="The readers of this machine",
     description="Roles: operator, counter, developer, administrator.",
-    response_model=list[ReaderTold],
+    response_model=list[ReaderResponse],
 )
 async def list_readers(request: Request) -> Response:
     readers = service_of(request).readers.readers(caller_of(request))
@@ -84,7 +84,7 @@ async def list_readers(request: Request) -> Response:
     "/{reader_id}",
     summary="A reader",
     description="Roles: operator, counter, developer, administrator.",
-    response_model=ReaderTold,
+    response_model=ReaderResponse,
     responses=problems(404, s404=("not-found", "there is no reader virtual-pcd-00-07")),
 )
 async def show(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
@@ -95,10 +95,10 @@ async def show(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
     "/{reader_id}",
     summary="Name a reader",
     description="One name a reader, once in a station. Roles: operator, administrator.",
-    response_model=ReaderTold,
+    response_model=ReaderResponse,
     responses=problems(404, 409, s409=("conflict", "another reader of this station is called Lane 1")),
 )
-def rename(service: Svc, caller: Caller, reader_id: ReaderId, new: NewName) -> Response:
+def rename(service: Svc, caller: Caller, reader_id: ReaderId, new: RenameRequest) -> Response:
     return JSONResponse(service.readers.rename(caller, reader_id, new.name).to_json())
 
 
@@ -118,7 +118,7 @@ def forget(service: Svc, caller: Caller, reader_id: ReaderId) -> None:
     "/{reader_id}/restart",
     summary="Give up a hung reader and try anew",
     description="Roles: operator, counter, developer.",
-    response_model=ReaderTold,
+    response_model=ReaderResponse,
     responses=problems(404, 409, s409=_HELD),
 )
 def restart(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
@@ -133,8 +133,8 @@ def restart(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
     "developer.",
     responses=problems(404, 409, s409=_HELD),
 )
-def take(service: Svc, caller: Caller, reader_id: ReaderId, wanted: Seconds) -> LeaseTold:
-    return LeaseTold.model_validate(service.leases.take(caller, reader_id, wanted.seconds))
+def take(service: Svc, caller: Caller, reader_id: ReaderId, wanted: LeaseRequest) -> LeaseResponse:
+    return LeaseResponse.model_validate(service.leases.take(caller, reader_id, wanted.seconds))
 
 
 @router.put(
@@ -143,8 +143,10 @@ def take(service: Svc, caller: Caller, reader_id: ReaderId, wanted: Seconds) -> 
     description="Roles: operator, counter, developer.",
     responses=problems(409, s409=_LOST),
 )
-def renew(service: Svc, caller: Caller, reader_id: ReaderId, lease_token: LeaseToken, wanted: Seconds) -> LeaseTold:
-    return LeaseTold.model_validate(service.leases.renew(caller, reader_id, lease_token, wanted.seconds))
+def renew(
+    service: Svc, caller: Caller, reader_id: ReaderId, lease_token: LeaseToken, wanted: LeaseRequest
+) -> LeaseResponse:
+    return LeaseResponse.model_validate(service.leases.renew(caller, reader_id, lease_token, wanted.seconds))
 
 
 @router.delete(
@@ -166,5 +168,5 @@ def give_back(service: Svc, caller: Caller, reader_id: ReaderId, lease_token: Le
     "developer.",
     responses=problems(404, 409, s409=_HELD),
 )
-def counter(service: Svc, caller: Caller, reader_id: ReaderId, mode: Counter) -> None:
+def counter(service: Svc, caller: Caller, reader_id: ReaderId, mode: CounterModeRequest) -> None:
     service.counter.watch(caller, reader_id, mode.on)

@@ -10,13 +10,13 @@ from pydantic import Field
 
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, AtReader, ExplainedTold, Told, problems
+from reader_service.http.schemas import ALWAYS, ExplainedResponse, ReaderRequest, ResponseModel, problems
 from reader_service.services.reading import ApplicationKind
 
 router = Resource(prefix="/read", tags=["verify"], responses=problems(*ALWAYS))
 
 
-class ApplicationTold(Told):
+class ApplicationResponse(ResponseModel):
     """An application. `elements` are its data elements, personal ones masked; `fault` says why not all of it could be
     read."""
 
@@ -24,17 +24,17 @@ class ApplicationTold(Told):
     aid: str = Field(examples=["A000000333010101"])
     label: str = Field(examples=["PBOC DEBIT"])
     fault: str
-    elements: list[ExplainedTold]
+    elements: list[ExplainedResponse]
 
 
-class ContentsTold(Told):
+class ContentsResponse(ResponseModel):
     """What a card tells any terminal. `seconds` from its power to the end."""
 
     reader: str
     atr: str
     protocol: str = Field(examples=["T=1"])
     seconds: float
-    applications: list[ApplicationTold]
+    applications: list[ApplicationResponse]
 
 
 @router.post(
@@ -43,13 +43,13 @@ class ContentsTold(Told):
     description="The member application and the payment applications, as any terminal may read them, and no verdict. "
     "Each payment application counts one in its transaction counter. In a reader that the caller leased (header "
     "Lease-Token), or one in counter mode. Roles: operator, counter, developer.",
-    response_model=ContentsTold,
+    response_model=ContentsResponse,
     responses=problems(404, 409, s409=("reader-out", "there is no card in reader virtual-pcd-00-00")),
 )
 def read(
     service: Svc,
     caller: Caller,
-    where: AtReader,
+    where: ReaderRequest,
     lease_token: Annotated[
         str, Header(max_length=200, description="The token of the caller's lease; none in counter mode.")
     ] = "",

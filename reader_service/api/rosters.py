@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from fastapi import File, Form, Query, Response, UploadFile
 from pydantic import ConfigDict
 
-from reader_service.api.batches import BatchTold
+from reader_service.api.batches import BatchResponse
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, XLSX, BatchId, Line, Told, answers, download, problems
-from reader_service.services.rosters import Finding, UploadView
+from reader_service.http.schemas import ALWAYS, XLSX, BatchId, Line, ResponseModel, answers, download, problems
+from reader_service.services.rosters import RosterFinding, UploadView
 from reader_service.services.uploads import pieces
 
 router = Resource(prefix="/rosters", tags=["rosters"], responses=problems(*ALWAYS))
@@ -24,7 +24,7 @@ UnitName = Annotated[Line | None, Form(description="The unit, if it is not the o
 _BAD_FORM = ("unreadable-form", "form.xlsx has macros: open it and save it as .xlsx, without macros")
 
 
-class FindingTold(Told):
+class FindingResponse(ResponseModel):
     """A row of a form. Personal data are masked; a rejected row's are not kept at all."""
 
     sheet_row: int
@@ -38,7 +38,7 @@ class FindingTold(Told):
     mobile_masked: str
 
 
-class UploadTold(Told):
+class UploadResponse(ResponseModel):
     """What became of an upload. Without `batch` nobody could be accepted, and nothing is kept."""
 
     model_config = ConfigDict(
@@ -71,12 +71,12 @@ class UploadTold(Told):
 
     filename: str
     unit: str | None
-    batch: BatchTold | None
+    batch: BatchResponse | None
     accepted: int
     rejected: int
     counts: dict[str, int]
     warnings: list[tuple[str, str]]
-    findings: list[FindingTold]
+    findings: list[FindingResponse]
 
 
 @router.post(
@@ -87,17 +87,17 @@ class UploadTold(Told):
     "annotated copy, until the batch is given up or closed. Answers 200 and no batch where no row passes. "
     "Role: registrar.",
     responses={
-        200: {"model": UploadTold, "description": "No row passed; nothing is kept."},
+        200: {"model": UploadResponse, "description": "No row passed; nothing is kept."},
         **problems(409, 413, 429, 422, s422=_BAD_FORM, s409=("conflict", "this file was imported before")),
     },
 )
-def upload(service: Svc, caller: Caller, file: FormFile, response: Response, unit: UnitName = None) -> UploadTold:
+def upload(service: Svc, caller: Caller, file: FormFile, response: Response, unit: UnitName = None) -> UploadResponse:
     view: UploadView = service.rosters.upload(caller, file.filename or "", pieces(file.file.read), unit=unit)
     if view.batch is None:
         response.status_code = 200
     else:
         response.headers["Location"] = f"/api/v1/batches/{view.batch.id}"
-    return UploadTold.model_validate(view)
+    return UploadResponse.model_validate(view)
 
 
 @router.post(
@@ -128,13 +128,13 @@ def findings(
         Literal["rejected", "noted", "accepted"] | None,
         Query(description="Only these: returned, accepted with something mended, accepted."),
     ] = None,
-) -> Items[FindingTold]:
+) -> Items[FindingResponse]:
     page = service.rosters.findings(caller, batch_id, paged.cursor, paged.limit, only=only)
     return items(page, _finding)
 
 
-def _finding(finding: Finding) -> FindingTold:
-    return FindingTold.model_validate(finding)
+def _finding(finding: RosterFinding) -> FindingResponse:
+    return FindingResponse.model_validate(finding)
 
 
 @router.get(

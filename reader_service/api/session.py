@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field, SecretStr
 
 from reader_service.access import cookies
 from reader_service.access.accounts import SignedIn
-from reader_service.access.authenticator import Known
+from reader_service.access.authenticator import AuthenticatedCaller
 from reader_service.http.deps import Origin, Signed, Svc, caller_of
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import Asked
+from reader_service.http.schemas import RequestModel
 from reader_service.principal import Permission, Role, permissions_of
 
 router = Resource(prefix="/session", tags=["session"])
@@ -22,17 +22,17 @@ router = Resource(prefix="/session", tags=["session"])
 Password = Annotated[SecretStr, Field(max_length=1000)]
 
 
-class SignIn(Asked):
+class SignInRequest(RequestModel):
     name: str = Field(max_length=200, examples=["wang.fang"])
     password: Password = Field(examples=["correct horse battery"])
 
 
-class ChangePassword(Asked):
+class ChangePasswordRequest(RequestModel):
     old: Password = Field(examples=["abcd-efgh-jkmn-pqrs"])
     new: Password = Field(examples=["a sentence that only I know"])
 
 
-class Me(BaseModel):
+class CallerResponse(BaseModel):
     """Who asks. ``csrf`` goes into the header X-CSRF-Token of every write with the session's cookie."""
 
     name: str
@@ -44,17 +44,17 @@ class Me(BaseModel):
     csrf: str
 
 
-class OneSession(BaseModel):
+class SessionResponse(BaseModel):
     opened_at: datetime
     seen_at: datetime
     until: datetime
     origin: str
 
 
-def me_of(known: Known) -> Me:
+def me_of(known: AuthenticatedCaller) -> CallerResponse:
     p = known.principal
     roles, permissions = _in_order(p.roles)
-    return Me.model_construct(  # of our own values, which need no second look
+    return CallerResponse.model_construct(  # of our own values, which need no second look
         name=p.name,
         token=p.token,
         roles=roles,
@@ -71,12 +71,12 @@ def _in_order(roles: frozenset[Role]) -> tuple[list[Role], list[Permission]]:
     return sorted(roles), sorted(permissions_of(roles))
 
 
-def _let_in(service: Svc, response: Response, signed: SignedIn) -> Me:
+def _let_in(service: Svc, response: Response, signed: SignedIn) -> CallerResponse:
     cookies.give(response, signed.secret, tls=service.door.settings.tls)
     return me_of(signed.known)
 
 
-@router.get("", response_model=Me)
+@router.get("", response_model=CallerResponse)
 async def me(request: Request) -> Response:
     """Who asks, by cookie or token."""
     caller_of(request)
@@ -84,7 +84,7 @@ async def me(request: Request) -> Response:
 
 
 @router.post("", status_code=201)
-def sign_in(service: Svc, response: Response, origin: Origin, asked: SignIn) -> Me:
+def sign_in(service: Svc, response: Response, origin: Origin, asked: SignInRequest) -> CallerResponse:
     """Sets the session's cookie. Wrong attempts take longer and longer: 429 with Retry-After."""
     return _let_in(service, response, service.door.sign_in(asked.name, asked.password.get_secret_value(), origin))
 
@@ -98,24 +98,26 @@ def sign_out(service: Svc, known: Signed) -> Response:
 
 
 @router.post("/password")
-def change_password(service: Svc, response: Response, known: Signed, origin: Origin, asked: ChangePassword) -> Me:
+def change_password(
+    service: Svc, response: Response, known: Signed, origin: Origin, asked: ChangePasswordRequest
+) -> CallerResponse:
     """Ends every session of this person and begins a new one, whose cookie this answer sets."""
     signed = service.door.change_password(known, asked.old.get_secret_value(), asked.new.get_secret_value(), origin)
     return _let_in(service, response, signed)
 
 
 @router.post("/language")
-def speak(service: Svc, known: Signed, language: Annotated[Literal["zh", "en"], Body(embed=True)]) -> Me:
+def speak(service: Svc, known: Signed, language: Annotated[Literal["zh", "en"], Body(embed=True)]) -> CallerResponse:
     """The language of one's pages."""
     service.door.speak(known, language)
     return me_of(known)
 
 
 @router.get("/all")
-def sessions(service: Svc, known: Signed) -> list[OneSession]:
+def sessions(service: Svc, known: Signed) -> list[SessionResponse]:
     """One's own that have not ended, newest first."""
     return [
-        OneSession(opened_at=s.opened_at, seen_at=s.seen_at, until=s.until, origin=s.origin)
+        SessionResponse(opened_at=s.opened_at, seen_at=s.seen_at, until=s.until, origin=s.origin)
         for s in service.door.sessions(known)
     ]
 

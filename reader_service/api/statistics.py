@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, XLSX, Asked, Line, Told, answers, download, problems
+from reader_service.http.schemas import ALWAYS, XLSX, Line, RequestModel, ResponseModel, answers, download, problems
 from reader_service.services.statistics import MOST_PLANS
 from reader_service.services.uploads import pieces
 from registry.admin.plans import UnitPlan
@@ -22,7 +22,7 @@ Since = Annotated[AwareDatetime | None, Query(description="Not before.", example
 Until = Annotated[AwareDatetime | None, Query(description="Before.", examples=["2026-12-01T00:00:00+08:00"])]
 
 
-class UnitTold(Told):
+class UnitProgressResponse(ResponseModel):
     """A unit against its plan. `registered` members are approved, `issued` have had a card; `late`: due, and fewer
     issued than planned."""
 
@@ -35,14 +35,14 @@ class UnitTold(Told):
     late: bool
 
 
-class DayTold(Told):
+class DayCountResponse(ResponseModel):
     """Cards of a day of this machine's time zone."""
 
     day: date
     count: int
 
 
-class RejectCountTold(Told):
+class RejectCountResponse(ResponseModel):
     """How often chips were refused at a step, and why: `code` for programs, `reason` a sentence that one had."""
 
     step: str
@@ -51,7 +51,7 @@ class RejectCountTold(Told):
     code: str = Field(examples=["mute"])
 
 
-class SecondsTold(Told):
+class CardSecondsResponse(ResponseModel):
     """Seconds per proven card; null where there was none."""
 
     count: int
@@ -63,7 +63,7 @@ class SecondsTold(Told):
     most: float | None
 
 
-class LaneCountTold(Told):
+class LaneCountResponse(ResponseModel):
     """What a lane made. `station` is empty for chips that were refused before they were bound."""
 
     station: str
@@ -74,7 +74,7 @@ class LaneCountTold(Told):
     last_at: datetime
 
 
-class HourTold(Told):
+class HourCountResponse(ResponseModel):
     """Verdicts of one hour."""
 
     hour: datetime
@@ -82,7 +82,7 @@ class HourTold(Told):
     count: int
 
 
-class PlanTold(Told):
+class PlanResponse(ResponseModel):
     """How many cards a unit gets until when, and in which group of the schedule."""
 
     unit: str
@@ -91,7 +91,7 @@ class PlanTold(Told):
     due: date
 
 
-class Plan(Asked):
+class PlanRequest(RequestModel):
     """How many cards a unit gets until when, and in which group of the schedule."""
 
     unit: Line = Field(max_length=100, examples=["石家庄铁道大学工会"])
@@ -100,20 +100,20 @@ class Plan(Asked):
     due: date = Field(examples=["2026-12-31"])
 
 
-class Plans(Asked):
+class PlansRequest(RequestModel):
     """Plans of units; those that had others have these."""
 
-    plans: list[Plan] = Field(min_length=1, max_length=MOST_PLANS)
+    plans: list[PlanRequest] = Field(min_length=1, max_length=MOST_PLANS)
 
 
 @router.get("/units", summary="Units against their plan", description=f"By due date. {_WHO}")
-def units(service: Svc, caller: Caller) -> list[UnitTold]:
-    return [UnitTold.model_validate(unit) for unit in service.statistics.progress(caller)]
+def units(service: Svc, caller: Caller) -> list[UnitProgressResponse]:
+    return [UnitProgressResponse.model_validate(unit) for unit in service.statistics.progress(caller)]
 
 
 @router.get("/days", summary="Cards per day", description=f"Days without cards are left out. {_WHO}")
-def days(service: Svc, caller: Caller, since: Since = None, until: Until = None) -> list[DayTold]:
-    return [DayTold.model_validate(day) for day in service.statistics.issued_per_day(caller, since, until)]
+def days(service: Svc, caller: Caller, since: Since = None, until: Until = None) -> list[DayCountResponse]:
+    return [DayCountResponse.model_validate(day) for day in service.statistics.issued_per_day(caller, since, until)]
 
 
 @router.get("/rejects", summary="Rejects by step and reason", description=f"The most frequent first. {_WHO}")
@@ -123,19 +123,19 @@ def rejects(
     since: Since = None,
     until: Until = None,
     batch: Annotated[str | None, Query(pattern=r"^B[0-9]{8}-[0-9]{3,9}$")] = None,
-) -> list[RejectCountTold]:
+) -> list[RejectCountResponse]:
     found = service.statistics.rejects(caller, since, until, batch_id=batch)
-    return [RejectCountTold.model_validate(one) for one in found]
+    return [RejectCountResponse.model_validate(one) for one in found]
 
 
 @router.get("/seconds", summary="Seconds per card", description=f"Of proven cards, as lanes measured them. {_WHO}")
-def seconds(service: Svc, caller: Caller, since: Since = None, until: Until = None) -> SecondsTold:
-    return SecondsTold.model_validate(service.statistics.seconds_per_card(caller, since, until))
+def seconds(service: Svc, caller: Caller, since: Since = None, until: Until = None) -> CardSecondsResponse:
+    return CardSecondsResponse.model_validate(service.statistics.seconds_per_card(caller, since, until))
 
 
 @router.get("/lanes", summary="What each lane made", description=f"By station and lane. {_WHO}")
-def lanes(service: Svc, caller: Caller, since: Since = None, until: Until = None) -> list[LaneCountTold]:
-    return [LaneCountTold.model_validate(lane) for lane in service.statistics.lanes(caller, since, until)]
+def lanes(service: Svc, caller: Caller, since: Since = None, until: Until = None) -> list[LaneCountResponse]:
+    return [LaneCountResponse.model_validate(lane) for lane in service.statistics.lanes(caller, since, until)]
 
 
 @router.get(
@@ -147,9 +147,9 @@ def verdicts(
     since: Since = None,
     until: Until = None,
     station: Annotated[Line | None, Query(description="Of this station only.")] = None,
-) -> list[HourTold]:
+) -> list[HourCountResponse]:
     found = service.statistics.verdicts_per_hour(caller, since, until, station=station)
-    return [HourTold.model_validate(hour) for hour in found]
+    return [HourCountResponse.model_validate(hour) for hour in found]
 
 
 @router.get(
@@ -165,8 +165,8 @@ def export(service: Svc, caller: Caller, since: Since = None, until: Until = Non
 
 
 @router.get("/plans", summary="The schedule of issue", description=f"By due date. {_WHO}")
-def plans(service: Svc, caller: Caller) -> list[PlanTold]:
-    return [PlanTold.model_validate(plan) for plan in service.statistics.plans(caller)]
+def plans(service: Svc, caller: Caller) -> list[PlanResponse]:
+    return [PlanResponse.model_validate(plan) for plan in service.statistics.plans(caller)]
 
 
 @router.put(
@@ -175,9 +175,9 @@ def plans(service: Svc, caller: Caller) -> list[PlanTold]:
     description="All of them or none; gives the whole schedule. Role: registrar.",
     responses=problems(409),
 )
-def set_plans(service: Svc, caller: Caller, wanted: Plans) -> list[PlanTold]:
+def set_plans(service: Svc, caller: Caller, wanted: PlansRequest) -> list[PlanResponse]:
     given = [UnitPlan(plan.unit, plan.group, plan.planned, plan.due) for plan in wanted.plans]
-    return [PlanTold.model_validate(plan) for plan in service.statistics.set_plans(caller, given)]
+    return [PlanResponse.model_validate(plan) for plan in service.statistics.set_plans(caller, given)]
 
 
 @router.post(
@@ -189,9 +189,9 @@ def set_plans(service: Svc, caller: Caller, wanted: Plans) -> list[PlanTold]:
 )
 def import_plans(
     service: Svc, caller: Caller, file: Annotated[UploadFile, File(description="The schedule.")]
-) -> list[PlanTold]:
+) -> list[PlanResponse]:
     found = service.statistics.import_plans(caller, file.filename or "", pieces(file.file.read))
-    return [PlanTold.model_validate(plan) for plan in found]
+    return [PlanResponse.model_validate(plan) for plan in found]
 
 
 @router.delete(

@@ -11,13 +11,13 @@ from pydantic import Field
 
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, AtReader, Told, problems
-from terminal.member.outcome import Code, Proof
+from reader_service.http.schemas import ALWAYS, ReaderRequest, ResponseModel, problems
+from terminal.member.outcome import Proof, VerdictCode
 
 router = Resource(prefix="/verify", tags=["verify"], responses=problems(*ALWAYS))
 
 
-class MemberFactsTold(Told):
+class MemberFactsResponse(ResponseModel):
     """What a genuine card says of its member; identity and card number are masked."""
 
     card_number: str = Field(examples=["621226******0000012"])
@@ -38,7 +38,7 @@ class MemberFactsTold(Told):
     cover_valid: bool
 
 
-class EntitlementTold(Told):
+class EntitlementResponse(ResponseModel):
     """What is left in a benefit class today."""
 
     benefit_class: str
@@ -47,7 +47,7 @@ class EntitlementTold(Told):
     period: str
 
 
-class HotlistTold(Told):
+class HotlistResponse(ResponseModel):
     """The hotlist that the verdict was given by; an old one knows nothing of what happened since."""
 
     version: int | None
@@ -55,7 +55,7 @@ class HotlistTold(Told):
     current: bool
 
 
-class ListsTold(Told):
+class ListsResponse(ResponseModel):
     """The lists that verdicts are given by. `live`: of now, and not kept from before because the database is away."""
 
     trust_version: int
@@ -66,22 +66,22 @@ class ListsTold(Told):
     live: bool
 
 
-class VerdictTold(Told):
+class VerdictResponse(ResponseModel):
     """The one answer of a counter. `member` is there only when the card has proven itself."""
 
-    verdict: Code
+    verdict: VerdictCode
     sentence: str
     failed_check: str | None
     proven: Proof
     at: datetime
-    member: MemberFactsTold | None
-    entitlements: list[EntitlementTold]
+    member: MemberFactsResponse | None
+    entitlements: list[EntitlementResponse]
     trust_version: int
-    hotlist: HotlistTold
+    hotlist: HotlistResponse
     reader: str
     reader_name: str
     seconds: float
-    lists: ListsTold
+    lists: ListsResponse
 
 
 @router.post(
@@ -90,13 +90,13 @@ class VerdictTold(Told):
     description="In a reader that the caller leased (header Lease-Token), or one in counter mode. Whatever the card "
     "does is a verdict, `CARD_FAULT` at worst; 409 `reader-out` says that there is no card or no reader. Works while "
     "the database is away. Roles: operator, counter, developer.",
-    response_model=VerdictTold,
+    response_model=VerdictResponse,
     responses=problems(404, 409, s409=("reader-out", "there is no card in reader virtual-pcd-00-00")),
 )
 def verify(
     service: Svc,
     caller: Caller,
-    where: AtReader,
+    where: ReaderRequest,
     lease_token: Annotated[
         str, Header(max_length=200, description="The token of the caller's lease; none in counter mode.")
     ] = "",
@@ -109,5 +109,5 @@ def verify(
     summary="How old the lists are",
     description="Roles: operator, counter, developer.",
 )
-def lists(service: Svc, caller: Caller) -> ListsTold:
-    return ListsTold.model_validate(service.counter.lists_age(caller))
+def lists(service: Svc, caller: Caller) -> ListsResponse:
+    return ListsResponse.model_validate(service.counter.lists_age(caller))

@@ -29,12 +29,12 @@ from reader_service.api import (
     verify,
 )
 from reader_service.http import document, errors, health, metrics
-from reader_service.http.middleware import Front
+from reader_service.http.middleware import RequestMiddleware
 from reader_service.http.resource import PREFIX
-from reader_service.http.stream_limits import Seats
-from reader_service.http.write_guard import Writes
+from reader_service.http.stream_limits import ConnectionLimit
+from reader_service.http.write_guard import WriteGuard
 from reader_service.pages import app as pages
-from reader_service.service import Service
+from reader_service.service import ReaderService
 from registry.errors import RegistryError
 
 _NO_TELEMETRY: Final[TelemetryConfig] = {
@@ -67,11 +67,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 """The resources under ``/api/v1``, one module each."""
 
 
-def create_app(service: Service) -> FastAPI:
+def create_app(service: ReaderService) -> FastAPI:
     """``service`` is started and closed by whoever made it."""
     settings = service.door.settings
     measures = metrics.Measures()
-    seats = Seats(settings.listeners, measures.listeners.set)
+    seats = ConnectionLimit(settings.listeners, measures.listeners.set)
     app = FastAPI(
         title="membercard reader service",
         docs_url=None,
@@ -93,12 +93,12 @@ def create_app(service: Service) -> FastAPI:
     errors.install(app, page)
     app.include_router(pages.router(service))
     app.mount("/static", pages.static_files())
-    app.add_middleware(Writes, settings=settings, keeper=service.registry.replies, page=page)
-    app.add_middleware(Front, door=service.door, measures=measures, page=page)
+    app.add_middleware(WriteGuard, settings=settings, keeper=service.registry.replies, page=page)
+    app.add_middleware(RequestMiddleware, door=service.door, measures=measures, page=page)
     return app
 
 
-def _housekeeping(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _housekeeping(service: ReaderService) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
@@ -109,7 +109,7 @@ def _housekeeping(service: Service) -> Callable[[FastAPI], AbstractAsyncContextM
     return lifespan
 
 
-async def _sweep(service: Service) -> None:
+async def _sweep(service: ReaderService) -> None:
     """What ended by itself goes from the record: sessions, kept answers, failed attempts."""
     registry = service.registry
     while True:

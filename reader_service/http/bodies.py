@@ -15,8 +15,8 @@ from typing import Final
 from starlette.types import Message, Receive
 
 from reader_service.access.csrf import MULTIPART
-from reader_service.access.settings import DoorSettings
-from reader_service.errors import Invalid, TooLarge, TooSlow
+from reader_service.access.settings import AccessSettings
+from reader_service.errors import Invalid, RequestTooLarge, TooSlow
 
 HEAD: Final = 64 * 1024
 """Where the hidden fields of a form are looked for."""
@@ -83,11 +83,11 @@ class Body:
 
 
 async def take(
-    receive: Receive, headers: Mapping[bytes, bytes], settings: DoorSettings, *, secret: bytes, known: bool
+    receive: Receive, headers: Mapping[bytes, bytes], settings: AccessSettings, *, secret: bytes, known: bool
 ) -> Body:
     """Read a whole body. Uploads of somebody who is ``known`` may be larger.
 
-    Raises TooLarge, TooSlow, Invalid (a length that is none), ClientGone.
+    Raises RequestTooLarge, TooSlow, Invalid (a length that is none), ClientGone.
     """
     kind = headers.get(b"content-type", b"").lower()
     limit = settings.upload if known and kind.startswith(MULTIPART) else settings.body
@@ -96,7 +96,7 @@ async def take(
     except ValueError:
         raise Invalid("the Content-Length is no number") from None
     if told > limit:
-        raise TooLarge(f"the body has more than {limit} bytes", limit=limit)
+        raise RequestTooLarge(f"the body has more than {limit} bytes", limit=limit)
     body = Body(secret, headers.get(b"content-type", b""))
     try:
         async with asyncio.timeout(settings.body_seconds):
@@ -116,7 +116,7 @@ def held_back(headers: Mapping[bytes, bytes]) -> bool:
     return b"content-length" in headers and headers.get(b"expect", b"").lower() == b"100-continue"
 
 
-async def drain(receive: Receive, settings: DoorSettings) -> None:
+async def drain(receive: Receive, settings: AccessSettings) -> None:
     """Read on for a while and throw away: a client that is still sending would not see the answer."""
     left = 4 * settings.upload
     with suppress(TimeoutError):
@@ -137,7 +137,7 @@ async def _read(receive: Receive, body: Body, limit: int, seconds: float) -> Non
             raise ClientGone
         piece, more = message.get("body", b""), message.get("more_body", False)
         if body.size + len(piece) > limit:
-            raise TooLarge(f"the body has more than {limit} bytes", limit=limit)
+            raise RequestTooLarge(f"the body has more than {limit} bytes", limit=limit)
         body.add(piece)
 
 

@@ -11,13 +11,13 @@ from fastapi import Depends
 from pydantic import Field
 from starlette.requests import HTTPConnection
 
-from reader_service.access.authenticator import Known
+from reader_service.access.authenticator import AuthenticatedCaller
 from reader_service.errors import Forbidden, NotSignedIn, Unavailable
 from reader_service.principal import Principal
-from reader_service.service import Service
+from reader_service.service import ReaderService
 
 
-async def _service(connection: HTTPConnection) -> Service:
+async def _service(connection: HTTPConnection) -> ReaderService:
     return service_of(connection)
 
 
@@ -25,9 +25,9 @@ async def _principal(connection: HTTPConnection) -> Principal:
     return caller_of(connection)
 
 
-def service_of(connection: HTTPConnection) -> Service:
+def service_of(connection: HTTPConnection) -> ReaderService:
     """As ``Svc``, for an endpoint that is asked so often that a dependency costs too much."""
-    return cast("Service", connection.app.state.service)
+    return cast("ReaderService", connection.app.state.service)
 
 
 def caller_of(connection: HTTPConnection) -> Principal:
@@ -43,10 +43,10 @@ def principal_of(connection: HTTPConnection) -> Principal | None:
     return cast("Principal | None", getattr(connection.state, "principal", None))
 
 
-async def _known(connection: HTTPConnection) -> Known:
+async def _known(connection: HTTPConnection) -> AuthenticatedCaller:
     """Raises NotSignedIn, Forbidden for a token: what only a person with a session does."""
     caller_of(connection)
-    known = cast("Known", connection.state.known)
+    known = cast("AuthenticatedCaller", connection.state.known)
     if known.principal.token:
         raise Forbidden("a token has no session; sign in as a person for this")
     return known
@@ -54,7 +54,7 @@ async def _known(connection: HTTPConnection) -> Known:
 
 async def still_in(connection: HTTPConnection) -> bool:
     """Whether who asked may go on: for lines that stay open longer than a request."""
-    known = cast("Known | None", connection.state.known)
+    known = cast("AuthenticatedCaller | None", connection.state.known)
     if known is None:
         return False
     gate = service_of(connection).door.gate
@@ -73,9 +73,9 @@ def origin_of(connection: HTTPConnection) -> str:
     return connection.client.host if connection.client else ""
 
 
-Svc = Annotated[Service, Depends(_service)]
+Svc = Annotated[ReaderService, Depends(_service)]
 Caller = Annotated[Principal, Depends(_principal)]
-Signed = Annotated[Known, Depends(_known)]
+Signed = Annotated[AuthenticatedCaller, Depends(_known)]
 """The caller's own session."""
 Origin = Annotated[str, Depends(_origin)]
 Reason = Annotated[str, Field(min_length=1, max_length=500, description="Why; kept in the audit.")]

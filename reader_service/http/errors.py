@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from reader_service import errors as service
 from reader_service.masking import masked
-from registry.admin.idempotency import KeyUsedOtherwise, RequestInProgress
+from registry.admin.idempotency import IdempotencyKeyReused, RequestInProgress
 from registry.db.paging import BadCursor
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict, RegistryUnavailable, RegistryUnfit
 from terminal.errors import CardError, CodecError, CustodyError, MembercardError, SecureChannelError, TransportError
@@ -58,7 +58,7 @@ _STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
     (service.Forbidden, 403, None),
     (service.Conflict, 409, None),
     (service.Invalid, 422, None),
-    (service.TooLarge, 413, None),
+    (service.RequestTooLarge, 413, None),
     (service.KeyReused, 422, None),
     (service.KeyMissing, 400, None),
     (service.TooSlow, 408, None),
@@ -70,7 +70,7 @@ _STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
     (service.Unavailable, 503, None),
     (service.Broken, 500, None),
     (service.ServiceError, 400, None),
-    (KeyUsedOtherwise, 422, "idempotency-key-reused"),
+    (IdempotencyKeyReused, 422, "idempotency-key-reused"),
     (RequestInProgress, 409, "request-in-progress"),
     (BadCursor, 422, "bad-cursor"),
     (NotOnRecord, 404, "not-found"),

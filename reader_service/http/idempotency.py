@@ -19,7 +19,7 @@ from anyio import to_thread
 from starlette.types import Message
 
 from reader_service.errors import Invalid
-from registry.admin.idempotency import Begun, KeyUsedOtherwise, Reply, RequestInProgress
+from registry.admin.idempotency import Begun, IdempotencyKeyReused, RequestInProgress, StoredReply
 
 HEADER: Final = b"idempotency-key"
 REPLAYED: Final = (b"idempotency-replayed", b"true")
@@ -32,47 +32,47 @@ _KEPT_MOST: Final = 4096
 _OWN_HEADERS: Final = frozenset({"content-type", "location", "content-disposition", "retry-after", "hx-redirect"})
 
 
-class Keeper(Protocol):
+class IdempotencyStore(Protocol):
     """``registry.replies``, or this process's memory."""
 
-    def begin(self, principal: str, key: str, request: str, digest: bytes) -> Begun | Reply: ...
+    def begin(self, principal: str, key: str, request: str, digest: bytes) -> Begun | StoredReply: ...
 
-    def finish(self, principal: str, key: str, begun: Begun, reply: Reply) -> None: ...
+    def finish(self, principal: str, key: str, begun: Begun, reply: StoredReply) -> None: ...
 
     def give_up(self, principal: str, key: str, begun: Begun) -> None: ...
 
 
 @dataclass(slots=True)
-class _Kept:
+class _StoredEntry:
     request: str
     digest: bytes
     attempt: int
     until: float
     working: bool = True
-    reply: Reply | None = None
+    reply: StoredReply | None = None
 
 
-class Memory:
+class InMemoryIdempotencyStore:
     """A Keeper for what this process alone knows. Forgets the oldest."""
 
     def __init__(self, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], _StoredEntry] = OrderedDict()
 
-    def begin(self, principal: str, key: str, request: str, digest: bytes) -> Begun | Reply:
-        """Raises KeyUsedOtherwise, RequestInProgress."""
+    def begin(self, principal: str, key: str, request: str, digest: bytes) -> Begun | StoredReply:
+        """Raises IdempotencyKeyReused, RequestInProgress."""
         now = self._ticks()
         with self._lock:
             found = self._kept.get((principal, key))
             if found is None or found.until <= now:
-                self._kept[principal, key] = _Kept(request, digest, 1, now + _KEPT_SECONDS)
+                self._kept[principal, key] = _StoredEntry(request, digest, 1, now + _KEPT_SECONDS)
                 self._kept.move_to_end((principal, key))
                 if len(self._kept) > _KEPT_MOST:
                     self._kept.popitem(last=False)
                 return Begun(1)
             if (found.request, found.digest) != (request, digest):
-                raise KeyUsedOtherwise
+                raise IdempotencyKeyReused
             if found.reply is not None:
                 return found.reply
             if found.working:
@@ -80,7 +80,7 @@ class Memory:
             found.attempt, found.working = found.attempt + 1, True
             return Begun(found.attempt)
 
-    def finish(self, principal: str, key: str, begun: Begun, reply: Reply) -> None:
+    def finish(self, principal: str, key: str, begun: Begun, reply: StoredReply) -> None:
         with self._lock:
             found = self._kept.get((principal, key))
             if found is not None and found.attempt == begun.attempt:
@@ -102,7 +102,7 @@ def checked(key: str) -> str:
     return bare
 
 
-class Answer:
+class StoredResponse:
     """Catches what the application answers, to keep it before it is sent."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Answer:
     async def send(self, message: Message) -> None:
         self._messages.append(message)
 
-    def reply(self) -> Reply | None:
+    def reply(self) -> StoredReply | None:
         """What is to be kept; None for an answer that says that nothing was done, or for none."""
         if not self._messages or self._messages[0]["type"] != "http.response.start":
             return None
@@ -119,7 +119,7 @@ class Answer:
         if status >= 500 or status in _NOT_KEPT:
             return None
         body = b"".join(message.get("body", b"") for message in self._messages[1:])
-        return Reply(status, _own(self._messages[0].get("headers", ())), body)
+        return StoredReply(status, _own(self._messages[0].get("headers", ())), body)
 
     def messages(self) -> list[Message]:
         return self._messages
@@ -130,7 +130,7 @@ def _own(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name: value for name, value in pairs if name in _OWN_HEADERS}
 
 
-def again(reply: Reply) -> list[Message]:
+def again(reply: StoredReply) -> list[Message]:
     """A kept answer as ASGI messages."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
     length = (b"content-length", str(len(reply.body)).encode())
@@ -140,19 +140,19 @@ def again(reply: Reply) -> list[Message]:
     ]
 
 
-async def begin(keeper: Keeper, principal: str, key: str, request: str, digest: bytes) -> Begun | Reply:
-    """Raises KeyUsedOtherwise, RequestInProgress, RegistryUnavailable."""
-    if isinstance(keeper, Memory):
+async def begin(keeper: IdempotencyStore, principal: str, key: str, request: str, digest: bytes) -> Begun | StoredReply:
+    """Raises IdempotencyKeyReused, RequestInProgress, RegistryUnavailable."""
+    if isinstance(keeper, InMemoryIdempotencyStore):
         return keeper.begin(principal, key, request, digest)
     return await to_thread.run_sync(keeper.begin, principal, key, request, digest)
 
 
-async def end(keeper: Keeper, principal: str, key: str, begun: Begun, reply: Reply | None) -> None:
+async def end(keeper: IdempotencyStore, principal: str, key: str, begun: Begun, reply: StoredReply | None) -> None:
     """Keep the answer; without one, the request came to nothing. Raises RegistryUnavailable."""
     done = partial(keeper.give_up, principal, key, begun)
     if reply is not None:
         done = partial(keeper.finish, principal, key, begun, reply)
-    if isinstance(keeper, Memory):
+    if isinstance(keeper, InMemoryIdempotencyStore):
         done()
     else:
         await to_thread.run_sync(done)

@@ -21,8 +21,8 @@ from starlette.status import WS_1008_POLICY_VIOLATION
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reader_service.access import cookies, csrf
-from reader_service.access.accounts import Door
-from reader_service.access.authenticator import SECRET, TOKEN, Known, key_of
+from reader_service.access.accounts import AccountService
+from reader_service.access.authenticator import SECRET, TOKEN, AuthenticatedCaller, key_of
 from reader_service.access.headers import API_POLICY, PAGE_POLICY, added, headers
 from reader_service.errors import Broken, MustChangePassword, NotMeant, NotSignedIn, WrongHost
 from reader_service.http.bodies import ClientGone
@@ -47,10 +47,10 @@ _UNKNOWN_LANGUAGE: Final = "zh"
 log = logging.getLogger("reader_service.requests")
 
 
-class Front:
+class RequestMiddleware:
     """The outermost layer that is ours."""
 
-    def __init__(self, app: ASGIApp, door: Door, measures: Measures, page: Page | None = None) -> None:
+    def __init__(self, app: ASGIApp, door: AccountService, measures: Measures, page: Page | None = None) -> None:
         self._app = app
         self._door = door
         self._measures = measures
@@ -165,7 +165,7 @@ class Front:
             return answer(Request(scope), e, self._page)
         return None
 
-    async def _identify(self, scope: Scope, found: Mapping[bytes, bytes]) -> Known | None:
+    async def _identify(self, scope: Scope, found: Mapping[bytes, bytes]) -> AuthenticatedCaller | None:
         """Raises NotSignedIn for a token that is not in force, Unavailable."""
         state = scope.setdefault("state", {})
         given = found.get(b"authorization")
@@ -185,7 +185,7 @@ class Front:
         state["language"] = _language(found, known)
         return known
 
-    async def _known(self, secret: str, *, token: bool) -> Known | None:
+    async def _known(self, secret: str, *, token: bool) -> AuthenticatedCaller | None:
         return await self._door.gate.ask(key_of(secret), token=token)
 
     def _check_host(self, found: Mapping[bytes, bytes]) -> None:
@@ -258,7 +258,7 @@ def _route(scope: Scope) -> str:
     return getattr(found, "path_format", None) or ("static" if scope["path"].startswith(_STATIC) else "other")
 
 
-def _language(found: Mapping[bytes, bytes], known: Known | None) -> str:
+def _language(found: Mapping[bytes, bytes], known: AuthenticatedCaller | None) -> str:
     """What was chosen on this machine, else the person's own, else the browser's, else Chinese."""
     sent = found.get(b"cookie")
     if sent is not None and (chosen := cookies.read(sent, cookies.LANGUAGE)) in cookies.LANGUAGES:

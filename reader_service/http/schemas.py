@@ -30,13 +30,13 @@ ReaderId = Annotated[
 ]
 
 
-class Asked(BaseModel):
+class RequestModel(BaseModel):
     """A request's body: a field that is not known is refused, so that nobody believes it was heard."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class Reasoned(Asked):
+class ReasonRequest(RequestModel):
     """A change that needs its reason."""
 
     reason: str = Field(
@@ -47,19 +47,19 @@ class Reasoned(Asked):
     )
 
 
-class AtReader(Asked):
+class ReaderRequest(RequestModel):
     """Where the card lies."""
 
     reader: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,120}$", examples=["virtual-pcd-00-00"])
 
 
-class Told(BaseModel):
+class ResponseModel(BaseModel):
     """An answer, made of a value of the desks."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
-class ExplainedTold(Told):
+class ExplainedResponse(ResponseModel):
     """A value in words; empty fields are left out."""
 
     tag: str = ""
@@ -67,7 +67,7 @@ class ExplainedTold(Told):
     value: str = ""
     text: str = ""
     fault: str = ""
-    children: list[ExplainedTold] = Field(default_factory=list)
+    children: list[ExplainedResponse] = Field(default_factory=list)
 
 
 _SAID: Final = {

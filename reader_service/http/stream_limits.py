@@ -14,7 +14,7 @@ from reader_service.errors import TooMany
 RETRY_SECONDS: Final = 30
 
 
-class Seats:
+class ConnectionLimit:
     """``told`` hears how many are taken. On the event loop only."""
 
     def __init__(self, most: int, told: Callable[[int], object]) -> None:
@@ -37,12 +37,12 @@ class Seats:
         self._told(self._taken)
 
 
-class SeatedStream(StreamingResponse):
+class LimitedStream(StreamingResponse):
     """Server-sent events to somebody who has a seat, or 429 before anything is sent."""
 
     media_type = "text/event-stream"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seats: Seats = scope["app"].state.seats
+        seats: ConnectionLimit = scope["app"].state.seats
         with seats.seat():
             await super().__call__(scope, receive, send)

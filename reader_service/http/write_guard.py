@@ -12,14 +12,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reader_service.access import csrf
-from reader_service.access.authenticator import Known
-from reader_service.access.settings import DoorSettings
-from reader_service.errors import KeyMissing, NotMeant, TooLarge
+from reader_service.access.authenticator import AuthenticatedCaller
+from reader_service.access.settings import AccessSettings
+from reader_service.errors import KeyMissing, NotMeant, RequestTooLarge
 from reader_service.http import bodies, idempotency
 from reader_service.http.errors import FOR_PROGRAMS, Page, answer
-from reader_service.http.idempotency import Answer, Keeper, Memory
+from reader_service.http.idempotency import IdempotencyStore, InMemoryIdempotencyStore, StoredResponse
 from reader_service.http.middleware import READS, refuse_foreign
-from registry.admin.idempotency import Begun, Reply
+from registry.admin.idempotency import Begun, StoredReply
 from registry.db.privacy import scrub
 from registry.errors import RegistryUnavailable
 from terminal.errors import MembercardError
@@ -35,14 +35,16 @@ _HERE: Final = (
 log = logging.getLogger("reader_service.requests")
 
 
-class Writes:
+class WriteGuard:
     """Between ``Front``, which says who asks, and the endpoints."""
 
-    def __init__(self, app: ASGIApp, settings: DoorSettings, keeper: Keeper, page: Page | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: AccessSettings, keeper: IdempotencyStore, page: Page | None = None
+    ) -> None:
         self._app = app
         self._settings = settings
         self._keeper = keeper
-        self._here = Memory()
+        self._here = InMemoryIdempotencyStore()
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,7 +52,7 @@ class Writes:
             await self._app(scope, receive, send)
             return
         found: Mapping[bytes, bytes] = dict(scope["headers"])
-        known: Known | None = scope["state"]["known"]
+        known: AuthenticatedCaller | None = scope["state"]["known"]
         try:
             if known is None or not known.principal.token:
                 refuse_foreign(found, tls=self._settings.tls)
@@ -58,7 +60,7 @@ class Writes:
                 receive, found, self._settings, secret=scope["state"].get("secret", b""), known=known is not None
             )
         except MembercardError as e:
-            if isinstance(e, TooLarge) and not bodies.held_back(found):
+            if isinstance(e, RequestTooLarge) and not bodies.held_back(found):
                 await bodies.drain(receive, self._settings)
             response = answer(Request(scope), e, self._page)
             response.headers["connection"] = "close"  # The rest of the body is not waited for.
@@ -74,7 +76,7 @@ class Writes:
     async def _whole(
         self, scope: Scope, receive: Receive, send: Send, found: Mapping[bytes, bytes], body: bodies.Body
     ) -> None:
-        known: Known | None = scope["state"]["known"]
+        known: AuthenticatedCaller | None = scope["state"]["known"]
         kind = found.get(b"content-type", b"")
         if known is not None and not known.principal.token:
             given = found.get(csrf.HEADER, b"").decode("latin-1") or csrf.form_field(csrf.FIELD, kind, body.head)
@@ -93,7 +95,7 @@ class Writes:
             await self._app(scope, body.replay(receive), send)
 
     async def _once(
-        self, scope: Scope, receive: Receive, send: Send, known: Known, key: str, body: bodies.Body
+        self, scope: Scope, receive: Receive, send: Send, known: AuthenticatedCaller, key: str, body: bodies.Body
     ) -> None:
         """Raises KeyUsedOtherwise, RequestInProgress, RegistryUnavailable."""
         name = known.principal.name
@@ -103,11 +105,11 @@ class Writes:
         digest = hashlib.sha256(f"{request}?{query}\0".encode("utf-8", "surrogatepass") + body.digest()).digest()
         # Where somebody writes an ID number into an address, it is not kept.
         begun = await idempotency.begin(keeper, name, key, scrub(request), digest)
-        if isinstance(begun, Reply):
+        if isinstance(begun, StoredReply):
             for message in idempotency.again(begun):
                 await send(message)
             return
-        caught = Answer()
+        caught = StoredResponse()
         done = False
         try:
             await self._app(scope, body.replay(receive), caught.send)
@@ -119,7 +121,9 @@ class Writes:
         for message in caught.messages():
             await send(message)
 
-    async def _keep(self, keeper: Keeper, name: str, key: str, begun: Begun, reply: Reply | None) -> None:
+    async def _keep(
+        self, keeper: IdempotencyStore, name: str, key: str, begun: Begun, reply: StoredReply | None
+    ) -> None:
         try:
             await idempotency.end(keeper, name, key, begun, reply)
         except RegistryUnavailable as e:

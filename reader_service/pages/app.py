@@ -14,12 +14,12 @@ from reader_service.pages import audit, counter, developer, intake, progress, re
 from reader_service.pages.shell import STATIC, Shell
 
 if TYPE_CHECKING:
-    from reader_service.service import Service
+    from reader_service.service import ReaderService
 
 _ROOMS = (session, station, counter, intake, registry, progress, developer, audit, users)
 
 
-def router(service: Service) -> APIRouter:
+def router(service: ReaderService) -> APIRouter:
     """Every page, for ``create_app`` to include under /. Static files are mounted beside it: ``static_files``."""
     shell = Shell(service)
     pages = shell.router()
@@ -28,7 +28,7 @@ def router(service: Service) -> APIRouter:
     return pages
 
 
-def refusals(service: Service) -> Page:
+def refusals(service: ReaderService) -> Page:
     """Makes a page of what is refused, for ``reader_service.api.errors.install``."""
     return Shell(service).refused
 

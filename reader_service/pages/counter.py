@@ -19,18 +19,18 @@ from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.counter import ListsAge
-from terminal.member.outcome import Code
+from terminal.member.outcome import VerdictCode
 
 KINDS: Final[Mapping[str, str]] = {
-    Code.ACTIVE: "ok",
-    Code.EXPIRED: "warn",
-    Code.NOT_YET_VALID: "warn",
-    Code.SUSPENDED: "bad",
-    Code.LOST: "bad",
-    Code.NOT_GENUINE: "bad",
-    Code.UNKNOWN_ISSUER: "warn",
-    Code.NOT_A_MEMBER_CARD: "idle",
-    Code.CARD_FAULT: "idle",
+    VerdictCode.ACTIVE: "ok",
+    VerdictCode.EXPIRED: "warn",
+    VerdictCode.NOT_YET_VALID: "warn",
+    VerdictCode.SUSPENDED: "bad",
+    VerdictCode.LOST: "bad",
+    VerdictCode.NOT_GENUINE: "bad",
+    VerdictCode.UNKNOWN_ISSUER: "warn",
+    VerdictCode.NOT_A_MEMBER_CARD: "idle",
+    VerdictCode.CARD_FAULT: "idle",
 }
 """The colour of each verdict (docs/card-layout.md); its words are texts of their own."""
 SIGNS: Final = {"ok": "check", "warn": "warn", "bad": "cross", "idle": "help"}
@@ -57,7 +57,7 @@ def router(shell: Shell) -> APIRouter:
     async def live(request: Request, reader_id: str) -> Response:
         who = principal_of(request)
         who.need(Permission.VERIFY)
-        board = Board(shell, who, request.state.language, reader_id)
+        board = CounterBoard(shell, who, request.state.language, reader_id)
         return stream(service.bus, board, board.concerns, lambda: still_in(request))
 
     @pages.post("/counter/{reader_id}/watch")
@@ -104,7 +104,7 @@ def shown(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass
-class Board:
+class CounterBoard:
     """What one counter sees of its reader. A verdict is drawn from its event alone: nothing is asked of anybody."""
 
     shell: Shell

@@ -20,7 +20,7 @@ from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
 from reader_service.readers.leases import holder
 from reader_service.readers.values import ReaderView
-from reader_service.services.developer import Exchange
+from reader_service.services.developer import ExchangeView
 
 LEASE_SECONDS: Final = 600
 """How long a reader stays a developer's after the last command."""
@@ -59,7 +59,7 @@ def _looks(pages: APIRouter, shell: Shell) -> None:
         readers = service.readers.readers(who)
         chosen = next((one for one in readers if one.id == reader), None)
         taken = chosen is not None and chosen.lease is not None and chosen.lease.holder == holder(who)
-        history: list[Exchange] = []
+        history: list[ExchangeView] = []
         if chosen and taken:
             history = service.developer.history(who, chosen.id, lease(shell, who, chosen.id))
         return shell.page(
@@ -78,7 +78,7 @@ def _looks(pages: APIRouter, shell: Shell) -> None:
     async def live(request: Request, reader: Annotated[str, Query()] = "") -> Response:
         who = principal_of(request)
         who.need(Permission.APDU)
-        board = Board(shell, who, request.state.language, reader)
+        board = DeveloperBoard(shell, who, request.state.language, reader)
         return stream(service.bus, board, board.concerns, lambda: still_in(request), pause=TRACE_PAUSE)
 
     @pages.post("/developer/decode")
@@ -173,7 +173,7 @@ def read_hex(text: str, t: Words, name: str) -> bytes:
 
 
 @dataclass
-class Board:
+class DeveloperBoard:
     """What one developer sees change: the readers, and the trace of the one that is chosen."""
 
     shell: Shell

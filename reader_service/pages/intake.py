@@ -16,7 +16,7 @@ from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.values import Batch, BatchState
 
 if TYPE_CHECKING:
-    from reader_service.service import Service
+    from reader_service.service import ReaderService
 
 ROWS: Final = 50
 _PIECE: Final = 64 * 1024
@@ -137,7 +137,7 @@ def pieces(form: UploadFile) -> Iterator[bytes]:
         yield piece
 
 
-def _standing(service: Service, who: Principal, batch: Batch) -> str:
+def _standing(service: ReaderService, who: Principal, batch: Batch) -> str:
     """Where a batch stands for those who review: as the record has it, and whether a draft was sent or given back."""
     if batch.state is not BatchState.DRAFT:
         return batch.state.value

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, Protocol
 
 from reader_service.events import Event, EventBus, SlowConsumer
-from reader_service.http.stream_limits import SeatedStream
+from reader_service.http.stream_limits import LimitedStream
 
 TICK: Final = 1.0
 """Seconds after which a page is asked whether it has something to add, where nothing happened."""
@@ -40,10 +40,10 @@ def stream(
     *,
     tick: float = TICK,
     pause: float = 0.0,
-) -> SeatedStream:
+) -> LimitedStream:
     """The response of a page's live address. ``kinds`` says which events matter; ``still`` is asked every few seconds
     whether the looker may go on, else the page is loaded anew. ``pause``: seconds between two sendings at least."""
-    return SeatedStream(
+    return LimitedStream(
         _messages(bus, page, kinds, still, tick, pause),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

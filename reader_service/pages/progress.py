@@ -17,7 +17,7 @@ from reader_service.pages.words import Words
 from reader_service.principal import Permission
 from reader_service.services.statistics import Figures
 from registry.admin.plans import UnitPlan
-from registry.admin.statistics import HourCount, Seconds, UnitProgress
+from registry.admin.statistics import CardSeconds, HourCount, UnitProgress
 
 PERIODS: Final = (1, 7, 30, 90, 365, 0)
 """Days back from now; 0 is from the beginning."""
@@ -179,7 +179,7 @@ def _plot(labels: Sequence[str | list[str]], *series: tuple[str, str, Sequence[f
     return {"labels": labels, "series": told}
 
 
-def _percentiles(seconds: Seconds) -> list[tuple[str, float]]:
+def _percentiles(seconds: CardSeconds) -> list[tuple[str, float]]:
     marks = (("p50", seconds.p50), ("p90", seconds.p90), ("p95", seconds.p95), ("p99", seconds.p99))
     return [(name, value) for name, value in (*marks, ("most", seconds.most)) if value is not None]
 

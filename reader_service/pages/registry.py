@@ -20,7 +20,7 @@ from registry.line.cards import ENDS
 from registry.values import Card, CardState
 
 if TYPE_CHECKING:
-    from reader_service.service import Service
+    from reader_service.service import ReaderService
 
 ROWS: Final = 50
 _UNMASKED_SECONDS: Final = 60
@@ -143,7 +143,7 @@ def _ends_of(t: Words) -> dict[str, list[tuple[str, str]]]:
     return {state.value: [every[ENDS.index(state)]] if state in ENDS else every for state in CardState}
 
 
-def _card(service: Service, who: Principal, member_id: int, dossier_id: int) -> Card:
+def _card(service: ReaderService, who: Principal, member_id: int, dossier_id: int) -> Card:
     """A member's card by its record number: card numbers stay out of addresses. Raises NotFound."""
     for card in service.members.cards(who, member_id):
         if card.dossier_id == dossier_id:

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from reader_service.access import cookies
-from reader_service.access.accounts import Door
-from reader_service.access.authenticator import Known
+from reader_service.access.accounts import AccountService
+from reader_service.access.authenticator import AuthenticatedCaller
 from reader_service.errors import Invalid, NotFound, NotSignedIn, ServiceError, WrongPassword
 from reader_service.http.deps import origin_of
 from reader_service.http.errors import problem_of
 from reader_service.pages.shell import PLACES, THEME_COOKIE, THEMES, Shell, fields_of, own_path, said_of
 from reader_service.pages.words import LANGUAGES
-from reader_service.service import Service
+from reader_service.service import ReaderService
 
 Text = Annotated[str, Form(max_length=4096)]
 _YEAR = 365 * 24 * 3600
@@ -112,12 +112,12 @@ def _liking(pages: APIRouter, shell: Shell) -> None:
         return answer
 
 
-def door_of(request: Request) -> Door:
-    return cast("Service", request.app.state.service).door
+def door_of(request: Request) -> AccountService:
+    return cast("ReaderService", request.app.state.service).door
 
 
-def _known(request: Request) -> Known:
-    known: Known | None = request.state.known
+def _known(request: Request) -> AuthenticatedCaller:
+    known: AuthenticatedCaller | None = request.state.known
     if known is None:
         raise NotSignedIn("sign in first")
     return known

@@ -24,7 +24,7 @@ from reader_service.principal import Permission, Principal
 from registry.db.privacy import scrub
 
 if TYPE_CHECKING:
-    from reader_service.service import Service
+    from reader_service.service import ReaderService
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 STATIC: Final = Path(__file__).parent / "static"
@@ -36,7 +36,7 @@ FLASH_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NavigationEntry:
     """One entry of the navigation: the name is its text key, icon and path; ``key`` is pressed after ``g``."""
 
     name: str
@@ -49,21 +49,21 @@ class Place:
 
 
 PLACES: Final = (
-    Place("station", Permission.LANES_VIEW, "s"),
-    Place("counter", Permission.VERIFY, "c"),
-    Place("intake", Permission.ROSTERS_VIEW, "i"),
-    Place("registry", Permission.MEMBERS_FIND, "r"),
-    Place("progress", Permission.STATISTICS, "p"),
-    Place("developer", Permission.APDU, "d"),
-    Place("audit", Permission.AUDIT, "a"),
-    Place("users", Permission.USERS, "u"),
+    NavigationEntry("station", Permission.LANES_VIEW, "s"),
+    NavigationEntry("counter", Permission.VERIFY, "c"),
+    NavigationEntry("intake", Permission.ROSTERS_VIEW, "i"),
+    NavigationEntry("registry", Permission.MEMBERS_FIND, "r"),
+    NavigationEntry("progress", Permission.STATISTICS, "p"),
+    NavigationEntry("developer", Permission.APDU, "d"),
+    NavigationEntry("audit", Permission.AUDIT, "a"),
+    NavigationEntry("users", Permission.USERS, "u"),
 )
 
 
 class Shell:
     """Renders pages and parts of pages for one service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: ReaderService) -> None:
         self.service = service
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),

@@ -12,7 +12,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
 from reader_service.http.deps import still_in
@@ -21,16 +21,16 @@ from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.batches import BatchView
-from reader_service.services.lane_status import LaneView
+from reader_service.services.lane_status import LaneStatus
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")
 """The steps of a card in the order of the line (personalize.plan.NAMES), as far as a tile's bar knows them."""
 ALARMS: Final[Mapping[str, str]] = {
-    Outcome.REJECTED: "bad",
-    Outcome.REFUSED: "bad",
-    Outcome.AGAIN: "warn",
-    Outcome.ASIDE: "warn",
+    CardOutcome.REJECTED: "bad",
+    CardOutcome.REFUSED: "bad",
+    CardOutcome.AGAIN: "warn",
+    CardOutcome.ASIDE: "warn",
 }
 """Outcomes that ask the operator to do something, and how grave they are."""
 OPEN: Final = (BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING, BatchState.DONE)
@@ -53,7 +53,7 @@ class Tile:
     id: str
     name: str
     reader: ReaderView | None
-    lane: LaneView | None
+    lane: LaneStatus | None
     fresh: bool = False
 
     @property
@@ -125,7 +125,7 @@ def _looks(pages: APIRouter, shell: Shell) -> None:
     async def live(request: Request) -> Response:
         who = principal_of(request)
         who.need(Permission.LANES_VIEW)
-        board = Board(shell, who, request.state.language)
+        board = StationBoard(shell, who, request.state.language)
         return stream(service.bus, board, board.concerns, lambda: still_in(request), pause=CARDS_PAUSE)
 
     @pages.get("/station/batches/{batch_id}")
@@ -244,7 +244,7 @@ def batches(shell: Shell, who: Principal) -> tuple[list[BatchView], bool]:
 
 
 @dataclass
-class Board:
+class StationBoard:
     """What one looker sees of the station: tiles at once, batches at most once a second."""
 
     shell: Shell

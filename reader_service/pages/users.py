@@ -14,7 +14,7 @@ from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Principal, Role
 
 if TYPE_CHECKING:
-    from reader_service.service import Service
+    from reader_service.service import ReaderService
 
 ROWS: Final = 100
 TOKEN_DAYS: Final = (30, 90, 180, 365)
@@ -102,7 +102,9 @@ def _tokens(pages: APIRouter, shell: Shell) -> None:
         return shell.go(request, "/users", "users.said-revoke", label=token.label)
 
 
-def _lists(service: Service, who: Principal, cursor: str | None = None, tokens: str | None = None) -> dict[str, Any]:
+def _lists(
+    service: ReaderService, who: Principal, cursor: str | None = None, tokens: str | None = None
+) -> dict[str, Any]:
     return {
         "page": service.people.users(who, cursor, ROWS),
         "tokens": service.people.tokens(who, tokens, ROWS),

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from reader_service.errors import ReaderOut
-from reader_service.readers.worker import Seat
+from reader_service.readers.worker import ReaderSession
 from terminal.errors import CardGone, DeadlineExceeded, MembercardError, NoCard, ReaderBusy, TransportError
 
 UNPLUGGED: Final = "the reader was unplugged, or its PC/SC service stopped; it comes back by itself"
@@ -34,7 +34,7 @@ def out_of(reader_id: str, fault: TransportError) -> ReaderOut:
     return out(reader_id, str(fault), next((code for kind, code in _CODES if isinstance(fault, kind)), "lost"))
 
 
-def look_again(seat: Seat) -> None:
+def look_again(seat: ReaderSession) -> None:
     """The first call after a restart of the PC/SC service finds out that the connection is an old one: this call, so
     that the first card meets a new one."""
     with contextlib.suppress(TransportError):

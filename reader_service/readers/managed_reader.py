@@ -8,15 +8,15 @@ from datetime import datetime
 
 from reader_service.readers.leases import Leases
 from reader_service.readers.values import Mode, ReaderState, ReaderView
-from reader_service.readers.worker import Seat, Worker
-from terminal.apdu import CardSeen, Drawer, Reader
+from reader_service.readers.worker import ReaderSession, ReaderWorker
+from terminal.apdu import CardSeen, CardSlot, Reader
 
-Attendant = Callable[[Seat], None]
+Attendant = Callable[[ReaderSession], None]
 """What is done at once with each card put in; on the reader's own thread."""
 
 
 @dataclass(eq=False, slots=True)
-class Entry:
+class ManagedReader:
     """One reader. Not for use without the hub's lock. ``unplugged``, ``shut`` (it does not open) and ``hung`` are
     sentences, empty while all is well."""
 
@@ -27,13 +27,13 @@ class Entry:
     open_reader: Callable[[], Reader]
     pcsc: bool
     label: str = ""
-    worker: Worker = field(init=False)
+    worker: ReaderWorker = field(init=False)
     card: CardSeen | None = None
     busy: bool = False
     unplugged: str = ""
     shut: str = ""
     hung: str = ""
-    drawer: Drawer | None = None
+    drawer: CardSlot | None = None
     attendant: Attendant | None = None
     state: ReaderState = ReaderState.EMPTY
 

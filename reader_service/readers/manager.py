@@ -14,18 +14,18 @@ from typing import Final, TypeVar
 
 from reader_service.errors import Conflict, NotFound
 from reader_service.events import EventBus
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.faults import HUNG, UNPLUGGED, look_again, out, out_of, unforeseen
 from reader_service.readers.leases import Leases
-from reader_service.readers.managed_reader import Attendant, Entry
-from reader_service.readers.names import distinct, means, slug
+from reader_service.readers.managed_reader import Attendant, ManagedReader
+from reader_service.readers.names import distinct, reader_named, slug
 from reader_service.readers.values import Mode, ReaderView
-from reader_service.readers.worker import DEADLINE, Seat, Worker
-from reader_service.registry_errors import on_record
-from registry.db.audit_chain import Deed
+from reader_service.readers.worker import DEADLINE, ReaderSession, ReaderWorker
+from reader_service.registry_errors import translate_registry_errors
+from registry.db.audit_chain import AuditEntry
 from registry.errors import NotOnRecord, RegistryUnavailable
-from terminal.apdu import CardSeen, Drawer, EventKind, Reader, ReaderEvent, watch_readers
+from terminal.apdu import CardSeen, CardSlot, EventKind, Reader, ReaderEvent, watch_readers
 from terminal.errors import TransportError
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ _TICK: Final = 0.2
 _CLOSING: Final = 5.0
 
 
-class ReaderHub:
+class ReaderManager:
     """All readers. Events: reader.added reader.removed reader.state (topic: reader id, data: ReaderView.to_json()),
     card.inserted card.removed (data: {"reader", "name", "atr"}), reader.forgotten (data: {"reader", "name"}),
     service.fault (data: {"part", "sentence"}; an empty sentence says that it is over).
@@ -46,7 +46,7 @@ class ReaderHub:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: ServiceParts,
         bus: EventBus,
         *,
         watch: Callable[[threading.Event], Iterator[ReaderEvent]] = watch_readers,
@@ -55,7 +55,7 @@ class ReaderHub:
         self._parts, self._bus, self._watch, self._monotonic = parts, bus, watch, monotonic
         self.leases = Leases(known=self._entry, changed=self._lease_changed, clock=parts.clock, monotonic=monotonic)
         self._lock = threading.RLock()
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, ManagedReader] = {}
         self._given: dict[str, str] = {}
         self.pcsc_away = False
         """Whether the PC/SC service is watched and was not there when last heard of."""
@@ -82,7 +82,7 @@ class ReaderHub:
         """READERS_NAME. Raises NotFound, Conflict (form, or taken), Unavailable."""
         p.need(Permission.READERS_NAME)
         self._entry(reader_id)
-        with on_record():
+        with translate_registry_errors():
             self._parts.registry.stations.name(self._parts.station, reader_id, name, by=p.name)
         with self._lock:
             self._given[reader_id] = name.strip()
@@ -99,8 +99,8 @@ class ReaderHub:
                 raise Conflict(f"a lane runs on reader {reader_id}; stop it first", reader=reader_id)
             lease = self.leases.take(p, reader_id, 1)
             self.leases.give_back(p, reader_id, lease.token)
-        with on_record():
-            self._parts.registry.audit.note(Deed(p.name, "reader.restart", f"reader:{reader_id}"))
+        with translate_registry_errors():
+            self._parts.registry.audit.note(AuditEntry(p.name, "reader.restart", f"reader:{reader_id}"))
         entry.worker.abandon("the reader was restarted")
         with self._lock:
             self._begin(entry)
@@ -112,10 +112,10 @@ class ReaderHub:
         lane waits for it."""
         p.need(Permission.READERS_NAME)
         entry = self._gone(p, reader_id)
-        with on_record():
+        with translate_registry_errors():
             with contextlib.suppress(NotOnRecord):  # nobody named it
                 self._parts.registry.stations.forget(self._parts.station, reader_id, by=p.name)
-            self._parts.registry.audit.note(Deed(p.name, "reader.forget", f"reader:{reader_id}"))
+            self._parts.registry.audit.note(AuditEntry(p.name, "reader.forget", f"reader:{reader_id}"))
         with self._lock:
             name = self._view(entry).name
             self._given.pop(reader_id, None)
@@ -137,7 +137,7 @@ class ReaderHub:
         with self._lock:
             return self._view(self._entry(reader_id))
 
-    def submit(self, reader_id: str, job: Callable[[Seat], T], deadline: float = DEADLINE) -> Future[T]:
+    def submit(self, reader_id: str, job: Callable[[ReaderSession], T], deadline: float = DEADLINE) -> Future[T]:
         """Have ``job`` done on the reader's own thread. Raises NotFound; the future fails with ReaderOut, and with what
         the job raises."""
         with self._lock:
@@ -148,7 +148,7 @@ class ReaderHub:
                 return failed
             return entry.worker.submit(job, deadline)
 
-    def ask(self, reader_id: str, job: Callable[[Seat], T], deadline: float = DEADLINE) -> T:
+    def ask(self, reader_id: str, job: Callable[[ReaderSession], T], deadline: float = DEADLINE) -> T:
         """Do ``job`` on the reader's own thread and wait for it. Raises NotFound, ReaderOut for all that a reader does,
         and what the job raises."""
         try:
@@ -156,11 +156,13 @@ class ReaderHub:
         except TransportError as fault:
             raise out_of(reader_id, fault) from fault
 
-    def use(self, p: Principal, reader_id: str, token: str, job: Callable[[Seat], T], deadline: float = DEADLINE) -> T:
+    def use(
+        self, p: Principal, reader_id: str, token: str, job: Callable[[ReaderSession], T], deadline: float = DEADLINE
+    ) -> T:
         """As ``ask``, for somebody who leased the reader. Raises LeaseLost."""
         self.leases.check(p, reader_id, token)
 
-        def leased(seat: Seat) -> T:
+        def leased(seat: ReaderSession) -> T:
             self.leases.check(p, reader_id, token)  # it may have ended while other work was done
             return job(seat)
 
@@ -174,7 +176,7 @@ class ReaderHub:
             if entry.card is not None:
                 self._attend(entry)
 
-    def drawer(self, reader_id: str) -> Drawer:
+    def drawer(self, reader_id: str) -> CardSlot:
         """The slot as it is worked by hand. Raises NotFound, Conflict for a reader that is not virtual."""
         with self._lock:
             drawer = self._entry(reader_id).drawer
@@ -230,18 +232,18 @@ class ReaderHub:
     ) -> None:
         with self._lock:
             reader_id = distinct(slug(device), self._entries)
-            entry = Entry(reader_id, url, device, self._parts.clock(), open_reader, pcsc, label)
+            entry = ManagedReader(reader_id, url, device, self._parts.clock(), open_reader, pcsc, label)
             self._entries[reader_id] = entry
             self._begin(entry)
             self._bus.publish("reader.added", reader_id, self._view(entry).to_json())
         self.on_added(reader_id, url)
 
-    def _begin(self, entry: Entry) -> None:
+    def _begin(self, entry: ManagedReader) -> None:
         """A new worker for this reader; one that it had ends as soon as it can."""
-        former: Worker | None = getattr(entry, "worker", None)
+        former: ReaderWorker | None = getattr(entry, "worker", None)
         if former is not None:
             former.stop()
-        entry.worker = Worker(entry.id, entry.open_reader, self, told=entry.pcsc, monotonic=self._monotonic)
+        entry.worker = ReaderWorker(entry.id, entry.open_reader, self, told=entry.pcsc, monotonic=self._monotonic)
         entry.hung, entry.busy = "", False
         entry.worker.start()
         self._told(entry)
@@ -289,10 +291,10 @@ class ReaderHub:
             there = event.kind is EventKind.CARD_INSERTED
             self._lies(entry, CardSeen(event.atr, mute=bool(event.detail)) if there else None)
 
-    def _plugged(self, entry: Entry | None, device: str) -> None:
+    def _plugged(self, entry: ManagedReader | None, device: str) -> None:
         if entry is None:
             url = f"pcsc:{device}?deadline={PCSC_DEADLINE}"
-            label = next((name for url, name in self._parts.counters.items() if means(url, device)), "")
+            label = next((name for url, name in self._parts.counters.items() if reader_named(url, device)), "")
             self._add(device, url, lambda: self._parts.open_reader(url), pcsc=True, label=label)
             return
         entry.unplugged = ""
@@ -304,33 +306,33 @@ class ReaderHub:
 
     # --- told by workers, on their threads ---------------------------------------------------------------------------
 
-    def opened(self, worker: Worker, reader: Reader) -> None:
+    def opened(self, worker: ReaderWorker, reader: Reader) -> None:
         with self._lock:
             if entry := self._of(worker):
                 shut, entry.shut = entry.shut, ""
-                entry.drawer = reader if isinstance(reader, Drawer) else None
+                entry.drawer = reader if isinstance(reader, CardSlot) else None
                 self._told(entry)
                 if shut and entry.pcsc and entry.card is not None:
                     self._attend(entry)  # it was told of while the reader did not open
 
-    def failed(self, worker: Worker, sentence: str) -> None:
+    def failed(self, worker: ReaderWorker, sentence: str) -> None:
         with self._lock:
             if entry := self._of(worker):
                 entry.shut = sentence
                 self._told(entry)
 
-    def seen(self, worker: Worker, card: CardSeen | None) -> None:
+    def seen(self, worker: ReaderWorker, card: CardSeen | None) -> None:
         with self._lock:
             if entry := self._of(worker):
                 self._lies(entry, card)
 
-    def busy(self, worker: Worker, busy: bool) -> None:
+    def busy(self, worker: ReaderWorker, busy: bool) -> None:
         with self._lock:
             if entry := self._of(worker):
                 entry.busy = busy
                 self._told(entry)
 
-    def returned(self, worker: Worker) -> None:
+    def returned(self, worker: ReaderWorker) -> None:
         with self._lock:
             entry = self._of(worker)
             if entry is not None and entry.hung and not self._closing.is_set():
@@ -338,14 +340,14 @@ class ReaderHub:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _entry(self, reader_id: str) -> Entry:
+    def _entry(self, reader_id: str) -> ManagedReader:
         with self._lock:
             entry = self._entries.get(reader_id)
         if entry is None:
             raise NotFound(f"there is no reader {reader_id}", what="reader", name=reader_id)
         return entry
 
-    def _gone(self, p: Principal, reader_id: str) -> Entry:
+    def _gone(self, p: Principal, reader_id: str) -> ManagedReader:
         """A reader that may be forgotten. Raises NotFound, Conflict, LeaseHeld."""
         with self._lock:
             entry = self._entry(reader_id)
@@ -356,13 +358,13 @@ class ReaderHub:
         self.leases.refuse_others(p, reader_id)
         return entry
 
-    def _of(self, worker: Worker) -> Entry | None:
+    def _of(self, worker: ReaderWorker) -> ManagedReader | None:
         return next((entry for entry in self._entries.values() if entry.worker is worker), None)
 
-    def _view(self, entry: Entry) -> ReaderView:
+    def _view(self, entry: ManagedReader) -> ReaderView:
         return entry.view(self.leases, self._given.get(entry.id, ""))
 
-    def _lies(self, entry: Entry, card: CardSeen | None) -> None:
+    def _lies(self, entry: ManagedReader, card: CardSeen | None) -> None:
         """What lies in the slot now."""
         before, entry.card = entry.card, card
         if before is None and card is None:
@@ -374,7 +376,7 @@ class ReaderHub:
         if card is not None:
             self._attend(entry)
 
-    def _attend(self, entry: Entry) -> None:
+    def _attend(self, entry: ManagedReader) -> None:
         if entry.attendant is not None and not (entry.hung or entry.lost):
             entry.worker.submit(entry.attendant).add_done_callback(unforeseen)
 
@@ -384,10 +386,10 @@ class ReaderHub:
             if entry is None:
                 return
             if ended:
-                entry.worker.submit(Seat.drop)  # a card left powered is not for the next
+                entry.worker.submit(ReaderSession.drop)  # a card left powered is not for the next
             self._told(entry, always=True)
 
-    def _told(self, entry: Entry, *, always: bool = False) -> None:
+    def _told(self, entry: ManagedReader, *, always: bool = False) -> None:
         """Tell of a state that is another than before."""
         state = entry.state_in(self.leases.mode(entry.id))
         if state is not entry.state:

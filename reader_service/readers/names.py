@@ -25,7 +25,7 @@ def distinct(wanted: str, taken: Container[str]) -> str:
     return name
 
 
-def means(url: str, device: str) -> bool:
+def reader_named(url: str, device: str) -> bool:
     """Whether a PC/SC URL that somebody wrote means this reader: by its name or a part of it."""
     scheme, _, rest = url.partition(":")
     named = rest.partition("?")[0].casefold()

@@ -27,7 +27,7 @@ _LOOK: Final = 0.2
 _log = logging.getLogger(__name__)
 
 
-class Seat:
+class ReaderSession:
     """The reader as a job has it: a Reader that knows which card an earlier job left powered.
 
     ``beat`` is a sign of life: the job may take so many seconds more from now, with None for ever.
@@ -77,29 +77,29 @@ class Seat:
         self._reader.close()
 
 
-class Host(Protocol):
+class WorkerOwner(Protocol):
     """Who is told what happens at the reader; from the worker's thread, and quickly."""
 
-    def opened(self, worker: Worker, reader: Reader) -> None: ...
-    def failed(self, worker: Worker, sentence: str) -> None:
+    def opened(self, worker: ReaderWorker, reader: Reader) -> None: ...
+    def failed(self, worker: ReaderWorker, sentence: str) -> None:
         """It does not open."""
         ...
 
-    def seen(self, worker: Worker, card: CardSeen | None) -> None: ...
-    def busy(self, worker: Worker, busy: bool) -> None: ...
-    def returned(self, worker: Worker) -> None:
+    def seen(self, worker: ReaderWorker, card: CardSeen | None) -> None: ...
+    def busy(self, worker: ReaderWorker, busy: bool) -> None: ...
+    def returned(self, worker: ReaderWorker) -> None:
         """An abandoned worker came back from its call: the driver answers again."""
         ...
 
 
 @dataclass(slots=True)
 class _Work:
-    job: Callable[[Seat], Any]
+    job: Callable[[ReaderSession], Any]
     future: Future[Any]
     deadline: float
 
 
-class Worker:
+class ReaderWorker:
     """One reader and its thread. ``open_reader`` is called on that thread. ``told``: somebody else tells when cards
     come and go; else the reader does, or is looked at while nothing else is to do."""
 
@@ -107,7 +107,7 @@ class Worker:
         self,
         name: str,
         open_reader: Callable[[], Reader],
-        host: Host,
+        host: WorkerOwner,
         *,
         told: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
@@ -119,7 +119,7 @@ class Worker:
         self._lock = threading.Lock()
         self._ended = False
         self._now: _Work | None = None
-        self._seat: Seat | None = None
+        self._seat: ReaderSession | None = None
         self._lying: bool | None = None
         self.due: float | None = None
         """When the job in hand must have ended, or shown a sign of life (``time.monotonic``)."""
@@ -128,7 +128,7 @@ class Worker:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, job: Callable[[Seat], T], deadline: float = DEADLINE) -> Future[T]:
+    def submit(self, job: Callable[[ReaderSession], T], deadline: float = DEADLINE) -> Future[T]:
         """Have ``job`` done on this thread after those before it. Its future fails with ReaderOut when the reader does
         not open, hangs, or is closed."""
         work = _Work(job, Future(), deadline)
@@ -195,7 +195,7 @@ class Worker:
         try:
             self._beat()
             reader = self._open_reader()
-            self._seat = Seat(reader, self._beat)
+            self._seat = ReaderSession(reader, self._beat)
             self._host.opened(self, reader)
             if self._look_needed and isinstance(reader, Watched):
                 self._look_needed = False

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from reader_service.errors import Invalid
 from reader_service.events import EventBus
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.registry_errors import on_record
+from reader_service.registry_errors import translate_registry_errors
 from registry.admin.audit import AuditFilter
 from registry.db.audit_chain import AuditRow, ChainReport
 from registry.db.paging import Page
 
 
-class AuditDesk:
-    def __init__(self, parts: Parts, bus: EventBus) -> None:
+class AuditService:
+    def __init__(self, parts: ServiceParts, bus: EventBus) -> None:
         self._registry = parts.registry
         self._bus = bus
 
@@ -22,7 +22,7 @@ class AuditDesk:
     ) -> Page[AuditRow]:
         """Newest first."""
         p.need(Permission.AUDIT)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.audit.page(cursor, limit, where=where)
 
     def verify(self, p: Principal, noted: tuple[int, str] | None = None) -> ChainReport:
@@ -31,7 +31,7 @@ class AuditDesk:
         p.need(Permission.AUDIT)
         if noted is not None and (len(noted[1]) != 64 or not set(noted[1].lower()) <= set("0123456789abcdef")):
             raise Invalid("a row's hash is 64 hex digits", {"hash": "64 hex digits"})
-        with on_record():
+        with translate_registry_errors():
             report = self._registry.audit.verify(noted)
         if not report.whole:
             self._bus.publish("service.fault", "audit", {"code": "audit-chain-broken", "breaks": len(report.breaks)})

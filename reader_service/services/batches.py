@@ -12,16 +12,16 @@ from personalize import report as reporting
 from personalize.report import BatchReport
 from reader_service.errors import Conflict, Forbidden, OwnWork
 from reader_service.events import EventBus
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.registry_errors import needs_reason, on_record
+from reader_service.registry_errors import needs_reason, translate_registry_errors
 from reader_service.services.preparations import Preparation, Preparations
 from registry.admin.audit import AuditFilter
 from registry.batches.approval import same_person
 from registry.batches.reviews import ReviewEvent
-from registry.db.audit_chain import Deed
+from registry.db.audit_chain import AuditEntry
 from registry.db.paging import Page
-from registry.values import Accounts, Batch, BatchState, BoundChip, Reject, StockAccounts
+from registry.values import Batch, BatchAccounts, BatchState, BoundChip, Reject, StockAccounts
 
 SIGNATURE_LASTS: Final = timedelta(hours=24)
 """How long the first person's signature under a batch waits for the second's."""
@@ -34,16 +34,16 @@ class BatchView:
     ``review``: its last step between clerk and reviewer."""
 
     batch: Batch
-    accounts: Accounts
+    accounts: BatchAccounts
     preparation: Preparation | None
     signed_by: str | None
     review: ReviewEvent | None
 
 
-class BatchDesk:
+class BatchService:
     """Events: batch.changed (topic: batch id; data: {"state"} or {"preparation": Preparation.to_json()})."""
 
-    def __init__(self, parts: Parts, bus: EventBus) -> None:
+    def __init__(self, parts: ServiceParts, bus: EventBus) -> None:
         self._parts = parts
         self._registry = parts.registry
         self._bus = bus
@@ -61,13 +61,13 @@ class BatchDesk:
     ) -> Page[Batch]:
         """Newest first. ``stage``: draft, approved, closed, discarded."""
         p.need(Permission.BATCHES_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.batches_page(cursor, limit, unit=unit, stage=stage)
 
     def standing(self, p: Principal, batch_ids: Collection[str]) -> dict[str, ReviewEvent]:
         """The last review step of each of up to 500 batches; those never sent are left out."""
         p.need(Permission.BATCHES_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.reviews.standing(batch_ids)
 
     def show(self, p: Principal, batch_id: str) -> BatchView:
@@ -81,14 +81,14 @@ class BatchDesk:
         Raises Conflict for a draft, a batch that is over, and while this one is being prepared; NotFound.
         """
         p.need(Permission.BATCHES_PREPARE)
-        with on_record():
+        with translate_registry_errors():
             batch = self._registry.batch(batch_id)
             if batch.state in (BatchState.DRAFT, BatchState.CLOSED, BatchState.DISCARDED):
                 draft = batch.state is BatchState.DRAFT
                 sentence = f"batch {batch_id} is {batch.state}; no dossiers are made of it"
                 raise Conflict(sentence, reason="batch-draft" if draft else "batch-over", batch=batch_id)
             self._preparations.refuse_second(batch_id)
-            deed = Deed(p.name, "batch.prepare", f"batch:{batch_id}", facts={"missing": batch.to_prepare})
+            deed = AuditEntry(p.name, "batch.prepare", f"batch:{batch_id}", facts={"missing": batch.to_prepare})
             self._registry.audit.note(deed)
         return self._preparations.begin(batch_id, batch.to_prepare, p.name)
 
@@ -100,7 +100,7 @@ class BatchDesk:
     def report(self, p: Principal, batch_id: str) -> BatchReport:
         """All that the report shows, masked. Raises NotFound."""
         p.need(Permission.BATCHES_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return reporting.collect(self._registry, batch_id)
 
     def report_html(self, p: Principal, batch_id: str) -> str:
@@ -110,13 +110,13 @@ class BatchDesk:
     def rejects(self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50) -> Page[Reject]:
         """Chips that were refused, oldest first."""
         p.need(Permission.BATCHES_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.rejects_page(batch_id, cursor, limit)
 
     def bound(self, p: Principal, batch_id: str) -> list[BoundChip]:
         """Chips that still have to come back."""
         p.need(Permission.BATCHES_VIEW)
-        with on_record():
+        with translate_registry_errors():
             self._registry.batch(batch_id)
             return self._registry.bound_chips(batch_id)
 
@@ -125,14 +125,14 @@ class BatchDesk:
         may still have it, Invalid without a reason."""
         p.need(Permission.LANES_RUN)
         why = needs_reason(reason)
-        with on_record():
+        with translate_registry_errors():
             self._registry.release_missing(batch_id, chip_serial, p.name, reason=why)
             return self._changed(self._registry.batch(batch_id))
 
     def stock(self, p: Principal) -> StockAccounts:
         """What became of all blank chips that were booked."""
         p.need(Permission.BATCHES_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.stock()
 
     def close_batch(self, p: Principal, batch_id: str) -> BatchView:
@@ -144,7 +144,7 @@ class BatchDesk:
         p.need(Permission.BATCHES_CLOSE)
         if p.token:
             raise Forbidden("two people sign a batch; a token is none", permission=str(Permission.BATCHES_CLOSE))
-        with self._closing, on_record():
+        with self._closing, translate_registry_errors():
             batch, accounts = self._registry.batch(batch_id), self._registry.accounts(batch_id)
             if batch.state is not BatchState.DONE or not accounts.balanced:
                 done = batch.state is BatchState.DONE
@@ -153,7 +153,7 @@ class BatchDesk:
                 raise Conflict(sentence, reason="batch-unbalanced" if done else "batch-not-finished", batch=batch_id)
             first = self._signed_by(batch_id)
             if first is None:
-                self._registry.audit.note(Deed(p.name, _SIGNED, f"batch:{batch_id}"))
+                self._registry.audit.note(AuditEntry(p.name, _SIGNED, f"batch:{batch_id}"))
             elif same_person(first, p.name):
                 raise OwnWork("you signed this batch; a second person closes it")
             else:
@@ -167,7 +167,7 @@ class BatchDesk:
         self._preparations.close()
 
     def _view(self, batch_id: str) -> BatchView:
-        with on_record():
+        with translate_registry_errors():
             batch = self._registry.batch(batch_id)
             return BatchView(
                 batch=batch,

@@ -7,9 +7,9 @@ from typing import Final
 
 from reader_service.errors import Conflict, Invalid
 from reader_service.events import EventBus
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.registry_errors import needs_reason, on_record
+from reader_service.registry_errors import needs_reason, translate_registry_errors
 from registry.db.paging import Page
 from registry.line.cards import ENDS, next_states
 from registry.values import Batch, Card, CardEvent, CardState
@@ -34,12 +34,12 @@ def steps_from(state: CardState) -> tuple[str, ...]:
     return (*found, "replace") if state is not CardState.REPLACED else ()
 
 
-class CardDesk:
+class CardService:
     """Every change raises Invalid without a reason, NotFound, or Conflict where the card's state forbids it.
     ``on_hotlist`` is called when a card goes on the hotlist or off it, so that counters of this service know at once.
     """
 
-    def __init__(self, parts: Parts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, parts: ServiceParts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
         self._registry = parts.registry
         self._bus = bus
         self._on_hotlist = on_hotlist
@@ -56,27 +56,27 @@ class CardDesk:
     ) -> Page[Card]:
         """Proven cards, newest first."""
         p.need(Permission.CARDS_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.members.cards(cursor, limit, unit=unit, state=state, batch_id=batch_id)
 
     def card(self, p: Principal, number: str) -> Card:
         """The card of the highest sequence. Raises NotFound."""
         p.need(Permission.CARDS_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.card(number)
 
     def payment_numbers(self, p: Principal, numbers: Sequence[str]) -> dict[str, str]:
         """The account numbers (PAN) of the bank's application on these cards, masked: first six and last four digits.
         Cards that have none are not in it."""
         p.need(Permission.CARDS_VIEW)
-        with on_record():
+        with translate_registry_errors():
             found = self._registry.pans_of(numbers)
         return {card: f"{pan[:6]}{'*' * (len(pan) - 10)}{pan[-4:]}" for card, pan in found.items()}
 
     def history(self, p: Principal, number: str) -> list[CardEvent]:
         """What happened to the cards of that number, oldest first. Raises NotFound."""
         p.need(Permission.CARDS_VIEW)
-        with on_record():
+        with translate_registry_errors():
             self._registry.card(number)
             return self._registry.events(number)
 
@@ -116,7 +116,7 @@ class CardDesk:
         why = needs_reason(reason)
         if because not in ENDS:
             raise Invalid("say how the card ends", {"because": ", ".join(ENDS)})
-        with on_record():
+        with translate_registry_errors():
             batch = self._registry.members.replace(number, by=p.name, reason=why, because=because)
         self._on_hotlist()
         self._bus.publish("batch.changed", batch.id, {"state": batch.state.value, "review": None})
@@ -125,7 +125,7 @@ class CardDesk:
     def _step(self, p: Principal, number: str, step: str, reason: str) -> Card:
         p.need(Permission.CARDS_CHANGE)
         why = needs_reason(reason)
-        with on_record():
+        with translate_registry_errors():
             state = self._registry.card(number).state
             if step not in steps_from(state):
                 sentence = f"a card that is {state} cannot take the step {step}"

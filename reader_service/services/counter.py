@@ -15,18 +15,18 @@ from typing import Any, Final
 
 from reader_service.errors import Unavailable
 from reader_service.events import EventBus
-from reader_service.parts import Lists, Parts
+from reader_service.parts import CounterLists, ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.readers.manager import ReaderHub
-from reader_service.readers.names import means
+from reader_service.readers.manager import ReaderManager
+from reader_service.readers.names import reader_named
 from reader_service.readers.values import Mode
-from reader_service.readers.worker import Seat
-from reader_service.services.slot import look
+from reader_service.readers.worker import ReaderSession
+from reader_service.services.slot import use_reader
 from registry.errors import RegistryConflict, RegistryError
 from registry.members.verdicts import VerdictNote
 from terminal.apdu import Disposition, Trace, Transport, stack
 from terminal.errors import MembercardError, NoCard
-from terminal.member.outcome import Code, Proof, Verdict
+from terminal.member.outcome import Proof, Verdict, VerdictCode
 from terminal.member.verdict import verify
 
 VERIFYING: Final = 20.0
@@ -76,15 +76,15 @@ class VerdictView:
         return self.verdict.to_json() | own
 
 
-class CounterDesk:
+class CounterService:
     """Verdicts, and what they need: lists that are read anew in the background, and a log that waits for the database.
 
     Event: verdict (topic: reader id, data: VerdictView.to_json()), for every verdict at a reader.
     """
 
-    def __init__(self, parts: Parts, bus: EventBus, hub: ReaderHub, *, refresh: float = _REFRESH) -> None:
+    def __init__(self, parts: ServiceParts, bus: EventBus, hub: ReaderManager, *, refresh: float = _REFRESH) -> None:
         self._parts, self._bus, self._hub, self._refresh = parts, bus, hub, refresh
-        self._lists: Lists | None = None
+        self._lists: CounterLists | None = None
         self._notes: deque[VerdictNote] = deque(maxlen=KEPT)
         self._lists_fault = ""
         self._unwritten_for: type[Exception] | None = None
@@ -98,7 +98,7 @@ class CounterDesk:
         """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Whatever the card does is a
         verdict. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung), Unavailable (no lists at all)."""
         p.need(Permission.VERIFY)
-        return look(self._hub, p, reader_id, lease, partial(self._verify, reader_id, at), VERIFYING)
+        return use_reader(self._hub, p, reader_id, lease, partial(self._verify, reader_id, at), VERIFYING)
 
     def watch(self, p: Principal, reader_id: str, on: bool) -> None:
         """VERIFY. Counter mode on: each card put in is verified at once. Raises NotFound, LeaseHeld."""
@@ -113,7 +113,7 @@ class CounterDesk:
     def reader_added(self, reader_id: str, url: str) -> None:
         """A reader that the settings call a counter is in counter mode from the start."""
         device = self._hub.view(reader_id).device
-        if any(named == url or means(named, device) for named in self._parts.counters):
+        if any(named == url or reader_named(named, device) for named in self._parts.counters):
             self._open(_SETTINGS, reader_id)
 
     def lists_age(self, p: Principal) -> ListsAge:
@@ -145,7 +145,7 @@ class CounterDesk:
 
     # --- at the reader, on its thread --------------------------------------------------------------------------------
 
-    def _attend(self, reader_id: str, seat: Seat) -> None:
+    def _attend(self, reader_id: str, seat: ReaderSession) -> None:
         """A card was put into a reader in counter mode."""
         try:
             seat.beat(VERIFYING)
@@ -156,7 +156,7 @@ class CounterDesk:
             said = {"part": "counter", "reader": reader_id, "sentence": str(fault)}
             self._bus.publish("service.fault", reader_id, said)
 
-    def _verify(self, reader_id: str, at: datetime | None, seat: Seat) -> VerdictView:
+    def _verify(self, reader_id: str, at: datetime | None, seat: ReaderSession) -> VerdictView:
         lists = self._lists_now()
         when = at or self._parts.clock().astimezone()
         began = time.perf_counter()
@@ -173,7 +173,7 @@ class CounterDesk:
         self._notes.append(VerdictNote(when, self._parts.station, reader_id, verdict.code.value, seconds, number))
         return view
 
-    def _lists_now(self) -> Lists:
+    def _lists_now(self) -> CounterLists:
         """Raises Unavailable."""
         if self._lists is None:
             self._read_lists()
@@ -234,7 +234,7 @@ class CounterDesk:
 
 
 @contextmanager
-def _powered(seat: Seat) -> Iterator[Transport | None]:
+def _powered(seat: ReaderSession) -> Iterator[Transport | None]:
     """The card in the slot; None for one that gives no answer to reset. Raises TransportError, NoCard without any."""
     try:
         card = seat.connect()
@@ -250,10 +250,10 @@ def _powered(seat: Seat) -> Iterator[Transport | None]:
         seat.release(Disposition.KEEP)
 
 
-def _mute(lists: Lists, at: datetime) -> Verdict:
+def _mute(lists: CounterLists, at: datetime) -> Verdict:
     hotlist = lists.hotlist
     return Verdict(
-        code=Code.CARD_FAULT,
+        code=VerdictCode.CARD_FAULT,
         sentence="The card does not answer; turn it, or clean its contacts.",
         check="answer to reset",
         proof=Proof.NONE,
@@ -275,7 +275,7 @@ def _sentence(fault: Exception) -> str:
     return "something went wrong with the lists; the log says what"
 
 
-def _age(lists: Lists, at: datetime) -> ListsAge:
+def _age(lists: CounterLists, at: datetime) -> ListsAge:
     trust, hotlist = lists.trust, lists.hotlist
     return ListsAge(
         trust_version=trust.issue.version,

@@ -13,13 +13,13 @@ from typing import Final
 
 from reader_service.errors import Conflict, Invalid, LeaseHeld, NotFound
 from reader_service.events import EventBus
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.leases import holder
-from reader_service.readers.manager import ReaderHub
+from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import ReaderView
-from reader_service.readers.worker import Seat
-from terminal.apdu import Command, Drawer, Response, Trace
+from reader_service.readers.worker import ReaderSession
+from terminal.apdu import CardSlot, Command, Response, Trace
 from terminal.apdu.describe import describe
 from terminal.emv.data.conversation import Conversation
 from terminal.emv.data.explain import Explained, Explainer
@@ -34,7 +34,7 @@ _DEADLINE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class ExchangeView:
     """One command and its answer, in hex. ``sw`` is empty where ``fault`` says that no answer came. ``said`` explains
     both, personal data masked; ``meaning`` names the command, ``sw_text`` the status word. ``number`` counts them in
     one session."""
@@ -80,16 +80,16 @@ class _Session:
     lease: str
     talk: Conversation
     count: int = 0
-    exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    exchanges: deque[ExchangeView] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def add(
         self, raw: bytes, command: Command, response: Response | None, seconds: float, fault: Exception | None
-    ) -> Exchange:
+    ) -> ExchangeView:
         """One exchange as a developer sees it: the bytes as they are, and what they say with personal data masked."""
         trace = Trace(reveal=True)
         trace.add(command, response, seconds)
         self.count += 1
-        exchange = Exchange(
+        exchange = ExchangeView(
             number=self.count,
             command=raw.hex().upper(),
             response=response.data.hex().upper() if response else "",
@@ -104,11 +104,11 @@ class _Session:
         return exchange
 
 
-class DeveloperDesk:
+class DeveloperService:
     """Event: trace (topic: reader id, data: {"reader", "line"}), redacted, while ``trace`` is on for a reader: what
     goes over the wire there in verifications and sessions alike."""
 
-    def __init__(self, parts: Parts, bus: EventBus, hub: ReaderHub) -> None:
+    def __init__(self, parts: ServiceParts, bus: EventBus, hub: ReaderManager) -> None:
         self._parts, self._bus, self._hub = parts, bus, hub
         self._lock = threading.Lock()
         self._sessions: dict[str, _Session] = {}
@@ -122,7 +122,7 @@ class DeveloperDesk:
         lease. Raises NotFound, LeaseLost, ReaderOut."""
         p.need(Permission.APDU)
 
-        def power(seat: Seat) -> str:
+        def power(seat: ReaderSession) -> str:
             session = self._session(reader_id, lease)
             session.talk = self._talk()
             if reset and seat.kept is not None:
@@ -135,16 +135,16 @@ class DeveloperDesk:
     def disconnect(self, p: Principal, reader_id: str, lease: str) -> None:
         """APDU. Take the power away; nothing where there is none. Raises NotFound, LeaseLost, ReaderOut."""
         p.need(Permission.APDU)
-        self._hub.use(p, reader_id, lease, Seat.drop)
+        self._hub.use(p, reader_id, lease, ReaderSession.drop)
 
-    def transmit(self, p: Principal, reader_id: str, lease: str, apdus: Sequence[bytes]) -> list[Exchange]:
+    def transmit(self, p: Principal, reader_id: str, lease: str, apdus: Sequence[bytes]) -> list[ExchangeView]:
         """APDU. Commands one after the other as they are, without follow-ups; powers the card first where need be.
         Stops at the first that gets no answer. Raises Invalid (not an APDU), NotFound, LeaseLost, ReaderOut."""
         p.need(Permission.APDU)
         commands = _commands(apdus)
         return self._hub.use(p, reader_id, lease, partial(self._transmit, reader_id, lease, commands), _DEADLINE)
 
-    def history(self, p: Principal, reader_id: str, lease: str) -> list[Exchange]:
+    def history(self, p: Principal, reader_id: str, lease: str) -> list[ExchangeView]:
         """APDU. The last 500 of this lease, oldest first. Raises LeaseLost."""
         p.need(Permission.APDU)
         self._hub.leases.check(p, reader_id, lease)
@@ -216,10 +216,12 @@ class DeveloperDesk:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _transmit(self, reader_id: str, lease: str, commands: Sequence[_Raw], seat: Seat) -> list[Exchange]:
+    def _transmit(
+        self, reader_id: str, lease: str, commands: Sequence[_Raw], seat: ReaderSession
+    ) -> list[ExchangeView]:
         session, live = self._session(reader_id, lease), self.trace_for(reader_id)
         card = seat.powered()
-        done: list[Exchange] = []
+        done: list[ExchangeView] = []
         for raw, command in commands:
             seat.beat(_DEADLINE)
             response, fault = None, None
@@ -260,7 +262,7 @@ class DeveloperDesk:
         found = sorted(path for path in folder.rglob("*.card") if path.is_file() and not path.is_symlink())
         return {path.relative_to(folder).as_posix(): path for path in found[:_MOST_FILES]}
 
-    def _by_hand(self, p: Principal, reader_id: str) -> Drawer:
+    def _by_hand(self, p: Principal, reader_id: str) -> CardSlot:
         p.need(Permission.APDU)
         drawer, lease = self._hub.drawer(reader_id), self._hub.view(reader_id).lease
         if lease is not None and lease.holder != holder(p):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class LastCard:
     (personalize.reasons) and ``params`` are what another language makes its own of. ``number`` is the end of the card
     number, six digits."""
 
-    outcome: Outcome
+    outcome: CardOutcome
     number: str
     bin: str
     reason: str
@@ -31,7 +31,7 @@ class LastCard:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneView:
+class LaneStatus:
     """One lane. ``state``: waiting, working, paused, stopping, ended. ``step`` is the step of the card in hand,
     ``number`` the end of its number. ``message`` says why it waits or ended, ``code`` and ``params`` the same for other
     languages; ``fault`` says that this was no orderly end.
@@ -62,6 +62,6 @@ class LaneView:
         return _fields(self) | {"last": last, "started_at": self.started_at.isoformat()}
 
 
-def _fields(value: LaneView | LastCard) -> dict[str, Any]:
+def _fields(value: LaneStatus | LastCard) -> dict[str, Any]:
     """As dataclasses.asdict, which copies everything in it too: an eighth of what many lanes cost."""
     return {name: getattr(value, name) for name in value.__slots__}

@@ -16,20 +16,20 @@ from functools import partial
 from typing import Final
 
 from personalize.execute import Job
-from personalize.lanes import LaneEvent, LaneResult, LaneState, Line, LineSettings
-from personalize.outcome import CardReport, Outcome
-from personalize.reasons import NOTHING, Reason, Why, why
+from personalize.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
+from personalize.outcome import CardOutcome, CardReport
+from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from reader_service.errors import Conflict, Invalid, NotFound, ReaderOut, Unavailable
 from reader_service.events import EventBus
 from reader_service.masking import masked
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.readers.manager import ReaderHub
+from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Mode
-from reader_service.readers.worker import Seat
-from reader_service.registry_errors import on_record
-from reader_service.services.lane_status import LaneView, LastCard
-from registry.db.audit_chain import Deed
+from reader_service.readers.worker import ReaderSession
+from reader_service.registry_errors import translate_registry_errors
+from reader_service.services.lane_status import LaneStatus, LastCard
+from registry.db.audit_chain import AuditEntry
 from registry.errors import RegistryUnavailable
 from registry.values import BatchState
 from terminal.errors import MembercardError
@@ -47,7 +47,7 @@ _FRESH: Final = 5.0
 _PACED: Final = 1.0
 """Seconds for which its cards an hour are not."""
 _CLOSING: Final = 60.0
-_OF_READER: Final = {"hung": Reason.READER_HUNG, "closed": Reason.READER_CLOSED}
+_OF_READER: Final = {"hung": RejectCode.READER_HUNG, "closed": RejectCode.READER_CLOSED}
 _log = logging.getLogger(__name__)
 _NO_LANES: Final = {
     BatchState.DRAFT: "waits for a second person; have it approved first",
@@ -60,7 +60,7 @@ _NO_LANES: Final = {
 class _Batch:
     """What the lanes of one batch share while any of them runs."""
 
-    def __init__(self, parts: Parts, batch_id: str, lanes: int) -> None:
+    def __init__(self, parts: ServiceParts, batch_id: str, lanes: int) -> None:
         self.id = batch_id
         self.lanes = 0
         self.job: Job = parts.line.job(batch_id)
@@ -82,7 +82,7 @@ class _Batch:
 
 
 @dataclass(eq=False, slots=True)
-class _Run:
+class _LaneRun:
     """One lane from its start to its end; what changes is changed under the desk's lock."""
 
     reader: str
@@ -91,16 +91,16 @@ class _Run:
     by: str
     started_at: datetime
     began: float
-    line: Line = field(init=False)
+    line: PersonalizationLine = field(init=False)
     future: Future[LaneResult] = field(init=False)
-    seat: Seat | None = None
+    seat: ReaderSession | None = None
     state: LaneState = LaneState.WAITING
     step: str = ""
     number: str = ""
     ok: int = 0
     bad: int = 0
     last: LastCard | None = None
-    why: Why = NOTHING
+    why: Reason = NOTHING
     fault: bool = False
     verified: deque[float] = field(default_factory=deque)
 
@@ -120,28 +120,28 @@ class _Run:
         number, seconds = report.card_number[-6:], round(report.seconds, 3)
         said = (report.code, report.params)
         self.last = LastCard(report.outcome, number, report.bin, masked(report.reason), seconds, at, *said)
-        if report.outcome is Outcome.VERIFIED:
+        if report.outcome is CardOutcome.VERIFIED:
             self.ok += 1
             self.verified.append(now)
             if self.batch.left:
                 self.batch.left -= 1
-        self.bad += report.outcome is Outcome.REJECTED
+        self.bad += report.outcome is CardOutcome.REJECTED
         return self.last
 
 
-class LaneDesk:
+class LaneService:
     """Lanes over the readers of this station, each on its reader's own thread.
 
-    Events: lane.state (topic: reader id, data: LaneView.to_json()) at each change; lane.card (data: {"reader", "name",
-    "batch"} and LastCard) at the end of each card; batch.changed (topic: batch id, data: {"batch"}) when a lane ends.
-    While the registry is away a lane waits for it, with its card.
+    Events: lane.state (topic: reader id, data: LaneStatus.to_json()) at each change; lane.card (data: {"reader",
+    "name", "batch"} and LastCard) at the end of each card; batch.changed (topic: batch id, data: {"batch"})
+    when a lane ends. While the registry is away a lane waits for it, with its card.
     """
 
     def __init__(
         self,
-        parts: Parts,
+        parts: ServiceParts,
         bus: EventBus,
-        hub: ReaderHub,
+        hub: ReaderManager,
         *,
         settings: LineSettings | None = None,
         again: float = _AGAIN,
@@ -151,11 +151,11 @@ class LaneDesk:
         self._settings = settings or LineSettings(idle=IDLE)
         self._again = again
         self._lock = threading.RLock()
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, _LaneRun] = {}
         self._batches: dict[str, _Batch] = {}
         self._ending = False
 
-    def lanes(self, p: Principal) -> list[LaneView]:
+    def lanes(self, p: Principal) -> list[LaneStatus]:
         """LANES_VIEW. Those that run, and of the other readers the last run."""
         p.need(Permission.LANES_VIEW)
         for batch in list(self._batches.values()):
@@ -163,16 +163,16 @@ class LaneDesk:
         with self._lock:
             return [self._view(run) for run in self._runs.values()]
 
-    def start(self, p: Principal, batch_id: str, reader_ids: Sequence[str]) -> list[LaneView]:
+    def start(self, p: Principal, batch_id: str, reader_ids: Sequence[str]) -> list[LaneStatus]:
         """LANES_RUN. All of these readers, or none. Raises Invalid (no reader), NotFound, Conflict (the batch has no
         dossiers, is a draft, done or closed), LeaseHeld, ReaderOut, Unavailable."""
         p.need(Permission.LANES_RUN)
         wanted = list(dict.fromkeys(reader_ids))
         if not wanted:
             raise Invalid("a lane needs a reader", {"readers": "name at least one"})
-        with on_record():
+        with translate_registry_errors():
             self._may_run(batch_id)
-            deed = Deed(p.name, "lane.start", f"batch:{batch_id}", facts={"readers": ", ".join(wanted)})
+            deed = AuditEntry(p.name, "lane.start", f"batch:{batch_id}", facts={"readers": ", ".join(wanted)})
             self._parts.registry.audit.note(deed)
         with ExitStack() as undo:
             for reader_id in wanted:
@@ -188,20 +188,20 @@ class LaneDesk:
         with self._lock:
             return [self._view(run) for run in runs]
 
-    def pause(self, p: Principal, reader_id: str) -> LaneView:
+    def pause(self, p: Principal, reader_id: str) -> LaneStatus:
         """LANES_RUN. After the card in hand. Raises NotFound where no lane runs."""
-        return self._steer(p, reader_id, Line.pause)
+        return self._steer(p, reader_id, PersonalizationLine.pause)
 
-    def resume(self, p: Principal, reader_id: str) -> LaneView:
+    def resume(self, p: Principal, reader_id: str) -> LaneStatus:
         """LANES_RUN. Raises NotFound."""
-        return self._steer(p, reader_id, Line.resume)
+        return self._steer(p, reader_id, PersonalizationLine.resume)
 
-    def stop(self, p: Principal, reader_id: str) -> LaneView:
+    def stop(self, p: Principal, reader_id: str) -> LaneStatus:
         """LANES_RUN. After the card in hand; said twice it changes nothing. Raises NotFound."""
-        view = self._steer(p, reader_id, Line.stop)
+        view = self._steer(p, reader_id, PersonalizationLine.stop)
         with contextlib.suppress(RegistryUnavailable):  # a lane stops whether or not it can be written down
             self._parts.registry.audit.note(
-                Deed(p.name, "lane.stop", f"batch:{view.batch}", facts={"readers": reader_id})
+                AuditEntry(p.name, "lane.stop", f"batch:{view.batch}", facts={"readers": reader_id})
             )
         return view
 
@@ -238,10 +238,12 @@ class LaneDesk:
             batch.lanes += lanes
             return batch
 
-    def _begin(self, p: Principal, reader_id: str, batch: _Batch) -> _Run:
+    def _begin(self, p: Principal, reader_id: str, batch: _Batch) -> _LaneRun:
         name = self._hub.view(reader_id).name
-        run = _Run(reader_id, name, batch, p.name, self._parts.clock(), self._monotonic())
-        run.line = Line(batch.job, remake=batch.remake, settings=self._settings, on_event=partial(self._heard, run))
+        run = _LaneRun(reader_id, name, batch, p.name, self._parts.clock(), self._monotonic())
+        run.line = PersonalizationLine(
+            batch.job, remake=batch.remake, settings=self._settings, on_event=partial(self._heard, run)
+        )
         with self._lock:
             self._runs[reader_id] = run
             if self._ending:
@@ -251,7 +253,7 @@ class LaneDesk:
         run.future.add_done_callback(partial(self._done, run))
         return run
 
-    def _work(self, run: _Run, seat: Seat) -> LaneResult:
+    def _work(self, run: _LaneRun, seat: ReaderSession) -> LaneResult:
         """The lane itself, on its reader's thread; again and again while the registry is away."""
         run.seat = seat
         while True:
@@ -264,7 +266,7 @@ class LaneDesk:
             seat.beat(SIGN_OF_LIFE)
             run.line.wait_or_stop(self._again)
 
-    def _heard(self, run: _Run, event: LaneEvent) -> None:
+    def _heard(self, run: _LaneRun, event: LaneEvent) -> None:
         """What the lane tells, on its reader's thread."""
         if run.ended:
             return  # given up as hung, and back only now
@@ -277,7 +279,7 @@ class LaneDesk:
                 working = event.state is LaneState.WORKING
                 run.state, run.step, run.why = event.state, event.step, event.why
                 run.number = event.card_number[-6:] if working else ""
-            if report is not None and report.outcome is not Outcome.NOTHING_LEFT:
+            if report is not None and report.outcome is not CardOutcome.NOTHING_LEFT:
                 last = run.take(report, self._parts.clock(), self._monotonic())
                 run.batch.paced = float("-inf")
                 said = {"reader": run.reader, "name": run.name, "batch": run.batch.id, **last.to_json()}
@@ -286,7 +288,7 @@ class LaneDesk:
                 return
             self._tell(run)
 
-    def _done(self, run: _Run, future: Future[LaneResult]) -> None:
+    def _done(self, run: _LaneRun, future: Future[LaneResult]) -> None:
         """The lane ended, or its reader was given up: whatever it still does is not its reader's any more."""
         run.line.stop()
         error = future.exception()
@@ -307,7 +309,7 @@ class LaneDesk:
             self._tell(run)
         self._bus.publish("batch.changed", run.batch.id, {"batch": run.batch.id})
 
-    def _steer(self, p: Principal, reader_id: str, how: Callable[[Line], None]) -> LaneView:
+    def _steer(self, p: Principal, reader_id: str, how: Callable[[PersonalizationLine], None]) -> LaneStatus:
         p.need(Permission.LANES_RUN)
         with self._lock:
             run = self._runs.get(reader_id)
@@ -319,15 +321,15 @@ class LaneDesk:
 
     # --- as it is shown ----------------------------------------------------------------------------------------------
 
-    def _tell(self, run: _Run) -> None:
+    def _tell(self, run: _LaneRun) -> None:
         self._bus.publish("lane.state", run.reader, self._view(run).to_json())
 
-    def _view(self, run: _Run) -> LaneView:
+    def _view(self, run: _LaneRun) -> LaneStatus:
         now = self._monotonic()
         together, left = self._pace(run.batch, now), run.batch.left
         known = left is not None and together > 0 and not run.ended
         stopping = run.line.stopping and not run.ended
-        return LaneView(
+        return LaneStatus(
             reader=run.reader,
             name=run.name,
             batch=run.batch.id,
@@ -366,11 +368,11 @@ class LaneDesk:
             batch.left = accounts.members - accounts.verified
 
 
-def _said_of(error: BaseException) -> Why:
+def _said_of(error: BaseException) -> Reason:
     """Why a lane ended that could not say so itself: its reader was given up, or nobody foresaw it. The text of the
     latter may hold anything."""
     if isinstance(error, ReaderOut):
-        return Why(str(error), _OF_READER.get(str(error.params.get("code")), Reason.READER_LOST))
+        return Reason(str(error), _OF_READER.get(str(error.params.get("code")), RejectCode.READER_LOST))
     if isinstance(error, MembercardError):
-        return why(error)
-    return Why(type(error).__name__, Reason.INTERNAL)
+        return reason_for(error)
+    return Reason(type(error).__name__, RejectCode.INTERNAL)

@@ -13,9 +13,9 @@ from typing import Final
 from personalize.lists import TRUST_LIFE, hot_card, hotlist_of, issue, public_key
 from reader_service.errors import NotFound
 from reader_service.events import EventBus
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.registry_errors import on_record
+from reader_service.registry_errors import translate_registry_errors
 from registry.db.paging import Page
 from registry.members.hotlist_editions import Edition, EditionLine
 from registry.values import HotlistEntry
@@ -62,10 +62,10 @@ class _Trust:
     looked_at: datetime
 
 
-class ListDesk:
+class ListService:
     """Event: hotlist.published (topic: version, data: {"version", "entries", "by"}). ``on_hotlist`` is called then."""
 
-    def __init__(self, parts: Parts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, parts: ServiceParts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
         self._parts = parts
         self._registry = parts.registry
         self._bus = bus
@@ -76,7 +76,7 @@ class ListDesk:
     def publish(self, p: Principal) -> Edition:
         """Sign the hotlist as it is now, as a new edition. Raises Unavailable, CustodyError."""
         p.need(Permission.LISTS_PUBLISH)
-        with on_record():
+        with translate_registry_errors():
             edition = self._registry.editions.publish(self._signed_hotlist, by=p.name)
         told = {"version": edition.version, "entries": edition.entries, "by": edition.by}
         self._bus.publish("hotlist.published", str(edition.version), told)
@@ -86,13 +86,13 @@ class ListDesk:
     def page(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[EditionLine]:
         """Editions, newest first, without their files."""
         p.need(Permission.LISTS_FETCH)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.editions.page(cursor, limit)
 
     def hotlist(self, p: Principal, version: int | None = None) -> SignedList:
         """The newest edition, or that one. Raises NotFound where none was published yet."""
         p.need(Permission.LISTS_FETCH)
-        with on_record():
+        with translate_registry_errors():
             editions = self._registry.editions
             edition = editions.newest() if version is None else editions.edition(version)
         if edition is None:
@@ -102,7 +102,7 @@ class ListDesk:
     def delta(self, p: Principal, since: int) -> SignedDelta:
         """What changed from edition ``since`` to the newest. Raises NotFound for an edition that never was."""
         p.need(Permission.LISTS_FETCH)
-        with on_record():
+        with translate_registry_errors():
             delta = self._registry.editions.delta(since)
             file = json.loads(self._registry.editions.edition(delta.version).signed)
         return SignedDelta(
@@ -122,7 +122,7 @@ class ListDesk:
         with self._lock:
             if self._trust is not None and self._trust.looked_at <= now < self._trust.looked_at + _TRUST_LOOK:
                 return self._trust.signed
-            with on_record():
+            with translate_registry_errors():
                 believed = self._parts.lists().trust
             self._trust = _Trust(self._signed_trust(believed, now), believed, now)
             return self._trust.signed

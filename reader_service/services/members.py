@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from reader_service.errors import Invalid
 from reader_service.events import EventBus
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.registry_errors import needs_reason, on_record
+from reader_service.registry_errors import needs_reason, translate_registry_errors
 from registry.batches.persons import MemberView, Unmasked
 from registry.db.paging import Page
 from registry.members.members import MemberEvent
@@ -17,10 +17,10 @@ from registry.values import Card
 LONGEST_SEARCH = 100
 
 
-class MemberDesk:
+class MemberService:
     """``on_hotlist`` is called when a card goes on the hotlist, so that counters of this service know at once."""
 
-    def __init__(self, parts: Parts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, parts: ServiceParts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
         self._registry = parts.registry
         self._bus = bus
         self._on_hotlist = on_hotlist
@@ -30,7 +30,7 @@ class MemberDesk:
         p.need(Permission.MEMBERS_FIND)
         if not text.strip() or len(text) > LONGEST_SEARCH:
             raise Invalid("say whom to look for", {"text": f"1 to {LONGEST_SEARCH} characters"})
-        with on_record():
+        with translate_registry_errors():
             return self._registry.members.find(text.strip(), cursor, limit)
 
     def page(
@@ -38,25 +38,25 @@ class MemberDesk:
     ) -> Page[MemberView]:
         """All members, or a unit's, in the order in which they were put on record."""
         p.need(Permission.MEMBERS_FIND)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.members.page(cursor, limit, unit=unit)
 
     def member(self, p: Principal, member_id: int) -> MemberView:
         """Masked. Raises NotFound."""
         p.need(Permission.MEMBERS_FIND)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.members.member(member_id)
 
     def cards(self, p: Principal, member_id: int) -> list[Card]:
         """Proven cards, oldest first. Raises NotFound."""
         p.need(Permission.CARDS_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.members.cards_of(member_id)
 
     def history(self, p: Principal, member_id: int) -> list[MemberEvent]:
         """What happened to the member and their cards, oldest first. Raises NotFound."""
         p.need(Permission.MEMBERS_FIND)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.members.history(member_id)
 
     def unmask(self, p: Principal, member_id: int, reason: str) -> Unmasked:
@@ -64,7 +64,7 @@ class MemberDesk:
         reason, NotFound."""
         p.need(Permission.MEMBERS_UNMASK)
         why = needs_reason(reason)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.members.unmask(member_id, by=p.name, reason=why)
 
     def transfer(self, p: Principal, member_id: int, unit: str, reason: str) -> MemberView:
@@ -74,14 +74,14 @@ class MemberDesk:
         # DF23 on the card has room for 60 bytes, as the intake of forms says too.
         if not unit.strip() or len(unit.strip().encode("gb18030", "replace")) > 60:
             raise Invalid("name the unit that the member goes to", {"unit": "1 to 60 bytes of GB 18030"})
-        with on_record():
+        with translate_registry_errors():
             return self._registry.members.transfer(member_id, unit, by=p.name, reason=why)
 
     def withdraw(self, p: Principal, member_id: int, reason: str) -> MemberView:
         """The member leaves the union; a living card is withdrawn. Raises Invalid, Conflict, NotFound."""
         p.need(Permission.MEMBERS_CHANGE)
         why = needs_reason(reason)
-        with on_record():
+        with translate_registry_errors():
             gone = self._registry.members.withdraw(member_id, by=p.name, reason=why)
         self._on_hotlist()
         return gone

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from personalize.reasons import NOTHING, Reason, Why, why
+from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from reader_service.errors import Conflict, Unavailable
 from reader_service.events import EventBus
 from reader_service.parts import LineParts
@@ -94,13 +94,13 @@ class Preparations:
             self._line.prepare(batch_id, lambda made: self._tick(batch_id, made), by=by)
         except _Stopping:
             sentence = "the service ended before all dossiers were made; prepare the batch again"
-            self._end(batch_id, "failed", Why(sentence, Reason.SERVICE_ENDED))
+            self._end(batch_id, "failed", Reason(sentence, RejectCode.SERVICE_ENDED))
         except MembercardError as e:
             _log.warning("preparing batch %s failed: %s", batch_id, e)
-            self._end(batch_id, "failed", why(e))
+            self._end(batch_id, "failed", reason_for(e))
         except Exception:
             _log.exception("preparing batch %s failed", batch_id)
-            self._end(batch_id, "failed", Why("something went wrong here; the log says what", Reason.INTERNAL))
+            self._end(batch_id, "failed", Reason("something went wrong here; the log says what", RejectCode.INTERNAL))
         else:
             self._end(batch_id, "done", NOTHING)
 
@@ -113,7 +113,7 @@ class Preparations:
             if made:
                 self._tell(now)
 
-    def _end(self, batch_id: str, state: Literal["done", "failed"], said: Why) -> None:
+    def _end(self, batch_id: str, state: Literal["done", "failed"], said: Reason) -> None:
         with self._lock:
             ended = replace(self._known[batch_id], state=state, ended_at=self._clock(), fault=said.sentence)
             ended = replace(ended, code=said.code, params=said.params)

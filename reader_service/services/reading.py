@@ -9,11 +9,11 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.readers.manager import ReaderHub
-from reader_service.readers.worker import Seat
-from reader_service.services.slot import look
+from reader_service.readers.manager import ReaderManager
+from reader_service.readers.worker import ReaderSession
+from reader_service.services.slot import use_reader
 from terminal.apdu import Disposition, Sender, stack
 from terminal.emv.data.explain import Explained, Explainer
 from terminal.emv.kernel.reading import PaymentReading, read_applications
@@ -65,19 +65,19 @@ class CardContents:
         return told | {"applications": [application.to_json() for application in self.applications]}
 
 
-class ReadingDesk:
+class ReadingService:
     """Cards as they are. What protects its data against everybody stays closed here too."""
 
-    def __init__(self, parts: Parts, hub: ReaderHub) -> None:
+    def __init__(self, parts: ServiceParts, hub: ReaderManager) -> None:
         self._parts, self._hub = parts, hub
 
     def read(self, p: Principal, reader_id: str, *, lease: str = "") -> CardContents:
         """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Each payment application
         counts one in its transaction counter. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung)."""
         p.need(Permission.VERIFY)
-        return look(self._hub, p, reader_id, lease, partial(self._read, reader_id), READING)
+        return use_reader(self._hub, p, reader_id, lease, partial(self._read, reader_id), READING)
 
-    def _read(self, reader_id: str, seat: Seat) -> CardContents:
+    def _read(self, reader_id: str, seat: ReaderSession) -> CardContents:
         began = time.perf_counter()
         card = seat.connect()
         try:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from personalize.intake import Fault, Language, Note, Rejected, RosterReport, RosterRow, check, explain
+from personalize.intake import Language, Rejected, RosterReport, RosterRow, RowFault, RowNote, check, explain
 from personalize.rosters import as_imported, numbered, to_import
 from reader_service.events import EventBus
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.registry_errors import needs_reason, on_record
+from reader_service.registry_errors import needs_reason, translate_registry_errors
 from reader_service.services.uploads import Uploads, readable
 from registry.batches.originals import Original
 from registry.batches.reviews import ChangeKind, ReviewEvent, ReviewStep, RosterChange
-from registry.db.audit_chain import Deed
+from registry.db.audit_chain import AuditEntry
 from registry.db.paging import Page
 from registry.db.privacy import scrub
 from registry.values import Batch, RosterLine
@@ -26,7 +26,7 @@ SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RosterFinding:
     """One row of a form: accepted or not, and why, in both languages. Masked."""
 
     sheet_row: int
@@ -53,7 +53,7 @@ class UploadView:
     counts: dict[str, int]
     warnings: tuple[tuple[str, str], ...]
     """(Chinese, English)"""
-    findings: tuple[Finding, ...]
+    findings: tuple[RosterFinding, ...]
     """The first hundred of the rejected rows."""
 
 
@@ -65,11 +65,11 @@ class Annotated:
     content: bytes
 
 
-class RosterDesk:
+class RosterService:
     """Events: batch.changed (topic: batch id, data: {"state", "review"}) when one comes, goes to review, comes back, is
     approved or given up."""
 
-    def __init__(self, parts: Parts, bus: EventBus, *, uploads: Uploads | None = None) -> None:
+    def __init__(self, parts: ServiceParts, bus: EventBus, *, uploads: Uploads | None = None) -> None:
         self._parts = parts
         self._registry = parts.registry
         self._bus = bus
@@ -100,11 +100,11 @@ class RosterDesk:
 
     def findings(
         self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50, *, only: str | None = None
-    ) -> Page[Finding]:
+    ) -> Page[RosterFinding]:
         """The rows of a batch in sheet order; ``only``: "rejected", "noted" (accepted, with something mended) or
         "accepted"."""
         p.need(Permission.ROSTERS_VIEW)
-        with on_record():
+        with translate_registry_errors():
             page = self._registry.roster_page(batch_id, cursor, limit, only=only)
         return Page(tuple(map(_finding, page.items)), page.next)
 
@@ -112,10 +112,10 @@ class RosterDesk:
         """The form with the reasons beside its rows, for the unit to correct. It is the clerk's own form in clear, so
         it is for the clerk, and audited. Raises NotFound once the batch was given up or closed."""
         p.need(Permission.ROSTERS_UPLOAD)
-        with on_record():
+        with translate_registry_errors():
             original = self._registry.originals.of(batch_id)
             batch, lines = self._registry.batch(batch_id), self._registry.roster(batch_id)
-            self._registry.audit.note(Deed(p.name, "roster.download", f"batch:{batch_id}"))
+            self._registry.audit.note(AuditEntry(p.name, "roster.download", f"batch:{batch_id}"))
         with self._uploads.file(original.filename, [original.content]) as path:
             day = batch.imported_at.astimezone().date()
             again = check(path, unit=batch.unit, today=day, limits=self._uploads.limits)
@@ -124,14 +124,14 @@ class RosterDesk:
     def submit(self, p: Principal, batch_id: str) -> Batch:
         """Send a draft to the reviewers. Raises Conflict for one that is with them, or is no draft."""
         p.need(Permission.ROSTERS_UPLOAD)
-        with on_record():
+        with translate_registry_errors():
             self._registry.reviews.submit(batch_id, by=p.name)
             return self._changed(self._registry.batch(batch_id), ReviewStep.SUBMITTED)
 
     def reviews(self, p: Principal, batch_id: str) -> list[ReviewEvent]:
         """The way of a draft between clerk and reviewer, oldest first."""
         p.need(Permission.ROSTERS_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.reviews.of(batch_id)
 
     def changes(
@@ -145,19 +145,19 @@ class RosterDesk:
     ) -> Page[RosterChange]:
         """What approving the batch changes, row by row, masked; the rows of these kinds."""
         p.need(Permission.ROSTERS_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.reviews.changes(batch_id, cursor, limit, kinds=kinds)
 
     def change_counts(self, p: Principal, batch_id: str) -> dict[ChangeKind, int]:
         """How many rows change what."""
         p.need(Permission.ROSTERS_VIEW)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.reviews.change_counts(batch_id)
 
     def approve(self, p: Principal, batch_id: str) -> Batch:
         """Let a draft through. Raises OwnWork for the importer, Conflict where it was not sent for review."""
         p.need(Permission.ROSTERS_APPROVE)
-        with on_record():
+        with translate_registry_errors():
             approved = self._registry.approve(batch_id, p.name, scheme=self._parts.scheme, sent=True)
             return self._changed(approved, None)
 
@@ -165,7 +165,7 @@ class RosterDesk:
         """Send a draft back to the clerk. Raises Invalid without a reason, Conflict for one that was not sent."""
         p.need(Permission.ROSTERS_APPROVE)
         why = needs_reason(reason)
-        with on_record():
+        with translate_registry_errors():
             self._registry.reviews.give_back(batch_id, by=p.name, reason=why)
             return self._changed(self._registry.batch(batch_id), ReviewStep.RETURNED)
 
@@ -173,11 +173,11 @@ class RosterDesk:
         """Give up a draft: its rows are deleted, its file may come again. Raises Invalid, Conflict."""
         p.need(Permission.ROSTERS_UPLOAD)
         why = needs_reason(reason)
-        with on_record():
+        with translate_registry_errors():
             return self._changed(self._registry.discard(batch_id, p.name, reason=why), None)
 
     def _check(self, path: Path, unit: str | None) -> RosterReport:
-        with on_record():
+        with translate_registry_errors():
             return check(
                 path, known=self._registry.known_members, unit=unit, today=self._today(), limits=self._uploads.limits
             )
@@ -187,7 +187,7 @@ class RosterDesk:
 
     def _import(self, p: Principal, path: Path, report: RosterReport) -> Batch:
         accepted, rejected = to_import(report)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.import_roster(
                 report.unit or "",
                 accepted,
@@ -226,14 +226,16 @@ def _upload_view(report: RosterReport, batch: Batch | None) -> UploadView:
     )
 
 
-def _fresh(number: int, row: RosterRow | Rejected) -> Finding:
+def _fresh(number: int, row: RosterRow | Rejected) -> RosterFinding:
     masked = row.name_masked if isinstance(row, Rejected) else ""
     accepted, codes = isinstance(row, RosterRow), tuple(map(str, row.codes))
-    return Finding(number, _number(row.seq), accepted, codes, row.sentence("zh"), row.sentence("en"), masked, "", "")
+    return RosterFinding(
+        number, _number(row.seq), accepted, codes, row.sentence("zh"), row.sentence("en"), masked, "", ""
+    )
 
 
-def _finding(line: RosterLine) -> Finding:
-    return Finding(
+def _finding(line: RosterLine) -> RosterFinding:
+    return RosterFinding(
         sheet_row=line.sheet_row,
         seq=_number(line.seq),
         accepted=line.accepted,
@@ -250,7 +252,7 @@ def _number(seq: int | str | None) -> int | None:
     return seq if isinstance(seq, int) and seq < 10**6 else None
 
 
-_KNOWN: dict[str, Fault | Note] = {code.value: code for code in (*Fault, *Note)}
+_KNOWN: dict[str, RowFault | RowNote] = {code.value: code for code in (*RowFault, *RowNote)}
 
 
 def _told(codes: Sequence[str], language: Language) -> str:

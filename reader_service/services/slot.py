@@ -7,14 +7,16 @@ from typing import TypeVar
 
 from reader_service.errors import LeaseLost
 from reader_service.principal import Principal
-from reader_service.readers.manager import ReaderHub
+from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Mode
-from reader_service.readers.worker import Seat
+from reader_service.readers.worker import ReaderSession
 
 T = TypeVar("T")
 
 
-def look(hub: ReaderHub, p: Principal, reader_id: str, lease: str, job: Callable[[Seat], T], deadline: float) -> T:
+def use_reader(
+    hub: ReaderManager, p: Principal, reader_id: str, lease: str, job: Callable[[ReaderSession], T], deadline: float
+) -> T:
     """Have ``job`` done on the reader's thread; without a ``lease``, where the reader is in counter mode. Raises
     NotFound, LeaseLost, ReaderOut, and what the job raises."""
     if lease:

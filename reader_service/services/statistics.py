@@ -10,14 +10,14 @@ from typing import Final
 
 from reader_service.errors import Invalid
 from reader_service.events import EventBus
-from reader_service.parts import Parts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
-from reader_service.registry_errors import on_record
+from reader_service.registry_errors import translate_registry_errors
 from reader_service.services.plan_sheet import read_plans
 from reader_service.services.rosters import Annotated
 from reader_service.services.uploads import Uploads
 from registry.admin.plans import UnitPlan
-from registry.admin.statistics import HourCount, LaneCount, RejectCount, Seconds, UnitProgress
+from registry.admin.statistics import CardSeconds, HourCount, LaneCount, RejectCount, UnitProgress
 
 MOST_PLANS: Final = 5000
 
@@ -40,16 +40,16 @@ class Figures:
     units: Sequence[UnitProgress]
     days: Sequence[DayCount]
     rejects: Sequence[RejectCount]
-    seconds: Seconds
+    seconds: CardSeconds
     lanes: Sequence[LaneCount]
     verdicts: Sequence[HourCount]
 
 
-class StatisticsDesk:
+class StatisticsService:
     """``since`` is within, ``until`` is not; None is from the beginning, and to the end. Every method raises Invalid
     where the times are the wrong way round."""
 
-    def __init__(self, parts: Parts, bus: EventBus, *, uploads: Uploads | None = None) -> None:
+    def __init__(self, parts: ServiceParts, bus: EventBus, *, uploads: Uploads | None = None) -> None:
         self._parts = parts
         self._registry = parts.registry
         self._bus = bus
@@ -58,7 +58,7 @@ class StatisticsDesk:
     def progress(self, p: Principal) -> list[UnitProgress]:
         """All units that have a plan or members, by due date."""
         p.need(Permission.STATISTICS)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.statistics.units(self._parts.clock().astimezone().date())
 
     def issued_per_day(
@@ -66,7 +66,7 @@ class StatisticsDesk:
     ) -> list[DayCount]:
         """Days without cards are left out."""
         _asked(p, since, until)
-        with on_record():
+        with translate_registry_errors():
             hours = self._registry.statistics.issued_per_hour(since, until)
         days: Counter[date] = Counter()
         for hour in hours:
@@ -83,19 +83,21 @@ class StatisticsDesk:
     ) -> list[RejectCount]:
         """By step and reason, the most frequent first."""
         _asked(p, since, until)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.statistics.rejects(since, until, batch_id=batch_id)
 
-    def seconds_per_card(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> Seconds:
+    def seconds_per_card(
+        self, p: Principal, since: datetime | None = None, until: datetime | None = None
+    ) -> CardSeconds:
         """Of proven cards, as lanes measured them."""
         _asked(p, since, until)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.statistics.seconds_per_card(since, until)
 
     def lanes(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> list[LaneCount]:
         """By station and lane."""
         _asked(p, since, until)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.statistics.lanes(since, until)
 
     def verdicts_per_hour(
@@ -108,13 +110,13 @@ class StatisticsDesk:
     ) -> list[HourCount]:
         """By hour, then by verdict; hours without any are left out."""
         _asked(p, since, until)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.statistics.verdicts_per_hour(since, until, station=station)
 
     def plans(self, p: Principal) -> list[UnitPlan]:
         """The schedule of issue (附件6), by due date."""
         p.need(Permission.STATISTICS)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.plans.all()
 
     def set_plans(self, p: Principal, plans: Sequence[UnitPlan]) -> list[UnitPlan]:
@@ -122,7 +124,7 @@ class StatisticsDesk:
         p.need(Permission.PLANS_SET)
         if not 1 <= len(plans) <= MOST_PLANS:
             raise Invalid(f"1 to {MOST_PLANS} plans at a time", {"plans": f"1 to {MOST_PLANS}"})
-        with on_record():
+        with translate_registry_errors():
             self._registry.plans.put(plans, by=p.name)
             return self._registry.plans.all()
 
@@ -137,7 +139,7 @@ class StatisticsDesk:
     def remove_plan(self, p: Principal, unit: str) -> None:
         """Raises NotFound where there is none."""
         p.need(Permission.PLANS_SET)
-        with on_record():
+        with translate_registry_errors():
             self._registry.plans.remove(unit, by=p.name)
 
     def figures(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> Figures:

@@ -13,7 +13,7 @@ from personalize.errors import IntakeError
 from personalize.errors import TooLarge as FormTooLarge
 from personalize.intake import Limits
 from personalize.intake.files import MIB
-from reader_service.errors import Invalid, TooLarge, TooMany, UnreadableForm
+from reader_service.errors import Invalid, RequestTooLarge, TooMany, UnreadableForm
 
 FORMS: Final = Limits(file_bytes=15 * MIB, unpacked_bytes=64 * MIB, rows=20_000, cells=2_000_000, macros=False)
 """What a service takes that others use at the same time; the command line takes more."""
@@ -34,7 +34,8 @@ class Uploads:
 
     @contextmanager
     def file(self, filename: str, chunks: Iterable[bytes]) -> Iterator[Path]:
-        """The upload as a file of its own name. Raises Invalid (a bad name), TooLarge, TooMany, UnreadableForm."""
+        """The upload as a file of its own name. Raises Invalid (a bad name), RequestTooLarge,
+        TooMany, UnreadableForm."""
         name = safe_name(filename)
         if not self._turn.acquire(timeout=self._patience):
             raise TooMany("other forms are being read; try again in a moment", _RETRY)
@@ -54,7 +55,7 @@ class Uploads:
                 taken += len(chunk)
                 if taken > self.limits.file_bytes:
                     most = self.limits.file_bytes // MIB
-                    raise TooLarge(
+                    raise RequestTooLarge(
                         f"the file is larger than {most} MB: remove pictures, or divide it",
                         chinese=f"文件超过 {most} MB：请删去图片或分成几份",
                     )
@@ -75,11 +76,11 @@ def safe_name(filename: str) -> str:
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """What intake says of a form, as the service says it. Raises UnreadableForm, TooLarge."""
+    """What intake says of a form, as the service says it. Raises UnreadableForm, RequestTooLarge."""
     try:
         yield
     except FormTooLarge as e:
-        raise TooLarge(_english(e), chinese=e.chinese) from e
+        raise RequestTooLarge(_english(e), chinese=e.chinese) from e
     except IntakeError as e:
         raise UnreadableForm(_english(e), {"file": _english(e)}, chinese=e.chinese) from e
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from reader_service.access.accounts import Door
+from reader_service.access.accounts import AccountService
 from reader_service.access.authenticator import key_of, new_token, token_name
 from reader_service.access.passwords import one_time
 from reader_service.errors import Forbidden, Invalid
 from reader_service.principal import Permission, Principal, Role
-from reader_service.registry_errors import needs_reason, on_record
-from registry.admin.sessions import Session
-from registry.admin.tokens import Token
+from reader_service.registry_errors import needs_reason, translate_registry_errors
+from registry.admin.sessions import SessionRecord
+from registry.admin.tokens import TokenRecord
 from registry.admin.users import User
 from registry.db.paging import Page
 from registry.db.privacy import fold
@@ -27,7 +27,7 @@ _NOT_FOR_TOKENS: Final = frozenset({Role.REVIEWER, Role.ADMINISTRATOR})
 
 
 @dataclass(frozen=True, slots=True)
-class NewPassword:
+class IssuedPassword:
     """``password`` is told once, to whoever did it, and must be changed at the first sign-in."""
 
     user: User
@@ -35,41 +35,41 @@ class NewPassword:
 
 
 @dataclass(frozen=True, slots=True)
-class NewToken:
+class IssuedToken:
     """``secret`` (``mc_...``) is told once; the registry has its hash."""
 
-    token: Token
+    token: TokenRecord
     secret: str = field(repr=False)
 
 
-class PeopleDesk:
+class UserService:
     """Every method asks for USERS. Raises NotFound, Conflict, Invalid, Unavailable."""
 
-    def __init__(self, registry: Registry, door: Door) -> None:
+    def __init__(self, registry: Registry, door: AccountService) -> None:
         self._registry = registry
         self._door = door
 
     def users(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[User]:
         """By name."""
         p.need(Permission.USERS)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.people.page(cursor, limit)
 
     def user(self, p: Principal, name: str) -> User:
         p.need(Permission.USERS)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.people.user(name)
 
     def add(
         self, p: Principal, name: str, display: str, roles: Collection[Role], *, language: str = "zh"
-    ) -> NewPassword:
+    ) -> IssuedPassword:
         """With a one-time password."""
         p.need(Permission.USERS)
         password = one_time()
-        with on_record():
+        with translate_registry_errors():
             stored = self._door.passwords.hash(password)
             user = self._registry.people.add(name, display, stored, _names(roles), by=p.name, language=language)
-        return NewPassword(user, password)
+        return IssuedPassword(user, password)
 
     def change(
         self,
@@ -86,7 +86,7 @@ class PeopleDesk:
         if roles is not None:
             _somebody_else(p, name)
         told = needs_reason(reason)
-        with on_record():
+        with translate_registry_errors():
             user = self._registry.people.change(
                 name,
                 by=p.name,
@@ -102,52 +102,52 @@ class PeopleDesk:
         """Ends sessions, leases, and the force of tokens that the person made; the last administrator stays."""
         p.need(Permission.USERS)
         _somebody_else(p, name)
-        with on_record():
+        with translate_registry_errors():
             user = self._registry.people.disable(name, by=p.name, reason=needs_reason(reason))
         self._door.ended(user.name)
         return user
 
     def enable(self, p: Principal, name: str, reason: str) -> User:
         p.need(Permission.USERS)
-        with on_record():
+        with translate_registry_errors():
             user = self._registry.people.enable(name, by=p.name, reason=needs_reason(reason))
         self._door.gate.forget()
         return user
 
-    def reset(self, p: Principal, name: str, reason: str) -> NewPassword:
+    def reset(self, p: Principal, name: str, reason: str) -> IssuedPassword:
         """A one-time password instead of one that was forgotten or seen; ends the person's sessions."""
         p.need(Permission.USERS)
         why = needs_reason(reason)
         password = one_time()
-        with on_record():
+        with translate_registry_errors():
             stored = self._door.passwords.hash(password)
             user = self._registry.people.set_password(name, stored, by=p.name, must_change=True, reason=why)
             self._door.throttle.succeeded(user.name)
         self._door.ended(user.name)
-        return NewPassword(user, password)
+        return IssuedPassword(user, password)
 
-    def sessions(self, p: Principal, name: str) -> list[Session]:
+    def sessions(self, p: Principal, name: str) -> list[SessionRecord]:
         """A person's that have not ended, newest first."""
         p.need(Permission.USERS)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.sessions.of(name)
 
     def end_sessions(self, p: Principal, name: str) -> int:
         """How many."""
         p.need(Permission.USERS)
-        with on_record():
+        with translate_registry_errors():
             user = self._registry.people.user(name)
             ended = self._registry.sessions.end_all(user.name, by=p.name)
         self._door.ended(user.name)
         return ended
 
-    def tokens(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[Token]:
+    def tokens(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[TokenRecord]:
         """Newest first, those no longer in force too."""
         p.need(Permission.USERS)
-        with on_record():
+        with translate_registry_errors():
             return self._registry.tokens.page(cursor, limit)
 
-    def make_token(self, p: Principal, label: str, roles: Collection[Role], until: datetime) -> NewToken:
+    def make_token(self, p: Principal, label: str, roles: Collection[Role], until: datetime) -> IssuedToken:
         """For a machine. Raises Invalid for roles that are for people only, or an end that is too far."""
         p.need(Permission.USERS)
         if p.token:
@@ -159,14 +159,14 @@ class PeopleDesk:
             told = f"a token ends within {LONGEST_TOKEN.days} days"
             raise Invalid(told, {"until": told})
         secret = new_token()
-        with on_record():
+        with translate_registry_errors():
             made = self._registry.tokens.make(label, key_of(secret), _names(roles), until=until, by=p.name)
-        return NewToken(made, secret)
+        return IssuedToken(made, secret)
 
-    def revoke_token(self, p: Principal, number: int, reason: str) -> Token:
+    def revoke_token(self, p: Principal, number: int, reason: str) -> TokenRecord:
         """For ever."""
         p.need(Permission.USERS)
-        with on_record():
+        with translate_registry_errors():
             token = self._registry.tokens.revoke(number, by=p.name, reason=needs_reason(reason))
         self._door.ended(token_name(token), token.label)
         return token

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 
 from registry.db import audit_chain
-from registry.db.audit_chain import AuditRow, ChainReport, Deed
-from registry.db.context import Ground
+from registry.db.audit_chain import AuditEntry, AuditRow, ChainReport
+from registry.db.context import RegistryContext
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.office_tables import audit
 
@@ -44,10 +44,10 @@ class AuditFilter:
 
 
 class Audit:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
-    def note(self, deed: Deed) -> AuditRow:
+    def note(self, deed: AuditEntry) -> AuditRow:
         """Append a deed in a transaction of its own. Changes of the record append theirs themselves."""
         with self._ground.write() as conn:
             return audit_chain.append(conn, self._ground.personal, deed, self._ground.clock())

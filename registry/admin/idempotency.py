@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.errors import RegistryConflict
 from registry.office_tables import replies
 
@@ -24,7 +24,7 @@ HOLD = timedelta(minutes=2)
 KEEP = timedelta(hours=24)
 
 
-class KeyUsedOtherwise(RegistryConflict):
+class IdempotencyKeyReused(RegistryConflict):
     """The key came before, with another request."""
 
     def __init__(self) -> None:
@@ -47,14 +47,14 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class StoredReply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
-class Replies:
-    def __init__(self, ground: Ground) -> None:
+class IdempotencyKeys:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def begin(
@@ -66,11 +66,11 @@ class Replies:
         *,
         hold: timedelta = HOLD,
         keep: timedelta = KEEP,
-    ) -> Begun | Reply:
+    ) -> Begun | StoredReply:
         """Take a request in hand, or get what was answered to it. ``request`` is method and path, ``digest`` is of
         the body; one that is not finished within ``hold`` (its process died) may be begun again.
 
-        Raises KeyUsedOtherwise, RequestInProgress.
+        Raises IdempotencyKeyReused, RequestInProgress.
         """
         now = self._ground.clock()
         times = {"begun_at": now, "held_until": now + hold, "until": now + keep}
@@ -83,7 +83,7 @@ class Replies:
                 fresh = {"principal": principal, "key": key, "request": request, "digest": digest, "attempt": 1}
                 return self._first(conn, fresh | times)
             if found.request != request or not hmac.compare_digest(bytes(found.digest), digest):
-                raise KeyUsedOtherwise
+                raise IdempotencyKeyReused
             if found.status is not None:
                 return self._opened(found)
             if found.held_until > now:
@@ -92,7 +92,7 @@ class Replies:
             conn.execute(update(replies).where(*_mine(principal, key)).values(attempt=again.attempt, **times))
             return again
 
-    def finish(self, principal: str, key: str, begun: Begun, reply: Reply) -> None:
+    def finish(self, principal: str, key: str, begun: Begun, reply: StoredReply) -> None:
         """Keep the answer. Says nothing where somebody else took the request over meanwhile."""
         seal_key = self._ground.personal.seal_key()
         body = base64.b64encode(reply.body).decode()
@@ -121,10 +121,10 @@ class Replies:
             raise RequestInProgress  # somebody else sent the same at the same time
         return Begun(1)
 
-    def _opened(self, row: Row[*tuple[Any, ...]]) -> Reply:
+    def _opened(self, row: Row[*tuple[Any, ...]]) -> StoredReply:
         parts = self._ground.personal.open(row.seal_key, row.sealed, _place(row.principal, row.key))
         body, *headers = map(str, parts)
-        return Reply(row.status, dict(zip(headers[::2], headers[1::2], strict=True)), base64.b64decode(body))
+        return StoredReply(row.status, dict(zip(headers[::2], headers[1::2], strict=True)), base64.b64decode(body))
 
 
 def _row(conn: Connection, principal: str, key: str) -> Row[*tuple[Any, ...]] | None:

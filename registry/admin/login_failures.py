@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.office_tables import failures
 
 
 @dataclass(frozen=True, slots=True)
-class Failures:
+class FailureRecord:
     """``blocked_until`` is told whether or not it is over."""
 
     count: int
@@ -24,11 +24,11 @@ class Failures:
     blocked_until: datetime | None
 
 
-class FailureCounts:
-    def __init__(self, ground: Ground) -> None:
+class LoginFailures:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
-    def failed(self, key: str, *, forget: timedelta) -> Failures:
+    def failed(self, key: str, *, forget: timedelta) -> FailureRecord:
         """One more. What is ``forget`` ago does not count any more."""
         now = self._ground.clock()
         with self._ground.write() as conn:
@@ -42,14 +42,14 @@ class FailureCounts:
             }
             again = first.on_conflict_do_update(index_elements=[failures.c.key_hash], set_=counted)
             row = conn.execute(again.returning(failures)).one()
-            return Failures(row.times, row.last_at, row.blocked_until)
+            return FailureRecord(row.times, row.last_at, row.blocked_until)
 
-    def of(self, keys: Collection[str]) -> dict[str, Failures]:
+    def of(self, keys: Collection[str]) -> dict[str, FailureRecord]:
         """Those of these keys that have failures."""
         hashes = {self._hash(key): key for key in keys}
         with self._ground.read() as conn:
             rows = conn.execute(select(failures).where(failures.c.key_hash.in_(hashes))).all()
-        return {hashes[bytes(row.key_hash)]: Failures(row.times, row.last_at, row.blocked_until) for row in rows}
+        return {hashes[bytes(row.key_hash)]: FailureRecord(row.times, row.last_at, row.blocked_until) for row in rows}
 
     def block(self, key: str, until: datetime) -> None:
         """Nobody with this key is let in before then; for a key that failed before."""

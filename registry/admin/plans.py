@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import delete, insert, select
 
 from registry.batches import rosters
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.db.tables import units
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.office_tables import plans
@@ -24,7 +24,7 @@ class UnitPlan:
 
 
 class Plans:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def put(self, schedule: Sequence[UnitPlan], *, by: str) -> None:

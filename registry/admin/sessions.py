@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import CursorResult, Row, delete, insert, select, update
 
 from registry.admin.users import User, named, user_of
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.errors import RegistryConflict
 from registry.office_tables import sessions, users
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SessionRecord:
     """``csrf`` goes into the forms of this session's pages. It ends at ``until``, or ``idle`` after ``seen_at``."""
 
     user: User
@@ -28,12 +28,12 @@ class Session:
 
 
 class Sessions:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def open(
         self, name: str, token_hash: bytes, csrf: str, *, lifetime: timedelta, idle: timedelta, origin: str = ""
-    ) -> Session:
+    ) -> SessionRecord:
         """Somebody signed in, from ``origin``. Raises RegistryConflict for a person who is disabled."""
         now = self._ground.clock()
         with self._ground.write() as conn:
@@ -56,9 +56,9 @@ class Sessions:
             )
             conn.execute(update(users).where(users.c.id == person.id).values(signed_in_at=now))
             self._ground.tell(conn, person.name, "session.open", f"user:{person.name}", origin=origin)
-            return Session(user_of(named(conn, name)), csrf, now, now, now + lifetime, idle, origin)
+            return SessionRecord(user_of(named(conn, name)), csrf, now, now, now + lifetime, idle, origin)
 
-    def find(self, token_hash: bytes) -> Session | None:
+    def find(self, token_hash: bytes) -> SessionRecord | None:
         """None for one that is unknown, ended, was idle too long, or is of somebody disabled."""
         chosen = select(sessions, users).join(users).where(sessions.c.token_hash == token_hash)
         with self._ground.read() as conn:
@@ -76,7 +76,7 @@ class Sessions:
             mine = sessions.c.token_hash == token_hash
             conn.execute(update(sessions).where(mine).values(seen_at=self._ground.clock()))
 
-    def of(self, name: str) -> list[Session]:
+    def of(self, name: str) -> list[SessionRecord]:
         """A person's sessions that have not ended, newest first."""
         chosen = select(sessions, users).join(users).order_by(sessions.c.opened_at.desc())
         with self._ground.read() as conn:
@@ -110,6 +110,6 @@ class Sessions:
             return conn.execute(delete(sessions).where(sessions.c.until <= self._ground.clock())).rowcount
 
 
-def _session(row: Row[*tuple[Any, ...]]) -> Session:
+def _session(row: Row[*tuple[Any, ...]]) -> SessionRecord:
     idle = timedelta(seconds=row.idle_seconds)
-    return Session(user_of(row), row.csrf, row.opened_at, row.seen_at, row.until, idle, row.origin)
+    return SessionRecord(user_of(row), row.csrf, row.opened_at, row.seen_at, row.until, idle, row.origin)

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select
 
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.office_tables import reader_names
 
@@ -14,7 +14,7 @@ _LONGEST: Final = 40
 
 
 class Stations:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def names(self, station: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, Select, cast, extract, func, or_, select
 
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.db.tables import cards, chips, claims, dossiers, members, units
 from registry.members.verdicts import HOUR
 from registry.office_tables import plans, verdicts
@@ -40,7 +40,7 @@ class RejectCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
+class CardSeconds:
     """Seconds of proven cards; percentiles by the nearest rank. All None where there were no cards."""
 
     count: int
@@ -76,7 +76,7 @@ class HourCount:
 class Statistics:
     """``since`` is within, ``until`` is not; None is from the beginning, and to the end."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def units(self, today: date) -> list[UnitProgress]:
@@ -113,20 +113,20 @@ class Statistics:
                 found[kind] = replace(before, count=before.count + row.times)
         return sorted(found.values(), key=lambda one: -one.count)
 
-    def seconds_per_card(self, since: datetime | None = None, until: datetime | None = None) -> Seconds:
+    def seconds_per_card(self, since: datetime | None = None, until: datetime | None = None) -> CardSeconds:
         among = _within(cards.c.verified_at, since, until)
         totals = select(func.count(), func.avg(cards.c.seconds), func.max(cards.c.seconds)).where(*among)
         with self._ground.read() as conn:
             count, mean, most = conn.execute(totals).one()
             if not count:
-                return Seconds(0, None, None, None, None, None, None)
+                return CardSeconds(0, None, None, None, None, None, None)
             ranks = [-(-count * percent // 100) for percent in (50, 90, 95, 99)]
             place = func.row_number().over(order_by=cards.c.seconds).label("place")
             ordered = select(cards.c.seconds, place).where(*among).subquery()
             chosen = select(ordered.c.place, ordered.c.seconds).where(ordered.c.place.in_(ranks))
             at = {row.place: row.seconds for row in conn.execute(chosen)}
         p50, p90, p95, p99 = (at[rank] for rank in ranks)
-        return Seconds(count, float(mean), p50, p90, p95, p99, most)
+        return CardSeconds(count, float(mean), p50, p90, p95, p99, most)
 
     def lanes(self, since: datetime | None = None, until: datetime | None = None) -> list[LaneCount]:
         """By station and lane."""

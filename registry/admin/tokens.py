@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from registry.admin.users import named, roles_text
-from registry.db.context import Ground, reason_given
+from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.office_tables import tokens, users
@@ -19,7 +19,7 @@ _LONGEST_LABEL = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class TokenRecord:
     """``label`` says what machine it is for; ``made_by`` is the person who answers for it."""
 
     id: int
@@ -33,10 +33,10 @@ class Token:
 
 
 class Tokens:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
-    def make(self, label: str, token_hash: bytes, roles: Collection[str], *, until: datetime, by: str) -> Token:
+    def make(self, label: str, token_hash: bytes, roles: Collection[str], *, until: datetime, by: str) -> TokenRecord:
         """``by`` is a person on record. Raises RegistryConflict, NotOnRecord."""
         now = self._ground.clock()
         if not label.strip() or len(label) > _LONGEST_LABEL or not label.isprintable():
@@ -57,7 +57,7 @@ class Tokens:
             self._ground.tell(conn, maker.name, "token.make", f"token:{number}", label=label, roles=values["roles"])
             return _by_id(conn, number)
 
-    def find(self, token_hash: bytes) -> Token | None:
+    def find(self, token_hash: bytes) -> TokenRecord | None:
         """None for one that is unknown, over, revoked, or whose maker is disabled."""
         chosen = _tokens().where(tokens.c.token_hash == token_hash, ~users.c.disabled, tokens.c.revoked_at.is_(None))
         with self._ground.read() as conn:
@@ -70,7 +70,7 @@ class Tokens:
             mine = tokens.c.token_hash == token_hash
             conn.execute(update(tokens).where(mine).values(used_at=self._ground.clock()))
 
-    def page(self, cursor: str | None = None, limit: int = 50) -> Page[Token]:
+    def page(self, cursor: str | None = None, limit: int = 50) -> Page[TokenRecord]:
         """Newest first, those no longer in force too. Raises BadCursor."""
         chosen = _tokens().order_by(tokens.c.id.desc()).limit(cut(limit) + 1)
         if cursor is not None:
@@ -78,7 +78,7 @@ class Tokens:
         with self._ground.read() as conn:
             return page_of(conn.execute(chosen).all(), limit, _token, lambda row: [row.id])
 
-    def revoke(self, number: int, *, by: str, reason: str) -> Token:
+    def revoke(self, number: int, *, by: str, reason: str) -> TokenRecord:
         """For ever; said again it changes nothing. Raises NotOnRecord."""
         why = reason_given(reason)
         with self._ground.write() as conn:
@@ -94,15 +94,15 @@ def _tokens() -> Select[Any]:
     return select(tokens, users.c.name.label("maker")).join(users, users.c.id == tokens.c.made_by)
 
 
-def _by_id(conn: Connection, number: int) -> Token:
+def _by_id(conn: Connection, number: int) -> TokenRecord:
     row = conn.execute(_tokens().where(tokens.c.id == number)).one_or_none()
     if row is None:
         raise NotOnRecord(f"there is no token {number}", reason="token", token=number)
     return _token(row)
 
 
-def _token(row: Row[*tuple[Any, ...]]) -> Token:
-    return Token(
+def _token(row: Row[*tuple[Any, ...]]) -> TokenRecord:
+    return TokenRecord(
         id=row.id,
         label=row.label,
         roles=frozenset(row.roles.split()),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from registry.db.context import Ground, reason_given
+from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import fold
 from registry.errors import NotOnRecord, RegistryConflict
@@ -38,8 +38,8 @@ class User:
     signed_in_at: datetime | None
 
 
-class People:
-    def __init__(self, ground: Ground) -> None:
+class Users:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def first(self, name: str, display: str, password_hash: str, roles: Collection[str]) -> User | None:

@@ -10,10 +10,10 @@ from registry.batches.approval import same_person, stage_for_update
 from registry.batches.dossiers import wanting
 from registry.db.tables import batches, cards, chips, claims, dossier_secrets, dossiers, roster_rows, stock_receipts
 from registry.errors import RegistryConflict
-from registry.values import Accounts, StockAccounts
+from registry.values import BatchAccounts, StockAccounts
 
 
-def accounts(conn: Connection, batch_id: str, now: datetime) -> Accounts:
+def accounts(conn: Connection, batch_id: str, now: datetime) -> BatchAccounts:
     """Both equations and their cross-checks, counted afresh from the rows in one view of the database."""
     of_dossiers = _by_state(conn, select(dossiers.c.state, func.count()).where(dossiers.c.batch_id == batch_id))
     of_chips = _by_state(conn, select(chips.c.state, func.count()).where(chips.c.batch_id == batch_id))
@@ -42,7 +42,7 @@ def accounts(conn: Connection, batch_id: str, now: datetime) -> Accounts:
         and members == waiting + claimed + verified + to_prepare
         and _at_odds(conn, batch_id) == 0
     )
-    return Accounts(
+    return BatchAccounts(
         members=members,
         to_prepare=to_prepare,
         dossiers=all_dossiers,

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select
 
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.db.paging import BadCursor, Page, cut, page_of, read_cursor
 from registry.db.tables import batches, cards, chips, claims, dossiers, journal, roster_rows, units
 from registry.errors import no_batch
@@ -20,7 +20,7 @@ from registry.values import Batch, BatchState, BoundChip, JournalEvent, JournalL
 class Reports:
     """What ``Registry`` tells about batches."""
 
-    _ground: Ground
+    _ground: RegistryContext
 
     def batches(self) -> list[Batch]:
         """All batches, oldest first."""

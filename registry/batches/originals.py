@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, delete, insert, select
 
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.db.privacy import PersonalData
 from registry.errors import NotOnRecord
 from registry.office_tables import originals
@@ -23,7 +23,7 @@ class Original:
 
 
 class Originals:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def of(self, batch_id: str) -> Original:

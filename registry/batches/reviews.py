@@ -16,7 +16,7 @@ from registry.batches.approval import stage_for_update
 from registry.batches.batches import batch as known_batch
 from registry.batches.persons import person
 from registry.batches.rosters import row_place
-from registry.db.context import Ground, reason_given
+from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, read_cursor, write_cursor
 from registry.db.privacy import PersonalData, mask_mobile, mask_name
 from registry.db.tables import members, roster_rows, units
@@ -74,7 +74,7 @@ class RosterChange:
 
 
 class Reviews:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def submit(self, batch_id: str, *, by: str) -> None:

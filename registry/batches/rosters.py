@@ -14,7 +14,7 @@ from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import PersonalData, mask_id, mask_mobile, mask_name
 from registry.db.tables import LIVING, batches, cards, members, roster_rows, units
 from registry.errors import RegistryConflict
-from registry.values import AcceptedRow, Known, RejectedRow, RosterLine
+from registry.values import AcceptedRow, KnownMember, RejectedRow, RosterLine
 from terminal.keys.custody import KeyRef
 
 _NEW_UNIT = text("INSERT INTO units (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
@@ -38,12 +38,12 @@ class _Person:
     busy: bool  # has a living card, or is in a batch that will make one
 
 
-def known_members(conn: Connection, personal: PersonalData, id_numbers: Collection[str]) -> dict[str, Known]:
+def known_members(conn: Connection, personal: PersonalData, id_numbers: Collection[str]) -> dict[str, KnownMember]:
     numbers = list(id_numbers)
     indexes = personal.indexes(numbers)
     found = _persons(conn, indexes)
     return {
-        number: Known(found[index].unit_name, found[index].busy)
+        number: KnownMember(found[index].unit_name, found[index].busy)
         for number, index in zip(numbers, indexes, strict=True)
         if index in found
     }

@@ -35,7 +35,7 @@ Fact = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """What somebody did, or tried to. ``action`` is dotted (``batch.approve``), ``subject`` is what it was done to
     (``batch:B20261122-001``, ``card:NUMBER``, ``member:17``, ``user:NAME``), ``origin`` is where from. Nothing in it is
     personal; what looks like an ID or phone number all the same is masked."""
@@ -54,7 +54,7 @@ class AuditRow:
 
     number: int
     at: datetime
-    deed: Deed
+    deed: AuditEntry
     hash: str
 
 
@@ -84,13 +84,13 @@ class ChainReport:
         return not self.breaks
 
 
-def append(conn: Connection, personal: PersonalData, deed: Deed, now: datetime) -> AuditRow:
+def append(conn: Connection, personal: PersonalData, deed: AuditEntry, now: datetime) -> AuditRow:
     """The next row. Nothing else may be locked after it in the same transaction."""
     head = conn.execute(_HEAD.with_for_update()).one_or_none()
     if head is None:
         raise RegistryUnfit("the record of where the audit ends was removed; restore the registry from a backup")
     number = head.number + 1
-    clean = Deed(
+    clean = AuditEntry(
         actor=_clean(deed.actor),
         action=_clean(deed.action),
         subject=_clean(deed.subject),
@@ -117,14 +117,14 @@ def append(conn: Connection, personal: PersonalData, deed: Deed, now: datetime) 
 
 def audit_row(row: Row[*tuple[Any, ...]]) -> AuditRow:
     facts: dict[str, Fact] = json.loads(row.facts)
-    deed = Deed(row.actor, row.action, row.subject, row.reason, row.origin, facts)
+    deed = AuditEntry(row.actor, row.action, row.subject, row.reason, row.origin, facts)
     return AuditRow(row.number, row.at, deed, row.hash)
 
 
 def verify(conn: Connection, personal: PersonalData, noted: tuple[int, str] | None = None) -> ChainReport:
     """Look through the whole chain. ``noted``: number and hash of a row that somebody wrote down earlier."""
     last_number, last_hash, count = 0, "", 0
-    found = _Found()
+    found = _ChainFault()
     sound = True  # the row before was: what follows a broken row is not told twice
     for row in _rows(conn):
         count += 1
@@ -151,7 +151,7 @@ def verify(conn: Connection, personal: PersonalData, noted: tuple[int, str] | No
     return ChainReport(count, last_number, last_hash, told, found.further)
 
 
-class _Found:
+class _ChainFault:
     """What does not hold. A chain that is broken throughout is not held in memory: beyond some it is only counted."""
 
     def __init__(self) -> None:

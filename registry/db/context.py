@@ -10,14 +10,14 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from registry.db import audit_chain
-from registry.db.audit_chain import Deed, Fact
+from registry.db.audit_chain import AuditEntry, Fact
 from registry.db.database import Database
 from registry.db.privacy import PersonalData, scrub
 from registry.errors import RegistryConflict
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class RegistryContext:
     db: Database
     personal: PersonalData
     clock: Callable[[], datetime]
@@ -32,7 +32,7 @@ class Ground:
         self, conn: Connection, by: str, action: str, subject: str = "", reason: str = "", **facts: Fact
     ) -> audit_chain.AuditRow:
         """Append to the audit what this transaction did: the last statement of it that changes anything."""
-        return audit_chain.append(conn, self.personal, Deed(by, action, subject, reason, "", facts), self.clock())
+        return audit_chain.append(conn, self.personal, AuditEntry(by, action, subject, reason, "", facts), self.clock())
 
 
 def reason_given(reason: str) -> str:

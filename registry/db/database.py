@@ -54,7 +54,7 @@ _AT_THE_DOOR = (
 _RETRYABLE = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40")
 
 
-class Prepared:
+class PreparedStatement:
     """A statement compiled once for one dialect, with what turns its values into the driver's."""
 
     def __init__(self, statement: Insert | Update, dialect: Dialect) -> None:
@@ -107,10 +107,10 @@ class Database:
         with self._told(), self._turn, self._writer.begin() as conn:
             yield conn
 
-    def prepare(self, statement: Insert | Update) -> Prepared:
-        return Prepared(statement, self.engine.dialect)
+    def prepare(self, statement: Insert | Update) -> PreparedStatement:
+        return PreparedStatement(statement, self.engine.dialect)
 
-    def alone(self, prepared: Prepared, rows: Iterable[dict[str, Any]]) -> bool:
+    def alone(self, prepared: PreparedStatement, rows: Iterable[dict[str, Any]]) -> bool:
         """One prepared statement for each of these rows, straight to the driver, in a transaction of its own.
 
         Whether each touched a row; where one did not, nothing is written.
@@ -152,19 +152,19 @@ class Database:
             sentence = f"{self.name}: all connections of this process are in use; try again"
             raise RegistryUnavailable(sentence, retryable=True) from error
         except DBAPIError as error:
-            raise told(error.orig, self.name) from error
+            raise as_registry_error(error.orig, self.name) from error
         except (sqlite3.Error, psycopg.Error) as error:
             if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] in _GONE:
                 # A server that was away leaves no connection of the pool alive. SQLAlchemy sees to that itself
                 # where it speaks to the driver; ``alone`` does without it.
                 self.engine.dispose()
-            raise told(error, self.name) from error
+            raise as_registry_error(error, self.name) from error
         except (UnicodeEncodeError, OverflowError):
             # From the driver, which quotes the value: not to be told, nor to be the cause of what is.
             raise _not_stored() from None
 
 
-def told(cause: BaseException | None, name: str) -> RegistryError:
+def as_registry_error(cause: BaseException | None, name: str) -> RegistryError:
     """The driver's error as one of ours: a sentence that names the database and says what to do."""
     if isinstance(cause, (sqlite3.IntegrityError, psycopg.IntegrityError)):
         rule = _constraint(cause)

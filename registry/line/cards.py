@@ -32,7 +32,7 @@ _EVENT = insert(card_events)
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class CardChange:
     """Who did it, where, why and when."""
 
     by: str
@@ -58,7 +58,7 @@ def cards_of_batch(conn: Connection, batch_id: str) -> list[Card]:
 
 
 def card_event(
-    conn: Connection, card_number: str, new: CardState, doing: Doing, only_from: CardState | None = None
+    conn: Connection, card_number: str, new: CardState, doing: CardChange, only_from: CardState | None = None
 ) -> None:
     chosen = (
         select(cards.c.state, cards.c.sequence)
@@ -89,7 +89,7 @@ def next_states(state: CardState) -> tuple[CardState, ...]:
     return _NEXT[state]
 
 
-def record_event(conn: Connection, card_number: str, sequence: int, event: CardState, doing: Doing) -> None:
+def record_event(conn: Connection, card_number: str, sequence: int, event: CardState, doing: CardChange) -> None:
     conn.execute(
         _EVENT,
         {

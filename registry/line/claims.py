@@ -19,7 +19,7 @@ from terminal.keys.custody import Sealed
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LanePlace:
     """Who claims: a lane of a station."""
 
     lane: str
@@ -62,7 +62,7 @@ HELD = (
 
 
 def claim(
-    conn: Connection, batch_id: str, place: Place, chip_serial: str, now: datetime, lease: timedelta
+    conn: Connection, batch_id: str, place: LanePlace, chip_serial: str, now: datetime, lease: timedelta
 ) -> Claim | NothingLeft | ChipKnown:
     if not chip_serial:
         raise RegistryConflict("a chip without a serial gets no dossier; reject it", reason="chip-without-serial")
@@ -107,7 +107,7 @@ def fence_lost(claim: Claim) -> FenceLost:
 def _again(
     conn: Connection,
     batch_id: str,
-    place: Place,
+    place: LanePlace,
     serial: str,
     known: Row[*tuple[Any, ...]],
     now: datetime,
@@ -128,7 +128,7 @@ def _again(
 def _hand_over(
     conn: Connection,
     dossier_id: int,
-    place: Place,
+    place: LanePlace,
     serial: str,
     now: datetime,
     lease: timedelta,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from registry.db.database import Database
 from registry.db.tables import UtcTime, dossiers, journal
 from registry.line.claims import HELD, fence_lost
-from registry.values import Claim, Entry
+from registry.values import Claim, JournalEntry
 
 # Writes nothing when the token is old, so that check and line are one statement. FOR SHARE makes PostgreSQL wait for a
 # claim that is just being made and look again; SQLite's writers are alone anyway.
@@ -36,19 +36,19 @@ class JournalWriter:
         self._database = database
         self._line = database.prepare(_LINE)
 
-    def write(self, claim: Claim, now: datetime, entries: Sequence[Entry]) -> None:
+    def write(self, claim: Claim, now: datetime, entries: Sequence[JournalEntry]) -> None:
         """On disk when it returns. Raises FenceLost when a newer claim holds the dossier, or it has come to its end."""
         if not self._database.alone(self._line, (_values(claim, now, entry) for entry in entries)):
             raise fence_lost(claim)
 
 
-def write_with(conn: Connection, claim: Claim, now: datetime, entries: Sequence[Entry]) -> None:
+def write_with(conn: Connection, claim: Claim, now: datetime, entries: Sequence[JournalEntry]) -> None:
     """The same within a transaction that does more. Writes nothing in the name of an old token."""
     for entry in entries:
         conn.execute(_LINE, _values(claim, now, entry))
 
 
-def _values(claim: Claim, now: datetime, entry: Entry) -> dict[str, Any]:
+def _values(claim: Claim, now: datetime, entry: JournalEntry) -> dict[str, Any]:
     return {
         "dossier": claim.dossier_id,
         "held": claim.token,

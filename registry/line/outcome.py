@@ -14,13 +14,13 @@ from registry.batches.approval import stage_for_update
 from registry.db.counters import allocate
 from registry.db.tables import cards, chips, claims, dossiers, roster_rows
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.line.cards import Doing, hotlist_add, record_event
+from registry.line.cards import CardChange, hotlist_add, record_event
 from registry.line.claims import fence_lost
 from registry.values import UNCODED, CardState, Claim, Coded
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ChipFault:
     """Why a chip is refused: the reason in words and as a code, the step it failed in, its tray, the lane."""
 
     reason: str
@@ -83,13 +83,13 @@ def verified(conn: Connection, claim: Claim, result: dict[str, object], seconds:
             "result": json.dumps(result, ensure_ascii=False, sort_keys=True),
         },
     )
-    doing = Doing(claim.lane, claim.station, "read back and proven", now)
+    doing = CardChange(claim.lane, claim.station, "read back and proven", now)
     record_event(conn, claim.card_number, claim.sequence, CardState.VERIFIED, doing)
     conn.execute(_SERVED, {"batch": claim.batch_id, "member": claim.member_id})
     return True
 
 
-def reject(conn: Connection, claim: Claim, fault: Fault, now: datetime) -> bool:
+def reject(conn: Connection, claim: Claim, fault: ChipFault, now: datetime) -> bool:
     """Whether this was new."""
     held = conn.execute(_HELD, {"dossier": claim.dossier_id}).one_or_none()
     if held is None or held.token != claim.token or held.state == "verified":
@@ -101,7 +101,7 @@ def reject(conn: Connection, claim: Claim, fault: Fault, now: datetime) -> bool:
 
 
 def reject_chip(
-    conn: Connection, batch_id: str, chip_serial: str, fault: Fault, from_stock: bool, now: datetime
+    conn: Connection, batch_id: str, chip_serial: str, fault: ChipFault, from_stock: bool, now: datetime
 ) -> str:
     stage_of = stage_for_update(conn, batch_id)
     if stage_of != "approved":
@@ -147,10 +147,10 @@ def release_missing(conn: Connection, batch_id: str, chip_serial: str, by: str, 
         seconds = ceil((lease_until - now).total_seconds())
         raise RegistryConflict(sentence, reason="chip-in-lane", chip=chip_serial, seconds=seconds)
     coded = Coded(MISSING, {"said": reason, "by": by})
-    _refuse_bound(conn, known.dossier_id, Fault(f"{reason} (said by {by})", MISSING, MISSING, "", coded), now)
+    _refuse_bound(conn, known.dossier_id, ChipFault(f"{reason} (said by {by})", MISSING, MISSING, "", coded), now)
 
 
-def _refuse_bound(conn: Connection, dossier_id: int, fault: Fault, now: datetime) -> None:
+def _refuse_bound(conn: Connection, dossier_id: int, fault: ChipFault, now: datetime) -> None:
     """The dossier's row is held by this transaction."""
     conn.execute(_DOSSIER_STATE, {"dossier": dossier_id, "state": "remade"})
     ended = {"state": "rejected", "ended_at": now}

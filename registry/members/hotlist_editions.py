@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.errors import NotOnRecord
@@ -51,7 +51,7 @@ class Delta:
 
 
 class Editions:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def publish(self, sign: Sign, *, by: str) -> Edition:

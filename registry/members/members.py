@@ -15,7 +15,7 @@ from registry.batches import batches as reports
 from registry.batches import rosters
 from registry.batches.approval import give_unit_code
 from registry.batches.persons import MemberView, Unmasked, condition, no_member, person, view, view_of, views
-from registry.db.context import Ground, reason_given
+from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import mask_name, scrub
 from registry.db.tables import LIVING, card_events, cards, dossiers, members, roster_rows, units
@@ -38,7 +38,7 @@ class MemberEvent:
 
 
 class Members:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def find(self, text: str, cursor: str | None = None, limit: int = 50) -> Page[MemberView]:
@@ -149,7 +149,7 @@ class Members:
             living = select(cards.c.card_number).where(cards.c.member_id == member_id, cards.c.state.in_(LIVING))
             number = conn.execute(living).scalar_one_or_none()
             if number is not None:
-                life.card_event(conn, number, CardState.WITHDRAWN, life.Doing(by, "", why, now))
+                life.card_event(conn, number, CardState.WITHDRAWN, life.CardChange(by, "", why, now))
             conn.execute(update(members).where(members.c.id == member_id).values(withdrawn_at=now))
             self._happened(conn, member_id, "withdrawn", by, why, "")
             self._ground.tell(conn, by, "member.withdraw", f"member:{member_id}", why, card=number)
@@ -169,7 +169,7 @@ class Members:
             card = life.card(conn, card_number)
             row = _settled(conn, card.member_id)
             why = _without(person(self._ground.personal, row), why)
-            doing = life.Doing(by, "", why, self._ground.clock())
+            doing = life.CardChange(by, "", why, self._ground.clock())
             newest = view(conn, card.member_id)
             if newest.card_number != card_number:
                 sentence = f"card {card_number} has a successor: {newest.card_number}"
@@ -201,7 +201,12 @@ class Members:
 
 
 def move_card(
-    conn: Connection, ground: Ground, card_number: str, new: CardState, doing: life.Doing, only_from: CardState | None
+    conn: Connection,
+    ground: RegistryContext,
+    card_number: str,
+    new: CardState,
+    doing: life.CardChange,
+    only_from: CardState | None,
 ) -> Card:
     """A card's next state, told in the audit without what would tell whose card it is."""
     who = person(ground.personal, _row(conn, life.card(conn, card_number).member_id))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, insert, select
 
-from registry.db.context import Ground
+from registry.db.context import RegistryContext
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.office_tables import verdicts
 
@@ -41,7 +41,7 @@ class VerdictLine:
 
 
 class Verdicts:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: RegistryContext) -> None:
         self._ground = ground
 
     def note(self, *notes: VerdictNote) -> None:

@@ -13,7 +13,7 @@ from simulators.applets import member_data as layout
 from simulators.applets.emv import EmvApplet, Handlers, answer, option_values
 from simulators.applets.member_data import Contents
 from simulators.applets.personalized import record_of
-from simulators.card.applet import Host, Refuse
+from simulators.card.applet import AppletHost, Refuse
 from simulators.card.security_domain.scp03 import CardScp03
 from simulators.card.security_domain.session import (
     C_DEC,
@@ -23,7 +23,7 @@ from simulators.card.security_domain.session import (
     R_ENC,
     R_MAC,
     SECURED,
-    KeySet,
+    CardKeySet,
 )
 from terminal.apdu import OK, Command, Response
 from terminal.tlv import tlv
@@ -36,7 +36,7 @@ _FULL_PROTECTION: Final = C_MAC | C_DEC | R_MAC | R_ENC
 class MemberApplet(EmvApplet):
     """One instance of the member application. Answers 6985 to everything until it is personalized."""
 
-    def __init__(self, host: Host, aid: bytes, parameters: bytes) -> None:
+    def __init__(self, host: AppletHost, aid: bytes, parameters: bytes) -> None:
         super().__init__(host, aid, parameters)
         self._contents: Contents | None = None
         self._answers: dict[tuple[int, int], Response] = {}
@@ -200,7 +200,7 @@ class MemberApplet(EmvApplet):
         if counter == 0xFFFFFF:
             raise Refuse(0x6985)
         session = CardScp03(
-            KeySet(version, keys[:16], keys[16:32], keys[32:]),
+            CardKeySet(version, keys[:16], keys[16:32], keys[32:]),
             aid=self.aid,
             random=self.host.random,
             key_data=number,

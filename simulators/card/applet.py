@@ -18,7 +18,7 @@ class Refuse(Exception):
         self.sw = StatusWord(sw)
 
 
-class Memory(MutableMapping[str, bytes]):
+class AppletMemory(MutableMapping[str, bytes]):
     """Non-volatile memory of one application: named byte strings. A single assignment is atomic;
     a transaction makes several so. Nothing is visible after a tear but the old state or the new."""
 
@@ -26,11 +26,11 @@ class Memory(MutableMapping[str, bytes]):
     def transaction(self) -> AbstractContextManager[None]: ...
 
 
-class Host(Protocol):
+class AppletHost(Protocol):
     """The card operating system as an application sees it."""
 
     @property
-    def memory(self) -> Memory: ...
+    def memory(self) -> AppletMemory: ...
     @property
     def contactless(self) -> bool: ...
     def random(self, n: int) -> bytes: ...
@@ -60,7 +60,7 @@ class Applet(ABC):
         """The status word that goes with the FCI: 9000, or 6283 for a blocked application."""
         return OK
 
-    def __init__(self, host: Host, aid: bytes, parameters: bytes) -> None:
+    def __init__(self, host: AppletHost, aid: bytes, parameters: bytes) -> None:
         self.host = host
         self.aid = aid
         self.parameters = parameters

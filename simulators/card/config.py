@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import reduce
 from operator import xor
 
-from simulators.card.security_domain.session import KeySet
+from simulators.card.security_domain.session import CardKeySet
 from terminal.apdu import LinkProtocol
 from terminal.crypto import des, kdf
 from terminal.secret import Secret
@@ -21,7 +21,7 @@ _SCP02_I = (0x15, 0x35, 0x55, 0x75)
 _SCP03_I = tuple(i | s for i in (0x00, 0x10, 0x20, 0x30, 0x60, 0x70) for s in (0, 1))
 
 
-class Diversification(StrEnum):
+class KeyDiversification(StrEnum):
     """How the stock keys of one chip come from the supplier's KMC."""
 
     NONE = "none"
@@ -31,7 +31,7 @@ class Diversification(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cplc:
+class ProductionData:
     """Card production life cycle data: numbers of 2 bytes (``serial`` and the equipment ids: 4). GPC 2.1.1 tag 9F7F.
 
     Dates are binary coded decimal as YDDD: 0x6326 is day 326 of a year ending in 6.
@@ -78,13 +78,13 @@ class CardConfig:
     ``ta1`` is the speed it offers (FI, DI). ISO/IEC 7816-3:2006, 8.3.
     """
 
-    chip: Cplc
+    chip: ProductionData
     protocol: LinkProtocol = LinkProtocol.T1
     scp: int = 3
     i: int = -1
     key_size: int = 16
     key_version: int = -1
-    diversification: Diversification = Diversification.NONE
+    diversification: KeyDiversification = KeyDiversification.NONE
     kmc: Secret = field(default_factory=lambda: Secret(TEST_KEY), repr=False, compare=False)
     ta1: int = 0x96
     max_tries: int = 10
@@ -113,23 +113,23 @@ class CardConfig:
     def atr(self) -> bytes:
         return answer_to_reset(self.protocol, self.ta1)
 
-    def stock_keys(self) -> KeySet:
+    def stock_keys(self) -> CardKeySet:
         """ENC, MAC, DEK of this chip. EMV CPS 1.1, 4.1; GPC 2.3.1 Amendment D 1.2, 4.1.5."""
-        return KeySet(self.key_version, *(self._stock_key(c) for c in (1, 2, 3)))
+        return CardKeySet(self.key_version, *(self._stock_key(c) for c in (1, 2, 3)))
 
     def _stock_key(self, constant: int) -> bytes:
         kmc, data = self.kmc.reveal(), self.chip.key_data
-        if self.diversification is Diversification.KDF3:
+        if self.diversification is KeyDiversification.KDF3:
             return kdf.kdf3(kmc, constant, data, 8 * self.key_size)
-        if self.diversification is Diversification.NONE:
+        if self.diversification is KeyDiversification.NONE:
             return (kmc * 2)[: self.key_size] if len(kmc) < self.key_size else kmc
-        part = data[4:10] if self.diversification is Diversification.EMV_CPS else data[0:2] + data[4:8]
+        part = data[4:10] if self.diversification is KeyDiversification.EMV_CPS else data[0:2] + data[4:8]
         derived = des.ecb_encrypt(kmc, part + bytes((0xF0, constant)) + part + bytes((0x0F, constant)))
         return (derived * 2)[: self.key_size]
 
     def encode(self) -> bytes:
         """For the card's memory: everything but the keys."""
-        chip = {name: getattr(self.chip, name) for name in Cplc.__slots__}
+        chip = {name: getattr(self.chip, name) for name in ProductionData.__slots__}
         fields = ("scp", "i", "key_size", "key_version", "ta1", "max_tries")
         values = {name: getattr(self, name) for name in fields}
         texts = {"protocol": str(self.protocol), "diversification": str(self.diversification)}
@@ -139,9 +139,9 @@ class CardConfig:
     def decode(cls, data: bytes) -> CardConfig:
         """The inverse of encode; the KMC is not kept on the chip."""
         values = json.loads(data)
-        values["chip"] = Cplc(**values["chip"])
+        values["chip"] = ProductionData(**values["chip"])
         values["protocol"] = LinkProtocol(values["protocol"])
-        values["diversification"] = Diversification(values["diversification"])
+        values["diversification"] = KeyDiversification(values["diversification"])
         return cls(**values)
 
 

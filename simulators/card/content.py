@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
-from simulators.card.applet import Applet, Memory, Refuse
+from simulators.card.applet import Applet, AppletMemory, Refuse
 from terminal.apdu import Command, Response
 from terminal.tlv import tlv
 
@@ -23,7 +23,7 @@ CARD_RESET = 0x040000
 """Privilege: selected by default after a reset (once Default Selected). GPC 2.3.1, 6.6.1."""
 
 
-class CardState(IntEnum):
+class CardLifeCycle(IntEnum):
     """GPC 2.3.1, 5.1 and table 11-6."""
 
     OP_READY = 0x01
@@ -33,7 +33,7 @@ class CardState(IntEnum):
     TERMINATED = 0xFF
 
 
-class AppState(IntEnum):
+class ApplicationLifeCycle(IntEnum):
     """GPC 2.3.1, 5.3 and table 11-4; 0F is the application's own, as EMV CPS 1.1 uses it."""
 
     INSTALLED = 0x03
@@ -61,25 +61,25 @@ class Instance:
     domain: bytes
     privileges: int = 0
     parameters: bytes = b""
-    state: int = AppState.INSTALLED
+    state: int = ApplicationLifeCycle.INSTALLED
 
     @property
     def selectable(self) -> bool:
-        return not self.state & LOCKED and self.state >= AppState.SELECTABLE
+        return not self.state & LOCKED and self.state >= ApplicationLifeCycle.SELECTABLE
 
     @property
     def personalized(self) -> bool:
-        return self.state & ~LOCKED == AppState.PERSONALIZED
+        return self.state & ~LOCKED == ApplicationLifeCycle.PERSONALIZED
 
 
 @dataclass
-class Registry:
+class CardRegistry:
     """Load files and instances, each under one AID, kept in memory as one value each.
 
     ``memory`` is the card's scope "registry". Changes are single writes; the caller makes several atomic.
     """
 
-    memory: Memory
+    memory: AppletMemory
     _files: dict[bytes, LoadFile] = field(default_factory=dict)
     _instances: dict[bytes, Instance] = field(default_factory=dict)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.card.applet import Memory
-from simulators.card.security_domain.session import KeySet
+from simulators.card.applet import AppletMemory
+from simulators.card.security_domain.session import CardKeySet
 
 DES, AES = 0x80, 0x88
 """Key types. GPC 2.3.1, table 11-16."""
@@ -33,7 +33,7 @@ class KeyRing:
     looked at, so that cutting the power gains nothing.
     """
 
-    def __init__(self, memory: Memory, max_tries: int) -> None:
+    def __init__(self, memory: AppletMemory, max_tries: int) -> None:
         self._memory = memory
         self._max_tries = max_tries
 
@@ -50,12 +50,12 @@ class KeyRing:
             at += 3 + length
         return keys
 
-    def channel_keys(self, version: int, kind: int) -> KeySet | None:
+    def channel_keys(self, version: int, kind: int) -> CardKeySet | None:
         """The three keys of a secure channel; version 0 takes the first set that has them."""
         for candidate in [version] if version else self.versions:
             values = {key.identifier: key.value for key in self.keys(candidate) if key.kind == kind}
             if {1, 2, 3} <= values.keys() and len({len(values[n]) for n in (1, 2, 3)}) == 1:
-                return KeySet(candidate, values[1], values[2], values[3])
+                return CardKeySet(candidate, values[1], values[2], values[3])
         return None
 
     def put(self, version: int, keys: list[Key]) -> None:

@@ -12,7 +12,7 @@ from terminal.errors import ApduError
 _GET_RESPONSE = 0xC0
 
 
-class Link:
+class CardLink:
     """One powered contact: command APDU bytes in, response APDU bytes out.
 
     At T=0 (as PC/SC carries it) a command with data gets its response data by GET RESPONSE (61xx), and a wrong Le is

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from simulators.card.applet import Memory
+from simulators.card.applet import AppletMemory
 from terminal.errors import CardGone, ReaderFault
 
 PAGE = 64
@@ -46,7 +46,7 @@ class MemoryWriteFailed(Exception):
     """The image could not be written (a full disk); the memory holds the old state. The card answers 6581."""
 
 
-class Image(Protocol):
+class MemoryImage(Protocol):
     """Where the bytes of the log live: RAM or a card file."""
 
     def read(self) -> bytes: ...
@@ -153,7 +153,7 @@ class Nvm:
     ``pages_written`` counts EEPROM pages since the object was made.
     """
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: MemoryImage) -> None:
         self.tear: Tear | None = None
         self.pages_written = 0
         self._image = image
@@ -186,9 +186,9 @@ class Nvm:
         self._depth, self._lost = 0, not repair and end < len(image)
         self._pending, self._undo = [], []
 
-    def scope(self, name: str) -> Scope:
+    def scope(self, name: str) -> MemoryTransaction:
         """One application's part of the memory; made on first use."""
-        return Scope(self, name, self._state.setdefault(name, {}))
+        return MemoryTransaction(self, name, self._state.setdefault(name, {}))
 
     def drop(self, name: str) -> None:
         """Forget a scope with all its values, as one write."""
@@ -276,7 +276,7 @@ class Nvm:
         self._compact_above = max(_COMPACT_ABOVE, 4 * self._size)
 
 
-class Scope(Memory):
+class MemoryTransaction(AppletMemory):
     """Named byte strings of one application (see Memory). Names to 255 bytes of UTF-8."""
 
     __slots__ = ("_name", "_nvm", "_values")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Meter:
+class WorkMeter:
     """Figures of the last exchange: bytes of command and response APDU, EEPROM pages written, cryptographic operations
     by kind (``des``, ``aes`` and ``sha`` in blocks, ``rsa`` in private powers)."""
 

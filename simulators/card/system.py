@@ -6,12 +6,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from simulators.card.applet import Applet, Host, Memory, Refuse
+from simulators.card.applet import Applet, AppletHost, AppletMemory, Refuse
 from simulators.card.config import ISD_AID, CardConfig
-from simulators.card.content import CARD_RESET, AppState, CardState, Instance, Modules, OpaqueApplet, Registry
+from simulators.card.content import (
+    CARD_RESET,
+    ApplicationLifeCycle,
+    CardLifeCycle,
+    CardRegistry,
+    Instance,
+    Modules,
+    OpaqueApplet,
+)
 from simulators.card.keyring import KeyRing
 from simulators.card.memory import MemoryWriteFailed, Nvm
-from simulators.card.meter import Meter
+from simulators.card.meter import WorkMeter
 from terminal.apdu import OK, Command, Response, StatusWord
 
 CHANNELS = 4
@@ -21,7 +29,7 @@ _SELECT, _MANAGE_CHANNEL, _GET_DATA = 0xA4, 0x70, 0xCA
 _MAX_CHAIN = 0xFFFF
 _BLOCKED = "blocked"
 """Name in the card's memory: an issuer sent CARD BLOCK."""
-_TERMINATED = bytes((CardState.TERMINATED,))
+_TERMINATED = bytes((CardLifeCycle.TERMINATED,))
 
 
 class Channel:
@@ -39,7 +47,7 @@ class ApplicationHost:
     def __init__(self, system: System, aid: bytes) -> None:
         self._system = system
         self._aid = aid
-        self.memory: Memory = system.nvm.scope(f"app/{aid.hex()}")
+        self.memory: AppletMemory = system.nvm.scope(f"app/{aid.hex()}")
         self.contactless = system.config.contactless
         self.random = system.random
         self.spent = system.meter.spent
@@ -50,7 +58,7 @@ class ApplicationHost:
         return instance is not None and instance.personalized
 
     def set_personalized(self) -> None:
-        self._system.registry.set_state(self._aid, AppState.PERSONALIZED)
+        self._system.registry.set_state(self._aid, ApplicationLifeCycle.PERSONALIZED)
 
     def block_card(self) -> None:
         self._system.nvm.scope("card")[_BLOCKED] = b"\x01"
@@ -68,11 +76,11 @@ class System:
         config: CardConfig,
         modules: Modules,
         random: Callable[[int], bytes],
-        meter: Meter,
-        domain: Callable[[System, Host], Applet],
+        meter: WorkMeter,
+        domain: Callable[[System, AppletHost], Applet],
     ) -> None:
         self.nvm, self.config, self.random, self.meter = nvm, config, random, meter
-        self.registry = Registry(nvm.scope("registry"))
+        self.registry = CardRegistry(nvm.scope("registry"))
         self.keys = KeyRing(nvm.scope("isd"), config.max_tries)
         self._card = nvm.scope("card")
         self._modules = modules
@@ -82,13 +90,13 @@ class System:
         self._channels[0] = self._open()
 
     @property
-    def state(self) -> CardState:
-        return CardState(self._card["state"][0])
+    def state(self) -> CardLifeCycle:
+        return CardLifeCycle(self._card["state"][0])
 
-    def set_state(self, state: CardState) -> None:
+    def set_state(self, state: CardLifeCycle) -> None:
         """Move the card's life cycle on; locked or terminated, only its security domain works."""
         self._card["state"] = bytes((state,))
-        if state in (CardState.CARD_LOCKED, CardState.TERMINATED):
+        if state in (CardLifeCycle.CARD_LOCKED, CardLifeCycle.TERMINATED):
             for channel in self._channels:
                 if channel is not None and channel.applet is not channel.domain:
                     channel.applet.deselect()
@@ -165,7 +173,7 @@ class System:
         return replace(plain, data=data)
 
     def _select(self, channel: Channel, command: Command) -> Response:
-        if self.state is CardState.TERMINATED:
+        if self.state is CardLifeCycle.TERMINATED:
             raise Refuse(0x6985)
         if _BLOCKED in self._card:
             raise Refuse(0x6A81)
@@ -183,7 +191,7 @@ class System:
     def _find(self, channel: Channel, partial: bytes, *, following: bool) -> Applet:
         """The first application that matches, or the one after the selected. GPC 2.3.1, 6.4.2. Raises Refuse."""
         found: list[Applet] = [channel.domain] if ISD_AID.startswith(partial) else []
-        if partial and self.state is not CardState.CARD_LOCKED:
+        if partial and self.state is not CardLifeCycle.CARD_LOCKED:
             found += [self.applet(instance) for instance in self.registry.matching(partial) if instance.selectable]
         if following and channel.applet in found:
             found = found[found.index(channel.applet) + 1 :]
@@ -218,7 +226,7 @@ class System:
     def _open(self) -> Channel:
         """A channel with its default selected application, or the security domain where that one does not answer."""
         channel = Channel(self._domain(self, ApplicationHost(self, ISD_AID)))
-        if self.state not in (CardState.CARD_LOCKED, CardState.TERMINATED):
+        if self.state not in (CardLifeCycle.CARD_LOCKED, CardLifeCycle.TERMINATED):
             default = next((i for i in self.registry.instances if i.privileges & CARD_RESET and i.selectable), None)
             if default is not None and not self.in_use(default.aid):
                 applet = self.applet(default)

@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from simulators.cryptograms.schemes import Cipher, Encipherment, Fold, PinForm, Scheme, Session
+from simulators.cryptograms.schemes import Cipher, Encipherment, Fold, IssuerScheme, PinForm, SessionKeyMethod
 from terminal.crypto import des, padding, sm4
 from terminal.errors import CodecError, CryptoError
 from terminal.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
-class Masters:
+class IssuerMasters:
     """An issuer's master keys of one cipher, 16 bytes each. ``option`` of card key derivation: ``A``, ``B``, or None:
     A for card numbers of up to 16 digits, B for longer ones."""
 
@@ -38,7 +38,7 @@ class Udks(NamedTuple):
         return "<Udks>"
 
 
-def card_keys(masters: Masters, cipher: Cipher, pan: str, sequence: int) -> Udks:
+def card_keys(masters: IssuerMasters, cipher: Cipher, pan: str, sequence: int) -> Udks:
     """EMV 4.4 Book 2, A1.4. Raises CryptoError unless ``pan`` is digits and ``sequence`` 0 to 99."""
     if not re.fullmatch("[0-9]{1,19}", pan) or not 0 <= sequence <= 99:
         raise CryptoError("card keys are made from a card number of digits and a sequence number from 0 to 99")
@@ -61,30 +61,30 @@ def _hashed(pan: str, sequence: int) -> bytes:
     return bytes.fromhex(digits[:16])
 
 
-def session_key(kind: Session, cipher: Cipher, key: bytes, atc: bytes, arqc: bytes) -> bytes:
+def session_key(kind: SessionKeyMethod, cipher: Cipher, key: bytes, atc: bytes, arqc: bytes) -> bytes:
     """One session key. ``arqc`` diversifies the common session keys of secure messaging; for cryptograms give
     ``atc || 00..``."""
     if len(atc) != 2 or len(arqc) != 8:
         raise CodecError(f"an ATC has two bytes and a cryptogram eight, not {len(atc)} and {len(arqc)}")
     counted = bytes(6) + atc + bytes(6) + _inverse(atc)
-    if kind is Session.NONE:
+    if kind is SessionKeyMethod.NONE:
         return key
     if cipher is Cipher.SM4:
         return sm4.ecb_encrypt(key, counted)
-    if kind is Session.XOR:
+    if kind is SessionKeyMethod.XOR:
         return des.adjust_parity(_xor(key, counted))
-    if kind is Session.ATC:
+    if kind is SessionKeyMethod.ATC:
         return des.adjust_parity(des.ecb_encrypt(key, counted))
     halves = (arqc[:2] + bytes((mark,)) + arqc[3:] for mark in (0xF0, 0x0F))
     return des.adjust_parity(des.ecb_encrypt(key, b"".join(halves)))
 
 
-def cryptogram(scheme: Scheme, keys: Udks, atc: bytes, data: bytes) -> bytes:
+def cryptogram(scheme: IssuerScheme, keys: Udks, atc: bytes, data: bytes) -> bytes:
     """ARQC, TC or AAC, eight bytes. EMV 4.4 Book 2, 8.1.2."""
     return _mac(scheme, _ac_key(scheme, keys, atc), data, scheme.ac_padding)
 
 
-def arpc(scheme: Scheme, keys: Udks, atc: bytes, ac: bytes, response: bytes) -> bytes:
+def arpc(scheme: IssuerScheme, keys: Udks, atc: bytes, ac: bytes, response: bytes) -> bytes:
     """The authorization response cryptogram: eight bytes over a response code of two (method 1), or four over card
     status update and proprietary data (method 2). EMV 4.4 Book 2, 8.2."""
     key = _ac_key(scheme, keys, atc)
@@ -96,7 +96,7 @@ def arpc(scheme: Scheme, keys: Udks, atc: bytes, ac: bytes, response: bytes) -> 
     return des.ecb_encrypt(key, mixed)
 
 
-def script_mac(scheme: Scheme, keys: Udks, atc: bytes, ac: bytes, header: bytes, data: bytes) -> bytes:
+def script_mac(scheme: IssuerScheme, keys: Udks, atc: bytes, ac: bytes, header: bytes, data: bytes) -> bytes:
     """MAC of a script command: over its header (five bytes, Lc counting the MAC), ATC, cryptogram and data.
 
     EMV 4.4 Book 2, 9.2.3.1, format 2, with the transaction's data as Visa and PBOC put them in.
@@ -105,7 +105,7 @@ def script_mac(scheme: Scheme, keys: Udks, atc: bytes, ac: bytes, header: bytes,
     return _mac(scheme, key, header + atc + ac + data, 2)[: scheme.mac_length]
 
 
-def script_encrypt(scheme: Scheme, keys: Udks, atc: bytes, ac: bytes, data: bytes) -> bytes:
+def script_encrypt(scheme: IssuerScheme, keys: Udks, atc: bytes, ac: bytes, data: bytes) -> bytes:
     """Confidential script data of at most 255 bytes. EMV 4.4 Book 2, 9.3."""
     key = session_key(scheme.sm_session, scheme.cipher, keys.smc, atc, ac)
     block = sm4.BLOCK if scheme.cipher is Cipher.SM4 else des.BLOCK
@@ -118,7 +118,7 @@ def script_encrypt(scheme: Scheme, keys: Udks, atc: bytes, ac: bytes, data: byte
     return sm4.ecb_encrypt(key, plain) if scheme.cipher is Cipher.SM4 else des.ecb_encrypt(key, plain)
 
 
-def new_pin_block(scheme: Scheme, keys: Udks, pin: str, current: str | None = None) -> bytes:
+def new_pin_block(scheme: IssuerScheme, keys: Udks, pin: str, current: str | None = None) -> bytes:
     """The clear block of a PIN CHANGE. The Visa form mixes in the card's cryptogram key, and the present PIN when the
     card is to check it. Visa ICC Specification, appendix; ISO 9564-1, 9.3.3. Raises CodecError for no PIN."""
     for digits in (pin, current or pin):
@@ -131,18 +131,18 @@ def new_pin_block(scheme: Scheme, keys: Udks, pin: str, current: str | None = No
     return block if current is None else _xor(block, bytes.fromhex(current.ljust(16, "0")))
 
 
-def _ac_key(scheme: Scheme, keys: Udks, atc: bytes) -> bytes:
+def _ac_key(scheme: IssuerScheme, keys: Udks, atc: bytes) -> bytes:
     return session_key(scheme.ac_session, scheme.cipher, keys.ac, atc, atc + bytes(6))
 
 
-def _mac(scheme: Scheme, key: bytes, data: bytes, method: int) -> bytes:
+def _mac(scheme: IssuerScheme, key: bytes, data: bytes, method: int) -> bytes:
     if scheme.cipher is Cipher.SM4:
         return _fold(scheme, sm4.mac(key, data))
     pad = padding.pad1 if method == 1 else padding.pad2
     return des.retail_mac(key, pad(data, des.BLOCK))
 
 
-def _fold(scheme: Scheme, block: bytes) -> bytes:
+def _fold(scheme: IssuerScheme, block: bytes) -> bytes:
     return _xor(block[:8], block[8:]) if scheme.fold is Fold.XOR else block[:8]
 
 

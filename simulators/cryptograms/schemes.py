@@ -20,7 +20,7 @@ class Cipher(StrEnum):
     SM4 = "sm4"
 
 
-class Session(StrEnum):
+class SessionKeyMethod(StrEnum):
     """How a session key comes from a card key."""
 
     NONE = "none"  # the card key itself
@@ -66,7 +66,7 @@ SHORT_AC_TAGS: Final = (0x9F02, 0x9F37, 0x9F36)
 
 
 @dataclass(frozen=True, slots=True)
-class Scheme:
+class IssuerScheme:
     """One way of computing cryptograms and script commands.
 
     ``ac_padding`` is a method of ISO/IEC 9797-1; ``arpc`` is method 1 or 2; ``mac_length`` of script MACs is 4 to 8.
@@ -74,8 +74,8 @@ class Scheme:
 
     name: str
     cipher: Cipher
-    ac_session: Session
-    sm_session: Session
+    ac_session: SessionKeyMethod
+    sm_session: SessionKeyMethod
     ac_padding: int = 2
     tags: tuple[int, ...] = AC_TAGS
     own: Own = Own.CVR
@@ -86,25 +86,35 @@ class Scheme:
     mac_length: int = 4
 
 
-CVN10: Final = Scheme("cvn10", Cipher.TDES, Session.NONE, Session.XOR, ac_padding=1)
-CVN17: Final = Scheme(
-    "cvn17", Cipher.TDES, Session.NONE, Session.XOR, ac_padding=1, tags=SHORT_AC_TAGS, own=Own.CVR_BYTE
+CVN10: Final = IssuerScheme("cvn10", Cipher.TDES, SessionKeyMethod.NONE, SessionKeyMethod.XOR, ac_padding=1)
+CVN17: Final = IssuerScheme(
+    "cvn17",
+    Cipher.TDES,
+    SessionKeyMethod.NONE,
+    SessionKeyMethod.XOR,
+    ac_padding=1,
+    tags=SHORT_AC_TAGS,
+    own=Own.CVR_BYTE,
 )
-CVN18: Final = Scheme("cvn18", Cipher.TDES, Session.COMMON, Session.XOR, own=Own.WHOLE, arpc=2)
-CVN22: Final = Scheme(
-    "cvn22", Cipher.TDES, Session.COMMON, Session.COMMON, own=Own.WHOLE, arpc=2, pin_form=PinForm.ISO2
+CVN18: Final = IssuerScheme("cvn18", Cipher.TDES, SessionKeyMethod.COMMON, SessionKeyMethod.XOR, own=Own.WHOLE, arpc=2)
+CVN22: Final = IssuerScheme(
+    "cvn22", Cipher.TDES, SessionKeyMethod.COMMON, SessionKeyMethod.COMMON, own=Own.WHOLE, arpc=2, pin_form=PinForm.ISO2
 )
-EMV: Final = Scheme(
+EMV: Final = IssuerScheme(
     "emv-csk",
     Cipher.TDES,
-    Session.COMMON,
-    Session.COMMON,
+    SessionKeyMethod.COMMON,
+    SessionKeyMethod.COMMON,
     encipherment=Encipherment.EMV,
     pin_form=PinForm.ISO2,
 )
-PBOC: Final = Scheme("pboc-des", Cipher.TDES, Session.ATC, Session.ATC, encipherment=Encipherment.PBOC)
-PBOC_SM4: Final = Scheme("pboc-sm4", Cipher.SM4, Session.ATC, Session.ATC, encipherment=Encipherment.PBOC)
-SCHEMES: Final[Mapping[str, Scheme]] = MappingProxyType(
+PBOC: Final = IssuerScheme(
+    "pboc-des", Cipher.TDES, SessionKeyMethod.ATC, SessionKeyMethod.ATC, encipherment=Encipherment.PBOC
+)
+PBOC_SM4: Final = IssuerScheme(
+    "pboc-sm4", Cipher.SM4, SessionKeyMethod.ATC, SessionKeyMethod.ATC, encipherment=Encipherment.PBOC
+)
+SCHEMES: Final[Mapping[str, IssuerScheme]] = MappingProxyType(
     {scheme.name: scheme for scheme in (CVN10, CVN17, CVN18, CVN22, EMV, PBOC, PBOC_SM4)}
 )
 
@@ -113,7 +123,7 @@ _SM4_ALGORITHM: Final = 0x04
 
 
 @dataclass(frozen=True, slots=True)
-class IssuerData:
+class IadFormat:
     """Issuer application data (9F10) of the layout that Visa and PBOC share: length, key index, version, CVR of four
     bytes, then in PBOC the algorithm; or the longer Visa format 2, whose first byte is 1F. The rest is the issuer's."""
 
@@ -124,7 +134,7 @@ class IssuerData:
     sm4: bool
 
     @classmethod
-    def parse(cls, raw: bytes) -> IssuerData:
+    def parse(cls, raw: bytes) -> IadFormat:
         """Raises CodecError for bytes of neither layout."""
         if len(raw) == 32 and raw[0] == 0x1F:
             return cls(raw, raw[2], raw[1], raw[3:8], False)
@@ -133,6 +143,6 @@ class IssuerData:
         sm4 = raw[0] == 0x07 and raw[7] == _SM4_ALGORITHM
         return cls(raw, raw[1], raw[2], raw[3:7], sm4)
 
-    def covered(self, scheme: Scheme) -> bytes:
+    def covered(self, scheme: IssuerScheme) -> bytes:
         """What of these data the scheme's cryptograms cover."""
         return {Own.WHOLE: self.raw, Own.CVR: self.cvr, Own.CVR_BYTE: self.cvr[1:2]}[scheme.own]

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from simulators.issuer.scripts import Script, ScriptCommand, ScriptResult, When
+from simulators.issuer.scripts import IssuerScriptCommand, IssuerScriptResult, Script, When
 from terminal.secret import Secret
 
 
-class Status(StrEnum):
+class AccountStatus(StrEnum):
     OPEN = "open"
     BLOCKED = "blocked"
     LOST = "lost"
@@ -19,7 +19,7 @@ class Status(StrEnum):
 
 
 @dataclass(slots=True, repr=False)
-class Account:
+class BankAccount:
     """One card's account. Amounts are in the currency's smallest unit. By transaction counter: ``holds`` are
     the amounts of approved transactions that are not over, ``ended`` the transactions that are."""
 
@@ -31,14 +31,14 @@ class Account:
     pin: Secret | None = None
     pin_tries: int = 3
     pin_limit: int = 3
-    status: Status = Status.OPEN
+    status: AccountStatus = AccountStatus.OPEN
     holds: dict[int, int] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
     highest_online: int = 0
     scripts: list[Script] = field(default_factory=list)
     scripts_made: int = 0
 
-    def queue(self, *commands: ScriptCommand, when: When = When.AFTER) -> Script:
+    def queue(self, *commands: IssuerScriptCommand, when: When = When.AFTER) -> Script:
         """Have these commands sent at the next online transaction, and at every one after it until done.
 
         Raises CodecError when they are more than a terminal takes in one answer.
@@ -49,7 +49,7 @@ class Account:
         self.scripts.append(script)
         return script
 
-    def reported(self, results: tuple[ScriptResult, ...]) -> None:
+    def reported(self, results: tuple[IssuerScriptResult, ...]) -> None:
         """Drop the scripts that the card carried out."""
         done = {result.identifier for result in results if result.done}
         self.scripts = [script for script in self.scripts if script.identifier not in done]
@@ -68,25 +68,25 @@ class Opening:
     limit: int | None = None
 
 
-class Accounts:
+class BankAccounts:
     """All accounts by card number and sequence."""
 
-    def __init__(self, accounts: tuple[Account, ...] = (), opening: Opening | None = None) -> None:
+    def __init__(self, accounts: tuple[BankAccount, ...] = (), opening: Opening | None = None) -> None:
         self._accounts = {(account.pan, account.sequence): account for account in accounts}
         self._opening = opening
 
-    def add(self, account: Account) -> Account:
+    def add(self, account: BankAccount) -> BankAccount:
         self._accounts[account.pan, account.sequence] = account
         return account
 
-    def find(self, pan: str, sequence: int) -> Account | None:
+    def find(self, pan: str, sequence: int) -> BankAccount | None:
         """The account of a card. Makes none: an account opens only for a card that proved itself (``opened``)."""
         return self._accounts.get((pan, sequence))
 
     def opens(self, pan: str) -> bool:
         return self._opening is not None and pan.startswith(self._opening.prefix)
 
-    def opened(self, pan: str, sequence: int, expires: date) -> Account:
+    def opened(self, pan: str, sequence: int, expires: date) -> BankAccount:
         """A new account by the opening rule; ask ``opens`` first."""
         rule = self._opening or Opening(pan, 0)
-        return self.add(Account(pan, sequence, expires, rule.balance, rule.limit))
+        return self.add(BankAccount(pan, sequence, expires, rule.balance, rule.limit))

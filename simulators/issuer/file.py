@@ -20,9 +20,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from simulators.cryptograms.crypto import Masters
-from simulators.cryptograms.schemes import PBOC_SM4, SCHEMES, Cipher, Fold, Scheme
-from simulators.issuer.accounts import Account, Accounts, Opening, Status
+from simulators.cryptograms.crypto import IssuerMasters
+from simulators.cryptograms.schemes import PBOC_SM4, SCHEMES, Cipher, Fold, IssuerScheme
+from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, Opening
 from simulators.issuer.host import VERSIONS, IssuerHost, IssuerKeys
 from simulators.issuer.scripts import application_block, application_unblock, card_block, pin_unblock
 from terminal.errors import CodecError
@@ -62,14 +62,14 @@ class _Opening(_Model):
     limit: Amount | None = None
 
 
-class _Account(_Model):
+class _AccountEntry(_Model):
     pan: Annotated[str, Field(pattern="^[0-9]{8,19}$")]
     sequence: Annotated[int, Field(ge=0, le=99)] = 0
     expires: date = date.max
     balance: Amount = Decimal(0)
     limit: Amount | None = None
     pin: Annotated[str, Field(pattern="^[0-9]{4,12}$")] | None = None
-    status: Status = Status.OPEN
+    status: AccountStatus = AccountStatus.OPEN
     scripts: tuple[Literal["card-block", "application-block", "application-unblock", "pin-unblock"], ...] = ()
 
 
@@ -80,7 +80,7 @@ class _Bank(_Model):
     fold: Fold = Fold.XOR
     mac_length: Annotated[int, Field(ge=4, le=8)] = 4
     opening: _Opening | None = None
-    accounts: tuple[_Account, ...] = ()
+    accounts: tuple[_AccountEntry, ...] = ()
 
 
 def load_issuer(path: Path) -> IssuerHost:
@@ -93,11 +93,11 @@ def load_issuer(path: Path) -> IssuerHost:
             for fault in faults.errors(include_input=False, include_url=False, include_context=False)
         )
         raise CodecError(f"{path}: {told}") from None
-    return IssuerHost(_keys(bank, path), Accounts(tuple(map(_account, bank.accounts)), _opening(bank.opening)))
+    return IssuerHost(_keys(bank, path), BankAccounts(tuple(map(_account, bank.accounts)), _opening(bank.opening)))
 
 
 def _keys(bank: _Bank, path: Path) -> IssuerKeys:
-    def fitted(scheme: Scheme) -> Scheme:
+    def fitted(scheme: IssuerScheme) -> IssuerScheme:
         return replace(scheme, fold=bank.fold, mac_length=bank.mac_length)
 
     named = VERSIONS
@@ -108,7 +108,7 @@ def _keys(bank: _Bank, path: Path) -> IssuerKeys:
         named = {int(version, 16): SCHEMES[name] for version, name in bank.versions.items()}
     return IssuerKeys(
         {
-            cipher: Masters(_secret(keys.ac), _secret(keys.smi), _secret(keys.smc), keys.option)
+            cipher: IssuerMasters(_secret(keys.ac), _secret(keys.smi), _secret(keys.smc), keys.option)
             for cipher, keys in bank.masters.items()
         },
         None if bank.pin.tdes is None else _secret(bank.pin.tdes),
@@ -122,8 +122,8 @@ def _opening(told: _Opening | None) -> Opening | None:
     return None if told is None else Opening(told.prefix, _cents(told.balance), _limit(told.limit))
 
 
-def _account(told: _Account) -> Account:
-    account = Account(told.pan, told.sequence, told.expires, _cents(told.balance), _limit(told.limit))
+def _account(told: _AccountEntry) -> BankAccount:
+    account = BankAccount(told.pan, told.sequence, told.expires, _cents(told.balance), _limit(told.limit))
     account.status = told.status
     account.pin = None if told.pin is None else Secret(told.pin.encode("ascii"))
     for name in told.scripts:

@@ -14,23 +14,28 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Final
 
-from simulators.cryptograms.crypto import Masters, arpc, card_keys, cryptogram
-from simulators.cryptograms.schemes import CVN10, CVN17, CVN18, CVN22, PBOC, PBOC_SM4, Cipher, IssuerData, Scheme
-from simulators.issuer.accounts import Account, Accounts, Status
+from simulators.cryptograms.crypto import IssuerMasters, arpc, card_keys, cryptogram
+from simulators.cryptograms.schemes import CVN10, CVN17, CVN18, CVN22, PBOC, PBOC_SM4, Cipher, IadFormat, IssuerScheme
+from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts
 from simulators.issuer.pin import read_pin
-from simulators.issuer.request import Kind, Request
-from simulators.issuer.scripts import ScriptResult, Turn, fitting
+from simulators.issuer.request import CryptogramKind, Request
+from simulators.issuer.scripts import IssuerScriptResult, Turn, fitting
 from terminal.errors import CodecError
 from terminal.secret import Secret
 from terminal.tlv import tlv
 
 APPROVED: Final = "00"
-VERSIONS: Final[Mapping[int, Scheme]] = MappingProxyType(
+VERSIONS: Final[Mapping[int, IssuerScheme]] = MappingProxyType(
     {0x01: PBOC, 0x0A: CVN10, 0x11: CVN17, 0x12: CVN18, 0x22: CVN22}
 )
 """Cryptogram versions that cards name in 9F10, where the keys say nothing else."""
 
-_REFUSED: Final = {Status.BLOCKED: "62", Status.LOST: "41", Status.STOLEN: "43", Status.CLOSED: "14"}
+_REFUSED: Final = {
+    AccountStatus.BLOCKED: "62",
+    AccountStatus.LOST: "41",
+    AccountStatus.STOLEN: "43",
+    AccountStatus.CLOSED: "14",
+}
 _APPROVE_CSU: Final = 0x80
 
 
@@ -39,13 +44,13 @@ class IssuerKeys:
     """The bank's keys. ``versions`` says what each cryptogram version means to it; ``sm4_scheme`` what the version of
     a card means whose issuer data name SM4."""
 
-    masters: Mapping[Cipher, Masters] = field(repr=False)
+    masters: Mapping[Cipher, IssuerMasters] = field(repr=False)
     pin_tdes: Secret | None = None
     pin_aes: Secret | None = None
-    versions: Mapping[int, Scheme] = field(default_factory=lambda: VERSIONS)
-    sm4_scheme: Scheme = PBOC_SM4
+    versions: Mapping[int, IssuerScheme] = field(default_factory=lambda: VERSIONS)
+    sm4_scheme: IssuerScheme = PBOC_SM4
 
-    def scheme(self, data: IssuerData) -> Scheme:
+    def scheme(self, data: IadFormat) -> IssuerScheme:
         """Raises CodecError when this bank does not know the version or has no keys for it."""
         scheme = self.sm4_scheme if data.sm4 else self.versions.get(data.version)
         if scheme is None or scheme.cipher not in self.masters:
@@ -54,7 +59,7 @@ class IssuerKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IssuerResponse:
     """What the issuer decided: response code (ISO 8583:1987, field 39, two characters), a sentence that says why, and
     data objects for the terminal: 8A, then 91 and 71 or 72 where there are any."""
 
@@ -82,16 +87,16 @@ class IssuerHost:
     def __init__(
         self,
         keys: IssuerKeys,
-        accounts: Accounts | None = None,
+        accounts: BankAccounts | None = None,
         *,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
         self.keys = keys
-        self.accounts = accounts or Accounts()
+        self.accounts = accounts or BankAccounts()
         self._today = today
         self._mutex = threading.Lock()
 
-    def answer(self, data: bytes) -> Answer:
+    def answer(self, data: bytes) -> IssuerResponse:
         """Decide on an authorization request (its 9F27 names an ARQC), or take note of how a transaction ended (TC or
         AAC). Total: whatever the bytes are, there is an answer."""
         with self._mutex:
@@ -103,13 +108,13 @@ class IssuerHost:
                 return _answer("30", str(fault))
             try:
                 account, turn = self._genuine(request, scheme)
-                if request.kind is not Kind.ARQC:
+                if request.kind is not CryptogramKind.ARQC:
                     return self._ended(request, account, amount)
                 return self._authorized(request, account, turn, amount)
             except _Decline as no:
                 return _answer(no.code, no.reason)
 
-    def _genuine(self, request: Request, scheme: Scheme) -> tuple[Account, Turn]:
+    def _genuine(self, request: Request, scheme: IssuerScheme) -> tuple[BankAccount, Turn]:
         """The account of a card that proved to hold its keys. Before that nothing is opened, kept or told."""
         account = self.accounts.find(request.pan, request.sequence)
         if account is None and not self.accounts.opens(request.pan):
@@ -122,7 +127,7 @@ class IssuerHost:
             account = self.accounts.opened(request.pan, request.sequence, date.max)
         return account, Turn(scheme, keys, request.atc, request.cryptogram)
 
-    def _authorized(self, request: Request, account: Account, turn: Turn, amount: int) -> Answer:
+    def _authorized(self, request: Request, account: BankAccount, turn: Turn, amount: int) -> IssuerResponse:
         if request.counter <= account.highest_online or request.counter in account.ended:
             raise _Decline("94", "this transaction counter was used before, or a later one was")
         account.highest_online = request.counter
@@ -134,7 +139,7 @@ class IssuerHost:
         account.holds[request.counter] = amount
         return self._with_proof(account, turn, APPROVED, "approved")
 
-    def _allow(self, request: Request, account: Account, amount: int) -> None:
+    def _allow(self, request: Request, account: BankAccount, amount: int) -> None:
         """Account, PIN, money. Raises _Decline."""
         if account.status in _REFUSED:
             raise _Decline(_REFUSED[account.status], f"the card is {account.status}")
@@ -146,7 +151,7 @@ class IssuerHost:
         if amount > account.balance:
             raise _Decline("51", "not enough money")
 
-    def _check_pin(self, request: Request, account: Account) -> None:
+    def _check_pin(self, request: Request, account: BankAccount) -> None:
         if request.pin_block is None:
             if request.pin_entered:
                 raise _Decline("30", "a PIN was entered, but its block (99) did not come")
@@ -165,7 +170,7 @@ class IssuerHost:
             raise _Decline("55", "the PIN is wrong")
         account.pin_tries = account.pin_limit
 
-    def _with_proof(self, account: Account, turn: Turn, code: str, reason: str) -> Answer:
+    def _with_proof(self, account: BankAccount, turn: Turn, code: str, reason: str) -> IssuerResponse:
         """The answer to a genuine card: with issuer authentication data and the scripts in waiting."""
         response = code.encode("ascii")
         if turn.scheme.arpc == 2:
@@ -175,23 +180,23 @@ class IssuerHost:
         proof = arpc(turn.scheme, turn.keys, turn.atc, turn.cryptogram, response) + response
         return _answer(code, reason, tlv(0x91, proof).encode() + fitting(account.scripts, turn))
 
-    def _ended(self, request: Request, account: Account, amount: int) -> Answer:
+    def _ended(self, request: Request, account: BankAccount, amount: int) -> IssuerResponse:
         """A TC settles, an AAC gives back what was on hold; each transaction counter ends once."""
         counter = request.counter
         if counter in account.ended:
             raise _Decline("94", "this transaction was over before")
         try:
-            account.reported(ScriptResult.parse(request.script_results))
+            account.reported(IssuerScriptResult.parse(request.script_results))
         except CodecError as fault:
             raise _Decline("30", str(fault)) from None
         account.ended.add(counter)
         hold = account.holds.pop(counter, None)
-        if request.kind is Kind.AAC:
+        if request.kind is CryptogramKind.AAC:
             account.balance += hold or 0
             return _answer(APPROVED, "noted: declined" if hold is None else "noted: declined, the hold is given back")
         account.balance -= amount - (hold or 0)
         return _answer(APPROVED, "settled, approved offline" if hold is None else "settled")
 
 
-def _answer(code: str, reason: str, data: bytes = b"") -> Answer:
-    return Answer(code, reason, tlv(0x8A, code.encode("ascii")).encode() + data)
+def _answer(code: str, reason: str, data: bytes = b"") -> IssuerResponse:
+    return IssuerResponse(code, reason, tlv(0x8A, code.encode("ascii")).encode() + data)

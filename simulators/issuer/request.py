@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from simulators.cryptograms.schemes import AC_TAGS, IssuerData, Scheme
+from simulators.cryptograms.schemes import AC_TAGS, IadFormat, IssuerScheme
 from terminal.errors import CodecError
 from terminal.tlv import Tlvs, decode
 
 _LENGTHS = {0x9F02: 6, 0x9F03: 6, 0x9F1A: 2, 0x95: 5, 0x5F2A: 2, 0x9A: 3, 0x9C: 1, 0x9F37: 4, 0x82: 2, 0x9F36: 2}
 
 
-class Kind(IntEnum):
+class CryptogramKind(IntEnum):
     """What the card decided: bits 8 and 7 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4."""
 
     AAC = 0x00
@@ -27,9 +27,9 @@ class Request:
 
     pan: str = field(repr=False)
     sequence: int
-    kind: Kind
+    kind: CryptogramKind
     cryptogram: bytes
-    issuer_data: IssuerData
+    issuer_data: IadFormat
     values: dict[int, bytes] = field(repr=False)
     pin_block: bytes | None = field(repr=False)
     script_results: bytes
@@ -47,16 +47,16 @@ class Request:
             raise CodecError("the request has neither a card number (5A) nor track 2 data (57)")
         sequence = objects.get(0x5F34) or b"\x00"
         kind = _of(objects, 0x9F27, 1)[0] & 0xC0
-        if kind not in list(Kind):
+        if kind not in list(CryptogramKind):
             raise CodecError("the cryptogram information data (9F27) name no kind of cryptogram")
         if len(sequence) != 1 or not sequence.hex().isdigit():
             raise CodecError("the sequence number (5F34) is not two digits")
         return cls(
             _digits(number),
             int(sequence.hex()),
-            Kind(kind),
+            CryptogramKind(kind),
             _of(objects, 0x9F26, 8),
-            IssuerData.parse(objects.get(0x9F10) or b""),
+            IadFormat.parse(objects.get(0x9F10) or b""),
             {tag: _of(objects, tag, _LENGTHS[tag]) for tag in AC_TAGS},
             objects.get(0x99),
             objects.get(0x9F5B) or objects.get(0xDF31) or b"",
@@ -85,7 +85,7 @@ class Request:
             raise CodecError("amount (9F02) and transaction type (9C) are decimal digits")
         return {0: int(digits), 1: int(digits), 2: -int(digits)}.get(int(kind[0]), 0)
 
-    def covered(self, scheme: Scheme) -> bytes:
+    def covered(self, scheme: IssuerScheme) -> bytes:
         """The data under the cryptogram. EMV 4.4 Book 2, 8.1.1."""
         return b"".join(self.values[tag] for tag in scheme.tags) + self.issuer_data.covered(scheme)
 

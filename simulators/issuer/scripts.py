@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from simulators.cryptograms.crypto import Udks, new_pin_block, script_encrypt, script_mac
-from simulators.cryptograms.schemes import Scheme
+from simulators.cryptograms.schemes import IssuerScheme
 from terminal.errors import CodecError
 from terminal.secret import Secret
 from terminal.tlv import tlv
@@ -49,14 +49,14 @@ _INTERINDUSTRY: Final = frozenset({Ins.PUT_DATA, Ins.UPDATE_RECORD})
 class Turn(NamedTuple):
     """What of a transaction goes into the keys and MACs of its scripts."""
 
-    scheme: Scheme
+    scheme: IssuerScheme
     keys: Udks
     atc: bytes
     cryptogram: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptCommand:
+class IssuerScriptCommand:
     """One command, before keys and MAC. ``pin`` is the new one of a PIN CHANGE, ``current`` the one that the card is
     to check first (P2 01); without it the card takes the new PIN as it is (P2 02)."""
 
@@ -84,39 +84,39 @@ class ScriptCommand:
         return header + data + script_mac(turn.scheme, turn.keys, turn.atc, turn.cryptogram, header, data)
 
 
-def card_block() -> ScriptCommand:
-    return ScriptCommand(Ins.CARD_BLOCK)
+def card_block() -> IssuerScriptCommand:
+    return IssuerScriptCommand(Ins.CARD_BLOCK)
 
 
-def application_block() -> ScriptCommand:
-    return ScriptCommand(Ins.APPLICATION_BLOCK)
+def application_block() -> IssuerScriptCommand:
+    return IssuerScriptCommand(Ins.APPLICATION_BLOCK)
 
 
-def application_unblock() -> ScriptCommand:
-    return ScriptCommand(Ins.APPLICATION_UNBLOCK)
+def application_unblock() -> IssuerScriptCommand:
+    return IssuerScriptCommand(Ins.APPLICATION_UNBLOCK)
 
 
-def pin_unblock() -> ScriptCommand:
+def pin_unblock() -> IssuerScriptCommand:
     """Set the try counter back. EMV 4.4 Book 3, 6.5.10, P2 00."""
-    return ScriptCommand(Ins.PIN_CHANGE)
+    return IssuerScriptCommand(Ins.PIN_CHANGE)
 
 
-def pin_change(new: Secret, current: Secret | None = None) -> ScriptCommand:
+def pin_change(new: Secret, current: Secret | None = None) -> IssuerScriptCommand:
     """Give the card another PIN and set the try counter back. EMV 4.4 Book 3, 6.5.10, P2 01 and 02."""
-    return ScriptCommand(Ins.PIN_CHANGE, p2=2 if current is None else 1, pin=new, current=current)
+    return IssuerScriptCommand(Ins.PIN_CHANGE, p2=2 if current is None else 1, pin=new, current=current)
 
 
-def put_data(tag: int, value: bytes) -> ScriptCommand:
+def put_data(tag: int, value: bytes) -> IssuerScriptCommand:
     """One data object of the card anew, by its tag in P1 P2."""
     if not 0 < tag <= 0xFFFF:
         raise CodecError(f"PUT DATA names a tag of one or two bytes, not {tag:X}")
-    return ScriptCommand(Ins.PUT_DATA, tag >> 8, tag & 0xFF, value)
+    return IssuerScriptCommand(Ins.PUT_DATA, tag >> 8, tag & 0xFF, value)
 
 
-def update_record(sfi: int, record: int, value: bytes) -> ScriptCommand:
+def update_record(sfi: int, record: int, value: bytes) -> IssuerScriptCommand:
     if not 1 <= sfi <= 30 or not 1 <= record <= 0xFF:
         raise CodecError(f"there is no record {record} of file {sfi} to update")
-    return ScriptCommand(Ins.UPDATE_RECORD, record, sfi << 3 | 4, value)
+    return IssuerScriptCommand(Ins.UPDATE_RECORD, record, sfi << 3 | 4, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Script:
 
     identifier: int
     when: When
-    commands: tuple[ScriptCommand, ...]
+    commands: tuple[IssuerScriptCommand, ...]
 
     def encode(self, turn: Turn) -> bytes:
         """Template 71 or 72."""
@@ -153,14 +153,14 @@ def fitting(scripts: Sequence[Script], turn: Turn) -> bytes:
     return taken
 
 
-class ScriptResult(NamedTuple):
+class IssuerScriptResult(NamedTuple):
     """How one script went: 9F5B or DF31 in fives of bytes. EMV 4.4 Book 4, annex A5."""
 
     identifier: int
     done: bool
 
     @classmethod
-    def parse(cls, data: bytes) -> tuple[ScriptResult, ...]:
+    def parse(cls, data: bytes) -> tuple[IssuerScriptResult, ...]:
         """Raises CodecError unless the data are results of five bytes each."""
         if len(data) % 5:
             raise CodecError(f"issuer script results of {len(data)} bytes, which are no whole number of fives")

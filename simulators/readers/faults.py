@@ -43,7 +43,7 @@ _WITH_AFTER: Final = (FaultKind.TEAR_APDU, *_IN_MEMORY)
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class InjectedFault:
     """One fault: what, at which command, page or byte, and whether after it; ``seconds`` for SLOW."""
 
     kind: FaultKind
@@ -80,10 +80,10 @@ class Faults:
     Raises CodecError for two at the same command, or two in the memory.
     """
 
-    def __init__(self, faults: Iterable[Fault] = (), *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, faults: Iterable[InjectedFault] = (), *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
         self._commands = 0
-        self._waiting: dict[int, Fault] = {}
+        self._waiting: dict[int, InjectedFault] = {}
         self._struck = 0
         self.tear: TearAt | None = None
         for fault in faults:
@@ -101,7 +101,7 @@ class Faults:
             chip.tear = self.tear
         return FaultyCard(card, self)
 
-    def next(self) -> Fault | None:
+    def next(self) -> InjectedFault | None:
         """The fault of the command that comes now."""
         fault = self._waiting.pop(self._commands, None)
         self._commands += 1
@@ -160,6 +160,6 @@ class FaultyCard:
         return bytes((answer[0] ^ 0x01,)) + answer[1:]
 
 
-def tear_for(fault: Fault) -> TearAt:
+def tear_for(fault: InjectedFault) -> TearAt:
     """The tear of the card's memory that a page or byte fault means: EEPROM is written, and torn, by pages."""
     return TearAt(fault.at // PAGE if fault.kind is FaultKind.TEAR_BYTE else fault.at, after=fault.after)

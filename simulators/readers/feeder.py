@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from simulators.card.content import CardState
-from simulators.readers.stock import BINS, Claim, Stock
+from simulators.card.content import CardLifeCycle
+from simulators.readers.stock import BINS, Stock, StockClaim
 from simulators.readers.vpcd import EMPTY_FOR, SlotCard, VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition
@@ -28,7 +28,7 @@ SETTLE: Final = 1.0
 _SHOWN: Final = 2
 
 
-class Hopper:
+class CardFeeder:
     """One slot and its stock. Call ``tick`` several times a second, and ``close`` at the end.
 
     ``show(chip)`` may wrap a chip (timing, trace) before it goes into the slot; ``say`` hears of each change.
@@ -63,7 +63,7 @@ class Hopper:
         elif self._slot.commands and self._slot.idle >= self._settle:
             self._slot.pull()
             self._emptied = self._clock()
-            if card.chip.state is CardState.SECURED:
+            if card.chip.state is CardLifeCycle.SECURED:
                 self._drop(card.claim, Disposition.DONE)
             elif card.shown == _SHOWN:
                 self._drop(card.claim, Disposition.REJECT)
@@ -74,7 +74,7 @@ class Hopper:
         comes first the next time."""
         self._slot.close()
         if self._card is not None:
-            done = self._card.chip.state is CardState.SECURED
+            done = self._card.chip.state is CardLifeCycle.SECURED
             self._drop(self._card.claim, Disposition.DONE if done else Disposition.KEEP)
 
     def _say(self, text: str) -> None:
@@ -95,7 +95,7 @@ class Hopper:
         self._told_empty = True
         return None
 
-    def _drop(self, claim: Claim, disposition: Disposition) -> None:
+    def _drop(self, claim: StockClaim, disposition: Disposition) -> None:
         self._say(f"{claim.path.name} goes to {BINS.get(disposition, 'the stock again')}")
         self._card = None
         claim.let_go(disposition)
@@ -105,6 +105,6 @@ class Hopper:
 class _Card:
     """The card that this hopper holds, and how often it was put in."""
 
-    claim: Claim
+    claim: StockClaim
     chip: VirtualCard
     shown: int = 0

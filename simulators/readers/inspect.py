@@ -8,7 +8,7 @@ from typing import Any
 
 from simulators.card.cardfile import CardFile
 from simulators.card.config import CardConfig
-from simulators.card.content import LOCKED, AppState, CardState, Registry
+from simulators.card.content import LOCKED, ApplicationLifeCycle, CardLifeCycle, CardRegistry
 from simulators.card.keyring import AES, KeyRing
 from simulators.card.memory import MemoryDamaged, Nvm
 from terminal.crypto import kcv
@@ -60,10 +60,10 @@ def look(path: Path) -> CardView:
     nvm.load(repair=False)
     try:
         config = CardConfig.decode(nvm.scope("card")["config"])
-        state = CardState(nvm.scope("card")["state"][0])
+        state = CardLifeCycle(nvm.scope("card")["state"][0])
     except (KeyError, TypeError, ValueError) as error:
         raise MemoryDamaged(f"{path} holds no chip identity") from error
-    registry = Registry(nvm.scope("registry"))
+    registry = CardRegistry(nvm.scope("registry"))
     instances = tuple(_instance(nvm, i.aid, i.module, i.state) for i in registry.instances)
     fixed = sum(len(value) for name in ("card", "isd", "registry") for value in nvm.scope(name).values())
     return CardView(
@@ -83,7 +83,9 @@ def look(path: Path) -> CardView:
 
 def _instance(nvm: Nvm, aid: bytes, module: bytes, state: int) -> InstanceView:
     kept = nvm.scope(f"app/{aid.hex()}")
-    name = AppState(state & ~LOCKED).name if state & ~LOCKED in list(AppState) else f"{state:02X}"
+    name = (
+        ApplicationLifeCycle(state & ~LOCKED).name if state & ~LOCKED in list(ApplicationLifeCycle) else f"{state:02X}"
+    )
     return InstanceView(
         aid=aid.hex().upper(),
         module=module.hex().upper(),

@@ -81,7 +81,7 @@ def _in_the_middle(pages: int) -> int:
     return pages // 2
 
 
-class DrawerSlot:
+class ManualSlot:
     """One hand-fed slot. A card that was let out stays where it is until it is taken out, and is not given again."""
 
     def __init__(self, name: str, card: Path | None = None) -> None:

@@ -17,10 +17,10 @@ from typing import Final, Protocol
 from urllib.parse import parse_qsl
 
 from simulators.card.memory import MemoryDamaged
-from simulators.readers.faults import Fault, Faults
-from simulators.readers.manual_slot import DrawerSlot, look_at
-from simulators.readers.stock import Claim, Stock
-from simulators.readers.timing import TimedCard, Timing, Wire
+from simulators.readers.faults import Faults, InjectedFault
+from simulators.readers.manual_slot import ManualSlot, look_at
+from simulators.readers.stock import Stock, StockClaim
+from simulators.readers.timing import TimedCard, TimingModel, Wire
 from simulators.readers.vpcd import SlotCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import CardSeen, Disposition, LinkProtocol
@@ -77,7 +77,7 @@ class StockSlot:
 
     def __init__(self, stock: Stock) -> None:
         self._stock = stock
-        self._claim: Claim | None = None
+        self._claim: StockClaim | None = None
 
     def fill(self) -> Path | None:
         if self._claim is None:
@@ -115,7 +115,7 @@ class SimReader:
         self._shown: SlotCard | None = None
         self._told: Path | None = None
         self._tell: Callable[[CardSeen | None], None] = lambda seen: None
-        self.timing: Timing | None = None
+        self.timing: TimingModel | None = None
         self.chip: VirtualCard | None = None
 
     @property
@@ -187,15 +187,15 @@ class SimReader:
         card: SlotCard = chip
         if self._timing is not None:
             wire = Wire(chip.config.protocol, chip.config.ta1)
-            self.timing = Timing(wire, real=self._timing == "real")
+            self.timing = TimingModel(wire, real=self._timing == "real")
             card = TimedCard(chip, self.timing)
         return self._faults.on(card, chip)
 
 
-class DrawerReader(SimReader):
+class ManualSlotReader(SimReader):
     """A slot worked by hand: also a terminal.apdu.Drawer. Its name is that of the URL, ``slot/NAME``."""
 
-    def __init__(self, rest: str, slot: DrawerSlot, faults: Faults, timing: str | None) -> None:
+    def __init__(self, rest: str, slot: ManualSlot, faults: Faults, timing: str | None) -> None:
         super().__init__(rest, slot, faults, timing)
         self._drawer = slot
         self._turn = slot.turn
@@ -280,7 +280,7 @@ def open_reader(rest: str) -> SimReader:
     place, _, query = rest.partition("?")
     faults, timing, card = _options(query)
     if place.startswith(_BY_HAND) and place != _BY_HAND:
-        return DrawerReader(rest, DrawerSlot(place, card), faults, timing)
+        return ManualSlotReader(rest, ManualSlot(place, card), faults, timing)
     path = Path(place).expanduser()
     if card is not None:
         raise ReaderNotFound("reader option card=FILE goes with a slot worked by hand, sim:slot/NAME")
@@ -292,13 +292,13 @@ def open_reader(rest: str) -> SimReader:
 
 
 def _options(query: str) -> tuple[Faults, str | None, Path | None]:
-    faults: list[Fault] = []
+    faults: list[InjectedFault] = []
     timing = card = None
     # A plus is part of a fault's name here, not a space.
     for key, value in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):
         if key == "fault":
             try:
-                faults.append(Fault.parse(value))
+                faults.append(InjectedFault.parse(value))
             except CodecError as error:
                 raise ReaderNotFound(f"reader option fault: {error}") from error
         elif key == "timing" and value in _TIMINGS:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition
 from terminal.errors import ReaderFault, ReaderNotFound
@@ -48,13 +48,13 @@ def make_stock(
         yield path
 
 
-def blank(random: Callable[[int], bytes] = os.urandom) -> Cplc:
+def blank(random: Callable[[int], bytes] = os.urandom) -> ProductionData:
     """A chip with a random serial number."""
-    return Cplc(int.from_bytes(random(4), "big"), batch=int.from_bytes(random(2), "big"))
+    return ProductionData(int.from_bytes(random(4), "big"), batch=int.from_bytes(random(2), "big"))
 
 
 @dataclass(slots=True, eq=False)
-class Claim:
+class StockClaim:
     """A card of the stock that this reader alone holds. ``let_go`` ends it; so does the end of the process."""
 
     stock: Stock
@@ -91,7 +91,7 @@ class Stock:
         self.begun = directory / BEGUN
         self._fresh: deque[str] = deque()
 
-    def claim(self) -> Claim | None:
+    def claim(self) -> StockClaim | None:
         """The next card: first those whose work was broken off, furthest first, then blanks by name; or None.
 
         Raises ReaderFault when the directory cannot be written.
@@ -133,7 +133,7 @@ class Stock:
         self._fresh.extend(sorted(set(names) - begun))
         return bool(self._fresh)
 
-    def _claim(self, name: str) -> Claim | None:
+    def _claim(self, name: str) -> StockClaim | None:
         """Lock the marker of a card, or None when another reader holds the card or has put it away."""
         marker, path = self.begun / name, self.directory / name
         lock = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -147,7 +147,7 @@ class Stock:
             os.close(lock)
             return None
         try:
-            return Claim(self, path, lock, path.stat().st_size)
+            return StockClaim(self, path, lock, path.stat().st_size)
         except FileNotFoundError:
             marker.unlink(missing_ok=True)
             os.close(lock)

@@ -1,7 +1,7 @@
 """What a session would take on a real chip: the wire, the EEPROM and the computing, each command by itself and in sum.
 
-The wire is computed from ISO/IEC 7816-3:2006; the chip's own figures are parameters (``Chip``), set so that SELECT,
-INITIALIZE UPDATE and EXTERNAL AUTHENTICATE take what contact cards of this kind take in the field
+The wire is computed from ISO/IEC 7816-3:2006; the chip's own figures are parameters (``ChipTiming``), set so that
+SELECT, INITIALIZE UPDATE and EXTERNAL AUTHENTICATE take what contact cards of this kind take in the field
 (12-64 ms, 45-78 ms and about 49 ms), and a page write lies within the usual 2-10 ms.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from simulators.card.meter import Meter
+from simulators.card.meter import WorkMeter
 from simulators.readers.vpcd import SlotCard
 from terminal.apdu import LinkProtocol
 
@@ -78,7 +78,7 @@ def _contactless(sent: int, received: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
+class ChipTiming:
     """Figures of the silicon, in seconds: one page write, a command's fixed cost, and the cryptographic work."""
 
     page_write: float = 8e-3
@@ -115,7 +115,7 @@ class MeteredCard(SlotCard, Protocol):
     """A card that tells what its last exchange cost."""
 
     @property
-    def meter(self) -> Meter: ...
+    def meter(self) -> WorkMeter: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class TimedExchange:
     """One exchange in the report. Header only: the data may be secret."""
 
     header: bytes
@@ -158,7 +158,7 @@ class Exchange:
 class TimedCard:
     """A card whose exchanges are counted in ``timing`` (``real``: and take their time)."""
 
-    def __init__(self, card: MeteredCard, timing: Timing) -> None:
+    def __init__(self, card: MeteredCard, timing: TimingModel) -> None:
         self.card, self.timing = card, timing
 
     @property
@@ -186,16 +186,16 @@ class TimedCard:
 
 
 @dataclass(slots=True)
-class Timing:
+class TimingModel:
     """Adds up a session on one card. With ``real`` each exchange also takes its time, by ``sleep`` (seconds);
     ``tell`` hears of each."""
 
     wire: Wire = field(default_factory=Wire)
-    chip: Chip = field(default_factory=Chip)
+    chip: ChipTiming = field(default_factory=ChipTiming)
     real: bool = False
     sleep: Callable[[float], None] = time.sleep
-    tell: Callable[[Exchange], None] = lambda _: None
-    exchanges: list[Exchange] = field(default_factory=list)
+    tell: Callable[[TimedExchange], None] = lambda _: None
+    exchanges: list[TimedExchange] = field(default_factory=list)
     start_up: Cost = Cost()
 
     def power_on(self, atr: bytes) -> None:
@@ -208,7 +208,7 @@ class Timing:
         """Count one exchange that wrote ``pages`` pages of EEPROM and took these cryptographic operations; its cost."""
         computing = self.chip.computing(command, answer, operations or {})
         cost = Cost(self.wire.seconds(command, answer), pages * self.chip.page_write, computing)
-        exchange = Exchange(command[:4], len(command), len(answer), pages, cost)
+        exchange = TimedExchange(command[:4], len(command), len(answer), pages, cost)
         self.exchanges.append(exchange)
         self.tell(exchange)
         self._wait(cost)

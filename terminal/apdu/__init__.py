@@ -3,7 +3,7 @@
 from terminal.apdu.atr import Atr
 from terminal.apdu.command import Command, Response
 from terminal.apdu.pcsc.events import EventKind, ReaderEvent, ReaderInfo
-from terminal.apdu.protocols import CardSeen, Disposition, Drawer, LinkProtocol, Reader, Sender, Transport, Watched
+from terminal.apdu.protocols import CardSeen, CardSlot, Disposition, LinkProtocol, Reader, Sender, Transport, Watched
 from terminal.apdu.readers import list_readers, open_reader, watch_readers
 from terminal.apdu.senders import (
     Chained,
@@ -26,10 +26,10 @@ __all__ = [
     "OK",
     "Atr",
     "CardSeen",
+    "CardSlot",
     "Chained",
     "Command",
     "Disposition",
-    "Drawer",
     "EventKind",
     "ExtendedLength",
     "FollowUp",

@@ -109,7 +109,7 @@ class Watched(Protocol):
 
 
 @runtime_checkable
-class Drawer(Protocol):
+class CardSlot(Protocol):
     """A slot for virtual cards, worked by hand: from any thread, while another works with the card."""
 
     def insert(self, path: Path) -> None:

@@ -18,7 +18,7 @@ _LENGTHS = {"T": 24, "A": 32}
 _DERIVED = {16: b"\x00\x00", 24: b"\x00\x01"}, {16: b"\x00\x02", 24: b"\x00\x03", 32: b"\x00\x04"}
 
 
-class Header(NamedTuple):
+class Tr31Header(NamedTuple):
     """``version`` B or D, ``usage`` as P0 (PIN encryption), ``algorithm`` T (3DES) or A (AES), ``mode`` of use.
 
     ANSI X9.143, 6.3.
@@ -31,7 +31,7 @@ class Header(NamedTuple):
     exportability: str = "S"
 
 
-def wrap(protector: bytes, header: Header, key: bytes, random: Callable[[int], bytes]) -> str:
+def wrap(protector: bytes, header: Tr31Header, key: bytes, random: Callable[[int], bytes]) -> str:
     """The key block. Raises CryptoError when protector, header and key do not go together. ANSI X9.143, 5.3."""
     size, most = _block(header.version), _LENGTHS.get(header.algorithm, 0)
     if not 0 < len(key) <= most:
@@ -47,7 +47,7 @@ def wrap(protector: bytes, header: Header, key: bytes, random: Callable[[int], b
     return head + (cipher(encryption, payload, mac) + mac).hex().upper()
 
 
-def unwrap(protector: bytes, key_block: str) -> tuple[Header, bytes]:
+def unwrap(protector: bytes, key_block: str) -> tuple[Tr31Header, bytes]:
     """Header and key, once the MAC is right; optional blocks are covered by it and left alone.
 
     ANSI X9.143, 5.3. Raises CryptoError, which tells nothing of the key.
@@ -72,7 +72,7 @@ def unwrap(protector: bytes, key_block: str) -> tuple[Header, bytes]:
     return header, payload[2 : 2 + length]
 
 
-def _parse(key_block: str) -> tuple[str, Header]:
+def _parse(key_block: str) -> tuple[str, Tr31Header]:
     fixed = key_block[:_HEADER]
     if not key_block.isascii() or len(fixed) < _HEADER or not (fixed[1:5] + fixed[12:14]).isdigit():
         raise CryptoError("this is no TR-31 key block")
@@ -87,7 +87,7 @@ def _parse(key_block: str) -> tuple[str, Header]:
         if length < 4:
             raise CryptoError("an optional block of the key block has no plain length")
         end += length
-    return key_block[:end], Header(fixed[0], fixed[5:7], fixed[7], fixed[8], fixed[11])
+    return key_block[:end], Tr31Header(fixed[0], fixed[5:7], fixed[7], fixed[8], fixed[11])
 
 
 def _block(version: str) -> int:

@@ -8,11 +8,11 @@ from terminal.globalplatform.content import InstallFor
 from terminal.globalplatform.cplc import Cplc
 from terminal.globalplatform.domain import SecurityDomain
 from terminal.globalplatform.guard import Guard
-from terminal.globalplatform.handshake import Authentication, Established, KeySource, derived, handshake
-from terminal.globalplatform.inventory import Entry, Scope
+from terminal.globalplatform.handshake import Established, HostAuthentication, KeySource, derived, handshake
+from terminal.globalplatform.inventory import StatusEntry, StatusScope
 from terminal.globalplatform.levels import C_ENC, C_MAC, FULL, SecurityLevel
-from terminal.globalplatform.lifecycle import ApplicationState, CardState, LoadFileState, Privileges
-from terminal.globalplatform.storedata import DgiPart, Part, Structure
+from terminal.globalplatform.lifecycle import ApplicationState, CardLifeCycleState, LoadFileState, Privileges
+from terminal.globalplatform.storedata import DgiPart, StoreDataPart, Structure
 from terminal.globalplatform.update import InitializeUpdate
 
 __all__ = [
@@ -22,27 +22,27 @@ __all__ = [
     "ISD_AID",
     "Aid",
     "ApplicationState",
-    "Authentication",
     "CapFile",
+    "CardLifeCycleState",
     "CardRecognition",
-    "CardState",
     "Cplc",
     "DgiPart",
-    "Entry",
     "Established",
     "Guard",
+    "HostAuthentication",
     "InitializeUpdate",
     "InstallFor",
     "KeyInformation",
     "KeySource",
     "LoadFileState",
     "Package",
-    "Part",
     "Privileges",
-    "Scope",
     "SecureChannel",
     "SecurityDomain",
     "SecurityLevel",
+    "StatusEntry",
+    "StatusScope",
+    "StoreDataPart",
     "Structure",
     "derived",
     "handshake",

@@ -9,7 +9,7 @@ from terminal.apdu import Command, Response, Sender, check
 from terminal.apdu.cla import channel_of, secured
 from terminal.errors import SecureChannelError
 from terminal.globalplatform.guard import Guard
-from terminal.globalplatform.handshake import Authentication, Established, handshake
+from terminal.globalplatform.handshake import Established, HostAuthentication, handshake
 from terminal.globalplatform.levels import SecurityLevel
 from terminal.globalplatform.scp02 import Scp02
 from terminal.globalplatform.update import InitializeUpdate
@@ -100,7 +100,7 @@ class SecureChannel:
 
 def open_channel(
     sender: Sender,
-    wanted: Authentication,
+    wanted: HostAuthentication,
     custody: KeyCustody,
     guard: Guard,
     *,

@@ -10,7 +10,7 @@ from enum import IntEnum
 from terminal.apdu import Command
 from terminal.errors import SecureChannelError
 from terminal.globalplatform.aid import Aid
-from terminal.globalplatform.lifecycle import NO_PRIVILEGES, CardState, Privileges
+from terminal.globalplatform.lifecycle import NO_PRIVILEGES, CardLifeCycleState, Privileges
 from terminal.tlv import encode_length, tlv
 
 _NO_PARAMETERS = tlv(0xC9, b"").encode()
@@ -112,7 +112,7 @@ def delete_key(version: int, identifier: int | None = None) -> Command:
     return Command(0x80, 0xE4, 0x00, 0x00, data + tlv(0xD2, bytes((version,))).encode(), ne=256)
 
 
-def set_card_state(state: CardState) -> Command:
+def set_card_state(state: CardLifeCycleState) -> Command:
     """Move the life cycle of the card; it moves forward only, but for CARD_LOCKED and back. 11.10."""
     return Command(0x80, 0xF0, 0x80, state)
 

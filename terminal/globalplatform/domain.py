@@ -16,11 +16,11 @@ from terminal.globalplatform.channel import SecureChannel, open_channel
 from terminal.globalplatform.content import InstallFor
 from terminal.globalplatform.cplc import Cplc
 from terminal.globalplatform.guard import Guard
-from terminal.globalplatform.handshake import Authentication
-from terminal.globalplatform.inventory import Entry, Scope
+from terminal.globalplatform.handshake import HostAuthentication
+from terminal.globalplatform.inventory import StatusEntry, StatusScope
 from terminal.globalplatform.levels import SecurityLevel
-from terminal.globalplatform.lifecycle import NO_PRIVILEGES, CardState, Privileges
-from terminal.globalplatform.storedata import Block, Part, Structure
+from terminal.globalplatform.lifecycle import NO_PRIVILEGES, CardLifeCycleState, Privileges
+from terminal.globalplatform.storedata import Block, StoreDataPart, Structure
 from terminal.keys.custody import CardKeys, KeyCustody, Wrapped
 from terminal.tlv import tlv
 
@@ -69,7 +69,7 @@ class SecurityDomain:
         response = self._sender.send(Command(0x00, 0xA4, 0x04, 0x00, self._aid or b"", 256))
         return check(response, f"selecting {who}", allow=(_LOCKED,))
 
-    def authenticate(self, wanted: Authentication) -> SecureChannel:
+    def authenticate(self, wanted: HostAuthentication) -> SecureChannel:
         """Open the secure channel; commands go through it from now on. See ``handshake`` for what is raised."""
         self.channel = None
         chip = self.chip()
@@ -118,7 +118,7 @@ class SecurityDomain:
         """Every key with its version and type, E0."""
         return carddata.key_information(self._needed(0xE0, "reading the key information (E0)"))
 
-    def status(self, scope: Scope, aid: bytes = b"") -> list[Entry]:
+    def status(self, scope: StatusScope, aid: bytes = b"") -> list[StatusEntry]:
         """The registry's entries of a scope, or those whose AID begins with ``aid``; all pages, either form. 11.4."""
         doing = f"listing {scope.name.replace('_', ' ').lower()} (GET STATUS)"
         data, response = b"", self.send(inventory.get_status(scope, aid=aid))
@@ -199,7 +199,7 @@ class SecurityDomain:
     def delete_key(self, version: int, identifier: int | None = None) -> None:
         self._confirmed(content.delete_key(version, identifier), f"deleting key version {version:02X}")
 
-    def set_card_state(self, state: CardState) -> None:
+    def set_card_state(self, state: CardLifeCycleState) -> None:
         check(self.send(content.set_card_state(state)), f"setting the card to {state.name}")
 
     def set_application_state(self, aid: Aid, state: int) -> None:
@@ -218,12 +218,14 @@ class SecurityDomain:
         doing = f"putting {new}" + (f" in the place of version {replaces:02X}" if replaces else "")
         putkey.check_answer(check(self.send(command), doing), new.version, wrapped)
 
-    def personalize(self, instance: Aid, parts: Iterable[Part], *, acknowledged: Progress | None = None) -> int:
+    def personalize(
+        self, instance: Aid, parts: Iterable[StoreDataPart], *, acknowledged: Progress | None = None
+    ) -> int:
         """Choose an instance and store all its DGIs; how many STORE DATA commands that were. See ``store_dgis``."""
         self.choose(instance)
         return self.store_dgis(parts, acknowledged=acknowledged)
 
-    def store_dgis(self, parts: Iterable[Part], *, acknowledged: Progress | None = None) -> int:
+    def store_dgis(self, parts: Iterable[StoreDataPart], *, acknowledged: Progress | None = None) -> int:
         """Personalize with DGIs, in the fewest commands; how many that were. See ``storedata.pack`` for the order.
 
         Needs an open channel. 11.11. Raises CustodyError, TlvError.

@@ -27,7 +27,7 @@ Handshake = Generator[Command, Response, "Established"]
 
 
 @dataclass(frozen=True, slots=True)
-class Authentication:
+class HostAuthentication:
     """What to authenticate with, and how.
 
     ``version`` is the key version asked for (0: the card's first). ``scp`` None takes whichever protocol the card
@@ -60,7 +60,9 @@ def derived(custody: KeyCustody, master: KeyRef, method: Diversification) -> Key
     return lambda update: custody.card_keys(master, method, update.key_data, update.version)
 
 
-def handshake(wanted: Authentication, custody: KeyCustody, guard: Guard, chip: str, host_challenge: bytes) -> Handshake:
+def handshake(
+    wanted: HostAuthentication, custody: KeyCustody, guard: Guard, chip: str, host_challenge: bytes
+) -> Handshake:
     """INITIALIZE UPDATE, then EXTERNAL AUTHENTICATE.
 
     ``host_challenge`` has 16 bytes: all are used in S16 mode, the first 8 elsewhere. ``chip`` names the chip for
@@ -93,7 +95,7 @@ def handshake(wanted: Authentication, custody: KeyCustody, guard: Guard, chip: s
 
 
 def _initialize_update(
-    wanted: Authentication, challenge: bytes
+    wanted: HostAuthentication, challenge: bytes
 ) -> Generator[Command, Response, tuple[InitializeUpdate, bytes]]:
     """The card's answer, and the part of the challenge that it was given to.
 

@@ -16,7 +16,7 @@ _TLV_FORM, _NEXT = 0x02, 0x01
 _ALL = bytes.fromhex("4F00")
 
 
-class Scope(IntEnum):
+class StatusScope(IntEnum):
     """P1 of GET STATUS. GPC 2.3.1, Table 11-33."""
 
     ISSUER_DOMAIN = 0x80
@@ -26,14 +26,14 @@ class Scope(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StatusEntry:
     """One line of the card's registry. ``state`` is the life cycle byte; its table depends on ``scope``.
 
     Load files have ``modules`` and ``version`` where the card tells; applications their load file (``package``) and
     ``domain`` in the TLV form only.
     """
 
-    scope: Scope
+    scope: StatusScope
     aid: Aid
     state: int
     privileges: Privileges = NO_PRIVILEGES
@@ -46,19 +46,19 @@ class Entry:
     def state_name(self) -> str:
         return state_name(
             self.state,
-            issuer_domain=self.scope is Scope.ISSUER_DOMAIN,
-            load_file=self.scope in (Scope.LOAD_FILES, Scope.LOAD_FILES_AND_MODULES),
+            issuer_domain=self.scope is StatusScope.ISSUER_DOMAIN,
+            load_file=self.scope in (StatusScope.LOAD_FILES, StatusScope.LOAD_FILES_AND_MODULES),
         )
 
 
-def get_status(scope: Scope, *, tlv_form: bool = True, following: bool = False, aid: bytes = b"") -> Command:
+def get_status(scope: StatusScope, *, tlv_form: bool = True, following: bool = False, aid: bytes = b"") -> Command:
     """The command: all entries of a scope, or those whose AID begins with ``aid``. ``following`` after 6310."""
     data = bytes((0x4F, len(aid))) + aid if aid else _ALL
     p2 = (_TLV_FORM if tlv_form else 0) | (_NEXT if following else 0)
     return Command(0x80, 0xF2, scope, p2, data, ne=256)
 
 
-def parse(scope: Scope, data: bytes, *, tlv_form: bool = True) -> list[Entry]:
+def parse(scope: StatusScope, data: bytes, *, tlv_form: bool = True) -> list[StatusEntry]:
     """The entries of one answer; an answer to several commands may be joined first. Raises CardMalformed.
 
     Some cards answer the older form to a request for the TLV form: what does not begin with E3 is read as that.
@@ -72,11 +72,11 @@ def parse(scope: Scope, data: bytes, *, tlv_form: bool = True) -> list[Entry]:
         raise CardMalformed(f"{doing}: {error}") from error
 
 
-def _from_tlv(scope: Scope, objects: Tlvs) -> Entry:
+def _from_tlv(scope: StatusScope, objects: Tlvs) -> StatusEntry:
     """GPC 2.3.1, Table 11-36."""
     package, domain = objects.find(0xC4), objects.find(0xCC)
     privileges, version = objects.find(0xC5), objects.find(0xCE)
-    return Entry(
+    return StatusEntry(
         scope=scope,
         aid=Aid(objects.need(0x4F)),
         # The first byte is the state; a second one tells contactless activation (Amendment C).
@@ -89,7 +89,7 @@ def _from_tlv(scope: Scope, objects: Tlvs) -> Entry:
     )
 
 
-def _from_legacy(scope: Scope, data: bytes) -> Iterator[Entry]:
+def _from_legacy(scope: StatusScope, data: bytes) -> Iterator[StatusEntry]:
     """Length, AID, state, privileges; load files with modules: also a count and each. GPC 2.3.1, Table 11-34."""
     at = 0
     while at < len(data):
@@ -97,14 +97,14 @@ def _from_legacy(scope: Scope, data: bytes) -> Iterator[Entry]:
         state, privileges = data[at], data[at + 1]
         at += 2
         modules: list[Aid] = []
-        if scope is Scope.LOAD_FILES_AND_MODULES:
+        if scope is StatusScope.LOAD_FILES_AND_MODULES:
             count, at = data[at], at + 1
             for _ in range(count):
                 module, at = _counted(data, at)
                 modules.append(module)
-        load_file = scope in (Scope.LOAD_FILES, Scope.LOAD_FILES_AND_MODULES)
+        load_file = scope in (StatusScope.LOAD_FILES, StatusScope.LOAD_FILES_AND_MODULES)
         granted = NO_PRIVILEGES if load_file else Privileges.parse(bytes((privileges,)))
-        yield Entry(scope, aid, state, granted, tuple(modules))
+        yield StatusEntry(scope, aid, state, granted, tuple(modules))
 
 
 def _counted(data: bytes, at: int) -> tuple[Aid, int]:

@@ -9,7 +9,7 @@ from typing import Self
 from terminal.errors import CodecError
 
 
-class CardState(IntEnum):
+class CardLifeCycleState(IntEnum):
     """Life cycle of the card, that is of its issuer security domain. GPC 2.3.1, Table 11-6."""
 
     OP_READY = 0x01
@@ -40,7 +40,7 @@ class ApplicationState(IntFlag):
 def state_name(state: int, *, issuer_domain: bool = False, load_file: bool = False) -> str:
     """A life cycle byte in words, with the byte itself where it is an application's own."""
     if issuer_domain or load_file:
-        known: Iterable[IntEnum] = CardState if issuer_domain else LoadFileState
+        known: Iterable[IntEnum] = CardLifeCycleState if issuer_domain else LoadFileState
         return next((named.name for named in known if named == state), f"unknown {state:02X}")
     locked = " LOCKED" if state & ApplicationState.LOCKED else ""
     base = state & 0x7F

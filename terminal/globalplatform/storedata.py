@@ -35,7 +35,7 @@ class Block:
         return f"<Block {len(self.data)} bytes{', encrypted' if self.encrypted else ''}>"
 
 
-class Part(Protocol):
+class StoreDataPart(Protocol):
     """One DGI to store: a plain value, or the reference of a secret one that only custody may see.
 
     ``secret`` values travel under the session DEK; ``padded`` asks for ISO/IEC 9797-1 method 2 padding before that.
@@ -67,7 +67,7 @@ class DgiPart:
         return f"<DgiPart {self.number:04X}>"
 
 
-def pack(parts: Iterable[Part], custody: KeyCustody, dek: SessionDek, max_data: int) -> list[Block]:
+def pack(parts: Iterable[StoreDataPart], custody: KeyCustody, dek: SessionDek, max_data: int) -> list[Block]:
     """DGIs to blocks of at most ``max_data`` bytes: secret ones first, then plain ones, each kind streamed.
 
     Within a kind the order stays. Every block but the last of its kind is full, a DGI running over where it must, so no

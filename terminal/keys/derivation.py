@@ -13,7 +13,7 @@ KEY_DATA = 10
 _CONSTANTS = (1, 2, 3)  # ENC, MAC, DEK
 
 
-class KeySet(NamedTuple):
+class StaticKeys(NamedTuple):
     """Key bytes of one security domain, or the three masters they come from."""
 
     enc: bytes
@@ -21,7 +21,7 @@ class KeySet(NamedTuple):
     dek: bytes
 
     def __repr__(self) -> str:
-        return "<KeySet>"
+        return "<StaticKeys>"
 
 
 class SessionKeys(NamedTuple):
@@ -38,7 +38,7 @@ class SessionKeys(NamedTuple):
         return "<SessionKeys>"
 
 
-def card_key_set(method: Diversification, algorithm: Algorithm, masters: KeySet, data: bytes) -> KeySet:
+def card_key_set(method: Diversification, algorithm: Algorithm, masters: StaticKeys, data: bytes) -> StaticKeys:
     """The static keys of one card. VISA2 and EMV CPS need 3DES masters and 10 bytes of key data, KDF3 an AES master.
 
     EMV CPS 1.1, 4.1; ``kdf.kdf3``. Raises KeyMisuse.
@@ -48,11 +48,11 @@ def card_key_set(method: Diversification, algorithm: Algorithm, masters: KeySet,
     if (algorithm is Algorithm.TDES) is (method is Diversification.KDF3):
         raise KeyMisuse(f"{method} diversification does not work with a master of {algorithm}")
     if method is Diversification.KDF3:
-        return KeySet(*(kdf.kdf3(m, c, data, 8 * len(m)) for m, c in zip(masters, _CONSTANTS, strict=True)))
+        return StaticKeys(*(kdf.kdf3(m, c, data, 8 * len(m)) for m, c in zip(masters, _CONSTANTS, strict=True)))
     if len(data) != KEY_DATA:
         raise KeyMisuse(f"{method} diversification needs {KEY_DATA} bytes of key data, not {len(data)}")
     six = data[0:2] + data[4:8] if method is Diversification.VISA2 else data[4:10]
-    return KeySet(
+    return StaticKeys(
         *(
             des.ecb_encrypt(m, six + bytes((0xF0, c)) + six + bytes((0x0F, c)))
             for m, c in zip(masters, _CONSTANTS, strict=True)
@@ -60,14 +60,14 @@ def card_key_set(method: Diversification, algorithm: Algorithm, masters: KeySet,
     )
 
 
-def session(algorithm: Algorithm, keys: KeySet, request: SessionRequest) -> SessionKeys:
+def session(algorithm: Algorithm, keys: StaticKeys, request: SessionRequest) -> SessionKeys:
     """Session keys and cryptograms of one secure channel. Raises KeyMisuse when keys or challenges do not fit it."""
     if (request.scp is Scp.SCP02) is not (algorithm is Algorithm.TDES):
         raise KeyMisuse(f"SCP{request.scp} does not work with keys of {algorithm}")
     return _scp02(keys, request) if request.scp is Scp.SCP02 else _scp03(keys, request)
 
 
-def _scp02(keys: KeySet, request: SessionRequest) -> SessionKeys:
+def _scp02(keys: StaticKeys, request: SessionRequest) -> SessionKeys:
     """GPC 2.3.1, E.4.1 (session keys) and E.4.2 (cryptograms: full triple DES MAC under S-ENC)."""
     lengths = len(request.host_challenge), len(request.sequence), len(request.card_challenge)
     if lengths != (8, 2, 6):
@@ -85,7 +85,7 @@ def _scp02(keys: KeySet, request: SessionRequest) -> SessionKeys:
     return SessionKeys(enc, mac, rmac, dek, card_cryptogram, host_cryptogram)
 
 
-def _scp03(keys: KeySet, request: SessionRequest) -> SessionKeys:
+def _scp03(keys: StaticKeys, request: SessionRequest) -> SessionKeys:
     """GPC 2.3.1 Amendment D 1.2, 6.2.1 (session keys) and 6.2.2 (cryptograms); the DEK is the static key (6.2.8)."""
     size = 16 if request.i & 0x01 else 8
     if len(request.host_challenge) != size or len(request.card_challenge) != size:

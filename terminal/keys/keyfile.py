@@ -54,7 +54,7 @@ CHEAP_COST = KdfCost(19 * 1024, 2, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class KeyFileHeader:
     """What is readable without the passphrase."""
 
     cost: KdfCost
@@ -79,14 +79,14 @@ class Header:
 
 def new_header(
     passphrase: Secret, cost: KdfCost, simulation: bool, random: Callable[[int], bytes]
-) -> tuple[Header, Secret]:
+) -> tuple[KeyFileHeader, Secret]:
     """A header for a new file, and its file key."""
     salt = random(_SALT)
     key, check = _derive(passphrase, salt, cost)
-    return Header(cost, salt, check, simulation), key
+    return KeyFileHeader(cost, salt, check, simulation), key
 
 
-def unlock(header: Header, passphrase: Secret) -> Secret:
+def unlock(header: KeyFileHeader, passphrase: Secret) -> Secret:
     """The file key. Raises KeystoreLocked for a wrong passphrase."""
     key, check = _derive(passphrase, header.salt, header.cost)
     if not hmac.compare_digest(check, header.check):
@@ -94,7 +94,7 @@ def unlock(header: Header, passphrase: Secret) -> Secret:
     return key
 
 
-def encode(header: Header, key: Secret, plain: bytes, random: Callable[[int], bytes]) -> bytes:
+def encode(header: KeyFileHeader, key: Secret, plain: bytes, random: Callable[[int], bytes]) -> bytes:
     """A whole file."""
     lines, nonce = header.encode(), random(_NONCE)
     body = nonce + AESGCM(key.reveal()).encrypt(nonce, plain, lines)
@@ -102,7 +102,7 @@ def encode(header: Header, key: Secret, plain: bytes, random: Callable[[int], by
     return lines + hashlib.sha256(lines).hexdigest().encode() + b"\n"
 
 
-def parse(data: bytes) -> tuple[Header, bytes]:
+def parse(data: bytes) -> tuple[KeyFileHeader, bytes]:
     """Header and encrypted contents of a whole file. Raises KeystoreDamaged."""
     lines = data.split(b"\n")
     if not lines[0].startswith(_FAMILY):
@@ -122,7 +122,7 @@ def parse(data: bytes) -> tuple[Header, bytes]:
     return header, body
 
 
-def decrypt(header: Header, key: Secret, body: bytes) -> bytes:
+def decrypt(header: KeyFileHeader, key: Secret, body: bytes) -> bytes:
     """The contents. Raises KeystoreDamaged when header or contents were changed."""
     try:
         return AESGCM(key.reveal()).decrypt(body[:_NONCE], body[_NONCE:], header.encode())
@@ -130,10 +130,12 @@ def decrypt(header: Header, key: Secret, body: bytes) -> bytes:
         raise KeystoreDamaged("the keystore was changed by someone without its passphrase; restore a copy") from None
 
 
-def _decode_header(line: bytes) -> Header:
+def _decode_header(line: bytes) -> KeyFileHeader:
     fields = json.loads(line)
     cost = KdfCost(int(fields["memory_kib"]), int(fields["iterations"]), int(fields["lanes"]))
-    return Header(cost, bytes.fromhex(fields["salt"]), bytes.fromhex(fields["check"]), fields["simulation"] is True)
+    return KeyFileHeader(
+        cost, bytes.fromhex(fields["salt"]), bytes.fromhex(fields["check"]), fields["simulation"] is True
+    )
 
 
 def _derive(passphrase: Secret, salt: bytes, cost: KdfCost) -> tuple[Secret, bytes]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from terminal.errors import KeyRefused, KeystoreDamaged, KeystoreLocked, KeystoreUnavailable
 from terminal.keys import keyfile, storage, table
 from terminal.keys.custody import KeyInfo
-from terminal.keys.keyfile import STANDARD_COST, Header, KdfCost
+from terminal.keys.keyfile import STANDARD_COST, KdfCost, KeyFileHeader
 from terminal.keys.management import KeyManagement, utc_now
 from terminal.keys.memory import MemoryCustody
 from terminal.keys.table import KeyTable
@@ -28,7 +28,7 @@ class SoftwareKeystore(MemoryCustody):
     def __init__(
         self,
         path: Path,
-        header: Header,
+        header: KeyFileHeader,
         file_key: Secret,
         contents: KeyTable,
         random: Callable[[int], bytes],

@@ -16,7 +16,7 @@ from terminal.crypto import des, rsa, sm2
 from terminal.errors import CryptoError, KeyMisuse, KeyRefused
 from terminal.keys.custody import Algorithm, KeyInfo, KeyRef, Purpose
 from terminal.keys.published import is_published
-from terminal.keys.table import KEY_BYTES, AuditEntry, KeyRecord, KeyTable, Material, key_kcv
+from terminal.keys.table import KEY_BYTES, KeyAuditEntry, KeyRecord, KeyTable, Material, key_kcv
 from terminal.secret import Secret
 
 _CARD = frozenset({Algorithm.TDES, Algorithm.AES128, Algorithm.AES192, Algorithm.AES256})
@@ -96,7 +96,7 @@ class KeyManagement:
         """The newest version of the key of that name. Raises KeyNotFound."""
         return self._table.latest(name)
 
-    def audit(self) -> Sequence[AuditEntry]:
+    def audit(self) -> Sequence[KeyAuditEntry]:
         """Every change of a key since the custody was made, oldest first."""
         return self._table.audit
 
@@ -187,7 +187,7 @@ class KeyManagement:
         def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
             info = table.get(ref).info
             detail = f"{info.algorithm} for {info.purpose}, KCV {info.kcv.hex().upper()}"
-            return table.without(ref, AuditEntry(self._clock(), by, "destroy", str(ref), detail)), info
+            return table.without(ref, KeyAuditEntry(self._clock(), by, "destroy", str(ref), detail)), info
 
         self._change(edit)
 
@@ -197,7 +197,7 @@ class KeyManagement:
         def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
             info = table.get(ref).info
             detail = f"under {transport}, KCV {info.kcv.hex().upper()}"
-            return table.with_entry(AuditEntry(self._clock(), by, "export", str(ref), detail)), info
+            return table.with_entry(KeyAuditEntry(self._clock(), by, "export", str(ref), detail)), info
 
         self._change(edit)
         return block
@@ -248,7 +248,7 @@ class KeyManagement:
         record = KeyRecord.make(table.next_ref(name), purpose, algorithm, material, now, table.simulation)
         info = record.info
         detail = f"{algorithm}, {info.bits} bits, for {purpose}, KCV {info.kcv.hex().upper()}"
-        return table.with_record(record, AuditEntry(now, by, action, str(info.ref), detail)), info
+        return table.with_record(record, KeyAuditEntry(now, by, action, str(info.ref), detail)), info
 
     def _fresh(self, algorithm: Algorithm, bits: int, exponent: int) -> Material:
         if algorithm is Algorithm.RSA:

@@ -34,7 +34,7 @@ from terminal.keys.custody import (
     Udks,
     Wrapped,
 )
-from terminal.keys.derivation import KeySet
+from terminal.keys.derivation import StaticKeys
 from terminal.keys.management import KeyManagement, utc_now
 from terminal.keys.schemes import CryptogramScheme
 from terminal.keys.table import KeyTable, decode, encode, key_kcv
@@ -277,15 +277,17 @@ class MemoryCustody(KeyManagement):
 
     def _card_key_bytes(
         self, master: KeyRef, method: Diversification, data: bytes, purposes: Collection[Purpose], doing: str
-    ) -> tuple[Algorithm, KeySet]:
+    ) -> tuple[Algorithm, StaticKeys]:
         record = self._table.use(master, purposes, doing)
         if not isinstance(record.material, tuple):
             raise KeyMisuse(f"{doing}: {master} is a private key")
         parts = [part.reveal() for part in record.material]
-        masters = KeySet(*(parts if len(parts) == len(KeySet._fields) else parts * len(KeySet._fields)))
+        masters = StaticKeys(*(parts if len(parts) == len(StaticKeys._fields) else parts * len(StaticKeys._fields)))
         return record.info.algorithm, derivation.card_key_set(method, record.info.algorithm, masters, data)
 
-    def _known_card_keys(self, keys: CardKeys, purposes: Collection[Purpose], doing: str) -> tuple[Algorithm, KeySet]:
+    def _known_card_keys(
+        self, keys: CardKeys, purposes: Collection[Purpose], doing: str
+    ) -> tuple[Algorithm, StaticKeys]:
         algorithm, found = self._card_key_bytes(keys.master, keys.method, keys.data, purposes, doing)
         _same(_kcvs(algorithm, found), keys.kcvs, str(keys))
         return algorithm, found
@@ -322,7 +324,7 @@ class MemoryCustody(KeyManagement):
         return aes.cbc_encrypt(key.reveal(), data)
 
 
-def _kcvs(algorithm: Algorithm, keys: KeySet) -> tuple[bytes, bytes, bytes]:
+def _kcvs(algorithm: Algorithm, keys: StaticKeys) -> tuple[bytes, bytes, bytes]:
     return key_kcv(algorithm, keys.enc), key_kcv(algorithm, keys.mac), key_kcv(algorithm, keys.dek)
 
 

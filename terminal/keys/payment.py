@@ -10,7 +10,7 @@ from terminal.crypto.kdf import Option
 from terminal.errors import CryptoError, KeyMisuse, KeyRefused
 from terminal.keys import cryptograms, sealing
 from terminal.keys.custody import Algorithm, KeyRef, PinBlock, PinFormat, Purpose, SealedKeys, Udks
-from terminal.keys.derivation import KeySet
+from terminal.keys.derivation import StaticKeys
 from terminal.keys.schemes import CryptogramScheme
 from terminal.keys.table import KEY_BYTES, KeyRecord, KeyTable, key_kcv
 from terminal.secret import Secret
@@ -23,13 +23,13 @@ _T = TypeVar("_T")
 
 def card_keys(
     table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, option: Option | None
-) -> tuple[Algorithm, KeySet]:
+) -> tuple[Algorithm, StaticKeys]:
     """All three UDKs of a card and what cipher they are for. Raises KeyNotFound, KeyMisuse."""
     records = [_master(table, masters, place, "deriving application keys") for place in (AC, SMI, SMC)]
     algorithms = {record.info.algorithm for record in records}
     if len(algorithms) != 1:
         raise KeyMisuse(f"deriving application keys: {', '.join(map(str, masters))} are not for one cipher")
-    return algorithms.pop(), KeySet(*_udks(records, pan, sequence, option))
+    return algorithms.pop(), StaticKeys(*_udks(records, pan, sequence, option))
 
 
 def cryptogram(table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:

@@ -84,7 +84,7 @@ class KeyRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditEntry:
+class KeyAuditEntry:
     """Who did what to which key, and when. Never a key byte."""
 
     at: datetime
@@ -101,7 +101,7 @@ class KeyTable:
     simulation: bool
     records: Mapping[KeyRef, KeyRecord] = field(default_factory=dict)
     retired: frozenset[KeyRef] = frozenset()
-    audit: tuple[AuditEntry, ...] = ()
+    audit: tuple[KeyAuditEntry, ...] = ()
 
     def get(self, ref: KeyRef) -> KeyRecord:
         try:
@@ -128,13 +128,13 @@ class KeyTable:
         used = [ref.version for ref in (*self.records, *self.retired) if ref.name == name]
         return KeyRef(name, max(used, default=0) + 1)
 
-    def with_record(self, record: KeyRecord, entry: AuditEntry) -> KeyTable:
+    def with_record(self, record: KeyRecord, entry: KeyAuditEntry) -> KeyTable:
         return replace(self, records={**self.records, record.info.ref: record}, audit=(*self.audit, entry))
 
-    def with_entry(self, entry: AuditEntry) -> KeyTable:
+    def with_entry(self, entry: KeyAuditEntry) -> KeyTable:
         return replace(self, audit=(*self.audit, entry))
 
-    def without(self, ref: KeyRef, entry: AuditEntry) -> KeyTable:
+    def without(self, ref: KeyRef, entry: KeyAuditEntry) -> KeyTable:
         self.get(ref)
         left = {r: record for r, record in self.records.items() if r != ref}
         return replace(self, records=left, retired=self.retired | {ref}, audit=(*self.audit, entry))
@@ -166,7 +166,7 @@ def decode(data: bytes) -> KeyTable:
         records = [_decode_record(fields, simulation) for fields in state["keys"]]
         retired = frozenset(KeyRef(str(name), int(version)) for name, version in state["retired"])
         audit = tuple(
-            AuditEntry(datetime.fromisoformat(at), by, action, key, detail)
+            KeyAuditEntry(datetime.fromisoformat(at), by, action, key, detail)
             for at, by, action, key, detail in state["audit"]
         )
     except (KeyError, TypeError, ValueError, IndexError, CryptoError):

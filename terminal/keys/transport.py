@@ -57,7 +57,7 @@ def block(table: KeyTable, ref: KeyRef, transport: KeyRef, random: Callable[[int
         raise KeyMisuse(f"{doing}: {transport} is {above}, weaker than the key")
     usage, mode = _USAGES[record.info.purpose]
     version = "D" if above in _AES else "B"
-    header = tr31.Header(version, usage, _BLOCK_ALGORITHMS[below], mode)
+    header = tr31.Tr31Header(version, usage, _BLOCK_ALGORITHMS[below], mode)
     return tr31.wrap(protector.secret, header, record.secret, random)
 
 
@@ -157,7 +157,7 @@ def card_blocks(
     ac, smi, smc = (
         tr31.wrap(
             protector.secret,
-            tr31.Header(version, usage, _BLOCK_ALGORITHMS[algorithm], "X"),
+            tr31.Tr31Header(version, usage, _BLOCK_ALGORITHMS[algorithm], "X"),
             plain[size * place : size * (place + 1)],
             random,
         )

@@ -14,7 +14,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from terminal.errors import CodecError
 from terminal.secret import Secret
-from terminal.tlv import Dol, Format, Tag
+from terminal.tlv import Dol, DolFormat, Tag
 
 T = TypeVar("T")
 E = TypeVar("E", bound=IntEnum)
@@ -25,7 +25,7 @@ class Element(ABC, Generic[T]):
 
     TAG: ClassVar[Tag]
     NAME: ClassVar[str]
-    FORMAT: ClassVar[Format] = Format.B
+    FORMAT: ClassVar[DolFormat] = DolFormat.B
     MIN: ClassVar[int] = 1
     MAX: ClassVar[int] = 1
     """Length of the encoded value in bytes, from MIN to MAX."""
@@ -79,7 +79,7 @@ class Raw(Element[bytes]):
 class Digits(Element[str]):
     """Format n with a fixed number of digits: BCD, zeros on the left."""
 
-    FORMAT = Format.N
+    FORMAT = DolFormat.N
     DIGITS: ClassVar[int]
 
     @classmethod
@@ -96,7 +96,7 @@ class Number(Element[int]):
 
     @classmethod
     def read(cls, data: bytes) -> int:
-        if cls.FORMAT is not Format.N:
+        if cls.FORMAT is not DolFormat.N:
             return int.from_bytes(data, "big")
         if not data.hex().isdigit():
             raise cls.fault("not decimal digits")
@@ -104,18 +104,20 @@ class Number(Element[int]):
 
     @classmethod
     def write(cls, value: int) -> bytes:
-        limit = 100**cls.MIN if cls.FORMAT is Format.N else 256**cls.MIN
+        limit = 100**cls.MIN if cls.FORMAT is DolFormat.N else 256**cls.MIN
         if not 0 <= value < limit:
             raise cls.fault("out of range")
         return (
-            bytes.fromhex(str(value).zfill(2 * cls.MIN)) if cls.FORMAT is Format.N else value.to_bytes(cls.MIN, "big")
+            bytes.fromhex(str(value).zfill(2 * cls.MIN))
+            if cls.FORMAT is DolFormat.N
+            else value.to_bytes(cls.MIN, "big")
         )
 
 
 class Day(Element[date]):
     """Format n 6, YYMMDD; years 50 to 99 are of the last century. EMV 4.4 Book 4, 6.7.3."""
 
-    FORMAT = Format.N
+    FORMAT = DolFormat.N
     MIN = MAX = 3
 
     @classmethod
@@ -130,7 +132,7 @@ class Day(Element[date]):
 class Text(Element[str]):
     """GB 18030 text without control characters, one to 60 bytes: Chinese with its four-byte rare characters."""
 
-    FORMAT = Format.ANS
+    FORMAT = DolFormat.ANS
     MAX = 60
 
     @classmethod
@@ -161,7 +163,7 @@ class Text(Element[str]):
 class Letters(Element[str]):
     """Format an: ASCII capital letters and digits."""
 
-    FORMAT = Format.AN
+    FORMAT = DolFormat.AN
 
     @classmethod
     def read(cls, data: bytes) -> str:
@@ -216,7 +218,7 @@ class Objects(Element[Dol]):
 class SecretLetters(Element[Secret]):
     """Personal ASCII text: a Secret that does not print."""
 
-    FORMAT = Format.AN
+    FORMAT = DolFormat.AN
 
     @classmethod
     def read(cls, data: bytes) -> Secret:
@@ -236,7 +238,7 @@ class SecretLetters(Element[Secret]):
 class SecretDigits(Element[Secret]):
     """Personal digits in format n, as a Secret of ASCII digits."""
 
-    FORMAT = Format.N
+    FORMAT = DolFormat.N
     DIGITS: ClassVar[int]
 
     @classmethod

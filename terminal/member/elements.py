@@ -28,13 +28,13 @@ from terminal.member.codecs import (
 )
 from terminal.member.values import Category, Entitlement, IdType, MaskedIdentity, Period, Sex
 from terminal.secret import Secret
-from terminal.tlv import Dol, Format, Tag
+from terminal.tlv import Dol, DolFormat, Tag
 
 
 class CardNumber(Element[str]):
     """Up to 19 digits, cn: padded with F on the right; the last digit is Luhn's. ISO/IEC 7812-1."""
 
-    TAG, NAME, FORMAT, MIN, MAX = Tag(0x5A), "member card number", Format.CN, 6, 10
+    TAG, NAME, FORMAT, MIN, MAX = Tag(0x5A), "member card number", DolFormat.CN, 6, 10
     VECTORS = (("9156130000000001234F", "9156130000000001234"), ("4761739001010119", "4761739001010119"))
 
     @classmethod
@@ -59,7 +59,7 @@ class CardNumber(Element[str]):
 
 
 class Sequence(Number):
-    TAG, NAME, FORMAT = Tag(0x5F34), "card sequence number", Format.N
+    TAG, NAME, FORMAT = Tag(0x5F34), "card sequence number", DolFormat.N
     VECTORS = (("00", 0), ("01", 1), ("99", 99))
 
 
@@ -74,7 +74,7 @@ class EffectiveDate(Day):
 
 
 class CardholderName(Raw):
-    TAG, NAME, FORMAT, MIN, MAX = Tag(0x5F20), "cardholder name", Format.ANS, 2, 26
+    TAG, NAME, FORMAT, MIN, MAX = Tag(0x5F20), "cardholder name", DolFormat.ANS, 2, 26
     VECTORS = (("5A48414E472F57454920", b"ZHANG/WEI "),)
 
 
@@ -202,7 +202,7 @@ class MemberName(Text):
 
 
 class MemberSex(Code[Sex]):
-    TAG, NAME, FORMAT, KIND = Tag(0xDF25), "sex", Format.N, Sex
+    TAG, NAME, FORMAT, KIND = Tag(0xDF25), "sex", DolFormat.N, Sex
     VECTORS = (("01", Sex.MALE), ("02", Sex.FEMALE))
 
 
@@ -261,7 +261,7 @@ class Scheme(Digits):
 
 
 class Identity(Element[MaskedIdentity]):
-    TAG, NAME, FORMAT, MIN, MAX = Tag(0xDF2B), "masked identity", Format.AN, 8, 8
+    TAG, NAME, FORMAT, MIN, MAX = Tag(0xDF2B), "masked identity", DolFormat.AN, 8, 8
     VECTORS = (("3132335835363738", MaskedIdentity("123X", "5678")),)
 
     @classmethod
@@ -290,7 +290,7 @@ class IdNumber(SecretLetters):
 
 
 class IdDocument(Code[IdType]):
-    TAG, NAME, FORMAT, KIND = Tag(0x9F62), "ID type", Format.CN, IdType
+    TAG, NAME, FORMAT, KIND = Tag(0x9F62), "ID type", DolFormat.CN, IdType
     VECTORS = (("00", IdType.RESIDENT_ID), ("05", IdType.OTHER))
 
 
@@ -322,8 +322,8 @@ ELEMENTS: Final[tuple[type[Element[Any]], ...]] = (
 
 FORMATS: Final = MappingProxyType(
     {int(element.TAG): element.FORMAT for element in ELEMENTS}
-    | dict.fromkeys((0x9F02, 0x9F1A, 0x5F2A, 0x9A, 0x9F21, 0x9C), Format.N)
-    | dict.fromkeys((0x9F37, 0x95), Format.B)
-    | {0x9F1C: Format.AN, 0x9F16: Format.ANS}
+    | dict.fromkeys((0x9F02, 0x9F1A, 0x5F2A, 0x9A, 0x9F21, 0x9C), DolFormat.N)
+    | dict.fromkeys((0x9F37, 0x95), DolFormat.B)
+    | {0x9F1C: DolFormat.AN, 0x9F16: DolFormat.ANS}
 )
 """Formats by tag, for filling data object lists: the card's elements and the terminal's. EMV 4.4 Book 3, A1."""

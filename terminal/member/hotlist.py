@@ -21,7 +21,7 @@ from terminal.member.signed import Issue, Sign, assembled, read, write
 KIND: Final = "hotlist"
 
 
-class Reason(StrEnum):
+class HotlistReason(StrEnum):
     """Why a card is on the list."""
 
     LOST = "lost"
@@ -41,7 +41,7 @@ class HotCard:
 
     card_number: str
     sequence: int
-    reason: Reason
+    reason: HotlistReason
     since: date
 
 
@@ -67,7 +67,7 @@ class Hotlist:
         body, issue = read(KIND, text, list_key, at=at, at_least=at_least)
         try:
             cards = [
-                HotCard(str(number), int(sequence), Reason(reason), date.fromisoformat(since))
+                HotCard(str(number), int(sequence), HotlistReason(reason), date.fromisoformat(since))
                 for number, sequence, reason, since in body["cards"]
             ]
         except (KeyError, TypeError, ValueError) as error:

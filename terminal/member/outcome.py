@@ -12,7 +12,7 @@ from terminal.member.reading import MemberCard
 from terminal.member.values import Category, Entitlement, MaskedIdentity, Period, Sex
 
 
-class Code(StrEnum):
+class VerdictCode(StrEnum):
     """The verdicts. docs/card-layout.md."""
 
     ACTIVE = "ACTIVE"
@@ -108,7 +108,7 @@ class Verdict:
     only when the card has proven itself. ``hotlist_current`` is False for a hotlist past its expiry, or none.
     """
 
-    code: Code
+    code: VerdictCode
     sentence: str
     check: str | None
     proof: Proof
@@ -122,7 +122,7 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        return self.code is Code.ACTIVE
+        return self.code is VerdictCode.ACTIVE
 
     def to_json(self) -> dict[str, Any]:
         """For machines: plain values, dates in ISO 8601, the card number masked."""

@@ -51,7 +51,7 @@ class Aip(IntFlag):
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class SelectedApplication:
     """A selected application: its name (tag 84), the rest of its FCI, and whether it is blocked (6283)."""
 
     name: bytes
@@ -70,7 +70,7 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ProcessingOptions:
     """The answer to GET PROCESSING OPTIONS: what the card can do, and where its records are."""
 
     aip: bytes
@@ -90,13 +90,13 @@ class MemberCard:
     nobody between card and terminal can slip a date into it.
     """
 
-    application: Application
-    options: Options
+    application: SelectedApplication
+    options: ProcessingOptions
     records: tuple[Record, ...]
     values: Mapping[int, bytes]
 
     @classmethod
-    def of(cls, application: Application, options: Options, records: Iterable[Record]) -> MemberCard:
+    def of(cls, application: SelectedApplication, options: ProcessingOptions, records: Iterable[Record]) -> MemberCard:
         """Raises CardMalformed when an object occurs twice. EMV 4.4 Book 3, 10.2."""
         kept = tuple(records)
         values: dict[int, bytes] = {}
@@ -145,22 +145,22 @@ class ProtectedData:
     mobile: Secret
 
 
-def select(sender: Sender, aid: bytes = MEMBER_AID) -> Application:
+def select(sender: Sender, aid: bytes = MEMBER_AID) -> SelectedApplication:
     """SELECT by name. A blocked application answers 6283 with its FCI and is given back. EMV 4.4 Book 1, 11.3."""
     doing = f"selecting the application {aid.hex().upper()}"
     response = sender.send(Command(0x00, 0xA4, 0x04, 0x00, aid, ne=256))
     data = check(response, doing, allow=(APPLICATION_BLOCKED,))
     blocked = response.sw == APPLICATION_BLOCKED
     if blocked and not data:
-        return Application(aid, decode(b""), blocked)
+        return SelectedApplication(aid, decode(b""), blocked)
     fci = _decoded(data, doing)
     name = fci.get(0x6F, 0x84)
     if name is None or not name.startswith(aid):
         raise CardMalformed(f"{doing}: the answer does not name it")
-    return Application(name, fci, blocked)
+    return SelectedApplication(name, fci, blocked)
 
 
-def start(sender: Sender, application: Application, terminal: Mapping[int, bytes]) -> Options:
+def start(sender: Sender, application: SelectedApplication, terminal: Mapping[int, bytes]) -> ProcessingOptions:
     """GET PROCESSING OPTIONS with the card's PDOL filled from ``terminal`` (values by tag).
 
     Reads both answers, format 1 (tag 80) and format 2 (tag 77). EMV 4.4 Book 3, 6.5.8.
@@ -177,7 +177,7 @@ def start(sender: Sender, application: Application, terminal: Mapping[int, bytes
     if aip is None or afl is None or len(aip) != 2:
         raise CardMalformed(f"{doing}: the answer has no AIP or no AFL")
     try:
-        options = Options(aip, Afl.parse(afl))
+        options = ProcessingOptions(aip, Afl.parse(afl))
     except CodecError as error:
         raise CardMalformed(f"{doing}: {error}") from error
     if (count := len(list(options.afl.records()))) > MOST_RECORDS:

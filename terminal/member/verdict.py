@@ -23,14 +23,14 @@ from terminal.emv.data.records import AIP, static_data
 from terminal.errors import CardError, CardMalformed, CardRefused, CodecError, TransportError
 from terminal.member import elements as e
 from terminal.member.codecs import Element
-from terminal.member.hotlist import Hotlist, Reason
-from terminal.member.outcome import Code, MemberFacts, Proof, Verdict
+from terminal.member.hotlist import Hotlist, HotlistReason
+from terminal.member.outcome import MemberFacts, Proof, Verdict, VerdictCode
 from terminal.member.reading import (
     CERTIFICATE_SFI,
     MEMBER_AID,
     Aip,
-    Application,
     MemberCard,
+    SelectedApplication,
     internal_authenticate,
     read_records,
     select,
@@ -53,7 +53,7 @@ _EXECUTION_FAULT: Final = (0x64, 0x65, 0x66, 0x6F)
 class _Decided(Exception):
     """The verdict is certain before everything was read."""
 
-    def __init__(self, code: Code, sentence: str, check: str | None = None, proof: Proof = Proof.NONE) -> None:
+    def __init__(self, code: VerdictCode, sentence: str, check: str | None = None, proof: Proof = Proof.NONE) -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
@@ -89,13 +89,13 @@ def verify(
         return counter.verdict(decided)
     except OdaFailed as failed:
         check = f"{failed.what.label}: {failed.check}"
-        return counter.verdict(_Decided(Code.NOT_GENUINE, f"The card is not genuine: {failed}.", check))
+        return counter.verdict(_Decided(VerdictCode.NOT_GENUINE, f"The card is not genuine: {failed}.", check))
     except TransportError as fault:
-        return counter.verdict(_Decided(Code.CARD_FAULT, f"The card could not be read to the end: {fault}."))
+        return counter.verdict(_Decided(VerdictCode.CARD_FAULT, f"The card could not be read to the end: {fault}."))
     except (CardError, CodecError) as fault:
-        return counter.verdict(_Decided(Code.CARD_FAULT, f"The card does not answer as it should: {fault}."))
+        return counter.verdict(_Decided(VerdictCode.CARD_FAULT, f"The card does not answer as it should: {fault}."))
     return counter.verdict(
-        _Decided(Code.ACTIVE, "The card is genuine and the membership is valid.", None, counter.proof)
+        _Decided(VerdictCode.ACTIVE, "The card is genuine and the membership is valid.", None, counter.proof)
     )
 
 
@@ -118,7 +118,7 @@ class _Counter:
         """Raises _Decided, OdaFailed, CardError, TransportError; returns when the card is good."""
         if not self.trust.current(self.at):
             raise _Decided(
-                Code.UNKNOWN_ISSUER,
+                VerdictCode.UNKNOWN_ISSUER,
                 f"This counter's trust list is not in force (it ends {self.trust.issue.expires:%Y-%m-%d}); update it.",
                 "trust list in force",
             )
@@ -128,7 +128,7 @@ class _Counter:
         self._refused(facts)
         self._dates(facts, keys)
 
-    def _select(self, aid: bytes) -> Application:
+    def _select(self, aid: bytes) -> SelectedApplication:
         try:
             application = select(self.sender, aid)
         except CardRefused as refused:
@@ -140,12 +140,14 @@ class _Counter:
                 raise _not_ours("The chip of this card has not been personalized") from None
             raise
         if application.blocked:
-            raise _Decided(Code.SUSPENDED, "The member application on this card is blocked.", "application blocked")
+            raise _Decided(
+                VerdictCode.SUSPENDED, "The member application on this card is blocked.", "application blocked"
+            )
         if not self.trust.knows(application.rid):
             raise self._unknown_issuer(application.rid.hex().upper())
         return application
 
-    def _read(self, application: Application) -> tuple[MemberCard, CaKey]:
+    def _read(self, application: SelectedApplication) -> tuple[MemberCard, CaKey]:
         """Certificates first: of a card that no trusted federation issued, the rest is not worth the time."""
         try:
             options = start(self.sender, application, self.terminal)
@@ -180,7 +182,7 @@ class _Counter:
 
     def _unknown_issuer(self, key: str) -> _Decided:
         return _Decided(
-            Code.UNKNOWN_ISSUER,
+            VerdictCode.UNKNOWN_ISSUER,
             f"No federation this counter trusts issued the card: its scheme key {key} is not in force on the "
             f"trust list (version {self.trust.issue.version}).",
             "scheme CA key on the trust list",
@@ -244,7 +246,7 @@ class _Counter:
         found = self.hotlist.find(facts.card_number, facts.sequence) if self.hotlist is not None else None
         if found is None:
             return
-        code = Code.SUSPENDED if found.reason is Reason.SUSPENDED else Code.LOST
+        code = VerdictCode.SUSPENDED if found.reason is HotlistReason.SUSPENDED else VerdictCode.LOST
         sentence = f"The card is on the hotlist since {found.since:%Y-%m-%d}: {found.reason}."
         raise _Decided(code, sentence, "hotlist", self.proof)
 
@@ -252,21 +254,23 @@ class _Counter:
         today = self.today
         if facts.effective is not None and today < facts.effective:
             raise self._out_of_time(
-                Code.NOT_YET_VALID, "The card is valid only from", facts.effective, "effective date"
+                VerdictCode.NOT_YET_VALID, "The card is valid only from", facts.effective, "effective date"
             )
         if today > facts.expires:
-            raise self._out_of_time(Code.EXPIRED, "The card was valid through", facts.expires, "card expiry date")
+            raise self._out_of_time(
+                VerdictCode.EXPIRED, "The card was valid through", facts.expires, "card expiry date"
+            )
         if today > facts.valid_through:
             raise self._out_of_time(
-                Code.EXPIRED, "The membership was valid through", facts.valid_through, "membership valid through"
+                VerdictCode.EXPIRED, "The membership was valid through", facts.valid_through, "membership valid through"
             )
         for what, key in keys:
             if oda.expired(key, what, today) is not None:
                 raise self._out_of_time(
-                    Code.EXPIRED, f"The {what.label} was valid through", key.expires, f"{what.label}: expiry"
+                    VerdictCode.EXPIRED, f"The {what.label} was valid through", key.expires, f"{what.label}: expiry"
                 )
 
-    def _out_of_time(self, code: Code, says: str, day: date, check: str) -> _Decided:
+    def _out_of_time(self, code: VerdictCode, says: str, day: date, check: str) -> _Decided:
         return _Decided(code, f"{says} {day:%Y-%m-%d}.", check, self.proof)
 
     def verdict(self, decided: _Decided) -> Verdict:
@@ -301,11 +305,11 @@ def _static(card: MemberCard, what: Signed) -> bytes:
 
 
 def _not_ours(sentence: str) -> _Decided:
-    return _Decided(Code.NOT_A_MEMBER_CARD, f"{sentence}.")
+    return _Decided(VerdictCode.NOT_A_MEMBER_CARD, f"{sentence}.")
 
 
 def _not_proven(why: str) -> _Decided:
-    return _Decided(Code.NOT_GENUINE, f"The card is not genuine: {why}.", DYNAMIC_HASH)
+    return _Decided(VerdictCode.NOT_GENUINE, f"The card is not genuine: {why}.", DYNAMIC_HASH)
 
 
-__all__ = ["Code", "MemberFacts", "Proof", "Verdict", "verify"]
+__all__ = ["MemberFacts", "Proof", "Verdict", "VerdictCode", "verify"]

@@ -6,23 +6,23 @@
 
 from terminal.tlv import dgi
 from terminal.tlv.ber import MAX_DEPTH, Tag, Tlv, Tlvs, decode, encode, encode_length, tlv
-from terminal.tlv.cached_parse import kept
-from terminal.tlv.dol import Dol, DolEntry, Format, asks_for, fit
+from terminal.tlv.cached_parse import cached_parse
+from terminal.tlv.dol import Dol, DolEntry, DolFormat, asks_for, fit
 
 __all__ = [
     "MAX_DEPTH",
     "Dol",
     "DolEntry",
-    "Format",
+    "DolFormat",
     "Tag",
     "Tlv",
     "Tlvs",
     "asks_for",
+    "cached_parse",
     "decode",
     "dgi",
     "encode",
     "encode_length",
     "fit",
-    "kept",
     "tlv",
 ]

@@ -14,7 +14,7 @@ MOST: Final = 256
 T = TypeVar("T")
 
 
-def kept(parse: Callable[[bytes], T]) -> Callable[[bytes], T]:
+def cached_parse(parse: Callable[[bytes], T]) -> Callable[[bytes], T]:
     """``parse`` with its last results kept. Only for what an issue has in common and what no check depends on: never
     for a card's own data, and never for the result of a verification. What ``parse`` gives must not be changed."""
     known = lru_cache(maxsize=MOST)(parse)

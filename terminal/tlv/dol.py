@@ -9,10 +9,10 @@ from typing import NamedTuple, Self
 
 from terminal.errors import TlvError
 from terminal.tlv.ber import Tag, tag_length
-from terminal.tlv.cached_parse import kept
+from terminal.tlv.cached_parse import cached_parse
 
 
-class Format(StrEnum):
+class DolFormat(StrEnum):
     """Data element formats. EMV 4.4 Book 3, 4.3."""
 
     A = "a"
@@ -57,7 +57,7 @@ class Dol:
         """Bytes of the joined values."""
         return sum(entry.length for entry in self.entries)
 
-    def fill(self, values: Mapping[int, bytes], formats: Mapping[int, Format] | None = None) -> bytes:
+    def fill(self, values: Mapping[int, bytes], formats: Mapping[int, DolFormat] | None = None) -> bytes:
         """The joined values, ``self.length`` bytes.
 
         A tag without a value, and every template tag, is filled with zeros. A value of another length is fitted by its
@@ -70,7 +70,7 @@ class Dol:
             if value is None or tag.constructed:
                 value = bytes(length)
             elif len(value) != length:
-                value = fit(value, length, known.get(tag, Format.B))
+                value = fit(value, length, known.get(tag, DolFormat.B))
             parts.append(value)
         return b"".join(parts)
 
@@ -96,7 +96,7 @@ def asks_for(dol: bytes, tag: int) -> bool:
         return False
 
 
-@kept
+@cached_parse
 def _entries(data: bytes) -> tuple[DolEntry, ...]:
     entries, at = [], 0
     while at < len(data):
@@ -109,12 +109,12 @@ def _entries(data: bytes) -> tuple[DolEntry, ...]:
     return tuple(entries)
 
 
-def fit(value: bytes, length: int, form: Format) -> bytes:
+def fit(value: bytes, length: int, form: DolFormat) -> bytes:
     """Make a value ``length`` bytes long. EMV 4.4 Book 3, 5.4.
 
     Format n loses its leftmost bytes or gains zeros on the left; cn loses its rightmost bytes or gains FF on the right;
     every other format loses its rightmost bytes or gains zeros on the right.
     """
-    if form is Format.N:
+    if form is DolFormat.N:
         return value[len(value) - length :] if len(value) > length else value.rjust(length, b"\x00")
-    return value[:length].ljust(length, b"\xff" if form is Format.CN else b"\x00")
+    return value[:length].ljust(length, b"\xff" if form is DolFormat.CN else b"\x00")

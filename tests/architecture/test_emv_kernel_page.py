@@ -12,7 +12,7 @@ import pytest
 import terminal.apdu
 from terminal.emv.transaction.config import parse_config
 from terminal.emv.transaction.outcome import Outcome, Result
-from terminal.emv.transaction.state import Stage
+from terminal.emv.transaction.state import KernelStage
 from tests.support.cards.emv_toy_card import CA, ToyCard, toy_keys
 from tests.support.cards.emv_toy_terminal import SHIPPED
 from tests.support.paths import ROOT
@@ -54,7 +54,7 @@ def test_every_file_and_module_that_is_named_exists() -> None:
 def test_the_steps_are_those_of_the_kernel_in_its_order() -> None:
     steps = PAGE.partition("## The steps")[2].partition("## Calling it")[0]
     rows = [line.split(" | ")[0].removeprefix("| ") for line in steps.splitlines() if line.startswith("| ")]
-    assert rows[2:] == [stage.value for stage in Stage]
+    assert rows[2:] == [stage.value for stage in KernelStage]
 
 
 def test_every_field_of_an_outcome_is_told() -> None:

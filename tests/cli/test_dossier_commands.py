@@ -18,7 +18,7 @@ from membercard.commands.dossier import app
 from personalize.dossier import Dossier
 from personalize.dossier_diff import diff
 from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
-from personalize.payment.bankfile import Exchange, PreparedCard
+from personalize.payment.bankfile import BankFileExchange, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat
 from personalize.payment.bankfile_lint import linter_of
 from registry.errors import NotOnRecord, RegistryConflict
@@ -41,9 +41,9 @@ class Desk:
     root: Path
 
     @property
-    def bank(self) -> Exchange:
+    def bank(self) -> BankFileExchange:
         keys = house.custody()
-        return Exchange(keys, keys.latest("zmk"), keys.latest("seal"))
+        return BankFileExchange(keys, keys.latest("zmk"), keys.latest("seal"))
 
     @property
     def numbers(self) -> list[str]:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from membercard import settings
 from membercard.commands.gp import app
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.virtual_card import VirtualCard
 from terminal.errors import CapError, CardRefused, KeyRefused, KeystoreLocked, NotGenuine, ReaderNotFound
 from terminal.keys import GP_TEST_KEY
@@ -26,7 +26,7 @@ PACKAGE, MEMBER = "F04D454D424552", "F04D454D4245520101"
 @pytest.fixture(params=[2, 3])
 def card(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     path = tmp_path / "chip.card"
-    VirtualCard.create(path, CardConfig(Cplc(serial=42), scp=request.param))
+    VirtualCard.create(path, CardConfig(ProductionData(serial=42), scp=request.param))
     settings.activate(None, data_dir=tmp_path / "data", simulation=False)
     return f"sim:{path}"
 

@@ -10,7 +10,7 @@ from simulators.applets.member import MemberApplet
 from simulators.card.applet import Refuse
 from terminal.apdu import Command, Response, StatusWord
 from terminal.member.reading import MEMBER_AID
-from terminal.member.verdict import Code, Proof, Verdict, verify
+from terminal.member.verdict import Proof, Verdict, VerdictCode, verify
 from tests.support.cards import member_specimen as layout
 from tests.support.cards import rsa_signer as make
 from tests.support.cards.applet_host import BareHost, send, store
@@ -61,7 +61,7 @@ def test_a_card_from_the_line_is_active(groups: dict[int, bytes]) -> None:
     sender = issued(groups)
     for _ in range(3):
         verdict = judge(sender)
-        assert (verdict.code, verdict.proof) == (Code.ACTIVE, Proof.OFFLINE_DYNAMIC), verdict.sentence
+        assert (verdict.code, verdict.proof) == (VerdictCode.ACTIVE, Proof.OFFLINE_DYNAMIC), verdict.sentence
     assert sender.sent == 30
     assert verdict.member is not None
     assert (verdict.member.name, verdict.member.card_number) == ("张伟", NUMBER)
@@ -70,7 +70,7 @@ def test_a_card_from_the_line_is_active(groups: dict[int, bytes]) -> None:
 def test_a_validity_that_only_the_chip_knows_is_proven(groups: dict[int, bytes]) -> None:
     extended = issued({**groups, 0x0102: tlv("70", objects({"DF27": "261231", "DF29": "261130"}))})
     verdict = judge(extended)
-    assert verdict.code is Code.ACTIVE
+    assert verdict.code is VerdictCode.ACTIVE
     assert verdict.member is not None
     assert verdict.member.valid_through.isoformat() == "2026-12-31"
 
@@ -78,16 +78,16 @@ def test_a_validity_that_only_the_chip_knows_is_proven(groups: dict[int, bytes])
 def test_a_chip_with_another_identity_record(groups: dict[int, bytes]) -> None:
     identity = replace(Issue(), identity={**Issue().identity, "DF26": "03"})
     verdict = judge(issued({**groups, 0x0101: tlv("70", objects(identity.identity))}))
-    assert (verdict.code, verdict.check) == (Code.NOT_GENUINE, "card certificate: hash")
+    assert (verdict.code, verdict.check) == (VerdictCode.NOT_GENUINE, "card certificate: hash")
 
 
 def test_an_instance_before_personalization() -> None:
-    assert judge(OnApplet(MemberApplet(BareHost(), MEMBER_AID, b""))).code is Code.NOT_A_MEMBER_CARD
+    assert judge(OnApplet(MemberApplet(BareHost(), MEMBER_AID, b""))).code is VerdictCode.NOT_A_MEMBER_CARD
 
 
 def test_the_contactless_view(groups: dict[int, bytes]) -> None:
     verdict = judge(issued(groups, contactless=True))
-    assert verdict.code is Code.CARD_FAULT
+    assert verdict.code is VerdictCode.CARD_FAULT
     assert "contact reader" in verdict.sentence
 
 
@@ -96,4 +96,4 @@ def test_the_specimen_of_another_federation() -> None:
     groups = specimen().groups | {0x0203: tlv("70", objects({"8F": "09", "9F32": "03", "9F4A": "82"}))}
     store(applet, groups.items())
     assert layout.MEMBER_AID == MEMBER_AID
-    assert judge(OnApplet(applet)).code is Code.UNKNOWN_ISSUER
+    assert judge(OnApplet(applet)).code is VerdictCode.UNKNOWN_ISSUER

@@ -43,7 +43,7 @@ def theirs(algorithm: Algorithm, pan: str, option: str | None = None) -> issuer_
     source = random.Random(7)
     masters = {(a, p): Secret(source.randbytes(16)) for a in CIPHERS for p in PURPOSES}
     ac, smi, smc = (masters[algorithm, purpose] for purpose in PURPOSES)
-    return issuer_crypto.card_keys(issuer_crypto.Masters(ac, smi, smc, option), CIPHERS[algorithm], pan, 3)
+    return issuer_crypto.card_keys(issuer_crypto.IssuerMasters(ac, smi, smc, option), CIPHERS[algorithm], pan, 3)
 
 
 PAN = "6225880112345678"

@@ -6,11 +6,18 @@ from datetime import date
 
 import pytest
 
-from simulators.cryptograms.crypto import Masters, card_keys
+from simulators.cryptograms.crypto import IssuerMasters, card_keys
 from simulators.cryptograms.schemes import Cipher
-from simulators.issuer.accounts import Account, Accounts
-from simulators.issuer.host import Answer, IssuerHost, IssuerKeys
-from simulators.issuer.scripts import ScriptCommand, application_block, pin_change, pin_unblock, put_data, update_record
+from simulators.issuer.accounts import BankAccount, BankAccounts
+from simulators.issuer.host import IssuerHost, IssuerKeys, IssuerResponse
+from simulators.issuer.scripts import (
+    IssuerScriptCommand,
+    application_block,
+    pin_change,
+    pin_unblock,
+    put_data,
+    update_record,
+)
 from terminal.apdu import Command, StatusWord
 from terminal.crypto import sm4
 from terminal.secret import Secret
@@ -21,8 +28,8 @@ from tests.support.cards.payment_specimen import PaymentSpecimen, specimen
 from tests.support.cards.payment_till import AAC, ARQC, TC, Given, Till
 
 PAN, SEQUENCE = "6228480000000000", 1
-TDES = Masters(Secret(b"\x13" * 16), Secret(b"\x25" * 16), Secret(b"\x37" * 16))
-SM4 = Masters(Secret(bytes(range(16))), Secret(bytes(range(16, 32))), Secret(bytes(range(32, 48))))
+TDES = IssuerMasters(Secret(b"\x13" * 16), Secret(b"\x25" * 16), Secret(b"\x37" * 16))
+SM4 = IssuerMasters(Secret(bytes(range(16))), Secret(bytes(range(16, 32))), Secret(bytes(range(32, 48))))
 SCHEMES = {
     "pboc-des": "0701010300000001",
     "pboc-sm4": "0701010300000001",
@@ -43,12 +50,12 @@ class Party:
         checks = b"".join(sm4.ecb_encrypt(chinese[at : at + 16], bytes(16))[:3] for at in (0, 16, 32))
         made = made.having(0x8020, chinese).having(0x9020, checks)
         _, self.applet = made.issued()
-        self.account = Account(PAN, SEQUENCE, date(2040, 1, 1), balance=10_000)
-        self.bank = IssuerHost(IssuerKeys({Cipher.TDES: TDES, Cipher.SM4: SM4}), Accounts((self.account,)))
+        self.account = BankAccount(PAN, SEQUENCE, date(2040, 1, 1), balance=10_000)
+        self.bank = IssuerHost(IssuerKeys({Cipher.TDES: TDES, Cipher.SM4: SM4}), BankAccounts((self.account,)))
         self.till = Till(self.applet, tDF69="01" if scheme == "pboc-sm4" else "00")
         self.given: Given
 
-    def tell(self, given: Given, **more: bytes) -> Answer:
+    def tell(self, given: Given, **more: bytes) -> IssuerResponse:
         """What the till sends the bank of this cryptogram."""
         tags = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37)
         values = {0x5A: bytes.fromhex(PAN), 0x5F34: b"\x01", 0x82: self.till.options.aip}
@@ -72,7 +79,7 @@ class Party:
         assert template is not None
         return [send(self.applet, Command.decode(item.value)).sw for item in template.children if item.tag == 0x86]
 
-    def end(self, results: bytes = b"") -> Answer:
+    def end(self, results: bytes = b"") -> IssuerResponse:
         return self.tell(self.till.second(TC), **({"t9F5B": results} if results else {}))
 
 
@@ -110,7 +117,7 @@ def test_the_bank_refuses_a_cryptogram_that_was_changed(card: PaymentSpecimen, s
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_card_carries_out_the_banks_scripts(card: PaymentSpecimen, scheme: str) -> None:
     party = Party(card, scheme)
-    commands: list[ScriptCommand] = [pin_change(Secret(b"314159")), put_data(0x9F58, b"\x02"), pin_unblock()]
+    commands: list[IssuerScriptCommand] = [pin_change(Secret(b"314159")), put_data(0x9F58, b"\x02"), pin_unblock()]
     script = party.account.queue(*commands)
     assert [int(sw) for sw in party.run_scripts(party.begin())] == [0x9000] * 3
     party.end(b"\x20" + script.identifier.to_bytes(4, "big"))

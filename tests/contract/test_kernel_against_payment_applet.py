@@ -11,9 +11,9 @@ from datetime import date, datetime
 import pytest
 
 from membercard.wiring.issuer_http import HttpIssuer, field_data
-from simulators.cryptograms.crypto import Masters, card_keys
+from simulators.cryptograms.crypto import IssuerMasters, card_keys
 from simulators.cryptograms.schemes import Cipher
-from simulators.issuer.accounts import Account, Accounts
+from simulators.issuer.accounts import BankAccount, BankAccounts
 from simulators.issuer.host import IssuerHost, IssuerKeys
 from simulators.issuer.http import IssuerServer
 from simulators.issuer.scripts import put_data
@@ -32,8 +32,8 @@ from tests.support.cards.kernel_front import Person
 from tests.support.cards.payment_issuer import rsa_store, sm_store
 from tests.support.cards.payment_specimen import AIP, CDOL2, CDOL2_WITH_ARPC, PaymentSpecimen
 
-TDES = Masters(Secret(b"\x13" * 16), Secret(b"\x25" * 16), Secret(b"\x37" * 16))
-SM4 = Masters(Secret(bytes(range(16))), Secret(bytes(range(16, 32))), Secret(bytes(range(32, 48))))
+TDES = IssuerMasters(Secret(b"\x13" * 16), Secret(b"\x25" * 16), Secret(b"\x37" * 16))
+SM4 = IssuerMasters(Secret(bytes(range(16))), Secret(bytes(range(16, 32))), Secret(bytes(range(32, 48))))
 AT = datetime(2026, 11, 22, 10, 30)
 UNDER, OVER = 1_234, 60_000
 BOTH = pytest.mark.parametrize("chinese", [False, True], ids=["RSA and 3DES", "SM2, SM3 and SM4"])
@@ -43,8 +43,8 @@ class Bank:
     """The simulated bank behind the terminal's seam."""
 
     def __init__(self, balance: int) -> None:
-        self.account = Account(PAN, 1, date(2040, 1, 1), balance=balance)
-        self.host = IssuerHost(IssuerKeys({Cipher.TDES: TDES, Cipher.SM4: SM4}), Accounts((self.account,)))
+        self.account = BankAccount(PAN, 1, date(2040, 1, 1), balance=balance)
+        self.host = IssuerHost(IssuerKeys({Cipher.TDES: TDES, Cipher.SM4: SM4}), BankAccounts((self.account,)))
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
         told = decode(self.host.answer(field_data(request)).data)
@@ -118,7 +118,7 @@ def test_a_script_of_the_bank_reaches_the_card_under_its_mac(chinese: bool) -> N
 
 def test_a_bank_that_knows_other_keys_is_not_believed_by_the_card() -> None:
     bank = Bank(100_000)
-    bank.host = IssuerHost(IssuerKeys({Cipher.TDES: SM4}), Accounts((bank.account,)))
+    bank.host = IssuerHost(IssuerKeys({Cipher.TDES: SM4}), BankAccounts((bank.account,)))
     outcome = pay(Wire(issued()), OVER, bank, chinese=False)
     assert outcome.result is Result.DECLINED_ONLINE
     assert outcome.response_code == "88"

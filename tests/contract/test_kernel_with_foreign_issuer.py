@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from pyemv.cvn import VisaCVN10, VisaCVN18, VisaCVN22
 
-from simulators.cryptograms.crypto import Masters
+from simulators.cryptograms.crypto import IssuerMasters
 from simulators.cryptograms.schemes import Cipher
-from simulators.issuer.accounts import Account, Accounts
+from simulators.issuer.accounts import BankAccount, BankAccounts
 from simulators.issuer.host import IssuerHost, IssuerKeys
 from simulators.issuer.scripts import pin_unblock
 from terminal.apdu import Command
@@ -135,10 +135,10 @@ def test_a_foreign_banks_script_is_carried_out(version: str) -> None:
 def test_a_foreign_card_pays_at_our_bank(version: str) -> None:
     """ARQC, answer, script and TC, with pyemv as the card."""
     card = CLASSES[version](*MASTERS, PAN, "01")
-    account = Account(PAN, 1, date(2040, 1, 1), balance=10_000)
+    account = BankAccount(PAN, 1, date(2040, 1, 1), balance=10_000)
     account.queue(pin_unblock())
-    masters = Masters(*(Secret(key) for key in MASTERS), "A")
-    bank = IssuerHost(IssuerKeys({Cipher.TDES: masters}), Accounts((account,)))
+    masters = IssuerMasters(*(Secret(key) for key in MASTERS), "A")
+    bank = IssuerHost(IssuerKeys({Cipher.TDES: masters}), BankAccounts((account,)))
     values = purchase(IAD[version], amount=1_234)
     arqc = cryptogram(card, version, values)
     answer = bank.answer(message(values, arqc, PAN))
@@ -163,9 +163,9 @@ def test_a_foreign_card_pays_at_our_bank(version: str) -> None:
 @VERSIONS
 def test_a_foreign_card_with_another_key_is_found_out(version: str) -> None:
     stranger = CLASSES[version](MASTERS[1], *MASTERS[1:], PAN, "01")
-    masters = Masters(*(Secret(key) for key in MASTERS), "A")
-    account = Account(PAN, 1, date(2040, 1, 1), balance=10_000)
-    bank = IssuerHost(IssuerKeys({Cipher.TDES: masters}), Accounts((account,)))
+    masters = IssuerMasters(*(Secret(key) for key in MASTERS), "A")
+    account = BankAccount(PAN, 1, date(2040, 1, 1), balance=10_000)
+    bank = IssuerHost(IssuerKeys({Cipher.TDES: masters}), BankAccounts((account,)))
     values = purchase(IAD[version])
     answer = bank.answer(message(values, cryptogram(stranger, version, values), PAN))
     assert (answer.code, account.balance) == ("88", 10_000)

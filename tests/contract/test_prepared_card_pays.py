@@ -14,11 +14,11 @@ import pytest
 
 from membercard.wiring.issuer_http import field_data
 from personalize.execute import process
-from personalize.outcome import Outcome as LineOutcome
+from personalize.outcome import CardOutcome as LineOutcome
 from personalize.profile import Profile
-from simulators.cryptograms.crypto import Masters
+from simulators.cryptograms.crypto import IssuerMasters
 from simulators.cryptograms.schemes import PBOC_SM4, Cipher, Fold
-from simulators.issuer.accounts import Account, Accounts
+from simulators.issuer.accounts import BankAccount, BankAccounts
 from simulators.issuer.host import VERSIONS, IssuerHost, IssuerKeys
 from simulators.issuer.scripts import pin_change, put_data
 from simulators.readers.reader import SimCard
@@ -73,14 +73,14 @@ class Bank:
 
     def __init__(self, pan: str, fold: Fold, option: str = "A", script_mac: int = 4) -> None:
         known = {**VERSIONS, 0x99: VERSIONS[0x01]}
-        masters = Masters(Secret(VALUES["ac"]), Secret(VALUES["smi"]), Secret(VALUES["smc"]), option)
-        self.account = Account(pan, 1, date(2040, 1, 1), balance=10_000_000)
+        masters = IssuerMasters(Secret(VALUES["ac"]), Secret(VALUES["smi"]), Secret(VALUES["smc"]), option)
+        self.account = BankAccount(pan, 1, date(2040, 1, 1), balance=10_000_000)
         keys = IssuerKeys(
             {Cipher.TDES: masters, Cipher.SM4: masters},
             versions={number: replace(scheme, mac_length=script_mac) for number, scheme in known.items()},
             sm4_scheme=replace(PBOC_SM4, fold=fold, mac_length=script_mac),
         )
-        self.host = IssuerHost(keys, Accounts((self.account,)))
+        self.host = IssuerHost(keys, BankAccounts((self.account,)))
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
         told = decode(self.host.answer(field_data(request)).data)
@@ -101,7 +101,7 @@ class Issued:
     def transact(self, paid: Transaction, host: Bank | None, **entry: object) -> Outcome:
         """At a terminal whose entry for the application is the shipped one with these changes."""
         self.card.reset()
-        text = (files("terminal.emv") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
+        text = (files("terminal.emv.transaction") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
         config = parse_config(text, "counter.yaml")
         mine = config.applications[0].model_copy(update={"aid": "A000000333010101", "partial": False, **entry})
         config = config.model_copy(update={"applications": (mine,)})

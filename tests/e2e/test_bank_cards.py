@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from personalize.batch import prepare_batch
-from personalize.dossier import Dossier, Part
+from personalize.dossier import Dossier, DossierPart
 from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
 from personalize.execute import Job, process
 from personalize.keypool import KeyPool
 from personalize.lists import own_trust
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from personalize.payment import bankfile_batch, bankfile_spool
-from personalize.payment.bankfile import Exchange, PreparedCard
+from personalize.payment.bankfile import BankFileExchange, PreparedCard
 from personalize.payment.bankfile_batch import FORMATS, MOST_TOLD, cards_of, refuse_remaking, take_in, waiting_dossiers
 from personalize.payment.bankfile_lint import linter_of
 from personalize.payment.proof import TransactionProof, authorities
@@ -33,7 +33,7 @@ from personalize.profile import default_profile
 from registry.batches import prepared as registry_prepared
 from registry.store import Registry
 from registry.values import Claim
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol, stack
@@ -81,8 +81,8 @@ def _share(custody: MemoryCustody) -> None:
     custody.import_key("shared-sm4", Purpose.TRANSPORT, Algorithm.SM4, Secret(ZMK), by="both")
 
 
-def exchange(custody: MemoryCustody, transport: str = "shared") -> Exchange:
-    return Exchange(custody, custody.latest(transport), custody.latest("seal"))
+def exchange(custody: MemoryCustody, transport: str = "shared") -> BankFileExchange:
+    return BankFileExchange(custody, custody.latest(transport), custody.latest("seal"))
 
 
 @dataclass
@@ -168,10 +168,10 @@ def test_a_banks_cards_come_out_as_chips_that_the_bank_accepts(
 ) -> None:
     assert station.take(file_of(prepared, form, transport), transport) == CARDS
     job = station.job()
-    chip = VirtualCard.create(None, CardConfig(Cplc(0x2001), LinkProtocol.T1, 3))
+    chip = VirtualCard.create(None, CardConfig(ProductionData(0x2001), LinkProtocol.T1, 3))
     card = SimCard(chip, chip.config.protocol)
     report = process(card, job, "lane 1", lambda serial: True)
-    assert report.outcome is Outcome.VERIFIED, report.reason
+    assert report.outcome is CardOutcome.VERIFIED, report.reason
     [issued] = station.registry.cards_of_batch(station.batch)
     assert issued.result["payment"] == "cryptogram checked by the issuer", "here with the keys that the bank sent"
     [theirs] = [one for one in prepared if one.card_number == issued.card_number]
@@ -236,7 +236,7 @@ def test_the_keys_of_imported_cards_are_sealed_values(prepared: tuple[Dossier, .
 def part(number: int, change: Callable[[bytes], bytes | None]) -> Bend:
     """A card with another value in a plain grouping, or without it."""
 
-    def changed(parts: tuple[Part, ...]) -> Iterator[Part]:
+    def changed(parts: tuple[DossierPart, ...]) -> Iterator[DossierPart]:
         for one in parts:
             if one.number != number:
                 yield one

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from registry.store import Registry
-from registry.values import Accounts
+from registry.values import BatchAccounts
 from simulators.card.config import CardConfig
-from simulators.card.content import CardState
+from simulators.card.content import CardLifeCycle
 from simulators.readers.stock import BINS, blank, make_stock
 from simulators.virtual_card import VirtualCard
 from terminal.keys import SoftwareKeystore
@@ -123,7 +123,7 @@ class House:
 
     # --- what must hold -----------------------------------------------------------------------------------------------
 
-    def check_after_a_kill(self, batch: str) -> Accounts:
+    def check_after_a_kill(self, batch: str) -> BatchAccounts:
         """Whatever just died: the accounts balance, no number twice, every chip's memory is whole."""
         with self.registry() as registry:
             accounts = registry.accounts(batch)
@@ -159,7 +159,7 @@ class House:
         for card in cards:
             assert owner[card.dossier_id] == {card.chip_serial}
             chip = VirtualCard.open(self.stock / "issued" / f"chip-{card.chip_serial}.card")
-            assert chip.state is CardState.SECURED
+            assert chip.state is CardLifeCycle.SECURED
             assert card_on(chip) == (card.card_number, card.sequence)
         self.seen = set()
 
@@ -172,7 +172,7 @@ class House:
         assert (stock.verified, stock.rejected, stock.left) == (bins["issued"], bins["rejects"], len(blanks))
         assert (stock.in_reader, stock.foreign, bins["aside"]) == (0, 0, 0)
         assert stock.received == self.chips == self.cards + SPARE
-        assert all(VirtualCard.open(path).state is CardState.OP_READY for path in blanks)
+        assert all(VirtualCard.open(path).state is CardLifeCycle.OP_READY for path in blanks)
         assert not list((self.stock / ".begun").iterdir())
 
     def files(self) -> list[Path]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import Line
-from personalize.outcome import Outcome
+from personalize.lanes import PersonalizationLine
+from personalize.outcome import CardOutcome
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import open_reader
@@ -31,11 +31,13 @@ def test_a_batch_runs_to_the_end(cluster: Cluster, tmp_path: Path) -> None:
         batch = line.prepared(store, CARDS, tmp_path)
         list(make_stock(tmp_path / "stock", CARDS, CardConfig(chip=blank())))
         readers = [open_reader(f"sim:{tmp_path / 'stock'}") for _ in range(LANES)]
-        results = Line(line.job(store, batch), remake=partial(line.remake, store, batch, tmp_path)).run(readers)
+        results = PersonalizationLine(line.job(store, batch), remake=partial(line.remake, store, batch, tmp_path)).run(
+            readers
+        )
         accounts = store.accounts(batch)
         cards = store.cards_of_batch(batch)
     assert not [result.message for result in results if result.fault]
-    assert sum(result.counts.get(Outcome.VERIFIED, 0) for result in results) == CARDS
+    assert sum(result.counts.get(CardOutcome.VERIFIED, 0) for result in results) == CARDS
     assert accounts.balanced
     assert (accounts.verified, accounts.chips_fed) == (CARDS, CARDS)
     assert len({card.card_number for card in cards}) == len({card.chip_serial for card in cards}) == CARDS

@@ -7,25 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import Line
-from personalize.outcome import Outcome
+from personalize.lanes import PersonalizationLine
+from personalize.outcome import CardOutcome
 from personalize.profile import Profile, parse_profile
-from simulators.card.config import CardConfig, Diversification
+from simulators.card.config import CardConfig, KeyDiversification
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import LinkProtocol, open_reader
 from tests.support import line
 
 KINDS = [
-    (2, Diversification.NONE),
-    (2, Diversification.VISA2),
-    (2, Diversification.EMV_CPS),
-    (3, Diversification.NONE),
-    (3, Diversification.KDF3),
+    (2, KeyDiversification.NONE),
+    (2, KeyDiversification.VISA2),
+    (2, KeyDiversification.EMV_CPS),
+    (3, KeyDiversification.NONE),
+    (3, KeyDiversification.KDF3),
 ]
 """VISA2 and EMV CPS derive 3DES keys, KDF3 AES keys; custody refuses the others."""
 
 
-def profile_for(scp: int, method: Diversification) -> Profile:
+def profile_for(scp: int, method: KeyDiversification) -> Profile:
     """The shipped profile, with the stock's diversification as a supplier's own."""
     master = "kmc" if scp == 2 else "kmc-aes"
     supplier = (
@@ -36,7 +36,7 @@ def profile_for(scp: int, method: Diversification) -> Profile:
 
 
 @pytest.mark.parametrize(("scp", "method"), KINDS)
-def test_a_card_of_this_stock_is_issued(tmp_path: Path, scp: int, method: Diversification) -> None:
+def test_a_card_of_this_stock_is_issued(tmp_path: Path, scp: int, method: KeyDiversification) -> None:
     profile = profile_for(scp, method)
     with line.registry(f"sqlite:///{tmp_path / 'r.db'}") as store:
         batch = line.prepared(store, 1, tmp_path, profile=profile)
@@ -48,5 +48,5 @@ def test_a_card_of_this_stock_is_issued(tmp_path: Path, scp: int, method: Divers
         )
         job = line.job(store, batch, profile)
         remake = partial(line.remake, store, batch, tmp_path, profile)
-        (result,) = Line(job, remake=remake).run([open_reader(f"sim:{tmp_path / 'stock'}")])
-    assert result.counts.get(Outcome.VERIFIED) == 1, result
+        (result,) = PersonalizationLine(job, remake=remake).run([open_reader(f"sim:{tmp_path / 'stock'}")])
+    assert result.counts.get(CardOutcome.VERIFIED) == 1, result

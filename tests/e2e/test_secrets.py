@@ -25,7 +25,7 @@ import pytest
 from membercard import settings
 from membercard.commands.card import card_in, judge
 from membercard.errors import SettingsError
-from membercard.wiring.counter_lists import Lists
+from membercard.wiring.counter_lists import LocalLists
 from personalize.dossier import Dossier
 from personalize.intake import check
 from personalize.lists import own_trust
@@ -34,7 +34,7 @@ from registry.store import Registry
 from registry.values import AcceptedRow
 from terminal.apdu import Trace, stack
 from terminal.errors import MembercardError
-from terminal.globalplatform import Authentication, Guard, Scope, SecurityDomain, SecurityLevel, derived
+from terminal.globalplatform import Guard, HostAuthentication, SecurityDomain, SecurityLevel, StatusScope, derived
 from terminal.keys import Algorithm, Diversification, KeyRef, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.standard import OWN_KEYS
 from terminal.secret import Secret
@@ -361,10 +361,10 @@ def security_domain(house: Inside, reader: str) -> Iterator[SecurityDomain]:
         yield domain
 
 
-def stock_keys(house: Inside, domain: SecurityDomain) -> Authentication:
+def stock_keys(house: Inside, domain: SecurityDomain) -> HostAuthentication:
     aes = any(kind == 0x88 for key in domain.key_information() for kind, _ in key.components)
     source = derived(house.keystore, house.keystore.latest("kmc-aes" if aes else "kmc"), Diversification.NONE)
-    return Authentication(source, SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION)
+    return HostAuthentication(source, SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION)
 
 
 def wrong_card_key(house: Inside) -> None:
@@ -377,7 +377,7 @@ def torn_session(house: Inside) -> None:
     with security_domain(house, f"sim:{blank}?fault=tear-apdu:9") as domain:
         domain.authenticate(stock_keys(house, domain))
         for _ in range(10):
-            domain.status(Scope.APPLICATIONS)
+            domain.status(StatusScope.APPLICATIONS)
 
 
 def key_misused(house: Inside) -> None:
@@ -467,7 +467,7 @@ def test_a_redacted_trace_holds_nothing(spy: Spy, inside: Inside) -> None:
     for reveal in (False, True):
         trace = Trace(reveal=reveal)
         with card_in(reader, 0) as transport:
-            verdict = judge(stack(transport, trace), Lists(trust, None))
+            verdict = judge(stack(transport, trace), LocalLists(trust, None))
         assert verdict.accepted
         printed = repr(trace) + repr(trace.entries) + "\n".join(map(str, trace.entries)) + repr(vars(trace))
         raw = b"".join((entry.command_data or b"") + (entry.response_data or b"") for entry in trace.entries)

@@ -23,7 +23,7 @@ import pytest
 from personalize.dossier import Dossier
 from registry.store import Registry
 from simulators.card.config import CardConfig
-from simulators.cryptograms.crypto import Masters, card_keys
+from simulators.cryptograms.crypto import IssuerMasters, card_keys
 from simulators.cryptograms.schemes import Cipher
 from simulators.readers.stock import blank, make_stock
 from terminal.keys import Sealed
@@ -78,7 +78,7 @@ def plant(spy: Spy, dossiers: list[Dossier]) -> None:
         spy.plant_bytes(name, custody()._table.get(custody().latest(name)).secret)
     for cipher, sequence in itertools.product(Cipher, {dossier.sequence for dossier in dossiers}):
         ac, smi, smc = (Secret(MASTERS[cipher.value, name]) for name in ("ac", "smi", "smc"))
-        for name, key in card_keys(Masters(ac, smi, smc, "A"), cipher, PAN, sequence)._asdict().items():
+        for name, key in card_keys(IssuerMasters(ac, smi, smc, "A"), cipher, PAN, sequence)._asdict().items():
             spy.plant_bytes(f"UDK {name} {cipher} {sequence}", key)
     for dossier in dossiers:
         assert dossier.payment is not None

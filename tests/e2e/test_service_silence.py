@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from personalize.lanes import Line
+from personalize.lanes import PersonalizationLine
 from reader_service.principal import Role
 from terminal.apdu import open_reader
 from tests.support import line
@@ -30,7 +30,7 @@ def test_a_counter_does_not_wait_for_a_database_that_says_nothing() -> None:
         with home.registry() as registry:
             batch = line.prepared(registry, 1, directory)
             feeder = open_reader(f"sim:{home.blanks(1, home.drawer)}")
-            Line(line.job(registry, batch), remake=lambda: 0).run([feeder])
+            PersonalizationLine(line.job(registry, batch), remake=lambda: 0).run([feeder])
         (card,) = (home.drawer / "issued").glob("*.card")
         token, stranger = home.token(Role.COUNTER), home.token(Role.COUNTER, label="another")
         name = home.person("counter", Role.COUNTER)

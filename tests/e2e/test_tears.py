@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport
@@ -68,7 +68,7 @@ def walk(bench: Bench, kind: tuple[int, LinkProtocol], fault: str) -> list[bool]
         issued.append(judge(bench, chip, rack, where))
         torn = rack.faults.tear is not None and rack.faults.tear.done
         if not (torn or rack.faults.struck):
-            assert result.counts == {Outcome.VERIFIED: 1}
+            assert result.counts == {CardOutcome.VERIFIED: 1}
             return issued[:-1]
     raise AssertionError
 

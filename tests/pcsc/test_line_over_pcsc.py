@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from personalize.lanes import LaneEvent, LaneResult, LaneState
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank
 from simulators.readers.vpcd import VpcdSlot
@@ -68,7 +68,7 @@ def test_a_finished_card_is_left_alone_until_it_is_taken_out(pcscd: Pcscd, tmp_p
         runner = threading.Thread(target=lambda: ended.extend(station.run([slot])))
         runner.start()
         virtual.insert(first)
-        eventually(lambda: station.outcomes[Outcome.VERIFIED] == 1)
+        eventually(lambda: station.outcomes[CardOutcome.VERIFIED] == 1)
         busy, looks = time.process_time(), len(station.events)
         time.sleep(1.5)
         assert time.process_time() - busy < 0.4
@@ -79,7 +79,7 @@ def test_a_finished_card_is_left_alone_until_it_is_taken_out(pcscd: Pcscd, tmp_p
             virtual.insert(card)
             eventually(lambda: len(station.outcomes) == 2)
         runner.join(20)
-    assert station.outcomes == {Outcome.VERIFIED: 2, Outcome.KNOWN: 1}
+    assert station.outcomes == {CardOutcome.VERIFIED: 2, CardOutcome.KNOWN: 1}
     assert [result.message for result in ended] == ["the batch is done"]
     station.check_finished(2)
 
@@ -100,7 +100,7 @@ def test_cards_pulled_at_any_command_go_on_with_their_dossiers(pcscd: Pcscd, tmp
         results = station.run(pcscd.slots[:2])
     assert [result.message for result in results] == ["the batch is done"] * 2
     assert sum(trap.broke for trap in traps) == 4
-    assert station.outcomes[Outcome.AGAIN] >= 4
+    assert station.outcomes[CardOutcome.AGAIN] >= 4
     station.check_finished(4)
     # The same dossier each time: nothing was made again, no second chip was taken.
     assert (station.accounts.remade, station.accounts.dossiers, station.accounts.chips_fed) == (0, 4, 4)
@@ -118,7 +118,7 @@ def test_lanes_outlive_the_service(pcscd: Pcscd, tmp_path: Path, how: signal.Sig
 
     def hear(event: LaneEvent) -> None:
         # The third card is in the middle of its session, and goes on with it once the service is dead.
-        if event.step == "store" and station.outcomes[Outcome.VERIFIED] >= 2 and not strike.is_set():
+        if event.step == "store" and station.outcomes[CardOutcome.VERIFIED] >= 2 and not strike.is_set():
             strike.set()
             assert dead.wait(20)
 
@@ -163,7 +163,7 @@ def test_a_lane_waits_for_a_reader_that_another_program_holds(pcscd: Pcscd, tmp_
         (result,) = station.run([slot], hear)
         owner.join()
     assert (result.message, held.is_set()) == ("the batch is done", True)
-    assert station.outcomes == {Outcome.VERIFIED: 1}
+    assert station.outcomes == {CardOutcome.VERIFIED: 1}
 
 
 # -- 4: the other commands, as typed ----------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_a_chip_that_falls_mute_every_time_goes_to_the_contact_bin(pcscd: Pcscd,
                 eventually(lambda count=presented: sum(station.outcomes.values()) == count)
             slot.wait(present=False)
         runner.join(20)
-    assert station.outcomes == {Outcome.AGAIN: 2, Outcome.REJECTED: 1}
+    assert station.outcomes == {CardOutcome.AGAIN: 2, CardOutcome.REJECTED: 1}
     (reject,) = station.registry.rejects(station.batch)
     assert reject.bin == "1 contact"
     assert "no answer within 0.5 seconds" in reject.reason

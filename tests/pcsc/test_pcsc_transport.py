@@ -25,7 +25,7 @@ from terminal.apdu import (
     watch_readers,
 )
 from terminal.apdu.pcsc.names import base_name
-from terminal.apdu.pcsc.transport import PcscReader, Service
+from terminal.apdu.pcsc.transport import PcscReader, PcscService
 from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from tests.support.pcsc.pcscd import Pcscd, Slot
 from tests.support.pcsc.vpcd_echo import ATR, VpcdCard, echo
@@ -295,7 +295,7 @@ def test_a_closed_reader_stays_closed(slot: Slot) -> None:
 
 @pytest.mark.usefixtures("pcscd")
 def test_calls_on_a_closed_connection_are_faults() -> None:
-    service = Service()
+    service = PcscService()
     service.close()
     service.close()
     with pytest.raises(ReaderFault, match="forgotten this connection"):
@@ -306,8 +306,8 @@ def test_calls_on_a_closed_connection_are_faults() -> None:
 
 @pytest.mark.usefixtures("pcscd")
 def test_connections_made_at_once_each_find_their_own_socket() -> None:
-    services: list[Service] = []
-    threads = [threading.Thread(target=lambda: services.append(Service())) for _ in range(8)]
+    services: list[PcscService] = []
+    threads = [threading.Thread(target=lambda: services.append(PcscService())) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -331,7 +331,7 @@ class TestOpening:
         name = base_name(pcscd.slots[0].reader_name)
         by_name = open_reader(f"pcsc:{name}")
         assert by_name.url == f"pcsc:{name}"
-        service = Service()
+        service = PcscService()
         index = service.readers().index(pcscd.slots[0].reader_name)
         service.close()
         assert open_reader(f"pcsc:{index}").name == name

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import Line
+from personalize.lanes import PersonalizationLine
 from reader_service.errors import ReaderOut
-from reader_service.readers.manager import ReaderHub
+from reader_service.readers.manager import ReaderManager
 from reader_service.readers.names import slug
 from reader_service.readers.values import Mode, ReaderState
-from reader_service.services.counter import CounterDesk
-from reader_service.services.developer import DeveloperDesk
+from reader_service.services.counter import CounterService
+from reader_service.services.developer import DeveloperService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from simulators.readers.vpcd import VpcdSlot
@@ -39,25 +39,25 @@ def made(tmp_path: Path) -> Station:
 
 
 @pytest.fixture
-def hub(made: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderHub]:
+def hub(made: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderManager]:
     monkeypatch.setattr("reader_service.readers.manager.PCSC_DEADLINE", 1)
     with made.hub() as running:
         yield running
 
 
 @pytest.fixture
-def reader_id(pcscd: Pcscd, hub: ReaderHub) -> str:
+def reader_id(pcscd: Pcscd, hub: ReaderManager) -> str:
     """The first slot, once the service has found it."""
     wanted = slug(base_name(pcscd.slots[0].reader_name))
     assert eventually(lambda: wanted in [view.id for view in hub.views()])
     return wanted
 
 
-def in_state(hub: ReaderHub, reader_id: str, state: ReaderState, seconds: float = 10) -> bool:
+def in_state(hub: ReaderManager, reader_id: str, state: ReaderState, seconds: float = 10) -> bool:
     return eventually(lambda: hub.view(reader_id).state is state, seconds)
 
 
-def test_readers_are_found_and_cards_told(pcscd: Pcscd, hub: ReaderHub, made: Station, reader_id: str) -> None:
+def test_readers_are_found_and_cards_told(pcscd: Pcscd, hub: ReaderManager, made: Station, reader_id: str) -> None:
     slot = pcscd.slots[0]
     slot.wait(present=False)
     # The card of an earlier test may have been in the slot still when the service looked first.
@@ -80,9 +80,9 @@ def test_readers_are_found_and_cards_told(pcscd: Pcscd, hub: ReaderHub, made: St
 
 
 def test_a_driver_that_hangs_is_cut_and_the_reader_goes_on(
-    pcscd: Pcscd, hub: ReaderHub, made: Station, reader_id: str
+    pcscd: Pcscd, hub: ReaderManager, made: Station, reader_id: str
 ) -> None:
-    slot, desk = pcscd.slots[0], DeveloperDesk(made.parts, made.bus, hub)
+    slot, desk = pcscd.slots[0], DeveloperService(made.parts, made.bus, hub)
     slot.wait(present=False)
     lease = hub.leases.take(DEVELOPER, reader_id).token
     with VpcdCard(slot.host, slot.port, lambda apdu: None if apdu == MUTE else echo(apdu)):
@@ -100,7 +100,7 @@ def test_a_driver_that_hangs_is_cut_and_the_reader_goes_on(
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restarted_pcscd_is_survived_and_shown(
-    pcscd: Pcscd, hub: ReaderHub, made: Station, reader_id: str, how: signal.Signals
+    pcscd: Pcscd, hub: ReaderManager, made: Station, reader_id: str, how: signal.Signals
 ) -> None:
     if not pcscd.ours:
         pytest.skip("this pcscd was started by somebody else and is not restarted")
@@ -128,10 +128,12 @@ def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
     made = station(tmp_path, pcsc=True, counters=counters)
     batch = line.prepared(made.registry, 1, tmp_path)
     list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
-    Line(line.job(made.registry, batch), remake=lambda: None).run([open_reader(f"sim:{tmp_path / 'stock'}")])
+    PersonalizationLine(line.job(made.registry, batch), remake=lambda: None).run(
+        [open_reader(f"sim:{tmp_path / 'stock'}")]
+    )
     path = shutil.copy(next((tmp_path / "stock" / "issued").iterdir()), tmp_path / "card.card")
-    hub = ReaderHub(made.parts, made.bus)
-    desk = CounterDesk(made.parts, made.bus, hub)
+    hub = ReaderManager(made.parts, made.bus)
+    desk = CounterService(made.parts, made.bus, hub)
     hub.on_added = desk.reader_added
     desk.start()
     hub.start()

@@ -15,8 +15,8 @@ from yubikit.core import TRANSPORT
 from yubikit.core.smartcard import ApduError, SmartCardConnection, SmartCardProtocol
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, StaticKeys
 
-from simulators.card.config import CardConfig, Cplc
-from simulators.card.content import CardState
+from simulators.card.config import CardConfig, ProductionData
+from simulators.card.content import CardLifeCycle
 from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
@@ -31,7 +31,7 @@ PROTOCOLS = [LinkProtocol.T0, LinkProtocol.T1]
 
 
 def blank(protocol: LinkProtocol, path: Path | None = None, serial: int = SERIAL) -> VirtualCard:
-    return VirtualCard.create(path, CardConfig(Cplc(serial), protocol=protocol))
+    return VirtualCard.create(path, CardConfig(ProductionData(serial), protocol=protocol))
 
 
 @contextlib.contextmanager
@@ -170,7 +170,7 @@ def test_a_foreign_host_personalizes_and_a_foreign_terminal_reads(
     assert read.count("SW1=0x90, SW2=0x00") == 2
     assert specimen.groups[0x9102].hex().upper() in dump
     assert specimen.groups[0x0102].hex().upper() in dump
-    assert VirtualCard.open(tmp_path / "one.card").state is CardState.SECURED
+    assert VirtualCard.open(tmp_path / "one.card").state is CardLifeCycle.SECURED
 
 
 def test_two_cards_in_two_slots(pcscd: Pcscd) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from simulators.card.config import CardConfig
-from simulators.card.content import CardState
-from simulators.readers.feeder import Hopper
+from simulators.card.content import CardLifeCycle
+from simulators.readers.feeder import CardFeeder
 from simulators.readers.stock import Stock, blank, make_stock
 from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
@@ -78,7 +78,7 @@ def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
     slot.wait(present=False)
     list(make_stock(tmp_path, 3, CardConfig(blank())))
     specimen = member_specimen.specimen(1024)
-    hopper = Hopper(VpcdSlot(slot.host, slot.port), Stock(tmp_path), settle=0.5)
+    hopper = CardFeeder(VpcdSlot(slot.host, slot.port), Stock(tmp_path), settle=0.5)
     ended = threading.Event()
 
     def feed() -> None:
@@ -117,7 +117,7 @@ def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
     assert seen[1] == seen[2]
     assert len(set(seen)) == 3
     issued = list((tmp_path / "issued").iterdir())
-    assert [VirtualCard.open(path).state for path in issued] == [CardState.SECURED] * 3
+    assert [VirtualCard.open(path).state for path in issued] == [CardLifeCycle.SECURED] * 3
     assert list(tmp_path.glob("*.card")) == []
 
 

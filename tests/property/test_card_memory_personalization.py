@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.card.config import CardConfig, Cplc
-from simulators.card.content import CardState
+from simulators.card.config import CardConfig, ProductionData
+from simulators.card.content import CardLifeCycle
 from simulators.card.memory import PowerLost, TearAt
 from simulators.virtual_card import VirtualCard
 from tests.support.cards.gp_host import MEMBER_FILE, MEMBER_MODULE, TEST_KEY, GpHost
@@ -49,7 +49,7 @@ def personalize(card: VirtualCard, groups: Groups) -> None:
             assert host.store(part, number, last=number == len(todo) - 1, secret=secret).sw == 0x9000
     if version == STOCK:
         assert host.put_keys(0, FINAL, FINAL_KEYS).sw == 0x9000
-    for state in (CardState.INITIALIZED, CardState.SECURED):
+    for state in (CardLifeCycle.INITIALIZED, CardLifeCycle.SECURED):
         if card.state < state:
             assert host.send(0x80, 0xF0, 0x80, state).sw == 0x9000
 
@@ -57,7 +57,7 @@ def personalize(card: VirtualCard, groups: Groups) -> None:
 def check(card: VirtualCard, groups: Groups) -> None:
     """Read back as a counter would."""
     card.reset()
-    assert card.state is CardState.SECURED
+    assert card.state is CardLifeCycle.SECURED
     assert card.key_versions == [FINAL]
 
     def ask(apdu: str) -> bytes:
@@ -77,7 +77,7 @@ def check(card: VirtualCard, groups: Groups) -> None:
 
 
 def new_card() -> VirtualCard:
-    card = VirtualCard.create(None, CardConfig(Cplc(1), scp=2))
+    card = VirtualCard.create(None, CardConfig(ProductionData(1), scp=2))
     card.power_on()
     return card
 

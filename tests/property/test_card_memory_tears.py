@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from simulators.card.content import CardState
+from simulators.card.content import CardLifeCycle
 from simulators.card.memory import Nvm, PowerLost, RamImage, TearAt
 from simulators.virtual_card import VirtualCard
 from tests.support.cards.gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
@@ -172,7 +172,7 @@ class Chip(RuleBasedStateMachine):
     def the_registry_is_what_was_answered(self) -> None:
         assert {i.aid: i.state for i in self.card.registry.instances} == self.instances
         assert self.card.key_versions == [self.version]
-        assert self.card.state is CardState.OP_READY
+        assert self.card.state is CardLifeCycle.OP_READY
 
 
 Chip.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)

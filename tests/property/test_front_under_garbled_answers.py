@@ -22,7 +22,7 @@ from terminal.emv.data.bits import TVR
 from terminal.emv.risk.restrictions import check_restrictions
 from terminal.emv.selection.application import open_application, read_application
 from terminal.emv.selection.selection import Supported
-from terminal.emv.transaction.state import State, Stop
+from terminal.emv.transaction.state import Stop, TransactionState
 from terminal.errors import ApduError, CardMalformed, DeadlineExceeded
 from tests.support.cards.kernel_front import DEBIT, PSE, Person, fci, new_state, text, tlv
 from tests.support.cards.payment_issuer import PAN, Issue, RsaIssue, SmIssue, rsa_store, sm_store
@@ -117,7 +117,7 @@ BENDS = st.dictionaries(
 )
 
 
-def front_half(card: Sender, keys: CaStore) -> tuple[State, bool | None]:
+def front_half(card: Sender, keys: CaStore) -> tuple[TransactionState, bool | None]:
     """Everything before terminal risk management; the state, and whether the card proved itself."""
     state = new_state()
     person = Person(*["1234"] * 16, chooses=0)

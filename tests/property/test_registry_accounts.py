@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict
 from registry.store import Registry
-from registry.values import ChipKnown, Claim, Entry, JournalEvent, NothingLeft
+from registry.values import ChipKnown, Claim, JournalEntry, JournalEvent, NothingLeft
 from tests.support.registry.postgres import Cluster, binaries, private_cluster
 from tests.support.registry.registrar import LEASE, SetClock, chip, custodian, prepare, ready
 
@@ -97,7 +97,7 @@ class Line(RuleBasedStateMachine):
 
     def do(self, claim: Claim, deed: str) -> None:
         deeds: dict[str, Any] = {
-            "journal": lambda: self.registry.journal(claim, Entry("store data", JournalEvent.DONE, block=0)),
+            "journal": lambda: self.registry.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0)),
             "verified": lambda: self.registry.verified(claim, {}, 1.0),
             "reject": lambda: self.registry.reject(claim, "mute", "select", "A"),
         }

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from terminal.apdu import Command, Response, stack
 from terminal.globalplatform import (
     Aid,
-    Authentication,
     Guard,
-    Scope,
+    HostAuthentication,
     SecurityDomain,
     SecurityLevel,
+    StatusScope,
     content,
     derived,
     inventory,
@@ -70,7 +70,7 @@ class Flipper:
 def test_no_one_bit_neighbour_of_a_wrapped_command_is_taken(algorithm: Algorithm, i: int, level: int) -> None:
     custody, keys = host(algorithm)
     flipper = Flipper(CardEnd(algorithm, i))
-    channel = open_channel(flipper, Authentication(keys, SecurityLevel(level), scp02_i=i), custody, Guard())
+    channel = open_channel(flipper, HostAuthentication(keys, SecurityLevel(level), scp02_i=i), custody, Guard())
     for command in COMMANDS if channel.max_data >= 239 else COMMANDS[:-1]:
         assert channel.send(command).sw.ok
     assert flipper.taken == []
@@ -79,7 +79,7 @@ def test_no_one_bit_neighbour_of_a_wrapped_command_is_taken(algorithm: Algorithm
 
 PACKAGE, MEMBER = Aid("F04D454D424552"), Aid("F04D454D4245520101")
 WORK = (
-    inventory.get_status(Scope.ISSUER_DOMAIN),
+    inventory.get_status(StatusScope.ISSUER_DOMAIN),
     content.install_for_personalization(MEMBER),
     content.delete(MEMBER),
 )
@@ -113,11 +113,11 @@ class OneBit:
 
 @pytest.mark.parametrize(("scp", "level"), [(2, 0x03), (3, 0x33)])
 def test_the_whole_card_refuses_every_one_bit_neighbour_and_does_nothing(scp: int, level: int) -> None:
-    link = OneBit(Slot(CardConfig(Cplc(serial=1), scp=scp)))
+    link = OneBit(Slot(CardConfig(ProductionData(serial=1), scp=scp)))
     custody = MemoryCustody(simulation=True)
     algorithm = Algorithm.TDES if scp == 2 else Algorithm.AES128
     kmc = custody.import_key("kmc", Purpose.KMC, algorithm, Secret(GP_TEST_KEY), by="test").ref
-    wanted = Authentication(derived(custody, kmc, Diversification.NONE), SecurityLevel(level))
+    wanted = HostAuthentication(derived(custody, kmc, Diversification.NONE), SecurityLevel(level))
     domain = SecurityDomain(stack(link), custody, Guard())
 
     def session() -> SecurityDomain:
@@ -135,5 +135,5 @@ def test_the_whole_card_refuses_every_one_bit_neighbour_and_does_nothing(scp: in
             assert not sw.ok, f"{command}, byte {bit // 8}, bit {8 - bit % 8}"
             assert not sw.warning
             refused += 1
-        assert MEMBER in [entry.aid for entry in session().status(Scope.APPLICATIONS)]
+        assert MEMBER in [entry.aid for entry in session().status(StatusScope.APPLICATIONS)]
     assert refused > 8 * 60

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.errors import IntegrityError, SecureChannelError
-from terminal.globalplatform import Authentication, Guard, SecureChannel, SecurityLevel, open_channel
+from terminal.globalplatform import Guard, HostAuthentication, SecureChannel, SecurityLevel, open_channel
 from terminal.globalplatform.levels import LEGAL
 from terminal.keys import Algorithm, Scp
 from tests.support.cards.scp_card import CardEnd, host
@@ -28,7 +28,7 @@ HOSTS = {algorithm: host(algorithm) for algorithm in (Algorithm.TDES, Algorithm.
 def session(algorithm: Algorithm, i: int, level: int) -> tuple[SecureChannel, CardEnd]:
     custody, keys = HOSTS[algorithm]
     card = CardEnd(algorithm, i)
-    wanted = Authentication(keys, SecurityLevel(level), scp02_i=i)
+    wanted = HostAuthentication(keys, SecurityLevel(level), scp02_i=i)
     return open_channel(card, wanted, custody, Guard()), card
 
 

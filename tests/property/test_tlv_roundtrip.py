@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from terminal.errors import TlvError
-from terminal.tlv import Dol, Format, Tag, Tlv, Tlvs, decode, dgi, encode, tlv
+from terminal.tlv import Dol, DolFormat, Tag, Tlv, Tlvs, decode, dgi, encode, tlv
 
 ONE = st.integers(1, 0xFE).filter(lambda b: b & 0x1F != 0x1F)
 LEAD = st.integers(0, 0x6).map(lambda b: b << 5 | 0x1F)
@@ -89,7 +89,7 @@ def test_dol_round_trip(entries: list[tuple[Tag, int]]) -> None:
     dol = Dol.of(*entries)
     assert Dol.parse(dol.encode()) == dol
     values = {tag: bytes(range(tag & 0x3F)) for tag, _ in entries}
-    filled = dol.fill(values, {tag: list(Format)[tag % 6] for tag, _ in entries})
+    filled = dol.fill(values, {tag: list(DolFormat)[tag % 6] for tag, _ in entries})
     assert len(filled) == dol.length
     assert set(dol.split(filled)) == {tag for tag, _ in entries}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from simulators.applets.pse import PSE
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.card.memory import PowerLost, TearAt
 from simulators.rom import DIRECTORY_MODULE, DIRECTORY_PACKAGE, MEMBER_MODULE, MEMBER_PACKAGE
 from simulators.virtual_card import VirtualCard
@@ -58,7 +58,7 @@ class Card(RuleBasedStateMachine):
 
     @initialize(scp=st.sampled_from([2, 3]))
     def make(self, scp: int) -> None:
-        self.card = VirtualCard.create(None, CardConfig(Cplc(1), scp=scp), random=Random(scp).randbytes)
+        self.card = VirtualCard.create(None, CardConfig(ProductionData(1), scp=scp), random=Random(scp).randbytes)
         self.card.power_on()
         self.hosts = [GpHost(self.card, channel=number) for number in range(2)]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.card.memory import RamImage
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
@@ -55,7 +55,7 @@ class Watched(RamImage):
 
 
 def issued(protocol: LinkProtocol) -> tuple[Watched, VirtualCard]:
-    blank = VirtualCard.create(None, CardConfig(Cplc(1), protocol=protocol))
+    blank = VirtualCard.create(None, CardConfig(ProductionData(1), protocol=protocol))
     made = SimCard(blank, protocol)
     foreign_host.issue(made, member_specimen.specimen(1024))
     made.close()

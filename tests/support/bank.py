@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Self
 
-from personalize.dossier import Application, Dossier, Part
+from personalize.dossier import Dossier, DossierApplication, DossierPart
 from personalize.keypool import ChipKey, sealed_key
 from personalize.payment.image import Authorities
 from personalize.prepare import Preparer
@@ -77,7 +77,7 @@ class Card:
         return cls(wanted, dossier(wanted))
 
     @property
-    def payment(self) -> Application:
+    def payment(self) -> DossierApplication:
         assert self.dossier.payment
         return self.dossier.payment
 
@@ -88,7 +88,7 @@ class Card:
     def dgi(self, number: int, value: Any) -> Self:
         """A grouping with another value; None takes it out."""
         parts = [p for p in self.payment.parts if p.number != number]
-        old = next((p for p in self.payment.parts if p.number == number), Part(number, b""))
+        old = next((p for p in self.payment.parts if p.number == number), DossierPart(number, b""))
         return self._with(parts if value is None else [*parts, replace(old, value=value)])
 
     def twice(self, number: int) -> Self:
@@ -127,7 +127,7 @@ class Card:
         others[at] = replace(one, parts=parts)
         return replace(self, dossier=replace(self.dossier, directories=tuple(others)))
 
-    def _with(self, parts: list[Part]) -> Self:
+    def _with(self, parts: list[DossierPart]) -> Self:
         return replace(self, dossier=replace(self.dossier, payment=replace(self.payment, parts=tuple(parts))))
 
 

@@ -84,7 +84,7 @@ class PayingHouse:
 
     def terminal(self, into: Path, *, chinese: bool) -> Path:
         """A terminal file: the program's own terminal, with SM algorithms or without."""
-        text = (files("terminal.emv") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
+        text = (files("terminal.emv.transaction") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
         path = into / "terminal.yaml"
         path.write_text(text.replace("sm: true", f"sm: {str(chinese).lower()}"), encoding="utf-8")
         return path

@@ -6,7 +6,7 @@ import calendar
 from collections.abc import Iterator
 from datetime import date
 
-from personalize.payment.image import Image, Options
+from personalize.payment.image import CardImage, ImageOptions
 from personalize.payment.prepare import CRT
 from personalize.payment.profile import CRT_ORDER
 from personalize.payment.rules.data import day, pan_of
@@ -30,7 +30,7 @@ _SEAL = 28
 """Nonce and tag of sealed bytes."""
 
 
-def _data(image: Image) -> Iterator[str]:
+def _data(image: CardImage) -> Iterator[str]:
     for options in image.options:
         wanted: dict[int, str] = {}
         if options.first & (_SDA | _DDA | _CDA):
@@ -45,17 +45,17 @@ def _data(image: Image) -> Iterator[str]:
                 yield f"the AIP of DGI {options.dgi:04X} promises what needs the {name} ({tag:02X})"
 
 
-def _readable(image: Image, options: Options) -> bool:
+def _readable(image: CardImage, options: ImageOptions) -> bool:
     return options.afl is not None and all(place in image.records for place, _ in options.places())
 
 
-def _tag_list(image: Image) -> Iterator[str]:
+def _tag_list(image: CardImage) -> Iterator[str]:
     value = image.value(0x9F4A)
     if value is not None and value != b"\x82":
         yield "the static data tag list (9F4A) names more than the AIP"
 
 
-def _covered(image: Image) -> Iterator[str]:
+def _covered(image: CardImage) -> Iterator[str]:
     for options in image.options:
         if not options.first & (_SDA | _DDA | _CDA) or not _readable(image, options):
             continue
@@ -65,20 +65,20 @@ def _covered(image: Image) -> Iterator[str]:
                 yield f"{name} is not among the signed records that DGI {options.dgi:04X} names"
 
 
-def _static(image: Image, options: Options) -> bytes:
+def _static(image: CardImage, options: ImageOptions) -> bytes:
     """The static data to be authenticated. EMV 4.4 Book 3, 10.3."""
     contents = [image.content(place).encode() for place, signed in options.places() if signed]
     return b"".join(contents) + (options.aip if image.elements(options).get(0x9F4A) else b"")
 
 
-def _expiries(image: Image, options: Options) -> tuple[str, list[tuple[str, date]]]:
+def _expiries(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple[str, date]]]:
     """What of the chain does not verify (nothing where all does), and when each certificate ends."""
     if options.sm:
         return _sm_chain(image, options)
     return _rsa_chain(image, options)
 
 
-def _rsa_chain(image: Image, options: Options) -> tuple[str, list[tuple[str, date]]]:
+def _rsa_chain(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple[str, date]]]:
     authority, pan, known = image.authorities.rsa, pan_of(image), image.elements(options)
     if authority is None or pan is None or any(tag not in known for tag in (0x90, 0x9F32)):
         return "", []
@@ -98,7 +98,7 @@ def _rsa_chain(image: Image, options: Options) -> tuple[str, list[tuple[str, dat
     return "", ends
 
 
-def _sm_chain(image: Image, options: Options) -> tuple[str, list[tuple[str, date]]]:
+def _sm_chain(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple[str, date]]]:
     """JR/T 0025.17: plain certificates of 142 and 148 bytes with the signature at the end."""
     known, static = image.elements(options), _static(image, options)
     issuer, icc = known.get(0x90, b""), known.get(0x9F46)
@@ -130,14 +130,14 @@ def _month(value: bytes) -> date | None:
     return first and first.replace(day=calendar.monthrange(first.year, first.month)[1])
 
 
-def _genuine(image: Image) -> Iterator[str]:
+def _genuine(image: CardImage) -> Iterator[str]:
     for options in image.options:
         fault, _ = _expiries(image, options) if options.first & (_SDA | _DDA | _CDA) else ("", [])
         if fault:
             yield f"the chain that DGI {options.dgi:04X} names does not verify: {fault}"
 
 
-def _outlives(image: Image) -> Iterator[str]:
+def _outlives(image: CardImage) -> Iterator[str]:
     expires = day(image.value(0x5F24))
     for options in image.options:
         _, ends = _expiries(image, options) if options.first & (_SDA | _DDA | _CDA) else ("", [])
@@ -146,7 +146,7 @@ def _outlives(image: Image) -> Iterator[str]:
                 yield f"the {name} certificate ends in {end:%m/%Y}, before the card (5F24)"
 
 
-def _certified_years(image: Image) -> Iterator[str]:
+def _certified_years(image: CardImage) -> Iterator[str]:
     profile = image.profile
     if profile.authenticates and profile.trust.certificate_years < profile.validity_years:
         yield (
@@ -155,14 +155,14 @@ def _certified_years(image: Image) -> Iterator[str]:
         )
 
 
-def _exponents(image: Image) -> Iterator[str]:
+def _exponents(image: CardImage) -> Iterator[str]:
     for tag, name in ((0x9F32, "issuer"), (0x9F47, "ICC")):
         value = image.value(tag)
         if value is not None and int.from_bytes(value, "big") not in _EXPONENTS:
             yield f"the {name} public key exponent ({tag:04X}) is neither 3 nor 65537"
 
 
-def _key_lengths(image: Image) -> Iterator[str]:
+def _key_lengths(image: CardImage) -> Iterator[str]:
     """A certificate is as long as the key that signed it."""
     for options in image.options:
         known = image.elements(options)
@@ -173,7 +173,7 @@ def _key_lengths(image: Image) -> Iterator[str]:
             yield f"the chip key is longer than the issuer key that certifies it in DGI {options.dgi:04X}"
 
 
-def _chip_rsa(image: Image) -> Iterator[str]:
+def _chip_rsa(image: CardImage) -> Iterator[str]:
     wanted = any(options.first & (_DDA | _CDA) and not options.sm for options in image.options)
     parts = [image.part(CRT + at) for at in range(len(CRT_ORDER))]
     there = [part for part in parts if part]
@@ -186,7 +186,7 @@ def _chip_rsa(image: Image) -> Iterator[str]:
         yield "the components of the chip key (8201 to 8205) are not each half as long as the modulus"
 
 
-def _chip_sm(image: Image) -> Iterator[str]:
+def _chip_sm(image: CardImage) -> Iterator[str]:
     wanted = any(options.first & (_DDA | _CDA) and options.sm for options in image.options)
     dgi = image.profile.authentication.sm_key_dgi
     part = image.part(int(dgi, 16))
@@ -196,13 +196,13 @@ def _chip_sm(image: Image) -> Iterator[str]:
         yield f"the SM2 key ({dgi}) is not {sm2.PRIVATE} bytes"
 
 
-def _cda_size(image: Image) -> Iterator[str]:
+def _cda_size(image: CardImage) -> Iterator[str]:
     for options in image.options:
         if options.first & _CDA and not options.sm and image.profile.chip_rsa.bits // 8 > _CDA_BYTES:
             yield f"the chip key has more than {_CDA_BYTES} bytes, so a CDA response fits no GENERATE AC answer"
 
 
-def _index(image: Image) -> Iterator[str]:
+def _index(image: CardImage) -> Iterator[str]:
     for options in image.options:
         trust = image.profile.trust
         index, wanted = image.elements(options).get(0x8F), trust.sm_ca_index if options.sm else trust.ca_index
@@ -210,7 +210,7 @@ def _index(image: Image) -> Iterator[str]:
             yield f"the CA key index (8F) that DGI {options.dgi:04X} leads to is not {wanted}"
 
 
-def _scheme(image: Image) -> Iterator[str]:
+def _scheme(image: CardImage) -> Iterator[str]:
     rid = bytes.fromhex(image.profile.trust.rid)
     if image.profile.authenticates and image.application.instance_aid[:5] != rid:
         yield "the AID begins with another RID than that of the CA key: no terminal finds the key"

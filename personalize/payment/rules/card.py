@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from personalize.payment.elements import VERSIONS, version_in
-from personalize.payment.image import LOGS, Image
+from personalize.payment.image import LOGS, CardImage
 from personalize.payment.prepare import CARD_DATA, KEY_CHECKS, KEYS, OWN_DATA
 from personalize.payment.rules.rule import Rule
 from terminal.keys import ApplicationKeys, SealedKeys
@@ -16,13 +16,13 @@ _PBOC = 0x07
 """Length byte of the issuer application data that name the algorithm."""
 
 
-def _keys(image: Image) -> Iterator[str]:
+def _keys(image: CardImage) -> Iterator[str]:
     for name, secret, _ in _key_groupings(image):
         if image.part(secret) is None:
             yield f"the {name} keys ({secret:04X}) are missing"
 
 
-def _checks(image: Image) -> Iterator[str]:
+def _checks(image: CardImage) -> Iterator[str]:
     for name, secret, checks in _key_groupings(image):
         part = image.part(secret)
         if not part or not isinstance(part.value, ApplicationKeys | SealedKeys):
@@ -31,7 +31,7 @@ def _checks(image: Image) -> Iterator[str]:
             yield f"the check values ({checks:04X}) are not those of the {name} keys"
 
 
-def _key_groupings(image: Image) -> Iterator[tuple[str, int, int]]:
+def _key_groupings(image: CardImage) -> Iterator[tuple[str, int, int]]:
     keys = image.profile.keys
     if image.profile.rsa:
         yield "3DES", KEYS, KEY_CHECKS
@@ -39,7 +39,7 @@ def _key_groupings(image: Image) -> Iterator[tuple[str, int, int]]:
         yield "SM4", int(keys.sm4_dgi, 16), int(keys.sm4_check_dgi, 16)
 
 
-def _issuer_data(image: Image) -> Iterator[str]:
+def _issuer_data(image: CardImage) -> Iterator[str]:
     data = image.issuer_data
     if not 1 <= len(data) <= 32:
         yield f"the issuer application data (9200) are {len(data)} bytes, not 1 to 32"
@@ -47,7 +47,7 @@ def _issuer_data(image: Image) -> Iterator[str]:
         yield "the issuer application data (9200) are shorter than their length byte says"
 
 
-def _version(image: Image) -> Iterator[str]:
+def _version(image: CardImage) -> Iterator[str]:
     profile, wanted = image.profile, VERSIONS[image.profile.cryptogram]
     told = image.plain(int(profile.keys.scheme_dgi, 16))
     version = told[0] if told else version_in(image.issuer_data)
@@ -55,19 +55,19 @@ def _version(image: Image) -> Iterator[str]:
         yield f"the cryptogram version that the card goes by (9200 or 9201) is not that of {profile.cryptogram}"
 
 
-def _algorithm(image: Image) -> Iterator[str]:
+def _algorithm(image: CardImage) -> Iterator[str]:
     data = image.issuer_data
     if image.profile.sm and data and (data[0] != _PBOC or len(data) < 1 + _PBOC):
         yield "a card with SM4 has issuer application data (9200) without PBOC's algorithm byte: no issuer can tell"
 
 
-def _fold(image: Image) -> Iterator[str]:
+def _fold(image: CardImage) -> Iterator[str]:
     told = image.plain(int(image.profile.keys.scheme_dgi, 16))
     if image.profile.sm and image.profile.sm4_fold == "left" and told[1:2] != b"\x01":
         yield "the profile folds SM4 cryptograms to their left half, but the chip is not told (payment.keys.scheme_dgi)"
 
 
-def _log(image: Image) -> Iterator[str]:
+def _log(image: CardImage) -> Iterator[str]:
     seen: set[int] = set()
     for _, tag, _ in LOGS:
         entry = image.fci.get(0xBF0C, tag)
@@ -83,20 +83,20 @@ def _log(image: Image) -> Iterator[str]:
             seen.add(entry[0])
 
 
-def _limits(image: Image) -> Iterator[str]:
+def _limits(image: CardImage) -> Iterator[str]:
     for lower, upper, name in ((0x9F58, 0x9F59, "consecutive offline"), (0x9F54, 0x9F5C, "cumulative amount")):
         low, high = image.card_data.get(lower), image.card_data.get(upper)
         if low and high and low > high:
             yield f"the lower {name} limit ({lower:04X}) is above the upper one ({upper:04X})"
 
 
-def _default_action(image: Image) -> Iterator[str]:
+def _default_action(image: CardImage) -> Iterator[str]:
     action = image.card_data.get(0x9F52)
     if action is not None and len(action) not in _DEFAULT_ACTION:
         yield f"the application default action (9F52) has {len(action)} bytes, not 2 (PBOC), 4 or 6 (Visa)"
 
 
-def _home(image: Image) -> Iterator[str]:
+def _home(image: CardImage) -> Iterator[str]:
     for own, shown, name in ((0x9F57, 0x5F28, "country"), (0x9F51, 0x9F42, "currency")):
         card, record = image.card_data.get(own), image.value(shown)
         if card is None:
@@ -105,7 +105,7 @@ def _home(image: Image) -> Iterator[str]:
             yield f"the card's own {name} ({own:04X}) is not the one in its records ({shown:04X})"
 
 
-def _purse(image: Image) -> Iterator[str]:
+def _purse(image: CardImage) -> Iterator[str]:
     purse = [image.card_data.get(tag) for tag in (0x9F77, 0x9F78, 0x9F6D, 0x9F79)]
     limit, most, threshold, _ = purse
     if any(purse) and not all(purse):

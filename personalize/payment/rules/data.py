@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from personalize.fields import luhn_digit
-from personalize.payment.image import ANTENNA, Image
+from personalize.payment.image import ANTENNA, CardImage
 from personalize.payment.rules.rule import Rule
 
 _LENGTHS = {
@@ -38,7 +38,7 @@ OFFLINE_PIN = frozenset({0x01, 0x03, 0x04, 0x05})
 """CVM codes with a PIN that the card checks. EMV 4.4 Book 3, C3, table 43."""
 
 
-def pan_of(image: Image) -> str | None:
+def pan_of(image: CardImage) -> str | None:
     """The digits of 5A; None where it is missing or no number."""
     value = image.value(0x5A)
     digits = (value or b"").hex().upper().rstrip("F")
@@ -56,7 +56,7 @@ def day(value: bytes | None) -> date | None:
         return None
 
 
-def _lengths(image: Image) -> Iterator[str]:
+def _lengths(image: CardImage) -> Iterator[str]:
     for place in image.records:
         for item in image.content(place):
             least, most = _LENGTHS.get(int(item.tag), (0, 255))
@@ -64,7 +64,7 @@ def _lengths(image: Image) -> Iterator[str]:
                 yield f"{item.tag} has {len(item.value)} bytes, not {least}" + (f" to {most}" if most > least else "")
 
 
-def _pan(image: Image) -> Iterator[str]:
+def _pan(image: CardImage) -> Iterator[str]:
     if image.value(0x5A) is None:
         return
     pan = pan_of(image)
@@ -74,13 +74,13 @@ def _pan(image: Image) -> Iterator[str]:
         yield "the account number (5A) has a wrong check digit"
 
 
-def _range(image: Image) -> Iterator[str]:
+def _range(image: CardImage) -> Iterator[str]:
     pan, rule = pan_of(image), image.profile.pan
     if pan and (len(pan) != rule.length or not pan.startswith(rule.prefix)):
         yield f"the account number (5A) is not {rule.length} digits beginning with {rule.prefix}"
 
 
-def _track2_fields(image: Image) -> tuple[str, str, str] | None:
+def _track2_fields(image: CardImage) -> tuple[str, str, str] | None:
     """PAN, expiry and service code of track 2; None where it cannot be read."""
     value = image.value(0x57)
     if value is None or len(value) > 19:
@@ -92,56 +92,56 @@ def _track2_fields(image: Image) -> tuple[str, str, str] | None:
     return pan, rest[:4], rest[4:7]
 
 
-def _track2(image: Image) -> Iterator[str]:
+def _track2(image: CardImage) -> Iterator[str]:
     if image.value(0x57) is not None and _track2_fields(image) is None:
         yield "track 2 (57) is not PAN, D, YYMM, service code and digits, in at most 19 bytes"
 
 
-def _track2_pan(image: Image) -> Iterator[str]:
+def _track2_pan(image: CardImage) -> Iterator[str]:
     fields, pan = _track2_fields(image), pan_of(image)
     if fields and pan and fields[0] != pan:
         yield "track 2 (57) has another account number than 5A"
 
 
-def _track2_expiry(image: Image) -> Iterator[str]:
+def _track2_expiry(image: CardImage) -> Iterator[str]:
     fields, expires = _track2_fields(image), image.value(0x5F24)
     if fields and expires and fields[1] != expires.hex()[:4]:
         yield "track 2 (57) ends in another month than 5F24"
 
 
-def _track2_service(image: Image) -> Iterator[str]:
+def _track2_service(image: CardImage) -> Iterator[str]:
     fields, service = _track2_fields(image), image.value(0x5F30)
     if fields and service and fields[2] != service.hex()[1:]:
         yield "track 2 (57) has another service code than 5F30"
 
 
-def _chip(image: Image) -> Iterator[str]:
+def _chip(image: CardImage) -> Iterator[str]:
     fields = _track2_fields(image)
     if fields and fields[2][0] not in "26":
         yield "the service code in track 2 does not begin with 2 or 6, so a terminal would not look for the chip"
 
 
-def _dates(image: Image) -> Iterator[str]:
+def _dates(image: CardImage) -> Iterator[str]:
     for tag in (0x5F24, 0x5F25):
         value = image.value(tag)
         if value is not None and len(value) == 3 and day(value) is None:
             yield f"{tag:04X} is no date YYMMDD"
 
 
-def _antenna_expiry(image: Image) -> Iterator[str]:
+def _antenna_expiry(image: CardImage) -> Iterator[str]:
     for options in image.options:
         places = [place for place, _ in options.places()]
         if options.dgi in ANTENNA and places and image.content(places[-1]).get(0x5F24) is not None:
             yield f"the last record that DGI {options.dgi:04X} names has the expiry date: a card torn away seems read"
 
 
-def _order(image: Image) -> Iterator[str]:
+def _order(image: CardImage) -> Iterator[str]:
     begins, ends = day(image.value(0x5F25)), day(image.value(0x5F24))
     if begins and ends and begins > ends:
         yield "the card becomes valid (5F25) after it has expired (5F24)"
 
 
-def _name(image: Image) -> Iterator[str]:
+def _name(image: CardImage) -> Iterator[str]:
     name = image.value(0x5F20)
     if name is None:
         return
@@ -151,45 +151,45 @@ def _name(image: Image) -> Iterator[str]:
         yield "the cardholder name (5F20) has characters outside the common character set"
 
 
-def _sequence(image: Image) -> Iterator[str]:
+def _sequence(image: CardImage) -> Iterator[str]:
     value = image.value(0x5F34)
     if value is not None and len(value) == 1 and not value.hex().isdecimal():
         yield "the PAN sequence number (5F34) is not two digits"
 
 
-def _country(image: Image) -> Iterator[str]:
+def _country(image: CardImage) -> Iterator[str]:
     usage = image.value(0x9F07)
     if usage is not None and image.value(0x5F28) is None:
         yield "usage control (9F07) without the issuer's country (5F28): a terminal cannot apply it"
 
 
-def _usage(image: Image) -> Iterator[str]:
+def _usage(image: CardImage) -> Iterator[str]:
     usage = image.value(0x9F07)
     if usage is not None and (len(usage) != 2 or usage[1] & 0x3F):
         yield "the usage control (9F07) is not two bytes with reserved bits zero"
 
 
-def _action_codes(image: Image) -> Iterator[str]:
+def _action_codes(image: CardImage) -> Iterator[str]:
     for tag, name in _ACTION_CODES:
         value = image.value(tag)
         if value is not None and len(value) != 5:
             yield f"the issuer action code {name} ({tag:04X}) has {len(value)} bytes, not 5"
 
 
-def _action_codes_reserved(image: Image) -> Iterator[str]:
+def _action_codes_reserved(image: CardImage) -> Iterator[str]:
     for tag, name in _ACTION_CODES:
         value = image.value(tag) or b""
         if len(value) == 5 and any(given & reserved for given, reserved in zip(value, _RESERVED_TVR, strict=True)):
             yield f"the issuer action code {name} ({tag:04X}) has bits that no TVR can have"
 
 
-def _action_codes_all(image: Image) -> Iterator[str]:
+def _action_codes_all(image: CardImage) -> Iterator[str]:
     there = [tag for tag in (0x9F0D, 0x9F0E, 0x9F0F) if image.value(tag) is not None]
     if len(there) in (1, 2):
         yield "some issuer action codes are on the card and some are not; a terminal then assumes FF or 00"
 
 
-def _action_codes_cardholder(image: Image) -> Iterator[str]:
+def _action_codes_cardholder(image: CardImage) -> Iterator[str]:
     """A blocked PIN lets the CVM list go on to its next rule, and that may be "no CVM": only codes stop such a card.
     One without 9F0D or 9F0F counts as one that names every bit."""
     value = image.value(0x8E) or b""
@@ -202,13 +202,13 @@ def _action_codes_cardholder(image: Image) -> Iterator[str]:
                 yield f"neither denial nor the issuer action code {name} ({tag:04X}) names {what}: such a card pays on"
 
 
-def _third(image: Image, tag: int, absent: int) -> int:
+def _third(image: CardImage, tag: int, absent: int) -> int:
     """Byte 3 of an action code, the one about the cardholder. A code of a wrong length has a rule of its own."""
     value = image.value(tag)
     return absent if value is None else value[2] if len(value) == 5 else 0xFF
 
 
-def _velocity(image: Image) -> Iterator[str]:
+def _velocity(image: CardImage) -> Iterator[str]:
     lower, upper = image.value(0x9F14), image.value(0x9F23)
     if (lower is None) != (upper is None):
         yield "one of the terminal's consecutive offline limits (9F14, 9F23) is there without the other"

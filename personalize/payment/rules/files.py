@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from personalize.encoding import MAX_RECORD
-from personalize.payment.image import ANTENNA, Image, inside, objects
+from personalize.payment.image import ANTENNA, CardImage, inside, objects
 from personalize.payment.prepare import CONTACTLESS_FCI
 from personalize.payment.rules.rule import Rule
 from terminal.emv.data.records import Afl
@@ -15,7 +15,7 @@ from terminal.errors import CodecError
 MANDATORY = {0x5F24: "expiry date", 0x5A: "account number", 0x8C: "CDOL1", 0x8D: "CDOL2"}
 
 
-def _fci(image: Image) -> Iterator[str]:
+def _fci(image: CardImage) -> Iterator[str]:
     if not image.fci:
         yield "DGI 9102 is not one A5 template"
     elif image.fci.get(0x50) is None:
@@ -24,7 +24,7 @@ def _fci(image: Image) -> Iterator[str]:
         yield "DGI 9103 is not one A5 template with an application label (50)"
 
 
-def _label(image: Image) -> Iterator[str]:
+def _label(image: CardImage) -> Iterator[str]:
     label = image.fci.get(0x50)
     if label is not None and not (1 <= len(label) <= 16 and all(chr(c).isalnum() or c == 0x20 for c in label)):
         yield "the application label (50) is not 1 to 16 letters, digits and spaces"
@@ -32,18 +32,18 @@ def _label(image: Image) -> Iterator[str]:
         yield "the application label (50) is not in the common character set"
 
 
-def _preferred(image: Image) -> Iterator[str]:
+def _preferred(image: CardImage) -> Iterator[str]:
     if image.fci.get(0x9F12) is not None and image.fci.get(0x9F11) is None:
         yield "a preferred name (9F12) without its code table (9F11)"
 
 
-def _priority(image: Image) -> Iterator[str]:
+def _priority(image: CardImage) -> Iterator[str]:
     priority = image.fci.get(0x87)
     if priority is not None and (len(priority) != 1 or priority[0] & 0x70):
         yield "the priority indicator (87) is not one byte with bits 7 to 5 zero"
 
 
-def _language(image: Image) -> Iterator[str]:
+def _language(image: CardImage) -> Iterator[str]:
     language = image.fci.get(0x5F2D)
     if language is None:
         return
@@ -52,7 +52,7 @@ def _language(image: Image) -> Iterator[str]:
         yield "the language preference (5F2D) is not one to four languages of two small letters"
 
 
-def _options(image: Image) -> Iterator[str]:
+def _options(image: CardImage) -> Iterator[str]:
     if not image.options:
         yield "there is no DGI 9104, so the card has nothing to answer to GET PROCESSING OPTIONS"
     for options in image.options:
@@ -61,13 +61,13 @@ def _options(image: Image) -> Iterator[str]:
             yield f"DGI {options.dgi:04X} is not the two objects 82 and 94"
 
 
-def _aip(image: Image) -> Iterator[str]:
+def _aip(image: CardImage) -> Iterator[str]:
     for options in image.options:
         if options.aip and (len(options.aip) != 2 or options.aip[0] & 0x82 or options.aip[1]):
             yield f"the AIP of DGI {options.dgi:04X} is not two bytes with reserved bits zero"
 
 
-def _afl(image: Image) -> Iterator[str]:
+def _afl(image: CardImage) -> Iterator[str]:
     for options in image.options:
         locator = options.objects.get(0x94)
         if locator is None:
@@ -78,14 +78,14 @@ def _afl(image: Image) -> Iterator[str]:
             yield f"the AFL of DGI {options.dgi:04X}: {fault}"
 
 
-def _pointed(image: Image) -> Iterator[str]:
+def _pointed(image: CardImage) -> Iterator[str]:
     for options in image.options:
         for (sfi, number), _ in options.places():
             if (sfi, number) not in image.records:
                 yield f"the AFL names record {sfi}.{number}, which is not on the card"
 
 
-def _reached(image: Image) -> Iterator[str]:
+def _reached(image: CardImage) -> Iterator[str]:
     if any(options.afl is None for options in image.options):
         return
     named = {place for options in image.options for place, _ in options.places()}
@@ -93,19 +93,19 @@ def _reached(image: Image) -> Iterator[str]:
         yield f"record {sfi}.{number} is on the card, but no AFL names it"
 
 
-def _template(image: Image) -> Iterator[str]:
+def _template(image: CardImage) -> Iterator[str]:
     for (sfi, number), record in image.records.items():
         if not inside(record, 0x70):
             yield f"record {sfi}.{number} is not one 70 template with data objects"
 
 
-def _length(image: Image) -> Iterator[str]:
+def _length(image: CardImage) -> Iterator[str]:
     for (sfi, number), record in image.records.items():
         if len(record) > MAX_RECORD:
             yield f"record {sfi}.{number} has {len(record)} bytes"
 
 
-def _twice(image: Image) -> Iterator[str]:
+def _twice(image: CardImage) -> Iterator[str]:
     found = set()
     for options in image.options:
         counts = Counter(int(item.tag) for place, _ in options.places() for item in image.content(place))
@@ -114,7 +114,7 @@ def _twice(image: Image) -> Iterator[str]:
         yield f"{tag:02X} is on the card more than once"
 
 
-def _mandatory(image: Image) -> Iterator[str]:
+def _mandatory(image: CardImage) -> Iterator[str]:
     for options in image.options:
         if any(place not in image.records for place, _ in options.places()) or options.afl is None:
             continue  # other rules tell of what is missing there
@@ -124,14 +124,14 @@ def _mandatory(image: Image) -> Iterator[str]:
                 yield f"no record that DGI {options.dgi:04X} names has the {name} ({tag:02X})"
 
 
-def _groupings(image: Image) -> Iterator[str]:
+def _groupings(image: CardImage) -> Iterator[str]:
     counts = Counter(part.number for part in image.application.parts)
     for number, count in counts.items():
         if count > 1:
             yield f"DGI {number:04X} comes {count} times"
 
 
-def _directory(image: Image) -> Iterator[str]:
+def _directory(image: CardImage) -> Iterator[str]:
     for directory in image.directories:
         name = directory.instance_aid.decode("ascii", "replace")
         fci = inside(directory.plain(0x9102), 0xA5)
@@ -149,7 +149,7 @@ def _directory(image: Image) -> Iterator[str]:
             yield f"{name} lists the payment application under another label than its FCI"
 
 
-def _directory_file(image: Image) -> Iterator[str]:
+def _directory_file(image: CardImage) -> Iterator[str]:
     directory = image.directory(b"1PAY.SYS.DDF01")
     if directory is None:
         return

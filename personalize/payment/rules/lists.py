@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from personalize.payment.image import LOGS, Image, parsed
+from personalize.payment.image import LOGS, CardImage, parsed
 from personalize.payment.prepare import CONTACTLESS_OPTIONS, ECASH_OPTIONS, OPTIONS, PIN, PIN_TRIES, SM
 from personalize.payment.rules.data import OFFLINE_PIN
 from personalize.payment.rules.rule import Rule
@@ -27,7 +27,7 @@ _ENCIPHERED = {0x04, 0x05}
 _AMOUNTS = range(6, 10)
 
 
-def _formats(image: Image) -> Iterator[str]:
+def _formats(image: CardImage) -> Iterator[str]:
     for name, value in image.raw_lists():
         dol = parsed(value)
         if dol is None:
@@ -38,14 +38,14 @@ def _formats(image: Image) -> Iterator[str]:
             yield f"the {name} asks for a template, which is always answered with zeros"
 
 
-def _twice(image: Image) -> Iterator[str]:
+def _twice(image: CardImage) -> Iterator[str]:
     for name, dol in image.lists():
         counts = Counter(int(entry.tag) for entry in dol.entries)
         for tag in (tag for tag, count in counts.items() if count > 1):
             yield f"the {name} asks for {tag:02X} more than once"
 
 
-def _entry_lengths(image: Image) -> Iterator[str]:
+def _entry_lengths(image: CardImage) -> Iterator[str]:
     """A terminal cuts or fills what is asked for in another length, and the card then reads something else."""
     for name, dol in image.lists():
         for entry in dol.entries:
@@ -56,28 +56,28 @@ def _entry_lengths(image: Image) -> Iterator[str]:
                 )
 
 
-def _cdol1_unpredictable(image: Image) -> Iterator[str]:
+def _cdol1_unpredictable(image: CardImage) -> Iterator[str]:
     if image.asks("CDOL1", UNPREDICTABLE) is False:
         yield "the CDOL1 does not ask for the unpredictable number (9F37): cryptograms could be made ahead"
 
 
-def _cdol1_input(image: Image) -> Iterator[str]:
+def _cdol1_input(image: CardImage) -> Iterator[str]:
     missing = [f"{tag:02X}" for tag in _CRYPTOGRAM_INPUT if image.asks("CDOL1", tag) is False]
     if missing:
         yield f"the CDOL1 does not ask for {', '.join(missing)}, which every cryptogram covers"
 
 
-def _cdol2_response(image: Image) -> Iterator[str]:
+def _cdol2_response(image: CardImage) -> Iterator[str]:
     if image.asks("CDOL2", 0x8A) is False:
         yield "the CDOL2 does not ask for the authorisation response code (8A): the card cannot know what was decided"
 
 
-def _cda_lists(image: Image) -> Iterator[str]:
+def _cda_lists(image: CardImage) -> Iterator[str]:
     if image.offers(_CDA) and image.asks("CDOL2", UNPREDICTABLE) is False:
         yield "the AIP promises CDA, but the CDOL2 does not ask for the unpredictable number (9F37)"
 
 
-def _issuer_authentication(image: Image) -> Iterator[str]:
+def _issuer_authentication(image: CardImage) -> Iterator[str]:
     if (
         not image.offers(0x04)
         and image.asks("CDOL2", 0x91) is False
@@ -86,17 +86,17 @@ def _issuer_authentication(image: Image) -> Iterator[str]:
         yield "issuer authentication is mandatory (9F56), but neither AIP nor CDOL2 (91) lets it in"
 
 
-def _ddol(image: Image) -> Iterator[str]:
+def _ddol(image: CardImage) -> Iterator[str]:
     if image.offers(_DDA) and image.value(0x9F49) is None:
         yield "the AIP promises DDA, but there is no DDOL (9F49)"
 
 
-def _ddol_unpredictable(image: Image) -> Iterator[str]:
+def _ddol_unpredictable(image: CardImage) -> Iterator[str]:
     if image.asks("DDOL", UNPREDICTABLE) is False:
         yield "the DDOL (9F49) does not ask for the unpredictable number (9F37): dynamic authentication fails"
 
 
-def _sm_indicator(image: Image) -> Iterator[str]:
+def _sm_indicator(image: CardImage) -> Iterator[str]:
     twins = [options.dgi for options in image.options if options.dgi in _TWINS]
     if any(dgi != _ANTENNA_TWIN for dgi in twins) and not image.asks("PDOL", 0xDF69):
         yield "a card with both algorithms does not ask for DF69 in its PDOL, so it cannot choose"
@@ -104,7 +104,7 @@ def _sm_indicator(image: Image) -> Iterator[str]:
         yield "a card with both algorithms does not ask for DF69 in its contactless PDOL (9103), so it cannot choose"
 
 
-def _ecash_options(image: Image) -> Iterator[str]:
+def _ecash_options(image: CardImage) -> Iterator[str]:
     promised = [options for options in image.options if options.dgi in _ECASH]
     if image.card_data.get(0x9F79) is not None and not promised:
         yield "there is an e-cash balance (9F79), but no options (9203) that lead to it"
@@ -119,13 +119,13 @@ def _ecash_options(image: Image) -> Iterator[str]:
             yield f"the e-cash authorization code (9F74) has {len(code)} bytes, not {_CODE}"
 
 
-def _log_format(image: Image) -> Iterator[str]:
+def _log_format(image: CardImage) -> Iterator[str]:
     for name, entry, form in LOGS:
         if image.fci.get(0xBF0C, entry) is not None and image.asks(name, 0x9A) is None:
             yield f"there is a log ({entry:04X}), but no format ({form:04X}) that a terminal could read it with"
 
 
-def _log_input(image: Image) -> Iterator[str]:
+def _log_input(image: CardImage) -> Iterator[str]:
     lists = dict(image.lists())
     known = {_ATC} | {int(entry.tag) for name in ("PDOL", "CDOL1") if name in lists for entry in lists[name]}
     for name, tag, _ in LOGS:
@@ -134,7 +134,7 @@ def _log_input(image: Image) -> Iterator[str]:
             yield f"the {name} has {', '.join(missing)}, for which neither PDOL nor CDOL1 asks the terminal"
 
 
-def _cvm(image: Image) -> tuple[bytes, list[tuple[int, int]]]:
+def _cvm(image: CardImage) -> tuple[bytes, list[tuple[int, int]]]:
     """Amounts and rules of a well-formed list; nothing for another."""
     value = image.value(0x8E) or b""
     if len(value) < 10 or len(value) % 2 or len(value) > 252:
@@ -142,7 +142,7 @@ def _cvm(image: Image) -> tuple[bytes, list[tuple[int, int]]]:
     return value[:8], [(value[at], value[at + 1]) for at in range(8, len(value), 2)]
 
 
-def _cvm_format(image: Image) -> Iterator[str]:
+def _cvm_format(image: CardImage) -> Iterator[str]:
     value = image.value(0x8E)
     if value is None:
         return
@@ -156,7 +156,7 @@ def _cvm_format(image: Image) -> Iterator[str]:
             yield f"the CVM list (8E) has the reserved condition {condition:02X}"
 
 
-def _cvm_amounts(image: Image) -> Iterator[str]:
+def _cvm_amounts(image: CardImage) -> Iterator[str]:
     amounts, rules = _cvm(image)
     used = {condition for _, condition in rules if condition in _AMOUNTS}
     if used and image.value(0x9F42) is None:
@@ -166,7 +166,7 @@ def _cvm_amounts(image: Image) -> Iterator[str]:
             yield f"CVM conditions compare with amount {name}, which is zero"
 
 
-def _cvm_promised(image: Image) -> Iterator[str]:
+def _cvm_promised(image: CardImage) -> Iterator[str]:
     promised, there = image.offers(_CARDHOLDER), image.value(0x8E) is not None
     if promised and not there:
         yield "the AIP promises cardholder verification, but there is no CVM list (8E)"
@@ -174,14 +174,14 @@ def _cvm_promised(image: Image) -> Iterator[str]:
         yield "there is a CVM list (8E), but the AIP promises no cardholder verification"
 
 
-def _pin(image: Image) -> Iterator[str]:
+def _pin(image: CardImage) -> Iterator[str]:
     asked = {method & 0x3F for method, _ in _cvm(image)[1]} & OFFLINE_PIN
     there = image.part(PIN) is not None
     if asked and not there:
         yield "the CVM list (8E) has offline PIN, but no PIN is on the card (8010)"
 
 
-def _pin_tries(image: Image) -> Iterator[str]:
+def _pin_tries(image: CardImage) -> Iterator[str]:
     tries = image.plain(PIN_TRIES)
     if (image.part(PIN) is None) != (image.part(PIN_TRIES) is None):
         yield "PIN (8010) and PIN tries (9010) do not come together"
@@ -189,7 +189,7 @@ def _pin_tries(image: Image) -> Iterator[str]:
         yield "the PIN tries (9010) are not tries left and a limit of 1 to 15"
 
 
-def _enciphered(image: Image) -> Iterator[str]:
+def _enciphered(image: CardImage) -> Iterator[str]:
     asked = {method & 0x3F for method, _ in _cvm(image)[1]} & _ENCIPHERED
     if asked and image.value(0x9F46) is None and image.value(0x9F2D) is None:
         yield "the CVM list (8E) has enciphered offline PIN, but the card has no key to encipher with (9F46 or 9F2D)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from personalize.payment.image import Image
+from personalize.payment.image import CardImage
 
-Check = Callable[[Image], Iterable[str]]
+Check = Callable[[CardImage], Iterable[str]]
 """What is wrong with a card, one sentence each; nothing where the rule holds. Never a secret, never a card number."""
 
 

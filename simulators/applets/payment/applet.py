@@ -11,17 +11,17 @@ from typing import ClassVar, Final
 from simulators.applets import emv_data
 from simulators.applets.emv import EmvApplet, Handlers, answer, option_values
 from simulators.applets.payment import data as layout
-from simulators.applets.payment.data import Options
-from simulators.applets.payment.keys import Keys
-from simulators.applets.payment.log import Log, logs
+from simulators.applets.payment.data import PaymentOptions
+from simulators.applets.payment.keys import PaymentKeys
+from simulators.applets.payment.log import PaymentLog, logs
 from simulators.applets.payment.risk import Cvr, Default, covers
 from simulators.applets.payment.scripts import COMMANDS as SCRIPT_COMMANDS
-from simulators.applets.payment.scripts import Scripts
+from simulators.applets.payment.scripts import PaymentScripts
 from simulators.applets.payment.sign import dynamic_signature
-from simulators.applets.payment.state import LAST_ATC, Mark, State
-from simulators.applets.payment.transaction import Stage, Transaction
+from simulators.applets.payment.state import LAST_ATC, Mark, PaymentState
+from simulators.applets.payment.transaction import PaymentStage, PaymentTransaction
 from simulators.applets.personalized import well_formed
-from simulators.card.applet import Host, Refuse
+from simulators.card.applet import AppletHost, Refuse
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.crypto import rsa
 from terminal.errors import CryptoError
@@ -35,9 +35,9 @@ _BLOCKED: Final = StatusWord(0x6283)
 class PaymentApplet(EmvApplet):
     """One instance of the payment application. Answers 6985 to everything until it is personalized."""
 
-    def __init__(self, host: Host, aid: bytes, parameters: bytes) -> None:
+    def __init__(self, host: AppletHost, aid: bytes, parameters: bytes) -> None:
         super().__init__(host, aid, parameters)
-        self.state = State(host.memory)
+        self.state = PaymentState(host.memory)
         self.deselect()
 
     # -- life ---------------------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ class PaymentApplet(EmvApplet):
         return template
 
     def deselect(self) -> None:
-        self.transaction: Transaction | None = None
+        self.transaction: PaymentTransaction | None = None
         self._challenge = b""
         self._pin = Cvr(0)
 
@@ -66,7 +66,7 @@ class PaymentApplet(EmvApplet):
 
     def complete(self) -> None:
         layout.check_complete(self.need, self.stored)
-        Keys.of(self)
+        PaymentKeys.of(self)
         for number in layout.INTERNAL:
             for item in layout.internal_objects(self.stored(number) or b""):
                 self.state.put(item.tag, item.value)
@@ -90,13 +90,13 @@ class PaymentApplet(EmvApplet):
         if self.transaction is not None:
             raise Refuse(0x6985)
         values = pdol.split(data)
-        chosen = Options.read(self._choose(values), self.need, self.stored)
+        chosen = PaymentOptions.read(self._choose(values), self.need, self.stored)
         state = self.state
         if state.atc == LAST_ATC:
             state.mark(Mark.BLOCKED)
             raise Refuse(0x6985)
         state.atc += 1
-        self.transaction = Transaction(self, state, chosen, values, data)
+        self.transaction = PaymentTransaction(self, state, chosen, values, data)
         self.transaction.seen = self._pin
         return answer(chosen.template, chosen.answer)
 
@@ -160,7 +160,7 @@ class PaymentApplet(EmvApplet):
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
         transaction = self._begun()
-        if transaction.stage is not Stage.INITIATED or not transaction.options.signs:
+        if transaction.stage is not PaymentStage.INITIATED or not transaction.options.signs:
             raise Refuse(0x6985)
         options = transaction.options
         expected = options.ddol if options.ddol.length else _DEFAULT_DDOL
@@ -232,15 +232,15 @@ class PaymentApplet(EmvApplet):
         return self._begun().external_authenticate(command)
 
     def _script(self, command: Command) -> Response:
-        return Scripts(self, self.state, self._begun(), self._logs().get("load")).run(command)
+        return PaymentScripts(self, self.state, self._begun(), self._logs().get("load")).run(command)
 
-    def _begun(self) -> Transaction:
+    def _begun(self) -> PaymentTransaction:
         """The transaction that GET PROCESSING OPTIONS began. Raises Refuse with 6985."""
         if self.transaction is None:
             raise Refuse(0x6985)
         return self.transaction
 
-    def _logs(self) -> dict[str, Log]:
+    def _logs(self) -> dict[str, PaymentLog]:
         return logs(self._fci(), self.state)
 
     def _fci(self) -> bytes:

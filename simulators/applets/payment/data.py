@@ -216,7 +216,7 @@ def check_complete(need: Callable[[int], bytes], stored: Callable[[int], bytes |
         if any(stored(number) is not None for number in numbers):
             emv_data.rsa_key(need, numbers)
     for number in present:
-        chosen = Options.read(number, need, stored)
+        chosen = PaymentOptions.read(number, need, stored)
         if chosen.signs:
             need(SM2_KEY if chosen.chinese else CRT[0])
         if chosen.combines and not chosen.chinese and not _fits(need):
@@ -233,7 +233,7 @@ def _fits(need: Callable[[int], bytes]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class PaymentOptions:
     """One set of processing options and the lists in the records it names."""
 
     template: int
@@ -249,7 +249,7 @@ class Options:
     """9F10 of these options alone, in place of the card's."""
 
     @classmethod
-    def read(cls, number: int, need: Callable[[int], bytes], stored: Callable[[int], bytes | None]) -> Options:
+    def read(cls, number: int, need: Callable[[int], bytes], stored: Callable[[int], bytes | None]) -> PaymentOptions:
         """The options of grouping ``number``; on a card with SM2 and no RSA key all options are for SM2.
 
         Raises Refuse: 6985 when a record that the AFL names is missing.

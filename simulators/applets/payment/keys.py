@@ -14,17 +14,30 @@ from typing import Final
 
 from simulators.applets.emv import EmvApplet
 from simulators.applets.emv_data import APPLICATION_KEYS, ISSUER_APPLICATION_DATA
-from simulators.applets.payment.data import SCHEME, SM4_KEYS, Options
+from simulators.applets.payment.data import SCHEME, SM4_KEYS, PaymentOptions
 from simulators.card.applet import Refuse
 from simulators.cryptograms import crypto as issuer_crypto
 from simulators.cryptograms.crypto import Udks, session_key
-from simulators.cryptograms.schemes import CVN10, CVN17, CVN18, CVN22, PBOC, PBOC_SM4, Cipher, Fold, IssuerData, Scheme
+from simulators.cryptograms.schemes import (
+    CVN10,
+    CVN17,
+    CVN18,
+    CVN22,
+    PBOC,
+    PBOC_SM4,
+    Cipher,
+    Fold,
+    IadFormat,
+    IssuerScheme,
+)
 from terminal.apdu import Command
 from terminal.crypto import des, sm4
 from terminal.errors import CryptoError
 from terminal.tlv import Tag
 
-_RULES: Final[Mapping[int, Scheme]] = MappingProxyType({0x01: PBOC, 0x0A: CVN10, 0x11: CVN17, 0x12: CVN18, 0x22: CVN22})
+_RULES: Final[Mapping[int, IssuerScheme]] = MappingProxyType(
+    {0x01: PBOC, 0x0A: CVN10, 0x11: CVN17, 0x12: CVN18, 0x22: CVN22}
+)
 """By cryptogram version."""
 _TDES, _SM4 = 0x01, 0x04
 """Algorithms in PBOC's issuer application data."""
@@ -32,17 +45,17 @@ _PBOC_DATA, _LONG_DATA = 0x07, 0x1F
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Keys:
+class PaymentKeys:
     """The three keys that a transaction uses, and how."""
 
     card: EmvApplet
-    scheme: Scheme
+    scheme: IssuerScheme
     udks: Udks
     own: bytes
     """The issuer application data to start from."""
 
     @classmethod
-    def of(cls, card: EmvApplet, options: Options | None = None) -> Keys:
+    def of(cls, card: EmvApplet, options: PaymentOptions | None = None) -> PaymentKeys:
         """SM4 keys with options for the Chinese algorithms and on a card that has no others. Raises Refuse: 6985."""
         chinese = card.stored(SM4_KEYS) is not None and (
             card.stored(APPLICATION_KEYS) is None or (options is not None and options.chinese)
@@ -70,7 +83,7 @@ class Keys:
         """The application cryptogram over what the terminal gave, AIP, ATC and the card's results. What its lists do
         not ask for is left out. EMV 4.4 Book 2, 8.1."""
         terminal = b"".join(values.get(Tag(tag), b"") for tag in self.scheme.tags)
-        covered = terminal + IssuerData.parse(issuer_data).covered(self.scheme)
+        covered = terminal + IadFormat.parse(issuer_data).covered(self.scheme)
         self._spent(len(covered) + 32)
         return issuer_crypto.cryptogram(self.scheme, self.udks, values[Tag(0x9F36)], covered)
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulators.applets.payment.data import LOAD_FORMAT, LOG_FORMAT
-from simulators.applets.payment.state import State
+from simulators.applets.payment.state import PaymentState
 from simulators.applets.personalized import well_formed
 from simulators.card.applet import Refuse
 from terminal.tlv import Dol, Tag
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class PaymentLog:
     """One cyclic file: ``records`` of it, the newest is record 1. ``kind`` names it in memory."""
 
     kind: str
@@ -27,14 +27,14 @@ class Log:
     format_tag: int
     """Under which GET DATA tells the form."""
 
-    def read(self, state: State, number: int) -> bytes:
+    def read(self, state: PaymentState, number: int) -> bytes:
         """Record ``number``, bare as EMV 4.4 Book 3, D4 has it. Raises Refuse with 6A83."""
         written = state.logged if self.kind == "log" else state.loads
         if not 1 <= number <= min(written, self.records):
             raise Refuse(0x6A83)
         return state.memory[self._name(written - number)]
 
-    def append(self, state: State, values: Mapping[Tag, bytes], head: bytes = b"") -> None:
+    def append(self, state: PaymentState, values: Mapping[Tag, bytes], head: bytes = b"") -> None:
         """Write the next record, over the oldest when the file is full."""
         written = state.logged if self.kind == "log" else state.loads
         known = {int(tag): value for tag, value in values.items()}
@@ -51,12 +51,14 @@ class Log:
 _KINDS: Final = (("log", 0x9F4D, 0x9F4F, LOG_FORMAT), ("load", 0xDF4D, 0xDF4F, LOAD_FORMAT))
 
 
-def logs(fci: bytes, state: State) -> dict[str, Log]:
+def logs(fci: bytes, state: PaymentState) -> dict[str, PaymentLog]:
     """The logs that the FCI (an A5 template) has entries for, with the formats of the card."""
     discretionary = well_formed(fci, 0xA5).find(0xBF0C)
     found = {}
     for kind, entry, form, default in _KINDS:
         place = discretionary.children.find(entry) if discretionary else None
         if place is not None and len(place.value) == 2 and all(place.value):
-            found[kind] = Log(kind, place.value[0], place.value[1], Dol.parse(state.object(form) or default), form)
+            found[kind] = PaymentLog(
+                kind, place.value[0], place.value[1], Dol.parse(state.object(form) or default), form
+            )
     return found

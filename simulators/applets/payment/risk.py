@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final
 
-from simulators.applets.payment.state import Mark, State, amount
+from simulators.applets.payment.state import Mark, PaymentState, amount
 from terminal.tlv import Tag
 
 
-class Kind(IntEnum):
+class RequestedCryptogram(IntEnum):
     """A cryptogram, as b8-b7 of P1 and of the CID say it. EMV 4.4 Book 3, 6.5.5."""
 
     AAC = 0
@@ -79,14 +79,18 @@ class Default(IntFlag):
     """Decline, and block the application."""
 
     @classmethod
-    def of(cls, state: State) -> Default:
+    def of(cls, state: PaymentState) -> Default:
         return cls(int.from_bytes((state.object(0x9F52) or bytes(2))[:2], "big"))
 
 
 _UNABLE: Final = (b"Y3", b"Z3")
 _MANDATORY: Final = 0x80
 _MOST_SCRIPTS: Final = 15
-_FIRST: Final = {Kind.AAC: Cvr(0), Kind.TC: Cvr.FIRST_TC, Kind.ARQC: Cvr.FIRST_ARQC}
+_FIRST: Final = {
+    RequestedCryptogram.AAC: Cvr(0),
+    RequestedCryptogram.TC: Cvr.FIRST_TC,
+    RequestedCryptogram.ARQC: Cvr.FIRST_ARQC,
+}
 _ADVICE, _PIN_REASON, _AUTHENTICATION_REASON = 0x08, 0x02, 0x03
 
 
@@ -94,7 +98,7 @@ _ADVICE, _PIN_REASON, _AUTHENTICATION_REASON = 0x08, 0x02, 0x03
 class Decision:
     """The cryptogram to give, the results to tell in it, and whether the application blocks itself."""
 
-    kind: Kind
+    kind: RequestedCryptogram
     cvr: Cvr
     block: bool = False
     advice: int = 0
@@ -105,7 +109,9 @@ class Decision:
         return self.kind << 6 | self.advice
 
 
-def first(state: State, values: Mapping[Tag, bytes], asked: Kind, seen: Cvr, *, tries: int | None) -> Decision:
+def first(
+    state: PaymentState, values: Mapping[Tag, bytes], asked: RequestedCryptogram, seen: Cvr, *, tries: int | None
+) -> Decision:
     """The first cryptogram. ``seen`` are the results of this transaction so far: PIN, dynamic signature."""
     default, marks, cvr = Default.of(state), state.marks, seen
     online = decline = block = False
@@ -135,17 +141,17 @@ def first(state: State, values: Mapping[Tag, bytes], asked: Kind, seen: Cvr, *, 
             online |= bool(default & Default.PIN_WAS_EXCEEDED_ONLINE)
     kind = asked
     if decline or block or marks & Mark.BLOCKED:
-        kind = Kind.AAC
-    elif asked is Kind.TC and online:
-        kind = Kind.ARQC
+        kind = RequestedCryptogram.AAC
+    elif asked is RequestedCryptogram.TC and online:
+        kind = RequestedCryptogram.ARQC
     cvr |= _FIRST[kind] | Cvr.SECOND_NOT_REQUESTED
     return Decision(kind, cvr, block, _advice(kind, cvr, default))
 
 
 def second(
-    state: State,
+    state: PaymentState,
     values: Mapping[Tag, bytes],
-    asked: Kind,
+    asked: RequestedCryptogram,
     seen: Cvr,
     *,
     authenticated: bool | None,
@@ -171,12 +177,16 @@ def second(
     else:
         cvr |= Cvr(0) if authenticated else Cvr.ISSUER_AUTHENTICATION_FAILED
         decline = refused or (not authenticated and bool(default & Default.AUTHENTICATION_FAILED_DECLINE))
-    kind = Kind.TC if asked is Kind.TC and not decline and not state.marks & Mark.BLOCKED else Kind.AAC
-    cvr |= Cvr.SECOND_TC if kind is Kind.TC else Cvr(0)
+    kind = (
+        RequestedCryptogram.TC
+        if asked is RequestedCryptogram.TC and not decline and not state.marks & Mark.BLOCKED
+        else RequestedCryptogram.AAC
+    )
+    cvr |= Cvr.SECOND_TC if kind is RequestedCryptogram.TC else Cvr(0)
     return Decision(kind, cvr, advice=_advice(kind, cvr, default))
 
 
-def exceeded(state: State, values: Mapping[Tag, bytes], *, upper: bool = False) -> bool:
+def exceeded(state: PaymentState, values: Mapping[Tag, bytes], *, upper: bool = False) -> bool:
     """Whether this transaction, approved offline, would break a limit: transactions in a row, their sum, and those in
     foreign currency or abroad. A limit that the card lacks does not bind."""
     in_row, total = state.number(0x9F59 if upper else 0x9F58), state.number(0x9F5C if upper else 0x9F54)
@@ -193,13 +203,13 @@ def exceeded(state: State, values: Mapping[Tag, bytes], *, upper: bool = False) 
     )
 
 
-def foreign(state: State, values: Mapping[Tag, bytes], given: int, own: int) -> bool:
+def foreign(state: PaymentState, values: Mapping[Tag, bytes], given: int, own: int) -> bool:
     """Whether the terminal's currency or country is another than the card's; unknown is not foreign."""
     theirs, mine = values.get(Tag(given)), state.object(own)
     return theirs is not None and mine is not None and theirs != mine
 
 
-def covers(state: State, values: Mapping[Tag, bytes]) -> bool:
+def covers(state: PaymentState, values: Mapping[Tag, bytes]) -> bool:
     """Whether the e-cash balance pays this amount, in the card's currency, at once. JR/T 0025.13."""
     asked, balance, most = amount(values), state.number(0x9F79), state.number(0x9F78)
     currency = values.get(Tag(0x5F2A))
@@ -213,7 +223,7 @@ def covers(state: State, values: Mapping[Tag, bytes]) -> bool:
     )
 
 
-def mandatory(state: State) -> bool:
+def mandatory(state: PaymentState) -> bool:
     """Whether issuer authentication is (9F56)."""
     return bool((state.number(0x9F56) or 0) & _MANDATORY)
 
@@ -223,9 +233,9 @@ def unable_to_go_online(values: Mapping[Tag, bytes]) -> bool:
     return values.get(Tag(0x8A)) in _UNABLE
 
 
-def _advice(kind: Kind, cvr: Cvr, default: Default) -> int:
+def _advice(kind: RequestedCryptogram, cvr: Cvr, default: Default) -> int:
     """What a decline tells in the CID."""
-    if kind is not Kind.AAC:
+    if kind is not RequestedCryptogram.AAC:
         return 0
     if cvr & Cvr.PIN_TRIES_EXCEEDED:
         return _PIN_REASON | (_ADVICE if default & Default.PIN_EXCEEDED_ADVICE else 0)

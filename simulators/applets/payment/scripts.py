@@ -11,9 +11,9 @@ from typing import Final
 from simulators.applets import emv_data
 from simulators.applets.emv import EmvApplet
 from simulators.applets.payment import data as layout
-from simulators.applets.payment.log import Log
-from simulators.applets.payment.state import Mark, State
-from simulators.applets.payment.transaction import Stage, Transaction
+from simulators.applets.payment.log import PaymentLog
+from simulators.applets.payment.state import Mark, PaymentState
+from simulators.applets.payment.transaction import PaymentStage, PaymentTransaction
 from simulators.card.applet import Refuse
 from terminal.apdu import OK, Command, Response
 
@@ -22,10 +22,12 @@ UPDATABLE: Final = frozenset((0x9F52, 0x9F53, 0x9F54, 0x9F58, 0x9F59, 0x9F5C, 0x
 _UNBLOCK, _WITH_OLD_PIN, _NEW_PIN = 0x00, 0x01, 0x02
 
 
-class Scripts:
+class PaymentScripts:
     """The script commands of one transaction, after its first cryptogram."""
 
-    def __init__(self, card: EmvApplet, state: State, transaction: Transaction, load_log: Log | None) -> None:
+    def __init__(
+        self, card: EmvApplet, state: PaymentState, transaction: PaymentTransaction, load_log: PaymentLog | None
+    ) -> None:
         self._card, self._state, self._transaction, self._load_log = card, state, transaction, load_log
 
     def run(self, command: Command) -> Response:
@@ -34,7 +36,7 @@ class Scripts:
         Raises Refuse: 6985 before the first cryptogram, 6987 and 6988 for the MAC, and what the command says.
         """
         transaction = self._transaction
-        if transaction.stage is Stage.INITIATED:
+        if transaction.stage is PaymentStage.INITIATED:
             raise Refuse(0x6985)
         try:
             keys = transaction.keys
@@ -138,13 +140,13 @@ def _xor(left: bytes, right: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(left, right, strict=True))
 
 
-_ACTIONS: Final[Mapping[int, Callable[[Scripts, Command, bytes], None]]] = {
-    0x1E: Scripts._block,
-    0x18: Scripts._unblock,
-    0x16: Scripts._block_card,
-    0x24: Scripts._change_pin,
-    0xDA: Scripts._put_data,
-    0xDC: Scripts._update_record,
+_ACTIONS: Final[Mapping[int, Callable[[PaymentScripts, Command, bytes], None]]] = {
+    0x1E: PaymentScripts._block,
+    0x18: PaymentScripts._unblock,
+    0x16: PaymentScripts._block_card,
+    0x24: PaymentScripts._change_pin,
+    0xDA: PaymentScripts._put_data,
+    0xDC: PaymentScripts._update_record,
 }
 COMMANDS: Final = ((0x84, 0x1E), (0x84, 0x18), (0x84, 0x16), (0x84, 0x24), (0x04, 0xDA), (0x04, 0xDC))
 """Class and instruction of each."""

@@ -7,7 +7,7 @@ from enum import IntFlag
 from typing import Final, overload
 
 from simulators.applets.payment.data import AMOUNTS
-from simulators.card.applet import Memory
+from simulators.card.applet import AppletMemory
 from terminal.tlv import Tag
 
 LAST_ATC: Final = 0xFFFF
@@ -31,17 +31,17 @@ class _Number:
         self._name, self._width = name, width
 
     @overload
-    def __get__(self, state: None, owner: type[State]) -> _Number: ...
+    def __get__(self, state: None, owner: type[PaymentState]) -> _Number: ...
     @overload
-    def __get__(self, state: State, owner: type[State]) -> int: ...
-    def __get__(self, state: State | None, owner: type[State]) -> _Number | int:
+    def __get__(self, state: PaymentState, owner: type[PaymentState]) -> int: ...
+    def __get__(self, state: PaymentState | None, owner: type[PaymentState]) -> _Number | int:
         return self if state is None else int.from_bytes(state.memory.get(self._name, b""), "big")
 
-    def __set__(self, state: State, value: int) -> None:
+    def __set__(self, state: PaymentState, value: int) -> None:
         state.memory[self._name] = min(value, 256**self._width - 1).to_bytes(self._width, "big")
 
 
-class State:
+class PaymentState:
     """Counters and marks of one instance. A single assignment is atomic; ``transaction`` makes several so."""
 
     atc = _Number("atc", 2)
@@ -56,7 +56,7 @@ class State:
     loads = _Number("loads", 4)
     _marks = _Number("marks", 1)
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: AppletMemory) -> None:
         self.memory = memory
 
     @property

@@ -9,13 +9,13 @@ from enum import Enum
 from typing import Final
 
 from simulators.applets.emv import EmvApplet
-from simulators.applets.payment.data import Options
-from simulators.applets.payment.keys import Keys
-from simulators.applets.payment.log import Log
+from simulators.applets.payment.data import PaymentOptions
+from simulators.applets.payment.keys import PaymentKeys
+from simulators.applets.payment.log import PaymentLog
 from simulators.applets.payment.risk import (
     Cvr,
     Decision,
-    Kind,
+    RequestedCryptogram,
     covers,
     first,
     foreign,
@@ -24,7 +24,7 @@ from simulators.applets.payment.risk import (
     unable_to_go_online,
 )
 from simulators.applets.payment.sign import dynamic_signature, transaction_hash
-from simulators.applets.payment.state import Mark, State, amount
+from simulators.applets.payment.state import Mark, PaymentState, amount
 from simulators.card.applet import Refuse
 from terminal.apdu import OK, Command, Response
 from terminal.tlv import Dol, Tag, tlv
@@ -36,7 +36,7 @@ _STATIC_FAILED, _DYNAMIC_FAILED = 0x40, 0x0C
 """TVR, byte 1: SDA; DDA or CDA. EMV 4.4 Book 3, annex C5."""
 
 
-class Stage(Enum):
+class PaymentStage(Enum):
     """Where a transaction stands after GET PROCESSING OPTIONS."""
 
     INITIATED = 1
@@ -45,14 +45,16 @@ class Stage(Enum):
     ENDED = 3
 
 
-class Transaction:
+class PaymentTransaction:
     """Volatile: it ends with the power. What must outlive it is in ``state`` before each answer."""
 
-    def __init__(self, card: EmvApplet, state: State, options: Options, given: dict[Tag, bytes], data: bytes) -> None:
+    def __init__(
+        self, card: EmvApplet, state: PaymentState, options: PaymentOptions, given: dict[Tag, bytes], data: bytes
+    ) -> None:
         """``given`` and ``data`` are the PDOL's values, by tag and in a row."""
         self.options = options
         self.seen = Cvr(0)
-        self.stage = Stage.INITIATED
+        self.stage = PaymentStage.INITIATED
         self.ac = b""
         """The first cryptogram, which script MACs cover."""
         self.scripts = 0
@@ -68,22 +70,24 @@ class Transaction:
         return self.values[Tag(0x9F36)]
 
     @property
-    def keys(self) -> Keys:
-        return Keys.of(self._card, self.options)
+    def keys(self) -> PaymentKeys:
+        return PaymentKeys.of(self._card, self.options)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    def generate_ac(self, command: Command, *, log: Log | None) -> Response:
+    def generate_ac(self, command: Command, *, log: PaymentLog | None) -> Response:
         """Decide, compute, write everything down in one go, answer. EMV 4.4 Book 3, 6.5.5.
 
         Raises Refuse: 6A86 wrong P1 or P2, 6985 out of turn, 6700 wrong length.
         """
         if command.p2 or command.p1 & ~0xC0 & ~_CDA or command.p1 >> 6 == 3:
             raise Refuse(0x6A86)
-        asked = Kind(command.p1 >> 6)
-        if self.stage is Stage.ENDED or (self.stage is Stage.ONLINE and asked is Kind.ARQC):
+        asked = RequestedCryptogram(command.p1 >> 6)
+        if self.stage is PaymentStage.ENDED or (
+            self.stage is PaymentStage.ONLINE and asked is RequestedCryptogram.ARQC
+        ):
             raise Refuse(0x6985)
-        initial = self.stage is Stage.INITIATED
+        initial = self.stage is PaymentStage.INITIATED
         values = self._take(self.options.cdol1 if initial else self.options.cdol2, command.data)
         decision = self._first(values, asked) if initial else self._second(values, asked)
         answer, ac = self._answer(decision, values, self._data + command.data, signed=bool(command.p1 & _CDA))
@@ -94,13 +98,13 @@ class Transaction:
                 self._ended_first(decision, values)
             else:
                 self._ended_second(decision, values)
-            if decision.kind is Kind.TC and log is not None:
+            if decision.kind is RequestedCryptogram.TC and log is not None:
                 log.append(self._state, values)
         self.values, self._data, self.seen = values, self._data + command.data, decision.cvr
         if initial:
             self.ac = ac
             self.seen &= ~Cvr.SECOND_NOT_REQUESTED
-        self.stage = Stage.ONLINE if decision.kind is Kind.ARQC else Stage.ENDED
+        self.stage = PaymentStage.ONLINE if decision.kind is RequestedCryptogram.ARQC else PaymentStage.ENDED
         return answer
 
     def external_authenticate(self, command: Command) -> Response:
@@ -110,7 +114,7 @@ class Transaction:
         """
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
-        if self.stage is not Stage.ONLINE or not self.options.issuer_authentication or self._tried:
+        if self.stage is not PaymentStage.ONLINE or not self.options.issuer_authentication or self._tried:
             raise Refuse(0x6985)
         if not 8 <= len(command.data) <= 16:
             raise Refuse(0x6700)
@@ -136,17 +140,17 @@ class Transaction:
         own = {tag: self.values[tag] for tag in (Tag(0x82), Tag(0x9F36))}
         return {**self.values, **dol.split(data), **own}
 
-    def _first(self, values: dict[Tag, bytes], asked: Kind) -> Decision:
+    def _first(self, values: dict[Tag, bytes], asked: RequestedCryptogram) -> Decision:
         """E-cash pays whatever debit would say to it. The lists may name another amount than the options were chosen
         for; what the balance does not cover goes online and is paid by debit."""
         state = self._state
-        if self.options.ecash and asked is Kind.TC and not state.marks & Mark.BLOCKED:
+        if self.options.ecash and asked is RequestedCryptogram.TC and not state.marks & Mark.BLOCKED:
             if covers(state, values):
-                return Decision(Kind.TC, self.seen | Cvr.FIRST_TC | Cvr.SECOND_NOT_REQUESTED)
-            asked = Kind.ARQC
+                return Decision(RequestedCryptogram.TC, self.seen | Cvr.FIRST_TC | Cvr.SECOND_NOT_REQUESTED)
+            asked = RequestedCryptogram.ARQC
         return first(state, values, asked, self.seen, tries=self._card.tries)
 
-    def _second(self, values: dict[Tag, bytes], asked: Kind) -> Decision:
+    def _second(self, values: dict[Tag, bytes], asked: RequestedCryptogram) -> Decision:
         data = values.get(Tag(0x91), b"")
         if any(data) and not self._tried and not unable_to_go_online(values):
             self._authenticate(_without_filler(data, self.keys.scheme.arpc))
@@ -176,7 +180,7 @@ class Transaction:
 
     def _ended_first(self, decision: Decision, values: dict[Tag, bytes]) -> None:
         state = self._state
-        if decision.kind is Kind.ARQC:
+        if decision.kind is RequestedCryptogram.ARQC:
             state.mark(Mark.ONLINE_NOT_COMPLETED)
         else:
             self._ended_offline(decision, values)
@@ -197,7 +201,7 @@ class Transaction:
 
     def _ended_offline(self, decision: Decision, values: dict[Tag, bytes]) -> None:
         """An approval is booked; a decline after a failed authentication is told in the next transaction."""
-        if decision.kind is Kind.TC:
+        if decision.kind is RequestedCryptogram.TC:
             self._approved_offline(values)
             return
         results = (values.get(Tag(0x95)) or b"\x00")[0]
@@ -229,7 +233,7 @@ class Transaction:
         keys = self.keys
         cid, issuer_data = bytes((decision.cid,)), keys.issuer_data(decision.cvr.encoded)
         ac = keys.cryptogram(values, issuer_data)
-        if signed and self.options.combines and decision.kind is not Kind.AAC:
+        if signed and self.options.combines and decision.kind is not RequestedCryptogram.AAC:
             told = (tlv(0x9F27, cid).encode() + tlv(0x9F36, self.atc).encode(), tlv(0x9F10, issuer_data).encode())
             chinese = self.options.chinese
             digest = transaction_hash(lists + b"".join(told), chinese=chinese)

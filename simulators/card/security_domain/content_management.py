@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from simulators.card.applet import Refuse
 from simulators.card.config import ISD_AID
-from simulators.card.content import CARD_RESET, AppState, Instance, LoadFile
+from simulators.card.content import CARD_RESET, ApplicationLifeCycle, Instance, LoadFile
 from simulators.card.memory import PAGE
-from simulators.card.security_domain.cap import CapError, parse
+from simulators.card.security_domain.cap import LoadFileError, parse
 from simulators.card.security_domain.keys import delete_key
 from simulators.card.security_domain.personalize import Personalization
 from simulators.card.system import System
@@ -138,7 +138,7 @@ class ContentManagement:
             raise Refuse(0x6A80)
         try:
             file = parse(block)
-        except CapError:
+        except LoadFileError:
             raise Refuse(0x6A80) from None
         if file.aid != loading.aid:
             raise Refuse(0x6A80)
@@ -154,7 +154,7 @@ class ContentManagement:
             raise Refuse(0x6A88)
         if registry.taken(aid) or aid == ISD_AID:
             raise Refuse(0x6A89)
-        state = AppState.SELECTABLE if selectable else AppState.INSTALLED
+        state = ApplicationLifeCycle.SELECTABLE if selectable else ApplicationLifeCycle.INSTALLED
         instance = Instance(
             aid, file_aid, module, ISD_AID, self._privileges(privileges, aid), _own(parameters), int(state)
         )
@@ -165,10 +165,10 @@ class ContentManagement:
     def _make_selectable(self, fields: list[bytes]) -> None:
         _, _, aid, privileges, *_ = _exactly(fields, 6)
         instance = self._instance(aid)
-        if instance.state != AppState.INSTALLED:
+        if instance.state != ApplicationLifeCycle.INSTALLED:
             raise Refuse(0x6985)
         granted = self._privileges(privileges, aid) if privileges else instance.privileges
-        self._system.registry.add(replace(instance, state=int(AppState.SELECTABLE), privileges=granted))
+        self._system.registry.add(replace(instance, state=int(ApplicationLifeCycle.SELECTABLE), privileges=granted))
 
     def _extradite(self, fields: list[bytes]) -> None:
         domain, _, aid, _, _, token = _exactly(fields, 6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulators.card.applet import Refuse
-from simulators.card.content import CardState
+from simulators.card.content import CardLifeCycle
 from simulators.card.keyring import Key
 from simulators.card.system import System
 from terminal.apdu import Command
@@ -67,7 +67,7 @@ class CardData:
         """
         if command.p1 & 0x07 or command.p1 & 0x60 or not command.p1 & 0x80 or command.p2:
             raise Refuse(0x6A86)
-        if self._system.state >= CardState.SECURED:
+        if self._system.state >= CardLifeCycle.SECURED:
             raise Refuse(0x6985)
         try:
             data = command.data

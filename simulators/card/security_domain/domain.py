@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simulators.card.applet import Applet, Host, Refuse
+from simulators.card.applet import Applet, AppletHost, Refuse
 from simulators.card.config import ISD_AID
-from simulators.card.content import CardState
+from simulators.card.content import CardLifeCycle
 from simulators.card.keyring import AES, DES
 from simulators.card.security_domain.content_management import ContentManagement
 from simulators.card.security_domain.data import CardData
@@ -14,7 +14,7 @@ from simulators.card.security_domain.keys import put_key
 from simulators.card.security_domain.scp02 import CardScp02
 from simulators.card.security_domain.scp03 import PSEUDO_RANDOM, CardScp03
 from simulators.card.security_domain.session import EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, SECURED, CardSession
-from simulators.card.security_domain.status import Status
+from simulators.card.security_domain.status import StatusCommands
 from simulators.card.system import System
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.tlv import tlv
@@ -25,19 +25,19 @@ _LOCKED_CARD = frozenset((_GET_DATA, _GET_STATUS, 0xF0))
 """What an authenticated host may still do with a locked card: look, unlock, terminate. GPC 2.3.1, 5.1.1.4."""
 
 
-class SecurityDomain(Applet):
+class IssuerSecurityDomain(Applet):
     """The ISD on one logical channel. Its session is its only volatile state.
 
     Everything but GET DATA needs the session (6982); a command inside carries the protection of the session's level.
     """
 
-    def __init__(self, system: System, host: Host) -> None:
+    def __init__(self, system: System, host: AppletHost) -> None:
         super().__init__(host, ISD_AID, b"")
         self._system = system
         self._session: CardSession | None = None
         self._kind = DES if system.config.scp == 2 else AES
         self._data = CardData(system)
-        self._status = Status(system)
+        self._status = StatusCommands(system)
         self._content = ContentManagement(system)
         self._handlers: dict[int, Callable[[Command], bytes]] = {
             0xE6: self._content.install,
@@ -50,7 +50,7 @@ class SecurityDomain(Applet):
 
     @property
     def select_status(self) -> StatusWord:
-        return StatusWord(0x6283) if self._system.state is CardState.CARD_LOCKED else OK
+        return StatusWord(0x6283) if self._system.state is CardLifeCycle.CARD_LOCKED else OK
 
     def select(self, p2: int) -> bytes:
         """FCI with the security domain management data. GPC 2.3.1, 11.9.3.1."""
@@ -86,7 +86,7 @@ class SecurityDomain(Applet):
         return session.wrap(response)
 
     def _answer(self, command: Command) -> Response:
-        if self._system.state is CardState.CARD_LOCKED and command.ins not in _LOCKED_CARD:
+        if self._system.state is CardLifeCycle.CARD_LOCKED and command.ins not in _LOCKED_CARD:
             raise Refuse(0x6985)
         if command.ins == _GET_DATA:
             return Response(self._data.get_data(command), OK)

@@ -13,8 +13,8 @@ from simulators.card.security_domain.session import (
     C_MAC,
     R_MAC,
     SECURED,
+    CardKeySet,
     CardSession,
-    KeySet,
     header_and_length,
     unmetered,
 )
@@ -33,7 +33,7 @@ class CardScp02(CardSession):
 
     def __init__(
         self,
-        keys: KeySet,
+        keys: CardKeySet,
         *,
         aid: bytes,
         random: Callable[[int], bytes],

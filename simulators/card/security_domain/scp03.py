@@ -13,8 +13,8 @@ from simulators.card.security_domain.session import (
     R_ENC,
     R_MAC,
     SECURED,
+    CardKeySet,
     CardSession,
-    KeySet,
     header_and_length,
     unmetered,
 )
@@ -38,7 +38,7 @@ class CardScp03(CardSession):
 
     def __init__(
         self,
-        keys: KeySet,
+        keys: CardKeySet,
         *,
         aid: bytes,
         random: Callable[[int], bytes],

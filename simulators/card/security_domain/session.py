@@ -20,7 +20,7 @@ INITIALIZE_UPDATE, EXTERNAL_AUTHENTICATE = 0x50, 0x82
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class KeySet:
+class CardKeySet:
     """The three keys of one key version, 3DES (16 bytes) or AES (16, 24, 32 bytes)."""
 
     version: int
@@ -29,7 +29,7 @@ class KeySet:
     dek: bytes
 
     def __repr__(self) -> str:
-        return f"<KeySet {self.version:02X}>"
+        return f"<CardKeySet {self.version:02X}>"
 
 
 def unmetered(operation: str, blocks: int = 1) -> None:
@@ -47,7 +47,7 @@ class CardSession(ABC):
     mac_length = 8
     levels: tuple[int, ...] = ()
 
-    def __init__(self, keys: KeySet, *, aid: bytes, spent: Callable[[str, int], None] = unmetered) -> None:
+    def __init__(self, keys: CardKeySet, *, aid: bytes, spent: Callable[[str, int], None] = unmetered) -> None:
         self.keys = keys
         self._aid = aid
         self._spent = spent

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from simulators.card.applet import Refuse
 from simulators.card.config import ISD_AID
-from simulators.card.content import LOCKED, CardState, Instance, LoadFile
+from simulators.card.content import LOCKED, CardLifeCycle, Instance, LoadFile
 from simulators.card.system import System
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.errors import TlvError
@@ -20,14 +20,14 @@ _MORE = StatusWord(0x6310)
 _LOADED = 0x01
 
 _LAWFUL = {
-    CardState.OP_READY: {CardState.INITIALIZED, CardState.TERMINATED},
-    CardState.INITIALIZED: {CardState.SECURED, CardState.TERMINATED},
-    CardState.SECURED: {CardState.CARD_LOCKED, CardState.TERMINATED},
-    CardState.CARD_LOCKED: {CardState.SECURED, CardState.TERMINATED},
+    CardLifeCycle.OP_READY: {CardLifeCycle.INITIALIZED, CardLifeCycle.TERMINATED},
+    CardLifeCycle.INITIALIZED: {CardLifeCycle.SECURED, CardLifeCycle.TERMINATED},
+    CardLifeCycle.SECURED: {CardLifeCycle.CARD_LOCKED, CardLifeCycle.TERMINATED},
+    CardLifeCycle.CARD_LOCKED: {CardLifeCycle.SECURED, CardLifeCycle.TERMINATED},
 }
 
 
-class Status:
+class StatusCommands:
     """Both commands; between two GET STATUS it keeps what is still to be told."""
 
     def __init__(self, system: System) -> None:
@@ -75,7 +75,7 @@ class Status:
         if command.data and command.data != ISD_AID:
             raise Refuse(0x6A88)
         try:
-            state = CardState(command.p2)
+            state = CardLifeCycle(command.p2)
         except ValueError:
             raise Refuse(0x6A86) from None
         if state not in _LAWFUL.get(self._system.state, set()):
@@ -85,7 +85,7 @@ class Status:
     def _set_application_state(self, command: Command) -> None:
         """Lock or unlock: only b8 of P2 counts. GPC 2.3.1, 11.10.2.2."""
         system = self._system
-        if system.state is CardState.CARD_LOCKED:
+        if system.state is CardLifeCycle.CARD_LOCKED:
             raise Refuse(0x6985)
         instance = system.registry.instance(command.data)
         if instance is None:

@@ -38,7 +38,7 @@ _SETTLE = 2.0  # Seconds in which the service must have noticed that a card was 
 _SLICE = 0.5  # A wait in C holds back Ctrl-C, so waits are cut into pieces of this many seconds.
 
 
-class Service:
+class PcscService:
     """One connection to the PC/SC service (an SCARDCONTEXT), with a deadline on every call that touches a card.
 
     A call that overruns is freed by shutting down our end of the service's socket; where that socket cannot be found
@@ -132,7 +132,7 @@ def _establish() -> Any:
 class PcscCard:
     """A powered card in a PC/SC reader: a Transport. Made by :meth:`PcscReader.connect`."""
 
-    def __init__(self, service: Service, name: str, system: str, *, share: bool) -> None:
+    def __init__(self, service: PcscService, name: str, system: str, *, share: bool) -> None:
         self._service = service
         self._watchdog = service.watchdog
         self._name = name
@@ -268,7 +268,7 @@ class PcscReader:
         self._share = share
         self._deadline = deadline
         self._names = ReaderNames()
-        self._service: Service | None = None
+        self._service: PcscService | None = None
         self._card: PcscCard | None = None
         self._count: int | None = None
         self._finished: int | None = None
@@ -347,7 +347,7 @@ class PcscReader:
             self._service.close()
             self._service = None
 
-    def _connected(self) -> tuple[Service, str]:
+    def _connected(self) -> tuple[PcscService, str]:
         """A live connection and this reader's PC/SC name of today."""
         if self._closed:
             raise ReaderFault(f"reader {self._name} was closed")
@@ -355,7 +355,7 @@ class PcscReader:
             self._service.close()
             self._service = None
         if self._service is None:
-            self._service, self._finished = Service(self._deadline), None
+            self._service, self._finished = PcscService(self._deadline), None
         named = self._names.assign(self._service.readers())
         for system, name in named.items():
             if name == self._name:
@@ -371,7 +371,7 @@ def open_reader(rest: str) -> PcscReader:
     Raises ReaderNotFound (with the readers present), ReaderFault when the PC/SC service is not running.
     """
     wanted, share, deadline = options(rest)
-    service = Service()
+    service = PcscService()
     try:
         systems = service.readers()
     finally:
@@ -382,7 +382,7 @@ def open_reader(rest: str) -> PcscReader:
 
 def list_readers() -> list[ReaderInfo]:
     """The PC/SC readers plugged in now. Raises ReaderFault when the service is not running, with what to do."""
-    service = Service()
+    service = PcscService()
     try:
         return describe_readers(service)
     finally:
@@ -394,4 +394,4 @@ def watch_readers(stop: threading.Event) -> Iterator[ReaderEvent]:
 
     A service that stops or is not running is an event too, and its return another.
     """
-    return Watch(Service, PLUG_AND_PLAY, stop).events()
+    return Watch(PcscService, PLUG_AND_PLAY, stop).events()

@@ -20,11 +20,11 @@ from terminal.emv.authentication.rsa import Check, CombinedData, OdaFailed, Sign
 from terminal.emv.data.bits import AIP, TSI, TVR, TerminalCapabilities
 from terminal.emv.selection.application import CardRecords, fill
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
-from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
 from terminal.tlv import Tlvs, asks_for
 
 _CHOICE: Final = "EMV 4.4 Book 3, 10.3"
-_STAGE: Final = Stage.AUTHENTICATION
+_STAGE: Final = KernelStage.AUTHENTICATION
 _AIP, _CAPABILITIES, _UNPREDICTABLE, _DDOL = 0x82, 0x9F33, 0x9F37, 0x9F49
 _SIGNATURE, _CID, _DYNAMIC_NUMBER, _CODE = 0x9F4B, 0x9F27, 0x9F4C, 0x9F45
 _CARD_CA_INDEX, _CA_INDEX = 0x8F, 0x9F22
@@ -65,7 +65,7 @@ class Authentication:
         return self.method is Method.CDA and self.passed is None
 
 
-def choose_method(state: State) -> Method | None:
+def choose_method(state: TransactionState) -> Method | None:
     """CDA, else DDA, else SDA: the first that both AIP and terminal capabilities (9F33) have. EMV 4.4 Book 3, 10.3."""
     card, terminal = state.card.get(_AIP, b"")[:2], state.terminal.get(_CAPABILITIES, b"")
     if AIP.CDA.set_in(card) and TerminalCapabilities.CDA.set_in(terminal):
@@ -76,7 +76,13 @@ def choose_method(state: State) -> Method | None:
 
 
 def authenticate(
-    state: State, sender: Sender, records: CardRecords, store: CaStore, today: date, *, default_ddol: bytes | None
+    state: TransactionState,
+    sender: Sender,
+    records: CardRecords,
+    store: CaStore,
+    today: date,
+    *,
+    default_ddol: bytes | None,
 ) -> Authentication:
     """Choose the method and carry it out; for CDA, verify the certificates now and the signature later.
 
@@ -112,7 +118,7 @@ def authenticate(
 
 
 def verify_combined(
-    state: State, authentication: Authentication, answer: Tlvs, sent: Sequence[bytes]
+    state: TransactionState, authentication: Authentication, answer: Tlvs, sent: Sequence[bytes]
 ) -> CombinedData | None:
     """Verify the CDA signature in an answer to GENERATE AC; None, with the TVR bit set, when it is not right.
 
@@ -130,12 +136,12 @@ def verify_combined(
     return found
 
 
-def combined_missing(state: State, why: str) -> None:
+def combined_missing(state: TransactionState, why: str) -> None:
     """Note that the card gave no CDA signature although it was asked for one. EMV 4.4 Book 2, 6.6.2."""
     _failed(state, Method.CDA, OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, why))
 
 
-def _combined(state: State, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -> CombinedData:
+def _combined(state: TransactionState, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -> CombinedData:
     signature, cid = answer.get(_SIGNATURE), answer.get(_CID)
     if signature is None or cid is None:
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F4B' if signature is None else '9F27'}")
@@ -149,7 +155,7 @@ def _combined(state: State, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -
     return found
 
 
-def _challenge(state: State, sender: Sender, chain: Chain, default_ddol: bytes | None) -> None:
+def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_ddol: bytes | None) -> None:
     """INTERNAL AUTHENTICATE with the DDOL's data. EMV 4.4 Book 2, 6.5.1; Book 3, 6.5.9."""
     ddol = state.card.get(_DDOL, default_ddol)
     if ddol is None or not asks_for(ddol, _UNPREDICTABLE):
@@ -170,7 +176,7 @@ def _challenge(state: State, sender: Sender, chain: Chain, default_ddol: bytes |
     state.card[_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number
 
 
-def _failed(state: State, method: Method, failure: OdaFailed) -> None:
+def _failed(state: TransactionState, method: Method, failure: OdaFailed) -> None:
     """ "ICC data missing" is for what table 35 names; what an answer lacks is not among it. EMV 4.4 Book 3, 7.5."""
     bits = method.failed | (TVR.ICC_DATA_MISSING if failure.check is Check.DATA else NO_TVR)
     state.note(_STAGE, f"{method} failed: {failure}", method.source, tvr=bits, tsi=TSI.ODA_PERFORMED)

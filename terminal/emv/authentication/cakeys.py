@@ -82,11 +82,11 @@ def _usable(key: K | None, rid: bytes, index: int, on: date) -> K:
     return key
 
 
-class _Entry(BaseModel):
+class _CaFileEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class _KeyEntry(_Entry):
+class _KeyEntry(_CaFileEntry):
     """A key as it stands in the file: modulus, exponent and sha1 of an RSA key, or point and sm3 of an SM2 key."""
 
     rid: Rid
@@ -121,7 +121,7 @@ class _KeyEntry(_Entry):
         return CaKey(rid, index, RsaPublic(int(self.modulus or "", 16), int(self.exponent or "", 16)), self.expires)
 
 
-class _RevokedEntry(_Entry):
+class _RevokedEntry(_CaFileEntry):
     rid: Rid
     index: Index
     serial: Serial
@@ -131,7 +131,7 @@ class _RevokedEntry(_Entry):
         return bytes.fromhex(self.rid), int(self.index, 16), bytes.fromhex(self.serial)
 
 
-class _File(_Entry):
+class _File(_CaFileEntry):
     """The whole file; ``provenance`` says in words where the keys are from."""
 
     provenance: str = ""

@@ -20,7 +20,7 @@ from terminal.emv.authentication.cakeys import CaStore
 from terminal.emv.authentication.rsa import Check, DynamicData, OdaFailed, Signed
 from terminal.emv.data.records import static_data
 from terminal.emv.selection.application import CardRecords, card_number
-from terminal.emv.transaction.state import State
+from terminal.emv.transaction.state import TransactionState
 from terminal.errors import TlvError
 
 SM_SUPPORT: Final = 0xDF69
@@ -31,7 +31,7 @@ _ICC, _ICC_EXPONENT, _ICC_REMAINDER = 0x9F46, 0x9F47, 0x9F48
 _PIN, _PIN_EXPONENT, _PIN_REMAINDER = 0x9F2D, 0x9F2E, 0x9F2F
 
 
-class Algorithm(StrEnum):
+class OdaAlgorithm(StrEnum):
     """What the card's certificates are made with."""
 
     RSA = "RSA"
@@ -41,7 +41,7 @@ class Algorithm(StrEnum):
 class Chain(Protocol):
     """The links of one card."""
 
-    algorithm: Algorithm
+    algorithm: OdaAlgorithm
     hash_size: int
 
     def prove_static(self) -> bytes:
@@ -68,7 +68,7 @@ class Chain(Protocol):
 class _Links:
     """What both chains take from the card."""
 
-    def __init__(self, state: State, records: CardRecords, store: CaStore, today: date) -> None:
+    def __init__(self, state: TransactionState, records: CardRecords, store: CaStore, today: date) -> None:
         self._card = state.card
         self._records = records
         self._store = store
@@ -100,7 +100,7 @@ class _Links:
 class RsaChain(_Links):
     """Certificates with message recovery. EMV 4.4 Book 2, 5 to 7."""
 
-    algorithm = Algorithm.RSA
+    algorithm = OdaAlgorithm.RSA
     hash_size = 20
 
     @cached_property
@@ -156,7 +156,7 @@ class RsaChain(_Links):
 class SmChain(_Links):
     """Plain certificates with an SM2 signature. JR/T 0025.17."""
 
-    algorithm = Algorithm.SM2
+    algorithm = OdaAlgorithm.SM2
     hash_size = 32
 
     @cached_property
@@ -191,7 +191,7 @@ class SmChain(_Links):
         raise OdaFailed(Signed.ICC, Check.KEY_ALGORITHM, "a PIN is not enciphered with SM2")
 
 
-def chain_for(state: State, records: CardRecords, store: CaStore, today: date) -> Chain:
+def chain_for(state: TransactionState, records: CardRecords, store: CaStore, today: date) -> Chain:
     """SM2 where the terminal said that it can (DF69) and the issuer certificate is one of SM2, else RSA."""
     certificate = state.card.get(_ISSUER, b"")
     sm_certificate = len(certificate) == oda_sm.ISSUER_CERTIFICATE and certificate[0] == oda_sm.ISSUER_FORMAT

@@ -27,13 +27,13 @@ from terminal.emv.data.bits import AIP, TSI, TVR, TerminalCapabilities
 from terminal.emv.selection.application import card_number
 from terminal.emv.transaction.exchange import FAULTY_ICC
 from terminal.emv.transaction.protocols import Cardholder, Pin
-from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
 from terminal.errors import CodecError
 
 OnlinePin = Callable[[Pin, str], bytes]
 """Enciphers a PIN for the issuer: PIN and card number to the PIN block of the online request."""
 
-_STAGE: Final = Stage.CARDHOLDER
+_STAGE: Final = KernelStage.CARDHOLDER
 _SOURCE: Final = "EMV 4.4 Book 3, 10.5"
 _ONLINE: Final = "EMV 4.4 Book 3, 10.5.2"
 _AIP, _LIST, _RESULTS, _PAN = 0x82, 0x8E, 0x9F34, 0x5A
@@ -63,7 +63,7 @@ _SIGNED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class CardholderVerification:
     """How the cardholder was verified. ``results`` is 9F34, 3 bytes; ``signature`` asks for one on the receipt;
     ``pin_block`` goes online to the issuer."""
 
@@ -73,7 +73,7 @@ class Verification:
 
 
 def verify_cardholder(
-    state: State,
+    state: TransactionState,
     sender: Sender,
     chain: Chain,
     cardholder: Cardholder | None,
@@ -81,7 +81,7 @@ def verify_cardholder(
     online_pin: OnlinePin | None = None,
     pin_pad: bool = True,
     random: Random = secrets.token_bytes,
-) -> Verification:
+) -> CardholderVerification:
     """Apply the card's CVM list. The results also go into ``state.terminal`` (9F34).
 
     ``chain`` gives the key for an enciphered PIN; ``cardholder`` None or ``pin_pad`` False: there is no PIN pad
@@ -97,7 +97,9 @@ def verify_cardholder(
 class _Verifier:
     """One run through the list."""
 
-    def __init__(self, state: State, pad: Cardholder | None, online_pin: OnlinePin | None, offline: OfflinePin) -> None:
+    def __init__(
+        self, state: TransactionState, pad: Cardholder | None, online_pin: OnlinePin | None, offline: OfflinePin
+    ) -> None:
         self._state = state
         self._pad = pad
         self._online_pin = online_pin
@@ -105,10 +107,10 @@ class _Verifier:
         self._pin_block: bytes | None = None
         self._capable = state.terminal.get(_CAPABILITIES, b"")
 
-    def run(self) -> Verification:
+    def run(self) -> CardholderVerification:
         found = self._list()
         if found is None:
-            return Verification(_results(None, CvmResult.UNKNOWN))
+            return CardholderVerification(_results(None, CvmResult.UNKNOWN))
         performed: CvmRule | None = None
         for number, rule in enumerate(found.rules, 1):
             if not self._applies(rule, found):
@@ -123,7 +125,7 @@ class _Verifier:
                 break
         text = "no rule of the list verified the cardholder"
         self._state.note(_STAGE, text, _SOURCE, tvr=TVR.CVM_NOT_SUCCESSFUL, tsi=TSI.CVM_PERFORMED)
-        return Verification(_results(performed, CvmResult.FAILED))
+        return CardholderVerification(_results(performed, CvmResult.FAILED))
 
     def _list(self) -> CvmList | None:
         """The card's list; None where cardholder verification does not take place."""
@@ -227,10 +229,10 @@ class _Verifier:
         self._state.note(_STAGE, "the PIN goes online to the issuer", _ONLINE, tvr=TVR.ONLINE_CVM_CAPTURED)
         return True
 
-    def _succeeded(self, rule: CvmRule, outcome: CvmResult) -> Verification:
+    def _succeeded(self, rule: CvmRule, outcome: CvmResult) -> CardholderVerification:
         text = f"cardholder verification: {method_text(rule.code)}, result {outcome.text}"
         self._state.note(_STAGE, text, _SOURCE, tsi=TSI.CVM_PERFORMED)
-        return Verification(_results(rule, outcome), rule.method in _SIGNED, self._pin_block)
+        return CardholderVerification(_results(rule, outcome), rule.method in _SIGNED, self._pin_block)
 
     def _note(self, text: str, tvr: TVR = NO_TVR) -> None:
         self._state.note(_STAGE, text, _SOURCE, tvr=tvr)

@@ -14,10 +14,10 @@ from terminal.emv.data.bits import TVR
 from terminal.emv.transaction.exchange import FAULTY_ICC, ask
 from terminal.emv.transaction.getdata import get_data
 from terminal.emv.transaction.protocols import Cardholder, Pin
-from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
 from terminal.errors import CryptoError
 
-_STAGE: Final = Stage.CARDHOLDER
+_STAGE: Final = KernelStage.CARDHOLDER
 _SOURCE: Final = "EMV 4.4 Book 3, 10.5.1"
 _TRY_COUNTER = 0x9F17
 _PLAIN, _ENCIPHERED = 0x80, 0x88
@@ -32,7 +32,9 @@ class OfflinePin:
     A bypass and a try limit that is reached hold for every later rule of the list, too.
     """
 
-    def __init__(self, state: State, sender: Sender, chain: Chain, pad: Cardholder | None, random: Random) -> None:
+    def __init__(
+        self, state: TransactionState, sender: Sender, chain: Chain, pad: Cardholder | None, random: Random
+    ) -> None:
         self._state = state
         self._sender = sender
         self._chain = chain

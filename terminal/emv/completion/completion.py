@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from terminal.apdu import Sender
-from terminal.emv.cardholder_verification.cvm import Verification
+from terminal.emv.cardholder_verification.cvm import CardholderVerification
 from terminal.emv.completion import online, scripts
-from terminal.emv.completion.cryptogram import CDOL1, CDOL2, Answer, generate, list_data
+from terminal.emv.completion.cryptogram import CDOL1, CDOL2, GenerateAcResponse, generate, list_data
 from terminal.emv.data.bits import TVR
 from terminal.emv.risk.action import analyse, when_offline
 from terminal.emv.risk.risk import digits
-from terminal.emv.transaction.config import Application, TerminalConfig
+from terminal.emv.transaction.config import ApplicationSettings, TerminalConfig
 from terminal.emv.transaction.exchange import FAULTY_ICC
 from terminal.emv.transaction.outcome import Cryptogram, CryptogramType, Outcome, Receipt, Result, ScriptResult
 from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineResponse, Unable
-from terminal.emv.transaction.state import Stage, State
+from terminal.emv.transaction.state import KernelStage, TransactionState
 from terminal.emv.transaction.transaction import Transaction
 
 _COMPLETION: Final = "EMV 4.4 Book 3, 10.11"
@@ -30,7 +30,7 @@ _APPROVED: Final = (Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE)
 class CombinedCheck(Protocol):
     """Verifies the CDA signature in an answer to GENERATE AC. EMV 4.4 Book 2, 6.6.2."""
 
-    def __call__(self, answer: Answer, lists: Sequence[bytes]) -> bytes | None:
+    def __call__(self, answer: GenerateAcResponse, lists: Sequence[bytes]) -> bytes | None:
         """The cryptogram, 8 bytes; None when the signature is wrong or not there (the TVR says so then). ``lists`` are
         the data of CDOL1, and of CDOL2 for a second cryptogram."""
         ...
@@ -45,16 +45,16 @@ class Completion:
     def __init__(
         self,
         sender: Sender,
-        state: State,
+        state: TransactionState,
         config: TerminalConfig,
-        application: Application,
+        application: ApplicationSettings,
         transaction: Transaction,
         *,
         label: str = "",
         host: OnlineHost | None = None,
         attendant: Attendant | None = None,
         combined: CombinedCheck | None = None,
-        verification: Verification | None = None,
+        verification: CardholderVerification | None = None,
     ) -> None:
         self._sender = sender
         self._state = state
@@ -65,7 +65,7 @@ class Completion:
         self._host = host
         self._attendant = attendant
         self._combined = combined
-        self._verification = verification or Verification(b"")
+        self._verification = verification or CardholderVerification(b"")
         self._lists: list[bytes] = []
         self._first: Cryptogram | None = None
         self._second: Cryptogram | None = None
@@ -81,8 +81,8 @@ class Completion:
         cda = kind is CryptogramType.TC or (kind is CryptogramType.ARQC and self._config.cda_mode in (1, 2))
         if self._combined is not None and kind is CryptogramType.ARQC and not cda:
             text = "the online request is asked for without a signature"
-            self._state.note(Stage.CARD_ACTION, text, _CDA, tvr=TVR.ODA_NOT_PERFORMED)
-        self._first, genuine = self._generate(Stage.CARD_ACTION, CDOL1, kind, cda)
+            self._state.note(KernelStage.CARD_ACTION, text, _CDA, tvr=TVR.ODA_NOT_PERFORMED)
+        self._first, genuine = self._generate(KernelStage.CARD_ACTION, CDOL1, kind, cda)
         if self._first.kind is CryptogramType.AAC:
             self._respond(online.DECLINED_OFFLINE)
             return self._end(Result.DECLINED_OFFLINE, "the card declined")
@@ -97,7 +97,7 @@ class Completion:
             return self._end(Result.DECLINED_OFFLINE, "the signature over the card's online request is wrong")
         answer = online.authorize(self._state, self._host, self._verification.pin_block)
         if self._combined is not None:
-            self._state.take_back(Stage.ONLINE, TVR.ODA_NOT_PERFORMED, _CDA)
+            self._state.take_back(KernelStage.ONLINE, TVR.ODA_NOT_PERFORMED, _CDA)
         return self._without_issuer(answer) if isinstance(answer, Unable) else self._with_issuer(answer)
 
     def outcome(self, result: Result, reason: str) -> Outcome:
@@ -159,12 +159,12 @@ class Completion:
     def _finish(self, kind: CryptogramType, *, cda: bool) -> bool:
         """The second GENERATE AC; False when its signature is wrong. Another ATC than before ends the transaction."""
         first = self._first
-        self._second, genuine = self._generate(Stage.COMPLETION, CDOL2, kind, cda)
+        self._second, genuine = self._generate(KernelStage.COMPLETION, CDOL2, kind, cda)
         if first is None or self._second.atc != first.atc:
-            self._state.stop(Stage.COMPLETION, "the card changed its transaction counter on the way", FAULTY_ICC)
+            self._state.stop(KernelStage.COMPLETION, "the card changed its transaction counter on the way", FAULTY_ICC)
         return genuine
 
-    def _generate(self, stage: Stage, tag: int, kind: CryptogramType, cda: bool) -> tuple[Cryptogram, bool]:
+    def _generate(self, stage: KernelStage, tag: int, kind: CryptogramType, cda: bool) -> tuple[Cryptogram, bool]:
         """One GENERATE AC, and whether its CDA signature, if one was asked for, is right."""
         state = self._state
         data = list_data(state, stage, tag, self._application)
@@ -188,7 +188,7 @@ class Completion:
         self._state.terminal[online.RESPONSE_CODE] = code
 
     def _end(self, result: Result, reason: str) -> Outcome:
-        self._state.note(Stage.COMPLETION, f"{result}: {reason}{self._to_tell(result)}", _COMPLETION)
+        self._state.note(KernelStage.COMPLETION, f"{result}: {reason}{self._to_tell(result)}", _COMPLETION)
         return self.outcome(result, reason)
 
     def _to_tell(self, result: Result) -> str:
@@ -220,6 +220,6 @@ class Completion:
         )
 
 
-def unfinished(state: State, result: Result, reason: str) -> Outcome:
+def unfinished(state: TransactionState, result: Result, reason: str) -> Outcome:
     """The outcome of a transaction that ended before the terminal decided anything."""
     return Outcome(result, reason, tuple(state.steps), state.tvr, state.tsi, state.aid)

@@ -9,10 +9,10 @@ from typing import Final, NoReturn
 from terminal.apdu import Command, Sender
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.selection.application import fill
-from terminal.emv.transaction.config import Application
+from terminal.emv.transaction.config import ApplicationSettings
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.transaction.outcome import CryptogramType
-from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
 from terminal.tlv import Tlvs, asks_for
 
 CDOL1, CDOL2, TDOL, TC_HASH = 0x8C, 0x8D, 0x97, 0x98
@@ -31,7 +31,7 @@ _LENGTHS: Final = {CID: range(1, 2), ATC: range(2, 3), AC: range(8, 9), ISSUER_D
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GenerateAcResponse:
     """One answer to GENERATE AC, in form but not judged. ``ac`` is empty while a CDA signature holds it, or where an
     answer without it counts as an AAC.
 
@@ -52,7 +52,7 @@ class Answer:
         return bool(self.cid & _ADVICE)
 
 
-def list_data(state: State, stage: Stage, tag: int, application: Application) -> bytes:
+def list_data(state: TransactionState, stage: KernelStage, tag: int, application: ApplicationSettings) -> bytes:
     """The data for CDOL1 or CDOL2, the TC hash value among them where the list asks for one. Raises Stop.
 
     EMV 4.4 Book 3, 5.4, 9.2.2; Book 2, 8.1 (hash algorithm: SHA-1).
@@ -77,8 +77,8 @@ def list_data(state: State, stage: Stage, tag: int, application: Application) ->
 
 
 def generate(
-    state: State, sender: Sender, stage: Stage, kind: CryptogramType, data: bytes, *, cda: bool = False
-) -> Answer:
+    state: TransactionState, sender: Sender, stage: KernelStage, kind: CryptogramType, data: bytes, *, cda: bool = False
+) -> GenerateAcResponse:
     """GENERATE AC, the first or the second. The card may ask for less than it is offered, never for more.
 
     A status word other than 9000 and an answer out of form end the transaction; so does a first one of a higher or
@@ -91,7 +91,7 @@ def generate(
     if not response.sw.ok:
         state.stop(stage, f"{doing}: the card answered {response.sw}", _SOURCE)
     answer = _parse(state, stage, doing, response.data)
-    if stage is Stage.COMPLETION and answer.cid & _TYPE not in (_REFERENCE[kind], _REFERENCE[CryptogramType.AAC]):
+    if stage is KernelStage.COMPLETION and answer.cid & _TYPE not in (_REFERENCE[kind], _REFERENCE[CryptogramType.AAC]):
         text = f"{doing}: cryptogram information {answer.cid:02X} is no answer to it now; it counts as an AAC"
         state.note(stage, text, "EMV 4.4 Book 3, 9.3")
         answer = replace(answer, kind=CryptogramType.AAC)
@@ -109,7 +109,7 @@ def generate(
     return answer
 
 
-def _parse(state: State, stage: Stage, doing: str, data: bytes) -> Answer:
+def _parse(state: TransactionState, stage: KernelStage, doing: str, data: bytes) -> GenerateAcResponse:
     objects_of = objects(data)
     if objects_of is None or len(objects_of) != 1:
         _malformed(state, stage, doing, "the answer is not one data object")
@@ -137,8 +137,8 @@ def _parse(state: State, stage: Stage, doing: str, data: bytes) -> Answer:
 
 
 def _answer(
-    state: State,
-    stage: Stage,
+    state: TransactionState,
+    stage: KernelStage,
     doing: str,
     cid: bytes,
     atc: bytes,
@@ -146,14 +146,14 @@ def _answer(
     issuer_data: bytes,
     signature: bytes | None,
     inside: Tlvs,
-) -> Answer:
+) -> GenerateAcResponse:
     kind = _KINDS.get(cid[0] & _TYPE)
-    if kind is None and stage is Stage.COMPLETION:
+    if kind is None and stage is KernelStage.COMPLETION:
         kind = CryptogramType.AAC
     if kind is None:
         _malformed(state, stage, doing, f"cryptogram information {cid.hex().upper()} names no kind of cryptogram")
-    return Answer(kind, cid[0], atc, ac, issuer_data, signature, inside)
+    return GenerateAcResponse(kind, cid[0], atc, ac, issuer_data, signature, inside)
 
 
-def _malformed(state: State, stage: Stage, doing: str, what: str) -> NoReturn:
+def _malformed(state: TransactionState, stage: KernelStage, doing: str, what: str) -> NoReturn:
     state.stop(stage, f"{doing}: {what}", FAULTY_ICC)

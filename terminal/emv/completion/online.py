@@ -13,7 +13,7 @@ from terminal.emv.data.elements.codecs import counted
 from terminal.emv.risk.risk import digits, sequence_number
 from terminal.emv.transaction.exchange import ask
 from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineRequest, OnlineResponse, Unable
-from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
 from terminal.errors import MembercardError
 
 RESPONSE_CODE: Final = 0x8A
@@ -32,7 +32,7 @@ FIELD_55: Final = (
 """What the issuer is told of the card and the transaction. EMV 4.4 Book 4, 12.1.1, tables 9 and 10."""
 
 
-def authorize(state: State, host: OnlineHost | None, pin_block: bytes | None) -> OnlineResponse | Unable:
+def authorize(state: TransactionState, host: OnlineHost | None, pin_block: bytes | None) -> OnlineResponse | Unable:
     """Ask the issuer. No host, a fault of the way and an answer out of form are all ``Unable``."""
     source = "EMV 4.4 Book 3, 10.9"
     if host is None:
@@ -46,14 +46,14 @@ def authorize(state: State, host: OnlineHost | None, pin_block: bytes | None) ->
             # The request may have reached the issuer before the way broke.
             answer = Unable(f"the way to the issuer failed ({type(fault).__name__})", sent=True)
     if isinstance(answer, Unable):
-        state.note(Stage.ONLINE, f"the issuer gave no answer: {answer.reason}", source)
+        state.note(KernelStage.ONLINE, f"the issuer gave no answer: {answer.reason}", source)
         return answer
     state.terminal[RESPONSE_CODE] = answer.response_code
     if answer.authentication_data is not None:
         state.terminal[AUTHENTICATION_DATA] = answer.authentication_data
     verdict = "approves" if approves(answer) else "wants to be called" if _refers(answer) else "declines"
     text = f"the issuer {verdict} (response code {answer.response_code.decode('ascii')})"
-    state.note(Stage.ONLINE, f"{text} and sends {counted(len(answer.scripts), 'script')}", source)
+    state.note(KernelStage.ONLINE, f"{text} and sends {counted(len(answer.scripts), 'script')}", source)
     return answer
 
 
@@ -62,14 +62,14 @@ def approves(answer: OnlineResponse) -> bool:
     return answer.response_code in _APPROVALS
 
 
-def referred(state: State, answer: OnlineResponse, attendant: Attendant | None) -> bool:
+def referred(state: TransactionState, answer: OnlineResponse, attendant: Attendant | None) -> bool:
     """Whether the issuer approved in a call what it had referred; without an attendant it is declined. The response
     code stays as it came. EMV 4.4 Book 4, 6.5.2."""
     if not _refers(answer):
         return False
     approved = attendant is not None and attendant.referral(answer.response_code)
     who = "there is no attendant to call the issuer" if attendant is None else "the attendant called the issuer"
-    state.note(Stage.ONLINE, f"{who}: {'approved' if approved else 'declined'}", "EMV 4.4 Book 4, 6.5.2")
+    state.note(KernelStage.ONLINE, f"{who}: {'approved' if approved else 'declined'}", "EMV 4.4 Book 4, 6.5.2")
     return approved
 
 
@@ -77,7 +77,7 @@ def _refers(answer: OnlineResponse) -> bool:
     return answer.response_code in _REFERRALS
 
 
-def authenticate_issuer(state: State, sender: Sender) -> None:
+def authenticate_issuer(state: TransactionState, sender: Sender) -> None:
     """EXTERNAL AUTHENTICATE with the issuer's data (ARPC, method 1 or 2), where the card does it with this command.
 
     A card whose AIP does not say so gets the data in the second GENERATE AC, through CDOL2. Raises Stop and
@@ -86,16 +86,18 @@ def authenticate_issuer(state: State, sender: Sender) -> None:
     source = "EMV 4.4 Book 3, 10.9"
     data = state.terminal.get(AUTHENTICATION_DATA)
     if data is None:
-        state.note(Stage.ISSUER, "the issuer sent no authentication data", source)
+        state.note(KernelStage.ISSUER, "the issuer sent no authentication data", source)
         return
     if not AIP.ISSUER_AUTHENTICATION.set_in(state.card.get(0x82, b"")):
-        state.note(Stage.ISSUER, "the card takes the issuer's authentication data through CDOL2, if at all", source)
+        state.note(
+            KernelStage.ISSUER, "the card takes the issuer's authentication data through CDOL2, if at all", source
+        )
         return
     doing = "authenticating the issuer (EXTERNAL AUTHENTICATE)"
-    response = ask(state, Stage.ISSUER, sender, Command(0x00, 0x82, 0x00, 0x00, data), doing)
+    response = ask(state, KernelStage.ISSUER, sender, Command(0x00, 0x82, 0x00, 0x00, data), doing)
     bits = NO_TVR if response.sw.ok else TVR.ISSUER_AUTHENTICATION_FAILED
     text = f"{doing}: the card answered {response.sw}"
-    state.note(Stage.ISSUER, text, source, tvr=bits, tsi=TSI.ISSUER_AUTHENTICATION_PERFORMED)
+    state.note(KernelStage.ISSUER, text, source, tvr=bits, tsi=TSI.ISSUER_AUTHENTICATION_PERFORMED)
 
 
 def _in_form(answer: OnlineResponse | Unable) -> OnlineResponse | Unable:

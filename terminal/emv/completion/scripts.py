@@ -8,7 +8,7 @@ from typing import Final
 from terminal.apdu import Command, Sender
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.outcome import ScriptResult
-from terminal.emv.transaction.state import Stage, State
+from terminal.emv.transaction.state import KernelStage, TransactionState
 from terminal.errors import ApduError, CardMalformed, TlvError, TransportError
 from terminal.tlv import Tlv, decode
 
@@ -21,7 +21,7 @@ MOST_SCRIPTS: Final = 16
 """More than any issuer sends; 128 bytes of scripts are all that a terminal must take. EMV 4.4 Book 3, 10.10."""
 
 
-def run(state: State, sender: Sender, templates: Iterable[bytes], when: int) -> list[ScriptResult]:
+def run(state: TransactionState, sender: Sender, templates: Iterable[bytes], when: int) -> list[ScriptResult]:
     """Deliver the scripts of one kind (71 or 72), each until a command of it fails; the next goes on all the same.
 
     ``templates`` are whole templates as the issuer sent them; those of the other kind are passed over. One that does
@@ -33,7 +33,7 @@ def run(state: State, sender: Sender, templates: Iterable[bytes], when: int) -> 
         script = _template(raw)
         if script is None and when == (AFTER if raw[:1] == bytes((AFTER,)) else BEFORE):
             text = "a script of the issuer is no template 71 or 72"
-            state.note(Stage.SCRIPTS, text, _OUT_OF_FORM, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
+            state.note(KernelStage.SCRIPTS, text, _OUT_OF_FORM, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
             results.append(ScriptResult(when, bytes(4), 0, False, None))
         if script is not None and script.tag == when:
             results.append(_deliver(state, sender, script))
@@ -48,22 +48,22 @@ def _template(raw: bytes) -> Tlv | None:
     return found[0] if len(found) == 1 and found[0].tag in (BEFORE, AFTER) else None
 
 
-def _deliver(state: State, sender: Sender, script: Tlv) -> ScriptResult:
+def _deliver(state: TransactionState, sender: Sender, script: Tlv) -> ScriptResult:
     when = int(script.tag)
     identifier = script.children.get(_IDENTIFIER) or bytes(4)
     commands = _commands(script)
     name = f"script {identifier.hex().upper()}"
     if commands is None or len(identifier) != 4:
         text = f"{name} is out of form; none of it is delivered"
-        state.note(Stage.SCRIPTS, text, _OUT_OF_FORM, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
+        state.note(KernelStage.SCRIPTS, text, _OUT_OF_FORM, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
         return ScriptResult(when, identifier[:4].ljust(4, b"\x00"), 0, False, None)
     for at, command in enumerate(commands, 1):
         status, fine = _send(sender, command)
         text = f"{name}, command {at} of {len(commands)} ({command.header.hex().upper()}): {status}"
         if not fine:
-            state.note(Stage.SCRIPTS, text, _SOURCE, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
+            state.note(KernelStage.SCRIPTS, text, _SOURCE, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
             return ScriptResult(when, identifier, len(commands), True, at)
-        state.note(Stage.SCRIPTS, text, _SOURCE, tsi=TSI.SCRIPT_PERFORMED)
+        state.note(KernelStage.SCRIPTS, text, _SOURCE, tsi=TSI.SCRIPT_PERFORMED)
     return ScriptResult(when, identifier, len(commands), True, None)
 
 

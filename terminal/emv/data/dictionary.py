@@ -13,7 +13,7 @@ from typing import Final
 from terminal.emv.data.elements.annex_a import ANNEX_A
 from terminal.emv.data.elements.element import Element, Personal, Source
 from terminal.emv.data.elements.schemes import SCHEME_ELEMENTS, SCHEMES
-from terminal.tlv import Format
+from terminal.tlv import DolFormat
 
 __all__ = ["STANDARD", "Dictionary", "Element", "Personal", "Source", "lookup"]
 
@@ -22,12 +22,12 @@ FCI: Final = frozenset((0x6F, 0xA5, 0xBF0C, 0x73))
 """The templates of an FCI."""
 
 
-class Known:
+class KnownElement:
     """What the tags of one application's objects mean, outside the templates that give some of them another meaning."""
 
     def __init__(self, elements: Iterable[Element]) -> None:
         self.elements: Mapping[int, Element] = {element.tag: element for element in elements}
-        self.formats: Mapping[int, Format] = {tag: element.format for tag, element in self.elements.items()}
+        self.formats: Mapping[int, DolFormat] = {tag: element.format for tag, element in self.elements.items()}
         """For filling data object lists."""
         self.of_the_card = frozenset(
             tag for tag, e in self.elements.items() if e.source is Source.CARD and not e.tag.constructed
@@ -48,7 +48,7 @@ class Dictionary:
         self.elements = tuple(elements)
         self._schemes = dict(schemes)
         self._lengths = sorted({len(beginning) for beginning in schemes}, reverse=True)
-        self._known: dict[str | None, Known] = {}
+        self._known: dict[str | None, KnownElement] = {}
         self._by_tag: dict[int, list[Element]] = {}
         for element in self.elements:
             self._by_tag.setdefault(element.tag, []).append(element)
@@ -61,14 +61,14 @@ class Dictionary:
                 return owner
         return None
 
-    def known(self, aid: bytes | None = None) -> Known:
+    def known(self, aid: bytes | None = None) -> KnownElement:
         """Everything that ``lookup`` without a template finds for an application (none named: EMV alone)."""
         scheme = None if aid is None else self.scheme(aid)
         found = self._known.get(scheme)
         if found is None:
             # The last one of a tag counts: EMV's meanings first, then the scheme's own; of its twins, the first.
             at_large = [e for e in reversed(self.elements) if not e.contextual and e.scheme in ("EMV", scheme)]
-            found = Known(sorted(at_large, key=lambda e: e.scheme != "EMV"))
+            found = KnownElement(sorted(at_large, key=lambda e: e.scheme != "EMV"))
             self._known[scheme] = found
         return found
 

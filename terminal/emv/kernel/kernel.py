@@ -1,7 +1,7 @@
 """A whole contact transaction: ``run_transaction``. EMV 4.4 Book 3, 8.2 (the order of the functions); Book 4, 6.3.
 
-The kernel itself only keeps the order: each function lives in its own module, works on one ``State`` and notes its
-steps there.
+The kernel itself only keeps the order: each function lives in its own module, works on one ``TransactionState`` and
+notes its steps there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from terminal.emv.authentication.authentication import Authentication, authentic
 from terminal.emv.authentication.cakeys import CaStore
 from terminal.emv.cardholder_verification.cvm import OnlinePin, verify_cardholder
 from terminal.emv.completion.completion import CombinedCheck, Completion, unfinished
-from terminal.emv.completion.cryptogram import Answer
+from terminal.emv.completion.cryptogram import GenerateAcResponse
 from terminal.emv.risk import ecash
 from terminal.emv.risk.restrictions import check_restrictions
 from terminal.emv.risk.risk import Recent, manage, one_to_99
@@ -26,7 +26,7 @@ from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.exchange import FAULTY_ICC
 from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.protocols import Attendant, Cardholder, OnlineHost
-from terminal.emv.transaction.state import Stage, State, Stop
+from terminal.emv.transaction.state import KernelStage, Stop, TransactionState
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CardError, CodecError, TransportError
 
@@ -56,7 +56,7 @@ def run_transaction(
     to 99 for random selection, ``random`` so many random bytes. Raises TransportError when the way to the card failed
     before its first answer was whole (61xx alone is none): then there was no transaction to speak of.
     """
-    run = _Run(
+    run = _KernelRun(
         sender=sender,
         config=config,
         transaction=transaction,
@@ -74,7 +74,7 @@ def run_transaction(
 
 
 @dataclass(eq=False, repr=False)
-class _Run:
+class _KernelRun:
     """One transaction from selection to outcome."""
 
     sender: Sender
@@ -92,7 +92,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self._ready = self.config.prepared
-        self._state = State({**self._ready.data, **self.transaction.data(self.random(4))})
+        self._state = TransactionState({**self._ready.data, **self.transaction.data(self.random(4))})
         self._completion: Completion | None = None
 
     def outcome(self) -> Outcome:
@@ -105,12 +105,12 @@ class _Run:
             if not self._state.begun:
                 raise
             reason = f"the card could not be reached any more: {fault}"
-            self._state.note(Stage.COMPLETION, reason, "EMV 4.4 Book 4, 6.6.1")
+            self._state.note(KernelStage.COMPLETION, reason, "EMV 4.4 Book 4, 6.6.1")
             return replace(self._ended(Result.TERMINATED, reason), interrupted=True)
         except (CardError, CodecError) as fault:
             # No rule foresees it; the books' answer to a faulty card is the right one for it too.
             reason = f"the card's data are in error: {fault}"
-            self._state.note(Stage.COMPLETION, reason, FAULTY_ICC)
+            self._state.note(KernelStage.COMPLETION, reason, FAULTY_ICC)
             return self._ended(Result.TERMINATED, reason)
 
     def _ended(self, result: Result, reason: str) -> Outcome:
@@ -170,7 +170,7 @@ class _Run:
     def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
         state, pdol_data = self._state, opened.pdol_data  # not self: that would be a ring, and the card's data in it
 
-        def check(answer: Answer, lists: Sequence[bytes]) -> bytes | None:
+        def check(answer: GenerateAcResponse, lists: Sequence[bytes]) -> bytes | None:
             if answer.signature is None:
                 combined_missing(state, "the card left out the signature that was asked for")
                 return None

@@ -19,8 +19,8 @@ from terminal.emv.selection.selection import Candidate, Selected, Supported, bui
 from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.getdata import get_data
 from terminal.emv.transaction.outcome import Result
-from terminal.emv.transaction.state import State, Stop
-from terminal.emv.transaction.transaction import Kind, Transaction
+from terminal.emv.transaction.state import Stop, TransactionState
+from terminal.emv.transaction.transaction import Transaction, TransactionKind
 from terminal.errors import CardError, CodecError
 
 COUNTERS: Final = (0x9F36, 0x9F13, 0x9F17, 0x9F79, 0x9F77, 0x9F78)
@@ -51,7 +51,7 @@ def read_applications(
     """
     known = [Supported(entry.aid_bytes, entry.partial) for entry in config.applications]
     try:
-        candidates = build_candidates(State({}), sender, known, pse=config.terminal.pse)
+        candidates = build_candidates(TransactionState({}), sender, known, pse=config.terminal.pse)
     except Stop as stop:
         if stop.result is Result.TRY_ANOTHER_INTERFACE:
             return ()
@@ -62,8 +62,8 @@ def read_applications(
 def _read(
     sender: Sender, config: TerminalConfig, candidate: Candidate, at: datetime, random: Callable[[int], bytes]
 ) -> PaymentReading:
-    inquiry = Transaction(0, at, kind=Kind.INQUIRY)
-    state = State({**config.prepared.data, **inquiry.data(random(4))})
+    inquiry = Transaction(0, at, kind=TransactionKind.INQUIRY)
+    state = TransactionState({**config.prepared.data, **inquiry.data(random(4))})
     try:
         # Whoever only reads needs nobody's consent.
         selected, _ = choose(state, sender, [replace(candidate, confirm=False)], None)
@@ -85,7 +85,7 @@ def _read(
     return PaymentReading(selected.name, selected.label, state.card | counters, fault)
 
 
-def _prepare(state: State, config: TerminalConfig, selected: Selected) -> None:
+def _prepare(state: TransactionState, config: TerminalConfig, selected: Selected) -> None:
     _, data = config.prepared.application(selected.supported.aid)
     state.terminal |= data
     state.terminal |= {_AID: selected.name, ecash.SUPPORT: b"\x00"}

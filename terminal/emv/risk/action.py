@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from terminal.emv.data.bits import TVR
-from terminal.emv.transaction.config import Application, TerminalConfig
+from terminal.emv.transaction.config import ApplicationSettings, TerminalConfig
 from terminal.emv.transaction.outcome import CryptogramType
-from terminal.emv.transaction.state import Stage, State
+from terminal.emv.transaction.state import KernelStage, TransactionState
 
 IAC_DEFAULT, IAC_DENIAL, IAC_ONLINE = 0x9F0D, 0x9F0E, 0x9F0F
 _ALL: Final = b"\xff" * 5
@@ -15,7 +15,7 @@ _NONE: Final = bytes(5)
 _SOURCE: Final = "EMV 4.4 Book 3, 10.7"
 
 
-def analyse(state: State, config: TerminalConfig, application: Application) -> CryptogramType:
+def analyse(state: TransactionState, config: TerminalConfig, application: ApplicationSettings) -> CryptogramType:
     """The cryptogram to ask for in the first GENERATE AC. A card without codes denies nothing, and goes online for
     anything."""
     if hit := _named(state, IAC_DENIAL, _NONE, application.tac_denial):
@@ -30,14 +30,14 @@ def analyse(state: State, config: TerminalConfig, application: Application) -> C
     return _decide(state, CryptogramType.TC, "no action code speaks against approval offline")
 
 
-def when_offline(state: State, application: Application) -> CryptogramType:
+def when_offline(state: TransactionState, application: ApplicationSettings) -> CryptogramType:
     """TC or AAC by the default codes: for a terminal that never goes online, or that cannot now."""
     if hit := _named(state, IAC_DEFAULT, _ALL, application.tac_default):
         return _decide(state, CryptogramType.AAC, f"without the issuer, the default codes name {_words(hit)}")
     return _decide(state, CryptogramType.TC, "the default codes allow approval without the issuer")
 
 
-def _named(state: State, tag: int, absent: bytes, own: str) -> int:
+def _named(state: TransactionState, tag: int, absent: bytes, own: str) -> int:
     """The bits of the TVR that the codes of issuer and terminal, joined, name."""
     issuer = state.card.get(tag, absent)
     # A code of a wrong length is not the issuer's will; it counts as one that forbids what can be forbidden.
@@ -45,8 +45,8 @@ def _named(state: State, tag: int, absent: bytes, own: str) -> int:
     return (int.from_bytes(issuer, "big") | int(own, 16)) & state.tvr_bits
 
 
-def _decide(state: State, kind: CryptogramType, text: str) -> CryptogramType:
-    state.note(Stage.TERMINAL_ACTION, f"{text}: {kind} is to be asked for", _SOURCE)
+def _decide(state: TransactionState, kind: CryptogramType, text: str) -> CryptogramType:
+    state.note(KernelStage.TERMINAL_ACTION, f"{text}: {kind} is to be asked for", _SOURCE)
     return kind
 
 

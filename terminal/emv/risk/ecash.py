@@ -8,25 +8,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from terminal.emv.transaction.config import Application
-from terminal.emv.transaction.state import Stage, State
-from terminal.emv.transaction.transaction import Kind, Transaction
+from terminal.emv.transaction.config import ApplicationSettings
+from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.transaction import Transaction, TransactionKind
 
 SUPPORT: Final = 0x9F7A
 AUTHORIZATION_CODE: Final = 0x9F74
 _SOURCE: Final = "JR/T 0025.13"
 
 
-def offer(application: Application, transaction: Transaction) -> bytes:
+def offer(application: ApplicationSettings, transaction: Transaction) -> bytes:
     """9F7A: 01 for a purchase of no more than the limit. Cash, refunds and what the merchant wants to go online are
     paid by debit."""
     fits = 0 < transaction.amount <= application.e_cash_limit
-    return bytes((fits and transaction.kind is Kind.PURCHASE and not transaction.force_online,))
+    return bytes((fits and transaction.kind is TransactionKind.PURCHASE and not transaction.force_online,))
 
 
-def note(state: State) -> None:
+def note(state: TransactionState) -> None:
     """Tell whether the card took the offer; silent where none was made."""
     if state.terminal.get(SUPPORT) == b"\x01":
         taken = AUTHORIZATION_CODE in state.card
         text = "the card pays from its e-cash balance" if taken else "the card does not pay from e-cash: debit"
-        state.note(Stage.READING, text, _SOURCE)
+        state.note(KernelStage.READING, text, _SOURCE)

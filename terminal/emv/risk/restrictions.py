@@ -10,9 +10,9 @@ from typing import Final
 
 from terminal.emv.data.bits import AUC, TVR, AdditionalCapabilities
 from terminal.emv.transaction.exchange import FAULTY_ICC
-from terminal.emv.transaction.state import Stage, State
+from terminal.emv.transaction.state import KernelStage, TransactionState
 
-_STAGE: Final = Stage.RESTRICTIONS
+_STAGE: Final = KernelStage.RESTRICTIONS
 _CARD_VERSION, _TERMINAL_VERSION = 0x9F08, 0x9F09
 _USAGE, _ISSUER_COUNTRY, _TERMINAL_COUNTRY = 0x9F07, 0x5F28, 0x9F1A
 _EFFECTIVE, _EXPIRES = 0x5F25, 0x5F24
@@ -24,7 +24,7 @@ _AT_HOME: Final = AUC.DOMESTIC_GOODS | AUC.DOMESTIC_SERVICES
 _ABROAD: Final = AUC.INTERNATIONAL_GOODS | AUC.INTERNATIONAL_SERVICES
 
 
-def check_restrictions(state: State, today: date) -> None:
+def check_restrictions(state: TransactionState, today: date) -> None:
     """Compare versions, usage control and dates; each comparison is a step. ``today`` is the transaction date.
 
     Raises Stop when a date or the usage control of the card is out of form. EMV 4.4 Book 3, 10.4, 7.5.
@@ -34,7 +34,7 @@ def check_restrictions(state: State, today: date) -> None:
     _dates(state, today)
 
 
-def is_atm(state: State) -> bool:
+def is_atm(state: TransactionState) -> bool:
     """Whether the terminal is an ATM: type 14, 15 or 16 that gives out cash. EMV 4.4 Book 4, Annex A1."""
     gives_cash = AdditionalCapabilities.CASH.set_in(state.terminal.get(_ADDITIONAL, b""))
     return gives_cash and state.terminal.get(_TYPE, b"") in (b"\x14", b"\x15", b"\x16")
@@ -52,7 +52,7 @@ def day(value: bytes) -> date | None:
         return None
 
 
-def _versions(state: State) -> None:
+def _versions(state: TransactionState) -> None:
     """Application version number. EMV 4.4 Book 3, 10.4.1."""
     source = "EMV 4.4 Book 3, 10.4.1"
     card, terminal = state.card.get(_CARD_VERSION), state.terminal.get(_TERMINAL_VERSION)
@@ -65,7 +65,7 @@ def _versions(state: State) -> None:
         state.note(_STAGE, text, source, tvr=TVR.VERSIONS_DIFFER)
 
 
-def _usage(state: State) -> None:
+def _usage(state: TransactionState) -> None:
     """Application usage control. EMV 4.4 Book 3, 10.4.2, table 36."""
     source = "EMV 4.4 Book 3, 10.4.2"
     raw = state.card.get(_USAGE)
@@ -83,7 +83,7 @@ def _usage(state: State) -> None:
         state.note(_STAGE, "the usage control of the card allows this transaction here", source)
 
 
-def _wanted(state: State) -> list[AUC]:
+def _wanted(state: TransactionState) -> list[AUC]:
     """What the card must allow; of each entry one bit is enough. Without an issuer country only the place counts."""
     wanted = [AUC.AT_ATMS if is_atm(state) else AUC.AT_OTHER_TERMINALS]
     country = state.card.get(_ISSUER_COUNTRY)
@@ -100,7 +100,7 @@ def _wanted(state: State) -> list[AUC]:
     return wanted
 
 
-def _dates(state: State, today: date) -> None:
+def _dates(state: TransactionState, today: date) -> None:
     """Effective and expiry date. EMV 4.4 Book 3, 10.4.3."""
     source = "EMV 4.4 Book 3, 10.4.3"
     effective = _card_day(state, _EFFECTIVE, "effective date")
@@ -113,7 +113,7 @@ def _dates(state: State, today: date) -> None:
         state.note(_STAGE, f"the application is in time, until {expires}", source)
 
 
-def _card_day(state: State, tag: int, name: str) -> date | None:
+def _card_day(state: TransactionState, tag: int, name: str) -> date | None:
     raw = state.card.get(tag)
     if raw is None:
         return None

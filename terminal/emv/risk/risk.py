@@ -14,9 +14,9 @@ from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.data.elements.codecs import counted
 from terminal.emv.data.elements.codes import price
 from terminal.emv.selection.application import card_number
-from terminal.emv.transaction.config import Application, RandomSelection, Terminal, TerminalConfig
+from terminal.emv.transaction.config import ApplicationSettings, RandomSelection, TerminalConfig, TerminalSettings
 from terminal.emv.transaction.getdata import get_data
-from terminal.emv.transaction.state import NO_TVR, Stage, State
+from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
 from terminal.emv.transaction.transaction import Transaction
 
 LAST_ONLINE_ATC = 0x9F13
@@ -36,9 +36,9 @@ def one_to_99() -> int:
 
 def manage(
     sender: Sender,
-    state: State,
+    state: TransactionState,
     config: TerminalConfig,
-    application: Application,
+    application: ApplicationSettings,
     transaction: Transaction,
     *,
     draw: Callable[[], int] = one_to_99,
@@ -48,37 +48,41 @@ def manage(
     _exception_file(state, config)
     if transaction.force_online:
         text = "the merchant wants this transaction to go online"
-        state.note(Stage.RISK, text, "EMV 4.4 Book 4, 6.5.3", tvr=TVR.MERCHANT_FORCED_ONLINE)
+        state.note(KernelStage.RISK, text, "EMV 4.4 Book 4, 6.5.3", tvr=TVR.MERCHANT_FORCED_ONLINE)
     _floor_limit(state, config.terminal, application, transaction, recent)
     if not config.terminal.offline_only:
         _random_selection(state, application, transaction, draw)
     _velocity(sender, state)
     text = "terminal risk management is complete"
-    state.note(Stage.RISK, text, "EMV 4.4 Book 3, 10.6", tsi=TSI.TERMINAL_RISK_MANAGEMENT_PERFORMED)
+    state.note(KernelStage.RISK, text, "EMV 4.4 Book 3, 10.6", tsi=TSI.TERMINAL_RISK_MANAGEMENT_PERFORMED)
 
 
-def digits(state: State) -> str:
+def digits(state: TransactionState) -> str:
     """The digits of the card number, tag 5A; empty where it is out of form."""
     return card_number(state.card.get(PAN, b"")) or ""
 
 
-def sequence_number(state: State) -> int:
+def sequence_number(state: TransactionState) -> int:
     """The PAN sequence number, tag 5F34; 0 where the card has none or one that is no number."""
     text = state.card.get(PAN_SEQUENCE, b"").hex()
     return int(text) if text.isdigit() else 0
 
 
-def _exception_file(state: State, config: TerminalConfig) -> None:
+def _exception_file(state: TransactionState, config: TerminalConfig) -> None:
     number, sequence = digits(state), sequence_number(state)
     exceptions = config.exceptions
     listed = bool(exceptions) and ((number, None) in exceptions or (number, sequence) in exceptions)
     text = "the card is on the exception file" if listed else "the card is not on the exception file"
     bits = TVR.ON_EXCEPTION_FILE if listed else NO_TVR
-    state.note(Stage.RISK, text, "EMV 4.4 Book 4, 6.3.5", tvr=bits)
+    state.note(KernelStage.RISK, text, "EMV 4.4 Book 4, 6.3.5", tvr=bits)
 
 
 def _floor_limit(
-    state: State, terminal: Terminal, application: Application, transaction: Transaction, recent: Recent | None
+    state: TransactionState,
+    terminal: TerminalSettings,
+    application: ApplicationSettings,
+    transaction: Transaction,
+    recent: Recent | None,
 ) -> None:
     before = recent(digits(state), sequence_number(state)) if recent is not None else 0
     total, limit = transaction.amount + before, application.floor_limit
@@ -89,7 +93,7 @@ def _floor_limit(
         paid += f" ({price(before, currency, exponent)} of it paid before)"
     below = "not below" if over else "below"
     text = f"the amount of {paid} is {below} the floor limit of {price(limit, currency, exponent)}"
-    state.note(Stage.RISK, text, "EMV 4.4 Book 3, 10.6.1", tvr=TVR.FLOOR_LIMIT_EXCEEDED if over else NO_TVR)
+    state.note(KernelStage.RISK, text, "EMV 4.4 Book 3, 10.6.1", tvr=TVR.FLOOR_LIMIT_EXCEEDED if over else NO_TVR)
 
 
 def chance(amount: int, floor_limit: int, selection: RandomSelection) -> int:
@@ -104,35 +108,35 @@ def chance(amount: int, floor_limit: int, selection: RandomSelection) -> int:
 
 
 def _random_selection(
-    state: State, application: Application, transaction: Transaction, draw: Callable[[], int]
+    state: TransactionState, application: ApplicationSettings, transaction: Transaction, draw: Callable[[], int]
 ) -> None:
     source = "EMV 4.4 Book 3, 10.6.2"
     if transaction.amount >= application.floor_limit:
-        state.note(Stage.RISK, "not below the floor limit: no random selection", source)
+        state.note(KernelStage.RISK, "not below the floor limit: no random selection", source)
         return
     percent, drawn = chance(transaction.amount, application.floor_limit, application.random), draw()
     chosen = drawn <= percent
     verb = "is" if chosen else "is not"
     text = f"the transaction {verb} selected at random to go online: drew {drawn} against {percent} in a hundred"
-    state.note(Stage.RISK, text, source, tvr=TVR.RANDOMLY_SELECTED if chosen else NO_TVR)
+    state.note(KernelStage.RISK, text, source, tvr=TVR.RANDOMLY_SELECTED if chosen else NO_TVR)
 
 
-def _velocity(sender: Sender, state: State) -> None:
+def _velocity(sender: Sender, state: TransactionState) -> None:
     """How many transactions in a row were offline. Both limits must be on the card for this to be done."""
     source = "EMV 4.4 Book 3, 10.6.3"
     lower, upper = state.card.get(LOWER_LIMIT), state.card.get(UPPER_LIMIT)
     if lower is None or upper is None:
-        state.note(Stage.RISK, "the card sets no limits for offline transactions in a row", source)
+        state.note(KernelStage.RISK, "the card sets no limits for offline transactions in a row", source)
         return
     atc, last = _counter(sender, ATC), _counter(sender, LAST_ONLINE_ATC)
     fresh = TVR.NEW_CARD if last == 0 else NO_TVR
     if fresh:
-        state.note(Stage.RISK, "the card was never online: it is new", source, tvr=fresh)
+        state.note(KernelStage.RISK, "the card was never online: it is new", source, tvr=fresh)
     if atc is None or last is None or atc <= last:
         # A counter that is missing shows in byte 1, too. EMV 4.4 Book 3, 7.5, table 35.
         missing = TVR.ICC_DATA_MISSING if atc is None or last is None else NO_TVR
         text = "the card's counters are missing or contradict each other: both limits count as exceeded"
-        state.note(Stage.RISK, text, source, tvr=_BOTH_LIMITS | missing)
+        state.note(KernelStage.RISK, text, source, tvr=_BOTH_LIMITS | missing)
         return
     count, bits = atc - last, NO_TVR
     if count > int.from_bytes(lower, "big"):
@@ -142,7 +146,7 @@ def _velocity(sender: Sender, state: State) -> None:
             bits = _BOTH_LIMITS
     limits = f"{int.from_bytes(lower, 'big')} and {int.from_bytes(upper, 'big')}"
     text = f"{counted(count, 'transaction')} since the last one online; the limits are {limits}"
-    state.note(Stage.RISK, text, source, tvr=bits)
+    state.note(KernelStage.RISK, text, source, tvr=bits)
 
 
 def _counter(sender: Sender, tag: int) -> int | None:

@@ -12,7 +12,7 @@ from terminal.emv.data.records import Afl, Record, read_command
 from terminal.emv.selection.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.transaction.protocols import Cardholder
-from terminal.emv.transaction.state import Stage, State
+from terminal.emv.transaction.state import KernelStage, TransactionState
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tlvs, tlv
 
@@ -47,7 +47,7 @@ class CardRecords(NamedTuple):
 
 
 def open_application(
-    state: State,
+    state: TransactionState,
     sender: Sender,
     supported: Sequence[Supported],
     cardholder: Cardholder | None,
@@ -70,39 +70,43 @@ def open_application(
             return opened
 
 
-def initiate(state: State, sender: Sender, selected: Selected) -> Opened | None:
+def initiate(state: TransactionState, sender: Sender, selected: Selected) -> Opened | None:
     """GET PROCESSING OPTIONS; None when the card answers 6985: this application is not to be used now.
 
     AIP and AFL go into ``state.card``. Raises Stop and TransportError. EMV 4.4 Book 3, 6.5.8, 10.1.
     """
-    pdol_data = fill(state, Stage.INITIATION, "PDOL", selected.pdol)
+    pdol_data = fill(state, KernelStage.INITIATION, "PDOL", selected.pdol)
     if len(template := tlv(_COMMAND_TEMPLATE, pdol_data).encode()) > MOST_DATA:
-        state.stop(Stage.INITIATION, f"the PDOL asks for {len(pdol_data)} bytes, which no command carries", FAULTY_ICC)
+        state.stop(
+            KernelStage.INITIATION, f"the PDOL asks for {len(pdol_data)} bytes, which no command carries", FAULTY_ICC
+        )
     doing = "getting processing options"
-    response = ask(state, Stage.INITIATION, sender, Command(0x80, 0xA8, data=template, ne=256), doing)
+    response = ask(state, KernelStage.INITIATION, sender, Command(0x80, 0xA8, data=template, ne=256), doing)
     if response.sw == _CONDITIONS_NOT_SATISFIED:
         state.note(
-            Stage.INITIATION, f"the application is not to be used now: {response.sw}; the next is tried", _INITIATE
+            KernelStage.INITIATION,
+            f"the application is not to be used now: {response.sw}; the next is tried",
+            _INITIATE,
         )
         return None
     if not response.sw.ok:
-        state.stop(Stage.INITIATION, f"{doing}: the card answered {response.sw}", _INITIATE)
+        state.stop(KernelStage.INITIATION, f"{doing}: the card answered {response.sw}", _INITIATE)
     found = objects(response.data)
     parts = _options(found) if found is not None else None
     if parts is None:
-        state.stop(Stage.INITIATION, f"{doing}: the answer holds no AIP and AFL in format 80 or 77", FAULTY_ICC)
+        state.stop(KernelStage.INITIATION, f"{doing}: the answer holds no AIP and AFL in format 80 or 77", FAULTY_ICC)
     aip, raw = parts
     try:
         afl = Afl.parse(raw)
     except CodecError as fault:
-        state.stop(Stage.INITIATION, f"the application file locator is in error: {fault}", _READ)
+        state.stop(KernelStage.INITIATION, f"the application file locator is in error: {fault}", _READ)
     state.card |= {_AIP: aip, _AFL: raw}
     records = f"{counted(sum([e.last - e.first + 1 for e in afl.entries]), 'record')} to be read (AFL)"
-    state.note(Stage.INITIATION, f"application profile (AIP) {aip.hex().upper()}, {records}", _INITIATE)
+    state.note(KernelStage.INITIATION, f"application profile (AIP) {aip.hex().upper()}, {records}", _INITIATE)
     return Opened(selected, pdol_data, aip, afl)
 
 
-def read_application(state: State, sender: Sender, opened: Opened) -> CardRecords:
+def read_application(state: TransactionState, sender: Sender, opened: Opened) -> CardRecords:
     """Read every record of the AFL; the data elements of the card that are known go into ``state.card``.
 
     A status word other than 9000, a record out of form, an element twice and a mandatory element that is missing end
@@ -110,7 +114,7 @@ def read_application(state: State, sender: Sender, opened: Opened) -> CardRecord
     """
     places = list(opened.afl.records())
     if len(places) > MOST_RECORDS:
-        state.stop(Stage.READING, f"the AFL names {len(places)} records; {MOST_RECORDS} are the most", _READ)
+        state.stop(KernelStage.READING, f"the AFL names {len(places)} records; {MOST_RECORDS} are the most", _READ)
     records, unfit = [], None
     for sfi, number, signed in places:
         record = _read(state, sender, sfi, number, signed)
@@ -120,11 +124,11 @@ def read_application(state: State, sender: Sender, opened: Opened) -> CardRecord
             unfit = record
     _store(state, records)
     _check_mandatory(state)
-    state.note(Stage.READING, f"{counted(len(places), 'record')} read, every mandatory element is there", _READ)
+    state.note(KernelStage.READING, f"{counted(len(places), 'record')} read, every mandatory element is there", _READ)
     return CardRecords(tuple(records), unfit)
 
 
-def fill(state: State, stage: Stage, name: str, dol: bytes) -> bytes:
+def fill(state: TransactionState, stage: KernelStage, name: str, dol: bytes) -> bytes:
     """The data that a list of the card asks for, each fitted by its format. Raises Stop for a list out of form.
 
     EMV 4.4 Book 3, 5.4.
@@ -148,21 +152,21 @@ def _options(found: Tlvs) -> tuple[bytes, bytes] | None:
     return aips[0].value, afls[0].value
 
 
-def _read(state: State, sender: Sender, sfi: int, number: int, signed: bool) -> Record | str:
+def _read(state: TransactionState, sender: Sender, sfi: int, number: int, signed: bool) -> Record | str:
     """One record; a sentence instead for one of SFI 11 to 30 that is no 70 template, whose form is its owner's."""
     doing = f"reading SFI {sfi}, record {number}"
-    response = ask(state, Stage.READING, sender, read_command(sfi, number), doing)
+    response = ask(state, KernelStage.READING, sender, read_command(sfi, number), doing)
     if not response.sw.ok:
-        state.stop(Stage.READING, f"{doing}: the card answered {response.sw}", _READ)
+        state.stop(KernelStage.READING, f"{doing}: the card answered {response.sw}", _READ)
     try:
         return Record.decode(sfi, number, signed, response.data)
     except CodecError as fault:
         if sfi > _LAST_EMV_SFI:
             return str(fault)
-        state.stop(Stage.READING, f"{doing}: {fault}", FAULTY_ICC)
+        state.stop(KernelStage.READING, f"{doing}: {fault}", FAULTY_ICC)
 
 
-def _store(state: State, records: Iterable[Record]) -> None:
+def _store(state: TransactionState, records: Iterable[Record]) -> None:
     """Keep what is known and the card's to give; nothing else can reach a data object list. EMV 4.4 Book 3, 10.2."""
     seen: set[int] = {_AIP, _AFL}
     kept = STANDARD.known(state.aid).of_the_card
@@ -172,17 +176,17 @@ def _store(state: State, records: Iterable[Record]) -> None:
                 continue
             if tag in seen:
                 place = f"SFI {record.sfi}, record {record.number}"
-                state.stop(Stage.READING, f"{tag} occurs twice, again in {place}", _READ)
+                state.stop(KernelStage.READING, f"{tag} occurs twice, again in {place}", _READ)
             seen.add(tag)
             state.card[tag] = value
 
 
-def _check_mandatory(state: State) -> None:
+def _check_mandatory(state: TransactionState) -> None:
     missing = [f"{name} ({tag:02X})" for tag, name in MANDATORY.items() if tag not in state.card]
     if missing:
-        state.stop(Stage.READING, f"mandatory data are missing: {', '.join(missing)}", _READ)
+        state.stop(KernelStage.READING, f"mandatory data are missing: {', '.join(missing)}", _READ)
     if card_number(state.card[_PAN]) is None:
-        state.stop(Stage.READING, "the card number is out of form", FAULTY_ICC)
+        state.stop(KernelStage.READING, "the card number is out of form", FAULTY_ICC)
 
 
 def card_number(pan: bytes) -> str | None:

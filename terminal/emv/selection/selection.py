@@ -17,7 +17,7 @@ from terminal.emv.data.records import read_command
 from terminal.emv.transaction.exchange import ask, objects, select
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Cardholder, Choice
-from terminal.emv.transaction.state import Stage, State
+from terminal.emv.transaction.state import KernelStage, TransactionState
 from terminal.tlv import Tlvs
 
 PSE: Final = b"1PAY.SYS.DDF01"
@@ -75,7 +75,7 @@ class Selected(NamedTuple):
 
 
 def build_candidates(
-    state: State,
+    state: TransactionState,
     sender: Sender,
     supported: Sequence[Supported],
     *,
@@ -93,15 +93,15 @@ def build_candidates(
         found = _from_list(state, sender, supported, code_tables)
     if not found:
         reason = "card and terminal have no application in common"
-        state.stop(Stage.SELECTION, reason, _FINAL, Result.TRY_ANOTHER_INTERFACE)
+        state.stop(KernelStage.SELECTION, reason, _FINAL, Result.TRY_ANOTHER_INTERFACE)
     ordered = sorted(found, key=lambda candidate: candidate.priority or 16)
     names = ", ".join(candidate.name.hex().upper() for candidate in ordered)
-    state.note(Stage.SELECTION, f"candidates in the order of their priority: {names}", _FINAL)
+    state.note(KernelStage.SELECTION, f"candidates in the order of their priority: {names}", _FINAL)
     return ordered
 
 
 def choose(
-    state: State,
+    state: TransactionState,
     sender: Sender,
     candidates: Sequence[Candidate],
     cardholder: Cardholder | None,
@@ -127,19 +127,21 @@ def choose(
 
 
 def _from_directory(
-    state: State, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
+    state: TransactionState, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
 ) -> list[Candidate] | None:
     """The candidates of the PSE; None where there is no directory that can be used."""
     response = select(state, sender, PSE, "selecting the payment system environment")
     if response.sw == _CARD_BLOCKED:
-        state.stop(Stage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _DIRECTORY)
+        state.stop(KernelStage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _DIRECTORY)
     if not response.sw.ok:
-        state.note(Stage.SELECTION, f"no directory (PSE): {response.sw}; the list of AIDs is used", _DIRECTORY)
+        state.note(KernelStage.SELECTION, f"no directory (PSE): {response.sw}; the list of AIDs is used", _DIRECTORY)
         return None
     fci = objects(response.data)
     sfi = fci.get(_FCI, _PROPRIETARY, _SFI) if fci is not None else None
     if fci is None or fci.get(_FCI, _DF_NAME) != PSE or sfi is None or len(sfi) != 1 or not 1 <= sfi[0] <= 10:
-        state.note(Stage.SELECTION, "the FCI of the directory is out of form; the list of AIDs is used", _DIRECTORY)
+        state.note(
+            KernelStage.SELECTION, "the FCI of the directory is out of form; the list of AIDs is used", _DIRECTORY
+        )
         return None
     entries = _entries(state, sender, sfi[0])
     if entries is None:
@@ -152,30 +154,32 @@ def _from_directory(
         if match is not None and 5 <= len(name) <= 16:
             _add(found, _candidate(name, match, entry, table, code_tables))
     what = f"the directory (PSE) names {counted(len(entries), 'application')}, the terminal knows {len(found)}"
-    state.note(Stage.SELECTION, what if found else f"{what}; the list of AIDs is used", _DIRECTORY)
+    state.note(KernelStage.SELECTION, what if found else f"{what}; the list of AIDs is used", _DIRECTORY)
     return found
 
 
-def _entries(state: State, sender: Sender, sfi: int) -> list[Tlvs] | None:
+def _entries(state: TransactionState, sender: Sender, sfi: int) -> list[Tlvs] | None:
     """The entries of the directory file, records from 1 until 6A83; None when it cannot be used."""
     found: list[Tlvs] = []
     for number in range(1, 255):
         doing = f"reading record {number} of the directory"
-        response = ask(state, Stage.SELECTION, sender, read_command(sfi, number), doing)
+        response = ask(state, KernelStage.SELECTION, sender, read_command(sfi, number), doing)
         if response.sw == _NO_RECORD:
             break
         record = objects(response.data) if response.sw.ok else None
         template = record.only(_RECORD) if record is not None else None
         if template is None:
             why = "is out of form" if response.sw.ok else f"cannot be read: {response.sw}"
-            state.note(Stage.SELECTION, f"record {number} of the directory {why}; the list of AIDs is used", _DIRECTORY)
+            state.note(
+                KernelStage.SELECTION, f"record {number} of the directory {why}; the list of AIDs is used", _DIRECTORY
+            )
             return None
         found += [entry.children for entry in template.children.find_all(_ENTRY)]
     return found
 
 
 def _from_list(
-    state: State, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
+    state: TransactionState, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
 ) -> list[Candidate]:
     """Ask the card for each AID of the terminal, and for the next name that begins with it until there is none. What
     was blocked must not be paid with in another way: where nothing else is found, the transaction ends."""
@@ -187,7 +191,7 @@ def _from_list(
             doing = f"selecting {entry.aid.hex().upper()}" + (f", occurrence {turn + 1}" if turn else "")
             response = select(state, sender, entry.aid, doing, following=turn > 0)
             if response.sw == _CARD_BLOCKED and not turn:
-                state.stop(Stage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _LIST)
+                state.stop(KernelStage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _LIST)
             if not (response.sw.ok or response.sw == _APPLICATION_BLOCKED or (turn and response.sw.warning)):
                 break
             fci = objects(response.data)
@@ -197,7 +201,7 @@ def _from_list(
             seen.add(name)
             if not response.sw.ok:
                 blocked = blocked or response.sw == _APPLICATION_BLOCKED
-                state.note(Stage.SELECTION, f"{name.hex().upper()} is no candidate: {response.sw}", _LIST)
+                state.note(KernelStage.SELECTION, f"{name.hex().upper()} is no candidate: {response.sw}", _LIST)
             elif entry.matches(name):
                 inside = fci.find(_FCI, _PROPRIETARY)
                 table = fci.get(_FCI, _PROPRIETARY, _CODE_TABLE)
@@ -205,13 +209,13 @@ def _from_list(
                     _add(found, _candidate(name, entry, inside.children, table, code_tables))
             else:
                 state.note(
-                    Stage.SELECTION, f"{name.hex().upper()} is longer than the AID; a full match is asked", _LIST
+                    KernelStage.SELECTION, f"{name.hex().upper()} is longer than the AID; a full match is asked", _LIST
                 )
             if name == entry.aid or not entry.partial:
                 break
     if blocked and not found:
-        state.stop(Stage.SELECTION, "every application in common is blocked", _FINAL)
-    state.note(Stage.SELECTION, f"the list of AIDs gives {counted(len(found), 'application')}", _LIST)
+        state.stop(KernelStage.SELECTION, "every application in common is blocked", _FINAL)
+    state.note(KernelStage.SELECTION, f"the list of AIDs gives {counted(len(found), 'application')}", _LIST)
     return found
 
 
@@ -249,37 +253,41 @@ def _printable(text: str) -> str:
     return (text if text.isprintable() else "".join(c for c in text if c.isprintable())).strip()
 
 
-def _pick(state: State, left: Sequence[Candidate], cardholder: Cardholder | None) -> tuple[Candidate, bool]:
+def _pick(state: TransactionState, left: Sequence[Candidate], cardholder: Cardholder | None) -> tuple[Candidate, bool]:
     """The next application to select, and whether the cardholder was asked for it."""
     if not left:
-        state.stop(Stage.SELECTION, "the card opens no application that it has in common with the terminal", _FINAL)
+        state.stop(
+            KernelStage.SELECTION, "the card opens no application that it has in common with the terminal", _FINAL
+        )
     if cardholder is None:
         free = next((candidate for candidate in left if not candidate.confirm), None)
         if free is None:
             reason = "every application asks for the cardholder's confirmation, which this terminal cannot give"
-            state.stop(Stage.SELECTION, reason, _FINAL)
-        state.note(Stage.SELECTION, f"{free.label} has the highest priority", _FINAL)
+            state.stop(KernelStage.SELECTION, reason, _FINAL)
+        state.note(KernelStage.SELECTION, f"{free.label} has the highest priority", _FINAL)
         return free, False
     if len(left) == 1 and not left[0].confirm:
-        state.note(Stage.SELECTION, f"{left[0].label} is the only application", _FINAL)
+        state.note(KernelStage.SELECTION, f"{left[0].label} is the only application", _FINAL)
         return left[0], False
     answer = cardholder.choose([Choice(candidate.name, candidate.label) for candidate in left])
     if answer is None:
-        state.stop(Stage.SELECTION, "the cardholder chose no application", _FINAL, Result.CANCELLED)
+        state.stop(KernelStage.SELECTION, "the cardholder chose no application", _FINAL, Result.CANCELLED)
     if not 0 <= answer < len(left):
         raise ValueError(f"choice {answer} of {len(left)} applications")
-    state.note(Stage.SELECTION, f"the cardholder chose {left[answer].label}", _FINAL)
+    state.note(KernelStage.SELECTION, f"the cardholder chose {left[answer].label}", _FINAL)
     return left[answer], True
 
 
-def _select(state: State, sender: Sender, picked: Candidate, code_tables: Collection[int]) -> Selected | None:
+def _select(
+    state: TransactionState, sender: Sender, picked: Candidate, code_tables: Collection[int]
+) -> Selected | None:
     """The final SELECT; None when the card does not open the application. EMV 4.4 Book 1, 12.4."""
     response = select(state, sender, picked.name, f"selecting {picked.name.hex().upper()}")
     fci = objects(response.data) if response.sw.ok else None
     inside = fci.find(_FCI, _PROPRIETARY) if fci is not None else None
     if fci is None or inside is None or fci.get(_FCI, _DF_NAME) != picked.name:
         why = "its FCI is out of form" if response.sw.ok else str(response.sw)
-        state.note(Stage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
+        state.note(KernelStage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
         return None
     state.aid = picked.name
     objects_of, kept = inside.children, STANDARD.known(picked.name).of_an_fci
@@ -287,5 +295,5 @@ def _select(state: State, sender: Sender, picked: Candidate, code_tables: Collec
     state.card[_DF_NAME] = picked.name
     table = objects_of.get(_CODE_TABLE) or picked.table
     label = display_name(picked.name, objects_of.get(_LABEL), objects_of.get(_PREFERRED), table, code_tables)
-    state.note(Stage.SELECTION, f"{label} ({picked.name.hex().upper()}) is selected", _FINAL)
+    state.note(KernelStage.SELECTION, f"{label} ({picked.name.hex().upper()}) is selected", _FINAL)
     return Selected(picked.name, picked.supported, fci, label)

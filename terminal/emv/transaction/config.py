@@ -52,7 +52,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Terminal(_Section):
+class TerminalSettings(_Section):
     """What the terminal is: its type, what it can do, and who runs it. EMV 4.4 Book 4, Annex A1-A3."""
 
     country: Country
@@ -103,7 +103,7 @@ class RandomSelection(_Section):
         return self
 
 
-class Application(_Section):
+class ApplicationSettings(_Section):
     """How one application is treated; ``aid`` is matched from the left where ``partial`` is allowed."""
 
     aid: Hex = Field(min_length=10, max_length=32)
@@ -122,7 +122,7 @@ class Application(_Section):
     """The most that is paid from e-cash at once (9F7B); at 0 the terminal takes no e-cash."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> Application:
+    def _consistent(self) -> ApplicationSettings:
         if UNPREDICTABLE_NUMBER not in [entry.tag for entry in Dol.parse(bytes.fromhex(self.default_ddol))]:
             raise ValueError("the default DDOL must ask for 9F37 (EMV 4.4 Book 2, 6.5.1)")
         if self.random.threshold > self.floor_limit or (self.floor_limit and self.random.threshold == self.floor_limit):
@@ -134,17 +134,17 @@ class Application(_Section):
         return bytes.fromhex(self.aid)
 
 
-class Prepared:
+class PreparedApplication:
     """A configuration as transactions use it, worked out once: ``TerminalConfig.prepared``. Nothing in it changes."""
 
-    def __init__(self, terminal: Terminal, applications: tuple[Application, ...]) -> None:
+    def __init__(self, terminal: TerminalSettings, applications: tuple[ApplicationSettings, ...]) -> None:
         self.terminal = terminal
         self.applications = applications
         self.code_tables = terminal.code_tables
         self.data: Mapping[int, bytes] = _terminal_data(terminal)
         self._by_aid = {entry.aid_bytes: (entry, _application_data(entry)) for entry in applications}
 
-    def application(self, aid: bytes) -> tuple[Application, Mapping[int, bytes]]:
+    def application(self, aid: bytes) -> tuple[ApplicationSettings, Mapping[int, bytes]]:
         """The entry with exactly that AID, and its data elements by tag. Raises KeyError where there is none."""
         return self._by_aid[aid]
 
@@ -152,12 +152,12 @@ class Prepared:
 class TerminalConfig(_Section):
     """A whole configuration. ``exceptions`` are card numbers, each with its sequence number or for all of them."""
 
-    terminal: Terminal
-    applications: tuple[Application, ...] = Field(min_length=1)
+    terminal: TerminalSettings
+    applications: tuple[ApplicationSettings, ...] = Field(min_length=1)
     exception_file: str | None = None
     cda_mode: Literal[1, 2, 3, 4] = 1
     _exceptions: frozenset[tuple[str, int | None]] = PrivateAttr(frozenset())
-    _prepared: Prepared | None = PrivateAttr(None)
+    _prepared: PreparedApplication | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _distinct(self) -> TerminalConfig:
@@ -178,25 +178,25 @@ class TerminalConfig(_Section):
         return made
 
     @property
-    def prepared(self) -> Prepared:
+    def prepared(self) -> PreparedApplication:
         """This configuration as transactions use it."""
         made = self._prepared
         # A copy of a model keeps what the original had worked out, whatever of it was changed in the copy.
         if made is None or made.terminal is not self.terminal or made.applications is not self.applications:
-            made = self._prepared = Prepared(self.terminal, self.applications)
+            made = self._prepared = PreparedApplication(self.terminal, self.applications)
         return made
 
-    def application(self, aid: bytes) -> Application:
+    def application(self, aid: bytes) -> ApplicationSettings:
         """The entry with exactly that AID. Raises KeyError where there is none."""
         return self.prepared.application(aid)[0]
 
-    def data(self, application: Application | None = None) -> dict[int, bytes]:
+    def data(self, application: ApplicationSettings | None = None) -> dict[int, bytes]:
         """The terminal's data elements by tag, with those of one application. EMV 4.4 Book 3, Annex A."""
         found = _terminal_data(self.terminal)
         return found if application is None else found | _application_data(application)
 
 
-def _terminal_data(own: Terminal) -> dict[int, bytes]:
+def _terminal_data(own: TerminalSettings) -> dict[int, bytes]:
     return {
         0x9F1A: bytes.fromhex(own.country),
         0x5F2A: bytes.fromhex(own.currency),
@@ -214,7 +214,7 @@ def _terminal_data(own: Terminal) -> dict[int, bytes]:
     }
 
 
-def _application_data(application: Application) -> dict[int, bytes]:
+def _application_data(application: ApplicationSettings) -> dict[int, bytes]:
     return {
         0x9F06: application.aid_bytes,
         0x9F09: bytes.fromhex(application.version),
@@ -238,7 +238,7 @@ def load_config(path: Path) -> TerminalConfig:
 
 def shipped_config() -> TerminalConfig:
     """The program's own counter terminal."""
-    shipped = files("terminal.emv.transaction.transaction") / "terminals" / "counter.yaml"
+    shipped = files("terminal.emv.transaction") / "terminals" / "counter.yaml"
     return parse_config(shipped.read_text(encoding="utf-8"), "terminals/counter.yaml")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from terminal.apdu import Command, Response, Sender
-from terminal.emv.transaction.state import Stage, State
+from terminal.emv.transaction.state import KernelStage, TransactionState
 from terminal.errors import ApduError, CardMalformed, TlvError
 from terminal.tlv import Tlvs, decode
 
@@ -15,7 +15,7 @@ MOST_DATA: Final = 255
 """Bytes of command data in EMV: short commands only. EMV 4.4 Book 1, 9.4."""
 
 
-def ask(state: State, stage: Stage, sender: Sender, command: Command, doing: str) -> Response:
+def ask(state: TransactionState, stage: KernelStage, sender: Sender, command: Command, doing: str) -> Response:
     """Send a command. An answer that is none (no status word, endless data) ends the transaction; with the first whole
     one there is a transaction (``state.begun``).
 
@@ -29,10 +29,10 @@ def ask(state: State, stage: Stage, sender: Sender, command: Command, doing: str
     return response
 
 
-def select(state: State, sender: Sender, name: bytes, doing: str, *, following: bool = False) -> Response:
+def select(state: TransactionState, sender: Sender, name: bytes, doing: str, *, following: bool = False) -> Response:
     """SELECT by name, the first or the ``following`` occurrence. EMV 4.4 Book 1, 11.3."""
     command = Command(0x00, 0xA4, 0x04, 0x02 if following else 0x00, name, ne=256)
-    return ask(state, Stage.SELECTION, sender, command, doing)
+    return ask(state, KernelStage.SELECTION, sender, command, doing)
 
 
 def objects(data: bytes) -> Tlvs | None:

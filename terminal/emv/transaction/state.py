@@ -20,7 +20,7 @@ NO_TVR: Final = TVR(0)
 NO_TSI: Final = TSI(0)
 
 
-class Stage(StrEnum):
+class KernelStage(StrEnum):
     """The functions of a transaction, in the book's order. EMV 4.4 Book 3, 8.2, figure 6."""
 
     SELECTION = "application selection"
@@ -42,14 +42,14 @@ class Step(NamedTuple):
     """One decision: ``text`` tells it, ``source`` is where the rule stands, ``tvr`` and ``tsi`` are the bits that this
     step newly set."""
 
-    stage: Stage
+    stage: KernelStage
     text: str
     source: str
     tvr: TVR = NO_TVR
     tsi: TSI = NO_TSI
 
 
-_step: Callable[[tuple[Stage, str, str, TVR, TSI]], Step] = partial(tuple.__new__, Step)
+_step: Callable[[tuple[KernelStage, str, str, TVR, TSI]], Step] = partial(tuple.__new__, Step)
 """A step without the call of a NamedTuple's own __new__: every decision of every transaction makes one."""
 
 
@@ -65,7 +65,7 @@ class Stop(Exception):
         self.reason = reason
 
 
-class State:
+class TransactionState:
     """One transaction under way. Not thread-safe; made anew for each transaction.
 
     ``terminal`` and ``card`` are data elements by tag, as bytes. They are kept apart, and ``value`` asks the terminal
@@ -94,7 +94,7 @@ class State:
         """Transaction status information so far."""
         return TSI(self._tsi_bits)
 
-    def note(self, stage: Stage, text: str, source: str, *, tvr: TVR = NO_TVR, tsi: TSI = NO_TSI) -> None:
+    def note(self, stage: KernelStage, text: str, source: str, *, tvr: TVR = NO_TVR, tsi: TSI = NO_TSI) -> None:
         """Record a step, setting the bits it brings."""
         if tvr:
             new = int(tvr) & ~self.tvr_bits
@@ -106,7 +106,7 @@ class State:
             tsi = tsi if tsi == new else TSI(new)
         self.steps.append(_step((stage, text, source, tvr, tsi)))
 
-    def take_back(self, stage: Stage, tvr: TVR, source: str) -> None:
+    def take_back(self, stage: KernelStage, tvr: TVR, source: str) -> None:
         """Clear a bit of the TVR that was set before, with a step that says so; nothing where it is not set. The one
         bit that a book clears again is "Offline data authentication was not performed". EMV 4.4 Book 2, 6.6."""
         if taken := self.tvr & tvr:
@@ -133,7 +133,7 @@ class State:
     def _encoded_tsi(self) -> bytes:
         return self._tsi_bits.to_bytes(TSI.size(), "big")
 
-    def stop(self, stage: Stage, reason: str, source: str, result: Result = Result.TERMINATED) -> NoReturn:
+    def stop(self, stage: KernelStage, reason: str, source: str, result: Result = Result.TERMINATED) -> NoReturn:
         """Note the last step and end the transaction. Raises Stop."""
         self.note(stage, reason, source)
         raise Stop(result, reason)

@@ -14,7 +14,7 @@ _DIGITS: Final = tuple([int(f"{number:02d}", 16) for number in range(100)])
 """Two digits in one byte (n)."""
 
 
-class Kind(IntEnum):
+class TransactionKind(IntEnum):
     """Transaction type, tag 9C: the first two digits of the processing code. ISO 8583:1987, field 3."""
 
     PURCHASE = 0x00
@@ -35,7 +35,7 @@ class Transaction:
     amount: int
     at: datetime
     other: int = 0
-    kind: Kind = Kind.PURCHASE
+    kind: TransactionKind = TransactionKind.PURCHASE
     force_online: bool = False
     sequence: int = 1
 

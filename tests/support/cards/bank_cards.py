@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from personalize.dossier import Application, Part
-from personalize.payment.bankfile import Exchange, FileHead, PreparedCard
+from personalize.dossier import DossierApplication, DossierPart
+from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard
 from terminal.keys import Algorithm, MemoryCustody, Purpose
 from terminal.secret import Secret
 from terminal.tlv import tlv
@@ -17,7 +17,7 @@ AID = bytes.fromhex("A000000333010101")
 _MASTERS = {Purpose.AC: "pay-ac", Purpose.SMI: "pay-smi", Purpose.SMC: "pay-smc"}
 
 
-def party(transport: Algorithm = Algorithm.TDES, zmk: Secret = ZMK) -> Exchange:
+def party(transport: Algorithm = Algorithm.TDES, zmk: Secret = ZMK) -> BankFileExchange:
     """One side: keys of its own, and the shared transport key."""
     custody = MemoryCustody(simulation=True)
     seal = custody.generate("seal", Purpose.SEAL, Algorithm.AES256, by="test").ref
@@ -25,7 +25,7 @@ def party(transport: Algorithm = Algorithm.TDES, zmk: Secret = ZMK) -> Exchange:
     for purpose, name in _MASTERS.items():
         custody.generate(name, purpose, Algorithm.TDES, by="test")
         custody.generate(f"{name}-sm4", purpose, Algorithm.SM4, by="test")
-    return Exchange(custody, key, seal)
+    return BankFileExchange(custody, key, seal)
 
 
 def record(*items: tuple[int, bytes]) -> bytes:
@@ -36,25 +36,27 @@ def identity(pan: str = PAN, sequence: int = 1) -> bytes:
     return record((0x5A, bytes.fromhex(pan + "F" * (len(pan) % 2))), (0x5F34, bytes.fromhex(f"{sequence:02d}")))
 
 
-def card(side: Exchange, reference: str = "9156130000000001234", pan: str = PAN, sequence: int = 1) -> PreparedCard:
+def card(
+    side: BankFileExchange, reference: str = "9156130000000001234", pan: str = PAN, sequence: int = 1
+) -> PreparedCard:
     """A card as the side prepares it: plain records, keys of both ciphers, a sealed PIN block, a directory."""
     custody = side.custody
     refs = [tuple(custody.latest(f"{name}{tail}") for name in _MASTERS.values()) for tail in ("", "-sm4")]
     keys, sm4 = (custody.application_keys((ac, smi, smc), pan, sequence) for ac, smi, smc in refs)
     pin = custody.seal(side.seal, bytes.fromhex("241234FFFFFFFFFF"), "pin")
-    payment = Application(
+    payment = DossierApplication(
         bytes.fromhex("A00000033301"),
         AID,
         AID,
         (
-            Part(0x9102, tlv(0xA5, [tlv(0x50, b"UNIONPAY DEBIT")]).encode()),
-            Part(0x0101, identity(pan, sequence)),
-            Part(0x0D01, bytes(3)),
-            Part(0x9000, b"".join(keys.kcvs)),
-            Part(0x8000, keys),
-            Part(0x8020, sm4),
-            Part(0x8010, pin, padded=True),
+            DossierPart(0x9102, tlv(0xA5, [tlv(0x50, b"UNIONPAY DEBIT")]).encode()),
+            DossierPart(0x0101, identity(pan, sequence)),
+            DossierPart(0x0D01, bytes(3)),
+            DossierPart(0x9000, b"".join(keys.kcvs)),
+            DossierPart(0x8000, keys),
+            DossierPart(0x8020, sm4),
+            DossierPart(0x8010, pin, padded=True),
         ),
     )
-    directory = Application(b"1PAY.", b"1PAY.\x01", b"1PAY.SYS.DDF01", (Part(0x9102, b"\xa5\x00"),))
+    directory = DossierApplication(b"1PAY.", b"1PAY.\x01", b"1PAY.SYS.DDF01", (DossierPart(0x9102, b"\xa5\x00"),))
     return PreparedCard(reference, pan, sequence, payment, (directory,))

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Self
 
 from personalize.execute import Job
-from personalize.lanes import LaneEvent, LaneResult, Line, LineSettings
+from personalize.lanes import LaneEvent, LaneResult, LineSettings, PersonalizationLine
 from personalize.profile import Profile, default_profile
 from registry.store import Registry
-from registry.values import Accounts
-from simulators.card.config import CardConfig, Cplc
-from simulators.readers.faults import Fault, Faults
+from registry.values import BatchAccounts
+from simulators.card.config import CardConfig, ProductionData
+from simulators.readers.faults import Faults, InjectedFault
 from simulators.readers.reader import SimCard
 from simulators.readers.vpcd import SlotCard
 from simulators.virtual_card import VirtualCard
@@ -57,7 +57,7 @@ class Rack:
         wrap: Callable[[SimCard], Transport] = lambda card: card,
     ) -> None:
         self.chips = deque(chips)
-        self.faults = Faults([Fault.parse(text) for text in faults], sleep=lambda seconds: None)
+        self.faults = Faults([InjectedFault.parse(text) for text in faults], sleep=lambda seconds: None)
         self.bins: dict[Disposition, list[VirtualCard]] = {disposition: [] for disposition in Disposition}
         self._wrap = wrap
         self._card: SimCard | None = None
@@ -107,7 +107,7 @@ class Bench:
 
     def chip(self, kind: tuple[int, LinkProtocol] = SCP03, **changes: object) -> VirtualCard:
         scp, protocol = kind
-        return VirtualCard.create(None, CardConfig(Cplc(next(self._serials)), protocol, scp, **changes))  # type: ignore[arg-type]
+        return VirtualCard.create(None, CardConfig(ProductionData(next(self._serials)), protocol, scp, **changes))  # type: ignore[arg-type]
 
     def job(self, registry: Registry | None = None, **changes: object) -> Job:
         """A job with a memory of its own, as a new process has."""
@@ -120,8 +120,8 @@ class Bench:
         on_event: Callable[[LaneEvent], None] = lambda event: None,
         remake: Callable[[], object] | None = None,
         **settings: object,
-    ) -> Line:
-        return Line(
+    ) -> PersonalizationLine:
+        return PersonalizationLine(
             job or self.job(),
             remake=remake or (lambda: line.remake(self.registry, self.batch, self.directory, self.profile)),
             settings=LineSettings(**settings),  # type: ignore[arg-type]
@@ -134,7 +134,7 @@ class Bench:
         return result
 
     @property
-    def accounts(self) -> Accounts:
+    def accounts(self) -> BatchAccounts:
         return self.registry.accounts(self.batch)
 
     def finish(self, kind: tuple[int, LinkProtocol] = SCP03) -> None:

@@ -15,7 +15,7 @@ from terminal.emv.transaction.protocols import Attendant, OnlineHost
 from terminal.emv.transaction.transaction import Transaction
 from tests.support.cards.emv_toy_card import ToyCard, toy_keys
 
-SHIPPED = (files("terminal.emv") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
+SHIPPED = (files("terminal.emv.transaction") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
 AT = datetime(2026, 11, 22, 10, 30)
 UNDER, OVER = 1_234, 60_000
 """Amounts below and above the floor limit."""

@@ -10,7 +10,7 @@ import pytest
 from terminal.apdu import Sender, Transcript, stack
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Choice, Pin
-from terminal.emv.transaction.state import State, Stop
+from terminal.emv.transaction.state import Stop, TransactionState
 
 PSE = b"1PAY.SYS.DDF01".hex()
 DEBIT, CREDIT, VISA = "A000000333010101", "A000000333010102", "A0000000031010"
@@ -42,8 +42,8 @@ def text(value: str) -> str:
     return value.encode().hex()
 
 
-def new_state(terminal: dict[int, str] | None = None, card: dict[int, str] | None = None) -> State:
-    state = State({tag: bytes.fromhex(value) for tag, value in (TERMINAL | (terminal or {})).items()})
+def new_state(terminal: dict[int, str] | None = None, card: dict[int, str] | None = None) -> TransactionState:
+    state = TransactionState({tag: bytes.fromhex(value) for tag, value in (TERMINAL | (terminal or {})).items()})
     state.card = {tag: bytes.fromhex(value) for tag, value in (card or {}).items()}
     return state
 
@@ -72,12 +72,12 @@ def fci(name: str, *inside: str) -> str:
     return tlv("6F", tlv("84", name), tlv("A5", *inside)) + "9000"
 
 
-def texts(state: State) -> str:
+def texts(state: TransactionState) -> str:
     return "\n".join(step.text for step in state.steps)
 
 
 @contextmanager
-def stops(state: State, result: Result, reason: str) -> Iterator[None]:
+def stops(state: TransactionState, result: Result, reason: str) -> Iterator[None]:
     """The block ends the transaction with this result, and the last step says why."""
     with pytest.raises(Stop, match=reason) as caught:
         yield

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from simulators.applets.payment.applet import PaymentApplet
-from simulators.applets.payment.data import Options
+from simulators.applets.payment.data import PaymentOptions
 from terminal.apdu import Command, Response
 from terminal.crypto.sm3 import sm3
 from terminal.tlv import Dol, Tlvs, decode, tlv
@@ -55,7 +55,7 @@ class Till:
         return send(self.applet, Command(0x80, 0xA8, 0, 0, tlv(0x83, self.sent).encode(), 256))
 
     @property
-    def options(self) -> Options:
+    def options(self) -> PaymentOptions:
         assert self.applet.transaction is not None
         return self.applet.transaction.options
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from simulators.card.applet import Refuse
 from simulators.card.security_domain.scp02 import CardScp02
 from simulators.card.security_domain.scp03 import CardScp03
-from simulators.card.security_domain.session import KeySet
+from simulators.card.security_domain.session import CardKeySet
 from terminal.apdu import OK, Command, Response
 from terminal.globalplatform import KeySource, derived
 from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose
@@ -51,7 +51,7 @@ class CardEnd:
         keys: tuple[bytes, bytes, bytes] | None = None,
     ) -> None:
         kind = CardScp02 if algorithm is Algorithm.TDES else CardScp03
-        key_set = KeySet(version, *(keys or key_bytes(algorithm)))
+        key_set = CardKeySet(version, *(keys or key_bytes(algorithm)))
         self.session = kind(
             key_set, aid=AID, random=lambda n: bytes(range(0xC0, 0xC0 + n)), i=i, key_data=KEY_DATA, counter=5
         )

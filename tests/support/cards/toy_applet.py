@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulators.card.applet import Applet, Refuse
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.rom import MEMBER_MODULE
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import OK, Command, Response
@@ -59,6 +59,6 @@ class ToyApplet(Applet):
 
 def toy_card(**config: object) -> VirtualCard:
     """A powered chip in RAM whose member module is the toy."""
-    card = VirtualCard.create(None, CardConfig(Cplc(7), **config), modules={MEMBER_MODULE: ToyApplet})  # type: ignore[arg-type]
+    card = VirtualCard.create(None, CardConfig(ProductionData(7), **config), modules={MEMBER_MODULE: ToyApplet})  # type: ignore[arg-type]
     card.power_on()
     return card

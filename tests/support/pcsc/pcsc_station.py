@@ -14,15 +14,15 @@ from pathlib import Path
 
 from personalize.batch import prepare_batch
 from personalize.execute import Job
-from personalize.lanes import LaneEvent, LaneResult, Line, LineSettings
+from personalize.lanes import LaneEvent, LaneResult, LineSettings, PersonalizationLine
 from personalize.lists import own_trust
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from personalize.prepare import Preparer
 from personalize.profile import default_profile
 from registry.store import Registry
-from registry.values import Accounts
+from registry.values import BatchAccounts
 from simulators.card.config import CardConfig
-from simulators.readers.feeder import Hopper
+from simulators.readers.feeder import CardFeeder
 from simulators.readers.stock import Stock, blank, make_stock
 from simulators.readers.vpcd import SlotCard, VpcdSlot
 from simulators.virtual_card import VirtualCard
@@ -66,14 +66,14 @@ class Station:
         prepare_batch(self.registry, self.batch, preparer, house.pool(self.root / "pool"))
 
     @property
-    def accounts(self) -> Accounts:
+    def accounts(self) -> BatchAccounts:
         return self.registry.accounts(self.batch)
 
     @property
-    def outcomes(self) -> Counter[Outcome]:
+    def outcomes(self) -> Counter[CardOutcome]:
         return Counter(event.report.outcome for event in self.events if event.report)
 
-    def line(self, hear: Callable[[LaneEvent], None] = lambda event: None, **settings: float) -> Line:
+    def line(self, hear: Callable[[LaneEvent], None] = lambda event: None, **settings: float) -> PersonalizationLine:
         profile = default_profile()
         now = datetime.now(UTC)
         trust = own_trust(house.custody(), profile.trust, now - timedelta(days=1))
@@ -83,7 +83,9 @@ class Station:
             self.events.append(event)
             hear(event)
 
-        return Line(job, remake=self.prepare, settings=replace(LineSettings(idle=20), **settings), on_event=on_event)
+        return PersonalizationLine(
+            job, remake=self.prepare, settings=replace(LineSettings(idle=20), **settings), on_event=on_event
+        )
 
     def run(self, slots: list[Slot], hear: Callable[[LaneEvent], None] = lambda event: None) -> list[LaneResult]:
         with readers(slots) as opened:
@@ -115,7 +117,7 @@ def fed(
     for slot in slots:
         slot.wait(present=False)
     virtual = [VpcdSlot(slot.host, slot.port) for slot in slots]
-    hoppers = [Hopper(slot, Stock(stock), settle=SETTLE, show=show) for slot in virtual]
+    hoppers = [CardFeeder(slot, Stock(stock), settle=SETTLE, show=show) for slot in virtual]
     ended = threading.Event()
 
     def feed() -> None:

@@ -12,15 +12,15 @@ from typing import Any, cast
 import httpx
 from fastapi import FastAPI
 
-from reader_service.access.accounts import Door
+from reader_service.access.accounts import AccountService
 from reader_service.access.authenticator import key_of, new_token
 from reader_service.access.passwords import CHEAP, Passwords
-from reader_service.access.settings import DoorSettings
+from reader_service.access.settings import AccessSettings
 from reader_service.events import EventBus
 from reader_service.http.app import create_app
 from reader_service.principal import Role
-from reader_service.service import Service
-from reader_service.services.users import PeopleDesk
+from reader_service.service import ReaderService
+from reader_service.services.users import UserService
 from registry.store import Registry
 from tests.support import house
 from tests.support.registry import databases
@@ -88,8 +88,8 @@ class DoorHouse:
     registry: Registry
     clock: Clock
     leases: NoLeases
-    door: Door
-    service: Service
+    door: AccountService
+    service: ReaderService
     app: FastAPI
     passwords: Passwords
 
@@ -124,21 +124,21 @@ class DoorHouse:
         return self.client(Authorization=f"Bearer {token}")
 
 
-def door_house(directory: Path, settings: DoorSettings | None = None) -> DoorHouse:
+def door_house(directory: Path, settings: AccessSettings | None = None) -> DoorHouse:
     clock, leases = Clock(), NoLeases()
     registry = databases.registry(databases.fresh(directory), house.custody(), clock)
     passwords = Passwords(CHEAP)
-    door = Door(registry, settings or DoorSettings(), passwords=passwords, leases=leases, clock=clock)
+    door = AccountService(registry, settings or AccessSettings(), passwords=passwords, leases=leases, clock=clock)
     parts = SimpleNamespace(custody=house.custody(), station="tests", pcsc=False)
     made = SimpleNamespace(
         registry=registry,
         parts=parts,
         bus=EventBus(),
         door=door,
-        people=PeopleDesk(registry, door),
+        people=UserService(registry, door),
         readers=SimpleNamespace(readers=lambda p: []),
     )
-    service = cast("Service", made)
+    service = cast("ReaderService", made)
     return DoorHouse(registry, clock, leases, door, service, create_app(service), passwords)
 
 

@@ -13,7 +13,7 @@ from reader_service.access.authenticator import key_of, new_token
 from reader_service.access.passwords import CHEAP, Passwords
 from reader_service.http.app import create_app
 from reader_service.principal import Role
-from reader_service.service import Service
+from reader_service.service import ReaderService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from tests.support.service.accounts import PASSWORD, Client
@@ -39,7 +39,7 @@ class ApiStation:
         cards = list(make_stock(self.stock, 2, CardConfig(blank())))
         urls = ("sim:slot/Counter", *(f"sim:slot/Lane {n + 1}?card={card}" for n, card in enumerate(cards)))
         self.station = station(directory, *urls, drawer=self.stock)
-        self.service = Service(self.station.parts)
+        self.service = ReaderService(self.station.parts)
         self.app = create_app(self.service)
         self.registry = self.station.registry
         self.service.start()

@@ -9,20 +9,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from personalize.outcome import Bin, Outcome
+from personalize.outcome import Bin, CardOutcome
 from reader_service.errors import Conflict, Invalid, NotFound, Unavailable
 from reader_service.events import EventBus
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Lease, LeaseView, Mode, ReaderState, ReaderView
 from reader_service.services.batches import BatchView
 from reader_service.services.counter import ListsAge, VerdictView
-from reader_service.services.developer import CardFileView, Exchange
-from reader_service.services.lane_status import LaneView, LastCard
+from reader_service.services.developer import CardFileView, ExchangeView
+from reader_service.services.lane_status import LaneStatus, LastCard
 from reader_service.services.reading import ApplicationKind, ApplicationView, CardContents
 from registry.db.paging import Page
-from registry.values import Accounts, Batch, BatchState, BoundChip, Reject
+from registry.values import Batch, BatchAccounts, BatchState, BoundChip, Reject
 from terminal.emv.data.explain import Explained
-from terminal.member.outcome import Code, EntitlementLeft, MemberFacts, Proof, Verdict
+from terminal.member.outcome import EntitlementLeft, MemberFacts, Proof, Verdict, VerdictCode
 from terminal.member.values import Category, MaskedIdentity, Period, Sex
 from tests.support.service.accounts import Client, DoorHouse, door_house
 
@@ -39,9 +39,9 @@ def reader(called: str, **other: Any) -> ReaderView:
     return replace(plain, **other)
 
 
-def lane(called: str, **other: Any) -> LaneView:
+def lane(called: str, **other: Any) -> LaneStatus:
     """A lane that waits for its next card."""
-    plain = LaneView(
+    plain = LaneStatus(
         reader=called.lower().replace(" ", "-"),
         name=called,
         batch="B20261122-001",
@@ -61,16 +61,16 @@ def lane(called: str, **other: Any) -> LaneView:
     return replace(plain, **other)
 
 
-def last(outcome: Outcome = Outcome.VERIFIED, bin: str = "", reason: str = "") -> LastCard:
+def last(outcome: CardOutcome = CardOutcome.VERIFIED, bin: str = "", reason: str = "") -> LastCard:
     return LastCard(outcome, "004213", bin, reason, 3.14, AT)
 
 
 def rejected(bin: Bin = Bin.CONTACT, reason: str = "the card gave no answer to READ RECORD") -> LastCard:
-    return last(Outcome.REJECTED, bin, reason)
+    return last(CardOutcome.REJECTED, bin, reason)
 
 
 def batch_view(state: BatchState = BatchState.RUNNING, unit: str = "广州市第一机械厂工会", **other: Any) -> BatchView:
-    accounts = Accounts(
+    accounts = BatchAccounts(
         members=100,
         to_prepare=100 if state is BatchState.APPROVED else 0,
         dossiers=102,
@@ -104,15 +104,23 @@ def batch_view(state: BatchState = BatchState.RUNNING, unit: str = "广州市第
         dossiers=102,
         verified=40,
     )
-    shown = replace(accounts, **{name: value for name, value in other.items() if name in Accounts.__slots__})
+    shown = replace(accounts, **{name: value for name, value in other.items() if name in BatchAccounts.__slots__})
     return BatchView(batch, shown, None, None, other.get("signed_by"))
 
 
 def verdict(
-    code: Code = Code.ACTIVE, name: str = "欧阳建国", unit: str = "广州市第一机械厂工会委员会", at: str = "counter"
+    code: VerdictCode = VerdictCode.ACTIVE,
+    name: str = "欧阳建国",
+    unit: str = "广州市第一机械厂工会委员会",
+    at: str = "counter",
 ) -> VerdictView:
     """As the counter desk gives it; cards that prove nothing have no member."""
-    proven = code not in (Code.NOT_GENUINE, Code.UNKNOWN_ISSUER, Code.NOT_A_MEMBER_CARD, Code.CARD_FAULT)
+    proven = code not in (
+        VerdictCode.NOT_GENUINE,
+        VerdictCode.UNKNOWN_ISSUER,
+        VerdictCode.NOT_A_MEMBER_CARD,
+        VerdictCode.CARD_FAULT,
+    )
     member = MemberFacts(
         card_number="6200000000000042131",
         sequence=1,
@@ -138,7 +146,7 @@ def verdict(
     given = Verdict(
         code=code,
         sentence="The card is genuine and the membership is valid.",
-        check=None if code is Code.ACTIVE else "hotlist",
+        check=None if code is VerdictCode.ACTIVE else "hotlist",
         proof=Proof.OFFLINE_DYNAMIC if proven else Proof.NONE,
         at=AT,
         member=member if proven else None,
@@ -151,9 +159,9 @@ def verdict(
     return VerdictView(at, at, 0.214, given, AGES)
 
 
-def exchange(number: int = 1, **other: Any) -> Exchange:
+def exchange(number: int = 1, **other: Any) -> ExchangeView:
     said = (Explained(None, "File control information", "", children=(Explained(None, "Label", "UNION MEMBER"),)),)
-    plain = Exchange(
+    plain = ExchangeView(
         number, "00A404000AF04D454D424552010100", "6F0A840AF04D454D", "9000", "success", "SELECT", 12.34, "", said
     )
     return replace(plain, **other)
@@ -209,19 +217,19 @@ class Leases:
 
 @dataclass
 class Lanes:
-    found: list[LaneView] = field(default_factory=list)
+    found: list[LaneStatus] = field(default_factory=list)
     done: list[tuple[str, ...]] = field(default_factory=list)
 
-    def lanes(self, p: Principal) -> list[LaneView]:
+    def lanes(self, p: Principal) -> list[LaneStatus]:
         p.need(Permission.LANES_VIEW)
         return list(self.found)
 
-    def start(self, p: Principal, batch_id: str, reader_ids: Sequence[str]) -> list[LaneView]:
+    def start(self, p: Principal, batch_id: str, reader_ids: Sequence[str]) -> list[LaneStatus]:
         p.need(Permission.LANES_RUN)
         self.done.append(("start", batch_id, *reader_ids))
         return [lane(one) for one in reader_ids]
 
-    def _act(self, p: Principal, what: str, reader_id: str) -> LaneView:
+    def _act(self, p: Principal, what: str, reader_id: str) -> LaneStatus:
         p.need(Permission.LANES_RUN)
         found = next((one for one in self.found if one.reader == reader_id), None)
         if found is None:
@@ -229,13 +237,13 @@ class Lanes:
         self.done.append((what, reader_id))
         return found
 
-    def pause(self, p: Principal, reader_id: str) -> LaneView:
+    def pause(self, p: Principal, reader_id: str) -> LaneStatus:
         return self._act(p, "pause", reader_id)
 
-    def resume(self, p: Principal, reader_id: str) -> LaneView:
+    def resume(self, p: Principal, reader_id: str) -> LaneStatus:
         return self._act(p, "resume", reader_id)
 
-    def stop(self, p: Principal, reader_id: str) -> LaneView:
+    def stop(self, p: Principal, reader_id: str) -> LaneStatus:
         return self._act(p, "stop", reader_id)
 
 
@@ -285,19 +293,19 @@ class Counter:
 
 @dataclass
 class Developer:
-    past: list[Exchange] = field(default_factory=list)
+    past: list[ExchangeView] = field(default_factory=list)
     cards: list[CardFileView] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
     done: list[tuple[str, ...]] = field(default_factory=list)
 
-    def history(self, p: Principal, reader_id: str, lease: str) -> list[Exchange]:
+    def history(self, p: Principal, reader_id: str, lease: str) -> list[ExchangeView]:
         return self.past
 
     def drawer(self, p: Principal) -> list[CardFileView]:
         p.need(Permission.APDU)
         return self.cards
 
-    def transmit(self, p: Principal, reader_id: str, lease: str, apdus: Sequence[bytes]) -> list[Exchange]:
+    def transmit(self, p: Principal, reader_id: str, lease: str, apdus: Sequence[bytes]) -> list[ExchangeView]:
         p.need(Permission.APDU)
         self.sent.extend(apdus)
         return [exchange(number, command=apdu.hex().upper()) for number, apdu in enumerate(apdus, 1)]

@@ -21,7 +21,7 @@ from membercard.demo.setup import CONFIG
 from membercard.demo.station import DemoStation
 from membercard.wiring.service import station_parts
 from reader_service.http.app import create_app
-from reader_service.service import Service
+from reader_service.service import ReaderService
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -43,7 +43,7 @@ class Served:
 
     base: str
     station: DemoStation
-    service: Service
+    service: ReaderService
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def served(station: DemoStation) -> Iterator[Served]:
         parts = station_parts(
             registry, keystore, readers=station.lanes, counters={station.counter: "Counter"}, pcsc=False
         )
-        service = Service(parts)
+        service = ReaderService(parts)
         service.start()
         try:
             with _listening(service) as base:
@@ -65,7 +65,7 @@ def served(station: DemoStation) -> Iterator[Served]:
 
 
 @contextmanager
-def _listening(service: Service) -> Iterator[str]:
+def _listening(service: ReaderService) -> Iterator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(service), log_config=None, timeout_graceful_shutdown=1))

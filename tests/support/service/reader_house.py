@@ -15,9 +15,9 @@ from personalize.execute import Job
 from personalize.lists import current_hotlist, own_trust
 from personalize.profile import default_profile
 from reader_service.events import Event, EventBus
-from reader_service.parts import Lists, Parts
+from reader_service.parts import CounterLists, ServiceParts
 from reader_service.principal import Principal, Role
-from reader_service.readers.manager import ReaderHub
+from reader_service.readers.manager import ReaderManager
 from registry.store import Registry
 from terminal.apdu import Disposition, LinkProtocol, Reader, ReaderEvent, open_reader
 from terminal.errors import NoCard, ReaderFault
@@ -90,13 +90,13 @@ class Station:
 
     registry: Registry
     line: HouseLine
-    parts: Parts
+    parts: ServiceParts
     bus: Heard = field(default_factory=Heard)
 
     @contextmanager
-    def hub(self, **more: object) -> Iterator[ReaderHub]:
+    def hub(self, **more: object) -> Iterator[ReaderManager]:
         """Its readers, started, and closed at the end."""
-        hub = ReaderHub(self.parts, self.bus, **more)  # type: ignore[arg-type]
+        hub = ReaderManager(self.parts, self.bus, **more)  # type: ignore[arg-type]
         hub.start()
         try:
             yield hub
@@ -110,8 +110,8 @@ def station(directory: Path, *urls: str, url: str | None = None, name: str = "te
     made = HouseLine(registry, directory)
     profile = default_profile()
 
-    def lists() -> Lists:
-        return Lists(own_trust(house.custody(), profile.trust, NOON), current_hotlist(registry, NOON))
+    def lists() -> CounterLists:
+        return CounterLists(own_trust(house.custody(), profile.trust, NOON), current_hotlist(registry, NOON))
 
     given: dict[str, object] = {
         "registry": registry,
@@ -125,7 +125,7 @@ def station(directory: Path, *urls: str, url: str | None = None, name: str = "te
         "pcsc": False,
         "clock": lambda: NOON,
     }
-    return Station(registry, made, Parts(**(given | changes)))  # type: ignore[arg-type]
+    return Station(registry, made, ServiceParts(**(given | changes)))  # type: ignore[arg-type]
 
 
 class FakeReader:

@@ -11,15 +11,15 @@ import httpx
 
 from personalize.lists import own_trust
 from personalize.profile import default_profile
-from reader_service.parts import Lists, Parts
+from reader_service.parts import CounterLists, ServiceParts
 from reader_service.principal import Role
-from reader_service.services.audit import AuditDesk
-from reader_service.services.batches import BatchDesk
-from reader_service.services.cards import CardDesk
-from reader_service.services.lists import ListDesk
-from reader_service.services.members import MemberDesk
-from reader_service.services.rosters import RosterDesk
-from reader_service.services.statistics import StatisticsDesk
+from reader_service.services.audit import AuditService
+from reader_service.services.batches import BatchService
+from reader_service.services.cards import CardService
+from reader_service.services.lists import ListService
+from reader_service.services.members import MemberService
+from reader_service.services.rosters import RosterService
+from reader_service.services.statistics import StatisticsService
 from terminal.apdu import open_reader
 from tests.support import house
 from tests.support.service.accounts import Client, DoorHouse, door_house
@@ -58,10 +58,10 @@ def record_house(directory: Path) -> RecordHouse:
     line = NoLine(door.registry)
     clock = door.clock
 
-    def lists() -> Lists:
-        return Lists(own_trust(house.custody(), default_profile().trust, clock()), None)
+    def lists() -> CounterLists:
+        return CounterLists(own_trust(house.custody(), default_profile().trust, clock()), None)
 
-    parts = Parts(
+    parts = ServiceParts(
         registry=door.registry,
         custody=house.custody(),
         line=line,
@@ -73,11 +73,11 @@ def record_house(directory: Path) -> RecordHouse:
     )
     made, bus = cast("Any", door.service), door.service.bus
     made.parts = parts
-    made.rosters = RosterDesk(parts, bus)
-    made.batches = BatchDesk(parts, bus)
-    made.members = MemberDesk(parts, bus)
-    made.cards = CardDesk(parts, bus)
-    made.lists = ListDesk(parts, bus)
-    made.audit = AuditDesk(parts, bus)
-    made.statistics = StatisticsDesk(parts, bus)
+    made.rosters = RosterService(parts, bus)
+    made.batches = BatchService(parts, bus)
+    made.members = MemberService(parts, bus)
+    made.cards = CardService(parts, bus)
+    made.lists = ListService(parts, bus)
+    made.audit = AuditService(parts, bus)
+    made.statistics = StatisticsService(parts, bus)
     return RecordHouse(door, line)

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from reader_service.access.passwords import CHEAP, Passwords
 from reader_service.http.app import create_app
 from reader_service.principal import Role
-from reader_service.service import Service
+from reader_service.service import ReaderService
 from tests.support.service.accounts import PASSWORD, Client
 from tests.support.service.reader_house import Station, station
 
@@ -27,7 +27,7 @@ class ServiceHouse:
     """People are named as their role; ``ALL`` has every role."""
 
     station: Station
-    service: Service
+    service: ReaderService
     app: FastAPI
 
     def signed_in(self, name: str) -> Client:
@@ -51,7 +51,7 @@ class ServiceHouse:
 @contextmanager
 def service_house(directory: Path, *urls: str) -> Iterator[ServiceHouse]:
     made = station(directory, *urls)
-    service = Service(made.parts)
+    service = ReaderService(made.parts)
     service.door.passwords = Passwords(CHEAP)
     stored = service.door.passwords.hash(PASSWORD)
     everybody = {role.value: [role.value] for role in Role} | {ALL: [role.value for role in Role]}

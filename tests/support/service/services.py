@@ -13,7 +13,7 @@ from personalize.execute import Job
 from personalize.lists import own_trust
 from personalize.profile import default_profile
 from reader_service.events import Event, EventBus
-from reader_service.parts import Lists, Parts
+from reader_service.parts import CounterLists, ServiceParts
 from reader_service.principal import Principal, Role
 from registry.store import Registry
 from registry.values import CardState
@@ -69,7 +69,7 @@ class Office:
     registry: Registry
     clock: SetClock
     line: NoLine
-    parts: Parts
+    parts: ServiceParts
     bus: EventBus
     heard: list[Event] = field(default_factory=list)
 
@@ -94,13 +94,13 @@ def office(directory: Path, url: str | None = None) -> Office:
     line = NoLine(registry)
     profile = default_profile()
 
-    def lists() -> Lists:
-        return Lists(own_trust(house.custody(), profile.trust, clock()), None)
+    def lists() -> CounterLists:
+        return CounterLists(own_trust(house.custody(), profile.trust, clock()), None)
 
     def no_reader(url: str) -> Reader:
         return open_reader(url)
 
-    parts = Parts(
+    parts = ServiceParts(
         registry=registry,
         custody=house.custody(),
         line=line,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.dossier import Application, Part
+from personalize.dossier import DossierApplication, DossierPart
 from personalize.dossier_diff import Difference, diff, on_chip
 from personalize.dossier_view import GroupView, explained, name_of, view
 from terminal.apdu import stack
@@ -24,11 +24,11 @@ SIDE = party()
 NAMES = dictionary()
 
 
-def groups(application: Application) -> dict[int, GroupView]:
+def groups(application: DossierApplication) -> dict[int, GroupView]:
     return {group.number: group for group in view(application, NAMES)}
 
 
-def text(application: Application) -> str:
+def text(application: DossierApplication) -> str:
     return "\n".join(
         line for g in view(application, NAMES) for item in g.content for line in (g.heading, *item.lines())
     )
@@ -49,7 +49,7 @@ def test_a_banks_keys_are_shown_by_their_check_values() -> None:
     assert isinstance(keys, ApplicationKeys)
     wrapped = custody.to_transport(SIDE.transport, keys)
     brought = custody.keys_from_transport(SIDE.transport, wrapped, Algorithm.TDES, SIDE.seal, "x")
-    ours, theirs = (Application(AID, AID, AID, (Part(0x8000, value),)) for value in (keys, brought))
+    ours, theirs = (DossierApplication(AID, AID, AID, (DossierPart(0x8000, value),)) for value in (keys, brought))
     assert groups(theirs)[0x8000].kcvs == groups(ours)[0x8000].kcvs != ()
     assert groups(theirs)[0x8000].length == 48
     assert diff(ours, theirs, NAMES) == []
@@ -86,7 +86,7 @@ def test_a_members_dossier_names_nobody(tmp_path: Path) -> None:
 
 @given(st.integers(0, 0xFFFF), st.binary(max_size=60))
 def test_any_plain_grouping_is_shown(number: int, value: bytes) -> None:
-    one = Application(AID, AID, AID, (Part(number, value),))
+    one = DossierApplication(AID, AID, AID, (DossierPart(number, value),))
     [group] = view(one, NAMES)
     assert group.length == len(value)
     assert json.dumps(group.to_json())
@@ -94,7 +94,7 @@ def test_any_plain_grouping_is_shown(number: int, value: bytes) -> None:
 
 
 def test_what_is_no_data_object_is_told_by_its_length() -> None:
-    one = Application(AID, AID, AID, ())
+    one = DossierApplication(AID, AID, AID, ())
     [item] = explained(one, 0x0E01, b"\x5a\x20secret", NAMES)
     assert item.text == "8 bytes, no data objects"
 
@@ -107,11 +107,11 @@ def test_groupings_have_names(number: int, name: str) -> None:
     assert name_of(number) == name
 
 
-def app(*parts: Part) -> Application:
-    return Application(AID, AID, AID, parts)
+def app(*parts: DossierPart) -> DossierApplication:
+    return DossierApplication(AID, AID, AID, parts)
 
 
-def told(left: Application, right: Application, **how: object) -> list[tuple[str, str, str]]:
+def told(left: DossierApplication, right: DossierApplication, **how: object) -> list[tuple[str, str, str]]:
     return [(d.dgi[:4], d.path, d.text) for d in diff(left, right, NAMES, **how)]  # type: ignore[arg-type]
 
 
@@ -138,39 +138,45 @@ def test_differences_are_named_by_place_and_show_no_value() -> None:
 @pytest.mark.parametrize(
     ("left", "right", "expected"),
     [
-        (app(Part(0x9102, b"")), app(), [("9102", "", "only on the left")]),
-        (app(), app(Part(0x9102, b"")), [("9102", "", "only on the right")]),
-        (app(Part(0x9000, b"ab")), app(Part(0x9000, b"abc")), [("9000", "", "2 bytes and 3 bytes that differ")]),
+        (app(DossierPart(0x9102, b"")), app(), [("9102", "", "only on the left")]),
+        (app(), app(DossierPart(0x9102, b"")), [("9102", "", "only on the right")]),
         (
-            app(Part(0x0101, record((0x9F36, b"\x00\x01")))),
-            app(Part(0x0101, record((0x9F36, b"\x00")))),
+            app(DossierPart(0x9000, b"ab")),
+            app(DossierPart(0x9000, b"abc")),
+            [("9000", "", "2 bytes and 3 bytes that differ")],
+        ),
+        (
+            app(DossierPart(0x0101, record((0x9F36, b"\x00\x01")))),
+            app(DossierPart(0x0101, record((0x9F36, b"\x00")))),
             [("0101", "70/9F36 Application Transaction Counter (ATC)", "2 bytes and 1 bytes")],
         ),
         (
-            app(Part(0x0101, record((0x82, b"a"), (0x94, b"b")))),
-            app(Part(0x0101, record((0x94, b"b"), (0x82, b"a")))),
+            app(DossierPart(0x0101, record((0x82, b"a"), (0x94, b"b")))),
+            app(DossierPart(0x0101, record((0x94, b"b"), (0x82, b"a")))),
             [("0101", "", "the same objects in another order or form")],
         ),
         (
-            app(Part(0x0101, record((0x8A, b"a"), (0x8A, b"b")))),
-            app(Part(0x0101, record((0x8A, b"a"), (0x8A, b"c")))),
+            app(DossierPart(0x0101, record((0x8A, b"a"), (0x8A, b"b")))),
+            app(DossierPart(0x0101, record((0x8A, b"a"), (0x8A, b"c")))),
             [("0101", "70/8A (2) Authorisation Response Code", "1 of 1 bytes differ")],
         ),
         (
-            app(Part(0x8010, SIDE.custody.seal(SIDE.seal, b"1", "x"))),
-            app(Part(0x8010, b"1")),
+            app(DossierPart(0x8010, SIDE.custody.seal(SIDE.seal, b"1", "x"))),
+            app(DossierPart(0x8010, b"1")),
             [("8010", "", "secret on one side, plain on the other")],
         ),
     ],
     ids=["left", "right", "raw", "length", "order", "repeated", "kind"],
 )
-def test_each_kind_of_difference(left: Application, right: Application, expected: list[tuple[str, str, str]]) -> None:
+def test_each_kind_of_difference(
+    left: DossierApplication, right: DossierApplication, expected: list[tuple[str, str, str]]
+) -> None:
     assert told(left, right, custody=SIDE.custody) == expected
 
 
 def test_secrets_are_compared_inside_custody() -> None:
     one, same, other = (
-        app(Part(0x8010, SIDE.custody.seal(SIDE.seal, pin, "x"))) for pin in (b"1234", b"1234", b"1235")
+        app(DossierPart(0x8010, SIDE.custody.seal(SIDE.seal, pin, "x"))) for pin in (b"1234", b"1234", b"1235")
     )
     assert told(one, same, custody=SIDE.custody) == []
     assert told(one, other, custody=SIDE.custody) == [("8010", "", "the secrets differ")]
@@ -178,7 +184,7 @@ def test_secrets_are_compared_inside_custody() -> None:
 
 def test_a_pin_of_custodys_own_is_not_compared_with_one_that_could_be_a_guess() -> None:
     mine, guess = SIDE.custody.new_pin(4, SIDE.seal, "x"), SIDE.custody.seal(SIDE.seal, bytes(8), "x")
-    one, other = (app(Part(0x8010, pin)) for pin in (mine, guess))
+    one, other = (app(DossierPart(0x8010, pin)) for pin in (mine, guess))
     assert told(one, other, custody=SIDE.custody) == [("8010", "", "secrets that are too short to be compared")]
     assert told(one, one, custody=SIDE.custody) == []
 
@@ -196,12 +202,12 @@ def chip(fci: str, options: str, *records: str) -> Transcript:
 
 
 PUT_ON = app(
-    Part(0x9102, tlv(0xA5, [tlv(0x50, b"CARD")]).encode()),
-    Part(0x9104, bytes.fromhex("82027C00 940408010200")),
-    Part(0x0101, identity()),
-    Part(0x0102, record((0x9F36, b"\x00\x01"))),
-    Part(0x0D01, bytes(3)),
-    Part(0x9000, bytes(9)),
+    DossierPart(0x9102, tlv(0xA5, [tlv(0x50, b"CARD")]).encode()),
+    DossierPart(0x9104, bytes.fromhex("82027C00 940408010200")),
+    DossierPart(0x0101, identity()),
+    DossierPart(0x0102, record((0x9F36, b"\x00\x01"))),
+    DossierPart(0x0D01, bytes(3)),
+    DossierPart(0x9000, bytes(9)),
 )
 FCI = "6F128408A000000333010101A506500443415244"
 

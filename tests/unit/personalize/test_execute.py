@@ -11,10 +11,10 @@ import pytest
 
 from personalize.errors import DossierError
 from personalize.execute import Job, local_now, process
-from personalize.outcome import CardReport, Outcome
+from personalize.outcome import CardOutcome, CardReport
 from personalize.profile import default_profile
 from registry.values import Claim, JournalEvent
-from simulators.card.content import AppState, CardState, Instance, LoadFile
+from simulators.card.content import ApplicationLifeCycle, CardLifeCycle, Instance, LoadFile
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
@@ -124,7 +124,7 @@ def test_each_row_of_the_table(
     die(bench, chip, ins, nth if nth > 0 else _blocks(bench, kind), after=after)
     (bound,) = [b for b in bench.registry.bound_chips(bench.batch) if b.chip_serial == chip.chip_serial]
     report, card = present(bench, chip)
-    assert report.outcome is Outcome.VERIFIED
+    assert report.outcome is CardOutcome.VERIFIED
     assert report.card_number == bound.card_number
     assert [change if change[0] != PUT_KEY else ROTATE for change in card.changes] == left
     if store := card.first(STORE_DATA):
@@ -158,7 +158,7 @@ def test_a_complete_chip_without_a_record_is_read_back_and_recorded(bench: Bench
             process(Watched(chip), bench.job(Dying(after)), "lane 1", lambda serial: False)  # type: ignore[arg-type]
     card = bench.registry.cards_of_batch(bench.batch)[0]
     report, watched = present(bench, chip)
-    assert (report.outcome, watched.changes) == (Outcome.KNOWN, [])
+    assert (report.outcome, watched.changes) == (CardOutcome.KNOWN, [])
     assert card.card_number in report.reason
 
 
@@ -171,13 +171,15 @@ def test_the_key_set_that_the_chip_names_opens_it(bench: Bench) -> None:
     assert chip.key_versions == [0x31]
 
 
-@pytest.mark.parametrize("state", [AppState.INSTALLED, 0x87, 0x8F], ids=["not-selectable", "locked", "locked-done"])
+@pytest.mark.parametrize(
+    "state", [ApplicationLifeCycle.INSTALLED, 0x87, 0x8F], ids=["not-selectable", "locked", "locked-done"]
+)
 def test_an_instance_in_any_other_state_is_made_anew(bench: Bench, state: int) -> None:
     chip = bench.chip()
     die(bench, chip, INSTALL, 1, after=True)
     chip.registry.set_state(bytes.fromhex(MEMBER_AID), state)
     report, card = present(bench, chip)
-    assert report.outcome is Outcome.VERIFIED
+    assert report.outcome is CardOutcome.VERIFIED
     assert card.changes[:2] == [(DELETE, 0), MAKE]
 
 
@@ -186,19 +188,21 @@ def test_another_code_under_our_name_is_deleted_and_gets_no_secret(bench: Bench)
     registry = chip.registry
     registry.add(LoadFile(package, (module,)))
     isd = bytes.fromhex("A000000151000000")
-    registry.add(Instance(bytes.fromhex(MEMBER_AID), package, module, isd, 0, b"", int(AppState.SELECTABLE)))
+    registry.add(
+        Instance(bytes.fromhex(MEMBER_AID), package, module, isd, 0, b"", int(ApplicationLifeCycle.SELECTABLE))
+    )
     report, card = present(bench, chip)
-    assert report.outcome is Outcome.VERIFIED
+    assert report.outcome is CardOutcome.VERIFIED
     assert card.changes[:2] == [(DELETE, 0), MAKE]
 
 
-@pytest.mark.parametrize("state", [CardState.CARD_LOCKED, CardState.TERMINATED])
-def test_a_chip_in_no_state_of_the_table_is_a_reject(bench: Bench, state: CardState) -> None:
+@pytest.mark.parametrize("state", [CardLifeCycle.CARD_LOCKED, CardLifeCycle.TERMINATED])
+def test_a_chip_in_no_state_of_the_table_is_a_reject(bench: Bench, state: CardLifeCycle) -> None:
     chip = bench.chip()
     chip._nvm.scope("card")["state"] = bytes((state,))
     card = Watched(chip)
     report = process(card, bench.job(), "lane 1", lambda serial: True)
-    assert report.outcome is Outcome.REJECTED
+    assert report.outcome is CardOutcome.REJECTED
     assert card.changes == []
     (reject,) = bench.registry.rejects(bench.batch)
     assert (reject.chip_serial, reject.bin, reject.reason) == (report.chip_serial, report.bin, report.reason)
@@ -212,7 +216,7 @@ def test_final_keys_on_an_empty_chip_are_no_state_of_this_line(bench: Bench) -> 
     assert instance is not None
     registry.remove(instance)
     report, card = present(bench, chip)
-    assert (report.outcome, report.bin) == (Outcome.REJECTED, "3 data")
+    assert (report.outcome, report.bin) == (CardOutcome.REJECTED, "3 data")
     assert "not in a state this line leaves" in report.reason
     assert card.changes == []
     assert bench.accounts.remade == 1
@@ -273,7 +277,7 @@ def test_cards_prepared_before_breakfast_are_valid_at_once(bench: Bench, monkeyp
     beijing = timezone(timedelta(hours=8))
     job = replace(bench.job(), now=lambda: datetime(2026, 11, 22, 6, tzinfo=beijing))
     report = process(Watched(bench.chip()), job, "lane 1", lambda serial: False)
-    assert report.outcome is Outcome.VERIFIED, report.reason
+    assert report.outcome is CardOutcome.VERIFIED, report.reason
     assert Job.__dataclass_fields__["now"].default is local_now
 
 
@@ -289,10 +293,10 @@ def test_a_garbled_serial_is_found_out_when_the_chip_is_read_back(bench: Bench) 
             return answer
 
     report = process(Misread(chip), bench.job(), "lane 1", lambda serial: False)
-    assert (report.outcome, report.bin) == (Outcome.REJECTED, "3 data")
+    assert (report.outcome, report.bin) == (CardOutcome.REJECTED, "3 data")
     assert "another serial" in report.reason
     again, _ = present(bench, chip)
-    assert (again.outcome, again.bin) == (Outcome.REJECTED, "3 data"), "it carries a card that is on the hotlist"
+    assert (again.outcome, again.bin) == (CardOutcome.REJECTED, "3 data"), "it carries a card that is on the hotlist"
     bench.finish()
     bench.check_all_issued()
 
@@ -313,7 +317,7 @@ def test_a_dossier_that_does_not_open_is_held_against_no_chip(bench: Bench) -> N
     with pytest.raises(DossierError, match="are registry and keystore a pair"):
         process(Watched(chip), bench.job(Restored()), "lane 1", lambda serial: True)  # type: ignore[arg-type]
     assert bench.accounts.chips_rejected == 0
-    assert present(bench, chip)[0].outcome is Outcome.VERIFIED
+    assert present(bench, chip)[0].outcome is CardOutcome.VERIFIED
 
 
 def test_two_chips_of_one_serial_do_not_take_the_dossier_from_each_other_for_ever(bench: Bench) -> None:
@@ -327,9 +331,9 @@ def test_two_chips_of_one_serial_do_not_take_the_dossier_from_each_other_for_eve
         process(Watched(chip), bench.job(), "lane 1", lambda serial, last=last: last, taken_over).outcome  # type: ignore[misc]
         for last in (False, True)
     ]
-    assert outcomes == [Outcome.AGAIN, Outcome.ASIDE]
+    assert outcomes == [CardOutcome.AGAIN, CardOutcome.ASIDE]
     assert bench.accounts.claimed == 1
-    assert present(bench, chip)[0].outcome is Outcome.VERIFIED
+    assert present(bench, chip)[0].outcome is CardOutcome.VERIFIED
 
 
 def test_an_instance_may_have_a_name_of_its_own() -> None:
@@ -339,4 +343,4 @@ def test_an_instance_may_have_a_name_of_its_own() -> None:
         bench = Bench(directory, 1, profile=own)
         report, _ = present(bench, bench.chip())
         bench.registry.close()
-    assert report.outcome is Outcome.VERIFIED, report.reason
+    assert report.outcome is CardOutcome.VERIFIED, report.reason

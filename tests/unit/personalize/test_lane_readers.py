@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import LaneResult, Line, LineSettings
-from personalize.outcome import Outcome
+from personalize.lanes import LaneResult, LineSettings, PersonalizationLine
+from personalize.outcome import CardOutcome
 from registry.store import Registry
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from terminal.errors import CardGone, NoCard, ReaderBusy, ReaderFault, ReaderNotFound, TransportError
@@ -72,11 +72,11 @@ class ScriptedReader:
 class Bench:
     def __init__(self, store: Registry, batch: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.store, self.batch, self.clock = store, batch, Clock()
-        monkeypatch.setattr(Line, "wait_or_stop", lambda line, seconds: None)
+        monkeypatch.setattr(PersonalizationLine, "wait_or_stop", lambda line, seconds: None)
 
     def run(self, reader: ScriptedReader, settings: LineSettings) -> LaneResult:
         job = line.job(self.store, self.batch)
-        lanes = Line(job, remake=lambda: None, settings=settings, monotonic=self.clock)
+        lanes = PersonalizationLine(job, remake=lambda: None, settings=settings, monotonic=self.clock)
         (result,) = lanes.run([reader])
         return result
 
@@ -119,6 +119,6 @@ def test_a_service_that_dies_does_not_use_up_a_chips_tries(bench: Bench) -> None
     """But a chip that brings its reader down every time stops the lane."""
     reader = ScriptedReader(bench.clock, *[True, ReaderFault(DOWN)] * 5)
     result = bench.run(reader, LineSettings(idle=60, tries=2, max_consecutive_failures=4))
-    assert result.counts == {Outcome.AGAIN: 5}
+    assert result.counts == {CardOutcome.AGAIN: 5}
     assert result.fault
     assert "4 failures in a row" in result.message

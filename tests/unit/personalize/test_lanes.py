@@ -15,11 +15,11 @@ import pytest
 from personalize import lanes
 from personalize.errors import PrepareError
 from personalize.lanes import LaneEvent, LaneState
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from registry.errors import RegistryConflict, RegistryUnavailable
 from registry.store import Registry
 from simulators.card import cardfile
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.readers.reader import SimCard
 from simulators.readers.stock import make_stock
 from simulators.virtual_card import VirtualCard
@@ -29,7 +29,7 @@ from terminal.secret import Secret
 from tests.support import house, line
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
 
-AGAIN, VERIFIED, REJECTED = Outcome.AGAIN, Outcome.VERIFIED, Outcome.REJECTED
+AGAIN, VERIFIED, REJECTED = CardOutcome.AGAIN, CardOutcome.VERIFIED, CardOutcome.REJECTED
 LEASE = timedelta(minutes=2)
 OTHER_MASTER = Secret(bytes(range(0x60, 0x70)))
 
@@ -73,10 +73,10 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("faults", "outcomes", "bin"), FAULTS)
-def test_faults_of_a_chip(bench: Bench, faults: list[str], outcomes: list[Outcome], bin: str) -> None:
+def test_faults_of_a_chip(bench: Bench, faults: list[str], outcomes: list[CardOutcome], bin: str) -> None:
     """The same chip goes on with the same dossier; one that does not is on record and its card is made again."""
     chip, spare = bench.chip(), bench.chip()
-    reports: list[Outcome] = []
+    reports: list[CardOutcome] = []
     rack = Rack([chip], faults)
     bench.run(rack, on_event=lambda event: reports.append(event.report.outcome) if event.report else None)
     assert reports == outcomes
@@ -185,7 +185,7 @@ def test_a_refused_authentication_spends_one_try_and_is_never_repeated(
     assert bench.run(rack, tries=5).counts == {REJECTED: 1}
     assert (len(spoilt), tries_spent(chip)) == (1, 1)
     assert bench.registry.rejects(bench.batch)[0].bin == "2 keys"
-    assert bench.run(Rack([chip])).counts == {Outcome.REFUSED: 1}
+    assert bench.run(Rack([chip])).counts == {CardOutcome.REFUSED: 1}
     assert tries_spent(chip) == 1
 
 
@@ -240,7 +240,7 @@ def test_a_chip_verified_before_goes_to_the_good_bin_untouched(bench: Bench) -> 
     bench.run(Rack([chip]))
     before = chip._nvm.pages_written
     rack = Rack([chip])
-    assert bench.run(rack).counts == {Outcome.KNOWN: 1}
+    assert bench.run(rack).counts == {CardOutcome.KNOWN: 1}
     assert rack.bins[Disposition.DONE] == [chip]
     assert chip._nvm.pages_written == before
     assert bench.accounts.verified == 1
@@ -250,7 +250,7 @@ def test_a_chip_rejected_before_is_refused_for_ever(bench: Bench) -> None:
     chip = bench.chip()
     bench.registry.reject_chip(bench.batch, chip.chip_serial, "bent", "look", "1 contact", "lane 1")
     rack = Rack([chip])
-    assert bench.run(rack).counts == {Outcome.REFUSED: 1}
+    assert bench.run(rack).counts == {CardOutcome.REFUSED: 1}
     assert rack.bins[Disposition.REJECT] == [chip]
     assert len(bench.registry.rejects(bench.batch)) == 1
 
@@ -262,7 +262,7 @@ def test_a_chip_of_another_batch_is_put_aside_and_goes_on_there(bench: Bench) ->
     other.__dict__ = {**bench.__dict__, "members": 1}
     other.batch = line.prepared(bench.registry, 1, bench.directory, profile=bench.profile, start=100)
     rack = Rack([chip])
-    assert other.run(rack).counts == {Outcome.ASIDE: 1}
+    assert other.run(rack).counts == {CardOutcome.ASIDE: 1}
     assert rack.bins[Disposition.ASIDE] == [chip]
     assert other.accounts.waiting == 1
     assert bench.run(Rack([chip])).counts == {VERIFIED: 1}
@@ -403,13 +403,13 @@ LOST, BUSY = ReaderFault("the PC/SC service was stopped"), ReaderBusy("another p
 TROUBLES = [
     pytest.param([("wait", LOST), ("wait", LOST)], {VERIFIED: 2}, id="service-restarts"),
     pytest.param([("connect", BUSY), ("connect", BUSY)], {VERIFIED: 2}, id="reader-in-use"),
-    pytest.param([("release", LOST)], {VERIFIED: 2, Outcome.KNOWN: 1}, id="reader-fails-letting-go"),
+    pytest.param([("release", LOST)], {VERIFIED: 2, CardOutcome.KNOWN: 1}, id="reader-fails-letting-go"),
 ]
 
 
 @pytest.mark.parametrize(("trouble", "counts"), TROUBLES)
 def test_a_lane_waits_for_a_reader_that_comes_back(
-    bench: Bench, trouble: list[tuple[str, Exception]], counts: dict[Outcome, int]
+    bench: Bench, trouble: list[tuple[str, Exception]], counts: dict[CardOutcome, int]
 ) -> None:
     rack = Troubled([bench.chip(), bench.chip()])
     rack.trouble = list(trouble)
@@ -539,7 +539,7 @@ def test_a_batch_never_prepared_is_not_prepared_by_the_line(bench: Bench) -> Non
     made: list[int] = []
     job = replace(bench.job(), batch_id=batch)
     result = bench.run(Rack([bench.chip()]), job=job, remake=lambda: made.append(1))
-    assert result.counts == {Outcome.NOTHING_LEFT: 1}
+    assert result.counts == {CardOutcome.NOTHING_LEFT: 1}
     assert "membercard batch prepare" in result.message
     assert not made
 
@@ -627,7 +627,7 @@ def test_a_chip_given_up_by_the_operator_is_refused_when_the_sleeper_wakes(bench
 
     rack = Rack([chip])
     result = bench.run(rack, job=bench.job(lease=timedelta(0)), on_event=give_up)
-    assert result.counts == {AGAIN: 1, Outcome.REFUSED: 1}
+    assert result.counts == {AGAIN: 1, CardOutcome.REFUSED: 1}
     assert rack.bins[Disposition.REJECT] == [chip]
     assert bench.accounts.remade == 1
 
@@ -637,7 +637,7 @@ def test_a_chip_given_up_by_the_operator_is_refused_when_the_sleeper_wakes(bench
 
 @pytest.fixture
 def stock(bench: Bench) -> Path:
-    list(make_stock(bench.directory / "stock", 8, CardConfig(Cplc(0))))
+    list(make_stock(bench.directory / "stock", 8, CardConfig(ProductionData(0))))
     return bench.directory / "stock"
 
 
@@ -650,7 +650,7 @@ def bins(stock: Path) -> tuple[int, int, int]:
 
 def test_a_feeder_keeps_what_fell_out_and_bins_what_is_done(bench: Bench, stock: Path) -> None:
     first = min(stock.glob("*.card")).name
-    seen: list[tuple[Outcome, str]] = []
+    seen: list[tuple[CardOutcome, str]] = []
     reader = open_reader(f"sim:{stock}?fault=mute:10&fault=mute:11&fault=mute:12&fault=tear-apdu:40")
     bench.line(
         on_event=lambda event: seen.append((event.report.outcome, event.report.chip_serial)) if event.report else None
@@ -675,7 +675,7 @@ def test_half_done_cards_come_first_after_a_crash(bench: Bench, stock: Path) -> 
     assert len(bound) == 2
     for reader in readers:
         reader.close()
-    early = VirtualCard.create(stock / "chip-0.card", CardConfig(Cplc(7)))
+    early = VirtualCard.create(stock / "chip-0.card", CardConfig(ProductionData(7)))
     seen: list[str] = []
     reader = open_reader(f"sim:{stock}")
     bench.line(on_event=lambda event: seen.append(event.report.chip_serial) if event.report else None).run([reader])

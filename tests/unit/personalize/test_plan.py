@@ -7,10 +7,10 @@ import pytest
 from personalize.dossier import Dossier
 from personalize.errors import ChipUnfit
 from personalize.plan import (
-    ChipState,
+    ChipKeyState,
     Install,
-    KeySet,
     Personalize,
+    PlannedKeys,
     ReadBack,
     RotateKeys,
     Secure,
@@ -19,7 +19,7 @@ from personalize.plan import (
     plan,
 )
 from personalize.profile import default_profile
-from terminal.globalplatform import ApplicationState, CardState
+from terminal.globalplatform import ApplicationState, CardLifeCycleState
 from terminal.keys import CardKeys, Diversification
 from tests.support import house
 
@@ -40,13 +40,13 @@ def final() -> CardKeys:
 
 
 def chip(
-    key_set: KeySet = KeySet.STOCK,
-    life: int = CardState.OP_READY,
+    key_set: PlannedKeys = PlannedKeys.STOCK,
+    life: int = CardLifeCycleState.OP_READY,
     member: int | None = None,
     packages: frozenset[bytes] = frozenset({PACKAGE}),
-) -> ChipState:
+) -> ChipKeyState:
     instances = {} if member is None else {MEMBER: member}
-    return ChipState(key_set, 0x30 if key_set is KeySet.STOCK else 0x31, life, instances, packages)
+    return ChipKeyState(key_set, 0x30 if key_set is PlannedKeys.STOCK else 0x31, life, instances, packages)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,14 @@ def chip(
         (chip(member=ApplicationState.SELECTABLE), [Personalize, RotateKeys, Secure, ReadBack]),
         (chip(member=ApplicationState.INSTALLED), [Install, Personalize, RotateKeys, Secure, ReadBack]),
         (chip(member=ApplicationState.PERSONALIZED), [RotateKeys, Secure, ReadBack]),
-        (chip(KeySet.FINAL, member=ApplicationState.PERSONALIZED), [Secure, ReadBack]),
-        (chip(KeySet.FINAL, CardState.INITIALIZED, ApplicationState.PERSONALIZED), [Secure, ReadBack]),
-        (chip(KeySet.FINAL, CardState.SECURED, ApplicationState.PERSONALIZED), [ReadBack]),
+        (chip(PlannedKeys.FINAL, member=ApplicationState.PERSONALIZED), [Secure, ReadBack]),
+        (chip(PlannedKeys.FINAL, CardLifeCycleState.INITIALIZED, ApplicationState.PERSONALIZED), [Secure, ReadBack]),
+        (chip(PlannedKeys.FINAL, CardLifeCycleState.SECURED, ApplicationState.PERSONALIZED), [ReadBack]),
     ],
 )
-def test_only_what_the_chip_still_needs(dossier: Dossier, final: CardKeys, state: ChipState, steps: list[type]) -> None:
+def test_only_what_the_chip_still_needs(
+    dossier: Dossier, final: CardKeys, state: ChipKeyState, steps: list[type]
+) -> None:
     assert [type(step) for step in plan(dossier, state, final)] == steps
 
 
@@ -74,28 +76,30 @@ def test_an_instance_in_the_way_is_deleted_first(dossier: Dossier, final: CardKe
 
 def test_life_cycle_goes_through_every_state(dossier: Dossier, final: CardKeys) -> None:
     steps = plan(dossier, chip(member=ApplicationState.PERSONALIZED), final)
-    assert Secure((CardState.INITIALIZED, CardState.SECURED)) in steps
+    assert Secure((CardLifeCycleState.INITIALIZED, CardLifeCycleState.SECURED)) in steps
 
 
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (chip(life=CardState.CARD_LOCKED), "locked or terminated"),
-        (chip(life=CardState.TERMINATED), "locked or terminated"),
+        (chip(life=CardLifeCycleState.CARD_LOCKED), "locked or terminated"),
+        (chip(life=CardLifeCycleState.TERMINATED), "locked or terminated"),
         (chip(packages=frozenset()), "no load file"),
-        (chip(KeySet.FINAL), "final keys but is not personalized"),
-        (chip(KeySet.FINAL, member=ApplicationState.SELECTABLE), "final keys but is not personalized"),
+        (chip(PlannedKeys.FINAL), "final keys but is not personalized"),
+        (chip(PlannedKeys.FINAL, member=ApplicationState.SELECTABLE), "final keys but is not personalized"),
     ],
 )
-def test_other_states_are_no_chip_of_this_line(dossier: Dossier, final: CardKeys, state: ChipState, said: str) -> None:
+def test_other_states_are_no_chip_of_this_line(
+    dossier: Dossier, final: CardKeys, state: ChipKeyState, said: str
+) -> None:
     with pytest.raises(ChipUnfit, match=said):
         plan(dossier, state, final)
 
 
 def test_the_key_set_is_what_the_chip_names() -> None:
     final = default_profile().line.scp03
-    assert key_set(final, frozenset({0x30})) is KeySet.STOCK
-    assert key_set(final, frozenset({0x31})) is KeySet.FINAL
+    assert key_set(final, frozenset({0x30})) is PlannedKeys.STOCK
+    assert key_set(final, frozenset({0x31})) is PlannedKeys.FINAL
 
 
 def test_a_printed_plan_shows_check_values_and_no_data(dossier: Dossier, final: CardKeys) -> None:

@@ -11,7 +11,7 @@ import pytest
 from personalize.dossier import Dossier
 from personalize.errors import ReadBackError
 from personalize.execute import Job, process
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from personalize.plan import final_keys
 from personalize.readback import read_back
 from registry.values import Claim
@@ -21,7 +21,7 @@ from terminal.apdu import stack
 from terminal.errors import CardError, CardGone, IntegrityError, MembercardError
 from terminal.globalplatform import Guard
 from terminal.keys import CardKeys, Diversification, Scp
-from terminal.member.outcome import Code, Verdict
+from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.signed import Issue
 from terminal.member.trust import TrustList
 from tests.support import house
@@ -111,7 +111,7 @@ def made(bench: Bench) -> Made:
 
 
 def test_a_chip_that_is_what_its_dossier_says(made: Made) -> None:
-    assert made.read_back().code is Code.ACTIVE
+    assert made.read_back().code is VerdictCode.ACTIVE
 
 
 def in_answer(ins: int, old: bytes, new: bytes) -> Change:
@@ -158,7 +158,7 @@ def test_a_chip_that_returns_another_name_is_rejected_and_its_card_made_again(be
         return answer[: at + 3] + bytes((name[0] ^ 0x01,)) + answer[at + 4 :] if at >= 0 else answer
 
     report = process(Changing(chip, rename), bench.job(), "lane 1", lambda serial: False)
-    assert (report.outcome, report.bin) == (Outcome.REJECTED, "3 data")
+    assert (report.outcome, report.bin) == (CardOutcome.REJECTED, "3 data")
     assert "read-back" in report.reason
     assert "赵" not in report.reason
     accounts = bench.accounts

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from personalize.errors import ChipUnfit, LineStopped, PersonalizeError, ReadBackError
-from personalize.reasons import NOTHING, Reason, Why, why
+from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import FenceLost, RegistryError, RegistryUnavailable
 from registry.line.outcome import MISSING
 from terminal.apdu import StatusWord
@@ -31,7 +31,7 @@ FAMILIES = (
 )
 
 
-VALUES = {"code": Reason.LOCKED, "params": {}, "reason": "rule", "sw": StatusWord(0x6985), "faults": ()}
+VALUES = {"code": RejectCode.LOCKED, "params": {}, "reason": "rule", "sw": StatusWord(0x6985), "faults": ()}
 """What faults of these families carry, together."""
 
 
@@ -49,33 +49,33 @@ def test_every_fault_that_the_line_may_meet_has_a_code_of_its_own(family: type[E
         fault = kind.__new__(kind)  # whatever it is made from: its kind counts
         for name, value in VALUES.items():
             setattr(fault, name, value)
-        told[kind.__name__] = why(fault).code
-    assert all(code in set(Reason) for code in told.values()), told
-    assert Reason.INTERNAL not in told.values()
+        told[kind.__name__] = reason_for(fault).code
+    assert all(code in set(RejectCode) for code in told.values()), told
+    assert RejectCode.INTERNAL not in told.values()
 
 
 def test_a_reason_says_more_than_the_code_where_there_is_more() -> None:
-    refused = why(CardRefused("selecting", StatusWord(0x6A82)))
+    refused = reason_for(CardRefused("selecting", StatusWord(0x6A82)))
     assert (refused.code, refused.params) == ("refused", {"sw": "6A82"})
-    keys = why(AuthenticationRefused("authenticating", StatusWord(0x6300), "stock keys"))
+    keys = reason_for(AuthenticationRefused("authenticating", StatusWord(0x6300), "stock keys"))
     assert (keys.code, keys.params) == ("keys-refused", {"sw": "6300"})
-    read = why(ReadBackError("the FCI", "it differs"))
+    read = reason_for(ReadBackError("the FCI", "it differs"))
     assert (read.code, read.params, read.sentence) == (
         "read-back",
         {"field": "FCI"},
         "read-back of the FCI: it differs",
     )
-    locked = why(ChipUnfit("terminated", Reason.LOCKED, state="7F"))
+    locked = reason_for(ChipUnfit("terminated", RejectCode.LOCKED, state="7F"))
     assert (locked.code, locked.params) == ("locked", {"state": "7F"})
 
 
 def test_kinds_are_told_apart() -> None:
-    assert why(NoCard("none")).code == "mute"
-    assert why(CardGone("gone")).code == "taken-out"
-    assert why(FenceLost("old")).code == "taken-over"
-    assert why(RegistryUnavailable("away")).code == "record-away"
-    assert why(LineStopped("5 failures")).code == "too-many"
-    assert why(PermissionError(13, "no")).code == "machine"
-    assert why(MembercardError("new")).code == "internal"
-    assert (bool(NOTHING), bool(Why("said"))) == (False, True)
-    assert MISSING == Reason.MISSING
+    assert reason_for(NoCard("none")).code == "mute"
+    assert reason_for(CardGone("gone")).code == "taken-out"
+    assert reason_for(FenceLost("old")).code == "taken-over"
+    assert reason_for(RegistryUnavailable("away")).code == "record-away"
+    assert reason_for(LineStopped("5 failures")).code == "too-many"
+    assert reason_for(PermissionError(13, "no")).code == "machine"
+    assert reason_for(MembercardError("new")).code == "internal"
+    assert (bool(NOTHING), bool(Reason("said"))) == (False, True)
+    assert MISSING == RejectCode.MISSING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from personalize.intake import Fault, Rejected, check
+from personalize.intake import Rejected, RowFault, check
 from personalize.rosters import as_imported, to_import
 from registry.values import RosterLine
 from tests.support import forms
@@ -22,5 +22,5 @@ def test_rows_are_judged_as_they_were_when_they_were_imported(tmp_path: Path) ->
     stored = [line(4), line(5, "ALREADY_HAS_CARD"), line(6, "ALREADY_HAS_CARD"), line(7, "PHONE_MISSING")]
     again = as_imported(report, stored)
     assert forms.verdicts(again) == ["ok", "ALREADY_HAS_CARD", "ALREADY_HAS_CARD", "PHONE_MISSING"]
-    assert again.rows[1] == Rejected(5, 2, (Fault.ALREADY_HAS_CARD,), "孙波磊", "", report.rows[1].sheet)
+    assert again.rows[1] == Rejected(5, 2, (RowFault.ALREADY_HAS_CARD,), "孙波磊", "", report.rows[1].sheet)
     assert [row.sheet_row for row in to_import(again)[0]] == [4]

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from terminal.emv.data.elements import choices, codecs, iad, structures
 from terminal.emv.data.elements.element import Codec, Element, Personal, Source
-from terminal.tlv import Format, Tag
+from terminal.tlv import DolFormat, Tag
 
 VAR: Final = 0xFFFF
-A, AN, ANS, B, CN, N = Format.A, Format.AN, Format.ANS, Format.B, Format.CN, Format.N
+A, AN, ANS, B, CN, N = DolFormat.A, DolFormat.AN, DolFormat.ANS, DolFormat.B, DolFormat.CN, DolFormat.N
 CARD, TERMINAL, ISSUER = Source.CARD, Source.TERMINAL, Source.ISSUER
 RECORD: Final = (0x70, 0x77)
 ANSWER: Final = (0x77, 0x80)
@@ -22,11 +22,11 @@ LISTED: Final = (0xBF0C, 0x73)
 CERTIFICATE: Final = 248
 """The longest RSA key of EMV, and so the longest certificate and remainder. EMV 4.4 Book 2, Annex B2.1."""
 
-Row = tuple[int, str, Format, tuple[int, int], Source, tuple[int, ...], type[Codec[Any]]]
+Row = tuple[int, str, DolFormat, tuple[int, int], Source, tuple[int, ...], type[Codec[Any]]]
 
 _ROWS: Final[tuple[Row, ...]] = (
     (0x42, "Issuer Identification Number (IIN)", N, (3, 3), CARD, LISTED, codecs.Digits),
-    (0x4F, "Application Dedicated File (ADF) Name", B, (5, 16), CARD, (0x61,), codecs.Aid),
+    (0x4F, "Application Dedicated File (ADF) Name", B, (5, 16), CARD, (0x61,), codecs.AidCodec),
     (0x50, "Application Label", ANS, (1, 16), CARD, (0x61, 0xA5), codecs.Text),
     (0x57, "Track 2 Equivalent Data", B, (5, 19), CARD, RECORD, structures.Track2Data),
     (0x5A, "Application Primary Account Number (PAN)", CN, (1, 10), CARD, RECORD, structures.Pan),
@@ -57,15 +57,15 @@ _ROWS: Final[tuple[Row, ...]] = (
     (0x81, "Amount, Authorised (Binary)", B, (4, 4), TERMINAL, (), codecs.BinaryAmount),
     (0x82, "Application Interchange Profile", B, (2, 2), CARD, ANSWER, structures.AipFlags),
     (0x83, "Command Template", B, (0, VAR), TERMINAL, (), codecs.Raw),
-    (0x84, "Dedicated File (DF) Name", B, (5, 16), CARD, (0x6F,), codecs.Aid),
-    (0x86, "Issuer Script Command", B, (0, 261), ISSUER, (0x71, 0x72), codecs.ScriptCommand),
+    (0x84, "Dedicated File (DF) Name", B, (5, 16), CARD, (0x6F,), codecs.AidCodec),
+    (0x86, "Issuer Script Command", B, (0, 261), ISSUER, (0x71, 0x72), codecs.ScriptCommandCodec),
     (0x87, "Application Priority Indicator", B, (1, 1), CARD, (0x61, 0xA5), choices.PriorityIndicator),
     (0x88, "Short File Identifier (SFI)", B, (1, 1), CARD, (0xA5,), codecs.Count),
     (0x89, "Authorisation Code", AN, (6, 6), ISSUER, (), codecs.Text),
     (0x8A, "Authorisation Response Code", AN, (2, 2), ISSUER, (), choices.ResponseCode),
     (0x8C, "Card Risk Management Data Object List 1 (CDOL1)", B, (0, 252), CARD, RECORD, structures.DataObjects),
     (0x8D, "Card Risk Management Data Object List 2 (CDOL2)", B, (0, 252), CARD, RECORD, structures.DataObjects),
-    (0x8E, "Cardholder Verification Method (CVM) List", B, (10, 252), CARD, RECORD, structures.Verification),
+    (0x8E, "Cardholder Verification Method (CVM) List", B, (10, 252), CARD, RECORD, structures.CvmListCodec),
     (0x8F, "Certification Authority Public Key Index", B, (1, 1), CARD, RECORD, codecs.KeyIndex),
     (0x90, "Issuer Public Key Certificate", B, (1, CERTIFICATE), CARD, RECORD, codecs.Raw),
     (0x91, "Issuer Authentication Data", B, (8, 16), ISSUER, (), codecs.Raw),
@@ -79,13 +79,13 @@ _ROWS: Final[tuple[Row, ...]] = (
     (0x9A, "Transaction Date", N, (3, 3), TERMINAL, (), codecs.Day),
     (0x9B, "Transaction Status Information", B, (2, 2), TERMINAL, (), structures.TsiFlags),
     (0x9C, "Transaction Type", N, (1, 1), TERMINAL, (), choices.TransactionType),
-    (0x9D, "Directory Definition File (DDF) Name", B, (5, 16), CARD, (0x61,), codecs.Aid),
+    (0x9D, "Directory Definition File (DDF) Name", B, (5, 16), CARD, (0x61,), codecs.AidCodec),
     (0x9F01, "Acquirer Identifier", N, (6, 6), TERMINAL, (), codecs.Digits),
     (0x9F02, "Amount, Authorised (Numeric)", N, (6, 6), TERMINAL, (), codecs.Amount),
     (0x9F03, "Amount, Other (Numeric)", N, (6, 6), TERMINAL, (), codecs.Amount),
     (0x9F04, "Amount, Other (Binary)", B, (4, 4), TERMINAL, (), codecs.BinaryAmount),
     (0x9F05, "Application Discretionary Data", B, (1, 32), CARD, RECORD, codecs.Raw),
-    (0x9F06, "Application Identifier (AID) - terminal", B, (5, 16), TERMINAL, (), codecs.Aid),
+    (0x9F06, "Application Identifier (AID) - terminal", B, (5, 16), TERMINAL, (), codecs.AidCodec),
     (0x9F07, "Application Usage Control", B, (2, 2), CARD, RECORD, structures.AucFlags),
     (0x9F08, "Application Version Number", B, (2, 2), CARD, RECORD, codecs.Raw),
     (0x9F09, "Application Version Number", B, (2, 2), TERMINAL, (), codecs.Raw),
@@ -126,7 +126,7 @@ _ROWS: Final[tuple[Row, ...]] = (
     (0x9F31, "Card BIT Group Template", B, (0, VAR), CARD, (0x70,), codecs.Template),
     (0x9F32, "Issuer Public Key Exponent", B, (1, 3), CARD, RECORD, codecs.Count),
     (0x9F33, "Terminal Capabilities", B, (3, 3), TERMINAL, (), structures.CapabilityFlags),
-    (0x9F34, "Cardholder Verification Method (CVM) Results", B, (3, 3), TERMINAL, (), structures.VerificationResults),
+    (0x9F34, "Cardholder Verification Method (CVM) Results", B, (3, 3), TERMINAL, (), structures.CvmResultsCodec),
     (0x9F35, "Terminal Type", N, (1, 1), TERMINAL, (), choices.TerminalType),
     (0x9F36, "Application Transaction Counter (ATC)", B, (2, 2), CARD, ANSWER, codecs.Count),
     (0x9F37, "Unpredictable Number", B, (4, 4), TERMINAL, (), codecs.Raw),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from terminal.emv.data.elements.codecs import Text
-from terminal.emv.data.elements.element import Codec, Context, Part, Vectors
+from terminal.emv.data.elements.element import Codec, Context, ElementPart, Vectors
 from terminal.errors import CodecError
 
 _WHO = {1: "financial institution", 2: "merchant", 3: "cardholder"}
@@ -204,15 +204,15 @@ class CryptogramInformation(Codec[Cid]):
         return f"{value.cryptogram}, {kinds[value.cryptogram]}"
 
     @classmethod
-    def parts(cls, value: Cid, context: Context) -> tuple[Part, ...]:
+    def parts(cls, value: Cid, context: Context) -> tuple[ElementPart, ...]:
         reasons = ("", "service not allowed", "PIN Try Limit exceeded", "issuer authentication failed")
         found = []
         if value.value & 0x30:
-            found.append(Part("payment system's cryptogram", f"{value.value >> 4 & 3}"))
+            found.append(ElementPart("payment system's cryptogram", f"{value.value >> 4 & 3}"))
         if value.advice:
-            found.append(Part("advice", "required"))
+            found.append(ElementPart("advice", "required"))
         if value.reason:
-            found.append(Part("reason", reasons[value.reason] if value.reason < 4 else f"{value.reason}, RFU"))
+            found.append(ElementPart("reason", reasons[value.reason] if value.reason < 4 else f"{value.reason}, RFU"))
         return tuple(found)
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from terminal.apdu.describe import describe
 from terminal.emv.data.elements.codes import amount_text, application_text, country_text, currency_text
-from terminal.emv.data.elements.element import Codec, Context, Part, Vectors
+from terminal.emv.data.elements.element import Codec, Context, ElementPart, Vectors
 from terminal.errors import CodecError
 from terminal.tlv import Tlvs, decode, tlv
 
@@ -31,7 +31,7 @@ class Raw(Codec[bytes]):
         return value.hex().upper()
 
 
-class ScriptCommand(Raw):
+class ScriptCommandCodec(Raw):
     """A command APDU that an issuer sends to its card. EMV 4.4 Book 3, 10.10."""
 
     VECTORS: ClassVar[Vectors] = (("84240000081122334455667788", bytes.fromhex("84240000081122334455667788")),)
@@ -344,7 +344,7 @@ class CountryLetters(Text):
         return country_text(value)
 
 
-class Aid(Raw):
+class AidCodec(Raw):
     """An application identifier, or the name of a DF."""
 
     VECTORS: ClassVar[Vectors] = (("A000000333010101", bytes.fromhex("A000000333010101")),)
@@ -363,8 +363,8 @@ class Flagged(Codec[Any]):
         return f"{counted(int(value).bit_count(), 'bit')} set"
 
     @classmethod
-    def parts(cls, value: Any, context: Context) -> tuple[Part, ...]:
-        return tuple(Part(f"byte {byte} bit {bit}", text or "RFU") for byte, bit, text in value.places())
+    def parts(cls, value: Any, context: Context) -> tuple[ElementPart, ...]:
+        return tuple(ElementPart(f"byte {byte} bit {bit}", text or "RFU") for byte, bit, text in value.places())
 
 
 def counted(count: int, what: str) -> str:

@@ -9,7 +9,7 @@ from enum import Enum, StrEnum
 from typing import Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 from terminal.errors import CodecError
-from terminal.tlv import Format, Tag
+from terminal.tlv import DolFormat, Tag
 
 T = TypeVar("T")
 Vectors: TypeAlias = tuple[tuple[str, Any], ...]
@@ -32,7 +32,7 @@ class Personal(Enum):
     HIDDEN = "nothing but its length"
 
 
-class Part(NamedTuple):
+class ElementPart(NamedTuple):
     """One line of an explanation: what part of the value, and what it says."""
 
     name: str
@@ -75,7 +75,7 @@ class Codec(ABC, Generic[T]):
         return str(value)
 
     @classmethod
-    def parts(cls, value: T, context: Context) -> tuple[Part, ...]:
+    def parts(cls, value: T, context: Context) -> tuple[ElementPart, ...]:
         """What its parts say, in order; empty for a value without any."""
         return ()
 
@@ -90,7 +90,7 @@ class Element:
 
     tag: Tag
     name: str
-    format: Format
+    format: DolFormat
     min: int
     max: int
     source: Source

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from terminal.emv.data.elements.element import Codec, Context, Part, Vectors
+from terminal.emv.data.elements.element import Codec, Context, ElementPart, Vectors
 from terminal.errors import CodecError
 
 _FIRST: Final = ("AAC", "TC", "ARQC", "RFU")
@@ -151,32 +151,34 @@ class IssuerData(Codec[Iad]):
         return cls.NAMES.get(cvn, "")
 
     @classmethod
-    def parts(cls, value: Iad, context: Context) -> tuple[Part, ...]:
+    def parts(cls, value: Iad, context: Context) -> tuple[ElementPart, ...]:
         if value.key_index is None:
             return ()
         found = [
-            Part("derivation key index", f"{value.key_index:02X}"),
-            Part("card verification results", value.cvr.hex().upper()),
+            ElementPart("derivation key index", f"{value.key_index:02X}"),
+            ElementPart("card verification results", value.cvr.hex().upper()),
             *cls.results(value.cvr),
         ]
         return (*found, *cls.tail(value.rest))
 
     @classmethod
-    def results(cls, cvr: bytes) -> tuple[Part, ...]:
+    def results(cls, cvr: bytes) -> tuple[ElementPart, ...]:
         """The verification results, bit by bit."""
         own = cvr[1:] if len(cvr) == 4 else cvr
         found = [
-            Part("second GENERATE AC", _SECOND[own[0] >> 6]),
-            Part("first GENERATE AC", _FIRST[own[0] >> 4 & 3]),
+            ElementPart("second GENERATE AC", _SECOND[own[0] >> 6]),
+            ElementPart("first GENERATE AC", _FIRST[own[0] >> 4 & 3]),
         ]
         for byte, high, name in cls.NIBBLES:
-            found.append(Part(name, str(own[byte - 1] >> 4 if high else own[byte - 1] & 0x0F)))
-        found += [Part(f"byte {byte} bit {bit}", text) for byte, bit, text in cls.BITS if own[byte - 1] >> bit - 1 & 1]
+            found.append(ElementPart(name, str(own[byte - 1] >> 4 if high else own[byte - 1] & 0x0F)))
+        found += [
+            ElementPart(f"byte {byte} bit {bit}", text) for byte, bit, text in cls.BITS if own[byte - 1] >> bit - 1 & 1
+        ]
         return tuple(found)
 
     @classmethod
-    def tail(cls, rest: bytes) -> tuple[Part, ...]:
-        return (Part("issuer discretionary data", rest.hex().upper()),) if rest else ()
+    def tail(cls, rest: bytes) -> tuple[ElementPart, ...]:
+        return (ElementPart("issuer discretionary data", rest.hex().upper()),) if rest else ()
 
 
 class PbocData(IssuerData):
@@ -206,8 +208,8 @@ class PbocData(IssuerData):
         return cls._ALGORITHMS.get(value.rest[0], "")
 
     @classmethod
-    def tail(cls, rest: bytes) -> tuple[Part, ...]:
-        algorithm = Part("algorithm", f"{rest[0]:02X} ({cls._ALGORITHMS.get(rest[0], 'not known')})")
+    def tail(cls, rest: bytes) -> tuple[ElementPart, ...]:
+        algorithm = ElementPart("algorithm", f"{rest[0]:02X} ({cls._ALGORITHMS.get(rest[0], 'not known')})")
         return (algorithm, *super().tail(rest[1:]))
 
 
@@ -242,7 +244,7 @@ class VisaData(IssuerData):
         return super().joined(value, key_index, cvn)
 
     @classmethod
-    def results(cls, cvr: bytes) -> tuple[Part, ...]:
+    def results(cls, cvr: bytes) -> tuple[ElementPart, ...]:
         # Format 2 has results of five bytes of its own, which no public source tells bit by bit.
         return super().results(cvr) if len(cvr) == 4 else ()
 
@@ -273,10 +275,10 @@ class MchipData(IssuerData):
         return Iad(b"", data[0], data[1], data[2:8], data[8:])
 
     @classmethod
-    def tail(cls, rest: bytes) -> tuple[Part, ...]:
+    def tail(cls, rest: bytes) -> tuple[ElementPart, ...]:
         return (
-            Part("DAC or ICC dynamic number", rest[:2].hex().upper()),
-            Part("counters", rest[2:].hex().upper()),
+            ElementPart("DAC or ICC dynamic number", rest[:2].hex().upper()),
+            ElementPart("counters", rest[2:].hex().upper()),
         )
 
 
@@ -305,8 +307,8 @@ class CommonCoreData(IssuerData):
         return value.form + bytes((cvn, key_index)) + value.cvr + value.rest
 
     @classmethod
-    def tail(cls, rest: bytes) -> tuple[Part, ...]:
+    def tail(cls, rest: bytes) -> tuple[ElementPart, ...]:
         return (
-            Part("counters", rest[:8].hex().upper()),
-            Part("issuer discretionary data", rest[9:].hex().upper()),
+            ElementPart("counters", rest[:8].hex().upper()),
+            ElementPart("issuer discretionary data", rest[9:].hex().upper()),
         )

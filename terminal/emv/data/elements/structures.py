@@ -25,7 +25,7 @@ from terminal.emv.data.bits import (
 )
 from terminal.emv.data.elements.codecs import CompressedDigits, Flagged, counted
 from terminal.emv.data.elements.codes import amount_text
-from terminal.emv.data.elements.element import Codec, Context, Part, Vectors
+from terminal.emv.data.elements.element import Codec, Context, ElementPart, Vectors
 from terminal.emv.data.records import Afl, AflEntry
 from terminal.errors import CodecError
 from terminal.tlv import Dol, Tag
@@ -136,12 +136,12 @@ class Track2Data(Codec[Track2]):
         return value.digits
 
     @classmethod
-    def parts(cls, value: Track2, context: Context) -> tuple[Part, ...]:
+    def parts(cls, value: Track2, context: Context) -> tuple[ElementPart, ...]:
         return (
-            Part("card number", value.pan),
-            Part("expiry", f"20{value.expiry[:2]}-{value.expiry[2:]}"),
-            Part("service code", service_code_text(value.service_code)),
-            Part("discretionary data", value.discretionary),
+            ElementPart("card number", value.pan),
+            ElementPart("expiry", f"20{value.expiry[:2]}-{value.expiry[2:]}"),
+            ElementPart("service code", service_code_text(value.service_code)),
+            ElementPart("discretionary data", value.discretionary),
         )
 
 
@@ -192,8 +192,10 @@ class DataObjects(Codec[Dol]):
         return f"{counted(len(value.entries), 'object')}, {counted(value.length, 'byte')} together"
 
     @classmethod
-    def parts(cls, value: Dol, context: Context) -> tuple[Part, ...]:
-        return tuple(Part(f"{tag} {context.name(tag)}".rstrip(), counted(length, "byte")) for tag, length in value)
+    def parts(cls, value: Dol, context: Context) -> tuple[ElementPart, ...]:
+        return tuple(
+            ElementPart(f"{tag} {context.name(tag)}".rstrip(), counted(length, "byte")) for tag, length in value
+        )
 
 
 class TagList(Codec[tuple[Tag, ...]]):
@@ -240,9 +242,9 @@ class FileLocator(Codec[Afl]):
         return counted(sum(1 for _ in value.records()), "record")
 
     @classmethod
-    def parts(cls, value: Afl, context: Context) -> tuple[Part, ...]:
+    def parts(cls, value: Afl, context: Context) -> tuple[ElementPart, ...]:
         return tuple(
-            Part(
+            ElementPart(
                 f"SFI {entry.sfi}",
                 f"record {entry.first}{f' to {entry.last}' if entry.last > entry.first else ''}, {entry.signed} signed",
             )
@@ -250,7 +252,7 @@ class FileLocator(Codec[Afl]):
         )
 
 
-class Verification(Codec[CvmList]):
+class CvmListCodec(Codec[CvmList]):
     """The CVM list. EMV 4.4 Book 3, 10.5 and Annex C3."""
 
     VECTORS: ClassVar[Vectors] = (
@@ -273,16 +275,16 @@ class Verification(Codec[CvmList]):
         return counted(len(value.rules), "rule")
 
     @classmethod
-    def parts(cls, value: CvmList, context: Context) -> tuple[Part, ...]:
+    def parts(cls, value: CvmList, context: Context) -> tuple[ElementPart, ...]:
         amounts = [
-            Part(name, amount_text(amount, context.currency))
+            ElementPart(name, amount_text(amount, context.currency))
             for name, amount in (("X", value.x), ("Y", value.y))
             if amount
         ]
-        return (*amounts, *(Part(f"rule {n}", str(rule)) for n, rule in enumerate(value.rules, 1)))
+        return (*amounts, *(ElementPart(f"rule {n}", str(rule)) for n, rule in enumerate(value.rules, 1)))
 
 
-class VerificationResults(Codec[CvmResults]):
+class CvmResultsCodec(Codec[CvmResults]):
     """The CVM results. EMV 4.4 Book 4, Annex A4."""
 
     VECTORS: ClassVar[Vectors] = (
@@ -304,15 +306,17 @@ class VerificationResults(Codec[CvmResults]):
         return f"{method_text(value.rule.code)}: {result}"
 
     @classmethod
-    def parts(cls, value: CvmResults, context: Context) -> tuple[Part, ...]:
+    def parts(cls, value: CvmResults, context: Context) -> tuple[ElementPart, ...]:
         condition = value.rule.condition
         return (
-            Part("condition", condition.text if condition is not None else f"{value.rule.condition_code:02X}, RFU"),
+            ElementPart(
+                "condition", condition.text if condition is not None else f"{value.rule.condition_code:02X}, RFU"
+            ),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptResult:
+class ScriptResultField:
     """What became of one issuer script. ``command`` is 0 for unspecified, else the last command (15: or a later one).
 
     ``result`` is 0 not performed, 1 failed, 2 successful. EMV 4.4 Book 4, Annex A5.
@@ -332,33 +336,33 @@ class ScriptResult:
         return bytes((self.result << 4 | self.command,)) + self.identifier
 
 
-class ScriptResults(Codec[tuple[ScriptResult, ...]]):
+class ScriptResults(Codec[tuple[ScriptResultField, ...]]):
     """Five bytes for each script. EMV 4.4 Book 4, Annex A5, table 34."""
 
     VECTORS: ClassVar[Vectors] = (
-        ("2000000001", (ScriptResult(2, 0, b"\x00\x00\x00\x01"),)),
-        ("12000000000000000000", (ScriptResult(1, 2, bytes(4)), ScriptResult(0, 0, bytes(4)))),
+        ("2000000001", (ScriptResultField(2, 0, b"\x00\x00\x00\x01"),)),
+        ("12000000000000000000", (ScriptResultField(1, 2, bytes(4)), ScriptResultField(0, 0, bytes(4)))),
     )
 
     @classmethod
-    def read(cls, data: bytes) -> tuple[ScriptResult, ...]:
+    def read(cls, data: bytes) -> tuple[ScriptResultField, ...]:
         if len(data) % 5:
             raise CodecError("five bytes a script are needed")
-        return tuple(ScriptResult.decode(data[at : at + 5]) for at in range(0, len(data), 5))
+        return tuple(ScriptResultField.decode(data[at : at + 5]) for at in range(0, len(data), 5))
 
     @classmethod
-    def write(cls, value: tuple[ScriptResult, ...], length: int) -> bytes:
+    def write(cls, value: tuple[ScriptResultField, ...], length: int) -> bytes:
         return b"".join([result.encode() for result in value])
 
     @classmethod
-    def text(cls, value: tuple[ScriptResult, ...], context: Context) -> str:
+    def text(cls, value: tuple[ScriptResultField, ...], context: Context) -> str:
         return counted(len(value), "script")
 
     @classmethod
-    def parts(cls, value: tuple[ScriptResult, ...], context: Context) -> tuple[Part, ...]:
+    def parts(cls, value: tuple[ScriptResultField, ...], context: Context) -> tuple[ElementPart, ...]:
         words = {0: "not performed", 1: "processing failed", 2: "processing successful"}
         return tuple(
-            Part(
+            ElementPart(
                 f"script {result.identifier.hex().upper()}",
                 words.get(result.result, f"result {result.result:X}, which is RFU")
                 + (f" at command {result.command}{' or later' * (result.command == 15)}" if result.command else ""),

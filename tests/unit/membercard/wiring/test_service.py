@@ -18,7 +18,7 @@ from membercard.wiring.line import profile_in_use
 from membercard.wiring.service import DRAWER, KEPT, OwnLists, station_parts
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode
-from reader_service.service import Service
+from reader_service.service import ReaderService
 from registry.errors import RegistryUnavailable
 from registry.store import Registry
 from registry.values import CardState
@@ -148,7 +148,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
         ),
     )
     assert (parts.station, parts.drawer, parts.data_dir) == ("S1", tmp_path / DRAWER, tmp_path)
-    service = Service(parts)
+    service = ReaderService(parts)
     service.start()
     try:
         made: list[int] = []
@@ -178,7 +178,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
 def test_a_service_that_cannot_start_leaves_no_thread_either(tmp_path: Path, registry: Registry) -> None:
     before = set(threading.enumerate())
     parts = in_house(tmp_path, lambda: station_parts(registry, house.custody(), pcsc=False))
-    service = Service(replace(parts, reader_urls=("sim:slot/A", "sim:nowhere")))
+    service = ReaderService(replace(parts, reader_urls=("sim:slot/A", "sim:nowhere")))
     with pytest.raises(ReaderNotFound, match="nowhere"):
         service.start()
     assert eventually(lambda: set(threading.enumerate()) <= before)

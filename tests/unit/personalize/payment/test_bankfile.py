@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from psec import tr31 as psec_tr31
 from pyemv.tools import encrypt_tdes_ecb
 
-from personalize.dossier import Application, Part
+from personalize.dossier import DossierApplication, DossierPart
 from personalize.errors import BankFileError
-from personalize.payment.bankfile import Exchange, FileHead, PreparedCard
+from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard
 from personalize.payment.bankfile_dp import MOST, DpFormat
 from terminal.crypto import des
 from terminal.keys import Algorithm, ApplicationKeys, CardKeys, Diversification, KeyRef, Sealed, SealedKeys
@@ -33,24 +33,26 @@ MAC = 8
 TRAILER = 5 + MAC
 
 
-def written(*cards: PreparedCard, side: Exchange = BANK, head: FileHead = HEAD, key_blocks: bool = False) -> bytes:
+def written(
+    *cards: PreparedCard, side: BankFileExchange = BANK, head: FileHead = HEAD, key_blocks: bool = False
+) -> bytes:
     stream = io.BytesIO()
     assert DpFormat(key_blocks).write(stream, head, cards, side) == len(cards)
     return stream.getvalue()
 
 
-def read(data: bytes, side: Exchange = HOUSE) -> tuple[FileHead, list[PreparedCard]]:
+def read(data: bytes, side: BankFileExchange = HOUSE) -> tuple[FileHead, list[PreparedCard]]:
     head, cards = DpFormat().read(io.BytesIO(data), side)
     return head, list(cards)
 
 
-def fault(data: bytes, side: Exchange = HOUSE) -> BankFileError:
+def fault(data: bytes, side: BankFileExchange = HOUSE) -> BankFileError:
     with pytest.raises(BankFileError) as caught:
         read(data, side)
     return caught.value
 
 
-def hides(part: Part, secret: bytes, side: Exchange) -> bool:
+def hides(part: DossierPart, secret: bytes, side: BankFileExchange) -> bool:
     """Whether that is what is sealed, which custody shows to nobody."""
     assert isinstance(part.value, Sealed)
     return hidden(side.custody, part.value) == secret
@@ -129,7 +131,9 @@ def test_what_was_imported_can_be_exported_again() -> None:
 
 def test_the_file_is_as_its_page_says() -> None:
     """Byte for byte, from docs/bank-file.md and not from the program."""
-    plain = PreparedCard("R1", PAN, 1, Application(b"PACKG", b"MODUL", b"INSTA", (Part(0x9102, b"\xa5\x00"),)))
+    plain = PreparedCard(
+        "R1", PAN, 1, DossierApplication(b"PACKG", b"MODUL", b"INSTA", (DossierPart(0x9102, b"\xa5\x00"),))
+    )
     kcv = encrypt_tdes_ecb(ZMK.reveal(), bytes(8))[:3]
     header = b"MCDP\x01\x0aFIRST BANK" + bytes.fromhex("00000007 20261122103000 01") + kcv + b"\x01"
     body = b"\x02R1\x08" + bytes.fromhex(PAN) + b"\x01\x01\x05PACKG\x05MODUL\x05INSTA\x00\x01"
@@ -174,11 +178,11 @@ def test_the_examples_of_the_standard_hold_for_this_oracle() -> None:
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40)
 AIDS = st.binary(min_size=5, max_size=16)
 PARTS = st.lists(
-    st.builds(Part, st.integers(0x9000, 0xFFFF), st.binary(max_size=300)),
+    st.builds(DossierPart, st.integers(0x9000, 0xFFFF), st.binary(max_size=300)),
     max_size=6,
     unique_by=lambda part: part.number,
 ).map(tuple)
-APPLICATIONS = st.builds(Application, AIDS, AIDS, AIDS, PARTS)
+APPLICATIONS = st.builds(DossierApplication, AIDS, AIDS, AIDS, PARTS)
 CARDS = st.builds(
     PreparedCard,
     TEXT,
@@ -203,7 +207,7 @@ def test_whatever_is_written_is_read(head: FileHead, cards: list[PreparedCard]) 
 @given(CARDS, st.binary(min_size=1, max_size=100), st.booleans())
 def test_secrets_of_any_length_are_read(one: PreparedCard, secret: bytes, padded: bool) -> None:
     sealed = BANK.custody.seal(BANK.seal, secret, "x")
-    sent = replace(one, payment=replace(one.payment, parts=(Part(0x8201, sealed, padded),)))
+    sent = replace(one, payment=replace(one.payment, parts=(DossierPart(0x8201, sealed, padded),)))
     _, [got] = read(written(sent))
     assert hides(got.payment.parts[0], secret, HOUSE)
     assert got.payment.parts[0].padded is padded
@@ -387,7 +391,7 @@ def test_a_trailer_that_counts_otherwise_is_refused() -> None:
 
 
 def with_record(value: bytes) -> PreparedCard:
-    return PreparedCard("R1", PAN, 1, Application(AID, AID, AID, (Part(0x0101, value),)))
+    return PreparedCard("R1", PAN, 1, DossierApplication(AID, AID, AID, (DossierPart(0x0101, value),)))
 
 
 @pytest.mark.parametrize(
@@ -423,9 +427,9 @@ def test_track_2_of_the_card_is_no_fault() -> None:
         lambda c: replace(c, pan="12345678x"),
         lambda c: replace(c, sequence=100),
         lambda c: replace(c, payment=replace(c.payment, instance_aid=b"abcd")),
-        lambda c: replace(c, payment=replace(c.payment, parts=(Part(0x9102, b""),) * 2)),
-        lambda c: replace(c, payment=replace(c.payment, parts=(Part(0x9102, bytes(0x10000)),))),
-        lambda c: replace(c, payment=replace(c.payment, parts=tuple(Part(n, bytes(0xFFFF)) for n in range(17)))),
+        lambda c: replace(c, payment=replace(c.payment, parts=(DossierPart(0x9102, b""),) * 2)),
+        lambda c: replace(c, payment=replace(c.payment, parts=(DossierPart(0x9102, bytes(0x10000)),))),
+        lambda c: replace(c, payment=replace(c.payment, parts=tuple(DossierPart(n, bytes(0xFFFF)) for n in range(17)))),
     ],
 )
 def test_what_the_format_cannot_say_is_not_written(bend: object) -> None:
@@ -436,7 +440,7 @@ def test_what_the_format_cannot_say_is_not_written(bend: object) -> None:
 def test_keys_of_a_security_domain_do_not_go_to_a_bank() -> None:
     keys = CardKeys(KeyRef("imk-read"), Diversification.KDF3, b"", 0x40, (b"abc",) * 3)  # type: ignore[arg-type]
     with pytest.raises(BankFileError, match="do not go to a bank"):
-        written(PreparedCard("R1", PAN, 1, Application(AID, AID, AID, (Part(0x8030, keys),))))
+        written(PreparedCard("R1", PAN, 1, DossierApplication(AID, AID, AID, (DossierPart(0x8030, keys),))))
 
 
 @pytest.mark.parametrize("head", [replace(HEAD, sender=""), replace(HEAD, sender="行"), replace(HEAD, number=-1)])
@@ -469,5 +473,7 @@ def test_the_example_of_the_page_is_what_is_written() -> None:
     page = (ROOT / "docs" / "bank-file.md").read_text(encoding="utf-8")
     example = page.partition("## An example")[2].partition("## ")[0]
     lines = [re.split(r"\s{3,}", line.strip())[0] for line in example.splitlines() if line.startswith("    ")]
-    plain = PreparedCard("R1", PAN, 1, Application(b"PACKG", b"MODUL", b"INSTA", (Part(0x9102, b"\xa5\x00"),)))
+    plain = PreparedCard(
+        "R1", PAN, 1, DossierApplication(b"PACKG", b"MODUL", b"INSTA", (DossierPart(0x9102, b"\xa5\x00"),))
+    )
     assert bytes.fromhex("".join(lines)) == written(plain)

@@ -10,7 +10,7 @@ import pytest
 from personalize.dossier import Dossier
 from personalize.errors import ReadBackError
 from personalize.execute import process
-from personalize.outcome import CardReport, Outcome
+from personalize.outcome import CardOutcome, CardReport
 from personalize.payment.readback import read_back_others
 from personalize.profile import Profile
 from simulators.readers.reader import SimCard
@@ -48,7 +48,7 @@ def personalized(bench: Bench, chip: VirtualCard, **job: object) -> CardReport:
 def test_every_application_in_one_pass(profile: Profile, kind: tuple[int, object]) -> None:
     with bench(profile, 1) as made:
         report = personalized(made, made.chip(kind))  # type: ignore[arg-type]
-        assert report.outcome is Outcome.VERIFIED, report.reason
+        assert report.outcome is CardOutcome.VERIFIED, report.reason
         assert made.accounts.balanced
         (card,) = made.registry.cards_of_batch(made.batch)
         assert list(made.registry.pans_of([card.card_number]))
@@ -70,7 +70,7 @@ def test_the_least_commands_for_each_application() -> None:
                 sent.append(apdu[1])
                 return exchange(apdu)
 
-        assert process(Seen(), made.job(), "lane 1", lambda serial: True).outcome is Outcome.VERIFIED
+        assert process(Seen(), made.job(), "lane 1", lambda serial: True).outcome is CardOutcome.VERIFIED
         assert sent.count(0xE6) == 2 * 4
         # Member 1,100 bytes of secrets and 1,300 in clear; payment 600 and 800; the directories one block each.
         assert sent.count(0xE2) <= 20
@@ -86,7 +86,7 @@ def test_a_proof_by_use_is_asked_once_the_data_are_right() -> None:
         return "approved"
 
     with bench(PROFILES["rsa"], 1) as made:
-        assert personalized(made, made.chip(), payment_proof=proof).outcome is Outcome.VERIFIED
+        assert personalized(made, made.chip(), payment_proof=proof).outcome is CardOutcome.VERIFIED
         (card,) = made.registry.cards_of_batch(made.batch)
         assert proven == [card.card_number]
         assert card.result["payment"] == "approved"
@@ -98,7 +98,7 @@ def test_a_proof_that_fails_rejects_the_chip() -> None:
 
     with bench(PROFILES["rsa"], 1) as made:
         report = personalized(made, made.chip(), payment_proof=proof)
-        assert (report.outcome, report.bin) == (Outcome.REJECTED, "3 data")
+        assert (report.outcome, report.bin) == (CardOutcome.REJECTED, "3 data")
         assert "the cryptogram" in report.reason
 
 
@@ -137,7 +137,7 @@ def issued() -> Iterator[tuple[Bench, VirtualCard, Dossier]]:
             opened.append(dossier)
             return "seen"
 
-        assert personalized(made, chip, payment_proof=proof).outcome is Outcome.VERIFIED
+        assert personalized(made, chip, payment_proof=proof).outcome is CardOutcome.VERIFIED
         yield made, chip, opened[0]
 
 
@@ -160,7 +160,7 @@ def test_a_chip_made_again_keeps_its_account_number_under_the_next_sequence() ->
         raise ReadBackError("the cryptogram", "the issuer refuses it")
 
     with bench(PROFILES["rsa"], 1) as made:
-        assert personalized(made, made.chip(), payment_proof=proof).outcome is Outcome.REJECTED
+        assert personalized(made, made.chip(), payment_proof=proof).outcome is CardOutcome.REJECTED
         (member,) = made.registry.to_prepare(made.batch)
         assert (member.sequence, member.card_number is None) == (2, False)
         before = made.registry.pans_of([str(member.card_number)])
@@ -168,6 +168,6 @@ def test_a_chip_made_again_keeps_its_account_number_under_the_next_sequence() ->
         assert made.registry.pans_of([str(member.card_number)]) == before
         seen: list[Dossier] = []
         again = personalized(made, made.chip(), payment_proof=lambda sender, dossier: seen.append(dossier) or "seen")
-        assert again.outcome is Outcome.VERIFIED
+        assert again.outcome is CardOutcome.VERIFIED
         assert seen[0].payment
         assert b"\x5f\x34\x01\x02" in seen[0].payment.records()[1, 1]

@@ -9,13 +9,13 @@ import pytest
 
 from personalize.errors import ProfileError
 from personalize.payment.pan import BankNumbers, assign, load_numbers
-from personalize.payment.profile import Pan
+from personalize.payment.profile import PanRange
 from registry.errors import RegistryConflict
 from registry.store import Registry
 from registry.values import NewDossier
 from tests.support import house, line
 
-RULE = Pan(prefix="62109713", length=19)
+RULE = PanRange(prefix="62109713", length=19)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from pyemv import kd
 from pyemv.tools import key_check_digits
 
-from personalize.chain import Chains
+from personalize.chain import IssuingChains
 from personalize.dossier import Dossier
 from personalize.encoding import mmyy, pack, record, yymmdd
 from personalize.errors import PrepareError
-from personalize.payment.prepare import Account, PaymentPreparer, expiry
+from personalize.payment.prepare import PaymentAccount, PaymentPreparer, expiry
 from terminal.emv.data.records import Afl
 from terminal.errors import KeyMisuse
 from terminal.keys import ApplicationKeys, MemoryCustody, Purpose, Sealed
@@ -106,9 +106,9 @@ def test_card_keys_are_those_that_a_foreign_library_derives(option: str) -> None
         keys={"option": option}, authentication={"static": False, "dynamic": False, "combined": False}
     ).payment
     assert payment
-    unused = Chains(bank.preparer().chain.member)
+    unused = IssuingChains(bank.preparer().chain.member)
     made = PaymentPreparer(payment, custody, today=house.TODAY, chains=unused).prepare(
-        Account(bank.PAN, 1, "", ""), None, "test"
+        PaymentAccount(bank.PAN, 1, "", ""), None, "test"
     )
     derive = kd.derive_icc_mk_a if option == "A" else kd.derive_icc_mk_b
     with warnings.catch_warnings():
@@ -237,7 +237,11 @@ def test_secrets_are_references_or_sealed_and_nothing_prints() -> None:
     kinds = {part.number: type(part.value) for part in card.payment.parts if part.secret}
     crt = dict.fromkeys(range(0x8201, 0x8206), Sealed)
     assert kinds == {0x8000: ApplicationKeys, 0x8020: ApplicationKeys, 0x8010: Sealed, 0x8104: Sealed, **crt}
-    shown = repr(card.dossier) + repr(card.payment.parts) + repr(Account(bank.PAN, 1, "孙波磊", "130102197605153974"))
+    shown = (
+        repr(card.dossier)
+        + repr(card.payment.parts)
+        + repr(PaymentAccount(bank.PAN, 1, "孙波磊", "130102197605153974"))
+    )
     for planted in (bank.PAN, "孙波磊", "130102197605153974"):
         assert planted not in shown
 

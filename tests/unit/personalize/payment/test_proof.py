@@ -10,7 +10,7 @@ import pytest
 from personalize.dossier import Dossier
 from personalize.errors import ReadBackError
 from personalize.execute import process
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from personalize.payment.proof import TransactionProof
 from personalize.profile import Profile
 from simulators.readers.reader import SimCard
@@ -43,7 +43,7 @@ def test_a_new_chip_pays_its_way_through_the_read_back(profile: Profile) -> None
         chip = bench.chip()
         card = SimCard(chip, chip.config.protocol)
         report = process(card, bench.job(payment_proof=proof_of(profile)), "lane 1", lambda serial: True)
-        assert report.outcome is Outcome.VERIFIED, report.reason
+        assert report.outcome is CardOutcome.VERIFIED, report.reason
         (issued,) = bench.registry.cards_of_batch(bench.batch)
         assert issued.result["payment"] == "cryptogram checked by the issuer"
         card.close()
@@ -69,7 +69,7 @@ def test_a_chip_with_another_cards_keys_is_found_by_its_cryptogram() -> None:
         card = SimCard(chip, chip.config.protocol)
         report = process(card, bench.job(payment_proof=with_other_keys), "lane 1", lambda serial: True)
         card.close()
-        assert (report.outcome, report.bin) == (Outcome.REJECTED, "3 data")
+        assert (report.outcome, report.bin) == (CardOutcome.REJECTED, "3 data")
         assert "the cryptogram" in report.reason
         bench.registry.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reader_service.access.settings import DoorSettings
+from reader_service.access.settings import AccessSettings
 from reader_service.access.throttle import BY_ADDRESS, BY_NAME, network
 from reader_service.principal import Role
 from registry.admin.audit import AuditFilter
@@ -41,7 +41,7 @@ def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_do_not_have(hous
 
 
 def test_under_tls_the_cookie_is_bound_to_this_host(tmp_path: Path) -> None:
-    house = door_house(tmp_path, DoorSettings(tls=True))
+    house = door_house(tmp_path, AccessSettings(tls=True))
     house.person("Wang Fang", Role.OPERATOR)
     answer = house.client().post(SESSION, json={"name": "wang fang", "password": PASSWORD})
     assert answer.headers["set-cookie"].startswith("__Host-membercard=")

@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from reader_service import logs
 from reader_service.access.headers import API_POLICY
-from reader_service.access.settings import DoorSettings
+from reader_service.access.settings import AccessSettings
 from reader_service.api import events
 from reader_service.events import Event, EventBus
 from reader_service.http.deps import still_in
@@ -33,7 +33,7 @@ KINDS = [*events.MAY_HEAR, "something.new"]
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoorHouse]:
-    made = door_house(tmp_path_factory.mktemp("events"), DoorSettings(listeners=20))
+    made = door_house(tmp_path_factory.mktemp("events"), AccessSettings(listeners=20))
     made.person("admin", Role.ADMINISTRATOR, Role.OPERATOR)
     yield made
     made.registry.close()

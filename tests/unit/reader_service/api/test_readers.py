@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from reader_service.api.developer import ExchangeTold
-from reader_service.api.lanes import LaneTold
-from reader_service.api.readers import ReaderTold
-from reader_service.api.verify import MemberFactsTold, VerdictTold
+from reader_service.api.developer import ExchangeResponse
+from reader_service.api.lanes import LaneResponse
+from reader_service.api.readers import ReaderResponse
+from reader_service.api.verify import MemberFactsResponse, VerdictResponse
 from reader_service.principal import Role
 from tests.support import line
 from tests.support.service.accounts import problem
@@ -72,8 +72,8 @@ def test_lanes_make_cards_and_the_counter_knows_them(here: ApiStation, tmp_path:
         assert operator.post(f"/lanes/{lane}/stop").status_code in (200, 404)
     assert eventually(lambda: all(lane["state"] == "ended" for lane in operator.get("/lanes").json()), 20)
     assert [(lane["ok"], lane["last"]["outcome"]) for lane in operator.get("/lanes").json()] == [(1, "verified")] * 2
-    documented(operator.get("/lanes").json()[0], LaneTold)
-    documented(operator.get("/readers/lane-1").json(), ReaderTold)
+    documented(operator.get("/lanes").json()[0], LaneResponse)
+    documented(operator.get("/readers/lane-1").json(), ReaderResponse)
     for step in ("pause", "resume"):
         assert problem(operator.post(f"/lanes/lane-1/{step}"))["code"] == "not-found"
 
@@ -83,8 +83,8 @@ def test_lanes_make_cards_and_the_counter_knows_them(here: ApiStation, tmp_path:
     verdict = counter.post("/verify", json={"reader": "counter"}, headers=token).json()
     assert (verdict["verdict"], verdict["proven"], verdict["lists"]["live"]) == ("ACTIVE", "offline dynamic", True)
     assert verdict["member"]["card_number"].count("*") > 4
-    documented(verdict, VerdictTold)
-    documented(verdict["member"], MemberFactsTold)
+    documented(verdict, VerdictResponse)
+    documented(verdict["member"], MemberFactsResponse)
     assert problem(counter.post("/verify", json={"reader": "counter"}))["code"] == "lease-lost"
     assert counter.get("/verify/lists").json()["trust_current"] is True
     counter.delete("/readers/counter/lease", headers=token)
@@ -108,7 +108,7 @@ def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ApiStation)
         "/developer/readers/lane-1/apdu", json={"apdus": ["00A4040000", "80CA9F7F00"]}, headers=token
     ).json()
     assert [exchange["number"] for exchange in said] == [1, 2]
-    documented(said[0], ExchangeTold)
+    documented(said[0], ExchangeResponse)
     assert (said[0]["sw"], "SELECT" in said[0]["meaning"]) == ("9000", True)
     assert developer.get("/developer/readers/lane-1/history", headers=token).json() == said
     told = problem(developer.post("/developer/readers/lane-1/apdu", json={"apdus": ["00"]}, headers=token))

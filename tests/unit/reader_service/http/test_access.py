@@ -13,12 +13,12 @@ import pytest
 from fastapi import APIRouter
 
 from reader_service.access.headers import API_POLICY, PAGE_POLICY
-from reader_service.access.settings import DoorSettings
+from reader_service.access.settings import AccessSettings
 from reader_service.errors import LeaseHeld, NotFound
 from reader_service.http.deps import Caller
 from reader_service.http.health import Checks
 from reader_service.principal import Role
-from reader_service.service import Service
+from reader_service.service import ReaderService
 from registry.admin.audit import AuditFilter
 from registry.errors import RegistryConflict, RegistryUnavailable
 from tests.support.service.accounts import PASSWORD, DoorHouse, door_house, problem
@@ -119,7 +119,7 @@ def test_a_write_from_another_sites_page_is_refused_even_with_the_secret(house: 
 
 
 def test_under_tls_a_page_that_came_without_it_is_another_sites(tmp_path: Path) -> None:
-    house = door_house(tmp_path, DoorSettings(tls=True))
+    house = door_house(tmp_path, AccessSettings(tls=True))
     for origin, status in (("http://localhost", 403), ("https://localhost", 401), ("https://[", 403)):
         answer = house.client().post(ME, json={"name": "x", "password": "y"}, headers={"Origin": origin})
         assert answer.status_code == status
@@ -134,7 +134,7 @@ def test_nobody_is_signed_in_by_another_sites_form(house: DoorHouse) -> None:
     assert "set-cookie" not in answer.headers
 
 
-def page_house(tmp_path: Path, settings: DoorSettings | None = None) -> DoorHouse:
+def page_house(tmp_path: Path, settings: AccessSettings | None = None) -> DoorHouse:
     """With pages and endpoints that misbehave."""
     house = door_house(tmp_path, settings)
     router = APIRouter()
@@ -318,12 +318,12 @@ def test_not_ready_while_the_database_is_away(house: DoorHouse, monkeypatch: pyt
 def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: DoorHouse) -> None:
     away = SimpleNamespace(pcsc_away=True)
     parts = SimpleNamespace(custody=house.service.parts.custody, pcsc=True)
-    checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
+    checks = Checks(cast("ReaderService", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
     found = asyncio.run(checks.health())
     assert (found.ready, found.parts["pcscd"]) == (False, "away")
     away.pcsc_away = False
     assert asyncio.run(checks.health()).parts["pcscd"] == "away", "it is looked at every two seconds at most"
-    checks = Checks(cast("Service", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
+    checks = Checks(cast("ReaderService", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
     assert asyncio.run(checks.health()).ready
 
 

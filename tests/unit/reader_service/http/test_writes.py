@@ -12,17 +12,17 @@ import httpx
 import pytest
 from fastapi import APIRouter, UploadFile
 
-from reader_service.access.settings import DoorSettings
+from reader_service.access.settings import AccessSettings
 from reader_service.errors import Conflict, TooMany
 from reader_service.http.bodies import Body
 from reader_service.http.deps import Caller
-from reader_service.http.idempotency import Memory
+from reader_service.http.idempotency import InMemoryIdempotencyStore
 from reader_service.principal import Role
-from registry.admin.idempotency import Begun, KeyUsedOtherwise, Reply, RequestInProgress
+from registry.admin.idempotency import Begun, IdempotencyKeyReused, RequestInProgress, StoredReply
 from registry.errors import RegistryUnavailable
 from tests.support.service.accounts import BASE, DoorHouse, door_house, problem
 
-SMALL = DoorSettings(body=1000, upload=50_000, chunk_seconds=0.2, body_seconds=0.5)
+SMALL = AccessSettings(body=1000, upload=50_000, chunk_seconds=0.2, body_seconds=0.5)
 
 
 class Desk:
@@ -127,7 +127,7 @@ def test_the_same_write_twice_at_once_is_done_once(
 ) -> None:
     begin, refused = house.registry.replies.begin, []
 
-    def counted(*given: Any) -> Begun | Reply:
+    def counted(*given: Any) -> Begun | StoredReply:
         try:
             return begin(*given)
         except RequestInProgress as no:
@@ -286,20 +286,20 @@ def test_the_digest_of_a_form_leaves_its_boundary_out_wherever_it_is_cut() -> No
 
 def test_memory_keeps_answers_as_the_record_does() -> None:
     now = 0.0
-    memory = Memory(ticks=lambda: now)
+    memory = InMemoryIdempotencyStore(ticks=lambda: now)
     begun = memory.begin("p", "k", "POST /x", b"1")
     assert begun == Begun(1)
     with pytest.raises(RequestInProgress):
         memory.begin("p", "k", "POST /x", b"1")
-    with pytest.raises(KeyUsedOtherwise):
+    with pytest.raises(IdempotencyKeyReused):
         memory.begin("p", "k", "POST /x", b"2")
     memory.give_up("p", "k", Begun(1))
     assert memory.begin("p", "k", "POST /x", b"1") == Begun(2)
-    memory.finish("p", "k", Begun(1), Reply(200, {}, b"too late"))
+    memory.finish("p", "k", Begun(1), StoredReply(200, {}, b"too late"))
     with pytest.raises(RequestInProgress):
         memory.begin("p", "k", "POST /x", b"1")
-    memory.finish("p", "k", Begun(2), Reply(200, {}, b"done"))
-    assert memory.begin("p", "k", "POST /x", b"1") == Reply(200, {}, b"done")
+    memory.finish("p", "k", Begun(2), StoredReply(200, {}, b"done"))
+    assert memory.begin("p", "k", "POST /x", b"1") == StoredReply(200, {}, b"done")
     now = 601.0
     assert memory.begin("p", "k", "POST /x", b"2") == Begun(1)
     for number in range(5000):

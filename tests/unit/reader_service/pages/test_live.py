@@ -16,7 +16,7 @@ from reader_service.pages import counter, developer, live, station
 from reader_service.pages.shell import Shell
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode, ReaderState, ReaderView
-from terminal.member.outcome import Code
+from terminal.member.outcome import VerdictCode
 from tests.support.service.page_services import PageHouse, batch_view, lane, page_house, reader, rejected, verdict
 
 WHO = Principal("op", frozenset({Role.OPERATOR, Role.DEVELOPER}))
@@ -108,7 +108,7 @@ def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(h
     house.readers.found = [reader(f"Lane {n}", mode=Mode.LANE, state=ReaderState.LANE) for n in (1, 2)]
     house.lanes.found = [lane("Lane 1"), lane("Lane 2")]
     house.batches.views = [batch_view()]
-    board = station.Board(Shell(house.house.service), WHO, "en")
+    board = station.StationBoard(Shell(house.house.service), WHO, "en")
 
     async def run() -> list[str]:
         told = [await board.whole(), await board.after([_event("lane.state", "lane-1")])]
@@ -132,13 +132,13 @@ def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(h
 
 def test_where_there_are_many_lanes_what_is_to_do_stands_above_them(house: PageHouse) -> None:
     house.lanes.found = [lane(f"Lane {n}") for n in range(1, 31)] + [lane("Lane 31", last=rejected(Bin.FOREIGN))]
-    html = asyncio.run(station.Board(Shell(house.house.service), WHO, "en").whole())
+    html = asyncio.run(station.StationBoard(Shell(house.house.service), WHO, "en").whole())
     assert re.search(r'<ul id="orders".*?<a href="#lane-lane-31">.*?Lane 31: Put in bin 4', html, re.DOTALL)
 
 
 def test_batches_are_counted_again_after_a_card_but_not_for_each(house: PageHouse) -> None:
     house.readers.found, house.lanes.found = [reader("Lane 1")], [lane("Lane 1")]
-    board = station.Board(Shell(house.house.service), WHO, "en")
+    board = station.StationBoard(Shell(house.house.service), WHO, "en")
 
     async def run() -> tuple[str, str]:
         await board.whole()
@@ -153,10 +153,10 @@ def test_batches_are_counted_again_after_a_card_but_not_for_each(house: PageHous
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("code", list(Code))
-def test_every_verdict_has_colour_sign_and_words(house: PageHouse, code: Code, language: str) -> None:
+@pytest.mark.parametrize("code", list(VerdictCode))
+def test_every_verdict_has_colour_sign_and_words(house: PageHouse, code: VerdictCode, language: str) -> None:
     house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
-    board = counter.Board(Shell(house.house.service), WHO, language, "counter")
+    board = counter.CounterBoard(Shell(house.house.service), WHO, language, "counter")
     told = verdict(code, name=BAD, unit=BAD)
     html = asyncio.run(board.after([_event("verdict", "counter", told.to_json())]))
     kind = counter.KINDS[code]
@@ -169,7 +169,7 @@ def test_every_verdict_has_colour_sign_and_words(house: PageHouse, code: Code, l
 
 def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(house: PageHouse) -> None:
     house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
-    board = counter.Board(Shell(house.house.service), WHO, "zh", "counter")
+    board = counter.CounterBoard(Shell(house.house.service), WHO, "zh", "counter")
     html = asyncio.run(board.after([_event("verdict", "counter", verdict().to_json())]))
     for text in (
         "有效",
@@ -199,13 +199,13 @@ def test_a_counter_asks_for_a_card_only_where_one_is_judged(
 ) -> None:
     """A card that is in when the page comes was judged before: it has to be put in once more."""
     house.readers.found = seen
-    html = asyncio.run(counter.Board(Shell(house.house.service), WHO, "zh", "counter").whole())
+    html = asyncio.run(counter.CounterBoard(Shell(house.house.service), WHO, "zh", "counter").whole())
     assert re.findall(r'id="(?:counter-reader|verdict)"[^>]*data-waits="(\w+)"', html) == [waits, waits]
 
 
 def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: PageHouse) -> None:
     house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
-    board = counter.Board(Shell(house.house.service), WHO, "en", "counter")
+    board = counter.CounterBoard(Shell(house.house.service), WHO, "en", "counter")
 
     async def run() -> list[str]:
         told = [await board.whole()]
@@ -228,7 +228,7 @@ def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: Pa
 
 def test_a_trace_shows_the_last_lines_of_its_reader(house: PageHouse) -> None:
     house.readers.found = [reader("Bench")]
-    board = developer.Board(Shell(house.house.service), WHO, "en", "bench")
+    board = developer.DeveloperBoard(Shell(house.house.service), WHO, "en", "bench")
     lines = [_event("trace", "bench", {"line": f"line {n} {BAD}"}) for n in range(developer.TRACED + 5)]
 
     async def run() -> tuple[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from personalize.outcome import Bin, Outcome
+from personalize.outcome import Bin, CardOutcome
 from reader_service.pages.shell import own_path
 from reader_service.principal import Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState
@@ -314,8 +314,8 @@ def test_a_reject_says_which_bin_and_why_in_words(house: PageHouse) -> None:
     assert "Write data" in text
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
-def test_every_outcome_and_state_of_a_lane_has_words(house: PageHouse, outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", list(CardOutcome))
+def test_every_outcome_and_state_of_a_lane_has_words(house: PageHouse, outcome: CardOutcome) -> None:
     states = ["waiting", "working", "paused", "stopping", "ended"]
     house.readers.found = [reader(f"Lane {n}", state=one) for n, one in enumerate(ReaderState)]
     house.lanes.found = [lane(f"Lane {n}", state=state, last=last(outcome)) for n, state in enumerate(states)]

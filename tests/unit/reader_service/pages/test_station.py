@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from personalize.outcome import Bin, Outcome
-from personalize.reasons import Reason
+from personalize.outcome import Bin, CardOutcome
+from personalize.reasons import RejectCode
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
@@ -99,8 +99,8 @@ PARAMS = {
 def test_every_code_that_the_line_can_give_has_a_text(language: str) -> None:
     t = words(language)
     told = {key.removeprefix("reason.").removesuffix(".with") for key in t.keys() if key.startswith("reason.")}
-    assert told == set(Reason)
-    for code in Reason:
+    assert told == set(RejectCode)
+    for code in RejectCode:
         assert not re.search(r"\{", t.reason(code, {}, "")), "a text for all cases of a code names none of them"
         particular = t.reason(code, {name: "X-7" for name in PARAMS.get(code, set())}, "")
         assert ("X-7" in particular) is (f"reason.{code}.with" in t), code
@@ -127,7 +127,7 @@ def test_a_reject_says_which_bin_and_why_in_the_reader_s_language(
     house: PageHouse, language: str, order: str, why: str
 ) -> None:
     refused = replace(
-        last(Outcome.REJECTED, Bin.KEYS, "authenticating: 6300"), code="keys-refused", params={"sw": "6300"}
+        last(CardOutcome.REJECTED, Bin.KEYS, "authenticating: 6300"), code="keys-refused", params={"sw": "6300"}
     )
     house.readers.found = [reader("Lane 1")]
     house.lanes.found = [lane("Lane 1", last=refused)]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reader_service.errors import Conflict, Forbidden, LeaseHeld, LeaseLost, NotFound, ReaderOut
-from reader_service.readers.manager import ReaderHub
+from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Mode, ReaderState
-from reader_service.readers.worker import Seat
+from reader_service.readers.worker import ReaderSession
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import EventKind, ReaderEvent
@@ -43,15 +43,15 @@ def two(tmp_path: Path, readers: FakeReaders) -> Station:
     return station(tmp_path, "fake:Lane 1", "fake:Lane 2", open_reader=readers)
 
 
-def state(hub: ReaderHub, reader_id: str) -> ReaderState:
+def state(hub: ReaderManager, reader_id: str) -> ReaderState:
     return hub.view(reader_id).state
 
 
-def hang(hub: ReaderHub, reader_id: str) -> tuple[Future[str], threading.Event, threading.Event]:
+def hang(hub: ReaderManager, reader_id: str) -> tuple[Future[str], threading.Event, threading.Event]:
     """A job that does not end before its event is set."""
     begun, go = threading.Event(), threading.Event()
 
-    def job(seat: Seat) -> str:
+    def job(seat: ReaderSession) -> str:
         begun.set()
         go.wait(20)
         return "at last"
@@ -118,7 +118,7 @@ def test_cards_of_a_reader_that_tells_nothing_are_looked_for(two: Station, reade
     ],
 )
 def test_what_a_reader_does_is_told_with_a_code(two: Station, fault: Exception, code: str) -> None:
-    def job(seat: Seat) -> None:
+    def job(seat: ReaderSession) -> None:
         raise fault
 
     with two.hub() as hub:
@@ -176,7 +176,7 @@ def test_a_hung_reader_may_be_restarted_by_hand(two: Station) -> None:
 
 
 def test_a_long_job_lives_by_its_signs_of_life(two: Station) -> None:
-    def job(seat: Seat) -> str:
+    def job(seat: ReaderSession) -> str:
         for _ in range(8):
             seat.beat(0.4)
             time.sleep(0.1)
@@ -190,7 +190,7 @@ def test_a_long_job_lives_by_its_signs_of_life(two: Station) -> None:
 
 def test_a_service_ends_though_a_driver_hangs(two: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reader_service.readers.manager._CLOSING", 0.2)
-    hub = ReaderHub(two.parts, two.bus)
+    hub = ReaderManager(two.parts, two.bus)
     hub.start()
     future, _, go = hang(hub, "lane-1")
     hub.close()
@@ -306,7 +306,7 @@ def test_an_attendant_that_fails_is_logged_and_the_next_card_is_attended_to(
 ) -> None:
     seen: list[str] = []
 
-    def attendant(seat: Seat) -> None:
+    def attendant(seat: ReaderSession) -> None:
         seen.append(seat.name)
         raise LookupError("a bug")
 
@@ -421,14 +421,14 @@ def cards(tmp_path: Path) -> list[Path]:
 def test_a_lease_is_needed_and_what_it_left_powered_is_let_go_of(tmp_path: Path, cards: list[Path]) -> None:
     with station(tmp_path, f"sim:slot/Desk?card={cards[0]}").hub() as hub:
         lease = hub.leases.take(OPERATOR, "desk", 1)
-        card = hub.use(OPERATOR, "desk", lease.token, Seat.powered)
+        card = hub.use(OPERATOR, "desk", lease.token, ReaderSession.powered)
         assert card.exchange(bytes.fromhex("00A4040000"))
-        assert hub.use(OPERATOR, "desk", lease.token, Seat.powered) is card
+        assert hub.use(OPERATOR, "desk", lease.token, ReaderSession.powered) is card
         with pytest.raises(LeaseLost):
-            hub.use(OTHER, "desk", lease.token, Seat.powered)
+            hub.use(OTHER, "desk", lease.token, ReaderSession.powered)
         assert eventually(lambda: hub.view("desk").lease is None, 5)
         with pytest.raises(LeaseLost):
-            hub.use(OPERATOR, "desk", lease.token, Seat.powered)
+            hub.use(OPERATOR, "desk", lease.token, ReaderSession.powered)
         hub.leases.take(OTHER, "desk")
         hub.ask("desk", lambda seat: None)
         with pytest.raises(CardGone):

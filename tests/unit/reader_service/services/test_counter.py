@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import Line
+from personalize.lanes import PersonalizationLine
 from reader_service.errors import Forbidden, LeaseHeld, LeaseLost, NotFound, ReaderOut, Unavailable
-from reader_service.parts import Lists
-from reader_service.readers.manager import ReaderHub
+from reader_service.parts import CounterLists
+from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Mode
-from reader_service.services.counter import CounterDesk
+from reader_service.services.counter import CounterService
 from registry.errors import RegistryConflict, RegistryUnavailable
 from registry.members.verdicts import VerdictNote
 from simulators.card.config import CardConfig
@@ -37,7 +37,9 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     made = station(home, url=url)
     batch = line.prepared(made.registry, 1, home)
     list(make_stock(home / "stock", 1, CardConfig(blank())))
-    results = Line(line.job(made.registry, batch), remake=lambda: None).run([open_reader(f"sim:{home / 'stock'}")])
+    results = PersonalizationLine(line.job(made.registry, batch), remake=lambda: None).run(
+        [open_reader(f"sim:{home / 'stock'}")]
+    )
     assert not results[0].fault
     made.registry.close()
     return url, next((home / "stock" / "issued").iterdir())
@@ -46,8 +48,8 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 @dataclass
 class Desk:
     station: Station
-    hub: ReaderHub
-    desk: CounterDesk
+    hub: ReaderManager
+    desk: CounterService
     card: Path
     lists: list[Exception]
 
@@ -74,14 +76,14 @@ def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[
     made = station(home, "sim:slot/Counter", "sim:slot/Desk", url=url, **changes)
     lists = made.parts.lists
 
-    def read() -> Lists:
+    def read() -> CounterLists:
         if faults:
             raise faults[0]
         return lists()
 
     object.__setattr__(made.parts, "lists", read)
-    hub = ReaderHub(made.parts, made.bus)
-    counter = CounterDesk(made.parts, made.bus, hub, refresh=0.1)
+    hub = ReaderManager(made.parts, made.bus)
+    counter = CounterService(made.parts, made.bus, hub, refresh=0.1)
     hub.on_added = counter.reader_added
     hub.start()
     counter.start()
@@ -292,7 +294,7 @@ def test_without_any_list_there_is_no_verdict(tmp_path: Path, issued: tuple[str,
     with opened(tmp_path, issued) as desk:
         desk.desk.close()
         desk.lists.append(AWAY)
-        fresh = CounterDesk(desk.station.parts, desk.station.bus, desk.hub)
+        fresh = CounterService(desk.station.parts, desk.station.bus, desk.hub)
         desk.hub.drawer("counter").insert(desk.card)
         fresh.watch(COUNTER, "counter", True)
         assert eventually(lambda: desk.station.bus.of("service.fault", "counter"))

@@ -10,9 +10,9 @@ import pytest
 
 from reader_service.errors import Conflict, Forbidden, Invalid, LeaseHeld, LeaseLost, NotFound, ReaderOut
 from reader_service.principal import Principal, Role
-from reader_service.readers.manager import ReaderHub
+from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import ReaderState
-from reader_service.services.developer import DeveloperDesk
+from reader_service.services.developer import DeveloperService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from simulators.virtual_card import VirtualCard
@@ -26,8 +26,8 @@ SECOND = Principal("second dev", frozenset({Role.DEVELOPER}))
 @dataclass
 class Desk:
     station: Station
-    hub: ReaderHub
-    desk: DeveloperDesk
+    hub: ReaderManager
+    desk: DeveloperService
     drawer: Path
 
     def lease(self, p: Principal = DEVELOPER, reader_id: str = "a") -> str:
@@ -43,7 +43,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made = station(tmp_path, "sim:slot/A", "sim:slot/B", f"sim:{next((drawer / 'blanks').iterdir())}", drawer=drawer)
     with made.hub() as hub:
         assert eventually(lambda: all(view.drawer for view in hub.views()[:2]))
-        yield Desk(made, hub, DeveloperDesk(made.parts, made.bus, hub), drawer)
+        yield Desk(made, hub, DeveloperService(made.parts, made.bus, hub), drawer)
 
 
 def names(desk: Desk) -> list[str]:
@@ -192,7 +192,7 @@ def test_a_slot_that_somebody_leased_is_theirs(desk: Desk) -> None:
 def test_where_nothing_is_simulated_there_is_no_drawer(tmp_path: Path) -> None:
     made = station(tmp_path)
     with made.hub() as hub:
-        found = DeveloperDesk(made.parts, made.bus, hub)
+        found = DeveloperService(made.parts, made.bus, hub)
         assert found.drawer(DEVELOPER) == []
         with pytest.raises(NotFound):
             found.insert(DEVELOPER, "a", "x.card")

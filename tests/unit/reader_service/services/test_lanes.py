@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from personalize.lanes import LineSettings
-from personalize.outcome import Outcome
+from personalize.outcome import CardOutcome
 from reader_service.errors import Conflict, Forbidden, Invalid, LeaseHeld, NotFound, ReaderOut, Unavailable
 from reader_service.principal import Principal, Role
-from reader_service.readers.manager import ReaderHub
+from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Mode
-from reader_service.services.lane_status import LaneView
-from reader_service.services.lanes import LaneDesk
+from reader_service.services.lane_status import LaneStatus
+from reader_service.services.lanes import LaneService
 from registry.errors import RegistryUnavailable
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
@@ -39,11 +39,11 @@ def stock(directory: Path, count: int) -> Path:
 class Lanes:
     """A lane desk over the readers of a station."""
 
-    def __init__(self, made: Station, hub: ReaderHub, **more: Any) -> None:
+    def __init__(self, made: Station, hub: ReaderManager, **more: Any) -> None:
         self.station, self.hub = made, hub
-        self.desk = LaneDesk(made.parts, made.bus, hub, again=0.05, **more)
+        self.desk = LaneService(made.parts, made.bus, hub, again=0.05, **more)
 
-    def view(self, reader_id: str) -> LaneView:
+    def view(self, reader_id: str) -> LaneStatus:
         return next(view for view in self.desk.lanes(OPERATOR) if view.reader == reader_id)
 
     def ended(self) -> bool:
@@ -104,7 +104,7 @@ def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
         assert eventually(lambda: on.view("lane-1").ok == 1)
         last = on.view("lane-1").last
         assert last is not None
-        assert (last.outcome, last.bin) == (Outcome.VERIFIED, "")
+        assert (last.outcome, last.bin) == (CardOutcome.VERIFIED, "")
         assert on.view("lane-1").rate > 0
         assert on.view("lane-1").seconds_left is not None
         on.desk.pause(OPERATOR, "lane-1")
@@ -163,7 +163,7 @@ def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> N
         assert eventually(lambda: on.view("lane-1").ok == 1)
         drawer.eject()
         drawer.insert(paths[0])
-        assert eventually(lambda: on.view("lane-1").last and on.view("lane-1").last.outcome is Outcome.KNOWN)
+        assert eventually(lambda: on.view("lane-1").last and on.view("lane-1").last.outcome is CardOutcome.KNOWN)
         (card,) = made.registry.cards_of_batch(batch)
         last = on.view("lane-1").last
         assert last is not None
@@ -406,7 +406,7 @@ def test_the_rest_of_a_batch_takes_as_long_as_its_lanes_need(tmp_path: Path) -> 
     now = [0.0]
     made = station(tmp_path, f"sim:{feeder}")
     batch = line.prepared(made.registry, 6, tmp_path)
-    seen: list[LaneView] = []
+    seen: list[LaneStatus] = []
     made.line.job_changes["monotonic"] = lambda: now[0]
     with lanes(made, monotonic=lambda: now[0], settings=LineSettings(idle=5)) as on:
         publish = made.bus.publish

@@ -10,8 +10,8 @@ import pytest
 
 from personalize.lists import public_key
 from reader_service.errors import Forbidden, Invalid, NotFound
-from reader_service.services.audit import AuditDesk
-from reader_service.services.lists import ListDesk
+from reader_service.services.audit import AuditService
+from reader_service.services.lists import ListService
 from registry.admin.audit import AuditFilter
 from registry.values import CardState
 from terminal.crypto.rsa import RsaPublic
@@ -23,15 +23,15 @@ from tests.support.service.services import AUDITOR, CLERK, COUNTER, NOBODY, OPER
 
 
 @pytest.fixture
-def desk(office: Office) -> ListDesk:
-    return ListDesk(office.parts, office.bus)
+def desk(office: Office) -> ListService:
+    return ListService(office.parts, office.bus)
 
 
 def key() -> RsaPublic:
     return public_key(custody().info(custody().latest("list-signer")))
 
 
-def test_an_edition_is_signed_versioned_and_told(office: Office, desk: ListDesk) -> None:
+def test_an_edition_is_signed_versioned_and_told(office: Office, desk: ListService) -> None:
     with pytest.raises(NotFound, match="no hotlist was published"):
         desk.hotlist(COUNTER)
     _, numbers = carded(office.registry, 2)
@@ -48,7 +48,7 @@ def test_an_edition_is_signed_versioned_and_told(office: Office, desk: ListDesk)
     assert desk.hotlist(COUNTER).etag != found.etag
 
 
-def test_a_difference_makes_the_signed_edition(office: Office, desk: ListDesk) -> None:
+def test_a_difference_makes_the_signed_edition(office: Office, desk: ListService) -> None:
     _, numbers = carded(office.registry, 4)
     at(office.registry, numbers[0], CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE, CardState.SUSPENDED)
     at(office.registry, numbers[1], CardState.LOST)
@@ -75,7 +75,7 @@ def test_a_difference_makes_the_signed_edition(office: Office, desk: ListDesk) -
         desk.delta(COUNTER, 5)
 
 
-def test_a_card_that_came_and_went_between_two_editions_is_in_no_difference(office: Office, desk: ListDesk) -> None:
+def test_a_card_that_came_and_went_between_two_editions_is_in_no_difference(office: Office, desk: ListService) -> None:
     _, (number, other) = carded(office.registry, 2)
     at(office.registry, number, CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE)
     old = desk.publish(CLERK)
@@ -89,7 +89,7 @@ def test_a_card_that_came_and_went_between_two_editions_is_in_no_difference(offi
     assert patched(old.signed, json.loads(json.dumps(asdict(delta), default=str))) == new.signed
 
 
-def test_the_trust_list_stays_the_same_until_its_time_comes(office: Office, desk: ListDesk) -> None:
+def test_the_trust_list_stays_the_same_until_its_time_comes(office: Office, desk: ListService) -> None:
     first = desk.trust(COUNTER)
     assert TrustList.load(first.content, key(), at=office.clock.now).knows(bytes.fromhex("F04D454D42"))
     office.clock.forward(timedelta(days=29))
@@ -99,7 +99,7 @@ def test_the_trust_list_stays_the_same_until_its_time_comes(office: Office, desk
     assert desk.key(COUNTER) == {"n": f"{key().n:x}", "e": key().e}
 
 
-def test_lists_are_for_those_who_judge_by_them(desk: ListDesk) -> None:
+def test_lists_are_for_those_who_judge_by_them(desk: ListService) -> None:
     for call in (
         lambda: desk.publish(OPERATOR),
         lambda: desk.page(NOBODY),
@@ -113,7 +113,7 @@ def test_lists_are_for_those_who_judge_by_them(desk: ListDesk) -> None:
 
 
 def test_the_audit_is_filtered_and_proven(office: Office) -> None:
-    desk = AuditDesk(office.parts, office.bus)
+    desk = AuditService(office.parts, office.bus)
     batch_id, _ = carded(office.registry, 2)
     first = desk.page(AUDITOR, None, 3)
     rest = desk.page(AUDITOR, first.next, 100)

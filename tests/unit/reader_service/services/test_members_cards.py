@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reader_service.errors import Conflict, Forbidden, Invalid, NotFound
-from reader_service.services.cards import CardDesk
-from reader_service.services.members import MemberDesk
+from reader_service.services.cards import CardService
+from reader_service.services.members import MemberService
 from registry.values import BatchState, CardState
 from tests.support import house
 from tests.support.registry import registrar
@@ -28,16 +28,16 @@ def told() -> Told:
 
 
 @pytest.fixture
-def members(office: Office, told: Told) -> MemberDesk:
-    return MemberDesk(office.parts, office.bus, on_hotlist=told)
+def members(office: Office, told: Told) -> MemberService:
+    return MemberService(office.parts, office.bus, on_hotlist=told)
 
 
 @pytest.fixture
-def cards(office: Office, told: Told) -> CardDesk:
-    return CardDesk(office.parts, office.bus, on_hotlist=told)
+def cards(office: Office, told: Told) -> CardService:
+    return CardService(office.parts, office.bus, on_hotlist=told)
 
 
-def test_the_account_number_on_the_same_chip_is_shown_masked(office: Office, cards: CardDesk) -> None:
+def test_the_account_number_on_the_same_chip_is_shown_masked(office: Office, cards: CardService) -> None:
     batch_id = registrar.approved(office.registry, rows(2))
     registrar.prepare(office.registry, house.custody(), batch_id, pans=["6210971300000000016"])
     office.registry.receive_stock(2, "delivery", "op")
@@ -48,7 +48,7 @@ def test_the_account_number_on_the_same_chip_is_shown_masked(office: Office, car
         cards.payment_numbers(OPERATOR, [bank])
 
 
-def test_a_member_is_found_by_any_number_and_by_name(office: Office, members: MemberDesk) -> None:
+def test_a_member_is_found_by_any_number_and_by_name(office: Office, members: MemberService) -> None:
     _, numbers = carded(office.registry, 2)
     first = row(1)
     for text in (numbers[0], "130000000001", first.id_number, first.id_number.lower(), first.name, f" {first.name} "):
@@ -61,7 +61,7 @@ def test_a_member_is_found_by_any_number_and_by_name(office: Office, members: Me
             members.find(CLERK, nothing)
 
 
-def test_members_come_in_pages(office: Office, members: MemberDesk) -> None:
+def test_members_come_in_pages(office: Office, members: MemberService) -> None:
     carded(office.registry, 3)
     first = members.page(CLERK, None, 2)
     rest = members.page(CLERK, first.next, 2)
@@ -70,7 +70,7 @@ def test_members_come_in_pages(office: Office, members: MemberDesk) -> None:
     assert members.page(CLERK, unit="另一个单位").items == ()
 
 
-def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(office: Office, members: MemberDesk) -> None:
+def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(office: Office, members: MemberService) -> None:
     carded(office.registry, 1)
     with pytest.raises(Invalid):
         members.unmask(CLERK, 1, " \n ")
@@ -83,7 +83,7 @@ def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(office: Office, membe
             members.unmask(who, 1, "curious")
 
 
-def test_a_member_moves_and_leaves(office: Office, members: MemberDesk, cards: CardDesk, told: Told) -> None:
+def test_a_member_moves_and_leaves(office: Office, members: MemberService, cards: CardService, told: Told) -> None:
     _, (number,) = carded(office.registry, 1)
     with pytest.raises(Invalid):
         members.transfer(CLERK, 1, " ", "moved")
@@ -102,7 +102,7 @@ def test_a_member_moves_and_leaves(office: Office, members: MemberDesk, cards: C
         members.member(CLERK, 999)
 
 
-def test_a_card_goes_its_way_and_each_step_is_told(office: Office, cards: CardDesk, told: Told) -> None:
+def test_a_card_goes_its_way_and_each_step_is_told(office: Office, cards: CardService, told: Told) -> None:
     _, (number,) = carded(office.registry, 1)
     assert cards.allowed(CLERK, number) == ("pack", "loss", "withdraw", "replace")
     for step, state in (
@@ -122,7 +122,7 @@ def test_a_card_goes_its_way_and_each_step_is_told(office: Office, cards: CardDe
         cards.unlock(CLERK, number, "found again")
 
 
-def test_steps_need_their_state_and_a_reason(office: Office, cards: CardDesk) -> None:
+def test_steps_need_their_state_and_a_reason(office: Office, cards: CardService) -> None:
     _, (number,) = carded(office.registry, 1)
     for step in (cards.deliver, cards.activate, cards.suspend, cards.unlock):
         with pytest.raises(Conflict):
@@ -138,7 +138,7 @@ def test_steps_need_their_state_and_a_reason(office: Office, cards: CardDesk) ->
 
 
 def test_who_hands_a_card_out_does_not_lift_a_suspension(
-    office: Office, cards: CardDesk, monkeypatch: pytest.MonkeyPatch
+    office: Office, cards: CardService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Delivered when it was looked at, and suspended before the step was written."""
     _, (number,) = carded(office.registry, 1)
@@ -156,7 +156,7 @@ def test_who_hands_a_card_out_does_not_lift_a_suspension(
     assert cards.card(CLERK, number).state is CardState.SUSPENDED
 
 
-def test_a_lost_card_is_replaced_by_a_draft(office: Office, cards: CardDesk, told: Told) -> None:
+def test_a_lost_card_is_replaced_by_a_draft(office: Office, cards: CardService, told: Told) -> None:
     _, (number,) = carded(office.registry, 1)
     with pytest.raises(Invalid):
         cards.replace(CLERK, number, "broken", because="active")
@@ -168,7 +168,7 @@ def test_a_lost_card_is_replaced_by_a_draft(office: Office, cards: CardDesk, tol
     assert office.events("batch.changed")[-1].topic == draft.id
 
 
-def test_cards_come_in_pages_by_unit_state_and_batch(office: Office, cards: CardDesk) -> None:
+def test_cards_come_in_pages_by_unit_state_and_batch(office: Office, cards: CardService) -> None:
     batch_id, numbers = carded(office.registry, 3)
     at(office.registry, numbers[1], CardState.LOST)
     first = cards.page(CLERK, None, 2)
@@ -179,7 +179,7 @@ def test_cards_come_in_pages_by_unit_state_and_batch(office: Office, cards: Card
     assert cards.page(CLERK, batch_id="B20261122-999").items == ()
 
 
-def test_every_method_asks_who_it_is(members: MemberDesk, cards: CardDesk) -> None:
+def test_every_method_asks_who_it_is(members: MemberService, cards: CardService) -> None:
     for who in (OPERATOR, AUDITOR, COUNTER):
         for call in (
             lambda p: members.find(p, "x"),

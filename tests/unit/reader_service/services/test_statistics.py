@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
-from reader_service.errors import Forbidden, Invalid, NotFound, TooLarge, UnreadableForm
-from reader_service.services.statistics import StatisticsDesk
+from reader_service.errors import Forbidden, Invalid, NotFound, RequestTooLarge, UnreadableForm
+from reader_service.services.statistics import StatisticsService
 from registry.admin.plans import UnitPlan
 from registry.members.verdicts import VerdictNote
 from tests.support import forms
@@ -33,15 +33,15 @@ def _in_china(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def desk(office: Office) -> StatisticsDesk:
-    return StatisticsDesk(office.parts, office.bus)
+def desk(office: Office) -> StatisticsService:
+    return StatisticsService(office.parts, office.bus)
 
 
 def plan(unit: str = UNIT, planned: int = 3, due: date = date(2026, 11, 21)) -> UnitPlan:
     return UnitPlan(unit, "第一批", planned, due)
 
 
-def test_units_stand_against_their_plan(office: Office, desk: StatisticsDesk) -> None:
+def test_units_stand_against_their_plan(office: Office, desk: StatisticsService) -> None:
     carded(office.registry, 2)
     assert [(unit.unit, unit.planned, unit.issued, unit.late) for unit in desk.progress(AUDITOR)] == [
         (UNIT, None, 2, False)
@@ -59,7 +59,7 @@ def test_units_stand_against_their_plan(office: Office, desk: StatisticsDesk) ->
         desk.set_plans(CLERK, [])
 
 
-def test_days_are_those_of_this_machine(office: Office, desk: StatisticsDesk) -> None:
+def test_days_are_those_of_this_machine(office: Office, desk: StatisticsService) -> None:
     office.clock.now = day("2026-11-22").replace(hour=15)
     carded(office.registry, 1)
     office.clock.forward(timedelta(hours=1, minutes=30))  # half past midnight in Shijiazhuang
@@ -74,7 +74,7 @@ def test_days_are_those_of_this_machine(office: Office, desk: StatisticsDesk) ->
     assert [(lane.lane, lane.verified) for lane in desk.lanes(AUDITOR)] == [("lane 1", 3)]
 
 
-def test_verdicts_and_rejects_are_counted(office: Office, desk: StatisticsDesk) -> None:
+def test_verdicts_and_rejects_are_counted(office: Office, desk: StatisticsService) -> None:
     batch_id = ready(office.registry, custody(), 2)
     for number in (1, 2):
         office.registry.reject(claimed(office.registry, batch_id, number), "no answer", "select", "B")
@@ -91,7 +91,7 @@ def test_verdicts_and_rejects_are_counted(office: Office, desk: StatisticsDesk) 
     assert desk.rejects(AUDITOR, at + timedelta(seconds=1)) == []
 
 
-def test_a_period_has_zones_and_a_direction(desk: StatisticsDesk) -> None:
+def test_a_period_has_zones_and_a_direction(desk: StatisticsService) -> None:
     noon = day("2026-11-22")
     for since, until in ((noon, noon), (noon.replace(tzinfo=None), None), (None, noon.replace(tzinfo=None))):
         with pytest.raises(Invalid):
@@ -99,7 +99,7 @@ def test_a_period_has_zones_and_a_direction(desk: StatisticsDesk) -> None:
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "xls", "csv", "gb18030"])
-def test_a_schedule_comes_as_a_sheet(kind: str, desk: StatisticsDesk, tmp_path: Path) -> None:
+def test_a_schedule_comes_as_a_sheet(kind: str, desk: StatisticsService, tmp_path: Path) -> None:
     rows: list[tuple[object, ...]] = [
         ("附件6 会员卡办理计划",),
         HEADER,
@@ -122,7 +122,7 @@ def test_a_schedule_comes_as_a_sheet(kind: str, desk: StatisticsDesk, tmp_path: 
     ]
 
 
-def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(desk: StatisticsDesk, tmp_path: Path) -> None:
+def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(desk: StatisticsService, tmp_path: Path) -> None:
     rows = [
         HEADER,
         (1, UNIT, "", 300, "2026-12-05"),
@@ -142,11 +142,11 @@ def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(desk: StatisticsDesk, t
         desk.import_plans(CLERK, "plan.csv", [b"a,b,c\n1,2,3\n"])
     with pytest.raises(UnreadableForm):
         desk.import_plans(CLERK, "plan.pdf", [b"%PDF"])
-    with pytest.raises(TooLarge):
+    with pytest.raises(RequestTooLarge):
         desk.import_plans(CLERK, "plan.csv", (b"x" * 2**20 for _ in range(40)))
 
 
-def test_the_figures_are_a_workbook_without_formulas(office: Office, desk: StatisticsDesk) -> None:
+def test_the_figures_are_a_workbook_without_formulas(office: Office, desk: StatisticsService) -> None:
     office.clock.now = day("2026-11-22").replace(hour=9)
     batch_id = ready(office.registry, custody(), 1)
     office.registry.reject(
@@ -173,7 +173,7 @@ def test_the_figures_are_a_workbook_without_formulas(office: Office, desk: Stati
     assert book["通道 lanes"]["F2"].value == office.clock.now.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=8)
 
 
-def test_every_method_asks_who_it_is(desk: StatisticsDesk) -> None:
+def test_every_method_asks_who_it_is(desk: StatisticsService) -> None:
     for call in (
         lambda: desk.progress(COUNTER),
         lambda: desk.issued_per_day(COUNTER),

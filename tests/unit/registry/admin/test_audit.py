@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from registry.admin.audit import AuditFilter
-from registry.db.audit_chain import Deed
+from registry.db.audit_chain import AuditEntry
 from registry.db.paging import BadCursor
 from registry.db.privacy import scrub
 from registry.errors import RegistryConflict, RegistryError, RegistryUnfit
@@ -62,7 +62,7 @@ def test_every_change_on_the_way_to_a_card_is_told_in_its_own_transaction(
 def filled(registry: Registry, count: int = 12) -> None:
     for number in range(1, count + 1):
         registry.audit.note(
-            Deed(f"user {number % 3}", "lease.steal", f"reader:{number}", "urgent", facts={"n": number})
+            AuditEntry(f"user {number % 3}", "lease.steal", f"reader:{number}", "urgent", facts={"n": number})
         )
 
 
@@ -211,7 +211,7 @@ def test_rivals_append_one_after_the_other(registry: Registry, custody: MemoryCu
         for card in range(number, 13, 4):
             claim = registry.claim(batch, f"lane {number}", "s", chip(card), LEASE)
             registry.verified(claim, {}, 1.0)  # type: ignore[arg-type]
-            registry.audit.note(Deed("s", "lane.note", f"lane:{number}"))
+            registry.audit.note(AuditEntry("s", "lane.note", f"lane:{number}"))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lane, range(1, 5)))
@@ -222,7 +222,7 @@ def test_rivals_append_one_after_the_other(registry: Registry, custody: MemoryCu
 def test_pages_filters_and_cursors(registry: Registry, clock: SetClock) -> None:
     filled(registry, 7)
     clock.forward(timedelta(hours=1))
-    registry.audit.note(Deed("user 1", "lease.stealth", "reader:1"))
+    registry.audit.note(AuditEntry("user 1", "lease.stealth", "reader:1"))
     seen: list[int] = []
     cursor: str | None = None
     while True:
@@ -263,7 +263,7 @@ def test_reasons_lose_what_looks_like_a_person(said: str, kept: str) -> None:
 
 
 def test_nothing_personal_or_unprintable_gets_into_the_audit(registry: Registry) -> None:
-    deed = Deed("a\x00b", "x.y", "s\ud800", "ring 13931177777", facts={"told": "13010219800101777X", "n": 1})
+    deed = AuditEntry("a\x00b", "x.y", "s\ud800", "ring 13931177777", facts={"told": "13010219800101777X", "n": 1})
     row = registry.audit.note(deed)
     (read,) = registry.audit.page().items
     assert read == row

@@ -10,14 +10,14 @@ from threading import Barrier
 import pytest
 from sqlalchemy import text
 
-from registry.admin.idempotency import HOLD, KEEP, Begun, KeyUsedOtherwise, Reply, RequestInProgress
+from registry.admin.idempotency import HOLD, KEEP, Begun, IdempotencyKeyReused, RequestInProgress, StoredReply
 from registry.errors import RegistryUnfit
 from registry.store import Registry
 from tests.support.registry.registrar import SetClock
 
 POST = "POST /api/v1/members/1/unmask"
 BODY = sha256(b"{}").digest()
-ANSWER = Reply(
+ANSWER = StoredReply(
     200, {"content-type": "application/json", "location": "/x"}, '{"name":"司马相如"}'.encode() + b"\xff\x00"
 )
 
@@ -48,7 +48,7 @@ def test_another_request_under_the_same_key_is_refused(
     hand = begun(registry)
     if finished:
         registry.replies.finish("li", "k", hand, ANSWER)
-    with pytest.raises(KeyUsedOtherwise, match="choose a new one"):
+    with pytest.raises(IdempotencyKeyReused, match="choose a new one"):
         registry.replies.begin("li", "k", request_, digest)
 
 
@@ -59,7 +59,7 @@ def test_a_request_whose_process_died_is_begun_again_and_the_dead_one_says_nothi
     clock.forward(HOLD)
     second = begun(registry)
     assert (dead.attempt, second.attempt) == (1, 2)
-    registry.replies.finish("li", "k", dead, Reply(500, {}, b"late"))
+    registry.replies.finish("li", "k", dead, StoredReply(500, {}, b"late"))
     registry.replies.give_up("li", "k", dead)
     with pytest.raises(RequestInProgress):
         registry.replies.begin("li", "k", POST, BODY)
@@ -85,7 +85,7 @@ def test_answers_are_forgotten_in_time(registry: Registry, clock: SetClock) -> N
 
 def test_answers_are_sealed_and_bound_to_their_key(registry: Registry) -> None:
     registry.replies.finish("li", "k", begun(registry), ANSWER)
-    registry.replies.finish("eve", "k", begun(registry, "eve"), Reply(204, {}, b""))
+    registry.replies.finish("eve", "k", begun(registry, "eve"), StoredReply(204, {}, b""))
     with registry._db.write() as conn:
         (sealed,) = conn.execute(text("SELECT sealed FROM replies WHERE principal = 'li'")).scalars()
         assert "司马".encode() not in bytes(sealed)

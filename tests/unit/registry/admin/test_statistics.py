@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import insert
 
 from registry.admin.plans import UnitPlan
-from registry.admin.statistics import HourCount, RejectCount, Seconds
+from registry.admin.statistics import CardSeconds, HourCount, RejectCount
 from registry.db import tables
 from registry.members.verdicts import VerdictNote
 from registry.store import Registry
@@ -181,7 +181,7 @@ def test_seconds_per_card(filled: Filled) -> None:
     assert got.mean == pytest.approx(statistics.fmean(seconds))
     assert (got.p50, got.p90, got.p95, got.p99) == (seconds[1349], seconds[2429], seconds[2564], seconds[2672])
     nothing = filled.registry.statistics.seconds_per_card(until=BEGIN)
-    assert nothing == Seconds(0, None, None, None, None, None, None)
+    assert nothing == CardSeconds(0, None, None, None, None, None, None)
 
 
 def test_lanes(filled: Filled) -> None:

@@ -9,7 +9,7 @@ import pytest
 from registry.db.paging import BadCursor
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
-from registry.values import BatchState, Known, RejectedRow
+from registry.values import BatchState, KnownMember, RejectedRow
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.registrar import UNIT, approved, chip, claimed, prepare, ready, row, rows
 
@@ -44,7 +44,7 @@ def test_the_same_file_is_imported_once_while_its_batch_lives(registry: Registry
 def test_persons_of_a_draft_are_known_and_busy(registry: Registry) -> None:
     registry.import_roster(UNIT, rows(2), [], source="f", digest="d", by="张")
     known = registry.known_members([row(1).id_number, row(2).id_number, row(3).id_number])
-    assert known == {row(1).id_number: Known(UNIT, True), row(2).id_number: Known(UNIT, True)}
+    assert known == {row(1).id_number: KnownMember(UNIT, True), row(2).id_number: KnownMember(UNIT, True)}
 
 
 def test_a_person_in_another_living_batch_is_refused_and_nothing_is_stored(registry: Registry) -> None:
@@ -136,7 +136,7 @@ def test_new_data_of_a_known_person_count_from_the_approval_on(registry: Registr
     first = ready(registry, custody, 1)
     card = registry.verified(claimed(registry, first, 1), {}, 1.0)
     registry.card_event(card.card_number, "lost", "前台", "挂失")
-    assert registry.known_members([row(1).id_number]) == {row(1).id_number: Known(UNIT, False)}
+    assert registry.known_members([row(1).id_number]) == {row(1).id_number: KnownMember(UNIT, False)}
 
     changed = row(1, name="上官新", mobile="13700000000")
     second = registry.import_roster(UNIT, [changed], [], source="f", digest="d2", by="张")

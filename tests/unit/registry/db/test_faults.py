@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from registry.db.audit_chain import Deed
-from registry.db.database import told
+from registry.db.audit_chain import AuditEntry
+from registry.db.database import as_registry_error
 from registry.errors import RegistryError, RegistryUnavailable, RegistryUnfit
 from registry.store import Registry
-from registry.values import Entry, JournalEvent
+from registry.values import JournalEntry, JournalEvent
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.postgres import Cluster
 from tests.support.registry.registrar import UNIT, claimed, ready, rows
@@ -38,7 +38,7 @@ def test_a_locked_database(tmp_path: Path, custody: MemoryCustody) -> None:
         other = sqlite3.connect(tmp_path / "registry.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         for write in (
-            lambda: registry.journal(claim, Entry("install", JournalEvent.INTENT)),
+            lambda: registry.journal(claim, JournalEntry("install", JournalEvent.INTENT)),
             lambda: registry.verified(claim, {}, 1.0),
             lambda: registry.receive_stock(1, "s", "b"),
         ):
@@ -48,7 +48,7 @@ def test_a_locked_database(tmp_path: Path, custody: MemoryCustody) -> None:
         assert registry.accounts(batch).claimed == 1  # readers are not held up
         other.execute("ROLLBACK")
         other.close()
-        registry.journal(claim, Entry("install", JournalEvent.INTENT))
+        registry.journal(claim, JournalEntry("install", JournalEvent.INTENT))
         assert len(registry.journal_of(batch)) == 1
 
 
@@ -177,7 +177,10 @@ def test_a_connection_that_was_cut_is_made_anew(cluster: Cluster, custody: Memor
     url = cluster.database()
     with Registry.open(url, custody) as registry:
         claim = claimed(registry, ready(registry, custody, 1), 1)
-        for write in (lambda: registry.journal(claim, Entry("s", JournalEvent.INTENT)), lambda: registry.batches()):
+        for write in (
+            lambda: registry.journal(claim, JournalEntry("s", JournalEvent.INTENT)),
+            lambda: registry.batches(),
+        ):
             with psycopg.connect(url, autocommit=True) as other:
                 other.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -231,7 +234,7 @@ def _sqlite(name: str) -> Callable[[], Exception]:
     ],
 )
 def test_every_fault_of_a_driver_is_a_sentence(make: Callable[[], Exception], sentence: str) -> None:
-    error = told(make(), "the registry r.db")
+    error = as_registry_error(make(), "the registry r.db")
     assert isinstance(error, RegistryError)
     assert str(error).startswith("the registry r.db ")
     assert sentence in str(error)
@@ -262,8 +265,8 @@ def test_a_database_that_goes_away_and_returns(cluster: Cluster, custody: Memory
         with ThreadPoolExecutor(6) as pool:  # six connections in the pool
             list(pool.map(hold, range(6)))
         calls: list[Callable[[], object]] = [
-            lambda: registry.journal(claim, Entry("s", JournalEvent.INTENT)),
-            lambda: registry.audit.note(Deed("li", "session.refused")),
+            lambda: registry.journal(claim, JournalEntry("s", JournalEvent.INTENT)),
+            lambda: registry.audit.note(AuditEntry("li", "session.refused")),
             lambda: registry.members.find("李娜"),
             lambda: registry.verified(claim, {}, 1.0),
         ]
@@ -298,7 +301,7 @@ def test_one_failure_is_all_that_a_restart_costs(cluster: Cluster, custody: Memo
         for number in range(12):
             try:
                 if (first == "journal") == (number % 2 == 0):
-                    registry.journal(claim, Entry("s", JournalEvent.INTENT))
+                    registry.journal(claim, JournalEntry("s", JournalEvent.INTENT))
                 else:
                     registry.batches()
             except RegistryUnavailable:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from registry.admin.idempotency import Begun, Reply
+from registry.admin.idempotency import Begun, StoredReply
 from registry.batches.originals import Original
 from registry.db.tables import metadata
 from registry.errors import RegistryConflict, RegistryError, RegistryUnfit
 from registry.members.verdicts import VerdictNote
 from registry.store import Registry
-from registry.values import AcceptedRow, Entry, JournalEvent, RejectedRow
+from registry.values import AcceptedRow, JournalEntry, JournalEvent, RejectedRow
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.registrar import UNIT, claimed, prepare, rows
 
@@ -44,7 +44,7 @@ def test_no_personal_data_stand_in_any_column_or_file(
     registry.approve(batch, "李")
     prepare(registry, custody, batch)
     claim = claimed(registry, batch, 1)
-    registry.journal(claim, Entry("install", JournalEvent.INTENT))
+    registry.journal(claim, JournalEntry("install", JournalEvent.INTENT))
     card = registry.verified(claim, {}, 1.0)
     stored = everything_stored(registry, url)
     assert b"621226" in stored  # the search sees what is there
@@ -71,7 +71,7 @@ def test_no_personal_data_stand_in_what_the_office_writes(
     begun = registry.replies.begin("王", "k", "POST /members/1/unmask", b"digest")
     assert isinstance(begun, Begun)
     shown = registry.members.unmask(1, by="王", reason=why)
-    registry.replies.finish("王", "k", begun, Reply(200, {}, f"{shown.id_number} {shown.name}".encode()))
+    registry.replies.finish("王", "k", begun, StoredReply(200, {}, f"{shown.id_number} {shown.name}".encode()))
     registry.members.transfer(1, "别的工会", by="王", reason=why)
     registry.card_event(card.card_number, "lost", "王", why)
     registry.members.replace(card.card_number, by="王", reason=why)

@@ -8,7 +8,7 @@ import pytest
 
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict
 from registry.store import Registry
-from registry.values import BatchState, CardState, ChipKnown, Claim, Entry, JournalEvent, NothingLeft
+from registry.values import BatchState, CardState, ChipKnown, Claim, JournalEntry, JournalEvent, NothingLeft
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.registrar import LEASE, SetClock, approved, chip, claimed, prepare, ready, rows
 
@@ -35,7 +35,7 @@ def test_a_returning_chip_gets_its_own_dossier_and_the_old_token_dies(registry: 
     assert (new.dossier_id, new.card_number, new.returning) == (old.dossier_id, old.card_number, True)
     assert new.token > old.token
     for write in (
-        lambda: registry.journal(old, Entry("store data", JournalEvent.INTENT)),
+        lambda: registry.journal(old, JournalEntry("store data", JournalEvent.INTENT)),
         lambda: registry.verified(old, {}, 1.0),
         lambda: registry.reject(old, "mute", "select", "A"),
     ):
@@ -66,9 +66,9 @@ def test_a_chip_that_comes_back_gets_a_new_lease(registry: Registry, clock: SetC
 
 def test_the_journal_keeps_every_line_in_order(registry: Registry, clock: SetClock, batch: str) -> None:
     claim = claimed(registry, batch, 1)
-    registry.journal(claim, Entry("install", JournalEvent.INTENT))
-    registry.journal(claim, Entry("install", JournalEvent.FAULT, "card answered 6A80"))
-    registry.journal(claim, Entry("store data", JournalEvent.DONE, block=7))
+    registry.journal(claim, JournalEntry("install", JournalEvent.INTENT))
+    registry.journal(claim, JournalEntry("install", JournalEvent.FAULT, "card answered 6A80"))
+    registry.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=7))
     lines = registry.journal_of(batch)
     told = [(line.step, line.event, line.detail, line.block) for line in lines]
     assert told == [
@@ -93,7 +93,7 @@ def test_a_verified_card_begins_to_live(registry: Registry, clock: SetClock, bat
     assert [(timing.card_number, timing.seconds) for timing in registry.timings(batch)] == [(card.card_number, 12.5)]
     assert registry.claim(batch, "lane 1", "s", chip(1), LEASE) == ChipKnown("verified", card.card_number)
     with pytest.raises(FenceLost):
-        registry.journal(claim, Entry("late", JournalEvent.DONE))
+        registry.journal(claim, JournalEntry("late", JournalEvent.DONE))
 
 
 def test_verified_said_twice_is_said_once(registry: Registry, batch: str) -> None:
@@ -159,7 +159,7 @@ def test_rejecting_a_bound_chip_by_its_serial_takes_the_dossier_with_it(registry
     registry.reject_chip(batch, chip(1), "mute", "connect", "B", "lane 2")
     assert registry.accounts(batch).remade == 1
     with pytest.raises(FenceLost):
-        registry.journal(claim, Entry("late", JournalEvent.DONE))
+        registry.journal(claim, JournalEntry("late", JournalEvent.DONE))
     registry.verified(claimed(registry, batch, 2), {}, 1.0)
     with pytest.raises(RegistryConflict, match="verified card"):
         registry.reject_chip(batch, chip(2), "mute", "connect", "B", "lane 2")
@@ -211,14 +211,14 @@ def test_tokens_and_leases_are_values_a_claim_carries(registry: Registry, clock:
 
 def test_lines_that_belong_together_are_written_all_or_none(registry: Registry, batch: str) -> None:
     old = claimed(registry, batch, 1)
-    together = (Entry("install", JournalEvent.DONE), Entry("store", JournalEvent.INTENT))
+    together = (JournalEntry("install", JournalEvent.DONE), JournalEntry("store", JournalEvent.INTENT))
     registry.journal(old, *together)
     new = claimed(registry, batch, 1)
     with pytest.raises(FenceLost):
         registry.journal(old, *together)
     with pytest.raises(FenceLost):
         registry.verified(old, {}, 1.0, *together)
-    last = Entry("read back", JournalEvent.DONE)
+    last = JournalEntry("read back", JournalEvent.DONE)
     registry.verified(new, {}, 1.0, last)
     registry.verified(new, {}, 1.0, last)  # said again: nothing changes, the journal neither
     told = [(line.step, line.event, line.token) for line in registry.journal_of(batch)]

@@ -14,7 +14,7 @@ import pytest
 
 from registry.errors import FenceLost, RegistryConflict
 from registry.store import Registry
-from registry.values import Claim, Entry, JournalEvent, NothingLeft
+from registry.values import Claim, JournalEntry, JournalEvent, NothingLeft
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.postgres import Cluster
 from tests.support.registry.registrar import LEASE, UNIT, chip, prepare, ready, rows
@@ -36,7 +36,7 @@ def test_lanes_never_take_the_same_dossier(registry: Registry, custody: MemoryCu
             if not isinstance(claim, Claim):
                 assert isinstance(claim, NothingLeft)
                 return made
-            registry.journal(claim, Entry("store data", JournalEvent.DONE, block=0))
+            registry.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0))
             registry.verified(claim, {}, 1.0)
             made.append(claim)
 
@@ -107,7 +107,7 @@ def test_a_journal_line_waits_for_the_claim_that_is_being_made(cluster: Cluster,
         claim = registry.claim(batch, "lane 1", "s", chip(1), LEASE)
         assert isinstance(claim, Claim)
         other.execute("SELECT 1 FROM dossiers FOR UPDATE")
-        line = pool.submit(registry.journal, claim, Entry("store data", JournalEvent.DONE))
+        line = pool.submit(registry.journal, claim, JournalEntry("store data", JournalEvent.DONE))
         with pytest.raises(TimeoutError):
             line.result(timeout=0.3)
         other.execute("UPDATE dossiers SET token = token + 1")

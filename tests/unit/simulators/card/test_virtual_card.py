@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulators.card.cardfile import CardInUse
-from simulators.card.config import TEST_KEY, CardConfig, Cplc, Diversification
+from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification, ProductionData
 from simulators.card.memory import MemoryDamaged, PowerLost, TearAt
 from simulators.rom import MEMBER_MODULE, MEMBER_PACKAGE
 from simulators.virtual_card import VirtualCard
@@ -44,7 +44,7 @@ def selected(protocol: LinkProtocol = T1) -> VirtualCard:
 
 @pytest.mark.parametrize("protocol", [T0, T1, CL])
 def test_answer_to_reset(protocol: LinkProtocol) -> None:
-    atr = CardConfig(Cplc(1), protocol=protocol).atr
+    atr = CardConfig(ProductionData(1), protocol=protocol).atr
     assert atr[0] == 0x3B
     if protocol is T0:
         assert atr[1:3] == bytes((0x1D, 0x96))
@@ -56,12 +56,12 @@ def test_answer_to_reset(protocol: LinkProtocol) -> None:
 
 
 def test_chip_identity() -> None:
-    chip = Cplc(0x12345678, batch=0xABCD)
+    chip = ProductionData(0x12345678, batch=0xABCD)
     assert len(chip.encode()) == 42
     assert chip.chip_serial == "600112345678ABCD4790"
     assert chip.key_data.hex().upper() == "0000ABCD123456786001"
     with pytest.raises(ValueError, match="serial number of 4 bytes"):
-        Cplc(1 << 32)
+        ProductionData(1 << 32)
 
 
 @pytest.mark.parametrize(
@@ -77,27 +77,27 @@ def test_chip_identity() -> None:
 )
 def test_chips_that_cannot_be(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"SCP|key version|TA1"):
-        CardConfig(Cplc(1), **wrong)  # type: ignore[arg-type]
+        CardConfig(ProductionData(1), **wrong)  # type: ignore[arg-type]
 
 
 def test_stock_keys_are_diversified() -> None:
     """EMV CPS 1.1, 4.1 and VISA2 by hand: K = 3DES(KMC, part F0 c, part 0F c)."""
     from terminal.crypto import des
 
-    kmc, chip = bytes(range(1, 17)), Cplc(0x11223344, batch=0x5566, fabrication_date=0x7788)
-    parts = {Diversification.EMV_CPS: "112233447788", Diversification.VISA2: "000011223344"}
+    kmc, chip = bytes(range(1, 17)), ProductionData(0x11223344, batch=0x5566, fabrication_date=0x7788)
+    parts = {KeyDiversification.EMV_CPS: "112233447788", KeyDiversification.VISA2: "000011223344"}
     for method, part in parts.items():
         keys = CardConfig(chip, scp=2, kmc=Secret(kmc), diversification=method).stock_keys()
         for c, key in enumerate((keys.enc, keys.mac, keys.dek), 1):
             assert key == des.ecb_encrypt(kmc, bytes.fromhex(f"{part}F00{c}{part}0F0{c}"))
-    keys = CardConfig(chip, kmc=Secret(kmc), diversification=Diversification.KDF3, key_size=32).stock_keys()
+    keys = CardConfig(chip, kmc=Secret(kmc), diversification=KeyDiversification.KDF3, key_size=32).stock_keys()
     assert len({keys.enc, keys.mac, keys.dek}) == 3
     assert len(keys.enc) == 32
     assert CardConfig(chip).stock_keys().dek == TEST_KEY
 
 
 def test_config_survives_and_tells_no_key() -> None:
-    config = CardConfig(Cplc(9), protocol=T0, scp=2, kmc=Secret(bytes(range(16))))
+    config = CardConfig(ProductionData(9), protocol=T0, scp=2, kmc=Secret(bytes(range(16))))
     assert CardConfig.decode(config.encode()) == config
     assert bytes(range(16)).hex() not in config.encode().decode()
     assert "00010203" not in repr(config)
@@ -303,9 +303,9 @@ def test_a_tear_inside_a_command() -> None:
 def test_card_file(tmp_path: Path, sync: bool) -> None:
     path = tmp_path / "one.card"
     modules = {MEMBER_MODULE: ToyApplet}
-    card = VirtualCard.create(path, CardConfig(Cplc(5)), modules=modules, sync=sync)
+    card = VirtualCard.create(path, CardConfig(ProductionData(5)), modules=modules, sync=sync)
     with pytest.raises(FileExistsError):
-        VirtualCard.create(path, CardConfig(Cplc(6)), modules=modules)
+        VirtualCard.create(path, CardConfig(ProductionData(6)), modules=modules)
     card.power_on()
     other = VirtualCard.open(path, modules=modules)
     assert other.chip_serial == card.chip_serial == "6001000000050001" + "4790"
@@ -325,18 +325,18 @@ def test_card_file(tmp_path: Path, sync: bool) -> None:
 
 def test_one_chip_by_two_interfaces(tmp_path: Path) -> None:
     path = tmp_path / "one.card"
-    contact = VirtualCard.create(path, CardConfig(Cplc(5)), modules={})
+    contact = VirtualCard.create(path, CardConfig(ProductionData(5)), modules={})
     contactless = VirtualCard.open(path, modules={}, protocol=CL)
-    assert contactless.power_on() == CardConfig(Cplc(5), protocol=CL).atr != contact.atr
+    assert contactless.power_on() == CardConfig(ProductionData(5), protocol=CL).atr != contact.atr
     assert contactless.config.contactless
     contactless.power_off()
-    assert contact.power_on() == CardConfig(Cplc(5)).atr
+    assert contact.power_on() == CardConfig(ProductionData(5)).atr
     contact.power_off()
 
 
 def test_a_torn_card_file_opens(tmp_path: Path) -> None:
     path = tmp_path / "one.card"
-    VirtualCard.create(path, CardConfig(Cplc(5)), modules={})
+    VirtualCard.create(path, CardConfig(ProductionData(5)), modules={})
     with path.open("ab") as file:
         file.write(b"\x00\x00\x00\x50 start")
     size = path.stat().st_size
@@ -349,7 +349,7 @@ def test_a_torn_card_file_opens(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_a_memory_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = VirtualCard.create(tmp_path / "one.card", CardConfig(Cplc(5)), modules={MEMBER_MODULE: ToyApplet})
+    card = VirtualCard.create(tmp_path / "one.card", CardConfig(ProductionData(5)), modules={MEMBER_MODULE: ToyApplet})
     card.power_on()
     host = GpHost(card)
     host.open()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.cryptograms import crypto as crypto
-from simulators.cryptograms.schemes import CVN10, CVN18, CVN22, EMV, PBOC, PBOC_SM4, Cipher, Fold, Own, Scheme
+from simulators.cryptograms.schemes import CVN10, CVN18, CVN22, EMV, PBOC, PBOC_SM4, Cipher, Fold, IssuerScheme, Own
 from simulators.issuer.pin import read_pin
 from simulators.issuer.scripts import Ins, Turn, pin_change, pin_unblock, put_data, update_record
 from terminal.errors import CodecError, CryptoError
@@ -34,8 +34,8 @@ VISA = {
 }
 
 
-def masters(option: str | None = None) -> crypto.Masters:
-    return crypto.Masters(Secret(AC), Secret(SMI), Secret(SMC), option)
+def masters(option: str | None = None) -> crypto.IssuerMasters:
+    return crypto.IssuerMasters(Secret(AC), Secret(SMI), Secret(SMC), option)
 
 
 def sm4(key: bytes, data: bytes) -> bytes:
@@ -183,7 +183,7 @@ def test_macs_of_other_commands_are_pyemvs(name: str, length: int) -> None:
         assert command.encode(turn) == head + data + mac[:length]
 
 
-def _turn(scheme: Scheme, option: str, atc: bytes, arqc: bytes) -> Turn:
+def _turn(scheme: IssuerScheme, option: str, atc: bytes, arqc: bytes) -> Turn:
     return Turn(scheme, crypto.card_keys(masters(option), Cipher.TDES, PAN, 1), atc, arqc)
 
 

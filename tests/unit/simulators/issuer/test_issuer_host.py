@@ -20,11 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize.profile import shipped_profile
-from simulators.cryptograms.crypto import Masters
+from simulators.cryptograms.crypto import IssuerMasters
 from simulators.cryptograms.schemes import Cipher
-from simulators.issuer.accounts import Account, Accounts, Opening, Status
+from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, Opening
 from simulators.issuer.file import load_issuer
-from simulators.issuer.host import Answer, IssuerHost, IssuerKeys
+from simulators.issuer.host import IssuerHost, IssuerKeys, IssuerResponse
 from simulators.issuer.http import IssuerServer
 from simulators.issuer.scripts import Script, application_block, pin_change, pin_unblock, put_data
 from terminal.errors import CodecError
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.Cryptography
 
 TODAY = date(2026, 11, 22)
 PEK, PEK_AES = bytes(range(16)), bytes(range(32))
-KEYS = IssuerKeys({Cipher.TDES: Masters(Secret(AC), Secret(SMI), Secret(SMC), "A")}, Secret(PEK), Secret(PEK_AES))
+KEYS = IssuerKeys({Cipher.TDES: IssuerMasters(Secret(AC), Secret(SMI), Secret(SMC), "A")}, Secret(PEK), Secret(PEK_AES))
 
 
 class Card:
@@ -64,18 +64,18 @@ class Card:
         return self.cryptogram(purchase(IAD[self.name], atc, amount))
 
 
-def account(**changes: object) -> Account:
-    made = Account(PAN, 1, date(2031, 12, 31), balance=10_000, limit=5_000, pin=Secret(b"271828"))
+def account(**changes: object) -> BankAccount:
+    made = BankAccount(PAN, 1, date(2031, 12, 31), balance=10_000, limit=5_000, pin=Secret(b"271828"))
     for name, value in changes.items():
         setattr(made, name, value)
     return made
 
 
-def bank(*accounts: Account, opening: Opening | None = None, keys: IssuerKeys = KEYS) -> IssuerHost:
-    return IssuerHost(keys, Accounts(accounts, opening), today=lambda: TODAY)
+def bank(*accounts: BankAccount, opening: Opening | None = None, keys: IssuerKeys = KEYS) -> IssuerHost:
+    return IssuerHost(keys, BankAccounts(accounts, opening), today=lambda: TODAY)
 
 
-def objects(answer: Answer) -> Tlvs:
+def objects(answer: IssuerResponse) -> Tlvs:
     return decode(answer.data, padding="reject")
 
 
@@ -102,10 +102,10 @@ def test_method_2_answers_with_a_card_status_update() -> None:
 @pytest.mark.parametrize(
     ("changes", "amount", "code", "reason"),
     [
-        ({"status": Status.BLOCKED}, 100, "62", "the card is blocked"),
-        ({"status": Status.LOST}, 100, "41", "the card is lost"),
-        ({"status": Status.STOLEN}, 100, "43", "the card is stolen"),
-        ({"status": Status.CLOSED}, 100, "14", "the card is closed"),
+        ({"status": AccountStatus.BLOCKED}, 100, "62", "the card is blocked"),
+        ({"status": AccountStatus.LOST}, 100, "41", "the card is lost"),
+        ({"status": AccountStatus.STOLEN}, 100, "43", "the card is stolen"),
+        ({"status": AccountStatus.CLOSED}, 100, "14", "the card is closed"),
         ({"expires": date(2026, 11, 21)}, 100, "54", "the card has expired"),
         ({}, 5_001, "61", "above the limit of one transaction"),
         ({"balance": 99}, 100, "51", "not enough money"),
@@ -263,7 +263,7 @@ def test_scripts_go_out_until_the_card_has_done_them() -> None:
 
 
 def test_a_decline_carries_scripts_too() -> None:
-    there = account(status=Status.STOLEN)
+    there = account(status=AccountStatus.STOLEN)
     there.queue(application_block())
     template = objects(bank(there).answer(Card().says())).find(0x72)
     assert template is not None

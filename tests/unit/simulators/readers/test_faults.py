@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.card.memory import PowerLost, TearAt
-from simulators.readers.faults import Fault, FaultKind, Faults
+from simulators.readers.faults import FaultKind, Faults, InjectedFault
 from simulators.virtual_card import VirtualCard
 from terminal.errors import CodecError, DeadlineExceeded
 
@@ -15,7 +15,7 @@ UPDATE = bytes.fromhex("8050000008010203040506070800")
 
 
 def chip() -> VirtualCard:
-    card = VirtualCard.create(None, CardConfig(Cplc(1)))
+    card = VirtualCard.create(None, CardConfig(ProductionData(1)))
     card.power_on()
     return card
 
@@ -23,17 +23,17 @@ def chip() -> VirtualCard:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("tear-apdu:3", Fault(FaultKind.TEAR_APDU, 3)),
-        ("tear-apdu:3+", Fault(FaultKind.TEAR_APDU, 3, after=True)),
-        ("tear-page:0", Fault(FaultKind.TEAR_PAGE, 0)),
-        ("tear-byte:640+", Fault(FaultKind.TEAR_BYTE, 640, after=True)),
-        ("mute:7", Fault(FaultKind.MUTE, 7)),
-        ("corrupt:0", Fault(FaultKind.CORRUPT, 0)),
-        ("slow:2:1.5", Fault(FaultKind.SLOW, 2, seconds=1.5)),
+        ("tear-apdu:3", InjectedFault(FaultKind.TEAR_APDU, 3)),
+        ("tear-apdu:3+", InjectedFault(FaultKind.TEAR_APDU, 3, after=True)),
+        ("tear-page:0", InjectedFault(FaultKind.TEAR_PAGE, 0)),
+        ("tear-byte:640+", InjectedFault(FaultKind.TEAR_BYTE, 640, after=True)),
+        ("mute:7", InjectedFault(FaultKind.MUTE, 7)),
+        ("corrupt:0", InjectedFault(FaultKind.CORRUPT, 0)),
+        ("slow:2:1.5", InjectedFault(FaultKind.SLOW, 2, seconds=1.5)),
     ],
 )
-def test_texts(text: str, fault: Fault) -> None:
-    assert Fault.parse(text) == fault
+def test_texts(text: str, fault: InjectedFault) -> None:
+    assert InjectedFault.parse(text) == fault
     assert str(fault) == text
 
 
@@ -42,19 +42,19 @@ def test_texts(text: str, fault: Fault) -> None:
 )
 def test_texts_that_are_none(text: str) -> None:
     with pytest.raises(CodecError, match="is no fault"):
-        Fault.parse(text)
+        InjectedFault.parse(text)
 
 
 def test_two_at_once_are_refused() -> None:
     with pytest.raises(CodecError, match="two faults"):
-        Faults([Fault(FaultKind.MUTE, 1), Fault(FaultKind.CORRUPT, 1)])
+        Faults([InjectedFault(FaultKind.MUTE, 1), InjectedFault(FaultKind.CORRUPT, 1)])
     with pytest.raises(CodecError, match="two faults"):
-        Faults([Fault(FaultKind.TEAR_PAGE, 1), Fault(FaultKind.TEAR_BYTE, 900)])
+        Faults([InjectedFault(FaultKind.TEAR_PAGE, 1), InjectedFault(FaultKind.TEAR_BYTE, 900)])
 
 
 def test_a_corrupted_answer_differs_in_one_bit() -> None:
     plain, card = chip(), chip()
-    faulty = Faults([Fault(FaultKind.CORRUPT, 1)]).on(card, card)
+    faulty = Faults([InjectedFault(FaultKind.CORRUPT, 1)]).on(card, card)
     expected = plain.exchange(SELECT)
     answers = [faulty.exchange(SELECT) for _ in range(3)]
     assert answers[0] == answers[2] == expected
@@ -65,7 +65,7 @@ def test_a_corrupted_answer_differs_in_one_bit() -> None:
 def test_a_slow_answer() -> None:
     slept: list[float] = []
     card = chip()
-    faulty = Faults([Fault(FaultKind.SLOW, 1, seconds=2.5)], sleep=slept.append).on(card, card)
+    faulty = Faults([InjectedFault(FaultKind.SLOW, 1, seconds=2.5)], sleep=slept.append).on(card, card)
     answers = {faulty.exchange(SELECT) for _ in range(3)}
     assert len(answers) == 1
     assert slept == [2.5]
@@ -73,7 +73,7 @@ def test_a_slow_answer() -> None:
 
 def test_silence_lasts_until_power_comes_again() -> None:
     card = chip()
-    faulty = Faults([Fault(FaultKind.MUTE, 0)]).on(card, card)
+    faulty = Faults([InjectedFault(FaultKind.MUTE, 0)]).on(card, card)
     for _ in range(2):
         with pytest.raises(DeadlineExceeded):
             faulty.exchange(SELECT)
@@ -82,7 +82,7 @@ def test_silence_lasts_until_power_comes_again() -> None:
 
 
 def test_a_fault_counts_over_all_cards_of_a_reader() -> None:
-    faults = Faults([Fault(FaultKind.TEAR_APDU, 3)])
+    faults = Faults([InjectedFault(FaultKind.TEAR_APDU, 3)])
     one, two = chip(), chip()
     first, second = faults.on(one, one), faults.on(two, two)
     for _ in range(3):
@@ -95,7 +95,7 @@ def test_a_fault_counts_over_all_cards_of_a_reader() -> None:
 
 def test_byte_faults_fall_into_pages() -> None:
     for at, page in ((0, 0), (63, 0), (64, 1), (1000, 15)):
-        tear = Faults([Fault(FaultKind.TEAR_BYTE, at)]).tear
+        tear = Faults([InjectedFault(FaultKind.TEAR_BYTE, at)]).tear
         assert isinstance(tear, TearAt)
         assert tear.left == page
 
@@ -103,7 +103,7 @@ def test_byte_faults_fall_into_pages() -> None:
 @pytest.mark.parametrize("after", [False, True])
 def test_a_tear_in_the_memory(after: bool) -> None:
     card = chip()
-    faulty = Faults([Fault(FaultKind.TEAR_PAGE, 0, after=after)]).on(card, card)
+    faulty = Faults([InjectedFault(FaultKind.TEAR_PAGE, 0, after=after)]).on(card, card)
     faulty.exchange(SELECT)
     torn = False
     for _ in range(20):

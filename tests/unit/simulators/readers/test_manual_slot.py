@@ -11,10 +11,10 @@ import pytest
 from simulators.card.config import CardConfig
 from simulators.card.memory import Tear
 from simulators.readers.manual_slot import PulledCard
-from simulators.readers.reader import DrawerReader, open_reader
+from simulators.readers.reader import ManualSlotReader, open_reader
 from simulators.readers.stock import blank, make_stock
 from simulators.virtual_card import VirtualCard
-from terminal.apdu import CardSeen, Disposition, Drawer, Reader, Watched
+from terminal.apdu import CardSeen, CardSlot, Disposition, Reader, Watched
 from terminal.errors import CardGone, NoCard, ReaderBusy, ReaderNotFound
 from tests.support.cards import gp_host
 from tests.support.foreign import host as foreign_host
@@ -28,15 +28,15 @@ def cards(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def slot() -> DrawerReader:
+def slot() -> ManualSlotReader:
     reader = open_reader("slot/Counter")
-    assert isinstance(reader, DrawerReader)
+    assert isinstance(reader, ManualSlotReader)
     return reader
 
 
-def test_a_card_is_put_in_used_and_taken_out(slot: DrawerReader, cards: list[Path]) -> None:
+def test_a_card_is_put_in_used_and_taken_out(slot: ManualSlotReader, cards: list[Path]) -> None:
     assert isinstance(slot, Reader)
-    assert isinstance(slot, Drawer)
+    assert isinstance(slot, CardSlot)
     assert (slot.name, slot.url) == ("slot/Counter", "sim:slot/Counter")
     assert not slot.wait_for_card(0)
     with pytest.raises(NoCard, match="slot/Counter"):
@@ -57,7 +57,7 @@ def test_a_card_is_put_in_used_and_taken_out(slot: DrawerReader, cards: list[Pat
             out()
 
 
-def test_only_one_card_fits_and_it_must_be_one(slot: DrawerReader, cards: list[Path], tmp_path: Path) -> None:
+def test_only_one_card_fits_and_it_must_be_one(slot: ManualSlotReader, cards: list[Path], tmp_path: Path) -> None:
     slot.insert(cards[0])
     with pytest.raises(ReaderBusy, match="take it out first"):
         slot.insert(cards[1])
@@ -65,7 +65,7 @@ def test_only_one_card_fits_and_it_must_be_one(slot: DrawerReader, cards: list[P
         slot.insert(tmp_path / "none.card")
 
 
-def test_waiting_ends_as_soon_as_a_card_comes(slot: DrawerReader, cards: list[Path]) -> None:
+def test_waiting_ends_as_soon_as_a_card_comes(slot: ManualSlotReader, cards: list[Path]) -> None:
     came: list[float] = []
 
     def wait() -> None:
@@ -81,7 +81,7 @@ def test_waiting_ends_as_soon_as_a_card_comes(slot: DrawerReader, cards: list[Pa
     assert came[0] - put < 0.05
 
 
-def test_a_card_let_out_is_not_given_again_before_it_was_taken(slot: DrawerReader, cards: list[Path]) -> None:
+def test_a_card_let_out_is_not_given_again_before_it_was_taken(slot: ManualSlotReader, cards: list[Path]) -> None:
     slot.insert(cards[0])
     slot.connect()
     slot.release(Disposition.DONE)
@@ -92,7 +92,7 @@ def test_a_card_let_out_is_not_given_again_before_it_was_taken(slot: DrawerReade
     assert slot.connect().exchange(SELECT_ISD)
 
 
-def test_a_card_let_out_late_is_not_the_one_that_lies_there_by_now(slot: DrawerReader, cards: list[Path]) -> None:
+def test_a_card_let_out_late_is_not_the_one_that_lies_there_by_now(slot: ManualSlotReader, cards: list[Path]) -> None:
     slot.insert(cards[0])
     slot.connect()
     slot.eject()
@@ -104,7 +104,7 @@ def test_a_card_let_out_late_is_not_the_one_that_lies_there_by_now(slot: DrawerR
     assert not slot.wait_for_card(0)
 
 
-def test_torn_out_while_it_writes_it_keeps_its_old_state(slot: DrawerReader, cards: list[Path]) -> None:
+def test_torn_out_while_it_writes_it_keeps_its_old_state(slot: ManualSlotReader, cards: list[Path]) -> None:
     slot.insert(cards[0])
     host = foreign_host.open_domain(slot.connect())
     chip = slot.chip
@@ -180,7 +180,7 @@ def test_a_card_torn_out_in_a_command_gives_no_answer() -> None:
         card.power_on()
 
 
-def test_slots_tell_what_lies_in_them(slot: DrawerReader, cards: list[Path], tmp_path: Path) -> None:
+def test_slots_tell_what_lies_in_them(slot: ManualSlotReader, cards: list[Path], tmp_path: Path) -> None:
     heard: list[CardSeen | None] = []
     atr = VirtualCard.open(cards[0]).atr
     slot.watch(heard.append)

@@ -11,7 +11,7 @@ import pytest
 from yubikit.core.smartcard import SmartCardProtocol
 
 from simulators.card.config import CardConfig
-from simulators.card.content import CardState
+from simulators.card.content import CardLifeCycle
 from simulators.readers.reader import SimReader, open_reader
 from simulators.readers.stock import blank, make_stock
 from simulators.virtual_card import VirtualCard
@@ -195,7 +195,7 @@ def test_a_whole_card_by_a_foreign_host(tmp_path: Path) -> None:
         cost = reader.timing.session
         assert 0.5 < cost.total < 5
         assert min(cost.link, cost.eeprom, cost.computing) > cost.total / 20
-        assert VirtualCard.open(path).state is CardState.SECURED
+        assert VirtualCard.open(path).state is CardLifeCycle.SECURED
         card = open_reader(str(path)).connect()
         terminal = SmartCardProtocol(foreign_host.OverTransport(card))
         assert terminal.select(member_specimen.MEMBER_AID)[0] == 0x6F
@@ -220,7 +220,7 @@ def test_a_tear_at_every_point_then_go_on(tmp_path: Path, where: str, after: str
             break
         reader.close()
         card = VirtualCard.open(path)
-        assert card.state is CardState.SECURED
+        assert card.state is CardLifeCycle.SECURED
         assert [instance.state for instance in card.registry.instances] == [0x0F]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.readers.timing import Chip, Cost, Timing, Wire
+from simulators.readers.timing import ChipTiming, Cost, TimingModel, Wire
 from terminal.apdu import LinkProtocol
 
 READ, RECORD = bytes.fromhex("00B2010C00"), bytes(250) + b"\x90\x00"
@@ -62,12 +62,12 @@ def test_small_blocks_cost_more() -> None:
 def test_commands_take_what_they_take_in_the_field(
     command: str, answer: int, operations: dict[str, int], least: float, most: float
 ) -> None:
-    timing = Timing(Wire(ta1=0x18))
+    timing = TimingModel(Wire(ta1=0x18))
     assert least <= timing.exchange(bytes.fromhex(command), bytes(answer), 0, operations).total <= most
 
 
 def test_a_session_adds_up() -> None:
-    timing = Timing(Wire(ta1=0x96), Chip(page_write=5e-3))
+    timing = TimingModel(Wire(ta1=0x96), ChipTiming(page_write=5e-3))
     timing.power_on(bytes(20))
     one = timing.exchange(READ, RECORD, 0)
     two = timing.exchange(bytes.fromhex("84E2080010") + bytes(16), b"\x90\x00", 3)
@@ -80,24 +80,24 @@ def test_a_session_adds_up() -> None:
 
 def test_real_delay_sleeps_just_as_long() -> None:
     slept: list[float] = []
-    timing = Timing(real=True, sleep=slept.append)
+    timing = TimingModel(real=True, sleep=slept.append)
     timing.power_on(bytes(20))
     timing.exchange(READ, RECORD, 1)
     assert sum(slept) == pytest.approx(timing.session.total)
-    silent = Timing(sleep=slept.append)
+    silent = TimingModel(sleep=slept.append)
     silent.exchange(READ, RECORD, 1)
     assert len(slept) == 2
 
 
 def test_rsa_grows_with_the_third_power() -> None:
-    chip = Chip()
+    chip = ChipTiming()
     short = chip.computing(bytes.fromhex("0088000004"), bytes(128 + 9), {"rsa": 1})
     long = chip.computing(bytes.fromhex("0088000004"), bytes(248 + 9), {"rsa": 1})
     assert (long - chip.command) / (short - chip.command) == pytest.approx((248 / 128) ** 3)
 
 
 def test_a_key_takes_as_long_for_a_pin_and_a_cryptogram_as_for_a_proof() -> None:
-    chip = Chip()
+    chip = ChipTiming()
     proof = chip.computing(bytes.fromhex("0088000004") + bytes(4), bytes(144 + 9), {"rsa": 1})
     assert proof == pytest.approx(chip.command + chip.rsa_1152)
     assert chip.computing(bytes.fromhex("0020008890") + bytes(144), bytes(2), {"rsa": 1}) == pytest.approx(proof)
@@ -105,7 +105,7 @@ def test_a_key_takes_as_long_for_a_pin_and_a_cryptogram_as_for_a_proof() -> None
 
 
 def test_chinese_algorithms_take_their_time() -> None:
-    chip = Chip()
+    chip = ChipTiming()
     assert chip.computing(bytes.fromhex("0088000004"), bytes(80), {"sm2": 1, "sm3": 2, "sm4": 3}) == pytest.approx(
         chip.command + 40e-3 + 2 * 150e-6 + 3 * 80e-6
     )

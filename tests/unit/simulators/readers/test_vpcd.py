@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from simulators.card.config import CardConfig, Cplc
-from simulators.card.content import CardState
-from simulators.readers.faults import Fault, FaultKind, Faults
-from simulators.readers.feeder import Hopper
+from simulators.card.config import CardConfig, ProductionData
+from simulators.card.content import CardLifeCycle
+from simulators.readers.faults import FaultKind, Faults, InjectedFault
+from simulators.readers.feeder import CardFeeder
 from simulators.readers.stock import Stock, blank, make_stock
 from simulators.readers.vpcd import ATR, EMPTY_FOR, POWER_OFF, POWER_ON, RESET, VpcdSlot
 from simulators.virtual_card import VirtualCard
@@ -23,7 +23,7 @@ SELECT = bytes.fromhex("00A4040000")
 
 
 def chip(serial: int = 1) -> VirtualCard:
-    return VirtualCard.create(None, CardConfig(Cplc(serial)))
+    return VirtualCard.create(None, CardConfig(ProductionData(serial)))
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_card_that_loses_power_is_out_and_in_again(driver: FakeDriver, kind: F
     said: list[str] = []
     card = chip()
     with VpcdSlot("127.0.0.1", driver.port, say=said.append) as slot:
-        slot.insert(Faults([Fault(kind, 1)]).on(card, card))
+        slot.insert(Faults([InjectedFault(kind, 1)]).on(card, card))
         driver.accept().tell(POWER_ON)
         driver.ask(SELECT)
         assert driver.ask(SELECT) == b""
@@ -198,7 +198,7 @@ def test_a_hopper_feeds_a_slot(driver: FakeDriver, tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path, 3, CardConfig(blank())))
     clock, said = Clock(), list[str]()
     slot = VpcdSlot("127.0.0.1", driver.port)
-    hopper = Hopper(slot, Stock(tmp_path), settle=0.05, say=said.append, clock=clock)
+    hopper = CardFeeder(slot, Stock(tmp_path), settle=0.05, say=said.append, clock=clock)
 
     def settled() -> bool:
         clock.now += EMPTY_FOR
@@ -233,7 +233,7 @@ def _secure(slot: VpcdSlot) -> None:
     slot.card.power_on()
     system = slot.card._system
     assert system is not None
-    system.set_state(CardState.SECURED)
+    system.set_state(CardLifeCycle.SECURED)
     slot.card.power_off()
 
 
@@ -241,7 +241,7 @@ def test_a_hopper_leaves_the_slot_empty_for_a_while(driver: FakeDriver, tmp_path
     list(make_stock(tmp_path, 2, CardConfig(blank())))
     clock = Clock()
     slot = VpcdSlot("127.0.0.1", driver.port)
-    hopper = Hopper(slot, Stock(tmp_path), settle=0.01, clock=clock)
+    hopper = CardFeeder(slot, Stock(tmp_path), settle=0.01, clock=clock)
     hopper.tick()
     job(driver, SELECT)
     assert eventually(lambda: hopper.tick() and slot.card is None)
@@ -256,7 +256,7 @@ def test_a_hopper_leaves_the_slot_empty_for_a_while(driver: FakeDriver, tmp_path
 def test_a_finished_card_is_put_away_at_the_end(driver: FakeDriver, tmp_path: Path) -> None:
     (path,) = make_stock(tmp_path, 1, CardConfig(blank()))
     slot = VpcdSlot("127.0.0.1", driver.port)
-    hopper = Hopper(slot, Stock(tmp_path))
+    hopper = CardFeeder(slot, Stock(tmp_path))
     hopper.tick()
     _secure(slot)
     hopper.close()
@@ -268,7 +268,7 @@ def test_a_file_that_is_no_card_goes_to_rejects(driver: FakeDriver, tmp_path: Pa
     (tmp_path / "a.card").write_bytes(b"not a card")
     slot = VpcdSlot("127.0.0.1", driver.port)
     said: list[str] = []
-    hopper = Hopper(slot, Stock(tmp_path), say=said.append)
+    hopper = CardFeeder(slot, Stock(tmp_path), say=said.append)
     assert not hopper.tick()
     assert not hopper.tick()
     hopper.close()

@@ -20,7 +20,7 @@ KINDS += [("D", "A", 16, 16), ("D", "A", 24, 24), ("D", "A", 32, 16), ("D", "A",
 @pytest.mark.parametrize(("version", "algorithm", "above", "below"), KINDS)
 def test_key_blocks_pass_to_psec_and_back(version: str, algorithm: str, above: int, below: int) -> None:
     protector, key = secrets.token_bytes(above), secrets.token_bytes(below)
-    header = tr31.Header(version, "P0", algorithm, "B")
+    header = tr31.Tr31Header(version, "P0", algorithm, "B")
     ours = tr31.wrap(protector, header, key, secrets.token_bytes)
     read, found = psec.unwrap(protector, ours)
     assert found == key
@@ -37,7 +37,7 @@ def test_key_blocks_pass_to_psec_and_back(version: str, algorithm: str, above: i
 
 def test_a_block_does_not_tell_the_length_of_its_key() -> None:
     lengths = {
-        len(tr31.wrap(bytes(32), tr31.Header("D", "P0", "A", "B"), bytes(size), secrets.token_bytes))
+        len(tr31.wrap(bytes(32), tr31.Tr31Header("D", "P0", "A", "B"), bytes(size), secrets.token_bytes))
         for size in (16, 24, 32)
     }
     assert len(lengths) == 1
@@ -46,14 +46,14 @@ def test_a_block_does_not_tell_the_length_of_its_key() -> None:
 @pytest.mark.parametrize("version", ["B", "D"])
 def test_every_changed_character_is_noticed(version: str) -> None:
     protector = secrets.token_bytes(16)
-    block = tr31.wrap(protector, tr31.Header(version, "P0", "T", "B"), secrets.token_bytes(16), secrets.token_bytes)
+    block = tr31.wrap(protector, tr31.Tr31Header(version, "P0", "T", "B"), secrets.token_bytes(16), secrets.token_bytes)
     for place, character in enumerate(block):
         with pytest.raises(CryptoError):
             tr31.unwrap(protector, block[:place] + ("1" if character != "1" else "2") + block[place + 1 :])
 
 
 def test_another_protector_does_not_open_a_block() -> None:
-    block = tr31.wrap(bytes(16), tr31.Header("B", "P0", "T", "B"), bytes(16), secrets.token_bytes)
+    block = tr31.wrap(bytes(16), tr31.Tr31Header("B", "P0", "T", "B"), bytes(16), secrets.token_bytes)
     with pytest.raises(CryptoError, match="wrong MAC"):
         tr31.unwrap(b"\x10" * 16, block)
     with pytest.raises(CryptoError, match="8 bytes does not protect"):
@@ -84,7 +84,7 @@ def test_broken_blocks_say_what_is_wrong(block: str, why: str) -> None:
 @pytest.mark.parametrize(("algorithm", "length"), [("T", 0), ("T", 25), ("A", 33), ("R", 16)])
 def test_keys_that_no_block_holds_are_refused(algorithm: str, length: int) -> None:
     with pytest.raises(CryptoError, match=f"algorithm {algorithm} holds no key of {length} bytes"):
-        tr31.wrap(bytes(16), tr31.Header("D", "P0", algorithm, "B"), bytes(length), secrets.token_bytes)
+        tr31.wrap(bytes(16), tr31.Tr31Header("D", "P0", algorithm, "B"), bytes(length), secrets.token_bytes)
 
 
 def test_a_right_mac_over_a_broken_length_is_refused() -> None:

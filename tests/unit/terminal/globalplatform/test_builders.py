@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from terminal.apdu import Command
 from terminal.errors import CardMalformed, CodecError, SecureChannelError
-from terminal.globalplatform import Aid, CardState, DgiPart, InstallFor, Privileges, Structure, content, storedata
+from terminal.globalplatform import (
+    Aid,
+    CardLifeCycleState,
+    DgiPart,
+    InstallFor,
+    Privileges,
+    Structure,
+    content,
+    storedata,
+)
 from terminal.globalplatform.putkey import check_answer, put_key
 from terminal.keys import Algorithm, KeyRef, Sealed, Wrapped
 from terminal.tlv import dgi
@@ -71,7 +80,7 @@ def spaced(text: str) -> str:
         (content.delete(PACKAGE, related=True, token=b"\xaa"), f"80E40080 | 4F07{PACKAGE} 9E01AA"),
         (content.delete_key(0x20), "80E40000 | D20120"),
         (content.delete_key(0x20, 1), "80E40000 | D00101 D20120"),
-        (content.set_card_state(CardState.SECURED), "80F0800F"),
+        (content.set_card_state(CardLifeCycleState.SECURED), "80F0800F"),
         (content.set_application_state(INSTANCE, 0x80), f"80F040800A{INSTANCE}"),
         (content.set_application_state(INSTANCE, 0x07, with_associated=True), f"80F060070A{INSTANCE}"),
     ],

@@ -7,7 +7,16 @@ from datetime import date
 import pytest
 
 from terminal.errors import CardMalformed, CodecError
-from terminal.globalplatform import Aid, CardRecognition, Cplc, Entry, KeyInformation, Privileges, Scope, inventory
+from terminal.globalplatform import (
+    Aid,
+    CardRecognition,
+    Cplc,
+    KeyInformation,
+    Privileges,
+    StatusEntry,
+    StatusScope,
+    inventory,
+)
 from terminal.globalplatform.carddata import key_information
 from terminal.globalplatform.cplc import as_date
 from terminal.globalplatform.lifecycle import state_name
@@ -125,11 +134,11 @@ def test_registry_entries_in_the_tlv_form() -> None:
     package = t("C4", "F04D454D424552")
     rest = (t("C5", "04"), package, t("CC", str(ISD)), t("CF", "40"), t("CE", "01"))
     data = bytes.fromhex(domain + t("E3", t("4F", str(MEMBER)), t("9F70", "0F"), *rest))
-    first, second = inventory.parse(Scope.APPLICATIONS, data)
+    first, second = inventory.parse(StatusScope.APPLICATIONS, data)
     assert first.aid == first.domain == ISD
     assert first.privileges == Privileges.parse(bytes.fromhex("9EFE80"))
-    assert second == Entry(
-        Scope.APPLICATIONS,
+    assert second == StatusEntry(
+        StatusScope.APPLICATIONS,
         MEMBER,
         0x0F,
         Privileges.CARD_RESET,
@@ -143,24 +152,24 @@ def test_registry_entries_in_the_tlv_form() -> None:
 def test_load_files_list_their_modules() -> None:
     modules = t("84", str(MEMBER)) + t("84", "F000000001")
     data = bytes.fromhex(t("E3", t("4F", "F04D454D424552"), t("9F70", "01"), t("CE", "0100"), modules))
-    (entry,) = inventory.parse(Scope.LOAD_FILES_AND_MODULES, data)
+    (entry,) = inventory.parse(StatusScope.LOAD_FILES_AND_MODULES, data)
     assert entry.modules == (MEMBER, Aid("F000000001"))
     assert (entry.version, entry.state_name, entry.privileges) == (b"\x01\x00", "LOADED", Privileges(0))
 
 
 def test_the_older_form_is_read_even_where_the_tlv_form_was_asked_for() -> None:
     data = bytes.fromhex(f"08{ISD} 0F 9E 09{MEMBER} 07 00")
-    entries = inventory.parse(Scope.APPLICATIONS, data)
+    entries = inventory.parse(StatusScope.APPLICATIONS, data)
     assert [(e.aid, e.state, int(e.privileges)) for e in entries] == [(ISD, 0x0F, 0x9E0000), (MEMBER, 7, 0)]
     files = bytes.fromhex(f"07F04D454D424552 01 00 01 09{MEMBER}")
-    (entry,) = inventory.parse(Scope.LOAD_FILES_AND_MODULES, files, tlv_form=False)
+    (entry,) = inventory.parse(StatusScope.LOAD_FILES_AND_MODULES, files, tlv_form=False)
     assert entry.modules == (MEMBER,)
 
 
 @pytest.mark.parametrize("data", ["E3 05 4F", "E3 03 9F7000", f"08{ISD} 0F", f"09{ISD}", "E3 0A 4F03A00000 9F700107"])
 def test_a_list_that_breaks_its_form_is_malformed(data: str) -> None:
     with pytest.raises(CardMalformed, match="GET STATUS"):
-        inventory.parse(Scope.ISSUER_DOMAIN, bytes.fromhex(data))
+        inventory.parse(StatusScope.ISSUER_DOMAIN, bytes.fromhex(data))
 
 
 @pytest.mark.parametrize(

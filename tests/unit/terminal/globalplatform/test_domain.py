@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.card.config import CardConfig, Cplc
-from simulators.card.config import Diversification as Stock
+from simulators.card.config import CardConfig, ProductionData
+from simulators.card.config import KeyDiversification as Stock
 from terminal.apdu import LinkProtocol, Response, StatusWord, Transcript, stack
 from terminal.crypto import padding
 from terminal.errors import (
@@ -22,15 +22,15 @@ from terminal.globalplatform import (
     FULL,
     ISD_AID,
     Aid,
-    Authentication,
     CapFile,
-    CardState,
+    CardLifeCycleState,
     DgiPart,
     Guard,
+    HostAuthentication,
     Privileges,
-    Scope,
     SecurityDomain,
     SecurityLevel,
+    StatusScope,
     Structure,
     derived,
 )
@@ -41,7 +41,7 @@ from tests.support.cards.card_slot import Slot
 from tests.support.cards.member_specimen import MEMBER_AID, specimen
 
 PACKAGE, MEMBER = Aid("F04D454D424552"), Aid(MEMBER_AID)
-CHIP = Cplc(serial=0x00C0FFEE, batch=7, fabrication_date=0x6326)
+CHIP = ProductionData(serial=0x00C0FFEE, batch=7, fabrication_date=0x6326)
 PADDED = {0x0501, 0x8010, 0x8201, 0x8202, 0x8203, 0x8204, 0x8205}
 KINDS = [(2, LinkProtocol.T0), (2, LinkProtocol.T1), (3, LinkProtocol.T0), (3, LinkProtocol.T1)]
 
@@ -66,8 +66,8 @@ class Station:
         method: Diversification = Diversification.NONE,
         master: KeyRef | None = None,
         version: int = 0,
-    ) -> Authentication:
-        return Authentication(derived(self.custody, master or self.kmc, method), level, version)
+    ) -> HostAuthentication:
+        return HostAuthentication(derived(self.custody, master or self.kmc, method), level, version)
 
     def open(self, level: SecurityLevel = C_ENC) -> SecurityDomain:
         self.domain.select()
@@ -98,12 +98,12 @@ def test_what_a_blank_chip_tells(scp: int, protocol: LinkProtocol) -> None:
     assert [(key.identifier, key.version) for key in keys] == [(n, 0xFF if scp == 2 else 0x30) for n in (1, 2, 3)]
     assert {key.components for key in keys} == {((0x80 if scp == 2 else 0x88, 16),)}
     assert domain.get_data(0x5F50) is None
-    (own,) = station.open().status(Scope.ISSUER_DOMAIN)
+    (own,) = station.open().status(StatusScope.ISSUER_DOMAIN)
     assert (own.aid, own.state_name) == (ISD_AID, "OP_READY")
     assert own.privileges & Privileges.SECURITY_DOMAIN
-    assert domain.status(Scope.APPLICATIONS) == []
-    assert PACKAGE in [entry.aid for entry in domain.status(Scope.LOAD_FILES)]
-    modules = {entry.aid: entry.modules for entry in domain.status(Scope.LOAD_FILES_AND_MODULES)}
+    assert domain.status(StatusScope.APPLICATIONS) == []
+    assert PACKAGE in [entry.aid for entry in domain.status(StatusScope.LOAD_FILES)]
+    modules = {entry.aid: entry.modules for entry in domain.status(StatusScope.LOAD_FILES_AND_MODULES)}
     assert modules[PACKAGE] == (MEMBER,)
 
 
@@ -115,27 +115,27 @@ def test_a_chip_is_personalized_rekeyed_and_locked(scp: int, protocol: LinkProto
     station = Station(scp, protocol)
     domain = station.open(level)
     domain.install(PACKAGE, MEMBER, MEMBER)
-    (instance,) = domain.status(Scope.APPLICATIONS)
+    (instance,) = domain.status(StatusScope.APPLICATIONS)
     assert (instance.aid, instance.state_name) == (MEMBER, "SELECTABLE")
     seen: list[tuple[int, int]] = []
     count = domain.personalize(MEMBER, station.parts(), acknowledged=lambda n, of: seen.append((n, of)))
     assert seen == [(n, count) for n in range(1, count + 1)]
-    assert domain.status(Scope.APPLICATIONS)[0].state_name == "PERSONALIZED"
+    assert domain.status(StatusScope.APPLICATIONS)[0].state_name == "PERSONALIZED"
 
     assert domain.channel is not None
     method = Diversification.EMV_CPS if scp == 2 else Diversification.KDF3
     version, old = (0x20, 0xFF) if scp == 2 else (0x31, 0x30)
     final = station.custody.card_keys(station.imk, method, domain.channel.update.key_data, version)
     domain.put_keys(final, replaces=old)
-    domain.set_card_state(CardState.INITIALIZED)
-    domain.set_card_state(CardState.SECURED)
+    domain.set_card_state(CardLifeCycleState.INITIALIZED)
+    domain.set_card_state(CardLifeCycleState.SECURED)
 
     station.slot.reset()
     domain.select()
     assert {key.version for key in domain.key_information()} == {version}
     channel = domain.authenticate(station.wanted(level, method, station.imk, version))
     assert (channel.keys, channel.update.scp) == (final, Scp(f"{scp:02d}"))
-    assert domain.status(Scope.ISSUER_DOMAIN)[0].state_name == "SECURED"
+    assert domain.status(StatusScope.ISSUER_DOMAIN)[0].state_name == "SECURED"
 
 
 @pytest.mark.parametrize(
@@ -176,23 +176,23 @@ def test_a_cap_file_is_loaded_installed_and_deleted(level: SecurityLevel) -> Non
     domain.load(cap, digest="sha256", acknowledged=lambda n, of: seen.append((n, of)))
     blocks = -(-len(cap.load_file()) // domain.max_data)
     assert seen == [(n, blocks) for n in range(1, blocks + 1)]
-    (loaded,) = domain.status(Scope.LOAD_FILES_AND_MODULES, package)
+    (loaded,) = domain.status(StatusScope.LOAD_FILES_AND_MODULES, package)
     assert (loaded.aid, loaded.modules) == (package, (applet,))
     domain.delete(package)
-    assert domain.status(Scope.LOAD_FILES, package) == []
+    assert domain.status(StatusScope.LOAD_FILES, package) == []
 
 
 def test_applications_are_locked_unlocked_and_deleted() -> None:
     domain = Station(3).open()
     domain.install(PACKAGE, MEMBER, MEMBER, selectable=False)
-    assert domain.status(Scope.APPLICATIONS)[0].state_name == "INSTALLED"
+    assert domain.status(StatusScope.APPLICATIONS)[0].state_name == "INSTALLED"
     domain.make_selectable(MEMBER)
     domain.set_application_state(MEMBER, 0x80)
-    assert domain.status(Scope.APPLICATIONS)[0].state_name == "SELECTABLE LOCKED"
+    assert domain.status(StatusScope.APPLICATIONS)[0].state_name == "SELECTABLE LOCKED"
     domain.set_application_state(MEMBER, 0x07)
-    assert domain.status(Scope.APPLICATIONS)[0].state_name == "SELECTABLE"
+    assert domain.status(StatusScope.APPLICATIONS)[0].state_name == "SELECTABLE"
     domain.delete(MEMBER)
-    assert domain.status(Scope.APPLICATIONS) == []
+    assert domain.status(StatusScope.APPLICATIONS) == []
     with pytest.raises(CardRefused, match=f"deleting {MEMBER}: card answered 6A"):
         domain.delete(MEMBER)
 
@@ -202,7 +202,7 @@ def test_long_registries_come_in_pages() -> None:
     instances = [Aid(bytes(MEMBER) + bytes((n,))) for n in range(12)]
     for instance in instances:
         domain.install(PACKAGE, MEMBER, instance)
-    assert [entry.aid for entry in domain.status(Scope.APPLICATIONS)] == instances
+    assert [entry.aid for entry in domain.status(StatusScope.APPLICATIONS)] == instances
 
 
 def test_plain_ber_data_are_stored_in_full_blocks() -> None:
@@ -220,7 +220,7 @@ def test_the_older_registry_form_is_asked_for_where_the_newer_is_refused() -> No
         ("80F28001024F0000", f"09{MEMBER}0F009000"),
     ) as card:
         domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), Guard())
-        entries = domain.status(Scope.ISSUER_DOMAIN)
+        entries = domain.status(StatusScope.ISSUER_DOMAIN)
     assert [(e.aid, e.state) for e in entries] == [(ISD_AID, 7), (MEMBER, 0x0F)]
 
 
@@ -233,7 +233,7 @@ class Endless:
 
 def test_a_registry_without_end_is_a_fault() -> None:
     with pytest.raises(CardMalformed, match="without end"):
-        SecurityDomain(Endless(), MemoryCustody(simulation=True), Guard()).status(Scope.APPLICATIONS)
+        SecurityDomain(Endless(), MemoryCustody(simulation=True), Guard()).status(StatusScope.APPLICATIONS)
 
 
 @pytest.mark.parametrize(("answer", "fine"), [("00", True), ("", True), ("0411223344", True), ("05", False)])
@@ -274,7 +274,7 @@ def test_wrong_keys_cost_one_handshake_and_no_try() -> None:
         station.domain.authenticate(station.wanted(master=other))
     assert station.domain.channel is None
     station.domain.authenticate(station.wanted())
-    assert station.domain.status(Scope.APPLICATIONS) == []
+    assert station.domain.status(StatusScope.APPLICATIONS) == []
 
 
 def test_a_chip_refuses_a_host_cryptogram_and_the_message_says_with_which_keys() -> None:
@@ -298,15 +298,15 @@ def test_a_changed_answer_ends_the_session() -> None:
 
     station.slot.on_answer = meddle
     with pytest.raises(IntegrityError):
-        domain.status(Scope.ISSUER_DOMAIN)
+        domain.status(StatusScope.ISSUER_DOMAIN)
     with pytest.raises(SecureChannelError, match="closed"):
-        domain.status(Scope.ISSUER_DOMAIN)
+        domain.status(StatusScope.ISSUER_DOMAIN)
 
 
 def test_a_locked_card_still_tells_who_it_is() -> None:
     station = Station(3)
     domain = station.open()
-    for state in (CardState.INITIALIZED, CardState.SECURED, CardState.CARD_LOCKED):
+    for state in (CardLifeCycleState.INITIALIZED, CardLifeCycleState.SECURED, CardLifeCycleState.CARD_LOCKED):
         domain.set_card_state(state)
     assert domain.select()[:1] == b"\x6f"
     assert domain.cplc().chip_serial == station.domain.chip()

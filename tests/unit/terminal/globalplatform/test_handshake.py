@@ -14,8 +14,8 @@ from terminal.errors import (
     SecureChannelError,
 )
 from terminal.globalplatform import (
-    Authentication,
     Guard,
+    HostAuthentication,
     InitializeUpdate,
     SecurityLevel,
     handshake,
@@ -30,7 +30,7 @@ CHALLENGE = bytes(range(16))
 
 def test_protocol_version_and_key_data_are_found_from_the_answer() -> None:
     custody, keys = host(Algorithm.AES128)
-    channel = open_channel(CardEnd(Algorithm.AES128, 0x70, version=0x31), Authentication(keys), custody, Guard())
+    channel = open_channel(CardEnd(Algorithm.AES128, 0x70, version=0x31), HostAuthentication(keys), custody, Guard())
     assert (channel.update.scp, channel.update.version, channel.update.i) == (Scp.SCP03, 0x31, 0x70)
     assert channel.update.key_data == KEY_DATA
     assert channel.update.sequence == bytes((0, 0, 5))
@@ -38,7 +38,7 @@ def test_protocol_version_and_key_data_are_found_from_the_answer() -> None:
 
 def test_scp02_answers_have_a_two_byte_counter_and_the_option_the_caller_believes() -> None:
     custody, keys = host(Algorithm.TDES)
-    wanted = Authentication(keys, scp=Scp.SCP02, scp02_i=0x55)
+    wanted = HostAuthentication(keys, scp=Scp.SCP02, scp02_i=0x55)
     channel = open_channel(CardEnd(Algorithm.TDES, 0x55, version=0xFF), wanted, custody, Guard())
     assert (channel.update.scp, channel.update.i, channel.update.sequence) == (Scp.SCP02, 0x55, bytes((0, 5)))
     assert channel.keys.version == 0xFF
@@ -48,7 +48,7 @@ def test_another_protocol_than_asked_for_is_refused_before_any_key_is_used() -> 
     custody, keys = host(Algorithm.AES128)
     card = CardEnd(Algorithm.AES128, 0x70)
     with pytest.raises(SecureChannelError, match="speaks SCP03, not SCP02"):
-        open_channel(card, Authentication(keys, scp=Scp.SCP02), custody, Guard())
+        open_channel(card, HostAuthentication(keys, scp=Scp.SCP02), custody, Guard())
     assert len(card.wire) == 1
 
 
@@ -56,14 +56,14 @@ def test_another_protocol_than_asked_for_is_refused_before_any_key_is_used() -> 
 def test_s16_cards_get_a_long_challenge(known: bool) -> None:
     custody, keys = host(Algorithm.AES256)
     card = CardEnd(Algorithm.AES256, 0x61)
-    channel = open_channel(card, Authentication(keys, SecurityLevel(0x33), s16=known), custody, Guard())
+    channel = open_channel(card, HostAuthentication(keys, SecurityLevel(0x33), s16=known), custody, Guard())
     assert len(channel.update.card_challenge) == 16
     assert [len(command.data) for command in card.wire] == ([16, 32] if known else [8, 16, 32])
 
 
 def test_a_card_that_answers_a_short_challenge_with_a_long_one_is_asked_again() -> None:
     custody, keys = host(Algorithm.AES128)
-    wanted, guard = Authentication(keys), Guard()
+    wanted, guard = HostAuthentication(keys), Guard()
     dialogue = handshake(wanted, custody, guard, "", CHALLENGE)
     assert next(dialogue) == Command(0x80, 0x50, 0, 0, CHALLENGE[:8], 256)
     long_answer = KEY_DATA + bytes((0x30, 0x03, 0x01)) + bytes(32)
@@ -74,12 +74,12 @@ def test_a_card_without_our_keys_is_not_given_our_cryptogram_and_not_asked_again
     custody, keys = host(Algorithm.AES128)
     card, guard = CardEnd(Algorithm.AES128, 0x70, keys=WRONG), Guard()
     with pytest.raises(NotGenuine, match=r"does not hold key set 30 from kmc/1 \(KCV ENC"):
-        open_channel(card, Authentication(keys), custody, guard, chip="CHIP-A")
+        open_channel(card, HostAuthentication(keys), custody, guard, chip="CHIP-A")
     assert [command.ins for command in card.wire] == [0x50]
     with pytest.raises(AuthenticationGuarded, match="wrong card cryptogram"):
-        open_channel(card, Authentication(keys), custody, guard, chip="CHIP-A")
+        open_channel(card, HostAuthentication(keys), custody, guard, chip="CHIP-A")
     fresh = CardEnd(Algorithm.AES128, 0x70)
-    assert open_channel(fresh, Authentication(keys), custody, guard, chip="CHIP-B").closed is False
+    assert open_channel(fresh, HostAuthentication(keys), custody, guard, chip="CHIP-B").closed is False
 
 
 class Refusing:
@@ -102,22 +102,22 @@ def test_a_refusal_names_key_set_check_values_and_tries_and_stops_there(sw: int,
     custody, keys = host(Algorithm.TDES)
     card, guard = Refusing(CardEnd(Algorithm.TDES, 0x15, version=0x20), sw), Guard()
     with pytest.raises(AuthenticationRefused, match=r"EXTERNAL AUTHENTICATE with key set 20 .*MAC .*DEK") as refused:
-        open_channel(card, Authentication(keys), custody, guard)
+        open_channel(card, HostAuthentication(keys), custody, guard)
     assert told in str(refused.value)
     assert refused.value.sw == sw
     with pytest.raises(AuthenticationGuarded):
-        open_channel(card, Authentication(keys), custody, guard)
+        open_channel(card, HostAuthentication(keys), custody, guard)
     assert card.refused == 1
 
 
 def test_somebody_may_decide_to_try_again() -> None:
     custody, keys = host(Algorithm.TDES)
     card, guard = Refusing(CardEnd(Algorithm.TDES, 0x15), 0x6300), Guard()
-    for wanted in (Authentication(keys), Authentication(keys, retry=True)):
+    for wanted in (HostAuthentication(keys), HostAuthentication(keys, retry=True)):
         with pytest.raises(AuthenticationRefused):
             open_channel(card, wanted, custody, guard, chip="C")
     guard.allow("C")
-    good = open_channel(CardEnd(Algorithm.TDES, 0x15), Authentication(keys), custody, guard, chip="C")
+    good = open_channel(CardEnd(Algorithm.TDES, 0x15), HostAuthentication(keys), custody, guard, chip="C")
     assert good.closed is False
 
 
@@ -129,7 +129,7 @@ def test_a_known_key_set_is_guarded_before_the_first_command() -> None:
     guard.failed("C", keys, "6300")
     card = CardEnd(Algorithm.AES128, 0x70)
     with pytest.raises(AuthenticationGuarded):
-        open_channel(card, Authentication(keys), custody, guard, chip="C")
+        open_channel(card, HostAuthentication(keys), custody, guard, chip="C")
     assert card.wire == []
 
 
@@ -146,19 +146,19 @@ def test_levels_that_are_not_to_be_had_cost_the_card_nothing(i: int, level: int,
     custody, keys = host(Algorithm.AES128)
     card = CardEnd(Algorithm.AES128, i)
     with pytest.raises(SecureChannelError, match=message):
-        open_channel(card, Authentication(keys, SecurityLevel(level)), custody, Guard())
+        open_channel(card, HostAuthentication(keys, SecurityLevel(level)), custody, Guard())
     assert [command.ins for command in card.wire] == [0x50]
 
 
 def test_implicit_scp02_is_refused() -> None:
     custody, keys = host(Algorithm.TDES)
     with pytest.raises(SecureChannelError, match="i=1A is not supported"):
-        open_channel(CardEnd(Algorithm.TDES, 0x15), Authentication(keys, scp02_i=0x1A), custody, Guard())
+        open_channel(CardEnd(Algorithm.TDES, 0x15), HostAuthentication(keys, scp02_i=0x1A), custody, Guard())
 
 
 def test_an_unknown_key_version_is_the_cards_refusal() -> None:
     custody, keys = host(Algorithm.AES128)
-    dialogue = handshake(Authentication(keys, version=0x42), custody, Guard(), "", CHALLENGE)
+    dialogue = handshake(HostAuthentication(keys, version=0x42), custody, Guard(), "", CHALLENGE)
     next(dialogue)
     with pytest.raises(CardRefused, match="key version 42: card answered 6A88"):
         dialogue.send(Response(b"", StatusWord(0x6A88)))
@@ -189,6 +189,6 @@ def test_other_protocols_are_named(scp: int) -> None:
 def test_no_key_byte_shows_in_what_is_raised() -> None:
     custody, keys = host(Algorithm.AES128)
     with pytest.raises(NotGenuine) as wrong:
-        open_channel(CardEnd(Algorithm.AES128, 0x70, keys=WRONG), Authentication(keys), custody, Guard())
+        open_channel(CardEnd(Algorithm.AES128, 0x70, keys=WRONG), HostAuthentication(keys), custody, Guard())
     text = str(wrong.value).lower()
     assert not any(key.hex()[:12] in text for key in (*key_bytes(Algorithm.AES128), *WRONG))

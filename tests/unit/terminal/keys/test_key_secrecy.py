@@ -22,7 +22,7 @@ from terminal.keys import (
     SoftwareKeystore,
     table,
 )
-from terminal.keys.derivation import KeySet, SessionKeys
+from terminal.keys.derivation import SessionKeys, StaticKeys
 from terminal.secret import Secret
 
 PLANTED = bytes.fromhex("8C2F4A6D1B3E50798FA1C4D6E8FB0D12")
@@ -46,7 +46,7 @@ def test_nothing_printable_shows_a_key(planted: MemoryCustody) -> None:
     session = planted.open_session(keys, SessionRequest(Scp.SCP02, 0x15, bytes(8), bytes(6), bytes(2)))
     state = planted._table
     things: list[object] = [planted, planted.keys(), planted.audit(), keys, session, session.dek, state]
-    things += [state.records, *state.records.values(), KeySet(PLANTED, PLANTED, PLANTED)]
+    things += [state.records, *state.records.values(), StaticKeys(PLANTED, PLANTED, PLANTED)]
     things.append(SessionKeys(*[PLANTED] * 6))
     for thing in things:
         for text in (repr(thing), str(thing), f"{thing}", f"{vars(thing)}" if hasattr(thing, "__dict__") else ""):

@@ -13,7 +13,7 @@ from terminal.member import elements as e
 from terminal.member.codecs import Element, luhn_valid
 from terminal.member.values import Entitlement, MaskedIdentity, Period
 from terminal.secret import Secret
-from terminal.tlv import Format
+from terminal.tlv import DolFormat
 
 
 def leaves(base: type[Element[Any]]) -> Iterator[type[Element[Any]]]:
@@ -38,7 +38,7 @@ def test_every_element_has_vectors_that_hold(element: type[Element[Any]]) -> Non
 def test_every_element_is_listed_once() -> None:
     assert sorted(e.ELEMENTS, key=lambda element: element.TAG) == ALL
     assert len({element.TAG for element in ALL}) == len(ALL)
-    assert all(element.NAME and element.FORMAT in Format for element in ALL)
+    assert all(element.NAME and element.FORMAT in DolFormat for element in ALL)
 
 
 @pytest.mark.parametrize(

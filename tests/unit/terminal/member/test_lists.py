@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.authorities import CaKey
 from terminal.errors import CodecError, CryptoError, IntegrityError
-from terminal.member.hotlist import HotCard, Hotlist, Reason
+from terminal.member.hotlist import HotCard, Hotlist, HotlistReason
 from terminal.member.signed import Issue, ListOutdated, representative, write
 from terminal.member.trust import TrustList
 from tests.support.cards import rsa_signer as make
@@ -28,8 +28,8 @@ CA = CaKey(RID, 1, RsaPublic(make.key("ca", 1152).n, 3), date(2030, 12, 31))
 TRUST = TrustList.of([CA, CaKey(RID, 2, CA.key)], ISSUE)
 HOT = Hotlist.of(
     [
-        HotCard("9156130000000001234", 1, Reason.LOST, date(2026, 11, 20)),
-        HotCard("4761739001010119", 2, Reason.SUSPENDED, date(2026, 11, 21)),
+        HotCard("9156130000000001234", 1, HotlistReason.LOST, date(2026, 11, 20)),
+        HotCard("4761739001010119", 2, HotlistReason.SUSPENDED, date(2026, 11, 21)),
     ],
     ISSUE,
 )
@@ -86,12 +86,12 @@ def test_a_hotlist_round_trips_and_tells_its_age() -> None:
     assert (loaded.version, loaded.age(NOW)) == (7, timedelta(days=2))
     found = loaded.find("9156130000000001234", 1)
     assert found is not None
-    assert (found.reason, found.since) == (Reason.LOST, date(2026, 11, 20))
+    assert (found.reason, found.since) == (HotlistReason.LOST, date(2026, 11, 20))
     assert loaded.find("9156130000000001234", 2) is None
 
 
 def test_the_last_word_on_a_card_counts() -> None:
-    cards = [HotCard("1", 1, reason, date(2026, 1, 1)) for reason in (Reason.SUSPENDED, Reason.STOLEN)]
+    cards = [HotCard("1", 1, reason, date(2026, 1, 1)) for reason in (HotlistReason.SUSPENDED, HotlistReason.STOLEN)]
     assert Hotlist.of(cards, ISSUE).find("1", 1) == cards[1]
 
 
@@ -162,7 +162,7 @@ def test_a_key_too_short_to_sign() -> None:
 
 
 def test_ten_thousand_cards_are_looked_up_at_once() -> None:
-    cards = [HotCard(f"{n:019d}", 1, Reason.LOST, date(2026, 1, 1)) for n in range(10_000)]
+    cards = [HotCard(f"{n:019d}", 1, HotlistReason.LOST, date(2026, 1, 1)) for n in range(10_000)]
     hotlist = Hotlist.load(Hotlist.of(cards, ISSUE).write(KEY, LIST.sign), KEY)
     assert hotlist.find(f"{9_999:019d}", 1) == cards[-1]
     assert hotlist.find(f"{10_000:019d}", 1) is None

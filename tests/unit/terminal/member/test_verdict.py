@@ -10,10 +10,10 @@ import pytest
 from terminal.apdu import stack
 from terminal.emv.authentication.authorities import CaKey
 from terminal.errors import DeadlineExceeded
-from terminal.member.hotlist import HotCard, Hotlist, Reason
+from terminal.member.hotlist import HotCard, Hotlist, HotlistReason
 from terminal.member.trust import TrustList
 from terminal.member.values import Period
-from terminal.member.verdict import Code, Proof, Verdict, verify
+from terminal.member.verdict import Proof, Verdict, VerdictCode, verify
 from tests.support.cards.member_issuer import (
     LIST_ISSUE,
     NOW,
@@ -39,7 +39,7 @@ def judge(card: ScriptedCard, *, at: datetime = NOW, trust: TrustList = TRUST, h
 def test_an_active_card_and_all_it_says() -> None:
     card = Issue().card()
     verdict = judge(card)
-    assert (verdict.code, verdict.proof, verdict.check) == (Code.ACTIVE, Proof.OFFLINE_DYNAMIC, None)
+    assert (verdict.code, verdict.proof, verdict.check) == (VerdictCode.ACTIVE, Proof.OFFLINE_DYNAMIC, None)
     assert verdict.accepted
     assert verdict.to_json() == {
         "verdict": "ACTIVE",
@@ -91,7 +91,7 @@ def test_ten_commands_and_no_more() -> None:
 def test_fresh_unpredictable_numbers_without_one_given() -> None:
     first, second = Issue().card(), Issue().card()
     for card in (first, second):
-        assert verify(stack(card), trust=TRUST, hotlist=None, at=NOW).code is Code.ACTIVE
+        assert verify(stack(card), trust=TRUST, hotlist=None, at=NOW).code is VerdictCode.ACTIVE
     assert first.log[-1] != second.log[-1]
 
 
@@ -104,14 +104,14 @@ def test_arguments_out_of_form(bad: dict[str, object]) -> None:
 
 def test_without_a_hotlist_the_verdict_says_so() -> None:
     verdict = verify(stack(Issue().card()), trust=TRUST, hotlist=None, at=NOW)
-    assert (verdict.code, verdict.hotlist_version, verdict.hotlist_age) == (Code.ACTIVE, None, None)
+    assert (verdict.code, verdict.hotlist_version, verdict.hotlist_age) == (VerdictCode.ACTIVE, None, None)
     assert not verdict.hotlist_current
 
 
 def test_an_old_hotlist_is_used_and_shown_as_old() -> None:
     old = Hotlist.of([], replace(LIST_ISSUE, expires=NOW - timedelta(hours=1)))
     verdict = judge(Issue().card(), hot=old)
-    assert verdict.code is Code.ACTIVE
+    assert verdict.code is VerdictCode.ACTIVE
     assert not verdict.hotlist_current
     assert verdict.hotlist_age == timedelta(days=1)
 
@@ -119,12 +119,17 @@ def test_an_old_hotlist_is_used_and_shown_as_old() -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "check", "says"),
     [
-        ({"DF27": "261121"}, Code.EXPIRED, "membership valid through", "The membership was valid through 2026-11-21."),
-        ({"5F24": "261121"}, Code.EXPIRED, "card expiry date", "The card was valid through 2026-11-21."),
-        ({"5F25": "261123"}, Code.NOT_YET_VALID, "effective date", "The card is valid only from 2026-11-23."),
+        (
+            {"DF27": "261121"},
+            VerdictCode.EXPIRED,
+            "membership valid through",
+            "The membership was valid through 2026-11-21.",
+        ),
+        ({"5F24": "261121"}, VerdictCode.EXPIRED, "card expiry date", "The card was valid through 2026-11-21."),
+        ({"5F25": "261123"}, VerdictCode.NOT_YET_VALID, "effective date", "The card is valid only from 2026-11-23."),
     ],
 )
-def test_cards_out_of_time(changes: dict[str, str], code: Code, check: str, says: str) -> None:
+def test_cards_out_of_time(changes: dict[str, str], code: VerdictCode, check: str, says: str) -> None:
     verdict = judge(Issue().dates(**changes).card())
     assert (verdict.code, verdict.check, verdict.sentence) == (code, check, says)
     assert verdict.proof is Proof.OFFLINE_DYNAMIC
@@ -133,14 +138,14 @@ def test_cards_out_of_time(changes: dict[str, str], code: Code, check: str, says
 
 @pytest.mark.parametrize("changes", [{"DF27": "261122"}, {"5F24": "261122"}, {"5F25": "261122"}])
 def test_the_last_and_the_first_day_count(changes: dict[str, str]) -> None:
-    assert judge(Issue().dates(**changes).card()).code is Code.ACTIVE
+    assert judge(Issue().dates(**changes).card()).code is VerdictCode.ACTIVE
 
 
 def test_the_day_is_that_of_the_counter() -> None:
     shanghai = datetime(2026, 11, 23, 1, 0, tzinfo=timezone(timedelta(hours=8)))
     issue = Issue().dates(DF27="261122")
-    assert judge(issue.card(), at=shanghai).code is Code.EXPIRED
-    assert judge(issue.card(), at=shanghai.astimezone(UTC)).code is Code.ACTIVE
+    assert judge(issue.card(), at=shanghai).code is VerdictCode.EXPIRED
+    assert judge(issue.card(), at=shanghai.astimezone(UTC)).code is VerdictCode.ACTIVE
 
 
 @pytest.mark.parametrize(
@@ -152,61 +157,65 @@ def test_the_day_is_that_of_the_counter() -> None:
 )
 def test_expired_certificates_are_a_matter_of_time_not_of_forgery(head: dict[str, str], check: str) -> None:
     verdict = judge(replace(Issue(), **head).card())  # type: ignore[arg-type]
-    assert (verdict.code, verdict.check) == (Code.EXPIRED, check)
+    assert (verdict.code, verdict.check) == (VerdictCode.EXPIRED, check)
     assert "was valid through 2026-10-31" in verdict.sentence
 
 
 @pytest.mark.parametrize(
-    ("reason", "code"), [(reason, Code.SUSPENDED if reason is Reason.SUSPENDED else Code.LOST) for reason in Reason]
+    ("reason", "code"),
+    [
+        (reason, VerdictCode.SUSPENDED if reason is HotlistReason.SUSPENDED else VerdictCode.LOST)
+        for reason in HotlistReason
+    ],
 )
-def test_hotlisted_cards(reason: Reason, code: Code) -> None:
+def test_hotlisted_cards(reason: HotlistReason, code: VerdictCode) -> None:
     verdict = judge(Issue().card(), hot=hotlist(HotCard(NUMBER, 1, reason, date(2026, 11, 20))))
     assert (verdict.code, verdict.check) == (code, "hotlist")
     assert verdict.sentence == f"The card is on the hotlist since 2026-11-20: {reason}."
 
 
 def test_the_replacement_of_a_lost_card_is_good() -> None:
-    hot = hotlist(HotCard(NUMBER, 1, Reason.LOST, date(2026, 11, 20)))
+    hot = hotlist(HotCard(NUMBER, 1, HotlistReason.LOST, date(2026, 11, 20)))
     issue = Issue()
     replacement = replace(issue, identity={**issue.identity, "5F34": "02"})
-    assert judge(replacement.card(), hot=hot).code is Code.ACTIVE
+    assert judge(replacement.card(), hot=hot).code is VerdictCode.ACTIVE
 
 
 def test_the_hotlist_comes_before_the_dates_and_genuineness_before_both() -> None:
-    hot = hotlist(HotCard(NUMBER, 1, Reason.LOST, date(2026, 11, 20)))
+    hot = hotlist(HotCard(NUMBER, 1, HotlistReason.LOST, date(2026, 11, 20)))
     expired = Issue().dates(DF27="251231")
-    assert judge(expired.card(), hot=hot).code is Code.LOST
+    assert judge(expired.card(), hot=hot).code is VerdictCode.LOST
     forged = expired.card()
     forged.contents[1, 1] = forged.contents[1, 1].replace("张伟".encode("gb18030"), "李四".encode("gb18030"))
     verdict = judge(forged, hot=hot)
-    assert (verdict.code, verdict.proof, verdict.member) == (Code.NOT_GENUINE, Proof.NONE, None)
+    assert (verdict.code, verdict.proof, verdict.member) == (VerdictCode.NOT_GENUINE, Proof.NONE, None)
 
 
 def test_another_schemes_card_is_decided_by_one_command() -> None:
     other = TrustList.of([CaKey(bytes(5), 1, TRUST.keys[RID, 1].key)], LIST_ISSUE)
     card = Issue().card()
     verdict = judge(card, trust=other)
-    assert (verdict.code, verdict.check) == (Code.UNKNOWN_ISSUER, "scheme CA key on the trust list")
+    assert (verdict.code, verdict.check) == (VerdictCode.UNKNOWN_ISSUER, "scheme CA key on the trust list")
     assert len(card.log) == 1
 
 
 def test_another_federations_card_is_decided_by_its_certificates() -> None:
     card = replace(Issue(), ca_index="07").card()
     verdict = judge(card)
-    assert verdict.code is Code.UNKNOWN_ISSUER
+    assert verdict.code is VerdictCode.UNKNOWN_ISSUER
     assert "F04D454D42/07 is not in force on the trust list (version 3)" in verdict.sentence
     assert len(card.log) == 5
 
 
 def test_a_ca_key_past_its_date_is_not_trusted() -> None:
     key = replace(TRUST.keys[RID, 1], expires=date(2026, 11, 21))
-    assert judge(Issue().card(), trust=TrustList.of([key], LIST_ISSUE)).code is Code.UNKNOWN_ISSUER
+    assert judge(Issue().card(), trust=TrustList.of([key], LIST_ISSUE)).code is VerdictCode.UNKNOWN_ISSUER
 
 
 def test_a_trust_list_not_in_force_trusts_nobody() -> None:
     card = Issue().card()
     verdict = judge(card, at=NOW + timedelta(days=31))
-    assert (verdict.code, verdict.check) == (Code.UNKNOWN_ISSUER, "trust list in force")
+    assert (verdict.code, verdict.check) == (VerdictCode.UNKNOWN_ISSUER, "trust list in force")
     assert "update it" in verdict.sentence
     assert card.log == []
 
@@ -216,7 +225,7 @@ def test_foreign_cards_and_blank_stock(sw: str) -> None:
     card = Issue().card()
     card.answers[SELECT] = bytes.fromhex(sw)
     verdict = judge(card)
-    assert verdict.code is Code.NOT_A_MEMBER_CARD
+    assert verdict.code is VerdictCode.NOT_A_MEMBER_CARD
     assert "another card, or a blank one" in verdict.sentence
     assert len(card.log) == 1
 
@@ -226,7 +235,7 @@ def test_an_instance_without_a_member(instruction: str) -> None:
     card = Issue().card()
     card.answers[instruction] = bytes.fromhex("6985")
     verdict = judge(card)
-    assert verdict.code is Code.NOT_A_MEMBER_CARD
+    assert verdict.code is VerdictCode.NOT_A_MEMBER_CARD
     assert verdict.sentence == "The chip of this card has not been personalized."
 
 
@@ -236,7 +245,7 @@ def test_a_blocked_application_is_suspended(with_fci: bool) -> None:
     fci = card._answer(bytes.fromhex("00A40400"))[:-2] if with_fci else b""
     card.answers[SELECT] = fci + bytes.fromhex("6283")
     verdict = judge(card)
-    assert (verdict.code, verdict.check) == (Code.SUSPENDED, "application blocked")
+    assert (verdict.code, verdict.check) == (VerdictCode.SUSPENDED, "application blocked")
 
 
 @pytest.mark.parametrize("at", range(10))
@@ -244,7 +253,7 @@ def test_a_card_pulled_at_any_command(at: int) -> None:
     card = Issue().card()
     card.vanish_at = at
     verdict = judge(card)
-    assert verdict.code is Code.CARD_FAULT
+    assert verdict.code is VerdictCode.CARD_FAULT
     assert verdict.sentence == "The card could not be read to the end: the card was pulled."
     assert verdict.member is None
 
@@ -254,7 +263,7 @@ def test_a_mute_card() -> None:
         def exchange(self, apdu: bytes) -> bytes:
             raise DeadlineExceeded("no answer within 2 s")
 
-    assert judge(Mute(Issue())).code is Code.CARD_FAULT
+    assert judge(Mute(Issue())).code is VerdictCode.CARD_FAULT
 
 
 @pytest.mark.parametrize(
@@ -288,18 +297,18 @@ def test_malformed_answers_are_faults_with_a_sentence(where: str, answer: str, s
     card = Issue().card()
     card.answers[where] = bytes.fromhex(answer.replace(" ", ""))
     verdict = judge(card)
-    assert verdict.code is Code.CARD_FAULT
+    assert verdict.code is VerdictCode.CARD_FAULT
     assert says in verdict.sentence
     assert verdict.sentence.startswith("The card does not answer as it should: ")
 
 
 def test_a_value_out_of_form_is_a_fault_only_on_a_genuine_card() -> None:
     verdict = judge(Issue().dates(DF27="261131").card())
-    assert verdict.code is Code.CARD_FAULT
+    assert verdict.code is VerdictCode.CARD_FAULT
     assert "DF27 (membership valid through): not a date" in verdict.sentence
     card = Issue().card()
     card.tamper = lambda command, answer: answer.replace(bytes.fromhex("DF2703311231"), bytes.fromhex("DF2703311131"))
-    assert judge(card).code is Code.NOT_GENUINE
+    assert judge(card).code is VerdictCode.NOT_GENUINE
 
 
 @pytest.mark.parametrize(("record", "tag"), [((1, 1), "DF24"), ((1, 1), "5F34"), ((1, 2), "DF27"), ((1, 1), "DF2B")])
@@ -308,13 +317,13 @@ def test_a_genuine_card_that_lacks_what_every_card_has(record: tuple[int, int], 
     part = "identity" if record == (1, 1) else "validity"
     without = {t: v for t, v in getattr(issue, part).items() if t != tag}
     verdict = judge(replace(issue, **{part: without}).card())  # type: ignore[arg-type]
-    assert verdict.code is Code.CARD_FAULT
+    assert verdict.code is VerdictCode.CARD_FAULT
     assert f"({tag})" in verdict.sentence
 
 
 def test_a_contactless_view_asks_for_the_contact_reader() -> None:
     verdict = judge(replace(Issue(), afl="08020200").card())
-    assert verdict.code is Code.CARD_FAULT
+    assert verdict.code is VerdictCode.CARD_FAULT
     assert "contact reader" in verdict.sentence
 
 
@@ -323,7 +332,7 @@ def test_format_1_answers_are_read_too() -> None:
     options = bytes.fromhex(card.issue.aip) + bytes.fromhex(card.issue.afl)
     card.answers[OPTIONS] = tlv("80", options) + b"\x90\x00"
     card.answers[AUTHENTICATE] = tlv("80", card.sign(UNPREDICTABLE)) + b"\x90\x00"
-    assert judge(card).code is Code.ACTIVE
+    assert judge(card).code is VerdictCode.ACTIVE
 
 
 def test_nothing_personal_in_the_repr_or_the_sentence() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terminal.apdu import stack
-from terminal.member.verdict import Code, Proof, Verdict, verify
+from terminal.member.verdict import Proof, Verdict, VerdictCode, verify
 from tests.support.cards import rsa_signer as make
 from tests.support.cards.member_issuer import CARD, NOW, TRUST, UNPREDICTABLE, Issue, ScriptedCard, hotlist
 
@@ -21,7 +21,7 @@ def judge(card: ScriptedCard) -> Verdict:
 
 def refused(card: ScriptedCard) -> str | None:
     verdict = judge(card)
-    assert (verdict.code, verdict.proof, verdict.member) == (Code.NOT_GENUINE, Proof.NONE, None)
+    assert (verdict.code, verdict.proof, verdict.member) == (VerdictCode.NOT_GENUINE, Proof.NONE, None)
     assert verdict.sentence.startswith("The card is not genuine: ")
     return verdict.check
 
@@ -69,7 +69,7 @@ def test_a_date_slipped_into_the_certificate_file_counts_for_nothing() -> None:
     card = replace(issue, validity={"DF29": "271122"}).card()
     card.contents[2, 3] += bytes.fromhex("DF2703491231")
     verdict = judge(card)
-    assert verdict.code is Code.CARD_FAULT
+    assert verdict.code is VerdictCode.CARD_FAULT
     assert "no membership valid through (DF27)" in verdict.sentence
 
 
@@ -167,13 +167,13 @@ def test_a_dynamic_list_without_the_unpredictable_number() -> None:
 def test_a_dynamic_list_with_more_is_filled() -> None:
     issue = Issue()
     card = replace(issue, lists={**issue.lists, "9F49": "9F37049F1A03"}).card()
-    assert judge(card).code is Code.ACTIVE
+    assert judge(card).code is VerdictCode.ACTIVE
     assert card.log[-1] == "0088000007A1B2C3D400015600"
 
 
 def test_without_a_dynamic_list_the_default_is_used() -> None:
     issue = Issue()
-    assert judge(replace(issue, lists={"8E": issue.lists["8E"]}).card()).code is Code.ACTIVE
+    assert judge(replace(issue, lists={"8E": issue.lists["8E"]}).card()).code is VerdictCode.ACTIVE
 
 
 SSAD_FILES = "08010101 08030301 10010400"
@@ -188,7 +188,7 @@ def static_only(**changes: str) -> Issue:
 
 def test_a_static_signature_is_enough_only_where_nothing_more_is_claimed() -> None:
     verdict = judge(static_only().card())
-    assert (verdict.code, verdict.proof) == (Code.ACTIVE, Proof.OFFLINE_STATIC)
+    assert (verdict.code, verdict.proof) == (VerdictCode.ACTIVE, Proof.OFFLINE_STATIC)
 
 
 def test_a_copy_of_a_dynamic_card_cannot_claim_less() -> None:
@@ -236,7 +236,7 @@ def test_one_changed_byte_anywhere_is_never_active_nor_a_traceback(turn: int, da
 
     card.tamper = tamper
     verdict = judge(card)
-    assert (verdict.code is not Code.ACTIVE) is changed[0] or turn == 0
+    assert (verdict.code is not VerdictCode.ACTIVE) is changed[0] or turn == 0
 
 
 @settings(max_examples=200, deadline=None)
@@ -245,4 +245,4 @@ def test_random_answers_end_in_a_verdict(answers: list[bytes]) -> None:
     card = Issue().card()
     mend: Callable[[bytes, bytes], bytes] = lambda command, answer: answers[min(len(card.log), 10) - 1] + b"\x90\x00"  # noqa: E731
     card.tamper = mend
-    assert judge(card).code is Code.CARD_FAULT
+    assert judge(card).code is VerdictCode.CARD_FAULT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from terminal.errors import TlvError
-from terminal.tlv import Dol, Format, fit
+from terminal.tlv import Dol, DolFormat, fit
 
 PDOL = bytes.fromhex("9F1A029F3704")
 
@@ -33,27 +33,27 @@ def test_lengths_over_a_byte_are_refused() -> None:
 @pytest.mark.parametrize(
     ("form", "value", "length", "fitted"),
     [
-        (Format.N, "0156", 2, "0156"),
-        (Format.N, "0156", 3, "000156"),
-        (Format.N, "000156", 2, "0156"),
-        (Format.CN, "6229", 4, "6229FFFF"),
-        (Format.CN, "62290001", 2, "6229"),
-        (Format.B, "A1", 3, "A10000"),
-        (Format.B, "A1B2C3", 2, "A1B2"),
-        (Format.AN, "4142", 3, "414200"),
-        (Format.ANS, "414243", 1, "41"),
-        (Format.A, "41", 0, ""),
-        (Format.N, "41", 0, ""),
+        (DolFormat.N, "0156", 2, "0156"),
+        (DolFormat.N, "0156", 3, "000156"),
+        (DolFormat.N, "000156", 2, "0156"),
+        (DolFormat.CN, "6229", 4, "6229FFFF"),
+        (DolFormat.CN, "62290001", 2, "6229"),
+        (DolFormat.B, "A1", 3, "A10000"),
+        (DolFormat.B, "A1B2C3", 2, "A1B2"),
+        (DolFormat.AN, "4142", 3, "414200"),
+        (DolFormat.ANS, "414243", 1, "41"),
+        (DolFormat.A, "41", 0, ""),
+        (DolFormat.N, "41", 0, ""),
     ],
 )
-def test_values_are_fitted_by_format(form: Format, value: str, length: int, fitted: str) -> None:
+def test_values_are_fitted_by_format(form: DolFormat, value: str, length: int, fitted: str) -> None:
     assert fit(bytes.fromhex(value), length, form).hex().upper() == fitted
 
 
 def test_fill_uses_zeros_for_unknown_and_constructed_tags() -> None:
     dol = Dol.of((0x9F1A, 3), (0xDF7F, 2), (0x70, 2), (0x9F37, 4))
     values = {0x9F1A: b"\x01\x56", 0x70: b"\xaa\xaa", 0x9F37: b"\x01\x02\x03\x04"}
-    assert dol.fill(values, {0x9F1A: Format.N}).hex() == "000156" + "0000" + "0000" + "01020304"
+    assert dol.fill(values, {0x9F1A: DolFormat.N}).hex() == "000156" + "0000" + "0000" + "01020304"
 
 
 def test_fill_without_formats_treats_values_as_binary() -> None:

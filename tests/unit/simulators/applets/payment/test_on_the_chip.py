@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.card.config import CardConfig, Cplc
+from simulators.card.config import CardConfig, ProductionData
 from simulators.rom import PAYMENT_MODULE, PAYMENT_PACKAGE
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command, Response
@@ -21,7 +21,7 @@ GPO = Command(0x80, 0xA8, 0, 0, bytes.fromhex("830A00000000001234015600"), 256)
 def host(request: pytest.FixtureRequest) -> GpHost:
     """An issued card, selected. SCP02 and SCP03."""
     specimen_ = specimen()
-    card = VirtualCard.create(None, CardConfig(chip=Cplc(serial=7), scp=request.param))
+    card = VirtualCard.create(None, CardConfig(chip=ProductionData(serial=7), scp=request.param))
     card.power_on()
     host = GpHost(card)
     assert host.open(1).ok

@@ -6,9 +6,9 @@ import hashlib
 
 import pytest
 
-from simulators.card.config import CardConfig, Cplc
-from simulators.card.content import CARD_RESET, CardState
-from simulators.card.security_domain.cap import CapError, parse
+from simulators.card.config import CardConfig, ProductionData
+from simulators.card.content import CARD_RESET, CardLifeCycle
+from simulators.card.security_domain.cap import LoadFileError, parse
 from simulators.rom import (
     DIRECTORY_MODULE,
     DIRECTORY_PACKAGE,
@@ -113,7 +113,7 @@ def test_a_cap_file_is_loaded_and_installed() -> None:
     ],
 )
 def test_what_is_no_cap_file(block: bytes) -> None:
-    with pytest.raises(CapError):
+    with pytest.raises(LoadFileError):
         parse(block)
     host, card = hosted()
     assert announce(host) == 0x9000
@@ -261,7 +261,7 @@ def test_default_selected() -> None:
 
 def test_a_default_application_that_does_not_answer_leaves_the_card_to_its_security_domain() -> None:
     """The member application refuses its selection until it is personalized: the card must start all the same."""
-    card = VirtualCard.create(None, CardConfig(Cplc(7)))
+    card = VirtualCard.create(None, CardConfig(ProductionData(7)))
     card.power_on()
     host = GpHost(card)
     assert host.open() == 0x9000
@@ -341,7 +341,7 @@ def test_life_cycle_of_the_card() -> None:
     assert [move(s) for s in (0x07, 0x07, 0x01, 0x0F, 0x07)] == [0x9000, 0x6985, 0x6985, 0x9000, 0x6985]
     assert listing(host, 0x80)[0][0x9F70] == b"\x0f"
     card.power_off()
-    assert card.state is CardState.SECURED
+    assert card.state is CardLifeCycle.SECURED
     card.power_on()
     host.open()
     assert host.send(0x80, 0xE2, 0x80, 0, b"\x42\x01\x01").sw == 0x6985

@@ -9,7 +9,7 @@ import pytest
 
 from simulators.card.security_domain.scp02 import CardScp02
 from simulators.card.security_domain.scp03 import CardScp03
-from simulators.card.security_domain.session import KeySet
+from simulators.card.security_domain.session import CardKeySet
 from terminal.apdu import OK, Command, Response
 from tests.support.paths import ROOT
 
@@ -23,8 +23,8 @@ def parse(text: str) -> Command:
     return Command.decode(bytes.fromhex(text))
 
 
-def key_set(vector: dict[str, Any], version: int) -> KeySet:
-    return KeySet(version, *(bytes.fromhex(vector["keys"][name]) for name in ("enc", "mac", "dek")))
+def key_set(vector: dict[str, Any], version: int) -> CardKeySet:
+    return CardKeySet(version, *(bytes.fromhex(vector["keys"][name]) for name in ("enc", "mac", "dek")))
 
 
 def no_random(n: int) -> bytes:

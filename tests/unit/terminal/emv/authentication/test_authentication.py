@@ -17,13 +17,13 @@ from terminal.emv.authentication.authentication import (
     verify_combined,
 )
 from terminal.emv.authentication.cakeys import CaStore, ca_store
-from terminal.emv.authentication.chains import Algorithm
+from terminal.emv.authentication.chains import OdaAlgorithm
 from terminal.emv.authentication.rsa import OdaFailed
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.data.records import Record
 from terminal.emv.selection.application import CardRecords
 from terminal.emv.transaction.outcome import Result
-from terminal.emv.transaction.state import State
+from terminal.emv.transaction.state import TransactionState
 from terminal.tlv import Tlv, Tlvs, tlv
 from tests.support.cards import rsa_signer as make
 from tests.support.cards.kernel_front import DEBIT, Turn, card_with, new_state, stops, texts
@@ -40,7 +40,7 @@ NUMBER = bytes.fromhex("080102030405060708")
 SIDES = pytest.mark.parametrize("side", [RsaIssue, SmIssue])
 
 
-def state_of(issue: Issue, method: Method, **more: bytes | None) -> State:
+def state_of(issue: Issue, method: Method, **more: bytes | None) -> TransactionState:
     """The state after reading; ``more`` sets (or, with None, removes) elements by their hex tag after a T."""
     state = new_state()
     state.aid = bytes.fromhex(DEBIT)
@@ -62,7 +62,7 @@ def store(issue: Issue) -> CaStore:
 
 
 def run(
-    state: State, issue: Issue, *turns: Turn, keys: CaStore | None = None, unfit: str | None = None
+    state: TransactionState, issue: Issue, *turns: Turn, keys: CaStore | None = None, unfit: str | None = None
 ) -> Authentication:
     with card_with(*turns) as sender:
         return authenticate(
@@ -259,8 +259,8 @@ def test_an_sm2_card_at_a_terminal_that_did_not_say_it_can() -> None:
     state = state_of(issue, Method.SDA)
     state.terminal[0xDF69] = b"\x00"
     found = run(state, issue)
-    assert (found.chain.algorithm, found.passed) == (Algorithm.RSA, False)
-    assert run(state_of(RsaIssue(STATIC), Method.SDA), RsaIssue(STATIC)).chain.algorithm is Algorithm.RSA
+    assert (found.chain.algorithm, found.passed) == (OdaAlgorithm.RSA, False)
+    assert run(state_of(RsaIssue(STATIC), Method.SDA), RsaIssue(STATIC)).chain.algorithm is OdaAlgorithm.RSA
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 
 from terminal.crypto.pinblock import format0
 from terminal.emv.authentication.chains import RsaChain
-from terminal.emv.cardholder_verification.cvm import OnlinePin, Verification, verify_cardholder
+from terminal.emv.cardholder_verification.cvm import CardholderVerification, OnlinePin, verify_cardholder
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.selection.application import CardRecords
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Pin
-from terminal.emv.transaction.state import State
+from terminal.emv.transaction.state import TransactionState
 from tests.support.cards.kernel_front import DEBIT, Person, Turn, card_with, new_state, stops, texts, tlv
 from tests.support.cards.payment_issuer import PAN, PIN, RsaIssue, rsa_store
 
@@ -28,7 +28,7 @@ def rules(text: str) -> str:
     return f"{X:08X}{Y:08X}" + text.replace(" ", "")
 
 
-def state_of(listed: str | None, terminal: dict[int, str] | None = None, **card: str) -> State:
+def state_of(listed: str | None, terminal: dict[int, str] | None = None, **card: str) -> TransactionState:
     elements = {0x82: "1000", 0x5A: PAN + "F", 0x9F42: "0156"} | {int(k[1:], 16): v for k, v in card.items()}
     if listed is not None:
         elements[0x8E] = rules(listed)
@@ -38,12 +38,12 @@ def state_of(listed: str | None, terminal: dict[int, str] | None = None, **card:
 
 
 def verify(
-    state: State,
+    state: TransactionState,
     *turns: Turn,
     person: Person | None = None,
     online_pin: OnlinePin | None = None,
     pin_pad: bool = True,
-) -> Verification:
+) -> CardholderVerification:
     chain = RsaChain(state, CardRecords(()), rsa_store(), TODAY)
     with card_with(*turns) as sender:
         found = verify_cardholder(
@@ -59,7 +59,7 @@ def verify(
     return found
 
 
-def ended(state: State, found: Verification) -> tuple[str, TVR, TSI]:
+def ended(state: TransactionState, found: CardholderVerification) -> tuple[str, TVR, TSI]:
     return found.results.hex().upper(), state.tvr, state.tsi
 
 
@@ -82,7 +82,7 @@ def asks_challenge(answer: str = CHALLENGE + "9000") -> Turn:
     return "0084000000", answer
 
 
-def with_pin_key(state: State) -> State:
+def with_pin_key(state: TransactionState) -> TransactionState:
     issue = RsaIssue()
     state.card |= issue.elements() | issue.pin_elements()
     return state

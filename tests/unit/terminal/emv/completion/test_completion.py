@@ -10,7 +10,7 @@ import pytest
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.outcome import CryptogramType, Outcome, Result
 from terminal.emv.transaction.protocols import Unable
-from terminal.emv.transaction.state import Stage
+from terminal.emv.transaction.state import KernelStage
 from terminal.errors import ReaderFault
 from tests.support.cards.emv_toy_card import AAC, ARQC, DATA, PAN, TC, ToyCard, ToyHost, tlv
 from tests.support.cards.emv_toy_terminal import OVER, UNDER, config_with, run
@@ -28,7 +28,7 @@ def generated(card: ToyCard) -> list[bytes]:
     return [apdu for apdu in card.seen if apdu[1] == 0xAE]
 
 
-def told(outcome: Outcome, stage: Stage) -> str:
+def told(outcome: Outcome, stage: KernelStage) -> str:
     return " | ".join(step.text for step in outcome.steps if step.stage is stage)
 
 
@@ -354,7 +354,7 @@ def test_unable_to_go_online_declines_by_the_default_codes() -> None:
     outcome, _ = online(card, unable=Unable("the line is down"))
     assert (outcome.result, outcome.response_code) == (NO, "Z3")
     assert generated(card)[1][5:7] == b"Z3"
-    assert "the line is down" in told(outcome, Stage.ONLINE)
+    assert "the line is down" in told(outcome, KernelStage.ONLINE)
     assert not outcome.reversal
 
 
@@ -363,7 +363,7 @@ def test_a_fault_of_the_way_to_the_issuer_is_unable_and_may_have_reached_it(faul
     outcome, _ = online(ToyCard(), fault=fault)
     assert outcome.result is NO
     assert outcome.reversal
-    assert "1234" not in told(outcome, Stage.ONLINE)
+    assert "1234" not in told(outcome, KernelStage.ONLINE)
 
 
 @pytest.mark.parametrize(("code", "data"), [(b"0", None), (b"000", None), (b"\x000", None), (b"00", bytes(7))])
@@ -377,7 +377,7 @@ def test_a_card_that_approves_after_the_issuer_said_no_is_not_heard() -> None:
     outcome, _ = online(ToyCard(second=lambda _: TC), code=b"05")
     assert outcome.result is NO_ONLINE
     assert not outcome.reversal
-    assert "counts as an AAC" in told(outcome, Stage.COMPLETION)
+    assert "counts as an AAC" in told(outcome, KernelStage.COMPLETION)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from terminal.emv.data.elements.codes import (
     price,
 )
 from terminal.emv.data.elements.element import Personal, Source
-from terminal.tlv import Format, Tag
+from terminal.tlv import DolFormat, Tag
 
 PBOC = bytes.fromhex("A000000333010101")
 MASTERCARD = bytes.fromhex("A0000000041010")
@@ -50,7 +50,7 @@ def test_every_template_is_an_element_itself() -> None:
 def test_rows_are_sane(element: Element) -> None:
     assert element.min <= element.max
     assert element.name.strip() == element.name != ""
-    assert element.format is not Format.N or element.codec is not Count
+    assert element.format is not DolFormat.N or element.codec is not Count
 
 
 def test_a_tag_means_what_the_application_says() -> None:
@@ -89,7 +89,7 @@ def test_personal_data_are_marked() -> None:
 
 
 def test_another_room_joins_its_own_application() -> None:
-    own = Element(Tag(0xDF21), "member number", Format.N, 6, 6, Source.CARD, (0x70,), Raw, "member")
+    own = Element(Tag(0xDF21), "member number", DolFormat.N, 6, 6, Source.CARD, (0x70,), Raw, "member")
     joined = STANDARD.joined([own], {b"\xf0MEMB": "member"})
     assert isinstance(joined, Dictionary)
     assert joined.lookup(0xDF21, b"\xf0MEMBER") is own
@@ -101,7 +101,7 @@ def test_another_room_joins_its_own_application() -> None:
 def test_formats_for_data_object_lists() -> None:
     formats = STANDARD.known().formats
     assert (formats[0x9F02], formats[0x5A], formats[0x95], formats[0x9F1C]) == (
-        *(Format.N, Format.CN, Format.B, Format.AN),
+        *(DolFormat.N, DolFormat.CN, DolFormat.B, DolFormat.AN),
     )
 
 

@@ -91,7 +91,7 @@ def test_what_an_element_refuses(tag: int, hexes: str, says: str) -> None:
         (0x9F35, 0x100, "one byte"),
         (0x87, choices.Priority(16, False), "0 to 15"),
         (0x9F4D, choices.LogFile(31, 1), "SFI from 1 to 30"),
-        (0x9F5B, (structures.ScriptResult(2, 16, bytes(4)),), "two digits"),
+        (0x9F5B, (structures.ScriptResultField(2, 16, bytes(4)),), "two digits"),
         (0x9F10, iad.Iad(b"\x0f", 1, 0xA5, b"\x00", b""), "does not have"),
     ],
 )

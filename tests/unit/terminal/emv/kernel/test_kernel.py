@@ -12,7 +12,7 @@ from terminal.emv.data.bits import TVR
 from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Choice, Pin
-from terminal.emv.transaction.state import Stage
+from terminal.emv.transaction.state import KernelStage
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CardGone
 from tests.support.cards.emv_toy_card import DATA, ToyCard, ToyHost
@@ -34,7 +34,7 @@ def test_the_stages_come_in_the_order_of_the_book() -> None:
     outcome = run(card, OVER, host=ToyHost(card))
     stages = [step.stage for step in outcome.steps]
     firsts = sorted(set(stages), key=stages.index)
-    assert firsts == [stage for stage in Stage if stage is not Stage.SCRIPTS]
+    assert firsts == [stage for stage in KernelStage if stage is not KernelStage.SCRIPTS]
     assert all(step.source.startswith(("EMV 4.4 Book", "JR/T")) for step in outcome.steps)
 
 

@@ -9,7 +9,7 @@ import pytest
 from terminal.emv.data.bits import TVR
 from terminal.emv.risk.action import analyse, when_offline
 from terminal.emv.transaction.outcome import CryptogramType
-from terminal.emv.transaction.state import Stage, State
+from terminal.emv.transaction.state import KernelStage, TransactionState
 from tests.support.cards.emv_toy_terminal import config_with
 
 AAC, TC, ARQC = CryptogramType.AAC, CryptogramType.TC, CryptogramType.ARQC
@@ -18,10 +18,10 @@ NO_TACS = ("tac_default: '0000000000'", "tac_denial: '0000000000'", "tac_online:
 EXPIRED, FLOOR = TVR.EXPIRED, TVR.FLOOR_LIMIT_EXCEEDED
 
 
-def state_of(tvr: TVR, codes: Mapping[int, str]) -> State:
-    state = State({})
+def state_of(tvr: TVR, codes: Mapping[int, str]) -> TransactionState:
+    state = TransactionState({})
     state.card = {tag: bytes.fromhex(value) for tag, value in codes.items()}
-    state.note(Stage.RISK, "given", "test", tvr=tvr)
+    state.note(KernelStage.RISK, "given", "test", tvr=tvr)
     return state
 
 
@@ -99,4 +99,4 @@ def test_the_step_names_the_bits_that_decided() -> None:
     state = state_of(EXPIRED, {**NO_CODES, 0x9F0E: hexa(EXPIRED)})
     analyse(state, config, config.applications[0])
     assert "Expired application" in state.steps[-1].text
-    assert state.steps[-1].stage is Stage.TERMINAL_ACTION
+    assert state.steps[-1].stage is KernelStage.TERMINAL_ACTION

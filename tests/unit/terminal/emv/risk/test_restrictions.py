@@ -9,7 +9,7 @@ import pytest
 from terminal.emv.data.bits import TVR
 from terminal.emv.risk.restrictions import check_restrictions, day, is_atm
 from terminal.emv.transaction.outcome import Result
-from terminal.emv.transaction.state import State
+from terminal.emv.transaction.state import TransactionState
 from tests.support.cards.kernel_front import new_state, stops, texts
 
 TODAY = date(2026, 11, 22)
@@ -18,7 +18,7 @@ CASH, CASHBACK = {0x9C: "01"}, {0x9C: "09", 0x9F03: "000000000500"}
 ATM = {0x9F35: "14", 0x9F40: "8000000000"}
 
 
-def checked(card: dict[int, str], terminal: dict[int, str] | None = None) -> State:
+def checked(card: dict[int, str], terminal: dict[int, str] | None = None) -> TransactionState:
     state = new_state(terminal, card)
     check_restrictions(state, TODAY)
     return state

@@ -11,7 +11,7 @@ from terminal.apdu import stack
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.risk.risk import chance, manage, one_to_99
 from terminal.emv.transaction.config import RandomSelection, TerminalConfig
-from terminal.emv.transaction.state import State
+from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CodecError
 from tests.support.cards.emv_toy_card import PAN, ToyCard
@@ -30,9 +30,9 @@ def risk(
     draw: int = 99,
     recent: int = 0,
     force: bool = False,
-) -> State:
+) -> TransactionState:
     config = config or config_with()
-    state = State(config.data())
+    state = TransactionState(config.data())
     state.card = {0x5A: bytes.fromhex(PAN), 0x5F34: b"\x01"}
     state.card |= {tag: bytes.fromhex(value) for tag, value in (card or {}).items()}
     toy = ToyCard(get_data=answers or {})

@@ -16,7 +16,7 @@ from terminal.emv.selection.application import (
 )
 from terminal.emv.selection.selection import Selected, Supported
 from terminal.emv.transaction.outcome import Result
-from terminal.emv.transaction.state import State
+from terminal.emv.transaction.state import TransactionState
 from terminal.tlv import decode
 from tests.support.cards.kernel_front import (
     CREDIT,
@@ -47,7 +47,7 @@ def opened(afl: str) -> Opened:
     return Opened(selected(), b"", bytes.fromhex("3C00"), Afl.parse(bytes.fromhex(afl)))
 
 
-def aware() -> State:
+def aware() -> TransactionState:
     state = new_state()
     state.aid = bytes.fromhex(DEBIT)
     return state

@@ -11,7 +11,7 @@ from terminal.emv.transaction.config import TerminalConfig, load_config, parse_c
 from terminal.errors import CodecError
 from tests.support.cards.emv_toy_terminal import config_with
 
-SHIPPED = (files("terminal.emv") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
+SHIPPED = (files("terminal.emv.transaction") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
 
 
 def line_of(text: str) -> int:
