@@ -24,7 +24,8 @@ PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
   .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not pcsc" || failed=$?
 # What the service asks of the record, once more on the other database.
 MEMBERCARD_TEST_DATABASE=postgresql .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
-  tests/unit/reader_service -k "test_desk or test_resource or test_access or test_api_writes or test_docs_api" ||
+  tests/unit/reader_service/{access,services} \
+  tests/unit/reader_service/{http/test_writes,api/test_{batches,readers,rosters,docs_api}}.py ||
   failed=$?
 wait "$beside" || failed=$?
 cat "$slots"

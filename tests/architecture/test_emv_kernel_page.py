@@ -48,7 +48,7 @@ def test_every_file_and_module_that_is_named_exists() -> None:
     for path in re.findall(r"`((?:contract|unit|property|transcripts)/[\w/]+\.py|terminal/[\w/]+\.py)`", PAGE):
         assert (ROOT / path).exists() or (ROOT / "tests" / path).exists(), path
     for name in re.findall(r"`(\w+)`", PAGE.partition("## Calling it")[0].partition("| --- |")[2]):
-        assert (ROOT / "terminal" / "emv" / f"{name}.py").exists(), name
+        assert list((ROOT / "terminal" / "emv").glob(f"*/{name}.py")), name
 
 
 def test_the_steps_are_those_of_the_kernel_in_its_order() -> None:

@@ -206,7 +206,7 @@ def test_a_fault_of_the_program_tells_the_client_a_number_and_the_log_a_place(
     fault = next(record for record in caplog.records if record.message == "fault")
     assert fault.__dict__["error_id"] == told["params"]["error_id"]
     assert fault.__dict__["kind"] == "ZeroDivisionError"
-    assert any("test_api_door.py" in place for place in fault.__dict__["places"])
+    assert any("test_access.py" in place for place in fault.__dict__["places"])
     for text in (answer.text, caplog.text, str([record.__dict__ for record in caplog.records])):
         assert "130102197605153974" not in text
         assert "孙波磊" not in text

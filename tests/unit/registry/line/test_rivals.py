@@ -145,7 +145,7 @@ def test_two_preparations_of_one_batch_make_each_dossier_once(registry: Registry
 _STATION = """
 import json, sys, time
 from registry.store import Registry
-from registry.values import Claim, Entry, JournalEvent
+from registry.values import Claim, JournalEntry, JournalEvent
 from tests.support.postgres import Cluster
 from tests.support.registrar import LEASE, chip, custodian
 url, batch, start = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -157,7 +157,7 @@ with Registry.open(url, custodian()) as registry:
         claim = registry.claim(batch, "lane", f"station {start}", chip(start + len(taken)), LEASE)
         if not isinstance(claim, Claim):
             break
-        registry.journal(claim, Entry("store data", JournalEvent.DONE, block=0))
+        registry.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0))
         registry.verified(claim, {}, 1.0)
         taken.append(claim.dossier_id)
         time.sleep(0.005)  # SQLite's writers do not queue: one that never rests keeps the others out
