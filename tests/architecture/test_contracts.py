@@ -155,4 +155,4 @@ def test_each_command_group_is_one_file() -> None:
     from membercard import cli
 
     for _, module, *_ in (*cli._COMMANDS, *cli._GROUPS):
-        assert (ROOT / "membercard" / f"{module}.py").is_file(), module
+        assert (ROOT / "membercard" / f"{module.replace('.', '/')}.py").is_file(), module

@@ -162,7 +162,7 @@ def test_batch_numbers_are_whole_in_a_narrow_terminal(house: House) -> None:
 def test_a_fault_of_the_program_tells_its_place_and_not_what_it_held(house: House) -> None:
     """A stand-in for a bug: the profile module's loader breaks with personal data in the exception's text."""
     code = (
-        "import sys, membercard.profile_commands as m, membercard.cli as c\n"
+        "import sys, membercard.commands.profile as m, membercard.cli as c\n"
         "def broken(path): raise LookupError('130102197605153974')\n"
         "m.load_profile = broken\n"
         "sys.argv = ['membercard', 'profile', 'check', 'x.yaml']\n"
@@ -172,7 +172,7 @@ def test_a_fault_of_the_program_tells_its_place_and_not_what_it_held(house: Hous
     made = subprocess.run([python, "-c", code], capture_output=True, text=True, env=house.cli.env(), check=False)
     assert made.returncode == 1
     assert re.fullmatch(
-        r"membercard: this is a fault of the program \(LookupError at profile_commands\.py, line \d+\); "
+        r"membercard: this is a fault of the program \(LookupError at profile\.py, line \d+\); "
         r"MEMBERCARD_TRACEBACK=1 in the environment shows more\n",
         made.stderr,
     )

@@ -1,4 +1,4 @@
-"""Broken payment cards, each recorded once as a conversation: ``python -m tests.support.foreign_cards DIRECTORY``.
+"""Broken payment cards, each recorded once as a conversation: ``python -m tests.support.foreign.cards DIRECTORY``.
 
 What must come of each is written by hand from the books, in the modules that ``GROUPS`` puts together; the recording
 only keeps the bytes, and says where the program differs. Keys are made anew at each recording, so all files and their
@@ -66,7 +66,7 @@ def index() -> str:
     """The table of all cards: what is wrong, the rule, and what must come of it."""
     lines = ["# Foreign payment cards: the index", ""]
     lines += [
-        "Made by `python -m tests.support.foreign_cards`. A purchase of 12.34 where the outcome is offline, of 600.00"
+        "Made by `python -m tests.support.foreign.cards`. A purchase of 12.34 where the outcome is offline, of 600.00"
     ]
     lines += [
         "where the issuer is asked, on 22 November 2026, at the shipped terminal. How the conversations were made:"

@@ -59,7 +59,7 @@ def test_every_recording_has_its_card_and_says_what_it_is() -> None:
 
 
 def test_the_index_is_complete() -> None:
-    """Made by ``python -m tests.support.foreign_cards``; a name, a rule or an outcome that differs shows here."""
+    """Made by ``python -m tests.support.foreign.cards``; a name, a rule or an outcome that differs shows here."""
     assert (HERE / INDEX).read_text(encoding="utf-8") == index()
 
 

@@ -146,8 +146,8 @@ _STATION = """
 import json, sys, time
 from registry.store import Registry
 from registry.values import Claim, JournalEntry, JournalEvent
-from tests.support.postgres import Cluster
-from tests.support.registrar import LEASE, chip, custodian
+from tests.support.registry.postgres import Cluster
+from tests.support.registry.registrar import LEASE, chip, custodian
 url, batch, start = sys.argv[1], sys.argv[2], int(sys.argv[3])
 taken = []
 with Registry.open(url, custodian()) as registry:
