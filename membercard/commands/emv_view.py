@@ -22,7 +22,7 @@ from terminal.emv.kernel.logs import ElectronicCash, Log, LogKind, LogRecord
 from terminal.emv.selection.selection import Selected
 from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.outcome import Cryptogram, Outcome, Receipt, Result
-from terminal.emv.transaction.state import Step
+from terminal.emv.transaction.step import Step
 from terminal.tlv import decode, tlv
 
 FAULTS: Final = (Result.TERMINATED, Result.TRY_ANOTHER_INTERFACE)

@@ -34,7 +34,7 @@ from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.protocols import Choice, OnlineHost, OnlineRequest, OnlineResponse, Pin
-from terminal.emv.transaction.state import KernelStage, Step
+from terminal.emv.transaction.step import KernelStage, Step
 from terminal.emv.transaction.transaction import Transaction
 from terminal.keys import Algorithm, KeyCustody, MemoryCustody, Purpose
 from terminal.secret import Secret

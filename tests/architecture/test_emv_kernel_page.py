@@ -12,7 +12,7 @@ import pytest
 import terminal.apdu
 from terminal.emv.transaction.config import parse_config
 from terminal.emv.transaction.outcome import Outcome, Result
-from terminal.emv.transaction.state import KernelStage
+from terminal.emv.transaction.step import KernelStage
 from tests.support.cards.emv_toy_card import CA, ToyCard, toy_keys
 from tests.support.cards.emv_toy_terminal import SHIPPED
 from tests.support.paths import ROOT

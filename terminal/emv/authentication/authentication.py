@@ -20,7 +20,8 @@ from terminal.emv.authentication.rsa import Check, CombinedData, OdaFailed, Sign
 from terminal.emv.data.bits import AIP, TSI, TVR, TerminalCapabilities
 from terminal.emv.selection.application import CardRecords, fill
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
-from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import NO_TVR, KernelStage
 from terminal.tlv import Tlvs, asks_for
 
 _CHOICE: Final = "EMV 4.4 Book 3, 10.3"

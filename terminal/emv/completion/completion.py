@@ -19,7 +19,8 @@ from terminal.emv.transaction.config import ApplicationSettings, TerminalConfig
 from terminal.emv.transaction.exchange import FAULTY_ICC
 from terminal.emv.transaction.outcome import Cryptogram, CryptogramType, Outcome, Receipt, Result, ScriptResult
 from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineResponse, Unable
-from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import KernelStage
 from terminal.emv.transaction.transaction import Transaction
 
 _COMPLETION: Final = "EMV 4.4 Book 3, 10.11"

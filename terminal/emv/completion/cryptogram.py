@@ -12,7 +12,8 @@ from terminal.emv.selection.application import fill
 from terminal.emv.transaction.config import ApplicationSettings
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.transaction.outcome import CryptogramType
-from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import NO_TVR, KernelStage
 from terminal.tlv import Tlvs, asks_for
 
 CDOL1, CDOL2, TDOL, TC_HASH = 0x8C, 0x8D, 0x97, 0x98

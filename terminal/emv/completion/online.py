@@ -13,7 +13,8 @@ from terminal.emv.data.elements.codecs import counted
 from terminal.emv.risk.risk import digits, sequence_number
 from terminal.emv.transaction.exchange import ask
 from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineRequest, OnlineResponse, Unable
-from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import NO_TVR, KernelStage
 from terminal.errors import MembercardError
 
 RESPONSE_CODE: Final = 0x8A

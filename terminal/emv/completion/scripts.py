@@ -8,7 +8,8 @@ from typing import Final
 from terminal.apdu import Command, Sender
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.outcome import ScriptResult
-from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import KernelStage
 from terminal.errors import ApduError, CardMalformed, TlvError, TransportError
 from terminal.tlv import Tlv, decode
 

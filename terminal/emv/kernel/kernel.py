@@ -26,7 +26,8 @@ from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.exchange import FAULTY_ICC
 from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.protocols import Attendant, Cardholder, OnlineHost
-from terminal.emv.transaction.state import KernelStage, Stop, TransactionState
+from terminal.emv.transaction.state import Stop, TransactionState
+from terminal.emv.transaction.step import KernelStage
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CardError, CodecError, TransportError
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from terminal.apdu import Command, Sender, check
-from terminal.emv.transaction.getdata import get_data
+from terminal.emv.transaction.exchange import get_data
 from terminal.errors import CardMalformed, TlvError
 from terminal.tlv import Dol, Tlvs
 

@@ -17,7 +17,7 @@ from terminal.emv.risk import ecash
 from terminal.emv.selection.application import initiate, read_application
 from terminal.emv.selection.selection import Candidate, Selected, Supported, build_candidates, choose
 from terminal.emv.transaction.config import TerminalConfig
-from terminal.emv.transaction.getdata import get_data
+from terminal.emv.transaction.exchange import get_data
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.state import Stop, TransactionState
 from terminal.emv.transaction.transaction import Transaction, TransactionKind

@@ -7,7 +7,8 @@ from typing import Final
 from terminal.emv.data.bits import TVR
 from terminal.emv.transaction.config import ApplicationSettings, TerminalConfig
 from terminal.emv.transaction.outcome import CryptogramType
-from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import KernelStage
 
 IAC_DEFAULT, IAC_DENIAL, IAC_ONLINE = 0x9F0D, 0x9F0E, 0x9F0F
 _ALL: Final = b"\xff" * 5

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from terminal.emv.transaction.config import ApplicationSettings
-from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import KernelStage
 from terminal.emv.transaction.transaction import Transaction, TransactionKind
 
 SUPPORT: Final = 0x9F7A

@@ -10,7 +10,8 @@ from typing import Final
 
 from terminal.emv.data.bits import AUC, TVR, AdditionalCapabilities
 from terminal.emv.transaction.exchange import FAULTY_ICC
-from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import KernelStage
 
 _STAGE: Final = KernelStage.RESTRICTIONS
 _CARD_VERSION, _TERMINAL_VERSION = 0x9F08, 0x9F09

@@ -15,8 +15,9 @@ from terminal.emv.data.elements.codecs import counted
 from terminal.emv.data.elements.codes import price
 from terminal.emv.selection.application import card_number
 from terminal.emv.transaction.config import ApplicationSettings, RandomSelection, TerminalConfig, TerminalSettings
-from terminal.emv.transaction.getdata import get_data
-from terminal.emv.transaction.state import NO_TVR, KernelStage, TransactionState
+from terminal.emv.transaction.exchange import get_data
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import NO_TVR, KernelStage
 from terminal.emv.transaction.transaction import Transaction
 
 LAST_ONLINE_ATC = 0x9F13

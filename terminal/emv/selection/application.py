@@ -12,7 +12,8 @@ from terminal.emv.data.records import Afl, Record, read_command
 from terminal.emv.selection.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.transaction.protocols import Cardholder
-from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import KernelStage
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tlvs, tlv
 

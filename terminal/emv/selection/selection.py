@@ -17,7 +17,8 @@ from terminal.emv.data.records import read_command
 from terminal.emv.transaction.exchange import ask, objects, select
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Cardholder, Choice
-from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import KernelStage
 from terminal.tlv import Tlvs
 
 PSE: Final = b"1PAY.SYS.DDF01"

@@ -1,11 +1,12 @@
-"""One command to the card inside a transaction: what no specification foresees ends it, with a step that says so."""
+"""Commands to the card inside a transaction. An answer that no specification foresees ends it, with a step."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from terminal.apdu import Command, Response, Sender
-from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import KernelStage
 from terminal.errors import ApduError, CardMalformed, TlvError
 from terminal.tlv import Tlvs, decode
 
@@ -41,3 +42,21 @@ def objects(data: bytes) -> Tlvs | None:
         return decode(data)
     except TlvError:
         return None
+
+
+def get_data(sender: Sender, tag: int) -> bytes | None:
+    """GET DATA: the value of one primitive data object; None where the card does not give it or gives something else.
+
+    Raises TransportError. EMV 4.4 Book 3, 6.5.7.
+    """
+    try:
+        response = sender.send(Command(0x80, 0xCA, tag >> 8, tag & 0xFF, ne=256))
+    except (CardMalformed, ApduError):
+        return None
+    if not response.sw.ok:
+        return None
+    try:
+        found = decode(response.data).only(tag)
+    except TlvError:
+        return None
+    return None if found is None else found.value

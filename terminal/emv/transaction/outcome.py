@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from terminal.emv.data.bits import TSI, TVR
-
-if TYPE_CHECKING:
-    from terminal.emv.transaction.state import Step
+from terminal.emv.transaction.step import Step
 
 
 class Result(StrEnum):

@@ -1,56 +1,19 @@
-"""What one transaction knows and what it did, step by step: the state that every function of the kernel works on.
+"""The state of one transaction: its data elements, TVR and TSI, and the steps taken so far.
 
-A step says in a sentence what was decided and why, with the section it follows and the bits it set, so that a whole
-transaction can be read like a protocol. EMV 4.4 Book 3, 10 (functions), Annex C5 and C6 (TVR, TSI).
+EMV 4.4 Book 3, 10 (functions), Annex C5 and C6 (TVR, TSI).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from enum import StrEnum
-from functools import partial
-from typing import Final, NamedTuple, NoReturn
+from collections.abc import Mapping
+from typing import Final, NoReturn
 
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.outcome import Result
+from terminal.emv.transaction.step import NO_TSI, NO_TVR, KernelStage, Step, new_step
 
 TVR_TAG: Final = 0x95
 TSI_TAG: Final = 0x9B
-NO_TVR: Final = TVR(0)
-NO_TSI: Final = TSI(0)
-
-
-class KernelStage(StrEnum):
-    """The functions of a transaction, in the book's order. EMV 4.4 Book 3, 8.2, figure 6."""
-
-    SELECTION = "application selection"
-    INITIATION = "initiate application processing"
-    READING = "read application data"
-    AUTHENTICATION = "offline data authentication"
-    RESTRICTIONS = "processing restrictions"
-    CARDHOLDER = "cardholder verification"
-    RISK = "terminal risk management"
-    TERMINAL_ACTION = "terminal action analysis"
-    CARD_ACTION = "card action analysis"
-    ONLINE = "online processing"
-    ISSUER = "issuer authentication"
-    SCRIPTS = "issuer script processing"
-    COMPLETION = "completion"
-
-
-class Step(NamedTuple):
-    """One decision: ``text`` tells it, ``source`` is where the rule stands, ``tvr`` and ``tsi`` are the bits that this
-    step newly set."""
-
-    stage: KernelStage
-    text: str
-    source: str
-    tvr: TVR = NO_TVR
-    tsi: TSI = NO_TSI
-
-
-_step: Callable[[tuple[KernelStage, str, str, TVR, TSI]], Step] = partial(tuple.__new__, Step)
-"""A step without the call of a NamedTuple's own __new__: every decision of every transaction makes one."""
 
 
 class Stop(Exception):
@@ -104,7 +67,7 @@ class TransactionState:
             new = int(tsi) & ~self._tsi_bits
             self._tsi_bits |= new
             tsi = tsi if tsi == new else TSI(new)
-        self.steps.append(_step((stage, text, source, tvr, tsi)))
+        self.steps.append(new_step((stage, text, source, tvr, tsi)))
 
     def take_back(self, stage: KernelStage, tvr: TVR, source: str) -> None:
         """Clear a bit of the TVR that was set before, with a step that says so; nothing where it is not set. The one

@@ -5,14 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from terminal.emv.cardholder_verification.cvmcodes import (
-    CvmCode,
-    CvmCondition,
-    CvmList,
-    CvmResults,
-    CvmRule,
-    method_text,
-)
 from terminal.emv.data.bits import (
     AIP,
     AUC,
@@ -23,6 +15,7 @@ from terminal.emv.data.bits import (
     BitField,
     TerminalCapabilities,
 )
+from terminal.emv.data.cvm_list import CvmCode, CvmCondition, CvmList, CvmResults, CvmRule, method_text
 from terminal.emv.data.elements.codecs import CompressedDigits, Flagged, counted
 from terminal.emv.data.elements.codes import amount_text
 from terminal.emv.data.elements.element import Codec, Context, ElementPart, Vectors

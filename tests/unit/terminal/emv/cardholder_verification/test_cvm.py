@@ -7,13 +7,21 @@ from datetime import date
 import pytest
 
 from terminal.crypto.pinblock import format0
+from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.chains import RsaChain
-from terminal.emv.cardholder_verification.cvm import CardholderVerification, OnlinePin, verify_cardholder
+from terminal.emv.cardholder_verification.cvm import (
+    CardholderVerification,
+    OnlinePin,
+    encipher_for_card,
+    verify_cardholder,
+)
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.selection.application import CardRecords
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Pin
 from terminal.emv.transaction.state import TransactionState
+from terminal.errors import CodecError, CryptoError
+from tests.support.cards import rsa_signer as make
 from tests.support.cards.kernel_front import DEBIT, Person, Turn, card_with, new_state, stops, texts, tlv
 from tests.support.cards.payment_issuer import PAN, PIN, RsaIssue, rsa_store
 
@@ -358,3 +366,21 @@ def test_no_step_tells_a_pin() -> None:
     state = state_of("0100")
     verify(state, tries(2), plain("63C1", "26852741FFFFFFFF"), plain("9000"), person=Person("852741", "1234"))
     assert "852741" not in repr(state.steps)
+
+
+@pytest.mark.parametrize("digits", [b"123", b"1234567890123", b"12a4", b"", "１２３４".encode()])
+def test_what_is_no_pin(digits: bytes) -> None:
+    with pytest.raises(CodecError, match="4 to 12 decimal digits"):
+        Pin(digits)
+
+
+def test_an_enciphered_pin_opens_with_the_cards_key() -> None:
+    key, challenge = make.key("card", 1024), bytes.fromhex("1122334455667788")
+    sealed = encipher_for_card(Pin(b"123456"), RsaPublic(key.n, key.e), challenge, lambda n: b"\x5a" * n)
+    assert key.sign(sealed) == bytes.fromhex("7F26123456FFFFFFFF1122334455667788") + b"\x5a" * (128 - 17)
+    assert encipher_for_card(Pin(b"123456"), RsaPublic(key.n, key.e), challenge) != sealed
+
+
+def test_a_key_too_small_for_a_pin() -> None:
+    with pytest.raises(CryptoError):
+        encipher_for_card(Pin(b"1234"), RsaPublic((1 << 127) + 1, 3), bytes(8))

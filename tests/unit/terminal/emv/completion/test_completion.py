@@ -10,7 +10,7 @@ import pytest
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.outcome import CryptogramType, Outcome, Result
 from terminal.emv.transaction.protocols import Unable
-from terminal.emv.transaction.state import KernelStage
+from terminal.emv.transaction.step import KernelStage
 from terminal.errors import ReaderFault
 from tests.support.cards.emv_toy_card import AAC, ARQC, DATA, PAN, TC, ToyCard, ToyHost, tlv
 from tests.support.cards.emv_toy_terminal import OVER, UNDER, config_with, run

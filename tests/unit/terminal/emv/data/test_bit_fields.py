@@ -4,15 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from terminal.emv.cardholder_verification.cvmcodes import (
-    CvmCode,
-    CvmCondition,
-    CvmList,
-    CvmResult,
-    CvmResults,
-    CvmRule,
-    method_text,
-)
 from terminal.emv.data.bits import (
     AIP,
     AUC,
@@ -23,6 +14,7 @@ from terminal.emv.data.bits import (
     BitField,
     TerminalCapabilities,
 )
+from terminal.emv.data.cvm_list import CvmCode, CvmCondition, CvmList, CvmResult, CvmResults, CvmRule, method_text
 from terminal.errors import CodecError
 
 FIELDS: tuple[type[BitField], ...] = (

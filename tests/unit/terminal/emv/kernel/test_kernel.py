@@ -12,7 +12,7 @@ from terminal.emv.data.bits import TVR
 from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Choice, Pin
-from terminal.emv.transaction.state import KernelStage
+from terminal.emv.transaction.step import KernelStage
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CardGone
 from tests.support.cards.emv_toy_card import DATA, ToyCard, ToyHost

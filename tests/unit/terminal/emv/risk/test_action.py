@@ -9,7 +9,8 @@ import pytest
 from terminal.emv.data.bits import TVR
 from terminal.emv.risk.action import analyse, when_offline
 from terminal.emv.transaction.outcome import CryptogramType
-from terminal.emv.transaction.state import KernelStage, TransactionState
+from terminal.emv.transaction.state import TransactionState
+from terminal.emv.transaction.step import KernelStage
 from tests.support.cards.emv_toy_terminal import config_with
 
 AAC, TC, ARQC = CryptogramType.AAC, CryptogramType.TC, CryptogramType.ARQC
