@@ -26,8 +26,8 @@ from tongsuopy.crypto import hashes
 from tongsuopy.crypto.asymciphers import ec
 
 from benchmarks.table import Row, alternate
-from personalize.execute import process
-from personalize.profile import Profile
+from personalize.line.execute import process
+from personalize.profiles.profile import Profile
 from simulators.readers.reader import SimCard
 from terminal.apdu import LinkProtocol, Sender, stack
 from terminal.crypto import sm2

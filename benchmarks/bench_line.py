@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.table import Row
-from personalize.dossier import Dossier, DossierPart
-from personalize.execute import process
-from personalize.lanes import PersonalizationLine
-from personalize.outcome import CardOutcome
-from personalize.profile import Profile
+from personalize.dossiers.dossier import Dossier, DossierPart
+from personalize.line.execute import process
+from personalize.line.lanes import PersonalizationLine
+from personalize.line.outcome import CardOutcome
+from personalize.profiles.profile import Profile
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from simulators.readers.timing import Cost

@@ -33,13 +33,13 @@ from tongsuopy.crypto.asymciphers import ec
 
 from benchmarks.bench_line import Watched, station
 from benchmarks.table import Row, alternate
-from personalize.execute import process
 from personalize.keypool import KeyPool
-from personalize.outcome import CardOutcome
+from personalize.line.execute import process
+from personalize.line.outcome import CardOutcome
 from personalize.payment.prepare import PaymentAccount, PaymentPreparer
 from personalize.payment.proof import TransactionProof
-from personalize.prepare import Preparer
-from personalize.profile import Profile, shipped_profile
+from personalize.preparation.preparer import Preparer
+from personalize.profiles.profile import Profile, shipped_profile
 from simulators.readers.timing import Cost
 from terminal.apdu import Disposition, open_reader
 from terminal.crypto import aes, des, rsa, sm2, sm4

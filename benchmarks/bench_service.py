@@ -22,7 +22,7 @@ from benchmarks.listeners import Listener, in_order, listen
 from benchmarks.load import requests_a_second
 from benchmarks.service_station import EMPTY, Served, served
 from benchmarks.table import Row
-from personalize.lanes import PersonalizationLine
+from personalize.line.lanes import PersonalizationLine
 from reader_service.events import KEPT
 from reader_service.principal import Role
 from terminal.apdu import open_reader

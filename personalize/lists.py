@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from personalize.errors import PrepareError
-from personalize.profile import Profile, Trust
+from personalize.profiles.profile import Profile, Trust
 from registry.store import Registry
 from registry.values import HotlistEntry
 from terminal.crypto.rsa import RsaPublic

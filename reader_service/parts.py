@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from personalize.execute import Job
+from personalize.line.execute import Job
 from registry.store import Registry
 from terminal.apdu import Reader
 from terminal.emv.data.dictionary import Dictionary

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from membercard import output, settings
 from membercard.wiring.line import open_pool, prepare_all, profile_in_use
-from personalize import report as reporting
+from personalize.line import report as reporting
 from registry.errors import RegistryConflict
 from registry.values import Batch, BatchAccounts, BatchState, StockAccounts
 

@@ -23,9 +23,9 @@ from membercard.demo import payment as demo_payment
 from membercard.demo.setup import make_blanks, new_house
 from membercard.wiring.counter_lists import lists_at_hand
 from membercard.wiring.line import open_pool, prepare_all, profile_in_use, run_line
-from personalize import report as reporting
 from personalize.intake import check
-from personalize.lanes import LaneResult
+from personalize.line import report as reporting
+from personalize.line.lanes import LaneResult
 from personalize.rosters import to_import
 from registry.store import Registry
 from terminal.apdu import stack

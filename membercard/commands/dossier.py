@@ -13,9 +13,9 @@ import typer
 from membercard import output, settings
 from membercard.commands.card import card_in
 from membercard.wiring.line import payment_authorities, profile_in_use
-from personalize.dossier import Dossier, DossierApplication
-from personalize.dossier_diff import Difference, diff, on_chip
-from personalize.dossier_view import GroupView, view
+from personalize.dossiers.diff import Difference, diff, on_chip
+from personalize.dossiers.dossier import Dossier, DossierApplication
+from personalize.dossiers.view import GroupView, view
 from personalize.errors import DossierError
 from personalize.payment.bankfile import BankFileExchange, BankFormat, FileHead, PreparedCard
 from personalize.payment.bankfile_batch import FORMATS, cards_of, take_in, waiting_dossiers

@@ -10,8 +10,8 @@ import typer
 from membercard import output, settings
 from membercard.commands.batch import BatchId, print_accounts, under_way
 from membercard.wiring.line import profile_in_use, rate, run_line
-from personalize.lanes import LineSettings
-from personalize.outcome import CardOutcome
+from personalize.line.lanes import LineSettings
+from personalize.line.outcome import CardOutcome
 from registry.errors import RegistryConflict
 
 app = typer.Typer()

@@ -12,9 +12,9 @@ from rich.table import Table
 from membercard import output
 from personalize.errors import ProfileError
 from personalize.payment.linter import RULES, lint
-from personalize.payment.profile import PaymentApplication
-from personalize.payment.specimen import specimen
-from personalize.profile import Profile, load_profile
+from personalize.preparation.specimen import specimen
+from personalize.profiles.payment import PaymentApplication
+from personalize.profiles.profile import Profile, load_profile
 
 app = typer.Typer()
 

@@ -26,7 +26,7 @@ from membercard.wiring.issuer_http import HttpIssuer
 from membercard.wiring.line import profile_in_use
 from membercard.wiring.terminal import configuration, own_authorities
 from personalize.payment.elements import aip
-from personalize.payment.profile import PaymentApplication
+from personalize.profiles.payment import PaymentApplication
 from registry.store import Registry
 from terminal.apdu import Command, Sender, stack
 from terminal.emv.data.elements.codes import price

@@ -15,13 +15,13 @@ from typing import Final
 from membercard.demo.people import Person, people, spoiled, write_form
 from membercard.demo.setup import make_blanks, make_stock
 from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities, profile_in_use
-from personalize.batch import prepare_batch
-from personalize.execute import Job, dead_chip
 from personalize.intake import check
-from personalize.lanes import PersonalizationLine
+from personalize.line.execute import Job, dead_chip
+from personalize.line.lanes import PersonalizationLine
 from personalize.lists import own_trust
 from personalize.payment.proof import TransactionProof
-from personalize.prepare import Preparer
+from personalize.preparation.batch import prepare_batch
+from personalize.preparation.preparer import Preparer
 from personalize.rosters import to_import
 from registry.admin.plans import UnitPlan
 from registry.batches.originals import Original

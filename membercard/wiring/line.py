@@ -29,16 +29,16 @@ from rich.text import Text
 
 from membercard import settings
 from membercard.errors import Interrupted
-from personalize.batch import prepare_batch, worker_spec
-from personalize.execute import Job, local_now
 from personalize.keypool import KeyPool
-from personalize.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
+from personalize.line.execute import Job, local_now
+from personalize.line.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
+from personalize.line.outcome import CardOutcome, CardReport
 from personalize.lists import own_trust
-from personalize.outcome import CardOutcome, CardReport
 from personalize.payment.bankfile_batch import refuse_remaking
 from personalize.payment.proof import TransactionProof, authorities
-from personalize.prepare import Preparer
-from personalize.profile import Profile, default_profile, load_profile
+from personalize.preparation.batch import prepare_batch, worker_spec
+from personalize.preparation.preparer import Preparer
+from personalize.profiles.profile import Profile, default_profile, load_profile
 from registry.store import Registry
 from terminal.apdu import Reader, open_reader
 from terminal.emv.authentication.cakeys import CaStore, load_ca_store

@@ -13,9 +13,9 @@ from membercard import output, settings
 from membercard.wiring.counter_lists import HOTLIST, LIST_KEY, TRUST, key_file, read_lists
 from membercard.wiring.line import StationLine, profile_in_use
 from membercard.wiring.terminal import configuration
-from personalize.execute import local_now
+from personalize.line.execute import local_now
 from personalize.lists import current_hotlist, own_trust, public_key
-from personalize.profile import Profile
+from personalize.profiles.profile import Profile
 from reader_service.parts import CounterLists, ServiceParts
 from registry.errors import RegistryError
 from registry.store import Registry

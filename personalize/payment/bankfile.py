@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
-from personalize.dossier import DossierApplication
+from personalize.dossiers.dossier import DossierApplication
 from personalize.errors import BankFileError
 from terminal.errors import TlvError
 from terminal.keys import KeyCustody, KeyRef

@@ -11,7 +11,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
-from personalize.dossier import Dossier, DossierApplication
+from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.errors import BankFileError, BankFileRefused, DossierError
 from personalize.payment.bankfile import BankFileExchange, BankFormat, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat

@@ -30,7 +30,7 @@ from construct import (
     Terminated,
 )
 
-from personalize.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import DossierApplication, DossierPart
 from personalize.errors import BankFileError
 from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard, check
 from terminal.crypto import des, sm4

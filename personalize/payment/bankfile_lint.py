@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from personalize.dossier import Dossier, DossierApplication
+from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.errors import PrepareError
 from personalize.payment.image import Authorities
 from personalize.payment.linter import lint
-from personalize.profile import Profile
+from personalize.profiles.profile import Profile
 from terminal.emv.authentication.cakeys import CaStore
 from terminal.errors import TlvError
 from terminal.tlv import decode

@@ -5,9 +5,9 @@ EMV 4.4 Book 1, 12.2 (PSE); EMV Contactless Book B 2.11, 3.3.1 (PPSE).
 
 from __future__ import annotations
 
-from personalize.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import DossierApplication, DossierPart
 from personalize.encoding import record
-from personalize.payment.profile import PaymentApplication
+from personalize.profiles.payment import PaymentApplication
 from terminal.tlv import Tlv, tlv
 
 PACKAGE, MODULE = bytes.fromhex("315041592E"), bytes.fromhex("315041592E01")

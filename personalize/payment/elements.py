@@ -6,7 +6,7 @@ from datetime import date
 
 from personalize.encoding import Item, join, record, yymmdd
 from personalize.errors import PrepareError
-from personalize.payment.profile import LogSection, PaymentApplication
+from personalize.profiles.payment import LogSection, PaymentApplication
 from terminal.tlv import tlv
 
 VERSIONS = {"pboc-des": 0x01, "cvn10": 0x0A, "cvn17": 0x11, "cvn18": 0x12, "cvn22": 0x22}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
-from personalize.dossier import Dossier, DossierApplication, DossierPart
+from personalize.dossiers.dossier import Dossier, DossierApplication, DossierPart
 from personalize.errors import PrepareError
 from personalize.payment.prepare import (
     CARD_DATA,
@@ -20,7 +20,7 @@ from personalize.payment.prepare import (
     OWN_DATA,
     SM,
 )
-from personalize.payment.profile import PaymentApplication
+from personalize.profiles.payment import PaymentApplication
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.data.records import Afl
 from terminal.errors import CodecError, TlvError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from personalize.payment.image import Authorities, CardImage
 from personalize.payment.rules import authentication, card, data, files, lists
-from personalize.profile import Profile
+from personalize.profiles.profile import Profile
 
 RULES = (*files.RULES, *data.RULES, *lists.RULES, *authentication.RULES, *card.RULES)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from personalize.errors import ProfileError
-from personalize.fields import luhn_digit
-from personalize.payment.profile import PanRange
+from personalize.profiles.fields import luhn_digit
+from personalize.profiles.payment import PanRange
 from registry.store import Registry
 from registry.values import MemberToPrepare
 

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from personalize.certificates import icc_certificate, signed_static_data
-from personalize.chain import IssuingChains, RsaIssuingChain, SmIssuingChain
-from personalize.dossier import DossierApplication, DossierPart
+from personalize.certificates import sm_certificates
+from personalize.certificates.chains import IssuingChains, RsaIssuingChain, SmIssuingChain
+from personalize.certificates.rsa_certificates import icc_certificate, signed_static_data
+from personalize.dossiers.dossier import DossierApplication, DossierPart
 from personalize.encoding import Item, inside, join, pack, record, years_after
 from personalize.errors import PrepareError
 from personalize.keypool import ChipKey
-from personalize.payment import elements, sm_certificates
-from personalize.payment.profile import CRT_ORDER, MastersSection, PaymentApplication
+from personalize.payment import elements
+from personalize.profiles.payment import CRT_ORDER, MastersSection, PaymentApplication
 from terminal.crypto import sm2
 from terminal.emv.data.records import Afl, AflEntry
 from terminal.keys import KeyCustody, KeyRef, Sealed

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hmac import compare_digest
 
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from personalize.errors import PrepareError, ReadBackError
 from personalize.payment.prepare import KEYS
-from personalize.payment.profile import PaymentApplication
+from personalize.profiles.payment import PaymentApplication
 from personalize.reasons import RejectCode
 from terminal.apdu import Sender
 from terminal.crypto.rsa import RsaPublic

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from personalize.dossier import Dossier, DossierApplication
+from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.errors import ReadBackError
 from personalize.payment.image import card_objects
 from personalize.payment.prepare import ECASH_OPTIONS, FCI, OPTIONS, PIN_TRIES, SM

@@ -9,7 +9,7 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
-from personalize.outcome import CardOutcome
+from personalize.line.outcome import CardOutcome
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, ReaderId, RequestModel, ResponseModel, problems

@@ -12,7 +12,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
-from personalize.outcome import CardOutcome
+from personalize.line.outcome import CardOutcome
 from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
 from reader_service.http.deps import still_in
@@ -25,7 +25,7 @@ from reader_service.services.lane_status import LaneStatus
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")
-"""The steps of a card in the order of the line (personalize.plan.NAMES), as far as a tile's bar knows them."""
+"""The steps of a card in the order of the line (personalize.line.plan.NAMES), as far as a tile's bar knows them."""
 ALARMS: Final[Mapping[str, str]] = {
     CardOutcome.REJECTED: "bad",
     CardOutcome.REFUSED: "bad",

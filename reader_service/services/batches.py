@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from personalize import report as reporting
-from personalize.report import BatchReport
+from personalize.line import report as reporting
+from personalize.line.report import BatchReport
 from reader_service.errors import Conflict, Forbidden, OwnWork
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts

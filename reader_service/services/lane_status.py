@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from personalize.outcome import CardOutcome
+from personalize.line.outcome import CardOutcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from personalize.execute import Job
-from personalize.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
-from personalize.outcome import CardOutcome, CardReport
+from personalize.line.execute import Job
+from personalize.line.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
+from personalize.line.outcome import CardOutcome, CardReport
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from reader_service.errors import Conflict, Invalid, NotFound, ReaderOut, Unavailable
 from reader_service.events import EventBus

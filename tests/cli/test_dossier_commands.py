@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from membercard import settings
 from membercard.commands import dossier as dossier_commands
 from membercard.commands.dossier import app
-from personalize.dossier import Dossier
-from personalize.dossier_diff import diff
+from personalize.dossiers.diff import diff
+from personalize.dossiers.dossier import Dossier
 from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
 from personalize.payment.bankfile import BankFileExchange, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat

@@ -13,9 +13,9 @@ from importlib.resources import files
 import pytest
 
 from membercard.wiring.issuer_http import field_data
-from personalize.execute import process
-from personalize.outcome import CardOutcome as LineOutcome
-from personalize.profile import Profile
+from personalize.line.execute import process
+from personalize.line.outcome import CardOutcome as LineOutcome
+from personalize.profiles.profile import Profile
 from simulators.cryptograms.crypto import IssuerMasters
 from simulators.cryptograms.schemes import PBOC_SM4, Cipher, Fold
 from simulators.issuer.accounts import BankAccount, BankAccounts

@@ -16,20 +16,20 @@ from typing import Any
 
 import pytest
 
-from personalize.batch import prepare_batch
-from personalize.dossier import Dossier, DossierPart
+from personalize.dossiers.dossier import Dossier, DossierPart
 from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
-from personalize.execute import Job, process
 from personalize.keypool import KeyPool
+from personalize.line.execute import Job, process
+from personalize.line.outcome import CardOutcome
 from personalize.lists import own_trust
-from personalize.outcome import CardOutcome
 from personalize.payment import bankfile_batch, bankfile_spool
 from personalize.payment.bankfile import BankFileExchange, PreparedCard
 from personalize.payment.bankfile_batch import FORMATS, MOST_TOLD, cards_of, refuse_remaking, take_in, waiting_dossiers
 from personalize.payment.bankfile_lint import linter_of
 from personalize.payment.proof import TransactionProof, authorities
-from personalize.prepare import Preparer
-from personalize.profile import default_profile
+from personalize.preparation.batch import prepare_batch
+from personalize.preparation.preparer import Preparer
+from personalize.profiles.profile import default_profile
 from registry.batches import prepared as registry_prepared
 from registry.store import Registry
 from registry.values import Claim

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import PersonalizationLine
-from personalize.outcome import CardOutcome
+from personalize.line.lanes import PersonalizationLine
+from personalize.line.outcome import CardOutcome
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import open_reader

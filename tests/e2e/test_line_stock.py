@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import PersonalizationLine
-from personalize.outcome import CardOutcome
-from personalize.profile import Profile, parse_profile
+from personalize.line.lanes import PersonalizationLine
+from personalize.line.outcome import CardOutcome
+from personalize.profiles.profile import Profile, parse_profile
 from simulators.card.config import CardConfig, KeyDiversification
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import LinkProtocol, open_reader

@@ -26,10 +26,10 @@ from membercard import settings
 from membercard.commands.card import card_in, judge
 from membercard.errors import SettingsError
 from membercard.wiring.counter_lists import LocalLists
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from personalize.intake import check
 from personalize.lists import own_trust
-from personalize.profile import Profile, load_profile, parse_profile
+from personalize.profiles.profile import Profile, load_profile, parse_profile
 from registry.store import Registry
 from registry.values import AcceptedRow
 from terminal.apdu import Trace, stack

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from registry.store import Registry
 from simulators.card.config import CardConfig
 from simulators.cryptograms.crypto import IssuerMasters, card_keys

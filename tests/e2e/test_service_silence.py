@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from personalize.lanes import PersonalizationLine
+from personalize.line.lanes import PersonalizationLine
 from reader_service.principal import Role
 from terminal.apdu import open_reader
 from tests.support import line

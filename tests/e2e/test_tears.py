@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 
-from personalize.outcome import CardOutcome
+from personalize.line.outcome import CardOutcome
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport

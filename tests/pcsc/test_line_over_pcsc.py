@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import LaneEvent, LaneResult, LaneState
-from personalize.outcome import CardOutcome
+from personalize.line.lanes import LaneEvent, LaneResult, LaneState
+from personalize.line.outcome import CardOutcome
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank
 from simulators.readers.vpcd import VpcdSlot

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import PersonalizationLine
+from personalize.line.lanes import PersonalizationLine
 from reader_service.errors import ReaderOut
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.names import slug

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Self
 
-from personalize.dossier import Dossier, DossierApplication, DossierPart
+from personalize.dossiers.dossier import Dossier, DossierApplication, DossierPart
 from personalize.keypool import ChipKey, sealed_key
 from personalize.payment.image import Authorities
-from personalize.prepare import Preparer
-from personalize.profile import Profile, shipped_profile
+from personalize.preparation.preparer import Preparer
+from personalize.profiles.profile import Profile, shipped_profile
 from terminal.crypto.rsa import RsaPublic
 from terminal.tlv import Tlv, Tlvs, decode, tlv
 from tests.support import house

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from personalize.keypool import KeyPool
-from personalize.prepare import Preparer
-from personalize.profile import Profile, default_profile
+from personalize.preparation.preparer import Preparer
+from personalize.profiles.profile import Profile, default_profile
 from registry.values import MemberToPrepare
 from terminal.crypto import rsa
 from terminal.keys import MemoryCustody

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from personalize.batch import prepare_batch
-from personalize.execute import Job
+from personalize.line.execute import Job
 from personalize.lists import own_trust
-from personalize.profile import Profile, default_profile
+from personalize.preparation.batch import prepare_batch
+from personalize.profiles.profile import Profile, default_profile
 from registry.store import Registry
 from registry.values import AcceptedRow
 from terminal.globalplatform import Guard

@@ -18,7 +18,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from registry.store import Registry
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock

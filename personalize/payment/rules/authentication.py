@@ -8,9 +8,9 @@ from datetime import date
 
 from personalize.payment.image import CardImage, ImageOptions
 from personalize.payment.prepare import CRT
-from personalize.payment.profile import CRT_ORDER
 from personalize.payment.rules.data import day, pan_of
 from personalize.payment.rules.rule import Rule
+from personalize.profiles.payment import CRT_ORDER
 from terminal.crypto import sm2
 from terminal.emv.authentication import rsa as oda
 from terminal.errors import CryptoError

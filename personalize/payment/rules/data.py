@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from personalize.fields import luhn_digit
 from personalize.payment.image import ANTENNA, CardImage
 from personalize.payment.rules.rule import Rule
+from personalize.profiles.fields import luhn_digit
 
 _LENGTHS = {
     0x5F24: (3, 3),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from personalize.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import DossierApplication, DossierPart
 from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard
 from terminal.keys import Algorithm, MemoryCustody, Purpose
 from terminal.secret import Secret

@@ -12,9 +12,9 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from personalize.execute import Job
-from personalize.lanes import LaneEvent, LaneResult, LineSettings, PersonalizationLine
-from personalize.profile import Profile, default_profile
+from personalize.line.execute import Job
+from personalize.line.lanes import LaneEvent, LaneResult, LineSettings, PersonalizationLine
+from personalize.profiles.profile import Profile, default_profile
 from registry.store import Registry
 from registry.values import BatchAccounts
 from simulators.card.config import CardConfig, ProductionData

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from personalize.batch import prepare_batch
-from personalize.execute import Job
-from personalize.lanes import LaneEvent, LaneResult, LineSettings, PersonalizationLine
+from personalize.line.execute import Job
+from personalize.line.lanes import LaneEvent, LaneResult, LineSettings, PersonalizationLine
+from personalize.line.outcome import CardOutcome
 from personalize.lists import own_trust
-from personalize.outcome import CardOutcome
-from personalize.prepare import Preparer
-from personalize.profile import default_profile
+from personalize.preparation.batch import prepare_batch
+from personalize.preparation.preparer import Preparer
+from personalize.profiles.profile import default_profile
 from registry.store import Registry
 from registry.values import BatchAccounts
 from simulators.card.config import CardConfig

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 
-from personalize.execute import Job
+from personalize.line.execute import Job
 from personalize.lists import current_hotlist, own_trust
-from personalize.profile import default_profile
+from personalize.profiles.profile import default_profile
 from reader_service.events import Event, EventBus
 from reader_service.parts import CounterLists, ServiceParts
 from reader_service.principal import Principal, Role

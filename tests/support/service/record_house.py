@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx
 
 from personalize.lists import own_trust
-from personalize.profile import default_profile
+from personalize.profiles.profile import default_profile
 from reader_service.parts import CounterLists, ServiceParts
 from reader_service.principal import Role
 from reader_service.services.audit import AuditService

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from personalize.execute import Job
+from personalize.line.execute import Job
 from personalize.lists import own_trust
-from personalize.profile import default_profile
+from personalize.profiles.profile import default_profile
 from reader_service.events import Event, EventBus
 from reader_service.parts import CounterLists, ServiceParts
 from reader_service.principal import Principal, Role

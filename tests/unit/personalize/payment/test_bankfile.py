@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from psec import tr31 as psec_tr31
 from pyemv.tools import encrypt_tdes_ecb
 
-from personalize.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import DossierApplication, DossierPart
 from personalize.errors import BankFileError
 from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard
 from personalize.payment.bankfile_dp import MOST, DpFormat

@@ -6,7 +6,7 @@ import pytest
 
 from personalize.payment.elements import fci, issuer_data
 from personalize.payment.linter import lint
-from personalize.payment.profile import PaymentApplication
+from personalize.profiles.payment import PaymentApplication
 from terminal.emv.data.explain import explain
 from terminal.tlv import decode
 from tests.support import bank

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from personalize.errors import ReadBackError
-from personalize.execute import process
-from personalize.outcome import CardOutcome, CardReport
+from personalize.line.execute import process
+from personalize.line.outcome import CardOutcome, CardReport
 from personalize.payment.readback import read_back_others
-from personalize.profile import Profile
+from personalize.profiles.profile import Profile
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command, Response, Sender, stack

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize.errors import PrepareError
-from personalize.fields import luhn_digit
 from personalize.payment.linter import RULES, lint
-from personalize.payment.specimen import specimen
-from personalize.profile import default_profile
+from personalize.preparation.specimen import specimen
+from personalize.profiles.fields import luhn_digit
+from personalize.profiles.profile import default_profile
 from terminal.keys import Sealed
 from tests.support import bank, house
 from tests.support.bank import Card

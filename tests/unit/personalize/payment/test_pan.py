@@ -9,7 +9,7 @@ import pytest
 
 from personalize.errors import ProfileError
 from personalize.payment.pan import BankNumbers, assign, load_numbers
-from personalize.payment.profile import PanRange
+from personalize.profiles.payment import PanRange
 from registry.errors import RegistryConflict
 from registry.store import Registry
 from registry.values import NewDossier

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from pyemv import kd
 from pyemv.tools import key_check_digits
 
-from personalize.chain import IssuingChains
-from personalize.dossier import Dossier
+from personalize.certificates.chains import IssuingChains
+from personalize.dossiers.dossier import Dossier
 from personalize.encoding import mmyy, pack, record, yymmdd
 from personalize.errors import PrepareError
 from personalize.payment.prepare import PaymentAccount, PaymentPreparer, expiry

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from personalize.errors import ReadBackError
-from personalize.execute import process
-from personalize.outcome import CardOutcome
+from personalize.line.execute import process
+from personalize.line.outcome import CardOutcome
 from personalize.payment.proof import TransactionProof
-from personalize.profile import Profile
+from personalize.profiles.profile import Profile
 from simulators.readers.reader import SimCard
 from terminal.apdu import Sender, stack
 from terminal.keys import ApplicationKeys

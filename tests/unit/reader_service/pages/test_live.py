@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from personalize.outcome import Bin
+from personalize.line.outcome import Bin
 from reader_service.events import Event, EventBus
 from reader_service.pages import counter, developer, live, station
 from reader_service.pages.shell import Shell

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from personalize.outcome import Bin, CardOutcome
+from personalize.line.outcome import Bin, CardOutcome
 from reader_service.pages.shell import own_path
 from reader_service.principal import Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState

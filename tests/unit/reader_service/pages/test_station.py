@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from personalize.outcome import Bin, CardOutcome
+from personalize.line.outcome import Bin, CardOutcome
 from personalize.reasons import RejectCode
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.principal import Role

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import PersonalizationLine
+from personalize.line.lanes import PersonalizationLine
 from reader_service.errors import Forbidden, LeaseHeld, LeaseLost, NotFound, ReaderOut, Unavailable
 from reader_service.parts import CounterLists
 from reader_service.readers.manager import ReaderManager

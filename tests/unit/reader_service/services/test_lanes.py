@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from personalize.lanes import LineSettings
-from personalize.outcome import CardOutcome
+from personalize.line.lanes import LineSettings
+from personalize.line.outcome import CardOutcome
 from reader_service.errors import Conflict, Forbidden, Invalid, LeaseHeld, NotFound, ReaderOut, Unavailable
 from reader_service.principal import Principal, Role
 from reader_service.readers.manager import ReaderManager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import PersonalizationLine
+from personalize.line.lanes import PersonalizationLine
 from reader_service.errors import Forbidden, LeaseLost, ReaderOut
 from reader_service.readers.manager import ReaderManager
 from reader_service.services.reading import ApplicationKind, ReadingService

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.profile import shipped_profile
+from personalize.profiles.profile import shipped_profile
 from simulators.cryptograms.crypto import IssuerMasters
 from simulators.cryptograms.schemes import Cipher
 from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, Opening

@@ -74,7 +74,7 @@ def collect(registry: Registry, batch_id: str) -> BatchReport:
 def render(reports: Sequence[BatchReport], *, made_at: datetime) -> str:
     """The HTML page for one batch or several."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((files("personalize") / "templates" / "report.html.j2").read_text("utf-8"))
+    template = environment.from_string((files("personalize.line") / "report.html.j2").read_text("utf-8"))
     plots = [Markup(_plot(report.timings)) if report.timings else None for report in reports]  # noqa: S704 - our own SVG
     return template.render(reports=list(zip(reports, plots, strict=True)), made_at=made_at)
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
-from personalize.chain import IssuingChains
+from personalize.certificates.chains import IssuingChains
 from personalize.keypool import ChipKey, KeyPool
 from personalize.payment.pan import assign, load_numbers
-from personalize.prepare import Preparer
-from personalize.profile import Profile
+from personalize.preparation.preparer import Preparer
+from personalize.profiles.profile import Profile
 from registry.errors import NOT_WANTED, RegistryConflict
 from registry.store import SOMEBODY, Registry
 from registry.values import MemberToPrepare, NewDossier

@@ -8,7 +8,7 @@ from stdnum import luhn
 
 from personalize.encoding import years_after
 from personalize.errors import ProfileError
-from personalize.profile import default_profile, load_profile, parse_profile
+from personalize.profiles.profile import default_profile, load_profile, parse_profile
 from terminal.keys import Diversification, Scp
 
 MINIMAL = 'profile: a\nscheme: "130000"\ncard_number: {prefix: "91561300"}\n'

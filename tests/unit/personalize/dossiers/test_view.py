@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.dossier import DossierApplication, DossierPart
-from personalize.dossier_diff import Difference, diff, on_chip
-from personalize.dossier_view import GroupView, explained, name_of, view
+from personalize.dossiers.diff import Difference, diff, on_chip
+from personalize.dossiers.dossier import DossierApplication, DossierPart
+from personalize.dossiers.view import GroupView, explained, name_of, view
 from terminal.apdu import stack
 from terminal.apdu.transcript import Transcript
 from terminal.keys import Algorithm, ApplicationKeys, CardKeys

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from personalize.dossier import Dossier, DossierApplication
+from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.errors import ChipUnfit
-from personalize.profile import FinalKeys, Profile
+from personalize.profiles.profile import FinalKeys, Profile
 from personalize.reasons import RejectCode
 from terminal.globalplatform.lifecycle import ApplicationState, CardLifeCycleState
 from terminal.keys import CardKeys, Scp

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from personalize.errors import ReadBackError
-from personalize.execute import Job, process
-from personalize.outcome import CardOutcome
-from personalize.plan import final_keys
-from personalize.readback import read_back
+from personalize.line.execute import Job, process
+from personalize.line.outcome import CardOutcome
+from personalize.line.plan import final_keys
+from personalize.line.readback import read_back
 from registry.values import Claim
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard

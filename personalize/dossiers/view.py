@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from personalize.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import DossierApplication, DossierPart
 from terminal.emv.data.dictionary import Dictionary
 from terminal.emv.data.explain import Explained, Explainer
 from terminal.errors import TlvError

@@ -8,8 +8,8 @@ import pytest
 
 from personalize.errors import ProfileError
 from personalize.payment.linter import RULES
-from personalize.payment.profile import PaymentApplication
-from personalize.profile import parse_profile, shipped_profile
+from personalize.profiles.payment import PaymentApplication
+from personalize.profiles.profile import parse_profile, shipped_profile
 from tests.support.cli import Cli
 from tests.support.paths import ROOT
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 import secrets
 from datetime import date
 
-from personalize.certificates import icc_certificate, signed_static_data
-from personalize.chain import IssuingChains, rsa_chain, sm_chain
-from personalize.dossier import Dossier, DossierApplication, DossierPart
+from personalize.certificates.chains import IssuingChains, rsa_chain, sm_chain
+from personalize.certificates.rsa_certificates import icc_certificate, signed_static_data
+from personalize.dossiers.dossier import Dossier, DossierApplication, DossierPart
 from personalize.encoding import inside, join, record, years_after, yymmdd
 from personalize.errors import PrepareError
 from personalize.keypool import CRT_DGIS, ChipKey
 from personalize.payment.directories import directories
 from personalize.payment.linter import lint
 from personalize.payment.prepare import PaymentAccount, PaymentPreparer
-from personalize.profile import EntitlementSection, Profile
+from personalize.profiles.profile import EntitlementSection, Profile
 from registry.values import MemberToPrepare, NewDossier
 from terminal.keys import Diversification, KeyCustody, application_data
 from terminal.tlv import tlv

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from personalize import lanes
 from personalize.errors import PrepareError
-from personalize.lanes import LaneEvent, LaneState
-from personalize.outcome import CardOutcome
+from personalize.line import lanes
+from personalize.line.lanes import LaneEvent, LaneState
+from personalize.line.outcome import CardOutcome
 from registry.errors import RegistryConflict, RegistryUnavailable
 from registry.store import Registry
 from simulators.card import cardfile

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from personalize.dossier import DossierApplication, DossierPart
-from personalize.dossier_view import check_values, element_name, flat, name_of
+from personalize.dossiers.dossier import DossierApplication, DossierPart
+from personalize.dossiers.view import check_values, element_name, flat, name_of
 from terminal.apdu import Command, Sender, check
 from terminal.emv.data.dictionary import Dictionary
 from terminal.emv.data.records import read_record

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from personalize.lanes import LaneResult, LineSettings, PersonalizationLine
-from personalize.outcome import CardOutcome
+from personalize.line.lanes import LaneResult, LineSettings, PersonalizationLine
+from personalize.line.outcome import CardOutcome
 from registry.store import Registry
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from terminal.errors import CardGone, NoCard, ReaderBusy, ReaderFault, ReaderNotFound, TransportError

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from personalize.errors import ChipUnfit
-from personalize.plan import (
+from personalize.line.plan import (
     ChipKeyState,
     Install,
     Personalize,
@@ -18,7 +18,7 @@ from personalize.plan import (
     key_set,
     plan,
 )
-from personalize.profile import default_profile
+from personalize.profiles.profile import default_profile
 from terminal.globalplatform import ApplicationState, CardLifeCycleState
 from terminal.keys import CardKeys, Diversification
 from tests.support import house

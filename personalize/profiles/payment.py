@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from personalize.fields import AidHex, Digits, DolHex, Hex, NumberRange, PinRule, Section
+from personalize.profiles.fields import AidHex, Digits, DolHex, Hex, NumberRange, PinRule, Section
 
 Component = Literal["qinv", "dq", "dp", "q", "p"]
 """CRT components of an RSA key: q^-1 mod p, d mod (q - 1), d mod (p - 1), q, p."""

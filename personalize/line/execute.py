@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from personalize.errors import ChipUnfit, DossierError
-from personalize.outcome import Bin, CardOutcome, CardReport, ExchangeMeter
-from personalize.payment.readback import PaymentProof
-from personalize.plan import (
+from personalize.line.outcome import Bin, CardOutcome, CardReport, ExchangeMeter
+from personalize.line.plan import (
     NAMES,
     ChipKeyState,
     Install,
@@ -30,8 +29,9 @@ from personalize.plan import (
     key_set,
     plan,
 )
-from personalize.profile import Profile
-from personalize.readback import read_back
+from personalize.line.readback import read_back
+from personalize.payment.readback import PaymentProof
+from personalize.profiles.profile import Profile
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import FenceLost
 from registry.store import Registry

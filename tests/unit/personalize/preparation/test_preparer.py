@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from personalize import batch
-from personalize.batch import prepare_chunk, worker_spec
-from personalize.dossier import Dossier
+from personalize.dossiers.dossier import Dossier
 from personalize.errors import DossierError, PrepareError
-from personalize.profile import default_profile
+from personalize.preparation import batch
+from personalize.preparation.batch import prepare_chunk, worker_spec
+from personalize.profiles.profile import default_profile
 from registry.admin.audit import AuditFilter
 from registry.errors import RegistryConflict
 from registry.values import NewDossier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from personalize.dossier import Dossier, DossierApplication
+from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.errors import ReadBackError
 from personalize.payment.readback import read_back_others
 from personalize.payment.readback import same as _same

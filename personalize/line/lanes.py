@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import Final
 
 from personalize.errors import LineStopped
-from personalize.execute import BATCH_DONE, Job, dead_chip, process
-from personalize.outcome import CardOutcome, CardReport
+from personalize.line.execute import BATCH_DONE, Job, dead_chip, process
+from personalize.line.outcome import CardOutcome, CardReport
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import RegistryConflict, RegistryUnavailable
 from terminal.apdu import Disposition, Reader

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from personalize.certificates import IssuedCertificate, issuer_certificate
+from personalize.certificates import sm_certificates
+from personalize.certificates.rsa_certificates import IssuedCertificate, issuer_certificate
 from personalize.errors import PrepareError
-from personalize.payment import sm_certificates
 from terminal.keys import KeyCustody, KeyRef
 
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from personalize.errors import DossierError
-from personalize.execute import Job, local_now, process
-from personalize.outcome import CardOutcome, CardReport
-from personalize.profile import default_profile
+from personalize.line.execute import Job, local_now, process
+from personalize.line.outcome import CardOutcome, CardReport
+from personalize.profiles.profile import default_profile
 from registry.values import Claim, JournalEvent
 from simulators.card.content import ApplicationLifeCycle, CardLifeCycle, Instance, LoadFile
 from simulators.readers.reader import SimCard

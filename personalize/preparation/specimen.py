@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from personalize.dossier import Dossier
-from personalize.fields import luhn_digit
+from personalize.dossiers.dossier import Dossier
 from personalize.keypool import ChipKey, sealed_key
 from personalize.payment.image import Authorities
-from personalize.payment.profile import PaymentApplication
-from personalize.prepare import Preparer
-from personalize.profile import Profile
+from personalize.preparation.preparer import Preparer
+from personalize.profiles.fields import luhn_digit
+from personalize.profiles.payment import PaymentApplication
+from personalize.profiles.profile import Profile
 from registry.values import MemberToPrepare
 from terminal.crypto import rsa
 from terminal.crypto.rsa import RsaPublic

@@ -13,8 +13,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from personalize.errors import ProfileError
-from personalize.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section
-from personalize.payment.profile import PaymentApplication
+from personalize.profiles.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section
+from personalize.profiles.payment import PaymentApplication
 from terminal.emv.transaction import yamlfile
 from terminal.errors import CodecError
 from terminal.keys import Diversification, Scp
