@@ -12,7 +12,7 @@ from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, CardNumber, Line, ReasonRequest, ResponseModel, problems
-from reader_service.services.cards import steps_from
+from reader_service.services.cards import CARD_STEPS, CardStep, steps_from
 from registry.values import CardState
 
 router = Resource(prefix="/cards", tags=["cards"], responses=problems(*ALWAYS))
@@ -106,74 +106,20 @@ def history(service: Svc, caller: Caller, number: CardNumber) -> list[CardEventR
     return [CardEventResponse.model_validate(event) for event in service.cards.history(caller, number)]
 
 
-@router.post(
-    "/{number}/pack",
-    summary="A proven card is packed",
-    description="Role: registrar.",
-    responses=problems(404, 409, s409=_STANDS),
-)
-def pack(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
-    return CardResponse.model_validate(service.cards.pack(caller, number, why.reason))
+def _add_step(step: CardStep) -> None:
+    @router.post(
+        f"/{{number}}/{step.name}",
+        name=step.name,
+        summary=step.summary,
+        description=f"{step.description} Role: registrar.",
+        responses=problems(404, 409, s409=_STANDS),
+    )
+    def change(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
+        return CardResponse.model_validate(service.cards.step(caller, number, step.name, why.reason))
 
 
-@router.post(
-    "/{number}/deliver",
-    summary="A packed card is delivered to its unit",
-    description="Role: registrar.",
-    responses=problems(404, 409, s409=_STANDS),
-)
-def deliver(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
-    return CardResponse.model_validate(service.cards.deliver(caller, number, why.reason))
-
-
-@router.post(
-    "/{number}/activate",
-    summary="The member has a delivered card",
-    description="Role: registrar.",
-    responses=problems(404, 409, s409=_STANDS),
-)
-def activate(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
-    return CardResponse.model_validate(service.cards.activate(caller, number, why.reason))
-
-
-@router.post(
-    "/{number}/suspend",
-    summary="A card is not good for the time being",
-    description="It goes on the hotlist until it is unlocked. Role: registrar.",
-    responses=problems(404, 409, s409=_STANDS),
-)
-def suspend(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
-    return CardResponse.model_validate(service.cards.suspend(caller, number, why.reason))
-
-
-@router.post(
-    "/{number}/unlock",
-    summary="A suspended card is good again",
-    description="It leaves the hotlist. Role: registrar.",
-    responses=problems(404, 409, s409=_STANDS),
-)
-def unlock(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
-    return CardResponse.model_validate(service.cards.unlock(caller, number, why.reason))
-
-
-@router.post(
-    "/{number}/loss",
-    summary="A card is lost",
-    description="For good: it goes on the hotlist; `replace` makes another. Role: registrar.",
-    responses=problems(404, 409, s409=_STANDS),
-)
-def loss(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
-    return CardResponse.model_validate(service.cards.loss(caller, number, why.reason))
-
-
-@router.post(
-    "/{number}/withdraw",
-    summary="A card is taken back",
-    description="For good: it goes on the hotlist. Role: registrar.",
-    responses=problems(404, 409, s409=_STANDS),
-)
-def withdraw(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
-    return CardResponse.model_validate(service.cards.withdraw(caller, number, why.reason))
+for _step in CARD_STEPS.values():
+    _add_step(_step)
 
 
 @router.post(

@@ -14,6 +14,7 @@ from reader_service.http.deps import Caller, Svc
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, ReaderId, RequestModel, ResponseModel, problems
 from reader_service.services.lane_status import LaneStatus
+from reader_service.services.lanes import LANE_COMMANDS, LaneCommand
 
 router = Resource(prefix="/lanes", tags=["lanes"], responses=problems(*ALWAYS))
 
@@ -93,34 +94,18 @@ def start(service: Svc, caller: Caller, wanted: StartLanesRequest) -> Response:
     return JSONResponse(_told(*service.lanes.start(caller, wanted.batch, wanted.readers)), status_code=201)
 
 
-@router.post(
-    "/{reader_id}/pause",
-    summary="Pause a lane after the card in hand",
-    description="Role: operator.",
-    response_model=LaneResponse,
-    responses=problems(404, s404=_NONE),
-)
-def pause(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
-    return JSONResponse(service.lanes.pause(caller, reader_id).to_json())
+def _add_command(command: LaneCommand) -> None:
+    @router.post(
+        f"/{{reader_id}}/{command.name}",
+        name=command.name,
+        summary=command.summary,
+        description=f"{command.description} Role: operator.",
+        response_model=LaneResponse,
+        responses=problems(404, s404=_NONE),
+    )
+    def steer(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
+        return JSONResponse(service.lanes.steer(caller, reader_id, command.name).to_json())
 
 
-@router.post(
-    "/{reader_id}/resume",
-    summary="Let a paused lane go on",
-    description="Role: operator.",
-    response_model=LaneResponse,
-    responses=problems(404, s404=_NONE),
-)
-def resume(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
-    return JSONResponse(service.lanes.resume(caller, reader_id).to_json())
-
-
-@router.post(
-    "/{reader_id}/stop",
-    summary="Stop a lane after the card in hand",
-    description="Said twice it changes nothing. Role: operator.",
-    response_model=LaneResponse,
-    responses=problems(404, s404=_NONE),
-)
-def stop(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
-    return JSONResponse(service.lanes.stop(caller, reader_id).to_json())
+for _command in LANE_COMMANDS.values():
+    _add_command(_command)

@@ -22,6 +22,7 @@ from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.batches import BatchView
 from reader_service.services.lane_status import LaneStatus
+from reader_service.services.lanes import LANE_COMMANDS
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")
@@ -152,29 +153,22 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
         begun = service.lanes.start(who, batch, reader)
         return shell.say(request, "station.said-started", n=len(begun), batch=batch)
 
-    @pages.post("/station/lanes/{reader_id}/pause")
-    def pause(request: Request, reader_id: str) -> Response:
-        service.lanes.pause(principal_of(request), reader_id)
-        return Response(status_code=204)
+    def add_command(name: str) -> None:
+        @pages.post(f"/station/lanes/{{reader_id}}/{name}", name=name)
+        def steer(request: Request, reader_id: str) -> Response:
+            service.lanes.steer(principal_of(request), reader_id, name)
+            return Response(status_code=204)
 
-    @pages.post("/station/lanes/{reader_id}/resume")
-    def resume(request: Request, reader_id: str) -> Response:
-        service.lanes.resume(principal_of(request), reader_id)
-        return Response(status_code=204)
-
-    @pages.post("/station/lanes/{reader_id}/stop")
-    def stop(request: Request, reader_id: str) -> Response:
-        service.lanes.stop(principal_of(request), reader_id)
-        return Response(status_code=204)
+    for command in LANE_COMMANDS:
+        add_command(command)
 
     @pages.post("/station/all/{what}")
     def every(request: Request, what: Literal["pause", "resume", "stop"]) -> Response:
         who = principal_of(request)
-        act = {"pause": service.lanes.pause, "resume": service.lanes.resume, "stop": service.lanes.stop}[what]
         for lane in service.lanes.lanes(who):
             if lane.state != "ended":
                 with suppress(NotFound):  # its reader was forgotten just now
-                    act(who, lane.reader)
+                    service.lanes.steer(who, lane.reader, what)
         return Response(status_code=204)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from reader_service.errors import Conflict, Invalid
+from reader_service.errors import Conflict, Invalid, NotFound
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
@@ -14,24 +15,65 @@ from registry.db.paging import Page
 from registry.line.cards import ENDS, next_states
 from registry.values import Batch, Card, CardEvent, CardState
 
-STEPS: Final = {
-    "pack": CardState.PACKED,
-    "deliver": CardState.DELIVERED,
-    "activate": CardState.ACTIVE,
-    "suspend": CardState.SUSPENDED,
-    "unlock": CardState.ACTIVE,
-    "loss": CardState.LOST,
-    "withdraw": CardState.WITHDRAWN,
+
+@dataclass(frozen=True, slots=True)
+class CardStep:
+    """A change of a card's state. ``name`` is its place in addresses, operation ids and the pages' texts; ``to`` the
+    state after it; ``only_from`` the one state that it starts from, None for every state that may become ``to``.
+    ``summary`` and ``description`` are the API's texts."""
+
+    name: str
+    to: CardState
+    summary: str
+    description: str = "The change needs a reason, which is kept in the audit."
+    only_from: CardState | None = None
+
+    def starts_from(self, state: CardState) -> bool:
+        return self.to in next_states(state) and self.only_from in (None, state)
+
+
+CARD_STEPS: Final = {
+    step.name: step
+    for step in (
+        CardStep("pack", CardState.PACKED, "Mark a verified card as packed"),
+        CardStep("deliver", CardState.DELIVERED, "Mark a packed card as delivered to its unit"),
+        CardStep(
+            "activate",
+            CardState.ACTIVE,
+            "Activate a delivered card",
+            "The member has received the card, and counters accept it.",
+            only_from=CardState.DELIVERED,
+        ),
+        CardStep(
+            "suspend",
+            CardState.SUSPENDED,
+            "Suspend a card",
+            "The card is on the hotlist until it is unlocked.",
+        ),
+        CardStep(
+            "unlock",
+            CardState.ACTIVE,
+            "Unlock a suspended card",
+            "The card leaves the hotlist and is active again.",
+            only_from=CardState.SUSPENDED,
+        ),
+        CardStep(
+            "loss",
+            CardState.LOST,
+            "Report a card as lost",
+            "This is final: the card goes on the hotlist. `replace` issues another one.",
+        ),
+        CardStep("withdraw", CardState.WITHDRAWN, "Withdraw a card", "This is final: the card goes on the hotlist."),
+    )
 }
-"""What is done to a card, and what it is then."""
-_ONLY_FROM: Final = {"activate": CardState.DELIVERED, "unlock": CardState.SUSPENDED}
+"""The steps of a card's life after its verification, by name. The service, the API and the pages work from this table;
+a replacement is apart, as it also makes a batch."""
 
 
 def steps_from(state: CardState) -> tuple[str, ...]:
-    """The names of what may be done to a card in that state, ``replace`` among them."""
-    coming = next_states(state)
-    found = [step for step, to in STEPS.items() if to in coming and _ONLY_FROM.get(step, state) is state]
-    return (*found, "replace") if state is not CardState.REPLACED else ()
+    """Names of the steps that a card in this state can take, ``replace`` among them."""
+    steps = [step.name for step in CARD_STEPS.values() if step.starts_from(state)]
+    return (*steps, "replace") if state is not CardState.REPLACED else ()
 
 
 class CardService:
@@ -81,33 +123,24 @@ class CardService:
             return self._registry.events(number)
 
     def allowed(self, p: Principal, number: str) -> tuple[str, ...]:
-        """The names of the changes below that this card's state allows now, for buttons. Raises NotFound."""
+        """Names of the steps that this card can take now. Raises NotFound."""
         return steps_from(self.card(p, number).state)
 
-    def pack(self, p: Principal, number: str, reason: str) -> Card:
-        return self._step(p, number, "pack", reason)
-
-    def deliver(self, p: Principal, number: str, reason: str) -> Card:
-        return self._step(p, number, "deliver", reason)
-
-    def activate(self, p: Principal, number: str, reason: str) -> Card:
-        """The member has it: a delivered card begins to count."""
-        return self._step(p, number, "activate", reason)
-
-    def suspend(self, p: Principal, number: str, reason: str) -> Card:
-        """Not good for the time being."""
-        return self._step(p, number, "suspend", reason)
-
-    def unlock(self, p: Principal, number: str, reason: str) -> Card:
-        """A suspended card is good again."""
-        return self._step(p, number, "unlock", reason)
-
-    def loss(self, p: Principal, number: str, reason: str) -> Card:
-        """Lost for good; ``replace`` makes another."""
-        return self._step(p, number, "loss", reason)
-
-    def withdraw(self, p: Principal, number: str, reason: str) -> Card:
-        return self._step(p, number, "withdraw", reason)
+    def step(self, p: Principal, number: str, name: str, reason: str) -> Card:
+        """Take a step of CARD_STEPS. Raises NotFound for a name that is not in it."""
+        p.need(Permission.CARDS_CHANGE)
+        step = CARD_STEPS.get(name)
+        if step is None:
+            raise NotFound(f"there is no card step {name}", what="card step", name=name)
+        checked = needs_reason(reason)
+        with translate_registry_errors():
+            state = self._registry.card(number).state
+            if not step.starts_from(state):
+                sentence = f"a card that is {state} cannot take the step {name}"
+                raise Conflict(sentence, reason="card-state", card=number)
+            card = self._registry.card_event(number, step.to, p.name, checked, only_from=step.only_from)
+        self._on_hotlist()
+        return card
 
     def replace(self, p: Principal, number: str, reason: str, *, because: str = "damaged") -> Batch:
         """Ends the card, if nothing else did; gives a draft batch for its successor, which a second person approves.
@@ -121,16 +154,3 @@ class CardService:
         self._on_hotlist()
         self._bus.publish("batch.changed", batch.id, {"state": batch.state.value, "review": None})
         return batch
-
-    def _step(self, p: Principal, number: str, step: str, reason: str) -> Card:
-        p.need(Permission.CARDS_CHANGE)
-        why = needs_reason(reason)
-        with translate_registry_errors():
-            state = self._registry.card(number).state
-            if step not in steps_from(state):
-                sentence = f"a card that is {state} cannot take the step {step}"
-                raise Conflict(sentence, reason="card-state", card=number)
-            only_from = _ONLY_FROM.get(step)
-            moved = self._registry.card_event(number, STEPS[step], p.name, why, only_from=only_from)
-        self._on_hotlist()
-        return moved

@@ -57,6 +57,40 @@ _NO_LANES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class LaneCommand:
+    """What an operator may tell a running lane to do. ``name`` is its place in addresses, operation ids and the audit;
+    ``summary`` and ``description`` are the API's texts. ``audited``: each use leaves an audit entry."""
+
+    name: str
+    apply: Callable[[PersonalizationLine], None]
+    summary: str
+    description: str
+    audited: bool = False
+
+
+LANE_COMMANDS: Final = {
+    command.name: command
+    for command in (
+        LaneCommand(
+            "pause",
+            PersonalizationLine.pause,
+            "Pause a lane",
+            "The card in the reader is finished first, and the lane holds until `resume`.",
+        ),
+        LaneCommand("resume", PersonalizationLine.resume, "Resume a paused lane", "The lane takes its next card."),
+        LaneCommand(
+            "stop",
+            PersonalizationLine.stop,
+            "Stop a lane",
+            "The card in the reader is finished first. A second stop changes nothing.",
+            audited=True,
+        ),
+    )
+}
+"""The commands by name. The service, the API and the pages work from this table."""
+
+
 class _Batch:
     """What the lanes of one batch share while any of them runs."""
 
@@ -188,22 +222,26 @@ class LaneService:
         with self._lock:
             return [self._view(run) for run in runs]
 
-    def pause(self, p: Principal, reader_id: str) -> LaneStatus:
-        """LANES_RUN. After the card in hand. Raises NotFound where no lane runs."""
-        return self._steer(p, reader_id, PersonalizationLine.pause)
-
-    def resume(self, p: Principal, reader_id: str) -> LaneStatus:
-        """LANES_RUN. Raises NotFound."""
-        return self._steer(p, reader_id, PersonalizationLine.resume)
-
-    def stop(self, p: Principal, reader_id: str) -> LaneStatus:
-        """LANES_RUN. After the card in hand; said twice it changes nothing. Raises NotFound."""
-        view = self._steer(p, reader_id, PersonalizationLine.stop)
-        with contextlib.suppress(RegistryUnavailable):  # a lane stops whether or not it can be written down
-            self._parts.registry.audit.note(
-                AuditEntry(p.name, "lane.stop", f"batch:{view.batch}", facts={"readers": reader_id})
-            )
-        return view
+    def steer(self, p: Principal, reader_id: str, name: str) -> LaneStatus:
+        """LANES_RUN. Give a running lane a command of LANE_COMMANDS. Raises NotFound where no lane runs or there is no
+        such command."""
+        p.need(Permission.LANES_RUN)
+        command = LANE_COMMANDS.get(name)
+        if command is None:
+            raise NotFound(f"there is no lane command {name}", what="lane command", name=name)
+        with self._lock:
+            run = self._runs.get(reader_id)
+            if run is None or run.ended:
+                raise NotFound(f"no lane runs on reader {reader_id}", what="lane", name=reader_id)
+            command.apply(run.line)
+            self._tell(run)
+            status = self._view(run)
+        if command.audited:
+            with contextlib.suppress(RegistryUnavailable):  # a lane stops whether or not the audit can be written
+                self._parts.registry.audit.note(
+                    AuditEntry(p.name, f"lane.{name}", f"batch:{status.batch}", facts={"readers": reader_id})
+                )
+        return status
 
     def forget(self, reader_id: str) -> None:
         """Its reader is none of this station any more, and no lane runs on it: nor is its last run shown."""
@@ -308,16 +346,6 @@ class LaneService:
         with self._lock:
             self._tell(run)
         self._bus.publish("batch.changed", run.batch.id, {"batch": run.batch.id})
-
-    def _steer(self, p: Principal, reader_id: str, how: Callable[[PersonalizationLine], None]) -> LaneStatus:
-        p.need(Permission.LANES_RUN)
-        with self._lock:
-            run = self._runs.get(reader_id)
-            if run is None or run.ended:
-                raise NotFound(f"no lane runs on reader {reader_id}", what="lane", name=reader_id)
-            how(run.line)
-            self._tell(run)
-            return self._view(run)
 
     # --- as it is shown ----------------------------------------------------------------------------------------------
 

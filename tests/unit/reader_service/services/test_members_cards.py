@@ -106,34 +106,35 @@ def test_a_card_goes_its_way_and_each_step_is_told(office: Office, cards: CardSe
     _, (number,) = carded(office.registry, 1)
     assert cards.allowed(CLERK, number) == ("pack", "loss", "withdraw", "replace")
     for step, state in (
-        (cards.pack, CardState.PACKED),
-        (cards.deliver, CardState.DELIVERED),
-        (cards.activate, CardState.ACTIVE),
-        (cards.suspend, CardState.SUSPENDED),
-        (cards.unlock, CardState.ACTIVE),
-        (cards.loss, CardState.LOST),
+        ("pack", CardState.PACKED),
+        ("deliver", CardState.DELIVERED),
+        ("activate", CardState.ACTIVE),
+        ("suspend", CardState.SUSPENDED),
+        ("unlock", CardState.ACTIVE),
+        ("loss", CardState.LOST),
     ):
-        assert step(CLERK, number, f"as {state}").state is state
+        assert cards.step(CLERK, number, step, f"as {state}").state is state
         assert last_deed(office.registry)[1:] == (f"card.{state}", f"card:{number}-1", f"as {state}")
     assert told.times == 6
     assert cards.allowed(CLERK, number) == ("replace",)
     assert [event.reason for event in cards.history(CLERK, number)][-1] == "as lost"
     with pytest.raises(Conflict, match="is lost"):
-        cards.unlock(CLERK, number, "found again")
+        cards.step(CLERK, number, "unlock", "found again")
 
 
 def test_steps_need_their_state_and_a_reason(office: Office, cards: CardService) -> None:
     _, (number,) = carded(office.registry, 1)
-    for step in (cards.deliver, cards.activate, cards.suspend, cards.unlock):
+    for step in ("deliver", "activate", "suspend", "unlock"):
         with pytest.raises(Conflict):
-            step(CLERK, number, "why")
+            cards.step(CLERK, number, step, "why")
     at(office.registry, number, CardState.PACKED, CardState.DELIVERED)
     with pytest.raises(Conflict):
-        cards.unlock(CLERK, number, "it was never suspended")
+        cards.step(CLERK, number, "unlock", "it was never suspended")
     with pytest.raises(Invalid):
-        cards.activate(CLERK, number, "")
-    with pytest.raises(NotFound):
-        cards.loss(CLERK, "6212260000000009999", "why")
+        cards.step(CLERK, number, "activate", "")
+    for unknown in (("6212260000000009999", "loss"), (number, "replace")):
+        with pytest.raises(NotFound):
+            cards.step(CLERK, *unknown, "why")
     assert cards.card(CLERK, number).state is CardState.DELIVERED
 
 
@@ -152,7 +153,7 @@ def test_who_hands_a_card_out_does_not_lift_a_suspension(
 
     monkeypatch.setattr(office.registry, "card_event", late)
     with pytest.raises(Conflict, match="is not delivered"):
-        cards.activate(CLERK, number, "handed out")
+        cards.step(CLERK, number, "activate", "handed out")
     assert cards.card(CLERK, number).state is CardState.SUSPENDED
 
 
@@ -193,7 +194,7 @@ def test_every_method_asks_who_it_is(members: MemberService, cards: CardService)
             lambda p: cards.card(p, "1"),
             lambda p: cards.history(p, "1"),
             lambda p: cards.allowed(p, "1"),
-            lambda p: cards.loss(p, "1", "why"),
+            lambda p: cards.step(p, "1", "loss", "why"),
             lambda p: cards.replace(p, "1", "why"),
         ):
             with pytest.raises(Forbidden):
