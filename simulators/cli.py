@@ -19,9 +19,10 @@ from simulators.issuer.file import load_issuer
 from simulators.issuer.http import IssuerServer
 from simulators.readers.feeder import SETTLE, CardFeeder
 from simulators.readers.inspect import CardView, look
+from simulators.readers.protocols import CardInSlot
 from simulators.readers.stock import Stock, blank, make_stock
 from simulators.readers.timing import TimedCard, TimedExchange, TimingModel, Wire
-from simulators.readers.vpcd import SlotCard, VpcdSlot
+from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
 from terminal.secret import Secret
@@ -143,7 +144,7 @@ def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _shower(real_time: bool, trace: bool) -> Callable[[VirtualCard], SlotCard]:
+def _shower(real_time: bool, trace: bool) -> Callable[[VirtualCard], CardInSlot]:
     """The chip as it goes into the slot: timed and traced when asked for."""
     if not real_time and not trace:
         return lambda chip: chip
@@ -153,7 +154,7 @@ def _shower(real_time: bool, trace: bool) -> Callable[[VirtualCard], SlotCard]:
     )
 
 
-def _hold(path: Path, slot: tuple[str, int], show: Callable[[VirtualCard], SlotCard], ended: threading.Event) -> None:
+def _hold(path: Path, slot: tuple[str, int], show: Callable[[VirtualCard], CardInSlot], ended: threading.Event) -> None:
     chip = VirtualCard.open(path)
     card = show(chip)
     with VpcdSlot(*slot, say=_say) as holder:
@@ -169,7 +170,7 @@ def _feed(
     directory: Path,
     slots: list[tuple[str, int]],
     settle: float,
-    show: Callable[[VirtualCard], SlotCard],
+    show: Callable[[VirtualCard], CardInSlot],
     ended: threading.Event,
 ) -> None:
     stock = Stock(directory)

@@ -1,4 +1,4 @@
-"""One chip on disk: a header and the append-only memory log of simulators.memory.
+"""One chip on disk: a header and the append-only memory log of simulators.card.memory.
 
 A process killed at any moment leaves a file that opens with the old or the new state: every change is one append,
 and compaction is a rename. While a card is powered its file is locked, so that no two processes power one chip.

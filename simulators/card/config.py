@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import reduce
 from operator import xor
 
-from simulators.card.security_domain.session import CardKeySet
+from simulators.card.keyring import CardKeySet
 from terminal.apdu import LinkProtocol
 from terminal.crypto import des, kdf
 from terminal.secret import Secret

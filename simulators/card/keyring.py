@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulators.card.applet import AppletMemory
-from simulators.card.security_domain.session import CardKeySet
 
 DES, AES = 0x80, 0x88
 """Key types. GPC 2.3.1, table 11-16."""
@@ -24,6 +23,19 @@ class Key:
 
     def __repr__(self) -> str:
         return f"<Key {self.identifier:02X}, type {self.kind:02X}, {len(self.value)} bytes>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CardKeySet:
+    """The three keys of one key version, 3DES (16 bytes) or AES (16, 24, 32 bytes)."""
+
+    version: int
+    enc: bytes
+    mac: bytes
+    dek: bytes
+
+    def __repr__(self) -> str:
+        return f"<CardKeySet {self.version:02X}>"
 
 
 class KeyRing:

@@ -21,10 +21,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
-from simulators.card.memory import PAGE, PowerLost, Tear, TearAt
-from simulators.readers.vpcd import SlotCard
+from simulators.card.memory import PAGE, PowerLost, TearAt
+from simulators.readers.protocols import CardInSlot, TearableCard
 from terminal.errors import CodecError, DeadlineExceeded
 
 
@@ -68,12 +68,6 @@ class InjectedFault:
         return f"{self.kind}:{self.at}{'+' if self.after else ''}{seconds}"
 
 
-class TearableCard(SlotCard, Protocol):
-    """A card whose memory writes can be torn."""
-
-    tear: Tear | None
-
-
 class Faults:
     """Faults waiting to strike in one reader, whatever cards come and go in it.
 
@@ -94,7 +88,7 @@ class Faults:
             else:
                 self._waiting[fault.at] = fault
 
-    def on(self, card: SlotCard, chip: TearableCard) -> FaultyCard:
+    def on(self, card: CardInSlot, chip: TearableCard) -> FaultyCard:
         """The card as it shows itself in this reader. ``chip`` is where memory is torn, ``card`` the chip or a wrapper
         around it."""
         if self.tear is not None:
@@ -120,7 +114,7 @@ class Faults:
 class FaultyCard:
     """A card on which faults strike. Made by ``Faults.on``."""
 
-    def __init__(self, card: SlotCard, faults: Faults) -> None:
+    def __init__(self, card: CardInSlot, faults: Faults) -> None:
         self.card = card
         self._faults = faults
         self._mute = False

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulators.card.content import CardLifeCycle
+from simulators.readers.protocols import CardInSlot
 from simulators.readers.stock import BINS, Stock, StockClaim
-from simulators.readers.vpcd import EMPTY_FOR, SlotCard, VpcdSlot
+from simulators.readers.vpcd import EMPTY_FOR, VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition
 from terminal.errors import MembercardError
@@ -40,7 +41,7 @@ class CardFeeder:
         stock: Stock,
         *,
         settle: float = SETTLE,
-        show: Callable[[VirtualCard], SlotCard] = lambda chip: chip,
+        show: Callable[[VirtualCard], CardInSlot] = lambda chip: chip,
         say: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simulators.card.memory import MemoryDamaged
-from simulators.readers.faults import TearableCard
-from simulators.readers.vpcd import SlotCard
+from simulators.readers.protocols import CardInSlot, TearableCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import CardSeen, Disposition
 from terminal.errors import CardGone, NoCard, ReaderBusy, ReaderNotFound
@@ -24,7 +23,7 @@ class PulledCard:
     ``eject`` and ``tear`` come from others.
     """
 
-    def __init__(self, card: SlotCard, chip: TearableCard) -> None:
+    def __init__(self, card: CardInSlot, chip: TearableCard) -> None:
         self._card, self._chip = card, chip
         self._working = threading.Lock()
         self._gone = False
@@ -130,7 +129,7 @@ class ManualSlot:
     def close(self) -> None:
         """The card stays in the slot."""
 
-    def show(self, card: SlotCard, chip: TearableCard) -> PulledCard:
+    def show(self, card: CardInSlot, chip: TearableCard) -> PulledCard:
         """The card in the slot as it is from now on. Raises NoCard where it was taken out meanwhile."""
         with self._changed:
             if self._path is None:

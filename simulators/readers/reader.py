@@ -3,9 +3,9 @@ worked by hand (``sim:slot/NAME``).
 
 Options follow a question mark: ``sim:stock?timing=real&fault=tear-apdu:12+``.
 
-    timing=real     each exchange takes the time it would on a real chip (simulators.timing)
+    timing=real     each exchange takes the time it would on a real chip (simulators.readers.timing)
     timing=report   the time is counted and not waited for
-    fault=…         a fault on demand, more than once if you like (simulators.faults)
+    fault=…         a fault on demand, more than once if you like (simulators.readers.faults)
     card=FILE       the card that lies in a hand-fed slot at the start
 """
 
@@ -19,9 +19,9 @@ from urllib.parse import parse_qsl
 from simulators.card.memory import MemoryDamaged
 from simulators.readers.faults import Faults, InjectedFault
 from simulators.readers.manual_slot import ManualSlot, look_at
+from simulators.readers.protocols import CardInSlot
 from simulators.readers.stock import Stock, StockClaim
 from simulators.readers.timing import TimedCard, TimingModel, Wire
-from simulators.readers.vpcd import SlotCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import CardSeen, Disposition, LinkProtocol
 from terminal.errors import CardGone, CodecError, NoCard, ReaderNotFound, TransportError
@@ -112,7 +112,7 @@ class SimReader:
         self._rest, self._slot, self._faults, self._timing = rest, slot, faults, timing
         self._card: SimCard | None = None
         self._path: Path | None = None
-        self._shown: SlotCard | None = None
+        self._shown: CardInSlot | None = None
         self._told: Path | None = None
         self._tell: Callable[[CardSeen | None], None] = lambda seen: None
         self.timing: TimingModel | None = None
@@ -182,9 +182,9 @@ class SimReader:
             self._card.close()
             self._card = None
 
-    def _show(self, chip: VirtualCard) -> SlotCard:
+    def _show(self, chip: VirtualCard) -> CardInSlot:
         """The card with the timing and the faults that were asked for."""
-        card: SlotCard = chip
+        card: CardInSlot = chip
         if self._timing is not None:
             wire = Wire(chip.config.protocol, chip.config.ta1)
             self.timing = TimingModel(wire, real=self._timing == "real")
@@ -231,14 +231,14 @@ class ManualSlotReader(SimReader):
         """See :class:`terminal.apdu.Drawer`."""
         self._drawer.tear()
 
-    def _show(self, chip: VirtualCard) -> SlotCard:
+    def _show(self, chip: VirtualCard) -> CardInSlot:
         return self._drawer.show(super()._show(chip), chip)
 
 
 class SimCard:
     """A terminal.apdu.Transport to a virtual card."""
 
-    def __init__(self, card: SlotCard, protocol: LinkProtocol) -> None:
+    def __init__(self, card: CardInSlot, protocol: LinkProtocol) -> None:
         self._card = card
         self._protocol = protocol
         self._open = True

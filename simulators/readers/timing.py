@@ -10,10 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
-from simulators.card.meter import WorkMeter
-from simulators.readers.vpcd import SlotCard
+from simulators.readers.protocols import MeteredCard
 from terminal.apdu import LinkProtocol
 
 _FI: Final = {0: 372, 1: 372, 2: 558, 3: 744, 4: 1116, 5: 1488, 6: 1860, 9: 512, 10: 768, 11: 1024, 12: 1536, 13: 2048}
@@ -109,13 +108,6 @@ class ChipTiming:
         spent += sum(self.block.get(kind, 0.0) * blocks for kind, blocks in operations.items())
         size = len(command) - 5 if ins == 0x20 else max(len(answer) - (29 if ins == 0xAE else 9), 0)
         return spent + operations.get("rsa", 0) * self.rsa_1152 * (size * 8 / 1152) ** 3
-
-
-class MeteredCard(SlotCard, Protocol):
-    """A card that tells what its last exchange cost."""
-
-    @property
-    def meter(self) -> WorkMeter: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
+from simulators.readers.protocols import CardInSlot
 from terminal.errors import TransportError
 
 POWER_OFF, POWER_ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
@@ -26,17 +27,6 @@ slot, and then never look at the new card."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 _SILENCE: Final = 3.0
 """pcscd asks for the ATR several times a second; a driver that stays silent so long serves another card."""
-
-
-class SlotCard(Protocol):
-    """A virtual card as a slot needs it. ``exchange`` raises TransportError when the card falls mute or loses power."""
-
-    @property
-    def atr(self) -> bytes: ...
-    def power_on(self) -> bytes: ...
-    def power_off(self) -> None: ...
-    def reset(self) -> bytes: ...
-    def exchange(self, apdu: bytes) -> bytes: ...
 
 
 class VpcdSlot:
@@ -52,7 +42,7 @@ class VpcdSlot:
         self._say = say
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._card: SlotCard | None = None
+        self._card: CardInSlot | None = None
         self._link: socket.socket | None = None
         self._powered = False
         self._off_since = 0.0
@@ -62,7 +52,7 @@ class VpcdSlot:
         self._thread.start()
 
     @property
-    def card(self) -> SlotCard | None:
+    def card(self) -> CardInSlot | None:
         return self._card
 
     @property
@@ -76,7 +66,7 @@ class VpcdSlot:
         with self._lock:
             return time.monotonic() - self._off_since if self._off_since and not self._powered else 0.0
 
-    def insert(self, card: SlotCard) -> None:
+    def insert(self, card: CardInSlot) -> None:
         """Put a card in. Raises ValueError when there is one."""
         with self._changed:
             if self._card is not None:
@@ -84,7 +74,7 @@ class VpcdSlot:
             self._card, self._commands, self._off_since = card, 0, 0.0
             self._changed.notify_all()
 
-    def pull(self) -> SlotCard | None:
+    def pull(self) -> CardInSlot | None:
         """Take the card out, whatever it is doing, and give it back without power. None when there was none."""
         with self._changed:
             card, self._card = self._card, None
@@ -152,7 +142,7 @@ class VpcdSlot:
         link.settimeout(_SILENCE)
         return link
 
-    def _attach(self, link: socket.socket, card: SlotCard) -> bool:
+    def _attach(self, link: socket.socket, card: CardInSlot) -> bool:
         """Make the link the one that ``pull`` cuts; False when the card was pulled meanwhile."""
         with self._changed:
             if self._card is card:
@@ -165,11 +155,11 @@ class VpcdSlot:
             self._link, self._powered = None, False
             self._changed.notify_all()
 
-    def _pause(self, card: SlotCard, seconds: float) -> None:
+    def _pause(self, card: CardInSlot, seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._card is not card or self._closing, seconds)
 
-    def _serve(self, link: socket.socket, card: SlotCard) -> None:
+    def _serve(self, link: socket.socket, card: CardInSlot) -> None:
         """Answer the driver until the link is cut. Raises TransportError (the card), OSError (the driver)."""
         for body in self._messages(link):
             if len(body) > 1:
@@ -208,7 +198,7 @@ class VpcdSlot:
                 if body:
                     yield body
 
-    def _power(self, card: SlotCard, wanted: bytes) -> None:
+    def _power(self, card: CardInSlot, wanted: bytes) -> None:
         if wanted == POWER_OFF:
             card.power_off()
         elif wanted == POWER_ON:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulators.card.applet import Refuse
+from simulators.card.keyring import CardKeySet
 from simulators.card.security_domain.session import (
     C_DEC,
     C_MAC,
     R_MAC,
     SECURED,
-    CardKeySet,
     CardSession,
     header_and_length,
     unmetered,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn
 
 from simulators.card.applet import Refuse
+from simulators.card.keyring import CardKeySet
 from terminal.apdu import Command, Response
 
 C_MAC, C_DEC, R_MAC, R_ENC = 0x01, 0x02, 0x10, 0x20
@@ -17,19 +17,6 @@ SECURED = 0x04
 """Class byte bit: GlobalPlatform secure messaging on channels 0 to 3. GPC 2.3.1, 11.1.4.1."""
 
 INITIALIZE_UPDATE, EXTERNAL_AUTHENTICATE = 0x50, 0x82
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class CardKeySet:
-    """The three keys of one key version, 3DES (16 bytes) or AES (16, 24, 32 bytes)."""
-
-    version: int
-    enc: bytes
-    mac: bytes
-    dek: bytes
-
-    def __repr__(self) -> str:
-        return f"<CardKeySet {self.version:02X}>"
 
 
 def unmetered(operation: str, blocks: int = 1) -> None:

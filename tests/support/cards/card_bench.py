@@ -19,8 +19,8 @@ from registry.store import Registry
 from registry.values import BatchAccounts
 from simulators.card.config import CardConfig, ProductionData
 from simulators.readers.faults import Faults, InjectedFault
+from simulators.readers.protocols import CardInSlot
 from simulators.readers.reader import SimCard
-from simulators.readers.vpcd import SlotCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from terminal.errors import NoCard
@@ -73,7 +73,7 @@ class Rack:
         self._card = SimCard(self.shown(chip), chip.config.protocol)
         return self._wrap(self._card)
 
-    def shown(self, chip: VirtualCard) -> SlotCard:
+    def shown(self, chip: VirtualCard) -> CardInSlot:
         return self.faults.on(chip, chip)
 
     def release(self, disposition: Disposition) -> None:

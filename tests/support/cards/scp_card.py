@@ -6,9 +6,9 @@ import copy
 from collections.abc import Callable
 
 from simulators.card.applet import Refuse
+from simulators.card.keyring import CardKeySet
 from simulators.card.security_domain.scp02 import CardScp02
 from simulators.card.security_domain.scp03 import CardScp03
-from simulators.card.security_domain.session import CardKeySet
 from terminal.apdu import OK, Command, Response
 from terminal.globalplatform import KeySource, derived
 from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose

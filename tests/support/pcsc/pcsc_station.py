@@ -23,8 +23,9 @@ from registry.store import Registry
 from registry.values import BatchAccounts
 from simulators.card.config import CardConfig
 from simulators.readers.feeder import CardFeeder
+from simulators.readers.protocols import CardInSlot
 from simulators.readers.stock import Stock, blank, make_stock
-from simulators.readers.vpcd import SlotCard, VpcdSlot
+from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Reader, open_reader
 from terminal.errors import CardGone
@@ -111,7 +112,7 @@ def readers(slots: list[Slot], options: str = "") -> Iterator[list[Reader]]:
 
 @contextlib.contextmanager
 def fed(
-    slots: list[Slot], stock: Path, show: Callable[[VirtualCard], SlotCard] = lambda chip: chip
+    slots: list[Slot], stock: Path, show: Callable[[VirtualCard], CardInSlot] = lambda chip: chip
 ) -> Iterator[list[VpcdSlot]]:
     """Slots fed from a stock by a thread, as `membercard sim attach` does it."""
     for slot in slots:
@@ -155,7 +156,7 @@ def attached(cli: Cli, what: Path, *slots: Slot, settle: float = SETTLE) -> Iter
 class Trap:
     """A card whose contacts break at given commands, before or after the chip carried them out."""
 
-    chip: SlotCard
+    chip: CardInSlot
     breaks: list[int]
     late: bool
     count: int = 0

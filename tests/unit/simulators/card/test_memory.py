@@ -222,8 +222,8 @@ def test_compaction_keeps_the_state_and_the_lock(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from simulators.cardfile import CardFile
-from simulators.memory import Nvm
+from simulators.card.cardfile import CardFile
+from simulators.card.memory import Nvm
 file = CardFile(Path(sys.argv[1])); file.lock()
 nvm = Nvm(file); nvm.load()
 scope = nvm.scope("s")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from simulators.card.keyring import CardKeySet
 from simulators.card.security_domain.scp02 import CardScp02
 from simulators.card.security_domain.scp03 import CardScp03
-from simulators.card.security_domain.session import CardKeySet
 from terminal.apdu import OK, Command, Response
 from tests.support.paths import ROOT
 
