@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from simulators import rom
+from simulators.applets.rom import ROM, RomApplet
 from simulators.card.cardfile import CardFile
 from simulators.card.config import CardConfig
-from simulators.card.content import CardLifeCycle, CardRegistry, Modules
+from simulators.card.content import CardLifeCycle, CardRegistry
 from simulators.card.keyring import AES, DES, Key, KeyRing
 from simulators.card.link import CardLink
 from simulators.card.memory import MemoryDamaged, MemoryImage, Nvm, PowerLost, RamImage, Tear
@@ -24,7 +24,7 @@ class VirtualCard:
     """One chip. Bytes in, bytes out; it is off until ``power_on`` and keeps its state through everything.
 
     ``meter`` tells what the last exchange cost. ``tear`` may cut the power at any page write (see
-    simulators.memory.Tear): PowerLost comes out of ``exchange`` and the card is off. Raises PowerLost also for an
+    simulators.card.memory.Tear): PowerLost comes out of ``exchange`` and the card is off. Raises PowerLost also for an
     exchange with a card that is off; MemoryDamaged, CardInUse, ReaderNotFound and ReaderFault from the card file.
     Not for use by several threads at once.
     """
@@ -33,17 +33,17 @@ class VirtualCard:
         self,
         image: MemoryImage,
         *,
-        modules: Modules | None = None,
+        rom: Sequence[RomApplet] = ROM,
         random: Callable[[int], bytes] = os.urandom,
         protocol: LinkProtocol | None = None,
     ) -> None:
-        """Use ``create`` or ``open``. ``modules`` maps module AIDs to applets, by default those in ROM; ``protocol``
-        takes the chip by another interface than its own, as a dual-interface card allows."""
+        """Use ``create`` or ``open``. ``rom`` holds the applets that the chip can run; ``protocol`` selects another
+        interface than that of the card file, as a dual-interface card allows."""
         self._protocol = protocol
         self.meter = WorkMeter()
         self._file = image if isinstance(image, CardFile) else None
         self._nvm = Nvm(image)
-        self._modules = rom.MODULES if modules is None else modules
+        self._modules = {row.module: row.applet for row in rom}
         self._random = random
         self._system: System | None = None
         self._link: CardLink | None = None
@@ -56,28 +56,28 @@ class VirtualCard:
         path: Path | None,
         config: CardConfig,
         *,
-        modules: Modules | None = None,
+        rom: Sequence[RomApplet] = ROM,
         random: Callable[[int], bytes] = os.urandom,
         sync: bool = False,
     ) -> VirtualCard:
         """A blank chip in a new card file, or in RAM without a path. Raises FileExistsError."""
         blank = RamImage()
-        _manufacture(Nvm(blank), config)
+        _manufacture(Nvm(blank), config, rom)
         image: MemoryImage = blank if path is None else CardFile.create(path, blank.read(), sync=sync)
-        return cls(image, modules=modules, random=random)
+        return cls(image, rom=rom, random=random)
 
     @classmethod
     def open(
         cls,
         path: Path,
         *,
-        modules: Modules | None = None,
+        rom: Sequence[RomApplet] = ROM,
         random: Callable[[int], bytes] = os.urandom,
         sync: bool = False,
         protocol: LinkProtocol | None = None,
     ) -> VirtualCard:
         """The chip in a card file; not yet locked, so that a powered one can be looked at."""
-        return cls(CardFile(path, sync=sync), modules=modules, random=random, protocol=protocol)
+        return cls(CardFile(path, sync=sync), rom=rom, random=random, protocol=protocol)
 
     @property
     def powered(self) -> bool:
@@ -179,7 +179,7 @@ class VirtualCard:
         return replace(config, protocol=self._protocol) if self._protocol else config
 
 
-def _manufacture(nvm: Nvm, config: CardConfig) -> None:
+def _manufacture(nvm: Nvm, config: CardConfig, rom: Sequence[RomApplet]) -> None:
     """What the factory writes. EMV CPS 1.1, 2.1 (the state of a card before personalization)."""
     stock = config.stock_keys()
     kind = DES if config.scp == 2 else AES
@@ -190,5 +190,5 @@ def _manufacture(nvm: Nvm, config: CardConfig) -> None:
         card["state"] = bytes((CardLifeCycle.OP_READY,))
         KeyRing(nvm.scope("isd"), config.max_tries).put(stock.version, keys)
         registry = CardRegistry(nvm.scope("registry"))
-        for file in rom.FILES:
-            registry.add(file)
+        for row in rom:
+            registry.add(row.load_file)

@@ -34,12 +34,6 @@ class EmvApplet(PersonalizedApplet):
             raise Refuse(0x6E00 if any(command.ins == ins for _, ins in self.commands) else 0x6D00)
         return handler(self, command)
 
-    def template(self, p2: int, proprietary: bytes) -> bytes:
-        """The FCI around its A5 template. EMV 4.4 Book 1, 11.3.4. Raises Refuse with 6A86."""
-        if p2 & ~0x02:
-            raise Refuse(0x6A86)
-        return tlv(0x6F, tlv(0x84, self.aid).encode() + proprietary).encode()
-
     def challenge(self, command: Command) -> bytes:
         """Eight unpredictable bytes. EMV 4.4 Book 3, 6.5.6. Raises Refuse."""
         if command.p1 or command.p2:

@@ -12,8 +12,9 @@ from simulators.applets import emv_data
 from simulators.applets import member_data as layout
 from simulators.applets.emv import EmvApplet, Handlers, answer, option_values
 from simulators.applets.member_data import Contents
-from simulators.applets.personalized import record_of
+from simulators.applets.personalized import record_number, record_of
 from simulators.card.applet import AppletHost, Refuse
+from simulators.card.keyring import CardKeySet
 from simulators.card.security_domain.scp03 import CardScp03
 from simulators.card.security_domain.session import (
     C_DEC,
@@ -23,7 +24,6 @@ from simulators.card.security_domain.session import (
     R_ENC,
     R_MAC,
     SECURED,
-    CardKeySet,
 )
 from terminal.apdu import OK, Command, Response
 from terminal.tlv import tlv
@@ -94,11 +94,7 @@ class MemberApplet(EmvApplet):
         known = self._answers.get((command.p1, command.p2))
         if known is not None and not command.data:
             return known
-        if command.data:
-            raise Refuse(0x6700)
-        if command.p2 & 0x07 != 0x04 or not command.p1:
-            raise Refuse(0x6A86)
-        sfi, number = command.p2 >> 3, command.p1
+        sfi, number = record_number(command)
         if not 1 <= sfi <= layout.PROTECTED_SFI:
             raise Refuse(0x6A82)
         self._may_read(sfi, number)

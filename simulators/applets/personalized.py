@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from simulators.card.applet import Applet, Refuse
+from terminal.apdu import Command
 from terminal.errors import TlvError
-from terminal.tlv import Tlvs, decode
+from terminal.tlv import Tlvs, decode, tlv
 
 MAX_RECORD: Final = 254
 """Bytes of one record, so that READ RECORD answers it in one short response. EMV 4.4 Book 3, 5.3.2."""
@@ -52,6 +53,12 @@ class PersonalizedApplet(Applet):
     def complete(self) -> None:
         """The last command came: is all there, and does it fit together? Raises Refuse."""
 
+    def template(self, p2: int, proprietary: bytes) -> bytes:
+        """The FCI around its A5 template. EMV 4.4 Book 1, 11.3.4. Raises Refuse with 6A86."""
+        if p2 & ~0x02:
+            raise Refuse(0x6A86)
+        return tlv(0x6F, tlv(0x84, self.aid).encode() + proprietary).encode()
+
     def stored(self, number: int) -> bytes | None:
         """The bytes kept of a grouping, or None."""
         return self.host.memory.get(f"{number:04X}")
@@ -93,6 +100,15 @@ def record_of(value: bytes) -> Tlvs:
     if len(value) > MAX_RECORD:
         raise Refuse(0x6A80)
     return well_formed(value, 0x70)
+
+
+def record_number(command: Command) -> tuple[int, int]:
+    """SFI and record number that READ RECORD names. EMV 4.4 Book 3, 6.5.11. Raises Refuse: 6700 data, 6A86 other P2."""
+    if command.data:
+        raise Refuse(0x6700)
+    if command.p2 & 0x07 != 0x04 or not command.p1:
+        raise Refuse(0x6A86)
+    return command.p2 >> 3, command.p1
 
 
 def unpadded(value: bytes) -> bytes:

@@ -20,7 +20,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from simulators.cryptograms.crypto import IssuerMasters
+from simulators.cryptograms.algorithms import IssuerMasters
 from simulators.cryptograms.schemes import PBOC_SM4, SCHEMES, Cipher, Fold, IssuerScheme
 from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, Opening
 from simulators.issuer.host import VERSIONS, IssuerHost, IssuerKeys

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Final
 
-from simulators.cryptograms.crypto import IssuerMasters, arpc, card_keys, cryptogram
+from simulators.cryptograms.algorithms import IssuerMasters, arpc, card_keys, cryptogram
 from simulators.cryptograms.schemes import CVN10, CVN17, CVN18, CVN22, PBOC, PBOC_SM4, Cipher, IadFormat, IssuerScheme
 from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts
 from simulators.issuer.pin import read_pin

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from simulators.cryptograms.crypto import Udks, new_pin_block, script_encrypt, script_mac
+from simulators.cryptograms.algorithms import Udks, new_pin_block, script_encrypt, script_mac
 from simulators.cryptograms.schemes import IssuerScheme
 from terminal.errors import CodecError
 from terminal.secret import Secret

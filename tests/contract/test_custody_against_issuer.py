@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from simulators.cryptograms import crypto as issuer_crypto
+from simulators.cryptograms import algorithms as issuer_crypto
 from simulators.cryptograms.schemes import SCHEMES as BANK
 from simulators.cryptograms.schemes import Cipher, Fold
 from terminal.keys import SCHEMES, Algorithm, ApplicationKeys, KeyRef, MemoryCustody, PinFormat, Purpose

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from simulators.cryptograms.crypto import IssuerMasters, card_keys
+from simulators.cryptograms.algorithms import IssuerMasters, card_keys
 from simulators.cryptograms.schemes import Cipher
 from simulators.issuer.accounts import BankAccount, BankAccounts
 from simulators.issuer.host import IssuerHost, IssuerKeys, IssuerResponse

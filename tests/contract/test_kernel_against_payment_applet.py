@@ -11,7 +11,7 @@ from datetime import date, datetime
 import pytest
 
 from membercard.wiring.issuer_http import HttpIssuer, field_data
-from simulators.cryptograms.crypto import IssuerMasters, card_keys
+from simulators.cryptograms.algorithms import IssuerMasters, card_keys
 from simulators.cryptograms.schemes import Cipher
 from simulators.issuer.accounts import BankAccount, BankAccounts
 from simulators.issuer.host import IssuerHost, IssuerKeys

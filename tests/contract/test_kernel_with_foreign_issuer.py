@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pyemv.cvn import VisaCVN10, VisaCVN18, VisaCVN22
 
-from simulators.cryptograms.crypto import IssuerMasters
+from simulators.cryptograms.algorithms import IssuerMasters
 from simulators.cryptograms.schemes import Cipher
 from simulators.issuer.accounts import BankAccount, BankAccounts
 from simulators.issuer.host import IssuerHost, IssuerKeys

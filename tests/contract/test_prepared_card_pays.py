@@ -16,7 +16,7 @@ from membercard.wiring.issuer_http import field_data
 from personalize.line.execute import process
 from personalize.line.outcome import CardOutcome as LineOutcome
 from personalize.profiles.profile import Profile
-from simulators.cryptograms.crypto import IssuerMasters
+from simulators.cryptograms.algorithms import IssuerMasters
 from simulators.cryptograms.schemes import PBOC_SM4, Cipher, Fold
 from simulators.issuer.accounts import BankAccount, BankAccounts
 from simulators.issuer.host import VERSIONS, IssuerHost, IssuerKeys

@@ -23,7 +23,7 @@ import pytest
 from personalize.dossiers.dossier import Dossier
 from registry.store import Registry
 from simulators.card.config import CardConfig
-from simulators.cryptograms.crypto import IssuerMasters, card_keys
+from simulators.cryptograms.algorithms import IssuerMasters, card_keys
 from simulators.cryptograms.schemes import Cipher
 from simulators.readers.stock import blank, make_stock
 from terminal.keys import Sealed

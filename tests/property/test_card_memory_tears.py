@@ -13,7 +13,7 @@ from simulators.card.content import CardLifeCycle
 from simulators.card.memory import Nvm, PowerLost, RamImage, TearAt
 from simulators.virtual_card import VirtualCard
 from tests.support.cards.gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
-from tests.support.cards.toy_applet import ToyApplet, toy_card
+from tests.support.cards.toy_applet import TOY_ROM, toy_card
 
 NEW = (bytes((0x11,)) * 16, bytes((0x22,)) * 16, bytes((0x33,)) * 16)
 Work = Callable[[GpHost], None]
@@ -203,7 +203,7 @@ def test_no_data_break_the_security_domain(ins: int, p1: int, p2: int, data: byt
     host = GpHost(card)
     host.open(0)
     card.exchange(bytes((0x80, ins, p1, p2, len(data))) + data + (b"\x00" if data else b""))
-    again = VirtualCard(RamImage(card._nvm._image.read()), modules={MEMBER_MODULE: ToyApplet})
+    again = VirtualCard(RamImage(card._nvm._image.read()), rom=TOY_ROM)
     again.power_on()
     assert snapshot(again) == snapshot(card)
     assert isinstance(again._nvm, Nvm)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from simulators.applets.pse import PSE
+from simulators.applets.rom import DIRECTORY, MEMBER
 from simulators.card.config import CardConfig, ProductionData
 from simulators.card.memory import PowerLost, TearAt
-from simulators.rom import DIRECTORY_MODULE, DIRECTORY_PACKAGE, MEMBER_MODULE, MEMBER_PACKAGE
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command
 from terminal.tlv import tlv
@@ -24,7 +24,7 @@ PSE_GROUPS = [
     (0x0101, bytes.fromhex("701E 611C 4F09 F04D454D4245520101 500C 554E494F4E204D454D424552 870101")),
     (0x9102, bytes.fromhex("A50F 880101 5F2D027A68 BF0C04 DF010158")),
 ]
-INSTANCES = {MEMBER_MODULE: (MEMBER_PACKAGE, MEMBER_MODULE), PSE: (DIRECTORY_PACKAGE, DIRECTORY_MODULE)}
+INSTANCES = {MEMBER.module: (MEMBER.package, MEMBER.module), PSE: (DIRECTORY.package, DIRECTORY.module)}
 READING = [
     bytes.fromhex(text)
     for text in (
@@ -97,8 +97,8 @@ class Card(RuleBasedStateMachine):
     @rule(channel=channels, aid=aids, data=st.data())
     def personalize(self, channel: int, aid: bytes, data: st.DataObject) -> None:
         """A whole run; one grouping of it may be bent."""
-        secret = specimen().secret if aid == MEMBER_MODULE else frozenset()
-        groups = [*specimen().groups.items()] if aid == MEMBER_MODULE else PSE_GROUPS
+        secret = specimen().secret if aid == MEMBER.module else frozenset()
+        groups = [*specimen().groups.items()] if aid == MEMBER.module else PSE_GROUPS
         chosen = data.draw(st.integers(0, len(groups) - 1))
         value = data.draw(bent(groups[chosen][1]))
 

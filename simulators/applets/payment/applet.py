@@ -20,7 +20,7 @@ from simulators.applets.payment.scripts import PaymentScripts
 from simulators.applets.payment.sign import dynamic_signature
 from simulators.applets.payment.state import LAST_ATC, Mark, PaymentState
 from simulators.applets.payment.transaction import PaymentStage, PaymentTransaction
-from simulators.applets.personalized import well_formed
+from simulators.applets.personalized import record_number, well_formed
 from simulators.card.applet import AppletHost, Refuse
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.crypto import rsa
@@ -120,17 +120,13 @@ class PaymentApplet(EmvApplet):
 
     def _read_record(self, command: Command) -> Response:
         """EMV 4.4 Book 3, 6.5.11."""
-        if command.data:
-            raise Refuse(0x6700)
-        if command.p2 & 0x07 != 0x04 or not command.p1:
-            raise Refuse(0x6A86)
-        sfi = command.p2 >> 3
+        sfi, number = record_number(command)
         if not 1 <= sfi <= layout.MAX_SFI or (sfi << 8 | 1) in layout.INTERNAL:
             raise Refuse(0x6A82)
         for log in self._logs().values():
             if log.sfi == sfi:
-                return Response(log.read(self.state, command.p1), OK)
-        record = self.stored(sfi << 8 | command.p1)
+                return Response(log.read(self.state, number), OK)
+        record = self.stored(sfi << 8 | number)
         if record is None:
             raise Refuse(0x6A83)
         return Response(record, OK)

@@ -16,8 +16,8 @@ from simulators.applets.emv import EmvApplet
 from simulators.applets.emv_data import APPLICATION_KEYS, ISSUER_APPLICATION_DATA
 from simulators.applets.payment.data import SCHEME, SM4_KEYS, PaymentOptions
 from simulators.card.applet import Refuse
-from simulators.cryptograms import crypto as issuer_crypto
-from simulators.cryptograms.crypto import Udks, session_key
+from simulators.cryptograms import algorithms as issuer_crypto
+from simulators.cryptograms.algorithms import Udks, session_key
 from simulators.cryptograms.schemes import (
     CVN10,
     CVN17,

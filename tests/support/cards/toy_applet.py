@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from simulators.applets.rom import MEMBER, ROM
 from simulators.card.applet import Applet, Refuse
 from simulators.card.config import CardConfig, ProductionData
-from simulators.rom import MEMBER_MODULE
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import OK, Command, Response
 from terminal.tlv import tlv
@@ -57,8 +58,12 @@ class ToyApplet(Applet):
             self.host.set_personalized()
 
 
+TOY_ROM = (replace(MEMBER, applet=ToyApplet), *ROM[1:])
+"""The ROM of a chip whose member module is the toy."""
+
+
 def toy_card(**config: object) -> VirtualCard:
     """A powered chip in RAM whose member module is the toy."""
-    card = VirtualCard.create(None, CardConfig(ProductionData(7), **config), modules={MEMBER_MODULE: ToyApplet})  # type: ignore[arg-type]
+    card = VirtualCard.create(None, CardConfig(ProductionData(7), **config), rom=TOY_ROM)  # type: ignore[arg-type]
     card.power_on()
     return card

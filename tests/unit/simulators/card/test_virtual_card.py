@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from simulators.applets.rom import MEMBER
 from simulators.card.cardfile import CardInUse
 from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification, ProductionData
 from simulators.card.memory import MemoryDamaged, PowerLost, TearAt
-from simulators.rom import MEMBER_MODULE, MEMBER_PACKAGE
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
 from terminal.secret import Secret
 from tests.support.cards.gp_host import GpHost
-from tests.support.cards.toy_applet import ToyApplet, toy_card
+from tests.support.cards.toy_applet import TOY_ROM, toy_card
 
 T0, T1, CL = LinkProtocol.T0, LinkProtocol.T1, LinkProtocol.CONTACTLESS
 TOY, OTHER = bytes.fromhex("F04D454D4245520101"), bytes.fromhex("F04D454D4245520102")
@@ -31,7 +31,7 @@ def with_toys(protocol: LinkProtocol = T1, *aids: bytes) -> VirtualCard:
     host = GpHost(card)
     assert host.open() == 0x9000
     for aid in aids or (TOY,):
-        assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, aid).sw == 0x9000
+        assert host.install(MEMBER.package, MEMBER.module, aid).sw == 0x9000
     card.reset()
     return card
 
@@ -302,18 +302,17 @@ def test_a_tear_inside_a_command() -> None:
 @pytest.mark.parametrize("sync", [False, True])
 def test_card_file(tmp_path: Path, sync: bool) -> None:
     path = tmp_path / "one.card"
-    modules = {MEMBER_MODULE: ToyApplet}
-    card = VirtualCard.create(path, CardConfig(ProductionData(5)), modules=modules, sync=sync)
+    card = VirtualCard.create(path, CardConfig(ProductionData(5)), rom=TOY_ROM, sync=sync)
     with pytest.raises(FileExistsError):
-        VirtualCard.create(path, CardConfig(ProductionData(6)), modules=modules)
+        VirtualCard.create(path, CardConfig(ProductionData(6)), rom=TOY_ROM)
     card.power_on()
-    other = VirtualCard.open(path, modules=modules)
+    other = VirtualCard.open(path, rom=TOY_ROM)
     assert other.chip_serial == card.chip_serial == "6001000000050001" + "4790"
     with pytest.raises(CardInUse):
         other.power_on()
     host = GpHost(card)
     host.open()
-    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY).sw == 0x9000
+    assert host.install(MEMBER.package, MEMBER.module, TOY).sw == 0x9000
     card.power_off()
     other.power_on()
     assert TOY.hex().upper() in ask(other, f"00A4040009{TOY.hex()}00")
@@ -325,8 +324,8 @@ def test_card_file(tmp_path: Path, sync: bool) -> None:
 
 def test_one_chip_by_two_interfaces(tmp_path: Path) -> None:
     path = tmp_path / "one.card"
-    contact = VirtualCard.create(path, CardConfig(ProductionData(5)), modules={})
-    contactless = VirtualCard.open(path, modules={}, protocol=CL)
+    contact = VirtualCard.create(path, CardConfig(ProductionData(5)), rom=())
+    contactless = VirtualCard.open(path, rom=(), protocol=CL)
     assert contactless.power_on() == CardConfig(ProductionData(5), protocol=CL).atr != contact.atr
     assert contactless.config.contactless
     contactless.power_off()
@@ -336,20 +335,20 @@ def test_one_chip_by_two_interfaces(tmp_path: Path) -> None:
 
 def test_a_torn_card_file_opens(tmp_path: Path) -> None:
     path = tmp_path / "one.card"
-    VirtualCard.create(path, CardConfig(ProductionData(5)), modules={})
+    VirtualCard.create(path, CardConfig(ProductionData(5)), rom=())
     with path.open("ab") as file:
         file.write(b"\x00\x00\x00\x50 start")
     size = path.stat().st_size
-    card = VirtualCard.open(path, modules={})
+    card = VirtualCard.open(path, rom=())
     card.power_on()
     assert path.stat().st_size < size
     assert GpHost(card).open() == 0x9000
     card.power_off()
-    assert VirtualCard.open(path, modules={}).chip_serial == card.chip_serial
+    assert VirtualCard.open(path, rom=()).chip_serial == card.chip_serial
 
 
 def test_a_full_disk_is_a_memory_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = VirtualCard.create(tmp_path / "one.card", CardConfig(ProductionData(5)), modules={MEMBER_MODULE: ToyApplet})
+    card = VirtualCard.create(tmp_path / "one.card", CardConfig(ProductionData(5)), rom=TOY_ROM)
     card.power_on()
     host = GpHost(card)
     host.open()
@@ -359,9 +358,9 @@ def test_a_full_disk_is_a_memory_failure(tmp_path: Path, monkeypatch: pytest.Mon
 
     with monkeypatch.context() as patch:
         patch.setattr("os.write", full)
-        assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY).sw == 0x6581
+        assert host.install(MEMBER.package, MEMBER.module, TOY).sw == 0x6581
     assert card.registry.instances == []
-    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY).sw == 0x9000
+    assert host.install(MEMBER.package, MEMBER.module, TOY).sw == 0x9000
     card.power_off()
 
 

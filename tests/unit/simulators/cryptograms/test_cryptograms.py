@@ -11,7 +11,7 @@ from gmssl.sm4 import SM4_ENCRYPT, CryptSM4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.cryptograms import crypto as crypto
+from simulators.cryptograms import algorithms as crypto
 from simulators.cryptograms.schemes import CVN10, CVN18, CVN22, EMV, PBOC, PBOC_SM4, Cipher, Fold, IssuerScheme, Own
 from simulators.issuer.pin import read_pin
 from simulators.issuer.scripts import Ins, Turn, pin_change, pin_unblock, put_data, update_record

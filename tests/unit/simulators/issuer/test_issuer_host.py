@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize.profiles.profile import shipped_profile
-from simulators.cryptograms.crypto import IssuerMasters
+from simulators.cryptograms.algorithms import IssuerMasters
 from simulators.cryptograms.schemes import Cipher
 from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, Opening
 from simulators.issuer.file import load_issuer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from simulators.applets.rom import PAYMENT
 from simulators.card.config import CardConfig, ProductionData
-from simulators.rom import PAYMENT_MODULE, PAYMENT_PACKAGE
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command, Response
 from terminal.crypto import des
@@ -25,7 +25,7 @@ def host(request: pytest.FixtureRequest) -> GpHost:
     card.power_on()
     host = GpHost(card)
     assert host.open(1).ok
-    assert host.install(PAYMENT_PACKAGE, PAYMENT_MODULE, AID).sw.ok
+    assert host.install(PAYMENT.package, PAYMENT.module, AID).sw.ok
     assert host.for_personalization(AID).sw.ok
     personalize(host, specimen_)
     return host

@@ -6,18 +6,10 @@ import hashlib
 
 import pytest
 
+from simulators.applets.rom import DIRECTORY, MEMBER, PAYMENT, ROM
 from simulators.card.config import CardConfig, ProductionData
 from simulators.card.content import CARD_RESET, CardLifeCycle
 from simulators.card.security_domain.cap import LoadFileError, parse
-from simulators.rom import (
-    DIRECTORY_MODULE,
-    DIRECTORY_PACKAGE,
-    FILES,
-    MEMBER_MODULE,
-    MEMBER_PACKAGE,
-    PAYMENT_MODULE,
-    PAYMENT_PACKAGE,
-)
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command, Response
 from terminal.crypto import kcv
@@ -89,7 +81,7 @@ def test_a_cap_file_is_loaded_and_installed() -> None:
     files = {entry[0x4F]: entry for entry in listing(host, 0x10)}
     assert files[PACKAGE][0x84] == MODULE
     assert files[PACKAGE][0xCE] == b"\x01\x03"
-    assert set(files) == {PACKAGE, MEMBER_PACKAGE, DIRECTORY_PACKAGE, PAYMENT_PACKAGE}
+    assert set(files) == {PACKAGE, MEMBER.package, DIRECTORY.package, PAYMENT.package}
     assert host.install(PACKAGE, MODULE, MODULE).sw == 0x9000
     fci = card.exchange(bytes.fromhex("00A4040007") + MODULE + b"\x00")
     assert fci.hex().upper() == f"6F0B8407{MODULE.hex().upper()}A5009000"
@@ -143,7 +135,7 @@ def test_nothing_is_registered_unless_complete() -> None:
     assert announce(host, digest=bytes(19)) == 0x6A80
     assert announce(host, aid=b"\xf0") == 0x6A80
     assert announce(host, domain=b"\xf0\x01\x02\x03\x04") == 0x6A88
-    assert announce(host, aid=MEMBER_PACKAGE) == 0x6A89
+    assert announce(host, aid=MEMBER.package) == 0x6A89
 
 
 def test_a_load_file_with_a_signature_block_in_front() -> None:
@@ -159,7 +151,7 @@ def test_a_load_file_with_a_signature_block_in_front() -> None:
 
 def test_install_in_two_steps() -> None:
     host, card = hosted()
-    data = lv(MEMBER_PACKAGE, MEMBER_MODULE, TOY, b"\x00", b"\xc9\x02\xab\xcd", b"")
+    data = lv(MEMBER.package, MEMBER.module, TOY, b"\x00", b"\xc9\x02\xab\xcd", b"")
     assert host.send(0x80, 0xE6, 0x04, 0, data, 256).data == b"\x00"
     assert listing(host, 0x40)[0][0x9F70] == b"\x03"
     assert card.registry.instances[0].parameters == b"\xab\xcd"
@@ -175,15 +167,15 @@ def test_install_in_two_steps() -> None:
     ("p1", "fields", "sw"),
     [
         (0x0C, lv(PACKAGE, MODULE, TOY, b"\x00", b"", b""), 0x6A88),
-        (0x0C, lv(MEMBER_PACKAGE, MODULE, TOY, b"\x00", b"", b""), 0x6A88),
-        (0x0C, lv(MEMBER_PACKAGE, MEMBER_MODULE, ISD, b"\x00", b"", b""), 0x6A89),
-        (0x0C, lv(MEMBER_PACKAGE, MEMBER_MODULE, MEMBER_PACKAGE, b"\x00", b"", b""), 0x6A89),
-        (0x0C, lv(MEMBER_PACKAGE, MEMBER_MODULE, b"\xf0", b"\x00", b"", b""), 0x6A80),
-        (0x0C, lv(MEMBER_PACKAGE, MEMBER_MODULE, TOY, b"\x00\x00", b"", b""), 0x6A80),
-        (0x0C, lv(MEMBER_PACKAGE, MEMBER_MODULE, TOY, b"\x00", b"\xca\x00", b""), 0x6A80),
-        (0x0C, lv(MEMBER_PACKAGE, MEMBER_MODULE, TOY, b"\x00", b"", b"\x01"), 0x6A80),
-        (0x0C, lv(MEMBER_PACKAGE, MEMBER_MODULE, TOY), 0x6A80),
-        (0x0C, lv(MEMBER_PACKAGE, MEMBER_MODULE, TOY)[:-1], 0x6A80),
+        (0x0C, lv(MEMBER.package, MODULE, TOY, b"\x00", b"", b""), 0x6A88),
+        (0x0C, lv(MEMBER.package, MEMBER.module, ISD, b"\x00", b"", b""), 0x6A89),
+        (0x0C, lv(MEMBER.package, MEMBER.module, MEMBER.package, b"\x00", b"", b""), 0x6A89),
+        (0x0C, lv(MEMBER.package, MEMBER.module, b"\xf0", b"\x00", b"", b""), 0x6A80),
+        (0x0C, lv(MEMBER.package, MEMBER.module, TOY, b"\x00\x00", b"", b""), 0x6A80),
+        (0x0C, lv(MEMBER.package, MEMBER.module, TOY, b"\x00", b"\xca\x00", b""), 0x6A80),
+        (0x0C, lv(MEMBER.package, MEMBER.module, TOY, b"\x00", b"", b"\x01"), 0x6A80),
+        (0x0C, lv(MEMBER.package, MEMBER.module, TOY), 0x6A80),
+        (0x0C, lv(MEMBER.package, MEMBER.module, TOY)[:-1], 0x6A80),
         (0x0C, b"", 0x6A80),
         (0x01, lv(b""), 0x6A86),
         (0x8C, lv(b""), 0x6A86),
@@ -201,8 +193,8 @@ def test_installs_that_are_refused(p1: int, fields: bytes, sw: int) -> None:
 
 def test_an_aid_is_taken_once() -> None:
     host, _ = hosted()
-    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY).sw == 0x9000
-    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY).sw == 0x6A89
+    assert host.install(MEMBER.package, MEMBER.module, TOY).sw == 0x9000
+    assert host.install(MEMBER.package, MEMBER.module, TOY).sw == 0x6A89
     assert announce(host, aid=TOY) == 0x6A89
 
 
@@ -224,7 +216,7 @@ def test_delete_and_dependents() -> None:
     assert card.registry.instances == []
     assert card.registry.file(PACKAGE) is None
     assert delete(tlv(0x4F, ISD).encode()) == 0x6985
-    assert delete(tlv(0x4F, MEMBER_PACKAGE).encode()) == 0x6985  # in ROM
+    assert delete(tlv(0x4F, MEMBER.package).encode()) == 0x6985  # in ROM
     assert delete(b"\x4f\x05\x01") == 0x6A80
     assert delete(b"") == 0x6A80
     assert host.send(0x80, 0xE4, 1, 0, b"", 256).sw == 0x6A86
@@ -232,14 +224,14 @@ def test_delete_and_dependents() -> None:
 
 def test_delete_takes_the_data_and_spares_what_is_in_use() -> None:
     host, card = hosted()
-    host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY)
+    host.install(MEMBER.package, MEMBER.module, TOY)
     assert card.exchange(bytes.fromhex("0070000001")) == b"\x01\x90\x00"
     card.exchange(bytes.fromhex("01A4040009") + TOY)
     assert card.exchange(bytes.fromhex("0104000002BEEF")) == b"\x90\x00"
     assert host.send(0x80, 0xE4, 0, 0, tlv(0x4F, TOY).encode(), 256).sw == 0x6985
     assert card.exchange(bytes.fromhex("00708001")) == b"\x90\x00"
     assert host.send(0x80, 0xE4, 0, 0, tlv(0x4F, TOY).encode(), 256).sw == 0x9000
-    host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY)
+    host.install(MEMBER.package, MEMBER.module, TOY)
     card.reset()
     card.exchange(bytes.fromhex("00A4040009") + TOY)
     assert dict(card._nvm.scope(f"app/{TOY.hex()}")) == {}
@@ -247,8 +239,8 @@ def test_delete_takes_the_data_and_spares_what_is_in_use() -> None:
 
 def test_default_selected() -> None:
     host, card = hosted()
-    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY, privileges=b"\x04").sw == 0x9000
-    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY + b"\x01", privileges=b"\x04").sw == 0x6985
+    assert host.install(MEMBER.package, MEMBER.module, TOY, privileges=b"\x04").sw == 0x9000
+    assert host.install(MEMBER.package, MEMBER.module, TOY + b"\x01", privileges=b"\x04").sw == 0x6985
     assert card.registry.instances[0].privileges == CARD_RESET
     card.reset()
     assert card.exchange(bytes.fromhex("0001000000")) == b"\x01\x90\x00"
@@ -265,7 +257,7 @@ def test_a_default_application_that_does_not_answer_leaves_the_card_to_its_secur
     card.power_on()
     host = GpHost(card)
     assert host.open() == 0x9000
-    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY, privileges=b"\x04").sw == 0x9000
+    assert host.install(MEMBER.package, MEMBER.module, TOY, privileges=b"\x04").sw == 0x9000
     assert card.exchange(bytes.fromhex("0070000001")) == b"\x01\x90\x00"
     assert card.reset() == card.atr
     assert GpHost(card).open() == 0x9000
@@ -277,7 +269,7 @@ def test_extradition() -> None:
     announce(host)
     load(host, load_file(cap()))
     assert host.install(PACKAGE, MODULE, domain, privileges=b"\x80").sw == 0x9000
-    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY).sw == 0x9000
+    assert host.install(MEMBER.package, MEMBER.module, TOY).sw == 0x9000
     assert host.send(0x80, 0xE6, 0x10, 0, lv(domain, b"", TOY, b"", b"", b""), 256).sw == 0x9000
     assert next(e for e in listing(host, 0x40) if e[0x4F] == TOY)[0xCC] == domain
     assert host.for_personalization(TOY).sw == 0x6985
@@ -290,24 +282,24 @@ def test_extradition() -> None:
 def test_status_in_both_forms_and_pages() -> None:
     host, _ = hosted(0x33)
     for n in range(25):
-        assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY + bytes((n,))).sw == 0x9000
+        assert host.install(MEMBER.package, MEMBER.module, TOY + bytes((n,))).sw == 0x9000
     entries = listing(host, 0x40)
     assert [e[0x4F] for e in entries] == [TOY + bytes((n,)) for n in range(25)]
     assert entries[3] == {
-        0x4F: TOY + b"\x03", 0x9F70: b"\x07", 0xC5: b"\x00\x00\x00", 0xC4: MEMBER_PACKAGE, 0xCC: ISD,
+        0x4F: TOY + b"\x03", 0x9F70: b"\x07", 0xC5: b"\x00\x00\x00", 0xC4: MEMBER.package, 0xCC: ISD,
     }  # fmt: skip
     assert listing(host, 0x40, b"\x4f\x0a" + TOY + b"\x07\x5c\x03\x4f\x9f\x70") == [
         {0x4F: TOY + b"\x07", 0x9F70: b"\x07"}
     ]
-    assert len(listing(host, 0xF0)) == 1 + 25 + len(FILES)
+    assert len(listing(host, 0xF0)) == 1 + 25 + len(ROM)
     legacy = host.send(0x80, 0xF2, 0x80, 0x00, b"\x4f\x00", 256).data
     assert legacy.hex().upper() == "08A000000151000000019E"
     files = host.send(0x80, 0xF2, 0x10, 0x00, b"\x4f\x00", 256).data
-    assert files == lv(MEMBER_PACKAGE) + b"\x01\x00\x01" + lv(MEMBER_MODULE) + lv(DIRECTORY_PACKAGE) + (
-        b"\x01\x00\x01" + lv(DIRECTORY_MODULE) + lv(PAYMENT_PACKAGE) + b"\x01\x00\x01" + lv(PAYMENT_MODULE)
+    assert files == lv(MEMBER.package) + b"\x01\x00\x01" + lv(MEMBER.module) + lv(DIRECTORY.package) + (
+        b"\x01\x00\x01" + lv(DIRECTORY.module) + lv(PAYMENT.package) + b"\x01\x00\x01" + lv(PAYMENT.module)
     )
     assert host.send(0x80, 0xF2, 0x20, 0x00, b"\x4f\x00", 256).data == (
-        lv(MEMBER_PACKAGE) + b"\x01\x00" + lv(DIRECTORY_PACKAGE) + b"\x01\x00" + lv(PAYMENT_PACKAGE) + b"\x01\x00"
+        lv(MEMBER.package) + b"\x01\x00" + lv(DIRECTORY.package) + b"\x01\x00" + lv(PAYMENT.package) + b"\x01\x00"
     )
 
 
@@ -336,7 +328,7 @@ def test_life_cycle_of_the_card() -> None:
     def move(state: int) -> int:
         return host.send(0x80, 0xF0, 0x80, state, ISD).sw
 
-    host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY)
+    host.install(MEMBER.package, MEMBER.module, TOY)
     assert [move(s) for s in (0x01, 0x0F, 0x7F, 0x33)] == [0x6985, 0x6985, 0x6985, 0x6A86]
     assert [move(s) for s in (0x07, 0x07, 0x01, 0x0F, 0x07)] == [0x9000, 0x6985, 0x6985, 0x9000, 0x6985]
     assert listing(host, 0x80)[0][0x9F70] == b"\x0f"
@@ -349,7 +341,7 @@ def test_life_cycle_of_the_card() -> None:
     assert card.exchange(bytes.fromhex("01A4040009") + TOY + b"\x00")[-2:] == b"\x90\x00"
     assert move(0x7F) == 0x9000
     assert card.exchange(bytes.fromhex("0101000000")) == b"\x6d\x00"
-    assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY + b"\x01").sw == 0x6985
+    assert host.install(MEMBER.package, MEMBER.module, TOY + b"\x01").sw == 0x6985
     assert host.put_keys(0, 1, NEW).sw == 0x6985
     assert host.send(0x80, 0xF0, 0x40, 0x80, TOY).sw == 0x6985
     assert card.exchange(bytes.fromhex("00A4040009") + TOY) == b"\x6a\x82"
@@ -368,7 +360,7 @@ def test_life_cycle_of_the_card() -> None:
 
 def test_locking_an_application() -> None:
     host, card = hosted()
-    host.install(MEMBER_PACKAGE, MEMBER_MODULE, TOY)
+    host.install(MEMBER.package, MEMBER.module, TOY)
 
     def lock(p2: int, aid: bytes = TOY) -> int:
         return host.send(0x80, 0xF0, 0x40, p2, aid).sw

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, ScpState, StaticKeys
 
-from simulators.rom import MEMBER_MODULE, MEMBER_PACKAGE
+from simulators.applets.rom import MEMBER
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command, LinkProtocol
 from tests.support.cards.gp_host import TEST_KEY, GpHost
@@ -41,7 +41,7 @@ def test_every_level(scp: int, i: int, size: int, level: int, protocol: LinkProt
         assert host.open(level) == 0x9000
         assert host.send(0x80, 0xCA, 0x9F, 0x7F, ne=256).data[3:] == card.config.chip.encode()
         assert host.send(0x80, 0xF2, 0x80, 0x02, b"\x4f\x00", 256).data.startswith(b"\xe3")
-        assert host.install(MEMBER_PACKAGE, MEMBER_MODULE, aid).data == b"\x00"
+        assert host.install(MEMBER.package, MEMBER.module, aid).data == b"\x00"
         assert host.send(0x80, 0xF0, 0x40, 0x80, aid).sw == 0x9000
         assert host.send(0x80, 0xF0, 0x40, 0x80, aid).sw == 0x6985
         assert host.send(0x80, 0xFE).sw == 0x6D00
