@@ -115,7 +115,7 @@ def _add_step(step: CardStep) -> None:
         responses=problems(404, 409, s409=_STANDS),
     )
     def change(service: Svc, caller: Caller, number: CardNumber, why: ReasonRequest) -> CardResponse:
-        return CardResponse.model_validate(service.cards.step(caller, number, step.name, why.reason))
+        return CardResponse.model_validate(service.cards.take_step(caller, number, step, why.reason))
 
 
 for _step in CARD_STEPS.values():

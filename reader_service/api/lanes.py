@@ -104,7 +104,7 @@ def _add_command(command: LaneCommand) -> None:
         responses=problems(404, s404=_NONE),
     )
     def steer(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
-        return JSONResponse(service.lanes.steer(caller, reader_id, command.name).to_json())
+        return JSONResponse(service.lanes.steer(caller, reader_id, command).to_json())
 
 
 for _command in LANE_COMMANDS.values():

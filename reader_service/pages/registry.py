@@ -14,7 +14,7 @@ from reader_service.errors import NotFound
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
-from reader_service.services.cards import steps_from
+from reader_service.services.cards import CARD_STEPS, steps_from
 from registry.line.cards import ENDS
 from registry.values import Card, CardState
 
@@ -120,7 +120,10 @@ def _changes(pages: APIRouter, shell: Shell) -> None:
     def step(request: Request, member_id: int, dossier_id: int, step: str, reason: Text = "") -> Response:
         """A step of ``CARD_STEPS``. Raises NotFound for another."""
         who = principal_of(request)
-        service.cards.step(who, _card(service, who, member_id, dossier_id).card_number, step, reason)
+        if step not in CARD_STEPS:
+            raise NotFound("there is no such step")
+        card = _card(service, who, member_id, dossier_id)
+        service.cards.take_step(who, card.card_number, CARD_STEPS[step], reason)
         return shell.go(request, f"/registry/{member_id}", f"registry.said-{step}")
 
 

@@ -22,7 +22,7 @@ from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.batches import BatchView
 from reader_service.services.lane_status import LaneStatus
-from reader_service.services.lanes import LANE_COMMANDS
+from reader_service.services.lanes import LANE_COMMANDS, LaneCommand
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")
@@ -153,13 +153,13 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
         begun = service.lanes.start(who, batch, reader)
         return shell.say(request, "station.said-started", n=len(begun), batch=batch)
 
-    def add_command(name: str) -> None:
-        @pages.post(f"/station/lanes/{{reader_id}}/{name}", name=name)
+    def add_command(command: LaneCommand) -> None:
+        @pages.post(f"/station/lanes/{{reader_id}}/{command.name}", name=command.name)
         def steer(request: Request, reader_id: str) -> Response:
-            service.lanes.steer(principal_of(request), reader_id, name)
+            service.lanes.steer(principal_of(request), reader_id, command)
             return Response(status_code=204)
 
-    for command in LANE_COMMANDS:
+    for command in LANE_COMMANDS.values():
         add_command(command)
 
     @pages.post("/station/all/{what}")
@@ -168,7 +168,7 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
         for lane in service.lanes.lanes(who):
             if lane.state != "ended":
                 with suppress(NotFound):  # its reader was forgotten just now
-                    service.lanes.steer(who, lane.reader, what)
+                    service.lanes.steer(who, lane.reader, LANE_COMMANDS[what])
         return Response(status_code=204)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reader_service.errors import Conflict, Invalid, NotFound
+from reader_service.errors import Conflict, Invalid
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
@@ -126,17 +126,14 @@ class CardService:
         """Names of the steps that this card can take now. Raises NotFound."""
         return steps_from(self.card(p, number).state)
 
-    def step(self, p: Principal, number: str, name: str, reason: str) -> Card:
-        """Take a step of CARD_STEPS. Raises NotFound for a name that is not in it."""
+    def take_step(self, p: Principal, number: str, step: CardStep, reason: str) -> Card:
+        """Take a step of CARD_STEPS."""
         p.need(Permission.CARDS_CHANGE)
-        step = CARD_STEPS.get(name)
-        if step is None:
-            raise NotFound(f"there is no card step {name}", what="card step", name=name)
         checked = needs_reason(reason)
         with translate_registry_errors():
             state = self._registry.card(number).state
             if not step.starts_from(state):
-                sentence = f"a card that is {state} cannot take the step {name}"
+                sentence = f"a card that is {state} cannot take the step {step.name}"
                 raise Conflict(sentence, reason="card-state", card=number)
             card = self._registry.card_event(number, step.to, p.name, checked, only_from=step.only_from)
         self._on_hotlist()

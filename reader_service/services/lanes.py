@@ -222,13 +222,9 @@ class LaneService:
         with self._lock:
             return [self._view(run) for run in runs]
 
-    def steer(self, p: Principal, reader_id: str, name: str) -> LaneStatus:
-        """LANES_RUN. Give a running lane a command of LANE_COMMANDS. Raises NotFound where no lane runs or there is no
-        such command."""
+    def steer(self, p: Principal, reader_id: str, command: LaneCommand) -> LaneStatus:
+        """LANES_RUN. Give a running lane a command of LANE_COMMANDS. Raises NotFound where no lane runs."""
         p.need(Permission.LANES_RUN)
-        command = LANE_COMMANDS.get(name)
-        if command is None:
-            raise NotFound(f"there is no lane command {name}", what="lane command", name=name)
         with self._lock:
             run = self._runs.get(reader_id)
             if run is None or run.ended:
@@ -239,7 +235,7 @@ class LaneService:
         if command.audited:
             with contextlib.suppress(RegistryUnavailable):  # a lane stops whether or not the audit can be written
                 self._parts.registry.audit.note(
-                    AuditEntry(p.name, f"lane.{name}", f"batch:{status.batch}", facts={"readers": reader_id})
+                    AuditEntry(p.name, f"lane.{command.name}", f"batch:{status.batch}", facts={"readers": reader_id})
                 )
         return status
 

@@ -18,6 +18,7 @@ from reader_service.services.batches import BatchView
 from reader_service.services.counter import ListsAge, VerdictView
 from reader_service.services.developer import CardFileView, ExchangeView
 from reader_service.services.lane_status import LaneStatus, LastCard
+from reader_service.services.lanes import LaneCommand
 from reader_service.services.reading import ApplicationKind, ApplicationView, CardContents
 from registry.db.paging import Page
 from registry.values import Batch, BatchAccounts, BatchState, BoundChip, Reject
@@ -229,22 +230,13 @@ class Lanes:
         self.done.append(("start", batch_id, *reader_ids))
         return [lane(one) for one in reader_ids]
 
-    def _act(self, p: Principal, what: str, reader_id: str) -> LaneStatus:
+    def steer(self, p: Principal, reader_id: str, command: LaneCommand) -> LaneStatus:
         p.need(Permission.LANES_RUN)
         found = next((one for one in self.found if one.reader == reader_id), None)
         if found is None:
             raise NotFound(f"no lane runs on reader {reader_id}")
-        self.done.append((what, reader_id))
+        self.done.append((command.name, reader_id))
         return found
-
-    def pause(self, p: Principal, reader_id: str) -> LaneStatus:
-        return self._act(p, "pause", reader_id)
-
-    def resume(self, p: Principal, reader_id: str) -> LaneStatus:
-        return self._act(p, "resume", reader_id)
-
-    def stop(self, p: Principal, reader_id: str) -> LaneStatus:
-        return self._act(p, "stop", reader_id)
 
 
 @dataclass

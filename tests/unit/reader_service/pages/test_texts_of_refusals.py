@@ -13,7 +13,7 @@ from registry.errors import NOT_WANTED, OWN_WORK
 from tests.support.paths import ROOT
 
 ROOMS = ("registry", "personalize", "membercard")
-DESKS = ("rosters", "batches", "preparations", "members", "cards", "lists", "people", "statistics")
+SERVICES = ("rosters", "batches", "preparations", "members", "cards", "lists", "users", "statistics")
 CODES = {"RegistryConflict": "conflict", "NotOnRecord": "not-found", "Conflict": "conflict", "NotFound": "not-found"}
 NAMED = {"OWN_WORK": OWN_WORK, "NOT_WANTED": NOT_WANTED}
 PLACE = re.compile(r"\{(\w+)\}")
@@ -22,7 +22,7 @@ PLACE = re.compile(r"\{(\w+)\}")
 def refusals() -> Iterator[tuple[str, str, set[str], str]]:
     """Each place that makes a refusal: its code, a reason it may have, what it carries, and where it stands."""
     paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-    paths += [ROOT / "reader_service" / "desks" / f"{desk}.py" for desk in DESKS]
+    paths += [ROOT / "reader_service" / "services" / f"{service}.py" for service in SERVICES]
     for path in sorted(paths):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CODES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reader_service.errors import Conflict, Forbidden, Invalid, NotFound
-from reader_service.services.cards import CardService
+from reader_service.services.cards import CARD_STEPS, CardService
 from reader_service.services.members import MemberService
 from registry.values import BatchState, CardState
 from tests.support import house
@@ -113,28 +113,27 @@ def test_a_card_goes_its_way_and_each_step_is_told(office: Office, cards: CardSe
         ("unlock", CardState.ACTIVE),
         ("loss", CardState.LOST),
     ):
-        assert cards.step(CLERK, number, step, f"as {state}").state is state
+        assert cards.take_step(CLERK, number, CARD_STEPS[step], f"as {state}").state is state
         assert last_deed(office.registry)[1:] == (f"card.{state}", f"card:{number}-1", f"as {state}")
     assert told.times == 6
     assert cards.allowed(CLERK, number) == ("replace",)
     assert [event.reason for event in cards.history(CLERK, number)][-1] == "as lost"
     with pytest.raises(Conflict, match="is lost"):
-        cards.step(CLERK, number, "unlock", "found again")
+        cards.take_step(CLERK, number, CARD_STEPS["unlock"], "found again")
 
 
 def test_steps_need_their_state_and_a_reason(office: Office, cards: CardService) -> None:
     _, (number,) = carded(office.registry, 1)
     for step in ("deliver", "activate", "suspend", "unlock"):
         with pytest.raises(Conflict):
-            cards.step(CLERK, number, step, "why")
+            cards.take_step(CLERK, number, CARD_STEPS[step], "why")
     at(office.registry, number, CardState.PACKED, CardState.DELIVERED)
     with pytest.raises(Conflict):
-        cards.step(CLERK, number, "unlock", "it was never suspended")
+        cards.take_step(CLERK, number, CARD_STEPS["unlock"], "it was never suspended")
     with pytest.raises(Invalid):
-        cards.step(CLERK, number, "activate", "")
-    for unknown in (("6212260000000009999", "loss"), (number, "replace")):
-        with pytest.raises(NotFound):
-            cards.step(CLERK, *unknown, "why")
+        cards.take_step(CLERK, number, CARD_STEPS["activate"], "")
+    with pytest.raises(NotFound):
+        cards.take_step(CLERK, "6212260000000009999", CARD_STEPS["loss"], "why")
     assert cards.card(CLERK, number).state is CardState.DELIVERED
 
 
@@ -153,7 +152,7 @@ def test_who_hands_a_card_out_does_not_lift_a_suspension(
 
     monkeypatch.setattr(office.registry, "card_event", late)
     with pytest.raises(Conflict, match="is not delivered"):
-        cards.step(CLERK, number, "activate", "handed out")
+        cards.take_step(CLERK, number, CARD_STEPS["activate"], "handed out")
     assert cards.card(CLERK, number).state is CardState.SUSPENDED
 
 
@@ -194,7 +193,7 @@ def test_every_method_asks_who_it_is(members: MemberService, cards: CardService)
             lambda p: cards.card(p, "1"),
             lambda p: cards.history(p, "1"),
             lambda p: cards.allowed(p, "1"),
-            lambda p: cards.step(p, "1", "loss", "why"),
+            lambda p: cards.take_step(p, "1", CARD_STEPS["loss"], "why"),
             lambda p: cards.replace(p, "1", "why"),
         ):
             with pytest.raises(Forbidden):
