@@ -40,7 +40,7 @@ from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.transaction import Transaction
 from terminal.keys import Algorithm, Purpose
-from tests.support import bank, house
+from tests.support import bank, issuer
 from tests.support.cards.card_bench import Bench, fast_directory
 from tests.support.cards.emv_toy_terminal import config_with
 
@@ -132,7 +132,7 @@ def _all(calls: list[Operation]) -> None:
 
 def wide_profile() -> Profile:
     """The shipped profile with exponent 65537 in every key of the chain."""
-    custody, bits = house.custody(), {"wide-ca": 1984, "wide-issuer": 1408}
+    custody, bits = issuer.custody(), {"wide-ca": 1984, "wide-issuer": 1408}
     for (name, size), purpose in zip(bits.items(), (Purpose.SIGN_CA, Purpose.SIGN_ISSUER), strict=True):
         custody.generate(name, purpose, Algorithm.RSA, by="bench", bits=size, exponent=WIDE)
     trust = {"ca_key": "wide-ca", "issuer_key": "wide-issuer"}
@@ -144,7 +144,7 @@ def wide_profile() -> Profile:
 def authorities(profile: Profile) -> CaStore:
     """The CA keys that the profile's cards are certified under."""
     assert profile.payment is not None
-    trust, custody = profile.payment.trust, house.custody()
+    trust, custody = profile.payment.trust, issuer.custody()
     rid = bytes.fromhex(trust.rid)
     ca, sm_ca = (custody.info(custody.latest(name)) for name in (trust.ca_key, trust.sm_ca_key))
     rsa = CaKey(rid, int(trust.ca_index, 16), RsaPublic(ca.modulus or 0, ca.exponent or 0))

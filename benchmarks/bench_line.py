@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.table import Row
 from personalize.dossiers.dossier import Dossier, DossierPart
-from personalize.line.execute import process
+from personalize.line.execute import Job, process
 from personalize.line.lanes import PersonalizationLine
 from personalize.line.outcome import CardOutcome
 from personalize.profiles.profile import Profile
@@ -21,7 +21,7 @@ from simulators.readers.stock import blank, make_stock
 from simulators.readers.timing import Cost
 from terminal.apdu import Command, Disposition, Reader, Transport, open_reader
 from terminal.keys import Sealed
-from tests.support import house, line
+from tests.support import issuer
 
 CARDS = 40
 LANES = 4
@@ -48,15 +48,15 @@ class Watched:
 
 
 @contextmanager
-def station(cards: int, profile: Profile | None = None) -> Iterator[tuple[line.Job, Path, Path]]:
+def station(cards: int, profile: Profile | None = None) -> Iterator[tuple[Job, Path, Path]]:
     """A batch prepared for ``cards`` cards, by this profile or the default one, and as many blanks in a stock."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        with line.registry(f"sqlite:///{directory / 'registry.db'}") as store:
-            batch = line.prepared(store, cards, directory, profile=profile)
+        with issuer.registry(f"sqlite:///{directory / 'registry.db'}") as store:
+            batch = issuer.prepared(store, cards, directory, profile=profile)
             stock = directory / "stock"
             list(make_stock(stock, cards, CardConfig(chip=blank())))
-            yield line.job(store, batch, profile), stock, directory
+            yield issuer.job(store, batch, profile), stock, directory
 
 
 def run() -> list[Row]:
@@ -87,7 +87,7 @@ def _one_lane() -> Iterator[Row]:
         yield Row(what, str(chip), chip.total, "reported", True)
 
 
-def _least(watched: Watched | None, job: line.Job) -> Iterator[Row]:
+def _least(watched: Watched | None, job: Job) -> Iterator[Row]:
     """STORE DATA as it was sent, against the bytes that must be sent at all in 255-byte commands."""
     if watched is None:
         raise RuntimeError("no card was personalized")
@@ -106,10 +106,10 @@ def _least(watched: Watched | None, job: line.Job) -> Iterator[Row]:
     yield Row("commands a card in all, read-back included", f"{len(whole)}", float(len(whole)), "reported", True)
 
 
-def _dossier(job: line.Job) -> Dossier:
-    member = house.member(name="赵钱", unit_name="测试工会")  # as long as those of the batch
+def _dossier(job: Job) -> Dossier:
+    member = issuer.member(name="赵钱", unit_name="测试工会")  # as long as those of the batch
     with tempfile.TemporaryDirectory() as pool:
-        return house.preparer().prepare(member, job.profile.card_number.number(1), house.pool(Path(pool)).make())
+        return issuer.preparer().prepare(member, job.profile.card_number.number(1), issuer.pool(Path(pool)).make())
 
 
 def _size(part: DossierPart) -> int:
@@ -131,9 +131,8 @@ def _many_lanes() -> Row:
         with station(LANES * 5) as (job, stock, directory):
             readers: list[Reader] = [open_reader(f"sim:{stock}?timing=real") for _ in range(lanes)]
             began = time.monotonic()
-            results = PersonalizationLine(job, remake=partial(line.remake, job.registry, job.batch_id, directory)).run(
-                readers
-            )
+            remake = partial(issuer.prepare, job.registry, job.batch_id, directory)
+            results = PersonalizationLine(job, remake=remake).run(readers)
             seconds[lanes] = time.monotonic() - began
             if sum(result.counts.get(CardOutcome.VERIFIED, 0) for result in results) != LANES * 5:
                 raise RuntimeError("not every card was verified")

@@ -44,7 +44,7 @@ from simulators.readers.timing import Cost
 from terminal.apdu import Disposition, open_reader
 from terminal.crypto import aes, des, rsa, sm2, sm4
 from terminal.keys import sealing
-from tests.support import bank, house
+from tests.support import bank, issuer
 
 TARGET = 2
 CALLS, ROUNDS = 20, 31
@@ -81,10 +81,10 @@ def _preparation() -> Iterator[Row]:
 @contextmanager
 def _cards(profile: Profile) -> Iterator[Callable[[], object]]:
     """One card's dossier a call, with keys from a pool that lasts; a key that is used up was there once more."""
-    preparer, member, number = bank.preparer(profile), house.member(), profile.card_number.number(7)
+    preparer, member, number = bank.preparer(profile), issuer.member(), profile.card_number.number(7)
     rsa_payment = profile.payment is not None and profile.payment.rsa
     with tempfile.TemporaryDirectory() as directory:
-        pool = house.pool(Path(directory), profile)
+        pool = issuer.pool(Path(directory), profile)
         pool.add()
         (key,) = Path(directory).rglob("*.key")
         for copy in range((CALLS * ROUNDS + 2) * 2):
@@ -97,7 +97,7 @@ def _cards(profile: Profile) -> Iterator[Callable[[], object]]:
 
 
 def _payment(preparer: Preparer) -> Callable[[], object]:
-    payment, member = preparer._payment, house.member()
+    payment, member = preparer._payment, issuer.member()
     assert isinstance(payment, PaymentPreparer)
     return partial(payment.prepare, PaymentAccount(bank.PAN, 1, member.name, member.id_number), None, "dossier/7/1")
 
@@ -197,7 +197,7 @@ def _pool() -> Row:
     and not held against them."""
     bits, exponent = 1152, 3
     with _two_cores(), tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(CORES) as shells:
-        pool = KeyPool(Path(directory), house.custody(), bits=bits, exponent=exponent)
+        pool = KeyPool(Path(directory), issuer.custody(), bits=bits, exponent=exponent)
 
         def fill() -> None:
             pool.fill(len(pool) + KEYS, threads=CORES + 1)
@@ -241,7 +241,7 @@ def _whole_card() -> Row:
     profile = shipped_profile("union-member-bank")
     with station(CARDS, profile) as (job, stock, _):
         assert profile.payment is not None
-        job = replace(job, payment_proof=TransactionProof(profile.payment, house.custody(), job.now))
+        job = replace(job, payment_proof=TransactionProof(profile.payment, issuer.custody(), job.now))
         reader = open_reader(f"sim:{stock}?timing=report")
         host = []
         for _ in range(CARDS):

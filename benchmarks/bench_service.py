@@ -26,10 +26,10 @@ from personalize.line.lanes import PersonalizationLine
 from reader_service.events import KEPT
 from reader_service.principal import Role
 from terminal.apdu import open_reader
-from tests.support import line
+from tests.support import issuer
 from tests.support.cards.card_bench import fast_directory
 from tests.support.service.pages import chromium
-from tests.support.station import PASSWORD, Client, Home
+from tests.support.service.process import PASSWORD, ApiClient, ServiceDirectory
 
 VERIFICATIONS, READ_ROUNDS, INSERTIONS, SHOWN = 60, 11, 300, 60
 LANES, CARDS_A_LANE, CHIP_PROCESSES = 32, 12, 4
@@ -40,7 +40,7 @@ LISTENERS, RATE, SECONDS = 1000, 100, 60.0
 class Rig:
     """A house with issued cards in its drawer, and a token for all that is measured."""
 
-    home: Home
+    home: ServiceDirectory
     token: str
     cards: tuple[Path, ...]
 
@@ -49,23 +49,23 @@ class Rig:
         return str(self.home.config("station"))
 
     @contextmanager
-    def client(self, at: Served) -> Iterator[Client]:
+    def client(self, at: Served) -> Iterator[ApiClient]:
         headers = {"Authorization": f"Bearer {self.token}"}
         with httpx.Client(base_url=at.url, timeout=60, headers=headers) as http:
-            yield Client(http)
+            yield ApiClient(http)
 
 
 @contextmanager
 def rig(cards: int = 1, waiting: int = 0) -> Iterator[Rig]:
     """``cards`` are issued, and a batch of ``waiting`` is prepared with as many blanks."""
     with fast_directory() as directory:
-        home = Home(directory, f"sqlite:///{directory / 'membercard.db'}", keys=max(40, cards + waiting))
+        home = ServiceDirectory(directory, f"sqlite:///{directory / 'membercard.db'}", keys=max(40, cards + waiting))
         with home.registry() as registry:
-            batch = line.prepared(registry, cards, directory)
+            batch = issuer.prepared(registry, cards, directory)
             feeder = open_reader(f"sim:{home.blanks(cards, home.drawer)}")
-            PersonalizationLine(line.job(registry, batch), remake=lambda: 0).run([feeder])
+            PersonalizationLine(issuer.job(registry, batch), remake=lambda: 0).run([feeder])
             if waiting:
-                line.prepared(registry, waiting, directory, start=cards + 1)
+                issuer.prepared(registry, waiting, directory, start=cards + 1)
                 home.blanks(waiting)
         token = home.token(Role.OPERATOR, Role.COUNTER, Role.DEVELOPER)
         yield Rig(home, token, tuple(sorted((home.drawer / "issued").glob("*.card"))))

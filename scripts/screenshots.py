@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from membercard.demo.station import EVERYTHING, demo_station
-from tests.support.service.pages import SIZE, Desk, Served, chromium, served
+from tests.support.service.pages import SIZE, Served, Sessions, chromium, served
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 COLOURS = 128
@@ -23,7 +23,7 @@ LANGUAGES = (("zh", "light"), ("en", "dark"))
 
 def main(names: list[str]) -> None:
     with demo_station() as station, served(station) as at, chromium() as browser:
-        desk = Desk(browser, at)
+        desk = Sessions(browser, at)
         for name, show in PAGES.items():
             for language, scheme in LANGUAGES if not names or name in names else ():
                 page, _ = desk.sit(EVERYTHING, language, color_scheme=scheme, viewport=SIZE)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.cli import House, settle
+from tests.support.cli import IssuerDirectory, issue_batch
 from tests.support.pcsc.pcscd import Pcscd
 
 # A busy machine is no bug: an example that waits 200 ms for a processor must not fail.
@@ -29,15 +29,15 @@ def pcscd() -> Iterator[Pcscd]:
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def house(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
     """A house with a done batch of three, a draft of two, and blanks. Not to be changed."""
-    return settle(tmp_path_factory.mktemp("house"))
+    return issue_batch(tmp_path_factory.mktemp("house"))
 
 
 @pytest.fixture(scope="session")
-def other_house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def other_house(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
     """Another federation's house, with keys and cards of its own."""
-    return settle(tmp_path_factory.mktemp("other"), 1, spare=0, unit="别省工会")
+    return issue_batch(tmp_path_factory.mktemp("other"), 1, spare=0, unit="别省工会")
 
 
 def _allowed_skips() -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from membercard.cli import app
-from tests.support.cli import Cli, Done, House
+from tests.support.cli import Cli, Done, IssuerDirectory
 from tests.support.paths import ROOT
 
 # The first test of a worker waits for its house, which may share the machine with much else.
@@ -84,7 +84,7 @@ def test_help_shows_an_example_that_would_run(name: str) -> None:
     assert used <= options, used - options
 
 
-def test_each_group_has_help_and_the_root_names_the_exit_codes(house: House) -> None:
+def test_each_group_has_help_and_the_root_names_the_exit_codes(house: IssuerDirectory) -> None:
     shown = house.cli.ok("--help").out
     for group in {path[0] for path in STABLE}:
         assert f" {group} " in shown
@@ -94,7 +94,7 @@ def test_each_group_has_help_and_the_root_names_the_exit_codes(house: House) -> 
 @pytest.mark.parametrize(
     "words", [("roster", "check"), ("perso", "run"), ("sim", "attach"), ("gp", "list")], ids=" ".join
 )
-def test_help_is_shown_without_any_house(words: tuple[str, ...], tmp_path: Path, house: House) -> None:
+def test_help_is_shown_without_any_house(words: tuple[str, ...], tmp_path: Path, house: IssuerDirectory) -> None:
     shown = house.cli.ok(*words, "--help", env={"MEMBERCARD_DATA_DIR": str(tmp_path / "none")})
     assert "Usage: membercard" in shown.out
     assert list(tmp_path.iterdir()) == []
@@ -112,7 +112,7 @@ STOCK = {"received", "fed", "verified", "rejected", "in_reader", "foreign", "lef
 KEY = {"name", "version", "algorithm", "bits", "purpose", "kcv", "created", "simulation"}
 
 
-def test_json_of_batch_commands(house: House) -> None:
+def test_json_of_batch_commands(house: IssuerDirectory) -> None:
     done, draft = house.cli.ok("batch", "list", "--json").json
     assert set(done) == set(draft) == BATCH
     assert (done["id"], done["state"], done["verified"], done["rejected"]) == (house.done, "done", 3, 2)
@@ -128,7 +128,7 @@ def test_json_of_batch_commands(house: House) -> None:
     assert [row["codes"] for row in report["refused_rows"]] == [["ID_CHECKSUM"], ["ID_CHECKSUM"]]
 
 
-def test_json_of_stock_and_keys(house: House) -> None:
+def test_json_of_stock_and_keys(house: IssuerDirectory) -> None:
     stock = house.cli.ok("stock", "show", "--json").json
     assert set(stock) == STOCK
     assert (stock["received"], stock["verified"], stock["left"]) == (5, 3, 2)
@@ -143,7 +143,7 @@ def test_json_of_stock_and_keys(house: House) -> None:
     assert all(set(line) == {"at", "by", "action", "key", "detail"} for line in audit)
 
 
-def test_json_of_card_commands(house: House) -> None:
+def test_json_of_card_commands(house: IssuerDirectory) -> None:
     verdict = house.cli.ok("card", "verify", "--reader", house.card, "--json").json
     assert {"verdict", "sentence", "failed_check", "proven", "at", "member", "entitlements"} <= set(verdict)
     assert (verdict["verdict"], verdict["failed_check"]) == ("ACTIVE", None)
@@ -162,7 +162,7 @@ def test_json_of_card_commands(house: House) -> None:
     assert {turn["sw"] for turn in trace["exchanges"]} == {"9000"}
 
 
-def test_json_of_developers_commands(house: House) -> None:
+def test_json_of_developers_commands(house: IssuerDirectory) -> None:
     facts = house.cli.ok("gp", "info", "--reader", house.blank, "--json").json
     assert {"atr", "protocol", "bit_rate", "chip_serial", "production", "recognition", "keys"} <= set(facts)
     listed = house.cli.ok("gp", "list", "--reader", house.blank, "--json").json
@@ -175,7 +175,7 @@ def test_json_of_developers_commands(house: House) -> None:
     assert set(turn) == {"command", "meaning", "data", "status"}
 
 
-def test_json_of_checks(house: House) -> None:
+def test_json_of_checks(house: IssuerDirectory) -> None:
     done = house.cli.run("roster", "check", house.form, "--json")
     assert done.status == 1
     assert set(done.json) == {"file", "unit", "accepted", "rejected", "rows"}
@@ -188,7 +188,7 @@ def test_json_of_checks(house: House) -> None:
     assert {"Python", "PC/SC", "data directory", "keystore", "database", "profile"} == {f["what"] for f in findings}
 
 
-def test_a_person_reads_the_same_without_json(house: House) -> None:
+def test_a_person_reads_the_same_without_json(house: IssuerDirectory) -> None:
     cli = house.cli
     assert house.done in cli.ok("batch", "list").out
     assert "✓ balanced" in cli.ok("batch", "show", house.done).out
@@ -202,7 +202,7 @@ def status(done: Done) -> tuple[int, str]:
     return done.status, done.err
 
 
-def test_exit_codes(house: House) -> None:
+def test_exit_codes(house: IssuerDirectory) -> None:
     cli = house.cli
     assert cli.run("batch", "list").status == 0
     assert cli.run("roster", "check", house.form).status == 1
@@ -219,7 +219,7 @@ def test_exit_codes(house: House) -> None:
     assert "6A88" in refused.out
 
 
-def test_the_html_report_is_one_page_with_plot_and_reconciliation(house: House, tmp_path: Path) -> None:
+def test_the_html_report_is_one_page_with_plot_and_reconciliation(house: IssuerDirectory, tmp_path: Path) -> None:
     page = tmp_path / "reports" / "batch.html"
     house.cli.ok("batch", "report", house.done, "--html", page)
     html = page.read_text(encoding="utf-8")
@@ -229,7 +229,7 @@ def test_the_html_report_is_one_page_with_plot_and_reconciliation(house: House, 
     assert [path.name for path in page.parent.iterdir()] == ["batch.html"]
 
 
-def test_settings_come_from_flag_then_environment_then_file(house: House, tmp_path: Path) -> None:
+def test_settings_come_from_flag_then_environment_then_file(house: IssuerDirectory, tmp_path: Path) -> None:
     """The house's own environment is put aside, so that only the file says where things are; then a flag overrules."""
     secret = tmp_path / "passphrase"
     secret.write_text(str(house.cli.passphrase) + "\n", encoding="utf-8")

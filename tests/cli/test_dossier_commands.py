@@ -26,7 +26,7 @@ from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.authorities import CaKey
 from terminal.member.words import dictionary
-from tests.support import bank, house, line
+from tests.support import bank, issuer
 from tests.support.cards.bank_cards import AID, HEAD, PAN, card
 
 OTHER_PAN = "6217001234567809"
@@ -42,7 +42,7 @@ class Desk:
 
     @property
     def bank(self) -> BankFileExchange:
-        keys = house.custody()
+        keys = issuer.custody()
         return BankFileExchange(keys, keys.latest("zmk"), keys.latest("seal"))
 
     @property
@@ -51,7 +51,7 @@ class Desk:
 
     def dossier(self, number: str) -> Dossier:
         [one] = [one for one in self.store.stored_dossiers(self.batch) if one.card_number == number]
-        return Dossier.decode(house.custody().open(one.sealed).reveal())
+        return Dossier.decode(issuer.custody().open(one.sealed).reveal())
 
     def file(self, *cards: PreparedCard, name: str = "from-bank.dp") -> Path:
         path = self.root / name
@@ -72,14 +72,14 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     url = f"sqlite:///{tmp_path}/registry.db"
-    monkeypatch.setattr(settings, "open_keystore", house.custody)
+    monkeypatch.setattr(settings, "open_keystore", issuer.custody)
     monkeypatch.setattr(settings, "open_registry", lambda custody: Registry.open(url, custody))
     # The bank's cards of these tests are a few groupings; that imports are linted is in tests/e2e/test_bank_cards.py.
     monkeypatch.setattr(dossier_commands, "linter_of", lambda profile, known: lambda dossier: [])
     here = settings.Settings(data_dir=tmp_path)
     monkeypatch.setattr(settings, "load", lambda: here)
-    with line.registry(url) as store:
-        yield Desk(store, line.prepared(store, 2, tmp_path), tmp_path)
+    with issuer.registry(url) as store:
+        yield Desk(store, issuer.prepared(store, 2, tmp_path), tmp_path)
 
 
 def test_a_banks_cards_are_joined_with_the_members(desk: Desk) -> None:
@@ -129,7 +129,7 @@ def test_importing_the_same_file_again_changes_nothing_else(desk: Desk) -> None:
     for old, new in zip(before, (desk.dossier(number) for number in desk.numbers), strict=True):
         assert old.payment
         assert new.payment
-        assert diff(old.payment, new.payment, dictionary(), house.custody()) == []
+        assert diff(old.payment, new.payment, dictionary(), issuer.custody()) == []
     assert desk.store.accounts(desk.batch).dossiers == 2
 
 
@@ -201,7 +201,7 @@ def test_a_card_keeps_its_account_number(desk: Desk) -> None:
 
 def test_an_account_number_of_another_card_is_refused(desk: Desk) -> None:
     desk.run("import", desk.batch, desk.file(*desk.cards()))
-    other = line.prepared(desk.store, 1, desk.root / "more", start=90)
+    other = issuer.prepared(desk.store, 1, desk.root / "more", start=90)
     [number] = desk.store.waiting_cards(other)
     with pytest.raises(BankFileError, match="record 1, reference: its account number belongs to another card"):
         desk.run("import", other, desk.file(card(desk.bank, number, PAN), name="other.dp"))
@@ -209,7 +209,7 @@ def test_an_account_number_of_another_card_is_refused(desk: Desk) -> None:
 
 
 def test_a_batch_in_which_nothing_waits(desk: Desk) -> None:
-    empty = line.batch(desk.store, 1, start=50)
+    empty = issuer.batch(desk.store, 1, start=50)
     with pytest.raises(DossierError, match=f"no dossier waits in batch {empty}"):
         desk.run("export", empty, desk.root / "out.dp")
     with pytest.raises(DossierError, match=f"no dossier waits in batch {empty}"):
@@ -226,8 +226,8 @@ def test_a_dossier_is_shown_in_words(desk: Desk) -> None:
     assert f"application {AID.hex().upper()}" in shown
     assert "8010 offline PIN: secret, 8 bytes" in shown
     assert "5A Application Primary Account Number (PAN): 621700******7890" in shown
-    member = line.id_number(1)
-    for personal in (PAN, number, member, f"138{1:08d}", line.NAMES[1]):
+    member = issuer.id_number(1)
+    for personal in (PAN, number, member, f"138{1:08d}", issuer.NAMES[1]):
         assert personal not in shown
     told = json.loads(desk.run("show", desk.batch, number, "--json").stdout)
     payment = next(one for one in told["applications"] if one["aid"] == AID.hex().upper())
@@ -255,7 +255,7 @@ def test_the_cards_of_a_batch_and_of_a_file_are_listed(desk: Desk) -> None:
     with pytest.raises(NotOnRecord, match="there is no batch B20000101-001"):
         desk.run("show", "B20000101-001")
     with pytest.raises(DossierError, match="has no dossiers: a batch has them from its preparation"):
-        desk.run("show", line.batch(desk.store, 1, start=90))
+        desk.run("show", issuer.batch(desk.store, 1, start=90))
 
 
 def test_a_dossier_is_compared_with_the_file_it_came_from(desk: Desk) -> None:
@@ -293,17 +293,17 @@ def test_an_unknown_format_is_a_fault_of_usage(desk: Desk) -> None:
 def test_what_this_house_prepares_goes_to_a_bank_and_comes_back(desk: Desk) -> None:
     """Every grouping of the shipped bank profile with both algorithms, certificates and chip keys included."""
     profile = bank.profile(algorithms="both", pdol=bank.SM_PDOL)
-    batch = line.prepared(desk.store, 1, desk.root / "more", profile=profile, start=70)
+    batch = issuer.prepared(desk.store, 1, desk.root / "more", profile=profile, start=70)
     [stored] = desk.store.stored_dossiers(batch)
-    before = Dossier.decode(house.custody().open(stored.sealed).reveal())
+    before = Dossier.decode(issuer.custody().open(stored.sealed).reveal())
     out = desk.root / "all.dp"
     desk.run("export", batch, out)
     assert desk.run("import", batch, out).exit_code == 0
     [stored] = desk.store.stored_dossiers(batch)
-    after = Dossier.decode(house.custody().open(stored.sealed).reveal())
+    after = Dossier.decode(issuer.custody().open(stored.sealed).reveal())
     assert before.payment is not None
     assert after.payment is not None
-    assert diff(before.payment, after.payment, dictionary(), house.custody()) == []
+    assert diff(before.payment, after.payment, dictionary(), issuer.custody()) == []
     assert (after.member, after.directories) == (before.member, before.directories)
 
 
@@ -317,7 +317,7 @@ def test_certificates_are_followed_to_the_schemes_keys(desk: Desk, monkeypatch: 
     """The house's own where the bank is this house; those of a file in the data directory where it is not."""
     profile = bank.profile()
     monkeypatch.setattr(dossier_commands, "linter_of", linter_of)
-    batch = line.prepared(desk.store, 1, desk.root / "more", profile=profile, start=70)
+    batch = issuer.prepared(desk.store, 1, desk.root / "more", profile=profile, start=70)
     out = desk.root / "all.dp"
     desk.run("export", batch, out)
     with pytest.raises(PrepareError, match="the profile union-member has no payment section"):
@@ -326,7 +326,7 @@ def test_certificates_are_followed_to_the_schemes_keys(desk: Desk, monkeypatch: 
     assert desk.run("import", batch, out).exit_code == 0
     assert profile.payment
     for name, right in (("pay-ca", True), ("scheme-ca", False)):
-        info = house.custody().info(house.custody().latest(name))
+        info = issuer.custody().info(issuer.custody().latest(name))
         assert info.modulus
         key = CaKey(bytes.fromhex("A000000333"), int(profile.payment.trust.ca_index, 16), RsaPublic(info.modulus, 3))
         fields = {"index": f"{key.index:02X}", "modulus": f"{info.modulus:X}", "sha1": key.checksum.hex()}

@@ -16,9 +16,9 @@ from membercard.commands import emv as emv_commands
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.emv.data.bits import TSI, TVR
-from tests.support import paying_house
+from tests.support import bank_issuer
+from tests.support.bank_issuer import PAN, PIN, BankIssuer
 from tests.support.cli import PASSPHRASE
-from tests.support.paying_house import PAN, PIN, PayingHouse
 
 BOTH = pytest.mark.parametrize("chinese", [False, True], ids=["RSA and 3DES", "SM2 and SM4"])
 UNDER, OVER = "12.34", "612.34"
@@ -26,12 +26,12 @@ UNDER, OVER = "12.34", "612.34"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> PayingHouse:
-    return paying_house.settle(tmp_path_factory.mktemp("paying"))
+def house(tmp_path_factory: pytest.TempPathFactory) -> BankIssuer:
+    return bank_issuer.issue_bank_card(tmp_path_factory.mktemp("paying"))
 
 
 @pytest.fixture
-def till(house: PayingHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Till]:
+def till(house: BankIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Till]:
     monkeypatch.setenv("MEMBERCARD_PASSPHRASE", PASSPHRASE)
     monkeypatch.setenv("COLUMNS", "160")
     settings.activate(None, data_dir=house.cli.data, simulation=True)
@@ -42,7 +42,7 @@ def till(house: PayingHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 class Till:
     """Commands in this process, on a card that no other test has used."""
 
-    def __init__(self, house: PayingHouse, directory: Path) -> None:
+    def __init__(self, house: BankIssuer, directory: Path) -> None:
         self.house, self.directory = house, directory
         self.card = house.card(directory)
 
@@ -177,7 +177,7 @@ def test_the_log_reads_in_words(till: Till) -> None:
     assert [record["values"]["9C"] for record in told["transactions"]] == ["01", "00"]
 
 
-def test_exit_codes_as_a_shell_sees_them(house: PayingHouse, tmp_path: Path) -> None:
+def test_exit_codes_as_a_shell_sees_them(house: BankIssuer, tmp_path: Path) -> None:
     """0 approved, 1 declined, 3 nothing to decide on; 2 is usage, as everywhere."""
     card = f"sim:{house.card(tmp_path)}"
     approved = house.cli.run("emv", "run", "--reader", card, "--amount", UNDER)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import SCRIPT, Cli, House, csv_form
+from tests.support.cli import SCRIPT, Cli, IssuerDirectory, csv_form
 
 # The first test of a worker waits for its house, which may share the machine with much else.
 pytestmark = pytest.mark.timeout(900)
@@ -107,7 +107,7 @@ def test_ctrl_c_while_dossiers_are_made_in_worker_processes(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "words", ["--help", "keys list --json", "roster check {form} --json", "card trace --reader {card}"]
 )
-def test_a_reader_that_goes_away_is_no_fault(house: House, words: str) -> None:
+def test_a_reader_that_goes_away_is_no_fault(house: IssuerDirectory, words: str) -> None:
     args = words.format(form=house.form, card=house.card).split()
     process = house.cli.start(*args)
     assert process.stdout is not None
@@ -117,7 +117,7 @@ def test_a_reader_that_goes_away_is_no_fault(house: House, words: str) -> None:
     assert process.returncode in (0, 1)
 
 
-def test_much_output_into_head(house: House, tmp_path: Path) -> None:
+def test_much_output_into_head(house: IssuerDirectory, tmp_path: Path) -> None:
     form = csv_form(tmp_path / "large.csv", 999)
     command = f"'{SCRIPT}' roster check '{form}' --json | head -2"
     made = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=house.cli.env(), check=True)
@@ -130,7 +130,7 @@ def test_much_output_into_head(house: House, tmp_path: Path) -> None:
     [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "ascii"}],
     ids=lambda env: " ".join(f"{k}={v}" for k, v in env.items()),
 )
-def test_chinese_on_a_terminal_without_it(house: House, env: dict[str, str]) -> None:
+def test_chinese_on_a_terminal_without_it(house: IssuerDirectory, env: dict[str, str]) -> None:
     for args, status in (
         (("--help",), 0),
         (("roster", "check", house.form), 1),
@@ -146,7 +146,7 @@ def test_chinese_on_a_terminal_without_it(house: House, env: dict[str, str]) -> 
     assert "does not exist" in told.complaint
 
 
-def test_json_in_ascii_says_the_same(house: House) -> None:
+def test_json_in_ascii_says_the_same(house: IssuerDirectory) -> None:
     plain = house.cli.run("roster", "check", house.form, "--json").json
     ascii_only = house.cli.run("roster", "check", house.form, "--json", env={"PYTHONIOENCODING": "ascii"})
     assert ascii_only.out.isascii()
@@ -154,12 +154,12 @@ def test_json_in_ascii_says_the_same(house: House) -> None:
     assert plain["unit"] == "测试工会"
 
 
-def test_batch_numbers_are_whole_in_a_narrow_terminal(house: House) -> None:
+def test_batch_numbers_are_whole_in_a_narrow_terminal(house: IssuerDirectory) -> None:
     shown = house.cli.ok("batch", "list", env={"COLUMNS": "60"}).out
     assert re.search(rf"\b{re.escape(house.done)}\b", shown)
 
 
-def test_a_fault_of_the_program_tells_its_place_and_not_what_it_held(house: House) -> None:
+def test_a_fault_of_the_program_tells_its_place_and_not_what_it_held(house: IssuerDirectory) -> None:
     """A stand-in for a bug: the profile module's loader breaks with personal data in the exception's text."""
     code = (
         "import sys, membercard.commands.profile as m, membercard.cli as c\n"

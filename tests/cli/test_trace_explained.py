@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.cli import House
+from tests.support.cli import IssuerDirectory
 
 pytestmark = pytest.mark.timeout(900)
 
 
-def test_an_explained_trace_names_what_went_by_and_nobody(house: House) -> None:
+def test_an_explained_trace_names_what_went_by_and_nobody(house: IssuerDirectory) -> None:
     out = house.cli.ok("card", "trace", "--reader", house.card, "--explain").out
     for told in ("AFL", "Card Risk Management Data Object List 1", "member name", "China (156, CN)", "DDA supported"):
         assert told in out

@@ -35,7 +35,7 @@ from terminal.emv.transaction.transaction import Transaction
 from terminal.keys import Algorithm, Purpose
 from terminal.secret import Secret
 from terminal.tlv import decode
-from tests.support import bank, house
+from tests.support import bank, issuer
 from tests.support.cards.card_bench import Bench, fast_directory
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -47,7 +47,7 @@ RID = bytes.fromhex("A000000333")
 @cache
 def key_names() -> dict[str, dict[str, str]]:
     """The bank's masters under names of their own in the custody of the test house."""
-    custody, named = house.custody(), dict[str, dict[str, str]]()
+    custody, named = issuer.custody(), dict[str, dict[str, str]]()
     for cipher, algorithm in (("tdes", Algorithm.TDES), ("sm4", Algorithm.SM4)):
         named[cipher] = {name: f"paying-{cipher}-{name}" for name in VALUES}
         for name, value in VALUES.items():

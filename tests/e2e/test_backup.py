@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from registry.store import Registry
-from tests.support import house
+from tests.support import issuer
 from tests.support.paths import ROOT
 from tests.support.registry import registrar
 from tests.support.registry.postgres import private_cluster
@@ -33,14 +33,14 @@ def run(command: str, directory: Path, **environment: str) -> None:
 
 def fill(registry: Registry) -> tuple[str, int]:
     """Some record; the end of its audit."""
-    registrar.ready(registry, house.custody(), 3)
+    registrar.ready(registry, issuer.custody(), 3)
     registry.receive_stock(3, "delivery 1", "op")
     report = registry.audit.verify()
     return report.last_hash, report.last_number
 
 
 def check(url: str, noted: tuple[str, int]) -> None:
-    with Registry.open(url, house.custody()) as registry:
+    with Registry.open(url, issuer.custody()) as registry:
         report = registry.audit.verify((noted[1], noted[0]))
         assert report.whole
         assert (report.last_hash, report.last_number) == noted
@@ -54,7 +54,7 @@ def check(url: str, noted: tuple[str, int]) -> None:
 
 def test_sqlite_while_it_is_in_use(tmp_path: Path) -> None:
     where = tmp_path / "membercard.db"
-    with Registry.open(f"sqlite:///{where}", house.custody()) as registry:
+    with Registry.open(f"sqlite:///{where}", issuer.custody()) as registry:
         noted = fill(registry)
         command = typed("sqlite3 /var/lib/membercard/").replace("/var/lib/membercard/membercard.db", str(where))
         run(command, tmp_path)
@@ -69,7 +69,7 @@ def test_postgresql_while_it_is_in_use(tmp_path: Path) -> None:
         run("createuser membercard", tmp_path, **there)
         run(typed("createdb --owner"), tmp_path, **there)
         url = cluster.url("membercard")
-        with Registry.open(url, house.custody()) as registry:
+        with Registry.open(url, issuer.custody()) as registry:
             noted = fill(registry)
             run(typed("pg_dump --format=custom"), tmp_path, **there)
         run("dropdb membercard", tmp_path, **there)

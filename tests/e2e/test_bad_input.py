@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.badness import Disk, bad_forms, listing, small_disk, unwritable
-from tests.support.cli import SCRIPT, Cli, Done, House, csv_form, settle
+from tests.support.bad_environment import Disk, bad_forms, listing, small_disk, unwritable
+from tests.support.cli import SCRIPT, Cli, Done, IssuerDirectory, csv_form, issue_batch
 
 # The first test of a worker waits for its house, which may share the machine with much else.
 pytestmark = pytest.mark.timeout(900)
@@ -34,7 +34,7 @@ def nothing_half_written(request: pytest.FixtureRequest) -> Iterator[None]:
     if "house" not in request.fixturenames:
         yield
         return
-    house: House = request.getfixturevalue("house")
+    house: IssuerDirectory = request.getfixturevalue("house")
     database = house.cli.data / "membercard.db"
     before = listing(house.root), records(database)
     yield
@@ -80,30 +80,30 @@ def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_what_is_no_form(house: House, forms: dict[str, Path], name: str) -> None:
+def test_what_is_no_form(house: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
     told(house.cli.run("roster", "check", forms[name], timeout=60), 1, *FORMS[name])
 
 
 @pytest.mark.parametrize("name", ["no header.csv", "encrypted.xlsx", "bomb.xlsx"])
-def test_what_is_no_form_is_not_imported(house: House, forms: dict[str, Path], name: str) -> None:
+def test_what_is_no_form_is_not_imported(house: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
     told(house.cli.run("roster", "import", forms[name], timeout=60), 1, *FORMS[name])
 
 
-def test_a_bomb_is_refused_without_unpacking_it(house: House, forms: dict[str, Path]) -> None:
+def test_a_bomb_is_refused_without_unpacking_it(house: IssuerDirectory, forms: dict[str, Path]) -> None:
     """In an address space in which 110 MB of cells would not fit."""
     limited = ["prlimit", "--as=1200000000", str(SCRIPT), "roster", "check", str(forms["bomb.xlsx"])]
     made = subprocess.run(limited, capture_output=True, text=True, env=house.cli.env(), check=False, timeout=60)
     told(Done((), made.returncode, made.stdout, made.stderr), 1, "unpacks to more than")
 
 
-def test_an_annotated_copy_that_cannot_be_written(house: House, tmp_path: Path) -> None:
+def test_an_annotated_copy_that_cannot_be_written(house: IssuerDirectory, tmp_path: Path) -> None:
     done = house.cli.run("roster", "check", house.form, "--annotate", tmp_path / "no" / "such" / "place.xlsx")
     told(done, 1, "cannot write", "place.xlsx")
     told(house.cli.run("roster", "check", tmp_path / "x.csv", "--annotate", tmp_path / "out.xlsx"), 1, "does not exist")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_form_that_is_a_batch_already(house: House) -> None:
+def test_a_form_that_is_a_batch_already(house: IssuerDirectory) -> None:
     done = house.cli.run("roster", "import", house.root / "second.csv", "--by", "clerk")
     assert done.status == 1
     assert "Traceback" not in done.err
@@ -127,7 +127,7 @@ def test_a_form_that_is_a_batch_already(house: House) -> None:
         ("pcsc:4711", ("PC/SC|no reader",)),
     ],
 )
-def test_an_absent_reader(house: House, url: str, words: tuple[str, ...]) -> None:
+def test_an_absent_reader(house: IssuerDirectory, url: str, words: tuple[str, ...]) -> None:
     done = house.cli.run("card", "verify", "--reader", url.format(form=house.form, stock=house.stock))
     told(done, 3)
     for word in words:
@@ -135,13 +135,13 @@ def test_an_absent_reader(house: House, url: str, words: tuple[str, ...]) -> Non
 
 
 @pytest.mark.parametrize("command", ["card read", "card info", "card trace", "gp info", "gp list", "gp apdu 00A40400"])
-def test_every_command_that_wants_a_card_says_that_its_reader_is_absent(house: House, command: str) -> None:
+def test_every_command_that_wants_a_card_says_that_its_reader_is_absent(house: IssuerDirectory, command: str) -> None:
     done = house.cli.run(*command.split(), "--reader", "sim:/nowhere/chip.card")
     told(done, 3, "neither a card file nor a stock directory")
 
 
 @pytest.fixture(scope="session")
-def cards(house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def cards(house: IssuerDirectory, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Reader URLs of cards that are no member cards of this house."""
     place = tmp_path_factory.mktemp("cards")
 
@@ -162,7 +162,7 @@ def cards(house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 
 
 @pytest.mark.parametrize("kind", ["bank", "transit", "blank", "stranger"])
-def test_a_foreign_card_at_the_counter(house: House, cards: dict[str, str], kind: str) -> None:
+def test_a_foreign_card_at_the_counter(house: IssuerDirectory, cards: dict[str, str], kind: str) -> None:
     verdict = house.cli.run("card", "verify", "--reader", cards[kind], "--json")
     assert (verdict.status, verdict.err) == (1, "")
     assert verdict.json["verdict"] == "NOT_A_MEMBER_CARD"
@@ -171,7 +171,7 @@ def test_a_foreign_card_at_the_counter(house: House, cards: dict[str, str], kind
     assert house.cli.run("card", "info", "--reader", cards[kind]).status == 0
 
 
-def test_a_card_of_another_federation(house: House, other_house: House) -> None:
+def test_a_card_of_another_federation(house: IssuerDirectory, other_house: IssuerDirectory) -> None:
     before = listing(other_house.stock)
     verdict = house.cli.run("card", "verify", "--reader", other_house.card, "--json")
     assert (verdict.status, verdict.err) == (1, "")
@@ -192,7 +192,7 @@ def test_a_card_of_another_federation(house: House, other_house: House) -> None:
     ids=["unknown version", "wrong key", "unknown name"],
 )
 def test_keys_that_the_card_does_not_have(
-    house: House, cards: dict[str, str], options: tuple[object, ...], status: int, words: tuple[str, ...]
+    house: IssuerDirectory, cards: dict[str, str], options: tuple[object, ...], status: int, words: tuple[str, ...]
 ) -> None:
     told(house.cli.run("gp", "list", "--reader", cards["blank"], *options), status, *words)
     assert house.cli.run("gp", "list", "--reader", cards["blank"]).status == 0, "the card's tries were not spent"
@@ -219,7 +219,7 @@ def test_a_foreign_card_on_the_line_is_a_reject_and_the_line_says_so(tmp_path: P
 
 
 @pytest.mark.parametrize("command", [("keys", "list"), ("batch", "list"), ("stock", "show")], ids=" ".join)
-def test_a_locked_keystore(house: House, command: tuple[str, str]) -> None:
+def test_a_locked_keystore(house: IssuerDirectory, command: tuple[str, str]) -> None:
     wrong = house.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": "not-this-one"})
     told(wrong, 1, "the passphrase is wrong", "MEMBERCARD_PASSPHRASE")
     assert "not-this-one" not in wrong.err
@@ -227,7 +227,7 @@ def test_a_locked_keystore(house: House, command: tuple[str, str]) -> None:
     told(Cli(house.cli.data, passphrase=None).run(*command), 1, "needs its passphrase", "set MEMBERCARD_PASSPHRASE")
 
 
-def test_a_keystore_that_is_none(house: House, tmp_path: Path) -> None:
+def test_a_keystore_that_is_none(house: IssuerDirectory, tmp_path: Path) -> None:
     none, garbage, damaged = tmp_path / "none", tmp_path / "garbage", tmp_path / "damaged"
     garbage.write_bytes(b"%PDF-1.7\n")
     damaged.write_bytes((house.cli.data / "keystore").read_bytes().replace(b"argon2id", b"argon2ie"))
@@ -240,7 +240,7 @@ def test_a_keystore_that_is_none(house: House, tmp_path: Path) -> None:
     told(house.cli.run("keys", "rotate", "no-such-key"), 1, "no-such-key")
 
 
-def test_no_passphrase_file(house: House, tmp_path: Path) -> None:
+def test_no_passphrase_file(house: IssuerDirectory, tmp_path: Path) -> None:
     cli = Cli(house.cli.data, passphrase=None)
     env = {"MEMBERCARD_PASSPHRASE_FILE": str(tmp_path / "none")}
     told(cli.run("keys", "list", env=env), 1, "cannot read the passphrase file", str(tmp_path / "none"))
@@ -249,14 +249,14 @@ def test_no_passphrase_file(house: House, tmp_path: Path) -> None:
 # --- database --------------------------------------------------------------------------------------------------------
 
 
-def copy_of(house: House, path: Path) -> Path:
+def copy_of(house: IssuerDirectory, path: Path) -> Path:
     with contextlib.closing(sqlite3.connect(house.cli.data / "membercard.db")) as source:
         with contextlib.closing(sqlite3.connect(path)) as target:
             source.backup(target)
     return path
 
 
-def test_databases_that_are_none(house: House, tmp_path: Path) -> None:
+def test_databases_that_are_none(house: IssuerDirectory, tmp_path: Path) -> None:
     text, foreign, newer = tmp_path / "text.db", tmp_path / "foreign.db", copy_of(house, tmp_path / "newer.db")
     text.write_text("not a database, and more than a hundred bytes of it\n" * 30, encoding="utf-8")
     with contextlib.closing(sqlite3.connect(foreign)) as connection:
@@ -277,7 +277,7 @@ def test_databases_that_are_none(house: House, tmp_path: Path) -> None:
     assert (text.read_bytes(), records(foreign), records(newer)) == before
 
 
-def test_a_locked_database(house: House, tmp_path: Path) -> None:
+def test_a_locked_database(house: IssuerDirectory, tmp_path: Path) -> None:
     database = copy_of(house, tmp_path / "locked.db")
     with contextlib.closing(sqlite3.connect(database)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
@@ -285,7 +285,7 @@ def test_a_locked_database(house: House, tmp_path: Path) -> None:
         told(done, 1, "is locked by another program", "try again")
 
 
-def test_postgresql_is_absent(house: House) -> None:
+def test_postgresql_is_absent(house: IssuerDirectory) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"postgresql://clerk:very-secret@127.0.0.1:{free.getsockname()[1]}/cards"
@@ -294,7 +294,7 @@ def test_postgresql_is_absent(house: House) -> None:
     assert "very-secret" not in done.err
 
 
-def test_a_batch_that_is_not_there_or_not_ready(house: House) -> None:
+def test_a_batch_that_is_not_there_or_not_ready(house: IssuerDirectory) -> None:
     cli, blanks = house.cli, f"sim:{house.stock}"
     for command in (("batch", "show"), ("batch", "report"), ("batch", "prepare"), ("batch", "approve")):
         told(cli.run(*command, "B20200101-999"), 1, "there is no batch B20200101-999", "membercard batch list")
@@ -318,7 +318,7 @@ PROFILES = {
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_with_faults(house: House, tmp_path: Path, name: str) -> None:
+def test_a_profile_with_faults(house: IssuerDirectory, tmp_path: Path, name: str) -> None:
     """Each fault is one line with file and line number; there may be several."""
     text, words = PROFILES[name]
     file = tmp_path / "card.yaml"
@@ -332,7 +332,7 @@ def test_a_profile_with_faults(house: House, tmp_path: Path, name: str) -> None:
             assert any(word in line for line in lines), done.err
 
 
-def test_a_profile_that_cannot_be_read(house: House, tmp_path: Path) -> None:
+def test_a_profile_that_cannot_be_read(house: IssuerDirectory, tmp_path: Path) -> None:
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00\x01")
     told(house.cli.run("profile", "check", binary), 1, "not UTF-8 text")
@@ -347,7 +347,7 @@ def test_a_profile_that_cannot_be_read(house: House, tmp_path: Path) -> None:
         ('station = ["a"]', ("station",)),
     ],
 )
-def test_settings_with_faults(house: House, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+def test_settings_with_faults(house: IssuerDirectory, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
     file = tmp_path / "house.toml"
     file.write_text(text, encoding="utf-8")
     told(house.cli.run("--config", file, "batch", "list"), 1, str(file), *words)
@@ -359,7 +359,7 @@ def test_settings_with_faults(house: House, tmp_path: Path, text: str, words: tu
 # --- signed lists ----------------------------------------------------------------------------------------------------
 
 
-def test_lists_that_are_none_or_anothers(house: House, other_house: House, tmp_path: Path) -> None:
+def test_lists_that_are_none_or_anothers(house: IssuerDirectory, other_house: IssuerDirectory, tmp_path: Path) -> None:
     house.cli.ok("lists", "publish", tmp_path / "own")
     other_house.cli.ok("lists", "publish", tmp_path / "other")
     garbage = tmp_path / "garbage.json"
@@ -383,9 +383,9 @@ def test_lists_that_are_none_or_anothers(house: House, other_house: House, tmp_p
 
 
 @pytest.fixture(scope="module")
-def sealed_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def sealed_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerDirectory]:
     """A house of its own in which nobody may write."""
-    made = settle(tmp_path_factory.mktemp("sealed") / "house", 1, spare=1)
+    made = issue_batch(tmp_path_factory.mktemp("sealed") / "house", 1, spare=1)
     places = [made.root, *(path for path in made.root.rglob("*") if path.is_dir())]
     for path in made.root.rglob("*"):
         if path.is_file():
@@ -412,7 +412,7 @@ READ_ONLY = [
 
 
 @pytest.mark.parametrize("command", READ_ONLY)
-def test_a_read_only_directory(sealed_house: House, tmp_path: Path, command: str) -> None:
+def test_a_read_only_directory(sealed_house: IssuerDirectory, tmp_path: Path, command: str) -> None:
     house, more = sealed_house, csv_form(tmp_path / "more.csv", 2, start=900)
     names = {"root": house.root, "data": house.cli.data, "form": house.form, "stock": house.stock, "more": more}
     words = [str(SCRIPT), *command.format(**names, done=house.done, draft=house.draft).split()]
@@ -427,11 +427,11 @@ def test_a_read_only_directory(sealed_house: House, tmp_path: Path, command: str
 
 
 @pytest.fixture
-def full_house(tmp_path: Path) -> Iterator[tuple[House, Disk]]:
+def full_house(tmp_path: Path) -> Iterator[tuple[IssuerDirectory, Disk]]:
     """A house with an approved batch on a disk of its own, which has room still."""
     place = tmp_path / "disk"
     with small_disk(place, 6_000) as mounted:
-        made = settle(place / "house", 2, spare=2)
+        made = issue_batch(place / "house", 2, spare=2)
         made.cli.ok("batch", "approve", made.draft, "--by", "reviewer")
         yield made, Disk(place, mounted)
 
@@ -449,7 +449,7 @@ FULL = [
 ]
 
 
-def test_a_full_disk_and_then_room_again(full_house: tuple[House, Disk], tmp_path: Path) -> None:
+def test_a_full_disk_and_then_room_again(full_house: tuple[IssuerDirectory, Disk], tmp_path: Path) -> None:
     house, disk = full_house
     more = csv_form(tmp_path / "more.csv", 40, start=900)
     names = {"root": house.root, "form": house.form, "done": house.done, "draft": house.draft, "more": more}
@@ -473,7 +473,7 @@ def test_a_full_disk_and_then_room_again(full_house: tuple[House, Disk], tmp_pat
         assert done.status == (1 if command[:2] == ("roster", "check") else 0), (command, done.err)
 
 
-def test_a_disk_that_is_full_when_the_line_starts(full_house: tuple[House, Disk]) -> None:
+def test_a_disk_that_is_full_when_the_line_starts(full_house: tuple[IssuerDirectory, Disk]) -> None:
     house, disk = full_house
     house.cli.ok("batch", "prepare", house.draft)
     disk.fill()
@@ -487,7 +487,7 @@ def test_a_disk_that_is_full_when_the_line_starts(full_house: tuple[House, Disk]
     assert (accounts["verified"], accounts["chips_rejected"], accounts["balanced"]) == (2, 0, True)
 
 
-def test_settings_show_no_password(house: House) -> None:
+def test_settings_show_no_password(house: IssuerDirectory) -> None:
     """`doctor` prints the database it uses."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -499,7 +499,7 @@ def test_settings_show_no_password(house: House) -> None:
     assert "very-secret" not in done.out + done.err
 
 
-def test_house_is_not_moved_by_looking(house: House, tmp_path: Path) -> None:
+def test_house_is_not_moved_by_looking(house: IssuerDirectory, tmp_path: Path) -> None:
     """A copy of the house works as the house does: nothing in it names another place."""
     copy = tmp_path / "moved"
     shutil.copytree(house.cli.data, copy)

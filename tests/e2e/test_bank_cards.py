@@ -42,7 +42,7 @@ from terminal.globalplatform import Guard
 from terminal.keys import GP_TEST_KEY, Algorithm, ApplicationKeys, MemoryCustody, Purpose, SealedKeys
 from terminal.keys.standard import OWN_KEYS
 from terminal.secret import Secret
-from tests.support import bank, house, line
+from tests.support import bank, issuer
 from tests.support.cards.bank_cards import HEAD
 from tests.support.cards.card_bench import Killed, fast_directory
 
@@ -55,7 +55,7 @@ Bend = Callable[[PreparedCard], PreparedCard]
 
 @cache
 def bank_keys() -> MemoryCustody:
-    custody = house.custody()
+    custody = issuer.custody()
     _share(custody)
     return custody
 
@@ -66,7 +66,7 @@ def station_keys() -> MemoryCustody:
     missing altogether."""
     transport = Secret(bytes(range(32)))
     names = [key.name for key in OWN_KEYS if key.algorithm is Algorithm.RSA and not key.name.startswith("pay-")]
-    custody = MemoryCustody.from_snapshot(house.custody().snapshot(transport, names), transport)
+    custody = MemoryCustody.from_snapshot(issuer.custody().snapshot(transport, names), transport)
     for key in OWN_KEYS:
         if key.algorithm not in (Algorithm.RSA, Algorithm.SM2):
             custody.generate(key.name, key.purpose, key.algorithm, by="station")
@@ -124,8 +124,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dossier
     """The bank's dossiers, from a registry of its own."""
     directory = tmp_path_factory.mktemp("bank")
     bank_keys()
-    with line.registry(f"sqlite:///{directory}/bank.db") as registry:
-        batch = line.prepared(registry, CARDS, directory, profile=PROFILE)
+    with issuer.registry(f"sqlite:///{directory}/bank.db") as registry:
+        batch = issuer.prepared(registry, CARDS, directory, profile=PROFILE)
         yield tuple(waiting_dossiers(registry, bank_keys(), batch))
 
 
@@ -133,7 +133,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dossier
 def station() -> Iterator[Station]:
     profile, custody = default_profile(), station_keys()
     with fast_directory() as directory, Registry.open(f"sqlite:///{directory}/station.db", custody) as registry:
-        made = registry.import_roster("测试工会", line.rows(CARDS), [], source="test.xlsx", digest="1", by="clerk")
+        made = registry.import_roster("测试工会", issuer.rows(CARDS), [], source="test.xlsx", digest="1", by="clerk")
         registry.approve(made.id, "reviewer")
         member = profile.member
         pool = KeyPool(
@@ -141,9 +141,9 @@ def station() -> Iterator[Station]:
             custody,
             bits=member.icc_key_bits,
             exponent=member.icc_exponent,
-            generate=house.key_source(),
+            generate=issuer.key_source(),
         )
-        prepare_batch(registry, made.id, Preparer(profile, custody, today=house.TODAY), pool)
+        prepare_batch(registry, made.id, Preparer(profile, custody, today=issuer.TODAY), pool)
         yield Station(registry, made.id, directory)
 
 
@@ -217,7 +217,7 @@ def _secrets(dossier: Dossier) -> Iterator[bytes]:
             side = exchange(bank_keys())
             clear = des.ecb_decrypt(ZMK, side.custody.to_transport(side.transport, part.value).ciphertext)
             yield from (clear[at : at + 16] for at in (0, 16, 32))
-    for key in house.chip_keys():
+    for key in issuer.chip_keys():
         yield from (number.to_bytes(72, "big") for number in (key.p, key.q))
 
 
@@ -345,6 +345,6 @@ def test_a_rejected_card_of_a_bank_is_not_made_again_with_the_houses_keys(
 
 def _fresh(registry: Registry) -> str:
     """A batch of which nothing was prepared yet."""
-    made = registry.import_roster("测试工会", line.rows(1, 40), [], source="more.xlsx", digest="2", by="clerk")
+    made = registry.import_roster("测试工会", issuer.rows(1, 40), [], source="more.xlsx", digest="2", by="clerk")
     registry.approve(made.id, "reviewer")
     return made.id

@@ -16,7 +16,7 @@ import pytest
 from reader_service.principal import Role
 from tests.support.cards.card_bench import fast_directory
 from tests.support.paths import ROOT
-from tests.support.station import Home, Station
+from tests.support.service.process import ServiceDirectory, ServiceProcess
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -64,7 +64,7 @@ def deployed() -> Iterator[Deployed]:
     with fast_directory() as folder:
         for line in typed():
             subprocess.run(["bash", "-ec", line], cwd=folder, check=True, capture_output=True)
-        home = Home(folder, f"sqlite:///{folder / 'membercard.db'}")
+        home = ServiceDirectory(folder, f"sqlite:///{folder / 'membercard.db'}")
         settings = (DEPLOY / "membercard.toml").read_text("utf-8").replace("/var/lib/membercard", str(folder))
         home.config("station").write_text(f"{settings}simulation = true\n", "utf-8")
         token = home.token(Role.COUNTER)
@@ -78,7 +78,7 @@ def deployed() -> Iterator[Deployed]:
         options[options.index("8765")] = "0"
         more = ["--client-ca", str(folder / "ca.pem"), "--no-pcsc"]
         environment = {"MEMBERCARD_PASSPHRASE_FILE": str(folder / "passphrase")}
-        running = Station(home.config("station"), [*options, *more], folder / "log", environment)
+        running = ServiceProcess(home.config("station"), [*options, *more], folder / "log", environment)
         try:
             yield Deployed(running.url, folder, token)
         finally:

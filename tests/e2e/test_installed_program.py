@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from membercard.cli import app
-from tests.support.cli import House
+from tests.support.cli import IssuerDirectory
 from tests.support.paths import ROOT
 
 # The first test of a worker waits for its house, which may share the machine with much else.
@@ -39,7 +39,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_script_says_what_a_forked_command_says(house: House, tmp_path: Path, command: str) -> None:
+def test_the_script_says_what_a_forked_command_says(house: IssuerDirectory, tmp_path: Path, command: str) -> None:
     profile = ROOT / "personalize" / "profiles" / "union-member.yaml"
     chip = house.card.removeprefix("sim:")
     names = {"form": house.form, "done": house.done, "card": house.card, "blank": house.blank, "chip": chip}

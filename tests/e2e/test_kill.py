@@ -23,7 +23,7 @@ from simulators.virtual_card import VirtualCard
 from terminal.keys import SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
-from tests.support import house, line
+from tests.support import issuer
 from tests.support.cards.card_bench import SCP02, SCP03, card_on, fast_directory
 from tests.support.zygote import Zygote
 
@@ -60,7 +60,7 @@ class House:
         return self.directory / "output.txt"
 
     def registry(self) -> Registry:
-        return line.registry(f"sqlite:///{self.directory / 'membercard.db'}")
+        return issuer.registry(f"sqlite:///{self.directory / 'membercard.db'}")
 
     def next_batch(self) -> str:
         """A prepared batch and the blanks for it; SCP02 and SCP03 by turns."""
@@ -70,7 +70,7 @@ class House:
         self.chips += count
         with self.registry() as registry:
             registry.receive_stock(count, f"delivery {self.chips}", "clerk")
-            batch = line.prepared(registry, CARDS, self.directory, start=1 + self.cards)
+            batch = issuer.prepared(registry, CARDS, self.directory, start=1 + self.cards)
         self.cards += CARDS
         return batch
 
@@ -184,10 +184,10 @@ class House:
 def a_house() -> Iterator[House]:
     with fast_directory() as directory:
         SoftwareKeystore.create(
-            directory / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=house.custody(),
+            directory / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=issuer.custody(),
             cost=CHEAP_COST,
         )  # fmt: skip
-        house.pool(directory / "keypool").fill(4)
+        issuer.pool(directory / "keypool").fill(4)
         environment = {
             **os.environ,
             "MEMBERCARD_DATA_DIR": str(directory),

@@ -13,7 +13,7 @@ from personalize.line.outcome import CardOutcome
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import open_reader
-from tests.support import line
+from tests.support import issuer
 from tests.support.registry.postgres import Cluster, private_cluster
 
 CARDS, LANES = 12, 4
@@ -27,13 +27,12 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.mark.postgres
 def test_a_batch_runs_to_the_end(cluster: Cluster, tmp_path: Path) -> None:
-    with line.registry(cluster.database()) as store:
-        batch = line.prepared(store, CARDS, tmp_path)
+    with issuer.registry(cluster.database()) as store:
+        batch = issuer.prepared(store, CARDS, tmp_path)
         list(make_stock(tmp_path / "stock", CARDS, CardConfig(chip=blank())))
         readers = [open_reader(f"sim:{tmp_path / 'stock'}") for _ in range(LANES)]
-        results = PersonalizationLine(line.job(store, batch), remake=partial(line.remake, store, batch, tmp_path)).run(
-            readers
-        )
+        remake = partial(issuer.prepare, store, batch, tmp_path)
+        results = PersonalizationLine(issuer.job(store, batch), remake=remake).run(readers)
         accounts = store.accounts(batch)
         cards = store.cards_of_batch(batch)
     assert not [result.message for result in results if result.fault]

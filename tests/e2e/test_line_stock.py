@@ -13,7 +13,7 @@ from personalize.profiles.profile import Profile, parse_profile
 from simulators.card.config import CardConfig, KeyDiversification
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import LinkProtocol, open_reader
-from tests.support import line
+from tests.support import issuer
 
 KINDS = [
     (2, KeyDiversification.NONE),
@@ -38,15 +38,15 @@ def profile_for(scp: int, method: KeyDiversification) -> Profile:
 @pytest.mark.parametrize(("scp", "method"), KINDS)
 def test_a_card_of_this_stock_is_issued(tmp_path: Path, scp: int, method: KeyDiversification) -> None:
     profile = profile_for(scp, method)
-    with line.registry(f"sqlite:///{tmp_path / 'r.db'}") as store:
-        batch = line.prepared(store, 1, tmp_path, profile=profile)
+    with issuer.registry(f"sqlite:///{tmp_path / 'r.db'}") as store:
+        batch = issuer.prepared(store, 1, tmp_path, profile=profile)
         protocol = LinkProtocol.T0 if scp == 2 else LinkProtocol.T1
         list(
             make_stock(
                 tmp_path / "stock", 1, CardConfig(chip=blank(), scp=scp, diversification=method, protocol=protocol)
             )
         )
-        job = line.job(store, batch, profile)
-        remake = partial(line.remake, store, batch, tmp_path, profile)
+        job = issuer.job(store, batch, profile)
+        remake = partial(issuer.prepare, store, batch, tmp_path, profile)
         (result,) = PersonalizationLine(job, remake=remake).run([open_reader(f"sim:{tmp_path / 'stock'}")])
     assert result.counts.get(CardOutcome.VERIFIED) == 1, result

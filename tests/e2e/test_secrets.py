@@ -39,9 +39,9 @@ from terminal.keys import Algorithm, Diversification, KeyRef, Purpose, Sealed, S
 from terminal.keys.standard import OWN_KEYS
 from terminal.secret import Secret
 from tests.support.cli import FORM_HEAD, Cli, Done
-from tests.support.line import id_number
+from tests.support.issuer import id_number
+from tests.support.leaks import Leak, LeakSearch
 from tests.support.paths import ROOT
-from tests.support.spy import Leak, Spy
 from tests.support.unsealed import hidden
 
 # The first test of a worker waits for its house, which may share the machine with much else.
@@ -75,9 +75,9 @@ def wrong_check(serial: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def spy() -> Spy:
+def spy() -> LeakSearch:
     """Every planted secret."""
-    made = Spy()
+    made = LeakSearch()
     made.plant_text("passphrase", PASSPHRASE)
     for name, key in (*KEYS.items(), ("stranger", STRANGER)):
         made.plant_bytes(f"key {name}", bytes.fromhex(key))
@@ -117,7 +117,7 @@ def profile_with_long_pins(path: Path) -> Path:
     return path
 
 
-def plant_pins(spy: Spy, data: Path, keystore: SoftwareKeystore) -> None:
+def plant_pins(spy: LeakSearch, data: Path, keystore: SoftwareKeystore) -> None:
     """The PINs are drawn while dossiers are made: whoever has the keystore can open them, and this test has it."""
     with contextlib.closing(sqlite3.connect(data / "membercard.db")) as raw:
         rows = raw.execute("SELECT sealed, seal_key, context FROM dossier_secrets").fetchall()
@@ -153,7 +153,7 @@ def house_with_known_keys(data: Path) -> SoftwareKeystore:
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory, spy: Spy) -> Work:
+def work(tmp_path_factory: pytest.TempPathFactory, spy: LeakSearch) -> Work:
     root = tmp_path_factory.mktemp("secrets")
     profile = profile_with_long_pins(root / "card.yaml")
     cli = Cli(root / "data", passphrase=PASSPHRASE)
@@ -261,7 +261,7 @@ def test_the_main_job_was_done_with_the_planted_keys(work: Work) -> None:
     ],
     ids=["raw", "hex", "HEX", "Base64 within", "Base64 shifted", "URL-safe", "repr", "list"],
 )
-def test_the_search_finds_what_is_there(spy: Spy, disguise: Callable[[bytes], bytes]) -> None:
+def test_the_search_finds_what_is_there(spy: LeakSearch, disguise: Callable[[bytes], bytes]) -> None:
     """The positive control, for each kind of secret."""
     for name, raw in (
         ("key kmc", bytes.fromhex(KEYS["kmc"])),
@@ -274,9 +274,9 @@ def test_the_search_finds_what_is_there(spy: Spy, disguise: Callable[[bytes], by
         assert name in {leak.secret for leak in leaks}
 
 
-def test_the_search_finds_digits_pins_and_escapes(spy: Spy) -> None:
+def test_the_search_finds_digits_pins_and_escapes(spy: LeakSearch) -> None:
     assert {leak.secret for leak in spy.look("", '{"name": "\\u6b27\\u9633\\u6155\\u5bb9\\u96ea"}')} == {"name 11"}
-    own = Spy()
+    own = LeakSearch()
     own.plant_text("phone 11", mobile(11))
     own.plant_pin("PIN", "864209753108")
     packed = bytes.fromhex(mobile(11) + "F")
@@ -285,18 +285,18 @@ def test_the_search_finds_digits_pins_and_escapes(spy: Spy) -> None:
     assert {leak.secret for leak in own.look("", bytes.fromhex("2C864209753108FF"))} == {"PIN"}
 
 
-def test_the_search_finds_a_form_and_a_chip(spy: Spy, work: Work) -> None:
+def test_the_search_finds_a_form_and_a_chip(spy: LeakSearch, work: Work) -> None:
     """What is left out is left out for a reason: the secrets are there."""
     found = {leak.secret for leak in spy.look_through([work.root / "form.csv"])}
     assert {f"ID number {serial}" for _, serial in MEMBERS} <= found
     assert any("name " in leak.secret for leak in spy.look_through(work.cards))
 
 
-def test_no_command_prints_a_secret(spy: Spy, work: Work) -> None:
+def test_no_command_prints_a_secret(spy: LeakSearch, work: Work) -> None:
     assert [leak for done in work.printed for leak in spy.look(" ".join(done.args), done.out + done.err)] == []
 
 
-def test_a_counters_screen_shows_a_name_and_nothing_else(spy: Spy, work: Work) -> None:
+def test_a_counters_screen_shows_a_name_and_nothing_else(spy: LeakSearch, work: Work) -> None:
     leaks = [leak for done in work.counter for leak in spy.look(" ".join(done.args), done.out + done.err)]
     assert without_names(leaks) == []
     shown = "".join(done.out for done in work.counter)
@@ -304,7 +304,7 @@ def test_a_counters_screen_shows_a_name_and_nothing_else(spy: Spy, work: Work) -
     assert id_number(11)[-4:] in shown
 
 
-def test_no_file_of_the_house_holds_a_secret(spy: Spy, work: Work) -> None:
+def test_no_file_of_the_house_holds_a_secret(spy: LeakSearch, work: Work) -> None:
     files = [path for path in work.cli.data.rglob("*") if path.is_file()]
     names = {path.name for path in files}
     assert {"keystore", "membercard.db", "report.html", "trust.json", "hotlist.json"} <= names
@@ -312,7 +312,7 @@ def test_no_file_of_the_house_holds_a_secret(spy: Spy, work: Work) -> None:
     assert spy.look_through(files) == []
 
 
-def test_the_write_ahead_log_holds_no_secret(spy: Spy, work: Work) -> None:
+def test_the_write_ahead_log_holds_no_secret(spy: LeakSearch, work: Work) -> None:
     assert len(work.log) > 100_000
     assert work.batch.encode() in work.log
     assert spy.look("write-ahead log", work.log) == []
@@ -428,7 +428,7 @@ IN_THE_DARK = [fault for fault in FAULTS if fault not in (settings_with_a_secret
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_no_exception_tells_a_secret(
-    spy: Spy, inside: Inside, fault: Callable[[Inside], None], caplog: pytest.LogCaptureFixture
+    spy: LeakSearch, inside: Inside, fault: Callable[[Inside], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither its text, nor its causes, nor what logging or an editor would print of it."""
     caplog.set_level(logging.DEBUG)
@@ -448,7 +448,7 @@ def test_no_exception_tells_a_secret(
 
 @pytest.mark.parametrize("fault", IN_THE_DARK, ids=lambda fault: fault.__name__)
 def test_no_local_variable_of_a_failed_key_operation_prints_a_key(
-    spy: Spy, inside: Inside, fault: Callable[[Inside], None]
+    spy: LeakSearch, inside: Inside, fault: Callable[[Inside], None]
 ) -> None:
     """Every frame's locals with their repr, as crash reporters do: keys, PINs and passphrases stay dark even there."""
     with pytest.raises((MembercardError, SettingsError)) as raised:
@@ -460,7 +460,7 @@ def test_no_local_variable_of_a_failed_key_operation_prints_a_key(
     assert [leak for leak in spy.look(fault.__name__, "".join(frames)) if leak.secret.startswith(dark)] == []
 
 
-def test_a_redacted_trace_holds_nothing(spy: Spy, inside: Inside) -> None:
+def test_a_redacted_trace_holds_nothing(spy: LeakSearch, inside: Inside) -> None:
     """The trace of reading a whole card, as objects and as text; with --reveal the name is there."""
     trust = own_trust(inside.keystore, inside.profile.trust, datetime.now(UTC))
     reader = f"sim:{inside.work.cards[1]}"

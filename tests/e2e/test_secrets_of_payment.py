@@ -28,9 +28,9 @@ from simulators.cryptograms.schemes import Cipher
 from simulators.readers.stock import blank, make_stock
 from terminal.keys import Sealed
 from terminal.secret import Secret
+from tests.support.bank_issuer import BOTH_ALGORITHMS, MASTERS, PAN, PEK, PIN, BankIssuer, custody, new_bank_issuer
 from tests.support.cli import PASSPHRASE, Cli, Done
-from tests.support.paying_house import BOTH_ALGORITHMS, MASTERS, PAN, PEK, PIN, PayingHouse, custody, open_house
-from tests.support.spy import Leak, Spy
+from tests.support.leaks import Leak, LeakSearch
 from tests.support.unsealed import hidden
 
 pytestmark = pytest.mark.timeout(900)
@@ -64,10 +64,10 @@ class Work:
     log: bytes
     exported: list[Path]
     issuer: str
-    spy: Spy
+    spy: LeakSearch
 
 
-def plant(spy: Spy, dossiers: list[Dossier]) -> None:
+def plant(spy: LeakSearch, dossiers: list[Dossier]) -> None:
     """Keys that are known, keys derived from them outside custody, and what custody sealed."""
     spy.plant_text("passphrase", PASSPHRASE)
     spy.plant_text("PAN", PAN[:-1])  # as a number, and packed before F and before the D of track 2
@@ -88,7 +88,7 @@ def plant(spy: Spy, dossiers: list[Dossier]) -> None:
                     plant_sealed(spy, f"{application.instance_aid.hex()} {part.number:04X}", part)
 
 
-def plant_sealed(spy: Spy, name: str, part: Any) -> None:
+def plant_sealed(spy: LeakSearch, name: str, part: Any) -> None:
     secret = hidden(custody(), part.value)
     if part.number == 0x8010:
         assert secret[0] == 0x2C
@@ -99,8 +99,8 @@ def plant_sealed(spy: Spy, name: str, part: Any) -> None:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
-    root, spy = tmp_path_factory.mktemp("payment"), Spy()
-    cli, batch = open_house(root, BOTH_ALGORITHMS | LONG_PINS, Recorder)
+    root, spy = tmp_path_factory.mktemp("payment"), LeakSearch()
+    cli, batch = new_bank_issuer(root, BOTH_ALGORITHMS | LONG_PINS, Recorder)
     assert isinstance(cli, Recorder)
     stock, exported = root / "stock", [root / "to-bank.dp", root / "again.dp"]
     assert len(list(make_stock(stock, 3, CardConfig(blank())))) == 3
@@ -123,7 +123,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     plant(spy, opened)
     (card,) = (stock / "issued").glob("*.card")
     look(cli, batch, number, card)
-    issuer = pay(PayingHouse(cli, root, batch), root, card, opened[-1].sequence)
+    issuer = pay(BankIssuer(cli, root, batch), root, card, opened[-1].sequence)
     return Work(cli, root, card, log, exported, issuer, spy)
 
 
@@ -146,7 +146,7 @@ def look(cli: Recorder, batch: str, number: str, card: Path) -> None:
     cli.run("dossier", "diff", batch, number, "--reader", reader)
 
 
-def pay(paying: PayingHouse, root: Path, card: Path, sequence: int) -> str:
+def pay(paying: BankIssuer, root: Path, card: Path, sequence: int) -> str:
     """With a wrong PIN, online, and at a bank whose file is in error. Gives what the bank printed."""
     cli, reader = paying.cli, f"sim:{card}"
     bank = paying.bank(root, sequence=sequence, scripts=["pin-unblock"])
@@ -185,7 +185,7 @@ def test_the_search_finds_what_is_there(work: Work) -> None:
 
 
 def test_no_command_prints_a_secret(work: Work) -> None:
-    own = Spy()
+    own = LeakSearch()
     own.plant_pin("wrong PIN", WRONG_PIN)
     own.plant_pin("online PIN", PIN)
     leaks: list[Leak] = []

@@ -25,9 +25,16 @@ from reader_service.access.authenticator import new_token
 from reader_service.principal import Role
 from tests.support.cards.card_bench import fast_directory
 from tests.support.cli import FORM_HEAD
-from tests.support.line import id_number
-from tests.support.spy import Spy
-from tests.support.station import PASSPHRASE, PASSWORD, Client, Home, Station, station
+from tests.support.issuer import id_number
+from tests.support.leaks import LeakSearch
+from tests.support.service.process import (
+    PASSPHRASE,
+    PASSWORD,
+    ApiClient,
+    ServiceDirectory,
+    ServiceProcess,
+    running_service,
+)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -75,8 +82,8 @@ class Heard:
 class Ran:
     """What came out of a service that a day of work and of mistakes went through."""
 
-    home: Home
-    spy: Spy
+    home: ServiceDirectory
+    spy: LeakSearch
     log: str
     metrics: str
     refusals: list[str]
@@ -95,11 +102,11 @@ def form(path: Path) -> Path:
 @pytest.fixture(scope="module")
 def ran() -> Iterator[Ran]:
     with fast_directory() as directory:
-        yield a_day(Home(directory, f"sqlite:///{directory / 'membercard.db'}"))
+        yield a_day(ServiceDirectory(directory, f"sqlite:///{directory / 'membercard.db'}"))
 
 
-def a_day(home: Home) -> Ran:
-    spy = Spy()
+def a_day(home: ServiceDirectory) -> Ran:
+    spy = LeakSearch()
     for name, value in (("passphrase", PASSPHRASE), ("password", PASSWORD), ("wrong password", WRONG), ("PAN", PAN)):
         spy.plant_text(name, value)
     spy.plant_pin("PIN", PIN)
@@ -113,7 +120,7 @@ def a_day(home: Home) -> Ran:
     home.drawer.mkdir()
     options = ("--no-pcsc", "--log-level", "debug", "--log-format", "json", "--reader", f"sim:{home.blanks(5)}")
     heard, refusals = Heard(), list[str]()
-    with station(home, *options, "--counter", "sim:slot/desk") as running, running.client(token) as client:
+    with running_service(home, *options, "--counter", "sim:slot/desk") as running, running.client(token) as client:
         threading.Thread(target=heard.follow, args=(running.url, token), daemon=True).start()
         spy.plant_text("session", work(running, client, home, heard))
         refusals += [answer.text for answer in mistakes(running, client) if answer.headers["content-type"] == PROBLEM]
@@ -123,7 +130,7 @@ def a_day(home: Home) -> Ran:
     return Ran(home, spy, log, metrics, refusals, heard)
 
 
-def work(running: Station, client: Client, home: Home, heard: Heard) -> str:
+def work(running: ServiceProcess, client: ApiClient, home: ServiceDirectory, heard: Heard) -> str:
     """From a form to a verdict. The secret of the reviewer's session."""
     with form(home.directory / "form.csv").open("rb") as file:
         uploaded = client.http.post("/api/v1/rosters", files={"file": file}, headers={"Idempotency-Key": "form"})
@@ -155,7 +162,7 @@ def work(running: Station, client: Client, home: Home, heard: Heard) -> str:
     return secret
 
 
-def mistakes(running: Station, client: Client) -> list[httpx.Response]:
+def mistakes(running: ServiceProcess, client: ApiClient) -> list[httpx.Response]:
     """Secrets where they do not belong. The answers that are refusals."""
     number, phone, name = id_number(MEMBERS[0][1]), mobile(MEMBERS[0][1]), MEMBERS[0][0]
     found = client.post("/members/search", {"text": number})["items"][0]["member_id"]

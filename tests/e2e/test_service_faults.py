@@ -14,10 +14,10 @@ import pytest
 from psycopg import sql
 
 from reader_service.principal import Role
-from tests.support import line
+from tests.support import issuer
 from tests.support.cards.card_bench import fast_directory
 from tests.support.registry.postgres import Cluster, private_cluster
-from tests.support.station import Client, Home, Station, station
+from tests.support.service.process import ApiClient, ServiceDirectory, ServiceProcess, running_service
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -31,9 +31,9 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def home() -> Iterator[Home]:
+def home() -> Iterator[ServiceDirectory]:
     with fast_directory() as directory:
-        yield Home(directory, f"sqlite:///{directory / 'membercard.db'}")
+        yield ServiceDirectory(directory, f"sqlite:///{directory / 'membercard.db'}")
 
 
 def until(what: str, true: Any, seconds: float = 60) -> None:
@@ -55,10 +55,10 @@ def admit(cluster: Cluster, database: str, yes: bool) -> None:
 @pytest.mark.postgres
 def test_a_station_that_is_up_before_its_database_waits_for_it(cluster: Cluster) -> None:
     with fast_directory() as directory:
-        home = Home(directory, cluster.database())
+        home = ServiceDirectory(directory, cluster.database())
         name = home.url.partition("?")[0].rpartition("/")[2]
         admit(cluster, name, False)
-        with station(home, "--no-pcsc") as running:
+        with running_service(home, "--no-pcsc") as running:
             ready = httpx.get(f"{running.url}/health/ready")
             assert (ready.status_code, ready.json()["parts"]) == (503, {"database": "away"})
             assert running.text().count("does not answer") == 1
@@ -74,13 +74,13 @@ def test_a_station_that_is_up_before_its_database_waits_for_it(cluster: Cluster)
 @pytest.mark.postgres
 def test_a_database_that_goes_away_and_returns_loses_no_card(cluster: Cluster) -> None:
     with fast_directory() as directory:
-        home = Home(directory, cluster.database())
+        home = ServiceDirectory(directory, cluster.database())
         with home.registry() as registry:
             registry.receive_stock(CARDS, "delivery 1", "op")
-            batch = line.prepared(registry, CARDS, directory)
+            batch = issuer.prepared(registry, CARDS, directory)
         token = home.token(Role.OPERATOR)
         feeder = f"sim:{home.blanks(CARDS)}?timing=real"  # so that the batch is not done before the database is away
-        with station(home, "--no-pcsc", "--reader", feeder) as running, running.client(token) as client:
+        with running_service(home, "--no-pcsc", "--reader", feeder) as running, running.client(token) as client:
             (reader,) = client.get("/readers")
             client.post("/lanes", {"batch": batch, "readers": [reader["id"]]})
             until("a card is made", lambda: client.get("/lanes")[0]["ok"] >= 1)
@@ -97,7 +97,7 @@ def test_a_database_that_goes_away_and_returns_loses_no_card(cluster: Cluster) -
             until("it is ready", lambda: httpx.get(f"{running.url}/health/ready").status_code == 200)
 
 
-def away(running: Station, client: Client, batch: str) -> None:
+def away(running: ServiceProcess, client: ApiClient, batch: str) -> None:
     """While nobody can ask the database: the lane waits, the record is unavailable, what needs none goes on."""
     refused = client.http.get(f"/api/v1/batches/{batch}")
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
@@ -111,14 +111,14 @@ def away(running: Station, client: Client, batch: str) -> None:
     assert httpx.get(f"{running.url}/health/ready").status_code == 503
 
 
-def test_a_card_pulled_in_a_lane_is_finished_when_it_comes_back(home: Home) -> None:
+def test_a_card_pulled_in_a_lane_is_finished_when_it_comes_back(home: ServiceDirectory) -> None:
     with home.registry() as registry:
         registry.receive_stock(1, "delivery 1", "op")
-        batch = line.prepared(registry, 1, home.directory)
+        batch = issuer.prepared(registry, 1, home.directory)
     home.blanks(1, home.drawer)
     token = home.token(Role.OPERATOR, Role.DEVELOPER)
     with (
-        station(home, "--no-pcsc", "--reader", "sim:slot/lane?timing=real") as running,
+        running_service(home, "--no-pcsc", "--reader", "sim:slot/lane?timing=real") as running,
         running.client(token) as client,
     ):
         (reader,) = client.get("/readers")
@@ -135,9 +135,9 @@ def test_a_card_pulled_in_a_lane_is_finished_when_it_comes_back(home: Home) -> N
         assert (accounts["verified"], accounts["chips_fed"], accounts["remade"]) == (1, 1, 0)
 
 
-def test_clients_that_stop_in_the_middle_keep_nobody_waiting(home: Home) -> None:
+def test_clients_that_stop_in_the_middle_keep_nobody_waiting(home: ServiceDirectory) -> None:
     token = home.token(Role.OPERATOR)
-    with station(home, "--no-pcsc") as running, running.client(token) as client:
+    with running_service(home, "--no-pcsc") as running, running.client(token) as client:
         host, port = running.url.removeprefix("http://").split(":")
         half = [socket.create_connection((host, int(port)), timeout=30) for _ in range(60)]
         for number, one in enumerate(half):
@@ -156,9 +156,9 @@ def test_clients_that_stop_in_the_middle_keep_nobody_waiting(home: Home) -> None
         assert running.stop() == 0
 
 
-def test_a_key_that_comes_again_with_something_else(home: Home) -> None:
+def test_a_key_that_comes_again_with_something_else(home: ServiceDirectory) -> None:
     token = home.token(Role.OPERATOR)
-    with station(home, "--no-pcsc", "--reader", "sim:slot/one") as running, running.client(token) as client:
+    with running_service(home, "--no-pcsc", "--reader", "sim:slot/one") as running, running.client(token) as client:
         (reader,) = client.get("/readers")
         path = f"/readers/{reader['id']}/lease"
         first = client.send("POST", path, {"seconds": 60}, key="one-key")

@@ -10,11 +10,11 @@ import pytest
 from personalize.line.lanes import PersonalizationLine
 from reader_service.principal import Role
 from terminal.apdu import open_reader
-from tests.support import line
+from tests.support import issuer
 from tests.support.cards.card_bench import fast_directory
 from tests.support.pcsc.relay import Relay
 from tests.support.registry.postgres import private_cluster
-from tests.support.station import PASSWORD, Client, Home, Station, station
+from tests.support.service.process import PASSWORD, ApiClient, ServiceDirectory, ServiceProcess, running_service
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.postgres]
 
@@ -26,16 +26,16 @@ def test_a_counter_does_not_wait_for_a_database_that_says_nothing() -> None:
     with private_cluster() as cluster, fast_directory() as directory:
         relay = Relay(directory, cluster.socket)
         url = cluster.database().replace(str(cluster.socket), str(directory))
-        home = Home(directory, url)
+        home = ServiceDirectory(directory, url)
         with home.registry() as registry:
-            batch = line.prepared(registry, 1, directory)
+            batch = issuer.prepared(registry, 1, directory)
             feeder = open_reader(f"sim:{home.blanks(1, home.drawer)}")
-            PersonalizationLine(line.job(registry, batch), remake=lambda: 0).run([feeder])
+            PersonalizationLine(issuer.job(registry, batch), remake=lambda: 0).run([feeder])
         (card,) = (home.drawer / "issued").glob("*.card")
         token, stranger = home.token(Role.COUNTER), home.token(Role.COUNTER, label="another")
         name = home.person("counter", Role.COUNTER)
         with (
-            station(home, "--no-pcsc", "--counter", f"sim:slot/desk?card={card}") as running,
+            running_service(home, "--no-pcsc", "--counter", f"sim:slot/desk?card={card}") as running,
             running.client(token) as client,
             httpx.Client(base_url=running.url, timeout=60) as page,
         ):
@@ -52,7 +52,7 @@ def test_a_counter_does_not_wait_for_a_database_that_says_nothing() -> None:
         relay.close()
 
 
-def served(client: Client, page: httpx.Client, reader: str) -> None:
+def served(client: ApiClient, page: httpx.Client, reader: str) -> None:
     """Machine and person, each in time."""
     began = time.monotonic()
     assert client.post("/verify", {"reader": reader})["verdict"] == "ACTIVE"
@@ -61,7 +61,7 @@ def served(client: Client, page: httpx.Client, reader: str) -> None:
     assert time.monotonic() - began < 2 * PATIENT
 
 
-def refused(running: Station, stranger: str) -> None:
+def refused(running: ServiceProcess, stranger: str) -> None:
     with running.client(stranger) as other:
         began = time.monotonic()
         answer = other.http.get("/api/v1/readers")
@@ -69,7 +69,7 @@ def refused(running: Station, stranger: str) -> None:
         assert time.monotonic() - began < PATIENT
 
 
-def until_ready(running: Station) -> None:
+def until_ready(running: ServiceProcess) -> None:
     end = time.monotonic() + 30
     while httpx.get(f"{running.url}/health/ready", timeout=30).status_code != 200:
         assert time.monotonic() < end

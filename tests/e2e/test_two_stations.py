@@ -20,10 +20,10 @@ from registry.store import Registry
 from registry.values import BoundChip, Claim
 from simulators.virtual_card import VirtualCard
 from terminal.keys.custody import Sealed
-from tests.support import house, line
+from tests.support import issuer
 from tests.support.cards.card_bench import card_on, fast_directory
 from tests.support.registry.postgres import Cluster, private_cluster
-from tests.support.station import Client, Home, Station, station
+from tests.support.service.process import ApiClient, ServiceDirectory, ServiceProcess, running_service
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stations")]
 
@@ -41,23 +41,23 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(params=[pytest.param("postgresql", marks=pytest.mark.postgres), "sqlite"])
-def home(request: pytest.FixtureRequest) -> Iterator[Home]:
+def home(request: pytest.FixtureRequest) -> Iterator[ServiceDirectory]:
     with fast_directory() as directory:
         if request.param == "postgresql":
             url = request.getfixturevalue("cluster").database()
         else:
             url = f"sqlite:///{directory / 'membercard.db'}"
-        made = Home(directory, url, settings={"lease_seconds": LEASE})
+        made = ServiceDirectory(directory, url, settings={"lease_seconds": LEASE})
         for name in ("east", "west"):
             made.station(name)
         yield made
 
 
-def stock(home: Home, name: str) -> Path:
+def stock(home: ServiceDirectory, name: str) -> Path:
     return home.directory / name
 
 
-def batch_of(home: Home, cards: int) -> str:
+def batch_of(home: ServiceDirectory, cards: int) -> str:
     """A prepared batch, and blanks for both stations."""
     blanks = {"east": cards // 2, "west": cards + SPARE, "returned": 0}
     for name, count in blanks.items():
@@ -65,25 +65,25 @@ def batch_of(home: Home, cards: int) -> str:
     stock(home, "returned").mkdir(exist_ok=True)
     with home.registry() as registry:
         registry.receive_stock(sum(blanks.values()), "delivery 1", "clerk")
-        return line.prepared(registry, cards, home.directory)
+        return issuer.prepared(registry, cards, home.directory)
 
 
 def readers(*stocks: Path) -> list[str]:
     return ["--no-pcsc", *(word for place in stocks for word in ("--reader", f"sim:{place}"))]
 
 
-def run_lanes(client: Client, batch: str) -> None:
+def run_lanes(client: ApiClient, batch: str) -> None:
     """On every reader of the station."""
     ids = [reader["id"] for reader in client.get("/readers")]
     client.post("/lanes", {"batch": batch, "readers": ids})
 
 
-def made_by(client: Client) -> int:
+def made_by(client: ApiClient) -> int:
     lanes: list[dict[str, int]] = client.get("/lanes")
     return sum(lane["ok"] for lane in lanes)
 
 
-def lanes_ended(client: Client) -> list[dict[str, Any]]:
+def lanes_ended(client: ApiClient) -> list[dict[str, Any]]:
     until = time.monotonic() + 120
     while True:
         lanes: list[dict[str, Any]] = client.get("/lanes")
@@ -93,7 +93,7 @@ def lanes_ended(client: Client) -> list[dict[str, Any]]:
         time.sleep(0.05)
 
 
-def claim_of(home: Home, batch: str, chip: BoundChip) -> Claim:
+def claim_of(home: ServiceDirectory, batch: str, chip: BoundChip) -> Claim:
     """What the dead station held: its claim, as it would come to the registry with it."""
     query = sqlalchemy.text(
         "SELECT d.id, d.member_id, d.token, c.lane, c.station, c.lease_until FROM dossiers d "
@@ -109,7 +109,7 @@ def claim_of(home: Home, batch: str, chip: BoundChip) -> Claim:
         member_id=row.member_id,
         card_number=chip.card_number,
         sequence=chip.sequence,
-        sealed=Sealed(house.custody().latest("seal"), b"", b""),
+        sealed=Sealed(issuer.custody().latest("seal"), b"", b""),
         profile_name="",
         profile_digest="",
         chip_serial=chip.chip_serial,
@@ -121,7 +121,7 @@ def claim_of(home: Home, batch: str, chip: BoundChip) -> Claim:
     )
 
 
-def killed_midway(east: Station, client: Client, registry: Registry, batch: str) -> list[BoundChip]:
+def killed_midway(east: ServiceProcess, client: ApiClient, registry: Registry, batch: str) -> list[BoundChip]:
     """Killed with a card in hand in every lane: those cards."""
     until = time.monotonic() + 90
     while True:
@@ -136,19 +136,19 @@ def killed_midway(east: Station, client: Client, registry: Registry, batch: str)
         time.sleep(0.01)
 
 
-def carry_over(home: Home, chip: BoundChip) -> None:
+def carry_over(home: ServiceDirectory, chip: BoundChip) -> None:
     """Somebody takes the chip out of the dead station's reader and puts it into one of the other's."""
     name = f"chip-{chip.chip_serial}.card"
     (stock(home, "east") / name).rename(stock(home, "returned") / name)
 
 
-def test_one_of_two_stations_is_killed(home: Home) -> None:
+def test_one_of_two_stations_is_killed(home: ServiceDirectory) -> None:
     cards = CARDS[home.url.partition(":")[0]]
     batch = batch_of(home, cards)
     token = home.token(Role.OPERATOR)
     with (
-        station(home, *readers(*[stock(home, "east")] * LANES), name="east") as east,
-        station(home, *readers(*[stock(home, "west")] * LANES, stock(home, "returned")), name="west") as west,
+        running_service(home, *readers(*[stock(home, "east")] * LANES), name="east") as east,
+        running_service(home, *readers(*[stock(home, "west")] * LANES, stock(home, "returned")), name="west") as west,
         east.client(token) as in_east,
         west.client(token) as in_west,
     ):
@@ -183,7 +183,7 @@ def give_up(chip: BoundChip) -> dict[str, str]:
     return {"chip_serial": chip.chip_serial, "reason": "fell behind the machine that died"}
 
 
-def check(home: Home, registry: Registry, batch: str, count: int, lost: BoundChip) -> None:
+def check(home: ServiceDirectory, registry: Registry, batch: str, count: int, lost: BoundChip) -> None:
     """As many cards as members, each on the chip that the registry names; both stations had their part."""
     accounts, cards = registry.accounts(batch), registry.cards_of_batch(batch)
     assert accounts.balanced

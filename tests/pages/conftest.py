@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from membercard.demo.station import DemoStation
-from tests.support.service.pages import Desk, Served, chromium, served
-from tests.support.service.told_station import copy_of_station
+from tests.support.service.pages import Served, Sessions, chromium, served
+from tests.support.service.seeded_demo import copy_of_demo
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +26,7 @@ def station(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     """What `membercard serve --demo` opens, with cards that answer at once."""
     own = tmp_path_factory.mktemp("pages")
     shared = tmp_path_factory.getbasetemp().parent if hasattr(request.config, "workerinput") else own
-    with copy_of_station(shared, own) as made:
+    with copy_of_demo(shared, own) as made:
         yield made
 
 
@@ -43,12 +43,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def _desk(browser: Browser, at: Served) -> Desk:
-    return Desk(browser, at)
+def _desk(browser: Browser, at: Served) -> Sessions:
+    return Sessions(browser, at)
 
 
 @pytest.fixture
-def desk(_desk: Desk) -> Iterator[Desk]:
+def desk(_desk: Sessions) -> Iterator[Sessions]:
     """Whoever sits down is watched: a page that does what it must not do fails its test."""
     yield _desk
     assert _desk.rise() == []

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from membercard.demo.station import EVERYTHING
-from tests.support.service.pages import TABLET, Desk, Served
+from tests.support.service.pages import TABLET, Served, Sessions
 
 PAGES = ("station", "counter", "intake", "registry", "progress", "developer", "audit", "users")
 SERIOUS = ("serious", "critical")
@@ -39,7 +39,7 @@ def problems(page: object) -> list[str]:
 @pytest.mark.parametrize(("language", "scheme"), [("zh", "light"), ("en", "dark")])
 @pytest.mark.parametrize("name", [*PAGES, "batch", "member", "cards", "person"])
 def test_a_page_opens_speaks_its_language_and_is_accessible(
-    desk: Desk, at: Served, name: str, language: str, scheme: str
+    desk: Sessions, at: Served, name: str, language: str, scheme: str
 ) -> None:
     page, _ = desk.sit(EVERYTHING, language, path=paths(at)[name], color_scheme=scheme)
     title = page.inner_text("h1")
@@ -54,7 +54,7 @@ def test_a_page_opens_speaks_its_language_and_is_accessible(
     assert wide <= room, "it does not fit a tablet"
 
 
-def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_in(desk: Desk, at: Served) -> None:
+def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_in(desk: Sessions, at: Served) -> None:
     page, watch = desk.sit(EVERYTHING)
     page.context.clear_cookies()
     watch.expected |= {401, 422}
@@ -73,7 +73,7 @@ def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_i
     page.wait_for_selector("html[lang=en]")
 
 
-def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_time(desk: Desk) -> None:
+def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_time(desk: Sessions) -> None:
     page, _ = desk.sit("operator", path="/progress")
     # What is drawn anew here is drawn by this test.
     silence = "retry: 60000\n\n"
@@ -112,7 +112,7 @@ def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_ti
     assert said == ["once", "once"]
 
 
-def test_every_page_is_reached_and_worked_by_keyboard(desk: Desk) -> None:
+def test_every_page_is_reached_and_worked_by_keyboard(desk: Sessions) -> None:
     page, _ = desk.sit(EVERYTHING, path="/audit")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('href')") == "#content"

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from membercard.demo.people import people, person, write_form
 from registry.values import CardState
-from tests.support.service.pages import Desk, Served
+from tests.support.service.pages import Served, Sessions
 
 _DROP = """([drop, name, content]) => {
   const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
@@ -49,7 +49,7 @@ def drop(page: Page, path: Path) -> None:
     page.evaluate(_DROP, ["#drop", path.name, base64.b64encode(path.read_bytes()).decode()])
 
 
-def test_a_form_that_is_dropped_is_checked_in_english(desk: Desk, at: Served, tmp_path: Path) -> None:
+def test_a_form_that_is_dropped_is_checked_in_english(desk: Sessions, at: Served, tmp_path: Path) -> None:
     page, _ = desk.sit("registrar", "en", path="/intake")
     drop(page, write_form(tmp_path / "drop.xlsx", "拖放测试工会", people(2, 901)))
     page.wait_for_url(re.compile(r"/intake/B"))
@@ -61,7 +61,7 @@ def test_a_form_that_is_dropped_is_checked_in_english(desk: Desk, at: Served, tm
 
 
 def test_a_form_without_a_sound_row_makes_no_batch_and_comes_back_annotated(
-    desk: Desk, at: Served, tmp_path: Path
+    desk: Sessions, at: Served, tmp_path: Path
 ) -> None:
     before = len(at.service.registry.batches())
     page, _ = desk.sit("registrar", "en", path="/intake")
@@ -78,7 +78,7 @@ def test_a_form_without_a_sound_row_makes_no_batch_and_comes_back_annotated(
 
 @pytest.mark.parametrize(("language", "word"), [("zh", "无法读取"), ("en", "cannot be read")])
 def test_what_is_no_form_is_refused_in_the_readers_language(
-    desk: Desk, tmp_path: Path, language: str, word: str
+    desk: Sessions, tmp_path: Path, language: str, word: str
 ) -> None:
     page, watch = desk.sit("registrar", language, path="/intake")
     watch.expected |= {400, 413, 415, 422}
@@ -93,7 +93,7 @@ def test_what_is_no_form_is_refused_in_the_readers_language(
     expect(page.locator("#result .notice.bad")).to_contain_text("文件" if language == "zh" else "too large")
 
 
-def test_the_importer_may_not_approve(desk: Desk, at: Served, tmp_path: Path) -> None:
+def test_the_importer_may_not_approve(desk: Sessions, at: Served, tmp_path: Path) -> None:
     page, _ = desk.sit("demo", path="/intake")
     page.set_input_files("#form", write_form(tmp_path / "own.xlsx", "自审测试工会", people(1, 951)))
     page.click("#upload button[type=submit]")
@@ -107,7 +107,9 @@ def test_the_importer_may_not_approve(desk: Desk, at: Served, tmp_path: Path) ->
 # --- registry --------------------------------------------------------------------------------------------------------
 
 
-def test_a_member_is_found_by_each_number_and_by_name_and_none_of_it_is_in_the_address(desk: Desk, at: Served) -> None:
+def test_a_member_is_found_by_each_number_and_by_name_and_none_of_it_is_in_the_address(
+    desk: Sessions, at: Served
+) -> None:
     page, _ = desk.sit("registrar", path="/registry")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -126,7 +128,7 @@ def test_a_member_is_found_by_each_number_and_by_name_and_none_of_it_is_in_the_a
     expect(page.locator("#found")).to_contain_text("没有找到")
 
 
-def test_clear_data_are_shown_for_a_reason_and_kept_in_the_audit(desk: Desk, at: Served) -> None:
+def test_clear_data_are_shown_for_a_reason_and_kept_in_the_audit(desk: Sessions, at: Served) -> None:
     found = at.service.registry.members.find(SECOND.id_number).items[0]
     page, _ = desk.sit("registrar", path=f"/registry/{found.member_id}")
     ask(page, "unmask", "本人到场核对资料")
@@ -140,7 +142,7 @@ def test_clear_data_are_shown_for_a_reason_and_kept_in_the_audit(desk: Desk, at:
     assert SECOND.id_number not in page.content()
 
 
-def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Desk, at: Served) -> None:
+def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Sessions, at: Served) -> None:
     someone = at.service.registry.members.find(person(103).id_number).items[0]
     number = str(someone.card_number)
     card = at.service.registry.card(number)
@@ -162,7 +164,7 @@ def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Desk, at: Served) -> 
     expect(page.locator("main tbody")).to_contain_text(number)
 
 
-def test_a_member_moves_to_another_unit_and_leaves(desk: Desk, at: Served) -> None:
+def test_a_member_moves_to_another_unit_and_leaves(desk: Sessions, at: Served) -> None:
     someone = at.service.registry.members.find(person(104).id_number).items[0]
     page, _ = desk.sit("registrar", path=f"/registry/{someone.member_id}")
     page.click("[data-open=transfer]")
@@ -179,7 +181,9 @@ def test_a_member_moves_to_another_unit_and_leaves(desk: Desk, at: Served) -> No
 # --- progress --------------------------------------------------------------------------------------------------------
 
 
-def test_plots_are_drawn_each_with_its_table_and_all_of_it_is_exported(desk: Desk, at: Served, tmp_path: Path) -> None:
+def test_plots_are_drawn_each_with_its_table_and_all_of_it_is_exported(
+    desk: Sessions, at: Served, tmp_path: Path
+) -> None:
     page, _ = desk.sit("auditor", path="/progress?days=30")
     page.wait_for_selector("#plots[data-drawn='6']")
     for name in ("units", "days", "seconds", "lanes", "rejects", "verdicts"):
@@ -198,7 +202,7 @@ def test_plots_are_drawn_each_with_its_table_and_all_of_it_is_exported(desk: Des
     assert len(load_workbook(tmp_path / "figures.xlsx").sheetnames) >= 5
 
 
-def test_a_schedule_is_imported(desk: Desk, at: Served, tmp_path: Path) -> None:
+def test_a_schedule_is_imported(desk: Sessions, at: Served, tmp_path: Path) -> None:
     sheet = tmp_path / "plan.csv"
     sheet.write_text("单位,组别,计划数,完成日期\n省测试工会,第四组,25,2027-01-31\n", encoding="utf-8")
     page, _ = desk.sit("registrar", path="/progress")
@@ -209,7 +213,7 @@ def test_a_schedule_is_imported(desk: Desk, at: Served, tmp_path: Path) -> None:
     at.service.registry.plans.remove("省测试工会", by="tests")
 
 
-def test_one_units_plan_is_mended_removed_and_added_by_keyboard(desk: Desk, at: Served) -> None:
+def test_one_units_plan_is_mended_removed_and_added_by_keyboard(desk: Sessions, at: Served) -> None:
     plans = at.service.registry.plans
     before = next(plan for plan in plans.all() if plan.unit == "省地质局工会")
     page, watch = desk.sit("registrar", path="/progress")
@@ -247,7 +251,7 @@ def test_one_units_plan_is_mended_removed_and_added_by_keyboard(desk: Desk, at: 
 # --- audit -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_audit_is_filtered_and_its_chain_verified_against_what_was_noted(desk: Desk) -> None:
+def test_the_audit_is_filtered_and_its_chain_verified_against_what_was_noted(desk: Sessions) -> None:
     page, _ = desk.sit("auditor", "en", path="/audit")
     page.select_option("select[name=action]", "user.")
     page.get_by_role("button", name="Filter").click()
@@ -274,7 +278,7 @@ def test_the_audit_is_filtered_and_its_chain_verified_against_what_was_noted(des
 # --- users -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Desk, at: Served) -> None:
+def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessions, at: Served) -> None:
     page, _ = desk.sit("administrator", path="/users")
     page.click("[data-open=add]")
     page.fill("dialog#add input[name=name]", "qian.duo")
@@ -305,7 +309,7 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Desk, 
     assert at.service.registry.people.user("qian.duo").disabled
 
 
-def test_a_token_is_shown_once_and_revoked(desk: Desk, at: Served) -> None:
+def test_a_token_is_shown_once_and_revoked(desk: Sessions, at: Served) -> None:
     page, _ = desk.sit("administrator", "en", path="/users")
     page.click("[data-open=make-token]")
     assert page.locator("dialog#make-token input[value=reviewer]").count() == 0
@@ -322,13 +326,13 @@ def test_a_token_is_shown_once_and_revoked(desk: Desk, at: Served) -> None:
     assert at.service.registry.tokens.page().items[0].revoked_at is not None
 
 
-def test_an_administrator_does_not_disable_themselves(desk: Desk) -> None:
+def test_an_administrator_does_not_disable_themselves(desk: Sessions) -> None:
     page, _ = desk.sit("administrator", path="/users/administrator")
     assert page.locator("[data-open=disable]").count() == 0
     assert page.locator("[data-open=roles]").count() == 0
 
 
-def test_pages_of_others_are_refused_in_words(desk: Desk) -> None:
+def test_pages_of_others_are_refused_in_words(desk: Sessions) -> None:
     for name, path in (("counter", "/registry"), ("registrar", "/users"), ("operator", "/audit")):
         page, watch = desk.sit(name, path="/password")
         watch.expected.add(403)
@@ -340,7 +344,7 @@ def test_pages_of_others_are_refused_in_words(desk: Desk) -> None:
 # --- station ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_operator_gives_a_reader_its_name(desk: Desk) -> None:
+def test_an_operator_gives_a_reader_its_name(desk: Sessions) -> None:
     page, watch = desk.sit("operator", "zh", path="/station")
     tile = page.locator("article.tile", has=page.get_by_role("heading", name="Lane 4", exact=True))
     known = str(tile.get_attribute("id"))

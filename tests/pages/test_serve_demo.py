@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.cli import Cli
-from tests.support.service.reader_house import eventually
+from tests.support.service.reader_rig import eventually
 
 
 def test_a_station_opens_is_used_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from registry.values import BatchState
-from tests.support.service.pages import Desk, Served
+from tests.support.service.pages import Served, Sessions
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ def reason(page: Page, dialog: str, text: str) -> None:
     page.click(f"dialog#{dialog} button[type=submit]")
 
 
-def upload(desk: Desk, at: Served, tmp_path: Path) -> str:
+def upload(desk: Sessions, at: Served, tmp_path: Path) -> str:
     """The clerk's part; gives the batch."""
     page, _ = desk.sit("registrar", path="/intake")
     page.set_input_files("#form", at.station.fresh_form)
@@ -49,7 +49,7 @@ def upload(desk: Desk, at: Served, tmp_path: Path) -> str:
     return page.url.rpartition("/")[2]
 
 
-def review(desk: Desk, batch: str) -> None:
+def review(desk: Sessions, batch: str) -> None:
     """Returned with a reason, mended, approved."""
     page, _ = desk.sit("reviewer", path="/intake")
     page.get_by_role("link", name=batch).click()
@@ -69,7 +69,7 @@ def review(desk: Desk, batch: str) -> None:
     expect(page.locator("#messages")).to_contain_text("已审核通过")
 
 
-def make(desk: Desk, at: Served, batch: str) -> None:
+def make(desk: Sessions, at: Served, batch: str) -> None:
     """The operator prepares the batch and runs it over all lanes, and hears of the stranger among the blanks."""
     page, _ = desk.sit("operator", path="/station")
     page.click(f"#prepare-{batch}")
@@ -90,7 +90,7 @@ def make(desk: Desk, at: Served, batch: str) -> None:
     assert registry.rejects(batch)
 
 
-def verdict(desk: Desk, at: Served, batch: str) -> None:
+def verdict(desk: Sessions, at: Served, batch: str) -> None:
     """One of the new cards is carried to the counter."""
     card = at.service.registry.cards_of_batch(batch)[0]
     shutil.copyfile(
@@ -109,7 +109,7 @@ def verdict(desk: Desk, at: Served, batch: str) -> None:
     expect(hand.locator("#reader-counter")).to_contain_text("没有卡片")
 
 
-def test_a_counter_shows_no_verdict_that_may_be_of_another_card(desk: Desk, at: Served) -> None:
+def test_a_counter_shows_no_verdict_that_may_be_of_another_card(desk: Sessions, at: Served) -> None:
     """Neither while it hears nothing of its reader, nor of a card that was judged before the page came."""
     page, _ = desk.sit("counter", path="/counter?reader=counter")
     shown, drawer = page.locator("#verdict"), at.service.readers.drawer("counter")
@@ -128,7 +128,7 @@ def test_a_counter_shows_no_verdict_that_may_be_of_another_card(desk: Desk, at: 
     expect(shown).to_contain_text("请插入会员卡")
 
 
-def test_from_a_form_to_a_card_that_a_counter_takes(desk: Desk, at: Served, tmp_path: Path) -> None:
+def test_from_a_form_to_a_card_that_a_counter_takes(desk: Sessions, at: Served, tmp_path: Path) -> None:
     batch = upload(desk, at, tmp_path)
     review(desk, batch)
     make(desk, at, batch)

@@ -22,9 +22,9 @@ from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
 from terminal.emv.data.explain import masked_pan
-from tests.support import paying_house
+from tests.support import bank_issuer
+from tests.support.bank_issuer import MASTERS, PIN, BankIssuer
 from tests.support.paths import ROOT
-from tests.support.paying_house import MASTERS, PIN, PayingHouse
 from tests.support.pcsc.pcscd import Pcscd, Slot
 
 pytestmark = [
@@ -66,12 +66,12 @@ class Emvtool:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> PayingHouse:
-    return paying_house.settle(tmp_path_factory.mktemp("paying"), LinkProtocol.T0, CHANGES)
+def house(tmp_path_factory: pytest.TempPathFactory) -> BankIssuer:
+    return bank_issuer.issue_bank_card(tmp_path_factory.mktemp("paying"), LinkProtocol.T0, CHANGES)
 
 
 @pytest.fixture
-def slot(house: PayingHouse, pcscd: Pcscd, tmp_path: Path) -> Iterator[Slot]:
+def slot(house: BankIssuer, pcscd: Pcscd, tmp_path: Path) -> Iterator[Slot]:
     """A slot with the card in it, as it was issued."""
     slot = pcscd.slots[0]
     slot.wait(present=False)
@@ -116,7 +116,7 @@ def test_a_wrong_pin_costs_a_try(emvtool: Emvtool) -> None:
     assert ["pin_retries", "2"] in emvtool.cells("info")
 
 
-def test_it_has_the_card_sign_and_pyemv_knows_the_signature(emvtool: Emvtool, house: PayingHouse) -> None:
+def test_it_has_the_card_sign_and_pyemv_knows_the_signature(emvtool: Emvtool, house: BankIssuer) -> None:
     done = emvtool.run("cap", "--challenge", "12345678", "--amount", "12.34", pin=house.offline_pin())
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[0-9]+\n", done.stdout), "the one-time code that it makes of the cryptogram"
@@ -138,7 +138,7 @@ def test_it_has_the_card_sign_and_pyemv_knows_the_signature(emvtool: Emvtool, ho
     assert arqc == issuer.generate_ac(**values, tag_82=aip, tag_9f36=atc, tag_9f10=issuer_data)
 
 
-def test_our_own_terminal_pays_online_in_the_same_slot(slot: Slot, house: PayingHouse, tmp_path: Path) -> None:
+def test_our_own_terminal_pays_online_in_the_same_slot(slot: Slot, house: BankIssuer, tmp_path: Path) -> None:
     """`membercard emv run` as typed, PIN and issuer included."""
     reader = f"pcsc:{slot.reader_name}"
     with house.issuer(house.bank(tmp_path, pan=PAN)) as url:

@@ -22,7 +22,7 @@ from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu.pcsc.names import base_name
 from tests.support.cli import Cli
-from tests.support.pcsc.pcsc_station import Station, Trap, attached, fed, readers
+from tests.support.pcsc.pcsc_line import PcscLine, Trap, attached, fed, readers
 from tests.support.pcsc.pcscd import Pcscd
 from tests.support.pcsc.vpcd_echo import VpcdCard
 
@@ -34,9 +34,9 @@ SELECT = bytes.fromhex("00A4040000")
 
 
 @pytest.fixture(scope="module")
-def typed(pcscd: Pcscd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Station, dict[str, object]]]:
+def typed(pcscd: Pcscd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PcscLine, dict[str, object]]]:
     """A batch of eight run from the command line over two fed slots; the station and what was printed."""
-    station = Station(tmp_path_factory.mktemp("station"), 8)
+    station = PcscLine(tmp_path_factory.mktemp("station"), 8)
     urls = [word for slot in pcscd.slots[:2] for word in ("--reader", f"pcsc:{slot.reader_name}")]
     with attached(station.cli, station.stock, *pcscd.slots[:2]):
         done = station.cli.ok("perso", "run", station.batch, *urls, "--idle", 30, "--json")
@@ -44,7 +44,7 @@ def typed(pcscd: Pcscd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     station.registry.close()
 
 
-def test_two_slots_carry_a_batch_to_its_end(typed: tuple[Station, dict[str, object]]) -> None:
+def test_two_slots_carry_a_batch_to_its_end(typed: tuple[PcscLine, dict[str, object]]) -> None:
     station, said = typed
     station.check_finished(8)
     assert station.accounts.chips_fed == 8
@@ -60,7 +60,7 @@ def test_two_slots_carry_a_batch_to_its_end(typed: tuple[Station, dict[str, obje
 
 
 def test_a_finished_card_is_left_alone_until_it_is_taken_out(pcscd: Pcscd, tmp_path: Path) -> None:
-    station, slot = Station(tmp_path, 2), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 2), pcscd.slots[0]
     slot.wait(present=False)
     first, second = (VirtualCard.open(path) for path in station.paths)
     ended: list[LaneResult] = []
@@ -89,7 +89,7 @@ def test_a_finished_card_is_left_alone_until_it_is_taken_out(pcscd: Pcscd, tmp_p
 
 @pytest.mark.parametrize("seed", range(2))
 def test_cards_pulled_at_any_command_go_on_with_their_dossiers(pcscd: Pcscd, tmp_path: Path, seed: int) -> None:
-    station, draw = Station(tmp_path, 4), random.Random(seed)
+    station, draw = PcscLine(tmp_path, 4), random.Random(seed)
     traps: list[Trap] = []
 
     def trap(chip: VirtualCard) -> Trap:
@@ -113,7 +113,7 @@ def test_cards_pulled_at_any_command_go_on_with_their_dossiers(pcscd: Pcscd, tmp
 def test_lanes_outlive_the_service(pcscd: Pcscd, tmp_path: Path, how: signal.Signals) -> None:
     if not pcscd.ours:
         pytest.skip("this pcscd was started by somebody else")
-    station = Station(tmp_path, 6)
+    station = PcscLine(tmp_path, 6)
     strike, dead = threading.Event(), threading.Event()
 
     def hear(event: LaneEvent) -> None:
@@ -142,7 +142,7 @@ def test_lanes_outlive_the_service(pcscd: Pcscd, tmp_path: Path, how: signal.Sig
 
 
 def test_a_lane_waits_for_a_reader_that_another_program_holds(pcscd: Pcscd, tmp_path: Path) -> None:
-    station, slot = Station(tmp_path, 1), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 1), pcscd.slots[0]
     slot.wait(present=False)
     with VpcdSlot(slot.host, slot.port) as virtual, readers([slot]) as (other,):
         virtual.insert(VirtualCard.open(station.paths[0]))
@@ -169,7 +169,7 @@ def test_a_lane_waits_for_a_reader_that_another_program_holds(pcscd: Pcscd, tmp_
 # -- 4: the other commands, as typed ----------------------------------------------------------------------------------
 
 
-def test_commands_find_a_card_in_a_slot(pcscd: Pcscd, typed: tuple[Station, dict[str, object]]) -> None:
+def test_commands_find_a_card_in_a_slot(pcscd: Pcscd, typed: tuple[PcscLine, dict[str, object]]) -> None:
     station, slot = typed[0], pcscd.slots[1]
     issued = sorted((station.stock / "issued").glob("*.card"))[0]
     cli = station.cli
@@ -222,7 +222,7 @@ def test_watch_tells_of_a_card_within_two_seconds(pcscd: Pcscd, tmp_path: Path) 
 
 
 def test_a_foreign_card_goes_to_its_own_bin(pcscd: Pcscd, tmp_path: Path) -> None:
-    station, slot = Station(tmp_path, 1), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 1), pcscd.slots[0]
     slot.wait(present=False)
     card = VpcdCard(slot.host, slot.port, answer=lambda apdu: b"\x6d\x00")
     with card, readers([slot]) as opened:
@@ -236,7 +236,7 @@ def test_a_foreign_card_goes_to_its_own_bin(pcscd: Pcscd, tmp_path: Path) -> Non
 
 
 def test_a_chip_with_a_garbled_answer_to_reset_goes_to_the_contact_bin(pcscd: Pcscd, tmp_path: Path) -> None:
-    station, slot = Station(tmp_path, 1), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 1), pcscd.slots[0]
     slot.wait(present=False)
     with VpcdCard(slot.host, slot.port, atr=bytes(2)), readers([slot]) as opened:
         station.line(max_consecutive_failures=1).run(opened)
@@ -248,7 +248,7 @@ def test_a_chip_with_a_garbled_answer_to_reset_goes_to_the_contact_bin(pcscd: Pc
 
 def test_a_chip_that_falls_mute_every_time_goes_to_the_contact_bin(pcscd: Pcscd, tmp_path: Path) -> None:
     """A person takes it out and puts it in again, until its tries are used up."""
-    station, slot = Station(tmp_path, 1), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 1), pcscd.slots[0]
     slot.wait(present=False)
     ended: list[LaneResult] = []
     with readers([slot], "?deadline=0.5") as opened:
@@ -266,7 +266,7 @@ def test_a_chip_that_falls_mute_every_time_goes_to_the_contact_bin(pcscd: Pcscd,
     assert station.accounts.balanced
 
 
-def test_an_absent_reader_is_told_with_those_present(pcscd: Pcscd, typed: tuple[Station, dict[str, object]]) -> None:
+def test_an_absent_reader_is_told_with_those_present(pcscd: Pcscd, typed: tuple[PcscLine, dict[str, object]]) -> None:
     station = typed[0]
     done = station.cli.run("perso", "run", station.batch, "--reader", "pcsc:No Such Reader")
     assert done.status == 3

@@ -23,10 +23,10 @@ from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import open_reader
 from terminal.apdu.pcsc.names import base_name
-from tests.support import line
+from tests.support import issuer
 from tests.support.pcsc.pcscd import Pcscd, Slot
 from tests.support.pcsc.vpcd_echo import ATR, VpcdCard, echo
-from tests.support.service.reader_house import COUNTER, DEVELOPER, Station, eventually, station
+from tests.support.service.reader_rig import COUNTER, DEVELOPER, ReaderRig, eventually, reader_rig
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 
@@ -34,12 +34,12 @@ MUTE = b"\x00\xee\x00\x00"
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Station:
-    return station(tmp_path, pcsc=True)
+def made(tmp_path: Path) -> ReaderRig:
+    return reader_rig(tmp_path, pcsc=True)
 
 
 @pytest.fixture
-def hub(made: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderManager]:
+def hub(made: ReaderRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderManager]:
     monkeypatch.setattr("reader_service.readers.manager.PCSC_DEADLINE", 1)
     with made.hub() as running:
         yield running
@@ -57,7 +57,7 @@ def in_state(hub: ReaderManager, reader_id: str, state: ReaderState, seconds: fl
     return eventually(lambda: hub.view(reader_id).state is state, seconds)
 
 
-def test_readers_are_found_and_cards_told(pcscd: Pcscd, hub: ReaderManager, made: Station, reader_id: str) -> None:
+def test_readers_are_found_and_cards_told(pcscd: Pcscd, hub: ReaderManager, made: ReaderRig, reader_id: str) -> None:
     slot = pcscd.slots[0]
     slot.wait(present=False)
     # The card of an earlier test may have been in the slot still when the service looked first.
@@ -80,7 +80,7 @@ def test_readers_are_found_and_cards_told(pcscd: Pcscd, hub: ReaderManager, made
 
 
 def test_a_driver_that_hangs_is_cut_and_the_reader_goes_on(
-    pcscd: Pcscd, hub: ReaderManager, made: Station, reader_id: str
+    pcscd: Pcscd, hub: ReaderManager, made: ReaderRig, reader_id: str
 ) -> None:
     slot, desk = pcscd.slots[0], DeveloperService(made.parts, made.bus, hub)
     slot.wait(present=False)
@@ -100,7 +100,7 @@ def test_a_driver_that_hangs_is_cut_and_the_reader_goes_on(
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restarted_pcscd_is_survived_and_shown(
-    pcscd: Pcscd, hub: ReaderManager, made: Station, reader_id: str, how: signal.Signals
+    pcscd: Pcscd, hub: ReaderManager, made: ReaderRig, reader_id: str, how: signal.Signals
 ) -> None:
     if not pcscd.ours:
         pytest.skip("this pcscd was started by somebody else and is not restarted")
@@ -125,10 +125,10 @@ def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
     slot: Slot = pcscd.slots[1]
     slot.wait(present=False)
     counters = {f"pcsc:{base_name(slot.reader_name)}": "柜台 1"}
-    made = station(tmp_path, pcsc=True, counters=counters)
-    batch = line.prepared(made.registry, 1, tmp_path)
+    made = reader_rig(tmp_path, pcsc=True, counters=counters)
+    batch = issuer.prepared(made.registry, 1, tmp_path)
     list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
-    PersonalizationLine(line.job(made.registry, batch), remake=lambda: None).run(
+    PersonalizationLine(issuer.job(made.registry, batch), remake=lambda: None).run(
         [open_reader(f"sim:{tmp_path / 'stock'}")]
     )
     path = shutil.copy(next((tmp_path / "stock" / "issued").iterdir()), tmp_path / "card.card")

@@ -14,7 +14,7 @@ from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile, shipped_profile
 from terminal.crypto.rsa import RsaPublic
 from terminal.tlv import Tlv, Tlvs, decode, tlv
-from tests.support import house
+from tests.support import issuer
 
 PAN = "6210971300000000016"
 SM_PDOL = "9F1A029F3704DF6901"
@@ -41,23 +41,23 @@ def _merge(into: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
 @cache
 def chip_key() -> ChipKey:
-    custody = house.custody()
-    return sealed_key(custody, custody.latest("seal"), house.chip_keys()[0])
+    custody = issuer.custody()
+    return sealed_key(custody, custody.latest("seal"), issuer.chip_keys()[0])
 
 
 def preparer(wanted: Profile | None = None) -> Preparer:
-    return Preparer(wanted or profile(), house.custody(), today=house.TODAY)
+    return Preparer(wanted or profile(), issuer.custody(), today=issuer.TODAY)
 
 
 def dossier(wanted: Profile | None = None, **member: object) -> Dossier:
     """A prepared dossier of one member with PAN."""
     wanted = wanted or profile()
     number = wanted.card_number.number(7)
-    return preparer(wanted).prepare(house.member(**member), number, chip_key(), PAN, chip_key())
+    return preparer(wanted).prepare(issuer.member(**member), number, chip_key(), PAN, chip_key())
 
 
 def authorities() -> Authorities:
-    custody = house.custody()
+    custody = issuer.custody()
     ca = custody.info(custody.latest("pay-ca"))
     assert ca.modulus
     assert ca.exponent

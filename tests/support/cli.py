@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.support.line import NAMES, id_number
+from tests.support.issuer import NAMES, id_number
 from tests.support.zygote import Streams, Zygote
 
 SCRIPT = Path(sys.executable).with_name("membercard")
@@ -150,7 +150,7 @@ def csv_form(path: Path, count: int, *, start: int = 1, unit: str = "测试工�
 
 
 @dataclass(frozen=True)
-class House:
+class IssuerDirectory:
     """An issuing house that has done one batch and has a draft and blanks left."""
 
     cli: Cli
@@ -173,7 +173,7 @@ class House:
         return f"sim:{sorted(self.stock.glob('*.card'))[0]}"
 
 
-def settle(root: Path, members: int = 3, *, spare: int = 2, unit: str = "测试工会") -> House:
+def issue_batch(root: Path, members: int = 3, *, spare: int = 2, unit: str = "测试工会") -> IssuerDirectory:
     """The main job, typed: keys, a form with rejects, approval, dossiers, blanks, personalization."""
     cli = Cli(root / "data")
     root.mkdir(parents=True, exist_ok=True)
@@ -187,4 +187,4 @@ def settle(root: Path, members: int = 3, *, spare: int = 2, unit: str = "测试�
     cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}", "--lanes", 2)
     second = csv_form(root / "second.csv", 2, start=500, unit=unit)
     draft = cli.ok("roster", "import", second, "--by", "clerk", "--json").json["batch"]
-    return House(cli, root, batch, draft, form)
+    return IssuerDirectory(cli, root, batch, draft, form)

@@ -24,7 +24,7 @@ from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from terminal.errors import NoCard
-from tests.support import line
+from tests.support import issuer
 
 SCP02, SCP03 = (2, LinkProtocol.T0), (3, LinkProtocol.T1)
 """The two kinds of stock: secure channel protocol and transmission protocol."""
@@ -92,8 +92,8 @@ class Bench:
 
     def __init__(self, directory: Path, members: int, *, profile: Profile | None = None) -> None:
         self.directory, self.members, self.profile = directory, members, profile or default_profile()
-        self.registry: Registry = line.registry(f"sqlite:///{directory / 'registry.db'}")
-        self.batch = line.prepared(self.registry, members, directory, profile=self.profile)
+        self.registry: Registry = issuer.registry(f"sqlite:///{directory / 'registry.db'}")
+        self.batch = issuer.prepared(self.registry, members, directory, profile=self.profile)
         self._serials = count(0x1000)
 
     def copy(self, directory: Path) -> Self:
@@ -102,7 +102,7 @@ class Bench:
         shutil.copyfile(self.directory / "registry.db", directory / "registry.db")
         twin = copy(self)
         twin.directory, twin._serials = directory, count(0x1000)
-        twin.registry = line.registry(f"sqlite:///{directory / 'registry.db'}")
+        twin.registry = issuer.registry(f"sqlite:///{directory / 'registry.db'}")
         return twin
 
     def chip(self, kind: tuple[int, LinkProtocol] = SCP03, **changes: object) -> VirtualCard:
@@ -111,7 +111,7 @@ class Bench:
 
     def job(self, registry: Registry | None = None, **changes: object) -> Job:
         """A job with a memory of its own, as a new process has."""
-        return line.job(registry or self.registry, self.batch, self.profile, **changes)
+        return issuer.job(registry or self.registry, self.batch, self.profile, **changes)
 
     def line(
         self,
@@ -123,7 +123,7 @@ class Bench:
     ) -> PersonalizationLine:
         return PersonalizationLine(
             job or self.job(),
-            remake=remake or (lambda: line.remake(self.registry, self.batch, self.directory, self.profile)),
+            remake=remake or (lambda: issuer.prepare(self.registry, self.batch, self.directory, self.profile)),
             settings=LineSettings(**settings),  # type: ignore[arg-type]
             on_event=on_event,
         )

@@ -22,7 +22,7 @@ from reader_service.principal import Role
 from reader_service.service import ReaderService
 from reader_service.services.users import UserService
 from registry.store import Registry
-from tests.support import house
+from tests.support import issuer
 from tests.support.registry import databases
 
 BASE = "http://localhost"
@@ -82,7 +82,7 @@ class Client:
 
 
 @dataclass
-class DoorHouse:
+class AccountsApp:
     """``service`` has what the door needs; ``app`` serves it."""
 
     registry: Registry
@@ -124,12 +124,12 @@ class DoorHouse:
         return self.client(Authorization=f"Bearer {token}")
 
 
-def door_house(directory: Path, settings: AccessSettings | None = None) -> DoorHouse:
+def accounts_app(directory: Path, settings: AccessSettings | None = None) -> AccountsApp:
     clock, leases = Clock(), NoLeases()
-    registry = databases.registry(databases.fresh(directory), house.custody(), clock)
+    registry = databases.registry(databases.fresh(directory), issuer.custody(), clock)
     passwords = Passwords(CHEAP)
     door = AccountService(registry, settings or AccessSettings(), passwords=passwords, leases=leases, clock=clock)
-    parts = SimpleNamespace(custody=house.custody(), station="tests", pcsc=False)
+    parts = SimpleNamespace(custody=issuer.custody(), station="tests", pcsc=False)
     made = SimpleNamespace(
         registry=registry,
         parts=parts,
@@ -139,7 +139,7 @@ def door_house(directory: Path, settings: AccessSettings | None = None) -> DoorH
         readers=SimpleNamespace(readers=lambda p: []),
     )
     service = cast("ReaderService", made)
-    return DoorHouse(registry, clock, leases, door, service, create_app(service), passwords)
+    return AccountsApp(registry, clock, leases, door, service, create_app(service), passwords)
 
 
 def problem(answer: httpx.Response) -> dict[str, Any]:

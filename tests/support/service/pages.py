@@ -126,7 +126,7 @@ class Watch:
 
 
 @dataclass
-class Desk:
+class Sessions:
     """People at the browser: each signs in once, in each language, and is watched."""
 
     browser: Browser

@@ -15,14 +15,14 @@ from personalize.keypool import CRT_DGIS, KeyPool
 from terminal.errors import IntegrityError
 from terminal.keys import KeyRef, MemoryCustody, Sealed
 from terminal.keys.standard import create_standard_keys
-from tests.support import house
+from tests.support import issuer
 
 
 def test_a_key_in_the_pool_opens_to_its_components(tmp_path: Path) -> None:
-    pool = house.pool(tmp_path, fresh=True)
+    pool = issuer.pool(tmp_path, fresh=True)
     pool.add()
     key = pool.take()
-    opened = [house.custody().open(part).reveal() for part in key.components]
+    opened = [issuer.custody().open(part).reveal() for part in key.components]
     q, p = (int.from_bytes(part, "big") for part in opened[3:])
     assert len(opened) == len(CRT_DGIS)
     assert p * q == key.modulus
@@ -30,17 +30,17 @@ def test_a_key_in_the_pool_opens_to_its_components(tmp_path: Path) -> None:
 
 
 def test_no_private_part_is_on_the_disk_in_clear(tmp_path: Path) -> None:
-    pool = house.pool(tmp_path)
+    pool = issuer.pool(tmp_path)
     pool.add()
     (path,) = tmp_path.rglob("*.key")
-    private = {part.hex() for key in house.chip_keys() for part in key.components}
+    private = {part.hex() for key in issuer.chip_keys() for part in key.components}
     text = path.read_text()
     assert not any(part in text for part in private)
     assert path.stat().st_mode & 0o077 == 0
 
 
 def test_many_takers_never_share_a_key(tmp_path: Path) -> None:
-    pool = house.pool(tmp_path, fresh=True)
+    pool = issuer.pool(tmp_path, fresh=True)
     assert pool.fill(12, threads=2) == 12
     with ThreadPoolExecutor(6) as takers:
         moduli = [key.modulus for key in takers.map(lambda _: pool.take(), range(12))]
@@ -92,11 +92,11 @@ def test_many_processes_empty_a_pool_and_no_key_is_taken_twice(tmp_path: Path) -
 
 
 def test_an_empty_pool_makes_a_key(tmp_path: Path) -> None:
-    assert house.pool(tmp_path).take().exponent == 3
+    assert issuer.pool(tmp_path).take().exponent == 3
 
 
 def test_the_background_keeps_the_level(tmp_path: Path) -> None:
-    pool = house.pool(tmp_path, fresh=True)
+    pool = issuer.pool(tmp_path, fresh=True)
     with pool.kept_at(3):
         deadline = time.monotonic() + 20
         while len(pool) < 3 and time.monotonic() < deadline:
@@ -109,7 +109,7 @@ def test_the_background_keeps_the_level(tmp_path: Path) -> None:
 
 
 def test_a_damaged_key_is_dropped_with_a_sentence(tmp_path: Path) -> None:
-    pool = house.pool(tmp_path)
+    pool = issuer.pool(tmp_path)
     pool.add()
     (path,) = tmp_path.rglob("*.key")
     path.write_text("{}")
@@ -119,7 +119,7 @@ def test_a_damaged_key_is_dropped_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_sealed_parts_cannot_change_places(tmp_path: Path) -> None:
-    pool = house.pool(tmp_path)
+    pool = issuer.pool(tmp_path)
     pool.add()
     (path,) = tmp_path.rglob("*.key")
     data = json.loads(path.read_text())
@@ -127,7 +127,7 @@ def test_sealed_parts_cannot_change_places(tmp_path: Path) -> None:
     path.write_text(json.dumps(data))
     first = Sealed(KeyRef("seal", 1), bytes.fromhex(data["parts"][0][2]), data["parts"][0][3])
     with pytest.raises(IntegrityError):
-        house.custody().open(first)
+        issuer.custody().open(first)
     assert pool.take().components[0].blob != first.blob
     assert len(pool) == 0
 
@@ -135,16 +135,16 @@ def test_sealed_parts_cannot_change_places(tmp_path: Path) -> None:
 def test_keys_that_another_keystore_left_are_thrown_away(tmp_path: Path) -> None:
     other = MemoryCustody(simulation=True)
     create_standard_keys(other, by="another house")
-    stale = KeyPool(tmp_path, other, bits=1152, exponent=3, generate=house.key_source())
+    stale = KeyPool(tmp_path, other, bits=1152, exponent=3, generate=issuer.key_source())
     stale.fill(2)
-    taken = house.pool(tmp_path).take()
-    assert [len(house.custody().open(part)) for part in taken.components] == [72] * 5
+    taken = issuer.pool(tmp_path).take()
+    assert [len(issuer.custody().open(part)) for part in taken.components] == [72] * 5
     assert len(stale) == 0
 
 
 def test_keys_that_came_and_went_since_the_last_look(tmp_path: Path) -> None:
     """A pool remembers the names it saw: one that another process took is passed over, one that came is found."""
-    pool, other = house.pool(tmp_path, fresh=True), house.pool(tmp_path)
+    pool, other = issuer.pool(tmp_path, fresh=True), issuer.pool(tmp_path)
     pool.fill(3, threads=2)
     first = pool.take()
     gone = {other.take().modulus, other.take().modulus}
@@ -158,4 +158,4 @@ def test_keys_that_came_and_went_since_the_last_look(tmp_path: Path) -> None:
 def test_a_pool_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(KeyPoolError, match="cannot make the key pool"):
-        house.pool(tmp_path / "file")
+        issuer.pool(tmp_path / "file")

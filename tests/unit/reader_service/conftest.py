@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service.services import Office
-from tests.support.service.services import office as made
+from tests.support.service.registry_rig import RegistryRig, registry_rig
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def office(tmp_path: Path) -> Iterator[RegistryRig]:
     """A registry on SQLite with the parts over it, and every event that was published."""
-    opened = made(tmp_path)
-    with opened.registry:
-        yield opened
-        opened.line.hold.set()
-        opened.bus.close()
+    rig = registry_rig(tmp_path)
+    with rig.registry:
+        yield rig
+        rig.line.hold.set()
+        rig.bus.close()

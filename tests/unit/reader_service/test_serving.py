@@ -28,13 +28,13 @@ from reader_service import logs, serving
 from reader_service.errors import Invalid
 from reader_service.principal import Role
 from reader_service.serving import Listen
-from tests.support.service.accounts import DoorHouse, door_house
+from tests.support.service.accounts import AccountsApp, accounts_app
 from tests.support.service.web import Web
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoorHouse]:
-    made = door_house(tmp_path_factory.mktemp("serving"))
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
+    made = accounts_app(tmp_path_factory.mktemp("serving"))
     made.person("admin", Role.ADMINISTRATOR)
     yield made
     made.registry.close()
@@ -125,7 +125,7 @@ def test_over_tls_it_answers_to_the_names_of_its_certificate_and_cookies_are_sec
     settings = listen.door()
     assert settings.tls
     assert {"station.example", "127.0.0.1", "alias.example", "localhost"} <= set(settings.hosts)
-    house = door_house(tmp_path, settings)
+    house = accounts_app(tmp_path, settings)
     house.person("admin", Role.ADMINISTRATOR)
     trust = ssl.create_default_context(cafile=str(authority.ca))
     with Web(house.app, listen) as web, httpx.Client(verify=trust, base_url=web.address) as client:
@@ -138,7 +138,7 @@ def test_over_tls_it_answers_to_the_names_of_its_certificate_and_cookies_are_sec
 
 
 def test_with_a_client_ca_only_stations_with_its_certificate_come_in(
-    authority: Authority, house: DoorHouse, tmp_path: Path
+    authority: Authority, house: AccountsApp, tmp_path: Path
 ) -> None:
     cert, key = authority.issue("here.example", x509.IPAddress(ip_address("127.0.0.1")))
     station, stranger = authority.issue("till-3.example"), Authority(tmp_path).issue("till-4.example")
@@ -174,14 +174,14 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTT", b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: "])
-def test_a_connection_whose_request_does_not_get_on_is_closed(house: DoorHouse, hurried: None, sent: bytes) -> None:
+def test_a_connection_whose_request_does_not_get_on_is_closed(house: AccountsApp, hurried: None, sent: bytes) -> None:
     with Web(house.app) as web:
         begun = time.monotonic()
         assert said(web, sent) == b""
         assert 0.2 < time.monotonic() - begun < 3
 
 
-def test_an_idle_connection_is_closed_even_if_it_babbles_after_the_answer(house: DoorHouse) -> None:
+def test_an_idle_connection_is_closed_even_if_it_babbles_after_the_answer(house: AccountsApp) -> None:
     ask = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nsome"
     with Web(house.app) as web:
         web.server.config.timeout_keep_alive = 1
@@ -200,7 +200,7 @@ def test_an_idle_connection_is_closed_even_if_it_babbles_after_the_answer(house:
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "bad-request"),
     ],
 )
-def test_what_is_no_request_gets_a_problem_and_the_end(house: DoorHouse, sent: bytes, status: int, code: str) -> None:
+def test_what_is_no_request_gets_a_problem_and_the_end(house: AccountsApp, sent: bytes, status: int, code: str) -> None:
     with Web(house.app) as web:
         head, _, body = said(web, sent).partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
@@ -208,7 +208,7 @@ def test_what_is_no_request_gets_a_problem_and_the_end(house: DoorHouse, sent: b
     assert json.loads(body)["code"] == code
 
 
-def test_whoever_still_sends_a_body_that_is_too_large_sees_why_not(house: DoorHouse) -> None:
+def test_whoever_still_sends_a_body_that_is_too_large_sees_why_not(house: AccountsApp) -> None:
     client = house.signed_in("admin")
     sent = {"Cookie": f"membercard={client.cookies['membercard']}", "X-CSRF-Token": client.headers["X-CSRF-Token"]}
     with Web(house.app) as web:
@@ -216,7 +216,7 @@ def test_whoever_still_sends_a_body_that_is_too_large_sees_why_not(house: DoorHo
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
 
 
-def test_the_server_names_no_program_and_believes_no_proxy(house: DoorHouse) -> None:
+def test_the_server_names_no_program_and_believes_no_proxy(house: AccountsApp) -> None:
     with Web(house.app) as web:
         headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
         answer = httpx.get(web.address + "/metrics", headers=headers)
@@ -224,7 +224,7 @@ def test_the_server_names_no_program_and_believes_no_proxy(house: DoorHouse) -> 
     assert "server" not in answer.headers
 
 
-def test_at_the_end_the_service_is_stopped_before_connections_are_closed(house: DoorHouse) -> None:
+def test_at_the_end_the_service_is_stopped_before_connections_are_closed(house: AccountsApp) -> None:
     web = Web(house.app)
     finishing, answered = threading.Event(), threading.Event()
 
@@ -283,7 +283,7 @@ def test_nothing_secret_or_personal_gets_into_the_log(logged: io.StringIO, as_js
         assert lines[0]["logger"] == "somewhere.else"
 
 
-def test_a_request_is_logged_by_its_route_and_never_by_its_values(house: DoorHouse, logged: io.StringIO) -> None:
+def test_a_request_is_logged_by_its_route_and_never_by_its_values(house: AccountsApp, logged: io.StringIO) -> None:
     client = house.signed_in("admin")
     logs.set_up(logged, as_json=True, level="debug")
     client.get("/api/v1/users/sun.bolei?query=130102197605153974")

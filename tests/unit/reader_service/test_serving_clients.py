@@ -16,7 +16,7 @@ from starlette.responses import Response
 from reader_service import serving
 from reader_service.access.headers import API_POLICY
 from reader_service.principal import Role
-from tests.support.service.accounts import DoorHouse, door_house
+from tests.support.service.accounts import AccountsApp, accounts_app
 from tests.support.service.web import Web
 
 LARGE = 16 * 1024 * 1024
@@ -25,8 +25,8 @@ LONG = "x" * 1_000_000
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoorHouse]:
-    made = door_house(tmp_path_factory.mktemp("clients"))
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
+    made = accounts_app(tmp_path_factory.mktemp("clients"))
     made.person("admin", Role.ADMINISTRATOR)
     router = APIRouter()
 
@@ -40,7 +40,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoorHouse]:
 
 
 @pytest.fixture
-def web(house: DoorHouse) -> Iterator[Web]:
+def web(house: AccountsApp) -> Iterator[Web]:
     with Web(house.app) as running:
         yield running
 
@@ -89,7 +89,7 @@ def upgrade(token: str) -> bytes:
     ).encode()
 
 
-def test_a_websocket_on_a_connection_that_was_used_before_stays(house: DoorHouse, web: Web) -> None:
+def test_a_websocket_on_a_connection_that_was_used_before_stays(house: AccountsApp, web: Web) -> None:
     web.server.config.timeout_keep_alive = 1
     with connected(web) as line:
         line.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -102,7 +102,7 @@ def test_a_websocket_on_a_connection_that_was_used_before_stays(house: DoorHouse
 
 
 def test_a_websocket_whose_client_takes_nothing_is_cut_off(
-    house: DoorHouse, web: Web, monkeypatch: pytest.MonkeyPatch
+    house: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "UNREAD_SECONDS", 0.3)
     connections = web.server.server_state.connections
@@ -123,7 +123,7 @@ PIECE = b"x" * (1024 * 1024)
 TOO_MANY = 17
 
 
-def signed(house: DoorHouse, *more: str) -> bytes:
+def signed(house: AccountsApp, *more: str) -> bytes:
     """The head of an upload by somebody who is signed in."""
     client = house.signed_in("admin")
     lines = (
@@ -147,7 +147,7 @@ def refusal(line: socket.socket) -> str:
 
 @pytest.mark.parametrize("chunked", [True, False])
 def test_an_upload_that_is_too_large_is_told_so_while_it_is_still_sent(
-    house: DoorHouse, web: Web, chunked: bool
+    house: AccountsApp, web: Web, chunked: bool
 ) -> None:
     how = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {TOO_MANY * len(PIECE)}"
     with connected(web, 65536) as line:
@@ -161,7 +161,7 @@ def test_an_upload_that_is_too_large_is_told_so_while_it_is_still_sent(
     assert '"code": "too-large"' in found
 
 
-def test_an_upload_that_is_too_large_is_not_asked_for(house: DoorHouse, web: Web) -> None:
+def test_an_upload_that_is_too_large_is_not_asked_for(house: AccountsApp, web: Web) -> None:
     with connected(web, 65536) as line:
         line.sendall(signed(house, f"Content-Length: {TOO_MANY * len(PIECE)}", "Expect: 100-continue"))
         began = time.monotonic()
@@ -170,7 +170,7 @@ def test_an_upload_that_is_too_large_is_not_asked_for(house: DoorHouse, web: Web
     assert time.monotonic() - began < 5
 
 
-def test_an_upload_that_stops_in_the_middle_leaves_nothing(house: DoorHouse, web: Web) -> None:
+def test_an_upload_that_stops_in_the_middle_leaves_nothing(house: AccountsApp, web: Web) -> None:
     connections = web.server.server_state.connections
     with connected(web, 65536) as line:
         line.sendall(signed(house, "Content-Length: 1000000") + b"--b\r\n")

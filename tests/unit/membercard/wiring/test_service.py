@@ -25,9 +25,9 @@ from registry.values import CardState
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.errors import IntegrityError, ReaderNotFound
-from tests.support import house, line
-from tests.support.service.reader_house import NOON, eventually
-from tests.support.service.services import carded
+from tests.support import issuer
+from tests.support.service.reader_rig import NOON, eventually
+from tests.support.service.registry_rig import carded
 
 T = TypeVar("T")
 STAFF = Principal("staff", frozenset(Role))
@@ -45,7 +45,7 @@ def in_house(directory: Path, work: Callable[[], T], **more: object) -> T:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    with line.registry(f"sqlite:///{tmp_path / 'membercard.db'}") as opened:
+    with issuer.registry(f"sqlite:///{tmp_path / 'membercard.db'}") as opened:
         yield opened
 
 
@@ -71,7 +71,7 @@ def test_own_lists_are_live_and_kept_signed_for_when_the_registry_is_away(
     now = [NOON]
 
     def made() -> OwnLists:
-        return OwnLists(registry, house.custody(), profile, folder, clock=lambda: now[0])
+        return OwnLists(registry, issuer.custody(), profile, folder, clock=lambda: now[0])
 
     lists = made()
     first = lists()
@@ -102,13 +102,13 @@ def test_kept_lists_that_were_changed_are_refused_and_none_are_told(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away, profile, folder = Away(registry, monkeypatch), in_house(tmp_path, profile_in_use), tmp_path / KEPT
-    OwnLists(registry, house.custody(), profile, folder)()
-    fresh = OwnLists(registry, house.custody(), profile, folder)
+    OwnLists(registry, issuer.custody(), profile, folder)()
+    fresh = OwnLists(registry, issuer.custody(), profile, folder)
     away.off = True
     (folder / HOTLIST).write_bytes((folder / HOTLIST).read_bytes().replace(b'"version":', b'"version":1'))
     with pytest.raises(IntegrityError):
         fresh()
-    nothing = OwnLists(registry, house.custody(), profile, tmp_path / "none")
+    nothing = OwnLists(registry, issuer.custody(), profile, tmp_path / "none")
     with pytest.raises(RegistryUnavailable):
         nothing()
 
@@ -116,12 +116,12 @@ def test_kept_lists_that_were_changed_are_refused_and_none_are_told(
 def test_a_disk_that_takes_no_lists_takes_no_verdicts(tmp_path: Path, registry: Registry) -> None:
     blocked = tmp_path / "a-file"
     blocked.write_text("no folder")
-    lists = OwnLists(registry, house.custody(), in_house(tmp_path, profile_in_use), blocked / "lists")
+    lists = OwnLists(registry, issuer.custody(), in_house(tmp_path, profile_in_use), blocked / "lists")
     assert lists().live is True
 
 
 def test_published_files_in_the_data_directory_come_first(tmp_path: Path, registry: Registry) -> None:
-    parts = in_house(tmp_path, lambda: station_parts(registry, house.custody(), pcsc=False))
+    parts = in_house(tmp_path, lambda: station_parts(registry, issuer.custody(), pcsc=False))
     assert parts.lists().live
     for path in (tmp_path / KEPT).iterdir():
         path.rename(tmp_path / path.name)
@@ -135,13 +135,13 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
     tmp_path: Path, registry: Registry
 ) -> None:
     before = set(threading.enumerate())
-    batch = line.batch(registry, 1)
+    batch = issuer.batch(registry, 1)
     (path,) = make_stock(tmp_path / DRAWER, 1, CardConfig(blank()))
     parts = in_house(
         tmp_path,
         lambda: station_parts(
             registry,
-            house.custody(),
+            issuer.custody(),
             readers=("sim:slot/Lane 1", "sim:slot/Counter"),
             counters={"sim:slot/Counter": "柜台"},
             pcsc=False,
@@ -177,7 +177,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
 
 def test_a_service_that_cannot_start_leaves_no_thread_either(tmp_path: Path, registry: Registry) -> None:
     before = set(threading.enumerate())
-    parts = in_house(tmp_path, lambda: station_parts(registry, house.custody(), pcsc=False))
+    parts = in_house(tmp_path, lambda: station_parts(registry, issuer.custody(), pcsc=False))
     service = ReaderService(replace(parts, reader_urls=("sim:slot/A", "sim:nowhere")))
     with pytest.raises(ReaderNotFound, match="nowhere"):
         service.start()

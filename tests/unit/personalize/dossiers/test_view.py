@@ -17,7 +17,7 @@ from terminal.apdu.transcript import Transcript
 from terminal.keys import Algorithm, ApplicationKeys, CardKeys
 from terminal.member.words import dictionary
 from terminal.tlv import tlv
-from tests.support import house
+from tests.support import issuer
 from tests.support.cards.bank_cards import AID, PAN, card, identity, party, record
 
 SIDE = party()
@@ -69,8 +69,8 @@ def test_records_are_explained_and_the_number_is_masked() -> None:
 
 
 def test_a_members_dossier_names_nobody(tmp_path: Path) -> None:
-    one = house.member()
-    dossier = house.preparer().prepare(one, "9156130000000001234", house.pool(tmp_path).make())
+    one = issuer.member()
+    dossier = issuer.preparer().prepare(one, "9156130000000001234", issuer.pool(tmp_path).make())
     shown = text(dossier.member) + json.dumps([group.to_json() for group in view(dossier.member, NAMES)])
     personal = [one.name, one.id_number, one.mobile, one.member_number, "9156130000000001234"]
     for value in personal:

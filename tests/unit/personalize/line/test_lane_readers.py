@@ -12,7 +12,7 @@ from personalize.line.outcome import CardOutcome
 from registry.store import Registry
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from terminal.errors import CardGone, NoCard, ReaderBusy, ReaderFault, ReaderNotFound, TransportError
-from tests.support import line
+from tests.support import issuer
 
 DOWN = "the PC/SC service is not running; start it"
 
@@ -75,7 +75,7 @@ class Bench:
         monkeypatch.setattr(PersonalizationLine, "wait_or_stop", lambda line, seconds: None)
 
     def run(self, reader: ScriptedReader, settings: LineSettings) -> LaneResult:
-        job = line.job(self.store, self.batch)
+        job = issuer.job(self.store, self.batch)
         lanes = PersonalizationLine(job, remake=lambda: None, settings=settings, monotonic=self.clock)
         (result,) = lanes.run([reader])
         return result
@@ -83,8 +83,8 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    with line.registry(f"sqlite:///{tmp_path / 'lane.db'}") as store:
-        yield Bench(store, line.prepared(store, 1, tmp_path), monkeypatch)
+    with issuer.registry(f"sqlite:///{tmp_path / 'lane.db'}") as store:
+        yield Bench(store, issuer.prepared(store, 1, tmp_path), monkeypatch)
 
 
 def test_a_fault_that_no_waiting_mends_ends_the_lane_at_once(bench: Bench) -> None:

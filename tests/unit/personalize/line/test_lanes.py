@@ -26,7 +26,7 @@ from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport, open_reader
 from terminal.errors import NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from terminal.secret import Secret
-from tests.support import house, line
+from tests.support import issuer
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
 
 AGAIN, VERIFIED, REJECTED = CardOutcome.AGAIN, CardOutcome.VERIFIED, CardOutcome.REJECTED
@@ -260,7 +260,7 @@ def test_a_chip_of_another_batch_is_put_aside_and_goes_on_there(bench: Bench) ->
     claim = bench.registry.claim(bench.batch, "lane 1", "station", chip.chip_serial, LEASE)
     other = Bench.__new__(Bench)
     other.__dict__ = {**bench.__dict__, "members": 1}
-    other.batch = line.prepared(bench.registry, 1, bench.directory, profile=bench.profile, start=100)
+    other.batch = issuer.prepared(bench.registry, 1, bench.directory, profile=bench.profile, start=100)
     rack = Rack([chip])
     assert other.run(rack).counts == {CardOutcome.ASIDE: 1}
     assert rack.bins[Disposition.ASIDE] == [chip]
@@ -504,7 +504,7 @@ def test_a_registry_that_fails_ends_the_lane_with_a_sentence_and_loses_nothing(b
 
 
 def test_a_database_really_locked_is_told_in_a_sentence(bench: Bench) -> None:
-    impatient = Registry.open(f"sqlite:///{bench.directory / 'registry.db'}", house.custody(), busy_seconds=0.05)
+    impatient = Registry.open(f"sqlite:///{bench.directory / 'registry.db'}", issuer.custody(), busy_seconds=0.05)
     holder = sqlite3.connect(bench.directory / "registry.db", isolation_level=None, check_same_thread=False)
     chip = bench.chip()
 
@@ -535,7 +535,7 @@ def test_dossiers_that_a_crash_left_unmade_are_made_by_the_next_run(bench: Bench
 
 
 def test_a_batch_never_prepared_is_not_prepared_by_the_line(bench: Bench) -> None:
-    batch = line.batch(bench.registry, 1, start=200)
+    batch = issuer.batch(bench.registry, 1, start=200)
     made: list[int] = []
     job = replace(bench.job(), batch_id=batch)
     result = bench.run(Rack([bench.chip()]), job=job, remake=lambda: made.append(1))
@@ -550,7 +550,7 @@ def test_two_stations_may_make_the_same_dossiers_again(bench: Bench) -> None:
     def remake() -> None:
         nonlocal calls
         calls += 1
-        line.remake(bench.registry, bench.batch, bench.directory, bench.profile)
+        issuer.prepare(bench.registry, bench.batch, bench.directory, bench.profile)
         if calls == 1:
             raise RegistryConflict("another station was first", reason="prepared-elsewhere")
 

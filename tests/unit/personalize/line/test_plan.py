@@ -21,7 +21,7 @@ from personalize.line.plan import (
 from personalize.profiles.profile import default_profile
 from terminal.globalplatform import ApplicationState, CardLifeCycleState
 from terminal.keys import CardKeys, Diversification
-from tests.support import house
+from tests.support import issuer
 
 NUMBER = default_profile().card_number.number(7)
 MEMBER = bytes.fromhex("F04D454D4245520101")
@@ -30,12 +30,12 @@ PACKAGE = bytes.fromhex("F04D454D424552")
 
 @pytest.fixture
 def dossier(tmp_path: Path) -> Dossier:
-    return house.preparer().prepare(house.member(), NUMBER, house.pool(tmp_path).make())
+    return issuer.preparer().prepare(issuer.member(), NUMBER, issuer.pool(tmp_path).make())
 
 
 @pytest.fixture
 def final() -> CardKeys:
-    keys = house.custody()
+    keys = issuer.custody()
     return keys.card_keys(keys.latest("imk-card-aes"), Diversification.KDF3, bytes(10), 0x31)
 
 

@@ -24,7 +24,7 @@ from terminal.keys import CardKeys, Diversification, Scp
 from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.signed import Issue
 from terminal.member.trust import TrustList
-from tests.support import house
+from tests.support import issuer
 from tests.support.cards.card_bench import Bench, Killed, fast_directory
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -51,7 +51,7 @@ class Made:
     @property
     def final(self) -> CardKeys:
         """The issuer's card keys of this chip, as the line derives them."""
-        final, keys = final_keys(self.job.profile, Scp.SCP03), house.custody()
+        final, keys = final_keys(self.job.profile, Scp.SCP03), issuer.custody()
         data = self.chip.config.chip.key_data
         return keys.card_keys(keys.latest(final.master), Diversification(final.diversification), data, final.version)
 
@@ -59,7 +59,7 @@ class Made:
         given: dict[str, object] = {
             "dossier": self.dossier,
             "final": self.final,
-            "custody": house.custody(),
+            "custody": issuer.custody(),
             "guard": Guard(),
             "trust": self.job.trust,
             "at": NOW,
@@ -102,7 +102,7 @@ def make(bench: Bench, *, dies_at: Callable[[bytes], bool] = lambda apdu: False)
         process(card, job, "lane 1", lambda serial: True)
     except Killed:
         card.close()
-    return Made(chip, Dossier.decode(house.custody().open(claim.sealed).reveal()), job)
+    return Made(chip, Dossier.decode(issuer.custody().open(claim.sealed).reveal()), job)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from personalize.profiles.profile import Profile
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command, Response, Sender, stack
-from tests.support import bank, line
+from tests.support import bank, issuer
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, fast_directory
 
 PROFILES = {
@@ -164,7 +164,7 @@ def test_a_chip_made_again_keeps_its_account_number_under_the_next_sequence() ->
         (member,) = made.registry.to_prepare(made.batch)
         assert (member.sequence, member.card_number is None) == (2, False)
         before = made.registry.pans_of([str(member.card_number)])
-        assert line.remake(made.registry, made.batch, made.directory, made.profile) == 1
+        assert issuer.prepare(made.registry, made.batch, made.directory, made.profile) == 1
         assert made.registry.pans_of([str(member.card_number)]) == before
         seen: list[Dossier] = []
         again = personalized(made, made.chip(), payment_proof=lambda sender, dossier: seen.append(dossier) or "seen")

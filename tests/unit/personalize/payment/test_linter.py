@@ -15,7 +15,7 @@ from personalize.preparation.specimen import specimen
 from personalize.profiles.fields import luhn_digit
 from personalize.profiles.profile import default_profile
 from terminal.keys import Sealed
-from tests.support import bank, house
+from tests.support import bank, issuer
 from tests.support.bank import Card
 
 NONE = {"static": False, "dynamic": False, "combined": False}
@@ -37,7 +37,7 @@ def purse(**changes: object) -> Card:
 
 
 def long_chip_key() -> Card:
-    custody = house.custody()
+    custody = issuer.custody()
     part = custody.seal(custody.latest("seal"), bytes(104), "a component of 1664 bits")
     card = sound().judged_by(chip_rsa={"bits": 1664}).element(0x9F46, None)
     card = card.dgi(0x0203, b"\x70\x81\xd4\x9f\x46\x81\xd0" + bytes(208))
@@ -304,14 +304,14 @@ def _certificate(record: bytes) -> bytes | None:
 def test_a_card_without_a_payment_application_is_no_card_to_lint() -> None:
     member_only = default_profile()
     number = member_only.card_number.number(7)
-    dossier = house.preparer().prepare(house.member(), number, bank.chip_key())
+    dossier = issuer.preparer().prepare(issuer.member(), number, bank.chip_key())
     with pytest.raises(PrepareError, match="no payment application"):
         lint(member_only, dossier)
 
 
 def test_a_specimen_is_checked_with_its_own_ca_keys() -> None:
     profile = bank.profile(algorithms="both", pdol=bank.SM_PDOL, chip_rsa={"bits": 1536})
-    dossier, authorities = specimen(profile, house.TODAY)
+    dossier, authorities = specimen(profile, issuer.TODAY)
     assert authorities.rsa
     assert authorities.sm
     assert lint(profile, dossier, authorities) == []

@@ -13,25 +13,25 @@ from personalize.profiles.payment import PanRange
 from registry.errors import RegistryConflict
 from registry.store import Registry
 from registry.values import NewDossier
-from tests.support import house, line
+from tests.support import issuer
 
 RULE = PanRange(prefix="62109713", length=19)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Registry]:
-    with line.registry(f"sqlite:///{tmp_path / 'registry.db'}") as opened:
+    with issuer.registry(f"sqlite:///{tmp_path / 'registry.db'}") as opened:
         yield opened
 
 
 def cards(store: Registry, count: int) -> tuple[str, list[tuple[object, str]]]:
-    batch_id = line.batch(store, count)
+    batch_id = issuer.batch(store, count)
     members = store.to_prepare(batch_id)
     return batch_id, [(member, f"91561300{at:011d}") for at, member in enumerate(members)]
 
 
 def add(store: Registry, batch_id: str, given: list[tuple[object, str]], pans: list[str]) -> None:
-    custody = house.custody()
+    custody = issuer.custody()
     sealed = custody.seal(custody.latest("seal"), b"dossier", "test")
     store.add_dossiers(
         batch_id,
@@ -83,7 +83,7 @@ def test_a_file_of_the_bank(tmp_path: Path, store: Registry) -> None:
     pans = assign(store, RULE, given, numbers)  # type: ignore[arg-type]
     assert pans == [RULE.number(10), RULE.number(11), RULE.number(12)]
     add(store, batch_id, given, pans)
-    other = line.batch(store, 1, start=100)
+    other = issuer.batch(store, 1, start=100)
     more = [(store.to_prepare(other)[0], "9156130099999999999")]
     with pytest.raises(ProfileError, match="no account number left"):
         assign(store, RULE, more, numbers)

@@ -23,7 +23,7 @@ from terminal.keys import ApplicationKeys, MemoryCustody, Purpose, Sealed
 from terminal.keys.custody import Algorithm
 from terminal.secret import Secret
 from terminal.tlv import decode
-from tests.support import bank, house
+from tests.support import bank, issuer
 from tests.support.bank import Card
 from tests.support.unsealed import hidden
 
@@ -107,7 +107,7 @@ def test_card_keys_are_those_that_a_foreign_library_derives(option: str) -> None
     ).payment
     assert payment
     unused = IssuingChains(bank.preparer().chain.member)
-    made = PaymentPreparer(payment, custody, today=house.TODAY, chains=unused).prepare(
+    made = PaymentPreparer(payment, custody, today=issuer.TODAY, chains=unused).prepare(
         PaymentAccount(bank.PAN, 1, "", ""), None, "test"
     )
     derive = kd.derive_icc_mk_a if option == "A" else kd.derive_icc_mk_b
@@ -164,8 +164,8 @@ def test_the_pin_is_a_sealed_block_of_format_2_that_nobody_opens() -> None:
     assert isinstance(part.value, Sealed)
     assert part.padded
     with pytest.raises(KeyMisuse, match="opened by custody alone"):
-        house.custody().open(part.value)
-    block = hidden(house.custody(), part.value)
+        issuer.custody().open(part.value)
+    block = hidden(issuer.custody(), part.value)
     assert block.hex()[:2] == "24"
     assert block.hex()[6:] == "f" * 10
     assert card.payment.plain(0x9010) == b"\x05\x05"
@@ -254,7 +254,7 @@ def test_a_dossier_with_every_application_survives_storing(card: Card) -> None:
 
 
 def test_a_dossier_of_before_the_payment_application_still_opens(card: Card) -> None:
-    raw = house.preparer().prepare(house.member(), "9156130000000000079", bank.chip_key()).encode()
+    raw = issuer.preparer().prepare(issuer.member(), "9156130000000000079", bank.chip_key()).encode()
     old = raw.replace(b',"directories":[]', b"").replace(b'"],null]', b'"]]')
     assert old != raw
     assert Dossier.decode(old).directories == ()
@@ -280,7 +280,7 @@ def test_a_remade_card_has_the_next_sequence_and_other_keys() -> None:
 def test_what_a_card_cannot_be_made_of(changes: dict[str, object], given: tuple[str, object], said: str) -> None:
     profile = bank.profile(**changes)
     pan, key = given[0], given[1]()  # type: ignore[operator]
-    make = lambda: bank.preparer(profile).prepare(house.member(), "9156130000000000079", bank.chip_key(), pan, key)  # noqa: E731
+    make = lambda: bank.preparer(profile).prepare(issuer.member(), "9156130000000000079", bank.chip_key(), pan, key)  # noqa: E731
     if not said:
         assert make().payment
         return
@@ -291,4 +291,4 @@ def test_what_a_card_cannot_be_made_of(changes: dict[str, object], given: tuple[
 def test_an_unsound_profile_makes_no_dossier_for_the_line() -> None:
     preparer = bank.preparer(bank.profile(pin=None))
     with pytest.raises(PrepareError, match="pin-missing"):
-        preparer.new_dossier(house.member(), "9156130000000000079", bank.chip_key(), bank.PAN, bank.chip_key())
+        preparer.new_dossier(issuer.member(), "9156130000000000079", bank.chip_key(), bank.PAN, bank.chip_key())

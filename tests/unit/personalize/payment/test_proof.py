@@ -16,7 +16,7 @@ from personalize.profiles.profile import Profile
 from simulators.readers.reader import SimCard
 from terminal.apdu import Sender, stack
 from terminal.keys import ApplicationKeys
-from tests.support import bank, house
+from tests.support import bank, issuer
 from tests.support.cards.card_bench import Bench, fast_directory
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ PROFILES = {
 
 def proof_of(profile: Profile) -> TransactionProof:
     assert profile.payment
-    return TransactionProof(profile.payment, house.custody(), lambda: NOW)
+    return TransactionProof(profile.payment, issuer.custody(), lambda: NOW)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)

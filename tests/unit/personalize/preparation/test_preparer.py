@@ -20,14 +20,14 @@ from terminal.crypto import rsa
 from terminal.keys import ApplicationKeys, CardKeys, MemoryCustody, Sealed
 from terminal.secret import Secret
 from terminal.tlv import decode
-from tests.support import house, line
+from tests.support import issuer
 
 NUMBER = default_profile().card_number.number(7)
 
 
 @pytest.fixture
 def dossier(tmp_path: Path) -> Dossier:
-    return house.preparer().prepare(house.member(), NUMBER, house.pool(tmp_path).make())
+    return issuer.preparer().prepare(issuer.member(), NUMBER, issuer.pool(tmp_path).make())
 
 
 def test_every_record_is_a_template_of_at_most_254_bytes(dossier: Dossier) -> None:
@@ -48,19 +48,19 @@ def test_the_identity_record(dossier: Dossier) -> None:
 
 def test_certificates_recover_to_the_keys_they_certify(dossier: Dossier, tmp_path: Path) -> None:
     """Recovery by plain arithmetic, EMV 4.4 Book 2, 5.3 and 6.4; the terminal's own half is tested elsewhere."""
-    keys = house.custody()
-    ca, issuer = keys.info(keys.latest("scheme-ca")), keys.info(keys.latest("issuer"))
+    keys = issuer.custody()
+    ca, issuer_key = keys.info(keys.latest("scheme-ca")), keys.info(keys.latest("issuer"))
     assert ca.modulus
     assert ca.exponent
-    assert issuer.modulus
-    assert issuer.exponent
+    assert issuer_key.modulus
+    assert issuer_key.exponent
     records = dossier.member.records()
     issuer_plain = rsa.public(rsa.RsaPublic(ca.modulus, ca.exponent), decode(records[2, 1])[0].children.need(0x90))
     assert issuer_plain[:2] == b"\x6a\x02"
     assert issuer_plain[-1:] == b"\xbc"
-    assert issuer_plain[15:].startswith(issuer.modulus.to_bytes(176, "big"))
+    assert issuer_plain[15:].startswith(issuer_key.modulus.to_bytes(176, "big"))
     icc = decode(records[2, 2])[0].children
-    icc_plain = rsa.public(rsa.RsaPublic(issuer.modulus, issuer.exponent), icc.need(0x9F46))
+    icc_plain = rsa.public(rsa.RsaPublic(issuer_key.modulus, issuer_key.exponent), icc.need(0x9F46))
     assert icc_plain[:2] == b"\x6a\x04"
     assert icc_plain[2:12].hex() == NUMBER + "f"
     assert len(icc_plain[21:-21] + icc.need(0x9F48)) == 144
@@ -94,8 +94,8 @@ def test_secrets_are_references_or_sealed(dossier: Dossier) -> None:
 
 
 def test_a_remade_dossier_has_other_keys(tmp_path: Path) -> None:
-    first = house.preparer().prepare(house.member(), NUMBER, house.pool(tmp_path).make())
-    again = house.preparer().prepare(house.member(sequence=2), NUMBER, house.pool(tmp_path).make())
+    first = issuer.preparer().prepare(issuer.member(), NUMBER, issuer.pool(tmp_path).make())
+    again = issuer.preparer().prepare(issuer.member(sequence=2), NUMBER, issuer.pool(tmp_path).make())
     assert first.read_keys.kcvs != again.read_keys.kcvs
     assert first.member.plain(0x9000) != again.member.plain(0x9000)
 
@@ -103,24 +103,24 @@ def test_a_remade_dossier_has_other_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("field", "value"), [("name", "长" * 31), ("unit_name", ""), ("unit_name", "工" * 31)])
 def test_texts_that_do_not_fit_are_refused(tmp_path: Path, field: str, value: str) -> None:
     with pytest.raises(PrepareError, match="60"):
-        house.preparer().prepare(house.member(**{field: value}), NUMBER, house.pool(tmp_path).make())
+        issuer.preparer().prepare(issuer.member(**{field: value}), NUMBER, issuer.pool(tmp_path).make())
 
 
 def test_worker_processes_make_the_same_kind_of_dossier(tmp_path: Path) -> None:
-    preparer = house.preparer()
-    task = (house.member(), NUMBER, house.pool(tmp_path).make())
+    preparer = issuer.preparer()
+    task = (issuer.member(), NUMBER, issuer.pool(tmp_path).make())
     with (
-        worker_spec(preparer, house.custody()) as spec,
+        worker_spec(preparer, issuer.custody()) as spec,
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers,
     ):
         assert "snapshot" not in repr(spec)
         (made,) = workers.submit(prepare_chunk, spec, [task]).result()
-    opened = Dossier.decode(house.custody().open(made.sealed).reveal())
+    opened = Dossier.decode(issuer.custody().open(made.sealed).reveal())
     assert opened.member.records()[1, 1] == preparer.prepare(*task).member.records()[1, 1]
 
 
 def test_what_goes_to_a_worker_opens_only_with_a_secret_that_goes_another_way() -> None:
-    with worker_spec(house.preparer(), house.custody()) as spec:
+    with worker_spec(issuer.preparer(), issuer.custody()) as spec:
         transport = spec.transport.read_bytes()
         assert transport not in pickle.dumps(spec)
         assert spec.transport.stat().st_mode & 0o077 == 0
@@ -129,21 +129,21 @@ def test_what_goes_to_a_worker_opens_only_with_a_secret_that_goes_another_way() 
 
 
 def test_a_snapshot_for_workers_has_no_ca_key() -> None:
-    assert house.preparer().profile.trust.ca_key not in house.preparer().key_names
-    assert pickle.loads(pickle.dumps(house.preparer().chain)) == house.preparer().chain  # noqa: S301
+    assert issuer.preparer().profile.trust.ca_key not in issuer.preparer().key_names
+    assert pickle.loads(pickle.dumps(issuer.preparer().chain)) == issuer.preparer().chain  # noqa: S301
 
 
 def test_two_stations_prepare_one_batch_and_each_member_gets_one_dossier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "CHUNK", 2)
-    store = line.registry(f"sqlite:///{tmp_path / 'registry.db'}")
-    batch_id, pool = line.batch(store, 6), house.pool(tmp_path)
+    store = issuer.registry(f"sqlite:///{tmp_path / 'registry.db'}")
+    batch_id, pool = issuer.batch(store, 6), issuer.pool(tmp_path)
     pool.fill(14)
     other = iter([1, 2])  # what the other station made of this chunk while it was made here
 
     def meanwhile(chunk: Sequence[NewDossier]) -> list[NewDossier]:
-        rival = house.preparer()
+        rival = issuer.preparer()
         members = {member.member_id: member for member in store.to_prepare(batch_id)}
         for one in chunk[: next(other, 0)]:
             again = rival.new_dossier(members[one.member_id], f"{int(one.card_number) + 10**6}", pool.take())
@@ -154,9 +154,9 @@ def test_two_stations_prepare_one_batch_and_each_member_gets_one_dossier(
     monkeypatch.setattr(batch, "_prepared", lambda *told: map(meanwhile, made(*told)))
     ticks: list[int] = []
     with pytest.raises(RegistryConflict, match="another station is preparing") as caught:
-        batch.prepare_batch(store, batch_id, house.preparer(), pool, tick=ticks.append, by="station 1")
+        batch.prepare_batch(store, batch_id, issuer.preparer(), pool, tick=ticks.append, by="station 1")
     assert (caught.value.reason, ticks) == ("prepared-elsewhere", [1])
-    assert batch.prepare_batch(store, batch_id, house.preparer(), pool, tick=ticks.append, by="station 1") == 2
+    assert batch.prepare_batch(store, batch_id, issuer.preparer(), pool, tick=ticks.append, by="station 1") == 2
     accounts = store.accounts(batch_id)
     assert (accounts.dossiers, accounts.waiting, accounts.to_prepare) == (6, 6, 0)
     told = [row.deed.actor for row in store.audit.page(where=AuditFilter(action="batch.prepare")).items]
@@ -169,9 +169,9 @@ def test_chip_keys_are_taken_for_few_chunks_ahead_of_the_workers(
 ) -> None:
     monkeypatch.setattr(batch, "CHUNK", 1)
     monkeypatch.setattr(batch, "AHEAD", 2)
-    store = line.registry(f"sqlite:///{tmp_path / 'registry.db'}")
-    batch_id = line.batch(store, 4)
-    pool = house.pool(tmp_path)
+    store = issuer.registry(f"sqlite:///{tmp_path / 'registry.db'}")
+    batch_id = issuer.batch(store, 4)
+    pool = issuer.pool(tmp_path)
     pool.fill(4)
     left: list[int] = []
 
@@ -179,9 +179,9 @@ def test_chip_keys_are_taken_for_few_chunks_ahead_of_the_workers(
         left.append(len(pool))
         raise KeyboardInterrupt
 
-    with worker_spec(house.preparer(), house.custody()) as spec, ThreadPoolExecutor(1) as workers:
+    with worker_spec(issuer.preparer(), issuer.custody()) as spec, ThreadPoolExecutor(1) as workers:
         with pytest.raises(KeyboardInterrupt):
-            batch.prepare_batch(store, batch_id, house.preparer(), pool, executor=(workers, spec), tick=full)
+            batch.prepare_batch(store, batch_id, issuer.preparer(), pool, executor=(workers, spec), tick=full)
         assert left == [2]
-        assert batch.prepare_batch(store, batch_id, house.preparer(), pool, executor=(workers, spec)) == 3
+        assert batch.prepare_batch(store, batch_id, issuer.preparer(), pool, executor=(workers, spec)) == 3
     store.close()

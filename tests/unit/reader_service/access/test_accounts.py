@@ -11,25 +11,25 @@ from reader_service.access.settings import AccessSettings
 from reader_service.access.throttle import BY_ADDRESS, BY_NAME, network
 from reader_service.principal import Role
 from registry.admin.audit import AuditFilter
-from tests.support.service.accounts import PASSWORD, Client, DoorHouse, door_house, problem
+from tests.support.service.accounts import PASSWORD, AccountsApp, Client, accounts_app, problem
 
 SESSION = "/api/v1/session"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[DoorHouse]:
-    made = door_house(tmp_path)
+def house(tmp_path: Path) -> Iterator[AccountsApp]:
+    made = accounts_app(tmp_path)
     made.person("Wang Fang", Role.OPERATOR)
     yield made
     made.registry.close()
 
 
-def attempt(house: DoorHouse, password: str, name: str = "wang fang", address: str = "127.0.0.1") -> int:
+def attempt(house: AccountsApp, password: str, name: str = "wang fang", address: str = "127.0.0.1") -> int:
     client = Client(house.app, {}, address)
     return client.post(SESSION, json={"name": name, "password": password}).status_code
 
 
-def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_do_not_have(house: DoorHouse) -> None:
+def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_do_not_have(house: AccountsApp) -> None:
     answer = house.client().post(SESSION, json={"name": "wang  FANG", "password": PASSWORD})
     assert answer.status_code == 201
     assert answer.json()["name"] == "Wang Fang"
@@ -41,7 +41,7 @@ def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_do_not_have(hous
 
 
 def test_under_tls_the_cookie_is_bound_to_this_host(tmp_path: Path) -> None:
-    house = door_house(tmp_path, AccessSettings(tls=True))
+    house = accounts_app(tmp_path, AccessSettings(tls=True))
     house.person("Wang Fang", Role.OPERATOR)
     answer = house.client().post(SESSION, json={"name": "wang fang", "password": PASSWORD})
     assert answer.headers["set-cookie"].startswith("__Host-membercard=")
@@ -49,14 +49,14 @@ def test_under_tls_the_cookie_is_bound_to_this_host(tmp_path: Path) -> None:
     assert answer.headers["strict-transport-security"] == "max-age=63072000"
 
 
-def test_who_is_signed_in_is_told_who_they_are_and_what_they_may(house: DoorHouse) -> None:
+def test_who_is_signed_in_is_told_who_they_are_and_what_they_may(house: AccountsApp) -> None:
     told = house.signed_in("wang fang").get(SESSION).json()
     assert (told["name"], told["roles"], told["token"]) == ("Wang Fang", ["operator"], "")
     assert "lanes:run" in told["permissions"]
     assert "users" not in told["permissions"]
 
 
-def test_a_wrong_name_and_a_wrong_password_are_told_alike(house: DoorHouse) -> None:
+def test_a_wrong_name_and_a_wrong_password_are_told_alike(house: AccountsApp) -> None:
     wrong = house.client().post(SESSION, json={"name": "wang fang", "password": "something else"})
     unknown = house.client().post(SESSION, json={"name": "hunter2 is mine", "password": "something else"})
     assert problem(wrong) == problem(unknown)
@@ -66,7 +66,7 @@ def test_a_wrong_name_and_a_wrong_password_are_told_alike(house: DoorHouse) -> N
     assert refused[0].deed.origin == "127.0.0.1"
 
 
-def test_guessing_one_name_takes_longer_and_longer_from_wherever(house: DoorHouse) -> None:
+def test_guessing_one_name_takes_longer_and_longer_from_wherever(house: AccountsApp) -> None:
     for turn in range(BY_NAME.free + 1):
         assert attempt(house, "wrong", address=f"10.0.0.{turn}") == 401
     client = Client(house.app, {}, "10.0.0.99")
@@ -83,14 +83,14 @@ def test_guessing_one_name_takes_longer_and_longer_from_wherever(house: DoorHous
     assert attempt(house, PASSWORD) == 201
 
 
-def test_guessing_from_one_address_is_slowed_whichever_names_are_tried(house: DoorHouse) -> None:
+def test_guessing_from_one_address_is_slowed_whichever_names_are_tried(house: AccountsApp) -> None:
     for turn in range(BY_ADDRESS.free + 1):
         assert attempt(house, "wrong", name=f"name {turn}", address=f"2001:db8::{turn:x}") == 401
     assert attempt(house, PASSWORD, address="2001:db8::ffff") == 429
     assert attempt(house, PASSWORD, address="2001:db8:0:1::1") == 201
 
 
-def test_the_wait_for_a_name_ends_so_that_nobody_can_be_kept_out(house: DoorHouse) -> None:
+def test_the_wait_for_a_name_ends_so_that_nobody_can_be_kept_out(house: AccountsApp) -> None:
     for _ in range(40):
         attempt(house, "wrong")
         house.clock.move(minutes=6)
@@ -98,7 +98,7 @@ def test_the_wait_for_a_name_ends_so_that_nobody_can_be_kept_out(house: DoorHous
     assert attempt(house, PASSWORD) == 201
 
 
-def test_a_hundred_guesses_at_once_are_counted_one_by_one(house: DoorHouse) -> None:
+def test_a_hundred_guesses_at_once_are_counted_one_by_one(house: AccountsApp) -> None:
     answers = house.client().at_once(40, "POST", SESSION, json={"name": "wang fang", "password": "wrong"})
     tried = [answer for answer in answers if answer.status_code == 401]
     assert len(tried) <= BY_NAME.free + 1
@@ -119,7 +119,7 @@ def test_an_address_counts_as_what_one_customer_gets(address: str, counted: str)
     assert network(address) == counted
 
 
-def test_a_password_that_somebody_else_knows_opens_nothing_but_its_change(house: DoorHouse) -> None:
+def test_a_password_that_somebody_else_knows_opens_nothing_but_its_change(house: AccountsApp) -> None:
     house.person("Li Na", Role.ADMINISTRATOR, must_change=True)
     client = house.signed_in("li na")
     assert client.get(SESSION).json()["must_change"] is True
@@ -135,7 +135,7 @@ def test_a_password_that_somebody_else_knows_opens_nothing_but_its_change(house:
     assert client.get("/api/v1/users").status_code == 200
 
 
-def test_changing_the_password_ends_every_other_session_and_asks_for_the_old_one(house: DoorHouse) -> None:
+def test_changing_the_password_ends_every_other_session_and_asks_for_the_old_one(house: AccountsApp) -> None:
     here, there = house.signed_in("wang fang"), house.signed_in("wang fang")
     wrong = here.post(f"{SESSION}/password", json={"old": "a guess at it", "new": "only I know this one"})
     assert problem(wrong)["code"] == "wrong-password"
@@ -148,7 +148,7 @@ def test_changing_the_password_ends_every_other_session_and_asks_for_the_old_one
     assert ("Wang Fang", "") in house.leases.freed
 
 
-def test_signing_out_ends_the_session_at_once_and_takes_the_cookie(house: DoorHouse) -> None:
+def test_signing_out_ends_the_session_at_once_and_takes_the_cookie(house: AccountsApp) -> None:
     client = house.signed_in("wang fang")
     secret = client.cookies["membercard"]
     assert client.get(SESSION).status_code == 200
@@ -160,7 +160,7 @@ def test_signing_out_ends_the_session_at_once_and_takes_the_cookie(house: DoorHo
     assert house.leases.freed == [("Wang Fang", "")]
 
 
-def test_sessions_end_when_idle_and_at_the_end_of_the_day(house: DoorHouse) -> None:
+def test_sessions_end_when_idle_and_at_the_end_of_the_day(house: AccountsApp) -> None:
     idle = house.signed_in("wang fang")
     house.clock.move(minutes=61)
     house.door.gate.forget()
@@ -174,7 +174,7 @@ def test_sessions_end_when_idle_and_at_the_end_of_the_day(house: DoorHouse) -> N
     assert busy.get(SESSION).status_code == 401
 
 
-def test_one_sees_ones_sessions_and_ends_the_others(house: DoorHouse) -> None:
+def test_one_sees_ones_sessions_and_ends_the_others(house: AccountsApp) -> None:
     here, there = house.signed_in("wang fang"), house.signed_in("wang fang")
     assert len(here.get(f"{SESSION}/all").json()) == 2
     assert here.delete(f"{SESSION}/others").json() == {"ended": 1}
@@ -183,7 +183,7 @@ def test_one_sees_ones_sessions_and_ends_the_others(house: DoorHouse) -> None:
 
 
 def test_somebody_who_is_disabled_does_not_come_in_and_is_told_so_with_the_right_password_only(
-    house: DoorHouse,
+    house: AccountsApp,
 ) -> None:
     house.registry.people.disable("wang fang", by="tests", reason="left the office")
     answer = house.client().post(SESSION, json={"name": "wang fang", "password": PASSWORD})
@@ -192,14 +192,14 @@ def test_somebody_who_is_disabled_does_not_come_in_and_is_told_so_with_the_right
     assert problem(wrong)["code"] == "wrong-password"
 
 
-def test_the_language_of_a_person_is_kept(house: DoorHouse) -> None:
+def test_the_language_of_a_person_is_kept(house: AccountsApp) -> None:
     client = house.signed_in("wang fang")
     assert client.post(f"{SESSION}/language", json={"language": "en"}).status_code == 200
     assert house.registry.people.user("wang fang").language == "en"
     assert client.post(f"{SESSION}/language", json={"language": "tlh"}).status_code == 422
 
 
-def test_no_secret_of_the_door_shows_itself(house: DoorHouse) -> None:
+def test_no_secret_of_the_door_shows_itself(house: AccountsApp) -> None:
     signed = house.door.sign_in("wang fang", PASSWORD, "")
     shown = repr(signed) + str(signed)
     assert signed.secret not in shown

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from reader_service.access.first_start import first_administrator
-from tests.support.service.accounts import door_house
+from tests.support.service.accounts import accounts_app
 
 
 def test_the_first_administrator_gets_a_password_that_must_be_changed(tmp_path: Path) -> None:
-    house = door_house(tmp_path)
+    house = accounts_app(tmp_path)
     password = first_administrator(house.registry, house.door)
     assert password is not None
     signed = house.door.sign_in("admin", password.reveal().decode(), "")
@@ -20,7 +20,7 @@ def test_the_first_administrator_gets_a_password_that_must_be_changed(tmp_path: 
 
 
 def test_there_is_one_first_administrator_however_many_services_start_at_once(tmp_path: Path) -> None:
-    house = door_house(tmp_path)
+    house = accounts_app(tmp_path)
     with ThreadPoolExecutor(8) as threads:
         made = list(threads.map(lambda _: first_administrator(house.registry, house.door), range(8)))
     assert len([password for password in made if password is not None]) == 1
@@ -28,7 +28,7 @@ def test_there_is_one_first_administrator_however_many_services_start_at_once(tm
 
 
 def test_where_somebody_works_already_nobody_is_added(tmp_path: Path) -> None:
-    house = door_house(tmp_path)
+    house = accounts_app(tmp_path)
     house.person("Wang Fang")
     assert first_administrator(house.registry, house.door) is None
     assert len(house.registry.people.page(None, 10).items) == 1

@@ -15,18 +15,18 @@ from personalize.lists import public_key
 from reader_service.principal import Role
 from registry.values import CardState
 from terminal.member.hotlist import Hotlist, patched
-from tests.support.house import custody
+from tests.support.issuer import custody
 from tests.support.registry.registrar import LEASE, UNIT, approved, chip, claimed, ready, row, rows
 from tests.support.service.accounts import Client, problem
-from tests.support.service.record_house import RecordHouse, record_house
-from tests.support.service.services import at, carded
+from tests.support.service.registry_app import RegistryApp, registry_app
+from tests.support.service.registry_rig import at, carded
 
 V1 = "/api/v1"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[RecordHouse]:
-    made = record_house(tmp_path)
+def house(tmp_path: Path) -> Iterator[RegistryApp]:
+    made = registry_app(tmp_path)
     yield made
     made.door.registry.close()
 
@@ -43,7 +43,7 @@ def listed(client: Client, path: str, **params: Any) -> list[dict[str, Any]]:
         cursor = {"cursor": page["next"]}
 
 
-def test_a_batch_is_prepared_reported_and_closed_by_two(house: RecordHouse) -> None:
+def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> None:
     operator, reviewer = house.person("op", Role.OPERATOR), house.person("rev", Role.REVIEWER)
     batch_id = approved(house.door.registry, rows(2))
     begun = operator.post(f"{V1}/batches/{batch_id}/prepare")
@@ -69,7 +69,7 @@ def test_a_batch_is_prepared_reported_and_closed_by_two(house: RecordHouse) -> N
     assert operator.get(f"{V1}/batches/stock").json()["received"] == 1
 
 
-def test_chips_that_were_refused_or_are_missing(house: RecordHouse) -> None:
+def test_chips_that_were_refused_or_are_missing(house: RegistryApp) -> None:
     operator, registry = house.desk(Role.OPERATOR), house.door.registry
     batch_id = ready(registry, custody(), 4)
     for number in (1, 2, 3):
@@ -84,7 +84,7 @@ def test_chips_that_were_refused_or_are_missing(house: RecordHouse) -> None:
     assert [one["chip_serial"] for one in listed(operator, f"/batches/{batch_id}/rejects")][-1] == chip(4)
 
 
-def test_members_are_found_by_body_and_never_by_address(house: RecordHouse) -> None:
+def test_members_are_found_by_body_and_never_by_address(house: RegistryApp) -> None:
     clerk = house.desk(Role.REGISTRAR)
     _, numbers = carded(house.door.registry, 3)
     first = row(1)
@@ -109,7 +109,7 @@ def test_members_are_found_by_body_and_never_by_address(house: RecordHouse) -> N
     assert problem(clerk.get(f"{V1}/members/999"))["code"] == "not-found"
 
 
-def test_a_cards_life(house: RecordHouse) -> None:
+def test_a_cards_life(house: RegistryApp) -> None:
     clerk = house.desk(Role.REGISTRAR)
     _, (number, other) = carded(house.door.registry, 2)
     card = f"{V1}/cards/{number}"
@@ -128,7 +128,7 @@ def test_a_cards_life(house: RecordHouse) -> None:
     assert problem(clerk.get(f"{V1}/cards/130102197605153974X"))["code"] == "invalid"
 
 
-def test_counters_fetch_a_list_once_and_then_the_difference(house: RecordHouse) -> None:
+def test_counters_fetch_a_list_once_and_then_the_difference(house: RegistryApp) -> None:
     clerk, till = house.desk(Role.REGISTRAR), house.desk(Role.COUNTER)
     assert problem(till.get(f"{V1}/lists/hotlist"))["code"] == "not-found"
     _, numbers = carded(house.door.registry, 3)
@@ -155,7 +155,7 @@ def test_counters_fetch_a_list_once_and_then_the_difference(house: RecordHouse) 
     assert problem(till.get(f"{V1}/lists/hotlist/delta", params={"since": 1}))["code"] == "not-found"
 
 
-def test_the_audit_over_http(house: RecordHouse) -> None:
+def test_the_audit_over_http(house: RegistryApp) -> None:
     auditor = house.desk(Role.AUDITOR)
     batch_id, _ = carded(house.door.registry, 1)
     found = listed(auditor, "/audit", action="batch.", subject=f"batch:{batch_id}")
@@ -170,7 +170,7 @@ def test_the_audit_over_http(house: RecordHouse) -> None:
     assert problem(auditor.get(f"{V1}/audit", params={"actor": "a\0b"}))["code"] == "invalid"
 
 
-def test_figures_and_the_schedule(house: RecordHouse) -> None:
+def test_figures_and_the_schedule(house: RegistryApp) -> None:
     clerk, auditor = house.desk(Role.REGISTRAR), house.desk(Role.AUDITOR)
     carded(house.door.registry, 2)
     plan = {"unit": UNIT, "group": "第一批", "planned": 3, "due": "2026-11-01"}

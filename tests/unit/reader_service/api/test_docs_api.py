@@ -21,9 +21,9 @@ from reader_service.principal import Principal, Role
 from tests.support import forms
 from tests.support.forms import person
 from tests.support.paths import ROOT
-from tests.support.service.accounts import PASSWORD, Client, door_house
-from tests.support.service.api_station import ApiStation
-from tests.support.service.reader_house import eventually
+from tests.support.service.accounts import PASSWORD, Client, accounts_app
+from tests.support.service.reader_app import ReaderApp
+from tests.support.service.reader_rig import eventually
 
 SEES = Principal("test", frozenset({Role.OPERATOR}))
 GUIDE = ROOT / "docs" / "api.md"
@@ -40,7 +40,7 @@ def examples() -> list[tuple[str, str | None]]:
 class Shell:
     """Runs the guide's one-line commands: curl with the options used there, and jq with a plain path."""
 
-    station: ApiStation
+    station: ReaderApp
     folder: Path
     variables: dict[str, str]
     jars: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def _picked(told: Any, path: str) -> Any:
     return told
 
 
-def settled(station: ApiStation) -> bool:
+def settled(station: ReaderApp) -> bool:
     """What works in the background has come to its end."""
     for batch in station.registry.batches():
         preparation = station.service.batches.preparation(SEES, batch.id)
@@ -128,7 +128,7 @@ def like(told: Any, documented: Any, place: str = "answer") -> None:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
-    station = ApiStation(tmp_path)
+    station = ReaderApp(tmp_path)
     station.person("admin", Role.ADMINISTRATOR)
     station.person("reviewer", Role.REVIEWER)
     forms.xlsx(tmp_path / "form.xlsx", forms.form(person(1), person(2), person(3, phone="")))
@@ -164,7 +164,7 @@ def test_every_code_and_every_address_stands_in_the_guide(tmp_path: Path) -> Non
         problem = problem_of(TooMany("why", 1) if kind is TooMany else kind("why"))
         assert problem is not None
         assert (problem.code, problem.status) == (kind.code, statuses[kind.code])
-    house = door_house(tmp_path)
+    house = accounts_app(tmp_path)
     document = house.app.openapi()["paths"]
     house.registry.close()
     there = {f"{method.upper()} {path}" for path, methods in document.items() for method in methods}

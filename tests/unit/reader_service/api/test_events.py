@@ -25,22 +25,22 @@ from reader_service.events import Event, EventBus
 from reader_service.http.deps import still_in
 from reader_service.pages import live
 from reader_service.principal import Permission, Principal, Role
-from tests.support.service.accounts import DoorHouse, door_house
+from tests.support.service.accounts import AccountsApp, accounts_app
 from tests.support.service.web import Web
 
 KINDS = [*events.MAY_HEAR, "something.new"]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoorHouse]:
-    made = door_house(tmp_path_factory.mktemp("events"), AccessSettings(listeners=20))
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
+    made = accounts_app(tmp_path_factory.mktemp("events"), AccessSettings(listeners=20))
     made.person("admin", Role.ADMINISTRATOR, Role.OPERATOR)
     yield made
     made.registry.close()
 
 
 @pytest.fixture(scope="module")
-def web(house: DoorHouse) -> Iterator[Web]:
+def web(house: AccountsApp) -> Iterator[Web]:
     with Web(house.app) as running:
         yield running
 
@@ -75,7 +75,7 @@ def may_hear(role: Role, kind: str) -> bool:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_each_role_hears_what_it_may_see_and_nothing_else(house: DoorHouse, web: Web, role: Role) -> None:
+def test_each_role_hears_what_it_may_see_and_nothing_else(house: AccountsApp, web: Web, role: Role) -> None:
     bus = house.service.bus
     expected = [kind for kind in KINDS if may_hear(role, kind)]
 
@@ -91,7 +91,7 @@ def test_each_role_hears_what_it_may_see_and_nothing_else(house: DoorHouse, web:
     assert asyncio.run(run()) == expected
 
 
-def test_a_listener_who_comes_back_hears_what_it_missed_and_is_told_of_a_gap(house: DoorHouse, web: Web) -> None:
+def test_a_listener_who_comes_back_hears_what_it_missed_and_is_told_of_a_gap(house: AccountsApp, web: Web) -> None:
     bus, token = house.service.bus, house.token(Role.OPERATOR)
     last = bus.last_id()
     for number in range(3):
@@ -124,7 +124,7 @@ def refused_with(web: Web, token: str, query: str = "", **headers: str) -> tuple
     return asyncio.run(run())
 
 
-def test_nobody_listens_without_being_known_and_no_other_sites_page_with_a_cookie(house: DoorHouse, web: Web) -> None:
+def test_nobody_listens_without_being_known_and_no_other_sites_page_with_a_cookie(house: AccountsApp, web: Web) -> None:
     secret = house.signed_in("admin").cookies["membercard"]
     cookie = f"membercard={secret}"
     assert refused_with(web, "") == (401, "not-signed-in")
@@ -145,7 +145,7 @@ def test_nobody_listens_without_being_known_and_no_other_sites_page_with_a_cooki
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])
-def test_the_address_of_a_websocket_and_what_it_hears_are_in_no_log(house: DoorHouse, web: Web, level: str) -> None:
+def test_the_address_of_a_websocket_and_what_it_hears_are_in_no_log(house: AccountsApp, web: Web, level: str) -> None:
     root, stream = logging.getLogger(), io.StringIO()
     handlers, before = root.handlers[:], root.level
     token = house.token(Role.OPERATOR)
@@ -171,7 +171,9 @@ def test_the_address_of_a_websocket_and_what_it_hears_are_in_no_log(house: DoorH
     assert (refused["status"], refused["who"]) == (401, "")
 
 
-def test_somebody_who_is_signed_out_hears_no_more(house: DoorHouse, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_who_is_signed_out_hears_no_more(
+    house: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.1)
     client = house.signed_in("admin")
 
@@ -186,7 +188,7 @@ def test_somebody_who_is_signed_out_hears_no_more(house: DoorHouse, web: Web, mo
     assert asyncio.run(run()) == events.LEFT
 
 
-def test_listeners_are_counted_and_there_is_an_end_to_them(house: DoorHouse, web: Web) -> None:
+def test_listeners_are_counted_and_there_is_an_end_to_them(house: AccountsApp, web: Web) -> None:
     token = house.token(Role.OPERATOR)
 
     async def run() -> int:
@@ -212,7 +214,7 @@ class Quiet:
         return ""
 
 
-def test_live_pages_take_seats_too(house: DoorHouse, web: Web) -> None:
+def test_live_pages_take_seats_too(house: AccountsApp, web: Web) -> None:
     router = APIRouter()
 
     @router.get("/quiet/live")
@@ -239,7 +241,7 @@ def test_live_pages_take_seats_too(house: DoorHouse, web: Web) -> None:
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
 
 
-def test_a_listener_who_falls_behind_is_let_go(house: DoorHouse, web: Web) -> None:
+def test_a_listener_who_falls_behind_is_let_go(house: AccountsApp, web: Web) -> None:
     token = house.token(Role.OPERATOR)
 
     async def run() -> int:
@@ -274,7 +276,7 @@ def lines_of(web: Web, token: str, count: int, **headers: str) -> list[str]:
     return found
 
 
-def test_the_same_events_come_as_a_stream_for_browsers(house: DoorHouse, web: Web) -> None:
+def test_the_same_events_come_as_a_stream_for_browsers(house: AccountsApp, web: Web) -> None:
     bus = house.service.bus
     last = bus.last_id()
     event = bus.publish("verdict", "counter", {"code": "ACTIVE"})
@@ -283,18 +285,18 @@ def test_the_same_events_come_as_a_stream_for_browsers(house: DoorHouse, web: We
     assert found[1:] == [f"id: {event.id}", "event: verdict", f"data: {event.json}"]
 
 
-def test_a_quiet_stream_shows_that_it_lives(house: DoorHouse, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quiet_stream_shows_that_it_lives(house: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.05)
     assert lines_of(web, house.token(Role.COUNTER), 3) == [": here"] * 3
 
 
-def test_an_id_that_is_none_is_refused(house: DoorHouse, web: Web) -> None:
+def test_an_id_that_is_none_is_refused(house: AccountsApp, web: Web) -> None:
     bearer = f"Bearer {house.token(Role.COUNTER)}"
     answer = web.get("/api/v1/events/stream?after=abc", Authorization=bearer)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
-def test_a_text_is_written_once_for_all_who_hear_the_same(house: DoorHouse) -> None:
+def test_a_text_is_written_once_for_all_who_hear_the_same(house: AccountsApp) -> None:
     bus, written = EventBus(), []
     form = events._Form("counted", lambda batch: written.append(len(batch)) or f"{len(batch)}")  # type: ignore[func-returns-value]
     audience = events.Audience(bus, events.Measures())

@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 
 from reader_service.http.errors import CODES
 from tests.support.service.accounts import BASE, Client
-from tests.support.service.service_house import ALL, ServiceHouse, service_house
+from tests.support.service.service_app import ALL, ServiceApp, service_app
 
 EXAMPLES: Final = 3
 """For each of more than a hundred operations."""
@@ -26,13 +26,13 @@ _LEFT_OUT: Final = ("DELETE /api/v1/session", "GET /api/v1/events/stream")
 
 
 @pytest.fixture(scope="module")
-def fuzz_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHouse]:
-    with service_house(tmp_path_factory.mktemp("fuzz")) as made:
+def fuzz_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceApp]:
+    with service_app(tmp_path_factory.mktemp("fuzz")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def everybody(fuzz_house: ServiceHouse) -> Client:
+def everybody(fuzz_house: ServiceApp) -> Client:
     """Who may do everything, so that nothing is refused before it is looked at."""
     return fuzz_house.signed_in(ALL)
 
@@ -71,9 +71,7 @@ def check(case: schemathesis.Case, answer: httpx.Response) -> None:
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-def test_whatever_is_asked_nothing_here_breaks(
-    mode: GenerationMode, fuzz_house: ServiceHouse, everybody: Client
-) -> None:
+def test_whatever_is_asked_nothing_here_breaks(mode: GenerationMode, fuzz_house: ServiceApp, everybody: Client) -> None:
     schema = schemathesis.openapi.from_dict(fuzz_house.document())
     asked = 0
     for found in schema.get_all_operations():

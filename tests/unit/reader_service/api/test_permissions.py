@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 
 from reader_service.principal import Permission, Principal, Role
 from tests.support.service.accounts import Client, problem
-from tests.support.service.service_house import ServiceHouse, service_house
+from tests.support.service.service_app import ServiceApp, service_app
 
 P = Permission
 ANYONE: Final = None
@@ -132,18 +132,18 @@ ASKED: Final = [place for place, permission in TABLE.items() if permission is no
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHouse]:
-    with service_house(tmp_path_factory.mktemp("permissions")) as made:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceApp]:
+    with service_app(tmp_path_factory.mktemp("permissions")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def document(house: ServiceHouse) -> dict[str, Any]:
+def document(house: ServiceApp) -> dict[str, Any]:
     return house.document()
 
 
 @pytest.fixture(scope="module")
-def clients(house: ServiceHouse) -> dict[Role, Client]:
+def clients(house: ServiceApp) -> dict[Role, Client]:
     return {role: house.signed_in(role.value) for role in Role}
 
 
@@ -151,7 +151,7 @@ def place_of(method: str, path: str) -> str:
     return f"{method} {path.removeprefix('/api/v1')}"
 
 
-def api_places(house: ServiceHouse) -> set[str]:
+def api_places(house: ServiceApp) -> set[str]:
     """Every endpoint that the application has outside its pages."""
     found = set()
     for route in iter_route_contexts(house.app.routes):
@@ -163,7 +163,7 @@ def api_places(house: ServiceHouse) -> set[str]:
     return found
 
 
-def test_every_endpoint_is_in_the_table_and_nothing_else(house: ServiceHouse) -> None:
+def test_every_endpoint_is_in_the_table_and_nothing_else(house: ServiceApp) -> None:
     assert api_places(house) == set(TABLE) | PUBLIC
     websockets = [route for route in iter_route_contexts(house.app.routes) if not route.methods]
     assert {str(route.path) for route in websockets} - {"/static"} == {"/api/v1/events"}
@@ -235,14 +235,14 @@ def test_each_role_gets_what_its_permissions_say(
 
 
 @pytest.mark.parametrize("place", sorted(set(TABLE) - {"WEBSOCKET /events"}))
-def test_nobody_gets_anything(place: str, house: ServiceHouse) -> None:
+def test_nobody_gets_anything(place: str, house: ServiceApp) -> None:
     method, path = place.split(" ")
     answer = house.stranger().request(method, "/api/v1" + re.sub(r"\{\w+\}", "1", path))
     assert (problem(answer)["status"], problem(answer)["code"]) == (401, "not-signed-in")
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_ones_own_session_is_everybodys(role: Role, house: ServiceHouse, document: dict[str, Any]) -> None:
+def test_ones_own_session_is_everybodys(role: Role, house: ServiceApp, document: dict[str, Any]) -> None:
     client = house.signed_in(role.value)
     for place in ("GET /session", "GET /session/all", "POST /session/language", "DELETE /session/others"):
         assert ask(client, place, document).status_code == 200
@@ -252,13 +252,13 @@ def test_ones_own_session_is_everybodys(role: Role, house: ServiceHouse, documen
 
 
 @pytest.mark.parametrize("place", sorted(PUBLIC - {"POST /session"}))
-def test_what_is_public_answers_everybody(place: str, house: ServiceHouse) -> None:
+def test_what_is_public_answers_everybody(place: str, house: ServiceApp) -> None:
     path = place.split(" ")[1]
     answer = house.stranger().get(f"/api/v1{path}" if path == "/openapi.json" else path)
     assert answer.status_code == 200
 
 
-def test_figures_are_for_this_machine_and_whoever_may_read_them(house: ServiceHouse) -> None:
+def test_figures_are_for_this_machine_and_whoever_may_read_them(house: ServiceApp) -> None:
     for role in Role:
         may = Principal("x", frozenset({role})).may(Permission.METRICS)
         assert house.signed_in(role.value).get("/metrics").status_code == (200 if may else 403)
@@ -267,7 +267,7 @@ def test_figures_are_for_this_machine_and_whoever_may_read_them(house: ServiceHo
     assert far.get("/health/live").status_code == 200
 
 
-def test_no_label_of_a_figure_says_anything_about_a_person(house: ServiceHouse) -> None:
+def test_no_label_of_a_figure_says_anything_about_a_person(house: ServiceApp) -> None:
     client = house.signed_in("registrar")
     client.post("/api/v1/members/search", json={"text": "130102197605153974"})
     client.get("/api/v1/cards/6212260000000000012")

@@ -15,15 +15,15 @@ from reader_service.api.lanes import LaneResponse
 from reader_service.api.readers import ReaderResponse
 from reader_service.api.verify import MemberFactsResponse, VerdictResponse
 from reader_service.principal import Role
-from tests.support import line
+from tests.support import issuer
 from tests.support.service.accounts import problem
-from tests.support.service.api_station import ApiStation
-from tests.support.service.reader_house import eventually
+from tests.support.service.reader_app import ReaderApp
+from tests.support.service.reader_rig import eventually
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[ApiStation]:
-    made = ApiStation(tmp_path)
+def here(tmp_path: Path) -> Iterator[ReaderApp]:
+    made = ReaderApp(tmp_path)
     yield made
     made.close()
 
@@ -34,7 +34,7 @@ def documented(told: dict[str, Any], model: type[BaseModel]) -> None:
     model.model_validate_json(json.dumps(told), strict=True)
 
 
-def test_readers_are_listed_named_and_leased(here: ApiStation) -> None:
+def test_readers_are_listed_named_and_leased(here: ReaderApp) -> None:
     operator, other = here.desk(Role.OPERATOR), here.desk(Role.COUNTER)
     shown = {reader["id"]: reader for reader in operator.get("/readers").json()}
     assert list(shown) == ["counter", "lane-1", "lane-2"]
@@ -59,10 +59,10 @@ def test_readers_are_listed_named_and_leased(here: ApiStation) -> None:
     assert problem(operator.post("/readers/counter/lease", json={"seconds": 601}))["fields"].keys() == {"seconds"}
 
 
-def test_lanes_make_cards_and_the_counter_knows_them(here: ApiStation, tmp_path: Path) -> None:
+def test_lanes_make_cards_and_the_counter_knows_them(here: ReaderApp, tmp_path: Path) -> None:
     operator, counter = here.desk(Role.OPERATOR), here.desk(Role.COUNTER)
     developer = here.desk(Role.DEVELOPER)
-    batch_id = line.prepared(here.registry, 2, tmp_path)
+    batch_id = issuer.prepared(here.registry, 2, tmp_path)
     wanted = {"batch": batch_id, "readers": ["lane-1", "lane-2"]}
     assert problem(operator.post("/lanes", json={**wanted, "readers": ["lane-1", "nothing"]}))["code"] == "not-found"
     started = operator.post("/lanes", json=wanted)
@@ -99,7 +99,7 @@ def test_lanes_make_cards_and_the_counter_knows_them(here: ApiStation, tmp_path:
     assert (out["status"], out["code"], out["params"]["code"]) == (409, "reader-out", "no-card")
 
 
-def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ApiStation) -> None:
+def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ReaderApp) -> None:
     developer = here.desk(Role.DEVELOPER)
     token = {"Lease-Token": developer.post("/readers/lane-1/lease", json={}).json()["token"]}
     atr = developer.post("/developer/readers/lane-1/connect", json={}, headers=token).json()["atr"]
@@ -125,7 +125,7 @@ def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ApiStation)
     assert developer.request("PUT", "/developer/readers/lane-1/trace", json={"on": False}).status_code == 204
 
 
-def test_virtual_cards_are_put_in_and_torn_out(here: ApiStation) -> None:
+def test_virtual_cards_are_put_in_and_torn_out(here: ReaderApp) -> None:
     developer = here.desk(Role.DEVELOPER)
     drawer = developer.get("/developer/drawer").json()
     assert len(drawer) == 2
@@ -144,7 +144,7 @@ def test_virtual_cards_are_put_in_and_torn_out(here: ApiStation) -> None:
     assert developer.post("/readers/counter/restart").status_code == 200
 
 
-def test_a_reader_that_is_gone_is_forgotten_and_one_that_is_there_is_not(here: ApiStation) -> None:
+def test_a_reader_that_is_gone_is_forgotten_and_one_that_is_there_is_not(here: ReaderApp) -> None:
     operator = here.desk(Role.OPERATOR)
     kept = problem(operator.delete("/readers/counter"))
     assert (kept["status"], kept["code"], kept["params"]["reason"]) == (409, "conflict", "there")

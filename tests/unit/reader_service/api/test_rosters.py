@@ -15,15 +15,15 @@ from reader_service.principal import Role
 from tests.support import forms
 from tests.support.forms import UNIT, person
 from tests.support.service.accounts import problem
-from tests.support.service.record_house import RecordHouse, record_house
+from tests.support.service.registry_app import RegistryApp, registry_app
 
 GOOD, BAD = [person(1), person(2)], person(3, phone="")
 ROSTERS, BATCHES = "/api/v1/rosters", "/api/v1/batches"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[RecordHouse]:
-    made = record_house(tmp_path)
+def house(tmp_path: Path) -> Iterator[RegistryApp]:
+    made = registry_app(tmp_path)
     yield made
     made.door.registry.close()
 
@@ -32,7 +32,7 @@ def form(tmp_path: Path, *people: list[object]) -> bytes:
     return forms.xlsx(tmp_path / "made.xlsx", forms.form(*people)).read_bytes()
 
 
-def test_the_way_of_a_form(house: RecordHouse, tmp_path: Path) -> None:
+def test_the_way_of_a_form(house: RegistryApp, tmp_path: Path) -> None:
     clerk, reviewer = house.person("clerk", Role.REGISTRAR), house.person("reviewer", Role.REVIEWER)
     answer = clerk.post(ROSTERS, files={"file": ("登记表.xlsx", form(tmp_path, *GOOD, BAD))})
     told = answer.json()
@@ -66,7 +66,7 @@ def test_the_way_of_a_form(house: RecordHouse, tmp_path: Path) -> None:
     assert problem(clerk.post(f"{BATCHES}/{batch_id}/discard", json={"reason": "why"}))["code"] == "conflict"
 
 
-def test_who_imported_does_not_approve(house: RecordHouse, tmp_path: Path) -> None:
+def test_who_imported_does_not_approve(house: RegistryApp, tmp_path: Path) -> None:
     both = house.person("both", Role.REGISTRAR, Role.REVIEWER)
     batch_id = both.post(ROSTERS, files={"file": ("f.xlsx", form(tmp_path, *GOOD))}).json()["batch"]["id"]
     both.post(f"{BATCHES}/{batch_id}/submit")
@@ -74,7 +74,7 @@ def test_who_imported_does_not_approve(house: RecordHouse, tmp_path: Path) -> No
     assert (refused.status_code, problem(refused)["code"]) == (403, "own-work")
 
 
-def test_a_form_of_which_nobody_passes(house: RecordHouse, tmp_path: Path) -> None:
+def test_a_form_of_which_nobody_passes(house: RegistryApp, tmp_path: Path) -> None:
     clerk = house.desk(Role.REGISTRAR)
     content = form(tmp_path, BAD)
     answer = clerk.post(ROSTERS, files={"file": ("f.xlsx", content)}, data={"unit": "另一个单位"})
@@ -97,7 +97,7 @@ def with_macros(tmp_path: Path) -> bytes:
     return whole.getvalue()
 
 
-def test_bad_uploads_are_answered_and_nothing_is_stored(house: RecordHouse, tmp_path: Path) -> None:
+def test_bad_uploads_are_answered_and_nothing_is_stored(house: RegistryApp, tmp_path: Path) -> None:
     clerk = house.desk(Role.REGISTRAR)
     good = form(tmp_path, *GOOD)
     bad = [
@@ -119,7 +119,7 @@ def test_bad_uploads_are_answered_and_nothing_is_stored(house: RecordHouse, tmp_
     assert house.door.registry.batches() == []
 
 
-def test_an_upload_is_done_once_by_its_key(house: RecordHouse, tmp_path: Path) -> None:
+def test_an_upload_is_done_once_by_its_key(house: RegistryApp, tmp_path: Path) -> None:
     clerk = house.desk(Role.REGISTRAR)
     key = {"Idempotency-Key": str(uuid.uuid4())}
     content = form(tmp_path, *GOOD)

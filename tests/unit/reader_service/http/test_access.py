@@ -21,21 +21,21 @@ from reader_service.principal import Role
 from reader_service.service import ReaderService
 from registry.admin.audit import AuditFilter
 from registry.errors import RegistryConflict, RegistryUnavailable
-from tests.support.service.accounts import PASSWORD, DoorHouse, door_house, problem
+from tests.support.service.accounts import PASSWORD, AccountsApp, accounts_app, problem
 
 ME = "/api/v1/session"
 NEW = {"name": "Li Na", "roles": ["counter"]}
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[DoorHouse]:
-    made = door_house(tmp_path)
+def house(tmp_path: Path) -> Iterator[AccountsApp]:
+    made = accounts_app(tmp_path)
     made.person("admin", Role.ADMINISTRATOR)
     yield made
     made.registry.close()
 
 
-def test_a_token_comes_in_with_its_roles_and_its_own_name(house: DoorHouse) -> None:
+def test_a_token_comes_in_with_its_roles_and_its_own_name(house: AccountsApp) -> None:
     client = house.bearing(house.token(Role.AUDITOR, label="watchdog"))
     told = client.get(ME).json()
     assert (told["name"], told["token"], told["roles"]) == ("watchdog (token 1)", "watchdog", ["auditor"])
@@ -54,19 +54,19 @@ def test_a_token_comes_in_with_its_roles_and_its_own_name(house: DoorHouse) -> N
         "Bearer mc_\xe9",
     ],
 )
-def test_what_is_no_token_in_force_does_not_come_in(house: DoorHouse, given: str) -> None:
+def test_what_is_no_token_in_force_does_not_come_in(house: AccountsApp, given: str) -> None:
     answer = house.client().get(ME, headers={"Authorization": given.encode("latin-1")})  # type: ignore[arg-type]
     assert problem(answer)["code"] == "not-signed-in"
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_wrong_token_is_not_made_good_by_a_cookie(house: DoorHouse) -> None:
+def test_a_wrong_token_is_not_made_good_by_a_cookie(house: AccountsApp) -> None:
     client = house.signed_in("admin")
     assert client.get(ME).status_code == 200
     assert client.get(ME, headers={"Authorization": "Bearer mc_" + "A" * 43}).status_code == 401
 
 
-def test_tokens_end_by_themselves_and_when_revoked_or_their_maker_is_disabled(house: DoorHouse) -> None:
+def test_tokens_end_by_themselves_and_when_revoked_or_their_maker_is_disabled(house: AccountsApp) -> None:
     secret = house.token(Role.COUNTER, days=1)
     client, admin = house.bearing(secret), house.signed_in("admin")
     assert client.get(ME).status_code == 200
@@ -87,7 +87,7 @@ def test_tokens_end_by_themselves_and_when_revoked_or_their_maker_is_disabled(ho
     assert orphan.get(ME).status_code == 401
 
 
-def test_a_request_for_another_host_is_refused_whoever_asks(house: DoorHouse) -> None:
+def test_a_request_for_another_host_is_refused_whoever_asks(house: AccountsApp) -> None:
     client = house.signed_in("admin")
     for host in ("evil.example", "localhost.evil.example", "", "[::1", "127.0.0.1.nip.io"):
         assert problem(client.get(ME, headers={"Host": host}))["code"] == "wrong-host"
@@ -95,7 +95,7 @@ def test_a_request_for_another_host_is_refused_whoever_asks(house: DoorHouse) ->
         assert client.get(ME, headers={"Host": host}).status_code == 200
 
 
-def test_a_write_with_a_cookie_needs_the_sessions_own_secret(house: DoorHouse) -> None:
+def test_a_write_with_a_cookie_needs_the_sessions_own_secret(house: AccountsApp) -> None:
     client, other = house.signed_in("admin"), house.signed_in("admin")
     right = client.headers.pop("X-CSRF-Token")
     for given in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": other.headers["X-CSRF-Token"]}, {"X-CSRF-Token": "é"}):
@@ -105,7 +105,7 @@ def test_a_write_with_a_cookie_needs_the_sessions_own_secret(house: DoorHouse) -
     assert client.post("/api/v1/users", json=NEW, headers={"X-CSRF-Token": right}).status_code == 201
 
 
-def test_a_write_from_another_sites_page_is_refused_even_with_the_secret(house: DoorHouse) -> None:
+def test_a_write_from_another_sites_page_is_refused_even_with_the_secret(house: AccountsApp) -> None:
     client = house.signed_in("admin")
     for headers in (
         {"Origin": "https://evil.example"},
@@ -119,14 +119,14 @@ def test_a_write_from_another_sites_page_is_refused_even_with_the_secret(house: 
 
 
 def test_under_tls_a_page_that_came_without_it_is_another_sites(tmp_path: Path) -> None:
-    house = door_house(tmp_path, AccessSettings(tls=True))
+    house = accounts_app(tmp_path, AccessSettings(tls=True))
     for origin, status in (("http://localhost", 403), ("https://localhost", 401), ("https://[", 403)):
         answer = house.client().post(ME, json={"name": "x", "password": "y"}, headers={"Origin": origin})
         assert answer.status_code == status
     house.registry.close()
 
 
-def test_nobody_is_signed_in_by_another_sites_form(house: DoorHouse) -> None:
+def test_nobody_is_signed_in_by_another_sites_form(house: AccountsApp) -> None:
     answer = house.client().post(
         ME, json={"name": "admin", "password": PASSWORD}, headers={"Origin": "https://evil.example"}
     )
@@ -134,9 +134,9 @@ def test_nobody_is_signed_in_by_another_sites_form(house: DoorHouse) -> None:
     assert "set-cookie" not in answer.headers
 
 
-def page_house(tmp_path: Path, settings: AccessSettings | None = None) -> DoorHouse:
+def page_house(tmp_path: Path, settings: AccessSettings | None = None) -> AccountsApp:
     """With pages and endpoints that misbehave."""
-    house = door_house(tmp_path, settings)
+    house = accounts_app(tmp_path, settings)
     router = APIRouter()
 
     @router.post("/form")
@@ -241,13 +241,13 @@ def test_no_refusal_repeats_a_number_from_the_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["users-x", "usersx/admin", "users/", "users//admin", "Users", "session.json", "event"]
 )
-def test_what_only_looks_like_a_resource_is_none(house: DoorHouse, path: str) -> None:
+def test_what_only_looks_like_a_resource_is_none(house: AccountsApp, path: str) -> None:
     told = problem(house.signed_in("admin").get(f"/api/v1/{path}"))
     assert (told["status"], told["code"]) == (404, "not-found")
     assert problem(house.client().get(f"/api/v1/{path}"))["code"] == "not-signed-in"
 
 
-def test_what_was_sent_is_never_repeated_in_a_refusal(house: DoorHouse) -> None:
+def test_what_was_sent_is_never_repeated_in_a_refusal(house: AccountsApp) -> None:
     client = house.signed_in("admin")
     number = "130102197605153974"
     sent = {"name": [number], "roles": [number], "password": "hunter2hunter2", number: "", "孙波磊": ""}
@@ -259,7 +259,7 @@ def test_what_was_sent_is_never_repeated_in_a_refusal(house: DoorHouse) -> None:
     assert "1301021976" not in broken.text
 
 
-def test_somebody_who_asks_for_what_is_not_theirs_is_on_record_once_a_minute(house: DoorHouse) -> None:
+def test_somebody_who_asks_for_what_is_not_theirs_is_on_record_once_a_minute(house: AccountsApp) -> None:
     house.person("Wang Fang", Role.COUNTER)
     client = house.signed_in("wang fang")
     for _ in range(5):
@@ -269,7 +269,7 @@ def test_somebody_who_asks_for_what_is_not_theirs_is_on_record_once_a_minute(hou
 
 
 def test_the_database_is_not_asked_for_each_request_and_those_inside_go_on_without_it(
-    house: DoorHouse, monkeypatch: pytest.MonkeyPatch
+    house: AccountsApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = house.signed_in("admin")
     asked: list[bytes] = []
@@ -298,11 +298,11 @@ def test_the_database_is_not_asked_for_each_request_and_those_inside_go_on_witho
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
-def test_health_is_for_everybody(house: DoorHouse, path: str) -> None:
+def test_health_is_for_everybody(house: AccountsApp, path: str) -> None:
     assert house.client().get(path).status_code == 200
 
 
-def test_not_ready_while_the_database_is_away(house: DoorHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_ready_while_the_database_is_away(house: AccountsApp, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise RegistryUnavailable("the database cannot be reached", retryable=True)
 
@@ -315,7 +315,7 @@ def test_not_ready_while_the_database_is_away(house: DoorHouse, monkeypatch: pyt
     assert house.client().get("/health/live").status_code == 200
 
 
-def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: DoorHouse) -> None:
+def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: AccountsApp) -> None:
     away = SimpleNamespace(pcsc_away=True)
     parts = SimpleNamespace(custody=house.service.parts.custody, pcsc=True)
     checks = Checks(cast("ReaderService", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
@@ -331,4 +331,4 @@ def test_nothing_of_a_request_is_sent_to_a_collector_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    assert not door_house(tmp_path).app._native_telemetry.enabled()
+    assert not accounts_app(tmp_path).app._native_telemetry.enabled()

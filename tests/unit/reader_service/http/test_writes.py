@@ -20,7 +20,7 @@ from reader_service.http.idempotency import InMemoryIdempotencyStore
 from reader_service.principal import Role
 from registry.admin.idempotency import Begun, IdempotencyKeyReused, RequestInProgress, StoredReply
 from registry.errors import RegistryUnavailable
-from tests.support.service.accounts import BASE, DoorHouse, door_house, problem
+from tests.support.service.accounts import BASE, AccountsApp, accounts_app, problem
 
 SMALL = AccessSettings(body=1000, upload=50_000, chunk_seconds=0.2, body_seconds=0.5)
 
@@ -69,8 +69,8 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def house(tmp_path: Path, desk: Desk) -> Iterator[DoorHouse]:
-    made = door_house(tmp_path, SMALL)
+def house(tmp_path: Path, desk: Desk) -> Iterator[AccountsApp]:
+    made = accounts_app(tmp_path, SMALL)
     made.app.include_router(desk.router())
     made.person("admin", Role.ADMINISTRATOR)
     yield made
@@ -81,7 +81,7 @@ def keyed(key: str = "11111111-2222-4333-8444-555555555555") -> dict[str, str]:
     return {"Idempotency-Key": key}
 
 
-def test_the_same_write_again_gets_the_same_answer_and_is_done_once(house: DoorHouse, desk: Desk) -> None:
+def test_the_same_write_again_gets_the_same_answer_and_is_done_once(house: AccountsApp, desk: Desk) -> None:
     client = house.signed_in("admin")
     first, again = (client.post("/api/v1/things", json={"a": 1}, headers=keyed()) for _ in range(2))
     assert desk.done == 1
@@ -91,7 +91,7 @@ def test_the_same_write_again_gets_the_same_answer_and_is_done_once(house: DoorH
     assert "idempotency-replayed" not in first.headers
 
 
-def test_a_key_belongs_to_one_request_and_one_person(house: DoorHouse, desk: Desk) -> None:
+def test_a_key_belongs_to_one_request_and_one_person(house: AccountsApp, desk: Desk) -> None:
     client = house.signed_in("admin")
     assert client.post("/api/v1/things", json={"a": 1}, headers=keyed()).status_code == 201
     for path, sent in (("/api/v1/things", {"a": 2}), ("/api/v1/things?x=1", {"a": 1}), ("/api/v1/users", {"a": 1})):
@@ -102,7 +102,7 @@ def test_a_key_belongs_to_one_request_and_one_person(house: DoorHouse, desk: Des
     assert desk.done == 2
 
 
-def test_a_token_must_send_a_key_and_a_session_may(house: DoorHouse, desk: Desk) -> None:
+def test_a_token_must_send_a_key_and_a_session_may(house: AccountsApp, desk: Desk) -> None:
     till = house.bearing(house.token(Role.COUNTER))
     missing = till.post("/api/v1/things", json={})
     assert (missing.status_code, problem(missing)["code"]) == (400, "idempotency-key-missing")
@@ -115,7 +115,7 @@ def test_a_token_must_send_a_key_and_a_session_may(house: DoorHouse, desk: Desk)
 
 
 @pytest.mark.parametrize("key", ["with blank", "x" * 256, "\xe9"])
-def test_a_key_that_is_none_is_refused(house: DoorHouse, desk: Desk, key: str) -> None:
+def test_a_key_that_is_none_is_refused(house: AccountsApp, desk: Desk, key: str) -> None:
     sent = {"Idempotency-Key": key.encode("latin-1")}
     refused = house.signed_in("admin").post("/api/v1/things", json={}, headers=sent)
     assert set(problem(refused)["fields"]) == {"Idempotency-Key"}
@@ -123,7 +123,7 @@ def test_a_key_that_is_none_is_refused(house: DoorHouse, desk: Desk, key: str) -
 
 
 def test_the_same_write_twice_at_once_is_done_once(
-    house: DoorHouse, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    house: AccountsApp, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin, refused = house.registry.replies.begin, []
 
@@ -145,7 +145,7 @@ def test_the_same_write_twice_at_once_is_done_once(
     assert desk.done == 1
 
 
-def test_a_refusal_by_rule_is_kept_and_one_that_did_nothing_may_be_tried_again(house: DoorHouse, desk: Desk) -> None:
+def test_a_refusal_by_rule_is_kept_and_one_that_did_nothing_may_be_tried_again(house: AccountsApp, desk: Desk) -> None:
     client = house.signed_in("admin")
     desk.fault = Conflict("a rule stands against it")
     assert client.post("/api/v1/things", json={}, headers=keyed("kept")).status_code == 409
@@ -161,7 +161,7 @@ def test_a_refusal_by_rule_is_kept_and_one_that_did_nothing_may_be_tried_again(h
 
 
 def test_what_is_about_this_machines_readers_needs_no_database(
-    house: DoorHouse, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    house: AccountsApp, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = house.signed_in("admin")
 
@@ -174,7 +174,7 @@ def test_what_is_about_this_machines_readers_needs_no_database(
     assert answers == [{"done": 1}, {"done": 1}]
 
 
-def test_an_upload_that_comes_again_is_the_same_though_its_boundary_differs(house: DoorHouse, desk: Desk) -> None:
+def test_an_upload_that_comes_again_is_the_same_though_its_boundary_differs(house: AccountsApp, desk: Desk) -> None:
     client = house.signed_in("admin")
     file = {"file": ("roster.xlsx", b"row\n" * 8000)}
     first, again = (client.post("/api/v1/upload", files=file, headers=keyed()) for _ in range(2))
@@ -183,14 +183,14 @@ def test_an_upload_that_comes_again_is_the_same_though_its_boundary_differs(hous
     assert problem(other)["code"] == "idempotency-key-reused"
 
 
-def test_a_forms_hidden_field_stands_in_for_the_header(house: DoorHouse, desk: Desk) -> None:
+def test_a_forms_hidden_field_stands_in_for_the_header(house: AccountsApp, desk: Desk) -> None:
     client = house.signed_in("admin")
     for _ in range(3):
         assert client.post("/form", data={"idempotency_key": "form-1", "csrf": "x"}).json() == {"done": 1}
     assert client.post("/form", data={"idempotency_key": "form-2"}).json() == {"done": 2}
 
 
-def test_kept_answers_are_sealed_and_digests_are_keyed(house: DoorHouse, tmp_path: Path) -> None:
+def test_kept_answers_are_sealed_and_digests_are_keyed(house: AccountsApp, tmp_path: Path) -> None:
     client = house.signed_in("admin")
     sent = {"name": "孙波磊", "id": "130102197605153974"}
     assert client.post("/api/v1/things", json=sent, headers=keyed()).status_code == 201
@@ -200,14 +200,14 @@ def test_kept_answers_are_sealed_and_digests_are_keyed(house: DoorHouse, tmp_pat
 
 
 @pytest.mark.parametrize("length", [0, 1, 999, 1000])
-def test_a_body_up_to_the_limit_is_taken(house: DoorHouse, length: int) -> None:
+def test_a_body_up_to_the_limit_is_taken(house: AccountsApp, length: int) -> None:
     sent = b"{}" + b" " * (length - 2) if length > 1 else b""
     kind = {"Content-Type": "application/json"}
     answer = house.signed_in("admin").post("/api/v1/things", content=sent, headers=kind)
     assert answer.status_code == (201 if length > 1 else 422)
 
 
-def test_a_body_beyond_the_limit_is_refused_whatever_it_says_of_its_length(house: DoorHouse, desk: Desk) -> None:
+def test_a_body_beyond_the_limit_is_refused_whatever_it_says_of_its_length(house: AccountsApp, desk: Desk) -> None:
     client = house.signed_in("admin")
 
     async def pieces() -> Any:
@@ -229,7 +229,7 @@ def test_a_body_beyond_the_limit_is_refused_whatever_it_says_of_its_length(house
 
 
 @pytest.mark.parametrize(("pause", "pieces"), [(1.0, 2), (0.15, 20)])
-def test_a_body_that_does_not_arrive_is_given_up(house: DoorHouse, desk: Desk, pause: float, pieces: int) -> None:
+def test_a_body_that_does_not_arrive_is_given_up(house: AccountsApp, desk: Desk, pause: float, pieces: int) -> None:
     client = house.signed_in("admin")
 
     async def slowly() -> Any:
@@ -243,7 +243,7 @@ def test_a_body_that_does_not_arrive_is_given_up(house: DoorHouse, desk: Desk, p
     assert desk.done == 0
 
 
-def test_whoever_goes_away_before_the_body_is_whole_did_nothing(house: DoorHouse, desk: Desk) -> None:
+def test_whoever_goes_away_before_the_body_is_whole_did_nothing(house: AccountsApp, desk: Desk) -> None:
     client = house.signed_in("admin")
     request = httpx.Request("POST", BASE + "/api/v1/things", headers=client.headers, content=b"{}")
     scope = {

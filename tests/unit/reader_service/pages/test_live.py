@@ -17,21 +17,21 @@ from reader_service.pages.shell import Shell
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from terminal.member.outcome import VerdictCode
-from tests.support.service.page_services import PageHouse, batch_view, lane, page_house, reader, rejected, verdict
+from tests.support.service.page_app import PageApp, batch_view, lane, page_app, reader, rejected, verdict
 
 WHO = Principal("op", frozenset({Role.OPERATOR, Role.DEVELOPER}))
 BAD = "<script>alert(1)</script>"
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageHouse]:
-    made = page_house(tmp_path_factory.mktemp("pages"))
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageApp]:
+    made = page_app(tmp_path_factory.mktemp("pages"))
     with made.house.registry:
         yield made
 
 
 @pytest.fixture
-def house(open_house: PageHouse) -> PageHouse:
+def house(open_house: PageApp) -> PageApp:
     open_house.fresh()
     return open_house
 
@@ -104,7 +104,7 @@ def _event(kind: str, topic: str, data: dict[str, object] | None = None) -> Even
     return EventBus().publish(kind, topic, data or {})
 
 
-def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(house: PageHouse) -> None:
+def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(house: PageApp) -> None:
     house.readers.found = [reader(f"Lane {n}", mode=Mode.LANE, state=ReaderState.LANE) for n in (1, 2)]
     house.lanes.found = [lane("Lane 1"), lane("Lane 2")]
     house.batches.views = [batch_view()]
@@ -130,13 +130,13 @@ def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(h
     assert 'id="lane-lane-3"' in more
 
 
-def test_where_there_are_many_lanes_what_is_to_do_stands_above_them(house: PageHouse) -> None:
+def test_where_there_are_many_lanes_what_is_to_do_stands_above_them(house: PageApp) -> None:
     house.lanes.found = [lane(f"Lane {n}") for n in range(1, 31)] + [lane("Lane 31", last=rejected(Bin.FOREIGN))]
     html = asyncio.run(station.StationBoard(Shell(house.house.service), WHO, "en").whole())
     assert re.search(r'<ul id="orders".*?<a href="#lane-lane-31">.*?Lane 31: Put in bin 4', html, re.DOTALL)
 
 
-def test_batches_are_counted_again_after_a_card_but_not_for_each(house: PageHouse) -> None:
+def test_batches_are_counted_again_after_a_card_but_not_for_each(house: PageApp) -> None:
     house.readers.found, house.lanes.found = [reader("Lane 1")], [lane("Lane 1")]
     board = station.StationBoard(Shell(house.house.service), WHO, "en")
 
@@ -154,7 +154,7 @@ def test_batches_are_counted_again_after_a_card_but_not_for_each(house: PageHous
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("code", list(VerdictCode))
-def test_every_verdict_has_colour_sign_and_words(house: PageHouse, code: VerdictCode, language: str) -> None:
+def test_every_verdict_has_colour_sign_and_words(house: PageApp, code: VerdictCode, language: str) -> None:
     house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
     board = counter.CounterBoard(Shell(house.house.service), WHO, language, "counter")
     told = verdict(code, name=BAD, unit=BAD)
@@ -167,7 +167,7 @@ def test_every_verdict_has_colour_sign_and_words(house: PageHouse, code: Verdict
     assert ("&lt;script&gt;" in html) is (told.verdict.member is not None)
 
 
-def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(house: PageHouse) -> None:
+def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(house: PageApp) -> None:
     house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
     board = counter.CounterBoard(Shell(house.house.service), WHO, "zh", "counter")
     html = asyncio.run(board.after([_event("verdict", "counter", verdict().to_json())]))
@@ -194,16 +194,14 @@ def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(house: PageHou
         ([reader("Counter", mode=Mode.LANE, state=ReaderState.LANE)], "nothing"),
     ],
 )
-def test_a_counter_asks_for_a_card_only_where_one_is_judged(
-    house: PageHouse, seen: list[ReaderView], waits: str
-) -> None:
+def test_a_counter_asks_for_a_card_only_where_one_is_judged(house: PageApp, seen: list[ReaderView], waits: str) -> None:
     """A card that is in when the page comes was judged before: it has to be put in once more."""
     house.readers.found = seen
     html = asyncio.run(counter.CounterBoard(Shell(house.house.service), WHO, "zh", "counter").whole())
     assert re.findall(r'id="(?:counter-reader|verdict)"[^>]*data-waits="(\w+)"', html) == [waits, waits]
 
 
-def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: PageHouse) -> None:
+def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: PageApp) -> None:
     house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
     board = counter.CounterBoard(Shell(house.house.service), WHO, "en", "counter")
 
@@ -226,7 +224,7 @@ def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: Pa
     assert "not on this machine any more" in gone
 
 
-def test_a_trace_shows_the_last_lines_of_its_reader(house: PageHouse) -> None:
+def test_a_trace_shows_the_last_lines_of_its_reader(house: PageApp) -> None:
     house.readers.found = [reader("Bench")]
     board = developer.DeveloperBoard(Shell(house.house.service), WHO, "en", "bench")
     lines = [_event("trace", "bench", {"line": f"line {n} {BAD}"}) for n in range(developer.TRACED + 5)]

@@ -16,14 +16,14 @@ from reader_service.principal import Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState
 from registry.values import BatchState, BoundChip, Reject
 from tests.support.service.accounts import PASSWORD, Client
-from tests.support.service.page_services import (
+from tests.support.service.page_app import (
     AT,
-    PageHouse,
+    PageApp,
     batch_view,
     exchange,
     lane,
     last,
-    page_house,
+    page_app,
     reader,
     rejected,
 )
@@ -32,19 +32,19 @@ BAD = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageHouse]:
-    made = page_house(tmp_path_factory.mktemp("pages"))
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageApp]:
+    made = page_app(tmp_path_factory.mktemp("pages"))
     with made.house.registry:
         yield made
 
 
 @pytest.fixture
-def house(open_house: PageHouse) -> PageHouse:
+def house(open_house: PageApp) -> PageApp:
     open_house.fresh()
     return open_house
 
 
-def enter(house: PageHouse, *roles: Role, language: str = "en") -> Client:
+def enter(house: PageApp, *roles: Role, language: str = "en") -> Client:
     name = "-".join(["person", *roles])
     if name not in house.people:
         house.people[name] = house.house.signed_in(house.house.person(name, *roles))
@@ -61,7 +61,7 @@ def at(answer: httpx.Response) -> str:
     return answer.text
 
 
-def busy(house: PageHouse, text: str = "plain") -> None:
+def busy(house: PageApp, text: str = "plain") -> None:
     """Something on every page, with ``text`` wherever other people's words come in."""
     house.readers.found = [
         reader("Lane 1", name=text, mode=Mode.LANE, state=ReaderState.LANE),
@@ -83,7 +83,7 @@ def busy(house: PageHouse, text: str = "plain") -> None:
 @pytest.mark.parametrize(
     "path", ["/station", "/station/batches/B20261122-001", "/counter", "/developer?reader=bench", "/password", "/login"]
 )
-def test_every_page_in_both_languages(house: PageHouse, path: str, language: str) -> None:
+def test_every_page_in_both_languages(house: PageApp, path: str, language: str) -> None:
     busy(house)
     client = enter(house, Role.OPERATOR, Role.DEVELOPER, language=language)
     if path == "/login":
@@ -96,7 +96,7 @@ def test_every_page_in_both_languages(house: PageHouse, path: str, language: str
 
 
 @pytest.mark.parametrize("path", ["/station", "/station/batches/B20261122-001", "/counter", "/developer?reader=bench"])
-def test_what_others_wrote_is_never_taken_for_html(house: PageHouse, path: str) -> None:
+def test_what_others_wrote_is_never_taken_for_html(house: PageApp, path: str) -> None:
     busy(house, BAD)
     text = at(enter(house, Role.OPERATOR, Role.DEVELOPER).get(path))
     assert "<script>alert" not in text
@@ -104,7 +104,7 @@ def test_what_others_wrote_is_never_taken_for_html(house: PageHouse, path: str) 
     assert "&lt;script&gt;alert(1)" in text
 
 
-def test_pages_say_what_a_browser_may_load_and_are_kept_nowhere(house: PageHouse) -> None:
+def test_pages_say_what_a_browser_may_load_and_are_kept_nowhere(house: PageApp) -> None:
     answer = enter(house, Role.OPERATOR).get("/station")
     assert "script-src 'self'; style-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
@@ -112,14 +112,14 @@ def test_pages_say_what_a_browser_may_load_and_are_kept_nowhere(house: PageHouse
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
-def test_files_are_asked_for_each_time(house: PageHouse) -> None:
+def test_files_are_asked_for_each_time(house: PageApp) -> None:
     answer = house.house.client().get("/static/app.css")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["etag"]
 
 
-def test_navigation_names_what_ones_roles_open(house: PageHouse) -> None:
+def test_navigation_names_what_ones_roles_open(house: PageApp) -> None:
     def places(*roles: Role) -> list[str]:
         return re.findall(r'<a href="/(\w+)" data-key', at(enter(house, *roles).get("/password")))
 
@@ -131,12 +131,12 @@ def test_navigation_names_what_ones_roles_open(house: PageHouse) -> None:
 @pytest.mark.parametrize(
     ("role", "path"), [(Role.ADMINISTRATOR, "/audit"), (Role.COUNTER, "/counter"), (Role.REVIEWER, "/intake")]
 )
-def test_the_first_page_is_one_that_ones_roles_open(house: PageHouse, role: Role, path: str) -> None:
+def test_the_first_page_is_one_that_ones_roles_open(house: PageApp, role: Role, path: str) -> None:
     answer = enter(house, role).get("/")
     assert (answer.status_code, answer.headers["location"]) == (303, path)
 
 
-def test_nobody_is_sent_to_sign_in_and_comes_back(house: PageHouse) -> None:
+def test_nobody_is_sent_to_sign_in_and_comes_back(house: PageApp) -> None:
     answer = house.house.client().get("/counter")
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/counter")
     asked = house.house.client(**{"HX-Request": "true"}).post("/station/start")
@@ -144,13 +144,13 @@ def test_nobody_is_sent_to_sign_in_and_comes_back(house: PageHouse) -> None:
 
 
 @pytest.mark.parametrize("path", ["/station", "/station/live", "/counter", "/developer"])
-def test_a_page_that_is_not_for_ones_role_says_so(house: PageHouse, path: str) -> None:
+def test_a_page_that_is_not_for_ones_role_says_so(house: PageApp, path: str) -> None:
     answer = enter(house, Role.ADMINISTRATOR).get(path)
     assert answer.status_code == 403
     assert "Your roles do not allow this." in answer.text
 
 
-def test_what_is_missing_and_what_is_refused_is_a_page_in_ones_language(house: PageHouse) -> None:
+def test_what_is_missing_and_what_is_refused_is_a_page_in_ones_language(house: PageApp) -> None:
     client = enter(house, Role.OPERATOR, language="zh")
     lost = client.post("/station/lanes/none/pause")
     assert lost.status_code == 404
@@ -166,7 +166,7 @@ def test_what_is_missing_and_what_is_refused_is_a_page_in_ones_language(house: P
     [("zh", "没有这个页面", "地址有误"), ("en", "There is no such page", "no page at this address")],
 )
 def test_an_address_without_a_page_has_one_that_says_so(
-    house: PageHouse, language: str, title: str, sentence: str
+    house: PageApp, language: str, title: str, sentence: str
 ) -> None:
     for client in (enter(house, Role.OPERATOR, language=language), house.house.client()):
         client.cookies.set("membercard-language", language)
@@ -178,7 +178,7 @@ def test_an_address_without_a_page_has_one_that_says_so(
 
 
 @pytest.mark.parametrize("number", ["130102197605153974", "13812345678"])
-def test_no_page_repeats_a_persons_number_from_the_address(house: PageHouse, number: str) -> None:
+def test_no_page_repeats_a_persons_number_from_the_address(house: PageApp, number: str) -> None:
     client = enter(house, Role.REGISTRAR)
     for path in (f"/{number}", f"/registry/members/{number}/nothing", f"/registry?what={number}", f"/station/{number}"):
         assert number not in client.get(path).text
@@ -186,7 +186,7 @@ def test_no_page_repeats_a_persons_number_from_the_address(house: PageHouse, num
     assert number not in stranger.text + str(stranger.headers)
 
 
-def test_what_may_go_well_a_little_later_is_offered_again(house: PageHouse) -> None:
+def test_what_may_go_well_a_little_later_is_offered_again(house: PageApp) -> None:
     house.batches.away = True
     away = enter(house, Role.OPERATOR).get("/intake?stage=draft")
     assert away.status_code == 503
@@ -194,7 +194,7 @@ def test_what_may_go_well_a_little_later_is_offered_again(house: PageHouse) -> N
     assert 'data-key="r"' not in enter(house, Role.ADMINISTRATOR).get("/counter").text
 
 
-def test_another_language_leaves_one_where_one_is(house: PageHouse) -> None:
+def test_another_language_leaves_one_where_one_is(house: PageApp) -> None:
     house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
     text = at(enter(house, Role.COUNTER).get("/counter?reader=counter"))
     assert text.count('name="back" value="/counter?reader=counter"') == 2
@@ -202,7 +202,7 @@ def test_another_language_leaves_one_where_one_is(house: PageHouse) -> None:
     assert answer.headers["location"] == "/login?next=/counter%3Freader%3Dcounter%26x%3D1"
 
 
-def test_a_form_without_the_sessions_secret_changes_nothing(house: PageHouse) -> None:
+def test_a_form_without_the_sessions_secret_changes_nothing(house: PageApp) -> None:
     busy(house)
     client = enter(house, Role.OPERATOR)
     del client.headers["X-CSRF-Token"]
@@ -212,7 +212,7 @@ def test_a_form_without_the_sessions_secret_changes_nothing(house: PageHouse) ->
     assert "out of date" in answer.text
 
 
-def test_a_message_is_told_once(house: PageHouse) -> None:
+def test_a_message_is_told_once(house: PageApp) -> None:
     busy(house)
     client = enter(house, Role.OPERATOR)
     answer = client.post("/station/batches/B20261122-001/missing", data={"chip": BAD, "reason": "fell behind the desk"})
@@ -234,7 +234,7 @@ def test_a_message_is_told_once(house: PageHouse) -> None:
         7,
     ],
 )
-def test_a_forged_message_is_none(house: PageHouse, told: object) -> None:
+def test_a_forged_message_is_none(house: PageApp, told: object) -> None:
     client = enter(house, Role.OPERATOR)
     client.cookies.set("flash", base64.urlsafe_b64encode(json.dumps(told).encode()).decode())
     assert 'class="notice ok"' not in at(client.get("/station"))
@@ -250,7 +250,7 @@ def test_only_paths_of_this_site_are_gone_to(path: str) -> None:
     assert own_path("/station?x=1") == "/station?x=1"
 
 
-def test_language_and_theme_are_kept_by_the_browser(house: PageHouse) -> None:
+def test_language_and_theme_are_kept_by_the_browser(house: PageApp) -> None:
     client = enter(house, Role.OPERATOR)
     assert client.post("/language", data={"language": "zh", "back": "/station"}).headers["location"] == "/station"
     assert client.post("/theme", data={"theme": "dark", "back": "//evil"}).headers["location"] == "/"
@@ -260,7 +260,7 @@ def test_language_and_theme_are_kept_by_the_browser(house: PageHouse) -> None:
     assert 'data-theme="dark"' in client.get("/station").text
 
 
-def test_signing_in_and_out(house: PageHouse) -> None:
+def test_signing_in_and_out(house: PageApp) -> None:
     house.house.person("wang.fang", Role.OPERATOR)
     client = house.house.client(**{"Accept-Language": "en"})
     wrong = client.post("/login", data={"name": BAD, "password": "x", "next": "/counter"})
@@ -279,7 +279,7 @@ def test_signing_in_and_out(house: PageHouse) -> None:
     assert client.get("/counter").headers["location"] == "/login?next=/counter"
 
 
-def test_a_password_that_somebody_else_knows_is_changed_first(house: PageHouse) -> None:
+def test_a_password_that_somebody_else_knows_is_changed_first(house: PageApp) -> None:
     house.house.person("newcomer", Role.OPERATOR, must_change=True)
     client = house.house.client()
     client.cookies.set("membercard-language", "en")
@@ -301,7 +301,7 @@ def test_a_password_that_somebody_else_knows_is_changed_first(house: PageHouse) 
     assert "Password changed" in at(client.get("/station"))
 
 
-def test_a_reject_says_which_bin_and_why_in_words(house: PageHouse) -> None:
+def test_a_reject_says_which_bin_and_why_in_words(house: PageApp) -> None:
     house.readers.found = [reader("Lane 1", mode=Mode.LANE, state=ReaderState.LANE)]
     house.lanes.found = [lane("Lane 1", last=rejected(Bin.KEYS))]
     text = at(enter(house, Role.OPERATOR, language="zh").get("/station"))
@@ -315,7 +315,7 @@ def test_a_reject_says_which_bin_and_why_in_words(house: PageHouse) -> None:
 
 
 @pytest.mark.parametrize("outcome", list(CardOutcome))
-def test_every_outcome_and_state_of_a_lane_has_words(house: PageHouse, outcome: CardOutcome) -> None:
+def test_every_outcome_and_state_of_a_lane_has_words(house: PageApp, outcome: CardOutcome) -> None:
     states = ["waiting", "working", "paused", "stopping", "ended"]
     house.readers.found = [reader(f"Lane {n}", state=one) for n, one in enumerate(ReaderState)]
     house.lanes.found = [lane(f"Lane {n}", state=state, last=last(outcome)) for n, state in enumerate(states)]
@@ -325,7 +325,7 @@ def test_every_outcome_and_state_of_a_lane_has_words(house: PageHouse, outcome: 
         assert at(client.get("/station")).count("<article id=") == len(ReaderState)
 
 
-def test_starting_lanes(house: PageHouse) -> None:
+def test_starting_lanes(house: PageApp) -> None:
     house.readers.found = [reader("Lane 1"), reader("Lane 2"), reader("Lane 3", state=ReaderState.HUNG)]
     house.batches.views = [batch_view(BatchState.PREPARED)]
     client = enter(house, Role.OPERATOR)
@@ -339,7 +339,7 @@ def test_starting_lanes(house: PageHouse) -> None:
     assert "at least one reader" in nothing.text
 
 
-def test_lanes_are_paused_resumed_and_stopped_one_or_all(house: PageHouse) -> None:
+def test_lanes_are_paused_resumed_and_stopped_one_or_all(house: PageApp) -> None:
     house.lanes.found = [lane("Lane 1"), lane("Lane 2", state="ended")]
     client = enter(house, Role.OPERATOR)
     for path in ("lanes/lane-1/pause", "lanes/lane-1/resume", "lanes/lane-1/stop", "all/pause", "all/stop"):
@@ -348,13 +348,13 @@ def test_lanes_are_paused_resumed_and_stopped_one_or_all(house: PageHouse) -> No
     assert house.lanes.done == [(what, "lane-1") for what in ("pause", "resume", "stop", "pause", "stop")]
 
 
-def test_the_station_goes_on_while_the_database_is_away(house: PageHouse) -> None:
+def test_the_station_goes_on_while_the_database_is_away(house: PageApp) -> None:
     busy(house)
     house.batches.away = True
     assert "database cannot be reached" in at(enter(house, Role.OPERATOR).get("/station"))
 
 
-def test_the_counter_says_which_lists_it_has(house: PageHouse) -> None:
+def test_the_counter_says_which_lists_it_has(house: PageApp) -> None:
     house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
     client = enter(house, Role.COUNTER)
     assert "Hotlist is 1 h 30 min old" in at(client.get("/counter"))
@@ -364,7 +364,7 @@ def test_the_counter_says_which_lists_it_has(house: PageHouse) -> None:
     assert house.counter.done == [("counter", True)]
 
 
-def test_the_console_sends_what_was_typed(house: PageHouse) -> None:
+def test_the_console_sends_what_was_typed(house: PageApp) -> None:
     house.readers.found = [reader("Bench")]
     client = enter(house, Role.DEVELOPER)
     assert client.post("/developer/bench/take").headers["location"] == "/developer?reader=bench"

@@ -15,23 +15,23 @@ from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
 from registry.values import Reject
 from tests.support.service.accounts import Client
-from tests.support.service.page_services import AT, PageHouse, batch_view, lane, last, page_house, reader
+from tests.support.service.page_app import AT, PageApp, batch_view, lane, last, page_app, reader
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageHouse]:
-    made = page_house(tmp_path_factory.mktemp("pages"))
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageApp]:
+    made = page_app(tmp_path_factory.mktemp("pages"))
     with made.house.registry:
         yield made
 
 
 @pytest.fixture
-def house(open_house: PageHouse) -> PageHouse:
+def house(open_house: PageApp) -> PageApp:
     open_house.fresh()
     return open_house
 
 
-def operator(house: PageHouse, language: str = "zh") -> Client:
+def operator(house: PageApp, language: str = "zh") -> Client:
     if "operator" not in house.people:
         house.people["operator"] = house.house.signed_in(house.house.person("operator", Role.OPERATOR))
     known = house.people["operator"]
@@ -45,7 +45,7 @@ def operator(house: PageHouse, language: str = "zh") -> Client:
     ("language", "said", "kept"),
     [("zh", "已移除读卡器 Lane 2", "读卡器还接着"), ("en", "Reader Lane 2 is removed", "still plugged in")],
 )
-def test_a_reader_that_is_gone_is_taken_off_the_board(house: PageHouse, language: str, said: str, kept: str) -> None:
+def test_a_reader_that_is_gone_is_taken_off_the_board(house: PageApp, language: str, said: str, kept: str) -> None:
     house.readers.found = [reader("Lane 1"), reader("Lane 2", state=ReaderState.LOST, detail="it was unplugged")]
     client = operator(house, language)
     page = client.get("/station").text
@@ -62,7 +62,7 @@ def test_a_reader_that_is_gone_is_taken_off_the_board(house: PageHouse, language
     ("language", "said", "taken"),
     [("zh", "读卡器现名 左边 <1>", "本站点另有读卡器"), ("en", "The reader is called 左边 <1> now", "another reader")],
 )
-def test_an_operator_names_a_reader(house: PageHouse, language: str, said: str, taken: str) -> None:
+def test_an_operator_names_a_reader(house: PageApp, language: str, said: str, taken: str) -> None:
     house.readers.found = [reader("Lane 1", device="ACS ACR122U 00 00"), reader("Lane 2")]
     client = operator(house, language)
     assert 'hx-get="/station/readers/lane-1/name"' in client.get("/station").text
@@ -124,7 +124,7 @@ def test_a_value_that_is_a_code_itself_is_translated_too() -> None:
     ],
 )
 def test_a_reject_says_which_bin_and_why_in_the_reader_s_language(
-    house: PageHouse, language: str, order: str, why: str
+    house: PageApp, language: str, order: str, why: str
 ) -> None:
     refused = replace(
         last(CardOutcome.REJECTED, Bin.KEYS, "authenticating: 6300"), code="keys-refused", params={"sw": "6300"}
@@ -158,7 +158,7 @@ def test_a_reject_says_which_bin_and_why_in_the_reader_s_language(
 
 
 @pytest.mark.parametrize(("language", "said"), [("zh", "数据库暂时无法连接"), ("en", "The database cannot be reached")])
-def test_why_a_lane_waits_is_said_in_the_reader_s_language(house: PageHouse, language: str, said: str) -> None:
+def test_why_a_lane_waits_is_said_in_the_reader_s_language(house: PageApp, language: str, said: str) -> None:
     house.lanes.found = [lane("Lane 1", message="the registry is away", code="record-away")]
     house.readers.found = [reader("Lane 1"), reader("Lane 2", state=ReaderState.HUNG, detail="the driver hangs")]
     page = operator(house, language).get("/station").text

@@ -8,7 +8,7 @@ from reader_service.errors import Forbidden, Invalid, LeaseHeld, LeaseLost, NotF
 from reader_service.principal import Principal
 from reader_service.readers.leases import Leases
 from reader_service.readers.values import Mode
-from tests.support.service.reader_house import AUDITOR, NOON, OPERATOR, OTHER
+from tests.support.service.reader_rig import AUDITOR, NOON, OPERATOR, OTHER
 
 
 class Time:

@@ -18,16 +18,16 @@ from simulators.readers.stock import blank, make_stock
 from terminal.apdu import EventKind, ReaderEvent
 from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from tests.support.registry import databases
-from tests.support.service.reader_house import (
+from tests.support.service.reader_rig import (
     AUDITOR,
     DEVELOPER,
     OPERATOR,
     OTHER,
     FakePcsc,
     FakeReaders,
-    Station,
+    ReaderRig,
     eventually,
-    station,
+    reader_rig,
 )
 
 ATR = bytes.fromhex("3B80800101")
@@ -39,8 +39,8 @@ def readers() -> FakeReaders:
 
 
 @pytest.fixture
-def two(tmp_path: Path, readers: FakeReaders) -> Station:
-    return station(tmp_path, "fake:Lane 1", "fake:Lane 2", open_reader=readers)
+def two(tmp_path: Path, readers: FakeReaders) -> ReaderRig:
+    return reader_rig(tmp_path, "fake:Lane 1", "fake:Lane 2", open_reader=readers)
 
 
 def state(hub: ReaderManager, reader_id: str) -> ReaderState:
@@ -61,7 +61,7 @@ def hang(hub: ReaderManager, reader_id: str) -> tuple[Future[str], threading.Eve
     return future, begun, go
 
 
-def test_one_thread_opens_uses_and_closes_a_reader(two: Station, readers: FakeReaders) -> None:
+def test_one_thread_opens_uses_and_closes_a_reader(two: ReaderRig, readers: FakeReaders) -> None:
     with two.hub() as hub:
         assert [view.id for view in hub.views()] == ["lane-1", "lane-2"]
         for reader_id in ("lane-1", "lane-2"):
@@ -73,7 +73,7 @@ def test_one_thread_opens_uses_and_closes_a_reader(two: Station, readers: FakeRe
     assert all(reader.closed for opened in readers.opened.values() for reader in opened)
 
 
-def test_no_thread_is_left_behind(two: Station) -> None:
+def test_no_thread_is_left_behind(two: ReaderRig) -> None:
     before = set(threading.enumerate())
     with two.hub() as hub:
         hub.ask("lane-1", lambda seat: seat.name)
@@ -84,12 +84,12 @@ def test_no_thread_is_left_behind(two: Station) -> None:
 
 
 def test_a_url_that_names_no_reader_is_told_at_the_start(tmp_path: Path) -> None:
-    made = station(tmp_path, "sim:nowhere")
+    made = reader_rig(tmp_path, "sim:nowhere")
     with pytest.raises(ReaderNotFound, match="nowhere"), made.hub():
         pass
 
 
-def test_cards_of_a_reader_that_tells_nothing_are_looked_for(two: Station, readers: FakeReaders) -> None:
+def test_cards_of_a_reader_that_tells_nothing_are_looked_for(two: ReaderRig, readers: FakeReaders) -> None:
     with two.hub() as hub:
         fake = readers.opened["fake:Lane 1"][0]
         assert state(hub, "lane-1") is ReaderState.EMPTY
@@ -117,7 +117,7 @@ def test_cards_of_a_reader_that_tells_nothing_are_looked_for(two: Station, reade
         (ReaderFault("broken"), "lost"),
     ],
 )
-def test_what_a_reader_does_is_told_with_a_code(two: Station, fault: Exception, code: str) -> None:
+def test_what_a_reader_does_is_told_with_a_code(two: ReaderRig, fault: Exception, code: str) -> None:
     def job(seat: ReaderSession) -> None:
         raise fault
 
@@ -132,7 +132,7 @@ def test_what_a_reader_does_is_told_with_a_code(two: Station, fault: Exception, 
             hub.ask("lane-9", lambda seat: seat.url)
 
 
-def test_a_hung_driver_costs_its_own_reader_only_and_comes_back(two: Station, readers: FakeReaders) -> None:
+def test_a_hung_driver_costs_its_own_reader_only_and_comes_back(two: ReaderRig, readers: FakeReaders) -> None:
     with two.hub() as hub:
         hub.ask("lane-1", lambda seat: seat.name)
         future, _, go = hang(hub, "lane-1")
@@ -155,7 +155,7 @@ def test_a_hung_driver_costs_its_own_reader_only_and_comes_back(two: Station, re
     assert states.index("hung") < len(states) - 1
 
 
-def test_a_hung_reader_may_be_restarted_by_hand(two: Station) -> None:
+def test_a_hung_reader_may_be_restarted_by_hand(two: ReaderRig) -> None:
     with two.hub() as hub:
         _, _, go = hang(hub, "lane-1")
         assert eventually(lambda: state(hub, "lane-1") is ReaderState.HUNG)
@@ -175,7 +175,7 @@ def test_a_hung_reader_may_be_restarted_by_hand(two: Station) -> None:
     assert two.registry.audit.page(None, 1).items[0].deed.action == "reader.restart"
 
 
-def test_a_long_job_lives_by_its_signs_of_life(two: Station) -> None:
+def test_a_long_job_lives_by_its_signs_of_life(two: ReaderRig) -> None:
     def job(seat: ReaderSession) -> str:
         for _ in range(8):
             seat.beat(0.4)
@@ -188,7 +188,7 @@ def test_a_long_job_lives_by_its_signs_of_life(two: Station) -> None:
         assert hub.submit("lane-1", job, 0.3).result(5) == "done"
 
 
-def test_a_service_ends_though_a_driver_hangs(two: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_ends_though_a_driver_hangs(two: ReaderRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reader_service.readers.manager._CLOSING", 0.2)
     hub = ReaderManager(two.parts, two.bus)
     hub.start()
@@ -207,7 +207,7 @@ def pcsc() -> FakePcsc:
 
 
 def test_readers_come_and_go_and_keep_their_id(tmp_path: Path, readers: FakeReaders, pcsc: FakePcsc) -> None:
-    made = station(tmp_path, open_reader=readers, pcsc=True)
+    made = reader_rig(tmp_path, open_reader=readers, pcsc=True)
     with made.hub(watch=pcsc) as hub:
         pcsc.tell(
             ReaderEvent(EventKind.READER_ADDED, "ACS ACR122U"), ReaderEvent(EventKind.READER_ADDED, "ACS ACR122U #2")
@@ -246,7 +246,7 @@ def test_readers_come_and_go_and_keep_their_id(tmp_path: Path, readers: FakeRead
 def test_a_hung_reader_comes_back_when_it_is_plugged_in_anew(
     tmp_path: Path, readers: FakeReaders, pcsc: FakePcsc
 ) -> None:
-    with station(tmp_path, open_reader=readers, pcsc=True).hub(watch=pcsc) as hub:
+    with reader_rig(tmp_path, open_reader=readers, pcsc=True).hub(watch=pcsc) as hub:
         pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "R"))
         assert eventually(hub.views)
         _, _, go = hang(hub, "r")
@@ -262,7 +262,7 @@ def test_a_reader_that_does_not_open_is_tried_again(
 ) -> None:
     monkeypatch.setattr("reader_service.readers.worker._RETRY", 0.05)
     readers.fails["pcsc:R?deadline=10"] = 3
-    with station(tmp_path, open_reader=readers, pcsc=True).hub(watch=pcsc) as hub:
+    with reader_rig(tmp_path, open_reader=readers, pcsc=True).hub(watch=pcsc) as hub:
         pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "R"))
         assert eventually(lambda: hub.views() and state(hub, "r") is ReaderState.LOST)
         assert eventually(lambda: state(hub, "r") is ReaderState.EMPTY)
@@ -275,7 +275,7 @@ def test_a_card_told_of_before_its_reader_opens_is_attended_to_once_it_does(
     monkeypatch.setattr("reader_service.readers.worker._RETRY", 0.05)
     readers.fails["pcsc:R?deadline=10"] = 2
     seen: list[str] = []
-    made = station(tmp_path, open_reader=readers, pcsc=True)
+    made = reader_rig(tmp_path, open_reader=readers, pcsc=True)
     with made.hub(watch=pcsc) as hub:
         hub.on_added = lambda reader_id, url: hub.attend(reader_id, lambda seat: seen.append(seat.name))
         pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "R"), ReaderEvent(EventKind.CARD_INSERTED, "R", ATR))
@@ -286,7 +286,7 @@ def test_a_card_told_of_before_its_reader_opens_is_attended_to_once_it_does(
 
 
 def test_a_driver_that_raises_what_nobody_foresaw_keeps_its_thread(
-    two: Station, readers: FakeReaders, caplog: pytest.LogCaptureFixture
+    two: ReaderRig, readers: FakeReaders, caplog: pytest.LogCaptureFixture
 ) -> None:
     with two.hub() as hub:
         hub.ask("lane-1", lambda seat: seat.name)
@@ -302,7 +302,7 @@ def test_a_driver_that_raises_what_nobody_foresaw_keeps_its_thread(
 
 
 def test_an_attendant_that_fails_is_logged_and_the_next_card_is_attended_to(
-    two: Station, readers: FakeReaders, caplog: pytest.LogCaptureFixture
+    two: ReaderRig, readers: FakeReaders, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen: list[str] = []
 
@@ -320,7 +320,7 @@ def test_an_attendant_that_fails_is_logged_and_the_next_card_is_attended_to(
     assert sum("each card" in record.getMessage() for record in caplog.records) == 2
 
 
-def test_a_worker_whose_place_was_taken_ends_and_its_successor_stays(two: Station) -> None:
+def test_a_worker_whose_place_was_taken_ends_and_its_successor_stays(two: ReaderRig) -> None:
     before = threading.active_count()
     with two.hub() as hub:
         first = hub._entries["lane-1"].worker
@@ -337,7 +337,7 @@ def test_a_worker_whose_place_was_taken_ends_and_its_successor_stays(two: Statio
 def test_a_reader_that_is_gone_for_good_is_forgotten_and_frees_its_name(
     tmp_path: Path, readers: FakeReaders, pcsc: FakePcsc
 ) -> None:
-    made = station(tmp_path, open_reader=readers, pcsc=True)
+    made = reader_rig(tmp_path, open_reader=readers, pcsc=True)
     with made.hub(watch=pcsc) as hub:
         told: list[str] = []
         hub.on_forgotten = told.append
@@ -370,7 +370,7 @@ def test_a_reader_that_is_gone_for_good_is_forgotten_and_frees_its_name(
     ]
 
 
-def test_a_reader_that_a_lane_waits_for_is_not_forgotten(two: Station, readers: FakeReaders) -> None:
+def test_a_reader_that_a_lane_waits_for_is_not_forgotten(two: ReaderRig, readers: FakeReaders) -> None:
     with two.hub() as hub:
         hub.ask("lane-1", lambda seat: seat.name)
         readers.opened["fake:Lane 1"][0].fault = ReaderFault("the cable is loose")
@@ -388,7 +388,7 @@ def test_a_reader_that_a_lane_waits_for_is_not_forgotten(two: Station, readers: 
 
 def test_people_name_readers_and_the_names_last(tmp_path: Path, readers: FakeReaders) -> None:
     url = databases.fresh(tmp_path)
-    two = station(tmp_path, "fake:Lane 1", "fake:Lane 2", url=url, open_reader=readers)
+    two = reader_rig(tmp_path, "fake:Lane 1", "fake:Lane 2", url=url, open_reader=readers)
     with two.hub() as hub:
         for refused in (AUDITOR, DEVELOPER):
             with pytest.raises(Forbidden):
@@ -406,7 +406,7 @@ def test_people_name_readers_and_the_names_last(tmp_path: Path, readers: FakeRea
         assert [view.name for view in hub.readers(OPERATOR)] == ["左边", "Lane 2"]
         assert hub.reader(OPERATOR, "lane-1").device == "Lane 1"
     two.registry.close()
-    with station(tmp_path, "fake:Lane 1", url=url, open_reader=readers).hub() as hub:
+    with reader_rig(tmp_path, "fake:Lane 1", url=url, open_reader=readers).hub() as hub:
         assert hub.view("lane-1").name == "左边"
 
 
@@ -419,7 +419,7 @@ def cards(tmp_path: Path) -> list[Path]:
 
 
 def test_a_lease_is_needed_and_what_it_left_powered_is_let_go_of(tmp_path: Path, cards: list[Path]) -> None:
-    with station(tmp_path, f"sim:slot/Desk?card={cards[0]}").hub() as hub:
+    with reader_rig(tmp_path, f"sim:slot/Desk?card={cards[0]}").hub() as hub:
         lease = hub.leases.take(OPERATOR, "desk", 1)
         card = hub.use(OPERATOR, "desk", lease.token, ReaderSession.powered)
         assert card.exchange(bytes.fromhex("00A4040000"))
@@ -435,7 +435,7 @@ def test_a_lease_is_needed_and_what_it_left_powered_is_let_go_of(tmp_path: Path,
             card.exchange(bytes.fromhex("00A4040000"))
 
 
-def test_a_lease_that_ended_in_the_queue_is_no_lease(two: Station) -> None:
+def test_a_lease_that_ended_in_the_queue_is_no_lease(two: ReaderRig) -> None:
     with two.hub() as hub:
         lease = hub.leases.take(OPERATOR, "lane-1")
         _, _, go = hang(hub, "lane-1")
@@ -459,7 +459,7 @@ def test_a_lease_that_ended_in_the_queue_is_no_lease(two: Station) -> None:
 def test_thirty_two_slots_tell_of_their_cards_at_once(tmp_path: Path) -> None:
     count = 32
     paths = list(make_stock(tmp_path / "stock", count, CardConfig(blank())))
-    made = station(tmp_path, *(f"sim:slot/S{n}" for n in range(count)))
+    made = reader_rig(tmp_path, *(f"sim:slot/S{n}" for n in range(count)))
     with made.hub() as hub:
         assert eventually(lambda: all(view.drawer for view in hub.views()))
         ids = [view.id for view in hub.views()]
@@ -480,6 +480,6 @@ def test_thirty_two_slots_tell_of_their_cards_at_once(tmp_path: Path) -> None:
         assert len({job.result(5) for job in jobs}) == count
 
 
-def test_a_drawer_is_for_virtual_slots_only(two: Station) -> None:
+def test_a_drawer_is_for_virtual_slots_only(two: ReaderRig) -> None:
     with two.hub() as hub, pytest.raises(Conflict, match="no virtual slot"):
         hub.drawer("lane-1")

@@ -13,13 +13,22 @@ from reader_service.principal import Principal, Role
 from reader_service.services.batches import SIGNATURE_LASTS, BatchService
 from reader_service.services.preparations import Preparation
 from registry.values import BatchState
-from tests.support.house import custody
+from tests.support.issuer import custody
 from tests.support.registry.registrar import LEASE, UNIT, approved, chip, claimed, prepare, ready, rows
-from tests.support.service.services import AUDITOR, CLERK, COUNTER, OPERATOR, REVIEWER, Office, carded, last_deed
+from tests.support.service.registry_rig import (
+    AUDITOR,
+    CLERK,
+    COUNTER,
+    OPERATOR,
+    REVIEWER,
+    RegistryRig,
+    carded,
+    last_audit_entry,
+)
 
 
 @pytest.fixture
-def desk(office: Office) -> BatchService:
+def desk(office: RegistryRig) -> BatchService:
     return BatchService(office.parts, office.bus)
 
 
@@ -36,7 +45,7 @@ def ended(desk: BatchService, batch_id: str) -> Preparation:
     return found
 
 
-def test_dossiers_are_made_in_the_background_and_each_step_is_told(office: Office, desk: BatchService) -> None:
+def test_dossiers_are_made_in_the_background_and_each_step_is_told(office: RegistryRig, desk: BatchService) -> None:
     batch_id = approved(office.registry, rows(3))
     begun = desk.prepare(OPERATOR, batch_id)
     assert (begun.state, begun.made, begun.total, begun.by) == ("running", 0, 3, "op")
@@ -51,7 +60,7 @@ def test_dossiers_are_made_in_the_background_and_each_step_is_told(office: Offic
     assert [(deed.actor, deed.action) for deed in told] == [("op", "batch.prepare")] * 2
 
 
-def test_a_batch_is_prepared_once_at_a_time(office: Office, desk: BatchService) -> None:
+def test_a_batch_is_prepared_once_at_a_time(office: RegistryRig, desk: BatchService) -> None:
     batch_id = approved(office.registry, rows(1))
     office.line.hold.clear()
     desk.prepare(OPERATOR, batch_id)
@@ -71,7 +80,7 @@ def test_a_batch_is_prepared_once_at_a_time(office: Office, desk: BatchService) 
     ],
 )
 def test_a_preparation_that_fails_says_why_and_may_be_tried_again(
-    fault: Exception, told: str, office: Office, desk: BatchService
+    fault: Exception, told: str, office: RegistryRig, desk: BatchService
 ) -> None:
     batch_id = approved(office.registry, rows(1))
     office.line.fault = fault
@@ -83,7 +92,7 @@ def test_a_preparation_that_fails_says_why_and_may_be_tried_again(
     assert ended(desk, batch_id).made in (0, 1)
 
 
-def test_a_preparation_ends_with_the_service(office: Office, desk: BatchService) -> None:
+def test_a_preparation_ends_with_the_service(office: RegistryRig, desk: BatchService) -> None:
     batch_id = approved(office.registry, rows(1))
     office.line.hold.clear()
     desk.prepare(OPERATOR, batch_id)
@@ -96,7 +105,7 @@ def test_a_preparation_ends_with_the_service(office: Office, desk: BatchService)
         desk.prepare(OPERATOR, batch_id)
 
 
-def test_only_approved_batches_are_prepared(office: Office, desk: BatchService) -> None:
+def test_only_approved_batches_are_prepared(office: RegistryRig, desk: BatchService) -> None:
     draft = office.registry.import_roster(UNIT, rows(1), [], source="f.xlsx", digest="x", by="李娜")
     with pytest.raises(Conflict, match="is draft"):
         desk.prepare(OPERATOR, draft.id)
@@ -105,7 +114,7 @@ def test_only_approved_batches_are_prepared(office: Office, desk: BatchService) 
     assert office.line.asked == 0
 
 
-def test_batches_come_in_pages_newest_first_and_with_their_review(office: Office, desk: BatchService) -> None:
+def test_batches_come_in_pages_newest_first_and_with_their_review(office: RegistryRig, desk: BatchService) -> None:
     made = []
     for number in range(3):
         batch = office.registry.import_roster(UNIT, rows(1, number + 1), [], source="f", digest=f"{number}", by="李娜")
@@ -121,7 +130,7 @@ def test_batches_come_in_pages_newest_first_and_with_their_review(office: Office
     assert (view.review and view.review.by, view.signed_by, view.preparation) == ("李娜", None, None)
 
 
-def test_two_people_close_a_batch(office: Office, desk: BatchService) -> None:
+def test_two_people_close_a_batch(office: RegistryRig, desk: BatchService) -> None:
     batch_id, _ = carded(office.registry, 2)
     view = desk.close_batch(OPERATOR, batch_id)
     assert (view.batch.state, view.signed_by) == (BatchState.DONE, "op")
@@ -130,12 +139,12 @@ def test_two_people_close_a_batch(office: Office, desk: BatchService) -> None:
     other = BatchService(office.parts, office.bus)  # another service on the same database
     closed = other.close_batch(REVIEWER, batch_id)
     assert (closed.batch.state, closed.batch.closed_by, closed.signed_by) == (BatchState.CLOSED, ("op", "王芳"), None)
-    assert last_deed(office.registry)[:2] == ("op", "batch.close")
+    assert last_audit_entry(office.registry)[:2] == ("op", "batch.close")
     with pytest.raises(Conflict, match="is closed"):
         desk.close_batch(REVIEWER, batch_id)
 
 
-def test_a_signature_lasts_a_day_and_tokens_do_not_sign(office: Office, desk: BatchService) -> None:
+def test_a_signature_lasts_a_day_and_tokens_do_not_sign(office: RegistryRig, desk: BatchService) -> None:
     batch_id, _ = carded(office.registry, 1)
     with pytest.raises(Forbidden, match="a token is none"):
         desk.close_batch(Principal("till (token 1)", frozenset({Role.OPERATOR}), "till"), batch_id)
@@ -145,13 +154,13 @@ def test_a_signature_lasts_a_day_and_tokens_do_not_sign(office: Office, desk: Ba
     assert desk.close_batch(REVIEWER, batch_id).signed_by == "王芳"
 
 
-def test_a_batch_that_is_not_done_is_not_closed(office: Office, desk: BatchService) -> None:
+def test_a_batch_that_is_not_done_is_not_closed(office: RegistryRig, desk: BatchService) -> None:
     batch_id = ready(office.registry, custody(), 1)
     with pytest.raises(Conflict, match="is prepared"):
         desk.close_batch(OPERATOR, batch_id)
 
 
-def test_the_report_is_one_page_without_personal_data(office: Office, desk: BatchService) -> None:
+def test_the_report_is_one_page_without_personal_data(office: RegistryRig, desk: BatchService) -> None:
     batch_id, numbers = carded(office.registry, 2)
     page = desk.report_html(AUDITOR, batch_id)
     assert page.startswith("<!doctype html>") or page.lower().startswith("<!doctype html")
@@ -161,7 +170,7 @@ def test_the_report_is_one_page_without_personal_data(office: Office, desk: Batc
     assert ([card.card_number for card in report.cards], report.accounts.balanced) == (numbers, True)
 
 
-def test_rejects_and_lost_chips(office: Office, desk: BatchService) -> None:
+def test_rejects_and_lost_chips(office: RegistryRig, desk: BatchService) -> None:
     batch_id = approved(office.registry, rows(3))
     prepare(office.registry, custody(), batch_id)
     for number in (1, 2):
@@ -177,7 +186,7 @@ def test_rejects_and_lost_chips(office: Office, desk: BatchService) -> None:
     with pytest.raises(Invalid):
         desk.release_missing(OPERATOR, batch_id, chip(3), "")
     desk.release_missing(OPERATOR, batch_id, chip(3), "fell behind the machine")
-    assert last_deed(office.registry)[1:] == ("chip.missing", f"chip:{chip(3)}", "fell behind the machine")
+    assert last_audit_entry(office.registry)[1:] == ("chip.missing", f"chip:{chip(3)}", "fell behind the machine")
     for cursor in ("nonsense", "WzVd"):
         with pytest.raises(Invalid):
             desk.rejects(OPERATOR, batch_id, cursor)

@@ -22,9 +22,9 @@ from registry.members.verdicts import VerdictNote
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import open_reader
-from tests.support import line
+from tests.support import issuer
 from tests.support.registry import databases
-from tests.support.service.reader_house import AUDITOR, COUNTER, NOON, OPERATOR, OTHER, Station, eventually, station
+from tests.support.service.reader_rig import AUDITOR, COUNTER, NOON, OPERATOR, OTHER, ReaderRig, eventually, reader_rig
 
 AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
 
@@ -34,10 +34,10 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """The URL of a registry with one card issued, and its card file."""
     home = tmp_path_factory.mktemp("issued")
     url = databases.fresh(home)
-    made = station(home, url=url)
-    batch = line.prepared(made.registry, 1, home)
+    made = reader_rig(home, url=url)
+    batch = issuer.prepared(made.registry, 1, home)
     list(make_stock(home / "stock", 1, CardConfig(blank())))
-    results = PersonalizationLine(line.job(made.registry, batch), remake=lambda: None).run(
+    results = PersonalizationLine(issuer.job(made.registry, batch), remake=lambda: None).run(
         [open_reader(f"sim:{home / 'stock'}")]
     )
     assert not results[0].fault
@@ -47,7 +47,7 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 
 @dataclass
 class Desk:
-    station: Station
+    station: ReaderRig
     hub: ReaderManager
     desk: CounterService
     card: Path
@@ -73,7 +73,7 @@ def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[
     card = home / "card.card"
     card.write_bytes(issued[1].read_bytes())
     faults: list[Exception] = []
-    made = station(home, "sim:slot/Counter", "sim:slot/Desk", url=url, **changes)
+    made = reader_rig(home, "sim:slot/Counter", "sim:slot/Desk", url=url, **changes)
     lists = made.parts.lists
 
     def read() -> CounterLists:
@@ -108,7 +108,7 @@ def test_a_genuine_card_is_active_and_told_with_a_masked_identity(desk: Desk) ->
     assert told["lists"]["live"] is True  # type: ignore[index]
     assert len(told["entitlements"]) > 0  # type: ignore[arg-type]
     text = json.dumps(told, ensure_ascii=False)
-    number = line.id_number(1)
+    number = issuer.id_number(1)
     for secret in (number, "13800000001", member.card_number):
         assert secret not in text
     assert member.name in text

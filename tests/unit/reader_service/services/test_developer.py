@@ -16,7 +16,7 @@ from reader_service.services.developer import DeveloperService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from simulators.virtual_card import VirtualCard
-from tests.support.service.reader_house import DEVELOPER, OPERATOR, Station, eventually, station
+from tests.support.service.reader_rig import DEVELOPER, OPERATOR, ReaderRig, eventually, reader_rig
 
 SELECT_ISD = bytes.fromhex("00A4040000")
 CPLC = bytes.fromhex("80CA9F7F00")
@@ -25,7 +25,7 @@ SECOND = Principal("second dev", frozenset({Role.DEVELOPER}))
 
 @dataclass
 class Desk:
-    station: Station
+    station: ReaderRig
     hub: ReaderManager
     desk: DeveloperService
     drawer: Path
@@ -40,7 +40,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     list(make_stock(drawer / "blanks", 2, CardConfig(blank())))
     (drawer / "notes.txt").write_text("no card")
     (drawer / "link.card").symlink_to("/etc/passwd")
-    made = station(tmp_path, "sim:slot/A", "sim:slot/B", f"sim:{next((drawer / 'blanks').iterdir())}", drawer=drawer)
+    made = reader_rig(tmp_path, "sim:slot/A", "sim:slot/B", f"sim:{next((drawer / 'blanks').iterdir())}", drawer=drawer)
     with made.hub() as hub:
         assert eventually(lambda: all(view.drawer for view in hub.views()[:2]))
         yield Desk(made, hub, DeveloperService(made.parts, made.bus, hub), drawer)
@@ -190,7 +190,7 @@ def test_a_slot_that_somebody_leased_is_theirs(desk: Desk) -> None:
 
 
 def test_where_nothing_is_simulated_there_is_no_drawer(tmp_path: Path) -> None:
-    made = station(tmp_path)
+    made = reader_rig(tmp_path)
     with made.hub() as hub:
         found = DeveloperService(made.parts, made.bus, hub)
         assert found.drawer(DEVELOPER) == []

@@ -24,9 +24,9 @@ from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import Disposition, Reader, Transport, open_reader
 from terminal.errors import ReaderFault
-from tests.support import line
+from tests.support import issuer
 from tests.support.registry.postgres import binaries, private_cluster
-from tests.support.service.reader_house import AUDITOR, OPERATOR, OTHER, FakeReaders, Station, eventually, station
+from tests.support.service.reader_rig import AUDITOR, OPERATOR, OTHER, FakeReaders, ReaderRig, eventually, reader_rig
 
 AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
 
@@ -39,7 +39,7 @@ def stock(directory: Path, count: int) -> Path:
 class Lanes:
     """A lane desk over the readers of a station."""
 
-    def __init__(self, made: Station, hub: ReaderManager, **more: Any) -> None:
+    def __init__(self, made: ReaderRig, hub: ReaderManager, **more: Any) -> None:
         self.station, self.hub = made, hub
         self.desk = LaneService(made.parts, made.bus, hub, again=0.05, **more)
 
@@ -55,7 +55,7 @@ class Lanes:
 
 
 @contextmanager
-def lanes(made: Station, **more: Any) -> Iterator[Lanes]:
+def lanes(made: ReaderRig, **more: Any) -> Iterator[Lanes]:
     with made.hub() as hub:
         found = Lanes(made, hub, **more)
         try:
@@ -66,8 +66,8 @@ def lanes(made: Station, **more: Any) -> Iterator[Lanes]:
 
 def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) -> None:
     feeder = stock(tmp_path / "blanks", 4)
-    made = station(tmp_path, f"sim:{feeder}", f"sim:{feeder}")
-    batch = line.prepared(made.registry, 3, tmp_path)
+    made = reader_rig(tmp_path, f"sim:{feeder}", f"sim:{feeder}")
+    batch = issuer.prepared(made.registry, 3, tmp_path)
     with lanes(made) as on:
         ids = [view.id for view in on.hub.views()]
         assert ids == ["blanks", "blanks-2"]
@@ -95,8 +95,8 @@ def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) ->
 
 def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path / "stock", 3, CardConfig(blank())))
-    made = station(tmp_path, "sim:slot/Lane 1")
-    batch = line.prepared(made.registry, 3, tmp_path)
+    made = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(made.registry, 3, tmp_path)
     with lanes(made) as on:
         on.desk.start(OPERATOR, batch, ["lane-1"])
         drawer = on.hub.drawer("lane-1")
@@ -135,8 +135,8 @@ def test_a_reject_is_told_with_its_bin_and_the_dossier_is_made_again(tmp_path: P
     paths = list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
     damaged = tmp_path / "damaged.card"
     damaged.write_bytes(b"no chip at all")
-    made = station(tmp_path, "sim:slot/Lane 1")
-    batch = line.prepared(made.registry, 1, tmp_path)
+    made = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
         on.desk.start(OPERATOR, batch, ["lane-1"])
         drawer = on.hub.drawer("lane-1")
@@ -154,8 +154,8 @@ def test_a_reject_is_told_with_its_bin_and_the_dossier_is_made_again(tmp_path: P
 
 def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path / "stock", 2, CardConfig(blank())))
-    made = station(tmp_path, "sim:slot/Lane 1")
-    batch = line.prepared(made.registry, 2, tmp_path)
+    made = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(made.registry, 2, tmp_path)
     with lanes(made) as on:
         on.desk.start(OPERATOR, batch, ["lane-1"])
         drawer = on.hub.drawer("lane-1")
@@ -173,8 +173,8 @@ def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> N
 
 def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
     readers = FakeReaders()
-    made = station(tmp_path, "fake:A", "fake:B", open_reader=readers)
-    draft = made.registry.import_roster("测试工会", line.rows(1), [], source="t", digest="d", by="clerk").id
+    made = reader_rig(tmp_path, "fake:A", "fake:B", open_reader=readers)
+    draft = made.registry.import_roster("测试工会", issuer.rows(1), [], source="t", digest="d", by="clerk").id
     with lanes(made) as on:
         start = on.desk.start
         for who, batch, ids, refusal in [
@@ -188,7 +188,7 @@ def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
         made.registry.approve(draft, "reviewer")
         with pytest.raises(Conflict, match="prepare it first"):
             start(OPERATOR, draft, ["a"])
-        line.remake(made.registry, draft, tmp_path)
+        issuer.prepare(made.registry, draft, tmp_path)
         with pytest.raises(NotFound):
             start(OPERATOR, draft, ["a", "c"])
         on.hub.leases.take(OTHER, "b")
@@ -224,8 +224,8 @@ class Failing:
 
 def test_a_lane_waits_for_a_registry_that_is_away_with_its_card(tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
-    made = station(tmp_path, "sim:slot/Lane 1")
-    batch = line.prepared(made.registry, 1, tmp_path)
+    made = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(made.registry, 1, tmp_path)
     failing = Failing(made.registry)
     made.line.station_registry = failing
     with lanes(made) as on:
@@ -243,8 +243,8 @@ def test_a_lane_waits_for_a_registry_that_is_away_with_its_card(tmp_path: Path) 
 
 
 def test_no_lane_is_started_while_the_registry_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = station(tmp_path, "sim:slot/Lane 1")
-    batch = line.prepared(made.registry, 1, tmp_path)
+    made = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(made.registry, 1, tmp_path)
 
     def away(*_: object) -> None:
         raise AWAY
@@ -257,8 +257,8 @@ def test_no_lane_is_started_while_the_registry_is_away(tmp_path: Path, monkeypat
 
 
 def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
-    made = station(tmp_path, "sim:slot/Lane 1")
-    batch = line.prepared(made.registry, 1, tmp_path)
+    made = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
         on.desk.close()
         with pytest.raises(Unavailable, match="is ending"):
@@ -269,8 +269,8 @@ def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
 
 def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: Path) -> None:
     readers = FakeReaders()
-    made = station(tmp_path, "fake:A", open_reader=readers)
-    batch = line.prepared(made.registry, 1, tmp_path)
+    made = reader_rig(tmp_path, "fake:A", open_reader=readers)
+    batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
         on.hub.on_forgotten = on.desk.forget
         on.desk.start(OPERATOR, batch, ["a"])
@@ -284,8 +284,8 @@ def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: P
 
 def test_what_nobody_foresaw_ends_its_lane_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     readers = FakeReaders()
-    made = station(tmp_path, "fake:A", open_reader=readers)
-    batch = line.prepared(made.registry, 1, tmp_path)
+    made = reader_rig(tmp_path, "fake:A", open_reader=readers)
+    batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
         on.hub.ask("a", lambda seat: seat.name)
         on.desk.start(OPERATOR, batch, ["a"])
@@ -369,11 +369,11 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
         stuck.append(Stuck(open_reader(url), 12 if not stuck else -1))
         return stuck[-1]
 
-    first = station(tmp_path, f"sim:{path}", open_reader=hanging, name="first", url=shared)
-    batch = line.prepared(first.registry, 1, tmp_path)
+    first = reader_rig(tmp_path, f"sim:{path}", open_reader=hanging, name="first", url=shared)
+    batch = issuer.prepared(first.registry, 1, tmp_path)
     (tmp_path / "second").mkdir()
     copy = tmp_path / "second" / path.name
-    second = station(tmp_path / "second", "sim:slot/Lane 1", name="second", url=shared)
+    second = reader_rig(tmp_path / "second", "sim:slot/Lane 1", name="second", url=shared)
     with lanes(first) as dying, lanes(second) as living:
         reader_id = dying.hub.views()[0].id
         dying.desk.start(OPERATOR, batch, [reader_id])
@@ -404,8 +404,8 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
 def test_the_rest_of_a_batch_takes_as_long_as_its_lanes_need(tmp_path: Path) -> None:
     feeder = stock(tmp_path / "blanks", 6)
     now = [0.0]
-    made = station(tmp_path, f"sim:{feeder}")
-    batch = line.prepared(made.registry, 6, tmp_path)
+    made = reader_rig(tmp_path, f"sim:{feeder}")
+    batch = issuer.prepared(made.registry, 6, tmp_path)
     seen: list[LaneStatus] = []
     made.line.job_changes["monotonic"] = lambda: now[0]
     with lanes(made, monotonic=lambda: now[0], settings=LineSettings(idle=5)) as on:

@@ -18,12 +18,12 @@ from terminal.crypto.rsa import RsaPublic
 from terminal.errors import CodecError, IntegrityError
 from terminal.member.hotlist import Hotlist, patched
 from terminal.member.trust import TrustList
-from tests.support.house import custody
-from tests.support.service.services import AUDITOR, CLERK, COUNTER, NOBODY, OPERATOR, Office, at, carded
+from tests.support.issuer import custody
+from tests.support.service.registry_rig import AUDITOR, CLERK, COUNTER, NOBODY, OPERATOR, RegistryRig, at, carded
 
 
 @pytest.fixture
-def desk(office: Office) -> ListService:
+def desk(office: RegistryRig) -> ListService:
     return ListService(office.parts, office.bus)
 
 
@@ -31,7 +31,7 @@ def key() -> RsaPublic:
     return public_key(custody().info(custody().latest("list-signer")))
 
 
-def test_an_edition_is_signed_versioned_and_told(office: Office, desk: ListService) -> None:
+def test_an_edition_is_signed_versioned_and_told(office: RegistryRig, desk: ListService) -> None:
     with pytest.raises(NotFound, match="no hotlist was published"):
         desk.hotlist(COUNTER)
     _, numbers = carded(office.registry, 2)
@@ -48,7 +48,7 @@ def test_an_edition_is_signed_versioned_and_told(office: Office, desk: ListServi
     assert desk.hotlist(COUNTER).etag != found.etag
 
 
-def test_a_difference_makes_the_signed_edition(office: Office, desk: ListService) -> None:
+def test_a_difference_makes_the_signed_edition(office: RegistryRig, desk: ListService) -> None:
     _, numbers = carded(office.registry, 4)
     at(office.registry, numbers[0], CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE, CardState.SUSPENDED)
     at(office.registry, numbers[1], CardState.LOST)
@@ -75,7 +75,9 @@ def test_a_difference_makes_the_signed_edition(office: Office, desk: ListService
         desk.delta(COUNTER, 5)
 
 
-def test_a_card_that_came_and_went_between_two_editions_is_in_no_difference(office: Office, desk: ListService) -> None:
+def test_a_card_that_came_and_went_between_two_editions_is_in_no_difference(
+    office: RegistryRig, desk: ListService
+) -> None:
     _, (number, other) = carded(office.registry, 2)
     at(office.registry, number, CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE)
     old = desk.publish(CLERK)
@@ -89,7 +91,7 @@ def test_a_card_that_came_and_went_between_two_editions_is_in_no_difference(offi
     assert patched(old.signed, json.loads(json.dumps(asdict(delta), default=str))) == new.signed
 
 
-def test_the_trust_list_stays_the_same_until_its_time_comes(office: Office, desk: ListService) -> None:
+def test_the_trust_list_stays_the_same_until_its_time_comes(office: RegistryRig, desk: ListService) -> None:
     first = desk.trust(COUNTER)
     assert TrustList.load(first.content, key(), at=office.clock.now).knows(bytes.fromhex("F04D454D42"))
     office.clock.forward(timedelta(days=29))
@@ -112,7 +114,7 @@ def test_lists_are_for_those_who_judge_by_them(desk: ListService) -> None:
             call()
 
 
-def test_the_audit_is_filtered_and_proven(office: Office) -> None:
+def test_the_audit_is_filtered_and_proven(office: RegistryRig) -> None:
     desk = AuditService(office.parts, office.bus)
     batch_id, _ = carded(office.registry, 2)
     first = desk.page(AUDITOR, None, 3)

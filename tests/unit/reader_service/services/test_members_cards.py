@@ -8,10 +8,19 @@ from reader_service.errors import Conflict, Forbidden, Invalid, NotFound
 from reader_service.services.cards import CARD_STEPS, CardService
 from reader_service.services.members import MemberService
 from registry.values import BatchState, CardState
-from tests.support import house
+from tests.support import issuer
 from tests.support.registry import registrar
 from tests.support.registry.registrar import UNIT, row, rows
-from tests.support.service.services import AUDITOR, CLERK, COUNTER, OPERATOR, Office, at, carded, last_deed
+from tests.support.service.registry_rig import (
+    AUDITOR,
+    CLERK,
+    COUNTER,
+    OPERATOR,
+    RegistryRig,
+    at,
+    carded,
+    last_audit_entry,
+)
 
 
 class Told:
@@ -28,18 +37,18 @@ def told() -> Told:
 
 
 @pytest.fixture
-def members(office: Office, told: Told) -> MemberService:
+def members(office: RegistryRig, told: Told) -> MemberService:
     return MemberService(office.parts, office.bus, on_hotlist=told)
 
 
 @pytest.fixture
-def cards(office: Office, told: Told) -> CardService:
+def cards(office: RegistryRig, told: Told) -> CardService:
     return CardService(office.parts, office.bus, on_hotlist=told)
 
 
-def test_the_account_number_on_the_same_chip_is_shown_masked(office: Office, cards: CardService) -> None:
+def test_the_account_number_on_the_same_chip_is_shown_masked(office: RegistryRig, cards: CardService) -> None:
     batch_id = registrar.approved(office.registry, rows(2))
-    registrar.prepare(office.registry, house.custody(), batch_id, pans=["6210971300000000016"])
+    registrar.prepare(office.registry, issuer.custody(), batch_id, pans=["6210971300000000016"])
     office.registry.receive_stock(2, "delivery", "op")
     claims = [registrar.claimed(office.registry, batch_id, number) for number in (1, 2)]
     bank, plain = (office.registry.verified(claim, {}, 1.5).card_number for claim in claims)
@@ -48,7 +57,7 @@ def test_the_account_number_on_the_same_chip_is_shown_masked(office: Office, car
         cards.payment_numbers(OPERATOR, [bank])
 
 
-def test_a_member_is_found_by_any_number_and_by_name(office: Office, members: MemberService) -> None:
+def test_a_member_is_found_by_any_number_and_by_name(office: RegistryRig, members: MemberService) -> None:
     _, numbers = carded(office.registry, 2)
     first = row(1)
     for text in (numbers[0], "130000000001", first.id_number, first.id_number.lower(), first.name, f" {first.name} "):
@@ -61,7 +70,7 @@ def test_a_member_is_found_by_any_number_and_by_name(office: Office, members: Me
             members.find(CLERK, nothing)
 
 
-def test_members_come_in_pages(office: Office, members: MemberService) -> None:
+def test_members_come_in_pages(office: RegistryRig, members: MemberService) -> None:
     carded(office.registry, 3)
     first = members.page(CLERK, None, 2)
     rest = members.page(CLERK, first.next, 2)
@@ -70,20 +79,20 @@ def test_members_come_in_pages(office: Office, members: MemberService) -> None:
     assert members.page(CLERK, unit="另一个单位").items == ()
 
 
-def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(office: Office, members: MemberService) -> None:
+def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(office: RegistryRig, members: MemberService) -> None:
     carded(office.registry, 1)
     with pytest.raises(Invalid):
         members.unmask(CLERK, 1, " \n ")
     seen = members.unmask(CLERK, 1, "called about 13903110001")
     assert (seen.id_number, seen.mobile) == (row(1).id_number, row(1).mobile)
-    assert last_deed(office.registry) == ("李娜", "member.unmask", "member:1", "called about ****0001")
+    assert last_audit_entry(office.registry) == ("李娜", "member.unmask", "member:1", "called about ****0001")
     assert row(1).mobile not in f"{seen!r}{seen}"
     for who in (AUDITOR, OPERATOR, COUNTER):
         with pytest.raises(Forbidden):
             members.unmask(who, 1, "curious")
 
 
-def test_a_member_moves_and_leaves(office: Office, members: MemberService, cards: CardService, told: Told) -> None:
+def test_a_member_moves_and_leaves(office: RegistryRig, members: MemberService, cards: CardService, told: Told) -> None:
     _, (number,) = carded(office.registry, 1)
     with pytest.raises(Invalid):
         members.transfer(CLERK, 1, " ", "moved")
@@ -102,7 +111,7 @@ def test_a_member_moves_and_leaves(office: Office, members: MemberService, cards
         members.member(CLERK, 999)
 
 
-def test_a_card_goes_its_way_and_each_step_is_told(office: Office, cards: CardService, told: Told) -> None:
+def test_a_card_goes_its_way_and_each_step_is_told(office: RegistryRig, cards: CardService, told: Told) -> None:
     _, (number,) = carded(office.registry, 1)
     assert cards.allowed(CLERK, number) == ("pack", "loss", "withdraw", "replace")
     for step, state in (
@@ -114,7 +123,7 @@ def test_a_card_goes_its_way_and_each_step_is_told(office: Office, cards: CardSe
         ("loss", CardState.LOST),
     ):
         assert cards.take_step(CLERK, number, CARD_STEPS[step], f"as {state}").state is state
-        assert last_deed(office.registry)[1:] == (f"card.{state}", f"card:{number}-1", f"as {state}")
+        assert last_audit_entry(office.registry)[1:] == (f"card.{state}", f"card:{number}-1", f"as {state}")
     assert told.times == 6
     assert cards.allowed(CLERK, number) == ("replace",)
     assert [event.reason for event in cards.history(CLERK, number)][-1] == "as lost"
@@ -122,7 +131,7 @@ def test_a_card_goes_its_way_and_each_step_is_told(office: Office, cards: CardSe
         cards.take_step(CLERK, number, CARD_STEPS["unlock"], "found again")
 
 
-def test_steps_need_their_state_and_a_reason(office: Office, cards: CardService) -> None:
+def test_steps_need_their_state_and_a_reason(office: RegistryRig, cards: CardService) -> None:
     _, (number,) = carded(office.registry, 1)
     for step in ("deliver", "activate", "suspend", "unlock"):
         with pytest.raises(Conflict):
@@ -138,7 +147,7 @@ def test_steps_need_their_state_and_a_reason(office: Office, cards: CardService)
 
 
 def test_who_hands_a_card_out_does_not_lift_a_suspension(
-    office: Office, cards: CardService, monkeypatch: pytest.MonkeyPatch
+    office: RegistryRig, cards: CardService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Delivered when it was looked at, and suspended before the step was written."""
     _, (number,) = carded(office.registry, 1)
@@ -156,7 +165,7 @@ def test_who_hands_a_card_out_does_not_lift_a_suspension(
     assert cards.card(CLERK, number).state is CardState.SUSPENDED
 
 
-def test_a_lost_card_is_replaced_by_a_draft(office: Office, cards: CardService, told: Told) -> None:
+def test_a_lost_card_is_replaced_by_a_draft(office: RegistryRig, cards: CardService, told: Told) -> None:
     _, (number,) = carded(office.registry, 1)
     with pytest.raises(Invalid):
         cards.replace(CLERK, number, "broken", because="active")
@@ -168,7 +177,7 @@ def test_a_lost_card_is_replaced_by_a_draft(office: Office, cards: CardService, 
     assert office.events("batch.changed")[-1].topic == draft.id
 
 
-def test_cards_come_in_pages_by_unit_state_and_batch(office: Office, cards: CardService) -> None:
+def test_cards_come_in_pages_by_unit_state_and_batch(office: RegistryRig, cards: CardService) -> None:
     batch_id, numbers = carded(office.registry, 3)
     at(office.registry, numbers[1], CardState.LOST)
     first = cards.page(CLERK, None, 2)

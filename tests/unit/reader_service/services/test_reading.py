@@ -18,8 +18,8 @@ from simulators.readers.stock import blank, make_stock
 from terminal.apdu import Command, Disposition, Response, Sender, StatusWord, open_reader, stack
 from terminal.emv.kernel.reading import read_applications
 from terminal.emv.transaction.config import shipped_config
-from tests.support import bank, line
-from tests.support.service.reader_house import AUDITOR, COUNTER, NOON, OPERATOR, Station, station
+from tests.support import bank, issuer
+from tests.support.service.reader_rig import AUDITOR, COUNTER, NOON, OPERATOR, ReaderRig, reader_rig
 
 SLOT = "sim:slot/Desk"
 ATC = "9F36"
@@ -29,10 +29,10 @@ ATC = "9F36"
 def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A card with both applications, and the member's numbers in it."""
     home = tmp_path_factory.mktemp("issued")
-    made, profile = station(home), bank.profile()
-    batch = line.prepared(made.registry, 1, home, profile=profile)
+    made, profile = reader_rig(home), bank.profile()
+    batch = issuer.prepared(made.registry, 1, home, profile=profile)
     list(make_stock(home / "stock", 1, CardConfig(blank())))
-    results = PersonalizationLine(line.job(made.registry, batch, profile), remake=lambda: None).run(
+    results = PersonalizationLine(issuer.job(made.registry, batch, profile), remake=lambda: None).run(
         [open_reader(f"sim:{home / 'stock'}")]
     )
     assert not results[0].fault, results[0].message
@@ -41,13 +41,13 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def reading(made: Station) -> Iterator[tuple[ReaderManager, ReadingService]]:
+def reading(made: ReaderRig) -> Iterator[tuple[ReaderManager, ReadingService]]:
     with made.hub() as hub:
         yield hub, ReadingService(made.parts, hub)
 
 
 def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path, card: Path) -> None:
-    with reading(station(tmp_path, f"{SLOT}?card={card}")) as (hub, desk):
+    with reading(reader_rig(tmp_path, f"{SLOT}?card={card}")) as (hub, desk):
         (reader,) = [view.id for view in hub.views()]
         lease = hub.leases.take(OPERATOR, reader, 60).token
         found = desk.read(OPERATOR, reader, lease=lease)
@@ -59,7 +59,7 @@ def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path
     assert payment.label == "UNIONPAY DEBIT"
     assert {"5F24", "82", "94", "8C", "8E", ATC, "9F17"} <= {str(one.tag) for one in payment.elements}
     told = json.dumps(found.to_json(), ensure_ascii=False)
-    person = line.rows(1)[0]
+    person = issuer.rows(1)[0]
     assert "测试工会" in told
     assert person.id_number not in told
     assert person.mobile not in told
@@ -77,7 +77,7 @@ def counted(elements: object) -> int:
 
 def test_a_blank_chip_has_no_application(tmp_path: Path) -> None:
     (chip,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
-    with reading(station(tmp_path, f"{SLOT}?card={chip}")) as (hub, desk):
+    with reading(reader_rig(tmp_path, f"{SLOT}?card={chip}")) as (hub, desk):
         (reader,) = [view.id for view in hub.views()]
         found = desk.read(OPERATOR, reader, lease=hub.leases.take(OPERATOR, reader, 60).token)
     assert found.applications == ()
@@ -85,7 +85,7 @@ def test_a_blank_chip_has_no_application(tmp_path: Path) -> None:
 
 
 def test_who_may_and_where(tmp_path: Path) -> None:
-    with reading(station(tmp_path, SLOT)) as (hub, desk):
+    with reading(reader_rig(tmp_path, SLOT)) as (hub, desk):
         (reader,) = [view.id for view in hub.views()]
         with pytest.raises(Forbidden):
             desk.read(AUDITOR, reader)

@@ -30,13 +30,13 @@ from registry.errors import RegistryUnavailable
 from registry.values import BatchState
 from tests.support import forms
 from tests.support.forms import UNIT, person
-from tests.support.service.services import AUDITOR, CLERK, COUNTER, NOBODY, REVIEWER, Office, last_deed
+from tests.support.service.registry_rig import AUDITOR, CLERK, COUNTER, NOBODY, REVIEWER, RegistryRig, last_audit_entry
 
 GOOD, BAD = [person(1), person(2)], person(3, phone="")
 
 
 @pytest.fixture
-def desk(office: Office) -> RosterService:
+def desk(office: RegistryRig) -> RosterService:
     return RosterService(office.parts, office.bus)
 
 
@@ -45,7 +45,7 @@ def form(tmp_path: Path, *people: list[object], name: str = "form.xlsx") -> byte
 
 
 def test_a_form_becomes_a_draft_and_its_returned_rows_are_told(
-    office: Office, desk: RosterService, tmp_path: Path
+    office: RegistryRig, desk: RosterService, tmp_path: Path
 ) -> None:
     content = form(tmp_path, *GOOD, BAD)
     view = desk.upload(CLERK, "会员登记表.xlsx", pieces(io.BytesIO(content).read, 1000))
@@ -80,7 +80,7 @@ def test_findings_come_masked_and_in_pages(desk: RosterService, tmp_path: Path) 
 
 
 def test_the_annotated_copy_says_what_was_said_at_the_upload(
-    office: Office, desk: RosterService, tmp_path: Path
+    office: RegistryRig, desk: RosterService, tmp_path: Path
 ) -> None:
     batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD, person(1))]).batch
     assert batch is not None
@@ -89,14 +89,14 @@ def test_the_annotated_copy_says_what_was_said_at_the_upload(
     assert made.filename == "form-审核.xlsx"
     assert [sheet.cell(row, 7).value for row in range(3, 8)] == ["审核结果", "通过", "通过", "退回", "退回"]
     assert "重复" in str(sheet.cell(7, 8).value)
-    assert last_deed(office.registry)[:3] == ("李娜", "roster.download", f"batch:{batch.id}")
+    assert last_audit_entry(office.registry)[:3] == ("李娜", "roster.download", f"batch:{batch.id}")
     desk.discard(CLERK, batch.id, "wrong unit")
     with pytest.raises(NotFound, match="no uploaded form"):
         desk.annotated(CLERK, batch.id)
 
 
 def test_a_form_of_which_nobody_passes_is_told_and_not_kept(
-    office: Office, desk: RosterService, tmp_path: Path
+    office: RegistryRig, desk: RosterService, tmp_path: Path
 ) -> None:
     content = form(tmp_path, BAD)
     view = desk.upload(CLERK, "form.xlsx", [content])
@@ -148,7 +148,7 @@ def test_what_is_no_form_is_refused_in_both_languages(desk: RosterService, tmp_p
         assert chinese not in str(caught.value)
 
 
-def test_what_is_too_large_is_refused_before_it_is_read(office: Office, tmp_path: Path) -> None:
+def test_what_is_too_large_is_refused_before_it_is_read(office: RegistryRig, tmp_path: Path) -> None:
     taken: list[int] = []
 
     def endless() -> object:
@@ -168,7 +168,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(office: Office, tmp_path
     assert "解压" in str(caught.value.params["chinese"])
 
 
-def test_only_so_many_forms_are_read_at_once(office: Office, tmp_path: Path) -> None:
+def test_only_so_many_forms_are_read_at_once(office: RegistryRig, tmp_path: Path) -> None:
     desk = RosterService(office.parts, office.bus, uploads=Uploads(at_once=1, patience=0.05))
     content = form(tmp_path, *GOOD)
     inside, go_on = threading.Event(), threading.Event()
@@ -202,7 +202,7 @@ def test_nothing_of_an_upload_is_left_behind(
 
 
 def test_the_same_form_twice_makes_one_batch(
-    office: Office, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: RegistryRig, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = form(tmp_path, *GOOD)
     desk.upload(CLERK, "form.xlsx", [content])
@@ -215,7 +215,7 @@ def test_the_same_form_twice_makes_one_batch(
 
 
 def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
-    office: Office, desk: RosterService, tmp_path: Path
+    office: RegistryRig, desk: RosterService, tmp_path: Path
 ) -> None:
     batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
@@ -246,7 +246,7 @@ def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
     ]
 
 
-def test_nobody_approves_what_they_imported(office: Office, desk: RosterService, tmp_path: Path) -> None:
+def test_nobody_approves_what_they_imported(office: RegistryRig, desk: RosterService, tmp_path: Path) -> None:
     both = Principal("李 娜", frozenset({Role.REGISTRAR, Role.REVIEWER}))
     batch = desk.upload(both, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
@@ -257,7 +257,7 @@ def test_nobody_approves_what_they_imported(office: Office, desk: RosterService,
 
 
 def test_what_is_given_back_while_it_is_approved_is_not_approved(
-    office: Office, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: RegistryRig, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
@@ -298,7 +298,7 @@ def test_every_method_asks_who_it_is(desk: RosterService) -> None:
 
 
 def test_a_database_that_is_away_is_told_as_such(
-    office: Office, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: RegistryRig, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> object:
         raise RegistryUnavailable("postgresql://user:hunter2@host is away")

@@ -16,9 +16,9 @@ from reader_service.services.statistics import StatisticsService
 from registry.admin.plans import UnitPlan
 from registry.members.verdicts import VerdictNote
 from tests.support import forms
-from tests.support.house import custody
+from tests.support.issuer import custody
 from tests.support.registry.registrar import UNIT, claimed, ready
-from tests.support.service.services import AUDITOR, CLERK, COUNTER, OPERATOR, Office, carded, day
+from tests.support.service.registry_rig import AUDITOR, CLERK, COUNTER, OPERATOR, RegistryRig, carded, day
 
 HEADER = ("序号", "单位名称", "批次", "计划人数", "完成日期")
 
@@ -33,7 +33,7 @@ def _in_china(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def desk(office: Office) -> StatisticsService:
+def desk(office: RegistryRig) -> StatisticsService:
     return StatisticsService(office.parts, office.bus)
 
 
@@ -41,7 +41,7 @@ def plan(unit: str = UNIT, planned: int = 3, due: date = date(2026, 11, 21)) -> 
     return UnitPlan(unit, "第一批", planned, due)
 
 
-def test_units_stand_against_their_plan(office: Office, desk: StatisticsService) -> None:
+def test_units_stand_against_their_plan(office: RegistryRig, desk: StatisticsService) -> None:
     carded(office.registry, 2)
     assert [(unit.unit, unit.planned, unit.issued, unit.late) for unit in desk.progress(AUDITOR)] == [
         (UNIT, None, 2, False)
@@ -59,7 +59,7 @@ def test_units_stand_against_their_plan(office: Office, desk: StatisticsService)
         desk.set_plans(CLERK, [])
 
 
-def test_days_are_those_of_this_machine(office: Office, desk: StatisticsService) -> None:
+def test_days_are_those_of_this_machine(office: RegistryRig, desk: StatisticsService) -> None:
     office.clock.now = day("2026-11-22").replace(hour=15)
     carded(office.registry, 1)
     office.clock.forward(timedelta(hours=1, minutes=30))  # half past midnight in Shijiazhuang
@@ -74,7 +74,7 @@ def test_days_are_those_of_this_machine(office: Office, desk: StatisticsService)
     assert [(lane.lane, lane.verified) for lane in desk.lanes(AUDITOR)] == [("lane 1", 3)]
 
 
-def test_verdicts_and_rejects_are_counted(office: Office, desk: StatisticsService) -> None:
+def test_verdicts_and_rejects_are_counted(office: RegistryRig, desk: StatisticsService) -> None:
     batch_id = ready(office.registry, custody(), 2)
     for number in (1, 2):
         office.registry.reject(claimed(office.registry, batch_id, number), "no answer", "select", "B")
@@ -146,7 +146,7 @@ def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(desk: StatisticsService
         desk.import_plans(CLERK, "plan.csv", (b"x" * 2**20 for _ in range(40)))
 
 
-def test_the_figures_are_a_workbook_without_formulas(office: Office, desk: StatisticsService) -> None:
+def test_the_figures_are_a_workbook_without_formulas(office: RegistryRig, desk: StatisticsService) -> None:
     office.clock.now = day("2026-11-22").replace(hour=9)
     batch_id = ready(office.registry, custody(), 1)
     office.registry.reject(

@@ -16,17 +16,17 @@ from reader_service.http.app import create_app
 from reader_service.principal import Role
 from reader_service.service import ReaderService
 from tests.support.service.accounts import PASSWORD, Client
-from tests.support.service.reader_house import Station, station
+from tests.support.service.reader_rig import ReaderRig, reader_rig
 
 READER: Final = "sim:slot/door"
 ALL: Final = "all"
 
 
 @dataclass
-class ServiceHouse:
+class ServiceApp:
     """People are named as their role; ``ALL`` has every role."""
 
-    station: Station
+    station: ReaderRig
     service: ReaderService
     app: FastAPI
 
@@ -49,8 +49,8 @@ class ServiceHouse:
 
 
 @contextmanager
-def service_house(directory: Path, *urls: str) -> Iterator[ServiceHouse]:
-    made = station(directory, *urls)
+def service_app(directory: Path, *urls: str) -> Iterator[ServiceApp]:
+    made = reader_rig(directory, *urls)
     service = ReaderService(made.parts)
     service.door.passwords = Passwords(CHEAP)
     stored = service.door.passwords.hash(PASSWORD)
@@ -59,7 +59,7 @@ def service_house(directory: Path, *urls: str) -> Iterator[ServiceHouse]:
         made.registry.people.add(name, name, stored, roles, by="tests", must_change=False)
     service.start()
     try:
-        yield ServiceHouse(made, service, create_app(service))
+        yield ServiceApp(made, service, create_app(service))
     finally:
         service.close()
         made.registry.close()

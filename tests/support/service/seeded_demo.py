@@ -20,7 +20,7 @@ _TUPLES = ("lanes",)
 
 
 @contextmanager
-def copy_of_station(shared: Path, own: Path) -> Iterator[DemoStation]:
+def copy_of_demo(shared: Path, own: Path) -> Iterator[DemoStation]:
     """A station with cards that answer at once, in ``own``, which is gone at the end. Whoever comes first tells the
     story in ``shared``; the others wait for it."""
     origin, about = shared / "told-station", shared / "told-station.json"

@@ -25,7 +25,7 @@ from registry.values import Batch, BatchAccounts, BatchState, BoundChip, Reject
 from terminal.emv.data.explain import Explained
 from terminal.member.outcome import EntitlementLeft, MemberFacts, Proof, Verdict, VerdictCode
 from terminal.member.values import Category, MaskedIdentity, Period, Sex
-from tests.support.service.accounts import Client, DoorHouse, door_house
+from tests.support.service.accounts import AccountsApp, Client, accounts_app
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 AGES = ListsAge(7, True, 41, 5400, True, True)
@@ -326,10 +326,10 @@ class Reading:
 
 
 @dataclass
-class PageHouse:
+class PageApp:
     """``door`` signs people in; the desks are plain values that a test fills."""
 
-    house: DoorHouse
+    house: AccountsApp
     bus: EventBus
     readers: Readers = field(init=False)
     lanes: Lanes = field(init=False)
@@ -351,8 +351,8 @@ class PageHouse:
         service.reading = Reading()
 
 
-def page_house(directory: Path) -> PageHouse:
-    house = door_house(directory)
-    made = PageHouse(house, house.service.bus)
+def page_app(directory: Path) -> PageApp:
+    house = accounts_app(directory)
+    made = PageApp(house, house.service.bus)
     made.fresh()
     return made

@@ -26,7 +26,7 @@ from terminal.apdu import LinkProtocol
 from terminal.keys import Algorithm, MemoryCustody, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
-from tests.support import house, line
+from tests.support import issuer
 from tests.support.bank import SM_PDOL
 from tests.support.cli import PASSPHRASE, Cli
 from tests.support.unsealed import hidden
@@ -49,7 +49,7 @@ PAN, PIN = "6210971300000000016", "271828"
 def custody() -> MemoryCustody:
     """The standard keys of the test house, with the bank's masters as their newest versions."""
     transport = Secret(secrets.token_bytes(32))
-    keys = MemoryCustody.from_snapshot(house.custody().snapshot(transport), transport)
+    keys = MemoryCustody.from_snapshot(issuer.custody().snapshot(transport), transport)
     for (cipher, name), value in MASTERS.items():
         algorithm, tail = (Algorithm.TDES, "") if cipher == "3des" else (Algorithm.SM4, "-sm4")
         keys.import_key(f"pay-{name}{tail}", PURPOSES[name], algorithm, Secret(value), by="bank")
@@ -58,7 +58,7 @@ def custody() -> MemoryCustody:
 
 
 @dataclass(frozen=True)
-class PayingHouse:
+class BankIssuer:
     """A house with one verified bank card, whose PIN offline is the house's and online the bank's."""
 
     cli: Cli
@@ -125,7 +125,7 @@ BOTH_ALGORITHMS = {
 """What to change in the shipped profile for a chip with RSA and SM2 and an e-cash purse."""
 
 
-def open_house(
+def new_bank_issuer(
     root: Path, changes: Mapping[str, str] = BOTH_ALGORITHMS, make: Callable[[Path], Cli] = Cli
 ) -> tuple[Cli, str]:
     """Keystore, profile, a key pool, and the batch of a member whose registration was approved."""
@@ -136,20 +136,20 @@ def open_house(
     )
     (cli.data / "membercard.toml").write_text(f'profile = "{_profile(root, changes)}"\n', encoding="utf-8")
     # The command finds its pool full and makes no RSA key: one for each application.
-    house.pool(cli.data / "keypool").fill(2)
+    issuer.pool(cli.data / "keypool").fill(2)
     with Registry.open(f"sqlite:///{cli.data / 'membercard.db'}", custody()) as registry:
-        return cli, line.batch(registry, 1)
+        return cli, issuer.batch(registry, 1)
 
 
-def settle(
+def issue_bank_card(
     root: Path, protocol: LinkProtocol = LinkProtocol.T1, changes: Mapping[str, str] = BOTH_ALGORITHMS
-) -> PayingHouse:
+) -> BankIssuer:
     """Such a house and a blank; preparation and personalization are typed."""
-    cli, batch = open_house(root, changes)
+    cli, batch = new_bank_issuer(root, changes)
     (_,) = make_stock(root / "stock", 1, CardConfig(blank(), protocol))
     cli.ok("batch", "prepare", batch)
     cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}")
-    return PayingHouse(cli, root, batch)
+    return BankIssuer(cli, root, batch)
 
 
 def _profile(root: Path, changes: Mapping[str, str]) -> Path:

@@ -30,7 +30,7 @@ from simulators.readers.stock import blank, make_stock
 from terminal.keys import SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
-from tests.support import house, line
+from tests.support import issuer
 from tests.support.paths import ROOT
 
 PASSPHRASE = "Zwei-Stationen-ein-Register"
@@ -39,7 +39,7 @@ _STARTS = 30.0
 
 
 @dataclass
-class Home:
+class ServiceDirectory:
     """An issuing house with keystore, key pool and settings in ``directory``; ``url`` is its database."""
 
     directory: Path
@@ -51,9 +51,9 @@ class Home:
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "passphrase").write_text(PASSPHRASE)
         SoftwareKeystore.create(
-            self.keystore, Secret(PASSPHRASE.encode()), simulation=True, contents=house.custody(), cost=CHEAP_COST
+            self.keystore, Secret(PASSPHRASE.encode()), simulation=True, contents=issuer.custody(), cost=CHEAP_COST
         )
-        house.pool(self.directory / "keypool").fill(self.keys)
+        issuer.pool(self.directory / "keypool").fill(self.keys)
         self.station("station")
 
     @property
@@ -86,7 +86,7 @@ class Home:
         return name
 
     def registry(self) -> Registry:
-        return line.registry(self.url)
+        return issuer.registry(self.url)
 
     def blanks(self, count: int, stock: Path | None = None, config: CardConfig | None = None) -> Path:
         """Blank chips in a stock directory."""
@@ -117,7 +117,7 @@ class Home:
         registry.people.add(name, name, stored, [role.value for role in roles], by="tests", must_change=False)
 
 
-class Station:
+class ServiceProcess:
     """A running service. ``client`` asks it with a token; ``kill`` is kill -9."""
 
     def __init__(self, config: Path, options: Sequence[str], log: Path, environment: Mapping[str, str] | None) -> None:
@@ -150,9 +150,9 @@ class Station:
         return self.log.read_text("utf-8", "replace")
 
     @contextmanager
-    def client(self, token: str, **more: Any) -> Iterator[Client]:
+    def client(self, token: str, **more: Any) -> Iterator[ApiClient]:
         with httpx.Client(base_url=self.url, timeout=30, headers={"Authorization": f"Bearer {token}"}, **more) as http:
-            yield Client(http)
+            yield ApiClient(http)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -175,11 +175,11 @@ class Station:
 
 
 @contextmanager
-def station(
-    home: Home, *options: str, name: str = "station", environment: Mapping[str, str] | None = None
-) -> Iterator[Station]:
+def running_service(
+    home: ServiceDirectory, *options: str, name: str = "station", environment: Mapping[str, str] | None = None
+) -> Iterator[ServiceProcess]:
     """`membercard serve` in this house, ended at the end."""
-    running = Station(home.config(name), options, home.directory / f"{name}.log", environment)
+    running = ServiceProcess(home.config(name), options, home.directory / f"{name}.log", environment)
     try:
         yield running
     finally:
@@ -187,7 +187,7 @@ def station(
 
 
 @dataclass(frozen=True)
-class Client:
+class ApiClient:
     """Requests with a token: every write has an idempotency key of its own."""
 
     http: httpx.Client

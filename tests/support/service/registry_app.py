@@ -21,16 +21,16 @@ from reader_service.services.members import MemberService
 from reader_service.services.rosters import RosterService
 from reader_service.services.statistics import StatisticsService
 from terminal.apdu import open_reader
-from tests.support import house
-from tests.support.service.accounts import Client, DoorHouse, door_house
-from tests.support.service.services import NoLine
+from tests.support import issuer
+from tests.support.service.accounts import AccountsApp, Client, accounts_app
+from tests.support.service.registry_rig import NoLine
 
 
 @dataclass
-class RecordHouse:
+class RegistryApp:
     """``door`` lets people in; ``desk(ROLE)`` is a client with a token of that role, ``line`` prepares."""
 
-    door: DoorHouse
+    door: AccountsApp
     line: NoLine
 
     def desk(self, *roles: Role) -> Client:
@@ -45,7 +45,7 @@ class RecordHouse:
 class Keyed(Client):
     """A client with a token, and a fresh idempotency key for each write."""
 
-    def __init__(self, door: DoorHouse, token: str) -> None:
+    def __init__(self, door: AccountsApp, token: str) -> None:
         super().__init__(door.app, {"Authorization": f"Bearer {token}"})
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -53,17 +53,17 @@ class Keyed(Client):
         return super().request(method, path, headers=headers, **more)
 
 
-def record_house(directory: Path) -> RecordHouse:
-    door = door_house(directory)
+def registry_app(directory: Path) -> RegistryApp:
+    door = accounts_app(directory)
     line = NoLine(door.registry)
     clock = door.clock
 
     def lists() -> CounterLists:
-        return CounterLists(own_trust(house.custody(), default_profile().trust, clock()), None)
+        return CounterLists(own_trust(issuer.custody(), default_profile().trust, clock()), None)
 
     parts = ServiceParts(
         registry=door.registry,
-        custody=house.custody(),
+        custody=issuer.custody(),
         line=line,
         lists=lists,
         open_reader=open_reader,
@@ -80,4 +80,4 @@ def record_house(directory: Path) -> RecordHouse:
     made.lists = ListService(parts, bus)
     made.audit = AuditService(parts, bus)
     made.statistics = StatisticsService(parts, bus)
-    return RecordHouse(door, line)
+    return RegistryApp(door, line)

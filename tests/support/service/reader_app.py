@@ -17,7 +17,7 @@ from reader_service.service import ReaderService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from tests.support.service.accounts import PASSWORD, Client
-from tests.support.service.reader_house import eventually, station
+from tests.support.service.reader_rig import eventually, reader_rig
 
 V1 = "/api/v1"
 
@@ -30,7 +30,7 @@ class Keyed(Client):
         return super().request(method, f"{V1}{path}", headers=headers, **more)
 
 
-class ApiStation:
+class ReaderApp:
     """A running service with an empty slot ``counter``, and the slots ``lane-1`` and ``lane-2`` with a blank chip each.
     The drawer holds these chips."""
 
@@ -38,7 +38,7 @@ class ApiStation:
         self.stock = directory / "stock"
         cards = list(make_stock(self.stock, 2, CardConfig(blank())))
         urls = ("sim:slot/Counter", *(f"sim:slot/Lane {n + 1}?card={card}" for n, card in enumerate(cards)))
-        self.station = station(directory, *urls, drawer=self.stock)
+        self.station = reader_rig(directory, *urls, drawer=self.stock)
         self.service = ReaderService(self.station.parts)
         self.app = create_app(self.service)
         self.registry = self.station.registry

@@ -33,7 +33,7 @@ from terminal.globalplatform import Guard
 from terminal.keys import SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
-from tests.support import house, line
+from tests.support import issuer
 from tests.support.cli import PASSPHRASE, Cli
 from tests.support.pcsc.pcscd import Slot
 
@@ -41,7 +41,7 @@ SETTLE = 0.4
 """Seconds without power after which a feeder changes the card; a line never leaves one so long in the middle."""
 
 
-class Station:
+class PcscLine:
     """A data directory as `membercard` uses it, with one prepared batch, and the same registry from this process."""
 
     def __init__(self, root: Path, members: int) -> None:
@@ -52,19 +52,19 @@ class Station:
             self.cli.data / "keystore",
             Secret(PASSPHRASE.encode()),
             simulation=True,
-            contents=house.custody(),
+            contents=issuer.custody(),
             cost=CHEAP_COST,
         )
-        self.registry: Registry = line.registry(f"sqlite:///{self.cli.data / 'membercard.db'}")
-        self.batch = line.batch(self.registry, members)
+        self.registry: Registry = issuer.registry(f"sqlite:///{self.cli.data / 'membercard.db'}")
+        self.batch = issuer.batch(self.registry, members)
         self.prepare()
         self.stock = root / "stock"
         self.paths = list(make_stock(self.stock, members, CardConfig(blank())))
         self.events: list[LaneEvent] = []
 
     def prepare(self) -> None:
-        preparer = Preparer(default_profile(), house.custody(), today=date.today())
-        prepare_batch(self.registry, self.batch, preparer, house.pool(self.root / "pool"))
+        preparer = Preparer(default_profile(), issuer.custody(), today=date.today())
+        prepare_batch(self.registry, self.batch, preparer, issuer.pool(self.root / "pool"))
 
     @property
     def accounts(self) -> BatchAccounts:
@@ -77,8 +77,8 @@ class Station:
     def line(self, hear: Callable[[LaneEvent], None] = lambda event: None, **settings: float) -> PersonalizationLine:
         profile = default_profile()
         now = datetime.now(UTC)
-        trust = own_trust(house.custody(), profile.trust, now - timedelta(days=1))
-        job = Job(self.registry, house.custody(), profile, Guard(), trust, self.batch, "test")
+        trust = own_trust(issuer.custody(), profile.trust, now - timedelta(days=1))
+        job = Job(self.registry, issuer.custody(), profile, Guard(), trust, self.batch, "test")
 
         def on_event(event: LaneEvent) -> None:
             self.events.append(event)

@@ -20,7 +20,7 @@ class Leak:
     place: str
 
 
-class Spy:
+class LeakSearch:
     """Knows the secrets by name and every pattern that would betray one."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from reader_service.readers.manager import ReaderManager
 from registry.store import Registry
 from terminal.apdu import Disposition, LinkProtocol, Reader, ReaderEvent, open_reader
 from terminal.errors import NoCard, ReaderFault
-from tests.support import house, line
+from tests.support import issuer
 from tests.support.registry import databases
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ class Heard(EventBus):
         return [event for event in list(self.events) if event.kind == kind and topic in (None, event.topic)]
 
 
-class HouseLine:
+class IssuerLine:
     """A line over the house of the tests, whose chip keys are always ready. ``station_registry`` is what lanes use."""
 
     def __init__(self, registry: Registry, directory: Path) -> None:
@@ -68,15 +68,15 @@ class HouseLine:
         self.filled: list[int] = []
 
     def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str = "tests") -> int:
-        made = line.remake(self._registry, batch_id, self._directory)
+        made = issuer.prepare(self._registry, batch_id, self._directory)
         tick(made)
         return made
 
     def remake(self, batch_id: str) -> int:
-        return line.remake(self._registry, batch_id, self._directory)
+        return issuer.prepare(self._registry, batch_id, self._directory)
 
     def job(self, batch_id: str) -> Job:
-        made = line.job(self._registry, batch_id)
+        made = issuer.job(self._registry, batch_id)
         return replace(made, registry=self.station_registry, **self.job_changes)  # type: ignore[arg-type]
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[object]:
@@ -85,11 +85,11 @@ class HouseLine:
 
 
 @dataclass
-class Station:
+class ReaderRig:
     """The parts of one service and everything that it tells."""
 
     registry: Registry
-    line: HouseLine
+    line: IssuerLine
     parts: ServiceParts
     bus: Heard = field(default_factory=Heard)
 
@@ -104,18 +104,18 @@ class Station:
             hub.close()
 
 
-def station(directory: Path, *urls: str, url: str | None = None, name: str = "test", **changes: object) -> Station:
+def reader_rig(directory: Path, *urls: str, url: str | None = None, name: str = "test", **changes: object) -> ReaderRig:
     """One over these readers; no PC/SC. ``url`` of a registry that others share."""
-    registry = databases.registry(url or databases.fresh(directory), house.custody())
-    made = HouseLine(registry, directory)
+    registry = databases.registry(url or databases.fresh(directory), issuer.custody())
+    made = IssuerLine(registry, directory)
     profile = default_profile()
 
     def lists() -> CounterLists:
-        return CounterLists(own_trust(house.custody(), profile.trust, NOON), current_hotlist(registry, NOON))
+        return CounterLists(own_trust(issuer.custody(), profile.trust, NOON), current_hotlist(registry, NOON))
 
     given: dict[str, object] = {
         "registry": registry,
-        "custody": house.custody(),
+        "custody": issuer.custody(),
         "line": made,
         "lists": lists,
         "open_reader": open_reader,
@@ -125,7 +125,7 @@ def station(directory: Path, *urls: str, url: str | None = None, name: str = "te
         "pcsc": False,
         "clock": lambda: NOON,
     }
-    return Station(registry, made, ServiceParts(**(given | changes)))  # type: ignore[arg-type]
+    return ReaderRig(registry, made, ServiceParts(**(given | changes)))  # type: ignore[arg-type]
 
 
 class FakeReader:

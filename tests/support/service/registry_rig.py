@@ -18,7 +18,7 @@ from reader_service.principal import Principal, Role
 from registry.store import Registry
 from registry.values import CardState
 from terminal.apdu import Reader, open_reader
-from tests.support import house
+from tests.support import issuer
 from tests.support.registry import databases, registrar
 from tests.support.registry.registrar import SetClock
 
@@ -48,7 +48,7 @@ class NoLine:
         tick(0)
         if self.fault is not None:
             raise self.fault
-        made = registrar.prepare(self._registry, house.custody(), batch_id, by)
+        made = registrar.prepare(self._registry, issuer.custody(), batch_id, by)
         tick(made)
         return made
 
@@ -63,7 +63,7 @@ class NoLine:
 
 
 @dataclass
-class Office:
+class RegistryRig:
     """A registry, the parts over it, and all events since the start."""
 
     registry: Registry
@@ -88,21 +88,21 @@ class _Bus(EventBus):
         return event
 
 
-def office(directory: Path, url: str | None = None) -> Office:
+def registry_rig(directory: Path, url: str | None = None) -> RegistryRig:
     clock = SetClock()
-    registry = databases.registry(url or databases.fresh(directory), house.custody(), clock)
+    registry = databases.registry(url or databases.fresh(directory), issuer.custody(), clock)
     line = NoLine(registry)
     profile = default_profile()
 
     def lists() -> CounterLists:
-        return CounterLists(own_trust(house.custody(), profile.trust, clock()), None)
+        return CounterLists(own_trust(issuer.custody(), profile.trust, clock()), None)
 
     def no_reader(url: str) -> Reader:
         return open_reader(url)
 
     parts = ServiceParts(
         registry=registry,
-        custody=house.custody(),
+        custody=issuer.custody(),
         line=line,
         lists=lists,
         open_reader=no_reader,
@@ -111,12 +111,12 @@ def office(directory: Path, url: str | None = None) -> Office:
         clock=clock,
     )
     heard: list[Event] = []
-    return Office(registry, clock, line, parts, _Bus(heard), heard)
+    return RegistryRig(registry, clock, line, parts, _Bus(heard), heard)
 
 
 def carded(registry: Registry, count: int, *, digest: str = "d1", start: int = 1) -> tuple[str, list[str]]:
     """A batch that is done, and the numbers of its proven cards."""
-    batch_id = registrar.ready(registry, house.custody(), count, digest, start)
+    batch_id = registrar.ready(registry, issuer.custody(), count, digest, start)
     registry.receive_stock(count, f"delivery {digest}", "op")
     numbers = []
     for number in range(start, start + count):
@@ -131,7 +131,7 @@ def at(registry: Registry, number: str, *states: CardState) -> None:
         registry.card_event(number, state, "test", "on its way")
 
 
-def last_deed(registry: Registry) -> tuple[str, str, str, str]:
+def last_audit_entry(registry: Registry) -> tuple[str, str, str, str]:
     """Actor, action, subject and reason of the newest row of the audit."""
     deed = registry.audit.page(None, 1).items[0].deed
     return deed.actor, deed.action, deed.subject, deed.reason
