@@ -1,52 +1,15 @@
-"""SM4 on whole blocks: ECB, CBC and CBC-MAC, with keys of 16 bytes."""
+"""SM4 on whole blocks: ECB, CBC, CBC-MAC and CMAC, with keys of 16 bytes."""
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.cmac import CMAC
+from cryptography.hazmat.primitives.ciphers import algorithms
 
 from terminal.crypto import padding
+from terminal.crypto.blockcipher import BlockCipher
 from terminal.errors import CryptoError
 
 BLOCK = 16
 KEY = 16
-_ZERO = bytes(BLOCK)
-_ECB = modes.ECB()  # noqa: S305 - card protocols prescribe it, for keys and single blocks
-
-
-def ecb_encrypt(key: bytes, data: bytes) -> bytes:
-    """Encrypt block by block. GB/T 32907; ISO/IEC 10116, ECB."""
-    return Cipher(_algorithm(key), _ECB).encryptor().update(_blocks(data))
-
-
-def ecb_decrypt(key: bytes, data: bytes) -> bytes:
-    """Decrypt block by block. GB/T 32907; ISO/IEC 10116, ECB."""
-    return Cipher(_algorithm(key), _ECB).decryptor().update(_blocks(data))
-
-
-def cbc_encrypt(key: bytes, data: bytes, iv: bytes = _ZERO) -> bytes:
-    """Encrypt chained blocks; the IV is 16 bytes, zero by default. ISO/IEC 10116, CBC."""
-    return Cipher(_algorithm(key), modes.CBC(_iv(iv))).encryptor().update(_blocks(data))
-
-
-def cbc_decrypt(key: bytes, data: bytes, iv: bytes = _ZERO) -> bytes:
-    """Decrypt chained blocks; the IV is 16 bytes, zero by default. ISO/IEC 10116, CBC."""
-    return Cipher(_algorithm(key), modes.CBC(_iv(iv))).decryptor().update(_blocks(data))
-
-
-def mac(key: bytes, data: bytes, iv: bytes = _ZERO) -> bytes:
-    """MAC of 16 bytes over data of any length: padding method 2, then the last block of CBC.
-
-    ISO/IEC 9797-1, algorithm 1 with padding method 2; JR/T 0025 with SM4.
-    """
-    return cbc_encrypt(key, padding.pad2(data, BLOCK), iv)[-BLOCK:]
-
-
-def cmac(key: bytes, data: bytes) -> bytes:
-    """MAC of 16 bytes over data of any length. NIST SP 800-38B, with SM4."""
-    mac = CMAC(_algorithm(key))
-    mac.update(data)
-    return mac.finalize()
 
 
 def _algorithm(key: bytes) -> algorithms.SM4:
@@ -55,13 +18,27 @@ def _algorithm(key: bytes) -> algorithms.SM4:
     return algorithms.SM4(key)
 
 
-def _blocks(data: bytes) -> bytes:
-    if len(data) % BLOCK:
-        raise CryptoError(f"{len(data)} bytes are no whole number of {BLOCK}-byte blocks")
-    return data
+_SM4 = BlockCipher(_algorithm, BLOCK)
+
+ecb_encrypt = _SM4.ecb_encrypt
+"""Encrypt block by block. GB/T 32907; ISO/IEC 10116, ECB."""
+
+ecb_decrypt = _SM4.ecb_decrypt
+"""Decrypt block by block. GB/T 32907; ISO/IEC 10116, ECB."""
+
+cbc_encrypt = _SM4.cbc_encrypt
+"""Encrypt chained blocks; the IV is 16 bytes, zero by default. ISO/IEC 10116, CBC."""
+
+cbc_decrypt = _SM4.cbc_decrypt
+"""Decrypt chained blocks; the IV is 16 bytes, zero by default. ISO/IEC 10116, CBC."""
+
+cmac = _SM4.cmac
+"""MAC of 16 bytes over data of any length. NIST SP 800-38B, with SM4."""
 
 
-def _iv(iv: bytes) -> bytes:
-    if len(iv) != BLOCK:
-        raise CryptoError(f"the IV has {BLOCK} bytes, not {len(iv)}")
-    return iv
+def mac(key: bytes, data: bytes, iv: bytes | None = None) -> bytes:
+    """MAC of 16 bytes over data of any length: padding method 2, then the last block of CBC.
+
+    The IV is 16 bytes, zero by default. ISO/IEC 9797-1, algorithm 1 with padding method 2; JR/T 0025 with SM4.
+    """
+    return _SM4.cbc_mac(key, padding.pad2(data, BLOCK), iv)
