@@ -18,7 +18,7 @@
     │   ├── CardGone               the card was there and is not any more, or lost power (retryable)
     │   └── DeadlineExceeded       no answer in time
     ├── CardError                  the card spoke, and what it said is the problem
-    │   ├── CardRefused            a status word that is not success; carries .doing and .sw
+    │   ├── CardRefused            a status word that is not success; carries .operation and .sw
     │   │   └── AuthenticationRefused   names key set, KCV and tries left
     │   ├── CardMalformed          a successful answer that breaks its format
     │   └── NotGenuine             the card's cryptogram or MAC is wrong: it does not hold the key
@@ -130,17 +130,17 @@ class CardError(MembercardError):
 class CardRefused(CardError):
     """The card answered a status word that is not success."""
 
-    def __init__(self, doing: str, sw: StatusWord) -> None:
-        super().__init__(f"{doing}: card answered {sw}")
-        self.doing = doing
+    def __init__(self, operation: str, sw: StatusWord) -> None:
+        super().__init__(f"{operation}: card answered {sw}")
+        self.operation = operation
         self.sw = sw
 
 
 class AuthenticationRefused(CardRefused):
     """The card refused EXTERNAL AUTHENTICATE; ``key`` names key set and KCV, and tries where the card tells."""
 
-    def __init__(self, doing: str, sw: StatusWord, key: str) -> None:
-        super().__init__(f"{doing} with {key}", sw)
+    def __init__(self, operation: str, sw: StatusWord, key: str) -> None:
+        super().__init__(f"{operation} with {key}", sw)
         self.key = key
 
 

@@ -19,7 +19,7 @@ from membercard.errors import NoMemberCard
 from membercard.wiring.counter_lists import LocalLists, lists_at_hand
 from terminal.apdu import Atr, Disposition, Sender, Trace, TraceEntry, Transport, open_reader, stack
 from terminal.errors import CardError, CardRefused, CodecError, NoCard
-from terminal.globalplatform import ISD_AID, Guard, SecurityDomain
+from terminal.globalplatform import ISD_AID, AuthenticationGuard, SecurityDomain
 from terminal.keys import MemoryCustody
 from terminal.member.elements import ELEMENTS
 from terminal.member.outcome import Verdict, VerdictCode
@@ -264,7 +264,7 @@ def _facts(transport: Transport) -> dict[str, Any]:
     except CodecError as e:
         facts["atr_fault"] = str(e)
     sender = stack(transport)
-    domain = SecurityDomain(sender, MemoryCustody(simulation=True), Guard())
+    domain = SecurityDomain(sender, MemoryCustody(simulation=True), AuthenticationGuard())
     try:
         domain.select()
     except CardRefused as e:

@@ -20,9 +20,9 @@ from terminal.apdu import Command, Sender, stack
 from terminal.apdu.describe import describe
 from terminal.errors import CardRefused
 from terminal.globalplatform import (
+    AuthenticationGuard,
     CapFile,
     DgiPart,
-    Guard,
     HostAuthentication,
     Privileges,
     SecureChannel,
@@ -30,7 +30,7 @@ from terminal.globalplatform import (
     SecurityLevel,
     StatusEntry,
     StatusScope,
-    Structure,
+    StoreDataStructure,
 )
 from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose, Scp
 from terminal.tlv import dgi
@@ -50,7 +50,7 @@ class InstallFormat(StrEnum):
     NONE = "none"
 
 
-_STRUCTURES = {InstallFormat.BER: Structure.BER, InstallFormat.NONE: Structure.NONE}
+_STRUCTURES = {InstallFormat.BER: StoreDataStructure.BER, InstallFormat.NONE: StoreDataStructure.NONE}
 
 Reader = Annotated[str, typer.Option("--reader", help="Reader URL: pcsc:NAME, pcsc:INDEX or sim:CARDFILE.")]
 Channel = Annotated[GpProtocol, typer.Option("--scp", help="Secure channel protocol; auto takes what the card speaks.")]
@@ -86,7 +86,7 @@ class Access:
         """The issuer security domain, selected and authenticated."""
         custody = custody_for(self.key, *more_keys)
         with card_in(self.reader, 0) as transport:
-            domain = SecurityDomain(stack(transport), custody, Guard())
+            domain = SecurityDomain(stack(transport), custody, AuthenticationGuard())
             domain.select()
             yield domain, custody, domain.authenticate(self.wanted(custody))
 
@@ -266,7 +266,7 @@ def store_data(
         if format is InstallFormat.DGI:
             count = domain.personalize(instance, _parts(groups, encrypted, custody, padded))
         else:
-            domain.choose(instance)
+            domain.start_personalization(instance)
             count = domain.store_data(raw, _STRUCTURES[format])
     _done(json, {"instance": str(instance), "commands": count}, f"Stored in {instance} with {count} commands")
 

@@ -10,7 +10,7 @@ from typing import Any
 from membercard import output
 from terminal.apdu import Atr, Transport, stack
 from terminal.errors import CardError, CodecError
-from terminal.globalplatform import CardRecognition, Cplc, Guard, SecurityDomain
+from terminal.globalplatform import AuthenticationGuard, CardRecognition, Cplc, SecurityDomain
 from terminal.globalplatform.cplc import as_date
 from terminal.keys import MemoryCustody
 
@@ -19,7 +19,7 @@ _UNDECODED = {0xCF: "key diversification data", 0x42: "issuer number", 0x45: "ca
 
 def card_facts(transport: Transport) -> dict[str, Any]:
     """Everything that the card tells without authentication; what it does not tell is null, or says why."""
-    domain = SecurityDomain(stack(transport), MemoryCustody(simulation=True), Guard())
+    domain = SecurityDomain(stack(transport), MemoryCustody(simulation=True), AuthenticationGuard())
     facts: dict[str, Any] = {"atr": transport.atr.hex().upper(), "protocol": transport.protocol.value}
     try:
         facts["bit_rate"] = Atr.parse(transport.atr).bit_rate()

@@ -30,7 +30,7 @@ from registry.store import Registry
 from registry.values import Card, CardState
 from terminal.apdu import open_reader
 from terminal.errors import NoCard
-from terminal.globalplatform import Guard
+from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import MemoryCustody
 
 CLERK, SECOND, LANES = "registrar", "reviewer", 2
@@ -162,7 +162,7 @@ class Story:
             self._registry,
             self._custody,
             self._profile,
-            Guard(),
+            AuthenticationGuard(),
             trust,
             batch_id,
             "demo",

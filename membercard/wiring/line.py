@@ -42,7 +42,7 @@ from personalize.profiles.profile import Profile, default_profile, load_profile
 from registry.store import Registry
 from terminal.apdu import Reader, open_reader
 from terminal.emv.authentication.cakeys import CaStore, load_ca_store
-from terminal.globalplatform import Guard
+from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import KeyCustody, MemoryCustody
 from terminal.member.trust import TrustList
 
@@ -179,7 +179,7 @@ class StationLine:
             self._registry,
             custody,
             profile,
-            Guard(),
+            AuthenticationGuard(),
             trust,
             batch_id,
             self._station,

@@ -128,7 +128,7 @@ def _secrets(left: DossierApplication, right: DossierApplication, number: int, c
             return ""
         if custody is not None:
             try:
-                return "" if custody.alike(one.value, other.value) else "the secrets differ"
+                return "" if custody.same_secret(one.value, other.value) else "the secrets differ"
             except KeyMisuse:
                 return "secrets that are too short to be compared"
     ours, theirs = check_values(one), check_values(other)

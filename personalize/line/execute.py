@@ -53,7 +53,7 @@ from terminal.errors import (
 )
 from terminal.globalplatform import (
     Aid,
-    Guard,
+    AuthenticationGuard,
     HostAuthentication,
     InitializeUpdate,
     SecurityDomain,
@@ -88,7 +88,7 @@ class Job:
     registry: Registry
     custody: KeyCustody
     profile: Profile
-    guard: Guard
+    guard: AuthenticationGuard
     trust: TrustList
     batch_id: str
     station: str

@@ -15,8 +15,8 @@ from terminal.errors import CardMalformed, MembercardError, TransportError
 from terminal.globalplatform import (
     C_ENC,
     FULL,
+    AuthenticationGuard,
     CardLifeCycleState,
-    Guard,
     HostAuthentication,
     SecurityDomain,
     StatusScope,
@@ -55,7 +55,7 @@ def read_back(
     dossier: Dossier,
     final: CardKeys,
     custody: KeyCustody,
-    guard: Guard,
+    guard: AuthenticationGuard,
     trust: TrustList,
     at: datetime,
     chip: str,
@@ -98,7 +98,7 @@ def _compare(application: DossierApplication, answers: list[tuple[Command, Respo
         _same(f"record {place[0]}.{place[1]}", read.get(place, b""), expected.get(place, b""))
 
 
-def _protected(sender: Sender, dossier: Dossier, custody: KeyCustody, guard: Guard) -> None:
+def _protected(sender: Sender, dossier: Dossier, custody: KeyCustody, guard: AuthenticationGuard) -> None:
     """The protected record, inside SCP03 with the card's read keys; the application is selected still."""
     wanted = HostAuthentication(dossier.read_keys, FULL, dossier.read_keys.version)
     chip = f"{dossier.card_number}-{dossier.sequence:02d} read keys"
@@ -107,7 +107,7 @@ def _protected(sender: Sender, dossier: Dossier, custody: KeyCustody, guard: Gua
     _same("the protected record", record.raw, custody.open(dossier.protected).reveal())
 
 
-def _domain(sender: Sender, final: CardKeys, custody: KeyCustody, guard: Guard, chip: str) -> None:
+def _domain(sender: Sender, final: CardKeys, custody: KeyCustody, guard: AuthenticationGuard, chip: str) -> None:
     """The security domain: the bound chip, only the final key set, it opens the channel, and the card is SECURED."""
     domain = SecurityDomain(sender, custody, guard)
     domain.select()

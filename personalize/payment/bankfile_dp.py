@@ -35,7 +35,7 @@ from personalize.errors import BankFileError
 from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard, check
 from terminal.crypto import des, sm4
 from terminal.errors import CustodyError
-from terminal.keys import Algorithm, ApplicationKeys, KeyCustody, Sealed, SealedKeys, Udks, Wrapped
+from terminal.keys import Algorithm, ApplicationKeys, KeyCustody, Sealed, SealedKeys, Udks, WrappedSecret
 
 MAGIC: Final = b"MCDP"
 VERSION: Final = 1
@@ -283,7 +283,7 @@ def _unwrapped(group: Container[Any], context: _Context, place: str) -> Sealed |
     if context.keys == _KEY_BLOCKS and group.kind == _TDES_KEYS:
         blocks = [block.decode("ascii", "replace") for block in _BLOCKS.parse(group.value).blocks]
         return custody.keys_from_blocks(transport, blocks, kcvs, seal, place)
-    return custody.keys_from_transport(transport, Wrapped(group.value, kcvs), _KEYS[group.kind], seal, place)
+    return custody.keys_from_transport(transport, WrappedSecret(group.value, kcvs), _KEYS[group.kind], seal, place)
 
 
 def _sayable(text: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from reader_service.readers.leases import Leases
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.readers.worker import ReaderSession, ReaderWorker
-from terminal.apdu import CardSeen, CardSlot, Reader
+from terminal.apdu import CardSlot, InsertedCard, Reader
 
 Attendant = Callable[[ReaderSession], None]
 """What is done at once with each card put in; on the reader's own thread."""
@@ -28,7 +28,7 @@ class ManagedReader:
     pcsc: bool
     label: str = ""
     worker: ReaderWorker = field(init=False)
-    card: CardSeen | None = None
+    card: InsertedCard | None = None
     busy: bool = False
     unplugged: str = ""
     shut: str = ""

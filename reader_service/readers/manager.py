@@ -25,7 +25,7 @@ from reader_service.readers.worker import DEADLINE, ReaderSession, ReaderWorker
 from reader_service.registry_errors import translate_registry_errors
 from registry.db.audit_chain import AuditEntry
 from registry.errors import NotOnRecord, RegistryUnavailable
-from terminal.apdu import CardSeen, CardSlot, EventKind, Reader, ReaderEvent, watch_readers
+from terminal.apdu import CardSlot, EventKind, InsertedCard, Reader, ReaderEvent, watch_readers
 from terminal.errors import TransportError
 
 T = TypeVar("T")
@@ -289,7 +289,7 @@ class ReaderManager:
             self._told(entry)
         else:
             there = event.kind is EventKind.CARD_INSERTED
-            self._lies(entry, CardSeen(event.atr, mute=bool(event.detail)) if there else None)
+            self._lies(entry, InsertedCard(event.atr, mute=bool(event.detail)) if there else None)
 
     def _plugged(self, entry: ManagedReader | None, device: str) -> None:
         if entry is None:
@@ -321,7 +321,7 @@ class ReaderManager:
                 entry.shut = sentence
                 self._told(entry)
 
-    def seen(self, worker: ReaderWorker, card: CardSeen | None) -> None:
+    def seen(self, worker: ReaderWorker, card: InsertedCard | None) -> None:
         with self._lock:
             if entry := self._of(worker):
                 self._lies(entry, card)
@@ -364,7 +364,7 @@ class ReaderManager:
     def _view(self, entry: ManagedReader) -> ReaderView:
         return entry.view(self.leases, self._given.get(entry.id, ""))
 
-    def _lies(self, entry: ManagedReader, card: CardSeen | None) -> None:
+    def _lies(self, entry: ManagedReader, card: InsertedCard | None) -> None:
         """What lies in the slot now."""
         before, entry.card = entry.card, card
         if before is None and card is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from reader_service.errors import ReaderOut
-from terminal.apdu import CardSeen, Disposition, Reader, Transport, Watched
+from terminal.apdu import Disposition, InsertedCard, Reader, Transport, WatchableReader
 from terminal.errors import MembercardError
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class WorkerOwner(Protocol):
         """It does not open."""
         ...
 
-    def seen(self, worker: ReaderWorker, card: CardSeen | None) -> None: ...
+    def seen(self, worker: ReaderWorker, card: InsertedCard | None) -> None: ...
     def busy(self, worker: ReaderWorker, busy: bool) -> None: ...
     def returned(self, worker: ReaderWorker) -> None:
         """An abandoned worker came back from its call: the driver answers again."""
@@ -197,7 +197,7 @@ class ReaderWorker:
             reader = self._open_reader()
             self._seat = ReaderSession(reader, self._beat)
             self._host.opened(self, reader)
-            if self._look_needed and isinstance(reader, Watched):
+            if self._look_needed and isinstance(reader, WatchableReader):
                 self._look_needed = False
                 reader.watch(lambda card: self._host.seen(self, card))
         except Exception as fault:  # whatever a driver raises, this thread is the only one that the reader has
@@ -222,7 +222,7 @@ class ReaderWorker:
             if self._lying is None:
                 self._host.opened(self, self._seat)
             self._lying = lying
-            self._host.seen(self, CardSeen() if lying else None)
+            self._host.seen(self, InsertedCard() if lying else None)
 
     def _told(self, fault: Exception) -> str:
         """What is said of it; the text of what nobody foresaw may hold anything, and goes to the log alone."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from simulators.card.memory import MemoryDamaged
 from simulators.readers.protocols import CardInSlot, TearableCard
 from simulators.virtual_card import VirtualCard
-from terminal.apdu import CardSeen, Disposition
+from terminal.apdu import Disposition, InsertedCard
 from terminal.errors import CardGone, NoCard, ReaderBusy, ReaderNotFound
 
 _GONE = "the card was taken out"
@@ -89,13 +89,13 @@ class ManualSlot:
         self._path: Path | None = None
         self._finished = False
         self._powered: PulledCard | None = None
-        self._tell: Callable[[CardSeen | None], None] = lambda seen: None
+        self._tell: Callable[[InsertedCard | None], None] = lambda seen: None
         self.turn = 0
         """Grows with each card put in."""
         if card is not None:
             self.insert(card)
 
-    def watch(self, tell: Callable[[CardSeen | None], None]) -> None:
+    def watch(self, tell: Callable[[InsertedCard | None], None]) -> None:
         with self._changed:
             self._tell = tell
             tell(look_at(self._path) if self._path else None)
@@ -167,9 +167,9 @@ class ManualSlot:
             return card
 
 
-def look_at(path: Path) -> CardSeen:
+def look_at(path: Path) -> InsertedCard:
     """What the slot sees of a card. Raises ReaderFault for a file that cannot be read."""
     try:
-        return CardSeen(VirtualCard.open(path).atr)
+        return InsertedCard(VirtualCard.open(path).atr)
     except MemoryDamaged:
-        return CardSeen(mute=True)
+        return InsertedCard(mute=True)

@@ -23,7 +23,7 @@ from simulators.readers.protocols import CardInSlot
 from simulators.readers.stock import Stock, StockClaim
 from simulators.readers.timing import TimedCard, TimingModel, Wire
 from simulators.virtual_card import VirtualCard
-from terminal.apdu import CardSeen, Disposition, LinkProtocol
+from terminal.apdu import Disposition, InsertedCard, LinkProtocol
 from terminal.errors import CardGone, CodecError, NoCard, ReaderNotFound, TransportError
 
 _TIMINGS: Final = ("real", "report")
@@ -114,7 +114,7 @@ class SimReader:
         self._path: Path | None = None
         self._shown: CardInSlot | None = None
         self._told: Path | None = None
-        self._tell: Callable[[CardSeen | None], None] = lambda seen: None
+        self._tell: Callable[[InsertedCard | None], None] = lambda seen: None
         self.timing: TimingModel | None = None
         self.chip: VirtualCard | None = None
 
@@ -132,8 +132,8 @@ class SimReader:
         self._tell_of(self._slot.here)
         return there
 
-    def watch(self, tell: Callable[[CardSeen | None], None]) -> None:
-        """See :class:`terminal.apdu.Watched`."""
+    def watch(self, tell: Callable[[InsertedCard | None], None]) -> None:
+        """See :class:`terminal.apdu.WatchableReader`."""
         self._tell, self._told = tell, None
         tell(None)
         self._tell_of(self._slot.here)
@@ -145,7 +145,7 @@ class SimReader:
         try:
             self._tell(None if path is None else look_at(path))
         except TransportError:  # The card file cannot be read: whoever connects hears why.
-            self._tell(CardSeen(mute=True))
+            self._tell(InsertedCard(mute=True))
 
     def connect(self) -> SimCard:
         """Power the card. Raises NoCard (also for a chip too damaged to answer to reset), CardInUse, ReaderFault."""
@@ -204,8 +204,8 @@ class ManualSlotReader(SimReader):
         """Wait until a card is put in that was not let out yet."""
         return self._drawer.wait(timeout)
 
-    def watch(self, tell: Callable[[CardSeen | None], None]) -> None:
-        """See :class:`terminal.apdu.Watched`."""
+    def watch(self, tell: Callable[[InsertedCard | None], None]) -> None:
+        """See :class:`terminal.apdu.WatchableReader`."""
         self._drawer.watch(tell)
 
     def connect(self) -> SimCard:

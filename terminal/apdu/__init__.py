@@ -3,15 +3,24 @@
 from terminal.apdu.atr import Atr
 from terminal.apdu.command import Command, Response
 from terminal.apdu.pcsc.events import EventKind, ReaderEvent, ReaderInfo
-from terminal.apdu.protocols import CardSeen, CardSlot, Disposition, LinkProtocol, Reader, Sender, Transport, Watched
+from terminal.apdu.protocols import (
+    CardSlot,
+    Disposition,
+    InsertedCard,
+    LinkProtocol,
+    Reader,
+    Sender,
+    Transport,
+    WatchableReader,
+)
 from terminal.apdu.readers import list_readers, open_reader, watch_readers
 from terminal.apdu.senders import (
     Chained,
     ExtendedLength,
     FollowUp,
-    Link,
     OnChannel,
     Traced,
+    TransportSender,
     check,
     close_channel,
     logical_channel,
@@ -25,7 +34,6 @@ from terminal.apdu.transcript import Transcript
 __all__ = [
     "OK",
     "Atr",
-    "CardSeen",
     "CardSlot",
     "Chained",
     "Command",
@@ -33,7 +41,7 @@ __all__ = [
     "EventKind",
     "ExtendedLength",
     "FollowUp",
-    "Link",
+    "InsertedCard",
     "LinkProtocol",
     "OnChannel",
     "Reader",
@@ -47,7 +55,8 @@ __all__ = [
     "Traced",
     "Transcript",
     "Transport",
-    "Watched",
+    "TransportSender",
+    "WatchableReader",
     "check",
     "close_channel",
     "list_readers",

@@ -1,4 +1,4 @@
-"""The seams of this room: Transport (a powered card), Sender (commands to responses), Reader (a slot for cards)."""
+"""Protocols of the card connection: Transport (a powered card), Sender (commands to responses), Reader (a slot)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from terminal.apdu.command import Command, Response
 
 
 class LinkProtocol(StrEnum):
-    """The transmission protocol a card runs. ISO/IEC 7816-3:2006, 10 and 11."""
+    """The transmission protocol of a card. ISO/IEC 7816-3:2006, 10 and 11."""
 
     T0 = "T=0"
     T1 = "T=1"
@@ -20,16 +20,16 @@ class LinkProtocol(StrEnum):
 
 
 class Disposition(StrEnum):
-    """Where a card goes when the reader lets it out."""
+    """Where a released card goes."""
 
     DONE = "done"
-    """Finished: to the good bin, or given back."""
+    """Finished: to the bin of good cards, or back to the cardholder."""
     REJECT = "reject"
     """To the reject bin."""
     ASIDE = "aside"
-    """Given back to the operator: neither finished nor broken, but not for this job."""
+    """Back to the operator: neither finished nor defective, but not for this job."""
     KEEP = "keep"
-    """Stays where it is: nothing was decided about it."""
+    """Stays in the reader: nothing was decided about it."""
 
 
 @runtime_checkable
@@ -54,26 +54,26 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the card, powering it down. Safe to call twice."""
+        """Power the card down and end the session. Safe to call twice."""
         ...
 
 
 @runtime_checkable
 class Reader(Protocol):
-    """A slot that cards come and go in: a PC/SC reader, a virtual card, a feeder over a stock of blanks."""
+    """A slot for cards: a PC/SC reader, a virtual card, a feeder over a stock of blanks."""
 
     @property
     def name(self) -> str:
-        """Stable identity: the same reader has the same name after a restart and a re-plug."""
+        """Stable identity: a reader has the same name after a restart and a re-plug."""
         ...
 
     @property
     def url(self) -> str: ...
 
     def wait_for_card(self, timeout: float | None) -> bool:
-        """Wait until a card is in the slot, at most ``timeout`` seconds (None: for ever).
+        """Wait until a card is in the slot, at most ``timeout`` seconds (None: without limit).
 
-        False: none came (a feeder: none left).
+        False when none was inserted (a feeder: none is left).
         """
         ...
 
@@ -82,9 +82,9 @@ class Reader(Protocol):
         ...
 
     def release(self, disposition: Disposition) -> None:
-        """Let the card out.
+        """Release the card from the reader.
 
-        A feeder moves to the next blank; a hand-fed slot waits on its next wait_for_card until this card was taken.
+        A feeder moves to the next blank; a manual slot waits in its next wait_for_card until this card was removed.
         """
         ...
 
@@ -92,41 +92,47 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CardSeen:
-    """A card that lies in a slot. ``atr`` is empty where it is not known, or the card is ``mute``."""
+class InsertedCard:
+    """A card in a slot. ``atr`` is empty where it is not known, and where the card is ``mute``: it gives none."""
 
     atr: bytes = b""
     mute: bool = False
 
 
 @runtime_checkable
-class Watched(Protocol):
-    """A Reader that tells by itself when cards come and go, so that nobody has to look."""
+class WatchableReader(Protocol):
+    """A Reader that reports by itself when cards are inserted and removed, so that no caller has to poll it."""
 
-    def watch(self, tell: Callable[[CardSeen | None], None]) -> None:
-        """Tell at once what lies in the slot, and at each change from then on; from whatever thread, and quickly."""
+    def watch(self, notify: Callable[[InsertedCard | None], None], /) -> None:
+        """Call ``notify`` at once with the card in the slot (None: empty), and at each change from then on.
+
+        ``notify`` may be called from any thread and returns quickly.
+        """
         ...
 
 
 @runtime_checkable
 class CardSlot(Protocol):
-    """A slot for virtual cards, worked by hand: from any thread, while another works with the card."""
+    """A slot whose virtual cards a person inserts and removes: from any thread, while another one uses the card."""
 
     def insert(self, path: Path) -> None:
-        """Put the card of this file in. Raises ReaderBusy where one lies in the slot, ReaderFault for no card file."""
+        """Insert the card of this file. Raises ReaderBusy where a card is in the slot, ReaderFault for another file."""
         ...
 
     def eject(self) -> None:
-        """Take the card out, after the command in hand. Raises NoCard."""
+        """Remove the card once its present command has ended. Raises NoCard."""
         ...
 
     def tear(self) -> None:
-        """Pull the card out now, in the middle of whatever it does. Raises NoCard."""
+        """Pull the card now, in the middle of a command if there is one. Raises NoCard."""
         ...
 
 
 @runtime_checkable
 class Sender(Protocol):
-    """Commands to responses. Senders stack: SecureChannel(ExtendedLength(FollowUp(Traced(Link(transport)))))."""
+    """Sends commands and gives responses.
+
+    Senders stack: ``SecureChannel(ExtendedLength(FollowUp(Traced(TransportSender(transport)))))``.
+    """
 
     def send(self, command: Command) -> Response: ...

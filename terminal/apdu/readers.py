@@ -1,4 +1,4 @@
-"""Reader URLs: ``SCHEME:REST``, where each scheme is a transport that some installed package brings."""
+"""Reader URLs: ``SCHEME:REST``, where each scheme names a transport of some installed package."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ def open_reader(url: str) -> Reader:
     Raises ReaderNotFound, and what the factory raises.
     """
     scheme, colon, rest = url.partition(":")
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    if not colon or scheme not in found:
-        known = ", ".join(f"{name}:" for name in sorted(found))
+    transports = {point.name: point for point in entry_points(group=GROUP)}
+    if not colon or scheme not in transports:
+        known = ", ".join(f"{name}:" for name in sorted(transports))
         raise ReaderNotFound(f"{url!r} is not a reader URL: it must start with one of {known}")
     try:
-        factory: Callable[[str], Reader] = found[scheme].load()
+        factory: Callable[[str], Reader] = transports[scheme].load()
     except ImportError as error:
         raise ReaderNotFound(f"the transport {scheme}: does not load on this machine: {error}") from error
     return factory(rest)
 
 
 def list_readers() -> list[ReaderInfo]:
-    """The PC/SC readers plugged in now. Raises ReaderFault when the service is not running, with what to do."""
-    # Imported late: whoever works with virtual readers only needs no PC/SC library on the machine.
-    from terminal.apdu.pcsc import transport as pcsc
+    """The PC/SC readers plugged in now. Raises ReaderFault, which says how to start a service that is not running."""
+    # Imported here, so that a machine with virtual readers only needs no PC/SC library.
+    from terminal.apdu.pcsc import transport
 
-    return pcsc.list_readers()
+    return transport.list_readers()
 
 
 def watch_readers(stop: threading.Event) -> Iterator[ReaderEvent]:
-    """What happens at the PC/SC readers until ``stop`` is set; see :func:`terminal.apdu.pcsc.watch_readers`."""
-    from terminal.apdu.pcsc import transport as pcsc
+    """Events of the PC/SC readers until ``stop`` is set; see :func:`terminal.apdu.pcsc.transport.watch_readers`."""
+    from terminal.apdu.pcsc import transport
 
-    return pcsc.watch_readers(stop)
+    return transport.watch_readers(stop)

@@ -1,7 +1,8 @@
 """Senders that stack: each does one thing to commands on their way down and to responses on their way up.
 
-The order that :func:`stack` gives is ``ExtendedLength(FollowUp(Traced(Link(transport))))``. A secure channel goes on
-top: what it wraps may be split, followed up and repeated underneath, because that never changes what it has signed.
+The order that :func:`stack` gives is ``ExtendedLength(FollowUp(Traced(TransportSender(transport))))``. A secure channel
+goes on top: what it wraps may be split, followed up and repeated underneath, because that never changes what it has
+signed.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ _MOST_ANSWER = 65536
 _MOST_ROUNDS = 1024
 
 
-def check(response: Response, doing: str, allow: Collection[int] = ()) -> bytes:
+def check(response: Response, operation: str, allow: Collection[int] = ()) -> bytes:
     """The data of a response that succeeded.
 
-    ``doing`` says what was being done ("reading the member record (SFI 1, record 2)"); ``allow`` names status words
-    other than 9000 that count as success here. Raises CardRefused.
+    ``operation`` is what the command was for ("reading the member record (SFI 1, record 2)"); ``allow`` names status
+    words other than 9000 that count as success here. Raises CardRefused.
     """
     if response.sw.ok or response.sw in allow:
         return response.data
-    raise CardRefused(doing, response.sw)
+    raise CardRefused(operation, response.sw)
 
 
-class Link:
+class TransportSender:
     """The lowest sender: commands to bytes and back, over one transport.
 
     At T=0 a command is mapped to its TPDU: no Le beside data, P3 = 00 where there is neither, and P3 = 00 for an Le
@@ -230,7 +231,7 @@ class Traced:
 
 def stack(transport: Transport, trace: Trace | None = None) -> Sender:
     """The senders that most sessions want over ``transport``: follow-up, extended length or chaining, a trace."""
-    link: Sender = Link(transport)
+    link: Sender = TransportSender(transport)
     if trace is not None:
         link = Traced(link, trace)
     t0 = transport.protocol is LinkProtocol.T0

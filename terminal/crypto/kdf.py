@@ -11,7 +11,7 @@ from terminal.errors import CryptoError
 
 _MOST_BITS = 0xFF * 8 * aes.BLOCK
 """As many blocks as a counter of one byte can number."""
-Option = Literal["A", "B"]
+UdkOption = Literal["A", "B"]
 """How a card key comes from its master. EMV 4.4 Book 2, A1.4."""
 _LETTERS, _DIGITS = b"abcdef", b"0123456789"
 _LETTERS_TO_DIGITS = bytes.maketrans(_LETTERS, b"012345")
@@ -48,7 +48,7 @@ def _counter_mode(key: bytes, before: bytes, after: bytes, bits: int) -> bytes:
     return b"".join(aes.cmac(key, before + bytes((i,)) + after) for i in range(1, blocks + 1))[: bits // 8]
 
 
-def udks(masters: Iterable[bytes], pan: str, sequence: int, option: Option | None = None) -> list[bytes]:
+def udks(masters: Iterable[bytes], pan: str, sequence: int, option: UdkOption | None = None) -> list[bytes]:
     """The 16-byte application keys of one card from 16-byte 3DES masters, parity adjusted.
 
     ``pan`` is decimal digits, ``sequence`` the PAN sequence number 0-99. Option A takes the last 16 digits of both,
@@ -97,7 +97,7 @@ def _length(data: bytes, length: int, what: str) -> None:
         raise CryptoError(f"{what} has {length} bytes, not {len(data)}")
 
 
-def _diversifier(pan: str, sequence: int, option: Option) -> bytes:
+def _diversifier(pan: str, sequence: int, option: UdkOption) -> bytes:
     if not (pan.isascii() and pan.isdigit()) or not 0 <= sequence <= 99:
         raise CryptoError("an application key needs a PAN of decimal digits and a sequence number from 0 to 99")
     digits = f"{pan}{sequence:02d}"

@@ -1,18 +1,24 @@
 """GlobalPlatform: secure channels (SCP02, SCP03) and the management of what is on a card."""
 
 from terminal.globalplatform.aid import ISD_AID, Aid
-from terminal.globalplatform.cap import CapFile, Package
+from terminal.globalplatform.cap import CapFile, CapPackage
 from terminal.globalplatform.carddata import CardRecognition, KeyInformation
 from terminal.globalplatform.channel import SecureChannel, open_channel
 from terminal.globalplatform.content import InstallFor
 from terminal.globalplatform.cplc import Cplc
 from terminal.globalplatform.domain import SecurityDomain
-from terminal.globalplatform.guard import Guard
-from terminal.globalplatform.handshake import Established, HostAuthentication, KeySource, derived, handshake
+from terminal.globalplatform.guard import AuthenticationGuard
+from terminal.globalplatform.handshake import (
+    EstablishedSession,
+    HostAuthentication,
+    KeySource,
+    handshake,
+    keys_from_master,
+)
 from terminal.globalplatform.inventory import StatusEntry, StatusScope
 from terminal.globalplatform.levels import C_ENC, C_MAC, FULL, SecurityLevel
 from terminal.globalplatform.lifecycle import ApplicationState, CardLifeCycleState, LoadFileState, Privileges
-from terminal.globalplatform.storedata import DgiPart, StoreDataPart, Structure
+from terminal.globalplatform.storedata import DgiPart, StoreDataPart, StoreDataStructure
 from terminal.globalplatform.update import InitializeUpdate
 
 __all__ = [
@@ -22,20 +28,20 @@ __all__ = [
     "ISD_AID",
     "Aid",
     "ApplicationState",
+    "AuthenticationGuard",
     "CapFile",
+    "CapPackage",
     "CardLifeCycleState",
     "CardRecognition",
     "Cplc",
     "DgiPart",
-    "Established",
-    "Guard",
+    "EstablishedSession",
     "HostAuthentication",
     "InitializeUpdate",
     "InstallFor",
     "KeyInformation",
     "KeySource",
     "LoadFileState",
-    "Package",
     "Privileges",
     "SecureChannel",
     "SecurityDomain",
@@ -43,8 +49,8 @@ __all__ = [
     "StatusEntry",
     "StatusScope",
     "StoreDataPart",
-    "Structure",
-    "derived",
+    "StoreDataStructure",
     "handshake",
+    "keys_from_master",
     "open_channel",
 ]

@@ -76,7 +76,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class CapPackage:
     """A package by its AID and version; ``name`` only where the file tells it (format 2.2)."""
 
     aid: Aid
@@ -93,9 +93,9 @@ class CapFile:
     """One package ready to be loaded: who it is, which applets it holds, what it needs, and its components as bytes."""
 
     format: tuple[int, int]
-    package: Package
+    package: CapPackage
     applets: tuple[Aid, ...]
-    imports: tuple[Package, ...]
+    imports: tuple[CapPackage, ...]
     uses_integers: bool
     exports: bool
     components: Mapping[str, bytes]
@@ -214,8 +214,8 @@ def _info(components: Mapping[str, bytes], part: str) -> bytes:
     return components[part][3:]
 
 
-def _package(raw: Container, text: bytes = b"") -> Package:
-    return Package(Aid(raw.aid), raw.major, raw.minor, text.decode("utf-8"))
+def _package(raw: Container, text: bytes = b"") -> CapPackage:
+    return CapPackage(Aid(raw.aid), raw.major, raw.minor, text.decode("utf-8"))
 
 
 def _parsed(parse: Callable[[], T], what: str) -> T:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from terminal.apdu import Command, Response, Sender, check
 from terminal.apdu.cla import channel_of, secured
 from terminal.errors import SecureChannelError
-from terminal.globalplatform.guard import Guard
-from terminal.globalplatform.handshake import Established, HostAuthentication, handshake
+from terminal.globalplatform.guard import AuthenticationGuard
+from terminal.globalplatform.handshake import EstablishedSession, HostAuthentication, handshake
 from terminal.globalplatform.levels import SecurityLevel
 from terminal.globalplatform.scp02 import Scp02
 from terminal.globalplatform.update import InitializeUpdate
@@ -24,9 +24,9 @@ class SecureChannel:
     data beyond ``max_data``.
     """
 
-    def __init__(self, inner: Sender, established: Established) -> None:
+    def __init__(self, inner: Sender, established: EstablishedSession) -> None:
         self._inner = inner
-        self._session: Established | None = established
+        self._session: EstablishedSession | None = established
         self.update: InitializeUpdate = established.update
         self.keys: CardKeys = established.keys
 
@@ -86,7 +86,7 @@ class SecureChannel:
         self._session = None
 
     @property
-    def _open(self) -> Established:
+    def _open(self) -> EstablishedSession:
         if self._session is None:
             raise SecureChannelError("the secure channel is closed; authenticate again")
         return self._session
@@ -102,7 +102,7 @@ def open_channel(
     sender: Sender,
     wanted: HostAuthentication,
     custody: KeyCustody,
-    guard: Guard,
+    guard: AuthenticationGuard,
     *,
     chip: str = "",
     random: Callable[[int], bytes] = os.urandom,

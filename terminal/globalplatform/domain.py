@@ -15,13 +15,13 @@ from terminal.globalplatform.carddata import CardRecognition, KeyInformation
 from terminal.globalplatform.channel import SecureChannel, open_channel
 from terminal.globalplatform.content import InstallFor
 from terminal.globalplatform.cplc import Cplc
-from terminal.globalplatform.guard import Guard
+from terminal.globalplatform.guard import AuthenticationGuard
 from terminal.globalplatform.handshake import HostAuthentication
 from terminal.globalplatform.inventory import StatusEntry, StatusScope
 from terminal.globalplatform.levels import SecurityLevel
 from terminal.globalplatform.lifecycle import NO_PRIVILEGES, CardLifeCycleState, Privileges
-from terminal.globalplatform.storedata import Block, StoreDataPart, Structure
-from terminal.keys.custody import CardKeys, KeyCustody, Wrapped
+from terminal.globalplatform.storedata import StoreDataBlock, StoreDataPart, StoreDataStructure
+from terminal.keys.custody import CardKeys, KeyCustody, WrappedSecret
 from terminal.tlv import tlv
 
 Progress = Callable[[int, int], None]
@@ -47,7 +47,7 @@ class SecurityDomain:
         self,
         sender: Sender,
         custody: KeyCustody,
-        guard: Guard,
+        guard: AuthenticationGuard,
         *,
         aid: Aid | None = None,
         random: Callable[[int], bytes] = os.urandom,
@@ -182,7 +182,7 @@ class SecurityDomain:
     def make_selectable(self, instance: Aid, privileges: Privileges = NO_PRIVILEGES) -> None:
         self._confirmed(content.make_selectable(instance, privileges), f"making {instance} selectable")
 
-    def choose(self, instance: Aid) -> None:
+    def start_personalization(self, instance: Aid) -> None:
         """INSTALL [for personalization]: STORE DATA goes to this instance from now on."""
         self._confirmed(content.install_for_personalization(instance), f"choosing {instance} for personalization")
 
@@ -212,7 +212,7 @@ class SecurityDomain:
 
         The card's own check values are compared. Needs an open channel. 11.8. Raises CustodyError.
         """
-        wrapped: Sequence[Wrapped] = self._custody.wrap_card_keys(self._secured("PUT KEY").dek, new)
+        wrapped: Sequence[WrappedSecret] = self._custody.wrap_card_keys(self._secured("PUT KEY").dek, new)
         algorithm = self._custody.info(new.master).algorithm
         command = putkey.put_key(new.version, replaces, first, algorithm, wrapped)
         doing = f"putting {new}" + (f" in the place of version {replaces:02X}" if replaces else "")
@@ -222,7 +222,7 @@ class SecurityDomain:
         self, instance: Aid, parts: Iterable[StoreDataPart], *, acknowledged: Progress | None = None
     ) -> int:
         """Choose an instance and store all its DGIs; how many STORE DATA commands that were. See ``store_dgis``."""
-        self.choose(instance)
+        self.start_personalization(instance)
         return self.store_dgis(parts, acknowledged=acknowledged)
 
     def store_dgis(self, parts: Iterable[StoreDataPart], *, acknowledged: Progress | None = None) -> int:
@@ -232,14 +232,16 @@ class SecurityDomain:
         """
         channel = self._secured("STORE DATA")
         return self._store(
-            storedata.pack(parts, self._custody, channel.dek, self.max_data), Structure.DGI, acknowledged
+            storedata.pack(parts, self._custody, channel.dek, self.max_data), StoreDataStructure.DGI, acknowledged
         )
 
-    def store_data(self, data: bytes, structure: Structure, *, acknowledged: Progress | None = None) -> int:
+    def store_data(self, data: bytes, structure: StoreDataStructure, *, acknowledged: Progress | None = None) -> int:
         """Store plain data of any structure, cut into full blocks; how many that were."""
         return self._store(storedata.blocks(data, self.max_data), structure, acknowledged)
 
-    def _store(self, blocks: Sequence[Block], structure: Structure, acknowledged: Progress | None) -> int:
+    def _store(
+        self, blocks: Sequence[StoreDataBlock], structure: StoreDataStructure, acknowledged: Progress | None
+    ) -> int:
         commands = storedata.commands(blocks, structure)
         for number, command in enumerate(commands, 1):
             check(self.send(command), f"storing data, block {number} of {len(commands)}")

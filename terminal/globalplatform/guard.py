@@ -8,7 +8,7 @@ from terminal.errors import AuthenticationGuarded
 from terminal.keys.custody import CardKeys
 
 
-class Guard:
+class AuthenticationGuard:
     """Remembers which key sets failed on which chips. One object serves all lanes of a process; safe between threads.
 
     A security domain counts failed authentications and blocks for good after a few (often 3 to 10), so a wrong

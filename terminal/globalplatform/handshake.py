@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from terminal.apdu import Command, Response, check
 from terminal.errors import AuthenticationRefused, CardMalformed, NotGenuine, SecureChannelError
-from terminal.globalplatform.guard import Guard
+from terminal.globalplatform.guard import AuthenticationGuard
 from terminal.globalplatform.levels import C_ENC, SecurityLevel, check_level
 from terminal.globalplatform.scp02 import Scp02
 from terminal.globalplatform.scp03 import Scp03
@@ -23,7 +23,7 @@ KeySource = CardKeys | Callable[[InitializeUpdate], CardKeys]
 
 _WRONG_LENGTH = (0x6700, 0x6A80)
 
-Handshake = Generator[Command, Response, "Established"]
+Handshake = Generator[Command, Response, "EstablishedSession"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class HostAuthentication:
 
 
 @dataclass(frozen=True, slots=True)
-class Established:
+class EstablishedSession:
     """A session that both sides have proven: what wraps its messages, and the DEK for ``KeyCustody.wrap_*``."""
 
     update: InitializeUpdate
@@ -55,13 +55,13 @@ class Established:
     dek: SessionDek
 
 
-def derived(custody: KeyCustody, master: KeyRef, method: Diversification) -> KeySource:
+def keys_from_master(custody: KeyCustody, master: KeyRef, method: Diversification) -> KeySource:
     """The usual key source: the card's keys from a master, by the key data and version that the card tells."""
     return lambda update: custody.card_keys(master, method, update.key_data, update.version)
 
 
 def handshake(
-    wanted: HostAuthentication, custody: KeyCustody, guard: Guard, chip: str, host_challenge: bytes
+    wanted: HostAuthentication, custody: KeyCustody, guard: AuthenticationGuard, chip: str, host_challenge: bytes
 ) -> Handshake:
     """INITIALIZE UPDATE, then EXTERNAL AUTHENTICATE.
 
@@ -91,7 +91,7 @@ def handshake(
     if not response.sw.ok:
         guard.failed(chip, keys, str(response.sw))
         raise AuthenticationRefused("EXTERNAL AUTHENTICATE", response.sw, str(keys))
-    return Established(update, keys, messaging, session.dek)
+    return EstablishedSession(update, keys, messaging, session.dek)
 
 
 def _initialize_update(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from terminal.apdu import Command
 from terminal.errors import CardMalformed, SecureChannelError
-from terminal.keys.custody import Algorithm, Wrapped
+from terminal.keys.custody import Algorithm, WrappedSecret
 from terminal.tlv import encode_length
 
 INITIAL = 0xFF
@@ -16,7 +16,7 @@ _TDES, _AES = 0x80, 0x88
 _BYTES = {Algorithm.AES128: 16, Algorithm.AES192: 24, Algorithm.AES256: 32}
 
 
-def put_key(version: int, replaces: int, first: int, algorithm: Algorithm, keys: Sequence[Wrapped]) -> Command:
+def put_key(version: int, replaces: int, first: int, algorithm: Algorithm, keys: Sequence[WrappedSecret]) -> Command:
     """Add a key set of ``version`` (``replaces`` = 0) or put it in the place of another one.
 
     ``keys`` get the identifiers ``first`` and up (1 ENC, 2 MAC, 3 DEK). 3DES keys have type 80 and stand alone; AES
@@ -34,7 +34,7 @@ def put_key(version: int, replaces: int, first: int, algorithm: Algorithm, keys:
     return Command(0x80, 0xD8, replaces, first | many, bytes((version,)) + fields, ne=256)
 
 
-def _field(algorithm: Algorithm, key: Wrapped) -> bytes:
+def _field(algorithm: Algorithm, key: WrappedSecret) -> bytes:
     if len(key.kcvs) != 1:
         raise SecureChannelError(f"PUT KEY: {len(key.kcvs)} check values where one key was wrapped")
     kind, body = _TDES, key.ciphertext
@@ -43,7 +43,7 @@ def _field(algorithm: Algorithm, key: Wrapped) -> bytes:
     return bytes((kind,)) + encode_length(len(body)) + body + bytes((len(key.kcvs[0]),)) + key.kcvs[0]
 
 
-def check_answer(data: bytes, version: int, keys: Sequence[Wrapped]) -> None:
+def check_answer(data: bytes, version: int, keys: Sequence[WrappedSecret]) -> None:
     """The card confirms version and check values (which it may leave out). Raises CardMalformed. 11.8.3.1."""
     if not data or data[0] != version:
         raise CardMalformed(f"PUT KEY: the card does not confirm key version {version:02X}")

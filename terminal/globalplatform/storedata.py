@@ -16,7 +16,7 @@ _LAST = 0x80
 _ENCRYPTED = 0x60
 
 
-class Structure(IntEnum):
+class StoreDataStructure(IntEnum):
     """P1 b5-b4: how the data field is built. GPC 2.3.1, Table 11-87."""
 
     NONE = 0x00
@@ -25,14 +25,14 @@ class Structure(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class StoreDataBlock:
     """The data field of one STORE DATA command; ``encrypted`` says that its values are under the session DEK."""
 
     data: bytes
     encrypted: bool
 
     def __repr__(self) -> str:
-        return f"<Block {len(self.data)} bytes{', encrypted' if self.encrypted else ''}>"
+        return f"<StoreDataBlock {len(self.data)} bytes{', encrypted' if self.encrypted else ''}>"
 
 
 class StoreDataPart(Protocol):
@@ -53,7 +53,7 @@ class StoreDataPart(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DgiPart:
-    """A Part as a plain value."""
+    """A StoreDataPart as a plain value."""
 
     number: int
     value: bytes | Udks | CardKeys | Sealed
@@ -67,7 +67,7 @@ class DgiPart:
         return f"<DgiPart {self.number:04X}>"
 
 
-def pack(parts: Iterable[StoreDataPart], custody: KeyCustody, dek: SessionDek, max_data: int) -> list[Block]:
+def pack(parts: Iterable[StoreDataPart], custody: KeyCustody, dek: SessionDek, max_data: int) -> list[StoreDataBlock]:
     """DGIs to blocks of at most ``max_data`` bytes: secret ones first, then plain ones, each kind streamed.
 
     Within a kind the order stays. Every block but the last of its kind is full, a DGI running over where it must, so no
@@ -88,12 +88,12 @@ def pack(parts: Iterable[StoreDataPart], custody: KeyCustody, dek: SessionDek, m
     return blocks(bytes(secret), max_data, encrypted=True) + blocks(bytes(plain), max_data)
 
 
-def blocks(data: bytes, max_data: int, *, encrypted: bool = False) -> list[Block]:
+def blocks(data: bytes, max_data: int, *, encrypted: bool = False) -> list[StoreDataBlock]:
     """Data cut into blocks, all full but the last; no block for no data."""
-    return [Block(data[at : at + max_data], encrypted) for at in range(0, len(data), max_data)]
+    return [StoreDataBlock(data[at : at + max_data], encrypted) for at in range(0, len(data), max_data)]
 
 
-def commands(content: Sequence[Block], structure: Structure) -> list[Command]:
+def commands(content: Sequence[StoreDataBlock], structure: StoreDataStructure) -> list[Command]:
     """STORE DATA commands: P1 says structure, encryption and the last block, P2 counts from 00 and wraps at FF.
 
     Raises SecureChannelError when there is nothing to store.

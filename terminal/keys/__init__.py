@@ -18,7 +18,7 @@ from terminal.keys.custody import (
     SessionDek,
     SessionRequest,
     Udks,
-    Wrapped,
+    WrappedSecret,
     application_data,
 )
 from terminal.keys.keystore import SoftwareKeystore
@@ -66,6 +66,6 @@ __all__ = [
     "SessionRequest",
     "SoftwareKeystore",
     "Udks",
-    "Wrapped",
+    "WrappedSecret",
     "application_data",
 ]

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from terminal.crypto.kdf import Option
+from terminal.crypto.kdf import UdkOption
 from terminal.errors import KeyMisuse
 from terminal.keys.schemes import CryptogramScheme
 from terminal.secret import Secret
@@ -119,7 +119,7 @@ class ApplicationKeys:
     pan: str
     sequence: int
     kcvs: tuple[bytes, bytes, bytes]
-    option: Option | None = None  # None: A for PANs of up to 16 digits, B for longer ones; A with SM4
+    option: UdkOption | None = None  # None: A for PANs of up to 16 digits, B for longer ones; A with SM4
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class PinBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapped:
+class WrappedSecret:
     """Ciphertext under a session DEK or transport key, with the check value of each key inside: none for other data."""
 
     ciphertext: bytes
@@ -222,12 +222,12 @@ class KeyCustody(Protocol):
 
     def open_session(self, card_keys: CardKeys, request: SessionRequest) -> OpenSession: ...
 
-    def wrap_card_keys(self, dek: SessionDek, new: CardKeys) -> tuple[Wrapped, Wrapped, Wrapped]:
+    def wrap_card_keys(self, dek: SessionDek, new: CardKeys) -> tuple[WrappedSecret, WrappedSecret, WrappedSecret]:
         """New ENC, MAC, DEK for PUT KEY, each encrypted under the session DEK, each with its KCV.
         SCP02: 3DES-ECB, KCV 3DES over eight 00. SCP03: AES-CBC with zero IV, KCV AES over sixteen 01."""
         ...
 
-    def wrap_for_card(self, dek: SessionDek, secret: Udks | CardKeys | Sealed, *, pad: bool) -> Wrapped:
+    def wrap_for_card(self, dek: SessionDek, secret: Udks | CardKeys | Sealed, *, pad: bool) -> WrappedSecret:
         """A secret DGI value under the session DEK: SCP02 3DES-ECB, SCP03 AES-CBC with zero IV.
 
         UDKs and CardKeys give their three keys joined. ``pad`` adds ISO/IEC 9797-1 method 2 padding
@@ -236,7 +236,7 @@ class KeyCustody(Protocol):
         ...
 
     def application_keys(
-        self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, *, option: Option | None = None
+        self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, *, option: UdkOption | None = None
     ) -> ApplicationKeys:
         """UDKs by EMV option A or B; None is A for PANs of up to 16 digits and B for longer ones. SM4 has A alone.
         EMV 4.4 Book 2, A1.4.1-A1.4.2; JR/T 0025 with SM4."""
@@ -292,13 +292,13 @@ class KeyCustody(Protocol):
         EMV 4.4 Book 2, 9.3; Book 3, 6.5.10."""
         ...
 
-    def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> Wrapped:
+    def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> WrappedSecret:
         """A dossier's secret for its way to a bank, under a TRANSPORT key. Keys: 3DES or SM4 in ECB, AES in CBC with
         zero IV, with their check values. Other data: in CBC with IV and MAC; see ``transport.wrap_data``."""
         ...
 
     def keys_from_transport(
-        self, transport_key: KeyRef, wrapped: Wrapped, algorithm: Algorithm, seal: KeyRef, context: str
+        self, transport_key: KeyRef, wrapped: WrappedSecret, algorithm: Algorithm, seal: KeyRef, context: str
     ) -> SealedKeys:
         """Three card keys as ``to_transport`` gives them, sealed; each must have its check value."""
         ...
@@ -335,7 +335,7 @@ class KeyCustody(Protocol):
         """Raises IntegrityError when blob or context was changed, KeyMisuse for what custody alone may open."""
         ...
 
-    def alike(self, one: Sealed, other: Sealed) -> bool:
+    def same_secret(self, one: Sealed, other: Sealed) -> bool:
         """Whether two sealed secrets are the same bytes. Less than 16 bytes of a secret that ``open`` refuses are not
         compared with what a caller sealed: a PIN could be guessed so."""
         ...

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from terminal.crypto import aes, des, padding, pinblock, rsa, sm2
-from terminal.crypto.kdf import Option
+from terminal.crypto.kdf import UdkOption
 from terminal.errors import CryptoError, KeyMisuse, KeyRefused, KeystoreDamaged, KeystoreLocked
 from terminal.keys import derivation, payment, sealing, transport
 from terminal.keys.custody import (
@@ -32,7 +32,7 @@ from terminal.keys.custody import (
     SessionDek,
     SessionRequest,
     Udks,
-    Wrapped,
+    WrappedSecret,
 )
 from terminal.keys.derivation import StaticKeys
 from terminal.keys.management import KeyManagement, utc_now
@@ -113,18 +113,19 @@ class MemoryCustody(KeyManagement):
         enc, mac, rmac = Secret(session.enc), Secret(session.mac), Secret(session.rmac)
         return OpenSession(enc, mac, rmac, dek, session.card_cryptogram, session.host_cryptogram)
 
-    def wrap_card_keys(self, dek: SessionDek, new: CardKeys) -> tuple[Wrapped, Wrapped, Wrapped]:
+    def wrap_card_keys(self, dek: SessionDek, new: CardKeys) -> tuple[WrappedSecret, WrappedSecret, WrappedSecret]:
         """New ENC, MAC, DEK from a CARD master for PUT KEY, each with its KCV; AES-192 keys are filled up with 00.
 
         GPC 2.3.1, 11.8.2.3; Amendment D 1.2, 7.2. Raises KeyNotFound, KeyMisuse, KeyRefused.
         """
         algorithm, keys = self._known_card_keys(new, (Purpose.CARD,), "wrapping new card keys")
         enc, mac, wrapped_dek = (
-            Wrapped(self._encrypt(dek, key + bytes(-len(key) % dek.block)), (key_kcv(algorithm, key),)) for key in keys
+            WrappedSecret(self._encrypt(dek, key + bytes(-len(key) % dek.block)), (key_kcv(algorithm, key),))
+            for key in keys
         )
         return enc, mac, wrapped_dek
 
-    def wrap_for_card(self, dek: SessionDek, secret: Udks | CardKeys | Sealed, *, pad: bool) -> Wrapped:
+    def wrap_for_card(self, dek: SessionDek, secret: Udks | CardKeys | Sealed, *, pad: bool) -> WrappedSecret:
         """A secret DGI value under the session DEK: UDKs, a READ key set, or sealed bytes. See KeyCustody.
 
         EMV CPS 1.1, 4.3.5. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError.
@@ -137,10 +138,10 @@ class MemoryCustody(KeyManagement):
             kcvs, plain = secret.kcvs, b"".join(keys)
         else:
             plain = sealing.unseal(self._table, secret).reveal()
-        return Wrapped(self._encrypt(dek, padding.pad2(plain, dek.block) if pad else plain), kcvs)
+        return WrappedSecret(self._encrypt(dek, padding.pad2(plain, dek.block) if pad else plain), kcvs)
 
     def application_keys(
-        self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, *, option: Option | None = None
+        self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, *, option: UdkOption | None = None
     ) -> ApplicationKeys:
         """UDKs from AC, SMI and SMC masters, in this order. EMV 4.4 Book 2, A1.4. Raises KeyNotFound, KeyMisuse."""
         algorithm, udks = payment.card_keys(self._table, masters, pan, sequence, option)
@@ -195,15 +196,15 @@ class MemoryCustody(KeyManagement):
         old = None if present is None else payment.decrypt_pin(self._table, present)
         return payment.pin_script(self._table, keys, scheme, atc, arqc, new, old)
 
-    def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> Wrapped:
+    def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> WrappedSecret:
         """A dossier's secret under a transport key. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError."""
         if isinstance(secret, Sealed):
             plain = sealing.unseal(self._table, secret)
-            return Wrapped(transport.wrap_data(self._table, transport_key, plain, self._random), ())
-        return Wrapped(transport.wrap_keys(self._table, transport_key, self._known_udks(secret)), secret.kcvs)
+            return WrappedSecret(transport.wrap_data(self._table, transport_key, plain, self._random), ())
+        return WrappedSecret(transport.wrap_keys(self._table, transport_key, self._known_udks(secret)), secret.kcvs)
 
     def keys_from_transport(
-        self, transport_key: KeyRef, wrapped: Wrapped, algorithm: Algorithm, seal: KeyRef, context: str
+        self, transport_key: KeyRef, wrapped: WrappedSecret, algorithm: Algorithm, seal: KeyRef, context: str
     ) -> SealedKeys:
         """A bank's card keys, checked and sealed. Raises KeyNotFound, KeyMisuse, KeyRefused."""
         plain = transport.unwrap_keys(self._table, transport_key, wrapped.ciphertext, algorithm, wrapped.kcvs)
@@ -267,9 +268,9 @@ class MemoryCustody(KeyManagement):
         sealing.ordinary(sealed.context)
         return sealing.unseal(self._table, sealed)
 
-    def alike(self, one: Sealed, other: Sealed) -> bool:
+    def same_secret(self, one: Sealed, other: Sealed) -> bool:
         """Whether both hide the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
-        return sealing.alike(self._table, one, other)
+        return sealing.same_secret(self._table, one, other)
 
     def index(self, key: KeyRef, data: bytes) -> bytes:
         """Blind index: HMAC-SHA-256, 32 bytes, under an INDEX key. Raises KeyNotFound, KeyMisuse."""

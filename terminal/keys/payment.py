@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from terminal.crypto import aes, des, kdf, pinblock, sm4
-from terminal.crypto.kdf import Option
+from terminal.crypto.kdf import UdkOption
 from terminal.errors import CryptoError, KeyMisuse, KeyRefused
 from terminal.keys import cryptograms, sealing
 from terminal.keys.custody import Algorithm, KeyRef, PinBlock, PinFormat, Purpose, SealedKeys, Udks
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 def card_keys(
-    table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, option: Option | None
+    table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, option: UdkOption | None
 ) -> tuple[Algorithm, StaticKeys]:
     """All three UDKs of a card and what cipher they are for. Raises KeyNotFound, KeyMisuse."""
     records = [_master(table, masters, place, "deriving application keys") for place in (AC, SMI, SMC)]
@@ -136,7 +136,7 @@ def _master(table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], place: int,
     return table.use(masters[place], (_PURPOSES[place],), doing)
 
 
-def _udks(records: Sequence[KeyRecord], pan: str, sequence: int, option: Option | None) -> list[bytes]:
+def _udks(records: Sequence[KeyRecord], pan: str, sequence: int, option: UdkOption | None) -> list[bytes]:
     """One UDK from each master; all masters are for one cipher."""
     sm4 = records[0].info.algorithm is Algorithm.SM4
     if sm4 and option == "B":

@@ -58,7 +58,7 @@ def unseal(table: KeyTable, sealed: Sealed) -> Secret:
         raise IntegrityError(f"sealed data under {sealed.key} were changed, or belong elsewhere") from None
 
 
-def alike(table: KeyTable, one: Sealed, other: Sealed) -> bool:
+def same_secret(table: KeyTable, one: Sealed, other: Sealed) -> bool:
     """Whether both hide the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
     ours, theirs = unseal(table, one), unseal(table, other)
     mixed = one.context.startswith(_INNER) is not other.context.startswith(_INNER)

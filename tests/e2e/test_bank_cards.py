@@ -38,7 +38,7 @@ from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol, stack
 from terminal.crypto import des
-from terminal.globalplatform import Guard
+from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import GP_TEST_KEY, Algorithm, ApplicationKeys, MemoryCustody, Purpose, SealedKeys
 from terminal.keys.standard import OWN_KEYS
 from terminal.secret import Secret
@@ -113,7 +113,7 @@ class Station:
         assert PROFILE.payment
         known = authorities(PROFILE.payment, bank_keys())
         proof = TransactionProof(PROFILE.payment, custody, lambda: AT, known)
-        guard = Guard()
+        guard = AuthenticationGuard()
         return Job(
             self.registry, custody, PROFILE, guard, trust, self.batch, "station", now=lambda: AT, payment_proof=proof
         )

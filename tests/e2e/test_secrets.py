@@ -34,7 +34,14 @@ from registry.store import Registry
 from registry.values import AcceptedRow
 from terminal.apdu import Trace, stack
 from terminal.errors import MembercardError
-from terminal.globalplatform import Guard, HostAuthentication, SecurityDomain, SecurityLevel, StatusScope, derived
+from terminal.globalplatform import (
+    AuthenticationGuard,
+    HostAuthentication,
+    SecurityDomain,
+    SecurityLevel,
+    StatusScope,
+    keys_from_master,
+)
 from terminal.keys import Algorithm, Diversification, KeyRef, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.standard import OWN_KEYS
 from terminal.secret import Secret
@@ -356,14 +363,14 @@ def tampered_keystore(house: Inside) -> None:
 @contextlib.contextmanager
 def security_domain(house: Inside, reader: str) -> Iterator[SecurityDomain]:
     with card_in(reader, 0) as transport:
-        domain = SecurityDomain(stack(transport), house.keystore, Guard())
+        domain = SecurityDomain(stack(transport), house.keystore, AuthenticationGuard())
         domain.select()
         yield domain
 
 
 def stock_keys(house: Inside, domain: SecurityDomain) -> HostAuthentication:
     aes = any(kind == 0x88 for key in domain.key_information() for kind, _ in key.components)
-    source = derived(house.keystore, house.keystore.latest("kmc-aes" if aes else "kmc"), Diversification.NONE)
+    source = keys_from_master(house.keystore, house.keystore.latest("kmc-aes" if aes else "kmc"), Diversification.NONE)
     return HostAuthentication(source, SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION)
 
 

@@ -9,7 +9,7 @@ from operator import xor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terminal.apdu import Chained, Command, FollowUp, Link, LinkProtocol, Response, StatusWord, Trace, Traced
+from terminal.apdu import Chained, Command, FollowUp, LinkProtocol, Response, StatusWord, Trace, Traced, TransportSender
 from terminal.apdu.atr import Atr
 from terminal.apdu.cla import channel_of, on_channel, secured
 from terminal.errors import ApduError, AtrError, CardMalformed
@@ -104,7 +104,7 @@ answers = st.lists(st.tuples(st.binary(max_size=10), status).map(b"".join), min_
 def test_no_card_holds_the_terminal_for_ever(said: list[bytes], command: Command, after_warning: bool) -> None:
     card = Card(said)
     with contextlib.suppress(CardMalformed):
-        response = FollowUp(Link(card), after_warning=after_warning).send(command)
+        response = FollowUp(TransportSender(card), after_warning=after_warning).send(command)
         assert response.sw.more is None
     assert len(card.asked) <= 2 + 2 * 1024 + 2
 
@@ -112,7 +112,7 @@ def test_no_card_holds_the_terminal_for_ever(said: list[bytes], command: Command
 @given(st.binary(max_size=700), st.integers(1, 255), expected)
 def test_a_chain_carries_the_data_in_order(data: bytes, size: int, ne: int | None) -> None:
     card = Card([b"\x90\x00"])
-    Chained(Link(card), size).send(Command(0x80, 0xE2, data=data, ne=ne))
+    Chained(TransportSender(card), size).send(Command(0x80, 0xE2, data=data, ne=ne))
     links = [Command.decode(raw) for raw in card.asked]
     assert b"".join(link.data for link in links) == data
     assert [bool(link.cla & 0x10) for link in links] == [True] * (len(links) - 1) + [False]
@@ -124,7 +124,7 @@ def test_a_chain_carries_the_data_in_order(data: bytes, size: int, ne: int | Non
 def test_a_redacted_trace_never_shows_data(command: Command, secret: bytes) -> None:
     hidden = Command(command.cla, 0xE2, command.p1, command.p2, b"\xa5\x5a" + secret, command.ne)
     trace = Trace()
-    Traced(Link(Card([secret + b"\x90\x00"])), trace).send(hidden)
+    Traced(TransportSender(Card([secret + b"\x90\x00"])), trace).send(hidden)
     shown = str(trace) + repr(trace.entries)
     assert secret.hex().upper() not in shown.upper().replace(" ", "")
     assert trace.entries[0].command_data is None

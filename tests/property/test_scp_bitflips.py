@@ -11,14 +11,14 @@ from simulators.card.config import CardConfig, ProductionData
 from terminal.apdu import Command, Response, stack
 from terminal.globalplatform import (
     Aid,
-    Guard,
+    AuthenticationGuard,
     HostAuthentication,
     SecurityDomain,
     SecurityLevel,
     StatusScope,
     content,
-    derived,
     inventory,
+    keys_from_master,
     open_channel,
 )
 from terminal.keys import GP_TEST_KEY, Algorithm, Diversification, MemoryCustody, Purpose
@@ -70,7 +70,9 @@ class Flipper:
 def test_no_one_bit_neighbour_of_a_wrapped_command_is_taken(algorithm: Algorithm, i: int, level: int) -> None:
     custody, keys = host(algorithm)
     flipper = Flipper(CardEnd(algorithm, i))
-    channel = open_channel(flipper, HostAuthentication(keys, SecurityLevel(level), scp02_i=i), custody, Guard())
+    channel = open_channel(
+        flipper, HostAuthentication(keys, SecurityLevel(level), scp02_i=i), custody, AuthenticationGuard()
+    )
     for command in COMMANDS if channel.max_data >= 239 else COMMANDS[:-1]:
         assert channel.send(command).sw.ok
     assert flipper.taken == []
@@ -117,8 +119,8 @@ def test_the_whole_card_refuses_every_one_bit_neighbour_and_does_nothing(scp: in
     custody = MemoryCustody(simulation=True)
     algorithm = Algorithm.TDES if scp == 2 else Algorithm.AES128
     kmc = custody.import_key("kmc", Purpose.KMC, algorithm, Secret(GP_TEST_KEY), by="test").ref
-    wanted = HostAuthentication(derived(custody, kmc, Diversification.NONE), SecurityLevel(level))
-    domain = SecurityDomain(stack(link), custody, Guard())
+    wanted = HostAuthentication(keys_from_master(custody, kmc, Diversification.NONE), SecurityLevel(level))
+    domain = SecurityDomain(stack(link), custody, AuthenticationGuard())
 
     def session() -> SecurityDomain:
         domain.select()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.errors import IntegrityError, SecureChannelError
-from terminal.globalplatform import Guard, HostAuthentication, SecureChannel, SecurityLevel, open_channel
+from terminal.globalplatform import AuthenticationGuard, HostAuthentication, SecureChannel, SecurityLevel, open_channel
 from terminal.globalplatform.levels import LEGAL
 from terminal.keys import Algorithm, Scp
 from tests.support.cards.scp_card import CardEnd, host
@@ -29,7 +29,7 @@ def session(algorithm: Algorithm, i: int, level: int) -> tuple[SecureChannel, Ca
     custody, keys = HOSTS[algorithm]
     card = CardEnd(algorithm, i)
     wanted = HostAuthentication(keys, SecurityLevel(level), scp02_i=i)
-    return open_channel(card, wanted, custody, Guard()), card
+    return open_channel(card, wanted, custody, AuthenticationGuard()), card
 
 
 def commands(most: int) -> st.SearchStrategy[Command]:

@@ -19,7 +19,7 @@ from personalize.profiles.profile import Profile, default_profile
 from registry.store import Registry
 from registry.values import AcceptedRow, MemberToPrepare
 from terminal.crypto import rsa
-from terminal.globalplatform import Guard
+from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import MemoryCustody
 from terminal.keys.standard import create_standard_keys
 from tests.support.registry.registrar import new_registry
@@ -130,4 +130,4 @@ def job(store: Registry, batch_id: str, profile: Profile | None = None, **change
     profile = profile or default_profile()
     trust = own_trust(custody(), profile.trust, datetime(2026, 11, 1, tzinfo=UTC))
     at = datetime(2026, 11, 22, 12, tzinfo=UTC)
-    return Job(store, custody(), profile, Guard(), trust, batch_id, "test", now=lambda: at, **changes)  # type: ignore[arg-type]
+    return Job(store, custody(), profile, AuthenticationGuard(), trust, batch_id, "test", now=lambda: at, **changes)  # type: ignore[arg-type]

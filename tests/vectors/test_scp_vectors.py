@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from terminal.apdu import Command, Transcript, stack
-from terminal.globalplatform import C_ENC, C_MAC, Guard, HostAuthentication, SecureChannel, SecurityLevel, open_channel
+from terminal.globalplatform import (
+    C_ENC,
+    C_MAC,
+    AuthenticationGuard,
+    HostAuthentication,
+    SecureChannel,
+    SecurityLevel,
+    open_channel,
+)
 from terminal.globalplatform.scp02 import Scp02
 from terminal.keys import Algorithm, CardKeys, Diversification, MemoryCustody, OpenSession, Purpose, Scp
 from terminal.secret import Secret
@@ -45,7 +53,7 @@ def channel(vector: dict[str, Any], card: Transcript) -> SecureChannel:
         return custody.card_keys(master, Diversification.NONE, update.key_data, update.version)
 
     wanted = HostAuthentication(find, SecurityLevel(int(vector["security_level"], 16)), initialize.p1)
-    return open_channel(stack(card), wanted, custody, Guard(), random=lambda n: initialize.data)
+    return open_channel(stack(card), wanted, custody, AuthenticationGuard(), random=lambda n: initialize.data)
 
 
 def transcript(vector: dict[str, Any]) -> Transcript:

@@ -1,4 +1,4 @@
-"""What readers are there, and what happens at them."""
+"""Which PC/SC readers are present, and the events of readers, cards and the PC/SC service."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Protocol
 from terminal.apdu.pcsc.names import ReaderNames
 from terminal.errors import TransportError
 
-_POLL = 0.5  # Seconds: how soon a watch notices that it should stop.
-_RETRY = 1.0  # Seconds between attempts to reach a service that is gone.
+_POLL = 0.5  # Seconds within which a watch notices that it should stop.
+_RETRY = 1.0  # Seconds between attempts to reach a lost service.
 
 _UNKNOWN, _EMPTY, _PRESENT, _EXCLUSIVE, _INUSE, _MUTE = 0x0004, 0x0010, 0x0020, 0x0080, 0x0100, 0x0200
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderInfo:
-    """One reader as ``readers list`` shows it. ``atr`` is None where no card is in it, empty where the card is mute."""
+    """One reader as ``readers list`` shows it. ``atr`` is None where it has no card, empty where the card is mute."""
 
     index: int
     name: str
@@ -33,7 +33,7 @@ class ReaderInfo:
 
 
 class EventKind(StrEnum):
-    """What happened."""
+    """Kinds of reader events."""
 
     READER_ADDED = "reader added"
     READER_REMOVED = "reader removed"
@@ -45,7 +45,10 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReaderEvent:
-    """One event; ``reader`` is empty for events of the service, ``detail`` a sentence where something is to be done."""
+    """One event.
+
+    ``reader`` is empty for events of the service; ``detail`` says what a person should do, if anything.
+    """
 
     kind: EventKind
     reader: str = ""
@@ -54,7 +57,7 @@ class ReaderEvent:
 
 
 class ServiceView(Protocol):
-    """What watching needs of a connection to the PC/SC service. Raises TransportError."""
+    """The part of a PC/SC connection that watching needs. Raises TransportError."""
 
     def readers(self) -> list[str]: ...
     def states(self, known: Mapping[str, int], timeout: float) -> dict[str, tuple[int, bytes]]: ...
@@ -62,7 +65,7 @@ class ServiceView(Protocol):
 
 
 def describe_readers(service: ServiceView) -> list[ReaderInfo]:
-    """The readers plugged in now, in PC/SC order."""
+    """The readers that are plugged in, in PC/SC order."""
     systems = service.readers()
     named = ReaderNames().assign(systems)
     states = service.states(dict.fromkeys(systems, 0), 0) if systems else {}
@@ -78,8 +81,12 @@ def describe_readers(service: ServiceView) -> list[ReaderInfo]:
     ]
 
 
-class Watch:
-    """Turns states into events. ``connect`` makes a connection to the service; ``hotplug`` is its pseudo reader."""
+class ReaderWatch:
+    """Turns reader states into events.
+
+    ``connect`` makes a connection to the service; ``hotplug`` is the pseudo reader whose state reports readers that are
+    plugged in or unplugged; setting ``stop`` ends the events.
+    """
 
     def __init__(self, connect: Callable[[], ServiceView], hotplug: str, stop: threading.Event) -> None:
         self._connect = connect
@@ -90,7 +97,7 @@ class Watch:
         self._named: dict[str, str] = {}
 
     def events(self) -> Iterator[ReaderEvent]:
-        """Until ``stop`` is set: what is there first, then what changes. A lost service is an event, not an error."""
+        """First the readers and cards present, then each change. A lost service is an event, not an error."""
         lost = False
         while not self._stop.is_set():
             try:
@@ -108,7 +115,7 @@ class Watch:
                 while not self._stop.is_set():
                     yield from self._changes(service)
             except TransportError as error:
-                yield from self._all_gone()
+                yield from self._all_removed()
                 yield ReaderEvent(EventKind.SERVICE_LOST, detail=str(error))
                 lost = True
             finally:
@@ -118,7 +125,7 @@ class Watch:
         present = service.readers()
         named = self._names.assign(present)
         for system in [system for system in self._known if system not in named]:
-            yield from self._gone(system)
+            yield from self._removed(system)
         for system in present:
             if system not in self._known:
                 self._known[system], self._named[system] = 0, named[system]
@@ -127,9 +134,9 @@ class Watch:
         query = {**self._known, self._hotplug: 0}
         for system, (state, atr) in service.states(query, 0 if unseen else _POLL).items():
             if system in self._known and not state & _UNKNOWN:
-                yield from self._card(system, state, atr)
+                yield from self._card_events(system, state, atr)
 
-    def _card(self, system: str, state: int, atr: bytes) -> Iterator[ReaderEvent]:
+    def _card_events(self, system: str, state: int, atr: bytes) -> Iterator[ReaderEvent]:
         before, self._known[system] = self._known[system], state & ~0x0002
         was, now = bool(before & _PRESENT), bool(state & _PRESENT)
         swapped = was and now and before >> 16 != state >> 16
@@ -139,12 +146,12 @@ class Watch:
             detail = "the card does not answer; turn it or clean its contacts" if state & _MUTE else ""
             yield ReaderEvent(EventKind.CARD_INSERTED, self._named[system], atr, detail)
 
-    def _gone(self, system: str) -> Iterator[ReaderEvent]:
+    def _removed(self, system: str) -> Iterator[ReaderEvent]:
         if self._known.pop(system) & _PRESENT:
             yield ReaderEvent(EventKind.CARD_REMOVED, self._named[system])
         yield ReaderEvent(EventKind.READER_REMOVED, self._named.pop(system))
 
-    def _all_gone(self) -> Iterator[ReaderEvent]:
+    def _all_removed(self) -> Iterator[ReaderEvent]:
         for system in list(self._known):
-            yield from self._gone(system)
+            yield from self._removed(system)
         self._names = ReaderNames()

@@ -1,4 +1,4 @@
-"""What a reader says of itself through PC/SC Part 10 control codes."""
+"""Features that a reader reports through PC/SC Part 10 control codes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _MAX_APDU_DATA_SIZE = 0x0A
 
 
 def _objects(raw: bytes) -> dict[int, bytes]:
-    """Tag, length, value, one byte each for the first two; what is cut short is left out."""
-    found: dict[int, bytes] = {}
+    """Values by tag; tag and length have one byte each. A truncated object at the end is left out."""
+    values: dict[int, bytes] = {}
     at = 0
     while at + 2 <= len(raw) and at + 2 + raw[at + 1] <= len(raw):
-        found[raw[at]] = raw[at + 2 : at + 2 + raw[at + 1]]
+        values[raw[at]] = raw[at + 2 : at + 2 + raw[at + 1]]
         at += 2 + raw[at + 1]
-    return found
+    return values
 
 
-def carries_extended(control: Callable[[int], bytes]) -> bool:
-    """Whether a reader carries extended APDUs; one that does not say is taken to.
+def supports_extended_length(control: Callable[[int], bytes]) -> bool:
+    """Whether a reader carries extended APDUs; True for one that does not report it.
 
-    ``control`` sends a control code to the reader and gives its answer, empty where it has none. The reader's property
-    dwMaxAPDUDataSize is little-endian; up to 256 means short APDUs only. PC/SC Part 10, 2.6.14.
+    ``control`` sends a control code to the reader and returns its answer, empty where there is none. The reader's
+    property dwMaxAPDUDataSize is little-endian; up to 256 means short APDUs only. PC/SC Part 10, 2.6.14.
     """
     code = _objects(control(FEATURE_REQUEST)).get(_GET_TLV_PROPERTIES, b"")
     if len(code) != 4:

@@ -1,4 +1,4 @@
-"""Finding our own end of the connection to the PC/SC service, which its library keeps to itself. Linux only."""
+"""Finds this process' socket to the PC/SC service, which the PC/SC library does not expose. Linux only."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ _ATTEMPTS = 20
 
 
 def service_sockets() -> dict[str, int]:
-    """Sockets of this process that lead to the PC/SC service: the kernel's name of each, and its file descriptor."""
-    found: dict[str, int] = {}
+    """Sockets of this process that are connected to the PC/SC service: file descriptors by their kernel name."""
+    sockets: dict[str, int] = {}
     try:
         descriptors = os.listdir("/proc/self/fd")
     except OSError:
-        return found
+        return sockets
     for fd in descriptors:
-        # Others open and close descriptors meanwhile: one that is gone is of no interest.
+        # Other threads open and close descriptors meanwhile: one that is closed already does not matter.
         with contextlib.suppress(OSError):
             kernel_name = os.readlink(f"/proc/self/fd/{fd}")
             if kernel_name.startswith("socket:") and "pcscd" in _peer(int(fd)):
-                found[kernel_name] = int(fd)
-    return found
+                sockets[kernel_name] = int(fd)
+    return sockets
 
 
 def _peer(fd: int) -> str:
-    """Where a Unix socket leads; empty for other sockets."""
+    """The peer address of a Unix socket; empty for other sockets."""
     with socket.socket(fileno=os.dup(fd)) as end:
         return str(end.getpeername()) if end.family == socket.AF_UNIX else ""
 
 
 def with_socket(establish: Callable[[], Any], release: Callable[[Any], object]) -> tuple[Any, socket.socket | None]:
-    """A new context and our end of its socket; None for a socket that cannot be found.
+    """A new context and its socket; None for a socket that cannot be identified.
 
-    The socket is the one that appeared. When another thread's appeared as well, nobody can tell them apart, so each
-    thread tries again after a pause of its own. Raises what ``establish`` raises.
+    The socket is the one that is new. When another thread opened one at the same time, the two cannot be told apart, so
+    each thread tries again after a pause of its own length. Raises what ``establish`` raises.
     """
     context = None
     for attempt in range(_ATTEMPTS):

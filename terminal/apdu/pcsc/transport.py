@@ -1,11 +1,12 @@
 """The PC/SC transport, on the plain SCard functions: ``pcsc:NAME``, ``pcsc:INDEX``.
 
-Options follow a question mark: ``pcsc:ACR122?share=1&deadline=10``. By default a session holds its reader alone
-(SCARD_SHARE_EXCLUSIVE), so that no other program can slip a command in between ours. With ``share=1`` the reader stays
-shared and each session is one PC/SC transaction, for which others wait. ``deadline`` is the longest that one call may
-take, in seconds (default 30).
+Options follow a question mark: ``pcsc:ACR122?share=1&deadline=10``. By default a session holds its reader exclusively
+(SCARD_SHARE_EXCLUSIVE), so that no other program can send commands between those of the session. With ``share=1`` the
+reader stays shared and each session is one PC/SC transaction, for which other programs wait. ``deadline`` is the
+longest that one call may take, in seconds (default 30).
 
-After a restart of the PC/SC service or a re-plug, calls raise ReaderFault, which is retryable: the next connects anew.
+After a restart of the PC/SC service or a re-plug, calls raise ReaderFault, which is retryable: the next call connects
+again.
 """
 
 from __future__ import annotations
@@ -22,28 +23,31 @@ from typing import Any, NoReturn
 from smartcard import scard
 
 from terminal.apdu.atr import Atr
-from terminal.apdu.pcsc import errors as codes
-from terminal.apdu.pcsc.events import ReaderEvent, ReaderInfo, Watch, describe_readers
-from terminal.apdu.pcsc.features import carries_extended
-from terminal.apdu.pcsc.names import DEADLINE, ReaderNames, choose, options, reader_url
+from terminal.apdu.pcsc import codes
+from terminal.apdu.pcsc.events import ReaderEvent, ReaderInfo, ReaderWatch, describe_readers
+from terminal.apdu.pcsc.features import supports_extended_length
+from terminal.apdu.pcsc.names import ReaderNames, choose
 from terminal.apdu.pcsc.service_socket import with_socket
+from terminal.apdu.pcsc.url import DEADLINE, parse_rest, reader_url
 from terminal.apdu.pcsc.watchdog import Watchdog, on_own_thread
 from terminal.apdu.protocols import Disposition, LinkProtocol
 from terminal.errors import AtrError, CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, TransportError
 
 PLUG_AND_PLAY = "\\\\?PnP?\\Notification"
-"""The pseudo reader whose state changes when readers come and go."""
+"""The pseudo reader whose state changes when a reader is plugged in or unplugged."""
 _PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-_SETTLE = 2.0  # Seconds in which the service must have noticed that a card was swapped.
-_SLICE = 0.5  # A wait in C holds back Ctrl-C, so waits are cut into pieces of this many seconds.
+_PULLED = (codes.SUCCESS, codes.COMM_ERROR, codes.NOT_TRANSACTED, codes.READER_UNAVAILABLE)
+"""What drivers report of an exchange whose card was pulled."""
+_SETTLE = 2.0  # Seconds within which the service notices that a card was swapped.
+_SLICE = 0.5  # Seconds of one wait: Ctrl-C has no effect before a wait in C returns.
 
 
 class PcscService:
     """One connection to the PC/SC service (an SCARDCONTEXT), with a deadline on every call that touches a card.
 
-    A call that overruns is freed by shutting down our end of the service's socket; where that socket cannot be found
-    (another system than Linux), each call runs on a thread of its own instead, which costs more. Either way the
-    connection is ``broken`` afterwards and a new one is needed. Raises ReaderFault when the service is not running.
+    A call that overruns is ended by shutting down this process' end of the service's socket; where that socket cannot
+    be identified (outside Linux), each call runs on a thread of its own instead, at a higher cost. The connection is
+    ``broken`` afterwards and a new one is needed. Raises ReaderFault when the service is not running.
     """
 
     def __init__(self, deadline: float = DEADLINE) -> None:
@@ -51,10 +55,10 @@ class PcscService:
         self.broken = False
         self._closed = False
         self.context, self._socket = with_socket(_establish, scard.SCardReleaseContext)
-        self.watchdog = Watchdog(deadline, self._cut)
+        self.watchdog = Watchdog(deadline, self._interrupt)
 
     def close(self) -> None:
-        """Release the connection. Safe to call twice, and from another thread: calls raise ReaderFault from then on."""
+        """Release the connection. Safe to call twice and from another thread; later calls raise ReaderFault."""
         if self._closed:
             return
         self._closed = True
@@ -62,24 +66,24 @@ class PcscService:
         if self._socket is not None:
             self._socket.close()
         if self.broken and self._socket is None:
-            # A call that hangs on its own thread holds the context's lock: the release waits for it, we do not.
+            # A call that hangs on its own thread holds the context's lock: only a thread may wait for the release.
             threading.Thread(target=scard.SCardReleaseContext, args=(self.context,), daemon=True).start()
         else:
             scard.SCardReleaseContext(self.context)
 
-    def _cut(self) -> None:
+    def _interrupt(self) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function`` with the deadline; the raw function where the caller arms the watchdog itself."""
+        """``function`` with the deadline: the function itself where the caller sets the watchdog, else on a thread."""
         if self._socket is not None:
             return function
         return on_own_thread(function, self.deadline, late=(codes.TIMEOUT, []))
 
-    def call(self, doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What an SCard function gives besides its result code. Raises the fault of that code, DeadlineExceeded."""
+    def call(self, operation: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The results of an SCard function without its code. Raises the fault of that code, DeadlineExceeded."""
         self.watchdog.due = monotonic() + self.deadline
         try:
             result = self.guard(function)(*arguments)
@@ -88,20 +92,20 @@ class PcscService:
         code, values = (result[0], result[1:]) if isinstance(result, (list, tuple)) else (result, ())
         code &= 0xFFFFFFFF
         if code or self.watchdog.fired:
-            raise self.fault(code, doing)
+            raise self.fault(code, operation)
         return values[0] if len(values) == 1 else values
 
-    def fault(self, code: int, doing: str) -> TransportError:
-        """The exception for a failed call; notes when it was the connection that failed."""
+    def fault(self, code: int, operation: str) -> TransportError:
+        """The exception for a failed call; sets ``broken`` when the connection failed."""
         if self.watchdog.fired or code == codes.TIMEOUT:
             self.broken = True
-            return DeadlineExceeded(f"{doing}: no answer within {self.deadline:g} seconds")
+            return DeadlineExceeded(f"{operation}: no answer within {self.deadline:g} seconds")
         if code in codes.SERVICE_LOST:
             self.broken = True
-        return codes.fault(code, doing)
+        return codes.fault(code, operation)
 
     def readers(self) -> list[str]:
-        """PC/SC names of the readers plugged in; empty when there are none."""
+        """PC/SC names of the readers that are plugged in."""
         code, names = scard.SCardListReaders(self.context, [])
         code &= 0xFFFFFFFF
         if code == codes.NO_READERS:
@@ -111,7 +115,7 @@ class PcscService:
         return list(names)
 
     def states(self, known: Mapping[str, int], timeout: float) -> dict[str, tuple[int, bytes]]:
-        """Wait until a reader's state differs from ``known``, at most ``timeout`` seconds; state and ATR of each."""
+        """State and ATR of each reader, once one differs from ``known`` or ``timeout`` seconds are over."""
         query = [(name, state) for name, state in known.items()]
         code, states = scard.SCardGetStatusChange(self.context, int(timeout * 1000), query)
         code &= 0xFFFFFFFF
@@ -179,18 +183,19 @@ class PcscCard:
 
     @property
     def extended_length(self) -> bool:
-        """What the reader says of itself (PC/SC Part 10, 2.6.14); one that says nothing is taken to be able."""
+        """As the reader reports (PC/SC Part 10, 2.6.14); True for a reader that does not report it."""
         if self._extended is None:
-            self._extended = carries_extended(self._control)
+            self._extended = supports_extended_length(self._control)
         return self._extended
 
     def _control(self, code: int) -> bytes:
         try:
-            return bytes(self._service.call(f"asking {self._name}", scard.SCardControl, self._handle, code, []))
+            answer = self._service.call(f"querying {self._name}", scard.SCardControl, self._handle, code, [])
         except TransportError:
             if self._service.broken:
                 raise
             return b""
+        return bytes(answer)
 
     def exchange(self, apdu: bytes) -> bytes:
         watchdog = self._watchdog
@@ -204,26 +209,26 @@ class PcscCard:
         return bytes(bytearray(answer))  # A list goes into a bytearray twice as fast as into bytes.
 
     def _exchange_fault(self, code: int) -> TransportError:
-        """Drivers report a pulled card in many ways, even as success without an answer: look whether it is there."""
-        doing = f"exchanging with the card in {self._name}"
-        fault = self._service.fault(code, doing) if code else None
+        """Drivers report a pulled card in many ways, even as success without an answer: so the slot's state decides."""
+        operation = f"exchanging with the card in {self._name}"
+        fault = self._service.fault(code, operation) if code else None
         if isinstance(fault, DeadlineExceeded) or self._service.watchdog.fired:
-            return fault or self._service.fault(codes.TIMEOUT, doing)
-        if code not in (codes.SUCCESS, codes.COMM_ERROR, codes.NOT_TRANSACTED, codes.READER_UNAVAILABLE) and fault:
+            return fault or self._service.fault(codes.TIMEOUT, operation)
+        if fault and code not in _PULLED:
             return fault
         try:
             state = self._state_after_poll()
         except TransportError as lost:
             return lost
         if state & (scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE):
-            return codes.fault(codes.READER_UNAVAILABLE, doing)
+            return codes.fault(codes.READER_UNAVAILABLE, operation)
         if not state & scard.SCARD_STATE_PRESENT or not code:
-            return CardGone(f"{doing}: the card was taken out or stopped answering")
-        self._service.broken = False  # The service answered just now: the card's side failed.
-        return fault or codes.fault(code, doing)
+            return CardGone(f"{operation}: the card was taken out or stopped answering")
+        self._service.broken = False  # The service has just answered: the card or reader failed.
+        return fault or codes.fault(code, operation)
 
     def _state_after_poll(self) -> int:
-        """The slot's state once the service has had time to look at it (it polls every 0.4 s)."""
+        """The slot's state once the service has polled it (every 0.4 s)."""
         state, _ = self._service.states({self._system: scard.SCARD_STATE_UNAWARE}, 0)[self._system]
         if state & scard.SCARD_STATE_PRESENT:
             state, _ = self._service.states({self._system: state}, 1.0)[self._system]
@@ -232,14 +237,8 @@ class PcscCard:
     def reset(self) -> bytes:
         if self._handle is None:
             self._closed_transmit([])
-        self._pci = self._service.call(
-            f"resetting the card in {self._name}",
-            scard.SCardReconnect,
-            self._handle,
-            self._mode,
-            _PROTOCOLS,
-            scard.SCARD_RESET_CARD,
-        )
+        reconnect = partial(scard.SCardReconnect, self._handle, self._mode, _PROTOCOLS, scard.SCARD_RESET_CARD)
+        self._pci = self._service.call(f"resetting the card in {self._name}", reconnect)
         self._bind()
         self._atr = self._read_atr()
         return self._atr
@@ -253,7 +252,7 @@ class PcscCard:
         handle, self._handle, self._transmit = self._handle, None, self._closed_transmit
         if self._service.broken:
             return
-        # The card may be gone already; there is nothing left to lose, and the service forgets the handle either way.
+        # The card may be gone already; the service frees the handle either way.
         with contextlib.suppress(TransportError):
             self._service.call("", scard.SCardEndTransaction, handle, scard.SCARD_LEAVE_CARD)
         with contextlib.suppress(TransportError):
@@ -261,7 +260,7 @@ class PcscCard:
 
 
 class PcscReader:
-    """One PC/SC reader slot: a Reader. It keeps its name while the service restarts and the reader is re-plugged."""
+    """One PC/SC reader slot: a Reader. Its name survives restarts of the service and re-plugging."""
 
     def __init__(self, name: str, *, share: bool = False, deadline: float = DEADLINE) -> None:
         self._name = name
@@ -283,7 +282,7 @@ class PcscReader:
         return reader_url(self._name, share=self._share, deadline=self._deadline)
 
     def wait_for_card(self, timeout: float | None) -> bool:
-        """See :class:`terminal.apdu.Reader`. A card that was released as done must first be taken out."""
+        """See :class:`terminal.apdu.Reader`. A finished card must be taken out first."""
         until = None if timeout is None else monotonic() + timeout
         known = scard.SCARD_STATE_UNAWARE
         while not self._closed:
@@ -309,8 +308,8 @@ class PcscReader:
         return state
 
     def _is_new(self, state: int) -> bool:
-        # The upper half counts insertions and removals: it tells a second card from the first one still lying there.
-        # A new service or a re-plugged reader counts from zero again, so what was finished is forgotten with the old.
+        # The upper half counts insertions and removals: it tells a second card from the first one still in the slot.
+        # A new service or a re-plugged reader counts from zero again, so ``_finished`` is reset with them.
         return bool(state & scard.SCARD_STATE_PRESENT) and state >> 16 != self._finished
 
     def connect(self) -> PcscCard:
@@ -318,12 +317,12 @@ class PcscReader:
         until = monotonic() + _SETTLE
         while True:
             service, system = self._connected()
-            # Noted before the attempt: a card that does not connect can be released as well.
+            # Read before the attempt: a card that does not connect can be released as well.
             self._count = self._state(scard.SCARD_STATE_UNAWARE, 0) >> 16
             try:
                 self._card = PcscCard(service, self._name, system, share=self._share)
             except CardGone as gone:
-                # A card swapped within the service's polling interval (0.4 s): it still tells of the old one.
+                # A card swapped within the service's polling interval (0.4 s): the state is still that of the old card.
                 if monotonic() > until:
                     raise NoCard(str(gone)) from gone
                 time.sleep(_SETTLE / 20)
@@ -332,23 +331,24 @@ class PcscReader:
 
     def release(self, disposition: Disposition) -> None:
         """See :class:`terminal.apdu.Reader`. A PC/SC reader has no bins: a person takes the card out."""
-        if self._card is not None:
-            self._card.close()
-            self._card = None
+        self._close_card()
         if disposition is not Disposition.KEEP:
             self._finished = self._count
 
     def close(self) -> None:
         self._closed = True
-        if self._card is not None:
-            self._card.close()
-            self._card = None
+        self._close_card()
         if self._service is not None:
             self._service.close()
             self._service = None
 
+    def _close_card(self) -> None:
+        if self._card is not None:
+            self._card.close()
+            self._card = None
+
     def _connected(self) -> tuple[PcscService, str]:
-        """A live connection and this reader's PC/SC name of today."""
+        """A live connection and this reader's present PC/SC name."""
         if self._closed:
             raise ReaderFault(f"reader {self._name} was closed")
         if self._service is not None and self._service.broken:
@@ -368,9 +368,9 @@ class PcscReader:
 def open_reader(rest: str) -> PcscReader:
     """The reader that ``NAME``, a unique part of it, or ``INDEX`` names, with options after ``?``.
 
-    Raises ReaderNotFound (with the readers present), ReaderFault when the PC/SC service is not running.
+    Raises ReaderNotFound (whose message lists the readers present), ReaderFault when the PC/SC service is not running.
     """
-    wanted, share, deadline = options(rest)
+    wanted, share, deadline = parse_rest(rest)
     service = PcscService()
     try:
         systems = service.readers()
@@ -381,7 +381,7 @@ def open_reader(rest: str) -> PcscReader:
 
 
 def list_readers() -> list[ReaderInfo]:
-    """The PC/SC readers plugged in now. Raises ReaderFault when the service is not running, with what to do."""
+    """The PC/SC readers plugged in now. Raises ReaderFault, which says how to start a service that is not running."""
     service = PcscService()
     try:
         return describe_readers(service)
@@ -390,8 +390,8 @@ def list_readers() -> list[ReaderInfo]:
 
 
 def watch_readers(stop: threading.Event) -> Iterator[ReaderEvent]:
-    """What happens at the PC/SC readers until ``stop`` is set: what is there first, then every change.
+    """Events of the PC/SC readers until ``stop`` is set: first the readers and cards present, then every change.
 
-    A service that stops or is not running is an event too, and its return another.
+    A service that stops or is not running is an event too, and so is its return.
     """
-    return Watch(PcscService, PLUG_AND_PLAY, stop).events()
+    return ReaderWatch(PcscService, PLUG_AND_PLAY, stop).events()

@@ -1,4 +1,4 @@
-"""Deadlines for calls that block in C, without a thread hop for each call."""
+"""Deadlines for calls that block in C, without a thread switch for each call."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 
 class Watchdog:
-    """Calls ``cut`` once a guarded call has taken ``limit`` seconds.
+    """Calls ``interrupt`` once a guarded call has taken ``limit`` seconds.
 
     The caller sets ``due`` (time.monotonic) before its call and None after it: two attribute writes, no lock. The
-    thread sleeps until what is due; with nothing due it sleeps ``limit`` seconds, since nothing can fall due before
-    that. ``fired`` stays True: what was cut stays cut. ``close`` ends the thread.
+    thread sleeps until ``due``; where it is None it sleeps ``limit`` seconds, since no call can fall due before that.
+    ``fired`` stays True after an interruption. ``close`` ends the thread.
     """
 
-    def __init__(self, limit: float, cut: Callable[[], None]) -> None:
+    def __init__(self, limit: float, interrupt: Callable[[], None]) -> None:
         self.limit = limit
         self.due: float | None = None
         self.fired = False
-        self._cut = cut
+        self._interrupt = interrupt
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="card deadline", daemon=True)
         self._thread.start()
@@ -34,15 +34,15 @@ class Watchdog:
             now, due = time.monotonic(), self.due
             if due is not None and now >= due:
                 self.fired = True
-                self._cut()
+                self._interrupt()
                 return
             pause = self.limit if due is None else due - now
 
 
 def on_own_thread(function: Callable[..., Any], limit: float, late: Any) -> Callable[..., Any]:
-    """``function`` run on a thread for each call, which is left behind with ``late`` after ``limit`` seconds.
+    """``function``, run on a new thread for each call; a call that takes ``limit`` seconds is abandoned for ``late``.
 
-    Costs some 60 microseconds a call; for where nothing can cut a call short.
+    Costs about 60 microseconds a call; for systems on which a call cannot be interrupted.
     """
 
     def guarded(*arguments: Any) -> Any:

@@ -10,7 +10,7 @@ from simulators.card.keyring import CardKeySet
 from simulators.card.security_domain.scp02 import CardScp02
 from simulators.card.security_domain.scp03 import CardScp03
 from terminal.apdu import OK, Command, Response
-from terminal.globalplatform import KeySource, derived
+from terminal.globalplatform import KeySource, keys_from_master
 from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose
 from terminal.secret import Secret
 
@@ -30,7 +30,7 @@ def host(algorithm: Algorithm) -> tuple[MemoryCustody, KeySource]:
     custody = MemoryCustody(simulation=False)
     keys = tuple(Secret(key) for key in key_bytes(algorithm))
     master = custody.import_key_set("kmc", Purpose.KMC, algorithm, keys, by="test").ref  # type: ignore[arg-type]
-    return custody, derived(custody, master, Diversification.NONE)
+    return custody, keys_from_master(custody, master, Diversification.NONE)
 
 
 def echo(command: Command) -> Response:

@@ -29,7 +29,7 @@ from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Reader, open_reader
 from terminal.errors import CardGone
-from terminal.globalplatform import Guard
+from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
@@ -78,7 +78,7 @@ class PcscLine:
         profile = default_profile()
         now = datetime.now(UTC)
         trust = own_trust(issuer.custody(), profile.trust, now - timedelta(days=1))
-        job = Job(self.registry, issuer.custody(), profile, Guard(), trust, self.batch, "test")
+        job = Job(self.registry, issuer.custody(), profile, AuthenticationGuard(), trust, self.batch, "test")
 
         def on_event(event: LaneEvent) -> None:
             self.events.append(event)

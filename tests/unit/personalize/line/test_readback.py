@@ -19,7 +19,7 @@ from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import stack
 from terminal.errors import CardError, CardGone, IntegrityError, MembercardError
-from terminal.globalplatform import Guard
+from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import CardKeys, Diversification, Scp
 from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.signed import Issue
@@ -60,7 +60,7 @@ class Made:
             "dossier": self.dossier,
             "final": self.final,
             "custody": issuer.custody(),
-            "guard": Guard(),
+            "guard": AuthenticationGuard(),
             "trust": self.job.trust,
             "at": NOW,
             "chip": self.chip.chip_serial,

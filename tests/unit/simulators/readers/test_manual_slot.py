@@ -14,7 +14,7 @@ from simulators.readers.manual_slot import PulledCard
 from simulators.readers.reader import ManualSlotReader, open_reader
 from simulators.readers.stock import blank, make_stock
 from simulators.virtual_card import VirtualCard
-from terminal.apdu import CardSeen, CardSlot, Disposition, Reader, Watched
+from terminal.apdu import CardSlot, Disposition, InsertedCard, Reader, WatchableReader
 from terminal.errors import CardGone, NoCard, ReaderBusy, ReaderNotFound
 from tests.support.cards import gp_host
 from tests.support.foreign import host as foreign_host
@@ -181,7 +181,7 @@ def test_a_card_torn_out_in_a_command_gives_no_answer() -> None:
 
 
 def test_slots_tell_what_lies_in_them(slot: ManualSlotReader, cards: list[Path], tmp_path: Path) -> None:
-    heard: list[CardSeen | None] = []
+    heard: list[InsertedCard | None] = []
     atr = VirtualCard.open(cards[0]).atr
     slot.watch(heard.append)
     slot.insert(cards[0])
@@ -189,16 +189,16 @@ def test_slots_tell_what_lies_in_them(slot: ManualSlotReader, cards: list[Path],
     damaged = tmp_path / "damaged.card"
     damaged.write_bytes(b"no chip at all")
     slot.insert(damaged)
-    assert heard == [None, CardSeen(atr), None, CardSeen(mute=True)]
+    assert heard == [None, InsertedCard(atr), None, InsertedCard(mute=True)]
     heard.clear()
     again = open_reader(f"slot/Desk?card={cards[1]}")
-    assert isinstance(again, Watched)
+    assert isinstance(again, WatchableReader)
     again.watch(heard.append)
-    assert heard == [CardSeen(VirtualCard.open(cards[1]).atr)]
+    assert heard == [InsertedCard(VirtualCard.open(cards[1]).atr)]
 
 
 def test_single_cards_and_feeders_tell_too(cards: list[Path]) -> None:
-    heard: list[CardSeen | None] = []
+    heard: list[InsertedCard | None] = []
     single = open_reader(str(cards[0]))
     single.watch(heard.append)
     single.release(Disposition.DONE)

@@ -8,9 +8,10 @@ import time
 import pytest
 from smartcard import scard
 
-from terminal.apdu.pcsc.errors import SERVICE_LOST, fault
-from terminal.apdu.pcsc.features import FEATURE_REQUEST, carries_extended
-from terminal.apdu.pcsc.names import ReaderNames, base_name, choose, options, reader_url
+from terminal.apdu.pcsc.codes import SERVICE_LOST, fault
+from terminal.apdu.pcsc.features import FEATURE_REQUEST, supports_extended_length
+from terminal.apdu.pcsc.names import ReaderNames, base_name, choose
+from terminal.apdu.pcsc.url import parse_rest, reader_url
 from terminal.apdu.pcsc.watchdog import Watchdog, on_own_thread
 from terminal.errors import CardGone, NoCard, ReaderBusy, ReaderFault, ReaderNotFound, TransportError
 
@@ -59,18 +60,18 @@ class TestNames:
             choose(wanted, ["Omnikey", "Omnikey B", "ACR122"])
 
     def test_options_and_url_are_inverse(self) -> None:
-        assert options("R") == ("R", False, 30.0)
+        assert parse_rest("R") == ("R", False, 30.0)
         url = reader_url("R", share=True, deadline=2.5)
         assert url == "pcsc:R?share=1&deadline=2.5"
-        assert options(url.removeprefix("pcsc:")) == ("R", True, 2.5)
-        assert options("R?") == ("R", False, 30.0)
+        assert parse_rest(url.removeprefix("pcsc:")) == ("R", True, 2.5)
+        assert parse_rest("R?") == ("R", False, 30.0)
 
     @pytest.mark.parametrize(
         "tail", ["deadline=\u00b2", "deadline=0", "deadline=-1", "deadline=1e9", "share=yes", "x=1"]
     )
     def test_other_options_are_named(self, tail: str) -> None:
         with pytest.raises(ReaderNotFound, match="is not an option of pcsc"):
-            options(f"R?{tail}")
+            parse_rest(f"R?{tail}")
 
 
 class TestFaults:
@@ -118,11 +119,11 @@ class TestExtendedLength:
             FEATURE_REQUEST: bytes.fromhex("0604423300011204 42330012"),
             0x42330012: bytes.fromhex(property_value),
         }
-        assert carries_extended(answers.__getitem__) is able
+        assert supports_extended_length(answers.__getitem__) is able
 
     @pytest.mark.parametrize("answer", ["", "0604", "120142"])
     def test_a_reader_that_says_nothing_is_taken_to_be_able(self, answer: str) -> None:
-        assert carries_extended({FEATURE_REQUEST: bytes.fromhex(answer)}.__getitem__)
+        assert supports_extended_length({FEATURE_REQUEST: bytes.fromhex(answer)}.__getitem__)
 
     def test_the_control_code_is_that_of_the_library(self) -> None:
         assert scard.SCARD_CTL_CODE(3400) == FEATURE_REQUEST

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 
-from terminal.apdu.pcsc.events import EventKind, ReaderEvent, ServiceView, Watch, describe_readers
+from terminal.apdu.pcsc.events import EventKind, ReaderEvent, ReaderWatch, ServiceView, describe_readers
 from terminal.errors import ReaderFault
 
 EMPTY, PRESENT, MUTE, BUSY = 0x10, 0x20, 0x200, 0x180
@@ -41,7 +41,7 @@ class FakeService:
 def watch(*worlds: World | None) -> list[ReaderEvent]:
     stop = threading.Event()
     moving = iter(worlds)
-    return list(Watch(lambda: FakeService(moving, stop), HOTPLUG, stop).events())
+    return list(ReaderWatch(lambda: FakeService(moving, stop), HOTPLUG, stop).events())
 
 
 def test_readers_and_cards_come_and_go() -> None:
@@ -103,7 +103,7 @@ def test_no_service_is_told_once() -> None:
             stop.set()
         raise ReaderFault("not running; start it")
 
-    assert list(Watch(connect, HOTPLUG, stop).events()) == [
+    assert list(ReaderWatch(connect, HOTPLUG, stop).events()) == [
         ReaderEvent(EventKind.SERVICE_LOST, detail="not running; start it")
     ]
     assert tries == 2

@@ -8,11 +8,11 @@ from terminal.apdu import (
     Command,
     ExtendedLength,
     FollowUp,
-    Link,
     LinkProtocol,
     OnChannel,
     Trace,
     Transcript,
+    TransportSender,
     check,
     close_channel,
     logical_channel,
@@ -32,37 +32,37 @@ class TestFollowUp:
             ("00C0000001", "05 6282"),
             protocol=LinkProtocol.T1,
         ) as card:
-            response = FollowUp(Link(card)).send(READ)
+            response = FollowUp(TransportSender(card)).send(READ)
         assert response.data == bytes((1, 2, 3, 4, 5))
         assert response.sw == 0x6282
 
     def test_6100_asks_for_256(self) -> None:
         with Transcript(("00B2010C00", "6100"), ("00C0000000", "AA" * 256 + "9000")) as card:
-            assert len(FollowUp(Link(card)).send(READ).data) == 256
+            assert len(FollowUp(TransportSender(card)).send(READ).data) == 256
 
     def test_repeats_with_the_right_length_once(self) -> None:
         with Transcript(("00B2010C00", "6C03"), ("00B2010C03", "0102039000")) as card:
-            assert FollowUp(Link(card)).send(READ).data == b"\1\2\3"
+            assert FollowUp(TransportSender(card)).send(READ).data == b"\1\2\3"
 
     def test_a_second_6cxx_is_the_answer(self) -> None:
         with Transcript(("00B2010C00", "6C03"), ("00B2010C03", "6C04")) as card:
-            assert FollowUp(Link(card)).send(READ).sw == 0x6C04
+            assert FollowUp(TransportSender(card)).send(READ).sw == 0x6C04
 
     def test_get_response_itself_may_need_the_right_length(self) -> None:
         with Transcript(("00B2010C00", "6110"), ("00C0000010", "6C02"), ("00C0000002", "AABB9000")) as card:
-            assert FollowUp(Link(card)).send(READ).data == b"\xaa\xbb"
+            assert FollowUp(TransportSender(card)).send(READ).data == b"\xaa\xbb"
 
     @pytest.mark.parametrize(("cla", "sent"), [(0x84, 0x00), (0x0D, 0x01), (0x97, 0x03), (0xE2, 0x42), (0x5F, 0x4F)])
     def test_get_response_stays_on_the_channel_without_other_bits(self, cla: int, sent: int) -> None:
         with Transcript((f"{cla:02X}CA000000", "6101"), (f"{sent:02X}C0000001", "AA9000")) as card:
-            assert FollowUp(Link(card)).send(Command(cla, 0xCA, ne=256)).data == b"\xaa"
+            assert FollowUp(TransportSender(card)).send(Command(cla, 0xCA, ne=256)).data == b"\xaa"
 
     def test_a_card_that_promises_without_giving_is_stopped(self) -> None:
         with (
             Transcript(("00B2010C00", "6110"), ("00C0000010", "6110")) as card,
             pytest.raises(CardMalformed, match="without end"),
         ):
-            FollowUp(Link(card)).send(READ)
+            FollowUp(TransportSender(card)).send(READ)
 
     def test_a_card_that_never_ends_is_stopped(self) -> None:
         class Endless:
@@ -81,7 +81,7 @@ class TestFollowUp:
 
         card = Endless()
         with pytest.raises(CardMalformed):
-            FollowUp(Link(card)).send(READ)
+            FollowUp(TransportSender(card)).send(READ)
         assert card.calls < 2000
 
     def test_data_behind_a_warning_are_fetched_at_t0(self) -> None:
@@ -114,35 +114,35 @@ class TestLink:
     )
     def test_t0_mapping(self, command: Command, tpdu: str) -> None:
         with Transcript((tpdu, "9000"), protocol=LinkProtocol.T0) as card:
-            assert Link(card).send(command).sw.ok
+            assert TransportSender(card).send(command).sw.ok
 
     def test_t0_cannot_carry_long_data(self) -> None:
         with Transcript(protocol=LinkProtocol.T0) as card, pytest.raises(ApduError, match="T=0"):
-            Link(card).send(Command(0, 0xD6, data=bytes(256)))
+            TransportSender(card).send(Command(0, 0xD6, data=bytes(256)))
 
     @pytest.mark.parametrize("answer", ["", "90", "0000", "AA6000"])
     def test_an_answer_without_status_is_malformed(self, answer: str) -> None:
         with Transcript(("00B2010C00", answer)) as card, pytest.raises(CardMalformed, match="00B2010C"):
-            Link(card).send(READ)
+            TransportSender(card).send(READ)
 
 
 class TestChained:
     def test_bit_on_all_but_the_last_and_ne_only_there(self) -> None:
         with Transcript(("10D60000020102", "9000"), ("10D60000020304", "9000"), ("00D60000010500", "AA9000")) as card:
-            response = Chained(Link(card), 2).send(Command(0, 0xD6, data=b"\1\2\3\4\5", ne=256))
+            response = Chained(TransportSender(card), 2).send(Command(0, 0xD6, data=b"\1\2\3\4\5", ne=256))
         assert response.data == b"\xaa"
 
     def test_an_exact_multiple_has_no_empty_last(self) -> None:
         with Transcript(("90E20000020102", "9000"), ("80E20000020304", "9000")) as card:
-            assert Chained(Link(card), 2).send(Command(0x80, 0xE2, data=b"\1\2\3\4")).sw.ok
+            assert Chained(TransportSender(card), 2).send(Command(0x80, 0xE2, data=b"\1\2\3\4")).sw.ok
 
     def test_stops_at_the_first_refusal(self) -> None:
         with Transcript(("10D60000020102", "6884")) as card:
-            assert Chained(Link(card), 2).send(Command(0, 0xD6, data=b"\1\2\3\4\5")).sw == 0x6884
+            assert Chained(TransportSender(card), 2).send(Command(0, 0xD6, data=b"\1\2\3\4\5")).sw == 0x6884
 
     def test_size_is_checked(self) -> None:
         with pytest.raises(ValueError, match="1 to 65535"):
-            Chained(Link(Transcript()), 0)
+            Chained(TransportSender(Transcript()), 0)
 
 
 class TestExtendedLength:
@@ -164,7 +164,7 @@ class TestExtendedLength:
 
     def test_another_refusal_proves_nothing(self) -> None:
         with Transcript((self.EXTENDED, "6982"), (self.EXTENDED, "6700"), *self.CHAIN) as card:
-            sender = ExtendedLength(Link(card))
+            sender = ExtendedLength(TransportSender(card))
             assert sender.send(self.LONG).sw == 0x6982
             assert sender.send(self.LONG).sw.ok
 
@@ -211,54 +211,54 @@ class TestChannels:
     )
     def test_class_byte(self, channel: int, cla: int, moved: int) -> None:
         with Transcript((f"{moved:02X}CA000000", "9000")) as card:
-            assert OnChannel(Link(card), channel).send(Command(cla, 0xCA, ne=256)).sw.ok
+            assert OnChannel(TransportSender(card), channel).send(Command(cla, 0xCA, ne=256)).sw.ok
 
     def test_a_command_already_there_passes(self) -> None:
         with Transcript(("01CA000000", "9000")) as card:
-            assert OnChannel(Link(card), 1).send(Command(0x01, 0xCA, ne=256)).sw.ok
+            assert OnChannel(TransportSender(card), 1).send(Command(0x01, 0xCA, ne=256)).sw.ok
 
     def test_a_command_for_another_channel_is_refused(self) -> None:
         with pytest.raises(ApduError, match="channel 2 sent on channel 1"):
-            OnChannel(Link(Transcript()), 1).send(Command(0x02, 0xCA))
+            OnChannel(TransportSender(Transcript()), 1).send(Command(0x02, 0xCA))
 
     def test_there_is_no_channel_20(self) -> None:
         with pytest.raises(ApduError, match="0 to 19"):
-            OnChannel(Link(Transcript()), 20)
+            OnChannel(TransportSender(Transcript()), 20)
 
     def test_open_use_close(self) -> None:
         with (
             Transcript(("0070000001", "019000"), ("01CA000000", "9000"), ("00708001", "9000")) as card,
-            logical_channel(Link(card)) as channel,
+            logical_channel(TransportSender(card)) as channel,
         ):
             assert channel.channel == 1
             assert channel.send(Command(0, 0xCA, ne=256)).sw.ok
 
     def test_no_channel_left(self) -> None:
         with Transcript(("0070000001", "6A81")) as card, pytest.raises(CardRefused, match="6A81"):
-            open_channel(Link(card))
+            open_channel(TransportSender(card))
 
     @pytest.mark.parametrize("answer", ["9000", "009000", "149000", "01019000"])
     def test_a_nonsense_channel_number(self, answer: str) -> None:
         with Transcript(("0070000001", answer)) as card, pytest.raises(CardMalformed):
-            open_channel(Link(card))
+            open_channel(TransportSender(card))
 
     def test_close_refused(self) -> None:
         with Transcript(("00708003", "6881")) as card, pytest.raises(CardRefused, match="closing logical channel 3"):
-            close_channel(Link(card), 3)
+            close_channel(TransportSender(card), 3)
 
 
 class TestCheck:
     def test_success_and_allowed_warnings_give_the_data(self) -> None:
         with Transcript(("00B2010C00", "AA6310"), ("00B2010C00", "BB9000")) as card:
-            assert check(Link(card).send(READ), "reading", allow={0x6310}) == b"\xaa"
-            assert check(Link(card).send(READ), "reading") == b"\xbb"
+            assert check(TransportSender(card).send(READ), "reading", allow={0x6310}) == b"\xaa"
+            assert check(TransportSender(card).send(READ), "reading") == b"\xbb"
 
     def test_refusal_says_what_was_done(self) -> None:
         with (
             Transcript(("00B2010C00", "6A83")) as card,
             pytest.raises(CardRefused, match=r"^reading record 1: card answered 6A83 \(record not found\)$"),
         ):
-            check(Link(card).send(READ), "reading record 1")
+            check(TransportSender(card).send(READ), "reading record 1")
 
 
 def test_the_stack_traces_every_exchange_on_the_wire() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from terminal.apdu import Command, Link, Response, StatusWord, Trace, Traced, Transcript
+from terminal.apdu import Command, Response, StatusWord, Trace, Traced, Transcript, TransportSender
 from terminal.apdu.describe import describe
 from terminal.errors import CardGone
 
@@ -20,7 +20,7 @@ def ticks() -> Iterator[float]:
 
 
 def traced(trace: Trace, *turns: tuple[str, str]) -> Traced:
-    return Traced(Link(Transcript(*turns)), trace, clock=ticks().__next__)
+    return Traced(TransportSender(Transcript(*turns)), trace, clock=ticks().__next__)
 
 
 def test_redacted_by_default() -> None:

@@ -14,12 +14,12 @@ from terminal.globalplatform import (
     DgiPart,
     InstallFor,
     Privileges,
-    Structure,
+    StoreDataStructure,
     content,
     storedata,
 )
 from terminal.globalplatform.putkey import check_answer, put_key
-from terminal.keys import Algorithm, KeyRef, Sealed, Wrapped
+from terminal.keys import Algorithm, KeyRef, Sealed, WrappedSecret
 from terminal.tlv import dgi
 
 PACKAGE, MODULE = Aid("F04D454D424552"), Aid("F04D454D4245520101")
@@ -100,8 +100,8 @@ def test_load_blocks_are_full_and_numbered_and_the_last_is_marked() -> None:
         content.load(bytes(257), 1)
 
 
-TDES = tuple(Wrapped(bytes((n,)) * 16, (bytes((n, n, n)),)) for n in (1, 2, 3))
-AES192 = Wrapped(bytes(32), (bytes.fromhex("A1A2A3"),))
+TDES = tuple(WrappedSecret(bytes((n,)) * 16, (bytes((n, n, n)),)) for n in (1, 2, 3))
+AES192 = WrappedSecret(bytes(32), (bytes.fromhex("A1A2A3"),))
 
 
 def test_put_key_3des_key_sets_and_single_aes_keys() -> None:
@@ -132,7 +132,7 @@ def test_put_key_refuses_what_it_cannot_carry(version: int, replaces: int, first
 
 def test_put_key_wants_one_check_value_for_each_key() -> None:
     with pytest.raises(SecureChannelError, match="3 check values"):
-        put_key(1, 0, 1, Algorithm.TDES, (Wrapped(bytes(48), (b"abc",) * 3),))
+        put_key(1, 0, 1, Algorithm.TDES, (WrappedSecret(bytes(48), (b"abc",) * 3),))
 
 
 @pytest.mark.parametrize("answer", ["20 010101 020202 030303", "20"])
@@ -159,9 +159,9 @@ class Wrapping:
 
     block = 8
 
-    def wrap_for_card(self, dek: object, secret: Sealed, *, pad: bool) -> Wrapped:
+    def wrap_for_card(self, dek: object, secret: Sealed, *, pad: bool) -> WrappedSecret:
         plain = secret.blob + (b"\x80" + bytes(-(len(secret.blob) + 1) % 8) if pad else b"")
-        return Wrapped(bytes(b ^ 0xFF for b in plain), ())
+        return WrappedSecret(bytes(b ^ 0xFF for b in plain), ())
 
 
 def sealed(value: bytes) -> Sealed:
@@ -194,7 +194,7 @@ def test_dgis_take_the_fewest_blocks_and_come_out_as_they_went_in(parts: list[Dg
         ]
         assert dgi.decode(b"".join(kind)) == wanted
         assert len(kind) == -(-sum(len(dgi.encode([part])) for part in wanted) // room)
-    commands = storedata.commands(blocks, Structure.DGI)
+    commands = storedata.commands(blocks, StoreDataStructure.DGI)
     assert [c.p2 for c in commands] == [n & 0xFF for n in range(len(blocks))]
     assert [c.p1 & 0x80 for c in commands] == [0] * (len(blocks) - 1) + [0x80]
     assert [c.p1 & 0x60 for c in commands] == [0x60 * block.encrypted for block in blocks]
@@ -202,15 +202,20 @@ def test_dgis_take_the_fewest_blocks_and_come_out_as_they_went_in(parts: list[Dg
 
 
 def test_p1_of_every_kind_of_block() -> None:
-    plain, secret = storedata.Block(b"p", False), storedata.Block(b"s", True)
-    assert [c.p1 for c in storedata.commands([secret, secret, plain, plain], Structure.DGI)] == [0x68, 0x68, 0x08, 0x88]
-    assert [c.p1 for c in storedata.commands([plain, secret], Structure.DGI)] == [0x08, 0xE8]
-    assert [c.p1 for c in storedata.commands([plain, plain], Structure.BER)] == [0x10, 0x90]
-    assert [c.p1 for c in storedata.commands([plain], Structure.NONE)] == [0x80]
+    plain, secret = storedata.StoreDataBlock(b"p", False), storedata.StoreDataBlock(b"s", True)
+    assert [c.p1 for c in storedata.commands([secret, secret, plain, plain], StoreDataStructure.DGI)] == [
+        0x68,
+        0x68,
+        0x08,
+        0x88,
+    ]
+    assert [c.p1 for c in storedata.commands([plain, secret], StoreDataStructure.DGI)] == [0x08, 0xE8]
+    assert [c.p1 for c in storedata.commands([plain, plain], StoreDataStructure.BER)] == [0x10, 0x90]
+    assert [c.p1 for c in storedata.commands([plain], StoreDataStructure.NONE)] == [0x80]
 
 
 def test_block_numbers_wrap_after_256() -> None:
-    commands = storedata.commands(storedata.blocks(bytes(300), 1), Structure.NONE)
+    commands = storedata.commands(storedata.blocks(bytes(300), 1), StoreDataStructure.NONE)
     assert [c.p2 for c in commands[254:258]] == [254, 255, 0, 1]
 
 
@@ -226,12 +231,12 @@ def test_a_secret_value_in_clear_is_not_sent() -> None:
 
 def test_nothing_to_store_is_misuse() -> None:
     with pytest.raises(SecureChannelError, match="nothing to store"):
-        storedata.commands([], Structure.DGI)
+        storedata.commands([], StoreDataStructure.DGI)
 
 
 def test_reprs_show_no_values() -> None:
     assert repr(DgiPart(0x8010, b"\x24\x12\x34")) == "<DgiPart 8010>"
-    assert repr(storedata.Block(b"secret", True)) == "<Block 6 bytes, encrypted>"
+    assert repr(storedata.StoreDataBlock(b"secret", True)) == "<StoreDataBlock 6 bytes, encrypted>"
 
 
 @pytest.mark.parametrize("text", ["A0000001", "00" * 17, "not hex", ""])

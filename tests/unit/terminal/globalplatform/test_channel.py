@@ -7,7 +7,7 @@ import pytest
 from simulators.card.security_domain.session import R_MAC
 from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.errors import ApduError, CardGone, IntegrityError, SecureChannelError
-from terminal.globalplatform import Guard, HostAuthentication, SecureChannel, SecurityLevel, open_channel
+from terminal.globalplatform import AuthenticationGuard, HostAuthentication, SecureChannel, SecurityLevel, open_channel
 from terminal.keys import Algorithm
 from tests.support.cards.scp_card import CardEnd, host
 
@@ -17,7 +17,9 @@ LE = Command(0x80, 0xCA, 0x00, 0x66, ne=256)
 def session(algorithm: Algorithm, i: int, level: int) -> tuple[SecureChannel, CardEnd]:
     custody, keys = host(algorithm)
     card = CardEnd(algorithm, i)
-    return open_channel(card, HostAuthentication(keys, SecurityLevel(level), scp02_i=i), custody, Guard()), card
+    return open_channel(
+        card, HostAuthentication(keys, SecurityLevel(level), scp02_i=i), custody, AuthenticationGuard()
+    ), card
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,9 @@ class RMacCard(CardEnd):
 def test_an_r_mac_session_begins_and_ends_within_scp02(level: int) -> None:
     custody, keys = host(Algorithm.TDES)
     card = RMacCard(Algorithm.TDES, 0x35, answer=lambda c: Response(b"" if c.ins in (0x78, 0x7A) else b"data", OK))
-    channel = open_channel(card, HostAuthentication(keys, SecurityLevel(level), scp02_i=0x35), custody, Guard())
+    channel = open_channel(
+        card, HostAuthentication(keys, SecurityLevel(level), scp02_i=0x35), custody, AuthenticationGuard()
+    )
     channel.begin_r_mac(b"fresh")
     assert card.understood[-1] == Command(0x80, 0x7A, 0x10, 0x01, b"\x05fresh")
     assert channel.level == level | 0x10

@@ -22,17 +22,17 @@ from terminal.globalplatform import (
     FULL,
     ISD_AID,
     Aid,
+    AuthenticationGuard,
     CapFile,
     CardLifeCycleState,
     DgiPart,
-    Guard,
     HostAuthentication,
     Privileges,
     SecurityDomain,
     SecurityLevel,
     StatusScope,
-    Structure,
-    derived,
+    StoreDataStructure,
+    keys_from_master,
 )
 from terminal.keys import GP_TEST_KEY, Algorithm, CardKeys, Diversification, KeyRef, MemoryCustody, Purpose, Scp
 from terminal.secret import Secret
@@ -57,7 +57,7 @@ class Station:
         self.kmc = self.custody.import_key("kmc", Purpose.KMC, self.algorithm, Secret(GP_TEST_KEY), by="t").ref
         self.imk = self.custody.generate("imk-card", Purpose.CARD, self.algorithm, by="t").ref
         self.seal = self.custody.generate("seal", Purpose.SEAL, Algorithm.AES256, by="t").ref
-        self.guard = Guard()
+        self.guard = AuthenticationGuard()
         self.domain = SecurityDomain(stack(self.slot), self.custody, self.guard)
 
     def wanted(
@@ -67,7 +67,7 @@ class Station:
         master: KeyRef | None = None,
         version: int = 0,
     ) -> HostAuthentication:
-        return HostAuthentication(derived(self.custody, master or self.kmc, method), level, version)
+        return HostAuthentication(keys_from_master(self.custody, master or self.kmc, method), level, version)
 
     def open(self, level: SecurityLevel = C_ENC) -> SecurityDomain:
         self.domain.select()
@@ -208,8 +208,8 @@ def test_long_registries_come_in_pages() -> None:
 def test_plain_ber_data_are_stored_in_full_blocks() -> None:
     data = bytes(range(200)) + bytes(100)
     with Transcript(("80E21000FF" + data[:255].hex(), "9000"), ("80E290012D" + data[255:].hex(), "9000")) as card:
-        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), Guard())
-        assert domain.store_data(data, Structure.BER) == 2
+        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), AuthenticationGuard())
+        assert domain.store_data(data, StoreDataStructure.BER) == 2
 
 
 def test_the_older_registry_form_is_asked_for_where_the_newer_is_refused() -> None:
@@ -219,7 +219,7 @@ def test_the_older_registry_form_is_asked_for_where_the_newer_is_refused() -> No
         ("80F28000024F0000", entry + "6310"),
         ("80F28001024F0000", f"09{MEMBER}0F009000"),
     ) as card:
-        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), Guard())
+        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), AuthenticationGuard())
         entries = domain.status(StatusScope.ISSUER_DOMAIN)
     assert [(e.aid, e.state) for e in entries] == [(ISD_AID, 7), (MEMBER, 0x0F)]
 
@@ -233,13 +233,15 @@ class Endless:
 
 def test_a_registry_without_end_is_a_fault() -> None:
     with pytest.raises(CardMalformed, match="without end"):
-        SecurityDomain(Endless(), MemoryCustody(simulation=True), Guard()).status(StatusScope.APPLICATIONS)
+        SecurityDomain(Endless(), MemoryCustody(simulation=True), AuthenticationGuard()).status(
+            StatusScope.APPLICATIONS
+        )
 
 
 @pytest.mark.parametrize(("answer", "fine"), [("00", True), ("", True), ("0411223344", True), ("05", False)])
 def test_confirmations_are_checked(answer: str, fine: bool) -> None:
     with Transcript(("80E400000B4F09" + str(MEMBER) + "00", answer + "9000")) as card:
-        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), Guard())
+        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), AuthenticationGuard())
         if fine:
             domain.delete(MEMBER)
         else:
@@ -249,7 +251,7 @@ def test_confirmations_are_checked(answer: str, fine: bool) -> None:
 
 def test_a_card_without_production_data_has_no_serial() -> None:
     with Transcript(("80CA9F7F00", "6A88"), ("80CA9F7F00", "6A88"), ("80CA006600", "6D00")) as card:
-        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), Guard())
+        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), AuthenticationGuard())
         assert domain.chip() == ""
         with pytest.raises(CardRefused, match=r"9F7F.*6A88"):
             domain.cplc()
@@ -330,7 +332,7 @@ def test_the_rest_of_content_management_goes_out_as_built() -> None:
         ("80E4000006D00103D2013000", "9000"),
         (f"80E400800B4F09{member}00", "6A88"),
     ) as card:
-        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), Guard())
+        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), AuthenticationGuard())
         domain.extradite(MEMBER, ISD_AID)
         domain.update_registry(MEMBER, domain=ISD_AID, privileges=Privileges.CARD_LOCK)
         domain.delete_key(0x30, 3)

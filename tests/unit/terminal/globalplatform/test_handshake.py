@@ -14,7 +14,7 @@ from terminal.errors import (
     SecureChannelError,
 )
 from terminal.globalplatform import (
-    Guard,
+    AuthenticationGuard,
     HostAuthentication,
     InitializeUpdate,
     SecurityLevel,
@@ -30,7 +30,9 @@ CHALLENGE = bytes(range(16))
 
 def test_protocol_version_and_key_data_are_found_from_the_answer() -> None:
     custody, keys = host(Algorithm.AES128)
-    channel = open_channel(CardEnd(Algorithm.AES128, 0x70, version=0x31), HostAuthentication(keys), custody, Guard())
+    channel = open_channel(
+        CardEnd(Algorithm.AES128, 0x70, version=0x31), HostAuthentication(keys), custody, AuthenticationGuard()
+    )
     assert (channel.update.scp, channel.update.version, channel.update.i) == (Scp.SCP03, 0x31, 0x70)
     assert channel.update.key_data == KEY_DATA
     assert channel.update.sequence == bytes((0, 0, 5))
@@ -39,7 +41,7 @@ def test_protocol_version_and_key_data_are_found_from_the_answer() -> None:
 def test_scp02_answers_have_a_two_byte_counter_and_the_option_the_caller_believes() -> None:
     custody, keys = host(Algorithm.TDES)
     wanted = HostAuthentication(keys, scp=Scp.SCP02, scp02_i=0x55)
-    channel = open_channel(CardEnd(Algorithm.TDES, 0x55, version=0xFF), wanted, custody, Guard())
+    channel = open_channel(CardEnd(Algorithm.TDES, 0x55, version=0xFF), wanted, custody, AuthenticationGuard())
     assert (channel.update.scp, channel.update.i, channel.update.sequence) == (Scp.SCP02, 0x55, bytes((0, 5)))
     assert channel.keys.version == 0xFF
 
@@ -48,7 +50,7 @@ def test_another_protocol_than_asked_for_is_refused_before_any_key_is_used() -> 
     custody, keys = host(Algorithm.AES128)
     card = CardEnd(Algorithm.AES128, 0x70)
     with pytest.raises(SecureChannelError, match="speaks SCP03, not SCP02"):
-        open_channel(card, HostAuthentication(keys, scp=Scp.SCP02), custody, Guard())
+        open_channel(card, HostAuthentication(keys, scp=Scp.SCP02), custody, AuthenticationGuard())
     assert len(card.wire) == 1
 
 
@@ -56,14 +58,16 @@ def test_another_protocol_than_asked_for_is_refused_before_any_key_is_used() -> 
 def test_s16_cards_get_a_long_challenge(known: bool) -> None:
     custody, keys = host(Algorithm.AES256)
     card = CardEnd(Algorithm.AES256, 0x61)
-    channel = open_channel(card, HostAuthentication(keys, SecurityLevel(0x33), s16=known), custody, Guard())
+    channel = open_channel(
+        card, HostAuthentication(keys, SecurityLevel(0x33), s16=known), custody, AuthenticationGuard()
+    )
     assert len(channel.update.card_challenge) == 16
     assert [len(command.data) for command in card.wire] == ([16, 32] if known else [8, 16, 32])
 
 
 def test_a_card_that_answers_a_short_challenge_with_a_long_one_is_asked_again() -> None:
     custody, keys = host(Algorithm.AES128)
-    wanted, guard = HostAuthentication(keys), Guard()
+    wanted, guard = HostAuthentication(keys), AuthenticationGuard()
     dialogue = handshake(wanted, custody, guard, "", CHALLENGE)
     assert next(dialogue) == Command(0x80, 0x50, 0, 0, CHALLENGE[:8], 256)
     long_answer = KEY_DATA + bytes((0x30, 0x03, 0x01)) + bytes(32)
@@ -72,7 +76,7 @@ def test_a_card_that_answers_a_short_challenge_with_a_long_one_is_asked_again() 
 
 def test_a_card_without_our_keys_is_not_given_our_cryptogram_and_not_asked_again() -> None:
     custody, keys = host(Algorithm.AES128)
-    card, guard = CardEnd(Algorithm.AES128, 0x70, keys=WRONG), Guard()
+    card, guard = CardEnd(Algorithm.AES128, 0x70, keys=WRONG), AuthenticationGuard()
     with pytest.raises(NotGenuine, match=r"does not hold key set 30 from kmc/1 \(KCV ENC"):
         open_channel(card, HostAuthentication(keys), custody, guard, chip="CHIP-A")
     assert [command.ins for command in card.wire] == [0x50]
@@ -100,7 +104,7 @@ class Refusing:
 @pytest.mark.parametrize(("sw", "told"), [(0x6300, "6300"), (0x63C2, "2 tries left"), (0x6983, "blocked")])
 def test_a_refusal_names_key_set_check_values_and_tries_and_stops_there(sw: int, told: str) -> None:
     custody, keys = host(Algorithm.TDES)
-    card, guard = Refusing(CardEnd(Algorithm.TDES, 0x15, version=0x20), sw), Guard()
+    card, guard = Refusing(CardEnd(Algorithm.TDES, 0x15, version=0x20), sw), AuthenticationGuard()
     with pytest.raises(AuthenticationRefused, match=r"EXTERNAL AUTHENTICATE with key set 20 .*MAC .*DEK") as refused:
         open_channel(card, HostAuthentication(keys), custody, guard)
     assert told in str(refused.value)
@@ -112,7 +116,7 @@ def test_a_refusal_names_key_set_check_values_and_tries_and_stops_there(sw: int,
 
 def test_somebody_may_decide_to_try_again() -> None:
     custody, keys = host(Algorithm.TDES)
-    card, guard = Refusing(CardEnd(Algorithm.TDES, 0x15), 0x6300), Guard()
+    card, guard = Refusing(CardEnd(Algorithm.TDES, 0x15), 0x6300), AuthenticationGuard()
     for wanted in (HostAuthentication(keys), HostAuthentication(keys, retry=True)):
         with pytest.raises(AuthenticationRefused):
             open_channel(card, wanted, custody, guard, chip="C")
@@ -125,7 +129,7 @@ def test_a_known_key_set_is_guarded_before_the_first_command() -> None:
     custody, source = host(Algorithm.AES128)
     assert callable(source)
     keys: CardKeys = source(InitializeUpdate.parse(KEY_DATA + bytes((0x30, 3, 0x70)) + bytes(19), scp02_i=0x15))
-    guard = Guard()
+    guard = AuthenticationGuard()
     guard.failed("C", keys, "6300")
     card = CardEnd(Algorithm.AES128, 0x70)
     with pytest.raises(AuthenticationGuarded):
@@ -146,19 +150,21 @@ def test_levels_that_are_not_to_be_had_cost_the_card_nothing(i: int, level: int,
     custody, keys = host(Algorithm.AES128)
     card = CardEnd(Algorithm.AES128, i)
     with pytest.raises(SecureChannelError, match=message):
-        open_channel(card, HostAuthentication(keys, SecurityLevel(level)), custody, Guard())
+        open_channel(card, HostAuthentication(keys, SecurityLevel(level)), custody, AuthenticationGuard())
     assert [command.ins for command in card.wire] == [0x50]
 
 
 def test_implicit_scp02_is_refused() -> None:
     custody, keys = host(Algorithm.TDES)
     with pytest.raises(SecureChannelError, match="i=1A is not supported"):
-        open_channel(CardEnd(Algorithm.TDES, 0x15), HostAuthentication(keys, scp02_i=0x1A), custody, Guard())
+        open_channel(
+            CardEnd(Algorithm.TDES, 0x15), HostAuthentication(keys, scp02_i=0x1A), custody, AuthenticationGuard()
+        )
 
 
 def test_an_unknown_key_version_is_the_cards_refusal() -> None:
     custody, keys = host(Algorithm.AES128)
-    dialogue = handshake(HostAuthentication(keys, version=0x42), custody, Guard(), "", CHALLENGE)
+    dialogue = handshake(HostAuthentication(keys, version=0x42), custody, AuthenticationGuard(), "", CHALLENGE)
     next(dialogue)
     with pytest.raises(CardRefused, match="key version 42: card answered 6A88"):
         dialogue.send(Response(b"", StatusWord(0x6A88)))
@@ -189,6 +195,8 @@ def test_other_protocols_are_named(scp: int) -> None:
 def test_no_key_byte_shows_in_what_is_raised() -> None:
     custody, keys = host(Algorithm.AES128)
     with pytest.raises(NotGenuine) as wrong:
-        open_channel(CardEnd(Algorithm.AES128, 0x70, keys=WRONG), HostAuthentication(keys), custody, Guard())
+        open_channel(
+            CardEnd(Algorithm.AES128, 0x70, keys=WRONG), HostAuthentication(keys), custody, AuthenticationGuard()
+        )
     text = str(wrong.value).lower()
     assert not any(key.hex()[:12] in text for key in (*key_bytes(Algorithm.AES128), *WRONG))

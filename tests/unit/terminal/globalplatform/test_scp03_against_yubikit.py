@@ -9,7 +9,7 @@ from yubikit.core.smartcard.scp import Scp03KeyParams, ScpState, StaticKeys
 
 from terminal.apdu import OK, Command, Response
 from terminal.errors import IntegrityError
-from terminal.globalplatform import Guard, HostAuthentication, SecureChannel, SecurityLevel, open_channel
+from terminal.globalplatform import AuthenticationGuard, HostAuthentication, SecureChannel, SecurityLevel, open_channel
 from terminal.globalplatform.scp03 import Scp03
 from terminal.keys import Algorithm
 from tests.support.cards.scp_card import CardEnd, host, key_bytes
@@ -23,7 +23,7 @@ def both(level: int) -> tuple[SecureChannel, CardEnd, ScpState, bytes]:
     custody, keys = host(Algorithm.AES128)
     card = CardEnd(Algorithm.AES128, 0x70)
     wanted = HostAuthentication(keys, SecurityLevel(level))
-    channel = open_channel(card, wanted, custody, Guard(), random=lambda n: CHALLENGE.ljust(n, b"\0"))
+    channel = open_channel(card, wanted, custody, AuthenticationGuard(), random=lambda n: CHALLENGE.ljust(n, b"\0"))
     twin = CardEnd(Algorithm.AES128, 0x70)
 
     def send(cla: int, ins: int, p1: int, p2: int, data: bytes) -> bytes:

@@ -25,7 +25,7 @@ from terminal.keys import (
     SealedKeys,
     SessionDek,
     SessionRequest,
-    Wrapped,
+    WrappedSecret,
 )
 from terminal.secret import Secret
 
@@ -121,7 +121,7 @@ def sealed(custody: MemoryCustody, ref: KeyRef) -> Sealed:
 TRANSPORT = KeyRef(Purpose.TRANSPORT.value)
 
 
-def wrapped(custody: MemoryCustody) -> Wrapped:
+def wrapped(custody: MemoryCustody) -> WrappedSecret:
     return custody.to_transport(TRANSPORT, card(custody, KeyRef(Purpose.AC.value), 0))
 
 
@@ -235,12 +235,12 @@ OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
         {Purpose.SEAL},
     ),
     "new_pin": (lambda custody, ref: custody.new_pin(6, ref, "c"), {Purpose.SEAL}),
-    "alike, one": (
-        lambda c, ref: c.alike(sealed(c, ref), sealed(c, KeyRef(Purpose.SEAL.value))) or None,
+    "same_secret, one": (
+        lambda c, ref: c.same_secret(sealed(c, ref), sealed(c, KeyRef(Purpose.SEAL.value))) or None,
         {Purpose.SEAL},
     ),
-    "alike, other": (
-        lambda c, ref: c.alike(sealed(c, KeyRef(Purpose.SEAL.value)), sealed(c, ref)) or None,
+    "same_secret, other": (
+        lambda c, ref: c.same_secret(sealed(c, KeyRef(Purpose.SEAL.value)), sealed(c, ref)) or None,
         {Purpose.SEAL},
     ),
     "sign_sm2": (signing_sm2, {Purpose.SIGN_CA, Purpose.SIGN_ISSUER}),

@@ -26,7 +26,7 @@ from terminal.keys import (
     Purpose,
     Sealed,
     SealedKeys,
-    Wrapped,
+    WrappedSecret,
 )
 from terminal.secret import Secret
 from tests.support.unsealed import hidden
@@ -114,7 +114,7 @@ def test_keys_that_are_not_what_was_told_are_refused(algorithm: Algorithm) -> No
     transport = TRANSPORTS[algorithm]
     wrapped = BANK.to_transport(transport, keys())
 
-    def take(bent: Wrapped, cipher: Algorithm = Algorithm.TDES) -> None:
+    def take(bent: WrappedSecret, cipher: Algorithm = Algorithm.TDES) -> None:
         HOUSE.keys_from_transport(transport, bent, cipher, SEAL, "card 1")
 
     with pytest.raises(KeyRefused, match="another check value than was told"):
@@ -141,7 +141,7 @@ def test_a_key_put_together_of_one_half_twice_is_refused() -> None:
     half = wrapped.ciphertext[:8]
     weak = des.ecb_decrypt(ZMK, half * 2)
     kcvs = (des.ecb_encrypt(weak, bytes(8))[:3], *wrapped.kcvs[1:])
-    bent = Wrapped(half * 2 + wrapped.ciphertext[16:], kcvs)
+    bent = WrappedSecret(half * 2 + wrapped.ciphertext[16:], kcvs)
     with pytest.raises(KeyRefused, match="two equal halves"):
         HOUSE.keys_from_transport(KeyRef("zmk"), bent, Algorithm.TDES, SEAL, "card 1")
 
@@ -209,14 +209,14 @@ def test_secrets_are_compared_unless_they_could_be_guessed() -> None:
     def sealed(data: bytes) -> Sealed:
         return HOUSE.seal(SEAL, data, "here")
 
-    assert HOUSE.alike(sealed(bytes(16)), sealed(bytes(16)))
-    assert not HOUSE.alike(sealed(bytes(16)), sealed(bytes(17)))
+    assert HOUSE.same_secret(sealed(bytes(16)), sealed(bytes(16)))
+    assert not HOUSE.same_secret(sealed(bytes(16)), sealed(bytes(17)))
     pin = HOUSE.new_pin(4, SEAL, "card 1")
-    assert HOUSE.alike(pin, pin), "both are custody's own"
-    assert HOUSE.alike(sealed(b"x"), sealed(b"x")), "both may be opened anyway"
+    assert HOUSE.same_secret(pin, pin), "both are custody's own"
+    assert HOUSE.same_secret(sealed(b"x"), sealed(b"x")), "both may be opened anyway"
     for one, other in ((pin, sealed(bytes(16))), (sealed(bytes(16)), pin), (sealed(b"24"), pin)):
         with pytest.raises(KeyMisuse, match="could be guessed"):
-            HOUSE.alike(one, other)
+            HOUSE.same_secret(one, other)
 
 
 @given(st.sampled_from(list(TRANSPORTS)), st.data())

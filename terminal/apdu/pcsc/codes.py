@@ -1,4 +1,4 @@
-"""PC/SC result codes as faults of the one tree, each with a sentence that says what to do. PC/SC Part 5; pcsclite.h."""
+"""PC/SC result codes as exceptions, each with a sentence that says what to do. PC/SC Part 5; pcsclite.h."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _MEANING: dict[int, tuple[type[TransportError], str]] = {
 }
 
 
-def fault(code: int, doing: str) -> TransportError:
-    """The exception for a PC/SC result code; ``doing`` says what was being done ("connecting to the card in X")."""
-    kind, sentence = _MEANING.get(code, (ReaderFault, "the PC/SC service answered a code that nobody knows"))
-    return kind(f"{doing}: {sentence} (PC/SC {code:08X})")
+def fault(code: int, operation: str) -> TransportError:
+    """The exception for a PC/SC result code; ``operation`` is what failed ("connecting to the card in X")."""
+    kind, sentence = _MEANING.get(code, (ReaderFault, "the PC/SC service answered an unknown code"))
+    return kind(f"{operation}: {sentence} (PC/SC {code:08X})")
