@@ -56,7 +56,7 @@ _GROUPS = (
     ("readers", "commands.readers", "List and watch readers."),
     ("gp", "commands.gp", "GlobalPlatform card management, for developers."),
     ("keys", "commands.keys", "The keystore."),
-    ("lists", "wiring.counter_lists", "The signed lists that counters carry."),
+    ("lists", "commands.lists", "The signed lists that counters carry."),
     ("stock", "commands.stock", "Blank chips received and used."),
     ("user", "commands.user", "People who sign in to the service."),
     ("audit", "commands.audit", "What was done, and whether the record of it is whole."),

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import output, settings
-from membercard.wiring.line import open_pool, prepare_all, profile_in_use
+from membercard.commands.line_display import prepare_with_progress
+from membercard.wiring.line import open_pool, profile_in_use
 from personalize.line import report as reporting
 from registry.errors import RegistryConflict
 from registry.values import Batch, BatchAccounts, BatchState, StockAccounts
@@ -116,7 +117,7 @@ def prepare(
         under_way(registry.batch(batch))
         with _progress() as progress:
             pool, by = open_pool(keystore, profile), settings.load().operator
-            made = prepare_all(registry, batch, profile, keystore, pool, progress, workers=workers, by=by)
+            made = prepare_with_progress(registry, batch, profile, keystore, pool, progress, workers=workers, by=by)
     typer.echo(f"{batch}: {made} dossiers made. Next: membercard perso run {batch} --reader URL")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,9 +15,10 @@ from rich.text import Text
 
 from membercard import output
 from membercard.errors import NoMemberCard
-from membercard.wiring.counter_lists import LocalLists, lists_at_hand
-from terminal.apdu import Atr, Disposition, Sender, Trace, TraceEntry, Transport, open_reader, stack
-from terminal.errors import CardError, CardRefused, CodecError, NoCard
+from membercard.wiring.counter_lists import LocalLists, load_lists
+from membercard.wiring.readers import card_in
+from terminal.apdu import Atr, Sender, Trace, TraceEntry, Transport, stack
+from terminal.errors import CardError, CardRefused, CodecError
 from terminal.globalplatform import ISD_AID, AuthenticationGuard, SecurityDomain
 from terminal.keys import MemoryCustody
 from terminal.member.elements import ELEMENTS
@@ -60,7 +60,7 @@ def verify_card(
 
     Example: membercard card verify --reader pcsc:0 --wait 30
     """
-    lists = lists_at_hand(trust, hotlist, list_key)
+    lists = load_lists(trust, hotlist, list_key)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport), lists)
     if json:
@@ -125,7 +125,7 @@ def trace(
     Example: membercard card trace --reader sim:stock/issued/chip-600134F3DFE95E4C4790.card
     """
     # To be explained, data must be kept; what is printed of them is masked where they are printed.
-    lists, recorded = lists_at_hand(None, None, None), Trace(reveal=reveal or explain)
+    lists, recorded = load_lists(None, None, None), Trace(reveal=reveal or explain)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport, recorded), lists)
     exchanges = _told(recorded, reveal) if explain else [(entry, ()) for entry in recorded]
@@ -146,9 +146,9 @@ def trace(
 
 def _told(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
     # A counter's verdict waits for no dictionary.
-    from membercard.commands.elements import told
+    from membercard.commands.explained_trace import explain_trace
 
-    return list(told(recorded, reveal=reveal))
+    return list(explain_trace(recorded, reveal=reveal))
 
 
 def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
@@ -167,23 +167,6 @@ def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
 def _shortened(value: str) -> str:
     """Certificates are for machines: --json has them whole."""
     return value if len(value) <= 120 or " " in value else f"{value[:32]}… ({len(value) // 2} bytes)"
-
-
-@contextmanager
-def card_in(url: str, wait: float) -> Iterator[Transport]:
-    """The powered card behind a reader URL; let go afterwards, unchanged. Raises NoCard, ReaderNotFound, ReaderBusy."""
-    reader = open_reader(url)
-    try:
-        if not reader.wait_for_card(wait):
-            raise NoCard(f"there is no card in {reader.name}: insert one, or wait for one with --wait SECONDS")
-        transport = reader.connect()
-        try:
-            yield transport
-        finally:
-            transport.close()
-            reader.release(Disposition.KEEP)
-    finally:
-        reader.close()
 
 
 def judge(sender: Sender, lists: LocalLists) -> Verdict:

@@ -18,11 +18,13 @@ from rich.text import Text
 
 from membercard import output, settings
 from membercard.commands.batch import stock_equation
-from membercard.commands.card import card_in, judge, verdict_panel
-from membercard.demo import payment as demo_payment
-from membercard.demo.setup import make_blanks, new_house
-from membercard.wiring.counter_lists import lists_at_hand
-from membercard.wiring.line import open_pool, prepare_all, profile_in_use, run_line
+from membercard.commands.card import judge, verdict_panel
+from membercard.commands.line_display import prepare_with_progress, run_line
+from membercard.demo.payment import Issued, pay
+from membercard.demo.setup import create_demo_home, make_blanks
+from membercard.wiring.counter_lists import load_lists
+from membercard.wiring.line import open_pool, profile_in_use
+from membercard.wiring.readers import card_in
 from personalize.intake import check
 from personalize.line import report as reporting
 from personalize.line.lanes import LaneResult
@@ -54,7 +56,7 @@ def demo(
     """
     console = output.console()
     began, times = monotonic(), list[_Times]()
-    keystore = new_house(out)
+    keystore = create_demo_home(out)
     with settings.open_registry(keystore) as registry:
         _title(console, "1  录入 Intake", "two registration forms, one of them as clerks really send them")
         batches = _timed(times, "intake", lambda: _import_forms(console, registry), "2 forms checked and stored")
@@ -87,9 +89,7 @@ def demo(
             "6  付款 At the till",
             "the bank's half of the same chips, and a test bank that checks every cryptogram",
         )
-        paid = _timed(
-            times, "payments", lambda: demo_payment.pay(console, registry, keystore, out, chips), "three cards"
-        )
+        paid = _timed(times, "payments", lambda: pay(console, registry, keystore, out, chips), "three cards")
         page = _report(registry, batches, out)
         _summary(console, registry, batches, results, verdicts, times, monotonic() - began)
         _next_steps(console, out, page, batches[0])
@@ -124,14 +124,17 @@ def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batc
     columns = (TextColumn("   {task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         pool = open_pool(keystore, profile)
-        return sum(prepare_all(registry, batch, profile, keystore, pool, progress, by="operator") for batch in batches)
+        return sum(
+            prepare_with_progress(registry, batch, profile, keystore, pool, progress, by="operator")
+            for batch in batches
+        )
 
 
-def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, demo_payment.Issued]]:
+def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Issued]]:
     """Verify every issued card offline; show one verdict in full. How many of each, and the cards by number."""
-    lists = lists_at_hand(None, None, None)
+    lists = load_lists(None, None, None)
     verdicts: Counter[str] = Counter()
-    chips: dict[str, demo_payment.Issued] = {}
+    chips: dict[str, Issued] = {}
     seconds: list[float] = []
     shown: Verdict | None = None
     for path in sorted(issued.glob("*.card")):
@@ -141,7 +144,7 @@ def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, de
             seconds.append(perf_counter() - began)
         verdicts[verdict.code.value] += 1
         if verdict.member is not None:
-            chips[verdict.member.card_number] = demo_payment.Issued(path, verdict.member.sequence)
+            chips[verdict.member.card_number] = Issued(path, verdict.member.sequence)
         shown = shown or verdict
     if shown is not None:
         console.print(verdict_panel(shown))

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from membercard import output, settings
-from membercard.commands.card import card_in
 from membercard.wiring.line import payment_authorities, profile_in_use
+from membercard.wiring.readers import card_in
 from personalize.dossiers.diff import Difference, diff, on_chip
 from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.dossiers.view import GroupView, view

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from membercard import output
-from membercard.commands.card import ReaderUrl, Wait, card_in
+from membercard.commands.card import ReaderUrl, Wait
+from membercard.commands.emv_input import Keyboard, minor
 from membercard.commands.emv_view import (
     FAULTS,
     exchanges_json,
@@ -22,7 +23,8 @@ from membercard.commands.emv_view import (
     show_outcome,
 )
 from membercard.wiring.issuer_http import HttpIssuer
-from membercard.wiring.terminal import Keyboard, configuration, keys_of_the_till, minor
+from membercard.wiring.readers import card_in
+from membercard.wiring.terminal import configuration, terminal_keys
 from terminal.apdu import Trace, stack
 from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.kernel.logs import LogKind, electronic_cash, read_log
@@ -86,7 +88,7 @@ def run(
         force_online,
     )
     host = HttpIssuer(online) if online is not None else None
-    keys, online_pin = keys_of_the_till(ca_keys, online_pin=pin and host is not None)
+    keys, online_pin = terminal_keys(ca_keys, online_pin=pin and host is not None)
     recorded = Trace(reveal=True) if trace else None
     with card_in(reader, wait) as transport:
         outcome = run_transaction(

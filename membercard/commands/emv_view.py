@@ -163,9 +163,9 @@ def _receipt(receipt: Receipt, message: str, exponent: int) -> Panel:
 def in_words(recorded: Trace) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
     """Every exchange and what it says; personal data are masked, PINs never shown."""
     # Without --trace no dictionary of the member application is wanted.
-    from membercard.commands.elements import told
+    from membercard.commands.explained_trace import explain_trace
 
-    return list(told(recorded, reveal=False))
+    return list(explain_trace(recorded, reveal=False))
 
 
 def exchanges_json(exchanges: list[tuple[TraceEntry, tuple[Explained, ...]]]) -> list[dict[str, Any]]:

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from membercard import output
-from membercard.commands.card import card_in
 from membercard.commands.gp_facts import card_facts, flat
 from membercard.commands.gp_input import aid_of, dgis, hex_bytes, typed
 from membercard.commands.gp_keys import custody_for, new_key_set, source
+from membercard.wiring.readers import card_in
 from terminal.apdu import Command, Sender, stack
 from terminal.apdu.describe import describe
 from terminal.errors import CardRefused

@@ -9,7 +9,8 @@ import typer
 
 from membercard import output, settings
 from membercard.commands.batch import BatchId, print_accounts, under_way
-from membercard.wiring.line import profile_in_use, rate, run_line
+from membercard.commands.line_display import rate, run_line
+from membercard.wiring.line import profile_in_use
 from personalize.line.lanes import LineSettings
 from personalize.line.outcome import CardOutcome
 from registry.errors import RegistryConflict

@@ -20,10 +20,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from membercard.commands.card import card_in
 from membercard.errors import SettingsError
 from membercard.wiring.issuer_http import HttpIssuer
 from membercard.wiring.line import profile_in_use
+from membercard.wiring.readers import card_in
 from membercard.wiring.terminal import configuration, own_authorities
 from personalize.payment.elements import aip
 from personalize.profiles.payment import PaymentApplication
@@ -64,7 +64,7 @@ class Issued(NamedTuple):
     sequence: int
 
 
-class Forgetful:
+class ForgetfulCardholder:
     """A cardholder who remembers another card's PIN: four digits where the card has six."""
 
     def choose(self, candidates: Sequence[Choice]) -> int | None:
@@ -90,7 +90,7 @@ class _DemoPayment:
     title: str
     amount: int
     account: Mapping[str, object]
-    cardholder: Forgetful | None
+    cardholder: ForgetfulCardholder | None
     ends: tuple[Result, str]
 
 
@@ -100,7 +100,7 @@ _PAYMENTS: Final = (
         "a PIN forgotten three times",
         12800,
         {"scripts": ["pin-unblock"]},
-        Forgetful(),
+        ForgetfulCardholder(),
         (Result.APPROVED_ONLINE, "00"),
     ),
     _DemoPayment("a card that was reported stolen", 99900, {"status": "stolen"}, None, (Result.DECLINED_ONLINE, "43")),

@@ -22,7 +22,7 @@ _HEAD: Final = ("序号", "身份证号", "姓名", "性别", "手机号码", "�
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class FormRow:
     """One row of a form, as a clerk would type it."""
 
     id_number: str = field(repr=False)
@@ -31,12 +31,12 @@ class Person:
     mobile: str = field(repr=False)
 
 
-def person(number: int) -> Person:
+def person(number: int) -> FormRow:
     """The same person for the same number, from 1 on."""
     born = _FIRST_BIRTHDAY + timedelta(days=number * 137 % 14_000)
     body = f"130104{born:%Y%m%d}{number % 1000:03d}"
     given = _GIVEN[number * 7 % len(_GIVEN)] + (_GIVEN[number * 11 % len(_GIVEN)] if number % 3 else "")
-    return Person(
+    return FormRow(
         body + check_character(body),
         _FAMILY[number % len(_FAMILY)] + given,
         "男" if number % 2 else "女",
@@ -44,11 +44,11 @@ def person(number: int) -> Person:
     )
 
 
-def people(count: int, start: int) -> list[Person]:
+def people(count: int, start: int) -> list[FormRow]:
     return [person(number) for number in range(start, start + count)]
 
 
-def write_form(path: Path, unit: str, rows: Sequence[Person]) -> Path:
+def write_form(path: Path, unit: str, rows: Sequence[FormRow]) -> Path:
     """A registration form as a unit sends it: title, unit, head, one row a person."""
     book = Workbook()
     sheet = book.active
@@ -62,17 +62,17 @@ def write_form(path: Path, unit: str, rows: Sequence[Person]) -> Path:
     return path
 
 
-def spoiled(rows: Sequence[Person]) -> list[Person]:
+def spoiled(rows: Sequence[FormRow]) -> list[FormRow]:
     """The same rows with the faults that forms really come with: a wrong digit, one person twice, a cut phone number,
     a gender that contradicts the ID number, an ID number that a spreadsheet rounded. Needs five rows."""
     first, second, third, fourth, fifth, *rest = rows
     wrong = first.id_number[:-1] + ("0" if first.id_number[-1] != "0" else "1")
     other = "女" if third.gender == "男" else "男"
     return [
-        Person(wrong, first.name, first.gender, first.mobile),
-        Person(second.id_number, second.name, second.gender, second.mobile[:9]),
-        Person(third.id_number, third.name, other, third.mobile),
-        Person(f"{float(fourth.id_number[:17]):.5E}", fourth.name, fourth.gender, fourth.mobile),
+        FormRow(wrong, first.name, first.gender, first.mobile),
+        FormRow(second.id_number, second.name, second.gender, second.mobile[:9]),
+        FormRow(third.id_number, third.name, other, third.mobile),
+        FormRow(f"{float(fourth.id_number[:17]):.5E}", fourth.name, fourth.gender, fourth.mobile),
         fifth,
         fifth,
         *rest,

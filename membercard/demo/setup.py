@@ -15,7 +15,7 @@ from typing import Final
 import typer
 
 from membercard import settings
-from membercard.demo import payment as demo_payment
+from membercard.demo.payment import share_masters
 from membercard.errors import SettingsError
 from terminal.keys import MemoryCustody, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
@@ -28,7 +28,7 @@ _STRANGER_KEY: Final = "00112233445566778899AABBCCDDEEFF"
 """One blank chip has this key instead of the supplier's: it has to be refused, and its card made again."""
 
 
-def new_house(out: Path, *, option: str = "--out", operator: str = "clerk") -> SoftwareKeystore:
+def create_demo_home(out: Path, *, option: str = "--out", operator: str = "clerk") -> SoftwareKeystore:
     """An empty directory with settings, which are in force from now on, and its keystore. ``option`` is how the user
     names the directory. Raises SettingsError for one that no demo made."""
     if out.exists() and any(out.iterdir()) and not (out / _MARK).exists():
@@ -52,7 +52,7 @@ def new_house(out: Path, *, option: str = "--out", operator: str = "clerk") -> S
     _write_settings(out, lines, operator)
     keys = MemoryCustody(simulation=True)
     create_standard_keys(keys, by="demo")
-    demo_payment.share_masters(keys, out)
+    share_masters(keys, out)
     return SoftwareKeystore.create(
         settings.load().keystore, passphrase, simulation=True, contents=keys, cost=CHEAP_COST
     )

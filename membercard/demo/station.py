@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from membercard import settings
-from membercard.demo.setup import new_house
+from membercard.demo.setup import create_demo_home
 from membercard.demo.story import DRAWER, STOCK, Story, StoryClock
 from reader_service.access.passwords import CHEAP, Passwords, one_time
 from reader_service.principal import Role
@@ -95,7 +95,7 @@ def _leave(number: int, _frame: object) -> None:
 
 
 def _made(home: Path, real_time: bool) -> DemoStation:
-    keystore = new_house(home, option="--data", operator="demo")
+    keystore = create_demo_home(home, option="--data", operator="demo")
     clock = StoryClock()
     with Registry.open(settings.load().database_url, keystore, clock=clock) as registry:
         clock.set(21)

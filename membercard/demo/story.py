@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from membercard.demo.people import Person, people, spoiled, write_form
+from membercard.demo.people import FormRow, people, spoiled, write_form
 from membercard.demo.setup import make_blanks, make_stock
 from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities, profile_in_use
 from personalize.intake import check
@@ -123,7 +123,7 @@ class Story:
 
     # --- 录入 审核 登记 办卡 -----------------------------------------------------------------------------------------
 
-    def _import(self, unit: str, rows: Sequence[Person]) -> str:
+    def _import(self, unit: str, rows: Sequence[FormRow]) -> str:
         path = write_form(self._home / "forms" / f"{unit}.xlsx", unit, rows)
         report = check(path, known=self._registry.known_members, today=self._clock().date())
         accepted, rejected = to_import(report)

@@ -1,4 +1,4 @@
-"""The lists a counter works from, wherever they are at hand, and the command that publishes them."""
+"""The lists a counter works from: signed files, or the issuer's own from keystore and registry."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from membercard import output, settings
+from membercard import settings
 from membercard.errors import SettingsError
 from terminal.crypto.rsa import RsaPublic
 from terminal.member.hotlist import Hotlist
@@ -18,8 +16,6 @@ from terminal.member.trust import TrustList
 
 if TYPE_CHECKING:
     from terminal.keys import KeyCustody
-
-app = typer.Typer()
 
 TRUST, HOTLIST, LIST_KEY = "trust.json", "hotlist.json", "list-key.json"
 
@@ -32,7 +28,7 @@ class LocalLists:
     hotlist: Hotlist | None
 
 
-def lists_at_hand(trust: Path | None, hotlist: Path | None, list_key: Path | None) -> LocalLists:
+def load_lists(trust: Path | None, hotlist: Path | None, list_key: Path | None) -> LocalLists:
     """Signed files that were named, or that lie in the data directory; else this house's own, from its keystore.
 
     Raises SettingsError, IntegrityError for a wrong signature, CodecError for a file that is no list, CustodyError.
@@ -52,26 +48,6 @@ def read_lists(trust: Path, hotlist: Path | None, list_key: Path) -> LocalLists:
     """Signed files, checked with their key. Raises SettingsError, IntegrityError, CodecError."""
     key = _key(list_key)
     return LocalLists(TrustList.load(_read(trust), key), Hotlist.load(_read(hotlist), key) if hotlist else None)
-
-
-@app.command("publish")
-def publish(
-    directory: Annotated[Path, typer.Argument(help="Where to write the files.", show_default=False)],
-) -> None:
-    """Write what counters need to work offline: trust list, hotlist (both signed), and the key to check them with.
-
-    Example: membercard lists publish /srv/counters
-    """
-    from membercard.wiring.line import profile_in_use
-    from personalize.lists import signed_lists
-
-    keystore, at = settings.open_keystore(), datetime.now(UTC)
-    with settings.open_registry(keystore) as registry:
-        written = signed_lists(keystore, registry, profile_in_use(), at)
-    written[LIST_KEY] = key_file(keystore)
-    for name, content in written.items():
-        output.write_file(directory / name, content)
-        typer.echo(f"{directory / name}")
 
 
 def key_file(keystore: KeyCustody) -> bytes:

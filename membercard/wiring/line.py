@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from multiprocessing import get_context
-from os import cpu_count
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
 
 from membercard import settings
-from membercard.errors import Interrupted
 from personalize.keypool import KeyPool
 from personalize.line.execute import Job, local_now
-from personalize.line.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
-from personalize.line.outcome import CardOutcome, CardReport
 from personalize.lists import own_trust
 from personalize.payment.bankfile_batch import refuse_remaking
 from personalize.payment.proof import TransactionProof, authorities
-from personalize.preparation.batch import prepare_batch, worker_spec
+from personalize.preparation.batch import prepare_batch
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile, default_profile, load_profile
 from registry.store import Registry
-from terminal.apdu import Reader, open_reader
 from terminal.emv.authentication.cakeys import CaStore, load_ca_store
 from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import KeyCustody, MemoryCustody
@@ -93,50 +68,7 @@ def trust_of(custody: MemoryCustody, profile: Profile) -> TrustList:
     return own_trust(custody, profile.trust, datetime.now(UTC) - timedelta(days=1))
 
 
-def prepare_all(
-    registry: Registry,
-    batch_id: str,
-    profile: Profile,
-    custody: MemoryCustody,
-    pool: KeyPool,
-    progress: Progress,
-    *,
-    workers: int = 1,
-    by: str,
-) -> int:
-    """Fill the key pool and make every missing dossier; how many were made. ``workers`` 0: one a core."""
-    missing = registry.batch(batch_id).to_prepare
-    payment_pool = open_payment_pool(custody, profile, pool)
-    for keys, level in _levels(missing, pool, payment_pool).items():
-        made = progress.add_task("chip keys", total=max(0, level - len(keys)))
-        keys.fill(level, tick=partial(progress.advance, made))
-    task = progress.add_task("dossiers", total=missing)
-    preparer = Preparer(profile, custody, today=date.today())
-    with ExitStack() as stack:
-        executor = None
-        if workers != 1:
-            # Ctrl-C reaches the whole process group; workers leave it to this process, which drops what has not begun.
-            processes = ProcessPoolExecutor(
-                workers or cpu_count(),
-                mp_context=get_context("forkserver"),
-                initializer=signal.signal,
-                initargs=(signal.SIGINT, signal.SIG_IGN),
-            )
-            stack.callback(processes.shutdown, cancel_futures=True)
-            executor = (processes, stack.enter_context(worker_spec(preparer, custody)))
-        return prepare_batch(
-            registry,
-            batch_id,
-            preparer,
-            pool,
-            payment_pool=payment_pool,
-            executor=executor,
-            tick=lambda made: progress.advance(task, made),
-            by=by,
-        )
-
-
-def _levels(cards: int, pool: KeyPool, payment_pool: KeyPool | None) -> dict[KeyPool, int]:
+def pool_levels(cards: int, pool: KeyPool, payment_pool: KeyPool | None) -> dict[KeyPool, int]:
     """How many keys each pool must hold for so many cards."""
     levels = {pool: cards}
     if payment_pool is not None:
@@ -160,7 +92,7 @@ class StationLine:
     def prepare(self, batch_id: str, tick: Callable[[int], None] = lambda made: None, *, by: str) -> int:
         """Make every missing dossier; how many. ``tick`` is told each few how many more there are, the audit ``by``."""
         missing = self._registry.batch(batch_id).to_prepare
-        for keys, level in _levels(missing, self._pool, self._payment_pool).items():
+        for keys, level in pool_levels(missing, self._pool, self._payment_pool).items():
             keys.fill(level)
         return self._prepare(batch_id, tick, by)
 
@@ -197,168 +129,3 @@ class StationLine:
         return prepare_batch(
             self._registry, batch_id, preparer, self._pool, payment_pool=payment_pool, tick=tick, by=by
         )
-
-
-@contextmanager
-def readers(urls: Sequence[str]) -> Iterator[list[Reader]]:
-    """The readers behind these URLs, closed at the end."""
-    with ExitStack() as stack:
-        opened = []
-        for url in urls:
-            reader = open_reader(url)
-            stack.callback(reader.close)
-            opened.append(reader)
-        yield opened
-
-
-def run_line(
-    registry: Registry,
-    batch_id: str,
-    profile: Profile,
-    custody: MemoryCustody,
-    urls: Sequence[str],
-    *,
-    line_settings: LineSettings | None = None,
-    console: Console | None = None,
-) -> list[LaneResult]:
-    """Run a batch over these readers with a live display on ``console``.
-
-    Raises Interrupted after Ctrl-C, once the cards in hand are done.
-    """
-    station = StationLine(registry, profile, custody, settings.load().station)
-    with readers(urls) as opened, Display(registry, batch_id, len(opened), console or Console(stderr=True)) as display:
-        line = PersonalizationLine(
-            station.job(batch_id),
-            remake=partial(station.remake, batch_id),
-            settings=line_settings,
-            on_event=display.show,
-        )
-        with station.pools_filled(len(opened)), _interruptible(line, display):
-            return line.run(opened)
-
-
-@contextmanager
-def _interruptible(line: PersonalizationLine, display: Display) -> Iterator[None]:
-    """Ctrl-C, or a polite kill, ends the lanes after the cards in hand; more of them change nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals go to the main thread, whose affair this then is
-        return
-    asked: list[int] = []
-
-    def stop(number: int, _frame: object) -> None:
-        asked.append(number)
-        line.stop()
-        display.say("stopping after the cards in hand")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if asked:
-        raise Interrupted("stopped after the cards in hand; the same command goes on with the rest")
-
-
-class Display(Live):
-    """What every lane does now, what it last did, and the batch's progress. Plain lines where there is no terminal."""
-
-    def __init__(self, registry: Registry, batch_id: str, lanes: int, console: Console) -> None:
-        accounts = registry.accounts(batch_id)
-        self._batch_id = batch_id
-        self._lock_events = threading.Lock()
-        self._lanes: dict[str, LaneEvent] = {
-            f"lane {n}": LaneEvent(f"lane {n}", LaneState.WAITING) for n in range(1, lanes + 1)
-        }
-        self._last: dict[str, str] = {}
-        self._said: dict[str, str] = {}
-        self._done: Counter[tuple[str, CardOutcome]] = Counter()
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=40),
-            MofNCompleteColumn(),
-            TextColumn("verified"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task: TaskID = self._progress.add_task(batch_id, total=accounts.members, completed=accounts.verified)
-        self._plain = not console.is_terminal
-        super().__init__(console=console, refresh_per_second=12, transient=False, get_renderable=self._render)
-
-    def show(self, event: LaneEvent) -> None:
-        """Take in one event; called from the lanes' threads."""
-        with self._lock_events:
-            self._lanes[event.lane] = event
-            report = event.report
-            if report is not None and report.outcome is not CardOutcome.NOTHING_LEFT:
-                self._done[event.lane, report.outcome] += 1
-                self._last[event.lane] = _in_short(report)
-                if report.outcome is CardOutcome.VERIFIED:
-                    self._progress.advance(self._task)
-                if self._plain or report.outcome is CardOutcome.REJECTED:
-                    self.console.print(
-                        f"{event.lane}: {_what_happened(event)}", highlight=False, markup=False, soft_wrap=True
-                    )
-            if event.message and event.message != self._said.get(event.lane) and self._plain:
-                self.console.print(f"{event.lane}: {event.message}", highlight=False, markup=False, soft_wrap=True)
-            self._said[event.lane] = event.message
-
-    def say(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
-
-    def _render(self) -> Group:
-        if self._plain:
-            return Group()
-        table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("lane", no_wrap=True, min_width=7)
-        table.add_column("now", no_wrap=True, min_width=12, max_width=36)
-        table.add_column("card", no_wrap=True, min_width=19)
-        table.add_column("ok", no_wrap=True, justify="right", min_width=4)
-        table.add_column("bad", no_wrap=True, justify="right", min_width=4)
-        table.add_column("last", no_wrap=True)
-        with self._lock_events:
-            for lane, event in sorted(self._lanes.items()):
-                table.add_row(
-                    lane,
-                    _now(event),
-                    event.card_number if event.state is LaneState.WORKING else "",
-                    f"[green]{self._done[lane, CardOutcome.VERIFIED]}",
-                    f"[red]{self._done[lane, CardOutcome.REJECTED] or ''}",
-                    self._last.get(lane, ""),
-                )
-        return Group(table, self._progress)
-
-
-def _now(event: LaneEvent) -> Text:
-    if event.state is LaneState.WORKING:
-        return Text(event.step, "cyan")
-    trouble = event.message and event.state is LaneState.WAITING
-    return Text(event.message or event.state.value, "yellow" if trouble else "dim")
-
-
-def _what_happened(event: LaneEvent) -> str:
-    report = event.report
-    if report is None:
-        return ""
-    match report.outcome:
-        case CardOutcome.VERIFIED:
-            return f"verified {report.card_number} in {report.seconds:.2f} s"
-        case CardOutcome.REJECTED:
-            return f"REJECT, bin {report.bin}: {report.reason}"
-        case CardOutcome.AGAIN:
-            return f"present the chip again: {report.reason}"
-        case _:
-            return f"{report.outcome.value}: {report.reason}"
-
-
-def _in_short(report: CardReport) -> str:
-    number = f"…{report.card_number[-6:]} " if report.card_number else ""
-    return f"{number}{report.outcome.value}, {report.seconds:.2f} s"
-
-
-def rate(results: Sequence[LaneResult], seconds: float) -> float:
-    """Verified cards an hour."""
-    verified = sum(result.counts.get(CardOutcome.VERIFIED, 0) for result in results)
-    return verified / seconds * 3600 if seconds else 0.0

@@ -20,8 +20,8 @@ from membercard import settings
 from membercard.commands import emv as emv_commands
 from membercard.commands.emv_view import show_outcome
 from membercard.errors import SettingsError
-from membercard.wiring import terminal as emv_till
 from membercard.wiring.issuer_http import HttpIssuer, field_data
+from membercard.wiring.terminal import own_authorities
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.config import parse_config
 from terminal.emv.transaction.outcome import Cryptogram, CryptogramType, Outcome, Result, ScriptResult
@@ -279,7 +279,7 @@ def test_the_scheme_keys_are_those_that_the_profile_names(tmp_path: Path) -> Non
     changes = {"rid": "A000000999", "ca_key": "our-ca", "ca_index": '"7A"', "sm_ca_key": "our-ca-sm2"}
     profile = profile_file(tmp_path, **changes, sm_ca_index='"7B"', algorithms="both", pdol="9F1A029F3704DF6901")
     settings.activate(None, data_dir=tmp_path, profile=profile)
-    store = emv_till.own_authorities(custody)
+    store = own_authorities(custody)
     assert list(store.rsa) == [(bytes.fromhex("A000000999"), 0x7A)]
     assert list(store.sm) == [(bytes.fromhex("A000000999"), 0x7B)]
 
@@ -287,13 +287,13 @@ def test_the_scheme_keys_are_those_that_the_profile_names(tmp_path: Path) -> Non
 def test_a_scheme_key_that_custody_lacks_is_named(tmp_path: Path) -> None:
     settings.activate(None, data_dir=tmp_path, profile=profile_file(tmp_path, ca_key="lost-ca"))
     with pytest.raises(KeyNotFound, match="lost-ca"):
-        emv_till.own_authorities(MemoryCustody(simulation=True))
+        own_authorities(MemoryCustody(simulation=True))
 
 
 def test_a_profile_without_payment_application_names_no_scheme(tmp_path: Path) -> None:
     settings.activate(None, data_dir=tmp_path)
     with pytest.raises(SettingsError, match=r"union-member has no payment section.*--ca-keys"):
-        emv_till.own_authorities(MemoryCustody(simulation=True))
+        own_authorities(MemoryCustody(simulation=True))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from membercard.commands.elements import told
+from membercard.commands.explained_trace import explain_trace
 from membercard.commands.tlv import app
 from terminal.apdu import Command, Response, Trace
 from terminal.emv.data.dictionary import STANDARD
@@ -114,13 +114,13 @@ def test_a_trace_is_redacted_again_beside_its_explanation() -> None:
     trace.add(Command(0x00, 0xB2, 1, 0x0C, ne=256), Response(b"", 0x6C0B), 0.01)
     trace.add(Command(0x00, 0xB2, 1, 0x0C, ne=11), Response(bytes.fromhex("7007DF2404D5C5CEB0"), 0x9000), 0.01)
     trace.add(Command(0x00, 0xB2, 2, 0x0C, ne=256), None, 0.01, "CardGone")
-    entries = list(told(trace, reveal=False))
+    entries = list(explain_trace(trace, reveal=False))
     said = ["\n".join(line for tree in trees for line in tree.lines()) for _, trees in entries]
     assert [bool(text) for text in said] == [False, True, True, False, True, False]
     assert "Terminal Country Code [0156]: China" in said[2]
     assert "DF24 member name: 4 bytes, masked" in said[4]
     assert all(entry.command_data is None and entry.response_data is None for entry, _ in entries)
-    shown = list(told(trace, reveal=True))
+    shown = list(explain_trace(trace, reveal=True))
     assert "张伟" in str(shown[4][1][0].children[0])
     assert shown[4][0].response_data == bytes.fromhex("7007DF2404D5C5CEB0")
 
@@ -129,7 +129,7 @@ def test_a_redacted_trace_has_nothing_to_tell() -> None:
     trace = Trace()
     trace.add(Command(0x00, 0xB2, 1, 0x0C, ne=256), Response(bytes.fromhex("7007DF2404D5C5CEB0"), 0x9000), 0.01)
     trace.add(Command(0x80, 0xA8, 0, 0, b"\x83\x00"), Response(b"", 0x9000), 0.01)
-    assert [trees for _, trees in told(trace, reveal=False)] == [(), ()]
+    assert [trees for _, trees in explain_trace(trace, reveal=False)] == [(), ()]
 
 
 @pytest.mark.parametrize("typed", ["", " ", "-"])

@@ -23,9 +23,10 @@ from pathlib import Path
 import pytest
 
 from membercard import settings
-from membercard.commands.card import card_in, judge
+from membercard.commands.card import judge
 from membercard.errors import SettingsError
 from membercard.wiring.counter_lists import LocalLists
+from membercard.wiring.readers import card_in
 from personalize.dossiers.dossier import Dossier
 from personalize.intake import check
 from personalize.lists import own_trust

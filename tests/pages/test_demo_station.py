@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from membercard import settings
-from membercard.commands.card import card_in, judge
+from membercard.commands.card import judge
 from membercard.demo.station import EVERYTHING, DemoStation, demo_station
 from membercard.errors import SettingsError
-from membercard.wiring.counter_lists import lists_at_hand
+from membercard.wiring.counter_lists import load_lists
+from membercard.wiring.readers import card_in
 from personalize.intake import check
 from reader_service.access.passwords import Passwords
 from reader_service.principal import Role
@@ -50,7 +51,7 @@ def test_the_draft_waits_for_a_second_person_and_has_its_form(station: DemoStati
 def test_cards_are_in_every_state_that_a_counter_meets(station: DemoStation, record: Registry) -> None:
     states = {card.state for card in record.members.cards(limit=100).items}
     assert states >= {CardState.ACTIVE, CardState.SUSPENDED, CardState.WITHDRAWN, CardState.REPLACED}
-    lists = lists_at_hand(None, None, None)
+    lists = load_lists(None, None, None)
     codes = {}
     for path in sorted(station.drawer.glob("*.card")):
         with card_in(f"sim:{path}", 0) as transport:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from membercard import settings
-from membercard.demo import payment as demo_payment
+from membercard.demo.payment import BANK, pay, share_masters
 from registry.store import Registry
 from terminal.keys import MemoryCustody
 
@@ -17,13 +17,13 @@ from terminal.keys import MemoryCustody
 def test_a_profile_without_payment_application_shares_no_key_and_pays_nothing(tmp_path: Path) -> None:
     custody, out = MemoryCustody(simulation=True), StringIO()
 
-    def pay() -> bool:
+    def pays() -> bool:
         settings.activate(None, data_dir=tmp_path)
-        demo_payment.share_masters(custody, tmp_path)
+        share_masters(custody, tmp_path)
         with Registry.open(f"sqlite:///{tmp_path / 'db'}", custody) as registry:
-            return demo_payment.pay(Console(file=out, width=120), registry, custody, tmp_path, {})
+            return pay(Console(file=out, width=120), registry, custody, tmp_path, {})
 
-    assert copy_context().run(pay)
+    assert copy_context().run(pays)
     assert "union-member has no payment application: nobody pays" in out.getvalue()
     assert not custody.keys()
-    assert not (tmp_path / demo_payment.BANK).exists()
+    assert not (tmp_path / BANK).exists()

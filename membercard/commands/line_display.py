@@ -1,0 +1,240 @@
+"""Preparing and running a batch at a terminal: progress bars, the lanes as they are now, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from functools import partial
+from multiprocessing import get_context
+from os import cpu_count
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from membercard import settings
+from membercard.errors import Interrupted
+from membercard.wiring.line import StationLine, open_payment_pool, pool_levels
+from membercard.wiring.readers import open_readers
+from personalize.keypool import KeyPool
+from personalize.line.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
+from personalize.line.outcome import CardOutcome, CardReport
+from personalize.preparation.batch import prepare_batch, worker_spec
+from personalize.preparation.preparer import Preparer
+from personalize.profiles.profile import Profile
+from registry.store import Registry
+from terminal.keys import MemoryCustody
+
+
+def prepare_with_progress(
+    registry: Registry,
+    batch_id: str,
+    profile: Profile,
+    custody: MemoryCustody,
+    pool: KeyPool,
+    progress: Progress,
+    *,
+    workers: int = 1,
+    by: str,
+) -> int:
+    """Fill the key pool and make every missing dossier; how many were made. ``workers`` 0: one a core."""
+    missing = registry.batch(batch_id).to_prepare
+    payment_pool = open_payment_pool(custody, profile, pool)
+    for keys, level in pool_levels(missing, pool, payment_pool).items():
+        made = progress.add_task("chip keys", total=max(0, level - len(keys)))
+        keys.fill(level, tick=partial(progress.advance, made))
+    task = progress.add_task("dossiers", total=missing)
+    preparer = Preparer(profile, custody, today=date.today())
+    with ExitStack() as stack:
+        executor = None
+        if workers != 1:
+            # Ctrl-C reaches the whole process group; workers leave it to this process, which drops what has not begun.
+            processes = ProcessPoolExecutor(
+                workers or cpu_count(),
+                mp_context=get_context("forkserver"),
+                initializer=signal.signal,
+                initargs=(signal.SIGINT, signal.SIG_IGN),
+            )
+            stack.callback(processes.shutdown, cancel_futures=True)
+            executor = (processes, stack.enter_context(worker_spec(preparer, custody)))
+        return prepare_batch(
+            registry,
+            batch_id,
+            preparer,
+            pool,
+            payment_pool=payment_pool,
+            executor=executor,
+            tick=lambda made: progress.advance(task, made),
+            by=by,
+        )
+
+
+def run_line(
+    registry: Registry,
+    batch_id: str,
+    profile: Profile,
+    custody: MemoryCustody,
+    urls: Sequence[str],
+    *,
+    line_settings: LineSettings | None = None,
+    console: Console | None = None,
+) -> list[LaneResult]:
+    """Run a batch over these readers with a live display on ``console``.
+
+    Raises Interrupted after Ctrl-C, once the cards in hand are done.
+    """
+    station = StationLine(registry, profile, custody, settings.load().station)
+    with (
+        open_readers(urls) as opened,
+        Display(registry, batch_id, len(opened), console or Console(stderr=True)) as display,
+    ):
+        line = PersonalizationLine(
+            station.job(batch_id),
+            remake=partial(station.remake, batch_id),
+            settings=line_settings,
+            on_event=display.show,
+        )
+        with station.pools_filled(len(opened)), _interruptible(line, display):
+            return line.run(opened)
+
+
+@contextmanager
+def _interruptible(line: PersonalizationLine, display: Display) -> Iterator[None]:
+    """Ctrl-C, or a polite kill, ends the lanes after the cards in hand; more of them change nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals go to the main thread, whose affair this then is
+        return
+    asked: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        asked.append(number)
+        line.stop()
+        display.say("stopping after the cards in hand")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        raise Interrupted("stopped after the cards in hand; the same command goes on with the rest")
+
+
+class Display(Live):
+    """What every lane does now, what it last did, and the batch's progress. Plain lines where there is no terminal."""
+
+    def __init__(self, registry: Registry, batch_id: str, lanes: int, console: Console) -> None:
+        accounts = registry.accounts(batch_id)
+        self._batch_id = batch_id
+        self._lock_events = threading.Lock()
+        self._lanes: dict[str, LaneEvent] = {
+            f"lane {n}": LaneEvent(f"lane {n}", LaneState.WAITING) for n in range(1, lanes + 1)
+        }
+        self._last: dict[str, str] = {}
+        self._said: dict[str, str] = {}
+        self._done: Counter[tuple[str, CardOutcome]] = Counter()
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=40),
+            MofNCompleteColumn(),
+            TextColumn("verified"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task: TaskID = self._progress.add_task(batch_id, total=accounts.members, completed=accounts.verified)
+        self._plain = not console.is_terminal
+        super().__init__(console=console, refresh_per_second=12, transient=False, get_renderable=self._render)
+
+    def show(self, event: LaneEvent) -> None:
+        """Take in one event; called from the lanes' threads."""
+        with self._lock_events:
+            self._lanes[event.lane] = event
+            report = event.report
+            if report is not None and report.outcome is not CardOutcome.NOTHING_LEFT:
+                self._done[event.lane, report.outcome] += 1
+                self._last[event.lane] = _in_short(report)
+                if report.outcome is CardOutcome.VERIFIED:
+                    self._progress.advance(self._task)
+                if self._plain or report.outcome is CardOutcome.REJECTED:
+                    self.console.print(
+                        f"{event.lane}: {_what_happened(event)}", highlight=False, markup=False, soft_wrap=True
+                    )
+            if event.message and event.message != self._said.get(event.lane) and self._plain:
+                self.console.print(f"{event.lane}: {event.message}", highlight=False, markup=False, soft_wrap=True)
+            self._said[event.lane] = event.message
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+    def _render(self) -> Group:
+        if self._plain:
+            return Group()
+        table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column("lane", no_wrap=True, min_width=7)
+        table.add_column("now", no_wrap=True, min_width=12, max_width=36)
+        table.add_column("card", no_wrap=True, min_width=19)
+        table.add_column("ok", no_wrap=True, justify="right", min_width=4)
+        table.add_column("bad", no_wrap=True, justify="right", min_width=4)
+        table.add_column("last", no_wrap=True)
+        with self._lock_events:
+            for lane, event in sorted(self._lanes.items()):
+                table.add_row(
+                    lane,
+                    _now(event),
+                    event.card_number if event.state is LaneState.WORKING else "",
+                    f"[green]{self._done[lane, CardOutcome.VERIFIED]}",
+                    f"[red]{self._done[lane, CardOutcome.REJECTED] or ''}",
+                    self._last.get(lane, ""),
+                )
+        return Group(table, self._progress)
+
+
+def _now(event: LaneEvent) -> Text:
+    if event.state is LaneState.WORKING:
+        return Text(event.step, "cyan")
+    trouble = event.message and event.state is LaneState.WAITING
+    return Text(event.message or event.state.value, "yellow" if trouble else "dim")
+
+
+def _what_happened(event: LaneEvent) -> str:
+    report = event.report
+    if report is None:
+        return ""
+    match report.outcome:
+        case CardOutcome.VERIFIED:
+            return f"verified {report.card_number} in {report.seconds:.2f} s"
+        case CardOutcome.REJECTED:
+            return f"REJECT, bin {report.bin}: {report.reason}"
+        case CardOutcome.AGAIN:
+            return f"present the chip again: {report.reason}"
+        case _:
+            return f"{report.outcome.value}: {report.reason}"
+
+
+def _in_short(report: CardReport) -> str:
+    number = f"…{report.card_number[-6:]} " if report.card_number else ""
+    return f"{number}{report.outcome.value}, {report.seconds:.2f} s"
+
+
+def rate(results: Sequence[LaneResult], seconds: float) -> float:
+    """Verified cards an hour."""
+    verified = sum(result.counts.get(CardOutcome.VERIFIED, 0) for result in results)
+    return verified / seconds * 3600 if seconds else 0.0
