@@ -7,6 +7,7 @@ from datetime import date
 from functools import cache
 
 from personalize.errors import PrepareError
+from terminal.emv.data.tags import TAG_70_RECORD
 from terminal.tlv import Tag, encode_length
 
 MAX_RECORD = 254
@@ -31,7 +32,7 @@ def _head(tag: int, length: int) -> bytes:
 
 def record(content: bytes) -> bytes:
     """A whole record. Raises PrepareError when it is longer than a card can return."""
-    whole = join((0x70, content))
+    whole = join((TAG_70_RECORD, content))
     if len(whole) > MAX_RECORD:
         raise PrepareError(f"a record of {len(whole)} bytes; {MAX_RECORD} is the most a card can return")
     return whole

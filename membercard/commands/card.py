@@ -18,13 +18,14 @@ from membercard.errors import NoMemberCard
 from membercard.wiring.counter_lists import LocalLists, load_lists
 from membercard.wiring.readers import card_in
 from terminal.apdu import Atr, Sender, Trace, TraceEntry, Transport, stack
+from terminal.emv.data.tags import TAG_9F1A_TERMINAL_COUNTRY, TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.errors import CardError, CardRefused, CodecError
 from terminal.globalplatform import ISD_AID, AuthenticationGuard, SecurityDomain
 from terminal.keys import MemoryCustody
 from terminal.member.elements import ELEMENTS
 from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.reading import MemberCard, read_card
-from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER, verify
+from terminal.member.verdict import CHINA, verify
 from terminal.member.words import value_text
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def _personalized(sender: Sender) -> str:
 def _member_card(sender: Sender) -> MemberCard:
     """The member application as it stands. Raises NoMemberCard where the card has none, or none that was filled."""
     try:
-        return read_card(sender, {TERMINAL_COUNTRY: CHINA, UNPREDICTABLE_NUMBER: bytes(4)})
+        return read_card(sender, {TAG_9F1A_TERMINAL_COUNTRY: CHINA, TAG_9F37_UNPREDICTABLE_NUMBER: bytes(4)})
     except CardRefused as e:
         if e.sw not in _NOT_THERE:
             raise

@@ -18,6 +18,23 @@ from terminal.apdu import Trace, TraceEntry
 from terminal.emv.data.dictionary import lookup
 from terminal.emv.data.elements.codes import money, price
 from terminal.emv.data.explain import Explained, Explainer, explain
+from terminal.emv.data.tags import (
+    TAG_5F2A_CURRENCY,
+    TAG_8A_RESPONSE_CODE,
+    TAG_9A_TRANSACTION_DATE,
+    TAG_9B_TSI,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F02_AMOUNT,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_9F4E_MERCHANT_NAME,
+    TAG_9F5B_SCRIPT_RESULTS,
+    TAG_9F10_IAD,
+    TAG_9F21_TRANSACTION_TIME,
+    TAG_9F34_CVM_RESULTS,
+    TAG_9F36_ATC,
+    TAG_95_TVR,
+)
 from terminal.emv.kernel.logs import ElectronicCash, Log, LogKind, LogRecord
 from terminal.emv.selection.selection import Selected
 from terminal.emv.transaction.config import TerminalConfig
@@ -28,23 +45,21 @@ from terminal.tlv import decode, tlv
 FAULTS: Final = (Result.TERMINATED, Result.TRY_ANOTHER_INTERFACE)
 """Results that come from the card or the reader, not from a decision."""
 _TEXT_WIDTH: Final = 84
-_CVM_RESULTS, _RESPONSE_CODE, _ISSUER_DATA, _TVR, _TSI, _SCRIPTS = 0x9F34, 0x8A, 0x9F10, 0x95, 0x9B, 0x9F5B
-_AMOUNT, _OTHER, _TYPE, _CURRENCY = 0x9F02, 0x9F03, 0x9C, 0x5F2A
 _ADVICE: Final = 0x08
 """Bit 4 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 _SHORT: Final = {
-    0x9A: "date",
-    0x9F21: "time",
-    0x9F02: "amount",
-    0x9F03: "other amount",
-    0x9F1A: "country",
-    0x5F2A: "currency",
-    0x9F4E: "merchant",
-    0x9C: "type",
-    0x9F36: "ATC",
+    TAG_9A_TRANSACTION_DATE: "date",
+    TAG_9F21_TRANSACTION_TIME: "time",
+    TAG_9F02_AMOUNT: "amount",
+    TAG_9F03_AMOUNT_OTHER: "other amount",
+    TAG_9F1A_TERMINAL_COUNTRY: "country",
+    TAG_5F2A_CURRENCY: "currency",
+    TAG_9F4E_MERCHANT_NAME: "merchant",
+    TAG_9C_TRANSACTION_TYPE: "type",
+    TAG_9F36_ATC: "ATC",
 }
 """Heads of columns for what logs usually hold; anything else goes by its name in the dictionary."""
-_CODES: Final = (0x9F1A, _CURRENCY)
+_CODES: Final = (TAG_9F1A_TERMINAL_COUNTRY, TAG_5F2A_CURRENCY)
 """Countries and currencies, which a table names by their letters alone."""
 
 
@@ -93,17 +108,17 @@ def _result(outcome: Outcome) -> Panel:
 
 def _facts(outcome: Outcome) -> Iterator[tuple[str, RenderableType]]:
     if outcome.response_code:
-        yield "response code", explain(_RESPONSE_CODE, outcome.response_code.encode("ascii")).text
-    yield "TVR", _tree(explain(_TVR, outcome.tvr.encode()))
+        yield "response code", explain(TAG_8A_RESPONSE_CODE, outcome.response_code.encode("ascii")).text
+    yield "TVR", _tree(explain(TAG_95_TVR, outcome.tvr.encode()))
     # Its bits stand beside the steps that set them, and speak for nothing beyond.
-    yield "TSI", f"{outcome.tsi.encode().hex().upper()}  {explain(_TSI, outcome.tsi.encode()).text}"
+    yield "TSI", f"{outcome.tsi.encode().hex().upper()}  {explain(TAG_9B_TSI, outcome.tsi.encode()).text}"
     if outcome.cvm_results:
-        yield "CVM results", _tree(explain(_CVM_RESULTS, outcome.cvm_results))
+        yield "CVM results", _tree(explain(TAG_9F34_CVM_RESULTS, outcome.cvm_results))
     for name, made in (("first GENERATE AC", outcome.first), ("second", outcome.second)):
         if made is not None:
             yield name, _cryptogram(made, outcome.aid)
     if outcome.scripts:
-        yield "issuer scripts", _tree(explain(_SCRIPTS, outcome.script_results))
+        yield "issuer scripts", _tree(explain(TAG_9F5B_SCRIPT_RESULTS, outcome.script_results))
     if outcome.reversal:
         yield "reversal", Text(_reversal(outcome), "yellow")
     if outcome.advice:
@@ -132,7 +147,7 @@ def _cryptogram(made: Cryptogram, aid: bytes | None) -> Text:
     head = f"{made.kind.value} {made.ac.hex().upper() or '–'}, transaction counter {counter}{signed}"
     if not made.issuer_data:
         return Text(head)
-    return Text(f"{head}\n").append_text(_tree(explain(_ISSUER_DATA, made.issuer_data, aid), "9F10 "))
+    return Text(f"{head}\n").append_text(_tree(explain(TAG_9F10_IAD, made.issuer_data, aid), "9F10 "))
 
 
 def _tree(said: Explained, before: str = "") -> Text:
@@ -202,9 +217,9 @@ def show_log(selected: Selected, kind: LogKind, found: Log | None) -> None:
 
 def _idle(records: Sequence[LogRecord]) -> set[str]:
     """Columns that would say nothing: other amounts where none has one, currencies that stand beside their amounts."""
-    other = any(any(record.values.get(_OTHER, b"")) for record in records)
-    named = all(_AMOUNT in record.values and _CURRENCY in record.values for record in records)
-    return ({_SHORT[_OTHER]} if not other else set()) | ({_SHORT[_CURRENCY]} if named else set())
+    other = any(any(record.values.get(TAG_9F03_AMOUNT_OTHER, b"")) for record in records)
+    named = all(TAG_9F02_AMOUNT in record.values and TAG_5F2A_CURRENCY in record.values for record in records)
+    return ({_SHORT[TAG_9F03_AMOUNT_OTHER]} if not other else set()) | ({_SHORT[TAG_5F2A_CURRENCY]} if named else set())
 
 
 def _fields(record: LogRecord, aid: bytes) -> dict[str, str]:
@@ -217,7 +232,7 @@ def _fields(record: LogRecord, aid: bytes) -> dict[str, str]:
         known = lookup(tag, aid)
         name = _SHORT.get(tag) or (known.name if known is not None else f"{tag:02X}")
         shown[name] = _code(said.text) if tag in _CODES else said.text
-        if tag == _TYPE:
+        if tag == TAG_9C_TRANSACTION_TYPE:
             shown[name] = said.text.partition(", ")[2] or said.text
     return shown
 

@@ -30,6 +30,22 @@ from personalize.profiles.payment import PaymentApplication
 from registry.store import Registry
 from terminal.apdu import Command, Sender, stack
 from terminal.emv.data.elements.codes import price
+from terminal.emv.data.tags import (
+    TAG_5F2A_CURRENCY,
+    TAG_9A_TRANSACTION_DATE,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F02_AMOUNT,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_9F5B_SCRIPT_RESULTS,
+    TAG_9F10_IAD,
+    TAG_9F26_AC,
+    TAG_9F27_CID,
+    TAG_9F36_ATC,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_82_AIP,
+    TAG_95_TVR,
+)
 from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.outcome import Outcome, Result
@@ -213,7 +229,7 @@ class _Till:
             )
             tries = _tries(sender) if outcome.scripts else None
         # The unpredictable number of the transaction is the first thing that is drawn.
-        known = {**config.data(), **transaction.data(drawn[0]), 0x82: aip(self._profile)}
+        known = {**config.data(), **transaction.data(drawn[0]), TAG_82_AIP: aip(self._profile)}
         return _Paid(outcome, _presented(outcome, known, account, host), tries)
 
 
@@ -223,11 +239,23 @@ def _presented(outcome: Outcome, known: Mapping[int, bytes], account: _DemoAccou
     last = outcome.second or outcome.first
     if last is None:
         return False
-    data = {tag: known[tag] for tag in (0x9F02, 0x9F03, 0x9F1A, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82)}
-    data |= {0x95: outcome.tvr.encode(), 0x9F26: last.ac, 0x9F27: bytes((last.cid,))}
-    data |= {0x9F36: last.atc, 0x9F10: last.issuer_data}
+    data = {
+        tag: known[tag]
+        for tag in (
+            TAG_9F02_AMOUNT,
+            TAG_9F03_AMOUNT_OTHER,
+            TAG_9F1A_TERMINAL_COUNTRY,
+            TAG_5F2A_CURRENCY,
+            TAG_9A_TRANSACTION_DATE,
+            TAG_9C_TRANSACTION_TYPE,
+            TAG_9F37_UNPREDICTABLE_NUMBER,
+            TAG_82_AIP,
+        )
+    }
+    data |= {TAG_95_TVR: outcome.tvr.encode(), TAG_9F26_AC: last.ac, TAG_9F27_CID: bytes((last.cid,))}
+    data |= {TAG_9F36_ATC: last.atc, TAG_9F10_IAD: last.issuer_data}
     if outcome.script_results:
-        data[0x9F5B] = outcome.script_results
+        data[TAG_9F5B_SCRIPT_RESULTS] = outcome.script_results
     answer = host.authorize(OnlineRequest(account.pan, account.sequence, data))
     return isinstance(answer, OnlineResponse) and answer.response_code == _ACCEPTED
 

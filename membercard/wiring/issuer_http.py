@@ -10,14 +10,22 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import SplitResult, urlsplit
 
 from membercard.errors import SettingsError
+from terminal.emv.data.tags import (
+    TAG_5A_PAN,
+    TAG_5F34_PAN_SEQUENCE,
+    TAG_8A_RESPONSE_CODE,
+    TAG_71_ISSUER_SCRIPT_1,
+    TAG_72_ISSUER_SCRIPT_2,
+    TAG_91_ISSUER_AUTHENTICATION_DATA,
+    TAG_99_PIN_DATA,
+)
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
 from terminal.errors import TlvError
 from terminal.tlv import Tlvs, decode, encode, tlv
 
 _PATIENCE = 15.0
 _MOST = 65_536
-_NUMBER, _SEQUENCE, _PIN_BLOCK = 0x5A, 0x5F34, 0x99
-_CODE, _AUTHENTICATION, _SCRIPTS = 0x8A, 0x91, (0x71, 0x72)
+_SCRIPTS = (TAG_71_ISSUER_SCRIPT_1, TAG_72_ISSUER_SCRIPT_2)
 
 
 class HttpIssuer:
@@ -54,12 +62,12 @@ class HttpIssuer:
 def field_data(request: OnlineRequest) -> bytes:
     """The request as data objects: the card number, field 55, and the PIN block (99) where there is one."""
     digits = request.card_number + "F" * (len(request.card_number) % 2)
-    objects = [tlv(_NUMBER, bytes.fromhex(digits))]
-    objects += [tlv(tag, value) for tag, value in request.data.items() if tag != _NUMBER]
-    if _SEQUENCE not in request.data:
-        objects.append(tlv(_SEQUENCE, bytes.fromhex(f"{request.sequence:02d}")))
+    objects = [tlv(TAG_5A_PAN, bytes.fromhex(digits))]
+    objects += [tlv(tag, value) for tag, value in request.data.items() if tag != TAG_5A_PAN]
+    if TAG_5F34_PAN_SEQUENCE not in request.data:
+        objects.append(tlv(TAG_5F34_PAN_SEQUENCE, bytes.fromhex(f"{request.sequence:02d}")))
     if request.pin_block is not None:
-        objects.append(tlv(_PIN_BLOCK, request.pin_block))
+        objects.append(tlv(TAG_99_PIN_DATA, request.pin_block))
     return encode(objects)
 
 
@@ -68,11 +76,11 @@ def _response(content: bytes) -> OnlineResponse | Unable:
         objects: Tlvs = decode(bytes.fromhex(json.loads(content)["data"]))
     except (ValueError, KeyError, TypeError, TlvError, RecursionError):
         return Unable("its answer cannot be read", sent=True)
-    code = objects.get(_CODE)
+    code = objects.get(TAG_8A_RESPONSE_CODE)
     if code is None:
         return Unable("its answer has no response code", sent=True)
     scripts = tuple(item.encode() for item in objects if item.tag in _SCRIPTS)
-    return OnlineResponse(code, objects.get(_AUTHENTICATION), scripts)
+    return OnlineResponse(code, objects.get(TAG_91_ISSUER_AUTHENTICATION_DATA), scripts)
 
 
 def _checked(url: str) -> SplitResult:

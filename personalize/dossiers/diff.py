@@ -11,6 +11,16 @@ from personalize.dossiers.view import check_values, element_name, flat, name_of
 from terminal.apdu import Command, Sender, check
 from terminal.emv.data.dictionary import Dictionary
 from terminal.emv.data.records import read_record
+from terminal.emv.data.tags import (
+    TAG_6F_FCI,
+    TAG_9F38_PDOL,
+    TAG_77_FORMAT_2,
+    TAG_80_FORMAT_1,
+    TAG_82_AIP,
+    TAG_83_COMMAND_TEMPLATE,
+    TAG_94_AFL,
+    TAG_A5_FCI_PROPRIETARY,
+)
 from terminal.errors import CardRefused, KeyMisuse, TlvError
 from terminal.keys import KeyCustody, Sealed
 from terminal.tlv import Dol, Tlvs, decode, tlv
@@ -60,7 +70,9 @@ def on_chip(sender: Sender, application: DossierApplication) -> tuple[DossierApp
     shown: dict[int, bytes] = {}
     told = {part.number: part.value for part in application.parts if isinstance(part.value, bytes)}
     if FCI in told:
-        shown[FCI] = b"".join(item.encode() for item in (fci[0].children if fci else ()) if item.tag == 0xA5)
+        shown[FCI] = b"".join(
+            item.encode() for item in (fci[0].children if fci else ()) if item.tag == TAG_A5_FCI_PROPRIETARY
+        )
     if OPTIONS in told:
         shown[OPTIONS] = _options(sender, fci)
     for sfi, number in application.records():
@@ -75,12 +87,12 @@ def on_chip(sender: Sender, application: DossierApplication) -> tuple[DossierApp
 
 def _options(sender: Sender, fci: Tlvs) -> bytes:
     """82 and 94 as objects, in whichever form the card answers. EMV 4.4 Book 3, 6.5.8."""
-    data = Dol.parse(fci.get(0x6F, 0xA5, 0x9F38) or b"").fill({})
-    command = Command(0x80, 0xA8, data=tlv(0x83, data).encode(), ne=256)
+    data = Dol.parse(fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F38_PDOL) or b"").fill({})
+    command = Command(0x80, 0xA8, data=tlv(TAG_83_COMMAND_TEMPLATE, data).encode(), ne=256)
     answer = decode(check(sender.send(command), "getting the processing options"))
-    if value := answer.get(0x80):
-        return tlv(0x82, value[:2]).encode() + tlv(0x94, value[2:]).encode()
-    return b"".join(tlv(tag, answer.get(0x77, tag) or b"").encode() for tag in (0x82, 0x94))
+    if value := answer.get(TAG_80_FORMAT_1):
+        return tlv(TAG_82_AIP, value[:2]).encode() + tlv(TAG_94_AFL, value[2:]).encode()
+    return b"".join(tlv(tag, answer.get(TAG_77_FORMAT_2, tag) or b"").encode() for tag in (TAG_82_AIP, TAG_94_AFL))
 
 
 def _plain(

@@ -13,6 +13,7 @@ from typing import Any, Final
 from personalize.dossiers.dossier import DossierApplication, DossierPart
 from terminal.emv.data.dictionary import Dictionary
 from terminal.emv.data.explain import Explained, Explainer
+from terminal.emv.data.tags import TAG_9F10_IAD
 from terminal.errors import TlvError
 from terminal.keys import Sealed, SealedKeys
 from terminal.tlv import Tlvs, decode
@@ -117,7 +118,7 @@ def explained(
         return (Explained(None, "value", value.hex().upper()),)
     explainer = Explainer(application.instance_aid, dictionary=dictionary)
     if number == 0x9200 and not value.startswith(b"\x9f\x10"):  # payment cards have it as a data object
-        return (explainer.element(0x9F10, value),)
+        return (explainer.element(TAG_9F10_IAD, value),)
     try:
         objects = decode(value)
     except TlvError:

@@ -11,6 +11,7 @@ from personalize.payment.readback import same as _same
 from personalize.reasons import RejectCode
 from terminal.apdu import Command, Response, Sender
 from terminal.emv.data.records import read_record
+from terminal.emv.data.tags import TAG_6F_FCI, TAG_77_FORMAT_2, TAG_84_DF_NAME
 from terminal.errors import CardMalformed, MembercardError, TransportError
 from terminal.globalplatform import (
     C_ENC,
@@ -87,10 +88,10 @@ def _compare(application: DossierApplication, answers: list[tuple[Command, Respo
     read: dict[tuple[int, int], bytes] = {}
     for command, response in answers:
         if command.ins == _SELECT:
-            name = tlv(0x84, application.instance_aid).encode()
-            _same("the FCI", response.data, tlv(0x6F, name + application.plain(0x9102)).encode())
+            name = tlv(TAG_84_DF_NAME, application.instance_aid).encode()
+            _same("the FCI", response.data, tlv(TAG_6F_FCI, name + application.plain(0x9102)).encode())
         elif command.ins == _OPTIONS:
-            _same("the processing options", response.data, tlv(0x77, application.plain(0x9104)).encode())
+            _same("the processing options", response.data, tlv(TAG_77_FORMAT_2, application.plain(0x9104)).encode())
         elif command.ins == _READ_RECORD:
             read[command.p2 >> 3, command.p1] = response.data
     expected = application.records()

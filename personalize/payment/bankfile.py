@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from personalize.dossiers.dossier import DossierApplication
 from personalize.errors import BankFileError
+from terminal.emv.data.tags import TAG_5A_PAN, TAG_5F34_PAN_SEQUENCE, TAG_57_TRACK_2, TAG_70_RECORD
 from terminal.errors import TlvError
 from terminal.keys import KeyCustody, KeyRef
 from terminal.tlv import decode
@@ -85,13 +86,16 @@ def check(card: PreparedCard, record: int) -> PreparedCard:
 
 def _check_record(card: PreparedCard, value: bytes, record: int, place: str) -> None:
     try:
-        template = decode(value).find(0x70)
+        template = decode(value).find(TAG_70_RECORD)
     except TlvError as fault:
         raise BankFileError(f"its data objects are broken: {fault}", record, place) from None
-    told = {tag: ((template and template.children.get(tag)) or b"").hex().upper() for tag in (0x5A, 0x57, 0x5F34)}
-    if told[0x5A] and told[0x5A].rstrip("F") != card.pan:
+    told = {
+        tag: ((template and template.children.get(tag)) or b"").hex().upper()
+        for tag in (TAG_5A_PAN, TAG_57_TRACK_2, TAG_5F34_PAN_SEQUENCE)
+    }
+    if told[TAG_5A_PAN] and told[TAG_5A_PAN].rstrip("F") != card.pan:
         raise BankFileError("the card number in the chip (5A) is not that of the card", record, place)
-    if told[0x57] and told[0x57].partition("D")[0] != card.pan:
+    if told[TAG_57_TRACK_2] and told[TAG_57_TRACK_2].partition("D")[0] != card.pan:
         raise BankFileError("the track 2 data in the chip (57) are not those of the card", record, place)
-    if told[0x5F34] and told[0x5F34] != f"{card.sequence:02d}":
+    if told[TAG_5F34_PAN_SEQUENCE] and told[TAG_5F34_PAN_SEQUENCE] != f"{card.sequence:02d}":
         raise BankFileError("the sequence number in the chip (5F34) is not that of the card", record, place)

@@ -19,6 +19,7 @@ from personalize.payment.bankfile_lint import Judge
 from personalize.payment.bankfile_spool import Spool
 from registry.store import SOMEBODY, Registry
 from registry.values import NewDossier, StoredDossier
+from terminal.emv.data.tags import TAG_5A_PAN, TAG_5F34_PAN_SEQUENCE
 from terminal.errors import TlvError
 from terminal.keys import ApplicationKeys, KeyCustody, SealedKeys
 from terminal.tlv import decode
@@ -168,7 +169,9 @@ def _number_of(payment: DossierApplication) -> tuple[str, int]:
             objects = decode(record)
         except TlvError:
             continue
-        told |= {int(item.tag): item.value for item in objects.walk() if item.tag in (0x5A, 0x5F34)}
-    if 0x5A not in told:
+        told |= {
+            int(item.tag): item.value for item in objects.walk() if item.tag in (TAG_5A_PAN, TAG_5F34_PAN_SEQUENCE)
+        }
+    if TAG_5A_PAN not in told:
         raise DossierError("a payment application that says its card number nowhere")
-    return told[0x5A].hex().upper().rstrip("F"), int(told.get(0x5F34, b"\x00").hex())
+    return told[TAG_5A_PAN].hex().upper().rstrip("F"), int(told.get(TAG_5F34_PAN_SEQUENCE, b"\x00").hex())

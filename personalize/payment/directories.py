@@ -8,6 +8,18 @@ from __future__ import annotations
 from personalize.dossiers.dossier import DossierApplication, DossierPart
 from personalize.encoding import record
 from personalize.profiles.payment import PaymentApplication
+from terminal.emv.data.tags import (
+    TAG_4F_ADF_NAME,
+    TAG_5F2D_LANGUAGES,
+    TAG_9F11_CODE_TABLE,
+    TAG_9F12_PREFERRED_NAME,
+    TAG_50_LABEL,
+    TAG_61_DIRECTORY_ENTRY,
+    TAG_87_PRIORITY,
+    TAG_88_SFI,
+    TAG_A5_FCI_PROPRIETARY,
+    TAG_BF0C_FCI_DISCRETIONARY,
+)
 from terminal.tlv import Tlv, tlv
 
 PACKAGE, MODULE = bytes.fromhex("315041592E"), bytes.fromhex("315041592E01")
@@ -25,22 +37,33 @@ def directories(profile: PaymentApplication) -> tuple[DossierApplication, ...]:
 
 
 def _pse(profile: PaymentApplication) -> DossierApplication:
-    items = [tlv(0x88, bytes((_DIRECTORY_SFI,))), tlv(0x5F2D, profile.language.encode("ascii", "replace"))]
+    items = [
+        tlv(TAG_88_SFI, bytes((_DIRECTORY_SFI,))),
+        tlv(TAG_5F2D_LANGUAGES, profile.language.encode("ascii", "replace")),
+    ]
     if profile.preferred_name:
-        items.append(tlv(0x9F11, bytes.fromhex(f"{profile.code_table:02d}")))
-    listed = record(tlv(0x61, _entry(profile, preferred=True)).encode())
-    parts = (DossierPart(_FCI, tlv(0xA5, items).encode()), DossierPart(_FIRST_RECORD, listed))
+        items.append(tlv(TAG_9F11_CODE_TABLE, bytes.fromhex(f"{profile.code_table:02d}")))
+    listed = record(tlv(TAG_61_DIRECTORY_ENTRY, _entry(profile, preferred=True)).encode())
+    parts = (DossierPart(_FCI, tlv(TAG_A5_FCI_PROPRIETARY, items).encode()), DossierPart(_FIRST_RECORD, listed))
     return DossierApplication(PACKAGE, MODULE, PSE, parts)
 
 
 def _ppse(profile: PaymentApplication) -> DossierApplication:
-    fci = tlv(0xA5, [tlv(0xBF0C, [tlv(0x61, _entry(profile, preferred=False))])])
+    fci = tlv(
+        TAG_A5_FCI_PROPRIETARY,
+        [tlv(TAG_BF0C_FCI_DISCRETIONARY, [tlv(TAG_61_DIRECTORY_ENTRY, _entry(profile, preferred=False))])],
+    )
     return DossierApplication(PACKAGE, MODULE, PPSE, (DossierPart(_FCI, fci.encode()),))
 
 
 def _entry(profile: PaymentApplication, *, preferred: bool) -> list[Tlv]:
     """An application's entry: AID, label, preferred name, priority. EMV 4.4 Book 1, 12.2.3."""
-    entry = [tlv(0x4F, bytes.fromhex(profile.aid)), tlv(0x50, profile.label.encode("ascii", "replace"))]
+    entry = [
+        tlv(TAG_4F_ADF_NAME, bytes.fromhex(profile.aid)),
+        tlv(TAG_50_LABEL, profile.label.encode("ascii", "replace")),
+    ]
     if preferred and profile.preferred_name:
-        entry.append(tlv(0x9F12, profile.preferred_name.encode(f"iso8859_{profile.code_table}", "replace")))
-    return [*entry, tlv(0x87, bytes((profile.priority,)))]
+        entry.append(
+            tlv(TAG_9F12_PREFERRED_NAME, profile.preferred_name.encode(f"iso8859_{profile.code_table}", "replace"))
+        )
+    return [*entry, tlv(TAG_87_PRIORITY, bytes((profile.priority,)))]

@@ -7,6 +7,60 @@ from datetime import date
 from personalize.encoding import Item, join, record, yymmdd
 from personalize.errors import PrepareError
 from personalize.profiles.payment import LogSection, PaymentApplication
+from terminal.emv.data.tags import (
+    TAG_5A_PAN,
+    TAG_5F2D_LANGUAGES,
+    TAG_5F20_CARDHOLDER_NAME,
+    TAG_5F24_EXPIRATION_DATE,
+    TAG_5F25_EFFECTIVE_DATE,
+    TAG_5F28_ISSUER_COUNTRY,
+    TAG_5F30_SERVICE_CODE,
+    TAG_5F34_PAN_SEQUENCE,
+    TAG_8C_CDOL1,
+    TAG_8D_CDOL2,
+    TAG_8E_CVM_LIST,
+    TAG_9F0B_CARDHOLDER_NAME_EXTENDED,
+    TAG_9F0D_IAC_DEFAULT,
+    TAG_9F0E_IAC_DENIAL,
+    TAG_9F0F_IAC_ONLINE,
+    TAG_9F07_USAGE_CONTROL,
+    TAG_9F08_CARD_VERSION,
+    TAG_9F1F_TRACK_1_DISCRETIONARY_DATA,
+    TAG_9F4A_STATIC_TAG_LIST,
+    TAG_9F4D_LOG_ENTRY,
+    TAG_9F4F_LOG_FORMAT,
+    TAG_9F5C_CUMULATIVE_UPPER_LIMIT,
+    TAG_9F6D_ECASH_RESET_THRESHOLD,
+    TAG_9F11_CODE_TABLE,
+    TAG_9F12_PREFERRED_NAME,
+    TAG_9F14_LOWER_OFFLINE_LIMIT,
+    TAG_9F23_UPPER_OFFLINE_LIMIT,
+    TAG_9F38_PDOL,
+    TAG_9F42_APPLICATION_CURRENCY,
+    TAG_9F44_APPLICATION_CURRENCY_EXPONENT,
+    TAG_9F49_DDOL,
+    TAG_9F51_CARD_RISK_CURRENCY,
+    TAG_9F52_DEFAULT_ACTION,
+    TAG_9F53_INTERNATIONAL_CURRENCY_LIMIT,
+    TAG_9F54_CUMULATIVE_LIMIT,
+    TAG_9F56_ISSUER_AUTHENTICATION_INDICATOR,
+    TAG_9F57_CARD_RISK_COUNTRY,
+    TAG_9F58_CARD_LOWER_OFFLINE_LIMIT,
+    TAG_9F59_CARD_UPPER_OFFLINE_LIMIT,
+    TAG_9F61_ID_NUMBER,
+    TAG_9F62_ID_TYPE,
+    TAG_9F72_INTERNATIONAL_COUNTRY_LIMIT,
+    TAG_9F77_ECASH_BALANCE_LIMIT,
+    TAG_9F78_ECASH_TRANSACTION_LIMIT,
+    TAG_9F79_ECASH_BALANCE,
+    TAG_50_LABEL,
+    TAG_57_TRACK_2,
+    TAG_87_PRIORITY,
+    TAG_A5_FCI_PROPRIETARY,
+    TAG_BF0C_FCI_DISCRETIONARY,
+    TAG_DF4D_LOAD_LOG_ENTRY,
+    TAG_DF4F_LOAD_LOG_FORMAT,
+)
 from terminal.tlv import tlv
 
 VERSIONS = {"pboc-des": 0x01, "cvn10": 0x0A, "cvn17": 0x11, "cvn18": 0x12, "cvn22": 0x22}
@@ -44,42 +98,42 @@ def aip(profile: PaymentApplication) -> bytes:
 def signed(profile: PaymentApplication, pan: str, sequence: int, today: date, expires: date) -> list[Item]:
     """What the issuer's signature covers. EMV 4.4 Book 3, 7.2, and Book 2, 5.1.1."""
     items = [
-        (0x5A, cn(pan)),
-        (0x5F34, n(sequence, 1)),
-        (0x5F24, yymmdd(expires)),
-        (0x5F25, yymmdd(today)),
-        (0x9F07, bytes.fromhex(profile.usage_control)),
-        (0x8E, bytes.fromhex(profile.cvm_list)),
-        (0x9F0D, bytes.fromhex(profile.action_codes.default)),
-        (0x9F0E, bytes.fromhex(profile.action_codes.denial)),
-        (0x9F0F, bytes.fromhex(profile.action_codes.online)),
-        (0x8C, bytes.fromhex(profile.cdol1)),
-        (0x8D, bytes.fromhex(profile.cdol2)),
-        (0x9F08, bytes.fromhex(profile.version)),
-        (0x5F28, n(profile.country, 2)),
-        (0x9F42, n(profile.currency, 2)),
-        (0x9F44, n(profile.currency_exponent, 1)),
-        (0x5F30, n(profile.service_code, 2)),
+        (TAG_5A_PAN, cn(pan)),
+        (TAG_5F34_PAN_SEQUENCE, n(sequence, 1)),
+        (TAG_5F24_EXPIRATION_DATE, yymmdd(expires)),
+        (TAG_5F25_EFFECTIVE_DATE, yymmdd(today)),
+        (TAG_9F07_USAGE_CONTROL, bytes.fromhex(profile.usage_control)),
+        (TAG_8E_CVM_LIST, bytes.fromhex(profile.cvm_list)),
+        (TAG_9F0D_IAC_DEFAULT, bytes.fromhex(profile.action_codes.default)),
+        (TAG_9F0E_IAC_DENIAL, bytes.fromhex(profile.action_codes.denial)),
+        (TAG_9F0F_IAC_ONLINE, bytes.fromhex(profile.action_codes.online)),
+        (TAG_8C_CDOL1, bytes.fromhex(profile.cdol1)),
+        (TAG_8D_CDOL2, bytes.fromhex(profile.cdol2)),
+        (TAG_9F08_CARD_VERSION, bytes.fromhex(profile.version)),
+        (TAG_5F28_ISSUER_COUNTRY, n(profile.country, 2)),
+        (TAG_9F42_APPLICATION_CURRENCY, n(profile.currency, 2)),
+        (TAG_9F44_APPLICATION_CURRENCY_EXPONENT, n(profile.currency_exponent, 1)),
+        (TAG_5F30_SERVICE_CODE, n(profile.service_code, 2)),
     ]
     if profile.chip_key:
-        items.append((0x9F49, bytes.fromhex(profile.ddol)))
+        items.append((TAG_9F49_DDOL, bytes.fromhex(profile.ddol)))
     if profile.authenticates:
-        items.append((0x9F4A, b"\x82"))
+        items.append((TAG_9F4A_STATIC_TAG_LIST, b"\x82"))
     if profile.risk.terminal_velocity:
         items += [
-            (0x9F14, bytes((profile.risk.lower_consecutive,))),
-            (0x9F23, bytes((profile.risk.upper_consecutive,))),
+            (TAG_9F14_LOWER_OFFLINE_LIMIT, bytes((profile.risk.lower_consecutive,))),
+            (TAG_9F23_UPPER_OFFLINE_LIMIT, bytes((profile.risk.upper_consecutive,))),
         ]
     return [item for item in items if item[1]]
 
 
 def loose(profile: PaymentApplication, pan: str, expires: date, name: str, id_number: str) -> list[Item]:
     """What no signature covers."""
-    items = [(0x57, track2(profile, pan, expires)), *_names(profile, name)]
+    items = [(TAG_57_TRACK_2, track2(profile, pan, expires)), *_names(profile, name)]
     if profile.track1_discretionary:
-        items.append((0x9F1F, profile.track1_discretionary.encode("ascii")))
+        items.append((TAG_9F1F_TRACK_1_DISCRETIONARY_DATA, profile.track1_discretionary.encode("ascii")))
     if profile.identity:
-        items += [(0x9F61, id_number.encode("ascii")), (0x9F62, b"\x00")]
+        items += [(TAG_9F61_ID_NUMBER, id_number.encode("ascii")), (TAG_9F62_ID_TYPE, b"\x00")]
     return items
 
 
@@ -92,34 +146,37 @@ def track2(profile: PaymentApplication, pan: str, expires: date) -> bytes:
 def _names(profile: PaymentApplication, name: str) -> list[Item]:
     """5F20, and 9F0B for what it has no room for. A name left out is a space and a slash (ISO/IEC 7813:2006, 3)."""
     if profile.name == "blank":
-        return [(0x5F20, b" /")]
+        return [(TAG_5F20_CARDHOLDER_NAME, b" /")]
     encoded = name.encode("gb18030")
     if not 0 < len(encoded) <= 45:
         raise PrepareError(f"the name takes {len(encoded)} bytes in GB 18030; 1 to 45 fit the payment application")
     if len(encoded) <= 26:
-        return [(0x5F20, encoded.ljust(2))]
-    return [(0x5F20, encoded[:26]), (0x9F0B, encoded)]
+        return [(TAG_5F20_CARDHOLDER_NAME, encoded.ljust(2))]
+    return [(TAG_5F20_CARDHOLDER_NAME, encoded[:26]), (TAG_9F0B_CARDHOLDER_NAME_EXTENDED, encoded)]
 
 
 def fci(profile: PaymentApplication, pdol: str) -> bytes:
     """The whole A5 template with this PDOL (in hex; none where it is empty). EMV 4.4 Book 1, 11.3.4."""
     items = [
-        tlv(0x50, profile.label.encode("ascii", "replace")),
-        tlv(0x87, bytes((profile.priority,))),
-        *([tlv(0x9F38, bytes.fromhex(pdol))] if pdol else []),
-        tlv(0x5F2D, profile.language.encode("ascii", "replace")),
+        tlv(TAG_50_LABEL, profile.label.encode("ascii", "replace")),
+        tlv(TAG_87_PRIORITY, bytes((profile.priority,))),
+        *([tlv(TAG_9F38_PDOL, bytes.fromhex(pdol))] if pdol else []),
+        tlv(TAG_5F2D_LANGUAGES, profile.language.encode("ascii", "replace")),
     ]
     if profile.preferred_name:
-        items += [tlv(0x9F11, n(profile.code_table, 1)), tlv(0x9F12, _preferred(profile))]
+        items += [tlv(TAG_9F11_CODE_TABLE, n(profile.code_table, 1)), tlv(TAG_9F12_PREFERRED_NAME, _preferred(profile))]
     logs = [tlv(tag, bytes((log.sfi, log.records))) for tag, _, log in _logs(profile)]
     if logs:
-        items.append(tlv(0xBF0C, logs))
-    return tlv(0xA5, items).encode()
+        items.append(tlv(TAG_BF0C_FCI_DISCRETIONARY, logs))
+    return tlv(TAG_A5_FCI_PROPRIETARY, items).encode()
 
 
 def _logs(profile: PaymentApplication) -> list[tuple[int, int, LogSection]]:
     """Tag of the entry, tag of the format, log: transactions (EMV 4.4 Book 3, annex D) and loads (JR/T 0025.13)."""
-    logs = ((0x9F4D, 0x9F4F, profile.log), (0xDF4D, 0xDF4F, profile.e_cash.load_log if profile.e_cash else None))
+    logs = (
+        (TAG_9F4D_LOG_ENTRY, TAG_9F4F_LOG_FORMAT, profile.log),
+        (TAG_DF4D_LOAD_LOG_ENTRY, TAG_DF4F_LOAD_LOG_FORMAT, profile.e_cash.load_log if profile.e_cash else None),
+    )
     return [(entry, form, log) for entry, form, log in logs if log]
 
 
@@ -136,21 +193,21 @@ def card_data(profile: PaymentApplication) -> bytes:
     """DGI 0D01: what the card itself works with and GET DATA gives. JR/T 0025.5, data of card risk management."""
     risk = profile.risk
     items = [
-        (0x9F51, n(profile.currency, 2)),
-        (0x9F53, bytes((risk.international_consecutive,))),
-        (0x9F54, n(risk.cumulative, 6)),
-        (0x9F58, bytes((risk.lower_consecutive,))),
-        (0x9F59, bytes((risk.upper_consecutive,))),
-        (0x9F5C, n(risk.cumulative_upper, 6)),
-        (0x9F72, bytes((risk.international_country_consecutive,))),
+        (TAG_9F51_CARD_RISK_CURRENCY, n(profile.currency, 2)),
+        (TAG_9F53_INTERNATIONAL_CURRENCY_LIMIT, bytes((risk.international_consecutive,))),
+        (TAG_9F54_CUMULATIVE_LIMIT, n(risk.cumulative, 6)),
+        (TAG_9F58_CARD_LOWER_OFFLINE_LIMIT, bytes((risk.lower_consecutive,))),
+        (TAG_9F59_CARD_UPPER_OFFLINE_LIMIT, bytes((risk.upper_consecutive,))),
+        (TAG_9F5C_CUMULATIVE_UPPER_LIMIT, n(risk.cumulative_upper, 6)),
+        (TAG_9F72_INTERNATIONAL_COUNTRY_LIMIT, bytes((risk.international_country_consecutive,))),
     ]
     items += [(tag, bytes.fromhex(log.format)) for _, tag, log in _logs(profile)]
     if purse := profile.e_cash:
         items += [
-            (0x9F77, n(purse.balance_limit, 6)),
-            (0x9F78, n(purse.transaction_limit, 6)),
-            (0x9F6D, n(purse.reset_threshold, 6)),
-            (0x9F79, bytes(6)),
+            (TAG_9F77_ECASH_BALANCE_LIMIT, n(purse.balance_limit, 6)),
+            (TAG_9F78_ECASH_TRANSACTION_LIMIT, n(purse.transaction_limit, 6)),
+            (TAG_9F6D_ECASH_RESET_THRESHOLD, n(purse.reset_threshold, 6)),
+            (TAG_9F79_ECASH_BALANCE, bytes(6)),
         ]
     return record(join(*items))
 
@@ -158,9 +215,9 @@ def card_data(profile: PaymentApplication) -> bytes:
 def own_data(profile: PaymentApplication) -> bytes:
     """DGI 0E01: what the card works with and tells nobody."""
     items = (
-        (0x9F52, bytes.fromhex(profile.risk.default_action)),
-        (0x9F56, bytes.fromhex(profile.risk.issuer_authentication)),
-        (0x9F57, n(profile.country, 2)),
+        (TAG_9F52_DEFAULT_ACTION, bytes.fromhex(profile.risk.default_action)),
+        (TAG_9F56_ISSUER_AUTHENTICATION_INDICATOR, bytes.fromhex(profile.risk.issuer_authentication)),
+        (TAG_9F57_CARD_RISK_COUNTRY, n(profile.country, 2)),
     )
     return record(join(*items))
 

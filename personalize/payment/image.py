@@ -23,10 +23,28 @@ from personalize.payment.prepare import (
 from personalize.profiles.payment import PaymentApplication
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.data.records import Afl
+from terminal.emv.data.tags import (
+    TAG_8C_CDOL1,
+    TAG_8D_CDOL2,
+    TAG_9F4D_LOG_ENTRY,
+    TAG_9F4F_LOG_FORMAT,
+    TAG_9F10_IAD,
+    TAG_9F38_PDOL,
+    TAG_9F49_DDOL,
+    TAG_70_RECORD,
+    TAG_82_AIP,
+    TAG_94_AFL,
+    TAG_A5_FCI_PROPRIETARY,
+    TAG_DF4D_LOAD_LOG_ENTRY,
+    TAG_DF4F_LOAD_LOG_FORMAT,
+)
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tlv, Tlvs, decode
 
-LOGS = (("log format", 0x9F4D, 0x9F4F), ("load log format", 0xDF4D, 0xDF4F))
+LOGS = (
+    ("log format", TAG_9F4D_LOG_ENTRY, TAG_9F4F_LOG_FORMAT),
+    ("load log format", TAG_DF4D_LOAD_LOG_ENTRY, TAG_DF4F_LOAD_LOG_FORMAT),
+)
 """Logs of transactions and of e-cash loads: what the format is called here, entry and format."""
 
 _CARD_DATA = tuple((dgi >> 8, dgi & 0xFF) for dgi in (CARD_DATA, OWN_DATA))
@@ -55,7 +73,7 @@ class ImageOptions:
 
     @property
     def aip(self) -> bytes:
-        return self.objects.get(0x82) or b""
+        return self.objects.get(TAG_82_AIP) or b""
 
     @property
     def first(self) -> int:
@@ -66,7 +84,7 @@ class ImageOptions:
     def afl(self) -> Afl | None:
         """None for one that cannot be read: a rule of its own tells so."""
         try:
-            return Afl.parse(self.objects.get(0x94) or b"")
+            return Afl.parse(self.objects.get(TAG_94_AFL) or b"")
         except CodecError:
             return None
 
@@ -99,12 +117,12 @@ class CardImage:
     @cached_property
     def fci(self) -> Tlvs:
         """What is inside A5; empty where that is no template."""
-        return inside(self.plain(FCI), 0xA5)
+        return inside(self.plain(FCI), TAG_A5_FCI_PROPRIETARY)
 
     @cached_property
     def contactless_fci(self) -> Tlvs:
         """The same of the FCI for the antenna; empty where the card has one FCI for both."""
-        return inside(self.plain(CONTACTLESS_FCI), 0xA5)
+        return inside(self.plain(CONTACTLESS_FCI), TAG_A5_FCI_PROPRIETARY)
 
     @cached_property
     def options(self) -> tuple[ImageOptions, ...]:
@@ -118,11 +136,11 @@ class CardImage:
     def issuer_data(self) -> bytes:
         """9F10 as the card starts from it, whether it came as a data object or bare."""
         plain = self.plain(ISSUER_DATA)
-        return objects(plain).get(0x9F10) or plain
+        return objects(plain).get(TAG_9F10_IAD) or plain
 
     def content(self, place: Place) -> Tlvs:
         """What is inside a record; empty where there is none."""
-        return inside(self.records.get(place, b""), 0x70)
+        return inside(self.records.get(place, b""), TAG_70_RECORD)
 
     def elements(self, options: ImageOptions) -> dict[int, bytes]:
         """What a terminal knows of the card after reading: the first of each element, in AFL order."""
@@ -146,10 +164,10 @@ class CardImage:
 
     def raw_lists(self) -> Iterator[tuple[str, bytes]]:
         """The data object lists as they are, by name."""
-        records = (("CDOL1", 0x8C), ("CDOL2", 0x8D), ("DDOL", 0x9F49))
+        records = (("CDOL1", TAG_8C_CDOL1), ("CDOL2", TAG_8D_CDOL2), ("DDOL", TAG_9F49_DDOL))
         sources = (
-            ("PDOL", self.fci.get(0x9F38)),
-            ("contactless PDOL", self.contactless_fci.get(0x9F38)),
+            ("PDOL", self.fci.get(TAG_9F38_PDOL)),
+            ("contactless PDOL", self.contactless_fci.get(TAG_9F38_PDOL)),
             *((name, self.value(tag)) for name, tag in records),
             *((name, self.card_data.get(form)) for name, _, form in LOGS),
         )
@@ -172,7 +190,7 @@ def card_objects(records: Mapping[Place, bytes]) -> Tlvs:
     """What the card itself works with, of DGIs 0D01 and 0E01: bare as banks have it, or in a 70 template."""
     found: list[Tlv] = []
     for raw in filter(None, map(records.get, _CARD_DATA)):
-        found += inside(raw, 0x70) if raw[:1] == b"\x70" else objects(raw)
+        found += inside(raw, TAG_70_RECORD) if raw[:1] == b"\x70" else objects(raw)
     return Tlvs(found)
 
 

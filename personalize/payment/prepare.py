@@ -22,6 +22,20 @@ from personalize.payment import elements
 from personalize.profiles.payment import CRT_ORDER, MastersSection, PaymentApplication
 from terminal.crypto import sm2
 from terminal.emv.data.records import Afl, AflEntry
+from terminal.emv.data.tags import (
+    TAG_8F_CA_KEY_INDEX,
+    TAG_9F10_IAD,
+    TAG_9F32_ISSUER_EXPONENT,
+    TAG_9F46_ICC_CERTIFICATE,
+    TAG_9F47_ICC_EXPONENT,
+    TAG_9F48_ICC_REMAINDER,
+    TAG_9F74_ECASH_AUTHORIZATION_CODE,
+    TAG_82_AIP,
+    TAG_90_ISSUER_CERTIFICATE,
+    TAG_92_ISSUER_REMAINDER,
+    TAG_93_SIGNED_STATIC_DATA,
+    TAG_94_AFL,
+)
 from terminal.keys import KeyCustody, KeyRef, Sealed
 from terminal.tlv import tlv
 
@@ -96,7 +110,9 @@ class PaymentPreparer:
         chains = self._authentication(account, key, static, context)
         records = _numbered(SHARED, signed)
         if profile.e_cash:
-            records[ECASH_FILE, 1] = record(join((0x9F74, profile.e_cash.authorization_code.encode("ascii"))))
+            records[ECASH_FILE, 1] = record(
+                join((TAG_9F74_ECASH_AUTHORIZATION_CODE, profile.e_cash.authorization_code.encode("ascii")))
+            )
         parts: list[DossierPart] = [*self._shared]
         if len(chains) != 1:
             records |= _numbered(SHARED, pack(loose), after=len(signed))
@@ -145,10 +161,10 @@ class PaymentPreparer:
         profile = self._profile
         certificate = chain.certificate
         items = [
-            (0x8F, bytes.fromhex(profile.trust.ca_index)),
-            (0x90, certificate.certificate),
-            (0x92, certificate.remainder),
-            (0x9F32, certificate.exponent),
+            (TAG_8F_CA_KEY_INDEX, bytes.fromhex(profile.trust.ca_index)),
+            (TAG_90_ISSUER_CERTIFICATE, certificate.certificate),
+            (TAG_92_ISSUER_REMAINDER, certificate.remainder),
+            (TAG_9F32_ISSUER_EXPONENT, certificate.exponent),
         ]
         parts = []
 
@@ -157,7 +173,12 @@ class PaymentPreparer:
 
         if profile.authentication.static:
             code = bytes.fromhex(profile.authentication.data_code)
-            items.append((0x93, signed_static_data(sign, chain.issuer_size, static, authentication_code=code)))
+            items.append(
+                (
+                    TAG_93_SIGNED_STATIC_DATA,
+                    signed_static_data(sign, chain.issuer_size, static, authentication_code=code),
+                )
+            )
         if profile.chip_key:
             if key is None:
                 raise PrepareError("the payment application needs an RSA chip key, and none was given")
@@ -171,7 +192,11 @@ class PaymentPreparer:
                 serial=_serial(),
                 static=static,
             )
-            items += [(0x9F46, icc.certificate), (0x9F47, icc.exponent), (0x9F48, icc.remainder)]
+            items += [
+                (TAG_9F46_ICC_CERTIFICATE, icc.certificate),
+                (TAG_9F47_ICC_EXPONENT, icc.exponent),
+                (TAG_9F48_ICC_REMAINDER, icc.remainder),
+            ]
             by_name = dict(zip(CRT_ORDER, key.components, strict=True))
             parts = [
                 DossierPart(CRT + at, by_name[name], padded=True) for at, name in enumerate(profile.chip_rsa.crt_order)
@@ -182,7 +207,10 @@ class PaymentPreparer:
         self, chain: SmIssuingChain, account: PaymentAccount, static: bytes, context: str
     ) -> tuple[list[Item], list[DossierPart]]:
         profile = self._profile
-        items = [(0x8F, bytes.fromhex(profile.trust.sm_ca_index)), (0x90, chain.certificate)]
+        items = [
+            (TAG_8F_CA_KEY_INDEX, bytes.fromhex(profile.trust.sm_ca_index)),
+            (TAG_90_ISSUER_CERTIFICATE, chain.certificate),
+        ]
         parts = []
 
         def sign(message: bytes) -> bytes:
@@ -190,14 +218,16 @@ class PaymentPreparer:
 
         if profile.authentication.static:
             code = bytes.fromhex(profile.authentication.data_code)
-            items.append((0x93, sm_certificates.signed_static_data(sign, static, authentication_code=code)))
+            items.append(
+                (TAG_93_SIGNED_STATIC_DATA, sm_certificates.signed_static_data(sign, static, authentication_code=code))
+            )
         if profile.chip_key:
             key = self._chip_sm_key()
             dgi = int(profile.authentication.sm_key_dgi, 16)
             icc = sm_certificates.icc_certificate(
                 sign, key.public, pan=account.pan, expires=chain.expires, serial=_serial(), static=static
             )
-            items.append((0x9F46, icc))
+            items.append((TAG_9F46_ICC_CERTIFICATE, icc))
             parts.append(DossierPart(dgi, self._sealed(key.encode(), f"{context}/payment/{dgi:04X}"), padded=True))
         return items, parts
 
@@ -251,14 +281,14 @@ def _shared(profile: PaymentApplication) -> Iterator[DossierPart]:
 
 def _issuer_data(profile: PaymentApplication) -> bytes:
     """9F10 as a data object, as personalization data of the field have it in 9200 and 9207."""
-    return tlv(0x9F10, elements.issuer_data(profile)).encode()
+    return tlv(TAG_9F10_IAD, elements.issuer_data(profile)).encode()
 
 
 def _located(aip: bytes, records: dict[tuple[int, int], bytes], files: set[int], signed: int) -> bytes:
     """82 and 94: every record of these files. EMV 4.4 Book 3, 6.5.8 and 10.2."""
     last = {sfi: max(number for at, number in records if at == sfi) for sfi in files}
     entries = [AflEntry(sfi, 1, last[sfi], signed if sfi == SHARED else 0) for sfi in sorted(last)]
-    return tlv(0x82, aip).encode() + tlv(0x94, Afl(tuple(entries)).encode()).encode()
+    return tlv(TAG_82_AIP, aip).encode() + tlv(TAG_94_AFL, Afl(tuple(entries)).encode()).encode()
 
 
 def _serial() -> int:

@@ -21,6 +21,20 @@ from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.authorities import CaKey, SmCaKey
 from terminal.emv.authentication.cakeys import CaStore, ca_store
 from terminal.emv.data.bits import TVR
+from terminal.emv.data.tags import (
+    TAG_5F2A_CURRENCY,
+    TAG_9A_TRANSACTION_DATE,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F02_AMOUNT,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_9F10_IAD,
+    TAG_9F26_AC,
+    TAG_9F36_ATC,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_82_AIP,
+    TAG_95_TVR,
+)
 from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.transaction.config import TerminalConfig, shipped_config
 from terminal.emv.transaction.outcome import Result
@@ -30,8 +44,19 @@ from terminal.keys import ApplicationKeys, KeyCustody, SealedKeys, Udks
 from terminal.keys.schemes import SCHEMES, CryptogramScheme
 
 _AMOUNT = 100
-_COVERED = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82, 0x9F36)
-_COVERED_17 = (0x9F02, 0x9F37, 0x9F36)
+_COVERED = (
+    TAG_9F02_AMOUNT,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_95_TVR,
+    TAG_5F2A_CURRENCY,
+    TAG_9A_TRANSACTION_DATE,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_82_AIP,
+    TAG_9F36_ATC,
+)
+_COVERED_17 = (TAG_9F02_AMOUNT, TAG_9F37_UNPREDICTABLE_NUMBER, TAG_9F36_ATC)
 _DECLINED = b"05"
 _PBOC, _SM4_ALGORITHM = b"\x07", b"\x04"
 _FAULTS = (
@@ -56,7 +81,7 @@ class _Issuer:
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
         data = request.data
-        arqc, atc, own = data.get(0x9F26, b""), data.get(0x9F36, b""), data.get(0x9F10, b"")
+        arqc, atc, own = data.get(TAG_9F26_AC, b""), data.get(TAG_9F36_ATC, b""), data.get(TAG_9F10_IAD, b"")
         sm = not self.profile.rsa or (self.profile.sm and own[:1] == _PBOC and own[7:8] == _SM4_ALGORITHM)
         keys, scheme = self._keys(sm), self._scheme(sm)
         covered = _COVERED_17 if self.profile.cryptogram == "cvn17" and not sm else _COVERED

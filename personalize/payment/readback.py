@@ -13,11 +13,24 @@ from personalize.payment.image import card_objects
 from personalize.payment.prepare import ECASH_OPTIONS, FCI, OPTIONS, PIN_TRIES, SM
 from terminal.apdu import Command, Sender, check
 from terminal.emv.data.records import Afl, read_record
+from terminal.emv.data.tags import (
+    TAG_5F2A_CURRENCY,
+    TAG_6F_FCI,
+    TAG_9F4F_LOG_FORMAT,
+    TAG_9F7A_ECASH_INDICATOR,
+    TAG_9F17_PIN_TRY_COUNTER,
+    TAG_9F38_PDOL,
+    TAG_9F51_CARD_RISK_CURRENCY,
+    TAG_80_FORMAT_1,
+    TAG_82_AIP,
+    TAG_83_COMMAND_TEMPLATE,
+    TAG_84_DF_NAME,
+    TAG_94_AFL,
+    TAG_DF69_SM_INDICATOR,
+)
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, decode, tlv
 
-_SM_INDICATOR, _ECASH_INDICATOR, _CURRENCY, _OWN_CURRENCY = 0xDF69, 0x9F7A, 0x5F2A, 0x9F51
-_PDOL, _LOG_FORMAT = 0x9F38, 0x9F4F
 _READ_AT_CONTACT = tuple((number + twin, twin) for number in (OPTIONS, ECASH_OPTIONS) for twin in (0, SM))
 
 
@@ -62,38 +75,44 @@ def _payment(sender: Sender, application: DossierApplication) -> None:
             continue
         _select(sender, application, "payment application")
         expected = application.plain(dgi)
-        values = {_SM_INDICATOR: bytes((twin > 0,)), _CURRENCY: stored.get(_OWN_CURRENCY) or b""}
+        values = {
+            TAG_DF69_SM_INDICATOR: bytes((twin > 0,)),
+            TAG_5F2A_CURRENCY: stored.get(TAG_9F51_CARD_RISK_CURRENCY) or b"",
+        }
         if dgi in (ECASH_OPTIONS, ECASH_OPTIONS + SM):
-            values[_ECASH_INDICATOR] = b"\x01"  # of nothing, so that an empty purse suffices
+            values[TAG_9F7A_ECASH_INDICATOR] = b"\x01"  # of nothing, so that an empty purse suffices
         same("the payment processing options", _options(sender, application, values), expected)
-        for sfi, number, _ in Afl.parse(decode(expected).need(0x94)).records():
+        for sfi, number, _ in Afl.parse(decode(expected).need(TAG_94_AFL)).records():
             read = read_record(sender, sfi, number).raw
             same(f"payment record {sfi}.{number}", read, records.get((sfi, number), b""))
-    if log_format := stored.get(_LOG_FORMAT):
-        _data(sender, _LOG_FORMAT, log_format, "the log format")
+    if log_format := stored.get(TAG_9F4F_LOG_FORMAT):
+        _data(sender, TAG_9F4F_LOG_FORMAT, log_format, "the log format")
     if tries := next((p.value for p in application.parts if p.number == PIN_TRIES), None):
-        _data(sender, 0x9F17, bytes(tries[:1]) if isinstance(tries, bytes) else b"", "the PIN tries")
+        _data(sender, TAG_9F17_PIN_TRY_COUNTER, bytes(tries[:1]) if isinstance(tries, bytes) else b"", "the PIN tries")
 
 
 def _select(sender: Sender, application: DossierApplication, what: str) -> None:
     select = Command(0x00, 0xA4, 0x04, 0x00, application.instance_aid, ne=256)
     read = check(sender.send(select), f"selecting the {what}")
-    name = tlv(0x84, application.instance_aid).encode()
-    same(f"the FCI of the {what}", read, tlv(0x6F, name + application.plain(FCI)).encode())
+    name = tlv(TAG_84_DF_NAME, application.instance_aid).encode()
+    same(f"the FCI of the {what}", read, tlv(TAG_6F_FCI, name + application.plain(FCI)).encode())
 
 
 def _options(sender: Sender, application: DossierApplication, values: dict[int, bytes]) -> bytes:
     """82 and 94 as objects, whichever format the card answers in. EMV 4.4 Book 3, 6.5.8."""
-    pdol = decode(application.plain(FCI))[0].children.get(_PDOL) or b""
+    pdol = decode(application.plain(FCI))[0].children.get(TAG_9F38_PDOL) or b""
     data = Dol.parse(pdol).fill(values)
     doing = "getting the payment processing options"
-    command = Command(0x80, 0xA8, data=tlv(0x83, data).encode(), ne=256)
+    command = Command(0x80, 0xA8, data=tlv(TAG_83_COMMAND_TEMPLATE, data).encode(), ne=256)
     answer = check(sender.send(command), doing)
     try:
         template = decode(answer)[0]
-        if template.tag == 0x80:
-            return tlv(0x82, template.value[:2]).encode() + tlv(0x94, template.value[2:]).encode()
-        return tlv(0x82, template.children.need(0x82)).encode() + tlv(0x94, template.children.need(0x94)).encode()
+        if template.tag == TAG_80_FORMAT_1:
+            return tlv(TAG_82_AIP, template.value[:2]).encode() + tlv(TAG_94_AFL, template.value[2:]).encode()
+        return (
+            tlv(TAG_82_AIP, template.children.need(TAG_82_AIP)).encode()
+            + tlv(TAG_94_AFL, template.children.need(TAG_94_AFL)).encode()
+        )
     except (IndexError, TlvError, CodecError):
         raise ReadBackError("the payment processing options", "the answer is in neither format of EMV") from None
 

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from personalize.errors import ProfileError
 from personalize.profiles.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section
 from personalize.profiles.payment import PaymentApplication
+from terminal.emv.data.tags import TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.emv.transaction import yamlfile
 from terminal.errors import CodecError
 from terminal.keys import Diversification, Scp
@@ -68,7 +69,7 @@ class MemberApplication(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> MemberApplication:
-        if 0x9F37 not in [entry.tag for entry in Dol.parse(bytes.fromhex(self.ddol))]:
+        if TAG_9F37_UNPREDICTABLE_NUMBER not in [entry.tag for entry in Dol.parse(bytes.fromhex(self.ddol))]:
             raise ValueError("the DDOL must ask for 9F37, the unpredictable number (EMV 4.4 Book 2, 6.5.1)")
         cvm = bytes.fromhex(self.cvm_list)
         if len(cvm) < 10 or len(cvm) % 2:

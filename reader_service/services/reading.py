@@ -16,10 +16,11 @@ from reader_service.readers.worker import ReaderSession
 from reader_service.services.slot import use_reader
 from terminal.apdu import Disposition, Sender, stack
 from terminal.emv.data.explain import Explained, Explainer
+from terminal.emv.data.tags import TAG_9F1A_TERMINAL_COUNTRY, TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.emv.kernel.reading import PaymentReading, read_applications
 from terminal.errors import CardError, CardRefused, CodecError
 from terminal.member.reading import MEMBER_AID, read_card
-from terminal.member.verdict import CHINA, TERMINAL_COUNTRY, UNPREDICTABLE_NUMBER
+from terminal.member.verdict import CHINA
 
 READING: Final = 20.0
 """Seconds after which a reading counts as hung."""
@@ -93,7 +94,7 @@ class ReadingService:
         aid = MEMBER_AID.hex().upper()
         explainer = Explainer(aid=MEMBER_AID, dictionary=self._parts.dictionary)
         try:
-            card = read_card(sender, {TERMINAL_COUNTRY: CHINA, UNPREDICTABLE_NUMBER: bytes(4)})
+            card = read_card(sender, {TAG_9F1A_TERMINAL_COUNTRY: CHINA, TAG_9F37_UNPREDICTABLE_NUMBER: bytes(4)})
         except CardRefused as no:
             if no.sw not in _NOT_THERE:
                 yield ApplicationView(ApplicationKind.MEMBER, aid, "", (), str(no))

@@ -14,6 +14,16 @@ from typing import Any, Final, TypeVar
 
 from terminal.apdu import Command, Sender, check
 from terminal.emv.data.records import Afl, Record, read_record
+from terminal.emv.data.tags import (
+    TAG_6F_FCI,
+    TAG_77_FORMAT_2,
+    TAG_80_FORMAT_1,
+    TAG_82_AIP,
+    TAG_83_COMMAND_TEMPLATE,
+    TAG_84_DF_NAME,
+    TAG_94_AFL,
+    TAG_A5_FCI_PROPRIETARY,
+)
 from terminal.errors import CardMalformed, CodecError, TlvError
 from terminal.member import elements as e
 from terminal.member.codecs import Element
@@ -66,7 +76,7 @@ class SelectedApplication:
     @property
     def pdol(self) -> Dol:
         """What the card asks for in GET PROCESSING OPTIONS; empty where it has no PDOL. Raises TlvError."""
-        return Dol.parse(self.fci.get(0x6F, 0xA5, e.Pdol.TAG) or b"")
+        return Dol.parse(self.fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, e.Pdol.TAG) or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +164,7 @@ def select(sender: Sender, aid: bytes = MEMBER_AID) -> SelectedApplication:
     if blocked and not data:
         return SelectedApplication(aid, decode(b""), blocked)
     fci = _decoded(data, doing)
-    name = fci.get(0x6F, 0x84)
+    name = fci.get(TAG_6F_FCI, TAG_84_DF_NAME)
     if name is None or not name.startswith(aid):
         raise CardMalformed(f"{doing}: the answer does not name it")
     return SelectedApplication(name, fci, blocked)
@@ -170,10 +180,14 @@ def start(sender: Sender, application: SelectedApplication, terminal: Mapping[in
         related = application.pdol.fill(terminal, e.FORMATS)
     except TlvError as error:
         raise CardMalformed(f"{doing}: PDOL: {error}") from error
-    template = tlv(0x83, related).encode()
+    template = tlv(TAG_83_COMMAND_TEMPLATE, related).encode()
     found = _decoded(check(sender.send(Command(0x80, 0xA8, data=template, ne=256)), doing), doing)
-    joined = found.get(0x80)
-    aip, afl = (joined[:2], joined[2:]) if joined is not None else (found.get(0x77, 0x82), found.get(0x77, 0x94))
+    joined = found.get(TAG_80_FORMAT_1)
+    aip, afl = (
+        (joined[:2], joined[2:])
+        if joined is not None
+        else (found.get(TAG_77_FORMAT_2, TAG_82_AIP), found.get(TAG_77_FORMAT_2, TAG_94_AFL))
+    )
     if aip is None or afl is None or len(aip) != 2:
         raise CardMalformed(f"{doing}: the answer has no AIP or no AFL")
     try:
@@ -217,7 +231,7 @@ def internal_authenticate(sender: Sender, data: bytes) -> bytes:
     """The signed dynamic application data over ``data``, in either format. EMV 4.4 Book 3, 6.5.9."""
     doing = "authenticating the card (INTERNAL AUTHENTICATE)"
     found = _decoded(check(sender.send(Command(0x00, 0x88, data=data, ne=256)), doing), doing)
-    signature = found.get(0x80) or found.get(0x77, e.DynamicSignature.TAG)
+    signature = found.get(TAG_80_FORMAT_1) or found.get(TAG_77_FORMAT_2, e.DynamicSignature.TAG)
     if signature is None:
         raise CardMalformed(f"{doing}: the answer has no signature (9F4B)")
     return signature

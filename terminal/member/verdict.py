@@ -19,7 +19,8 @@ from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication import rsa as oda
 from terminal.emv.authentication.authorities import CaKey
 from terminal.emv.authentication.rsa import OdaFailed, PublicKey, Signed
-from terminal.emv.data.records import AIP, static_data
+from terminal.emv.data.records import static_data
+from terminal.emv.data.tags import TAG_9F1A_TERMINAL_COUNTRY, TAG_9F37_UNPREDICTABLE_NUMBER, TAG_82_AIP
 from terminal.errors import CardError, CardMalformed, CardRefused, CodecError, TransportError
 from terminal.member import elements as e
 from terminal.member.codecs import Element
@@ -39,8 +40,6 @@ from terminal.member.reading import (
 from terminal.member.trust import TrustList
 from terminal.tlv import Dol
 
-UNPREDICTABLE_NUMBER: Final = 0x9F37
-TERMINAL_COUNTRY: Final = 0x9F1A
 DYNAMIC_HASH: Final = "dynamic data hash"
 CHINA: Final = bytes.fromhex("0156")
 
@@ -81,7 +80,7 @@ def verify(
     number = secrets.token_bytes(4) if unpredictable is None else unpredictable
     if len(number) != 4 or len(country) != 2 or at.tzinfo is None:
         raise ValueError("an unpredictable number of 4 bytes, a country of 2 and a time with its zone are needed")
-    terminal = {UNPREDICTABLE_NUMBER: number, TERMINAL_COUNTRY: country}
+    terminal = {TAG_9F37_UNPREDICTABLE_NUMBER: number, TAG_9F1A_TERMINAL_COUNTRY: country}
     counter = _Counter(sender, trust, hotlist, at, terminal)
     try:
         counter.judge(aid)
@@ -217,7 +216,7 @@ class _Counter:
     def _prove_static(self, card: MemberCard, issuer: RsaPublic) -> None:
         """Enough only for a card that claims no more, and says so under the signature."""
         signature = _signed_part(card, e.StaticSignature, Signed.STATIC)
-        if card.get(e.StaticTagList) != bytes((AIP,)):
+        if card.get(e.StaticTagList) != bytes((TAG_82_AIP,)):
             raise OdaFailed(Signed.STATIC, oda.Check.DATA, "the application interchange profile is not signed")
         oda.static_signature(issuer, signature, static=_static(card, Signed.STATIC))
         if card.unsigned:
@@ -225,8 +224,8 @@ class _Counter:
         self.proof = Proof.OFFLINE_STATIC
 
     def _prove_dynamic(self, card: MemberCard, key: RsaPublic) -> None:
-        ddol = card.get(e.Ddol) or Dol.of((UNPREDICTABLE_NUMBER, 4))
-        if (UNPREDICTABLE_NUMBER, 4) not in ddol.entries:
+        ddol = card.get(e.Ddol) or Dol.of((TAG_9F37_UNPREDICTABLE_NUMBER, 4))
+        if (TAG_9F37_UNPREDICTABLE_NUMBER, 4) not in ddol.entries:
             raise OdaFailed(Signed.DYNAMIC, oda.Check.DATA, "its data object list asks for no unpredictable number")
         data = ddol.fill(self.terminal, e.FORMATS)
         try:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from terminal.emv.data.dictionary import STANDARD, Dictionary, Element, Personal, Source
 from terminal.emv.data.elements.element import Codec, Context
+from terminal.emv.data.tags import TAG_70_RECORD
 from terminal.member import codecs
 from terminal.member.elements import ELEMENTS, IdNumber, MemberName, MemberNumber, Mobile
 from terminal.member.reading import MEMBER_AID
@@ -16,7 +17,6 @@ from terminal.tlv import Dol
 
 MEMBER_SCHEME: Final = "member"
 _HIDDEN = (MemberName, MemberNumber, IdNumber, Mobile)
-_RECORD = 0x70
 
 
 def value_text(value: Any) -> str:
@@ -62,7 +62,7 @@ def _joined(element: type[codecs.Element[Any]]) -> Element:
 
     hidden = Personal.HIDDEN if element in _HIDDEN else Personal.NO
     return Element(
-        *(element.TAG, element.NAME, element.FORMAT, element.MIN, element.MAX, Source.CARD, (_RECORD,), Joined),
+        *(element.TAG, element.NAME, element.FORMAT, element.MIN, element.MAX, Source.CARD, (TAG_70_RECORD,), Joined),
         scheme=MEMBER_SCHEME,
         personal=hidden,
     )

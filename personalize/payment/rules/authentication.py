@@ -13,16 +13,45 @@ from personalize.payment.rules.rule import Rule
 from personalize.profiles.payment import CRT_ORDER
 from terminal.crypto import sm2
 from terminal.emv.authentication import rsa as oda
+from terminal.emv.data.tags import (
+    TAG_5A_PAN,
+    TAG_5F24_EXPIRATION_DATE,
+    TAG_5F25_EFFECTIVE_DATE,
+    TAG_5F28_ISSUER_COUNTRY,
+    TAG_5F34_PAN_SEQUENCE,
+    TAG_8E_CVM_LIST,
+    TAG_8F_CA_KEY_INDEX,
+    TAG_9F0D_IAC_DEFAULT,
+    TAG_9F0E_IAC_DENIAL,
+    TAG_9F0F_IAC_ONLINE,
+    TAG_9F07_USAGE_CONTROL,
+    TAG_9F4A_STATIC_TAG_LIST,
+    TAG_9F32_ISSUER_EXPONENT,
+    TAG_9F46_ICC_CERTIFICATE,
+    TAG_9F47_ICC_EXPONENT,
+    TAG_9F48_ICC_REMAINDER,
+    TAG_90_ISSUER_CERTIFICATE,
+    TAG_92_ISSUER_REMAINDER,
+    TAG_93_SIGNED_STATIC_DATA,
+)
 from terminal.errors import CryptoError
 from terminal.keys import Sealed
 
 _SDA, _DDA, _CDA = 0x40, 0x20, 0x01
-_ISSUER = {0x8F: "CA key index", 0x90: "issuer certificate"}
-_ISSUER_RSA = {0x9F32: "issuer exponent"}
-_CHIP, _CHIP_RSA = {0x9F46: "ICC certificate"}, {0x9F47: "ICC exponent"}
-_STATIC = {0x93: "signed static data"}
-_COVERED = {0x5A: "5A", 0x5F24: "5F24", 0x5F34: "5F34", 0x9F07: "9F07", 0x8E: "8E", 0x5F28: "5F28"} | {
-    tag: f"{tag:04X}" for tag in (0x9F0D, 0x9F0E, 0x9F0F, 0x5F25)
+_ISSUER = {TAG_8F_CA_KEY_INDEX: "CA key index", TAG_90_ISSUER_CERTIFICATE: "issuer certificate"}
+_ISSUER_RSA = {TAG_9F32_ISSUER_EXPONENT: "issuer exponent"}
+_CHIP, _CHIP_RSA = {TAG_9F46_ICC_CERTIFICATE: "ICC certificate"}, {TAG_9F47_ICC_EXPONENT: "ICC exponent"}
+_STATIC = {TAG_93_SIGNED_STATIC_DATA: "signed static data"}
+_COVERED = {
+    TAG_5A_PAN: "5A",
+    TAG_5F24_EXPIRATION_DATE: "5F24",
+    TAG_5F34_PAN_SEQUENCE: "5F34",
+    TAG_9F07_USAGE_CONTROL: "9F07",
+    TAG_8E_CVM_LIST: "8E",
+    TAG_5F28_ISSUER_COUNTRY: "5F28",
+} | {
+    tag: f"{tag:04X}"
+    for tag in (TAG_9F0D_IAC_DEFAULT, TAG_9F0E_IAC_DENIAL, TAG_9F0F_IAC_ONLINE, TAG_5F25_EFFECTIVE_DATE)
 }
 _CDA_BYTES = 205
 _EXPONENTS = (3, 65537)
@@ -50,7 +79,7 @@ def _readable(image: CardImage, options: ImageOptions) -> bool:
 
 
 def _tag_list(image: CardImage) -> Iterator[str]:
-    value = image.value(0x9F4A)
+    value = image.value(TAG_9F4A_STATIC_TAG_LIST)
     if value is not None and value != b"\x82":
         yield "the static data tag list (9F4A) names more than the AIP"
 
@@ -68,7 +97,7 @@ def _covered(image: CardImage) -> Iterator[str]:
 def _static(image: CardImage, options: ImageOptions) -> bytes:
     """The static data to be authenticated. EMV 4.4 Book 3, 10.3."""
     contents = [image.content(place).encode() for place, signed in options.places() if signed]
-    return b"".join(contents) + (options.aip if image.elements(options).get(0x9F4A) else b"")
+    return b"".join(contents) + (options.aip if image.elements(options).get(TAG_9F4A_STATIC_TAG_LIST) else b"")
 
 
 def _expiries(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple[str, date]]]:
@@ -80,18 +109,35 @@ def _expiries(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple[
 
 def _rsa_chain(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple[str, date]]]:
     authority, pan, known = image.authorities.rsa, pan_of(image), image.elements(options)
-    if authority is None or pan is None or any(tag not in known for tag in (0x90, 0x9F32)):
+    if (
+        authority is None
+        or pan is None
+        or any(tag not in known for tag in (TAG_90_ISSUER_CERTIFICATE, TAG_9F32_ISSUER_EXPONENT))
+    ):
         return "", []
     ends = []
     try:
-        issuer = oda.issuer_key(authority, known[0x90], remainder=known.get(0x92, b""), exponent=known[0x9F32], pan=pan)
+        issuer = oda.issuer_key(
+            authority,
+            known[TAG_90_ISSUER_CERTIFICATE],
+            remainder=known.get(TAG_92_ISSUER_REMAINDER, b""),
+            exponent=known[TAG_9F32_ISSUER_EXPONENT],
+            pan=pan,
+        )
         ends.append(("issuer", issuer.expires))
         static = _static(image, options)
-        if 0x93 in known:
-            oda.static_signature(issuer.key, known[0x93], static=static)
-        if 0x9F46 in known and 0x9F47 in known:
-            remainder, exponent = known.get(0x9F48, b""), known[0x9F47]
-            icc = oda.icc_key(issuer.key, known[0x9F46], remainder=remainder, exponent=exponent, pan=pan, static=static)
+        if TAG_93_SIGNED_STATIC_DATA in known:
+            oda.static_signature(issuer.key, known[TAG_93_SIGNED_STATIC_DATA], static=static)
+        if TAG_9F46_ICC_CERTIFICATE in known and TAG_9F47_ICC_EXPONENT in known:
+            remainder, exponent = known.get(TAG_9F48_ICC_REMAINDER, b""), known[TAG_9F47_ICC_EXPONENT]
+            icc = oda.icc_key(
+                issuer.key,
+                known[TAG_9F46_ICC_CERTIFICATE],
+                remainder=remainder,
+                exponent=exponent,
+                pan=pan,
+                static=static,
+            )
             ends.append(("ICC", icc.expires))
     except oda.OdaFailed as fault:
         return str(fault), ends
@@ -101,7 +147,7 @@ def _rsa_chain(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple
 def _sm_chain(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple[str, date]]]:
     """JR/T 0025.17: plain certificates of 142 and 148 bytes with the signature at the end."""
     known, static = image.elements(options), _static(image, options)
-    issuer, icc = known.get(0x90, b""), known.get(0x9F46)
+    issuer, icc = known.get(TAG_90_ISSUER_CERTIFICATE, b""), known.get(TAG_9F46_ICC_CERTIFICATE)
     if len(issuer) != 142 or (icc is not None and len(icc) != 148):
         return "a certificate is not 142 bytes (90) or 148 (9F46)", []
     ends = [("issuer", _month(issuer[5:7]))] + ([("ICC", _month(icc[11:13]))] if icc else [])
@@ -109,7 +155,7 @@ def _sm_chain(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple[
     signatures = [("issuer certificate", image.authorities.sm, issuer[:-64], issuer[-64:])]
     if icc is not None:
         signatures.append(("ICC certificate", public, icc[:-64] + static, icc[-64:]))
-    if (signed := known.get(0x93)) is not None:
+    if (signed := known.get(TAG_93_SIGNED_STATIC_DATA)) is not None:
         signatures.append(("signed static data", public, signed[:-64] + static, signed[-64:]))
     for what, key, message, signature in signatures:
         try:
@@ -138,7 +184,7 @@ def _genuine(image: CardImage) -> Iterator[str]:
 
 
 def _outlives(image: CardImage) -> Iterator[str]:
-    expires = day(image.value(0x5F24))
+    expires = day(image.value(TAG_5F24_EXPIRATION_DATE))
     for options in image.options:
         _, ends = _expiries(image, options) if options.first & (_SDA | _DDA | _CDA) else ("", [])
         for name, end in ends:
@@ -156,7 +202,7 @@ def _certified_years(image: CardImage) -> Iterator[str]:
 
 
 def _exponents(image: CardImage) -> Iterator[str]:
-    for tag, name in ((0x9F32, "issuer"), (0x9F47, "ICC")):
+    for tag, name in ((TAG_9F32_ISSUER_EXPONENT, "issuer"), (TAG_9F47_ICC_EXPONENT, "ICC")):
         value = image.value(tag)
         if value is not None and int.from_bytes(value, "big") not in _EXPONENTS:
             yield f"the {name} public key exponent ({tag:04X}) is neither 3 nor 65537"
@@ -166,7 +212,7 @@ def _key_lengths(image: CardImage) -> Iterator[str]:
     """A certificate is as long as the key that signed it."""
     for options in image.options:
         known = image.elements(options)
-        issuer, icc = len(known.get(0x90, b"")), len(known.get(0x9F46, b""))
+        issuer, icc = len(known.get(TAG_90_ISSUER_CERTIFICATE, b"")), len(known.get(TAG_9F46_ICC_CERTIFICATE, b""))
         if not options.sm and issuer and icc > issuer:
             yield f"the issuer key behind DGI {options.dgi:04X} is longer than the CA key that certifies it"
         elif not options.sm and icc and image.profile.chip_rsa.bits // 8 > icc:
@@ -205,7 +251,10 @@ def _cda_size(image: CardImage) -> Iterator[str]:
 def _index(image: CardImage) -> Iterator[str]:
     for options in image.options:
         trust = image.profile.trust
-        index, wanted = image.elements(options).get(0x8F), trust.sm_ca_index if options.sm else trust.ca_index
+        index, wanted = (
+            image.elements(options).get(TAG_8F_CA_KEY_INDEX),
+            trust.sm_ca_index if options.sm else trust.ca_index,
+        )
         if index is not None and index.hex().upper() != wanted:
             yield f"the CA key index (8F) that DGI {options.dgi:04X} leads to is not {wanted}"
 

@@ -8,6 +8,22 @@ from personalize.payment.elements import VERSIONS, version_in
 from personalize.payment.image import LOGS, CardImage
 from personalize.payment.prepare import CARD_DATA, KEY_CHECKS, KEYS, OWN_DATA
 from personalize.payment.rules.rule import Rule
+from terminal.emv.data.tags import (
+    TAG_5F28_ISSUER_COUNTRY,
+    TAG_9F5C_CUMULATIVE_UPPER_LIMIT,
+    TAG_9F6D_ECASH_RESET_THRESHOLD,
+    TAG_9F42_APPLICATION_CURRENCY,
+    TAG_9F51_CARD_RISK_CURRENCY,
+    TAG_9F52_DEFAULT_ACTION,
+    TAG_9F54_CUMULATIVE_LIMIT,
+    TAG_9F57_CARD_RISK_COUNTRY,
+    TAG_9F58_CARD_LOWER_OFFLINE_LIMIT,
+    TAG_9F59_CARD_UPPER_OFFLINE_LIMIT,
+    TAG_9F77_ECASH_BALANCE_LIMIT,
+    TAG_9F78_ECASH_TRANSACTION_LIMIT,
+    TAG_9F79_ECASH_BALANCE,
+    TAG_BF0C_FCI_DISCRETIONARY,
+)
 from terminal.keys import ApplicationKeys, SealedKeys
 
 _LOG_FILES = range(11, 31)
@@ -70,7 +86,7 @@ def _fold(image: CardImage) -> Iterator[str]:
 def _log(image: CardImage) -> Iterator[str]:
     seen: set[int] = set()
     for _, tag, _ in LOGS:
-        entry = image.fci.get(0xBF0C, tag)
+        entry = image.fci.get(TAG_BF0C_FCI_DISCRETIONARY, tag)
         if entry is None:
             continue
         if len(entry) != 2 or entry[0] not in _LOG_FILES or not entry[1]:
@@ -84,20 +100,26 @@ def _log(image: CardImage) -> Iterator[str]:
 
 
 def _limits(image: CardImage) -> Iterator[str]:
-    for lower, upper, name in ((0x9F58, 0x9F59, "consecutive offline"), (0x9F54, 0x9F5C, "cumulative amount")):
+    for lower, upper, name in (
+        (TAG_9F58_CARD_LOWER_OFFLINE_LIMIT, TAG_9F59_CARD_UPPER_OFFLINE_LIMIT, "consecutive offline"),
+        (TAG_9F54_CUMULATIVE_LIMIT, TAG_9F5C_CUMULATIVE_UPPER_LIMIT, "cumulative amount"),
+    ):
         low, high = image.card_data.get(lower), image.card_data.get(upper)
         if low and high and low > high:
             yield f"the lower {name} limit ({lower:04X}) is above the upper one ({upper:04X})"
 
 
 def _default_action(image: CardImage) -> Iterator[str]:
-    action = image.card_data.get(0x9F52)
+    action = image.card_data.get(TAG_9F52_DEFAULT_ACTION)
     if action is not None and len(action) not in _DEFAULT_ACTION:
         yield f"the application default action (9F52) has {len(action)} bytes, not 2 (PBOC), 4 or 6 (Visa)"
 
 
 def _home(image: CardImage) -> Iterator[str]:
-    for own, shown, name in ((0x9F57, 0x5F28, "country"), (0x9F51, 0x9F42, "currency")):
+    for own, shown, name in (
+        (TAG_9F57_CARD_RISK_COUNTRY, TAG_5F28_ISSUER_COUNTRY, "country"),
+        (TAG_9F51_CARD_RISK_CURRENCY, TAG_9F42_APPLICATION_CURRENCY, "currency"),
+    ):
         card, record = image.card_data.get(own), image.value(shown)
         if card is None:
             yield f"the card does not know its own {name} ({own:04X})"
@@ -106,7 +128,15 @@ def _home(image: CardImage) -> Iterator[str]:
 
 
 def _purse(image: CardImage) -> Iterator[str]:
-    purse = [image.card_data.get(tag) for tag in (0x9F77, 0x9F78, 0x9F6D, 0x9F79)]
+    purse = [
+        image.card_data.get(tag)
+        for tag in (
+            TAG_9F77_ECASH_BALANCE_LIMIT,
+            TAG_9F78_ECASH_TRANSACTION_LIMIT,
+            TAG_9F6D_ECASH_RESET_THRESHOLD,
+            TAG_9F79_ECASH_BALANCE,
+        )
+    ]
     limit, most, threshold, _ = purse
     if any(purse) and not all(purse):
         yield "an e-cash purse needs 9F77, 9F78, 9F6D and 9F79 together"

@@ -8,28 +8,54 @@ from datetime import date
 from personalize.payment.image import ANTENNA, CardImage
 from personalize.payment.rules.rule import Rule
 from personalize.profiles.fields import luhn_digit
+from terminal.emv.data.tags import (
+    TAG_5A_PAN,
+    TAG_5F20_CARDHOLDER_NAME,
+    TAG_5F24_EXPIRATION_DATE,
+    TAG_5F25_EFFECTIVE_DATE,
+    TAG_5F28_ISSUER_COUNTRY,
+    TAG_5F30_SERVICE_CODE,
+    TAG_5F34_PAN_SEQUENCE,
+    TAG_8E_CVM_LIST,
+    TAG_8F_CA_KEY_INDEX,
+    TAG_9F0D_IAC_DEFAULT,
+    TAG_9F0E_IAC_DENIAL,
+    TAG_9F0F_IAC_ONLINE,
+    TAG_9F07_USAGE_CONTROL,
+    TAG_9F08_CARD_VERSION,
+    TAG_9F1F_TRACK_1_DISCRETIONARY_DATA,
+    TAG_9F14_LOWER_OFFLINE_LIMIT,
+    TAG_9F23_UPPER_OFFLINE_LIMIT,
+    TAG_9F32_ISSUER_EXPONENT,
+    TAG_9F42_APPLICATION_CURRENCY,
+    TAG_9F44_APPLICATION_CURRENCY_EXPONENT,
+    TAG_9F47_ICC_EXPONENT,
+    TAG_9F61_ID_NUMBER,
+    TAG_9F62_ID_TYPE,
+    TAG_57_TRACK_2,
+)
 
 _LENGTHS = {
-    0x5F24: (3, 3),
-    0x5F25: (3, 3),
-    0x5F28: (2, 2),
-    0x5F30: (2, 2),
-    0x5F34: (1, 1),
-    0x8F: (1, 1),
-    0x9F08: (2, 2),
-    0x9F14: (1, 1),
-    0x9F1F: (1, 24),
-    0x9F23: (1, 1),
-    0x9F32: (1, 3),
-    0x9F42: (2, 2),
-    0x9F44: (1, 1),
-    0x9F47: (1, 3),
-    0x9F61: (1, 40),
-    0x9F62: (1, 1),
+    TAG_5F24_EXPIRATION_DATE: (3, 3),
+    TAG_5F25_EFFECTIVE_DATE: (3, 3),
+    TAG_5F28_ISSUER_COUNTRY: (2, 2),
+    TAG_5F30_SERVICE_CODE: (2, 2),
+    TAG_5F34_PAN_SEQUENCE: (1, 1),
+    TAG_8F_CA_KEY_INDEX: (1, 1),
+    TAG_9F08_CARD_VERSION: (2, 2),
+    TAG_9F14_LOWER_OFFLINE_LIMIT: (1, 1),
+    TAG_9F1F_TRACK_1_DISCRETIONARY_DATA: (1, 24),
+    TAG_9F23_UPPER_OFFLINE_LIMIT: (1, 1),
+    TAG_9F32_ISSUER_EXPONENT: (1, 3),
+    TAG_9F42_APPLICATION_CURRENCY: (2, 2),
+    TAG_9F44_APPLICATION_CURRENCY_EXPONENT: (1, 1),
+    TAG_9F47_ICC_EXPONENT: (1, 3),
+    TAG_9F61_ID_NUMBER: (1, 40),
+    TAG_9F62_ID_TYPE: (1, 1),
 }
 
 
-_ACTION_CODES = ((0x9F0D, "default"), (0x9F0E, "denial"), (0x9F0F, "online"))
+_ACTION_CODES = ((TAG_9F0D_IAC_DEFAULT, "default"), (TAG_9F0E_IAC_DENIAL, "denial"), (TAG_9F0F_IAC_ONLINE, "online"))
 _RESERVED_TVR = bytes.fromhex("0004000009")
 """Bits of the TVR for future use and for contactless kernels. EMV 4.4 Book 3, C5, table 46."""
 _NOT_VERIFIED, _NO_TRY = 0x80, 0x20
@@ -40,7 +66,7 @@ OFFLINE_PIN = frozenset({0x01, 0x03, 0x04, 0x05})
 
 def pan_of(image: CardImage) -> str | None:
     """The digits of 5A; None where it is missing or no number."""
-    value = image.value(0x5A)
+    value = image.value(TAG_5A_PAN)
     digits = (value or b"").hex().upper().rstrip("F")
     return digits if digits.isdecimal() else None
 
@@ -65,7 +91,7 @@ def _lengths(image: CardImage) -> Iterator[str]:
 
 
 def _pan(image: CardImage) -> Iterator[str]:
-    if image.value(0x5A) is None:
+    if image.value(TAG_5A_PAN) is None:
         return
     pan = pan_of(image)
     if pan is None or not 12 <= len(pan) <= 19:
@@ -82,7 +108,7 @@ def _range(image: CardImage) -> Iterator[str]:
 
 def _track2_fields(image: CardImage) -> tuple[str, str, str] | None:
     """PAN, expiry and service code of track 2; None where it cannot be read."""
-    value = image.value(0x57)
+    value = image.value(TAG_57_TRACK_2)
     if value is None or len(value) > 19:
         return None
     text = value.hex().upper()
@@ -93,7 +119,7 @@ def _track2_fields(image: CardImage) -> tuple[str, str, str] | None:
 
 
 def _track2(image: CardImage) -> Iterator[str]:
-    if image.value(0x57) is not None and _track2_fields(image) is None:
+    if image.value(TAG_57_TRACK_2) is not None and _track2_fields(image) is None:
         yield "track 2 (57) is not PAN, D, YYMM, service code and digits, in at most 19 bytes"
 
 
@@ -104,13 +130,13 @@ def _track2_pan(image: CardImage) -> Iterator[str]:
 
 
 def _track2_expiry(image: CardImage) -> Iterator[str]:
-    fields, expires = _track2_fields(image), image.value(0x5F24)
+    fields, expires = _track2_fields(image), image.value(TAG_5F24_EXPIRATION_DATE)
     if fields and expires and fields[1] != expires.hex()[:4]:
         yield "track 2 (57) ends in another month than 5F24"
 
 
 def _track2_service(image: CardImage) -> Iterator[str]:
-    fields, service = _track2_fields(image), image.value(0x5F30)
+    fields, service = _track2_fields(image), image.value(TAG_5F30_SERVICE_CODE)
     if fields and service and fields[2] != service.hex()[1:]:
         yield "track 2 (57) has another service code than 5F30"
 
@@ -122,7 +148,7 @@ def _chip(image: CardImage) -> Iterator[str]:
 
 
 def _dates(image: CardImage) -> Iterator[str]:
-    for tag in (0x5F24, 0x5F25):
+    for tag in (TAG_5F24_EXPIRATION_DATE, TAG_5F25_EFFECTIVE_DATE):
         value = image.value(tag)
         if value is not None and len(value) == 3 and day(value) is None:
             yield f"{tag:04X} is no date YYMMDD"
@@ -131,18 +157,18 @@ def _dates(image: CardImage) -> Iterator[str]:
 def _antenna_expiry(image: CardImage) -> Iterator[str]:
     for options in image.options:
         places = [place for place, _ in options.places()]
-        if options.dgi in ANTENNA and places and image.content(places[-1]).get(0x5F24) is not None:
+        if options.dgi in ANTENNA and places and image.content(places[-1]).get(TAG_5F24_EXPIRATION_DATE) is not None:
             yield f"the last record that DGI {options.dgi:04X} names has the expiry date: a card torn away seems read"
 
 
 def _order(image: CardImage) -> Iterator[str]:
-    begins, ends = day(image.value(0x5F25)), day(image.value(0x5F24))
+    begins, ends = day(image.value(TAG_5F25_EFFECTIVE_DATE)), day(image.value(TAG_5F24_EXPIRATION_DATE))
     if begins and ends and begins > ends:
         yield "the card becomes valid (5F25) after it has expired (5F24)"
 
 
 def _name(image: CardImage) -> Iterator[str]:
-    name = image.value(0x5F20)
+    name = image.value(TAG_5F20_CARDHOLDER_NAME)
     if name is None:
         return
     if not 2 <= len(name) <= 26:
@@ -152,19 +178,19 @@ def _name(image: CardImage) -> Iterator[str]:
 
 
 def _sequence(image: CardImage) -> Iterator[str]:
-    value = image.value(0x5F34)
+    value = image.value(TAG_5F34_PAN_SEQUENCE)
     if value is not None and len(value) == 1 and not value.hex().isdecimal():
         yield "the PAN sequence number (5F34) is not two digits"
 
 
 def _country(image: CardImage) -> Iterator[str]:
-    usage = image.value(0x9F07)
-    if usage is not None and image.value(0x5F28) is None:
+    usage = image.value(TAG_9F07_USAGE_CONTROL)
+    if usage is not None and image.value(TAG_5F28_ISSUER_COUNTRY) is None:
         yield "usage control (9F07) without the issuer's country (5F28): a terminal cannot apply it"
 
 
 def _usage(image: CardImage) -> Iterator[str]:
-    usage = image.value(0x9F07)
+    usage = image.value(TAG_9F07_USAGE_CONTROL)
     if usage is not None and (len(usage) != 2 or usage[1] & 0x3F):
         yield "the usage control (9F07) is not two bytes with reserved bits zero"
 
@@ -184,7 +210,9 @@ def _action_codes_reserved(image: CardImage) -> Iterator[str]:
 
 
 def _action_codes_all(image: CardImage) -> Iterator[str]:
-    there = [tag for tag in (0x9F0D, 0x9F0E, 0x9F0F) if image.value(tag) is not None]
+    there = [
+        tag for tag in (TAG_9F0D_IAC_DEFAULT, TAG_9F0E_IAC_DENIAL, TAG_9F0F_IAC_ONLINE) if image.value(tag) is not None
+    ]
     if len(there) in (1, 2):
         yield "some issuer action codes are on the card and some are not; a terminal then assumes FF or 00"
 
@@ -192,12 +220,12 @@ def _action_codes_all(image: CardImage) -> Iterator[str]:
 def _action_codes_cardholder(image: CardImage) -> Iterator[str]:
     """A blocked PIN lets the CVM list go on to its next rule, and that may be "no CVM": only codes stop such a card.
     One without 9F0D or 9F0F counts as one that names every bit."""
-    value = image.value(0x8E) or b""
+    value = image.value(TAG_8E_CVM_LIST) or b""
     if not any(method & 0x3F in OFFLINE_PIN for method in value[8::2]):
         return
-    denied = _third(image, 0x9F0E, 0x00)
+    denied = _third(image, TAG_9F0E_IAC_DENIAL, 0x00)
     for bit, what in ((_NOT_VERIFIED, "cardholder verification that was not successful"), (_NO_TRY, "a blocked PIN")):
-        for tag, name in ((0x9F0F, "online"), (0x9F0D, "default")):
+        for tag, name in ((TAG_9F0F_IAC_ONLINE, "online"), (TAG_9F0D_IAC_DEFAULT, "default")):
             if not (denied | _third(image, tag, 0xFF)) & bit:
                 yield f"neither denial nor the issuer action code {name} ({tag:04X}) names {what}: such a card pays on"
 
@@ -209,7 +237,7 @@ def _third(image: CardImage, tag: int, absent: int) -> int:
 
 
 def _velocity(image: CardImage) -> Iterator[str]:
-    lower, upper = image.value(0x9F14), image.value(0x9F23)
+    lower, upper = image.value(TAG_9F14_LOWER_OFFLINE_LIMIT), image.value(TAG_9F23_UPPER_OFFLINE_LIMIT)
     if (lower is None) != (upper is None):
         yield "one of the terminal's consecutive offline limits (9F14, 9F23) is there without the other"
     elif lower and upper and lower > upper:

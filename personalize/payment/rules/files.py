@@ -10,22 +10,47 @@ from personalize.payment.image import ANTENNA, CardImage, inside, objects
 from personalize.payment.prepare import CONTACTLESS_FCI
 from personalize.payment.rules.rule import Rule
 from terminal.emv.data.records import Afl
+from terminal.emv.data.tags import (
+    TAG_4F_ADF_NAME,
+    TAG_5A_PAN,
+    TAG_5F2D_LANGUAGES,
+    TAG_5F24_EXPIRATION_DATE,
+    TAG_8C_CDOL1,
+    TAG_8D_CDOL2,
+    TAG_9F10_IAD,
+    TAG_9F11_CODE_TABLE,
+    TAG_9F12_PREFERRED_NAME,
+    TAG_50_LABEL,
+    TAG_61_DIRECTORY_ENTRY,
+    TAG_70_RECORD,
+    TAG_82_AIP,
+    TAG_87_PRIORITY,
+    TAG_88_SFI,
+    TAG_94_AFL,
+    TAG_A5_FCI_PROPRIETARY,
+    TAG_BF0C_FCI_DISCRETIONARY,
+)
 from terminal.errors import CodecError
 
-MANDATORY = {0x5F24: "expiry date", 0x5A: "account number", 0x8C: "CDOL1", 0x8D: "CDOL2"}
+MANDATORY = {
+    TAG_5F24_EXPIRATION_DATE: "expiry date",
+    TAG_5A_PAN: "account number",
+    TAG_8C_CDOL1: "CDOL1",
+    TAG_8D_CDOL2: "CDOL2",
+}
 
 
 def _fci(image: CardImage) -> Iterator[str]:
     if not image.fci:
         yield "DGI 9102 is not one A5 template"
-    elif image.fci.get(0x50) is None:
+    elif image.fci.get(TAG_50_LABEL) is None:
         yield "the FCI has no application label (50)"
-    if image.part(CONTACTLESS_FCI) and image.contactless_fci.get(0x50) is None:
+    if image.part(CONTACTLESS_FCI) and image.contactless_fci.get(TAG_50_LABEL) is None:
         yield "DGI 9103 is not one A5 template with an application label (50)"
 
 
 def _label(image: CardImage) -> Iterator[str]:
-    label = image.fci.get(0x50)
+    label = image.fci.get(TAG_50_LABEL)
     if label is not None and not (1 <= len(label) <= 16 and all(chr(c).isalnum() or c == 0x20 for c in label)):
         yield "the application label (50) is not 1 to 16 letters, digits and spaces"
     elif label is not None and max(label) > 0x7E:
@@ -33,18 +58,18 @@ def _label(image: CardImage) -> Iterator[str]:
 
 
 def _preferred(image: CardImage) -> Iterator[str]:
-    if image.fci.get(0x9F12) is not None and image.fci.get(0x9F11) is None:
+    if image.fci.get(TAG_9F12_PREFERRED_NAME) is not None and image.fci.get(TAG_9F11_CODE_TABLE) is None:
         yield "a preferred name (9F12) without its code table (9F11)"
 
 
 def _priority(image: CardImage) -> Iterator[str]:
-    priority = image.fci.get(0x87)
+    priority = image.fci.get(TAG_87_PRIORITY)
     if priority is not None and (len(priority) != 1 or priority[0] & 0x70):
         yield "the priority indicator (87) is not one byte with bits 7 to 5 zero"
 
 
 def _language(image: CardImage) -> Iterator[str]:
-    language = image.fci.get(0x5F2D)
+    language = image.fci.get(TAG_5F2D_LANGUAGES)
     if language is None:
         return
     text = language.decode("latin-1")
@@ -57,7 +82,9 @@ def _options(image: CardImage) -> Iterator[str]:
         yield "there is no DGI 9104, so the card has nothing to answer to GET PROCESSING OPTIONS"
     for options in image.options:
         tags = [int(item.tag) for item in options.objects]
-        if tags != [0x82, 0x94] and not (options.dgi in ANTENNA and tags == [0x82, 0x94, 0x9F10]):
+        if tags != [TAG_82_AIP, TAG_94_AFL] and not (
+            options.dgi in ANTENNA and tags == [TAG_82_AIP, TAG_94_AFL, TAG_9F10_IAD]
+        ):
             yield f"DGI {options.dgi:04X} is not the two objects 82 and 94"
 
 
@@ -69,7 +96,7 @@ def _aip(image: CardImage) -> Iterator[str]:
 
 def _afl(image: CardImage) -> Iterator[str]:
     for options in image.options:
-        locator = options.objects.get(0x94)
+        locator = options.objects.get(TAG_94_AFL)
         if locator is None:
             continue
         try:
@@ -95,7 +122,7 @@ def _reached(image: CardImage) -> Iterator[str]:
 
 def _template(image: CardImage) -> Iterator[str]:
     for (sfi, number), record in image.records.items():
-        if not inside(record, 0x70):
+        if not inside(record, TAG_70_RECORD):
             yield f"record {sfi}.{number} is not one 70 template with data objects"
 
 
@@ -134,18 +161,18 @@ def _groupings(image: CardImage) -> Iterator[str]:
 def _directory(image: CardImage) -> Iterator[str]:
     for directory in image.directories:
         name = directory.instance_aid.decode("ascii", "replace")
-        fci = inside(directory.plain(0x9102), 0xA5)
-        contents = [fci.find(0xBF0C)] if name.startswith("2") else []
-        listed = [item for content in contents if content for item in content.children.find_all(0x61)]
+        fci = inside(directory.plain(0x9102), TAG_A5_FCI_PROPRIETARY)
+        contents = [fci.find(TAG_BF0C_FCI_DISCRETIONARY)] if name.startswith("2") else []
+        listed = [item for content in contents if content for item in content.children.find_all(TAG_61_DIRECTORY_ENTRY)]
         for record in directory.records().values():
-            listed += [item for item in inside(record, 0x70).find_all(0x61)]
+            listed += [item for item in inside(record, TAG_70_RECORD).find_all(TAG_61_DIRECTORY_ENTRY)]
         entries = [objects(item.value) for item in listed]
-        entry = next((e for e in entries if e.get(0x4F) == image.application.instance_aid), None)
+        entry = next((e for e in entries if e.get(TAG_4F_ADF_NAME) == image.application.instance_aid), None)
         if entry is None:
             yield f"{name} does not list the payment application"
-        elif name.startswith("1") and entry.get(0x50) is None:
+        elif name.startswith("1") and entry.get(TAG_50_LABEL) is None:
             yield f"{name} lists the payment application without a label"
-        elif image.fci.get(0x50) and entry.get(0x50) not in (None, image.fci.get(0x50)):
+        elif image.fci.get(TAG_50_LABEL) and entry.get(TAG_50_LABEL) not in (None, image.fci.get(TAG_50_LABEL)):
             yield f"{name} lists the payment application under another label than its FCI"
 
 
@@ -153,7 +180,7 @@ def _directory_file(image: CardImage) -> Iterator[str]:
     directory = image.directory(b"1PAY.SYS.DDF01")
     if directory is None:
         return
-    sfi = inside(directory.plain(0x9102), 0xA5).get(0x88)
+    sfi = inside(directory.plain(0x9102), TAG_A5_FCI_PROPRIETARY).get(TAG_88_SFI)
     if sfi is None or len(sfi) != 1 or not 1 <= sfi[0] <= 10:
         yield "the FCI of the PSE names no directory file (88) from 1 to 10"
     elif {place[0] for place in directory.records()} != {sfi[0]}:

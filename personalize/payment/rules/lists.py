@@ -10,18 +10,51 @@ from personalize.payment.prepare import CONTACTLESS_OPTIONS, ECASH_OPTIONS, OPTI
 from personalize.payment.rules.data import OFFLINE_PIN
 from personalize.payment.rules.rule import Rule
 from terminal.emv.data.dictionary import lookup
+from terminal.emv.data.tags import (
+    TAG_5F2A_CURRENCY,
+    TAG_8A_RESPONSE_CODE,
+    TAG_8E_CVM_LIST,
+    TAG_9A_TRANSACTION_DATE,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F02_AMOUNT,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_9F2D_ICC_PIN_CERTIFICATE,
+    TAG_9F7A_ECASH_INDICATOR,
+    TAG_9F36_ATC,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_9F42_APPLICATION_CURRENCY,
+    TAG_9F46_ICC_CERTIFICATE,
+    TAG_9F49_DDOL,
+    TAG_9F74_ECASH_AUTHORIZATION_CODE,
+    TAG_9F79_ECASH_BALANCE,
+    TAG_91_ISSUER_AUTHENTICATION_DATA,
+    TAG_95_TVR,
+    TAG_BF0C_FCI_DISCRETIONARY,
+    TAG_DF69_SM_INDICATOR,
+)
 
-UNPREDICTABLE = 0x9F37
 _CDA, _DDA, _CARDHOLDER = 0x01, 0x20, 0x10
-_CRYPTOGRAM_INPUT = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C)
+_CRYPTOGRAM_INPUT = (
+    TAG_9F02_AMOUNT,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_95_TVR,
+    TAG_5F2A_CURRENCY,
+    TAG_9A_TRANSACTION_DATE,
+    TAG_9C_TRANSACTION_TYPE,
+)
 """EMV 4.4 Book 2, 8.1.1; 9F37 has a rule of its own."""
 _MOST = 252
 """Bytes that a terminal can send for one list: 255, less tag and length of the command template 83."""
 
 _TWINS = (OPTIONS + SM, ECASH_OPTIONS + SM, CONTACTLESS_OPTIONS + SM)
 _ANTENNA_TWIN = CONTACTLESS_OPTIONS + SM
-_ECASH, _ECASH_INPUT, _CODE = (ECASH_OPTIONS, ECASH_OPTIONS + SM), (0x9F7A, 0x9F02, 0x5F2A), 6
-_ATC = 0x9F36
+_ECASH, _ECASH_INPUT, _CODE = (
+    (ECASH_OPTIONS, ECASH_OPTIONS + SM),
+    (TAG_9F7A_ECASH_INDICATOR, TAG_9F02_AMOUNT, TAG_5F2A_CURRENCY),
+    6,
+)
 _METHODS = {*range(0x00, 0x06), 0x1E, 0x1F, *range(0x20, 0x3F)}
 _ENCIPHERED = {0x04, 0x05}
 _AMOUNTS = range(6, 10)
@@ -57,7 +90,7 @@ def _entry_lengths(image: CardImage) -> Iterator[str]:
 
 
 def _cdol1_unpredictable(image: CardImage) -> Iterator[str]:
-    if image.asks("CDOL1", UNPREDICTABLE) is False:
+    if image.asks("CDOL1", TAG_9F37_UNPREDICTABLE_NUMBER) is False:
         yield "the CDOL1 does not ask for the unpredictable number (9F37): cryptograms could be made ahead"
 
 
@@ -68,51 +101,51 @@ def _cdol1_input(image: CardImage) -> Iterator[str]:
 
 
 def _cdol2_response(image: CardImage) -> Iterator[str]:
-    if image.asks("CDOL2", 0x8A) is False:
+    if image.asks("CDOL2", TAG_8A_RESPONSE_CODE) is False:
         yield "the CDOL2 does not ask for the authorisation response code (8A): the card cannot know what was decided"
 
 
 def _cda_lists(image: CardImage) -> Iterator[str]:
-    if image.offers(_CDA) and image.asks("CDOL2", UNPREDICTABLE) is False:
+    if image.offers(_CDA) and image.asks("CDOL2", TAG_9F37_UNPREDICTABLE_NUMBER) is False:
         yield "the AIP promises CDA, but the CDOL2 does not ask for the unpredictable number (9F37)"
 
 
 def _issuer_authentication(image: CardImage) -> Iterator[str]:
     if (
         not image.offers(0x04)
-        and image.asks("CDOL2", 0x91) is False
+        and image.asks("CDOL2", TAG_91_ISSUER_AUTHENTICATION_DATA) is False
         and image.profile.risk.issuer_authentication == "80"
     ):
         yield "issuer authentication is mandatory (9F56), but neither AIP nor CDOL2 (91) lets it in"
 
 
 def _ddol(image: CardImage) -> Iterator[str]:
-    if image.offers(_DDA) and image.value(0x9F49) is None:
+    if image.offers(_DDA) and image.value(TAG_9F49_DDOL) is None:
         yield "the AIP promises DDA, but there is no DDOL (9F49)"
 
 
 def _ddol_unpredictable(image: CardImage) -> Iterator[str]:
-    if image.asks("DDOL", UNPREDICTABLE) is False:
+    if image.asks("DDOL", TAG_9F37_UNPREDICTABLE_NUMBER) is False:
         yield "the DDOL (9F49) does not ask for the unpredictable number (9F37): dynamic authentication fails"
 
 
 def _sm_indicator(image: CardImage) -> Iterator[str]:
     twins = [options.dgi for options in image.options if options.dgi in _TWINS]
-    if any(dgi != _ANTENNA_TWIN for dgi in twins) and not image.asks("PDOL", 0xDF69):
+    if any(dgi != _ANTENNA_TWIN for dgi in twins) and not image.asks("PDOL", TAG_DF69_SM_INDICATOR):
         yield "a card with both algorithms does not ask for DF69 in its PDOL, so it cannot choose"
-    if _ANTENNA_TWIN in twins and not image.asks("contactless PDOL", 0xDF69):
+    if _ANTENNA_TWIN in twins and not image.asks("contactless PDOL", TAG_DF69_SM_INDICATOR):
         yield "a card with both algorithms does not ask for DF69 in its contactless PDOL (9103), so it cannot choose"
 
 
 def _ecash_options(image: CardImage) -> Iterator[str]:
     promised = [options for options in image.options if options.dgi in _ECASH]
-    if image.card_data.get(0x9F79) is not None and not promised:
+    if image.card_data.get(TAG_9F79_ECASH_BALANCE) is not None and not promised:
         yield "there is an e-cash balance (9F79), but no options (9203) that lead to it"
     missing = [f"{tag:02X}" for tag in _ECASH_INPUT if not image.asks("PDOL", tag)]
     if promised and missing:
         yield f"the PDOL does not ask for {', '.join(missing)}, so the card never pays from its e-cash"
     for options in promised:
-        code = image.elements(options).get(0x9F74)
+        code = image.elements(options).get(TAG_9F74_ECASH_AUTHORIZATION_CODE)
         if code is None and options.afl is not None:
             yield f"the AFL of DGI {options.dgi:04X} leads to no 9F74, by which terminals know e-cash"
         elif code is not None and len(code) != _CODE:
@@ -121,29 +154,32 @@ def _ecash_options(image: CardImage) -> Iterator[str]:
 
 def _log_format(image: CardImage) -> Iterator[str]:
     for name, entry, form in LOGS:
-        if image.fci.get(0xBF0C, entry) is not None and image.asks(name, 0x9A) is None:
+        if (
+            image.fci.get(TAG_BF0C_FCI_DISCRETIONARY, entry) is not None
+            and image.asks(name, TAG_9A_TRANSACTION_DATE) is None
+        ):
             yield f"there is a log ({entry:04X}), but no format ({form:04X}) that a terminal could read it with"
 
 
 def _log_input(image: CardImage) -> Iterator[str]:
     lists = dict(image.lists())
-    known = {_ATC} | {int(entry.tag) for name in ("PDOL", "CDOL1") if name in lists for entry in lists[name]}
+    known = {TAG_9F36_ATC} | {int(entry.tag) for name in ("PDOL", "CDOL1") if name in lists for entry in lists[name]}
     for name, tag, _ in LOGS:
         missing = [f"{entry.tag}" for entry in lists.get(name, ()) if int(entry.tag) not in known]
-        if image.fci.get(0xBF0C, tag) is not None and "CDOL1" in lists and missing:
+        if image.fci.get(TAG_BF0C_FCI_DISCRETIONARY, tag) is not None and "CDOL1" in lists and missing:
             yield f"the {name} has {', '.join(missing)}, for which neither PDOL nor CDOL1 asks the terminal"
 
 
 def _cvm(image: CardImage) -> tuple[bytes, list[tuple[int, int]]]:
     """Amounts and rules of a well-formed list; nothing for another."""
-    value = image.value(0x8E) or b""
+    value = image.value(TAG_8E_CVM_LIST) or b""
     if len(value) < 10 or len(value) % 2 or len(value) > 252:
         return b"", []
     return value[:8], [(value[at], value[at + 1]) for at in range(8, len(value), 2)]
 
 
 def _cvm_format(image: CardImage) -> Iterator[str]:
-    value = image.value(0x8E)
+    value = image.value(TAG_8E_CVM_LIST)
     if value is None:
         return
     _, rules = _cvm(image)
@@ -159,7 +195,7 @@ def _cvm_format(image: CardImage) -> Iterator[str]:
 def _cvm_amounts(image: CardImage) -> Iterator[str]:
     amounts, rules = _cvm(image)
     used = {condition for _, condition in rules if condition in _AMOUNTS}
-    if used and image.value(0x9F42) is None:
+    if used and image.value(TAG_9F42_APPLICATION_CURRENCY) is None:
         yield "CVM conditions compare amounts in the card's currency, but 9F42 is not on the card"
     for at, conditions, name in ((0, {6, 7}, "X"), (4, {8, 9}, "Y")):
         if used & conditions and amounts[at : at + 4] == bytes(4):
@@ -167,7 +203,7 @@ def _cvm_amounts(image: CardImage) -> Iterator[str]:
 
 
 def _cvm_promised(image: CardImage) -> Iterator[str]:
-    promised, there = image.offers(_CARDHOLDER), image.value(0x8E) is not None
+    promised, there = image.offers(_CARDHOLDER), image.value(TAG_8E_CVM_LIST) is not None
     if promised and not there:
         yield "the AIP promises cardholder verification, but there is no CVM list (8E)"
     elif there and not promised:
@@ -191,7 +227,7 @@ def _pin_tries(image: CardImage) -> Iterator[str]:
 
 def _enciphered(image: CardImage) -> Iterator[str]:
     asked = {method & 0x3F for method, _ in _cvm(image)[1]} & _ENCIPHERED
-    if asked and image.value(0x9F46) is None and image.value(0x9F2D) is None:
+    if asked and image.value(TAG_9F46_ICC_CERTIFICATE) is None and image.value(TAG_9F2D_ICC_PIN_CERTIFICATE) is None:
         yield "the CVM list (8E) has enciphered offline PIN, but the card has no key to encipher with (9F46 or 9F2D)"
 
 

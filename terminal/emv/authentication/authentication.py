@@ -18,6 +18,20 @@ from terminal.emv.authentication.cakeys import CaStore
 from terminal.emv.authentication.chains import Chain, chain_for
 from terminal.emv.authentication.rsa import Check, CombinedData, OdaFailed, Signed
 from terminal.emv.data.bits import AIP, TSI, TVR, TerminalCapabilities
+from terminal.emv.data.tags import (
+    TAG_8F_CA_KEY_INDEX,
+    TAG_9F4B_SIGNED_DYNAMIC_DATA,
+    TAG_9F4C_ICC_DYNAMIC_NUMBER,
+    TAG_9F22_TERMINAL_CA_KEY_INDEX,
+    TAG_9F27_CID,
+    TAG_9F33_TERMINAL_CAPABILITIES,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_9F45_DATA_AUTHENTICATION_CODE,
+    TAG_9F49_DDOL,
+    TAG_77_FORMAT_2,
+    TAG_80_FORMAT_1,
+    TAG_82_AIP,
+)
 from terminal.emv.selection.application import CardRecords, fill
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.transaction.state import TransactionState
@@ -26,10 +40,6 @@ from terminal.tlv import Tlvs, asks_for
 
 _CHOICE: Final = "EMV 4.4 Book 3, 10.3"
 _STAGE: Final = KernelStage.AUTHENTICATION
-_AIP, _CAPABILITIES, _UNPREDICTABLE, _DDOL = 0x82, 0x9F33, 0x9F37, 0x9F49
-_SIGNATURE, _CID, _DYNAMIC_NUMBER, _CODE = 0x9F4B, 0x9F27, 0x9F4C, 0x9F45
-_CARD_CA_INDEX, _CA_INDEX = 0x8F, 0x9F22
-_FORMAT_1, _FORMAT_2 = 0x80, 0x77
 
 
 class Method(StrEnum):
@@ -68,7 +78,7 @@ class Authentication:
 
 def choose_method(state: TransactionState) -> Method | None:
     """CDA, else DDA, else SDA: the first that both AIP and terminal capabilities (9F33) have. EMV 4.4 Book 3, 10.3."""
-    card, terminal = state.card.get(_AIP, b"")[:2], state.terminal.get(_CAPABILITIES, b"")
+    card, terminal = state.card.get(TAG_82_AIP, b"")[:2], state.terminal.get(TAG_9F33_TERMINAL_CAPABILITIES, b"")
     if AIP.CDA.set_in(card) and TerminalCapabilities.CDA.set_in(terminal):
         return Method.CDA
     if AIP.DDA.set_in(card) and TerminalCapabilities.DDA.set_in(terminal):
@@ -100,7 +110,7 @@ def authenticate(
     state.note(_STAGE, f"{method} with {chain.algorithm} is chosen by AIP and terminal", _CHOICE, tvr=selected)
     try:
         if method is Method.SDA:
-            state.card[_CODE] = chain.prove_static()
+            state.card[TAG_9F45_DATA_AUTHENTICATION_CODE] = chain.prove_static()
         else:
             chain.prove_card_key()
         if method is Method.DDA:
@@ -108,7 +118,7 @@ def authenticate(
     except OdaFailed as failure:
         _failed(state, method, failure)
         return Authentication(method, False, chain)
-    state.terminal[_CA_INDEX] = state.card[_CARD_CA_INDEX]
+    state.terminal[TAG_9F22_TERMINAL_CA_KEY_INDEX] = state.card[TAG_8F_CA_KEY_INDEX]
     if method is Method.CDA:
         text = "the certificates of issuer and card are genuine; the signature comes with the cryptogram"
         state.note(_STAGE, text, method.source)
@@ -131,7 +141,7 @@ def verify_combined(
     except OdaFailed as failure:
         _failed(state, Method.CDA, failure)
         return None
-    state.card[_DYNAMIC_NUMBER] = found.number
+    state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = found.number
     text = "CDA succeeded: the card signed its cryptogram and the data of this transaction"
     state.note(_STAGE, text, Method.CDA.source, tsi=TSI.ODA_PERFORMED)
     return found
@@ -143,14 +153,14 @@ def combined_missing(state: TransactionState, why: str) -> None:
 
 
 def _combined(state: TransactionState, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -> CombinedData:
-    signature, cid = answer.get(_SIGNATURE), answer.get(_CID)
+    signature, cid = answer.get(TAG_9F4B_SIGNED_DYNAMIC_DATA), answer.get(TAG_9F27_CID)
     if signature is None or cid is None:
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F4B' if signature is None else '9F27'}")
-    dynamic = chain.dynamic(signature, state.terminal.get(_UNPREDICTABLE, b""))
+    dynamic = chain.dynamic(signature, state.terminal.get(TAG_9F37_UNPREDICTABLE_NUMBER, b""))
     found = CombinedData.of(dynamic, chain.hash_size)
     if bytes((found.cid,)) != cid:
         raise OdaFailed(Signed.DYNAMIC, Check.CRYPTOGRAM_INFORMATION)
-    told = b"".join([item.encode() for item in answer if item.tag != _SIGNATURE])
+    told = b"".join([item.encode() for item in answer if item.tag != TAG_9F4B_SIGNED_DYNAMIC_DATA])
     if not hmac.compare_digest(chain.hash(b"".join(sent) + told), found.transaction_hash):
         raise OdaFailed(Signed.DYNAMIC, Check.TRANSACTION_HASH)
     return found
@@ -158,8 +168,8 @@ def _combined(state: TransactionState, chain: Chain, answer: Tlvs, sent: Sequenc
 
 def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_ddol: bytes | None) -> None:
     """INTERNAL AUTHENTICATE with the DDOL's data. EMV 4.4 Book 2, 6.5.1; Book 3, 6.5.9."""
-    ddol = state.card.get(_DDOL, default_ddol)
-    if ddol is None or not asks_for(ddol, _UNPREDICTABLE):
+    ddol = state.card.get(TAG_9F49_DDOL, default_ddol)
+    if ddol is None or not asks_for(ddol, TAG_9F37_UNPREDICTABLE_NUMBER):
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, "DDOL with 9F37")
     data = fill(state, _STAGE, "DDOL", ddol)
     if len(data) > MOST_DATA:
@@ -169,12 +179,14 @@ def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_dd
     if not response.sw.ok:
         state.stop(_STAGE, f"{doing}: the card answered {response.sw}", FAULTY_ICC)
     found = objects(response.data)
-    if found is None or len(found) != 1 or found[0].tag not in (_FORMAT_1, _FORMAT_2):
+    if found is None or len(found) != 1 or found[0].tag not in (TAG_80_FORMAT_1, TAG_77_FORMAT_2):
         state.stop(_STAGE, f"{doing}: the answer is neither format 80 nor 77", FAULTY_ICC)
-    signature = found[0].value if found[0].tag == _FORMAT_1 else found[0].children.get(_SIGNATURE)
+    signature = (
+        found[0].value if found[0].tag == TAG_80_FORMAT_1 else found[0].children.get(TAG_9F4B_SIGNED_DYNAMIC_DATA)
+    )
     if signature is None:
         state.stop(_STAGE, f"{doing}: the answer lacks its signature (9F4B)", "EMV 4.4 Book 3, 6.5.9.4")
-    state.card[_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number
+    state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number
 
 
 def _failed(state: TransactionState, method: Method, failure: OdaFailed) -> None:

@@ -10,7 +10,7 @@ import hashlib
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Protocol
 
 from terminal.crypto.rsa import RsaPublic
 from terminal.crypto.sm3 import sm3
@@ -19,16 +19,26 @@ from terminal.emv.authentication import sm2 as oda_sm
 from terminal.emv.authentication.cakeys import CaStore
 from terminal.emv.authentication.rsa import Check, DynamicData, OdaFailed, Signed
 from terminal.emv.data.records import static_data
+from terminal.emv.data.tags import (
+    TAG_5A_PAN,
+    TAG_8F_CA_KEY_INDEX,
+    TAG_9F2D_ICC_PIN_CERTIFICATE,
+    TAG_9F2E_ICC_PIN_EXPONENT,
+    TAG_9F2F_ICC_PIN_REMAINDER,
+    TAG_9F4A_STATIC_TAG_LIST,
+    TAG_9F32_ISSUER_EXPONENT,
+    TAG_9F46_ICC_CERTIFICATE,
+    TAG_9F47_ICC_EXPONENT,
+    TAG_9F48_ICC_REMAINDER,
+    TAG_82_AIP,
+    TAG_90_ISSUER_CERTIFICATE,
+    TAG_92_ISSUER_REMAINDER,
+    TAG_93_SIGNED_STATIC_DATA,
+    TAG_DF69_SM_INDICATOR,
+)
 from terminal.emv.selection.application import CardRecords, card_number
 from terminal.emv.transaction.state import TransactionState
 from terminal.errors import TlvError
-
-SM_SUPPORT: Final = 0xDF69
-"""Terminal SM support indicator: 01 where the terminal can do SM2, SM3 and SM4. JR/T 0025.17."""
-_PAN, _AIP, _TAG_LIST, _CA_INDEX, _STATIC = 0x5A, 0x82, 0x9F4A, 0x8F, 0x93
-_ISSUER, _ISSUER_REMAINDER, _ISSUER_EXPONENT = 0x90, 0x92, 0x9F32
-_ICC, _ICC_EXPONENT, _ICC_REMAINDER = 0x9F46, 0x9F47, 0x9F48
-_PIN, _PIN_EXPONENT, _PIN_REMAINDER = 0x9F2D, 0x9F2E, 0x9F2F
 
 
 class OdaAlgorithm(StrEnum):
@@ -74,7 +84,7 @@ class _Links:
         self._store = store
         self._today = today
         self._rid = (state.aid or b"")[:5]
-        self._pan = card_number(state.card.get(_PAN, b"")) or ""
+        self._pan = card_number(state.card.get(TAG_5A_PAN, b"")) or ""
 
     def _need(self, what: Signed, tag: int) -> bytes:
         value = self._card.get(tag)
@@ -83,7 +93,7 @@ class _Links:
         return value
 
     def _index(self) -> int:
-        index = self._need(Signed.ISSUER, _CA_INDEX)
+        index = self._need(Signed.ISSUER, TAG_8F_CA_KEY_INDEX)
         if len(index) != 1:
             raise OdaFailed(Signed.ISSUER, Check.CA_KEY, "its index is not one byte")
         return index[0]
@@ -92,7 +102,11 @@ class _Links:
         if self._records.unfit is not None:
             raise OdaFailed(what, Check.HASH, self._records.unfit)
         try:
-            return static_data(self._records.records, aip=self._card.get(_AIP, b""), tag_list=self._card.get(_TAG_LIST))
+            return static_data(
+                self._records.records,
+                aip=self._card.get(TAG_82_AIP, b""),
+                tag_list=self._card.get(TAG_9F4A_STATIC_TAG_LIST),
+            )
         except TlvError as fault:
             raise OdaFailed(what, Check.TAG_LIST, str(fault)) from None
 
@@ -109,9 +123,9 @@ class RsaChain(_Links):
         authority = self._store.rsa_key(self._rid, index, self._today)
         found = oda.issuer_key(
             authority.key,
-            self._need(Signed.ISSUER, _ISSUER),
-            remainder=self._card.get(_ISSUER_REMAINDER, b""),
-            exponent=self._need(Signed.ISSUER, _ISSUER_EXPONENT),
+            self._need(Signed.ISSUER, TAG_90_ISSUER_CERTIFICATE),
+            remainder=self._card.get(TAG_92_ISSUER_REMAINDER, b""),
+            exponent=self._need(Signed.ISSUER, TAG_9F32_ISSUER_EXPONENT),
             pan=self._pan,
             at=self._today,
         )
@@ -120,7 +134,9 @@ class RsaChain(_Links):
 
     @cached_property
     def _icc(self) -> RsaPublic:
-        return self._certified(_ICC, _ICC_REMAINDER, _ICC_EXPONENT, self._static(Signed.ICC))
+        return self._certified(
+            TAG_9F46_ICC_CERTIFICATE, TAG_9F48_ICC_REMAINDER, TAG_9F47_ICC_EXPONENT, self._static(Signed.ICC)
+        )
 
     def _certified(self, certificate: int, remainder: int, exponent: int, static: bytes) -> RsaPublic:
         return oda.icc_key(
@@ -134,7 +150,7 @@ class RsaChain(_Links):
         ).key
 
     def prove_static(self) -> bytes:
-        signature = self._need(Signed.STATIC, _STATIC)
+        signature = self._need(Signed.STATIC, TAG_93_SIGNED_STATIC_DATA)
         return oda.static_signature(self._issuer, signature, static=self._static(Signed.STATIC))
 
     def prove_card_key(self) -> None:
@@ -148,8 +164,10 @@ class RsaChain(_Links):
 
     def pin_key(self) -> RsaPublic:
         """The PIN encipherment key where the card has all of one (9F2D, 9F2E), else the card's key."""
-        if _PIN in self._card and _PIN_EXPONENT in self._card:
-            return self._certified(_PIN, _PIN_REMAINDER, _PIN_EXPONENT, b"")
+        if TAG_9F2D_ICC_PIN_CERTIFICATE in self._card and TAG_9F2E_ICC_PIN_EXPONENT in self._card:
+            return self._certified(
+                TAG_9F2D_ICC_PIN_CERTIFICATE, TAG_9F2F_ICC_PIN_REMAINDER, TAG_9F2E_ICC_PIN_EXPONENT, b""
+            )
         return self._icc
 
 
@@ -163,18 +181,18 @@ class SmChain(_Links):
     def _issuer(self) -> bytes:
         index = self._index()
         authority = self._store.sm_key(self._rid, index, self._today)
-        certificate = self._need(Signed.ISSUER, _ISSUER)
+        certificate = self._need(Signed.ISSUER, TAG_90_ISSUER_CERTIFICATE)
         found = oda_sm.issuer_key(authority.key, certificate, pan=self._pan, at=self._today)
         self._store.check_revocation(self._rid, index, found.serial)
         return found.key
 
     @cached_property
     def _icc(self) -> bytes:
-        certificate, static = self._need(Signed.ICC, _ICC), self._static(Signed.ICC)
+        certificate, static = self._need(Signed.ICC, TAG_9F46_ICC_CERTIFICATE), self._static(Signed.ICC)
         return oda_sm.icc_key(self._issuer, certificate, pan=self._pan, static=static, at=self._today).key
 
     def prove_static(self) -> bytes:
-        signature = self._need(Signed.STATIC, _STATIC)
+        signature = self._need(Signed.STATIC, TAG_93_SIGNED_STATIC_DATA)
         return oda_sm.static_signature(self._issuer, signature, static=self._static(Signed.STATIC))
 
     def prove_card_key(self) -> None:
@@ -193,8 +211,8 @@ class SmChain(_Links):
 
 def chain_for(state: TransactionState, records: CardRecords, store: CaStore, today: date) -> Chain:
     """SM2 where the terminal said that it can (DF69) and the issuer certificate is one of SM2, else RSA."""
-    certificate = state.card.get(_ISSUER, b"")
+    certificate = state.card.get(TAG_90_ISSUER_CERTIFICATE, b"")
     sm_certificate = len(certificate) == oda_sm.ISSUER_CERTIFICATE and certificate[0] == oda_sm.ISSUER_FORMAT
-    if state.terminal.get(SM_SUPPORT) == b"\x01" and sm_certificate:
+    if state.terminal.get(TAG_DF69_SM_INDICATOR) == b"\x01" and sm_certificate:
         return SmChain(state, records, store, today)
     return RsaChain(state, records, store, today)

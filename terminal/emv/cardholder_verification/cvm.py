@@ -18,6 +18,20 @@ from terminal.emv.authentication.chains import Chain
 from terminal.emv.authentication.rsa import OdaFailed
 from terminal.emv.data.bits import AIP, TSI, TVR, TerminalCapabilities
 from terminal.emv.data.cvm_list import CvmCode, CvmCondition, CvmList, CvmResult, CvmResults, CvmRule, method_text
+from terminal.emv.data.tags import (
+    TAG_5A_PAN,
+    TAG_5F2A_CURRENCY,
+    TAG_8E_CVM_LIST,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F02_AMOUNT,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F17_PIN_TRY_COUNTER,
+    TAG_9F33_TERMINAL_CAPABILITIES,
+    TAG_9F34_CVM_RESULTS,
+    TAG_9F35_TERMINAL_TYPE,
+    TAG_9F42_APPLICATION_CURRENCY,
+    TAG_82_AIP,
+)
 from terminal.emv.selection.application import card_number
 from terminal.emv.transaction.exchange import FAULTY_ICC, ask, get_data
 from terminal.emv.transaction.protocols import Cardholder, Pin
@@ -34,11 +48,7 @@ _STAGE: Final = KernelStage.CARDHOLDER
 _SOURCE: Final = "EMV 4.4 Book 3, 10.5"
 _OFFLINE: Final = "EMV 4.4 Book 3, 10.5.1"
 _ONLINE: Final = "EMV 4.4 Book 3, 10.5.2"
-_AIP, _LIST, _RESULTS, _PAN = 0x82, 0x8E, 0x9F34, 0x5A
-_CAPABILITIES, _TERMINAL_TYPE, _KIND, _AMOUNT, _OTHER = 0x9F33, 0x9F35, 0x9C, 0x9F02, 0x9F03
-_CARD_CURRENCY, _CURRENCY = 0x9F42, 0x5F2A
 _CASH, _CASHBACK = (0x01, 0x17), 0x09
-_TRY_COUNTER = 0x9F17
 _PLAIN_PIN, _ENCIPHERED_PIN = 0x80, 0x88
 """P2 of VERIFY. EMV 4.4 Book 3, 6.5.12, table 24."""
 _CHALLENGE = 8
@@ -95,7 +105,7 @@ def verify_cardholder(
     """
     pad = cardholder if pin_pad else None
     verification = _Verifier(state, pad, online_pin, OfflinePin(state, sender, chain, pad, random)).run()
-    state.terminal[_RESULTS] = verification.results
+    state.terminal[TAG_9F34_CVM_RESULTS] = verification.results
     return verification
 
 
@@ -110,7 +120,7 @@ class _Verifier:
         self._online_pin = online_pin
         self._offline = offline
         self._pin_block: bytes | None = None
-        self._capable = state.terminal.get(_CAPABILITIES, b"")
+        self._capable = state.terminal.get(TAG_9F33_TERMINAL_CAPABILITIES, b"")
 
     def run(self) -> CardholderVerification:
         found = self._list()
@@ -134,10 +144,10 @@ class _Verifier:
 
     def _list(self) -> CvmList | None:
         """The card's list; None where cardholder verification does not take place."""
-        if not AIP.CARDHOLDER_VERIFICATION.set_in(self._state.card.get(_AIP, b"")):
+        if not AIP.CARDHOLDER_VERIFICATION.set_in(self._state.card.get(TAG_82_AIP, b"")):
             self._note("the card does not ask for cardholder verification (AIP)")
             return None
-        raw = self._state.card.get(_LIST)
+        raw = self._state.card.get(TAG_8E_CVM_LIST)
         try:
             found = CvmList.decode(raw) if raw is not None else None
         except CodecError as fault:
@@ -159,8 +169,8 @@ class _Verifier:
                 return self._compares(found.x, under=rule.condition is CvmCondition.UNDER_X)
             case CvmCondition.UNDER_Y | CvmCondition.OVER_Y:
                 return self._compares(found.y, under=rule.condition is CvmCondition.UNDER_Y)
-        kind = int.from_bytes(self._state.terminal.get(_KIND, b"\x00"), "big")
-        attended = self._state.terminal.get(_TERMINAL_TYPE, b"\x00")[0] & 0x0F <= 3
+        kind = int.from_bytes(self._state.terminal.get(TAG_9C_TRANSACTION_TYPE, b"\x00"), "big")
+        attended = self._state.terminal.get(TAG_9F35_TERMINAL_TYPE, b"\x00")[0] & 0x0F <= 3
         match rule.condition:
             case CvmCondition.UNATTENDED_CASH:
                 return kind in _CASH and not attended
@@ -174,12 +184,12 @@ class _Verifier:
 
     def _cashback(self, kind: int) -> bool:
         """A purchase that gives out cash, by its type or its second amount (9F03), as in processing restrictions."""
-        return kind == _CASHBACK or (kind not in _CASH and any(self._state.terminal.get(_OTHER, b"")))
+        return kind == _CASHBACK or (kind not in _CASH and any(self._state.terminal.get(TAG_9F03_AMOUNT_OTHER, b"")))
 
     def _compares(self, limit: int, *, under: bool) -> bool:
         """The amount against X or Y, which count in the application currency only. An equal amount is neither."""
-        currency, raw = self._state.card.get(_CARD_CURRENCY), self._state.terminal.get(_AMOUNT)
-        if raw is None or currency is None or currency != self._state.terminal.get(_CURRENCY):
+        currency, raw = self._state.card.get(TAG_9F42_APPLICATION_CURRENCY), self._state.terminal.get(TAG_9F02_AMOUNT)
+        if raw is None or currency is None or currency != self._state.terminal.get(TAG_5F2A_CURRENCY):
             return False
         amount = int(raw.hex())
         return amount < limit if under else amount > limit
@@ -221,7 +231,7 @@ class _Verifier:
         if self._offline.bypassed:
             self._state.note(_STAGE, "no PIN: its entry was bypassed before", _ONLINE)
             return False
-        number = card_number(self._state.card.get(_PAN, b""))
+        number = card_number(self._state.card.get(TAG_5A_PAN, b""))
         if self._pad is None or self._online_pin is None or number is None:
             self._state.note(_STAGE, "no PIN pad for an online PIN", _ONLINE, tvr=TVR.PIN_PAD_NOT_WORKING)
             return False
@@ -341,7 +351,7 @@ class OfflinePin:
 
     def _tries_left(self) -> int | None:
         """The PIN try counter; None where the card does not tell. EMV 4.4 Book 3, 10.5.1."""
-        value = get_data(self._sender, _TRY_COUNTER)
+        value = get_data(self._sender, TAG_9F17_PIN_TRY_COUNTER)
         if value is None or len(value) != 1:
             self._note("the card does not tell how many PIN tries are left")
             return None

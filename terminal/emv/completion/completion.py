@@ -11,8 +11,16 @@ from typing import Final, Protocol
 from terminal.apdu import Sender
 from terminal.emv.cardholder_verification.cvm import CardholderVerification
 from terminal.emv.completion import online, scripts
-from terminal.emv.completion.cryptogram import CDOL1, CDOL2, GenerateAcResponse, generate, list_data
+from terminal.emv.completion.cryptogram import GenerateAcResponse, generate, list_data
 from terminal.emv.data.bits import TVR
+from terminal.emv.data.tags import (
+    TAG_8A_RESPONSE_CODE,
+    TAG_8C_CDOL1,
+    TAG_8D_CDOL2,
+    TAG_9F26_AC,
+    TAG_71_ISSUER_SCRIPT_1,
+    TAG_72_ISSUER_SCRIPT_2,
+)
 from terminal.emv.risk.action import analyse, when_offline
 from terminal.emv.risk.risk import digits
 from terminal.emv.transaction.config import ApplicationSettings, TerminalConfig
@@ -83,7 +91,7 @@ class Completion:
         if self._combined is not None and kind is CryptogramType.ARQC and not cda:
             text = "the online request is asked for without a signature"
             self._state.note(KernelStage.CARD_ACTION, text, _CDA, tvr=TVR.ODA_NOT_PERFORMED)
-        self._first, genuine = self._generate(KernelStage.CARD_ACTION, CDOL1, kind, cda)
+        self._first, genuine = self._generate(KernelStage.CARD_ACTION, TAG_8C_CDOL1, kind, cda)
         if self._first.kind is CryptogramType.AAC:
             self._respond(online.DECLINED_OFFLINE)
             return self._end(Result.DECLINED_OFFLINE, "the card declined")
@@ -104,7 +112,7 @@ class Completion:
     def outcome(self, result: Result, reason: str) -> Outcome:
         """The outcome as things stand."""
         state = self._state
-        code = state.terminal.get(online.RESPONSE_CODE, b"").decode("ascii", "replace")
+        code = state.terminal.get(TAG_8A_RESPONSE_CODE, b"").decode("ascii", "replace")
         if code.startswith("Y") and result not in _APPROVED:
             code = f"Z{code[1:]}"  # It was given in advance, for a cryptogram that the card then did not make.
         return Outcome(
@@ -135,10 +143,10 @@ class Completion:
         # From here on the issuer has reserved the money: whatever goes wrong, it must be told.
         self._reversal = approved
         online.authenticate_issuer(self._state, self._sender)
-        self._scripts += scripts.run(self._state, self._sender, answer.scripts, scripts.BEFORE)
+        self._scripts += scripts.run(self._state, self._sender, answer.scripts, TAG_71_ISSUER_SCRIPT_1)
         cda = approved and self._config.cda_mode in (1, 4)
         genuine = self._finish(CryptogramType.TC if approved else CryptogramType.AAC, cda=cda)
-        self._scripts += scripts.run(self._state, self._sender, answer.scripts, scripts.AFTER)
+        self._scripts += scripts.run(self._state, self._sender, answer.scripts, TAG_72_ISSUER_SCRIPT_2)
         if not approved:
             return self._end(Result.DECLINED_ONLINE, "the issuer declined")
         if not self._accepted():
@@ -160,7 +168,7 @@ class Completion:
     def _finish(self, kind: CryptogramType, *, cda: bool) -> bool:
         """The second GENERATE AC; False when its signature is wrong. Another ATC than before ends the transaction."""
         first = self._first
-        self._second, genuine = self._generate(KernelStage.COMPLETION, CDOL2, kind, cda)
+        self._second, genuine = self._generate(KernelStage.COMPLETION, TAG_8D_CDOL2, kind, cda)
         if first is None or self._second.atc != first.atc:
             self._state.stop(KernelStage.COMPLETION, "the card changed its transaction counter on the way", FAULTY_ICC)
         return genuine
@@ -178,7 +186,7 @@ class Completion:
             cryptogram = combined(answer, self._lists)
             genuine = verified = cryptogram is not None
             if cryptogram is not None:
-                ac = state.card[0x9F26] = cryptogram
+                ac = state.card[TAG_9F26_AC] = cryptogram
         return Cryptogram(answer.kind, answer.cid, answer.atc, ac, answer.issuer_data, verified), genuine
 
     def _accepted(self) -> bool:
@@ -186,7 +194,7 @@ class Completion:
 
     def _respond(self, code: bytes) -> None:
         """The authorization response code that the terminal gives where no issuer does. EMV 4.4 Book 4, Annex A6."""
-        self._state.terminal[online.RESPONSE_CODE] = code
+        self._state.terminal[TAG_8A_RESPONSE_CODE] = code
 
     def _end(self, result: Result, reason: str) -> Outcome:
         self._state.note(KernelStage.COMPLETION, f"{result}: {reason}{self._to_tell(result)}", _COMPLETION)

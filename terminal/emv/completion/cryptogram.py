@@ -8,6 +8,18 @@ from typing import Final, NoReturn
 
 from terminal.apdu import Command, Sender
 from terminal.emv.data.bits import TSI, TVR
+from terminal.emv.data.tags import (
+    TAG_8C_CDOL1,
+    TAG_9F4B_SIGNED_DYNAMIC_DATA,
+    TAG_9F10_IAD,
+    TAG_9F26_AC,
+    TAG_9F27_CID,
+    TAG_9F36_ATC,
+    TAG_77_FORMAT_2,
+    TAG_80_FORMAT_1,
+    TAG_97_TDOL,
+    TAG_98_TC_HASH,
+)
 from terminal.emv.selection.application import fill
 from terminal.emv.transaction.config import ApplicationSettings
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
@@ -16,10 +28,6 @@ from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
 from terminal.tlv import Tlvs, asks_for
 
-CDOL1, CDOL2, TDOL, TC_HASH = 0x8C, 0x8D, 0x97, 0x98
-CID, ATC, AC, ISSUER_DATA, SIGNATURE = 0x9F27, 0x9F36, 0x9F26, 0x9F10, 0x9F4B
-
-_FORMAT_1, _FORMAT_2 = 0x80, 0x77
 _REFERENCE: Final = {CryptogramType.AAC: 0x00, CryptogramType.TC: 0x40, CryptogramType.ARQC: 0x80}
 _KINDS: Final = {value: kind for kind, value in _REFERENCE.items()}
 _RANK: Final = {CryptogramType.AAC: 0, CryptogramType.ARQC: 1, CryptogramType.TC: 2}
@@ -28,7 +36,12 @@ _TYPE: Final = 0xC0
 """Bits of the cryptogram information that tell the kind. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 _ADVICE, _REASON, _SERVICE_NOT_ALLOWED = 0x08, 0x07, 0x01
 _SOURCE: Final = "EMV 4.4 Book 3, 6.5.5, 10.8"
-_LENGTHS: Final = {CID: range(1, 2), ATC: range(2, 3), AC: range(8, 9), ISSUER_DATA: range(33)}
+_LENGTHS: Final = {
+    TAG_9F27_CID: range(1, 2),
+    TAG_9F36_ATC: range(2, 3),
+    TAG_9F26_AC: range(8, 9),
+    TAG_9F10_IAD: range(33),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +71,10 @@ def list_data(state: TransactionState, stage: KernelStage, tag: int, application
 
     EMV 4.4 Book 3, 5.4, 9.2.2; Book 2, 8.1 (hash algorithm: SHA-1).
     """
-    name = "CDOL1" if tag == CDOL1 else "CDOL2"
+    name = "CDOL1" if tag == TAG_8C_CDOL1 else "CDOL2"
     dol = state.card.get(tag, b"")
-    if asks_for(dol, TC_HASH):
-        tdol = state.card.get(TDOL)
+    if asks_for(dol, TAG_98_TC_HASH):
+        tdol = state.card.get(TAG_97_TDOL)
         if tdol is None:
             # A terminal without one takes an empty list, and that does not count as a default that was used.
             own = application.default_tdol
@@ -70,7 +83,7 @@ def list_data(state: TransactionState, stage: KernelStage, tag: int, application
             used = NO_TVR if own is None else TVR.DEFAULT_TDOL_USED
             state.note(stage, text, "EMV 4.4 Book 3, 9.2.2", tvr=used)
         hashed = fill(state, stage, "TDOL", tdol)
-        state.terminal[TC_HASH] = hashlib.sha1(hashed, usedforsecurity=False).digest()
+        state.terminal[TAG_98_TC_HASH] = hashlib.sha1(hashed, usedforsecurity=False).digest()
     data = fill(state, stage, name, dol)
     if not 0 < len(data) <= MOST_DATA:
         state.stop(stage, f"{name} asks for {len(data)} bytes, which no command carries", FAULTY_ICC)
@@ -102,9 +115,9 @@ def generate(
         state.stop(stage, f"{doing}: the card answered a {answer.kind.value}, which is more", "EMV 4.4 Book 3, 9.3")
     if answer.kind is CryptogramType.AAC and answer.cid & _REASON == _SERVICE_NOT_ALLOWED:
         state.stop(stage, f"{doing}: the card does not allow this service", "EMV 4.4 Book 4, 6.3.7")
-    state.card |= {CID: bytes((answer.cid,)), ATC: answer.atc, ISSUER_DATA: answer.issuer_data}
+    state.card |= {TAG_9F27_CID: bytes((answer.cid,)), TAG_9F36_ATC: answer.atc, TAG_9F10_IAD: answer.issuer_data}
     if answer.ac:
-        state.card[AC] = answer.ac
+        state.card[TAG_9F26_AC] = answer.ac
     text = f"{doing}: the card answered {answer.kind.value}, transaction counter {int.from_bytes(answer.atc, 'big')}"
     state.note(stage, text, _SOURCE, tsi=TSI.CARD_RISK_MANAGEMENT_PERFORMED)
     return answer
@@ -115,25 +128,25 @@ def _parse(state: TransactionState, stage: KernelStage, doing: str, data: bytes)
     if objects_of is None or len(objects_of) != 1:
         _malformed(state, stage, doing, "the answer is not one data object")
     found = objects_of[0]
-    if found.tag == _FORMAT_1:
+    if found.tag == TAG_80_FORMAT_1:
         value = found.value
         if not 11 <= len(value) <= 43:
             _malformed(state, stage, doing, f"an answer in format 1 of {len(value)} bytes")
         return _answer(state, stage, doing, value[:1], value[1:3], value[3:11], value[11:], None, Tlvs())
-    if found.tag != _FORMAT_2:
+    if found.tag != TAG_77_FORMAT_2:
         _malformed(state, stage, doing, f"the answer is {found.tag}, not 80 or 77")
     inside = found.children
     values: dict[int, bytes] = {item.tag: item.value for item in inside}
     if len(values) != len(inside):
         _malformed(state, stage, doing, "a data object occurs twice")
-    signature = values.get(SIGNATURE)
-    for tag in (CID, ATC) if signature is not None else (CID, ATC, AC):
+    signature = values.get(TAG_9F4B_SIGNED_DYNAMIC_DATA)
+    for tag in (TAG_9F27_CID, TAG_9F36_ATC) if signature is not None else (TAG_9F27_CID, TAG_9F36_ATC, TAG_9F26_AC):
         if tag not in values:
             _malformed(state, stage, doing, f"{tag:04X} is missing")
     for tag, lengths in _LENGTHS.items():
         if tag in values and len(values[tag]) not in lengths:
             _malformed(state, stage, doing, f"{tag:04X} has {len(values[tag])} bytes")
-    parts = (values[CID], values[ATC], values.get(AC, b""), values.get(ISSUER_DATA, b""))
+    parts = (values[TAG_9F27_CID], values[TAG_9F36_ATC], values.get(TAG_9F26_AC, b""), values.get(TAG_9F10_IAD, b""))
     return _answer(state, stage, doing, *parts, signature, inside)
 
 

@@ -10,6 +10,32 @@ from typing import Final
 from terminal.apdu import Command, Sender
 from terminal.emv.data.bits import AIP, TSI, TVR
 from terminal.emv.data.elements.codecs import counted
+from terminal.emv.data.tags import (
+    TAG_5F2A_CURRENCY,
+    TAG_5F34_PAN_SEQUENCE,
+    TAG_8A_RESPONSE_CODE,
+    TAG_9A_TRANSACTION_DATE,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F02_AMOUNT,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F09_TERMINAL_VERSION,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_9F1E_IFD_SERIAL_NUMBER,
+    TAG_9F10_IAD,
+    TAG_9F21_TRANSACTION_TIME,
+    TAG_9F26_AC,
+    TAG_9F27_CID,
+    TAG_9F33_TERMINAL_CAPABILITIES,
+    TAG_9F34_CVM_RESULTS,
+    TAG_9F35_TERMINAL_TYPE,
+    TAG_9F36_ATC,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_9F41_SEQUENCE_COUNTER,
+    TAG_82_AIP,
+    TAG_84_DF_NAME,
+    TAG_91_ISSUER_AUTHENTICATION_DATA,
+    TAG_95_TVR,
+)
 from terminal.emv.risk.risk import digits, sequence_number
 from terminal.emv.transaction.exchange import ask
 from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineRequest, OnlineResponse, Unable
@@ -17,8 +43,6 @@ from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
 from terminal.errors import MembercardError
 
-RESPONSE_CODE: Final = 0x8A
-AUTHENTICATION_DATA: Final = 0x91
 APPROVED_OFFLINE, DECLINED_OFFLINE = b"Y1", b"Z1"
 UNABLE_APPROVED, UNABLE_DECLINED = b"Y3", b"Z3"
 _APPROVALS: Final = frozenset((b"00", b"10", b"11"))
@@ -27,8 +51,28 @@ _REFERRALS: Final = frozenset((b"01", b"02"))
 """Answers that ask the attendant to call the issuer."""
 
 FIELD_55: Final = (
-    *(0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03),
-    *(0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41, 0x5F34, 0x9F21),
+    TAG_9F26_AC,
+    TAG_9F27_CID,
+    TAG_9F10_IAD,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_9F36_ATC,
+    TAG_95_TVR,
+    TAG_9A_TRANSACTION_DATE,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F02_AMOUNT,
+    TAG_5F2A_CURRENCY,
+    TAG_82_AIP,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F33_TERMINAL_CAPABILITIES,
+    TAG_9F34_CVM_RESULTS,
+    TAG_9F35_TERMINAL_TYPE,
+    TAG_9F1E_IFD_SERIAL_NUMBER,
+    TAG_84_DF_NAME,
+    TAG_9F09_TERMINAL_VERSION,
+    TAG_9F41_SEQUENCE_COUNTER,
+    TAG_5F34_PAN_SEQUENCE,
+    TAG_9F21_TRANSACTION_TIME,
 )
 """What the issuer is told of the card and the transaction. EMV 4.4 Book 4, 12.1.1, tables 9 and 10."""
 
@@ -49,9 +93,9 @@ def authorize(state: TransactionState, host: OnlineHost | None, pin_block: bytes
     if isinstance(answer, Unable):
         state.note(KernelStage.ONLINE, f"the issuer gave no answer: {answer.reason}", source)
         return answer
-    state.terminal[RESPONSE_CODE] = answer.response_code
+    state.terminal[TAG_8A_RESPONSE_CODE] = answer.response_code
     if answer.authentication_data is not None:
-        state.terminal[AUTHENTICATION_DATA] = answer.authentication_data
+        state.terminal[TAG_91_ISSUER_AUTHENTICATION_DATA] = answer.authentication_data
     verdict = "approves" if approves(answer) else "wants to be called" if _refers(answer) else "declines"
     text = f"the issuer {verdict} (response code {answer.response_code.decode('ascii')})"
     state.note(KernelStage.ONLINE, f"{text} and sends {counted(len(answer.scripts), 'script')}", source)
@@ -85,11 +129,11 @@ def authenticate_issuer(state: TransactionState, sender: Sender) -> None:
     TransportError. EMV 4.4 Book 3, 6.5.4, 10.9; Book 2, 8.2.
     """
     source = "EMV 4.4 Book 3, 10.9"
-    data = state.terminal.get(AUTHENTICATION_DATA)
+    data = state.terminal.get(TAG_91_ISSUER_AUTHENTICATION_DATA)
     if data is None:
         state.note(KernelStage.ISSUER, "the issuer sent no authentication data", source)
         return
-    if not AIP.ISSUER_AUTHENTICATION.set_in(state.card.get(0x82, b"")):
+    if not AIP.ISSUER_AUTHENTICATION.set_in(state.card.get(TAG_82_AIP, b"")):
         state.note(
             KernelStage.ISSUER, "the card takes the issuer's authentication data through CDOL2, if at all", source
         )

@@ -7,17 +7,24 @@ from typing import Final
 
 from terminal.apdu import Command, Sender
 from terminal.emv.data.bits import TSI, TVR
+from terminal.emv.data.tags import (
+    TAG_9F18_SCRIPT_IDENTIFIER,
+    TAG_71_ISSUER_SCRIPT_1,
+    TAG_72_ISSUER_SCRIPT_2,
+    TAG_86_SCRIPT_COMMAND,
+)
 from terminal.emv.transaction.outcome import ScriptResult
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
 from terminal.errors import ApduError, CardMalformed, TlvError, TransportError
 from terminal.tlv import Tlv, decode
 
-BEFORE, AFTER = 0x71, 0x72
-_IDENTIFIER, _COMMAND = 0x9F18, 0x86
 _SOURCE: Final = "EMV 4.4 Book 3, 10.10"
 _OUT_OF_FORM: Final = "EMV 4.4 Book 3, Annex E1, scenario 3; Book 4, 12.2.4"
-_FAILED: Final = {BEFORE: TVR.SCRIPT_FAILED_BEFORE_FINAL_AC, AFTER: TVR.SCRIPT_FAILED_AFTER_FINAL_AC}
+_FAILED: Final = {
+    TAG_71_ISSUER_SCRIPT_1: TVR.SCRIPT_FAILED_BEFORE_FINAL_AC,
+    TAG_72_ISSUER_SCRIPT_2: TVR.SCRIPT_FAILED_AFTER_FINAL_AC,
+}
 MOST_SCRIPTS: Final = 16
 """More than any issuer sends; 128 bytes of scripts are all that a terminal must take. EMV 4.4 Book 3, 10.10."""
 
@@ -32,7 +39,9 @@ def run(state: TransactionState, sender: Sender, templates: Iterable[bytes], whe
     results = []
     for raw in list(templates)[:MOST_SCRIPTS]:
         script = _template(raw)
-        if script is None and when == (AFTER if raw[:1] == bytes((AFTER,)) else BEFORE):
+        if script is None and when == (
+            TAG_72_ISSUER_SCRIPT_2 if raw[:1] == bytes((TAG_72_ISSUER_SCRIPT_2,)) else TAG_71_ISSUER_SCRIPT_1
+        ):
             text = "a script of the issuer is no template 71 or 72"
             state.note(KernelStage.SCRIPTS, text, _OUT_OF_FORM, tvr=_FAILED[when], tsi=TSI.SCRIPT_PERFORMED)
             results.append(ScriptResult(when, bytes(4), 0, False, None))
@@ -46,12 +55,12 @@ def _template(raw: bytes) -> Tlv | None:
         found = decode(raw)
     except TlvError:
         return None
-    return found[0] if len(found) == 1 and found[0].tag in (BEFORE, AFTER) else None
+    return found[0] if len(found) == 1 and found[0].tag in (TAG_71_ISSUER_SCRIPT_1, TAG_72_ISSUER_SCRIPT_2) else None
 
 
 def _deliver(state: TransactionState, sender: Sender, script: Tlv) -> ScriptResult:
     when = int(script.tag)
-    identifier = script.children.get(_IDENTIFIER) or bytes(4)
+    identifier = script.children.get(TAG_9F18_SCRIPT_IDENTIFIER) or bytes(4)
     commands = _commands(script)
     name = f"script {identifier.hex().upper()}"
     if commands is None or len(identifier) != 4:
@@ -71,7 +80,7 @@ def _deliver(state: TransactionState, sender: Sender, script: Tlv) -> ScriptResu
 def _commands(script: Tlv) -> list[Command] | None:
     """The commands of a script in order; None when one of them cannot exist, or there is none."""
     try:
-        found = [Command.decode(item.value) for item in script.children if item.tag == _COMMAND]
+        found = [Command.decode(item.value) for item in script.children if item.tag == TAG_86_SCRIPT_COMMAND]
     except ApduError:
         return None
     return found or None

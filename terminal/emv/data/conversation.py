@@ -11,17 +11,34 @@ from dataclasses import replace
 
 from terminal.apdu import TraceEntry
 from terminal.emv.data.explain import Explained, Explainer
+from terminal.emv.data.tags import (
+    TAG_6F_FCI,
+    TAG_8C_CDOL1,
+    TAG_8D_CDOL2,
+    TAG_9F4B_SIGNED_DYNAMIC_DATA,
+    TAG_9F10_IAD,
+    TAG_9F26_AC,
+    TAG_9F27_CID,
+    TAG_9F36_ATC,
+    TAG_9F38_PDOL,
+    TAG_9F49_DDOL,
+    TAG_80_FORMAT_1,
+    TAG_82_AIP,
+    TAG_83_COMMAND_TEMPLATE,
+    TAG_84_DF_NAME,
+    TAG_91_ISSUER_AUTHENTICATION_DATA,
+    TAG_94_AFL,
+)
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tlvs, decode
 
-_PDOL, _CDOL1, _CDOL2, _DDOL = 0x9F38, 0x8C, 0x8D, 0x9F49
-_LISTS = (_PDOL, _CDOL1, _CDOL2, _DDOL)
+_LISTS = (TAG_9F38_PDOL, TAG_8C_CDOL1, TAG_8D_CDOL2, TAG_9F49_DDOL)
 _SECURE_MESSAGING = 0x0C
 _BY_NAME = 0x04
 _FORMAT_1 = {
-    0xA8: ((0x82, 2), (0x94, None)),
-    0xAE: ((0x9F27, 1), (0x9F36, 2), (0x9F26, 8), (0x9F10, None)),
-    0x88: ((0x9F4B, None),),
+    0xA8: ((TAG_82_AIP, 2), (TAG_94_AFL, None)),
+    0xAE: ((TAG_9F27_CID, 1), (TAG_9F36_ATC, 2), (TAG_9F26_AC, 8), (TAG_9F10_IAD, None)),
+    0x88: ((TAG_9F4B_SIGNED_DYNAMIC_DATA, None),),
 }
 """What stands in an answer of format 1 (tag 80), by instruction: tags and lengths, None for the rest."""
 
@@ -72,20 +89,20 @@ class Conversation:
         return {
             0xA4: self._selected,
             0xA8: self._options,
-            0xAE: lambda sent: self._filled(_CDOL2 if self._cryptograms else _CDOL1, sent),
-            0x88: lambda sent: self._filled(_DDOL, sent),
-            0x82: lambda sent: iter((self._explainer.element(0x91, sent),)),
+            0xAE: lambda sent: self._filled(TAG_8D_CDOL2 if self._cryptograms else TAG_8C_CDOL1, sent),
+            0x88: lambda sent: self._filled(TAG_9F49_DDOL, sent),
+            0x82: lambda sent: iter((self._explainer.element(TAG_91_ISSUER_AUTHENTICATION_DATA, sent),)),
         }
 
     def _selected(self, name: bytes) -> Iterator[Explained]:
         self._explainer = replace(self._explainer, aid=name)
         self._lists.clear()
         self._cryptograms = 0
-        yield self._explainer.element(0x84, name)
+        yield self._explainer.element(TAG_84_DF_NAME, name)
 
     def _options(self, sent: bytes) -> Iterator[Explained]:
-        values = decode(sent).need(0x83)
-        return self._filled(_PDOL, values)
+        values = decode(sent).need(TAG_83_COMMAND_TEMPLATE)
+        return self._filled(TAG_9F38_PDOL, values)
 
     def _filled(self, number: int, data: bytes) -> Iterator[Explained]:
         if (wanted := self._lists.get(number)) is not None and wanted.length == len(data):
@@ -96,10 +113,10 @@ class Conversation:
     def _answer(self, ins: int, answer: bytes) -> Iterator[Explained]:
         objects = decode(answer)
         self._remember(objects)
-        if (value := objects.get(0x80)) is not None and ins in _FORMAT_1:
+        if (value := objects.get(TAG_80_FORMAT_1)) is not None and ins in _FORMAT_1:
             yield from self._format_1(ins, value)
             return
-        name = objects.get(0x6F, 0x84)
+        name = objects.get(TAG_6F_FCI, TAG_84_DF_NAME)
         if name is not None:
             self._explainer = replace(self._explainer, aid=name)
         yield from self._explainer.objects(objects)

@@ -13,12 +13,18 @@ from typing import Final
 from terminal.emv.data.elements.annex_a import ANNEX_A
 from terminal.emv.data.elements.element import Element, Personal, Source
 from terminal.emv.data.elements.schemes import SCHEME_ELEMENTS, SCHEMES
+from terminal.emv.data.tags import (
+    TAG_6F_FCI,
+    TAG_73_DIRECTORY_DISCRETIONARY,
+    TAG_A5_FCI_PROPRIETARY,
+    TAG_BF0C_FCI_DISCRETIONARY,
+)
 from terminal.tlv import DolFormat
 
 __all__ = ["STANDARD", "Dictionary", "Element", "Personal", "Source", "lookup"]
 
 
-FCI: Final = frozenset((0x6F, 0xA5, 0xBF0C, 0x73))
+FCI: Final = frozenset((TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, TAG_73_DIRECTORY_DISCRETIONARY))
 """The templates of an FCI."""
 
 

@@ -13,12 +13,21 @@ from typing import Any
 from terminal.emv.data.dictionary import STANDARD, Dictionary
 from terminal.emv.data.elements.codecs import CurrencyCode, Template
 from terminal.emv.data.elements.element import Context, Element, Personal
+from terminal.emv.data.tags import (
+    TAG_4F_ADF_NAME,
+    TAG_5F2A_CURRENCY,
+    TAG_6F_FCI,
+    TAG_9F42_APPLICATION_CURRENCY,
+    TAG_9F51_CARD_RISK_CURRENCY,
+    TAG_61_DIRECTORY_ENTRY,
+    TAG_84_DF_NAME,
+)
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tag, Tlvs, decode
 
-_CURRENCIES = (0x5F2A, 0x9F51, 0x9F42)
+_CURRENCIES = (TAG_5F2A_CURRENCY, TAG_9F51_CARD_RISK_CURRENCY, TAG_9F42_APPLICATION_CURRENCY)
 """Where the currency of the amounts beside it stands: the transaction's, PBOC's card's, the application's."""
-_NAMING = {0x6F: 0x84, 0x61: 0x4F}
+_NAMING = {TAG_6F_FCI: TAG_84_DF_NAME, TAG_61_DIRECTORY_ENTRY: TAG_4F_ADF_NAME}
 """Templates of one application, and the element in them that names it."""
 
 

@@ -8,12 +8,10 @@ from functools import lru_cache
 from typing import NamedTuple, Self
 
 from terminal.apdu import Command, Sender, check
+from terminal.emv.data.tags import TAG_70_RECORD, TAG_82_AIP
 from terminal.errors import CardMalformed, CodecError, TlvError
 from terminal.tlv import Tlvs, decode, encode_length
 from terminal.tlv import cached_parse as kept
-
-RECORD_TEMPLATE = 0x70
-AIP = 0x82
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class Record(NamedTuple):
     @classmethod
     def decode(cls, sfi: int, number: int, signed: bool, raw: bytes) -> Self:
         """Raises CodecError when the data are not one 70 template. EMV 4.4 Book 3, 6.5.11.4."""
-        template = decode(raw).only(RECORD_TEMPLATE)
+        template = decode(raw).only(TAG_70_RECORD)
         if template is None:
             raise CodecError(f"SFI {sfi}, record {number} is not one 70 template", 0)
         if len(raw) != 1 + len(encode_length(len(template.value))) + len(template.value):
@@ -120,6 +118,6 @@ def static_data(records: Iterable[Record], *, aip: bytes, tag_list: bytes | None
     body = b"".join([record.content if record.sfi <= 10 else record.raw for record in records if record.signed])
     if tag_list is None:
         return body
-    if tag_list != bytes((AIP,)):
+    if tag_list != bytes((TAG_82_AIP,)):
         raise TlvError("the static data authentication tag list names more than the AIP", 0)
     return body + aip

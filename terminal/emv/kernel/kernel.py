@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from terminal.apdu import Sender
 from terminal.emv.authentication.authentication import Authentication, authenticate, combined_missing, verify_combined
@@ -17,6 +16,7 @@ from terminal.emv.authentication.cakeys import CaStore
 from terminal.emv.cardholder_verification.cvm import OnlinePin, verify_cardholder
 from terminal.emv.completion.completion import CombinedCheck, Completion, unfinished
 from terminal.emv.completion.cryptogram import GenerateAcResponse
+from terminal.emv.data.tags import TAG_9F06_TERMINAL_AID, TAG_9F7A_ECASH_INDICATOR
 from terminal.emv.risk import ecash
 from terminal.emv.risk.restrictions import check_restrictions
 from terminal.emv.risk.risk import Recent, manage, one_to_99
@@ -30,8 +30,6 @@ from terminal.emv.transaction.state import Stop, TransactionState
 from terminal.emv.transaction.step import KernelStage
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CardError, CodecError, TransportError
-
-_AID: Final = 0x9F06
 
 
 def run_transaction(
@@ -166,7 +164,10 @@ class _KernelRun:
         from now on the whole name of what was selected, also where a part of it matched. EMV 4.4 Book 1, 12.4."""
         entry, data = self._ready.application(selected.supported.aid)
         self._state.terminal |= data
-        self._state.terminal |= {_AID: selected.name, ecash.SUPPORT: ecash.offer(entry, self.transaction)}
+        self._state.terminal |= {
+            TAG_9F06_TERMINAL_AID: selected.name,
+            TAG_9F7A_ECASH_INDICATOR: ecash.offer(entry, self.transaction),
+        }
 
     def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
         state, pdol_data = self._state, opened.pdol_data  # not self: that would be a ring, and the card's data in it

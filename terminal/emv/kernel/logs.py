@@ -8,11 +8,23 @@ from enum import Enum
 from typing import Final
 
 from terminal.apdu import Command, Sender, check
+from terminal.emv.data.tags import (
+    TAG_6F_FCI,
+    TAG_9F4D_LOG_ENTRY,
+    TAG_9F4F_LOG_FORMAT,
+    TAG_9F6D_ECASH_RESET_THRESHOLD,
+    TAG_9F77_ECASH_BALANCE_LIMIT,
+    TAG_9F78_ECASH_TRANSACTION_LIMIT,
+    TAG_9F79_ECASH_BALANCE,
+    TAG_A5_FCI_PROPRIETARY,
+    TAG_BF0C_FCI_DISCRETIONARY,
+    TAG_DF4D_LOAD_LOG_ENTRY,
+    TAG_DF4F_LOAD_LOG_FORMAT,
+)
 from terminal.emv.transaction.exchange import get_data
 from terminal.errors import CardMalformed, TlvError
 from terminal.tlv import Dol, Tlvs
 
-_FCI, _PROPRIETARY, _DISCRETIONARY = 0x6F, 0xA5, 0xBF0C
 _END: Final = frozenset((0x6A83, 0x6A82, 0x6985))
 """How a card says that a log holds no more records, or none yet."""
 LOAD_HEAD: Final = Dol.of((0xDF01, 1), (0xDF02, 1), (0xDF03, 6), (0xDF04, 6))
@@ -23,8 +35,8 @@ _LOAD_NAMES: Final = {0xDF01: "P1", 0xDF02: "P2", 0xDF03: "balance before", 0xDF
 class LogKind(Enum):
     """A log, by the tags of its entry (where it is) and its format (what a record holds)."""
 
-    TRANSACTIONS = (0x9F4D, 0x9F4F)
-    LOADS = (0xDF4D, 0xDF4F)
+    TRANSACTIONS = (TAG_9F4D_LOG_ENTRY, TAG_9F4F_LOG_FORMAT)
+    LOADS = (TAG_DF4D_LOAD_LOG_ENTRY, TAG_DF4F_LOAD_LOG_FORMAT)
 
     def __init__(self, entry: int, form: int) -> None:
         self.entry = entry
@@ -67,7 +79,7 @@ def read_log(sender: Sender, fci: Tlvs, kind: LogKind = LogKind.TRANSACTIONS) ->
     Raises CardRefused, CardMalformed and TransportError. EMV 4.4 Book 3, D3 and D4.
     """
     doing = f"reading the log ({kind.name.lower()})"
-    entry = fci.get(_FCI, _PROPRIETARY, _DISCRETIONARY, kind.entry)
+    entry = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, kind.entry)
     if entry is None:
         return None
     if len(entry) != 2 or not 11 <= entry[0] <= 30:
@@ -85,7 +97,12 @@ def read_log(sender: Sender, fci: Tlvs, kind: LogKind = LogKind.TRANSACTIONS) ->
 
 def electronic_cash(sender: Sender) -> ElectronicCash:
     """The e-cash counters that the selected application gives. JR/T 0025.5. Raises TransportError."""
-    return ElectronicCash(*[_amount(get_data(sender, tag)) for tag in (0x9F79, 0x9F77, 0x9F78, 0x9F6D)])
+    return ElectronicCash(
+        balance=_amount(get_data(sender, TAG_9F79_ECASH_BALANCE)),
+        balance_limit=_amount(get_data(sender, TAG_9F77_ECASH_BALANCE_LIMIT)),
+        payment_limit=_amount(get_data(sender, TAG_9F78_ECASH_TRANSACTION_LIMIT)),
+        reset_threshold=_amount(get_data(sender, TAG_9F6D_ECASH_RESET_THRESHOLD)),
+    )
 
 
 def _format(sender: Sender, kind: LogKind, doing: str) -> Dol:

@@ -13,7 +13,16 @@ from datetime import datetime
 from typing import Final
 
 from terminal.apdu import Sender
-from terminal.emv.risk import ecash
+from terminal.emv.data.tags import (
+    TAG_9F06_TERMINAL_AID,
+    TAG_9F7A_ECASH_INDICATOR,
+    TAG_9F13_LAST_ONLINE_ATC,
+    TAG_9F17_PIN_TRY_COUNTER,
+    TAG_9F36_ATC,
+    TAG_9F77_ECASH_BALANCE_LIMIT,
+    TAG_9F78_ECASH_TRANSACTION_LIMIT,
+    TAG_9F79_ECASH_BALANCE,
+)
 from terminal.emv.selection.application import initiate, read_application
 from terminal.emv.selection.selection import Candidate, Selected, Supported, build_candidates, choose
 from terminal.emv.transaction.config import TerminalConfig
@@ -23,11 +32,17 @@ from terminal.emv.transaction.state import Stop, TransactionState
 from terminal.emv.transaction.transaction import Transaction, TransactionKind
 from terminal.errors import CardError, CodecError
 
-COUNTERS: Final = (0x9F36, 0x9F13, 0x9F17, 0x9F79, 0x9F77, 0x9F78)
+COUNTERS: Final = (
+    TAG_9F36_ATC,
+    TAG_9F13_LAST_ONLINE_ATC,
+    TAG_9F17_PIN_TRY_COUNTER,
+    TAG_9F79_ECASH_BALANCE,
+    TAG_9F77_ECASH_BALANCE_LIMIT,
+    TAG_9F78_ECASH_TRANSACTION_LIMIT,
+)
 """Asked for by GET DATA: transaction counter, last online one, PIN tries left; PBOC's e-cash balance and limits."""
 MOST_APPLICATIONS: Final = 16
 """More than any card has; one that lists hundreds must not hold a counter up."""
-_AID: Final = 0x9F06
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +103,4 @@ def _read(
 def _prepare(state: TransactionState, config: TerminalConfig, selected: Selected) -> None:
     _, data = config.prepared.application(selected.supported.aid)
     state.terminal |= data
-    state.terminal |= {_AID: selected.name, ecash.SUPPORT: b"\x00"}
+    state.terminal |= {TAG_9F06_TERMINAL_AID: selected.name, TAG_9F7A_ECASH_INDICATOR: b"\x00"}

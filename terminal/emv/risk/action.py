@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from terminal.emv.data.bits import TVR
+from terminal.emv.data.tags import TAG_9F0D_IAC_DEFAULT, TAG_9F0E_IAC_DENIAL, TAG_9F0F_IAC_ONLINE
 from terminal.emv.transaction.config import ApplicationSettings, TerminalConfig
 from terminal.emv.transaction.outcome import CryptogramType
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
 
-IAC_DEFAULT, IAC_DENIAL, IAC_ONLINE = 0x9F0D, 0x9F0E, 0x9F0F
 _ALL: Final = b"\xff" * 5
 _NONE: Final = bytes(5)
 _SOURCE: Final = "EMV 4.4 Book 3, 10.7"
@@ -19,21 +19,21 @@ _SOURCE: Final = "EMV 4.4 Book 3, 10.7"
 def analyse(state: TransactionState, config: TerminalConfig, application: ApplicationSettings) -> CryptogramType:
     """The cryptogram to ask for in the first GENERATE AC. A card without codes denies nothing, and goes online for
     anything."""
-    if hit := _named(state, IAC_DENIAL, _NONE, application.tac_denial):
+    if hit := _named(state, TAG_9F0E_IAC_DENIAL, _NONE, application.tac_denial):
         return _decide(state, CryptogramType.AAC, f"the denial codes name {_words(hit)}")
     terminal = config.terminal
     if terminal.online_only:
         return _decide(state, CryptogramType.ARQC, "this terminal asks the issuer about every transaction")
     if terminal.offline_only:
         return when_offline(state, application)
-    if hit := _named(state, IAC_ONLINE, _ALL, application.tac_online):
+    if hit := _named(state, TAG_9F0F_IAC_ONLINE, _ALL, application.tac_online):
         return _decide(state, CryptogramType.ARQC, f"the online codes name {_words(hit)}")
     return _decide(state, CryptogramType.TC, "no action code speaks against approval offline")
 
 
 def when_offline(state: TransactionState, application: ApplicationSettings) -> CryptogramType:
     """TC or AAC by the default codes: for a terminal that never goes online, or that cannot now."""
-    if hit := _named(state, IAC_DEFAULT, _ALL, application.tac_default):
+    if hit := _named(state, TAG_9F0D_IAC_DEFAULT, _ALL, application.tac_default):
         return _decide(state, CryptogramType.AAC, f"without the issuer, the default codes name {_words(hit)}")
     return _decide(state, CryptogramType.TC, "the default codes allow approval without the issuer")
 

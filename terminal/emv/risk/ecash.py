@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from terminal.emv.data.tags import TAG_9F7A_ECASH_INDICATOR, TAG_9F74_ECASH_AUTHORIZATION_CODE
 from terminal.emv.transaction.config import ApplicationSettings
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
 from terminal.emv.transaction.transaction import Transaction, TransactionKind
 
-SUPPORT: Final = 0x9F7A
-AUTHORIZATION_CODE: Final = 0x9F74
 _SOURCE: Final = "JR/T 0025.13"
 
 
@@ -27,7 +26,7 @@ def offer(application: ApplicationSettings, transaction: Transaction) -> bytes:
 
 def note(state: TransactionState) -> None:
     """Tell whether the card took the offer; silent where none was made."""
-    if state.terminal.get(SUPPORT) == b"\x01":
-        taken = AUTHORIZATION_CODE in state.card
+    if state.terminal.get(TAG_9F7A_ECASH_INDICATOR) == b"\x01":
+        taken = TAG_9F74_ECASH_AUTHORIZATION_CODE in state.card
         text = "the card pays from its e-cash balance" if taken else "the card does not pay from e-cash: debit"
         state.note(KernelStage.READING, text, _SOURCE)

@@ -9,15 +9,24 @@ from datetime import date
 from typing import Final
 
 from terminal.emv.data.bits import AUC, TVR, AdditionalCapabilities
+from terminal.emv.data.tags import (
+    TAG_5F24_EXPIRATION_DATE,
+    TAG_5F25_EFFECTIVE_DATE,
+    TAG_5F28_ISSUER_COUNTRY,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F07_USAGE_CONTROL,
+    TAG_9F08_CARD_VERSION,
+    TAG_9F09_TERMINAL_VERSION,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_9F35_TERMINAL_TYPE,
+    TAG_9F40_ADDITIONAL_CAPABILITIES,
+)
 from terminal.emv.transaction.exchange import FAULTY_ICC
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
 
 _STAGE: Final = KernelStage.RESTRICTIONS
-_CARD_VERSION, _TERMINAL_VERSION = 0x9F08, 0x9F09
-_USAGE, _ISSUER_COUNTRY, _TERMINAL_COUNTRY = 0x9F07, 0x5F28, 0x9F1A
-_EFFECTIVE, _EXPIRES = 0x5F25, 0x5F24
-_TYPE, _ADDITIONAL, _KIND, _OTHER = 0x9F35, 0x9F40, 0x9C, 0x9F03
 _CASH: Final = (0x01, 0x17)
 """Transaction types (9C) that give out cash. ISO 8583:1987, field 3."""
 _PURCHASE, _CASHBACK = 0x00, 0x09
@@ -37,8 +46,8 @@ def check_restrictions(state: TransactionState, today: date) -> None:
 
 def is_atm(state: TransactionState) -> bool:
     """Whether the terminal is an ATM: type 14, 15 or 16 that gives out cash. EMV 4.4 Book 4, Annex A1."""
-    gives_cash = AdditionalCapabilities.CASH.set_in(state.terminal.get(_ADDITIONAL, b""))
-    return gives_cash and state.terminal.get(_TYPE, b"") in (b"\x14", b"\x15", b"\x16")
+    gives_cash = AdditionalCapabilities.CASH.set_in(state.terminal.get(TAG_9F40_ADDITIONAL_CAPABILITIES, b""))
+    return gives_cash and state.terminal.get(TAG_9F35_TERMINAL_TYPE, b"") in (b"\x14", b"\x15", b"\x16")
 
 
 def day(value: bytes) -> date | None:
@@ -56,7 +65,7 @@ def day(value: bytes) -> date | None:
 def _versions(state: TransactionState) -> None:
     """Application version number. EMV 4.4 Book 3, 10.4.1."""
     source = "EMV 4.4 Book 3, 10.4.1"
-    card, terminal = state.card.get(_CARD_VERSION), state.terminal.get(_TERMINAL_VERSION)
+    card, terminal = state.card.get(TAG_9F08_CARD_VERSION), state.terminal.get(TAG_9F09_TERMINAL_VERSION)
     if card is None or terminal is None:
         state.note(_STAGE, "no application version on both sides: they are taken to agree", source)
     elif card == terminal:
@@ -69,7 +78,7 @@ def _versions(state: TransactionState) -> None:
 def _usage(state: TransactionState) -> None:
     """Application usage control. EMV 4.4 Book 3, 10.4.2, table 36."""
     source = "EMV 4.4 Book 3, 10.4.2"
-    raw = state.card.get(_USAGE)
+    raw = state.card.get(TAG_9F07_USAGE_CONTROL)
     if raw is None:
         state.note(_STAGE, "the card has no usage control: everything is allowed", source)
         return
@@ -87,16 +96,16 @@ def _usage(state: TransactionState) -> None:
 def _wanted(state: TransactionState) -> list[AUC]:
     """What the card must allow; of each entry one bit is enough. Without an issuer country only the place counts."""
     wanted = [AUC.AT_ATMS if is_atm(state) else AUC.AT_OTHER_TERMINALS]
-    country = state.card.get(_ISSUER_COUNTRY)
+    country = state.card.get(TAG_5F28_ISSUER_COUNTRY)
     if country is None:
         return wanted
-    domestic = country == state.terminal.get(_TERMINAL_COUNTRY)
-    kind = int.from_bytes(state.terminal.get(_KIND, b"\x00"), "big")
+    domestic = country == state.terminal.get(TAG_9F1A_TERMINAL_COUNTRY)
+    kind = int.from_bytes(state.terminal.get(TAG_9C_TRANSACTION_TYPE, b"\x00"), "big")
     if kind in _CASH:
         wanted.append(AUC.DOMESTIC_CASH if domestic else AUC.INTERNATIONAL_CASH)
     if kind in (_PURCHASE, _CASHBACK):
         wanted.append(_AT_HOME if domestic else _ABROAD)
-    if kind == _CASHBACK or any(state.terminal.get(_OTHER, b"")):
+    if kind == _CASHBACK or any(state.terminal.get(TAG_9F03_AMOUNT_OTHER, b"")):
         wanted.append(AUC.DOMESTIC_CASHBACK if domestic else AUC.INTERNATIONAL_CASHBACK)
     return wanted
 
@@ -104,8 +113,8 @@ def _wanted(state: TransactionState) -> list[AUC]:
 def _dates(state: TransactionState, today: date) -> None:
     """Effective and expiry date. EMV 4.4 Book 3, 10.4.3."""
     source = "EMV 4.4 Book 3, 10.4.3"
-    effective = _card_day(state, _EFFECTIVE, "effective date")
-    expires = _card_day(state, _EXPIRES, "expiry date")
+    effective = _card_day(state, TAG_5F25_EFFECTIVE_DATE, "effective date")
+    expires = _card_day(state, TAG_5F24_EXPIRATION_DATE, "expiry date")
     if effective is not None and today < effective:
         state.note(_STAGE, f"the application is effective from {effective}", source, tvr=TVR.NOT_YET_EFFECTIVE)
     if expires is not None and today > expires:

@@ -13,17 +13,20 @@ from terminal.apdu import Sender
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.data.elements.codecs import counted
 from terminal.emv.data.elements.codes import price
+from terminal.emv.data.tags import (
+    TAG_5A_PAN,
+    TAG_5F34_PAN_SEQUENCE,
+    TAG_9F13_LAST_ONLINE_ATC,
+    TAG_9F14_LOWER_OFFLINE_LIMIT,
+    TAG_9F23_UPPER_OFFLINE_LIMIT,
+    TAG_9F36_ATC,
+)
 from terminal.emv.selection.application import card_number
 from terminal.emv.transaction.config import ApplicationSettings, RandomSelection, TerminalConfig, TerminalSettings
 from terminal.emv.transaction.exchange import get_data
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
 from terminal.emv.transaction.transaction import Transaction
-
-LAST_ONLINE_ATC = 0x9F13
-ATC = 0x9F36
-LOWER_LIMIT, UPPER_LIMIT = 0x9F14, 0x9F23
-PAN, PAN_SEQUENCE = 0x5A, 0x5F34
 
 Recent = Callable[[str, int], int]
 """The amount that this terminal last approved for a card (number, sequence), 0 for none: the transaction log."""
@@ -60,12 +63,12 @@ def manage(
 
 def digits(state: TransactionState) -> str:
     """The digits of the card number, tag 5A; empty where it is out of form."""
-    return card_number(state.card.get(PAN, b"")) or ""
+    return card_number(state.card.get(TAG_5A_PAN, b"")) or ""
 
 
 def sequence_number(state: TransactionState) -> int:
     """The PAN sequence number, tag 5F34; 0 where the card has none or one that is no number."""
-    text = state.card.get(PAN_SEQUENCE, b"").hex()
+    text = state.card.get(TAG_5F34_PAN_SEQUENCE, b"").hex()
     return int(text) if text.isdigit() else 0
 
 
@@ -125,11 +128,11 @@ def _random_selection(
 def _velocity(sender: Sender, state: TransactionState) -> None:
     """How many transactions in a row were offline. Both limits must be on the card for this to be done."""
     source = "EMV 4.4 Book 3, 10.6.3"
-    lower, upper = state.card.get(LOWER_LIMIT), state.card.get(UPPER_LIMIT)
+    lower, upper = state.card.get(TAG_9F14_LOWER_OFFLINE_LIMIT), state.card.get(TAG_9F23_UPPER_OFFLINE_LIMIT)
     if lower is None or upper is None:
         state.note(KernelStage.RISK, "the card sets no limits for offline transactions in a row", source)
         return
-    atc, last = _counter(sender, ATC), _counter(sender, LAST_ONLINE_ATC)
+    atc, last = _counter(sender, TAG_9F36_ATC), _counter(sender, TAG_9F13_LAST_ONLINE_ATC)
     fresh = TVR.NEW_CARD if last == 0 else NO_TVR
     if fresh:
         state.note(KernelStage.RISK, "the card was never online: it is new", source, tvr=fresh)

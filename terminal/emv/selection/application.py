@@ -9,6 +9,17 @@ from terminal.apdu import Command, Sender
 from terminal.emv.data.dictionary import STANDARD
 from terminal.emv.data.elements.codecs import counted
 from terminal.emv.data.records import Afl, Record, read_command
+from terminal.emv.data.tags import (
+    TAG_5A_PAN,
+    TAG_5F24_EXPIRATION_DATE,
+    TAG_8C_CDOL1,
+    TAG_8D_CDOL2,
+    TAG_77_FORMAT_2,
+    TAG_80_FORMAT_1,
+    TAG_82_AIP,
+    TAG_83_COMMAND_TEMPLATE,
+    TAG_94_AFL,
+)
 from terminal.emv.selection.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
 from terminal.emv.transaction.protocols import Cardholder
@@ -19,11 +30,14 @@ from terminal.tlv import Dol, Tlvs, tlv
 
 MOST_RECORDS: Final = 256
 """More than any card has (the largest application files hold a few dozen): a hostile AFL must not hold the terminal."""
-MANDATORY: Final = {0x5F24: "expiry date", 0x5A: "card number", 0x8C: "CDOL1", 0x8D: "CDOL2"}
+MANDATORY: Final = {
+    TAG_5F24_EXPIRATION_DATE: "expiry date",
+    TAG_5A_PAN: "card number",
+    TAG_8C_CDOL1: "CDOL1",
+    TAG_8D_CDOL2: "CDOL2",
+}
 """EMV 4.4 Book 3, 7.2, table 28."""
 
-_AIP, _AFL, _PAN = 0x82, 0x94, 0x5A
-_FORMAT_1, _FORMAT_2, _COMMAND_TEMPLATE = 0x80, 0x77, 0x83
 _CONDITIONS_NOT_SATISFIED = 0x6985
 _LAST_EMV_SFI = 10
 _INITIATE, _READ = "EMV 4.4 Book 3, 10.1", "EMV 4.4 Book 3, 10.2"
@@ -77,7 +91,7 @@ def initiate(state: TransactionState, sender: Sender, selected: Selected) -> Ope
     AIP and AFL go into ``state.card``. Raises Stop and TransportError. EMV 4.4 Book 3, 6.5.8, 10.1.
     """
     pdol_data = fill(state, KernelStage.INITIATION, "PDOL", selected.pdol)
-    if len(template := tlv(_COMMAND_TEMPLATE, pdol_data).encode()) > MOST_DATA:
+    if len(template := tlv(TAG_83_COMMAND_TEMPLATE, pdol_data).encode()) > MOST_DATA:
         state.stop(
             KernelStage.INITIATION, f"the PDOL asks for {len(pdol_data)} bytes, which no command carries", FAULTY_ICC
         )
@@ -101,7 +115,7 @@ def initiate(state: TransactionState, sender: Sender, selected: Selected) -> Ope
         afl = Afl.parse(raw)
     except CodecError as fault:
         state.stop(KernelStage.INITIATION, f"the application file locator is in error: {fault}", _READ)
-    state.card |= {_AIP: aip, _AFL: raw}
+    state.card |= {TAG_82_AIP: aip, TAG_94_AFL: raw}
     records = f"{counted(sum([e.last - e.first + 1 for e in afl.entries]), 'record')} to be read (AFL)"
     state.note(KernelStage.INITIATION, f"application profile (AIP) {aip.hex().upper()}, {records}", _INITIATE)
     return Opened(selected, pdol_data, aip, afl)
@@ -143,11 +157,11 @@ def fill(state: TransactionState, stage: KernelStage, name: str, dol: bytes) -> 
 
 def _options(found: Tlvs) -> tuple[bytes, bytes] | None:
     """AIP and AFL of either format, None where the answer is out of form. EMV 4.4 Book 3, 6.5.8.4."""
-    if (plain := found.only(_FORMAT_1)) is not None:
+    if (plain := found.only(TAG_80_FORMAT_1)) is not None:
         return (plain.value[:2], plain.value[2:]) if len(plain.value) >= 6 else None
-    if (template := found.only(_FORMAT_2)) is None:
+    if (template := found.only(TAG_77_FORMAT_2)) is None:
         return None
-    aips, afls = template.children.find_all(_AIP), template.children.find_all(_AFL)
+    aips, afls = template.children.find_all(TAG_82_AIP), template.children.find_all(TAG_94_AFL)
     if len(aips) != 1 or len(afls) != 1 or len(aips[0].value) != 2:
         return None
     return aips[0].value, afls[0].value
@@ -169,7 +183,7 @@ def _read(state: TransactionState, sender: Sender, sfi: int, number: int, signed
 
 def _store(state: TransactionState, records: Iterable[Record]) -> None:
     """Keep what is known and the card's to give; nothing else can reach a data object list. EMV 4.4 Book 3, 10.2."""
-    seen: set[int] = {_AIP, _AFL}
+    seen: set[int] = {TAG_82_AIP, TAG_94_AFL}
     kept = STANDARD.known(state.aid).of_the_card
     for record in records:
         for tag, value in record.objects.pairs():
@@ -186,7 +200,7 @@ def _check_mandatory(state: TransactionState) -> None:
     missing = [f"{name} ({tag:02X})" for tag, name in MANDATORY.items() if tag not in state.card]
     if missing:
         state.stop(KernelStage.READING, f"mandatory data are missing: {', '.join(missing)}", _READ)
-    if card_number(state.card[_PAN]) is None:
+    if card_number(state.card[TAG_5A_PAN]) is None:
         state.stop(KernelStage.READING, "the card number is out of form", FAULTY_ICC)
 
 

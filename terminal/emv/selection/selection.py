@@ -14,6 +14,20 @@ from terminal.apdu import Sender
 from terminal.emv.data.dictionary import STANDARD
 from terminal.emv.data.elements.codecs import counted
 from terminal.emv.data.records import read_command
+from terminal.emv.data.tags import (
+    TAG_4F_ADF_NAME,
+    TAG_6F_FCI,
+    TAG_9F11_CODE_TABLE,
+    TAG_9F12_PREFERRED_NAME,
+    TAG_9F38_PDOL,
+    TAG_50_LABEL,
+    TAG_61_DIRECTORY_ENTRY,
+    TAG_70_RECORD,
+    TAG_84_DF_NAME,
+    TAG_87_PRIORITY,
+    TAG_88_SFI,
+    TAG_A5_FCI_PROPRIETARY,
+)
 from terminal.emv.transaction.exchange import ask, objects, select
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Cardholder, Choice
@@ -27,8 +41,6 @@ CODE_TABLES: Final = frozenset(range(1, 11))
 MOST_NEXT: Final = 32
 """SELECT next is not asked more often for one name: a card that never ends its list must not hold the terminal."""
 
-_FCI, _PROPRIETARY, _DF_NAME, _ADF_NAME, _SFI = 0x6F, 0xA5, 0x84, 0x4F, 0x88
-_LABEL, _PREFERRED, _CODE_TABLE, _PRIORITY, _ENTRY, _RECORD = 0x50, 0x9F12, 0x9F11, 0x87, 0x61, 0x70
 _CARD_BLOCKED, _APPLICATION_BLOCKED, _NO_RECORD = 0x6A81, 0x6283, 0x6A83
 _DIRECTORY, _LIST, _FINAL = "EMV 4.4 Book 1, 12.3.2", "EMV 4.4 Book 1, 12.3.3", "EMV 4.4 Book 1, 12.4"
 
@@ -72,7 +84,7 @@ class Selected(NamedTuple):
     @property
     def pdol(self) -> bytes:
         """The PDOL, tag 9F38; empty for none."""
-        return self.fci.get(_FCI, _PROPRIETARY, 0x9F38) or b""
+        return self.fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F38_PDOL) or b""
 
 
 def build_candidates(
@@ -138,8 +150,14 @@ def _from_directory(
         state.note(KernelStage.SELECTION, f"no directory (PSE): {response.sw}; the list of AIDs is used", _DIRECTORY)
         return None
     fci = objects(response.data)
-    sfi = fci.get(_FCI, _PROPRIETARY, _SFI) if fci is not None else None
-    if fci is None or fci.get(_FCI, _DF_NAME) != PSE or sfi is None or len(sfi) != 1 or not 1 <= sfi[0] <= 10:
+    sfi = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_88_SFI) if fci is not None else None
+    if (
+        fci is None
+        or fci.get(TAG_6F_FCI, TAG_84_DF_NAME) != PSE
+        or sfi is None
+        or len(sfi) != 1
+        or not 1 <= sfi[0] <= 10
+    ):
         state.note(
             KernelStage.SELECTION, "the FCI of the directory is out of form; the list of AIDs is used", _DIRECTORY
         )
@@ -147,10 +165,10 @@ def _from_directory(
     entries = _entries(state, sender, sfi[0])
     if entries is None:
         return None
-    table = fci.get(_FCI, _PROPRIETARY, _CODE_TABLE)
+    table = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
     found: list[Candidate] = []
     for entry in entries:
-        name = entry.get(_ADF_NAME) or b""
+        name = entry.get(TAG_4F_ADF_NAME) or b""
         match = _match(supported, name)
         if match is not None and 5 <= len(name) <= 16:
             _add(found, _candidate(name, match, entry, table, code_tables))
@@ -168,14 +186,14 @@ def _entries(state: TransactionState, sender: Sender, sfi: int) -> list[Tlvs] | 
         if response.sw == _NO_RECORD:
             break
         record = objects(response.data) if response.sw.ok else None
-        template = record.only(_RECORD) if record is not None else None
+        template = record.only(TAG_70_RECORD) if record is not None else None
         if template is None:
             why = "is out of form" if response.sw.ok else f"cannot be read: {response.sw}"
             state.note(
                 KernelStage.SELECTION, f"record {number} of the directory {why}; the list of AIDs is used", _DIRECTORY
             )
             return None
-        found += [entry.children for entry in template.children.find_all(_ENTRY)]
+        found += [entry.children for entry in template.children.find_all(TAG_61_DIRECTORY_ENTRY)]
     return found
 
 
@@ -196,7 +214,7 @@ def _from_list(
             if not (response.sw.ok or response.sw == _APPLICATION_BLOCKED or (turn and response.sw.warning)):
                 break
             fci = objects(response.data)
-            name = fci.get(_FCI, _DF_NAME) if fci is not None else None
+            name = fci.get(TAG_6F_FCI, TAG_84_DF_NAME) if fci is not None else None
             if fci is None or name is None or not name.startswith(entry.aid) or name in seen:
                 break
             seen.add(name)
@@ -204,8 +222,8 @@ def _from_list(
                 blocked = blocked or response.sw == _APPLICATION_BLOCKED
                 state.note(KernelStage.SELECTION, f"{name.hex().upper()} is no candidate: {response.sw}", _LIST)
             elif entry.matches(name):
-                inside = fci.find(_FCI, _PROPRIETARY)
-                table = fci.get(_FCI, _PROPRIETARY, _CODE_TABLE)
+                inside = fci.find(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY)
+                table = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
                 if inside is not None:
                     _add(found, _candidate(name, entry, inside.children, table, code_tables))
             else:
@@ -233,8 +251,8 @@ def _add(found: list[Candidate], new: Candidate) -> None:
 def _candidate(
     name: bytes, match: Supported, inside: Tlvs, table: bytes | None, code_tables: Collection[int]
 ) -> Candidate:
-    indicator = inside.get(_PRIORITY) or b"\x00"
-    label = display_name(name, inside.get(_LABEL), inside.get(_PREFERRED), table, code_tables)
+    indicator = inside.get(TAG_87_PRIORITY) or b"\x00"
+    label = display_name(name, inside.get(TAG_50_LABEL), inside.get(TAG_9F12_PREFERRED_NAME), table, code_tables)
     return Candidate(name, match, label, indicator[0] & 0x0F, bool(indicator[0] & 0x80), table)
 
 
@@ -285,16 +303,18 @@ def _select(
     """The final SELECT; None when the card does not open the application. EMV 4.4 Book 1, 12.4."""
     response = select(state, sender, picked.name, f"selecting {picked.name.hex().upper()}")
     fci = objects(response.data) if response.sw.ok else None
-    inside = fci.find(_FCI, _PROPRIETARY) if fci is not None else None
-    if fci is None or inside is None or fci.get(_FCI, _DF_NAME) != picked.name:
+    inside = fci.find(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY) if fci is not None else None
+    if fci is None or inside is None or fci.get(TAG_6F_FCI, TAG_84_DF_NAME) != picked.name:
         why = "its FCI is out of form" if response.sw.ok else str(response.sw)
         state.note(KernelStage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
         return None
     state.aid = picked.name
     objects_of, kept = inside.children, STANDARD.known(picked.name).of_an_fci
     state.card = {tag: value for tag, value in objects_of.pairs() if tag in kept}
-    state.card[_DF_NAME] = picked.name
-    table = objects_of.get(_CODE_TABLE) or picked.table
-    label = display_name(picked.name, objects_of.get(_LABEL), objects_of.get(_PREFERRED), table, code_tables)
+    state.card[TAG_84_DF_NAME] = picked.name
+    table = objects_of.get(TAG_9F11_CODE_TABLE) or picked.table
+    label = display_name(
+        picked.name, objects_of.get(TAG_50_LABEL), objects_of.get(TAG_9F12_PREFERRED_NAME), table, code_tables
+    )
     state.note(KernelStage.SELECTION, f"{label} ({picked.name.hex().upper()}) is selected", _FINAL)
     return Selected(picked.name, picked.supported, fci, label)

@@ -13,11 +13,31 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from terminal.emv.data.tags import (
+    TAG_5F2A_CURRENCY,
+    TAG_5F36_CURRENCY_EXPONENT,
+    TAG_9F01_ACQUIRER_IDENTIFIER,
+    TAG_9F06_TERMINAL_AID,
+    TAG_9F09_TERMINAL_VERSION,
+    TAG_9F1A_TERMINAL_COUNTRY,
+    TAG_9F1B_FLOOR_LIMIT,
+    TAG_9F1C_TERMINAL_IDENTIFICATION,
+    TAG_9F1E_IFD_SERIAL_NUMBER,
+    TAG_9F4E_MERCHANT_NAME,
+    TAG_9F7B_ECASH_TERMINAL_LIMIT,
+    TAG_9F15_MERCHANT_CATEGORY,
+    TAG_9F16_MERCHANT_IDENTIFIER,
+    TAG_9F33_TERMINAL_CAPABILITIES,
+    TAG_9F35_TERMINAL_TYPE,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_9F39_POS_ENTRY_MODE,
+    TAG_9F40_ADDITIONAL_CAPABILITIES,
+    TAG_DF69_SM_INDICATOR,
+)
 from terminal.emv.transaction.yamlfile import parse_model, read_text
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol
 
-UNPREDICTABLE_NUMBER: Final = 0x9F37
 CHIP_ENTRY: Final = b"\x05"
 """Point-of-service entry mode: read from the chip. ISO 8583:1987, field 22, first two digits."""
 _KIND: Final = "terminal configuration"
@@ -123,7 +143,7 @@ class ApplicationSettings(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> ApplicationSettings:
-        if UNPREDICTABLE_NUMBER not in [entry.tag for entry in Dol.parse(bytes.fromhex(self.default_ddol))]:
+        if TAG_9F37_UNPREDICTABLE_NUMBER not in [entry.tag for entry in Dol.parse(bytes.fromhex(self.default_ddol))]:
             raise ValueError("the default DDOL must ask for 9F37 (EMV 4.4 Book 2, 6.5.1)")
         if self.random.threshold > self.floor_limit or (self.floor_limit and self.random.threshold == self.floor_limit):
             raise ValueError("the threshold for biased random selection must be below the floor limit")
@@ -198,29 +218,29 @@ class TerminalConfig(_Section):
 
 def _terminal_data(own: TerminalSettings) -> dict[int, bytes]:
     return {
-        0x9F1A: bytes.fromhex(own.country),
-        0x5F2A: bytes.fromhex(own.currency),
-        0x5F36: bytes((own.currency_exponent,)),
-        0x9F35: bytes.fromhex(own.type),
-        0x9F39: CHIP_ENTRY,
-        0x9F33: bytes.fromhex(own.capabilities),
-        0x9F40: bytes.fromhex(own.additional_capabilities),
-        0x9F1E: own.serial.encode(),
-        0x9F1C: own.terminal_id.encode(),
-        0x9F16: own.merchant_id.encode(),
-        0x9F15: bytes.fromhex(own.merchant_category),
-        0x9F4E: own.merchant_name.encode(),
-        0x9F01: bytes.fromhex(own.acquirer.rjust(12, "0")),
+        TAG_9F1A_TERMINAL_COUNTRY: bytes.fromhex(own.country),
+        TAG_5F2A_CURRENCY: bytes.fromhex(own.currency),
+        TAG_5F36_CURRENCY_EXPONENT: bytes((own.currency_exponent,)),
+        TAG_9F35_TERMINAL_TYPE: bytes.fromhex(own.type),
+        TAG_9F39_POS_ENTRY_MODE: CHIP_ENTRY,
+        TAG_9F33_TERMINAL_CAPABILITIES: bytes.fromhex(own.capabilities),
+        TAG_9F40_ADDITIONAL_CAPABILITIES: bytes.fromhex(own.additional_capabilities),
+        TAG_9F1E_IFD_SERIAL_NUMBER: own.serial.encode(),
+        TAG_9F1C_TERMINAL_IDENTIFICATION: own.terminal_id.encode(),
+        TAG_9F16_MERCHANT_IDENTIFIER: own.merchant_id.encode(),
+        TAG_9F15_MERCHANT_CATEGORY: bytes.fromhex(own.merchant_category),
+        TAG_9F4E_MERCHANT_NAME: own.merchant_name.encode(),
+        TAG_9F01_ACQUIRER_IDENTIFIER: bytes.fromhex(own.acquirer.rjust(12, "0")),
     }
 
 
 def _application_data(application: ApplicationSettings) -> dict[int, bytes]:
     return {
-        0x9F06: application.aid_bytes,
-        0x9F09: bytes.fromhex(application.version),
-        0x9F1B: application.floor_limit.to_bytes(4, "big"),
-        0xDF69: bytes((application.sm,)),
-        0x9F7B: bytes.fromhex(f"{application.e_cash_limit:012d}"),
+        TAG_9F06_TERMINAL_AID: application.aid_bytes,
+        TAG_9F09_TERMINAL_VERSION: bytes.fromhex(application.version),
+        TAG_9F1B_FLOOR_LIMIT: application.floor_limit.to_bytes(4, "big"),
+        TAG_DF69_SM_INDICATOR: bytes((application.sm,)),
+        TAG_9F7B_ECASH_TERMINAL_LIMIT: bytes.fromhex(f"{application.e_cash_limit:012d}"),
     }
 
 

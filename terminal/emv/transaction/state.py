@@ -6,14 +6,12 @@ EMV 4.4 Book 3, 10 (functions), Annex C5 and C6 (TVR, TSI).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from terminal.emv.data.bits import TSI, TVR
+from terminal.emv.data.tags import TAG_9B_TSI, TAG_95_TVR
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.step import NO_TSI, NO_TVR, KernelStage, Step, new_step
-
-TVR_TAG: Final = 0x95
-TSI_TAG: Final = 0x9B
 
 
 class Stop(Exception):
@@ -79,16 +77,16 @@ class TransactionState:
 
     def value(self, tag: int) -> bytes | None:
         """A data element, the terminal's own first; TVR and TSI as they stand now."""
-        if tag == TVR_TAG:
+        if tag == TAG_95_TVR:
             return self._encoded_tvr()
-        if tag == TSI_TAG:
+        if tag == TAG_9B_TSI:
             return self._encoded_tsi()
         own = self.terminal.get(tag)
         return self.card.get(tag) if own is None else own
 
     def values(self) -> dict[int, bytes]:
         """Every data element by tag, for filling a data object list."""
-        return {**self.card, **self.terminal, TVR_TAG: self._encoded_tvr(), TSI_TAG: self._encoded_tsi()}
+        return {**self.card, **self.terminal, TAG_95_TVR: self._encoded_tvr(), TAG_9B_TSI: self._encoded_tsi()}
 
     def _encoded_tvr(self) -> bytes:
         return self.tvr_bits.to_bytes(TVR.size(), "big")

@@ -7,6 +7,17 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
+from terminal.emv.data.tags import (
+    TAG_9A_TRANSACTION_DATE,
+    TAG_9C_TRANSACTION_TYPE,
+    TAG_9F02_AMOUNT,
+    TAG_9F03_AMOUNT_OTHER,
+    TAG_9F04_AMOUNT_OTHER_BINARY,
+    TAG_9F21_TRANSACTION_TIME,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_9F41_SEQUENCE_COUNTER,
+    TAG_81_AMOUNT_BINARY,
+)
 from terminal.errors import CodecError
 
 _MOST: Final = 999_999_999_999
@@ -49,16 +60,16 @@ class Transaction:
         """The transaction's data elements by tag; ``unpredictable`` is 4 bytes."""
         at = self.at
         found = {
-            0x9F02: bytes.fromhex(f"{self.amount:012d}"),
-            0x9F03: bytes.fromhex(f"{self.other:012d}"),
-            0x9A: bytes((_DIGITS[at.year % 100], _DIGITS[at.month], _DIGITS[at.day])),
-            0x9F21: bytes((_DIGITS[at.hour], _DIGITS[at.minute], _DIGITS[at.second])),
-            0x9C: bytes((self.kind,)),
-            0x9F37: unpredictable,
-            0x9F41: bytes.fromhex(f"{self.sequence:08d}"),
+            TAG_9F02_AMOUNT: bytes.fromhex(f"{self.amount:012d}"),
+            TAG_9F03_AMOUNT_OTHER: bytes.fromhex(f"{self.other:012d}"),
+            TAG_9A_TRANSACTION_DATE: bytes((_DIGITS[at.year % 100], _DIGITS[at.month], _DIGITS[at.day])),
+            TAG_9F21_TRANSACTION_TIME: bytes((_DIGITS[at.hour], _DIGITS[at.minute], _DIGITS[at.second])),
+            TAG_9C_TRANSACTION_TYPE: bytes((self.kind,)),
+            TAG_9F37_UNPREDICTABLE_NUMBER: unpredictable,
+            TAG_9F41_SEQUENCE_COUNTER: bytes.fromhex(f"{self.sequence:08d}"),
         }
         # The binary forms have 4 bytes; an amount beyond them exists in digits only.
-        for tag, value in ((0x81, self.amount), (0x9F04, self.other)):
+        for tag, value in ((TAG_81_AMOUNT_BINARY, self.amount), (TAG_9F04_AMOUNT_OTHER_BINARY, self.other)):
             if value <= 0xFFFFFFFF:
                 found[tag] = value.to_bytes(4, "big")
         return found
