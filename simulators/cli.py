@@ -1,4 +1,4 @@
-"""``membercard sim``: blank cards, cards in reader slots, a look at a card."""
+"""``membercard sim``: create blank cards, put cards into reader slots, inspect a card, run the test bank."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification
 from simulators.issuer.file import load_issuer
 from simulators.issuer.http import IssuerServer
 from simulators.readers.feeder import SETTLE, CardFeeder
-from simulators.readers.inspect import CardView, look
+from simulators.readers.inspect import CardView, inspect_card
 from simulators.readers.protocols import CardInSlot
 from simulators.readers.stock import Stock, blank, make_stock
 from simulators.readers.timing import TimedCard, TimedExchange, TimingModel, Wire
@@ -34,9 +34,9 @@ app = typer.Typer(
 )
 
 
-_LOOK = 0.1
-"""Seconds between two looks at whether to end. To wait on the event itself could meet its signal handler in the event's
-lock, on the one thread that both run on, and never come back."""
+_POLL_INTERVAL = 0.1
+"""Seconds between two checks of the stop event. Waiting on the event itself could deadlock: its signal handler runs on
+the same thread and takes the same lock."""
 
 
 class ScpChoice(StrEnum):
@@ -72,8 +72,10 @@ def stock(
     Example: membercard sim stock blanks --count 100 --scp 02 --protocol t0
     """
     config = _config(scp, protocol, contactless, diversification, key)
-    made = sum(1 for _ in make_stock(directory, count, config))
-    typer.echo(f"{made} blank cards in {directory} (SCP{scp}, {config.protocol}, key version {config.key_version:02X})")
+    count = sum(1 for _ in make_stock(directory, count, config))
+    typer.echo(
+        f"{count} blank cards in {directory} (SCP{scp}, {config.protocol}, key version {config.key_version:02X})"
+    )
 
 
 def _config(
@@ -123,14 +125,14 @@ def attach(
         raise typer.BadParameter(
             "one card goes into one slot; only a stock directory feeds several", param_hint="--vpcd"
         )
-    ended = threading.Event()
+    stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: ended.set())
-    show = _shower(real_time, trace)
+        signal.signal(name, lambda *_: stop.set())
+    wrap = _wrapper(real_time, trace)
     if card.is_dir():
-        _feed(card, slots, settle, show, ended)
+        _feed(card, slots, settle, wrap, stop)
     else:
-        _hold(card, slots[0], show, ended)
+        _hold(card, slots[0], wrap, stop)
 
 
 def _address(text: str, option: str = "--vpcd", least: int = 1) -> tuple[str, int]:
@@ -140,49 +142,54 @@ def _address(text: str, option: str = "--vpcd", least: int = 1) -> tuple[str, in
     return host.strip("[]"), int(port)
 
 
-def _say(text: str) -> None:
+def _report_line(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _shower(real_time: bool, trace: bool) -> Callable[[VirtualCard], CardInSlot]:
-    """The chip as it goes into the slot: timed and traced when asked for."""
+def _wrapper(real_time: bool, trace: bool) -> Callable[[VirtualCard], CardInSlot]:
+    """How a chip goes into the slot: behind the timing model with --real-time or --trace."""
     if not real_time and not trace:
         return lambda chip: chip
-    tell: Callable[[TimedExchange], None] = (lambda exchange: _say(str(exchange))) if trace else (lambda _: None)
+    report: Callable[[TimedExchange], None] = (
+        (lambda exchange: _report_line(str(exchange))) if trace else (lambda _: None)
+    )
     return lambda chip: TimedCard(
-        chip, TimingModel(Wire(chip.config.protocol, chip.config.ta1), real=real_time, tell=tell)
+        chip, TimingModel(Wire(chip.config.protocol, chip.config.ta1), real=real_time, report=report)
     )
 
 
-def _hold(path: Path, slot: tuple[str, int], show: Callable[[VirtualCard], CardInSlot], ended: threading.Event) -> None:
+def _hold(path: Path, slot: tuple[str, int], wrap: Callable[[VirtualCard], CardInSlot], stop: threading.Event) -> None:
     chip = VirtualCard.open(path)
-    card = show(chip)
-    with VpcdSlot(*slot, say=_say) as holder:
+    card = wrap(chip)
+    with VpcdSlot(*slot, report=_report_line) as holder:
         holder.insert(card)
-        _say(f"{path.name} ({chip.chip_serial}) is in the slot {slot[0]}:{slot[1]}; Ctrl-C takes it out")
-        while not ended.is_set():
-            time.sleep(_LOOK)
+        _report_line(f"{path.name} ({chip.chip_serial}) is in the slot {slot[0]}:{slot[1]}; Ctrl-C takes it out")
+        while not stop.is_set():
+            time.sleep(_POLL_INTERVAL)
     if isinstance(card, TimedCard):
-        _say(f"{len(card.timing.exchanges)} exchanges would take a real chip {card.timing.session}")
+        _report_line(f"{len(card.timing.exchanges)} exchanges would take a real chip {card.timing.session}")
 
 
 def _feed(
     directory: Path,
     slots: list[tuple[str, int]],
     settle: float,
-    show: Callable[[VirtualCard], CardInSlot],
-    ended: threading.Event,
+    wrap: Callable[[VirtualCard], CardInSlot],
+    stop: threading.Event,
 ) -> None:
     stock = Stock(directory)
-    hoppers = [CardFeeder(VpcdSlot(*slot, say=_say), stock, settle=settle, show=show, say=_say) for slot in slots]
+    feeders = [
+        CardFeeder(VpcdSlot(*slot, report=_report_line), stock, settle=settle, wrap=wrap, report=_report_line)
+        for slot in slots
+    ]
     try:
-        while not ended.is_set():
-            for hopper in hoppers:
-                hopper.tick()
-            time.sleep(_LOOK)
+        while not stop.is_set():
+            for feeder in feeders:
+                feeder.tick()
+            time.sleep(_POLL_INTERVAL)
     finally:
-        for hopper in hoppers:
-            hopper.close()
+        for feeder in feeders:
+            feeder.close()
 
 
 @app.command()
@@ -197,11 +204,11 @@ def issuer(
     Example: membercard sim issuer --keys bank.json --listen 127.0.0.1:8583
     """
     address, port = _address(listen, "--listen", least=0)
-    with IssuerServer(load_issuer(keys), address, port, _say) as server:
-        _say(f"the issuer answers POST {server.url}; Ctrl-C ends it")
+    with IssuerServer(load_issuer(keys), address, port, _report_line) as server:
+        _report_line(f"the issuer answers POST {server.url}; Ctrl-C ends it")
         signal.signal(signal.SIGTERM, _interrupt)
         with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever(poll_interval=_LOOK)
+            server.serve_forever(poll_interval=_POLL_INTERVAL)
 
 
 def _interrupt(*_: object) -> None:
@@ -214,7 +221,7 @@ def show_card(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Look at a card: life cycle, key sets by check value, applications, memory. Shows no key and nothing personal."""
-    view = look(card)
+    view = inspect_card(card)
     typer.echo(json.dumps(view.as_json(), indent=2) if as_json else _text(view))
 
 
@@ -227,7 +234,7 @@ def _text(view: CardView) -> str:
     lines += [f"key set {s.version}     {s.kind}, check values {' '.join(s.check_values)}" for s in view.key_sets]
     lines += [f"load file      {aid}" for aid in view.load_files]
     for instance in view.instances:
-        kept = f", {len(instance.groupings)} data groupings, {instance.bytes} bytes" if instance.bytes else ""
-        lines.append(f"application    {instance.aid}  {instance.state}{kept}")
+        contents = f", {len(instance.groupings)} data groupings, {instance.bytes} bytes" if instance.bytes else ""
+        lines.append(f"application    {instance.aid}  {instance.state}{contents}")
     lines.append(f"memory         {view.memory_bytes} bytes in use, card file {view.file_bytes} bytes")
     return "\n".join(lines)

@@ -48,7 +48,7 @@ class EmvApplet(PersonalizedApplet):
         left = self.stored(emv_data.PIN_TRIES)
         return left[0] if left else None
 
-    def right_pin(self, block: bytes) -> bool:
+    def check_pin(self, block: bytes) -> bool:
         """Compare a PIN block. EMV 4.4 Book 3, 6.5.12. A try is spent before the comparison, so that power cut at the
         right moment wins no further try. Raises Refuse: 6983 with no try left."""
         left, limit = self.need(emv_data.PIN_TRIES)
@@ -65,8 +65,8 @@ class EmvApplet(PersonalizedApplet):
 
     def rsa_signature(self, key: rsa.RsaPrivate, dynamic: bytes, terminal_data: bytes) -> bytes:
         """Signed dynamic application data. EMV 4.4 Book 2, 6.5.1. Raises Refuse."""
-        self.host.spent("sha", (len(dynamic) + len(terminal_data)) // 64 + 1)
-        self.host.spent("rsa")
+        self.host.count_work("sha", (len(dynamic) + len(terminal_data)) // 64 + 1)
+        self.host.count_work("rsa")
         try:
             return rsa.private(key, _to_be_signed(dynamic, terminal_data, key.public.size))
         except CryptoError:

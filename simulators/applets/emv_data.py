@@ -59,8 +59,8 @@ def dol(value: bytes) -> Dol:
 
 def list_in(objects: Tlvs, tag: int) -> Dol:
     """The data object list under this tag, empty where there is none."""
-    found = objects.find(tag)
-    return dol(found.value if found else b"")
+    item = objects.find(tag)
+    return dol(item.value if item else b"")
 
 
 def processing_options(value: bytes) -> bytes:

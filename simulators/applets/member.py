@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from simulators.applets import emv_data
 from simulators.applets import member_data as layout
 from simulators.applets.emv import EmvApplet, Handlers, answer, option_values
-from simulators.applets.member_data import Contents
+from simulators.applets.member_data import MemberContents
 from simulators.applets.personalized import record_number, record_of
 from simulators.card.applet import AppletHost, Refuse
 from simulators.card.keyring import CardKeySet
@@ -38,7 +38,7 @@ class MemberApplet(EmvApplet):
 
     def __init__(self, host: AppletHost, aid: bytes, parameters: bytes) -> None:
         super().__init__(host, aid, parameters)
-        self._contents: Contents | None = None
+        self._contents: MemberContents | None = None
         self._answers: dict[tuple[int, int], Response] = {}
         self._options_given = False
         self._session: CardScp03 | None = None
@@ -47,7 +47,7 @@ class MemberApplet(EmvApplet):
 
     def select(self, p2: int) -> bytes:
         """FCI with label, PDOL and log entry. EMV 4.4 Book 1, 11.3. Raises Refuse."""
-        template = self.template(p2, self._personal().fci)
+        template = self.template(p2, self._require_contents().fci)
         self.deselect()
         return template
 
@@ -71,12 +71,12 @@ class MemberApplet(EmvApplet):
         layout.check_values(emv_data.APPLICATION_KEY_CHECKS, self.stored)
         layout.check_values(layout.READ_KEY_CHECKS, self.stored)
         self.rsa_key()
-        Contents.read(self.need, self.host.memory, contactless=False)
+        MemberContents.read(self.need, self.host.memory, contactless=False)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def process(self, command: Command) -> Response:
-        self._personal()
+        self._require_contents()
         if command.ins == INITIALIZE_UPDATE or (command.ins == EXTERNAL_AUTHENTICATE and command.cla & SECURED):
             return self.dispatch(command)
         session = self._session
@@ -101,7 +101,7 @@ class MemberApplet(EmvApplet):
         if sfi == layout.PROTECTED_SFI:
             record = self.stored(sfi << 8 | number)
         else:
-            record = self._personal().records.get((sfi, number))
+            record = self._require_contents().records.get((sfi, number))
         if record is None:
             raise Refuse(0x6A83)
         read = Response(record, OK)
@@ -117,7 +117,7 @@ class MemberApplet(EmvApplet):
 
     def _get_processing_options(self, command: Command) -> Response:
         """Command template 83 with the data of the PDOL. EMV 4.4 Book 3, 6.5.8; answer in format 2."""
-        contents = self._personal()
+        contents = self._require_contents()
         option_values(command, contents.pdol)
         self._options_given = True
         return answer(0x77, tlv(0x82, contents.aip).encode() + tlv(0x94, contents.afl).encode())
@@ -128,7 +128,7 @@ class MemberApplet(EmvApplet):
         ICC dynamic data: 08, ICC dynamic number (8 bytes), SHA-256 over the present content of every record that the
         AFL names but the static signature does not cover, so that these cannot be forged between card and terminal.
         """
-        contents = self._personal()
+        contents = self._require_contents()
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
         if not self._options_given:
@@ -137,7 +137,7 @@ class MemberApplet(EmvApplet):
             raise Refuse(0x6700)
         unsigned = b"".join(record_of(contents.records[place]).encode() for place in contents.unsigned)
         dynamic = b"\x08" + self.host.random(8) + hashlib.sha256(unsigned).digest()
-        self.host.spent("sha", len(unsigned) // 64 + 1)
+        self.host.count_work("sha", len(unsigned) // 64 + 1)
         signature = self.rsa_signature(self.rsa_key(), dynamic, command.data)
         return answer(0x77, tlv(0x9F4B, signature).encode())
 
@@ -153,7 +153,7 @@ class MemberApplet(EmvApplet):
             raise Refuse(0x6983)
         if not emv_data.is_pin_block(command.data):
             raise Refuse(0x6A80)
-        if not self.right_pin(command.data):
+        if not self.check_pin(command.data):
             raise Refuse(0x63C0 | self.tries)
         return Response(b"", OK)
 
@@ -166,7 +166,7 @@ class MemberApplet(EmvApplet):
             raise Refuse(0x6700)
         tag = command.p1 << 8 | command.p2
         if tag in (0xDF27, 0xDF29, 0xDF2B) or (tag == 0xDF28 and not self.host.contactless):
-            value = self._personal().element(tag)
+            value = self._require_contents().element(tag)
         elif tag in (0x9F36, 0x9F13):
             value = self.host.memory.get(_ATC if tag == 0x9F36 else _LAST_ONLINE_ATC, bytes(2))
         elif tag == 0x9F17:
@@ -191,7 +191,7 @@ class MemberApplet(EmvApplet):
         if command.p1 not in (0, version):
             raise Refuse(0x6A88)
         keys = self.need(layout.READ_KEYS)
-        number = (self._personal().element(0x5A) or b"")[:10].ljust(10, b"\xff")
+        number = (self._require_contents().element(0x5A) or b"")[:10].ljust(10, b"\xff")
         counter = int.from_bytes(self.host.memory.get(_READ_SESSIONS, b""), "big")
         if counter == 0xFFFFFF:
             raise Refuse(0x6985)
@@ -201,7 +201,7 @@ class MemberApplet(EmvApplet):
             random=self.host.random,
             key_data=number,
             counter=counter,
-            spent=self.host.spent,
+            count_work=self.host.count_work,
         )
         opening = session.initialize_update(command.data)
         self._session = session
@@ -216,12 +216,12 @@ class MemberApplet(EmvApplet):
         self.host.memory[_READ_SESSIONS] = (counter + 1).to_bytes(3, "big")
         return Response(b"", OK)
 
-    def _personal(self) -> Contents:
+    def _require_contents(self) -> MemberContents:
         """What the application answers from. Raises Refuse with 6985 until it is personalized."""
         if self._contents is None:
             if not self.host.personalized:
                 raise Refuse(0x6985)
-            self._contents = Contents.read(self.need, self.host.memory, contactless=self.host.contactless)
+            self._contents = MemberContents.read(self.need, self.host.memory, contactless=self.host.contactless)
         return self._contents
 
     commands: ClassVar[Handlers] = {

@@ -91,7 +91,7 @@ def check_values(number: int, stored: Callable[[int], bytes | None]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class MemberContents:
     """A personalized application, parsed once into RAM; ``afl`` and ``objects`` are those of the interface in use."""
 
     fci: bytes
@@ -105,7 +105,7 @@ class Contents:
     ddol: Dol
 
     @classmethod
-    def read(cls, need: Callable[[int], bytes], memory: Mapping[str, bytes], *, contactless: bool) -> Contents:
+    def read(cls, need: Callable[[int], bytes], memory: Mapping[str, bytes], *, contactless: bool) -> MemberContents:
         """Raises Refuse: 6985 when a grouping or a record that the AFL names is missing."""
         options = objects_of(need(PROCESSING_OPTIONS))
         afl = bytes.fromhex("08020200") if contactless else options.need(0x94)
@@ -127,8 +127,8 @@ class Contents:
 
     def element(self, tag: int) -> bytes | None:
         """The value of this tag in any record, the protected one excepted."""
-        found = (record_of(record).find(tag) for record in self.records.values())
-        return next((item.value for item in found if item), None)
+        item = (record_of(record).find(tag) for record in self.records.values())
+        return next((item.value for item in item if item), None)
 
 
 def _signed(afl: bytes) -> set[tuple[int, int]]:

@@ -44,7 +44,7 @@ class AppletHost(Protocol):
         """No application is selected on this card any more. EMV 4.4 Book 3, 6.5.3."""
         ...
 
-    def spent(self, operation: str, blocks: int = 1) -> None:
+    def count_work(self, operation: str, blocks: int = 1) -> None:
         """Tell the card's meter of a cryptographic operation: ``des``, ``aes``, ``sha`` blocks, ``rsa`` powers."""
         ...
 

@@ -1,7 +1,7 @@
 """One chip on disk: a header and the append-only memory log of simulators.card.memory.
 
-A process killed at any moment leaves a file that opens with the old or the new state: every change is one append,
-and compaction is a rename. While a card is powered its file is locked, so that no two processes power one chip.
+A process killed at any moment leaves a file that opens with the old or the new state: every change is one append, and
+compaction is a rename. The file of a powered card is locked, so that no two processes power one chip.
 """
 
 from __future__ import annotations
@@ -24,28 +24,27 @@ class CardInUse(ReaderBusy):
 
 
 class CardFile:
-    """The Image of a chip on disk (mode 0600).
+    """The MemoryImage of a chip on disk (mode 0600).
 
-    Reading needs no lock; ``lock`` comes before any change, ``unlock`` after. With ``sync`` each change is on the
-    medium before it counts, which a simulation seldom needs.
-    Raises ReaderNotFound, CardInUse, MemoryDamaged and ReaderFault.
+    Reading needs no lock; call ``lock`` before any change, ``unlock`` after. With ``sync`` each change is flushed to
+    the medium, which a simulation seldom needs. Raises ReaderNotFound, CardInUse, MemoryDamaged and ReaderFault.
     """
 
     def __init__(self, path: Path, *, sync: bool = False) -> None:
         self.path = Path(path)
         self._sync = sync
         self._fd = -1
-        self._seen: tuple[int, int, int] | None = None
+        self._last_read: tuple[int, int, int] | None = None
 
     @classmethod
     def create(cls, path: Path, image: bytes, *, sync: bool = False) -> CardFile:
-        """A new card file. Raises FileExistsError; the file is there whole or not at all."""
+        """Create a card file, whole or not at all. Raises FileExistsError."""
         path = Path(path)
-        made = _write_beside(path, image, sync=sync)
+        temporary = _write_beside(path, image, sync=sync)
         try:
-            os.link(made, path)
+            os.link(temporary, path)
         finally:
-            os.unlink(made)
+            os.unlink(temporary)
         return cls(path, sync=sync)
 
     @property
@@ -53,7 +52,7 @@ class CardFile:
         return self._fd >= 0
 
     def lock(self) -> bool:
-        """Take the chip. True when the file changed since it was last read through this object."""
+        """Lock the file. True when it changed since this object read it last. Raises CardInUse."""
         while not self.locked:
             fd = self._open(os.O_RDWR | os.O_APPEND)
             try:
@@ -61,20 +60,20 @@ class CardFile:
             except BlockingIOError:
                 os.close(fd)
                 raise CardInUse(f"the card {self.path} is powered by another reader") from None
-            if _same_file(fd, self.path):  # else a compaction renamed a new file into place before we had the lock
+            if same_file(fd, self.path):  # else a compaction replaced the file before it was locked
                 self._fd = fd
             else:
                 os.close(fd)
-        return self._stamp() != self._seen
+        return self._stamp() != self._last_read
 
     def unlock(self) -> None:
         if self.locked:
-            self._seen = self._stamp() if self._seen else None
+            self._last_read = self._stamp() if self._last_read else None
             os.close(self._fd)
             self._fd = -1
 
     def read(self) -> bytes:
-        """The memory image. Raises MemoryDamaged when this is no card file."""
+        """The memory image. Raises MemoryDamaged when the file is no card file."""
         fd = self._fd if self.locked else self._open(os.O_RDONLY)
         try:
             stat = os.fstat(fd)
@@ -91,11 +90,11 @@ class CardFile:
             raise MemoryDamaged(
                 f"{self.path} is a card file of version {version}; this program reads version {_VERSION}"
             )
-        self._seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        self._last_read = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         return data[len(_HEADER) :]
 
     def append(self, data: bytes) -> None:
-        """Raises MemoryWriteFailed, leaving the file as it was; PowerLost when the card is not powered."""
+        """Append to the image. Raises PowerLost when not locked, MemoryWriteFailed with the file unchanged."""
         if not self.locked:
             raise PowerLost("the card has no power")
         size = os.fstat(self._fd).st_size
@@ -114,18 +113,18 @@ class CardFile:
             os.ftruncate(self._fd, len(_HEADER) + size)
 
     def replace(self, data: bytes) -> None:
-        """All bytes at once: a new file, locked before it takes the old one's name. Raises MemoryWriteFailed."""
+        """Replace the image: a new file, locked before it takes the name of the old one. Raises MemoryWriteFailed."""
         try:
-            made = _write_beside(self.path, data, sync=self._sync)
-            fd = os.open(made, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            temporary = _write_beside(self.path, data, sync=self._sync)
+            fd = os.open(temporary, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
             raise MemoryWriteFailed(f"writing {self.path}: {error}") from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.replace(made, self.path)
+            os.replace(temporary, self.path)
         except OSError as error:
             os.close(fd)
-            os.unlink(made)
+            os.unlink(temporary)
             raise MemoryWriteFailed(f"writing {self.path}: {error}") from error
         os.close(self._fd)
         self._fd = fd
@@ -143,7 +142,8 @@ class CardFile:
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _same_file(fd: int, path: Path) -> bool:
+def same_file(fd: int, path: Path) -> bool:
+    """Whether ``path`` still names the open file; False when it was renamed over or removed since."""
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path))
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def _same_file(fd: int, path: Path) -> bool:
 
 
 def _write_beside(path: Path, image: bytes, *, sync: bool) -> str:
-    fd, made = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(_HEADER + image)
@@ -159,6 +159,6 @@ def _write_beside(path: Path, image: bytes, *, sync: bool) -> str:
             if sync:
                 os.fsync(fd)
     except BaseException:
-        os.unlink(made)
+        os.unlink(temporary)
         raise
-    return made
+    return temporary

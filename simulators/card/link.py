@@ -23,9 +23,9 @@ class CardLink:
     def __init__(self, protocol: LinkProtocol, execute: Callable[[Command], Response]) -> None:
         self._t0 = protocol is LinkProtocol.T0
         self._execute = execute
-        self._waiting = b""  # for GET RESPONSE
-        self._waiting_sw = OK
-        self._kept: tuple[bytes, Response] | None = None  # for the same header with the right Le
+        self._pending = b""  # for GET RESPONSE
+        self._pending_sw = OK
+        self._retained: tuple[bytes, Response] | None = None  # for the same header with the right Le
 
     def exchange(self, raw: bytes) -> bytes:
         try:
@@ -36,10 +36,10 @@ class CardLink:
             return self._get_response(command)
         if self._t0 and (command.extended or (len(raw) > 5 and raw[4] == 0)):
             return self._forget(b"\x67\x00")  # T=0 has no field for it
-        kept, self._kept = self._kept, None
-        self._waiting = b""
-        if kept is not None and kept[0] == command.header and not command.data:
-            response = kept[1]
+        retained, self._retained = self._retained, None
+        self._pending = b""
+        if retained is not None and retained[0] == command.header and not command.data:
+            response = retained[1]
         else:
             response = self._execute(command)
         return self._answer(command, response)
@@ -55,36 +55,36 @@ class CardLink:
             if not response.sw.ok:  # a warning travels with its data where 6Cxx could lose it
                 return self._first(data, max(ne, 1), response.sw)
             if len(data) <= 256 and ne != len(data):
-                self._kept = (command.header, response)
+                self._retained = (command.header, response)
                 return bytes((0x6C, len(data) & 0xFF))
             return self._first(data, ne, response.sw)
         if len(data) <= ne:
             return response.encode()
         if ne and len(data) <= 256 and response.sw.ok:
-            self._kept = (command.header, response)
+            self._retained = (command.header, response)
             return bytes((0x6C, len(data) & 0xFF))
         return self._first(data, ne, response.sw) if ne else self._hold(data, response.sw)
 
     def _get_response(self, command: Command) -> bytes:
         if command.p1 or command.p2 or command.data:
             return b"\x6a\x86"
-        if not self._waiting:
+        if not self._pending:
             return b"\x69\x85"
         ne = command.ne or 0
-        if self._t0 and ne > len(self._waiting):
-            return bytes((0x6C, len(self._waiting) & 0xFF))
-        return self._first(self._waiting, ne or 256, self._waiting_sw)
+        if self._t0 and ne > len(self._pending):
+            return bytes((0x6C, len(self._pending) & 0xFF))
+        return self._first(self._pending, ne or 256, self._pending_sw)
 
     def _first(self, data: bytes, ne: int, sw: StatusWord) -> bytes:
         if len(data) <= ne:
-            self._waiting = b""
+            self._pending = b""
             return data + int(sw).to_bytes(2, "big")
         return data[:ne] + self._hold(data[ne:], sw)
 
     def _hold(self, data: bytes, sw: StatusWord) -> bytes:
-        self._waiting, self._waiting_sw = data, sw
+        self._pending, self._pending_sw = data, sw
         return bytes((0x61, len(data) & 0xFF if len(data) < 256 else 0))
 
     def _forget(self, answer: bytes) -> bytes:
-        self._waiting, self._kept = b"", None
+        self._pending, self._retained = b"", None
         return answer

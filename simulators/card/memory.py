@@ -186,9 +186,9 @@ class Nvm:
         self._depth, self._lost = 0, not repair and end < len(image)
         self._pending, self._undo = [], []
 
-    def scope(self, name: str) -> MemoryTransaction:
+    def scope(self, name: str) -> MemoryScope:
         """One application's part of the memory; made on first use."""
-        return MemoryTransaction(self, name, self._state.setdefault(name, {}))
+        return MemoryScope(self, name, self._state.setdefault(name, {}))
 
     def drop(self, name: str) -> None:
         """Forget a scope with all its values, as one write."""
@@ -276,7 +276,7 @@ class Nvm:
         self._compact_above = max(_COMPACT_ABOVE, 4 * self._size)
 
 
-class MemoryTransaction(AppletMemory):
+class MemoryScope(AppletMemory):
     """Named byte strings of one application (see Memory). Names to 255 bytes of UTF-8."""
 
     __slots__ = ("_name", "_nvm", "_values")

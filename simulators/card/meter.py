@@ -20,5 +20,5 @@ class WorkMeter:
         if self.operations:
             self.operations = {}
 
-    def spent(self, operation: str, blocks: int = 1) -> None:
+    def count_work(self, operation: str, blocks: int = 1) -> None:
         self.operations[operation] = self.operations.get(operation, 0) + blocks

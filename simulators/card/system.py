@@ -50,7 +50,7 @@ class ApplicationHost:
         self.memory: AppletMemory = system.nvm.scope(f"app/{aid.hex()}")
         self.contactless = system.config.contactless
         self.random = system.random
-        self.spent = system.meter.spent
+        self.count_work = system.meter.count_work
 
     @property
     def personalized(self) -> bool:
@@ -190,14 +190,14 @@ class System:
 
     def _find(self, channel: Channel, partial: bytes, *, following: bool) -> Applet:
         """The first application that matches, or the one after the selected. GPC 2.3.1, 6.4.2. Raises Refuse."""
-        found: list[Applet] = [channel.domain] if ISD_AID.startswith(partial) else []
+        candidates: list[Applet] = [channel.domain] if ISD_AID.startswith(partial) else []
         if partial and self.state is not CardLifeCycle.CARD_LOCKED:
-            found += [self.applet(instance) for instance in self.registry.matching(partial) if instance.selectable]
-        if following and channel.applet in found:
-            found = found[found.index(channel.applet) + 1 :]
-        if not found:
+            candidates += [self.applet(instance) for instance in self.registry.matching(partial) if instance.selectable]
+        if following and channel.applet in candidates:
+            candidates = candidates[candidates.index(channel.applet) + 1 :]
+        if not candidates:
             raise Refuse(0x6A82)
-        return found[0]
+        return candidates[0]
 
     def _manage_channel(self, channel: Channel, command: Command) -> Response:
         """Open or close a further channel. ISO/IEC 7816-4:2020, 11.1.2; GPC 2.3.1, 11.7."""

@@ -56,8 +56,8 @@ def _hashed(pan: str, sequence: int) -> bytes:
     """Option B: the first sixteen decimal digits of a SHA-1, and when they do not suffice its letters as 0 to 5."""
     text = f"{pan}{sequence:02d}"
     data = bytes.fromhex("0" * (len(text) % 2) + text)
-    figures = hashlib.sha1(data, usedforsecurity=False).hexdigest()  # what EMV says; it mixes digits
-    digits = re.sub("[a-f]", "", figures) + "".join(str(ord(c) - ord("a")) for c in re.sub("[0-9]", "", figures))
+    digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()  # what EMV says; it mixes digits
+    digits = re.sub("[a-f]", "", digest) + "".join(str(ord(c) - ord("a")) for c in re.sub("[0-9]", "", digest))
     return bytes.fromhex(digits[:16])
 
 
@@ -90,10 +90,10 @@ def arpc(scheme: IssuerScheme, keys: Udks, atc: bytes, ac: bytes, response: byte
     key = _ac_key(scheme, keys, atc)
     if scheme.arpc == 2:
         return _mac(scheme, key, ac + response, 2)[:4]
-    mixed = _xor(ac, response + bytes(6))
+    block = _xor(ac, response + bytes(6))
     if scheme.cipher is Cipher.SM4:
-        return _fold(scheme, sm4.ecb_encrypt(key, mixed + bytes(8)))
-    return des.ecb_encrypt(key, mixed)
+        return _fold(scheme, sm4.ecb_encrypt(key, block + bytes(8)))
+    return des.ecb_encrypt(key, block)
 
 
 def script_mac(scheme: IssuerScheme, keys: Udks, atc: bytes, ac: bytes, header: bytes, data: bytes) -> bytes:

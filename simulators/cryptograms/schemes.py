@@ -43,7 +43,7 @@ class PinForm(StrEnum):
     VIS = "vis"  # mixed with the card's cryptogram key
 
 
-class Own(StrEnum):
+class CoveredIssuerData(StrEnum):
     """What of 9F10 a cryptogram covers."""
 
     CVR = "cvr"  # the card verification results
@@ -78,7 +78,7 @@ class IssuerScheme:
     sm_session: SessionKeyMethod
     ac_padding: int = 2
     tags: tuple[int, ...] = AC_TAGS
-    own: Own = Own.CVR
+    covered_data: CoveredIssuerData = CoveredIssuerData.CVR
     arpc: int = 1
     encipherment: Encipherment = Encipherment.LENGTH
     pin_form: PinForm = PinForm.VIS
@@ -94,11 +94,19 @@ CVN17: Final = IssuerScheme(
     SessionKeyMethod.XOR,
     ac_padding=1,
     tags=SHORT_AC_TAGS,
-    own=Own.CVR_BYTE,
+    covered_data=CoveredIssuerData.CVR_BYTE,
 )
-CVN18: Final = IssuerScheme("cvn18", Cipher.TDES, SessionKeyMethod.COMMON, SessionKeyMethod.XOR, own=Own.WHOLE, arpc=2)
+CVN18: Final = IssuerScheme(
+    "cvn18", Cipher.TDES, SessionKeyMethod.COMMON, SessionKeyMethod.XOR, covered_data=CoveredIssuerData.WHOLE, arpc=2
+)
 CVN22: Final = IssuerScheme(
-    "cvn22", Cipher.TDES, SessionKeyMethod.COMMON, SessionKeyMethod.COMMON, own=Own.WHOLE, arpc=2, pin_form=PinForm.ISO2
+    "cvn22",
+    Cipher.TDES,
+    SessionKeyMethod.COMMON,
+    SessionKeyMethod.COMMON,
+    covered_data=CoveredIssuerData.WHOLE,
+    arpc=2,
+    pin_form=PinForm.ISO2,
 )
 EMV: Final = IssuerScheme(
     "emv-csk",
@@ -145,4 +153,8 @@ class IadFormat:
 
     def covered(self, scheme: IssuerScheme) -> bytes:
         """What of these data the scheme's cryptograms cover."""
-        return {Own.WHOLE: self.raw, Own.CVR: self.cvr, Own.CVR_BYTE: self.cvr[1:2]}[scheme.own]
+        return {
+            CoveredIssuerData.WHOLE: self.raw,
+            CoveredIssuerData.CVR: self.cvr,
+            CoveredIssuerData.CVR_BYTE: self.cvr[1:2],
+        }[scheme.covered_data]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from simulators.issuer.scripts import IssuerScriptCommand, IssuerScriptResult, Script, When
+from simulators.issuer.scripts import IssuerScript, IssuerScriptCommand, IssuerScriptResult, ScriptPhase
 from terminal.secret import Secret
 
 
@@ -35,21 +35,21 @@ class BankAccount:
     holds: dict[int, int] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
     highest_online: int = 0
-    scripts: list[Script] = field(default_factory=list)
-    scripts_made: int = 0
+    scripts: list[IssuerScript] = field(default_factory=list)
+    script_count: int = 0
 
-    def queue(self, *commands: IssuerScriptCommand, when: When = When.AFTER) -> Script:
+    def queue(self, *commands: IssuerScriptCommand, phase: ScriptPhase = ScriptPhase.AFTER) -> IssuerScript:
         """Have these commands sent at the next online transaction, and at every one after it until done.
 
         Raises CodecError when they are more than a terminal takes in one answer.
         """
-        script = Script(self.scripts_made + 1, when, commands)
+        script = IssuerScript(self.script_count + 1, phase, commands)
         script.check_size()
-        self.scripts_made += 1
+        self.script_count += 1
         self.scripts.append(script)
         return script
 
-    def reported(self, results: tuple[IssuerScriptResult, ...]) -> None:
+    def drop_completed(self, results: tuple[IssuerScriptResult, ...]) -> None:
         """Drop the scripts that the card carried out."""
         done = {result.identifier for result in results if result.done}
         self.scripts = [script for script in self.scripts if script.identifier not in done]
@@ -59,7 +59,7 @@ class BankAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpeningRule:
     """Accounts that open themselves at a card's first transaction, for cards that nobody told this issuer of: the
     beginning of their numbers, what is on them and how much one transaction may take."""
 
@@ -71,7 +71,7 @@ class Opening:
 class BankAccounts:
     """All accounts by card number and sequence."""
 
-    def __init__(self, accounts: tuple[BankAccount, ...] = (), opening: Opening | None = None) -> None:
+    def __init__(self, accounts: tuple[BankAccount, ...] = (), opening: OpeningRule | None = None) -> None:
         self._accounts = {(account.pan, account.sequence): account for account in accounts}
         self._opening = opening
 
@@ -80,13 +80,13 @@ class BankAccounts:
         return account
 
     def find(self, pan: str, sequence: int) -> BankAccount | None:
-        """The account of a card. Makes none: an account opens only for a card that proved itself (``opened``)."""
+        """The account of a card. Makes none: an account opens only for a card that proved itself (``open_account``)."""
         return self._accounts.get((pan, sequence))
 
-    def opens(self, pan: str) -> bool:
+    def may_open(self, pan: str) -> bool:
         return self._opening is not None and pan.startswith(self._opening.prefix)
 
-    def opened(self, pan: str, sequence: int, expires: date) -> BankAccount:
-        """A new account by the opening rule; ask ``opens`` first."""
-        rule = self._opening or Opening(pan, 0)
+    def open_account(self, pan: str, sequence: int, expires: date) -> BankAccount:
+        """A new account by the opening rule; ask ``may_open`` first."""
+        rule = self._opening or OpeningRule(pan, 0)
         return self.add(BankAccount(pan, sequence, expires, rule.balance, rule.limit))

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulators.cryptograms.algorithms import IssuerMasters
 from simulators.cryptograms.schemes import PBOC_SM4, SCHEMES, Cipher, Fold, IssuerScheme
-from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, Opening
+from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, OpeningRule
 from simulators.issuer.host import VERSIONS, IssuerHost, IssuerKeys
 from simulators.issuer.scripts import application_block, application_unblock, card_block, pin_unblock
 from terminal.errors import CodecError
@@ -88,11 +88,11 @@ def load_issuer(path: Path) -> IssuerHost:
     try:
         bank = _Bank.model_validate_json(path.read_bytes())
     except ValidationError as faults:
-        told = "; ".join(
+        reasons = "; ".join(
             f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
             for fault in faults.errors(include_input=False, include_url=False, include_context=False)
         )
-        raise CodecError(f"{path}: {told}") from None
+        raise CodecError(f"{path}: {reasons}") from None
     return IssuerHost(_keys(bank, path), BankAccounts(tuple(map(_account, bank.accounts)), _opening(bank.opening)))
 
 
@@ -118,15 +118,15 @@ def _keys(bank: _Bank, path: Path) -> IssuerKeys:
     )
 
 
-def _opening(told: _Opening | None) -> Opening | None:
-    return None if told is None else Opening(told.prefix, _cents(told.balance), _limit(told.limit))
+def _opening(rule: _Opening | None) -> OpeningRule | None:
+    return None if rule is None else OpeningRule(rule.prefix, _cents(rule.balance), _limit(rule.limit))
 
 
-def _account(told: _AccountEntry) -> BankAccount:
-    account = BankAccount(told.pan, told.sequence, told.expires, _cents(told.balance), _limit(told.limit))
-    account.status = told.status
-    account.pin = None if told.pin is None else Secret(told.pin.encode("ascii"))
-    for name in told.scripts:
+def _account(entry: _AccountEntry) -> BankAccount:
+    account = BankAccount(entry.pan, entry.sequence, entry.expires, _cents(entry.balance), _limit(entry.limit))
+    account.status = entry.status
+    account.pin = None if entry.pin is None else Secret(entry.pin.encode("ascii"))
+    for name in entry.scripts:
         account.queue(_SCRIPTS[name]())
     return account
 

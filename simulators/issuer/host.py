@@ -18,8 +18,8 @@ from simulators.cryptograms.algorithms import IssuerMasters, arpc, card_keys, cr
 from simulators.cryptograms.schemes import CVN10, CVN17, CVN18, CVN22, PBOC, PBOC_SM4, Cipher, IadFormat, IssuerScheme
 from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts
 from simulators.issuer.pin import read_pin
-from simulators.issuer.request import CryptogramKind, Request
-from simulators.issuer.scripts import IssuerScriptResult, Turn, fitting
+from simulators.issuer.request import CryptogramKind, IssuerRequest
+from simulators.issuer.scripts import IssuerScriptResult, ScriptContext, fitting
 from terminal.errors import CodecError
 from terminal.secret import Secret
 from terminal.tlv import tlv
@@ -30,7 +30,7 @@ VERSIONS: Final[Mapping[int, IssuerScheme]] = MappingProxyType(
 )
 """Cryptogram versions that cards name in 9F10, where the keys say nothing else."""
 
-_REFUSED: Final = {
+_STATUS_CODES: Final = {
     AccountStatus.BLOCKED: "62",
     AccountStatus.LOST: "41",
     AccountStatus.STOLEN: "43",
@@ -101,48 +101,50 @@ class IssuerHost:
         AAC). Total: whatever the bytes are, there is an answer."""
         with self._mutex:
             try:
-                request = Request.parse(data)
+                request = IssuerRequest.parse(data)
                 scheme = self.keys.scheme(request.issuer_data)
                 amount = request.amount
             except CodecError as fault:
-                return _answer("30", str(fault))
+                return _response("30", str(fault))
             try:
-                account, turn = self._genuine(request, scheme)
+                account, context = self._authenticate(request, scheme)
                 if request.kind is not CryptogramKind.ARQC:
-                    return self._ended(request, account, amount)
-                return self._authorized(request, account, turn, amount)
-            except _Decline as no:
-                return _answer(no.code, no.reason)
+                    return self._complete(request, account, amount)
+                return self._authorize(request, account, context, amount)
+            except _Decline as decline:
+                return _response(decline.code, decline.reason)
 
-    def _genuine(self, request: Request, scheme: IssuerScheme) -> tuple[BankAccount, Turn]:
+    def _authenticate(self, request: IssuerRequest, scheme: IssuerScheme) -> tuple[BankAccount, ScriptContext]:
         """The account of a card that proved to hold its keys. Before that nothing is opened, kept or told."""
         account = self.accounts.find(request.pan, request.sequence)
-        if account is None and not self.accounts.opens(request.pan):
+        if account is None and not self.accounts.may_open(request.pan):
             raise _Decline("14", "no such card")
         keys = card_keys(self.keys.masters[scheme.cipher], scheme.cipher, request.pan, request.sequence)
         expected = cryptogram(scheme, keys, request.atc, request.covered(scheme))
         if not hmac.compare_digest(expected, request.cryptogram):
             raise _Decline("88", f"the {request.kind.name} is not of this card's key")
         if account is None:
-            account = self.accounts.opened(request.pan, request.sequence, date.max)
-        return account, Turn(scheme, keys, request.atc, request.cryptogram)
+            account = self.accounts.open_account(request.pan, request.sequence, date.max)
+        return account, ScriptContext(scheme, keys, request.atc, request.cryptogram)
 
-    def _authorized(self, request: Request, account: BankAccount, turn: Turn, amount: int) -> IssuerResponse:
+    def _authorize(
+        self, request: IssuerRequest, account: BankAccount, context: ScriptContext, amount: int
+    ) -> IssuerResponse:
         if request.counter <= account.highest_online or request.counter in account.ended:
             raise _Decline("94", "this transaction counter was used before, or a later one was")
         account.highest_online = request.counter
         try:
             self._allow(request, account, amount)
-        except _Decline as no:
-            return self._with_proof(account, turn, no.code, no.reason)
+        except _Decline as decline:
+            return self._respond(account, context, decline.code, decline.reason)
         account.balance -= amount
         account.holds[request.counter] = amount
-        return self._with_proof(account, turn, APPROVED, "approved")
+        return self._respond(account, context, APPROVED, "approved")
 
-    def _allow(self, request: Request, account: BankAccount, amount: int) -> None:
+    def _allow(self, request: IssuerRequest, account: BankAccount, amount: int) -> None:
         """Account, PIN, money. Raises _Decline."""
-        if account.status in _REFUSED:
-            raise _Decline(_REFUSED[account.status], f"the card is {account.status}")
+        if account.status in _STATUS_CODES:
+            raise _Decline(_STATUS_CODES[account.status], f"the card is {account.status}")
         if account.expires < self._today():
             raise _Decline("54", "the card has expired")
         self._check_pin(request, account)
@@ -151,7 +153,7 @@ class IssuerHost:
         if amount > account.balance:
             raise _Decline("51", "not enough money")
 
-    def _check_pin(self, request: Request, account: BankAccount) -> None:
+    def _check_pin(self, request: IssuerRequest, account: BankAccount) -> None:
         if request.pin_block is None:
             if request.pin_entered:
                 raise _Decline("30", "a PIN was entered, but its block (99) did not come")
@@ -170,33 +172,33 @@ class IssuerHost:
             raise _Decline("55", "the PIN is wrong")
         account.pin_tries = account.pin_limit
 
-    def _with_proof(self, account: BankAccount, turn: Turn, code: str, reason: str) -> IssuerResponse:
+    def _respond(self, account: BankAccount, context: ScriptContext, code: str, reason: str) -> IssuerResponse:
         """The answer to a genuine card: with issuer authentication data and the scripts in waiting."""
         response = code.encode("ascii")
-        if turn.scheme.arpc == 2:
+        if context.scheme.arpc == 2:
             # Card status update: PIN tries in the low nibble of byte 1. EMV 4.4 Book 3, annex C10.
             verdict = _APPROVE_CSU if code == APPROVED else 0
             response = bytes((account.pin_tries & 0x0F, verdict, 0, 0))
-        proof = arpc(turn.scheme, turn.keys, turn.atc, turn.cryptogram, response) + response
-        return _answer(code, reason, tlv(0x91, proof).encode() + fitting(account.scripts, turn))
+        authentication_data = arpc(context.scheme, context.keys, context.atc, context.cryptogram, response) + response
+        return _response(code, reason, tlv(0x91, authentication_data).encode() + fitting(account.scripts, context))
 
-    def _ended(self, request: Request, account: BankAccount, amount: int) -> IssuerResponse:
+    def _complete(self, request: IssuerRequest, account: BankAccount, amount: int) -> IssuerResponse:
         """A TC settles, an AAC gives back what was on hold; each transaction counter ends once."""
         counter = request.counter
         if counter in account.ended:
             raise _Decline("94", "this transaction was over before")
         try:
-            account.reported(IssuerScriptResult.parse(request.script_results))
+            account.drop_completed(IssuerScriptResult.parse(request.script_results))
         except CodecError as fault:
             raise _Decline("30", str(fault)) from None
         account.ended.add(counter)
         hold = account.holds.pop(counter, None)
         if request.kind is CryptogramKind.AAC:
             account.balance += hold or 0
-            return _answer(APPROVED, "noted: declined" if hold is None else "noted: declined, the hold is given back")
+            return _response(APPROVED, "noted: declined" if hold is None else "noted: declined, the hold is given back")
         account.balance -= amount - (hold or 0)
-        return _answer(APPROVED, "settled, approved offline" if hold is None else "settled")
+        return _response(APPROVED, "settled, approved offline" if hold is None else "settled")
 
 
-def _answer(code: str, reason: str, data: bytes = b"") -> IssuerResponse:
+def _response(code: str, reason: str, data: bytes = b"") -> IssuerResponse:
     return IssuerResponse(code, reason, tlv(0x8A, code.encode("ascii")).encode() + data)

@@ -18,14 +18,14 @@ from simulators.issuer.host import IssuerHost
 from terminal.errors import CodecError
 
 PATH: Final = "/authorize"
-MOST: Final = 65_536
+MAX_REQUEST: Final = 65_536
 """Bytes of a request: a hundred times what a card can say."""
-_PATIENCE: Final = 10.0
+_TIMEOUT: Final = 10.0
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: IssuerServer
-    timeout = _PATIENCE
+    timeout = _TIMEOUT
     protocol_version = "HTTP/1.1"
     server_version = "issuer"
     sys_version = ""
@@ -40,21 +40,21 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, RecursionError):
             self.send_error(400)
             return
-        answer = self.server.host.answer(data)
-        self.server.tell(f"{answer.code} {answer.reason}")
+        response = self.server.host.answer(data)
+        self.server.report(f"{response.code} {response.reason}")
         self._send(
             200,
             {
-                "approved": answer.approved,
-                "code": answer.code,
-                "reason": answer.reason,
-                "data": answer.data.hex().upper(),
+                "approved": response.approved,
+                "code": response.code,
+                "reason": response.reason,
+                "data": response.data.hex().upper(),
             },
         )
 
     def _length(self) -> int:
         length = int(self.headers.get("Content-Length", ""))
-        if not 0 <= length <= MOST:
+        if not 0 <= length <= MAX_REQUEST:
             raise ValueError("too long")
         return length
 
@@ -81,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class IssuerServer(ThreadingHTTPServer):
-    """Listens on a loopback address only: it speaks without encryption. ``tell`` gets one line for each answer.
+    """Listens on a loopback address only: it speaks without encryption. ``report`` gets one line for each answer.
 
     Raises CodecError for another address, OSError when the port is taken.
     """
@@ -89,18 +89,22 @@ class IssuerServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, host: IssuerHost, address: str = "127.0.0.1", port: int = 0, tell: Callable[[str], None] = lambda _: None
+        self,
+        host: IssuerHost,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
         if not _loopback(address):
             raise CodecError(f"{address} is no loopback address, and this issuer speaks without encryption")
         self.host = host
-        self.tell = tell
+        self.report = report
         super().__init__((address, port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller who goes away in the middle is told in a line, as everything is."""
         if isinstance(sys.exception(), ConnectionError):
-            self.tell("a caller went away before the answer")
+            self.report("a caller went away before the answer")
         else:
             super().handle_error(request, client_address)
 

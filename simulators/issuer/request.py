@@ -22,7 +22,7 @@ class CryptogramKind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class IssuerRequest:
     """One message, its fields checked for presence and length."""
 
     pan: str = field(repr=False)
@@ -35,18 +35,18 @@ class Request:
     script_results: bytes
 
     @classmethod
-    def parse(cls, data: bytes) -> Request:
+    def parse(cls, data: bytes) -> IssuerRequest:
         """Raises CodecError, which names the tag that is missing, twice there or of a wrong length."""
         objects = decode(data, padding="reject")
         tags = [item.tag for item in objects]
-        double = next((tag for tag in tags if tags.count(tag) > 1), None)
-        if double is not None:
-            raise CodecError(f"{double} is in the request twice")
+        duplicate = next((tag for tag in tags if tags.count(tag) > 1), None)
+        if duplicate is not None:
+            raise CodecError(f"{duplicate} is in the request twice")
         number = objects.get(0x5A) or _from_track(objects)
         if number is None:
             raise CodecError("the request has neither a card number (5A) nor track 2 data (57)")
         sequence = objects.get(0x5F34) or b"\x00"
-        kind = _of(objects, 0x9F27, 1)[0] & 0xC0
+        kind = _required(objects, 0x9F27, 1)[0] & 0xC0
         if kind not in list(CryptogramKind):
             raise CodecError("the cryptogram information data (9F27) name no kind of cryptogram")
         if len(sequence) != 1 or not sequence.hex().isdigit():
@@ -55,9 +55,9 @@ class Request:
             _digits(number),
             int(sequence.hex()),
             CryptogramKind(kind),
-            _of(objects, 0x9F26, 8),
+            _required(objects, 0x9F26, 8),
             IadFormat.parse(objects.get(0x9F10) or b""),
-            {tag: _of(objects, tag, _LENGTHS[tag]) for tag in AC_TAGS},
+            {tag: _required(objects, tag, _LENGTHS[tag]) for tag in AC_TAGS},
             objects.get(0x99),
             objects.get(0x9F5B) or objects.get(0xDF31) or b"",
         )
@@ -90,7 +90,7 @@ class Request:
         return b"".join(self.values[tag] for tag in scheme.tags) + self.issuer_data.covered(scheme)
 
 
-def _of(objects: Tlvs, tag: int, length: int) -> bytes:
+def _required(objects: Tlvs, tag: int, length: int) -> bytes:
     value = objects.get(tag)
     if value is None:
         raise CodecError(f"the request has no {tag:02X}")
@@ -108,7 +108,7 @@ def _from_track(objects: Tlvs) -> bytes | None:
 
 
 def _digits(number: bytes) -> str:
-    found = re.fullmatch("([0-9]{8,19})F*", number.hex().upper())
-    if found is None:
+    match = re.fullmatch("([0-9]{8,19})F*", number.hex().upper())
+    if match is None:
         raise CodecError("the card number is not 8 to 19 digits")
-    return found[1]
+    return match[1]

@@ -17,7 +17,7 @@ from terminal.errors import CodecError
 from terminal.secret import Secret
 from terminal.tlv import tlv
 
-MOST: Final = 128
+MAX_SCRIPT_BYTES: Final = 128
 """Bytes of scripts that a terminal takes in one answer. EMV 4.4 Book 4, 12.2.4."""
 
 
@@ -27,14 +27,14 @@ _LONGEST_PIN: Final = 16
 """An enciphered PIN block: nine bytes and their padding, under either cipher."""
 
 
-class When(IntEnum):
+class ScriptPhase(IntEnum):
     """The template says when the card gets the commands: before or after the final GENERATE AC."""
 
     BEFORE = 0x71
     AFTER = 0x72
 
 
-class Ins(IntEnum):
+class ScriptInstruction(IntEnum):
     CARD_BLOCK = 0x16
     APPLICATION_UNBLOCK = 0x18
     APPLICATION_BLOCK = 0x1E
@@ -43,10 +43,10 @@ class Ins(IntEnum):
     UPDATE_RECORD = 0xDC
 
 
-_INTERINDUSTRY: Final = frozenset({Ins.PUT_DATA, Ins.UPDATE_RECORD})
+_INTERINDUSTRY: Final = frozenset({ScriptInstruction.PUT_DATA, ScriptInstruction.UPDATE_RECORD})
 
 
-class Turn(NamedTuple):
+class ScriptContext(NamedTuple):
     """What of a transaction goes into the keys and MACs of its scripts."""
 
     scheme: IssuerScheme
@@ -60,7 +60,7 @@ class IssuerScriptCommand:
     """One command, before keys and MAC. ``pin`` is the new one of a PIN CHANGE, ``current`` the one that the card is
     to check first (P2 01); without it the card takes the new PIN as it is (P2 02)."""
 
-    ins: Ins
+    ins: ScriptInstruction
     p1: int = 0
     p2: int = 0
     data: bytes = b""
@@ -72,82 +72,86 @@ class IssuerScriptCommand:
         """Bytes of the data field without its MAC, at most."""
         return len(self.data) if self.pin is None else _LONGEST_PIN
 
-    def encode(self, turn: Turn) -> bytes:
+    def encode(self, context: ScriptContext) -> bytes:
         """Header, data (a PIN enciphered), MAC."""
         data = self.data
         if self.pin is not None:
             current = None if self.current is None else self.current.reveal().decode("ascii")
-            block = new_pin_block(turn.scheme, turn.keys, self.pin.reveal().decode("ascii"), current)
-            data = script_encrypt(turn.scheme, turn.keys, turn.atc, turn.cryptogram, block)
+            block = new_pin_block(context.scheme, context.keys, self.pin.reveal().decode("ascii"), current)
+            data = script_encrypt(context.scheme, context.keys, context.atc, context.cryptogram, block)
         cla = 0x04 if self.ins in _INTERINDUSTRY else 0x84
-        header = bytes((cla, self.ins, self.p1, self.p2, len(data) + turn.scheme.mac_length))
-        return header + data + script_mac(turn.scheme, turn.keys, turn.atc, turn.cryptogram, header, data)
+        header = bytes((cla, self.ins, self.p1, self.p2, len(data) + context.scheme.mac_length))
+        return header + data + script_mac(context.scheme, context.keys, context.atc, context.cryptogram, header, data)
 
 
 def card_block() -> IssuerScriptCommand:
-    return IssuerScriptCommand(Ins.CARD_BLOCK)
+    return IssuerScriptCommand(ScriptInstruction.CARD_BLOCK)
 
 
 def application_block() -> IssuerScriptCommand:
-    return IssuerScriptCommand(Ins.APPLICATION_BLOCK)
+    return IssuerScriptCommand(ScriptInstruction.APPLICATION_BLOCK)
 
 
 def application_unblock() -> IssuerScriptCommand:
-    return IssuerScriptCommand(Ins.APPLICATION_UNBLOCK)
+    return IssuerScriptCommand(ScriptInstruction.APPLICATION_UNBLOCK)
 
 
 def pin_unblock() -> IssuerScriptCommand:
     """Set the try counter back. EMV 4.4 Book 3, 6.5.10, P2 00."""
-    return IssuerScriptCommand(Ins.PIN_CHANGE)
+    return IssuerScriptCommand(ScriptInstruction.PIN_CHANGE)
 
 
 def pin_change(new: Secret, current: Secret | None = None) -> IssuerScriptCommand:
     """Give the card another PIN and set the try counter back. EMV 4.4 Book 3, 6.5.10, P2 01 and 02."""
-    return IssuerScriptCommand(Ins.PIN_CHANGE, p2=2 if current is None else 1, pin=new, current=current)
+    return IssuerScriptCommand(ScriptInstruction.PIN_CHANGE, p2=2 if current is None else 1, pin=new, current=current)
 
 
 def put_data(tag: int, value: bytes) -> IssuerScriptCommand:
     """One data object of the card anew, by its tag in P1 P2."""
     if not 0 < tag <= 0xFFFF:
         raise CodecError(f"PUT DATA names a tag of one or two bytes, not {tag:X}")
-    return IssuerScriptCommand(Ins.PUT_DATA, tag >> 8, tag & 0xFF, value)
+    return IssuerScriptCommand(ScriptInstruction.PUT_DATA, tag >> 8, tag & 0xFF, value)
 
 
 def update_record(sfi: int, record: int, value: bytes) -> IssuerScriptCommand:
     if not 1 <= sfi <= 30 or not 1 <= record <= 0xFF:
         raise CodecError(f"there is no record {record} of file {sfi} to update")
-    return IssuerScriptCommand(Ins.UPDATE_RECORD, record, sfi << 3 | 4, value)
+    return IssuerScriptCommand(ScriptInstruction.UPDATE_RECORD, record, sfi << 3 | 4, value)
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class IssuerScript:
     """Commands of one template, and the identifier (9F18) by which the terminal reports how they went."""
 
     identifier: int
-    when: When
+    phase: ScriptPhase
     commands: tuple[IssuerScriptCommand, ...]
 
-    def encode(self, turn: Turn) -> bytes:
+    def encode(self, context: ScriptContext) -> bytes:
         """Template 71 or 72."""
-        return self._template([command.encode(turn) for command in self.commands])
+        return self._template([command.encode(context) for command in self.commands])
 
     def check_size(self) -> None:
         """Raises CodecError when the script cannot fit one answer, whatever the card's scheme."""
-        most = self._template([bytes(_HEADER + command.longest + _LONGEST_MAC) for command in self.commands])
-        if len(most) > MOST:
-            raise CodecError(f"a script of up to {len(most)} bytes; {MOST} are the most a terminal takes")
+        longest_template = self._template(
+            [bytes(_HEADER + command.longest + _LONGEST_MAC) for command in self.commands]
+        )
+        if len(longest_template) > MAX_SCRIPT_BYTES:
+            raise CodecError(
+                f"a script of up to {len(longest_template)} bytes; {MAX_SCRIPT_BYTES} are the most a terminal takes"
+            )
 
     def _template(self, commands: Sequence[bytes]) -> bytes:
         parts = [tlv(0x9F18, self.identifier.to_bytes(4, "big")), *(tlv(0x86, command) for command in commands)]
-        return tlv(self.when, parts).encode()
+        return tlv(self.phase, parts).encode()
 
 
-def fitting(scripts: Sequence[Script], turn: Turn) -> bytes:
+def fitting(scripts: Sequence[IssuerScript], context: ScriptContext) -> bytes:
     """As many of the scripts, from the first, as one answer takes; the rest wait for the next transaction."""
     taken = b""
     for script in scripts:
-        template = script.encode(turn)
-        if len(taken) + len(template) > MOST:
+        template = script.encode(context)
+        if len(taken) + len(template) > MAX_SCRIPT_BYTES:
             break
         taken += template
     return taken

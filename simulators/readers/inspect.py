@@ -1,4 +1,4 @@
-"""What a card file says of its chip without powering it: life cycle, key sets by check value, registry, memory."""
+"""The content of a card file, without powering the chip: life cycle, key sets by check value, registry, memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class KeySetView:
 
 @dataclass(frozen=True, slots=True)
 class InstanceView:
-    """An application instance; ``groupings`` are the numbers of the data groupings it keeps, never their content."""
+    """An application instance; ``groupings`` are the numbers of its data groupings, never their content."""
 
     aid: str
     module: str
@@ -36,7 +36,7 @@ class InstanceView:
 
 @dataclass(frozen=True, slots=True)
 class CardView:
-    """A chip to look at: no key bytes and no personal data are in it."""
+    """A chip for display: without key bytes and personal data."""
 
     file: str
     chip_serial: str
@@ -54,8 +54,8 @@ class CardView:
         return asdict(self)
 
 
-def look(path: Path) -> CardView:
-    """Raises ReaderNotFound, ReaderFault, and MemoryDamaged for a file that holds no chip."""
+def inspect_card(path: Path) -> CardView:
+    """The view of a card file. Raises ReaderNotFound, ReaderFault, and MemoryDamaged for a file that holds no chip."""
     nvm = Nvm(CardFile(path))
     nvm.load(repair=False)
     try:
@@ -82,7 +82,7 @@ def look(path: Path) -> CardView:
 
 
 def _instance(nvm: Nvm, aid: bytes, module: bytes, state: int) -> InstanceView:
-    kept = nvm.scope(f"app/{aid.hex()}")
+    memory = nvm.scope(f"app/{aid.hex()}")
     name = (
         ApplicationLifeCycle(state & ~LOCKED).name if state & ~LOCKED in list(ApplicationLifeCycle) else f"{state:02X}"
     )
@@ -90,8 +90,8 @@ def _instance(nvm: Nvm, aid: bytes, module: bytes, state: int) -> InstanceView:
         aid=aid.hex().upper(),
         module=module.hex().upper(),
         state=f"{name}, locked" if state & LOCKED else name,
-        groupings=tuple(sorted(name for name in kept if len(name) == 4 and name.isalnum())),
-        bytes=sum(len(value) for value in kept.values()),
+        groupings=tuple(sorted(name for name in memory if len(name) == 4 and name.isalnum())),
+        bytes=sum(len(value) for value in memory.values()),
     )
 
 

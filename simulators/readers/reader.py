@@ -1,25 +1,25 @@
-"""Readers in this process: one virtual card (``sim:CARDFILE``), a feeder over a stock of them (``sim:DIR``), or a slot
-worked by hand (``sim:slot/NAME``).
+"""Readers in this process: one virtual card (``sim:CARDFILE``), a feeder over a stock (``sim:DIR``), or a manual slot
+(``sim:slot/NAME``).
 
 Options follow a question mark: ``sim:stock?timing=real&fault=tear-apdu:12+``.
 
-    timing=real     each exchange takes the time it would on a real chip (simulators.readers.timing)
-    timing=report   the time is counted and not waited for
-    fault=…         a fault on demand, more than once if you like (simulators.readers.faults)
-    card=FILE       the card that lies in a hand-fed slot at the start
+    timing=real     each exchange takes as long as on a real chip (simulators.readers.timing)
+    timing=report   the time is computed but not waited for
+    fault=…         a fault on demand, may be repeated (simulators.readers.faults)
+    card=FILE       the card in a manual slot at the start
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import parse_qsl
 
 from simulators.card.memory import MemoryDamaged
 from simulators.readers.faults import Faults, InjectedFault
-from simulators.readers.manual_slot import ManualSlot, look_at
-from simulators.readers.protocols import CardInSlot
+from simulators.readers.manual_slot import ManualSlot, inserted_card
+from simulators.readers.protocols import CardInSlot, Slot
 from simulators.readers.stock import Stock, StockClaim
 from simulators.readers.timing import TimedCard, TimingModel, Wire
 from simulators.virtual_card import VirtualCard
@@ -27,94 +27,73 @@ from terminal.apdu import Disposition, InsertedCard, LinkProtocol
 from terminal.errors import CardGone, CodecError, NoCard, ReaderNotFound, TransportError
 
 _TIMINGS: Final = ("real", "report")
-_BY_HAND: Final = "slot/"
-
-
-class Slot(Protocol):
-    """Where a reader's cards come from."""
-
-    def fill(self) -> Path | None:
-        """The card in the slot, the next one if it is empty; None when there is none."""
-        ...
-
-    def empty(self, disposition: Disposition) -> None:
-        """DONE, REJECT and ASIDE let the card out; with KEEP it stays in the slot."""
-        ...
-
-    @property
-    def here(self) -> Path | None:
-        """The card in the slot just now; a feeder's next one is not in it yet."""
-        ...
-
-    def close(self) -> None:
-        """Nobody feeds from this slot any more: its card is left to others."""
-        ...
+_MANUAL: Final = "slot/"
 
 
 class SingleSlot:
-    """One card file. Once let out the card is gone for this reader."""
+    """One card file. A released card does not come back to this reader."""
 
     def __init__(self, path: Path) -> None:
         self._path: Path | None = path
 
-    def fill(self) -> Path | None:
+    def next_card(self) -> Path | None:
         return self._path
 
     @property
-    def here(self) -> Path | None:
+    def current(self) -> Path | None:
         return self._path
 
-    def empty(self, disposition: Disposition) -> None:
+    def release(self, disposition: Disposition) -> None:
         if disposition is not Disposition.KEEP:
             self._path = None
 
     def close(self) -> None:
-        """The card was never held."""
+        """Nothing to give back: a card file is not claimed."""
 
 
 class StockSlot:
-    """The next card of a stock directory, claimed so that other readers leave it alone."""
+    """The next card of a stock directory, claimed so that no other reader takes it."""
 
     def __init__(self, stock: Stock) -> None:
         self._stock = stock
         self._claim: StockClaim | None = None
 
-    def fill(self) -> Path | None:
+    def next_card(self) -> Path | None:
         if self._claim is None:
             self._claim = self._stock.claim()
-        return self.here
+        return self.current
 
     @property
-    def here(self) -> Path | None:
+    def current(self) -> Path | None:
         return self._claim.path if self._claim else None
 
-    def empty(self, disposition: Disposition) -> None:
-        """DONE, REJECT and ASIDE are bins; with KEEP the card stays in the slot."""
+    def release(self, disposition: Disposition) -> None:
+        """DONE, REJECT and ASIDE move the card to their bin; KEEP leaves it in the slot."""
         if disposition is not Disposition.KEEP:
-            self._let_go(disposition)
+            self._release_claim(disposition)
 
     def close(self) -> None:
-        self._let_go(Disposition.KEEP)
+        self._release_claim(Disposition.KEEP)
 
-    def _let_go(self, disposition: Disposition) -> None:
+    def _release_claim(self, disposition: Disposition) -> None:
         claim, self._claim = self._claim, None
         if claim is not None:
-            claim.let_go(disposition)
+            claim.release(disposition)
 
 
 class SimReader:
     """A terminal.apdu.Reader over virtual cards in this process.
 
-    ``timing`` is the model of the card in the slot, when asked for; ``chip`` the card that was connected last.
+    ``timing`` is the timing model of the card in the slot, None without the option; ``chip`` the card connected last.
     """
 
     def __init__(self, rest: str, slot: Slot, faults: Faults, timing: str | None) -> None:
         self._rest, self._slot, self._faults, self._timing = rest, slot, faults, timing
         self._card: SimCard | None = None
         self._path: Path | None = None
-        self._shown: CardInSlot | None = None
-        self._told: Path | None = None
-        self._tell: Callable[[InsertedCard | None], None] = lambda seen: None
+        self._wrapped: CardInSlot | None = None
+        self._reported: Path | None = None
+        self._on_change: Callable[[InsertedCard | None], None] = lambda card: None
         self.timing: TimingModel | None = None
         self.chip: VirtualCard | None = None
 
@@ -127,63 +106,63 @@ class SimReader:
         return f"sim:{self._rest}"
 
     def wait_for_card(self, timeout: float | None) -> bool:
-        """At once: True with a card in the slot, False when there is none left. Raises ReaderFault."""
-        there = self._slot.fill() is not None
-        self._tell_of(self._slot.here)
-        return there
+        """Does not wait: True with a card in the slot, False when none is left. Raises ReaderFault."""
+        present = self._slot.next_card() is not None
+        self._report(self._slot.current)
+        return present
 
-    def watch(self, tell: Callable[[InsertedCard | None], None]) -> None:
+    def watch(self, notify: Callable[[InsertedCard | None], None]) -> None:
         """See :class:`terminal.apdu.WatchableReader`."""
-        self._tell, self._told = tell, None
-        tell(None)
-        self._tell_of(self._slot.here)
+        self._on_change, self._reported = notify, None
+        notify(None)
+        self._report(self._slot.current)
 
-    def _tell_of(self, path: Path | None) -> None:
-        if path == self._told:
+    def _report(self, path: Path | None) -> None:
+        if path == self._reported:
             return
-        self._told = path
+        self._reported = path
         try:
-            self._tell(None if path is None else look_at(path))
-        except TransportError:  # The card file cannot be read: whoever connects hears why.
-            self._tell(InsertedCard(mute=True))
+            self._on_change(None if path is None else inserted_card(path))
+        except TransportError:  # The card file cannot be read; ``connect`` raises the reason.
+            self._on_change(InsertedCard(mute=True))
 
     def connect(self) -> SimCard:
-        """Power the card. Raises NoCard (also for a chip too damaged to answer to reset), CardInUse, ReaderFault."""
-        path = self._slot.fill()
+        """Power the card. Raises NoCard (also for a card too damaged to answer to reset), CardInUse, ReaderFault."""
+        path = self._slot.next_card()
         if path is None:
             raise NoCard(f"no card is left in {self.name}")
         try:
             return self._power(path)
-        except MemoryDamaged as dead:
-            raise NoCard(f"the card does not answer to reset: {dead}") from dead
+        except MemoryDamaged as error:
+            raise NoCard(f"the card does not answer to reset: {error}") from error
 
     def _power(self, path: Path) -> SimCard:
-        if path != self._path or self.chip is None or self._shown is None:
+        if path != self._path or self.chip is None or self._wrapped is None:
             self.chip = VirtualCard.open(path)
-            self._shown, self._path = self._show(self.chip), path
+            self._wrapped, self._path = self._wrap(self.chip), path
         if self._card is not None:
             self._card.close()
-        self._card = SimCard(self._shown, self.chip.config.protocol)
+        self._card = SimCard(self._wrapped, self.chip.config.protocol)
         return self._card
 
     def release(self, disposition: Disposition) -> None:
-        """DONE, REJECT and ASIDE let the card out (a feeder: into its bin); KEEP leaves it in the slot."""
-        self._let_go()
-        self._slot.empty(disposition)
-        self._tell_of(self._slot.here)
+        """DONE, REJECT and ASIDE take the card out (a feeder: into its bin); KEEP leaves it in the slot."""
+        self._power_off()
+        self._slot.release(disposition)
+        self._report(self._slot.current)
 
     def close(self) -> None:
-        """Take the power away; a feeder leaves its card to others."""
-        self._let_go()
+        """Power the card off; a feeder gives its card back to the stock."""
+        self._power_off()
         self._slot.close()
 
-    def _let_go(self) -> None:
+    def _power_off(self) -> None:
         if self._card is not None:
             self._card.close()
             self._card = None
 
-    def _show(self, chip: VirtualCard) -> CardInSlot:
-        """The card with the timing and the faults that were asked for."""
+    def _wrap(self, chip: VirtualCard) -> CardInSlot:
+        """The card behind the timing model and the faults of the reader's options."""
         card: CardInSlot = chip
         if self._timing is not None:
             wire = Wire(chip.config.protocol, chip.config.ta1)
@@ -193,46 +172,46 @@ class SimReader:
 
 
 class ManualSlotReader(SimReader):
-    """A slot worked by hand: also a terminal.apdu.Drawer. Its name is that of the URL, ``slot/NAME``."""
+    """A reader with a manual slot: also a terminal.apdu.CardSlot. Its name is that of the URL, ``slot/NAME``."""
 
     def __init__(self, rest: str, slot: ManualSlot, faults: Faults, timing: str | None) -> None:
         super().__init__(rest, slot, faults, timing)
-        self._drawer = slot
-        self._turn = slot.turn
+        self._manual_slot = slot
+        self._insertion = slot.insertion
 
     def wait_for_card(self, timeout: float | None) -> bool:
-        """Wait until a card is put in that was not let out yet."""
-        return self._drawer.wait(timeout)
+        """Wait until a card is inserted that was not released yet."""
+        return self._manual_slot.wait(timeout)
 
-    def watch(self, tell: Callable[[InsertedCard | None], None]) -> None:
+    def watch(self, notify: Callable[[InsertedCard | None], None]) -> None:
         """See :class:`terminal.apdu.WatchableReader`."""
-        self._drawer.watch(tell)
+        self._manual_slot.watch(notify)
 
     def connect(self) -> SimCard:
-        """As SimReader; a card that was taken out and put in again is read anew."""
-        if self._turn != self._drawer.turn:
-            self._turn, self._path = self._drawer.turn, None
+        """As SimReader; a card that was removed and inserted again is read from its file again."""
+        if self._insertion != self._manual_slot.insertion:
+            self._insertion, self._path = self._manual_slot.insertion, None
         return super().connect()
 
     def release(self, disposition: Disposition) -> None:
-        """The card stays in the slot until it is taken out; let go of as done, it is not given again before."""
-        self._let_go()
-        self._drawer.let_out(self._turn, disposition)
+        """The card stays in the slot until it is taken out; unless kept, it is not given to a job again before that."""
+        self._power_off()
+        self._manual_slot.finish(self._insertion, disposition)
 
     def insert(self, path: Path) -> None:
-        """See :class:`terminal.apdu.Drawer`."""
-        self._drawer.insert(path)
+        """See :class:`terminal.apdu.CardSlot`."""
+        self._manual_slot.insert(path)
 
     def eject(self) -> None:
-        """See :class:`terminal.apdu.Drawer`."""
-        self._drawer.eject()
+        """See :class:`terminal.apdu.CardSlot`."""
+        self._manual_slot.eject()
 
     def tear(self) -> None:
-        """See :class:`terminal.apdu.Drawer`."""
-        self._drawer.tear()
+        """See :class:`terminal.apdu.CardSlot`."""
+        self._manual_slot.tear()
 
-    def _show(self, chip: VirtualCard) -> CardInSlot:
-        return self._drawer.show(super()._show(chip), chip)
+    def _wrap(self, chip: VirtualCard) -> CardInSlot:
+        return self._manual_slot.wrap(super()._wrap(chip), chip)
 
 
 class SimCard:
@@ -258,14 +237,14 @@ class SimCard:
         return self._protocol is not LinkProtocol.T0
 
     def exchange(self, apdu: bytes) -> bytes:
-        """Raises CardGone once closed or without power, DeadlineExceeded from a card that fell mute."""
+        """Raises CardGone once closed or without power, DeadlineExceeded from a mute card."""
         if not self._open:
-            raise CardGone("this card was let go of")
+            raise CardGone("this card was released")
         return self._card.exchange(apdu)
 
     def reset(self) -> bytes:
         if not self._open:
-            raise CardGone("this card was let go of")
+            raise CardGone("this card was released")
         self._atr = self._card.reset()
         return self._atr
 
@@ -279,11 +258,11 @@ def open_reader(rest: str) -> SimReader:
     """The reader of a ``sim:`` URL. Raises ReaderNotFound for a path that is not there or an unknown option."""
     place, _, query = rest.partition("?")
     faults, timing, card = _options(query)
-    if place.startswith(_BY_HAND) and place != _BY_HAND:
+    if place.startswith(_MANUAL) and place != _MANUAL:
         return ManualSlotReader(rest, ManualSlot(place, card), faults, timing)
     path = Path(place).expanduser()
     if card is not None:
-        raise ReaderNotFound("reader option card=FILE goes with a slot worked by hand, sim:slot/NAME")
+        raise ReaderNotFound("reader option card=FILE goes with a manual slot, sim:slot/NAME")
     if place and path.is_dir():
         return SimReader(rest, StockSlot(Stock(path)), faults, timing)
     if not path.is_file():
@@ -294,7 +273,7 @@ def open_reader(rest: str) -> SimReader:
 def _options(query: str) -> tuple[Faults, str | None, Path | None]:
     faults: list[InjectedFault] = []
     timing = card = None
-    # A plus is part of a fault's name here, not a space.
+    # A plus belongs to the name of a fault; it is no space.
     for key, value in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):
         if key == "fault":
             try:

@@ -1,13 +1,13 @@
-"""Blank cards in a directory: made by the supplier, taken one by one by readers, put into bins when they leave.
+"""A stock of blank cards in a directory: readers claim cards one by one and move them to bins when they are done.
 
 Layout of a stock directory::
 
-    chip-….card     blank cards, and cards whose work was broken off
-    .begun/         one file for each card that a reader holds (locked) or held when its work broke off (not locked)
+    chip-….card     blank cards, and cards whose job was interrupted
+    .begun/         one marker for each card that a reader claims (locked) or whose job was interrupted (not locked)
     issued/  rejects/  aside/     the bins
 
-The lock in ``.begun`` is how any number of lanes, processes and slots share one directory. A lock dies with its
-process, its file does not: what was broken off is found again, and comes first.
+The locks in ``.begun`` let any number of lanes, processes and slots share one directory. A lock ends with its process,
+the marker stays: cards of interrupted jobs are claimed first.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from simulators.card.cardfile import same_file
 from simulators.card.config import CardConfig, ProductionData
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition
@@ -33,10 +34,10 @@ BINS: Final = {Disposition.DONE: "issued", Disposition.REJECT: "rejects", Dispos
 def make_stock(
     directory: Path, count: int, config: CardConfig, *, random: Callable[[int], bytes] = os.urandom
 ) -> Iterator[Path]:
-    """Blank cards as ``config`` says, each with a chip serial of its own; their files one by one as they are made.
+    """Create ``count`` blank cards of ``config``, each with its own chip serial; yields their paths.
 
-    Batch number and first serial are drawn at random, so that no two runs make the same chip. Raises FileExistsError
-    rather than overwrite one, and OSError.
+    Batch number and first serial are drawn at random, so that two runs do not create the same chip. Raises
+    FileExistsError rather than overwrite a card, and OSError.
     """
     directory.mkdir(parents=True, exist_ok=True)
     batch = int.from_bytes(random(2), "big")
@@ -55,7 +56,7 @@ def blank(random: Callable[[int], bytes] = os.urandom) -> ProductionData:
 
 @dataclass(slots=True, eq=False)
 class StockClaim:
-    """A card of the stock that this reader alone holds. ``let_go`` ends it; so does the end of the process."""
+    """A card of the stock that one reader holds. ``release`` ends the claim; so does the end of the process."""
 
     stock: Stock
     path: Path
@@ -67,8 +68,8 @@ class StockClaim:
         """Whether the card wrote to its memory since it was claimed."""
         return self.path.stat().st_size != self._size
 
-    def let_go(self, disposition: Disposition) -> None:
-        """Into its bin; or with KEEP back to the stock, marked as begun if it was changed. Raises ReaderFault."""
+    def release(self, disposition: Disposition) -> None:
+        """Move the card to its bin; with KEEP it stays in the stock, marked as begun if changed. Raises ReaderFault."""
         marker = self.stock.begun / self.path.name
         try:
             if disposition is not Disposition.KEEP:
@@ -89,21 +90,21 @@ class Stock:
             raise ReaderNotFound(f"there is no stock directory {directory}")
         self.directory = directory
         self.begun = directory / BEGUN
-        self._fresh: deque[str] = deque()
+        self._blanks: deque[str] = deque()
 
     def claim(self) -> StockClaim | None:
-        """The next card: first those whose work was broken off, furthest first, then blanks by name; or None.
+        """The next card: those of interrupted jobs, the most written first, then blanks by name; None without any.
 
         Raises ReaderFault when the directory cannot be written.
         """
         try:
             self.begun.mkdir(exist_ok=True)
             for name in sorted(os.listdir(self.begun), key=self._most_written):
-                if claimed := self._claim(name):
-                    return claimed
-            while self._fresh or self._look():
-                if claimed := self._claim(self._fresh.popleft()):
-                    return claimed
+                if claim := self._claim(name):
+                    return claim
+            while self._blanks or self._list_blanks():
+                if claim := self._claim(self._blanks.popleft()):
+                    return claim
         except OSError as error:
             raise ReaderFault(f"taking a card from {self.directory}: {error.strerror}") from error
         return None
@@ -120,21 +121,21 @@ class Stock:
         os.unlink(path)
 
     def _most_written(self, name: str) -> tuple[int, str]:
-        """Cards that were written to come before those only looked at: work waits for them."""
+        """Sort key: cards that a job has written to come before those it only read."""
         try:
             return -(self.directory / name).stat().st_size, name
         except FileNotFoundError:
             return 0, name
 
-    def _look(self) -> bool:
-        """List the blanks anew: True when one is there that nobody holds or held."""
+    def _list_blanks(self) -> bool:
+        """List the blanks again: True when there is one without a marker."""
         begun = set(os.listdir(self.begun))
         names = (name for name in os.listdir(self.directory) if name.endswith(SUFFIX) and not name.startswith("."))
-        self._fresh.extend(sorted(set(names) - begun))
-        return bool(self._fresh)
+        self._blanks.extend(sorted(set(names) - begun))
+        return bool(self._blanks)
 
     def _claim(self, name: str) -> StockClaim | None:
-        """Lock the marker of a card, or None when another reader holds the card or has put it away."""
+        """Lock the marker of a card; None when another reader holds the card or has moved it to a bin."""
         marker, path = self.begun / name, self.directory / name
         lock = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -142,8 +143,8 @@ class Stock:
         except BlockingIOError:
             os.close(lock)
             return None
-        # Between open and lock another reader may have let go of the card and removed the marker.
-        if not _still(lock, marker):
+        # Between open and lock another reader may have released the card and removed the marker.
+        if not same_file(lock, marker):
             os.close(lock)
             return None
         try:
@@ -152,10 +153,3 @@ class Stock:
             marker.unlink(missing_ok=True)
             os.close(lock)
             return None
-
-
-def _still(lock: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(lock), path.stat())
-    except FileNotFoundError:
-        return False

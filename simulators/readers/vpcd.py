@@ -1,8 +1,8 @@
 """A virtual card in a real PC/SC slot: the card's side of the protocol of the vsmartcard reader driver.
 
-The card connects to the driver over TCP; being connected is being inserted. Every message is a two-byte big-endian
-length and a body. Bodies of one byte are control: 00 power off, 01 power on, 02 reset, 04 ATR wanted (the only one with
-an answer); longer bodies are command APDUs, answered by data and status word.
+The card connects to the driver over TCP; while connected it is inserted. Every message is a two-byte big-endian length
+and a body. Bodies of one byte are control: 00 power off, 01 power on, 02 reset, 04 get ATR (the only one with a
+response); longer bodies are command APDUs, answered with data and status word.
 vsmartcard documentation, Virtual Smart Card, "Creating a virtual smart card".
 """
 
@@ -21,25 +21,25 @@ from terminal.errors import TransportError
 POWER_OFF, POWER_ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 
 EMPTY_FOR: Final = 1.0
-"""Seconds that a slot stays empty between two cards. pcscd looks every 0.4 s; a change in less it may take for an empty
-slot, and then never look at the new card."""
+"""Seconds that a slot stays empty between two cards. pcscd polls every 0.4 s; after a faster change it may take the
+slot for empty and never notice the new card."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 _SILENCE: Final = 3.0
-"""pcscd asks for the ATR several times a second; a driver that stays silent so long serves another card."""
+"""pcscd asks for the ATR several times a second; a driver that is silent for this many seconds serves another card."""
 
 
 class VpcdSlot:
-    """One slot of the driver at ``host:port``, in which a card can be put and from which it can be pulled.
+    """One slot of the driver at ``host:port``; cards are inserted and pulled from any thread.
 
-    While a card is in, a thread serves the driver, and connects again when pcscd was restarted. A card that falls mute
-    or loses its power is seen by pcscd as pulled and, a second later, as put in again. ``say`` gets one sentence
-    for each thing a person at the slot would like to know.
+    While a card is inserted, a thread serves the driver, and reconnects after a restart of pcscd. When a card stops
+    responding or loses its power, pcscd sees it removed and, a second later, inserted again. ``report`` gets one line
+    for each event that an operator should know.
     """
 
-    def __init__(self, host: str, port: int, *, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, host: str, port: int, *, report: Callable[[str], None] = lambda _: None) -> None:
         self.host, self.port = host, port
-        self._say = say
+        self._report = report
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._card: CardInSlot | None = None
@@ -57,17 +57,17 @@ class VpcdSlot:
 
     @property
     def commands(self) -> int:
-        """Commands answered since the card was put in."""
+        """Commands answered since the card was inserted."""
         return self._commands
 
     @property
     def idle(self) -> float:
-        """Seconds since the driver took the power away; 0 while the card is powered, and before it ever was."""
+        """Seconds since the driver powered the card off; 0 while it is powered and before its first power-on."""
         with self._lock:
             return time.monotonic() - self._off_since if self._off_since and not self._powered else 0.0
 
     def insert(self, card: CardInSlot) -> None:
-        """Put a card in. Raises ValueError when there is one."""
+        """Insert a card. Raises ValueError when the slot is not empty."""
         with self._changed:
             if self._card is not None:
                 raise ValueError("there is a card in this slot")
@@ -75,11 +75,11 @@ class VpcdSlot:
             self._changed.notify_all()
 
     def pull(self) -> CardInSlot | None:
-        """Take the card out, whatever it is doing, and give it back without power. None when there was none."""
+        """Take the card out, whatever it is doing, and return it powered off; None when the slot is empty."""
         with self._changed:
             card, self._card = self._card, None
             if self._link is not None:
-                with contextlib.suppress(OSError):  # the driver was quicker
+                with contextlib.suppress(OSError):  # the driver closed it first
                     self._link.shutdown(socket.SHUT_RDWR)
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._link is None)
@@ -113,7 +113,7 @@ class VpcdSlot:
             link = self._connect()
             if link is None:
                 if wait == _FIRST_WAIT:
-                    self._say(
+                    self._report(
                         f"no reader driver answers at {self.host}:{self.port} yet; trying again (is pcscd running?)"
                     )
                 self._pause(card, wait)
@@ -124,12 +124,12 @@ class VpcdSlot:
                 if self._attach(link, card):
                     self._serve(link, card)
             except TransportError as fault:
-                self._say(f"{fault}; taken out and put in again")
-                card.power_off()  # before the link is let go of: after that, pull may have given the card to others
+                self._report(f"{fault}; taken out and put in again")
+                card.power_off()  # before the link is released: afterwards pull may have passed the card on
                 self._detach(link)
                 self._pause(card, EMPTY_FOR)
             except OSError:
-                self._say(f"the reader driver at {self.host}:{self.port} went away; connecting again")
+                self._report(f"the reader driver at {self.host}:{self.port} went away; connecting again")
             finally:
                 self._detach(link)
 
@@ -143,7 +143,7 @@ class VpcdSlot:
         return link
 
     def _attach(self, link: socket.socket, card: CardInSlot) -> bool:
-        """Make the link the one that ``pull`` cuts; False when the card was pulled meanwhile."""
+        """Register the link that ``pull`` shuts down; False when the card was pulled meanwhile."""
         with self._changed:
             if self._card is card:
                 self._link = link
@@ -160,23 +160,23 @@ class VpcdSlot:
             self._changed.wait_for(lambda: self._card is not card or self._closing, seconds)
 
     def _serve(self, link: socket.socket, card: CardInSlot) -> None:
-        """Answer the driver until the link is cut. Raises TransportError (the card), OSError (the driver)."""
+        """Answer the driver until the link is shut down. Raises TransportError (the card), OSError (the driver)."""
         for body in self._messages(link):
             if len(body) > 1:
-                answer = card.exchange(body)
+                response = card.exchange(body)
                 self._commands += 1
             elif body == ATR:
-                answer = card.atr
+                response = card.atr
             else:
                 self._power(card, body)
                 continue
-            link.sendall(len(answer).to_bytes(2, "big") + answer)
+            link.sendall(len(response).to_bytes(2, "big") + response)
         if self._card is card:
             raise ConnectionResetError
 
     def _messages(self, link: socket.socket) -> Iterator[bytes]:
-        """Bodies as they come. The driver sends length and body apart; unless each is acknowledged at once, Nagle's
-        algorithm there waits 40 ms for our delayed acknowledgement. The kernel forgets the wish, so it is renewed."""
+        """Bodies as they arrive. The driver sends length and body separately; without TCP_QUICKACK its Nagle algorithm
+        waits 40 ms for the delayed acknowledgement. The kernel drops the option by itself, so each turn sets it."""
         buffer, silent = bytearray(), True
         while True:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -184,7 +184,7 @@ class VpcdSlot:
                 part = link.recv(65538)
             except TimeoutError:
                 if silent:
-                    self._say(
+                    self._report(
                         f"the reader driver at {self.host}:{self.port} is silent: perhaps another card is in that slot"
                     )
                 silent = False
@@ -198,15 +198,15 @@ class VpcdSlot:
                 if body:
                     yield body
 
-    def _power(self, card: CardInSlot, wanted: bytes) -> None:
-        if wanted == POWER_OFF:
+    def _power(self, card: CardInSlot, control: bytes) -> None:
+        if control == POWER_OFF:
             card.power_off()
-        elif wanted == POWER_ON:
+        elif control == POWER_ON:
             card.power_on()
-        elif wanted == RESET:
+        elif control == RESET:
             card.reset()
         else:
             return
         with self._lock:
-            self._powered = wanted != POWER_OFF
+            self._powered = control != POWER_OFF
             self._off_since = 0.0 if self._powered else time.monotonic()

@@ -60,8 +60,8 @@ def test_a_restarted_pcscd_finds_the_card_again(pcscd: Pcscd) -> None:
         pytest.skip("this pcscd was started by somebody else")
     slot = pcscd.slots[0]
     slot.wait(present=False)
-    said: list[str] = []
-    with VpcdSlot(slot.host, slot.port, say=said.append) as virtual:
+    lines: list[str] = []
+    with VpcdSlot(slot.host, slot.port, report=lines.append) as virtual:
         virtual.insert(card())
         slot.wait(present=True)
         pcscd.restart()
@@ -69,7 +69,7 @@ def test_a_restarted_pcscd_finds_the_card_again(pcscd: Pcscd) -> None:
         reader = open_reader(f"pcsc:{slot.reader_name}")
         assert reader.connect().exchange(SELECT)[-2:] == b"\x90\x00"
         reader.close()
-    assert "went away" in said[0]
+    assert "went away" in lines[0]
 
 
 def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
@@ -137,9 +137,9 @@ def test_attach_from_the_command_line(pcscd: Pcscd, tmp_path: Path) -> None:
         reader.close()
     finally:
         attached.send_signal(signal.SIGINT)
-        _, said = attached.communicate(timeout=10)
+        _, lines = attached.communicate(timeout=10)
     assert attached.returncode == 0
-    assert "is in the slot" in said
-    assert "00A40400" in said
-    assert "link" in said
+    assert "is in the slot" in lines
+    assert "00A40400" in lines
+    assert "link" in lines
     slot.wait(present=False)

@@ -14,11 +14,11 @@ from simulators.applets.payment import data as layout
 from simulators.applets.payment.data import PaymentOptions
 from simulators.applets.payment.keys import PaymentKeys
 from simulators.applets.payment.log import PaymentLog, logs
-from simulators.applets.payment.risk import Cvr, Default, covers
+from simulators.applets.payment.risk import Cvr, DefaultAction, covers
 from simulators.applets.payment.scripts import COMMANDS as SCRIPT_COMMANDS
 from simulators.applets.payment.scripts import PaymentScripts
 from simulators.applets.payment.sign import dynamic_signature
-from simulators.applets.payment.state import LAST_ATC, Mark, PaymentState
+from simulators.applets.payment.state import LAST_ATC, Indicator, PaymentState
 from simulators.applets.payment.transaction import PaymentStage, PaymentTransaction
 from simulators.applets.personalized import record_number, well_formed
 from simulators.card.applet import AppletHost, Refuse
@@ -44,7 +44,7 @@ class PaymentApplet(EmvApplet):
 
     @property
     def select_status(self) -> StatusWord:
-        return _BLOCKED if self.state.marks & Mark.BLOCKED else OK
+        return _BLOCKED if self.state.indicators & Indicator.BLOCKED else OK
 
     def select(self, p2: int) -> bytes:
         """FCI, of the interface in use. EMV 4.4 Book 1, 11.3. Raises Refuse."""
@@ -93,11 +93,11 @@ class PaymentApplet(EmvApplet):
         chosen = PaymentOptions.read(self._choose(values), self.need, self.stored)
         state = self.state
         if state.atc == LAST_ATC:
-            state.mark(Mark.BLOCKED)
+            state.set_indicator(Indicator.BLOCKED)
             raise Refuse(0x6985)
         state.atc += 1
         self.transaction = PaymentTransaction(self, state, chosen, values, data)
-        self.transaction.seen = self._pin
+        self.transaction.results = self._pin
         return answer(chosen.template, chosen.answer)
 
     def _choose(self, values: dict[Tag, bytes]) -> int:
@@ -113,10 +113,10 @@ class PaymentApplet(EmvApplet):
         ):
             number = layout.ECASH_OPTIONS
         chinese = values.get(Tag(0xDF69), b"")[-1:] == b"\x01" or self.stored(number) is None
-        return number + layout.SM if chinese and self.stored(number + layout.SM) is not None else number
+        return number + layout.SM_OFFSET if chinese and self.stored(number + layout.SM_OFFSET) is not None else number
 
     def _has(self, number: int) -> bool:
-        return self.stored(number) is not None or self.stored(number + layout.SM) is not None
+        return self.stored(number) is not None or self.stored(number + layout.SM_OFFSET) is not None
 
     def _read_record(self, command: Command) -> Response:
         """EMV 4.4 Book 3, 6.5.11."""
@@ -141,21 +141,21 @@ class PaymentApplet(EmvApplet):
         elif tag == 0x9F17:
             value = None if self.tries is None else bytes((self.tries,))
         else:
-            value = self.state.object(tag) if self._told(tag) else None
+            value = self.state.object(tag) if self._gives(tag) else None
             if value is None:
-                value = next((log.form.encode() for log in self._logs().values() if log.format_tag == tag), None)
+                value = next((log.log_format.encode() for log in self._logs().values() if log.format_tag == tag), None)
         if value is None:
             raise Refuse(0x6A88)
         return answer(tag, value)
 
-    def _told(self, tag: int) -> bool:
-        return layout.internal_objects(self.stored(layout.TOLD) or b"").find(tag) is not None
+    def _gives(self, tag: int) -> bool:
+        return layout.internal_objects(self.stored(layout.GET_DATA_OBJECTS) or b"").find(tag) is not None
 
     def _internal_authenticate(self, command: Command) -> Response:
         """Dynamic signature. EMV 4.4 Book 2, 6.5; Book 3, 6.5.9; with SM2 JR/T 0025.17."""
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
-        transaction = self._begun()
+        transaction = self._current()
         if transaction.stage is not PaymentStage.INITIATED or not transaction.options.signs:
             raise Refuse(0x6985)
         options = transaction.options
@@ -164,7 +164,7 @@ class PaymentApplet(EmvApplet):
             raise Refuse(0x6700)
         dynamic = b"\x08" + self.host.random(8)
         signature = dynamic_signature(self, dynamic, command.data, chinese=options.chinese)
-        transaction.seen |= Cvr.DYNAMIC_PERFORMED
+        transaction.results |= Cvr.DYNAMIC_PERFORMED
         if options.template == 0x80:
             return answer(0x80, signature)
         return answer(0x77, answer(0x9F4B, signature).data)
@@ -182,30 +182,30 @@ class PaymentApplet(EmvApplet):
             raise Refuse(0x6985)
         if not self.tries:
             raise Refuse(0x6983)
-        block = command.data if command.p2 == _PLAIN_PIN else self._deciphered(command.data, challenge)
+        block = command.data if command.p2 == _PLAIN_PIN else self._decipher_pin(command.data, challenge)
         if command.p2 == _PLAIN_PIN:
             if len(block) != 8:
                 raise Refuse(0x6700)
             if not emv_data.is_pin_block(block):
                 raise Refuse(0x6A80)
-        right = self.right_pin(block)
-        self._note_pin(right)
-        if not right:
+        correct = self.check_pin(block)
+        self._record_pin(correct)
+        if not correct:
             raise Refuse(0x63C0 | self.tries)
         return Response(b"", OK)
 
-    def _note_pin(self, right: bool) -> None:
+    def _record_pin(self, correct: bool) -> None:
         """What the PIN came to, for the cryptograms of this transaction; the last wrong one may block the application.
         Power cut before that leaves the PIN blocked, which the next transaction tells. JR/T 0025.5, offline PIN."""
-        seen = Cvr.PIN_VERIFIED | (Cvr(0) if right else Cvr.PIN_FAILED)
-        if not self.tries and Default.of(self.state) & Default.PIN_EXCEEDED_BLOCK:
-            self.state.mark(Mark.BLOCKED)
-            seen |= Cvr.BLOCKED_BY_PIN
-        self._pin = seen
+        results = Cvr.PIN_VERIFIED | (Cvr(0) if correct else Cvr.PIN_FAILED)
+        if not self.tries and DefaultAction.of(self.state) & DefaultAction.PIN_EXCEEDED_BLOCK:
+            self.state.set_indicator(Indicator.BLOCKED)
+            results |= Cvr.BLOCKED_BY_PIN
+        self._pin = results
         if self.transaction is not None:
-            self.transaction.seen = self.transaction.seen & ~Cvr.PIN_FAILED | seen
+            self.transaction.results = self.transaction.results & ~Cvr.PIN_FAILED | results
 
-    def _deciphered(self, data: bytes, challenge: bytes) -> bytes:
+    def _decipher_pin(self, data: bytes, challenge: bytes) -> bytes:
         """The PIN block under RSA with the challenge just given; an empty one, which is wrong, where it does not come
         out right. EMV 4.4 Book 2, 7.2. Raises Refuse: 6985 without key or challenge, 6700."""
         numbers = layout.PIN_CRT if self.stored(layout.PIN_CRT[0]) is not None else emv_data.CRT
@@ -214,7 +214,7 @@ class PaymentApplet(EmvApplet):
             raise Refuse(0x6985)
         if len(data) != key.public.size:
             raise Refuse(0x6700)
-        self.host.spent("rsa")
+        self.host.count_work("rsa")
         try:
             plain = rsa.private(key, data)
         except CryptoError:
@@ -222,15 +222,15 @@ class PaymentApplet(EmvApplet):
         return plain[1:9] if plain[:1] == b"\x7f" and plain[9:17] == challenge else b""
 
     def _generate_ac(self, command: Command) -> Response:
-        return self._begun().generate_ac(command, log=self._logs().get("log"))
+        return self._current().generate_ac(command, log=self._logs().get("log"))
 
     def _external_authenticate(self, command: Command) -> Response:
-        return self._begun().external_authenticate(command)
+        return self._current().external_authenticate(command)
 
     def _script(self, command: Command) -> Response:
-        return PaymentScripts(self, self.state, self._begun(), self._logs().get("load")).run(command)
+        return PaymentScripts(self, self.state, self._current(), self._logs().get("load")).run(command)
 
-    def _begun(self) -> PaymentTransaction:
+    def _current(self) -> PaymentTransaction:
         """The transaction that GET PROCESSING OPTIONS began. Raises Refuse with 6985."""
         if self.transaction is None:
             raise Refuse(0x6985)

@@ -32,18 +32,18 @@ from terminal.tlv import Dol, Tlvs, decode, tlv
 
 CONTACTLESS_FCI: Final = 0x9103
 ECASH_OPTIONS, CONTACTLESS_OPTIONS = 0x9203, 0x9207
-SM: Final = 2
+SM_OFFSET: Final = 2
 """Added to the number of a GPO answer: its twin for the Chinese algorithms, 9106, 9205, 9209."""
-_PLAIN: Final = (PROCESSING_OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS)
-_TWINS: Final = tuple(number + SM for number in _PLAIN)
-OPTIONS: Final = _PLAIN + _TWINS
+_INTERNATIONAL: Final = (PROCESSING_OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS)
+_CHINESE: Final = tuple(number + SM_OFFSET for number in _INTERNATIONAL)
+OPTIONS: Final = _INTERNATIONAL + _CHINESE
 SCHEME: Final = 0x9201
 ISSUER_DATA_TAG: Final = 0x9F10
 SM4_KEYS, SM4_KEY_CHECKS = 0x8020, 0x9020
 SM2_KEY: Final = 0x8104
 PIN_CRT: Final = (0x8301, 0x8302, 0x8303, 0x8304, 0x8305)
-TOLD: Final = 0x0D01
-INTERNAL: Final = (TOLD, 0x0E01)
+GET_DATA_OBJECTS: Final = 0x0D01
+INTERNAL: Final = (GET_DATA_OBJECTS, 0x0E01)
 """Data objects of card risk management, which are no records: EMV CPS 1.1 leaves SFI 11 to 30 to the scheme. GET DATA
 gives those of the first; the second's are the card's own, as personalization data of the field have it."""
 MAX_SFI: Final = 30
@@ -95,7 +95,7 @@ def check_values(number: int, stored: Callable[[int], bytes | None]) -> None:
         emv_data.check_values(stored(SM4_KEYS), stored(number), kcv.sm4_kcv)
 
 
-def right_object(tag: int, value: bytes) -> bool:
+def is_valid_object(tag: int, value: bytes) -> bool:
     """Whether a data object of the card may have this value: its length, and figures where it is an amount."""
     least, most = _LENGTHS.get(tag, (1, _LONGEST_OBJECT))
     return least <= len(value) <= most and (tag not in AMOUNTS or value.hex().isdecimal())
@@ -141,7 +141,7 @@ def _internal(value: bytes) -> bytes:
         if (
             (int(item.tag) in _COMPUTED and any(item.value))
             or item.tag.constructed
-            or not right_object(int(item.tag), item.value)
+            or not is_valid_object(int(item.tag), item.value)
         ):
             raise Refuse(0x6A80)
         if item.tag in (0x9F4F, 0xDF4F):
@@ -204,7 +204,7 @@ def check_complete(need: Callable[[int], bytes], stored: Callable[[int], bytes |
     need(FCI)
     need(ISSUER_APPLICATION_DATA)
     present = [number for number in OPTIONS if stored(number) is not None]
-    if not {PROCESSING_OPTIONS, PROCESSING_OPTIONS + SM} & set(present):
+    if not {PROCESSING_OPTIONS, PROCESSING_OPTIONS + SM_OFFSET} & set(present):
         raise Refuse(0x6985)
     if stored(APPLICATION_KEYS) is None and stored(SM4_KEYS) is None:
         raise Refuse(0x6985)
@@ -221,7 +221,7 @@ def check_complete(need: Callable[[int], bytes], stored: Callable[[int], bytes |
             need(SM2_KEY if chosen.chinese else CRT[0])
         if chosen.combines and not chosen.chinese and not _fits(need):
             raise Refuse(0x6A80)
-        antenna = number in (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM)
+        antenna = number in (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM_OFFSET)
         if not antenna and not (chosen.cdol1.length and chosen.cdol2.length):
             raise Refuse(0x6985)
 
@@ -260,8 +260,8 @@ class PaymentOptions:
             template,
             aip,
             afl,
-            chinese=number in _TWINS or (stored(SM2_KEY) is not None and stored(CRT[0]) is None),
-            ecash=number in (ECASH_OPTIONS, ECASH_OPTIONS + SM),
+            chinese=number in _CHINESE or (stored(SM2_KEY) is not None and stored(CRT[0]) is None),
+            ecash=number in (ECASH_OPTIONS, ECASH_OPTIONS + SM_OFFSET),
             cdol1=emv_data.list_in(objects, 0x8C),
             cdol2=emv_data.list_in(objects, 0x8D),
             ddol=emv_data.list_in(objects, 0x9F49),

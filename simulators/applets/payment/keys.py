@@ -84,10 +84,10 @@ class PaymentKeys:
         not ask for is left out. EMV 4.4 Book 2, 8.1."""
         terminal = b"".join(values.get(Tag(tag), b"") for tag in self.scheme.tags)
         covered = terminal + IadFormat.parse(issuer_data).covered(self.scheme)
-        self._spent(len(covered) + 32)
+        self._count_work(len(covered) + 32)
         return issuer_crypto.cryptogram(self.scheme, self.udks, values[Tag(0x9F36)], covered)
 
-    def right_arpc(self, atc: bytes, ac: bytes, data: bytes) -> bool:
+    def check_arpc(self, atc: bytes, ac: bytes, data: bytes) -> bool:
         """Whether issuer authentication data (tag 91) are the issuer's answer to ``ac``. EMV 4.4 Book 2, 8.2.
 
         Method 1: ARPC of eight bytes, response code of two; method 2: four, then CSU and proprietary data.
@@ -96,10 +96,10 @@ class PaymentKeys:
         response = data[length:]
         if len(response) != 2 if self.scheme.arpc == 1 else not 4 <= len(response) <= 12:
             return False
-        self._spent(48)
+        self._count_work(48)
         return hmac.compare_digest(data[:length], issuer_crypto.arpc(self.scheme, self.udks, atc, ac, response))
 
-    def unwrapped(self, command: Command, atc: bytes, ac: bytes) -> bytes:
+    def unwrap(self, command: Command, atc: bytes, ac: bytes) -> bytes:
         """The data of a script command without their MAC. EMV 4.4 Book 2, 9.2.3; the header and the
         transaction's data are covered as Visa and PBOC have it, no MAC is chained to the one before.
 
@@ -108,16 +108,16 @@ class PaymentKeys:
         data, mac = command.data[: -self.scheme.mac_length], command.data[-self.scheme.mac_length :]
         if len(mac) != self.scheme.mac_length:
             raise Refuse(0x6987)
-        self._spent(len(command.data) + 48)
+        self._count_work(len(command.data) + 48)
         header = command.header + bytes((len(command.data) & 0xFF,))
         if not hmac.compare_digest(mac, issuer_crypto.script_mac(self.scheme, self.udks, atc, ac, header, data)):
             raise Refuse(0x6988)
         return data
 
-    def deciphered(self, data: bytes, atc: bytes, ac: bytes) -> bytes:
+    def decipher(self, data: bytes, atc: bytes, ac: bytes) -> bytes:
         """Confidential script data: a length byte, the data, padding. EMV 4.4 Book 2, 9.3. Raises Refuse: 6A80."""
         key = session_key(self.scheme.sm_session, self.scheme.cipher, self.udks.smc, atc, ac)
-        self._spent(len(data) + 32)
+        self._count_work(len(data) + 32)
         try:
             decrypt = sm4.ecb_decrypt if self.scheme.cipher is Cipher.SM4 else des.ecb_decrypt
             plain = decrypt(key, data)
@@ -129,6 +129,6 @@ class PaymentKeys:
             raise Refuse(0x6A80)
         return rest[:length]
 
-    def _spent(self, size: int) -> None:
+    def _count_work(self, size: int) -> None:
         chinese = self.scheme.cipher is Cipher.SM4
-        self.card.host.spent("sm4" if chinese else "des", size // (16 if chinese else 8) + 1)
+        self.card.host.count_work("sm4" if chinese else "des", size // (16 if chinese else 8) + 1)

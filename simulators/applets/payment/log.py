@@ -23,29 +23,29 @@ class PaymentLog:
     kind: str
     sfi: int
     records: int
-    form: Dol
+    log_format: Dol
     format_tag: int
     """Under which GET DATA tells the form."""
 
     def read(self, state: PaymentState, number: int) -> bytes:
         """Record ``number``, bare as EMV 4.4 Book 3, D4 has it. Raises Refuse with 6A83."""
-        written = state.logged if self.kind == "log" else state.loads
-        if not 1 <= number <= min(written, self.records):
+        count = state.logged if self.kind == "log" else state.loads
+        if not 1 <= number <= min(count, self.records):
             raise Refuse(0x6A83)
-        return state.memory[self._name(written - number)]
+        return state.memory[self._name(count - number)]
 
     def append(self, state: PaymentState, values: Mapping[Tag, bytes], head: bytes = b"") -> None:
         """Write the next record, over the oldest when the file is full."""
-        written = state.logged if self.kind == "log" else state.loads
-        known = {int(tag): value for tag, value in values.items()}
-        state.memory[self._name(written)] = head + self.form.fill(known)
+        count = state.logged if self.kind == "log" else state.loads
+        values_by_tag = {int(tag): value for tag, value in values.items()}
+        state.memory[self._name(count)] = head + self.log_format.fill(values_by_tag)
         if self.kind == "log":
-            state.logged = written + 1
+            state.logged = count + 1
         else:
-            state.loads = written + 1
+            state.loads = count + 1
 
-    def _name(self, written: int) -> str:
-        return f"{self.kind} {written % self.records}"
+    def _name(self, count: int) -> str:
+        return f"{self.kind} {count % self.records}"
 
 
 _KINDS: Final = (("log", 0x9F4D, 0x9F4F, LOG_FORMAT), ("load", 0xDF4D, 0xDF4F, LOAD_FORMAT))
@@ -54,11 +54,11 @@ _KINDS: Final = (("log", 0x9F4D, 0x9F4F, LOG_FORMAT), ("load", 0xDF4D, 0xDF4F, L
 def logs(fci: bytes, state: PaymentState) -> dict[str, PaymentLog]:
     """The logs that the FCI (an A5 template) has entries for, with the formats of the card."""
     discretionary = well_formed(fci, 0xA5).find(0xBF0C)
-    found = {}
-    for kind, entry, form, default in _KINDS:
+    files = {}
+    for kind, entry, log_format, default in _KINDS:
         place = discretionary.children.find(entry) if discretionary else None
         if place is not None and len(place.value) == 2 and all(place.value):
-            found[kind] = PaymentLog(
-                kind, place.value[0], place.value[1], Dol.parse(state.object(form) or default), form
+            files[kind] = PaymentLog(
+                kind, place.value[0], place.value[1], Dol.parse(state.object(log_format) or default), log_format
             )
-    return found
+    return files

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final
 
-from simulators.applets.payment.state import Mark, PaymentState, amount
+from simulators.applets.payment.state import Indicator, PaymentState, amount
 from terminal.tlv import Tag
 
 
@@ -55,7 +55,7 @@ class Cvr(IntFlag):
         return b"\x03" + int(self).to_bytes(3, "big")
 
 
-class Default(IntFlag):
+class DefaultAction(IntFlag):
     """Application default action (9F52), its first two bytes. JR/T 0025.5, annex A."""
 
     AUTHENTICATION_FAILED_ONLINE = 0x8000
@@ -79,7 +79,7 @@ class Default(IntFlag):
     """Decline, and block the application."""
 
     @classmethod
-    def of(cls, state: PaymentState) -> Default:
+    def of(cls, state: PaymentState) -> DefaultAction:
         return cls(int.from_bytes((state.object(0x9F52) or bytes(2))[:2], "big"))
 
 
@@ -109,77 +109,77 @@ class Decision:
         return self.kind << 6 | self.advice
 
 
-def first(
-    state: PaymentState, values: Mapping[Tag, bytes], asked: RequestedCryptogram, seen: Cvr, *, tries: int | None
+def decide_first(
+    state: PaymentState, values: Mapping[Tag, bytes], requested: RequestedCryptogram, results: Cvr, *, tries: int | None
 ) -> Decision:
-    """The first cryptogram. ``seen`` are the results of this transaction so far: PIN, dynamic signature."""
-    default, marks, cvr = Default.of(state), state.marks, seen
+    """The first cryptogram. ``results`` are the results of this transaction so far: PIN, dynamic signature."""
+    default, indicators, cvr = DefaultAction.of(state), state.indicators, results
     online = decline = block = False
     cvr |= Cvr(min(state.scripts, _MOST_SCRIPTS) << 4)
-    if marks & Mark.ONLINE_NOT_COMPLETED:
+    if indicators & Indicator.ONLINE_NOT_COMPLETED:
         cvr |= Cvr.LAST_ONLINE_NOT_COMPLETED
         online = True
-    if marks & Mark.ISSUER_AUTHENTICATION_FAILED:
+    if indicators & Indicator.ISSUER_AUTHENTICATION_FAILED:
         cvr |= Cvr.LAST_ISSUER_AUTHENTICATION_FAILED
-        online |= bool(default & Default.AUTHENTICATION_FAILED_ONLINE)
-    if marks & Mark.SCRIPT_FAILED:
+        online |= bool(default & DefaultAction.AUTHENTICATION_FAILED_ONLINE)
+    if indicators & Indicator.SCRIPT_FAILED:
         cvr |= Cvr.SCRIPT_FAILED
-        online |= bool(default & Default.SCRIPT_FAILED_ONLINE)
-    cvr |= Cvr.LAST_STATIC_FAILED if marks & Mark.STATIC_FAILED else Cvr(0)
-    cvr |= Cvr.LAST_DYNAMIC_FAILED if marks & Mark.DYNAMIC_FAILED else Cvr(0)
+        online |= bool(default & DefaultAction.SCRIPT_FAILED_ONLINE)
+    cvr |= Cvr.LAST_STATIC_FAILED if indicators & Indicator.STATIC_FAILED else Cvr(0)
+    cvr |= Cvr.LAST_DYNAMIC_FAILED if indicators & Indicator.DYNAMIC_FAILED else Cvr(0)
     if exceeded(state, values):
         cvr |= Cvr.VELOCITY_EXCEEDED
         online = True
     if not state.last_online_atc:
         cvr |= Cvr.NEW_CARD
-        online |= bool(default & Default.NEW_CARD_ONLINE)
+        online |= bool(default & DefaultAction.NEW_CARD_ONLINE)
     if tries == 0:
         cvr |= Cvr.PIN_TRIES_EXCEEDED
-        if not seen & Cvr.PIN_VERIFIED:
-            block = bool(default & Default.PIN_WAS_EXCEEDED_BLOCK)
-            decline = block or bool(default & Default.PIN_WAS_EXCEEDED_DECLINE)
-            online |= bool(default & Default.PIN_WAS_EXCEEDED_ONLINE)
-    kind = asked
-    if decline or block or marks & Mark.BLOCKED:
+        if not results & Cvr.PIN_VERIFIED:
+            block = bool(default & DefaultAction.PIN_WAS_EXCEEDED_BLOCK)
+            decline = block or bool(default & DefaultAction.PIN_WAS_EXCEEDED_DECLINE)
+            online |= bool(default & DefaultAction.PIN_WAS_EXCEEDED_ONLINE)
+    kind = requested
+    if decline or block or indicators & Indicator.BLOCKED:
         kind = RequestedCryptogram.AAC
-    elif asked is RequestedCryptogram.TC and online:
+    elif requested is RequestedCryptogram.TC and online:
         kind = RequestedCryptogram.ARQC
     cvr |= _FIRST[kind] | Cvr.SECOND_NOT_REQUESTED
     return Decision(kind, cvr, block, _advice(kind, cvr, default))
 
 
-def second(
+def decide_second(
     state: PaymentState,
     values: Mapping[Tag, bytes],
-    asked: RequestedCryptogram,
-    seen: Cvr,
+    requested: RequestedCryptogram,
+    results: Cvr,
     *,
     authenticated: bool | None,
     refused: bool,
     authentication: bool,
 ) -> Decision:
-    """The second cryptogram. ``seen`` are the results of the first; ``authenticated`` is what the ARPC came to, None
+    """The second cryptogram. ``results`` are the results of the first; ``authenticated`` is what the ARPC came to, None
     when there was none; ``refused``: the issuer's own status update declines; ``authentication``: the card knows issuer
     authentication."""
-    default, cvr = Default.of(state), seen
+    default, cvr = DefaultAction.of(state), results
     if unable_to_go_online(values):
         cvr |= Cvr.UNABLE_TO_GO_ONLINE
-        decline = bool(cvr & Cvr.NEW_CARD and default & Default.NEW_CARD_DECLINE)
+        decline = bool(cvr & Cvr.NEW_CARD and default & DefaultAction.NEW_CARD_DECLINE)
         was_exceeded = cvr & Cvr.PIN_TRIES_EXCEEDED and not cvr & Cvr.PIN_VERIFIED
-        decline |= bool(was_exceeded and default & Default.PIN_WAS_EXCEEDED_UNABLE_DECLINE)
+        decline |= bool(was_exceeded and default & DefaultAction.PIN_WAS_EXCEEDED_UNABLE_DECLINE)
         if exceeded(state, values, upper=True):
             cvr |= Cvr.VELOCITY_EXCEEDED
             decline = True
     elif authenticated is None:
         cvr |= Cvr.ISSUER_AUTHENTICATION_MISSING if authentication else Cvr(0)
         missing = authentication and mandatory(state)
-        decline = missing and bool(default & Default.AUTHENTICATION_MISSING_DECLINE)
+        decline = missing and bool(default & DefaultAction.AUTHENTICATION_MISSING_DECLINE)
     else:
         cvr |= Cvr(0) if authenticated else Cvr.ISSUER_AUTHENTICATION_FAILED
-        decline = refused or (not authenticated and bool(default & Default.AUTHENTICATION_FAILED_DECLINE))
+        decline = refused or (not authenticated and bool(default & DefaultAction.AUTHENTICATION_FAILED_DECLINE))
     kind = (
         RequestedCryptogram.TC
-        if asked is RequestedCryptogram.TC and not decline and not state.marks & Mark.BLOCKED
+        if requested is RequestedCryptogram.TC and not decline and not state.indicators & Indicator.BLOCKED
         else RequestedCryptogram.AAC
     )
     cvr |= Cvr.SECOND_TC if kind is RequestedCryptogram.TC else Cvr(0)
@@ -203,21 +203,21 @@ def exceeded(state: PaymentState, values: Mapping[Tag, bytes], *, upper: bool = 
     )
 
 
-def foreign(state: PaymentState, values: Mapping[Tag, bytes], given: int, own: int) -> bool:
+def foreign(state: PaymentState, values: Mapping[Tag, bytes], terminal_tag: int, card_tag: int) -> bool:
     """Whether the terminal's currency or country is another than the card's; unknown is not foreign."""
-    theirs, mine = values.get(Tag(given)), state.object(own)
-    return theirs is not None and mine is not None and theirs != mine
+    terminal_value, card_value = values.get(Tag(terminal_tag)), state.object(card_tag)
+    return terminal_value is not None and card_value is not None and terminal_value != card_value
 
 
 def covers(state: PaymentState, values: Mapping[Tag, bytes]) -> bool:
     """Whether the e-cash balance pays this amount, in the card's currency, at once. JR/T 0025.13."""
-    asked, balance, most = amount(values), state.number(0x9F79), state.number(0x9F78)
+    requested, balance, most = amount(values), state.number(0x9F79), state.number(0x9F78)
     currency = values.get(Tag(0x5F2A))
     return (
         values.get(Tag(0x9F02), b"").hex().isdecimal()
         and balance is not None
-        and asked <= balance
-        and (most is None or asked <= most)
+        and requested <= balance
+        and (most is None or requested <= most)
         and currency is not None
         and currency == state.object(0x9F51)
     )
@@ -233,12 +233,12 @@ def unable_to_go_online(values: Mapping[Tag, bytes]) -> bool:
     return values.get(Tag(0x8A)) in _UNABLE
 
 
-def _advice(kind: RequestedCryptogram, cvr: Cvr, default: Default) -> int:
+def _advice(kind: RequestedCryptogram, cvr: Cvr, default: DefaultAction) -> int:
     """What a decline tells in the CID."""
     if kind is not RequestedCryptogram.AAC:
         return 0
     if cvr & Cvr.PIN_TRIES_EXCEEDED:
-        return _PIN_REASON | (_ADVICE if default & Default.PIN_EXCEEDED_ADVICE else 0)
+        return _PIN_REASON | (_ADVICE if default & DefaultAction.PIN_EXCEEDED_ADVICE else 0)
     if cvr & (Cvr.ISSUER_AUTHENTICATION_FAILED | Cvr.ISSUER_AUTHENTICATION_MISSING):
-        return _AUTHENTICATION_REASON | (_ADVICE if default & Default.AUTHENTICATION_ADVICE else 0)
-    return _ADVICE if default & Default.DECLINED_ADVICE and not cvr & Cvr.FIRST_ARQC else 0
+        return _AUTHENTICATION_REASON | (_ADVICE if default & DefaultAction.AUTHENTICATION_ADVICE else 0)
+    return _ADVICE if default & DefaultAction.DECLINED_ADVICE and not cvr & Cvr.FIRST_ARQC else 0

@@ -12,7 +12,7 @@ from simulators.applets import emv_data
 from simulators.applets.emv import EmvApplet
 from simulators.applets.payment import data as layout
 from simulators.applets.payment.log import PaymentLog
-from simulators.applets.payment.state import Mark, PaymentState
+from simulators.applets.payment.state import Indicator, PaymentState
 from simulators.applets.payment.transaction import PaymentStage, PaymentTransaction
 from simulators.card.applet import Refuse
 from terminal.apdu import OK, Command, Response
@@ -40,7 +40,7 @@ class PaymentScripts:
             raise Refuse(0x6985)
         try:
             keys = transaction.keys
-            data = keys.unwrapped(command, transaction.atc, transaction.ac)
+            data = keys.unwrap(command, transaction.atc, transaction.ac)
             with self._state.memory.transaction():
                 _ACTIONS[command.ins](self, command, data)
                 transaction.count_script(failed=False)
@@ -53,12 +53,12 @@ class PaymentScripts:
     def _block(self, command: Command, data: bytes) -> None:
         """APPLICATION BLOCK. EMV 4.4 Book 3, 6.5.1."""
         _plain(command, data)
-        self._state.mark(Mark.BLOCKED)
+        self._state.set_indicator(Indicator.BLOCKED)
 
     def _unblock(self, command: Command, data: bytes) -> None:
         """APPLICATION UNBLOCK. EMV 4.4 Book 3, 6.5.2."""
         _plain(command, data)
-        self._state.mark(Mark.BLOCKED, on=False)
+        self._state.set_indicator(Indicator.BLOCKED, on=False)
 
     def _block_card(self, command: Command, data: bytes) -> None:
         """CARD BLOCK. EMV 4.4 Book 3, 6.5.3."""
@@ -87,7 +87,7 @@ class PaymentScripts:
     def _new_pin(self, data: bytes, old: bytes | None) -> bytes:
         transaction = self._transaction
         keys = transaction.keys
-        block = keys.deciphered(data, transaction.atc, transaction.ac)
+        block = keys.decipher(data, transaction.atc, transaction.ac)
         if len(block) != 8:
             raise Refuse(0x6A80)
         if old is None and emv_data.is_pin_block(block):
@@ -107,7 +107,7 @@ class PaymentScripts:
         old = state.object(tag)
         if tag not in UPDATABLE or old is None:
             raise Refuse(0x6A88)
-        if not layout.right_object(tag, data):
+        if not layout.is_valid_object(tag, data):
             raise Refuse(0x6A80)
         if tag == 0x9F79:
             most = state.number(0x9F77)

@@ -22,8 +22,8 @@ def dynamic_signature(card: EmvApplet, dynamic: bytes, terminal_data: bytes, *, 
         return card.rsa_signature(card.rsa_key(), dynamic, terminal_data)
     number = card.need(SM2_KEY)
     head = _SM2_FORMAT + bytes((len(dynamic),)) + dynamic
-    card.host.spent("sm3", (len(head) + len(terminal_data)) // 64 + 5)
-    card.host.spent("sm2")
+    card.host.count_work("sm3", (len(head) + len(terminal_data)) // 64 + 5)
+    card.host.count_work("sm2")
     return head + sm2.sign(sm2.Sm2Private.decode(number), head + terminal_data)
 
 

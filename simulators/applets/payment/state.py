@@ -13,7 +13,7 @@ from terminal.tlv import Tag
 LAST_ATC: Final = 0xFFFF
 
 
-class Mark(IntFlag):
+class Indicator(IntFlag):
     """What went wrong or is unfinished; card risk management of the next transaction looks at it."""
 
     ONLINE_NOT_COMPLETED = 0x01
@@ -54,18 +54,18 @@ class PaymentState:
     """Script commands taken since the last completed online transaction began."""
     logged = _Number("logged", 4)
     loads = _Number("loads", 4)
-    _marks = _Number("marks", 1)
+    _indicators = _Number("marks", 1)
 
     def __init__(self, memory: AppletMemory) -> None:
         self.memory = memory
 
     @property
-    def marks(self) -> Mark:
-        return Mark(self._marks)
+    def indicators(self) -> Indicator:
+        return Indicator(self._indicators)
 
-    def mark(self, marks: Mark, *, on: bool = True) -> None:
+    def set_indicator(self, indicators: Indicator, *, on: bool = True) -> None:
         """Set these marks, or take them off."""
-        self._marks = int(self.marks | marks if on else self.marks & ~marks)
+        self._indicators = int(self.indicators | indicators if on else self.indicators & ~indicators)
 
     @property
     def offline(self) -> int:

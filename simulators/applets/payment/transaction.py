@@ -17,14 +17,14 @@ from simulators.applets.payment.risk import (
     Decision,
     RequestedCryptogram,
     covers,
-    first,
+    decide_first,
+    decide_second,
     foreign,
     mandatory,
-    second,
     unable_to_go_online,
 )
 from simulators.applets.payment.sign import dynamic_signature, transaction_hash
-from simulators.applets.payment.state import Mark, PaymentState, amount
+from simulators.applets.payment.state import Indicator, PaymentState, amount
 from simulators.card.applet import Refuse
 from terminal.apdu import OK, Command, Response
 from terminal.tlv import Dol, Tag, tlv
@@ -49,21 +49,21 @@ class PaymentTransaction:
     """Volatile: it ends with the power. What must outlive it is in ``state`` before each answer."""
 
     def __init__(
-        self, card: EmvApplet, state: PaymentState, options: PaymentOptions, given: dict[Tag, bytes], data: bytes
+        self, card: EmvApplet, state: PaymentState, options: PaymentOptions, pdol_values: dict[Tag, bytes], data: bytes
     ) -> None:
-        """``given`` and ``data`` are the PDOL's values, by tag and in a row."""
+        """``pdol_values`` and ``data`` are the PDOL's values, by tag and in a row."""
         self.options = options
-        self.seen = Cvr(0)
+        self.results = Cvr(0)
         self.stage = PaymentStage.INITIATED
         self.ac = b""
         """The first cryptogram, which script MACs cover."""
         self.scripts = 0
         self.script_failed = False
         self._card, self._state = card, state
-        self.values = {**given, Tag(0x82): options.aip, Tag(0x9F36): state.atc.to_bytes(2, "big")}
+        self.values = {**pdol_values, Tag(0x82): options.aip, Tag(0x9F36): state.atc.to_bytes(2, "big")}
         self._data = data
         self._authenticated: bool | None = None
-        self._tried = self._refused = False
+        self._arpc_checked = self._issuer_declined = False
 
     @property
     def atc(self) -> bytes:
@@ -82,28 +82,28 @@ class PaymentTransaction:
         """
         if command.p2 or command.p1 & ~0xC0 & ~_CDA or command.p1 >> 6 == 3:
             raise Refuse(0x6A86)
-        asked = RequestedCryptogram(command.p1 >> 6)
+        requested = RequestedCryptogram(command.p1 >> 6)
         if self.stage is PaymentStage.ENDED or (
-            self.stage is PaymentStage.ONLINE and asked is RequestedCryptogram.ARQC
+            self.stage is PaymentStage.ONLINE and requested is RequestedCryptogram.ARQC
         ):
             raise Refuse(0x6985)
         initial = self.stage is PaymentStage.INITIATED
-        values = self._take(self.options.cdol1 if initial else self.options.cdol2, command.data)
-        decision = self._first(values, asked) if initial else self._second(values, asked)
+        values = self._collect(self.options.cdol1 if initial else self.options.cdol2, command.data)
+        decision = self._first(values, requested) if initial else self._second(values, requested)
         answer, ac = self._answer(decision, values, self._data + command.data, signed=bool(command.p1 & _CDA))
         with self._state.memory.transaction():
             if decision.block:
-                self._state.mark(Mark.BLOCKED)
+                self._state.set_indicator(Indicator.BLOCKED)
             if initial:
-                self._ended_first(decision, values)
+                self._record_first(decision, values)
             else:
-                self._ended_second(decision, values)
+                self._record_second(decision, values)
             if decision.kind is RequestedCryptogram.TC and log is not None:
                 log.append(self._state, values)
-        self.values, self._data, self.seen = values, self._data + command.data, decision.cvr
+        self.values, self._data, self.results = values, self._data + command.data, decision.cvr
         if initial:
             self.ac = ac
-            self.seen &= ~Cvr.SECOND_NOT_REQUESTED
+            self.results &= ~Cvr.SECOND_NOT_REQUESTED
         self.stage = PaymentStage.ONLINE if decision.kind is RequestedCryptogram.ARQC else PaymentStage.ENDED
         return answer
 
@@ -114,103 +114,103 @@ class PaymentTransaction:
         """
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
-        if self.stage is not PaymentStage.ONLINE or not self.options.issuer_authentication or self._tried:
+        if self.stage is not PaymentStage.ONLINE or not self.options.issuer_authentication or self._arpc_checked:
             raise Refuse(0x6985)
         if not 8 <= len(command.data) <= 16:
             raise Refuse(0x6700)
-        self._tried = True
+        self._arpc_checked = True
         if not self._authenticate(command.data):
-            self._state.mark(Mark.ISSUER_AUTHENTICATION_FAILED)
+            self._state.set_indicator(Indicator.ISSUER_AUTHENTICATION_FAILED)
             raise Refuse(0x6300)
         return Response(b"", OK)
 
     def count_script(self, *, failed: bool) -> None:
         """A script command came. Called inside the transaction that carries it out, or alone when it failed."""
         if failed:
-            self._state.mark(Mark.SCRIPT_FAILED)
+            self._state.set_indicator(Indicator.SCRIPT_FAILED)
         self._state.scripts += 1
         self.scripts += 1
         self.script_failed |= failed
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
-    def _take(self, dol: Dol, data: bytes) -> dict[Tag, bytes]:
+    def _collect(self, dol: Dol, data: bytes) -> dict[Tag, bytes]:
         if len(data) != dol.length:
             raise Refuse(0x6700)
         own = {tag: self.values[tag] for tag in (Tag(0x82), Tag(0x9F36))}
         return {**self.values, **dol.split(data), **own}
 
-    def _first(self, values: dict[Tag, bytes], asked: RequestedCryptogram) -> Decision:
+    def _first(self, values: dict[Tag, bytes], requested: RequestedCryptogram) -> Decision:
         """E-cash pays whatever debit would say to it. The lists may name another amount than the options were chosen
         for; what the balance does not cover goes online and is paid by debit."""
         state = self._state
-        if self.options.ecash and asked is RequestedCryptogram.TC and not state.marks & Mark.BLOCKED:
+        if self.options.ecash and requested is RequestedCryptogram.TC and not state.indicators & Indicator.BLOCKED:
             if covers(state, values):
-                return Decision(RequestedCryptogram.TC, self.seen | Cvr.FIRST_TC | Cvr.SECOND_NOT_REQUESTED)
-            asked = RequestedCryptogram.ARQC
-        return first(state, values, asked, self.seen, tries=self._card.tries)
+                return Decision(RequestedCryptogram.TC, self.results | Cvr.FIRST_TC | Cvr.SECOND_NOT_REQUESTED)
+            requested = RequestedCryptogram.ARQC
+        return decide_first(state, values, requested, self.results, tries=self._card.tries)
 
-    def _second(self, values: dict[Tag, bytes], asked: RequestedCryptogram) -> Decision:
+    def _second(self, values: dict[Tag, bytes], requested: RequestedCryptogram) -> Decision:
         data = values.get(Tag(0x91), b"")
-        if any(data) and not self._tried and not unable_to_go_online(values):
+        if any(data) and not self._arpc_checked and not unable_to_go_online(values):
             self._authenticate(_without_filler(data, self.keys.scheme.arpc))
-        return second(
+        return decide_second(
             self._state,
             values,
-            asked,
-            self.seen,
+            requested,
+            self.results,
             authenticated=self._authenticated,
-            refused=self._refused,
-            authentication=self._knows_authentication,
+            refused=self._issuer_declined,
+            authentication=self._authenticates_issuer,
         )
 
     @property
-    def _knows_authentication(self) -> bool:
+    def _authenticates_issuer(self) -> bool:
         return self.options.issuer_authentication or any(entry.tag == 0x91 for entry in self.options.cdol2)
 
     def _authenticate(self, data: bytes) -> bool:
         """A right ARPC by method 2 whose status update does not approve is a refusal all the same."""
         keys = self.keys
-        self._authenticated = keys.right_arpc(self.atc, self.ac, data)
+        self._authenticated = keys.check_arpc(self.atc, self.ac, data)
         if self._authenticated and keys.scheme.arpc == 2 and not data[5] & _APPROVED:
-            self._refused = True
+            self._issuer_declined = True
         return self._authenticated
 
     # -- what is written down -----------------------------------------------------------------------------------------
 
-    def _ended_first(self, decision: Decision, values: dict[Tag, bytes]) -> None:
+    def _record_first(self, decision: Decision, values: dict[Tag, bytes]) -> None:
         state = self._state
         if decision.kind is RequestedCryptogram.ARQC:
-            state.mark(Mark.ONLINE_NOT_COMPLETED)
+            state.set_indicator(Indicator.ONLINE_NOT_COMPLETED)
         else:
-            self._ended_offline(decision, values)
+            self._record_offline(decision, values)
 
-    def _ended_second(self, decision: Decision, values: dict[Tag, bytes]) -> None:
+    def _record_second(self, decision: Decision, values: dict[Tag, bytes]) -> None:
         state = self._state
         if unable_to_go_online(values):
-            self._ended_offline(decision, values)
+            self._record_offline(decision, values)
         elif self._authenticated is False or (
-            self._authenticated is None and self._knows_authentication and mandatory(state)
+            self._authenticated is None and self._authenticates_issuer and mandatory(state)
         ):
-            state.mark(Mark.ISSUER_AUTHENTICATION_FAILED)
+            state.set_indicator(Indicator.ISSUER_AUTHENTICATION_FAILED)
         else:
             state.went_online()
-            state.mark(~Mark.BLOCKED, on=False)
+            state.set_indicator(~Indicator.BLOCKED, on=False)
             state.scripts = self.scripts
-            state.mark(Mark.SCRIPT_FAILED, on=self.script_failed)
+            state.set_indicator(Indicator.SCRIPT_FAILED, on=self.script_failed)
 
-    def _ended_offline(self, decision: Decision, values: dict[Tag, bytes]) -> None:
+    def _record_offline(self, decision: Decision, values: dict[Tag, bytes]) -> None:
         """An approval is booked; a decline after a failed authentication is told in the next transaction."""
         if decision.kind is RequestedCryptogram.TC:
-            self._approved_offline(values)
+            self._record_approval(values)
             return
         results = (values.get(Tag(0x95)) or b"\x00")[0]
-        self._state.mark(
-            (Mark.STATIC_FAILED if results & _STATIC_FAILED else Mark(0))
-            | (Mark.DYNAMIC_FAILED if results & _DYNAMIC_FAILED else Mark(0))
+        self._state.set_indicator(
+            (Indicator.STATIC_FAILED if results & _STATIC_FAILED else Indicator(0))
+            | (Indicator.DYNAMIC_FAILED if results & _DYNAMIC_FAILED else Indicator(0))
         )
 
-    def _approved_offline(self, values: dict[Tag, bytes]) -> None:
+    def _record_approval(self, values: dict[Tag, bytes]) -> None:
         state, paid = self._state, amount(values)
         if self.options.ecash and covers(state, values):
             balance = (state.number(0x9F79) or 0) - paid
@@ -234,13 +234,14 @@ class PaymentTransaction:
         cid, issuer_data = bytes((decision.cid,)), keys.issuer_data(decision.cvr.encoded)
         ac = keys.cryptogram(values, issuer_data)
         if signed and self.options.combines and decision.kind is not RequestedCryptogram.AAC:
-            told = (tlv(0x9F27, cid).encode() + tlv(0x9F36, self.atc).encode(), tlv(0x9F10, issuer_data).encode())
+            head = tlv(0x9F27, cid).encode() + tlv(0x9F36, self.atc).encode()
+            tail = tlv(0x9F10, issuer_data).encode()
             chinese = self.options.chinese
-            digest = transaction_hash(lists + b"".join(told), chinese=chinese)
+            digest = transaction_hash(lists + head + tail, chinese=chinese)
             dynamic = b"\x08" + self._card.host.random(8) + cid + ac + digest
             unpredictable = values.get(Tag(0x9F37), b"")
             signature = dynamic_signature(self._card, dynamic, unpredictable, chinese=chinese)
-            body = told[0] + tlv(0x9F4B, signature).encode() + told[1]
+            body = head + tlv(0x9F4B, signature).encode() + tail
             return Response(tlv(0x77, body).encode(), OK), ac
         if self.options.template == 0x80:
             return Response(tlv(0x80, cid + self.atc + ac + issuer_data).encode(), OK), ac

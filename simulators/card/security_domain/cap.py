@@ -49,14 +49,14 @@ def _components(block: bytes) -> dict[int, bytes]:
 def _applets(info: bytes) -> tuple[bytes, ...]:
     if not info:
         raise LoadFileError("an empty applet component")
-    found, at = [], 1
+    aids, at = [], 1
     for _ in range(info[0]):
         length = info[at] if at < len(info) else 0
         aid = info[at + 1 : at + 1 + length]
         at += 1 + length + 2  # the offset of the install method
         if not 5 <= length <= 16 or at > len(info):
             raise LoadFileError("a truncated applet component")
-        found.append(aid)
+        aids.append(aid)
     if at != len(info):
         raise LoadFileError("an overlong applet component")
-    return tuple(found)
+    return tuple(aids)

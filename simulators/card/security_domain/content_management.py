@@ -72,7 +72,7 @@ class ContentManagement:
             case 0x10:
                 self._extradite(fields)
             case 0x20:
-                self.personalization = Personalization(self._system, self._named(fields))
+                self.personalization = Personalization(self._system, self._for_personalization(fields))
             case 0x40:
                 self._registry_update(fields)
             case _:
@@ -156,7 +156,13 @@ class ContentManagement:
             raise Refuse(0x6A89)
         state = ApplicationLifeCycle.SELECTABLE if selectable else ApplicationLifeCycle.INSTALLED
         instance = Instance(
-            aid, file_aid, module, ISD_AID, self._privileges(privileges, aid), _own(parameters), int(state)
+            aid,
+            file_aid,
+            module,
+            ISD_AID,
+            self._privileges(privileges, aid),
+            _application_parameters(parameters),
+            int(state),
         )
         registry.add(instance)
         self._system.forget(aid)
@@ -188,7 +194,7 @@ class ContentManagement:
         if privileges:
             self._system.registry.add(replace(instance, privileges=self._privileges(privileges, aid)))
 
-    def _named(self, fields: list[bytes]) -> Instance:
+    def _for_personalization(self, fields: list[bytes]) -> Instance:
         """The instance that INSTALL [for personalization] names. GPC 2.3.1, 11.5.2.3.6."""
         aid = _exactly(fields, 6)[2]
         instance = self._instance(aid)
@@ -214,21 +220,21 @@ class ContentManagement:
 
     def _delete_object(self, aid: bytes, *, related: bool) -> None:
         registry = self._system.registry
-        doomed: list[LoadFile | Instance] = []
+        entries: list[LoadFile | Instance] = []
         if (file := registry.file(aid)) is not None:
             dependents = registry.of_file(aid)
             if file.rom or (dependents and not related):
                 raise Refuse(0x6985)
-            doomed = [*dependents, file]
+            entries = [*dependents, file]
         elif (instance := registry.instance(aid)) is not None:
-            doomed = [instance]
+            entries = [instance]
         elif aid == ISD_AID:
             raise Refuse(0x6985)
         else:
             raise Refuse(0x6A88)
-        if any(self._system.in_use(entry.aid) for entry in doomed):
+        if any(self._system.in_use(entry.aid) for entry in entries):
             raise Refuse(0x6985)
-        for entry in doomed:
+        for entry in entries:
             registry.remove(entry)
             if isinstance(entry, Instance):
                 self._system.nvm.drop(f"app/{entry.aid.hex()}")
@@ -260,7 +266,7 @@ def _exactly(fields: list[bytes], count: int) -> list[bytes]:
     return fields
 
 
-def _own(parameters: bytes) -> bytes:
+def _application_parameters(parameters: bytes) -> bytes:
     """The application's own part (C9) of the install parameters, which are TLVs or empty. GPC 2.3.1, 11.5.2.3.7."""
     try:
         objects: Tlvs = decode(parameters, padding="reject")

@@ -120,18 +120,21 @@ class IssuerSecurityDomain(Applet):
             raise Refuse(0x6983)
         if system.keys.counter(keys.version) == _LAST_COUNTER[config.scp]:
             raise Refuse(0x6985)  # the counter does not begin again: a session could be replayed
-        session: CardSession
-        host, data = self.host, config.chip.key_data
+        protocol: type[CardScp02 | CardScp03]
         if config.scp == 2:
-            counter = system.keys.counter(keys.version)
-            session = CardScp02(
-                keys, aid=ISD_AID, random=host.random, i=config.i, key_data=data, counter=counter, spent=host.spent
-            )
+            protocol, counter = CardScp02, system.keys.counter(keys.version)
         else:
             counter = system.keys.count_session(keys.version) if config.i & PSEUDO_RANDOM else 0
-            session = CardScp03(
-                keys, aid=ISD_AID, random=host.random, i=config.i, key_data=data, counter=counter, spent=host.spent
-            )
+            protocol = CardScp03
+        session = protocol(
+            keys,
+            aid=ISD_AID,
+            random=self.host.random,
+            i=config.i,
+            key_data=config.chip.key_data,
+            counter=counter,
+            count_work=self.host.count_work,
+        )
         answer = session.initialize_update(command.data)
         self._session = session
         return answer

@@ -38,18 +38,18 @@ def put_key(command: Command, ring: KeyRing, decrypt: Callable[[bytes], bytes], 
 
 def delete_key(ring: KeyRing, identifier: int, version: int) -> None:
     """Delete keys by identifier, version or both (0 for any). Raises Refuse: 6A88 none such, 6985 the last key set."""
-    found = False
+    deleted = False
     for candidate in [version] if version else ring.versions:
         keys = ring.keys(candidate)
-        kept = [key for key in keys if identifier and key.identifier != identifier]
-        if len(kept) == len(keys):
+        remaining = [key for key in keys if identifier and key.identifier != identifier]
+        if len(remaining) == len(keys):
             continue
-        found = True
-        if kept:
-            ring.put(candidate, kept)
+        deleted = True
+        if remaining:
+            ring.put(candidate, remaining)
         else:
             ring.remove(candidate)
-    if not found:
+    if not deleted:
         raise Refuse(0x6A88)
     if ring.channel_keys(0, DES) is None and ring.channel_keys(0, AES) is None:
         raise Refuse(0x6985)  # the card would be lost for ever
@@ -90,10 +90,10 @@ def _keys(data: bytes, identifier: int, decrypt: Callable[[bytes], bytes], kind:
         if data[at] != kind:
             raise Refuse(0x9484)
         value = _key_value(body, kind, decrypt)
-        right = kcv.des_kcv(value) if kind == DES else kcv.aes_kcv(value)
-        if check and not hmac.compare_digest(check, right):
+        expected = kcv.des_kcv(value) if kind == DES else kcv.aes_kcv(value)
+        if check and not hmac.compare_digest(check, expected):
             raise Refuse(0x9485)
-        keys.append((Key(identifier + len(keys), kind, value), right))
+        keys.append((Key(identifier + len(keys), kind, value), expected))
         at = end + 1 + len(check)
     if not keys or identifier + len(keys) > 0x80:
         raise Refuse(0x6A80)

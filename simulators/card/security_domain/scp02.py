@@ -40,9 +40,9 @@ class CardScp02(CardSession):
         i: int = 0x55,
         key_data: bytes = bytes(10),
         counter: int = 0,
-        spent: Callable[[str, int], None] = unmetered,
+        count_work: Callable[[str, int], None] = unmetered,
     ) -> None:
-        super().__init__(keys, aid=aid, spent=spent)
+        super().__init__(keys, aid=aid, count_work=count_work)
         self._i, self._key_data, self._random = i, key_data, random
         self._counter = counter.to_bytes(2, "big")
         self.levels = (0, C_MAC, C_MAC | C_DEC)
@@ -90,7 +90,7 @@ class CardScp02(CardSession):
             data, mac = self.secured_part(command)
             if self.level & C_DEC and data:
                 data = self._decrypt_command(data)
-            self._spent("des", 1)
+            self._count_work("des", 1)
             icv = des.ecb_encrypt(self._mac[:8], self._icv)
             head = header_and_length(command, len(data) + 8)
             expected = self._retail_mac(self._mac, _padded(head + data), icv)
@@ -114,28 +114,28 @@ class CardScp02(CardSession):
         """3DES-ECB under the session DEK. GPC 2.3.1, E.4.7."""
         if not data or len(data) % des.BLOCK:
             raise Refuse(0x6A80)
-        self._spent("des", 3 * len(data) // des.BLOCK)
+        self._count_work("des", 3 * len(data) // des.BLOCK)
         return des.ecb_decrypt(self._dek, data)
 
     def _decrypt_command(self, data: bytes) -> bytes:
         if len(data) % des.BLOCK:
             self.fail(0x6988)
-        self._spent("des", 3 * len(data) // des.BLOCK)
+        self._count_work("des", 3 * len(data) // des.BLOCK)
         try:
             return padding.unpad2(des.cbc_decrypt(self._enc, data), des.BLOCK)
         except CryptoError:
             self.fail(0x6988)
 
     def _cryptogram(self, data: bytes) -> bytes:
-        self._spent("des", 9)
+        self._count_work("des", 9)
         return des.cbc_mac(self._enc, _padded(data))
 
     def _retail_mac(self, key: bytes, data: bytes, icv: bytes) -> bytes:
-        self._spent("des", len(data) // des.BLOCK + 2)
+        self._count_work("des", len(data) // des.BLOCK + 2)
         return des.retail_mac(key, data, icv)
 
     def _derive(self, key: bytes, constant: int) -> bytes:
-        self._spent("des", 6)
+        self._count_work("des", 6)
         return des.cbc_encrypt(key, constant.to_bytes(2, "big") + self._counter + bytes(12))
 
 

@@ -45,9 +45,9 @@ class CardScp03(CardSession):
         i: int = 0x70,
         key_data: bytes = bytes(10),
         counter: int = 0,
-        spent: Callable[[str, int], None] = unmetered,
+        count_work: Callable[[str, int], None] = unmetered,
     ) -> None:
-        super().__init__(keys, aid=aid, spent=spent)
+        super().__init__(keys, aid=aid, count_work=count_work)
         self._i, self._key_data, self._counter, self._random = i, key_data, counter, random
         self.mac_length = 16 if i & S16 else 8
         self.levels = (0, C_MAC, C_MAC | C_DEC)
@@ -107,7 +107,7 @@ class CardScp03(CardSession):
         data = response.data
         if self.level & R_ENC and data:
             padded = padding.pad2(data, aes.BLOCK)
-            self._spent("aes", len(padded) // aes.BLOCK + 1)
+            self._count_work("aes", len(padded) // aes.BLOCK + 1)
             data = aes.cbc_encrypt(self._enc, padded, self._iv(0x80))
         mac = self._cmac(self._rmac, self._chain + data + int(response.sw).to_bytes(2, "big"))
         return Response(data + mac[: self.mac_length], response.sw)
@@ -116,7 +116,7 @@ class CardScp03(CardSession):
         """AES-CBC with a zero IV under the static DEK: SCP03 derives none. Amendment D 1.2, 6.2.8."""
         if not data or len(data) % aes.BLOCK:
             raise Refuse(0x6A80)
-        self._spent("aes", len(data) // aes.BLOCK)
+        self._count_work("aes", len(data) // aes.BLOCK)
         return aes.cbc_decrypt(self.keys.dek, data)
 
     def _check_mac(self, command: Command, data: bytes, mac: bytes) -> None:
@@ -129,7 +129,7 @@ class CardScp03(CardSession):
     def _decrypt_command(self, data: bytes) -> bytes:
         if len(data) % aes.BLOCK:
             self.fail(0x6988)
-        self._spent("aes", len(data) // aes.BLOCK + 1)
+        self._count_work("aes", len(data) // aes.BLOCK + 1)
         try:
             return padding.unpad2(aes.cbc_decrypt(self._enc, data, self._iv(0x00)), aes.BLOCK)
         except CryptoError:
@@ -139,9 +139,9 @@ class CardScp03(CardSession):
         return aes.ecb_encrypt(self._enc, bytes((first,)) + self._commands.to_bytes(15, "big"))
 
     def _cmac(self, key: bytes, data: bytes) -> bytes:
-        self._spent("aes", len(data) // aes.BLOCK + 1)
+        self._count_work("aes", len(data) // aes.BLOCK + 1)
         return aes.cmac(key, data)
 
     def _derive(self, key: bytes, constant: int, context: bytes, length: int) -> bytes:
-        self._spent("aes", 3 * (1 + (length > aes.BLOCK)))
+        self._count_work("aes", 3 * (1 + (length > aes.BLOCK)))
         return kdf.cmac_counter(key, constant, context, 8 * length)

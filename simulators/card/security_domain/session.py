@@ -34,10 +34,10 @@ class CardSession(ABC):
     mac_length = 8
     levels: tuple[int, ...] = ()
 
-    def __init__(self, keys: CardKeySet, *, aid: bytes, spent: Callable[[str, int], None] = unmetered) -> None:
+    def __init__(self, keys: CardKeySet, *, aid: bytes, count_work: Callable[[str, int], None] = unmetered) -> None:
         self.keys = keys
         self._aid = aid
-        self._spent = spent
+        self._count_work = count_work
         self._open = True
         self.authenticated = False
         self.level = 0

@@ -19,7 +19,7 @@ _PAGE = 239
 _MORE = StatusWord(0x6310)
 _LOADED = 0x01
 
-_LAWFUL = {
+_TRANSITIONS = {
     CardLifeCycle.OP_READY: {CardLifeCycle.INITIALIZED, CardLifeCycle.TERMINATED},
     CardLifeCycle.INITIALIZED: {CardLifeCycle.SECURED, CardLifeCycle.TERMINATED},
     CardLifeCycle.SECURED: {CardLifeCycle.CARD_LOCKED, CardLifeCycle.TERMINATED},
@@ -32,10 +32,10 @@ class StatusCommands:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._rest: tuple[bytes, list[bytes]] | None = None
+        self._remaining: tuple[bytes, list[bytes]] | None = None
 
     def end(self) -> None:
-        self._rest = None
+        self._remaining = None
 
     def get_status(self, command: Command) -> Response:
         """Entries of the registry. P1 scope, P2 b2 TLV form, b1 go on; 6310 while there are more.
@@ -44,11 +44,11 @@ class StatusCommands:
         """
         if command.p1 & 0x0F or not command.p1 or command.p2 & ~0x03:
             raise Refuse(0x6A86)
-        asked = bytes((command.p1, command.p2 & 0x02)) + command.data
+        query = bytes((command.p1, command.p2 & 0x02)) + command.data
         if command.p2 & 0x01:
-            if self._rest is None or self._rest[0] != asked:
+            if self._remaining is None or self._remaining[0] != query:
                 raise Refuse(0x6985)
-            entries = self._rest[1]
+            entries = self._remaining[1]
         else:
             partial, tags = _search(command.data)
             entries = list(self._entries(command.p1, partial, tags if command.p2 & 0x02 else None))
@@ -58,8 +58,8 @@ class StatusCommands:
         while count < len(entries) and (size + len(entries[count]) <= _PAGE or not count):
             size += len(entries[count])
             count += 1
-        self._rest = (asked, entries[count:]) if count < len(entries) else None
-        return Response(b"".join(entries[:count]), _MORE if self._rest else OK)
+        self._remaining = (query, entries[count:]) if count < len(entries) else None
+        return Response(b"".join(entries[:count]), _MORE if self._remaining else OK)
 
     def set_status(self, command: Command) -> bytes:
         """Card (P1 80) or application (P1 40). Raises Refuse: 6A86, 6A88 unknown AID, 6985 an unlawful transition."""
@@ -78,7 +78,7 @@ class StatusCommands:
             state = CardLifeCycle(command.p2)
         except ValueError:
             raise Refuse(0x6A86) from None
-        if state not in _LAWFUL.get(self._system.state, set()):
+        if state not in _TRANSITIONS.get(self._system.state, set()):
             raise Refuse(0x6985)
         self._system.set_state(state)
 

@@ -35,7 +35,7 @@ class BareHost:
     def block_card(self) -> None:
         self._life["blocked"] = b"\x01"
 
-    def spent(self, operation: str, blocks: int = 1) -> None:
+    def count_work(self, operation: str, blocks: int = 1) -> None:
         self.operations[operation] = self.operations.get(operation, 0) + blocks
 
     def restart(self) -> None:

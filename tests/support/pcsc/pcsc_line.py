@@ -118,23 +118,23 @@ def fed(
     for slot in slots:
         slot.wait(present=False)
     virtual = [VpcdSlot(slot.host, slot.port) for slot in slots]
-    hoppers = [CardFeeder(slot, Stock(stock), settle=SETTLE, show=show) for slot in virtual]
+    feeders = [CardFeeder(slot, Stock(stock), settle=SETTLE, wrap=show) for slot in virtual]
     ended = threading.Event()
 
     def feed() -> None:
         while not ended.wait(0.05):
-            for hopper in hoppers:
-                hopper.tick()
+            for feeder in feeders:
+                feeder.tick()
 
-    feeder = threading.Thread(target=feed)
-    feeder.start()
+    thread = threading.Thread(target=feed)
+    thread.start()
     try:
         yield virtual
     finally:
         ended.set()
-        feeder.join()
-        for hopper in hoppers:
-            hopper.close()
+        thread.join()
+        for feeder in feeders:
+            feeder.close()
 
 
 @contextlib.contextmanager
@@ -148,8 +148,8 @@ def attached(cli: Cli, what: Path, *slots: Slot, settle: float = SETTLE) -> Iter
         yield process
     finally:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
-    assert process.returncode == 0, said
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
 
 
 @dataclass

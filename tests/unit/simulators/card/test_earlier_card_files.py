@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simulators.readers.inspect import look
+from simulators.readers.inspect import inspect_card
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
 from tests.support.cards.gp_host import GpHost
@@ -36,7 +36,7 @@ def test_a_blank_card_can_be_personalized(tmp_path: Path) -> None:
 
 
 def test_a_personalized_card_shows_what_it_holds(tmp_path: Path) -> None:
-    view = look(copied("personalized.card", tmp_path)).as_json()
+    view = inspect_card(copied("personalized.card", tmp_path)).as_json()
     del view["file"]
     assert json.loads(json.dumps(view)) == RECORDED["view"]
 

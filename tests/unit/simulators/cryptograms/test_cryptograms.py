@@ -12,9 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.cryptograms import algorithms as crypto
-from simulators.cryptograms.schemes import CVN10, CVN18, CVN22, EMV, PBOC, PBOC_SM4, Cipher, Fold, IssuerScheme, Own
+from simulators.cryptograms.schemes import (
+    CVN10,
+    CVN18,
+    CVN22,
+    EMV,
+    PBOC,
+    PBOC_SM4,
+    Cipher,
+    CoveredIssuerData,
+    Fold,
+    IssuerScheme,
+)
 from simulators.issuer.pin import read_pin
-from simulators.issuer.scripts import Ins, Turn, pin_change, pin_unblock, put_data, update_record
+from simulators.issuer.scripts import ScriptContext, ScriptInstruction, pin_change, pin_unblock, put_data, update_record
 from terminal.errors import CodecError, CryptoError
 from terminal.secret import Secret
 from tests.support.cards.issuer_requests import AC, IAD, PAN, SMC, SMI, covered, purchase
@@ -84,7 +95,7 @@ def test_cryptograms_of_visas_versions_are_pyemvs(name: str, pan: str, sequence:
     scheme, make, option = VISA[name]
     values = purchase(IAD[name]) | {0x9F36: atc}
     keys = crypto.card_keys(masters(option), Cipher.TDES, pan, sequence)
-    whole = scheme.own is Own.WHOLE
+    whole = scheme.covered_data is CoveredIssuerData.WHOLE
     own = values[0x9F10] if whole else values[0x9F10][3:7]
     card = make(AC, SMI, SMC, pan, f"{sequence:02d}")
     fields = {f"tag_{tag:02x}": value for tag, value in values.items() if tag not in (0x9F10, 0x9F27)}
@@ -183,13 +194,13 @@ def test_macs_of_other_commands_are_pyemvs(name: str, length: int) -> None:
         assert command.encode(turn) == head + data + mac[:length]
 
 
-def _turn(scheme: IssuerScheme, option: str, atc: bytes, arqc: bytes) -> Turn:
-    return Turn(scheme, crypto.card_keys(masters(option), Cipher.TDES, PAN, 1), atc, arqc)
+def _turn(scheme: IssuerScheme, option: str, atc: bytes, arqc: bytes) -> ScriptContext:
+    return ScriptContext(scheme, crypto.card_keys(masters(option), Cipher.TDES, PAN, 1), atc, arqc)
 
 
 def test_a_pin_change_shows_no_pin() -> None:
     command = pin_change(Secret(b"271828"))
-    assert command.ins is Ins.PIN_CHANGE
+    assert command.ins is ScriptInstruction.PIN_CHANGE
     assert "271828" not in repr(command)
 
 

@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from personalize.profiles.profile import shipped_profile
 from simulators.cryptograms.algorithms import IssuerMasters
 from simulators.cryptograms.schemes import Cipher
-from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, Opening
+from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, OpeningRule
 from simulators.issuer.file import load_issuer
 from simulators.issuer.host import IssuerHost, IssuerKeys, IssuerResponse
 from simulators.issuer.http import IssuerServer
-from simulators.issuer.scripts import Script, application_block, pin_change, pin_unblock, put_data
+from simulators.issuer.scripts import IssuerScript, application_block, pin_change, pin_unblock, put_data
 from terminal.errors import CodecError
 from terminal.secret import Secret
 from terminal.tlv import Tlvs, decode
@@ -71,7 +71,7 @@ def account(**changes: object) -> BankAccount:
     return made
 
 
-def bank(*accounts: BankAccount, opening: Opening | None = None, keys: IssuerKeys = KEYS) -> IssuerHost:
+def bank(*accounts: BankAccount, opening: OpeningRule | None = None, keys: IssuerKeys = KEYS) -> IssuerHost:
     return IssuerHost(keys, BankAccounts(accounts, opening), today=lambda: TODAY)
 
 
@@ -144,7 +144,7 @@ def test_a_changed_bit_is_no_cryptogram_of_the_card(tag: int) -> None:
 def test_a_forged_request_gets_no_scripts_and_opens_no_account() -> None:
     there = account()
     there.queue(application_block())
-    host = bank(there, opening=Opening("62", 1000))
+    host = bank(there, opening=OpeningRule("62", 1000))
     forged = message(purchase(IAD["cvn10"]), bytes(8))
     assert objects(host.answer(forged)).get(0x72) is None
     host.answer(message(purchase(IAD["cvn10"]), bytes(8), pan="6217009999999999"))
@@ -292,7 +292,7 @@ def test_results_of_no_script_are_told() -> None:
 
 
 def test_an_account_opens_for_a_genuine_card_of_the_banks_range() -> None:
-    host = bank(opening=Opening("6217", 2_000, 1_500))
+    host = bank(opening=OpeningRule("6217", 2_000, 1_500))
     assert host.answer(Card().says(atc=1, amount=1_501)).code == "61"
     assert host.answer(Card().says(atc=2, amount=1_500)).approved
     assert host.answer(Card(pan="6225001234567890").says()).code == "14"
@@ -354,7 +354,7 @@ def test_a_mutated_request_is_never_approved(data: st.DataObject) -> None:
 @contextmanager
 def server(host: IssuerHost) -> Iterator[tuple[IssuerServer, list[str]]]:
     lines: list[str] = []
-    with IssuerServer(host, tell=lines.append) as made:
+    with IssuerServer(host, report=lines.append) as made:
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -502,6 +502,6 @@ def test_a_file_that_is_no_json(tmp_path: Path) -> None:
 
 def test_nothing_secret_prints(tmp_path: Path) -> None:
     there = account()
-    script: Script = there.queue(pin_unblock())
+    script: IssuerScript = there.queue(pin_unblock())
     shown = f"{KEYS!r} {there!r} {script!r} {bank(there)!r} {bank(there).answer(Card().says())!r}"
     assert not any(secret in shown for secret in (AC.hex(), "271828", PAN))

@@ -10,7 +10,7 @@ import pytest
 
 from simulators.card.config import CardConfig
 from simulators.card.memory import Tear
-from simulators.readers.manual_slot import PulledCard
+from simulators.readers.manual_slot import RemovableCard
 from simulators.readers.reader import ManualSlotReader, open_reader
 from simulators.readers.stock import blank, make_stock
 from simulators.virtual_card import VirtualCard
@@ -156,7 +156,7 @@ class Slow:
 
 def test_a_card_torn_out_in_a_command_gives_no_answer() -> None:
     slow = Slow()
-    card = PulledCard(slow, slow)
+    card = RemovableCard(slow, slow)
     faults: list[type[Exception]] = []
 
     def exchange() -> None:

@@ -107,25 +107,25 @@ def test_pull_and_insert(driver: FakeDriver) -> None:
 
 
 def test_a_driver_that_comes_back_finds_the_card_again() -> None:
-    said: list[str] = []
+    lines: list[str] = []
     with FakeDriver() as driver:
         port = driver.port
-        slot = VpcdSlot("127.0.0.1", port, say=said.append)
+        slot = VpcdSlot("127.0.0.1", port, report=lines.append)
         slot.insert(chip())
         driver.accept().tell(POWER_ON)
         driver.ask(SELECT)
-    assert eventually(lambda: any("is pcscd running" in line for line in said))
+    assert eventually(lambda: any("is pcscd running" in line for line in lines))
     with FakeDriver(port) as driver, slot:
         driver.accept().tell(POWER_ON)
         assert driver.ask(SELECT)[-2:] == b"\x90\x00"
-    assert "went away" in said[0]
+    assert "went away" in lines[0]
 
 
 @pytest.mark.parametrize("kind", [FaultKind.TEAR_APDU, FaultKind.MUTE])
 def test_a_card_that_loses_power_is_out_and_in_again(driver: FakeDriver, kind: FaultKind) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     card = chip()
-    with VpcdSlot("127.0.0.1", driver.port, say=said.append) as slot:
+    with VpcdSlot("127.0.0.1", driver.port, report=lines.append) as slot:
         slot.insert(Faults([InjectedFault(kind, 1)]).on(card, card))
         driver.accept().tell(POWER_ON)
         driver.ask(SELECT)
@@ -134,7 +134,7 @@ def test_a_card_that_loses_power_is_out_and_in_again(driver: FakeDriver, kind: F
         driver.accept().tell(POWER_ON)
         assert time.monotonic() - start > EMPTY_FOR / 2
         assert driver.ask(SELECT)[-2:] == b"\x90\x00"
-    assert "put in again" in said[0]
+    assert "put in again" in lines[0]
 
 
 class Dying:
@@ -193,19 +193,19 @@ def job(driver: FakeDriver, *commands: bytes) -> None:
     driver.ask(ATR)
 
 
-def test_a_hopper_feeds_a_slot(driver: FakeDriver, tmp_path: Path) -> None:
+def test_a_feeder_feeds_a_slot(driver: FakeDriver, tmp_path: Path) -> None:
     """The first card is finished, the second comes out unfinished twice, the third stays when the work ends."""
     paths = list(make_stock(tmp_path, 3, CardConfig(blank())))
-    clock, said = Clock(), list[str]()
+    clock, lines = Clock(), list[str]()
     slot = VpcdSlot("127.0.0.1", driver.port)
-    hopper = CardFeeder(slot, Stock(tmp_path), settle=0.05, say=said.append, clock=clock)
+    feeder = CardFeeder(slot, Stock(tmp_path), settle=0.05, report=lines.append, clock=clock)
 
     def settled() -> bool:
         clock.now += EMPTY_FOR
-        hopper.tick()
+        feeder.tick()
         return slot.card is None
 
-    assert hopper.tick()
+    assert feeder.tick()
     _secure(slot)
     assert not settled(), "a card that nobody has spoken to stays"
     job(driver, SELECT)
@@ -213,18 +213,18 @@ def test_a_hopper_feeds_a_slot(driver: FakeDriver, tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "issued").iterdir()] == [paths[0].name]
     for _ in range(2):
         clock.now += EMPTY_FOR
-        assert hopper.tick()
+        assert feeder.tick()
         job(driver, SELECT)
         assert eventually(settled)
     assert [p.name for p in (tmp_path / "rejects").iterdir()] == [paths[1].name]
     clock.now += EMPTY_FOR
-    assert hopper.tick()
+    assert feeder.tick()
     driver.accept()
-    hopper.close()
+    feeder.close()
     assert paths[2].exists()
     assert list((tmp_path / ".begun").iterdir()) == []
-    assert said[0] == f"slot {driver.port}: {paths[0].name}"
-    assert "once more" in said[3]
+    assert lines[0] == f"slot {driver.port}: {paths[0].name}"
+    assert "once more" in lines[3]
 
 
 def _secure(slot: VpcdSlot) -> None:
@@ -237,29 +237,29 @@ def _secure(slot: VpcdSlot) -> None:
     slot.card.power_off()
 
 
-def test_a_hopper_leaves_the_slot_empty_for_a_while(driver: FakeDriver, tmp_path: Path) -> None:
+def test_a_feeder_leaves_the_slot_empty_for_a_while(driver: FakeDriver, tmp_path: Path) -> None:
     list(make_stock(tmp_path, 2, CardConfig(blank())))
     clock = Clock()
     slot = VpcdSlot("127.0.0.1", driver.port)
-    hopper = CardFeeder(slot, Stock(tmp_path), settle=0.01, clock=clock)
-    hopper.tick()
+    feeder = CardFeeder(slot, Stock(tmp_path), settle=0.01, clock=clock)
+    feeder.tick()
     job(driver, SELECT)
-    assert eventually(lambda: hopper.tick() and slot.card is None)
-    assert hopper.tick()
+    assert eventually(lambda: feeder.tick() and slot.card is None)
+    assert feeder.tick()
     assert slot.card is None
     clock.now += EMPTY_FOR
-    hopper.tick()
+    feeder.tick()
     assert slot.card is not None
-    hopper.close()
+    feeder.close()
 
 
 def test_a_finished_card_is_put_away_at_the_end(driver: FakeDriver, tmp_path: Path) -> None:
     (path,) = make_stock(tmp_path, 1, CardConfig(blank()))
     slot = VpcdSlot("127.0.0.1", driver.port)
-    hopper = CardFeeder(slot, Stock(tmp_path))
-    hopper.tick()
+    feeder = CardFeeder(slot, Stock(tmp_path))
+    feeder.tick()
     _secure(slot)
-    hopper.close()
+    feeder.close()
     assert (tmp_path / "issued" / path.name).exists()
     assert not path.exists()
 
@@ -267,11 +267,11 @@ def test_a_finished_card_is_put_away_at_the_end(driver: FakeDriver, tmp_path: Pa
 def test_a_file_that_is_no_card_goes_to_rejects(driver: FakeDriver, tmp_path: Path) -> None:
     (tmp_path / "a.card").write_bytes(b"not a card")
     slot = VpcdSlot("127.0.0.1", driver.port)
-    said: list[str] = []
-    hopper = CardFeeder(slot, Stock(tmp_path), say=said.append)
-    assert not hopper.tick()
-    assert not hopper.tick()
-    hopper.close()
+    lines: list[str] = []
+    feeder = CardFeeder(slot, Stock(tmp_path), report=lines.append)
+    assert not feeder.tick()
+    assert not feeder.tick()
+    feeder.close()
     assert (tmp_path / "rejects" / "a.card").exists()
-    assert ["not a card file" in said[0], "rejects" in said[1], "no card is left" in said[2]] == [True] * 3
-    assert len(said) == 3
+    assert ["not a card file" in lines[0], "rejects" in lines[1], "no card is left" in lines[2]] == [True] * 3
+    assert len(lines) == 3

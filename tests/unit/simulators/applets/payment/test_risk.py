@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.applets.payment.state import Mark
+from simulators.applets.payment.state import Indicator
 from tests.support.cards.applet_host import send
 from tests.support.cards.payment_specimen import INTERNAL, PIN_BLOCK, PaymentSpecimen, fci, options, specimen
 from tests.support.cards.payment_till import AAC, ARQC, TC, Till
@@ -140,7 +140,7 @@ def test_issuer_authentication_that_failed(card: PaymentSpecimen) -> None:
         t.run(ARQC)
         send(t.applet, "008200000A" + "11" * 10)
         assert t.second(TC).kind == TC
-        assert t.applet.state.marks == Mark.ISSUER_AUTHENTICATION_FAILED | Mark.ONLINE_NOT_COMPLETED
+        assert t.applet.state.indicators == Indicator.ISSUER_AUTHENTICATION_FAILED | Indicator.ONLINE_NOT_COMPLETED
         answer = t.run(TC)
         assert (answer.kind, answer.cvr[-4:]) == (kind, "9800")
 
@@ -148,19 +148,19 @@ def test_issuer_authentication_that_failed(card: PaymentSpecimen) -> None:
 @pytest.mark.parametrize(
     ("indicator", "default", "kind", "marks"),
     [
-        ("00", "2000", TC, Mark(0)),
-        ("80", "0000", TC, Mark.ISSUER_AUTHENTICATION_FAILED | Mark.ONLINE_NOT_COMPLETED),
-        ("80", "2000", AAC, Mark.ISSUER_AUTHENTICATION_FAILED | Mark.ONLINE_NOT_COMPLETED),
+        ("00", "2000", TC, Indicator(0)),
+        ("80", "0000", TC, Indicator.ISSUER_AUTHENTICATION_FAILED | Indicator.ONLINE_NOT_COMPLETED),
+        ("80", "2000", AAC, Indicator.ISSUER_AUTHENTICATION_FAILED | Indicator.ONLINE_NOT_COMPLETED),
     ],
 )
 def test_mandatory_issuer_authentication(
-    card: PaymentSpecimen, indicator: str, default: str, kind: int, marks: Mark
+    card: PaymentSpecimen, indicator: str, default: str, kind: int, marks: Indicator
 ) -> None:
     t = till(card, f"9F5601{indicator} 9F5202{default}")
     t.run(ARQC)
     answer = t.second(TC)
     assert (answer.kind, answer.cvr[4:]) == (kind, "1400")
-    assert t.applet.state.marks == marks
+    assert t.applet.state.indicators == marks
 
 
 def test_a_card_without_issuer_authentication(card: PaymentSpecimen) -> None:

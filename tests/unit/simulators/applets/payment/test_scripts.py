@@ -8,7 +8,7 @@ import pytest
 from gmssl import sm4 as plain_sm4
 from pyemv import cvn, sm, tools
 
-from simulators.applets.payment.state import Mark
+from simulators.applets.payment.state import Indicator
 from simulators.card.memory import PowerLost, TearAt
 from terminal.apdu import Command, StatusWord
 from tests.support.cards.applet_host import BareHost, send
@@ -85,7 +85,7 @@ def test_a_wrong_mac_changes_nothing_but_a_mark(card: PaymentSpecimen) -> None:
     assert issuer.send(BLOCK, bend=1) == 0x6988
     assert issuer.till.applet.select_status == 0x9000
     assert send(issuer.till.applet, "841E0000").sw == 0x6987
-    assert state.marks == Mark.SCRIPT_FAILED | Mark.ONLINE_NOT_COMPLETED
+    assert state.indicators == Indicator.SCRIPT_FAILED | Indicator.ONLINE_NOT_COMPLETED
     assert state.scripts == 2
     stale = Issuer(card)
     stale.arqc = issuer.arqc
