@@ -12,7 +12,7 @@ from terminal.keys.custody import Sealed
 
 
 class BatchState(StrEnum):
-    """Where a batch stands. Computed from what is on record, never set by hand, so that it cannot disagree with it."""
+    """The state of a batch, computed from its rows, dossiers and cards."""
 
     DRAFT = "draft"  # imported, waits for a second person
     APPROVED = "approved"  # some members have no dossier yet
@@ -30,7 +30,7 @@ class JournalEvent(StrEnum):
 
 
 class CardState(StrEnum):
-    """The life of a card from the moment it is proven; before that its dossier and its chip tell how far it is."""
+    """The state of a card after its verification."""
 
     VERIFIED = "verified"
     PACKED = "packed"
@@ -227,12 +227,9 @@ class ChipKnown:
 
 @dataclass(frozen=True, slots=True)
 class BatchAccounts:
-    """The accounts of one batch: ``dossiers = waiting + claimed + verified + remade`` and
-    ``chips_fed = chips_verified + chips_rejected + chips_in_reader``.
-
-    ``missing`` of the claimed ones have a lease that ran out: they wait for their chip.
-    ``balanced``: both equations hold and chips, dossiers, cards and members agree with each other.
-    """
+    """The accounts of one batch. At every moment ``dossiers = waiting + claimed + verified + remade`` and ``chips_fed =
+    chips_verified + chips_rejected + chips_in_reader``. ``missing`` counts the claimed dossiers whose lease has
+    expired. ``balanced``: both equations hold, and chips, dossiers, cards and members agree."""
 
     members: int
     to_prepare: int
@@ -252,8 +249,8 @@ class BatchAccounts:
 
 @dataclass(frozen=True, slots=True)
 class StockAccounts:
-    """Blank chips: ``received = verified + rejected + in_reader + left``. ``left`` below zero does not balance:
-    more chips were fed than were booked as received. ``foreign`` cards were fed but never came from stock."""
+    """The accounts of blank chips: ``received = verified + rejected + in_reader + left``. ``left`` is below zero where
+    more chips were fed than booked as received. ``foreign`` chips were fed but never came from stock."""
 
     received: int
     fed: int
@@ -287,6 +284,8 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class CardEvent:
+    """An event in the life of the cards of one number. ``place`` is the lane or counter, where there was one."""
+
     at: datetime
     event: str
     by: str
@@ -310,8 +309,8 @@ class JournalLine:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A chip refused for ever, and the card it was to become where it was bound; ``bin`` names the tray. ``code`` and
-    ``params`` as in Coded."""
+    """A rejected chip, with the card that it was bound to, if any. ``bin`` names the reject tray, ``code`` the reason;
+    ``params`` are the values for a sentence about the reason in another language."""
 
     at: datetime
     chip_serial: str

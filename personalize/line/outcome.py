@@ -19,7 +19,7 @@ class Bin(StrEnum):
 
 
 class CardOutcome(StrEnum):
-    """What became of one presentation of a chip."""
+    """The outcome of presenting one chip to a lane."""
 
     VERIFIED = "verified"
     REJECTED = "rejected"

@@ -10,14 +10,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Select, cast, extract, func, or_, select
 
 from registry.db.context import RegistryContext
-from registry.db.tables import cards, chips, claims, dossiers, members, plans, units, verdicts
+from registry.db.tables import cards, chips, claims, dossiers, members, units
 from registry.members.verdicts import HOUR
+from registry.office_tables import plans, verdicts
 
 
 @dataclass(frozen=True, slots=True)
 class UnitProgress:
-    """A unit of the schedule, or one that has members: ``registered`` are approved, ``issued`` have had a proven card.
-    ``planned`` and ``due`` are None for one that no schedule names; ``late``: due, and less issued than planned."""
+    """A unit against its plan. ``registered`` members are approved, ``issued`` members have received a verified card.
+    ``planned`` and ``due`` are null without a plan. ``late``: past the due day with fewer cards issued than planned."""
 
     unit: str
     group: str
@@ -30,7 +31,8 @@ class UnitProgress:
 
 @dataclass(frozen=True, slots=True)
 class RejectCount:
-    """``reason`` is a sentence that one of them had, ``code`` what they have in common; empty in old records."""
+    """Rejects of one step and reason. ``reason`` is an example sentence, ``code`` the reason that they share; it is
+    empty for old records."""
 
     step: str
     reason: str
@@ -40,7 +42,7 @@ class RejectCount:
 
 @dataclass(frozen=True, slots=True)
 class CardSeconds:
-    """Seconds of proven cards; percentiles by the nearest rank. All None where there were no cards."""
+    """Seconds per verified card; percentiles by nearest rank. All are null where there are no cards."""
 
     count: int
     mean: float | None
@@ -53,7 +55,8 @@ class CardSeconds:
 
 @dataclass(frozen=True, slots=True)
 class LaneCount:
-    """``station`` is empty for chips that were refused before they were bound: they are told by lane alone."""
+    """Cards and rejects of one lane. ``station`` is empty for chips that were rejected before they were bound to a
+    dossier."""
 
     station: str
     lane: str
@@ -65,7 +68,7 @@ class LaneCount:
 
 @dataclass(frozen=True, slots=True)
 class HourCount:
-    """``code`` is a verdict, or empty where cards are counted. ``hour`` is its first moment, UTC."""
+    """A count of one hour, which starts at ``hour`` (UTC). ``code`` is the verdict; empty where cards are counted."""
 
     hour: datetime
     code: str
@@ -75,12 +78,12 @@ class HourCount:
 class Statistics:
     """``since`` is within, ``until`` is not; None is from the beginning, and to the end."""
 
-    def __init__(self, context: RegistryContext) -> None:
-        self._context = context
+    def __init__(self, ground: RegistryContext) -> None:
+        self._ground = ground
 
     def units(self, today: date) -> list[UnitProgress]:
         """By due date, then by name."""
-        with self._context.read() as conn:
+        with self._ground.read() as conn:
             rows = conn.execute(_units()).all()
         found = []
         for row in rows:
@@ -105,7 +108,7 @@ class Statistics:
         if batch_id is not None:
             chosen = chosen.where(chips.c.batch_id == batch_id)
         found: dict[tuple[str, str, str], RejectCount] = {}
-        with self._context.read() as conn:
+        with self._ground.read() as conn:
             for row in conn.execute(chosen):
                 kind = (row.step or "", row.code, "" if row.code else row.reason)
                 before = found.get(kind, RejectCount(kind[0], row.reason, 0, row.code))
@@ -115,7 +118,7 @@ class Statistics:
     def seconds_per_card(self, since: datetime | None = None, until: datetime | None = None) -> CardSeconds:
         among = _within(cards.c.verified_at, since, until)
         totals = select(func.count(), func.avg(cards.c.seconds), func.max(cards.c.seconds)).where(*among)
-        with self._context.read() as conn:
+        with self._ground.read() as conn:
             count, mean, most = conn.execute(totals).one()
             if not count:
                 return CardSeconds(0, None, None, None, None, None, None)
@@ -146,7 +149,7 @@ class Statistics:
             .group_by(station, chips.c.lane)
         )
         found: dict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: {"verified": 0, "rejected": 0, "last": []})
-        with self._context.read() as conn:
+        with self._ground.read() as conn:
             for row in conn.execute(good):
                 lane = found[row.station, row.lane]
                 lane.update(verified=row.times, mean=float(row.mean))
@@ -175,12 +178,12 @@ class Statistics:
             chosen = chosen.where(verdicts.c.hour < -(-int(until.timestamp()) // HOUR))
         if station is not None:
             chosen = chosen.where(verdicts.c.station == station)
-        with self._context.read() as conn:
+        with self._ground.read() as conn:
             return [HourCount(_begins(row.hour), row.code, row.times) for row in conn.execute(chosen)]
 
     def issued_per_hour(self, since: datetime | None = None, until: datetime | None = None) -> list[HourCount]:
         """Proven cards. Hours, so that whoever asks can make days of their own time zone."""
-        with self._context.read() as conn:
+        with self._ground.read() as conn:
             hour = _hour_of(conn, cards.c.verified_at).label("hour")
             within = _within(cards.c.verified_at, since, until)
             chosen = select(hour, func.count().label("times")).where(*within).group_by(hour).order_by(hour)

@@ -13,7 +13,7 @@ from terminal.member.values import Category, Entitlement, MaskedIdentity, Period
 
 
 class VerdictCode(StrEnum):
-    """The verdicts. docs/card-layout.md."""
+    """The verdict on a card. docs/card-layout.md explains each one."""
 
     ACTIVE = "ACTIVE"
     EXPIRED = "EXPIRED"
@@ -27,7 +27,7 @@ class VerdictCode(StrEnum):
 
 
 class Proof(StrEnum):
-    """How the card was proven genuine."""
+    """How the card proved to be genuine."""
 
     NONE = "none"
     OFFLINE_STATIC = "offline static"
