@@ -11,7 +11,7 @@ from reader_service.errors import Forbidden
 
 
 class Role(StrEnum):
-    """What a person, or a machine with a token, is here for."""
+    """A role of a user or of a token."""
 
     OPERATOR = "operator"
     """Runs the lanes of a station."""
@@ -30,7 +30,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """One thing that a use-case asks for."""
+    """The permission that a use-case checks."""
 
     READERS_VIEW = "readers:view"
     READERS_LEASE = "readers:lease"

@@ -1,4 +1,4 @@
-"""The audit over HTTP."""
+"""The audit over HTTP: its entries, and the proof that none was changed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pydantic import AwareDatetime, Field
 
 from reader_service.errors import Invalid
 from reader_service.http.deps import Caller, Svc
-from reader_service.http.paging import Items, Paged, items
+from reader_service.http.paging import Items, Paged, items_of
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, Line, ResponseModel, problems
 from registry.admin.audit import AuditFilter
-from registry.db.audit_chain import AuditRow
+from registry.db.audit_chain import AuditRow, ChainBreak
 
 router = Resource(prefix="/audit", tags=["audit"], responses=problems(*ALWAYS))
 
 
 class AuditRowResponse(ResponseModel):
-    """A deed as it stands in the chain. `hash` covers it and the row before."""
+    """An audit entry in the hash chain. `hash` covers the entry and the hash of the entry before it."""
 
     number: int
     at: datetime
@@ -33,57 +33,58 @@ class AuditRowResponse(ResponseModel):
     hash: str
 
 
-class ChainBreakResponse(ResponseModel):
-    """Where the chain does not hold. `kind`: changed, moved, forged, missing, unlinked, cut or other."""
-
-    number: int
-    kind: str
-    sentence: str
-
-
 class ChainReportResponse(ResponseModel):
-    """The whole chain, looked through. Note `last_number` and `last_hash` elsewhere: given again later, they show
-    whether rows were cut off since."""
+    """The result of checking the whole chain. Store `last_number` and `last_hash` elsewhere: passed to a later check,
+    they show whether entries were removed from the end."""
 
     whole: bool
     rows: int
     last_number: int
     last_hash: str
-    breaks: list[ChainBreakResponse]
-    further: int = Field(description="Rows that do not hold beside those named.")
+    breaks: list[ChainBreak]
+    further: int = Field(description="Number of faulty entries that `breaks` does not list.")
 
 
-@router.get("", summary="The audit, newest first", description="Roles: auditor, administrator.")
+@router.get(
+    "",
+    summary="List audit entries",
+    description="The newest entry comes first. Roles: auditor, administrator.",
+)
 def list_rows(
     service: Svc,
     caller: Caller,
     paged: Paged,
-    actor: Annotated[Line | None, Query(description="Who did it.")] = None,
+    actor: Annotated[Line | None, Query(description="Only entries of this user or token.")] = None,
     action: Annotated[
         Line | None,
-        Query(description="A whole action, or with a dot at its end all that begin so.", examples=["member."]),
+        Query(
+            description="Only this action; with a dot at the end, every action that starts with it.",
+            examples=["member."],
+        ),
     ] = None,
     subject: Annotated[
-        Line | None, Query(description="What it was done to.", examples=["card:6212260000000000012-1"])
+        Line | None, Query(description="Only entries about this subject.", examples=["card:6212260000000000012-1"])
     ] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Not before.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before.")] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Only entries at or after this time.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Only entries before this time.")] = None,
 ) -> Items[AuditRowResponse]:
     where = AuditFilter(actor=actor, action=action, subject=subject, since=since, until=until)
-    return items(service.audit.page(caller, paged.cursor, paged.limit, where=where), _row)
+    return items_of(service.audit.page(caller, paged.cursor, paged.limit, where=where), _row)
 
 
 @router.get(
     "/verify",
-    summary="Prove the chain",
-    description="Looks through every row. With the number and hash that an earlier answer ended with, it also shows "
-    "whether rows were cut off since. Roles: auditor, administrator.",
+    summary="Verify the audit chain",
+    description="Checks every entry. Given the number and hash at which an earlier check ended, it also finds entries "
+    "that were removed from the end since. Roles: auditor, administrator.",
 )
 def verify(
     service: Svc,
     caller: Caller,
-    number: Annotated[int | None, Query(ge=0, lt=2**62)] = None,
-    hash: Annotated[str | None, Query(pattern=r"^[0-9a-fA-F]{64}$")] = None,
+    number: Annotated[int | None, Query(ge=0, lt=2**62, description="`last_number` of an earlier check.")] = None,
+    hash: Annotated[
+        str | None, Query(pattern=r"^[0-9a-fA-F]{64}$", description="`last_hash` of the same check.")
+    ] = None,
 ) -> ChainReportResponse:
     if (number is None) != (hash is None):
         raise Invalid("number and hash go together", {"number" if number is None else "hash": "is missing"})
@@ -92,15 +93,15 @@ def verify(
 
 
 def _row(row: AuditRow) -> AuditRowResponse:
-    deed = row.deed
+    entry = row.deed
     return AuditRowResponse(
         number=row.number,
         at=row.at,
-        actor=deed.actor,
-        action=deed.action,
-        subject=deed.subject,
-        reason=deed.reason,
-        origin=deed.origin,
-        facts=dict(deed.facts),
+        actor=entry.actor,
+        action=entry.action,
+        subject=entry.subject,
+        reason=entry.reason,
+        origin=entry.origin,
+        facts=dict(entry.facts),
         hash=row.hash,
     )

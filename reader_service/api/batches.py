@@ -1,4 +1,4 @@
-"""Batches over HTTP: their way from a draft to the end, their accounts, their report."""
+"""Batches over HTTP: review, preparation, accounts, report and closing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Response
 from pydantic import Field
 
+from personalize.line.report import LaneSummary
 from reader_service.http.deps import Caller, Svc
-from reader_service.http.paging import Items, Paged, items
+from reader_service.http.paging import Items, Paged, items, items_of
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import (
     ALWAYS,
@@ -18,15 +19,15 @@ from reader_service.http.schemas import (
     ReasonRequest,
     RequestModel,
     ResponseModel,
-    answers,
     download,
+    file_response,
     problems,
 )
 from reader_service.registry_errors import part_of
-from reader_service.services.batches import BatchView
-from registry.batches.reviews import ChangeKind, ReviewEvent
+from reader_service.services.preparations import Preparation
+from registry.batches.reviews import ChangeKind, ReviewEvent, RosterChange
 from registry.db.paging import Page
-from registry.values import Batch, BatchState
+from registry.values import Batch, BatchAccounts, BatchState, Reject, StockAccounts
 
 router = Resource(prefix="/batches", tags=["batches"], responses=problems(*ALWAYS))
 
@@ -35,7 +36,8 @@ _STANDS = ("conflict", "batch B20261122-001 is approved; only a draft can be app
 
 
 class BatchResponse(ResponseModel):
-    """A batch. `to_prepare` members still need a dossier, `verified` have their card."""
+    """A roster on its way to cards. `to_prepare` counts members without a dossier, `verified` members with a verified
+    card."""
 
     id: str = Field(examples=["B20261122-001"])
     unit: str
@@ -54,99 +56,24 @@ class BatchResponse(ResponseModel):
     verified: int
 
 
-class ReviewResponse(ResponseModel):
-    """A step of a draft between clerk and reviewer."""
-
-    at: datetime
-    by: str
-    step: Literal["submitted", "returned"]
-    reason: str
-
-
 class BatchSummaryResponse(BatchResponse):
-    """A batch in a list, with the last step of its review; null for one that was never sent."""
+    """A batch in a list. `review` is the last step of its review; null for a batch that was never submitted."""
 
-    review: ReviewResponse | None
-
-
-class AccountsResponse(ResponseModel):
-    """Two equations that hold at every moment: dossiers = waiting + claimed + verified + remade, and
-    chips_fed = chips_verified + chips_rejected + chips_in_reader."""
-
-    members: int
-    to_prepare: int
-    dossiers: int
-    waiting: int
-    claimed: int
-    missing: int
-    verified: int
-    remade: int
-    chips_fed: int
-    chips_verified: int
-    chips_rejected: int
-    chips_in_reader: int
-    cards: int
-    balanced: bool
-
-
-class PreparationResponse(ResponseModel):
-    """Dossiers in the making. `fault` is a sentence where it failed; what was made until then is kept."""
-
-    batch_id: str
-    state: Literal["running", "done", "failed"]
-    made: int
-    total: int
-    by: str
-    begun_at: datetime
-    ended_at: datetime | None
-    fault: str
-    code: str = Field(description="Of `fault`, for programs.")
-    params: dict[str, str]
+    review: ReviewEvent | None
 
 
 class BatchDetailResponse(ResponseModel):
-    """A batch with its accounts. `signed_by` signed its closing and waits for a second person."""
+    """A batch with its accounts. `signed_by` signed it first; the batch closes with a second person's signature."""
 
     batch: BatchResponse
-    accounts: AccountsResponse
-    preparation: PreparationResponse | None
+    accounts: BatchAccounts
+    preparation: Preparation | None
     signed_by: str | None
-    review: ReviewResponse | None
-
-
-class RosterChangeResponse(ResponseModel):
-    """What a row changes, masked. `fields` differ: name, gender, mobile; masked texts may look alike all the same."""
-
-    sheet_row: int
-    member_id: int
-    kind: ChangeKind
-    unit: str
-    id_masked: str
-    fields: list[str]
-    name_before: str
-    name_after: str
-    mobile_before: str
-    mobile_after: str
-
-
-class RejectResponse(ResponseModel):
-    """A chip that was refused for ever; `bin` names the tray. `code` is the reason for programs, and `params` what a
-    sentence in another language may name."""
-
-    at: datetime
-    chip_serial: str
-    reason: str
-    step: str
-    bin: str
-    lane: str
-    card_number: str | None
-    sequence: int | None
-    code: str = Field(examples=["mute"])
-    params: dict[str, str]
+    review: ReviewEvent | None
 
 
 class BoundChipResponse(ResponseModel):
-    """A chip that still has to come back; `missing` once its lane's time ran out."""
+    """A chip that a lane has claimed and not yet returned. `missing`: the lease of the claim has expired."""
 
     card_number: str
     sequence: int
@@ -156,42 +83,20 @@ class BoundChipResponse(ResponseModel):
     missing: bool
 
 
-class StockResponse(ResponseModel):
-    """Blank chips: received = verified + rejected + in_reader + left."""
-
-    received: int
-    fed: int
-    verified: int
-    rejected: int
-    in_reader: int
-    foreign: int
-    left: int
-    balanced: bool
-
-
-class LaneShareResponse(ResponseModel):
-    """A lane's share of a batch; seconds are per card."""
-
-    lane: str
-    cards: int
-    median: float
-    slowest: float
-
-
 class ReportResponse(ResponseModel):
-    """What the report of a batch sums up."""
+    """The totals of a batch report."""
 
     batch: BatchResponse
-    accounts: AccountsResponse
-    stock: StockResponse
-    codes: list[tuple[str, int]] = Field(description="Reasoned rows were returned, and how often.")
-    verdicts: list[tuple[str, int]] = Field(description="What the read-back found, and how often.")
-    lanes: list[LaneShareResponse]
-    rejects: list[RejectResponse]
+    accounts: BatchAccounts
+    stock: StockAccounts
+    codes: list[tuple[str, int]] = Field(description="Fault codes of rejected roster rows, with their counts.")
+    verdicts: list[tuple[str, int]] = Field(description="Verdicts of the read-back, with their counts.")
+    lanes: list[LaneSummary]
+    rejects: list[Reject]
 
 
 class ReleaseChipRequest(RequestModel):
-    """A chip that is lost, and what became of it."""
+    """A chip that will not come back, and the reason."""
 
     chip_serial: str = Field(pattern=r"^[0-9A-Z-]{1,40}$", examples=["00000000000000000007"])
     reason: str = Field(min_length=1, max_length=500, examples=["fell behind the machine"])
@@ -199,50 +104,58 @@ class ReleaseChipRequest(RequestModel):
 
 @router.get(
     "",
-    summary="Batches, newest first",
-    description="Roles: operator, reviewer, registrar, auditor.",
+    summary="List batches",
+    description="The newest batch comes first. Roles: operator, reviewer, registrar, auditor.",
 )
 def list_batches(
     service: Svc,
     caller: Caller,
     paged: Paged,
-    unit: Annotated[Line | None, Query(description="Of this unit only.")] = None,
-    stage: Annotated[Literal["draft", "approved", "closed", "discarded"] | None, Query()] = None,
+    unit: Annotated[Line | None, Query(description="Only batches of this unit.")] = None,
+    stage: Annotated[
+        Literal["draft", "approved", "closed", "discarded"] | None, Query(description="Only batches in this stage.")
+    ] = None,
 ) -> Items[BatchSummaryResponse]:
     page = service.batches.page(caller, paged.cursor, paged.limit, unit=unit, stage=stage)
     standing = service.batches.standing(caller, [batch.id for batch in page.items])
-    return items(page, lambda batch: _line(batch, standing.get(batch.id)))
+    return items_of(page, lambda batch: _summary(batch, standing.get(batch.id)))
 
 
-@router.get("/stock", summary="Blank chips", description="Roles: operator, reviewer, registrar, auditor.")
-def stock(service: Svc, caller: Caller) -> StockResponse:
-    return StockResponse.model_validate(service.batches.stock(caller))
+@router.get(
+    "/stock",
+    summary="Account for blank chips",
+    description="Gives the totals of all batches and deliveries. Roles: operator, reviewer, registrar, auditor.",
+)
+def stock(service: Svc, caller: Caller) -> StockAccounts:
+    return service.batches.stock(caller)
 
 
 @router.get(
     "/{batch_id}",
-    summary="A batch with its accounts",
-    description="Roles: operator, reviewer, registrar, auditor.",
+    summary="Get a batch with its accounts",
+    description="Includes the running preparation and the last review step. Roles: operator, reviewer, registrar, "
+    "auditor.",
     responses=problems(404),
 )
 def show(service: Svc, caller: Caller, batch_id: BatchId) -> BatchDetailResponse:
-    return _view(service.batches.show(caller, batch_id))
+    return BatchDetailResponse.model_validate(service.batches.show(caller, batch_id))
 
 
 @router.get(
     "/{batch_id}/reviews",
-    summary="The way of a draft between clerk and reviewer",
-    description="Oldest first. Roles: registrar, reviewer, auditor.",
+    summary="List the review steps of a batch",
+    description="The oldest step comes first. Roles: registrar, reviewer, auditor.",
     responses=problems(404),
 )
-def reviews(service: Svc, caller: Caller, batch_id: BatchId) -> list[ReviewResponse]:
-    return [ReviewResponse.model_validate(step) for step in service.rosters.reviews(caller, batch_id)]
+def reviews(service: Svc, caller: Caller, batch_id: BatchId) -> list[ReviewEvent]:
+    return service.rosters.reviews(caller, batch_id)
 
 
 @router.get(
     "/{batch_id}/changes",
-    summary="What approving a batch changes",
-    description="Row by row in sheet order, masked. Roles: registrar, reviewer, auditor.",
+    summary="List what approving a batch would change",
+    description="One item per roster row, in sheet order; personal data are masked. Roles: registrar, reviewer, "
+    "auditor.",
     responses=problems(404),
 )
 def changes(
@@ -250,17 +163,16 @@ def changes(
     caller: Caller,
     batch_id: BatchId,
     paged: Paged,
-    kind: Annotated[ChangeKind | None, Query(description="Only these.")] = None,
-) -> Items[RosterChangeResponse]:
+    kind: Annotated[ChangeKind | None, Query(description="Only changes of this kind.")] = None,
+) -> Items[RosterChange]:
     kinds = tuple(ChangeKind) if kind is None else (kind,)
-    page = service.rosters.changes(caller, batch_id, paged.cursor, paged.limit, kinds=kinds)
-    return items(page, RosterChangeResponse.model_validate)
+    return items(service.rosters.changes(caller, batch_id, paged.cursor, paged.limit, kinds=kinds))
 
 
 @router.post(
     "/{batch_id}/submit",
-    summary="Send a draft for review",
-    description="Role: registrar.",
+    summary="Submit a draft for review",
+    description="The reviewers can approve or return it afterwards. Role: registrar.",
     responses=problems(404, 409, s409=("conflict", "batch B20261122-001 is with the reviewers already")),
 )
 def submit(service: Svc, caller: Caller, batch_id: BatchId) -> BatchResponse:
@@ -269,8 +181,8 @@ def submit(service: Svc, caller: Caller, batch_id: BatchId) -> BatchResponse:
 
 @router.post(
     "/{batch_id}/approve",
-    summary="Let a draft through",
-    description="A second person does this, never the one who imported it: that is 403 `own-work`. Role: reviewer.",
+    summary="Approve a draft",
+    description="The person who imported the batch cannot approve it (403 `own-work`). Role: reviewer.",
     responses=problems(403, 404, 409, s403=_OWN, s409=_STANDS),
 )
 def approve(service: Svc, caller: Caller, batch_id: BatchId) -> BatchResponse:
@@ -279,8 +191,8 @@ def approve(service: Svc, caller: Caller, batch_id: BatchId) -> BatchResponse:
 
 @router.post(
     "/{batch_id}/return",
-    summary="Send a draft back to the clerk",
-    description="With a reason. Role: reviewer.",
+    summary="Return a draft to the clerk",
+    description="The reason is shown to the clerk. Role: reviewer.",
     responses=problems(404, 409, s409=("conflict", "batch B20261122-001 is not sent")),
 )
 def give_back(service: Svc, caller: Caller, batch_id: BatchId, why: ReasonRequest) -> BatchResponse:
@@ -289,8 +201,8 @@ def give_back(service: Svc, caller: Caller, batch_id: BatchId, why: ReasonReques
 
 @router.post(
     "/{batch_id}/discard",
-    summary="Give up a draft",
-    description="Its rows and its form are deleted; the same form may be uploaded again. Role: registrar.",
+    summary="Discard a draft",
+    description="Deletes its rows and its form; the same form may be uploaded again. Role: registrar.",
     responses=problems(404, 409),
 )
 def discard(service: Svc, caller: Caller, batch_id: BatchId, why: ReasonRequest) -> BatchResponse:
@@ -300,30 +212,29 @@ def discard(service: Svc, caller: Caller, batch_id: BatchId, why: ReasonRequest)
 @router.post(
     "/{batch_id}/prepare",
     status_code=202,
-    summary="Make the dossiers that are missing",
-    description="In the background, one preparation a batch at a time; events `batch.changed` and GET tell how far it "
-    "is. Said again after it ended, it makes what is still missing. Role: operator.",
+    summary="Prepare the missing dossiers",
+    description="Runs in the background, once at a time for a batch; `batch.changed` events and GET report the "
+    "progress. A further call after the end prepares what is still missing. Role: operator.",
     responses=problems(404, 409, s409=("conflict", "batch B20261122-001 is being prepared already, for op")),
 )
-def prepare(service: Svc, caller: Caller, batch_id: BatchId) -> PreparationResponse:
-    return PreparationResponse.model_validate(service.batches.prepare(caller, batch_id))
+def prepare(service: Svc, caller: Caller, batch_id: BatchId) -> Preparation:
+    return service.batches.prepare(caller, batch_id)
 
 
 @router.get(
     "/{batch_id}/preparation",
-    summary="How far the preparation is",
-    description="Of the last one in this service; null where there was none since it started. "
-    "Roles: operator, reviewer, registrar, auditor.",
+    summary="Get the progress of the preparation",
+    description="Describes the last preparation since the service started; null where there was none. Roles: "
+    "operator, reviewer, registrar, auditor.",
 )
-def preparation(service: Svc, caller: Caller, batch_id: BatchId) -> PreparationResponse | None:
-    found = service.batches.preparation(caller, batch_id)
-    return None if found is None else PreparationResponse.model_validate(found)
+def preparation(service: Svc, caller: Caller, batch_id: BatchId) -> Preparation | None:
+    return service.batches.preparation(caller, batch_id)
 
 
 @router.get(
     "/{batch_id}/report",
-    summary="The report in figures",
-    description="Roles: operator, reviewer, registrar, auditor.",
+    summary="Get the batch report",
+    description="Gives the totals that the printable report shows. Roles: operator, reviewer, registrar, auditor.",
     responses=problems(404),
 )
 def report(service: Svc, caller: Caller, batch_id: BatchId) -> ReportResponse:
@@ -332,10 +243,10 @@ def report(service: Svc, caller: Caller, batch_id: BatchId) -> ReportResponse:
 
 @router.get(
     "/{batch_id}/report.html",
-    summary="The report as a page to keep",
-    description="One self-contained HTML file, to download. Roles: operator, reviewer, registrar, auditor.",
+    summary="Download the batch report",
+    description="Gives one self-contained HTML file. Roles: operator, reviewer, registrar, auditor.",
     response_class=Response,
-    responses={**answers("text/html", "The report."), **problems(404)},
+    responses={**file_response("text/html", "The report as an HTML file."), **problems(404)},
 )
 def report_html(service: Svc, caller: Caller, batch_id: BatchId) -> Response:
     page = service.batches.report_html(caller, batch_id)
@@ -344,30 +255,30 @@ def report_html(service: Svc, caller: Caller, batch_id: BatchId) -> Response:
 
 @router.get(
     "/{batch_id}/rejects",
-    summary="Chips that were refused",
-    description="Oldest first. Roles: operator, reviewer, registrar, auditor.",
+    summary="List rejected chips",
+    description="The oldest reject comes first. Roles: operator, reviewer, registrar, auditor.",
     responses=problems(404),
 )
-def rejects(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> Items[RejectResponse]:
-    page = service.batches.rejects(caller, batch_id, paged.cursor, paged.limit)
-    return items(page, RejectResponse.model_validate)
+def rejects(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> Items[Reject]:
+    return items(service.batches.rejects(caller, batch_id, paged.cursor, paged.limit))
 
 
 @router.get(
     "/{batch_id}/chips",
-    summary="Chips that still have to come back",
-    description="Roles: operator, reviewer, registrar, auditor.",
+    summary="List chips that are still in use",
+    description="These chips are bound to a dossier and have no result yet. Roles: operator, reviewer, registrar, "
+    "auditor.",
     responses=problems(404),
 )
 def chips(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> Items[BoundChipResponse]:
     page: Page[Any] = part_of(service.batches.bound(caller, batch_id), paged.cursor, paged.limit)
-    return items(page, BoundChipResponse.model_validate)
+    return items_of(page, BoundChipResponse.model_validate)
 
 
 @router.post(
     "/{batch_id}/release",
-    summary="Give up a chip that is lost",
-    description="Its card goes on the hotlist and its dossier is made again. Role: operator.",
+    summary="Release a missing chip",
+    description="Its card goes on the hotlist, and its dossier is prepared again. Role: operator.",
     responses=problems(404, 409, s409=("conflict", "a lane may still have that chip")),
 )
 def release(service: Svc, caller: Caller, batch_id: BatchId, chip: ReleaseChipRequest) -> BatchResponse:
@@ -378,19 +289,14 @@ def release(service: Svc, caller: Caller, batch_id: BatchId, chip: ReleaseChipRe
 
 @router.post(
     "/{batch_id}/close",
-    summary="Sign a finished batch",
-    description="Two people: the first one's signature waits a day (`signed_by`), the second one's closes the batch "
-    "and destroys its dossiers. The batch is done and its accounts balance. Roles: operator, reviewer; no tokens.",
+    summary="Sign and close a finished batch",
+    description="Two people sign: the first signature is valid for a day (`signed_by`), and the second closes the "
+    "batch and destroys its dossiers. The batch must be done and balanced. Roles: operator, reviewer; no tokens.",
     responses=problems(403, 404, 409, s403=("own-work", "you signed this batch; a second person closes it")),
 )
 def close(service: Svc, caller: Caller, batch_id: BatchId) -> BatchDetailResponse:
-    return _view(service.batches.close_batch(caller, batch_id))
+    return BatchDetailResponse.model_validate(service.batches.close_batch(caller, batch_id))
 
 
-def _line(batch: Batch, review: ReviewEvent | None) -> BatchSummaryResponse:
-    told = BatchResponse.model_validate(batch).model_dump()
-    return BatchSummaryResponse(**told, review=None if review is None else ReviewResponse.model_validate(review))
-
-
-def _view(view: BatchView) -> BatchDetailResponse:
-    return BatchDetailResponse.model_validate(view)
+def _summary(batch: Batch, review: ReviewEvent | None) -> BatchSummaryResponse:
+    return BatchSummaryResponse(**BatchResponse.model_validate(batch).model_dump(), review=review)

@@ -1,4 +1,4 @@
-"""Cards over HTTP: what they are, what happened to them, and what happens next, always with a reason."""
+"""Cards over HTTP: lists, history, and the steps of a card's life, each with a reason."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from fastapi import Query
 from pydantic import Field
 
 from reader_service.http.deps import Caller, Svc
-from reader_service.http.paging import Items, Paged, items
+from reader_service.http.paging import Items, Paged, items_of
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, CardNumber, Line, ReasonRequest, ResponseModel, problems
 from reader_service.services.cards import CARD_STEPS, CardStep, steps_from
-from registry.values import CardState
+from registry.values import CardEvent, CardState
 
 router = Resource(prefix="/cards", tags=["cards"], responses=problems(*ALWAYS))
 
@@ -21,7 +21,7 @@ _STANDS = ("conflict", "a card that is lost cannot take the step unlock")
 
 
 class CardResponse(ResponseModel):
-    """A proven card; its member is masked."""
+    """A verified card; the data of its member are masked."""
 
     card_number: str = Field(examples=["6212260000000000012"])
     sequence: int
@@ -38,72 +38,67 @@ class CardResponse(ResponseModel):
 
 
 class CardDetailResponse(CardResponse):
-    """A card and the steps that its state allows now."""
+    """A card, and in `allowed` the steps that its state allows now."""
 
     allowed: list[str]
     payment_number: str | None = Field(
-        examples=["621097******0016"], description="The bank's account number on the same chip, masked; null for none."
+        examples=["621097******0016"],
+        description="The masked account number (PAN) of the bank application on the same chip; null without one.",
     )
 
 
-class CardEventResponse(ResponseModel):
-    """Something that happened to a card of that number."""
-
-    at: datetime
-    event: str
-    by: str
-    place: str
-    reason: str
-
-
 class ReplacementRequest(ReasonRequest):
-    """Reasoned a card is replaced, and how it ends."""
+    """Why a card is replaced, and the state in which it ends."""
 
     because: Literal["damaged", "lost", "expired", "withdrawn"] = "damaged"
 
 
 class ReplacementDraftResponse(ResponseModel):
-    """The draft batch that a replacement is made in; a second person approves it."""
+    """The draft batch for the replacement card; a second person approves it."""
 
     id: str = Field(examples=["B20261122-002"])
     state: Literal["draft"]
     unit: str
 
 
-@router.get("", summary="Cards, newest first", description="Role: registrar.")
+@router.get("", summary="List cards", description="The newest card comes first. Role: registrar.")
 def list_cards(
     service: Svc,
     caller: Caller,
     paged: Paged,
-    unit: Annotated[Line | None, Query(description="Of this unit's members only.")] = None,
-    state: Annotated[CardState | None, Query()] = None,
-    batch: Annotated[str | None, Query(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"])] = None,
+    unit: Annotated[Line | None, Query(description="Only cards of this unit's members.")] = None,
+    state: Annotated[CardState | None, Query(description="Only cards in this state.")] = None,
+    batch: Annotated[
+        str | None,
+        Query(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"], description="Only cards of this batch."),
+    ] = None,
 ) -> Items[CardResponse]:
     page = service.cards.page(caller, paged.cursor, paged.limit, unit=unit, state=state, batch_id=batch)
-    return items(page, CardResponse.model_validate)
+    return items_of(page, CardResponse.model_validate)
 
 
 @router.get(
     "/{number}",
-    summary="A card",
-    description="That of the highest sequence, with what its state allows. Role: registrar.",
+    name="card",
+    summary="Get a card",
+    description="Gives the card of the highest sequence number and the steps that its state allows. Role: registrar.",
     responses=problems(404),
 )
-def card(service: Svc, caller: Caller, number: CardNumber) -> CardDetailResponse:
-    found = service.cards.card(caller, number)
-    told = CardResponse.model_validate(found).model_dump()
+def show(service: Svc, caller: Caller, number: CardNumber) -> CardDetailResponse:
+    card = service.cards.card(caller, number)
     account = service.cards.payment_numbers(caller, [number]).get(number)
-    return CardDetailResponse(**told, allowed=list(steps_from(found.state)), payment_number=account)
+    published = CardResponse.model_validate(card).model_dump()
+    return CardDetailResponse(**published, allowed=list(steps_from(card.state)), payment_number=account)
 
 
 @router.get(
     "/{number}/history",
-    summary="What happened to the cards of a number",
-    description="Oldest first. Role: registrar.",
+    summary="List the events of a card number",
+    description="The oldest event comes first. Role: registrar.",
     responses=problems(404),
 )
-def history(service: Svc, caller: Caller, number: CardNumber) -> list[CardEventResponse]:
-    return [CardEventResponse.model_validate(event) for event in service.cards.history(caller, number)]
+def history(service: Svc, caller: Caller, number: CardNumber) -> list[CardEvent]:
+    return service.cards.history(caller, number)
 
 
 def _add_step(step: CardStep) -> None:
@@ -125,9 +120,9 @@ for _step in CARD_STEPS.values():
 @router.post(
     "/{number}/replace",
     status_code=201,
-    summary="Make another card of that number",
-    description="Ends the card, if nothing else did, and makes a draft batch for its successor with the next "
-    "sequence, which a second person approves. Role: registrar.",
+    summary="Replace a card",
+    description="Ends the card, unless it has ended already, and makes a draft batch for a card of the same number "
+    "and the next sequence number. A second person approves the batch. Role: registrar.",
     responses=problems(404, 409, s409=("conflict", "card 6212260000000000012 has a successor")),
 )
 def replace(service: Svc, caller: Caller, number: CardNumber, why: ReplacementRequest) -> ReplacementDraftResponse:

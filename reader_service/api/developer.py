@@ -1,4 +1,4 @@
-"""The developer's desk over HTTP: bytes to a card and back, what they mean, and the drawer of virtual cards."""
+"""Developer tools over HTTP: APDUs to a card, their explanation, and the virtual cards of a simulation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
-from reader_service.api.readers import ReaderResponse
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import (
@@ -20,7 +19,8 @@ from reader_service.http.schemas import (
     ResponseModel,
     problems,
 )
-from reader_service.services.developer import ExchangeView
+from reader_service.readers.values import ReaderView
+from reader_service.services.developer import CardFileView, ExchangeView
 from terminal.emv.data.explain import Explained
 
 router = Resource(prefix="/developer", tags=["developer"], responses=problems(*ALWAYS))
@@ -30,25 +30,26 @@ _OUT = ("reader-out", "there is no card in reader virtual-pcd-00-00")
 
 
 class PowerRequest(RequestModel):
-    """Whether a card that has power is reset, or loses its power first."""
+    """How the card is powered."""
 
-    reset: bool = False
+    reset: bool = Field(False, description="Reset a powered card (warm reset) instead of powering it down first.")
 
 
 class AtrResponse(ResponseModel):
-    """The answer to reset, hex."""
+    """The answer to reset (ATR) in hex."""
 
     atr: str = Field(examples=["3B6500002063CBA720"])
 
 
 class CommandsRequest(RequestModel):
-    """APDUs, one after the other as they are."""
+    """Command APDUs in hex, in the order in which they are sent."""
 
     apdus: list[Hex] = Field(min_length=1, max_length=100, examples=[["00A4040009F04D454D424552010100"]])
 
 
 class ExchangeResponse(ResponseModel):
-    """A command and its answer, hex. `fault` says that no answer came; `said` explains both, personal data masked."""
+    """A command and its response in hex. `fault` says why no response came. `said` explains both; personal data are
+    masked."""
 
     number: int
     command: str
@@ -62,35 +63,28 @@ class ExchangeResponse(ResponseModel):
 
 
 class DecodeRequest(RequestModel):
-    """Data objects, or with `tag` the value of one element."""
+    """BER-TLV data objects, or with `tag` the value of one data element."""
 
     data: Hex = Field(examples=["9F3602000A"])
     tag: str | None = Field(None, pattern=r"^[0-9A-Fa-f]{2,6}$", examples=["9F36"])
 
 
 class TraceRequest(RequestModel):
-    """On or off."""
+    """Live trace on or off."""
 
-    on: bool
+    on: bool = Field(description="Whether exchanges are published as events.")
 
 
 class CardFileRequest(RequestModel):
-    """A virtual card of the drawer, as it is listed there."""
+    """The name of a virtual card, as the list of virtual cards gives it."""
 
     name: str = Field(pattern=r"^[^\x00-\x1f\x7f]{1,240}$", examples=["000001.card"])
-
-
-class CardFileResponse(ResponseModel):
-    """A virtual card that may be put into a slot."""
-
-    name: str
-    size: int
 
 
 @router.post(
     "/readers/{reader_id}/connect",
     summary="Power the card",
-    description="It stays powered until `disconnect` or the end of the lease. Role: developer.",
+    description="The card stays powered until `disconnect` or the end of the lease. Role: developer.",
     responses=problems(404, 409, s409=_OUT),
 )
 def connect(
@@ -102,8 +96,8 @@ def connect(
 @router.post(
     "/readers/{reader_id}/disconnect",
     status_code=204,
-    summary="Take the card's power away",
-    description="Role: developer.",
+    summary="Power the card down",
+    description="Does nothing where the card has no power. Role: developer.",
     responses=problems(404, 409, s409=_OUT),
 )
 def disconnect(service: Svc, caller: Caller, reader_id: ReaderId, lease_token: LeaseToken) -> None:
@@ -113,8 +107,8 @@ def disconnect(service: Svc, caller: Caller, reader_id: ReaderId, lease_token: L
 @router.post(
     "/readers/{reader_id}/apdu",
     summary="Send commands to the card",
-    description="As they are, without follow-ups; the card is powered first where need be. Stops at the first that "
-    "gets no answer. Role: developer.",
+    description="Sends the bytes as they are, without GET RESPONSE or retries; powers the card first where necessary. "
+    "Stops at the first command without a response. Role: developer.",
     responses=problems(404, 409, s409=_OUT),
     response_model=list[ExchangeResponse],
 )
@@ -127,8 +121,8 @@ def transmit(
 
 @router.get(
     "/readers/{reader_id}/history",
-    summary="What was said under this lease",
-    description="The last 500 exchanges, oldest first. Role: developer.",
+    summary="List the exchanges of this lease",
+    description="Gives the last 500 exchanges, the oldest first. Role: developer.",
     responses=problems(404, 409, s409=("lease-lost", "this lease is not yours any more")),
     response_model=list[ExchangeResponse],
 )
@@ -138,21 +132,22 @@ def history(service: Svc, caller: Caller, reader_id: ReaderId, lease_token: Leas
 
 @router.post(
     "/decode",
-    summary="Data objects in words",
-    description="BER-TLV (EMV 4.4 Book 3, Annex B), personal data masked. Role: developer.",
+    summary="Explain data objects",
+    description="Decodes BER-TLV (EMV 4.4 Book 3, Annex B); personal data are masked. Role: developer.",
     response_model=list[ExplainedResponse],
 )
 def decode(service: Svc, caller: Caller, given: DecodeRequest) -> Response:
     tag = None if given.tag is None else int(given.tag, 16)
-    found = service.developer.decode(caller, bytes.fromhex(given.data), tag=tag)
-    return JSONResponse(_explained(found))
+    objects = service.developer.decode(caller, bytes.fromhex(given.data), tag=tag)
+    return JSONResponse(_explained(objects))
 
 
 @router.put(
     "/readers/{reader_id}/trace",
     status_code=204,
-    summary="Live trace on or off",
-    description="On: what goes over the wire there is told as events `trace`, redacted. Role: developer.",
+    summary="Set the live trace of a reader",
+    description="With the trace on, each exchange at the reader is published as a redacted event `trace`. Role: "
+    "developer.",
     responses=problems(404),
 )
 def trace(service: Svc, caller: Caller, reader_id: ReaderId, switch: TraceRequest) -> None:
@@ -161,18 +156,18 @@ def trace(service: Svc, caller: Caller, reader_id: ReaderId, switch: TraceReques
 
 @router.get(
     "/drawer",
-    summary="The virtual cards at hand",
-    description="Empty where nothing is simulated. Role: developer.",
+    summary="List the virtual cards",
+    description="The list is empty where nothing is simulated. Role: developer.",
 )
-def drawer(service: Svc, caller: Caller) -> list[CardFileResponse]:
-    return [CardFileResponse.model_validate(card) for card in service.developer.drawer(caller)]
+def drawer(service: Svc, caller: Caller) -> list[CardFileView]:
+    return service.developer.drawer(caller)
 
 
 @router.post(
     "/readers/{reader_id}/insert",
-    summary="Put a virtual card into a slot",
-    description="Role: developer.",
-    response_model=ReaderResponse,
+    summary="Insert a virtual card",
+    description="The reader must be a virtual slot without a card. Role: developer.",
+    response_model=ReaderView,
     responses=problems(404, 409, s409=("conflict", "a card lies in this slot")),
 )
 def insert(service: Svc, caller: Caller, reader_id: ReaderId, card: CardFileRequest) -> Response:
@@ -181,9 +176,9 @@ def insert(service: Svc, caller: Caller, reader_id: ReaderId, card: CardFileRequ
 
 @router.post(
     "/readers/{reader_id}/eject",
-    summary="Take the virtual card out in good order",
-    description="Role: developer.",
-    response_model=ReaderResponse,
+    summary="Eject the virtual card",
+    description="The command in progress is finished first. Role: developer.",
+    response_model=ReaderView,
     responses=problems(404, 409, s409=("conflict", "no card lies in this slot")),
 )
 def eject(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
@@ -192,17 +187,17 @@ def eject(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
 
 @router.post(
     "/readers/{reader_id}/tear",
-    summary="Pull the virtual card out in the middle of what it does",
-    description="Role: developer.",
-    response_model=ReaderResponse,
+    summary="Tear the virtual card out",
+    description="The command in progress is cut off, as by a card pulled out of a real reader. Role: developer.",
+    response_model=ReaderView,
     responses=problems(404, 409, s409=("conflict", "no card lies in this slot")),
 )
 def tear(service: Svc, caller: Caller, reader_id: ReaderId) -> Response:
     return JSONResponse(service.developer.tear(caller, reader_id).to_json())
 
 
-def _explained(found: tuple[Explained, ...]) -> list[dict[str, Any]]:
-    return [one.to_json() for one in found]
+def _explained(objects: tuple[Explained, ...]) -> list[dict[str, Any]]:
+    return [explained.to_json() for explained in objects]
 
 
 def _exchange(exchange: ExchangeView) -> dict[str, Any]:

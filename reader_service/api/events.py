@@ -52,7 +52,8 @@ _TEXTS: Final = 64
 _AFTER: Final = r"[0-9a-zA-Z]{1,16}-[0-9]{1,18}"
 
 After = Annotated[
-    str | None, Query(pattern=f"^{_AFTER}$", description="Go on after the event of this id.", examples=["1a2b3c4d-17"])
+    str | None,
+    Query(pattern=f"^{_AFTER}$", description="Resume after the event with this id.", examples=["1a2b3c4d-17"]),
 ]
 
 
@@ -195,10 +196,10 @@ async def _next(texts: AsyncIterator[str]) -> str | None:
 
 
 def router(bus: EventBus, settings: AccessSettings, measures: Measures, seats: ConnectionLimit) -> APIRouter:
-    made = Resource(prefix="/events", tags=["events"])
+    resource = Resource(prefix="/events", tags=["events"])
     audience = Audience(bus, measures)
 
-    @made.websocket("")
+    @resource.websocket("")
     async def listen(socket: WebSocket, p: Caller, after: After = None) -> None:
         """Each message is a JSON array of events, in order. What a client sends is not read."""
         await socket.accept()
@@ -209,15 +210,23 @@ def router(bus: EventBus, settings: AccessSettings, measures: Measures, seats: C
         except TooMany:
             await socket.close(FULL)
 
-    @made.get("/stream", response_class=LimitedStream, responses={200: {"content": {"text/event-stream": {}}}})
+    @resource.get(
+        "/stream",
+        summary="Stream events",
+        description="Server-sent events (WHATWG HTML, 9.2) of the kinds that the caller's roles may receive. A "
+        "browser resumes by itself after the last event it received.",
+        response_class=LimitedStream,
+        responses={200: {"content": {"text/event-stream": {}}}},
+    )
     async def stream(
         request: Request,
         p: Caller,
         after: After = None,
-        last_event_id: Annotated[str | None, Header(pattern=f"^{_AFTER}$")] = None,
+        last_event_id: Annotated[
+            str | None, Header(pattern=f"^{_AFTER}$", description="The same as `after`, as browsers send it.")
+        ] = None,
     ) -> LimitedStream:
-        """Server-sent events (WHATWG HTML, 9.2); a browser goes on by itself from the last one it had."""
         texts = audience.texts(p, last_event_id or after, STREAM)
         return LimitedStream(stream_lines(texts, lambda: still_in(request)))
 
-    return made
+    return resource

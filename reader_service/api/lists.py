@@ -1,9 +1,9 @@
-"""The signed lists over HTTP, for counters that fetch them by themselves: with ETag, so that the same is not sent twice
+"""The signed lists over HTTP, for counters that fetch them by themselves. An ETag saves sending the same list twice
 (RFC 9110, 13.1.2)."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import Header, Path, Query, Response
@@ -14,32 +14,24 @@ from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, ResponseModel, problems
 from reader_service.services.lists import SignedList
+from registry.members.hotlist_editions import EditionLine
 
 router = Resource(prefix="/lists", tags=["lists"], responses=problems(*ALWAYS))
 
-IfNoneMatch = Annotated[str | None, Header(max_length=1000, description="The ETag of the list that is at hand.")]
-Version = Annotated[int, Path(ge=1, lt=2**62, description="An edition of the hotlist.")]
+IfNoneMatch = Annotated[str | None, Header(max_length=1000, description="The ETag of the list that the caller has.")]
+Version = Annotated[int, Path(ge=1, lt=2**62, description="The number of a hotlist edition.")]
 _SIGNED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "The signed list: `{list, signature}`; docs/api.md says how it is checked.",
+        "description": "The signed list `{list, signature}`; docs/api.md explains how to verify it.",
         "content": {"application/json": {"schema": {"type": "object"}}},
         "headers": {"ETag": {"schema": {"type": "string"}}, "List-Version": {"schema": {"type": "integer"}}},
     },
-    304: {"description": "The list at hand is this one."},
+    304: {"description": "The caller has this list already."},
 }
 
 
-class EditionResponse(ResponseModel):
-    """An edition of the hotlist."""
-
-    version: int
-    at: datetime
-    by: str
-    entries: int
-
-
 class HotCardResponse(ResponseModel):
-    """A card that no counter may accept."""
+    """A card that no counter may accept, with the reason and the day since when."""
 
     card_number: str
     sequence: int
@@ -48,8 +40,8 @@ class HotCardResponse(ResponseModel):
 
 
 class DeltaResponse(ResponseModel):
-    """What to do to the file of edition `since` to have that of `version`: take off `removed`, put on `added`, set its
-    times. The outcome is the signed list itself, so `signature` proves it."""
+    """The changes from edition `since` to edition `version`: drop the cards in `removed`, add those in `added`, set the
+    times. The result is the signed list of `version`, so `signature` verifies it."""
 
     since: int
     version: int
@@ -61,26 +53,26 @@ class DeltaResponse(ResponseModel):
 
 
 class KeyResponse(ResponseModel):
-    """The RSA key that lists are checked with."""
+    """The RSA public key that verifies the lists."""
 
-    n: str = Field(description="Modulus, hex.")
-    e: int
+    n: str = Field(description="The modulus in hex.")
+    e: int = Field(description="The public exponent.")
 
 
 @router.post(
     "/hotlist",
     status_code=201,
     summary="Publish the hotlist",
-    description="Signs the hotlist as it is now as a new edition. Role: registrar.",
+    description="Signs the current hotlist as a new edition. Role: registrar.",
 )
-def publish(service: Svc, caller: Caller) -> EditionResponse:
-    return EditionResponse.model_validate(service.lists.publish(caller))
+def publish(service: Svc, caller: Caller) -> EditionLine:
+    return service.lists.publish(caller)
 
 
 @router.get(
     "/hotlist",
-    summary="The newest hotlist, signed",
-    description="Roles: counter, operator, registrar, auditor.",
+    summary="Get the newest hotlist",
+    description="Gives the signed file as counters store it. Roles: counter, operator, registrar, auditor.",
     response_class=Response,
     responses={**_SIGNED, **problems(404, s404=("not-found", "no hotlist was published yet"))},
 )
@@ -90,17 +82,17 @@ def newest(service: Svc, caller: Caller, if_none_match: IfNoneMatch = None) -> R
 
 @router.get(
     "/hotlist/editions",
-    summary="Editions of the hotlist, newest first",
-    description="Roles: counter, operator, registrar, auditor.",
+    summary="List hotlist editions",
+    description="The newest edition comes first. Roles: counter, operator, registrar, auditor.",
 )
-def editions(service: Svc, caller: Caller, paged: Paged) -> Items[EditionResponse]:
-    return items(service.lists.page(caller, paged.cursor, paged.limit), EditionResponse.model_validate)
+def editions(service: Svc, caller: Caller, paged: Paged) -> Items[EditionLine]:
+    return items(service.lists.page(caller, paged.cursor, paged.limit))
 
 
 @router.get(
     "/hotlist/editions/{version}",
-    summary="One edition of the hotlist, signed",
-    description="Roles: counter, operator, registrar, auditor.",
+    summary="Get an edition of the hotlist",
+    description="Gives the signed file as it was published. Roles: counter, operator, registrar, auditor.",
     response_class=Response,
     responses={**_SIGNED, **problems(404, s404=("not-found", "there is no edition 5 of the hotlist"))},
 )
@@ -110,20 +102,24 @@ def edition(service: Svc, caller: Caller, version: Version, if_none_match: IfNon
 
 @router.get(
     "/hotlist/delta",
-    summary="What changed since an edition",
-    description="For a counter that has an old edition. Roles: counter, operator, registrar, auditor.",
+    summary="Get the changes since an edition",
+    description="Lets a counter that has an older edition fetch the changes alone. Roles: counter, operator, "
+    "registrar, auditor.",
     responses=problems(404, s404=("not-found", "there is no edition 5 of the hotlist; fetch the whole list")),
 )
 def delta(
-    service: Svc, caller: Caller, since: Annotated[int, Query(ge=1, lt=2**62, description="The edition at hand.")]
+    service: Svc,
+    caller: Caller,
+    since: Annotated[int, Query(ge=1, lt=2**62, description="The edition that the caller has.")],
 ) -> DeltaResponse:
     return DeltaResponse.model_validate(service.lists.delta(caller, since))
 
 
 @router.get(
     "/trust",
-    summary="The scheme keys to believe, signed",
-    description="Roles: counter, operator, registrar, auditor.",
+    summary="Get the trust list",
+    description="Gives the signed list of the scheme keys that counters trust. Roles: counter, operator, registrar, "
+    "auditor.",
     response_class=Response,
     responses=_SIGNED,
 )
@@ -133,17 +129,17 @@ def trust(service: Svc, caller: Caller, if_none_match: IfNoneMatch = None) -> Re
 
 @router.get(
     "/key",
-    summary="The key to check the lists with",
-    description="Take it once over a way that you trust; afterwards the lists may come over any. "
-    "Roles: counter, operator, registrar, auditor.",
+    summary="Get the key that verifies the lists",
+    description="Fetch it once over a trusted channel; the lists may then come over any channel. Roles: counter, "
+    "operator, registrar, auditor.",
 )
 def key(service: Svc, caller: Caller) -> KeyResponse:
     return KeyResponse.model_validate(service.lists.key(caller))
 
 
-def _signed(found: SignedList, at_hand: str | None) -> Response:
-    headers = {"ETag": found.etag, "List-Version": str(found.version), "Cache-Control": "private, no-cache"}
-    known = [tag.strip().removeprefix("W/") for tag in (at_hand or "").split(",")]
-    if found.etag in known or "*" in known:
+def _signed(signed: SignedList, if_none_match: str | None) -> Response:
+    headers = {"ETag": signed.etag, "List-Version": str(signed.version), "Cache-Control": "private, no-cache"}
+    known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    if signed.etag in known or "*" in known:
         return Response(status_code=304, headers=headers)
-    return Response(found.content, media_type="application/json", headers=headers)
+    return Response(signed.content, media_type="application/json", headers=headers)

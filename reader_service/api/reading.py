@@ -1,4 +1,4 @@
-"""What is on a card, over HTTP: its applications and their data elements, in words and unjudged."""
+"""Reading a card over HTTP: its applications and their data elements, without a verdict."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ router = Resource(prefix="/read", tags=["verify"], responses=problems(*ALWAYS))
 
 
 class ApplicationResponse(ResponseModel):
-    """An application. `elements` are its data elements, personal ones masked; `fault` says why not all of it could be
-    read."""
+    """An application on the card. `elements` are its data elements; personal ones are masked. `fault` says why some of
+    it could not be read."""
 
     kind: ApplicationKind
     aid: str = Field(examples=["A000000333010101"])
@@ -28,7 +28,7 @@ class ApplicationResponse(ResponseModel):
 
 
 class ContentsResponse(ResponseModel):
-    """What a card tells any terminal. `seconds` from its power to the end."""
+    """What any terminal can read from the card. `seconds` runs from power-up to the end of the reading."""
 
     reader: str
     atr: str
@@ -40,9 +40,9 @@ class ContentsResponse(ResponseModel):
 @router.post(
     "",
     summary="Read the card in a reader",
-    description="The member application and the payment applications, as any terminal may read them, and no verdict. "
-    "Each payment application counts one in its transaction counter. In a reader that the caller leased (header "
-    "Lease-Token), or one in counter mode. Roles: operator, counter, developer.",
+    description="Reads the member application and the payment applications as any terminal can, without a verdict. "
+    "Each payment application increments its transaction counter. The caller must hold the lease of the reader "
+    "(header Lease-Token), or the reader must be in counter mode. Roles: operator, counter, developer.",
     response_model=ContentsResponse,
     responses=problems(404, 409, s409=("reader-out", "there is no card in reader virtual-pcd-00-00")),
 )
@@ -51,7 +51,7 @@ def read(
     caller: Caller,
     where: ReaderRequest,
     lease_token: Annotated[
-        str, Header(max_length=200, description="The token of the caller's lease; none in counter mode.")
+        str, Header(max_length=200, description="The token of the caller's lease; empty in counter mode.")
     ] = "",
 ) -> Response:
     return JSONResponse(service.reading.read(caller, where.reader, lease=lease_token).to_json())

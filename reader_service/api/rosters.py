@@ -1,4 +1,4 @@
-"""Rosters over HTTP: a form comes in as an upload, its findings and its annotated copy go out."""
+"""Rosters over HTTP: the upload of a form, its findings row by row, and its annotated copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reader_service.api.batches import BatchResponse
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, XLSX, BatchId, Line, ResponseModel, answers, download, problems
+from reader_service.http.schemas import ALWAYS, XLSX, BatchId, Line, ResponseModel, download, file_response, problems
 from reader_service.services.rosters import RosterFinding, UploadView
 from reader_service.services.uploads import pieces
 
@@ -20,26 +20,12 @@ router = Resource(prefix="/rosters", tags=["rosters"], responses=problems(*ALWAY
 FormFile = Annotated[
     UploadFile, File(description="A registration form: .xlsx, .xls or .csv, up to 15 MB, without macros or password.")
 ]
-UnitName = Annotated[Line | None, Form(description="The unit, if it is not the one that the form's title names.")]
+UnitName = Annotated[Line | None, Form(description="The unit, where it differs from the one in the form's title.")]
 _BAD_FORM = ("unreadable-form", "form.xlsx has macros: open it and save it as .xlsx, without macros")
 
 
-class FindingResponse(ResponseModel):
-    """A row of a form. Personal data are masked; a rejected row's are not kept at all."""
-
-    sheet_row: int
-    seq: int | None
-    accepted: bool
-    codes: list[str]
-    reason_zh: str
-    reason_en: str
-    name_masked: str
-    id_masked: str
-    mobile_masked: str
-
-
 class UploadResponse(ResponseModel):
-    """What became of an upload. Without `batch` nobody could be accepted, and nothing is kept."""
+    """The result of an upload. `batch` is null where no row was accepted; nothing is stored then."""
 
     model_config = ConfigDict(
         from_attributes=True,
@@ -76,18 +62,18 @@ class UploadResponse(ResponseModel):
     rejected: int
     counts: dict[str, int]
     warnings: list[tuple[str, str]]
-    findings: list[FindingResponse]
+    findings: list[RosterFinding]
 
 
 @router.post(
     "",
     status_code=201,
     summary="Upload a registration form",
-    description="Checks every row and makes a draft batch of those that pass. The form is kept sealed, for its "
-    "annotated copy, until the batch is given up or closed. Answers 200 and no batch where no row passes. "
+    description="Checks every row and makes a draft batch of the accepted ones. The form is stored encrypted, for its "
+    "annotated copy, until the batch is discarded or closed. Answers 200 without a batch where no row is accepted. "
     "Role: registrar.",
     responses={
-        200: {"model": UploadResponse, "description": "No row passed; nothing is kept."},
+        200: {"model": UploadResponse, "description": "No row was accepted; nothing is stored."},
         **problems(409, 413, 429, 422, s422=_BAD_FORM, s409=("conflict", "this file was imported before")),
     },
 )
@@ -102,21 +88,20 @@ def upload(service: Svc, caller: Caller, file: FormFile, response: Response, uni
 
 @router.post(
     "/check",
-    summary="Check a form and keep nothing",
-    description="The form back as .xlsx with the reasons beside each row: for a form whose rows are all returned, and "
-    "for looking first. Role: registrar.",
+    summary="Check a form without storing it",
+    description="Gives the form as .xlsx with the findings beside each row, and stores nothing. Role: registrar.",
     response_class=Response,
-    responses={**answers(XLSX, "The annotated form."), **problems(413, 429, 422, s422=_BAD_FORM)},
+    responses={**file_response(XLSX, "The annotated form as .xlsx."), **problems(413, 429, 422, s422=_BAD_FORM)},
 )
 def check(service: Svc, caller: Caller, file: FormFile, unit: UnitName = None) -> Response:
-    made = service.rosters.check(caller, file.filename or "", pieces(file.file.read), unit=unit)
-    return download(made.content, made.filename, XLSX)
+    form = service.rosters.check(caller, file.filename or "", pieces(file.file.read), unit=unit)
+    return download(form.content, form.filename, XLSX)
 
 
 @router.get(
     "/{batch_id}/findings",
-    summary="The rows of a form, and why",
-    description="In sheet order, masked. Roles: registrar, reviewer, auditor.",
+    summary="List the findings of a form",
+    description="One item per row, in sheet order; personal data are masked. Roles: registrar, reviewer, auditor.",
     responses=problems(404),
 )
 def findings(
@@ -126,26 +111,21 @@ def findings(
     paged: Paged,
     only: Annotated[
         Literal["rejected", "noted", "accepted"] | None,
-        Query(description="Only these: returned, accepted with something mended, accepted."),
+        Query(description="Only rejected rows, accepted rows that were corrected, or accepted rows."),
     ] = None,
-) -> Items[FindingResponse]:
-    page = service.rosters.findings(caller, batch_id, paged.cursor, paged.limit, only=only)
-    return items(page, _finding)
-
-
-def _finding(finding: RosterFinding) -> FindingResponse:
-    return FindingResponse.model_validate(finding)
+) -> Items[RosterFinding]:
+    return items(service.rosters.findings(caller, batch_id, paged.cursor, paged.limit, only=only))
 
 
 @router.get(
     "/{batch_id}/annotated",
-    summary="The form back, annotated",
-    description="The clerk's own form as .xlsx with the reasons beside each row, every formula replaced by its value. "
-    "It holds personal data in clear, so fetching it is audited. Gone once the batch is given up or closed. "
-    "Role: registrar.",
+    summary="Download the annotated form",
+    description="Gives the uploaded form as .xlsx with the findings beside each row; formulas are replaced by their "
+    "values. It holds personal data in clear, so each download is audited. It is deleted when the batch is discarded "
+    "or closed. Role: registrar.",
     response_class=Response,
-    responses={**answers(XLSX, "The annotated form."), **problems(404, 429)},
+    responses={**file_response(XLSX, "The annotated form as .xlsx."), **problems(404, 429)},
 )
 def annotated(service: Svc, caller: Caller, batch_id: BatchId) -> Response:
-    made = service.rosters.annotated(caller, batch_id)
-    return download(made.content, made.filename, XLSX)
+    form = service.rosters.annotated(caller, batch_id)
+    return download(form.content, form.filename, XLSX)

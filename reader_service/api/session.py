@@ -1,4 +1,4 @@
-"""One's own session: sign in, who am I, the password, the language, the other sessions."""
+"""The caller's own session over HTTP: sign-in and sign-out, password, language and other sessions."""
 
 from __future__ import annotations
 
@@ -23,28 +23,34 @@ Password = Annotated[SecretStr, Field(max_length=1000)]
 
 
 class SignInRequest(RequestModel):
+    """A user name and its password."""
+
     name: str = Field(max_length=200, examples=["wang.fang"])
     password: Password = Field(examples=["correct horse battery"])
 
 
 class ChangePasswordRequest(RequestModel):
+    """The present password and the new one."""
+
     old: Password = Field(examples=["abcd-efgh-jkmn-pqrs"])
     new: Password = Field(examples=["a sentence that only I know"])
 
 
 class CallerResponse(BaseModel):
-    """Who asks. ``csrf`` goes into the header X-CSRF-Token of every write with the session's cookie."""
+    """The authenticated caller. `csrf` goes into the header X-CSRF-Token of every write with the session's cookie."""
 
     name: str
     token: str = Field(description="The token's label; empty for a person.")
     roles: list[Role]
     permissions: list[Permission]
-    must_change: bool = Field(description="Nothing but this resource answers before the password is changed.")
+    must_change: bool = Field(description="Every other resource answers 403 until the password is changed.")
     until: datetime
     csrf: str
 
 
 class SessionResponse(BaseModel):
+    """A session of the caller that has not ended."""
+
     opened_at: datetime
     seen_at: datetime
     until: datetime
@@ -54,7 +60,7 @@ class SessionResponse(BaseModel):
 def me_of(known: AuthenticatedCaller) -> CallerResponse:
     p = known.principal
     roles, permissions = _in_order(p.roles)
-    return CallerResponse.model_construct(  # of our own values, which need no second look
+    return CallerResponse.model_construct(  # the values are our own and need no validation
         name=p.name,
         token=p.token,
         roles=roles,
@@ -67,7 +73,7 @@ def me_of(known: AuthenticatedCaller) -> CallerResponse:
 
 @cache
 def _in_order(roles: frozenset[Role]) -> tuple[list[Role], list[Permission]]:
-    """Of so many combinations of roles at most; this is what machines ask most."""
+    """Sorted roles and permissions, computed once per combination of roles: programs request this resource most."""
     return sorted(roles), sorted(permissions_of(roles))
 
 
@@ -76,20 +82,35 @@ def _let_in(service: Svc, response: Response, signed: SignedIn) -> CallerRespons
     return me_of(signed.known)
 
 
-@router.get("", response_model=CallerResponse)
+@router.get(
+    "",
+    summary="Get the caller",
+    description="Identifies the caller by the session's cookie or by the token, with roles and permissions.",
+    response_model=CallerResponse,
+)
 async def me(request: Request) -> Response:
-    """Who asks, by cookie or token."""
     caller_of(request)
     return Response(me_of(request.state.known).model_dump_json(), media_type="application/json")
 
 
-@router.post("", status_code=201)
-def sign_in(service: Svc, response: Response, origin: Origin, asked: SignInRequest) -> CallerResponse:
-    """Sets the session's cookie. Wrong attempts take longer and longer: 429 with Retry-After."""
-    return _let_in(service, response, service.door.sign_in(asked.name, asked.password.get_secret_value(), origin))
+@router.post(
+    "",
+    status_code=201,
+    summary="Sign in",
+    description="Sets the session's cookie. Each further wrong attempt waits longer: 429 with Retry-After.",
+)
+def sign_in(service: Svc, response: Response, origin: Origin, credentials: SignInRequest) -> CallerResponse:
+    return _let_in(
+        service, response, service.door.sign_in(credentials.name, credentials.password.get_secret_value(), origin)
+    )
 
 
-@router.delete("", status_code=204)
+@router.delete(
+    "",
+    status_code=204,
+    summary="Sign out",
+    description="Ends the session and every lease of its user, and deletes the cookie.",
+)
 def sign_out(service: Svc, known: Signed) -> Response:
     service.door.sign_out(known)
     response = Response(status_code=204)
@@ -97,32 +118,44 @@ def sign_out(service: Svc, known: Signed) -> Response:
     return response
 
 
-@router.post("/password")
+@router.post(
+    "/password",
+    summary="Change the password",
+    description="Ends every session of the user and starts a new one, whose cookie the response sets.",
+)
 def change_password(
-    service: Svc, response: Response, known: Signed, origin: Origin, asked: ChangePasswordRequest
+    service: Svc, response: Response, known: Signed, origin: Origin, passwords: ChangePasswordRequest
 ) -> CallerResponse:
-    """Ends every session of this person and begins a new one, whose cookie this answer sets."""
-    signed = service.door.change_password(known, asked.old.get_secret_value(), asked.new.get_secret_value(), origin)
+    signed = service.door.change_password(
+        known, passwords.old.get_secret_value(), passwords.new.get_secret_value(), origin
+    )
     return _let_in(service, response, signed)
 
 
-@router.post("/language")
-def speak(service: Svc, known: Signed, language: Annotated[Literal["zh", "en"], Body(embed=True)]) -> CallerResponse:
-    """The language of one's pages."""
+@router.post(
+    "/language", name="speak", summary="Set the language", description="Sets the language of the user's pages."
+)
+def set_language(
+    service: Svc,
+    known: Signed,
+    language: Annotated[Literal["zh", "en"], Body(embed=True, description="Chinese or English.")],
+) -> CallerResponse:
     service.door.speak(known, language)
     return me_of(known)
 
 
-@router.get("/all")
+@router.get("/all", summary="List the caller's sessions", description="The newest session comes first.")
 def sessions(service: Svc, known: Signed) -> list[SessionResponse]:
-    """One's own that have not ended, newest first."""
     return [
         SessionResponse(opened_at=s.opened_at, seen_at=s.seen_at, until=s.until, origin=s.origin)
         for s in service.door.sessions(known)
     ]
 
 
-@router.delete("/others")
+@router.delete(
+    "/others",
+    summary="End the caller's other sessions",
+    description="Gives the number of sessions that ended; the session of this request stays.",
+)
 def end_others(service: Svc, known: Signed) -> dict[str, int]:
-    """End all of one's sessions but this one."""
     return {"ended": service.door.end_others(known)}

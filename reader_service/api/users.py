@@ -1,4 +1,4 @@
-"""Users and tokens, for administrators."""
+"""Users and tokens over HTTP, for administrators."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, Field
 
 from reader_service.http.deps import Caller, Reason, Svc
-from reader_service.http.paging import Items, Paged, items
+from reader_service.http.paging import Items, Paged, items_of
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import RequestModel
 from reader_service.principal import Role
-from registry.admin import tokens
-from registry.admin import users as people
+from registry.admin.tokens import TokenRecord
+from registry.admin.users import User
+
+_WHO = "Role: administrator."
 
 router = Resource(prefix="/users", tags=["users"])
 tokens_router = Resource(prefix="/tokens", tags=["users"])
 
-Name = Annotated[str, Path(max_length=200, examples=["wang.fang"])]
+Name = Annotated[
+    str, Path(max_length=200, examples=["wang.fang"], description="The name with which the user signs in.")
+]
 Language = Literal["zh", "en"]
 Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role), examples=[["operator"]])]
 
 
 class UserResponse(BaseModel):
+    """A user of the service. `display` is the name that pages show."""
+
     name: str
     display: str
     roles: list[str]
@@ -37,6 +43,8 @@ class UserResponse(BaseModel):
 
 
 class NewUserRequest(RequestModel):
+    """A user to add."""
+
     name: str = Field(max_length=64, examples=["wang.fang"])
     display: str = Field("", max_length=64, examples=["王芳"])
     roles: Roles
@@ -44,6 +52,8 @@ class NewUserRequest(RequestModel):
 
 
 class ChangeUserRequest(RequestModel):
+    """The changes to a user; absent fields stay as they are."""
+
     display: str | None = Field(None, min_length=1, max_length=64, examples=["王芳"])
     roles: Roles | None = None
     language: Language | None = None
@@ -51,17 +61,21 @@ class ChangeUserRequest(RequestModel):
 
 
 class OptionalReasonRequest(RequestModel):
+    """The reason for a change to a user or token."""
+
     reason: Reason = Field(examples=["left the office"])
 
 
 class OneTimePasswordResponse(BaseModel):
-    """``password`` is told this once and must be changed at the first sign-in."""
+    """A user with a one-time password. The password is shown this once and must be changed at the first sign-in."""
 
     user: UserResponse
     password: str
 
 
 class TokenResponse(BaseModel):
+    """A token of a machine, without its secret."""
+
     id: int
     label: str
     roles: list[str]
@@ -73,19 +87,23 @@ class TokenResponse(BaseModel):
 
 
 class NewTokenRequest(RequestModel):
+    """A token to issue."""
+
     label: str = Field(min_length=1, max_length=64, examples=["till 3"])
     roles: Roles
-    until: AwareDatetime = Field(examples=["2027-01-31T00:00:00+08:00"], description="Within 366 days.")
+    until: AwareDatetime = Field(
+        examples=["2027-01-31T00:00:00+08:00"], description="The end of the token, within 366 days."
+    )
 
 
 class TokenSecretResponse(BaseModel):
-    """``secret`` is told this once: ``Authorization: Bearer mc_...``."""
+    """A token with its secret, which is shown this once. Send it as `Authorization: Bearer mc_...`."""
 
     token: TokenResponse
     secret: str
 
 
-def _user(user: people.User) -> UserResponse:
+def _user(user: User) -> UserResponse:
     return UserResponse(
         name=user.name,
         display=user.display,
@@ -99,7 +117,7 @@ def _user(user: people.User) -> UserResponse:
     )
 
 
-def _token(token: tokens.TokenRecord) -> TokenResponse:
+def _token(token: TokenRecord) -> TokenResponse:
     return TokenResponse(
         id=token.id,
         label=token.label,
@@ -112,75 +130,99 @@ def _token(token: tokens.TokenRecord) -> TokenResponse:
     )
 
 
-@router.get("")
+@router.get("", summary="List users", description=f"Sorted by name. {_WHO}")
 def users(service: Svc, p: Caller, paged: Paged) -> Items[UserResponse]:
-    """By name."""
-    return items(service.people.users(p, paged.cursor, paged.limit), _user)
+    return items_of(service.people.users(p, paged.cursor, paged.limit), _user)
 
 
-@router.post("", status_code=201)
+@router.post(
+    "",
+    status_code=201,
+    summary="Add a user",
+    description=f"The response holds a one-time password, which is shown nowhere else. {_WHO}",
+)
 def add_user(service: Svc, p: Caller, new: NewUserRequest) -> OneTimePasswordResponse:
-    """With a one-time password, told in this answer and nowhere else."""
-    made = service.people.add(p, new.name, new.display, new.roles, language=new.language)
-    return OneTimePasswordResponse(user=_user(made.user), password=made.password)
+    issued = service.people.add(p, new.name, new.display, new.roles, language=new.language)
+    return OneTimePasswordResponse(user=_user(issued.user), password=issued.password)
 
 
-@router.get("/{name}")
+@router.get("/{name}", summary="Get a user", description=f"Gives the roles and the state of the user. {_WHO}")
 def user(service: Svc, p: Caller, name: Name) -> UserResponse:
-    """One user."""
     return _user(service.people.user(p, name))
 
 
-@router.patch("/{name}")
-def change_user(service: Svc, p: Caller, name: Name, asked: ChangeUserRequest) -> UserResponse:
-    """Other roles end that person's sessions; nobody changes one's own."""
+@router.patch(
+    "/{name}",
+    summary="Change a user",
+    description=f"A change of roles ends the user's sessions. Nobody can change their own roles. {_WHO}",
+)
+def change_user(service: Svc, p: Caller, name: Name, change: ChangeUserRequest) -> UserResponse:
     changed = service.people.change(
-        p, name, asked.reason, display=asked.display, roles=asked.roles, language=asked.language
+        p, name, change.reason, display=change.display, roles=change.roles, language=change.language
     )
     return _user(changed)
 
 
-@router.post("/{name}/disable")
+@router.post(
+    "/{name}/disable",
+    summary="Disable a user",
+    description=f"Ends the user's sessions and leases, and disables the tokens that the user issued. {_WHO}",
+)
 def disable_user(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest) -> UserResponse:
-    """Ends sessions and leases, and the force of tokens that the person made."""
     return _user(service.people.disable(p, name, why.reason))
 
 
-@router.post("/{name}/enable")
+@router.post("/{name}/enable", summary="Enable a user", description=f"A disabled user may sign in again. {_WHO}")
 def enable_user(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest) -> UserResponse:
-    """Lets somebody in again who was disabled."""
     return _user(service.people.enable(p, name, why.reason))
 
 
-@router.post("/{name}/reset")
+@router.post(
+    "/{name}/reset",
+    summary="Reset a password",
+    description=f"Replaces the password by a one-time password and ends the user's sessions. {_WHO}",
+)
 def reset_password(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest) -> OneTimePasswordResponse:
-    """A one-time password instead of the present one."""
-    made = service.people.reset(p, name, why.reason)
-    return OneTimePasswordResponse(user=_user(made.user), password=made.password)
+    issued = service.people.reset(p, name, why.reason)
+    return OneTimePasswordResponse(user=_user(issued.user), password=issued.password)
 
 
-@router.delete("/{name}/sessions")
+@router.delete(
+    "/{name}/sessions",
+    summary="End all sessions of a user",
+    description=f"Gives the number of sessions that ended. {_WHO}",
+)
 def end_sessions(service: Svc, p: Caller, name: Name) -> dict[str, int]:
-    """Sign somebody out everywhere."""
     return {"ended": service.people.end_sessions(p, name)}
 
 
-@tokens_router.get("")
+@tokens_router.get(
+    "", summary="List tokens", description=f"The newest token comes first; ended tokens are included. {_WHO}"
+)
 def all_tokens(service: Svc, p: Caller, paged: Paged) -> Items[TokenResponse]:
-    """Newest first, those no longer in force too."""
-    return items(service.people.tokens(p, paged.cursor, paged.limit), _token)
+    return items_of(service.people.tokens(p, paged.cursor, paged.limit), _token)
 
 
-@tokens_router.post("", status_code=201)
+@tokens_router.post(
+    "",
+    status_code=201,
+    summary="Issue a token",
+    description=f"A token is for a machine and cannot have the roles reviewer and administrator. {_WHO}",
+)
 def make_token(service: Svc, p: Caller, new: NewTokenRequest) -> TokenSecretResponse:
-    """For a machine. The roles reviewer and administrator are for people only."""
-    made = service.people.make_token(p, new.label, new.roles, new.until)
-    return TokenSecretResponse(token=_token(made.token), secret=made.secret)
+    issued = service.people.make_token(p, new.label, new.roles, new.until)
+    return TokenSecretResponse(token=_token(issued.token), secret=issued.secret)
 
 
-@tokens_router.post("/{number}/revoke")
+@tokens_router.post(
+    "/{number}/revoke",
+    summary="Revoke a token",
+    description=f"The token ends at once and cannot be enabled again. {_WHO}",
+)
 def revoke_token(
-    service: Svc, p: Caller, number: Annotated[int, Path(ge=1, lt=2**63)], why: OptionalReasonRequest
+    service: Svc,
+    p: Caller,
+    number: Annotated[int, Path(ge=1, lt=2**63, description="The number of the token.")],
+    why: OptionalReasonRequest,
 ) -> TokenResponse:
-    """For ever."""
     return _token(service.people.revoke_token(p, number, why.reason))

@@ -1,4 +1,4 @@
-"""The counter's verdict over HTTP, with what the card says of its member."""
+"""The counter's verdict over HTTP, with the member data of the card."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pydantic import Field
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, ReaderRequest, ResponseModel, problems
+from reader_service.services.counter import ListsAge
 from terminal.member.outcome import Proof, VerdictCode
 
 router = Resource(prefix="/verify", tags=["verify"], responses=problems(*ALWAYS))
 
 
 class MemberFactsResponse(ResponseModel):
-    """What a genuine card says of its member; identity and card number are masked."""
+    """The member data of a genuine card; identity and card number are masked."""
 
     card_number: str = Field(examples=["621226******0000012"])
     sequence: int
@@ -39,7 +40,7 @@ class MemberFactsResponse(ResponseModel):
 
 
 class EntitlementResponse(ResponseModel):
-    """What is left in a benefit class today."""
+    """What is left in a benefit class on the day of the verdict."""
 
     benefit_class: str
     left: int
@@ -48,26 +49,15 @@ class EntitlementResponse(ResponseModel):
 
 
 class HotlistResponse(ResponseModel):
-    """The hotlist that the verdict was given by; an old one knows nothing of what happened since."""
+    """The hotlist that the verdict is based on. An old hotlist lacks the cards reported since."""
 
     version: int | None
     age_seconds: int | None
     current: bool
 
 
-class ListsResponse(ResponseModel):
-    """The lists that verdicts are given by. `live`: of now, and not kept from before because the database is away."""
-
-    trust_version: int
-    trust_current: bool
-    hotlist_version: int | None
-    hotlist_seconds: int | None
-    hotlist_current: bool
-    live: bool
-
-
 class VerdictResponse(ResponseModel):
-    """The one answer of a counter. `member` is there only when the card has proven itself."""
+    """The verdict on a card. `member` is null unless the card has proven to be genuine."""
 
     verdict: VerdictCode
     sentence: str
@@ -81,15 +71,15 @@ class VerdictResponse(ResponseModel):
     reader: str
     reader_name: str
     seconds: float
-    lists: ListsResponse
+    lists: ListsAge
 
 
 @router.post(
     "",
     summary="Verify the card in a reader",
-    description="In a reader that the caller leased (header Lease-Token), or one in counter mode. Whatever the card "
-    "does is a verdict, `CARD_FAULT` at worst; 409 `reader-out` says that there is no card or no reader. Works while "
-    "the database is away. Roles: operator, counter, developer.",
+    description="The caller must hold the lease of the reader (header Lease-Token), or the reader must be in counter "
+    "mode. Every behaviour of a card gives a verdict, `CARD_FAULT` at worst; 409 `reader-out` means that there is no "
+    "card or no reader. Works while the database is away. Roles: operator, counter, developer.",
     response_model=VerdictResponse,
     responses=problems(404, 409, s409=("reader-out", "there is no card in reader virtual-pcd-00-00")),
 )
@@ -98,7 +88,7 @@ def verify(
     caller: Caller,
     where: ReaderRequest,
     lease_token: Annotated[
-        str, Header(max_length=200, description="The token of the caller's lease; none in counter mode.")
+        str, Header(max_length=200, description="The token of the caller's lease; empty in counter mode.")
     ] = "",
 ) -> Response:
     return JSONResponse(service.counter.verify(caller, where.reader, lease=lease_token).to_json())
@@ -106,8 +96,9 @@ def verify(
 
 @router.get(
     "/lists",
-    summary="How old the lists are",
-    description="Roles: operator, counter, developer.",
+    summary="Get the age of the lists",
+    description="Gives the versions of the trust list and the hotlist that verdicts are based on. Roles: operator, "
+    "counter, developer.",
 )
-def lists(service: Svc, caller: Caller) -> ListsResponse:
-    return ListsResponse.model_validate(service.counter.lists_age(caller))
+def lists(service: Svc, caller: Caller) -> ListsAge:
+    return service.counter.lists_age(caller)

@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can work: for whoever watches over it."""
+"""Liveness and readiness of the service, for monitors and load balancers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from starlette.responses import JSONResponse, Response
 from reader_service.service import ReaderService
 from terminal.errors import MembercardError
 
-_KEPT_SECONDS: Final = 2.0
+_CACHE_SECONDS: Final = 2.0
 
 
 class HealthResponse(BaseModel):
-    """``parts`` says ``ok`` or ``away`` of each part that the service works with."""
+    """The readiness of the service. `parts` gives `ok` or `away` for each part that it depends on."""
 
     ready: bool
     parts: dict[str, str]
 
 
 class Checks:
-    """Looks at each part, at most every two seconds and once at a time, however often it is asked: a database that does
-    not answer keeps one thread waiting, and not one for everybody who wants to know."""
+    """Checks each part at most every two seconds and one check at a time, however many requests come: a database that
+    does not answer blocks one thread, not one per request."""
 
     def __init__(self, service: ReaderService, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
@@ -36,16 +36,16 @@ class Checks:
         custody = service.parts.custody
         self._watched = service.readers if service.parts.pcsc else None
         self._checks: dict[str, Callable[[], object]] = {
-            "database": lambda: service.registry.users.page(None, 1),
+            "database": lambda: service.registry.people.page(None, 1),
             "custody": lambda: custody.seal(custody.latest("seal"), b"ready", "ready"),
         }
 
     async def health(self) -> HealthResponse:
         async with self._turn:
             now = self._ticks()
-            if self._last is None or now - self._last[0] > _KEPT_SECONDS:
-                found = await to_thread.run_sync(self._look)
-                self._last = self._ticks(), found
+            if self._last is None or now - self._last[0] > _CACHE_SECONDS:
+                health = await to_thread.run_sync(self._look)
+                self._last = self._ticks(), health
             return self._last[1]
 
     def _look(self) -> HealthResponse:
@@ -64,18 +64,21 @@ def _state(check: Callable[[], object]) -> str:
 
 
 def router(service: ReaderService) -> APIRouter:
-    made = APIRouter(prefix="/health", tags=["health"])
+    checks_router = APIRouter(prefix="/health", tags=["health"])
     checks = Checks(service)
 
-    @made.get("/live")
+    @checks_router.get("/live", summary="Check liveness", description="Answers as long as the process runs.")
     async def live() -> dict[str, bool]:
-        """The process answers."""
         return {"live": True}
 
-    @made.get("/ready", responses={503: {"model": HealthResponse}})
+    @checks_router.get(
+        "/ready",
+        summary="Check readiness",
+        description="Answers 503 while a part is away that most work needs; counters may still verify cards.",
+        responses={503: {"model": HealthResponse}},
+    )
     async def ready() -> Response:
-        """503 while a part is away that most work needs; a counter may work all the same."""
-        found = await checks.health()
-        return JSONResponse(found.model_dump(), 200 if found.ready else 503)
+        health = await checks.health()
+        return JSONResponse(health.model_dump(), 200 if health.ready else 503)
 
-    return made
+    return checks_router

@@ -1,6 +1,8 @@
-"""How requests and answers are written: models that take nothing unasked, and the problems that an endpoint may answer.
+"""Models and parameter types that several resources share, and the documentation of problem responses.
 
-Personal data never stand in an address: what is searched for and why comes in a body.
+A response whose fields are those of a frozen value is that value. There is a model where they differ: where a value has
+fields that are not published, or publishes them in another form. Personal data never stand in an address: search texts
+and reasons come in a body.
 """
 
 from __future__ import annotations
@@ -16,51 +18,56 @@ from reader_service.http.errors import MEDIA_TYPE, TITLES
 _ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_ONE_LINE)]
-"""A name on one line: nothing that a terminal, a log or a database takes for more than text."""
+"""A name on one line, without control characters."""
 LeaseToken = Annotated[
-    str, Header(min_length=1, max_length=200, description="The token that the lease of this reader came with.")
+    str, Header(min_length=1, max_length=200, description="The token of the caller's lease of this reader.")
 ]
-BatchId = Annotated[str, Path(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"], description="A batch.")]
+BatchId = Annotated[
+    str, Path(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"], description="The number of a batch.")
+]
 CardNumber = Annotated[
-    str, Path(pattern=r"^[0-9]{13,19}$", examples=["6212260000000000012"], description="A member card's number (5A).")
+    str,
+    Path(
+        pattern=r"^[0-9]{13,19}$", examples=["6212260000000000012"], description="The number of a member card (tag 5A)."
+    ),
 ]
-MemberId = Annotated[int, Path(ge=1, lt=2**62, examples=[17], description="A member's number on this record.")]
+MemberId = Annotated[int, Path(ge=1, lt=2**62, examples=[17], description="The number of a member in this registry.")]
 ReaderId = Annotated[
-    str, Path(pattern=r"^[A-Za-z0-9._~-]{1,120}$", examples=["virtual-pcd-00-00"], description="A reader's own id.")
+    str, Path(pattern=r"^[A-Za-z0-9._~-]{1,120}$", examples=["virtual-pcd-00-00"], description="The id of a reader.")
 ]
 
 
 class RequestModel(BaseModel):
-    """A request's body: a field that is not known is refused, so that nobody believes it was heard."""
+    """A request body. Unknown fields are an error, so that a misspelt field cannot be ignored silently."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class ReasonRequest(RequestModel):
-    """A change that needs its reason."""
+    """The reason for a change."""
 
     reason: str = Field(
         min_length=1,
         max_length=500,
-        description="Why, in a few words; kept in the audit. Names and numbers of persons do not belong in it.",
+        description="A few words, which are stored in the audit. They must not name persons or their numbers.",
         examples=["reported lost at the counter"],
     )
 
 
 class ReaderRequest(RequestModel):
-    """Where the card lies."""
+    """The reader that holds the card."""
 
     reader: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,120}$", examples=["virtual-pcd-00-00"])
 
 
 class ResponseModel(BaseModel):
-    """An answer, made of a value of the desks."""
+    """A response that is made from a value's attributes."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
 class ExplainedResponse(ResponseModel):
-    """A value in words; empty fields are left out."""
+    """A data element in words, with its parts in `children`. Empty fields are left out."""
 
     tag: str = ""
     name: str = ""
@@ -70,7 +77,7 @@ class ExplainedResponse(ResponseModel):
     children: list[ExplainedResponse] = Field(default_factory=list)
 
 
-_SAID: Final = {
+_EXAMPLES: Final = {
     401: ("not-signed-in", "sign in first, or send a token that is in force"),
     403: ("forbidden", "this needs one of the roles registrar"),
     404: ("not-found", "there is no batch B20261122-009"),
@@ -82,12 +89,12 @@ _SAID: Final = {
     503: ("unavailable", "the database cannot be reached just now; nothing was changed, try again"),
 }
 ALWAYS: Final = (401, 403, 422, 503)
-"""What every endpoint may answer."""
+"""The problems that every operation may answer with."""
 
 
 def problems(*statuses: int, **examples: tuple[str, str]) -> dict[int | str, dict[str, Any]]:
-    """The problem answers of an endpoint, for its documentation. ``examples``: s409=("own-work", "sentence")."""
-    return {status: _problem(status, *examples.get(f"s{status}", _SAID[status])) for status in statuses}
+    """Documentation of the problem responses of an operation. ``examples``: s409=("own-work", "sentence")."""
+    return {status: _problem(status, *examples.get(f"s{status}", _EXAMPLES[status])) for status in statuses}
 
 
 def _problem(status: int, code: str, sentence: str) -> dict[str, Any]:
@@ -102,8 +109,8 @@ def _problem(status: int, code: str, sentence: str) -> dict[str, Any]:
     return {"description": TITLES[status], "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}
 
 
-def answers(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
-    """The documentation of an answer that is a file."""
+def file_response(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
+    """Documentation of a response that is a file."""
     schema = {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
 
@@ -112,11 +119,11 @@ XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 
 
 def download(content: bytes, filename: str, media_type: str) -> Response:
-    """A file to save, never to show: it opens in no origin. RFC 6266, with the name as RFC 8187 writes it."""
-    plain = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_.") else "_" for sign in filename)
+    """A response that a browser saves and never displays. RFC 6266; the name is encoded as in RFC 8187."""
+    plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in filename)
     quoted = "".join(
         chr(byte) if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "-_.~") else f"%{byte:02X}"
         for byte in filename.encode()
     )
-    named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quoted}"
-    return Response(content, media_type=media_type, headers={"Content-Disposition": named})
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quoted}"
+    return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class ReaderState(StrEnum):
-    """How a reader stands. Of several, the gravest."""
+    """The state of a reader; of several, the most serious one."""
 
     EMPTY = "empty"
     CARD = "card"
@@ -37,7 +37,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseView:
-    """Who has a reader, and until when; not the token."""
+    """The holder of a reader and the end of the lease, without its token."""
 
     holder: str
     until: datetime
@@ -45,7 +45,7 @@ class LeaseView:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A reader given to one user. ``token`` goes with every use of it."""
+    """A reader leased to one user. ``token`` goes into the header Lease-Token of every use of the reader."""
 
     reader: str
     token: str
@@ -58,9 +58,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ReaderView:
-    """One reader. ``id`` is stable over restarts and re-plugs; ``device`` is the reader's own name, ``name`` the one
-    people gave it, or else the device's. ``atr`` is in hex, empty without a card and where it is not known. ``drawer``
-    says that virtual cards can be put in and torn out. ``detail`` is a sentence where something is to be done."""
+    """A card reader. ``id`` is stable across restarts and re-plugs; ``device`` is its own name, ``name`` the one
+    that people gave it, else ``device``. ``atr`` is in hex, empty without a card. ``detail`` is a sentence where an
+    operator has to act."""
 
     id: str
     url: str

@@ -44,8 +44,8 @@ _PACE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ListsAge:
-    """The lists that verdicts are given by. ``live`` says that they are of now, and not of a kept edition because the
-    database is away. ``hotlist_seconds`` is None where there is no hotlist."""
+    """The lists that verdicts are based on. ``live`` is false while an earlier copy is used because the database is
+    away. ``hotlist_version`` and ``hotlist_seconds`` (its age) are null without a hotlist."""
 
     trust_version: int
     trust_current: bool

@@ -52,7 +52,7 @@ class ExchangeView:
 
 @dataclass(frozen=True, slots=True)
 class CardFileView:
-    """A virtual card that may be put into a drawer. ``name`` is what ``insert`` takes."""
+    """A virtual card that can be inserted into a virtual slot. ``name`` is the path of its file in the card folder."""
 
     name: str
     size: int

@@ -12,9 +12,9 @@ from personalize.line.outcome import CardOutcome
 
 @dataclass(frozen=True, slots=True)
 class LastCard:
-    """What the last card of a lane came to. ``bin`` and ``reason`` say what an operator does with a reject; ``code``
-    (personalize.reasons) and ``params`` are what another language makes its own of. ``number`` is the end of the card
-    number, six digits."""
+    """The result of the last card of a lane. ``bin`` and ``reason`` tell the operator what to do with a reject;
+    ``code`` and ``params`` (personalize.line.reasons) give the same for a sentence in another language. ``number`` is
+    the last six digits of the card number."""
 
     outcome: CardOutcome
     number: str
@@ -32,11 +32,11 @@ class LastCard:
 
 @dataclass(frozen=True, slots=True)
 class LaneStatus:
-    """One lane. ``state``: waiting, working, paused, stopping, ended. ``step`` is the step of the card in hand,
-    ``number`` the end of its number. ``message`` says why it waits or ended, ``code`` and ``params`` the same for other
-    languages; ``fault`` says that this was no orderly end.
-    ``ok`` and ``bad`` are cards verified and rejected since the start. ``rate`` is verified cards an hour of this lane;
-    ``seconds_left`` the time that the batch still takes with the lanes of this station, None while nobody can tell."""
+    """The state of one lane. ``step`` is the step of the card in the reader, ``number`` the last six digits of its
+    number. ``message`` says why the lane waits or ended, ``code`` and ``params`` the same for a sentence in another
+    language; ``fault`` means that a fault ended it. ``ok`` and ``bad`` count cards verified and rejected since the
+    start. ``rate`` is verified cards per hour; ``seconds_left`` is the time that the batch still takes with all lanes
+    of this station, null while it is unknown."""
 
     reader: str
     name: str

@@ -22,8 +22,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Dossiers in the making. ``fault`` is a sentence, where it failed, ``code`` (personalize.reasons) and ``params``
-    the same for other languages: what was made until then is kept."""
+    """A preparation of dossiers in the background. ``made`` of ``total`` dossiers are stored, also after a fault.
+    ``fault`` is a sentence, ``code`` and ``params`` (personalize.line.reasons) give the same for a sentence in another
+    language."""
 
     batch_id: str
     state: Literal["running", "done", "failed"]

@@ -29,6 +29,8 @@ _NOT_THERE: Final = frozenset((0x6A82, 0x6A81, 0x6999, 0x6985, 0x6D00))
 
 
 class ApplicationKind(StrEnum):
+    """The kind of an application on a card."""
+
     MEMBER = "member"
     PAYMENT = "payment"
 

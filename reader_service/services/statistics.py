@@ -24,7 +24,7 @@ MOST_PLANS: Final = 5000
 
 @dataclass(frozen=True, slots=True)
 class DayCount:
-    """Proven cards of one day of this machine's time zone."""
+    """Verified cards of one day in this machine's time zone."""
 
     day: date
     count: int
