@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from membercard.demo.station import EVERYTHING, demo_station
-from tests.support.service.pages import SIZE, Served, Sessions, chromium, served
+from tests.support.service.pages import SIZE, Served, Sessions, chromium, opener, served
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 COLOURS = 128
@@ -45,7 +45,7 @@ def station(page: Page, at: Served) -> None:
     at.service.leases.free_all(EVERYTHING)
     page.goto("/station")
     if not page.locator(".tile .order").count():
-        page.locator("button[data-open=start]").first.click()
+        page.locator(opener("start")).first.click()
         page.locator(f"label:has(input[value='{at.station.prepared}'])").click()
         page.click("dialog#start button[type=submit]")
         page.locator(".tile.working").first.wait_for()
@@ -107,7 +107,7 @@ def developer(page: Page, at: Served) -> None:
 
 def audit(page: Page, at: Served) -> None:
     page.goto("/audit")
-    page.click("[data-open=verify]")
+    page.click(opener("verify"))
     page.click("dialog#verify button[type=submit]")
     page.wait_for_selector("#report .notice")
 

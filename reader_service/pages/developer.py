@@ -114,7 +114,7 @@ def _console(pages: APIRouter, shell: Shell) -> None:
     def off(request: Request, reader_id: str) -> Response:
         who = principal_of(request)
         service.developer.disconnect(who, reader_id, lease(shell, who, reader_id))
-        return shell.say(request, "developer.said-off")
+        return shell.say(request, f"/developer?reader={reader_id}", "developer.said-off")
 
     @pages.post("/developer/{reader_id}/read")
     def read(request: Request, reader_id: str) -> Response:
@@ -134,7 +134,7 @@ def _console(pages: APIRouter, shell: Shell) -> None:
     @pages.post("/developer/{reader_id}/trace")
     def trace(request: Request, reader_id: str, on: Text = "") -> Response:
         service.developer.trace(principal_of(request), reader_id, on == "yes")
-        return Response(status_code=204)
+        return shell.done(request, f"/developer?reader={reader_id}")
 
 
 def _drawer(pages: APIRouter, shell: Shell) -> None:
@@ -143,17 +143,17 @@ def _drawer(pages: APIRouter, shell: Shell) -> None:
     @pages.post("/developer/{reader_id}/insert")
     def insert(request: Request, reader_id: str, card: Text = "") -> Response:
         service.developer.insert(principal_of(request), reader_id, card)
-        return shell.say(request, "developer.said-inserted")
+        return shell.say(request, f"/developer?reader={reader_id}", "developer.said-inserted")
 
     @pages.post("/developer/{reader_id}/eject")
     def eject(request: Request, reader_id: str) -> Response:
         service.developer.eject(principal_of(request), reader_id)
-        return shell.say(request, "developer.said-ejected")
+        return shell.say(request, f"/developer?reader={reader_id}", "developer.said-ejected")
 
     @pages.post("/developer/{reader_id}/tear")
     def tear(request: Request, reader_id: str) -> Response:
         service.developer.tear(principal_of(request), reader_id)
-        return shell.say(request, "developer.said-torn", kind="warn")
+        return shell.say(request, f"/developer?reader={reader_id}", "developer.said-torn", kind="warn")
 
 
 def lease(shell: Shell, who: Principal, reader_id: str) -> str:

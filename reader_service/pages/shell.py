@@ -105,7 +105,10 @@ class Shell:
         return answer
 
     def part(self, request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-        """A piece of a page, for htmx. It knows ``csrf`` and ``principal`` too."""
+        """A piece of a page, for htmx. It knows ``csrf`` and ``principal`` too. A browser that sent the form by itself,
+        before htmx was there, gets it on a page of its own."""
+        if not _from_htmx(request):
+            return self.page(request, "alone.html", status=status, part=template, alone=True, **values)
         return HTMLResponse(
             self.html(
                 request.state.language,
@@ -147,9 +150,17 @@ class Shell:
             )
         return answer
 
-    def say(self, request: Request, said: str, *, kind: str = "ok", **values: object) -> HTMLResponse:
-        """A message on the page that is there, after a form was taken through htmx; an open dialog closes."""
-        answer = self.part(request, "said.html", kind=kind, text=self.words(request)(said, **values))
+    def done(self, request: Request, path: str) -> Response:
+        """Nothing to say: what a live page shows of it comes by its stream. A browser that sent the form by itself is
+        led back to ``path``: an answer without a page would stop the scripts that are still on their way."""
+        return Response(status_code=204) if _from_htmx(request) else self.go(request, path)
+
+    def say(self, request: Request, path: str, said: str, *, kind: str = "ok", **values: object) -> Response:
+        """A message on the page that is there, after a form was taken through htmx; its dialog closes. ``path`` is that
+        page, for a browser that sent the form by itself."""
+        if not _from_htmx(request):
+            return self.go(request, path, said, kind=kind, **values)
+        answer = self.part(request, "message.html", kind=kind, text=self.words(request)(said, **values))
         answer.headers["HX-Retarget"] = "#messages"
         answer.headers["HX-Reswap"] = "innerHTML"
         return answer
@@ -247,6 +258,6 @@ def _flash_of(request: Request) -> dict[str, Any] | None:
     try:
         told = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
         text = words(request.state.language)(str(told["said"]), **dict(told["values"]))
-        return {"kind": "bad" if told["kind"] == "bad" else "ok", "text": text}
+        return {"kind": told["kind"] if told["kind"] in ("bad", "warn") else "ok", "text": text}
     except (binascii.Error, ValueError, KeyError, TypeError):
         return None

@@ -112,15 +112,7 @@ def _looks(pages: APIRouter, shell: Shell) -> None:
             away=away,
             steps=STEPS,
             many=len(found) > MANY,
-            only="",
         )
-
-    @pages.get("/station/choices")
-    def choices(request: Request, only: str = "") -> Response:
-        """What may be started now, for the dialog; ``only`` names the reader that is chosen in it."""
-        who = principal_of(request)
-        views, _ = batches(shell, who)
-        return shell.part(request, "station_choices.html", tiles=tiles(shell, who), batches=views, only=only)
 
     @pages.get("/station/live")
     async def live(request: Request) -> Response:
@@ -151,13 +143,13 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
         if not batch or not reader:
             raise Invalid("choose a batch and at least one reader", {"reader": t("station.choose")}, rule="choose")
         begun = service.lanes.start(who, batch, reader)
-        return shell.say(request, "station.said-started", n=len(begun), batch=batch)
+        return shell.say(request, "/station", "station.said-started", n=len(begun), batch=batch)
 
     def add_command(command: LaneCommand) -> None:
         @pages.post(f"/station/lanes/{{reader_id}}/{command.name}", name=command.name)
         def steer(request: Request, reader_id: str) -> Response:
             service.lanes.steer(principal_of(request), reader_id, command)
-            return Response(status_code=204)
+            return shell.done(request, "/station")
 
     for command in LANE_COMMANDS.values():
         add_command(command)
@@ -169,7 +161,7 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
             if lane.state != "ended":
                 with suppress(NotFound):  # its reader was forgotten just now
                     service.lanes.steer(who, lane.reader, LANE_COMMANDS[what])
-        return Response(status_code=204)
+        return shell.done(request, "/station")
 
 
 def _readers(pages: APIRouter, shell: Shell) -> None:
@@ -185,14 +177,14 @@ def _readers(pages: APIRouter, shell: Shell) -> None:
     @pages.post("/station/readers/{reader_id}/name")
     def name(request: Request, reader_id: str, name: Text = "") -> Response:
         named = service.readers.rename(principal_of(request), reader_id, name)
-        return shell.say(request, "station.said-named", name=named.name)
+        return shell.say(request, "/station", "station.said-named", name=named.name)
 
     @pages.post("/station/readers/{reader_id}/forget")
     def forget(request: Request, reader_id: str) -> Response:
         who = principal_of(request)
         name = service.readers.reader(who, reader_id).name
         service.readers.forget(who, reader_id)
-        return shell.say(request, "station.said-forgotten", name=name)
+        return shell.say(request, "/station", "station.said-forgotten", name=name)
 
 
 def _batches(pages: APIRouter, shell: Shell) -> None:
@@ -201,7 +193,7 @@ def _batches(pages: APIRouter, shell: Shell) -> None:
     @pages.post("/station/batches/{batch_id}/prepare")
     def prepare(request: Request, batch_id: str) -> Response:
         begun = service.batches.prepare(principal_of(request), batch_id)
-        return shell.say(request, "station.said-preparing", batch=batch_id, n=begun.total)
+        return shell.say(request, "/station", "station.said-preparing", batch=batch_id, n=begun.total)
 
     @pages.post("/station/batches/{batch_id}/close")
     def close(request: Request, batch_id: str) -> Response:
@@ -239,13 +231,15 @@ def batches(shell: Shell, who: Principal) -> tuple[list[BatchView], bool]:
 
 @dataclass
 class StationBoard:
-    """What one looker sees of the station: tiles at once, batches at most once a second."""
+    """What one viewer sees of the station: tiles and what may be started at once, batches at most once a second."""
 
     shell: Shell
     who: Principal
     language: str
     _sent: dict[str, str] = field(default_factory=dict)
     _ordered: str = ""
+    _choices: str = ""
+    _views: list[BatchView] = field(default_factory=list)
     _counted: bool = True
     _counted_at: float = 0.0
 
@@ -265,7 +259,8 @@ class StationBoard:
         found = tiles(self.shell, self.who)
         self._sent = {tile.id: self._tile(tile) for tile in found}
         self._ordered = self._orders(found)
-        return self._ordered + self._html("station_tiles.html", tiles=found, many=len(found) > MANY) + self._batches()
+        tiles_html = self._html("station_tiles.html", tiles=found, many=len(found) > MANY)
+        return self._ordered + tiles_html + self._batches() + self._changed_choices(found)
 
     def _orders(self, found: list[Tile]) -> str:
         return self._html("station_orders.html", tiles=found, many=len(found) > MANY)
@@ -284,7 +279,7 @@ class StationBoard:
             self._ordered = orders
             html += orders
         due = not self._counted and time.monotonic() - self._counted_at >= COUNT
-        return html + (self._batches() if due else "")
+        return html + (self._batches() if due else "") + self._changed_choices(found)
 
     def _changed(self, tile: Tile) -> str:
         html = self._tile(tile)
@@ -298,8 +293,18 @@ class StationBoard:
 
     def _batches(self) -> str:
         self._counted, self._counted_at = True, time.monotonic()
-        views, away = batches(self.shell, self.who)
-        return self._html("station_batches.html", batches=views, away=away)
+        self._views, away = batches(self.shell, self.who)
+        return self._html("station_batches.html", batches=self._views, away=away)
+
+    def _changed_choices(self, found: list[Tile]) -> str:
+        """The start dialog's batches and readers, where they are others than before."""
+        if not self.who.may(Permission.LANES_RUN):
+            return ""
+        html = self._html("station_choices.html", tiles=found, batches=self._views)
+        if html == self._choices:
+            return ""
+        self._choices = html
+        return html
 
     def _html(self, template: str, **values: object) -> str:
         return self.shell.html(self.language, template, principal=self.who, steps=STEPS, **values)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from membercard.demo.people import people, person, write_form
 from registry.values import CardState
-from tests.support.service.pages import Served, Sessions
+from tests.support.service.pages import Served, Sessions, opener
 
 _DROP = """([drop, name, content]) => {
   const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
@@ -26,9 +26,7 @@ SECOND = person(102)
 
 
 def ask(page: Page, dialog: str, why: str) -> None:
-    # A message that arrives closes the dialog that stands before it: the answer before has to be there.
-    settled(page)
-    page.click(f"[data-open='{dialog}']")
+    page.click(opener(dialog))
     page.fill(f"dialog#{dialog} textarea", why)
     page.click(f"dialog#{dialog} button[type=submit]")
 
@@ -156,7 +154,7 @@ def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Sessions, at: Served)
         ask(page, f"{step}-{card.dossier_id}", f"reason for {step}")
         said(page, words)
         assert at.service.registry.card(number).state is state
-    assert page.locator("[data-open^=loss-]").count() == 0
+    assert page.locator("[commandfor^=loss-]").count() == 0
     history = page.locator("section[aria-labelledby=history-title] tbody tr")
     for row, reason in zip(range(2), ("reason for replace", "reason for loss"), strict=True):
         expect(history.nth(row)).to_contain_text(reason)
@@ -167,7 +165,7 @@ def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Sessions, at: Served)
 def test_a_member_moves_to_another_unit_and_leaves(desk: Sessions, at: Served) -> None:
     someone = at.service.registry.members.find(person(104).id_number).items[0]
     page, _ = desk.sit("registrar", path=f"/registry/{someone.member_id}")
-    page.click("[data-open=transfer]")
+    page.click(opener("transfer"))
     page.fill("dialog#transfer input[name=unit]", "省地质局工会")
     page.fill("dialog#transfer textarea", "工作调动")
     page.click("dialog#transfer button[type=submit]")
@@ -175,7 +173,7 @@ def test_a_member_moves_to_another_unit_and_leaves(desk: Sessions, at: Served) -
     ask(page, "withdraw", "退休")
     said(page, "已注销")
     assert at.service.registry.members.member(someone.member_id).withdrawn_at is not None
-    assert page.locator("[data-open=transfer]").count() == 0
+    assert page.locator(opener("transfer")).count() == 0
 
 
 # --- progress --------------------------------------------------------------------------------------------------------
@@ -259,16 +257,16 @@ def test_the_audit_is_filtered_and_its_chain_verified_against_what_was_noted(des
     assert rows.count() >= 8
     assert {"user:reviewer"} <= set(page.locator("main tbody td.mono").all_inner_texts())
     page.goto("/audit")
-    page.click("[data-open=verify]")
+    page.click(opener("verify"))
     page.click("dialog#verify button[type=submit]")
     expect(page.locator("#report .notice.ok")).to_contain_text("The chain is whole")
     number, noted = page.locator("#report dd").all_inner_texts()
-    page.click("[data-open=verify]")
+    page.click(opener("verify"))
     page.fill("dialog#verify input[name=number]", number)
     page.fill("dialog#verify input[name=noted]", "0" * 64)
     page.click("dialog#verify button[type=submit]")
     expect(page.locator("#report .notice.bad")).to_contain_text("The chain is broken")
-    page.click("[data-open=verify]")
+    page.click(opener("verify"))
     page.fill("dialog#verify input[name=number]", number)
     page.fill("dialog#verify input[name=noted]", noted)
     page.click("dialog#verify button[type=submit]")
@@ -280,7 +278,7 @@ def test_the_audit_is_filtered_and_its_chain_verified_against_what_was_noted(des
 
 def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessions, at: Served) -> None:
     page, _ = desk.sit("administrator", path="/users")
-    page.click("[data-open=add]")
+    page.click(opener("add"))
     page.fill("dialog#add input[name=name]", "qian.duo")
     page.fill("dialog#add input[name=display]", "钱多")
     page.check("dialog#add input[value=counter]")
@@ -291,9 +289,9 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessio
     expect(page.locator("dialog#add")).to_be_hidden()
     at.service.door.sign_in("qian.duo", password, "tests")
     page.click("#people a:text-is('qian.duo')")
-    page.wait_for_url("**/users/qian.duo")  # and its scripts: a button of a page that is still coming does nothing
+    page.wait_for_url("**/users/qian.duo")
     expect(page.locator("section[aria-labelledby=sessions-title] tbody tr")).to_have_count(1)
-    page.click("[data-open=roles]")
+    page.click(opener("roles"))
     page.check("dialog#roles input[value=operator]")
     page.fill("dialog#roles textarea", "兼任制卡")
     page.click("dialog#roles button[type=submit]")
@@ -311,7 +309,7 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessio
 
 def test_a_token_is_shown_once_and_revoked(desk: Sessions, at: Served) -> None:
     page, _ = desk.sit("administrator", "en", path="/users")
-    page.click("[data-open=make-token]")
+    page.click(opener("make-token"))
     assert page.locator("dialog#make-token input[value=reviewer]").count() == 0
     page.fill("dialog#make-token input[name=label]", "till 7")
     page.check("dialog#make-token input[value=counter]")
@@ -328,8 +326,8 @@ def test_a_token_is_shown_once_and_revoked(desk: Sessions, at: Served) -> None:
 
 def test_an_administrator_does_not_disable_themselves(desk: Sessions) -> None:
     page, _ = desk.sit("administrator", path="/users/administrator")
-    assert page.locator("[data-open=disable]").count() == 0
-    assert page.locator("[data-open=roles]").count() == 0
+    assert page.locator(opener("disable")).count() == 0
+    assert page.locator(opener("roles")).count() == 0
 
 
 def test_pages_of_others_are_refused_in_words(desk: Sessions) -> None:

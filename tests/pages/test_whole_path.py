@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from registry.values import BatchState
-from tests.support.service.pages import Served, Sessions
+from tests.support.service.pages import Served, Sessions, opener
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +21,7 @@ UNIT = "省地质局工会"
 
 def reason(page: Page, dialog: str, text: str) -> None:
     """Fill in and send a dialog that asks why."""
-    page.click(f"[data-open='{dialog}']")
+    page.click(opener(dialog))
     page.fill(f"dialog#{dialog} textarea", text)
     page.click(f"dialog#{dialog} button[type=submit]")
 
@@ -76,7 +76,7 @@ def make(desk: Sessions, at: Served, batch: str) -> None:
     page.wait_for_selector(f"#prepare-{batch}", state="detached")
     expect(page.locator(f"article:has(#batch-{batch})")).to_contain_text("待制卡")
     registry = at.service.registry
-    page.locator("[data-open=start]").first.click()
+    page.locator(opener("start")).first.click()
     page.locator(f"label:has(input[value='{batch}'])").click()
     assert page.locator("#start-choices input[name=reader]:checked").count() == 4
     page.click("dialog#start button[type=submit]")

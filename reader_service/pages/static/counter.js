@@ -8,8 +8,6 @@ let clearing;
 const sound = document.getElementById("sound");
 if (sound) soundButton(sound);
 
-document.getElementById("reader")?.addEventListener("change", (event) => event.target.form.submit());
-
 const waiting = document.getElementById("verdict")?.cloneNode(true);
 
 // No verdict any more, but what is waited for.

@@ -36,4 +36,5 @@ if (field) {
     field.value = preset.value;
     field.focus();
   });
+  if (preset.value) field.value ||= preset.value; // chosen before this module was there
 }

@@ -13,8 +13,6 @@ function prepare(form) {
     });
   }
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-  // A file that misses the field must not take the place of the page.
-  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
     if (event.dataTransfer.files.length !== 1) {
@@ -25,15 +23,13 @@ function prepare(form) {
     input.dispatchEvent(new Event("change"));
     form.requestSubmit();
   });
-  input.addEventListener("change", () => {
-    document.getElementById("chosen").textContent = input.files[0]?.name ?? "–";
-  });
+  const showChosen = () => (document.getElementById("chosen").textContent = input.files[0]?.name ?? "–");
+  input.addEventListener("change", showChosen);
+  showChosen(); // chosen before this module was there
   form.addEventListener("submit", (event) => {
+    if (event.submitter?.hasAttribute("formaction")) return; // the annotated copy is a download of the browser's own
     event.preventDefault();
     send(form, result);
-  });
-  result.addEventListener("click", (event) => {
-    if (event.target.closest("#copy")) copy(form);
   });
 }
 
@@ -88,19 +84,4 @@ function send(form, result) {
   request.open("POST", form.action);
   for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
   request.send(new FormData(form));
-}
-
-// The same form once more, for the copy with the reasons: nothing of it was kept.
-async function copy(form) {
-  const answer = await fetch(form.dataset.check, { method: "POST", headers: headers(), body: new FormData(form) });
-  if (!answer.ok) {
-    document.getElementById("result").innerHTML = await answer.text();
-    return;
-  }
-  const name = /filename\*=UTF-8''(.+)$/.exec(answer.headers.get("Content-Disposition"));
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
-  link.download = decodeURIComponent(name[1]);
-  link.click();
-  URL.revokeObjectURL(link.href);
 }

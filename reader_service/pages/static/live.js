@@ -1,13 +1,16 @@
-// One stream of ready-made HTML. Each element that comes takes the place of the one with its id; the focus stays where it
-// was. A beat comes every few seconds: a line that has gone silent is taken for lost, and asked for again.
+// One stream of ready-made HTML. Each element that comes is merged into the one with its id (merge.js). A beat comes every
+// few seconds: a connection that has gone silent is taken for lost, and opened again.
+import { merge, unsaved } from "./merge.js";
+
 const SILENT = 25_000;
-const AGAIN = [500, 1_000, 2_000, 5_000];
+const RETRY_AFTER = [500, 1_000, 2_000, 5_000];
+const LEAVE_CHECK = 1_000;
 
 export function follow(url, connection) {
   let source;
   let silence;
   let failures = 0;
-  const heard = () => {
+  const alive = () => {
     failures = 0;
     connection(true);
     clearTimeout(silence);
@@ -17,15 +20,21 @@ export function follow(url, connection) {
     source.close();
     clearTimeout(silence);
     connection(false);
-    setTimeout(open, AGAIN[Math.min(failures++, AGAIN.length - 1)]);
+    setTimeout(open, RETRY_AFTER[Math.min(failures++, RETRY_AFTER.length - 1)]);
+  };
+  const leave = () => {
+    source.close();
+    clearTimeout(silence);
+    connection(false);
+    leaveUnused();
   };
   const open = () => {
     source = new EventSource(url);
     source.addEventListener("error", lost);
-    source.addEventListener("beat", heard);
-    source.addEventListener("leave", () => location.reload());
+    source.addEventListener("beat", alive);
+    source.addEventListener("leave", leave);
     source.addEventListener("parts", (event) => {
-      heard();
+      alive();
       patch(event.data);
     });
   };
@@ -33,7 +42,13 @@ export function follow(url, connection) {
   addEventListener("pagehide", () => source.close());
 }
 
-// Parts that wait for the answer to a button in the one they replace: to a button that is gone no answer would be told.
+// Load the page again, which leads to the sign-in page; not while somebody is writing.
+function leaveUnused() {
+  if (unsaved(document.body)) setTimeout(leaveUnused, LEAVE_CHECK);
+  else location.reload();
+}
+
+// Parts that wait for the answer to a button in the one they change: nobody would see the answer to a button that is gone.
 const late = new Map();
 document.addEventListener("htmx:afterRequest", () => {
   const parts = [...late.values()];
@@ -41,12 +56,19 @@ document.addEventListener("htmx:afterRequest", () => {
   for (const part of parts) place(part);
 });
 
-// Put the parts in their places; page modules hear of each by the event "part".
+// Put the parts in their places; page modules learn of each by the event "part".
 export function patch(html) {
   const parts = document.createElement("template");
   parts.innerHTML = html;
   for (const part of [...parts.content.children]) place(part);
 }
+
+// Parts that come beside the answer to a form go the same way.
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  event.preventDefault();
+  const part = event.detail.fragment;
+  place(part instanceof Element ? part : part.firstElementChild);
+});
 
 function place(part) {
   const old = document.getElementById(part.id);
@@ -56,11 +78,11 @@ function place(part) {
     late.set(part.id, part);
     return;
   }
-  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
-  old.replaceWith(part);
-  htmx.process(part);
-  if (focused) keepFocus(part, focused);
-  document.dispatchEvent(new CustomEvent("part", { detail: { part, old } }));
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  const current = merge(old, part);
+  htmx.process(current);
+  if (focused && (document.activeElement !== focused || focused.disabled)) keepFocus(current, focused.id);
+  document.dispatchEvent(new CustomEvent("part", { detail: { part: current } }));
 }
 
 // What had the focus, or where that is gone or disabled now, the first thing in its part that can be pressed.

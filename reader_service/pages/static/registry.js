@@ -1,6 +1,4 @@
 // A person's data in clear leave the screen by themselves, and at once when the page is left.
-import "./office.js";
-
 const place = document.getElementById("unmasked");
 
 document.addEventListener("htmx:afterSwap", (event) => {

@@ -1,4 +1,4 @@
-// Station: what a reject sounds like, who is told of it, and which reader the start dialog begins with.
+// Station: a reject is announced and heard.
 import { announce } from "./live.js";
 import { soundButton, tone } from "./sound.js";
 
@@ -9,9 +9,4 @@ document.addEventListener("part", ({ detail: { part } }) => {
     announce(part.dataset.announce);
     tone(part.dataset.alarm);
   }
-});
-
-document.addEventListener("click", (event) => {
-  const opener = event.target.closest("[data-open=start]");
-  if (opener) htmx.ajax("GET", `/station/choices?only=${encodeURIComponent(opener.dataset.only ?? "")}`, "#start-choices");
 });

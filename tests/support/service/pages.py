@@ -95,6 +95,11 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+def opener(dialog: str) -> str:
+    """The selector of the buttons that open a dialog."""
+    return f"[command='show-modal'][commandfor='{dialog}']"
+
+
 @dataclass
 class Watch:
     """What a page did that it must not do."""

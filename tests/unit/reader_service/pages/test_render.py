@@ -329,8 +329,10 @@ def test_starting_lanes(house: PageApp) -> None:
     house.readers.found = [reader("Lane 1"), reader("Lane 2"), reader("Lane 3", state=ReaderState.HUNG)]
     house.batches.views = [batch_view(BatchState.PREPARED)]
     client = enter(house, Role.OPERATOR)
-    choices = at(client.get("/station/choices?only=lane-2"))
-    assert re.findall(r'value="(lane-\d)"( checked)?', choices) == [("lane-1", ""), ("lane-2", " checked")]
+    page = at(client.get("/station"))
+    assert re.findall(r'value="(lane-\d)"( checked)?', page) == [("lane-1", " checked"), ("lane-2", " checked")]
+    assert re.findall(r'data-only="([^"]*)"', page) == ["", "lane-1", "lane-2"]
+    client.headers["HX-Request"] = "true"
     answer = client.post("/station/start", data={"batch": "B20261122-001", "reader": ["lane-1", "lane-2"]})
     assert "runs on 2 readers" in answer.text
     assert house.lanes.done == [("start", "B20261122-001", "lane-1", "lane-2")]
@@ -342,10 +344,28 @@ def test_starting_lanes(house: PageApp) -> None:
 def test_lanes_are_paused_resumed_and_stopped_one_or_all(house: PageApp) -> None:
     house.lanes.found = [lane("Lane 1"), lane("Lane 2", state="ended")]
     client = enter(house, Role.OPERATOR)
+    client.headers["HX-Request"] = "true"
     for path in ("lanes/lane-1/pause", "lanes/lane-1/resume", "lanes/lane-1/stop", "all/pause", "all/stop"):
         assert client.post(f"/station/{path}").status_code == 204
     assert client.post("/station/all/nothing").status_code == 422
     assert house.lanes.done == [(what, "lane-1") for what in ("pause", "resume", "stop", "pause", "stop")]
+
+
+def test_a_form_that_the_browser_sent_by_itself_leads_to_a_page(house: PageApp) -> None:
+    """Before htmx is there: an answer without a page would stop the scripts that are still on their way."""
+    house.readers.found, house.lanes.found = [reader("Bench")], [lane("Lane 1")]
+    client = enter(house, Role.OPERATOR, Role.DEVELOPER)
+    for path, page in (
+        ("/station/all/pause", "/station"),
+        ("/station/lanes/lane-1/stop", "/station"),
+        ("/developer/bench/tear", "/developer?reader=bench"),
+    ):
+        answer = client.post(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, page)
+    assert "torn out" in at(client.get("/developer?reader=bench"))
+    whole = at(client.post("/developer/bench/read"))
+    assert "UNIONPAY DEBIT" in whole
+    assert "<title>Developer" in whole
 
 
 def test_the_station_goes_on_while_the_database_is_away(house: PageApp) -> None:
@@ -377,5 +397,5 @@ def test_the_console_sends_what_was_typed(house: PageApp) -> None:
     assert "Something: 9F36" in at(client.post("/developer/decode", data={"data": "9F36"}))
     contents = at(client.post("/developer/bench/read"))
     assert all(text in contents for text in ("Member application", "UNIONPAY DEBIT", "1 data element<", "said no"))
-    assert "torn out" in at(client.post("/developer/bench/tear"))
+    assert "torn out" in at(client.post("/developer/bench/tear", headers={"HX-Request": "true"}))
     assert house.developer.done == [("tear", "bench")]
