@@ -97,8 +97,8 @@ def _cards(profile: Profile) -> Iterator[Callable[[], object]]:
 
 
 def _payment(preparer: Preparer) -> Callable[[], object]:
-    payment, member = preparer._payment, issuer.member()
-    assert isinstance(payment, PaymentPreparer)
+    member = issuer.member()
+    (payment,) = (one for one in preparer._preparers if isinstance(one, PaymentPreparer))
     return partial(payment.prepare, PaymentAccount(bank.PAN, 1, member.name, member.id_number), None, "dossier/7/1")
 
 

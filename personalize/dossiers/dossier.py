@@ -7,9 +7,9 @@ stores a dossier only sealed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from pydantic_core import to_json
 
@@ -17,7 +17,14 @@ from personalize.errors import DossierError
 from terminal.keys import Algorithm, ApplicationKeys, CardKeys, Diversification, KeyRef, Sealed, SealedKeys
 
 SecretValue = ApplicationKeys | SealedKeys | CardKeys | Sealed
-FORMAT = 1
+_SecretT = TypeVar("_SecretT", bound=SecretValue)
+
+MEMBER, PAYMENT, DIRECTORY = "member", "payment", "directory"
+"""Kinds of applications. What prepares and checks each is in ``personalize.applications``."""
+
+FORMAT = 2
+_FIRST_FORMAT = 1
+"""A field for each kind instead of a list; still read, no longer written."""
 _OPTIONS: tuple[list[Any], ...] = ([], [None], ["A"], ["B"])
 """What may follow application keys: how they are derived, which the first dossiers did not say."""
 
@@ -50,8 +57,9 @@ class DossierPart:
 
 @dataclass(frozen=True, slots=True)
 class DossierApplication:
-    """One application instance to install and personalize."""
+    """One application instance to install and personalize. ``kind`` names its row of ``personalize.applications``."""
 
+    kind: str
     package_aid: bytes
     module_aid: bytes
     instance_aid: bytes
@@ -64,6 +72,13 @@ class DossierApplication:
                 return part.value
         raise DossierError(f"the dossier has no plain DGI {dgi:04X}")
 
+    def secret(self, dgi: int, of: type[_SecretT]) -> _SecretT:
+        """The secret value of a DGI. Raises DossierError when it is absent or of another type."""
+        for part in self.parts:
+            if part.number == dgi and isinstance(part.value, of):
+                return part.value
+        raise DossierError(f"the dossier has no secret DGI {dgi:04X} of type {of.__name__}")
+
     def records(self) -> dict[tuple[int, int], bytes]:
         """Clear records by (SFI, record number): DGIs 01xx to 1Exx. EMV CPS 1.1, 4.2."""
         return {
@@ -75,25 +90,40 @@ class DossierApplication:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """One card. ``directories`` are PSE and PPSE, which list the payment application."""
+    """One card. ``applications`` stand in the order of the line: directories last, so that no terminal finds an
+    application that is not complete."""
 
     card_number: str
     sequence: int
-    member: DossierApplication
-    protected: Sealed
-    """DGI 0501 again, for the comparison at read-back: the same sealed bytes as in ``member``."""
-    read_keys: CardKeys
-    payment: DossierApplication | None = None
-    directories: tuple[DossierApplication, ...] = ()
+    applications: tuple[DossierApplication, ...]
 
     @property
     def context(self) -> str:
         return f"dossier/{self.card_number}/{self.sequence}"
 
+    def of_kind(self, kind: str) -> tuple[DossierApplication, ...]:
+        return tuple(application for application in self.applications if application.kind == kind)
+
     @property
-    def applications(self) -> tuple[DossierApplication, ...]:
-        """In the order of the line: directories last, so that no terminal finds an application that is not whole."""
-        return (self.member, *((self.payment,) if self.payment else ()), *self.directories)
+    def member(self) -> DossierApplication:
+        """The member application. Raises DossierError when there is none."""
+        for application in self.of_kind(MEMBER):
+            return application
+        raise DossierError("the dossier has no member application")
+
+    @property
+    def payment(self) -> DossierApplication | None:
+        return next(iter(self.of_kind(PAYMENT)), None)
+
+    @property
+    def directories(self) -> tuple[DossierApplication, ...]:
+        """PSE and PPSE, which list the payment application."""
+        return self.of_kind(DIRECTORY)
+
+    def with_applications(self, kinds: Collection[str], applications: Iterable[DossierApplication]) -> Dossier:
+        """The same dossier with these applications, last, instead of all of these kinds."""
+        others = (application for application in self.applications if application.kind not in kinds)
+        return replace(self, applications=(*others, *applications))
 
     def __repr__(self) -> str:
         groups = sum(len(application.parts) for application in self.applications)
@@ -106,40 +136,36 @@ class Dossier:
                 "format": FORMAT,
                 "card_number": self.card_number,
                 "sequence": self.sequence,
-                "member": _application(self.member),
-                "payment": _application(self.payment) if self.payment else None,
-                "directories": [_application(directory) for directory in self.directories],
-                "protected": _value(self.protected),
-                "read_keys": _value(self.read_keys),
+                "applications": [_application(application) for application in self.applications],
             },
             bytes_mode="hex",
         )
 
     @classmethod
     def decode(cls, raw: bytes) -> Dossier:
-        """Raises DossierError when the bytes are no dossier of this format."""
+        """Raises DossierError when the bytes are no dossier of a known format."""
         try:
             data = json.loads(raw)
-            if data["format"] != FORMAT:
+            if data["format"] not in (FORMAT, _FIRST_FORMAT):
                 raise DossierError(f"a dossier of format {data['format']}; this program knows format {FORMAT}")
-            protected, read_keys = _read_value(data["protected"]), _read_value(data["read_keys"])
-            if not isinstance(protected, Sealed) or not isinstance(read_keys, CardKeys):
-                raise DossierError("a damaged dossier: protected data or read keys are of the wrong kind")
-            return cls(
-                data["card_number"],
-                data["sequence"],
-                _read_application(data["member"]),
-                protected,
-                read_keys,
-                _read_application(data["payment"]) if data["payment"] else None,
-                tuple(_read_application(directory) for directory in data.get("directories", ())),
-            )
+            listed = _listed_by_kind(data) if data["format"] == _FIRST_FORMAT else data["applications"]
+            return cls(data["card_number"], data["sequence"], tuple(map(_read_application, listed)))
         except (ValueError, KeyError, TypeError):
             raise DossierError("the bytes are no dossier, or a damaged one") from None
 
 
+def _listed_by_kind(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """The applications of the first format, which had a field for each kind. It also repeated two values of the member
+    application."""
+    listed = [data["member"] | {"kind": MEMBER}]
+    if data["payment"]:
+        listed.append(data["payment"] | {"kind": PAYMENT})
+    return [*listed, *(directory | {"kind": DIRECTORY} for directory in data.get("directories", ()))]
+
+
 def _application(application: DossierApplication) -> dict[str, Any]:
     return {
+        "kind": application.kind,
         "aids": [application.package_aid, application.module_aid, application.instance_aid],
         "parts": [
             [p.number, p.value if isinstance(p.value, bytes) else _value(p.value), p.padded] for p in application.parts
@@ -150,7 +176,7 @@ def _application(application: DossierApplication) -> dict[str, Any]:
 def _read_application(data: dict[str, Any]) -> DossierApplication:
     package, module, instance = (bytes.fromhex(a) for a in data["aids"])
     parts = tuple(DossierPart(number, _read_value(value), padded) for number, value, padded in data["parts"])
-    return DossierApplication(package, module, instance, parts)
+    return DossierApplication(str(data["kind"]), package, module, instance, parts)
 
 
 def _value(value: SecretValue) -> list[Any]:
@@ -171,8 +197,8 @@ def _read_value(data: str | list[Any]) -> bytes | SecretValue:
     match data:
         case ["sealed", name, version, blob, context]:
             return Sealed(KeyRef(name, version), bytes.fromhex(blob), context)
-        case ["keys", sealed, algorithm, kcvs] if isinstance(held := _read_value(sealed), Sealed):
-            return SealedKeys(held, Algorithm(algorithm), _three(kcvs))
+        case ["keys", sealed, algorithm, kcvs] if isinstance(inner := _read_value(sealed), Sealed):
+            return SealedKeys(inner, Algorithm(algorithm), _three(kcvs))
         case ["application", [[n1, v1], [n2, v2], [n3, v3]], pan, sequence, kcvs, *rest] if rest in _OPTIONS:
             masters = KeyRef(n1, v1), KeyRef(n2, v2), KeyRef(n3, v3)
             return ApplicationKeys(masters, pan, sequence, _three(kcvs), *rest)

@@ -278,8 +278,9 @@ class _CardRun:
                 self._meter.reset()
                 job = self._job
                 fresh = stack(self._meter)
-                verdict = read_back(fresh, dossier, final, job.custody, job.guard, job.trust, job.now(), self.serial)
-                self._verdict = {"verdict": verdict.code.value, "proven": verdict.proof.value}
+                self._verdict = read_back(
+                    fresh, dossier, final, job.custody, job.guard, job.trust, job.now(), self.serial
+                )
                 if dossier.payment is not None and job.payment_proof is not None:
                     self._meter.reset()
                     self._verdict["payment"] = job.payment_proof(stack(self._meter), dossier)

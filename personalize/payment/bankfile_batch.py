@@ -6,12 +6,12 @@ Both directions hold some hundred cards in memory at once, whatever a file's len
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
-from personalize.dossiers.dossier import Dossier, DossierApplication
+from personalize.dossiers.dossier import DIRECTORY, PAYMENT, Dossier, DossierApplication
 from personalize.errors import BankFileError, BankFileRefused, DossierError
 from personalize.payment.bankfile import BankFileExchange, BankFormat, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat
@@ -127,7 +127,7 @@ class _Intake:
                 self.faults.append(BankFileError(fault, record, "reference"))
                 continue
             dossier = Dossier.decode(self.exchange.custody.open(stored.sealed).reveal())
-            dossier = replace(dossier, payment=card.payment, directories=card.directories)
+            dossier = dossier.with_applications((PAYMENT, DIRECTORY), card.applications)
             if unsound := [BankFileError(sentence, record, place) for place, sentence in self.judge(dossier)]:
                 self.faults += unsound
             else:

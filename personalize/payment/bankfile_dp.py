@@ -30,7 +30,7 @@ from construct import (
     Terminated,
 )
 
-from personalize.dossiers.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import DIRECTORY, PAYMENT, DossierApplication, DossierPart
 from personalize.errors import BankFileError
 from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard, check
 from terminal.crypto import des, sm4
@@ -235,8 +235,10 @@ def _card(told: Container[Any], context: _Context, record: int, start: int) -> P
         raise BankFileError("a card has at least one application", record, "applications", start)
     reference = _text(told.reference, record, "reference", start)
     try:
-        payment, *directories = [_application(one, context, reference, record) for one in told.applications]
-        return check(PreparedCard(reference, pan, int(told.sequence.hex()), payment, tuple(directories)), record)
+        first, *others = told.applications
+        payment = _application(PAYMENT, first, context, reference, record)
+        directories = tuple(_application(DIRECTORY, one, context, reference, record) for one in others)
+        return check(PreparedCard(reference, pan, int(told.sequence.hex()), payment, directories), record)
     except BankFileError as fault:
         raise fault.at(start) from None
 
@@ -248,10 +250,10 @@ def _text(raw: bytes, record: int, field: str, offset: int) -> str:
     return text
 
 
-def _application(told: Container[Any], context: _Context, reference: str, record: int) -> DossierApplication:
+def _application(kind: str, told: Container[Any], context: _Context, reference: str, record: int) -> DossierApplication:
     name = f"{reference}/{told.instance.hex().upper()}"
     parts = tuple(_part(group, context, name, record) for group in told.groups)
-    return DossierApplication(told.package, told.module, told.instance, parts)
+    return DossierApplication(kind, told.package, told.module, told.instance, parts)
 
 
 def _part(group: Container[Any], context: _Context, name: str, record: int) -> DossierPart:

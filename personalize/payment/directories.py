@@ -5,9 +5,10 @@ EMV 4.4 Book 1, 12.2 (PSE); EMV Contactless Book B 2.11, 3.3.1 (PPSE).
 
 from __future__ import annotations
 
-from personalize.dossiers.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import DIRECTORY, DossierApplication, DossierPart
 from personalize.encoding import record
 from personalize.profiles.payment import PaymentApplication
+from personalize.protocols import CardToPrepare, PreparationRun
 from terminal.emv.data.tags import (
     TAG_4F_ADF_NAME,
     TAG_5F2D_LANGUAGES,
@@ -36,6 +37,22 @@ def directories(profile: PaymentApplication) -> tuple[DossierApplication, ...]:
     return tuple(made)
 
 
+class DirectoryPreparer:
+    """The directories of one profile, the same on every card."""
+
+    key_names: tuple[str, ...] = ()
+
+    def __init__(self, profile: PaymentApplication) -> None:
+        self._directories = directories(profile)
+
+    @classmethod
+    def for_run(cls, run: PreparationRun) -> DirectoryPreparer | None:
+        return cls(run.profile.payment) if run.profile.payment else None
+
+    def applications(self, card: CardToPrepare) -> tuple[DossierApplication, ...]:
+        return self._directories
+
+
 def _pse(profile: PaymentApplication) -> DossierApplication:
     items = [
         tlv(TAG_88_SFI, bytes((_DIRECTORY_SFI,))),
@@ -45,7 +62,7 @@ def _pse(profile: PaymentApplication) -> DossierApplication:
         items.append(tlv(TAG_9F11_CODE_TABLE, bytes.fromhex(f"{profile.code_table:02d}")))
     listed = record(tlv(TAG_61_DIRECTORY_ENTRY, _entry(profile, preferred=True)).encode())
     parts = (DossierPart(_FCI, tlv(TAG_A5_FCI_PROPRIETARY, items).encode()), DossierPart(_FIRST_RECORD, listed))
-    return DossierApplication(PACKAGE, MODULE, PSE, parts)
+    return DossierApplication(DIRECTORY, PACKAGE, MODULE, PSE, parts)
 
 
 def _ppse(profile: PaymentApplication) -> DossierApplication:
@@ -53,7 +70,7 @@ def _ppse(profile: PaymentApplication) -> DossierApplication:
         TAG_A5_FCI_PROPRIETARY,
         [tlv(TAG_BF0C_FCI_DISCRETIONARY, [tlv(TAG_61_DIRECTORY_ENTRY, _entry(profile, preferred=False))])],
     )
-    return DossierApplication(PACKAGE, MODULE, PPSE, (DossierPart(_FCI, fci.encode()),))
+    return DossierApplication(DIRECTORY, PACKAGE, MODULE, PPSE, (DossierPart(_FCI, fci.encode()),))
 
 
 def _entry(profile: PaymentApplication, *, preferred: bool) -> list[Tlv]:

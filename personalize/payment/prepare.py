@@ -14,12 +14,13 @@ from datetime import date
 from personalize.certificates import sm_certificates
 from personalize.certificates.chains import IssuingChains, RsaIssuingChain, SmIssuingChain
 from personalize.certificates.rsa_certificates import icc_certificate, signed_static_data
-from personalize.dossiers.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import PAYMENT, DossierApplication, DossierPart
 from personalize.encoding import Item, inside, join, pack, record, years_after
 from personalize.errors import PrepareError
 from personalize.keypool import ChipKey
 from personalize.payment import elements
 from personalize.profiles.payment import CRT_ORDER, MastersSection, PaymentApplication
+from personalize.protocols import CardToPrepare, PreparationRun
 from terminal.crypto import sm2
 from terminal.emv.data.records import Afl, AflEntry
 from terminal.emv.data.tags import (
@@ -92,12 +93,26 @@ class PaymentPreparer:
         self._tdes = self._masters(profile.keys.tdes) if profile.rsa else None
         self._sm4 = self._masters(profile.keys.sm4) if profile.sm else None
 
+    @classmethod
+    def for_run(cls, run: PreparationRun) -> PaymentPreparer | None:
+        """The preparer of a run; None for a profile without payment application."""
+        profile = run.profile.payment
+        return cls(profile, run.custody, today=run.today, chains=run.chains) if profile else None
+
     @property
     def key_names(self) -> tuple[str, ...]:
         """Every key that making an application uses, for a worker's snapshot."""
         signers = [chain.issuer.name for chain in (self._rsa, self._sm) if chain]
         masters = [ref.name for refs in (self._tdes, self._sm4) if refs for ref in refs]
         return (*signers, *masters, self._seal_key.name)
+
+    def applications(self, card: CardToPrepare) -> tuple[DossierApplication, ...]:
+        if not card.pan:
+            raise PrepareError("the payment application needs an account number, and none was given")
+        member = card.member
+        sequence = self._profile.pan.first_sequence + member.sequence - 1
+        account = PaymentAccount(card.pan, sequence, member.name, member.id_number)
+        return (self.prepare(account, card.payment_key, card.context),)
 
     def prepare(self, account: PaymentAccount, key: ChipKey | None, context: str) -> DossierApplication:
         """The application of one card. ``key``: the chip's RSA key, used for no other card; None where the profile
@@ -127,7 +142,7 @@ class PaymentPreparer:
         parts += [DossierPart(sfi << 8 | number, whole) for (sfi, number), whole in records.items()]
         parts += [*self._keys(account), *self._pin(context), *secrets_]
         package, module, instance = map(bytes.fromhex, (profile.package_aid, profile.module_aid, profile.aid))
-        return DossierApplication(package, module, instance, tuple(parts))
+        return DossierApplication(PAYMENT, package, module, instance, tuple(parts))
 
     def _authentication(
         self, account: PaymentAccount, key: ChipKey | None, static: bytes, context: str

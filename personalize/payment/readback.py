@@ -11,6 +11,7 @@ from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.errors import ReadBackError
 from personalize.payment.image import card_objects
 from personalize.payment.prepare import ECASH_OPTIONS, FCI, OPTIONS, PIN_TRIES, SM
+from personalize.protocols import ReadBackRun, same
 from terminal.apdu import Command, Sender, check
 from terminal.emv.data.records import Afl, read_record
 from terminal.emv.data.tags import (
@@ -43,31 +44,19 @@ class PaymentProof(Protocol):
         ...
 
 
-def read_back_others(sender: Sender, dossier: Dossier) -> None:
-    """Compare the payment application and the directories, where the dossier has them. What only the antenna shows
-    (9103, 9207) is not read.
-
-    Raises ReadBackError naming the first difference, CardError and TransportError where the chip cannot be read.
-    """
-    for directory in dossier.directories:
-        _directory(sender, directory)
-    if dossier.payment is not None:
-        _payment(sender, dossier.payment)
-
-
-def same(what: str, read: bytes, expected: bytes) -> None:
-    if read != expected:
-        raise ReadBackError(what, "the chip does not return what the dossier says")
-
-
-def _directory(sender: Sender, directory: DossierApplication) -> None:
+def read_back_directory(run: ReadBackRun, directory: DossierApplication) -> dict[str, str]:
+    """Compare a directory, PSE or PPSE."""
+    sender = run.sender
     name = directory.instance_aid.decode("ascii")
     _select(sender, directory, f"directory {name}")
     for (sfi, number), expected in directory.records().items():
         same(f"record {sfi}.{number} of {name}", read_record(sender, sfi, number).raw, expected)
+    return {}
 
 
-def _payment(sender: Sender, application: DossierApplication) -> None:
+def read_back_payment(run: ReadBackRun, application: DossierApplication) -> dict[str, str]:
+    """Compare the payment application. What only the antenna shows (9103, 9207) is not read."""
+    sender = run.sender
     records = application.records()
     stored = card_objects(records)
     for dgi, twin in _READ_AT_CONTACT:
@@ -89,6 +78,7 @@ def _payment(sender: Sender, application: DossierApplication) -> None:
         _data(sender, TAG_9F4F_LOG_FORMAT, log_format, "the log format")
     if tries := next((p.value for p in application.parts if p.number == PIN_TRIES), None):
         _data(sender, TAG_9F17_PIN_TRY_COUNTER, bytes(tries[:1]) if isinstance(tries, bytes) else b"", "the PIN tries")
+    return {}
 
 
 def _select(sender: Sender, application: DossierApplication, what: str) -> None:

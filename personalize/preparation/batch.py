@@ -12,13 +12,13 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import NamedTuple
 
 from personalize.certificates.chains import IssuingChains
-from personalize.keypool import ChipKey, KeyPool
+from personalize.keypool import KeyPool
 from personalize.payment.pan import assign, load_numbers
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile
+from personalize.protocols import CardToPrepare
 from registry.errors import NOT_WANTED, RegistryConflict
 from registry.store import SOMEBODY, Registry
 from registry.values import MemberToPrepare, NewDossier
@@ -33,16 +33,6 @@ AHEAD = 64
 
 Numbers = tuple[MemberToPrepare, str, str]
 """A member, the card number, and the account number of the payment application (empty where there is none)."""
-
-
-class Task(NamedTuple):
-    """What one dossier is made from: the arguments of ``Preparer.new_dossier``."""
-
-    member: MemberToPrepare
-    card_number: str
-    key: ChipKey
-    pan: str = ""
-    payment_key: ChipKey | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,7 @@ def _preparer(spec: WorkerSpec) -> Preparer:
     return Preparer(spec.profile, custody, today=spec.today, chain=spec.chain)
 
 
-def prepare_chunk(spec: WorkerSpec, tasks: Sequence[Task]) -> list[NewDossier]:
+def prepare_chunk(spec: WorkerSpec, tasks: Sequence[CardToPrepare]) -> list[NewDossier]:
     """What a worker runs: some members' dossiers, sealed."""
     return [_preparer(spec).new_dossier(*task) for task in tasks]
 
@@ -104,7 +94,7 @@ def prepare_batch(
     chunks = _chunks(_numbered(registry, preparer.profile, members))
     tasks = (
         [
-            Task(member, card, pool.take(), pan, payment_pool.take() if payment_pool is not None else None)
+            CardToPrepare(member, card, pool.take(), pan, payment_pool.take() if payment_pool is not None else None)
             for member, card, pan in c
         ]
         for c in chunks
@@ -136,7 +126,7 @@ def _store(registry: Registry, batch_id: str, dossiers: Sequence[NewDossier], by
 
 
 def _prepared(
-    preparer: Preparer, tasks: Iterator[list[Task]], executor: tuple[Executor, WorkerSpec] | None
+    preparer: Preparer, tasks: Iterator[list[CardToPrepare]], executor: tuple[Executor, WorkerSpec] | None
 ) -> Iterator[list[NewDossier]]:
     if executor is None:
         for chunk in tasks:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Self
 
-from personalize.dossiers.dossier import Dossier, DossierApplication, DossierPart
+from personalize.dossiers.dossier import DIRECTORY, PAYMENT, Dossier, DossierApplication, DossierPart
 from personalize.keypool import ChipKey, sealed_key
 from personalize.payment.image import Authorities
 from personalize.preparation.preparer import Preparer
@@ -125,10 +125,12 @@ class Card:
         )
         others = list(self.dossier.directories)
         others[at] = replace(one, parts=parts)
-        return replace(self, dossier=replace(self.dossier, directories=tuple(others)))
+        return replace(self, dossier=self.dossier.with_applications((DIRECTORY,), others))
 
     def _with(self, parts: list[DossierPart]) -> Self:
-        return replace(self, dossier=replace(self.dossier, payment=replace(self.payment, parts=tuple(parts))))
+        payment = replace(self.payment, parts=tuple(parts))
+        changed = self.dossier.with_applications((PAYMENT, DIRECTORY), (payment, *self.dossier.directories))
+        return replace(self, dossier=changed)
 
 
 def _changed(template: bytes, tag: int, value: bytes | None) -> bytes:

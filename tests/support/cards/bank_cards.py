@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from personalize.dossiers.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import DIRECTORY, PAYMENT, DossierApplication, DossierPart
 from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard
 from terminal.keys import Algorithm, MemoryCustody, Purpose
 from terminal.secret import Secret
@@ -45,6 +45,7 @@ def card(
     keys, sm4 = (custody.application_keys((ac, smi, smc), pan, sequence) for ac, smi, smc in refs)
     pin = custody.seal(side.seal, bytes.fromhex("241234FFFFFFFFFF"), "pin")
     payment = DossierApplication(
+        PAYMENT,
         bytes.fromhex("A00000033301"),
         AID,
         AID,
@@ -58,5 +59,7 @@ def card(
             DossierPart(0x8010, pin, padded=True),
         ),
     )
-    directory = DossierApplication(b"1PAY.", b"1PAY.\x01", b"1PAY.SYS.DDF01", (DossierPart(0x9102, b"\xa5\x00"),))
+    directory = DossierApplication(
+        DIRECTORY, b"1PAY.", b"1PAY.\x01", b"1PAY.SYS.DDF01", (DossierPart(0x9102, b"\xa5\x00"),)
+    )
     return PreparedCard(reference, pan, sequence, payment, (directory,))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize.dossiers.diff import Difference, diff, on_chip
-from personalize.dossiers.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import PAYMENT, DossierApplication, DossierPart
 from personalize.dossiers.view import GroupView, explained, name_of, view
 from terminal.apdu import stack
 from terminal.apdu.transcript import Transcript
@@ -49,7 +49,9 @@ def test_a_banks_keys_are_shown_by_their_check_values() -> None:
     assert isinstance(keys, ApplicationKeys)
     wrapped = custody.to_transport(SIDE.transport, keys)
     brought = custody.keys_from_transport(SIDE.transport, wrapped, Algorithm.TDES, SIDE.seal, "x")
-    ours, theirs = (DossierApplication(AID, AID, AID, (DossierPart(0x8000, value),)) for value in (keys, brought))
+    ours, theirs = (
+        DossierApplication(PAYMENT, AID, AID, AID, (DossierPart(0x8000, value),)) for value in (keys, brought)
+    )
     assert groups(theirs)[0x8000].kcvs == groups(ours)[0x8000].kcvs != ()
     assert groups(theirs)[0x8000].length == 48
     assert diff(ours, theirs, NAMES) == []
@@ -86,7 +88,7 @@ def test_a_members_dossier_names_nobody(tmp_path: Path) -> None:
 
 @given(st.integers(0, 0xFFFF), st.binary(max_size=60))
 def test_any_plain_grouping_is_shown(number: int, value: bytes) -> None:
-    one = DossierApplication(AID, AID, AID, (DossierPart(number, value),))
+    one = DossierApplication(PAYMENT, AID, AID, AID, (DossierPart(number, value),))
     [group] = view(one, NAMES)
     assert group.length == len(value)
     assert json.dumps(group.to_json())
@@ -94,7 +96,7 @@ def test_any_plain_grouping_is_shown(number: int, value: bytes) -> None:
 
 
 def test_what_is_no_data_object_is_told_by_its_length() -> None:
-    one = DossierApplication(AID, AID, AID, ())
+    one = DossierApplication(PAYMENT, AID, AID, AID, ())
     [item] = explained(one, 0x0E01, b"\x5a\x20secret", NAMES)
     assert item.text == "8 bytes, no data objects"
 
@@ -108,7 +110,7 @@ def test_groupings_have_names(number: int, name: str) -> None:
 
 
 def app(*parts: DossierPart) -> DossierApplication:
-    return DossierApplication(AID, AID, AID, parts)
+    return DossierApplication(PAYMENT, AID, AID, AID, parts)
 
 
 def told(left: DossierApplication, right: DossierApplication, **how: object) -> list[tuple[str, str, str]]:

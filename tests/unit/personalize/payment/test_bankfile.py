@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from psec import tr31 as psec_tr31
 from pyemv.tools import encrypt_tdes_ecb
 
-from personalize.dossiers.dossier import DossierApplication, DossierPart
+from personalize.dossiers.dossier import DIRECTORY, PAYMENT, DossierApplication, DossierPart
 from personalize.errors import BankFileError
 from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard
 from personalize.payment.bankfile_dp import MOST, DpFormat
@@ -132,7 +132,7 @@ def test_what_was_imported_can_be_exported_again() -> None:
 def test_the_file_is_as_its_page_says() -> None:
     """Byte for byte, from docs/bank-file.md and not from the program."""
     plain = PreparedCard(
-        "R1", PAN, 1, DossierApplication(b"PACKG", b"MODUL", b"INSTA", (DossierPart(0x9102, b"\xa5\x00"),))
+        "R1", PAN, 1, DossierApplication(PAYMENT, b"PACKG", b"MODUL", b"INSTA", (DossierPart(0x9102, b"\xa5\x00"),))
     )
     kcv = encrypt_tdes_ecb(ZMK.reveal(), bytes(8))[:3]
     header = b"MCDP\x01\x0aFIRST BANK" + bytes.fromhex("00000007 20261122103000 01") + kcv + b"\x01"
@@ -182,14 +182,16 @@ PARTS = st.lists(
     max_size=6,
     unique_by=lambda part: part.number,
 ).map(tuple)
-APPLICATIONS = st.builds(DossierApplication, AIDS, AIDS, AIDS, PARTS)
+PAYMENTS, DIRECTORIES = (
+    st.builds(DossierApplication, st.just(kind), AIDS, AIDS, AIDS, PARTS) for kind in (PAYMENT, DIRECTORY)
+)
 CARDS = st.builds(
     PreparedCard,
     TEXT,
     st.text("0123456789", min_size=8, max_size=19),
     st.integers(0, 99),
-    APPLICATIONS,
-    st.lists(APPLICATIONS, max_size=2).map(tuple),
+    PAYMENTS,
+    st.lists(DIRECTORIES, max_size=2).map(tuple),
 )
 HEADS = st.builds(
     FileHead,
@@ -391,7 +393,7 @@ def test_a_trailer_that_counts_otherwise_is_refused() -> None:
 
 
 def with_record(value: bytes) -> PreparedCard:
-    return PreparedCard("R1", PAN, 1, DossierApplication(AID, AID, AID, (DossierPart(0x0101, value),)))
+    return PreparedCard("R1", PAN, 1, DossierApplication(PAYMENT, AID, AID, AID, (DossierPart(0x0101, value),)))
 
 
 @pytest.mark.parametrize(
@@ -440,7 +442,7 @@ def test_what_the_format_cannot_say_is_not_written(bend: object) -> None:
 def test_keys_of_a_security_domain_do_not_go_to_a_bank() -> None:
     keys = CardKeys(KeyRef("imk-read"), Diversification.KDF3, b"", 0x40, (b"abc",) * 3)  # type: ignore[arg-type]
     with pytest.raises(BankFileError, match="do not go to a bank"):
-        written(PreparedCard("R1", PAN, 1, DossierApplication(AID, AID, AID, (DossierPart(0x8030, keys),))))
+        written(PreparedCard("R1", PAN, 1, DossierApplication(PAYMENT, AID, AID, AID, (DossierPart(0x8030, keys),))))
 
 
 @pytest.mark.parametrize("head", [replace(HEAD, sender=""), replace(HEAD, sender="行"), replace(HEAD, number=-1)])
@@ -474,6 +476,6 @@ def test_the_example_of_the_page_is_what_is_written() -> None:
     example = page.partition("## An example")[2].partition("## ")[0]
     lines = [re.split(r"\s{3,}", line.strip())[0] for line in example.splitlines() if line.startswith("    ")]
     plain = PreparedCard(
-        "R1", PAN, 1, DossierApplication(b"PACKG", b"MODUL", b"INSTA", (DossierPart(0x9102, b"\xa5\x00"),))
+        "R1", PAN, 1, DossierApplication(PAYMENT, b"PACKG", b"MODUL", b"INSTA", (DossierPart(0x9102, b"\xa5\x00"),))
     )
     assert bytes.fromhex("".join(lines)) == written(plain)

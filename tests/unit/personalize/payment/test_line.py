@@ -11,8 +11,9 @@ from personalize.dossiers.dossier import Dossier
 from personalize.errors import ReadBackError
 from personalize.line.execute import process
 from personalize.line.outcome import CardOutcome, CardReport
-from personalize.payment.readback import read_back_others
+from personalize.payment.readback import read_back_directory, read_back_payment
 from personalize.profiles.profile import Profile
+from personalize.protocols import ReadBackRun
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command, Response, Sender, stack
@@ -145,12 +146,21 @@ def issued() -> Iterator[tuple[Bench, VirtualCard, Dossier]]:
 def test_a_changed_answer_is_found(
     issued: tuple[Bench, VirtualCard, Dossier], ins: int, old: bytes, new: bytes, where: str
 ) -> None:
-    _, chip, dossier = issued
+    bench, chip, dossier = issued
+    job = bench.job()
     card = SimCard(chip, chip.config.protocol)
+
+    def read_back(sender: Sender) -> None:
+        run = ReadBackRun(sender, dossier, job.custody, job.guard, job.trust, job.now())
+        for directory in dossier.directories:
+            read_back_directory(run, directory)
+        assert dossier.payment is not None
+        read_back_payment(run, dossier.payment)
+
     try:
-        read_back_others(stack(card), dossier)
+        read_back(stack(card))
         with pytest.raises(ReadBackError, match=where):
-            read_back_others(Changed(stack(card), ins, old, new), dossier)
+            read_back(Changed(stack(card), ins, old, new))
     finally:
         card.close()
 

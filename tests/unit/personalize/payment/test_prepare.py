@@ -253,14 +253,6 @@ def test_a_dossier_with_every_application_survives_storing(card: Card) -> None:
         assert [a.instance_aid[:6] for a in dossier.applications[2:]] == [b"1PAY.S", b"2PAY.S"]
 
 
-def test_a_dossier_of_before_the_payment_application_still_opens(card: Card) -> None:
-    raw = issuer.preparer().prepare(issuer.member(), "9156130000000000079", bank.chip_key()).encode()
-    old = raw.replace(b',"directories":[]', b"").replace(b'"],null]', b'"]]')
-    assert old != raw
-    assert Dossier.decode(old).directories == ()
-    assert Dossier.decode(old).member.parts
-
-
 def test_a_remade_card_has_the_next_sequence_and_other_keys() -> None:
     again = bank.dossier(sequence=2)
     assert again.payment

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from personalize.dossiers.dossier import Dossier
+from personalize.dossiers.dossier import PAYMENT, Dossier
 from personalize.errors import ReadBackError
 from personalize.line.execute import process
 from personalize.line.outcome import CardOutcome
@@ -61,7 +61,9 @@ def test_a_chip_with_another_cards_keys_is_found_by_its_cryptogram() -> None:
         keys = next(part.value for part in other.parts if part.number == 0x8000)
         assert isinstance(keys, ApplicationKeys)
         parts = tuple(replace(p, value=keys) if p.number == 0x8000 else p for p in dossier.payment.parts)
-        return proof_of(profile)(sender, replace(dossier, payment=replace(dossier.payment, parts=parts)))
+        return proof_of(profile)(
+            sender, dossier.with_applications((PAYMENT,), (replace(dossier.payment, parts=parts),))
+        )
 
     with fast_directory() as directory:
         bench = Bench(directory, 1, profile=profile)

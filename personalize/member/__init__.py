@@ -1,0 +1,1 @@
+"""The member application: its data preparation and its read-back."""
