@@ -1,4 +1,4 @@
-"""A virtual card: a chip with memory, a contact and an operating system, in RAM or in a card file."""
+"""A virtual card: a chip with non-volatile memory, link and operating system, in RAM or in a card file."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from terminal.apdu import LinkProtocol
 
 
 class VirtualCard:
-    """One chip. Bytes in, bytes out; it is off until ``power_on`` and keeps its state through everything.
+    """One chip: command APDU bytes to response APDU bytes. It is off until ``power_on``; its memory outlasts the power.
 
-    ``meter`` tells what the last exchange cost. ``tear`` may cut the power at any page write (see
-    simulators.card.memory.Tear): PowerLost comes out of ``exchange`` and the card is off. Raises PowerLost also for an
+    ``meter`` holds the work of the last exchange. ``tear`` may cut the power at any page write (see
+    simulators.card.memory.Tear): ``exchange`` then raises PowerLost and the card is off. Raises PowerLost also for an
     exchange with a card that is off; MemoryDamaged, CardInUse, ReaderNotFound and ReaderFault from the card file.
     Not for use by several threads at once.
     """
@@ -76,7 +76,7 @@ class VirtualCard:
         sync: bool = False,
         protocol: LinkProtocol | None = None,
     ) -> VirtualCard:
-        """The chip in a card file; not yet locked, so that a powered one can be looked at."""
+        """The chip in a card file; not locked before ``power_on``, so that a powered chip can be inspected."""
         return cls(CardFile(path, sync=sync), rom=rom, random=random, protocol=protocol)
 
     @property
@@ -101,23 +101,23 @@ class VirtualCard:
 
     @property
     def state(self) -> CardLifeCycle:
-        """The card life cycle, without power too."""
+        """The card life cycle, also without power."""
         return CardLifeCycle(self._nvm.scope("card")["state"][0])
 
     @property
     def registry(self) -> CardRegistry:
-        """What is on the card, for looking at."""
+        """Load files and instances on the card, for inspection."""
         return self._system.registry if self._system else CardRegistry(self._nvm.scope("registry"))
 
     @property
     def key_versions(self) -> list[int]:
-        """The key sets of the security domain."""
+        """Versions of the key sets of the issuer security domain."""
         return KeyRing(self._nvm.scope("isd"), self.config.max_tries).versions
 
     def power_on(self) -> bytes:
-        """Cold reset: recover the memory, start the operating system; the ATR."""
+        """Cold reset: recover the memory and start the operating system. Returns the ATR."""
         if self._system is None:
-            # Another process may have powered the chip since; and a tear leaves an end to be cut off.
+            # Another process may have written the file since, and a tear leaves an incomplete batch to cut off.
             changed = self._file is not None and self._file.lock()
             if changed or self._nvm.torn:
                 self._load()
@@ -127,20 +127,20 @@ class VirtualCard:
         return self.atr
 
     def reset(self) -> bytes:
-        """Warm reset: all volatile state is forgotten; the ATR."""
+        """Warm reset: all volatile state is cleared. Returns the ATR."""
         if self._system is None:
             raise PowerLost("the card has no power")
         self._start()
         return self.atr
 
     def power_off(self) -> None:
-        """Take the power away; safe to call twice."""
+        """Power the card off; safe to call twice."""
         self._system = self._link = None
         if self._file is not None:
             self._file.unlock()
 
     def exchange(self, apdu: bytes) -> bytes:
-        """One command APDU to one response APDU. Raises PowerLost when the power fails on the way."""
+        """One command APDU to one response APDU. Raises PowerLost when the power fails during it."""
         link = self._link
         if link is None:
             raise PowerLost("the card has no power")
@@ -148,13 +148,13 @@ class VirtualCard:
         pages = nvm.pages_written
         meter.start(len(apdu))
         try:
-            answer = link.exchange(apdu)
+            response = link.exchange(apdu)
         except PowerLost:
             self.power_off()
             raise
-        meter.bytes_out = len(answer)
+        meter.bytes_out = len(response)
         meter.pages += nvm.pages_written - pages
-        return answer
+        return response
 
     def __repr__(self) -> str:
         return f"<VirtualCard {self.chip_serial}, {'on' if self.powered else 'off'}>"
@@ -180,7 +180,7 @@ class VirtualCard:
 
 
 def _manufacture(nvm: Nvm, config: CardConfig, rom: Sequence[RomApplet]) -> None:
-    """What the factory writes. EMV CPS 1.1, 2.1 (the state of a card before personalization)."""
+    """Write the memory of a blank chip. EMV CPS 1.1, 2.1 (the state of a card before personalization)."""
     stock = config.stock_keys()
     kind = DES if config.scp == 2 else AES
     keys = [Key(n, kind, value) for n, value in enumerate((stock.enc, stock.mac, stock.dek), 1)]

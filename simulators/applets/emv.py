@@ -1,6 +1,6 @@
-"""What the EMV applications of the card do alike: dispatch, options template, challenge, PIN, RSA signature.
+"""Base of the EMV applications on the card: dispatch, options template, challenge, PIN, RSA signature.
 
-EMV 4.4 Books 2 and 3. What each keeps and decides is its own.
+EMV 4.4 Books 2 and 3. Data and decisions are those of each application.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from terminal.errors import CryptoError
 from terminal.tlv import Dol, tlv
 
 Handlers = Mapping[tuple[int, int], Callable[[Any, Command], Response]]
-"""What answers each class and instruction."""
+"""The handler of each class and instruction."""
 
 
 class EmvApplet(PersonalizedApplet):
-    """Base of applications that are selected, read, proven and unlocked as EMV lays down."""
+    """An application that is selected, read, authenticated and unlocked by PIN as EMV specifies."""
 
     commands: ClassVar[Handlers]
 
     def dispatch(self, command: Command) -> Response:
-        """To the handler of class and instruction. Raises Refuse: 6E00 wrong class, 6D00 unknown instruction."""
+        """Run the handler of class and instruction. Raises Refuse: 6E00 wrong class, 6D00 unknown instruction."""
         handler = self.commands.get((command.cla, command.ins))
         if handler is None:
             raise Refuse(0x6E00 if any(command.ins == ins for _, ins in self.commands) else 0x6D00)
@@ -49,8 +49,8 @@ class EmvApplet(PersonalizedApplet):
         return left[0] if left else None
 
     def check_pin(self, block: bytes) -> bool:
-        """Compare a PIN block. EMV 4.4 Book 3, 6.5.12. A try is spent before the comparison, so that power cut at the
-        right moment wins no further try. Raises Refuse: 6983 with no try left."""
+        """Whether a PIN block is correct. EMV 4.4 Book 3, 6.5.12. A try is counted before the comparison, so that
+        cutting the power gains none. Raises Refuse: 6983 with no try left."""
         left, limit = self.need(emv_data.PIN_TRIES)
         if not left:
             raise Refuse(0x6983)
@@ -64,7 +64,7 @@ class EmvApplet(PersonalizedApplet):
         self.host.memory[f"{emv_data.PIN_TRIES:04X}"] = bytes((left, limit))
 
     def rsa_signature(self, key: rsa.RsaPrivate, dynamic: bytes, terminal_data: bytes) -> bytes:
-        """Signed dynamic application data. EMV 4.4 Book 2, 6.5.1. Raises Refuse."""
+        """Signed dynamic application data by RSA. EMV 4.4 Book 2, 6.5.1. Raises Refuse: 6985 data too long, 6400."""
         self.host.count_work("sha", (len(dynamic) + len(terminal_data)) // 64 + 1)
         self.host.count_work("rsa")
         try:
@@ -73,12 +73,12 @@ class EmvApplet(PersonalizedApplet):
             raise Refuse(0x6400) from None
 
     def rsa_key(self, numbers: Sequence[int] = emv_data.CRT) -> rsa.RsaPrivate:
-        """A key of the card from its components. Raises Refuse."""
+        """An RSA key of the card from its CRT components. Raises Refuse: 6985, 6A80."""
         return emv_data.rsa_key(self.need, numbers)
 
 
 def option_values(command: Command, pdol: Dol) -> bytes:
-    """The values of the PDOL from template 83. EMV 4.4 Book 3, 6.5.8. Raises Refuse."""
+    """The PDOL values in template 83. EMV 4.4 Book 3, 6.5.8. Raises Refuse: 6A86, 6A80, 6700."""
     data = command.data
     if command.p1 or command.p2:
         raise Refuse(0x6A86)
@@ -91,7 +91,7 @@ def option_values(command: Command, pdol: Dol) -> bytes:
 
 
 def answer(tag: int, value: bytes) -> Response:
-    """One data object as a whole answer."""
+    """A response of one data object."""
     return Response(tlv(tag, value).encode(), OK)
 
 

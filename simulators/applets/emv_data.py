@@ -1,4 +1,4 @@
-"""Data groupings that every EMV application on the card takes alike: how each is checked, and what is read from it.
+"""Data groupings common to the EMV applications on the card: how each is checked, and what is read from it.
 
 EMV Card Personalization Specification 1.1, annex A; EMV 4.4 Book 3.
 """
@@ -21,20 +21,20 @@ PIN, PIN_TRIES = 0x8010, 0x9010
 CRT: Final = (0x8201, 0x8202, 0x8203, 0x8204, 0x8205)
 
 Check = Callable[[bytes], bytes]
-"""Takes the value of a grouping and gives the bytes to keep. Raises Refuse."""
+"""From the value of a grouping to the bytes to store. Raises Refuse."""
 
 _LONGEST_KEY: Final = 248
 """Bytes of an RSA modulus of 1984 bits, the longest that EMV allows. EMV 4.4 Book 2, D2.1."""
 
 
 def record(value: bytes) -> bytes:
-    """A whole 70 template. Raises Refuse with 6A80."""
+    """Check a whole 70 template. Raises Refuse: 6A80."""
     record_of(value)
     return value
 
 
 def lists_record(value: bytes) -> bytes:
-    """A record whose data object lists, if any, can be read. Raises Refuse with 6A80."""
+    """Check a record and the data object lists in it. Raises Refuse: 6A80."""
     for item in record_of(value):
         if item.tag in (0x8C, 0x8D, 0x9F49):
             dol(item.value)
@@ -42,7 +42,7 @@ def lists_record(value: bytes) -> bytes:
 
 
 def fci(value: bytes) -> bytes:
-    """A whole A5 template with a PDOL that can be read. Raises Refuse with 6A80."""
+    """Check a whole A5 template and its PDOL. Raises Refuse: 6A80."""
     pdol = well_formed(value, 0xA5).find(0x9F38)
     if pdol:
         dol(pdol.value)
@@ -50,7 +50,7 @@ def fci(value: bytes) -> bytes:
 
 
 def dol(value: bytes) -> Dol:
-    """A data object list. Raises Refuse with 6A80."""
+    """A data object list. Raises Refuse: 6A80."""
     try:
         return Dol.parse(value)
     except TlvError:
@@ -58,13 +58,13 @@ def dol(value: bytes) -> Dol:
 
 
 def list_in(objects: Tlvs, tag: int) -> Dol:
-    """The data object list under this tag, empty where there is none."""
+    """The data object list with this tag, empty without one. Raises Refuse: 6A80."""
     item = objects.find(tag)
     return dol(item.value if item else b"")
 
 
 def processing_options(value: bytes) -> bytes:
-    """AIP (82) and AFL (94) as data objects, nothing else. Raises Refuse with 6A80."""
+    """Check AIP (82) and AFL (94) as data objects, nothing else. Raises Refuse: 6A80."""
     objects = objects_of(value)
     profile, locator = objects.find(0x82), objects.find(0x94)
     if len(objects) != 2 or not profile or not locator or len(profile.value) != 2:
@@ -74,7 +74,7 @@ def processing_options(value: bytes) -> bytes:
 
 
 def file_locator(value: bytes) -> list[tuple[int, int]]:
-    """SFI and record number of every record an AFL names. EMV 4.4 Book 3, 10.2. Raises Refuse with 6A80."""
+    """SFI and record number of every record in an AFL. EMV 4.4 Book 3, 10.2. Raises Refuse: 6A80."""
     if not value or len(value) % 4:
         raise Refuse(0x6A80)
     named = []
@@ -87,7 +87,7 @@ def file_locator(value: bytes) -> list[tuple[int, int]]:
 
 
 def between(least: int, most: int) -> Check:
-    """A check for a length, ``least`` to ``most`` bytes."""
+    """A check of the length, ``least`` to ``most`` bytes."""
 
     def check(value: bytes) -> bytes:
         if not least <= len(value) <= most:
@@ -98,7 +98,7 @@ def between(least: int, most: int) -> Check:
 
 
 def pin_block(value: bytes) -> bytes:
-    """A padded PIN block of format 2. Raises Refuse with 6A80."""
+    """Check a padded PIN block of format 2. Raises Refuse: 6A80."""
     block = unpadded(value)
     if not is_pin_block(block):
         raise Refuse(0x6A80)
@@ -119,30 +119,34 @@ def is_pin_block(block: bytes) -> bool:
 
 
 def tries(value: bytes) -> bytes:
-    """Tries left and try limit, 1 to 15. Raises Refuse with 6A80."""
+    """Check tries left and try limit, 1 to 15. Raises Refuse: 6A80."""
     if len(value) != 2 or not 1 <= value[1] <= 15 or value[0] > value[1]:
         raise Refuse(0x6A80)
     return value
 
 
 def component(value: bytes) -> bytes:
-    """A padded component of an RSA key. Raises Refuse with 6A80."""
+    """Check a padded component of an RSA key. Raises Refuse: 6A80."""
     return between(24, _LONGEST_KEY // 2)(unpadded(value))
 
 
-def check_values(keys: bytes | None, checks: bytes | None, of: Callable[[bytes], bytes] = kcv.des_kcv) -> None:
-    """Keys of 16 bytes each against the check values sent with them (three bytes each), once both are there.
+def check_values(keys: bytes | None, checks: bytes | None, key_check: Callable[[bytes], bytes] = kcv.des_kcv) -> None:
+    """Compare keys of 16 bytes each with their check values of three bytes each, once both are present.
 
-    Raises Refuse with 9485. GPC 2.3.1, B.5.
+    Raises Refuse: 9485. GPC 2.3.1, B.5.
     """
-    if keys and checks is not None and b"".join(of(keys[at : at + 16]) for at in range(0, len(keys), 16)) != checks:
+    if (
+        keys
+        and checks is not None
+        and b"".join(key_check(keys[at : at + 16]) for at in range(0, len(keys), 16)) != checks
+    ):
         raise Refuse(0x9485)
 
 
 def rsa_key(need: Callable[[int], bytes], numbers: Sequence[int] = CRT) -> rsa.RsaPrivate:
     """The card's RSA key from its five CRT components: q^-1 mod p, d mod q-1, d mod p-1, q, p.
 
-    Raises Refuse: 6985 when one is missing, 6A80 when they are not the components of one key.
+    Raises Refuse: 6985 when one is missing, 6A80 when they do not form one key.
     """
     parts = [need(number) for number in numbers]
     qinv, dq, dp, q, p = (int.from_bytes(part, "big") for part in parts)

@@ -1,6 +1,5 @@
-"""The member application, card side, written from the card layout: selection, records, proof, PIN, protected data.
-
-Redemption, its log and issuer scripts hang their commands into ``commands``; their state goes to ``host.memory``.
+"""The member application, card side, written from docs/card-layout.md: selection, records, INTERNAL AUTHENTICATE, PIN,
+and the protected file behind SCP03.
 """
 
 from __future__ import annotations
@@ -34,16 +33,16 @@ _FULL_PROTECTION: Final = C_MAC | C_DEC | R_MAC | R_ENC
 
 
 class MemberApplet(EmvApplet):
-    """One instance of the member application. Answers 6985 to everything until it is personalized."""
+    """One instance of the member application. Responds 6985 to everything until it is personalized."""
 
     def __init__(self, host: AppletHost, aid: bytes, parameters: bytes) -> None:
         super().__init__(host, aid, parameters)
         self._contents: MemberContents | None = None
-        self._answers: dict[tuple[int, int], Response] = {}
+        self._records_read: dict[tuple[int, int], Response] = {}
         self._options_given = False
         self._session: CardScp03 | None = None
 
-    # -- life ---------------------------------------------------------------------------------------------------------
+    # -- life cycle --------------------------------------------------------------------------------------------------
 
     def select(self, p2: int) -> bytes:
         """FCI with label, PDOL and log entry. EMV 4.4 Book 1, 11.3. Raises Refuse."""
@@ -53,7 +52,7 @@ class MemberApplet(EmvApplet):
 
     def deselect(self) -> None:
         self._contents = None
-        self._answers = {}
+        self._records_read = {}
         self._options_given = False
         self._session = None
 
@@ -90,10 +89,10 @@ class MemberApplet(EmvApplet):
         return session.wrap(self.dispatch(plain))
 
     def _read_record(self, command: Command) -> Response:
-        """EMV 4.4 Book 3, 6.5.11. Anyone reads SFI 1 to 4 at contact; contactless gives away no identity and no log."""
-        known = self._answers.get((command.p1, command.p2))
-        if known is not None and not command.data:
-            return known
+        """EMV 4.4 Book 3, 6.5.11. SFI 1 to 4 are free to read at contact; contactless neither identity nor log is."""
+        cached = self._records_read.get((command.p1, command.p2))
+        if cached is not None and not command.data:
+            return cached
         sfi, number = record_number(command)
         if not 1 <= sfi <= layout.PROTECTED_SFI:
             raise Refuse(0x6A82)
@@ -104,10 +103,10 @@ class MemberApplet(EmvApplet):
             record = self._require_contents().records.get((sfi, number))
         if record is None:
             raise Refuse(0x6A83)
-        read = Response(record, OK)
+        response = Response(record, OK)
         if sfi != layout.PROTECTED_SFI:
-            self._answers[number, command.p2] = read
-        return read
+            self._records_read[number, command.p2] = response
+        return response
 
     def _may_read(self, sfi: int, number: int) -> None:
         if sfi == layout.PROTECTED_SFI and (self._session is None or self._session.level != _FULL_PROTECTION):
@@ -116,7 +115,7 @@ class MemberApplet(EmvApplet):
             raise Refuse(0x6982)
 
     def _get_processing_options(self, command: Command) -> Response:
-        """Command template 83 with the data of the PDOL. EMV 4.4 Book 3, 6.5.8; answer in format 2."""
+        """Command template 83 with the PDOL values; response in format 2. EMV 4.4 Book 3, 6.5.8."""
         contents = self._require_contents()
         option_values(command, contents.pdol)
         self._options_given = True
@@ -126,7 +125,7 @@ class MemberApplet(EmvApplet):
         """Dynamic signature. EMV 4.4 Book 2, 6.5; Book 3, 6.5.9.
 
         ICC dynamic data: 08, ICC dynamic number (8 bytes), SHA-256 over the present content of every record that the
-        AFL names but the static signature does not cover, so that these cannot be forged between card and terminal.
+        AFL names but the static signature does not cover, so that these cannot be forged on the link.
         """
         contents = self._require_contents()
         if command.p1 or command.p2:
@@ -180,9 +179,9 @@ class MemberApplet(EmvApplet):
     def _initialize_update(self, command: Command) -> Response:
         """Open SCP03 with the read key set: its version in P1, or 00. GPC 2.3.1 Amendment D 1.2, 7.1.1.
 
-        The key data of the answer are the card number (5A), from which the host derives the keys. At contact only.
+        The key diversification data are the card number (5A), from which the host derives the keys. At contact only.
         """
-        self._session = None  # whatever comes of this: GPC 2.3.1 Amendment D 1.2, 7.1.1
+        self._session = None  # whatever the outcome: GPC 2.3.1 Amendment D 1.2, 7.1.1
         version = self.need(layout.READ_KEY_CHECKS)[0]
         if self.host.contactless:
             raise Refuse(0x6982)
@@ -203,12 +202,12 @@ class MemberApplet(EmvApplet):
             counter=counter,
             count_work=self.host.count_work,
         )
-        opening = session.initialize_update(command.data)
+        data = session.initialize_update(command.data)
         self._session = session
-        return Response(opening, OK)
+        return Response(data, OK)
 
     def _external_authenticate(self, command: Command) -> Response:
-        """GPC 2.3.1 Amendment D 1.2, 7.1.2. A session once opened counts, so that no challenge comes twice."""
+        """GPC 2.3.1 Amendment D 1.2, 7.1.2. The session counter is stored, so that no challenge repeats."""
         if self._session is None:
             raise Refuse(0x6985)
         self._session.external_authenticate(command)
@@ -217,7 +216,7 @@ class MemberApplet(EmvApplet):
         return Response(b"", OK)
 
     def _require_contents(self) -> MemberContents:
-        """What the application answers from. Raises Refuse with 6985 until it is personalized."""
+        """The parsed data of the application. Raises Refuse: 6985 until it is personalized."""
         if self._contents is None:
             if not self.host.personalized:
                 raise Refuse(0x6985)

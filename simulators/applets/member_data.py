@@ -1,4 +1,4 @@
-"""What the member application keeps: its data groupings, how each is checked, and what the card answers from."""
+"""Data of the member application: its groupings, how each is checked, and the parsed contents. docs/card-layout.md."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MANDATORY: Final = (
     READ_KEY_CHECKS,
     *CRT,
 )
-"""All but the PIN, which a profile may leave out."""
+"""All but the PIN, which a card profile may omit."""
 
 LOG_SFI, PROTECTED_SFI = 4, 5
 LOG_FORMAT: Final = bytes.fromhex("9F3602 9A03 9F2103 9F160F DF3102 DF3201 9F2701 9F3704")
@@ -50,7 +50,7 @@ LOG_FORMAT: Final = bytes.fromhex("9F3602 9A03 9F2103 9F160F DF3102 DF3201 9F270
 
 
 def accept(number: int, value: bytes) -> bytes:
-    """The bytes to keep of one grouping, padding removed. Raises Refuse: 6A88 unknown, 6A80 malformed."""
+    """The bytes to store of one grouping, padding removed. Raises Refuse: 6A88 unknown, 6A80 malformed."""
     check = _CHECKS.get(number)
     if check is None:
         raise Refuse(0x6A88)
@@ -79,7 +79,7 @@ _CHECKS: Final[Mapping[int, Check]] = {
 
 
 def check_values(number: int, stored: Callable[[int], bytes | None]) -> None:
-    """Keys against the check values sent with them, once both are there. Raises Refuse with 9485.
+    """Compare keys with their check values, once both are present. Raises Refuse: 9485.
 
     9000: three bytes for each of three 3DES keys; 9030: the key version, then three bytes for each AES key (GPC 2.3.1,
     B.5 and Amendment D, 4.1.4: the first three bytes of an encrypted block of 00, for AES of 01).
@@ -92,21 +92,21 @@ def check_values(number: int, stored: Callable[[int], bytes | None]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class MemberContents:
-    """A personalized application, parsed once into RAM; ``afl`` and ``objects`` are those of the interface in use."""
+    """The data of a personalized application, parsed once into RAM; ``afl`` is that of the interface in use."""
 
     fci: bytes
     records: Mapping[tuple[int, int], bytes]
-    """SFI and record number to the whole 70 template; the protected record is not among them."""
+    """By SFI and record number the whole 70 template, without the protected record."""
     aip: bytes
     afl: bytes
     unsigned: tuple[tuple[int, int], ...]
-    """Records the AFL names and does not count as signed, in its order, the certificates' file left out."""
+    """The unsigned records of the AFL in its order, without the file of certificates."""
     pdol: Dol
     ddol: Dol
 
     @classmethod
     def read(cls, need: Callable[[int], bytes], memory: Mapping[str, bytes], *, contactless: bool) -> MemberContents:
-        """Raises Refuse: 6985 when a grouping or a record that the AFL names is missing."""
+        """Parse what is stored. Raises Refuse: 6985 when a grouping or a record of the AFL is missing."""
         options = objects_of(need(PROCESSING_OPTIONS))
         afl = bytes.fromhex("08020200") if contactless else options.need(0x94)
         numbers = (int(name, 16) for name in memory if name[:2] in ("01", "02", "03"))
@@ -126,9 +126,9 @@ class MemberContents:
         )
 
     def element(self, tag: int) -> bytes | None:
-        """The value of this tag in any record, the protected one excepted."""
-        item = (record_of(record).find(tag) for record in self.records.values())
-        return next((item.value for item in item if item), None)
+        """The value of a tag in any record but the protected one."""
+        items = (record_of(record).find(tag) for record in self.records.values())
+        return next((item.value for item in items if item), None)
 
 
 def _signed(afl: bytes) -> set[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""What an application on the virtual card is, and what the card gives it."""
+"""The interface between the card operating system and its applications."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from terminal.apdu import OK, Command, Response, StatusWord
 
 
 class Refuse(Exception):
-    """Raised inside the card to answer a status word with no data. A value of the card's, never a program fault."""
+    """Raised inside the card to respond with a status word and no data. An outcome of the command, not a fault."""
 
     def __init__(self, sw: int) -> None:
         super().__init__(f"{sw:04X}")
@@ -19,8 +19,8 @@ class Refuse(Exception):
 
 
 class AppletMemory(MutableMapping[str, bytes]):
-    """Non-volatile memory of one application: named byte strings. A single assignment is atomic;
-    a transaction makes several so. Nothing is visible after a tear but the old state or the new."""
+    """Non-volatile memory of one application: named byte strings. A single assignment is atomic, a transaction makes
+    several atomic: after a tear the memory holds the old state or the new one."""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]: ...
@@ -41,23 +41,23 @@ class AppletHost(Protocol):
 
     def set_personalized(self) -> None: ...
     def block_card(self) -> None:
-        """No application is selected on this card any more. EMV 4.4 Book 3, 6.5.3."""
+        """Let no application be selected any more. EMV 4.4 Book 3, 6.5.3."""
         ...
 
     def count_work(self, operation: str, blocks: int = 1) -> None:
-        """Tell the card's meter of a cryptographic operation: ``des``, ``aes``, ``sha`` blocks, ``rsa`` powers."""
+        """Meter a cryptographic operation: ``des``, ``aes``, ``sha`` blocks, ``rsa`` private powers."""
         ...
 
 
 class Applet(ABC):
-    """An application instance. Volatile state lives in attributes, dies with power; the rest in ``host.memory``."""
+    """An application instance. Volatile state is in attributes and ends with the power; ``host.memory`` lasts."""
 
     chaining: ClassVar[frozenset[int]] = frozenset()
-    """Instructions that take command chaining (ISO/IEC 7816-4:2020, 5.3.3); the card joins the parts. Else 6884."""
+    """Instructions with command chaining (ISO/IEC 7816-4:2020, 5.3.3); the card joins the parts. Others: 6884."""
 
     @property
     def select_status(self) -> StatusWord:
-        """The status word that goes with the FCI: 9000, or 6283 for a blocked application."""
+        """The status word of the FCI: 9000, or 6283 for a blocked application."""
         return OK
 
     def __init__(self, host: AppletHost, aid: bytes, parameters: bytes) -> None:
@@ -67,22 +67,24 @@ class Applet(ABC):
 
     @abstractmethod
     def select(self, p2: int) -> bytes:
-        """FCI (the whole 6F template); raises Refuse (6283 travels with data: see ``select_status``)."""
+        """The FCI, a whole 6F template. Raises Refuse (6283 comes with data: see ``select_status``)."""
 
     @abstractmethod
     def process(self, command: Command) -> Response:
-        """Any command but SELECT by name. The class byte comes with its channel bits cleared. Raises Refuse."""
+        """Execute any command but SELECT by name. The channel bits of the class byte are cleared. Raises Refuse."""
 
     def begin_personalization(self) -> None:
-        """Block 0 of a STORE DATA run, before its DGIs: drop what an unfinished run left. The card calls it inside the
-        transaction of that command; an instance that is PERSONALIZED is refused before it. Raises Refuse."""
+        """Block 0 of STORE DATA, before its DGIs: delete the data of an unfinished run. Called inside the transaction
+        of that command, and never for an instance that is PERSONALIZED. Raises Refuse."""
         raise Refuse(0x6985)
 
     def store_data(self, dgis: Iterator[tuple[int, bytes]], *, last: bool) -> None:
-        """Personalization through the security domain: DGIs in order, secret ones already decrypted under the
-        session DEK (padding still on). Called once for each whole DGI group of a STORE DATA command;
-        with ``last`` for the command that has P1 b8. EMV CPS 1.1, 4.3."""
+        """Personalization through the security domain: the complete DGIs of one STORE DATA command in order, secret
+        ones decrypted under the session DEK with their padding; ``last`` when P1 has b8. Raises Refuse.
+
+        EMV CPS 1.1, 4.3.
+        """
         raise Refuse(0x6985)
 
     def deselect(self) -> None:  # noqa: B027
-        """Another application was selected on this channel, or the card was reset: forget volatile state."""
+        """Clear volatile state: another application is selected on this channel, or the channel closes."""

@@ -1,4 +1,4 @@
-"""What a chip is when it leaves the factory: its identity, its protocols, its stock keys."""
+"""The configuration of a blank chip: production data, protocols, stock keys, ATR."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from terminal.secret import Secret
 
 ISD_AID = bytes.fromhex("A000000151000000")
 TEST_KEY = bytes(range(0x40, 0x50))
-"""The published key of blank stock. GPC 2.3.1; EMV CPS 1.1 test vectors."""
+"""The published test key of blank stock. GPC 2.3.1; EMV CPS 1.1 test vectors."""
 
 _SCP02_I = (0x15, 0x35, 0x55, 0x75)
 _SCP03_I = tuple(i | s for i in (0x00, 0x10, 0x20, 0x30, 0x60, 0x70) for s in (0, 1))
 
 
 class KeyDiversification(StrEnum):
-    """How the stock keys of one chip come from the supplier's KMC."""
+    """How the stock keys of a chip are derived from the supplier's KMC."""
 
     NONE = "none"
     VISA2 = "visa2"
@@ -51,31 +51,31 @@ class ProductionData:
             raise ValueError("a chip has a serial number of 4 bytes and a batch number of 2")
 
     def encode(self) -> bytes:
-        """42 bytes; what comes after the module date is the later maker's and zero on blank stock."""
+        """42 bytes; the fields of the card manufacturer and the personalizer are zero on blank stock."""
         start = (self.fabricator, self.ic_type, self.os, self.os_date, self.os_level, self.fabrication_date)
         words = b"".join(word.to_bytes(2, "big") for word in start)
         return words + self.serial.to_bytes(4, "big") + self.batch.to_bytes(2, "big") + bytes(24)
 
     @property
     def chip_serial(self) -> str:
-        """Fabrication date, serial number, batch and fabricator: 20 hex digits that no other chip has."""
+        """Fabrication date, serial number, batch and fabricator: 20 hex digits, unique to the chip."""
         return f"{self.fabrication_date:04X}{self.serial:08X}{self.batch:04X}{self.fabricator:04X}"
 
     @property
     def key_data(self) -> bytes:
-        """The ten bytes INITIALIZE UPDATE begins with: both VISA2 and EMV CPS find the serial number in them."""
+        """Key diversification data, ten bytes: VISA2 and EMV CPS take the serial number from them."""
         head, tail = self.batch.to_bytes(2, "big"), self.fabrication_date.to_bytes(2, "big")
         return b"\x00\x00" + head + self.serial.to_bytes(4, "big") + tail
 
 
 @dataclass(frozen=True, slots=True)
 class CardConfig:
-    """A blank chip. Raises ValueError for a chip that cannot be.
+    """A blank chip. Raises ValueError for an invalid combination.
 
     ``scp`` is 2 or 3 and ``i`` its parameter (default 55 or 70); R-MAC under SCP02 needs i bit 20.
     ``key_size`` in bytes: 16, or for SCP03 also 24 and 32. ``key_version`` defaults to FF (SCP02) or 30 (SCP03).
-    ``kmc`` with ``diversification`` gives the stock keys; the card keeps only the keys that come of it.
-    ``ta1`` is the speed it offers (FI, DI). ISO/IEC 7816-3:2006, 8.3.
+    The stock keys are derived from ``kmc`` by ``diversification``; the card stores only the derived keys.
+    ``ta1`` is the speed that the chip offers (FI, DI). ISO/IEC 7816-3:2006, 8.3.
     """
 
     chip: ProductionData
@@ -114,7 +114,7 @@ class CardConfig:
         return answer_to_reset(self.protocol, self.ta1)
 
     def stock_keys(self) -> CardKeySet:
-        """ENC, MAC, DEK of this chip. EMV CPS 1.1, 4.1; GPC 2.3.1 Amendment D 1.2, 4.1.5."""
+        """ENC, MAC and DEK of this chip. EMV CPS 1.1, 4.1; GPC 2.3.1 Amendment D 1.2, 4.1.5."""
         return CardKeySet(self.key_version, *(self._stock_key(c) for c in (1, 2, 3)))
 
     def _stock_key(self, constant: int) -> bytes:
@@ -128,7 +128,7 @@ class CardConfig:
         return (derived * 2)[: self.key_size]
 
     def encode(self) -> bytes:
-        """For the card's memory: everything but the keys."""
+        """JSON for the card's memory: all fields but the keys."""
         chip = {name: getattr(self.chip, name) for name in ProductionData.__slots__}
         fields = ("scp", "i", "key_size", "key_version", "ta1", "max_tries")
         values = {name: getattr(self, name) for name in fields}
@@ -137,7 +137,7 @@ class CardConfig:
 
     @classmethod
     def decode(cls, data: bytes) -> CardConfig:
-        """The inverse of encode; the KMC is not kept on the chip."""
+        """The inverse of ``encode``; the KMC is not on the chip."""
         values = json.loads(data)
         values["chip"] = ProductionData(**values["chip"])
         values["protocol"] = LinkProtocol(values["protocol"])
@@ -146,9 +146,9 @@ class CardConfig:
 
 
 def answer_to_reset(protocol: LinkProtocol, ta1: int) -> bytes:
-    """The ATR of a contact chip, or what a PC/SC reader makes of a contactless one.
+    """The ATR of a contact chip, or the one that a PC/SC reader composes for a contactless chip.
 
-    ISO/IEC 7816-3:2006, 8.2; PC/SC 2.01.14 Part 3, 3.1.3.2.3. TCK is there unless T=0 is all the card speaks.
+    ISO/IEC 7816-3:2006, 8.2; PC/SC 2.01.14 Part 3, 3.1.3.2.3. TCK is present unless the card offers T=0 only.
     """
     # Category 80: SELECT by full and partial name, four channels numbered by card or host, extended length but at T=0.
     capabilities = 0x1B if protocol is LinkProtocol.T0 else 0x5B

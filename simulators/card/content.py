@@ -1,6 +1,6 @@
-"""What is on the card: load files, modules, instances and their life cycles. GPC 2.3.1, chapters 5, 6 and 9.
+"""Card content: load files, modules, instances and their life cycles. GPC 2.3.1, chapters 5, 6 and 9.
 
-The registry holds data; what a module does is an Applet class, found by module AID in the mapping given to the card.
+The registry holds data; the behaviour of a module is an Applet class, looked up by module AID in ``Modules``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Modules = Mapping[bytes, type[Applet]]
 LOCKED = 0x80
 """Bit of an application's life cycle state. GPC 2.3.1, 11.1.1."""
 CARD_RESET = 0x040000
-"""Privilege: selected by default after a reset (once Default Selected). GPC 2.3.1, 6.6.1."""
+"""Privilege: selected by default after a reset (formerly Default Selected). GPC 2.3.1, 6.6.1."""
 
 
 class CardLifeCycle(IntEnum):
@@ -34,7 +34,7 @@ class CardLifeCycle(IntEnum):
 
 
 class ApplicationLifeCycle(IntEnum):
-    """GPC 2.3.1, 5.3 and table 11-4; 0F is the application's own, as EMV CPS 1.1 uses it."""
+    """GPC 2.3.1, 5.3 and table 11-4; 0F is application specific and used as in EMV CPS 1.1."""
 
     INSTALLED = 0x03
     SELECTABLE = 0x07
@@ -43,7 +43,7 @@ class ApplicationLifeCycle(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadFile:
-    """An executable load file (a Java Card package) and its modules; ``rom`` files came with the chip."""
+    """An executable load file (a Java Card package) and its modules; ``rom``: part of the chip, cannot be deleted."""
 
     aid: bytes
     modules: tuple[bytes, ...]
@@ -74,9 +74,9 @@ class Instance:
 
 @dataclass
 class CardRegistry:
-    """Load files and instances, each under one AID, kept in memory as one value each.
+    """Load files and instances by AID, each stored as one value of ``memory``, the card's scope "registry".
 
-    ``memory`` is the card's scope "registry". Changes are single writes; the caller makes several atomic.
+    Each change is a single write; the caller makes several atomic.
     """
 
     memory: AppletMemory
@@ -87,7 +87,7 @@ class CardRegistry:
         self.reload()
 
     def reload(self) -> None:
-        """Read the memory again: at power-on, and after a transaction that was taken back."""
+        """Read the memory again: at power-on, and after a transaction that was rolled back."""
         self._files, self._instances = {}, {}
         for name, value in self.memory.items():
             fields = {key: _from_json(item) for key, item in json.loads(value).items()}
@@ -102,7 +102,7 @@ class CardRegistry:
 
     @property
     def instances(self) -> list[Instance]:
-        """In the order in which they were installed."""
+        """In order of installation."""
         return list(self._instances.values())
 
     def file(self, aid: bytes) -> LoadFile | None:
@@ -123,7 +123,7 @@ class CardRegistry:
         return aid in self._files or aid in self._instances
 
     def add(self, entry: LoadFile | Instance) -> None:
-        """Register, or replace the entry of the same AID and kind."""
+        """Add an entry, or replace the one of the same AID and kind."""
         self.memory[_name(entry)] = json.dumps(_to_json(asdict(entry))).encode()
         if isinstance(entry, LoadFile):
             self._files[entry.aid] = entry
@@ -142,7 +142,7 @@ class CardRegistry:
 
 
 class OpaqueApplet(Applet):
-    """An instance of a module whose code the simulator cannot run: it can be selected, and knows no command."""
+    """An instance of a loaded module, whose code the simulator cannot run: selectable, but without commands."""
 
     def select(self, p2: int) -> bytes:
         return tlv(0x6F, [tlv(0x84, self.aid), tlv(0xA5)]).encode()

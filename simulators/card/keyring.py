@@ -10,7 +10,7 @@ DES, AES = 0x80, 0x88
 """Key types. GPC 2.3.1, table 11-16."""
 
 INITIAL = 0xFF
-"""The version of initial keys: they go when the first key set is added. GPC 2.3.1, 11.8.2.1."""
+"""The version of initial keys, which are deleted when the first key set is added. GPC 2.3.1, 11.8.2.1."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -39,10 +39,10 @@ class CardKeySet:
 
 
 class KeyRing:
-    """Key sets by version. Each set is one memory value, its counters another, so that either changes in one write.
+    """Key sets by version. Each set is one memory value and its counters another, so that either changes in one write.
 
-    A key set blocks after ``max_tries`` failed authentications in a row; the try is spent before the cryptogram is
-    looked at, so that cutting the power gains nothing.
+    A key set blocks after ``max_tries`` failed authentications in a row. A try is counted before the cryptogram is
+    checked, so that cutting the power gains none.
     """
 
     def __init__(self, memory: AppletMemory, max_tries: int) -> None:
@@ -54,7 +54,7 @@ class KeyRing:
         return [int(name[5:], 16) for name in self._memory if name.startswith("keys/")]
 
     def keys(self, version: int) -> list[Key]:
-        """The keys of a version in order of identifier; none when there is no such version."""
+        """The keys of a version in order of identifier; empty for an unknown version."""
         data, keys, at = self._memory.get(_keys(version), b""), [], 0
         while at < len(data):
             length = data[at + 2]
@@ -63,7 +63,7 @@ class KeyRing:
         return keys
 
     def channel_keys(self, version: int, kind: int) -> CardKeySet | None:
-        """The three keys of a secure channel; version 0 takes the first set that has them."""
+        """The three keys of a secure channel; version 0 means the first set that has them."""
         for candidate in [version] if version else self.versions:
             values = {key.identifier: key.value for key in self.keys(candidate) if key.kind == kind}
             if {1, 2, 3} <= values.keys() and len({len(values[n]) for n in (1, 2, 3)}) == 1:
@@ -71,7 +71,7 @@ class KeyRing:
         return None
 
     def put(self, version: int, keys: list[Key]) -> None:
-        """Write a set whole, with fresh counters."""
+        """Write a whole set and reset its counters."""
         ordered = sorted(keys, key=lambda key: key.identifier)
         encoded = b"".join(bytes((k.identifier, k.kind, len(k.value))) + k.value for k in ordered)
         self._memory[_keys(version)] = encoded
@@ -88,18 +88,18 @@ class KeyRing:
         """The sequence counter of the key set."""
         return self._read(version)[1]
 
-    def spend_try(self, version: int) -> None:
+    def count_try(self, version: int) -> None:
         tries, counter = self._read(version)
         self._write(version, tries + 1, counter)
 
     def count_session(self, version: int) -> int:
-        """Raise the sequence counter; the new value."""
+        """Increment the sequence counter; returns the new value."""
         tries, counter = self._read(version)
         self._write(version, tries, counter + 1)
         return counter + 1
 
     def succeeded(self, version: int, *, count: bool) -> None:
-        """Give the tries back and, with ``count``, raise the sequence counter, in one write."""
+        """Reset the tries and, with ``count``, increment the sequence counter, in one write."""
         self._write(version, 0, self._read(version)[1] + count)
 
     def _read(self, version: int) -> tuple[int, int]:

@@ -1,6 +1,7 @@
-"""How responses reach the terminal: T=0 takes two steps where T=1 takes one.
+"""The link layer of the card: response data by GET RESPONSE and 6Cxx at T=0, at once at T=1.
 
-ISO/IEC 7816-3:2006, 12.2; 7816-4:2020, 5.3.4."""
+ISO/IEC 7816-3:2006, 12.2; 7816-4:2020, 5.3.4.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ _GET_RESPONSE = 0xC0
 class CardLink:
     """One powered contact: command APDU bytes in, response APDU bytes out.
 
-    At T=0 (as PC/SC carries it) a command with data gets its response data by GET RESPONSE (61xx), and a wrong Le is
-    answered 6Cxx with the data kept for the same command with the right one. At T=1 and contactless data come at once,
-    and 61xx only serves what is longer than Le.
+    At T=0 (as PC/SC carries it) the response data of a command with data follow by GET RESPONSE (61xx); a wrong Le is
+    answered 6Cxx, and the data are retained for the same command with the right Le. At T=1 and contactless the data
+    come at once, and 61xx serves only what is longer than Le.
     """
 
     def __init__(self, protocol: LinkProtocol, execute: Callable[[Command], Response]) -> None:
@@ -31,20 +32,20 @@ class CardLink:
         try:
             command = Command.decode(raw)
         except ApduError:
-            return self._forget(b"\x67\x00")
+            return self._clear(b"\x67\x00")
         if command.ins == _GET_RESPONSE and command.cla < 0x04:
             return self._get_response(command)
         if self._t0 and (command.extended or (len(raw) > 5 and raw[4] == 0)):
-            return self._forget(b"\x67\x00")  # T=0 has no field for it
+            return self._clear(b"\x67\x00")  # not encodable at T=0
         retained, self._retained = self._retained, None
         self._pending = b""
         if retained is not None and retained[0] == command.header and not command.data:
             response = retained[1]
         else:
             response = self._execute(command)
-        return self._answer(command, response)
+        return self._encode(command, response)
 
-    def _answer(self, command: Command, response: Response) -> bytes:
+    def _encode(self, command: Command, response: Response) -> bytes:
         data = response.data
         ne = command.ne or 0
         if self._t0:
@@ -52,7 +53,7 @@ class CardLink:
                 return response.encode()
             if command.data:
                 return self._hold(data, response.sw)
-            if not response.sw.ok:  # a warning travels with its data where 6Cxx could lose it
+            if not response.sw.ok:  # a warning comes with its data; 6Cxx could lose it
                 return self._first(data, max(ne, 1), response.sw)
             if len(data) <= 256 and ne != len(data):
                 self._retained = (command.header, response)
@@ -85,6 +86,6 @@ class CardLink:
         self._pending, self._pending_sw = data, sw
         return bytes((0x61, len(data) & 0xFF if len(data) < 256 else 0))
 
-    def _forget(self, answer: bytes) -> bytes:
+    def _clear(self, response: bytes) -> bytes:
         self._pending, self._retained = b"", None
-        return answer
+        return response

@@ -1,11 +1,11 @@
-"""Non-volatile memory of the chip: named byte strings in scopes, kept in a redo log that survives a tear at any point.
+"""Non-volatile memory of the chip: named byte strings in scopes, in a redo log that survives a tear at any point.
 
 The memory image is a sequence of batches, each one transaction::
 
     length of the payload (4) || CRC-32 of the payload (4) || CRC-32 of these eight bytes (4) || payload
     payload = one or more of: operation (1) || scope (1 + n) || name (1 + n) || value (4 + n)
 
-A batch counts when it is whole; a batch cut short at the end of the image never happened. So there is nothing to undo
+Only a complete batch takes effect; an incomplete one at the end of the image is dropped. So there is nothing to undo
 after a tear, and no state between old and new. All numbers are big-endian.
 """
 
@@ -28,37 +28,37 @@ _PUT, _REMOVE, _DROP = 1, 2, 3
 _COMPACT_ABOVE = 256 * 1024
 
 Tear = Callable[[int], int | None]
-"""Asked before each write, with its number of pages: None lets it pass; n < pages: power fails in the middle of page n
-(counted from 0); n = pages: power fails right after the write."""
+"""Called before each write with its number of pages. None: no tear; n < pages: the power fails in the middle of page n
+(counted from 0); n = pages: the power fails right after the write."""
 
 
 class PowerLost(CardGone):
-    """The card lost its power in the middle of something: all volatile state is gone."""
+    """The card lost its power: all volatile state is gone."""
 
 
 class MemoryDamaged(ReaderFault):
-    """The memory image of a card is not a memory image, or was changed from outside."""
+    """The bytes are no memory image, or were changed from outside."""
 
     retryable = False
 
 
 class MemoryWriteFailed(Exception):
-    """The image could not be written (a full disk); the memory holds the old state. The card answers 6581."""
+    """The image could not be written (a full disk); the memory holds the old state. The card responds 6581."""
 
 
 class MemoryImage(Protocol):
-    """Where the bytes of the log live: RAM or a card file."""
+    """Storage of the log: RAM or a card file."""
 
     def read(self) -> bytes: ...
     def append(self, data: bytes) -> None: ...
     def truncate(self, size: int) -> None: ...
     def replace(self, data: bytes) -> None:
-        """All bytes at once, atomically."""
+        """Replace all bytes atomically."""
         ...
 
 
 class RamImage:
-    """A memory image that lives as long as its object."""
+    """A memory image in RAM."""
 
     def __init__(self, data: bytes = b"") -> None:
         self._data = bytearray(data)
@@ -79,7 +79,7 @@ class RamImage:
 class TearAt:
     """A Tear that cuts the power once, at page write number ``n`` from now, counted from 0.
 
-    ``after`` cuts it right after the write that page belongs to, so that the new state stands.
+    ``after`` cuts it right after the write that the page belongs to, so that the new state is stored.
     """
 
     def __init__(self, n: int, *, after: bool = False) -> None:
@@ -127,12 +127,12 @@ def _operations(payload: bytes) -> Iterator[_Operation]:
 
 
 def _batches(image: bytes) -> Iterator[tuple[int, bytes]]:
-    """Whole batches as (end offset, payload). Raises MemoryDamaged for what no tear can have left."""
+    """Complete batches as (end offset, payload). Raises MemoryDamaged for anything that no tear leaves behind."""
     at = 0
     while at + _HEAD.size <= len(image):
         length, check, head_check = _HEAD.unpack_from(image, at)
         if zlib.crc32(image[at : at + 8]) != head_check:
-            if not any(image[at:]):  # a host that lost its own power may leave zeros where the last write was to go
+            if not any(image[at:]):  # a host that lost its own power may leave zeros in place of the last write
                 return
             raise MemoryDamaged(f"the card's memory is damaged at byte {at}")
         end = at + _HEAD.size + length
@@ -148,9 +148,9 @@ def _batches(image: bytes) -> Iterator[tuple[int, bytes]]:
 class Nvm:
     """The whole non-volatile memory: scopes of named byte strings, one transaction at a time.
 
-    Reads come from RAM; a write is in the image before the call that made it (or the outermost transaction) returns.
+    Reads come from RAM; a write is in the image before its call (or the outermost transaction) returns.
     ``tear`` may cut the power (PowerLost); afterwards every write raises PowerLost until ``load``.
-    ``pages_written`` counts EEPROM pages since the object was made.
+    ``pages_written`` counts the EEPROM pages written through this object.
     """
 
     def __init__(self, image: MemoryImage) -> None:
@@ -167,11 +167,11 @@ class Nvm:
 
     @property
     def torn(self) -> bool:
-        """Whether the power failed in a write, and nothing was recovered since."""
+        """Whether the power failed during a write, and ``load`` has not recovered the memory since."""
         return self._lost
 
     def load(self, *, repair: bool = True) -> None:
-        """Read the image, as a chip does at power-on; ``repair`` cuts off a torn end. Raises MemoryDamaged."""
+        """Read the image, as a chip does at power-on; ``repair`` cuts off an incomplete batch. Raises MemoryDamaged."""
         image = self._image.read()
         for values in self._state.values():
             values.clear()
@@ -187,17 +187,17 @@ class Nvm:
         self._pending, self._undo = [], []
 
     def scope(self, name: str) -> MemoryScope:
-        """One application's part of the memory; made on first use."""
+        """One application's part of the memory, created on first use."""
         return MemoryScope(self, name, self._state.setdefault(name, {}))
 
     def drop(self, name: str) -> None:
-        """Forget a scope with all its values, as one write."""
+        """Delete a scope with all its values, in one write."""
         if self._state.get(name):
             self._write((_DROP, name, "", b""))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes inside, or none. An inner transaction that raises takes back only its own writes."""
+        """All writes inside, or none. An inner transaction that raises rolls back only its own writes."""
         mark, undo_mark = len(self._pending), len(self._undo)
         self._depth += 1
         try:
@@ -205,7 +205,7 @@ class Nvm:
             if self._depth == 1 and self._pending:
                 self._append(_encode(self._pending))
         except BaseException:
-            self._take_back(mark, undo_mark)
+            self._roll_back(mark, undo_mark)
             raise
         finally:
             self._depth = max(0, self._depth - 1)
@@ -239,7 +239,7 @@ class Nvm:
         else:
             values.clear()
 
-    def _take_back(self, mark: int, undo_mark: int) -> None:
+    def _roll_back(self, mark: int, undo_mark: int) -> None:
         for scope, name, value in reversed(self._undo[undo_mark:]):
             if value is None:
                 self._state[scope].pop(name, None)
@@ -262,14 +262,14 @@ class Nvm:
             self._compact(batch)
 
     def _compact(self, newest: bytes) -> None:
-        """Rewrite the image as one batch, and the newest batch after it, which may not be applied to RAM yet."""
+        """Rewrite the image as one batch, followed by the newest batch, which may not be applied to RAM yet."""
         everything = [
             (_PUT, scope, name, value) for scope, values in self._state.items() for name, value in values.items()
         ]
         image = (_encode(everything) if everything else b"") + newest
         try:
             self._image.replace(image)
-        except MemoryWriteFailed:  # the long log is as good as the short one: try again when it has doubled
+        except MemoryWriteFailed:  # the long log remains valid: try again when it has doubled
             self._compact_above = 2 * self._size
             return
         self._size = len(image)
@@ -277,7 +277,7 @@ class Nvm:
 
 
 class MemoryScope(AppletMemory):
-    """Named byte strings of one application (see Memory). Names to 255 bytes of UTF-8."""
+    """The named byte strings of one scope. Names have at most 255 bytes of UTF-8."""
 
     __slots__ = ("_name", "_nvm", "_values")
 
@@ -288,7 +288,7 @@ class MemoryScope(AppletMemory):
         return self._values[name]
 
     def __setitem__(self, name: str, value: bytes) -> None:
-        if self._values.get(name) != value:  # a chip does not burn a page to store what is there
+        if self._values.get(name) != value:  # a chip writes no page for an unchanged value
             self._nvm._write((_PUT, self._name, name, bytes(value)))
 
     def __delitem__(self, name: str) -> None:
@@ -304,7 +304,7 @@ class MemoryScope(AppletMemory):
 
     def __repr__(self) -> str:
         """Names only: values are keys and personal data."""
-        return f"<Scope {self._name}: {', '.join(self._values)}>"
+        return f"<MemoryScope {self._name}: {', '.join(self._values)}>"
 
     def transaction(self) -> AbstractContextManager[None]:
         return self._nvm.transaction()

@@ -1,4 +1,4 @@
-"""What one exchange cost the chip: the input of a timing model."""
+"""The work of one exchange on the chip: input of the timing model."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class WorkMeter:
-    """Figures of the last exchange: bytes of command and response APDU, EEPROM pages written, cryptographic operations
-    by kind (``des``, ``aes`` and ``sha`` in blocks, ``rsa`` in private powers)."""
+    """The last exchange: bytes of command and response APDU, EEPROM pages written, cryptographic operations by kind
+    (``des``, ``aes`` and ``sha`` in blocks, ``rsa`` in private powers)."""
 
     bytes_in: int = 0
     bytes_out: int = 0

@@ -1,4 +1,4 @@
-"""The card's operating system while it has power: logical channels, selection, dispatch. GPC 2.3.1, chapter 6."""
+"""The card operating system while powered: logical channels, selection, dispatch. GPC 2.3.1, chapter 6."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _CHANNEL, _CHAINING, _SECURITY = 0x03, 0x10, 0x0C
 _SELECT, _MANAGE_CHANNEL, _GET_DATA = 0xA4, 0x70, 0xCA
 _MAX_CHAIN = 0xFFFF
 _BLOCKED = "blocked"
-"""Name in the card's memory: an issuer sent CARD BLOCK."""
+"""Name in the card's memory, set by CARD BLOCK. EMV 4.4 Book 3, 6.5.3."""
 _TERMINATED = bytes((CardLifeCycle.TERMINATED,))
 
 
 class Channel:
-    """One logical channel: its security domain, what is selected on it, and the command chain that is coming in."""
+    """One logical channel: its security domain, the selected application, and the command chain in progress."""
 
     def __init__(self, domain: Applet) -> None:
         self.domain = domain
@@ -42,7 +42,7 @@ class Channel:
 
 
 class ApplicationHost:
-    """The Host of one application instance."""
+    """The AppletHost of one application instance."""
 
     def __init__(self, system: System, aid: bytes) -> None:
         self._system = system
@@ -65,9 +65,9 @@ class ApplicationHost:
 
 
 class System:
-    """Made anew at each power-on and reset: all that is volatile hangs here, all that lasts is in ``nvm``.
+    """The volatile state of a powered card, created at each power-on and reset; everything lasting is in ``nvm``.
 
-    ``domain`` makes the security domain of a channel, so that this module need not know what one is.
+    ``domain`` creates the security domain of a channel, so that this module does not depend on it.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class System:
         return CardLifeCycle(self._card["state"][0])
 
     def set_state(self, state: CardLifeCycle) -> None:
-        """Move the card's life cycle on; locked or terminated, only its security domain works."""
+        """Set the card life cycle; on a locked or terminated card only the security domain stays selected."""
         self._card["state"] = bytes((state,))
         if state in (CardLifeCycle.CARD_LOCKED, CardLifeCycle.TERMINATED):
             for channel in self._channels:
@@ -103,16 +103,16 @@ class System:
                     channel.applet = channel.domain
 
     def execute(self, command: Command) -> Response:
-        """One command to one response; never raises but PowerLost."""
+        """One command to one response. Raises nothing but PowerLost."""
         try:
             return self._dispatch(command)
-        except Refuse as refused:
-            return Response(b"", refused.sw)
+        except Refuse as refusal:
+            return Response(b"", refusal.sw)
         except MemoryWriteFailed:
             return Response(b"", StatusWord(0x6581))
 
     def applet(self, instance: Instance) -> Applet:
-        """The running application of an instance."""
+        """The running applet of an instance, created on first use."""
         applet = self._applets.get(instance.aid)
         if applet is None:
             file = self.registry.file(instance.load_file)
@@ -122,8 +122,8 @@ class System:
             self._applets[instance.aid] = applet
         return applet
 
-    def forget(self, aid: bytes) -> None:
-        """An instance is gone or will be filled anew: its running application too."""
+    def discard(self, aid: bytes) -> None:
+        """Drop the running applet of an instance that was deleted or installed."""
         self._applets.pop(aid, None)
 
     def in_use(self, aid: bytes) -> bool:
@@ -157,7 +157,7 @@ class System:
         return channel.applet.process(command)
 
     def _chain(self, channel: Channel, command: Command) -> Command | None:
-        """Command chaining: the joined command with its last part, None before. ISO/IEC 7816-4:2020, 5.3.3."""
+        """Command chaining: the joined command at its last part, None before it. ISO/IEC 7816-4:2020, 5.3.3."""
         plain = replace(command, cla=command.cla & ~_CHAINING)
         chain, channel.chain = channel.chain, None
         if plain.ins not in channel.applet.chaining or plain.cla & _SECURITY:
@@ -181,7 +181,7 @@ class System:
             raise Refuse(0x6A86 if len(command.data) <= 16 else 0x6700)
         applet = self._find(channel, command.data, following=command.p2 == 0x02)
         if applet is not channel.applet and any(o and o.applet is applet for o in self._channels):
-            raise Refuse(0x6985)  # no application here takes two channels at once; each channel has its own domain
+            raise Refuse(0x6985)  # no applet is multi-selectable; each channel has its own security domain
         fci = applet.select(0 if command.p2 == 0x0C else command.p2)
         if applet is not channel.applet or applet is channel.domain:
             channel.applet.deselect()
@@ -189,7 +189,7 @@ class System:
         return Response(b"" if command.p2 == 0x0C else fci, applet.select_status)
 
     def _find(self, channel: Channel, partial: bytes, *, following: bool) -> Applet:
-        """The first application that matches, or the one after the selected. GPC 2.3.1, 6.4.2. Raises Refuse."""
+        """The first matching application, or the next after the selected one. GPC 2.3.1, 6.4.2. Raises Refuse."""
         candidates: list[Applet] = [channel.domain] if ISD_AID.startswith(partial) else []
         if partial and self.state is not CardLifeCycle.CARD_LOCKED:
             candidates += [self.applet(instance) for instance in self.registry.matching(partial) if instance.selectable]
@@ -200,7 +200,7 @@ class System:
         return candidates[0]
 
     def _manage_channel(self, channel: Channel, command: Command) -> Response:
-        """Open or close a further channel. ISO/IEC 7816-4:2020, 11.1.2; GPC 2.3.1, 11.7."""
+        """Open or close a supplementary channel. ISO/IEC 7816-4:2020, 11.1.2; GPC 2.3.1, 11.7."""
         number = command.p2
         if command.p1 not in (0x00, 0x80) or number >= 20 or command.data:
             raise Refuse(0x6A86)
@@ -224,13 +224,15 @@ class System:
         return Response(bytes((number,)) if assigned else b"", OK)
 
     def _open(self) -> Channel:
-        """A channel with its default selected application, or the security domain where that one does not answer."""
+        """A channel with the default selected application, or the security domain if that application refuses."""
         channel = Channel(self._domain(self, ApplicationHost(self, ISD_AID)))
         if self.state not in (CardLifeCycle.CARD_LOCKED, CardLifeCycle.TERMINATED):
             default = next((i for i in self.registry.instances if i.privileges & CARD_RESET and i.selectable), None)
             if default is not None and not self.in_use(default.aid):
                 applet = self.applet(default)
-                with suppress(Refuse):  # one that is not personalized yet may not keep the card from starting
+                with suppress(
+                    Refuse
+                ):  # an application that is not personalized yet must not keep the card from starting
                     applet.select(0)
                     channel.applet = applet
         return channel

@@ -1,1 +1,1 @@
-"""EMV and PBOC cryptograms as an issuer computes them, apart from the terminal side."""
+"""EMV and PBOC cryptograms for the virtual card and the test bank: schemes by cryptogram version, algorithms."""

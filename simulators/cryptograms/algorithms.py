@@ -1,4 +1,4 @@
-"""The issuer's side of card cryptography, from the specifications: card keys, cryptograms, responses, script commands.
+"""Card keys, session keys, cryptograms, ARPC and script commands, computed from the specifications.
 
 EMV 4.4 Book 2, chapters 8 and 9 and annex A1; JR/T 0025.7 for the session keys of PBOC and for SM4.
 """
@@ -18,8 +18,8 @@ from terminal.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class IssuerMasters:
-    """An issuer's master keys of one cipher, 16 bytes each. ``option`` of card key derivation: ``A``, ``B``, or None:
-    A for card numbers of up to 16 digits, B for longer ones."""
+    """An issuer's master keys of one cipher, 16 bytes each. ``option`` of card key derivation: ``A``, ``B``, or None: A
+    for card numbers of up to 16 digits, B for longer ones."""
 
     ac: Secret
     smi: Secret
@@ -39,10 +39,10 @@ class Udks(NamedTuple):
 
 
 def card_keys(masters: IssuerMasters, cipher: Cipher, pan: str, sequence: int) -> Udks:
-    """EMV 4.4 Book 2, A1.4. Raises CryptoError unless ``pan`` is digits and ``sequence`` 0 to 99."""
+    """The keys of one card. EMV 4.4 Book 2, A1.4. Raises CryptoError unless ``pan`` is digits, ``sequence`` 0 to 99."""
     if not re.fullmatch("[0-9]{1,19}", pan) or not 0 <= sequence <= 99:
         raise CryptoError("card keys are made from a card number of digits and a sequence number from 0 to 99")
-    # Up to 16 digits option B is option A; SM4 has no other, as nobody published what its B would hash with.
+    # Up to 16 digits option B equals A; for SM4 no hash of an option B is published.
     hashed = len(pan) > 16 and masters.option != "A" and cipher is Cipher.TDES
     y = _hashed(pan, sequence) if hashed else bytes.fromhex(f"{pan}{sequence:02d}"[-16:].zfill(16))
     block = y + _inverse(y)
@@ -53,17 +53,17 @@ def card_keys(masters: IssuerMasters, cipher: Cipher, pan: str, sequence: int) -
 
 
 def _hashed(pan: str, sequence: int) -> bytes:
-    """Option B: the first sixteen decimal digits of a SHA-1, and when they do not suffice its letters as 0 to 5."""
+    """Option B: the first sixteen decimal digits of a SHA-1, completed by its letters as 0 to 5."""
     text = f"{pan}{sequence:02d}"
     data = bytes.fromhex("0" * (len(text) % 2) + text)
-    digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()  # what EMV says; it mixes digits
+    digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()  # prescribed by EMV, only to select digits
     digits = re.sub("[a-f]", "", digest) + "".join(str(ord(c) - ord("a")) for c in re.sub("[0-9]", "", digest))
     return bytes.fromhex(digits[:16])
 
 
 def session_key(kind: SessionKeyMethod, cipher: Cipher, key: bytes, atc: bytes, arqc: bytes) -> bytes:
-    """One session key. ``arqc`` diversifies the common session keys of secure messaging; for cryptograms give
-    ``atc || 00..``."""
+    """One session key. ``arqc`` diversifies the common session keys of secure messaging; for cryptograms it is
+    ``atc || 00..``. Raises CodecError for other lengths."""
     if len(atc) != 2 or len(arqc) != 8:
         raise CodecError(f"an ATC has two bytes and a cryptogram eight, not {len(atc)} and {len(arqc)}")
     counted = bytes(6) + atc + bytes(6) + _inverse(atc)
@@ -99,7 +99,7 @@ def arpc(scheme: IssuerScheme, keys: Udks, atc: bytes, ac: bytes, response: byte
 def script_mac(scheme: IssuerScheme, keys: Udks, atc: bytes, ac: bytes, header: bytes, data: bytes) -> bytes:
     """MAC of a script command: over its header (five bytes, Lc counting the MAC), ATC, cryptogram and data.
 
-    EMV 4.4 Book 2, 9.2.3.1, format 2, with the transaction's data as Visa and PBOC put them in.
+    EMV 4.4 Book 2, 9.2.3.1, format 2, with the data of the transaction as in Visa and PBOC.
     """
     key = session_key(scheme.sm_session, scheme.cipher, keys.smi, atc, ac)
     return _mac(scheme, key, header + atc + ac + data, 2)[: scheme.mac_length]
@@ -119,8 +119,8 @@ def script_encrypt(scheme: IssuerScheme, keys: Udks, atc: bytes, ac: bytes, data
 
 
 def new_pin_block(scheme: IssuerScheme, keys: Udks, pin: str, current: str | None = None) -> bytes:
-    """The clear block of a PIN CHANGE. The Visa form mixes in the card's cryptogram key, and the present PIN when the
-    card is to check it. Visa ICC Specification, appendix; ISO 9564-1, 9.3.3. Raises CodecError for no PIN."""
+    """The clear PIN block of a PIN CHANGE. The Visa form combines it with the card's cryptogram key, and with the
+    present PIN if the card is to check it. Visa ICC Specification, appendix; ISO 9564-1, 9.3.3. Raises CodecError."""
     for digits in (pin, current or pin):
         if not re.fullmatch("[0-9]{4,12}", digits):
             raise CodecError("a PIN has 4 to 12 digits")

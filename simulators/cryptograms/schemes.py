@@ -1,6 +1,6 @@
-"""What a cryptogram version means to an issuer: which keys, which data, which padding, which answer.
+"""Cryptogram versions: keys, covered data, padding and ARPC method of each.
 
-EMV 4.4 leaves this to the card schemes; a card names its version in the issuer application data (9F10). Sources:
+EMV 4.4 leaves these to the card schemes; a card states its version in the issuer application data (9F10). Sources:
 EMV 4.4 Book 2, chapters 8 and 9; Visa Integrated Circuit Card Specification, appendix D; JR/T 0025.7.
 """
 
@@ -21,16 +21,16 @@ class Cipher(StrEnum):
 
 
 class SessionKeyMethod(StrEnum):
-    """How a session key comes from a card key."""
+    """How a session key is derived from a card key."""
 
     NONE = "none"  # the card key itself
     XOR = "xor"  # card key xor (ATC, its complement): Visa's secure messaging
     COMMON = "common"  # EMV 4.4 Book 2, A1.3.1
-    ATC = "atc"  # the ATC and its complement enciphered: PBOC
+    ATC = "atc"  # ATC and its complement enciphered: PBOC
 
 
 class Fold(StrEnum):
-    """How 16 bytes of SM4 become a cryptogram of 8."""
+    """How a block of 16 bytes of SM4 is reduced to a cryptogram of 8."""
 
     XOR = "xor"
     LEFT = "left"
@@ -40,34 +40,34 @@ class PinForm(StrEnum):
     """The PIN block inside a PIN CHANGE command."""
 
     ISO2 = "iso2"  # ISO 9564-1 format 2
-    VIS = "vis"  # mixed with the card's cryptogram key
+    VIS = "vis"  # combined with the card's cryptogram key
 
 
 class CoveredIssuerData(StrEnum):
-    """What of 9F10 a cryptogram covers."""
+    """The part of 9F10 that a cryptogram covers."""
 
     CVR = "cvr"  # the card verification results
-    CVR_BYTE = "cvr-byte"  # their second byte alone
+    CVR_BYTE = "cvr-byte"  # the second byte of the CVR
     WHOLE = "whole"
 
 
 class Encipherment(StrEnum):
-    """Of confidential script data."""
+    """Encipherment of confidential script data."""
 
-    EMV = "emv"  # 80 and zeros always, CBC: EMV 4.4 Book 2, 9.3
-    LENGTH = "length"  # a length byte, the data, 80 and zeros always, ECB: Visa
-    PBOC = "pboc"  # the same, without 80 where the blocks are whole already
+    EMV = "emv"  # padding 80 00.. always, CBC: EMV 4.4 Book 2, 9.3
+    LENGTH = "length"  # length byte, data, padding 80 00.. always, ECB: Visa
+    PBOC = "pboc"  # the same, padded only to fill a block
 
 
 AC_TAGS: Final = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82, 0x9F36)
-"""What a cryptogram covers, in this order, before the card's own data. EMV 4.4 Book 2, 8.1.1, table 26."""
+"""Data covered by a cryptogram, in this order, followed by data of the card. EMV 4.4 Book 2, 8.1.1, table 26."""
 SHORT_AC_TAGS: Final = (0x9F02, 0x9F37, 0x9F36)
-"""The same for Visa's version 17."""
+"""The same for Visa's cryptogram version 17."""
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerScheme:
-    """One way of computing cryptograms and script commands.
+    """Parameters of cryptograms and script commands.
 
     ``ac_padding`` is a method of ISO/IEC 9797-1; ``arpc`` is method 1 or 2; ``mac_length`` of script MACs is 4 to 8.
     """
@@ -133,7 +133,7 @@ _SM4_ALGORITHM: Final = 0x04
 @dataclass(frozen=True, slots=True)
 class IadFormat:
     """Issuer application data (9F10) of the layout that Visa and PBOC share: length, key index, version, CVR of four
-    bytes, then in PBOC the algorithm; or the longer Visa format 2, whose first byte is 1F. The rest is the issuer's."""
+    bytes, then in PBOC the algorithm; or the longer Visa format 2, whose first byte is 1F. The rest is issuer data."""
 
     raw: bytes
     key_index: int
@@ -147,12 +147,12 @@ class IadFormat:
         if len(raw) == 32 and raw[0] == 0x1F:
             return cls(raw, raw[2], raw[1], raw[3:8], False)
         if len(raw) < 7 or raw[0] not in (0x06, 0x07) or len(raw) < 1 + raw[0]:
-            raise CodecError(f"issuer application data of {len(raw)} bytes, in no layout that this issuer knows")
+            raise CodecError(f"issuer application data of {len(raw)} bytes, in no known layout")
         sm4 = raw[0] == 0x07 and raw[7] == _SM4_ALGORITHM
         return cls(raw, raw[1], raw[2], raw[3:7], sm4)
 
     def covered(self, scheme: IssuerScheme) -> bytes:
-        """What of these data the scheme's cryptograms cover."""
+        """The part of these data that cryptograms of the scheme cover."""
         return {
             CoveredIssuerData.WHOLE: self.raw,
             CoveredIssuerData.CVR: self.cvr,

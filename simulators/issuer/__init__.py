@@ -1,1 +1,1 @@
-"""A test bank: accounts, authorization, issuer scripts, HTTP."""
+"""A test bank: authorization and issuer scripts (``host``), accounts, keys from a file, HTTP. For tests only."""

@@ -1,4 +1,4 @@
-"""What the issuer knows of each card: money, limits, PIN, the transaction counters it has seen, scripts in waiting."""
+"""The accounts of the test bank: balance, limits, PIN, transaction counters seen, pending scripts."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class AccountStatus(StrEnum):
 
 @dataclass(slots=True, repr=False)
 class BankAccount:
-    """One card's account. Amounts are in the currency's smallest unit. By transaction counter: ``holds`` are
-    the amounts of approved transactions that are not over, ``ended`` the transactions that are."""
+    """The account of one card. Amounts are in the smallest unit of the currency. By transaction counter (ATC):
+    ``holds`` are the amounts of approved transactions not completed yet, ``ended`` the completed transactions."""
 
     pan: str
     sequence: int
@@ -39,9 +39,9 @@ class BankAccount:
     script_count: int = 0
 
     def queue(self, *commands: IssuerScriptCommand, phase: ScriptPhase = ScriptPhase.AFTER) -> IssuerScript:
-        """Have these commands sent at the next online transaction, and at every one after it until done.
+        """Send these commands with the next online transaction, and with each one after it until they are executed.
 
-        Raises CodecError when they are more than a terminal takes in one answer.
+        Raises CodecError when they are too long for one authorization response.
         """
         script = IssuerScript(self.script_count + 1, phase, commands)
         script.check_size()
@@ -50,7 +50,7 @@ class BankAccount:
         return script
 
     def drop_completed(self, results: tuple[IssuerScriptResult, ...]) -> None:
-        """Drop the scripts that the card carried out."""
+        """Drop the scripts that the card executed."""
         done = {result.identifier for result in results if result.done}
         self.scripts = [script for script in self.scripts if script.identifier not in done]
 
@@ -60,8 +60,8 @@ class BankAccount:
 
 @dataclass(frozen=True, slots=True)
 class OpeningRule:
-    """Accounts that open themselves at a card's first transaction, for cards that nobody told this issuer of: the
-    beginning of their numbers, what is on them and how much one transaction may take."""
+    """Rule for accounts that are opened at the first transaction of an unknown card: prefix of the card number,
+    balance, limit of one transaction."""
 
     prefix: str
     balance: int
@@ -80,13 +80,14 @@ class BankAccounts:
         return account
 
     def find(self, pan: str, sequence: int) -> BankAccount | None:
-        """The account of a card. Makes none: an account opens only for a card that proved itself (``open_account``)."""
+        """The account of a card, or None; ``open_account`` opens one after the cryptogram was verified."""
         return self._accounts.get((pan, sequence))
 
     def may_open(self, pan: str) -> bool:
+        """Whether the opening rule applies to this card number."""
         return self._opening is not None and pan.startswith(self._opening.prefix)
 
     def open_account(self, pan: str, sequence: int, expires: date) -> BankAccount:
-        """A new account by the opening rule; ask ``may_open`` first."""
+        """Open an account by the opening rule; check ``may_open`` first."""
         rule = self._opening or OpeningRule(pan, 0)
         return self.add(BankAccount(pan, sequence, expires, rule.balance, rule.limit))

@@ -1,4 +1,4 @@
-"""The issuer's keys and accounts as a JSON file. It holds keys in clear and is for test banks only.
+"""Keys and accounts of the test bank as a JSON file. The keys are in clear: for tests only.
 
 ::
 
@@ -48,7 +48,7 @@ class _Masters(_Model):
     smi: Key
     smc: Key
     option: Literal["A", "B"] = "A"
-    """As the card profile has it by default. EMV 4.4 Book 2, A1.4."""
+    """The default of the card profile. EMV 4.4 Book 2, A1.4."""
 
 
 class _PinKeys(_Model):
@@ -84,7 +84,7 @@ class _Bank(_Model):
 
 
 def load_issuer(path: Path) -> IssuerHost:
-    """The bank of this file. Raises CodecError, which names the field and shows no value; OSError."""
+    """The test bank of this file. Raises CodecError, which names the field without its value, and OSError."""
     try:
         bank = _Bank.model_validate_json(path.read_bytes())
     except ValidationError as faults:

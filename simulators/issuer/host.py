@@ -1,7 +1,7 @@
-"""An issuing bank for developers and tests: checks a card's cryptograms, decides, answers with cryptogram and scripts.
+"""An issuing bank for developers and tests: verifies cryptograms, authorizes, responds with ARPC and scripts.
 
-It is the other end of every payment: it derives card keys and session keys by itself, from the specifications, and so
-also checks the custodian that personalized the card. EMV 4.4 Book 2, chapter 8; Book 3, 10.8 to 10.11.
+It derives card keys and session keys itself, from the specifications, and thereby also checks the custodian that
+personalized the card. EMV 4.4 Book 2, chapter 8; Book 3, 10.8 to 10.11.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ APPROVED: Final = "00"
 VERSIONS: Final[Mapping[int, IssuerScheme]] = MappingProxyType(
     {0x01: PBOC, 0x0A: CVN10, 0x11: CVN17, 0x12: CVN18, 0x22: CVN22}
 )
-"""Cryptogram versions that cards name in 9F10, where the keys say nothing else."""
+"""Schemes by cryptogram version of 9F10, unless the keys define others."""
 
 _STATUS_CODES: Final = {
     AccountStatus.BLOCKED: "62",
@@ -41,8 +41,8 @@ _APPROVE_CSU: Final = 0x80
 
 @dataclass(frozen=True, slots=True)
 class IssuerKeys:
-    """The bank's keys. ``versions`` says what each cryptogram version means to it; ``sm4_scheme`` what the version of
-    a card means whose issuer data name SM4."""
+    """The bank's keys. ``versions`` gives the scheme of each cryptogram version; ``sm4_scheme`` is that of cards whose
+    issuer application data state SM4."""
 
     masters: Mapping[Cipher, IssuerMasters] = field(repr=False)
     pin_tdes: Secret | None = None
@@ -51,7 +51,7 @@ class IssuerKeys:
     sm4_scheme: IssuerScheme = PBOC_SM4
 
     def scheme(self, data: IadFormat) -> IssuerScheme:
-        """Raises CodecError when this bank does not know the version or has no keys for it."""
+        """The scheme of a card. Raises CodecError for an unknown version and without keys for its cipher."""
         scheme = self.sm4_scheme if data.sm4 else self.versions.get(data.version)
         if scheme is None or scheme.cipher not in self.masters:
             raise CodecError(f"a cryptogram of version {data.version:02X}, for which this issuer has no keys")
@@ -60,8 +60,8 @@ class IssuerKeys:
 
 @dataclass(frozen=True, slots=True)
 class IssuerResponse:
-    """What the issuer decided: response code (ISO 8583:1987, field 39, two characters), a sentence that says why, and
-    data objects for the terminal: 8A, then 91 and 71 or 72 where there are any."""
+    """The decision of the issuer: response code (ISO 8583:1987, field 39, two characters), reason in words, and data
+    objects for the terminal: 8A, then 91 and 71 or 72 if any."""
 
     code: str
     reason: str
@@ -73,7 +73,7 @@ class IssuerResponse:
 
 
 class _Decline(Exception):
-    """A decision, not a fault: leaves the rules with its response code."""
+    """A decline with its response code; an outcome, not a fault."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -82,7 +82,7 @@ class _Decline(Exception):
 
 
 class IssuerHost:
-    """Thread-safe: one transaction is decided at a time. ``today`` gives the bank's date."""
+    """The test bank. Thread-safe: decides one transaction at a time. ``today`` gives the bank's date."""
 
     def __init__(
         self,
@@ -97,8 +97,8 @@ class IssuerHost:
         self._mutex = threading.Lock()
 
     def answer(self, data: bytes) -> IssuerResponse:
-        """Decide on an authorization request (its 9F27 names an ARQC), or take note of how a transaction ended (TC or
-        AAC). Total: whatever the bytes are, there is an answer."""
+        """Authorize a request (9F27 states an ARQC), or record the end of a transaction (TC or AAC). Never raises: any
+        bytes get a response."""
         with self._mutex:
             try:
                 request = IssuerRequest.parse(data)
@@ -115,7 +115,7 @@ class IssuerHost:
                 return _response(decline.code, decline.reason)
 
     def _authenticate(self, request: IssuerRequest, scheme: IssuerScheme) -> tuple[BankAccount, ScriptContext]:
-        """The account of a card that proved to hold its keys. Before that nothing is opened, kept or told."""
+        """Verify the cryptogram; the account of the card. Nothing is opened, stored or disclosed before that."""
         account = self.accounts.find(request.pan, request.sequence)
         if account is None and not self.accounts.may_open(request.pan):
             raise _Decline("14", "no such card")
@@ -142,7 +142,7 @@ class IssuerHost:
         return self._respond(account, context, APPROVED, "approved")
 
     def _allow(self, request: IssuerRequest, account: BankAccount, amount: int) -> None:
-        """Account, PIN, money. Raises _Decline."""
+        """Check account status, expiry, PIN, limit and balance. Raises _Decline."""
         if account.status in _STATUS_CODES:
             raise _Decline(_STATUS_CODES[account.status], f"the card is {account.status}")
         if account.expires < self._today():
@@ -165,7 +165,7 @@ class IssuerHost:
         try:
             pin = read_pin(request.pin_block, account.pan, tdes=self.keys.pin_tdes, aes_key=self.keys.pin_aes)
         except CodecError as fault:
-            # A block that nobody could have made with the right key costs the cardholder no try.
+            # A block that does not decipher under the key costs the cardholder no try.
             raise _Decline("88", str(fault)) from None
         if pin != account.pin:
             account.pin_tries -= 1
@@ -173,7 +173,7 @@ class IssuerHost:
         account.pin_tries = account.pin_limit
 
     def _respond(self, account: BankAccount, context: ScriptContext, code: str, reason: str) -> IssuerResponse:
-        """The answer to a genuine card: with issuer authentication data and the scripts in waiting."""
+        """The response to a genuine card: issuer authentication data and pending scripts."""
         response = code.encode("ascii")
         if context.scheme.arpc == 2:
             # Card status update: PIN tries in the low nibble of byte 1. EMV 4.4 Book 3, annex C10.
@@ -183,7 +183,7 @@ class IssuerHost:
         return _response(code, reason, tlv(0x91, authentication_data).encode() + fitting(account.scripts, context))
 
     def _complete(self, request: IssuerRequest, account: BankAccount, amount: int) -> IssuerResponse:
-        """A TC settles, an AAC gives back what was on hold; each transaction counter ends once."""
+        """A TC settles, an AAC releases the hold; each transaction counter ends once."""
         counter = request.counter
         if counter in account.ended:
             raise _Decline("94", "this transaction was over before")

@@ -1,7 +1,7 @@
-"""The issuer over HTTP: POST a JSON object whose ``data`` are data objects in hex; the answer has the same shape.
+"""The test bank over HTTP: POST a JSON object with data objects in hex as ``data``; so is the response.
 
 ``{"data": "9F2608..."}`` gives ``{"approved": true, "code": "00", "reason": "approved", "data": "8A023030910A..."}``.
-Bytes that are no request get an answer too (code 30). What is not JSON of this shape is an HTTP 400, ``{"error": ...}``
+Data that are no request get response code 30. Anything but JSON of this shape is an HTTP 400 with ``{"error": ...}``,
 like every other fault, and ends the connection.
 """
 
@@ -19,7 +19,7 @@ from terminal.errors import CodecError
 
 PATH: Final = "/authorize"
 MAX_REQUEST: Final = 65_536
-"""Bytes of a request: a hundred times what a card can say."""
+"""Bytes of a request, far above what a card transaction needs."""
 _TIMEOUT: Final = 10.0
 
 
@@ -69,19 +69,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Any refusal, also those of the server beneath: other methods, broken headers. What follows on this connection
-        may be the rest of what was refused, and is not looked at."""
+        """Any refusal, also those of http.server: other methods, malformed headers. The connection closes, because the
+        rest of the refused request may follow on it."""
         self.close_connection = True
         self._send(
             code, {"error": f'POST {PATH} {{"data": "..."}}: data objects in hex, their length in Content-Length'}
         )
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the server tells what it decided, and a request is personal."""
+        """Log nothing: ``report`` gets the decision, and a request holds personal data."""
 
 
 class IssuerServer(ThreadingHTTPServer):
-    """Listens on a loopback address only: it speaks without encryption. ``report`` gets one line for each answer.
+    """Listens on a loopback address only, as it has no encryption. ``report`` gets one line for each response.
 
     Raises CodecError for another address, OSError when the port is taken.
     """
@@ -102,7 +102,7 @@ class IssuerServer(ThreadingHTTPServer):
         super().__init__((address, port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller who goes away in the middle is told in a line, as everything is."""
+        """Report a client that disconnects in one line; other errors go to http.server."""
         if isinstance(sys.exception(), ConnectionError):
             self.report("a caller went away before the answer")
         else:

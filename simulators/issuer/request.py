@@ -1,4 +1,4 @@
-"""What reaches the issuer of one transaction: data objects in a row, as field 55 of an authorization carries them."""
+"""The data objects of one transaction for the issuer, as in field 55 of an authorization request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LENGTHS = {0x9F02: 6, 0x9F03: 6, 0x9F1A: 2, 0x95: 5, 0x5F2A: 2, 0x9A: 3, 0x9C: 
 
 
 class CryptogramKind(IntEnum):
-    """What the card decided: bits 8 and 7 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4."""
+    """The kind of the cryptogram: bits 8 and 7 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4."""
 
     AAC = 0x00
     TC = 0x40
@@ -23,7 +23,7 @@ class CryptogramKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class IssuerRequest:
-    """One message, its fields checked for presence and length."""
+    """One request; presence and length of its fields are checked."""
 
     pan: str = field(repr=False)
     sequence: int
@@ -36,7 +36,7 @@ class IssuerRequest:
 
     @classmethod
     def parse(cls, data: bytes) -> IssuerRequest:
-        """Raises CodecError, which names the tag that is missing, twice there or of a wrong length."""
+        """Raises CodecError, which names the tag that is missing, duplicate or of a wrong length."""
         objects = decode(data, padding="reject")
         tags = [item.tag for item in objects]
         duplicate = next((tag for tag in tags if tags.count(tag) > 1), None)
@@ -72,13 +72,13 @@ class IssuerRequest:
 
     @property
     def pin_entered(self) -> bool:
-        """The terminal says that the cardholder gave a PIN for the issuer to check: TVR byte 3, bit 3."""
+        """Whether the cardholder entered a PIN for online verification: TVR byte 3, bit 3."""
         return bool(self.values[0x95][2] & 0x04)
 
     @property
     def amount(self) -> int:
-        """What the transaction takes from the account, in the smallest unit; negative for a refund. Amount, authorized
-        counts the cash back in it. ISO 8583:1987, processing codes: below 20 debits, from there to 29 credits."""
+        """The debit to the account in the smallest unit; negative for a refund. Amount, authorized includes cash back.
+        ISO 8583:1987, processing codes: below 20 debits, 20 to 29 credits. Raises CodecError."""
         digits = self.values[0x9F02].hex()
         kind = self.values[0x9C].hex()
         if not digits.isdigit() or not kind.isdigit():
@@ -86,7 +86,7 @@ class IssuerRequest:
         return {0: int(digits), 1: int(digits), 2: -int(digits)}.get(int(kind[0]), 0)
 
     def covered(self, scheme: IssuerScheme) -> bytes:
-        """The data under the cryptogram. EMV 4.4 Book 2, 8.1.1."""
+        """The data that the cryptogram covers. EMV 4.4 Book 2, 8.1.1."""
         return b"".join(self.values[tag] for tag in scheme.tags) + self.issuer_data.covered(scheme)
 
 

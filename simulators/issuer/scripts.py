@@ -1,4 +1,4 @@
-"""Issuer scripts: commands that the issuer sends to its card behind the terminal's back, under secure messaging.
+"""Issuer scripts: commands of the issuer to its card, under secure messaging.
 
 EMV 4.4 Book 3, 6.5 and 10.10; Book 2, chapter 9, format 2: data, then MAC. Visa and PBOC set CLA 84, for PUT DATA and
 UPDATE RECORD 04.
@@ -18,17 +18,16 @@ from terminal.secret import Secret
 from terminal.tlv import tlv
 
 MAX_SCRIPT_BYTES: Final = 128
-"""Bytes of scripts that a terminal takes in one answer. EMV 4.4 Book 4, 12.2.4."""
-
+"""Bytes of scripts that a terminal accepts in one authorization response. EMV 4.4 Book 4, 12.2.4."""
 
 _HEADER: Final = 5
 _LONGEST_MAC: Final = 8
 _LONGEST_PIN: Final = 16
-"""An enciphered PIN block: nine bytes and their padding, under either cipher."""
+"""An enciphered PIN block: nine bytes and their padding, with either cipher."""
 
 
 class ScriptPhase(IntEnum):
-    """The template says when the card gets the commands: before or after the final GENERATE AC."""
+    """The template of a script: the card gets the commands before or after the final GENERATE AC."""
 
     BEFORE = 0x71
     AFTER = 0x72
@@ -47,7 +46,7 @@ _INTERINDUSTRY: Final = frozenset({ScriptInstruction.PUT_DATA, ScriptInstruction
 
 
 class ScriptContext(NamedTuple):
-    """What of a transaction goes into the keys and MACs of its scripts."""
+    """The data of a transaction that the keys and MACs of its scripts depend on."""
 
     scheme: IssuerScheme
     keys: Udks
@@ -57,8 +56,8 @@ class ScriptContext(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IssuerScriptCommand:
-    """One command, before keys and MAC. ``pin`` is the new one of a PIN CHANGE, ``current`` the one that the card is
-    to check first (P2 01); without it the card takes the new PIN as it is (P2 02)."""
+    """One command without its MAC. ``pin`` is the new PIN of a PIN CHANGE, ``current`` the PIN that the card checks
+    first (P2 01); without it the card sets the new PIN unchecked (P2 02)."""
 
     ins: ScriptInstruction
     p1: int = 0
@@ -69,11 +68,11 @@ class IssuerScriptCommand:
 
     @property
     def longest(self) -> int:
-        """Bytes of the data field without its MAC, at most."""
+        """Maximum bytes of the data field without its MAC."""
         return len(self.data) if self.pin is None else _LONGEST_PIN
 
     def encode(self, context: ScriptContext) -> bytes:
-        """Header, data (a PIN enciphered), MAC."""
+        """Header, data (a PIN is enciphered), MAC."""
         data = self.data
         if self.pin is not None:
             current = None if self.current is None else self.current.reveal().decode("ascii")
@@ -97,17 +96,17 @@ def application_unblock() -> IssuerScriptCommand:
 
 
 def pin_unblock() -> IssuerScriptCommand:
-    """Set the try counter back. EMV 4.4 Book 3, 6.5.10, P2 00."""
+    """Reset the PIN try counter. EMV 4.4 Book 3, 6.5.10, P2 00."""
     return IssuerScriptCommand(ScriptInstruction.PIN_CHANGE)
 
 
 def pin_change(new: Secret, current: Secret | None = None) -> IssuerScriptCommand:
-    """Give the card another PIN and set the try counter back. EMV 4.4 Book 3, 6.5.10, P2 01 and 02."""
+    """Set a new PIN and reset the PIN try counter. EMV 4.4 Book 3, 6.5.10, P2 01 and 02."""
     return IssuerScriptCommand(ScriptInstruction.PIN_CHANGE, p2=2 if current is None else 1, pin=new, current=current)
 
 
 def put_data(tag: int, value: bytes) -> IssuerScriptCommand:
-    """One data object of the card anew, by its tag in P1 P2."""
+    """Replace one data object of the card; its tag goes into P1 P2. Raises CodecError."""
     if not 0 < tag <= 0xFFFF:
         raise CodecError(f"PUT DATA names a tag of one or two bytes, not {tag:X}")
     return IssuerScriptCommand(ScriptInstruction.PUT_DATA, tag >> 8, tag & 0xFF, value)
@@ -121,7 +120,7 @@ def update_record(sfi: int, record: int, value: bytes) -> IssuerScriptCommand:
 
 @dataclass(frozen=True, slots=True)
 class IssuerScript:
-    """Commands of one template, and the identifier (9F18) by which the terminal reports how they went."""
+    """The commands of one template, and the identifier (9F18) by which the terminal reports their result."""
 
     identifier: int
     phase: ScriptPhase
@@ -132,7 +131,7 @@ class IssuerScript:
         return self._template([command.encode(context) for command in self.commands])
 
     def check_size(self) -> None:
-        """Raises CodecError when the script cannot fit one answer, whatever the card's scheme."""
+        """Raises CodecError when the script may not fit one response with some scheme."""
         longest_template = self._template(
             [bytes(_HEADER + command.longest + _LONGEST_MAC) for command in self.commands]
         )
@@ -147,18 +146,18 @@ class IssuerScript:
 
 
 def fitting(scripts: Sequence[IssuerScript], context: ScriptContext) -> bytes:
-    """As many of the scripts, from the first, as one answer takes; the rest wait for the next transaction."""
-    taken = b""
+    """As many of the scripts, from the first, as fit one response; the others wait for the next transaction."""
+    templates = b""
     for script in scripts:
         template = script.encode(context)
-        if len(taken) + len(template) > MAX_SCRIPT_BYTES:
+        if len(templates) + len(template) > MAX_SCRIPT_BYTES:
             break
-        taken += template
-    return taken
+        templates += template
+    return templates
 
 
 class IssuerScriptResult(NamedTuple):
-    """How one script went: 9F5B or DF31 in fives of bytes. EMV 4.4 Book 4, annex A5."""
+    """The result of one script: five bytes of 9F5B or DF31. EMV 4.4 Book 4, annex A5."""
 
     identifier: int
     done: bool
@@ -168,5 +167,5 @@ class IssuerScriptResult(NamedTuple):
         """Raises CodecError unless the data are results of five bytes each."""
         if len(data) % 5:
             raise CodecError(f"issuer script results of {len(data)} bytes, which are no whole number of fives")
-        fives = (data[at : at + 5] for at in range(0, len(data), 5))
-        return tuple(cls(int.from_bytes(five[1:], "big"), five[0] >> 4 == 2) for five in fives)
+        results = (data[at : at + 5] for at in range(0, len(data), 5))
+        return tuple(cls(int.from_bytes(result[1:], "big"), result[0] >> 4 == 2) for result in results)

@@ -1,1 +1,1 @@
-"""Virtual readers and what goes into them: slots, feeders, stock, faults, timing, vpcd."""
+"""Virtual readers: ``sim:`` readers in this process, slots of the vpcd driver; stock, feeder, faults, timing."""

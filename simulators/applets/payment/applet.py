@@ -1,7 +1,7 @@
-"""The PBOC debit application, card side: selection, options, records, data, proof and PIN.
+"""The PBOC debit application, card side: selection, options, records, data, dynamic signature and PIN.
 
 EMV 4.4 Books 1 to 3; JR/T 0025.5 (PBOC 3.0, debit and credit application, card). The commands of a transaction are in
-``payment_transaction``, its decisions in ``payment_risk``, issuer scripts in ``payment_scripts``.
+``transaction``, its decisions in ``risk``, issuer scripts in ``scripts``.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _BLOCKED: Final = StatusWord(0x6283)
 
 
 class PaymentApplet(EmvApplet):
-    """One instance of the payment application. Answers 6985 to everything until it is personalized."""
+    """One instance of the payment application. Responds 6985 to everything until it is personalized."""
 
     def __init__(self, host: AppletHost, aid: bytes, parameters: bytes) -> None:
         super().__init__(host, aid, parameters)
         self.state = PaymentState(host.memory)
         self.deselect()
 
-    # -- life ---------------------------------------------------------------------------------------------------------
+    # -- life cycle --------------------------------------------------------------------------------------------------
 
     @property
     def select_status(self) -> StatusWord:
         return _BLOCKED if self.state.indicators & Indicator.BLOCKED else OK
 
     def select(self, p2: int) -> bytes:
-        """FCI, of the interface in use. EMV 4.4 Book 1, 11.3. Raises Refuse."""
+        """The FCI of the interface in use. EMV 4.4 Book 1, 11.3. Raises Refuse."""
         self._refuse_unless_personalized()
         template = self.template(p2, self._fci())
         self.deselect()
@@ -77,32 +77,32 @@ class PaymentApplet(EmvApplet):
         self._refuse_unless_personalized()
         challenge, self._challenge = self._challenge, b""
         if command.ins == 0x20 and command.p2 == _ENCIPHERED_PIN:
-            self._challenge = challenge  # good for the very next command only
+            self._challenge = challenge  # valid for the next command only
         return self.dispatch(command)
 
     def _get_processing_options(self, command: Command) -> Response:
-        """Begin a transaction: a new ATC, in memory before anything is answered. EMV 4.4 Book 3, 6.5.8.
+        """Begin a transaction: the new ATC is stored before the response. EMV 4.4 Book 3, 6.5.8.
 
-        After the last ATC the application is blocked for good: no cryptogram is ever made twice under one number.
+        After the last ATC the application is blocked: no two cryptograms have the same ATC.
         """
         pdol = emv_data.list_in(well_formed(self._fci(), 0xA5), 0x9F38)
         data = option_values(command, pdol)
         if self.transaction is not None:
             raise Refuse(0x6985)
         values = pdol.split(data)
-        chosen = PaymentOptions.read(self._choose(values), self.need, self.stored)
+        selected = PaymentOptions.read(self._choose(values), self.need, self.stored)
         state = self.state
         if state.atc == LAST_ATC:
             state.set_indicator(Indicator.BLOCKED)
             raise Refuse(0x6985)
         state.atc += 1
-        self.transaction = PaymentTransaction(self, state, chosen, values, data)
+        self.transaction = PaymentTransaction(self, state, selected, values, data)
         self.transaction.results = self._pin
-        return answer(chosen.template, chosen.answer)
+        return answer(selected.template, selected.response)
 
     def _choose(self, values: dict[Tag, bytes]) -> int:
-        """The grouping to answer with. A terminal that can (DF69 = 01) gets the Chinese algorithms where the card has
-        them; one with 9F7A = 01 pays from the e-cash balance where that suffices. JR/T 0025.13 and 0025.17."""
+        """The grouping of the processing options. DF69 = 01 of the terminal selects the Chinese algorithms if the card
+        has them, 9F7A = 01 e-cash if the balance suffices. JR/T 0025.13 and 0025.17."""
         number = emv_data.PROCESSING_OPTIONS
         if self.host.contactless and self._has(layout.CONTACTLESS_OPTIONS):
             number = layout.CONTACTLESS_OPTIONS
@@ -195,8 +195,8 @@ class PaymentApplet(EmvApplet):
         return Response(b"", OK)
 
     def _record_pin(self, correct: bool) -> None:
-        """What the PIN came to, for the cryptograms of this transaction; the last wrong one may block the application.
-        Power cut before that leaves the PIN blocked, which the next transaction tells. JR/T 0025.5, offline PIN."""
+        """Record the PIN result for the cryptograms of this transaction; the last wrong PIN may block the application.
+        After a tear before that the PIN is blocked, and the next transaction reports it. JR/T 0025.5, offline PIN."""
         results = Cvr.PIN_VERIFIED | (Cvr(0) if correct else Cvr.PIN_FAILED)
         if not self.tries and DefaultAction.of(self.state) & DefaultAction.PIN_EXCEEDED_BLOCK:
             self.state.set_indicator(Indicator.BLOCKED)
@@ -206,8 +206,8 @@ class PaymentApplet(EmvApplet):
             self.transaction.results = self.transaction.results & ~Cvr.PIN_FAILED | results
 
     def _decipher_pin(self, data: bytes, challenge: bytes) -> bytes:
-        """The PIN block under RSA with the challenge just given; an empty one, which is wrong, where it does not come
-        out right. EMV 4.4 Book 2, 7.2. Raises Refuse: 6985 without key or challenge, 6700."""
+        """The PIN block deciphered with RSA; empty, which is a wrong PIN, when format or challenge do not match.
+        EMV 4.4 Book 2, 7.2. Raises Refuse: 6985 without key or challenge, 6700."""
         numbers = layout.PIN_CRT if self.stored(layout.PIN_CRT[0]) is not None else emv_data.CRT
         key = self.rsa_key(numbers)
         if not challenge:
@@ -231,7 +231,7 @@ class PaymentApplet(EmvApplet):
         return PaymentScripts(self, self.state, self._current(), self._logs().get("load")).run(command)
 
     def _current(self) -> PaymentTransaction:
-        """The transaction that GET PROCESSING OPTIONS began. Raises Refuse with 6985."""
+        """The transaction in progress. Raises Refuse: 6985 before GET PROCESSING OPTIONS."""
         if self.transaction is None:
             raise Refuse(0x6985)
         return self.transaction

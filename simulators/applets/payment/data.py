@@ -1,8 +1,8 @@
-"""What the payment application keeps: its data groupings, how each is checked, and what a transaction reads from them.
+"""Data of the payment application: its groupings, how each is checked, and what a transaction reads from them.
 
-Numbers are those of EMV Card Personalization Specification 1.1, annex A, as PBOC cards use them (JR/T 0025.10). Ours,
-since no public number is known: the options of the Chinese algorithms (the number of their twin + 2), 8020/9020, 8104
-and 9201.
+Numbers are those of EMV Card Personalization Specification 1.1, annex A, as PBOC cards use them (JR/T 0025.10). For
+want of public numbers this program defines its own: processing options of the Chinese algorithms (number of the
+international ones + 2), 8020/9020, 8104 and 9201.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from terminal.tlv import Dol, Tlvs, decode, tlv
 CONTACTLESS_FCI: Final = 0x9103
 ECASH_OPTIONS, CONTACTLESS_OPTIONS = 0x9203, 0x9207
 SM_OFFSET: Final = 2
-"""Added to the number of a GPO answer: its twin for the Chinese algorithms, 9106, 9205, 9209."""
+"""Offset from processing options to those for the Chinese algorithms: 9106, 9205, 9209."""
 _INTERNATIONAL: Final = (PROCESSING_OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS)
 _CHINESE: Final = tuple(number + SM_OFFSET for number in _INTERNATIONAL)
 OPTIONS: Final = _INTERNATIONAL + _CHINESE
@@ -45,13 +45,13 @@ PIN_CRT: Final = (0x8301, 0x8302, 0x8303, 0x8304, 0x8305)
 GET_DATA_OBJECTS: Final = 0x0D01
 INTERNAL: Final = (GET_DATA_OBJECTS, 0x0E01)
 """Data objects of card risk management, which are no records: EMV CPS 1.1 leaves SFI 11 to 30 to the scheme. GET DATA
-gives those of the first; the second's are the card's own, as personalization data of the field have it."""
+returns those of the first; those of the second are internal to the card, as in personalization data of the field."""
 MAX_SFI: Final = 30
 
 LOG_FORMAT: Final = bytes.fromhex("9A03 9F2103 9F0206 9F0306 9F1A02 5F2A02 9F4E14 9C01 9F3602")
-"""9F4F where the personalization brings none: date, time, amounts, country, currency, merchant, type, ATC. PBOC 3.0."""
+"""9F4F without one in the data: date, time, amounts, country, currency, merchant, type, ATC. PBOC 3.0."""
 LOAD_FORMAT: Final = bytes.fromhex("9A03 9F2103 9F1A02 9F4E14 9F3602")
-"""DF4F likewise; a load record begins with P1, P2 of its PUT DATA, the old and the new value of 9F79. PBOC 3.0."""
+"""DF4F likewise; a load record starts with P1, P2 of its PUT DATA, the old and the new value of 9F79. PBOC 3.0."""
 
 _LENGTHS: Final[Mapping[int, tuple[int, int]]] = {
     0x9F14: (1, 1),
@@ -78,7 +78,7 @@ _LONGEST_OBJECT: Final = 64
 
 
 def accept(number: int, value: bytes) -> bytes:
-    """The bytes to keep of one grouping, padding removed. Raises Refuse: 6A88 unknown, 6A80 malformed."""
+    """The bytes to store of one grouping, padding removed. Raises Refuse: 6A88 unknown, 6A80 malformed."""
     check = _CHECKS.get(number)
     if check is None:
         if not (1 <= number >> 8 <= MAX_SFI and 1 <= number & 0xFF <= 0xFE):
@@ -88,7 +88,7 @@ def accept(number: int, value: bytes) -> bytes:
 
 
 def check_values(number: int, stored: Callable[[int], bytes | None]) -> None:
-    """Keys against the check values sent with them, once both are there. Raises Refuse with 9485."""
+    """Compare keys with their check values, once both are present. Raises Refuse: 9485."""
     if number == APPLICATION_KEY_CHECKS:
         emv_data.check_values(stored(APPLICATION_KEYS), stored(number))
     elif number == SM4_KEY_CHECKS:
@@ -96,14 +96,14 @@ def check_values(number: int, stored: Callable[[int], bytes | None]) -> None:
 
 
 def is_valid_object(tag: int, value: bytes) -> bool:
-    """Whether a data object of the card may have this value: its length, and figures where it is an amount."""
+    """Whether a data object of the card may have this value: its length, and decimal digits if it is an amount."""
     least, most = _LENGTHS.get(tag, (1, _LONGEST_OBJECT))
     return least <= len(value) <= most and (tag not in AMOUNTS or value.hex().isdecimal())
 
 
 def options(value: bytes) -> tuple[int, bytes, bytes]:
-    """Template (80 or 77), AIP and AFL of a GPO answer: bare 82 and 94, or these in a 77, or a whole 80 template.
-    Bare ones may have 9F10 behind them. EMV 4.4 Book 3, 6.5.8.4. Raises Refuse with 6A80."""
+    """Template (80 or 77), AIP and AFL of processing options: bare 82 and 94, which 9F10 may follow, or a whole 77 or
+    80 template. EMV 4.4 Book 3, 6.5.8.4. Raises Refuse: 6A80."""
     if value[:1] == b"\x80":
         objects = objects_of(value)
         plain = objects[0].value
@@ -127,12 +127,12 @@ def _options(value: bytes) -> bytes:
 
 
 def _own_issuer_data(value: bytes) -> bytes | None:
-    """9F10 among the objects of options."""
+    """9F10 among the objects of processing options."""
     return None if value[:1] in (b"\x80", b"\x77") else objects_of(value).get(ISSUER_DATA_TAG)
 
 
 def internal_objects(value: bytes) -> Tlvs:
-    """The data objects of card risk management, bare or in a 70 template. Raises Refuse with 6A80."""
+    """The data objects of card risk management, bare or in a 70 template. Raises Refuse: 6A80."""
     return record_of(value) if value[:1] == b"\x70" else objects_of(value)
 
 
@@ -150,7 +150,7 @@ def _internal(value: bytes) -> bytes:
 
 
 def _issuer_data_object(value: bytes) -> bytes:
-    """9F10 as a data object, as personalization data of the field have it, or bare."""
+    """9F10 as a data object, as in personalization data of the field, or bare. Raises Refuse: 6A80."""
     objects = objects_of(value) if value[:2] == b"\x9f\x10" else Tlvs()
     if len(objects) > 1:
         raise Refuse(0x6A80)
@@ -158,9 +158,9 @@ def _issuer_data_object(value: bytes) -> bytes:
 
 
 def _issuer_data(value: bytes) -> bytes:
-    """Length, key index, version, room for a CVR of four bytes, in PBOC the algorithm, then the issuer's own; or 32
-    bytes of Visa's format 2: 1F, version, key index, CVR of five bytes. JR/T 0025.5, 9F10; Visa Integrated Circuit
-    Card Specification 1.5. Raises Refuse with 6A80."""
+    """Check 9F10: length, key index, version, place of a CVR of four bytes, in PBOC the algorithm, then issuer data; or
+    32 bytes of Visa's format 2: 1F, version, key index, CVR of five bytes. JR/T 0025.5, 9F10; Visa Integrated Circuit
+    Card Specification 1.5. Raises Refuse: 6A80."""
     if not (len(value) == 32 and value[0] == 0x1F) and not (len(value) <= 32 and value[:1] in (b"\x06", b"\x07")):
         raise Refuse(0x6A80)
     if len(value) < value[0] + 1:
@@ -169,7 +169,7 @@ def _issuer_data(value: bytes) -> bytes:
 
 
 def _scheme(value: bytes) -> bytes:
-    """Cryptogram version whose rules hold, fold of SM4 (00 XOR, 01 left half), bytes of a script MAC (4 to 8)."""
+    """Check 9201: cryptogram version, fold of SM4 (00 XOR, 01 left half), length of a script MAC (4 to 8)."""
     if len(value) != 3 or value[1] > 1 or not 4 <= value[2] <= 8:
         raise Refuse(0x6A80)
     return value
@@ -200,7 +200,7 @@ _CHECKS: Final[Mapping[int, Check]] = {
 
 
 def check_complete(need: Callable[[int], bytes], stored: Callable[[int], bytes | None]) -> None:
-    """At the last STORE DATA: is all there that these options claim? Raises Refuse: 6985 missing, 6A80 not fitting."""
+    """Check at the last STORE DATA that the options have their data. Raises Refuse: 6985 missing, 6A80 inconsistent."""
     need(FCI)
     need(ISSUER_APPLICATION_DATA)
     present = [number for number in OPTIONS if stored(number) is not None]
@@ -227,32 +227,32 @@ def check_complete(need: Callable[[int], bytes], stored: Callable[[int], bytes |
 
 
 def _fits(need: Callable[[int], bytes]) -> bool:
-    """Whether a combined signature goes into one answer of 256 bytes beside CID, ATC and issuer application data, each
-    with tag and length, in a template. EMV 4.4 Book 2, D1.2."""
+    """Whether a combined signature fits one response of 256 bytes with CID, ATC and issuer application data, each with
+    tag and length, in a template. EMV 4.4 Book 2, D1.2."""
     return 3 + 4 + 5 + (4 + 2 * len(need(CRT[4]))) + 3 + len(need(ISSUER_APPLICATION_DATA)) <= 256
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentOptions:
-    """One set of processing options and the lists in the records it names."""
+    """One set of processing options and the data object lists in its records."""
 
     template: int
     aip: bytes
     afl: bytes
     chinese: bool
-    """SM2 and SM4 in place of RSA and triple DES."""
+    """SM2 and SM4 instead of RSA and triple DES."""
     ecash: bool
     cdol1: Dol
     cdol2: Dol
     ddol: Dol
     issuer_data: bytes | None = None
-    """9F10 of these options alone, in place of the card's."""
+    """9F10 of these options, which replaces that of the card."""
 
     @classmethod
     def read(cls, number: int, need: Callable[[int], bytes], stored: Callable[[int], bytes | None]) -> PaymentOptions:
         """The options of grouping ``number``; on a card with SM2 and no RSA key all options are for SM2.
 
-        Raises Refuse: 6985 when a record that the AFL names is missing.
+        Raises Refuse: 6985 when a record of the AFL is missing.
         """
         template, aip, afl = options(need(number))
         objects = decode(b"".join(record_of(need(sfi << 8 | at)).encode() for sfi, at in emv_data.file_locator(afl)))
@@ -269,23 +269,23 @@ class PaymentOptions:
         )
 
     @property
-    def answer(self) -> bytes:
-        """AIP and AFL as the answer to GET PROCESSING OPTIONS holds them, without the template."""
+    def response(self) -> bytes:
+        """AIP and AFL in the response to GET PROCESSING OPTIONS, without the template."""
         if self.template == 0x80:
             return self.aip + self.afl
         return tlv(0x82, self.aip).encode() + tlv(0x94, self.afl).encode()
 
     @property
     def signs(self) -> bool:
-        """Whether the card promises a dynamic signature, DDA or CDA. EMV 4.4 Book 3, annex C1."""
+        """Whether the AIP offers a dynamic signature, DDA or CDA. EMV 4.4 Book 3, annex C1."""
         return bool(self.aip[0] & 0x21)
 
     @property
     def combines(self) -> bool:
-        """CDA."""
+        """Whether the AIP offers CDA."""
         return bool(self.aip[0] & 0x01)
 
     @property
     def issuer_authentication(self) -> bool:
-        """Whether EXTERNAL AUTHENTICATE brings the ARPC."""
+        """Whether the ARPC comes by EXTERNAL AUTHENTICATE."""
         return bool(self.aip[0] & 0x04)

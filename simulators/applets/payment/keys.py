@@ -1,7 +1,7 @@
-"""The application keys at work: which rules a cryptogram follows, the cryptogram itself, the issuer's answer, scripts.
+"""The application keys: scheme of a cryptogram, the cryptogram itself, ARPC, script MAC and script data.
 
-EMV 4.4 Book 2, chapters 8 and 9; JR/T 0025.5 and JR/T 0025.17 (PBOC 3.0). What card and issuer compute alike is in
-``issuer_crypto``.
+EMV 4.4 Book 2, chapters 8 and 9; JR/T 0025.5 and JR/T 0025.17 (PBOC 3.0). The algorithms common to card and issuer are
+in simulators.cryptograms.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from simulators.applets.emv import EmvApplet
 from simulators.applets.emv_data import APPLICATION_KEYS, ISSUER_APPLICATION_DATA
 from simulators.applets.payment.data import SCHEME, SM4_KEYS, PaymentOptions
 from simulators.card.applet import Refuse
-from simulators.cryptograms import algorithms as issuer_crypto
+from simulators.cryptograms import algorithms
 from simulators.cryptograms.algorithms import Udks, session_key
 from simulators.cryptograms.schemes import (
     CVN10,
@@ -46,62 +46,62 @@ _PBOC_DATA, _LONG_DATA = 0x07, 0x1F
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PaymentKeys:
-    """The three keys that a transaction uses, and how."""
+    """The three keys of a transaction and their scheme."""
 
     card: EmvApplet
     scheme: IssuerScheme
     udks: Udks
-    own: bytes
-    """The issuer application data to start from."""
+    issuer_template: bytes
+    """9F10 as personalized, without card verification results."""
 
     @classmethod
     def of(cls, card: EmvApplet, options: PaymentOptions | None = None) -> PaymentKeys:
-        """SM4 keys with options for the Chinese algorithms and on a card that has no others. Raises Refuse: 6985."""
+        """The keys of a card; SM4 keys with Chinese options and on a card without others. Raises Refuse: 6985."""
         chinese = card.stored(SM4_KEYS) is not None and (
             card.stored(APPLICATION_KEYS) is None or (options is not None and options.chinese)
         )
         three = card.need(SM4_KEYS if chinese else APPLICATION_KEYS)
-        own = card.stored(SCHEME)
+        parameters = card.stored(SCHEME)
         data = (options.issuer_data if options else None) or card.need(ISSUER_APPLICATION_DATA)
-        version = own[0] if own else data[1 if data[0] == _LONG_DATA else 2]
+        version = parameters[0] if parameters else data[1 if data[0] == _LONG_DATA else 2]
         scheme = PBOC_SM4 if chinese else _RULES.get(version)
         if scheme is None:
             raise Refuse(0x6985)
-        if own:
-            scheme = replace(scheme, fold=Fold.LEFT if own[1] else Fold.XOR, mac_length=own[2])
+        if parameters:
+            scheme = replace(scheme, fold=Fold.LEFT if parameters[1] else Fold.XOR, mac_length=parameters[2])
         return cls(card, scheme, Udks(three[:16], three[16:32], three[32:]), data)
 
     def issuer_data(self, cvr: bytes) -> bytes:
         """9F10 with these card verification results (four bytes) and the algorithm in use. JR/T 0025.5."""
-        data = self.own
+        data = self.issuer_template
         if data[0] == _LONG_DATA:
             return data[:3] + cvr + data[7:]
         algorithm = bytes((_SM4 if self.scheme.cipher is Cipher.SM4 else _TDES,))
         return data[:3] + cvr + (algorithm + data[8:] if data[0] == _PBOC_DATA else data[7:])
 
     def cryptogram(self, values: Mapping[Tag, bytes], issuer_data: bytes) -> bytes:
-        """The application cryptogram over what the terminal gave, AIP, ATC and the card's results. What its lists do
-        not ask for is left out. EMV 4.4 Book 2, 8.1."""
+        """The application cryptogram over terminal data, AIP, ATC and card verification results. Data that the lists do
+        not request are omitted. EMV 4.4 Book 2, 8.1."""
         terminal = b"".join(values.get(Tag(tag), b"") for tag in self.scheme.tags)
         covered = terminal + IadFormat.parse(issuer_data).covered(self.scheme)
         self._count_work(len(covered) + 32)
-        return issuer_crypto.cryptogram(self.scheme, self.udks, values[Tag(0x9F36)], covered)
+        return algorithms.cryptogram(self.scheme, self.udks, values[Tag(0x9F36)], covered)
 
     def check_arpc(self, atc: bytes, ac: bytes, data: bytes) -> bool:
-        """Whether issuer authentication data (tag 91) are the issuer's answer to ``ac``. EMV 4.4 Book 2, 8.2.
+        """Whether issuer authentication data (tag 91) hold the ARPC for ``ac``. EMV 4.4 Book 2, 8.2.
 
-        Method 1: ARPC of eight bytes, response code of two; method 2: four, then CSU and proprietary data.
+        Method 1: ARPC of eight bytes, response code of two; method 2: ARPC of four, then CSU and proprietary data.
         """
         length = 8 if self.scheme.arpc == 1 else 4
         response = data[length:]
         if len(response) != 2 if self.scheme.arpc == 1 else not 4 <= len(response) <= 12:
             return False
         self._count_work(48)
-        return hmac.compare_digest(data[:length], issuer_crypto.arpc(self.scheme, self.udks, atc, ac, response))
+        return hmac.compare_digest(data[:length], algorithms.arpc(self.scheme, self.udks, atc, ac, response))
 
     def unwrap(self, command: Command, atc: bytes, ac: bytes) -> bytes:
-        """The data of a script command without their MAC. EMV 4.4 Book 2, 9.2.3; the header and the
-        transaction's data are covered as Visa and PBOC have it, no MAC is chained to the one before.
+        """The data of a script command without the MAC, which is verified. EMV 4.4 Book 2, 9.2.3; header, ATC and
+        cryptogram are covered as in Visa and PBOC, without chaining of MACs.
 
         Raises Refuse: 6987 without a MAC, 6988 with a wrong one.
         """
@@ -110,12 +110,12 @@ class PaymentKeys:
             raise Refuse(0x6987)
         self._count_work(len(command.data) + 48)
         header = command.header + bytes((len(command.data) & 0xFF,))
-        if not hmac.compare_digest(mac, issuer_crypto.script_mac(self.scheme, self.udks, atc, ac, header, data)):
+        if not hmac.compare_digest(mac, algorithms.script_mac(self.scheme, self.udks, atc, ac, header, data)):
             raise Refuse(0x6988)
         return data
 
     def decipher(self, data: bytes, atc: bytes, ac: bytes) -> bytes:
-        """Confidential script data: a length byte, the data, padding. EMV 4.4 Book 2, 9.3. Raises Refuse: 6A80."""
+        """Deciphered confidential script data: length byte, data, padding. EMV 4.4 Book 2, 9.3. Raises Refuse: 6A80."""
         key = session_key(self.scheme.sm_session, self.scheme.cipher, self.udks.smc, atc, ac)
         self._count_work(len(data) + 32)
         try:

@@ -18,24 +18,24 @@ from terminal.tlv import Dol, Tag
 
 @dataclass(frozen=True, slots=True)
 class PaymentLog:
-    """One cyclic file: ``records`` of it, the newest is record 1. ``kind`` names it in memory."""
+    """One cyclic file of ``records`` records, the newest is record 1. ``kind`` names it in memory."""
 
     kind: str
     sfi: int
     records: int
     log_format: Dol
     format_tag: int
-    """Under which GET DATA tells the form."""
+    """Tag of the log format in GET DATA."""
 
     def read(self, state: PaymentState, number: int) -> bytes:
-        """Record ``number``, bare as EMV 4.4 Book 3, D4 has it. Raises Refuse with 6A83."""
+        """Record ``number``, without a template. EMV 4.4 Book 3, D4. Raises Refuse: 6A83."""
         count = state.logged if self.kind == "log" else state.loads
         if not 1 <= number <= min(count, self.records):
             raise Refuse(0x6A83)
         return state.memory[self._name(count - number)]
 
     def append(self, state: PaymentState, values: Mapping[Tag, bytes], head: bytes = b"") -> None:
-        """Write the next record, over the oldest when the file is full."""
+        """Write the next record; in a full file it replaces the oldest."""
         count = state.logged if self.kind == "log" else state.loads
         values_by_tag = {int(tag): value for tag, value in values.items()}
         state.memory[self._name(count)] = head + self.log_format.fill(values_by_tag)
@@ -52,7 +52,7 @@ _KINDS: Final = (("log", 0x9F4D, 0x9F4F, LOG_FORMAT), ("load", 0xDF4D, 0xDF4F, L
 
 
 def logs(fci: bytes, state: PaymentState) -> dict[str, PaymentLog]:
-    """The logs that the FCI (an A5 template) has entries for, with the formats of the card."""
+    """The logs with an entry in the FCI (an A5 template), with the formats of the card."""
     discretionary = well_formed(fci, 0xA5).find(0xBF0C)
     files = {}
     for kind, entry, log_format, default in _KINDS:

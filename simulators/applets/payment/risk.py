@@ -1,6 +1,6 @@
-"""Card risk management: which cryptogram the card gives, from what it remembers and what the terminal says.
+"""Card risk management: which cryptogram the card returns, decided from its state and the terminal's data.
 
-Pure: it reads the state and changes nothing. JR/T 0025.5 (PBOC 3.0), card risk management and card verification
+Pure: reads the state and changes nothing. JR/T 0025.5 (PBOC 3.0), card risk management and card verification
 results, which are those of Visa Integrated Circuit Card Specification 1.4; EMV 4.4 Book 3, 9.3 and 10.8.
 """
 
@@ -16,7 +16,7 @@ from terminal.tlv import Tag
 
 
 class RequestedCryptogram(IntEnum):
-    """A cryptogram, as b8-b7 of P1 and of the CID say it. EMV 4.4 Book 3, 6.5.5."""
+    """The kind of a cryptogram, b8-b7 of P1 and of the CID. EMV 4.4 Book 3, 6.5.5."""
 
     AAC = 0
     TC = 1
@@ -28,12 +28,12 @@ class Cvr(IntFlag):
 
     SECOND_TC = 0x400000
     SECOND_NOT_REQUESTED = 0x800000
-    """In every first cryptogram, also one that asks online: field values of 9F10 begin 03A0."""
+    """In every first cryptogram, also an ARQC: values of 9F10 in the field start with 03A0."""
     FIRST_TC = 0x100000
     FIRST_ARQC = 0x200000
     ISSUER_AUTHENTICATION_FAILED = 0x080000
     PIN_VERIFIED = 0x040000
-    """Offline PIN verification was performed, with whatever result."""
+    """Offline PIN verification was performed, with either result."""
     PIN_FAILED = 0x020000
     UNABLE_TO_GO_ONLINE = 0x010000
     LAST_ONLINE_NOT_COMPLETED = 0x008000
@@ -62,7 +62,7 @@ class DefaultAction(IntFlag):
     """Issuer authentication failed: the next transaction goes online."""
     AUTHENTICATION_FAILED_DECLINE = 0x4000
     AUTHENTICATION_MISSING_DECLINE = 0x2000
-    """It is mandatory and did not come."""
+    """Mandatory and not performed."""
     DECLINED_ADVICE = 0x1000
     PIN_EXCEEDED_ADVICE = 0x0800
     AUTHENTICATION_ADVICE = 0x0400
@@ -70,7 +70,7 @@ class DefaultAction(IntFlag):
     NEW_CARD_DECLINE = 0x0100
     """A new card that cannot go online."""
     PIN_EXCEEDED_BLOCK = 0x0080
-    """In this transaction."""
+    """PIN try limit exceeded in this transaction."""
     PIN_WAS_EXCEEDED_DECLINE = 0x0040
     PIN_WAS_EXCEEDED_ONLINE = 0x0020
     PIN_WAS_EXCEEDED_UNABLE_DECLINE = 0x0010
@@ -96,7 +96,7 @@ _ADVICE, _PIN_REASON, _AUTHENTICATION_REASON = 0x08, 0x02, 0x03
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The cryptogram to give, the results to tell in it, and whether the application blocks itself."""
+    """The cryptogram to return, the CVR in it, and whether the application blocks itself."""
 
     kind: RequestedCryptogram
     cvr: Cvr
@@ -112,7 +112,7 @@ class Decision:
 def decide_first(
     state: PaymentState, values: Mapping[Tag, bytes], requested: RequestedCryptogram, results: Cvr, *, tries: int | None
 ) -> Decision:
-    """The first cryptogram. ``results`` are the results of this transaction so far: PIN, dynamic signature."""
+    """Decide the first cryptogram. ``results`` are those of this transaction so far: PIN, dynamic signature."""
     default, indicators, cvr = DefaultAction.of(state), state.indicators, results
     online = decline = block = False
     cvr |= Cvr(min(state.scripts, _MOST_SCRIPTS) << 4)
@@ -158,8 +158,8 @@ def decide_second(
     refused: bool,
     authentication: bool,
 ) -> Decision:
-    """The second cryptogram. ``results`` are the results of the first; ``authenticated`` is what the ARPC came to, None
-    when there was none; ``refused``: the issuer's own status update declines; ``authentication``: the card knows issuer
+    """Decide the second cryptogram. ``results`` are those of the first; ``authenticated`` the result of the ARPC, None
+    without one; ``refused``: the card status update declines; ``authentication``: the card supports issuer
     authentication."""
     default, cvr = DefaultAction.of(state), results
     if unable_to_go_online(values):
@@ -187,54 +187,54 @@ def decide_second(
 
 
 def exceeded(state: PaymentState, values: Mapping[Tag, bytes], *, upper: bool = False) -> bool:
-    """Whether this transaction, approved offline, would break a limit: transactions in a row, their sum, and those in
-    foreign currency or abroad. A limit that the card lacks does not bind."""
-    in_row, total = state.number(0x9F59 if upper else 0x9F58), state.number(0x9F5C if upper else 0x9F54)
-    if in_row is not None and state.offline > in_row:
+    """Whether this transaction, if approved offline, exceeds a limit: consecutive transactions, their total amount, and
+    those in foreign currency or abroad. A limit that the card does not have does not apply."""
+    consecutive, total = state.number(0x9F59 if upper else 0x9F58), state.number(0x9F5C if upper else 0x9F54)
+    if consecutive is not None and state.offline > consecutive:
         return True
-    home = not foreign(state, values, 0x5F2A, 0x9F51)
-    if total is not None and home and state.offline_amount + amount(values) > total:
+    domestic = not foreign(state, values, 0x5F2A, 0x9F51)
+    if total is not None and domestic and state.offline_amount + amount(values) > total:
         return True
     if upper:
         return False
     currency, country = state.number(0x9F53), state.number(0x9F72)
-    return (currency is not None and not home and state.offline_foreign_currency >= currency) or (
+    return (currency is not None and not domestic and state.offline_foreign_currency >= currency) or (
         country is not None and foreign(state, values, 0x9F1A, 0x9F57) and state.offline_foreign_country >= country
     )
 
 
 def foreign(state: PaymentState, values: Mapping[Tag, bytes], terminal_tag: int, card_tag: int) -> bool:
-    """Whether the terminal's currency or country is another than the card's; unknown is not foreign."""
+    """Whether currency or country of the terminal differ from the card's; an unknown one is not foreign."""
     terminal_value, card_value = values.get(Tag(terminal_tag)), state.object(card_tag)
     return terminal_value is not None and card_value is not None and terminal_value != card_value
 
 
 def covers(state: PaymentState, values: Mapping[Tag, bytes]) -> bool:
-    """Whether the e-cash balance pays this amount, in the card's currency, at once. JR/T 0025.13."""
-    requested, balance, most = amount(values), state.number(0x9F79), state.number(0x9F78)
+    """Whether e-cash covers this amount: balance, limit of one transaction, card's currency. JR/T 0025.13."""
+    price, balance, limit = amount(values), state.number(0x9F79), state.number(0x9F78)
     currency = values.get(Tag(0x5F2A))
     return (
         values.get(Tag(0x9F02), b"").hex().isdecimal()
         and balance is not None
-        and requested <= balance
-        and (most is None or requested <= most)
+        and price <= balance
+        and (limit is None or price <= limit)
         and currency is not None
         and currency == state.object(0x9F51)
     )
 
 
 def mandatory(state: PaymentState) -> bool:
-    """Whether issuer authentication is (9F56)."""
+    """Whether issuer authentication is mandatory (9F56)."""
     return bool((state.number(0x9F56) or 0) & _MANDATORY)
 
 
 def unable_to_go_online(values: Mapping[Tag, bytes]) -> bool:
-    """Whether the terminal made up the response code itself. EMV 4.4 Book 4, annex A6."""
+    """Whether the terminal set the response code because it could not go online. EMV 4.4 Book 4, annex A6."""
     return values.get(Tag(0x8A)) in _UNABLE
 
 
 def _advice(kind: RequestedCryptogram, cvr: Cvr, default: DefaultAction) -> int:
-    """What a decline tells in the CID."""
+    """The advice bits of the CID of a decline."""
     if kind is not RequestedCryptogram.AAC:
         return 0
     if cvr & Cvr.PIN_TRIES_EXCEEDED:

@@ -1,4 +1,4 @@
-"""Issuer scripts on the card: commands that the issuer sends, under keys that only it and the card have.
+"""Issuer scripts on the card: commands of the issuer under the secure messaging keys of card and issuer.
 
 EMV 4.4 Book 3, 6.5.1 to 6.5.3 and 6.5.10; Book 2, 9; JR/T 0025.5 for PUT DATA and UPDATE RECORD.
 """
@@ -18,7 +18,7 @@ from simulators.card.applet import Refuse
 from terminal.apdu import OK, Command, Response
 
 UPDATABLE: Final = frozenset((0x9F52, 0x9F53, 0x9F54, 0x9F58, 0x9F59, 0x9F5C, 0x9F6D, 0x9F72, 0x9F77, 0x9F78, 0x9F79))
-"""What PUT DATA may change: the default action, limits, and what concerns e-cash. JR/T 0025.5, PUT DATA."""
+"""Data objects that PUT DATA may change: default action, limits, e-cash. JR/T 0025.5, PUT DATA."""
 _UNBLOCK, _WITH_OLD_PIN, _NEW_PIN = 0x00, 0x01, 0x02
 
 
@@ -31,9 +31,9 @@ class PaymentScripts:
         self._card, self._state, self._transaction, self._load_log = card, state, transaction, load_log
 
     def run(self, command: Command) -> Response:
-        """One command, carried out in one go with its counter; one that fails is counted and leaves its mark.
+        """Execute one command and count it in one transaction; a failed one is counted and sets an indicator.
 
-        Raises Refuse: 6985 before the first cryptogram, 6987 and 6988 for the MAC, and what the command says.
+        Raises Refuse: 6985 before the first cryptogram, 6987 and 6988 for the MAC, and the refusals of the command.
         """
         transaction = self._transaction
         if transaction.stage is PaymentStage.INITIATED:
@@ -66,10 +66,10 @@ class PaymentScripts:
         self._card.host.block_card()
 
     def _change_pin(self, command: Command, data: bytes) -> None:
-        """PIN CHANGE/UNBLOCK: tries start over, with P2 01 or 02 with a new PIN. EMV 4.4 Book 3, 6.5.10.
+        """PIN CHANGE/UNBLOCK: reset the try counter, with P2 01 or 02 set a new PIN. EMV 4.4 Book 3, 6.5.10.
 
-        The new PIN comes as a block of format 2, or as Visa and PBOC mix it: its length, digits and filler XOR bytes 5
-        to 8 of the cryptogram key, and with P2 01 XOR the present PIN too.
+        The new PIN is a block of format 2, or that of Visa and PBOC: length, digits and filler XOR bytes 5 to 8 of the
+        cryptogram key, with P2 01 also XOR the present PIN.
         """
         if command.p1 or command.p2 not in (_UNBLOCK, _WITH_OLD_PIN, _NEW_PIN):
             raise Refuse(0x6A86)
@@ -102,7 +102,7 @@ class PaymentScripts:
         return new
 
     def _put_data(self, command: Command, data: bytes) -> None:
-        """One data object of the card; a new e-cash balance also goes to the load log. JR/T 0025.5 and 0025.13."""
+        """PUT DATA of one data object; a new e-cash balance is also logged. JR/T 0025.5 and 0025.13."""
         tag, state = command.p1 << 8 | command.p2, self._state
         old = state.object(tag)
         if tag not in UPDATABLE or old is None:
@@ -118,7 +118,7 @@ class PaymentScripts:
         state.put(tag, data)
 
     def _update_record(self, command: Command, data: bytes) -> None:
-        """A record that is there, as a whole 70 template. JR/T 0025.5, UPDATE RECORD."""
+        """UPDATE RECORD of an existing record, a whole 70 template. JR/T 0025.5, UPDATE RECORD."""
         sfi, number = command.p2 >> 3, command.p1
         if command.p2 & 0x07 != 0x04 or not number:
             raise Refuse(0x6A86)
@@ -149,4 +149,4 @@ _ACTIONS: Final[Mapping[int, Callable[[PaymentScripts, Command, bytes], None]]] 
     0xDC: PaymentScripts._update_record,
 }
 COMMANDS: Final = ((0x84, 0x1E), (0x84, 0x18), (0x84, 0x16), (0x84, 0x24), (0x04, 0xDA), (0x04, 0xDC))
-"""Class and instruction of each."""
+"""Class and instruction of each script command."""

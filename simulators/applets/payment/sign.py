@@ -13,7 +13,7 @@ _SM2_FORMAT = b"\x15"
 
 
 def dynamic_signature(card: EmvApplet, dynamic: bytes, terminal_data: bytes, *, chinese: bool) -> bytes:
-    """Signed dynamic application data (9F4B) over ICC dynamic data and the terminal's.
+    """Signed dynamic application data (9F4B) over ICC dynamic data and terminal data.
 
     RSA: with message recovery, EMV 4.4 Book 2, 6.5.2, table 17. SM2: 15, length, dynamic data, then r || s over these
     and the terminal's data, JR/T 0025.17. Raises Refuse: 6985 without the key.

@@ -1,4 +1,4 @@
-"""What the payment application remembers between transactions, in the card's memory. JR/T 0025.5, annex A."""
+"""The state of the payment application between transactions, in the card's memory. JR/T 0025.5, annex A."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LAST_ATC: Final = 0xFFFF
 
 
 class Indicator(IntFlag):
-    """What went wrong or is unfinished; card risk management of the next transaction looks at it."""
+    """Indicators of earlier transactions that card risk management evaluates. JR/T 0025.5, annex A."""
 
     ONLINE_NOT_COMPLETED = 0x01
     ISSUER_AUTHENTICATION_FAILED = 0x02
@@ -25,7 +25,7 @@ class Indicator(IntFlag):
 
 
 class _Number:
-    """A number of the state, kept in so many bytes; 0 until it is written, and no greater than the bytes hold."""
+    """A number of the state in ``width`` bytes: 0 until it is written, and limited to its greatest value."""
 
     def __init__(self, name: str, width: int) -> None:
         self._name, self._width = name, width
@@ -42,16 +42,16 @@ class _Number:
 
 
 class PaymentState:
-    """Counters and marks of one instance. A single assignment is atomic; ``transaction`` makes several so."""
+    """Counters and indicators of one instance. ``memory.transaction`` makes several changes atomic."""
 
     atc = _Number("atc", 2)
     last_online_atc = _Number("last online atc", 2)
     offline_amount = _Number("offline amount", 8)
-    """Sum of amounts approved offline in the card's currency, in its smallest unit, since the last online one."""
+    """Total approved offline in the card's currency, in its smallest unit, since the last online transaction."""
     offline_foreign_currency = _Number("offline foreign currency", 1)
     offline_foreign_country = _Number("offline foreign country", 1)
     scripts = _Number("scripts", 1)
-    """Script commands taken since the last completed online transaction began."""
+    """Script commands received since the start of the last completed online transaction."""
     logged = _Number("logged", 4)
     loads = _Number("loads", 4)
     _indicators = _Number("marks", 1)
@@ -64,16 +64,16 @@ class PaymentState:
         return Indicator(self._indicators)
 
     def set_indicator(self, indicators: Indicator, *, on: bool = True) -> None:
-        """Set these marks, or take them off."""
+        """Set these indicators, or reset them."""
         self._indicators = int(self.indicators | indicators if on else self.indicators & ~indicators)
 
     @property
     def offline(self) -> int:
-        """Transactions since the last online one, the present one included."""
+        """Transactions since the last online one, including the present one."""
         return self.atc - self.last_online_atc
 
     def went_online(self) -> None:
-        """The issuer has seen this transaction: what was counted until now starts over."""
+        """Reset the offline counters after a completed online transaction."""
         self.last_online_atc = self.atc
         self.offline_amount = self.offline_foreign_currency = self.offline_foreign_country = 0
 
@@ -86,7 +86,7 @@ class PaymentState:
         return self.memory.get(_name(tag))
 
     def number(self, tag: int) -> int | None:
-        """A data object as a number: amounts are figures, the rest binary."""
+        """A data object as a number: amounts are decimal digits, all others binary."""
         value = self.object(tag)
         if value is None:
             return None
@@ -98,6 +98,6 @@ def _name(tag: int) -> str:
 
 
 def amount(values: Mapping[Tag, bytes], tag: int = 0x9F02) -> int:
-    """An amount among a transaction's values, 0 where there is none or it is no figures."""
-    figures = values.get(Tag(tag), b"").hex()
-    return int(figures) if figures.isdecimal() else 0
+    """An amount among the values of a transaction; 0 if missing or not decimal digits."""
+    digits = values.get(Tag(tag), b"").hex()
+    return int(digits) if digits.isdecimal() else 0

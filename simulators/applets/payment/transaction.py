@@ -1,4 +1,4 @@
-"""One transaction of the payment application: GENERATE AC twice, EXTERNAL AUTHENTICATE between, scripts around.
+"""One transaction of the payment application: first and second GENERATE AC, EXTERNAL AUTHENTICATE, script counts.
 
 EMV 4.4 Book 3, 6.5.4, 6.5.5 and 9; Book 2, 6.6 (CDA); JR/T 0025.5 (PBOC 3.0).
 """
@@ -37,26 +37,26 @@ _STATIC_FAILED, _DYNAMIC_FAILED = 0x40, 0x0C
 
 
 class PaymentStage(Enum):
-    """Where a transaction stands after GET PROCESSING OPTIONS."""
+    """Progress of a transaction after GET PROCESSING OPTIONS."""
 
     INITIATED = 1
     ONLINE = 2
-    """An ARQC was given."""
+    """The first cryptogram was an ARQC."""
     ENDED = 3
 
 
 class PaymentTransaction:
-    """Volatile: it ends with the power. What must outlive it is in ``state`` before each answer."""
+    """A transaction in progress, which ends with the power; lasting changes are in ``state`` before each response."""
 
     def __init__(
         self, card: EmvApplet, state: PaymentState, options: PaymentOptions, pdol_values: dict[Tag, bytes], data: bytes
     ) -> None:
-        """``pdol_values`` and ``data`` are the PDOL's values, by tag and in a row."""
+        """``pdol_values`` and ``data`` are the values of the PDOL, by tag and concatenated."""
         self.options = options
         self.results = Cvr(0)
         self.stage = PaymentStage.INITIATED
         self.ac = b""
-        """The first cryptogram, which script MACs cover."""
+        """The first cryptogram, which the script MACs cover."""
         self.scripts = 0
         self.script_failed = False
         self._card, self._state = card, state
@@ -76,9 +76,9 @@ class PaymentTransaction:
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def generate_ac(self, command: Command, *, log: PaymentLog | None) -> Response:
-        """Decide, compute, write everything down in one go, answer. EMV 4.4 Book 3, 6.5.5.
+        """Decide, compute the cryptogram, write the state in one transaction, respond. EMV 4.4 Book 3, 6.5.5.
 
-        Raises Refuse: 6A86 wrong P1 or P2, 6985 out of turn, 6700 wrong length.
+        Raises Refuse: 6A86 wrong P1 or P2, 6985 out of order, 6700 wrong length.
         """
         if command.p2 or command.p1 & ~0xC0 & ~_CDA or command.p1 >> 6 == 3:
             raise Refuse(0x6A86)
@@ -90,7 +90,7 @@ class PaymentTransaction:
         initial = self.stage is PaymentStage.INITIATED
         values = self._collect(self.options.cdol1 if initial else self.options.cdol2, command.data)
         decision = self._first(values, requested) if initial else self._second(values, requested)
-        answer, ac = self._answer(decision, values, self._data + command.data, signed=bool(command.p1 & _CDA))
+        response, ac = self._respond(decision, values, self._data + command.data, signed=bool(command.p1 & _CDA))
         with self._state.memory.transaction():
             if decision.block:
                 self._state.set_indicator(Indicator.BLOCKED)
@@ -105,12 +105,12 @@ class PaymentTransaction:
             self.ac = ac
             self.results &= ~Cvr.SECOND_NOT_REQUESTED
         self.stage = PaymentStage.ONLINE if decision.kind is RequestedCryptogram.ARQC else PaymentStage.ENDED
-        return answer
+        return response
 
     def external_authenticate(self, command: Command) -> Response:
-        """The issuer's answer, once in a transaction. EMV 4.4 Book 3, 6.5.4.
+        """Verify the ARPC, once in a transaction. EMV 4.4 Book 3, 6.5.4.
 
-        Raises Refuse: 6985 out of turn, 6700 wrong length, 6300 a wrong ARPC.
+        Raises Refuse: 6985 out of order, 6700 wrong length, 6300 a wrong ARPC.
         """
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
@@ -125,7 +125,7 @@ class PaymentTransaction:
         return Response(b"", OK)
 
     def count_script(self, *, failed: bool) -> None:
-        """A script command came. Called inside the transaction that carries it out, or alone when it failed."""
+        """Count a script command, inside the memory transaction of the command or after it failed."""
         if failed:
             self._state.set_indicator(Indicator.SCRIPT_FAILED)
         self._state.scripts += 1
@@ -141,8 +141,8 @@ class PaymentTransaction:
         return {**self.values, **dol.split(data), **own}
 
     def _first(self, values: dict[Tag, bytes], requested: RequestedCryptogram) -> Decision:
-        """E-cash pays whatever debit would say to it. The lists may name another amount than the options were chosen
-        for; what the balance does not cover goes online and is paid by debit."""
+        """E-cash is not subject to the checks of debit. CDOL1 may hold another amount than the PDOL did; an amount that
+        the balance does not cover goes online as debit."""
         state = self._state
         if self.options.ecash and requested is RequestedCryptogram.TC and not state.indicators & Indicator.BLOCKED:
             if covers(state, values):
@@ -169,14 +169,14 @@ class PaymentTransaction:
         return self.options.issuer_authentication or any(entry.tag == 0x91 for entry in self.options.cdol2)
 
     def _authenticate(self, data: bytes) -> bool:
-        """A right ARPC by method 2 whose status update does not approve is a refusal all the same."""
+        """Verify the ARPC; with method 2 a card status update that does not approve declines too."""
         keys = self.keys
         self._authenticated = keys.check_arpc(self.atc, self.ac, data)
         if self._authenticated and keys.scheme.arpc == 2 and not data[5] & _APPROVED:
             self._issuer_declined = True
         return self._authenticated
 
-    # -- what is written down -----------------------------------------------------------------------------------------
+    # -- state changes -------------------------------------------------------------------------------------------------
 
     def _record_first(self, decision: Decision, values: dict[Tag, bytes]) -> None:
         state = self._state
@@ -200,36 +200,36 @@ class PaymentTransaction:
             state.set_indicator(Indicator.SCRIPT_FAILED, on=self.script_failed)
 
     def _record_offline(self, decision: Decision, values: dict[Tag, bytes]) -> None:
-        """An approval is booked; a decline after a failed authentication is told in the next transaction."""
+        """Add an approval to the counters; after a decline set the indicators of failed SDA, DDA or CDA."""
         if decision.kind is RequestedCryptogram.TC:
             self._record_approval(values)
             return
-        results = (values.get(Tag(0x95)) or b"\x00")[0]
+        tvr = (values.get(Tag(0x95)) or b"\x00")[0]
         self._state.set_indicator(
-            (Indicator.STATIC_FAILED if results & _STATIC_FAILED else Indicator(0))
-            | (Indicator.DYNAMIC_FAILED if results & _DYNAMIC_FAILED else Indicator(0))
+            (Indicator.STATIC_FAILED if tvr & _STATIC_FAILED else Indicator(0))
+            | (Indicator.DYNAMIC_FAILED if tvr & _DYNAMIC_FAILED else Indicator(0))
         )
 
     def _record_approval(self, values: dict[Tag, bytes]) -> None:
-        state, paid = self._state, amount(values)
+        state, price = self._state, amount(values)
         if self.options.ecash and covers(state, values):
-            balance = (state.number(0x9F79) or 0) - paid
+            balance = (state.number(0x9F79) or 0) - price
             state.put(0x9F79, bytes.fromhex(f"{balance:012d}"))
             return
         if foreign(state, values, 0x5F2A, 0x9F51):
             state.offline_foreign_currency += 1
         else:
-            state.offline_amount += paid
+            state.offline_amount += price
         if foreign(state, values, 0x9F1A, 0x9F57):
             state.offline_foreign_country += 1
 
-    # -- the answer ---------------------------------------------------------------------------------------------------
+    # -- the response -------------------------------------------------------------------------------------------------
 
-    def _answer(
+    def _respond(
         self, decision: Decision, values: dict[Tag, bytes], lists: bytes, *, signed: bool
     ) -> tuple[Response, bytes]:
-        """The answer in the format of the options, or signed in format 2; and the bare cryptogram. ``lists`` are the
-        data of PDOL, CDOL1 and, the second time, CDOL2."""
+        """The response in the format of the options, or signed in format 2; and the cryptogram by itself. ``lists`` are
+        the values of PDOL, CDOL1 and, in the second GENERATE AC, CDOL2."""
         keys = self.keys
         cid, issuer_data = bytes((decision.cid,)), keys.issuer_data(decision.cvr.encoded)
         ac = keys.cryptogram(values, issuer_data)
@@ -250,6 +250,6 @@ class PaymentTransaction:
 
 
 def _without_filler(data: bytes, method: int) -> bytes:
-    """Issuer authentication data as a list of fixed length brings them: ten bytes in method 1, in method 2 with the
-    zeros behind them that a list may have added."""
+    """Issuer authentication data from a list entry of fixed length: ten bytes in method 1; in method 2 without the
+    zeros that fill the entry."""
     return data[:10] if method == 1 else data[:8] + data[8:].rstrip(b"\x00")

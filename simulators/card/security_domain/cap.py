@@ -1,6 +1,6 @@
-"""As much of a Java Card CAP file as a registry needs: package AID, version and applet AIDs.
+"""What the registry needs of a Java Card CAP file: package AID, version and applet AIDs.
 
-The Load File Data Block is the components one after another, in the order of installation.
+The Load File Data Block is the concatenation of the components in order of installation.
 Java Card 3.0.5 Virtual Machine Specification, 6; GPC 2.3.1, C.
 """
 

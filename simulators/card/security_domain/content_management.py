@@ -20,14 +20,14 @@ from terminal.tlv import Tlvs, decode
 _SELECTABLE = 0x08
 _SECURITY_DOMAIN = 0x800000
 _NO_RECEIPT = b"\x00"
-"""The whole answer of a command that could have brought a confirmation. GPC 2.3.1, 11.5.3.1."""
+"""Response data without a confirmation. GPC 2.3.1, 11.5.3.1."""
 _MAX_LOAD_FILE = 256 * 1024
 _HASHES = {20: "sha1", 32: "sha256", 48: "sha384", 64: "sha512"}
 
 
 @dataclass
 class _Loading:
-    """A load file on its way in: announced AID and hash, and the blocks so far."""
+    """A load file being loaded: announced AID and hash, and the blocks so far."""
 
     aid: bytes
     digest: bytes
@@ -36,7 +36,7 @@ class _Loading:
 
 
 class ContentManagement:
-    """The content commands of one security domain session. ``personalization`` is the instance STORE DATA goes to."""
+    """INSTALL, LOAD and DELETE in one session. ``personalization`` is the instance that STORE DATA goes to."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -44,20 +44,20 @@ class ContentManagement:
         self.personalization: Personalization | None = None
 
     def end(self) -> None:
-        """The session is over: what was under way never happened."""
+        """The session is over: discard an unfinished load file and personalization."""
         self._loading = self.personalization = None
 
     def abort(self) -> None:
-        """A command failed: loading is over, personalization begins again with block 0."""
+        """A command failed: discard the load file; personalization starts again with block 0."""
         self._loading = None
         if self.personalization is not None:
             self.personalization.abort()
 
     def install(self, command: Command) -> bytes:
-        """INSTALL in all its purposes but for tokens: the card has no delegated management.
+        """INSTALL for every purpose, without tokens: the card has no delegated management.
 
-        Raises Refuse: 6A86 unknown purpose, 6A80 malformed, 6A88 what it names is not there, 6A89 an AID is taken,
-        6985 the state forbids it.
+        Raises Refuse: 6A86 unknown purpose, 6A80 malformed, 6A88 referenced object missing, 6A89 AID in use, 6985 not
+        allowed in this state.
         """
         if command.p2:
             raise Refuse(0x6A86)
@@ -80,9 +80,9 @@ class ContentManagement:
         return _NO_RECEIPT
 
     def load(self, command: Command) -> bytes:
-        """One block of a load file; with the last one it is registered, or nothing is.
+        """One block of a load file; the last one registers it.
 
-        Raises Refuse: 6985 not announced, 6A86 wrong P1 or block order, 6A80 wrong data, length or hash.
+        Raises Refuse: 6985 not announced, 6A86 wrong P1 or block number, 6A80 wrong data, length or hash.
         """
         loading = self._loading
         if loading is None:
@@ -93,7 +93,7 @@ class ContentManagement:
         loading.blocks += 1
         if len(loading.data) > _MAX_LOAD_FILE:
             raise Refuse(0x6A84)
-        self._system.meter.pages += -(-len(command.data) // PAGE)  # the code itself: no one ever reads it back
+        self._system.meter.pages += -(-len(command.data) // PAGE)  # the code itself, which is never read back
         if command.p1 & 0x80:
             self._register(loading)
             self._loading = None
@@ -101,9 +101,9 @@ class ContentManagement:
         return b""
 
     def delete(self, command: Command) -> bytes:
-        """A load file, an instance (4F) or keys (D0, D2). P2 80 takes a load file's instances too.
+        """Delete a load file, an instance (4F) or keys (D0, D2). P2 80: with the instances of the load file.
 
-        Raises Refuse: 6A86 wrong P1-P2, 6A80 malformed, 6A88 not there, 6985 in use, in ROM, or others need it.
+        Raises Refuse: 6A86 wrong P1-P2, 6A80 malformed, 6A88 not found, 6985 selected, in ROM, or with dependents.
         """
         if command.p1 or command.p2 not in (0x00, 0x80):
             raise Refuse(0x6A86)
@@ -165,7 +165,7 @@ class ContentManagement:
             int(state),
         )
         registry.add(instance)
-        self._system.forget(aid)
+        self._system.discard(aid)
         self._system.applet(instance)
 
     def _make_selectable(self, fields: list[bytes]) -> None:
@@ -195,7 +195,7 @@ class ContentManagement:
             self._system.registry.add(replace(instance, privileges=self._privileges(privileges, aid)))
 
     def _for_personalization(self, fields: list[bytes]) -> Instance:
-        """The instance that INSTALL [for personalization] names. GPC 2.3.1, 11.5.2.3.6."""
+        """The instance of INSTALL [for personalization]. GPC 2.3.1, 11.5.2.3.6."""
         aid = _exactly(fields, 6)[2]
         instance = self._instance(aid)
         if not instance.selectable or instance.domain != ISD_AID:
@@ -238,13 +238,13 @@ class ContentManagement:
             registry.remove(entry)
             if isinstance(entry, Instance):
                 self._system.nvm.drop(f"app/{entry.aid.hex()}")
-                self._system.forget(entry.aid)
+                self._system.discard(entry.aid)
                 if self.personalization is not None and self.personalization.aid == entry.aid:
                     self.personalization = None
 
 
 def _fields(data: bytes) -> list[bytes]:
-    """The fields of INSTALL, each after its length of one byte, or 81 and one, or 82 and two. GPC 2.3.1, 11.5.2.3."""
+    """The fields of INSTALL, each with a length of one byte, or 81 and one, or 82 and two. GPC 2.3.1, 11.5.2.3."""
     fields, at = [], 0
     while at < len(data):
         length, at = data[at], at + 1
@@ -267,7 +267,7 @@ def _exactly(fields: list[bytes], count: int) -> list[bytes]:
 
 
 def _application_parameters(parameters: bytes) -> bytes:
-    """The application's own part (C9) of the install parameters, which are TLVs or empty. GPC 2.3.1, 11.5.2.3.7."""
+    """The application specific part (C9) of the install parameters, TLVs or empty. GPC 2.3.1, 11.5.2.3.7."""
     try:
         objects: Tlvs = decode(parameters, padding="reject")
     except TlvError:

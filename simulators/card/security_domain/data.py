@@ -1,4 +1,4 @@
-"""GET DATA of the security domain, and STORE DATA meant for it. GPC 2.3.1, 11.3, 11.11 and annex H."""
+"""GET DATA of the security domain, and STORE DATA for the domain itself. GPC 2.3.1, 11.3, 11.11 and annex H."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CardData:
         self._card = system.nvm.scope("card")
 
     def get_data(self, command: Command) -> bytes:
-        """One data object, tag and length included. Raises Refuse: 6A86 for a data field, 6A88 unknown."""
+        """One data object with tag and length. Raises Refuse: 6A86 for a data field, 6A88 for an unknown tag."""
         if command.data:
             raise Refuse(0x6A86)
         chip = self._system.config.chip
@@ -63,7 +63,7 @@ class CardData:
     def store_data(self, command: Command) -> bytes:
         """IIN (42) and CIN (45) of the card, as BER-TLV or in DGI 0070, while the card is not SECURED.
 
-        Raises Refuse: 6A86 wrong P1 or not a single last block, 6A80 malformed, 6A88 another object, 6985 too late.
+        Raises Refuse: 6A86 wrong P1 or not a single last block, 6A80 malformed, 6A88 another object, 6985 card SECURED.
         """
         if command.p1 & 0x07 or command.p1 & 0x60 or not command.p1 & 0x80 or command.p2:
             raise Refuse(0x6A86)
@@ -96,7 +96,7 @@ class CardData:
         return tlv(0xE0, entries).encode()
 
     def _capabilities(self) -> bytes:
-        """Card capability information: which channel with which options and keys. GPC 2.3.1, H.4."""
+        """Card capability information: secure channel protocol, its options and key lengths. GPC 2.3.1, H.4."""
         config = self._system.config
         channel = [tlv(0x80, bytes((config.scp,))), tlv(0x81, bytes((config.i,)))]
         if config.scp == 3:

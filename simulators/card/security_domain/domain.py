@@ -1,4 +1,4 @@
-"""The issuer security domain: its secure channel, and the way to what it manages. GPC 2.3.1, chapters 7, 10 and 11."""
+"""The issuer security domain: secure channel and dispatch of its commands. GPC 2.3.1, chapters 7, 10 and 11."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from terminal.tlv import tlv
 _GET_DATA, _GET_STATUS = 0xCA, 0xF2
 _LAST_COUNTER = {2: 0xFFFF, 3: 0xFFFFFF}
 _LOCKED_CARD = frozenset((_GET_DATA, _GET_STATUS, 0xF0))
-"""What an authenticated host may still do with a locked card: look, unlock, terminate. GPC 2.3.1, 5.1.1.4."""
+"""Commands for an authenticated host on a locked card: read, unlock, terminate. GPC 2.3.1, 5.1.1.4."""
 
 
 class IssuerSecurityDomain(Applet):
-    """The ISD on one logical channel. Its session is its only volatile state.
+    """The ISD on one logical channel. The session is its only volatile state.
 
-    Everything but GET DATA needs the session (6982); a command inside carries the protection of the session's level.
+    All commands but GET DATA need a session (6982) and carry the protection of its security level.
     """
 
     def __init__(self, system: System, host: AppletHost) -> None:
@@ -80,12 +80,12 @@ class IssuerSecurityDomain(Applet):
             self._end_session()
             raise
         try:
-            response = self._answer(plain)
-        except Refuse as refused:
-            response = Response(b"", refused.sw)
+            response = self._execute(plain)
+        except Refuse as refusal:
+            response = Response(b"", refusal.sw)
         return session.wrap(response)
 
-    def _answer(self, command: Command) -> Response:
+    def _execute(self, command: Command) -> Response:
         if self._system.state is CardLifeCycle.CARD_LOCKED and command.ins not in _LOCKED_CARD:
             raise Refuse(0x6985)
         if command.ins == _GET_DATA:
@@ -101,12 +101,12 @@ class IssuerSecurityDomain(Applet):
             with self._system.nvm.transaction():
                 return Response(handler(command), OK)
         except BaseException:
-            self._system.registry.reload()  # RAM is ahead of a transaction that was taken back
+            self._system.registry.reload()  # the transaction was rolled back, the registry in RAM was not
             self._content.abort()
             raise
 
     def _initialize_update(self, command: Command) -> bytes:
-        """GPC 2.3.1, E.5.1; Amendment D 1.2, 7.1.1. A session that was open ends, whatever comes of this."""
+        """GPC 2.3.1, E.5.1; Amendment D 1.2, 7.1.1. An open session ends, whatever the outcome."""
         self._end_session()
         if command.cla != 0x80:
             raise Refuse(0x6E00)
@@ -119,7 +119,7 @@ class IssuerSecurityDomain(Applet):
         if system.keys.blocked(keys.version):
             raise Refuse(0x6983)
         if system.keys.counter(keys.version) == _LAST_COUNTER[config.scp]:
-            raise Refuse(0x6985)  # the counter does not begin again: a session could be replayed
+            raise Refuse(0x6985)  # the counter never wraps: a session could be replayed
         protocol: type[CardScp02 | CardScp03]
         if config.scp == 2:
             protocol, counter = CardScp02, system.keys.counter(keys.version)
@@ -135,13 +135,13 @@ class IssuerSecurityDomain(Applet):
             counter=counter,
             count_work=self.host.count_work,
         )
-        answer = session.initialize_update(command.data)
+        response = session.initialize_update(command.data)
         self._session = session
-        return answer
+        return response
 
     def _external_authenticate(self, command: Command) -> Response:
-        """GPC 2.3.1, E.5.2. The try is spent first, so that pulling the card saves none. Keys that another channel
-        replaced since INITIALIZE UPDATE open nothing any more."""
+        """GPC 2.3.1, E.5.2. The try is counted first, so that pulling the card saves none. Keys that another channel
+        replaced since INITIALIZE UPDATE are refused."""
         session, keys = self._session, self._system.keys
         if session is None or session.authenticated:
             self._end_session()
@@ -153,7 +153,7 @@ class IssuerSecurityDomain(Applet):
         if keys.blocked(version):
             self._end_session()
             raise Refuse(0x6983)
-        keys.spend_try(version)
+        keys.count_try(version)
         try:
             session.external_authenticate(command)
         except Refuse:

@@ -17,8 +17,8 @@ def put_key(command: Command, ring: KeyRing, decrypt: Callable[[bytes], bytes], 
     """Add a key set (P1 = 00) or replace keys of version P1, all keys of the command or none.
 
     Returns the new version and the check values. Raises Refuse: 6A86 wrong P1-P2, 6A80 wrong data or no key set left
-    that opens a channel (the card would be lost for ever), 6A88 no such version, 9484 a key type this card has no
-    protocol for, 9485 a wrong check value.
+    that opens a channel (nobody could manage the card any more), 6A88 no such version, 9484 a key type of another
+    protocol, 9485 a wrong check value.
     """
     if command.p1 & 0x80 or not command.p2 & 0x7F:
         raise Refuse(0x6A86)
@@ -37,7 +37,7 @@ def put_key(command: Command, ring: KeyRing, decrypt: Callable[[bytes], bytes], 
 
 
 def delete_key(ring: KeyRing, identifier: int, version: int) -> None:
-    """Delete keys by identifier, version or both (0 for any). Raises Refuse: 6A88 none such, 6985 the last key set."""
+    """Delete keys by identifier, version or both (0 for any). Raises Refuse: 6A88 not found, 6985 the last key set."""
     deleted = False
     for candidate in [version] if version else ring.versions:
         keys = ring.keys(candidate)
@@ -52,7 +52,7 @@ def delete_key(ring: KeyRing, identifier: int, version: int) -> None:
     if not deleted:
         raise Refuse(0x6A88)
     if ring.channel_keys(0, DES) is None and ring.channel_keys(0, AES) is None:
-        raise Refuse(0x6985)  # the card would be lost for ever
+        raise Refuse(0x6985)  # nobody could manage the card any more
 
 
 def _store(ring: KeyRing, old: int, version: int, keys: list[Key]) -> None:
@@ -101,7 +101,7 @@ def _keys(data: bytes, identifier: int, decrypt: Callable[[bytes], bytes], kind:
 
 
 def _key_value(body: bytes, kind: int, decrypt: Callable[[bytes], bytes]) -> bytes:
-    """One key out of its DEK; an AES key comes with its length, for its padding. Amendment D 1.2, 7.2."""
+    """One key, decrypted under the DEK; an AES key has its length in front and padding behind. Amendment D 1.2, 7.2."""
     if kind == DES:
         if len(body) != 16:
             raise Refuse(0x6A80)

@@ -1,4 +1,4 @@
-"""STORE DATA for an application: blocks in order, DGIs across blocks, secret ones decrypted on the way.
+"""STORE DATA for an application: blocks in order, DGIs across blocks, secret DGIs decrypted.
 
 GPC 2.3.1, 7.3.3 and 11.11; EMV Card Personalization Specification 1.1, 4.3.
 """
@@ -18,9 +18,9 @@ _LAST, _ENCRYPTED, _FORMAT, _DGI = 0x80, 0x60, 0x18, 0x08
 
 
 class Personalization:
-    """One instance under personalization. Block 0 starts anew; after a failed block nothing but block 0 will do.
+    """Personalization of one instance. Block 0 starts it; after a failed block only block 0 is accepted.
 
-    Raises Refuse: 6985 for an instance that is personalized already.
+    Raises Refuse: 6985 for an instance that is already personalized.
     """
 
     def __init__(self, system: System, instance: Instance) -> None:
@@ -40,8 +40,8 @@ class Personalization:
     def store_data(self, command: Command, decrypt: Callable[[bytes], bytes]) -> bytes:
         """One block. P1: b8 last, b7-b6 00 plain or 11 encrypted, b5-b4 01 DGIs; P2: block number modulo 256.
 
-        Raises Refuse: 6A86 wrong P1, 6985 wrong block, personalized already or locked meanwhile, 6A80 broken
-        DGIs or ciphertext, and what the application says. Called inside a transaction.
+        Raises Refuse: 6A86 wrong P1, 6985 wrong block number, instance personalized or locked meanwhile, 6A80 malformed
+        DGIs or ciphertext, and the refusals of the application. Called inside a transaction.
         """
         secret, last = command.p1 & _ENCRYPTED == _ENCRYPTED, bool(command.p1 & _LAST)
         if command.p1 & _FORMAT != _DGI or command.p1 & 0x07 or (command.p1 & _ENCRYPTED and not secret):
@@ -65,7 +65,7 @@ class Personalization:
 
     def _feed(self, block: bytes, secret: bool, last: bool) -> list[dgi.Dgi]:
         if self._stream.pending and secret != self._secret:
-            raise Refuse(0x6A80)  # a DGI cannot be half secret
+            raise Refuse(0x6A80)  # no DGI is half encrypted
         self._secret = secret
         try:
             groups = self._stream.feed(block)

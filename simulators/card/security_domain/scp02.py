@@ -1,4 +1,4 @@
-"""Secure Channel Protocol '02', the card's half: three keys, explicit initiation, C-MAC on the modified command,
+"""Secure Channel Protocol '02', card side: three keys, explicit initiation, C-MAC on the modified command,
 encrypted ICV (i = 15; 40 adds the pseudo-random challenge, 20 the R-MAC). GPC 2.3.1, Annex E."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _C_MAC, _R_MAC, _DEK, _ENC = 0x0101, 0x0102, 0x0181, 0x0182
 
 
 class CardScp02(CardSession):
-    """One SCP02 session on the card. ``counter`` is the key set's sequence counter (2 bytes) as it stands."""
+    """One SCP02 session on the card. ``counter`` is the present sequence counter of the key set (2 bytes)."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Secure Channel Protocol '03', the card's half. GPC 2.3.1 Amendment D 1.2."""
+"""Secure Channel Protocol '03', card side. GPC 2.3.1 Amendment D 1.2."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _CARD_CRYPTOGRAM, _HOST_CRYPTOGRAM, _CARD_CHALLENGE, _S_ENC, _S_MAC, _S_RMAC = 0
 class CardScp03(CardSession):
     """One SCP03 session on the card, S8 or S16, AES-128 to AES-256.
 
-    ``i`` is the protocol's parameter; ``key_data`` the ten bytes the answer begins with; ``counter`` the key set's
-    sequence counter as it stands for this session (3 bytes on the wire, only with a pseudo-random challenge);
-    ``random(n)`` gives the challenge otherwise.
+    ``i`` is the protocol parameter; ``key_data`` the ten bytes of key diversification data in the response; ``counter``
+    the sequence counter of this session (3 bytes on the link, only with a pseudo-random challenge); ``random(n)`` gives
+    the challenge otherwise.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class CardScp03(CardSession):
             return command
         data, mac = self.secured_part(command)
         self._check_mac(command, data, mac)
-        self._commands += 1  # also for a command without data: the response may need an IV of its own
+        self._commands += 1  # also for a command without data: its response may need an IV
         if self.level & C_DEC and data:
             data = self._decrypt_command(data)
         return replace(command, cla=command.cla & ~SECURED, data=data)
@@ -113,7 +113,7 @@ class CardScp03(CardSession):
         return Response(data + mac[: self.mac_length], response.sw)
 
     def decrypt(self, data: bytes) -> bytes:
-        """AES-CBC with a zero IV under the static DEK: SCP03 derives none. Amendment D 1.2, 6.2.8."""
+        """AES-CBC with a zero IV under the static DEK: SCP03 derives no session DEK. Amendment D 1.2, 6.2.8."""
         if not data or len(data) % aes.BLOCK:
             raise Refuse(0x6A80)
         self._count_work("aes", len(data) // aes.BLOCK)

@@ -1,4 +1,4 @@
-"""What the two secure channel protocols of the card have in common. GPC 2.3.1, chapter 10."""
+"""What the card side of SCP02 and SCP03 has in common. GPC 2.3.1, chapter 10."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simulators.card.keyring import CardKeySet
 from terminal.apdu import Command, Response
 
 C_MAC, C_DEC, R_MAC, R_ENC = 0x01, 0x02, 0x10, 0x20
-"""Bits of the security level, as EXTERNAL AUTHENTICATE P1 has them. GPC 2.3.1 Amendment D 1.2, 7.1.2.1."""
+"""Bits of the security level in P1 of EXTERNAL AUTHENTICATE. GPC 2.3.1 Amendment D 1.2, 7.1.2.1."""
 
 SECURED = 0x04
 """Class byte bit: GlobalPlatform secure messaging on channels 0 to 3. GPC 2.3.1, 11.1.4.1."""
@@ -20,15 +20,15 @@ INITIALIZE_UPDATE, EXTERNAL_AUTHENTICATE = 0x50, 0x82
 
 
 def unmetered(operation: str, blocks: int = 1) -> None:
-    """No meter listens."""
+    """Discard the metering of a cryptographic operation."""
 
 
 class CardSession(ABC):
-    """The card's half of one secure channel session: handshake, then unwrap each command and wrap each response.
+    """The card side of one secure channel session: handshake, then unwrap each command and wrap each response.
 
-    Made by INITIALIZE UPDATE; ``authenticated`` after EXTERNAL AUTHENTICATE; any breach ends it for good, so that no
-    one gets a second guess. ``keys`` are the static keys it stands on, ``aid`` is that of the application that opens
-    it; ``spent(operation, blocks)`` feeds the meter of the timing model.
+    INITIALIZE UPDATE creates it; it is ``authenticated`` after EXTERNAL AUTHENTICATE; any violation ends it, so that
+    nobody gets a second guess. ``keys`` are the static keys, ``aid`` that of the application that opens the channel;
+    ``count_work(operation, blocks)`` meters cryptographic operations for the timing model.
     """
 
     mac_length = 8
@@ -48,22 +48,22 @@ class CardSession(ABC):
 
     @abstractmethod
     def external_authenticate(self, command: Command) -> None:
-        """Raises Refuse: 6300 when the host does not know the keys, 6988 for a wrong MAC; the session is over then."""
+        """Raises Refuse: 6300 for a wrong host cryptogram, 6988 for a wrong MAC; the session is over then."""
 
     @abstractmethod
     def unwrap(self, command: Command) -> Command:
         """The plain command, its class byte without the secure messaging bit.
 
-        Raises Refuse: 6982 without the protection that the level asks for, 6988 when it is wrong; the session is over.
+        Raises Refuse: 6982 without the protection of the security level, 6988 with a wrong one; the session is over.
         """
 
     @abstractmethod
     def wrap(self, response: Response) -> Response:
-        """The protected response. Errors (all but 9000, 62xx, 63xx) travel bare."""
+        """The protected response. Errors (all but 9000, 62xx, 63xx) are not protected."""
 
     @abstractmethod
     def decrypt(self, data: bytes) -> bytes:
-        """Sensitive data under the session's DEK, padding left on. Raises Refuse with 6A80 for broken blocks."""
+        """Sensitive data decrypted under the session's DEK, with padding. Raises Refuse: 6A80 for incomplete blocks."""
 
     def fail(self, sw: int) -> NoReturn:
         """End the session and refuse."""
@@ -72,7 +72,7 @@ class CardSession(ABC):
         raise Refuse(sw)
 
     def check_authenticate(self, command: Command, cryptogram_length: int) -> None:
-        """The form of EXTERNAL AUTHENTICATE. GPC 2.3.1 Amendment D 1.2, 7.1.2."""
+        """Check the format of EXTERNAL AUTHENTICATE. GPC 2.3.1 Amendment D 1.2, 7.1.2. Raises Refuse."""
         if not self._open or self.authenticated:
             raise Refuse(0x6985)
         if command.cla != 0x80 | SECURED:
@@ -83,7 +83,7 @@ class CardSession(ABC):
             self.fail(0x6700)
 
     def secured_part(self, command: Command) -> tuple[bytes, bytes]:
-        """Data field and MAC of a command under C-MAC; the session ends when there can be none."""
+        """Data field and MAC of a command under C-MAC; without a MAC the session ends. Raises Refuse."""
         if not self._open or not command.cla & SECURED:
             self.fail(0x6982)
         if len(command.data) < self.mac_length:
@@ -92,6 +92,6 @@ class CardSession(ABC):
 
 
 def header_and_length(command: Command, length: int) -> bytes:
-    """Class byte to Lc as the MAC sees them: Lc of ``length`` in the form the command came in."""
+    """Class byte to Lc as the MAC covers them: Lc of ``length``, short or extended as in the command."""
     lc = b"\x00" + length.to_bytes(2, "big") if command.extended else bytes((length,))
     return command.header + lc

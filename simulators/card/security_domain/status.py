@@ -15,7 +15,7 @@ from terminal.tlv import Tlv, Tlvs, decode, tlv
 _ISD, _APPLICATIONS, _FILES, _FILES_AND_MODULES = 0x80, 0x40, 0x20, 0x10
 _ISD_PRIVILEGES = 0x9EFE80
 _PAGE = 239
-"""Bytes of entries in one response: with R-ENC padding and a 16-byte R-MAC it is still a short one."""
+"""Bytes of entries in one response, which remains a short one with R-ENC padding and a 16-byte R-MAC."""
 _MORE = StatusWord(0x6310)
 _LOADED = 0x01
 
@@ -28,7 +28,7 @@ _TRANSITIONS = {
 
 
 class StatusCommands:
-    """Both commands; between two GET STATUS it keeps what is still to be told."""
+    """Both commands. Entries that did not fit into a GET STATUS response wait for the next one."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -38,9 +38,9 @@ class StatusCommands:
         self._remaining = None
 
     def get_status(self, command: Command) -> Response:
-        """Entries of the registry. P1 scope, P2 b2 TLV form, b1 go on; 6310 while there are more.
+        """Entries of the registry. P1: scope; P2: b2 TLV format, b1 next occurrences; 6310 while there are more.
 
-        Raises Refuse: 6A86 wrong P1-P2, 6A80 malformed search, 6A88 nothing found, 6985 nothing to go on with.
+        Raises Refuse: 6A86 wrong P1-P2, 6A80 malformed search criteria, 6A88 no match, 6985 no further occurrences.
         """
         if command.p1 & 0x0F or not command.p1 or command.p2 & ~0x03:
             raise Refuse(0x6A86)
@@ -62,7 +62,7 @@ class StatusCommands:
         return Response(b"".join(entries[:count]), _MORE if self._remaining else OK)
 
     def set_status(self, command: Command) -> bytes:
-        """Card (P1 80) or application (P1 40). Raises Refuse: 6A86, 6A88 unknown AID, 6985 an unlawful transition."""
+        """Card (P1 80) or application (P1 40). Raises Refuse: 6A86, 6A88 unknown AID, 6985 transition not allowed."""
         if command.p1 == _ISD:
             self._set_card_state(command)
         elif command.p1 in (_APPLICATIONS, 0x60):
@@ -109,7 +109,7 @@ class StatusCommands:
 
 
 def _search(data: bytes) -> tuple[bytes, frozenset[int]]:
-    """AID (4F) and wanted tags (5C; none: all)."""
+    """AID (4F) and tag list (5C; empty: all tags). Raises Refuse: 6A80."""
     try:
         objects: Tlvs = decode(data, padding="reject")
         aid, wanted = objects.find(0x4F), objects.find(0x5C)
@@ -135,7 +135,7 @@ def _application(instance: Instance) -> list[Tlv]:
 
 
 def _entry(aid: bytes, state: int, privileges: int, tags: frozenset[int] | None, more: list[Tlv]) -> bytes:
-    """One application: E3 template, or the old form with one byte of privileges. GPC 2.3.1, tables 11-35 and 11-36."""
+    """One application: E3 template, or the format with one byte of privileges. GPC 2.3.1, tables 11-35 and 11-36."""
     if tags is None:
         return bytes((len(aid),)) + aid + bytes((state, privileges >> 16))
     items = [tlv(0x4F, aid), tlv(0x9F70, bytes((state,))), tlv(0xC5, privileges.to_bytes(3, "big")), *more]

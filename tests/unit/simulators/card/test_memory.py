@@ -68,7 +68,7 @@ def test_what_is_there_is_not_written_again() -> None:
 def test_values_do_not_print() -> None:
     nvm = Nvm(RamImage())
     nvm.scope("isd")["key"] = b"topsecret"
-    assert repr(nvm.scope("isd")) == "<Scope isd: key>"
+    assert repr(nvm.scope("isd")) == "<MemoryScope isd: key>"
 
 
 def card_file(path: Path) -> tuple[CardFile, Nvm]:
