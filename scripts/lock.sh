@@ -9,6 +9,7 @@ compile() { "$tool/bin/uv" pip compile --quiet --universal --python-version 3.11
   --no-emit-index-url --no-emit-find-links --custom-compile-command scripts/lock.sh "$@"; }
 compile pyproject.toml -o requirements/run.txt
 compile pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
+compile pyproject.toml --group docs -c requirements/dev.txt -o requirements/docs.txt
 printf 'pip\nsetuptools>=77\nwheel\n' | compile - -o requirements/build.txt
 # A foreign terminal for the tests, in an environment of its own. It pins releases that have no wheels, and two packages
 # that Python has had built in for ten years. Its old pyscard stays: what it calls is gone from newer ones.

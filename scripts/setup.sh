@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Sets up this clone: system packages (Debian, Ubuntu), .venv, locked dependencies. Says nothing when all is there.
-# usage: scripts/setup.sh demo|test
+# usage: scripts/setup.sh demo|test|docs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 say() { printf '%s\n' "$*" >&2; }
 die() { say "setup: $*"; exit 1; }
 
-what=${1:?usage: scripts/setup.sh demo|test}
+what=${1:?usage: scripts/setup.sh demo|test|docs}
 packages=(pcscd vsmartcard-vpcd libpcsclite-dev swig gcc)
 [ "$what" = test ] && packages+=(opensc pcsc-tools postgresql sqlite3 chromium fonts-noto-cjk)
 
@@ -57,6 +57,7 @@ pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
 
 lock=requirements/run.txt
 [ "$what" = test ] && lock=requirements/dev.txt
+[ "$what" = docs ] && lock=requirements/docs.txt
 stamp=.venv/.set-up-$what
 want=$(cat requirements/build.txt "$lock" pyproject.toml | sha256sum; pwd)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then

@@ -1,4 +1,4 @@
-"""Sealing by AES-256-GCM under SEAL keys, and the contexts whose secrets only a custodian opens."""
+"""Sealing by AES-256-GCM under SEAL keys; and which sealed secrets a custodian opens for itself alone."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from terminal.secret import Secret
 
 _NONCE = 12
 _TAG = 16
-_CUSTODY = "custody/"
-"""Prefix of contexts that callers may neither seal nor open."""
+_INNER = "custody/"
+"""What contexts begin with that callers neither write nor open."""
 _GUESSABLE = 16
-"""Shorter secrets are not compared with those of callers: a caller could find a PIN by sealing every one of them."""
+"""Bytes below which comparing tells a secret: who seals every PIN, one after another, finds the one that is alike."""
 
 
-def caller_context(context: str) -> str:
+def ordinary(context: str) -> str:
     """The context, if callers may use it. Raises KeyMisuse."""
-    if context.startswith(_CUSTODY):
+    if context.startswith(_INNER):
         raise KeyMisuse(
-            f"what is sealed for {_CUSTODY} goes to a chip or a bank, and is sealed and opened by custody alone"
+            f"what is sealed for {_INNER} goes to a chip or a bank, and is sealed and opened by custody alone"
         )
     return context
 
 
-def data_context(context: str) -> str:
-    """The context of a secret that custody generated or imported."""
-    return f"{_CUSTODY}data/{context}"
+def of_data(context: str) -> str:
+    """The context of a secret that custody made, or sealed on its way in."""
+    return f"{_INNER}data/{context}"
 
 
-def keys_context(algorithm: Algorithm, context: str) -> str:
-    """The context of three card keys of this algorithm."""
-    return f"{_CUSTODY}keys/{algorithm}/{context}"
+def of_keys(algorithm: Algorithm, context: str) -> str:
+    """The context of card keys: what is sealed under it is three keys of this algorithm."""
+    return f"{_INNER}keys/{algorithm}/{context}"
 
 
 def seal(table: KeyTable, key: KeyRef, data: Secret, context: str, random: Callable[[int], bytes]) -> Sealed:
@@ -59,16 +59,16 @@ def unseal(table: KeyTable, sealed: Sealed) -> Secret:
 
 
 def same_secret(table: KeyTable, one: Sealed, other: Sealed) -> bool:
-    """Whether both are the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
-    first, second = unseal(table, one), unseal(table, other)
-    mixed = one.context.startswith(_CUSTODY) is not other.context.startswith(_CUSTODY)
-    if mixed and min(len(first), len(second)) < _GUESSABLE:
+    """Whether both hide the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
+    ours, theirs = unseal(table, one), unseal(table, other)
+    mixed = one.context.startswith(_INNER) is not other.context.startswith(_INNER)
+    if mixed and min(len(ours), len(theirs)) < _GUESSABLE:
         raise KeyMisuse("a secret as short as a PIN is not compared with what a caller sealed: it could be guessed so")
-    return first == second
+    return ours == theirs
 
 
 def unseal_keys(table: KeyTable, keys: SealedKeys) -> Secret:
-    """Three concatenated card keys. Raises KeyMisuse unless sealed as keys of this algorithm, IntegrityError."""
-    if not keys.sealed.context.startswith(keys_context(keys.algorithm, "")):
+    """Three card keys in a row. Raises KeyMisuse for what was not sealed as keys of this algorithm, IntegrityError."""
+    if not keys.sealed.context.startswith(of_keys(keys.algorithm, "")):
         raise KeyMisuse(f"this was not sealed as card keys for {keys.algorithm}")
     return unseal(table, keys.sealed)

@@ -1,4 +1,4 @@
-"""Data grouping identifiers: the units of personalization data that a card stores.
+"""Data grouping identifiers: the parts in which personalization data reach a card.
 
 A DGI is its number (two bytes), its length (one byte 00-FE, or FF and two bytes for 255 and more) and its value.
 EMV Card Personalization Specification 1.1, 2.2; GlobalPlatform Systems Scripting Language 1.1.0, Annex B.
@@ -38,25 +38,22 @@ def header(number: int, length: int) -> bytes:
 
 
 def encode(groups: Iterable[tuple[int, bytes]]) -> bytes:
-    """The concatenated DGIs. Raises TlvError."""
+    """DGIs one after another. Raises TlvError."""
     return b"".join([header(number, len(value)) + value for number, value in groups])
 
 
 def decode(data: bytes) -> list[Dgi]:
-    """Concatenated whole DGIs.
-
-    Raises TlvError with the offset for a truncated one or a length not in its shortest form.
-    """
+    """Whole DGIs in a row. Raises TlvError with the offset for a truncated one or a length not in its shortest form."""
     stream = Stream()
-    groups = stream.feed(data)
+    found = stream.feed(data)
     stream.finish()
-    return groups
+    return found
 
 
 class Stream:
-    """Decodes DGIs that arrive in blocks; a DGI may continue over any number of them.
+    """Decodes DGIs that arrive in blocks, a DGI running over as many of them as it likes.
 
-    Offsets in errors count from the first byte of the first block. After an error the stream cannot be used.
+    Offsets in errors count from the first byte ever fed. After an error the stream is of no further use.
     """
 
     def __init__(self) -> None:
@@ -65,21 +62,21 @@ class Stream:
 
     @property
     def pending(self) -> bool:
-        """Whether a DGI has begun and is incomplete; False exactly at a DGI boundary."""
+        """Whether a DGI has begun and is not complete: False exactly at a DGI boundary."""
         return bool(self._rest)
 
     def feed(self, block: bytes) -> list[Dgi]:
         """The DGIs that this block completes, in order. Raises TlvError."""
-        data, at, groups = self._rest + block, 0, []
+        data, at, found = self._rest + block, 0, []
         while (head := _head(data, at, self._consumed)) is not None:
             number, start, stop = head
             if stop > len(data):
                 break
-            groups.append(Dgi(number, data[start:stop]))
+            found.append(Dgi(number, data[start:stop]))
             at = stop
         self._rest = data[at:]
         self._consumed += at
-        return groups
+        return found
 
     def finish(self) -> None:
         """Raises TlvError when a DGI is incomplete."""
