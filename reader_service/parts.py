@@ -15,9 +15,9 @@ from terminal.apdu import Reader
 from terminal.emv.data.dictionary import Dictionary
 from terminal.emv.transaction.config import TerminalConfig, shipped_config
 from terminal.keys import KeyCustody
+from terminal.member.elements import dictionary
 from terminal.member.hotlist import Hotlist
 from terminal.member.trust import TrustList
-from terminal.member.words import dictionary
 
 
 @dataclass(frozen=True, slots=True)

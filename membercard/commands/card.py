@@ -25,8 +25,8 @@ from terminal.keys import MemoryCustody
 from terminal.member.elements import ELEMENTS
 from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.reading import MemberCard, read_card
+from terminal.member.values import value_text
 from terminal.member.verdict import CHINA, verify
-from terminal.member.words import value_text
 
 if TYPE_CHECKING:
     from terminal.emv.data.explain import Explained
@@ -154,7 +154,7 @@ def _told(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Explain
 
 def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
     """Every data object of every record: where it stands, what it is called, what it says."""
-    known = {element.TAG: element for element in ELEMENTS}
+    known = {element.tag: element for element in ELEMENTS}
     for record in card.records:
         for item in record.objects:
             element = known.get(item.tag)
@@ -162,7 +162,7 @@ def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
                 value = value_text(element.decode(item.value)) if element else item.value.hex().upper()
             except CodecError as e:
                 value = f"{item.value.hex().upper()}  ({e})"
-            yield record.sfi, record.number, str(item.tag), element.NAME if element else "?", value
+            yield record.sfi, record.number, str(item.tag), element.name if element else "?", value
 
 
 def _shortened(value: str) -> str:

@@ -26,7 +26,7 @@ from terminal.emv.authentication.cakeys import ca_store
 from terminal.emv.data.elements.codecs import counted
 from terminal.errors import CardRefused
 from terminal.keys import KeyCustody
-from terminal.member.words import dictionary
+from terminal.member.elements import dictionary
 
 app = typer.Typer()
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from terminal.apdu import Trace, TraceEntry
 from terminal.emv.data.conversation import Conversation
 from terminal.emv.data.explain import Explained, Explainer
-from terminal.member.words import dictionary
+from terminal.member.elements import dictionary
 
 
 def explain_trace(trace: Trace, *, reveal: bool) -> Iterator[tuple[TraceEntry, tuple[Explained, ...]]]:

@@ -10,7 +10,7 @@ import typer
 from membercard import output
 from membercard.commands.gp_input import aid_of, hex_bytes
 from terminal.emv.data.explain import explain_data
-from terminal.member.words import dictionary
+from terminal.member.elements import dictionary
 
 app = typer.Typer()
 

@@ -19,7 +19,8 @@ from terminal.emv.data.explain import Explained, Explainer
 from terminal.emv.data.tags import TAG_9F1A_TERMINAL_COUNTRY, TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.emv.kernel.reading import PaymentReading, read_applications
 from terminal.errors import CardError, CardRefused, CodecError
-from terminal.member.reading import MEMBER_AID, read_card
+from terminal.member.elements import MEMBER_AID
+from terminal.member.reading import read_card
 from terminal.member.verdict import CHINA
 
 READING: Final = 20.0

@@ -1,191 +1,97 @@
-"""How values of data elements become bytes and back. EMV 4.4 Book 3, 4.3 (formats); Book 4, 6.7.3 (years).
-
-An element class says its tag, name, format and VECTORS (pairs of encoded hex and value). ``decode`` and ``encode`` are
-inverse to each other and raise CodecError for anything the element cannot hold; neither error nor repr shows a value.
-"""
+"""Codecs of the values that only the member application has; the others are ``terminal.emv.data.elements.codecs``."""
 
 from __future__ import annotations
 
-import unicodedata
-from abc import ABC, abstractmethod
-from datetime import date
 from enum import IntEnum
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, TypeVar
 
+from terminal.emv.data.elements.codecs import CompressedDigits, Day, Digits, Text
+from terminal.emv.data.elements.element import Codec, Context, Vectors
 from terminal.errors import CodecError
+from terminal.member.values import Category, Entitlement, IdType, MaskedIdentity, Period, Sex, value_text
 from terminal.secret import Secret
-from terminal.tlv import Dol, DolFormat, Tag
 
-T = TypeVar("T")
 E = TypeVar("E", bound=IntEnum)
 
 
-class Element(ABC, Generic[T]):
-    """One data element. Never instantiated: the class is the codec."""
+class MemberCardNumber(CompressedDigits):
+    """12 to 19 digits, cn: padded with F on the right; the last digit is Luhn's. ISO/IEC 7812-1."""
 
-    TAG: ClassVar[Tag]
-    NAME: ClassVar[str]
-    FORMAT: ClassVar[DolFormat] = DolFormat.B
-    MIN: ClassVar[int] = 1
-    MAX: ClassVar[int] = 1
-    """Length of the encoded value in bytes, from MIN to MAX."""
-    VECTORS: ClassVar[tuple[tuple[str, object], ...]]
-
-    @classmethod
-    @abstractmethod
-    def read(cls, data: bytes) -> T:
-        """The value of ``data``, whose length is right already."""
-
-    @classmethod
-    @abstractmethod
-    def write(cls, value: T) -> bytes: ...
-
-    @classmethod
-    def decode(cls, data: bytes) -> T:
-        """The value of an encoded element. Raises CodecError."""
-        cls._sized(data)
-        return cls.read(data)
-
-    @classmethod
-    def encode(cls, value: T) -> bytes:
-        """The bytes of a value. Raises CodecError for a value that does not fit."""
-        data = cls.write(value)
-        cls._sized(data)
-        return data
-
-    @classmethod
-    def fault(cls, says: str) -> CodecError:
-        return CodecError(f"{cls.TAG} ({cls.NAME}): {says}")
-
-    @classmethod
-    def _sized(cls, data: bytes) -> None:
-        if not cls.MIN <= len(data) <= cls.MAX:
-            length = str(cls.MIN) if cls.MIN == cls.MAX else f"{cls.MIN} to {cls.MAX}"
-            raise cls.fault(f"{len(data)} bytes; {length} are possible")
-
-
-class Raw(Element[bytes]):
-    """Bytes without further structure."""
-
-    @classmethod
-    def read(cls, data: bytes) -> bytes:
-        return data
-
-    @classmethod
-    def write(cls, value: bytes) -> bytes:
-        return value
-
-
-class Digits(Element[str]):
-    """Format n with a fixed number of digits: BCD, zeros on the left."""
-
-    FORMAT = DolFormat.N
-    DIGITS: ClassVar[int]
+    VECTORS: ClassVar[Vectors] = (
+        ("9156130000000001234F", "9156130000000001234"),
+        ("4761739001010119", "4761739001010119"),
+    )
 
     @classmethod
     def read(cls, data: bytes) -> str:
-        return _unpacked(cls, data, cls.DIGITS)
+        digits = super().read(data)
+        if 2 * len(data) - len(digits) > 1:
+            raise CodecError("more padding than one digit")
+        return cls._checked(digits)
 
     @classmethod
-    def write(cls, value: str) -> bytes:
-        return _packed(cls, value, cls.DIGITS)
-
-
-class Number(Element[int]):
-    """A whole number: BCD in format n, else binary, big-endian."""
+    def write(cls, value: str, length: int) -> bytes:
+        return super().write(cls._checked(value), length)
 
     @classmethod
-    def read(cls, data: bytes) -> int:
-        if cls.FORMAT is not DolFormat.N:
-            return int.from_bytes(data, "big")
-        if not data.hex().isdigit():
-            raise cls.fault("not decimal digits")
-        return int(data.hex())
-
-    @classmethod
-    def write(cls, value: int) -> bytes:
-        limit = 100**cls.MIN if cls.FORMAT is DolFormat.N else 256**cls.MIN
-        if not 0 <= value < limit:
-            raise cls.fault("out of range")
-        return (
-            bytes.fromhex(str(value).zfill(2 * cls.MIN))
-            if cls.FORMAT is DolFormat.N
-            else value.to_bytes(cls.MIN, "big")
-        )
+    def _checked(cls, digits: str) -> str:
+        if not 12 <= len(digits) <= 19:
+            raise CodecError("not 12 to 19 digits")
+        if not luhn_valid(digits):
+            raise CodecError("the check digit is wrong")
+        return digits
 
 
-class Day(Element[date]):
-    """Format n 6, YYMMDD; years 50 to 99 are of the last century. EMV 4.4 Book 4, 6.7.3."""
-
-    FORMAT = DolFormat.N
-    MIN = MAX = 3
-
-    @classmethod
-    def read(cls, data: bytes) -> date:
-        return day(cls, data)
-
-    @classmethod
-    def write(cls, value: date) -> bytes:
-        return day_field(cls, value)
-
-
-class Text(Element[str]):
-    """GB 18030 text without control characters, one to 60 bytes: Chinese with its four-byte rare characters."""
-
-    FORMAT = DolFormat.ANS
-    MAX = 60
-
-    @classmethod
-    def read(cls, data: bytes) -> str:
-        try:
-            text = data.decode("gb18030")
-        except UnicodeDecodeError as error:
-            raise cls.fault(f"not GB 18030 at byte {error.start}") from None
-        if text.encode("gb18030") != data:
-            raise cls.fault("a character that is not in its own code")
-        cls._checked(text)
-        return text
-
-    @classmethod
-    def write(cls, value: str) -> bytes:
-        cls._checked(value)
-        try:
-            return value.encode("gb18030")
-        except UnicodeEncodeError as error:
-            raise cls.fault(f"character {error.start + 1} is not in GB 18030") from None
-
-    @classmethod
-    def _checked(cls, text: str) -> None:
-        if text != text.strip() or any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
-            raise cls.fault("control characters, or blanks around it")
-
-
-class Letters(Element[str]):
+class UnitCodeCodec(Codec[str]):
     """Format an: ASCII capital letters and digits."""
 
-    FORMAT = DolFormat.AN
+    VECTORS: ClassVar[Vectors] = (
+        ("393131333030303030303030303030303158", "91130000000000001X"),
+        ("48423031", "HB01"),
+    )
 
     @classmethod
     def read(cls, data: bytes) -> str:
-        try:
-            text = data.decode("ascii")
-        except UnicodeDecodeError:
-            raise cls.fault("characters other than A-Z and 0-9") from None
-        return cls._checked(text)
+        return cls._checked(data.decode("ascii", "replace"))
 
     @classmethod
-    def write(cls, value: str) -> bytes:
+    def write(cls, value: str, length: int) -> bytes:
         return cls._checked(value).encode("ascii")
 
     @classmethod
     def _checked(cls, text: str) -> str:
         if not all("A" <= char <= "Z" or "0" <= char <= "9" for char in text):
-            raise cls.fault("characters other than A-Z and 0-9")
+            raise CodecError("characters other than A-Z and 0-9")
         return text
 
 
-class Code(Element[E]):
-    """A byte that an enumeration names."""
+class UnitNameText(Text):
+    """GB 18030 text without blanks around it. Format characters (Unicode category Cf) are let through."""
+
+    FORBIDDEN: ClassVar = Text.FORBIDDEN - {"Cf"}
+    VECTORS: ClassVar[Vectors] = (("B9A4BBE1", "工会"), ("9532823941", "𠀃A"))
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        if text != text.strip():
+            raise CodecError("blanks around the text")
+        return super()._checked(text)
+
+
+class MemberNameText(UnitNameText):
+    """The same, at most 20 characters."""
+
+    VECTORS: ClassVar[Vectors] = (("D5C5CEB0", "张伟"), ("CDF59532A632", "王𠅤"), ("B0A2A1A4B2BB", "阿·不"))
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        if len(text) > 20:
+            raise CodecError(f"{len(text)} characters; 20 characters in 60 bytes fit")
+        return super()._checked(text)
+
+
+class EnumByte(Codec[E]):
+    """One byte whose values an enumeration names; a subclass gives the enumeration."""
 
     KIND: ClassVar[type[IntEnum]]
 
@@ -194,100 +100,146 @@ class Code(Element[E]):
         try:
             return cls.KIND(data[0])  # type: ignore[return-value]  # KIND is the class that E names
         except ValueError:
-            raise cls.fault(f"{data[0]:02X} has no meaning") from None
+            raise CodecError(f"{data[0]:02X} has no meaning") from None
 
     @classmethod
-    def write(cls, value: E) -> bytes:
+    def write(cls, value: E, length: int) -> bytes:
         return bytes((value,))
 
+    @classmethod
+    def text(cls, value: E, context: Context) -> str:
+        return value_text(value)
 
-class Objects(Element[Dol]):
-    """A data object list. EMV 4.4 Book 3, 5.4."""
 
-    MAX = 252
+class SexCode(EnumByte[Sex]):
+    KIND = Sex
+    VECTORS: ClassVar[Vectors] = (("01", Sex.MALE), ("02", Sex.FEMALE))
+
+
+class CategoryCode(EnumByte[Category]):
+    KIND = Category
+    VECTORS: ClassVar[Vectors] = (("00", Category.IN_POST), ("04", Category.IN_HARDSHIP))
+
+
+class IdTypeCode(EnumByte[IdType]):
+    """Tag 9F62. JR/T 0025.5."""
+
+    KIND = IdType
+    VECTORS: ClassVar[Vectors] = (("00", IdType.RESIDENT_ID), ("05", IdType.OTHER))
+
+
+class EntitlementList(Codec[tuple[Entitlement, ...]]):
+    """Eight bytes each: benefit class n 4, limit b 1, used b 1, period b 1, period start n 6; at most 30."""
+
+    VECTORS: ClassVar[Vectors] = (
+        ("", ()),
+        ("01010C0304260101", (Entitlement("0101", 12, 3, Period.YEAR, Day.read(b"\x26\x01\x01")),)),
+    )
 
     @classmethod
-    def read(cls, data: bytes) -> Dol:
-        return Dol.parse(data)
+    def read(cls, data: bytes) -> tuple[Entitlement, ...]:
+        if len(data) % 8:
+            raise CodecError(f"{len(data)} bytes; each entitlement has 8")
+        return tuple(cls._entry(data[at : at + 8]) for at in range(0, len(data), 8))
 
     @classmethod
-    def write(cls, value: Dol) -> bytes:
-        return value.encode()
+    def write(cls, value: tuple[Entitlement, ...], length: int) -> bytes:
+        return b"".join([cls._bytes(entitlement) for entitlement in value])
+
+    @classmethod
+    def text(cls, value: tuple[Entitlement, ...], context: Context) -> str:
+        return value_text(value).replace("\n", "; ")
+
+    @classmethod
+    def _entry(cls, data: bytes) -> Entitlement:
+        try:
+            period = Period(data[4])
+        except ValueError:
+            raise CodecError(f"period {data[4]:02X} has no meaning") from None
+        return Entitlement(Digits.read(data[:2]), data[2], data[3], period, Day.read(data[5:]))
+
+    @classmethod
+    def _bytes(cls, value: Entitlement) -> bytes:
+        if len(value.benefit_class) != 4:
+            raise CodecError("a benefit class has four digits")
+        if not (0 <= value.limit <= 0xFF and 0 <= value.used <= 0xFF):
+            raise CodecError("a number of uses outside 0 to 255")
+        counts = bytes((value.limit, value.used, value.period))
+        return Digits.write(value.benefit_class, 2) + counts + Day.write(value.start, 3)
 
 
-class SecretLetters(Element[Secret]):
-    """Personal ASCII text: a Secret that does not print."""
+class MaskedIdentityText(Codec[MaskedIdentity]):
+    """The last four characters of the ID number and of the phone number, format an."""
 
-    FORMAT = DolFormat.AN
+    VECTORS: ClassVar[Vectors] = (("3132335835363738", MaskedIdentity("123X", "5678")),)
+
+    @classmethod
+    def read(cls, data: bytes) -> MaskedIdentity:
+        text = data.decode("ascii", "replace")
+        return cls._checked(MaskedIdentity(text[:4], text[4:]))
+
+    @classmethod
+    def write(cls, value: MaskedIdentity, length: int) -> bytes:
+        checked = cls._checked(value)
+        return (checked.id_number + checked.mobile).encode("ascii")
+
+    @classmethod
+    def _checked(cls, value: MaskedIdentity) -> MaskedIdentity:
+        parts = (value.id_number, value.mobile)
+        if any(len(part) != 4 or not (part.isascii() and part.isalnum()) for part in parts):
+            raise CodecError("not twice four letters or digits")
+        return value
+
+
+class SecretText(Codec[Secret]):
+    """Personal text of printable ASCII, as a Secret: it does not print, its bytes stand beside an explanation."""
+
+    VECTORS: ClassVar[Vectors] = (("313330313032313939303031303131323358", Secret(b"13010219900101123X")),)
 
     @classmethod
     def read(cls, data: bytes) -> Secret:
         return cls._checked(Secret(data))
 
     @classmethod
-    def write(cls, value: Secret) -> bytes:
+    def write(cls, value: Secret, length: int) -> bytes:
         return cls._checked(value).reveal()
+
+    @classmethod
+    def text(cls, value: Secret, context: Context) -> str:
+        return ""
 
     @classmethod
     def _checked(cls, value: Secret) -> Secret:
         if not all(0x21 <= byte <= 0x7E for byte in value.reveal()):
-            raise cls.fault("characters that are not printable ASCII")
+            raise CodecError("characters that are not printable ASCII")
         return value
 
 
-class SecretDigits(Element[Secret]):
-    """Personal digits in format n, as a Secret of ASCII digits."""
+class MobileNumber(Codec[Secret]):
+    """Eleven digits in six bytes, format n, as a Secret of ASCII digits."""
 
-    FORMAT = DolFormat.N
-    DIGITS: ClassVar[int]
+    VECTORS: ClassVar[Vectors] = (("013800138000", Secret(b"13800138000")),)
 
     @classmethod
     def read(cls, data: bytes) -> Secret:
-        return Secret(_unpacked(cls, data, cls.DIGITS).encode("ascii"))
+        digits = data.hex()
+        if not digits.isdigit() or digits[0] != "0":
+            raise CodecError("not 11 digits")
+        return Secret(digits[1:].encode("ascii"))
 
     @classmethod
-    def write(cls, value: Secret) -> bytes:
-        return _packed(cls, value.reveal().decode("ascii", "replace"), cls.DIGITS)
+    def write(cls, value: Secret, length: int) -> bytes:
+        digits = value.reveal()
+        if len(digits) != 11 or not digits.isdigit():
+            raise CodecError("not 11 digits")
+        return bytes.fromhex("0" + digits.decode("ascii"))
 
-
-def day(element: type[Element[T]], data: bytes) -> date:
-    """A date from YYMMDD in BCD. Raises CodecError in the name of ``element``."""
-    text = data.hex()
-    if not text.isdigit():
-        raise element.fault("not a date")
-    year = int(text[:2]) + (2000 if int(text[:2]) < 50 else 1900)
-    try:
-        return date(year, int(text[2:4]), int(text[4:6]))
-    except ValueError:
-        raise element.fault("not a date") from None
-
-
-def day_field(element: type[Element[T]], value: date) -> bytes:
-    """YYMMDD in BCD, what ``day`` reads. Raises CodecError in the name of ``element``."""
-    if not 1950 <= value.year <= 2049:
-        raise element.fault("a year outside 1950 to 2049")
-    return bytes.fromhex(f"{value:%y%m%d}")
+    @classmethod
+    def text(cls, value: Secret, context: Context) -> str:
+        return ""
 
 
 def luhn_valid(digits: str) -> bool:
     """Whether the last digit is the Luhn check digit of the others. ISO/IEC 7812-1:2017, annex B."""
     doubled = (sum(divmod(int(d) * (1 + i % 2), 10)) for i, d in enumerate(reversed(digits)))
-    return _decimal(digits) and sum(doubled) % 10 == 0
-
-
-def _unpacked(element: type[Element[T]], data: bytes, count: int) -> str:
-    """``count`` digits out of BCD with zeros on the left; neither digits nor data are in the fault."""
-    text = data.hex()
-    if not text.isdigit() or text[:-count].strip("0"):
-        raise element.fault(f"not {count} digits")
-    return text[-count:]
-
-
-def _packed(element: type[Element[T]], digits: str, count: int) -> bytes:
-    if len(digits) != count or not _decimal(digits):
-        raise element.fault(f"not {count} digits")
-    return bytes.fromhex(digits.zfill(2 * element.MIN))
-
-
-def _decimal(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+    return digits.isascii() and digits.isdigit() and sum(doubled) % 10 == 0

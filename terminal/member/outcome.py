@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from terminal.member import elements as e
+from terminal.member import elements
 from terminal.member.reading import MemberCard
 from terminal.member.values import Category, Entitlement, MaskedIdentity, Period, Sex
 
@@ -71,21 +71,21 @@ class MemberFacts:
     def of(cls, card: MemberCard) -> Self:
         """Raises CardMalformed when the card lacks what every member card has, or an element breaks its format."""
         return cls(
-            card_number=card.need(e.CardNumber),
-            sequence=card.need(e.Sequence),
-            name=card.need(e.MemberName),
-            identity=card.need(e.Identity),
-            valid_through=card.need(e.ValidThrough),
-            expires=card.need(e.ExpiryDate),
-            effective=card.get(e.EffectiveDate),
-            member_number=card.get(e.MemberNumber),
-            sex=card.get(e.MemberSex),
-            unit_name=card.get(e.UnitName),
-            unit_code=card.get(e.UnitCode),
-            category=card.get(e.MemberCategory),
-            scheme=card.get(e.Scheme),
-            cover_ends=card.get(e.CoverEnds),
-            entitlements=card.get(e.Entitlements) or (),
+            card_number=card.need(elements.CARD_NUMBER),
+            sequence=card.need(elements.SEQUENCE),
+            name=card.need(elements.MEMBER_NAME),
+            identity=card.need(elements.MASKED_IDENTITY),
+            valid_through=card.need(elements.VALID_THROUGH),
+            expires=card.need(elements.EXPIRY_DATE),
+            effective=card.get(elements.EFFECTIVE_DATE),
+            member_number=card.get(elements.MEMBER_NUMBER),
+            sex=card.get(elements.SEX),
+            unit_name=card.get(elements.UNIT_NAME),
+            unit_code=card.get(elements.UNIT_CODE),
+            category=card.get(elements.CATEGORY),
+            scheme=card.get(elements.SCHEME),
+            cover_ends=card.get(elements.COVER_ENDS),
+            entitlements=card.get(elements.ENTITLEMENTS) or (),
         )
 
     @property

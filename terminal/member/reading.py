@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntFlag
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from terminal.apdu import Command, Sender, check
+from terminal.emv.data.elements.element import Element
 from terminal.emv.data.records import Afl, Record, read_record
 from terminal.emv.data.tags import (
     TAG_6F_FCI,
@@ -25,15 +26,14 @@ from terminal.emv.data.tags import (
     TAG_A5_FCI_PROPRIETARY,
 )
 from terminal.errors import CardMalformed, CodecError, TlvError
-from terminal.member import elements as e
-from terminal.member.codecs import Element
+from terminal.member import elements
+from terminal.member.elements import MEMBER_AID
 from terminal.member.values import IdType
 from terminal.secret import Secret
 from terminal.tlv import Dol, Tlvs, decode, tlv
 
 T = TypeVar("T")
 
-MEMBER_AID: Final = bytes.fromhex("F04D454D4245520101")
 CERTIFICATE_SFI: Final = 2
 PROTECTED_SFI: Final = 5
 APPLICATION_BLOCKED: Final = 0x6283
@@ -41,10 +41,16 @@ MOST_RECORDS: Final = 64
 """Far more than a member card has; a card that lists thousands must not hold up a counter."""
 
 _CERTIFICATES: Final = frozenset(
-    element.TAG
+    element.tag
     for element in (
-        *(e.CaKeyIndex, e.IssuerCertificate, e.IssuerRemainder, e.IssuerExponent, e.StaticSignature),
-        *(e.IccCertificate, e.IccExponent, e.IccRemainder, e.StaticTagList),
+        *(
+            elements.CA_KEY_INDEX,
+            elements.ISSUER_CERTIFICATE,
+            elements.ISSUER_REMAINDER,
+            elements.ISSUER_EXPONENT,
+            elements.STATIC_SIGNATURE,
+        ),
+        *(elements.ICC_CERTIFICATE, elements.ICC_EXPONENT, elements.ICC_REMAINDER, elements.STATIC_TAG_LIST),
     )
 )
 
@@ -76,7 +82,7 @@ class SelectedApplication:
     @property
     def pdol(self) -> Dol:
         """What the card asks for in GET PROCESSING OPTIONS; empty where it has no PDOL. Raises TlvError."""
-        return Dol.parse(self.fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, e.Pdol.TAG) or b"")
+        return Dol.parse(self.fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, elements.PDOL.tag) or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +126,9 @@ class MemberCard:
                 values[item.tag] = item.value
         return cls(application, options, kept, MappingProxyType(values))
 
-    def get(self, element: type[Element[T]]) -> T | None:
+    def get(self, element: Element[T]) -> T | None:
         """The decoded element, or None where the card has none. Raises CardMalformed."""
-        raw = self.values.get(element.TAG)
+        raw = self.values.get(element.tag)
         if raw is None:
             return None
         try:
@@ -130,11 +136,11 @@ class MemberCard:
         except CodecError as error:
             raise CardMalformed(f"reading the card: {error}") from error
 
-    def need(self, element: type[Element[T]]) -> T:
+    def need(self, element: Element[T]) -> T:
         """The decoded element. Raises CardMalformed where the card has none."""
         value = self.get(element)
         if value is None:
-            raise CardMalformed(f"reading the card: it has no {element.NAME} ({element.TAG})")
+            raise CardMalformed(f"reading the card: it has no {element.name} ({element.tag})")
         return value
 
     @property
@@ -177,7 +183,7 @@ def start(sender: Sender, application: SelectedApplication, terminal: Mapping[in
     """
     doing = "getting processing options"
     try:
-        related = application.pdol.fill(terminal, e.FORMATS)
+        related = application.pdol.fill(terminal, elements.FORMATS)
     except TlvError as error:
         raise CardMalformed(f"{doing}: PDOL: {error}") from error
     template = tlv(TAG_83_COMMAND_TEMPLATE, related).encode()
@@ -215,23 +221,28 @@ def read_protected(secured: Sender) -> ProtectedData:
     """The protected record, SFI 5. ``secured`` is an SCP03 session on the selected member application, opened with the
     read key set at security level 33; any other sender gets CardRefused with 6982."""
     record = read_record(secured, PROTECTED_SFI, 1)
-    values: dict[type[Element[Any]], Any] = {}
-    for element in (e.IdNumber, e.IdDocument, e.Mobile):
-        raw = record.objects.get(element.TAG)
-        if raw is None:
-            raise CardMalformed(f"reading the protected record: it has no {element.NAME} ({element.TAG})")
-        try:
-            values[element] = element.decode(raw)
-        except CodecError as error:
-            raise CardMalformed(f"reading the protected record: {error}") from error
-    return ProtectedData(values[e.IdNumber], values[e.IdDocument], values[e.Mobile])
+    return ProtectedData(
+        id_number=_protected(record, elements.ID_NUMBER),
+        id_type=_protected(record, elements.ID_TYPE),
+        mobile=_protected(record, elements.MOBILE),
+    )
+
+
+def _protected(record: Record, element: Element[T]) -> T:
+    raw = record.objects.get(element.tag)
+    if raw is None:
+        raise CardMalformed(f"reading the protected record: it has no {element.name} ({element.tag})")
+    try:
+        return element.decode(raw)
+    except CodecError as error:
+        raise CardMalformed(f"reading the protected record: {error}") from error
 
 
 def internal_authenticate(sender: Sender, data: bytes) -> bytes:
     """The signed dynamic application data over ``data``, in either format. EMV 4.4 Book 3, 6.5.9."""
     doing = "authenticating the card (INTERNAL AUTHENTICATE)"
     found = _decoded(check(sender.send(Command(0x00, 0x88, data=data, ne=256)), doing), doing)
-    signature = found.get(TAG_80_FORMAT_1) or found.get(TAG_77_FORMAT_2, e.DynamicSignature.TAG)
+    signature = found.get(TAG_80_FORMAT_1) or found.get(TAG_77_FORMAT_2, elements.DYNAMIC_SIGNATURE.tag)
     if signature is None:
         raise CardMalformed(f"{doing}: the answer has no signature (9F4B)")
     return signature

@@ -5,8 +5,11 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import IntEnum
-from typing import NamedTuple
+from enum import Enum, IntEnum
+from typing import Any, NamedTuple
+
+from terminal.emv.data.cvm_list import CvmList
+from terminal.tlv import Dol
 
 
 class Sex(IntEnum):
@@ -69,6 +72,24 @@ class MaskedIdentity:
 
     def __str__(self) -> str:
         return f"ID …{self.id_number}, phone …{self.mobile}"
+
+
+def value_text(value: Any) -> str:
+    """A value of an element of the member application, for a person to read; several values on a line each."""
+    if isinstance(value, bytes):
+        return value.hex().upper()
+    if isinstance(value, Dol):
+        return " ".join(f"{entry.tag}({entry.length})" for entry in value)
+    if isinstance(value, CvmList):
+        return value.encode().hex().upper()
+    if isinstance(value, Enum):
+        return value.name.lower().replace("_", " ")
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return "\n".join(value_text(item) for item in value)
+    if isinstance(value, Entitlement):
+        used = f"{value.used} of {value.limit} used"
+        return f"{value.benefit_class}: {used}, a {value.period.name.lower()} from {value.start}"
+    return str(value)
 
 
 def _next_period(start: date, period: Period) -> date:

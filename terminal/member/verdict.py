@@ -19,16 +19,16 @@ from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication import rsa as oda
 from terminal.emv.authentication.authorities import CaKey
 from terminal.emv.authentication.rsa import OdaFailed, PublicKey, Signed
+from terminal.emv.data.elements.element import Element
 from terminal.emv.data.records import static_data
 from terminal.emv.data.tags import TAG_9F1A_TERMINAL_COUNTRY, TAG_9F37_UNPREDICTABLE_NUMBER, TAG_82_AIP
 from terminal.errors import CardError, CardMalformed, CardRefused, CodecError, TransportError
-from terminal.member import elements as e
-from terminal.member.codecs import Element
+from terminal.member import elements
+from terminal.member.elements import MEMBER_AID
 from terminal.member.hotlist import Hotlist, HotlistReason
 from terminal.member.outcome import MemberFacts, Proof, Verdict, VerdictCode
 from terminal.member.reading import (
     CERTIFICATE_SFI,
-    MEMBER_AID,
     Aip,
     MemberCard,
     SelectedApplication,
@@ -166,12 +166,12 @@ class _Counter:
         card = MemberCard.of(application, options, records)
         authority = self._authority(card)
         if authority is None:
-            raise OdaFailed(Signed.ISSUER, oda.Check.DATA, e.CaKeyIndex.NAME)
+            raise OdaFailed(Signed.ISSUER, oda.Check.DATA, elements.CA_KEY_INDEX.name)
         return card, authority
 
     def _authority(self, card: MemberCard) -> CaKey | None:
         """The CA key that the records read so far name; None while they name none."""
-        index = card.get(e.CaKeyIndex)
+        index = card.get(elements.CA_KEY_INDEX)
         if index is None:
             return None
         found = self.trust.find(card.application.rid, index, self.today)
@@ -189,21 +189,21 @@ class _Counter:
 
     def _prove(self, card: MemberCard, authority: CaKey) -> list[tuple[Signed, PublicKey]]:
         """Static and dynamic proof; the certificates of the chain, for their dates. Raises OdaFailed, _Decided."""
-        pan = card.need(e.CardNumber)
+        pan = card.need(elements.CARD_NUMBER)
         issuer = oda.issuer_key(
             authority.key,
-            _signed_part(card, e.IssuerCertificate, Signed.ISSUER),
-            remainder=card.get(e.IssuerRemainder) or b"",
-            exponent=_signed_part(card, e.IssuerExponent, Signed.ISSUER),
+            _signed_part(card, elements.ISSUER_CERTIFICATE, Signed.ISSUER),
+            remainder=card.get(elements.ISSUER_REMAINDER) or b"",
+            exponent=_signed_part(card, elements.ISSUER_EXPONENT, Signed.ISSUER),
             pan=pan,
         )
         keys = [(Signed.ISSUER, issuer)]
         if Aip.DDA in card.options.can:
             icc = oda.icc_key(
                 issuer.key,
-                _signed_part(card, e.IccCertificate, Signed.ICC),
-                remainder=card.get(e.IccRemainder) or b"",
-                exponent=_signed_part(card, e.IccExponent, Signed.ICC),
+                _signed_part(card, elements.ICC_CERTIFICATE, Signed.ICC),
+                remainder=card.get(elements.ICC_REMAINDER) or b"",
+                exponent=_signed_part(card, elements.ICC_EXPONENT, Signed.ICC),
                 pan=pan,
                 static=_static(card, Signed.ICC),
             )
@@ -215,8 +215,8 @@ class _Counter:
 
     def _prove_static(self, card: MemberCard, issuer: RsaPublic) -> None:
         """Enough only for a card that claims no more, and says so under the signature."""
-        signature = _signed_part(card, e.StaticSignature, Signed.STATIC)
-        if card.get(e.StaticTagList) != bytes((TAG_82_AIP,)):
+        signature = _signed_part(card, elements.STATIC_SIGNATURE, Signed.STATIC)
+        if card.get(elements.STATIC_TAG_LIST) != bytes((TAG_82_AIP,)):
             raise OdaFailed(Signed.STATIC, oda.Check.DATA, "the application interchange profile is not signed")
         oda.static_signature(issuer, signature, static=_static(card, Signed.STATIC))
         if card.unsigned:
@@ -224,10 +224,10 @@ class _Counter:
         self.proof = Proof.OFFLINE_STATIC
 
     def _prove_dynamic(self, card: MemberCard, key: RsaPublic) -> None:
-        ddol = card.get(e.Ddol) or Dol.of((TAG_9F37_UNPREDICTABLE_NUMBER, 4))
+        ddol = card.get(elements.DDOL) or Dol.of((TAG_9F37_UNPREDICTABLE_NUMBER, 4))
         if (TAG_9F37_UNPREDICTABLE_NUMBER, 4) not in ddol.entries:
             raise OdaFailed(Signed.DYNAMIC, oda.Check.DATA, "its data object list asks for no unpredictable number")
-        data = ddol.fill(self.terminal, e.FORMATS)
+        data = ddol.fill(self.terminal, elements.FORMATS)
         try:
             signature = internal_authenticate(self.sender, data)
         except CardRefused as refused:
@@ -289,16 +289,16 @@ class _Counter:
         )
 
 
-def _signed_part(card: MemberCard, element: type[Element[bytes]], what: Signed) -> bytes:
+def _signed_part(card: MemberCard, element: Element[bytes], what: Signed) -> bytes:
     value = card.get(element)
     if value is None:
-        raise OdaFailed(what, oda.Check.DATA, f"no {element.NAME}")
+        raise OdaFailed(what, oda.Check.DATA, f"no {element.name}")
     return value
 
 
 def _static(card: MemberCard, what: Signed) -> bytes:
     try:
-        return static_data(card.records, aip=card.options.aip, tag_list=card.get(e.StaticTagList))
+        return static_data(card.records, aip=card.options.aip, tag_list=card.get(elements.STATIC_TAG_LIST))
     except CodecError as error:
         raise OdaFailed(what, oda.Check.DATA, str(error)) from None
 

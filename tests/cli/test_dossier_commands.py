@@ -25,7 +25,7 @@ from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.authorities import CaKey
-from terminal.member.words import dictionary
+from terminal.member.elements import dictionary
 from tests.support import bank, issuer
 from tests.support.cards.bank_cards import AID, HEAD, PAN, card
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -11,11 +12,9 @@ from membercard.commands.explained_trace import explain_trace
 from membercard.commands.tlv import app
 from terminal.apdu import Command, Response, Trace
 from terminal.emv.data.dictionary import STANDARD
-from terminal.emv.data.elements.element import Context
+from terminal.emv.data.elements.element import Context, Element
 from terminal.errors import TlvError
-from terminal.member.elements import ELEMENTS
-from terminal.member.reading import MEMBER_AID
-from terminal.member.words import dictionary
+from terminal.member.elements import ELEMENTS, MEMBER_AID, VECTORS, dictionary
 from terminal.tlv import tlv
 
 PBOC = "A000000333010101"
@@ -74,18 +73,20 @@ def test_broken_data_objects_are_refused_with_their_place() -> None:
 
 def test_member_elements_are_told_in_member_applications_only() -> None:
     joined = dictionary()
-    own = {int(element.TAG) for element in ELEMENTS if STANDARD.lookup(element.TAG) is None}
+    own = {int(element.tag) for element in ELEMENTS if STANDARD.lookup(element.tag) is None}
     assert {0xDF21, 0xDF24, 0xDF28, 0x9F61} <= own
     assert all(joined.lookup(tag, MEMBER_AID) is not None for tag in own)
     assert joined.lookup(0xDF24) is None
     assert joined.lookup(0xDF24, bytes.fromhex(PBOC)) is None
 
 
-@pytest.mark.parametrize("element", [e for e in ELEMENTS if STANDARD.lookup(e.TAG) is None], ids=lambda e: e.__name__)
-def test_joined_elements_keep_their_codecs(element: type) -> None:
-    joined = dictionary().lookup(element.TAG, MEMBER_AID)  # type: ignore[attr-defined]
+@pytest.mark.parametrize(
+    "element", [row for row in ELEMENTS if STANDARD.lookup(row.tag) is None], ids=lambda row: row.name
+)
+def test_joined_elements_keep_their_codecs(element: Element[Any]) -> None:
+    joined = dictionary().lookup(element.tag, MEMBER_AID)
     assert joined is not None
-    for hexes, value in joined.codec.VECTORS:
+    for hexes, value in VECTORS.get(element, joined.codec.VECTORS):
         data = bytes.fromhex(hexes)
         assert joined.decode(data) == value
         assert joined.encode(value) == data

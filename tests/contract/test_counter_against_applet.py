@@ -9,7 +9,7 @@ import pytest
 from simulators.applets.member import MemberApplet
 from simulators.card.applet import Refuse
 from terminal.apdu import Command, Response, StatusWord
-from terminal.member.reading import MEMBER_AID
+from terminal.member.elements import MEMBER_AID
 from terminal.member.verdict import Proof, Verdict, VerdictCode, verify
 from tests.support.cards import member_specimen as layout
 from tests.support.cards import rsa_signer as make

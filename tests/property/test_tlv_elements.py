@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terminal.emv.data.elements.element import Element
 from terminal.errors import CodecError
-from terminal.member import elements as e
+from terminal.member import elements
 from terminal.member.values import Entitlement, Period
 
 NAMES = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=15)
@@ -26,18 +27,18 @@ ENTITLEMENTS = st.builds(
 
 @given(NAMES)
 def test_names(name: str) -> None:
-    assert e.MemberName.decode(e.MemberName.encode(name)) == name
+    assert elements.MEMBER_NAME.decode(elements.MEMBER_NAME.encode(name)) == name
 
 
 @given(st.lists(ENTITLEMENTS, max_size=30).map(tuple))
 def test_entitlements(entries: tuple[Entitlement, ...]) -> None:
-    assert e.Entitlements.decode(e.Entitlements.encode(entries)) == entries
+    assert elements.ENTITLEMENTS.decode(elements.ENTITLEMENTS.encode(entries)) == entries
 
 
-@pytest.mark.parametrize("element", e.ELEMENTS, ids=lambda element: element.__name__)
+@pytest.mark.parametrize("element", elements.ELEMENTS, ids=lambda element: element.name)
 @given(data=st.data())
-def test_what_decodes_encodes_to_itself(element: type[e.Element[object]], data: st.DataObject) -> None:
-    raw = data.draw(st.binary(max_size=min(element.MAX, 70) + 1))
+def test_what_decodes_encodes_to_itself(element: Element[object], data: st.DataObject) -> None:
+    raw = data.draw(st.binary(max_size=min(element.max, 70) + 1))
     try:
         value = element.decode(raw)
     except CodecError:

@@ -8,7 +8,7 @@ check value in another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from terminal.emv.data.elements.annex_a import ANNEX_A
 from terminal.emv.data.elements.element import Element, Personal, Source
@@ -31,8 +31,8 @@ FCI: Final = frozenset((TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRET
 class KnownElement:
     """What the tags of one application's objects mean, outside the templates that give some of them another meaning."""
 
-    def __init__(self, elements: Iterable[Element]) -> None:
-        self.elements: Mapping[int, Element] = {element.tag: element for element in elements}
+    def __init__(self, elements: Iterable[Element[Any]]) -> None:
+        self.elements: Mapping[int, Element[Any]] = {element.tag: element for element in elements}
         self.formats: Mapping[int, DolFormat] = {tag: element.format for tag, element in self.elements.items()}
         """For filling data object lists."""
         self.of_the_card = frozenset(
@@ -50,12 +50,12 @@ class KnownElement:
 class Dictionary:
     """Elements by tag. ``schemes`` are names of schemes by the beginning of the application identifiers they own."""
 
-    def __init__(self, elements: Iterable[Element], schemes: Mapping[bytes, str]) -> None:
+    def __init__(self, elements: Iterable[Element[Any]], schemes: Mapping[bytes, str]) -> None:
         self.elements = tuple(elements)
         self._schemes = dict(schemes)
         self._lengths = sorted({len(beginning) for beginning in schemes}, reverse=True)
         self._known: dict[str | None, KnownElement] = {}
-        self._by_tag: dict[int, list[Element]] = {}
+        self._by_tag: dict[int, list[Element[Any]]] = {}
         for element in self.elements:
             self._by_tag.setdefault(element.tag, []).append(element)
 
@@ -78,7 +78,7 @@ class Dictionary:
             self._known[scheme] = found
         return found
 
-    def lookup(self, tag: int, aid: bytes | None = None, template: int | None = None) -> Element | None:
+    def lookup(self, tag: int, aid: bytes | None = None, template: int | None = None) -> Element[Any] | None:
         """The element with that tag, or None where the application (none named: EMV alone) has no such.
 
         A meaning of the application's scheme goes before EMV's, one inside ``template`` before one at large.
@@ -92,11 +92,11 @@ class Dictionary:
             return None
         return min(fitting, key=lambda e: (e.scheme == "EMV", not e.contextual))
 
-    def elsewhere(self, tag: int) -> tuple[Element, ...]:
+    def elsewhere(self, tag: int) -> tuple[Element[Any], ...]:
         """Every meaning of a tag, whoever gives it."""
         return tuple(self._by_tag.get(tag, ()))
 
-    def joined(self, elements: Iterable[Element], schemes: Mapping[bytes, str]) -> Dictionary:
+    def joined(self, elements: Iterable[Element[Any]], schemes: Mapping[bytes, str]) -> Dictionary:
         """This dictionary with those of another room's application."""
         return Dictionary((*self.elements, *elements), self._schemes | dict(schemes))
 
@@ -105,6 +105,6 @@ STANDARD: Final = Dictionary((*ANNEX_A, *SCHEME_ELEMENTS), SCHEMES)
 """EMV, PBOC, and what is public of Visa and Mastercard."""
 
 
-def lookup(tag: int, aid: bytes | None = None, template: int | None = None) -> Element | None:
+def lookup(tag: int, aid: bytes | None = None, template: int | None = None) -> Element[Any] | None:
     """The element of the standard dictionary; see ``Dictionary.lookup``."""
     return STANDARD.lookup(tag, aid, template)

@@ -166,7 +166,7 @@ class Explainer:
         """Whether to mask what is not understood: a wrong application's name must bring no ID number to light."""
         return not self.reveal and any(e.personal is not Personal.NO for e in self.dictionary.elsewhere(tag))
 
-    def _masked(self, known: Element, value: bytes) -> Explained:
+    def _masked(self, known: Element[Any], value: bytes) -> Explained:
         try:
             found = known.decode(value)
         except CodecError as error:
@@ -200,6 +200,6 @@ def masked_pan(digits: str) -> str:
     return f"{kept}{'*' * max(0, len(digits) - len(kept) - 4)}{digits[-4:] if len(digits) > 4 else '****'}"
 
 
-def _reason(error: CodecError, known: Element) -> str:
+def _reason(error: CodecError, known: Element[Any]) -> str:
     """What is wrong, without the name that stands beside it anyway."""
     return str(error).removeprefix(f"{known.tag} ({known.name}): ")

@@ -189,8 +189,10 @@ PERSONAL: Final = {0x5A: Personal.PAN} | dict.fromkeys(
 """The card's certificates too: they hold the card number, in plain (SM2) or for whoever has the public keys (RSA)."""
 
 
-def made(rows: tuple[Row, ...], scheme: str, personal: dict[int, Personal], contextual: bool) -> Iterator[Element]:
-    """Elements of table rows."""
+def elements_of(
+    rows: tuple[Row, ...], scheme: str, personal: dict[int, Personal], contextual: bool
+) -> Iterator[Element[Any]]:
+    """The elements of table rows."""
     for number, name, form, (least, most), source, template, codec in rows:
         hidden = personal.get(number, Personal.NO)
         yield Element(
@@ -198,5 +200,5 @@ def made(rows: tuple[Row, ...], scheme: str, personal: dict[int, Personal], cont
         )
 
 
-ANNEX_A: Final = (*made(_ROWS, "EMV", PERSONAL, False), *made(_INSIDE, "EMV", PERSONAL, True))
+ANNEX_A: Final = (*elements_of(_ROWS, "EMV", PERSONAL, False), *elements_of(_INSIDE, "EMV", PERSONAL, True))
 """In the order of their tags, contextual ones last."""

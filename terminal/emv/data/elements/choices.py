@@ -109,7 +109,7 @@ class CodeTable(Chosen):
     MEANINGS: ClassVar = {int(str(n), 16): f"ISO/IEC 8859-{n}" for n in range(1, 11)}
 
 
-class IdType(Chosen):
+class CardholderIdType(Chosen):
     """Tag 9F62 of PBOC: what document the ID number is of. JR/T 0025.5."""
 
     VECTORS: ClassVar[Vectors] = (("00", 0), ("05", 5))

@@ -100,7 +100,9 @@ class Digits(Codec[str]):
     def write(cls, value: str, length: int) -> bytes:
         if not (value.isascii() and value.isdigit()):
             raise CodecError("not decimal digits")
-        return bytes.fromhex(value.zfill(max(2 * length, len(value) + len(value) % 2)))
+        if len(value) % 2 or len(value) < 2 * length:
+            raise CodecError(f"{len(value)} digits; two for each byte are needed")
+        return bytes.fromhex(value)
 
 
 class Number(Codec[int]):
@@ -116,7 +118,8 @@ class Number(Codec[int]):
     def write(cls, value: int, length: int) -> bytes:
         if value < 0:
             raise CodecError("a number below zero")
-        return Digits.write(str(value), length)
+        digits = str(value)
+        return bytes.fromhex(digits.zfill(max(2 * length, len(digits) + len(digits) % 2)))
 
 
 class ReferenceAmount(Count):
@@ -200,7 +203,7 @@ class Day(Codec[date]):
     @classmethod
     def write(cls, value: date, length: int) -> bytes:
         if not 1950 <= value.year <= 2049:
-            raise CodecError("a year that two digits cannot tell")
+            raise CodecError("a year outside 1950 to 2049")
         return bytes.fromhex(value.strftime("%y%m%d"))
 
 
@@ -225,6 +228,8 @@ class Clock(Codec[time]):
 class Text(Codec[str]):
     """Formats a, an and ans; Chinese in GB 18030, which has ASCII inside. Control characters are refused."""
 
+    FORBIDDEN: ClassVar = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+    """Unicode categories of characters that a text must not have."""
     VECTORS: ClassVar[Vectors] = (
         ("554E494F4E504159", "UNIONPAY"),
         ("D5C5CEB0", "张伟"),
@@ -249,9 +254,9 @@ class Text(Codec[str]):
         except UnicodeEncodeError:
             raise CodecError("a character that GB 18030 does not have") from None
 
-    @staticmethod
-    def _checked(text: str) -> str:
-        if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text):
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        if any(unicodedata.category(character) in cls.FORBIDDEN for character in text):
             raise CodecError("control characters in a text")
         return text
 
@@ -297,7 +302,7 @@ class CountryCode(Codec[str]):
     def write(cls, value: str, length: int) -> bytes:
         if len(value) != 3:
             raise CodecError("a code has three digits")
-        return Digits.write(value, 2)
+        return Digits.write(f"0{value}", 2)
 
     @classmethod
     def text(cls, value: str, context: Context) -> str:

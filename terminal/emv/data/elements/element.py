@@ -1,4 +1,4 @@
-"""What a data element is: its row in a table, and the codec that its value has. EMV 4.4 Book 3, Annex A."""
+"""The row of a data element in a table, and the codec of its value. EMV 4.4 Book 3, Annex A."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ class Codec(ABC, Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Element:
-    """A data element. ``min`` and ``max`` are bytes; ``template`` are the templates it may stand in.
+class Element(Generic[T]):
+    """A data element: a row. ``min`` and ``max`` are bytes; ``template`` are the templates it may stand in.
 
-    ``scheme`` is "EMV" or the payment system whose meaning this is. An element that is ``contextual`` has this meaning
+    ``scheme`` is "EMV" or the application whose meaning this is. An element that is ``contextual`` has this meaning
     inside its templates only.
     """
 
@@ -95,32 +95,32 @@ class Element:
     max: int
     source: Source
     template: tuple[int, ...]
-    codec: type[Codec[Any]]
+    codec: type[Codec[T]]
     scheme: str = "EMV"
     personal: Personal = Personal.NO
     contextual: bool = False
 
-    def decode(self, data: bytes) -> Any:
+    def decode(self, data: bytes) -> T:
         """The Python value. Raises CodecError for a wrong length or content, naming the element and no value."""
-        self._sized(data)
+        self._check_size(data)
         try:
             return self.codec.read(data)
         except CodecError as error:
             raise self._fault(str(error)) from None
 
-    def encode(self, value: Any) -> bytes:
+    def encode(self, value: T) -> bytes:
         """The bytes of a value. Raises CodecError for one that does not fit."""
         try:
             data = self.codec.write(value, self.min)
         except CodecError as error:
             raise self._fault(str(error)) from None
-        self._sized(data)
+        self._check_size(data)
         return data
 
-    def _sized(self, data: bytes) -> None:
+    def _check_size(self, data: bytes) -> None:
         if not self.min <= len(data) <= self.max:
             length = str(self.min) if self.min == self.max else f"{self.min} to {self.max}"
             raise self._fault(f"{len(data)} bytes where {length} are possible")
 
-    def _fault(self, says: str) -> CodecError:
-        return CodecError(f"{self.tag} ({self.name}): {says}")
+    def _fault(self, reason: str) -> CodecError:
+        return CodecError(f"{self.tag} ({self.name}): {reason}")

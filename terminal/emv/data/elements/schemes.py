@@ -7,10 +7,23 @@ C-3. Mastercard: M/Chip and Book C-2.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from terminal.emv.data.elements import choices, codecs, iad, structures
-from terminal.emv.data.elements.annex_a import ANS, ANSWER, CARD, CN, LISTED, RECORD, TERMINAL, VAR, B, N, Row, made
+from terminal.emv.data.elements.annex_a import (
+    ANS,
+    ANSWER,
+    CARD,
+    CN,
+    LISTED,
+    RECORD,
+    TERMINAL,
+    VAR,
+    B,
+    N,
+    Row,
+    elements_of,
+)
 from terminal.emv.data.elements.element import Element, Personal
 
 _PBOC: Final[tuple[Row, ...]] = (
@@ -28,7 +41,7 @@ _PBOC: Final[tuple[Row, ...]] = (
     (0x9F5C, "Cumulative Total Transaction Amount Upper Limit", N, (6, 6), CARD, (), codecs.Amount),
     (0x9F5D, "Available Offline Spending Amount", N, (6, 6), CARD, ANSWER, codecs.Amount),
     (0x9F61, "Cardholder ID Number (持卡人证件号)", ANS, (1, 40), CARD, RECORD, codecs.Text),
-    (0x9F62, "Cardholder ID Type (持卡人证件类型)", CN, (1, 1), CARD, RECORD, choices.IdType),
+    (0x9F62, "Cardholder ID Type (持卡人证件类型)", CN, (1, 1), CARD, RECORD, choices.CardholderIdType),
     (0x9F63, "Card Product Identification", B, (1, 32), CARD, RECORD, codecs.Raw),
     (0x9F66, "Terminal Transaction Qualifiers", B, (4, 4), TERMINAL, (), codecs.Raw),
     (0x9F68, "Card Additional Processes", B, (4, 4), CARD, (), codecs.Raw),
@@ -130,8 +143,8 @@ SCHEMES: Final = MappingProxyType(
 )
 """Whose meanings count, by the beginning of an application identifier. JT/T 978 cards follow PBOC."""
 
-SCHEME_ELEMENTS: Final[tuple[Element, ...]] = (
-    *made(_PBOC, "PBOC", {0x9F61: Personal.HIDDEN}, False),
-    *made(_VISA, "Visa", {}, False),
-    *made(_MASTERCARD, "Mastercard", {0x56: Personal.HIDDEN, 0x9F6B: Personal.HIDDEN}, False),
+SCHEME_ELEMENTS: Final[tuple[Element[Any], ...]] = (
+    *elements_of(_PBOC, "PBOC", {0x9F61: Personal.HIDDEN}, False),
+    *elements_of(_VISA, "Visa", {}, False),
+    *elements_of(_MASTERCARD, "Mastercard", {0x56: Personal.HIDDEN, 0x9F6B: Personal.HIDDEN}, False),
 )

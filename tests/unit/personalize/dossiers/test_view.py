@@ -15,7 +15,7 @@ from personalize.dossiers.view import GroupView, explained, name_of, view
 from terminal.apdu import stack
 from terminal.apdu.transcript import Transcript
 from terminal.keys import Algorithm, ApplicationKeys, CardKeys
-from terminal.member.words import dictionary
+from terminal.member.elements import dictionary
 from terminal.tlv import tlv
 from tests.support import issuer
 from tests.support.cards.bank_cards import AID, PAN, card, identity, party, record

@@ -6,7 +6,7 @@ import pytest
 
 from terminal.apdu import Command, Response, StatusWord, stack
 from terminal.errors import CardMalformed, CardRefused
-from terminal.member import elements as e
+from terminal.member import elements
 from terminal.member.reading import Aip, read_card, read_protected, select
 from terminal.member.values import IdType
 from tests.support.cards.member_issuer import AID, Issue, objects, tlv
@@ -32,8 +32,8 @@ def test_everything_that_anyone_may_read() -> None:
     assert card.application.name == AID
     assert card.application.rid == AID[:5]
     assert card.options.can == Aip.DDA | Aip.CDA
-    assert card.get(e.UnitName) == "省直机关工会"
-    assert card.get(e.CardholderName) is None
+    assert card.get(elements.UNIT_NAME) == "省直机关工会"
+    assert card.get(elements.CARDHOLDER_NAME) is None
     assert [(r.sfi, r.number) for r in card.records] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (3, 1)]
     assert card.unsigned == scripted.contents[1, 2] + scripted.contents[3, 1]
     assert repr(card) == "<MemberCard F04D454D4245520101, 7 records>"
@@ -42,7 +42,7 @@ def test_everything_that_anyone_may_read() -> None:
 def test_a_missing_element_is_named() -> None:
     card = read_card(stack(Issue().card()), TERMINAL)
     with pytest.raises(CardMalformed, match=r"it has no cardholder name \(5F20\)"):
-        card.need(e.CardholderName)
+        card.need(elements.CARDHOLDER_NAME)
 
 
 def test_a_card_without_a_pdol_gets_an_empty_template() -> None:

@@ -305,7 +305,7 @@ def test_malformed_answers_are_faults_with_a_sentence(where: str, answer: str, s
 def test_a_value_out_of_form_is_a_fault_only_on_a_genuine_card() -> None:
     verdict = judge(Issue().dates(DF27="261131").card())
     assert verdict.code is VerdictCode.CARD_FAULT
-    assert "DF27 (membership valid through): not a date" in verdict.sentence
+    assert "DF27 (membership valid through): no day of the calendar" in verdict.sentence
     card = Issue().card()
     card.tamper = lambda command, answer: answer.replace(bytes.fromhex("DF2703311231"), bytes.fromhex("DF2703311131"))
     assert judge(card).code is VerdictCode.NOT_GENUINE

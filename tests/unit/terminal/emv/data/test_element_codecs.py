@@ -80,7 +80,7 @@ def test_what_an_element_refuses(tag: int, hexes: str, says: str) -> None:
         (0x9F36, -1, "below zero"),
         (0x9F02, 10**12, "7 bytes where 6"),
         (0x9F02, -5, "below zero"),
-        (0x9A, date(2050, 1, 1), "two digits cannot tell"),
+        (0x9A, date(2050, 1, 1), "a year outside 1950 to 2049"),
         (0x5F2A, "1560", "three digits"),
         (0x5A, "12A4", "not decimal digits"),
         (0x9F15, "", "not decimal digits"),
