@@ -1,13 +1,16 @@
-"""Data elements and records as a card holds them: what the data preparation of every application shares."""
+"""Data elements and records as a card holds them, for the data preparation of every application."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
+from typing import TypeVar
 
 from personalize.errors import PrepareError
+from terminal.emv.data.elements.element import Element
 from terminal.emv.data.tags import TAG_70_RECORD
+from terminal.errors import CodecError
 from terminal.tlv import Tag, encode_length
 
 MAX_RECORD = 254
@@ -15,13 +18,23 @@ MAX_RECORD = 254
 
 _BCD = bytes(number // 10 << 4 | number % 10 for number in range(100))
 Item = tuple[int, bytes]
-"""Tag and value of one data element."""
+"""Tag and encoded value of one data element."""
+T = TypeVar("T")
 
 _ROOM = MAX_RECORD - 3
 """Bytes inside a record with tag 70 and a length of 128 or more."""
 
 
+def item(element: Element[T], value: T) -> Item:
+    """A value as its data element holds it. Raises PrepareError for one that does not fit, naming the element."""
+    try:
+        return element.tag, element.encode(value)
+    except CodecError as error:
+        raise PrepareError(str(error)) from None
+
+
 def join(*items: Item) -> bytes:
+    """Data elements one after another, each with tag and length."""
     return b"".join([_head(tag, len(value)) + value for tag, value in items])
 
 

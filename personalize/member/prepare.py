@@ -10,15 +10,45 @@ from datetime import date
 
 from personalize.certificates.rsa_certificates import icc_certificate, signed_static_data
 from personalize.dossiers.dossier import MEMBER, DossierApplication, DossierPart
-from personalize.encoding import inside, join, record, years_after, yymmdd
+from personalize.encoding import inside, item, join, record, years_after
 from personalize.errors import PrepareError
 from personalize.keypool import CRT_DGIS, ChipKey
 from personalize.profiles.profile import EntitlementSection
 from personalize.protocols import CardToPrepare, PreparationRun
 from registry.values import MemberToPrepare
+from terminal.emv.data.bits import AIP
+from terminal.emv.data.records import Afl, AflEntry
+from terminal.emv.data.tags import (
+    TAG_5F2D_LANGUAGES,
+    TAG_8C_CDOL1,
+    TAG_8D_CDOL2,
+    TAG_8E_CVM_LIST,
+    TAG_8F_CA_KEY_INDEX,
+    TAG_9F4A_STATIC_TAG_LIST,
+    TAG_9F4D_LOG_ENTRY,
+    TAG_9F32_ISSUER_EXPONENT,
+    TAG_9F38_PDOL,
+    TAG_9F46_ICC_CERTIFICATE,
+    TAG_9F47_ICC_EXPONENT,
+    TAG_9F48_ICC_REMAINDER,
+    TAG_9F49_DDOL,
+    TAG_50_LABEL,
+    TAG_82_AIP,
+    TAG_90_ISSUER_CERTIFICATE,
+    TAG_92_ISSUER_REMAINDER,
+    TAG_93_SIGNED_STATIC_DATA,
+    TAG_94_AFL,
+    TAG_A5_FCI_PROPRIETARY,
+    TAG_BF0C_FCI_DISCRETIONARY,
+)
 from terminal.keys import Diversification, application_data
+from terminal.member import elements
+from terminal.member.values import Category, Entitlement, IdType, MaskedIdentity, Period, Sex
+from terminal.secret import Secret
 from terminal.tlv import tlv
 
+_LOG = bytes((4, 10))
+"""Log entry: SFI 4, ten records. EMV 4.4 Book 3, Annex D."""
 PROTECTED, READ_KEYS = 0x0501, 0x8030
 """DGIs of the record that is read with the read keys, and of these keys."""
 
@@ -38,8 +68,8 @@ class MemberPreparer:
         self._masters = (ac, smi, smc)
         self._read_master = custody.latest("imk-read")
         self._shared = {0x0102: record(self._validity_record()), 0x0103: record(self._lists())}
-        self._shared |= {0x0301: record(join((0xDF28, self._entitlements()))), 0x9102: self._fci()}
-        self._shared[0x9104] = join((0x82, self._aip()), (0x94, self._afl()))
+        self._shared |= {0x0301: record(self._entitlements()), 0x9102: self._fci()}
+        self._shared[0x9104] = join((TAG_82_AIP, self._aip()), (TAG_94_AFL, self._afl()))
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -87,35 +117,38 @@ class MemberPreparer:
 
     def _identity(self, member: MemberToPrepare, card_number: str) -> bytes:
         layout, validity = self.profile.member, self.profile.validity
-        expires = years_after(self.today, validity.card_years)
         return join(
-            (0x5A, bytes.fromhex(card_number + "F" * (len(card_number) % 2))),
-            (0x5F34, bytes.fromhex(f"{member.sequence:02d}")),
-            (0x5F24, yymmdd(expires)),
-            (0x5F25, yymmdd(self.today)),
-            (0x9F07, bytes.fromhex(layout.usage_control)),
-            (0x9F08, bytes.fromhex(layout.version)),
-            (0xDF21, bytes.fromhex(member.member_number)),
-            (0xDF22, member.unit_code.encode("ascii")),
-            (0xDF23, _text(member.unit_name, "the unit name")),
-            (0xDF24, _text(member.name, "the member's name")),
-            (0xDF25, b"\x01" if member.gender == "男" else b"\x02"),
-            (0xDF26, bytes((member.category,))),
-            (0xDF2A, bytes.fromhex(self.profile.scheme)),
-            (0xDF2B, (member.id_number[-4:] + member.mobile[-4:]).encode("ascii")),
+            item(elements.CARD_NUMBER, card_number),
+            item(elements.SEQUENCE, member.sequence),
+            item(elements.EXPIRY_DATE, years_after(self.today, validity.card_years)),
+            item(elements.EFFECTIVE_DATE, self.today),
+            item(elements.USAGE_CONTROL, bytes.fromhex(layout.usage_control)),
+            item(elements.VERSION, bytes.fromhex(layout.version)),
+            item(elements.MEMBER_NUMBER, member.member_number),
+            item(elements.UNIT_CODE, member.unit_code),
+            item(elements.UNIT_NAME, member.unit_name),
+            item(elements.MEMBER_NAME, member.name),
+            item(elements.SEX, Sex.MALE if member.gender == "男" else Sex.FEMALE),
+            item(elements.CATEGORY, _category(member.category)),
+            item(elements.SCHEME, self.profile.scheme),
+            item(elements.MASKED_IDENTITY, MaskedIdentity(member.id_number[-4:], member.mobile[-4:])),
         )
 
     def _validity_record(self) -> bytes:
         validity = self.profile.validity
         return join(
-            (0xDF27, yymmdd(years_after(self.today, validity.membership_years))),
-            (0xDF29, yymmdd(years_after(self.today, validity.cover_years))),
+            item(elements.VALID_THROUGH, years_after(self.today, validity.membership_years)),
+            item(elements.COVER_ENDS, years_after(self.today, validity.cover_years)),
         )
 
     def _lists(self) -> bytes:
         layout = self.profile.member
-        tags = ((0x8C, layout.cdol1), (0x8D, layout.cdol2), (0x8E, layout.cvm_list), (0x9F49, layout.ddol))
-        return join(*((tag, bytes.fromhex(value)) for tag, value in tags))
+        return join(
+            (TAG_8C_CDOL1, bytes.fromhex(layout.cdol1)),
+            (TAG_8D_CDOL2, bytes.fromhex(layout.cdol2)),
+            (TAG_8E_CVM_LIST, bytes.fromhex(layout.cvm_list)),
+            (TAG_9F49_DDOL, bytes.fromhex(layout.ddol)),
+        )
 
     def _certificate_parts(self, card_number: str, key: ChipKey, static: bytes) -> list[DossierPart]:
         chain, layout = self._chain, self.profile.member
@@ -133,71 +166,78 @@ class MemberPreparer:
             serial=int.from_bytes(secrets.token_bytes(3), "big"),
             static=static,
         )
+        chip = [
+            (TAG_9F46_ICC_CERTIFICATE, icc.certificate),
+            (TAG_9F47_ICC_EXPONENT, icc.exponent),
+            (TAG_9F48_ICC_REMAINDER, icc.remainder),
+        ]
         shared = [
-            (0x8F, bytes.fromhex(self.profile.trust.ca_index)),
-            (0x92, chain.certificate.remainder),
-            (0x9F32, chain.certificate.exponent),
-            (0x9F4A, b"\x82"),
+            (TAG_8F_CA_KEY_INDEX, bytes.fromhex(self.profile.trust.ca_index)),
+            (TAG_92_ISSUER_REMAINDER, chain.certificate.remainder),
+            (TAG_9F32_ISSUER_EXPONENT, chain.certificate.exponent),
+            (TAG_9F4A_STATIC_TAG_LIST, bytes((TAG_82_AIP,))),
         ]
         parts = [
-            DossierPart(0x0201, record(join((0x90, chain.certificate.certificate)))),
-            DossierPart(
-                0x0202, record(join((0x9F46, icc.certificate), (0x9F47, icc.exponent), (0x9F48, icc.remainder)))
-            ),
-            DossierPart(0x0203, record(join(*(item for item in shared if item[1])))),
+            DossierPart(0x0201, record(join((TAG_90_ISSUER_CERTIFICATE, chain.certificate.certificate)))),
+            DossierPart(0x0202, record(join(*chip))),
+            DossierPart(0x0203, record(join(*((tag, value) for tag, value in shared if value)))),
         ]
         if layout.static_signature:
             signature = signed_static_data(sign, chain.issuer_size, static, authentication_code=b"\xda\xc0")
-            parts.append(DossierPart(0x0204, record(join((0x93, signature)))))
+            parts.append(DossierPart(0x0204, record(join((TAG_93_SIGNED_STATIC_DATA, signature)))))
         return parts
 
     def _aip(self) -> bytes:
-        """EMV 4.4 Book 3, C1: DDA 20, CDA 01, SDA 40, cardholder verification 10."""
         layout = self.profile.member
-        return bytes((0x21 | (0x40 if layout.static_signature else 0) | (0x10 if layout.pin else 0), 0))
+        flags = AIP.DDA | AIP.CDA
+        if layout.static_signature:
+            flags |= AIP.SDA
+        if layout.pin:
+            flags |= AIP.CARDHOLDER_VERIFICATION
+        return flags.encode()
 
     def _afl(self) -> bytes:
         certificates = 4 if self.profile.member.static_signature else 3
-        return bytes.fromhex(f"08010101 08020200 08030301 1001{certificates:02d}00 18010100")
+        identity = (AflEntry(1, 1, 1, 1), AflEntry(1, 2, 2, 0), AflEntry(1, 3, 3, 1))
+        return Afl((*identity, AflEntry(2, 1, certificates, 0), AflEntry(3, 1, 1, 0))).encode()
 
     def _fci(self) -> bytes:
         layout = self.profile.member
         return tlv(
-            0xA5,
+            TAG_A5_FCI_PROPRIETARY,
             [
-                tlv(0x50, layout.label.encode("ascii")),
-                tlv(0x9F38, bytes.fromhex(layout.pdol)),
-                tlv(0x5F2D, layout.language.encode("ascii")),
-                tlv(0xBF0C, [tlv(0x9F4D, bytes.fromhex("040A"))]),
+                tlv(TAG_50_LABEL, layout.label.encode("ascii")),
+                tlv(TAG_9F38_PDOL, bytes.fromhex(layout.pdol)),
+                tlv(TAG_5F2D_LANGUAGES, layout.language.encode("ascii")),
+                tlv(TAG_BF0C_FCI_DISCRETIONARY, [tlv(TAG_9F4D_LOG_ENTRY, _LOG)]),
             ],
         ).encode()
 
     def _entitlements(self) -> bytes:
-        return b"".join(_entitlement(e, self.today) for e in self.profile.member.entitlements)
+        entitlements = tuple([_entitlement(entry, self.today) for entry in self.profile.member.entitlements])
+        return join(item(elements.ENTITLEMENTS, entitlements))
 
     def _protected(self, member: MemberToPrepare) -> bytes:
         return record(
             join(
-                (0x9F61, member.id_number.encode("ascii")),
-                (0x9F62, b"\x00"),
-                (0xDF2C, bytes.fromhex("0" + member.mobile)),
+                item(elements.ID_NUMBER, Secret(member.id_number.encode("utf-8"))),
+                item(elements.ID_TYPE, IdType.RESIDENT_ID),
+                item(elements.MOBILE, Secret(member.mobile.encode("utf-8"))),
             )
         )
 
 
-_PERIODS = {"day": 1, "month": 2, "quarter": 3, "year": 4}
-
-
-def _entitlement(entry: EntitlementSection, today: date) -> bytes:
+def _entitlement(entry: EntitlementSection, today: date) -> Entitlement:
+    """An entitlement of which nothing is used, in the period that ``today`` is in."""
     start = today
     if entry.period != "day":
         month = {"month": today.month, "quarter": (today.month - 1) // 3 * 3 + 1, "year": 1}[entry.period]
         start = today.replace(month=month, day=1)
-    return bytes.fromhex(entry.benefit_class) + bytes((entry.limit, 0, _PERIODS[entry.period])) + yymmdd(start)
+    return Entitlement(entry.benefit_class, entry.limit, 0, Period[entry.period.upper()], start)
 
 
-def _text(text: str, what: str) -> bytes:
-    encoded = text.encode("gb18030")
-    if not 0 < len(encoded) <= 60:
-        raise PrepareError(f"{what} takes {len(encoded)} bytes in GB 18030; 1 to 60 fit the card")
-    return encoded
+def _category(number: int) -> Category:
+    try:
+        return Category(number)
+    except ValueError:
+        raise PrepareError(f"member category {number} has no meaning") from None

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -145,13 +146,16 @@ def test_two_stations_prepare_one_batch_and_each_member_gets_one_dossier(
     store = issuer.registry(f"sqlite:///{tmp_path / 'registry.db'}")
     batch_id, pool = issuer.batch(store, 6), issuer.pool(tmp_path)
     pool.fill(14)
+    serials = count(100_000)
     other = iter([1, 2])  # what the other station made of this chunk while it was made here
 
     def meanwhile(chunk: Sequence[NewDossier]) -> list[NewDossier]:
         rival = issuer.preparer()
         members = {member.member_id: member for member in store.to_prepare(batch_id)}
         for one in chunk[: next(other, 0)]:
-            again = rival.new_dossier(members[one.member_id], f"{int(one.card_number) + 10**6}", pool.take())
+            again = rival.new_dossier(
+                members[one.member_id], default_profile().card_number.number(next(serials)), pool.take()
+            )
             store.add_dossiers(batch_id, [again], by="station 2")
         return list(chunk)
 
