@@ -1,30 +1,30 @@
-"""The one exception tree. Faults raise; outcomes (a declined card, a rejected row) are values and are not here.
+"""The exception tree. Faults raise; outcomes (a declined card, a rejected row) are values and are not here.
 
 ::
 
     MembercardError
-    ├── CodecError                 bytes or text that break their format; also a ValueError
+    ├── CodecError                 bytes or text in a wrong format; also a ValueError
     │   ├── TlvError               BER-TLV, DOL or DGI, with the offset
-    │   ├── ApduError              a command or response that cannot exist
-    │   ├── AtrError               an answer to reset that breaks ISO/IEC 7816-3
-    │   └── CapError               a file that is no loadable CAP file
-    ├── CryptoError                an operation that cannot be done, or a check that failed
+    │   ├── ApduError              an invalid command or response
+    │   ├── AtrError               an invalid answer to reset
+    │   └── CapError               a file that is not a loadable CAP file
+    ├── CryptoError                an operation that is impossible, or a check that failed
     │   └── IntegrityError         a MAC, tag or signature that does not match
-    ├── TransportError             the way to the card; carries .retryable
+    ├── TransportError             the connection to the card; carries .retryable
     │   ├── ReaderNotFound         no such reader, or an unknown scheme in a reader URL
     │   ├── ReaderFault            the reader or the PC/SC service failed (retryable once it is back)
     │   ├── ReaderBusy             another program holds the reader (retryable)
-    │   ├── NoCard                 nothing in the slot (retryable)
-    │   ├── CardGone               the card was there and is not any more, or lost power (retryable)
+    │   ├── NoCard                 no card in the slot (retryable)
+    │   ├── CardGone               the card was removed or lost power (retryable)
     │   └── DeadlineExceeded       no answer in time
-    ├── CardError                  the card spoke, and what it said is the problem
+    ├── CardError                  the card answered, and its answer is the problem
     │   ├── CardRefused            a status word that is not success; carries .operation and .sw
-    │   │   └── AuthenticationRefused   names key set, KCV and tries left
-    │   ├── CardMalformed          a successful answer that breaks its format
+    │   │   └── AuthenticationRefused   names the key set and its KCVs
+    │   ├── CardMalformed          a successful answer in a wrong format
     │   └── NotGenuine             the card's cryptogram or MAC is wrong: it does not hold the key
     ├── SecureChannelError         misuse or loss of a secure channel on this side
-    │   └── AuthenticationGuarded  a key set that failed before is not tried again on this card
-    └── CustodyError               keys
+    │   └── AuthenticationGuarded  a key set that failed on this card is not tried again
+    └── CustodyError               keys and their store
         ├── KeystoreLocked         wrong or missing passphrase
         ├── KeystoreDamaged        the file is not a keystore, or was changed
         ├── KeystoreUnavailable    the file cannot be read or written now: absent, disk full, read-only, in use
@@ -32,8 +32,8 @@
         ├── KeyMisuse              a key used against its purpose
         └── KeyRefused             a key that may not be used here: a published test key, a wrong KCV
 
-The registry and personalize rooms hang their own leaves under MembercardError in their own ``errors.py``.
-A message says what was being done and never holds a secret.
+The registry and personalize packages add their own exceptions under MembercardError in their own ``errors.py``.
+A message names the operation that failed and never contains a secret.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ if TYPE_CHECKING:
 
 
 class MembercardError(Exception):
-    """Root of all faults this program raises on purpose."""
+    """Root of all exceptions that this program raises on purpose."""
 
 
 class CodecError(MembercardError, ValueError):
-    """Bytes or text that break their format.
+    """Bytes or text in a wrong format.
 
-    ``offset`` is the position of the fault in the input in bytes, where it is known.
+    ``offset`` is the position of the fault in the input in bytes, or None.
     """
 
     def __init__(self, message: str, offset: int | None = None) -> None:
@@ -64,19 +64,19 @@ class TlvError(CodecError):
 
 
 class ApduError(CodecError):
-    """A command or response APDU that cannot exist. ISO/IEC 7816-3:2006, 12.1."""
+    """An invalid command or response APDU. ISO/IEC 7816-3:2006, 12.1."""
 
 
 class AtrError(CodecError):
-    """An answer to reset that breaks ISO/IEC 7816-3:2006, 8.2."""
+    """An answer to reset that does not conform to ISO/IEC 7816-3:2006, 8.2."""
 
 
 class CapError(CodecError):
-    """A file that is no loadable CAP file. Java Card Virtual Machine Specification 3.0.5, chapter 6."""
+    """A file that is not a loadable CAP file. Java Card Virtual Machine Specification 3.0.5, chapter 6."""
 
 
 class CryptoError(MembercardError):
-    """An operation that cannot be done with this key or data, or a check that failed."""
+    """An operation that is impossible with this key or data, or a check that failed."""
 
 
 class IntegrityError(CryptoError):
@@ -84,7 +84,7 @@ class IntegrityError(CryptoError):
 
 
 class TransportError(MembercardError):
-    """The way to the card failed. ``retryable`` says whether the same call may succeed later."""
+    """The connection to the card failed. ``retryable`` says whether the same call may succeed later."""
 
     retryable: bool = False
 
@@ -106,13 +106,13 @@ class ReaderBusy(TransportError):
 
 
 class NoCard(TransportError):
-    """Nothing in the slot, or a card that does not answer to reset."""
+    """No card in the slot, or a card that does not answer to reset."""
 
     retryable = True
 
 
 class CardGone(TransportError):
-    """The card was there and is not any more: pulled, reset by another, or without power."""
+    """The card was removed, was reset by another program, or lost power."""
 
     retryable = True
 
@@ -124,11 +124,11 @@ class DeadlineExceeded(TransportError):
 
 
 class CardError(MembercardError):
-    """The card spoke, and what it said is the problem."""
+    """The card answered, and its answer is the problem."""
 
 
 class CardRefused(CardError):
-    """The card answered a status word that is not success."""
+    """The card answered a status word other than success; ``operation`` says to what."""
 
     def __init__(self, operation: str, sw: StatusWord) -> None:
         super().__init__(f"{operation}: card answered {sw}")
@@ -137,7 +137,7 @@ class CardRefused(CardError):
 
 
 class AuthenticationRefused(CardRefused):
-    """The card refused EXTERNAL AUTHENTICATE; ``key`` names key set and KCV, and tries where the card tells."""
+    """The card refused EXTERNAL AUTHENTICATE; ``key`` names the key set and its check values."""
 
     def __init__(self, operation: str, sw: StatusWord, key: str) -> None:
         super().__init__(f"{operation} with {key}", sw)
@@ -145,11 +145,11 @@ class AuthenticationRefused(CardRefused):
 
 
 class CardMalformed(CardError):
-    """A successful answer whose data break their format."""
+    """A successful answer whose data are in a wrong format."""
 
 
 class NotGenuine(CardError):
-    """The card's cryptogram or MAC is wrong: it does not hold the key we expect."""
+    """The card's cryptogram or MAC is wrong: it does not hold the expected key."""
 
 
 class SecureChannelError(MembercardError):
@@ -161,7 +161,7 @@ class AuthenticationGuarded(SecureChannelError):
 
 
 class CustodyError(MembercardError):
-    """Something is wrong with keys or their store."""
+    """A fault of keys or their store."""
 
 
 class KeystoreLocked(CustodyError):

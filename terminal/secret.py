@@ -1,4 +1,4 @@
-"""Values that cannot print themselves: keys, PINs, identity numbers."""
+"""Secret values that never print: keys, PINs, identity numbers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hmac
 
 
 class Secret:
-    """Secret bytes. Neither ``str``, ``repr``, ``format`` nor pickling shows them; only ``reveal()`` does.
+    """Secret bytes: ``str``, ``repr`` and ``format`` show their length only, and they cannot be pickled.
 
-    Equality is in constant time. Not hashable, so that no cache or dict key keeps one alive.
+    ``reveal()`` returns them. Comparison takes constant time. Not hashable, so that no cache or dictionary retains one.
     """
 
     __slots__ = ("_value",)

@@ -1,4 +1,4 @@
-"""ISO 7816-4: commands, status words, senders, channels, traces; the transports and their plug point."""
+"""ISO 7816-4: commands, status words, senders, logical channels, traces; transports and their reader URLs."""
 
 from terminal.apdu.atr import Atr
 from terminal.apdu.command import Command, Response

@@ -1,4 +1,7 @@
-"""Answers to reset: what a card says of itself before any command. ISO/IEC 7816-3:2006, 8; PC/SC Part 3, 3.1.3.2.3."""
+"""Answers to reset: the parameters that a card offers before any command.
+
+ISO/IEC 7816-3:2006, 8; PC/SC Part 3, 3.1.3.2.3.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,9 @@ _F: dict[int, tuple[int, float]] = {
     12: (1536, 15e6),
     13: (2048, 20e6),
 }
-"""Fi and f(max.) in Hz by the left half of TA1. ISO/IEC 7816-3:2006, Table 7."""
+"""Fi and f(max.) in Hz by the upper half of TA1. ISO/IEC 7816-3:2006, Table 7."""
 _D = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 6: 32, 7: 64, 8: 12, 9: 20}
-"""Di by the right half of TA1. ISO/IEC 7816-3:2006, Table 8."""
+"""Di by the lower half of TA1. ISO/IEC 7816-3:2006, Table 8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class InterfaceBytes:
 
 @dataclass(frozen=True, slots=True)
 class Atr:
-    """A parsed answer to reset. Made by :meth:`parse`, which raises AtrError."""
+    """A parsed answer to reset; see :meth:`parse`."""
 
     raw: bytes
     groups: tuple[InterfaceBytes, ...]
@@ -54,8 +57,11 @@ class Atr:
 
     @classmethod
     def parse(cls, raw: bytes) -> Atr:
-        """From all bytes, TS to TCK. Raises AtrError with the offset for a bad TS, a truncated or overlong answer,
-        surplus bytes, and a missing or wrong TCK."""
+        """From all bytes, TS to TCK.
+
+        Raises AtrError with the offset for a wrong TS, a truncated or overlong answer, surplus bytes, and a missing or
+        wrong TCK.
+        """
         if len(raw) < 2:
             raise AtrError(f"an answer to reset of {len(raw)} bytes; two is the least")
         if raw[0] not in (_DIRECT, _INVERSE):
@@ -66,7 +72,7 @@ class Atr:
         end = at + (raw[1] & 0x0F)
         if end > len(raw):
             raise AtrError(f"{raw[1] & 0x0F} historical bytes promised, {len(raw) - at} follow", offset=at)
-        # Only a card that offers T=0 alone goes without TCK. ISO/IEC 7816-3:2006, 8.2.5.
+        # Only a card that offers T=0 alone has no TCK. ISO/IEC 7816-3:2006, 8.2.5.
         checked = any(group.td is not None and group.td & 0x0F for group in groups)
         if checked and len(raw) == end:
             raise AtrError("the check byte TCK is missing", offset=end)
@@ -83,7 +89,7 @@ class Atr:
 
     @property
     def protocols(self) -> tuple[int, ...]:
-        """The T numbers offered, in order, T=15 left out; (0,) where the answer names none."""
+        """The T numbers offered, in order, without T=15; (0,) where the answer names none."""
         named = [group.td & 0x0F for group in self.groups if group.td is not None]
         return tuple(dict.fromkeys(t for t in named if t != 15)) or (0,)
 
@@ -128,14 +134,14 @@ class Atr:
 
     @property
     def extra_guard_time(self) -> int:
-        """N of TC1 in etu, 0 to 254; 255 means the least the protocol allows."""
+        """N of TC1 in etu, 0 to 254; 255 means the minimum of the protocol."""
         return self.groups[0].tc or 0
 
     @property
     def waiting_integer(self) -> int:
         """WI of T=0 (TC2); 10 where absent."""
-        told = self.groups[1].tc if len(self.groups) > 1 else None
-        return 10 if told is None else told
+        tc2 = self.groups[1].tc if len(self.groups) > 1 else None
+        return 10 if tc2 is None else tc2
 
     def _specific(self, protocol: int) -> InterfaceBytes:
         """The first group after TA2's that belongs to ``protocol``. ISO/IEC 7816-3:2006, 8.2.3."""
@@ -143,7 +149,7 @@ class Atr:
 
     @property
     def ifsc(self) -> int:
-        """Longest T=1 information field that the card takes, in bytes; 32 where absent."""
+        """Longest T=1 information field that the card accepts, in bytes; 32 where absent."""
         return self._specific(1).ta or 32
 
     @property
@@ -159,9 +165,11 @@ class Atr:
 
     @property
     def voltages(self) -> str:
-        """Classes of operating conditions (A 5 V, B 3 V, C 1.8 V); "A" where T=15 says nothing."""
-        told = self._specific(15).ta
-        return "A" if told is None else "".join(name for bit, name in ((1, "A"), (2, "B"), (4, "C")) if told & bit)
+        """Classes of operating conditions (A 5 V, B 3 V, C 1.8 V); "A" where there is no group for T=15."""
+        classes = self._specific(15).ta
+        if classes is None:
+            return "A"
+        return "".join(name for bit, name in ((1, "A"), (2, "B"), (4, "C")) if classes & bit)
 
     @property
     def clock_stop(self) -> str:
@@ -175,15 +183,16 @@ class Atr:
 
     @property
     def contactless(self) -> bool:
-        """Whether a contactless reader made this answer up: ``3B 8n 80 01``, historical bytes. PC/SC Part 3, 3.1.3.2.3.
+        """Whether a contactless reader composed this answer: ``3B 8n 80 01``, historical bytes. PC/SC Part 3,
+        3.1.3.2.3.
 
-        A contact card could say the same; none is known to.
+        A contact card could answer the same; none is known that does.
         """
         return self.raw[0] == _DIRECT and self.raw[1] >> 4 == 8 and self.raw[2:4] == b"\x80\x01"
 
     @property
     def storage_card(self) -> StorageCard | None:
-        """The memory card that a contactless reader recognized (MIFARE, ICODE, FeliCa ...), else None."""
+        """The memory card that a contactless reader recognized (MIFARE, ICODE, FeliCa …), else None."""
         return StorageCard.from_historical(self.historical) if self.contactless else None
 
     def __str__(self) -> str:

@@ -17,25 +17,25 @@ def channel_of(cla: int) -> int:
 
 
 def secured(cla: int) -> bool:
-    """Whether the class byte says secure messaging, ISO or GlobalPlatform."""
+    """Whether the class byte indicates secure messaging, of ISO or GlobalPlatform."""
     return bool(cla & (_FURTHER_SM if cla & _FURTHER else _FIRST_SM))
 
 
 def on_channel(cla: int, channel: int) -> int:
-    """The class byte ``cla`` moved to ``channel`` (0 to 19), chaining and secure messaging kept.
+    """The class byte ``cla`` for ``channel`` (0 to 19), with the same chaining and secure messaging.
 
-    Channels 4 to 19 have one bit for secure messaging where 0 to 3 have two: "secured" survives the way up,
-    and on the way down it becomes the proprietary form 04, which GlobalPlatform uses.
+    Channels 4 to 19 have one bit for secure messaging, channels 0 to 3 have two: from a higher to a lower channel,
+    secure messaging becomes the proprietary form 04, which GlobalPlatform uses.
     Raises ApduError for a channel that does not exist.
     """
     if not 0 <= channel <= LAST_CHANNEL:
         raise ApduError(f"logical channel {channel}; 0 to {LAST_CHANNEL} exist")
-    kept = cla & (0x80 | CHAINING)
+    unchanged = cla & (0x80 | CHAINING)
     if channel >= 4:
-        return kept | _FURTHER | (_FURTHER_SM if secured(cla) else 0) | (channel - 4)
+        return unchanged | _FURTHER | (_FURTHER_SM if secured(cla) else 0) | (channel - 4)
     if cla & _FURTHER:
-        return kept | (0x04 if secured(cla) else 0) | channel
-    return kept | (cla & _FIRST_SM) | channel
+        return unchanged | (0x04 if secured(cla) else 0) | channel
+    return unchanged | (cla & _FIRST_SM) | channel
 
 
 def follow_up(cla: int) -> int:

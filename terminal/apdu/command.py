@@ -1,4 +1,4 @@
-"""Command and response APDUs as values. ISO/IEC 7816-3:2006, 12.1; ISO/IEC 7816-4:2020, 5.1-5.2."""
+"""Command and response APDUs as immutable values. ISO/IEC 7816-3:2006, 12.1; ISO/IEC 7816-4:2020, 5.1-5.2."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SHORT_LE = [bytes((ne & 0xFF,)) for ne in range(257)]
 class Command:
     """One command APDU.
 
-    ``data`` is the command data field (Nc = len(data), 0 to 65535). ``ne`` is the most response bytes wanted:
-    None for none (cases 1 and 3), 256 for "all, short", 65536 for "all, extended".
-    Raises ApduError for values that no command can have.
+    ``data`` is the command data field (Nc = len(data), 0 to 65535). ``ne`` is the maximum number of
+    response bytes: None for none (cases 1 and 3), 256 for "all, short", 65536 for "all, extended".
+    Raises ApduError for values that no command has.
     """
 
     cla: int
@@ -42,7 +42,7 @@ class Command:
 
     @property
     def case(self) -> int:
-        """1 nothing, 2 response, 3 data, 4 both. ISO/IEC 7816-3:2006, 12.1.2."""
+        """1 neither data nor response, 2 response, 3 data, 4 both. ISO/IEC 7816-3:2006, 12.1.2."""
         return 1 + (self.ne is not None) + 2 * bool(self.data)
 
     @property
@@ -53,7 +53,7 @@ class Command:
         """Cases 1-4, short or extended. ISO/IEC 7816-3:2006, 12.1.3."""
         data, ne = self.data, self.ne
         if len(data) <= 255 and (ne is None or ne <= 256):
-            # Every exchange passes here: one bytes object for the header and what follows it.
+            # Every exchange passes here: so header and length field are one bytes object.
             if not data:
                 if ne is None:
                     return bytes((self.cla, self.ins, self.p1, self.p2))
@@ -106,17 +106,19 @@ def _split(body: bytes, at: int, nc: int, raw: bytes) -> tuple[bytes, int | None
 
 
 class Response(NamedTuple):
-    """One response APDU: data and status word. A tuple, since every exchange makes one and a frozen dataclass takes
-    twice as long."""
+    """One response APDU: data and status word.
+
+    A tuple: every exchange makes one, and a frozen dataclass takes twice as long.
+    """
 
     data: bytes
     sw: StatusWord
 
     @classmethod
     def decode(cls, raw: bytes) -> Response:
-        """Raises ApduError when there is not even a status word, or SW1 is not 6X or 9X."""
+        """From data || SW1 SW2. Raises ApduError when the status word is missing, or SW1 is not 6X or 9X."""
         if raw[-2:] == b"\x90\x00":
-            return tuple.__new__(cls, (raw[:-2], OK))  # Without the call of a NamedTuple's own __new__ in between.
+            return tuple.__new__(cls, (raw[:-2], OK))  # Faster than the NamedTuple's own __new__.
         if len(raw) < 2:
             raise ApduError(f"a response of {len(raw)} bytes has no status word")
         if raw[-2] & 0xF0 not in (0x60, 0x90) or raw[-2] == 0x60:

@@ -1,4 +1,4 @@
-"""Commands in words: the name of the instruction by its class, and what P1 and P2 mean.
+"""Commands in words: the name of the instruction by its class, and the meaning of P1 and P2.
 
 ISO/IEC 7816-4:2020, Table 4 and clause 11; GPC 2.3.1, chapter 11; EMV 4.4 Book 3, 6.5.
 """
@@ -71,12 +71,12 @@ _CRYPTOGRAM = {0x00: "AAC", 0x40: "TC", 0x80: "ARQC"}
 
 
 def names_application(command: Command) -> bool:
-    """Whether the data field is an application name in SELECT, which is public."""
+    """Whether the command is a SELECT by application name, whose data field is public."""
     return command.ins == 0xA4 and command.p1 == 0x04 and not class_byte.secured(command.cla) and command.cla < 0x80
 
 
 def describe(cla: int, ins: int, p1: int, p2: int) -> str:
-    """A command header in words, such as ``READ RECORD (SFI 1, record 2)``; ``INS xx`` where nobody knows it."""
+    """A command header in words, such as ``READ RECORD (SFI 1, record 2)``; ``INS xx`` for an unknown instruction."""
     proprietary = bool(cla & 0x80)
     name = (_PROPRIETARY if proprietary else _ISO).get(ins, f"INS {ins:02X}")
     remarks = [_parameters(proprietary, ins, p1, p2)]
@@ -86,14 +86,14 @@ def describe(cla: int, ins: int, p1: int, p2: int) -> str:
         remarks.append("chained")
     if channel := class_byte.channel_of(cla):
         remarks.append(f"channel {channel}")
-    said = ", ".join(filter(None, remarks))
-    return f"{name} ({said})" if said else name
+    details = ", ".join(filter(None, remarks))
+    return f"{name} ({details})" if details else name
 
 
 def _parameters(proprietary: bool, ins: int, p1: int, p2: int) -> str:
-    said = _proprietary(ins, p1, p2) if proprietary else _iso(ins, p1, p2)
-    if said is not None:
-        return said
+    meaning = _proprietary(ins, p1, p2) if proprietary else _iso(ins, p1, p2)
+    if meaning is not None:
+        return meaning
     return f"P1 {p1:02X}, P2 {p2:02X}" if p1 or p2 else ""
 
 

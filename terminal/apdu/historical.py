@@ -117,33 +117,33 @@ class CompactTlv:
 
 @dataclass(frozen=True, slots=True)
 class HistoricalBytes:
-    """Historical bytes, read as far as their category byte allows."""
+    """Historical bytes and their contents by category byte."""
 
     raw: bytes
 
     @property
     def category(self) -> int | None:
-        """00 or 80: compact-TLV; 10: reference to DIR data; other values are the manufacturer's own."""
+        """00 or 80: compact-TLV; 10: reference to DIR data; other values are proprietary."""
         return self.raw[0] if self.raw else None
 
     @property
     def objects(self) -> tuple[CompactTlv, ...] | None:
-        """The compact-TLV objects, a status of category 00 as the last; None where the bytes are no such thing."""
+        """The compact-TLV objects, the status of category 00 as the last; None where the bytes are not compact-TLV."""
         if self.category not in (0x00, 0x80) or self.raw.startswith(_PCSC_STORAGE):
             return None
         # Category 00 ends in a mandatory status of three bytes without a tag.
         end = len(self.raw) - (3 if self.category == 0x00 else 0)
-        found: list[CompactTlv] = []
+        objects: list[CompactTlv] = []
         at = 1
         while at < end:
             tag, size = self.raw[at] >> 4, self.raw[at] & 0x0F
             if at + 1 + size > end:
                 return None
-            found.append(CompactTlv(tag, self.raw[at + 1 : at + 1 + size]))
+            objects.append(CompactTlv(tag, self.raw[at + 1 : at + 1 + size]))
             at += 1 + size
         if at > end:
             return None
-        return (*found, CompactTlv(8, self.raw[end:])) if self.category == 0x00 else tuple(found)
+        return (*objects, CompactTlv(8, self.raw[end:])) if self.category == 0x00 else tuple(objects)
 
     @property
     def _third_capability(self) -> int | None:
@@ -155,26 +155,26 @@ class HistoricalBytes:
 
     @property
     def extended_length(self) -> bool | None:
-        """Whether the card takes extended Lc and Le fields; None where it does not say."""
-        told = self._third_capability
-        return None if told is None else bool(told & 0x40)
+        """Whether the card supports extended Lc and Le fields; None where this is not indicated."""
+        table = self._third_capability
+        return None if table is None else bool(table & 0x40)
 
     @property
     def command_chaining(self) -> bool | None:
-        """Whether the card takes chained commands; None where it does not say."""
-        told = self._third_capability
-        return None if told is None else bool(told & 0x80)
+        """Whether the card supports command chaining; None where this is not indicated."""
+        table = self._third_capability
+        return None if table is None else bool(table & 0x80)
 
     @property
     def logical_channels(self) -> int | None:
-        """How many logical channels the card has, 1 to 8 (8: eight or more); None where it does not say."""
-        told = self._third_capability
-        return None if told is None else (told & 0x07) + 1
+        """Number of logical channels, 1 to 8 (8: eight or more); None where this is not indicated."""
+        table = self._third_capability
+        return None if table is None else (table & 0x07) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class StorageCard:
-    """A memory card as a PC/SC reader names it; ``standard`` and ``name`` are empty or a number where unknown."""
+    """A memory card as a PC/SC reader reports it; ``standard`` and ``name`` are empty or a number where unknown."""
 
     standard_code: int
     card_code: int

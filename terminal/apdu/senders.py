@@ -1,8 +1,8 @@
-"""Senders that stack: each does one thing to commands on their way down and to responses on their way up.
+"""Senders that stack: each has one task on commands and their responses.
 
-The order that :func:`stack` gives is ``ExtendedLength(FollowUp(Traced(TransportSender(transport))))``. A secure channel
-goes on top: what it wraps may be split, followed up and repeated underneath, because that never changes what it has
-signed.
+The order of :func:`stack` is ``ExtendedLength(FollowUp(Traced(TransportSender(transport))))``. A secure channel
+goes on top: its wrapped commands may be split, repeated and followed by GET RESPONSE below it, which does not change
+what it has signed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused
 
 _WRONG_LENGTH = 0x6700
 _MOST_ANSWER = 65536
-"""Ne of an extended command at its largest: no answer is longer."""
+"""The largest Ne of an extended command: no response is longer."""
 _MOST_ROUNDS = 1024
 
 
@@ -38,7 +38,7 @@ def check(response: Response, operation: str, allow: Collection[int] = ()) -> by
 
 
 class TransportSender:
-    """The lowest sender: commands to bytes and back, over one transport.
+    """The lowest sender: encodes commands and decodes responses, over one transport.
 
     At T=0 a command is mapped to its TPDU: no Le beside data, P3 = 00 where there is neither, and P3 = 00 for an Le
     beyond 256. ISO/IEC 7816-3:2006, 12.2. Raises CardMalformed for an answer without a status word, ApduError
@@ -66,12 +66,12 @@ def _tpdu(command: Command) -> bytes:
 
 
 class FollowUp:
-    """Fetches waiting answers (61xx, GET RESPONSE) and repeats a command with the Le the card wants (6Cxx).
+    """Fetches pending response data (61xx, GET RESPONSE) and repeats a command with the Le that the card names (6Cxx).
 
     The response carries all data and the last status word. A command is repeated once; fetching stops with
-    CardMalformed when a round brings nothing or more than 65,536 bytes have come, so that no card can hold the terminal
-    for ever. With ``after_warning`` the data of a case 4 command that ended in 62xx or 63xx at T=0 are fetched too;
-    the warning stays.
+    CardMalformed when a round returns no data or the total exceeds 65,536 bytes, so that no card can keep the terminal
+    busy without end. With ``after_warning`` the data of a case 4 command that ended in 62xx or 63xx at T=0 are fetched
+    too; the response keeps the warning.
 
     ISO/IEC 7816-4:2020, 5.3.4; ISO/IEC 7816-3:2006, 12.2; EMV 4.4 Book 1, 9.3.1.1.
     """
@@ -109,13 +109,13 @@ class FollowUp:
             data += response.data
             if len(data) > _MOST_ANSWER or (not response.data and response.sw.more is not None):
                 break
-        raise CardMalformed(f"sending {command}: the card promises more data without end ({len(data)} bytes so far)")
+        raise CardMalformed(f"sending {command}: the card announces more data without end ({len(data)} bytes so far)")
 
 
 class Chained:
-    """Splits data longer than ``max_data`` bytes over a chain of commands; all but the last carry the chaining bit.
+    """Splits data longer than ``max_data`` bytes over a chain of commands; all but the last have the chaining bit.
 
-    The chain ends early with the response of a link that the card refuses. ISO/IEC 7816-4:2020, 5.3.3.
+    The chain ends early with the response of a command that the card refuses. ISO/IEC 7816-4:2020, 5.3.3.
     """
 
     def __init__(self, inner: Sender, max_data: int = 255) -> None:
@@ -130,18 +130,18 @@ class Chained:
             return self._inner.send(command)
         last = (len(data) - 1) // size * size
         for at in range(0, last, size):
-            link = replace(command, cla=command.cla | cla.CHAINING, data=data[at : at + size], ne=None)
-            response = self._inner.send(link)
+            part = replace(command, cla=command.cla | cla.CHAINING, data=data[at : at + size], ne=None)
+            response = self._inner.send(part)
             if not response.sw.ok:
                 return response
         return self._inner.send(replace(command, data=data[last:]))
 
 
 class ExtendedLength:
-    """Sends extended commands where link and card can, else falls back to chaining (data) and a short Le (answers).
+    """Sends extended commands where link and card support them, else chained ones with a short Le.
 
     ``possible``: True or False where it is known (reader, ATR), None to try: a card that answers 6700 to its first
-    extended command has not carried it out and gets short ones from then on. ISO/IEC 7816-4:2020, 5.2 and 12.1.1.
+    extended command has not executed it and receives short commands from then on. ISO/IEC 7816-4:2020, 5.2 and 12.1.1.
     """
 
     def __init__(self, inner: Sender, possible: bool | None = None) -> None:
@@ -155,7 +155,7 @@ class ExtendedLength:
         if self.possible is not False:
             response = self._inner.send(command)
             if self.possible or response.sw != _WRONG_LENGTH:
-                # Only success proves it: 6D00 or 6982 may come before the card has looked at the length.
+                # Only success proves support: a card may answer 6D00 or 6982 before it checks the length.
                 self.possible = self.possible or response.sw.ok or None
                 return response
             self.possible = False
@@ -164,7 +164,7 @@ class ExtendedLength:
 
 
 class OnChannel:
-    """Moves every command to one logical channel, 0 to 19, keeping chaining and secure messaging bits.
+    """Moves every command to one logical channel, 0 to 19, with its chaining and secure messaging bits.
 
     Raises ApduError for a command that already names another channel.
     """
@@ -184,9 +184,9 @@ class OnChannel:
 
 
 def open_channel(sender: Sender) -> int:
-    """Open the next free logical channel; its number. MANAGE CHANNEL, ISO/IEC 7816-4:2020, 11.1.2.
+    """Open the next free logical channel and return its number. MANAGE CHANNEL, ISO/IEC 7816-4:2020, 11.1.2.
 
-    ``sender`` works on the basic channel. Raises CardRefused (6A81: the card has none left), CardMalformed.
+    ``sender`` works on the basic channel. Raises CardRefused (6A81: no channel is free), CardMalformed.
     """
     data = check(sender.send(Command(0x00, 0x70, ne=1)), "opening a logical channel")
     if len(data) != 1 or not 1 <= data[0] <= cla.LAST_CHANNEL:
@@ -201,16 +201,16 @@ def close_channel(sender: Sender, channel: int) -> None:
 
 @contextmanager
 def logical_channel(sender: Sender) -> Iterator[OnChannel]:
-    """A logical channel of one's own, closed at the end unless the work failed (the card may be gone then)."""
+    """A logical channel that is closed at the end, unless the body raised: the card may be gone then."""
     number = open_channel(sender)
     yield OnChannel(sender, number)
     close_channel(sender, number)
 
 
 class Traced:
-    """Notes every command, response and the time between in a trace; a fault is noted and raised on.
+    """Records every command, its response and the time between in a trace; a fault is recorded and raised again.
 
-    ``clock`` gives seconds. The trace redacts by default: see :class:`terminal.apdu.trace.Trace`.
+    ``clock`` returns seconds. The trace redacts by default: see :class:`terminal.apdu.trace.Trace`.
     """
 
     def __init__(self, inner: Sender, trace: Trace, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -230,21 +230,21 @@ class Traced:
 
 
 def stack(transport: Transport, trace: Trace | None = None) -> Sender:
-    """The senders that most sessions want over ``transport``: follow-up, extended length or chaining, a trace."""
-    link: Sender = TransportSender(transport)
+    """The usual senders over ``transport``: GET RESPONSE and Le, extended length or chaining, and a trace if given."""
+    lowest: Sender = TransportSender(transport)
     if trace is not None:
-        link = Traced(link, trace)
+        lowest = Traced(lowest, trace)
     t0 = transport.protocol is LinkProtocol.T0
-    return ExtendedLength(FollowUp(link, after_warning=t0), possible=_extended(transport, t0))
+    return ExtendedLength(FollowUp(lowest, after_warning=t0), possible=_extended(transport, t0))
 
 
 def _extended(transport: Transport, t0: bool) -> bool | None:
-    # T=0 has no extended TPDU: long data would need ENVELOPE, which fewer cards have than chaining.
+    # T=0 has no extended TPDU: long data would need ENVELOPE, which fewer cards support than chaining.
     if t0 or not transport.extended_length:
         return False
     try:
-        told = Atr.parse(transport.atr).history.extended_length
+        indicated = Atr.parse(transport.atr).history.extended_length
     except AtrError:
         return None
-    # A card that claims the ability is still tried, not believed: 6700 then falls back.
-    return False if told is False else None
+    # A card that indicates support is tried all the same: after 6700 short commands are used.
+    return False if indicated is False else None

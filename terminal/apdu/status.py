@@ -1,4 +1,4 @@
-"""Status words. Total: a status word that nobody knows is never success. ISO/IEC 7816-4:2020, 5.6."""
+"""Status words and their meaning. An unknown status word is never success. ISO/IEC 7816-4:2020, 5.6."""
 
 from __future__ import annotations
 
@@ -58,27 +58,27 @@ class StatusWord(int):
 
     @property
     def ok(self) -> bool:
-        """9000 and nothing else."""
+        """Whether it is 9000."""
         return self == 0x9000
 
     @property
     def more(self) -> int | None:
-        """Bytes still waiting for GET RESPONSE (61xx; 256 for 6100), else None."""
+        """Bytes available to GET RESPONSE (61xx; 256 for 6100), else None."""
         return (self.sw2 or 256) if self.sw1 == 0x61 else None
 
     @property
     def right_length(self) -> int | None:
-        """The Le the card wants instead (6Cxx; 256 for 6C00), else None."""
+        """The Le that the card requests (6Cxx; 256 for 6C00), else None."""
         return (self.sw2 or 256) if self.sw1 == 0x6C else None
 
     @property
     def warning(self) -> bool:
-        """62xx or 63xx: the process ended, with a remark."""
+        """Whether it is 62xx or 63xx: processing completed with a warning."""
         return self.sw1 in (0x62, 0x63)
 
     @property
     def tries_left(self) -> int | None:
-        """x of 63Cx; 0 for 6983; else None."""
+        """Tries left: x of 63Cx; 0 for 6983; else None."""
         if self & 0xFFF0 == 0x63C0:
             return self & 0xF
         return 0 if self == 0x6983 else None

@@ -1,4 +1,4 @@
-"""A typed record of what went over the wire, redacted where it is taken, not where it is printed."""
+"""A record of the exchanged APDUs, redacted when it is taken, not when it is printed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from terminal.apdu.status import StatusWord
 
 @dataclass(frozen=True, slots=True)
 class TraceEntry:
-    """One exchange. ``command_data`` and ``response_data`` are None where they were redacted; lengths always stay.
+    """One exchange. ``command_data`` and ``response_data`` are None where they were redacted; lengths never are.
 
-    ``seconds`` is the time from command to response; ``sw`` is None and ``fault`` names the exception where none came.
+    ``seconds`` is the time from command to response. Without a response ``sw`` is None and ``fault`` names the
+    exception.
     """
 
     header: bytes
@@ -34,7 +35,7 @@ class TraceEntry:
         return f"{self.seconds * 1000:8.2f} ms  {head}  {sent}{describe(*self.header)}  ->  {answer}"
 
     def __repr__(self) -> str:
-        """As printed: no more than what the trace chose to keep."""
+        """The printed line, which holds no redacted data."""
         return f"<TraceEntry {str(self).strip()}>"
 
 
@@ -47,9 +48,9 @@ def _field(length: int, data: bytes | None) -> str:
 class Trace:
     """Collects the exchanges of a session; printing it gives one line for each.
 
-    By default no data field is kept, only its length: card data are personal, and personalization data are secret.
-    The names of applications in SELECT are kept, as are status words. ``reveal=True`` keeps everything and is for cards
-    with test data. ``limit`` is the most entries kept; older ones are dropped and counted in ``dropped``.
+    By default data fields are redacted to their length: card data are personal, and personalization data are secret.
+    Application names in SELECT and status words are recorded. ``reveal=True`` records everything and is for cards with
+    test data. ``limit`` is the maximum number of entries; older ones are dropped and counted in ``dropped``.
     """
 
     def __init__(self, *, reveal: bool = False, limit: int = 10_000) -> None:
@@ -59,7 +60,7 @@ class Trace:
         self._limit = limit
 
     def add(self, command: Command, response: Response | None, seconds: float, fault: str = "") -> None:
-        """Note one exchange; ``response`` is None when ``fault`` took its place."""
+        """Record one exchange; ``response`` is None when ``fault`` names an exception instead."""
         shown = self.reveal or names_application(command)
         self.entries.append(
             TraceEntry(
@@ -80,7 +81,7 @@ class Trace:
 
     @property
     def seconds(self) -> float:
-        """Time spent waiting for the card, all kept exchanges together."""
+        """Time spent waiting for the card, over all recorded exchanges."""
         return sum(entry.seconds for entry in self.entries)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""A fake card that holds exactly one conversation, for tests and for replaying recorded dialogues."""
+"""A fake card that holds exactly one dialogue, for tests and for replaying recorded dialogues."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from terminal.apdu.protocols import LinkProtocol
 from terminal.errors import ApduError, CardGone, DeadlineExceeded, TransportError
 
 DEFAULT_ATR = bytes.fromhex("3BF81300008131FE454A434F5076323431B7")
-"""A JCOP 2.4.1 card: T=1, no card capabilities told."""
+"""A JCOP 2.4.1 card: T=1, no card capabilities indicated."""
 _RESET = "RESET"
 _FAULTS: dict[str, type[TransportError]] = {"TIMEOUT": DeadlineExceeded, "GONE": CardGone}
-"""Answers that did not come: the card was silent for too long, or was pulled."""
+"""Exchanges without an answer: the card did not answer in time, or was pulled."""
 
 
 class TranscriptError(AssertionError):
-    """The conversation went otherwise than written. Not a TransportError, so that no retry swallows it."""
+    """The dialogue differs from the transcript. Not a TransportError, so that no retry hides it."""
 
 
 class Transcript:
     """A Transport that answers each expected command once, in order, byte for byte.
 
-    ``turns`` are pairs of hex: the command APDU and the answer with its status word; spaces do not count. A turn whose
+    ``turns`` are pairs of hex: the command APDU and the answer with its status word; spaces are ignored. A turn whose
     command is ``RESET`` expects a reset and answers an ATR; an answer ``TIMEOUT`` raises DeadlineExceeded, ``GONE``
-    CardGone. A wrong or surplus command raises TranscriptError with expected beside actual; as a context manager it
-    also raises when turns are left (unless it failed).
+    CardGone. A wrong or surplus command raises TranscriptError, which shows the expected beside the actual command; so
+    does the end of a ``with`` block whose body did not raise when turns are left.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Transcript:
 
     @classmethod
     def parse(cls, text: str) -> Transcript:
-        """From the file form: one turn a line, command and answer as two columns parted by ``|``.
+        """From the file form: one turn a line, command and answer separated by ``|``.
 
         ``#`` starts a comment. Lines ``atr: HEX``, ``protocol: T=0`` or ``extended: no`` may come first.
         Raises TranscriptError with the line number.
@@ -92,7 +92,7 @@ class Transcript:
 
     @property
     def left(self) -> int:
-        """Turns not taken yet."""
+        """Number of turns that have not taken place yet."""
         return len(self._turns) - self._at
 
     def exchange(self, apdu: bytes) -> bytes:
@@ -124,7 +124,7 @@ class Transcript:
             )
         self._at += 1
         if isinstance(answer, str):
-            raise _FAULTS[answer](f"the conversation says {answer} at turn {self._at}")
+            raise _FAULTS[answer](f"the transcript says {answer} at turn {self._at}")
         return answer
 
     def __enter__(self) -> Transcript:
@@ -164,10 +164,10 @@ def _pointer(expected: bytes | None, actual: bytes | None) -> str:
 
 
 def turns(pairs: Iterable[tuple[bytes, bytes | TransportError]]) -> str:
-    """The file form of a recorded conversation: pairs of command and answer bytes, or what came instead of an answer.
+    """The file form of a recorded dialogue: pairs of a command and its answer, or the exception in place of an answer.
 
-    Raises KeyError for a fault that has no name in a file.
+    Raises KeyError for an exception that the file form has no word for.
     """
     names = {kind: name for name, kind in _FAULTS.items()}
-    told = ((command, a.hex().upper() if isinstance(a, bytes) else names[type(a)]) for command, a in pairs)
-    return "".join(f"{command.hex().upper()} | {answer}\n" for command, answer in told)
+    lines = ((command, a.hex().upper() if isinstance(a, bytes) else names[type(a)]) for command, a in pairs)
+    return "".join(f"{command.hex().upper()} | {answer}\n" for command, answer in lines)

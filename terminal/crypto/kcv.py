@@ -1,4 +1,4 @@
-"""Key check values: three bytes by which two people compare a key without seeing it."""
+"""Key check values: three bytes by which keys are compared without being shown."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def aes_kcv(key: bytes) -> bytes:
 
 
 def sm4_kcv(key: bytes) -> bytes:
-    """Three bytes of the key's encryption of sixteen 00. JR/T 0025 with SM4, as personalization bureaus use it."""
+    """Three bytes of the key's encryption of sixteen 00. JR/T 0025 with SM4, as used by personalization bureaus."""
     return sm4.ecb_encrypt(key, bytes(sm4.BLOCK))[:LENGTH]

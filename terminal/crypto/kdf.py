@@ -10,9 +10,9 @@ from terminal.crypto import aes, des, sm4
 from terminal.errors import CryptoError
 
 _MOST_BITS = 0xFF * 8 * aes.BLOCK
-"""As many blocks as a counter of one byte can number."""
+"""The largest output: a counter of one byte."""
 UdkOption = Literal["A", "B"]
-"""How a card key comes from its master. EMV 4.4 Book 2, A1.4."""
+"""How a card key is derived from its master. EMV 4.4 Book 2, A1.4."""
 _LETTERS, _DIGITS = b"abcdef", b"0123456789"
 _LETTERS_TO_DIGITS = bytes.maketrans(_LETTERS, b"012345")
 _INVERTED = bytes(b ^ 0xFF for b in range(256))
@@ -21,7 +21,8 @@ _INVERTED = bytes(b ^ 0xFF for b in range(256))
 def cmac_counter(key: bytes, constant: int, context: bytes, bits: int) -> bytes:
     """``bits`` of output from an AES key: CMAC over label (eleven 00, constant), 00, L (2 bytes), counter, context.
 
-    NIST SP 800-108, 5.1, as GPC 2.3.1 Amendment D 1.2, 4.1.5 fixes it. Raises CryptoError unless ``bits`` are bytes.
+    NIST SP 800-108, 5.1, as GPC 2.3.1 Amendment D 1.2, 4.1.5 specifies it. Raises CryptoError unless ``bits`` are whole
+    bytes.
     """
     _whole_bytes(bits)
     return _counter_mode(key, bytes(11) + bytes((constant, 0)) + bits.to_bytes(2, "big"), context, bits)
@@ -30,8 +31,8 @@ def cmac_counter(key: bytes, constant: int, context: bytes, bits: int) -> bytes:
 def kdf3(master: bytes, constant: int, data: bytes, bits: int) -> bytes:
     """A static card key of ``bits`` from an AES master: CMAC over counter, label (000000, constant), 00, key data.
 
-    NIST SP 800-108, 5.1, in the form that card makers and GlobalPlatform tools call KDF3; constants 1 ENC, 2 MAC,
-    3 DEK. Raises CryptoError unless ``bits`` are bytes.
+    NIST SP 800-108, 5.1, in the form that card manufacturers and GlobalPlatform tools call KDF3; constants 1 ENC,
+    2 MAC, 3 DEK. Raises CryptoError unless ``bits`` are whole bytes.
     """
     _whole_bytes(bits)
     return _counter_mode(master, b"", bytes((0, 0, 0, constant, 0)) + data, bits)
@@ -43,7 +44,7 @@ def _whole_bytes(bits: int) -> None:
 
 
 def _counter_mode(key: bytes, before: bytes, after: bytes, bits: int) -> bytes:
-    """NIST SP 800-108, 5.1, with CMAC as its function and a counter of one byte between the two fixed parts."""
+    """NIST SP 800-108, 5.1, with CMAC as the PRF and a counter of one byte between the two fixed parts."""
     blocks = -(-bits // (8 * aes.BLOCK))
     return b"".join(aes.cmac(key, before + bytes((i,)) + after) for i in range(1, blocks + 1))[: bits // 8]
 
@@ -52,8 +53,8 @@ def udks(masters: Iterable[bytes], pan: str, sequence: int, option: UdkOption | 
     """The 16-byte application keys of one card from 16-byte 3DES masters, parity adjusted.
 
     ``pan`` is decimal digits, ``sequence`` the PAN sequence number 0-99. Option A takes the last 16 digits of both,
-    option B hashes numbers of more than 16 digits first; by default B, which is A for numbers of up to 16 digits.
-    EMV 4.4 Book 2, A1.4.1 and A1.4.2. Raises CryptoError for anything else.
+    option B hashes PANs of more than 16 digits first; the default is B, which equals A for PANs of up to 16 digits.
+    EMV 4.4 Book 2, A1.4.1 and A1.4.2. Raises CryptoError for other masters, PANs and sequence numbers.
     """
     block = _with_inverse(_diversifier(pan, sequence, option or "B"))
     return [des.adjust_parity(des.ecb_encrypt(_master(master), block)) for master in masters]
@@ -69,7 +70,7 @@ def udks_sm4(masters: Iterable[bytes], pan: str, sequence: int) -> list[bytes]:
 
 
 def common_session_key(key: bytes, r: bytes) -> bytes:
-    """The session key of a card key and 8 bytes R, parity adjusted: ATC and six 00 for cryptograms, ARQC for scripts.
+    """The session key of a card key for 8 bytes R, parity adjusted: ATC and six 00 for cryptograms, ARQC for scripts.
 
     3DES of R with its third byte F0, then 0F. EMV 4.4 Book 2, A1.3.1. Raises CryptoError for another length.
     """
@@ -80,7 +81,7 @@ def common_session_key(key: bytes, r: bytes) -> bytes:
 def atc_blocks(atc: bytes) -> bytes:
     """Sixteen bytes: six 00, the ATC (2 bytes), six 00, the inverted ATC. Raises CryptoError for another length.
 
-    PBOC encrypts them under the card key (3DES or SM4, ECB) for a session key; Visa's scripts XOR them to it.
+    PBOC encrypts them under the card key (3DES or SM4, ECB) for a session key; Visa's scripts XOR them with it.
     """
     _length(atc, 2, "the ATC")
     return bytes(6) + atc + bytes(6) + _inverse(atc)
@@ -115,7 +116,7 @@ def _inverse(data: bytes) -> bytes:
 def _option_b_digits(digits: str) -> str:
     """Sixteen digits from the SHA-1 of PAN and sequence: its decimal digits first, then its letters as 0-5."""
     packed = bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
-    # SHA-1 is what EMV prescribes here; it only mixes digits.
-    figures = hashlib.sha1(packed, usedforsecurity=False).hexdigest().encode("ascii")
-    digits_first = figures.translate(None, _LETTERS) + figures.translate(_LETTERS_TO_DIGITS, _DIGITS)
+    # EMV prescribes SHA-1 here, to mix digits only.
+    digest = hashlib.sha1(packed, usedforsecurity=False).hexdigest().encode("ascii")
+    digits_first = digest.translate(None, _LETTERS) + digest.translate(_LETTERS_TO_DIGITS, _DIGITS)
     return digits_first[:16].decode("ascii")

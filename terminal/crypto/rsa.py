@@ -1,4 +1,4 @@
-"""Raw RSA: the bare power, as EMV certificates and card signatures use it, and key pairs in CRT form."""
+"""Raw RSA, as EMV certificates and card signatures use it, and key pairs in CRT form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXPONENTS = (3, 65537)
 
 
 class RsaPublic(NamedTuple):
-    """Modulus and exponent."""
+    """A public key: modulus and exponent."""
 
     n: int
     e: int
@@ -27,7 +27,7 @@ class RsaPublic(NamedTuple):
 
 
 class CrtComponents(NamedTuple):
-    """Five numbers of half the modulus' length each, in the order of DGIs 8201 to 8205."""
+    """Five numbers, each half as long as the modulus, in the order of DGIs 8201 to 8205."""
 
     qinv: bytes  # q^-1 mod p
     dq: bytes  # d mod (q - 1)
@@ -41,7 +41,7 @@ class CrtComponents(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RsaPrivate:
-    """A private key as numbers, p > q. It does not print itself and is not pickled; ``encode`` is for sealing it."""
+    """A private key as numbers, p > q. It never prints and cannot be pickled; ``encode`` is for sealing it."""
 
     p: int
     q: int
@@ -53,7 +53,7 @@ class RsaPrivate:
 
     @classmethod
     def from_primes(cls, p: int, q: int, e: int) -> RsaPrivate:
-        """The key of two primes of equal length. Raises CryptoError when they make no key for ``e``."""
+        """The key of two primes of equal length. Raises CryptoError when they do not form a key for ``e``."""
         p, q = max(p, q), min(p, q)
         n, phi = p * q, (p - 1) * (q - 1)
         if q < 3 or p == q or p.bit_length() != q.bit_length() or e < 3 or gmpy2.gcd(e, phi) != 1:
@@ -63,7 +63,7 @@ class RsaPrivate:
 
     @classmethod
     def decode(cls, data: bytes) -> RsaPrivate:
-        """The key that ``encode`` wrote. Raises CryptoError."""
+        """The inverse of ``encode``. Raises CryptoError."""
         half, odd = divmod(len(data) - 4, 2)
         if odd or half < 1:
             raise CryptoError("these bytes are not an encoded RSA key")
@@ -98,7 +98,7 @@ class RsaPrivate:
 
 
 def generate(bits: int, exponent: int = 3) -> RsaPrivate:
-    """A fresh key pair from OpenSSL of at least 1024 bits, in steps of 16 so that the halves are whole bytes."""
+    """A new key pair from OpenSSL, of at least 1024 bits in steps of 16, so that the halves are whole bytes."""
     if bits < 1024 or bits % 16 or exponent not in EXPONENTS:
         raise CryptoError(
             f"no RSA key of {bits} bits with exponent {exponent}: at least 1024 bits in steps of 16, 3 or 65537"
@@ -120,13 +120,14 @@ def public(key: RsaPublic, message: bytes) -> bytes:
 def private(key: RsaPrivate, message: bytes) -> bytes:
     """``message`` (as long as the modulus, and smaller) to the power d mod n, as long as the modulus.
 
-    The time of both powers tells nothing of their exponents. EMV 4.4 Book 2, B2.1 (signing). Raises CryptoError.
+    The time of both exponentiations is independent of the exponents. EMV 4.4 Book 2, B2.1 (signing). Raises
+    CryptoError.
     """
     m = _representative(key.public, message, key.public.size)
     s1 = gmpy2.powmod_sec(m % key.p, key.dp, key.p)
     s2 = gmpy2.powmod_sec(m % key.q, key.dq, key.q)
     s = int(s2 + key.q * (key.qinv * (s1 - s2) % key.p))
-    # One wrong half would give the primes away (Boneh, DeMillo, Lipton 1997): no signature leaves unchecked.
+    # One wrong half would reveal the primes (Boneh, DeMillo, Lipton 1997): so every signature is verified.
     if gmpy2.powmod(s, key.e, key.n) != m:
         raise CryptoError("the RSA computation failed its own check")
     return s.to_bytes(key.public.size, "big")

@@ -1,6 +1,6 @@
 """SM2 signatures with SM3, by Tongsuo: public keys are X || Y, 64 bytes, and signatures r || s, 64 bytes.
 
-The signer's identity is always "1234567812345678", as JR/T 0025.17 has it. Tongsuo supplies that default itself: it
+The signer's identity is always "1234567812345678", as JR/T 0025.17 specifies. It is Tongsuo's default: Tongsuo
 hashes Z_A = SM3(0080 || identity || a || b || Gx || Gy || X || Y) before the message. GB/T 32918.2, 5.5 and 6.
 """
 
@@ -23,13 +23,13 @@ SIGNATURE = 64
 ORDER = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 """The order n of the base point. GB/T 32918.5."""
 _CURVE = ec.SM2()
-_ALGORITHM = ec.ECDSA(hashes.SM3())  # Tongsuo's name for it: on this curve it signs SM2
+_ALGORITHM = ec.ECDSA(hashes.SM3())  # On this curve Tongsuo computes SM2 signatures under this name.
 _UNCOMPRESSED = b"\x04"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Sm2Private:
-    """A private key, made by ``generate`` or ``decode``. It does not print itself and is not pickled."""
+    """A private key, made by ``generate`` or ``decode``. It never prints and cannot be pickled."""
 
     public: bytes
     """X || Y, 64 bytes."""
@@ -55,7 +55,7 @@ class Sm2Private:
 
 
 def generate() -> Sm2Private:
-    """A fresh key pair from Tongsuo's random source. GB/T 32918.1, 6.1."""
+    """A new key pair from Tongsuo's random source. GB/T 32918.1, 6.1."""
     return _private(ec.generate_private_key(_CURVE))
 
 
@@ -66,9 +66,9 @@ def sign(key: Sm2Private, message: bytes) -> bytes:
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether r || s is this key's signature over the message; of another length than 64 bytes it is not.
+    """Whether r || s is this key's signature over the message; False for a signature of another length than 64 bytes.
 
-    GB/T 32918.2, 7.1. Raises CryptoError when ``public`` is no point X || Y of the curve.
+    GB/T 32918.2, 7.1. Raises CryptoError when ``public`` is not a point X || Y of the curve.
     """
     key = _public(public)
     if len(signature) != SIGNATURE:

@@ -1,6 +1,6 @@
-"""TR-31 key blocks of version B (3DES) and D (AES): one symmetric key, its use and its MAC, as text.
+"""TR-31 key blocks of version B (3DES) and D (AES): one symmetric key with its usage and MAC, as text.
 
-ANSI X9.143 (formerly ANSI TR-31). Versions A and C are deprecated and not read.
+ANSI X9.143 (formerly ANSI TR-31). Versions A and C are deprecated and refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from terminal.errors import CryptoError
 
 _HEADER = 16
 _LENGTHS = {"T": 24, "A": 32}
-"""What a key is filled up to, so that a block does not tell its length."""
+"""The length to which a key is padded, so that a block does not reveal its length."""
 _DERIVED = {16: b"\x00\x00", 24: b"\x00\x01"}, {16: b"\x00\x02", 24: b"\x00\x03", 32: b"\x00\x04"}
 
 
@@ -32,7 +32,7 @@ class Tr31Header(NamedTuple):
 
 
 def wrap(protector: bytes, header: Tr31Header, key: bytes, random: Callable[[int], bytes]) -> str:
-    """The key block. Raises CryptoError when protector, header and key do not go together. ANSI X9.143, 5.3."""
+    """The key block. Raises CryptoError when protector, header and key do not match. ANSI X9.143, 5.3."""
     size, most = _block(header.version), _LENGTHS.get(header.algorithm, 0)
     if not 0 < len(key) <= most:
         raise CryptoError(f"a key block of algorithm {header.algorithm} holds no key of {len(key)} bytes")
@@ -48,9 +48,9 @@ def wrap(protector: bytes, header: Tr31Header, key: bytes, random: Callable[[int
 
 
 def unwrap(protector: bytes, key_block: str) -> tuple[Tr31Header, bytes]:
-    """Header and key, once the MAC is right; optional blocks are covered by it and left alone.
+    """Header and key of a block whose MAC is right; optional blocks are covered by the MAC and ignored.
 
-    ANSI X9.143, 5.3. Raises CryptoError, which tells nothing of the key.
+    ANSI X9.143, 5.3. Raises CryptoError, which reveals nothing about the key.
     """
     head, header = _parse(key_block)
     size = _block(header.version)
@@ -75,7 +75,7 @@ def unwrap(protector: bytes, key_block: str) -> tuple[Tr31Header, bytes]:
 def _parse(key_block: str) -> tuple[str, Tr31Header]:
     fixed = key_block[:_HEADER]
     if not key_block.isascii() or len(fixed) < _HEADER or not (fixed[1:5] + fixed[12:14]).isdigit():
-        raise CryptoError("this is no TR-31 key block")
+        raise CryptoError("this is not a TR-31 key block")
     if int(fixed[1:5]) != len(key_block):
         raise CryptoError(f"the key block has {len(key_block)} characters, not the {int(fixed[1:5])} that it says")
     end = _HEADER
@@ -85,7 +85,7 @@ def _parse(key_block: str) -> tuple[str, Tr31Header]:
         except ValueError:
             length = 0
         if length < 4:
-            raise CryptoError("an optional block of the key block has no plain length")
+            raise CryptoError("an optional block of the key block has an invalid length")
         end += length
     return key_block[:end], Tr31Header(fixed[0], fixed[5:7], fixed[7], fixed[8], fixed[11])
 

@@ -1,4 +1,11 @@
-"""Keys: references, attributes and the custodians that do the work with them."""
+"""Keys: references, attributes, and the custodians that operate on them.
+
+``custody`` defines the KeyCustody protocol and its values, ``schemes`` the cryptogram schemes. ``table`` is the state
+of a custodian and ``management`` changes it; ``derivation``, ``cryptograms``, ``payment``, ``sealing`` and
+``transport`` do the operations. ``memory`` is the custodian in memory, ``keystore`` the one in a file (``keyfile`` its
+format, ``storage`` its reading and writing). ``standard`` lists the keys of an issuer, ``published`` the keys that
+production refuses.
+"""
 
 from terminal.keys.custody import (
     Algorithm,

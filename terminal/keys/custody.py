@@ -1,4 +1,5 @@
-"""Key custody: operations on keys named by reference. Masters never leave it; what an HSM can do is all it offers.
+"""Key custody: operations on keys that are named by reference. No operation returns a master key; an HSM offers them
+all.
 
 The software keystore, the in-memory custodian of a developer and (later) PKCS#11 tokens implement KeyCustody.
 """
@@ -29,9 +30,9 @@ class Algorithm(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a key may do; anything else is KeyMisuse."""
+    """The operations that a key is for; any other raises KeyMisuse."""
 
-    KMC = "kmc"  # master of blank stock: derives the stock keys of a chip
+    KMC = "kmc"  # master of blank stock: derives the initial keys of a chip
     CARD = "imk-card"  # issuer's master of final ISD keys
     READ = "imk-read"  # master of the member application's read key sets
     AC = "imk-ac"  # masters of application keys: cryptogram,
@@ -42,8 +43,8 @@ class Purpose(StrEnum):
     SIGN_LIST = "sign-list"  # signs trust lists and hotlists
     SEAL = "seal"  # personal data and dossier secrets at rest
     INDEX = "index"  # blind index of personal data
-    PIN = "pek"  # PINs on their way between terminals, hosts and banks
-    TRANSPORT = "zmk"  # other keys and secrets on their way between a bank and this house
+    PIN = "pek"  # PINs in transit between terminals, hosts and banks
+    TRANSPORT = "zmk"  # other keys and secrets in transit between a bank and this issuer
 
 
 class Diversification(StrEnum):
@@ -54,7 +55,7 @@ class Diversification(StrEnum):
 
 
 class PinFormat(StrEnum):
-    """Of an enciphered PIN block: 0 and 3 under 3DES, 4 under AES. ISO 9564-1. Under SM4 format 4 too."""
+    """Format of an enciphered PIN block: 0 and 3 under 3DES, 4 under AES and SM4. ISO 9564-1."""
 
     ISO0 = "0"
     ISO3 = "3"
@@ -79,13 +80,15 @@ class KeyRef:
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
+    """Attributes of one key version."""
+
     ref: KeyRef
     algorithm: Algorithm
     purpose: Purpose
     bits: int
     kcv: bytes  # 3 bytes; for RSA the first 3 bytes of SHA-256 over the modulus, for SM2 of SM3 over the point
     created: datetime
-    simulation: bool  # held by a simulation custodian, which takes published test keys: never for real cards
+    simulation: bool  # held by a simulation custodian, which accepts published test keys: never for real cards
     modulus: int | None = None  # RSA public part
     exponent: int | None = None
     point: bytes | None = None  # SM2 public part: X || Y, 64 bytes
@@ -93,7 +96,7 @@ class KeyInfo:
 
 @dataclass(frozen=True, slots=True)
 class CardKeys:
-    """The ENC, MAC and DEK keys of one security domain, by reference: how to derive them, never the bytes.
+    """The ENC, MAC and DEK keys of one security domain, by reference: how to derive them, without their bytes.
 
     ``data`` is the diversification data: key data of INITIALIZE UPDATE (10 bytes) for ISD keys,
     PAN digits and sequence packed by ``application_data()`` for read key sets.
@@ -126,8 +129,8 @@ class ApplicationKeys:
 class Sealed:
     """Bytes sealed by AES-256-GCM under a SEAL key; ``context`` is the associated data and must be given to open it.
 
-    Contexts that begin with ``custody/`` are of secrets that were made or taken in by custody: they go to chips and
-    banks, but ``open`` shows them to nobody.
+    Contexts that begin with ``custody/`` are those of secrets that custody generated or imported: they go to chips and
+    banks, and ``open`` refuses them.
     """
 
     key: KeyRef
@@ -137,7 +140,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class SealedKeys:
-    """The UDKs AC, SMI and SMC of a card whose masters another house has, sealed together; for 3DES or SM4."""
+    """The UDKs AC, SMI and SMC of a card whose masters a bank holds, sealed together; for 3DES or SM4."""
 
     sealed: Sealed
     algorithm: Algorithm
@@ -145,7 +148,7 @@ class SealedKeys:
 
 
 Udks = ApplicationKeys | SealedKeys
-"""The three keys of one card's application, derived here or brought by a bank."""
+"""The three keys of one card's application, derived here or supplied by a bank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +163,17 @@ class PinBlock:
 
 @dataclass(frozen=True, slots=True)
 class WrappedSecret:
-    """Ciphertext under a session DEK or transport key, with the check value of each key inside: none for other data."""
+    """Ciphertext under a session DEK or transport key, with the check value of each key in it: none for other data."""
 
     ciphertext: bytes
     kcvs: tuple[bytes, ...]
 
 
 class SessionDek(Protocol):
-    """Opaque: the data encryption key of one open session. In SCP03 it is the card's static key, so it stays inside."""
+    """A handle of the data encryption key of one open session.
+
+    In SCP03 that is the card's static key: custody keeps it.
+    """
 
     @property
     def block(self) -> int:
@@ -177,9 +183,9 @@ class SessionDek(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SessionRequest:
-    """What INITIALIZE UPDATE told, for deriving session keys.
+    """The data of INITIALIZE UPDATE from which session keys are derived.
 
-    SCP02: ``sequence`` is the 2-byte counter; challenges are 8 bytes of the host's, the card's 6 after the counter.
+    SCP02: ``sequence`` is the counter of 2 bytes; the host challenge has 8 bytes, the card challenge 6.
     SCP03: both challenges are 8 bytes (S8) or 16 (S16), ``sequence`` is empty or 3 bytes.
     """
 
@@ -205,7 +211,7 @@ class OpenSession:
 class KeyCustody(Protocol):
     """Raises CustodyError subclasses: KeyNotFound, KeyMisuse, KeyRefused, KeystoreLocked.
 
-    An operation on a key of another purpose is KeyMisuse, whoever asks.
+    An operation on a key of another purpose always raises KeyMisuse.
     """
 
     def keys(self) -> Sequence[KeyInfo]: ...
@@ -230,7 +236,7 @@ class KeyCustody(Protocol):
     def wrap_for_card(self, dek: SessionDek, secret: Udks | CardKeys | Sealed, *, pad: bool) -> WrappedSecret:
         """A secret DGI value under the session DEK: SCP02 3DES-ECB, SCP03 AES-CBC with zero IV.
 
-        UDKs and CardKeys give their three keys joined. ``pad`` adds ISO/IEC 9797-1 method 2 padding
+        UDKs and CardKeys give their three keys concatenated. ``pad`` adds ISO/IEC 9797-1 method 2 padding
         (always at least one byte); without it the length must be a multiple of ``dek.block``.
         """
         ...
@@ -238,12 +244,12 @@ class KeyCustody(Protocol):
     def application_keys(
         self, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, *, option: UdkOption | None = None
     ) -> ApplicationKeys:
-        """UDKs by EMV option A or B; None is A for PANs of up to 16 digits and B for longer ones. SM4 has A alone.
-        EMV 4.4 Book 2, A1.4.1-A1.4.2; JR/T 0025 with SM4."""
+        """UDKs by EMV option A or B; None is A for PANs of up to 16 digits and B for longer ones. SM4 has option A
+        only. EMV 4.4 Book 2, A1.4.1-A1.4.2; JR/T 0025 with SM4."""
         ...
 
     def cryptogram(self, keys: Udks, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
-        """An application cryptogram (ARQC, TC or AAC), 8 bytes, over the data the scheme selects.
+        """An application cryptogram (ARQC, TC or AAC), 8 bytes, over the data that the scheme selects.
         EMV 4.4 Book 2, 8.1."""
         ...
 
@@ -255,28 +261,28 @@ class KeyCustody(Protocol):
         ...
 
     def script_mac(self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes) -> bytes:
-        """MAC of 8 bytes over ``data`` as they are: for Visa and PBOC header || ATC || ARQC || command data.
+        """MAC of 8 bytes over ``data``, which are for Visa and PBOC header || ATC || ARQC || command data.
         EMV 4.4 Book 2, 9.2."""
         ...
 
     def script_encrypt(self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes) -> bytes:
-        """Confidential command data, padded as the scheme says. EMV 4.4 Book 2, 9.3."""
+        """Enciphered command data, padded as the scheme specifies. EMV 4.4 Book 2, 9.3."""
         ...
 
     def encrypt_pin(self, key: KeyRef, form: PinFormat, pin: Secret, pan: str) -> PinBlock:
-        """A PIN (4 to 12 ASCII digits) for its way to the host. PIN keys only. ISO 9564-1."""
+        """A PIN (4 to 12 ASCII digits) enciphered for transmission to a host. PIN keys only. ISO 9564-1."""
         ...
 
     def translate_pin(self, pin: PinBlock, key: KeyRef, form: PinFormat) -> PinBlock:
-        """The same PIN and PAN under another PIN key, in another format."""
+        """The same PIN and PAN under another PIN key or in another format."""
         ...
 
     def new_pin(self, digits: int, seal: KeyRef, context: str) -> Sealed:
-        """A random PIN of 4 to 12 digits as the block of ISO format 2 that a card takes (DGI 8010), sealed."""
+        """A random PIN of 4 to 12 digits as a sealed block of ISO format 2, for the card (DGI 8010)."""
         ...
 
     def seal_pin(self, pin: PinBlock, seal: KeyRef, context: str) -> Sealed:
-        """A PIN that is known already, as the block that ``new_pin`` makes."""
+        """An existing PIN as the block that ``new_pin`` makes."""
         ...
 
     def pin_for_card(
@@ -293,18 +299,21 @@ class KeyCustody(Protocol):
         ...
 
     def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> WrappedSecret:
-        """A dossier's secret for its way to a bank, under a TRANSPORT key. Keys: 3DES or SM4 in ECB, AES in CBC with
-        zero IV, with their check values. Other data: in CBC with IV and MAC; see ``transport.wrap_data``."""
+        """A secret of a dossier under a TRANSPORT key, for a bank.
+
+        Keys: 3DES or SM4 in ECB, AES in CBC with zero IV, with their check values. Other data: in CBC with IV and MAC;
+        see ``transport.wrap_data``.
+        """
         ...
 
     def keys_from_transport(
         self, transport_key: KeyRef, wrapped: WrappedSecret, algorithm: Algorithm, seal: KeyRef, context: str
     ) -> SealedKeys:
-        """Three card keys as ``to_transport`` gives them, sealed; each must have its check value."""
+        """Three card keys from ``to_transport``, sealed; each must have its check value."""
         ...
 
     def data_from_transport(self, transport_key: KeyRef, wrapped: bytes, seal: KeyRef, context: str) -> Sealed:
-        """Other data as ``to_transport`` gives them, sealed."""
+        """Other data from ``to_transport``, sealed."""
         ...
 
     def key_blocks(self, transport_key: KeyRef, keys: Udks) -> tuple[str, str, str]:
@@ -314,11 +323,11 @@ class KeyCustody(Protocol):
     def keys_from_blocks(
         self, transport_key: KeyRef, blocks: Sequence[str], kcvs: tuple[bytes, ...], seal: KeyRef, context: str
     ) -> SealedKeys:
-        """Three card keys as ``key_blocks`` gives them, sealed; each must have its check value."""
+        """Three card keys from ``key_blocks``, sealed; each must have its check value."""
         ...
 
     def transport_mac(self, transport_key: KeyRef, context: bytes, data: bytes) -> bytes:
-        """CMAC, one cipher block, under a key that is derived from a TRANSPORT key for this ``context`` alone."""
+        """CMAC, one cipher block, under a key derived from a TRANSPORT key for this ``context`` only."""
         ...
 
     def sign(self, key: KeyRef, message: bytes) -> bytes:
@@ -332,12 +341,18 @@ class KeyCustody(Protocol):
     def seal(self, key: KeyRef, data: bytes, context: str) -> Sealed: ...
 
     def open(self, sealed: Sealed) -> Secret:
-        """Raises IntegrityError when blob or context was changed, KeyMisuse for what custody alone may open."""
+        """The sealed bytes.
+
+        Raises IntegrityError when blob or context was changed, KeyMisuse for contexts of custody.
+        """
         ...
 
     def same_secret(self, one: Sealed, other: Sealed) -> bool:
-        """Whether two sealed secrets are the same bytes. Less than 16 bytes of a secret that ``open`` refuses are not
-        compared with what a caller sealed: a PIN could be guessed so."""
+        """Whether two sealed secrets are the same bytes.
+
+        Raises KeyMisuse for a secret of less than 16 bytes that ``open`` refuses and one that a caller sealed: a caller
+        could guess a PIN by it.
+        """
         ...
 
     def index(self, key: KeyRef, data: bytes) -> bytes:
@@ -346,7 +361,7 @@ class KeyCustody(Protocol):
 
 
 def application_data(pan: str, sequence: int) -> bytes:
-    """Diversification data of an application key set: PAN packed as cn and padded with F, then the sequence in BCD.
+    """Diversification data of an application key set: the PAN as cn, padded with F, then the sequence number in BCD.
 
     Raises KeyMisuse unless the PAN is decimal digits and the sequence number 0 to 99.
     """

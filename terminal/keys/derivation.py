@@ -1,5 +1,4 @@
-"""Card key sets from masters, and the session keys and cryptograms of SCP02 and SCP03. Bytes in, bytes out:
-used inside custodians only, never by callers of custody."""
+"""Card key sets from masters, and session keys and cryptograms of SCP02 and SCP03, on bytes: for custodians only."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ _CONSTANTS = (1, 2, 3)  # ENC, MAC, DEK
 
 
 class StaticKeys(NamedTuple):
-    """Key bytes of one security domain, or the three masters they come from."""
+    """Key bytes of one security domain, or the three masters that they are derived from."""
 
     enc: bytes
     mac: bytes
@@ -25,7 +24,7 @@ class StaticKeys(NamedTuple):
 
 
 class SessionKeys(NamedTuple):
-    """Session keys, the key that encrypts data, and both cryptograms."""
+    """Session keys, the data encryption key, and both cryptograms."""
 
     enc: bytes
     mac: bytes
@@ -61,7 +60,7 @@ def card_key_set(method: Diversification, algorithm: Algorithm, masters: StaticK
 
 
 def session(algorithm: Algorithm, keys: StaticKeys, request: SessionRequest) -> SessionKeys:
-    """Session keys and cryptograms of one secure channel. Raises KeyMisuse when keys or challenges do not fit it."""
+    """Session keys and cryptograms of one secure channel. Raises KeyMisuse when keys or challenges do not match it."""
     if (request.scp is Scp.SCP02) is not (algorithm is Algorithm.TDES):
         raise KeyMisuse(f"SCP{request.scp} does not work with keys of {algorithm}")
     return _scp02(keys, request) if request.scp is Scp.SCP02 else _scp03(keys, request)

@@ -3,9 +3,9 @@
 1. ``membercard-keystore 1``
 2. the header, JSON: key derivation and its cost, salt, passphrase check, whether this is a simulation keystore
 3. the contents: Base64 of nonce (12), AES-256-GCM ciphertext and tag; lines 1 and 2 are the associated data
-4. SHA-256 of the first three lines, hex: tells a damaged file from a wrong passphrase
+4. SHA-256 of the first three lines, hex: distinguishes a damaged file from a wrong passphrase
 
-Argon2id (RFC 9106) gives 48 bytes from passphrase and salt: 32 of file key, then 16 to check the passphrase by.
+Argon2id (RFC 9106) derives 48 bytes from passphrase and salt: the file key (32), then the passphrase check (16).
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ _ANY_MEMORY_KIB, _ANY_ITERATIONS, _ANY_LANES = 1024 * 1024, 64, 64
 
 @dataclass(frozen=True, slots=True)
 class KdfCost:
-    """What a guess at the passphrase costs: Argon2id memory in KiB, passes and lanes. RFC 9106, 3.1."""
+    """The cost of one guess at the passphrase: Argon2id memory in KiB, passes and lanes. RFC 9106, 3.1."""
 
     memory_kib: int
     iterations: int
     lanes: int
 
     @property
-    def bearable(self) -> bool:
-        """Whether this cost makes sense to Argon2id and to this machine."""
+    def supported(self) -> bool:
+        """Whether Argon2id accepts this cost and a machine can bear it."""
         memory = 8 * self.lanes <= self.memory_kib <= _ANY_MEMORY_KIB
         return memory and 1 <= self.iterations <= _ANY_ITERATIONS and 1 <= self.lanes <= _ANY_LANES
 
 
 STANDARD_COST = KdfCost(128 * 1024, 3, 4)
-"""About 0.3 s on a desk machine of 2024."""
+"""About 0.3 s on a desktop computer of 2024."""
 
 CHEAP_COST = KdfCost(19 * 1024, 2, 1)
-"""About 0.03 s: for simulation, where no key guards anything."""
+"""About 0.03 s: for simulation, whose keys protect nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFileHeader:
-    """What is readable without the passphrase."""
+    """The part of the file that is readable without the passphrase."""
 
     cost: KdfCost
     salt: bytes
@@ -80,7 +80,7 @@ class KeyFileHeader:
 def new_header(
     passphrase: Secret, cost: KdfCost, simulation: bool, random: Callable[[int], bytes]
 ) -> tuple[KeyFileHeader, Secret]:
-    """A header for a new file, and its file key."""
+    """The header of a new file, and its file key. Raises KeystoreLocked for an empty passphrase."""
     salt = random(_SALT)
     key, check = _derive(passphrase, salt, cost)
     return KeyFileHeader(cost, salt, check, simulation), key
@@ -95,7 +95,7 @@ def unlock(header: KeyFileHeader, passphrase: Secret) -> Secret:
 
 
 def encode(header: KeyFileHeader, key: Secret, plain: bytes, random: Callable[[int], bytes]) -> bytes:
-    """A whole file."""
+    """The bytes of the whole file."""
     lines, nonce = header.encode(), random(_NONCE)
     body = nonce + AESGCM(key.reveal()).encrypt(nonce, plain, lines)
     lines += base64.b64encode(body) + b"\n"
@@ -103,7 +103,7 @@ def encode(header: KeyFileHeader, key: Secret, plain: bytes, random: Callable[[i
 
 
 def parse(data: bytes) -> tuple[KeyFileHeader, bytes]:
-    """Header and encrypted contents of a whole file. Raises KeystoreDamaged."""
+    """Header and encrypted contents of a file. Raises KeystoreDamaged."""
     lines = data.split(b"\n")
     if not lines[0].startswith(_FAMILY):
         raise KeystoreDamaged("the file is not a keystore")
@@ -116,14 +116,14 @@ def parse(data: bytes) -> tuple[KeyFileHeader, bytes]:
         header = _decode_header(lines[1])
         body = base64.b64decode(lines[2], validate=True)
     except (ValueError, KeyError, TypeError, binascii.Error):
-        raise KeystoreDamaged("the keystore is damaged: its header makes no sense") from None
-    if not header.cost.bearable or header.encode() != lines[0] + b"\n" + lines[1] + b"\n":
-        raise KeystoreDamaged("the keystore is damaged: its header makes no sense")
+        raise KeystoreDamaged("the keystore is damaged: its header is invalid") from None
+    if not header.cost.supported or header.encode() != lines[0] + b"\n" + lines[1] + b"\n":
+        raise KeystoreDamaged("the keystore is damaged: its header is invalid")
     return header, body
 
 
 def decrypt(header: KeyFileHeader, key: Secret, body: bytes) -> bytes:
-    """The contents. Raises KeystoreDamaged when header or contents were changed."""
+    """The decrypted contents. Raises KeystoreDamaged when header or contents were changed."""
     try:
         return AESGCM(key.reveal()).decrypt(body[:_NONCE], body[_NONCE:], header.encode())
     except (InvalidTag, ValueError):

@@ -1,4 +1,4 @@
-"""The software keystore: a custodian whose keys live in one encrypted file."""
+"""The software keystore: a custodian whose keys are in one encrypted file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from terminal.secret import Secret
 
 
 class SoftwareKeystore(MemoryCustody):
-    """Keys in one file under a passphrase; make it with ``create``, open it with ``unlock``.
+    """Keys in one file under a passphrase; ``create`` makes it, ``unlock`` opens it.
 
-    Reading happens once, at ``unlock``; every change is written to the disk before it counts, and takes in what
-    another process changed meanwhile. Worker processes get a ``snapshot``, which costs them no key derivation.
+    The file is read once, at ``unlock``; a change is written to the disk before it takes effect, and includes the
+    changes of other processes. Worker processes get a ``snapshot``, which needs no key derivation.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class SoftwareKeystore(MemoryCustody):
         random: Callable[[int], bytes] = secrets.token_bytes,
         clock: Callable[[], datetime] = utc_now,
     ) -> SoftwareKeystore:
-        """A new file, empty or with the keys of another custodian, written in one piece.
+        """A new file, empty or with the keys of another custodian, written atomically.
 
-        Raises KeystoreUnavailable when a file is there already or cannot be written, KeystoreLocked for an empty
+        Raises KeystoreUnavailable when the file exists or cannot be written, KeystoreLocked for an empty
         passphrase, KeyRefused when ``contents`` and the new keystore are not both for simulation or for production.
         """
         if contents is not None and contents.simulation is not simulation:
@@ -78,7 +78,7 @@ class SoftwareKeystore(MemoryCustody):
     ) -> SoftwareKeystore:
         """The keystore in this file. Raises KeystoreUnavailable, KeystoreDamaged, KeystoreLocked."""
         data = storage.read(path)
-        with _named(path):
+        with _faults_name(path):
             header, body = keyfile.parse(data)
             file_key = keyfile.unlock(header, passphrase)
             contents = table.decode(keyfile.decrypt(header, file_key, body))
@@ -87,11 +87,11 @@ class SoftwareKeystore(MemoryCustody):
     def _change(self, edit: Callable[[KeyTable], tuple[KeyTable, KeyInfo]]) -> KeyInfo:
         with self._mutex, storage.exclusive(self.path):
             data = storage.read(self.path)
-            with _named(self.path):
+            with _faults_name(self.path):
                 header, body = keyfile.parse(data)
                 if header != self._header:
-                    raise KeystoreLocked("the keystore was made anew since it was unlocked; unlock it again")
-                # Another process may have changed the file since we read it: edit what is there, not what we remember.
+                    raise KeystoreLocked("the keystore was replaced since it was unlocked; unlock it again")
+                # Another process may have changed the file since it was read: the edit applies to its present contents.
                 current = table.decode(keyfile.decrypt(header, self._file_key, body))
             changed, info = edit(current)
             storage.replace(self.path, keyfile.encode(header, self._file_key, table.encode(changed), self._random))
@@ -100,8 +100,8 @@ class SoftwareKeystore(MemoryCustody):
 
 
 @contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Faults of the format say which file they are about."""
+def _faults_name(path: Path) -> Iterator[None]:
+    """Add the file's path to the messages of format faults."""
     try:
         yield
     except (KeystoreDamaged, KeystoreLocked) as fault:

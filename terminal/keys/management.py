@@ -1,4 +1,4 @@
-"""How keys come into a custodian, grow new versions and leave it: every change is audited, none shows key bytes."""
+"""Key management: generating, importing, rotating, exporting and destroying keys. Every change is audited."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ ALGORITHMS: Mapping[Purpose, frozenset[Algorithm]] = MappingProxyType(
         Purpose.TRANSPORT: _CARD | {Algorithm.SM4},
     }
 )
-"""Which algorithms a purpose allows."""
+"""The algorithms that a purpose allows."""
 
-_KEPT = MappingProxyType(
+_NOT_ROTATED = MappingProxyType(
     {
         Purpose.KMC: "it belongs to the card supplier: import the next version",
-        Purpose.INDEX: "every stored blind index hangs on it, and members would no longer be recognized",
+        Purpose.INDEX: "every stored blind index depends on it, and members would no longer be recognized",
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class KeyComponent:
-    """One part of a key as one person entered it; the key is the XOR of all parts."""
+    """One component of a key, entered by one person; the key is the XOR of all components."""
 
     value: Secret
     by: str
 
     def kcv(self, algorithm: Algorithm) -> bytes:
-        """Check value of this part, three bytes, to compare with the one on its envelope. Raises KeyRefused."""
+        """Check value of this component, three bytes, as printed on its envelope. Raises KeyRefused."""
         return key_kcv(algorithm, _right_length(algorithm, self.value).reveal())
 
 
@@ -66,7 +66,7 @@ def utc_now() -> datetime:
 
 
 class KeyManagement:
-    """The managing half of a custodian. Subclasses say in ``_change`` where the table is kept."""
+    """The key management of a custodian; subclasses store the table in ``_change``."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class KeyManagement:
 
     @property
     def simulation(self) -> bool:
-        """Whether published test keys are allowed here. Set when the custody is made, and for good."""
+        """Whether published test keys are accepted. Fixed when the custody is created."""
         return self._table.simulation
 
     def keys(self) -> Sequence[KeyInfo]:
@@ -97,15 +97,15 @@ class KeyManagement:
         return self._table.latest(name)
 
     def audit(self) -> Sequence[KeyAuditEntry]:
-        """Every change of a key since the custody was made, oldest first."""
+        """Every change of a key since the custody was created, oldest first."""
         return self._table.audit
 
     def generate(
         self, name: str, purpose: Purpose, algorithm: Algorithm, *, by: str, bits: int = 2048, exponent: int = 3
     ) -> KeyInfo:
-        """Make a new key; ``bits`` and ``exponent`` are for RSA alone. Raises KeyRefused when the name is taken."""
+        """Generate a key; ``bits`` and ``exponent`` are for RSA only. Raises KeyRefused when the name is in use."""
         _check_purpose(name, purpose, algorithm)
-        material = self._fresh(algorithm, bits, exponent)
+        material = self._new_material(algorithm, bits, exponent)
 
         def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
             if any(ref.name == name for ref in table.records):
@@ -117,12 +117,11 @@ class KeyManagement:
     def import_key(
         self, name: str, purpose: Purpose, algorithm: Algorithm, key: Secret, *, by: str, kcv: bytes | None = None
     ) -> KeyInfo:
-        """Take a key from outside: symmetric bytes, or what ``RsaPrivate.encode`` or ``Sm2Private.encode`` gave.
+        """Import a key: symmetric bytes, or the encoding of ``RsaPrivate.encode`` or ``Sm2Private.encode``.
 
-        A name that exists grows a new version.
-
-        Raises KeyRefused for a published test key outside simulation, a wrong length or another check value than
-        ``kcv``; KeyMisuse when purpose or algorithm differ from the earlier versions.
+        An existing name gets a new version. Raises KeyRefused for a published test key outside simulation, a wrong
+        length or another check value than ``kcv``; KeyMisuse when purpose or algorithm differ from those of earlier
+        versions.
         """
         _check_purpose(name, purpose, algorithm)
         return self._import(name, purpose, algorithm, _material(algorithm, key), by, "import", kcv)
@@ -130,7 +129,7 @@ class KeyManagement:
     def import_key_set(
         self, name: str, purpose: Purpose, algorithm: Algorithm, keys: tuple[Secret, Secret, Secret], *, by: str
     ) -> KeyInfo:
-        """Take three different ENC, MAC and DEK masters as one key; its check value is that of ENC. See import_key."""
+        """Import separate ENC, MAC and DEK masters as one key; its check value is that of ENC. See ``import_key``."""
         _check_purpose(name, purpose, algorithm)
         if purpose not in (Purpose.KMC, Purpose.CARD, Purpose.READ):
             raise KeyMisuse(f"importing {name}: a key for {purpose} is not a set of ENC, MAC and DEK")
@@ -146,16 +145,16 @@ class KeyManagement:
         *,
         kcv: bytes | None = None,
     ) -> KeyInfo:
-        """Join two or three parts, entered by different people, into a key. Audited with each person and check value.
+        """Import a key from two or three components, entered by different people. Audited with their check values.
 
-        Raises KeyRefused when one person entered two parts, besides the reasons of ``import_key``.
+        Raises KeyRefused when one person entered two components, and what ``import_key`` raises.
         """
         _check_purpose(name, purpose, algorithm)
-        people = {component.by.strip().casefold() for component in components}
-        if len(components) not in (2, 3) or len(people) != len(components) or "" in people:
+        persons = {component.by.strip().casefold() for component in components}
+        if len(components) not in (2, 3) or len(persons) != len(components) or "" in persons:
             raise KeyRefused(f"importing {name}: two or three components, each entered by another named person")
         if algorithm not in KEY_BYTES:
-            raise KeyMisuse(f"importing {name}: a private key does not come in components")
+            raise KeyMisuse(f"importing {name}: a private key has no components")
         parts = [_right_length(algorithm, component.value).reveal() for component in components]
         joined = 0
         for part in parts:
@@ -166,23 +165,23 @@ class KeyManagement:
         return self._import(name, purpose, algorithm, (key,), by, f"import components ({detail})", kcv)
 
     def rotate(self, name: str, *, by: str) -> KeyInfo:
-        """Make version n+1 with the attributes of version n, which stays for what it made.
+        """Generate the next version with the attributes of the latest, which stays usable.
 
         Raises KeyNotFound, and KeyMisuse for KMC and INDEX keys.
         """
 
         def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
-            # Read and made here, from the table as it is now: another station may have been faster.
+            # Inside the edit, from the present table: another process may have rotated the key meanwhile.
             old = table.get(table.latest(name)).info
-            if old.purpose in _KEPT:
-                raise KeyMisuse(f"{name} is not rotated: {_KEPT[old.purpose]}")
-            material = self._fresh(old.algorithm, old.bits, old.exponent or 3)
+            if old.purpose in _NOT_ROTATED:
+                raise KeyMisuse(f"{name} is not rotated: {_NOT_ROTATED[old.purpose]}")
+            material = self._new_material(old.algorithm, old.bits, old.exponent or 3)
             return self._add(table, name, old.purpose, old.algorithm, material, by, "rotate")
 
         return self._change(edit)
 
     def destroy(self, ref: KeyRef, *, by: str) -> None:
-        """Forget one key version for ever; its number is not given out again. Raises KeyNotFound."""
+        """Delete one key version for good; its number is not used again. Raises KeyNotFound."""
 
         def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
             info = table.get(ref).info
@@ -192,7 +191,7 @@ class KeyManagement:
         self._change(edit)
 
     def _export(self, ref: KeyRef, by: str, transport: KeyRef, block: str) -> str:
-        """The key block, once it is written down who took it out."""
+        """The key block, once its export is in the audit list."""
 
         def edit(table: KeyTable) -> tuple[KeyTable, KeyInfo]:
             info = table.get(ref).info
@@ -203,7 +202,7 @@ class KeyManagement:
         return block
 
     def _change(self, edit: Callable[[KeyTable], tuple[KeyTable, KeyInfo]]) -> KeyInfo:
-        """Put the edited table in the place of the old one, wholly or not at all."""
+        """Replace the table by the edited one, atomically."""
         with self._mutex:
             self._table, info = edit(self._table)
             return info
@@ -228,8 +227,8 @@ class KeyManagement:
                     raise KeyMisuse(f"importing {name}: {old.ref} is {old.algorithm} for {old.purpose}")
             new, info = self._add(table, name, purpose, algorithm, material, by, action)
             if kcv is not None and kcv != info.kcv:
-                found, told = info.kcv.hex().upper(), kcv.hex().upper()
-                raise KeyRefused(f"importing {name}: the key has check value {found}, not {told}")
+                actual, expected = info.kcv.hex().upper(), kcv.hex().upper()
+                raise KeyRefused(f"importing {name}: the key has check value {actual}, not {expected}")
             return new, info
 
         return self._change(edit)
@@ -250,7 +249,7 @@ class KeyManagement:
         detail = f"{algorithm}, {info.bits} bits, for {purpose}, KCV {info.kcv.hex().upper()}"
         return table.with_record(record, KeyAuditEntry(now, by, action, str(info.ref), detail)), info
 
-    def _fresh(self, algorithm: Algorithm, bits: int, exponent: int) -> Material:
+    def _new_material(self, algorithm: Algorithm, bits: int, exponent: int) -> Material:
         if algorithm is Algorithm.RSA:
             return rsa.generate(bits, exponent)
         if algorithm is Algorithm.SM2:

@@ -1,4 +1,4 @@
-"""The custodian in memory: all operations of KeyCustody in software. A keystore adds a file; workers get a snapshot."""
+"""The custodian in memory: all operations of KeyCustody in software. A keystore adds a file, workers get a snapshot."""
 
 from __future__ import annotations
 
@@ -48,13 +48,16 @@ _SNAPSHOT = b"membercard key snapshot 1"
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class DekHandle:
-    """What a caller holds of a session DEK: a name for it, dead once dropped. The key stays with the custodian."""
+    """A handle of a session DEK for callers. The custodian keeps the key for as long as the handle exists."""
 
     block: int
 
 
 class MemoryCustody(KeyManagement):
-    """Keys in this process' memory; gone with it. ``random`` gives n bytes; RSA keys come from OpenSSL's own source."""
+    """Keys in the memory of this process.
+
+    ``random`` returns n bytes; RSA and SM2 keys come from OpenSSL and Tongsuo.
+    """
 
     def __init__(
         self,
@@ -70,12 +73,12 @@ class MemoryCustody(KeyManagement):
     def snapshot(self, transport: Secret, names: Collection[str] | None = None) -> bytes:
         """The keys of these names (all by default) under a transport secret of 32 random bytes, for a worker process.
 
-        The blob may be pickled, sent and stored; the transport secret goes another way and lives as long as the
+        The blob may be pickled, sent and stored; the transport secret is sent separately and lives as long as the
         workers. AES-256-GCM. Raises KeyNotFound, KeystoreLocked for a transport secret of another length.
         """
         wanted = {ref.name for ref in self._table.records} if names is None else names
         nonce = self._random(_NONCE)
-        return nonce + _transport(transport).encrypt(nonce, encode(self._table.only(wanted)), _SNAPSHOT)
+        return nonce + _snapshot_cipher(transport).encrypt(nonce, encode(self._table.only(wanted)), _SNAPSHOT)
 
     @classmethod
     def from_snapshot(
@@ -85,9 +88,9 @@ class MemoryCustody(KeyManagement):
         random: Callable[[int], bytes] = secrets.token_bytes,
         clock: Callable[[], datetime] = utc_now,
     ) -> MemoryCustody:
-        """The custody of a worker: the same keys, in memory. Raises KeystoreDamaged, KeystoreLocked."""
+        """The custodian of a worker: the same keys in memory. Raises KeystoreDamaged, KeystoreLocked."""
         try:
-            plain = _transport(transport).decrypt(blob[:_NONCE], blob[_NONCE:], _SNAPSHOT)
+            plain = _snapshot_cipher(transport).decrypt(blob[:_NONCE], blob[_NONCE:], _SNAPSHOT)
         except (InvalidTag, ValueError):
             raise KeystoreDamaged("the key snapshot does not open with this transport secret") from None
         table = decode(plain)
@@ -101,11 +104,11 @@ class MemoryCustody(KeyManagement):
         return CardKeys(master, method, data, version, _kcvs(algorithm, keys))
 
     def open_session(self, card_keys: CardKeys, request: SessionRequest) -> OpenSession:
-        """Session keys and cryptograms. Only sessions of security domains (KMC, CARD masters) may wrap data.
+        """Session keys and cryptograms. Only sessions of security domains (KMC, CARD masters) wrap data.
 
         GPC 2.3.1, E.4; Amendment D 1.2, 6.2. Raises KeyNotFound, KeyMisuse, KeyRefused.
         """
-        algorithm, keys = self._known_card_keys(card_keys, _CARD_MASTERS, "opening a secure channel")
+        algorithm, keys = self._checked_card_keys(card_keys, _CARD_MASTERS, "opening a secure channel")
         session = derivation.session(algorithm, keys, request)
         dek = DekHandle(derivation.block_size(request.scp))
         if self.info(card_keys.master).purpose is not Purpose.READ:
@@ -114,11 +117,11 @@ class MemoryCustody(KeyManagement):
         return OpenSession(enc, mac, rmac, dek, session.card_cryptogram, session.host_cryptogram)
 
     def wrap_card_keys(self, dek: SessionDek, new: CardKeys) -> tuple[WrappedSecret, WrappedSecret, WrappedSecret]:
-        """New ENC, MAC, DEK from a CARD master for PUT KEY, each with its KCV; AES-192 keys are filled up with 00.
+        """New ENC, MAC, DEK from a CARD master for PUT KEY, each with its KCV; AES-192 keys are padded with 00.
 
         GPC 2.3.1, 11.8.2.3; Amendment D 1.2, 7.2. Raises KeyNotFound, KeyMisuse, KeyRefused.
         """
-        algorithm, keys = self._known_card_keys(new, (Purpose.CARD,), "wrapping new card keys")
+        algorithm, keys = self._checked_card_keys(new, (Purpose.CARD,), "wrapping new card keys")
         enc, mac, wrapped_dek = (
             WrappedSecret(self._encrypt(dek, key + bytes(-len(key) % dek.block)), (key_kcv(algorithm, key),))
             for key in keys
@@ -132,9 +135,9 @@ class MemoryCustody(KeyManagement):
         """
         kcvs: tuple[bytes, ...] = ()
         if isinstance(secret, ApplicationKeys | SealedKeys):
-            kcvs, plain = secret.kcvs, self._known_udks(secret).reveal()
+            kcvs, plain = secret.kcvs, self._checked_udks(secret).reveal()
         elif isinstance(secret, CardKeys):
-            _, keys = self._known_card_keys(secret, (Purpose.READ,), "wrapping a read key set")
+            _, keys = self._checked_card_keys(secret, (Purpose.READ,), "wrapping a read key set")
             kcvs, plain = secret.kcvs, b"".join(keys)
         else:
             plain = sealing.unseal(self._table, secret).reveal()
@@ -176,11 +179,11 @@ class MemoryCustody(KeyManagement):
     def new_pin(self, digits: int, seal: KeyRef, context: str) -> Sealed:
         """A random PIN, sealed for DGI 8010. Raises KeyNotFound, KeyMisuse unless it has 4 to 12 digits."""
         pin = payment.random_pin(digits, self._random)
-        return self._seal(seal, pinblock.format2(pin), sealing.of_data(context))
+        return self._seal(seal, pinblock.format2(pin), sealing.data_context(context))
 
     def seal_pin(self, pin: PinBlock, seal: KeyRef, context: str) -> Sealed:
         """The PIN in ISO format 2, sealed for DGI 8010. Raises KeyNotFound, KeyMisuse when the block does not open."""
-        return self._seal(seal, pinblock.format2(payment.decrypt_pin(self._table, pin)), sealing.of_data(context))
+        return self._seal(seal, pinblock.format2(payment.decrypt_pin(self._table, pin)), sealing.data_context(context))
 
     def pin_for_card(
         self,
@@ -197,11 +200,11 @@ class MemoryCustody(KeyManagement):
         return payment.pin_script(self._table, keys, scheme, atc, arqc, new, old)
 
     def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> WrappedSecret:
-        """A dossier's secret under a transport key. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError."""
+        """A secret of a dossier under a transport key. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError."""
         if isinstance(secret, Sealed):
             plain = sealing.unseal(self._table, secret)
             return WrappedSecret(transport.wrap_data(self._table, transport_key, plain, self._random), ())
-        return WrappedSecret(transport.wrap_keys(self._table, transport_key, self._known_udks(secret)), secret.kcvs)
+        return WrappedSecret(transport.wrap_keys(self._table, transport_key, self._checked_udks(secret)), secret.kcvs)
 
     def keys_from_transport(
         self, transport_key: KeyRef, wrapped: WrappedSecret, algorithm: Algorithm, seal: KeyRef, context: str
@@ -212,12 +215,14 @@ class MemoryCustody(KeyManagement):
 
     def data_from_transport(self, transport_key: KeyRef, wrapped: bytes, seal: KeyRef, context: str) -> Sealed:
         """A bank's other secret, sealed. Raises KeyNotFound, KeyMisuse, KeyRefused."""
-        return self._seal(seal, transport.unwrap_data(self._table, transport_key, wrapped), sealing.of_data(context))
+        return self._seal(
+            seal, transport.unwrap_data(self._table, transport_key, wrapped), sealing.data_context(context)
+        )
 
     def key_blocks(self, transport_key: KeyRef, keys: Udks) -> tuple[str, str, str]:
         """Card keys as TR-31 key blocks. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError."""
         algorithm = keys.algorithm if isinstance(keys, SealedKeys) else self.info(keys.masters[0]).algorithm
-        plain = self._known_udks(keys)
+        plain = self._checked_udks(keys)
         return transport.card_blocks(self._table, transport_key, algorithm, plain, self._random)
 
     def keys_from_blocks(
@@ -261,15 +266,15 @@ class MemoryCustody(KeyManagement):
 
     def seal(self, key: KeyRef, data: bytes, context: str) -> Sealed:
         """Bytes under a SEAL key, AES-256-GCM with a random nonce. Raises KeyNotFound, KeyMisuse."""
-        return self._seal(key, Secret(data), sealing.ordinary(context))
+        return self._seal(key, Secret(data), sealing.caller_context(context))
 
     def open(self, sealed: Sealed) -> Secret:
         """The sealed bytes. Raises IntegrityError when blob or context was changed, KeyNotFound, KeyMisuse."""
-        sealing.ordinary(sealed.context)
+        sealing.caller_context(sealed.context)
         return sealing.unseal(self._table, sealed)
 
     def same_secret(self, one: Sealed, other: Sealed) -> bool:
-        """Whether both hide the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
+        """Whether both are the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
         return sealing.same_secret(self._table, one, other)
 
     def index(self, key: KeyRef, data: bytes) -> bytes:
@@ -277,21 +282,21 @@ class MemoryCustody(KeyManagement):
         return hmac.digest(self._table.use(key, (Purpose.INDEX,), "indexing").secret, data, "sha256")
 
     def _card_key_bytes(
-        self, master: KeyRef, method: Diversification, data: bytes, purposes: Collection[Purpose], doing: str
+        self, master: KeyRef, method: Diversification, data: bytes, purposes: Collection[Purpose], operation: str
     ) -> tuple[Algorithm, StaticKeys]:
-        record = self._table.use(master, purposes, doing)
+        record = self._table.use(master, purposes, operation)
         if not isinstance(record.material, tuple):
-            raise KeyMisuse(f"{doing}: {master} is a private key")
+            raise KeyMisuse(f"{operation}: {master} is a private key")
         parts = [part.reveal() for part in record.material]
         masters = StaticKeys(*(parts if len(parts) == len(StaticKeys._fields) else parts * len(StaticKeys._fields)))
         return record.info.algorithm, derivation.card_key_set(method, record.info.algorithm, masters, data)
 
-    def _known_card_keys(
-        self, keys: CardKeys, purposes: Collection[Purpose], doing: str
+    def _checked_card_keys(
+        self, keys: CardKeys, purposes: Collection[Purpose], operation: str
     ) -> tuple[Algorithm, StaticKeys]:
-        algorithm, found = self._card_key_bytes(keys.master, keys.method, keys.data, purposes, doing)
-        _same(_kcvs(algorithm, found), keys.kcvs, str(keys))
-        return algorithm, found
+        algorithm, derived = self._card_key_bytes(keys.master, keys.method, keys.data, purposes, operation)
+        _check_kcvs(_kcvs(algorithm, derived), keys.kcvs, str(keys))
+        return algorithm, derived
 
     def _seal(self, key: KeyRef, data: Secret, context: str) -> Sealed:
         return sealing.seal(self._table, key, data, context, self._random)
@@ -303,13 +308,13 @@ class MemoryCustody(KeyManagement):
             ac, smi, smc = kcvs
         except ValueError:
             raise KeyRefused(f"{len(kcvs)} keys are not AC, SMI and SMC of a card") from None
-        return SealedKeys(self._seal(seal, plain, sealing.of_keys(algorithm, context)), algorithm, (ac, smi, smc))
+        return SealedKeys(self._seal(seal, plain, sealing.keys_context(algorithm, context)), algorithm, (ac, smi, smc))
 
-    def _known_udks(self, keys: Udks) -> Secret:
+    def _checked_udks(self, keys: Udks) -> Secret:
         if isinstance(keys, SealedKeys):
             return sealing.unseal_keys(self._table, keys)
         algorithm, udks = payment.card_keys(self._table, keys.masters, keys.pan, keys.sequence, keys.option)
-        _same(_kcvs(algorithm, udks), keys.kcvs, "the application keys")
+        _check_kcvs(_kcvs(algorithm, udks), keys.kcvs, "the application keys")
         return Secret(b"".join(udks))
 
     def _encrypt(self, dek: SessionDek, data: bytes) -> bytes:
@@ -318,7 +323,7 @@ class MemoryCustody(KeyManagement):
             raise KeyMisuse("this session DEK does not wrap data: it is not of a security domain session opened here")
         if len(data) % dek.block:
             raise KeyMisuse(
-                f"{len(data)} bytes to wrap are no whole number of {dek.block}-byte blocks: ask for padding"
+                f"{len(data)} bytes to wrap are no whole number of {dek.block}-byte blocks: they need padding"
             )
         if dek.block == des.BLOCK:
             return des.ecb_encrypt(key.reveal(), data)
@@ -329,13 +334,12 @@ def _kcvs(algorithm: Algorithm, keys: StaticKeys) -> tuple[bytes, bytes, bytes]:
     return key_kcv(algorithm, keys.enc), key_kcv(algorithm, keys.mac), key_kcv(algorithm, keys.dek)
 
 
-def _same(found: tuple[bytes, bytes, bytes], told: tuple[bytes, bytes, bytes], what: str) -> tuple[bytes, bytes, bytes]:
-    if found != told:
+def _check_kcvs(actual: tuple[bytes, bytes, bytes], expected: tuple[bytes, bytes, bytes], what: str) -> None:
+    if actual != expected:
         raise KeyRefused(f"{what}: the keys in custody have other check values")
-    return found
 
 
-def _transport(secret: Secret) -> AESGCM:
+def _snapshot_cipher(secret: Secret) -> AESGCM:
     if len(secret) != 32:
         raise KeystoreLocked("a transport secret is 32 random bytes")
     return AESGCM(secret.reveal())

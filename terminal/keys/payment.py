@@ -1,4 +1,4 @@
-"""The work of payment keys on a table of keys: card keys from masters, cryptograms, script protection, PIN blocks."""
+"""Operations of payment keys in a KeyTable: card keys from masters, cryptograms, script protection, PIN blocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 def card_keys(
     table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], pan: str, sequence: int, option: UdkOption | None
 ) -> tuple[Algorithm, StaticKeys]:
-    """All three UDKs of a card and what cipher they are for. Raises KeyNotFound, KeyMisuse."""
+    """All three UDKs of a card and the cipher that they are for. Raises KeyNotFound, KeyMisuse."""
     records = [_master(table, masters, place, "deriving application keys") for place in (AC, SMI, SMC)]
     algorithms = {record.info.algorithm for record in records}
     if len(algorithms) != 1:
@@ -34,9 +34,9 @@ def card_keys(
 
 def cryptogram(table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, data: bytes) -> bytes:
     """See KeyCustody.cryptogram. Raises KeyNotFound, KeyMisuse, KeyRefused."""
-    doing = "computing a cryptogram"
-    udk = _card_key(table, keys, scheme, AC, doing)
-    return _done(doing, lambda: cryptograms.cryptogram(scheme, udk, atc, data))
+    operation = "computing a cryptogram"
+    udk = _card_key(table, keys, scheme, AC, operation)
+    return _compute(operation, lambda: cryptograms.cryptogram(scheme, udk, atc, data))
 
 
 def arpc(
@@ -49,45 +49,45 @@ def arpc(
     method: int,
 ) -> bytes:
     """See KeyCustody.arpc. Raises KeyNotFound, KeyMisuse, KeyRefused."""
-    doing = "answering a cryptogram"
-    udk = _card_key(table, keys, scheme, AC, doing)
-    return _done(doing, lambda: cryptograms.arpc(scheme, udk, atc, arqc, response, method))
+    operation = "answering a cryptogram"
+    udk = _card_key(table, keys, scheme, AC, operation)
+    return _compute(operation, lambda: cryptograms.arpc(scheme, udk, atc, arqc, response, method))
 
 
 def script_mac(table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes) -> bytes:
     """See KeyCustody.script_mac. Raises KeyNotFound, KeyMisuse, KeyRefused."""
-    doing = "authenticating a script command"
-    udk = _card_key(table, keys, scheme, SMI, doing)
-    return _done(doing, lambda: cryptograms.script_mac(scheme, udk, atc, arqc, data))
+    operation = "authenticating a script command"
+    udk = _card_key(table, keys, scheme, SMI, operation)
+    return _compute(operation, lambda: cryptograms.script_mac(scheme, udk, atc, arqc, data))
 
 
 def script_encrypt(
     table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, data: bytes
 ) -> bytes:
     """See KeyCustody.script_encrypt. Raises KeyNotFound, KeyMisuse, KeyRefused."""
-    doing = "enciphering script data"
-    udk = _card_key(table, keys, scheme, SMC, doing)
-    return _done(doing, lambda: cryptograms.script_encrypt(scheme, udk, atc, arqc, data))
+    operation = "enciphering script data"
+    udk = _card_key(table, keys, scheme, SMC, operation)
+    return _compute(operation, lambda: cryptograms.script_encrypt(scheme, udk, atc, arqc, data))
 
 
 def pin_script(
     table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, pin: Secret, present: Secret | None
 ) -> bytes:
     """The enciphered data of PIN CHANGE. See KeyCustody.pin_for_card. Raises KeyNotFound, KeyMisuse, KeyRefused."""
-    doing = "forming a PIN block"
+    operation = "forming a PIN block"
     if scheme.pin_block == "iso2" and present is None:
-        block = _done(doing, lambda: pinblock.format2(pin))
+        block = _compute(operation, lambda: pinblock.format2(pin))
     else:
-        card_key = _card_key(table, keys, scheme, AC, doing)
-        block = _done(doing, lambda: pinblock.for_script(pin, card_key, present))
+        card_key = _card_key(table, keys, scheme, AC, operation)
+        block = _compute(operation, lambda: pinblock.for_script(pin, card_key, present))
     return script_encrypt(table, keys, scheme, atc, arqc, block.reveal())
 
 
 def random_pin(digits: int, random: Callable[[int], bytes]) -> Secret:
-    """ASCII digits; each PIN is as likely as any other. Raises KeyMisuse unless there are 4 to 12."""
+    """A PIN as ASCII digits, uniformly distributed. Raises KeyMisuse unless ``digits`` is 4 to 12."""
     if not 4 <= digits <= 12:
         raise KeyMisuse(f"drawing a PIN: it has 4 to 12 digits, not {digits}")
-    # Of 128 bits the remainder favours no PIN by more than one in 2^88.
+    # The remainder of 128 bits favours no PIN by more than one in 2^88.
     number = int.from_bytes(random(16), "big") % 10**digits
     return Secret(f"{number:0{digits}d}".encode())
 
@@ -96,8 +96,8 @@ def encrypt_pin(
     table: KeyTable, key: KeyRef, form: PinFormat, pin: Secret, pan: str, random: Callable[[int], bytes]
 ) -> PinBlock:
     """See KeyCustody.encrypt_pin. Raises KeyNotFound, KeyMisuse."""
-    doing = "enciphering a PIN"
-    algorithm, secret = _pin_key(table, key, form, doing)
+    operation = "enciphering a PIN"
+    algorithm, secret = _pin_key(table, key, form, operation)
 
     def encrypt() -> bytes:
         if form is PinFormat.ISO4:
@@ -106,13 +106,13 @@ def encrypt_pin(
         plain = pinblock.format0(pin, pan) if form is PinFormat.ISO0 else pinblock.format3(pin, pan, random)
         return des.ecb_encrypt(secret, plain.reveal())
 
-    return PinBlock(key, form, _done(doing, encrypt), pan)
+    return PinBlock(key, form, _compute(operation, encrypt), pan)
 
 
 def decrypt_pin(table: KeyTable, pin: PinBlock) -> Secret:
-    """The PIN, which stays inside custody. Raises KeyNotFound, KeyMisuse unless it is for this key, format and PAN."""
-    doing = "deciphering a PIN"
-    algorithm, secret = _pin_key(table, pin.key, pin.format, doing)
+    """The PIN, which stays inside custody. Raises KeyNotFound, KeyMisuse for another key, format or PAN."""
+    operation = "deciphering a PIN"
+    algorithm, secret = _pin_key(table, pin.key, pin.format, operation)
 
     def decrypt() -> Secret:
         if pin.format is PinFormat.ISO4:
@@ -122,52 +122,54 @@ def decrypt_pin(table: KeyTable, pin: PinBlock) -> Secret:
         read = pinblock.read_format0 if pin.format is PinFormat.ISO0 else pinblock.read_format3
         return read(plain, pin.pan)
 
-    return _done(doing, decrypt)
+    return _compute(operation, decrypt)
 
 
-def _pin_key(table: KeyTable, key: KeyRef, form: PinFormat, doing: str) -> tuple[Algorithm, bytes]:
-    record = table.use(key, (Purpose.PIN,), doing)
+def _pin_key(table: KeyTable, key: KeyRef, form: PinFormat, operation: str) -> tuple[Algorithm, bytes]:
+    record = table.use(key, (Purpose.PIN,), operation)
     if (record.info.algorithm is Algorithm.TDES) is (form is PinFormat.ISO4):
-        raise KeyMisuse(f"{doing}: {key} is {record.info.algorithm}, and format {form} is for another cipher")
+        raise KeyMisuse(f"{operation}: {key} is {record.info.algorithm}, and format {form} is for another cipher")
     return record.info.algorithm, record.secret
 
 
-def _master(table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], place: int, doing: str) -> KeyRecord:
-    return table.use(masters[place], (_PURPOSES[place],), doing)
+def _master(table: KeyTable, masters: tuple[KeyRef, KeyRef, KeyRef], place: int, operation: str) -> KeyRecord:
+    return table.use(masters[place], (_PURPOSES[place],), operation)
 
 
 def _udks(records: Sequence[KeyRecord], pan: str, sequence: int, option: UdkOption | None) -> list[bytes]:
     """One UDK from each master; all masters are for one cipher."""
-    sm4 = records[0].info.algorithm is Algorithm.SM4
-    if sm4 and option == "B":
-        raise KeyMisuse("deriving application keys: option B is for 3DES masters alone")
+    is_sm4 = records[0].info.algorithm is Algorithm.SM4
+    if is_sm4 and option == "B":
+        raise KeyMisuse("deriving application keys: option B is for 3DES masters only")
     masters = [record.secret for record in records]
 
     def derive() -> list[bytes]:
-        return kdf.udks_sm4(masters, pan, sequence) if sm4 else kdf.udks(masters, pan, sequence, option)
+        return kdf.udks_sm4(masters, pan, sequence) if is_sm4 else kdf.udks(masters, pan, sequence, option)
 
-    return _done("deriving application keys", derive)
+    return _compute("deriving application keys", derive)
 
 
-def _card_key(table: KeyTable, keys: Udks, scheme: CryptogramScheme, place: int, doing: str) -> bytes:
-    """One UDK, if it is for the scheme's cipher and the one the caller means."""
+def _card_key(table: KeyTable, keys: Udks, scheme: CryptogramScheme, place: int, operation: str) -> bytes:
+    """One UDK. Raises KeyMisuse for another cipher than the scheme's, KeyRefused for another check value."""
     if isinstance(keys, SealedKeys):
         algorithm, source = keys.algorithm, "a bank"
         size = KEY_BYTES[algorithm]
         udk = sealing.unseal_keys(table, keys).reveal()[size * place : size * (place + 1)]
     else:
-        record = _master(table, keys.masters, place, doing)
+        record = _master(table, keys.masters, place, operation)
         algorithm, source = record.info.algorithm, str(record.info.ref)
         (udk,) = _udks((record,), keys.pan, keys.sequence, keys.option)
     if (algorithm is Algorithm.SM4) is not (scheme.mac == "sm4"):
-        raise KeyMisuse(f"{doing}: the key from {source} is {algorithm}, and the scheme computes with another cipher")
+        raise KeyMisuse(
+            f"{operation}: the key from {source} is {algorithm}, and the scheme computes with another cipher"
+        )
     if key_kcv(algorithm, udk) != keys.kcvs[place]:
-        raise KeyRefused(f"{doing}: the card key from {source} has another check value")
+        raise KeyRefused(f"{operation}: the card key from {source} has another check value")
     return udk
 
 
-def _done(doing: str, work: Callable[[], _T]) -> _T:
+def _compute(operation: str, work: Callable[[], _T]) -> _T:
     try:
         return work()
     except CryptoError as fault:
-        raise KeyMisuse(f"{doing}: {fault}") from None
+        raise KeyMisuse(f"{operation}: {fault}") from None

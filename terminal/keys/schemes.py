@@ -1,4 +1,4 @@
-"""How a card application computes its cryptograms and opens its scripts: the choices, as data."""
+"""Cryptogram schemes: how a card application computes cryptograms and protects scripts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from terminal.errors import KeyMisuse
 
 @dataclass(frozen=True, slots=True)
 class CryptogramScheme:
-    """The choices that a cryptogram version number stands for. ``mac`` also says which cipher all keys are for.
+    """The methods that a cryptogram version number stands for. ``mac`` also determines the cipher of all keys.
 
     ``session``: the key of cryptogram and ARPC. ``csk`` the common session key of the ATC, ``none`` the card key
     itself, ``atc`` the card key's encryption of ``kdf.atc_blocks`` (PBOC).
     ``scripts``: the keys of script MAC and encryption. ``csk`` the common session key of the ARQC, ``xor`` the card
     key XOR ``kdf.atc_blocks`` (Visa), ``atc`` as above.
-    ``fold``: how 16 bytes of SM4 become 8: both halves XORed, or the left one.
+    ``fold``: how 16 bytes of SM4 become 8: the XOR of both halves, or the left one.
     ``padding``: ISO/IEC 9797-1 padding method of the cryptogram's data.
-    ``encryption``: of script data. ``emv`` CBC, always padded by method 2; ``length`` a length byte before, always
-    padded by method 2, ECB (Visa); ``pboc`` a length byte before, padded by method 2 unless whole already, ECB.
-    ``pin_block``: in which a script carries a new PIN: ISO format 2, or XOR part of the card's cryptogram key.
+    ``encryption``: of script data. ``emv`` CBC, always padded by method 2; ``length`` a length byte first, always
+    padded by method 2, ECB (Visa); ``pboc`` a length byte first, padded by method 2 unless whole already, ECB.
+    ``pin_block``: of a new PIN in a script: ISO format 2, or XOR part of the card's cryptogram key.
 
-    EMV 4.4 Book 2, 8.1, 8.2, 9.2, 9.3, A1.3. Raises KeyMisuse for choices that no cipher joins.
+    EMV 4.4 Book 2, 8.1, 8.2, 9.2, 9.3, A1.3. Raises KeyMisuse for methods of different ciphers.
     """
 
     session: Literal["csk", "none", "atc"]
@@ -41,15 +41,15 @@ class CryptogramScheme:
 
 
 EMV_CSK = CryptogramScheme("csk", "csk")
-"""EMV's own: common session keys, ISO format 2 PIN blocks. EMV 4.4 Book 2, CCD."""
+"""EMV: common session keys, ISO format 2 PIN blocks. EMV 4.4 Book 2, CCD."""
 CVN10 = CryptogramScheme("none", "xor", padding=1, encryption="length", pin_block="vis")
-"""Visa's CVN 10; CVN 17 computes the same over less data."""
+"""Visa's CVN 10; CVN 17 is the same over less data."""
 CVN18 = CryptogramScheme("csk", "xor", encryption="length", pin_block="vis")
 CVN22 = CryptogramScheme("csk", "csk", encryption="length")
 PBOC_DES = CryptogramScheme("atc", "atc", encryption="pboc", pin_block="vis")
 """JR/T 0025 with 3DES."""
 PBOC_SM4 = CryptogramScheme("atc", "atc", mac="sm4", encryption="pboc", pin_block="vis")
-"""JR/T 0025 with SM4. Public sources disagree on ``fold``, so a card profile chooses it."""
+"""JR/T 0025 with SM4. Public sources disagree on ``fold``, so a card profile sets it."""
 
 SCHEMES: Mapping[str, CryptogramScheme] = MappingProxyType(
     {
@@ -62,4 +62,4 @@ SCHEMES: Mapping[str, CryptogramScheme] = MappingProxyType(
         "pboc-sm4": PBOC_SM4,
     }
 )
-"""By the name that profiles use."""
+"""Schemes by the name that profiles use."""

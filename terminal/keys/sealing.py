@@ -1,4 +1,4 @@
-"""Sealing by AES-256-GCM under SEAL keys; and which sealed secrets a custodian opens for itself alone."""
+"""Sealing by AES-256-GCM under SEAL keys, and the contexts whose secrets only a custodian opens."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from terminal.secret import Secret
 
 _NONCE = 12
 _TAG = 16
-_INNER = "custody/"
-"""What contexts begin with that callers neither write nor open."""
+_CUSTODY = "custody/"
+"""Prefix of contexts that callers may neither seal nor open."""
 _GUESSABLE = 16
-"""Bytes below which comparing tells a secret: who seals every PIN, one after another, finds the one that is alike."""
+"""Shorter secrets are not compared with those of callers: a caller could find a PIN by sealing every one of them."""
 
 
-def ordinary(context: str) -> str:
+def caller_context(context: str) -> str:
     """The context, if callers may use it. Raises KeyMisuse."""
-    if context.startswith(_INNER):
+    if context.startswith(_CUSTODY):
         raise KeyMisuse(
-            f"what is sealed for {_INNER} goes to a chip or a bank, and is sealed and opened by custody alone"
+            f"what is sealed for {_CUSTODY} goes to a chip or a bank, and is sealed and opened by custody alone"
         )
     return context
 
 
-def of_data(context: str) -> str:
-    """The context of a secret that custody made, or sealed on its way in."""
-    return f"{_INNER}data/{context}"
+def data_context(context: str) -> str:
+    """The context of a secret that custody generated or imported."""
+    return f"{_CUSTODY}data/{context}"
 
 
-def of_keys(algorithm: Algorithm, context: str) -> str:
-    """The context of card keys: what is sealed under it is three keys of this algorithm."""
-    return f"{_INNER}keys/{algorithm}/{context}"
+def keys_context(algorithm: Algorithm, context: str) -> str:
+    """The context of three card keys of this algorithm."""
+    return f"{_CUSTODY}keys/{algorithm}/{context}"
 
 
 def seal(table: KeyTable, key: KeyRef, data: Secret, context: str, random: Callable[[int], bytes]) -> Sealed:
@@ -59,16 +59,16 @@ def unseal(table: KeyTable, sealed: Sealed) -> Secret:
 
 
 def same_secret(table: KeyTable, one: Sealed, other: Sealed) -> bool:
-    """Whether both hide the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
-    ours, theirs = unseal(table, one), unseal(table, other)
-    mixed = one.context.startswith(_INNER) is not other.context.startswith(_INNER)
-    if mixed and min(len(ours), len(theirs)) < _GUESSABLE:
+    """Whether both are the same bytes. Raises IntegrityError, KeyNotFound, KeyMisuse for what could be guessed."""
+    first, second = unseal(table, one), unseal(table, other)
+    mixed = one.context.startswith(_CUSTODY) is not other.context.startswith(_CUSTODY)
+    if mixed and min(len(first), len(second)) < _GUESSABLE:
         raise KeyMisuse("a secret as short as a PIN is not compared with what a caller sealed: it could be guessed so")
-    return ours == theirs
+    return first == second
 
 
 def unseal_keys(table: KeyTable, keys: SealedKeys) -> Secret:
-    """Three card keys in a row. Raises KeyMisuse for what was not sealed as keys of this algorithm, IntegrityError."""
-    if not keys.sealed.context.startswith(of_keys(keys.algorithm, "")):
+    """Three concatenated card keys. Raises KeyMisuse unless sealed as keys of this algorithm, IntegrityError."""
+    if not keys.sealed.context.startswith(keys_context(keys.algorithm, "")):
         raise KeyMisuse(f"this was not sealed as card keys for {keys.algorithm}")
     return unseal(table, keys.sealed)

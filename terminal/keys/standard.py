@@ -1,4 +1,4 @@
-"""The keys an issuing house needs, made in one go: by `keys init`, the demo and the tests."""
+"""The standard keys of an issuer, generated together: by `keys init`, the demo and the tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from terminal.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class StandardKey:
-    """One key of the house; ``bits`` and ``exponent`` are for RSA alone."""
+    """One key of the issuer; ``bits`` and ``exponent`` are for RSA only."""
 
     name: str
     purpose: Purpose
@@ -26,7 +26,7 @@ STOCK_KEYS = (
     StandardKey("kmc", Purpose.KMC, Algorithm.TDES),
     StandardKey("kmc-aes", Purpose.KMC, Algorithm.AES128),
 )
-"""Masters of blank stock for SCP02 and SCP03 chips: they come from the card supplier."""
+"""Masters of blank stock for SCP02 and SCP03 chips, supplied by the card supplier."""
 
 OWN_KEYS = (
     StandardKey("imk-card", Purpose.CARD, Algorithm.TDES),
@@ -35,7 +35,7 @@ OWN_KEYS = (
     StandardKey("imk-ac", Purpose.AC, Algorithm.TDES),
     StandardKey("imk-smi", Purpose.SMI, Algorithm.TDES),
     StandardKey("imk-smc", Purpose.SMC, Algorithm.TDES),
-    # EMV knows CA keys of up to 1984 bits; exponent 3 keeps certificates short and terminals fast.
+    # EMV has CA keys of up to 1984 bits; exponent 3 keeps certificates short and terminals fast.
     StandardKey("scheme-ca", Purpose.SIGN_CA, Algorithm.RSA, 1984),
     StandardKey("issuer", Purpose.SIGN_ISSUER, Algorithm.RSA, 1408),
     StandardKey("list-signer", Purpose.SIGN_LIST, Algorithm.RSA, 2048, 65537),
@@ -57,28 +57,28 @@ OWN_KEYS = (
     StandardKey("zmk", Purpose.TRANSPORT, Algorithm.TDES),
     StandardKey("zmk-sm4", Purpose.TRANSPORT, Algorithm.SM4),
 )
-"""Keys the house makes itself."""
+"""Keys that the issuer generates."""
 
 
 def create_standard_keys(custody: KeyManagement, *, by: str) -> Sequence[KeyInfo]:
-    """Make every own key; in simulation import the published test key as stock master too.
+    """Generate every own key; in simulation, import the published test key as stock masters too.
 
-    In production the stock masters are left to be imported from the supplier. Raises KeyRefused when a name is taken.
+    In production the supplier's stock masters are imported separately. Raises KeyRefused when a name is in use.
     """
-    made = [_generate(custody, key, by) for key in OWN_KEYS]
+    infos = [_generate(custody, key, by) for key in OWN_KEYS]
     if custody.simulation:
         test_key = Secret(GP_TEST_KEY)
-        made += [custody.import_key(k.name, k.purpose, k.algorithm, test_key, by=by) for k in STOCK_KEYS]
-    return made
+        infos += [custody.import_key(k.name, k.purpose, k.algorithm, test_key, by=by) for k in STOCK_KEYS]
+    return infos
 
 
 def add_standard_keys(custody: KeyManagement, *, by: str) -> Sequence[KeyInfo]:
-    """Make the own keys that are missing, for a custodian made by an earlier version; what is there stays as it is.
+    """Generate the own keys that a custodian of an earlier version lacks.
 
-    Raises KeyRefused when another station makes the same key at the same time.
+    Raises KeyRefused when another process generates the same key at the same time.
     """
-    there = {info.ref.name for info in custody.keys()}
-    return [_generate(custody, key, by) for key in OWN_KEYS if key.name not in there]
+    present = {info.ref.name for info in custody.keys()}
+    return [_generate(custody, key, by) for key in OWN_KEYS if key.name not in present]
 
 
 def _generate(custody: KeyManagement, key: StandardKey, by: str) -> KeyInfo:

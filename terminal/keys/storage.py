@@ -1,4 +1,4 @@
-"""One file, replaced wholly or not at all, by one writer at a time. Every failure is one sentence."""
+"""The keystore file: replaced atomically, by one writer at a time. Every fault is one sentence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _REASONS = {
 
 def read(path: Path) -> bytes:
     """The whole file. Raises KeystoreUnavailable."""
-    with _told(f"reading the keystore {path}"), path.open("rb") as file:
+    with _explained(f"reading the keystore {path}"), path.open("rb") as file:
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise KeystoreUnavailable(f"reading the keystore {path}: a file of this size is no keystore")
@@ -42,16 +42,16 @@ def read(path: Path) -> bytes:
 
 @contextlib.contextmanager
 def exclusive(path: Path, wait: float = WAIT) -> Iterator[None]:
-    """Hold the writer's lock of this file, in a lock file beside it; the kernel frees it when the holder dies.
+    """Hold the write lock of this file, on a lock file beside it; the kernel releases it when the process ends.
 
     Raises KeystoreUnavailable when another writer holds it for ``wait`` seconds.
     """
-    with _told(f"locking the keystore {path}"):
-        # Renaming gives the keystore a new inode each time, so the lock cannot be on the file itself.
+    with _explained(f"locking the keystore {path}"):
+        # Each replacement gives the keystore a new inode, so the lock cannot be on the file itself.
         lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | _NEW_FILE, 0o600)
     try:
         deadline = time.monotonic() + wait
-        while not _taken(lock, path):
+        while not _try_lock(lock, path):
             if time.monotonic() >= deadline:
                 raise KeystoreUnavailable(f"another program is changing the keystore {path}; try again when it is done")
             time.sleep(_PAUSE)
@@ -61,13 +61,13 @@ def exclusive(path: Path, wait: float = WAIT) -> Iterator[None]:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Put ``data`` in the place of the file: mode 0600, on the disk before it takes the name.
+    """Replace the file by ``data``: mode 0600, synced to the disk before it is renamed.
 
     A crash at any point leaves the old file or the new one. The caller holds ``exclusive``. Raises KeystoreUnavailable.
     """
-    # One fixed name: what a killed writer left behind is overwritten by the next, not heaped up.
+    # One fixed name: the next writer overwrites what a killed one left.
     fresh = path.with_name(f".{path.name}.new")
-    with _told(f"writing the keystore {path} (it is as it was before)"):
+    with _explained(f"writing the keystore {path} (it is as it was before)"):
         try:
             _write(fresh, data)
             os.replace(fresh, path)
@@ -75,7 +75,7 @@ def replace(path: Path, data: bytes) -> None:
             with contextlib.suppress(OSError):
                 fresh.unlink()
             raise
-    with _told(f"making the new keystore {path} last"):
+    with _explained(f"syncing the directory of the keystore {path}"):
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(directory)
@@ -84,8 +84,8 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def make_parent(path: Path) -> None:
-    """The directory of the file, readable by its owner alone if it is new. Raises KeystoreUnavailable."""
-    with _told(f"making the directory {path.parent}"):
+    """Make the directory of the file, readable by its owner only. Raises KeystoreUnavailable."""
+    with _explained(f"making the directory {path.parent}"):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -101,8 +101,8 @@ def _write(path: Path, data: bytes) -> None:
         os.close(file)
 
 
-def _taken(lock: int, path: Path) -> bool:
-    with _told(f"locking the keystore {path}"):
+def _try_lock(lock: int, path: Path) -> bool:
+    with _explained(f"locking the keystore {path}"):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -111,9 +111,9 @@ def _taken(lock: int, path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _told(doing: str) -> Iterator[None]:
+def _explained(operation: str) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
         reason = _REASONS.get(fault.errno or 0, fault.strerror or "the system refused")
-        raise KeystoreUnavailable(f"{doing}: {reason}") from fault
+        raise KeystoreUnavailable(f"{operation}: {reason}") from fault

@@ -1,4 +1,4 @@
-"""The state of a custodian as an immutable value: key records, who did what, and what is gone for ever."""
+"""The state of a custodian as an immutable value: key records, audit entries and destroyed key versions."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class KeyAuditEntry:
-    """Who did what to which key, and when. Never a key byte."""
+    """One change of a key: when, by whom, which. It contains no key bytes."""
 
     at: datetime
     by: str
@@ -96,7 +96,7 @@ class KeyAuditEntry:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class KeyTable:
-    """All records by reference. ``retired`` are destroyed references, so that no version is ever given out twice."""
+    """All records by reference. ``retired`` are destroyed references, whose versions are not used again."""
 
     simulation: bool
     records: Mapping[KeyRef, KeyRecord] = field(default_factory=dict)
@@ -107,21 +107,21 @@ class KeyTable:
         try:
             return self.records[ref]
         except KeyError:
-            gone = "was destroyed" if ref in self.retired else "is not in this custody"
-            raise KeyNotFound(f"the key {ref} {gone}") from None
+            absence = "was destroyed" if ref in self.retired else "is not in this custody"
+            raise KeyNotFound(f"the key {ref} {absence}") from None
 
     def latest(self, name: str) -> KeyRef:
-        """The newest living version. Raises KeyNotFound."""
+        """The newest version. Raises KeyNotFound."""
         versions = [ref for ref in self.records if ref.name == name]
         if not versions:
             raise KeyNotFound(f"no key named {name} is in this custody")
         return max(versions)
 
-    def use(self, ref: KeyRef, purposes: Collection[Purpose], doing: str) -> KeyRecord:
-        """The record, if its purpose allows what is being done. Raises KeyNotFound, KeyMisuse."""
+    def use(self, ref: KeyRef, purposes: Collection[Purpose], operation: str) -> KeyRecord:
+        """The record, if its purpose is among ``purposes``. Raises KeyNotFound, KeyMisuse."""
         record = self.get(ref)
         if record.info.purpose not in purposes:
-            raise KeyMisuse(f"{doing}: {ref} is a key for {record.info.purpose}, not {' or '.join(purposes)}")
+            raise KeyMisuse(f"{operation}: {ref} is a key for {record.info.purpose}, not {' or '.join(purposes)}")
         return record
 
     def next_ref(self, name: str) -> KeyRef:
@@ -136,11 +136,11 @@ class KeyTable:
 
     def without(self, ref: KeyRef, entry: KeyAuditEntry) -> KeyTable:
         self.get(ref)
-        left = {r: record for r, record in self.records.items() if r != ref}
-        return replace(self, records=left, retired=self.retired | {ref}, audit=(*self.audit, entry))
+        remaining = {r: record for r, record in self.records.items() if r != ref}
+        return replace(self, records=remaining, retired=self.retired | {ref}, audit=(*self.audit, entry))
 
     def only(self, names: Collection[str]) -> KeyTable:
-        """The keys of these names, without the audit list: what a worker needs. Raises KeyNotFound."""
+        """The keys of these names without the audit list, for a worker. Raises KeyNotFound."""
         for name in names:
             self.latest(name)
         return KeyTable(self.simulation, {r: k for r, k in self.records.items() if r.name in names}, self.retired)
@@ -150,7 +150,7 @@ class KeyTable:
 
 
 def encode(table: KeyTable) -> bytes:
-    """The table as secret bytes, to be encrypted at once."""
+    """The table as secret bytes, which callers encrypt at once."""
     keys = [_encode_record(record) for record in table.records.values()]
     audit = [[e.at.isoformat(), e.by, e.action, e.key, e.detail] for e in table.audit]
     retired = sorted([ref.name, ref.version] for ref in table.retired)
@@ -159,7 +159,7 @@ def encode(table: KeyTable) -> bytes:
 
 
 def decode(data: bytes) -> KeyTable:
-    """The table that ``encode`` wrote. Raises KeystoreDamaged, which never shows what was read."""
+    """The inverse of ``encode``. Raises KeystoreDamaged, which shows nothing of the contents."""
     try:
         state = json.loads(data)
         simulation = bool(state["simulation"])

@@ -1,6 +1,6 @@
 """BER-TLV, data object lists and data grouping identifiers: strict, lossless, fast.
 
-``decode(data)`` gives ``Tlvs``, a sequence of ``Tlv(tag, value, children)``; ``tlv(tag, content)`` builds one;
+``decode(data)`` returns ``Tlvs``, a sequence of ``Tlv(tag, value, children)``; ``tlv(tag, content)`` builds one object;
 ``Dol`` parses and fills data object lists; ``dgi`` holds ``encode``, ``decode`` and ``Stream`` for DGIs.
 """
 

@@ -1,8 +1,8 @@
 """BER-TLV data objects: strict, lossless and fast. ISO/IEC 7816-4:2020, 6.3; EMV 4.4 Book 3, Annex B.
 
-Strict means: definite lengths in their shortest form only, nothing truncated, nothing trailing, and a fault inside a
-template is raised when the outermost bytes are decoded, with its offset in them. Lossless means: the order of objects,
-duplicates and the padding bytes between them survive, so that ``decode(x).encode() == x``.
+Strict: definite lengths in their shortest form only, nothing truncated, nothing trailing; a fault inside a template is
+raised when the outermost bytes are decoded, with its offset in them. Lossless: the order of objects, duplicates and the
+padding bytes between them are preserved, so that ``decode(x).encode() == x``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, NoReturn, Self, TypeAlias, cast, 
 from terminal.errors import TlvError
 
 MAX_DEPTH: Final = 32
-"""Templates nested deeper are refused: no card nests deeper than five, and a hostile one must not exhaust the stack."""
+"""Deepest nesting of templates accepted: cards use five, and a hostile card must not exhaust the stack."""
 
 Padding = Literal["emv", "reject"]
 _PADDING: Final = b"\x00\xff"
@@ -23,8 +23,8 @@ _PADDING: Final = b"\x00\xff"
 class Tag(int):
     """A BER-TLV tag of one to three bytes as one number: ``Tag(0x9F27)``, ``Tag.parse("9F27")``; prints as ``9F27``.
 
-    Tags that begin with 00 or FF do not exist here: those bytes are padding between objects. Raises TlvError for
-    numbers that no tag has. ISO/IEC 7816-4:2020, 6.3; EMV 4.4 Book 3, Annex B1.
+    Tags that begin with 00 or FF are refused: those bytes are padding between objects. Raises TlvError for a number
+    that is no tag. ISO/IEC 7816-4:2020, 6.3; EMV 4.4 Book 3, Annex B1.
     """
 
     __slots__ = ()
@@ -56,7 +56,7 @@ class Tag(int):
 
     @property
     def constructed(self) -> bool:
-        """Whether the value is itself made of data objects: bit 6 of the first byte."""
+        """Whether the value consists of data objects itself: bit 6 of the first byte."""
         return self & (0x20 if self < 0x100 else 0x2000 if self < 0x10000 else 0x200000) != 0
 
     def __str__(self) -> str:
@@ -67,7 +67,10 @@ class Tag(int):
 
 
 def tag_length(data: bytes, at: int, base: int) -> int:
-    """Bytes of the tag at ``at``; an IndexError means it is cut off. Raises TlvError at ``base + at``."""
+    """Length of the tag at ``at`` in bytes.
+
+    Raises IndexError for a truncated tag, TlvError (at offset ``base + at``) for bytes that are no tag.
+    """
     first = data[at]
     if first in _PADDING:
         raise TlvError(f"{first:02X} where a tag should begin", base + at)
@@ -83,17 +86,17 @@ def tag_length(data: bytes, at: int, base: int) -> int:
 
 
 _KNOWN: Final[dict[int, Tag]] = {}
-"""Every tag of one or two bytes. A constant table, because making an int subclass would take longer than all other work
-on an object."""
+"""Every tag of one or two bytes: making an int subclass takes longer than all other work on an object."""
 
 
 _Node: TypeAlias = "tuple[Tag, bytes, tuple[_Node, ...] | None]"
-"""What the decoder makes of an object: tag, value, nodes inside (None for a primitive object). A bare tuple costs a
-quarter of a Tlv, and most objects of a record are never looked at; Tlvs makes a Tlv of a node when it hands it out."""
+"""A decoded object: tag, value, nodes inside (None for a primitive object).
+
+A plain tuple costs a quarter of a Tlv, and most objects of a record are never read; Tlvs makes the Tlv on access."""
 
 
 class Tlv(NamedTuple):
-    """One data object. Make one with ``tlv()``, which checks that the value of a template is made of data objects."""
+    """One data object. ``tlv()`` builds one and checks that the value of a template consists of data objects."""
 
     tag: Tag
     value: bytes
@@ -113,12 +116,12 @@ class Tlv(NamedTuple):
         return f"<Tlv {self.tag}, {len(self.value)} bytes>"
 
 
-_made: Callable[[_Node], Tlv] = partial(tuple.__new__, Tlv)
-"""The Tlv of a node, at a quarter of what the call of a NamedTuple's own __new__ takes."""
+_tlv: Callable[[_Node], Tlv] = partial(tuple.__new__, Tlv)
+"""Makes a Tlv of a node in a quarter of the time of a NamedTuple's own __new__."""
 
 
 class Tlvs(Sequence[Tlv]):
-    """Data objects in a row, as decoded: a sequence of Tlv that still knows its padding."""
+    """A sequence of data objects that preserves the padding it was decoded with."""
 
     __slots__ = ("_nodes", "_raw")
     _nodes: tuple[_Node, ...]
@@ -133,26 +136,26 @@ class Tlvs(Sequence[Tlv]):
         return self._raw
 
     def find(self, *path: int) -> Tlv | None:
-        """The first object with this tag at this level; with several tags, the first down that path of templates."""
+        """The first object with this tag at this level; several tags are a path through templates. None without one."""
         node = self._find(path)
-        return None if node is None else _made(node)
+        return None if node is None else _tlv(node)
 
     def only(self, tag: int) -> Tlv | None:
-        """The object at this level, if it is the only one and has this tag."""
+        """The object at this level if it is the only one and has this tag, else None."""
         nodes = self._nodes
-        return _made(nodes[0]) if len(nodes) == 1 and nodes[0][0] == tag else None
+        return _tlv(nodes[0]) if len(nodes) == 1 and nodes[0][0] == tag else None
 
     def find_all(self, tag: int) -> list[Tlv]:
         """Every object with this tag at this level, in order."""
-        return [_made(node) for node in self._nodes if node[0] == tag]
+        return [_tlv(node) for node in self._nodes if node[0] == tag]
 
     def get(self, *path: int) -> bytes | None:
-        """The value of the object that ``find`` finds, or None."""
+        """The value of the object that ``find`` returns, or None."""
         node = self._find(path)
         return None if node is None else node[1]
 
     def need(self, *path: int) -> bytes:
-        """The value of the object that ``find`` finds. Raises TlvError when there is none."""
+        """The value of the object that ``find`` returns. Raises TlvError when there is none."""
         node = self._find(path)
         if node is None:
             raise TlvError(f"no object {'/'.join(f'{tag:02X}' for tag in path)}")
@@ -161,12 +164,12 @@ class Tlvs(Sequence[Tlv]):
     def walk(self) -> Iterator[Tlv]:
         """Every object at every level, a template before its children."""
         for node in self._nodes:
-            yield _made(node)
+            yield _tlv(node)
             if node[2]:
                 yield from _tlvs(b"", node[2]).walk()
 
     def pairs(self) -> Iterator[tuple[Tag, bytes]]:
-        """Tag and value of every object in the order of ``walk``, at half its cost."""
+        """Tag and value of every object in the order of ``walk``, in half its time."""
         for tag, value, inside in self._nodes:
             yield tag, value
             if inside:
@@ -180,16 +183,16 @@ class Tlvs(Sequence[Tlv]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[Tlv]: ...
     def __getitem__(self, at: int | slice) -> Tlv | Sequence[Tlv]:
-        return [_made(node) for node in self._nodes[at]] if isinstance(at, slice) else _made(self._nodes[at])
+        return [_tlv(node) for node in self._nodes[at]] if isinstance(at, slice) else _tlv(self._nodes[at])
 
     def __len__(self) -> int:
         return len(self._nodes)
 
     def __iter__(self) -> Iterator[Tlv]:
-        return map(_made, self._nodes)
+        return map(_tlv, self._nodes)
 
     def __eq__(self, other: object) -> bool:
-        """Equal when the encodings are, padding included."""
+        """Equal when the encodings are equal, padding included."""
         return isinstance(other, Tlvs) and self._raw == other._raw
 
     def __hash__(self) -> int:
@@ -200,22 +203,22 @@ class Tlvs(Sequence[Tlv]):
 
 
 def _tlvs(raw: bytes, nodes: tuple[_Node, ...]) -> Tlvs:
-    made = Tlvs.__new__(Tlvs)
-    made._nodes, made._raw = nodes, raw
-    return made
+    tlvs = Tlvs.__new__(Tlvs)
+    tlvs._nodes, tlvs._raw = nodes, raw
+    return tlvs
 
 
 _EMPTY: Final = Tlvs()
 
 
 def _first(nodes: tuple[_Node, ...], path: tuple[int, ...], at: int) -> _Node | None:
-    """The first object down the rest of a path, which begins at ``at``."""
+    """The first object on the path of tags from ``path[at]``."""
     wanted, last = path[at], at + 1 == len(path)
     for node in nodes:
         if node[0] == wanted:
-            found = node if last else _first(node[2] or (), path, at + 1)
-            if found is not None:
-                return found
+            match = node if last else _first(node[2] or (), path, at + 1)
+            if match is not None:
+                return match
     return None
 
 
@@ -250,15 +253,15 @@ def tlv(tag: int, content: bytes | Tlv | Iterable[Tlv] = b"") -> Tlv:
 
 
 def encode(objects: Iterable[Tlv]) -> bytes:
-    """Data objects one after another; the padding of a decoded sequence is kept."""
+    """The concatenated objects; a decoded sequence includes its padding."""
     return objects.encode() if isinstance(objects, Tlvs) else b"".join([item.encode() for item in objects])
 
 
 def decode(data: bytes, *, padding: Padding = "emv") -> Tlvs:
-    """Decode data objects in a row, down to the leaves of every template.
+    """Decode concatenated data objects, down to the primitive objects of every template.
 
     ``padding``: "emv" skips bytes 00 and FF before, between and after objects (EMV 4.4 Book 3, Annex B1;
-    ISO/IEC 7816-4:1995, 5.2.2) and keeps them for encode(); "reject" refuses them.
+    ISO/IEC 7816-4:1995, 5.2.2) and preserves them for encode(); "reject" refuses them.
     Raises TlvError with the offset in ``data`` of the tag or length field at fault.
     """
     raw = bytes(data)
@@ -274,7 +277,7 @@ _KNOWN.update({tag: tag for tag in _ONE_BYTE if tag is not None} | _TWO_BYTES)
 
 
 def _scan(data: bytes, pad: bool, base: int, depth: int) -> tuple[_Node, ...]:
-    """The hot path. ``data`` is the content of one template (or all of it), ``base`` its offset for messages."""
+    """The nodes of one template's content, or of all ``data``; ``base`` is its offset for messages. The hot path."""
     nodes: list[_Node] = []
     ones, twos = _ONE_BYTE, _TWO_BYTES
     at, end = 0, len(data)

@@ -1,4 +1,4 @@
-"""Parsed forms that are kept: cards of one issue carry the same lists, and a terminal meets the same issues all day."""
+"""A cache for parsed lists: cards of one issue carry the same ones, and a terminal meets the same issues all day."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 LONGEST: Final = 255
-"""Bytes of a list that a record can hold. A longer one is parsed each time, so that no card can fill the memory."""
+"""Longest input cached, in bytes: a record holds no more. Longer input, which could fill the memory, is not cached."""
 MOST: Final = 256
-"""Lists kept by one parser; the one that was not met for the longest time goes first."""
+"""Results cached for one parser; the least recently used is dropped first."""
 
 T = TypeVar("T")
 
 
 def cached_parse(parse: Callable[[bytes], T]) -> Callable[[bytes], T]:
-    """``parse`` with its last results kept. Only for what an issue has in common and what no check depends on: never
-    for a card's own data, and never for the result of a verification. What ``parse`` gives must not be changed."""
-    known = lru_cache(maxsize=MOST)(parse)
+    """``parse`` with a cache of its last results, which callers must not modify.
 
-    def recall(data: bytes) -> T:
-        return known(data) if len(data) <= LONGEST else parse(data)
+    Only for data that an issue has in common and that no check depends on: never for data of one card, never for the
+    result of a verification.
+    """
+    cached = lru_cache(maxsize=MOST)(parse)
 
-    return recall
+    def cached_or_parsed(data: bytes) -> T:
+        return cached(data) if len(data) <= LONGEST else parse(data)
+
+    return cached_or_parsed

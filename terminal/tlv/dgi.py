@@ -1,4 +1,4 @@
-"""Data grouping identifiers: the parts in which personalization data reach a card.
+"""Data grouping identifiers: the units of personalization data that a card stores.
 
 A DGI is its number (two bytes), its length (one byte 00-FE, or FF and two bytes for 255 and more) and its value.
 EMV Card Personalization Specification 1.1, 2.2; GlobalPlatform Systems Scripting Language 1.1.0, Annex B.
@@ -38,22 +38,25 @@ def header(number: int, length: int) -> bytes:
 
 
 def encode(groups: Iterable[tuple[int, bytes]]) -> bytes:
-    """DGIs one after another. Raises TlvError."""
+    """The concatenated DGIs. Raises TlvError."""
     return b"".join([header(number, len(value)) + value for number, value in groups])
 
 
 def decode(data: bytes) -> list[Dgi]:
-    """Whole DGIs in a row. Raises TlvError with the offset for a truncated one or a length not in its shortest form."""
+    """Concatenated whole DGIs.
+
+    Raises TlvError with the offset for a truncated one or a length not in its shortest form.
+    """
     stream = Stream()
-    found = stream.feed(data)
+    groups = stream.feed(data)
     stream.finish()
-    return found
+    return groups
 
 
 class Stream:
-    """Decodes DGIs that arrive in blocks, a DGI running over as many of them as it likes.
+    """Decodes DGIs that arrive in blocks; a DGI may continue over any number of them.
 
-    Offsets in errors count from the first byte ever fed. After an error the stream is of no further use.
+    Offsets in errors count from the first byte of the first block. After an error the stream cannot be used.
     """
 
     def __init__(self) -> None:
@@ -62,21 +65,21 @@ class Stream:
 
     @property
     def pending(self) -> bool:
-        """Whether a DGI has begun and is not complete: False exactly at a DGI boundary."""
+        """Whether a DGI has begun and is incomplete; False exactly at a DGI boundary."""
         return bool(self._rest)
 
     def feed(self, block: bytes) -> list[Dgi]:
         """The DGIs that this block completes, in order. Raises TlvError."""
-        data, at, found = self._rest + block, 0, []
+        data, at, groups = self._rest + block, 0, []
         while (head := _head(data, at, self._consumed)) is not None:
             number, start, stop = head
             if stop > len(data):
                 break
-            found.append(Dgi(number, data[start:stop]))
+            groups.append(Dgi(number, data[start:stop]))
             at = stop
         self._rest = data[at:]
         self._consumed += at
-        return found
+        return groups
 
     def finish(self) -> None:
         """Raises TlvError when a DGI is incomplete."""

@@ -1,4 +1,4 @@
-"""Data object lists: what a card asks the terminal for. EMV 4.4 Book 3, 5.4."""
+"""Data object lists: the data that a card requests from the terminal. EMV 4.4 Book 3, 5.4."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DolFormat(StrEnum):
 
 
 class DolEntry(NamedTuple):
-    """One request: a tag and the length in bytes, 0 to 255, that its value must take."""
+    """One requested data object: its tag and the length of its value in bytes, 0 to 255."""
 
     tag: Tag
     length: int
@@ -32,13 +32,13 @@ class DolEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dol:
-    """A data object list: tags and lengths in the order in which the values are joined."""
+    """A data object list: tags and lengths in the order in which the values are concatenated."""
 
     entries: tuple[DolEntry, ...]
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Raises TlvError with the offset when a tag or its length byte is cut off or cannot exist."""
+        """Raises TlvError with the offset when a tag or its length byte is truncated or invalid."""
         return cls(_entries(data))
 
     @classmethod
@@ -54,42 +54,42 @@ class Dol:
 
     @property
     def length(self) -> int:
-        """Bytes of the joined values."""
+        """Length of the concatenated values in bytes."""
         return sum(entry.length for entry in self.entries)
 
     def fill(self, values: Mapping[int, bytes], formats: Mapping[int, DolFormat] | None = None) -> bytes:
-        """The joined values, ``self.length`` bytes.
+        """The concatenated values, ``self.length`` bytes.
 
-        A tag without a value, and every template tag, is filled with zeros. A value of another length is fitted by its
-        format in ``formats`` (b where there is none). EMV 4.4 Book 3, 5.4, rules 1 to 3.
+        A tag without a value, and every template tag, is filled with zeros. A value of another length is truncated or
+        padded by its format in ``formats`` (b where it has none). EMV 4.4 Book 3, 5.4, rules 1 to 3.
         """
-        known = formats or {}
+        by_tag = formats or {}
         parts = []
         for tag, length in self.entries:
             value = values.get(tag)
             if value is None or tag.constructed:
                 value = bytes(length)
             elif len(value) != length:
-                value = fit(value, length, known.get(tag, DolFormat.B))
+                value = fit(value, length, by_tag.get(tag, DolFormat.B))
             parts.append(value)
         return b"".join(parts)
 
     def split(self, data: bytes) -> dict[Tag, bytes]:
-        """The joined values back by tag, as a card reads them. Raises TlvError when their length is another."""
+        """The concatenated values by tag, as a card reads them. Raises TlvError for data of another length."""
         if len(data) != self.length:
             raise TlvError(f"{len(data)} bytes for a data object list of {self.length}")
-        found, at = {}, 0
+        values, at = {}, 0
         for tag, length in self.entries:
-            found[tag] = data[at : at + length]
+            values[tag] = data[at : at + length]
             at += length
-        return found
+        return values
 
     def __iter__(self) -> Iterator[DolEntry]:
         return iter(self.entries)
 
 
 def asks_for(dol: bytes, tag: int) -> bool:
-    """Whether an encoded list asks for a tag; one that is out of form asks for nothing."""
+    """Whether an encoded list requests a tag; a malformed list requests none."""
     try:
         return any([entry[0] == tag for entry in _entries(dol)])
     except TlvError:
@@ -110,10 +110,10 @@ def _entries(data: bytes) -> tuple[DolEntry, ...]:
 
 
 def fit(value: bytes, length: int, form: DolFormat) -> bytes:
-    """Make a value ``length`` bytes long. EMV 4.4 Book 3, 5.4.
+    """A value truncated or padded to ``length`` bytes. EMV 4.4 Book 3, 5.4.
 
-    Format n loses its leftmost bytes or gains zeros on the left; cn loses its rightmost bytes or gains FF on the right;
-    every other format loses its rightmost bytes or gains zeros on the right.
+    Format n is truncated and zero-padded on the left; cn is truncated and padded with FF on the right; every other
+    format is truncated and zero-padded on the right.
     """
     if form is DolFormat.N:
         return value[len(value) - length :] if len(value) > length else value.rjust(length, b"\x00")

@@ -86,12 +86,12 @@ def test_a_pan_has_twelve_to_nineteen_digits(pan: str) -> None:
 def test_a_block_for_another_pan_or_of_another_format_is_none() -> None:
     other = "6225889998887776"
     block = pinblock.format0(Secret(b"123456789012"), PANS[1])
-    with pytest.raises(CryptoError, match="no PIN block of format 0"):
+    with pytest.raises(CryptoError, match="not a PIN block of format 0"):
         pinblock.read_format0(block, other)
-    with pytest.raises(CryptoError, match="no PIN block of format 3"):
+    with pytest.raises(CryptoError, match="not a PIN block of format 3"):
         pinblock.read_format3(block, PANS[1])
     four = pinblock.encrypt_format4(KEY, Secret(b"1234"), PANS[1], secrets.token_bytes)
-    with pytest.raises(CryptoError, match="no PIN block of format 4"):
+    with pytest.raises(CryptoError, match="not a PIN block of format 4"):
         pinblock.decrypt_format4(KEY, four, other)
 
 
@@ -101,7 +101,7 @@ def test_a_block_for_another_pan_or_of_another_format_is_none() -> None:
 def test_broken_blocks_are_none(plain: str) -> None:
     field = bytes.fromhex("0000" + PANS[1][-13:-1])
     block = Secret(bytes(a ^ b for a, b in zip(bytes.fromhex(plain), field, strict=True)))
-    with pytest.raises(CryptoError, match="no PIN block of format 0"):
+    with pytest.raises(CryptoError, match="not a PIN block of format 0"):
         pinblock.read_format0(block, PANS[1])
 
 

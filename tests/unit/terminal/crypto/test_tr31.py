@@ -63,17 +63,17 @@ def test_another_protector_does_not_open_a_block() -> None:
 @pytest.mark.parametrize(
     ("block", "why"),
     [
-        ("", "no TR-31 key block"),
-        ("B0016P0TB00S00", "no TR-31 key block"),
-        ("Bxx16P0TB00S0000", "no TR-31 key block"),
+        ("", "not a TR-31 key block"),
+        ("B0016P0TB00S00", "not a TR-31 key block"),
+        ("Bxx16P0TB00S0000", "not a TR-31 key block"),
         ("B0017P0TB00S0000", "has 16 characters, not the 17"),
         ("A0016P0TB00S0000", "version B and D are read"),
         ("B0016P0TB00S0000", "no whole number of cipher blocks"),
         ("B0034P0TB00S0000" + "00" * 9, "no whole number of cipher blocks"),
         ("B0018P0TB00S0000zz", "hexadecimal digits"),
-        ("B0020P0TB00S0100KS00", "no plain length"),
-        ("B0020P0TB00S0100KSzz", "no plain length"),
-        ("B0017P0TB00S0000号", "no TR-31 key block"),
+        ("B0020P0TB00S0100KS00", "an invalid length"),
+        ("B0020P0TB00S0100KSzz", "an invalid length"),
+        ("B0017P0TB00S0000号", "not a TR-31 key block"),
     ],
 )
 def test_broken_blocks_say_what_is_wrong(block: str, why: str) -> None:

@@ -134,7 +134,7 @@ def test_a_senseless_header_is_refused_before_any_work(
     lines = path.read_bytes().split(b"\n")
     lines[1] = json.dumps(json.loads(lines[1]) | change).encode()
     path.write_bytes(reseal_checksum(lines))
-    with pytest.raises(KeystoreDamaged, match="its header makes no sense"):
+    with pytest.raises(KeystoreDamaged, match="its header is invalid"):
         SoftwareKeystore.unlock(path, passphrase)
 
 
@@ -171,13 +171,13 @@ def test_a_keystore_made_anew_under_an_open_one_is_noticed(
     store = make_keystore()
     store.path.unlink()
     SoftwareKeystore.create(store.path, passphrase, cost=cheap)
-    with pytest.raises(KeystoreLocked, match="made anew since it was unlocked"):
+    with pytest.raises(KeystoreLocked, match="replaced since it was unlocked"):
         store.rotate("seal", by="Li Na")
 
 
 def test_the_standard_cost_is_memory_hard() -> None:
     assert STANDARD_COST.memory_kib >= 64 * 1024
-    assert STANDARD_COST.bearable
+    assert STANDARD_COST.supported
 
 
 def test_a_snapshot_opens_with_its_transport_secret_alone(make_keystore: Maker) -> None:

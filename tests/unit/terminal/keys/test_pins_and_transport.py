@@ -190,8 +190,8 @@ def test_a_published_key_does_not_come_in_by_a_block(bank: MemoryCustody) -> Non
 def test_only_working_keys_leave(bank: MemoryCustody) -> None:
     bank.generate("pek-strong", Purpose.PIN, Algorithm.AES256, by="Li Na")
     for ref, why in (
-        (SEAL, "a key for seal does not leave this house"),
-        (KeyRef("zmk-aes"), "a key for zmk does not leave this house"),
+        (SEAL, "a key for seal is not exported"),
+        (KeyRef("zmk-aes"), "a key for zmk is not exported"),
         (KeyRef("imk-ac-sm4"), "holds 3DES or AES keys, not sm4 under 3des"),
         (KeyRef("pek-strong"), "zmk/1 is 3des, weaker than the key"),
     ):
@@ -210,7 +210,7 @@ def test_no_other_purpose_leaves_by_a_key_block(
     if purpose in (Purpose.AC, Purpose.SMI, Purpose.SMC, Purpose.PIN):
         assert full_custody.export_block(ref, zmk, by="Li Na").startswith("B")
     else:
-        with pytest.raises(KeyMisuse, match=f"a key for {purpose} does not leave this house"):
+        with pytest.raises(KeyMisuse, match=f"a key for {purpose} is not exported"):
             full_custody.export_block(ref, zmk, by="Li Na")
         with pytest.raises(KeyMisuse, match="comes as a TR-31 key block"):
             bank.import_block("new", purpose, Algorithm.TDES, "B", KeyRef("zmk"), by="Li Na")

@@ -42,7 +42,7 @@ def test_what_is_no_private_number_is_refused(custody: MemoryCustody, key: bytes
 
 def test_private_keys_do_not_come_in_components(custody: MemoryCustody) -> None:
     parts = [KeyComponent(Secret(PRIVATE), "Li Na"), KeyComponent(Secret(PRIVATE), "Wang Wei")]
-    with pytest.raises(KeyMisuse, match="a private key does not come in components"):
+    with pytest.raises(KeyMisuse, match="a private key has no components"):
         custody.import_components("ca", Purpose.SIGN_CA, Algorithm.SM2, parts)
 
 
