@@ -138,7 +138,7 @@ class Inside:
 
     def verified(self, batch: str) -> int:
         """Cards of a batch that are proven."""
-        return self._service.registry.accounts(batch).verified
+        return self._service.registry.batches.accounts(batch).verified
 
     def listen(self) -> None:
         for line in sys.stdin:

@@ -35,7 +35,7 @@ def own_trust(custody: KeyCustody, trust: Trust, at: datetime) -> TrustList:
 
 def current_hotlist(registry: Registry, at: datetime) -> Hotlist:
     """Every card that the registry says no counter may accept."""
-    return hotlist_of(registry.hotlist_entries(), at)
+    return hotlist_of(registry.hotlist.entries(), at)
 
 
 def hotlist_of(entries: Iterable[HotlistEntry], at: datetime, version: int | None = None) -> Hotlist:

@@ -28,7 +28,7 @@ By = Annotated[str | None, typer.Option(help="Who does this; you, if not given."
 def list_batches(json: output.Json = False) -> None:
     """List all batches and where each stands."""
     with settings.open_registry() as registry:
-        batches = registry.batches()
+        batches = registry.batches.all()
     if json:
         output.as_json(batches)
         return
@@ -57,9 +57,13 @@ def list_batches(json: output.Json = False) -> None:
 def show(batch: BatchId, json: output.Json = False) -> None:
     """Show one batch: its accounts, chips that are awaited, chips that were rejected."""
     with settings.open_registry() as registry:
-        found = registry.batch(batch)
-        accounts, rejects, bound = registry.accounts(batch), registry.rejects(batch), registry.bound_chips(batch)
-        stock = registry.stock()
+        found = registry.batches.batch(batch)
+        accounts, rejects, bound = (
+            registry.batches.accounts(batch),
+            registry.line.rejects(batch),
+            registry.line.bound_chips(batch),
+        )
+        stock = registry.stock.accounts()
     if json:
         output.as_json({"batch": found, "accounts": accounts, "rejects": rejects, "awaited": bound})
         return
@@ -88,7 +92,7 @@ def approve(batch: BatchId, by: By = None) -> None:
     """
     profile = profile_in_use()
     with settings.open_registry() as registry:
-        done = registry.approve(batch, by or settings.load().operator, scheme=profile.scheme)
+        done = registry.batches.approve(batch, by or settings.load().operator, scheme=profile.scheme)
     typer.echo(
         f"{done.id}: {done.accepted} members approved by {done.approved_by}. Next: membercard batch prepare {done.id}"
     )
@@ -98,7 +102,7 @@ def approve(batch: BatchId, by: By = None) -> None:
 def discard(batch: BatchId, reason: Annotated[str, typer.Option(help="Why; it goes into the audit.")] = "") -> None:
     """Give up a draft; its file may then be imported again."""
     with settings.open_registry() as registry:
-        done = registry.discard(batch, settings.load().operator, reason=reason)
+        done = registry.batches.discard(batch, settings.load().operator, reason=reason)
     typer.echo(f"{done.id}: discarded")
 
 
@@ -114,7 +118,7 @@ def prepare(
     profile = profile_in_use()
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
-        under_way(registry.batch(batch))
+        under_way(registry.batches.batch(batch))
         with _progress() as progress:
             pool, by = open_pool(keystore, profile), settings.load().operator
             made = prepare_with_progress(registry, batch, profile, keystore, pool, progress, workers=workers, by=by)
@@ -145,7 +149,7 @@ def release(
 ) -> None:
     """Give up a chip that left its lane and is lost: its card is hotlisted and its dossier made again."""
     with settings.open_registry() as registry:
-        registry.release_missing(batch, chip, by or settings.load().operator, reason=reason)
+        registry.line.release_missing(batch, chip, by or settings.load().operator, reason=reason)
     typer.echo(f"{chip}: rejected ({reason}). Make its dossier again with: membercard batch prepare {batch}")
 
 
@@ -157,7 +161,7 @@ def close(
 ) -> None:
     """Close a finished batch: the accounts balance, two people sign, dossier secrets are destroyed."""
     with settings.open_registry() as registry:
-        done = registry.close_batch(batch, by or settings.load().operator, second)
+        done = registry.batches.close(batch, by or settings.load().operator, second)
     typer.echo(f"{done.id}: closed, {done.verified} cards, dossier secrets destroyed")
 
 

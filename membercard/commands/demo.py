@@ -62,12 +62,12 @@ def demo(
         batches = _timed(times, "intake", lambda: _import_forms(console, registry), "2 forms checked and stored")
         _title(console, "2  审核 Approval", "a second person lets each batch through, never the one who imported it")
         for batch in batches:
-            registry.approve(batch, "reviewer", scheme=profile_in_use().scheme)
+            registry.batches.approve(batch, "reviewer", scheme=profile_in_use().scheme)
             console.print(f"   {batch} approved by reviewer")
         _title(console, "3  登记 Data preparation", "RSA keys, certificates and a sealed dossier for every card")
         made = _timed(times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included")
         _title(console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip is a stranger and has to be refused")
-        registry.receive_stock(make_blanks(out / "stock", made), "demo", "storekeeper")
+        registry.stock.receive(make_blanks(out / "stock", made), "demo", "storekeeper")
         results = _timed(
             times,
             "personalization",
@@ -101,9 +101,9 @@ def _import_forms(console: Console, registry: Registry) -> list[str]:
     batches = []
     for name in ("roster-clean-50.xlsx", "roster-messy.xlsx"):
         with as_file(files("membercard.demo") / "data" / name) as path:
-            roster = check(path, known=registry.known_members)
+            roster = check(path, known=registry.rosters.known_members)
         accepted, rejected = to_import(roster)
-        batch = registry.import_roster(
+        batch = registry.rosters.import_roster(
             roster.unit or name, accepted, rejected, source=name, digest=roster.digest, by="clerk"
         )
         batches.append(batch.id)
@@ -170,7 +170,7 @@ def _summary(
     total: float,
 ) -> None:
     _title(console, "7  对账 Reconciliation", "at every moment: nothing lost, nothing twice")
-    accounts = {batch: registry.accounts(batch) for batch in batches}
+    accounts = {batch: registry.batches.accounts(batch) for batch in batches}
     columns = ["batch", "members", "verified", "remade", "chips", "rejected", "accounts"]
     rows = [
         (
@@ -185,7 +185,7 @@ def _summary(
         for b, a in accounts.items()
     ]
     console.print(output.table("", columns, rows, right=columns[1:6]))
-    console.print(Text(" ") + stock_equation(registry.stock()), soft_wrap=True)
+    console.print(Text(" ") + stock_equation(registry.stock.accounts()), soft_wrap=True)
     timing = [(t.what, f"{t.seconds:.2f}", t.remark) for t in times] + [("everything", f"{total:.2f}", "")]
     console.print(output.table("", ["step", "seconds", ""], timing, right=["seconds"]))
 

@@ -58,7 +58,7 @@ def _examine() -> Iterator[DoctorCheck]:
     yield DoctorCheck("keystore", "ok", f"{chosen.keystore}, {len(keystore.keys())} keys, for {kind}")
     try:
         with settings.open_registry(keystore) as registry:
-            batches = registry.batches()
+            batches = registry.batches.all()
         yield DoctorCheck("database", "ok", f"{chosen.database_label}, {len(batches)} batches")
     except MembercardError as e:
         yield DoctorCheck("database", "fault", str(e))

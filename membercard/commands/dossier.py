@@ -74,7 +74,7 @@ def _list(source: str, transport: str, form: str, *, json: bool) -> None:
             rows = [{"card": one.reference, "sequence": one.sequence, "state": "in the file"} for one in cards]
     else:
         with settings.open_registry(custody) as registry:
-            stored = registry.stored_dossiers(source)
+            stored = registry.dossiers.stored(source)
         rows = [{"card": one.card_number, "sequence": one.sequence, "state": one.state} for one in stored]
     if json:
         output.as_json({"cards": rows})
@@ -226,7 +226,7 @@ def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str
                 raise DossierError(f"{path} has no card with the reference {card}")
             return found.applications
     with settings.open_registry(custody) as registry:
-        of_card = registry.stored_dossiers(source, [card])
+        of_card = registry.dossiers.stored(source, [card])
     if not of_card:
         raise DossierError(f"batch {source} has no dossier of card {card}, or is closed and has none any more")
     return _opened(custody, of_card[-1]).applications

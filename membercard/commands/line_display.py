@@ -53,7 +53,7 @@ def prepare_with_progress(
     by: str,
 ) -> int:
     """Fill the key pool and make every missing dossier; how many were made. ``workers`` 0: one a core."""
-    missing = registry.batch(batch_id).to_prepare
+    missing = registry.batches.batch(batch_id).to_prepare
     payment_pool = open_payment_pool(custody, profile, pool)
     for keys, level in pool_levels(missing, pool, payment_pool).items():
         made = progress.add_task("chip keys", total=max(0, level - len(keys)))
@@ -140,7 +140,7 @@ class Display(Live):
     """What every lane does now, what it last did, and the batch's progress. Plain lines where there is no terminal."""
 
     def __init__(self, registry: Registry, batch_id: str, lanes: int, console: Console) -> None:
-        accounts = registry.accounts(batch_id)
+        accounts = registry.batches.accounts(batch_id)
         self._batch_id = batch_id
         self._lock_events = threading.Lock()
         self._lanes: dict[str, LaneEvent] = {

@@ -48,14 +48,14 @@ def run(
     profile = profile_in_use()
     chosen = LineSettings(max_consecutive_failures=max_consecutive_failures, tries=tries, idle=idle)
     with settings.open_registry(keystore) as registry:
-        found = under_way(registry.batch(batch))
+        found = under_way(registry.batches.batch(batch))
         if not found.dossiers:
             sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
             raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch)
         began = monotonic()
         results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen)
         seconds = monotonic() - began
-        accounts = registry.accounts(batch)
+        accounts = registry.batches.accounts(batch)
     if json:
         output.as_json({"lanes": results, "seconds": seconds, "accounts": accounts})
     else:

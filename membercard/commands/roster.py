@@ -70,7 +70,7 @@ def check(
         if against_registry:
             from membercard import settings
 
-            known = stack.enter_context(settings.open_registry()).known_members
+            known = stack.enter_context(settings.open_registry()).rosters.known_members
         report = intake.check(file, known=known, unit=unit)
     if annotate is not None:
         from personalize.intake.annotate import annotate as write_back
@@ -107,11 +107,11 @@ def import_(
 
     batch = None
     with settings.open_registry() as registry:
-        report = intake.check(file, known=registry.known_members, unit=unit)
+        report = intake.check(file, known=registry.rosters.known_members, unit=unit)
         if report.accepted and report.unit is not None:
             accepted, rejected = to_import(report)
             clerk = by or settings.load().operator
-            batch = registry.import_roster(
+            batch = registry.rosters.import_roster(
                 report.unit, accepted, rejected, source=file.name, digest=report.digest, by=clerk
             )
     _say(report, "en" if lang == "en" else "zh", batch, as_json)

@@ -22,7 +22,7 @@ def receive(
     Example: membercard stock receive 500 --supplier-batch L-2026-17
     """
     with settings.open_registry() as registry:
-        account = registry.receive_stock(count, supplier_batch, by or settings.load().operator)
+        account = registry.stock.receive(count, supplier_batch, by or settings.load().operator)
     typer.echo(f"received {count} chips of {supplier_batch}; {account.left} blank chips should be on the shelf now")
 
 
@@ -30,7 +30,7 @@ def receive(
 def show(json: output.Json = False) -> None:
     """Print the stock account: received = verified + rejected + in reader + left."""
     with settings.open_registry() as registry:
-        account = registry.stock()
+        account = registry.stock.accounts()
     if json:
         output.as_json(account)
     else:

@@ -42,7 +42,7 @@ def add(
     password = one_time()
     with settings.open_registry() as registry:
         stored = Passwords().hash(password)
-        made = registry.people.add(name, display or name, stored, role, by=_owner(), language=lang)
+        made = registry.users.add(name, display or name, stored, role, by=_owner(), language=lang)
     _tell(made, password)
 
 
@@ -53,7 +53,7 @@ def show(json: output.Json = False) -> None:
     cursor: str | None = None
     with settings.open_registry() as registry:
         while True:
-            page = registry.people.page(cursor, 500)
+            page = registry.users.page(cursor, 500)
             people += page.items
             if (cursor := page.next) is None:
                 break
@@ -80,7 +80,7 @@ def disable(name: Name, reason: Why) -> None:
     Example: membercard user disable wang.fang --reason "left the house"
     """
     with settings.open_registry() as registry:
-        person = registry.people.disable(name, by=_owner(), reason=reason)
+        person = registry.users.disable(name, by=_owner(), reason=reason)
     typer.echo(f"{person.name} is disabled")
 
 
@@ -99,9 +99,9 @@ def reset(
     password = one_time()
     with settings.open_registry() as registry:
         stored = Passwords().hash(password)
-        if enable and registry.people.user(name).disabled:
-            registry.people.enable(name, by=_owner(), reason=reason)
-        person = registry.people.set_password(name, stored, by=_owner(), must_change=True, reason=reason)
+        if enable and registry.users.user(name).disabled:
+            registry.users.enable(name, by=_owner(), reason=reason)
+        person = registry.users.set_password(name, stored, by=_owner(), must_change=True, reason=reason)
     _tell(person, password)
 
 

@@ -168,7 +168,7 @@ def pay(console: Console, registry: Registry, custody: KeyCustody, out: Path, ca
 
 def _accounts(registry: Registry, profile: PaymentApplication, cards: Mapping[str, Issued]) -> list[_DemoAccount]:
     chosen = sorted(cards)[: len(_PAYMENTS)]
-    numbers = registry.pans_of(chosen)
+    numbers = registry.pans.of_cards(chosen)
     first = profile.pan.first_sequence - 1
     return [_DemoAccount(cards[one].chip, numbers[one], cards[one].sequence + first) for one in chosen]
 

@@ -121,7 +121,7 @@ def _people(registry: Registry) -> dict[str, Secret]:
     users = [(role.value, display, {role.value}) for role, display in _NAMES.items()]
     for name, display, roles in (*users, (EVERYTHING, "演示", {role.value for role in Role})):
         password = one_time()
-        registry.people.add(name, display, hasher.hash(password), roles, by="demo", must_change=False)
+        registry.users.add(name, display, hasher.hash(password), roles, by="demo", must_change=False)
         made[name] = Secret(password.encode())
     return made
 

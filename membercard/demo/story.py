@@ -103,10 +103,10 @@ class Story:
         self._clock.set(16)
         self._receive(make_blanks(self._home / STOCK, 16) + _DEAD)
         first = self._issue(self._import(_UNITS[0], spoiled(people(11, 1))))
-        self._registry.close_batch(first, "operator", SECOND)
+        self._registry.batches.close(first, "operator", SECOND)
         self._clock.set(4)
         second = self._issue(self._import(_UNITS[1], people(6, 101)), dead=_DEAD)
-        issued = (*self._registry.cards_of_batch(first), *self._registry.cards_of_batch(second))
+        issued = (*self._registry.cards.of_batch(first), *self._registry.cards.of_batch(second))
         self._hand_out(issued)
         self._fill_drawer(issued)
         self._counted(issued)
@@ -125,31 +125,31 @@ class Story:
 
     def _import(self, unit: str, rows: Sequence[FormRow]) -> str:
         path = write_form(self._home / "forms" / f"{unit}.xlsx", unit, rows)
-        report = check(path, known=self._registry.known_members, today=self._clock().date())
+        report = check(path, known=self._registry.rosters.known_members, today=self._clock().date())
         accepted, rejected = to_import(report)
         original = Original(path.name, path.read_bytes())
-        batch = self._registry.import_roster(
+        batch = self._registry.rosters.import_roster(
             unit, accepted, rejected, source=path.name, digest=report.digest, by=CLERK, original=original
         )
         return batch.id
 
     def _approved(self, batch_id: str) -> str:
         self._registry.reviews.submit(batch_id, by=CLERK)
-        self._registry.approve(batch_id, SECOND, scheme=self._profile.scheme)
+        self._registry.batches.approve(batch_id, SECOND, scheme=self._profile.scheme)
         return batch_id
 
     def _preparer(self) -> Preparer:
         return Preparer(self._profile, self._custody, today=self._clock().date())
 
     def _prepare(self, batch_id: str) -> None:
-        cards = self._registry.batch(batch_id).to_prepare
+        cards = self._registry.batches.batch(batch_id).to_prepare
         self._pool.fill(2 * cards if self._payment_pool is self._pool else cards)
         prepare_batch(
             self._registry, batch_id, self._preparer(), self._pool, payment_pool=self._payment_pool, by="operator"
         )
 
     def _receive(self, count: int) -> None:
-        self._registry.receive_stock(count, f"W{self._clock():%y%m%d}", "operator")
+        self._registry.stock.receive(count, f"W{self._clock():%y%m%d}", "operator")
 
     def _issue(self, batch_id: str, *, dead: int = 0) -> str:
         """Approve, prepare and run a batch to its end; ``dead`` of its chips gave no answer."""
@@ -187,8 +187,8 @@ class Story:
         for number, card in enumerate(issued):
             steps = next(matters, None) if number else None
             for state in steps or (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE):
-                self._registry.card_event(card.card_number, state, CLERK, _REASONS[state])
-        self._registry.members.replace(issued[1].card_number, by=CLERK, reason="挂失补卡", because="lost")
+                self._registry.cards.change(card.card_number, state, CLERK, _REASONS[state])
+        self._registry.cards.replace(issued[1].card_number, by=CLERK, reason="挂失补卡", because="lost")
 
     def _fill_drawer(self, issued: Sequence[Card]) -> None:
         """Chips to put into the counter's slot: one that is good, one for each matter, a blank."""

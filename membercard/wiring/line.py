@@ -91,7 +91,7 @@ class StationLine:
 
     def prepare(self, batch_id: str, tick: Callable[[int], None] = lambda made: None, *, by: str) -> int:
         """Make every missing dossier; how many. ``tick`` is told each few how many more there are, the audit ``by``."""
-        missing = self._registry.batch(batch_id).to_prepare
+        missing = self._registry.batches.batch(batch_id).to_prepare
         for keys, level in pool_levels(missing, self._pool, self._payment_pool).items():
             keys.fill(level)
         return self._prepare(batch_id, tick, by)

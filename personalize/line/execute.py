@@ -99,7 +99,7 @@ class Job:
 
     def done(self) -> bool:
         """Whether no dossier of the batch waits, is claimed, or has still to be made."""
-        accounts = self.registry.accounts(self.batch_id)
+        accounts = self.registry.batches.accounts(self.batch_id)
         return accounts.waiting == accounts.claimed == accounts.to_prepare == 0
 
 
@@ -107,7 +107,7 @@ def dead_chip(job: Job, lane: str, fault: NoCard, held: str = "") -> CardReport:
     """Record a chip that gives no answer to reset. ``held``: its serial, where the lane knows which chip it must be."""
     said = reason_for(fault)
     coded = Coded(said.code, said.params)
-    serial = job.registry.reject_chip(job.batch_id, held, said.sentence, "connect", Bin.CONTACT, lane, coded=coded)
+    serial = job.registry.line.reject_chip(job.batch_id, held, said.sentence, "connect", Bin.CONTACT, lane, coded=coded)
     return CardReport(
         CardOutcome.REJECTED, serial, reason=said.sentence, bin=Bin.CONTACT, code=said.code, params=said.params
     )
@@ -177,7 +177,7 @@ class _CardRun:
     def whole(self) -> CardReport:
         job = self._job
         domain = self._identify(stack(self._meter))
-        claim = job.registry.claim(job.batch_id, self._lane, job.station, self.serial, job.lease)
+        claim = job.registry.line.claim(job.batch_id, self._lane, job.station, self.serial, job.lease)
         if isinstance(claim, NothingLeft):
             return self.report(CardOutcome.NOTHING_LEFT, _nothing_left(claim))
         if isinstance(claim, ChipKnown):
@@ -193,7 +193,7 @@ class _CardRun:
             self._do(step, domain, dossier, final)
             self._end()
         result: dict[str, object] = {**self._verdict, "commands": self._meter.commands, "bytes": self._meter.bytes_sent}
-        job.registry.verified(claim, result, job.monotonic() - self._started, *self._done)
+        job.registry.line.verified(claim, result, job.monotonic() - self._started, *self._done)
         return self.report(CardOutcome.VERIFIED)
 
     def _identify(self, sender: Sender) -> SecurityDomain:
@@ -312,7 +312,7 @@ class _CardRun:
         while there is no dossier to write it for."""
         if self._claim is not None:
             now = [JournalEntry(self._step, event, detail)] if event else []
-            self._job.registry.journal(self._claim, *self._done, *now)
+            self._job.registry.line.journal(self._claim, *self._done, *now)
             self._done.clear()
 
     def note(self, reason: str) -> None:
@@ -328,12 +328,12 @@ class _CardRun:
         """Refuse the chip for ever; where it has a dossier, its card is hotlisted and the dossier made again."""
         job, coded = self._job, Coded(said.code, said.params)
         if self._claim is not None:
-            job.registry.reject(self._claim, said.sentence, self._step, bin, coded=coded)
+            job.registry.line.reject(self._claim, said.sentence, self._step, bin, coded=coded)
         else:
             self.serial = self.serial or held
             bin = bin if self.serial or bin is Bin.CONTACT else Bin.FOREIGN
             ours = bin is not Bin.FOREIGN
-            self.serial = job.registry.reject_chip(
+            self.serial = job.registry.line.reject_chip(
                 job.batch_id, self.serial, said.sentence, self._step, bin, self._lane, from_stock=ours, coded=coded
             )
         return self.report(CardOutcome.REJECTED, said, bin)

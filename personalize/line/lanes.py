@@ -168,13 +168,13 @@ class PersonalizationLine:
         A batch that was never prepared is none of this: whole batches are prepared beforehand.
         """
         with self._remaking:
-            accounts = self.job.registry.accounts(self.job.batch_id)
+            accounts = self.job.registry.batches.accounts(self.job.batch_id)
             if accounts.to_prepare and accounts.remade:
                 try:
                     self._remake()
                 except RegistryConflict:  # another station was making the same ones: what it left is ours
                     self._remake()
-                accounts = self.job.registry.accounts(self.job.batch_id)
+                accounts = self.job.registry.batches.accounts(self.job.batch_id)
             return accounts.waiting > 0
 
 

@@ -58,16 +58,16 @@ class BatchReport:
 
 def collect(registry: Registry, batch_id: str) -> BatchReport:
     """Read one batch's report from the registry."""
-    rows = registry.roster(batch_id)
+    rows = registry.rosters.rows(batch_id)
     return BatchReport(
-        batch=registry.batch(batch_id),
-        accounts=registry.accounts(batch_id),
-        stock=registry.stock(),
+        batch=registry.batches.batch(batch_id),
+        accounts=registry.batches.accounts(batch_id),
+        stock=registry.stock.accounts(),
         refused_rows=[row for row in rows if not row.accepted],
         mended_rows=[row for row in rows if row.accepted and row.codes],
-        rejects=registry.rejects(batch_id),
-        cards=registry.cards_of_batch(batch_id),
-        timings=registry.timings(batch_id),
+        rejects=registry.line.rejects(batch_id),
+        cards=registry.cards.of_batch(batch_id),
+        timings=registry.line.timings(batch_id),
     )
 
 

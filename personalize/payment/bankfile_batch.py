@@ -17,7 +17,8 @@ from personalize.payment.bankfile import BankFileExchange, BankFormat, PreparedC
 from personalize.payment.bankfile_dp import DpFormat
 from personalize.payment.bankfile_lint import Judge
 from personalize.payment.bankfile_spool import Spool
-from registry.store import SOMEBODY, Registry
+from registry.db.context import UNNAMED_ACTOR
+from registry.store import Registry
 from registry.values import NewDossier, StoredDossier
 from terminal.emv.data.tags import TAG_5A_PAN, TAG_5F34_PAN_SEQUENCE
 from terminal.errors import TlvError
@@ -43,7 +44,7 @@ def cards_of(dossiers: Iterable[Dossier]) -> Iterator[PreparedCard]:
 
 def waiting_dossiers(registry: Registry, custody: KeyCustody, batch_id: str) -> Iterator[Dossier]:
     """The dossiers of a batch that no chip has yet, opened one by one. Raises DossierError when there is none."""
-    numbers = registry.waiting_cards(batch_id)
+    numbers = registry.dossiers.waiting_cards(batch_id)
     if not numbers:
         raise DossierError(nothing_waits(batch_id))
     for at in range(0, len(numbers), _CHUNK):
@@ -62,7 +63,7 @@ def take_in(
     cards: Iterable[PreparedCard],
     judge: Judge,
     *,
-    by: str = SOMEBODY,
+    by: str = UNNAMED_ACTOR,
 ) -> int:
     """Give a batch's waiting dossiers the applications of a file: all its cards, or none where one is not sound.
 
@@ -72,7 +73,7 @@ def take_in(
     none of these dossiers, comes twice, has another card's account number or is not sound; DossierError when nothing
     waits in the batch; RegistryError when a chip took one of the dossiers meanwhile.
     """
-    if not registry.waiting_cards(batch_id):
+    if not registry.dossiers.waiting_cards(batch_id):
         raise DossierError(nothing_waits(batch_id))
     intake = _Intake(registry, exchange, batch_id, judge)
     with Spool(exchange.custody, exchange.seal) as spool:
@@ -84,7 +85,7 @@ def take_in(
                 break
         if intake.faults:
             raise BankFileRefused(intake.faults[:MOST_TOLD])
-        registry.replace_dossiers(batch_id, spool, by=by)
+        registry.dossiers.replace(batch_id, spool, by=by)
         return len(spool)
 
 
@@ -93,9 +94,9 @@ def refuse_remaking(registry: Registry, custody: KeyCustody, batch_id: str) -> N
 
     Raises DossierError naming one of them.
     """
-    numbers = [member.card_number for member in registry.to_prepare(batch_id) if member.card_number]
+    numbers = [member.card_number for member in registry.dossiers.to_prepare(batch_id) if member.card_number]
     for at in range(0, len(numbers), _CHUNK):
-        for one in registry.stored_dossiers(batch_id, numbers[at : at + _CHUNK]):
+        for one in registry.dossiers.stored(batch_id, numbers[at : at + _CHUNK]):
             payment = Dossier.decode(custody.open(one.sealed).reveal()).payment
             if payment and any(isinstance(part.value, SealedKeys) for part in payment.parts):
                 raise DossierError(
@@ -118,8 +119,8 @@ class _Intake:
         """Sealed dossiers of these cards; of the others ``faults`` tells."""
         references = [card.reference for _, card in chunk]
         waiting = _waiting(self.registry, self.batch_id, references)
-        bound = self.registry.pans_of(references)
-        taken = self.registry.pans_taken([card.pan for _, card in chunk if bound.get(card.reference) != card.pan])
+        bound = self.registry.pans.of_cards(references)
+        taken = self.registry.pans.taken([card.pan for _, card in chunk if bound.get(card.reference) != card.pan])
         for record, card in chunk:
             stored = waiting.get(card.reference)
             fault = self._repeated(card) or _misplaced(card, stored, bound.get(card.reference), taken)
@@ -154,7 +155,7 @@ def _misplaced(card: PreparedCard, stored: StoredDossier | None, bound: str | No
 
 
 def _waiting(registry: Registry, batch_id: str, card_numbers: Sequence[str]) -> dict[str, StoredDossier]:
-    found = registry.stored_dossiers(batch_id, card_numbers)
+    found = registry.dossiers.stored(batch_id, card_numbers)
     return {one.card_number: one for one in found if one.state == "waiting"}
 
 

@@ -82,19 +82,19 @@ def assign(
 
     Nothing is stored: ``add_dossiers`` binds them. Raises ProfileError when the range or the file is used up.
     """
-    known = registry.pans_of([card for _, card in cards])
+    known = registry.pans.of_cards([card for _, card in cards])
     new = [(member, card) for member, card in cards if card not in known]
     fresh = _from_file(registry, numbers, new) if numbers else _from_range(registry, rule, len(new))
     return [known[card] if card in known else next(fresh) for _, card in cards]
 
 
 def _from_range(registry: Registry, rule: PanRange, count: int) -> Iterator[str]:
-    serials = registry.allocate_pan_serials(rule.prefix, count) if count else ()
+    serials = registry.pans.allocate_serials(rule.prefix, count) if count else ()
     return (rule.number(serial) for serial in serials)
 
 
 def _from_file(registry: Registry, numbers: BankNumbers, new: Sequence[tuple[MemberToPrepare, str]]) -> Iterator[str]:
-    taken = registry.pans_taken([*numbers.free, *numbers.named.values()])
+    taken = registry.pans.taken([*numbers.free, *numbers.named.values()])
     free = iter([pan for pan in numbers.free if pan not in taken])
     for member, _ in new:
         pan = numbers.named.get(member.id_number)

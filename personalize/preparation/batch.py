@@ -19,8 +19,9 @@ from personalize.payment.pan import assign, load_numbers
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile
 from personalize.protocols import CardToPrepare
+from registry.db.context import UNNAMED_ACTOR
 from registry.errors import NOT_WANTED, RegistryConflict
-from registry.store import SOMEBODY, Registry
+from registry.store import Registry
 from registry.values import MemberToPrepare, NewDossier
 from terminal.keys import MemoryCustody
 from terminal.secret import Secret
@@ -81,7 +82,7 @@ def prepare_batch(
     payment_pool: KeyPool | None = None,
     executor: tuple[Executor, WorkerSpec] | None = None,
     tick: Callable[[int], None] = lambda made: None,
-    by: str = SOMEBODY,
+    by: str = UNNAMED_ACTOR,
 ) -> int:
     """Make and store every dossier that the batch still lacks; how many were made. ``payment_pool`` has RSA keys for
     payment applications, where the profile asks for them; ``by`` is who has it done, for the audit.
@@ -90,7 +91,7 @@ def prepare_batch(
     Raises RegistryConflict where another station prepares the same batch and was first; ProfileError, PrepareError,
     CustodyError, KeyPoolError, RegistryError.
     """
-    members = registry.to_prepare(batch_id)
+    members = registry.dossiers.to_prepare(batch_id)
     chunks = _chunks(_numbered(registry, preparer.profile, members))
     tasks = (
         [
@@ -110,18 +111,18 @@ def prepare_batch(
 def _store(registry: Registry, batch_id: str, dossiers: Sequence[NewDossier], by: str) -> int:
     """A chunk of dossiers without those that somebody else made meanwhile; how many it still had."""
     try:
-        registry.add_dossiers(batch_id, dossiers, by=by)
+        registry.dossiers.add(batch_id, dossiers, by=by)
     except RegistryConflict as e:
         if e.reason != NOT_WANTED:
             raise
     else:
         return len(dossiers)
-    wanted = registry.wanting(batch_id)
+    wanted = registry.dossiers.member_ids_to_prepare(batch_id)
     left = [dossier for dossier in dossiers if dossier.member_id in wanted]
     if not left:
         sentence = f"another station is preparing batch {batch_id}; wait until it is done there"
         raise RegistryConflict(sentence, reason="prepared-elsewhere", batch=batch_id)
-    registry.add_dossiers(batch_id, left, by=by)
+    registry.dossiers.add(batch_id, left, by=by)
     return len(left)
 
 
@@ -145,7 +146,7 @@ def _prepared(
 def _numbered(registry: Registry, profile: Profile, members: Sequence[MemberToPrepare]) -> Iterator[Numbers]:
     """Members with their numbers: their own where they had some, else the next of the profile's ranges."""
     new = sum(member.card_number is None for member in members)
-    serials = iter(registry.allocate_card_serials(profile.card_number.prefix, new) if new else ())
+    serials = iter(registry.cards.allocate_serials(profile.card_number.prefix, new) if new else ())
     cards = [(member, member.card_number or profile.card_number.number(next(serials))) for member in members]
     pans = [""] * len(cards)
     if profile.payment:

@@ -69,7 +69,7 @@ class AccountService:
         """Raises WrongPassword, UserDisabled, TooMany, Unavailable."""
         with translate_registry_errors(), self._turn(name):
             self._check(name, password, origin)
-            user = self._registry.people.user(name)
+            user = self._registry.users.user(name)
             if user.disabled:
                 raise UserDisabled("this user is disabled; ask an administrator")
             self.throttle.succeeded(name)
@@ -90,15 +90,15 @@ class AccountService:
         with translate_registry_errors(), self._turn(name):
             self._check(name, old, origin)
             check_rules(new, name)
-            if self.passwords.matches(self._registry.people.password_hash(name), new):
+            if self.passwords.matches(self._registry.users.password_hash(name), new):
                 raise Invalid("choose another password: it is the old one", {"password": "it is the old one"})
-            user = self._registry.people.set_password(name, self.passwords.hash(new), by=name, must_change=False)
+            user = self._registry.users.set_password(name, self.passwords.hash(new), by=name, must_change=False)
             self._ended(name)
             return self._open(user, origin)
 
     def me(self, known: AuthenticatedCaller) -> User:
         with translate_registry_errors():
-            return self._registry.people.user(known.principal.name)
+            return self._registry.users.user(known.principal.name)
 
     def sessions(self, known: AuthenticatedCaller) -> list[SessionRecord]:
         """One's own that have not ended, newest first."""
@@ -115,7 +115,7 @@ class AccountService:
     def speak(self, known: AuthenticatedCaller, language: str) -> User:
         """The language of one's pages. Raises Conflict for one that there is not."""
         with translate_registry_errors():
-            user = self._registry.people.change(known.principal.name, by=known.principal.name, language=language)
+            user = self._registry.users.change(known.principal.name, by=known.principal.name, language=language)
         self.gate.forget()
         return user
 
@@ -141,12 +141,12 @@ class AccountService:
 
     def _check(self, name: str, password: str, origin: str) -> None:
         self.throttle.check(name, origin)
-        stored = self._registry.people.password_hash(name)
+        stored = self._registry.users.password_hash(name)
         if len(password) <= LONGEST and self.passwords.matches(stored, password):
             return
         self.throttle.failed(name, origin)
         # What was typed as a name may be a password, so a name that is not on record is not told.
-        actor = self._registry.people.user(name).name if stored is not None else _SOMEBODY
+        actor = self._registry.users.user(name).name if stored is not None else _SOMEBODY
         self._registry.audit.note(AuditEntry(actor, "session.refused", origin=origin))
         raise WrongPassword("name or password is wrong")
 

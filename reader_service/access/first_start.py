@@ -18,8 +18,8 @@ def first_administrator(registry: Registry, door: AccountService) -> Secret | No
 
     Several services that start at once on one database make one. Raises RegistryUnavailable.
     """
-    if registry.people.page(None, 1).items:
+    if registry.users.page(None, 1).items:
         return None
     password = one_time()
-    made = registry.people.first(NAME, "Administrator", door.passwords.hash(password), [Role.ADMINISTRATOR.value])
+    made = registry.users.first(NAME, "Administrator", door.passwords.hash(password), [Role.ADMINISTRATOR.value])
     return Secret(password.encode()) if made is not None else None

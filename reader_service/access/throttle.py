@@ -48,7 +48,7 @@ class Throttle:
         by_name: ThrottleLimits = BY_NAME,
         by_address: ThrottleLimits = BY_ADDRESS,
     ) -> None:
-        self._failures = registry.failures
+        self._failures = registry.login_failures
         self._clock = clock
         self._by_name, self._by_address = by_name, by_address
         self.longest_memory = max(by_name.forget, by_address.forget)

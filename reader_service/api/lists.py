@@ -14,7 +14,7 @@ from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, ResponseModel, problems
 from reader_service.services.lists import SignedList
-from registry.members.hotlist_editions import EditionLine
+from registry.members.hotlist import EditionLine
 
 router = Resource(prefix="/lists", tags=["lists"], responses=problems(*ALWAYS))
 

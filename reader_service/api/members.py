@@ -12,9 +12,10 @@ from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, Line, MemberId, ReasonRequest, RequestModel, problems
-from registry.batches.persons import MemberView, Unmasked
+from registry.batches.persons import Unmasked
 from registry.db.paging import MOST
 from registry.members.members import MemberEvent
+from registry.members.views import MemberView
 
 router = Resource(prefix="/members", tags=["members"], responses=problems(*ALWAYS))
 

@@ -93,7 +93,7 @@ def create_app(service: ReaderService) -> FastAPI:
     errors.install(app, page)
     app.include_router(pages.router(service))
     app.mount("/static", pages.static_files())
-    app.add_middleware(WriteGuard, settings=settings, keeper=service.registry.replies, page=page)
+    app.add_middleware(WriteGuard, settings=settings, keeper=service.registry.idempotency_keys, page=page)
     app.add_middleware(RequestMiddleware, door=service.door, measures=measures, page=page)
     return app
 
@@ -115,6 +115,6 @@ async def _sweep(service: ReaderService) -> None:
     while True:
         with suppress(RegistryError):  # away: the next round does it
             await to_thread.run_sync(registry.sessions.sweep)
-            await to_thread.run_sync(registry.replies.sweep)
-            await to_thread.run_sync(registry.failures.sweep, service.door.throttle.longest_memory)
+            await to_thread.run_sync(registry.idempotency_keys.sweep)
+            await to_thread.run_sync(registry.login_failures.sweep, service.door.throttle.longest_memory)
         await anyio.sleep(_SWEEP_SECONDS)

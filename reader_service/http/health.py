@@ -36,7 +36,7 @@ class Checks:
         custody = service.parts.custody
         self._watched = service.readers if service.parts.pcsc else None
         self._checks: dict[str, Callable[[], object]] = {
-            "database": lambda: service.registry.people.page(None, 1),
+            "database": lambda: service.registry.users.page(None, 1),
             "custody": lambda: custody.seal(custody.latest("seal"), b"ready", "ready"),
         }
 

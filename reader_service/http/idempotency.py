@@ -33,7 +33,7 @@ _OWN_HEADERS: Final = frozenset({"content-type", "location", "content-dispositio
 
 
 class IdempotencyStore(Protocol):
-    """``registry.replies``, or this process's memory."""
+    """``registry.idempotency_keys``, or this process's memory."""
 
     def begin(self, principal: str, key: str, request: str, digest: bytes) -> Begun | StoredReply: ...
 

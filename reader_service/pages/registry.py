@@ -15,7 +15,7 @@ from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
 from reader_service.services.cards import CARD_STEPS, steps_from
-from registry.line.cards import ENDS
+from registry.members.cards import ENDS
 from registry.values import Card, CardState
 
 if TYPE_CHECKING:

@@ -58,8 +58,8 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ReaderView:
-    """A card reader. ``id`` is stable across restarts and re-plugs; ``device`` is its own name, ``name`` the one
-    that people gave it, else ``device``. ``atr`` is in hex, empty without a card. ``detail`` is a sentence where an
+    """A reader. ``id`` is stable across restarts and re-plugs; ``device`` is the name of the device, ``name`` the one
+    that people gave it, else the device's. ``atr`` is in hex, empty without a card. ``detail`` is a sentence where an
     operator has to act."""
 
     id: str

@@ -62,7 +62,7 @@ class BatchService:
         """Newest first. ``stage``: draft, approved, closed, discarded."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
-            return self._registry.batches_page(cursor, limit, unit=unit, stage=stage)
+            return self._registry.batches.page(cursor, limit, unit=unit, stage=stage)
 
     def standing(self, p: Principal, batch_ids: Collection[str]) -> dict[str, ReviewEvent]:
         """The last review step of each of up to 500 batches; those never sent are left out."""
@@ -82,7 +82,7 @@ class BatchService:
         """
         p.need(Permission.BATCHES_PREPARE)
         with translate_registry_errors():
-            batch = self._registry.batch(batch_id)
+            batch = self._registry.batches.batch(batch_id)
             if batch.state in (BatchState.DRAFT, BatchState.CLOSED, BatchState.DISCARDED):
                 draft = batch.state is BatchState.DRAFT
                 sentence = f"batch {batch_id} is {batch.state}; no dossiers are made of it"
@@ -111,14 +111,14 @@ class BatchService:
         """Chips that were refused, oldest first."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
-            return self._registry.rejects_page(batch_id, cursor, limit)
+            return self._registry.line.rejects_page(batch_id, cursor, limit)
 
     def bound(self, p: Principal, batch_id: str) -> list[BoundChip]:
         """Chips that still have to come back."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
-            self._registry.batch(batch_id)
-            return self._registry.bound_chips(batch_id)
+            self._registry.batches.batch(batch_id)
+            return self._registry.line.bound_chips(batch_id)
 
     def release_missing(self, p: Principal, batch_id: str, chip_serial: str, reason: str) -> Batch:
         """A bound chip is lost: its card goes on the hotlist, its dossier is made again. Raises Conflict while a lane
@@ -126,14 +126,14 @@ class BatchService:
         p.need(Permission.LANES_RUN)
         why = needs_reason(reason)
         with translate_registry_errors():
-            self._registry.release_missing(batch_id, chip_serial, p.name, reason=why)
-            return self._changed(self._registry.batch(batch_id))
+            self._registry.line.release_missing(batch_id, chip_serial, p.name, reason=why)
+            return self._changed(self._registry.batches.batch(batch_id))
 
     def stock(self, p: Principal) -> StockAccounts:
         """What became of all blank chips that were booked."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
-            return self._registry.stock()
+            return self._registry.stock.accounts()
 
     def close_batch(self, p: Principal, batch_id: str) -> BatchView:
         """Sign a finished, balanced batch: the first person's signature waits a day for the second's, who closes it.
@@ -145,7 +145,7 @@ class BatchService:
         if p.token:
             raise Forbidden("two people sign a batch; a token is none", permission=str(Permission.BATCHES_CLOSE))
         with self._closing, translate_registry_errors():
-            batch, accounts = self._registry.batch(batch_id), self._registry.accounts(batch_id)
+            batch, accounts = self._registry.batches.batch(batch_id), self._registry.batches.accounts(batch_id)
             if batch.state is not BatchState.DONE or not accounts.balanced:
                 done = batch.state is BatchState.DONE
                 how = "does not balance" if done else f"is {batch.state}"
@@ -157,7 +157,7 @@ class BatchService:
             elif same_person(first, p.name):
                 raise OwnWork("you signed this batch; a second person closes it")
             else:
-                self._registry.close_batch(batch_id, first, p.name)
+                self._registry.batches.close(batch_id, first, p.name)
         view = self._view(batch_id)
         self._changed(view.batch)
         return view
@@ -168,10 +168,10 @@ class BatchService:
 
     def _view(self, batch_id: str) -> BatchView:
         with translate_registry_errors():
-            batch = self._registry.batch(batch_id)
+            batch = self._registry.batches.batch(batch_id)
             return BatchView(
                 batch=batch,
-                accounts=self._registry.accounts(batch_id),
+                accounts=self._registry.batches.accounts(batch_id),
                 preparation=self._preparations.of(batch_id),
                 signed_by=self._signed_by(batch_id) if batch.state is BatchState.DONE else None,
                 review=self._registry.reviews.standing([batch_id]).get(batch_id),

@@ -12,7 +12,7 @@ from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
 from registry.db.paging import Page
-from registry.line.cards import ENDS, next_states
+from registry.members.cards import ENDS, next_states
 from registry.values import Batch, Card, CardEvent, CardState
 
 
@@ -99,28 +99,28 @@ class CardService:
         """Proven cards, newest first."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
-            return self._registry.members.cards(cursor, limit, unit=unit, state=state, batch_id=batch_id)
+            return self._registry.cards.page(cursor, limit, unit=unit, state=state, batch_id=batch_id)
 
     def card(self, p: Principal, number: str) -> Card:
         """The card of the highest sequence. Raises NotFound."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
-            return self._registry.card(number)
+            return self._registry.cards.card(number)
 
     def payment_numbers(self, p: Principal, numbers: Sequence[str]) -> dict[str, str]:
         """The account numbers (PAN) of the bank's application on these cards, masked: first six and last four digits.
         Cards that have none are not in it."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
-            found = self._registry.pans_of(numbers)
+            found = self._registry.pans.of_cards(numbers)
         return {card: f"{pan[:6]}{'*' * (len(pan) - 10)}{pan[-4:]}" for card, pan in found.items()}
 
     def history(self, p: Principal, number: str) -> list[CardEvent]:
         """What happened to the cards of that number, oldest first. Raises NotFound."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
-            self._registry.card(number)
-            return self._registry.events(number)
+            self._registry.cards.card(number)
+            return self._registry.cards.events(number)
 
     def allowed(self, p: Principal, number: str) -> tuple[str, ...]:
         """Names of the steps that this card can take now. Raises NotFound."""
@@ -131,11 +131,11 @@ class CardService:
         p.need(Permission.CARDS_CHANGE)
         checked = needs_reason(reason)
         with translate_registry_errors():
-            state = self._registry.card(number).state
+            state = self._registry.cards.card(number).state
             if not step.starts_from(state):
                 sentence = f"a card that is {state} cannot take the step {step.name}"
                 raise Conflict(sentence, reason="card-state", card=number)
-            card = self._registry.card_event(number, step.to, p.name, checked, only_from=step.only_from)
+            card = self._registry.cards.change(number, step.to, p.name, checked, only_from=step.only_from)
         self._on_hotlist()
         return card
 
@@ -147,7 +147,7 @@ class CardService:
         if because not in ENDS:
             raise Invalid("say how the card ends", {"because": ", ".join(ENDS)})
         with translate_registry_errors():
-            batch = self._registry.members.replace(number, by=p.name, reason=why, because=because)
+            batch = self._registry.cards.replace(number, by=p.name, reason=why, because=because)
         self._on_hotlist()
         self._bus.publish("batch.changed", batch.id, {"state": batch.state.value, "review": None})
         return batch

@@ -256,7 +256,7 @@ class LaneService:
     # --- one lane ----------------------------------------------------------------------------------------------------
 
     def _may_run(self, batch_id: str) -> None:
-        batch = self._parts.registry.batch(batch_id)
+        batch = self._parts.registry.batches.batch(batch_id)
         if batch.state in _NO_LANES:
             raise Conflict(f"batch {batch_id} {_NO_LANES[batch.state]}", batch=batch_id, state=batch.state.value)
         if not batch.dossiers:
@@ -388,7 +388,7 @@ class LaneService:
                 return
             batch.counted = now
         with contextlib.suppress(RegistryUnavailable):  # then as it was, less what was made here
-            accounts = self._parts.registry.accounts(batch.id)
+            accounts = self._parts.registry.batches.accounts(batch.id)
             batch.left = accounts.members - accounts.verified
 
 

@@ -17,7 +17,7 @@ from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import translate_registry_errors
 from registry.db.paging import Page
-from registry.members.hotlist_editions import Edition, EditionLine
+from registry.members.hotlist import Edition, EditionLine
 from registry.values import HotlistEntry
 from terminal.crypto.rsa import RsaPublic
 from terminal.member.hotlist import HotCard
@@ -77,7 +77,7 @@ class ListService:
         """Sign the hotlist as it is now, as a new edition. Raises Unavailable, CustodyError."""
         p.need(Permission.LISTS_PUBLISH)
         with translate_registry_errors():
-            edition = self._registry.editions.publish(self._signed_hotlist, by=p.name)
+            edition = self._registry.hotlist.publish(self._signed_hotlist, by=p.name)
         told = {"version": edition.version, "entries": edition.entries, "by": edition.by}
         self._bus.publish("hotlist.published", str(edition.version), told)
         self._on_hotlist()
@@ -87,13 +87,13 @@ class ListService:
         """Editions, newest first, without their files."""
         p.need(Permission.LISTS_FETCH)
         with translate_registry_errors():
-            return self._registry.editions.page(cursor, limit)
+            return self._registry.hotlist.page(cursor, limit)
 
     def hotlist(self, p: Principal, version: int | None = None) -> SignedList:
         """The newest edition, or that one. Raises NotFound where none was published yet."""
         p.need(Permission.LISTS_FETCH)
         with translate_registry_errors():
-            editions = self._registry.editions
+            editions = self._registry.hotlist
             edition = editions.newest() if version is None else editions.edition(version)
         if edition is None:
             raise NotFound("no hotlist was published yet", reason="hotlist")
@@ -103,8 +103,8 @@ class ListService:
         """What changed from edition ``since`` to the newest. Raises NotFound for an edition that never was."""
         p.need(Permission.LISTS_FETCH)
         with translate_registry_errors():
-            delta = self._registry.editions.delta(since)
-            file = json.loads(self._registry.editions.edition(delta.version).signed)
+            delta = self._registry.hotlist.delta(since)
+            file = json.loads(self._registry.hotlist.edition(delta.version).signed)
         return SignedDelta(
             since=delta.since,
             version=delta.version,

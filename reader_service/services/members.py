@@ -9,9 +9,10 @@ from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
-from registry.batches.persons import MemberView, Unmasked
+from registry.batches.persons import Unmasked
 from registry.db.paging import Page
 from registry.members.members import MemberEvent
+from registry.members.views import MemberView
 from registry.values import Card
 
 LONGEST_SEARCH = 100
@@ -51,7 +52,7 @@ class MemberService:
         """Proven cards, oldest first. Raises NotFound."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
-            return self._registry.members.cards_of(member_id)
+            return self._registry.cards.of_member(member_id)
 
     def history(self, p: Principal, member_id: int) -> list[MemberEvent]:
         """What happened to the member and their cards, oldest first. Raises NotFound."""

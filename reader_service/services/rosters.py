@@ -106,7 +106,7 @@ class RosterService:
         "accepted"."""
         p.need(Permission.ROSTERS_VIEW)
         with translate_registry_errors():
-            page = self._registry.roster_page(batch_id, cursor, limit, only=only)
+            page = self._registry.rosters.page(batch_id, cursor, limit, only=only)
         return Page(tuple(map(_finding, page.items)), page.next)
 
     def annotated(self, p: Principal, batch_id: str) -> Annotated:
@@ -115,7 +115,7 @@ class RosterService:
         p.need(Permission.ROSTERS_UPLOAD)
         with translate_registry_errors():
             original = self._registry.originals.of(batch_id)
-            batch, lines = self._registry.batch(batch_id), self._registry.roster(batch_id)
+            batch, lines = self._registry.batches.batch(batch_id), self._registry.rosters.rows(batch_id)
             self._registry.audit.note(AuditEntry(p.name, "roster.download", f"batch:{batch_id}"))
         with self._uploads.file(original.filename, [original.content]) as path:
             day = batch.imported_at.astimezone().date()
@@ -127,7 +127,7 @@ class RosterService:
         p.need(Permission.ROSTERS_UPLOAD)
         with translate_registry_errors():
             self._registry.reviews.submit(batch_id, by=p.name)
-            return self._changed(self._registry.batch(batch_id), ReviewStep.SUBMITTED)
+            return self._changed(self._registry.batches.batch(batch_id), ReviewStep.SUBMITTED)
 
     def reviews(self, p: Principal, batch_id: str) -> list[ReviewEvent]:
         """The way of a draft between clerk and reviewer, oldest first."""
@@ -159,7 +159,7 @@ class RosterService:
         """Let a draft through. Raises OwnWork for the importer, Conflict where it was not sent for review."""
         p.need(Permission.ROSTERS_APPROVE)
         with translate_registry_errors():
-            approved = self._registry.approve(batch_id, p.name, scheme=self._parts.scheme, sent=True)
+            approved = self._registry.batches.approve(batch_id, p.name, scheme=self._parts.scheme, sent=True)
             return self._changed(approved, None)
 
     def give_back(self, p: Principal, batch_id: str, reason: str) -> Batch:
@@ -168,19 +168,23 @@ class RosterService:
         why = needs_reason(reason)
         with translate_registry_errors():
             self._registry.reviews.give_back(batch_id, by=p.name, reason=why)
-            return self._changed(self._registry.batch(batch_id), ReviewStep.RETURNED)
+            return self._changed(self._registry.batches.batch(batch_id), ReviewStep.RETURNED)
 
     def discard(self, p: Principal, batch_id: str, reason: str) -> Batch:
         """Give up a draft: its rows are deleted, its file may come again. Raises Invalid, Conflict."""
         p.need(Permission.ROSTERS_UPLOAD)
         why = needs_reason(reason)
         with translate_registry_errors():
-            return self._changed(self._registry.discard(batch_id, p.name, reason=why), None)
+            return self._changed(self._registry.batches.discard(batch_id, p.name, reason=why), None)
 
     def _check(self, path: Path, unit: str | None) -> RosterReport:
         with translate_registry_errors():
             return check(
-                path, known=self._registry.known_members, unit=unit, today=self._today(), limits=self._uploads.limits
+                path,
+                known=self._registry.rosters.known_members,
+                unit=unit,
+                today=self._today(),
+                limits=self._uploads.limits,
             )
 
     def _today(self) -> date:
@@ -189,7 +193,7 @@ class RosterService:
     def _import(self, p: Principal, path: Path, report: RosterReport) -> Batch:
         accepted, rejected = to_import(report)
         with translate_registry_errors():
-            return self._registry.import_roster(
+            return self._registry.rosters.import_roster(
                 report.unit or "",
                 accepted,
                 rejected,

@@ -53,12 +53,12 @@ class UserService:
         """By name."""
         p.need(Permission.USERS)
         with translate_registry_errors():
-            return self._registry.people.page(cursor, limit)
+            return self._registry.users.page(cursor, limit)
 
     def user(self, p: Principal, name: str) -> User:
         p.need(Permission.USERS)
         with translate_registry_errors():
-            return self._registry.people.user(name)
+            return self._registry.users.user(name)
 
     def add(
         self, p: Principal, name: str, display: str, roles: Collection[Role], *, language: str = "zh"
@@ -68,7 +68,7 @@ class UserService:
         password = one_time()
         with translate_registry_errors():
             stored = self._door.passwords.hash(password)
-            user = self._registry.people.add(name, display, stored, _names(roles), by=p.name, language=language)
+            user = self._registry.users.add(name, display, stored, _names(roles), by=p.name, language=language)
         return IssuedPassword(user, password)
 
     def change(
@@ -87,7 +87,7 @@ class UserService:
             _somebody_else(p, name)
         told = needs_reason(reason)
         with translate_registry_errors():
-            user = self._registry.people.change(
+            user = self._registry.users.change(
                 name,
                 by=p.name,
                 reason=told,
@@ -103,14 +103,14 @@ class UserService:
         p.need(Permission.USERS)
         _somebody_else(p, name)
         with translate_registry_errors():
-            user = self._registry.people.disable(name, by=p.name, reason=needs_reason(reason))
+            user = self._registry.users.disable(name, by=p.name, reason=needs_reason(reason))
         self._door.ended(user.name)
         return user
 
     def enable(self, p: Principal, name: str, reason: str) -> User:
         p.need(Permission.USERS)
         with translate_registry_errors():
-            user = self._registry.people.enable(name, by=p.name, reason=needs_reason(reason))
+            user = self._registry.users.enable(name, by=p.name, reason=needs_reason(reason))
         self._door.gate.forget()
         return user
 
@@ -121,7 +121,7 @@ class UserService:
         password = one_time()
         with translate_registry_errors():
             stored = self._door.passwords.hash(password)
-            user = self._registry.people.set_password(name, stored, by=p.name, must_change=True, reason=why)
+            user = self._registry.users.set_password(name, stored, by=p.name, must_change=True, reason=why)
             self._door.throttle.succeeded(user.name)
         self._door.ended(user.name)
         return IssuedPassword(user, password)
@@ -136,7 +136,7 @@ class UserService:
         """How many."""
         p.need(Permission.USERS)
         with translate_registry_errors():
-            user = self._registry.people.user(name)
+            user = self._registry.users.user(name)
             ended = self._registry.sessions.end_all(user.name, by=p.name)
         self._door.ended(user.name)
         return ended

@@ -12,7 +12,7 @@ from registry.db import audit_chain
 from registry.db.audit_chain import AuditEntry, AuditRow, ChainReport
 from registry.db.context import RegistryContext
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.office_tables import audit
+from registry.db.tables import audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class AuditFilter:
 
 
 class Audit:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def note(self, deed: AuditEntry) -> AuditRow:
         """Append a deed in a transaction of its own. Changes of the record append theirs themselves."""
-        with self._ground.write() as conn:
-            return audit_chain.append(conn, self._ground.personal, deed, self._ground.clock())
+        with self._context.write() as conn:
+            return audit_chain.append(conn, self._context.personal, deed, self._context.clock())
 
     def page(self, cursor: str | None = None, limit: int = 50, *, where: AuditFilter | None = None) -> Page[AuditRow]:
         """Newest first. Raises BadCursor."""
@@ -58,7 +58,7 @@ class Audit:
         if cursor is not None:
             conditions.append(audit.c.number < read_cursor(cursor, int)[0])
         chosen = select(audit).where(*conditions).order_by(audit.c.number.desc()).limit(cut(limit) + 1)
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             return page_of(conn.execute(chosen).all(), limit, audit_chain.audit_row, lambda row: [row.number])
 
     def verify(self, noted: tuple[int, str] | None = None) -> ChainReport:
@@ -66,5 +66,5 @@ class Audit:
 
         ``noted``: number and hash of a row that an earlier report ended with; shows whether it was cut off since.
         """
-        with self._ground.read() as conn:
-            return audit_chain.verify(conn, self._ground.personal, noted)
+        with self._context.read() as conn:
+            return audit_chain.verify(conn, self._context.personal, noted)

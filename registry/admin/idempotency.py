@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.db.context import RegistryContext
+from registry.db.tables import replies
 from registry.errors import RegistryConflict
-from registry.office_tables import replies
 
 HOLD = timedelta(minutes=2)
 KEEP = timedelta(hours=24)
@@ -54,8 +54,8 @@ class StoredReply:
 
 
 class IdempotencyKeys:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def begin(
         self,
@@ -72,9 +72,9 @@ class IdempotencyKeys:
 
         Raises IdempotencyKeyReused, RequestInProgress.
         """
-        now = self._ground.clock()
+        now = self._context.clock()
         times = {"begun_at": now, "held_until": now + hold, "until": now + keep}
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             found = _row(conn, principal, key)
             if found is not None and found.until <= now:
                 conn.execute(delete(replies).where(*_mine(principal, key)))
@@ -94,25 +94,25 @@ class IdempotencyKeys:
 
     def finish(self, principal: str, key: str, begun: Begun, reply: StoredReply) -> None:
         """Keep the answer. Says nothing where somebody else took the request over meanwhile."""
-        seal_key = self._ground.personal.seal_key()
+        seal_key = self._context.personal.seal_key()
         body = base64.b64encode(reply.body).decode()
         headers = [part for pair in reply.headers.items() for part in pair]
-        sealed = self._ground.personal.seal(seal_key, _place(principal, key), body, *headers)
+        sealed = self._context.personal.seal(seal_key, _place(principal, key), body, *headers)
         values = {"status": reply.status, "sealed": sealed, "seal_key": str(seal_key)}
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             held = (*_mine(principal, key), replies.c.attempt == begun.attempt, replies.c.status.is_(None))
             conn.execute(update(replies).where(*held).values(values))
 
     def give_up(self, principal: str, key: str, begun: Begun) -> None:
         """The request came to nothing: whoever sends it again begins anew."""
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             held = (*_mine(principal, key), replies.c.attempt == begun.attempt, replies.c.status.is_(None))
-            conn.execute(update(replies).where(*held).values(held_until=self._ground.clock()))
+            conn.execute(update(replies).where(*held).values(held_until=self._context.clock()))
 
     def sweep(self) -> int:
         """Delete answers whose time is over; how many."""
-        with self._ground.write() as conn:
-            return conn.execute(delete(replies).where(replies.c.until <= self._ground.clock())).rowcount
+        with self._context.write() as conn:
+            return conn.execute(delete(replies).where(replies.c.until <= self._context.clock())).rowcount
 
     def _first(self, conn: Connection, values: dict[str, Any]) -> Begun:
         add: Any = (postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert)(replies)
@@ -122,7 +122,7 @@ class IdempotencyKeys:
         return Begun(1)
 
     def _opened(self, row: Row[*tuple[Any, ...]]) -> StoredReply:
-        parts = self._ground.personal.open(row.seal_key, row.sealed, _place(row.principal, row.key))
+        parts = self._context.personal.open(row.seal_key, row.sealed, _place(row.principal, row.key))
         body, *headers = map(str, parts)
         return StoredReply(row.status, dict(zip(headers[::2], headers[1::2], strict=True)), base64.b64decode(body))
 

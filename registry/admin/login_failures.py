@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.db.context import RegistryContext
-from registry.office_tables import failures
+from registry.db.tables import failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class FailureRecord:
 
 
 class LoginFailures:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def failed(self, key: str, *, forget: timedelta) -> FailureRecord:
         """One more. What is ``forget`` ago does not count any more."""
-        now = self._ground.clock()
-        with self._ground.write() as conn:
+        now = self._context.clock()
+        with self._context.write() as conn:
             insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
             first: Any = insert(failures).values(key_hash=self._hash(key), times=1, last_at=now)
             old = bindparam("old", now - forget, type_=failures.c.last_at.type)
@@ -47,23 +47,25 @@ class LoginFailures:
     def of(self, keys: Collection[str]) -> dict[str, FailureRecord]:
         """Those of these keys that have failures."""
         hashes = {self._hash(key): key for key in keys}
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             rows = conn.execute(select(failures).where(failures.c.key_hash.in_(hashes))).all()
         return {hashes[bytes(row.key_hash)]: FailureRecord(row.times, row.last_at, row.blocked_until) for row in rows}
 
     def block(self, key: str, until: datetime) -> None:
         """Nobody with this key is let in before then; for a key that failed before."""
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             conn.execute(update(failures).where(failures.c.key_hash == self._hash(key)).values(blocked_until=until))
 
     def clear(self, *keys: str) -> None:
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             conn.execute(delete(failures).where(failures.c.key_hash.in_([self._hash(key) for key in keys])))
 
     def sweep(self, older_than: timedelta) -> int:
         """Forget keys that did not fail for so long; how many."""
-        with self._ground.write() as conn:
-            return conn.execute(delete(failures).where(failures.c.last_at < self._ground.clock() - older_than)).rowcount
+        with self._context.write() as conn:
+            return conn.execute(
+                delete(failures).where(failures.c.last_at < self._context.clock() - older_than)
+            ).rowcount
 
     def _hash(self, key: str) -> bytes:
-        return self._ground.personal.indexes([f"failure {key}"])[0]
+        return self._context.personal.indexes([f"failure {key}"])[0]

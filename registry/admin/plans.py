@@ -10,9 +10,8 @@ from sqlalchemy import delete, insert, select
 
 from registry.batches import rosters
 from registry.db.context import RegistryContext
-from registry.db.tables import units
+from registry.db.tables import plans, units
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.office_tables import plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,8 @@ class UnitPlan:
 
 
 class Plans:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def put(self, schedule: Sequence[UnitPlan], *, by: str) -> None:
         """All of them or none; a unit that had another plan has this one. Units may still be unknown.
@@ -39,7 +38,7 @@ class Plans:
             raise RegistryConflict("a plan names a unit and at least one card", reason="plan")
         if not wanted:
             return
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             ids = rosters.unit_ids_of(conn, set(wanted))
             for name, plan in wanted.items():
                 conn.execute(delete(plans).where(plans.c.unit_id == ids[name]))
@@ -47,19 +46,19 @@ class Plans:
                 conn.execute(insert(plans).values(unit_id=ids[name], **values))
             subject = f"unit:{next(iter(wanted))}" if len(wanted) == 1 else "schedule"
             total = sum(plan.planned for plan in wanted.values())
-            self._ground.tell(conn, by, "plan.set", subject, units=len(wanted), planned=total)
+            self._context.audit(conn, by, "plan.set", subject, units=len(wanted), planned=total)
 
     def all(self) -> list[UnitPlan]:
         """By due date, then by unit."""
         chosen = select(units.c.name, plans.c.group, plans.c.planned, plans.c.due).join(plans)
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             rows = conn.execute(chosen.order_by(plans.c.due, units.c.name)).all()
         return [UnitPlan(name, group, planned, date.fromisoformat(due)) for name, group, planned, due in rows]
 
     def remove(self, unit: str, *, by: str) -> None:
         """Raises NotOnRecord where there is no plan for that unit."""
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             mine = select(units.c.id).where(units.c.name == unit.strip()).scalar_subquery()
             if not conn.execute(delete(plans).where(plans.c.unit_id == mine)).rowcount:
                 raise NotOnRecord(f"there is no plan for {unit}", reason="plan", unit=unit)
-            self._ground.tell(conn, by, "plan.remove", f"unit:{unit.strip()}")
+            self._context.audit(conn, by, "plan.remove", f"unit:{unit.strip()}")

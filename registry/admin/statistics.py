@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Select, cast, extract, func, or_, select
 
 from registry.db.context import RegistryContext
-from registry.db.tables import cards, chips, claims, dossiers, members, units
+from registry.db.tables import cards, chips, claims, dossiers, members, plans, units, verdicts
 from registry.members.verdicts import HOUR
-from registry.office_tables import plans, verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +77,12 @@ class HourCount:
 class Statistics:
     """``since`` is within, ``until`` is not; None is from the beginning, and to the end."""
 
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def units(self, today: date) -> list[UnitProgress]:
         """By due date, then by name."""
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             rows = conn.execute(_units()).all()
         found = []
         for row in rows:
@@ -108,7 +107,7 @@ class Statistics:
         if batch_id is not None:
             chosen = chosen.where(chips.c.batch_id == batch_id)
         found: dict[tuple[str, str, str], RejectCount] = {}
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             for row in conn.execute(chosen):
                 kind = (row.step or "", row.code, "" if row.code else row.reason)
                 before = found.get(kind, RejectCount(kind[0], row.reason, 0, row.code))
@@ -118,7 +117,7 @@ class Statistics:
     def seconds_per_card(self, since: datetime | None = None, until: datetime | None = None) -> CardSeconds:
         among = _within(cards.c.verified_at, since, until)
         totals = select(func.count(), func.avg(cards.c.seconds), func.max(cards.c.seconds)).where(*among)
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             count, mean, most = conn.execute(totals).one()
             if not count:
                 return CardSeconds(0, None, None, None, None, None, None)
@@ -149,7 +148,7 @@ class Statistics:
             .group_by(station, chips.c.lane)
         )
         found: dict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: {"verified": 0, "rejected": 0, "last": []})
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             for row in conn.execute(good):
                 lane = found[row.station, row.lane]
                 lane.update(verified=row.times, mean=float(row.mean))
@@ -178,12 +177,12 @@ class Statistics:
             chosen = chosen.where(verdicts.c.hour < -(-int(until.timestamp()) // HOUR))
         if station is not None:
             chosen = chosen.where(verdicts.c.station == station)
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             return [HourCount(_begins(row.hour), row.code, row.times) for row in conn.execute(chosen)]
 
     def issued_per_hour(self, since: datetime | None = None, until: datetime | None = None) -> list[HourCount]:
         """Proven cards. Hours, so that whoever asks can make days of their own time zone."""
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             hour = _hour_of(conn, cards.c.verified_at).label("hour")
             within = _within(cards.c.verified_at, since, until)
             chosen = select(hour, func.count().label("times")).where(*within).group_by(hour).order_by(hour)

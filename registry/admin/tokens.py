@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 from registry.admin.users import named, roles_text
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.db.tables import tokens, users
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.office_tables import tokens, users
 
 _LONGEST_LABEL = 64
 
@@ -33,17 +33,17 @@ class TokenRecord:
 
 
 class Tokens:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def make(self, label: str, token_hash: bytes, roles: Collection[str], *, until: datetime, by: str) -> TokenRecord:
         """``by`` is a person on record. Raises RegistryConflict, NotOnRecord."""
-        now = self._ground.clock()
+        now = self._context.clock()
         if not label.strip() or len(label) > _LONGEST_LABEL or not label.isprintable():
             raise RegistryConflict("a token's label is 1 to 64 printable characters", reason="token-label")
         if until <= now or not roles:
             raise RegistryConflict("a token needs a role and an end that is still to come", reason="token-end")
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             maker = named(conn, by)
             values = {
                 "token_hash": token_hash,
@@ -54,39 +54,39 @@ class Tokens:
                 "until": until,
             }
             number = conn.execute(insert(tokens).values(values).returning(tokens.c.id)).scalar_one()
-            self._ground.tell(conn, maker.name, "token.make", f"token:{number}", label=label, roles=values["roles"])
+            self._context.audit(conn, maker.name, "token.make", f"token:{number}", label=label, roles=values["roles"])
             return _by_id(conn, number)
 
     def find(self, token_hash: bytes) -> TokenRecord | None:
         """None for one that is unknown, over, revoked, or whose maker is disabled."""
         chosen = _tokens().where(tokens.c.token_hash == token_hash, ~users.c.disabled, tokens.c.revoked_at.is_(None))
-        with self._ground.read() as conn:
-            row = conn.execute(chosen.where(tokens.c.until > self._ground.clock())).one_or_none()
+        with self._context.read() as conn:
+            row = conn.execute(chosen.where(tokens.c.until > self._context.clock())).one_or_none()
         return None if row is None else _token(row)
 
     def touch(self, token_hash: bytes) -> None:
         """It was used now. Cheap enough for once a minute, not for each request."""
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             mine = tokens.c.token_hash == token_hash
-            conn.execute(update(tokens).where(mine).values(used_at=self._ground.clock()))
+            conn.execute(update(tokens).where(mine).values(used_at=self._context.clock()))
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[TokenRecord]:
         """Newest first, those no longer in force too. Raises BadCursor."""
         chosen = _tokens().order_by(tokens.c.id.desc()).limit(cut(limit) + 1)
         if cursor is not None:
             chosen = chosen.where(tokens.c.id < read_cursor(cursor, int)[0])
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             return page_of(conn.execute(chosen).all(), limit, _token, lambda row: [row.id])
 
     def revoke(self, number: int, *, by: str, reason: str) -> TokenRecord:
         """For ever; said again it changes nothing. Raises NotOnRecord."""
         why = reason_given(reason)
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             found = _by_id(conn, number)
             if found.revoked_at is not None:
                 return found
-            conn.execute(update(tokens).where(tokens.c.id == number).values(revoked_at=self._ground.clock()))
-            self._ground.tell(conn, by, "token.revoke", f"token:{number}", why, label=found.label)
+            conn.execute(update(tokens).where(tokens.c.id == number).values(revoked_at=self._context.clock()))
+            self._context.audit(conn, by, "token.revoke", f"token:{number}", why, label=found.label)
             return _by_id(conn, number)
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import fold
+from registry.db.tables import sessions, users
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.office_tables import sessions, users
 
 ADMINISTRATOR: Final = "administrator"
 """The role that cannot die out: its last holder is neither disabled nor given other roles."""
@@ -39,17 +39,17 @@ class User:
 
 
 class Users:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def first(self, name: str, display: str, password_hash: str, roles: Collection[str]) -> User | None:
         """The first person of all, who must change the password; None where there is somebody already."""
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             self._lock_out_rivals(conn)
             if conn.execute(select(func.count()).select_from(users)).scalar_one():
                 return None
             row = self._insert(conn, name, display, password_hash, roles, "zh", True)
-            self._ground.tell(conn, "first start", "user.add", f"user:{name}", roles=roles_text(roles))
+            self._context.audit(conn, "first start", "user.add", f"user:{name}", roles=roles_text(roles))
             return user_of(row)
 
     def add(
@@ -65,18 +65,18 @@ class Users:
     ) -> User:
         """Raises RegistryConflict where the name is taken, or is none: letters, digits and ``. @ - _``, with single
         blanks between words, up to 64 characters."""
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             row = self._insert(conn, name, display, password_hash, roles, language, must_change)
-            self._ground.tell(conn, by, "user.add", f"user:{name}", roles=roles_text(roles))
+            self._context.audit(conn, by, "user.add", f"user:{name}", roles=roles_text(roles))
             return user_of(row)
 
     def user(self, name: str) -> User:
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             return user_of(named(conn, name))
 
     def password_hash(self, name: str) -> str | None:
         """None for a name that is not on record."""
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             return conn.execute(select(users.c.password_hash).where(users.c.folded == fold(name))).scalar_one_or_none()
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[User]:
@@ -84,7 +84,7 @@ class Users:
         chosen = select(users).order_by(users.c.folded).limit(cut(limit) + 1)
         if cursor is not None:
             chosen = chosen.where(users.c.folded > read_cursor(cursor, str)[0])
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             return page_of(conn.execute(chosen).all(), limit, user_of, lambda row: [row.folded])
 
     def change(
@@ -105,7 +105,7 @@ class Users:
             values["language"] = _language(language)
         if roles is not None:
             values["roles"] = roles_text(roles)
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             self._lock_out_rivals(conn)
             before = named(conn, name)
             if roles is not None and ADMINISTRATOR not in roles:
@@ -115,17 +115,17 @@ class Users:
             if roles is not None:
                 conn.execute(delete(sessions).where(sessions.c.user_id == before.id))
             told = {f"new_{what}": str(value) for what, value in values.items()}
-            self._ground.tell(conn, by, "user.change", f"user:{before.name}", reason, **told)
+            self._context.audit(conn, by, "user.change", f"user:{before.name}", reason, **told)
             return user_of(named(conn, name))
 
     def set_password(self, name: str, password_hash: str, *, by: str, must_change: bool, reason: str = "") -> User:
         """Ends every session of that person. ``must_change`` for a password that somebody else knows."""
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             person = named(conn, name)
-            values = {"password_hash": password_hash, "must_change": must_change, "password_at": self._ground.clock()}
+            values = {"password_hash": password_hash, "must_change": must_change, "password_at": self._context.clock()}
             conn.execute(update(users).where(users.c.id == person.id).values(values))
             conn.execute(delete(sessions).where(sessions.c.user_id == person.id))
-            self._ground.tell(conn, by, "user.password", f"user:{person.name}", reason, reset=must_change)
+            self._context.audit(conn, by, "user.password", f"user:{person.name}", reason, reset=must_change)
             return user_of(named(conn, name))
 
     def disable(self, name: str, *, by: str, reason: str) -> User:
@@ -140,7 +140,7 @@ class Users:
 
     def _switch(self, name: str, off: bool, by: str, reason: str) -> User:
         why = reason_given(reason)
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             self._lock_out_rivals(conn)
             person = named(conn, name)
             if off:
@@ -148,7 +148,7 @@ class Users:
                 conn.execute(delete(sessions).where(sessions.c.user_id == person.id))
             conn.execute(update(users).where(users.c.id == person.id).values(disabled=off))
             action = "user.disable" if off else "user.enable"
-            self._ground.tell(conn, by, action, f"user:{person.name}", why)
+            self._context.audit(conn, by, action, f"user:{person.name}", why)
             return user_of(named(conn, name))
 
     def _insert(
@@ -167,7 +167,7 @@ class Users:
         taken = select(users.c.name).where(users.c.folded == fold(name))
         if (other := conn.execute(taken).scalar_one_or_none()) is not None:
             raise RegistryConflict(f"there is a user {other} already", reason="user-taken", user=other)
-        now = self._ground.clock()
+        now = self._context.clock()
         values = {
             "name": name,
             "folded": fold(name),

@@ -1,22 +1,22 @@
-"""Accounts that balance at every moment, the stock of blank chips, and the closing of a batch."""
+"""Accounts of a batch, which balance at every moment, and its closing, for which they must."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, and_, delete, func, insert, not_, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, not_, or_, select, update
 
-from registry.batches.approval import same_person, stage_for_update
-from registry.batches.dossiers import wanting
-from registry.db.tables import batches, cards, chips, claims, dossier_secrets, dossiers, roster_rows, stock_receipts
+from registry.batches.approval import same_person
+from registry.batches.lookup import members_without_dossier, stage_for_update
+from registry.db.tables import batches, cards, chips, claims, dossier_secrets, dossiers, roster_rows
 from registry.errors import RegistryConflict
-from registry.values import BatchAccounts, StockAccounts
+from registry.values import BatchAccounts
 
 
 def accounts(conn: Connection, batch_id: str, now: datetime) -> BatchAccounts:
     """Both equations and their cross-checks, counted afresh from the rows in one view of the database."""
-    of_dossiers = _by_state(conn, select(dossiers.c.state, func.count()).where(dossiers.c.batch_id == batch_id))
-    of_chips = _by_state(conn, select(chips.c.state, func.count()).where(chips.c.batch_id == batch_id))
+    of_dossiers = count_by_state(conn, select(dossiers.c.state, func.count()).where(dossiers.c.batch_id == batch_id))
+    of_chips = count_by_state(conn, select(chips.c.state, func.count()).where(chips.c.batch_id == batch_id))
     mine = dossiers.c.batch_id == batch_id
     count = select(func.count())
     all_dossiers: int = conn.execute(count.where(mine)).scalar_one()
@@ -30,7 +30,7 @@ def accounts(conn: Connection, batch_id: str, now: datetime) -> BatchAccounts:
         .join(claims, claims.c.token == dossiers.c.token)
         .where(mine, dossiers.c.state == "claimed", claims.c.lease_until <= now)
     ).scalar_one()
-    to_prepare: int = conn.execute(count.select_from(wanting(batch_id).subquery())).scalar_one()
+    to_prepare: int = conn.execute(count.select_from(members_without_dossier(batch_id).subquery())).scalar_one()
     waiting, claimed, verified, remade = (of_dossiers[s] for s in ("waiting", "claimed", "verified", "remade"))
     in_reader, chips_verified, chips_rejected = (of_chips[s] for s in ("bound", "verified", "rejected"))
     balanced = (
@@ -58,23 +58,6 @@ def accounts(conn: Connection, batch_id: str, now: datetime) -> BatchAccounts:
         cards=issued,
         balanced=balanced,
     )
-
-
-def receive_stock(conn: Connection, count: int, supplier_batch: str, by: str, now: datetime) -> None:
-    if count < 1:
-        raise RegistryConflict(f"{count} chips cannot be received", reason="stock-count", count=count)
-    conn.execute(insert(stock_receipts).values(count=count, supplier_batch=supplier_batch, by=by, at=now))
-
-
-def stock(conn: Connection) -> StockAccounts:
-    received: int = conn.execute(select(func.coalesce(func.sum(stock_receipts.c.count), 0))).scalar_one()
-    ours = _by_state(conn, select(chips.c.state, func.count()).where(chips.c.from_stock))
-    fed: int = conn.execute(select(func.count()).where(chips.c.from_stock)).scalar_one()
-    foreign: int = conn.execute(select(func.count()).where(not_(chips.c.from_stock))).scalar_one()
-    verified, rejected, in_reader = (ours[state] for state in ("verified", "rejected", "bound"))
-    left = received - fed
-    balanced = left >= 0 and received == verified + rejected + in_reader + left
-    return StockAccounts(received, fed, verified, rejected, in_reader, foreign, left, balanced)
 
 
 def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: datetime) -> None:
@@ -108,7 +91,7 @@ def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: date
     )
 
 
-def _by_state(conn: Connection, counted: Select[str, int]) -> dict[str, int]:
+def count_by_state(conn: Connection, counted: Select[str, int]) -> dict[str, int]:
     grouped = counted.group_by(counted.selected_columns[0])
     found = dict.fromkeys(("waiting", "claimed", "verified", "remade", "bound", "rejected"), 0)
     found.update({state: number for state, number in conn.execute(grouped)})

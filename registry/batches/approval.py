@@ -7,25 +7,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
+from registry.batches.lookup import stage_for_update
 from registry.batches.rosters import member_place, row_place
 from registry.db.counters import allocate
 from registry.db.privacy import PersonalData, fold, mask_mobile, mask_name
-from registry.db.tables import batches, members, roster_rows, units
-from registry.errors import OWN_WORK, RegistryConflict, no_batch
-from registry.office_tables import member_events
+from registry.db.tables import batches, member_events, members, roster_rows, units
+from registry.errors import OWN_WORK, RegistryConflict
 
 _SIX_DIGITS = re.compile(r"[0-9]{6}")
 _MEMBERS_OF_A_SCHEME = 999_999
-
-
-def stage_for_update(conn: Connection, batch_id: str) -> str:
-    """The batch's stage, its row locked to the end of the transaction; rows that only refer to it may still be made."""
-    stage: str | None = conn.execute(
-        select(batches.c.stage).where(batches.c.id == batch_id).with_for_update(key_share=True)
-    ).scalar_one_or_none()
-    if stage is None:
-        raise no_batch(batch_id)
-    return stage
 
 
 def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, scheme: str, at: datetime) -> None:

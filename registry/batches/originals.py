@@ -10,8 +10,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from registry.db.context import RegistryContext
 from registry.db.privacy import PersonalData
+from registry.db.tables import originals
 from registry.errors import NotOnRecord
-from registry.office_tables import originals
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +23,21 @@ class Original:
 
 
 class Originals:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def of(self, batch_id: str) -> Original:
         """Raises NotOnRecord where none was kept, or it is gone."""
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             row = conn.execute(select(originals).where(originals.c.batch_id == batch_id)).one_or_none()
         if row is None:
             raise NotOnRecord(f"no uploaded form is kept for batch {batch_id}", reason="form", batch=batch_id)
-        name = self._ground.personal.open(row.seal_key, row.sealed_name, _place(batch_id, "sealed_name"))[0]
-        content = self._ground.personal.open(row.seal_key, row.sealed, _place(batch_id, "sealed"))[0]
+        name = self._context.personal.open(row.seal_key, row.sealed_name, _place(batch_id, "sealed_name"))[0]
+        content = self._context.personal.open(row.seal_key, row.sealed, _place(batch_id, "sealed"))[0]
         return Original(str(name), base64.b64decode(str(content)))
 
 
-def keep(conn: Connection, personal: PersonalData, batch_id: str, original: Original) -> None:
+def store(conn: Connection, personal: PersonalData, batch_id: str, original: Original) -> None:
     key = personal.seal_key()
     content = base64.b64encode(original.content).decode()
     conn.execute(

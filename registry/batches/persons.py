@@ -1,60 +1,14 @@
-"""Members found and listed, masked: by card number, member number, ID number or exact name, through blind indexes."""
+"""A member's personal data in clear, opened from the member's row."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select, update
+from sqlalchemy import Row
 
 from registry.batches.rosters import member_place
-from registry.db.database import Database
 from registry.db.privacy import PersonalData
-from registry.db.tables import cards, dossiers, members, units
-from registry.errors import NotOnRecord
-from registry.values import CardState
-
-_FILL: Final = 1000
-_ID_NUMBER = re.compile(r"[0-9]{17}[0-9Xx]|[0-9]{15}")
-_MEMBER_NUMBER = re.compile(r"[0-9]{12}")
-_CARD_NUMBER = re.compile(r"[0-9]{13,19}")
-
-
-@dataclass(frozen=True, slots=True)
-class MemberView:
-    """A member with masked data. ``card_number`` and ``card_state`` belong to the newest card and are null without a
-    verified card; ``member_number`` is null until a batch with the member is approved."""
-
-    member_id: int
-    member_number: str | None
-    name_masked: str
-    id_masked: str
-    mobile_masked: str
-    unit: str
-    category: int
-    registered_at: datetime
-    withdrawn_at: datetime | None
-    card_number: str | None
-    card_state: CardState | None
-
-
-def fill_names(database: Database, personal: PersonalData) -> None:
-    """Index the names of members who were put on record before names were indexed; one query where all are."""
-    missing = select(members.c.id, members.c.sealed, members.c.seal_key).where(members.c.name_index.is_(None))
-    with database.read() as conn:
-        if conn.execute(missing.limit(1)).first() is None:
-            return
-    change = update(members).where(members.c.id == bindparam("member"), members.c.name_index.is_(None))
-    while True:
-        with database.write() as conn:
-            rows = conn.execute(missing.order_by(members.c.id).limit(_FILL)).all()
-            if not rows:
-                return
-            found = [{"member": row.id, "name_index": personal.name_index(person(personal, row).name)} for row in rows]
-            conn.execute(change, found)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,54 +24,3 @@ class Unmasked:
 def person(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> Unmasked:
     """Of a row with the columns ``id``, ``sealed`` and ``seal_key`` of a member."""
     return Unmasked(*map(str, personal.open(row.seal_key, row.sealed, member_place(row.id))))
-
-
-def condition(personal: PersonalData, text: str) -> ColumnElement[bool]:
-    """Which members a search text means: the kind of number it is, or else a name."""
-    number = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
-    if _MEMBER_NUMBER.fullmatch(number):
-        return members.c.member_number == number
-    by_name = members.c.name_index == personal.name_index(text)
-    if _CARD_NUMBER.fullmatch(number) or _ID_NUMBER.fullmatch(number):
-        of_card = members.c.id.in_(select(dossiers.c.member_id).where(dossiers.c.card_number == number))
-        of_person = members.c.id_index == personal.indexes([number.upper()])[0]
-        return of_card | of_person if _ID_NUMBER.fullmatch(number) else of_card
-    return by_name
-
-
-def views() -> Select[Any]:
-    newest = cards.alias()
-    last = select(func.max(newest.c.dossier_id)).where(newest.c.member_id == members.c.id).scalar_subquery()
-    return (
-        select(members, units.c.name.label("unit"), cards.c.card_number, cards.c.state.label("card_state"))
-        .join(units, units.c.id == members.c.unit_id)
-        .join(cards, and_(cards.c.member_id == members.c.id, cards.c.dossier_id == last), isouter=True)
-    )
-
-
-def view(conn: Connection, member_id: int) -> MemberView:
-    row = conn.execute(views().where(members.c.id == member_id)).one_or_none()
-    if row is None:
-        raise no_member(member_id)
-    return view_of(row)
-
-
-def no_member(member_id: int) -> NotOnRecord:
-    sentence = f"there is no member with the record number {member_id}"
-    return NotOnRecord(sentence, reason="member", member=member_id)
-
-
-def view_of(row: Row[*tuple[Any, ...]]) -> MemberView:
-    return MemberView(
-        member_id=row.id,
-        member_number=row.member_number,
-        name_masked=row.name_masked,
-        id_masked=row.id_masked,
-        mobile_masked=row.mobile_masked,
-        unit=row.unit,
-        category=row.category,
-        registered_at=row.registered_at,
-        withdrawn_at=row.withdrawn_at,
-        card_number=row.card_number,
-        card_state=None if row.card_state is None else CardState(row.card_state),
-    )

@@ -12,16 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, insert, select
 
-from registry.batches.approval import stage_for_update
-from registry.batches.batches import batch as known_batch
+from registry.batches.lookup import batch_on_record, stage_for_update
 from registry.batches.persons import person
 from registry.batches.rosters import row_place
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, read_cursor, write_cursor
 from registry.db.privacy import PersonalData, mask_mobile, mask_name
-from registry.db.tables import members, roster_rows, units
+from registry.db.tables import members, reviews, roster_rows, units
 from registry.errors import RegistryConflict
-from registry.office_tables import reviews
 
 _CHUNK = 500
 
@@ -80,8 +78,8 @@ class RosterChange:
 
 
 class Reviews:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def submit(self, batch_id: str, *, by: str) -> None:
         """Send a draft to the reviewers. Raises RegistryConflict for one that is with them, or is no draft."""
@@ -94,14 +92,14 @@ class Reviews:
     def of(self, batch_id: str) -> list[ReviewEvent]:
         """The way of a draft, oldest first."""
         chosen = select(reviews).where(reviews.c.batch_id == batch_id).order_by(reviews.c.id)
-        with self._ground.read() as conn:
-            known_batch(conn, batch_id)
+        with self._context.read() as conn:
+            batch_on_record(conn, batch_id)
             return [_event(row) for row in conn.execute(chosen)]
 
     def standing(self, batch_ids: Collection[str]) -> dict[str, ReviewEvent]:
         """The last step of each of up to 500 batches; those that were never sent are left out."""
         newest = select(func.max(reviews.c.id)).where(reviews.c.batch_id.in_(batch_ids)).group_by(reviews.c.batch_id)
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             rows = conn.execute(select(reviews).where(reviews.c.id.in_(newest))).all()
         return {row.batch_id: _event(row) for row in rows}
 
@@ -116,8 +114,8 @@ class Reviews:
         """What approving a draft would change, row by row in sheet order; those of these kinds. Raises BadCursor."""
         after = -1 if cursor is None else read_cursor(cursor, int)[0]
         most = cut(limit)
-        with self._ground.read() as conn:
-            known_batch(conn, batch_id)
+        with self._context.read() as conn:
+            batch_on_record(conn, batch_id)
             coming = (found for found in self._changes(conn, batch_id, kinds, after) if found.kind in kinds)
             found = list(islice(coming, most + 1))
         further = write_cursor(found[most - 1].sheet_row) if len(found) > most else None
@@ -131,8 +129,8 @@ class Reviews:
             .where(roster_rows.c.batch_id == batch_id)
             .group_by(_KIND)
         )
-        with self._ground.read() as conn:
-            known_batch(conn, batch_id)
+        with self._context.read() as conn:
+            batch_on_record(conn, batch_id)
             counts = Counter({ChangeKind(kind): times for kind, times in conn.execute(counted)})
             known = counts.pop(ChangeKind.SAME, 0)
             if known:  # only the sealed data say which of them change
@@ -155,11 +153,11 @@ class Reviews:
         )
         while rows := conn.execute(chosen.where(roster_rows.c.sheet_row > after)).all():
             for row in rows:
-                yield _change(self._ground.personal, batch_id, row)
+                yield _change(self._context.personal, batch_id, row)
             after = rows[-1].sheet_row
 
     def _step(self, batch_id: str, step: ReviewStep, by: str, reason: str) -> None:
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             stage = stage_for_update(conn, batch_id)
             if stage != "draft":
                 sentence = f"batch {batch_id} is {stage}; only a draft is reviewed"
@@ -170,10 +168,10 @@ class Reviews:
                     raise _not_sent(batch_id)
                 sentence = f"batch {batch_id} is with the reviewers already"
                 raise RegistryConflict(sentence, reason="batch-sent", batch=batch_id)
-            values = {"batch_id": batch_id, "at": self._ground.clock(), "by": by, "step": step.value, "reason": reason}
+            values = {"batch_id": batch_id, "at": self._context.clock(), "by": by, "step": step.value, "reason": reason}
             conn.execute(insert(reviews).values(values))
             action = "batch.submit" if step is ReviewStep.SUBMITTED else "batch.return"
-            self._ground.tell(conn, by, action, f"batch:{batch_id}", reason)
+            self._context.audit(conn, by, action, f"batch:{batch_id}", reason)
 
 
 def refuse_unsent(conn: Connection, batch_id: str) -> None:

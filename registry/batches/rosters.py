@@ -9,12 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, insert, or_, select, text
 
+from registry.batches import originals
+from registry.batches.lookup import batch_on_record, stage_of
+from registry.batches.originals import Original
+from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import PersonalData, mask_id, mask_mobile, mask_name
 from registry.db.tables import LIVING, batches, cards, members, roster_rows, units
 from registry.errors import RegistryConflict
-from registry.values import AcceptedRow, KnownMember, RejectedRow, RosterLine
+from registry.values import AcceptedRow, Batch, KnownMember, RejectedRow, RosterLine
 from terminal.keys.custody import KeyRef
 
 _NEW_UNIT = text("INSERT INTO units (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
@@ -38,18 +42,76 @@ class _Person:
     busy: bool  # has a living card, or is in a batch that will make one
 
 
-def known_members(conn: Connection, personal: PersonalData, id_numbers: Collection[str]) -> dict[str, KnownMember]:
-    numbers = list(id_numbers)
-    indexes = personal.indexes(numbers)
-    found = _persons(conn, indexes)
-    return {
-        number: KnownMember(found[index].unit_name, found[index].busy)
-        for number, index in zip(numbers, indexes, strict=True)
-        if index in found
-    }
+class Rosters:
+    """Repository of imported rosters: their rows, and the persons behind them."""
+
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
+
+    def known_members(self, id_numbers: Collection[str]) -> dict[str, KnownMember]:
+        """Those of these persons who are on record, by ID number."""
+        numbers = list(id_numbers)
+        indexes = self._context.personal.indexes(numbers)
+        with self._context.read() as conn:
+            known = _persons(conn, indexes)
+        return {
+            number: KnownMember(known[index].unit_name, known[index].busy)
+            for number, index in zip(numbers, indexes, strict=True)
+            if index in known
+        }
+
+    def import_roster(
+        self,
+        unit_name: str,
+        accepted: Sequence[AcceptedRow],
+        rejected: Sequence[RejectedRow],
+        *,
+        source: str,
+        digest: str,
+        by: str,
+        original: Original | None = None,
+    ) -> Batch:
+        """A draft batch of one roster file; ``digest`` identifies its content, ``by`` is the clerk. ``original`` is the
+        file itself, stored sealed until the batch is discarded or closed.
+
+        Raises RegistryConflict when the same file is in a batch that is not closed, or when a member of it has a card,
+        is in another batch or belongs to another unit (``known_members`` shows this beforehand).
+        """
+        origin = Origin(source, digest, by, self._context.clock())
+        with self._context.write() as conn:
+            batch_id = _import(conn, self._context.personal, unit_name, accepted, rejected, origin)
+            if original is not None:
+                originals.store(conn, self._context.personal, batch_id, original)
+            batch, audit = f"batch:{batch_id}", self._context.audit
+            audit(conn, by, "roster.import", batch, accepted=len(accepted), rejected=len(rejected))
+            return batch_on_record(conn, batch_id)
+
+    def rows(self, batch_id: str) -> list[RosterLine]:
+        """The rows of a batch's roster, in sheet order, masked."""
+        with self._context.read() as conn:
+            return [_line(self._context.personal, row) for row in conn.execute(_rows(batch_id))]
+
+    def page(
+        self, batch_id: str, cursor: str | None = None, limit: int = 50, *, only: str | None = None
+    ) -> Page[RosterLine]:
+        """The same in pages; ``only``: rejected, accepted, or noted (accepted and corrected).
+
+        Raises NotOnRecord, BadCursor.
+        """
+        chosen = _rows(batch_id).limit(cut(limit) + 1)
+        if only is not None:
+            chosen = chosen.where(roster_rows.c.verdict == ("rejected" if only == "rejected" else "accepted"))
+        if only == "noted":
+            chosen = chosen.where(roster_rows.c.codes != "")
+        if cursor is not None:
+            chosen = chosen.where(roster_rows.c.sheet_row > read_cursor(cursor, int)[0])
+        with self._context.read() as conn:
+            stage_of(conn, batch_id)
+            rows = conn.execute(chosen).all()
+        return page_of(rows, limit, lambda row: _line(self._context.personal, row), lambda row: [row.sheet_row])
 
 
-def import_roster(
+def _import(
     conn: Connection,
     personal: PersonalData,
     unit_name: str,
@@ -83,7 +145,9 @@ def import_roster(
     return batch_id
 
 
-def replacement(conn: Connection, personal: PersonalData, member_id: int, card_number: str, origin: Origin) -> str:
+def create_replacement(
+    conn: Connection, personal: PersonalData, member_id: int, card_number: str, origin: Origin
+) -> str:
     """A draft batch of one member whose card is made again, with the next sequence; gives its id."""
     unit_id: int = conn.execute(select(members.c.unit_id).where(members.c.id == member_id)).scalar_one()
     batch_id = _draft(conn, unit_id, origin)
@@ -161,25 +225,7 @@ def _row(
     }
 
 
-def lines(conn: Connection, personal: PersonalData, batch_id: str) -> list[RosterLine]:
-    return [_line(personal, row) for row in conn.execute(_lines(batch_id))]
-
-
-def lines_page(
-    conn: Connection, personal: PersonalData, batch_id: str, cursor: str | None, limit: int, only: str | None
-) -> Page[RosterLine]:
-    wanted = _lines(batch_id).limit(cut(limit) + 1)
-    if only is not None:
-        wanted = wanted.where(roster_rows.c.verdict == ("rejected" if only == "rejected" else "accepted"))
-    if only == "noted":
-        wanted = wanted.where(roster_rows.c.codes != "")
-    if cursor is not None:
-        wanted = wanted.where(roster_rows.c.sheet_row > read_cursor(cursor, int)[0])
-    rows = conn.execute(wanted).all()
-    return page_of(rows, limit, lambda row: _line(personal, row), lambda row: [row.sheet_row])
-
-
-def _lines(batch_id: str) -> Select[Any]:
+def _rows(batch_id: str) -> Select[Any]:
     return (
         select(roster_rows, members.c.id_masked, members.c.name_masked, members.c.mobile_masked)
         .join(members, isouter=True)

@@ -19,8 +19,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, insert, select, update
 
 from registry.db.privacy import PersonalData, scrub
+from registry.db.tables import audit, audit_head
 from registry.errors import RegistryUnfit
-from registry.office_tables import audit, audit_head
 
 _CHUNK: Final = 2000
 _NEAR: Final = 3

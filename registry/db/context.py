@@ -1,4 +1,4 @@
-"""What every facade of the registry stands on: transactions, personal data, the clock, and the audit."""
+"""What every repository of the registry works with: transactions, personal data, the clock, and the audit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -15,23 +16,31 @@ from registry.db.database import Database
 from registry.db.privacy import PersonalData, scrub
 from registry.errors import RegistryConflict
 
+UNNAMED_ACTOR: Final = "not stated"
+"""The actor in the audit where a caller names none."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryContext:
-    db: Database
+    """Database, sealed personal data and clock of one open registry, shared by its repositories."""
+
+    database: Database
     personal: PersonalData
     clock: Callable[[], datetime]
 
     def read(self) -> AbstractContextManager[Connection]:
-        return self.db.read()
+        """A read-only transaction: one consistent view."""
+        return self.database.read()
 
     def write(self) -> AbstractContextManager[Connection]:
-        return self.db.write()
+        """A transaction that writes: all or nothing."""
+        return self.database.write()
 
-    def tell(
+    def audit(
         self, conn: Connection, by: str, action: str, subject: str = "", reason: str = "", **facts: Fact
     ) -> audit_chain.AuditRow:
-        """Append to the audit what this transaction did: the last statement of it that changes anything."""
+        """Append to the audit what this transaction did. It must be the transaction's last statement that changes
+        anything (``audit_chain.append``)."""
         return audit_chain.append(conn, self.personal, AuditEntry(by, action, subject, reason, "", facts), self.clock())
 
 

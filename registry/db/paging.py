@@ -9,7 +9,9 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Row
@@ -59,6 +61,16 @@ def read_cursor(cursor: str, *kinds: type) -> list[Any]:
     if any(isinstance(part, int) and abs(part) >= 2**63 for part in key) or write_cursor(*key) != cursor:
         raise BadCursor
     return list(key)
+
+
+def read_time(text: str) -> datetime:
+    """A time in UTC, ISO 8601, as a cursor has it. Raises BadCursor."""
+    at = None
+    with suppress(ValueError, OverflowError):
+        at = datetime.fromisoformat(text)
+    if at is None or at.utcoffset() != timedelta(0):
+        raise BadCursor
+    return at
 
 
 def page_of(

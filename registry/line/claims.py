@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Connection, Row, bindparam, func, insert, select, text, update
 
-from registry.batches.dossiers import wanting
+from registry.batches.lookup import members_without_dossier
 from registry.db.privacy import parse_ref
 from registry.db.tables import UtcTime, batches, chips, claims, dossier_secrets, dossiers
 from registry.errors import FenceLost, RegistryConflict, no_batch
@@ -61,7 +61,7 @@ HELD = (
 )
 
 
-def claim(
+def claim_dossier(
     conn: Connection, batch_id: str, place: LanePlace, chip_serial: str, now: datetime, lease: timedelta
 ) -> Claim | NothingLeft | ChipKnown:
     if not chip_serial:
@@ -169,5 +169,5 @@ def _hand_over(
 
 def _nothing_left(conn: Connection, batch_id: str) -> NothingLeft:
     claimed = select(func.count()).where(dossiers.c.batch_id == batch_id, dossiers.c.state == "claimed")
-    missing = select(func.count()).select_from(wanting(batch_id).subquery())
+    missing = select(func.count()).select_from(members_without_dossier(batch_id).subquery())
     return NothingLeft(conn.execute(claimed).scalar_one(), conn.execute(missing).scalar_one())

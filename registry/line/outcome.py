@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from registry.batches.approval import stage_for_update
+from registry.batches.lookup import stage_for_update
 from registry.db.counters import allocate
 from registry.db.tables import cards, chips, claims, dossiers, roster_rows
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.line.cards import CardChange, hotlist_add, record_event
 from registry.line.claims import fence_lost
+from registry.members.cards import CardChange, record_event
+from registry.members.hotlist import hotlist_add
 from registry.values import UNCODED, CardState, Claim, Coded
 
 

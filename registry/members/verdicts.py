@@ -11,7 +11,7 @@ from sqlalchemy import Row, insert, select
 
 from registry.db.context import RegistryContext
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.office_tables import verdicts
+from registry.db.tables import verdicts
 
 HOUR: Final = 3600
 
@@ -41,14 +41,14 @@ class VerdictLine:
 
 
 class Verdicts:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
 
     def note(self, *notes: VerdictNote) -> None:
         """All of them or none: what a counter collected while the database was away comes at once."""
         if not notes:
             return
-        personal = self._ground.personal
+        personal = self._context.personal
         rows = [
             {
                 "at": note.at,
@@ -61,7 +61,7 @@ class Verdicts:
             }
             for note in notes
         ]
-        with self._ground.write() as conn:
+        with self._context.write() as conn:
             conn.execute(insert(verdicts), rows)
 
     def page(self, cursor: str | None = None, limit: int = 50, *, station: str | None = None) -> Page[VerdictLine]:
@@ -71,7 +71,7 @@ class Verdicts:
             chosen = chosen.where(verdicts.c.station == station)
         if cursor is not None:
             chosen = chosen.where(verdicts.c.id < read_cursor(cursor, int)[0])
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             return page_of(conn.execute(chosen).all(), limit, _line, lambda row: [row.id])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from registry.office_tables import metadata
+from registry.db.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -11,8 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from registry.db.database import Database
+from registry.db.tables import metadata
 from registry.errors import RegistryUnfit, SchemaTooNew
-from registry.office_tables import metadata
 
 HEAD = "0003"  # kept here so that opening a database at head reads no migration scripts
 _LOCK_NUMBER = 0x4D454D42  # "MEMB": PostgreSQL's advisory lock of migrations

@@ -47,10 +47,10 @@ class Desk:
 
     @property
     def numbers(self) -> list[str]:
-        return [one.card_number for one in self.store.stored_dossiers(self.batch)]
+        return [one.card_number for one in self.store.dossiers.stored(self.batch)]
 
     def dossier(self, number: str) -> Dossier:
-        [one] = [one for one in self.store.stored_dossiers(self.batch) if one.card_number == number]
+        [one] = [one for one in self.store.dossiers.stored(self.batch) if one.card_number == number]
         return Dossier.decode(issuer.custody().open(one.sealed).reveal())
 
     def file(self, *cards: PreparedCard, name: str = "from-bank.dp") -> Path:
@@ -91,7 +91,7 @@ def test_a_banks_cards_are_joined_with_the_members(desk: Desk) -> None:
         assert [p.number for p in got.payment.parts] == [p.number for p in sent.payment.parts]
         assert got.directories == sent.directories
         assert got.member.parts, "the member application is still there"
-    assert desk.store.pans_of(desk.numbers) == dict(zip(desk.numbers, (PAN, OTHER_PAN), strict=True))
+    assert desk.store.pans.of_cards(desk.numbers) == dict(zip(desk.numbers, (PAN, OTHER_PAN), strict=True))
 
 
 def test_what_was_imported_goes_out_again(desk: Desk) -> None:
@@ -130,7 +130,7 @@ def test_importing_the_same_file_again_changes_nothing_else(desk: Desk) -> None:
         assert old.payment
         assert new.payment
         assert diff(old.payment, new.payment, dictionary(), issuer.custody()) == []
-    assert desk.store.accounts(desk.batch).dossiers == 2
+    assert desk.store.batches.accounts(desk.batch).dossiers == 2
 
 
 def _unchanged(desk: Desk) -> bool:
@@ -162,7 +162,7 @@ def test_a_card_that_comes_twice_changes_nothing(desk: Desk, again: str) -> None
 
 
 def test_a_dossier_that_a_chip_has_is_not_changed(desk: Desk) -> None:
-    desk.store.claim(desk.batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
+    desk.store.line.claim(desk.batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
     with pytest.raises(BankFileError, match="record 1, reference: it is for no dossier that waits"):
         desk.run("import", desk.batch, desk.file(*desk.cards()))
     assert _unchanged(desk)
@@ -171,11 +171,11 @@ def test_a_dossier_that_a_chip_has_is_not_changed(desk: Desk) -> None:
 def test_the_registry_itself_refuses_what_a_chip_has(desk: Desk) -> None:
     """Between the look and the change a lane may have been faster."""
     path = desk.file(*desk.cards())
-    replace = desk.store.replace_dossiers
+    replace = desk.store.dossiers.replace
     desk.run("import", desk.batch, path)
-    stored = desk.store.stored_dossiers(desk.batch)[0]
+    stored = desk.store.dossiers.stored(desk.batch)[0]
     new = _as_new(stored)
-    desk.store.claim(desk.batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
+    desk.store.line.claim(desk.batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
     with pytest.raises(RegistryConflict, match="is claimed: a chip has it already"):
         replace(desk.batch, [new])
     with pytest.raises(NotOnRecord, match="has no dossier of card"):
@@ -196,16 +196,16 @@ def test_a_card_keeps_its_account_number(desk: Desk) -> None:
     number = desk.numbers[0]
     with pytest.raises(BankFileError, match="record 1, reference: this member card has another account number"):
         desk.run("import", desk.batch, desk.file(card(desk.bank, number, "6217001234567999"), name="other.dp"))
-    assert desk.store.pans_of([number]) == {number: PAN}
+    assert desk.store.pans.of_cards([number]) == {number: PAN}
 
 
 def test_an_account_number_of_another_card_is_refused(desk: Desk) -> None:
     desk.run("import", desk.batch, desk.file(*desk.cards()))
     other = issuer.prepared(desk.store, 1, desk.root / "more", start=90)
-    [number] = desk.store.waiting_cards(other)
+    [number] = desk.store.dossiers.waiting_cards(other)
     with pytest.raises(BankFileError, match="record 1, reference: its account number belongs to another card"):
         desk.run("import", other, desk.file(card(desk.bank, number, PAN), name="other.dp"))
-    assert desk.store.pans_of([number]) == {}
+    assert desk.store.pans.of_cards([number]) == {}
 
 
 def test_a_batch_in_which_nothing_waits(desk: Desk) -> None:
@@ -294,12 +294,12 @@ def test_what_this_house_prepares_goes_to_a_bank_and_comes_back(desk: Desk) -> N
     """Every grouping of the shipped bank profile with both algorithms, certificates and chip keys included."""
     profile = bank.profile(algorithms="both", pdol=bank.SM_PDOL)
     batch = issuer.prepared(desk.store, 1, desk.root / "more", profile=profile, start=70)
-    [stored] = desk.store.stored_dossiers(batch)
+    [stored] = desk.store.dossiers.stored(batch)
     before = Dossier.decode(issuer.custody().open(stored.sealed).reveal())
     out = desk.root / "all.dp"
     desk.run("export", batch, out)
     assert desk.run("import", batch, out).exit_code == 0
-    [stored] = desk.store.stored_dossiers(batch)
+    [stored] = desk.store.dossiers.stored(batch)
     after = Dossier.decode(issuer.custody().open(stored.sealed).reveal())
     assert before.payment is not None
     assert after.payment is not None

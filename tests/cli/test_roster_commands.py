@@ -95,26 +95,26 @@ def test_import_makes_a_draft_batch_once(tmp_path: Path, registry: Registry) -> 
     told = json.loads(result.stdout)
     assert (told["accepted"], told["rejected"], told["unit"]) == (2, 1, UNIT)
     assert told["rejects"] == [{"sheet_row": 5, "seq": 2, "codes": ["PHONE_FORMAT"]}]
-    batch = registry.batch(told["batch"])
+    batch = registry.batches.batch(told["batch"])
     assert (batch.state, batch.unit, batch.imported_by, batch.source) == ("draft", UNIT, "李娜", "f.xlsx")
     again = runner.invoke(app, ["import", str(form), "--by", "李娜"])
     assert again.exit_code == 1
     assert "ALREADY_HAS_CARD" in again.stdout
-    assert len(registry.batches()) == 1
+    assert len(registry.batches.all()) == 1
 
 
 def test_the_same_file_with_new_people_is_refused_by_its_digest(tmp_path: Path, registry: Registry) -> None:
     form = forms.xlsx(tmp_path / "f.xlsx", forms.form(person(1)))
     report = check(form, today=TODAY)
-    registry.import_roster(UNIT, *to_import(report), source="f.xlsx", digest=report.digest, by="李娜")
+    registry.rosters.import_roster(UNIT, *to_import(report), source="f.xlsx", digest=report.digest, by="李娜")
     with pytest.raises(RegistryConflict, match="imported before"):
-        registry.import_roster(UNIT, *to_import(report), source="f.xlsx", digest=report.digest, by="李娜")
+        registry.rosters.import_roster(UNIT, *to_import(report), source="f.xlsx", digest=report.digest, by="李娜")
 
 
 def test_import_says_what_comes_next(tmp_path: Path, registry: Registry) -> None:
     form = forms.xlsx(tmp_path / "f.xlsx", forms.form(person(1, unit="财务处")))
     result = runner.invoke(app, ["import", str(form), "--by", "李娜", "--unit", "第二工会"])
-    batch = registry.batches()[0]
+    batch = registry.batches.all()[0]
     assert f"membercard batch approve {batch.id} --by NAME" in result.stdout
     assert batch.unit == "第二工会"
 
@@ -124,12 +124,12 @@ def test_nobody_accepted_makes_no_batch(tmp_path: Path, registry: Registry) -> N
     result = runner.invoke(app, ["import", str(form), "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout)["batch"] is None
-    assert registry.batches() == []
+    assert registry.batches.all() == []
 
 
 def test_people_on_record(tmp_path: Path, registry: Registry) -> None:
     first = check(forms.xlsx(tmp_path / "f.xlsx", forms.form(person(1), person(2))), today=TODAY)
-    registry.import_roster(UNIT, *to_import(first), source="f.xlsx", digest=first.digest, by="李娜")
+    registry.rosters.import_roster(UNIT, *to_import(first), source="f.xlsx", digest=first.digest, by="李娜")
     people = [person(1), person(2, unit="第二工会"), person(3)]
     again = forms.xlsx(tmp_path / "g.xlsx", forms.form(*people))
     result = runner.invoke(app, ["check", str(again), "--registry", "--json"])
@@ -149,5 +149,5 @@ def test_rows_of_several_sheets_keep_apart(tmp_path: Path, registry: Registry) -
     assert [row.sheet_row for row in accepted] == [4, 5, 7, 8, 9, 12]
     assert [row.sheet_row for row in rejected] == [10]
     assert rejected[0].message.startswith("工作表“二部”第5行：没有填写手机号码")
-    batch = registry.import_roster(UNIT, accepted, rejected, source="f.xlsx", digest=report.digest, by="李娜")
+    batch = registry.rosters.import_roster(UNIT, accepted, rejected, source="f.xlsx", digest=report.digest, by="李娜")
     assert (batch.accepted, batch.rejected) == (6, 1)

@@ -123,8 +123,8 @@ def issued(wanted: Profile) -> Iterator[Issued]:
         card = SimCard(chip, chip.config.protocol)
         report = process(card, bench.job(), "lane 1", lambda serial: True)
         assert report.outcome is LineOutcome.VERIFIED, report.reason
-        (made,) = bench.registry.cards_of_batch(bench.batch)
-        (pan,) = bench.registry.pans_of([made.card_number]).values()
+        (made,) = bench.registry.cards.of_batch(bench.batch)
+        (pan,) = bench.registry.pans.of_cards([made.card_number]).values()
         yield Issued(card, pan)
         card.close()
         bench.registry.close()

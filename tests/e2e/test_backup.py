@@ -34,7 +34,7 @@ def run(command: str, directory: Path, **environment: str) -> None:
 def fill(registry: Registry) -> tuple[str, int]:
     """Some record; the end of its audit."""
     registrar.ready(registry, issuer.custody(), 3)
-    registry.receive_stock(3, "delivery 1", "op")
+    registry.stock.receive(3, "delivery 1", "op")
     report = registry.audit.verify()
     return report.last_hash, report.last_number
 
@@ -44,12 +44,12 @@ def check(url: str, noted: tuple[str, int]) -> None:
         report = registry.audit.verify((noted[1], noted[0]))
         assert report.whole
         assert (report.last_hash, report.last_number) == noted
-        (batch,) = registry.batches()
-        assert registry.accounts(batch.id).balanced
+        (batch,) = registry.batches.all()
+        assert registry.batches.accounts(batch.id).balanced
         member = registry.members.page(None, 10).items[0]
         opened = registry.members.unmask(member.member_id, by="registrar", reason="to see that it opens")
         assert len(opened.id_number) == 18
-        assert registry.stock().received == 3
+        assert registry.stock.accounts().received == 3
 
 
 def test_sqlite_while_it_is_in_use(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from personalize.payment.proof import TransactionProof, authorities
 from personalize.preparation.batch import prepare_batch
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import default_profile
-from registry.batches import prepared as registry_prepared
+from registry.batches import dossiers as registry_dossiers
 from registry.store import Registry
 from registry.values import Claim
 from simulators.card.config import CardConfig, ProductionData
@@ -133,8 +133,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dossier
 def station() -> Iterator[Station]:
     profile, custody = default_profile(), station_keys()
     with fast_directory() as directory, Registry.open(f"sqlite:///{directory}/station.db", custody) as registry:
-        made = registry.import_roster("测试工会", issuer.rows(CARDS), [], source="test.xlsx", digest="1", by="clerk")
-        registry.approve(made.id, "reviewer")
+        made = registry.rosters.import_roster(
+            "测试工会", issuer.rows(CARDS), [], source="test.xlsx", digest="1", by="clerk"
+        )
+        registry.batches.approve(made.id, "reviewer")
         member = profile.member
         pool = KeyPool(
             directory / "pool",
@@ -159,7 +161,7 @@ def file_of(dossiers: tuple[Dossier, ...], form: str = "dp", transport: str = "s
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that three cards are more than one chunk."""
     monkeypatch.setattr(bankfile_batch, "_CHUNK", 2)
-    monkeypatch.setattr(registry_prepared, "_CHUNK", 2)
+    monkeypatch.setattr(registry_dossiers, "_CHUNK", 2)
 
 
 @pytest.mark.parametrize(("form", "transport"), [("dp", "shared"), ("dp-tr31", "shared"), ("dp", "shared-sm4")])
@@ -172,7 +174,7 @@ def test_a_banks_cards_come_out_as_chips_that_the_bank_accepts(
     card = SimCard(chip, chip.config.protocol)
     report = process(card, job, "lane 1", lambda serial: True)
     assert report.outcome is CardOutcome.VERIFIED, report.reason
-    [issued] = station.registry.cards_of_batch(station.batch)
+    [issued] = station.registry.cards.of_batch(station.batch)
     assert issued.result["payment"] == "cryptogram checked by the issuer", "here with the keys that the bank sent"
     [theirs] = [one for one in prepared if one.card_number == issued.card_number]
     assert PROFILE.payment
@@ -271,7 +273,7 @@ def test_a_broken_card_is_told_by_record_and_grouping_and_nothing_is_taken(
     assert words in told
     assert told.endswith("\nnothing of the file was taken")
     assert station.untouched
-    assert station.registry.pans_of([one.card_number for one in prepared]) == {}
+    assert station.registry.pans.of_cards([one.card_number for one in prepared]) == {}
 
 
 def test_every_broken_card_is_told(prepared: tuple[Dossier, ...], station: Station) -> None:
@@ -306,7 +308,7 @@ def test_what_ends_the_program_in_the_middle_leaves_nothing_half_done(
     with pytest.raises(Killed):
         station.take(data)
     assert station.untouched
-    assert station.registry.pans_of([one.card_number for one in prepared]) == {}
+    assert station.registry.pans.of_cards([one.card_number for one in prepared]) == {}
     monkeypatch.setattr(bankfile_spool.Spool, "__iter__", whole)
     assert station.take(data) == station.take(data) == CARDS, "and once more"
     assert not station.untouched
@@ -335,9 +337,9 @@ def test_a_rejected_card_of_a_bank_is_not_made_again_with_the_houses_keys(
     registry, batch = station.registry, station.batch
     station.take(file_of(prepared))
     refuse_remaking(registry, station_keys(), batch)
-    claim = registry.claim(batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
+    claim = registry.line.claim(batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
     assert isinstance(claim, Claim)
-    registry.reject(claim, "dead", "install", "1 dead")
+    registry.line.reject(claim, "dead", "install", "1 dead")
     with pytest.raises(DossierError, match=f"card {claim.card_number} was rejected, and its bank prepared it"):
         refuse_remaking(registry, station_keys(), batch)
     refuse_remaking(registry, station_keys(), _fresh(registry))
@@ -345,6 +347,8 @@ def test_a_rejected_card_of_a_bank_is_not_made_again_with_the_houses_keys(
 
 def _fresh(registry: Registry) -> str:
     """A batch of which nothing was prepared yet."""
-    made = registry.import_roster("测试工会", issuer.rows(1, 40), [], source="more.xlsx", digest="2", by="clerk")
-    registry.approve(made.id, "reviewer")
+    made = registry.rosters.import_roster(
+        "测试工会", issuer.rows(1, 40), [], source="more.xlsx", digest="2", by="clerk"
+    )
+    registry.batches.approve(made.id, "reviewer")
     return made.id

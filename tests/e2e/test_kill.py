@@ -69,7 +69,7 @@ class House:
         list(make_stock(self.stock, count, CardConfig(blank(), protocol, scp)))
         self.chips += count
         with self.registry() as registry:
-            registry.receive_stock(count, f"delivery {self.chips}", "clerk")
+            registry.stock.receive(count, f"delivery {self.chips}", "clerk")
             batch = issuer.prepared(registry, CARDS, self.directory, start=1 + self.cards)
         self.cards += CARDS
         return batch
@@ -111,8 +111,8 @@ class House:
         status = self.run(batch)
         assert status == 0, self.output.read_text()
         with self.registry() as registry:
-            first = registry.journal_of(batch)[0].at
-            proven = [card.verified_at for card in registry.cards_of_batch(batch)]
+            first = registry.line.journal_of(batch)[0].at
+            proven = [card.verified_at for card in registry.cards.of_batch(batch)]
         self.starts = (first - began).total_seconds()
         self.warms_up = (min(proven) - first).total_seconds()
         self.works = (max(proven) - first).total_seconds()
@@ -126,10 +126,10 @@ class House:
     def check_after_a_kill(self, batch: str) -> BatchAccounts:
         """Whatever just died: the accounts balance, no number twice, every chip's memory is whole."""
         with self.registry() as registry:
-            accounts = registry.accounts(batch)
-            cards = registry.cards_of_batch(batch)
-            stock = registry.stock()
-            journal = registry.journal_of(batch)
+            accounts = registry.batches.accounts(batch)
+            cards = registry.cards.of_batch(batch)
+            stock = registry.stock.accounts()
+            journal = registry.line.journal_of(batch)
             self.killed_in[journal[-1].step if journal else "before the first"] += 1
         assert accounts.balanced, accounts
         assert accounts.dossiers == accounts.waiting + accounts.claimed + accounts.verified + accounts.remade
@@ -149,10 +149,10 @@ class House:
     def check_done(self, batch: str) -> None:
         """Every member has one card, it is on the chip the registry names, and that chip lies in the good bin."""
         with self.registry() as registry:
-            cards = registry.cards_of_batch(batch)
-            rejects = registry.rejects(batch)
+            cards = registry.cards.of_batch(batch)
+            rejects = registry.line.rejects(batch)
             owner: dict[int, set[str]] = {}
-            for entry in registry.journal_of(batch):
+            for entry in registry.line.journal_of(batch):
                 owner.setdefault(entry.dossier_id, set()).add(entry.chip_serial)
         assert not rejects, "a kill alone costs no chip"
         assert len({card.member_id for card in cards}) == len(cards) == CARDS
@@ -166,7 +166,7 @@ class House:
     def check_stock(self) -> None:
         """On disk as on paper: received = issued + rejected + left, and nothing lies about half done."""
         with self.registry() as registry:
-            stock = registry.stock()
+            stock = registry.stock.accounts()
         bins = {name: len(list((self.stock / name).glob("*.card"))) for name in BINS.values()}
         blanks = list(self.stock.glob("*.card"))
         assert (stock.verified, stock.rejected, stock.left) == (bins["issued"], bins["rejects"], len(blanks))

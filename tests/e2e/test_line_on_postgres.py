@@ -33,8 +33,8 @@ def test_a_batch_runs_to_the_end(cluster: Cluster, tmp_path: Path) -> None:
         readers = [open_reader(f"sim:{tmp_path / 'stock'}") for _ in range(LANES)]
         remake = partial(issuer.prepare, store, batch, tmp_path)
         results = PersonalizationLine(issuer.job(store, batch), remake=remake).run(readers)
-        accounts = store.accounts(batch)
-        cards = store.cards_of_batch(batch)
+        accounts = store.batches.accounts(batch)
+        cards = store.cards.of_batch(batch)
     assert not [result.message for result in results if result.fault]
     assert sum(result.counts.get(CardOutcome.VERIFIED, 0) for result in results) == CARDS
     assert accounts.balanced

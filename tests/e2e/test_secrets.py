@@ -181,7 +181,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, spy: LeakSearch) -> Work:
     run("roster", "import", roster, "--by", "clerk")
     # An open reader keeps the write-ahead log on the disk, to be searched with everything else.
     with Registry.open(f"sqlite:///{cli.data / 'membercard.db'}", keystore) as registry:
-        batch = registry.batches()[0].id
+        batch = registry.batches.all()[0].id
         fault_in_the_database(cli, run, root)
         run("batch", "approve", batch, "--by", "reviewer")
         run("batch", "prepare", batch)
@@ -404,12 +404,12 @@ def seal_moved(house: Inside) -> None:
 
 def form_twice(house: Inside) -> None:
     row = AcceptedRow(2, 1, id_number(11), "欧阳慕容雪", "男", mobile(11), UNIT)
-    house.registry.import_roster(UNIT, [row], [], source="x", digest="x", by="x")
+    house.registry.rosters.import_roster(UNIT, [row], [], source="x", digest="x", by="x")
 
 
 def constraint_violated(house: Inside) -> None:
     row = AcceptedRow(2, 1, id_number(77), "欧阳慕容雪", "neither", mobile(11), UNIT)
-    house.registry.import_roster(UNIT, [row, row], [], source="x", digest="y", by="x")
+    house.registry.rosters.import_roster(UNIT, [row, row], [], source="x", digest="y", by="x")
 
 
 def settings_with_a_secret(house: Inside) -> None:

@@ -107,7 +107,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     # An open reader keeps the write-ahead log on the disk, to be searched with everything else.
     with Registry.open(f"sqlite:///{cli.data / 'membercard.db'}", custody()) as registry:
         cli.ok("batch", "prepare", batch)
-        [stored] = registry.stored_dossiers(batch)
+        [stored] = registry.dossiers.stored(batch)
         opened = [Dossier.decode(custody().open(stored.sealed).reveal())]
         number = stored.card_number
         cli.ok("dossier", "export", batch, exported[0])
@@ -117,9 +117,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
         cli.run("perso", "run", batch, "--reader", f"sim:{stock}?fault=corrupt:15", "--tries", 1)
         cli.run("batch", "prepare", batch)
         cli.ok("perso", "run", batch, "--reader", f"sim:{stock}")
-        opened += [Dossier.decode(custody().open(s.sealed).reveal()) for s in registry.stored_dossiers(batch)]
+        opened += [Dossier.decode(custody().open(s.sealed).reveal()) for s in registry.dossiers.stored(batch)]
         log = (cli.data / "membercard.db-wal").read_bytes()
-        assert registry.accounts(batch).verified == 1
+        assert registry.batches.accounts(batch).verified == 1
     plant(spy, opened)
     (card,) = (stock / "issued").glob("*.card")
     look(cli, batch, number, card)

@@ -68,7 +68,7 @@ def test_a_station_that_is_up_before_its_database_waits_for_it(cluster: Cluster)
             assert "Sign in as admin with the password" in running.text()
             assert running.stop() == 0
         with home.registry() as registry:  # and not another, of settings that are not this station's
-            assert [user.name for user in registry.people.page().items] == ["admin"]
+            assert [user.name for user in registry.users.page().items] == ["admin"]
 
 
 @pytest.mark.postgres
@@ -76,7 +76,7 @@ def test_a_database_that_goes_away_and_returns_loses_no_card(cluster: Cluster) -
     with fast_directory() as directory:
         home = ServiceDirectory(directory, cluster.database())
         with home.registry() as registry:
-            registry.receive_stock(CARDS, "delivery 1", "op")
+            registry.stock.receive(CARDS, "delivery 1", "op")
             batch = issuer.prepared(registry, CARDS, directory)
         token = home.token(Role.OPERATOR)
         feeder = f"sim:{home.blanks(CARDS)}?timing=real"  # so that the batch is not done before the database is away
@@ -113,7 +113,7 @@ def away(running: ServiceProcess, client: ApiClient, batch: str) -> None:
 
 def test_a_card_pulled_in_a_lane_is_finished_when_it_comes_back(home: ServiceDirectory) -> None:
     with home.registry() as registry:
-        registry.receive_stock(1, "delivery 1", "op")
+        registry.stock.receive(1, "delivery 1", "op")
         batch = issuer.prepared(registry, 1, home.directory)
     home.blanks(1, home.drawer)
     token = home.token(Role.OPERATOR, Role.DEVELOPER)

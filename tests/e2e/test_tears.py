@@ -12,10 +12,12 @@ from itertools import count
 import pytest
 
 from personalize.line.outcome import CardOutcome
+from registry.store import Registry
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, card_on, fast_directory
+from tests.support.registry.wrapped import Call, wrapped
 
 KINDS = [pytest.param(SCP02, id="scp02-t0"), pytest.param(SCP03, id="scp03-t1")]
 FEWEST = {SCP02: 60, SCP03: 35}
@@ -45,11 +47,11 @@ def judge(bench: Bench, chip: VirtualCard, rack: Rack, where: str) -> bool:
     assert accounts.claimed == 0, where
     if rack.bins[Disposition.DONE] == [chip]:
         number, sequence = card_on(chip)
-        card = bench.registry.card(number)
+        card = bench.registry.cards.card(number)
         assert (card.chip_serial, card.sequence) == (chip.chip_serial, sequence), where
         return True
     assert rack.bins[Disposition.REJECT] == [chip], where
-    reject = next(r for r in bench.registry.rejects(bench.batch) if r.chip_serial == chip.chip_serial)
+    reject = next(r for r in bench.registry.line.rejects(bench.batch) if r.chip_serial == chip.chip_serial)
     assert reject.reason, where
     assert reject.step, where
     assert reject.bin, where
@@ -101,7 +103,7 @@ def test_silence_and_a_garbled_answer_at_every_command(
     """A chip that seems to hold wrong keys is given up at once; any other is issued in the end."""
     issued = walk(bench, kind, fault)
     assert len(issued) >= FEWEST[kind]
-    rejects = bench.registry.rejects(bench.batch)
+    rejects = bench.registry.line.rejects(bench.batch)
     assert len(rejects) == issued.count(False)
     if fault == "mute:{}":
         assert all(issued)
@@ -127,12 +129,12 @@ def test_a_chip_torn_in_every_attempt_is_rejected_and_its_card_made_on_another(
         assert rack.bins[Disposition.REJECT] == [chip]
         assert len(rack.bins[Disposition.DONE]) == 1
         assert bench.accounts.balanced
-    rejects = bench.registry.rejects(bench.batch)
+    rejects = bench.registry.line.rejects(bench.batch)
     assert {r.bin for r in rejects} == {"1 contact"}
     assert bench.accounts.remade == sum(r.card_number is not None for r in rejects) > 0
     bench.finish(kind)
     bench.check_all_issued()
-    made_again = {card.card_number for card in bench.registry.cards_of_batch(bench.batch) if card.sequence == 2}
+    made_again = {card.card_number for card in bench.registry.cards.of_batch(bench.batch) if card.sequence == 2}
     assert made_again == {r.card_number for r in rejects if r.card_number}
 
 
@@ -167,19 +169,21 @@ class DyingCard:
         return self._countdown.around(lambda: self._card.exchange(apdu))  # type: ignore[return-value]
 
 
-class DyingRegistry:
+CALLS_OF_THE_LINE = (
+    *("line.claim", "line.journal", "line.verified", "line.reject", "line.reject_chip"),
+    *("dossiers.add", "batches.accounts"),
+)
+
+
+def dying_registry(bench: Bench, countdown: Countdown) -> Registry:
     """A registry whose user dies at one of the line's calls: before the commit, or before it learns of it."""
 
-    CALLS = ("claim", "journal", "verified", "reject", "reject_chip", "add_dossiers", "accounts")
+    def wrap(name: str, call: Call) -> Call:
+        if name not in CALLS_OF_THE_LINE:
+            return call
+        return lambda *given, **named: countdown.around(lambda: call(*given, **named))
 
-    def __init__(self, bench: Bench, countdown: Countdown) -> None:
-        self._registry, self._countdown = bench.registry, countdown
-
-    def __getattr__(self, name: str) -> object:
-        method = getattr(self._registry, name)
-        if name not in self.CALLS:
-            return method
-        return lambda *given, **named: self._countdown.around(lambda: method(*given, **named))
+    return wrapped(bench.registry, wrap)
 
 
 def dies_at(bench: Bench, kind: tuple[int, LinkProtocol], n: int, *, after: bool, at: str) -> bool:
@@ -191,7 +195,7 @@ def dies_at(bench: Bench, kind: tuple[int, LinkProtocol], n: int, *, after: bool
     def watched(card: SimCard) -> Transport:
         return DyingCard(card, countdown) if at == "command" else card
 
-    job = bench.job() if at == "command" else bench.job(DyingRegistry(bench, countdown))  # type: ignore[arg-type]
+    job = bench.job() if at == "command" else bench.job(dying_registry(bench, countdown))
     rack = Rack([chip], wrap=watched)
     try:
         bench.run(rack, job=job)
@@ -214,6 +218,6 @@ def test_the_station_dies_at_every_command_and_registry_call(
 ) -> None:
     steps = next(n for n in count() if not dies_at(bench, kind, n, after=after, at=at))
     assert steps >= (FEWEST[kind] if at == "command" else 14)
-    assert not bench.registry.rejects(bench.batch)
+    assert not bench.registry.line.rejects(bench.batch)
     bench.finish(kind)
     bench.check_all_issued()

@@ -64,7 +64,7 @@ def batch_of(home: ServiceDirectory, cards: int) -> str:
         home.blanks(count, stock(home, name))
     stock(home, "returned").mkdir(exist_ok=True)
     with home.registry() as registry:
-        registry.receive_stock(sum(blanks.values()), "delivery 1", "clerk")
+        registry.stock.receive(sum(blanks.values()), "delivery 1", "clerk")
         return issuer.prepared(registry, cards, home.directory)
 
 
@@ -128,7 +128,7 @@ def killed_midway(east: ServiceProcess, client: ApiClient, registry: Registry, b
         assert time.monotonic() < until, east.text()
         if made_by(client) >= KILLED_AFTER:
             east.process.send_signal(signal.SIGSTOP)  # it is looked at before it dies
-            held = [chip for chip in registry.bound_chips(batch) if chip.lane.endswith("/east")]
+            held = [chip for chip in registry.line.bound_chips(batch) if chip.lane.endswith("/east")]
             if len(held) == LANES:
                 east.kill()
                 return held
@@ -162,8 +162,10 @@ def test_one_of_two_stations_is_killed(home: ServiceDirectory) -> None:
             assert refused.status_code == 409, "its lease still runs"
 
             assert not any(lane["fault"] for lane in lanes_ended(in_west))
-            assert registry.accounts(batch).claimed == len(held), "all others are made, and these are nobody else's"
-            while not all(chip.missing for chip in registry.bound_chips(batch)):
+            assert registry.batches.accounts(batch).claimed == len(held), (
+                "all others are made, and these are nobody else's"
+            )
+            while not all(chip.missing for chip in registry.line.bound_chips(batch)):
                 time.sleep(0.05)
             for chip in carried:
                 carry_over(home, chip)
@@ -172,7 +174,7 @@ def test_one_of_two_stations_is_killed(home: ServiceDirectory) -> None:
             assert not any(lane["fault"] for lane in lanes_ended(in_west))
             for claim in old:
                 with pytest.raises(FenceLost):
-                    registry.verified(claim, {"verdict": "ACTIVE"}, 1.0)
+                    registry.line.verified(claim, {"verdict": "ACTIVE"}, 1.0)
             check(home, registry, batch, cards, lost)
         shown = in_west.get(f"/batches/{batch}")
         assert (shown["batch"]["state"], shown["accounts"]["verified"]) == ("done", cards)
@@ -185,20 +187,20 @@ def give_up(chip: BoundChip) -> dict[str, str]:
 
 def check(home: ServiceDirectory, registry: Registry, batch: str, count: int, lost: BoundChip) -> None:
     """As many cards as members, each on the chip that the registry names; both stations had their part."""
-    accounts, cards = registry.accounts(batch), registry.cards_of_batch(batch)
+    accounts, cards = registry.batches.accounts(batch), registry.cards.of_batch(batch)
     assert accounts.balanced
     assert (accounts.verified, accounts.waiting, accounts.claimed, accounts.to_prepare) == (count, 0, 0, 0)
-    assert registry.stock().balanced
+    assert registry.stock.accounts().balanced
     assert len(cards) == count
     assert len({card.member_id for card in cards}) == len({card.chip_serial for card in cards}) == count
     assert len({card.card_number for card in cards}) == count
     again = next(card for card in cards if card.card_number == lost.card_number)
     assert again.sequence == lost.sequence + 1, "the lost chip's member has a card, with other keys"
     assert again.chip_serial != lost.chip_serial
-    assert [(reject.chip_serial, reject.card_number) for reject in registry.rejects(batch)] == [
+    assert [(reject.chip_serial, reject.card_number) for reject in registry.line.rejects(batch)] == [
         (lost.chip_serial, lost.card_number)
     ]
-    assert lost.card_number in {entry.card_number for entry in registry.hotlist_entries()}
+    assert lost.card_number in {entry.card_number for entry in registry.hotlist.entries()}
     places: Counter[str] = Counter()
     for card in cards:
         found = home.directory.glob(f"*/**/chip-{card.chip_serial}.card")

@@ -31,16 +31,16 @@ def record(station: DemoStation) -> Iterator[Registry]:
 
 
 def test_batches_stand_at_every_step_of_the_way(station: DemoStation, record: Registry) -> None:
-    states = Counter(batch.state for batch in record.batches())
+    states = Counter(batch.state for batch in record.batches.all())
     assert states[BatchState.CLOSED] >= 1
     assert states[BatchState.DONE] >= 1
     assert states[BatchState.DRAFT] >= 2
-    assert record.accounts(record.batches()[0].id).balanced
-    assert record.stock().balanced
+    assert record.batches.accounts(record.batches.all()[0].id).balanced
+    assert record.stock.accounts().balanced
 
 
 def test_the_draft_waits_for_a_second_person_and_has_its_form(station: DemoStation, record: Registry) -> None:
-    draft = record.batch(station.draft)
+    draft = record.batches.batch(station.draft)
     assert (draft.state, draft.imported_by) == (BatchState.DRAFT, "registrar")
     assert draft.accepted
     assert draft.rejected
@@ -49,7 +49,7 @@ def test_the_draft_waits_for_a_second_person_and_has_its_form(station: DemoStati
 
 
 def test_cards_are_in_every_state_that_a_counter_meets(station: DemoStation, record: Registry) -> None:
-    states = {card.state for card in record.members.cards(limit=100).items}
+    states = {card.state for card in record.cards.page(limit=100).items}
     assert states >= {CardState.ACTIVE, CardState.SUSPENDED, CardState.WITHDRAWN, CardState.REPLACED}
     lists = load_lists(None, None, None)
     codes = {}
@@ -76,7 +76,7 @@ def test_the_audit_of_three_weeks_is_whole_and_in_order(record: Registry) -> Non
 
 def test_there_is_something_to_plot(record: Registry) -> None:
     figures = record.statistics
-    units = figures.units(record.batches()[-1].imported_at.date())
+    units = figures.units(record.batches.all()[-1].imported_at.date())
     assert {unit.late for unit in units} == {True, False}
     assert len(figures.rejects()) == 2
     assert {count.code for count in figures.verdicts_per_hour()} >= {"ACTIVE", "LOST", "EXPIRED"}
@@ -88,14 +88,14 @@ def test_each_role_has_a_user_and_each_user_a_password_of_their_own(station: Dem
     hasher = Passwords()
     for name, password in station.passwords.items():
         told = password.reveal().decode()
-        assert hasher.matches(record.people.password_hash(name), told)
+        assert hasher.matches(record.users.password_hash(name), told)
         assert told not in repr(station)
-        assert record.people.user(name).roles == (roles if name == EVERYTHING else {name})
+        assert record.users.user(name).roles == (roles if name == EVERYTHING else {name})
     assert len({password.reveal() for password in station.passwords.values()}) == len(Role) + 1
 
 
 def test_a_form_waits_to_be_dragged_in(station: DemoStation, record: Registry) -> None:
-    report = check(station.fresh_form, known=record.known_members)
+    report = check(station.fresh_form, known=record.rosters.known_members)
     assert len(report.accepted) == 4
     assert len(report.rejected) == 5
 

@@ -61,7 +61,7 @@ def test_a_form_that_is_dropped_is_checked_in_english(desk: Sessions, at: Served
 def test_a_form_without_a_sound_row_makes_no_batch_and_comes_back_annotated(
     desk: Sessions, at: Served, tmp_path: Path
 ) -> None:
-    before = len(at.service.registry.batches())
+    before = len(at.service.registry.batches.all())
     page, _ = desk.sit("registrar", "en", path="/intake")
     page.set_input_files("#form", write_form(tmp_path / "known.xlsx", "省邮政公司工会", [SECOND]))
     page.click("#upload button[type=submit]")
@@ -71,7 +71,7 @@ def test_a_form_without_a_sound_row_makes_no_batch_and_comes_back_annotated(
         page.click("#copy")
     download.value.save_as(tmp_path / "copy.xlsx")
     assert load_workbook(tmp_path / "copy.xlsx").active.max_column > 6
-    assert len(at.service.registry.batches()) == before
+    assert len(at.service.registry.batches.all()) == before
 
 
 @pytest.mark.parametrize(("language", "word"), [("zh", "无法读取"), ("en", "cannot be read")])
@@ -143,7 +143,7 @@ def test_clear_data_are_shown_for_a_reason_and_kept_in_the_audit(desk: Sessions,
 def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Sessions, at: Served) -> None:
     someone = at.service.registry.members.find(person(103).id_number).items[0]
     number = str(someone.card_number)
-    card = at.service.registry.card(number)
+    card = at.service.registry.cards.card(number)
     page, _ = desk.sit("registrar", "en", path=f"/registry/{someone.member_id}")
     for step, words, state in (
         ("suspend", "is locked", CardState.SUSPENDED),
@@ -153,7 +153,7 @@ def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Sessions, at: Served)
     ):
         ask(page, f"{step}-{card.dossier_id}", f"reason for {step}")
         said(page, words)
-        assert at.service.registry.card(number).state is state
+        assert at.service.registry.cards.card(number).state is state
     assert page.locator("[commandfor^=loss-]").count() == 0
     history = page.locator("section[aria-labelledby=history-title] tbody tr")
     for row, reason in zip(range(2), ("reason for replace", "reason for loss"), strict=True):
@@ -296,7 +296,7 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessio
     page.fill("dialog#roles textarea", "兼任制卡")
     page.click("dialog#roles button[type=submit]")
     said(page, "角色已更改")
-    assert at.service.registry.people.user("qian.duo").roles == {"counter", "operator"}
+    assert at.service.registry.users.user("qian.duo").roles == {"counter", "operator"}
     ask(page, "reset", "忘记密码")
     second = page.inner_text("#once code")
     assert second != password
@@ -304,7 +304,7 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessio
     assert second not in page.content()
     ask(page, "disable", "离职")
     said(page, "已停用")
-    assert at.service.registry.people.user("qian.duo").disabled
+    assert at.service.registry.users.user("qian.duo").disabled
 
 
 def test_a_token_is_shown_once_and_revoked(desk: Sessions, at: Served) -> None:

@@ -82,17 +82,17 @@ def make(desk: Sessions, at: Served, batch: str) -> None:
     page.click("dialog#start button[type=submit]")
     card = page.locator(f"article:has(#batch-{batch})")
     expect(card).to_contain_text("已完成", timeout=20_000)
-    assert registry.batch(batch).state is BatchState.DONE
-    assert registry.accounts(batch).balanced
+    assert registry.batches.batch(batch).state is BatchState.DONE
+    assert registry.batches.accounts(batch).balanced
     page.click(f"#batch-{batch}")
     refused = page.locator("main table tbody tr", has_text="2 号废卡盒")
-    expect(refused).to_have_count(len(registry.rejects(batch)))
-    assert registry.rejects(batch)
+    expect(refused).to_have_count(len(registry.line.rejects(batch)))
+    assert registry.line.rejects(batch)
 
 
 def verdict(desk: Sessions, at: Served, batch: str) -> None:
     """One of the new cards is carried to the counter."""
-    card = at.service.registry.cards_of_batch(batch)[0]
+    card = at.service.registry.cards.of_batch(batch)[0]
     shutil.copyfile(
         at.station.home / "stock" / "issued" / f"chip-{card.chip_serial}.card", at.station.drawer / "new.card"
     )

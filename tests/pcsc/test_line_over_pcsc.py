@@ -227,7 +227,7 @@ def test_a_foreign_card_goes_to_its_own_bin(pcscd: Pcscd, tmp_path: Path) -> Non
     card = VpcdCard(slot.host, slot.port, answer=lambda apdu: b"\x6d\x00")
     with card, readers([slot]) as opened:
         results = station.line(max_consecutive_failures=1).run(opened)
-    (reject,) = station.registry.rejects(station.batch)
+    (reject,) = station.registry.line.rejects(station.batch)
     assert reject.bin == "4 foreign"
     assert "6D00" in reject.reason
     assert "1 failures in a row" in results[0].message
@@ -240,7 +240,7 @@ def test_a_chip_with_a_garbled_answer_to_reset_goes_to_the_contact_bin(pcscd: Pc
     slot.wait(present=False)
     with VpcdCard(slot.host, slot.port, atr=bytes(2)), readers([slot]) as opened:
         station.line(max_consecutive_failures=1).run(opened)
-    (reject,) = station.registry.rejects(station.batch)
+    (reject,) = station.registry.line.rejects(station.batch)
     assert reject.bin == "1 contact"
     assert "turn or clean it" in reject.reason
     assert station.accounts.balanced
@@ -260,7 +260,7 @@ def test_a_chip_that_falls_mute_every_time_goes_to_the_contact_bin(pcscd: Pcscd,
             slot.wait(present=False)
         runner.join(20)
     assert station.outcomes == {CardOutcome.AGAIN: 2, CardOutcome.REJECTED: 1}
-    (reject,) = station.registry.rejects(station.batch)
+    (reject,) = station.registry.line.rejects(station.batch)
     assert reject.bin == "1 contact"
     assert "no answer within 0.5 seconds" in reject.reason
     assert station.accounts.balanced

@@ -99,25 +99,25 @@ def test_any_history_ends_with_one_card_for_each_member(
 
 
 def _give_up_all(bench: Bench) -> None:
-    for bound in bench.registry.bound_chips(bench.batch):
+    for bound in bench.registry.line.bound_chips(bench.batch):
         with suppress(RegistryConflict):
-            bench.registry.release_missing(bench.batch, bound.chip_serial, "operator")
+            bench.registry.line.release_missing(bench.batch, bound.chip_serial, "operator")
 
 
 def _bring_back(bench: Bench, chips: list[VirtualCard]) -> None:
     """Chips that still have a dossier go on with it."""
-    awaited = {bound.chip_serial: bound.card_number for bound in bench.registry.bound_chips(bench.batch)}
+    awaited = {bound.chip_serial: bound.card_number for bound in bench.registry.line.bound_chips(bench.batch)}
     for chip in chips:
         if chip.chip_serial in awaited:
             bench.run(Rack([chip]))
-    for card in bench.registry.cards_of_batch(bench.batch):
+    for card in bench.registry.cards.of_batch(bench.batch):
         assert awaited.get(card.chip_serial, card.card_number) == card.card_number
 
 
 def _check_bins(bench: Bench, slot: Slot) -> None:
     """What lies in a bin is on record there."""
-    verified = {card.chip_serial for card in bench.registry.cards_of_batch(bench.batch)}
-    rejected = {reject.chip_serial for reject in bench.registry.rejects(bench.batch)}
+    verified = {card.chip_serial for card in bench.registry.cards.of_batch(bench.batch)}
+    rejected = {reject.chip_serial for reject in bench.registry.line.rejects(bench.batch)}
     assert {chip.chip_serial for chip in slot.bins[Disposition.DONE]} <= verified
     for chip in slot.bins[Disposition.REJECT]:
         assert chip.chip_serial in rejected or any(serial.startswith("UNREAD-") for serial in rejected)

@@ -86,8 +86,8 @@ def test_a_garbled_session(bench: tuple[Bench, tuple[int, LinkProtocol]], plan: 
     assert not rack.chips, "every chip was put somewhere"
     for issued in rack.bins[Disposition.DONE]:
         number, sequence = card_on(issued)
-        card = made.registry.card(number)
+        card = made.registry.cards.card(number)
         assert (card.sequence, card.chip_serial) == (sequence, issued.chip_serial)
-    rejects = {reject.chip_serial for reject in made.registry.rejects(made.batch)}
-    issued_serials = {card.chip_serial for card in made.registry.cards_of_batch(made.batch)}
+    rejects = {reject.chip_serial for reject in made.registry.line.rejects(made.batch)}
+    issued_serials = {card.chip_serial for card in made.registry.cards.of_batch(made.batch)}
     assert not rejects & issued_serials

@@ -57,7 +57,7 @@ class Line(RuleBasedStateMachine):
 
     @rule(number=CHIPS, batch=BATCHES, lane=st.integers(1, 3))
     def feed(self, number: int, batch: int, lane: int) -> None:
-        answer = self.registry.claim(self.batches[batch], f"lane {lane}", "s", chip(number), LEASE)
+        answer = self.registry.line.claim(self.batches[batch], f"lane {lane}", "s", chip(number), LEASE)
         known = self.chips.get(number)
         if known is None:
             if isinstance(answer, NothingLeft):
@@ -97,9 +97,11 @@ class Line(RuleBasedStateMachine):
 
     def do(self, claim: Claim, deed: str) -> None:
         deeds: dict[str, Any] = {
-            "journal": lambda: self.registry.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0)),
-            "verified": lambda: self.registry.verified(claim, {}, 1.0),
-            "reject": lambda: self.registry.reject(claim, "mute", "select", "A"),
+            "journal": lambda: self.registry.line.journal(
+                claim, JournalEntry("store data", JournalEvent.DONE, block=0)
+            ),
+            "verified": lambda: self.registry.line.verified(claim, {}, 1.0),
+            "reject": lambda: self.registry.line.reject(claim, "mute", "select", "A"),
         }
         deeds[deed]()
 
@@ -109,9 +111,9 @@ class Line(RuleBasedStateMachine):
         known = self.chips.get(number)
         if known is not None and known.end == "verified":
             with pytest.raises(RegistryConflict):
-                self.registry.reject_chip(self.batches[batch], chip(number), "dead", "connect", "B", "lane 1")
+                self.registry.line.reject_chip(self.batches[batch], chip(number), "dead", "connect", "B", "lane 1")
             return
-        self.registry.reject_chip(self.batches[batch], chip(number), "dead", "connect", "B", "lane 1")
+        self.registry.line.reject_chip(self.batches[batch], chip(number), "dead", "connect", "B", "lane 1")
         if known is None:
             known = self.chips[number] = Chip(batch, None, [])
         known.end = "rejected"
@@ -122,12 +124,12 @@ class Line(RuleBasedStateMachine):
         known = self.chips.get(number)
         if known is None or known.batch != batch or known.dossier is None:
             with pytest.raises(NotOnRecord):
-                self.registry.release_missing(self.batches[batch], chip(number), "值班员")
+                self.registry.line.release_missing(self.batches[batch], chip(number), "值班员")
         elif known.end or (known.lease_until and known.lease_until > self.clock()):
             with pytest.raises(RegistryConflict):
-                self.registry.release_missing(self.batches[batch], chip(number), "值班员")
+                self.registry.line.release_missing(self.batches[batch], chip(number), "值班员")
         else:
-            self.registry.release_missing(self.batches[batch], chip(number), "值班员")
+            self.registry.line.release_missing(self.batches[batch], chip(number), "值班员")
             known.end = "rejected"
 
     @rule(minutes=st.sampled_from([1, 6]))
@@ -136,7 +138,7 @@ class Line(RuleBasedStateMachine):
 
     @rule(batch=BATCHES)
     def remake(self, batch: int) -> None:
-        wanted = self.registry.accounts(self.batches[batch]).to_prepare
+        wanted = self.registry.batches.accounts(self.batches[batch]).to_prepare
         assert prepare(self.registry, CUSTODY, self.batches[batch]) == wanted
 
     @rule()
@@ -148,26 +150,26 @@ class Line(RuleBasedStateMachine):
     @invariant()
     def accounts_balance(self) -> None:
         for number, batch in enumerate(self.batches):
-            counted = self.registry.accounts(batch)
+            counted = self.registry.batches.accounts(batch)
             assert counted.balanced
             mine = [known for known in self.chips.values() if known.batch == number]
             assert counted.chips_fed == len(mine)
             assert counted.chips_verified == sum(known.end == "verified" for known in mine)
             assert counted.chips_rejected == sum(known.end == "rejected" for known in mine)
             assert counted.members == MEMBERS
-        stock = self.registry.stock()
+        stock = self.registry.stock.accounts()
         assert (stock.received, stock.fed, stock.balanced) == (9, len(self.chips), True)
 
     @invariant()
     def nothing_is_bound_twice(self) -> None:
-        with self.registry._db.read() as conn:
+        with self.registry._context.database.read() as conn:
             chosen = conn.execute(text("SELECT serial, dossier_id FROM chips WHERE dossier_id IS NOT NULL"))
             bound = {row.serial: row.dossier_id for row in chosen}
             living = list(conn.execute(text("SELECT member_id FROM cards WHERE state = 'verified'")).scalars())
         assert bound == {chip(n): known.dossier for n, known in self.chips.items() if known.dossier is not None}
         assert len(set(bound.values())) == len(bound)
         assert len(set(living)) == len(living)
-        listed = {(entry.card_number, entry.sequence) for entry in self.registry.hotlist_entries()}
+        listed = {(entry.card_number, entry.sequence) for entry in self.registry.hotlist.entries()}
         refused = [known for known in self.chips.values() if known.end == "rejected" and known.claims]
         assert listed == {(known.claims[0].card_number, known.claims[0].sequence) for known in refused}
 
@@ -183,7 +185,7 @@ def cluster() -> Iterator[Cluster]:
 def begun(url: str) -> list[str]:
     """Make the batches; every example gets a copy of this database."""
     with Registry.open(url, CUSTODY, clock=SetClock()) as registry:
-        registry.receive_stock(9, "supplier", "库管")
+        registry.stock.receive(9, "supplier", "库管")
         return [ready(registry, CUSTODY, MEMBERS, f"d{n}", start=1 + n * MEMBERS) for n in (0, 1)]
 
 

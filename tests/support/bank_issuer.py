@@ -68,8 +68,8 @@ class BankIssuer:
     def offline_pin(self) -> str:
         """The PIN in the chip, as it would be printed for the member."""
         with Registry.open(f"sqlite:///{self.cli.data / 'membercard.db'}", custody()) as registry:
-            (card,) = registry.cards_of_batch(self.batch)
-            (stored,) = registry.stored_dossiers(self.batch, [card.card_number])
+            (card,) = registry.cards.of_batch(self.batch)
+            (stored,) = registry.dossiers.stored(self.batch, [card.card_number])
         dossier = Dossier.decode(custody().open(stored.sealed).reveal())
         assert dossier.payment is not None
         (sealed,) = (part.value for part in dossier.payment.parts if part.number == 0x8010)

@@ -108,8 +108,10 @@ def registry(url: str) -> Registry:
 
 def batch(store: Registry, count: int, *, start: int = 1, unit: str = "测试工会") -> str:
     """An approved batch."""
-    made = store.import_roster(unit, rows(count, start), [], source="test.xlsx", digest=f"{start}-{count}", by="clerk")
-    store.approve(made.id, "reviewer")
+    made = store.rosters.import_roster(
+        unit, rows(count, start), [], source="test.xlsx", digest=f"{start}-{count}", by="clerk"
+    )
+    store.batches.approve(made.id, "reviewer")
     return made.id
 
 

@@ -135,7 +135,7 @@ class Bench:
 
     @property
     def accounts(self) -> BatchAccounts:
-        return self.registry.accounts(self.batch)
+        return self.registry.batches.accounts(self.batch)
 
     def finish(self, kind: tuple[int, LinkProtocol] = SCP03) -> None:
         """Make every card that is still missing, on fresh chips without faults."""
@@ -149,23 +149,23 @@ class Bench:
         assert accounts.balanced
         assert (accounts.verified, accounts.claimed, accounts.waiting, accounts.to_prepare) == (self.members, 0, 0, 0)
         assert accounts.dossiers == self.members + accounts.remade
-        cards = self.registry.cards_of_batch(self.batch)
-        rejects = self.registry.rejects(self.batch)
+        cards = self.registry.cards.of_batch(self.batch)
+        rejects = self.registry.line.rejects(self.batch)
         for what in (
             [card.card_number for card in cards],
             [card.member_id for card in cards],
             [card.chip_serial for card in cards] + [reject.chip_serial for reject in rejects],
         ):
             assert len(what) == len(set(what))
-        hotlist = {(entry.card_number, entry.sequence) for entry in self.registry.hotlist_entries()}
+        hotlist = {(entry.card_number, entry.sequence) for entry in self.registry.hotlist.entries()}
         assert hotlist == {(r.card_number, r.sequence) for r in rejects if r.card_number}
         assert not hotlist & {(card.card_number, card.sequence) for card in cards}
         self._check_journal()
 
     def _check_journal(self) -> None:
-        chip_of = {card.dossier_id: card.chip_serial for card in self.registry.cards_of_batch(self.batch)}
+        chip_of = {card.dossier_id: card.chip_serial for card in self.registry.cards.of_batch(self.batch)}
         owner: dict[int, str] = {}
-        for entry in self.registry.journal_of(self.batch):
+        for entry in self.registry.line.journal_of(self.batch):
             assert owner.setdefault(entry.dossier_id, entry.chip_serial) == entry.chip_serial
         assert len(set(owner.values())) == len(owner)
         assert chip_of.items() <= owner.items()

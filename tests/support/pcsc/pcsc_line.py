@@ -68,7 +68,7 @@ class PcscLine:
 
     @property
     def accounts(self) -> BatchAccounts:
-        return self.registry.accounts(self.batch)
+        return self.registry.batches.accounts(self.batch)
 
     @property
     def outcomes(self) -> Counter[CardOutcome]:
@@ -97,7 +97,7 @@ class PcscLine:
         accounts = self.accounts
         assert (accounts.verified, accounts.members, accounts.chips_verified) == (members,) * 3
         assert (accounts.waiting, accounts.claimed, accounts.balanced) == (0, 0, True)
-        cards = self.registry.cards_of_batch(self.batch)
+        cards = self.registry.cards.of_batch(self.batch)
         assert len({card.chip_serial for card in cards}) == len({card.card_number for card in cards}) == members
 
 

@@ -41,7 +41,7 @@ def copy(url: str, directory: Path) -> str:
 def registry(url: str, custody: KeyCustody, clock: Callable[[], datetime] = utc_now) -> Registry:
     """Opened, and closed at the latest when the test has forgotten it."""
     made = Registry.open(url, custody, clock=clock)
-    weakref.finalize(made, made._db.close)
+    weakref.finalize(made, made._context.database.close)
     return made
 
 

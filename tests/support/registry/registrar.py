@@ -69,23 +69,23 @@ def chip(number: int) -> str:
 
 def approved(registry: Registry, accepted: Sequence[AcceptedRow], digest: str = "d1") -> str:
     """A batch of these rows that a second person approved."""
-    batch = registry.import_roster(UNIT, accepted, [], source="form.xlsx", digest=digest, by="录入员")
-    return registry.approve(batch.id, "审核员").id
+    batch = registry.rosters.import_roster(UNIT, accepted, [], source="form.xlsx", digest=digest, by="录入员")
+    return registry.batches.approve(batch.id, "审核员").id
 
 
 def prepare(registry: Registry, custody: MemoryCustody, batch_id: str, by: str = "op", pans: Sequence[str] = ()) -> int:
     """Dossiers for all who need one, the first with these account numbers; gives how many."""
-    members = registry.to_prepare(batch_id)
+    members = registry.dossiers.to_prepare(batch_id)
     new = []
     for place, member in enumerate(members):
         number = member.card_number
         if number is None:
-            number = f"621226{registry.allocate_card_serials('621226', 1)[0]:012d}"
+            number = f"621226{registry.cards.allocate_serials('621226', 1)[0]:012d}"
         sealed = custody.seal(custody.latest("seal"), f"dossier of {number}".encode(), f"dossier/{number}")
         new.append(NewDossier(member.member_id, number, member.sequence, sealed, "default", "0" * 64))
         if place < len(pans):
             new[-1] = replace(new[-1], pan=pans[place])
-    registry.add_dossiers(batch_id, new, by=by)
+    registry.dossiers.add(batch_id, new, by=by)
     return len(new)
 
 
@@ -96,7 +96,7 @@ def ready(registry: Registry, custody: MemoryCustody, count: int, digest: str = 
 
 
 def claimed(registry: Registry, batch_id: str, chip_number: int, lane: str = "lane 1") -> Claim:
-    claim = registry.claim(batch_id, lane, "station", chip(chip_number), LEASE)
+    claim = registry.line.claim(batch_id, lane, "station", chip(chip_number), LEASE)
     if not isinstance(claim, Claim):
         raise TypeError(f"no claim but {claim}")
     return claim

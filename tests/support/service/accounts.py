@@ -97,11 +97,11 @@ class AccountsApp:
         """Their password is PASSWORD."""
         stored = self.passwords.hash(PASSWORD)
         names = [role.value for role in roles]
-        self.registry.people.add(name, name, stored, names, by="tests", must_change=must_change)
+        self.registry.users.add(name, name, stored, names, by="tests", must_change=must_change)
         return name
 
     def token(self, *roles: Role, label: str = "till", days: float = 30) -> str:
-        if "maker" not in [user.name for user in self.registry.people.page(None, 100).items]:
+        if "maker" not in [user.name for user in self.registry.users.page(None, 100).items]:
             self.person("maker", Role.ADMINISTRATOR)
         secret = new_token()
         names = [role.value for role in roles]

@@ -111,10 +111,10 @@ class ServiceDirectory:
 
     @staticmethod
     def _person(registry: Registry, name: str, *roles: Role) -> None:
-        if name in [user.name for user in registry.people.page(None, 100).items]:
+        if name in [user.name for user in registry.users.page(None, 100).items]:
             return
         stored = Passwords(CHEAP).hash(PASSWORD)
-        registry.people.add(name, name, stored, [role.value for role in roles], by="tests", must_change=False)
+        registry.users.add(name, name, stored, [role.value for role in roles], by="tests", must_change=False)
 
 
 class ServiceProcess:

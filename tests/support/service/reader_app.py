@@ -49,7 +49,7 @@ class ReaderApp:
     def person(self, name: str, *roles: Role) -> None:
         """Somebody who signs in with PASSWORD."""
         stored = Passwords(CHEAP).hash(PASSWORD)
-        self.registry.people.add(name, name, stored, [r.value for r in roles], by="tests", must_change=False)
+        self.registry.users.add(name, name, stored, [r.value for r in roles], by="tests", must_change=False)
 
     def token(self, *roles: Role) -> str:
         secret = new_token()

@@ -117,18 +117,18 @@ def registry_rig(directory: Path, url: str | None = None) -> RegistryRig:
 def carded(registry: Registry, count: int, *, digest: str = "d1", start: int = 1) -> tuple[str, list[str]]:
     """A batch that is done, and the numbers of its proven cards."""
     batch_id = registrar.ready(registry, issuer.custody(), count, digest, start)
-    registry.receive_stock(count, f"delivery {digest}", "op")
+    registry.stock.receive(count, f"delivery {digest}", "op")
     numbers = []
     for number in range(start, start + count):
         claim = registrar.claimed(registry, batch_id, number)
-        numbers.append(registry.verified(claim, {"verdict": "ACTIVE"}, 1.5).card_number)
+        numbers.append(registry.line.verified(claim, {"verdict": "ACTIVE"}, 1.5).card_number)
     return batch_id, numbers
 
 
 def at(registry: Registry, number: str, *states: CardState) -> None:
     """Move a card on to the last of these states."""
     for state in states:
-        registry.card_event(number, state, "test", "on its way")
+        registry.cards.change(number, state, "test", "on its way")
 
 
 def last_audit_entry(registry: Registry) -> tuple[str, str, str, str]:

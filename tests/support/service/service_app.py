@@ -56,7 +56,7 @@ def service_app(directory: Path, *urls: str) -> Iterator[ServiceApp]:
     stored = service.door.passwords.hash(PASSWORD)
     everybody = {role.value: [role.value] for role in Role} | {ALL: [role.value for role in Role]}
     for name, roles in everybody.items():
-        made.registry.people.add(name, name, stored, roles, by="tests", must_change=False)
+        made.registry.users.add(name, name, stored, roles, by="tests", must_change=False)
     service.start()
     try:
         yield ServiceApp(made, service, create_app(service))

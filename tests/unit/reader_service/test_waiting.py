@@ -75,7 +75,7 @@ def test_it_says_that_it_is_not_ready_and_opens_the_database_when_it_is_there(
         found = meanwhile(look, Listen(port=0), database)
     assert found is not None
     with found:
-        assert found.batches() == []
+        assert found.batches.all() == []
     assert {path: answer.status_code for path, answer in told.items()} == {
         "/health/live": 200,
         "/health/ready": 503,

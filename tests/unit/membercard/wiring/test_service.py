@@ -53,14 +53,14 @@ class Away:
     """The hotlist of a registry that can be switched off."""
 
     def __init__(self, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.off, entries = False, registry.hotlist_entries
+        self.off, entries = False, registry.hotlist.entries
 
         def answer() -> object:
             if self.off:
                 raise RegistryUnavailable("the registry does not answer", retryable=True)
             return entries()
 
-        monkeypatch.setattr(registry, "hotlist_entries", answer)
+        monkeypatch.setattr(registry.hotlist, "entries", answer)
 
 
 def test_own_lists_are_live_and_kept_signed_for_when_the_registry_is_away(
@@ -81,8 +81,8 @@ def test_own_lists_are_live_and_kept_signed_for_when_the_registry_is_away(
     now[0] += timedelta(minutes=1)
     lists()
     assert (folder / HOTLIST).stat().st_mtime_ns == written
-    registry.card_event(number, CardState.PACKED, "op", "packed")
-    registry.card_event(number, CardState.LOST, "op", "lost")
+    registry.cards.change(number, CardState.PACKED, "op", "packed")
+    registry.cards.change(number, CardState.LOST, "op", "lost")
     assert lists().hotlist is not None
     assert (folder / HOTLIST).stat().st_mtime_ns > written
 
@@ -163,9 +163,9 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
         service.developer.insert(STAFF, "counter", path.name)
         view = service.counter.verify(STAFF, "counter")
         assert view.verdict.code == "ACTIVE"
-        (card,) = registry.cards_of_batch(batch)
+        (card,) = registry.cards.of_batch(batch)
         for state in ("packed", "lost"):
-            registry.card_event(card.card_number, state, "clerk", "lost")
+            registry.cards.change(card.card_number, state, "clerk", "lost")
         service.counter.refresh()
         assert eventually(lambda: service.counter.verify(STAFF, "counter").verdict.code == "LOST")
     finally:

@@ -19,6 +19,7 @@ from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
 from tests.support.cards.card_bench import MEMBER_AID, SCP02, SCP03, Bench, Killed, card_on, fast_directory
+from tests.support.registry.wrapped import replaced
 
 LEASE = timedelta(minutes=2)
 INSTALL, STORE_DATA, PUT_KEY, SET_STATUS, DELETE = 0xE6, 0xE2, 0xD8, 0xF0, 0xE4
@@ -122,7 +123,7 @@ def test_each_row_of_the_table(
     ins, nth = moment
     chip = bench.chip(kind)
     die(bench, chip, ins, nth if nth > 0 else _blocks(bench, kind), after=after)
-    (bound,) = [b for b in bench.registry.bound_chips(bench.batch) if b.chip_serial == chip.chip_serial]
+    (bound,) = [b for b in bench.registry.line.bound_chips(bench.batch) if b.chip_serial == chip.chip_serial]
     report, card = present(bench, chip)
     assert report.outcome is CardOutcome.VERIFIED
     assert report.card_number == bound.card_number
@@ -141,22 +142,18 @@ def test_a_complete_chip_without_a_record_is_read_back_and_recorded(bench: Bench
     """Row 9: the station dies before `verified` is written, then again after it."""
     chip = bench.chip()
 
-    class Dying:
-        def __init__(self, after: bool) -> None:
-            self._after = after
+    def before_verified(*arguments: object) -> None:
+        raise Killed
 
-        def __getattr__(self, name: str) -> object:
-            return getattr(bench.registry, name)
+    def after_verified(*arguments: object) -> None:
+        bench.registry.line.verified(*arguments)  # type: ignore[arg-type]
+        raise Killed
 
-        def verified(self, *given: object) -> None:
-            if self._after:
-                bench.registry.verified(*given)  # type: ignore[arg-type]
-            raise Killed
-
-    for after in (False, True):
+    for verified in (before_verified, after_verified):
+        job = bench.job(replaced(bench.registry, verified=verified))
         with pytest.raises(Killed):
-            process(Watched(chip), bench.job(Dying(after)), "lane 1", lambda serial: False)  # type: ignore[arg-type]
-    card = bench.registry.cards_of_batch(bench.batch)[0]
+            process(Watched(chip), job, "lane 1", lambda serial: False)
+    card = bench.registry.cards.of_batch(bench.batch)[0]
     report, watched = present(bench, chip)
     assert (report.outcome, watched.changes) == (CardOutcome.KNOWN, [])
     assert card.card_number in report.reason
@@ -204,7 +201,7 @@ def test_a_chip_in_no_state_of_the_table_is_a_reject(bench: Bench, state: CardLi
     report = process(card, bench.job(), "lane 1", lambda serial: True)
     assert report.outcome is CardOutcome.REJECTED
     assert card.changes == []
-    (reject,) = bench.registry.rejects(bench.batch)
+    (reject,) = bench.registry.line.rejects(bench.batch)
     assert (reject.chip_serial, reject.bin, reject.reason) == (report.chip_serial, report.bin, report.reason)
 
 
@@ -227,7 +224,7 @@ def test_the_journal_is_written_before_and_after_each_step(bench: Bench) -> None
     report, card = present(bench, chip)
     blocks = card.count(STORE_DATA)
     intent, done = JournalEvent.INTENT, JournalEvent.DONE
-    written = [(entry.step, entry.event, entry.block) for entry in bench.registry.journal_of(bench.batch)]
+    written = [(entry.step, entry.event, entry.block) for entry in bench.registry.line.journal_of(bench.batch)]
     stored = [("store", done, block) for block in range(blocks)]
     stored.insert(blocks - 1, ("store", intent, None))  # before the last one, which turns the instance PERSONALIZED
     around = {step: [(step, intent, None), (step, done, None)] for step in report.steps if step != "identify"}
@@ -239,7 +236,7 @@ def test_the_journal_is_written_before_and_after_each_step(bench: Bench) -> None
 def test_a_report_counts_what_went_over_the_link(bench: Bench) -> None:
     report, card = present(bench, bench.chip())
     assert report.commands == len(card.headers)
-    result = bench.registry.card(report.card_number).result
+    result = bench.registry.cards.card(report.card_number).result
     assert (result["commands"], result["bytes"]) == (report.commands, report.bytes_sent)
     assert (result["verdict"], result["proven"]) == ("ACTIVE", "offline dynamic")
 
@@ -248,20 +245,17 @@ def test_a_dossier_that_is_another_cards_stops_the_lane_before_the_chip_is_touch
     """Sealed blobs swapped in the database: the seal holds for one card number and sequence only."""
     chip = bench.chip()
 
-    class Swapping:
-        def __getattr__(self, name: str) -> object:
-            return getattr(bench.registry, name)
-
-        def claim(self, *given: object) -> Claim:
-            claim = bench.registry.claim(*given)  # type: ignore[arg-type]
-            other = bench.registry.claim(bench.batch, "lane 2", "station", "60010000000000010000", LEASE)
-            assert isinstance(claim, Claim)
-            assert isinstance(other, Claim)
-            return replace(claim, sealed=other.sealed)
+    def swapped_claim(*arguments: object) -> Claim:
+        claim = bench.registry.line.claim(*arguments)  # type: ignore[arg-type]
+        other = bench.registry.line.claim(bench.batch, "lane 2", "station", "60010000000000010000", LEASE)
+        assert isinstance(claim, Claim)
+        assert isinstance(other, Claim)
+        return replace(claim, sealed=other.sealed)
 
     card = Watched(chip)
+    job = bench.job(replaced(bench.registry, claim=swapped_claim))
     with pytest.raises(DossierError, match="another card's"):
-        process(card, bench.job(Swapping()), "lane 1", lambda serial: False)  # type: ignore[arg-type]
+        process(card, job, "lane 1", lambda serial: False)
     assert card.count(UPDATE) == 0
 
 
@@ -302,20 +296,15 @@ def test_a_garbled_serial_is_found_out_when_the_chip_is_read_back(bench: Bench) 
 
 
 def test_a_dossier_that_does_not_open_is_held_against_no_chip(bench: Bench) -> None:
-    class Restored:
-        """A registry from another backup than the keystore."""
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(bench.registry, name)
-
-        def claim(self, *given: object) -> Claim:
-            claim = bench.registry.claim(*given)  # type: ignore[arg-type]
-            assert isinstance(claim, Claim)
-            return replace(claim, sealed=replace(claim.sealed, blob=bytes(len(claim.sealed.blob))))
+    def claim_of_another_backup(*arguments: object) -> Claim:
+        claim = bench.registry.line.claim(*arguments)  # type: ignore[arg-type]
+        assert isinstance(claim, Claim)
+        return replace(claim, sealed=replace(claim.sealed, blob=bytes(len(claim.sealed.blob))))
 
     chip = bench.chip()
+    job = bench.job(replaced(bench.registry, claim=claim_of_another_backup))
     with pytest.raises(DossierError, match="are registry and keystore a pair"):
-        process(Watched(chip), bench.job(Restored()), "lane 1", lambda serial: True)  # type: ignore[arg-type]
+        process(Watched(chip), job, "lane 1", lambda serial: True)
     assert bench.accounts.chips_rejected == 0
     assert present(bench, chip)[0].outcome is CardOutcome.VERIFIED
 
@@ -325,7 +314,7 @@ def test_two_chips_of_one_serial_do_not_take_the_dossier_from_each_other_for_eve
 
     def taken_over(step: str, card_number: str) -> None:
         if step == "keys":
-            bench.registry.claim(bench.batch, "lane 2", "station", chip.chip_serial, LEASE)
+            bench.registry.line.claim(bench.batch, "lane 2", "station", chip.chip_serial, LEASE)
 
     outcomes = [
         process(Watched(chip), bench.job(), "lane 1", lambda serial, last=last: last, taken_over).outcome  # type: ignore[misc]

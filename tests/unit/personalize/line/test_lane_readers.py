@@ -101,7 +101,7 @@ def test_a_card_pulled_before_it_had_power_is_no_dead_chip(bench: Bench) -> None
     reader.connecting = empty
     result = bench.run(reader, LineSettings(idle=3, tries=1))
     assert not result.counts
-    assert bench.store.accounts(bench.batch).chips_fed == 0
+    assert bench.store.batches.accounts(bench.batch).chips_fed == 0
 
 
 def test_a_busy_reader_is_waited_for_and_no_failure(bench: Bench) -> None:

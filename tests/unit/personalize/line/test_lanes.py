@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from terminal.errors import NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
+from tests.support.registry.wrapped import Call, wrapped
 
 AGAIN, VERIFIED, REJECTED = CardOutcome.AGAIN, CardOutcome.VERIFIED, CardOutcome.REJECTED
 LEASE = timedelta(minutes=2)
@@ -82,7 +84,7 @@ def test_faults_of_a_chip(bench: Bench, faults: list[str], outcomes: list[CardOu
     assert reports == outcomes
     assert bench.accounts.balanced
     assert bench.accounts.claimed == 0
-    rejects = bench.registry.rejects(bench.batch)
+    rejects = bench.registry.line.rejects(bench.batch)
     assert [reject.bin for reject in rejects] == ([bin] if bin else [])
     if bin:
         assert rack.bins[Disposition.REJECT] == [chip]
@@ -95,10 +97,10 @@ def test_a_chip_that_comes_back_keeps_its_dossier(bench: Bench) -> None:
     chip, other = bench.chip(), bench.chip()
     with pytest.raises(Killed):
         bench.run(Rack([chip], ["tear-apdu:12"]), on_event=dies_after_its_first_card)
-    (bound,) = [b for b in bench.registry.bound_chips(bench.batch) if b.chip_serial == chip.chip_serial]
+    (bound,) = [b for b in bench.registry.line.bound_chips(bench.batch) if b.chip_serial == chip.chip_serial]
     bench.run(Rack([other]))
     bench.run(Rack([chip]))
-    card = bench.registry.card(bound.card_number)
+    card = bench.registry.cards.card(bound.card_number)
     assert (card.chip_serial, card.dossier_id, card.sequence) == (chip.chip_serial, bound.dossier_id, 1)
     bench.finish()
     bench.check_all_issued()
@@ -130,7 +132,7 @@ def test_a_dead_chip_goes_to_the_contact_bin_after_all_its_tries(bench: Bench) -
     rack.dead = (dead,)
     result = bench.run(rack)
     assert result.counts == {REJECTED: 1, VERIFIED: 1}
-    (reject,) = bench.registry.rejects(bench.batch)
+    (reject,) = bench.registry.line.rejects(bench.batch)
     assert (reject.bin, reject.step, reject.card_number) == ("1 contact", "connect", None)
     assert reject.chip_serial.startswith("UNREAD-")
     accounts = bench.accounts
@@ -149,7 +151,7 @@ def test_a_chip_that_dies_half_done_is_one_chip_and_its_card_is_made_again(bench
 
     result = bench.run(rack, on_event=dies)
     assert result.counts == {AGAIN: 1, REJECTED: 1, VERIFIED: 1}
-    (reject,) = bench.registry.rejects(bench.batch)
+    (reject,) = bench.registry.line.rejects(bench.batch)
     assert (reject.chip_serial, reject.bin, reject.sequence) == (chip.chip_serial, "1 contact", 1)
     accounts = bench.accounts
     assert accounts.balanced
@@ -164,7 +166,7 @@ def test_wrong_stock_keys_spend_no_try_of_the_chip(bench: Bench, kind: tuple[int
     chip = bench.chip(kind, kmc=OTHER_MASTER)
     result = bench.run(Rack([chip]))
     assert result.counts == {REJECTED: 1}
-    assert bench.registry.rejects(bench.batch)[0].bin == "2 keys"
+    assert bench.registry.line.rejects(bench.batch)[0].bin == "2 keys"
     assert tries_spent(chip) == 0
 
 
@@ -184,7 +186,7 @@ def test_a_refused_authentication_spends_one_try_and_is_never_repeated(
     rack = Rack([chip], wrap=lambda card: Tampered(card, command=spoil))
     assert bench.run(rack, tries=5).counts == {REJECTED: 1}
     assert (len(spoilt), tries_spent(chip)) == (1, 1)
-    assert bench.registry.rejects(bench.batch)[0].bin == "2 keys"
+    assert bench.registry.line.rejects(bench.batch)[0].bin == "2 keys"
     assert bench.run(Rack([chip])).counts == {CardOutcome.REFUSED: 1}
     assert tries_spent(chip) == 1
 
@@ -224,13 +226,13 @@ def test_a_foreign_card_gets_no_dossier_and_does_not_count_as_stock(bench: Bench
     def answer(apdu: bytes, answer: bytes) -> bytes:
         return answer if knows and apdu.startswith(knows) else refusal
 
-    bench.registry.receive_stock(10, "delivery", "clerk")
+    bench.registry.stock.receive(10, "delivery", "clerk")
     card = bench.chip()
     rack = Rack([card], wrap=lambda chip: Tampered(chip, answer=answer))
     assert bench.run(rack).counts == {AGAIN: 2, REJECTED: 1}
-    (reject,) = bench.registry.rejects(bench.batch)
+    (reject,) = bench.registry.line.rejects(bench.batch)
     assert (reject.bin, reject.step, reject.card_number) == ("4 foreign", "identify", None)
-    stock = bench.registry.stock()
+    stock = bench.registry.stock.accounts()
     assert (stock.foreign, stock.left, stock.fed, stock.balanced) == (1, 10, 0, True)
     assert bench.accounts.waiting == 6
 
@@ -248,16 +250,16 @@ def test_a_chip_verified_before_goes_to_the_good_bin_untouched(bench: Bench) -> 
 
 def test_a_chip_rejected_before_is_refused_for_ever(bench: Bench) -> None:
     chip = bench.chip()
-    bench.registry.reject_chip(bench.batch, chip.chip_serial, "bent", "look", "1 contact", "lane 1")
+    bench.registry.line.reject_chip(bench.batch, chip.chip_serial, "bent", "look", "1 contact", "lane 1")
     rack = Rack([chip])
     assert bench.run(rack).counts == {CardOutcome.REFUSED: 1}
     assert rack.bins[Disposition.REJECT] == [chip]
-    assert len(bench.registry.rejects(bench.batch)) == 1
+    assert len(bench.registry.line.rejects(bench.batch)) == 1
 
 
 def test_a_chip_of_another_batch_is_put_aside_and_goes_on_there(bench: Bench) -> None:
     chip = bench.chip()
-    claim = bench.registry.claim(bench.batch, "lane 1", "station", chip.chip_serial, LEASE)
+    claim = bench.registry.line.claim(bench.batch, "lane 1", "station", chip.chip_serial, LEASE)
     other = Bench.__new__(Bench)
     other.__dict__ = {**bench.__dict__, "members": 1}
     other.batch = issuer.prepared(bench.registry, 1, bench.directory, profile=bench.profile, start=100)
@@ -266,7 +268,7 @@ def test_a_chip_of_another_batch_is_put_aside_and_goes_on_there(bench: Bench) ->
     assert rack.bins[Disposition.ASIDE] == [chip]
     assert other.accounts.waiting == 1
     assert bench.run(Rack([chip])).counts == {VERIFIED: 1}
-    assert bench.registry.card(claim.card_number).chip_serial == chip.chip_serial  # type: ignore[union-attr]
+    assert bench.registry.cards.card(claim.card_number).chip_serial == chip.chip_serial  # type: ignore[union-attr]
 
 
 # --- how a lane ends and goes on --------------------------------------------------------------------------------------
@@ -369,7 +371,7 @@ def test_a_chip_taken_out_is_not_taken_for_the_dead_one_put_in_after_it(bench: B
 
     result = bench.run(Swapped([chip], ["tear-apdu:12"]), idle=0.5)
     assert result.counts == {AGAIN: 1, REJECTED: 1}
-    assert bench.registry.rejects(bench.batch)[0].card_number is None
+    assert bench.registry.line.rejects(bench.batch)[0].card_number is None
     assert bench.accounts.claimed == 1
     assert bench.run(Rack([chip])).counts == {VERIFIED: 1}
 
@@ -439,8 +441,8 @@ def test_a_reader_lost_in_the_middle_costs_the_chip_nothing(bench: Bench, fault:
         return apdu
 
     bench.run(Rack([chip], wrap=lambda card: Tampered(card, command=lose)), idle=0.1)
-    assert not bench.registry.rejects(bench.batch)
-    assert str(fault) in [entry.detail for entry in bench.registry.journal_of(bench.batch)]
+    assert not bench.registry.line.rejects(bench.batch)
+    assert str(fault) in [entry.detail for entry in bench.registry.line.journal_of(bench.batch)]
     bench.run(Rack([chip]))
     assert bench.accounts.verified == 1
 
@@ -456,45 +458,41 @@ def test_a_fault_ends_its_own_lane_only(bench: Bench) -> None:
 # --- the registry and the preparation fail ----------------------------------------------------------------------------
 
 
-class Failing:
+def failing(bench: Bench, failing_call: str, n: int, error: Exception) -> Registry:
     """A registry in which one method raises at its ``n``-th call."""
+    numbers = count()
 
-    def __init__(self, bench: Bench, name: str, n: int, error: Exception) -> None:
-        self._registry, self._name, self._left, self._error = bench.registry, name, n, error
+    def wrap(name: str, call: Call) -> Call:
+        def failing_at_n(*given: object, **named: object) -> object:
+            if next(numbers) == n:
+                raise error
+            return call(*given, **named)
 
-    def __getattr__(self, name: str) -> object:
-        method = getattr(self._registry, name)
-        if name != self._name:
-            return method
+        return failing_at_n if name == failing_call else call
 
-        def call(*given: object, **named: object) -> object:
-            self._left -= 1
-            if self._left == -1:
-                raise self._error
-            return method(*given, **named)
-
-        return call
+    return wrapped(bench.registry, wrap)
 
 
 @pytest.mark.parametrize(
     ("name", "n"),
     [
-        ("claim", 1),
-        ("journal", 3),
-        ("journal", 12),
-        ("verified", 1),
-        ("reject", 0),
-        ("reject_chip", 0),
-        ("accounts", 0),
+        ("line.claim", 1),
+        ("line.journal", 3),
+        ("line.journal", 12),
+        ("line.verified", 1),
+        ("line.reject", 0),
+        ("line.reject_chip", 0),
+        ("batches.accounts", 0),
     ],
 )
 def test_a_registry_that_fails_ends_the_lane_with_a_sentence_and_loses_nothing(bench: Bench, name: str, n: int) -> None:
     locked = RegistryUnavailable("the registry is locked by another program; try again", retryable=True)
-    faults = {"reject": ["mute:10", "mute:16", "mute:22"], "claim": [], "journal": [], "verified": []}.get(
+    rejecting = ["mute:10", "mute:16", "mute:22"]
+    faults = {"line.reject": rejecting, "line.claim": [], "line.journal": [], "line.verified": []}.get(
         name, ["mute:10", "mute:11", "mute:12"]
     )
     rack = Rack([bench.chip() for _ in range(3)], faults)
-    result = bench.run(rack, job=bench.job(Failing(bench, name, n, locked)))  # type: ignore[arg-type]
+    result = bench.run(rack, job=bench.job(failing(bench, name, n, locked)))
     assert (result.fault, result.message) == (True, str(locked))
     assert bench.accounts.balanced
     rack.close()
@@ -526,8 +524,8 @@ def test_dossiers_that_a_crash_left_unmade_are_made_by_the_next_run(bench: Bench
     """Rejected, and dead before the card was made again: no waiting dossier, one member without."""
     bench.run(Rack(bench.chip() for _ in range(5)))
     chip = bench.chip()
-    claim = bench.registry.claim(bench.batch, "lane 1", "station", chip.chip_serial, LEASE)
-    bench.registry.reject(claim, "bent", "store", "3 data")  # type: ignore[arg-type]
+    claim = bench.registry.line.claim(bench.batch, "lane 1", "station", chip.chip_serial, LEASE)
+    bench.registry.line.reject(claim, "bent", "store", "3 data")  # type: ignore[arg-type]
     assert (bench.accounts.waiting, bench.accounts.to_prepare) == (0, 1)
     result = bench.run(Rack([bench.chip()]))
     assert not result.fault
@@ -588,13 +586,13 @@ def test_a_frozen_lane_that_wakes_up_may_not_write_and_its_chip_is_looked_at_ane
         told.append("fell out" if event.report else event.step)
         if event.step == moment and not stolen:
             stolen = True
-            bench.registry.claim(bench.batch, "lane 9", "other station", chip.chip_serial, LEASE)
+            bench.registry.line.claim(bench.batch, "lane 9", "other station", chip.chip_serial, LEASE)
 
     result = bench.run(Rack([chip]), on_event=steal)
     assert result.counts == {AGAIN: 1, VERIFIED: 1}
     assert bench.accounts.balanced
     assert bench.accounts.claimed == 0
-    lanes_of = {entry.lane for entry in bench.registry.journal_of(bench.batch)}
+    lanes_of = {entry.lane for entry in bench.registry.line.journal_of(bench.batch)}
     assert lanes_of == {"lane 1"}
     assert told[told.index("fell out") - 1] == moment, "nothing more is done to a chip that another lane holds"
 
@@ -607,7 +605,7 @@ def test_the_fence_may_be_lost_while_a_fault_is_noted(bench: Bench, fault: str) 
         nonlocal count
         count += 1
         if count == 20:
-            bench.registry.claim(bench.batch, "lane 9", "other station", chip.chip_serial, LEASE)
+            bench.registry.line.claim(bench.batch, "lane 9", "other station", chip.chip_serial, LEASE)
         return apdu
 
     count = 0
@@ -623,7 +621,7 @@ def test_a_chip_given_up_by_the_operator_is_refused_when_the_sleeper_wakes(bench
         nonlocal given_up
         if event.step == "keys" and not given_up:
             given_up = True
-            bench.registry.release_missing(bench.batch, chip.chip_serial, "operator")
+            bench.registry.line.release_missing(bench.batch, chip.chip_serial, "operator")
 
     rack = Rack([chip])
     result = bench.run(rack, job=bench.job(lease=timedelta(0)), on_event=give_up)
@@ -657,7 +655,7 @@ def test_a_feeder_keeps_what_fell_out_and_bins_what_is_done(bench: Bench, stock:
     ).run([reader])
     reader.close()
     assert [outcome for outcome, _ in seen[:4]] == [AGAIN, AGAIN, REJECTED, AGAIN]
-    assert seen[0][1] == bench.registry.rejects(bench.batch)[0].chip_serial
+    assert seen[0][1] == bench.registry.line.rejects(bench.batch)[0].chip_serial
     assert seen[3][1] == seen[4][1]
     assert (stock / "rejects" / first).exists()
     assert bins(stock) == (1, 6, 1)
@@ -671,7 +669,7 @@ def test_half_done_cards_come_first_after_a_crash(bench: Bench, stock: Path) -> 
     for reader in readers:
         with pytest.raises(Killed):
             bench.line(on_event=dies_after_its_first_card).run([reader])
-    bound = {b.chip_serial for b in bench.registry.bound_chips(bench.batch)}
+    bound = {b.chip_serial for b in bench.registry.line.bound_chips(bench.batch)}
     assert len(bound) == 2
     for reader in readers:
         reader.close()
@@ -732,7 +730,7 @@ def test_a_full_disk_under_a_card_file_is_a_chip_that_cannot_store(
     (result,) = bench.line().run([reader])
     reader.close()
     assert not result.fault
-    (reject,) = bench.registry.rejects(bench.batch)
+    (reject,) = bench.registry.line.rejects(bench.batch)
     assert (reject.bin, reject.step) == ("3 data", "install")
     assert "6581" in reject.reason
     assert bins(stock) == (1, 6, 1)

@@ -88,7 +88,7 @@ class Changing:
 def make(bench: Bench, *, dies_at: Callable[[bytes], bool] = lambda apdu: False) -> Made:
     """A chip personalized, as far as the first command that ``dies_at`` names."""
     chip, job = bench.chip(), bench.job()
-    claim = bench.registry.claim(bench.batch, "lane 1", "station", chip.chip_serial, LEASE)
+    claim = bench.registry.line.claim(bench.batch, "lane 1", "station", chip.chip_serial, LEASE)
     assert isinstance(claim, Claim)
 
     class Dying(Changing):
@@ -164,7 +164,7 @@ def test_a_chip_that_returns_another_name_is_rejected_and_its_card_made_again(be
     accounts = bench.accounts
     assert accounts.balanced
     assert (accounts.verified, accounts.remade) == (before.verified, before.remade + 1)
-    assert not [card for card in bench.registry.cards_of_batch(bench.batch) if card.chip_serial == chip.chip_serial]
+    assert not [card for card in bench.registry.cards.of_batch(bench.batch) if card.chip_serial == chip.chip_serial]
 
 
 def test_a_genuine_chip_of_another_member_is_found(bench: Bench, made: Made) -> None:

@@ -51,8 +51,8 @@ def test_every_application_in_one_pass(profile: Profile, kind: tuple[int, object
         report = personalized(made, made.chip(kind))  # type: ignore[arg-type]
         assert report.outcome is CardOutcome.VERIFIED, report.reason
         assert made.accounts.balanced
-        (card,) = made.registry.cards_of_batch(made.batch)
-        assert list(made.registry.pans_of([card.card_number]))
+        (card,) = made.registry.cards.of_batch(made.batch)
+        assert list(made.registry.pans.of_cards([card.card_number]))
 
 
 def test_the_least_commands_for_each_application() -> None:
@@ -88,7 +88,7 @@ def test_a_proof_by_use_is_asked_once_the_data_are_right() -> None:
 
     with bench(PROFILES["rsa"], 1) as made:
         assert personalized(made, made.chip(), payment_proof=proof).outcome is CardOutcome.VERIFIED
-        (card,) = made.registry.cards_of_batch(made.batch)
+        (card,) = made.registry.cards.of_batch(made.batch)
         assert proven == [card.card_number]
         assert card.result["payment"] == "approved"
 
@@ -171,11 +171,11 @@ def test_a_chip_made_again_keeps_its_account_number_under_the_next_sequence() ->
 
     with bench(PROFILES["rsa"], 1) as made:
         assert personalized(made, made.chip(), payment_proof=proof).outcome is CardOutcome.REJECTED
-        (member,) = made.registry.to_prepare(made.batch)
+        (member,) = made.registry.dossiers.to_prepare(made.batch)
         assert (member.sequence, member.card_number is None) == (2, False)
-        before = made.registry.pans_of([str(member.card_number)])
+        before = made.registry.pans.of_cards([str(member.card_number)])
         assert issuer.prepare(made.registry, made.batch, made.directory, made.profile) == 1
-        assert made.registry.pans_of([str(member.card_number)]) == before
+        assert made.registry.pans.of_cards([str(member.card_number)]) == before
         seen: list[Dossier] = []
         again = personalized(made, made.chip(), payment_proof=lambda sender, dossier: seen.append(dossier) or "seen")
         assert again.outcome is CardOutcome.VERIFIED

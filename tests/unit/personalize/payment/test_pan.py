@@ -26,14 +26,14 @@ def store(tmp_path: Path) -> Iterator[Registry]:
 
 def cards(store: Registry, count: int) -> tuple[str, list[tuple[object, str]]]:
     batch_id = issuer.batch(store, count)
-    members = store.to_prepare(batch_id)
+    members = store.dossiers.to_prepare(batch_id)
     return batch_id, [(member, f"91561300{at:011d}") for at, member in enumerate(members)]
 
 
 def add(store: Registry, batch_id: str, given: list[tuple[object, str]], pans: list[str]) -> None:
     custody = issuer.custody()
     sealed = custody.seal(custody.latest("seal"), b"dossier", "test")
-    store.add_dossiers(
+    store.dossiers.add(
         batch_id,
         [
             NewDossier(member.member_id, card, 1, sealed, "p", "d", pan)  # type: ignore[attr-defined]
@@ -48,8 +48,8 @@ def test_numbers_of_the_range_are_given_once_and_kept(store: Registry) -> None:
     assert pans == [RULE.number(serial) for serial in (1, 2, 3)]
     add(store, batch_id, given, pans)
     assert assign(store, RULE, given, None) == pans  # type: ignore[arg-type]
-    assert store.pans_taken([*pans, RULE.number(4)]) == set(pans)
-    assert list(store.allocate_pan_serials(RULE.prefix, 1)) == [4]
+    assert store.pans.taken([*pans, RULE.number(4)]) == set(pans)
+    assert list(store.pans.allocate_serials(RULE.prefix, 1)) == [4]
 
 
 def test_a_number_belongs_to_one_card(store: Registry) -> None:
@@ -59,13 +59,13 @@ def test_a_number_belongs_to_one_card(store: Registry) -> None:
     add(store, batch_id, given[:1], [RULE.number(1)])
     with pytest.raises(RegistryConflict, match="belongs to another card"):
         add(store, batch_id, given[1:], [RULE.number(1)])
-    assert store.batch(batch_id).dossiers == 1
+    assert store.batches.batch(batch_id).dossiers == 1
 
 
 def test_numbers_are_sealed_in_the_registry(store: Registry, tmp_path: Path) -> None:
     batch_id, given = cards(store, 1)
     add(store, batch_id, given, [RULE.number(7)])
-    assert store.pans_of([given[0][1]]) == {given[0][1]: RULE.number(7)}
+    assert store.pans.of_cards([given[0][1]]) == {given[0][1]: RULE.number(7)}
     store.close()
     assert RULE.number(7).encode() not in b"".join(p.read_bytes() for p in tmp_path.glob("registry.db*"))
     assert RULE.number(7) not in repr(NewDossier(1, "1", 1, None, "p", "d", RULE.number(7)))  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def test_a_file_of_the_bank(tmp_path: Path, store: Registry) -> None:
     assert pans == [RULE.number(10), RULE.number(11), RULE.number(12)]
     add(store, batch_id, given, pans)
     other = issuer.batch(store, 1, start=100)
-    more = [(store.to_prepare(other)[0], "9156130099999999999")]
+    more = [(store.dossiers.to_prepare(other)[0], "9156130099999999999")]
     with pytest.raises(ProfileError, match="no account number left"):
         assign(store, RULE, more, numbers)
 

@@ -44,7 +44,7 @@ def test_a_new_chip_pays_its_way_through_the_read_back(profile: Profile) -> None
         card = SimCard(chip, chip.config.protocol)
         report = process(card, bench.job(payment_proof=proof_of(profile)), "lane 1", lambda serial: True)
         assert report.outcome is CardOutcome.VERIFIED, report.reason
-        (issued,) = bench.registry.cards_of_batch(bench.batch)
+        (issued,) = bench.registry.cards.of_batch(bench.batch)
         assert issued.result["payment"] == "cryptogram checked by the issuer"
         card.close()
         bench.registry.close()

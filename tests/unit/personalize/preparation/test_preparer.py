@@ -151,12 +151,12 @@ def test_two_stations_prepare_one_batch_and_each_member_gets_one_dossier(
 
     def meanwhile(chunk: Sequence[NewDossier]) -> list[NewDossier]:
         rival = issuer.preparer()
-        members = {member.member_id: member for member in store.to_prepare(batch_id)}
+        members = {member.member_id: member for member in store.dossiers.to_prepare(batch_id)}
         for one in chunk[: next(other, 0)]:
             again = rival.new_dossier(
                 members[one.member_id], default_profile().card_number.number(next(serials)), pool.take()
             )
-            store.add_dossiers(batch_id, [again], by="station 2")
+            store.dossiers.add(batch_id, [again], by="station 2")
         return list(chunk)
 
     made = batch._prepared
@@ -166,7 +166,7 @@ def test_two_stations_prepare_one_batch_and_each_member_gets_one_dossier(
         batch.prepare_batch(store, batch_id, issuer.preparer(), pool, tick=ticks.append, by="station 1")
     assert (caught.value.reason, ticks) == ("prepared-elsewhere", [1])
     assert batch.prepare_batch(store, batch_id, issuer.preparer(), pool, tick=ticks.append, by="station 1") == 2
-    accounts = store.accounts(batch_id)
+    accounts = store.batches.accounts(batch_id)
     assert (accounts.dossiers, accounts.waiting, accounts.to_prepare) == (6, 6, 0)
     told = [row.deed.actor for row in store.audit.page(where=AuditFilter(action="batch.prepare")).items]
     assert told == ["station 1", "station 2", "station 2", "station 1", "station 2"]

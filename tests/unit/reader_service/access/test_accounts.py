@@ -185,7 +185,7 @@ def test_one_sees_ones_sessions_and_ends_the_others(house: AccountsApp) -> None:
 def test_somebody_who_is_disabled_does_not_come_in_and_is_told_so_with_the_right_password_only(
     house: AccountsApp,
 ) -> None:
-    house.registry.people.disable("wang fang", by="tests", reason="left the office")
+    house.registry.users.disable("wang fang", by="tests", reason="left the office")
     answer = house.client().post(SESSION, json={"name": "wang fang", "password": PASSWORD})
     assert problem(answer)["code"] == "user-disabled"
     wrong = house.client().post(SESSION, json={"name": "wang fang", "password": "a guess at it"})
@@ -195,7 +195,7 @@ def test_somebody_who_is_disabled_does_not_come_in_and_is_told_so_with_the_right
 def test_the_language_of_a_person_is_kept(house: AccountsApp) -> None:
     client = house.signed_in("wang fang")
     assert client.post(f"{SESSION}/language", json={"language": "en"}).status_code == 200
-    assert house.registry.people.user("wang fang").language == "en"
+    assert house.registry.users.user("wang fang").language == "en"
     assert client.post(f"{SESSION}/language", json={"language": "tlh"}).status_code == 422
 
 

@@ -24,11 +24,11 @@ def test_there_is_one_first_administrator_however_many_services_start_at_once(tm
     with ThreadPoolExecutor(8) as threads:
         made = list(threads.map(lambda _: first_administrator(house.registry, house.door), range(8)))
     assert len([password for password in made if password is not None]) == 1
-    assert [user.name for user in house.registry.people.page(None, 10).items] == ["admin"]
+    assert [user.name for user in house.registry.users.page(None, 10).items] == ["admin"]
 
 
 def test_where_somebody_works_already_nobody_is_added(tmp_path: Path) -> None:
     house = accounts_app(tmp_path)
     house.person("Wang Fang")
     assert first_administrator(house.registry, house.door) is None
-    assert len(house.registry.people.page(None, 10).items) == 1
+    assert len(house.registry.users.page(None, 10).items) == 1

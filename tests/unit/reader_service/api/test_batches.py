@@ -73,7 +73,7 @@ def test_chips_that_were_refused_or_are_missing(house: RegistryApp) -> None:
     operator, registry = house.desk(Role.OPERATOR), house.door.registry
     batch_id = ready(registry, custody(), 4)
     for number in (1, 2, 3):
-        registry.reject(claimed(registry, batch_id, number), "no answer", "select", "B")
+        registry.line.reject(claimed(registry, batch_id, number), "no answer", "select", "B")
     claimed(registry, batch_id, 4)
     assert [one["bin"] for one in listed(operator, f"/batches/{batch_id}/rejects")] == ["B"] * 3
     (bound,) = listed(operator, f"/batches/{batch_id}/chips")

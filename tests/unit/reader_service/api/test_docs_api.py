@@ -101,7 +101,7 @@ def _picked(told: Any, path: str) -> Any:
 
 def settled(station: ReaderApp) -> bool:
     """What works in the background has come to its end."""
-    for batch in station.registry.batches():
+    for batch in station.registry.batches.all():
         preparation = station.service.batches.preparation(SEES, batch.id)
         if preparation is not None and preparation.state == "running":
             return False

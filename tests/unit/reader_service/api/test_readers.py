@@ -68,7 +68,7 @@ def test_lanes_make_cards_and_the_counter_knows_them(here: ReaderApp, tmp_path: 
     assert problem(operator.post("/lanes", json={**wanted, "readers": ["lane-1", "nothing"]}))["code"] == "not-found"
     started = operator.post("/lanes", json=wanted)
     assert (started.status_code, [lane["batch"] for lane in started.json()]) == (201, [batch_id] * 2)
-    assert eventually(lambda: here.registry.batch(batch_id).verified == 2, 60)
+    assert eventually(lambda: here.registry.batches.batch(batch_id).verified == 2, 60)
     for lane in ("lane-1", "lane-2"):
         assert operator.post(f"/lanes/{lane}/stop").status_code in (200, 404)
     assert eventually(lambda: all(lane["state"] == "ended" for lane in operator.get("/lanes").json()), 20)

@@ -101,7 +101,7 @@ def test_a_write_with_a_cookie_needs_the_sessions_own_secret(house: AccountsApp)
     for given in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": other.headers["X-CSRF-Token"]}, {"X-CSRF-Token": "é"}):
         sent = {name: value.encode("latin-1") for name, value in given.items()}
         assert problem(client.post("/api/v1/users", json=NEW, headers=sent))["code"] == "csrf"
-    assert [user.name for user in house.registry.people.page(None, 10).items] == ["admin"]
+    assert [user.name for user in house.registry.users.page(None, 10).items] == ["admin"]
     assert client.post("/api/v1/users", json=NEW, headers={"X-CSRF-Token": right}).status_code == 201
 
 
@@ -306,7 +306,7 @@ def test_not_ready_while_the_database_is_away(house: AccountsApp, monkeypatch: p
     def away(*_: object) -> None:
         raise RegistryUnavailable("the database cannot be reached", retryable=True)
 
-    monkeypatch.setattr(house.registry.people, "page", away)
+    monkeypatch.setattr(house.registry.users, "page", away)
     answer = house.client().get("/health/ready")
     assert (answer.status_code, answer.json()) == (
         503,

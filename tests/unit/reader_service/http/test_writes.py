@@ -125,7 +125,7 @@ def test_a_key_that_is_none_is_refused(house: AccountsApp, desk: Desk, key: str)
 def test_the_same_write_twice_at_once_is_done_once(
     house: AccountsApp, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin, refused = house.registry.replies.begin, []
+    begin, refused = house.registry.idempotency_keys.begin, []
 
     def counted(*given: Any) -> Begun | StoredReply:
         try:
@@ -137,7 +137,7 @@ def test_the_same_write_twice_at_once_is_done_once(
             raise
 
     client = house.signed_in("admin")
-    monkeypatch.setattr(house.registry.replies, "begin", counted)
+    monkeypatch.setattr(house.registry.idempotency_keys, "begin", counted)
     desk.go.clear()
     answers = client.at_once(4, "POST", "/api/v1/things", json={"a": 1}, headers=keyed())
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
@@ -168,7 +168,7 @@ def test_what_is_about_this_machines_readers_needs_no_database(
     def away(*_: object, **__: object) -> None:
         raise RegistryUnavailable("the database cannot be reached")
 
-    monkeypatch.setattr(house.registry.replies, "begin", away)
+    monkeypatch.setattr(house.registry.idempotency_keys, "begin", away)
     assert problem(client.post("/api/v1/things", json={}, headers=keyed()))["code"] == "unavailable"
     answers = [client.post("/api/v1/readers/one/do", headers=keyed()).json() for _ in range(2)]
     assert answers == [{"done": 1}, {"done": 1}]

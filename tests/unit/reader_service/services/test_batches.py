@@ -106,7 +106,7 @@ def test_a_preparation_ends_with_the_service(office: RegistryRig, desk: BatchSer
 
 
 def test_only_approved_batches_are_prepared(office: RegistryRig, desk: BatchService) -> None:
-    draft = office.registry.import_roster(UNIT, rows(1), [], source="f.xlsx", digest="x", by="李娜")
+    draft = office.registry.rosters.import_roster(UNIT, rows(1), [], source="f.xlsx", digest="x", by="李娜")
     with pytest.raises(Conflict, match="is draft"):
         desk.prepare(OPERATOR, draft.id)
     with pytest.raises(NotFound):
@@ -117,7 +117,9 @@ def test_only_approved_batches_are_prepared(office: RegistryRig, desk: BatchServ
 def test_batches_come_in_pages_newest_first_and_with_their_review(office: RegistryRig, desk: BatchService) -> None:
     made = []
     for number in range(3):
-        batch = office.registry.import_roster(UNIT, rows(1, number + 1), [], source="f", digest=f"{number}", by="李娜")
+        batch = office.registry.rosters.import_roster(
+            UNIT, rows(1, number + 1), [], source="f", digest=f"{number}", by="李娜"
+        )
         made.append(batch.id)
         office.clock.forward(timedelta(seconds=1))
     office.registry.reviews.submit(made[2], by="李娜")
@@ -174,7 +176,7 @@ def test_rejects_and_lost_chips(office: RegistryRig, desk: BatchService) -> None
     batch_id = approved(office.registry, rows(3))
     prepare(office.registry, custody(), batch_id)
     for number in (1, 2):
-        office.registry.reject(claimed(office.registry, batch_id, number), "no answer", "select", "B")
+        office.registry.line.reject(claimed(office.registry, batch_id, number), "no answer", "select", "B")
     claimed(office.registry, batch_id, 3)
     first = desk.rejects(OPERATOR, batch_id, None, 1)
     rest = desk.rejects(OPERATOR, batch_id, first.next, 5)

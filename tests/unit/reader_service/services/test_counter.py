@@ -308,8 +308,8 @@ def test_a_card_reported_lost_is_refused_as_soon_as_the_lists_are_read_anew(desk
     desk.desk.watch(COUNTER, "counter", True)
     desk.hub.drawer("counter").insert(desk.card)
     assert desk.desk.verify(COUNTER, "counter").verdict.code == "ACTIVE"
-    batch = registry.batches()[0].id
-    (card,) = registry.cards_of_batch(batch)
-    registry.card_event(card.card_number, "lost", "clerk", "lost on the bus")
+    batch = registry.batches.all()[0].id
+    (card,) = registry.cards.of_batch(batch)
+    registry.cards.change(card.card_number, "lost", "clerk", "lost on the bus")
     desk.desk.refresh()
     assert eventually(lambda: desk.desk.verify(COUNTER, "counter").verdict.code == "LOST")

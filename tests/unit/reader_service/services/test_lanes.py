@@ -20,12 +20,14 @@ from reader_service.readers.values import Mode
 from reader_service.services.lane_status import LaneStatus
 from reader_service.services.lanes import LANE_COMMANDS, LaneService
 from registry.errors import RegistryUnavailable
+from registry.store import Registry
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import Disposition, Reader, Transport, open_reader
 from terminal.errors import ReaderFault
 from tests.support import issuer
 from tests.support.registry.postgres import binaries, private_cluster
+from tests.support.registry.wrapped import Call, wrapped
 from tests.support.service.reader_rig import AUDITOR, OPERATOR, OTHER, FakeReaders, ReaderRig, eventually, reader_rig
 
 AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
@@ -50,7 +52,7 @@ class Lanes:
         return all(view.state == "ended" for view in self.desk.lanes(OPERATOR))
 
     def accounts(self, batch: str) -> tuple[int, int, int, bool]:
-        found = self.station.registry.accounts(batch)
+        found = self.station.registry.batches.accounts(batch)
         return found.members, found.verified, found.chips_in_reader, found.balanced
 
 
@@ -87,7 +89,7 @@ def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) ->
     assert {"identify", "authenticate"} < steps
     assert {event.topic for event in made.bus.of("batch.changed")} == {batch}
     assert made.line.filled == [2]
-    numbers = {card.card_number for card in made.registry.cards_of_batch(batch)}
+    numbers = {card.card_number for card in made.registry.cards.of_batch(batch)}
     told = "".join(event.json for event in made.bus.events)
     assert not [number for number in numbers if number in told]
     assert [row.deed.action for row in made.registry.audit.page(None, 50).items].count("lane.start") == 1
@@ -164,7 +166,7 @@ def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> N
         drawer.eject()
         drawer.insert(paths[0])
         assert eventually(lambda: on.view("lane-1").last and on.view("lane-1").last.outcome is CardOutcome.KNOWN)
-        (card,) = made.registry.cards_of_batch(batch)
+        (card,) = made.registry.cards.of_batch(batch)
         last = on.view("lane-1").last
         assert last is not None
         assert (last.code, last.params) == ("made-before", {"number": card.card_number[-6:]})
@@ -174,7 +176,7 @@ def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> N
 def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
     readers = FakeReaders()
     made = reader_rig(tmp_path, "fake:A", "fake:B", open_reader=readers)
-    draft = made.registry.import_roster("测试工会", issuer.rows(1), [], source="t", digest="d", by="clerk").id
+    draft = made.registry.rosters.import_roster("测试工会", issuer.rows(1), [], source="t", digest="d", by="clerk").id
     with lanes(made) as on:
         start = on.desk.start
         for who, batch, ids, refusal in [
@@ -185,7 +187,7 @@ def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
         ]:
             with pytest.raises(refusal):
                 start(who, batch, ids)
-        made.registry.approve(draft, "reviewer")
+        made.registry.batches.approve(draft, "reviewer")
         with pytest.raises(Conflict, match="prepare it first"):
             start(OPERATOR, draft, ["a"])
         issuer.prepare(made.registry, draft, tmp_path)
@@ -200,43 +202,39 @@ def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
             on.desk.lanes(Principal("clerk", frozenset({Role.REGISTRAR})))
 
 
-class Failing:
-    """A registry that is away while ``away`` is set."""
+class Outage:
+    """Makes the calls of ``registry`` fail while ``away`` is set; ``calls`` counts those that failed."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, registry: Registry) -> None:
         self.away = threading.Event()
-        self.asked = 0
+        self.calls = 0
+        self.registry = wrapped(registry, self._wrap)
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if not callable(found):
-            return found
-
-        def called(*arguments: Any, **more: Any) -> Any:
+    def _wrap(self, name: str, call: Call) -> Call:
+        def unless_away(*arguments: Any, **named: Any) -> Any:
             if self.away.is_set():
-                self.asked += 1
+                self.calls += 1
                 raise AWAY
-            return found(*arguments, **more)
+            return call(*arguments, **named)
 
-        return called
+        return unless_away
 
 
 def test_a_lane_waits_for_a_registry_that_is_away_with_its_card(tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
     made = reader_rig(tmp_path, "sim:slot/Lane 1")
     batch = issuer.prepared(made.registry, 1, tmp_path)
-    failing = Failing(made.registry)
-    made.line.station_registry = failing
+    outage = Outage(made.registry)
+    made.line.station_registry = outage.registry
     with lanes(made) as on:
         on.desk.start(OPERATOR, batch, ["lane-1"])
-        failing.away.set()
+        outage.away.set()
         on.hub.drawer("lane-1").insert(paths[0])
         assert eventually(lambda: on.view("lane-1").message == str(AWAY))
         assert on.view("lane-1").code == "record-away"
         assert on.view("lane-1").state == "waiting"
-        assert eventually(lambda: failing.asked > 3)
-        failing.away.clear()
+        assert eventually(lambda: outage.calls > 3)
+        outage.away.clear()
         assert eventually(on.ended)
         assert (on.view("lane-1").ok, on.view("lane-1").fault) == (1, False)
         assert on.accounts(batch) == (1, 1, 0, True)
@@ -250,7 +248,7 @@ def test_no_lane_is_started_while_the_registry_is_away(tmp_path: Path, monkeypat
         raise AWAY
 
     with lanes(made) as on:
-        monkeypatch.setattr(made.registry, "batch", away)
+        monkeypatch.setattr(made.registry.batches, "batch", away)
         with pytest.raises(Unavailable):
             on.desk.start(OPERATOR, batch, ["lane-1"])
         assert on.hub.leases.mode("lane-1") is Mode.FREE
@@ -378,7 +376,7 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
         reader_id = dying.hub.views()[0].id
         dying.desk.start(OPERATOR, batch, [reader_id])
         assert stuck[0].stuck.wait(10)
-        assert first.registry.accounts(batch).claimed == 1
+        assert first.registry.batches.accounts(batch).claimed == 1
         shutil.copy(path, copy)  # the chip as it is, in the other station's hands
         living.desk.start(OPERATOR, batch, ["lane-1"])
         living.hub.drawer("lane-1").insert(copy)
@@ -394,9 +392,9 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
         assert eventually(lambda: dying.hub.view(reader_id).state != "hung", 10)
         assert living.accounts(batch) == (1, 1, 0, True)
         assert (gone.ok, living.view("lane-1").ok) == (0, 1)
-    (card,) = second.registry.cards_of_batch(batch)
+    (card,) = second.registry.cards.of_batch(batch)
     assert card.state == "verified"
-    assert len({entry.lane for entry in second.registry.journal_of(batch)}) == 2
+    assert len({entry.lane for entry in second.registry.line.journal_of(batch)}) == 2
     first.registry.close()
     second.registry.close()
 

@@ -49,9 +49,9 @@ def cards(office: RegistryRig, told: Told) -> CardService:
 def test_the_account_number_on_the_same_chip_is_shown_masked(office: RegistryRig, cards: CardService) -> None:
     batch_id = registrar.approved(office.registry, rows(2))
     registrar.prepare(office.registry, issuer.custody(), batch_id, pans=["6210971300000000016"])
-    office.registry.receive_stock(2, "delivery", "op")
+    office.registry.stock.receive(2, "delivery", "op")
     claims = [registrar.claimed(office.registry, batch_id, number) for number in (1, 2)]
-    bank, plain = (office.registry.verified(claim, {}, 1.5).card_number for claim in claims)
+    bank, plain = (office.registry.line.verified(claim, {}, 1.5).card_number for claim in claims)
     assert cards.payment_numbers(CLERK, [bank, plain, "6212269999999999999"]) == {bank: "621097*********0016"}
     with pytest.raises(Forbidden):
         cards.payment_numbers(OPERATOR, [bank])
@@ -104,7 +104,7 @@ def test_a_member_moves_and_leaves(office: RegistryRig, members: MemberService, 
     assert told.times == 0
     gone = members.withdraw(CLERK, 1, "retired abroad")
     assert (gone.card_state, told.times) == (CardState.WITHDRAWN, 1)
-    assert [entry.card_number for entry in office.registry.hotlist_entries()] == [number]
+    assert [entry.card_number for entry in office.registry.hotlist.entries()] == [number]
     assert sorted(event.event for event in members.history(CLERK, 1))[:3] == ["transferred", "verified", "withdrawn"]
     assert [card.state for card in members.cards(CLERK, 1)] == [CardState.WITHDRAWN]
     with pytest.raises(NotFound):
@@ -152,14 +152,14 @@ def test_who_hands_a_card_out_does_not_lift_a_suspension(
     """Delivered when it was looked at, and suspended before the step was written."""
     _, (number,) = carded(office.registry, 1)
     at(office.registry, number, CardState.PACKED, CardState.DELIVERED)
-    step = office.registry.card_event
+    step = office.registry.cards.change
 
     def late(*told: object, **more: object) -> object:
-        monkeypatch.setattr(office.registry, "card_event", step)
+        monkeypatch.setattr(office.registry.cards, "change", step)
         at(office.registry, number, CardState.ACTIVE, CardState.SUSPENDED)
         return step(*told, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(office.registry, "card_event", late)
+    monkeypatch.setattr(office.registry.cards, "change", late)
     with pytest.raises(Conflict, match="is not delivered"):
         cards.take_step(CLERK, number, CARD_STEPS["activate"], "handed out")
     assert cards.card(CLERK, number).state is CardState.SUSPENDED
@@ -173,7 +173,7 @@ def test_a_lost_card_is_replaced_by_a_draft(office: RegistryRig, cards: CardServ
     assert (draft.state, draft.accepted, told.times) == (BatchState.DRAFT, 1, 1)
     assert cards.card(CLERK, number).state is CardState.REPLACED
     assert cards.allowed(CLERK, number) == ()
-    assert [(e.card_number, e.reason) for e in office.registry.hotlist_entries()] == [(number, "damaged")]
+    assert [(e.card_number, e.reason) for e in office.registry.hotlist.entries()] == [(number, "damaged")]
     assert office.events("batch.changed")[-1].topic == draft.id
 
 

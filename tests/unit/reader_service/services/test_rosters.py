@@ -101,7 +101,7 @@ def test_a_form_of_which_nobody_passes_is_told_and_not_kept(
     content = form(tmp_path, BAD)
     view = desk.upload(CLERK, "form.xlsx", [content])
     assert (view.batch, view.rejected) == (None, 1)
-    assert (office.registry.batches(), office.heard) == ([], [])
+    assert (office.registry.batches.all(), office.heard) == ([], [])
     sheet = load_workbook(io.BytesIO(desk.check(CLERK, "form.xlsx", [content]).content)).worksheets[0]
     assert sheet.cell(4, 7).value == "退回"
 
@@ -186,7 +186,7 @@ def test_only_so_many_forms_are_read_at_once(office: RegistryRig, tmp_path: Path
     assert caught.value.retry_after > 0
     go_on.set()
     first.join()
-    assert len(office.registry.batches()) == 1
+    assert len(office.registry.batches.all()) == 1
 
 
 def test_nothing_of_an_upload_is_left_behind(
@@ -208,10 +208,12 @@ def test_the_same_form_twice_makes_one_batch(
     desk.upload(CLERK, "form.xlsx", [content])
     view = desk.upload(CLERK, "again.xlsx", [content])
     assert (view.batch, view.counts) == (None, {"ALREADY_HAS_CARD": 2})
-    monkeypatch.setattr(office.registry, "known_members", lambda numbers: {})  # both were checked before either came in
+    monkeypatch.setattr(
+        office.registry.rosters, "known_members", lambda numbers: {}
+    )  # both were checked before either came in
     with pytest.raises(Conflict, match="imported before"):
         desk.upload(CLERK, "again.xlsx", [content])
-    assert len(office.registry.batches()) == 1
+    assert len(office.registry.batches.all()) == 1
 
 
 def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
@@ -253,7 +255,7 @@ def test_nobody_approves_what_they_imported(office: RegistryRig, desk: RosterSer
     desk.submit(both, batch.id)
     with pytest.raises(OwnWork):
         desk.approve(both, batch.id)
-    assert office.registry.batch(batch.id).state is BatchState.DRAFT
+    assert office.registry.batches.batch(batch.id).state is BatchState.DRAFT
 
 
 def test_what_is_given_back_while_it_is_approved_is_not_approved(
@@ -262,18 +264,18 @@ def test_what_is_given_back_while_it_is_approved_is_not_approved(
     batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
     desk.submit(CLERK, batch.id)
-    write = office.registry._db.write
+    write = office.registry._context.database.write
 
     def after_another_gave_it_back() -> object:
-        monkeypatch.setattr(office.registry._db, "write", write)
+        monkeypatch.setattr(office.registry._context.database, "write", write)
         office.registry.reviews.give_back(batch.id, by="赵敏", reason="row 2 is wrong")
         return write()
 
-    monkeypatch.setattr(office.registry._db, "write", after_another_gave_it_back)
+    monkeypatch.setattr(office.registry._context.database, "write", after_another_gave_it_back)
     with pytest.raises(Conflict) as caught:
         desk.approve(REVIEWER, batch.id)
     assert caught.value.params == {"reason": "batch-not-sent", "batch": batch.id}
-    assert office.registry.batch(batch.id).state is BatchState.DRAFT
+    assert office.registry.batches.batch(batch.id).state is BatchState.DRAFT
 
 
 def test_every_method_asks_who_it_is(desk: RosterService) -> None:
@@ -303,7 +305,7 @@ def test_a_database_that_is_away_is_told_as_such(
     def away(*_: object, **__: object) -> object:
         raise RegistryUnavailable("postgresql://user:hunter2@host is away")
 
-    monkeypatch.setattr(office.registry, "known_members", away)
+    monkeypatch.setattr(office.registry.rosters, "known_members", away)
     with pytest.raises(Unavailable) as caught:
         desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)])
     assert "hunter2" not in str(caught.value)

@@ -77,7 +77,7 @@ def test_days_are_those_of_this_machine(office: RegistryRig, desk: StatisticsSer
 def test_verdicts_and_rejects_are_counted(office: RegistryRig, desk: StatisticsService) -> None:
     batch_id = ready(office.registry, custody(), 2)
     for number in (1, 2):
-        office.registry.reject(claimed(office.registry, batch_id, number), "no answer", "select", "B")
+        office.registry.line.reject(claimed(office.registry, batch_id, number), "no answer", "select", "B")
     at = office.clock.now
     office.registry.verdicts.note(
         *(VerdictNote(at, "test", "counter", code, 0.1) for code in ("ACTIVE", "LOST", "ACTIVE"))
@@ -149,7 +149,7 @@ def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(desk: StatisticsService
 def test_the_figures_are_a_workbook_without_formulas(office: RegistryRig, desk: StatisticsService) -> None:
     office.clock.now = day("2026-11-22").replace(hour=9)
     batch_id = ready(office.registry, custody(), 1)
-    office.registry.reject(
+    office.registry.line.reject(
         claimed(office.registry, batch_id, 1, "@lane"), '=HYPERLINK("http://evil.example")', "+1", "B"
     )
     desk.set_plans(CLERK, [plan("-2+3", 1)])

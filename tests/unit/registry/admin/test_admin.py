@@ -15,7 +15,7 @@ from registry.admin.plans import UnitPlan
 from registry.batches.originals import Original
 from registry.batches.reviews import ReviewStep
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.members.hotlist_editions import Edition
+from registry.members.hotlist import Edition
 from registry.members.verdicts import VerdictNote
 from registry.store import Registry
 from registry.values import HotlistEntry
@@ -26,7 +26,7 @@ FORM = Original("欧阳一家.xlsx", b"PK\x03\x04" + bytes(range(256)) * 40)
 
 
 def draft(registry: Registry, digest: str = "d") -> str:
-    return registry.import_roster(UNIT, rows(1), [], source="f", digest=digest, by="张", original=FORM).id
+    return registry.rosters.import_roster(UNIT, rows(1), [], source="f", digest=digest, by="张", original=FORM).id
 
 
 def test_the_uploaded_form_is_kept_sealed_and_goes_with_its_batch(
@@ -39,21 +39,21 @@ def test_the_uploaded_form_is_kept_sealed_and_goes_with_its_batch(
     if url.startswith("sqlite"):
         folder = Path(url.removeprefix("sqlite:///")).parent
         assert all("欧阳一家".encode() not in path.read_bytes() for path in folder.iterdir())
-    registry.discard(given_up, "张")
+    registry.batches.discard(given_up, "张")
     with pytest.raises(NotOnRecord, match=f"no uploaded form is kept for batch {given_up}"):
         registry.originals.of(given_up)
     batch = draft(registry)
-    registry.approve(batch, "李")
+    registry.batches.approve(batch, "李")
     prepare(registry, custody, batch)
-    registry.verified(claimed(registry, batch, 1), {}, 1.0)
+    registry.line.verified(claimed(registry, batch, 1), {}, 1.0)
     assert registry.originals.of(batch).content == FORM.content
-    registry.close_batch(batch, "甲", "乙")
+    registry.batches.close(batch, "甲", "乙")
     with pytest.raises(NotOnRecord):
         registry.originals.of(batch)
 
 
 def test_a_draft_goes_to_the_reviewer_and_back(registry: Registry) -> None:
-    batch, other = draft(registry), registry.import_roster(UNIT, [], [], source="f", digest="d2", by="张").id
+    batch, other = draft(registry), registry.rosters.import_roster(UNIT, [], [], source="f", digest="d2", by="张").id
     with pytest.raises(RegistryConflict, match="is not sent"):
         registry.reviews.give_back(batch, by="李", reason="x")
     registry.reviews.submit(batch, by="张")
@@ -70,7 +70,7 @@ def test_a_draft_goes_to_the_reviewer_and_back(registry: Registry) -> None:
     ]
     standing = registry.reviews.standing([batch, other])
     assert {name: event.step for name, event in standing.items()} == {batch: ReviewStep.SUBMITTED}
-    registry.approve(batch, "李")
+    registry.batches.approve(batch, "李")
     with pytest.raises(RegistryConflict, match="only a draft is reviewed"):
         registry.reviews.give_back(batch, by="李", reason="x")
     told = [row.deed.action for row in registry.audit.page(where=AuditFilter(subject=f"batch:{batch}")).items]
@@ -89,48 +89,48 @@ def listed(edition: Edition) -> set[tuple[str, int, str]]:
 
 def test_editions_and_what_is_between_them(registry: Registry, custody: MemoryCustody, clock: SetClock) -> None:
     batch = ready(registry, custody, 5)
-    numbers = [registry.verified(claimed(registry, batch, n), {}, 1.0).card_number for n in range(1, 6)]
+    numbers = [registry.line.verified(claimed(registry, batch, n), {}, 1.0).card_number for n in range(1, 6)]
 
     def move(which: int, *states: str) -> None:
         for state in states:
-            registry.card_event(numbers[which], state, "前台", "x")
+            registry.cards.change(numbers[which], state, "前台", "x")
 
-    assert registry.editions.newest() is None
-    editions = [registry.editions.publish(sign, by="登记员")]
+    assert registry.hotlist.newest() is None
+    editions = [registry.hotlist.publish(sign, by="登记员")]
     assert editions[0].version == int(clock.now.timestamp())
     for number in range(4):
         move(number, "packed", "delivered", "active")
     move(0, "lost")
     move(1, "suspended")
-    editions.append(registry.editions.publish(sign, by="登记员"))  # within the same second
+    editions.append(registry.hotlist.publish(sign, by="登记员"))  # within the same second
     assert editions[1].version == editions[0].version + 1
     clock.forward(timedelta(hours=1))
     move(1, "active")
     move(2, "suspended")
-    editions.append(registry.editions.publish(sign, by="登记员"))
+    editions.append(registry.hotlist.publish(sign, by="登记员"))
     move(2, "lost")  # another reason
     move(3, "damaged")
     move(1, "suspended")
-    editions.append(registry.editions.publish(sign, by="登记员"))
-    editions.append(registry.editions.publish(sign, by="登记员"))  # nothing new: an edition all the same
+    editions.append(registry.hotlist.publish(sign, by="登记员"))
+    editions.append(registry.hotlist.publish(sign, by="登记员"))  # nothing new: an edition all the same
     for older in editions:
-        delta = registry.editions.delta(older.version)
+        delta = registry.hotlist.delta(older.version)
         had = {entry for entry in listed(older) if entry[:2] not in delta.removed}
         new = {tuple(entry[:3]) for entry in delta.added}
         has = {entry for entry in had if entry[:2] not in {key[:2] for key in new}} | new
         assert has == listed(editions[-1])
         assert delta.version == editions[-1].version
-    assert registry.editions.delta(editions[3].version).added == ()
-    assert [entry.reason for entry in registry.editions.delta(editions[2].version).added] == [
+    assert registry.hotlist.delta(editions[3].version).added == ()
+    assert [entry.reason for entry in registry.hotlist.delta(editions[2].version).added] == [
         "suspended",
         "lost",
         "damaged",
     ]
-    assert registry.editions.newest() == editions[-1] == registry.editions.edition(editions[-1].version)
-    first = registry.editions.page(limit=3)
-    rest = registry.editions.page(first.next, 3)
+    assert registry.hotlist.newest() == editions[-1] == registry.hotlist.edition(editions[-1].version)
+    first = registry.hotlist.page(limit=3)
+    rest = registry.hotlist.page(first.next, 3)
     assert [line.version for line in (*first.items, *rest.items)] == [edition.version for edition in editions[::-1]]
-    for ask in (registry.editions.delta, registry.editions.edition):
+    for ask in (registry.hotlist.delta, registry.hotlist.edition):
         with pytest.raises(NotOnRecord, match="no edition 7"):
             ask(7)
 
@@ -140,16 +140,14 @@ def test_an_edition_that_cannot_be_signed_never_was(registry: Registry) -> None:
         raise RegistryConflict("no key", reason="no")
 
     with pytest.raises(RegistryConflict, match="no key"):
-        registry.editions.publish(refuse, by="登记员")
-    assert registry.editions.newest() is None
+        registry.hotlist.publish(refuse, by="登记员")
+    assert registry.hotlist.newest() is None
     assert registry.audit.page().items == ()
 
 
 def test_editions_published_at_once_follow_each_other(registry: Registry) -> None:
     with ThreadPoolExecutor(4) as pool:
-        versions = [
-            edition.version for edition in pool.map(lambda _: registry.editions.publish(sign, by="x"), range(8))
-        ]
+        versions = [edition.version for edition in pool.map(lambda _: registry.hotlist.publish(sign, by="x"), range(8))]
     assert sorted(versions) == list(range(min(versions), min(versions) + 8))
 
 

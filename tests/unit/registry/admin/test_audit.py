@@ -28,20 +28,20 @@ def actions(registry: Registry) -> list[str]:
 def test_every_change_on_the_way_to_a_card_is_told_in_its_own_transaction(
     registry: Registry, custody: MemoryCustody
 ) -> None:
-    registry.receive_stock(3, "L-1", "库管")
-    batch = registry.import_roster(UNIT, rows(2), [], source="f", digest="d", by="录入员").id
-    registry.approve(batch, "审核员")
+    registry.stock.receive(3, "L-1", "库管")
+    batch = registry.rosters.import_roster(UNIT, rows(2), [], source="f", digest="d", by="录入员").id
+    registry.batches.approve(batch, "审核员")
     prepare(registry, custody, batch)
     first, second = claimed(registry, batch, 1), claimed(registry, batch, 2)
-    card = registry.verified(first, {}, 1.0)
-    registry.verified(first, {}, 1.0)  # said again: nothing changed
-    registry.reject(second, "readback differs", "read back", "red")
-    registry.reject_chip(batch, "", "dead", "reset", "red", "lane 1")
-    registry.card_event(card.card_number, "packed", "包装", "装盒")
+    card = registry.line.verified(first, {}, 1.0)
+    registry.line.verified(first, {}, 1.0)  # said again: nothing changed
+    registry.line.reject(second, "readback differs", "read back", "red")
+    registry.line.reject_chip(batch, "", "dead", "reset", "red", "lane 1")
+    registry.cards.change(card.card_number, "packed", "包装", "装盒")
     with pytest.raises(RegistryConflict):
-        registry.card_event(card.card_number, "active", "包装", "")
-    draft = registry.import_roster(UNIT, rows(1, 9), [], source="f", digest="d2", by="录入员").id
-    registry.discard(draft, "录入员", reason="重复")
+        registry.cards.change(card.card_number, "active", "包装", "")
+    draft = registry.rosters.import_roster(UNIT, rows(1, 9), [], source="f", digest="d2", by="录入员").id
+    registry.batches.discard(draft, "录入员", reason="重复")
     assert actions(registry) == [
         "stock.receive",
         "roster.import",
@@ -77,7 +77,7 @@ def filled(registry: Registry, count: int = 12) -> None:
 )
 def test_the_database_itself_refuses_to_change_the_past(registry: Registry, statement: str) -> None:
     filled(registry, 4)
-    with pytest.raises(RegistryConflict), registry._db.write() as conn:
+    with pytest.raises(RegistryConflict), registry._context.database.write() as conn:
         conn.execute(text(statement))
     assert registry.audit.verify().rows == 4
 
@@ -88,7 +88,7 @@ def test_a_row_is_not_replaced_by_writing_it_again(registry: Registry) -> None:
         "INTO audit SELECT number, at, 'eve', action, subject, reason, origin, facts, previous, hash, mac FROM audit"
     )
     for statement in (f"INSERT OR REPLACE {again}", f"INSERT {again}", f"REPLACE {again}"):
-        with pytest.raises((RegistryConflict, RegistryError)), registry._db.write() as conn:
+        with pytest.raises((RegistryConflict, RegistryError)), registry._context.database.write() as conn:
             conn.execute(text(statement))
     assert registry.audit.verify().whole
 
@@ -96,7 +96,7 @@ def test_a_row_is_not_replaced_by_writing_it_again(registry: Registry) -> None:
 def test_a_chain_that_is_broken_throughout_is_told_in_part(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.db.audit_chain._MOST_TOLD", 4)
     filled(registry, 12)
-    with registry._db.write() as conn:
+    with registry._context.database.write() as conn:
         overpower(conn)
         conn.execute(text("UPDATE audit SET actor = 'nobody'"))
     report = registry.audit.verify()
@@ -166,7 +166,7 @@ TAMPERED = {
 def test_tampering_is_found_and_named(registry: Registry, how: str) -> None:
     tamper, expected = TAMPERED[how]
     filled(registry)
-    with registry._db.write() as conn:
+    with registry._context.database.write() as conn:
         overpower(conn)
         tamper(conn)
     report = registry.audit.verify()
@@ -178,7 +178,7 @@ def test_tampering_is_found_and_named(registry: Registry, how: str) -> None:
 def test_a_clean_cut_is_found_by_what_was_noted_elsewhere(registry: Registry) -> None:
     filled(registry)
     noted = registry.audit.verify()
-    with registry._db.write() as conn:
+    with registry._context.database.write() as conn:
         overpower(conn)
         run(
             "DELETE FROM audit WHERE number > 10",
@@ -190,12 +190,12 @@ def test_a_clean_cut_is_found_by_what_was_noted_elsewhere(registry: Registry) ->
 
 
 def test_appending_to_a_chain_without_an_end_is_refused(registry: Registry) -> None:
-    with registry._db.write() as conn:
+    with registry._context.database.write() as conn:
         overpower(conn)
         conn.execute(text("DELETE FROM audit_head"))
     with pytest.raises(RegistryUnfit, match="restore the registry from a backup"):
-        registry.receive_stock(1, "L", "库管")
-    assert registry.stock().received == 0
+        registry.stock.receive(1, "L", "库管")
+    assert registry.stock.accounts().received == 0
 
 
 def test_another_houses_custody_does_not_vouch(registry: Registry, url: str) -> None:
@@ -209,8 +209,8 @@ def test_rivals_append_one_after_the_other(registry: Registry, custody: MemoryCu
 
     def lane(number: int) -> None:
         for card in range(number, 13, 4):
-            claim = registry.claim(batch, f"lane {number}", "s", chip(card), LEASE)
-            registry.verified(claim, {}, 1.0)  # type: ignore[arg-type]
+            claim = registry.line.claim(batch, f"lane {number}", "s", chip(card), LEASE)
+            registry.line.verified(claim, {}, 1.0)  # type: ignore[arg-type]
             registry.audit.note(AuditEntry("s", "lane.note", f"lane:{number}"))
 
     with ThreadPoolExecutor(4) as pool:

@@ -23,7 +23,7 @@ ANSWER = StoredReply(
 
 
 def begun(registry: Registry, principal: str = "li", key: str = "k") -> Begun:
-    got = registry.replies.begin(principal, key, POST, BODY)
+    got = registry.idempotency_keys.begin(principal, key, POST, BODY)
     assert isinstance(got, Begun)
     return got
 
@@ -31,9 +31,9 @@ def begun(registry: Registry, principal: str = "li", key: str = "k") -> Begun:
 def test_the_same_request_gets_the_same_answer(registry: Registry) -> None:
     hand = begun(registry)
     with pytest.raises(RequestInProgress):
-        registry.replies.begin("li", "k", POST, BODY)
-    registry.replies.finish("li", "k", hand, ANSWER)
-    assert registry.replies.begin("li", "k", POST, BODY) == ANSWER
+        registry.idempotency_keys.begin("li", "k", POST, BODY)
+    registry.idempotency_keys.finish("li", "k", hand, ANSWER)
+    assert registry.idempotency_keys.begin("li", "k", POST, BODY) == ANSWER
     assert begun(registry, "wang").attempt == 1  # another's key is another key
     assert "司马" not in repr(ANSWER)
 
@@ -47,9 +47,9 @@ def test_another_request_under_the_same_key_is_refused(
 ) -> None:
     hand = begun(registry)
     if finished:
-        registry.replies.finish("li", "k", hand, ANSWER)
+        registry.idempotency_keys.finish("li", "k", hand, ANSWER)
     with pytest.raises(IdempotencyKeyReused, match="choose a new one"):
-        registry.replies.begin("li", "k", request_, digest)
+        registry.idempotency_keys.begin("li", "k", request_, digest)
 
 
 def test_a_request_whose_process_died_is_begun_again_and_the_dead_one_says_nothing_more(
@@ -59,39 +59,39 @@ def test_a_request_whose_process_died_is_begun_again_and_the_dead_one_says_nothi
     clock.forward(HOLD)
     second = begun(registry)
     assert (dead.attempt, second.attempt) == (1, 2)
-    registry.replies.finish("li", "k", dead, StoredReply(500, {}, b"late"))
-    registry.replies.give_up("li", "k", dead)
+    registry.idempotency_keys.finish("li", "k", dead, StoredReply(500, {}, b"late"))
+    registry.idempotency_keys.give_up("li", "k", dead)
     with pytest.raises(RequestInProgress):
-        registry.replies.begin("li", "k", POST, BODY)
-    registry.replies.finish("li", "k", second, ANSWER)
-    assert registry.replies.begin("li", "k", POST, BODY) == ANSWER
+        registry.idempotency_keys.begin("li", "k", POST, BODY)
+    registry.idempotency_keys.finish("li", "k", second, ANSWER)
+    assert registry.idempotency_keys.begin("li", "k", POST, BODY) == ANSWER
 
 
 def test_a_request_that_was_given_up_may_be_sent_again_at_once(registry: Registry) -> None:
-    registry.replies.give_up("li", "k", begun(registry))
+    registry.idempotency_keys.give_up("li", "k", begun(registry))
     assert begun(registry).attempt == 2
 
 
 def test_answers_are_forgotten_in_time(registry: Registry, clock: SetClock) -> None:
-    registry.replies.finish("li", "k", begun(registry), ANSWER)
+    registry.idempotency_keys.finish("li", "k", begun(registry), ANSWER)
     clock.forward(KEEP - timedelta(seconds=1))
-    assert registry.replies.sweep() == 0
-    assert registry.replies.begin("li", "k", POST, BODY) == ANSWER
+    assert registry.idempotency_keys.sweep() == 0
+    assert registry.idempotency_keys.begin("li", "k", POST, BODY) == ANSWER
     clock.forward(timedelta(seconds=1))
     assert begun(registry).attempt == 1
     clock.forward(KEEP)
-    assert registry.replies.sweep() == 1
+    assert registry.idempotency_keys.sweep() == 1
 
 
 def test_answers_are_sealed_and_bound_to_their_key(registry: Registry) -> None:
-    registry.replies.finish("li", "k", begun(registry), ANSWER)
-    registry.replies.finish("eve", "k", begun(registry, "eve"), StoredReply(204, {}, b""))
-    with registry._db.write() as conn:
+    registry.idempotency_keys.finish("li", "k", begun(registry), ANSWER)
+    registry.idempotency_keys.finish("eve", "k", begun(registry, "eve"), StoredReply(204, {}, b""))
+    with registry._context.database.write() as conn:
         (sealed,) = conn.execute(text("SELECT sealed FROM replies WHERE principal = 'li'")).scalars()
         assert "司马".encode() not in bytes(sealed)
         conn.execute(text("UPDATE replies SET sealed = :sealed WHERE principal = 'eve'"), {"sealed": sealed})
     with pytest.raises(RegistryUnfit, match="were changed or moved"):
-        registry.replies.begin("eve", "k", POST, BODY)
+        registry.idempotency_keys.begin("eve", "k", POST, BODY)
 
 
 def test_of_many_at_once_one_does_it(registry: Registry) -> None:
@@ -100,7 +100,7 @@ def test_of_many_at_once_one_does_it(registry: Registry) -> None:
     def send(_: int) -> str:
         together.wait()
         try:
-            return type(registry.replies.begin("li", "k", POST, BODY)).__name__
+            return type(registry.idempotency_keys.begin("li", "k", POST, BODY)).__name__
         except RequestInProgress:
             return "in progress"
 

@@ -53,7 +53,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def fill(house: Filled) -> Filled:
     """Straight into the tables: the line would take minutes."""
     chance = random.Random(4)
-    batch = house.registry.import_roster("甲", [], [], source="f", digest="d", by="张").id
+    batch = house.registry.rosters.import_roster("甲", [], [], source="f", digest="d", by="张").id
     house.registry.plans.put(
         [
             UnitPlan("甲", "第一组", 1500, date(2026, 11, 25)),
@@ -65,7 +65,7 @@ def fill(house: Filled) -> Filled:
     order = ("members", "dossiers", "claims", "chips", "cards")
     rows: dict[str, list[dict[str, object]]] = {name: [] for name in order}
     names = [unit for unit, count in UNITS.items() for _ in range(count)]
-    with house.registry._db.write() as conn:
+    with house.registry._context.database.write() as conn:
         ids = {}
         for unit in UNITS:
             found = conn.execute(tables.units.select().where(tables.units.c.name == unit)).one_or_none()
@@ -165,13 +165,13 @@ def test_rejects_of_one_code_count_together_whatever_they_say(registry: Registry
         [*[("mute", "no answer"), ("mute", "still no answer")] * 2, ("", "words"), ("", "words"), ("", "other words")]
     ):
         coded = Coded(code, {"number": str(number)})
-        registry.reject_chip(batch, chip(number), sentence, "connect", "1", "lane 1", coded=coded)
+        registry.line.reject_chip(batch, chip(number), sentence, "connect", "1", "lane 1", coded=coded)
     assert registry.statistics.rejects() == [
         RejectCount("connect", "no answer", 4, "mute"),
         RejectCount("connect", "words", 2),
         RejectCount("connect", "other words", 1),
     ]
-    assert [(one.code, one.params) for one in registry.rejects(batch)][1] == ("mute", {"number": "1"})
+    assert [(one.code, one.params) for one in registry.line.rejects(batch)][1] == ("mute", {"number": "1"})
 
 
 def test_seconds_per_card(filled: Filled) -> None:
@@ -226,7 +226,7 @@ def test_a_page_of_thousands_and_a_figure_come_quickly(filled: Filled) -> None:
         seen += len(page.items)
         if (cursor := page.next) is None:
             break
-    members.cards(limit=100)
+    filled.registry.cards.page(limit=100)
     members.find("130000001234")
     figures.units(date(2026, 11, 26))
     figures.seconds_per_card()
@@ -237,8 +237,8 @@ def test_a_page_of_thousands_and_a_figure_come_quickly(filled: Filled) -> None:
 
 def test_chips_refused_before_they_were_bound_are_told_by_lane(registry: Registry, custody: MemoryCustody) -> None:
     batch = ready(registry, custody, 1)
-    registry.reject_chip(batch, "", "dead", "reset", "red", "lane 9")
-    registry.verified(claimed(registry, batch, 1), {}, 2.0)
+    registry.line.reject_chip(batch, "", "dead", "reset", "red", "lane 9")
+    registry.line.verified(claimed(registry, batch, 1), {}, 2.0)
     lanes = registry.statistics.lanes()
     assert [(lane.station, lane.lane, lane.verified, lane.rejected, lane.mean_seconds) for lane in lanes] == [
         ("", "lane 9", 0, 1, None),

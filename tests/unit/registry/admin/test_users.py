@@ -20,8 +20,8 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 def house(registry: Registry) -> None:
-    registry.people.first("root", "管理员", HASH, ["administrator"])
-    registry.people.add("li.na", "李娜", HASH, ["registrar", "operator"], by="root")
+    registry.users.first("root", "管理员", HASH, ["administrator"])
+    registry.users.add("li.na", "李娜", HASH, ["registrar", "operator"], by="root")
 
 
 def secret(number: int) -> bytes:
@@ -34,55 +34,55 @@ def opened(registry: Registry, number: int, name: str = "li.na") -> bytes:
 
 
 def test_the_first_person_is_made_once(registry: Registry) -> None:
-    first = registry.people.first("root", "管理员", HASH, ["administrator"])
+    first = registry.users.first("root", "管理员", HASH, ["administrator"])
     assert first is not None
     assert (first.must_change, first.roles) == (True, {"administrator"})
-    assert registry.people.first("other", "", HASH, ["administrator"]) is None
-    assert [user.name for user in registry.people.page().items] == ["root"]
+    assert registry.users.first("other", "", HASH, ["administrator"]) is None
+    assert [user.name for user in registry.users.page().items] == ["root"]
 
 
 def test_a_person_is_found_however_the_name_is_written(registry: Registry) -> None:
     house(registry)
-    registry.people.add("Wang Wei", "王伟", HASH, ["reviewer"], by="root", language="en", must_change=False)
-    found = registry.people.user("  wang   WEI ")
+    registry.users.add("Wang Wei", "王伟", HASH, ["reviewer"], by="root", language="en", must_change=False)
+    found = registry.users.user("  wang   WEI ")
     assert (found.name, found.display, found.language, found.must_change) == ("Wang Wei", "王伟", "en", False)
-    assert registry.people.password_hash("WANG WEI") == HASH
-    assert registry.people.password_hash("nobody") is None
+    assert registry.users.password_hash("WANG WEI") == HASH
+    assert registry.users.password_hash("nobody") is None
     with pytest.raises(RegistryConflict, match="there is a user Wang Wei already"):
-        registry.people.add("WANG wei", "", HASH, [], by="root")
+        registry.users.add("WANG wei", "", HASH, [], by="root")
     with pytest.raises(NotOnRecord) as caught:
-        registry.people.user("a password typed here")
+        registry.users.user("a password typed here")
     assert "password" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["liNA", "ｌｉ.ｎａ", "li.na", "LI. NA"])
 def test_one_person_cannot_be_two_by_another_spelling(registry: Registry, name: str) -> None:
-    registry.people.first("root", "管理员", HASH, ["administrator"])
-    registry.people.add("li.na" if "." in name or "．" in name else "Li Na", "李娜", HASH, [], by="root")
+    registry.users.first("root", "管理员", HASH, ["administrator"])
+    registry.users.add("li.na" if "." in name or "．" in name else "Li Na", "李娜", HASH, [], by="root")
     with pytest.raises(RegistryConflict, match="there is a user"):
-        registry.people.add(name, "", HASH, [], by="root")
+        registry.users.add(name, "", HASH, [], by="root")
 
 
 @pytest.mark.parametrize("again", ["李 娜", "李娜\u200b", "李\u3000娜", "\ufeff李娜 "])
 def test_nobody_approves_their_own_work_under_another_spelling(registry: Registry, again: str) -> None:
-    batch = registry.import_roster(UNIT, rows(1), [], source="f", digest="d", by="李娜").id
+    batch = registry.rosters.import_roster(UNIT, rows(1), [], source="f", digest="d", by="李娜").id
     with pytest.raises(RegistryConflict, match="a second person approves it"):
-        registry.approve(batch, again)
-    assert registry.approve(batch, "李娜娜").approved_by == "李娜娜"
+        registry.batches.approve(batch, again)
+    assert registry.batches.approve(batch, "李娜娜").approved_by == "李娜娜"
 
 
 @pytest.mark.parametrize("name", ["", " ", "a  b", "a\nb", "x" * 65, "a/b", "a:b", "<b>", " a"])
 def test_names_that_are_none(registry: Registry, name: str) -> None:
     with pytest.raises(RegistryConflict, match="a user's name is letters"):
-        registry.people.add(name, "", HASH, [], by="root")
+        registry.users.add(name, "", HASH, [], by="root")
 
 
 def test_pages_of_people(registry: Registry) -> None:
     house(registry)
     for number in range(5):
-        registry.people.add(f"user{number}", "", HASH, ["counter"], by="root")
-    first = registry.people.page(limit=4)
-    second = registry.people.page(first.next, 4)
+        registry.users.add(f"user{number}", "", HASH, ["counter"], by="root")
+    first = registry.users.page(limit=4)
+    second = registry.users.page(first.next, 4)
     assert [user.name for user in first.items] == ["li.na", "root", "user0", "user1"]
     assert [user.name for user in second.items] == ["user2", "user3", "user4"]
     assert second.next is None
@@ -91,21 +91,21 @@ def test_pages_of_people(registry: Registry) -> None:
 def test_changes_of_roles_and_passwords_end_sessions(registry: Registry) -> None:
     house(registry)
     for change in (
-        lambda: registry.people.change("li.na", by="root", roles=["counter"], reason="调岗"),
-        lambda: registry.people.set_password("li.na", HASH + "2", by="root", must_change=True),
-        lambda: registry.people.disable("li.na", by="root", reason="离职"),
+        lambda: registry.users.change("li.na", by="root", roles=["counter"], reason="调岗"),
+        lambda: registry.users.set_password("li.na", HASH + "2", by="root", must_change=True),
+        lambda: registry.users.disable("li.na", by="root", reason="离职"),
     ):
         token = opened(registry, 1)
         assert registry.sessions.find(token) is not None
         change()
         assert registry.sessions.find(token) is None
-    person = registry.people.user("li.na")
+    person = registry.users.user("li.na")
     assert (person.roles, person.must_change, person.disabled) == ({"counter"}, True, True)
-    assert registry.people.password_hash("li.na") == HASH + "2"
+    assert registry.users.password_hash("li.na") == HASH + "2"
     with pytest.raises(RegistryConflict, match="is disabled and cannot sign in"):
         opened(registry, 2)
-    assert not registry.people.enable("li.na", by="root", reason="回来").disabled
-    assert registry.people.change("li.na", by="li.na", language="en", display="Li Na").display == "Li Na"
+    assert not registry.users.enable("li.na", by="root", reason="回来").disabled
+    assert registry.users.change("li.na", by="li.na", language="en", display="Li Na").display == "Li Na"
     told = [row.deed.action for row in registry.audit.page(where=AuditFilter(subject="user:li.na")).items]
     assert told[:3] == ["user.change", "user.enable", "user.disable"]
     assert not any(HASH in str(row) for row in registry.audit.page(limit=500).items)
@@ -114,24 +114,24 @@ def test_changes_of_roles_and_passwords_end_sessions(registry: Registry) -> None
 def test_the_last_administrator_stays(registry: Registry) -> None:
     house(registry)
     for change in (
-        lambda: registry.people.disable("root", by="root", reason="x"),
-        lambda: registry.people.change("root", by="root", roles=["counter"]),
+        lambda: registry.users.disable("root", by="root", reason="x"),
+        lambda: registry.users.change("root", by="root", roles=["counter"]),
     ):
         with pytest.raises(RegistryConflict, match="root is the last administrator"):
             change()
-    registry.people.change("li.na", by="root", roles=["administrator"])
-    assert registry.people.disable("root", by="li.na", reason="离职").disabled
+    registry.users.change("li.na", by="root", roles=["administrator"])
+    assert registry.users.disable("root", by="li.na", reason="离职").disabled
 
 
 def test_two_administrators_cannot_put_each_other_out(registry: Registry) -> None:
     house(registry)
-    registry.people.change("li.na", by="root", roles=["administrator"])
+    registry.users.change("li.na", by="root", roles=["administrator"])
     together = Barrier(2)
 
     def out(name: str) -> bool:
         together.wait()
         try:
-            return registry.people.disable(name, by="the other", reason="x").disabled
+            return registry.users.disable(name, by="the other", reason="x").disabled
         except RegistryConflict:
             return False
 
@@ -152,8 +152,8 @@ def test_two_administrators_cannot_put_each_other_out(registry: Registry) -> Non
 def test_changes_that_are_refused(registry: Registry, do: Callable[[object], object], sentence: str) -> None:
     house(registry)
     with pytest.raises(RegistryConflict, match=sentence):
-        do(registry.people)
-    assert registry.people.user("li.na").roles == {"registrar", "operator"}
+        do(registry.users)
+    assert registry.users.user("li.na").roles == {"registrar", "operator"}
 
 
 def test_sessions_end_by_time_by_idleness_and_by_hand(registry: Registry, clock: SetClock) -> None:
@@ -164,7 +164,7 @@ def test_sessions_end_by_time_by_idleness_and_by_hand(registry: Registry, clock:
     assert session is not None
     assert (session.user.name, session.csrf, session.origin) == ("li.na", "csrf 1", "127.0.0.1")
     assert "csrf 1" not in repr(session)
-    assert registry.people.user("li.na").signed_in_at == clock.now
+    assert registry.users.user("li.na").signed_in_at == clock.now
     assert registry.sessions.find(secret(9)) is None
     for _ in range(25):
         clock.forward(timedelta(minutes=59))
@@ -197,9 +197,9 @@ def test_tokens_are_in_force_until_they_end_are_revoked_or_their_maker_is_disabl
     assert found is not None
     assert found.used_at == clock.now
     assert registry.tokens.find(secret(2)) is None
-    registry.people.disable("li.na", by="root", reason="离职")
+    registry.users.disable("li.na", by="root", reason="离职")
     assert registry.tokens.find(secret(1)) is None
-    registry.people.enable("li.na", by="root", reason="回来")
+    registry.users.enable("li.na", by="root", reason="回来")
     clock.forward(DAY)
     assert registry.tokens.find(secret(1)) is None
     second = registry.tokens.make("station 4", secret(2), ["operator"], until=clock.now + DAY, by="root")
@@ -230,22 +230,22 @@ def test_tokens_that_are_refused(registry: Registry, clock: SetClock) -> None:
 
 
 def test_failures_are_counted_forgotten_and_stored_as_hashes(registry: Registry, clock: SetClock) -> None:
-    count = registry.failures.failed
+    count = registry.login_failures.failed
     assert [count("name root", forget=HOUR).count for _ in range(3)] == [1, 2, 3]
     assert count("address 10.0.0.1", forget=HOUR).count == 1
-    registry.failures.block("name root", clock.now + timedelta(minutes=5))
-    known = registry.failures.of(["name root", "address 10.0.0.1", "name li"])
+    registry.login_failures.block("name root", clock.now + timedelta(minutes=5))
+    known = registry.login_failures.of(["name root", "address 10.0.0.1", "name li"])
     assert {key: found.count for key, found in known.items()} == {"name root": 3, "address 10.0.0.1": 1}
     assert known["name root"].blocked_until == clock.now + timedelta(minutes=5)
     clock.forward(2 * HOUR)
     again = count("name root", forget=HOUR)
     assert (again.count, again.blocked_until) == (1, None)
-    registry.failures.clear("name root")
-    assert list(registry.failures.of(["name root", "address 10.0.0.1"])) == ["address 10.0.0.1"]
-    assert registry.failures.sweep(HOUR) == 1
+    registry.login_failures.clear("name root")
+    assert list(registry.login_failures.of(["name root", "address 10.0.0.1"])) == ["address 10.0.0.1"]
+    assert registry.login_failures.sweep(HOUR) == 1
 
 
 def test_failures_counted_by_many_at_once_are_all_counted(registry: Registry) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: registry.failures.failed("name root", forget=HOUR), range(40)))
-    assert registry.failures.of(["name root"])["name root"].count == 40
+        list(pool.map(lambda _: registry.login_failures.failed("name root", forget=HOUR), range(40)))
+    assert registry.login_failures.of(["name root"])["name root"].count == 40

@@ -16,12 +16,12 @@ from tests.support.registry.registrar import UNIT, approved, chip, claimed, prep
 
 def test_an_imported_roster_is_a_draft_batch(registry: Registry) -> None:
     bad = RejectedRow(9, 7, ("ID_CHECKSUM", "PHONE_FORMAT"), "身份证号 130102198001010001 校验位不符")
-    batch = registry.import_roster(UNIT, rows(3), [bad], source="form.xlsx", digest="d1", by="张")
+    batch = registry.rosters.import_roster(UNIT, rows(3), [bad], source="form.xlsx", digest="d1", by="张")
 
     assert batch.id == "B20261122-001"
     assert (batch.state, batch.accepted, batch.rejected, batch.unit) == (BatchState.DRAFT, 3, 1, UNIT)
-    assert registry.batches() == [batch]
-    lines = registry.roster(batch.id)
+    assert registry.batches.all() == [batch]
+    lines = registry.rosters.rows(batch.id)
     assert [line.sheet_row for line in lines] == [3, 4, 5, 9]
     assert (lines[0].seq, lines[0].accepted, lines[0].id_masked) == (1, True, "*" * 14 + "0001")
     assert (lines[0].name_masked, lines[0].mobile_masked) == ("欧****", "*" * 7 + "0001")
@@ -29,66 +29,66 @@ def test_an_imported_roster_is_a_draft_batch(registry: Registry) -> None:
 
 
 def test_batches_of_a_day_are_numbered(registry: Registry) -> None:
-    names = [registry.import_roster(UNIT, [], [], source="f", digest=str(n), by="张").id for n in range(3)]
+    names = [registry.rosters.import_roster(UNIT, [], [], source="f", digest=str(n), by="张").id for n in range(3)]
     assert names == ["B20261122-001", "B20261122-002", "B20261122-003"]
 
 
 def test_the_same_file_is_imported_once_while_its_batch_lives(registry: Registry) -> None:
-    first = registry.import_roster(UNIT, rows(1), [], source="f", digest="same", by="张")
+    first = registry.rosters.import_roster(UNIT, rows(1), [], source="f", digest="same", by="张")
     with pytest.raises(RegistryConflict, match=first.id):
-        registry.import_roster(UNIT, rows(1), [], source="f", digest="same", by="张")
-    registry.discard(first.id)
-    assert registry.import_roster(UNIT, rows(1), [], source="f", digest="same", by="张").accepted == 1
+        registry.rosters.import_roster(UNIT, rows(1), [], source="f", digest="same", by="张")
+    registry.batches.discard(first.id)
+    assert registry.rosters.import_roster(UNIT, rows(1), [], source="f", digest="same", by="张").accepted == 1
 
 
 def test_persons_of_a_draft_are_known_and_busy(registry: Registry) -> None:
-    registry.import_roster(UNIT, rows(2), [], source="f", digest="d", by="张")
-    known = registry.known_members([row(1).id_number, row(2).id_number, row(3).id_number])
+    registry.rosters.import_roster(UNIT, rows(2), [], source="f", digest="d", by="张")
+    known = registry.rosters.known_members([row(1).id_number, row(2).id_number, row(3).id_number])
     assert known == {row(1).id_number: KnownMember(UNIT, True), row(2).id_number: KnownMember(UNIT, True)}
 
 
 def test_a_person_in_another_living_batch_is_refused_and_nothing_is_stored(registry: Registry) -> None:
-    registry.import_roster(UNIT, rows(2), [], source="f", digest="d1", by="张")
+    registry.rosters.import_roster(UNIT, rows(2), [], source="f", digest="d1", by="张")
     with pytest.raises(RegistryConflict, match="row 4: this person has a card") as caught:
-        registry.import_roster(UNIT, [row(3), row(2)], [], source="f", digest="d2", by="张")
+        registry.rosters.import_roster(UNIT, [row(3), row(2)], [], source="f", digest="d2", by="张")
     assert row(2).id_number not in str(caught.value)
-    assert len(registry.batches()) == 1
-    assert registry.known_members([row(3).id_number]) == {}
+    assert len(registry.batches.all()) == 1
+    assert registry.rosters.known_members([row(3).id_number]) == {}
 
 
 def test_a_person_of_another_unit_is_refused(registry: Registry, custody: MemoryCustody) -> None:
-    registry.import_roster(UNIT, rows(1), [], source="f", digest="d1", by="张")
+    registry.rosters.import_roster(UNIT, rows(1), [], source="f", digest="d1", by="张")
     with pytest.raises(RegistryConflict, match=f"registered by {UNIT}"):
-        registry.import_roster("别的单位", [row(1, unit="别的单位")], [], source="f", digest="d2", by="张")
+        registry.rosters.import_roster("别的单位", [row(1, unit="别的单位")], [], source="f", digest="d2", by="张")
 
 
 def test_a_person_twice_in_one_roster_is_refused(registry: Registry) -> None:
     with pytest.raises(RegistryConflict, match="twice"):
-        registry.import_roster(UNIT, [row(1), row(1)], [], source="f", digest="d1", by="张")
+        registry.rosters.import_roster(UNIT, [row(1), row(1)], [], source="f", digest="d1", by="张")
 
 
 @pytest.mark.parametrize("by", ["Li Na", "li na", " Li  Na "])
 def test_a_name_written_otherwise_is_no_second_person(registry: Registry, by: str) -> None:
-    batch = registry.import_roster(UNIT, rows(1), [], source="f", digest="d1", by="Li Na")
+    batch = registry.rosters.import_roster(UNIT, rows(1), [], source="f", digest="d1", by="Li Na")
     with pytest.raises(RegistryConflict, match="a second person"):
-        registry.approve(batch.id, by)
-    assert registry.approve(batch.id, "Li Nan").approved_by == "Li Nan"
+        registry.batches.approve(batch.id, by)
+    assert registry.batches.approve(batch.id, "Li Nan").approved_by == "Li Nan"
 
 
 def test_the_importer_may_not_approve(registry: Registry) -> None:
-    batch = registry.import_roster(UNIT, rows(1), [], source="f", digest="d1", by="张")
+    batch = registry.rosters.import_roster(UNIT, rows(1), [], source="f", digest="d1", by="张")
     with pytest.raises(RegistryConflict, match="a second person"):
-        registry.approve(batch.id, "张")
+        registry.batches.approve(batch.id, "张")
     with pytest.raises(RegistryConflict, match="needs the name"):
-        registry.approve(batch.id, " ")
+        registry.batches.approve(batch.id, " ")
     with pytest.raises(RegistryConflict, match="six digits"):
-        registry.approve(batch.id, "李", scheme="13")
-    assert registry.batch(batch.id).state is BatchState.DRAFT
+        registry.batches.approve(batch.id, "李", scheme="13")
+    assert registry.batches.batch(batch.id).state is BatchState.DRAFT
 
 
 def test_approval_gives_member_numbers_and_unit_codes(registry: Registry) -> None:
     batch_id = approved(registry, rows(3))
-    members = registry.to_prepare(batch_id)
+    members = registry.dossiers.to_prepare(batch_id)
     assert [member.member_number for member in members] == ["130000000001", "130000000002", "130000000003"]
     assert {member.unit_code for member in members} == {"130000GH0000000001"}
     assert len(members[0].unit_code) == 18
@@ -100,90 +100,95 @@ def test_approval_gives_member_numbers_and_unit_codes(registry: Registry) -> Non
         row(1).mobile,
     )
     assert (first.unit_name, first.category, first.card_number, first.sequence) == (UNIT, 0, None, 1)
-    batch = registry.batch(batch_id)
+    batch = registry.batches.batch(batch_id)
     assert (batch.state, batch.approved_by, batch.to_prepare) == (BatchState.APPROVED, "审核员", 3)
 
 
 def test_a_batch_is_approved_once(registry: Registry) -> None:
     batch_id = approved(registry, rows(1))
     with pytest.raises(RegistryConflict, match="only a draft"):
-        registry.approve(batch_id, "王")
+        registry.batches.approve(batch_id, "王")
     with pytest.raises(RegistryConflict, match="only a draft"):
-        registry.discard(batch_id)
+        registry.batches.discard(batch_id)
 
 
 def test_a_draft_that_is_given_up_forgets_its_persons(registry: Registry) -> None:
-    batch = registry.import_roster(UNIT, rows(2), [], source="f", digest="d1", by="张")
-    assert registry.discard(batch.id).state is BatchState.DISCARDED
-    assert registry.known_members([row(1).id_number]) == {}
-    assert registry.roster(batch.id) == []
+    batch = registry.rosters.import_roster(UNIT, rows(2), [], source="f", digest="d1", by="张")
+    assert registry.batches.discard(batch.id).state is BatchState.DISCARDED
+    assert registry.rosters.known_members([row(1).id_number]) == {}
+    assert registry.rosters.rows(batch.id) == []
     assert (
-        registry.import_roster("别的单位", [row(1, unit="别的单位")], [], source="f", digest="d1", by="张").accepted
+        registry.rosters.import_roster(
+            "别的单位", [row(1, unit="别的单位")], [], source="f", digest="d1", by="张"
+        ).accepted
         == 1
     )
 
 
 def test_a_draft_that_is_given_up_keeps_persons_of_other_batches(registry: Registry, custody: MemoryCustody) -> None:
     first = ready(registry, custody, 1)
-    registry.verified(claimed(registry, first, 1), {}, 1.0)
-    registry.import_roster(UNIT, rows(1, 2), [], source="f", digest="d2", by="张")
-    third = registry.import_roster(UNIT, rows(1, 3), [], source="f", digest="d3", by="张")
-    registry.discard(third.id)
-    assert set(registry.known_members([row(n).id_number for n in (1, 2, 3)])) == {row(1).id_number, row(2).id_number}
+    registry.line.verified(claimed(registry, first, 1), {}, 1.0)
+    registry.rosters.import_roster(UNIT, rows(1, 2), [], source="f", digest="d2", by="张")
+    third = registry.rosters.import_roster(UNIT, rows(1, 3), [], source="f", digest="d3", by="张")
+    registry.batches.discard(third.id)
+    assert set(registry.rosters.known_members([row(n).id_number for n in (1, 2, 3)])) == {
+        row(1).id_number,
+        row(2).id_number,
+    }
 
 
 def test_new_data_of_a_known_person_count_from_the_approval_on(registry: Registry, custody: MemoryCustody) -> None:
     first = ready(registry, custody, 1)
-    card = registry.verified(claimed(registry, first, 1), {}, 1.0)
-    registry.card_event(card.card_number, "lost", "前台", "挂失")
-    assert registry.known_members([row(1).id_number]) == {row(1).id_number: KnownMember(UNIT, False)}
+    card = registry.line.verified(claimed(registry, first, 1), {}, 1.0)
+    registry.cards.change(card.card_number, "lost", "前台", "挂失")
+    assert registry.rosters.known_members([row(1).id_number]) == {row(1).id_number: KnownMember(UNIT, False)}
 
     changed = row(1, name="上官新", mobile="13700000000")
-    second = registry.import_roster(UNIT, [changed], [], source="f", digest="d2", by="张")
-    assert registry.roster(second.id)[0].name_masked == "欧****"
-    registry.approve(second.id, "李")
-    assert registry.roster(second.id)[0].name_masked == "上**"
-    (member,) = registry.to_prepare(second.id)
+    second = registry.rosters.import_roster(UNIT, [changed], [], source="f", digest="d2", by="张")
+    assert registry.rosters.rows(second.id)[0].name_masked == "欧****"
+    registry.batches.approve(second.id, "李")
+    assert registry.rosters.rows(second.id)[0].name_masked == "上**"
+    (member,) = registry.dossiers.to_prepare(second.id)
     assert (member.name, member.mobile, member.id_number) == ("上官新", "13700000000", row(1).id_number)
     assert member.member_number == "130000000001"
     assert (member.card_number, member.sequence) == (None, 1)
     prepare(registry, custody, second.id)
-    assert registry.verified(claimed(registry, second.id, 2), {}, 1.0).chip_serial == chip(2)
+    assert registry.line.verified(claimed(registry, second.id, 2), {}, 1.0).chip_serial == chip(2)
 
 
 def test_names_that_are_not_on_record(registry: Registry) -> None:
-    for ask in (registry.batch, registry.to_prepare, registry.discard):
+    for ask in (registry.batches.batch, registry.dossiers.to_prepare, registry.batches.discard):
         with pytest.raises(NotOnRecord, match="no batch B1"):
             ask("B1")
     with pytest.raises(NotOnRecord, match="no batch B1"):
-        registry.approve("B1", "李")
+        registry.batches.approve("B1", "李")
     with pytest.raises(NotOnRecord, match="no card 62"):
-        registry.card("62")
+        registry.cards.card("62")
 
 
 def test_a_long_roster_is_looked_up_whole(registry: Registry) -> None:
     many = rows(4100)
-    registry.import_roster(UNIT, many, [], source="f", digest="d", by="张")
+    registry.rosters.import_roster(UNIT, many, [], source="f", digest="d", by="张")
     asked = [one.id_number for one in rows(4200)]
-    assert set(registry.known_members(asked)) == {one.id_number for one in many}
+    assert set(registry.rosters.known_members(asked)) == {one.id_number for one in many}
 
 
 def test_rows_come_in_pages_of_one_kind(registry: Registry) -> None:
     bad = [RejectedRow(20 + number, None, ("PHONE_MISSING",), "没有填写手机号码。") for number in range(3)]
     good = [replace(one, codes=("NAME_NORMALIZED",)) if one.sheet_row == 4 else one for one in rows(3)]
-    batch = registry.import_roster(UNIT, good, bad, source="form.xlsx", digest="d1", by="张")
+    batch = registry.rosters.import_roster(UNIT, good, bad, source="form.xlsx", digest="d1", by="张")
 
-    first = registry.roster_page(batch.id, None, 4)
-    rest = registry.roster_page(batch.id, first.next, 4)
-    assert [*first.items, *rest.items] == registry.roster(batch.id)
+    first = registry.rosters.page(batch.id, None, 4)
+    rest = registry.rosters.page(batch.id, first.next, 4)
+    assert [*first.items, *rest.items] == registry.rosters.rows(batch.id)
     assert (len(first.items), rest.next) == (4, None)
 
     def rows_of(only: str) -> list[int]:
-        return [line.sheet_row for line in registry.roster_page(batch.id, only=only).items]
+        return [line.sheet_row for line in registry.rosters.page(batch.id, only=only).items]
 
     assert rows_of("rejected") == [20, 21, 22]
     assert (rows_of("accepted"), rows_of("noted")) == ([3, 4, 5], [4])
     with pytest.raises(BadCursor):
-        registry.roster_page(batch.id, "nonsense")
+        registry.rosters.page(batch.id, "nonsense")
     with pytest.raises(NotOnRecord):
-        registry.roster_page("B20261122-999")
+        registry.rosters.page("B20261122-999")

@@ -38,18 +38,18 @@ def test_a_locked_database(tmp_path: Path, custody: MemoryCustody) -> None:
         other = sqlite3.connect(tmp_path / "registry.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         for write in (
-            lambda: registry.journal(claim, JournalEntry("install", JournalEvent.INTENT)),
-            lambda: registry.verified(claim, {}, 1.0),
-            lambda: registry.receive_stock(1, "s", "b"),
+            lambda: registry.line.journal(claim, JournalEntry("install", JournalEvent.INTENT)),
+            lambda: registry.line.verified(claim, {}, 1.0),
+            lambda: registry.stock.receive(1, "s", "b"),
         ):
             with pytest.raises(RegistryUnavailable, match="is locked by another program; try again") as caught:
                 write()
             assert caught.value.retryable
-        assert registry.accounts(batch).claimed == 1  # readers are not held up
+        assert registry.batches.accounts(batch).claimed == 1  # readers are not held up
         other.execute("ROLLBACK")
         other.close()
-        registry.journal(claim, JournalEntry("install", JournalEvent.INTENT))
-        assert len(registry.journal_of(batch)) == 1
+        registry.line.journal(claim, JournalEntry("install", JournalEvent.INTENT))
+        assert len(registry.line.journal_of(batch)) == 1
 
 
 def test_a_row_locked_in_postgresql(cluster: Cluster, custody: MemoryCustody) -> None:
@@ -59,9 +59,9 @@ def test_a_row_locked_in_postgresql(cluster: Cluster, custody: MemoryCustody) ->
         with psycopg.connect(url) as other:
             other.execute("SELECT * FROM dossiers FOR UPDATE")
             with pytest.raises(RegistryUnavailable, match="is locked by another program; try again") as caught:
-                registry.verified(claim, {}, 1.0)
+                registry.line.verified(claim, {}, 1.0)
         assert caught.value.retryable
-        assert registry.verified(claim, {}, 1.0).sequence == 1
+        assert registry.line.verified(claim, {}, 1.0).sequence == 1
 
 
 def test_a_server_that_lets_nobody_in_says_why(cluster: Cluster, custody: MemoryCustody) -> None:
@@ -76,13 +76,13 @@ def test_a_server_that_lets_nobody_in_says_why(cluster: Cluster, custody: Memory
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, custody: MemoryCustody) -> None:
     with Registry.open(sqlite_url(tmp_path), custody) as registry:
-        with registry._db.read() as conn:
+        with registry._context.database.read() as conn:
             pages = conn.exec_driver_sql("PRAGMA page_count").scalar()
             conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(RegistryUnavailable, match="the disk is full; make room and run the same command again"):
-            registry.import_roster(UNIT, rows(2000), [], source="f", digest="d", by="张")
-        assert registry.batches() == []
-        assert registry.known_members([rows(1)[0].id_number]) == {}
+            registry.rosters.import_roster(UNIT, rows(2000), [], source="f", digest="d", by="张")
+        assert registry.batches.all() == []
+        assert registry.rosters.known_members([rows(1)[0].id_number]) == {}
 
 
 def test_no_directory(tmp_path: Path, custody: MemoryCustody) -> None:
@@ -94,9 +94,9 @@ def test_no_directory(tmp_path: Path, custody: MemoryCustody) -> None:
 # Everything is imported before root is given up: another user may not reach this Python's files.
 _AS_NOBODY = """
 import os, sys, tempfile
-from registry.database import Database
+from registry.db.database import Database
 from registry.errors import RegistryError
-from registry import migrate
+from registry.migrations import migrate
 with tempfile.TemporaryDirectory() as directory:
     migrate.to_head(Database(f"sqlite:///{directory}/r.db"))
 if os.geteuid() == 0:
@@ -154,7 +154,7 @@ def test_a_file_that_is_no_database(tmp_path: Path, custody: MemoryCustody) -> N
 
 def test_a_damaged_database(tmp_path: Path, custody: MemoryCustody) -> None:
     with Registry.open(sqlite_url(tmp_path), custody) as registry:
-        registry.import_roster(UNIT, rows(500), [], source="f", digest="d", by="张")
+        registry.rosters.import_roster(UNIT, rows(500), [], source="f", digest="d", by="张")
     file = tmp_path / "registry.db"
     file.write_bytes(file.read_bytes()[:4096] + os.urandom(file.stat().st_size - 4096))
     with pytest.raises(RegistryUnfit, match="is damaged; restore it from a backup"):
@@ -178,8 +178,8 @@ def test_a_connection_that_was_cut_is_made_anew(cluster: Cluster, custody: Memor
     with Registry.open(url, custody) as registry:
         claim = claimed(registry, ready(registry, custody, 1), 1)
         for write in (
-            lambda: registry.journal(claim, JournalEntry("s", JournalEvent.INTENT)),
-            lambda: registry.batches(),
+            lambda: registry.line.journal(claim, JournalEntry("s", JournalEvent.INTENT)),
+            lambda: registry.batches.all(),
         ):
             with psycopg.connect(url, autocommit=True) as other:
                 other.execute(
@@ -190,7 +190,7 @@ def test_a_connection_that_was_cut_is_made_anew(cluster: Cluster, custody: Memor
                 write()
             assert caught.value.retryable
             write()
-        assert len(registry.journal_of(claim.batch_id)) == 1
+        assert len(registry.line.journal_of(claim.batch_id)) == 1
 
 
 @pytest.mark.parametrize(
@@ -259,16 +259,16 @@ def test_a_database_that_goes_away_and_returns(cluster: Cluster, custody: Memory
         together = Barrier(6)
 
         def hold(_: int) -> None:
-            with registry._db.read():
+            with registry._context.database.read():
                 together.wait()
 
         with ThreadPoolExecutor(6) as pool:  # six connections in the pool
             list(pool.map(hold, range(6)))
         calls: list[Callable[[], object]] = [
-            lambda: registry.journal(claim, JournalEntry("s", JournalEvent.INTENT)),
+            lambda: registry.line.journal(claim, JournalEntry("s", JournalEvent.INTENT)),
             lambda: registry.audit.note(AuditEntry("li", "session.refused")),
             lambda: registry.members.find("李娜"),
-            lambda: registry.verified(claim, {}, 1.0),
+            lambda: registry.line.verified(claim, {}, 1.0),
         ]
         _away(cluster, url, True)
         for call in calls:
@@ -290,7 +290,7 @@ def test_one_failure_is_all_that_a_restart_costs(cluster: Cluster, custody: Memo
         together = Barrier(5)
 
         def hold(_: int) -> None:
-            with registry._db.read():
+            with registry._context.database.read():
                 together.wait()
 
         with ThreadPoolExecutor(5) as pool:
@@ -301,9 +301,9 @@ def test_one_failure_is_all_that_a_restart_costs(cluster: Cluster, custody: Memo
         for number in range(12):
             try:
                 if (first == "journal") == (number % 2 == 0):
-                    registry.journal(claim, JournalEntry("s", JournalEvent.INTENT))
+                    registry.line.journal(claim, JournalEntry("s", JournalEvent.INTENT))
                 else:
-                    registry.batches()
+                    registry.batches.all()
             except RegistryUnavailable:
                 failed += 1
         assert failed <= 1

@@ -10,9 +10,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from registry.db.database import Database
+from registry.db.tables import metadata
 from registry.errors import RegistryConflict, RegistryUnfit, SchemaTooNew
 from registry.migrations import migrate
-from registry.office_tables import metadata
 from registry.store import Registry
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.registrar import claimed, ready, rows
@@ -74,33 +74,33 @@ FORBIDDEN = {
 def test_the_database_refuses(registry: Registry, custody: MemoryCustody) -> None:
     batch = ready(registry, custody, 3)
     assert claimed(registry, batch, 1).dossier_id == 1
-    registry.verified(claimed(registry, batch, 2), {}, 1.0)
+    registry.line.verified(claimed(registry, batch, 2), {}, 1.0)
 
     def refused(statement: str) -> bool:
         try:
-            with registry._db.write() as conn:
+            with registry._context.database.write() as conn:
                 conn.execute(text(statement))
         except RegistryConflict as error:
             return "contradicts" in str(error)
         return False
 
     assert [what for what, statement in FORBIDDEN.items() if not refused(statement)] == []
-    assert registry.accounts(batch).balanced
+    assert registry.batches.accounts(batch).balanced
 
 
 def test_the_same_file_in_two_living_batches_is_refused_by_the_database(registry: Registry) -> None:
     for digest in ("d1", "d2"):
-        registry.import_roster("u", [], [], source="f", digest=digest, by="张")
-    with pytest.raises(RegistryConflict), registry._db.write() as conn:
+        registry.rosters.import_roster("u", [], [], source="f", digest=digest, by="张")
+    with pytest.raises(RegistryConflict), registry._context.database.write() as conn:
         conn.execute(text("UPDATE batches SET digest = 'd1'"))
 
 
 def test_sqlite_is_set_up_to_lose_nothing(registry: Registry) -> None:
-    if registry._db.dialect != "sqlite":
-        with registry._db.read() as conn:
+    if registry._context.database.dialect != "sqlite":
+        with registry._context.database.read() as conn:
             assert conn.execute(text("SHOW synchronous_commit")).scalar() == "on"
         return
-    with registry._db.read() as conn:
+    with registry._context.database.read() as conn:
         settings = {
             name: conn.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "foreign_keys", "synchronous", "secure_delete", "busy_timeout")
@@ -159,9 +159,9 @@ def test_down_to_nothing_and_up_again(database: Database) -> None:
 
 def test_opening_again_keeps_what_is_there(url: str, custody: MemoryCustody) -> None:
     with Registry.open(url, custody) as first:
-        first.import_roster("u", rows(1), [], source="f", digest="d", by="张")
+        first.rosters.import_roster("u", rows(1), [], source="f", digest="d", by="张")
     with Registry.open(url, custody) as second:
-        assert len(second.batches()) == 1
+        assert len(second.batches.all()) == 1
 
 
 def test_a_newer_schema_is_refused_and_left_alone(url: str, database: Database, custody: MemoryCustody) -> None:

@@ -19,14 +19,14 @@ def batch(registry: Registry, custody: MemoryCustody) -> str:
 
 
 def test_an_unknown_chip_gets_the_next_dossier(registry: Registry, custody: MemoryCustody, batch: str) -> None:
-    assert registry.batch(batch).state is BatchState.PREPARED
+    assert registry.batches.batch(batch).state is BatchState.PREPARED
     first, second = claimed(registry, batch, 1), claimed(registry, batch, 2, "lane 2")
     assert (first.card_number, second.card_number) == ("621226000000000001", "621226000000000002")
     assert (first.returning, first.chip_serial, first.lane) == (False, chip(1), "lane 1")
     assert custody.open(first.sealed).reveal() == b"dossier of 621226000000000001"
     assert second.token > first.token
-    assert registry.batch(batch).state is BatchState.RUNNING
-    assert registry.claim(batch, "lane 3", "s", chip(3), LEASE) == NothingLeft(claimed=2, to_prepare=0)
+    assert registry.batches.batch(batch).state is BatchState.RUNNING
+    assert registry.line.claim(batch, "lane 3", "s", chip(3), LEASE) == NothingLeft(claimed=2, to_prepare=0)
 
 
 def test_a_returning_chip_gets_its_own_dossier_and_the_old_token_dies(registry: Registry, batch: str) -> None:
@@ -35,23 +35,23 @@ def test_a_returning_chip_gets_its_own_dossier_and_the_old_token_dies(registry: 
     assert (new.dossier_id, new.card_number, new.returning) == (old.dossier_id, old.card_number, True)
     assert new.token > old.token
     for write in (
-        lambda: registry.journal(old, JournalEntry("store data", JournalEvent.INTENT)),
-        lambda: registry.verified(old, {}, 1.0),
-        lambda: registry.reject(old, "mute", "select", "A"),
+        lambda: registry.line.journal(old, JournalEntry("store data", JournalEvent.INTENT)),
+        lambda: registry.line.verified(old, {}, 1.0),
+        lambda: registry.line.reject(old, "mute", "select", "A"),
     ):
         with pytest.raises(FenceLost, match="returning chip"):
             write()
-    assert registry.verified(new, {}, 1.0).lane == "lane 2"
+    assert registry.line.verified(new, {}, 1.0).lane == "lane 2"
 
 
 def test_a_lease_that_ran_out_leaves_the_dossier_bound(registry: Registry, clock: SetClock, batch: str) -> None:
     bound = claimed(registry, batch, 1)
     clock.forward(LEASE + timedelta(seconds=1))
-    counted = registry.accounts(batch)
+    counted = registry.batches.accounts(batch)
     assert (counted.claimed, counted.missing, counted.balanced) == (1, 1, True)
     assert claimed(registry, batch, 2).dossier_id != bound.dossier_id
     assert claimed(registry, batch, 1).dossier_id == bound.dossier_id
-    assert registry.accounts(batch).missing == 0
+    assert registry.batches.accounts(batch).missing == 0
 
 
 def test_a_chip_that_comes_back_gets_a_new_lease(registry: Registry, clock: SetClock, batch: str) -> None:
@@ -60,16 +60,16 @@ def test_a_chip_that_comes_back_gets_a_new_lease(registry: Registry, clock: SetC
     again = claimed(registry, batch, 1)
     assert again.lease_until == clock() + LEASE
     clock.forward(timedelta(seconds=2))
-    (bound,) = registry.bound_chips(batch)
+    (bound,) = registry.line.bound_chips(batch)
     assert (bound.chip_serial, bound.missing, bound.lease_until) == (chip(1), False, again.lease_until)
 
 
 def test_the_journal_keeps_every_line_in_order(registry: Registry, clock: SetClock, batch: str) -> None:
     claim = claimed(registry, batch, 1)
-    registry.journal(claim, JournalEntry("install", JournalEvent.INTENT))
-    registry.journal(claim, JournalEntry("install", JournalEvent.FAULT, "card answered 6A80"))
-    registry.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=7))
-    lines = registry.journal_of(batch)
+    registry.line.journal(claim, JournalEntry("install", JournalEvent.INTENT))
+    registry.line.journal(claim, JournalEntry("install", JournalEvent.FAULT, "card answered 6A80"))
+    registry.line.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=7))
+    lines = registry.line.journal_of(batch)
     told = [(line.step, line.event, line.detail, line.block) for line in lines]
     assert told == [
         ("install", "intent", "", None),
@@ -83,37 +83,39 @@ def test_the_journal_keeps_every_line_in_order(registry: Registry, clock: SetClo
 
 def test_a_verified_card_begins_to_live(registry: Registry, clock: SetClock, batch: str) -> None:
     claim = claimed(registry, batch, 1)
-    card = registry.verified(claim, {"checks": ["oda", "dates"]}, 12.5)
+    card = registry.line.verified(claim, {"checks": ["oda", "dates"]}, 12.5)
     assert (card.card_number, card.sequence, card.state) == (claim.card_number, 1, CardState.VERIFIED)
     assert (card.seconds, card.result, card.chip_serial) == (12.5, {"checks": ["oda", "dates"]}, chip(1))
     assert (card.name_masked, card.member_number) == ("欧****", "130000000001")
-    (event,) = registry.events(card.card_number)
+    (event,) = registry.cards.events(card.card_number)
     assert (event.event, event.by, event.place, event.at) == ("verified", "lane 1", "station", clock())
-    assert registry.cards_of_batch(batch) == [card]
-    assert [(timing.card_number, timing.seconds) for timing in registry.timings(batch)] == [(card.card_number, 12.5)]
-    assert registry.claim(batch, "lane 1", "s", chip(1), LEASE) == ChipKnown("verified", card.card_number)
+    assert registry.cards.of_batch(batch) == [card]
+    assert [(timing.card_number, timing.seconds) for timing in registry.line.timings(batch)] == [
+        (card.card_number, 12.5)
+    ]
+    assert registry.line.claim(batch, "lane 1", "s", chip(1), LEASE) == ChipKnown("verified", card.card_number)
     with pytest.raises(FenceLost):
-        registry.journal(claim, JournalEntry("late", JournalEvent.DONE))
+        registry.line.journal(claim, JournalEntry("late", JournalEvent.DONE))
 
 
 def test_verified_said_twice_is_said_once(registry: Registry, batch: str) -> None:
     claim = claimed(registry, batch, 1)
-    card = registry.verified(claim, {}, 1.0)
-    assert registry.verified(claim, {"again": True}, 2.0) == card
-    assert len(registry.events(card.card_number)) == 1
+    card = registry.line.verified(claim, {}, 1.0)
+    assert registry.line.verified(claim, {"again": True}, 2.0) == card
+    assert len(registry.cards.events(card.card_number)) == 1
     with pytest.raises(FenceLost):
-        registry.reject(claim, "mute", "select", "A")
+        registry.line.reject(claim, "mute", "select", "A")
 
 
 def test_a_rejected_chip_is_refused_for_ever_and_its_dossier_made_again(
     registry: Registry, custody: MemoryCustody, clock: SetClock, batch: str
 ) -> None:
     claim = claimed(registry, batch, 1)
-    registry.reject(claim, "wrong cryptogram", "authenticate", "A")
-    registry.reject(claim, "wrong cryptogram", "authenticate", "A")
-    assert registry.claim(batch, "lane 1", "s", chip(1), LEASE) == ChipKnown("rejected", "wrong cryptogram")
-    assert registry.hotlist_entries() == [(claim.card_number, 1, "rejected", clock())]
-    (reject,) = registry.rejects(batch)
+    registry.line.reject(claim, "wrong cryptogram", "authenticate", "A")
+    registry.line.reject(claim, "wrong cryptogram", "authenticate", "A")
+    assert registry.line.claim(batch, "lane 1", "s", chip(1), LEASE) == ChipKnown("rejected", "wrong cryptogram")
+    assert registry.hotlist.entries() == [(claim.card_number, 1, "rejected", clock())]
+    (reject,) = registry.line.rejects(batch)
     assert (reject.chip_serial, reject.reason, reject.step, reject.bin) == (
         chip(1),
         "wrong cryptogram",
@@ -122,88 +124,90 @@ def test_a_rejected_chip_is_refused_for_ever_and_its_dossier_made_again(
     )
     assert (reject.card_number, reject.sequence, reject.at) == (claim.card_number, 1, clock())
     with pytest.raises(FenceLost):
-        registry.verified(claim, {}, 1.0)
+        registry.line.verified(claim, {}, 1.0)
 
-    (again,) = registry.to_prepare(batch)
+    (again,) = registry.dossiers.to_prepare(batch)
     assert (again.card_number, again.sequence) == (claim.card_number, 2)
     prepare(registry, custody, batch)
     claimed(registry, batch, 2)
     remade = claimed(registry, batch, 3)
     assert (remade.card_number, remade.sequence, remade.member_id) == (claim.card_number, 2, claim.member_id)
-    assert registry.verified(remade, {}, 1.0).sequence == 2
+    assert registry.line.verified(remade, {}, 1.0).sequence == 2
 
 
 def test_a_chip_bound_in_another_batch_is_not_taken(registry: Registry, custody: MemoryCustody, batch: str) -> None:
     claimed(registry, batch, 1)
     other = ready(registry, custody, 1, "d2", start=50)
-    assert registry.claim(other, "lane 1", "s", chip(1), LEASE) == ChipKnown("other batch", batch)
+    assert registry.line.claim(other, "lane 1", "s", chip(1), LEASE) == ChipKnown("other batch", batch)
 
 
 def test_a_chip_that_no_claim_was_made_for(registry: Registry, batch: str) -> None:
-    assert registry.reject_chip(batch, chip(9), "foreign card", "connect", "B", "lane 1", from_stock=False) == chip(9)
-    unread = [registry.reject_chip(batch, "", "no answer to reset", "connect", "B", "lane 1") for _ in range(2)]
+    assert registry.line.reject_chip(
+        batch, chip(9), "foreign card", "connect", "B", "lane 1", from_stock=False
+    ) == chip(9)
+    unread = [registry.line.reject_chip(batch, "", "no answer to reset", "connect", "B", "lane 1") for _ in range(2)]
     assert len(set(unread)) == 2
-    assert registry.reject_chip(batch, chip(9), "other words", "connect", "B", "lane 1") == chip(9)
-    assert sorted(reject.reason for reject in registry.rejects(batch)) == [
+    assert registry.line.reject_chip(batch, chip(9), "other words", "connect", "B", "lane 1") == chip(9)
+    assert sorted(reject.reason for reject in registry.line.rejects(batch)) == [
         "foreign card",
         "no answer to reset",
         "no answer to reset",
     ]
-    counted = registry.accounts(batch)
+    counted = registry.batches.accounts(batch)
     assert (counted.chips_fed, counted.chips_rejected, counted.balanced) == (3, 3, True)
-    assert registry.claim(batch, "lane 1", "s", chip(9), LEASE) == ChipKnown("rejected", "foreign card")
+    assert registry.line.claim(batch, "lane 1", "s", chip(9), LEASE) == ChipKnown("rejected", "foreign card")
 
 
 def test_rejecting_a_bound_chip_by_its_serial_takes_the_dossier_with_it(registry: Registry, batch: str) -> None:
     claim = claimed(registry, batch, 1)
-    registry.reject_chip(batch, chip(1), "mute", "connect", "B", "lane 2")
-    assert registry.accounts(batch).remade == 1
+    registry.line.reject_chip(batch, chip(1), "mute", "connect", "B", "lane 2")
+    assert registry.batches.accounts(batch).remade == 1
     with pytest.raises(FenceLost):
-        registry.journal(claim, JournalEntry("late", JournalEvent.DONE))
-    registry.verified(claimed(registry, batch, 2), {}, 1.0)
+        registry.line.journal(claim, JournalEntry("late", JournalEvent.DONE))
+    registry.line.verified(claimed(registry, batch, 2), {}, 1.0)
     with pytest.raises(RegistryConflict, match="verified card"):
-        registry.reject_chip(batch, chip(2), "mute", "connect", "B", "lane 2")
+        registry.line.reject_chip(batch, chip(2), "mute", "connect", "B", "lane 2")
 
 
 def test_a_missing_chip_is_given_up_by_the_operator(registry: Registry, clock: SetClock, batch: str) -> None:
     claim = claimed(registry, batch, 1)
     with pytest.raises(RegistryConflict, match="in a lane's hands"):
-        registry.release_missing(batch, chip(1), "值班员")
+        registry.line.release_missing(batch, chip(1), "值班员")
     clock.forward(LEASE)
-    registry.release_missing(batch, chip(1), "值班员")
-    (reject,) = registry.rejects(batch)
+    registry.line.release_missing(batch, chip(1), "值班员")
+    (reject,) = registry.line.rejects(batch)
     assert (reject.step, reject.reason, reject.lane) == ("missing", "chip lost (said by 值班员)", "lane 1")
     assert (reject.code, reject.params) == ("missing", {"said": "chip lost", "by": "值班员"})
-    assert registry.hotlist_entries()[0].card_number == claim.card_number
+    assert registry.hotlist.entries()[0].card_number == claim.card_number
     with pytest.raises(RegistryConflict, match="not missing"):
-        registry.release_missing(batch, chip(1), "值班员")
+        registry.line.release_missing(batch, chip(1), "值班员")
     with pytest.raises(NotOnRecord, match="bound to chip"):
-        registry.release_missing(batch, chip(2), "值班员")
+        registry.line.release_missing(batch, chip(2), "值班员")
 
 
 def test_nothing_is_claimed_from_a_batch_that_is_no_batch_of_the_line(registry: Registry) -> None:
-    draft = registry.import_roster("u", rows(1), [], source="f", digest="d", by="张").id
+    draft = registry.rosters.import_roster("u", rows(1), [], source="f", digest="d", by="张").id
     with pytest.raises(RegistryConflict, match="draft"):
-        registry.claim(draft, "lane 1", "s", chip(1), LEASE)
+        registry.line.claim(draft, "lane 1", "s", chip(1), LEASE)
     with pytest.raises(RegistryConflict, match="draft"):
-        registry.reject_chip(draft, chip(1), "mute", "connect", "B", "lane 1")
+        registry.line.reject_chip(draft, chip(1), "mute", "connect", "B", "lane 1")
     with pytest.raises(NotOnRecord):
-        registry.claim("B1", "lane 1", "s", chip(1), LEASE)
+        registry.line.claim("B1", "lane 1", "s", chip(1), LEASE)
 
 
 def test_a_chip_without_a_serial_gets_no_dossier(registry: Registry, batch: str) -> None:
     with pytest.raises(RegistryConflict, match="without a serial"):
-        registry.claim(batch, "lane 1", "s", "", LEASE)
+        registry.line.claim(batch, "lane 1", "s", "", LEASE)
 
 
 def test_a_batch_that_waits_for_preparation_says_so(registry: Registry) -> None:
     batch_id = approved(registry, rows(3))
-    assert registry.claim(batch_id, "lane 1", "s", chip(1), LEASE) == NothingLeft(claimed=0, to_prepare=3)
-    assert registry.accounts(batch_id).chips_fed == 0
+    assert registry.line.claim(batch_id, "lane 1", "s", chip(1), LEASE) == NothingLeft(claimed=0, to_prepare=3)
+    assert registry.batches.accounts(batch_id).chips_fed == 0
 
 
 def test_tokens_and_leases_are_values_a_claim_carries(registry: Registry, clock: SetClock, batch: str) -> None:
-    claim = registry.claim(batch, "lane 1", "station 7", chip(1), timedelta(seconds=30))
+    claim = registry.line.claim(batch, "lane 1", "station 7", chip(1), timedelta(seconds=30))
     assert isinstance(claim, Claim)
     assert (claim.station, claim.lease_until, claim.batch_id) == ("station 7", clock() + timedelta(seconds=30), batch)
     assert "sealed" not in repr(claim)
@@ -212,14 +216,14 @@ def test_tokens_and_leases_are_values_a_claim_carries(registry: Registry, clock:
 def test_lines_that_belong_together_are_written_all_or_none(registry: Registry, batch: str) -> None:
     old = claimed(registry, batch, 1)
     together = (JournalEntry("install", JournalEvent.DONE), JournalEntry("store", JournalEvent.INTENT))
-    registry.journal(old, *together)
+    registry.line.journal(old, *together)
     new = claimed(registry, batch, 1)
     with pytest.raises(FenceLost):
-        registry.journal(old, *together)
+        registry.line.journal(old, *together)
     with pytest.raises(FenceLost):
-        registry.verified(old, {}, 1.0, *together)
+        registry.line.verified(old, {}, 1.0, *together)
     last = JournalEntry("read back", JournalEvent.DONE)
-    registry.verified(new, {}, 1.0, last)
-    registry.verified(new, {}, 1.0, last)  # said again: nothing changes, the journal neither
-    told = [(line.step, line.event, line.token) for line in registry.journal_of(batch)]
+    registry.line.verified(new, {}, 1.0, last)
+    registry.line.verified(new, {}, 1.0, last)  # said again: nothing changes, the journal neither
+    told = [(line.step, line.event, line.token) for line in registry.line.journal_of(batch)]
     assert told == [("install", "done", old.token), ("store", "intent", old.token), ("read back", "done", new.token)]

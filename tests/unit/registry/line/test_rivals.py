@@ -32,21 +32,21 @@ def test_lanes_never_take_the_same_dossier(registry: Registry, custody: MemoryCu
         made = []
         together.wait()
         while True:
-            claim = registry.claim(batch, f"lane {number}", "s", chip(next(chips)), LEASE)
+            claim = registry.line.claim(batch, f"lane {number}", "s", chip(next(chips)), LEASE)
             if not isinstance(claim, Claim):
                 assert isinstance(claim, NothingLeft)
                 return made
-            registry.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0))
-            registry.verified(claim, {}, 1.0)
+            registry.line.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0))
+            registry.line.verified(claim, {}, 1.0)
             made.append(claim)
 
     with ThreadPoolExecutor(LANES) as pool:
         claims = [claim for made in pool.map(lane, range(LANES)) for claim in made]
     assert len({claim.dossier_id for claim in claims}) == len(claims) == CARDS
     assert len({claim.token for claim in claims}) == CARDS
-    counted = registry.accounts(batch)
+    counted = registry.batches.accounts(batch)
     assert (counted.verified, counted.balanced) == (CARDS, True)
-    assert len(registry.journal_of(batch)) == CARDS
+    assert len(registry.line.journal_of(batch)) == CARDS
 
 
 def test_one_chip_in_two_readers_is_bound_once(registry: Registry, custody: MemoryCustody) -> None:
@@ -56,7 +56,7 @@ def test_one_chip_in_two_readers_is_bound_once(registry: Registry, custody: Memo
 
         def lane(which: int, number: int = number, together: Barrier = together) -> Claim:
             together.wait()
-            claim = registry.claim(batch, f"lane {which}", "s", chip(number), LEASE)
+            claim = registry.line.claim(batch, f"lane {which}", "s", chip(number), LEASE)
             assert isinstance(claim, Claim)
             return claim
 
@@ -65,7 +65,7 @@ def test_one_chip_in_two_readers_is_bound_once(registry: Registry, custody: Memo
         assert len({claim.dossier_id for claim in claims}) == 1
         assert len({claim.token for claim in claims}) == 4
         assert sorted(claim.returning for claim in claims) == [False, True, True, True]
-    counted = registry.accounts(batch)
+    counted = registry.batches.accounts(batch)
     assert (counted.claimed, counted.waiting, counted.balanced) == (10, 10, True)
 
 
@@ -74,7 +74,9 @@ def test_rosters_that_name_a_new_unit_at_once_are_all_taken(registry: Registry) 
 
     def take(number: int) -> str:
         together.wait()
-        return registry.import_roster("新单位", rows(1, number), [], source="f", digest=f"d{number}", by="张").unit
+        return registry.rosters.import_roster(
+            "新单位", rows(1, number), [], source="f", digest=f"d{number}", by="张"
+        ).unit
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(take, range(1, 5))) == ["新单位"] * 4
@@ -83,20 +85,20 @@ def test_rosters_that_name_a_new_unit_at_once_are_all_taken(registry: Registry) 
 def test_only_the_newest_of_rival_claims_may_finish(registry: Registry, custody: MemoryCustody) -> None:
     batch = ready(registry, custody, 6)
     for number in range(1, 7):
-        claims = [registry.claim(batch, f"lane {lane}", "s", chip(number), LEASE) for lane in range(3)]
+        claims = [registry.line.claim(batch, f"lane {lane}", "s", chip(number), LEASE) for lane in range(3)]
         together = Barrier(3)
 
         def finish(claim: Claim, together: Barrier = together) -> bool:
             together.wait()
             try:
-                registry.verified(claim, {}, 1.0)
+                registry.line.verified(claim, {}, 1.0)
             except FenceLost:
                 return False
             return True
 
         with ThreadPoolExecutor(3) as pool:
             assert list(pool.map(finish, claims)) == [False, False, True]
-    assert registry.accounts(batch).balanced
+    assert registry.batches.accounts(batch).balanced
 
 
 @pytest.mark.postgres
@@ -104,29 +106,29 @@ def test_a_journal_line_waits_for_the_claim_that_is_being_made(cluster: Cluster,
     url = cluster.database()
     with Registry.open(url, custody) as registry, psycopg.connect(url) as other, ThreadPoolExecutor(1) as pool:
         batch = ready(registry, custody, 1)
-        claim = registry.claim(batch, "lane 1", "s", chip(1), LEASE)
+        claim = registry.line.claim(batch, "lane 1", "s", chip(1), LEASE)
         assert isinstance(claim, Claim)
         other.execute("SELECT 1 FROM dossiers FOR UPDATE")
-        line = pool.submit(registry.journal, claim, JournalEntry("store data", JournalEvent.DONE))
+        line = pool.submit(registry.line.journal, claim, JournalEntry("store data", JournalEvent.DONE))
         with pytest.raises(TimeoutError):
             line.result(timeout=0.3)
         other.execute("UPDATE dossiers SET token = token + 1")
         other.commit()
         with pytest.raises(FenceLost):
             line.result(timeout=10)
-        assert registry.journal_of(batch) == []
+        assert registry.line.journal_of(batch) == []
 
 
 def test_serials_are_given_out_once_to_rivals(registry: Registry) -> None:
     with ThreadPoolExecutor(LANES) as pool:
-        given = list(pool.map(lambda _: registry.allocate_card_serials("62", 3), range(40)))
+        given = list(pool.map(lambda _: registry.cards.allocate_serials("62", 3), range(40)))
     numbers = [number for part in given for number in part]
     assert sorted(numbers) == list(range(1, 121))
 
 
 def test_two_preparations_of_one_batch_make_each_dossier_once(registry: Registry, custody: MemoryCustody) -> None:
-    batch = registry.import_roster(UNIT, rows(10), [], source="f", digest="d", by="张").id
-    registry.approve(batch, "李")
+    batch = registry.rosters.import_roster(UNIT, rows(10), [], source="f", digest="d", by="张").id
+    registry.batches.approve(batch, "李")
     together = Barrier(2)
 
     def run(_: int) -> int:
@@ -139,7 +141,7 @@ def test_two_preparations_of_one_batch_make_each_dossier_once(registry: Registry
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(run, range(2)))
     assert sum(made) == 10
-    assert registry.accounts(batch).dossiers == 10
+    assert registry.batches.accounts(batch).dossiers == 10
 
 
 _STATION = """
@@ -154,11 +156,11 @@ with Registry.open(url, custodian()) as registry:
     print("ready", flush=True)
     sys.stdin.readline()
     while True:
-        claim = registry.claim(batch, "lane", f"station {start}", chip(start + len(taken)), LEASE)
+        claim = registry.line.claim(batch, "lane", f"station {start}", chip(start + len(taken)), LEASE)
         if not isinstance(claim, Claim):
             break
-        registry.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0))
-        registry.verified(claim, {}, 1.0)
+        registry.line.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0))
+        registry.line.verified(claim, {}, 1.0)
         taken.append(claim.dossier_id)
         time.sleep(0.005)  # SQLite's writers do not queue: one that never rests keeps the others out
 print(json.dumps(taken))
@@ -190,7 +192,7 @@ def test_two_stations_never_take_the_same_dossier(registry: Registry, custody: M
         taken.append(json.loads(out))
     assert all(taken)
     assert sorted(taken[0] + taken[1]) == list(range(1, CARDS + 1))
-    assert registry.accounts(batch).balanced
+    assert registry.batches.accounts(batch).balanced
 
 
 def test_two_programs_make_a_new_database_together(url: str, custody: MemoryCustody) -> None:
@@ -199,7 +201,7 @@ def test_two_programs_make_a_new_database_together(url: str, custody: MemoryCust
     def start(_: int) -> int:
         together.wait()
         with Registry.open(url, custody) as registry:
-            return len(registry.batches())
+            return len(registry.batches.all())
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(start, range(4))) == [0, 0, 0, 0]
@@ -221,14 +223,14 @@ def test_a_killed_station_leaves_accounts_that_balance(registry: Registry, custo
         station.stdout.readline()
         station.stdin.write("go\n")
         station.stdin.flush()
-        while registry.accounts(batch).verified < done + 5:
+        while registry.batches.accounts(batch).verified < done + 5:
             pass
         station.kill()
         station.communicate()
-        counted = registry.accounts(batch)
+        counted = registry.batches.accounts(batch)
         assert counted.balanced
         done = counted.verified
-    for bound in registry.bound_chips(batch):
-        claim = registry.claim(batch, "lane", "s", bound.chip_serial, LEASE)
+    for bound in registry.line.bound_chips(batch):
+        claim = registry.line.claim(batch, "lane", "s", bound.chip_serial, LEASE)
         assert isinstance(claim, Claim)
         assert (claim.dossier_id, claim.returning) == (bound.dossier_id, True)

@@ -1,5 +1,4 @@
-"""Editions of the hotlist, as they were signed, and what each says otherwise than the one before: a counter that has an
-old one asks for the difference."""
+"""The hotlist: cards that no counter may accept, its signed editions, and the difference between two of them."""
 
 from __future__ import annotations
 
@@ -8,14 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.db.tables import edition_changes, editions, hotlist
 from registry.errors import NotOnRecord
-from registry.line import cards
-from registry.office_tables import edition_changes, editions
 from registry.values import HotlistEntry
 
 Sign = Callable[[int, datetime, Sequence[HotlistEntry]], bytes]
@@ -52,37 +50,44 @@ class Delta:
     removed: tuple[tuple[str, int], ...]
 
 
-class Editions:
-    def __init__(self, ground: RegistryContext) -> None:
-        self._ground = ground
+class Hotlist:
+    """Repository of the hotlist and of its signed editions."""
+
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
+
+    def entries(self) -> list[HotlistEntry]:
+        """Every card number and sequence that no counter may accept, by number."""
+        with self._context.read() as conn:
+            return hotlist_entries(conn)
 
     def publish(self, sign: Sign, *, by: str) -> Edition:
         """Sign the hotlist as it is now. Versions grow; one is the second it was made in, where that is free.
 
         ``sign`` is called inside the transaction: what it raises leaves everything as it was.
         """
-        now = self._ground.clock()
-        with self._ground.write() as conn:
+        now = self._context.clock()
+        with self._context.write() as conn:
             allocate(conn, _COUNTER, 1)  # one edition after the other
             last = conn.execute(select(func.max(editions.c.version))).scalar_one() or 0
             version = max(int(now.timestamp()), last + 1)
-            entries = cards.hotlist_entries(conn)
+            entries = hotlist_entries(conn)
             signed = sign(version, now, entries)
             edition = Edition(version, now, by, len(entries), signed)
             conn.execute(insert(editions).values(version=version, at=now, by=by, entries=len(entries), signed=signed))
             changes = _changes(_state(conn), entries)
             if changes:
                 conn.execute(insert(edition_changes), [{"version": version, **change} for change in changes])
-            self._ground.tell(conn, by, "list.publish", f"hotlist:{version}", entries=len(entries))
+            self._context.audit(conn, by, "list.publish", f"hotlist:{version}", entries=len(entries))
             return edition
 
     def newest(self) -> Edition | None:
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             row = conn.execute(select(editions).order_by(editions.c.version.desc()).limit(1)).one_or_none()
         return None if row is None else _edition(row)
 
     def edition(self, version: int) -> Edition:
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             row = conn.execute(select(editions).where(editions.c.version == version)).one_or_none()
         if row is None:
             raise NotOnRecord(f"there is no edition {version} of the hotlist", reason="edition", version=version)
@@ -93,13 +98,13 @@ class Editions:
         chosen = select(*_BRIEF).order_by(editions.c.version.desc()).limit(cut(limit) + 1)
         if cursor is not None:
             chosen = chosen.where(editions.c.version < read_cursor(cursor, int)[0])
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             rows = conn.execute(chosen).all()
         return page_of(rows, limit, lambda row: EditionLine(*row), lambda row: [row.version])
 
     def delta(self, since: int) -> Delta:
         """From edition ``since`` to the newest. Raises NotOnRecord for one that never was."""
-        with self._ground.read() as conn:
+        with self._context.read() as conn:
             versions = select(func.max(editions.c.version)).where(editions.c.version >= since)
             if conn.execute(select(editions.c.version).where(editions.c.version == since)).scalar() is None:
                 sentence = f"there is no edition {since} of the hotlist; fetch the whole list"
@@ -111,6 +116,31 @@ class Editions:
         added = tuple(HotlistEntry(row.card_number, row.sequence, row.reason, row.at) for row in rows if row.reason)
         removed = tuple(card for card in gone if card in before)  # not what came and went in between
         return Delta(since, newest, added, removed)
+
+
+def hotlist_add(conn: Connection, card_number: str, sequence: int, reason: str, at: datetime) -> None:
+    """List a card; a newer reason takes the place of an older one."""
+    hotlist_lift(conn, card_number, sequence, at)
+    conn.execute(insert(hotlist).values(card_number=card_number, sequence=sequence, reason=reason, at=at))
+
+
+def hotlist_entries(conn: Connection) -> list[HotlistEntry]:
+    chosen = (
+        select(hotlist.c.card_number, hotlist.c.sequence, hotlist.c.reason, hotlist.c.at)
+        .where(hotlist.c.lifted_at.is_(None))
+        .order_by(hotlist.c.card_number, hotlist.c.sequence)
+    )
+    return [HotlistEntry(*row) for row in conn.execute(chosen)]
+
+
+def hotlist_lift(conn: Connection, card_number: str, sequence: int, at: datetime) -> None:
+    """Take a card off the list, where it is listed."""
+    listed = (
+        hotlist.c.card_number == card_number,
+        hotlist.c.sequence == sequence,
+        hotlist.c.lifted_at.is_(None),
+    )
+    conn.execute(update(hotlist).where(*listed).values(lifted_at=at))
 
 
 def _last_changes(until: int | None = None) -> Select[Any]:

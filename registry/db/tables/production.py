@@ -1,85 +1,34 @@
-"""The tables, and in them the rules that must hold whatever the program does. What makes them on disk is migrations/.
+"""Tables from the roster to the card: units, members, batches, dossiers, chips, cards, the hotlist and the stock.
 
-Personal data are sealed in one column per row (``registry.personal``); only masked forms and the keyed blind index of
-the ID number stand beside it. A binding of chip and dossier is one row of ``chips``: its key is the chip serial, its
-dossier is unique, and a trigger keeps both from ever changing.
+Personal data are sealed in one column of a row (``registry.db.privacy``); beside it stand only masked forms and the
+keyed blind indexes. A chip bound to a dossier is one row of ``chips``: its key is the chip serial, its dossier is
+unique, and a trigger keeps both from ever changing.
 """
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeDecorator
+
+from registry.db.tables.columns import RowId, UtcTime, among, metadata, one_of, where
 
 LIVING = ("verified", "packed", "delivered", "active", "suspended")
 ENDED = ("lost", "damaged", "expired", "withdrawn", "replaced")
 OPEN = ("waiting", "claimed")
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time. SQLite keeps no zone, so it is stored there as UTC and read back as such."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("the registry stores aware times only")
-        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def one_of(column: str, *values: str) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def where(condition: str) -> dict[str, Any]:
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
-def among(values: tuple[str, ...]) -> str:
-    return "state IN ({})".format(", ".join(f"'{value}'" for value in values))
-
-
-# SQLite numbers rows by itself only where the key is INTEGER; with AUTOINCREMENT no number ever comes back.
-RowId = BigInteger().with_variant(Integer(), "sqlite")
 
 units = Table(
     "units",
@@ -110,6 +59,20 @@ members = Table(
     CheckConstraint("length(member_number) = 12", name="member_number"),
 )
 
+member_events = Table(
+    "member_events",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("member_id", ForeignKey("members.id"), nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    one_of("event", "transferred", "withdrawn", "returned"),
+    sqlite_autoincrement=True,
+)
+
 batches = Table(
     "batches",
     metadata,
@@ -132,6 +95,28 @@ batches = Table(
     CheckConstraint("stage <> 'closed' OR (closed_second IS NOT NULL AND closed_second <> closed_by)", name="signed"),
 )
 Index("uq_batches_living_digest", batches.c.digest, unique=True, **where("stage IN ('draft', 'approved')"))
+
+originals = Table(
+    "originals",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id"), primary_key=True),
+    Column("sealed_name", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("seal_key", Text, nullable=False),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    one_of("step", "submitted", "returned"),
+    sqlite_autoincrement=True,
+)
 
 roster_rows = Table(
     "roster_rows",
@@ -289,6 +274,45 @@ hotlist = Table(
 )
 Index("uq_hotlist_listed", hotlist.c.card_number, hotlist.c.sequence, unique=True, **where("lifted_at IS NULL"))
 
+editions = Table(
+    "editions",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("signed", LargeBinary, nullable=False),
+)
+
+# What each edition of the hotlist says otherwise than the one before; no reason: taken off.
+edition_changes = Table(
+    "edition_changes",
+    metadata,
+    Column("version", ForeignKey("editions.version"), primary_key=True, autoincrement=False),
+    Column("card_number", Text, primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("reason", Text),
+    Column("at", UtcTime),
+    CheckConstraint("(reason IS NULL) = (at IS NULL)", name="at"),
+    Index("ix_edition_changes_card_number", "card_number", "sequence", "version"),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("hour", Integer, nullable=False),  # hours since 1970-01-01 UTC: counted by it on every database alike
+    Column("station", Text, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("card_index", LargeBinary),
+    Index("ix_verdicts_hour_code", "hour", "code"),
+    Index("ix_verdicts_station_id", "station", "id"),
+    sqlite_autoincrement=True,
+)
+
 stock_receipts = Table(
     "stock_receipts",
     metadata,
@@ -299,12 +323,4 @@ stock_receipts = Table(
     Column("at", UtcTime, nullable=False),
     CheckConstraint("count > 0", name="count"),
     sqlite_autoincrement=True,
-)
-
-counters = Table(
-    "counters",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", BigInteger, nullable=False),
-    CheckConstraint("value >= 0", name="value"),
 )

@@ -1,7 +1,7 @@
-"""The tables of the office: who may do what, what was done, and what stations and counters report.
+"""Tables of administration: users, sessions, tokens, the audit, idempotency keys, stations, plans and counters.
 
-Passwords come here as argon2id hashes, secrets of sessions and tokens as SHA-256 hashes: none of them can be read back.
-Triggers keep the rows of ``audit`` from ever being changed or deleted.
+Passwords are stored as argon2id hashes, secrets of sessions and tokens as SHA-256 hashes: none of them can be read
+back. Triggers keep the rows of ``audit`` from ever being changed or deleted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Float,
     ForeignKey,
     Index,
     Integer,
@@ -21,9 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from registry.db.tables import RowId, UtcTime, metadata, one_of
-
-__all__ = ["metadata"]
+from registry.db.tables.columns import RowId, UtcTime, metadata
 
 users = Table(
     "users",
@@ -139,67 +136,6 @@ reader_names = Table(
     UniqueConstraint("station", "name"),
 )
 
-verdicts = Table(
-    "verdicts",
-    metadata,
-    Column("id", RowId, primary_key=True),
-    Column("at", UtcTime, nullable=False),
-    Column("hour", Integer, nullable=False),  # hours since 1970-01-01 UTC: counted by it on every database alike
-    Column("station", Text, nullable=False),
-    Column("reader", Text, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("card_index", LargeBinary),
-    Index("ix_verdicts_hour_code", "hour", "code"),
-    Index("ix_verdicts_station_id", "station", "id"),
-    sqlite_autoincrement=True,
-)
-
-editions = Table(
-    "editions",
-    metadata,
-    Column("version", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", UtcTime, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("entries", Integer, nullable=False),
-    Column("signed", LargeBinary, nullable=False),
-)
-
-# What each edition of the hotlist says otherwise than the one before; no reason: taken off.
-edition_changes = Table(
-    "edition_changes",
-    metadata,
-    Column("version", ForeignKey("editions.version"), primary_key=True, autoincrement=False),
-    Column("card_number", Text, primary_key=True),
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
-    Column("reason", Text),
-    Column("at", UtcTime),
-    CheckConstraint("(reason IS NULL) = (at IS NULL)", name="at"),
-    Index("ix_edition_changes_card_number", "card_number", "sequence", "version"),
-)
-
-originals = Table(
-    "originals",
-    metadata,
-    Column("batch_id", ForeignKey("batches.id"), primary_key=True),
-    Column("sealed_name", LargeBinary, nullable=False),
-    Column("sealed", LargeBinary, nullable=False),
-    Column("seal_key", Text, nullable=False),
-)
-
-reviews = Table(
-    "reviews",
-    metadata,
-    Column("id", RowId, primary_key=True),
-    Column("batch_id", ForeignKey("batches.id"), nullable=False, index=True),
-    Column("at", UtcTime, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("step", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    one_of("step", "submitted", "returned"),
-    sqlite_autoincrement=True,
-)
-
 plans = Table(
     "plans",
     metadata,
@@ -211,16 +147,10 @@ plans = Table(
     CheckConstraint("length(due) = 10", name="due"),
 )
 
-member_events = Table(
-    "member_events",
+counters = Table(
+    "counters",
     metadata,
-    Column("id", RowId, primary_key=True),
-    Column("member_id", ForeignKey("members.id"), nullable=False, index=True),
-    Column("at", UtcTime, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    one_of("event", "transferred", "withdrawn", "returned"),
-    sqlite_autoincrement=True,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    CheckConstraint("value >= 0", name="value"),
 )

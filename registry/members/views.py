@@ -1,0 +1,136 @@
+"""Members found and listed, masked: by card number, member number, ID number or exact name, through blind indexes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select, update
+
+from registry.batches.persons import Unmasked, person
+from registry.db.database import Database
+from registry.db.privacy import PersonalData, mask_name
+from registry.db.tables import cards, dossiers, members, roster_rows, units
+from registry.errors import NotOnRecord, RegistryConflict
+from registry.values import CardState
+
+_FILL: Final = 1000
+_ID_NUMBER = re.compile(r"[0-9]{17}[0-9Xx]|[0-9]{15}")
+_MEMBER_NUMBER = re.compile(r"[0-9]{12}")
+_CARD_NUMBER = re.compile(r"[0-9]{13,19}")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """A member with masked data. ``card_number`` and ``card_state`` belong to the newest card and are null without a
+    verified card; ``member_number`` is null until a batch with the member is approved."""
+
+    member_id: int
+    member_number: str | None
+    name_masked: str
+    id_masked: str
+    mobile_masked: str
+    unit: str
+    category: int
+    registered_at: datetime
+    withdrawn_at: datetime | None
+    card_number: str | None
+    card_state: CardState | None
+
+
+def fill_names(database: Database, personal: PersonalData) -> None:
+    """Index the names of members who were put on record before names were indexed; one query where all are."""
+    missing = select(members.c.id, members.c.sealed, members.c.seal_key).where(members.c.name_index.is_(None))
+    with database.read() as conn:
+        if conn.execute(missing.limit(1)).first() is None:
+            return
+    change = update(members).where(members.c.id == bindparam("member"), members.c.name_index.is_(None))
+    while True:
+        with database.write() as conn:
+            rows = conn.execute(missing.order_by(members.c.id).limit(_FILL)).all()
+            if not rows:
+                return
+            found = [{"member": row.id, "name_index": personal.name_index(person(personal, row).name)} for row in rows]
+            conn.execute(change, found)
+
+
+def condition(personal: PersonalData, text: str) -> ColumnElement[bool]:
+    """Which members a search text means: the kind of number it is, or else a name."""
+    number = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
+    if _MEMBER_NUMBER.fullmatch(number):
+        return members.c.member_number == number
+    by_name = members.c.name_index == personal.name_index(text)
+    if _CARD_NUMBER.fullmatch(number) or _ID_NUMBER.fullmatch(number):
+        of_card = members.c.id.in_(select(dossiers.c.member_id).where(dossiers.c.card_number == number))
+        of_person = members.c.id_index == personal.indexes([number.upper()])[0]
+        return of_card | of_person if _ID_NUMBER.fullmatch(number) else of_card
+    return by_name
+
+
+def views() -> Select[Any]:
+    newest = cards.alias()
+    last = select(func.max(newest.c.dossier_id)).where(newest.c.member_id == members.c.id).scalar_subquery()
+    return (
+        select(members, units.c.name.label("unit"), cards.c.card_number, cards.c.state.label("card_state"))
+        .join(units, units.c.id == members.c.unit_id)
+        .join(cards, and_(cards.c.member_id == members.c.id, cards.c.dossier_id == last), isouter=True)
+    )
+
+
+def view(conn: Connection, member_id: int) -> MemberView:
+    row = conn.execute(views().where(members.c.id == member_id)).one_or_none()
+    if row is None:
+        raise no_member(member_id)
+    return view_of(row)
+
+
+def no_member(member_id: int) -> NotOnRecord:
+    sentence = f"there is no member with the record number {member_id}"
+    return NotOnRecord(sentence, reason="member", member=member_id)
+
+
+def view_of(row: Row[*tuple[Any, ...]]) -> MemberView:
+    return MemberView(
+        member_id=row.id,
+        member_number=row.member_number,
+        name_masked=row.name_masked,
+        id_masked=row.id_masked,
+        mobile_masked=row.mobile_masked,
+        unit=row.unit,
+        category=row.category,
+        registered_at=row.registered_at,
+        withdrawn_at=row.withdrawn_at,
+        card_number=row.card_number,
+        card_state=None if row.card_state is None else CardState(row.card_state),
+    )
+
+
+def member_row(conn: Connection, member_id: int) -> Row[*tuple[Any, ...]]:
+    row = conn.execute(select(members).where(members.c.id == member_id).with_for_update(key_share=True)).one_or_none()
+    if row is None:
+        raise no_member(member_id)
+    return row
+
+
+def settled_member(conn: Connection, member_id: int) -> Row[*tuple[Any, ...]]:
+    """A member who is here and whom no batch is about to change."""
+    row = member_row(conn, member_id)
+    if row.withdrawn_at is not None:
+        sentence = "this member has left the union; a new roster takes them in again"
+        raise RegistryConflict(sentence, reason="member-left")
+    mine = (roster_rows.c.member_id == member_id, roster_rows.c.open)
+    batch_id = conn.execute(select(roster_rows.c.batch_id).where(*mine)).scalar()
+    if batch_id is not None:
+        sentence = f"this member is in batch {batch_id}; finish or give that up first"
+        raise RegistryConflict(sentence, reason="member-in-batch", batch=batch_id)
+    if row.member_number is None:
+        raise RegistryConflict("this member is not approved yet", reason="member-not-approved")
+    return row
+
+
+def without_name(who: Unmasked, reason: str) -> str:
+    """A clerk writes a name where a reason was asked for."""
+    return reason.replace(who.name, mask_name(who.name)) if len(who.name) > 1 else reason
