@@ -51,23 +51,23 @@ class ProtocolChoice(StrEnum):
 
 @app.command()
 def stock(
-    directory: Annotated[Path, typer.Argument(help="Where the card files go; made if it is not there.")],
+    directory: Annotated[Path, typer.Argument(help="Directory for the card files; created if missing.")],
     count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many cards.")],
     scp: Annotated[
         ScpChoice, typer.Option(help="Secure channel of the blank cards: 02 (3DES) or 03 (AES).")
     ] = ScpChoice.SCP03,
     protocol: Annotated[ProtocolChoice, typer.Option(help="Contact protocol.")] = ProtocolChoice.T1,
-    contactless: Annotated[bool, typer.Option("--contactless", help="Cards that show their contactless side.")] = False,
+    contactless: Annotated[bool, typer.Option("--contactless", help="Cards with a contactless interface.")] = False,
     diversification: Annotated[
-        KeyDiversification, typer.Option(help="How the keys of each chip come from the supplier's key.")
+        KeyDiversification, typer.Option(help="How the keys of each chip are derived from the supplier's key.")
     ] = KeyDiversification.NONE,
     key: Annotated[
         str | None, typer.Option(help="The supplier's key in hex; the published test key if not given.")
     ] = None,
 ) -> None:
-    """Make blank cards, each with its own chip serial number.
+    """Create blank cards, each with its own chip serial number.
 
-    A line takes them from the directory by itself: membercard perso run BATCH --reader sim:DIRECTORY
+    A line takes them from the directory: membercard perso run BATCH --reader sim:DIRECTORY
 
     Example: membercard sim stock blanks --count 100 --scp 02 --protocol t0
     """
@@ -86,10 +86,10 @@ def _config(
     except ValueError:
         raise typer.BadParameter("the key must be hex digits", param_hint="--key") from None
     contact = LinkProtocol.T0 if protocol is ProtocolChoice.T0 else LinkProtocol.T1
-    if len(kmc) not in (
-        (16,) if scp is ScpChoice.SCP02 or diversification is not KeyDiversification.NONE else (16, 24, 32)
-    ):
-        raise typer.BadParameter(f"{len(kmc)} bytes do not make a key here; 16 do", param_hint="--key")
+    short = scp is ScpChoice.SCP02 or diversification is not KeyDiversification.NONE
+    if len(kmc) not in ((16,) if short else (16, 24, 32)):
+        sizes = "16" if short else "16, 24 or 32"
+        raise typer.BadParameter(f"the key has {len(kmc)} bytes, not {sizes}", param_hint="--key")
     return CardConfig(
         chip=blank(),
         protocol=LinkProtocol.CONTACTLESS if contactless else contact,
@@ -109,14 +109,14 @@ def attach(
     settle: Annotated[
         float, typer.Option(min=0.1, help="Feeding: seconds without power after which a card's job counts as over.")
     ] = SETTLE,
-    real_time: Annotated[bool, typer.Option("--real-time", help="Answer as slowly as a real chip.")] = False,
+    real_time: Annotated[bool, typer.Option("--real-time", help="Respond as slowly as a real chip.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show each command header with its modelled time.")] = False,
 ) -> None:
     """Put a card into a PC/SC slot, where any program finds it, until Ctrl-C.
 
-    A default Debian installation of vsmartcard-vpcd has slots at 127.0.0.1:35963 and 35964. From a stock directory the
-    slot is fed: a card whose work is done goes to DIR/issued and the next one is put in. A card that comes out
-    unfinished is shown once more, and then goes to DIR/rejects.
+    A default Debian installation of vsmartcard-vpcd has slots at 127.0.0.1:35963 and 35964. A stock directory feeds
+    the slot: a finished card goes to DIR/issued and the next one is inserted. A card that comes out unfinished is
+    inserted once more, and then goes to DIR/rejects.
 
     Example: membercard sim attach blanks --vpcd 127.0.0.1:35963 --vpcd 127.0.0.1:35964
     """
@@ -197,9 +197,9 @@ def issuer(
     keys: Annotated[Path, typer.Option(help="Keys and accounts of the test bank (JSON).", show_default=False)],
     listen: Annotated[str, typer.Option(help="HOST:PORT of this machine alone; port 0 takes any.")] = "127.0.0.1:8583",
 ) -> None:
-    """Be the issuing bank: check cryptograms, decide, answer with ARPC and scripts, until Ctrl-C.
+    """Run a test bank: verify cryptograms, authorize, respond with ARPC and scripts, until Ctrl-C.
 
-    POST {"data": HEX} to /authorize: data objects in, data objects out. Keys stand in the file in clear: for tests.
+    POST {"data": HEX} to /authorize: data objects in, data objects out. The keys in the file are in clear: for tests.
 
     Example: membercard sim issuer --keys bank.json --listen 127.0.0.1:8583
     """
@@ -220,7 +220,7 @@ def show_card(
     card: Annotated[Path, typer.Argument(help="A card file.")],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Look at a card: life cycle, key sets by check value, applications, memory. Shows no key and nothing personal."""
+    """Inspect a card: life cycle, key sets by check value, applications, memory. Shows no key and no personal data."""
     view = inspect_card(card)
     typer.echo(json.dumps(view.as_json(), indent=2) if as_json else _text(view))
 

@@ -230,9 +230,7 @@ class System:
             default = next((i for i in self.registry.instances if i.privileges & CARD_RESET and i.selectable), None)
             if default is not None and not self.in_use(default.aid):
                 applet = self.applet(default)
-                with suppress(
-                    Refuse
-                ):  # an application that is not personalized yet must not keep the card from starting
+                with suppress(Refuse):  # it may not be personalized yet
                     applet.select(0)
                     channel.applet = applet
         return channel
