@@ -1,4 +1,4 @@
-"""GlobalPlatform: secure channels (SCP02, SCP03) and the management of what is on a card."""
+"""GlobalPlatform: secure channels (SCP02, SCP03) and card content management."""
 
 from terminal.globalplatform.aid import ISD_AID, Aid
 from terminal.globalplatform.cap import CapFile, CapPackage

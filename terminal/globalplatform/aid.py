@@ -8,16 +8,16 @@ from terminal.errors import CodecError
 
 
 class Aid(bytes):
-    """An application identifier, 5 to 16 bytes: the provider (5), then what the provider adds.
+    """An application identifier, 5 to 16 bytes: the RID (5), then the proprietary extension.
 
-    Takes bytes or hex digits; prints as upper-case hex. Raises CodecError for another length or for what is no hex.
+    From bytes or hex digits; prints as upper-case hex. Raises CodecError for another length or other characters.
     """
 
     def __new__(cls, value: bytes | str) -> Self:
         try:
             raw = bytes.fromhex(value) if isinstance(value, str) else bytes(value)
         except ValueError as error:
-            raise CodecError(f"{value!r} is no AID: not hexadecimal") from error
+            raise CodecError(f"{value!r} is not an AID: not hexadecimal") from error
         if not 5 <= len(raw) <= 16:
             raise CodecError(f"an AID of {len(raw)} bytes; 5 to 16 are possible")
         return super().__new__(cls, raw)

@@ -1,4 +1,7 @@
-"""CAP files: what a Java Card converter makes, and what LOAD sends. JCVM 2.2.2 and 3.0.5, chapter 6; GPC 2.3.1, C.2."""
+"""CAP files, as a Java Card converter writes them and LOAD sends them.
+
+JCVM 2.2.2 and 3.0.5, chapter 6; GPC 2.3.1, C.2.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ TAGS: Mapping[str, int] = MappingProxyType(
 _OPTIONAL = frozenset({"Applet", "Export", "Descriptor"})
 _MOST = 3 + 0xFFFF
 _NO_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, ValueError)
-"""What the standard library raises for archives that are none, or damaged, or in a form it does not know."""
+"""Exceptions of the standard library for files that are no archive, a damaged one, or one in an unknown format."""
 _LOAD_FILE_DATA_BLOCK = b"\xc4"
 _INTEGERS, _EXPORTS, _APPLETS = 0x01, 0x02, 0x04
 
@@ -77,7 +80,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CapPackage:
-    """A package by its AID and version; ``name`` only where the file tells it (format 2.2)."""
+    """A package by its AID and version; ``name`` only where the file has it (format 2.2)."""
 
     aid: Aid
     major: int
@@ -90,7 +93,7 @@ class CapPackage:
 
 @dataclass(frozen=True, slots=True)
 class CapFile:
-    """One package ready to be loaded: who it is, which applets it holds, what it needs, and its components as bytes."""
+    """One package ready to be loaded: its identity, applets and imports, and its components as bytes."""
 
     format: tuple[int, int]
     package: CapPackage
@@ -102,7 +105,7 @@ class CapFile:
 
     @classmethod
     def read(cls, path: Path) -> CapFile:
-        """From disk. Raises CapError with one sentence on what is wrong; OSError when there is no such file."""
+        """From a file. Raises CapError with one sentence, OSError when the file cannot be read."""
         return cls.parse(path.read_bytes(), path.name)
 
     @classmethod
@@ -131,11 +134,11 @@ class CapFile:
         )
 
     def data_block(self, *, descriptor: bool = False) -> bytes:
-        """The components one after another in loading order; cards need no Descriptor, some refuse it."""
+        """The components in loading order. Cards do not need the Descriptor component, and some refuse it."""
         return b"".join(self.components[name] for name in _loaded(descriptor) if name in self.components)
 
     def load_file(self, *, descriptor: bool = False) -> bytes:
-        """The data block in its C4 wrapper: what LOAD commands carry. GPC 2.3.1, 11.6.2.3."""
+        """The data block in its C4 wrapper, as LOAD commands carry it. GPC 2.3.1, 11.6.2.3."""
         block = self.data_block(descriptor=descriptor)
         return _LOAD_FILE_DATA_BLOCK + encode_length(len(block)) + block
 
@@ -149,34 +152,34 @@ def _loaded(descriptor: bool) -> list[str]:
 
 
 def _components(archive: bytes, name: str) -> dict[str, bytes]:
-    """Every loadable component by name, its frame checked."""
+    """Every loadable component by name, with its tag and size checked."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
-            found = _choose(zipped, name)
-            components = {part: _read(zipped, entry, name) for part, entry in found.items()}
+            entries = _component_entries(zipped, name)
+            components = {part: _read(zipped, entry, name) for part, entry in entries.items()}
     except CapError:
         raise
     except _NO_ARCHIVE as error:
-        raise CapError(f"{name} is no CAP file: not a readable ZIP archive ({error})") from error
+        raise CapError(f"{name} is not a CAP file: not a readable ZIP archive ({error})") from error
     for part, raw in components.items():
         _check_frame(part, raw, name)
     return components
 
 
-def _choose(zipped: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
-    """The entries of the one package in the archive. Raises CapError that says what the archive is instead."""
+def _component_entries(zipped: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
+    """The archive entries of the package by component. Raises CapError, which says what the archive is instead."""
     paths = {PurePosixPath(entry.filename): entry for entry in zipped.infolist() if entry.filename[-1:] != "/"}
     caps = {path: entry for path, entry in paths.items() if path.suffix.lower() == ".cap" and path.stem in TAGS}
     if not caps:
-        raise CapError(f"{name} is no CAP file: {_instead({path.suffix.lower() for path in paths})}")
+        raise CapError(f"{name} is not a CAP file: {_instead({path.suffix.lower() for path in paths})}")
     folders = sorted({str(path.parent) for path in caps})
     if len(folders) > 1:
         raise CapError(f"{name} holds several packages ({', '.join(folders)}); a CAP file holds one")
-    found = {path.stem: entry for path, entry in caps.items()}
-    missing = [part for part in TAGS if part not in found and part not in _OPTIONAL]
+    entries = {path.stem: entry for path, entry in caps.items()}
+    missing = [part for part in TAGS if part not in entries and part not in _OPTIONAL]
     if missing:
         raise CapError(f"{name} is incomplete: no {', '.join(missing)} component")
-    return found
+    return entries
 
 
 def _instead(kinds: set[str]) -> str:
@@ -196,7 +199,7 @@ def _read(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bytes:
         raise CapError(f"{name}: {entry.filename} is encrypted")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise CapError(f"{name}: {entry.filename} is compressed in a way that CAP files are not")
-    # Checked before unpacking, so that a crafted archive cannot fill the memory.
+    # Checked before unpacking, so that a crafted archive cannot exhaust the memory.
     if entry.file_size > _MOST:
         raise CapError(f"{name}: {entry.filename} has {entry.file_size} bytes; a component has {_MOST} at most")
     return zipped.read(entry)
@@ -207,7 +210,7 @@ def _check_frame(part: str, raw: bytes, name: str) -> None:
     if frame.tag != TAGS[part]:
         raise CapError(f"{name}: the {part} component has tag {frame.tag} instead of {TAGS[part]}")
     if frame.size != len(frame.info):
-        raise CapError(f"{name}: the {part} component has {len(frame.info)} bytes, but says {frame.size}")
+        raise CapError(f"{name}: the {part} component has {len(frame.info)} bytes, but declares {frame.size}")
 
 
 def _info(components: Mapping[str, bytes], part: str) -> bytes:

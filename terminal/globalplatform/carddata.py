@@ -1,4 +1,4 @@
-"""What GET DATA tells about a card: card data (66), key information (E0). GPC 2.3.1, H.2, H.3, 11.3.3.1."""
+"""Card data from GET DATA: card recognition data (66), key information (E0). GPC 2.3.1, H.2, H.3, 11.3.3.1."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _key(value: bytes) -> KeyInformation:
     components: list[tuple[int, int]] = []
     while at < len(value):
         if value[at] == 0xFF:
-            # Extended form: a second type byte, two length bytes, then usage and access after the last component.
+            # Extended form: a second type byte, two length bytes; usage and access follow the last component.
             components.append((value[at + 1], value[at + 2] << 8 | value[at + 3]))
             at += 4
             if at < len(value) and value[at] != 0xFF:
@@ -96,13 +96,13 @@ def _key(value: bytes) -> KeyInformation:
 
 
 def _oids(objects: Tlvs, tag: int) -> list[tuple[int, ...]]:
-    """Every OID inside templates with this tag at this level."""
+    """Every OID in the templates with this tag at this level."""
     return [_oid(oid.value) for item in objects.find_all(tag) for oid in item.children.find_all(0x06)]
 
 
 def _first_oid(objects: Tlvs) -> tuple[int, ...]:
-    found = objects.find(0x06)
-    return () if found is None else _oid(found.value)
+    first = objects.find(0x06)
+    return () if first is None else _oid(first.value)
 
 
 def _oid(raw: bytes) -> tuple[int, ...]:
@@ -115,7 +115,7 @@ def _oid(raw: bytes) -> tuple[int, ...]:
             numbers.append(number)
             number = 0
     if not numbers or raw[-1] & 0x80:
-        raise TlvError("an object identifier that is cut off")
+        raise TlvError("an object identifier that is truncated")
     first = min(numbers[0] // 40, 2)
     return first, numbers[0] - 40 * first, *numbers[1:]
 

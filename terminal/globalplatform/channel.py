@@ -1,4 +1,4 @@
-"""A secure channel as a sender: plain commands in, plain responses out, everything on the wire protected."""
+"""A secure channel as a sender: it wraps plain commands and unwraps protected responses."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from terminal.keys.custody import CardKeys, KeyCustody, SessionDek
 
 
 class SecureChannel:
-    """A Sender over the stack that reaches the card; sits above follow-up, chaining and logical channels.
+    """A Sender on top of a stack: above GET RESPONSE, chaining and logical channels.
 
-    Any fault on the way, and any response that does not verify, closes it for good: the counters of both sides may
-    differ from then on. Raises SecureChannelError when used after that, IntegrityError for a wrong R-MAC, ApduError for
+    Any fault below it, and any response that does not verify, closes it for good: the counters of both sides may differ
+    from then on. Raises SecureChannelError when used after that, IntegrityError for a wrong R-MAC, ApduError for
     data beyond ``max_data``.
     """
 
@@ -36,7 +36,7 @@ class SecureChannel:
 
     @property
     def max_data(self) -> int:
-        """Most plain data bytes that one wrapped short command (255 bytes) holds."""
+        """Maximum number of plain data bytes of one wrapped short command (255 bytes)."""
         return self._open.messaging.max_data
 
     @property
@@ -51,7 +51,9 @@ class SecureChannel:
     def send(self, command: Command) -> Response:
         session = self._open
         if secured(command.cla) or channel_of(command.cla):
-            raise SecureChannelError(f"{command} is secured already or names a logical channel: not above a channel")
+            raise SecureChannelError(
+                f"{command} is secured already or names a logical channel: a secure channel takes neither"
+            )
         wrapped = session.messaging.wrap(command)
         try:
             return session.messaging.unwrap(self._inner.send(wrapped))
@@ -60,9 +62,9 @@ class SecureChannel:
             raise
 
     def begin_r_mac(self, challenge: bytes = b"") -> None:
-        """From now on responses carry an R-MAC (SCP02 only; SCP03 sets it with the level). GPC 2.3.1, E.5.3.
+        """Begin an R-MAC session (SCP02; in SCP03 the level sets it): responses carry an R-MAC. GPC 2.3.1, E.5.3.
 
-        ``challenge`` (at most 24 bytes) goes into the R-MAC chain. Raises CardRefused, SecureChannelError.
+        ``challenge`` (at most 24 bytes) enters the R-MAC chain. Raises CardRefused, SecureChannelError.
         """
         messaging = self._scp02()
         if messaging.level & SecurityLevel.R_MAC:
@@ -74,7 +76,10 @@ class SecureChannel:
         messaging.start_r_mac()
 
     def end_r_mac(self) -> None:
-        """Responses are no longer signed after this one. GPC 2.3.1, E.5.4. Raises CardRefused, SecureChannelError."""
+        """End the R-MAC session: later responses carry no R-MAC. GPC 2.3.1, E.5.4.
+
+        Raises CardRefused, SecureChannelError.
+        """
         messaging = self._scp02()
         if not messaging.level & SecurityLevel.R_MAC:
             raise SecureChannelError("no R-MAC session has begun")
@@ -82,7 +87,7 @@ class SecureChannel:
         messaging.stop_r_mac()
 
     def close(self) -> None:
-        """Forget the session keys. The card ends its side with the next SELECT or reset."""
+        """Delete the session keys. The card ends its side with the next SELECT or reset."""
         self._session = None
 
     @property
@@ -107,7 +112,7 @@ def open_channel(
     chip: str = "",
     random: Callable[[int], bytes] = os.urandom,
 ) -> SecureChannel:
-    """Authenticate with whatever is selected now: a security domain, or an application with keys of its own.
+    """Authenticate with the selected application: a security domain, or an application with keys of its own.
 
     Raises what ``handshake`` raises, and what ``sender`` raises.
     """

@@ -1,6 +1,6 @@
-"""Commands that manage what is on a card: INSTALL, LOAD, DELETE, SET STATUS. GPC 2.3.1, 11.2, 11.5, 11.6, 11.10.
+"""Commands of card content management: INSTALL, LOAD, DELETE, SET STATUS. GPC 2.3.1, 11.2, 11.5, 11.6, 11.10.
 
-Builders only: each gives the Command, nothing is sent here.
+Builders only: each returns the Command, none sends it.
 """
 
 from __future__ import annotations
@@ -48,19 +48,18 @@ def install(
 
     ``parameters`` are TLVs (C9 application parameters, EF system parameters); without them an empty C9 is sent.
     """
-    given = parameters or _NO_PARAMETERS
-    return _install(purpose, package, module, instance, privileges.encode(), given, token)
+    return _install(purpose, package, module, instance, privileges.encode(), parameters or _NO_PARAMETERS, token)
 
 
 def make_selectable(
     instance: Aid, privileges: Privileges = NO_PRIVILEGES, parameters: bytes = b"", token: bytes = b""
 ) -> Command:
-    """An installed instance can be selected from now on. 11.5.2.3.3."""
+    """Make an installed instance selectable. 11.5.2.3.3."""
     return _install(InstallFor.MAKE_SELECTABLE, b"", b"", instance, privileges.encode(), parameters, token)
 
 
 def install_for_personalization(instance: Aid) -> Command:
-    """STORE DATA commands that follow are for this instance. 11.5.2.3.6."""
+    """Direct the following STORE DATA commands to this instance. 11.5.2.3.6."""
     return _install(InstallFor.PERSONALIZATION, b"", b"", instance, b"", b"", b"")
 
 
@@ -82,7 +81,7 @@ def registry_update(
 
 
 def _install(purpose: InstallFor, *fields: bytes) -> Command:
-    """Six length-value fields, the last two with BER lengths; a shape all variants share. 11.5.2.3."""
+    """Six length-value fields, the last two with BER lengths, as in all variants. 11.5.2.3."""
     *names, parameters, token = fields
     data = b"".join(bytes((len(field),)) + field for field in names)
     data += b"".join(encode_length(len(field)) + field for field in (parameters, token))
@@ -90,7 +89,7 @@ def _install(purpose: InstallFor, *fields: bytes) -> Command:
 
 
 def load(load_file: bytes, max_data: int) -> list[Command]:
-    """A load file (C4 wrapper and all) as LOAD commands. 11.6. Raises SecureChannelError beyond 256 blocks."""
+    """A load file with its C4 wrapper as LOAD commands. 11.6. Raises SecureChannelError beyond 256 blocks."""
     pieces = [load_file[at : at + max_data] for at in range(0, len(load_file), max_data)]
     if not 1 <= len(pieces) <= 256:
         raise SecureChannelError(
@@ -113,13 +112,13 @@ def delete_key(version: int, identifier: int | None = None) -> Command:
 
 
 def set_card_state(state: CardLifeCycleState) -> Command:
-    """Move the life cycle of the card; it moves forward only, but for CARD_LOCKED and back. 11.10."""
+    """Set the life cycle state of the card: forward only, except between CARD_LOCKED and SECURED. 11.10."""
     return Command(0x80, 0xF0, 0x80, state)
 
 
 def set_application_state(aid: Aid, state: int, *, with_associated: bool = False) -> Command:
-    """Move the life cycle of an application: 80 locks it, its own state unlocks it. 11.10.
+    """Set the life cycle state of an application: 80 locks it, its own state unlocks it. 11.10.
 
-    ``with_associated`` means a security domain and everything under it.
+    ``with_associated``: a security domain and every application under it.
     """
     return Command(0x80, 0xF0, 0x60 if with_associated else 0x40, state, aid)

@@ -1,4 +1,7 @@
-"""Card production life cycle data: who made this chip, when. Visa GlobalPlatform 2.1.1 Card Implementation, 9F7F."""
+"""Card production life cycle data: manufacturers and dates of a chip.
+
+Visa GlobalPlatform 2.1.1 Card Implementation, 9F7F.
+"""
 
 from __future__ import annotations
 
@@ -62,14 +65,14 @@ class Cplc:
         """From the value, or the whole data object 9F7F. Raises CardMalformed."""
         value = data[3:] if len(data) == LENGTH + 3 and data.startswith(_HEADER) else data
         try:
-            found = _LAYOUT.parse(value)
+            fields = _LAYOUT.parse(value)
         except ConstructError as error:
             raise CardMalformed(f"CPLC (9F7F): {len(value)} bytes instead of {LENGTH}") from error
-        return cls(**{name: found[name] for name in cls.__slots__})
+        return cls(**{name: fields[name] for name in cls.__slots__})
 
     @property
     def chip_serial(self) -> str:
-        """Twenty hex digits that tell chips apart: the chip's fabrication date, serial number, batch, fabricator."""
+        """Twenty hex digits that identify a chip: its fabrication date, serial number, batch and fabricator."""
         parts = (self.ic_fabrication_date, self.ic_serial_number, self.ic_batch_identifier, self.ic_fabricator)
         return b"".join(parts).hex().upper()
 
@@ -77,14 +80,14 @@ class Cplc:
 def as_date(raw: bytes, today: date) -> date | None:
     """A CPLC date: last digit of the year, then the day of the year, as four packed digits.
 
-    The decade is not told: the latest one that does not lie after ``today`` is taken. None for 0000 and for no date.
+    The decade is not recorded: it is the latest with a date not after ``today``. None for 0000 and for invalid dates.
     """
     digits = raw.hex()
     if len(digits) != 4 or not digits.isdigit() or digits == "0000":
         return None
     year, day = int(digits[0]), int(digits[1:])
     for decade in range(today.year // 10 * 10, today.year // 10 * 10 - 20, -10):
-        found = date(decade + year, 1, 1) + timedelta(days=day - 1)
-        if found.year == decade + year and found <= today:
-            return found
+        candidate = date(decade + year, 1, 1) + timedelta(days=day - 1)
+        if candidate.year == decade + year and candidate <= today:
+            return candidate
     return None

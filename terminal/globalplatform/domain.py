@@ -1,4 +1,4 @@
-"""A session with one security domain of one card: what the issuer security domain tells and does."""
+"""A session with one security domain of one card: its data, card content management and personalization."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from terminal.keys.custody import CardKeys, KeyCustody, WrappedSecret
 from terminal.tlv import tlv
 
 Progress = Callable[[int, int], None]
-"""Called after each acknowledged block with its number (from 1) and how many there are."""
+"""Called after each acknowledged block with its number (from 1) and the number of blocks."""
 
-NOT_FOUND = 0x6A88
-MORE = 0x6310
+_NO_SUCH_DATA = 0x6A88
+_MORE = 0x6310
 _NO_TLV_FORM = (0x6A86, 0x6A80, 0x6B00)
 _MOST_ROUNDS = 256
 _SHORT = 255
@@ -36,10 +36,10 @@ _LOCKED = 0x6283
 
 
 class SecurityDomain:
-    """Speaks with the security domain behind ``sender``: in clear until ``authenticate``, then through the channel.
+    """Communicates with a security domain over ``sender``: in clear until ``authenticate``, then through the channel.
 
-    ``aid`` empty means the issuer security domain, whatever its AID. Every method raises CardRefused when the card
-    refuses, CardMalformed for an answer that breaks its format, and what the sender raises. A new SELECT or reset ends
+    ``aid`` None means the issuer security domain, whatever its AID. Every method raises CardRefused when the card
+    refuses, CardMalformed for an answer in a wrong format, and what the sender raises. A new SELECT or reset ends
     the channel on the card: call ``select`` again, then ``authenticate``.
     """
 
@@ -63,14 +63,14 @@ class SecurityDomain:
     # -- selecting and authenticating --------------------------------------------------------------------------------
 
     def select(self) -> bytes:
-        """SELECT; the FCI. Drops the channel, if there was one. A locked card warns and is selected. 11.9."""
+        """SELECT, which ends the channel; returns the FCI. A locked card answers with a warning. 11.9."""
         self.channel = None
         who = str(self._aid) if self._aid else "the issuer security domain"
         response = self._sender.send(Command(0x00, 0xA4, 0x04, 0x00, self._aid or b"", 256))
         return check(response, f"selecting {who}", allow=(_LOCKED,))
 
     def authenticate(self, wanted: HostAuthentication) -> SecureChannel:
-        """Open the secure channel; commands go through it from now on. See ``handshake`` for what is raised."""
+        """Open the secure channel, through which later commands are sent. Raises what ``handshake`` raises."""
         self.channel = None
         chip = self.chip()
         self.channel = open_channel(self._sender, wanted, self._custody, self._guard, chip=chip, random=self._random)
@@ -79,7 +79,7 @@ class SecurityDomain:
     def send(self, command: Command) -> Response:
         """Any command, through the channel where one is open.
 
-        Where responses carry an R-MAC, a command without Le gets one: else the MAC costs a GET RESPONSE of its own.
+        Where responses carry an R-MAC, a command without Le gets one: otherwise the MAC would need a GET RESPONSE.
         """
         if self.channel is None:
             return self._sender.send(command)
@@ -89,22 +89,22 @@ class SecurityDomain:
 
     @property
     def max_data(self) -> int:
-        """Most data bytes of one short command on the way it would go now."""
+        """Maximum number of data bytes of one short command, through the channel where one is open."""
         return self.channel.max_data if self.channel else _SHORT
 
-    # -- what the card tells -----------------------------------------------------------------------------------------
+    # -- data of the card --------------------------------------------------------------------------------------------
 
     def get_data(self, tag: int) -> bytes | None:
-        """A data object as the card gives it, tag and length included as a rule; None when it has none. 11.3."""
+        """A data object as the card returns it, usually with tag and length; None when it has none. 11.3."""
         response = self.send(_get_data(tag))
-        return None if response.sw == NOT_FOUND else check(response, f"reading data object {tag:02X}")
+        return None if response.sw == _NO_SUCH_DATA else check(response, f"reading data object {tag:02X}")
 
     def cplc(self) -> Cplc:
         """Production data, 9F7F. Raises CardRefused (6A88) for a card that has none."""
         return Cplc.parse(self._needed(0x9F7F, "reading the production data (CPLC, 9F7F)"))
 
     def chip(self) -> str:
-        """The chip serial, read once; empty for a card that does not give its CPLC."""
+        """The chip serial number, read once; empty for a card without CPLC."""
         if self._chip is None:
             response = self.send(_get_data(0x9F7F))
             self._chip = Cplc.parse(response.data).chip_serial if response.sw.ok else ""
@@ -119,21 +119,21 @@ class SecurityDomain:
         return carddata.key_information(self._needed(0xE0, "reading the key information (E0)"))
 
     def status(self, scope: StatusScope, aid: bytes = b"") -> list[StatusEntry]:
-        """The registry's entries of a scope, or those whose AID begins with ``aid``; all pages, either form. 11.4."""
-        doing = f"listing {scope.name.replace('_', ' ').lower()} (GET STATUS)"
+        """The card registry's entries of a scope, or those whose AID begins with ``aid``. 11.4."""
+        operation = f"listing {scope.name.replace('_', ' ').lower()} (GET STATUS)"
         data, response = b"", self.send(inventory.get_status(scope, aid=aid))
         tlv_form = response.sw not in _NO_TLV_FORM
         if not tlv_form:
             response = self.send(inventory.get_status(scope, tlv_form=False, aid=aid))
         for _ in range(_MOST_ROUNDS):
-            if response.sw != MORE:
+            if response.sw != _MORE:
                 break
             data += response.data
             response = self.send(inventory.get_status(scope, tlv_form=tlv_form, following=True, aid=aid))
         else:
-            raise CardMalformed(f"{doing}: the card lists entries without end")
-        if response.sw != NOT_FOUND:
-            data += check(response, doing)
+            raise CardMalformed(f"{operation}: the card lists entries without end")
+        if response.sw != _NO_SUCH_DATA:
+            data += check(response, operation)
         return inventory.parse(scope, data, tlv_form=tlv_form)
 
     # -- card content ------------------------------------------------------------------------------------------------
@@ -170,20 +170,20 @@ class SecurityDomain:
         parameters: bytes = b"",
         selectable: bool = True,
     ) -> None:
-        """Make an instance of a loaded module, selectable at once unless told otherwise. 11.5.
+        """Make an instance of a loaded module, selectable at once by default. 11.5.
 
-        ``parameters`` are the application's own, given to its install method; they are wrapped in C9 here.
+        ``parameters`` are those of its install method; they are wrapped in C9 here.
         """
         purpose = InstallFor.INSTALL_AND_MAKE_SELECTABLE if selectable else InstallFor.INSTALL
-        given = tlv(0xC9, parameters).encode()
-        command = content.install(purpose, package, module, instance, privileges, given)
+        wrapped = tlv(0xC9, parameters).encode()
+        command = content.install(purpose, package, module, instance, privileges, wrapped)
         self._confirmed(command, f"installing {instance} from module {module}")
 
     def make_selectable(self, instance: Aid, privileges: Privileges = NO_PRIVILEGES) -> None:
         self._confirmed(content.make_selectable(instance, privileges), f"making {instance} selectable")
 
     def start_personalization(self, instance: Aid) -> None:
-        """INSTALL [for personalization]: STORE DATA goes to this instance from now on."""
+        """INSTALL [for personalization]: later STORE DATA commands are for this instance."""
         self._confirmed(content.install_for_personalization(instance), f"choosing {instance} for personalization")
 
     def extradite(self, instance: Aid, domain: Aid) -> None:
@@ -208,25 +208,25 @@ class SecurityDomain:
     # -- keys and data -----------------------------------------------------------------------------------------------
 
     def put_keys(self, new: CardKeys, *, replaces: int = 0, first: int = 1) -> None:
-        """Put the three keys of a set on the card, in the place of version ``replaces`` or beside the others (0).
+        """Put the three keys of a set on the card, replacing version ``replaces`` or adding to the others (0).
 
-        The card's own check values are compared. Needs an open channel. 11.8. Raises CustodyError.
+        The check values in the card's answer are compared. Needs an open channel. 11.8. Raises CustodyError.
         """
         wrapped: Sequence[WrappedSecret] = self._custody.wrap_card_keys(self._secured("PUT KEY").dek, new)
         algorithm = self._custody.info(new.master).algorithm
         command = putkey.put_key(new.version, replaces, first, algorithm, wrapped)
-        doing = f"putting {new}" + (f" in the place of version {replaces:02X}" if replaces else "")
-        putkey.check_answer(check(self.send(command), doing), new.version, wrapped)
+        operation = f"putting {new}" + (f" in the place of version {replaces:02X}" if replaces else "")
+        putkey.check_answer(check(self.send(command), operation), new.version, wrapped)
 
     def personalize(
         self, instance: Aid, parts: Iterable[StoreDataPart], *, acknowledged: Progress | None = None
     ) -> int:
-        """Choose an instance and store all its DGIs; how many STORE DATA commands that were. See ``store_dgis``."""
+        """Start personalization of an instance and store its DGIs; returns the number of STORE DATA commands."""
         self.start_personalization(instance)
         return self.store_dgis(parts, acknowledged=acknowledged)
 
     def store_dgis(self, parts: Iterable[StoreDataPart], *, acknowledged: Progress | None = None) -> int:
-        """Personalize with DGIs, in the fewest commands; how many that were. See ``storedata.pack`` for the order.
+        """Store DGIs in the fewest commands; returns their number. See ``storedata.pack`` for the order.
 
         Needs an open channel. 11.11. Raises CustodyError, TlvError.
         """
@@ -236,7 +236,7 @@ class SecurityDomain:
         )
 
     def store_data(self, data: bytes, structure: StoreDataStructure, *, acknowledged: Progress | None = None) -> int:
-        """Store plain data of any structure, cut into full blocks; how many that were."""
+        """Store plain data of any structure in full blocks; returns the number of commands."""
         return self._store(storedata.blocks(data, self.max_data), structure, acknowledged)
 
     def _store(
@@ -249,22 +249,22 @@ class SecurityDomain:
                 acknowledged(number, len(commands))
         return len(commands)
 
-    def _secured(self, doing: str) -> SecureChannel:
+    def _secured(self, operation: str) -> SecureChannel:
         if self.channel is None:
-            raise SecureChannelError(f"{doing} needs a secure channel: authenticate first")
+            raise SecureChannelError(f"{operation} needs a secure channel: authenticate first")
         return self.channel
 
-    def _needed(self, tag: int, doing: str) -> bytes:
+    def _needed(self, tag: int, operation: str) -> bytes:
         data = self.get_data(tag)
         if data is None:
-            raise CardRefused(doing, StatusWord(NOT_FOUND))
+            raise CardRefused(operation, StatusWord(_NO_SUCH_DATA))
         return data
 
-    def _confirmed(self, command: Command, doing: str) -> None:
+    def _confirmed(self, command: Command, operation: str) -> None:
         """Content management commands answer 00, or a receipt with its length, or nothing. 11.5.3.1."""
-        data = check(self.send(command), doing)
+        data = check(self.send(command), operation)
         if data and data[0] != len(data) - 1:
-            raise CardMalformed(f"{doing}: a confirmation of {len(data)} bytes with length byte {data[0]:02X}")
+            raise CardMalformed(f"{operation}: a confirmation of {len(data)} bytes with length byte {data[0]:02X}")
 
 
 def _get_data(tag: int) -> Command:

@@ -1,4 +1,4 @@
-"""Rather stop than burn a card: a key set that failed on a chip once is not tried there again."""
+"""A guard against blocked cards: a key set that failed on a chip is not tried on it again."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from terminal.keys.custody import CardKeys
 
 
 class AuthenticationGuard:
-    """Remembers which key sets failed on which chips. One object serves all lanes of a process; safe between threads.
+    """Records which key sets failed on which chips. One instance serves all lanes of a process; thread-safe.
 
-    A security domain counts failed authentications and blocks for good after a few (often 3 to 10), so a wrong
-    master key tried again and again destroys a batch. ``chip`` is any text that tells chips apart: the chip serial,
-    or the key data where there is none.
+    A security domain counts failed authentications and blocks for good after a few (often 3 to 10), so retries with a
+    wrong master key destroy a batch. ``chip`` is any text that identifies the chip: its serial number, or the key data
+    where it has none.
     """
 
     def __init__(self) -> None:
@@ -23,18 +23,19 @@ class AuthenticationGuard:
     def check(self, chip: str, keys: CardKeys) -> None:
         """Raises AuthenticationGuarded when this key set failed on this chip before."""
         with self._lock:
-            why = self._failed.get(_key(chip, keys))
-        if why is not None:
+            reason = self._failed.get(_key(chip, keys))
+        if reason is not None:
             raise AuthenticationGuarded(
-                f"not tried again, so that the card is not blocked: {keys} failed on chip {chip} before ({why})"
+                f"not tried again, so that the card is not blocked: {keys} failed on chip {chip} before ({reason})"
             )
 
-    def failed(self, chip: str, keys: CardKeys, why: str) -> None:
+    def failed(self, chip: str, keys: CardKeys, reason: str) -> None:
+        """Record that this key set failed on this chip."""
         with self._lock:
-            self._failed[_key(chip, keys)] = why
+            self._failed[_key(chip, keys)] = reason
 
     def allow(self, chip: str, keys: CardKeys | None = None) -> None:
-        """Let one key set, or every key set, be tried on this chip again: somebody decided to."""
+        """Allow one key set, or every key set, to be tried on this chip again."""
         with self._lock:
             for key in [k for k in self._failed if k[0] == chip]:
                 if keys is None or key == _key(chip, keys):

@@ -1,4 +1,4 @@
-"""Mutual authentication as a dialogue without I/O: yields commands, receives responses, ends in a session.
+"""Mutual authentication without I/O: a generator that yields commands, receives responses and returns a session.
 
 GPC 2.3.1, E.1.2 and E.5 (SCP02); GPC 2.3.1 Amendment D 1.2, 5 and 7.1 (SCP03).
 """
@@ -19,7 +19,7 @@ from terminal.globalplatform.update import InitializeUpdate
 from terminal.keys.custody import CardKeys, Diversification, KeyCustody, KeyRef, Scp, SessionDek
 
 KeySource = CardKeys | Callable[[InitializeUpdate], CardKeys]
-"""The key set itself, or how to find it from what the card tells."""
+"""The key set itself, or a function that derives it from the answer to INITIALIZE UPDATE."""
 
 _WRONG_LENGTH = (0x6700, 0x6A80)
 
@@ -28,12 +28,12 @@ Handshake = Generator[Command, Response, "EstablishedSession"]
 
 @dataclass(frozen=True, slots=True)
 class HostAuthentication:
-    """What to authenticate with, and how.
+    """The keys and options of an authentication.
 
-    ``version`` is the key version asked for (0: the card's first). ``scp`` None takes whichever protocol the card
-    speaks. ``scp02_i`` is the SCP02 implementation option (15 or 55), which cards tell in their recognition data only.
-    ``s16`` begins with a challenge of 16 bytes; without it that costs an S16 card one command more. ``retry`` lets a
-    key set that failed on this chip before be tried once more: only when somebody decided so.
+    ``version`` is the requested key version (0: the card's first). ``scp`` None accepts either protocol. ``scp02_i`` is
+    the SCP02 implementation option (15 or 55), which cards report in their recognition data only. ``s16`` starts with a
+    challenge of 16 bytes, which saves one command with S16 cards. ``retry`` allows a key set that failed on this chip
+    before, for a person who decided so.
     """
 
     keys: KeySource
@@ -47,7 +47,7 @@ class HostAuthentication:
 
 @dataclass(frozen=True, slots=True)
 class EstablishedSession:
-    """A session that both sides have proven: what wraps its messages, and the DEK for ``KeyCustody.wrap_*``."""
+    """A mutually authenticated session: its secure messaging, and the DEK for ``KeyCustody.wrap_*``."""
 
     update: InitializeUpdate
     keys: CardKeys
@@ -56,7 +56,7 @@ class EstablishedSession:
 
 
 def keys_from_master(custody: KeyCustody, master: KeyRef, method: Diversification) -> KeySource:
-    """The usual key source: the card's keys from a master, by the key data and version that the card tells."""
+    """The usual key source: the card's keys from a master, by the key data and version in the card's answer."""
     return lambda update: custody.card_keys(master, method, update.key_data, update.version)
 
 
@@ -65,17 +65,17 @@ def handshake(
 ) -> Handshake:
     """INITIALIZE UPDATE, then EXTERNAL AUTHENTICATE.
 
-    ``host_challenge`` has 16 bytes: all are used in S16 mode, the first 8 elsewhere. ``chip`` names the chip for
-    ``guard``; empty takes the key data. The host cryptogram is sent only after the card's was right.
-    Raises AuthenticationGuarded before anything is spent, NotGenuine for a wrong card cryptogram, AuthenticationRefused
-    when the card refuses ours, CardRefused when it has no such key version, SecureChannelError for a protocol or level
-    that is not to be had, CardMalformed.
+    ``host_challenge`` has 16 bytes: all are used in S16 mode, the first 8 otherwise. ``chip`` identifies the chip for
+    ``guard``; empty means by its key data. The host cryptogram is sent only after the card cryptogram was verified.
+    Raises AuthenticationGuarded before a try is used, NotGenuine for a wrong card cryptogram, AuthenticationRefused
+    when the card refuses the host cryptogram, CardRefused when it has no such key version, SecureChannelError for a
+    protocol or level that it does not support, CardMalformed.
     """
     if isinstance(wanted.keys, CardKeys) and chip and not wanted.retry:
         guard.check(chip, wanted.keys)
     update, host_challenge = yield from _initialize_update(wanted, host_challenge)
     if wanted.scp is not None and update.scp is not wanted.scp:
-        raise SecureChannelError(f"the card speaks SCP{update.scp}, not SCP{wanted.scp} as asked for")
+        raise SecureChannelError(f"the card uses SCP{update.scp}, not the requested SCP{wanted.scp}")
     check_level(update.scp, update.i, wanted.level)
     keys = wanted.keys if isinstance(wanted.keys, CardKeys) else wanted.keys(update)
     chip = chip or update.key_data.hex().upper()
@@ -97,20 +97,21 @@ def handshake(
 def _initialize_update(
     wanted: HostAuthentication, challenge: bytes
 ) -> Generator[Command, Response, tuple[InitializeUpdate, bytes]]:
-    """The card's answer, and the part of the challenge that it was given to.
+    """The card's answer, and the part of the challenge that was sent.
 
-    A card in S16 mode either refuses 8 bytes by their length or answers with 16: it is asked again. Nothing is spent.
+    A card in S16 mode either refuses a challenge of 8 bytes or answers with 16: the command is repeated with 16 bytes,
+    which uses no try.
     """
-    doing = f"INITIALIZE UPDATE with {f'key version {wanted.version:02X}' if wanted.version else 'any key version'}"
+    operation = f"INITIALIZE UPDATE with {f'key version {wanted.version:02X}' if wanted.version else 'any key version'}"
     if not wanted.s16:
         short = challenge[:8]
         response = yield Command(0x80, 0x50, wanted.version, 0x00, short, ne=256)
         if response.sw not in _WRONG_LENGTH:
-            update = InitializeUpdate.parse(check(response, doing), scp02_i=wanted.scp02_i)
+            update = InitializeUpdate.parse(check(response, operation), scp02_i=wanted.scp02_i)
             if len(update.card_challenge) <= len(short):
                 return update, short
     response = yield Command(0x80, 0x50, wanted.version, 0x00, challenge, ne=256)
-    update = InitializeUpdate.parse(check(response, doing), scp02_i=wanted.scp02_i)
+    update = InitializeUpdate.parse(check(response, operation), scp02_i=wanted.scp02_i)
     if len(update.card_challenge) != len(challenge):
-        raise CardMalformed(f"{doing}: {len(update.card_challenge)} bytes of challenge answer {len(challenge)}")
+        raise CardMalformed(f"{operation}: {len(update.card_challenge)} bytes of challenge answer {len(challenge)}")
     return update, challenge

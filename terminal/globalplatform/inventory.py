@@ -1,4 +1,4 @@
-"""GET STATUS: the card's registry, in its TLV form and the older one. GPC 2.3.1, 11.4."""
+"""GET STATUS: the entries of the card's registry, in TLV form and in the older form. GPC 2.3.1, 11.4."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class StatusScope(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusEntry:
-    """One line of the card's registry. ``state`` is the life cycle byte; its table depends on ``scope``.
+    """One entry of the card's registry. ``state`` is the life cycle byte; its table depends on ``scope``.
 
-    Load files have ``modules`` and ``version`` where the card tells; applications their load file (``package``) and
-    ``domain`` in the TLV form only.
+    Load files have ``modules`` and ``version`` where the card reports them; applications have their load file
+    (``package``) and ``domain`` in the TLV form only.
     """
 
     scope: StatusScope
@@ -52,24 +52,24 @@ class StatusEntry:
 
 
 def get_status(scope: StatusScope, *, tlv_form: bool = True, following: bool = False, aid: bytes = b"") -> Command:
-    """The command: all entries of a scope, or those whose AID begins with ``aid``. ``following`` after 6310."""
+    """The command for all entries of a scope, or those whose AID begins with ``aid``; ``following`` after 6310."""
     data = bytes((0x4F, len(aid))) + aid if aid else _ALL
     p2 = (_TLV_FORM if tlv_form else 0) | (_NEXT if following else 0)
     return Command(0x80, 0xF2, scope, p2, data, ne=256)
 
 
 def parse(scope: StatusScope, data: bytes, *, tlv_form: bool = True) -> list[StatusEntry]:
-    """The entries of one answer; an answer to several commands may be joined first. Raises CardMalformed.
+    """The entries of one answer, or of the concatenated answers to several commands. Raises CardMalformed.
 
-    Some cards answer the older form to a request for the TLV form: what does not begin with E3 is read as that.
+    Some cards answer a request for the TLV form in the older form: data that do not begin with E3 are read as such.
     """
-    doing = f"GET STATUS ({scope.name.replace('_', ' ').lower()})"
+    operation = f"GET STATUS ({scope.name.replace('_', ' ').lower()})"
     try:
         if tlv_form and data[:1] in (b"\xe3", b""):
             return [_from_tlv(scope, item.children) for item in decode(data, padding="reject").find_all(0xE3)]
         return list(_from_legacy(scope, data))
     except (CodecError, IndexError) as error:
-        raise CardMalformed(f"{doing}: {error}") from error
+        raise CardMalformed(f"{operation}: {error}") from error
 
 
 def _from_tlv(scope: StatusScope, objects: Tlvs) -> StatusEntry:
@@ -79,7 +79,7 @@ def _from_tlv(scope: StatusScope, objects: Tlvs) -> StatusEntry:
     return StatusEntry(
         scope=scope,
         aid=Aid(objects.need(0x4F)),
-        # The first byte is the state; a second one tells contactless activation (Amendment C).
+        # The first byte is the state; a second one is the contactless activation state (Amendment C).
         state=objects.need(0x9F70)[0],
         privileges=Privileges.parse(privileges.value) if privileges else NO_PRIVILEGES,
         modules=tuple(Aid(item.value) for item in objects.find_all(0x84)),
@@ -90,7 +90,7 @@ def _from_tlv(scope: StatusScope, objects: Tlvs) -> StatusEntry:
 
 
 def _from_legacy(scope: StatusScope, data: bytes) -> Iterator[StatusEntry]:
-    """Length, AID, state, privileges; load files with modules: also a count and each. GPC 2.3.1, Table 11-34."""
+    """Length, AID, state, privileges; for load files with modules also their count and AIDs. GPC 2.3.1, Table 11-34."""
     at = 0
     while at < len(data):
         aid, at = _counted(data, at)
@@ -110,5 +110,5 @@ def _from_legacy(scope: StatusScope, data: bytes) -> Iterator[StatusEntry]:
 def _counted(data: bytes, at: int) -> tuple[Aid, int]:
     end = at + 1 + data[at]
     if end > len(data):
-        raise CodecError("a list that is cut off", at)
+        raise CodecError("a list that is truncated", at)
     return Aid(data[at + 1 : end]), end

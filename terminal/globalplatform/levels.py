@@ -1,4 +1,4 @@
-"""Security levels of a secure channel, and which of them each protocol can hold."""
+"""Security levels of a secure channel, and those of each protocol."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SecurityLevel(IntFlag):
 C_MAC = SecurityLevel.C_MAC
 C_ENC = SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION
 FULL = C_ENC | SecurityLevel.R_MAC | SecurityLevel.R_ENCRYPTION
-"""33: everything that SCP03 can do."""
+"""33: every protection of SCP03."""
 
 LEGAL = {
     Scp.SCP02: frozenset({0x00, 0x01, 0x03, 0x10, 0x11, 0x13}),
@@ -40,10 +40,10 @@ _R_ENC_SUPPORT = 0x40
 
 
 def check_level(scp: Scp, i: int, level: SecurityLevel) -> None:
-    """Refuse a level that the protocol does not define, or that this card says it cannot do.
+    """Raises SecureChannelError for a level that the protocol does not define or this card does not support.
 
-    SCP03 cards tell R-MAC and R-ENCRYPTION in ``i`` (20, 40). SCP02 cards do not tell ``i`` while authenticating,
-    so there only the combination is checked. Raises SecureChannelError.
+    SCP03 cards report R-MAC and R-ENCRYPTION in ``i`` (20, 40). SCP02 cards do not report ``i`` while authenticating:
+    there only the combination is checked.
     """
     if level not in LEGAL[scp]:
         raise SecureChannelError(f"SCP{scp} has no security level {int(level):02X} ({level})")

@@ -38,7 +38,7 @@ class ApplicationState(IntFlag):
 
 
 def state_name(state: int, *, issuer_domain: bool = False, load_file: bool = False) -> str:
-    """A life cycle byte in words, with the byte itself where it is an application's own."""
+    """The name of a life cycle state, with the byte itself for an application-specific state."""
     if issuer_domain or load_file:
         known: Iterable[IntEnum] = CardLifeCycleState if issuer_domain else LoadFileState
         return next((named.name for named in known if named == state), f"unknown {state:02X}")
@@ -53,7 +53,7 @@ def state_name(state: int, *, issuer_domain: bool = False, load_file: bool = Fal
 
 
 class Privileges(IntFlag):
-    """Three bytes, big-endian; one byte stands for the first of three. GPC 2.3.1, Tables 11-7 to 11-9."""
+    """Three bytes, big-endian; one byte is the first of three. GPC 2.3.1, Tables 11-7 to 11-9."""
 
     SECURITY_DOMAIN = 0x800000
     DAP_VERIFICATION = 0x400000
@@ -86,13 +86,13 @@ class Privileges(IntFlag):
         return cls(int.from_bytes(raw.ljust(3, b"\x00"), "big"))
 
     def encode(self) -> bytes:
-        """One byte where the first says it all, else three."""
+        """One byte where the other two are zero, else three."""
         raw = int(self).to_bytes(3, "big")
         return raw if any(raw[1:]) else raw[:1]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Bits that are set, in words, most significant first."""
+        """The names of the bits that are set, most significant first."""
         return tuple(
             p.name.replace("_", " ").lower()
             for p in sorted(type(self), reverse=True)

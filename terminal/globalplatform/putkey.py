@@ -1,4 +1,4 @@
-"""PUT KEY: a whole key set, encrypted by custody, and the check of what the card confirms. GPC 2.3.1, 11.8."""
+"""PUT KEY: a whole key set, encrypted by custody, and the check of the card's confirmation. GPC 2.3.1, 11.8."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from terminal.keys.custody import Algorithm, WrappedSecret
 from terminal.tlv import encode_length
 
 INITIAL = 0xFF
-"""Key version of the keys that a chip leaves the factory with."""
+"""Version of the initial keys of a chip."""
 _MULTIPLE = 0x80
 _TDES, _AES = 0x80, 0x88
 _BYTES = {Algorithm.AES128: 16, Algorithm.AES192: 24, Algorithm.AES256: 32}
 
 
 def put_key(version: int, replaces: int, first: int, algorithm: Algorithm, keys: Sequence[WrappedSecret]) -> Command:
-    """Add a key set of ``version`` (``replaces`` = 0) or put it in the place of another one.
+    """Add a key set of ``version`` (``replaces`` = 0) or replace another one by it.
 
-    ``keys`` get the identifiers ``first`` and up (1 ENC, 2 MAC, 3 DEK). 3DES keys have type 80 and stand alone; AES
+    ``keys`` get the identifiers ``first`` and up (1 ENC, 2 MAC, 3 DEK). 3DES keys have type 80 and no length; AES
     keys have type 88 and their length before the ciphertext. GPC 2.3.1, Table 11-68; Amendment D 1.2, 7.2.
     Replacing the initial keys (FF) means adding: P1 cannot name FF, and the card drops them with the first key set.
     Raises SecureChannelError for versions, identifiers or algorithms that PUT KEY cannot carry.
@@ -44,7 +44,7 @@ def _field(algorithm: Algorithm, key: WrappedSecret) -> bytes:
 
 
 def check_answer(data: bytes, version: int, keys: Sequence[WrappedSecret]) -> None:
-    """The card confirms version and check values (which it may leave out). Raises CardMalformed. 11.8.3.1."""
+    """Raises CardMalformed unless the card confirms version and check values (which it may omit). 11.8.3.1."""
     if not data or data[0] != version:
         raise CardMalformed(f"PUT KEY: the card does not confirm key version {version:02X}")
     confirmed = data[1:]

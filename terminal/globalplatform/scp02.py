@@ -17,9 +17,9 @@ _SM = 0x04
 
 
 class Scp02:
-    """Wraps commands and unwraps responses of one session. No I/O; state moves with every wrap.
+    """Wraps commands and unwraps responses of one session, without I/O; each wrap changes its state.
 
-    Made with ``level`` as wanted; ``external_authenticate`` must be the first command. GPC 2.3.1, E.4.
+    ``level`` is the requested level; ``external_authenticate`` must be the first command. GPC 2.3.1, E.4.
     """
 
     def __init__(self, session: OpenSession, i: int, level: SecurityLevel) -> None:
@@ -32,21 +32,22 @@ class Scp02:
 
     @property
     def max_data(self) -> int:
-        """Most plain data bytes of a command whose wrapped form is 255 bytes: 255, 247 (C-MAC) or 239 (encrypted)."""
+        """Maximum number of plain data bytes of a command whose wrapped form is 255 bytes: 255, 247 (C-MAC) or 239
+        (encrypted)."""
         if not self.level & SecurityLevel.C_MAC:
             return 255
         room = 255 - _MAC
         return room // _BLOCK * _BLOCK - 1 if self.level & SecurityLevel.C_DECRYPTION else room
 
     def external_authenticate(self) -> Command:
-        """The command that proves this side and sets the security level; its C-MAC starts both chains. E.5.2."""
+        """The command that authenticates the host and sets the security level; its C-MAC starts both chains. E.5.2."""
         plain = Command(0x80, 0x82, self.level, 0x00, self._keys.host_cryptogram)
         command = self._signed(plain, plain.data)
         self._r_mac = self._icv
         return command
 
     def start_r_mac(self) -> None:
-        """BEGIN R-MAC SESSION succeeded: responses carry an R-MAC from now on, chained to the last C-MAC. E.4.5."""
+        """After BEGIN R-MAC SESSION: later responses carry an R-MAC, chained to the last C-MAC. E.4.5."""
         self._r_mac = self._icv
         self.level |= SecurityLevel.R_MAC
 
@@ -54,7 +55,7 @@ class Scp02:
         self.level &= ~SecurityLevel.R_MAC
 
     def wrap(self, command: Command) -> Command:
-        """Raises ApduError for data that do not fit a short command at this level."""
+        """The command at this level. Raises ApduError for data that exceed a short command."""
         data = command.data
         self._sent = bytes((command.cla & ~0x07, command.ins, command.p1, command.p2, len(data) & 0xFF)) + data
         if not self.level & SecurityLevel.C_MAC:
@@ -66,7 +67,7 @@ class Scp02:
         return self._signed(command, data)
 
     def unwrap(self, response: Response) -> Response:
-        """Check and take off the R-MAC, where there is one. An error status without data carries none and passes.
+        """Verify and remove the R-MAC, if there is one. An error status without data carries none.
 
         Raises IntegrityError.
         """
@@ -75,10 +76,10 @@ class Scp02:
         if not response.data and not response.sw.ok and not response.sw.warning:
             return response
         data, mac = response.data[:-_MAC], response.data[-_MAC:]
-        told = bytes((len(data) & 0xFF,)) + data + int(response.sw).to_bytes(2, "big")
-        expected = self._mac(self._keys.rmac.reveal(), self._sent + told, self._r_mac)
+        received = bytes((len(data) & 0xFF,)) + data + int(response.sw).to_bytes(2, "big")
+        expected = self._mac(self._keys.rmac.reveal(), self._sent + received, self._r_mac)
         if not hmac.compare_digest(mac, expected):
-            raise IntegrityError("the R-MAC of a response is wrong: it was changed on its way, or is not the card's")
+            raise IntegrityError("the R-MAC of a response is wrong: the response was changed, or is not from this card")
         self._r_mac = expected
         return Response(data, response.sw)
 

@@ -17,9 +17,9 @@ _RESPONSE = 0x80
 
 
 class Scp03:
-    """Wraps commands and unwraps responses of one session. No I/O; state moves with every wrap.
+    """Wraps commands and unwraps responses of one session, without I/O; each wrap changes its state.
 
-    Made with ``level`` as wanted; ``external_authenticate`` must be the first command. MACs have 8 bytes, 16 in S16
+    ``level`` is the requested level; ``external_authenticate`` must be the first command. MACs have 8 bytes, 16 in S16
     mode.
     """
 
@@ -32,18 +32,18 @@ class Scp03:
 
     @property
     def max_data(self) -> int:
-        """Most plain data bytes of a command whose wrapped form is 255 bytes.
+        """Maximum number of plain data bytes of a command whose wrapped form is 255 bytes.
 
         255 without secure messaging; 247 with C-MAC, 239 encrypted; in S16 mode 239 and 223.
         """
         return self._room(255)
 
     def external_authenticate(self) -> Command:
-        """The command that proves this side and sets the security level; its C-MAC starts the chain. 7.1.2."""
+        """The command that authenticates the host and sets the security level; its C-MAC starts the chain. 7.1.2."""
         return self._signed(Command(0x84, 0x82, self.level, 0x00, self._keys.host_cryptogram), extended=False)
 
     def wrap(self, command: Command) -> Command:
-        """Raises ApduError for data that do not fit; a short command stays short."""
+        """The command at this level; a short command stays short. Raises ApduError for data that exceed it."""
         if not self.level & SecurityLevel.C_MAC:
             return command
         room = self._room(65535 if command.extended else 255)
@@ -57,9 +57,9 @@ class Scp03:
         return self._signed(Command(*head, data=data, ne=command.ne), extended=command.extended)
 
     def unwrap(self, response: Response) -> Response:
-        """Check and take off the R-MAC, then decrypt. An error status travels alone and unprotected (6.2.5).
+        """Verify and remove the R-MAC, then decrypt. An error status is sent alone and unprotected (6.2.5).
 
-        Raises IntegrityError; CardMalformed for padding that the card itself signed and that is wrong.
+        Raises IntegrityError; CardMalformed for wrong padding under a right R-MAC.
         """
         if not self.level & SecurityLevel.R_MAC:
             return response
@@ -71,7 +71,7 @@ class Scp03:
         signed = self._chain + data + int(response.sw).to_bytes(2, "big")
         expected = aes.cmac(self._keys.rmac.reveal(), signed)[: self._mac_length]
         if not hmac.compare_digest(mac, expected):
-            raise IntegrityError("the R-MAC of a response is wrong: it was changed on its way, or is not the card's")
+            raise IntegrityError("the R-MAC of a response is wrong: the response was changed, or is not from this card")
         if data and self.level & SecurityLevel.R_ENCRYPTION:
             data = self._decrypted(data)
         return Response(data, response.sw)

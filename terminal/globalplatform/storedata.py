@@ -1,4 +1,4 @@
-"""STORE DATA as a printable plan: DGIs packed into the fewest possible blocks. GPC 2.3.1, 11.11; EMV CPS 1.1, 4.3."""
+"""STORE DATA: DGIs packed into the fewest possible blocks. GPC 2.3.1, 11.11; EMV CPS 1.1, 4.3."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENCRYPTED = 0x60
 
 
 class StoreDataStructure(IntEnum):
-    """P1 b5-b4: how the data field is built. GPC 2.3.1, Table 11-87."""
+    """P1 b5-b4: the structure of the data field. GPC 2.3.1, Table 11-87."""
 
     NONE = 0x00
     DGI = 0x08
@@ -36,9 +36,9 @@ class StoreDataBlock:
 
 
 class StoreDataPart(Protocol):
-    """One DGI to store: a plain value, or the reference of a secret one that only custody may see.
+    """One DGI to store: a plain value, or the reference of a secret one that only custody reads.
 
-    ``secret`` values travel under the session DEK; ``padded`` asks for ISO/IEC 9797-1 method 2 padding before that.
+    ``secret`` values are sent under the session DEK; ``padded`` adds ISO/IEC 9797-1 method 2 padding first.
     """
 
     @property
@@ -68,11 +68,11 @@ class DgiPart:
 
 
 def pack(parts: Iterable[StoreDataPart], custody: KeyCustody, dek: SessionDek, max_data: int) -> list[StoreDataBlock]:
-    """DGIs to blocks of at most ``max_data`` bytes: secret ones first, then plain ones, each kind streamed.
+    """DGIs in blocks of at most ``max_data`` bytes: secret ones first, then plain ones, in the given order.
 
-    Within a kind the order stays. Every block but the last of its kind is full, a DGI running over where it must, so no
-    fewer commands are possible as long as plain and secret DGIs may not share a block. The check values of keys (9000,
-    9030) are plain and so arrive after the keys they check.
+    Every block but the last of its kind is full, and a DGI may continue in the next block: fewer commands are
+    impossible, since plain and secret DGIs may not share a block. The check values of keys (9000, 9030) are plain and
+    so arrive after the keys that they check.
     Raises TlvError for a DGI number or length that does not exist, SecureChannelError for a secret value in clear,
     and CustodyError.
     """
@@ -89,12 +89,12 @@ def pack(parts: Iterable[StoreDataPart], custody: KeyCustody, dek: SessionDek, m
 
 
 def blocks(data: bytes, max_data: int, *, encrypted: bool = False) -> list[StoreDataBlock]:
-    """Data cut into blocks, all full but the last; no block for no data."""
+    """Data in full blocks, except the last; no block for no data."""
     return [StoreDataBlock(data[at : at + max_data], encrypted) for at in range(0, len(data), max_data)]
 
 
 def commands(content: Sequence[StoreDataBlock], structure: StoreDataStructure) -> list[Command]:
-    """STORE DATA commands: P1 says structure, encryption and the last block, P2 counts from 00 and wraps at FF.
+    """STORE DATA commands: P1 has structure, encryption and the last block, P2 counts from 00 to FF and wraps.
 
     Raises SecureChannelError when there is nothing to store.
     """

@@ -36,11 +36,11 @@ _SCP03 = Struct(
 
 @dataclass(frozen=True, slots=True)
 class InitializeUpdate:
-    """What a card tells before anybody has proven anything.
+    """The unauthenticated answer of a card.
 
-    ``key_data`` (10 bytes) is what its keys are diversified with. ``sequence`` is the SCP02 counter (2 bytes), or the
-    SCP03 counter (3 bytes; empty where the challenge is random). ``i`` is told by SCP03 cards only; for SCP02 it is
-    what the caller believes.
+    ``key_data`` (10 bytes) diversifies its keys. ``sequence`` is the SCP02 counter (2 bytes), or the SCP03 counter (3
+    bytes; empty where the challenge is random). ``i`` is reported by SCP03 cards only; for SCP02 it is that of the
+    caller.
     """
 
     scp: Scp
@@ -58,25 +58,25 @@ class InitializeUpdate:
         Raises SecureChannelError for another protocol, CardMalformed for a wrong length.
         """
         try:
-            said = _KEY_INFORMATION.parse(data)
-            if said.scp == 0x02:
-                found = _SCP02.parse(data)
-            elif said.scp == 0x03:
-                found = _SCP03.parse(data)
+            scp = _KEY_INFORMATION.parse(data).scp
+            if scp == 0x02:
+                answer = _SCP02.parse(data)
+            elif scp == 0x03:
+                answer = _SCP03.parse(data)
             else:
-                raise SecureChannelError(f"the card speaks SCP{said.scp:02X}; only SCP02 and SCP03 are supported")
+                raise SecureChannelError(f"the card uses SCP{scp:02X}; only SCP02 and SCP03 are supported")
         except ConstructError as error:
             raise CardMalformed(f"INITIALIZE UPDATE: {len(data)} bytes do not make a valid answer") from error
         return cls(
-            scp=Scp(f"{found.scp:02d}"),
-            i=scp02_i if found.scp == 0x02 else found.i,
-            version=found.version,
-            key_data=found.key_data,
-            sequence=found.sequence or b"",
-            card_challenge=found.challenge,
-            card_cryptogram=found.cryptogram,
+            scp=Scp(f"{answer.scp:02d}"),
+            i=scp02_i if answer.scp == 0x02 else answer.i,
+            version=answer.version,
+            key_data=answer.key_data,
+            sequence=answer.sequence or b"",
+            card_challenge=answer.challenge,
+            card_cryptogram=answer.cryptogram,
         )
 
     def request(self, host_challenge: bytes) -> SessionRequest:
-        """The part of this that session keys are derived from."""
+        """The data from which session keys are derived."""
         return SessionRequest(self.scp, self.i, host_challenge, self.card_challenge, self.sequence)

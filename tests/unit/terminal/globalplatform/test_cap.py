@@ -116,7 +116,7 @@ def test_announced_applets_must_be_there() -> None:
     [
         ("Header", frame("Header", bytes(20)), "Header component is malformed"),
         ("Header", frame("Applet", bytes(20)), "tag 3 instead of 1"),
-        ("Method", frame("Method", bytes(20))[:-1], "has 19 bytes, but says 20"),
+        ("Method", frame("Method", bytes(20))[:-1], "has 19 bytes, but declares 20"),
         ("Applet", frame("Applet", bytes((2, 5)) + bytes(7)), "Applet component is malformed"),
         ("Applet", frame("Applet", bytes((1, 4)) + bytes(6)), "Applet component is malformed"),
         ("Class", b"\x06", "Class component is malformed"),

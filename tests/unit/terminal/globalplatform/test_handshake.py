@@ -49,7 +49,7 @@ def test_scp02_answers_have_a_two_byte_counter_and_the_option_the_caller_believe
 def test_another_protocol_than_asked_for_is_refused_before_any_key_is_used() -> None:
     custody, keys = host(Algorithm.AES128)
     card = CardEnd(Algorithm.AES128, 0x70)
-    with pytest.raises(SecureChannelError, match="speaks SCP03, not SCP02"):
+    with pytest.raises(SecureChannelError, match="uses SCP03, not the requested SCP02"):
         open_channel(card, HostAuthentication(keys, scp=Scp.SCP02), custody, AuthenticationGuard())
     assert len(card.wire) == 1
 
