@@ -23,7 +23,8 @@ from terminal.errors import CardError, CardRefused, CodecError
 from terminal.globalplatform import ISD_AID, AuthenticationGuard, SecurityDomain
 from terminal.keys import MemoryCustody
 from terminal.member.elements import ELEMENTS
-from terminal.member.outcome import Verdict, VerdictCode
+from terminal.member.outcome import Verdict
+from terminal.member.presentation import PRESENTATIONS, CountedAs, Tone
 from terminal.member.reading import MemberCard, read_card
 from terminal.member.values import value_text
 from terminal.member.verdict import CHINA, verify
@@ -72,10 +73,9 @@ def verify_card(
 
 
 def _exit_as(verdict: Verdict) -> None:
-    if verdict.code is VerdictCode.CARD_FAULT:
-        raise typer.Exit(3)
-    if not verdict.accepted:
-        raise typer.Exit(1)
+    code = _EXIT_CODES[PRESENTATIONS[verdict.code].counted]
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command("read")
@@ -177,29 +177,19 @@ def judge(sender: Sender, lists: LocalLists) -> Verdict:
 _NOT_THERE = (0x6A82, 0x6A81, 0x6999, 0x6985, 0x6D00)
 """What cards answer who have no such application, or one that was never filled."""
 
-_LOOK = {
-    VerdictCode.ACTIVE: ("green", "✓ 有效"),
-    VerdictCode.EXPIRED: ("yellow", "✗ 已过期"),
-    VerdictCode.NOT_YET_VALID: ("yellow", "✗ 未生效"),
-}
-_OTHER_LOOK = {
-    VerdictCode.SUSPENDED: "✗ 已暂停",
-    VerdictCode.LOST: "✗ 已挂失",
-    VerdictCode.NOT_GENUINE: "✗ 非真卡",
-    VerdictCode.UNKNOWN_ISSUER: "✗ 发卡方未知",
-    VerdictCode.NOT_A_MEMBER_CARD: "✗ 不是会员卡",
-    VerdictCode.CARD_FAULT: "✗ 读卡故障",
-}
+_EXIT_CODES = {CountedAs.ACCEPTED: 0, CountedAs.REFUSED: 1, CountedAs.UNREAD: 3}
+_COLOURS = {Tone.OK: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.IDLE: "red"}
 
 
 def verdict_panel(verdict: Verdict) -> RenderableType:
     """The verdict for a person: colour, sign and words, then who the member is and what is left."""
-    colour, sign = _LOOK.get(verdict.code, ("red", _OTHER_LOOK.get(verdict.code, "✗")))
+    row = PRESENTATIONS[verdict.code]
+    colour, sign = _COLOURS[row.tone], "✓" if verdict.accepted else "✗"
     body: list[RenderableType] = [Text(verdict.sentence)]
     if verdict.member is not None:
         body.append(_member_table(verdict))
     body.append(Text(_provenance(verdict), style="dim"))
-    title = f"[bold]{sign}  {verdict.code.value}[/]"
+    title = f"[bold]{sign} {row.word.zh}  {verdict.code.value}[/]"
     return Panel(Group(*body), title=title, border_style=colour, expand=False, padding=(1, 2))
 
 

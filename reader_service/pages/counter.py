@@ -19,21 +19,8 @@ from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.counter import ListsAge
-from terminal.member.outcome import VerdictCode
+from terminal.member.presentation import Tone, presentation
 
-KINDS: Final[Mapping[str, str]] = {
-    VerdictCode.ACTIVE: "ok",
-    VerdictCode.EXPIRED: "warn",
-    VerdictCode.NOT_YET_VALID: "warn",
-    VerdictCode.SUSPENDED: "bad",
-    VerdictCode.LOST: "bad",
-    VerdictCode.NOT_GENUINE: "bad",
-    VerdictCode.UNKNOWN_ISSUER: "warn",
-    VerdictCode.NOT_A_MEMBER_CARD: "idle",
-    VerdictCode.CARD_FAULT: "idle",
-}
-"""The colour of each verdict (docs/card-layout.md); its words are texts of their own."""
-SIGNS: Final = {"ok": "check", "warn": "warn", "bad": "cross", "idle": "help"}
 DAYS: Final = ("valid_through", "card_expires", "cover_ends", "valid_from")
 
 Text = Annotated[str, Form()]
@@ -99,8 +86,9 @@ def shown(told: Mapping[str, Any]) -> dict[str, Any]:
     if member is not None:
         days = {name: date.fromisoformat(member[name]) if member[name] else None for name in DAYS}
         member = {**member, **days}
-    kind = KINDS.get(told["verdict"], "idle")
-    return {**told, "member": member, "kind": kind, "sign": SIGNS[kind], "words": told["verdict"].lower()}
+    row = presentation(told["verdict"])
+    tone = row.tone if row else Tone.IDLE
+    return {**told, "member": member, "tone": tone, "sign": tone.sign, "words": told["verdict"].lower()}
 
 
 @dataclass

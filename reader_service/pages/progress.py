@@ -18,6 +18,7 @@ from reader_service.principal import Permission
 from reader_service.services.statistics import Figures
 from registry.admin.plans import UnitPlan
 from registry.admin.statistics import CardSeconds, HourCount, UnitProgress
+from terminal.member.presentation import presentation
 
 PERIODS: Final = (1, 7, 30, 90, 365, 0)
 """Days back from now; 0 is from the beginning."""
@@ -26,14 +27,6 @@ _LABEL: Final = 34
 _UNIT: Final = 16
 """Characters of a reason, and of a unit, beside its bar; the table has it whole."""
 
-_COLOURS: Final = {
-    "ACTIVE": "ok",
-    "EXPIRED": "warn",
-    "NOT_YET_VALID": "idle",
-    "SUSPENDED": "accent",
-    "LOST": "bad",
-    "NOT_GENUINE": "ink",
-}
 _MOST_CARDS: Final = 10_000_000
 
 Days = Annotated[int, Query()]
@@ -200,8 +193,8 @@ def _codes(counts: Sequence[HourCount], t: Words) -> list[tuple[str, str]]:
 
 
 def _colour(code: str) -> str:
-    """Each verdict that is frequent has a colour of its own."""
-    return _COLOURS.get(code, "muted")
+    row = presentation(code)
+    return row.plot if row else "muted"
 
 
 def _step(step: str, t: Words) -> str:

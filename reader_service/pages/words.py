@@ -1,4 +1,5 @@
-"""What people read, by key and language. The texts are in ``i18n/LANGUAGE/SECTION.json``; a key is ``section.name``."""
+"""What people read, by key and language. The texts are in ``i18n/LANGUAGE/SECTION.json``, those of verdicts in
+terminal.member.presentation; a key is ``section.name``."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from terminal.member.presentation import PRESENTATIONS
 
 LANGUAGES: Final = ("zh", "en")
 FOLDER: Final = Path(__file__).parent / "i18n"
@@ -26,6 +29,9 @@ def _texts(language: str) -> Mapping[str, str]:
     for section in sorted((FOLDER / language).glob("*.json")):
         for name, text in json.loads(section.read_bytes()).items():
             found[f"{section.stem}.{name}"] = text
+    for code, shown in PRESENTATIONS.items():
+        found[f"counter.word.{code.lower()}"] = shown.word.in_language(language)
+        found[f"counter.next.{code.lower()}"] = shown.next.in_language(language)
     return found
 
 

@@ -12,6 +12,8 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
+from terminal.member.presentation import presentation
+
 if TYPE_CHECKING:
     from reader_service.services.statistics import Figures
 
@@ -58,8 +60,8 @@ def workbook(figures: Figures) -> bytes:
     _sheet(
         book,
         "核验 verdicts",
-        ("小时 hour", "结论 verdict", "次数 count"),
-        ((_local(v.hour), v.code, v.count) for v in figures.verdicts),
+        ("小时 hour", "结论 verdict", "次数 count", "说明 in words", "计入 counted as"),
+        ((_local(v.hour), v.code, v.count, *_verdict_words(v.code)) for v in figures.verdicts),
     )
     _sheet(
         book,
@@ -74,6 +76,12 @@ def workbook(figures: Figures) -> bytes:
     whole = io.BytesIO()
     book.save(whole)
     return whole.getvalue()
+
+
+def _verdict_words(code: str) -> tuple[str, str]:
+    """What a verdict says, in both languages, and what it counts as; nothing for a code of another version."""
+    row = presentation(code)
+    return (f"{row.word.zh} {row.word.en}", row.counted.value) if row else ("", "")
 
 
 def _local(at: datetime | None) -> datetime | None:

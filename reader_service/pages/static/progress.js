@@ -11,7 +11,7 @@ function colours() {
   const probe = document.createElement("i");
   document.body.append(probe);
   const found = {};
-  for (const name of ["ink", "muted", "line", "edge", "accent", "ok", "bad", "warn"]) {
+  for (const name of ["ink", "muted", "line", "edge", "accent", "ok", "bad", "warn", "violet", "teal"]) {
     probe.style.color = `var(--${name})`;
     found[name] = getComputedStyle(probe).color;
   }

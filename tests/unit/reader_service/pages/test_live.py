@@ -17,6 +17,7 @@ from reader_service.pages.shell import Shell
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from terminal.member.outcome import VerdictCode
+from terminal.member.presentation import PRESENTATIONS
 from tests.support.service.page_app import PageApp, batch_view, lane, page_app, reader, rejected, verdict
 
 WHO = Principal("op", frozenset({Role.OPERATOR, Role.DEVELOPER}))
@@ -159,10 +160,10 @@ def test_every_verdict_has_colour_sign_and_words(house: PageApp, code: VerdictCo
     board = counter.CounterBoard(Shell(house.house.service), WHO, language, "counter")
     told = verdict(code, name=BAD, unit=BAD)
     html = asyncio.run(board.after([_event("verdict", "counter", told.to_json())]))
-    kind = counter.KINDS[code]
-    assert f'class="verdict {kind}"' in html
+    tone = PRESENTATIONS[code].tone
+    assert f'class="verdict {tone}"' in html
     assert f'data-verdict="{code}"' in html
-    assert f"icons.svg#{counter.SIGNS[kind]}" in html
+    assert f"icons.svg#{tone.sign}" in html
     assert "<script>" not in html
     assert ("&lt;script&gt;" in html) is (told.verdict.member is not None)
 

@@ -1,0 +1,45 @@
+"""One table shows verdicts: every code has a row, no row looks like another, and nobody else lists codes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from terminal.member.outcome import VerdictCode
+from terminal.member.presentation import PRESENTATIONS, CountedAs, Tone, presentation
+from tests.support.paths import ROOT
+
+ROOMS = ("membercard", "personalize", "reader_service", "registry", "terminal")
+OWN = {"terminal/member/outcome.py", "terminal/member/presentation.py", "terminal/member/verdict.py"}
+STYLES = ROOT / "reader_service" / "pages" / "static"
+
+
+@pytest.mark.parametrize("code", list(VerdictCode))
+def test_every_verdict_has_tone_sign_colour_and_words(code: VerdictCode) -> None:
+    row = PRESENTATIONS[code]
+    assert row is presentation(code.value)
+    assert row.tone.sign
+    assert all((row.word.zh, row.word.en, row.next.zh, row.next.en))
+    assert (row.counted is CountedAs.ACCEPTED) is (code is VerdictCode.ACTIVE) is (row.tone is Tone.OK)
+    assert f'"{row.plot}"' in (STYLES / "progress.js").read_text() or row.plot == "idle"
+
+
+def test_no_two_verdicts_have_one_word_or_one_colour_in_a_plot() -> None:
+    for values in ([row.word.zh for row in PRESENTATIONS.values()], [row.plot for row in PRESENTATIONS.values()]):
+        assert len(set(values)) == len(VerdictCode)
+
+
+def test_a_code_of_another_version_has_no_row() -> None:
+    assert presentation("RECALLED") is None
+
+
+def test_a_new_verdict_touches_its_code_its_row_and_its_decision() -> None:
+    """No other product file lists verdicts; one that decides by a single verdict names only that."""
+    listing = {}
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            codes = set(re.findall(r"VerdictCode\.([A-Z_]+)", path.read_text("utf-8")))
+            if len(codes) > 2:
+                listing[str(path.relative_to(ROOT))] = codes
+    assert set(listing) <= OWN
