@@ -1,1 +1,1 @@
-"""From a roster to a proven chip: intake, prepare, plan, execute, read back, batch."""
+"""From a roster to a verified chip: intake, data preparation, plan, execution, read-back, batch."""

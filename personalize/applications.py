@@ -1,5 +1,5 @@
-"""Every kind of application that a card can have, in the order of the line: directories last, so that no terminal finds
-an application that is not complete."""
+"""Every kind of application that a card can have, in the order of the line. Directories are last, so that no terminal
+finds an application that is not complete."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def _head(tag: int, length: int) -> bytes:
 
 
 def record(content: bytes) -> bytes:
-    """A whole record. Raises PrepareError when it is longer than a card can return."""
+    """A record with its template. Raises PrepareError when it is longer than a card can return."""
     whole = join((TAG_70_RECORD, content))
     if len(whole) > MAX_RECORD:
         raise PrepareError(f"a record of {len(whole)} bytes; {MAX_RECORD} is the most a card can return")
@@ -57,7 +57,7 @@ def inside(whole: bytes) -> bytes:
 
 
 def pack(items: Sequence[Item]) -> list[bytes]:
-    """Records for these elements, few and full: the longest first, each into the first record that has room.
+    """Pack elements into few records: the longest first, each into the first record with room.
 
     Raises PrepareError naming the tag of an element that fits no record.
     """

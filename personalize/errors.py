@@ -1,4 +1,4 @@
-"""Faults of this room, all under ``MembercardError``::
+"""Faults of this package, all under ``MembercardError``::
 
 PersonalizeError
 ├── IntakeError       a registration form that cannot be used; says what to do, in English and Chinese
@@ -9,15 +9,15 @@ PersonalizeError
 │   ├── TooLarge           larger than a form may be, or a zip bomb
 │   ├── HeaderNotFound     no sheet has the table's header
 │   └── ReportNotWritten   the annotated copy could not be written
-├── ProfileError      a card profile that makes no sense; one line a fault, with file and line
-├── PrepareError      a member's data that do not fit the card
-├── DossierError      bytes that are no dossier
-│   └── BankFileError      a bank's file that is damaged or not for us; names record, field and offset
-│       └── BankFileRefused    a whole file with cards that are not sound, or not for us; carries .faults
+├── ProfileError      an invalid card profile; one line for each fault, with file and line
+├── PrepareError      data of a member that do not fit the card
+├── DossierError      bytes that are not a dossier
+│   └── BankFileError      a bank data file that is damaged or not for this issuer; names record, field and offset
+│       └── BankFileRefused    a file with invalid cards; nothing of it was taken; carries .faults
 ├── KeyPoolError      the pool of chip keys cannot be read or written
-├── ChipUnfit         a chip in a state that this line never leaves: to the reject bin
-│   └── ReadBackError what the chip returned is not what the dossier says; carries .field
-└── LineStopped       a lane or a batch stopped, and not because of a card
+├── ChipUnfit         a chip in a state that this line never leaves it in: to the reject bin
+│   └── ReadBackError what the chip returned differs from the dossier; carries .field
+└── LineStopped       a lane or a batch stopped, for a reason that is not a card
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from terminal.errors import MembercardError
 
 
 class PersonalizeError(MembercardError):
-    """Something went wrong on the way from a roster to a proven chip."""
+    """A fault on the way from a roster to a verified chip."""
 
 
 class IntakeError(PersonalizeError):
-    """A registration form that cannot be read. The message is one sentence in English with the Chinese after it;
-    ``chinese`` holds the latter alone. Neither quotes what stands in the form."""
+    """A registration form that cannot be read. The message is one sentence in English followed by the Chinese;
+    ``chinese`` holds the Chinese alone. Neither quotes the form's content."""
 
     def __init__(self, english: str, chinese: str) -> None:
         super().__init__(f"{english} ({chinese})")
@@ -45,11 +45,11 @@ class FileUnreadable(IntakeError):
 
 
 class WrongFileType(IntakeError):
-    """The file is neither xlsx, xls nor csv."""
+    """The file is not xlsx, xls or csv."""
 
 
 class EncryptedWorkbook(IntakeError):
-    """The workbook is protected by a password."""
+    """The workbook is password-protected."""
 
 
 class DamagedFile(IntakeError):
@@ -57,7 +57,7 @@ class DamagedFile(IntakeError):
 
 
 class TooLarge(IntakeError):
-    """The file, or what it unpacks to, is larger than a form may be."""
+    """The file, or its unpacked content, exceeds the limits for a form."""
 
 
 class HeaderNotFound(IntakeError):
@@ -65,25 +65,25 @@ class HeaderNotFound(IntakeError):
 
 
 class ReportNotWritten(IntakeError):
-    """The annotated copy could not be written; nothing half-written is left."""
+    """The annotated copy could not be written; no partial file is left."""
 
 
 class ProfileError(PersonalizeError):
-    """A card profile that makes no sense."""
+    """An invalid card profile."""
 
 
 class PrepareError(PersonalizeError):
-    """A member's data that do not fit the card."""
+    """Data of a member that do not fit the card."""
 
 
 class DossierError(PersonalizeError):
-    """Bytes that are no dossier, or a damaged one."""
+    """Bytes that are not a dossier, or a damaged dossier."""
 
 
 class BankFileError(DossierError):
-    """A bank's data file that breaks its format, was changed, or is not under our transport key.
+    """A bank data file that breaks its format, was changed, or is not under this issuer's transport key.
 
-    ``record`` counts from 1 and is 0 in the file's header; ``offset`` is a byte's place in the file, where it is known.
+    ``record`` counts from 1 and is 0 for the file header; ``offset`` is the byte offset in the file, where known.
     """
 
     def __init__(self, fault: str, record: int, field: str = "", offset: int | None = None) -> None:
@@ -93,12 +93,12 @@ class BankFileError(DossierError):
         self.fault, self.record, self.field, self.offset = fault, record, field, offset
 
     def at(self, offset: int) -> BankFileError:
-        """The same fault with its place, if it had none."""
+        """The same fault with this offset, if it had none."""
         return self if self.offset is not None else BankFileError(self.fault, self.record, self.field, offset)
 
 
 class BankFileRefused(BankFileError):
-    """A file of which some cards cannot be taken, so that none is: one line for each fault."""
+    """A file with cards that cannot be taken, so that none is: one line for each fault."""
 
     def __init__(self, faults: Sequence[BankFileError]) -> None:
         first = faults[0]
@@ -115,8 +115,8 @@ class KeyPoolError(PersonalizeError):
 
 
 class ChipUnfit(PersonalizeError):
-    """A chip in a state that this line never leaves it in: it belongs in the reject bin. ``code`` is one of
-    ``personalize.reasons``, ``params`` are what its text in another language may name."""
+    """A chip in a state that this line never leaves it in: it belongs in the reject bin. ``code`` is a
+    ``RejectCode``; ``params`` fill in its text in other languages."""
 
     def __init__(self, message: str, code: str, **params: str) -> None:
         super().__init__(message)
@@ -124,7 +124,7 @@ class ChipUnfit(PersonalizeError):
 
 
 class ReadBackError(ChipUnfit):
-    """What the chip returned is not what the dossier says. ``field`` names where, never what."""
+    """What the chip returned differs from the dossier. ``field`` names the place, never the value."""
 
     def __init__(self, field: str, message: str, code: str = "read-back", **params: str) -> None:
         super().__init__(f"read-back of {field}: {message}", code, field=field.removeprefix("the "), **params)
@@ -132,4 +132,4 @@ class ReadBackError(ChipUnfit):
 
 
 class LineStopped(PersonalizeError):
-    """A lane or a batch stopped for a reason that is no card's."""
+    """A lane or a batch stopped for a reason that is not a card."""

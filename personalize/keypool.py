@@ -1,7 +1,7 @@
-"""RSA keys for chips, made ahead of time: generation is the slowest step of data preparation.
+"""RSA keys for chips, generated in advance: generation is the slowest step of data preparation.
 
-A directory of small files, one key each, private parts sealed under custody. A key is taken exactly once:
-whoever unlinks the file owns it, so that many processes share one pool and a crash at worst wastes a key.
+A directory of small files, one key each, private parts sealed under custody. A key is taken exactly once: the process
+that unlinks the file owns it, so that many processes share one pool, and a crash wastes at most one key.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ CRT_DGIS = (0x8201, 0x8202, 0x8203, 0x8204, 0x8205)
 """q^-1 mod p, d mod (q-1), d mod (p-1), q, p. EMV CPS 1.1, annex A (order as in docs/card-layout.md)."""
 
 _THREADS = (os.cpu_count() or 1) + 1
-"""One more than there are cores: a thread that waits for the disk leaves its core to another."""
+"""One more than the cores, as threads also wait for the disk."""
 
-_LOOK = 256
-"""Names of keys to remember from one look into the directory: to look for every key costs more than all else."""
+_SCAN = 256
+"""Key names remembered from one directory scan: a scan for every key would cost more than everything else."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChipKey:
-    """An RSA key pair for one chip: the public part, and the CRT components sealed, in the order of CRT_DGIS."""
+    """An RSA key pair for one chip: the public key, and the sealed CRT components in the order of CRT_DGIS."""
 
     modulus: int
     exponent: int
@@ -45,7 +45,7 @@ class ChipKey:
 class KeyPool:
     """Keys of one size and exponent under ``directory``. Safe across threads and processes.
 
-    Keys that another keystore sealed, or that were changed, are thrown away when their turn comes.
+    Keys that were changed or sealed by another keystore are discarded when they are taken.
     Raises KeyPoolError when the directory cannot be used.
     """
 
@@ -73,11 +73,11 @@ class KeyPool:
         return sum(1 for _ in self._directory.glob("*.key"))
 
     def make(self) -> ChipKey:
-        """A new key pair, its private part sealed at once."""
+        """Generate a key pair; its private part is sealed at once."""
         return sealed_key(self._custody, self._seal_key, self._generate(self._bits, self._exponent))
 
     def add(self) -> None:
-        """Make one key and put it into the pool."""
+        """Generate one key and store it in the pool."""
         key = self.make()
         path = self._directory / f"{_name(key.modulus)}.key"
         partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
@@ -87,14 +87,14 @@ class KeyPool:
                     {"n": f"{key.modulus:x}", "e": key.exponent, "parts": [_packed(s) for s in key.components]}, file
                 )
                 file.flush()
-                os.fsync(file.fileno())  # or a power cut leaves an empty file under the key's name
+                os.fsync(file.fileno())  # otherwise a power cut could leave an empty file under the key's name
             partial.rename(path)
         except OSError as e:
             partial.unlink(missing_ok=True)
             raise KeyPoolError(f"cannot write to the key pool {self._directory}: {e.strerror}") from e
 
     def fill(self, level: int, *, threads: int = _THREADS, tick: Callable[[], None] = lambda: None) -> int:
-        """Add keys until ``level`` are there; how many were made. ``tick`` is called after each."""
+        """Add keys until the pool has ``level``; returns how many were added. ``tick`` is called after each."""
 
         def one() -> None:
             self.add()
@@ -105,14 +105,14 @@ class KeyPool:
             try:
                 for done in [workers.submit(one) for _ in range(missing)]:
                     done.result()
-            except BaseException:  # Ctrl-C or a full disk: nobody waits for the keys that were not begun
+            except BaseException:  # Ctrl-C or a full disk: drop the keys that were not begun
                 workers.shutdown(cancel_futures=True)
                 raise
         return missing
 
     def take(self) -> ChipKey:
-        """A key that nobody else gets; made on the spot when the pool is empty."""
-        while self._seen or self._look():
+        """A key that no other caller gets; generated now when the pool is empty."""
+        while self._seen or self._scan():
             try:
                 name = self._seen.popleft()
             except IndexError:  # another thread took the last
@@ -121,16 +121,16 @@ class KeyPool:
                 return key
         return self.make()
 
-    def _look(self) -> bool:
-        """Remember some keys that lie there now; whether there are any. Others may take them first."""
+    def _scan(self) -> bool:
+        """Remember some key names from the directory; whether there are any. Other processes may take them first."""
         with os.scandir(self._directory) as entries:
             names = (entry.name for entry in entries)
-            self._seen.extend(islice((name for name in names if name.endswith(".key")), _LOOK))
+            self._seen.extend(islice((name for name in names if name.endswith(".key")), _SCAN))
         return bool(self._seen)
 
     @contextmanager
-    def kept_at(self, level: int) -> Iterator[None]:
-        """Refill to ``level`` in the background while the block runs; a pool that takes no more keys is left alone."""
+    def refilled_to(self, level: int) -> Iterator[None]:
+        """Refill to ``level`` in the background while the block runs; stops when the pool cannot be written."""
         stop = threading.Event()
 
         def replenish() -> None:
@@ -141,7 +141,7 @@ class KeyPool:
                 try:
                     self.add()
                 except KeyPoolError:
-                    return  # whoever takes a key from an empty pool gets one made on the spot
+                    return  # an empty pool generates keys when they are taken
 
         worker = threading.Thread(target=replenish, name="key-pool", daemon=True)
         worker.start()
@@ -170,8 +170,8 @@ class KeyPool:
         return key if self._opens(key) else None
 
     def _opens(self, key: ChipKey) -> bool:
-        """Whether custody still opens what it sealed. A key that another keystore left here would be found out only by
-        the chip, and held against it."""
+        """Whether custody opens every component. A key sealed by another keystore would otherwise fail only on the
+        chip, which would be rejected for it."""
         try:
             for part in key.components:
                 self._custody.open(part)
@@ -181,7 +181,7 @@ class KeyPool:
 
 
 def sealed_key(custody: KeyCustody, seal_key: KeyRef, private: rsa.RsaPrivate) -> ChipKey:
-    """A key pair as a chip gets it: each component of the private part sealed under custody."""
+    """A key pair as it is sent to a chip: each component of the private part sealed under custody."""
     context = f"chip-key/{_name(private.n)}"
     sealed = tuple(
         custody.seal(seal_key, part, f"{context}/{number:04X}")

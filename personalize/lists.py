@@ -1,4 +1,4 @@
-"""The lists a counter works from offline: which scheme keys to trust, which cards to refuse."""
+"""The lists that a counter works from offline: the scheme keys to trust and the cards to refuse."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ HOTLIST_LIFE = timedelta(days=30)
 
 
 def issue(at: datetime, life: timedelta) -> Issue:
-    """An edition made now; its version is the second it was made in, and so grows."""
+    """An edition issued at ``at``; its version is the time in seconds, so that versions grow."""
     return Issue(int(at.timestamp()), at, at + life)
 
 
 def own_trust(custody: KeyCustody, trust: Trust, at: datetime) -> TrustList:
-    """This house's scheme CA key alone. Raises KeyNotFound, PrepareError."""
+    """A trust list of the issuer's own scheme CA key alone. Raises KeyNotFound, PrepareError."""
     key = public_key(custody.info(custody.latest(trust.ca_key)))
     ca = CaKey(bytes.fromhex(trust.scheme_rid), int(trust.ca_index, 16), key)
     return TrustList.of([ca], issue(at, TRUST_LIFE))
 
 
 def current_hotlist(registry: Registry, at: datetime) -> Hotlist:
-    """Every card that the registry says no counter may accept."""
+    """Every card that counters must refuse, from the registry."""
     return hotlist_of(registry.hotlist.entries(), at)
 
 
 def hotlist_of(entries: Iterable[HotlistEntry], at: datetime, version: int | None = None) -> Hotlist:
-    """These cards, as of now; ``version`` if it is not the second."""
+    """A hotlist of these cards; ``version`` replaces the time in seconds."""
     now = issue(at, HOTLIST_LIFE)
     return Hotlist.of(map(hot_card, entries), now if version is None else replace(now, version=version))
 
 
 def hot_card(entry: HotlistEntry) -> HotCard:
-    """An entry of the registry as counters have it."""
+    """A registry entry as it stands on a hotlist."""
     return HotCard(entry.card_number, entry.sequence, HotlistReason(entry.reason), entry.at.date())
 
 
 def signed_lists(custody: KeyCustody, registry: Registry, profile: Profile, at: datetime) -> dict[str, bytes]:
-    """The files a counter is given, by name: trust list and hotlist, signed with ``list-signer``."""
+    """The files for a counter, by name: trust list and hotlist, signed with ``list-signer``."""
     signer = custody.latest("list-signer")
     key = public_key(custody.info(signer))
 

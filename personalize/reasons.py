@@ -1,6 +1,7 @@
-"""Why a chip was refused or is to come again, and why a lane waits or ended: codes, from which every language is made.
+"""Why a chip was rejected or is to be presented again, and why a lane waits or ended: codes that every language
+translates.
 
-The English sentence beside a code is for logs and programs' details; ``params`` are what a translated text may name.
+The English sentence beside a code is for logs and for programs; ``params`` fill in translated texts.
 """
 
 from __future__ import annotations
@@ -34,26 +35,26 @@ from terminal.errors import (
 
 
 class RejectCode(StrEnum):
-    """Every code that the line gives. Those of ``ChipUnfit`` are given where it is raised (personalize.errors)."""
+    """Every code of the line. ``ChipUnfit`` (personalize.errors) gets its code where it is raised."""
 
-    # Of the way to the chip.
+    # The link to the chip.
     MUTE = "mute"
     """No answer to reset."""
     TAKEN_OUT = "taken-out"
     NO_ANSWER = "no-answer"
-    """Not in time."""
+    """No response in time."""
     READER_FAULT = "reader-fault"
     READER_BUSY = "reader-busy"
     READER_MISSING = "reader-missing"
     LINK = "link"
 
-    # Of its keys.
+    # Its keys.
     KEYS_REFUSED = "keys-refused"
     KEYS_SPARED = "keys-spared"
-    """They failed before, and the last tries are not spent."""
+    """Authentication failed before, and the last tries are not used up."""
     NOT_GENUINE = "not-genuine"
 
-    # Of what it is, does and holds.
+    # The chip, its responses and its data.
     LOCKED = "locked"
     NOT_OURS = "not-ours"
     WRONG_STOCK = "wrong-stock"
@@ -68,16 +69,16 @@ class RejectCode(StrEnum):
     CHANNEL = "channel"
     GARBLED = "garbled"
 
-    # Of what is on record.
-    MADE_BEFORE = "made-before"
+    # The registry.
+    VERIFIED_BEFORE = "made-before"
     REJECTED_BEFORE = "rejected-before"
     OTHER_BATCH = "other-batch"
     TWINS = "twins"
     TAKEN_OVER = "taken-over"
     MISSING = "missing"
-    """Somebody said that the chip is lost: ``registry.outcome.MISSING``."""
+    """The chip was reported as lost: ``registry.outcome.MISSING``."""
 
-    # Of a lane.
+    # A lane.
     STOPPED = "stopped"
     BATCH_DONE = "batch-done"
     NOTHING_LEFT = "nothing-left"
@@ -97,12 +98,12 @@ class RejectCode(StrEnum):
     READER_CLOSED = "reader-closed"
     INTERNAL = "internal"
     SERVICE_ENDED = "service-ended"
-    """While dossiers were being made."""
+    """The service ended while dossiers were being prepared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A sentence, and what other languages make theirs of. False where nothing is to be said."""
+    """A sentence, with code and parameters for other languages. False when there is no reason to give."""
 
     sentence: str = ""
     code: str = ""
@@ -141,11 +142,11 @@ _REASONS: Final[tuple[tuple[type[BaseException], RejectCode], ...]] = (
     (PersonalizeError, RejectCode.PREPARATION),
     (OSError, RejectCode.MACHINE),
 )
-"""The first that fits."""
+"""The first matching row counts."""
 
 
 def reason_for(fault: BaseException) -> Reason:
-    """What is said of a fault."""
+    """The reason that a fault gives."""
     if isinstance(fault, ChipUnfit):
         return Reason(str(fault), fault.code, fault.params)
     code = next((code for kind, code in _REASONS if isinstance(fault, kind)), RejectCode.INTERNAL)

@@ -1,4 +1,4 @@
-"""Between intake and the registry: a checked form as a roster to import, and a stored roster back on its form."""
+"""Between intake and the registry: a checked form becomes a roster to import, and back."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from registry.values import AcceptedRow, RejectedRow, RosterLine
 
 
 def numbered(report: RosterReport) -> Iterator[tuple[int, RosterRow | Rejected]]:
-    """The report's rows as the registry counts them: one number a row, whatever the sheet.
+    """The report's rows with the row numbers of the registry, which do not repeat over several sheets.
 
-    The rows of a further sheet are numbered on from the last row of the one before.
+    The rows of a further sheet continue from the last row of the sheet before.
     """
     starts: dict[str, int] = {}
     last: dict[str, int] = {}
@@ -24,8 +24,8 @@ def numbered(report: RosterReport) -> Iterator[tuple[int, RosterRow | Rejected]]
 
 
 def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow]]:
-    """The report's rows as the registry takes them. Where there are several sheets, a rejected row's sentence names its
-    place."""
+    """The report's rows as the registry imports them. With several sheets, the sentence of a rejected row names its
+    sheet."""
     accepted, rejected = [], []
     for number, row in numbered(report):
         if isinstance(row, Rejected):
@@ -38,14 +38,14 @@ def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow
 
 
 def as_imported(report: RosterReport, lines: Iterable[RosterLine]) -> RosterReport:
-    """A form that was read again, judged as it was when it was imported: persons who were on record then are by now,
-    and those of the roster itself too."""
+    """The report of a form that was read again, with the results of its import: by now, the registry also knows the
+    persons of the roster itself."""
     refused = {line.sheet_row: line.codes for line in lines if not line.accepted}
-    rows = [_judged(row, refused.get(number)) for number, row in numbered(report)]
+    rows = [_with_result_of_import(row, refused.get(number)) for number, row in numbered(report)]
     return replace(report, rows=tuple(rows))
 
 
-def _judged(row: RosterRow | Rejected, codes: tuple[str, ...] | None) -> RosterRow | Rejected:
+def _with_result_of_import(row: RosterRow | Rejected, codes: tuple[str, ...] | None) -> RosterRow | Rejected:
     if codes is None:
         return row
     faults = tuple(RowFault(code) for code in codes)

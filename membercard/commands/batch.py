@@ -178,7 +178,7 @@ def report(
     with settings.open_registry() as registry:
         found = reporting.collect(registry, batch)
     if html:
-        output.write_file(html, reporting.render([found], made_at=datetime.now(UTC).astimezone()).encode())
+        output.write_file(html, reporting.render([found], created_at=datetime.now(UTC).astimezone()).encode())
         typer.echo(f"report written to {html}", err=json)
     if json:
         output.as_json(found)

@@ -156,7 +156,7 @@ def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Is
 def _report(registry: Registry, batches: Sequence[str], out: Path) -> Path:
     page = out / "report.html"
     found = [reporting.collect(registry, batch) for batch in batches]
-    output.write_file(page, reporting.render(found, made_at=datetime.now(UTC).astimezone()).encode())
+    output.write_file(page, reporting.render(found, created_at=datetime.now(UTC).astimezone()).encode())
     return page
 
 

@@ -121,7 +121,7 @@ class StationLine:
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[None]:
         """Keeps chip keys ready while lanes run, for dossiers that have to be made again."""
-        return self._pool.kept_at(min(POOL_LEVEL, max(4, lanes)))
+        return self._pool.refilled_to(min(POOL_LEVEL, max(4, lanes)))
 
     def _prepare(self, batch_id: str, tick: Callable[[int], None], by: str) -> int:
         preparer = Preparer(self._profile, self._custody, today=date.today())

@@ -1,4 +1,4 @@
-"""The trust chains that all cards of a run share: an issuer key, certified by a scheme CA."""
+"""The certificate chains that all cards of a run share: an issuer key certified by a scheme CA."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RsaIssuingChain:
 
 @dataclass(frozen=True, slots=True)
 class SmIssuingChain:
-    """An SM2 chain: tag 90 as it goes on every card."""
+    """An SM2 chain. ``certificate`` is tag 90 as it stands on every card."""
 
     issuer: KeyRef
     certificate: bytes
@@ -32,7 +32,7 @@ class SmIssuingChain:
 
 @dataclass(frozen=True, slots=True)
 class IssuingChains:
-    """Those of the member application and, where there is one, of the payment application."""
+    """The chains of the member application and, where there is one, of the payment application."""
 
     member: RsaIssuingChain
     payment: RsaIssuingChain | None = None
@@ -40,7 +40,7 @@ class IssuingChains:
 
 
 def rsa_chain(custody: KeyCustody, ca_key: str, issuer_key: str, *, identifier: str, expires: date) -> RsaIssuingChain:
-    """The newest issuer key of that name, certified by the newest CA key. Raises CustodyError, PrepareError."""
+    """Certify the newest issuer key of this name with the newest CA key. Raises CustodyError, PrepareError."""
     ca, issuer = custody.latest(ca_key), custody.latest(issuer_key)
     ca_info, issuer_info = custody.info(ca), custody.info(issuer)
     if issuer_info.modulus is None or issuer_info.exponent is None:
@@ -58,7 +58,7 @@ def rsa_chain(custody: KeyCustody, ca_key: str, issuer_key: str, *, identifier: 
 
 
 def sm_chain(custody: KeyCustody, ca_key: str, issuer_key: str, *, identifier: str, expires: date) -> SmIssuingChain:
-    """The same with SM2 keys. Raises CustodyError, PrepareError."""
+    """Certify the newest SM2 issuer key with the newest SM2 CA key. Raises CustodyError, PrepareError."""
     ca, issuer = custody.latest(ca_key), custody.latest(issuer_key)
     public = custody.info(issuer).point
     if public is None:

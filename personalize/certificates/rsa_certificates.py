@@ -1,6 +1,6 @@
-"""RSA certificates and static signatures of the card, as the issuer makes them. EMV 4.4 Book 2, 5.1-5.4, 6.1-6.4.
+"""RSA certificates and static signatures of the card, issuer side. EMV 4.4 Book 2, 5.1-5.4, 6.1-6.4.
 
-The terminal's half (recovery and checks) is ``terminal.emv.oda``; the two share no code.
+The terminal side (recovery and checks) is ``terminal.emv.authentication``; the two share no code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Sign = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class IssuedCertificate:
-    """A certificate, the part of the public key that did not fit in it, and the public exponent."""
+    """A certificate, the remainder of the public key, and the public exponent."""
 
     certificate: bytes
     remainder: bytes

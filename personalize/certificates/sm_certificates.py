@@ -1,7 +1,7 @@
-"""SM2 certificates and static signatures of the card, as the issuer makes them: plain data, the signature after it.
+"""SM2 certificates and static signatures of the card, issuer side: plain data followed by the signature.
 
 JR/T 0025.17 (PBOC 3.0, part 17), layouts of the issuer certificate, the ICC certificate and signed static data.
-The terminal's half is ``terminal.emv``; the two share no code.
+The terminal side is ``terminal.emv.authentication``; the two share no code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def issuer_certificate(sign: Sign, public: bytes, *, identifier: str, expires: d
 
 
 def icc_certificate(sign: Sign, public: bytes, *, pan: str, expires: date, serial: int, static: bytes) -> bytes:
-    """Tag 9F46, 148 bytes; the signature covers the static data to be authenticated too."""
+    """Tag 9F46, 148 bytes; the signature also covers the static data to be authenticated."""
     head = b"\x14" + bytes.fromhex(pan.ljust(20, "F")) + mmyy(expires)
     body = head + serial.to_bytes(3, "big") + _SM2 + public
     return body + sign(body + static)

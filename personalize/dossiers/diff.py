@@ -1,4 +1,4 @@
-"""What differs between two dossiers, or between a dossier and the chip that it was put on. Tells places, not values."""
+"""Differences between two dossiers, or between a dossier and its chip. Names places, never values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ OPTIONS: Final = 0x9104
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference: the application's AID, the grouping, the element's path in it (empty: all of it), in words."""
+    """One difference: the application's AID, the data grouping, the path of the element in it (empty: the whole
+    grouping), and a text."""
 
     aid: str
     dgi: str
@@ -46,47 +47,47 @@ class Difference:
 def diff(
     left: DossierApplication, right: DossierApplication, dictionary: Dictionary, custody: KeyCustody | None = None
 ) -> list[Difference]:
-    """Between two applications of one AID, elements named by ``dictionary``. Sealed secrets are compared inside
-    custody; without it they are not."""
+    """Differences between two applications of one AID, with element names from ``dictionary``. Sealed secrets are
+    compared inside custody; without custody they are not compared."""
     ours, theirs = ({part.number: part for part in one.parts} for one in (left, right))
-    found = []
+    differences = []
     for number in dict.fromkeys((*ours, *theirs)):
         if number not in theirs:
-            found.append(_at(left, number, "", "only on the left"))
+            differences.append(_at(left, number, "", "only on the left"))
         elif number not in ours:
-            found.append(_at(left, number, "", "only on the right"))
+            differences.append(_at(left, number, "", "only on the right"))
         elif isinstance(a := ours[number].value, bytes) and isinstance(b := theirs[number].value, bytes):
-            found += _plain(left, number, a, b, dictionary)
+            differences += _plain(left, number, a, b, dictionary)
         elif text := _secrets(left, right, number, custody):
-            found.append(_at(left, number, "", text))
-    return found
+            differences.append(_at(left, number, "", text))
+    return differences
 
 
 def on_chip(sender: Sender, application: DossierApplication) -> tuple[DossierApplication, DossierApplication]:
-    """What the chip shows of an application, as an application of plain groupings, and the dossier's part of the same:
-    FCI, processing options and the records it lets a terminal read. Raises CardError, TransportError."""
+    """The part of a dossier's application that a terminal can read, and the same part as read from the chip: FCI,
+    processing options and records. Both are applications of plain groupings. Raises CardError, TransportError."""
     select = Command(0x00, 0xA4, 0x04, 0x00, application.instance_aid, ne=256)
     fci = decode(check(sender.send(select), "selecting the application"))
     shown: dict[int, bytes] = {}
-    told = {part.number: part.value for part in application.parts if isinstance(part.value, bytes)}
-    if FCI in told:
+    expected = {part.number: part.value for part in application.parts if isinstance(part.value, bytes)}
+    if FCI in expected:
         shown[FCI] = b"".join(
             item.encode() for item in (fci[0].children if fci else ()) if item.tag == TAG_A5_FCI_PROPRIETARY
         )
-    if OPTIONS in told:
+    if OPTIONS in expected:
         shown[OPTIONS] = _options(sender, fci)
     for sfi, number in application.records():
         try:
             shown[sfi << 8 | number] = read_record(sender, sfi, number).raw
         except CardRefused:
-            continue  # a file for the card itself, or one behind a secure channel
-    parts = tuple(DossierPart(number, shown[number]) for number in told if number in shown)
+            continue  # an internal file of the card, or one that needs a secure channel
+    parts = tuple(DossierPart(number, shown[number]) for number in expected if number in shown)
     same = tuple(part for part in application.parts if part.number in shown)
     return replace(application, parts=same), replace(application, parts=parts)
 
 
 def _options(sender: Sender, fci: Tlvs) -> bytes:
-    """82 and 94 as objects, in whichever form the card answers. EMV 4.4 Book 3, 6.5.8."""
+    """82 and 94 as data objects, from either response format. EMV 4.4 Book 3, 6.5.8."""
     data = Dol.parse(fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F38_PDOL) or b"").fill({})
     command = Command(0x80, 0xA8, data=tlv(TAG_83_COMMAND_TEMPLATE, data).encode(), ne=256)
     answer = decode(check(sender.send(command), "getting the processing options"))
@@ -104,12 +105,12 @@ def _plain(
         ours, theirs = flat(decode(a)), flat(decode(b))
     except TlvError:
         return [_at(application, number, "", f"{len(a)} bytes and {len(b)} bytes that differ")]
-    found = [
+    differences = [
         _at(application, number, _named(application, path, dictionary), text)
         for path in dict.fromkeys((*ours, *theirs))
         if (text := _values(ours, theirs, path))
     ]
-    return found or [_at(application, number, "", "the same objects in another order or form")]
+    return differences or [_at(application, number, "", "the same objects in another order or form")]
 
 
 def _values(ours: Mapping[str, bytes], theirs: Mapping[str, bytes], path: str) -> str:
@@ -131,7 +132,7 @@ def _named(application: DossierApplication, path: str, dictionary: Dictionary) -
 
 
 def _secrets(left: DossierApplication, right: DossierApplication, number: int, custody: KeyCustody | None) -> str:
-    """Keys by their check values; what has none inside custody."""
+    """How two secrets differ: keys by their check values, other secrets inside custody."""
     one, other = (next(part for part in side.parts if part.number == number) for side in (left, right))
     if one.secret is not other.secret:
         return "secret on one side, plain on the other"

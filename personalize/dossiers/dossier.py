@@ -1,7 +1,7 @@
-"""The dossier: everything one card will be given, as a value that can be stored, printed and compared.
+"""The dossier: everything that is written to one card, as a value that can be stored, printed and compared.
 
-Secrets inside are key references or sealed bytes, never clear. Personal data are clear inside, so the registry
-stores a dossier only sealed.
+Secrets are key references or sealed bytes, never clear. Personal data are clear, so the registry stores dossiers
+sealed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ FORMAT = 2
 _FIRST_FORMAT = 1
 """A field for each kind instead of a list; still read, no longer written."""
 _OPTIONS: tuple[list[Any], ...] = ([], [None], ["A"], ["B"])
-"""What may follow application keys: how they are derived, which the first dossiers did not say."""
+"""What may follow application keys: the derivation option, which the first dossiers did not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class DossierPart:
-    """One data grouping: DGI number and value. A secret value is wrapped under the session DEK when it is sent;
-    ``padded`` says whether it then gets ISO/IEC 9797-1 method 2 padding."""
+    """One data grouping: DGI number and value. A secret value is wrapped under the session DEK when it is sent, with
+    ISO/IEC 9797-1 method 2 padding if ``padded``."""
 
     number: int
     value: bytes | SecretValue
@@ -43,11 +43,11 @@ class DossierPart:
         return not isinstance(self.value, bytes)
 
     def __repr__(self) -> str:
-        """Number and size or key check values only: plain values are personal data."""
+        """Number and size or key check values only: plain values may be personal data."""
         return f"<DGI {self.number:04X}, {self.describe()}>"
 
     def describe(self) -> str:
-        """What a printed plan shows: a length, or key check values."""
+        """The value as a printed plan shows it: a length, or key check values."""
         if isinstance(self.value, bytes):
             return f"{len(self.value)} bytes"
         if isinstance(self.value, Sealed):
@@ -143,7 +143,7 @@ class Dossier:
 
     @classmethod
     def decode(cls, raw: bytes) -> Dossier:
-        """Raises DossierError when the bytes are no dossier of a known format."""
+        """Raises DossierError when the bytes are not a dossier of a known format."""
         try:
             data = json.loads(raw)
             if data["format"] not in (FORMAT, _FIRST_FORMAT):

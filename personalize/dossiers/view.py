@@ -1,6 +1,6 @@
-"""A dossier in words: each data grouping with its name, its data objects explained, its secrets as check values only.
+"""A dossier in readable form: each data grouping with its name, data objects explained, secrets as check values only.
 
-Personal data are masked, and a value that is made of no data objects is told by its length: it may be personal too.
+Personal data are masked. A value without data objects is shown by its length, as it may be personal too.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from terminal.tlv import Tlvs, decode
 
 NAMES: Final[Mapping[int, str]] = MappingProxyType(
     {
-        0x0D01: "the card's own limits and counters",
-        0x0E01: "the card's own settings, told to nobody",
+        0x0D01: "the card's limits and counters",
+        0x0E01: "the card's internal settings",
         0x8000: "card keys, 3DES",
         0x8010: "offline PIN",
         0x8020: "card keys, SM4",
@@ -41,7 +41,7 @@ NAMES: Final[Mapping[int, str]] = MappingProxyType(
         0x9200: "issuer application data",
     }
 )
-"""What data groupings are called. EMV CPS 1.1, annex A; docs/card-layout.md."""
+"""Names of data groupings. EMV CPS 1.1, annex A; docs/card-layout.md."""
 
 _SHOWN: Final = frozenset({0x9000, 0x9010, 0x9020, 0x9030})
 _SEALING = 28
@@ -50,7 +50,7 @@ _SEALING = 28
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """One data grouping. ``length`` in bytes is None for keys that are derived when they are needed."""
+    """One data grouping. ``length`` is in bytes; None for keys that are derived at use."""
 
     number: int
     name: str
@@ -79,8 +79,8 @@ class GroupView:
 
 
 def view(application: DossierApplication, dictionary: Dictionary) -> tuple[GroupView, ...]:
-    """Every grouping of an application, in the order in which the chip gets them. ``dictionary`` must know the
-    application's own elements, or it cannot know which are personal."""
+    """Every grouping of an application, in the order in which they are sent to the chip. ``dictionary`` must have the
+    application's own elements, since it says which are personal."""
     return tuple(_group(application, part, dictionary) for part in application.parts)
 
 
@@ -104,7 +104,7 @@ def _group(application: DossierApplication, part: DossierPart, dictionary: Dicti
 
 
 def check_values(part: DossierPart) -> tuple[str, ...]:
-    """Of keys, in hex. Of other values none."""
+    """The check values of keys, in hex; none for other values."""
     if isinstance(part.value, bytes | Sealed):
         return ()
     return tuple(kcv.hex().upper() for kcv in part.value.kcvs)
@@ -113,11 +113,11 @@ def check_values(part: DossierPart) -> tuple[str, ...]:
 def explained(
     application: DossierApplication, number: int, value: bytes, dictionary: Dictionary
 ) -> tuple[Explained, ...]:
-    """The content of a plain grouping in words."""
+    """The content of a plain grouping, explained."""
     if number in _SHOWN:
         return (Explained(None, "value", value.hex().upper()),)
     explainer = Explainer(application.instance_aid, dictionary=dictionary)
-    if number == 0x9200 and not value.startswith(b"\x9f\x10"):  # payment cards have it as a data object
+    if number == 0x9200 and not value.startswith(b"\x9f\x10"):  # payment applications have it as a data object
         return (explainer.element(TAG_9F10_IAD, value),)
     try:
         objects = decode(value)
@@ -127,20 +127,20 @@ def explained(
 
 
 def flat(objects: Tlvs, above: str = "") -> dict[str, bytes]:
-    """Every value that is no template by its path, ``70/5A``; a tag that repeats is numbered."""
-    found: dict[str, bytes] = {}
+    """Every primitive value by its path, ``70/5A``; repeated tags are numbered."""
+    values: dict[str, bytes] = {}
     for item in objects:
         path = f"{above}{item.tag}"
         inner = flat(item.children, f"{path}/") if item.tag.constructed else {path: item.value}
         for place, value in inner.items():
             name, count = place, 2
-            while name in found:
+            while name in values:
                 name, count = f"{place} ({count})", count + 1
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def element_name(application: DossierApplication, tag: str, dictionary: Dictionary) -> str:
-    """What the last tag of a path is called, empty when nobody knows."""
+    """The name of the last tag of a path; empty when unknown."""
     known = dictionary.lookup(int(tag.partition(" ")[0], 16), application.instance_aid)
     return known.name if known is not None else ""

@@ -1,7 +1,7 @@
-"""One chip through the line: identify, bind, authenticate, plan, do, read back, record.
+"""Processes one chip: identify, bind, authenticate, plan, execute, read back, record.
 
-Docs: docs/personalization-line.md. Whatever happens here, the journal says whose chip it is and the chip says how far
-it came, so that the same function continues a returning chip.
+Docs: docs/personalization-line.md. At every moment the journal holds which dossier a chip is bound to, and the chip
+itself shows how far it came, so that the same function continues a returning chip.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ _COMMANDS_ONLY = SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION
 
 
 def local_now() -> datetime:
-    """The time here: cards are dated by the calendar day of the house, and a counter looks at them by its own."""
+    """The local time: cards are dated by the calendar day of the issuer, and counters check them by theirs."""
     return datetime.now().astimezone()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all chips of one run share. ``guard`` is one for all lanes; ``now`` is local time with its zone;
-    ``payment_proof`` proves a payment application by use, once its data were read back."""
+    """What all chips of one run share. ``guard`` is shared by all lanes; ``now`` gives local time with its zone;
+    ``payment_proof`` verifies a payment application by a transaction, after its data were read back."""
 
     registry: Registry
     custody: KeyCustody
@@ -98,18 +98,21 @@ class Job:
     payment_proof: PaymentProof | None = None
 
     def done(self) -> bool:
-        """Whether no dossier of the batch waits, is claimed, or has still to be made."""
+        """Whether no dossier of the batch is waiting, claimed or still to be prepared."""
         accounts = self.registry.batches.accounts(self.batch_id)
         return accounts.waiting == accounts.claimed == accounts.to_prepare == 0
 
 
 def dead_chip(job: Job, lane: str, fault: NoCard, held: str = "") -> CardReport:
-    """Record a chip that gives no answer to reset. ``held``: its serial, where the lane knows which chip it must be."""
-    said = reason_for(fault)
-    coded = Coded(said.code, said.params)
-    serial = job.registry.line.reject_chip(job.batch_id, held, said.sentence, "connect", Bin.CONTACT, lane, coded=coded)
+    """Record a chip that gives no answer to reset. ``held`` is its serial, where the lane knows which chip is in the
+    slot."""
+    reason = reason_for(fault)
+    coded = Coded(reason.code, reason.params)
+    serial = job.registry.line.reject_chip(
+        job.batch_id, held, reason.sentence, "connect", Bin.CONTACT, lane, coded=coded
+    )
     return CardReport(
-        CardOutcome.REJECTED, serial, reason=said.sentence, bin=Bin.CONTACT, code=said.code, params=said.params
+        CardOutcome.REJECTED, serial, reason=reason.sentence, bin=Bin.CONTACT, code=reason.code, params=reason.params
     )
 
 
@@ -121,30 +124,31 @@ def process(
     tell: Callable[[str, str], None] = lambda step, card_number: None,
     held: str = "",
 ) -> CardReport:
-    """Do all that this chip still needs. Never raises for what a chip does; raises RegistryError, CustodyError,
-    DossierError, ReaderBusy and ReaderNotFound, which are no chip's fault.
+    """Do everything that this chip still needs. Faults of the chip are reported, not raised; raises RegistryError,
+    CustodyError, DossierError, ReaderBusy and ReaderNotFound, which are not the chip's fault.
 
-    ``last_try(serial)`` says whether a chip that falls out now is to be rejected; ``tell`` is called at each step.
-    ``held`` is the serial of the chip that fell out of this slot and has not left it since: should this one not even
-    tell its serial any more, it is that chip, and its dossier is made again instead of waiting for ever.
+    ``last_try(serial)`` says whether a chip that fails now is to be rejected; ``tell`` is called at each step.
+    ``held`` is the serial of the chip that failed in this slot and has not left it since: a chip that no longer gives
+    a serial must be that one, and its dossier is made again instead of waiting forever.
     """
     meter = ExchangeMeter(transport)
     run = _CardRun(meter, job, lane, tell)
     try:
-        return _judged(run, last_try, held)
+        return _outcome_of(run, last_try, held)
     except FenceLost:
         if last_try(run.serial):
-            # Two chips that tell the same serial would take the dossier from each other for ever.
+            # Two chips with the same serial would take the dossier from each other forever.
             sentence = "another lane keeps taking its dossier over: two chips with this serial?"
             return run.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.TWINS))
-        sentence = "another lane took this dossier over; the chip is looked at anew"
+        sentence = "another lane took this dossier over; the chip is examined again"
         return run.report(CardOutcome.AGAIN, Reason(sentence, RejectCode.TAKEN_OVER))
 
 
-def _judged(run: _CardRun, last_try: Callable[[str], bool], held: str) -> CardReport:
-    """The outcome of a whole run, each fault judged by whose it is. Raises FenceLost also from noting a fault."""
+def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: str) -> CardReport:
+    """The outcome of a run, each fault assigned to chip, reader or registry. Raises FenceLost, also from writing a
+    fault to the journal."""
     try:
-        return run.whole()
+        return run.process()
     except (ReaderBusy, ReaderNotFound) as e:
         run.note(str(e))
         raise
@@ -157,7 +161,7 @@ def _judged(run: _CardRun, last_try: Callable[[str], bool], held: str) -> CardRe
     except ChipUnfit as e:
         return run.rejected(reason_for(e), Bin.DATA, held)
     except (CardError, SecureChannelError, IntegrityError, CodecError) as e:
-        # A garbled answer may come from the contacts: once more from what the chip then says of itself.
+        # A garbled response may come from the contacts: try again from the state that the chip then shows.
         if not last_try(run.serial or held):
             return run.fell_out(reason_for(e))
         return run.rejected(reason_for(e), Bin.DATA, held)
@@ -174,7 +178,7 @@ class _CardRun:
         self._verdict: dict[str, str] = {}
         self.serial = ""
 
-    def whole(self) -> CardReport:
+    def process(self) -> CardReport:
         job = self._job
         domain = self._identify(stack(self._meter))
         claim = job.registry.line.claim(job.batch_id, self._lane, job.station, self.serial, job.lease)
@@ -183,14 +187,14 @@ class _CardRun:
         if isinstance(claim, ChipKnown):
             return self._known(claim)
         self._claim = claim
-        dossier = _opened(job.custody, claim)
+        dossier = _open_dossier(job.custody, claim)
         self._begin("authenticate")
         final = self._authenticate(domain)
         steps = plan(dossier, self._chip_state(domain), final)
         self._end()
         for step in steps:
             self._begin(NAMES[type(step)])
-            self._do(step, domain, dossier, final)
+            self._execute(step, domain, dossier, final)
             self._end()
         result: dict[str, object] = {**self._verdict, "commands": self._meter.commands, "bytes": self._meter.bytes_sent}
         job.registry.line.verified(claim, result, job.monotonic() - self._started, *self._done)
@@ -210,7 +214,7 @@ class _CardRun:
         if chip.why == "verified":
             number = {"number": chip.detail[-6:]}
             return self.report(
-                CardOutcome.KNOWN, Reason(f"verified before as card {chip.detail}", RejectCode.MADE_BEFORE, number)
+                CardOutcome.KNOWN, Reason(f"verified before as card {chip.detail}", RejectCode.VERIFIED_BEFORE, number)
             )
         if chip.why == "rejected":
             was = {"was": chip.code} if chip.code else {}
@@ -221,7 +225,7 @@ class _CardRun:
         return self.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.OTHER_BATCH, {"batch": chip.detail}))
 
     def _authenticate(self, domain: SecurityDomain) -> CardKeys:
-        """Open the secure channel with the key set that the chip names; the issuer's card keys of this chip."""
+        """Open the secure channel with the key set that the chip names; returns the issuer's card keys of this chip."""
         job, line = self._job, self._job.profile.line
         keys = domain.key_information()
         scp = Scp.SCP03 if any(kind == _AES for key in keys for kind, _ in key.components) else Scp.SCP02
@@ -236,7 +240,7 @@ class _CardRun:
             return job.custody.card_keys(job.custody.latest(master), method, update.key_data, update.version)
 
         level = _LEVELS[line.secure_channel]
-        # SCP02 signs responses only after BEGIN R-MAC SESSION; the line reads everything back anyway.
+        # SCP02 signs responses only after BEGIN R-MAC SESSION; the read-back compares everything anyway.
         level = level & _COMMANDS_ONLY if scp is Scp.SCP02 else level
         channel = domain.authenticate(HostAuthentication(source, level, final.version if issued else 0))
         self._key_version = channel.keys.version
@@ -245,7 +249,7 @@ class _CardRun:
         )
 
     def _chip_state(self, domain: SecurityDomain) -> ChipKeyState:
-        """What the card's registry says. Raises CardError."""
+        """The state of the chip from its GlobalPlatform registry. Raises CardError."""
         own = domain.status(StatusScope.ISSUER_DOMAIN)
         if len(own) != 1:
             raise CardMalformed(f"GET STATUS names {len(own)} issuer security domains")
@@ -259,7 +263,7 @@ class _CardRun:
             sources={bytes(entry.aid): bytes(entry.package) for entry in instances if entry.package},
         )
 
-    def _do(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys) -> None:
+    def _execute(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys) -> None:
         match step:
             case Install(application, delete_first):
                 if delete_first:
@@ -303,50 +307,50 @@ class _CardRun:
         self._finished()
 
     def _finished(self, block: int | None = None) -> None:
-        """Remember for the journal what the chip did; it is written with what comes next."""
+        """Remember a completed step for the journal; it is written with the next entry."""
         if self._claim is not None:
             self._done.append(JournalEntry(self._step, JournalEvent.DONE, block=block))
 
     def _write(self, event: JournalEvent | None = None, detail: str = "") -> None:
-        """On disk before the chip hears the next command, in one commit: what it did, and what it is to do now. Nothing
-        while there is no dossier to write it for."""
+        """Write completed steps and the next intent in one commit, before the chip gets the next command. Does nothing
+        while no dossier is bound."""
         if self._claim is not None:
             now = [JournalEntry(self._step, event, detail)] if event else []
             self._job.registry.line.journal(self._claim, *self._done, *now)
             self._done.clear()
 
     def note(self, reason: str) -> None:
-        """What went wrong, in the journal."""
+        """Write a fault to the journal."""
         self._write(JournalEvent.FAULT, reason)
 
-    def fell_out(self, said: Reason) -> CardReport:
-        """The chip is to come back: its binding stays."""
-        self.note(said.sentence)
-        return self.report(CardOutcome.AGAIN, said)
+    def fell_out(self, reason: Reason) -> CardReport:
+        """The chip is to be presented again; it stays bound."""
+        self.note(reason.sentence)
+        return self.report(CardOutcome.AGAIN, reason)
 
-    def rejected(self, said: Reason, bin: Bin, held: str) -> CardReport:
-        """Refuse the chip for ever; where it has a dossier, its card is hotlisted and the dossier made again."""
-        job, coded = self._job, Coded(said.code, said.params)
+    def rejected(self, reason: Reason, bin: Bin, held: str) -> CardReport:
+        """Reject the chip for good; where it has a dossier, its card is hotlisted and the dossier made again."""
+        job, coded = self._job, Coded(reason.code, reason.params)
         if self._claim is not None:
-            job.registry.line.reject(self._claim, said.sentence, self._step, bin, coded=coded)
+            job.registry.line.reject(self._claim, reason.sentence, self._step, bin, coded=coded)
         else:
             self.serial = self.serial or held
             bin = bin if self.serial or bin is Bin.CONTACT else Bin.FOREIGN
             ours = bin is not Bin.FOREIGN
             self.serial = job.registry.line.reject_chip(
-                job.batch_id, self.serial, said.sentence, self._step, bin, self._lane, from_stock=ours, coded=coded
+                job.batch_id, self.serial, reason.sentence, self._step, bin, self._lane, from_stock=ours, coded=coded
             )
-        return self.report(CardOutcome.REJECTED, said, bin)
+        return self.report(CardOutcome.REJECTED, reason, bin)
 
-    def report(self, outcome: CardOutcome, said: Reason = NOTHING, bin: str = "") -> CardReport:
+    def report(self, outcome: CardOutcome, reason: Reason = NOTHING, bin: str = "") -> CardReport:
         return CardReport(
             outcome=outcome,
             chip_serial=self.serial,
             card_number=self._claim.card_number if self._claim else "",
-            reason=said.sentence,
+            reason=reason.sentence,
             bin=bin,
-            code=said.code,
-            params=said.params,
+            code=reason.code,
+            params=reason.params,
             seconds=self._job.monotonic() - self._started,
             steps=self._steps,
             commands=self._meter.commands,
@@ -354,8 +358,8 @@ class _CardRun:
         )
 
 
-def _opened(custody: KeyCustody, claim: Claim) -> Dossier:
-    """The dossier of a claim. Raises DossierError: what is wrong with it is not this chip's fault."""
+def _open_dossier(custody: KeyCustody, claim: Claim) -> Dossier:
+    """The opened dossier of a claim. Raises DossierError for a fault of the dossier, which is not the chip's."""
     try:
         dossier = Dossier.decode(custody.open(claim.sealed).reveal())
     except IntegrityError as e:

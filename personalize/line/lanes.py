@@ -1,6 +1,6 @@
-"""Lanes: one thread a reader, each taking chips as they come until the batch is done. Nothing lost, nothing twice.
+"""Lanes: one thread per reader, each processing chips until the batch is done.
 
-A lane never decides what a chip is for: the registry binds chips to dossiers, and the chip says how far it came.
+A lane never decides what a chip is for: the registry binds chips to dossiers, and the chip shows how far it came.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from terminal.apdu import Disposition, Reader
 from terminal.errors import MembercardError, NoCard, TransportError
 
 POLL = 0.5
-"""Seconds between looks at whether a lane shall stop, while its slot is empty or its reader out of order."""
+"""Seconds between checks for a stop while the slot is empty or the reader is out of order."""
 
 STOPPED: Final = Reason("stopped", RejectCode.STOPPED)
 NO_BLANKS: Final = Reason("no blank cards left", RejectCode.NO_BLANKS)
@@ -48,25 +48,25 @@ class LaneState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LaneEvent:
-    """What a lane tells while it runs. ``report`` comes at the end of a card, ``why`` at the end of the lane or when it
-    waits for its reader to come back."""
+    """Event of a running lane. ``report`` is set at the end of a card, ``reason`` at the end of the lane or while it
+    waits for its reader."""
 
     lane: str
     state: LaneState
     step: str = ""
     card_number: str = ""
     report: CardReport | None = None
-    why: Reason = NOTHING
+    reason: Reason = NOTHING
 
     @property
     def message(self) -> str:
-        return self.why.sentence
+        return self.reason.sentence
 
 
 @dataclass(frozen=True, slots=True)
 class LaneResult:
-    """How a lane ended, as a sentence and as a code (personalize.reasons). ``fault`` says that it was no orderly end,
-    ``away`` that it was the registry, which may come back: the same lane may then go on."""
+    """How a lane ended, as a sentence and as a code (personalize.reasons). ``fault``: it did not end in good order;
+    ``away``: the registry was unavailable, and the same lane may go on when it is back."""
 
     lane: str
     counts: dict[CardOutcome, int]
@@ -77,14 +77,14 @@ class LaneResult:
     away: bool = False
 
     @property
-    def why(self) -> Reason:
+    def reason(self) -> Reason:
         return Reason(self.message, self.code, self.params)
 
 
 @dataclass(frozen=True, slots=True)
 class LineSettings:
-    """``tries``: how often one chip may fall out before it is rejected. ``idle``: how many seconds a lane waits for
-    a next card, or for a reader that is out of order or in use."""
+    """``tries``: how often one chip may fail before it is rejected. ``idle``: seconds that a lane waits for the next
+    card, or for a reader that is out of order or in use."""
 
     max_consecutive_failures: int = 5
     tries: int = 3
@@ -92,9 +92,9 @@ class LineSettings:
 
 
 class PersonalizationLine:
-    """The lanes of one station over one batch.
+    """The lanes of one station for one batch.
 
-    ``job`` holds what all cards share; ``remake`` makes missing dossiers after a reject and is called under a lock.
+    ``job`` holds what all cards share; ``remake`` prepares missing dossiers after a reject and is called under a lock.
     """
 
     def __init__(
@@ -117,9 +117,9 @@ class PersonalizationLine:
         self._go.set()
 
     def run(self, readers: Sequence[Reader], names: Sequence[str] = ()) -> list[LaneResult]:
-        """Run until the batch is done, the blanks are used up, or every lane stopped.
+        """Run until the batch is done, the blanks are used up, or every lane has stopped.
 
-        A fault ends its own lane only. ``names`` of the lanes; "lane 1" and so on if not given.
+        A fault ends its own lane only. ``names`` are those of the lanes, by default "lane 1" and so on.
         """
         names = names or [f"lane {number}" for number in range(1, len(readers) + 1)]
         with ThreadPoolExecutor(max(1, len(readers)), thread_name_prefix="lane") as workers:
@@ -132,16 +132,16 @@ class PersonalizationLine:
                 raise
 
     def lane(self, reader: Reader, name: str) -> LaneResult:
-        """Run one lane on the caller's thread, beside those that others run; as ``run``."""
+        """Run one lane on the caller's thread, beside other lanes of the same line."""
         return _Lane(self, name, reader).run()
 
     def stop(self) -> None:
-        """End every lane after the card in hand."""
+        """End every lane after its current card."""
         self._stop.set()
         self._go.set()
 
     def pause(self) -> None:
-        """Hold every lane after the card in hand, until ``resume``."""
+        """Hold every lane after its current card, until ``resume``."""
         self._go.clear()
 
     def resume(self) -> None:
@@ -159,20 +159,20 @@ class PersonalizationLine:
         self._go.wait()
 
     def wait_or_stop(self, seconds: float) -> None:
-        """Wait, but not beyond ``stop``."""
+        """Wait, at most until ``stop``."""
         self._stop.wait(seconds)
 
-    def make_again(self) -> bool:
-        """Make the dossiers that rejects left missing, one lane at a time; whether any waits now.
+    def remake_missing(self) -> bool:
+        """Prepare the dossiers that rejects left missing, one lane at a time; whether any dossier waits now.
 
-        A batch that was never prepared is none of this: whole batches are prepared beforehand.
+        This does not prepare a batch that was never prepared.
         """
         with self._remaking:
             accounts = self.job.registry.batches.accounts(self.job.batch_id)
             if accounts.to_prepare and accounts.remade:
                 try:
                     self._remake()
-                except RegistryConflict:  # another station was making the same ones: what it left is ours
+                except RegistryConflict:  # another station prepared the same ones: prepare what it left
                     self._remake()
                 accounts = self.job.registry.batches.accounts(self.job.batch_id)
             return accounts.waiting > 0
@@ -185,7 +185,7 @@ class _Lane:
         self._reader = reader
         self._fell_out: Counter[str] = Counter()
         self._held = ""
-        """The serial of the chip that fell out and is in the slot still: the slot was not seen empty since."""
+        """Serial of the chip that failed and is still in the slot, which was not seen empty since."""
         self._counts: Counter[CardOutcome] = Counter()
         self._failures = 0
         self._idle_since = 0.0
@@ -194,13 +194,13 @@ class _Lane:
     def run(self) -> LaneResult:
         fault = away = False
         try:
-            said = self._until_the_end()
+            reason = self._until_the_end()
         except (MembercardError, OSError) as e:
-            # What this lane had in hand stays bound to its chip, and the chip itself says how far it came.
-            said, fault = reason_for(e), True
+            # The current dossier stays bound to its chip, and the chip itself shows how far it came.
+            reason, fault = reason_for(e), True
             away = isinstance(e, RegistryUnavailable) and e.retryable
-        self._tell(LaneState.ENDED, said=said)
-        return LaneResult(self._name, dict(self._counts), said.sentence, said.code, said.params, fault, away)
+        self._tell(LaneState.ENDED, reason=reason)
+        return LaneResult(self._name, dict(self._counts), reason.sentence, reason.code, reason.params, fault, away)
 
     def _until_the_end(self) -> Reason:
         self._idle_since = self._line.monotonic()
@@ -215,14 +215,14 @@ class _Lane:
                 raise LineStopped(
                     f"{self._failures} failures in a row: look at reader and stock, then run the batch again"
                 )
-            self._tell(LaneState.WAITING, said=waiting_for)
+            self._tell(LaneState.WAITING, reason=waiting_for)
             try:
                 ended = self._look_at_the_slot()
                 waiting_for = NOTHING
             except TransportError as fault:
                 if not fault.retryable or self._idle_for() > self._line.settings.idle:
                     raise
-                # The service is down, the reader unplugged or in use: it may come back, or other lanes finish.
+                # PC/SC service down, reader unplugged or in use: it may come back, or other lanes may finish.
                 waiting_for = reason_for(fault)
                 self._line.wait_or_stop(POLL)
                 ended = self._when_done()
@@ -230,30 +230,30 @@ class _Lane:
                 return ended
 
     def _look_at_the_slot(self) -> Reason:
-        """Handle the card in the slot or wait for one. Why the lane is done, or nothing. Raises TransportError for what
-        the reader does."""
-        asked = self._line.monotonic()
+        """Process the card in the slot or wait for one; the reason when the lane is done, else NOTHING. Raises
+        TransportError for faults of the reader."""
+        since = self._line.monotonic()
         try:
             present = self._reader.wait_for_card(POLL)
         except TransportError:
             self._reader_lost = True
             raise
         if self._reader_lost:
-            # The reader failed, not its chip: that one gets all its tries again. But a chip that brings its reader down
+            # The reader failed, not the chip, which gets all its tries again. But a chip that makes its reader fail
             # every time has to stop the lane.
             self._reader_lost = False
             self._held = ""
             self._fell_out.clear()
             self._failures += 1
         if not present:
-            return self._empty_slot(asked)
+            return self._empty_slot(since)
         ended = self._one_card()
         self._idle_since = self._line.monotonic()
         return ended
 
-    def _empty_slot(self, asked: float) -> Reason:
+    def _empty_slot(self, since: float) -> Reason:
         self._held = ""
-        if self._line.monotonic() - asked < POLL / 2:
+        if self._line.monotonic() - since < POLL / 2:
             return NO_BLANKS
         if self._idle_for() > self._line.settings.idle:
             seconds = f"{self._line.settings.idle:g}"
@@ -267,13 +267,13 @@ class _Lane:
         return BATCH_DONE if self._line.job.done() else NOTHING
 
     def _one_card(self) -> Reason:
-        """Handle the card in the slot. Why the lane is done, or nothing."""
+        """Process the card in the slot; the reason when the lane is done, else NOTHING."""
         try:
             transport = self._reader.connect()
         except NoCard as e:
             if not self._reader.wait_for_card(0):
-                return NOTHING  # It was pulled before it had power.
-            # A chip that gives no answer to reset may only sit badly.
+                return NOTHING  # It was removed before it was powered.
+            # A chip without an answer to reset may only have bad contact.
             if not self._last_try(self._held):
                 self._fell_out[self._held] += 1
                 self._reader.release(Disposition.KEEP)
@@ -301,11 +301,11 @@ class _Lane:
         elif report.outcome is CardOutcome.REJECTED:
             self._failures += 1
         self._tell(LaneState.WAITING, card_number=report.card_number, report=report)
-        # A reader that fails just now keeps its card; the registry knows the chip when it turns up again.
+        # A reader that fails now keeps its card; the registry knows the chip when it is presented again.
         self._reader.release(_RELEASE[report.outcome])
         if report.outcome is CardOutcome.REJECTED:
-            self._line.make_again()
-        elif report.outcome is CardOutcome.NOTHING_LEFT and not self._line.make_again():
+            self._line.remake_missing()
+        elif report.outcome is CardOutcome.NOTHING_LEFT and not self._line.remake_missing():
             return Reason(report.reason, report.code, report.params)
         return NOTHING
 
@@ -319,6 +319,6 @@ class _Lane:
         step: str = "",
         card_number: str = "",
         report: CardReport | None = None,
-        said: Reason = NOTHING,
+        reason: Reason = NOTHING,
     ) -> None:
-        self._line.on_event(LaneEvent(self._name, state, step, card_number, report, said))
+        self._line.on_event(LaneEvent(self._name, state, step, card_number, report, reason))

@@ -1,4 +1,4 @@
-"""What one presentation of a chip came to, and what it cost on the link."""
+"""The outcome of one presentation of a chip, with its steps and traffic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from terminal.apdu import LinkProtocol, Transport
 
 
 class Bin(StrEnum):
-    """Which tray a rejected chip goes to, and so who looks at it."""
+    """The tray that a rejected chip goes to, by the kind of fault."""
 
     CONTACT = "1 contact"
     KEYS = "2 keys"
@@ -24,11 +24,11 @@ class CardOutcome(StrEnum):
     VERIFIED = "verified"
     REJECTED = "rejected"
     AGAIN = "again"
-    """It fell out; the same chip is to be presented again."""
+    """It failed; the same chip is to be presented again."""
     KNOWN = "known"
-    """It was verified before: nothing to do."""
+    """It was verified before; nothing to do."""
     REFUSED = "refused"
-    """It was rejected before, and stays so."""
+    """It was rejected before and stays rejected."""
     ASIDE = "aside"
     """It belongs to another batch."""
     NOTHING_LEFT = "nothing left"
@@ -36,9 +36,8 @@ class CardOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CardReport:
-    """What one presentation came to. ``reason`` is a sentence for logs; ``code`` (personalize.reasons) and ``params``
-    are what another language makes its own of. ``steps`` are seconds by step; commands and bytes are what went over the
-    link."""
+    """Report of one presentation. ``reason`` is a sentence for logs; ``code`` (personalize.reasons) and ``params`` are
+    for other languages. ``steps`` are seconds by step; ``commands`` and ``bytes_sent`` count the traffic."""
 
     outcome: CardOutcome
     chip_serial: str
@@ -54,7 +53,7 @@ class CardReport:
 
 
 class ExchangeMeter:
-    """A transport that counts what goes over it."""
+    """A transport that counts commands and bytes."""
 
     def __init__(self, inner: Transport) -> None:
         self._inner = inner

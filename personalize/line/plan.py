@@ -1,7 +1,7 @@
-"""From a dossier and what the chip says of itself to the steps that are left. Pure and printable.
+"""The plan: from a dossier and the state of the chip to the steps that are left. Pure and printable.
 
-One rule above all: the card itself says how far it came. A fresh chip gets every step; a returning one only those it
-still needs. The table of states is docs/personalization-line.md.
+The state of the chip itself decides: a fresh chip gets every step, a returning one only the steps it still needs. The
+table of states is in docs/personalization-line.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from terminal.keys import CardKeys, Scp
 
 
 class PlannedKeys(StrEnum):
-    """Which keys open the security domain now."""
+    """The keys that open the security domain now."""
 
     STOCK = "stock"
     FINAL = "final"
@@ -27,9 +27,9 @@ class PlannedKeys(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChipKeyState:
-    """What an authenticated chip said: card life cycle, instances by AID with their life cycle, load files.
+    """State of an authenticated chip: card life cycle, life cycle of each instance by AID, load files.
 
-    ``sources``: the load file of each instance, where the chip tells.
+    ``sources`` is the load file of each instance, where the chip gives it.
     """
 
     key_set: PlannedKeys
@@ -42,7 +42,7 @@ class ChipKeyState:
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """INSTALL [for install and make selectable]; ``delete_first`` where a foreign or broken instance is in the way."""
+    """INSTALL [for install and make selectable]; ``delete_first`` where another or a broken instance has the AID."""
 
     application: DossierApplication
     delete_first: bool
@@ -54,7 +54,7 @@ class Install:
 
 @dataclass(frozen=True, slots=True)
 class Personalize:
-    """INSTALL [for personalization], then every data grouping from the first."""
+    """INSTALL [for personalization], then STORE DATA with every data grouping, from the first."""
 
     application: DossierApplication
 
@@ -78,7 +78,7 @@ class RotateKeys:
 
 @dataclass(frozen=True, slots=True)
 class Secure:
-    """SET STATUS through the states still ahead."""
+    """SET STATUS through the remaining states."""
 
     states: tuple[CardLifeCycleState, ...]
 
@@ -88,7 +88,7 @@ class Secure:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """A fresh session: what a counter reads must be what the dossier says."""
+    """A fresh session: what a counter reads must equal the dossier."""
 
     def __str__(self) -> str:
         return "reset, read back as a counter would, compare with the dossier"
@@ -103,7 +103,7 @@ NAMES: dict[type, str] = {
     Secure: "secure",
     ReadBack: "read back",
 }
-"""The journal's name of each step, in the order of the line."""
+"""Name of each step in the journal, in the order of the line."""
 
 
 def key_set(final: FinalKeys, versions: frozenset[int]) -> PlannedKeys:
@@ -116,7 +116,7 @@ def final_keys(profile: Profile, scp: Scp) -> FinalKeys:
 
 
 def plan(dossier: Dossier, chip: ChipKeyState, final: CardKeys) -> tuple[Step, ...]:
-    """The steps left for this chip. Raises ChipUnfit for a chip in none of the states of the table."""
+    """The steps left for this chip. Raises ChipUnfit for a chip in a state that is not in the table."""
     if chip.life_cycle not in (CardLifeCycleState.OP_READY, CardLifeCycleState.INITIALIZED, CardLifeCycleState.SECURED):
         state = f"{chip.life_cycle:02X}"
         raise ChipUnfit(f"the chip's life cycle is {state}: locked or terminated", RejectCode.LOCKED, state=state)
@@ -139,7 +139,7 @@ def plan(dossier: Dossier, chip: ChipKeyState, final: CardKeys) -> tuple[Step, .
 
 def _application_steps(application: DossierApplication, chip: ChipKeyState) -> list[Step]:
     state = chip.instances.get(application.instance_aid)
-    # Another's code under our AID would be given every secret of the card.
+    # Another applet under this AID would receive every secret of the card.
     ours = chip.sources.get(application.instance_aid, application.package_aid) == application.package_aid
     if state == ApplicationState.PERSONALIZED and ours:
         return []
@@ -153,7 +153,7 @@ def _application_steps(application: DossierApplication, chip: ChipKeyState) -> l
 
 
 def describe(dossier: Dossier, steps: tuple[Step, ...]) -> str:
-    """The printed plan: key check values and lengths, never a key or a person's data."""
+    """The printed plan: key check values and lengths, never keys or personal data."""
     lines = [f"card {dossier.card_number} sequence {dossier.sequence:02d}"]
     lines += [f"  {number}. {step}" for number, step in enumerate(steps, 1)]
     return "\n".join(lines)

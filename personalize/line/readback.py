@@ -1,4 +1,4 @@
-"""Read-back: a fresh session reads what a counter and the union would read, and compares it with the dossier."""
+"""Read-back: a fresh session reads what a counter and the issuer can read, and compares it with the dossier."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_back(
     at: datetime,
     chip: str,
 ) -> dict[str, str]:
-    """Facts for the journal, a counter's verdict among them, when everything on the chip is as the dossier says.
+    """Facts for the journal, such as the verdict of a counter, when everything on the chip equals the dossier.
     ``sender`` reaches a chip that was just reset; ``chip`` is the serial that the dossier is bound to.
 
     Raises ReadBackError naming the first difference, CardError and TransportError where the chip cannot be read.
@@ -47,7 +47,8 @@ def read_back(
 
 
 def _domain(sender: Sender, final: CardKeys, custody: KeyCustody, guard: AuthenticationGuard, chip: str) -> None:
-    """The security domain: the bound chip, only the final key set, it opens the channel, and the card is SECURED."""
+    """Check the security domain: the serial is that of the bound chip, only the final key set is there and opens the
+    channel, the card is SECURED."""
     domain = SecurityDomain(sender, custody, guard)
     domain.select()
     if domain.chip() != chip:

@@ -19,7 +19,7 @@ from registry.values import Batch, BatchAccounts, Card, Reject, RosterLine, Stoc
 
 @dataclass(frozen=True, slots=True)
 class LaneSummary:
-    """The share of one lane in a batch. Seconds are per card."""
+    """Cards of one lane in a batch. Seconds are per card."""
 
     lane: str
     cards: int
@@ -71,20 +71,20 @@ def collect(registry: Registry, batch_id: str) -> BatchReport:
     )
 
 
-def render(reports: Sequence[BatchReport], *, made_at: datetime) -> str:
+def render(reports: Sequence[BatchReport], *, created_at: datetime) -> str:
     """The HTML page for one batch or several."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("personalize.line") / "report.html.j2").read_text("utf-8"))
     plots = [Markup(_plot(report.timings)) if report.timings else None for report in reports]  # noqa: S704 - our own SVG
-    return template.render(reports=list(zip(reports, plots, strict=True)), made_at=made_at)
+    return template.render(reports=list(zip(reports, plots, strict=True)), created_at=created_at)
 
 
 _COLOURS = ("#1f6feb", "#bf3989", "#1a7f37", "#9a6700", "#8250df", "#0a7ea4", "#cf222e", "#57606a")
 
 
 def _plot(timings: Sequence[Timing]) -> str:
-    """Seconds of each card in the order they were finished, one colour and marker a lane, as inline SVG."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG  # slow to import, and only reports need it
+    """Seconds per card in order of completion, one colour and marker for each lane, as inline SVG."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # slow to import; only reports need it
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.2), layout="constrained")

@@ -81,7 +81,7 @@ class MemberPreparer:
         sequence, context = member.sequence, card.context
         signed = [record(self._identity(member, card_number)), shared[0x0103]]
         aip = self._aip()
-        static = b"".join(inside(r) for r in signed) + aip  # as 9F4A says
+        static = b"".join(inside(r) for r in signed) + aip  # as 9F4A requires
         keys = self._custody.application_keys(self._masters, card_number, sequence)
         read_keys = self._custody.card_keys(
             self._read_master,

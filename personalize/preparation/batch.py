@@ -1,4 +1,4 @@
-"""Batches: making every dossier that is missing, in this process or on any Executor."""
+"""Batch preparation: makes every missing dossier, in this process or on an Executor."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from terminal.keys import MemoryCustody
 from terminal.secret import Secret
 
 CHUNK = 50
-"""Dossiers stored in one transaction: the most that an interruption can cost."""
+"""Dossiers stored in one transaction, and so the most that an interruption can lose."""
 
 AHEAD = 64
-"""Chunks in the workers' hands at once: enough for any machine, and all whose chip keys an interruption can waste."""
+"""Chunks given to workers at once: enough for any machine. An interruption wastes at most the chip keys of these."""
 
 Numbers = tuple[MemberToPrepare, str, str]
 """A member, the card number, and the account number of the payment application (empty where there is none)."""
@@ -38,10 +38,10 @@ Numbers = tuple[MemberToPrepare, str, str]
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """What a worker needs to prepare dossiers by itself: the profile, the day, the chain, and a snapshot of the keys.
+    """What a worker needs to prepare dossiers: profile, day, certificate chains and a snapshot of the keys.
 
-    Picklable, so that it goes to any Executor; the scheme CA key is not in it. The snapshot opens with a transport
-    secret that goes another way: a file of the owner's, which each worker has to reach under the same name.
+    Picklable, for any Executor; the scheme CA key is not in it. The snapshot opens with a transport secret that is
+    passed separately: in a file readable by its owner only, which each worker reaches under the same name.
     """
 
     profile: Profile
@@ -53,7 +53,7 @@ class WorkerSpec:
 
 @contextmanager
 def worker_spec(preparer: Preparer, custody: MemoryCustody) -> Iterator[WorkerSpec]:
-    """A spec that is good while the block runs; then its transport secret is gone. Raises OSError, KeyNotFound."""
+    """A spec that is valid while the block runs; then its transport secret is deleted. Raises OSError, KeyNotFound."""
     transport = Secret(secrets.token_bytes(32))
     with NamedTemporaryFile(prefix="membercard-") as file:  # mode 0600
         file.write(transport.reveal())
@@ -69,7 +69,7 @@ def _preparer(spec: WorkerSpec) -> Preparer:
 
 
 def prepare_chunk(spec: WorkerSpec, tasks: Sequence[CardToPrepare]) -> list[NewDossier]:
-    """What a worker runs: some members' dossiers, sealed."""
+    """Run by a worker: sealed dossiers of some members."""
     return [_preparer(spec).new_dossier(*task) for task in tasks]
 
 
@@ -81,13 +81,13 @@ def prepare_batch(
     *,
     payment_pool: KeyPool | None = None,
     executor: tuple[Executor, WorkerSpec] | None = None,
-    tick: Callable[[int], None] = lambda made: None,
+    tick: Callable[[int], None] = lambda count: None,
     by: str = UNNAMED_ACTOR,
 ) -> int:
-    """Make and store every dossier that the batch still lacks; how many were made. ``payment_pool`` has RSA keys for
-    payment applications, where the profile asks for them; ``by`` is who has it done, for the audit.
+    """Make and store every missing dossier of the batch; returns how many. ``payment_pool`` has RSA keys for payment
+    applications, where the profile asks for them; ``by`` is the actor for the audit.
 
-    Interrupted anywhere, a second call makes the rest. ``tick`` is told how many each stored chunk had.
+    After an interruption, a second call makes the rest. ``tick`` is called with the size of each stored chunk.
     Raises RegistryConflict where another station prepares the same batch and was first; ProfileError, PrepareError,
     CustodyError, KeyPoolError, RegistryError.
     """
@@ -100,16 +100,16 @@ def prepare_batch(
         ]
         for c in chunks
     )
-    made = 0
+    total = 0
     for dossiers in _prepared(preparer, tasks, executor):
         stored = _store(registry, batch_id, dossiers, by)
-        made += stored
+        total += stored
         tick(stored)
-    return made
+    return total
 
 
 def _store(registry: Registry, batch_id: str, dossiers: Sequence[NewDossier], by: str) -> int:
-    """A chunk of dossiers without those that somebody else made meanwhile; how many it still had."""
+    """Store a chunk of dossiers without those that another station stored meanwhile; returns how many."""
     try:
         registry.dossiers.add(batch_id, dossiers, by=by)
     except RegistryConflict as e:
@@ -144,7 +144,7 @@ def _prepared(
 
 
 def _numbered(registry: Registry, profile: Profile, members: Sequence[MemberToPrepare]) -> Iterator[Numbers]:
-    """Members with their numbers: their own where they had some, else the next of the profile's ranges."""
+    """Members with their card and account numbers: kept where they have some, else the next of the profile's ranges."""
     new = sum(member.card_number is None for member in members)
     serials = iter(registry.cards.allocate_serials(profile.card_number.prefix, new) if new else ())
     cards = [(member, member.card_number or profile.card_number.number(next(serials))) for member in members]

@@ -1,4 +1,4 @@
-"""A specimen card of a profile, made with keys that live only for this: what the linter looks at first."""
+"""A specimen card of a profile, made with temporary keys, for the linter."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _BY = "specimen"
 
 
 def specimen(profile: Profile, today: date) -> tuple[Dossier, Authorities]:
-    """A card of nobody's, and the CA keys that go with it. The keys have the names that the profile gives them; an
-    issuer key is as long as the chip key asks for. Takes about a second.
+    """A card of a made-up member, and the CA keys that go with it. Keys have the names that the profile gives them;
+    issuer keys are as long as the chip keys require. Takes about a second.
 
-    Raises PrepareError where the profile's data fit no card, CustodyError where two of its keys share a name.
+    Raises PrepareError where the profile's data do not fit a card, CustodyError where two of its keys share a name.
     """
     custody = MemoryCustody(simulation=True)
     for name, purpose, algorithm, bits in dict.fromkeys(_wanted(profile)):
@@ -39,7 +39,7 @@ def specimen(profile: Profile, today: date) -> tuple[Dossier, Authorities]:
         pan = body + luhn_digit(body)
         if payment.rsa and payment.chip_key:
             payment_key = _chip_key(custody, payment.chip_rsa.bits, payment.chip_rsa.exponent)
-    dossier = Preparer(profile, custody, today=today).prepare(_nobody(), card_number, key, pan, payment_key)
+    dossier = Preparer(profile, custody, today=today).prepare(_made_up_member(), card_number, key, pan, payment_key)
     return dossier, _authorities(custody, payment)
 
 
@@ -71,7 +71,7 @@ def _chip_key(custody: MemoryCustody, bits: int, exponent: int) -> ChipKey:
     return sealed_key(custody, custody.latest("seal"), rsa.generate(bits, exponent))
 
 
-def _nobody() -> MemberToPrepare:
+def _made_up_member() -> MemberToPrepare:
     return MemberToPrepare(
         member_id=0,
         id_number="110101190001010009",

@@ -1,4 +1,4 @@
-"""Types of profile fields that several sections share, and numbers with a check digit."""
+"""Types of profile fields that several sections share, and card number ranges with a check digit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from terminal.tlv import Dol
 
 
 class Section(BaseModel):
-    """A part of the card profile: no unknown fields, frozen, and no value in an error message."""
+    """A section of the card profile: no unknown fields, frozen, values not repeated in errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -42,7 +42,7 @@ Digits = Annotated[str, Field(pattern=r"^[0-9]+$")]
 
 
 class NumberRange(Section):
-    """A range of card numbers: prefix, running serial, Luhn digit."""
+    """A range of card numbers: prefix, serial number, Luhn digit."""
 
     prefix: Digits = Field(min_length=6, max_length=12)
     length: int = Field(19, ge=16, le=19)
@@ -52,7 +52,7 @@ class NumberRange(Section):
         return self.length - len(self.prefix) - 1
 
     def number(self, serial: int) -> str:
-        """The whole card number. ISO/IEC 7812-1:2017, annex B. Raises ProfileError when the range is used up."""
+        """The card number of a serial. ISO/IEC 7812-1:2017, annex B. Raises ProfileError when the range is used up."""
         if not 0 <= serial < 10**self.serial_digits:
             raise ProfileError(f"card numbers with prefix {self.prefix} are used up: serial {serial}")
         body = f"{self.prefix}{serial:0{self.serial_digits}d}"
@@ -60,7 +60,7 @@ class NumberRange(Section):
 
 
 class PinRule(Section):
-    """The first PIN: random digits. A counter shows digits of ID number and phone, so no PIN is made of those."""
+    """The first PIN: random digits, not taken from ID number or phone, which a counter shows."""
 
     digits: int = Field(6, ge=4, le=12)
     tries: int = Field(3, ge=1, le=15)

@@ -1,6 +1,6 @@
-"""The card profile: what every card of one issue has in common. A YAML file, checked with line numbers.
+"""The card profile: what all cards of one issue have in common. A YAML file; faults are reported with line numbers.
 
-Defaults are those of the shipped profile ``profiles/union-member.yaml``, which documents each field.
+Defaults are those of the shipped profile ``union-member.yaml``, which documents each field.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CardNumberRange(NumberRange):
 
 
 class Validity(Section):
-    """How long things hold, in years from the day of preparation."""
+    """Validity periods, in years from the day of preparation."""
 
     card_years: int = Field(10, ge=1, le=30)
     membership_years: int = Field(5, ge=1, le=30)
@@ -85,7 +85,7 @@ class MemberApplication(Section):
 
 
 class SupplierBatch(Section):
-    """Stock with a master of its own: chips whose key data (INITIALIZE UPDATE, 10 bytes) begin like this."""
+    """Blank chips with their own master key: those whose key data (INITIALIZE UPDATE, 10 bytes) start like this."""
 
     key_data: Hex = Field(min_length=2, max_length=20)
     master: str
@@ -93,7 +93,7 @@ class SupplierBatch(Section):
 
 
 class StockKeys(Section):
-    """How the keys of blank chips are found: by supplier batch from the chip's key data, else by kind of chip."""
+    """Master keys of blank chips: by supplier batch from the chip's key data, else by secure channel protocol."""
 
     scp02: str = "kmc"
     scp03: str = "kmc-aes"
@@ -101,7 +101,7 @@ class StockKeys(Section):
     suppliers: tuple[SupplierBatch, ...] = ()
 
     def master_of(self, scp: Scp, key_data: bytes) -> tuple[str, Diversification]:
-        """Master and diversification of a blank chip; the longest key data that fits wins."""
+        """Master key and diversification of a blank chip; the longest matching key data wins."""
         fits = [s for s in self.suppliers if key_data.startswith(bytes.fromhex(s.key_data))]
         if fits:
             best = max(fits, key=lambda supplier: len(supplier.key_data))
@@ -118,7 +118,7 @@ class FinalKeys(Section):
 
 
 class LineSection(Section):
-    """How the personalization line talks to the security domain."""
+    """Keys and secure channel of the personalization line."""
 
     secure_channel: Literal["c-mac", "c-mac c-enc", "c-mac c-enc r-mac", "c-mac c-enc r-mac r-enc"] = "c-mac c-enc"
     stock: StockKeys = StockKeys()
@@ -127,7 +127,7 @@ class LineSection(Section):
 
 
 class Trust(Section):
-    """The RSA chain: which scheme CA and issuer keys sign, and what the certificates say."""
+    """The RSA chain: scheme CA and issuer keys, and the content of their certificates."""
 
     scheme_rid: Hex = Field("F04D454D42", min_length=10, max_length=10)
     ca_key: str = "scheme-ca"
@@ -137,7 +137,7 @@ class Trust(Section):
 
 
 class Profile(Section):
-    """A whole card profile."""
+    """A card profile."""
 
     profile: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
     scheme: str = Field(pattern=r"^[0-9]{6}$")
@@ -159,7 +159,7 @@ class Profile(Section):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the profile's values: the same cards from the same digest."""
+        """SHA-256 of the profile's values: equal digests mean equal cards."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
@@ -175,7 +175,7 @@ def shipped_profile(name: str) -> Profile:
 
 
 def load_profile(path: Path) -> Profile:
-    """Read and check a profile file. Raises ProfileError, one line for each fault with file and line."""
+    """Read and check a profile file. Raises ProfileError with one line for each fault, naming file and line."""
     try:
         text = yamlfile.read_text(path, "card profile")
     except CodecError as e:

@@ -105,7 +105,7 @@ class BatchService:
 
     def report_html(self, p: Principal, batch_id: str) -> str:
         """The report as one page that needs nothing else. Raises NotFound."""
-        return reporting.render([self.report(p, batch_id)], made_at=self._parts.clock().astimezone())
+        return reporting.render([self.report(p, batch_id)], created_at=self._parts.clock().astimezone())
 
     def rejects(self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50) -> Page[Reject]:
         """Chips that were refused, oldest first."""

@@ -295,7 +295,7 @@ class LaneService:
             if not result.away or run.line.stopping:
                 return result
             with self._lock:
-                run.state, run.step, run.why = LaneState.WAITING, "", result.why
+                run.state, run.step, run.why = LaneState.WAITING, "", result.reason
                 self._tell(run)
             seat.beat(SIGN_OF_LIFE)
             run.line.wait_or_stop(self._again)
@@ -311,7 +311,7 @@ class LaneService:
             before = (run.state, run.step, run.number, run.why)
             if event.state is not LaneState.ENDED:
                 working = event.state is LaneState.WORKING
-                run.state, run.step, run.why = event.state, event.step, event.why
+                run.state, run.step, run.why = event.state, event.step, event.reason
                 run.number = event.card_number[-6:] if working else ""
             if report is not None and report.outcome is not CardOutcome.NOTHING_LEFT:
                 last = run.take(report, self._parts.clock(), self._monotonic())
@@ -327,7 +327,7 @@ class LaneService:
         run.line.stop()
         error = future.exception()
         if error is None:
-            said, fault = future.result().why, future.result().fault
+            said, fault = future.result().reason, future.result().fault
         else:
             said, fault = _said_of(error), True
             if not isinstance(error, MembercardError):

@@ -97,7 +97,7 @@ def test_an_empty_pool_makes_a_key(tmp_path: Path) -> None:
 
 def test_the_background_keeps_the_level(tmp_path: Path) -> None:
     pool = issuer.pool(tmp_path, fresh=True)
-    with pool.kept_at(3):
+    with pool.refilled_to(3):
         deadline = time.monotonic() + 20
         while len(pool) < 3 and time.monotonic() < deadline:
             time.sleep(0.02)
