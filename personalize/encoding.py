@@ -79,11 +79,8 @@ def pack(items: Sequence[Item]) -> list[bytes]:
     return [record(bytes(content)) for content in contents]
 
 
-def yymmdd(day: date) -> bytes:
-    return bytes((_BCD[day.year % 100], _BCD[day.month], _BCD[day.day]))
-
-
 def mmyy(day: date) -> bytes:
+    """Month and year as certificates hold them. EMV 4.4 Book 2, 5.3."""
     return bytes((_BCD[day.month], _BCD[day.year % 100]))
 
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from personalize.dossiers.dossier import DIRECTORY, DossierApplication, DossierPart
 from personalize.encoding import record
+from personalize.payment.elements import code_table, item, priority
 from personalize.profiles.payment import PaymentApplication
 from personalize.protocols import CardToPrepare, PreparationRun
 from terminal.emv.data.tags import (
     TAG_4F_ADF_NAME,
     TAG_5F2D_LANGUAGES,
-    TAG_9F11_CODE_TABLE,
     TAG_9F12_PREFERRED_NAME,
     TAG_50_LABEL,
     TAG_61_DIRECTORY_ENTRY,
-    TAG_87_PRIORITY,
     TAG_88_SFI,
     TAG_A5_FCI_PROPRIETARY,
     TAG_BF0C_FCI_DISCRETIONARY,
@@ -55,11 +54,11 @@ class DirectoryPreparer:
 
 def _pse(profile: PaymentApplication) -> DossierApplication:
     items = [
-        tlv(TAG_88_SFI, bytes((_DIRECTORY_SFI,))),
+        tlv(*item(TAG_88_SFI, _DIRECTORY_SFI)),
         tlv(TAG_5F2D_LANGUAGES, profile.language.encode("ascii", "replace")),
     ]
     if profile.preferred_name:
-        items.append(tlv(TAG_9F11_CODE_TABLE, bytes.fromhex(f"{profile.code_table:02d}")))
+        items.append(tlv(*code_table(profile)))
     listed = record(tlv(TAG_61_DIRECTORY_ENTRY, _entry(profile, preferred=True)).encode())
     parts = (DossierPart(_FCI, tlv(TAG_A5_FCI_PROPRIETARY, items).encode()), DossierPart(_FIRST_RECORD, listed))
     return DossierApplication(DIRECTORY, PACKAGE, MODULE, PSE, parts)
@@ -83,4 +82,4 @@ def _entry(profile: PaymentApplication, *, preferred: bool) -> list[Tlv]:
         entry.append(
             tlv(TAG_9F12_PREFERRED_NAME, profile.preferred_name.encode(f"iso8859_{profile.code_table}", "replace"))
         )
-    return [*entry, tlv(TAG_87_PRIORITY, bytes((profile.priority,)))]
+    return [*entry, tlv(*priority(profile))]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any, Final
 
-from personalize.encoding import Item, join, record, yymmdd
+from personalize import encoding
+from personalize.encoding import Item, join, record
 from personalize.errors import PrepareError
 from personalize.profiles.payment import LogSection, PaymentApplication
+from terminal.emv.data.bits import AIP
+from terminal.emv.data.dictionary import STANDARD
+from terminal.emv.data.elements.choices import LogFile, Priority
+from terminal.emv.data.elements.structures import Track2
 from terminal.emv.data.tags import (
     TAG_5A_PAN,
     TAG_5F2D_LANGUAGES,
@@ -55,13 +61,18 @@ from terminal.emv.data.tags import (
     TAG_9F79_ECASH_BALANCE,
     TAG_50_LABEL,
     TAG_57_TRACK_2,
+    TAG_82_AIP,
     TAG_87_PRIORITY,
     TAG_A5_FCI_PROPRIETARY,
     TAG_BF0C_FCI_DISCRETIONARY,
     TAG_DF4D_LOAD_LOG_ENTRY,
     TAG_DF4F_LOAD_LOG_FORMAT,
 )
-from terminal.tlv import tlv
+from terminal.member.values import IdType
+from terminal.tlv import Tag, tlv
+
+_PBOC: Final = STANDARD.known(bytes.fromhex("A000000333")).elements
+"""EMV's data elements and PBOC's own, by tag."""
 
 VERSIONS = {"pboc-des": 0x01, "cvn10": 0x0A, "cvn17": 0x11, "cvn18": 0x12, "cvn22": 0x22}
 """Cryptogram version numbers in the issuer application data."""
@@ -70,38 +81,34 @@ _TDES, _SM4 = 0x01, 0x04
 """Algorithm identifier in the last byte of PBOC's issuer application data."""
 
 
-def cn(digits: str) -> bytes:
-    """Compressed numeric: two digits a byte, filled with F. EMV 4.4 Book 3, 4.3."""
-    return bytes.fromhex(digits + "F" * (len(digits) % 2))
-
-
-def n(number: int | str, size: int) -> bytes:
-    """Numeric in ``size`` bytes, zeros in front. EMV 4.4 Book 3, 4.3."""
-    return bytes.fromhex(str(number).zfill(2 * size))
+def item(tag: int, value: Any) -> Item:
+    """A value as PBOC's data element with that tag holds it. Raises PrepareError for one that does not fit."""
+    return encoding.item(_PBOC[tag], value)
 
 
 def aip(profile: PaymentApplication) -> bytes:
-    """The application interchange profile. EMV 4.4 Book 3, C1: SDA 40, DDA 20, cardholder verification 10, terminal
-    risk management 08, issuer authentication by EXTERNAL AUTHENTICATE 04, CDA 01."""
+    """The application interchange profile. EMV 4.4 Book 3, C1."""
     oda = profile.authentication
-    first = (
-        0x08
-        | (0x40 if oda.static else 0)
-        | (0x20 if oda.dynamic else 0)
-        | (0x10 if profile.cvm_list else 0)
-        | (0x04 if profile.issuer_authentication else 0)
-        | (0x01 if oda.combined else 0)
-    )
-    return bytes((first, 0))
+    flags = AIP.TERMINAL_RISK_MANAGEMENT
+    for flag, wanted in (
+        (AIP.SDA, oda.static),
+        (AIP.DDA, oda.dynamic),
+        (AIP.CARDHOLDER_VERIFICATION, bool(profile.cvm_list)),
+        (AIP.ISSUER_AUTHENTICATION, profile.issuer_authentication),
+        (AIP.CDA, oda.combined),
+    ):
+        if wanted:
+            flags |= flag
+    return flags.encode()
 
 
 def signed(profile: PaymentApplication, pan: str, sequence: int, today: date, expires: date) -> list[Item]:
     """What the issuer's signature covers. EMV 4.4 Book 3, 7.2, and Book 2, 5.1.1."""
     items = [
-        (TAG_5A_PAN, cn(pan)),
-        (TAG_5F34_PAN_SEQUENCE, n(sequence, 1)),
-        (TAG_5F24_EXPIRATION_DATE, yymmdd(expires)),
-        (TAG_5F25_EFFECTIVE_DATE, yymmdd(today)),
+        item(TAG_5A_PAN, pan),
+        item(TAG_5F34_PAN_SEQUENCE, sequence),
+        item(TAG_5F24_EXPIRATION_DATE, expires),
+        item(TAG_5F25_EFFECTIVE_DATE, today),
         (TAG_9F07_USAGE_CONTROL, bytes.fromhex(profile.usage_control)),
         (TAG_8E_CVM_LIST, bytes.fromhex(profile.cvm_list)),
         (TAG_9F0D_IAC_DEFAULT, bytes.fromhex(profile.action_codes.default)),
@@ -110,37 +117,32 @@ def signed(profile: PaymentApplication, pan: str, sequence: int, today: date, ex
         (TAG_8C_CDOL1, bytes.fromhex(profile.cdol1)),
         (TAG_8D_CDOL2, bytes.fromhex(profile.cdol2)),
         (TAG_9F08_CARD_VERSION, bytes.fromhex(profile.version)),
-        (TAG_5F28_ISSUER_COUNTRY, n(profile.country, 2)),
-        (TAG_9F42_APPLICATION_CURRENCY, n(profile.currency, 2)),
-        (TAG_9F44_APPLICATION_CURRENCY_EXPONENT, n(profile.currency_exponent, 1)),
-        (TAG_5F30_SERVICE_CODE, n(profile.service_code, 2)),
+        item(TAG_5F28_ISSUER_COUNTRY, profile.country),
+        item(TAG_9F42_APPLICATION_CURRENCY, profile.currency),
+        item(TAG_9F44_APPLICATION_CURRENCY_EXPONENT, profile.currency_exponent),
+        item(TAG_5F30_SERVICE_CODE, profile.service_code),
     ]
     if profile.chip_key:
         items.append((TAG_9F49_DDOL, bytes.fromhex(profile.ddol)))
     if profile.authenticates:
-        items.append((TAG_9F4A_STATIC_TAG_LIST, b"\x82"))
+        items.append(item(TAG_9F4A_STATIC_TAG_LIST, (Tag(TAG_82_AIP),)))
     if profile.risk.terminal_velocity:
         items += [
-            (TAG_9F14_LOWER_OFFLINE_LIMIT, bytes((profile.risk.lower_consecutive,))),
-            (TAG_9F23_UPPER_OFFLINE_LIMIT, bytes((profile.risk.upper_consecutive,))),
+            item(TAG_9F14_LOWER_OFFLINE_LIMIT, profile.risk.lower_consecutive),
+            item(TAG_9F23_UPPER_OFFLINE_LIMIT, profile.risk.upper_consecutive),
         ]
-    return [item for item in items if item[1]]
+    return [(tag, value) for tag, value in items if value]
 
 
 def loose(profile: PaymentApplication, pan: str, expires: date, name: str, id_number: str) -> list[Item]:
     """What no signature covers."""
-    items = [(TAG_57_TRACK_2, track2(profile, pan, expires)), *_names(profile, name)]
+    track = Track2(pan, f"{expires:%y%m}", profile.service_code, profile.track2_discretionary)
+    items = [item(TAG_57_TRACK_2, track), *_names(profile, name)]
     if profile.track1_discretionary:
-        items.append((TAG_9F1F_TRACK_1_DISCRETIONARY_DATA, profile.track1_discretionary.encode("ascii")))
+        items.append(item(TAG_9F1F_TRACK_1_DISCRETIONARY_DATA, profile.track1_discretionary))
     if profile.identity:
-        items += [(TAG_9F61_ID_NUMBER, id_number.encode("ascii")), (TAG_9F62_ID_TYPE, b"\x00")]
+        items += [item(TAG_9F61_ID_NUMBER, id_number), item(TAG_9F62_ID_TYPE, IdType.RESIDENT_ID)]
     return items
-
-
-def track2(profile: PaymentApplication, pan: str, expires: date) -> bytes:
-    """Track 2 equivalent data: PAN, separator D, expiry YYMM, service code, discretionary. ISO/IEC 7813:2006, 4."""
-    digits = f"{pan}D{expires:%y%m}{profile.service_code}{profile.track2_discretionary}"
-    return bytes.fromhex(digits + "F" * (len(digits) % 2))
 
 
 def _names(profile: PaymentApplication, name: str) -> list[Item]:
@@ -159,16 +161,26 @@ def fci(profile: PaymentApplication, pdol: str) -> bytes:
     """The whole A5 template with this PDOL (in hex; none where it is empty). EMV 4.4 Book 1, 11.3.4."""
     items = [
         tlv(TAG_50_LABEL, profile.label.encode("ascii", "replace")),
-        tlv(TAG_87_PRIORITY, bytes((profile.priority,))),
+        tlv(*priority(profile)),
         *([tlv(TAG_9F38_PDOL, bytes.fromhex(pdol))] if pdol else []),
         tlv(TAG_5F2D_LANGUAGES, profile.language.encode("ascii", "replace")),
     ]
     if profile.preferred_name:
-        items += [tlv(TAG_9F11_CODE_TABLE, n(profile.code_table, 1)), tlv(TAG_9F12_PREFERRED_NAME, _preferred(profile))]
-    logs = [tlv(tag, bytes((log.sfi, log.records))) for tag, _, log in _logs(profile)]
+        items += [tlv(*code_table(profile)), tlv(TAG_9F12_PREFERRED_NAME, _preferred(profile))]
+    logs = [tlv(*item(tag, LogFile(log.sfi, log.records))) for tag, _, log in _logs(profile)]
     if logs:
         items.append(tlv(TAG_BF0C_FCI_DISCRETIONARY, logs))
     return tlv(TAG_A5_FCI_PROPRIETARY, items).encode()
+
+
+def priority(profile: PaymentApplication) -> Item:
+    """The application priority indicator. EMV 4.4 Book 1, 12.2.3."""
+    return item(TAG_87_PRIORITY, Priority(profile.priority, confirmation=False))
+
+
+def code_table(profile: PaymentApplication) -> Item:
+    """The issuer code table index, format n: part 10 of ISO/IEC 8859 is the byte 10."""
+    return item(TAG_9F11_CODE_TABLE, int(str(profile.code_table), 16))
 
 
 def _logs(profile: PaymentApplication) -> list[tuple[int, int, LogSection]]:
@@ -193,21 +205,21 @@ def card_data(profile: PaymentApplication) -> bytes:
     """DGI 0D01: what the card itself works with and GET DATA gives. JR/T 0025.5, data of card risk management."""
     risk = profile.risk
     items = [
-        (TAG_9F51_CARD_RISK_CURRENCY, n(profile.currency, 2)),
-        (TAG_9F53_INTERNATIONAL_CURRENCY_LIMIT, bytes((risk.international_consecutive,))),
-        (TAG_9F54_CUMULATIVE_LIMIT, n(risk.cumulative, 6)),
-        (TAG_9F58_CARD_LOWER_OFFLINE_LIMIT, bytes((risk.lower_consecutive,))),
-        (TAG_9F59_CARD_UPPER_OFFLINE_LIMIT, bytes((risk.upper_consecutive,))),
-        (TAG_9F5C_CUMULATIVE_UPPER_LIMIT, n(risk.cumulative_upper, 6)),
-        (TAG_9F72_INTERNATIONAL_COUNTRY_LIMIT, bytes((risk.international_country_consecutive,))),
+        item(TAG_9F51_CARD_RISK_CURRENCY, profile.currency),
+        item(TAG_9F53_INTERNATIONAL_CURRENCY_LIMIT, risk.international_consecutive),
+        item(TAG_9F54_CUMULATIVE_LIMIT, risk.cumulative),
+        item(TAG_9F58_CARD_LOWER_OFFLINE_LIMIT, risk.lower_consecutive),
+        item(TAG_9F59_CARD_UPPER_OFFLINE_LIMIT, risk.upper_consecutive),
+        item(TAG_9F5C_CUMULATIVE_UPPER_LIMIT, risk.cumulative_upper),
+        item(TAG_9F72_INTERNATIONAL_COUNTRY_LIMIT, risk.international_country_consecutive),
     ]
     items += [(tag, bytes.fromhex(log.format)) for _, tag, log in _logs(profile)]
     if purse := profile.e_cash:
         items += [
-            (TAG_9F77_ECASH_BALANCE_LIMIT, n(purse.balance_limit, 6)),
-            (TAG_9F78_ECASH_TRANSACTION_LIMIT, n(purse.transaction_limit, 6)),
-            (TAG_9F6D_ECASH_RESET_THRESHOLD, n(purse.reset_threshold, 6)),
-            (TAG_9F79_ECASH_BALANCE, bytes(6)),
+            item(TAG_9F77_ECASH_BALANCE_LIMIT, purse.balance_limit),
+            item(TAG_9F78_ECASH_TRANSACTION_LIMIT, purse.transaction_limit),
+            item(TAG_9F6D_ECASH_RESET_THRESHOLD, purse.reset_threshold),
+            item(TAG_9F79_ECASH_BALANCE, 0),
         ]
     return record(join(*items))
 
@@ -217,7 +229,7 @@ def own_data(profile: PaymentApplication) -> bytes:
     items = (
         (TAG_9F52_DEFAULT_ACTION, bytes.fromhex(profile.risk.default_action)),
         (TAG_9F56_ISSUER_AUTHENTICATION_INDICATOR, bytes.fromhex(profile.risk.issuer_authentication)),
-        (TAG_9F57_CARD_RISK_COUNTRY, n(profile.country, 2)),
+        item(TAG_9F57_CARD_RISK_COUNTRY, profile.country),
     )
     return record(join(*items))
 

@@ -126,7 +126,7 @@ class PaymentPreparer:
         records = _numbered(SHARED, signed)
         if profile.e_cash:
             records[ECASH_FILE, 1] = record(
-                join((TAG_9F74_ECASH_AUTHORIZATION_CODE, profile.e_cash.authorization_code.encode("ascii")))
+                join(elements.item(TAG_9F74_ECASH_AUTHORIZATION_CODE, profile.e_cash.authorization_code))
             )
         parts: list[DossierPart] = [*self._shared]
         if len(chains) != 1:
