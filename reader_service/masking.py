@@ -6,11 +6,12 @@ import re
 from typing import Final
 
 from registry.db.privacy import scrub
+from terminal.emv.data.masking import masked_pan
 
-_CARD: Final = re.compile(r"(?<!\d)(\d{6})\d{3,9}(\d{4})(?!\d)")
+_CARD: Final = re.compile(r"(?<!\d)\d{13,19}(?!\d)")
 """13 to 19 digits (ISO/IEC 7812-1, 4.1). A chip's serial has 20."""
 
 
 def masked(text: str) -> str:
     """ID and phone numbers but for their last four digits, card numbers but for issuer and last four."""
-    return _CARD.sub(r"\1…\2", scrub(text))
+    return _CARD.sub(lambda number: masked_pan(number[0], short=True), scrub(text))

@@ -14,6 +14,7 @@ from reader_service.registry_errors import needs_reason, translate_registry_erro
 from registry.db.paging import Page
 from registry.members.cards import ENDS, next_states
 from registry.values import Batch, Card, CardEvent, CardState
+from terminal.emv.data.masking import masked_pan
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class CardService:
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
             found = self._registry.pans.of_cards(numbers)
-        return {card: f"{pan[:6]}{'*' * (len(pan) - 10)}{pan[-4:]}" for card, pan in found.items()}
+        return {card: masked_pan(pan) for card, pan in found.items()}
 
     def history(self, p: Principal, number: str) -> list[CardEvent]:
         """What happened to the cards of that number, oldest first. Raises NotFound."""

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
+from terminal.emv.data.masking import masked_pan
 from terminal.member import elements
 from terminal.member.reading import MemberCard
 from terminal.member.values import Category, Entitlement, MaskedIdentity, Period, Sex
@@ -90,8 +91,7 @@ class MemberFacts:
 
     @property
     def masked_card_number(self) -> str:
-        """First six and last four digits. ISO/IEC 7812; PCI DSS 3.4."""
-        return f"{self.card_number[:6]}{'*' * (len(self.card_number) - 10)}{self.card_number[-4:]}"
+        return masked_pan(self.card_number)
 
     def entitlements_on(self, day: date) -> tuple[EntitlementLeft, ...]:
         return tuple(EntitlementLeft(x.benefit_class, x.left(day), x.limit, x.period) for x in self.entitlements)

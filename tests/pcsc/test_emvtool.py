@@ -21,7 +21,7 @@ from smartcard.System import readers
 from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
-from terminal.emv.data.explain import masked_pan
+from terminal.emv.data.masking import masked_pan
 from tests.support import bank_issuer
 from tests.support.bank_issuer import MASTERS, PIN, BankIssuer
 from tests.support.paths import ROOT

@@ -13,6 +13,7 @@ from typing import Any
 from terminal.emv.data.dictionary import STANDARD, Dictionary
 from terminal.emv.data.elements.codecs import CurrencyCode, Template
 from terminal.emv.data.elements.element import Context, Element, Personal
+from terminal.emv.data.masking import masked_pan
 from terminal.emv.data.tags import (
     TAG_4F_ADF_NAME,
     TAG_5F2A_CURRENCY,
@@ -192,12 +193,6 @@ def explain_data(
 ) -> tuple[Explained, ...]:
     """Encoded data objects in words. Raises TlvError with the offset for bytes that are none."""
     return Explainer(aid, reveal, dictionary).data(data)
-
-
-def masked_pan(digits: str) -> str:
-    """First six and last four digits; fewer than 13 digits are masked but for the last four."""
-    kept = digits[:6] if len(digits) >= 13 else ""
-    return f"{kept}{'*' * max(0, len(digits) - len(kept) - 4)}{digits[-4:] if len(digits) > 4 else '****'}"
 
 
 def _reason(error: CodecError, known: Element[Any]) -> str:

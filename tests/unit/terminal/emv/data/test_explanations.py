@@ -6,7 +6,8 @@ import pytest
 
 from terminal.emv.data.conversation import Conversation
 from terminal.emv.data.dictionary import STANDARD
-from terminal.emv.data.explain import Explained, Explainer, explain, explain_data, masked_pan
+from terminal.emv.data.explain import Explained, Explainer, explain, explain_data
+from terminal.emv.data.masking import masked_pan
 from terminal.errors import TlvError
 from terminal.tlv import Dol, tlv
 
