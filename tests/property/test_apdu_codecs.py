@@ -80,11 +80,11 @@ class Card:
 
     def __init__(self, answers: list[bytes]) -> None:
         self.answers = answers
-        self.asked: list[bytes] = []
+        self.sent: list[bytes] = []
 
     def exchange(self, apdu: bytes) -> bytes:
-        self.asked.append(apdu)
-        return self.answers[(len(self.asked) - 1) % len(self.answers)]
+        self.sent.append(apdu)
+        return self.answers[(len(self.sent) - 1) % len(self.answers)]
 
     def reset(self) -> bytes:
         return self.atr
@@ -101,19 +101,19 @@ answers = st.lists(st.tuples(st.binary(max_size=10), status).map(b"".join), min_
 
 
 @given(answers, commands(), st.booleans())
-def test_no_card_holds_the_terminal_for_ever(said: list[bytes], command: Command, after_warning: bool) -> None:
-    card = Card(said)
+def test_no_card_holds_the_terminal_for_ever(answers: list[bytes], command: Command, after_warning: bool) -> None:
+    card = Card(answers)
     with contextlib.suppress(CardMalformed):
         response = FollowUp(TransportSender(card), after_warning=after_warning).send(command)
         assert response.sw.more is None
-    assert len(card.asked) <= 2 + 2 * 1024 + 2
+    assert len(card.sent) <= 2 + 2 * 1024 + 2
 
 
 @given(st.binary(max_size=700), st.integers(1, 255), expected)
 def test_a_chain_carries_the_data_in_order(data: bytes, size: int, ne: int | None) -> None:
     card = Card([b"\x90\x00"])
     Chained(TransportSender(card), size).send(Command(0x80, 0xE2, data=data, ne=ne))
-    links = [Command.decode(raw) for raw in card.asked]
+    links = [Command.decode(raw) for raw in card.sent]
     assert b"".join(link.data for link in links) == data
     assert [bool(link.cla & 0x10) for link in links] == [True] * (len(links) - 1) + [False]
     assert all(len(link.data) == size for link in links[:-1])

@@ -30,17 +30,17 @@ OBJECTS = st.recursive(LEAVES, templates, max_leaves=12)
 def test_built_objects_are_read_back(objects: list[Tlv]) -> None:
     raw = encode(objects)
     for padding in ("emv", "reject"):
-        found = decode(raw, padding=padding)
-        assert list(found) == objects
-        assert found.encode() == raw
+        reread = decode(raw, padding=padding)
+        assert list(reread) == objects
+        assert reread.encode() == raw
 
 
 @given(st.lists(st.tuples(PADDING, OBJECTS), max_size=5), PADDING)
-def test_padding_between_objects_is_kept(parts: list[tuple[bytes, Tlv]], end: bytes) -> None:
+def test_padding_between_objects_is_preserved(parts: list[tuple[bytes, Tlv]], end: bytes) -> None:
     raw = b"".join(pad + item.encode() for pad, item in parts) + end
-    found = decode(raw)
-    assert found.encode() == raw
-    assert list(found) == [item for _, item in parts]
+    reread = decode(raw)
+    assert reread.encode() == raw
+    assert list(reread) == [item for _, item in parts]
 
 
 def decoded(raw: bytes) -> Tlvs | TlvError:
@@ -53,19 +53,19 @@ def decoded(raw: bytes) -> Tlvs | TlvError:
 @given(st.binary(max_size=200))
 @example(b"\x70\x02\x5a\x80")
 def test_any_bytes_are_lossless_or_refused(raw: bytes) -> None:
-    found = decoded(raw)
-    if isinstance(found, TlvError):
-        assert found.offset is not None
-        assert 0 <= found.offset < len(raw)
+    reread = decoded(raw)
+    if isinstance(reread, TlvError):
+        assert reread.offset is not None
+        assert 0 <= reread.offset < len(raw)
         return
-    assert found.encode() == raw
+    assert reread.encode() == raw
 
     def rebuilt(objects: Tlvs) -> list[Tlv]:
         return [tlv(o.tag, rebuilt(o.children) if o.tag.constructed else o.value) for o in objects]
 
-    again = encode(rebuilt(found))
+    again = encode(rebuilt(reread))
     assert [(o.tag, o.tag.constructed or o.value) for o in decode(again, padding="reject").walk()] == [
-        (o.tag, o.tag.constructed or o.value) for o in found.walk()
+        (o.tag, o.tag.constructed or o.value) for o in reread.walk()
     ]
 
 
@@ -101,9 +101,9 @@ def test_dol_round_trip(entries: list[tuple[Tag, int]]) -> None:
 def test_dgis_survive_any_cutting(groups: list[tuple[int, bytes]], cuts: list[int]) -> None:
     raw = dgi.encode(groups)
     assert dgi.decode(raw) == groups
-    stream, found, at = dgi.Stream(), [], 0
+    stream, reread, at = dgi.Stream(), [], 0
     for cut in [*sorted(cut for cut in cuts if cut < len(raw)), len(raw)]:
-        found += stream.feed(raw[at:cut])
+        reread += stream.feed(raw[at:cut])
         at = cut
     stream.finish()
-    assert found == groups
+    assert reread == groups

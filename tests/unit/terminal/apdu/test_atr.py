@@ -130,14 +130,14 @@ def _listed() -> list[bytes]:
 
 def _parsed() -> tuple[dict[bytes, Atr], list[str]]:
     """The listed answers that keep to the standard, and what the others were refused for."""
-    found: dict[bytes, Atr] = {}
+    parsed: dict[bytes, Atr] = {}
     refused: list[str] = []
     for raw in _listed():
         try:
-            found[raw] = Atr.parse(raw)
+            parsed[raw] = Atr.parse(raw)
         except AtrError as error:
             refused.append(str(error))
-    return found, refused
+    return parsed, refused
 
 
 def test_real_cards_parse_and_agree_with_another_parser() -> None:

@@ -30,7 +30,7 @@ class TestNames:
     def test_plug_order_is_no_part_of_a_name(self, system: str, name: str) -> None:
         assert base_name(system) == name
 
-    def test_equal_readers_are_told_apart_and_keep_their_names(self) -> None:
+    def test_equal_readers_have_distinct_and_stable_names(self) -> None:
         names = ReaderNames()
         assert names.assign(["R 00 00", "R 01 00"]) == {"R 00 00": "R", "R 01 00": "R #2"}
         assert names.assign(["R 01 00"]) == {"R 01 00": "R #2"}
@@ -138,7 +138,7 @@ class TestWatchdog:
         assert dog.fired
         dog.close()
 
-    def test_leaves_the_punctual_alone(self) -> None:
+    def test_does_not_interrupt_a_call_in_time(self) -> None:
         cut = threading.Event()
         dog = Watchdog(0.05, cut.set)
         for _ in range(4):

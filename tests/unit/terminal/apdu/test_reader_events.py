@@ -92,7 +92,7 @@ def test_a_lost_service_is_an_event_and_its_return_too() -> None:
     assert events[2].detail == "the service was stopped"
 
 
-def test_no_service_is_told_once() -> None:
+def test_a_missing_service_is_reported_once() -> None:
     stop = threading.Event()
     tries = 0
 

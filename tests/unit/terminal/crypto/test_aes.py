@@ -30,10 +30,10 @@ def test_ciphers_agree_with_openssl(size: int, blocks: int) -> None:
 def test_cmac_agrees_with_openssl(length: int) -> None:
     rng = random.Random(length)
     key, data = rng.randbytes(16), rng.randbytes(length)
-    told = run_openssl(
+    expected = run_openssl(
         "mac", "-cipher", "aes-128-cbc", "-macopt", f"hexkey:{key.hex()}", "-in", "/dev/stdin", "CMAC", data=data
     )
-    assert aes.cmac(key, data) == bytes.fromhex(told.decode())
+    assert aes.cmac(key, data) == bytes.fromhex(expected.decode())
 
 
 @pytest.mark.parametrize("key", [b"", bytes(15), bytes(33)])

@@ -124,7 +124,7 @@ def test_format_4_under_sm4_is_the_same_construction(pin: str) -> None:
 
     pin_field = bytes.fromhex(f"4{len(pin):X}{pin}".ljust(16, "A")) + fill
     pan_field = bytes.fromhex(f"{len(pan) - 12}{pan}".ljust(32, "0"))
-    told = ecb(bytes(a ^ b for a, b in zip(ecb(pin_field), pan_field, strict=True)))
+    expected = ecb(bytes(a ^ b for a, b in zip(ecb(pin_field), pan_field, strict=True)))
     ours = pinblock.encrypt_format4(KEY, Secret(pin.encode()), pan, lambda n: fill[:n], sm4.ecb_encrypt)
-    assert ours == told
+    assert ours == expected
     assert pinblock.decrypt_format4(KEY, ours, pan, sm4.ecb_decrypt).reveal() == pin.encode()

@@ -22,10 +22,10 @@ def test_key_blocks_pass_to_psec_and_back(version: str, algorithm: str, above: i
     protector, key = secrets.token_bytes(above), secrets.token_bytes(below)
     header = tr31.Tr31Header(version, "P0", algorithm, "B")
     ours = tr31.wrap(protector, header, key, secrets.token_bytes)
-    read, found = psec.unwrap(protector, ours)
-    assert found == key
-    told = (read.version_id, read.key_usage, read.algorithm, read.mode_of_use, read.exportability)
-    assert told == tuple(header)
+    read, unwrapped = psec.unwrap(protector, ours)
+    assert unwrapped == key
+    fields = (read.version_id, read.key_usage, read.algorithm, read.mode_of_use, read.exportability)
+    assert fields == tuple(header)
     wanted = psec.Header(version, "P0", algorithm, "B", "00", "S")
     theirs = psec.wrap(protector, wanted, key)
     assert len(theirs) == len(ours)

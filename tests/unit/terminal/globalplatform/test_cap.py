@@ -64,8 +64,8 @@ def test_the_wrapper_has_the_shortest_length(body: int, header: int) -> None:
 
 
 def test_the_card_reads_the_same_package_from_the_data_block() -> None:
-    found = card_side.parse(CapFile.parse(cap_file(PACKAGE, APPLETS)).data_block())
-    assert (found.aid, found.modules) == (PACKAGE, APPLETS)
+    load_file = card_side.parse(CapFile.parse(cap_file(PACKAGE, APPLETS)).data_block())
+    assert (load_file.aid, load_file.modules) == (PACKAGE, APPLETS)
 
 
 def zip_of(*paths: str) -> bytes:

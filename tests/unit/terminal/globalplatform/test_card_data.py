@@ -70,16 +70,16 @@ def test_an_object_identifier_that_is_cut_off_is_malformed() -> None:
 
 
 def test_key_information_in_its_basic_form() -> None:
-    found = key_information(bytes.fromhex("E0 12 C0 04 01 FF 80 10 C0 04 02 FF 80 10 C0 04 03 FF 80 10"))
-    assert found == tuple(KeyInformation(n, 0xFF, ((0x80, 16),)) for n in (1, 2, 3))
-    assert str(found[0]) == "version FF (255), identifier 01: DES 128"
+    keys = key_information(bytes.fromhex("E0 12 C0 04 01 FF 80 10 C0 04 02 FF 80 10 C0 04 03 FF 80 10"))
+    assert keys == tuple(KeyInformation(n, 0xFF, ((0x80, 16),)) for n in (1, 2, 3))
+    assert str(keys[0]) == "version FF (255), identifier 01: DES 128"
 
 
 def test_key_information_in_its_extended_form() -> None:
-    found = key_information(bytes.fromhex("E0 16 C0 0A 01 30 FF 88 0010 01 18 01 00 C0 08 02 73 A1 80 A0 03 88 20"))
-    assert found[0] == KeyInformation(1, 0x30, ((0x88, 16),))
-    assert found[1].components == ((0xA1, 128), (0xA0, 3), (0x88, 32))
-    assert "RSA public modulus 1024, RSA public exponent 24, AES 256" in str(found[1])
+    keys = key_information(bytes.fromhex("E0 16 C0 0A 01 30 FF 88 0010 01 18 01 00 C0 08 02 73 A1 80 A0 03 88 20"))
+    assert keys[0] == KeyInformation(1, 0x30, ((0x88, 16),))
+    assert keys[1].components == ((0xA1, 128), (0xA0, 3), (0x88, 32))
+    assert "RSA public modulus 1024, RSA public exponent 24, AES 256" in str(keys[1])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_load_files_list_their_modules() -> None:
     assert (entry.version, entry.state_name, entry.privileges) == (b"\x01\x00", "LOADED", Privileges(0))
 
 
-def test_the_older_form_is_read_even_where_the_tlv_form_was_asked_for() -> None:
+def test_the_older_form_is_read_even_where_the_tlv_form_was_requested() -> None:
     data = bytes.fromhex(f"08{ISD} 0F 9E 09{MEMBER} 07 00")
     entries = inventory.parse(StatusScope.APPLICATIONS, data)
     assert [(e.aid, e.state, int(e.privileges)) for e in entries] == [(ISD, 0x0F, 0x9E0000), (MEMBER, 7, 0)]

@@ -76,10 +76,10 @@ class Station:
 
     def parts(self) -> list[DgiPart]:
         """The specimen member card; secret values come sealed, as a dossier has them."""
-        made = specimen(bits=1024)
+        data = specimen(bits=1024)
         parts = []
-        for number, value in made.groups.items():
-            if number not in made.secret:
+        for number, value in data.groups.items():
+            if number not in data.secret:
                 parts.append(DgiPart(number, value))
                 continue
             plain = padding.unpad2(value, 8) if number in PADDED else value
@@ -212,7 +212,7 @@ def test_plain_ber_data_are_stored_in_full_blocks() -> None:
         assert domain.store_data(data, StoreDataStructure.BER) == 2
 
 
-def test_the_older_registry_form_is_asked_for_where_the_newer_is_refused() -> None:
+def test_the_older_registry_form_is_requested_where_the_newer_is_refused() -> None:
     entry = f"08{ISD_AID}079E"
     with Transcript(
         ("80F28002024F0000", "6A86"),

@@ -28,7 +28,7 @@ WRONG = (bytes(range(0x31, 0x41)),) * 3
 CHALLENGE = bytes(range(16))
 
 
-def test_protocol_version_and_key_data_are_found_from_the_answer() -> None:
+def test_protocol_version_and_key_data_come_from_the_answer() -> None:
     custody, keys = host(Algorithm.AES128)
     channel = open_channel(
         CardEnd(Algorithm.AES128, 0x70, version=0x31), HostAuthentication(keys), custody, AuthenticationGuard()
@@ -46,7 +46,7 @@ def test_scp02_answers_have_a_two_byte_counter_and_the_option_the_caller_believe
     assert channel.keys.version == 0xFF
 
 
-def test_another_protocol_than_asked_for_is_refused_before_any_key_is_used() -> None:
+def test_another_protocol_than_requested_is_refused_before_any_key_is_used() -> None:
     custody, keys = host(Algorithm.AES128)
     card = CardEnd(Algorithm.AES128, 0x70)
     with pytest.raises(SecureChannelError, match="uses SCP03, not the requested SCP02"):
@@ -65,7 +65,7 @@ def test_s16_cards_get_a_long_challenge(known: bool) -> None:
     assert [len(command.data) for command in card.wire] == ([16, 32] if known else [8, 16, 32])
 
 
-def test_a_card_that_answers_a_short_challenge_with_a_long_one_is_asked_again() -> None:
+def test_a_long_answer_to_a_short_challenge_repeats_the_command() -> None:
     custody, keys = host(Algorithm.AES128)
     wanted, guard = HostAuthentication(keys), AuthenticationGuard()
     dialogue = handshake(wanted, custody, guard, "", CHALLENGE)
@@ -74,7 +74,7 @@ def test_a_card_that_answers_a_short_challenge_with_a_long_one_is_asked_again() 
     assert dialogue.send(Response(long_answer, OK)) == Command(0x80, 0x50, 0, 0, CHALLENGE, 256)
 
 
-def test_a_card_without_our_keys_is_not_given_our_cryptogram_and_not_asked_again() -> None:
+def test_a_card_without_the_keys_gets_no_cryptogram_and_no_second_try() -> None:
     custody, keys = host(Algorithm.AES128)
     card, guard = CardEnd(Algorithm.AES128, 0x70, keys=WRONG), AuthenticationGuard()
     with pytest.raises(NotGenuine, match=r"does not hold key set 30 from kmc/1 \(KCV ENC"):
@@ -101,13 +101,13 @@ class Refusing:
         return self.card.send(command)
 
 
-@pytest.mark.parametrize(("sw", "told"), [(0x6300, "6300"), (0x63C2, "2 tries left"), (0x6983, "blocked")])
-def test_a_refusal_names_key_set_check_values_and_tries_and_stops_there(sw: int, told: str) -> None:
+@pytest.mark.parametrize(("sw", "expected"), [(0x6300, "6300"), (0x63C2, "2 tries left"), (0x6983, "blocked")])
+def test_a_refusal_names_key_set_check_values_and_tries_and_stops_there(sw: int, expected: str) -> None:
     custody, keys = host(Algorithm.TDES)
     card, guard = Refusing(CardEnd(Algorithm.TDES, 0x15, version=0x20), sw), AuthenticationGuard()
     with pytest.raises(AuthenticationRefused, match=r"EXTERNAL AUTHENTICATE with key set 20 .*MAC .*DEK") as refused:
         open_channel(card, HostAuthentication(keys), custody, guard)
-    assert told in str(refused.value)
+    assert expected in str(refused.value)
     assert refused.value.sw == sw
     with pytest.raises(AuthenticationGuarded):
         open_channel(card, HostAuthentication(keys), custody, guard)

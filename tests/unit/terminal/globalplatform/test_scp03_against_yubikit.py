@@ -24,10 +24,10 @@ def both(level: int) -> tuple[SecureChannel, CardEnd, ScpState, bytes]:
     card = CardEnd(Algorithm.AES128, 0x70)
     wanted = HostAuthentication(keys, SecurityLevel(level))
     channel = open_channel(card, wanted, custody, AuthenticationGuard(), random=lambda n: CHALLENGE.ljust(n, b"\0"))
-    twin = CardEnd(Algorithm.AES128, 0x70)
+    card_end = CardEnd(Algorithm.AES128, 0x70)
 
     def send(cla: int, ins: int, p1: int, p2: int, data: bytes) -> bytes:
-        return twin.send(Command(cla, ins, p1, p2, data, 256)).data
+        return card_end.send(Command(cla, ins, p1, p2, data, 256)).data
 
     params = Scp03KeyParams(keys=StaticKeys(*key_bytes(Algorithm.AES128)))
     state, host_cryptogram = ScpState.scp03_init(send, params, host_challenge=CHALLENGE)

@@ -106,10 +106,10 @@ def xor(left: bytes, right: bytes) -> bytes:
 def test_card_keys_follow_the_option(custody: MemoryCustody, pan: str, option: str | None) -> None:
     keys = card(custody, pan, option=option)
     derive = kd.derive_icc_mk_a if option == "A" else kd.derive_icc_mk_b
-    told = [derive(key, pan, f"{SEQUENCE:02d}") for key in MASTERS.values()]
-    assert keys.kcvs == tuple(encrypt_tdes_ecb(key, bytes(8))[:3] for key in told)
+    expected = [derive(key, pan, f"{SEQUENCE:02d}") for key in MASTERS.values()]
+    assert keys.kcvs == tuple(encrypt_tdes_ecb(key, bytes(8))[:3] for key in expected)
     assert keys.option == option
-    ac = generate_ac(kd.derive_common_sk(told[0], ATC + bytes(6)), transaction(CVR))
+    ac = generate_ac(kd.derive_common_sk(expected[0], ATC + bytes(6)), transaction(CVR))
     assert custody.cryptogram(keys, EMV_CSK, ATC, transaction(CVR)) == ac
 
 
@@ -175,10 +175,10 @@ def test_a_new_pin_that_asks_for_the_present_one_travels_as_pyemv_sends_it(
         custody.encrypt_pin(KeyRef("pek"), PinFormat.ISO3, Secret(pin.encode()), PAN) for pin in ("918273", present)
     )
     data = custody.pin_for_card(keys, scheme, ATC, ARQC, new, old)
-    told = issuer(kind).generate_pin_change_command("918273", ARQC, ATC, current_pin=present)
+    expected = issuer(kind).generate_pin_change_command("918273", ARQC, ATC, current_pin=present)
     header = HEADER[:3] + b"\x01" + HEADER[4:]
     mac = custody.script_mac(keys, scheme, ATC, ARQC, header + ATC + ARQC + data)
-    assert header + data + mac == told
+    assert header + data + mac == expected
 
 
 def test_emv_common_session_keys_are_as_pyemv_has_them(custody: MemoryCustody) -> None:
@@ -192,8 +192,8 @@ def test_emv_common_session_keys_are_as_pyemv_has_them(custody: MemoryCustody) -
     assert custody.script_mac(keys, EMV_CSK, ATC, arqc, b"message") == sm.generate_command_mac(smi, b"message")
     smc = kd.derive_common_sk(udk(Purpose.SMC), arqc)
     for length in (0, 7, 8, 9):
-        told = sm.encrypt_command_data(smc, bytes(length), sm.EncryptionType.EMV)
-        assert custody.script_encrypt(keys, EMV_CSK, ATC, arqc, bytes(length)) == told
+        expected = sm.encrypt_command_data(smc, bytes(length), sm.EncryptionType.EMV)
+        assert custody.script_encrypt(keys, EMV_CSK, ATC, arqc, bytes(length)) == expected
 
 
 def test_pboc_session_keys_are_the_encrypted_counter(custody: MemoryCustody) -> None:
@@ -227,16 +227,16 @@ def test_sm4_computes_as_gmssl_does(custody: MemoryCustody, fold: str) -> None:
         return xor(block[:8], block[8:]) if fold == "xor" else block[:8]
 
     assert custody.cryptogram(keys, scheme, ATC, transaction(CVR)) == folded(sm4_mac(ac, transaction(CVR)))
-    told = folded(sm4_ecb(ac, xor(ARQC, b"00" + bytes(6)) + bytes(8)))
-    assert custody.arpc(keys, scheme, ATC, ARQC, b"00", 1) == told
+    expected = folded(sm4_ecb(ac, xor(ARQC, b"00" + bytes(6)) + bytes(8)))
+    assert custody.arpc(keys, scheme, ATC, ARQC, b"00", 1) == expected
     assert custody.arpc(keys, scheme, ATC, ARQC, bytes(4), 2) == folded(sm4_mac(ac, ARQC + bytes(4)))[:4]
     assert custody.script_mac(keys, scheme, ATC, ARQC, b"message") == folded(sm4_mac(smi, b"message"))
     padded = b"\x04data\x80" + bytes(10)
     assert custody.script_encrypt(keys, scheme, ATC, ARQC, b"data") == sm4_ecb(smc, padded)
     block = custody.encrypt_pin(KeyRef("pek"), PinFormat.ISO0, Secret(b"1234"), PAN)
     formed = xor(bytes.fromhex("041234FFFFFFFFFF"), bytes(4) + udks[Purpose.AC][4:8])
-    told = sm4_ecb(smc, b"\x08" + formed + b"\x80" + bytes(6))
-    assert custody.pin_for_card(keys, scheme, ATC, ARQC, block) == told
+    expected = sm4_ecb(smc, b"\x08" + formed + b"\x80" + bytes(6))
+    assert custody.pin_for_card(keys, scheme, ATC, ARQC, block) == expected
 
 
 def test_emv_encryption_works_with_sm4_too(custody: MemoryCustody) -> None:

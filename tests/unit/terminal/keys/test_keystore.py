@@ -25,7 +25,7 @@ def reseal_checksum(lines: list[bytes]) -> bytes:
     return covered + hashlib.sha256(covered).hexdigest().encode() + b"\n"
 
 
-def test_what_was_made_is_there_after_unlocking(make_keystore: Maker, passphrase: Secret) -> None:
+def test_generated_keys_are_there_after_unlocking(make_keystore: Maker, passphrase: Secret) -> None:
     store = make_keystore()
     store.generate("issuer", Purpose.SIGN_ISSUER, Algorithm.RSA, by="Li Na", bits=1024)
     store.rotate("seal", by="Wang Wei")
@@ -43,7 +43,7 @@ def test_what_was_made_is_there_after_unlocking(make_keystore: Maker, passphrase
         again.info(KeyRef("old"))
 
 
-def test_the_file_is_for_its_owner_alone(make_keystore: Maker) -> None:
+def test_the_file_is_readable_by_its_owner_only(make_keystore: Maker) -> None:
     store = make_keystore()
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
     assert sorted(p.name for p in store.path.parent.iterdir()) == ["keystore", "keystore.lock"]
@@ -57,7 +57,7 @@ def test_no_key_is_readable_in_the_file(tmp_path: Path, passphrase: Secret, chea
         assert form not in data
 
 
-def test_a_wrong_passphrase_is_told_from_damage(make_keystore: Maker) -> None:
+def test_a_wrong_passphrase_is_distinguished_from_damage(make_keystore: Maker) -> None:
     store = make_keystore()
     with pytest.raises(KeystoreLocked, match=r"^opening .*keystore: the passphrase is wrong$"):
         SoftwareKeystore.unlock(store.path, Secret(b"guess"))
@@ -79,7 +79,7 @@ def test_another_file_is_no_keystore(tmp_path: Path, passphrase: Secret, content
         SoftwareKeystore.unlock(path, passphrase)
 
 
-def test_a_later_format_is_said_to_be_so(make_keystore: Maker, passphrase: Secret) -> None:
+def test_a_later_format_is_refused_as_such(make_keystore: Maker, passphrase: Secret) -> None:
     path = make_keystore().path
     path.write_bytes(path.read_bytes().replace(b"membercard-keystore 1\n", b"membercard-keystore 2\n"))
     with pytest.raises(KeystoreDamaged, match="another version of this program"):
@@ -165,7 +165,7 @@ def test_two_stations_do_not_lose_each_others_keys(make_keystore: Maker, passphr
     assert refs == ["index/1", "seal/1", "seal/2", "seal/3"]
 
 
-def test_a_keystore_made_anew_under_an_open_one_is_noticed(
+def test_a_keystore_replaced_under_an_open_one_is_noticed(
     make_keystore: Maker, passphrase: Secret, cheap: KdfCost
 ) -> None:
     store = make_keystore()
@@ -180,7 +180,7 @@ def test_the_standard_cost_is_memory_hard() -> None:
     assert STANDARD_COST.supported
 
 
-def test_a_snapshot_opens_with_its_transport_secret_alone(make_keystore: Maker) -> None:
+def test_a_snapshot_opens_with_its_transport_secret_only(make_keystore: Maker) -> None:
     store = make_keystore()
     store.generate("index", Purpose.INDEX, Algorithm.HMAC, by="Li Na")
     sealed = store.seal(KeyRef("seal"), b"data", "")
@@ -221,6 +221,8 @@ def test_a_worker_process_computes_the_same(make_keystore: Maker) -> None:
     store = make_keystore()
     ref = store.generate("index", Purpose.INDEX, Algorithm.HMAC, by="Li Na").ref
     transport = Secret(os.urandom(32))
-    told = f"{transport.reveal().hex()}\n{store.snapshot(transport, names=['index']).hex()}\n"
-    done = subprocess.run([sys.executable, "-c", WORKER], input=told, capture_output=True, text=True, check=True)
+    secrets_line = f"{transport.reveal().hex()}\n{store.snapshot(transport, names=['index']).hex()}\n"
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER], input=secrets_line, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == store.index(ref, b"x").hex()

@@ -147,7 +147,7 @@ def test_a_kill_before_the_rename_leaves_the_old_file(make_keystore: Maker, pass
     assert not store.path.with_name(".keystore.new").exists()
 
 
-def test_what_a_killed_writer_left_is_not_kept_open_to_others(make_keystore: Maker) -> None:
+def test_a_file_that_a_killed_writer_left_gets_its_mode_again(make_keystore: Maker) -> None:
     store = make_keystore()
     left = store.path.with_name(".keystore.new")
     left.write_bytes(b"x" * 100_000)

@@ -98,11 +98,11 @@ def test_a_banks_pin_becomes_the_cards_block(bank: MemoryCustody) -> None:
 
 @pytest.mark.parametrize("digits", [4, 6, 12])
 def test_a_new_pin_is_seen_by_nobody_but_the_card(bank: MemoryCustody, digits: int) -> None:
-    made = [bank.new_pin(digits, SEAL, "card 1") for _ in range(40)]
-    assert {sealed.context for sealed in made} == {"custody/data/card 1"}
+    pins_sealed = [bank.new_pin(digits, SEAL, "card 1") for _ in range(40)]
+    assert {sealed.context for sealed in pins_sealed} == {"custody/data/card 1"}
     with pytest.raises(KeyMisuse, match="opened by custody alone"):
-        bank.open(made[0])
-    pins = [psec_pin.decode_pinblock_iso_2(clear(bank, sealed)) for sealed in made]
+        bank.open(pins_sealed[0])
+    pins = [psec_pin.decode_pinblock_iso_2(clear(bank, sealed)) for sealed in pins_sealed]
     assert {len(pin) for pin in pins} == {digits}
     assert len(set(pins)) > 30, "each is drawn anew"
     assert len({pin[0] for pin in pins}) > 3, "the first digit too"

@@ -59,15 +59,15 @@ def test_each_algorithm_has_its_own_operation(custody: MemoryCustody) -> None:
 
 def test_new_algorithms_survive_the_file_and_the_snapshot(make_keystore: Callable[..., SoftwareKeystore]) -> None:
     store = make_keystore()
-    made = store.generate("issuer-sm2", Purpose.SIGN_ISSUER, Algorithm.SM2, by="Li Na")
+    info = store.generate("issuer-sm2", Purpose.SIGN_ISSUER, Algorithm.SM2, by="Li Na")
     master = store.generate("ac-sm4", Purpose.AC, Algorithm.SM4, by="Li Na")
     again = SoftwareKeystore.unlock(store.path, Secret("correct horse 工会".encode()))
     transport = Secret(bytes(range(32)))
     for custody in (again, MemoryCustody.from_snapshot(again.snapshot(transport), transport)):
-        assert custody.info(made.ref) == made
+        assert custody.info(info.ref) == info
         assert custody.info(master.ref) == master
-        assert made.point is not None
-        assert sm2.verify(made.point, b"x", custody.sign_sm2(made.ref, b"x"))
+        assert info.point is not None
+        assert sm2.verify(info.point, b"x", custody.sign_sm2(info.ref, b"x"))
 
 
 def test_a_private_key_does_not_show_itself(custody: MemoryCustody) -> None:

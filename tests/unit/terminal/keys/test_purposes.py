@@ -263,8 +263,8 @@ def test_only_keys_of_the_right_purpose_work(full_custody: MemoryCustody, name: 
 
 
 def test_every_operation_of_custody_is_in_the_matrix() -> None:
-    told = {name.split(",")[0] for name in OPERATIONS} | {"keys", "info", "latest"}
-    assert told == {name for name in vars(KeyCustody) if not name.startswith("_")}
+    expected = {name.split(",")[0] for name in OPERATIONS} | {"keys", "info", "latest"}
+    assert expected == {name for name in vars(KeyCustody) if not name.startswith("_")}
 
 
 def test_a_refusal_says_what_was_being_done_and_what_the_key_is_for(full_custody: MemoryCustody) -> None:

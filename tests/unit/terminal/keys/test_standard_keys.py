@@ -41,10 +41,10 @@ STOCK = {"kmc": (Purpose.KMC, Algorithm.TDES, 128), "kmc-aes": (Purpose.KMC, Alg
 
 def test_simulation_gets_every_key_and_the_test_key_as_stock_master() -> None:
     custody = MemoryCustody(simulation=True)
-    made = create_standard_keys(custody, by="Li Na")
+    created = create_standard_keys(custody, by="Li Na")
     assert {k.ref.name: (k.purpose, k.algorithm, k.bits) for k in custody.keys()} == EXPECTED | STOCK
-    assert sorted(info.ref for info in made) == [info.ref for info in custody.keys()]
-    assert all(info.simulation for info in made)
+    assert sorted(info.ref for info in created) == [info.ref for info in custody.keys()]
+    assert all(info.simulation for info in created)
     for key in STOCK_KEYS:
         assert custody.info(custody.latest(key.name)).kcv == key_kcv(key.algorithm, GP_TEST_KEY)
     with pytest.raises(KeyRefused, match="exists already"):
@@ -67,8 +67,8 @@ def test_an_older_custodian_gets_what_it_lacks_and_keeps_what_it_has() -> None:
             custody.generate(key.name, key.purpose, key.algorithm, by="Li Na", bits=1024)
     custody.import_key("zmk", Purpose.TRANSPORT, Algorithm.AES128, Secret(bytes(range(7, 23))), by="Li Na")
     before = {info.ref: info.kcv for info in custody.keys()}
-    made = add_standard_keys(custody, by="Wang Wei")
-    assert {info.ref.name for info in made} == set(EXPECTED) - {ref.name for ref in before}
+    created = add_standard_keys(custody, by="Wang Wei")
+    assert {info.ref.name for info in created} == set(EXPECTED) - {ref.name for ref in before}
     assert {info.ref.name for info in custody.keys()} == set(EXPECTED)
     assert {info.ref: info.kcv for info in custody.keys() if info.ref in before} == before
     assert add_standard_keys(custody, by="Wang Wei") == []

@@ -63,7 +63,7 @@ def party() -> MemoryCustody:
     return custody
 
 
-BANK, HOUSE = party(), party()
+BANK, ISSUER = party(), party()
 
 
 def keys(suffix: str = "", custody: MemoryCustody = BANK) -> ApplicationKeys:
@@ -78,7 +78,7 @@ def cipher_of(suffix: str) -> Algorithm:
 def over(algorithm: Algorithm = Algorithm.TDES, suffix: str = "") -> SealedKeys:
     """The bank's card keys, as the house has them."""
     wrapped = BANK.to_transport(TRANSPORTS[algorithm], keys(suffix))
-    return HOUSE.keys_from_transport(TRANSPORTS[algorithm], wrapped, cipher_of(suffix), SEAL, "card 1")
+    return ISSUER.keys_from_transport(TRANSPORTS[algorithm], wrapped, cipher_of(suffix), SEAL, "card 1")
 
 
 def derived(algorithm: Algorithm, label: bytes, context: bytes = b"") -> bytes:
@@ -106,16 +106,16 @@ def test_card_keys_travel_with_their_check_values(algorithm: Algorithm, suffix: 
     assert tuple(kcv(plain[i : i + 16])[:3] for i in (0, 16, 32)) == sent.kcvs
     got = over(algorithm, suffix)
     assert (got.kcvs, got.algorithm) == (sent.kcvs, cipher_of(suffix))
-    assert HOUSE.to_transport(transport, got) == wrapped
+    assert ISSUER.to_transport(transport, got) == wrapped
 
 
 @pytest.mark.parametrize("algorithm", TRANSPORTS)
-def test_keys_that_are_not_what_was_told_are_refused(algorithm: Algorithm) -> None:
+def test_keys_with_other_check_values_are_refused(algorithm: Algorithm) -> None:
     transport = TRANSPORTS[algorithm]
     wrapped = BANK.to_transport(transport, keys())
 
     def take(bent: WrappedSecret, cipher: Algorithm = Algorithm.TDES) -> None:
-        HOUSE.keys_from_transport(transport, bent, cipher, SEAL, "card 1")
+        ISSUER.keys_from_transport(transport, bent, cipher, SEAL, "card 1")
 
     with pytest.raises(KeyRefused, match="another check value than expected"):
         take(dataclasses.replace(wrapped, kcvs=(*wrapped.kcvs[:2], bytes(3))))
@@ -143,49 +143,49 @@ def test_a_key_put_together_of_one_half_twice_is_refused() -> None:
     kcvs = (des.ecb_encrypt(weak, bytes(8))[:3], *wrapped.kcvs[1:])
     bent = WrappedSecret(half * 2 + wrapped.ciphertext[16:], kcvs)
     with pytest.raises(KeyRefused, match="two equal halves"):
-        HOUSE.keys_from_transport(KeyRef("zmk"), bent, Algorithm.TDES, SEAL, "card 1")
+        ISSUER.keys_from_transport(KeyRef("zmk"), bent, Algorithm.TDES, SEAL, "card 1")
 
 
 @pytest.mark.parametrize("suffix", ["", "-sm4"])
 def test_a_banks_keys_compute_what_the_bank_computes(suffix: str) -> None:
     scheme = PBOC_SM4 if suffix else EMV_CSK
     mine, theirs = over(suffix=suffix), keys(suffix)
-    assert HOUSE.cryptogram(mine, scheme, ATC, b"data") == BANK.cryptogram(theirs, scheme, ATC, b"data")
-    assert HOUSE.arpc(mine, scheme, ATC, ARQC, b"00", 1) == BANK.arpc(theirs, scheme, ATC, ARQC, b"00", 1)
-    assert HOUSE.script_mac(mine, scheme, ATC, ARQC, b"x") == BANK.script_mac(theirs, scheme, ATC, ARQC, b"x")
-    assert HOUSE.script_encrypt(mine, scheme, ATC, ARQC, b"x") == BANK.script_encrypt(theirs, scheme, ATC, ARQC, b"x")
+    assert ISSUER.cryptogram(mine, scheme, ATC, b"data") == BANK.cryptogram(theirs, scheme, ATC, b"data")
+    assert ISSUER.arpc(mine, scheme, ATC, ARQC, b"00", 1) == BANK.arpc(theirs, scheme, ATC, ARQC, b"00", 1)
+    assert ISSUER.script_mac(mine, scheme, ATC, ARQC, b"x") == BANK.script_mac(theirs, scheme, ATC, ARQC, b"x")
+    assert ISSUER.script_encrypt(mine, scheme, ATC, ARQC, b"x") == BANK.script_encrypt(theirs, scheme, ATC, ARQC, b"x")
     with pytest.raises(KeyMisuse, match="computes with another cipher"):
-        HOUSE.cryptogram(mine, EMV_CSK if suffix else PBOC_SM4, ATC, b"data")
+        ISSUER.cryptogram(mine, EMV_CSK if suffix else PBOC_SM4, ATC, b"data")
 
 
 def test_sealed_keys_are_for_one_cipher_and_one_card() -> None:
     mine = over()
     with pytest.raises(KeyMisuse, match="not sealed as card keys for sm4"):
-        HOUSE.cryptogram(dataclasses.replace(mine, algorithm=Algorithm.SM4), PBOC_SM4, ATC, b"")
+        ISSUER.cryptogram(dataclasses.replace(mine, algorithm=Algorithm.SM4), PBOC_SM4, ATC, b"")
     renamed = dataclasses.replace(mine.sealed, context="custody/keys/3des/card 2")
     with pytest.raises(IntegrityError, match="belong elsewhere"):
-        HOUSE.cryptogram(dataclasses.replace(mine, sealed=renamed), EMV_CSK, ATC, b"")
+        ISSUER.cryptogram(dataclasses.replace(mine, sealed=renamed), EMV_CSK, ATC, b"")
     with pytest.raises(KeyRefused, match="from a bank has another check value"):
-        HOUSE.cryptogram(dataclasses.replace(mine, kcvs=(bytes(3),) * 3), EMV_CSK, ATC, b"")
+        ISSUER.cryptogram(dataclasses.replace(mine, kcvs=(bytes(3),) * 3), EMV_CSK, ATC, b"")
     with pytest.raises(KeyMisuse, match="not sealed as card keys"):
-        HOUSE.to_transport(KeyRef("zmk"), dataclasses.replace(mine, sealed=HOUSE.seal(SEAL, bytes(48), "mine")))
+        ISSUER.to_transport(KeyRef("zmk"), dataclasses.replace(mine, sealed=ISSUER.seal(SEAL, bytes(48), "mine")))
 
 
 def test_custody_is_no_way_to_read_what_a_bank_sent() -> None:
     """Neither by opening what came, nor by calling it something else, nor by sealing bytes under such a name."""
-    data = HOUSE.data_from_transport(
+    data = ISSUER.data_from_transport(
         KeyRef("zmk"), BANK.to_transport(KeyRef("zmk"), BANK.seal(SEAL, b"secret", "c")).ciphertext, SEAL, "card 1"
     )
     for sealed in (data, over().sealed):
         with pytest.raises(KeyMisuse, match="opened by custody alone"):
-            HOUSE.open(sealed)
+            ISSUER.open(sealed)
         with pytest.raises(IntegrityError):
-            HOUSE.open(dataclasses.replace(sealed, context="card 1"))
+            ISSUER.open(dataclasses.replace(sealed, context="card 1"))
         with pytest.raises(KeyMisuse, match="by custody alone"):
-            HOUSE.seal(SEAL, bytes(48), sealed.context)
+            ISSUER.seal(SEAL, bytes(48), sealed.context)
     wrapped = BANK.to_transport(KeyRef("zmk"), keys())
     with pytest.raises(KeyRefused, match="MAC is wrong"):
-        HOUSE.data_from_transport(KeyRef("zmk"), wrapped.ciphertext, SEAL, "keys that are called data")
+        ISSUER.data_from_transport(KeyRef("zmk"), wrapped.ciphertext, SEAL, "keys that are called data")
 
 
 @pytest.mark.parametrize("algorithm", TRANSPORTS)
@@ -200,23 +200,23 @@ def test_other_secrets_travel_in_cbc_with_a_mac(algorithm: Algorithm, data: byte
     decrypt = {Algorithm.TDES: des.cbc_decrypt, Algorithm.SM4: sm4.cbc_decrypt}.get(algorithm, aes.cbc_decrypt)
     padded = decrypt(derived(algorithm, b"MCDP ENC"), body[size:], body[:size])
     assert padded == data + b"\x80" + bytes(-(len(data) + 1) % size)
-    got = [HOUSE.data_from_transport(transport, w.ciphertext, SEAL, f"there {n}") for n, w in enumerate((one, two))]
+    got = [ISSUER.data_from_transport(transport, w.ciphertext, SEAL, f"there {n}") for n, w in enumerate((one, two))]
     assert got[0].context == "custody/data/there 0"
-    assert [hidden(HOUSE, sealed) for sealed in got] == [data, data]
+    assert [hidden(ISSUER, sealed) for sealed in got] == [data, data]
 
 
 def test_secrets_are_compared_unless_they_could_be_guessed() -> None:
     def sealed(data: bytes) -> Sealed:
-        return HOUSE.seal(SEAL, data, "here")
+        return ISSUER.seal(SEAL, data, "here")
 
-    assert HOUSE.same_secret(sealed(bytes(16)), sealed(bytes(16)))
-    assert not HOUSE.same_secret(sealed(bytes(16)), sealed(bytes(17)))
-    pin = HOUSE.new_pin(4, SEAL, "card 1")
-    assert HOUSE.same_secret(pin, pin), "both are custody's own"
-    assert HOUSE.same_secret(sealed(b"x"), sealed(b"x")), "both may be opened anyway"
+    assert ISSUER.same_secret(sealed(bytes(16)), sealed(bytes(16)))
+    assert not ISSUER.same_secret(sealed(bytes(16)), sealed(bytes(17)))
+    pin = ISSUER.new_pin(4, SEAL, "card 1")
+    assert ISSUER.same_secret(pin, pin), "both are custody's own"
+    assert ISSUER.same_secret(sealed(b"x"), sealed(b"x")), "both may be opened anyway"
     for one, other in ((pin, sealed(bytes(16))), (sealed(bytes(16)), pin), (sealed(b"24"), pin)):
         with pytest.raises(KeyMisuse, match="could be guessed"):
-            HOUSE.same_secret(one, other)
+            ISSUER.same_secret(one, other)
 
 
 @given(st.sampled_from(list(TRANSPORTS)), st.data())
@@ -227,25 +227,27 @@ def test_a_changed_secret_is_refused_before_it_is_opened(algorithm: Algorithm, d
     bent = bytearray(whole)
     bent[at // 8] ^= 1 << at % 8
     with pytest.raises(KeyRefused, match="the MAC is wrong"):
-        HOUSE.data_from_transport(transport, bytes(bent), SEAL, "c")
+        ISSUER.data_from_transport(transport, bytes(bent), SEAL, "c")
     cut = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(KeyRefused, match=r"the MAC is wrong|no IV, blocks of"):
-        HOUSE.data_from_transport(transport, whole[:cut], SEAL, "c")
+        ISSUER.data_from_transport(transport, whole[:cut], SEAL, "c")
 
 
-def test_a_sender_who_pads_otherwise_is_told_so() -> None:
+def test_another_padding_is_refused_as_such() -> None:
     body = bytes(8) + des.cbc_encrypt(derived(Algorithm.TDES, b"MCDP ENC"), bytes(16))
     wrapped = body + cmac(Algorithm.TDES, derived(Algorithm.TDES, b"MCDP MAC"), body)
     with pytest.raises(KeyRefused, match="the padding is wrong"):
-        HOUSE.data_from_transport(KeyRef("zmk"), wrapped, SEAL, "c")
+        ISSUER.data_from_transport(KeyRef("zmk"), wrapped, SEAL, "c")
 
 
 @pytest.mark.parametrize("algorithm", TRANSPORTS)
 def test_a_file_key_is_for_one_file(algorithm: Algorithm) -> None:
     transport = TRANSPORTS[algorithm]
     for context, data in ((b"head", b""), (b"head", b"record"), (b"", bytes(100))):
-        told = cmac(algorithm, derived(algorithm, b"MCDP FILE", context), data)
-        assert BANK.transport_mac(transport, context, data) == told == HOUSE.transport_mac(transport, context, data)
+        expected = cmac(algorithm, derived(algorithm, b"MCDP FILE", context), data)
+        assert (
+            BANK.transport_mac(transport, context, data) == expected == ISSUER.transport_mac(transport, context, data)
+        )
     assert BANK.transport_mac(transport, b"one", b"x") != BANK.transport_mac(transport, b"two", b"x")
 
 
@@ -260,9 +262,9 @@ def test_card_keys_travel_as_key_blocks_that_psec_reads(algorithm: Algorithm) ->
         ("E1", "T", "X"),
     ]
     assert tuple(des.ecb_encrypt(key, bytes(8))[:3] for _, key in read) == sent.kcvs
-    got = HOUSE.keys_from_blocks(transport, blocks, sent.kcvs, SEAL, "card 1")
-    assert HOUSE.cryptogram(got, EMV_CSK, ATC, b"data") == BANK.cryptogram(sent, EMV_CSK, ATC, b"data")
-    again = HOUSE.key_blocks(transport, got)
+    got = ISSUER.keys_from_blocks(transport, blocks, sent.kcvs, SEAL, "card 1")
+    assert ISSUER.cryptogram(got, EMV_CSK, ATC, b"data") == BANK.cryptogram(sent, EMV_CSK, ATC, b"data")
+    again = ISSUER.key_blocks(transport, got)
     assert psec_tr31.unwrap(LONG if algorithm is Algorithm.AES256 else ZMK, again[0])[1] == read[0][1]
 
 
@@ -270,8 +272,8 @@ def test_other_key_blocks_are_refused() -> None:
     zmk, kcvs = KeyRef("zmk"), keys().kcvs
     ac, smi, smc = BANK.key_blocks(zmk, keys())
 
-    def take(blocks: tuple[str, ...], told: tuple[bytes, ...] = kcvs) -> None:
-        HOUSE.keys_from_blocks(zmk, blocks, told, SEAL, "c")
+    def take(blocks: tuple[str, ...], expected: tuple[bytes, ...] = kcvs) -> None:
+        ISSUER.keys_from_blocks(zmk, blocks, expected, SEAL, "c")
 
     with pytest.raises(KeyRefused, match="it says usage E1"):
         take((ac, smc, smi))
@@ -290,7 +292,7 @@ def test_other_key_blocks_are_refused() -> None:
 def test_what_left_custody_sealed_prints_no_secret() -> None:
     wrapped = BANK.to_transport(KeyRef("zmk"), keys())
     plain = des.ecb_decrypt(ZMK, wrapped.ciphertext)
-    for thing in (over(), over().sealed, HOUSE, wrapped):
+    for thing in (over(), over().sealed, ISSUER, wrapped):
         for at in (0, 16, 32):
             for form in (plain[at : at + 16].hex(), plain[at : at + 16].hex().upper(), str(plain[at : at + 16])[2:-1]):
                 assert form not in repr(thing)
@@ -302,7 +304,7 @@ def test_changed_references_do_not_leave() -> None:
         with pytest.raises(KeyRefused, match="other check values"):
             leave(KeyRef("zmk"), bent)
     with pytest.raises(IntegrityError):
-        HOUSE.to_transport(KeyRef("zmk"), Sealed(SEAL, bytes(40), "c"))
+        ISSUER.to_transport(KeyRef("zmk"), Sealed(SEAL, bytes(40), "c"))
 
 
 def test_a_pin_travels_under_sm4_too() -> None:

@@ -43,13 +43,13 @@ def test_faults_are_refused_with_their_offset(data: str, offset: int, says: str)
 
 
 def test_a_nested_fci_in_full() -> None:
-    found = decode(FCI)
-    assert [str(item.tag) for item in found.walk()] == ["6F", "84", "A5", "50", "87", "BF0C"]
-    assert found.need(0x6F, 0xA5, 0x50) == b"MasterCard"
-    assert found.get(0x6F, 0xA5, 0x9F38) is None
-    assert found.find(0x6F, 0xA5, 0xBF0C).children == Tlvs()
-    assert found.find(0x6F).children.find(0x84).value.hex().upper() == "A0000000041010"
-    assert found.encode() == FCI
+    objects = decode(FCI)
+    assert [str(item.tag) for item in objects.walk()] == ["6F", "84", "A5", "50", "87", "BF0C"]
+    assert objects.need(0x6F, 0xA5, 0x50) == b"MasterCard"
+    assert objects.get(0x6F, 0xA5, 0x9F38) is None
+    assert objects.find(0x6F, 0xA5, 0xBF0C).children == Tlvs()
+    assert objects.find(0x6F).children.find(0x84).value.hex().upper() == "A0000000041010"
+    assert objects.encode() == FCI
 
 
 def test_pyemv_reads_the_same() -> None:
@@ -65,26 +65,26 @@ def test_need_names_the_missing_path() -> None:
 
 
 def test_a_path_goes_down_every_template_of_that_tag() -> None:
-    found = decode(bytes.fromhex("6103 4F01AA 6103 5001BB".replace(" ", "")))
-    assert found.need(0x61, 0x50) == b"\xbb"
+    objects = decode(bytes.fromhex("6103 4F01AA 6103 5001BB".replace(" ", "")))
+    assert objects.need(0x61, 0x50) == b"\xbb"
 
 
-def test_duplicates_are_kept_in_order() -> None:
-    found = decode(bytes.fromhex("70065A01015A0102"))
-    assert [item.value for item in found[0].children.find_all(0x5A)] == [b"\x01", b"\x02"]
-    assert found.need(0x70, 0x5A) == b"\x01"
+def test_duplicates_stay_in_order() -> None:
+    objects = decode(bytes.fromhex("70065A01015A0102"))
+    assert [item.value for item in objects[0].children.find_all(0x5A)] == [b"\x01", b"\x02"]
+    assert objects.need(0x70, 0x5A) == b"\x01"
 
 
 @pytest.mark.parametrize(
     "data", ["0000FF", "005A0101", "5A010100FF8401AA00", "7007FF005A0101FF00", "7002 0000".replace(" ", "")]
 )
-def test_padding_is_skipped_and_kept(data: str) -> None:
+def test_padding_is_skipped_and_preserved(data: str) -> None:
     raw = bytes.fromhex(data)
-    found = decode(raw)
-    assert found.encode() == raw
-    assert encode(found) == raw
-    assert all(item.children.encode() == item.value for item in found.walk() if item.tag.constructed)
-    assert not {0x00, 0xFF} & {int(item.tag) for item in found.walk()}
+    objects = decode(raw)
+    assert objects.encode() == raw
+    assert encode(objects) == raw
+    assert all(item.children.encode() == item.value for item in objects.walk() if item.tag.constructed)
+    assert not {0x00, 0xFF} & {int(item.tag) for item in objects.walk()}
 
 
 @pytest.mark.parametrize(
@@ -156,16 +156,16 @@ def test_building_checks_the_content() -> None:
 
 
 def test_sequence_behaviour() -> None:
-    found = decode(bytes.fromhex("5A0101 8401AA 5F3400".replace(" ", "")))
-    assert len(found) == 3
-    assert [str(item.tag) for item in found[1:]] == ["84", "5F34"]
-    assert found[-1].value == b""
-    assert found == Tlvs(list(found))
-    assert hash(found) == hash(Tlvs(list(found)))
-    assert found != decode(b"")
+    objects = decode(bytes.fromhex("5A0101 8401AA 5F3400".replace(" ", "")))
+    assert len(objects) == 3
+    assert [str(item.tag) for item in objects[1:]] == ["84", "5F34"]
+    assert objects[-1].value == b""
+    assert objects == Tlvs(list(objects))
+    assert hash(objects) == hash(Tlvs(list(objects)))
+    assert objects != decode(b"")
 
 
 def test_reprs_hold_no_values() -> None:
-    found = decode(bytes.fromhex("5A08622908AABBCCDDEE"))
-    assert repr(found) == "<Tlvs 5A>"
-    assert repr(found[0]) == "<Tlv 5A, 8 bytes>"
+    objects = decode(bytes.fromhex("5A08622908AABBCCDDEE"))
+    assert repr(objects) == "<Tlvs 5A>"
+    assert repr(objects[0]) == "<Tlv 5A, 8 bytes>"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from terminal.errors import TlvError
-from terminal.tlv import Dol, asks_for
-from terminal.tlv import cached_parse as kept
+from terminal.tlv import Dol, asks_for, cached_parse
 from terminal.tlv.cached_parse import LONGEST, MOST
 
 
@@ -14,7 +13,7 @@ def counted() -> tuple[list[bytes], list[bytes]]:
     """A parser that counts: what it was asked for again and again, one by one."""
     parsed: list[bytes] = []
 
-    @kept
+    @cached_parse
     def parse(data: bytes) -> int:
         parsed.append(data)
         return len(data)
