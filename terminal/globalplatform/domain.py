@@ -149,7 +149,7 @@ class SecurityDomain:
     ) -> None:
         """INSTALL [for load] and LOAD of a package, in blocks that fill the commands of this channel. 11.5, 11.6.
 
-        ``digest`` names the hash of the data block ("sha1", "sha256") where the card wants one.
+        ``digest`` names the hash of the data block ("sha1", "sha256") where the card requires one.
         """
         blocks = content.load(cap.load_file(descriptor=descriptor), self.max_data)
         hashed = cap.digest(digest, descriptor=descriptor) if digest else b""

@@ -26,7 +26,7 @@ class StoreDataStructure(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoreDataBlock:
-    """The data field of one STORE DATA command; ``encrypted`` says that its values are under the session DEK."""
+    """The data field of one STORE DATA command; ``encrypted``: its values are under the session DEK."""
 
     data: bytes
     encrypted: bool

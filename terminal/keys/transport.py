@@ -62,7 +62,7 @@ def block(table: KeyTable, ref: KeyRef, transport: KeyRef, random: Callable[[int
 
 
 def unblock(table: KeyTable, purpose: Purpose, algorithm: Algorithm, key_block: str, transport: KeyRef) -> Secret:
-    """The key in a TR-31 key block whose header says this purpose and algorithm. ANSI X9.143.
+    """The key in a TR-31 key block whose header has this purpose and algorithm. ANSI X9.143.
 
     Raises KeyNotFound, KeyMisuse, and KeyRefused for a block that is damaged, of version A or C, or for another use.
     """

@@ -1,4 +1,4 @@
-"""Round trips of commands, responses, class bytes and ATRs, and what senders owe whatever the card says."""
+"""Round trips of commands, responses, class bytes and ATRs, and properties of senders for any answers."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_class_byte_moves_and_keeps_what_it_says(cla: int, channel: int) -> No
 
 
 class Card:
-    """A transport that answers what it is told and remembers what it was asked."""
+    """A transport with given answers that records what was sent."""
 
     atr = b""
     protocol = LinkProtocol.T1
@@ -101,7 +101,7 @@ answers = st.lists(st.tuples(st.binary(max_size=10), status).map(b"".join), min_
 
 
 @given(answers, commands(), st.booleans())
-def test_no_card_holds_the_terminal_for_ever(answers: list[bytes], command: Command, after_warning: bool) -> None:
+def test_no_card_keeps_the_terminal_busy(answers: list[bytes], command: Command, after_warning: bool) -> None:
     card = Card(answers)
     with contextlib.suppress(CardMalformed):
         response = FollowUp(TransportSender(card), after_warning=after_warning).send(command)

@@ -92,7 +92,7 @@ def test_every_pin_comes_out_of_every_block(pin: str, pan: str, key: bytes, seed
 
 
 def random_bytes(source: random.Random, count: int) -> bytes:
-    """Any bytes at all from Hypothesis could be rejected for ever; these are drawn from its seed."""
+    """Bytes drawn from a seed: arbitrary bytes of Hypothesis could be rejected without end."""
     return random.Random(source.getrandbits(32)).randbytes(count)
 
 

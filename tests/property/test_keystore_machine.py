@@ -1,4 +1,4 @@
-"""Two stations change one keystore file in any order: nothing is lost, no version is ever given out twice."""
+"""Two stations change one keystore file in any order: nothing is lost, no version number is used twice."""
 
 from __future__ import annotations
 

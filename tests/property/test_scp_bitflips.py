@@ -1,6 +1,6 @@
-"""A wrapped command in which one bit was changed on its way is refused by the card, whichever bit it is.
+"""A wrapped command in which one bit was changed in transit is refused by the card, whichever bit it is.
 
-Le is left alone: neither protocol signs it, for a T=0 terminal may have to change it.
+Le is not changed: neither protocol signs it, since a T=0 terminal may have to change it.
 """
 
 from __future__ import annotations

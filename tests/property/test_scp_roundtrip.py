@@ -1,4 +1,4 @@
-"""Whatever the host wraps the card understands, and the other way round, at every level of every protocol."""
+"""The card unwraps whatever the host wraps and vice versa, at every level of every protocol."""
 
 from __future__ import annotations
 

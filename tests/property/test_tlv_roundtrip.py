@@ -1,4 +1,4 @@
-"""Whatever is built is read back the same, and whatever bytes come in are either lossless or a TlvError."""
+"""Built objects decode to themselves; arbitrary bytes are either decoded without loss or raise TlvError."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def _peer(fd: int) -> str:
 def with_socket(establish: Callable[[], Any], release: Callable[[Any], object]) -> tuple[Any, socket.socket | None]:
     """A new context and its socket; None for a socket that cannot be identified.
 
-    The socket is the one that is new. When another thread opened one at the same time, the two cannot be told apart, so
-    each thread tries again after a pause of its own length. Raises what ``establish`` raises.
+    The socket is the one that is new. When another thread opened one at the same time, the two are indistinguishable,
+    so each thread tries again after a pause of its own length. Raises what ``establish`` raises.
     """
     context = None
     for attempt in range(_ATTEMPTS):

@@ -308,8 +308,8 @@ class PcscReader:
         return state
 
     def _is_new(self, state: int) -> bool:
-        # The upper half counts insertions and removals: it tells a second card from the first one still in the slot.
-        # A new service or a re-plugged reader counts from zero again, so ``_finished`` is reset with them.
+        # The upper half counts insertions and removals: it distinguishes a second card from the first one still in the
+        # slot. A new service or a re-plugged reader counts from zero again, so ``_finished`` is reset with them.
         return bool(state & scard.SCARD_STATE_PRESENT) and state >> 16 != self._finished
 
     def connect(self) -> PcscCard:

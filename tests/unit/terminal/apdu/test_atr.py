@@ -129,7 +129,7 @@ def _listed() -> list[bytes]:
 
 
 def _parsed() -> tuple[dict[bytes, Atr], list[str]]:
-    """The listed answers that keep to the standard, and what the others were refused for."""
+    """The listed answers that conform to the standard, and the reasons for refusing the others."""
     parsed: dict[bytes, Atr] = {}
     refused: list[str] = []
     for raw in _listed():

@@ -14,7 +14,7 @@ World = dict[str, tuple[int, bytes]]
 
 
 class FakeService:
-    """A service whose world moves on one step with each look at it; None: it breaks."""
+    """A service whose state advances by one step with each query; None: the connection breaks."""
 
     def __init__(self, worlds: Iterator[World | None], stop: threading.Event) -> None:
         self._worlds, self._stop = worlds, stop

@@ -114,7 +114,7 @@ def test_blocks_of_another_length_are_none() -> None:
 
 @pytest.mark.parametrize("pin", PINS)
 def test_format_4_under_sm4_is_the_same_construction(pin: str) -> None:
-    """Spelled out with gmssl's SM4: PIN field, enciphered, XOR PAN field, enciphered."""
+    """Written out with gmssl's SM4: PIN field, enciphered, XOR PAN field, enciphered."""
     pan, fill = PANS[1], bytes(range(8))
     oracle = CryptSM4()
     oracle.set_key(KEY, SM4_ENCRYPT)

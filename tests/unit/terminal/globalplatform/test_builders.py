@@ -31,7 +31,7 @@ def wire(command: Command) -> str:
 
 
 def spaced(text: str) -> str:
-    """Header and data parted by ``|`` (a case 4 command), or a whole command; Lc is computed here."""
+    """Header and data separated by ``|`` (a case 4 command), or a whole command; Lc is computed here."""
     header, bar, data = text.replace(" ", "").partition("|")
     return header + (f"{len(data) // 2:02X}{data}00" if bar else "")
 
@@ -155,7 +155,7 @@ def test_another_confirmation_is_a_fault(answer: str, message: str) -> None:
 
 
 class Wrapping:
-    """A custody that wraps by turning every bit, with a block of 8."""
+    """A custody that wraps by inverting every bit, with a block of 8."""
 
     block = 8
 

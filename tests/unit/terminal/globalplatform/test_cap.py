@@ -1,4 +1,4 @@
-"""CAP files from disk: what is read from them, the order of loading, and what is said about files that are none."""
+"""CAP files: their contents, the order of loading, and the messages for files that are none."""
 
 from __future__ import annotations
 

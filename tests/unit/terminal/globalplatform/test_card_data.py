@@ -1,4 +1,4 @@
-"""What a card tells of itself, decoded: recognition data, keys, production data, registry, life cycles, privileges."""
+"""Card data decoded: recognition data, keys, production data, registry, life cycles, privileges."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_a_lost_card_closes_the_channel() -> None:
 
 
 class RMacCard(CardEnd):
-    """Begins and ends R-MAC sessions as GPC 2.3.1, E.5.3 and E.5.4 have it: the first ICV is the last C-MAC."""
+    """Begins and ends R-MAC sessions as in GPC 2.3.1, E.5.3 and E.5.4: the first ICV is the last C-MAC."""
 
     def send(self, command: Command) -> Response:
         response = super().send(command)

@@ -1,4 +1,4 @@
-"""Authentication: what is found out, what is refused, and that a failed key set is not tried again."""
+"""Authentication: what the answer determines, what is refused, and that a failed key set is not tried again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An independent SCP03 host (yubikit) and ours produce and accept the same bytes."""
+"""An independent SCP03 host (yubikit) and this one produce and accept the same bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECURED = (0x84, 0xE2, 0x88, 0x00)
 
 
 def both(level: int) -> tuple[SecureChannel, CardEnd, ScpState, bytes]:
-    """Our channel, and yubikit's state after the same handshake with a card of the same keys."""
+    """The channel under test, and yubikit's state after the same handshake with a card of the same keys."""
     custody, keys = host(Algorithm.AES128)
     card = CardEnd(Algorithm.AES128, 0x70)
     wanted = HostAuthentication(keys, SecurityLevel(level))

@@ -1,4 +1,4 @@
-"""Full disk, read-only directory, another writer, a kill: one sentence, and the old file as it was."""
+"""Full disk, read-only directory, another writer, a kill: one sentence, and the old file unchanged."""
 
 from __future__ import annotations
 

@@ -222,4 +222,4 @@ def test_the_audit_list_cannot_be_changed_from_outside(custody: MemoryCustody) -
     assert isinstance(entries, tuple)
     assert entries[0].at == NOW
     with pytest.raises(AttributeError):
-        entries[0].by = "nobody"
+        entries[0].by = "another"

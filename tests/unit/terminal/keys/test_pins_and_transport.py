@@ -1,4 +1,4 @@
-"""PINs and bank secrets pass through custody without coming out of it."""
+"""PINs and bank secrets pass through custody without being revealed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def read(pin: PinBlock) -> str:
 
 
 def clear(bank: MemoryCustody, sealed: Sealed) -> bytes:
-    """What custody shows to nobody, by way of the transport key that this test knows. Spelled out as docs have it."""
+    """The plaintext of a sealed secret, by the transport key that this test knows; written out as in the docs."""
     wrapped = bank.to_transport(KeyRef("zmk"), sealed).ciphertext
     encryption = b"".join(des.cmac(ZMK_BYTES, bytes((i,)) + b"MCDP ENC\x00\x00\x80") for i in (1, 2))
     return padding.unpad2(des.cbc_decrypt(encryption, wrapped[8:-8], wrapped[:8]), 8)
@@ -98,11 +98,11 @@ def test_a_banks_pin_becomes_the_cards_block(bank: MemoryCustody) -> None:
 
 @pytest.mark.parametrize("digits", [4, 6, 12])
 def test_a_new_pin_is_seen_by_nobody_but_the_card(bank: MemoryCustody, digits: int) -> None:
-    pins_sealed = [bank.new_pin(digits, SEAL, "card 1") for _ in range(40)]
-    assert {sealed.context for sealed in pins_sealed} == {"custody/data/card 1"}
+    sealed_pins = [bank.new_pin(digits, SEAL, "card 1") for _ in range(40)]
+    assert {sealed.context for sealed in sealed_pins} == {"custody/data/card 1"}
     with pytest.raises(KeyMisuse, match="opened by custody alone"):
-        bank.open(pins_sealed[0])
-    pins = [psec_pin.decode_pinblock_iso_2(clear(bank, sealed)) for sealed in pins_sealed]
+        bank.open(sealed_pins[0])
+    pins = [psec_pin.decode_pinblock_iso_2(clear(bank, sealed)) for sealed in sealed_pins]
     assert {len(pin) for pin in pins} == {digits}
     assert len(set(pins)) > 30, "each is drawn anew"
     assert len({pin[0] for pin in pins}) > 3, "the first digit too"

@@ -1,4 +1,4 @@
-"""SM2 keys in custody: they sign, are kept, and do not show themselves."""
+"""SM2 keys in custody: they sign, are stored, and never print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Card keys and other secrets between a bank and this house: what goes over, what is refused, what nobody sees."""
+"""Card keys and other secrets between a bank and an issuer: what is transported, what is refused, what stays secret."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ def cipher_of(suffix: str) -> Algorithm:
 
 
 def over(algorithm: Algorithm = Algorithm.TDES, suffix: str = "") -> SealedKeys:
-    """The bank's card keys, as the house has them."""
+    """The bank's card keys, as the issuer holds them."""
     wrapped = BANK.to_transport(TRANSPORTS[algorithm], keys(suffix))
     return ISSUER.keys_from_transport(TRANSPORTS[algorithm], wrapped, cipher_of(suffix), SEAL, "card 1")
 
 
 def derived(algorithm: Algorithm, label: bytes, context: bytes = b"") -> bytes:
-    """As docs/bank-file.md has it."""
+    """As in docs/bank-file.md."""
     key = LONG if algorithm is Algorithm.AES256 else ZMK
     rest = label + b"\x00" + context + (8 * len(key)).to_bytes(2, "big")
     return b"".join(cmac(algorithm, key, bytes((i,)) + rest) for i in (1, 2))[: len(key)]
@@ -136,7 +136,7 @@ def test_keys_with_other_check_values_are_refused(algorithm: Algorithm) -> None:
 
 
 def test_a_key_put_together_of_one_half_twice_is_refused() -> None:
-    """ECB lets blocks be moved: whoever knew the check value would turn a 3DES key into single DES."""
+    """ECB blocks can be rearranged: with the check value of the result, a 3DES key would become single DES."""
     wrapped = BANK.to_transport(KeyRef("zmk"), keys())
     half = wrapped.ciphertext[:8]
     weak = des.ecb_decrypt(ZMK, half * 2)
@@ -172,7 +172,7 @@ def test_sealed_keys_are_for_one_cipher_and_one_card() -> None:
 
 
 def test_custody_is_no_way_to_read_what_a_bank_sent() -> None:
-    """Neither by opening what came, nor by calling it something else, nor by sealing bytes under such a name."""
+    """Neither by opening it, nor under another context, nor by sealing bytes under such a context."""
     data = ISSUER.data_from_transport(
         KeyRef("zmk"), BANK.to_transport(KeyRef("zmk"), BANK.seal(SEAL, b"secret", "c")).ciphertext, SEAL, "card 1"
     )

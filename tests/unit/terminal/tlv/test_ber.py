@@ -1,4 +1,4 @@
-"""BER-TLV: what is refused, with its offset, and what survives."""
+"""BER-TLV: what is refused, with its offset, and what is preserved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FCI = bytes.fromhex("6F1D8407A0000000041010A512500A4D617374657243617264870101BF0
 
 
 @pytest.mark.parametrize(
-    ("data", "offset", "says"),
+    ("data", "offset", "message"),
     [
         ("9F", 0, "truncated tag or length"),
         ("5A", 0, "truncated tag or length"),
@@ -35,9 +35,9 @@ FCI = bytes.fromhex("6F1D8407A0000000041010A512500A4D617374657243617264870101BF0
         ("8401AA 6F05 5A8101FFFF", 6, "shortest form"),
     ],
 )
-def test_faults_are_refused_with_their_offset(data: str, offset: int, says: str) -> None:
+def test_faults_are_refused_with_their_offset(data: str, offset: int, message: str) -> None:
     data = data.replace(" ", "")
-    with pytest.raises(TlvError, match=says) as caught:
+    with pytest.raises(TlvError, match=message) as caught:
         decode(bytes.fromhex(data if len(data) % 2 == 0 else data + "0"))
     assert caught.value.offset == offset
 

@@ -1,4 +1,4 @@
-"""What parsers keep: bounded in number and in length, and nothing that failed."""
+"""The cache of parsed lists: bounded in number and in length, without failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from terminal.tlv.cached_parse import LONGEST, MOST
 
 
 def counted() -> tuple[list[bytes], list[bytes]]:
-    """A parser that counts: what it was asked for again and again, one by one."""
+    """The inputs that a cached parser parsed itself: of short and long lists, and of more lists than are cached."""
     parsed: list[bytes] = []
 
     @cached_parse
@@ -28,12 +28,12 @@ def counted() -> tuple[list[bytes], list[bytes]]:
     return short, parsed
 
 
-def test_a_list_is_parsed_once_unless_it_is_too_long_to_keep() -> None:
+def test_a_list_is_parsed_once_unless_it_is_too_long() -> None:
     short, _ = counted()
     assert short == [b"once", bytes(LONGEST), bytes(LONGEST + 1), bytes(LONGEST + 1)]
 
 
-def test_the_list_met_longest_ago_is_forgotten() -> None:
+def test_the_least_recently_used_list_is_dropped() -> None:
     _, parsed = counted()
     assert len(parsed) == MOST + 2
     assert parsed[-1] == parsed[0]
@@ -46,7 +46,8 @@ def test_a_fault_is_a_fault_each_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dol", "asks"), [("9F1A029F3704", True), ("9F1A02", False), ("9F3704FF", False), ("", False), ("379F04", False)]
+    ("dol", "requested"),
+    [("9F1A029F3704", True), ("9F1A02", False), ("9F3704FF", False), ("", False), ("379F04", False)],
 )
-def test_whether_a_list_asks_for_a_tag(dol: str, asks: bool) -> None:
-    assert asks_for(bytes.fromhex(dol), 0x9F37) is asks
+def test_whether_a_list_asks_for_a_tag(dol: str, requested: bool) -> None:
+    assert asks_for(bytes.fromhex(dol), 0x9F37) is requested
