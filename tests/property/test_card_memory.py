@@ -1,4 +1,4 @@
-"""The chip's memory: a tear at any point leaves the old state or the new, never a mix."""
+"""The card's memory: a tear at any point leaves the old state or the new, never a mix."""
 
 from __future__ import annotations
 

@@ -25,13 +25,13 @@ def groups() -> Groups:
 
 def blocks(groups: Groups) -> list[tuple[bool, list[tuple[int, bytes]]]]:
     """One kind to a block, about 200 bytes of values."""
-    made: list[tuple[bool, list[tuple[int, bytes]]]] = []
+    commands: list[tuple[bool, list[tuple[int, bytes]]]] = []
     for number, value in groups.groups.items():
         secret = number in groups.secret
-        if not made or made[-1][0] != secret or sum(len(v) + 5 for _, v in made[-1][1]) + len(value) > 200:
-            made.append((secret, []))
-        made[-1][1].append((number, value))
-    return made
+        if not commands or commands[-1][0] != secret or sum(len(v) + 5 for _, v in commands[-1][1]) + len(value) > 200:
+            commands.append((secret, []))
+        commands[-1][1].append((number, value))
+    return commands
 
 
 def personalize(card: VirtualCard, groups: Groups) -> None:
@@ -39,10 +39,10 @@ def personalize(card: VirtualCard, groups: Groups) -> None:
     version = STOCK if STOCK in card.key_versions else FINAL
     host = GpHost(card, keys=(TEST_KEY,) * 3 if version == STOCK else FINAL_KEYS)
     assert host.open(3, version) == 0x9000
-    found = host.send(0x80, 0xF2, 0x40, 0x00, b"\x4f\x09" + MEMBER_AID, 256)
-    if found.sw == 0x6A88:
+    status = host.send(0x80, 0xF2, 0x40, 0x00, b"\x4f\x09" + MEMBER_AID, 256)
+    if status.sw == 0x6A88:
         assert host.install(MEMBER_FILE, MEMBER_MODULE, MEMBER_AID).sw == 0x9000
-    if not found.data or found.data[-2] != 0x0F:
+    if not status.data or status.data[-2] != 0x0F:
         assert host.for_personalization(MEMBER_AID).sw == 0x9000
         todo = blocks(groups)
         for number, (secret, part) in enumerate(todo):

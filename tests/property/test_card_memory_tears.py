@@ -1,4 +1,4 @@
-"""The card's life under tears: whatever page write the power fails at, a chip that comes back is old or new."""
+"""Card content and keys under tears: after a power failure at any page write the card has the old state or the new."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions on two channels at once, bent data, locked applications, power that fails: a card answers whatever comes."""
+"""Sessions on two channels at once, altered data, locked applications, power failures: a card always responds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any bytes at all, thrown at an issued card: it answers, and writes only where a command may."""
+"""Random bytes as commands to an issued card: it responds, and writes memory only where a command may."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class Watched(RamImage):
 
 def issued(protocol: LinkProtocol) -> tuple[Watched, VirtualCard]:
     blank = VirtualCard.create(None, CardConfig(ProductionData(1), protocol=protocol))
-    made = SimCard(blank, protocol)
-    foreign_host.issue(made, member_specimen.specimen(1024))
-    made.close()
+    transport = SimCard(blank, protocol)
+    foreign_host.issue(transport, member_specimen.specimen(1024))
+    transport.close()
     image = Watched(blank._nvm._image.read())
     card = VirtualCard(image)
     card.power_on()

@@ -1,4 +1,4 @@
-"""A card operating system of ten lines, over the real card memory, to test an application alone."""
+"""A minimal AppletHost over the real card memory, to test an application without the operating system."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class BareHost:
 
 
 def store(applet: Applet, groups: Iterable[tuple[int, bytes]], *, group_size: int = 3, last: bool = True) -> None:
-    """Personalize as the card does: each STORE DATA a transaction, block 0 told apart."""
+    """Personalize as the card does: each STORE DATA a transaction, block 0 announced."""
     todo = list(groups)
     commands = [todo[i : i + group_size] for i in range(0, len(todo), group_size)]
     for number, command in enumerate(commands):
@@ -59,7 +59,7 @@ def store(applet: Applet, groups: Iterable[tuple[int, bytes]], *, group_size: in
 
 
 def send(applet: Applet, command: str | Command) -> Response:
-    """One command; a refusal as the answer that the card makes of it."""
+    """One command; a refusal becomes the response of the card."""
     try:
         return applet.process(Command.decode(bytes.fromhex(command)) if isinstance(command, str) else command)
     except Refuse as refusal:

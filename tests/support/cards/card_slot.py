@@ -9,7 +9,7 @@ from simulators.virtual_card import VirtualCard
 
 
 class Slot:
-    """The virtual card as a Transport; ``on_command`` and ``on_answer`` may change what passes."""
+    """The virtual card as a Transport; ``on_command`` and ``on_answer`` may alter the bytes."""
 
     extended_length = True
 

@@ -112,8 +112,10 @@ class GpHost:
         data, mac = data[: -self.size], data[-self.size :]
         tail = int(sw).to_bytes(2, "big")
         if self.scp == 2:
-            asked = plain.header + bytes((len(plain.data),)) + plain.data
-            self.r_chain = des.retail_mac(self.s_rmac, pad(asked + bytes((len(data),)) + data + tail, 8), self.r_chain)
+            request = plain.header + bytes((len(plain.data),)) + plain.data
+            self.r_chain = des.retail_mac(
+                self.s_rmac, pad(request + bytes((len(data),)) + data + tail, 8), self.r_chain
+            )
             expected = self.r_chain
         else:
             expected = aes.cmac(self.s_rmac, self.chain + data + tail)

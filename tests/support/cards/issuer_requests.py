@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulators.cryptograms.schemes import AC_TAGS
-from terminal.tlv import Tlvs, decode, tlv
+from terminal.tlv import tlv
 
 PAN = "6217001234567890"
 AC, SMI, SMC = (bytes.fromhex(half * 16) for half in ("23", "45", "67"))
@@ -43,7 +43,3 @@ def message(values: dict[int, bytes], cryptogram: bytes, pan: str = PAN, sequenc
     objects = {0x5A: bytes.fromhex(pan + "F" * (len(pan) % 2)), 0x5F34: bytes.fromhex(f"{sequence:02d}")}
     objects |= values | {0x9F26: cryptogram} | {int(tag[1:], 16): value for tag, value in more.items()}
     return b"".join(tlv(tag, value).encode() for tag, value in objects.items())
-
-
-def told(data: bytes) -> Tlvs:
-    return decode(data)

@@ -90,8 +90,8 @@ class Till:
 
     def data_hash(self, answer: Given, *, chinese: bool) -> bytes:
         """The transaction data hash code of a combined signature. EMV 4.4 Book 2, 6.6.1."""
-        told = b"".join(item.encode() for item in decode(answer.raw)[0].children if item.tag != 0x9F4B)
-        data = self.sent + told
+        response_data = b"".join(item.encode() for item in decode(answer.raw)[0].children if item.tag != 0x9F4B)
+        data = self.sent + response_data
         return sm3(data) if chinese else hashlib.sha1(data).digest()  # noqa: S324
 
 

@@ -1,4 +1,4 @@
-"""The card's half of a secure channel as a Sender, and a custody that holds the same keys: two ends of one session."""
+"""The card side of a secure channel as a Sender, and a custody with the same keys: two ends of one session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY_DATA = bytes.fromhex("00001122334455667788")
 
 
 def key_bytes(algorithm: Algorithm) -> tuple[bytes, bytes, bytes]:
-    """Three different keys that nobody published."""
+    """Three different keys, none of them published."""
     size = AES_BYTES.get(algorithm, 16)
     return tuple(bytes((7 * i + start) & 0xFE for i in range(size)) for start in (0x21, 0x55, 0x83))  # type: ignore[return-value]
 
@@ -34,7 +34,7 @@ def host(algorithm: Algorithm) -> tuple[MemoryCustody, KeySource]:
 
 
 def echo(command: Command) -> Response:
-    """The answer is what the card understood, so that a round trip shows every byte of it."""
+    """Respond with the reversed command data, so that a round trip shows every byte."""
     return Response(command.data[::-1], OK)
 
 

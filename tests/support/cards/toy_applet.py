@@ -14,7 +14,7 @@ from terminal.tlv import tlv
 
 
 class ToyApplet(Applet):
-    """00 01 counts since selection, 00 02 answers P1P2 bytes, 00 03 echoes, 00 04 writes, 00 05 tells a DGI."""
+    """00 01 counts since selection, 00 02 answers P1P2 bytes, 00 03 echoes, 00 04 writes, 00 05 returns a DGI."""
 
     chaining = frozenset((0x03,))
 

@@ -1,9 +1,12 @@
-"""The driver's side of the vpcd protocol, as the real one behaves: length and body in two sends, one card at a time."""
+"""The driver side of the vpcd protocol, like the real driver: length and body in two sends, one card at a time."""
 
 from __future__ import annotations
 
 import socket
 from typing import Self
+
+_TIMEOUT = 30.0
+"""Seconds; a card that does not connect or respond by then never will."""
 
 
 class FakeDriver:
@@ -11,7 +14,7 @@ class FakeDriver:
 
     def __init__(self, port: int = 0) -> None:
         self._server = socket.create_server(("127.0.0.1", port))
-        self._server.settimeout(5)
+        self._server.settimeout(_TIMEOUT)
         self.port: int = self._server.getsockname()[1]
         self._card: socket.socket | None = None
 
@@ -25,7 +28,7 @@ class FakeDriver:
     def accept(self) -> Self:
         self.eject()
         self._card, _ = self._server.accept()
-        self._card.settimeout(5)
+        self._card.settimeout(_TIMEOUT)
         return self
 
     def eject(self) -> None:
@@ -34,13 +37,13 @@ class FakeDriver:
             self._card = None
 
     def tell(self, body: bytes) -> None:
-        """A message without an answer."""
+        """Send a message that has no response."""
         assert self._card is not None
         self._card.send(len(body).to_bytes(2, "big"))
         self._card.send(body)
 
     def ask(self, body: bytes) -> bytes:
-        """A message and its answer; b"" when the card goes away instead."""
+        """Send a message; its response, or b"" when the card disconnects instead."""
         self.tell(body)
         return self._receive(int.from_bytes(self._receive(2), "big"))
 
@@ -56,6 +59,6 @@ class FakeDriver:
 
     @property
     def gone(self) -> bool:
-        """Whether the card has left: the connection is at its end."""
+        """Whether the card has disconnected."""
         assert self._card is not None
         return self._card.recv(1) == b""

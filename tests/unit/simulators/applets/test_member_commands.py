@@ -1,4 +1,4 @@
-"""The personalized member application: reading, proof, PIN, counters, and the contactless view."""
+"""The personalized member application: records, INTERNAL AUTHENTICATE, PIN, counters, and the contactless interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The member application takes its data groupings, checks them, and closes."""
+"""The member application stores its data groupings, checks them, and becomes PERSONALIZED."""
 
 from __future__ import annotations
 

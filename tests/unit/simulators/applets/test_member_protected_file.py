@@ -1,4 +1,4 @@
-"""The protected file opens to a foreign SCP03 host (yubikit) with the read key set, and to nothing less."""
+"""The protected file is readable by a foreign SCP03 host (yubikit) with the read key set, and not otherwise."""
 
 from __future__ import annotations
 

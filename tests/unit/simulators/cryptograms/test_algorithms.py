@@ -1,4 +1,4 @@
-"""The issuer's cryptography against foreign implementations that play the card: pyemv, psec, gmssl."""
+"""Card keys, cryptograms and script commands against foreign implementations: pyemv, psec, gmssl."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_pin_blocks_of_psec_are_read(pin: str, pan: str) -> None:
 
 
 @given(st.binary(max_size=24).filter(lambda block: len(block) not in (8, 16)))
-def test_a_block_of_another_length_is_told_by_its_length_alone(block: bytes) -> None:
+def test_a_block_of_another_length_is_refused_by_its_length_only(block: bytes) -> None:
     with pytest.raises(CodecError, match=f"^a PIN block of {len(block)} bytes, for which this issuer has no key$"):
         read_pin(block, PAN, tdes=Secret(SMI), aes_key=Secret(AC))
 

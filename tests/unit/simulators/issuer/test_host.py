@@ -1,91 +1,30 @@
-"""What the issuer decides, with a card played by pyemv; and its door on HTTP."""
+"""Decisions of the test bank, with a card played by pyemv."""
 
 from __future__ import annotations
 
-import json
-import struct
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
-from http.client import HTTPConnection
-from pathlib import Path
-from socket import SO_LINGER, SOL_SOCKET, create_connection
 
-import psec
-import pyemv
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.profiles.profile import shipped_profile
-from simulators.cryptograms.algorithms import IssuerMasters
-from simulators.cryptograms.schemes import Cipher
-from simulators.issuer.accounts import AccountStatus, BankAccount, BankAccounts, OpeningRule
-from simulators.issuer.file import load_issuer
-from simulators.issuer.host import IssuerHost, IssuerKeys, IssuerResponse
-from simulators.issuer.http import IssuerServer
-from simulators.issuer.scripts import IssuerScript, application_block, pin_change, pin_unblock, put_data
+from simulators.issuer.accounts import AccountStatus, OpeningRule
+from simulators.issuer.scripts import application_block, pin_change, put_data
 from terminal.errors import CodecError
 from terminal.secret import Secret
-from terminal.tlv import Tlvs, decode
-from tests.support.cards.issuer_requests import AC, IAD, PAN, SMC, SMI, message, purchase
+from tests.support.cards.issuer_requests import IAD, PAN, message, purchase
+from tests.support.cards.simulated_bank import TODAY, Card, account, bank, objects, pin_block
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
-
-TODAY = date(2026, 11, 22)
-PEK, PEK_AES = bytes(range(16)), bytes(range(32))
-KEYS = IssuerKeys({Cipher.TDES: IssuerMasters(Secret(AC), Secret(SMI), Secret(SMC), "A")}, Secret(PEK), Secret(PEK_AES))
-
-
-class Card:
-    """A Visa card of version 10 or 18 by pyemv."""
-
-    def __init__(self, name: str = "cvn10", pan: str = PAN) -> None:
-        make = {"cvn10": pyemv.cvn.VisaCVN10, "cvn18": pyemv.cvn.VisaCVN18}[name]
-        self.name, self.pan = name, pan
-        self.keys = make(AC, SMI, SMC, pan, "01")
-
-    def cryptogram(self, values: dict[int, bytes]) -> bytes:
-        fields = {f"tag_{tag:02x}": value for tag, value in values.items() if tag not in (0x9F10, 0x9F27)}
-        iad = values[0x9F10]
-        own = {"cvr": iad[3:7]} if self.name == "cvn10" else {"tag_9f10": iad}
-        return bytes(self.keys.generate_ac(**fields, **own))
-
-    def says(self, atc: int = 1, amount: int = 1234, kind: int = 0x80, **more: bytes) -> bytes:
-        values = purchase(IAD[self.name], atc, amount, kind)
-        for tag in [int(name[1:], 16) for name in more]:
-            if tag in values:
-                values[tag] = more.pop(f"t{tag:02x}")
-        return message(values, self.cryptogram(values), self.pan, **more)
-
-    def arqc(self, atc: int = 1, amount: int = 1234) -> bytes:
-        return self.cryptogram(purchase(IAD[self.name], atc, amount))
-
-
-def account(**changes: object) -> BankAccount:
-    made = BankAccount(PAN, 1, date(2031, 12, 31), balance=10_000, limit=5_000, pin=Secret(b"271828"))
-    for name, value in changes.items():
-        setattr(made, name, value)
-    return made
-
-
-def bank(*accounts: BankAccount, opening: OpeningRule | None = None, keys: IssuerKeys = KEYS) -> IssuerHost:
-    return IssuerHost(keys, BankAccounts(accounts, opening), today=lambda: TODAY)
-
-
-def objects(answer: IssuerResponse) -> Tlvs:
-    return decode(answer.data, padding="reject")
 
 
 def test_a_purchase_is_approved_with_a_response_cryptogram_the_card_accepts() -> None:
     card, there = Card(), account()
     answer = bank(there).answer(card.says(amount=1234))
     assert (answer.approved, answer.code, answer.reason) == (True, "00", "approved")
-    told = objects(answer)
-    assert told.need(0x8A) == b"00"
-    assert told.need(0x91) == card.keys.generate_arpc(card.arqc(), b"00") + b"00"
+    data_objects = objects(answer)
+    assert data_objects.need(0x8A) == b"00"
+    assert data_objects.need(0x91) == card.keys.generate_arpc(card.arqc(), b"00") + b"00"
     assert there.balance == 10_000 - 1234
 
 
@@ -200,13 +139,6 @@ def test_a_refund_is_credited_and_an_inquiry_costs_nothing() -> None:
     assert there.balance == 10_700
 
 
-def pin_block(pin: str, form: int, pan: str = PAN) -> bytes:
-    if form == 4:
-        return bytes(psec.pinblock.encipher_pinblock_iso_4(PEK_AES, pin, pan))
-    encode = {0: psec.pinblock.encode_pinblock_iso_0, 3: psec.pinblock.encode_pinblock_iso_3}[form]
-    return bytes(psec.des.encrypt_tdes_ecb(PEK, encode(pin, pan)))
-
-
 @pytest.mark.parametrize("form", [0, 3, 4])
 def test_the_online_pin_is_checked_and_tries_run_out(form: int) -> None:
     there, card = account(), Card()
@@ -286,7 +218,7 @@ def test_a_script_that_never_fits_is_refused_when_it_is_queued() -> None:
     assert there.scripts == []
 
 
-def test_results_of_no_script_are_told() -> None:
+def test_malformed_script_results_are_declined() -> None:
     host, card = bank(account()), Card()
     assert host.answer(card.says(kind=0x40, t9f5b=b"\x20\x00")).code == "30"
 
@@ -317,7 +249,7 @@ def test_sm4_cards_need_sm4_keys() -> None:
         ("5A03AABBCC9F270180", "8 to 19 digits"),
     ],
 )
-def test_what_is_no_request_is_told_what_it_lacks(data: str, words: str) -> None:
+def test_an_incomplete_request_is_declined_with_the_missing_tag(data: str, words: str) -> None:
     raw = bytes.fromhex(data)
     answer = bank(account()).answer(raw)
     assert answer.code == "30"
@@ -349,159 +281,3 @@ def test_a_mutated_request_is_never_approved(data: st.DataObject) -> None:
     # What the cryptogram does not cover: the kind of cryptogram, and in version 10 the key index.
     free = (bytes.fromhex("9F2701"), bytes.fromhex("9F100706"))
     assert not answer.approved or bytes(raw[:at]).endswith(free)
-
-
-@contextmanager
-def server(host: IssuerHost) -> Iterator[tuple[IssuerServer, list[str]]]:
-    lines: list[str] = []
-    with IssuerServer(host, report=lines.append) as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield made, lines
-        finally:
-            made.shutdown()
-            thread.join()
-
-
-def post(to: IssuerServer, body: bytes, path: str = "/authorize", **headers: str) -> tuple[int, dict[str, object]]:
-    connection = HTTPConnection("127.0.0.1", to.server_address[1], timeout=10)
-    try:
-        connection.request("POST", path, body, headers)
-        reply = connection.getresponse()
-        return reply.status, json.loads(reply.read())
-    finally:
-        connection.close()
-
-
-def test_the_http_door_answers_as_the_function_does() -> None:
-    asked = Card().says()
-    with server(bank(account())) as (door, lines):
-        status, reply = post(door, json.dumps({"data": asked.hex()}).encode())
-    expected = bank(account()).answer(asked)
-    assert status == 200
-    assert reply == {"approved": True, "code": "00", "reason": "approved", "data": expected.data.hex().upper()}
-    assert lines == ["00 approved"]
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"data": 5}', b'{"data": "5"}', b'{"Data": ""}', b"[" * 5000])
-def test_what_is_not_the_jsons_shape_is_refused(body: bytes) -> None:
-    with server(bank(account())) as (door, lines):
-        status, reply = post(door, body)
-        assert (status, list(reply)) == (400, ["error"])
-        assert post(door, b'{"data": ""}')[0] == 200
-    assert lines == ["30 the request has neither a card number (5A) nor track 2 data (57)"]
-
-
-def test_other_paths_and_lengths_are_refused() -> None:
-    with server(bank(account())) as (door, _):
-        assert post(door, b"{}", path="/")[0] == 404
-        assert post(door, b"", **{"Content-Length": "70000"})[0] == 400
-
-
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (b"POST /x HTTP/1.1\r\nContent-Length: 0\r\n\r\nPOST /authorize HTTP/1.1\r\nContent-Length: 12\r\n\r\n", 404),
-        (b"GET /authorize HTTP/1.1\r\n\r\n", 501),
-        (b"POST /authorize HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"POST /authorize HTTP/1.1\r\n" + b"A: 1\r\n" * 200 + b"\r\n", 431),
-    ],
-    ids=["path", "method", "chunks", "headers"],
-)
-def test_a_refusal_is_json_and_the_last_word_on_a_connection(sent: bytes, status: int) -> None:
-    with server(bank(account())) as (door, lines):
-        with create_connection(("127.0.0.1", door.server_address[1]), timeout=10) as line:
-            line.sendall(sent + b'{"data": ""}')
-            with line.makefile("rb") as reader:
-                head, _, body = reader.read().partition(b"\r\n\r\n")
-    assert head.startswith(f"HTTP/1.1 {status} ".encode())
-    assert b"Connection: close" in head
-    assert list(json.loads(body)) == ["error"]
-    assert lines == []
-
-
-def test_a_caller_who_goes_away_is_told_in_a_line(capfd: pytest.CaptureFixture[str]) -> None:
-    with server(bank(account())) as (door, lines):
-        with create_connection(("127.0.0.1", door.server_address[1]), timeout=10) as line:
-            line.sendall(b"POST /authorize HTTP/1.1\r\nContent-Length: 12\r\n\r\n{")
-            line.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
-        deadline = time.monotonic() + 10
-        while not lines and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert lines == ["a caller went away before the answer"]
-    assert capfd.readouterr().err == ""
-
-
-@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "localhost", "::1"])  # noqa: S104
-def test_only_loopback_addresses_are_listened_on(address: str) -> None:
-    with pytest.raises(CodecError, match="loopback"):
-        IssuerServer(bank(), address)
-
-
-def bank_file(path: Path, **changes: object) -> Path:
-    told: dict[str, object] = {
-        "masters": {"3des": {"ac": AC.hex(), "smi": SMI.hex(), "smc": SMC.hex(), "option": "A"}},
-        "pin": {"3des": PEK.hex()},
-        "accounts": [{"pan": PAN, "sequence": 1, "balance": "20.00", "pin": "271828", "scripts": ["pin-unblock"]}],
-    }
-    path.write_text(json.dumps(told | changes), encoding="utf-8")
-    return path
-
-
-def test_a_bank_from_a_file_derives_card_keys_as_the_profile_does_by_default(tmp_path: Path) -> None:
-    """Otherwise a new user's first payment with a number of 19 digits ends in response code 88."""
-    masters = {"ac": AC.hex(), "smi": SMI.hex(), "smc": SMC.hex()}
-    profile = shipped_profile("union-member-bank").payment
-    assert profile is not None
-    by_default = load_issuer(bank_file(tmp_path / "bank.json", masters={"3des": masters})).keys.masters[Cipher.TDES]
-    assert by_default.option == profile.keys.option
-    told = load_issuer(bank_file(tmp_path / "told.json", masters={"3des": {**masters, "option": "B"}}))
-    assert told.keys.masters[Cipher.TDES].option == "B"
-
-
-def test_a_bank_from_a_file_answers(tmp_path: Path) -> None:
-    host = load_issuer(bank_file(tmp_path / "bank.json", mac_length=8))
-    card = Card()
-    answer = host.answer(card.says(amount=1_999, t99=pin_block("271828", 0)))
-    assert answer.approved
-    script = objects(answer).find(0x72)
-    assert script is not None
-    header = bytes.fromhex("8424000008")
-    mac = card.keys.generate_command_mac(header, card.arqc(amount=1_999), b"\x00\x01")
-    assert script.children.need(0x86) == header + mac
-    assert host.answer(card.says(atc=2, amount=2)).code == "51"
-
-
-@pytest.mark.parametrize(
-    ("changes", "place"),
-    [
-        ({"masters": {}}, "masters"),
-        ({"masters": {"3des": {"ac": "00", "smi": SMI.hex(), "smc": SMC.hex()}}}, "masters.3des.ac"),
-        ({"accounts": [{"pan": "x"}]}, "accounts.0.pan"),
-        ({"accounts": [{"pan": PAN, "pin": "27182"}, {"pan": PAN, "pin": "999"}]}, "accounts.1.pin"),
-        ({"versions": {"01": "visa"}}, "versions"),
-        ({"mac_length": 9}, "mac_length"),
-        ({"surplus": 1}, "surplus"),
-    ],
-)
-def test_a_bank_file_with_a_fault_names_the_field_and_no_value(
-    tmp_path: Path, changes: dict[str, object], place: str
-) -> None:
-    with pytest.raises(CodecError, match=place) as fault:
-        load_issuer(bank_file(tmp_path / "bank.json", **changes))
-    assert not any(secret in str(fault.value) for secret in (AC.hex(), SMI.hex(), "27182", "999"))
-
-
-def test_a_file_that_is_no_json(tmp_path: Path) -> None:
-    path = tmp_path / "bank.json"
-    path.write_bytes(b"\xff{")
-    with pytest.raises(CodecError, match=r"bank\.json: the file"):
-        load_issuer(path)
-
-
-def test_nothing_secret_prints(tmp_path: Path) -> None:
-    there = account()
-    script: IssuerScript = there.queue(pin_unblock())
-    shown = f"{KEYS!r} {there!r} {script!r} {bank(there)!r} {bank(there).answer(Card().says())!r}"
-    assert not any(secret in shown for secret in (AC.hex(), "271828", PAN))

@@ -1,4 +1,4 @@
-"""Faults strike where they were ordered, and once."""
+"""Faults strike once, at the given command, page or byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A slot worked by hand: put in, taken out, torn out; and readers that tell what lies in them."""
+"""The manual slot: cards inserted, ejected and torn out; and readers that report the card in their slot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers in this process: one card, a stock shared by many, options, and what a crash leaves."""
+"""Readers in this process: one card, a shared stock, options, and cards of a process that was killed."""
 
 from __future__ import annotations
 

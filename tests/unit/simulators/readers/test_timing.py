@@ -1,4 +1,4 @@
-"""The timing model against figures computed by hand from ISO/IEC 7816-3."""
+"""The timing model against figures calculated by hand from ISO/IEC 7816-3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The payment application takes its data groupings, checks them, closes, and is read."""
+"""The payment application stores its data groupings, checks them, becomes PERSONALIZED, and is read."""
 
 from __future__ import annotations
 
@@ -269,14 +269,14 @@ def test_issuer_application_data_as_an_object_are_checked_too(number: int, value
 def test_the_antenna_has_an_fci_options_and_issuer_data_of_its_own(card: PaymentSpecimen) -> None:
     """As personalization data of the field have them: 9F10 a data object, in 9207 another, no lists behind it."""
     antenna_fci = fci(pdol=bytes.fromhex("9F6604"))
-    made = card.having(0x9103, antenna_fci).having(0x9200, bytes.fromhex("9F10080701010300000001"))
-    made = made.having(
+    specimen_ = card.having(0x9103, antenna_fci).having(0x9200, bytes.fromhex("9F10080701010300000001"))
+    specimen_ = specimen_.having(
         0x9207, options(b"\x7c\x00", bytes.fromhex("10010200")) + bytes.fromhex("9F100807020103000000 01")
     )
-    _, contact = made.issued()
+    _, contact = specimen_.issued()
     assert contact.select(0).endswith(fci())
     assert Till(contact).run(ARQC).issuer_data.hex() == "07010103a0100001"
-    _, antenna = made.issued(contactless=True)
+    _, antenna = specimen_.issued(contactless=True)
     assert antenna.select(0).endswith(antenna_fci)
     answer = send(antenna, "80A80000068304F600000000")
     assert answer.data == bytes.fromhex("770A82027C00940410010200")
@@ -284,7 +284,7 @@ def test_the_antenna_has_an_fci_options_and_issuer_data_of_its_own(card: Payment
     assert own.issuer_data.hex()[:6] == "070201"
 
 
-def test_card_data_are_told_or_kept_to_itself(card: PaymentSpecimen) -> None:
+def test_data_objects_are_readable_or_internal(card: PaymentSpecimen) -> None:
     """GET DATA gives what DGI 0D01 names; counters that personalization sends as zeros do no harm."""
     own = bytes.fromhex("9F52028000 9F36020000 9F13020000")
     _, applet = card.having(0x0E01, own).issued()

@@ -1,4 +1,4 @@
-"""Every cryptogram of the payment application against an issuer from elsewhere: pyemv, and gmssl for SM4."""
+"""Every cryptogram of the payment application against foreign issuers: pyemv, and gmssl for SM4."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def test_pboc_response(card: PaymentSpecimen) -> None:
 
 def as_keywords(till: Till, answer: Given) -> dict[str, bytes]:
     tags = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37)
-    told = {f"tag_{tag:02x}": bytes.fromhex(till.values[tag]) for tag in tags}
-    return {**told, "tag_82": till.options.aip, "tag_9f36": answer.atc}
+    terminal_data = {f"tag_{tag:02x}": bytes.fromhex(till.values[tag]) for tag in tags}
+    return {**terminal_data, "tag_82": till.options.aip, "tag_9f36": answer.atc}
 
 
 def test_version_10(card: PaymentSpecimen) -> None:

@@ -1,4 +1,4 @@
-"""The state machine of a transaction and card risk management: when the card pays, asks, declines, and what it says."""
+"""The state machine of a transaction and card risk management: TC, ARQC or AAC, and the CVR."""
 
 from __future__ import annotations
 
@@ -215,11 +215,11 @@ def test_the_last_wrong_pin_may_block(card: PaymentSpecimen) -> None:
     assert t.run(ARQC).kind == AAC, "a blocked application only declines"
 
 
-def test_offline_declines_after_failed_proof_are_told(card: PaymentSpecimen) -> None:
-    for results, told in (("4000000000", "1100"), ("0800000000", "1004"), ("0400000000", "1004")):
+def test_offline_declines_after_failed_authentication_are_reported(card: PaymentSpecimen) -> None:
+    for results, reported in (("4000000000", "1100"), ("0800000000", "1004"), ("0400000000", "1004")):
         t = till(card)
         t.run(AAC, t95=results)
-        assert t.run(TC, t95="0000000000").cvr[4:] == told
+        assert t.run(TC, t95="0000000000").cvr[4:] == reported
         t.online()
         assert t.run(TC).cvr[4:] == "0000"
 
@@ -234,8 +234,8 @@ ECASH = "9F7906000000005000 9F7806000000002000 9F7706000000010000 9F51020156"
 
 
 def purse(card: PaymentSpecimen) -> Till:
-    made = card.having(0x9203, options(b"\x7d\x80")).having(0x0D01, bytes.fromhex(ECASH) + INTERNAL)
-    return till(made, t9F7A="01")
+    ecash_card = card.having(0x9203, options(b"\x7d\x80")).having(0x0D01, bytes.fromhex(ECASH) + INTERNAL)
+    return till(ecash_card, t9F7A="01")
 
 
 def test_ecash_pays_from_its_balance(card: PaymentSpecimen) -> None:
@@ -285,11 +285,11 @@ def test_e_cash_pays_when_the_bank_is_out_of_reach(card: PaymentSpecimen) -> Non
 
 
 @pytest.mark.parametrize(
-    ("results", "told"), [("4000000000", 0x000100), ("0800000000", 0x000004), ("0400000000", 0x000004)]
+    ("results", "reported"), [("4000000000", 0x000100), ("0800000000", 0x000004), ("0400000000", 0x000004)]
 )
 @pytest.mark.parametrize("online", [False, True], ids=["at once", "bank out of reach"])
-def test_a_failed_authentication_is_told_after_a_decline_offline(
-    card: PaymentSpecimen, results: str, told: int, online: bool
+def test_a_failed_authentication_is_reported_after_an_offline_decline(
+    card: PaymentSpecimen, results: str, reported: int, online: bool
 ) -> None:
     t = till(card)
     t.begin(t95=results)
@@ -298,7 +298,7 @@ def test_a_failed_authentication_is_told_after_a_decline_offline(
         assert t.second(AAC, t8A="5A33").kind == AAC
     else:
         assert t.first(AAC).kind == AAC
-    assert int(t.run(ARQC).cvr, 16) & 0x000104 == told
+    assert int(t.run(ARQC).cvr, 16) & 0x000104 == reported
 
 
 def test_the_transaction_log(card: PaymentSpecimen) -> None:

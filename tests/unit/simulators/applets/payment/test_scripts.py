@@ -1,4 +1,4 @@
-"""Issuer scripts on the payment application, with MACs and enciphered PINs made by pyemv, and by gmssl for SM4."""
+"""Issuer scripts on the payment application, with MACs and enciphered PINs of pyemv, and of gmssl for SM4."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_wrong_mac_changes_nothing_but_a_mark(card: PaymentSpecimen) -> None:
     assert stale.send(BLOCK) == 0x6988, "a command of another transaction"
 
 
-def test_scripts_are_counted_and_told_next_time(card: PaymentSpecimen) -> None:
+def test_scripts_are_counted_and_reported_next_time(card: PaymentSpecimen) -> None:
     issuer = Issuer(card)
     issuer.send(UNBLOCK)
     issuer.till.second(TC)
@@ -306,10 +306,10 @@ def test_scripts_of_other_versions(
     own = card.with_keys(visa.icc_mk_ac, visa.icc_mk_smi, visa.icc_mk_smc, data)
     _, applet = own.having(0x9201, bytes((version, 0, 8))).issued()
     arqc = Till(applet).run(ARQC)
-    told = {"tag_9f26": arqc.ac, "tag_9f36": arqc.atc}
+    diversification = {"tag_9f26": arqc.ac, "tag_9f36": arqc.atc}
     header = bytes.fromhex("8424000218")
     block = sm.format_vis_pin_block(visa.icc_mk_ac, "12345")
-    ciphered = visa.encrypt_command_data(block, **{keyed: told[keyed]})
+    ciphered = visa.encrypt_command_data(block, **{keyed: diversification[keyed]})
     mac = visa.generate_command_mac(header, tag_9f26=arqc.ac, tag_9f36=arqc.atc, command_data=ciphered)
     assert send(applet, Command(*header[:4], ciphered + mac)).sw.ok
     assert send(applet, NEW).sw.ok

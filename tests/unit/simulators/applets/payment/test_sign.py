@@ -1,4 +1,4 @@
-"""The payment application proves itself and asks for the PIN: INTERNAL AUTHENTICATE, GET CHALLENGE, VERIFY."""
+"""Dynamic signature and PIN of the payment application: INTERNAL AUTHENTICATE, GET CHALLENGE, VERIFY."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The payment application under torn power and random commands: old state or new, and no counter value twice."""
+"""The payment application under tears and random commands: old state or new, and no counter value twice."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_torn_last_try_never_leaves_one_more(card: PaymentSpecimen) -> None:
 def test_a_torn_end_of_an_online_transaction(card: PaymentSpecimen, act: str) -> None:
     """EXTERNAL AUTHENTICATE and the second cryptogram: one write each, before the answer."""
 
-    def asked() -> tuple[BareHost, Till]:
+    def online() -> tuple[BareHost, Till]:
         host, till = ready(card)
         till.first(ARQC)
         return host, till
@@ -125,14 +125,14 @@ def test_a_torn_end_of_an_online_transaction(card: PaymentSpecimen, act: str) ->
         else:
             till.second(AAC if act == "declined" else TC, t8A="5933" if act == "unreachable" else "3030")
 
-    host, till = asked()
+    host, till = online()
     before, pages = host.state, host.nvm.pages_written
     end(till)
     after, pages = host.state, host.nvm.pages_written - pages
     assert before != after
     for page in range(pages):
         for late in (False, True):
-            host, till = asked()
+            host, till = online()
             host.nvm.tear = TearAt(page, after=late)
             with pytest.raises(PowerLost):
                 end(till)
@@ -140,7 +140,7 @@ def test_a_torn_end_of_an_online_transaction(card: PaymentSpecimen, act: str) ->
             assert host.state == (after if late else before)
 
 
-def test_a_balance_torn_before_the_answer_is_found_in_the_log(card: PaymentSpecimen) -> None:
+def test_a_balance_torn_before_the_response_is_in_the_log(card: PaymentSpecimen) -> None:
     host, till = ready(purse(card))
     host.nvm.tear = TearAt(0, after=True)
     with pytest.raises(PowerLost):

@@ -1,4 +1,4 @@
-"""STORE DATA through the security domain: block order, DGIs across blocks, secrets, and starting over."""
+"""STORE DATA through the security domain: block order, DGIs across blocks, secret DGIs, and a new start."""
 
 from __future__ import annotations
 

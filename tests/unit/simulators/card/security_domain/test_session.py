@@ -1,4 +1,4 @@
-"""Secure channels with the card's security domain: levels, counters, tries, and what ends a session."""
+"""Secure channels with the card's security domain: security levels, counters, tries, and the end of a session."""
 
 from __future__ import annotations
 

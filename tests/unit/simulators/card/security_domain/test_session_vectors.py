@@ -1,4 +1,4 @@
-"""The card's half of both protocols against recorded dialogues with real chips (tests/vectors/scp.json)."""
+"""The card side of both protocols against recorded dialogues with real chips (tests/vectors/scp.json)."""
 
 from __future__ import annotations
 
