@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.cards.issuer_requests import AC, SMC, SMI
 from tests.support.cli import Cli
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -29,10 +30,10 @@ def test_the_issuer_answers_until_it_is_ended(tmp_path: Path, keys: Path) -> Non
         url = re.search(r"http://127\.0\.0\.1:\d+/authorize", line)
         assert url is not None, line
         body = json.dumps({"data": "9F270180"}).encode()
-        with urllib.request.urlopen(url[0], body, timeout=20) as reply:  # noqa: S310 - an address of this machine
+        with urllib.request.urlopen(url[0], body, timeout=PATIENCE) as reply:  # noqa: S310 - an address of this machine
             assert json.load(reply)["data"] == "8A023330"
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 HEAVY = {"sqlalchemy", "alembic", "matplotlib", "openpyxl"}
 SCRIPT = """
 import contextlib, io, json, sys
@@ -31,7 +33,7 @@ COMMANDS = [
 @pytest.fixture(scope="module")
 def loaded() -> dict[str, list[object]]:
     arguments = [sys.executable, "-c", SCRIPT, json.dumps(COMMANDS), json.dumps(sorted(HEAVY))]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE, check=True)
     found: dict[str, list[object]] = json.loads(done.stdout)
     return found
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.bad_environment import Disk, bad_forms, listing, small_disk, unwritable
 from tests.support.cli import SCRIPT, Cli, Done, IssuerDirectory, csv_form, issue_batch
+from tests.support.waiting import PATIENCE
 
 # The first test of a worker waits for its house, which may share the machine with much else.
 pytestmark = pytest.mark.timeout(900)
@@ -81,18 +82,18 @@ def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", FORMS)
 def test_what_is_no_form(house: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
-    told(house.cli.run("roster", "check", forms[name], timeout=60), 1, *FORMS[name])
+    told(house.cli.run("roster", "check", forms[name], timeout=PATIENCE), 1, *FORMS[name])
 
 
 @pytest.mark.parametrize("name", ["no header.csv", "encrypted.xlsx", "bomb.xlsx"])
 def test_what_is_no_form_is_not_imported(house: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
-    told(house.cli.run("roster", "import", forms[name], timeout=60), 1, *FORMS[name])
+    told(house.cli.run("roster", "import", forms[name], timeout=PATIENCE), 1, *FORMS[name])
 
 
 def test_a_bomb_is_refused_without_unpacking_it(house: IssuerDirectory, forms: dict[str, Path]) -> None:
     """In an address space in which 110 MB of cells would not fit."""
     limited = ["prlimit", "--as=1200000000", str(SCRIPT), "roster", "check", str(forms["bomb.xlsx"])]
-    made = subprocess.run(limited, capture_output=True, text=True, env=house.cli.env(), check=False, timeout=60)
+    made = subprocess.run(limited, capture_output=True, text=True, env=house.cli.env(), check=False, timeout=PATIENCE)
     told(Done((), made.returncode, made.stdout, made.stderr), 1, "unpacks to more than")
 
 

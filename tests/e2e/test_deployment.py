@@ -17,8 +17,7 @@ from reader_service.principal import Role
 from tests.support.cards.card_bench import fast_directory
 from tests.support.paths import ROOT
 from tests.support.service.process import ServiceDirectory, ServiceProcess
-
-pytestmark = pytest.mark.timeout(120)
+from tests.support.waiting import PATIENCE
 
 DEPLOY = ROOT / "deploy"
 NAME = "station-1.union.example"
@@ -55,7 +54,7 @@ class Deployed:
         if certificate:
             context.load_cert_chain(self.folder / f"{certificate}.pem", self.folder / f"{certificate}.key")
         headers = {"Host": NAME, "Authorization": f"Bearer {self.token}"}
-        with httpx.Client(verify=context, base_url=self.url, headers=headers) as client:
+        with httpx.Client(verify=context, base_url=self.url, headers=headers, timeout=PATIENCE) as client:
             return client.get("/api/v1/session", extensions={"sni_hostname": NAME})
 
 

@@ -32,6 +32,7 @@ from tests.support.bank_issuer import BOTH_ALGORITHMS, MASTERS, PAN, PEK, PIN, B
 from tests.support.cli import PASSPHRASE, Cli, Done
 from tests.support.leaks import Leak, LeakSearch
 from tests.support.unsealed import hidden
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -171,7 +172,7 @@ def printing(cli: Cli, bank: Path) -> Iterator[tuple[str, list[str]]]:
             (url,) = re.findall(r"http://[^;]+", told[0])
             yield url, told
             process.terminate()
-            told += process.communicate(timeout=20)
+            told += process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
 

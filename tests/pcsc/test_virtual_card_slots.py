@@ -22,6 +22,7 @@ from terminal.errors import CardGone
 from tests.support.cards import member_specimen
 from tests.support.foreign import host as foreign_host
 from tests.support.pcsc.pcscd import Pcscd
+from tests.support.waiting import PATIENCE
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
 
@@ -65,7 +66,7 @@ def test_a_restarted_pcscd_finds_the_card_again(pcscd: Pcscd) -> None:
         virtual.insert(card())
         slot.wait(present=True)
         pcscd.restart()
-        slot.wait(present=True, seconds=20)
+        slot.wait(present=True)
         reader = open_reader(f"pcsc:{slot.reader_name}")
         assert reader.connect().exchange(SELECT)[-2:] == b"\x90\x00"
         reader.close()
@@ -78,7 +79,7 @@ def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
     slot.wait(present=False)
     list(make_stock(tmp_path, 3, CardConfig(blank())))
     specimen = member_specimen.specimen(1024)
-    hopper = CardFeeder(VpcdSlot(slot.host, slot.port), Stock(tmp_path), settle=0.5)
+    hopper = CardFeeder(VpcdSlot(slot.host, slot.port), Stock(tmp_path), settle=1.0)
     ended = threading.Event()
 
     def feed() -> None:
@@ -91,7 +92,7 @@ def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
     seen = []
     try:
         for job in range(4):
-            assert reader.wait_for_card(15), job
+            assert reader.wait_for_card(PATIENCE), job
             transport = reader.connect()
             if job == 1:
                 host = foreign_host.open_domain(transport)
@@ -137,7 +138,7 @@ def test_attach_from_the_command_line(pcscd: Pcscd, tmp_path: Path) -> None:
         reader.close()
     finally:
         attached.send_signal(signal.SIGINT)
-        _, lines = attached.communicate(timeout=10)
+        _, lines = attached.communicate(timeout=PATIENCE)
     assert attached.returncode == 0
     assert "is in the slot" in lines
     assert "00A40400" in lines

@@ -30,6 +30,7 @@ from tests.support import issuer
 from tests.support.bank import SM_PDOL
 from tests.support.cli import PASSPHRASE, Cli
 from tests.support.unsealed import hidden
+from tests.support.waiting import PATIENCE
 
 PEK = bytes.fromhex("0123456789ABCDEF1032547698BADCFE")
 MASTERS = {
@@ -110,7 +111,7 @@ class BankIssuer:
             assert url is not None, said
             yield url[0]
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=20)
+            process.communicate(timeout=PATIENCE)
             assert process.returncode == 0
         finally:
             process.kill()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.issuer import NAMES, id_number
+from tests.support.waiting import PATIENCE
 from tests.support.zygote import Streams, Zygote
 
 SCRIPT = Path(sys.executable).with_name("membercard")
@@ -75,7 +76,7 @@ class Cli:
     def run(self, *args: object, env: Mapping[str, str] | None = None, **options: Any) -> Done:
         """Run to the end, whatever it comes to. No terminal, nothing on standard input unless ``input``."""
         words, environment = tuple(map(str, args)), self.env(env)
-        options = {"cwd": self.data.parent, "timeout": 120} | options
+        options = {"cwd": self.data.parent, "timeout": PATIENCE} | options
         if self.fresh or not options.keys() <= {"cwd", "timeout"}:
             return self._script(words, environment, options)
         return _forked(words, environment, **options)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Self
 
-_TIMEOUT = 30.0
-"""Seconds; a card that does not connect or respond by then never will."""
+from tests.support.waiting import PATIENCE
 
 
 class FakeDriver:
@@ -14,7 +13,7 @@ class FakeDriver:
 
     def __init__(self, port: int = 0) -> None:
         self._server = socket.create_server(("127.0.0.1", port))
-        self._server.settimeout(_TIMEOUT)
+        self._server.settimeout(PATIENCE)
         self.port: int = self._server.getsockname()[1]
         self._card: socket.socket | None = None
 
@@ -28,7 +27,7 @@ class FakeDriver:
     def accept(self) -> Self:
         self.eject()
         self._card, _ = self._server.accept()
-        self._card.settimeout(_TIMEOUT)
+        self._card.settimeout(PATIENCE)
         return self
 
     def eject(self) -> None:

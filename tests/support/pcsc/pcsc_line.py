@@ -36,8 +36,9 @@ from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.cli import PASSPHRASE, Cli
 from tests.support.pcsc.pcscd import Slot
+from tests.support.waiting import PATIENCE
 
-SETTLE = 0.4
+SETTLE = 1.0
 """Seconds without power after which a feeder changes the card; a line never leaves one so long in the middle."""
 
 
@@ -85,7 +86,7 @@ class PcscLine:
             hear(event)
 
         return PersonalizationLine(
-            job, remake=self.prepare, settings=replace(LineSettings(idle=20), **settings), on_event=on_event
+            job, remake=self.prepare, settings=replace(LineSettings(idle=PATIENCE), **settings), on_event=on_event
         )
 
     def run(self, slots: list[Slot], hear: Callable[[LaneEvent], None] = lambda event: None) -> list[LaneResult]:
@@ -148,7 +149,7 @@ def attached(cli: Cli, what: Path, *slots: Slot, settle: float = SETTLE) -> Iter
         yield process
     finally:
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
 
 

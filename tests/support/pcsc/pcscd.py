@@ -21,6 +21,8 @@ from typing import IO
 
 from smartcard import scard
 
+from tests.support.waiting import PATIENCE, eventually
+
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET = Path("/run/pcscd/pcscd.comm")
 _LOCK = Path(tempfile.gettempdir()) / f"membercard-pcscd-{os.getuid()}.lock"
@@ -41,17 +43,14 @@ class Slot:
     port: int
     reader_name: str
 
-    def wait(self, *, present: bool, seconds: float = 10) -> None:
+    def wait(self, *, present: bool) -> None:
         """Wait until PC/SC sees a card in this slot, or none; call it for an empty slot before plugging the next card.
 
         pcscd looks every 0.4 s. A card that is pulled, powered down by its client and replaced within that time leaves
         pcscd believing in an empty slot until the next pull, so an empty slot is left alone for one more period.
         """
-        until = time.monotonic() + seconds
-        while _present(self.reader_name) is not present:
-            if time.monotonic() > until:
-                raise PcscdError(f"{self.reader_name} still {'lacks' if present else 'has'} a card after {seconds:g} s")
-            time.sleep(0.02)
+        if not eventually(lambda: _present(self.reader_name) is present, 0.02):
+            raise PcscdError(f"{self.reader_name} still {'lacks' if present else 'has'} a card after {PATIENCE:g} s")
         if not present:
             time.sleep(_POLL)
 
@@ -119,7 +118,7 @@ class Pcscd:
         for number in range(-(-self._wanted // _SLOTS_OF_ONE)):
             # The driver keeps its slots in static memory: each reader needs a copy of the library of its own.
             library = shutil.copy(DRIVER, folder / f"vpcd{number}.so")
-            port, name = _free_ports(), f"Virtual Test Reader {chr(65 + number)}"
+            port, name = _free_ports({slot.port for slot in self.slots}), f"Virtual Test Reader {chr(65 + number)}"
             entries.append(
                 f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:0x{port:04X}\nLIBPATH {library}\nCHANNELID 0x{port:04X}\n'
             )
@@ -133,27 +132,20 @@ class Pcscd:
             command = ["/usr/sbin/pcscd", "-f", "-c", str(folder / "reader.conf")]
             command = command if os.geteuid() == 0 else ["sudo", "-n", *command]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        _wait_for(lambda: _listening() and len(_reader_names()) >= len(self.slots), folder / "pcscd.log")
+        if not eventually(lambda: _listening() and len(_reader_names()) >= len(self.slots), 0.05):
+            log_end = (folder / "pcscd.log").read_text()[-2000:]
+            raise PcscdError(f"pcscd did not come up in {PATIENCE:g} s; the end of its log: {log_end}")
 
     def _kill(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is None:
             return
         self._process.send_signal(how)
         try:
-            self._process.wait(10)
+            self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(PATIENCE)
         self._process = None
-
-
-def _wait_for(ready: object, log: Path, seconds: float = 20) -> None:
-    assert callable(ready)
-    until = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > until:
-            raise PcscdError(f"pcscd did not come up in {seconds:g} s; it said: {log.read_text()[-2000:]}")
-        time.sleep(0.05)
 
 
 def _listening() -> bool:
@@ -184,7 +176,7 @@ def _present(name: str) -> bool:
 
 
 def _foreign_slots() -> list[Slot]:
-    until = time.monotonic() + 5  # A service that a socket unit has just started is still loading its drivers.
+    until = time.monotonic() + 15  # A service that a socket unit has just started is still loading its drivers.
     while not (names := [name for name in _reader_names() if name.startswith("Virtual PCD")]):
         if time.monotonic() < until:
             time.sleep(0.1)
@@ -195,11 +187,12 @@ def _foreign_slots() -> list[Slot]:
     return [Slot("127.0.0.1", _DEFAULT_PORT + k, name) for k, name in enumerate(sorted(names)[:_SLOTS_OF_ONE])]
 
 
-def _free_ports() -> int:
-    """The first of two neighbouring free ports."""
+def _free_ports(taken: set[int]) -> int:
+    """The first of two neighbouring free ports, neither of them ``taken``."""
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))
             port: int = first.getsockname()[1]
-            if port < 65535 and second.connect_ex(("127.0.0.1", port + 1)) != 0:
+            free = port < 65535 and second.connect_ex(("127.0.0.1", port + 1)) != 0
+            if free and not taken & {port, port + 1}:
                 return port

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
+from tests.support.waiting import PATIENCE
+
 ATR = bytes.fromhex("3BF81300008131FE454A434F5076323431B7")
 
 
@@ -28,7 +30,7 @@ class VpcdCard:
         self.seen: list[bytes] = []
 
     def __enter__(self) -> VpcdCard:
-        self._socket = socket.create_connection(self._address, timeout=10)
+        self._socket = socket.create_connection(self._address, timeout=PATIENCE)
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._thread = threading.Thread(target=self._serve, name=f"card at {self._address[1]}", daemon=True)
@@ -43,7 +45,7 @@ class VpcdCard:
     def pull(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._socket.close()
 
     def _serve(self) -> None:

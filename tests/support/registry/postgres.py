@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+
+from tests.support.waiting import PATIENCE, eventually
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -88,11 +89,12 @@ def private_cluster() -> Iterator[Cluster]:
         )
         try:
             cluster = Cluster(home)
-            _wait(cluster, server)
+            assert eventually(lambda: server.poll() is not None or _answers(cluster), 0.05)
+            assert server.poll() is None, "the server ended at once"
             yield cluster
         finally:
             server.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown: nothing of it is kept
-            server.wait(30)
+            server.wait(PATIENCE)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -105,13 +107,9 @@ def _unprivileged() -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def _wait(cluster: Cluster, server: subprocess.Popen[bytes], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            psycopg.connect(cluster.url("postgres")).close()
-            return
-        except psycopg.OperationalError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+def _answers(cluster: Cluster) -> bool:
+    try:
+        psycopg.connect(cluster.url("postgres")).close()
+    except psycopg.OperationalError:
+        return False
+    return True

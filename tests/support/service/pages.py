@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from membercard.demo.station import DemoStation
 from membercard.wiring.service import station_parts
 from reader_service.http.app import create_app
 from reader_service.service import ReaderService
+from tests.support.waiting import PATIENCE, eventually
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -71,17 +71,14 @@ def _listening(service: ReaderService) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(create_app(service), log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    until = time.monotonic() + 10
-    while not server.started:
-        if time.monotonic() > until or not thread.is_alive():
-            raise RuntimeError("the service did not begin to listen")
-        time.sleep(0.01)
+    if not eventually(lambda: server.started or not thread.is_alive()) or not thread.is_alive():
+        raise RuntimeError("the service did not begin to listen")
     try:
         yield f"http://localhost:{listener.getsockname()[1]}"
     finally:
         service.bus.close()
         server.should_exit = True
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 @contextmanager
@@ -151,7 +148,7 @@ class Sessions:
         watch = Watch(urlsplit(self.at.base).netloc)
         self._open.append((context, watch))
         page = watch.over(context.new_page())
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(1000 * PATIENCE)
         page.goto(path)
         return page, watch
 

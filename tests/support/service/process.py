@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,10 +31,10 @@ from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.paths import ROOT
+from tests.support.waiting import PATIENCE, eventually
 
 PASSPHRASE = "Zwei-Stationen-ein-Register"
 PASSWORD = "a sentence of this person"
-_STARTS = 30.0
 
 
 @dataclass
@@ -135,12 +134,11 @@ class ServiceProcess:
         self.url = self._address()
 
     def _address(self) -> str:
-        until = time.monotonic() + _STARTS
-        while time.monotonic() < until and self.process.poll() is None:
-            for word in self.text().split():
-                if word.startswith(("http://127.", "https://127.")):
-                    return word.rstrip(".,;/")
-            time.sleep(0.02)
+        def printed() -> list[str]:
+            return [word for word in self.text().split() if word.startswith(("http://127.", "https://127."))]
+
+        if eventually(lambda: printed() or self.process.poll() is not None, 0.02) and (addresses := printed()):
+            return addresses[0].rstrip(".,;/")
         self.process.kill()
         self.close()
         raise AssertionError(f"the service did not start:\n{self.text()}")
@@ -151,26 +149,28 @@ class ServiceProcess:
 
     @contextmanager
     def client(self, token: str, **more: Any) -> Iterator[ApiClient]:
-        with httpx.Client(base_url=self.url, timeout=30, headers={"Authorization": f"Bearer {token}"}, **more) as http:
+        with httpx.Client(
+            base_url=self.url, timeout=PATIENCE, headers={"Authorization": f"Bearer {token}"}, **more
+        ) as http:
             yield ApiClient(http)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
 
-    def stop(self, seconds: float = 30) -> int:
+    def stop(self) -> int:
         """Politely; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(20)
+                self.process.wait(PATIENCE)
         self._file.close()
 
 

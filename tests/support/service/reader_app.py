@@ -17,7 +17,8 @@ from reader_service.service import ReaderService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from tests.support.service.accounts import PASSWORD, Client
-from tests.support.service.reader_rig import eventually, reader_rig
+from tests.support.service.reader_rig import reader_rig
+from tests.support.waiting import eventually
 
 V1 = "/api/v1"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -30,16 +29,6 @@ OTHER = Principal("李师傅", frozenset({Role.OPERATOR}))
 COUNTER = Principal("柜台", frozenset({Role.COUNTER}))
 DEVELOPER = Principal("dev", frozenset({Role.DEVELOPER}))
 AUDITOR = Principal("auditor", frozenset({Role.AUDITOR}))
-
-
-def eventually(true: Callable[[], object], seconds: float = 10) -> bool:
-    """Whether it becomes true in time."""
-    until = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 class Heard(EventBus):

@@ -21,6 +21,7 @@ from terminal.apdu import Reader, open_reader
 from tests.support import issuer
 from tests.support.registry import databases, registrar
 from tests.support.registry.registrar import SetClock
+from tests.support.waiting import PATIENCE
 
 CLERK = Principal("李娜", frozenset({Role.REGISTRAR}))
 REVIEWER = Principal("王芳", frozenset({Role.REVIEWER}))
@@ -44,7 +45,7 @@ class NoLine:
     def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str) -> int:
         self.asked += 1
         self.began.set()
-        self.hold.wait(20)
+        self.hold.wait(PATIENCE)
         tick(0)
         if self.fault is not None:
             raise self.fault

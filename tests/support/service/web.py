@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 
 from reader_service.serving import Listen, Server, config_of
+from tests.support.waiting import PATIENCE
 
 
 class Web:
@@ -30,7 +31,7 @@ class Web:
 
     def __enter__(self) -> Web:
         self._thread.start()
-        self.address = self._ready.get(timeout=10)
+        self.address = self._ready.get(timeout=PATIENCE)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -39,8 +40,8 @@ class Web:
     def stop(self) -> None:
         """As SIGTERM does."""
         self.server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(self.address + path, headers=headers)
+        return httpx.get(self.address + path, headers=headers, timeout=PATIENCE)

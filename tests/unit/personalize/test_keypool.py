@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from terminal.errors import IntegrityError
 from terminal.keys import KeyRef, MemoryCustody, Sealed
 from terminal.keys.standard import create_standard_keys
 from tests.support import issuer
+from tests.support.waiting import PATIENCE, eventually
 
 
 def test_a_key_in_the_pool_opens_to_its_components(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_many_processes_empty_a_pool_and_no_key_is_taken_twice(tmp_path: Path) -
         one.stdin.write("go\n")
         one.stdin.flush()
     for one in running:
-        out, _ = one.communicate(timeout=60)
+        out, _ = one.communicate(timeout=PATIENCE)
         assert one.returncode == 0
         taken += [int(line) for line in out.split()]
     assert sorted(taken) == list(range(keys))
@@ -98,13 +98,9 @@ def test_an_empty_pool_makes_a_key(tmp_path: Path) -> None:
 def test_the_background_keeps_the_level(tmp_path: Path) -> None:
     pool = issuer.pool(tmp_path, fresh=True)
     with pool.refilled_to(3):
-        deadline = time.monotonic() + 20
-        while len(pool) < 3 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        assert eventually(lambda: len(pool) == 3)
         pool.take()
-        while len(pool) < 3 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert len(pool) == 3
+        assert eventually(lambda: len(pool) == 3)
     assert "key-pool" not in [thread.name for thread in threading.enumerate()]
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from reader_service.events import GAP, Event, EventBus, SlowConsumer
+from tests.support.waiting import PATIENCE
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
@@ -21,7 +22,7 @@ def bus(kept: int = 100) -> EventBus:
 
 async def take(events: AsyncIterator[list[Event]], count: int) -> list[Event]:
     found: list[Event] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(found) < count:
             found += await anext(events)
     return found
@@ -144,7 +145,7 @@ def test_a_closed_bus_ends_its_listeners() -> None:
         waiting = asyncio.create_task(anext(events.subscribe(), None))
         await asyncio.sleep(0)
         events.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await waiting is None
 
     asyncio.run(main())

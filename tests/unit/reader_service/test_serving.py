@@ -30,6 +30,7 @@ from reader_service.principal import Role
 from reader_service.serving import Listen
 from tests.support.service.accounts import AccountsApp, accounts_app
 from tests.support.service.web import Web
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def test_over_tls_it_answers_to_the_names_of_its_certificate_and_cookies_are_sec
     house = accounts_app(tmp_path, settings)
     house.person("admin", Role.ADMINISTRATOR)
     trust = ssl.create_default_context(cafile=str(authority.ca))
-    with Web(house.app, listen) as web, httpx.Client(verify=trust, base_url=web.address) as client:
+    with Web(house.app, listen) as web, httpx.Client(verify=trust, base_url=web.address, timeout=PATIENCE) as client:
         assert web.address.startswith("https://")
         answer = client.post("/api/v1/session", json={"name": "admin", "password": "a sentence of somebody"})
         assert answer.status_code == 201
@@ -147,7 +148,7 @@ def test_with_a_client_ca_only_stations_with_its_certificate_come_in(
             context = ssl.create_default_context(cafile=str(authority.ca))
             if chain is not None:
                 context.load_cert_chain(*chain)
-            with httpx.Client(verify=context, base_url=web.address) as client:
+            with httpx.Client(verify=context, base_url=web.address, timeout=PATIENCE) as client:
                 if status is None:
                     with pytest.raises(httpx.TransportError):
                         client.get("/health/live")
@@ -155,7 +156,7 @@ def test_with_a_client_ca_only_stations_with_its_certificate_come_in(
                     assert client.get("/health/live").status_code == status
 
 
-def said(web: Web, sent: bytes, *, then: bytes = b"", seconds: float = 5.0) -> bytes:
+def said(web: Web, sent: bytes, *, then: bytes = b"", seconds: float = PATIENCE) -> bytes:
     """What comes back on a bare connection until the server closes it."""
     with socket.create_connection(("127.0.0.1", web.port), timeout=seconds) as line:
         line.sendall(sent)
@@ -178,16 +179,14 @@ def test_a_connection_whose_request_does_not_get_on_is_closed(house: AccountsApp
     with Web(house.app) as web:
         begun = time.monotonic()
         assert said(web, sent) == b""
-        assert 0.2 < time.monotonic() - begun < 3
+        assert time.monotonic() - begun > 0.2
 
 
 def test_an_idle_connection_is_closed_even_if_it_babbles_after_the_answer(house: AccountsApp) -> None:
     ask = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nsome"
     with Web(house.app) as web:
         web.server.config.timeout_keep_alive = 1
-        begun = time.monotonic()
         assert b'{"live":true}' in said(web, ask, then=b"more")
-        assert time.monotonic() - begun < 4
 
 
 @pytest.mark.parametrize(
@@ -212,14 +211,14 @@ def test_whoever_still_sends_a_body_that_is_too_large_sees_why_not(house: Accoun
     client = house.signed_in("admin")
     sent = {"Cookie": f"membercard={client.cookies['membercard']}", "X-CSRF-Token": client.headers["X-CSRF-Token"]}
     with Web(house.app) as web:
-        answer = httpx.post(web.address + "/api/v1/users", content=b"x" * 20_000_000, headers=sent)
+        answer = httpx.post(web.address + "/api/v1/users", content=b"x" * 20_000_000, headers=sent, timeout=PATIENCE)
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
 
 
 def test_the_server_names_no_program_and_believes_no_proxy(house: AccountsApp) -> None:
     with Web(house.app) as web:
         headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
-        answer = httpx.get(web.address + "/metrics", headers=headers)
+        answer = httpx.get(web.address + "/metrics", headers=headers, timeout=PATIENCE)
     assert answer.status_code == 200
     assert "server" not in answer.headers
 
@@ -231,16 +230,16 @@ def test_at_the_end_the_service_is_stopped_before_connections_are_closed(house: 
     def stop() -> None:
         """A lane with a card in hand: it ends when the card is done, and pages see it until then."""
         finishing.set()
-        assert answered.wait(10)
+        assert answered.wait(PATIENCE)
 
     web.server._stop = stop
     with web:
         ending = threading.Thread(target=web.stop)
         ending.start()
-        assert finishing.wait(10)
+        assert finishing.wait(PATIENCE)
         assert web.get("/health/live").status_code == 200
         answered.set()
-        ending.join(20)
+        ending.join(PATIENCE)
         with pytest.raises(httpx.ConnectError):
             web.get("/health/live")
 

@@ -7,7 +7,7 @@ import base64
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from fastapi import APIRouter
@@ -18,6 +18,7 @@ from reader_service.access.headers import API_POLICY
 from reader_service.principal import Role
 from tests.support.service.accounts import AccountsApp, accounts_app
 from tests.support.service.web import Web
+from tests.support.waiting import PATIENCE, eventually
 
 LARGE = 16 * 1024 * 1024
 """More than the buffers of both kernels."""
@@ -45,17 +46,10 @@ def web(house: AccountsApp) -> Iterator[Web]:
         yield running
 
 
-def until(true: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def connected(web: Web, room: int = 4096) -> socket.socket:
     line = socket.socket()
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-    line.settimeout(10)
+    line.settimeout(PATIENCE)
     line.connect(("127.0.0.1", web.port))
     return line
 
@@ -65,18 +59,18 @@ def test_whoever_takes_nothing_of_an_answer_is_cut_off(web: Web, monkeypatch: py
     connections = web.server.server_state.connections
     with connected(web) as line:
         line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        until(lambda: len(connections) == 1)
-        until(lambda: not connections)
+        assert eventually(lambda: len(connections) == 1)
+        assert eventually(lambda: not connections)
 
 
 def test_whoever_takes_it_slowly_gets_all_of_it(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "UNREAD_SECONDS", 0.5)
+    monkeypatch.setattr(serving, "UNREAD_SECONDS", 1.5)
     with connected(web, 500_000) as line:
         line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         found, begun = 0, time.monotonic()
         while piece := line.recv(1024 * 1024):
             found += len(piece)
-            if time.monotonic() - begun < 1.5:
+            if time.monotonic() - begun < 3.5:
                 time.sleep(0.1)
     assert found > LARGE
 
@@ -109,14 +103,14 @@ def test_a_websocket_whose_client_takes_nothing_is_cut_off(
     with connected(web) as line:
         line.sendall(upgrade(house.token(Role.OPERATOR, label="mute")))
         assert line.recv(200).startswith(b"HTTP/1.1 101")
-        until(lambda: len(connections) == 1)
+        assert eventually(lambda: len(connections) == 1)
 
         def cut_off() -> bool:
             # Again and again: it may not listen yet when it is told that it was let in.
             house.service.bus.publish("reader.state", "r1", {"long": LONG})
             return not connections
 
-        until(cut_off)
+        assert eventually(cut_off)
 
 
 PIECE = b"x" * (1024 * 1024)
@@ -164,18 +158,16 @@ def test_an_upload_that_is_too_large_is_told_so_while_it_is_still_sent(
 def test_an_upload_that_is_too_large_is_not_asked_for(house: AccountsApp, web: Web) -> None:
     with connected(web, 65536) as line:
         line.sendall(signed(house, f"Content-Length: {TOO_MANY * len(PIECE)}", "Expect: 100-continue"))
-        began = time.monotonic()
         found = refusal(line)
     assert found.startswith("HTTP/1.1 413 ")
-    assert time.monotonic() - began < 5
 
 
 def test_an_upload_that_stops_in_the_middle_leaves_nothing(house: AccountsApp, web: Web) -> None:
     connections = web.server.server_state.connections
     with connected(web, 65536) as line:
         line.sendall(signed(house, "Content-Length: 1000000") + b"--b\r\n")
-        until(lambda: bool(connections))
-    until(lambda: not connections and not web.server.server_state.tasks)
+        assert eventually(lambda: bool(connections))
+    assert eventually(lambda: not connections and not web.server.server_state.tasks)
 
 
 @pytest.mark.parametrize("sent", [b"no request\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000])

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from reader_service.waiting import opened
 from registry.errors import RegistryUnavailable, SchemaTooNew
 from registry.store import Registry
 from tests.support.registry.registrar import custodian, new_registry
+from tests.support.waiting import PATIENCE
 
 AWAY = RegistryUnavailable("the registry database x on y does not answer: see that the server runs", retryable=True)
 
@@ -46,6 +46,11 @@ def database(tmp_path: Path) -> Database:
     return Database(tmp_path)
 
 
+def client_of(address: str) -> httpx.Client:
+    """One that tries again until somebody listens."""
+    return httpx.Client(base_url=address, transport=httpx.HTTPTransport(retries=20), timeout=PATIENCE)
+
+
 def meanwhile(do: Callable[[str], None], listen: Listen, database: Database) -> Registry | None:
     """What came of waiting, while another thread did this at the address."""
     with listen.open() as listener:
@@ -66,7 +71,7 @@ def test_it_says_that_it_is_not_ready_and_opens_the_database_when_it_is_there(
     told: dict[str, httpx.Response] = {}
 
     def look(address: str) -> None:
-        with httpx.Client(base_url=address, transport=httpx.HTTPTransport(retries=20)) as client:
+        with client_of(address) as client:
             for path in ("/health/live", "/health/ready", "/api/v1/readers", "/counter"):
                 told[path] = client.get(path)
         database.there.set()
@@ -107,7 +112,7 @@ def test_what_the_database_turns_out_to_be_ends_the_waiting(database: Database, 
     database.fault = fault
 
     def later(address: str) -> None:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+        with client_of(address) as client:
             client.get(f"{address}/health/live")
         database.there.set()
 
@@ -118,10 +123,8 @@ def test_what_the_database_turns_out_to_be_ends_the_waiting(database: Database, 
 
 def test_it_ends_while_it_waits(database: Database) -> None:
     def end(address: str) -> None:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+        with client_of(address) as client:
             client.get(f"{address}/health/live")
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(0.05)
-        database.there.set()
 
     assert meanwhile(end, Listen(port=0), database) is None

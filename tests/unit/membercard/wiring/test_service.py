@@ -26,8 +26,9 @@ from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.errors import IntegrityError, ReaderNotFound
 from tests.support import issuer
-from tests.support.service.reader_rig import NOON, eventually
+from tests.support.service.reader_rig import NOON
 from tests.support.service.registry_rig import carded
+from tests.support.waiting import eventually
 
 T = TypeVar("T")
 STAFF = Principal("staff", frozenset(Role))
@@ -155,7 +156,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
         assert parts.line.prepare(batch, made.append, by="op") == sum(made) == 1
         service.lanes.start(STAFF, batch, ["lane-1"])
         service.developer.insert(STAFF, "lane-1", path.name)
-        assert eventually(lambda: service.lanes.lanes(STAFF)[0].state == "ended", 30)
+        assert eventually(lambda: service.lanes.lanes(STAFF)[0].state == "ended")
         assert service.lanes.lanes(STAFF)[0].ok == 1
         service.developer.eject(STAFF, "lane-1")
         assert service.readers.view("counter").mode is Mode.COUNTER

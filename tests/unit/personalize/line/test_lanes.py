@@ -30,6 +30,7 @@ from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
 from tests.support.registry.wrapped import Call, wrapped
+from tests.support.waiting import PATIENCE
 
 AGAIN, VERIFIED, REJECTED = CardOutcome.AGAIN, CardOutcome.VERIFIED, CardOutcome.REJECTED
 LEASE = timedelta(minutes=2)
@@ -309,12 +310,12 @@ def test_pause_holds_the_lane_between_cards_and_resume_lets_it_go_on(bench: Benc
     the_line = bench.line(on_event=hear)
     worker = threading.Thread(target=the_line.run, args=([Rack([bench.chip() for _ in range(3)])],))
     worker.start()
-    assert paused.wait(10)
+    assert paused.wait(PATIENCE)
     assert the_line.paused
     time.sleep(0.1)
     assert bench.accounts.verified == 1
     the_line.resume()
-    worker.join(10)
+    worker.join(PATIENCE)
     assert bench.accounts.verified == 3
 
 
@@ -327,7 +328,7 @@ def test_stop_ends_a_paused_lane(bench: Bench) -> None:
     time.sleep(0.05)
     assert not results
     the_line.stop()
-    worker.join(10)
+    worker.join(PATIENCE)
     assert results == ["stopped"]
 
 

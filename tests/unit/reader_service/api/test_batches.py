@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.support.registry.registrar import LEASE, UNIT, approved, chip, claime
 from tests.support.service.accounts import Client, problem
 from tests.support.service.registry_app import RegistryApp, registry_app
 from tests.support.service.registry_rig import at, carded
+from tests.support.waiting import eventually
 
 V1 = "/api/v1"
 
@@ -48,8 +48,9 @@ def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> N
     batch_id = approved(house.door.registry, rows(2))
     begun = operator.post(f"{V1}/batches/{batch_id}/prepare")
     assert (begun.status_code, begun.json()["total"]) == (202, 2)
-    while (told := operator.get(f"{V1}/batches/{batch_id}/preparation").json())["state"] == "running":
-        time.sleep(0.01)
+    preparation = f"{V1}/batches/{batch_id}/preparation"
+    assert eventually(lambda: operator.get(preparation).json()["state"] != "running")
+    told = operator.get(preparation).json()
     assert (told["state"], told["made"]) == ("done", 2)
     view = operator.get(f"{V1}/batches/{batch_id}").json()
     assert (view["batch"]["state"], view["accounts"]["waiting"], view["signed_by"]) == ("prepared", 2, None)

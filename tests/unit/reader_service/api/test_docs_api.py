@@ -23,7 +23,7 @@ from tests.support.forms import person
 from tests.support.paths import ROOT
 from tests.support.service.accounts import PASSWORD, Client, accounts_app
 from tests.support.service.reader_app import ReaderApp
-from tests.support.service.reader_rig import eventually
+from tests.support.waiting import eventually
 
 SEES = Principal("test", frozenset({Role.OPERATOR}))
 GUIDE = ROOT / "docs" / "api.md"
@@ -145,7 +145,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 def test_every_example_runs_and_answers_as_it_says(shell: Shell) -> None:
     ran = 0
     for command, answer in examples():
-        assert eventually(lambda: settled(shell.station), 60), command
+        assert eventually(lambda: settled(shell.station)), command
         found = shell.run(command)
         if answer is not None:
             like(found.json(), json.loads(answer))

@@ -27,6 +27,7 @@ from reader_service.pages import live
 from reader_service.principal import Permission, Principal, Role
 from tests.support.service.accounts import AccountsApp, accounts_app
 from tests.support.service.web import Web
+from tests.support.waiting import PATIENCE
 
 KINDS = [*events.MAY_HEAR, "something.new"]
 
@@ -54,7 +55,7 @@ def listen(web: Web, token: str, query: str = "", **headers: str) -> connect:
 
 async def heard(socket: ClientConnection, count: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(found) < count:
             batch = json.loads(await socket.recv())
             assert isinstance(batch, list)
@@ -64,7 +65,7 @@ async def heard(socket: ClientConnection, count: int) -> list[dict[str, Any]]:
 
 async def seated(web: Web, count: int) -> None:
     """Until so many listen."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while f"membercard_event_listeners {float(count)}" not in (await asyncio.to_thread(web.get, "/metrics")).text:
             await asyncio.sleep(0.01)
 
@@ -181,7 +182,7 @@ def test_somebody_who_is_signed_out_hears_no_more(
         async with listen(web, "", Cookie=f"membercard={client.cookies['membercard']}", Origin=web.address) as socket:
             await asyncio.to_thread(lambda: house.registry.sessions.end_all("admin", by="tests"))
             house.door.gate.forget()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await socket.wait_closed()
             return int(socket.close_code or 0)
 
@@ -223,7 +224,7 @@ def test_live_pages_take_seats_too(house: AccountsApp, web: Web) -> None:
 
     house.app.include_router(router)
     secret = house.signed_in("admin").cookies["membercard"]
-    client = httpx.AsyncClient(base_url=web.address, cookies={"membercard": secret})
+    client = httpx.AsyncClient(base_url=web.address, cookies={"membercard": secret}, timeout=PATIENCE)
 
     async def run() -> httpx.Response:
         async with AsyncExitStack() as stack:
@@ -265,7 +266,9 @@ def lines_of(web: Web, token: str, count: int, **headers: str) -> list[str]:
     """The first lines of the stream that are not blank."""
     found: list[str] = []
     bearer = {"Authorization": f"Bearer {token}"}
-    with httpx.stream("GET", f"{web.address}/api/v1/events/stream", headers={**bearer, **headers}) as answer:
+    with httpx.stream(
+        "GET", f"{web.address}/api/v1/events/stream", headers={**bearer, **headers}, timeout=PATIENCE
+    ) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
@@ -309,7 +312,7 @@ def test_a_text_is_written_once_for_all_who_hear_the_same(house: AccountsApp) ->
         waiting = [asyncio.ensure_future(one(audience.texts(operator, None, form))) for _ in range(50)]
         await asyncio.sleep(0.05)
         bus.publish("lane.state", "lane", {})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return await asyncio.gather(*waiting)
 
     assert asyncio.run(run()) == ["1"] * 50

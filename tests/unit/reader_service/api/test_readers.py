@@ -18,7 +18,7 @@ from reader_service.services.lane_status import LaneStatus
 from tests.support import issuer
 from tests.support.service.accounts import problem
 from tests.support.service.reader_app import ReaderApp
-from tests.support.service.reader_rig import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def test_lanes_make_cards_and_the_counter_knows_them(here: ReaderApp, tmp_path: 
     assert problem(operator.post("/lanes", json={**wanted, "readers": ["lane-1", "nothing"]}))["code"] == "not-found"
     started = operator.post("/lanes", json=wanted)
     assert (started.status_code, [lane["batch"] for lane in started.json()]) == (201, [batch_id] * 2)
-    assert eventually(lambda: here.registry.batches.batch(batch_id).verified == 2, 60)
+    assert eventually(lambda: here.registry.batches.batch(batch_id).verified == 2)
     for lane in ("lane-1", "lane-2"):
         assert operator.post(f"/lanes/{lane}/stop").status_code in (200, 404)
-    assert eventually(lambda: all(lane["state"] == "ended" for lane in operator.get("/lanes").json()), 20)
+    assert eventually(lambda: all(lane["state"] == "ended" for lane in operator.get("/lanes").json()))
     assert [(lane["ok"], lane["last"]["outcome"]) for lane in operator.get("/lanes").json()] == [(1, "verified")] * 2
     documented(operator.get("/lanes").json()[0], LaneStatus)
     documented(operator.get("/readers/lane-1").json(), ReaderView)

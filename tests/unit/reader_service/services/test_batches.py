@@ -25,6 +25,7 @@ from tests.support.service.registry_rig import (
     carded,
     last_audit_entry,
 )
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_dossiers_are_made_in_the_background_and_each_step_is_told(office: Regis
     batch_id = approved(office.registry, rows(3))
     begun = desk.prepare(OPERATOR, batch_id)
     assert (begun.state, begun.made, begun.total, begun.by) == ("running", 0, 3, "op")
-    office.line.began.wait(20)
+    office.line.began.wait(PATIENCE)
     wait(desk, batch_id)
     done = ended(desk, batch_id)
     assert (done.state, done.made, done.fault, done.ended_at) == ("done", 3, "", office.clock.now)
@@ -66,7 +67,7 @@ def test_a_batch_is_prepared_once_at_a_time(office: RegistryRig, desk: BatchServ
     desk.prepare(OPERATOR, batch_id)
     with pytest.raises(Conflict, match="already, for op"):
         desk.prepare(OPERATOR, batch_id)
-    assert office.line.began.wait(20)
+    assert office.line.began.wait(PATIENCE)
     office.line.hold.set()
     assert ended(desk, batch_id).state in ("done", "failed")
     assert office.line.asked == 1
@@ -96,7 +97,7 @@ def test_a_preparation_ends_with_the_service(office: RegistryRig, desk: BatchSer
     batch_id = approved(office.registry, rows(1))
     office.line.hold.clear()
     desk.prepare(OPERATOR, batch_id)
-    office.line.began.wait(20)
+    office.line.began.wait(PATIENCE)
     desk._preparations._stopping = True
     office.line.hold.set()
     found = ended(desk, batch_id)

@@ -24,7 +24,8 @@ from simulators.readers.stock import blank, make_stock
 from terminal.apdu import open_reader
 from tests.support import issuer
 from tests.support.registry import databases
-from tests.support.service.reader_rig import AUDITOR, COUNTER, NOON, OPERATOR, OTHER, ReaderRig, eventually, reader_rig
+from tests.support.service.reader_rig import AUDITOR, COUNTER, NOON, OPERATOR, OTHER, ReaderRig, reader_rig
+from tests.support.waiting import eventually
 
 AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
 

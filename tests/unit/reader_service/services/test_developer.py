@@ -16,7 +16,8 @@ from reader_service.services.developer import DeveloperService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from simulators.virtual_card import VirtualCard
-from tests.support.service.reader_rig import DEVELOPER, OPERATOR, ReaderRig, eventually, reader_rig
+from tests.support.service.reader_rig import DEVELOPER, OPERATOR, ReaderRig, reader_rig
+from tests.support.waiting import eventually
 
 SELECT_ISD = bytes.fromhex("00A4040000")
 CPLC = bytes.fromhex("80CA9F7F00")

@@ -28,7 +28,8 @@ from terminal.errors import ReaderFault
 from tests.support import issuer
 from tests.support.registry.postgres import binaries, private_cluster
 from tests.support.registry.wrapped import Call, wrapped
-from tests.support.service.reader_rig import AUDITOR, OPERATOR, OTHER, FakeReaders, ReaderRig, eventually, reader_rig
+from tests.support.service.reader_rig import AUDITOR, OPERATOR, OTHER, FakeReaders, ReaderRig, reader_rig
+from tests.support.waiting import PATIENCE, eventually
 
 AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
 
@@ -75,7 +76,7 @@ def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) ->
         assert ids == ["blanks", "blanks-2"]
         begun = on.desk.start(OPERATOR, batch, [*ids, ids[0]])
         assert [(view.reader, view.batch, view.started_by) for view in begun] == [(i, batch, "张师傅") for i in ids]
-        assert eventually(on.ended, 30)
+        assert eventually(on.ended)
         assert on.accounts(batch) == (3, 3, 0, True)
         assert sum(view.ok for view in on.desk.lanes(OPERATOR)) == 3
         assert not any(view.fault for view in on.desk.lanes(OPERATOR))
@@ -324,7 +325,7 @@ class Stuck:
         self._left -= 1
         if self._left == 0:
             self.stuck.set()
-            self.go.wait(30)
+            self.go.wait(PATIENCE)
         return send()
 
 
@@ -359,7 +360,7 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
     tmp_path: Path, shared: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two services on one registry: the first hangs mid-card, its chip is carried over, and it wakes up too late."""
-    monkeypatch.setattr("reader_service.services.lanes.SIGN_OF_LIFE", 0.5)
+    monkeypatch.setattr("reader_service.services.lanes.SIGN_OF_LIFE", 3)
     (path,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
     stuck: list[Stuck] = []
 
@@ -375,21 +376,21 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
     with lanes(first) as dying, lanes(second) as living:
         reader_id = dying.hub.views()[0].id
         dying.desk.start(OPERATOR, batch, [reader_id])
-        assert stuck[0].stuck.wait(10)
+        assert stuck[0].stuck.wait(PATIENCE)
         assert first.registry.batches.accounts(batch).claimed == 1
         shutil.copy(path, copy)  # the chip as it is, in the other station's hands
         living.desk.start(OPERATOR, batch, ["lane-1"])
         living.hub.drawer("lane-1").insert(copy)
-        assert eventually(living.ended, 20)
+        assert eventually(living.ended)
         assert living.accounts(batch) == (1, 1, 0, True)
-        assert eventually(dying.ended, 10)
+        assert eventually(dying.ended)
         gone = dying.view(reader_id)
         assert gone.fault
         assert "does not answer" in gone.message
         with pytest.raises(ReaderOut):
             dying.hub.ask(reader_id, lambda seat: seat.name)
         stuck[0].go.set()
-        assert eventually(lambda: dying.hub.view(reader_id).state != "hung", 10)
+        assert eventually(lambda: dying.hub.view(reader_id).state != "hung")
         assert living.accounts(batch) == (1, 1, 0, True)
         assert (gone.ok, living.view("lane-1").ok) == (0, 1)
     (card,) = second.registry.cards.of_batch(batch)
@@ -417,7 +418,7 @@ def test_the_rest_of_a_batch_takes_as_long_as_its_lanes_need(tmp_path: Path) -> 
 
         made.bus.publish = listen  # type: ignore[method-assign]
         on.desk.start(OPERATOR, batch, ["blanks"])
-        assert eventually(on.ended, 30)
+        assert eventually(on.ended)
     assert [view.ok for view in seen] == [1, 2, 3, 4, 5, 6]
     assert seen[2].rate == pytest.approx(360, rel=0.01)
     assert seen[2].seconds_left == pytest.approx(30, rel=0.01)

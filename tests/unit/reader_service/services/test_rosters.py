@@ -31,6 +31,7 @@ from registry.values import BatchState
 from tests.support import forms
 from tests.support.forms import UNIT, person
 from tests.support.service.registry_rig import AUDITOR, CLERK, COUNTER, NOBODY, REVIEWER, RegistryRig, last_audit_entry
+from tests.support.waiting import PATIENCE
 
 GOOD, BAD = [person(1), person(2)], person(3, phone="")
 
@@ -175,12 +176,12 @@ def test_only_so_many_forms_are_read_at_once(office: RegistryRig, tmp_path: Path
 
     def slow() -> object:
         inside.set()
-        go_on.wait(20)
+        go_on.wait(PATIENCE)
         yield content
 
     first = threading.Thread(target=desk.upload, args=(CLERK, "form.xlsx", slow()))
     first.start()
-    inside.wait(20)
+    inside.wait(PATIENCE)
     with pytest.raises(TooMany) as caught:
         desk.upload(CLERK, "form.xlsx", [content])
     assert caught.value.retry_after > 0

@@ -18,6 +18,7 @@ from registry.values import Claim, JournalEntry, JournalEvent, NothingLeft
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.postgres import Cluster
 from tests.support.registry.registrar import LEASE, UNIT, chip, prepare, ready, rows
+from tests.support.waiting import PATIENCE, eventually
 
 LANES = 8
 CARDS = 60
@@ -115,7 +116,7 @@ def test_a_journal_line_waits_for_the_claim_that_is_being_made(cluster: Cluster,
         other.execute("UPDATE dossiers SET token = token + 1")
         other.commit()
         with pytest.raises(FenceLost):
-            line.result(timeout=10)
+            line.result(PATIENCE)
         assert registry.line.journal_of(batch) == []
 
 
@@ -162,6 +163,9 @@ with Registry.open(url, custodian()) as registry:
         registry.line.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0))
         registry.line.verified(claim, {}, 1.0)
         taken.append(claim.dossier_id)
+        if len(taken) == 1:
+            print("one", flush=True)
+            sys.stdin.readline()  # until the other has one as well
         time.sleep(0.005)  # SQLite's writers do not queue: one that never rests keeps the others out
 print(json.dumps(taken))
 """
@@ -181,13 +185,17 @@ def test_two_stations_never_take_the_same_dossier(registry: Registry, custody: M
     for station in stations:
         assert station.stdout is not None
         assert station.stdout.readline() == "ready\n"
-    for station in stations:
-        assert station.stdin is not None
-        station.stdin.write("go\n")
-        station.stdin.flush()
+    for awaited in ("one\n", ""):
+        for station in stations:
+            assert station.stdin is not None
+            station.stdin.write("go\n")
+            station.stdin.flush()
+        for station in stations:
+            assert station.stdout is not None
+            assert not awaited or station.stdout.readline() == awaited
     taken = []
     for station in stations:
-        out, _ = station.communicate(timeout=60)
+        out, _ = station.communicate(timeout=PATIENCE)
         assert station.returncode == 0
         taken.append(json.loads(out))
     assert all(taken)
@@ -221,10 +229,9 @@ def test_a_killed_station_leaves_accounts_that_balance(registry: Registry, custo
         assert station.stdout is not None
         assert station.stdin is not None
         station.stdout.readline()
-        station.stdin.write("go\n")
+        station.stdin.write("go\ngo\n")
         station.stdin.flush()
-        while registry.batches.accounts(batch).verified < done + 5:
-            pass
+        assert eventually(lambda more=done + 5: registry.batches.accounts(batch).verified >= more)
         station.kill()
         station.communicate()
         counted = registry.batches.accounts(batch)

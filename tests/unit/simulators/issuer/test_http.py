@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -17,6 +16,7 @@ from simulators.issuer.host import IssuerHost
 from simulators.issuer.http import IssuerServer
 from terminal.errors import CodecError
 from tests.support.cards.simulated_bank import Card, account, bank
+from tests.support.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 
@@ -35,7 +35,7 @@ def server(host: IssuerHost) -> Iterator[tuple[IssuerServer, list[str]]]:
 
 
 def post(to: IssuerServer, body: bytes, path: str = "/authorize", **headers: str) -> tuple[int, dict[str, object]]:
-    connection = HTTPConnection("127.0.0.1", to.server_address[1], timeout=10)
+    connection = HTTPConnection("127.0.0.1", to.server_address[1], timeout=PATIENCE)
     try:
         connection.request("POST", path, body, headers)
         reply = connection.getresponse()
@@ -81,7 +81,7 @@ def test_other_paths_and_lengths_are_refused() -> None:
 )
 def test_a_refusal_is_json_and_the_last_word_on_a_connection(sent: bytes, status: int) -> None:
     with server(bank(account())) as (http, lines):
-        with create_connection(("127.0.0.1", http.server_address[1]), timeout=10) as line:
+        with create_connection(("127.0.0.1", http.server_address[1]), timeout=PATIENCE) as line:
             line.sendall(sent + b'{"data": ""}')
             with line.makefile("rb") as reader:
                 head, _, body = reader.read().partition(b"\r\n\r\n")
@@ -93,12 +93,10 @@ def test_a_refusal_is_json_and_the_last_word_on_a_connection(sent: bytes, status
 
 def test_a_client_that_disconnects_is_reported_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     with server(bank(account())) as (http, lines):
-        with create_connection(("127.0.0.1", http.server_address[1]), timeout=10) as line:
+        with create_connection(("127.0.0.1", http.server_address[1]), timeout=PATIENCE) as line:
             line.sendall(b"POST /authorize HTTP/1.1\r\nContent-Length: 12\r\n\r\n{")
             line.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
-        deadline = time.monotonic() + 10
-        while not lines and time.monotonic() < deadline:
-            time.sleep(0.01)
+        assert eventually(lambda: lines)
     assert lines == ["a caller went away before the answer"]
     assert capfd.readouterr().err == ""
 

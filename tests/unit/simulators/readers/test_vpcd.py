@@ -14,7 +14,7 @@ from simulators.readers.vpcd import ATR, EMPTY_FOR, POWER_OFF, POWER_ON, RESET, 
 from simulators.virtual_card import VirtualCard
 from terminal.errors import DeadlineExceeded
 from tests.support.pcsc.fake_vpcd import FakeDriver
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 SELECT = bytes.fromhex("00A4040000")
 
@@ -155,6 +155,6 @@ def test_a_pulled_card_is_touched_no_more(driver: FakeDriver) -> None:
         slot.insert(card)
         driver.accept().tell(POWER_ON)
         driver.tell(SELECT)
-        assert card.going.wait(5)
+        assert card.going.wait(PATIENCE)
         assert slot.pull() is card
         assert card.let_go == ["slot", "puller"]

@@ -17,6 +17,7 @@ import pytest
 from terminal.errors import CustodyError, KeystoreUnavailable
 from terminal.keys import KeyRef, SoftwareKeystore, storage
 from terminal.secret import Secret
+from tests.support.waiting import PATIENCE
 
 Maker = Callable[..., SoftwareKeystore]
 
@@ -119,7 +120,7 @@ def test_a_second_writer_waits_and_then_gives_up(make_keystore: Maker, monkeypat
         waiting.join(0.1)
         assert done == []
         assert store.path.read_bytes() == before
-    waiting.join(5)
+    waiting.join(PATIENCE)
     assert done == [2]
 
 
