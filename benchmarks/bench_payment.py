@@ -99,7 +99,9 @@ def _cards(profile: Profile) -> Iterator[Callable[[], object]]:
 def _payment(preparer: Preparer) -> Callable[[], object]:
     member = issuer.member()
     (payment,) = (one for one in preparer._preparers if isinstance(one, PaymentPreparer))
-    return partial(payment.prepare, PaymentAccount(bank.PAN, 1, member.name, member.id_number), None, "dossier/7/1")
+    return partial(
+        payment.prepare, PaymentAccount(bank.PAN, 1, member.person.name, member.person.id_number), None, "dossier/7/1"
+    )
 
 
 def _against(

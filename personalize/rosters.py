@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from personalize.intake.codes import RowFault
 from personalize.intake.values import Rejected, RosterReport, RosterRow
+from registry.person import Person, sex_of
 from registry.values import AcceptedRow, RejectedRow, RosterLine
 
 
@@ -32,8 +33,8 @@ def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow
             place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if report.several_sheets else ""
             rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence()))
         else:
-            person = (row.id_number, row.name, row.gender, row.mobile, row.unit)
-            accepted.append(AcceptedRow(number, row.seq, *person, row.notes))
+            person = Person(row.id_number, row.name, sex_of(row.gender), row.mobile)
+            accepted.append(AcceptedRow(number, row.seq, person, row.unit, row.notes))
     return accepted, rejected
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from registry.person import Person
 from terminal.keys.custody import Sealed
 
 
@@ -56,10 +57,7 @@ class AcceptedRow:
 
     sheet_row: int
     seq: int | str | None = field(repr=False)  # free text where the sheet is shifted
-    id_number: str = field(repr=False)
-    name: str = field(repr=False)
-    gender: str = field(repr=False)
-    mobile: str = field(repr=False)
+    person: Person
     unit: str
     codes: tuple[str, ...] = ()
 
@@ -123,10 +121,7 @@ class MemberToPrepare:
     """A member who needs a dossier: ``card_number`` None asks for a new one; ``sequence`` (5F34) is 1-99."""
 
     member_id: int
-    id_number: str = field(repr=False)
-    name: str = field(repr=False)
-    gender: str = field(repr=False)
-    mobile: str = field(repr=False)
+    person: Person
     unit_name: str
     unit_code: str
     member_number: str

@@ -43,7 +43,7 @@ from terminal.emv.data.tags import (
 )
 from terminal.keys import Diversification, application_data
 from terminal.member import elements
-from terminal.member.values import Category, Entitlement, IdType, MaskedIdentity, Period, Sex
+from terminal.member.values import Category, Entitlement, MaskedIdentity, Period
 from terminal.secret import Secret
 from terminal.tlv import tlv
 
@@ -127,11 +127,11 @@ class MemberPreparer:
             item(elements.MEMBER_NUMBER, member.member_number),
             item(elements.UNIT_CODE, member.unit_code),
             item(elements.UNIT_NAME, member.unit_name),
-            item(elements.MEMBER_NAME, member.name),
-            item(elements.SEX, Sex.MALE if member.gender == "男" else Sex.FEMALE),
+            item(elements.MEMBER_NAME, member.person.name),
+            item(elements.SEX, member.person.sex),
             item(elements.CATEGORY, _category(member.category)),
             item(elements.SCHEME, self.profile.scheme),
-            item(elements.MASKED_IDENTITY, MaskedIdentity(member.id_number[-4:], member.mobile[-4:])),
+            item(elements.MASKED_IDENTITY, MaskedIdentity(member.person.id_number[-4:], member.person.mobile[-4:])),
         )
 
     def _validity_record(self) -> bytes:
@@ -220,9 +220,9 @@ class MemberPreparer:
     def _protected(self, member: MemberToPrepare) -> bytes:
         return record(
             join(
-                item(elements.ID_NUMBER, Secret(member.id_number.encode("utf-8"))),
-                item(elements.ID_TYPE, IdType.RESIDENT_ID),
-                item(elements.MOBILE, Secret(member.mobile.encode("utf-8"))),
+                item(elements.ID_NUMBER, Secret(member.person.id_number.encode("utf-8"))),
+                item(elements.ID_TYPE, member.person.document_type),
+                item(elements.MOBILE, Secret(member.person.mobile.encode("utf-8"))),
             )
         )
 

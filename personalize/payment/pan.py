@@ -97,7 +97,7 @@ def _from_file(registry: Registry, numbers: BankNumbers, new: Sequence[tuple[Mem
     taken = registry.pans.taken([*numbers.free, *numbers.named.values()])
     free = iter([pan for pan in numbers.free if pan not in taken])
     for member, _ in new:
-        pan = numbers.named.get(member.id_number)
+        pan = numbers.named.get(member.person.id_number)
         if pan is None or pan in taken:
             pan = next(free, None)
         if pan is None:

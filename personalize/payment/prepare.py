@@ -111,7 +111,7 @@ class PaymentPreparer:
             raise PrepareError("the payment application needs an account number, and none was given")
         member = card.member
         sequence = self._profile.pan.first_sequence + member.sequence - 1
-        account = PaymentAccount(card.pan, sequence, member.name, member.id_number)
+        account = PaymentAccount(card.pan, sequence, member.person.name, member.person.id_number)
         return (self.prepare(account, card.payment_key, card.context),)
 
     def prepare(self, account: PaymentAccount, key: ChipKey | None, context: str) -> DossierApplication:

@@ -12,10 +12,12 @@ from personalize.preparation.preparer import Preparer
 from personalize.profiles.fields import luhn_digit
 from personalize.profiles.payment import PaymentApplication
 from personalize.profiles.profile import Profile
+from registry.person import Person
 from registry.values import MemberToPrepare
 from terminal.crypto import rsa
 from terminal.crypto.rsa import RsaPublic
 from terminal.keys import Algorithm, MemoryCustody, Purpose
+from terminal.member.values import Sex
 
 _CA_BITS, _ISSUER_BITS = 1984, 1408
 _BY = "specimen"
@@ -74,10 +76,7 @@ def _chip_key(custody: MemoryCustody, bits: int, exponent: int) -> ChipKey:
 def _made_up_member() -> MemberToPrepare:
     return MemberToPrepare(
         member_id=0,
-        id_number="110101190001010009",
-        name="样卡",
-        gender="男",
-        mobile="13000000000",
+        person=Person("110101190001010009", "样卡", Sex.MALE, "13000000000"),
         unit_name="样卡",
         unit_code="81110000MC0000001X",
         member_number="000000000000",

@@ -11,8 +11,7 @@ from reader_service.api.cards import CardResponse
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Resource
-from reader_service.http.schemas import ALWAYS, Line, MemberId, ReasonRequest, RequestModel, problems
-from registry.batches.persons import Unmasked
+from reader_service.http.schemas import ALWAYS, Line, MemberId, ReasonRequest, RequestModel, ResponseModel, problems
 from registry.db.paging import MOST
 from registry.members.members import MemberEvent
 from registry.members.views import MemberView
@@ -33,6 +32,15 @@ class SearchRequest(RequestModel):
     )
     limit: int = Field(50, ge=1, le=MOST, description="The most items on this page.")
     cursor: str | None = Field(None, max_length=1000, description="`next` of the previous page.")
+
+
+class UnmaskedResponse(ResponseModel):
+    """A member's data in clear."""
+
+    id_number: str
+    name: str
+    gender: str
+    mobile: str
 
 
 class TransferRequest(ReasonRequest):
@@ -101,8 +109,8 @@ def history(service: Svc, caller: Caller, member_id: MemberId) -> list[MemberEve
     description="Needs a reason. The audit entry is written before the data are sent. Role: registrar.",
     responses=problems(404),
 )
-def unmask(service: Svc, caller: Caller, member_id: MemberId, why: ReasonRequest) -> Unmasked:
-    return service.members.unmask(caller, member_id, why.reason)
+def unmask(service: Svc, caller: Caller, member_id: MemberId, why: ReasonRequest) -> UnmaskedResponse:
+    return UnmaskedResponse.model_validate(service.members.unmask(caller, member_id, why.reason))
 
 
 @router.post(

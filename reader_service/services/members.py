@@ -9,10 +9,10 @@ from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
-from registry.batches.persons import Unmasked
 from registry.db.paging import Page
 from registry.members.members import MemberEvent
 from registry.members.views import MemberView
+from registry.person import Person
 from registry.values import Card
 
 LONGEST_SEARCH = 100
@@ -60,7 +60,7 @@ class MemberService:
         with translate_registry_errors():
             return self._registry.members.history(member_id)
 
-    def unmask(self, p: Principal, member_id: int, reason: str) -> Unmasked:
+    def unmask(self, p: Principal, member_id: int, reason: str) -> Person:
         """ID number, name, gender and mobile in clear; in the audit before they are told. Raises Invalid without a
         reason, NotFound."""
         p.need(Permission.MEMBERS_UNMASK)

@@ -8,11 +8,12 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from registry.batches.lookup import stage_for_update
-from registry.batches.rosters import member_place, row_place
+from registry.batches.persons import open_row, seal_person
 from registry.db.counters import allocate
-from registry.db.privacy import PersonalData, fold, mask_mobile, mask_name
+from registry.db.privacy import PersonalData, fold
 from registry.db.tables import batches, member_events, members, roster_rows, units
 from registry.errors import OWN_WORK, RegistryConflict
+from registry.person import Person
 
 _SIX_DIGITS = re.compile(r"[0-9]{6}")
 _MEMBERS_OF_A_SCHEME = 999_999
@@ -83,17 +84,16 @@ def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> N
     key = personal.seal_key()
     changes = []
     for row in conn.execute(chosen):
-        _, id_number, name, gender, mobile = map(
-            str, personal.open(row.seal_key, row.sealed, row_place(batch_id, row.sheet_row))
-        )
+        fields = open_row(personal, batch_id, row.sheet_row, row.seal_key, row.sealed, row.verdict)
+        person = Person.from_fields(fields)
         changes.append(
             {
                 "member": row.member_id,
-                "sealed": personal.seal(key, member_place(row.member_id), id_number, name, gender, mobile),
+                "sealed": seal_person(personal, key, row.member_id, person),
                 "seal_key": str(key),
-                "name_index": personal.name_index(name),
-                "name_masked": mask_name(name),
-                "mobile_masked": mask_mobile(mobile),
+                "name_index": personal.name_index(person.name),
+                "name_masked": person.name_masked,
+                "mobile_masked": person.mobile_masked,
             }
         )
     if changes:

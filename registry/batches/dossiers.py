@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, select, upda
 
 from registry.batches.lookup import members_without_dossier, stage_for_update, stage_of
 from registry.batches.pans import record_pans
-from registry.batches.rosters import member_place
+from registry.batches.persons import open_person
 from registry.db.context import UNNAMED_ACTOR, RegistryContext
 from registry.db.counters import allocate
 from registry.db.privacy import PersonalData, parse_ref
@@ -128,14 +128,10 @@ def _to_prepare(batch_id: str) -> Select[Any]:
 
 
 def _member_to_prepare(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> MemberToPrepare:
-    id_number, name, gender, mobile = map(str, personal.open(row.seal_key, row.sealed, member_place(row.id)))
     same_number = row.card_number is not None and row.sequence < LAST_SEQUENCE
     return MemberToPrepare(
         member_id=row.id,
-        id_number=id_number,
-        name=name,
-        gender=gender,
-        mobile=mobile,
+        person=open_person(personal, row),
         unit_name=row.unit,
         unit_code=row.code,
         member_number=row.member_number,

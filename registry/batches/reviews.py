@@ -13,11 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, insert, select
 
 from registry.batches.lookup import batch_on_record, stage_for_update
-from registry.batches.persons import person
-from registry.batches.rosters import row_place
+from registry.batches.persons import changed_person, open_person, open_row
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, read_cursor, write_cursor
-from registry.db.privacy import PersonalData, mask_mobile, mask_name
+from registry.db.privacy import PersonalData
 from registry.db.tables import members, reviews, roster_rows, units
 from registry.errors import RegistryConflict
 
@@ -51,6 +50,7 @@ class ChangeKind(StrEnum):
     REPLACEMENT = "replacement"  # the next card of one on record
 
 
+_COMPARED = ("name", "gender", "mobile")
 _SEALED = (ChangeKind.CHANGED, ChangeKind.SAME)
 _KIND = case(
     (roster_rows.c.replaces.is_not(None), ChangeKind.REPLACEMENT.value),
@@ -194,12 +194,11 @@ def _event(row: Row[*tuple[Any, ...]]) -> ReviewEvent:
 
 
 def _change(personal: PersonalData, batch_id: str, row: Row[*tuple[Any, ...]]) -> RosterChange:
-    before = person(personal, row)
-    coming = personal.open(row.row_key, row.row_sealed, row_place(batch_id, row.sheet_row))[1:]
-    _, name, gender, mobile = map(str, coming) if coming else ("", before.name, before.gender, before.mobile)
+    before = open_person(personal, row)
+    row_fields = open_row(personal, batch_id, row.sheet_row, row.row_key, row.row_sealed, "accepted")
+    after = changed_person(row_fields) or before
     new = row.member_number is None
-    pairs = (("name", before.name, name), ("gender", before.gender, gender), ("mobile", before.mobile, mobile))
-    fields = tuple(field for field, old, other in pairs if old != other)
+    fields = tuple(field for field in _COMPARED if getattr(before, field) != getattr(after, field))
     if row.replaces is not None:
         kind = ChangeKind.REPLACEMENT
     elif new:
@@ -215,8 +214,8 @@ def _change(personal: PersonalData, batch_id: str, row: Row[*tuple[Any, ...]]) -
         unit=row.unit,
         id_masked=row.id_masked,
         fields=fields,
-        name_before="" if new else mask_name(before.name),
-        name_after=mask_name(name),
-        mobile_before="" if new else mask_mobile(before.mobile),
-        mobile_after=mask_mobile(mobile),
+        name_before="" if new else before.name_masked,
+        name_after=after.name_masked,
+        mobile_before="" if new else before.mobile_masked,
+        mobile_after=after.mobile_masked,
     )

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Row, Select, exists, insert, or_, select, tex
 from registry.batches import originals
 from registry.batches.lookup import batch_on_record, stage_of
 from registry.batches.originals import Original
+from registry.batches.persons import open_row, seal_accepted, seal_person, seal_rejected, seal_replacement
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.privacy import PersonalData, mask_id, mask_mobile, mask_name
+from registry.db.privacy import PersonalData
 from registry.db.tables import LIVING, batches, cards, members, roster_rows, units
 from registry.errors import RegistryConflict
 from registry.values import AcceptedRow, Batch, KnownMember, RejectedRow, RosterLine
@@ -36,7 +37,9 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class _Person:
+class _Registered:
+    """A person on record."""
+
     member_id: int
     unit_name: str
     busy: bool  # has a living card, or is in a batch that will make one
@@ -53,7 +56,7 @@ class Rosters:
         numbers = list(id_numbers)
         indexes = self._context.personal.indexes(numbers)
         with self._context.read() as conn:
-            known = _persons(conn, indexes)
+            known = _registered(conn, indexes)
         return {
             number: KnownMember(known[index].unit_name, known[index].busy)
             for number, index in zip(numbers, indexes, strict=True)
@@ -122,8 +125,8 @@ def _import(
     """Store a draft batch and give its id. New persons are put on record at once, so that no second roster takes them;
     changed data of a person already on record wait in the row until a second person approves."""
     _refuse_living_twin(conn, origin)
-    indexes = personal.indexes([row.id_number for row in accepted])
-    known = _persons(conn, indexes)
+    indexes = personal.indexes([row.person.id_number for row in accepted])
+    known = _registered(conn, indexes)
     _refuse_taken(accepted, indexes, known, unit_name)
     unit_ids = unit_ids_of(conn, {unit_name} | {row.unit for row in accepted if row.unit})
     batch_id = _draft(conn, unit_ids[unit_name], origin)
@@ -134,12 +137,11 @@ def _import(
     key = personal.seal_key()
     stored = []
     for row, index in rows:
-        change = _person_values(row) if index in known else ()
-        sealed = personal.seal(key, row_place(batch_id, row.sheet_row), row.seq, *change)
+        sealed = seal_accepted(personal, key, batch_id, row, with_person=index in known)
         stored.append(_row(batch_id, row, "accepted", member_ids[index], sealed, key))
-    for bad in rejected:
-        sealed = personal.seal(key, row_place(batch_id, bad.sheet_row), bad.seq, bad.message)
-        stored.append(_row(batch_id, bad, "rejected", None, sealed, key))
+    for refused in rejected:
+        sealed = seal_rejected(personal, key, batch_id, refused)
+        stored.append(_row(batch_id, refused, "rejected", None, sealed, key))
     if stored:
         conn.execute(insert(roster_rows), stored)
     return batch_id
@@ -152,7 +154,7 @@ def create_replacement(
     unit_id: int = conn.execute(select(members.c.unit_id).where(members.c.id == member_id)).scalar_one()
     batch_id = _draft(conn, unit_id, origin)
     key = personal.seal_key()
-    sealed = personal.seal(key, row_place(batch_id, 1), 1)
+    sealed = seal_replacement(personal, key, batch_id, 1)
     row = {"batch_id": batch_id, "sheet_row": 1, "verdict": "accepted", "codes": "REPLACEMENT", "member_id": member_id}
     row |= {"open": True, "replaces": card_number, "sealed": sealed, "seal_key": str(key)}
     conn.execute(insert(roster_rows).values(row))
@@ -191,12 +193,12 @@ def _register(
                 "id": member_id,
                 "unit_id": unit_id,
                 "id_index": index,
-                "sealed": personal.seal(key, member_place(member_id), *_person_values(row)),
+                "sealed": seal_person(personal, key, member_id, row.person),
                 "seal_key": str(key),
-                "name_index": personal.name_index(row.name),
-                "id_masked": mask_id(row.id_number),
-                "name_masked": mask_name(row.name),
-                "mobile_masked": mask_mobile(row.mobile),
+                "name_index": personal.name_index(row.person.name),
+                "id_masked": row.person.id_masked,
+                "name_masked": row.person.name_masked,
+                "mobile_masked": row.person.mobile_masked,
                 "category": 0,
                 "registered_at": at,
             }
@@ -204,10 +206,6 @@ def _register(
         ],
     )
     return {index: member_id for (_, index, _), member_id in zip(strangers, ids, strict=True)}
-
-
-def _person_values(row: AcceptedRow) -> tuple[str, str, str, str]:
-    return row.id_number, row.name, row.gender, row.mobile
 
 
 def _row(
@@ -235,28 +233,20 @@ def _rows(batch_id: str) -> Select[Any]:
 
 
 def _line(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> RosterLine:
-    values = personal.open(row.seal_key, row.sealed, row_place(row.batch_id, row.sheet_row))
+    fields = open_row(personal, row.batch_id, row.sheet_row, row.seal_key, row.sealed, row.verdict)
     return RosterLine(
         sheet_row=row.sheet_row,
-        seq=values[0],
+        seq=fields["seq"],
         accepted=row.verdict == "accepted",
         codes=tuple(row.codes.split()),
-        message=str(values[1]) if row.verdict == "rejected" else "",
+        message=fields.get("message", ""),
         id_masked=row.id_masked or "",
         name_masked=row.name_masked or "",
         mobile_masked=row.mobile_masked or "",
     )
 
 
-def member_place(member_id: int) -> str:
-    return f"members.sealed/{member_id}"
-
-
-def row_place(batch_id: str, sheet_row: int) -> str:
-    return f"roster_rows.sealed/{batch_id}/{sheet_row}"
-
-
-def _persons(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, _Person]:
+def _registered(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, _Registered]:
     carded = exists().where(cards.c.member_id == members.c.id, cards.c.state.in_(LIVING))
     wanted = exists().where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
     chosen = select(members.c.id_index, members.c.id, units.c.name, or_(carded, wanted).label("busy")).join(units)
@@ -264,7 +254,7 @@ def _persons(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, _Person]
     for start in range(0, len(indexes), _CHUNK):
         part = indexes[start : start + _CHUNK]
         for row in conn.execute(chosen.where(members.c.id_index.in_(part))):
-            found[bytes(row.id_index)] = _Person(row.id, row.name, bool(row.busy))
+            found[bytes(row.id_index)] = _Registered(row.id, row.name, bool(row.busy))
     return found
 
 
@@ -277,7 +267,7 @@ def _refuse_living_twin(conn: Connection, origin: Origin) -> None:
 
 
 def _refuse_taken(
-    accepted: Sequence[AcceptedRow], indexes: Sequence[bytes], known: dict[bytes, _Person], unit_name: str
+    accepted: Sequence[AcceptedRow], indexes: Sequence[bytes], known: dict[bytes, _Registered], unit_name: str
 ) -> None:
     seen: set[bytes] = set()
     for row, index in zip(accepted, indexes, strict=True):

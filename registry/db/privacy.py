@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from registry.errors import RegistryUnfit
 from terminal.errors import IntegrityError
@@ -33,18 +34,38 @@ class PersonalData:
         return self._custody.latest("seal")
 
     def seal(self, key: KeyRef, place: str, *values: str | int | None) -> bytes:
-        text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-        return self._custody.seal(key, text.encode(), _context(place)).blob
+        """Texts and numbers by position."""
+        return self._seal(key, place, values)
 
     def open(self, key: str, blob: bytes, place: str) -> list[str | int | None]:
+        """What ``seal`` sealed. Raises RegistryUnfit where the ciphertext or its place was changed."""
+        values: list[str | int | None] = self._open(key, blob, place)
+        return values
+
+    def seal_fields(self, key: KeyRef, place: str, fields: Mapping[str, str | int | None]) -> bytes:
+        """Texts and numbers by name."""
+        return self._seal(key, place, fields)
+
+    def open_fields(self, key: str, blob: bytes, place: str, positions: Sequence[str]) -> dict[str, Any]:
+        """What ``seal_fields`` sealed; ``positions`` names the values of a row that was sealed by position.
+
+        Raises RegistryUnfit where the ciphertext or its place was changed.
+        """
+        fields = self._open(key, blob, place)
+        return fields if isinstance(fields, dict) else dict(zip(positions, fields, strict=False))
+
+    def _seal(self, key: KeyRef, place: str, payload: object) -> bytes:
+        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+        return self._custody.seal(key, text.encode(), _context(place)).blob
+
+    def _open(self, key: str, blob: bytes, place: str) -> Any:
         try:
             secret = self._custody.open(Sealed(parse_ref(key), blob, _context(place)))
         except IntegrityError as error:
             raise RegistryUnfit(
                 f"the sealed data of {place} were changed or moved; restore them from a backup"
             ) from error
-        values: list[str | int | None] = json.loads(secret.reveal())
-        return values
+        return json.loads(secret.reveal())
 
     def indexes(self, id_numbers: Sequence[str]) -> list[bytes]:
         """Blind index of each ID number, 32 bytes. Always under version 1: one person has one index for ever."""

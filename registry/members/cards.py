@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from registry.batches.lookup import batch_on_record
-from registry.batches.persons import person
+from registry.batches.persons import open_person
 from registry.batches.rosters import Origin, create_replacement
 from registry.db.context import RegistryContext, reason_given
 from registry.db.counters import allocate
@@ -126,7 +126,7 @@ class Cards:
         new = CardState(event)
         with self._context.write() as conn:
             card = card_on_record(conn, card_number)
-            member = person(self._context.personal, member_row(conn, card.member_id))
+            member = open_person(self._context.personal, member_row(conn, card.member_id))
             reason = without_name(member, scrub(reason))
             change_card(conn, card_number, new, CardChange(by, place, reason, self._context.clock()), only_from)
             changed = card_on_record(conn, card_number)
@@ -147,7 +147,7 @@ class Cards:
         with self._context.write() as conn:
             card = card_on_record(conn, card_number)
             row = settled_member(conn, card.member_id)
-            why = without_name(person(self._context.personal, row), why)
+            why = without_name(open_person(self._context.personal, row), why)
             change = CardChange(by, "", why, self._context.clock())
             newest = view(conn, card.member_id)
             if newest.card_number != card_number:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from registry.batches import rosters
 from registry.batches.approval import give_unit_code
-from registry.batches.persons import Unmasked, person
+from registry.batches.persons import open_person
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import LIVING, card_events, cards, member_events, members, units
@@ -29,6 +29,7 @@ from registry.members.views import (
     views,
     without_name,
 )
+from registry.person import Person
 from registry.values import CardState
 
 
@@ -84,11 +85,11 @@ class Members:
             found += [MemberEvent(row.at, row.event, row.by, row.reason, row.detail, "") for row in conn.execute(own)]
         return sorted(found, key=lambda event: event.at)
 
-    def unmask(self, member_id: int, *, by: str, reason: str) -> Unmasked:
+    def unmask(self, member_id: int, *, by: str, reason: str) -> Person:
         """A person's data in clear. That they were looked at is in the audit before they are told."""
         why = reason_given(reason)
         with self._context.write() as conn:
-            shown = person(self._context.personal, member_row(conn, member_id))
+            shown = open_person(self._context.personal, member_row(conn, member_id))
             self._context.audit(conn, by, "member.unmask", f"member:{member_id}", without_name(shown, why))
         return shown
 
@@ -111,7 +112,7 @@ class Members:
             if conn.execute(select(units.c.code).where(units.c.id == unit_id)).scalar_one() is None:
                 give_unit_code(conn, unit_id, row.member_number[:6])
             conn.execute(update(members).where(members.c.id == member_id).values(unit_id=unit_id))
-            why = without_name(person(self._context.personal, row), why)
+            why = without_name(open_person(self._context.personal, row), why)
             self._happened(conn, member_id, "transferred", by, why, f"{before} → {wanted}")
             self._context.audit(conn, by, "member.transfer", f"member:{member_id}", why, old=before, new=wanted)
             return view(conn, member_id)
@@ -124,7 +125,7 @@ class Members:
         why = reason_given(reason)
         with self._context.write() as conn:
             row = settled_member(conn, member_id)
-            why = without_name(person(self._context.personal, row), why)
+            why = without_name(open_person(self._context.personal, row), why)
             now = self._context.clock()
             living = select(cards.c.card_number).where(cards.c.member_id == member_id, cards.c.state.in_(LIVING))
             number = conn.execute(living).scalar_one_or_none()

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select, update
 
-from registry.batches.persons import Unmasked, person
+from registry.batches.persons import open_person
 from registry.db.database import Database
 from registry.db.privacy import PersonalData, mask_name
 from registry.db.tables import cards, dossiers, members, roster_rows, units
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.person import Person
 from registry.values import CardState
 
 _FILL: Final = 1000
@@ -53,7 +54,9 @@ def fill_names(database: Database, personal: PersonalData) -> None:
             rows = conn.execute(missing.order_by(members.c.id).limit(_FILL)).all()
             if not rows:
                 return
-            found = [{"member": row.id, "name_index": personal.name_index(person(personal, row).name)} for row in rows]
+            found = [
+                {"member": row.id, "name_index": personal.name_index(open_person(personal, row).name)} for row in rows
+            ]
             conn.execute(change, found)
 
 
@@ -131,6 +134,6 @@ def settled_member(conn: Connection, member_id: int) -> Row[*tuple[Any, ...]]:
     return row
 
 
-def without_name(who: Unmasked, reason: str) -> str:
+def without_name(who: Person, reason: str) -> str:
     """A clerk writes a name where a reason was asked for."""
     return reason.replace(who.name, mask_name(who.name)) if len(who.name) > 1 else reason

@@ -31,6 +31,7 @@ from personalize.dossiers.dossier import Dossier
 from personalize.intake import check
 from personalize.lists import own_trust
 from personalize.profiles.profile import Profile, load_profile, parse_profile
+from registry.person import Person
 from registry.store import Registry
 from registry.values import AcceptedRow
 from terminal.apdu import Trace, stack
@@ -45,6 +46,7 @@ from terminal.globalplatform import (
 )
 from terminal.keys import Algorithm, Diversification, KeyRef, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.standard import OWN_KEYS
+from terminal.member.values import Sex
 from terminal.secret import Secret
 from tests.support.cli import FORM_HEAD, Cli, Done
 from tests.support.issuer import id_number
@@ -403,12 +405,12 @@ def seal_moved(house: Inside) -> None:
 
 
 def form_twice(house: Inside) -> None:
-    row = AcceptedRow(2, 1, id_number(11), "欧阳慕容雪", "男", mobile(11), UNIT)
+    row = AcceptedRow(2, 1, Person(id_number(11), "欧阳慕容雪", Sex.FEMALE, mobile(11)), UNIT)
     house.registry.rosters.import_roster(UNIT, [row], [], source="x", digest="x", by="x")
 
 
 def constraint_violated(house: Inside) -> None:
-    row = AcceptedRow(2, 1, id_number(77), "欧阳慕容雪", "neither", mobile(11), UNIT)
+    row = AcceptedRow(2, 1, Person(id_number(77), "欧阳慕容雪", Sex.FEMALE, mobile(11)), UNIT)
     house.registry.rosters.import_roster(UNIT, [row, row], [], source="x", digest="y", by="x")
 
 

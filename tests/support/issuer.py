@@ -6,6 +6,7 @@ RSA keys are made once for each test process.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -16,12 +17,14 @@ from personalize.lists import own_trust
 from personalize.preparation.batch import prepare_batch
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile, default_profile
+from registry.person import Person
 from registry.store import Registry
 from registry.values import AcceptedRow, MemberToPrepare
 from terminal.crypto import rsa
 from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import MemoryCustody
 from terminal.keys.standard import create_standard_keys
+from terminal.member.values import Sex
 from tests.support.registry.registrar import new_registry
 
 TODAY = date(2026, 11, 22)
@@ -60,12 +63,10 @@ def pool(directory: Path, profile: Profile | None = None, *, fresh: bool = False
 
 
 def member(number: int = 1, **changes: object) -> MemberToPrepare:
+    """A member to prepare; ``changes`` are fields of ``MemberToPrepare`` or of ``Person``."""
     fields: dict[str, object] = {
         "member_id": number,
-        "id_number": "130102197605153974",
-        "name": "孙波磊",
-        "gender": "男",
-        "mobile": "18801434135",
+        "person": Person("130102197605153974", "孙波磊", Sex.MALE, "18801434135"),
         "unit_name": "石家庄铁道大学工会",
         "unit_code": "81130000MC0000001X",
         "member_number": f"130000{number:06d}",
@@ -73,7 +74,10 @@ def member(number: int = 1, **changes: object) -> MemberToPrepare:
         "card_number": None,
         "sequence": 1,
     }
-    return MemberToPrepare(**(fields | changes))  # type: ignore[arg-type]
+    of_person = {name: changes.pop(name) for name in ("id_number", "name", "sex", "mobile") if name in changes}
+    prepared = MemberToPrepare(**(fields | changes))  # type: ignore[arg-type]
+    person = replace(prepared.person, **of_person)  # type: ignore[arg-type]
+    return replace(prepared, person=person)
 
 
 def preparer(profile: Profile | None = None) -> Preparer:
@@ -90,13 +94,14 @@ def id_number(serial: int) -> str:
 
 
 def rows(count: int, start: int = 1) -> list[AcceptedRow]:
-    made = []
+    accepted = []
     for serial in range(start, start + count):
         number = id_number(serial)
-        gender = "男" if int(number[16]) % 2 else "女"
+        sex = Sex.MALE if int(number[16]) % 2 else Sex.FEMALE
         name = NAMES[serial % len(NAMES)] + NAMES[serial * 7 % len(NAMES)]
-        made.append(AcceptedRow(serial + 3, serial, number, name, gender, f"138{serial:08d}", "测试工会"))
-    return made
+        person = Person(number, name, sex, f"138{serial:08d}")
+        accepted.append(AcceptedRow(serial + 3, serial, person, "测试工会"))
+    return accepted
 
 
 def registry(url: str) -> Registry:

@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from registry.person import Person
 from registry.store import Registry
 from registry.values import AcceptedRow, Claim, NewDossier
 from terminal.keys.custody import Algorithm, Purpose
 from terminal.keys.memory import MemoryCustody
+from terminal.member.values import Sex
 
 UNIT = "石家庄市总工会"
 LEASE = timedelta(minutes=5)
@@ -51,10 +53,12 @@ def row(number: int, *, name: str = "", unit: str = UNIT, mobile: str = "") -> A
     return AcceptedRow(
         sheet_row=number + 2,
         seq=number,
-        id_number=f"13010219800101{number:04d}",
-        name=name or f"欧阳{number:03d}",
-        gender="女" if number % 2 else "男",
-        mobile=mobile or f"1390311{number:04d}",
+        person=Person(
+            id_number=f"13010219800101{number:04d}",
+            name=name or f"欧阳{number:03d}",
+            sex=Sex.FEMALE if number % 2 else Sex.MALE,
+            mobile=mobile or f"1390311{number:04d}",
+        ),
         unit=unit,
     )
 

@@ -74,7 +74,7 @@ def test_a_members_dossier_names_nobody(tmp_path: Path) -> None:
     one = issuer.member()
     dossier = issuer.preparer().prepare(one, "9156130000000001234", issuer.pool(tmp_path).make())
     shown = text(dossier.member) + json.dumps([group.to_json() for group in view(dossier.member, NAMES)])
-    personal = [one.name, one.id_number, one.mobile, one.member_number, "9156130000000001234"]
+    personal = [one.person.name, one.person.id_number, one.person.mobile, one.member_number, "9156130000000001234"]
     for value in personal:
         assert value not in shown
         for coded in (value.encode("gb18030").hex(), value.encode().hex()):

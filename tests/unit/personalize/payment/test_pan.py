@@ -73,7 +73,7 @@ def test_numbers_are_sealed_in_the_registry(store: Registry, tmp_path: Path) -> 
 
 def test_a_file_of_the_bank(tmp_path: Path, store: Registry) -> None:
     batch_id, given = cards(store, 3)
-    person = given[1][0].id_number  # type: ignore[attr-defined]
+    person = given[1][0].person.id_number  # type: ignore[attr-defined]
     path = tmp_path / "numbers.txt"
     path.write_text(
         f"# from the bank\n{RULE.number(10)}\n\n{person.lower()}, {RULE.number(11)}\n{RULE.number(12)}  # last\n"
@@ -91,7 +91,7 @@ def test_a_file_of_the_bank(tmp_path: Path, store: Registry) -> None:
 
 def test_a_number_that_a_person_has_on_another_card_is_not_given_again(store: Registry) -> None:
     batch_id, given = cards(store, 2)
-    person = given[1][0].id_number  # type: ignore[attr-defined]
+    person = given[1][0].person.id_number  # type: ignore[attr-defined]
     add(store, batch_id, given[:1], [RULE.number(1)])
     numbers = BankNumbers({person: RULE.number(1)}, (RULE.number(2),))
     assert assign(store, RULE, given[1:], numbers) == [RULE.number(2)]  # type: ignore[arg-type]

@@ -89,13 +89,18 @@ def test_members_are_found_by_body_and_never_by_address(house: RegistryApp) -> N
     clerk = house.desk(Role.REGISTRAR)
     _, numbers = carded(house.door.registry, 3)
     first = row(1)
-    for text in (numbers[0], "130000000001", first.id_number, first.name):
+    for text in (numbers[0], "130000000001", first.person.id_number, first.person.name):
         (found,) = clerk.post(f"{V1}/members/search", json={"text": text}).json()["items"]
         assert (found["member_id"], found["card_number"], found["id_masked"][-4:]) == (1, numbers[0], "0001")
     assert len(listed(clerk, "/members", unit=UNIT)) == 3
     assert clerk.get(f"{V1}/members/1").json()["name_masked"] == "欧****"
     seen = clerk.post(f"{V1}/members/1/unmask", json={"reason": "a call back"}).json()
-    assert seen == {"id_number": first.id_number, "name": first.name, "gender": first.gender, "mobile": first.mobile}
+    assert seen == {
+        "id_number": first.person.id_number,
+        "name": first.person.name,
+        "gender": first.person.gender,
+        "mobile": first.person.mobile,
+    }
     moved = clerk.post(f"{V1}/members/1/transfer", json={"unit": "另一个单位", "reason": "moved"}).json()
     assert moved["unit"] == "另一个单位"
     assert clerk.post(f"{V1}/members/1/withdraw", json={"reason": "left"}).json()["card_state"] == "withdrawn"

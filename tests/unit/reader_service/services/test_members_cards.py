@@ -60,10 +60,17 @@ def test_the_account_number_on_the_same_chip_is_shown_masked(office: RegistryRig
 def test_a_member_is_found_by_any_number_and_by_name(office: RegistryRig, members: MemberService) -> None:
     _, numbers = carded(office.registry, 2)
     first = row(1)
-    for text in (numbers[0], "130000000001", first.id_number, first.id_number.lower(), first.name, f" {first.name} "):
+    for text in (
+        numbers[0],
+        "130000000001",
+        first.person.id_number,
+        first.person.id_number.lower(),
+        first.person.name,
+        f" {first.person.name} ",
+    ):
         (found,) = members.find(CLERK, text).items
         assert (found.card_number, found.id_masked[:14]) == (numbers[0], "*" * 14)
-        assert first.name not in repr(found)
+        assert first.person.name not in repr(found)
     assert members.find(CLERK, "欧阳").items == ()
     for nothing in ("", "  ", "x" * 101):
         with pytest.raises(Invalid):
@@ -84,9 +91,9 @@ def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(office: RegistryRig, 
     with pytest.raises(Invalid):
         members.unmask(CLERK, 1, " \n ")
     seen = members.unmask(CLERK, 1, "called about 13903110001")
-    assert (seen.id_number, seen.mobile) == (row(1).id_number, row(1).mobile)
+    assert (seen.id_number, seen.mobile) == (row(1).person.id_number, row(1).person.mobile)
     assert last_audit_entry(office.registry) == ("李娜", "member.unmask", "member:1", "called about ****0001")
-    assert row(1).mobile not in f"{seen!r}{seen}"
+    assert row(1).person.mobile not in f"{seen!r}{seen}"
     for who in (AUDITOR, OPERATOR, COUNTER):
         with pytest.raises(Forbidden):
             members.unmask(who, 1, "curious")

@@ -61,9 +61,9 @@ def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path
     told = json.dumps(found.to_json(), ensure_ascii=False)
     person = issuer.rows(1)[0]
     assert "测试工会" in told
-    assert person.id_number not in told
-    assert person.mobile not in told
-    assert person.name not in told
+    assert person.person.id_number not in told
+    assert person.person.mobile not in told
+    assert person.person.name not in told
     (pan,) = [one for one in payment.elements if str(one.tag) == "5A"]
     assert pan.text.startswith("621097")
     assert "******" in pan.text

@@ -43,17 +43,17 @@ def test_the_same_file_is_imported_once_while_its_batch_lives(registry: Registry
 
 def test_persons_of_a_draft_are_known_and_busy(registry: Registry) -> None:
     registry.rosters.import_roster(UNIT, rows(2), [], source="f", digest="d", by="张")
-    known = registry.rosters.known_members([row(1).id_number, row(2).id_number, row(3).id_number])
-    assert known == {row(1).id_number: KnownMember(UNIT, True), row(2).id_number: KnownMember(UNIT, True)}
+    known = registry.rosters.known_members([row(1).person.id_number, row(2).person.id_number, row(3).person.id_number])
+    assert known == {row(1).person.id_number: KnownMember(UNIT, True), row(2).person.id_number: KnownMember(UNIT, True)}
 
 
 def test_a_person_in_another_living_batch_is_refused_and_nothing_is_stored(registry: Registry) -> None:
     registry.rosters.import_roster(UNIT, rows(2), [], source="f", digest="d1", by="张")
     with pytest.raises(RegistryConflict, match="row 4: this person has a card") as caught:
         registry.rosters.import_roster(UNIT, [row(3), row(2)], [], source="f", digest="d2", by="张")
-    assert row(2).id_number not in str(caught.value)
+    assert row(2).person.id_number not in str(caught.value)
     assert len(registry.batches.all()) == 1
-    assert registry.rosters.known_members([row(3).id_number]) == {}
+    assert registry.rosters.known_members([row(3).person.id_number]) == {}
 
 
 def test_a_person_of_another_unit_is_refused(registry: Registry, custody: MemoryCustody) -> None:
@@ -93,11 +93,11 @@ def test_approval_gives_member_numbers_and_unit_codes(registry: Registry) -> Non
     assert {member.unit_code for member in members} == {"130000GH0000000001"}
     assert len(members[0].unit_code) == 18
     first = members[0]
-    assert (first.id_number, first.name, first.gender, first.mobile) == (
-        row(1).id_number,
-        row(1).name,
-        row(1).gender,
-        row(1).mobile,
+    assert (first.person.id_number, first.person.name, first.person.gender, first.person.mobile) == (
+        row(1).person.id_number,
+        row(1).person.name,
+        row(1).person.gender,
+        row(1).person.mobile,
     )
     assert (first.unit_name, first.category, first.card_number, first.sequence) == (UNIT, 0, None, 1)
     batch = registry.batches.batch(batch_id)
@@ -115,7 +115,7 @@ def test_a_batch_is_approved_once(registry: Registry) -> None:
 def test_a_draft_that_is_given_up_forgets_its_persons(registry: Registry) -> None:
     batch = registry.rosters.import_roster(UNIT, rows(2), [], source="f", digest="d1", by="张")
     assert registry.batches.discard(batch.id).state is BatchState.DISCARDED
-    assert registry.rosters.known_members([row(1).id_number]) == {}
+    assert registry.rosters.known_members([row(1).person.id_number]) == {}
     assert registry.rosters.rows(batch.id) == []
     assert (
         registry.rosters.import_roster(
@@ -131,9 +131,9 @@ def test_a_draft_that_is_given_up_keeps_persons_of_other_batches(registry: Regis
     registry.rosters.import_roster(UNIT, rows(1, 2), [], source="f", digest="d2", by="张")
     third = registry.rosters.import_roster(UNIT, rows(1, 3), [], source="f", digest="d3", by="张")
     registry.batches.discard(third.id)
-    assert set(registry.rosters.known_members([row(n).id_number for n in (1, 2, 3)])) == {
-        row(1).id_number,
-        row(2).id_number,
+    assert set(registry.rosters.known_members([row(n).person.id_number for n in (1, 2, 3)])) == {
+        row(1).person.id_number,
+        row(2).person.id_number,
     }
 
 
@@ -141,7 +141,9 @@ def test_new_data_of_a_known_person_count_from_the_approval_on(registry: Registr
     first = ready(registry, custody, 1)
     card = registry.line.verified(claimed(registry, first, 1), {}, 1.0)
     registry.cards.change(card.card_number, "lost", "前台", "挂失")
-    assert registry.rosters.known_members([row(1).id_number]) == {row(1).id_number: KnownMember(UNIT, False)}
+    assert registry.rosters.known_members([row(1).person.id_number]) == {
+        row(1).person.id_number: KnownMember(UNIT, False)
+    }
 
     changed = row(1, name="上官新", mobile="13700000000")
     second = registry.rosters.import_roster(UNIT, [changed], [], source="f", digest="d2", by="张")
@@ -149,7 +151,11 @@ def test_new_data_of_a_known_person_count_from_the_approval_on(registry: Registr
     registry.batches.approve(second.id, "李")
     assert registry.rosters.rows(second.id)[0].name_masked == "上**"
     (member,) = registry.dossiers.to_prepare(second.id)
-    assert (member.name, member.mobile, member.id_number) == ("上官新", "13700000000", row(1).id_number)
+    assert (member.person.name, member.person.mobile, member.person.id_number) == (
+        "上官新",
+        "13700000000",
+        row(1).person.id_number,
+    )
     assert member.member_number == "130000000001"
     assert (member.card_number, member.sequence) == (None, 1)
     prepare(registry, custody, second.id)
@@ -169,8 +175,8 @@ def test_names_that_are_not_on_record(registry: Registry) -> None:
 def test_a_long_roster_is_looked_up_whole(registry: Registry) -> None:
     many = rows(4100)
     registry.rosters.import_roster(UNIT, many, [], source="f", digest="d", by="张")
-    asked = [one.id_number for one in rows(4200)]
-    assert set(registry.rosters.known_members(asked)) == {one.id_number for one in many}
+    asked = [one.person.id_number for one in rows(4200)]
+    assert set(registry.rosters.known_members(asked)) == {one.person.id_number for one in many}
 
 
 def test_rows_come_in_pages_of_one_kind(registry: Registry) -> None:

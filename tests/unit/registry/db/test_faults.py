@@ -82,7 +82,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, custody: Memory
         with pytest.raises(RegistryUnavailable, match="the disk is full; make room and run the same command again"):
             registry.rosters.import_roster(UNIT, rows(2000), [], source="f", digest="d", by="张")
         assert registry.batches.all() == []
-        assert registry.rosters.known_members([rows(1)[0].id_number]) == {}
+        assert registry.rosters.known_members([rows(1)[0].person.id_number]) == {}
 
 
 def test_no_directory(tmp_path: Path, custody: MemoryCustody) -> None:

@@ -15,13 +15,15 @@ from registry.batches.originals import Original
 from registry.db.tables import metadata
 from registry.errors import RegistryConflict, RegistryError, RegistryUnfit
 from registry.members.verdicts import VerdictNote
+from registry.person import Person
 from registry.store import Registry
 from registry.values import AcceptedRow, JournalEntry, JournalEvent, RejectedRow
 from terminal.keys.memory import MemoryCustody
+from terminal.member.values import Sex
 from tests.support.registry.registrar import UNIT, claimed, prepare, rows
 
 ID, NAME, MOBILE = "130102198001017774", "司马相如", "13931177777"
-PLANTED = AcceptedRow(3, 1, ID, NAME, "男", MOBILE, UNIT)
+PLANTED = AcceptedRow(3, 1, Person(ID, NAME, Sex.MALE, MOBILE), UNIT)
 REJECTED = RejectedRow(4, "13010219800101999X", ("ID_CHECKSUM",), "身份证号 13010219800101999X 校验位不符")
 SECRETS = (ID, NAME, MOBILE, "13010219800101999X")
 
@@ -103,7 +105,7 @@ def test_a_closed_batch_leaves_no_dossier_behind(registry: Registry, custody: Me
 
 
 def test_errors_of_the_database_show_no_values(registry: Registry) -> None:
-    twins = [PLANTED, AcceptedRow(3, 2, "130102198001018881", NAME, "男", MOBILE, UNIT)]
+    twins = [PLANTED, AcceptedRow(3, 2, Person("130102198001018881", NAME, Sex.MALE, MOBILE), UNIT)]
     with pytest.raises(RegistryConflict, match="refused a record") as caught:
         registry.rosters.import_roster(UNIT, twins, [], source="f.xlsx", digest="d", by="张")
     printed = "".join(traceback.format_exception(caught.value))
@@ -133,7 +135,7 @@ def test_the_blind_index_depends_on_the_key(registry: Registry, custody: MemoryC
     registry.rosters.import_roster(UNIT, rows(1), [], source="f", digest="d", by="张")
     with registry._context.database.read() as conn:
         (stored,) = conn.execute(text("SELECT id_index FROM members")).scalars()
-    assert bytes(stored) == custody.index(custody.latest("index"), rows(1)[0].id_number.encode())
+    assert bytes(stored) == custody.index(custody.latest("index"), rows(1)[0].person.id_number.encode())
 
 
 def test_a_rotated_seal_key_still_opens_old_rows(registry: Registry, custody: MemoryCustody) -> None:
@@ -142,7 +144,7 @@ def test_a_rotated_seal_key_still_opens_old_rows(registry: Registry, custody: Me
     second = registry.rosters.import_roster(UNIT, rows(1, 2), [], source="f", digest="d2", by="张").id
     for batch, number in ((first, 1), (second, 2)):
         registry.batches.approve(batch, "李")
-        assert registry.dossiers.to_prepare(batch)[0].id_number == rows(1, number)[0].id_number
+        assert registry.dossiers.to_prepare(batch)[0].person.id_number == rows(1, number)[0].person.id_number
     with registry._context.database.read() as conn:
         keys = list(conn.execute(text("SELECT seal_key FROM members ORDER BY id")).scalars())
     assert keys == ["seal/1", "seal/2"]
