@@ -12,6 +12,13 @@ from registry.person import Person
 from terminal.keys.custody import Sealed
 
 
+class BatchKind(StrEnum):
+    """What a batch makes cards for: the members of a roster, or one member whose card is replaced."""
+
+    ROSTER = "roster"
+    REPLACEMENT = "replacement"
+
+
 class BatchState(StrEnum):
     """The state of a batch, computed from its rows, dossiers and cards."""
 
@@ -85,6 +92,7 @@ class Batch:
     """One roster on its way to cards. Times are UTC."""
 
     id: str
+    kind: BatchKind
     unit: str
     state: BatchState
     source: str

@@ -13,7 +13,7 @@ from reader_service.errors import NotFound
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
 from registry.batches.reviews import ChangeKind, ReviewStep
-from registry.values import Batch, BatchState
+from registry.values import Batch, BatchKind, BatchState
 
 if TYPE_CHECKING:
     from reader_service.service import ReaderService
@@ -157,5 +157,5 @@ def _may(who: Principal, batch: Batch, standing: str) -> dict[str, bool]:
         "may_discard": clerk and draft,
         "may_decide": reviewer and standing == "submitted",
         "own": batch.imported_by == who.name,
-        "may_copy": clerk and kept and batch.digest[:12] != "replacement/",
+        "may_copy": clerk and kept and batch.kind is BatchKind.ROSTER,
     }

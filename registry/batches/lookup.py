@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, exists, func, select
 
 from registry.db.tables import batches, dossiers, roster_rows, units
 from registry.errors import no_batch
-from registry.values import Batch, BatchState
+from registry.values import Batch, BatchKind, BatchState
 
 
 def batch_on_record(conn: Connection, batch_id: str) -> Batch:
@@ -71,6 +71,7 @@ def selected_batches() -> Select[Any]:
 def batch_of(row: Row[*tuple[Any, ...]]) -> Batch:
     return Batch(
         id=row.id,
+        kind=BatchKind(row.kind),
         unit=row.unit,
         state=_state(row),
         source=row.source,

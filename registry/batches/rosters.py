@@ -19,7 +19,7 @@ from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import PersonalData
 from registry.db.tables import LIVING, batches, cards, members, roster_rows, units
 from registry.errors import RegistryConflict
-from registry.values import AcceptedRow, Batch, KnownMember, RejectedRow, RosterLine
+from registry.values import AcceptedRow, Batch, BatchKind, KnownMember, RejectedRow, RosterLine
 from terminal.keys.custody import KeyRef
 
 _NEW_UNIT = text("INSERT INTO units (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
@@ -129,7 +129,7 @@ def _import(
     known = _registered(conn, indexes)
     _refuse_taken(accepted, indexes, known, unit_name)
     unit_ids = unit_ids_of(conn, {unit_name} | {row.unit for row in accepted if row.unit})
-    batch_id = _draft(conn, unit_ids[unit_name], origin)
+    batch_id = _draft(conn, BatchKind.ROSTER, unit_ids[unit_name], origin)
     rows = list(zip(accepted, indexes, strict=True))
     member_ids = {index: person.member_id for index, person in known.items()}
     strangers = [(row, index, unit_ids[row.unit or unit_name]) for row, index in rows if index not in known]
@@ -152,7 +152,7 @@ def create_replacement(
 ) -> str:
     """A draft batch of one member whose card is made again, with the next sequence; gives its id."""
     unit_id: int = conn.execute(select(members.c.unit_id).where(members.c.id == member_id)).scalar_one()
-    batch_id = _draft(conn, unit_id, origin)
+    batch_id = _draft(conn, BatchKind.REPLACEMENT, unit_id, origin)
     key = personal.seal_key()
     sealed = seal_replacement(personal, key, batch_id, 1)
     row = {"batch_id": batch_id, "sheet_row": 1, "verdict": "accepted", "codes": "REPLACEMENT", "member_id": member_id}
@@ -161,12 +161,13 @@ def create_replacement(
     return batch_id
 
 
-def _draft(conn: Connection, unit_id: int, origin: Origin) -> str:
+def _draft(conn: Connection, kind: BatchKind, unit_id: int, origin: Origin) -> str:
     day = origin.at.strftime("%Y%m%d")
     batch_id = f"B{day}-{allocate(conn, f'batch/{day}', 1)[0]:03d}"
     conn.execute(
         insert(batches).values(
             id=batch_id,
+            kind=kind.value,
             unit_id=unit_id,
             stage="draft",
             source=origin.source,

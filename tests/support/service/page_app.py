@@ -21,7 +21,7 @@ from reader_service.services.lane_status import LaneStatus, LastCard
 from reader_service.services.lanes import LaneCommand
 from reader_service.services.reading import ApplicationKind, ApplicationView, CardContents
 from registry.db.paging import Page
-from registry.values import Batch, BatchAccounts, BatchState, BoundChip, Reject
+from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject
 from terminal.emv.data.explain import Explained
 from terminal.member.outcome import EntitlementLeft, MemberFacts, Proof, Verdict, VerdictCode
 from terminal.member.values import Category, MaskedIdentity, Period, Sex
@@ -89,6 +89,7 @@ def batch_view(state: BatchState = BatchState.RUNNING, unit: str = "广州市第
     )
     batch = Batch(
         id="B20261122-001",
+        kind=BatchKind.ROSTER,
         unit=unit,
         state=state,
         source="roster.xlsx",
