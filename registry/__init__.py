@@ -1,5 +1,5 @@
-"""The system of record: units, members, batches, dossiers, chips, cards, journal and hotlist. All SQL lives here.
+"""The system of record: units, members, batches, dossiers, chips, cards, journal and hotlist. All SQL is here.
 
-``Registry.open(url, custody)`` in ``registry.store`` is the door; what goes in and out are the frozen values of
-``registry.values``; faults are the leaves of ``registry.errors``.
+``registry.store.Registry.open(url, custody)`` opens it and names its repositories. Their arguments and results are
+frozen values, most of them in ``registry.values``; faults are the leaves of ``registry.errors``.
 """

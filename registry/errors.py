@@ -1,14 +1,14 @@
 """Faults of the registry, all under ``MembercardError``::
 
     RegistryError
-    ├── RegistryConflict       the request contradicts what is on record: a rule, not a fault of the machine
-    │   └── NotOnRecord        no batch, card or dossier of that name
-    ├── FenceLost              the claim was taken over by a newer one; nothing may be written in its name
-    ├── RegistryUnavailable    locked, unreachable or without room; carries .retryable
-    └── RegistryUnfit          the database is not one this program can work with
+    ├── RegistryConflict       the request contradicts the record: a rule, not a technical fault
+    │   └── NotOnRecord        no batch, card or dossier with that identifier
+    ├── FenceLost              a newer claim holds the dossier; the older one may write nothing
+    ├── RegistryUnavailable    locked, unreachable or full; carries .retryable
+    └── RegistryUnfit          the database is not one that this program can work with
         └── SchemaTooNew       a newer program has changed it
 
-Each message is one sentence that says what and what to do. None holds personal data or a password.
+Each message is a sentence that names the cause and the remedy. None holds personal data or a password.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from terminal.errors import MembercardError
 
 
 class RegistryError(MembercardError):
-    """Something is wrong with the system of record, or with what was asked of it."""
+    """A fault of the system of record, or a request that it refuses."""
 
 
 OWN_WORK = "own-work"
-"""The reason of a conflict where a second person was wanted, and the first one came again."""
+"""Reason of a conflict: a second person is needed, and the same one acted twice."""
 NOT_WANTED = "dossier-not-wanted"
-"""That of a dossier for a member who has one already."""
+"""Reason of a conflict: the member has a dossier already."""
 
 
 class RegistryConflict(RegistryError):
-    """The request contradicts what is on record.
+    """The request contradicts the record.
 
-    ``reason`` names the rule, in kebab-case, for programs and for a sentence in another language, which ``params``
-    fill. Neither is personal.
+    ``reason`` names the rule, in kebab-case; ``params`` are the values for a sentence about it in another language.
+    Neither holds personal data.
     """
 
     def __init__(self, sentence: str, *, reason: str, **params: str | int) -> None:
@@ -40,7 +40,7 @@ class RegistryConflict(RegistryError):
 
 
 class NotOnRecord(RegistryConflict):
-    """No batch, card or dossier of that name; ``reason`` says which of them was asked for."""
+    """No batch, card or dossier with that identifier; ``reason`` says which of them."""
 
 
 def no_batch(batch_id: str) -> NotOnRecord:
@@ -49,11 +49,11 @@ def no_batch(batch_id: str) -> NotOnRecord:
 
 
 class FenceLost(RegistryError):
-    """A newer claim holds the dossier: what this lane still has in hand is to be treated as a returning chip."""
+    """A newer claim holds the dossier: the lane must treat its chip as a returning chip."""
 
 
 class RegistryUnavailable(RegistryError):
-    """The database cannot be read or written just now; ``retryable`` says whether the same call may succeed later."""
+    """The database cannot be read or written now; ``retryable`` says whether the same call may succeed later."""
 
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
@@ -61,7 +61,7 @@ class RegistryUnavailable(RegistryError):
 
 
 class RegistryUnfit(RegistryError):
-    """The database is not a registry, or is one that was changed by other hands."""
+    """The database is not a registry, or was changed by another program."""
 
 
 class SchemaTooNew(RegistryUnfit):

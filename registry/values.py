@@ -1,4 +1,4 @@
-"""What goes into the registry and what comes out of it: frozen values, no behaviour but printing without secrets."""
+"""Arguments and results of the registry: frozen values that print no personal data."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ class BatchState(StrEnum):
 
 
 class JournalEvent(StrEnum):
+    """What a journal line records about a step."""
+
     INTENT = "intent"
     DONE = "done"
     FAULT = "fault"
@@ -53,6 +55,8 @@ class CardState(StrEnum):
 
 
 class ChipState(StrEnum):
+    """The state of a chip from the moment it was fed."""
+
     BOUND = "bound"
     VERIFIED = "verified"
     REJECTED = "rejected"
@@ -71,7 +75,7 @@ class AcceptedRow:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A roster row that did not pass. ``message`` may quote the row, so it is sealed at rest and never printed."""
+    """A roster row that intake rejected. ``message`` may quote the row, so it is sealed at rest and never printed."""
 
     sheet_row: int
     seq: int | str | None = field(repr=False)
@@ -81,7 +85,7 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class KnownMember:
-    """A person on record. ``living_card``: holds a card that is not ended, or is in a batch that will make one."""
+    """A person on record. ``living_card``: has a card that has not ended, or is in a batch that will make one."""
 
     unit_name: str
     living_card: bool
@@ -89,7 +93,7 @@ class KnownMember:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One roster on its way to cards. Times are UTC."""
+    """A batch of members on its way to cards. Times are UTC."""
 
     id: str
     kind: BatchKind
@@ -112,7 +116,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class RosterLine:
-    """A stored roster row as it may be shown: masked where it was accepted, the sentence where it was rejected."""
+    """A stored roster row as it may be shown: masked data of an accepted one, the sentence of a rejected one."""
 
     sheet_row: int
     seq: int | str | None = field(repr=False)
@@ -126,7 +130,7 @@ class RosterLine:
 
 @dataclass(frozen=True, slots=True)
 class MemberToPrepare:
-    """A member who needs a dossier: ``card_number`` None asks for a new one; ``sequence`` (5F34) is 1-99."""
+    """A member who needs a dossier. ``card_number`` is None for a new number; ``sequence`` (5F34) is 1 to 99."""
 
     member_id: int
     person: Person
@@ -153,7 +157,7 @@ class NewDossier:
 
 @dataclass(frozen=True, slots=True)
 class StoredDossier:
-    """A dossier as it rests. ``state``: waiting, claimed, verified or remade."""
+    """A stored dossier. ``state``: waiting, claimed, verified or remade."""
 
     member_id: int
     card_number: str
@@ -166,10 +170,10 @@ class StoredDossier:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A dossier in a lane's hands, bound for ever to the chip in its reader.
+    """A dossier that a lane holds, bound for ever to the chip in its reader.
 
-    ``token`` is the fencing token: it grows with every claim, and an older one may write nothing.
-    ``returning``: the chip was here before, and says itself how far it came.
+    ``token`` is the fencing token: it grows with every claim, and an older one may write nothing. ``returning``: the
+    chip was claimed before, and its own state shows how far personalization went.
     """
 
     batch_id: str
@@ -190,8 +194,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """What a lane writes into the journal. ``block`` counts from 0 and names a STORE DATA block that the chip
-    acknowledged; ``detail`` holds no secret."""
+    """A journal line of a lane. ``block`` is the number, from 0, of a STORE DATA block that the chip acknowledged;
+    ``detail`` holds no secret."""
 
     step: str
     event: JournalEvent
@@ -201,7 +205,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class NothingLeft:
-    """No dossier waits. ``claimed`` still wait for their chips; ``to_prepare`` members need a dossier (again)."""
+    """No dossier waits. ``claimed`` dossiers wait for their chips; ``to_prepare`` members need a dossier (again)."""
 
     claimed: int
     to_prepare: int
@@ -209,7 +213,7 @@ class NothingLeft:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A reason for programs, beside the sentence for people: a code, and what a text in another language may name."""
+    """A reason as a code, with the values for a sentence about it in another language."""
 
     code: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
@@ -221,7 +225,7 @@ UNCODED: Final = Coded()
 @dataclass(frozen=True, slots=True)
 class ChipKnown:
     """A chip that gets no dossier. ``why`` is "verified", "rejected" or "other batch"; ``detail`` is the card number
-    (verified), the reason (rejected; ``code`` of it too) or the batch (other batch)."""
+    (verified), the reason (rejected; ``code`` is its code) or the batch (other batch)."""
 
     why: str
     detail: str
@@ -267,7 +271,7 @@ class StockAccounts:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A proven card. ``result`` is what the read-back found."""
+    """A verified card. ``result`` is the result of the read-back."""
 
     card_number: str
     sequence: int
@@ -298,6 +302,8 @@ class CardEvent:
 
 @dataclass(frozen=True, slots=True)
 class JournalLine:
+    """A line of the journal, with the chip and lane of its claim."""
+
     id: int
     at: datetime
     dossier_id: int
@@ -329,7 +335,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of one proven card, as its lane measured them."""
+    """Seconds of one verified card, as its lane measured them."""
 
     card_number: str
     lane: str
@@ -340,7 +346,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class BoundChip:
-    """A claimed dossier and the chip it waits for. ``missing``: its lease ran out."""
+    """A claimed dossier and the chip it is bound to. ``missing``: its lease has expired."""
 
     dossier_id: int
     card_number: str
@@ -352,6 +358,8 @@ class BoundChip:
 
 
 class HotlistEntry(NamedTuple):
+    """A card that no counter may accept, and since when."""
+
     card_number: str
     sequence: int
     reason: str

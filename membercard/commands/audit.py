@@ -88,7 +88,7 @@ def show(
 
 
 def _cells(row: AuditRow) -> tuple[object, ...]:
-    deed = row.deed
+    deed = row.entry
     more = [f"{name} {fact}" for name, fact in deed.facts.items() if fact not in (None, "")]
     if deed.origin:
         more.append(f"from {deed.origin}")

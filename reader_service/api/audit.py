@@ -93,7 +93,7 @@ def verify(
 
 
 def _row(row: AuditRow) -> AuditRowResponse:
-    entry = row.deed
+    entry = row.entry
     return AuditRowResponse(
         number=row.number,
         at=row.at,

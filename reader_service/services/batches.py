@@ -181,7 +181,7 @@ class BatchService:
         since = self._parts.clock() - SIGNATURE_LASTS
         where = AuditFilter(action=_SIGNED, subject=f"batch:{batch_id}", since=since)
         signed = self._registry.audit.page(None, 1, where=where).items
-        return signed[0].deed.actor if signed else None
+        return signed[0].entry.actor if signed else None
 
     def _changed(self, batch: Batch) -> Batch:
         self._bus.publish("batch.changed", batch.id, {"state": batch.state.value})

@@ -1,1 +1,1 @@
-"""Users and what they did: accounts, sessions, tokens, audit, stations, plans and statistics."""
+"""Administration: users, sessions, tokens, the audit, idempotency keys, stations, plans and statistics."""

@@ -1,4 +1,4 @@
-"""The audit as it is read and checked, and deeds that change nothing else: sign-ins, refusals, leases taken over."""
+"""The audit: read, verified, and appended to by actions that change no other record (sign-ins, refusals)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from registry.db.tables import audit
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which rows are wanted. ``action`` is a whole action or, with a dot at its end, all that begin with it;
-    ``since`` is within, ``until`` is not."""
+    """Conditions on audit rows. ``action`` is a whole action, or a prefix that ends with a dot; ``since`` is inclusive,
+    ``until`` exclusive."""
 
     actor: str | None = None
     action: str | None = None
@@ -27,30 +27,32 @@ class AuditFilter:
     until: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
+        conditions: list[ColumnElement[bool]] = []
         if self.actor is not None:
-            found.append(audit.c.actor == self.actor)
+            conditions.append(audit.c.actor == self.actor)
         if self.action is not None and self.action.endswith("."):
-            found.append(audit.c.action.startswith(self.action, autoescape=True))
+            conditions.append(audit.c.action.startswith(self.action, autoescape=True))
         elif self.action is not None:
-            found.append(audit.c.action == self.action)
+            conditions.append(audit.c.action == self.action)
         if self.subject is not None:
-            found.append(audit.c.subject == self.subject)
+            conditions.append(audit.c.subject == self.subject)
         if self.since is not None:
-            found.append(audit.c.at >= self.since)
+            conditions.append(audit.c.at >= self.since)
         if self.until is not None:
-            found.append(audit.c.at < self.until)
-        return found
+            conditions.append(audit.c.at < self.until)
+        return conditions
 
 
 class Audit:
+    """Repository of the audit."""
+
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
-    def note(self, deed: AuditEntry) -> AuditRow:
-        """Append a deed in a transaction of its own. Changes of the record append theirs themselves."""
+    def note(self, entry: AuditEntry) -> AuditRow:
+        """Append an entry in a transaction of its own. Methods that change a record append theirs themselves."""
         with self._context.write() as conn:
-            return audit_chain.append(conn, self._context.personal, deed, self._context.clock())
+            return audit_chain.append(conn, self._context.personal, entry, self._context.clock())
 
     def page(self, cursor: str | None = None, limit: int = 50, *, where: AuditFilter | None = None) -> Page[AuditRow]:
         """Newest first. Raises BadCursor."""
@@ -62,9 +64,9 @@ class Audit:
             return page_of(conn.execute(chosen).all(), limit, audit_chain.audit_row, lambda row: [row.number])
 
     def verify(self, noted: tuple[int, str] | None = None) -> ChainReport:
-        """Look through the whole chain: what was changed, removed, put in or moved, row by row.
+        """Verify the whole chain and report rows that were changed, removed, inserted or moved.
 
-        ``noted``: number and hash of a row that an earlier report ended with; shows whether it was cut off since.
+        ``noted``: number and hash of the last row of an earlier report; shows whether rows were cut off since.
         """
         with self._context.read() as conn:
             return audit_chain.verify(conn, self._context.personal, noted)

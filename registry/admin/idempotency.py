@@ -1,6 +1,7 @@
-"""Answers kept for a request that comes again: one key, one principal, one request, one answer.
+"""Idempotency keys: the response to a request is stored, and returned when the same request is repeated.
 
-Bodies may hold personal data, so answers are sealed, and gone when their time is over.
+A key belongs to one principal and one request. Bodies may hold personal data, so responses are sealed, and deleted
+when they expire.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ KEEP = timedelta(hours=24)
 
 
 class IdempotencyKeyReused(RegistryConflict):
-    """The key came before, with another request."""
+    """The key was used before, for another request."""
 
     def __init__(self) -> None:
         sentence = "this idempotency key was used for another request; choose a new one"
@@ -41,19 +42,23 @@ class RequestInProgress(RegistryConflict):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The request is the caller's to do. ``attempt`` grows each time that one is given up or its time runs out."""
+    """The caller is to carry out the request. ``attempt`` grows with each attempt that is abandoned or times out."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
+    """A response: HTTP status, headers and body."""
+
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
 class IdempotencyKeys:
+    """Repository of idempotency keys."""
+
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
@@ -67,33 +72,34 @@ class IdempotencyKeys:
         hold: timedelta = HOLD,
         keep: timedelta = KEEP,
     ) -> Begun | StoredReply:
-        """Take a request in hand, or get what was answered to it. ``request`` is method and path, ``digest`` is of
-        the body; one that is not finished within ``hold`` (its process died) may be begun again.
+        """Begin a request, or get the stored response to it. ``request`` is method and path, ``digest`` is of the body.
+        A request that is not finished within ``hold`` (its process died) may begin again; its response is stored for
+        ``keep``.
 
         Raises IdempotencyKeyReused, RequestInProgress.
         """
         now = self._context.clock()
         times = {"begun_at": now, "held_until": now + hold, "until": now + keep}
         with self._context.write() as conn:
-            found = _row(conn, principal, key)
-            if found is not None and found.until <= now:
+            row = _row(conn, principal, key)
+            if row is not None and row.until <= now:
                 conn.execute(delete(replies).where(*_mine(principal, key)))
-                found = None
-            if found is None:
+                row = None
+            if row is None:
                 fresh = {"principal": principal, "key": key, "request": request, "digest": digest, "attempt": 1}
                 return self._first(conn, fresh | times)
-            if found.request != request or not hmac.compare_digest(bytes(found.digest), digest):
+            if row.request != request or not hmac.compare_digest(bytes(row.digest), digest):
                 raise IdempotencyKeyReused
-            if found.status is not None:
-                return self._opened(found)
-            if found.held_until > now:
+            if row.status is not None:
+                return self._opened(row)
+            if row.held_until > now:
                 raise RequestInProgress
-            again = Begun(found.attempt + 1)
+            again = Begun(row.attempt + 1)
             conn.execute(update(replies).where(*_mine(principal, key)).values(attempt=again.attempt, **times))
             return again
 
     def finish(self, principal: str, key: str, begun: Begun, reply: StoredReply) -> None:
-        """Keep the answer. Says nothing where somebody else took the request over meanwhile."""
+        """Store the response. Does nothing where another attempt has begun meanwhile."""
         seal_key = self._context.personal.seal_key()
         body = base64.b64encode(reply.body).decode()
         headers = [part for pair in reply.headers.items() for part in pair]
@@ -104,13 +110,13 @@ class IdempotencyKeys:
             conn.execute(update(replies).where(*held).values(values))
 
     def give_up(self, principal: str, key: str, begun: Begun) -> None:
-        """The request came to nothing: whoever sends it again begins anew."""
+        """The request failed: a repeated one begins again."""
         with self._context.write() as conn:
             held = (*_mine(principal, key), replies.c.attempt == begun.attempt, replies.c.status.is_(None))
             conn.execute(update(replies).where(*held).values(held_until=self._context.clock()))
 
     def sweep(self) -> int:
-        """Delete answers whose time is over; how many."""
+        """Delete expired responses; returns their number."""
         with self._context.write() as conn:
             return conn.execute(delete(replies).where(replies.c.until <= self._context.clock())).rowcount
 
@@ -118,7 +124,7 @@ class IdempotencyKeys:
         add: Any = (postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert)(replies)
         added = add.values(values).on_conflict_do_nothing().returning(replies.c.attempt)
         if conn.execute(added).scalar_one_or_none() is None:
-            raise RequestInProgress  # somebody else sent the same at the same time
+            raise RequestInProgress  # the same request came twice at the same time
         return Begun(1)
 
     def _opened(self, row: Row[*tuple[Any, ...]]) -> StoredReply:

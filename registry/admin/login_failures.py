@@ -1,5 +1,5 @@
-"""How often somebody failed to sign in, by key (an address, a name). Keys are stored as keyed hashes only: people type
-passwords where names belong."""
+"""Failed sign-ins by key (an address, a name), which throttle brute force. Keys are stored as keyed hashes only,
+because people type passwords into name fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from registry.db.tables import failures
 
 @dataclass(frozen=True, slots=True)
 class FailureRecord:
-    """``blocked_until`` is told whether or not it is over."""
+    """Failures of one key. ``blocked_until`` may be in the past."""
 
     count: int
     last_at: datetime
@@ -25,11 +25,13 @@ class FailureRecord:
 
 
 class LoginFailures:
+    """Repository of failed sign-ins."""
+
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
     def failed(self, key: str, *, forget: timedelta) -> FailureRecord:
-        """One more. What is ``forget`` ago does not count any more."""
+        """Count one more failure. Failures older than ``forget`` are not counted."""
         now = self._context.clock()
         with self._context.write() as conn:
             insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
@@ -45,23 +47,24 @@ class LoginFailures:
             return FailureRecord(row.times, row.last_at, row.blocked_until)
 
     def of(self, keys: Collection[str]) -> dict[str, FailureRecord]:
-        """Those of these keys that have failures."""
+        """The records of those keys that have failures."""
         hashes = {self._hash(key): key for key in keys}
         with self._context.read() as conn:
             rows = conn.execute(select(failures).where(failures.c.key_hash.in_(hashes))).all()
         return {hashes[bytes(row.key_hash)]: FailureRecord(row.times, row.last_at, row.blocked_until) for row in rows}
 
     def block(self, key: str, until: datetime) -> None:
-        """Nobody with this key is let in before then; for a key that failed before."""
+        """Refuse sign-ins with this key until then; for a key that has failures."""
         with self._context.write() as conn:
             conn.execute(update(failures).where(failures.c.key_hash == self._hash(key)).values(blocked_until=until))
 
     def clear(self, *keys: str) -> None:
+        """Delete the failures of these keys."""
         with self._context.write() as conn:
             conn.execute(delete(failures).where(failures.c.key_hash.in_([self._hash(key) for key in keys])))
 
     def sweep(self, older_than: timedelta) -> int:
-        """Forget keys that did not fail for so long; how many."""
+        """Delete the failures of keys that did not fail for so long; returns their number."""
         with self._context.write() as conn:
             return conn.execute(
                 delete(failures).where(failures.c.last_at < self._context.clock() - older_than)

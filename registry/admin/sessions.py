@@ -1,4 +1,4 @@
-"""Who is signed in. A session is found by the SHA-256 of the secret in its cookie: what is stored opens nothing."""
+"""Sessions of signed-in users, found by the SHA-256 of the secret in the cookie, so that a stored row opens none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from registry.errors import RegistryConflict
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """``csrf`` goes into the forms of this session's pages. It ends at ``until``, or ``idle`` after ``seen_at``."""
+    """A session. ``csrf`` goes into the forms of its pages. It ends at ``until``, or ``idle`` after ``seen_at``."""
 
     user: User
     csrf: str = field(repr=False)
@@ -28,24 +28,26 @@ class SessionRecord:
 
 
 class Sessions:
+    """Repository of sessions."""
+
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
     def open(
         self, name: str, token_hash: bytes, csrf: str, *, lifetime: timedelta, idle: timedelta, origin: str = ""
     ) -> SessionRecord:
-        """Somebody signed in, from ``origin``. Raises RegistryConflict for a person who is disabled."""
+        """Record a sign-in from ``origin``. Raises NotOnRecord, RegistryConflict for a user who is disabled."""
         now = self._context.clock()
         with self._context.write() as conn:
-            # Held to the end: who is disabled or gets another password meanwhile loses this session with the others.
-            person = named(conn, name, hold=True)
-            if person.disabled:
-                sentence = f"{person.name} is disabled and cannot sign in"
-                raise RegistryConflict(sentence, reason="user-disabled", user=person.name)
+            # Locked to the end: disabling the user or setting a password meanwhile ends this session with the others.
+            user = named(conn, name, hold=True)
+            if user.disabled:
+                sentence = f"{user.name} is disabled and cannot sign in"
+                raise RegistryConflict(sentence, reason="user-disabled", user=user.name)
             conn.execute(
                 insert(sessions).values(
                     token_hash=token_hash,
-                    user_id=person.id,
+                    user_id=user.id,
                     csrf=csrf,
                     opened_at=now,
                     seen_at=now,
@@ -54,12 +56,12 @@ class Sessions:
                     origin=origin,
                 )
             )
-            conn.execute(update(users).where(users.c.id == person.id).values(signed_in_at=now))
-            self._context.audit(conn, person.name, "session.open", f"user:{person.name}", origin=origin)
+            conn.execute(update(users).where(users.c.id == user.id).values(signed_in_at=now))
+            self._context.audit(conn, user.name, "session.open", f"user:{user.name}", origin=origin)
             return SessionRecord(user_of(named(conn, name)), csrf, now, now, now + lifetime, idle, origin)
 
     def find(self, token_hash: bytes) -> SessionRecord | None:
-        """None for one that is unknown, ended, was idle too long, or is of somebody disabled."""
+        """None for a session that is unknown, ended or idle too long, or whose user is disabled."""
         chosen = select(sessions, users).join(users).where(sessions.c.token_hash == token_hash)
         with self._context.read() as conn:
             row = conn.execute(chosen).one_or_none()
@@ -71,21 +73,21 @@ class Sessions:
         return session if alive else None
 
     def touch(self, token_hash: bytes) -> None:
-        """It was used now. Cheap enough for once a minute, not for each request."""
+        """Record that the session was used now; for once a minute, not for each request."""
         with self._context.write() as conn:
-            mine = sessions.c.token_hash == token_hash
-            conn.execute(update(sessions).where(mine).values(seen_at=self._context.clock()))
+            matches = sessions.c.token_hash == token_hash
+            conn.execute(update(sessions).where(matches).values(seen_at=self._context.clock()))
 
     def of(self, name: str) -> list[SessionRecord]:
-        """A person's sessions that have not ended, newest first."""
+        """A user's sessions that have not ended, newest first. Raises NotOnRecord."""
         chosen = select(sessions, users).join(users).order_by(sessions.c.opened_at.desc())
         with self._context.read() as conn:
-            person = named(conn, name)
-            mine = (sessions.c.user_id == person.id, sessions.c.until > self._context.clock())
-            return [_session(row) for row in conn.execute(chosen.where(*mine))]
+            user = named(conn, name)
+            matches = (sessions.c.user_id == user.id, sessions.c.until > self._context.clock())
+            return [_session(row) for row in conn.execute(chosen.where(*matches))]
 
     def end(self, token_hash: bytes, *, by: str) -> bool:
-        """Whether there was one."""
+        """End a session; returns whether there was one."""
         with self._context.write() as conn:
             ended = conn.execute(delete(sessions).where(sessions.c.token_hash == token_hash))
             if ended.rowcount:
@@ -93,19 +95,19 @@ class Sessions:
             return bool(ended.rowcount)
 
     def end_all(self, name: str, *, by: str, keep: bytes | None = None) -> int:
-        """Every session of a person but the one to ``keep``; how many."""
+        """End every session of a user except ``keep``; returns their number. Raises NotOnRecord."""
         with self._context.write() as conn:
-            person = named(conn, name)
-            gone = delete(sessions).where(sessions.c.user_id == person.id)
+            user = named(conn, name)
+            ending = delete(sessions).where(sessions.c.user_id == user.id)
             if keep is not None:
-                gone = gone.where(sessions.c.token_hash != keep)
-            ended: CursorResult[Any] = conn.execute(gone)
+                ending = ending.where(sessions.c.token_hash != keep)
+            ended: CursorResult[Any] = conn.execute(ending)
             if ended.rowcount:
-                self._context.audit(conn, by, "session.end", f"user:{person.name}", sessions=ended.rowcount)
+                self._context.audit(conn, by, "session.end", f"user:{user.name}", sessions=ended.rowcount)
             return ended.rowcount
 
     def sweep(self) -> int:
-        """Delete those that ended by themselves; how many."""
+        """Delete expired sessions; returns their number."""
         with self._context.write() as conn:
             return conn.execute(delete(sessions).where(sessions.c.until <= self._context.clock())).rowcount
 

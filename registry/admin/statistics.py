@@ -1,4 +1,4 @@
-"""How far the work is and how well it goes: counted by the database, a question one query."""
+"""Statistics of issuing and of counters, counted by the database."""
 
 from __future__ import annotations
 
@@ -75,63 +75,64 @@ class HourCount:
 
 
 class Statistics:
-    """``since`` is within, ``until`` is not; None is from the beginning, and to the end."""
+    """Repository of statistics. ``since`` is inclusive, ``until`` exclusive; None means no limit."""
 
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
     def units(self, today: date) -> list[UnitProgress]:
-        """By due date, then by name."""
+        """Progress of the units that have a plan, members or cards, by due day, then by name."""
         with self._context.read() as conn:
             rows = conn.execute(_units()).all()
-        found = []
+        progress = []
         for row in rows:
             due = None if row.due is None else date.fromisoformat(row.due)
             late = due is not None and today > due and row.issued < row.planned
             group = row.group or ""
-            found.append(UnitProgress(row.name, group, row.planned, due, row.registered, row.issued, late))
-        return sorted(found, key=lambda unit: (unit.due or date.max, unit.unit))
+            progress.append(UnitProgress(row.name, group, row.planned, due, row.registered, row.issued, late))
+        return sorted(progress, key=lambda unit: (unit.due or date.max, unit.unit))
 
     def rejects(
         self, since: datetime | None = None, until: datetime | None = None, *, batch_id: str | None = None
     ) -> list[RejectCount]:
-        """By step and code, or by the sentence where there is no code; the most frequent first."""
+        """Rejects by step and code, or by sentence where there is no code; the most frequent first."""
         count = func.count().label("times")
-        kinds = (chips.c.step, chips.c.code, chips.c.reason)
+        reason = (chips.c.step, chips.c.code, chips.c.reason)
         chosen = (
-            select(*kinds, count)
+            select(*reason, count)
             .where(chips.c.state == "rejected", *_within(chips.c.ended_at, since, until))
-            .group_by(*kinds)
-            .order_by(*kinds)
+            .group_by(*reason)
+            .order_by(*reason)
         )
         if batch_id is not None:
             chosen = chosen.where(chips.c.batch_id == batch_id)
-        found: dict[tuple[str, str, str], RejectCount] = {}
+        counts: dict[tuple[str, str, str], RejectCount] = {}
         with self._context.read() as conn:
             for row in conn.execute(chosen):
-                kind = (row.step or "", row.code, "" if row.code else row.reason)
-                before = found.get(kind, RejectCount(kind[0], row.reason, 0, row.code))
-                found[kind] = replace(before, count=before.count + row.times)
-        return sorted(found.values(), key=lambda one: -one.count)
+                key = (row.step or "", row.code, "" if row.code else row.reason)
+                before = counts.get(key, RejectCount(key[0], row.reason, 0, row.code))
+                counts[key] = replace(before, count=before.count + row.times)
+        return sorted(counts.values(), key=lambda reject: -reject.count)
 
     def seconds_per_card(self, since: datetime | None = None, until: datetime | None = None) -> CardSeconds:
-        among = _within(cards.c.verified_at, since, until)
-        totals = select(func.count(), func.avg(cards.c.seconds), func.max(cards.c.seconds)).where(*among)
+        """Seconds per verified card, as the lanes measured them."""
+        conditions = _within(cards.c.verified_at, since, until)
+        totals = select(func.count(), func.avg(cards.c.seconds), func.max(cards.c.seconds)).where(*conditions)
         with self._context.read() as conn:
             count, mean, most = conn.execute(totals).one()
             if not count:
                 return CardSeconds(0, None, None, None, None, None, None)
             ranks = [-(-count * percent // 100) for percent in (50, 90, 95, 99)]
             place = func.row_number().over(order_by=cards.c.seconds).label("place")
-            ordered = select(cards.c.seconds, place).where(*among).subquery()
+            ordered = select(cards.c.seconds, place).where(*conditions).subquery()
             chosen = select(ordered.c.place, ordered.c.seconds).where(ordered.c.place.in_(ranks))
-            at = {row.place: row.seconds for row in conn.execute(chosen)}
-        p50, p90, p95, p99 = (at[rank] for rank in ranks)
+            seconds = {row.place: row.seconds for row in conn.execute(chosen)}
+        p50, p90, p95, p99 = (seconds[rank] for rank in ranks)
         return CardSeconds(count, float(mean), p50, p90, p95, p99, most)
 
     def lanes(self, since: datetime | None = None, until: datetime | None = None) -> list[LaneCount]:
-        """By station and lane."""
-        good = (
+        """Verified cards and rejects by station and lane."""
+        verified = (
             select(claims.c.station, claims.c.lane, func.count().label("times"))
             .add_columns(func.avg(cards.c.seconds).label("mean"), func.max(cards.c.verified_at).label("last"))
             .join_from(cards, dossiers, dossiers.c.id == cards.c.dossier_id)
@@ -140,32 +141,32 @@ class Statistics:
             .group_by(claims.c.station, claims.c.lane)
         )
         station = func.coalesce(claims.c.station, "").label("station")
-        bad = (
+        rejected = (
             select(station, chips.c.lane, func.count().label("times"), func.max(chips.c.ended_at).label("last"))
             .join_from(chips, dossiers, dossiers.c.id == chips.c.dossier_id, isouter=True)
             .join(claims, claims.c.token == dossiers.c.token, isouter=True)
             .where(chips.c.state == "rejected", *_within(chips.c.ended_at, since, until))
             .group_by(station, chips.c.lane)
         )
-        found: dict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: {"verified": 0, "rejected": 0, "last": []})
+        lanes: dict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: {"verified": 0, "rejected": 0, "last": []})
         with self._context.read() as conn:
-            for row in conn.execute(good):
-                lane = found[row.station, row.lane]
+            for row in conn.execute(verified):
+                lane = lanes[row.station, row.lane]
                 lane.update(verified=row.times, mean=float(row.mean))
                 lane["last"].append(row.last)
-            for row in conn.execute(bad):
-                found[row.station, row.lane]["rejected"] = row.times
-                found[row.station, row.lane]["last"].append(row.last)
+            for row in conn.execute(rejected):
+                lanes[row.station, row.lane]["rejected"] = row.times
+                lanes[row.station, row.lane]["last"].append(row.last)
         return [
             LaneCount(*key, lane["verified"], lane["rejected"], lane.get("mean"), max(lane["last"]))
-            for key, lane in sorted(found.items())
+            for key, lane in sorted(lanes.items())
         ]
 
     def verdicts_per_hour(
         self, since: datetime | None = None, until: datetime | None = None, *, station: str | None = None
     ) -> list[HourCount]:
-        """Whole hours: that of ``since`` counts from its beginning. By hour, then by verdict; hours without verdicts
-        are left out."""
+        """Verdicts by hour, then by verdict; hours without verdicts are left out. The hours of ``since`` and ``until``
+        count as a whole."""
         chosen = (
             select(verdicts.c.hour, verdicts.c.code, func.count().label("times"))
             .group_by(verdicts.c.hour, verdicts.c.code)
@@ -178,15 +179,15 @@ class Statistics:
         if station is not None:
             chosen = chosen.where(verdicts.c.station == station)
         with self._context.read() as conn:
-            return [HourCount(_begins(row.hour), row.code, row.times) for row in conn.execute(chosen)]
+            return [HourCount(_start_of(row.hour), row.code, row.times) for row in conn.execute(chosen)]
 
     def issued_per_hour(self, since: datetime | None = None, until: datetime | None = None) -> list[HourCount]:
-        """Proven cards. Hours, so that whoever asks can make days of their own time zone."""
+        """Verified cards by hour, so that a caller can sum up the days of its own time zone."""
         with self._context.read() as conn:
             hour = _hour_of(conn, cards.c.verified_at).label("hour")
             within = _within(cards.c.verified_at, since, until)
             chosen = select(hour, func.count().label("times")).where(*within).group_by(hour).order_by(hour)
-            return [HourCount(_begins(row.hour), "", row.times) for row in conn.execute(chosen)]
+            return [HourCount(_start_of(row.hour), "", row.times) for row in conn.execute(chosen)]
 
 
 def _units() -> Select[Any]:
@@ -214,12 +215,12 @@ def _units() -> Select[Any]:
 
 
 def _within(column: Any, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     if since is not None:
-        found.append(column >= since)
+        conditions.append(column >= since)
     if until is not None:
-        found.append(column < until)
-    return found
+        conditions.append(column < until)
+    return conditions
 
 
 def _hour_of(conn: Connection, column: Any) -> ColumnElement[int]:
@@ -229,5 +230,5 @@ def _hour_of(conn: Connection, column: Any) -> ColumnElement[int]:
     return cast(func.floor(extract("epoch", column) / HOUR), Integer)
 
 
-def _begins(hour: int) -> datetime:
+def _start_of(hour: int) -> datetime:
     return datetime.fromtimestamp(hour * HOUR, UTC)

@@ -1,5 +1,5 @@
-"""Who works here: one row a person, found by name however it is spaced and capitalized. Passwords are argon2id hashes
-made elsewhere."""
+"""Users of the program, found by name whatever its spacing and capitals. Passwords are argon2id hashes that the caller
+computes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from registry.db.tables import sessions, users
 from registry.errors import NotOnRecord, RegistryConflict
 
 ADMINISTRATOR: Final = "administrator"
-"""The role that cannot die out: its last holder is neither disabled nor given other roles."""
+"""The role that somebody always has: its last holder can neither be disabled nor given other roles."""
 _NAME = re.compile(r"[\w.@-]+(?: [\w.@-]+){0,7}")
 _ROLE = re.compile(r"[a-z]{1,32}")
 _LANGUAGES = ("zh", "en")
@@ -27,23 +27,27 @@ _LONGEST_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """A user, without the password. ``must_change``: the password has to be changed at the next sign-in."""
+
     name: str
     display: str
     roles: frozenset[str]
     disabled: bool
     must_change: bool
     language: str
-    made_at: datetime
+    created_at: datetime
     password_at: datetime
     signed_in_at: datetime | None
 
 
 class Users:
+    """Repository of users."""
+
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
     def first(self, name: str, display: str, password_hash: str, roles: Collection[str]) -> User | None:
-        """The first person of all, who must change the password; None where there is somebody already."""
+        """Add the first user, who must change the password; None where there are users already."""
         with self._context.write() as conn:
             self._lock_out_rivals(conn)
             if conn.execute(select(func.count()).select_from(users)).scalar_one():
@@ -63,14 +67,17 @@ class Users:
         language: str = "zh",
         must_change: bool = True,
     ) -> User:
-        """Raises RegistryConflict where the name is taken, or is none: letters, digits and ``. @ - _``, with single
-        blanks between words, up to 64 characters."""
+        """Add a user. A name is up to 64 letters, digits and ``. @ - _``, with single blanks between words.
+
+        Raises RegistryConflict where the name is taken or malformed.
+        """
         with self._context.write() as conn:
             row = self._insert(conn, name, display, password_hash, roles, language, must_change)
             self._context.audit(conn, by, "user.add", f"user:{name}", roles=roles_text(roles))
             return user_of(row)
 
     def user(self, name: str) -> User:
+        """Raises NotOnRecord."""
         with self._context.read() as conn:
             return user_of(named(conn, name))
 
@@ -80,7 +87,7 @@ class Users:
             return conn.execute(select(users.c.password_hash).where(users.c.folded == fold(name))).scalar_one_or_none()
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[User]:
-        """By name. Raises BadCursor."""
+        """All users, by name. Raises BadCursor."""
         chosen = select(users).order_by(users.c.folded).limit(cut(limit) + 1)
         if cursor is not None:
             chosen = chosen.where(users.c.folded > read_cursor(cursor, str)[0])
@@ -97,7 +104,10 @@ class Users:
         roles: Collection[str] | None = None,
         language: str | None = None,
     ) -> User:
-        """Other roles end every session of that person, so that nobody goes on with those of before."""
+        """Change the given fields. Other roles end every session of the user, so that none goes on with the old roles.
+
+        Raises NotOnRecord, RegistryConflict for the last administrator.
+        """
         values: dict[str, Any] = {}
         if display is not None:
             values["display"] = _display(display)
@@ -109,46 +119,50 @@ class Users:
             self._lock_out_rivals(conn)
             before = named(conn, name)
             if roles is not None and ADMINISTRATOR not in roles:
-                self._keep_an_administrator(conn, before)
+                self._refuse_last_administrator(conn, before)
             if values:
                 conn.execute(update(users).where(users.c.id == before.id).values(values))
             if roles is not None:
                 conn.execute(delete(sessions).where(sessions.c.user_id == before.id))
-            told = {f"new_{what}": str(value) for what, value in values.items()}
-            self._context.audit(conn, by, "user.change", f"user:{before.name}", reason, **told)
+            facts = {f"new_{field}": str(value) for field, value in values.items()}
+            self._context.audit(conn, by, "user.change", f"user:{before.name}", reason, **facts)
             return user_of(named(conn, name))
 
     def set_password(self, name: str, password_hash: str, *, by: str, must_change: bool, reason: str = "") -> User:
-        """Ends every session of that person. ``must_change`` for a password that somebody else knows."""
+        """Set a password and end every session of the user. ``must_change`` for a password that somebody else knows.
+
+        Raises NotOnRecord.
+        """
         with self._context.write() as conn:
-            person = named(conn, name)
+            user = named(conn, name)
             values = {"password_hash": password_hash, "must_change": must_change, "password_at": self._context.clock()}
-            conn.execute(update(users).where(users.c.id == person.id).values(values))
-            conn.execute(delete(sessions).where(sessions.c.user_id == person.id))
-            self._context.audit(conn, by, "user.password", f"user:{person.name}", reason, reset=must_change)
+            conn.execute(update(users).where(users.c.id == user.id).values(values))
+            conn.execute(delete(sessions).where(sessions.c.user_id == user.id))
+            self._context.audit(conn, by, "user.password", f"user:{user.name}", reason, reset=must_change)
             return user_of(named(conn, name))
 
     def disable(self, name: str, *, by: str, reason: str) -> User:
-        """Ends every session; tokens that this person made are not in force until the person is enabled again.
+        """Disable a user and end every session; tokens that the user created are not valid until ``enable``.
 
         Raises RegistryConflict for the last administrator, NotOnRecord.
         """
         return self._switch(name, True, by, reason)
 
     def enable(self, name: str, *, by: str, reason: str) -> User:
+        """Let a disabled user sign in again. Raises NotOnRecord, RegistryConflict without a reason."""
         return self._switch(name, False, by, reason)
 
     def _switch(self, name: str, off: bool, by: str, reason: str) -> User:
-        why = reason_given(reason)
+        reason = reason_given(reason)
         with self._context.write() as conn:
             self._lock_out_rivals(conn)
-            person = named(conn, name)
+            user = named(conn, name)
             if off:
-                self._keep_an_administrator(conn, person)
-                conn.execute(delete(sessions).where(sessions.c.user_id == person.id))
-            conn.execute(update(users).where(users.c.id == person.id).values(disabled=off))
+                self._refuse_last_administrator(conn, user)
+                conn.execute(delete(sessions).where(sessions.c.user_id == user.id))
+            conn.execute(update(users).where(users.c.id == user.id).values(disabled=off))
             action = "user.disable" if off else "user.enable"
-            self._context.audit(conn, by, action, f"user:{person.name}", why)
+            self._context.audit(conn, by, action, f"user:{user.name}", reason)
             return user_of(named(conn, name))
 
     def _insert(
@@ -183,20 +197,20 @@ class Users:
         return conn.execute(insert(users).values(values).returning(users)).one()
 
     def _lock_out_rivals(self, conn: Connection) -> None:
-        """Two who take each other's role away at once wait for each other here."""
+        """Two administrators who take each other's role away at the same time wait for each other here."""
         if conn.dialect.name == "postgresql":
             conn.exec_driver_sql("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE")
 
-    def _keep_an_administrator(self, conn: Connection, person: Row[*tuple[Any, ...]]) -> None:
-        others = select(users.c.roles).where(users.c.id != person.id, ~users.c.disabled)
+    def _refuse_last_administrator(self, conn: Connection, user: Row[*tuple[Any, ...]]) -> None:
+        others = select(users.c.roles).where(users.c.id != user.id, ~users.c.disabled)
         left = any(ADMINISTRATOR in roles.split() for roles in conn.execute(others).scalars())
-        if ADMINISTRATOR in person.roles.split() and not person.disabled and not left:
-            sentence = f"{person.name} is the last administrator; make another one first"
-            raise RegistryConflict(sentence, reason="last-administrator", user=person.name)
+        if ADMINISTRATOR in user.roles.split() and not user.disabled and not left:
+            sentence = f"{user.name} is the last administrator; make another one first"
+            raise RegistryConflict(sentence, reason="last-administrator", user=user.name)
 
 
 def named(conn: Connection, name: str, *, hold: bool = False) -> Row[*tuple[Any, ...]]:
-    """Raises NotOnRecord. The name may be anything that was typed, so the error does not repeat it."""
+    """The row of a user; ``hold`` locks it. Raises NotOnRecord, without the name, which may be a mistyped password."""
     chosen = select(users).where(users.c.folded == fold(name))
     row = conn.execute(chosen.with_for_update() if hold else chosen).one_or_none()
     if row is None:
@@ -212,14 +226,14 @@ def user_of(row: Row[*tuple[Any, ...]]) -> User:
         disabled=row.disabled,
         must_change=row.must_change,
         language=row.language,
-        made_at=row.made_at,
+        created_at=row.made_at,
         password_at=row.password_at,
         signed_in_at=row.signed_in_at,
     )
 
 
 def roles_text(roles: Collection[str]) -> str:
-    """As they are stored. Raises RegistryConflict."""
+    """Roles as they are stored. Raises RegistryConflict."""
     if not all(_ROLE.fullmatch(role) for role in roles):
         raise RegistryConflict("a role is lower-case letters", reason="role")
     return " ".join(sorted(set(roles)))

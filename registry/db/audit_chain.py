@@ -1,8 +1,7 @@
-"""The chain of the audit: each row's hash covers the row and the hash before it; a MAC under a key in custody covers
-that hash. Who can write the database alone can neither change a row nor make the chain anew.
+"""The audit chain: each row's hash covers the row and the previous hash; a MAC under a key in custody covers that hash.
+Write access to the database alone suffices neither to change a row nor to forge the chain.
 
-To append is the last thing that a transaction does: it waits for whoever is appending, and so every transaction takes
-that lock after all others.
+A transaction appends last, after it has taken all its other locks: appending waits for other appenders.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from registry.errors import RegistryUnfit
 _CHUNK: Final = 2000
 _NEAR: Final = 3
 _FEW: Final = 64
-_MOST_TOLD: Final = 1000
+_MOST_REPORTED: Final = 1000
 _LONGEST: Final = 2000
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _HEAD = select(audit_head.c.number, audit_head.c.hash).where(audit_head.c.id == 1)
@@ -36,9 +35,9 @@ Fact = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What somebody did, or tried to. ``action`` is dotted (``batch.approve``), ``subject`` is what it was done to
-    (``batch:B20261122-001``, ``card:NUMBER``, ``member:17``, ``user:NAME``), ``origin`` is where from. Nothing in it is
-    personal; what looks like an ID or phone number all the same is masked."""
+    """An action or an attempt at one. ``action`` is dotted (``batch.approve``), ``subject`` names its object
+    (``batch:B20261122-001``, ``card:NUMBER``, ``member:17``, ``user:NAME``), ``origin`` where it came from. It holds
+    no personal data; ID and phone numbers in it are masked all the same."""
 
     actor: str
     action: str
@@ -50,11 +49,11 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """A deed as it stands in the chain. ``hash`` is SHA-256, 64 hex digits."""
+    """An entry in the chain. ``hash`` is SHA-256, 64 hex digits."""
 
     number: int
     at: datetime
-    deed: AuditEntry
+    entry: AuditEntry
     hash: str
 
 
@@ -69,34 +68,34 @@ class ChainBreak:
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """The whole chain, looked through. ``last_number`` and ``last_hash`` may be noted elsewhere: given again later,
-    they show whether rows were cut off at the end, which nothing inside a database can."""
+    """The result of verifying the whole chain. ``last_number`` and ``last_hash`` may be noted outside the database:
+    given to a later verification they show whether rows at the end were cut off, which nothing inside it can."""
 
     rows: int
     last_number: int
     last_hash: str
     breaks: tuple[ChainBreak, ...]
     further: int = 0
-    """Rows that do not hold beside those named: the first thousand are told one by one."""
+    """Number of broken rows beyond the first thousand, which ``breaks`` lists."""
 
     @property
     def whole(self) -> bool:
         return not self.breaks
 
 
-def append(conn: Connection, personal: PersonalData, deed: AuditEntry, now: datetime) -> AuditRow:
-    """The next row. Nothing else may be locked after it in the same transaction."""
+def append(conn: Connection, personal: PersonalData, entry: AuditEntry, now: datetime) -> AuditRow:
+    """Append the next row. The same transaction may take no other lock afterwards."""
     head = conn.execute(_HEAD.with_for_update()).one_or_none()
     if head is None:
         raise RegistryUnfit("the record of where the audit ends was removed; restore the registry from a backup")
     number = head.number + 1
     clean = AuditEntry(
-        actor=_clean(deed.actor),
-        action=_clean(deed.action),
-        subject=_clean(deed.subject),
-        reason=scrub(_clean(deed.reason)),
-        origin=_clean(deed.origin),
-        facts={name: scrub(_clean(fact)) if isinstance(fact, str) else fact for name, fact in deed.facts.items()},
+        actor=_clean(entry.actor),
+        action=_clean(entry.action),
+        subject=_clean(entry.subject),
+        reason=scrub(_clean(entry.reason)),
+        origin=_clean(entry.origin),
+        facts={name: scrub(_clean(fact)) if isinstance(fact, str) else fact for name, fact in entry.facts.items()},
     )
     values = {
         "number": number,
@@ -117,42 +116,42 @@ def append(conn: Connection, personal: PersonalData, deed: AuditEntry, now: date
 
 def audit_row(row: Row[*tuple[Any, ...]]) -> AuditRow:
     facts: dict[str, Fact] = json.loads(row.facts)
-    deed = AuditEntry(row.actor, row.action, row.subject, row.reason, row.origin, facts)
-    return AuditRow(row.number, row.at, deed, row.hash)
+    entry = AuditEntry(row.actor, row.action, row.subject, row.reason, row.origin, facts)
+    return AuditRow(row.number, row.at, entry, row.hash)
 
 
 def verify(conn: Connection, personal: PersonalData, noted: tuple[int, str] | None = None) -> ChainReport:
-    """Look through the whole chain. ``noted``: number and hash of a row that somebody wrote down earlier."""
+    """Verify the whole chain. ``noted``: number and hash of the last row of an earlier report."""
     last_number, last_hash, count = 0, "", 0
-    found = _ChainFault()
-    sound = True  # the row before was: what follows a broken row is not told twice
+    faults = _ChainFaults()
+    sound = True  # the previous row was: the row after a broken one is not reported as well
     for row in _rows(conn):
         count += 1
         if row.number != last_number + 1:
-            found.add(_missing(last_number + 1, row.number - 1))
+            faults.add(_missing(last_number + 1, row.number - 1))
             sound = False
         genuine = hmac.compare_digest(row.mac, personal.proof(row.hash))
         as_written = genuine and _digest(row._asdict(), row.number) == row.hash
         if not genuine:
             sentence = f"row {row.number} was not written by this registry: it was put in or written anew"
-            found.add(ChainBreak(row.number, "forged", sentence))
+            faults.add(ChainBreak(row.number, "forged", sentence))
         elif not as_written:
-            found.add_wrong(row)
+            faults.add_wrong(row)
         elif sound and row.previous != last_hash:
             sentence = f"row {row.number} does not follow row {last_number}: it belongs to another course of things"
-            found.add(ChainBreak(row.number, "unlinked", sentence))
+            faults.add(ChainBreak(row.number, "unlinked", sentence))
         sound = as_written
         last_number, last_hash = row.number, row.hash
-    breaks = [*found.breaks, *_told(found.wrong), *_at_end(conn, last_number, last_hash)]
+    breaks = [*faults.breaks, *_classified(faults.wrong), *_at_end(conn, last_number, last_hash)]
     if noted is not None and _hash_of(conn, noted[0]) != noted[1].lower():
         sentence = f"row {noted[0]} is not the one whose hash was noted: rows were cut off and written again"
         breaks.append(ChainBreak(noted[0], "other", sentence))
-    told = tuple(sorted(breaks, key=lambda one: one.number))
-    return ChainReport(count, last_number, last_hash, told, found.further)
+    in_order = tuple(sorted(breaks, key=lambda fault: fault.number))
+    return ChainReport(count, last_number, last_hash, in_order, faults.further)
 
 
-class _ChainFault:
-    """What does not hold. A chain that is broken throughout is not held in memory: beyond some it is only counted."""
+class _ChainFaults:
+    """Broken rows. Beyond ``_MOST_REPORTED`` they are only counted, so that any chain fits in memory."""
 
     def __init__(self) -> None:
         self.breaks: list[ChainBreak] = []
@@ -168,7 +167,7 @@ class _ChainFault:
             self.wrong.append(row)
 
     def _room(self) -> bool:
-        room = len(self.breaks) + len(self.wrong) < _MOST_TOLD
+        room = len(self.breaks) + len(self.wrong) < _MOST_REPORTED
         self.further += not room
         return room
 
@@ -183,9 +182,9 @@ def _rows(conn: Connection) -> Iterator[Row[*tuple[Any, ...]]]:
 
 
 def _digest(values: Mapping[str, Any], number: int) -> str:
-    told = [number, values["at"].astimezone(UTC).isoformat(timespec="microseconds")]
-    told += [values[name] for name in ("actor", "action", "subject", "reason", "origin", "facts", "previous")]
-    return hashlib.sha256(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+    hashed = [number, values["at"].astimezone(UTC).isoformat(timespec="microseconds")]
+    hashed += [values[name] for name in ("actor", "action", "subject", "reason", "origin", "facts", "previous")]
+    return hashlib.sha256(json.dumps(hashed, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
 def _missing(first: int, last: int) -> ChainBreak:
@@ -193,8 +192,8 @@ def _missing(first: int, last: int) -> ChainBreak:
     return ChainBreak(first, "missing", f"{which} missing")
 
 
-def _told(wrong: Sequence[Row[*tuple[Any, ...]]]) -> Iterator[ChainBreak]:
-    """Rows of this registry's that say something else than they did: changed, or moved to another place."""
+def _classified(wrong: Sequence[Row[*tuple[Any, ...]]]) -> Iterator[ChainBreak]:
+    """Rows with a genuine MAC whose content does not match it: moved to another number, or changed."""
     places = [row.number for row in wrong] if len(wrong) <= _FEW else []
     for row in wrong:
         near = range(row.number - _NEAR, row.number + _NEAR + 1)
@@ -223,5 +222,5 @@ def _hash_of(conn: Connection, number: int) -> str | None:
 
 
 def _clean(text: str) -> str:
-    """What every database can store, of a length that cannot fill one."""
+    """A text of limited length that every database can store."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)[:_LONGEST]

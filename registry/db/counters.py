@@ -1,4 +1,4 @@
-"""Numbers that are given out once: batch numbers of a day, card serials, member numbers, row keys of bulk inserts."""
+"""Counters whose numbers are given out once: batch numbers of a day, card serials, member numbers, row keys."""
 
 from __future__ import annotations
 

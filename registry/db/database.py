@@ -1,4 +1,4 @@
-"""The one place that opens a database: transactions of the right kind, and every driver's error as one sentence.
+"""Databases: opened here alone, with transactions of the right kind and one sentence for every driver's error.
 
 SQLite: WAL, foreign keys, synchronous FULL, a busy timeout, and BEGIN IMMEDIATE for every transaction that writes, so
 that writers queue at the start instead of failing in the middle. PostgreSQL: READ COMMITTED through psycopg 3.
@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from registry.errors import RegistryConflict, RegistryError, RegistryUnavailable, RegistryUnfit
 
 BUSY_SECONDS = 10.0
-_LANES = 32  # connections a process may hold at once; a lane needs one for the length of one transaction
+_LANES = 32  # connections of one process at a time; a lane needs one for the length of one transaction
 
 _Rules = tuple[tuple[str, type[RegistryError], str], ...]
 _SQLITE: _Rules = (
@@ -46,8 +46,8 @@ _POSTGRES: _Rules = (
     ("40", RegistryUnavailable, "was busy with a rival transaction; try again"),
 )
 _GONE = ("08", "57")  # SQLSTATE classes: connection exception, operator intervention
-# A server that lets nobody in says so before there is a connection: libpq gives its text then, and no SQLSTATE.
-_AT_THE_DOOR = (
+# A server that refuses a connection does so before there is one: libpq gives the server's text then, and no SQLSTATE.
+_REFUSED_CONNECTION = (
     ("3D000", re.compile(r'database "[^"]*" does not exist')),
     ("28", re.compile(r'authentication failed|no password supplied|pg_hba\.conf|role "[^"]*" does not exist')),
 )
@@ -55,7 +55,7 @@ _RETRYABLE = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40")
 
 
 class PreparedStatement:
-    """A statement compiled once for one dialect, with what turns its values into the driver's."""
+    """A statement compiled once for one dialect, with the conversion of its values to the driver's."""
 
     def __init__(self, statement: Insert | Update, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
@@ -76,7 +76,7 @@ class PreparedStatement:
 
 
 class Database:
-    """Engine and transactions of one registry. Not to be carried over a fork: open one in each process.
+    """Engine and transactions of one registry. Must not cross a fork: open one in each process.
 
     Raises RegistryUnavailable and RegistryUnfit from whatever touches the database, RegistryConflict where a constraint
     of the database itself refused.
@@ -89,14 +89,14 @@ class Database:
         self.engine = _engine(parsed, busy_seconds)
         self._writer = self.engine.execution_options(writes=True)
         self._begin = "BEGIN IMMEDIATE" if self.dialect == "sqlite" else None
-        # SQLite has one writer, and those kept waiting only look again from time to time. Within this process they
-        # wait for each other here instead, so that no lane starves.
+        # SQLite has one writer, and waiting writers only poll. Within this process they wait for this lock instead, so
+        # that no lane starves.
         self._turn: AbstractContextManager[object] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view; writes nothing."""
-        with self._told(), self.engine.connect() as conn:
+        with self._translate_errors(), self.engine.connect() as conn:
             if self.dialect == "postgresql":
                 conn.execution_options(isolation_level="REPEATABLE READ")
             yield conn
@@ -104,18 +104,18 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: all or nothing."""
-        with self._told(), self._turn, self._writer.begin() as conn:
+        with self._translate_errors(), self._turn, self._writer.begin() as conn:
             yield conn
 
     def prepare(self, statement: Insert | Update) -> PreparedStatement:
         return PreparedStatement(statement, self.engine.dialect)
 
-    def alone(self, prepared: PreparedStatement, rows: Iterable[dict[str, Any]]) -> bool:
-        """One prepared statement for each of these rows, straight to the driver, in a transaction of its own.
+    def execute_prepared(self, prepared: PreparedStatement, rows: Iterable[dict[str, Any]]) -> bool:
+        """Run a prepared statement for each of these rows on the driver itself, in a transaction of its own.
 
-        Whether each touched a row; where one did not, nothing is written.
+        Returns whether each run changed a row; where one did not, nothing is written.
         """
-        with self._told(), self._turn:
+        with self._translate_errors(), self._turn:
             connection = self.engine.raw_connection()
             try:
                 cursor = connection.cursor()
@@ -131,21 +131,21 @@ class Database:
                 connection.close()  # to the pool, which rolls back what was not committed
 
     def forget_deleted(self) -> None:
-        """Take deleted rows out of SQLite's write-ahead log too; the pages themselves were zeroed (secure_delete).
+        """Remove deleted rows from SQLite's write-ahead log too; the pages themselves were zeroed (secure_delete).
 
-        PostgreSQL does this in its own time (VACUUM, log recycling).
+        PostgreSQL does this by itself later (VACUUM, log recycling).
         """
         if self.dialect != "sqlite":
             return
-        with self._told(), self.engine.connect() as conn:
-            # Another reader may hold the log back; then the next checkpoint does it.
+        with self._translate_errors(), self.engine.connect() as conn:
+            # A reader may hold the log back; then the next checkpoint truncates it.
             conn.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         self.engine.dispose()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except PoolTimeout as error:
@@ -155,17 +155,17 @@ class Database:
             raise as_registry_error(error.orig, self.name) from error
         except (sqlite3.Error, psycopg.Error) as error:
             if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] in _GONE:
-                # A server that was away leaves no connection of the pool alive. SQLAlchemy sees to that itself
-                # where it speaks to the driver; ``alone`` does without it.
+                # A server that was away leaves no connection of the pool alive. SQLAlchemy discards them itself where
+                # it calls the driver; ``execute_prepared`` calls the driver without it.
                 self.engine.dispose()
             raise as_registry_error(error, self.name) from error
         except (UnicodeEncodeError, OverflowError):
-            # From the driver, which quotes the value: not to be told, nor to be the cause of what is.
+            # The driver's error quotes the value, so neither its text nor the error as a cause may go on.
             raise _not_stored() from None
 
 
 def as_registry_error(cause: BaseException | None, name: str) -> RegistryError:
-    """The driver's error as one of ours: a sentence that names the database and says what to do."""
+    """A driver's error as a RegistryError: a sentence that names the database and the remedy."""
     if isinstance(cause, (sqlite3.IntegrityError, psycopg.IntegrityError)):
         rule = _constraint(cause)
         sentence = f"{name} refused a record that contradicts another: {rule}"
@@ -189,17 +189,17 @@ def as_registry_error(cause: BaseException | None, name: str) -> RegistryError:
 
 
 def _refused(text: str) -> str:
-    """Why a server let nobody in; empty where there was none, or it says so in another language."""
-    return next((state for state, pattern in _AT_THE_DOOR if pattern.search(text)), "")
+    """The SQLSTATE of a refused connection; empty where there was no server, or its text is in another language."""
+    return next((state for state, pattern in _REFUSED_CONNECTION if pattern.search(text)), "")
 
 
 def _not_stored() -> RegistryConflict:
-    sentence = "a text or number that was given is none that can be stored or looked for"
+    sentence = "a text or number in the request cannot be stored or searched for"
     return RegistryConflict(sentence, reason="not-stored")
 
 
 def _constraint(cause: sqlite3.IntegrityError | psycopg.IntegrityError) -> str:
-    """Which rule refused. Never the values: PostgreSQL puts them into the error's detail, which is left out."""
+    """The name of the violated rule. Never the values, which PostgreSQL puts into the error's detail."""
     if isinstance(cause, psycopg.Error):
         return cause.diag.constraint_name or cause.sqlstate or "unknown"
     return str(cause)  # SQLite names columns or the constraint, no values
@@ -229,15 +229,15 @@ def _name(url: URL) -> str:
 
 
 def _engine(url: URL, busy_seconds: float) -> Engine:
-    # hide_parameters: an error's text must not carry what was to be stored.
+    # hide_parameters: an error's text must not quote values.
     common: dict[str, Any] = {"hide_parameters": True, "max_overflow": _LANES, "pool_use_lifo": True}
     if url.get_backend_name() == "postgresql":
         seconds = max(1, round(busy_seconds))
         options = f"-c lock_timeout={seconds * 1000} -c timezone=UTC"
-        # A server that vanished without a word is noticed, too.
-        silence = {"tcp_user_timeout": seconds * 1000, "keepalives_idle": seconds, "keepalives_interval": seconds}
-        given = {"connect_timeout": seconds, "options": options, **silence}
-        return create_engine(url, connect_args=given, **common)
+        # A server that vanished without closing its connections is noticed, too.
+        timeouts = {"tcp_user_timeout": seconds * 1000, "keepalives_idle": seconds, "keepalives_interval": seconds}
+        arguments = {"connect_timeout": seconds, "options": options, **timeouts}
+        return create_engine(url, connect_args=arguments, **common)
     directory = Path(url.database or "").resolve().parent
     if not directory.is_dir():
         raise RegistryUnavailable(f"{_name(url)} cannot be made: there is no directory {directory}")

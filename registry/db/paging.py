@@ -1,6 +1,6 @@
-"""Long lists in pages: each page names the key it ends with, and the next one begins behind it (keyset pagination).
+"""Pages of long lists (keyset pagination): a cursor is the key that a page ends with; the next page begins after it.
 
-So a page costs the same wherever it stands, and rows that come or go meanwhile shift nothing.
+So every page costs the same, and rows that are added or deleted meanwhile shift nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class BadCursor(RegistryConflict):
-    """The cursor is none that this list gave out."""
+    """The cursor is not one of this list."""
 
     def __init__(self) -> None:
         super().__init__("this cursor is none of this list; ask for its first page", reason="cursor")
@@ -40,11 +40,12 @@ class Page(Generic[T]):
 
 
 def cut(limit: int) -> int:
-    """How many items a page gets when ``limit`` are asked for."""
+    """The number of items of a page for a requested ``limit``."""
     return min(max(limit, 1), MOST)
 
 
 def write_cursor(*key: str | int) -> str:
+    """The cursor of a key: JSON in base64url."""
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
@@ -55,8 +56,8 @@ def read_cursor(cursor: str, *kinds: type) -> list[Any]:
         key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         key = None
-    right = isinstance(key, list) and len(key) == len(kinds)
-    if not right or any(type(part) is not kind for part, kind in zip(key, kinds, strict=True)):
+    well_formed = isinstance(key, list) and len(key) == len(kinds)
+    if not well_formed or any(type(part) is not kind for part, kind in zip(key, kinds, strict=True)):
         raise BadCursor
     if any(isinstance(part, int) and abs(part) >= 2**63 for part in key) or write_cursor(*key) != cursor:
         raise BadCursor
@@ -79,7 +80,7 @@ def page_of(
     item: Callable[[Row[*tuple[Any, ...]]], T],
     key: Callable[[Row[*tuple[Any, ...]]], Sequence[str | int]],
 ) -> Page[T]:
-    """A page of rows that were fetched with one more than ``cut(limit)``, which tells whether there is a next one."""
+    """A page of rows that were fetched with one more than ``cut(limit)``: that row shows that there is a next page."""
     shown = rows[: cut(limit)]
-    further = write_cursor(*key(shown[-1])) if len(rows) > len(shown) else None
-    return Page(tuple(map(item, shown)), further)
+    next_cursor = write_cursor(*key(shown[-1])) if len(rows) > len(shown) else None
+    return Page(tuple(map(item, shown)), next_cursor)

@@ -1,4 +1,7 @@
-"""Personal data at rest: sealed and bound to their row, found by a keyed blind index, shown masked."""
+"""Personal data at rest: sealed and bound to their row, found by a keyed blind index, shown masked.
+
+The masks of ID numbers, mobile numbers and names are here and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _INDEX = KeyRef("index", 1)
 _LOOSE = re.compile(r"[\s·•‧・.]+")  # 买买提·艾力 is written with any of these dots
 _GAP = r"[\s-]?"
 # 18 or 15 digits: an ID number; 11, with or without the country's code: a mobile number. Digits of every script.
-_TELLING = re.compile(
+_PERSONAL_NUMBER = re.compile(
     rf"(?<!\d)(?:(?:\d{_GAP}){{17}}[\dXxＸｘ]|(?:\d{_GAP}){{14}}\d|(?:\+?86{_GAP})?[1１]{_GAP}(?:\d{_GAP}){{9}}\d)(?!\d)"
 )
 
@@ -68,15 +71,15 @@ class PersonalData:
         return json.loads(secret.reveal())
 
     def indexes(self, id_numbers: Sequence[str]) -> list[bytes]:
-        """Blind index of each ID number, 32 bytes. Always under version 1: one person has one index for ever."""
+        """Blind index of each ID number, 32 bytes. Always under key version 1: a person has one index for ever."""
         return [self._custody.index(_INDEX, number.encode()) for number in id_numbers]
 
     def name_index(self, name: str) -> bytes:
-        """Blind index of a name, 32 bytes: the same for all ways to write blanks, dots, capitals and wide letters."""
+        """Blind index of a name, 32 bytes, independent of blanks, dots, capitals and wide letters."""
         return self._custody.index(_INDEX, f"name {_plain(name)}".encode())
 
     def proof(self, text: str) -> str:
-        """MAC of a text that the audit's chain is made of, 64 hex digits. No blind index is made of such a text."""
+        """MAC of a hash of the audit chain, 64 hex digits; its prefix keeps it apart from the blind indexes."""
         return self._custody.index(_INDEX, b"audit\x00" + text.encode()).hex()
 
 
@@ -85,8 +88,7 @@ def _plain(name: str) -> str:
 
 
 def fold(name: str) -> str:
-    """One spelling for all spellings of the name of somebody who works here: wide letters, capitals and blanks aside,
-    and signs that nobody sees."""
+    """The comparable form of a user's name: without blanks, invisible signs, capitals and wide letters."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return "".join(sign for sign in plain if not sign.isspace() and unicodedata.category(sign) not in ("Cf", "Cc"))
 
@@ -117,5 +119,5 @@ def mask_name(name: str) -> str:
 
 
 def scrub(text: str) -> str:
-    """Free text without what looks like an ID or a mobile number: only the last four characters of each are left."""
-    return _TELLING.sub(lambda found: f"****{found[0][-4:]}", text)
+    """Free text in which ID and mobile numbers are masked but for their last four characters."""
+    return _PERSONAL_NUMBER.sub(lambda match: f"****{match[0][-4:]}", text)

@@ -1,6 +1,7 @@
-"""Claims between lanes: a chip and a dossier bound for ever, held by one lane at a time under a growing fencing token.
+"""Claims of lanes: a chip and a dossier bound for ever, held by one lane at a time under a growing fencing token.
 
-The order of locks is dossier, then chip, in every transaction of the line, so that no two wait for each other."""
+Every transaction of the line locks the dossier first and then the chip, so that no two wait for each other.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from terminal.keys.custody import Sealed
 
 @dataclass(frozen=True, slots=True)
 class LanePlace:
-    """Who claims: a lane of a station."""
+    """A lane of a station."""
 
     lane: str
     station: str
@@ -44,7 +45,7 @@ _LOCK = select(dossiers.c.state).where(dossiers.c.id == bindparam("dossier")).wi
 _START = update(batches).where(batches.c.id == bindparam("batch"), batches.c.started_at.is_(None))
 _NEW_CLAIM = insert(claims).returning(claims.c.token)
 _TAKE = update(dossiers).where(dossiers.c.id == bindparam("dossier"))
-# Two chips of one serial cannot be, but two readers may report one: then the second finds it bound.
+# No two chips have one serial, but two readers may report the same chip: then the second one is bound already.
 _BIND = text(
     "INSERT INTO chips (serial, batch_id, dossier_id, state, from_stock, fed_at, lane) "
     "VALUES (:serial, :batch, :dossier, 'bound', :from_stock, :now, :lane) ON CONFLICT (serial) DO NOTHING"
@@ -64,6 +65,7 @@ HELD = (
 def claim_dossier(
     conn: Connection, batch_id: str, place: LanePlace, chip_serial: str, now: datetime, lease: timedelta
 ) -> Claim | NothingLeft | ChipKnown:
+    """Claim the dossier of a returning chip, or the next waiting one. Raises RegistryConflict, NotOnRecord."""
     if not chip_serial:
         raise RegistryConflict("a chip without a serial gets no dossier; reject it", reason="chip-without-serial")
     batch = conn.execute(_BATCH, {"batch": batch_id}).one_or_none()
@@ -71,7 +73,7 @@ def claim_dossier(
         raise no_batch(batch_id)
     known = conn.execute(_CHIP, {"serial": chip_serial}).one_or_none()
     if known is not None:
-        return _again(conn, batch_id, place, chip_serial, known, now, lease)
+        return _known_chip(conn, batch_id, place, chip_serial, known, now, lease)
     if batch.stage != "approved":
         sentence = f"batch {batch_id} is {batch.stage}, so no card of it is made"
         raise RegistryConflict(sentence, reason="batch-not-approved", batch=batch_id)
@@ -93,7 +95,7 @@ def claim_dossier(
     )
     if bound.rowcount == 0:
         known = conn.execute(_CHIP, {"serial": chip_serial}).one()
-        return _again(conn, batch_id, place, chip_serial, known, now, lease)
+        return _known_chip(conn, batch_id, place, chip_serial, known, now, lease)
     return _hand_over(conn, dossier_id, place, chip_serial, now, lease, returning=False)
 
 
@@ -104,7 +106,7 @@ def fence_lost(claim: Claim) -> FenceLost:
     )
 
 
-def _again(
+def _known_chip(
     conn: Connection,
     batch_id: str,
     place: LanePlace,
@@ -115,7 +117,7 @@ def _again(
 ) -> Claim | ChipKnown:
     if known.state == "bound" and known.batch_id == batch_id:
         conn.execute(_LOCK, {"dossier": known.dossier_id})
-        known = conn.execute(_CHIP, {"serial": serial}).one()  # as it is now that nobody else can change it
+        known = conn.execute(_CHIP, {"serial": serial}).one()  # read again under the lock
     if known.state == "verified":
         return ChipKnown("verified", known.card_number)
     if known.state == "rejected":
@@ -135,7 +137,7 @@ def _hand_over(
     *,
     returning: bool,
 ) -> Claim:
-    """A new token for a dossier whose row this transaction holds; older tokens are worth nothing from its commit on."""
+    """A new claim of a dossier whose row this transaction has locked; from its commit on older tokens are invalid."""
     until = now + lease
     token: int = conn.execute(
         _NEW_CLAIM,

@@ -1,4 +1,4 @@
-"""The journal's writing end, the hot path of the line: one prepared statement, one commit for what belongs together."""
+"""Writing the journal, the hot path of the line: one prepared statement, one commit for lines that belong together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registry.line.claims import HELD, fence_lost
 from registry.values import Claim, JournalEntry
 
 # Writes nothing when the token is old, so that check and line are one statement. FOR SHARE makes PostgreSQL wait for a
-# claim that is just being made and look again; SQLite's writers are alone anyway.
+# concurrent claim and check again; SQLite has one writer anyway.
 _LINE = insert(journal).from_select(
     ["at", "dossier_id", "token", "step", "event", "block", "detail"],
     select(
@@ -32,18 +32,20 @@ _LINE = insert(journal).from_select(
 
 
 class JournalWriter:
+    """Writes journal lines, each call in a transaction of its own."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._line = database.prepare(_LINE)
 
     def write(self, claim: Claim, now: datetime, entries: Sequence[JournalEntry]) -> None:
-        """On disk when it returns. Raises FenceLost when a newer claim holds the dossier, or it has come to its end."""
-        if not self._database.alone(self._line, (_values(claim, now, entry) for entry in entries)):
+        """On disk when it returns. Raises FenceLost when a newer claim holds the dossier, or the dossier has ended."""
+        if not self._database.execute_prepared(self._line, (_values(claim, now, entry) for entry in entries)):
             raise fence_lost(claim)
 
 
 def write_with(conn: Connection, claim: Claim, now: datetime, entries: Sequence[JournalEntry]) -> None:
-    """The same within a transaction that does more. Writes nothing in the name of an old token."""
+    """The same within the caller's transaction. Writes nothing for an old token."""
     for entry in entries:
         conn.execute(_LINE, _values(claim, now, entry))
 

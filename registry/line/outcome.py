@@ -1,4 +1,4 @@
-"""How a chip ends: verified, or refused for ever with its card hotlisted and the dossier to be made again."""
+"""How a chip ends: verified, or rejected for ever with its card hotlisted and the dossier to be made again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from registry.values import UNCODED, CardState, Claim, Coded
 
 @dataclass(frozen=True, slots=True)
 class ChipFault:
-    """Why a chip is refused: the reason in words and as a code, the step it failed in, its tray, the lane."""
+    """Why a chip is rejected: the reason in words and as a code, the step it failed in, its tray, the lane."""
 
     reason: str
     step: str
@@ -31,14 +31,14 @@ class ChipFault:
     coded: Coded = UNCODED
 
     def values(self) -> dict[str, str]:
-        """As the chip's row has it; without a lane that of its claim stays."""
-        told = {"reason": self.reason, "step": self.step, "bin": self.bin, "code": self.coded.code}
-        told["params"] = json.dumps(dict(self.coded.params), ensure_ascii=False, sort_keys=True)
-        return told | ({"lane": self.lane} if self.lane else {})
+        """Columns of the chip's row; without a lane the lane of the claim stays."""
+        columns = {"reason": self.reason, "step": self.step, "bin": self.bin, "code": self.coded.code}
+        columns["params"] = json.dumps(dict(self.coded.params), ensure_ascii=False, sort_keys=True)
+        return columns | ({"lane": self.lane} if self.lane else {})
 
 
 MISSING: Final = "missing"
-"""Step, tray and code of a chip that somebody says is lost."""
+"""Step, tray and code of a chip that was reported as lost."""
 
 
 _HELD = (
@@ -62,12 +62,12 @@ _SERVED = (
 
 
 def verified(conn: Connection, claim: Claim, result: dict[str, object], seconds: float, now: datetime) -> bool:
-    """Whether this was new."""
+    """Record a verified card; returns False where it was recorded before. Raises FenceLost."""
     held = conn.execute(_HELD, {"dossier": claim.dossier_id}).one_or_none()
     if held is None or held.token != claim.token or held.state == "remade":
         raise fence_lost(claim)
     if held.state == "verified":
-        return False  # said before; the answer was lost on the way
+        return False  # a repeated call, whose first result was lost
     conn.execute(_DOSSIER_STATE, {"dossier": claim.dossier_id, "state": "verified"})
     conn.execute(_CHIP_VERIFIED, {"chip": claim.chip_serial, "ended_at": now})
     conn.execute(
@@ -84,26 +84,27 @@ def verified(conn: Connection, claim: Claim, result: dict[str, object], seconds:
             "result": json.dumps(result, ensure_ascii=False, sort_keys=True),
         },
     )
-    doing = CardChange(claim.lane, claim.station, "read back and proven", now)
-    record_event(conn, claim.card_number, claim.sequence, CardState.VERIFIED, doing)
+    change = CardChange(claim.lane, claim.station, "read back and proven", now)
+    record_event(conn, claim.card_number, claim.sequence, CardState.VERIFIED, change)
     conn.execute(_SERVED, {"batch": claim.batch_id, "member": claim.member_id})
     return True
 
 
 def reject(conn: Connection, claim: Claim, fault: ChipFault, now: datetime) -> bool:
-    """Whether this was new."""
+    """Reject the chip of a claim; returns False where it was rejected before. Raises FenceLost."""
     held = conn.execute(_HELD, {"dossier": claim.dossier_id}).one_or_none()
     if held is None or held.token != claim.token or held.state == "verified":
         raise fence_lost(claim)
     if held.state == "remade":
-        return False  # said before
-    _refuse_bound(conn, claim.dossier_id, fault, now)
+        return False  # a repeated call
+    _reject_bound(conn, claim.dossier_id, fault, now)
     return True
 
 
 def reject_chip(
     conn: Connection, batch_id: str, chip_serial: str, fault: ChipFault, from_stock: bool, now: datetime
 ) -> str:
+    """Reject a chip without a claim; returns its serial, generated for an empty one. Raises RegistryConflict."""
     stage_of = stage_for_update(conn, batch_id)
     if stage_of != "approved":
         sentence = f"batch {batch_id} is {stage_of}, so no chip is fed to it"
@@ -126,7 +127,7 @@ def reject_chip(
             )
         )
     elif known.state == "bound":
-        _refuse_bound(conn, known.dossier_id, fault, now)
+        _reject_bound(conn, known.dossier_id, fault, now)
     elif known.state == "verified":
         sentence = f"chip {serial} carries a verified card; end the card instead of rejecting the chip"
         raise RegistryConflict(sentence, reason="chip-verified", chip=serial)
@@ -134,6 +135,7 @@ def reject_chip(
 
 
 def release_missing(conn: Connection, batch_id: str, chip_serial: str, by: str, reason: str, now: datetime) -> None:
+    """Reject a bound chip that was reported as lost. Raises NotOnRecord, RegistryConflict while its lease runs."""
     known = _chip(conn, chip_serial)
     if known is None or known.batch_id != batch_id or known.dossier_id is None:
         sentence = f"no dossier of batch {batch_id} is bound to chip {chip_serial}"
@@ -148,11 +150,11 @@ def release_missing(conn: Connection, batch_id: str, chip_serial: str, by: str, 
         seconds = ceil((lease_until - now).total_seconds())
         raise RegistryConflict(sentence, reason="chip-in-lane", chip=chip_serial, seconds=seconds)
     coded = Coded(MISSING, {"said": reason, "by": by})
-    _refuse_bound(conn, known.dossier_id, ChipFault(f"{reason} (said by {by})", MISSING, MISSING, "", coded), now)
+    _reject_bound(conn, known.dossier_id, ChipFault(f"{reason} (said by {by})", MISSING, MISSING, "", coded), now)
 
 
-def _refuse_bound(conn: Connection, dossier_id: int, fault: ChipFault, now: datetime) -> None:
-    """The dossier's row is held by this transaction."""
+def _reject_bound(conn: Connection, dossier_id: int, fault: ChipFault, now: datetime) -> None:
+    """The caller's transaction has locked the dossier's row."""
     conn.execute(_DOSSIER_STATE, {"dossier": dossier_id, "state": "remade"})
     ended = {"state": "rejected", "ended_at": now}
     conn.execute(update(chips).where(chips.c.dossier_id == dossier_id).values(**ended, **fault.values()))

@@ -215,7 +215,7 @@ def test_events_hold_none_but_the_name_in_a_verdict(ran: Ran) -> None:
 def test_audit_and_database_hold_none(ran: Ran) -> None:
     with ran.home.registry() as registry:
         rows = registry.audit.page(None, 500).items
-        assert {row.deed.action for row in rows} >= {"member.unmask", "session.refused", "batch.approve", "lane.start"}
+        assert {row.entry.action for row in rows} >= {"member.unmask", "session.refused", "batch.approve", "lane.start"}
         assert ran.spy.look("audit", "\n".join(repr(row) for row in rows)) == []
         assert registry.audit.verify().whole
     assert ran.spy.look_through(sorted(ran.home.directory.glob("membercard.db*"))) == []

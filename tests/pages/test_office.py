@@ -134,7 +134,7 @@ def test_clear_data_are_shown_for_a_reason_and_kept_in_the_audit(desk: Sessions,
     expect(shown).to_contain_text(SECOND.id_number)
     expect(shown).to_contain_text(SECOND.mobile)
     expect(page.locator("dialog#unmask")).to_be_hidden()
-    newest = at.service.registry.audit.page(limit=1).items[0].deed
+    newest = at.service.registry.audit.page(limit=1).items[0].entry
     assert (newest.actor, newest.action, newest.reason) == ("registrar", "member.unmask", "本人到场核对资料")
     page.reload()
     assert SECOND.id_number not in page.content()

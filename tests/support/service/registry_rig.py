@@ -134,7 +134,7 @@ def at(registry: Registry, number: str, *states: CardState) -> None:
 
 def last_audit_entry(registry: Registry) -> tuple[str, str, str, str]:
     """Actor, action, subject and reason of the newest row of the audit."""
-    deed = registry.audit.page(None, 1).items[0].deed
+    deed = registry.audit.page(None, 1).items[0].entry
     return deed.actor, deed.action, deed.subject, deed.reason
 
 

@@ -168,7 +168,7 @@ def test_two_stations_prepare_one_batch_and_each_member_gets_one_dossier(
     assert batch.prepare_batch(store, batch_id, issuer.preparer(), pool, tick=ticks.append, by="station 1") == 2
     accounts = store.batches.accounts(batch_id)
     assert (accounts.dossiers, accounts.waiting, accounts.to_prepare) == (6, 6, 0)
-    told = [row.deed.actor for row in store.audit.page(where=AuditFilter(action="batch.prepare")).items]
+    told = [row.entry.actor for row in store.audit.page(where=AuditFilter(action="batch.prepare")).items]
     assert told == ["station 1", "station 2", "station 2", "station 1", "station 2"]
     store.close()
 

@@ -62,8 +62,8 @@ def test_a_wrong_name_and_a_wrong_password_are_told_alike(house: AccountsApp) ->
     assert problem(wrong) == problem(unknown)
     assert problem(wrong)["code"] == "wrong-password"
     refused = house.registry.audit.page(where=AuditFilter(action="session.refused")).items
-    assert [row.deed.actor for row in refused] == ["somebody", "Wang Fang"]
-    assert refused[0].deed.origin == "127.0.0.1"
+    assert [row.entry.actor for row in refused] == ["somebody", "Wang Fang"]
+    assert refused[0].entry.origin == "127.0.0.1"
 
 
 def test_guessing_one_name_takes_longer_and_longer_from_wherever(house: AccountsApp) -> None:

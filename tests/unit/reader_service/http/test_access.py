@@ -265,7 +265,7 @@ def test_somebody_who_asks_for_what_is_not_theirs_is_on_record_once_a_minute(hou
     for _ in range(5):
         assert client.get("/api/v1/users/admin").status_code == 403
     rows = house.registry.audit.page(where=AuditFilter(action="access.refused")).items
-    assert [(row.deed.actor, row.deed.facts["what"]) for row in rows] == [("Wang Fang", "GET /api/v1/users/{name}")]
+    assert [(row.entry.actor, row.entry.facts["what"]) for row in rows] == [("Wang Fang", "GET /api/v1/users/{name}")]
 
 
 def test_the_database_is_not_asked_for_each_request_and_those_inside_go_on_without_it(

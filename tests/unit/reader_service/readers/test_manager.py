@@ -172,7 +172,7 @@ def test_a_hung_reader_may_be_restarted_by_hand(two: ReaderRig) -> None:
         hub.leases.occupy(OPERATOR, "lane-1", Mode.LANE)
         with pytest.raises(Conflict, match="lane"):
             hub.restart(OPERATOR, "lane-1")
-    assert two.registry.audit.page(None, 1).items[0].deed.action == "reader.restart"
+    assert two.registry.audit.page(None, 1).items[0].entry.action == "reader.restart"
 
 
 def test_a_long_job_lives_by_its_signs_of_life(two: ReaderRig) -> None:
@@ -365,7 +365,7 @@ def test_a_reader_that_is_gone_for_good_is_forgotten_and_frees_its_name(
         assert (hub.view("old").name, hub.view("old").lease) == ("Old", None)
         assert hub.ask("old", lambda seat: seat.name) == "Old"
     rows = made.registry.audit.page(limit=9).items
-    assert [(row.deed.actor, row.deed.subject) for row in rows if row.deed.action == "reader.forget"] == [
+    assert [(row.entry.actor, row.entry.subject) for row in rows if row.entry.action == "reader.forget"] == [
         ("李师傅", "reader:old")
     ]
 

@@ -57,7 +57,7 @@ def test_dossiers_are_made_in_the_background_and_each_step_is_told(office: Regis
     assert desk.show(AUDITOR, batch_id).batch.state is BatchState.PREPARED
     told = [event.data["preparation"] for event in office.events("batch.changed")]
     assert [(one["state"], one["made"]) for one in told] == [("running", 0), ("running", 3), ("done", 3)]  # type: ignore[index]
-    told = [row.deed for row in office.registry.audit.page(None, 2).items]
+    told = [row.entry for row in office.registry.audit.page(None, 2).items]
     assert [(deed.actor, deed.action) for deed in told] == [("op", "batch.prepare")] * 2
 
 

@@ -93,7 +93,7 @@ def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) ->
     numbers = {card.card_number for card in made.registry.cards.of_batch(batch)}
     told = "".join(event.json for event in made.bus.events)
     assert not [number for number in numbers if number in told]
-    assert [row.deed.action for row in made.registry.audit.page(None, 50).items].count("lane.start") == 1
+    assert [row.entry.action for row in made.registry.audit.page(None, 50).items].count("lane.start") == 1
 
 
 def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
             with pytest.raises(NotFound):
                 on.desk.steer(OPERATOR, "lane-1", command)
         on.hub.leases.take(OTHER, "lane-1")
-    deeds = [row.deed for row in made.registry.audit.page(None, 50).items if row.deed.action.startswith("lane.")]
+    deeds = [row.entry for row in made.registry.audit.page(None, 50).items if row.entry.action.startswith("lane.")]
     assert [(deed.action, deed.actor, deed.facts["readers"]) for deed in deeds] == [
         ("lane.stop", "张师傅", "lane-1"),
         ("lane.start", "张师傅", "lane-1"),

@@ -122,7 +122,7 @@ def test_the_audit_is_filtered_and_proven(office: RegistryRig) -> None:
     numbers = [row.number for row in (*first.items, *rest.items)]
     assert numbers == list(range(len(numbers), 0, -1))
     about = desk.page(AUDITOR, where=AuditFilter(action="batch.", subject=f"batch:{batch_id}"))
-    assert [row.deed.action for row in about.items] == ["batch.prepare", "batch.approve"]
+    assert [row.entry.action for row in about.items] == ["batch.prepare", "batch.approve"]
     report = desk.verify(AUDITOR)
     assert (report.whole, report.rows, office.heard) == (True, len(numbers), [])
     assert desk.verify(AUDITOR, (report.last_number, report.last_hash)).whole

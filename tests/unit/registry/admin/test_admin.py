@@ -73,7 +73,7 @@ def test_a_draft_goes_to_the_reviewer_and_back(registry: Registry) -> None:
     registry.batches.approve(batch, "李")
     with pytest.raises(RegistryConflict, match="only a draft is reviewed"):
         registry.reviews.give_back(batch, by="李", reason="x")
-    told = [row.deed.action for row in registry.audit.page(where=AuditFilter(subject=f"batch:{batch}")).items]
+    told = [row.entry.action for row in registry.audit.page(where=AuditFilter(subject=f"batch:{batch}")).items]
     assert told == ["batch.approve", "batch.submit", "batch.return", "batch.submit", "roster.import"]
     with pytest.raises(NotOnRecord):
         registry.reviews.of("B0")
@@ -202,7 +202,7 @@ def test_the_schedule_is_put_and_changed(registry: Registry) -> None:
         with pytest.raises(RegistryConflict, match="at least one card"):
             registry.plans.put([later, bad], by="王")
     registry.plans.put([], by="王")
-    told = [(row.deed.action, row.deed.subject, row.deed.facts) for row in registry.audit.page().items]
+    told = [(row.entry.action, row.entry.subject, row.entry.facts) for row in registry.audit.page().items]
     assert told == [
         ("plan.remove", "unit:唐山市总工会", {}),
         ("plan.set", f"unit:{UNIT}", {"units": 1, "planned": 600}),

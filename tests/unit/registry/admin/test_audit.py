@@ -22,7 +22,7 @@ from tests.support.registry.registrar import LEASE, UNIT, SetClock, chip, claime
 
 
 def actions(registry: Registry) -> list[str]:
-    return [row.deed.action for row in reversed(registry.audit.page(limit=500).items)]
+    return [row.entry.action for row in reversed(registry.audit.page(limit=500).items)]
 
 
 def test_every_change_on_the_way_to_a_card_is_told_in_its_own_transaction(
@@ -55,7 +55,7 @@ def test_every_change_on_the_way_to_a_card_is_told_in_its_own_transaction(
         "batch.discard",
     ]
     packed = registry.audit.page(where=AuditFilter(subject=f"card:{card.card_number}-1", action="card.packed")).items
-    assert [(row.deed.actor, row.deed.reason) for row in packed] == [("包装", "装盒")]
+    assert [(row.entry.actor, row.entry.reason) for row in packed] == [("包装", "装盒")]
     assert registry.audit.verify().whole
 
 
@@ -94,7 +94,7 @@ def test_a_row_is_not_replaced_by_writing_it_again(registry: Registry) -> None:
 
 
 def test_a_chain_that_is_broken_throughout_is_told_in_part(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.db.audit_chain._MOST_TOLD", 4)
+    monkeypatch.setattr("registry.db.audit_chain._MOST_REPORTED", 4)
     filled(registry, 12)
     with registry._context.database.write() as conn:
         overpower(conn)
@@ -267,6 +267,6 @@ def test_nothing_personal_or_unprintable_gets_into_the_audit(registry: Registry)
     row = registry.audit.note(deed)
     (read,) = registry.audit.page().items
     assert read == row
-    assert (read.deed.reason, read.deed.facts) == ("ring ****7777", {"told": "****777X", "n": 1})
-    assert "\x00" not in read.deed.actor
+    assert (read.entry.reason, read.entry.facts) == ("ring ****7777", {"told": "****777X", "n": 1})
+    assert "\x00" not in read.entry.actor
     assert registry.audit.verify().whole

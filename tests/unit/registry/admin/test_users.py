@@ -106,7 +106,7 @@ def test_changes_of_roles_and_passwords_end_sessions(registry: Registry) -> None
         opened(registry, 2)
     assert not registry.users.enable("li.na", by="root", reason="回来").disabled
     assert registry.users.change("li.na", by="li.na", language="en", display="Li Na").display == "Li Na"
-    told = [row.deed.action for row in registry.audit.page(where=AuditFilter(subject="user:li.na")).items]
+    told = [row.entry.action for row in registry.audit.page(where=AuditFilter(subject="user:li.na")).items]
     assert told[:3] == ["user.change", "user.enable", "user.disable"]
     assert not any(HASH in str(row) for row in registry.audit.page(limit=500).items)
 
@@ -191,7 +191,7 @@ def test_tokens_are_in_force_until_they_end_are_revoked_or_their_maker_is_disabl
     house(registry)
     until = clock.now + DAY
     made = registry.tokens.make("station 3", secret(1), ["operator"], until=until, by="li.na")
-    assert (made.roles, made.made_by, made.until, made.used_at) == ({"operator"}, "li.na", until, None)
+    assert (made.roles, made.created_by, made.until, made.used_at) == ({"operator"}, "li.na", until, None)
     registry.tokens.touch(secret(1))
     found = registry.tokens.find(secret(1))
     assert found is not None

@@ -279,7 +279,7 @@ def test_a_database_that_goes_away_and_returns(cluster: Cluster, custody: Memory
         for call in calls:
             call()
         assert registry.audit.verify().whole
-        assert [row.deed.action for row in registry.audit.page(limit=2).items] == ["card.verified", "session.refused"]
+        assert [row.entry.action for row in registry.audit.page(limit=2).items] == ["card.verified", "session.refused"]
 
 
 @pytest.mark.parametrize("first", ["journal", "read"])

@@ -32,7 +32,7 @@ def carded(registry: Registry, custody: MemoryCustody, count: int = 1) -> list[C
 
 def told(registry: Registry, action: str) -> list[tuple[str, str, str]]:
     rows = registry.audit.page(where=AuditFilter(action=action)).items
-    return [(found.deed.actor, found.deed.subject, found.deed.reason) for found in rows]
+    return [(found.entry.actor, found.entry.subject, found.entry.reason) for found in rows]
 
 
 def found(registry: Registry, query: str) -> list[int]:
@@ -250,12 +250,12 @@ def test_forged_cursors_of_batches(registry: Registry, time: str) -> None:
 
 
 def test_texts_that_no_database_takes(registry: Registry) -> None:
-    with pytest.raises(RegistryConflict, match="can be stored or looked for"):
+    with pytest.raises(RegistryConflict, match="cannot be stored or searched for"):
         registry.members.page(unit="\ud800")
-    with pytest.raises(RegistryConflict, match="can be stored or looked for"):
+    with pytest.raises(RegistryConflict, match="cannot be stored or searched for"):
         registry.members.member(2**64)
     if registry._context.database.dialect == "postgresql":  # SQLite takes it
-        with pytest.raises(RegistryConflict, match="can be stored or looked for"):
+        with pytest.raises(RegistryConflict, match="cannot be stored or searched for"):
             registry.members.page(unit="\x00")
     assert registry.members.page(unit="x" * 100_000).items == ()
 
