@@ -23,7 +23,7 @@ from fastapi import FastAPI
 from benchmarks.chips_apart import open_apart
 from membercard import settings
 from membercard.wiring.service import station_parts
-from reader_service.http.app import create_app
+from reader_service.app import create_app
 from reader_service.readers.manager import ReaderManager
 from reader_service.service import ReaderService
 from reader_service.serving import Listen, serve

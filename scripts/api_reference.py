@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reader_service.http.app import create_app
+from reader_service.app import create_app
 from reader_service.parts import ServiceParts
 from reader_service.service import ReaderService
 from registry.store import Registry

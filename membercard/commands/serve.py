@@ -18,7 +18,7 @@ from membercard.errors import SettingsError
 from membercard.wiring.service import station_parts
 from reader_service import logs, serving, waiting
 from reader_service.access.first_start import NAME, first_administrator
-from reader_service.http.app import create_app
+from reader_service.app import create_app
 from reader_service.service import ReaderService
 from reader_service.serving import Listen
 from terminal.keys import SoftwareKeystore

@@ -11,8 +11,8 @@ from pydantic import Field, StringConstraints
 from reader_service.http.deps import Caller, Svc
 from reader_service.http.resource import Resource
 from reader_service.http.schemas import ALWAYS, ReaderId, RequestModel, problems
+from reader_service.services.lane_commands import LANE_COMMANDS, LaneCommand
 from reader_service.services.lane_status import LaneStatus
-from reader_service.services.lanes import LANE_COMMANDS, LaneCommand
 
 router = Resource(prefix="/lanes", tags=["lanes"], responses=problems(*ALWAYS))
 

@@ -15,7 +15,7 @@ from reader_service.pages.intake import as_download, pieces
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission
-from reader_service.services.statistics import Figures
+from reader_service.services.figures import Figures
 from registry.admin.plans import UnitPlan
 from registry.admin.statistics import CardSeconds, HourCount, UnitProgress
 from terminal.member.presentation import presentation

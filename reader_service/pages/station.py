@@ -21,8 +21,8 @@ from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.batches import BatchView
+from reader_service.services.lane_commands import LANE_COMMANDS, LaneCommand
 from reader_service.services.lane_status import LaneStatus
-from reader_service.services.lanes import LANE_COMMANDS, LaneCommand
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")

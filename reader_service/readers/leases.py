@@ -96,6 +96,11 @@ class Leases:
         with self._lock:
             self._checked(p, reader_id, token)
 
+    def check_counter(self, reader_id: str) -> None:
+        """That the reader is in counter mode. Raises LeaseLost."""
+        if self.mode(reader_id) is not Mode.COUNTER:
+            raise LeaseLost(f"reader {reader_id} is in no counter mode; take a lease of it first", reader=reader_id)
+
     def held(self, reader_id: str) -> LeaseView | None:
         """Who has it, where it is leased."""
         with self._lock:

@@ -157,14 +157,26 @@ class ReaderManager:
             raise out_of(reader_id, fault) from fault
 
     def use(
-        self, p: Principal, reader_id: str, token: str, job: Callable[[ReaderSession], T], deadline: float = DEADLINE
+        self,
+        p: Principal,
+        reader_id: str,
+        token: str,
+        job: Callable[[ReaderSession], T],
+        deadline: float = DEADLINE,
+        *,
+        counter: bool = False,
     ) -> T:
-        """As ``ask``, for somebody who leased the reader. Raises LeaseLost."""
+        """As ``ask``, for the holder of the lease; with ``counter`` also without a token at a reader in counter mode.
+        Raises LeaseLost."""
+        if counter and not token:
+            self._entry(reader_id)
+            self.leases.check_counter(reader_id)
+            return self.ask(reader_id, job, deadline)
         self.leases.check(p, reader_id, token)
 
-        def leased(seat: ReaderSession) -> T:
+        def leased(session: ReaderSession) -> T:
             self.leases.check(p, reader_id, token)  # it may have ended while other work was done
-            return job(seat)
+            return job(session)
 
         return self.ask(reader_id, leased, deadline)
 
@@ -178,8 +190,7 @@ class ReaderManager:
 
     def drawer(self, reader_id: str) -> CardSlot:
         """The slot as it is worked by hand. Raises NotFound, Conflict for a reader that is not virtual."""
-        with self._lock:
-            drawer = self._entry(reader_id).drawer
+        drawer = self._entry(reader_id).drawer
         if drawer is None:
             raise Conflict(f"reader {reader_id} is no virtual slot", reader=reader_id)
         return drawer
@@ -188,10 +199,8 @@ class ReaderManager:
 
     def start(self) -> None:
         """Open the readers that were named and watch for others. Raises ReaderNotFound for a URL that names none."""
-        try:
+        with contextlib.suppress(RegistryUnavailable):  # readers go by their own names then
             self._given = self._parts.registry.stations.names(self._parts.station)
-        except RegistryUnavailable:
-            self._given = {}  # Readers go by their own names then.
         for url in dict.fromkeys(self._parts.counters):
             self._open(url, self._parts.counters[url])
         for url in self._parts.reader_urls:

@@ -21,7 +21,6 @@ from reader_service.readers.manager import ReaderManager
 from reader_service.readers.names import reader_named
 from reader_service.readers.values import Mode
 from reader_service.readers.worker import ReaderSession
-from reader_service.services.slot import use_reader
 from registry.errors import RegistryConflict, RegistryError
 from registry.members.verdicts import VerdictNote
 from terminal.apdu import Disposition, Trace, Transport, stack
@@ -98,7 +97,7 @@ class CounterService:
         """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Whatever the card does is a
         verdict. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung), Unavailable (no lists at all)."""
         p.need(Permission.VERIFY)
-        return use_reader(self._hub, p, reader_id, lease, partial(self._verify, reader_id, at), VERIFYING)
+        return self._hub.use(p, reader_id, lease, partial(self._verify, reader_id, at), VERIFYING, counter=True)
 
     def watch(self, p: Principal, reader_id: str, on: bool) -> None:
         """VERIFY. Counter mode on: each card put in is verified at once. Raises NotFound, LeaseHeld."""

@@ -28,6 +28,7 @@ from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Mode
 from reader_service.readers.worker import ReaderSession
 from reader_service.registry_errors import translate_registry_errors
+from reader_service.services.lane_commands import LaneCommand
 from reader_service.services.lane_status import LaneStatus, LastCard
 from registry.db.audit_chain import AuditEntry
 from registry.errors import RegistryUnavailable
@@ -55,40 +56,6 @@ _NO_LANES: Final = {
     BatchState.DONE: "is done",
     BatchState.CLOSED: "is closed",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LaneCommand:
-    """What an operator may tell a running lane to do. ``name`` is its place in addresses, operation ids and the audit;
-    ``summary`` and ``description`` are the API's texts. ``audited``: each use leaves an audit entry."""
-
-    name: str
-    apply: Callable[[PersonalizationLine], None]
-    summary: str
-    description: str
-    audited: bool = False
-
-
-LANE_COMMANDS: Final = {
-    command.name: command
-    for command in (
-        LaneCommand(
-            "pause",
-            PersonalizationLine.pause,
-            "Pause a lane",
-            "The card in the reader is finished first, and the lane holds until `resume`.",
-        ),
-        LaneCommand("resume", PersonalizationLine.resume, "Resume a paused lane", "The lane takes its next card."),
-        LaneCommand(
-            "stop",
-            PersonalizationLine.stop,
-            "Stop a lane",
-            "The card in the reader is finished first. A second stop changes nothing.",
-            audited=True,
-        ),
-    )
-}
-"""The commands by name. The service, the API and the pages work from this table."""
 
 
 class _Batch:

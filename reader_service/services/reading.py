@@ -13,7 +13,6 @@ from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.worker import ReaderSession
-from reader_service.services.slot import use_reader
 from terminal.apdu import Disposition, Sender, stack
 from terminal.emv.data.explain import Explained, Explainer
 from terminal.emv.data.tags import TAG_9F1A_TERMINAL_COUNTRY, TAG_9F37_UNPREDICTABLE_NUMBER
@@ -79,7 +78,7 @@ class ReadingService:
         """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Each payment application
         counts one in its transaction counter. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung)."""
         p.need(Permission.VERIFY)
-        return use_reader(self._hub, p, reader_id, lease, partial(self._read, reader_id), READING)
+        return self._hub.use(p, reader_id, lease, partial(self._read, reader_id), READING, counter=True)
 
     def _read(self, reader_id: str, seat: ReaderSession) -> CardContents:
         began = time.perf_counter()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
@@ -13,6 +12,7 @@ from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import translate_registry_errors
+from reader_service.services.figures import DayCount, Figures
 from reader_service.services.plan_sheet import read_plans
 from reader_service.services.rosters import Annotated
 from reader_service.services.uploads import Uploads
@@ -20,29 +20,6 @@ from registry.admin.plans import UnitPlan
 from registry.admin.statistics import CardSeconds, HourCount, LaneCount, RejectCount, UnitProgress
 
 MOST_PLANS: Final = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class DayCount:
-    """Verified cards of one day in this machine's time zone."""
-
-    day: date
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """All figures of a time, as they are exported."""
-
-    since: datetime | None
-    until: datetime | None
-    made_at: datetime
-    units: Sequence[UnitProgress]
-    days: Sequence[DayCount]
-    rejects: Sequence[RejectCount]
-    seconds: CardSeconds
-    lanes: Sequence[LaneCount]
-    verdicts: Sequence[HourCount]
 
 
 class StatisticsService:

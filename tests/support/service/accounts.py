@@ -16,8 +16,8 @@ from reader_service.access.accounts import AccountService
 from reader_service.access.authenticator import key_of, new_token
 from reader_service.access.passwords import CHEAP, Passwords
 from reader_service.access.settings import AccessSettings
+from reader_service.app import create_app
 from reader_service.events import EventBus
-from reader_service.http.app import create_app
 from reader_service.principal import Role
 from reader_service.service import ReaderService
 from reader_service.services.users import UserService

@@ -17,8 +17,8 @@ from reader_service.readers.values import Lease, LeaseView, Mode, ReaderState, R
 from reader_service.services.batches import BatchView
 from reader_service.services.counter import ListsAge, VerdictView
 from reader_service.services.developer import CardFileView, ExchangeView
+from reader_service.services.lane_commands import LaneCommand
 from reader_service.services.lane_status import LaneStatus, LastCard
-from reader_service.services.lanes import LaneCommand
 from reader_service.services.reading import ApplicationKind, ApplicationView, CardContents
 from registry.db.paging import Page
 from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject

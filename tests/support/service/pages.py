@@ -19,7 +19,7 @@ from membercard import settings
 from membercard.demo.setup import CONFIG
 from membercard.demo.station import DemoStation
 from membercard.wiring.service import station_parts
-from reader_service.http.app import create_app
+from reader_service.app import create_app
 from reader_service.service import ReaderService
 from tests.support.waiting import PATIENCE, eventually
 

@@ -11,7 +11,7 @@ import httpx
 
 from reader_service.access.authenticator import key_of, new_token
 from reader_service.access.passwords import CHEAP, Passwords
-from reader_service.http.app import create_app
+from reader_service.app import create_app
 from reader_service.principal import Role
 from reader_service.service import ReaderService
 from simulators.card.config import CardConfig

@@ -12,7 +12,7 @@ import httpx
 from fastapi import FastAPI
 
 from reader_service.access.passwords import CHEAP, Passwords
-from reader_service.http.app import create_app
+from reader_service.app import create_app
 from reader_service.principal import Role
 from reader_service.service import ReaderService
 from tests.support.service.accounts import PASSWORD, Client

@@ -17,8 +17,9 @@ from reader_service.errors import Conflict, Forbidden, Invalid, LeaseHeld, NotFo
 from reader_service.principal import Principal, Role
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Mode
+from reader_service.services.lane_commands import LANE_COMMANDS
 from reader_service.services.lane_status import LaneStatus
-from reader_service.services.lanes import LANE_COMMANDS, LaneService
+from reader_service.services.lanes import LaneService
 from registry.errors import RegistryUnavailable
 from registry.store import Registry
 from simulators.card.config import CardConfig
