@@ -89,13 +89,13 @@ def _check_record(card: PreparedCard, value: bytes, record: int, place: str) -> 
         template = decode(value).find(TAG_70_RECORD)
     except TlvError as fault:
         raise BankFileError(f"its data objects are broken: {fault}", record, place) from None
-    told = {
+    values = {
         tag: ((template and template.children.get(tag)) or b"").hex().upper()
         for tag in (TAG_5A_PAN, TAG_57_TRACK_2, TAG_5F34_PAN_SEQUENCE)
     }
-    if told[TAG_5A_PAN] and told[TAG_5A_PAN].rstrip("F") != card.pan:
+    if values[TAG_5A_PAN] and values[TAG_5A_PAN].rstrip("F") != card.pan:
         raise BankFileError("the card number in the chip (5A) is not that of the card", record, place)
-    if told[TAG_57_TRACK_2] and told[TAG_57_TRACK_2].partition("D")[0] != card.pan:
+    if values[TAG_57_TRACK_2] and values[TAG_57_TRACK_2].partition("D")[0] != card.pan:
         raise BankFileError("the track 2 data in the chip (57) are not those of the card", record, place)
-    if told[TAG_5F34_PAN_SEQUENCE] and told[TAG_5F34_PAN_SEQUENCE] != f"{card.sequence:02d}":
+    if values[TAG_5F34_PAN_SEQUENCE] and values[TAG_5F34_PAN_SEQUENCE] != f"{card.sequence:02d}":
         raise BankFileError("the sequence number in the chip (5F34) is not that of the card", record, place)

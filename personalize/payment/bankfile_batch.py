@@ -28,7 +28,7 @@ from terminal.tlv import decode
 FORMATS: Final[Mapping[str, BankFormat]] = MappingProxyType({"dp": DpFormat(), "dp-tr31": DpFormat(key_blocks=True)})
 """By the name that commands use. A bank's own format is one more line here and one more module."""
 
-MOST_TOLD: Final = 20
+MOST_LISTED: Final = 20
 """Faults of cards that are told of one file."""
 _CHUNK: Final = 200
 
@@ -81,10 +81,10 @@ def take_in(
         while chunk := list(islice(coming, _CHUNK)):
             for dossier in intake.sound(chunk):
                 spool.add(dossier)
-            if len(intake.faults) >= MOST_TOLD:
+            if len(intake.faults) >= MOST_LISTED:
                 break
         if intake.faults:
-            raise BankFileRefused(intake.faults[:MOST_TOLD])
+            raise BankFileRefused(intake.faults[:MOST_LISTED])
         registry.dossiers.replace(batch_id, spool, by=by)
         return len(spool)
 
@@ -155,8 +155,8 @@ def _misplaced(card: PreparedCard, stored: StoredDossier | None, bound: str | No
 
 
 def _waiting(registry: Registry, batch_id: str, card_numbers: Sequence[str]) -> dict[str, StoredDossier]:
-    found = registry.dossiers.stored(batch_id, card_numbers)
-    return {one.card_number: one for one in found if one.state == "waiting"}
+    dossiers = registry.dossiers.stored(batch_id, card_numbers)
+    return {one.card_number: one for one in dossiers if one.state == "waiting"}
 
 
 def _number_of(payment: DossierApplication) -> tuple[str, int]:
@@ -164,15 +164,15 @@ def _number_of(payment: DossierApplication) -> tuple[str, int]:
     for part in payment.parts:
         if isinstance(part.value, ApplicationKeys):
             return part.value.pan, part.value.sequence
-    told: dict[int, bytes] = {}
+    values: dict[int, bytes] = {}
     for record in payment.records().values():
         try:
             objects = decode(record)
         except TlvError:
             continue
-        told |= {
+        values |= {
             int(item.tag): item.value for item in objects.walk() if item.tag in (TAG_5A_PAN, TAG_5F34_PAN_SEQUENCE)
         }
-    if TAG_5A_PAN not in told:
+    if TAG_5A_PAN not in values:
         raise DossierError("a payment application that says its card number nowhere")
-    return told[TAG_5A_PAN].hex().upper().rstrip("F"), int(told.get(TAG_5F34_PAN_SEQUENCE, b"\x00").hex())
+    return values[TAG_5A_PAN].hex().upper().rstrip("F"), int(values.get(TAG_5F34_PAN_SEQUENCE, b"\x00").hex())

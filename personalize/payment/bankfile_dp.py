@@ -162,26 +162,26 @@ def _read_header(source: _Source, exchange: BankFileExchange) -> tuple[FileHead,
     if fixed[4] != VERSION:
         raise BankFileError(f"it is of version {fixed[4]}; this program reads {VERSION}", 0, "version", 4)
     raw = fixed + source.exactly(fixed[5] + 16, "header")
-    told = _parsed(_HEADER, raw, 0, 0)
+    header = _parsed(_HEADER, raw, 0, 0)
     try:
-        created = datetime.strptime(told.created.hex(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        created = datetime.strptime(header.created.hex(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         raise BankFileError("it is no date and time", 0, "created", len(raw) - 12) from None
     info = exchange.custody.info(exchange.transport)
-    if (told.cipher, told.kcv) != (_CIPHERS.get(info.algorithm), info.kcv):
-        told_kcv, ours = told.kcv.hex().upper(), info.kcv.hex().upper()
+    if (header.cipher, header.kcv) != (_CIPHERS.get(info.algorithm), info.kcv):
+        stated_kcv, ours = header.kcv.hex().upper(), info.kcv.hex().upper()
         raise BankFileError(
-            f"it is under a transport key with check value {told_kcv}; {exchange.transport} has {ours}",
+            f"it is under a transport key with check value {stated_kcv}; {exchange.transport} has {ours}",
             0,
             "kcv",
             len(raw) - 5,
         )
-    if told.key_form not in (_WRAPPED, _KEY_BLOCKS) or (
-        told.key_form == _KEY_BLOCKS and info.algorithm is Algorithm.SM4
+    if header.key_form not in (_WRAPPED, _KEY_BLOCKS) or (
+        header.key_form == _KEY_BLOCKS and info.algorithm is Algorithm.SM4
     ):
-        text = f"{told.key_form:02X} is no way in which keys travel under {info.algorithm}"
+        text = f"{header.key_form:02X} is no way in which keys travel under {info.algorithm}"
         raise BankFileError(text, 0, "keys", len(raw) - 1)
-    return FileHead(_text(told.sender, 0, "sender", 6), told.number, created), raw, told.key_form
+    return FileHead(_text(header.sender, 0, "sender", 6), header.number, created), raw, header.key_form
 
 
 def _read_cards(source: _Source, context: _Context, chain: _Chain) -> Iterator[PreparedCard]:
@@ -209,36 +209,38 @@ def _read_cards(source: _Source, context: _Context, chain: _Chain) -> Iterator[P
 
 
 def _authentic(source: _Source, chain: _Chain, record: bytes) -> None:
-    told = source.exactly(chain.size, "authenticator")
-    if not hmac.compare_digest(told, chain.authenticator(record)):
-        raise source.fault("the authenticator is wrong: the file was changed up to here", "authenticator", -len(told))
+    authenticator = source.exactly(chain.size, "authenticator")
+    if not hmac.compare_digest(authenticator, chain.authenticator(record)):
+        raise source.fault(
+            "the authenticator is wrong: the file was changed up to here", "authenticator", -len(authenticator)
+        )
 
 
 def _parsed(shape: Construct, raw: bytes, record: int, start: int) -> Container[Any]:
     stream = io.BytesIO(raw)
     try:
-        found: Container[Any] = shape.parse_stream(stream)
+        parsed: Container[Any] = shape.parse_stream(stream)
     except ConstructError as fault:
         path = (fault.path or "").removeprefix("(parsing)").strip(" ->").replace(" -> items", "").replace(" -> ", ".")
         raise BankFileError("it does not fit the format", record, path, start + stream.tell()) from None
-    return found
+    return parsed
 
 
-def _card(told: Container[Any], context: _Context, record: int, start: int) -> PreparedCard:
-    digits = told.pan.hex().upper()
+def _card(fields: Container[Any], context: _Context, record: int, start: int) -> PreparedCard:
+    digits = fields.pan.hex().upper()
     pan = digits.removesuffix("F")
     if not (pan.isdecimal() and 8 <= len(pan) <= 19):
         raise BankFileError("it is not 8 to 19 digits", record, "pan", start)
-    if not told.sequence.hex().isdecimal():
+    if not fields.sequence.hex().isdecimal():
         raise BankFileError("it is not two digits", record, "sequence", start)
-    if not told.applications:
+    if not fields.applications:
         raise BankFileError("a card has at least one application", record, "applications", start)
-    reference = _text(told.reference, record, "reference", start)
+    reference = _text(fields.reference, record, "reference", start)
     try:
-        first, *others = told.applications
+        first, *others = fields.applications
         payment = _application(PAYMENT, first, context, reference, record)
         directories = tuple(_application(DIRECTORY, one, context, reference, record) for one in others)
-        return check(PreparedCard(reference, pan, int(told.sequence.hex()), payment, directories), record)
+        return check(PreparedCard(reference, pan, int(fields.sequence.hex()), payment, directories), record)
     except BankFileError as fault:
         raise fault.at(start) from None
 
@@ -250,10 +252,12 @@ def _text(raw: bytes, record: int, field: str, offset: int) -> str:
     return text
 
 
-def _application(kind: str, told: Container[Any], context: _Context, reference: str, record: int) -> DossierApplication:
-    name = f"{reference}/{told.instance.hex().upper()}"
-    parts = tuple(_part(group, context, name, record) for group in told.groups)
-    return DossierApplication(kind, told.package, told.module, told.instance, parts)
+def _application(
+    kind: str, fields: Container[Any], context: _Context, reference: str, record: int
+) -> DossierApplication:
+    name = f"{reference}/{fields.instance.hex().upper()}"
+    parts = tuple(_part(group, context, name, record) for group in fields.groups)
+    return DossierApplication(kind, fields.package, fields.module, fields.instance, parts)
 
 
 def _part(group: Container[Any], context: _Context, name: str, record: int) -> DossierPart:

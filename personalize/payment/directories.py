@@ -30,10 +30,10 @@ _FCI, _FIRST_RECORD, _DIRECTORY_SFI = 0x9102, 0x0101, 1
 
 def directories(profile: PaymentApplication) -> tuple[DossierApplication, ...]:
     """The directory applications of a card with this payment application: PSE, and PPSE where it has an antenna."""
-    made = [_pse(profile)]
+    applications = [_pse(profile)]
     if profile.contactless:
-        made.append(_ppse(profile))
-    return tuple(made)
+        applications.append(_ppse(profile))
+    return tuple(applications)
 
 
 class DirectoryPreparer:

@@ -129,8 +129,8 @@ class CardImage:
         """Those for debit, e-cash and the antenna, each followed by its twin for SM2."""
         only_sm = not self.profile.rsa
         usual = (OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS)
-        found = [(number + twin, only_sm or twin > 0) for number in usual for twin in (0, SM)]
-        return tuple(ImageOptions(dgi, objects(self.plain(dgi)), sm) for dgi, sm in found if self.part(dgi))
+        numbers = [(number + offset, only_sm or offset > 0) for number in usual for offset in (0, SM)]
+        return tuple(ImageOptions(dgi, objects(self.plain(dgi)), sm) for dgi, sm in numbers if self.part(dgi))
 
     @property
     def issuer_data(self) -> bytes:
@@ -144,10 +144,10 @@ class CardImage:
 
     def elements(self, options: ImageOptions) -> dict[int, bytes]:
         """What a terminal knows of the card after reading: the first of each element, in AFL order."""
-        found: dict[int, bytes] = {}
+        elements: dict[int, bytes] = {}
         for item in chain.from_iterable(self.content(place) for place, _ in options.places()):
-            found.setdefault(int(item.tag), item.value)
-        return found
+            elements.setdefault(int(item.tag), item.value)
+        return elements
 
     def value(self, tag: int) -> bytes | None:
         """An element of any record, or None."""
@@ -188,10 +188,10 @@ class CardImage:
 
 def card_objects(records: Mapping[Place, bytes]) -> Tlvs:
     """What the card itself works with, of DGIs 0D01 and 0E01: bare as banks have it, or in a 70 template."""
-    found: list[Tlv] = []
+    items: list[Tlv] = []
     for raw in filter(None, map(records.get, _CARD_DATA)):
-        found += inside(raw, TAG_70_RECORD) if raw[:1] == b"\x70" else objects(raw)
-    return Tlvs(found)
+        items += inside(raw, TAG_70_RECORD) if raw[:1] == b"\x70" else objects(raw)
+    return Tlvs(items)
 
 
 def objects(data: bytes) -> Tlvs:
@@ -204,11 +204,11 @@ def objects(data: bytes) -> Tlvs:
 
 def inside(data: bytes, template: int) -> Tlvs:
     """What is inside the one template that ``data`` should be."""
-    found = objects(data)
-    if len(found) != 1 or found[0].tag != template:
+    tlvs = objects(data)
+    if len(tlvs) != 1 or tlvs[0].tag != template:
         return Tlvs()
     try:
-        return found[0].children
+        return tlvs[0].children
     except TlvError:
         return Tlvs()
 

@@ -132,10 +132,10 @@ class PaymentPreparer:
         if len(chains) != 1:
             records |= _numbered(SHARED, pack(loose), after=len(signed))
         secrets_: list[DossierPart] = []
-        for twin, file, items, key_parts in chains:
+        for offset, file, items, key_parts in chains:
             own = pack([*items, *loose] if len(chains) == 1 else items)
             records |= _numbered(file, own)
-            parts += self._options(twin, records, {SHARED, file}, len(signed))
+            parts += self._options(offset, records, {SHARED, file}, len(signed))
             secrets_ += key_parts
         if not chains:
             parts += self._options(0, records, {SHARED}, 0)
@@ -151,23 +151,25 @@ class PaymentPreparer:
         secret DGIs."""
         if not self._profile.authenticates:
             return []
-        made = []
+        algorithms = []
         if self._rsa:
-            made.append((0, RSA_FILE, *self._with_rsa(self._rsa, account, key, static)))
+            algorithms.append((0, RSA_FILE, *self._with_rsa(self._rsa, account, key, static)))
         if self._sm:
-            made.append((SM if self._rsa else 0, SM_FILE, *self._with_sm(self._sm, account, static, context)))
-        return made
+            algorithms.append((SM if self._rsa else 0, SM_FILE, *self._with_sm(self._sm, account, static, context)))
+        return algorithms
 
     def _options(
-        self, twin: int, records: dict[tuple[int, int], bytes], files: set[int], signed: int
+        self, offset: int, records: dict[tuple[int, int], bytes], files: set[int], signed: int
     ) -> list[DossierPart]:
         """Processing options: for debit; for e-cash, whose AFL names 9F74 too; for the antenna, with 9F10."""
         usual = _located(self._aip, records, files, signed)
-        parts = [DossierPart(OPTIONS + twin, usual)]
+        parts = [DossierPart(OPTIONS + offset, usual)]
         if self._profile.e_cash:
-            parts.append(DossierPart(ECASH_OPTIONS + twin, _located(self._aip, records, files | {ECASH_FILE}, signed)))
+            parts.append(
+                DossierPart(ECASH_OPTIONS + offset, _located(self._aip, records, files | {ECASH_FILE}, signed))
+            )
         if self._profile.q_pboc:
-            parts.append(DossierPart(CONTACTLESS_OPTIONS + twin, usual + _issuer_data(self._profile)))
+            parts.append(DossierPart(CONTACTLESS_OPTIONS + offset, usual + _issuer_data(self._profile)))
         return parts
 
     def _with_rsa(
@@ -289,8 +291,8 @@ def _shared(profile: PaymentApplication) -> Iterator[DossierPart]:
     yield DossierPart(CARD_DATA, elements.card_data(profile))
     yield DossierPart(OWN_DATA, elements.own_data(profile))
     yield DossierPart(ISSUER_DATA, _issuer_data(profile))
-    told = elements.version_in(elements.issuer_data(profile)) == elements.VERSIONS[profile.cryptogram]
-    if not told or (profile.sm and profile.sm4_fold == "left") or profile.script_mac != _SCRIPT_MAC:
+    version_known = elements.version_in(elements.issuer_data(profile)) == elements.VERSIONS[profile.cryptogram]
+    if not version_known or (profile.sm and profile.sm4_fold == "left") or profile.script_mac != _SCRIPT_MAC:
         yield DossierPart(int(profile.keys.scheme_dgi, 16), elements.scheme(profile))
 
 

@@ -143,12 +143,12 @@ class TransactionProof:
         config = self._terminal(dossier, sm)
         outcome = run_transaction(sender, config, paid, keys=self._authorities, host=issuer, pin_pad=False)
         if not issuer.sound:
-            said = f"the issuer never saw a right one: {outcome.reason}"
-            raise ReadBackError("the cryptogram", said, RejectCode.READ_BACK_PAYMENT)
+            reason = f"the issuer never saw a right one: {outcome.reason}"
+            raise ReadBackError("the cryptogram", reason, RejectCode.READ_BACK_PAYMENT)
         faults = outcome.tvr & (_FAULTS | (TVR.ODA_NOT_PERFORMED if self._profile.authenticates else TVR(0)))
         if faults or outcome.result is not Result.DECLINED_ONLINE:
-            said = f"{outcome.result}, {outcome.reason} (TVR faults {faults!r})"
-            raise ReadBackError("the transaction", said, RejectCode.READ_BACK_PAYMENT)
+            reason = f"{outcome.result}, {outcome.reason} (TVR faults {faults!r})"
+            raise ReadBackError("the transaction", reason, RejectCode.READ_BACK_PAYMENT)
 
     def _terminal(self, dossier: Dossier, sm: bool) -> TerminalConfig:
         """The shipped terminal, made to accept exactly this application, with or without SM."""
@@ -160,14 +160,14 @@ class TransactionProof:
 
 def authorities(profile: PaymentApplication, custody: KeyCustody) -> CaStore:
     """The CA keys of the profile's scheme (payment.trust), RSA and SM2 as the cards need them. Raises CustodyError."""
-    trust, found = profile.trust, list[CaKey | SmCaKey]()
+    trust, keys = profile.trust, list[CaKey | SmCaKey]()
     rid = bytes.fromhex(trust.rid)
     if profile.authenticates and profile.rsa:
         info = custody.info(custody.latest(trust.ca_key))
         if info.modulus is not None and info.exponent is not None:
-            found.append(CaKey(rid, int(trust.ca_index, 16), RsaPublic(info.modulus, info.exponent)))
+            keys.append(CaKey(rid, int(trust.ca_index, 16), RsaPublic(info.modulus, info.exponent)))
     if profile.authenticates and profile.sm:
         point = custody.info(custody.latest(trust.sm_ca_key)).point
         if point is not None:
-            found.append(SmCaKey(rid, int(trust.sm_ca_index, 16), point))
-    return ca_store(found)
+            keys.append(SmCaKey(rid, int(trust.sm_ca_index, 16), point))
+    return ca_store(keys)

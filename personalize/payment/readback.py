@@ -32,7 +32,7 @@ from terminal.emv.data.tags import (
 from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, decode, tlv
 
-_READ_AT_CONTACT = tuple((number + twin, twin) for number in (OPTIONS, ECASH_OPTIONS) for twin in (0, SM))
+_READ_AT_CONTACT = tuple((number + offset, offset) for number in (OPTIONS, ECASH_OPTIONS) for offset in (0, SM))
 
 
 class PaymentProof(Protocol):
@@ -59,13 +59,13 @@ def read_back_payment(run: ReadBackRun, application: DossierApplication) -> dict
     sender = run.sender
     records = application.records()
     stored = card_objects(records)
-    for dgi, twin in _READ_AT_CONTACT:
+    for dgi, offset in _READ_AT_CONTACT:
         if dgi not in [part.number for part in application.parts]:
             continue
         _select(sender, application, "payment application")
         expected = application.plain(dgi)
         values = {
-            TAG_DF69_SM_INDICATOR: bytes((twin > 0,)),
+            TAG_DF69_SM_INDICATOR: bytes((offset > 0,)),
             TAG_5F2A_CURRENCY: stored.get(TAG_9F51_CARD_RISK_CURRENCY) or b"",
         }
         if dgi in (ECASH_OPTIONS, ECASH_OPTIONS + SM):

@@ -114,9 +114,9 @@ class MemberCard:
     @classmethod
     def of(cls, application: SelectedApplication, options: ProcessingOptions, records: Iterable[Record]) -> MemberCard:
         """Raises CardMalformed when an object occurs twice. EMV 4.4 Book 3, 10.2."""
-        kept = tuple(records)
+        all_records = tuple(records)
         values: dict[int, bytes] = {}
-        for record in kept:
+        for record in all_records:
             certificates_only = record.sfi == CERTIFICATE_SFI and not record.signed
             for item in record.objects:
                 if certificates_only and item.tag not in _CERTIFICATES:
@@ -124,7 +124,7 @@ class MemberCard:
                 if item.tag in values:
                     raise CardMalformed(f"reading SFI {record.sfi}, record {record.number}: {item.tag} occurs twice")
                 values[item.tag] = item.value
-        return cls(application, options, kept, MappingProxyType(values))
+        return cls(application, options, all_records, MappingProxyType(values))
 
     def get(self, element: Element[T]) -> T | None:
         """The decoded element, or None where the card has none. Raises CardMalformed."""
@@ -187,12 +187,12 @@ def start(sender: Sender, application: SelectedApplication, terminal: Mapping[in
     except TlvError as error:
         raise CardMalformed(f"{doing}: PDOL: {error}") from error
     template = tlv(TAG_83_COMMAND_TEMPLATE, related).encode()
-    found = _decoded(check(sender.send(Command(0x80, 0xA8, data=template, ne=256)), doing), doing)
-    joined = found.get(TAG_80_FORMAT_1)
+    answer = _decoded(check(sender.send(Command(0x80, 0xA8, data=template, ne=256)), doing), doing)
+    joined = answer.get(TAG_80_FORMAT_1)
     aip, afl = (
         (joined[:2], joined[2:])
         if joined is not None
-        else (found.get(TAG_77_FORMAT_2, TAG_82_AIP), found.get(TAG_77_FORMAT_2, TAG_94_AFL))
+        else (answer.get(TAG_77_FORMAT_2, TAG_82_AIP), answer.get(TAG_77_FORMAT_2, TAG_94_AFL))
     )
     if aip is None or afl is None or len(aip) != 2:
         raise CardMalformed(f"{doing}: the answer has no AIP or no AFL")
@@ -241,8 +241,8 @@ def _protected(record: Record, element: Element[T]) -> T:
 def internal_authenticate(sender: Sender, data: bytes) -> bytes:
     """The signed dynamic application data over ``data``, in either format. EMV 4.4 Book 3, 6.5.9."""
     doing = "authenticating the card (INTERNAL AUTHENTICATE)"
-    found = _decoded(check(sender.send(Command(0x00, 0x88, data=data, ne=256)), doing), doing)
-    signature = found.get(TAG_80_FORMAT_1) or found.get(TAG_77_FORMAT_2, elements.DYNAMIC_SIGNATURE.tag)
+    answer = _decoded(check(sender.send(Command(0x00, 0x88, data=data, ne=256)), doing), doing)
+    signature = answer.get(TAG_80_FORMAT_1) or answer.get(TAG_77_FORMAT_2, elements.DYNAMIC_SIGNATURE.tag)
     if signature is None:
         raise CardMalformed(f"{doing}: the answer has no signature (9F4B)")
     return signature

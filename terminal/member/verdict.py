@@ -174,10 +174,10 @@ class _Counter:
         index = card.get(elements.CA_KEY_INDEX)
         if index is None:
             return None
-        found = self.trust.find(card.application.rid, index, self.today)
-        if found is None:
+        ca_key = self.trust.find(card.application.rid, index, self.today)
+        if ca_key is None:
             raise self._unknown_issuer(f"{card.application.rid.hex().upper()}/{index:02X}")
-        return found
+        return ca_key
 
     def _unknown_issuer(self, key: str) -> _Decided:
         return _Decided(
@@ -242,11 +242,11 @@ class _Counter:
         self.proof = Proof.OFFLINE_DYNAMIC
 
     def _refused(self, facts: MemberFacts) -> None:
-        found = self.hotlist.find(facts.card_number, facts.sequence) if self.hotlist is not None else None
-        if found is None:
+        entry = self.hotlist.find(facts.card_number, facts.sequence) if self.hotlist is not None else None
+        if entry is None:
             return
-        code = VerdictCode.SUSPENDED if found.reason is HotlistReason.SUSPENDED else VerdictCode.LOST
-        sentence = f"The card is on the hotlist since {found.since:%Y-%m-%d}: {found.reason}."
+        code = VerdictCode.SUSPENDED if entry.reason is HotlistReason.SUSPENDED else VerdictCode.LOST
+        sentence = f"The card is on the hotlist since {entry.since:%Y-%m-%d}: {entry.reason}."
         raise _Decided(code, sentence, "hotlist", self.proof)
 
     def _dates(self, facts: MemberFacts, keys: list[tuple[Signed, PublicKey]]) -> None:

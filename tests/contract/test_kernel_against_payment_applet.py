@@ -147,7 +147,7 @@ def test_wrong_pins_are_counted_by_the_card_and_its_last_try_is_warned_of(rule: 
     right, wrong = "246810", "8531"
     persons = Person(wrong, right), Person(wrong, None), Person(wrong, wrong), Person()
     outcomes = [pay(wire, UNDER, None, person=person) for person in persons]
-    assert [person.asked for person in persons] == [
+    assert [person.pin_requests for person in persons] == [
         [(3, False), (2, False)],
         [(3, False), (2, False)],
         [(2, False), (1, True)],

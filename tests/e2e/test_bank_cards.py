@@ -24,7 +24,14 @@ from personalize.line.outcome import CardOutcome
 from personalize.lists import own_trust
 from personalize.payment import bankfile_batch, bankfile_spool
 from personalize.payment.bankfile import BankFileExchange, PreparedCard
-from personalize.payment.bankfile_batch import FORMATS, MOST_TOLD, cards_of, refuse_remaking, take_in, waiting_dossiers
+from personalize.payment.bankfile_batch import (
+    FORMATS,
+    MOST_LISTED,
+    cards_of,
+    refuse_remaking,
+    take_in,
+    waiting_dossiers,
+)
 from personalize.payment.bankfile_lint import linter_of
 from personalize.payment.proof import TransactionProof, authorities
 from personalize.preparation.batch import prepare_batch
@@ -281,7 +288,7 @@ def test_every_broken_card_is_told(prepared: tuple[Dossier, ...], station: Stati
     with pytest.raises(BankFileRefused) as caught:
         station.take(file_of(prepared, r1=bend, r3=bend))
     assert {fault.record for fault in caught.value.faults} == {1, 3}
-    assert len(caught.value.faults) <= MOST_TOLD
+    assert len(caught.value.faults) <= MOST_LISTED
     assert station.untouched
 
 

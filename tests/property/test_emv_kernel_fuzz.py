@@ -219,13 +219,17 @@ def test_an_online_approval_is_the_issuers_and_the_cards(plan: dict[int, Bend]) 
     if outcome is None:
         return
     sane(outcome, card)
-    if host.asked and host.asked[0].data.get(0x9F26) == card.arqc and host.asked[0].data.get(0x9F36) == b"\x00\x07":
+    if (
+        host.requests
+        and host.requests[0].data.get(0x9F26) == card.arqc
+        and host.requests[0].data.get(0x9F36) == b"\x00\x07"
+    ):
         assert outcome.reversal is not outcome.approved, "the issuer approved: paid, or to be taken back"
     if not outcome.approved:
         return
     assert outcome.result is Result.APPROVED_ONLINE
-    assert len(host.asked) == 1
-    assert host.asked[0].data[0x9F26] == card.arqc
+    assert len(host.requests) == 1
+    assert host.requests[0].data[0x9F26] == card.arqc
     assert outcome.second is not None
     assert outcome.second.verified or outcome.tvr, "an unsigned approval shows in the TVR"
     for answer in changed:
@@ -254,7 +258,7 @@ def of_any_kind(card: ForeignCard, plan: dict[int, Bend]) -> Outcome | None:
     pins = None if card.pins is None else (*card.pins, *(card.pins[-1:] or ("1234",)) * 40)
     meeting = replace(card, pins=pins).meet(card.way(made), KEYS)
     if meeting.person is not None:
-        assert len(meeting.person.asked) <= MOST_QUESTIONS
+        assert len(meeting.person.pin_requests) <= MOST_QUESTIONS
     if meeting.outcome is not None:
         sane(meeting.outcome, made)
     return meeting.outcome
@@ -307,5 +311,5 @@ def test_a_pin_that_the_issuer_refuses_never_pays(plan: dict[int, Bend]) -> None
         return
     sane(outcome, made)
     if outcome.approved:
-        assert bank.asked[0].pin_block is None
-        assert bank.asked[0].data[0x95][0] & 0xEC
+        assert bank.requests[0].pin_block is None
+        assert bank.requests[0].data[0x95][0] & 0xEC

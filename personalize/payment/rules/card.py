@@ -65,8 +65,8 @@ def _issuer_data(image: CardImage) -> Iterator[str]:
 
 def _version(image: CardImage) -> Iterator[str]:
     profile, wanted = image.profile, VERSIONS[image.profile.cryptogram]
-    told = image.plain(int(profile.keys.scheme_dgi, 16))
-    version = told[0] if told else version_in(image.issuer_data)
+    key_scheme = image.plain(int(profile.keys.scheme_dgi, 16))
+    version = key_scheme[0] if key_scheme else version_in(image.issuer_data)
     if version is not None and version != wanted:
         yield f"the cryptogram version that the card goes by (9200 or 9201) is not that of {profile.cryptogram}"
 
@@ -78,8 +78,8 @@ def _algorithm(image: CardImage) -> Iterator[str]:
 
 
 def _fold(image: CardImage) -> Iterator[str]:
-    told = image.plain(int(image.profile.keys.scheme_dgi, 16))
-    if image.profile.sm and image.profile.sm4_fold == "left" and told[1:2] != b"\x01":
+    key_scheme = image.plain(int(image.profile.keys.scheme_dgi, 16))
+    if image.profile.sm and image.profile.sm4_fold == "left" and key_scheme[1:2] != b"\x01":
         yield "the profile folds SM4 cryptograms to their left half, but the chip is not told (payment.keys.scheme_dgi)"
 
 

@@ -133,11 +133,11 @@ def _length(image: CardImage) -> Iterator[str]:
 
 
 def _twice(image: CardImage) -> Iterator[str]:
-    found = set()
+    twice = set()
     for options in image.options:
         counts = Counter(int(item.tag) for place, _ in options.places() for item in image.content(place))
-        found |= {tag for tag, count in counts.items() if count > 1}
-    for tag in sorted(found):
+        twice |= {tag for tag, count in counts.items() if count > 1}
+    for tag in sorted(twice):
         yield f"{tag:02X} is on the card more than once"
 
 

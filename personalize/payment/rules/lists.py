@@ -49,7 +49,7 @@ _MOST = 252
 """Bytes that a terminal can send for one list: 255, less tag and length of the command template 83."""
 
 _TWINS = (OPTIONS + SM, ECASH_OPTIONS + SM, CONTACTLESS_OPTIONS + SM)
-_ANTENNA_TWIN = CONTACTLESS_OPTIONS + SM
+_CONTACTLESS_SM2 = CONTACTLESS_OPTIONS + SM
 _ECASH, _ECASH_INPUT, _CODE = (
     (ECASH_OPTIONS, ECASH_OPTIONS + SM),
     (TAG_9F7A_ECASH_INDICATOR, TAG_9F02_AMOUNT, TAG_5F2A_CURRENCY),
@@ -131,9 +131,9 @@ def _ddol_unpredictable(image: CardImage) -> Iterator[str]:
 
 def _sm_indicator(image: CardImage) -> Iterator[str]:
     twins = [options.dgi for options in image.options if options.dgi in _TWINS]
-    if any(dgi != _ANTENNA_TWIN for dgi in twins) and not image.asks("PDOL", TAG_DF69_SM_INDICATOR):
+    if any(dgi != _CONTACTLESS_SM2 for dgi in twins) and not image.asks("PDOL", TAG_DF69_SM_INDICATOR):
         yield "a card with both algorithms does not ask for DF69 in its PDOL, so it cannot choose"
-    if _ANTENNA_TWIN in twins and not image.asks("contactless PDOL", TAG_DF69_SM_INDICATOR):
+    if _CONTACTLESS_SM2 in twins and not image.asks("contactless PDOL", TAG_DF69_SM_INDICATOR):
         yield "a card with both algorithms does not ask for DF69 in its contactless PDOL (9103), so it cannot choose"
 
 
@@ -211,9 +211,9 @@ def _cvm_promised(image: CardImage) -> Iterator[str]:
 
 
 def _pin(image: CardImage) -> Iterator[str]:
-    asked = {method & 0x3F for method, _ in _cvm(image)[1]} & OFFLINE_PIN
+    methods = {method & 0x3F for method, _ in _cvm(image)[1]} & OFFLINE_PIN
     there = image.part(PIN) is not None
-    if asked and not there:
+    if methods and not there:
         yield "the CVM list (8E) has offline PIN, but no PIN is on the card (8010)"
 
 
@@ -226,8 +226,8 @@ def _pin_tries(image: CardImage) -> Iterator[str]:
 
 
 def _enciphered(image: CardImage) -> Iterator[str]:
-    asked = {method & 0x3F for method, _ in _cvm(image)[1]} & _ENCIPHERED
-    if asked and image.value(TAG_9F46_ICC_CERTIFICATE) is None and image.value(TAG_9F2D_ICC_PIN_CERTIFICATE) is None:
+    methods = {method & 0x3F for method, _ in _cvm(image)[1]} & _ENCIPHERED
+    if methods and image.value(TAG_9F46_ICC_CERTIFICATE) is None and image.value(TAG_9F2D_ICC_PIN_CERTIFICATE) is None:
         yield "the CVM list (8E) has enciphered offline PIN, but the card has no key to encipher with (9F46 or 9F2D)"
 
 

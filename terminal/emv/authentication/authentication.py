@@ -49,11 +49,11 @@ class Method(StrEnum):
     failed: TVR
 
     def __new__(cls, name: str, source: str, failed: TVR) -> Self:
-        made = str.__new__(cls, name)
-        made._value_ = name
-        made.source = source
-        made.failed = failed
-        return made
+        method = str.__new__(cls, name)
+        method._value_ = name
+        method.source = source
+        method.failed = failed
+        return method
 
     CDA = "CDA", "EMV 4.4 Book 2, 6.6", TVR.CDA_FAILED
     DDA = "DDA", "EMV 4.4 Book 2, 6.5", TVR.DDA_FAILED
@@ -137,14 +137,14 @@ def verify_combined(
     AC, CDOL2, as they went to the card. The cryptogram is the one in the result. EMV 4.4 Book 2, 6.6.2.
     """
     try:
-        found = _combined(state, authentication.chain, answer, sent)
+        combined = _combined(state, authentication.chain, answer, sent)
     except OdaFailed as failure:
         _failed(state, Method.CDA, failure)
         return None
-    state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = found.number
+    state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = combined.number
     text = "CDA succeeded: the card signed its cryptogram and the data of this transaction"
     state.note(_STAGE, text, Method.CDA.source, tsi=TSI.ODA_PERFORMED)
-    return found
+    return combined
 
 
 def combined_missing(state: TransactionState, why: str) -> None:
@@ -157,13 +157,13 @@ def _combined(state: TransactionState, chain: Chain, answer: Tlvs, sent: Sequenc
     if signature is None or cid is None:
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F4B' if signature is None else '9F27'}")
     dynamic = chain.dynamic(signature, state.terminal.get(TAG_9F37_UNPREDICTABLE_NUMBER, b""))
-    found = CombinedData.of(dynamic, chain.hash_size)
-    if bytes((found.cid,)) != cid:
+    combined = CombinedData.of(dynamic, chain.hash_size)
+    if bytes((combined.cid,)) != cid:
         raise OdaFailed(Signed.DYNAMIC, Check.CRYPTOGRAM_INFORMATION)
-    told = b"".join([item.encode() for item in answer if item.tag != TAG_9F4B_SIGNED_DYNAMIC_DATA])
-    if not hmac.compare_digest(chain.hash(b"".join(sent) + told), found.transaction_hash):
+    signed_objects = b"".join([item.encode() for item in answer if item.tag != TAG_9F4B_SIGNED_DYNAMIC_DATA])
+    if not hmac.compare_digest(chain.hash(b"".join(sent) + signed_objects), combined.transaction_hash):
         raise OdaFailed(Signed.DYNAMIC, Check.TRANSACTION_HASH)
-    return found
+    return combined
 
 
 def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_ddol: bytes | None) -> None:
@@ -178,12 +178,10 @@ def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_dd
     response = ask(state, _STAGE, sender, Command(0x00, 0x88, data=data, ne=256), doing)
     if not response.sw.ok:
         state.stop(_STAGE, f"{doing}: the card answered {response.sw}", FAULTY_ICC)
-    found = objects(response.data)
-    if found is None or len(found) != 1 or found[0].tag not in (TAG_80_FORMAT_1, TAG_77_FORMAT_2):
+    tlvs = objects(response.data)
+    if tlvs is None or len(tlvs) != 1 or tlvs[0].tag not in (TAG_80_FORMAT_1, TAG_77_FORMAT_2):
         state.stop(_STAGE, f"{doing}: the answer is neither format 80 nor 77", FAULTY_ICC)
-    signature = (
-        found[0].value if found[0].tag == TAG_80_FORMAT_1 else found[0].children.get(TAG_9F4B_SIGNED_DYNAMIC_DATA)
-    )
+    signature = tlvs[0].value if tlvs[0].tag == TAG_80_FORMAT_1 else tlvs[0].children.get(TAG_9F4B_SIGNED_DYNAMIC_DATA)
     if signature is None:
         state.stop(_STAGE, f"{doing}: the answer lacks its signature (9F4B)", "EMV 4.4 Book 3, 6.5.9.4")
     state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number

@@ -59,15 +59,15 @@ class CaKey:
             modulus, exponent = bytes.fromhex(entry["modulus"]), bytes.fromhex(entry["exponent"])
             key = RsaPublic(int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big"))
             end = entry.get("expires")
-            made = cls(rid, index, key, date.fromisoformat(end) if end else None)
+            ca_key = cls(rid, index, key, date.fromisoformat(end) if end else None)
             checksum = bytes.fromhex(entry["sha1"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CodecError(f"a scheme CA key entry that cannot be read: {type(error).__name__}") from error
         if len(rid) != 5 or not 0 <= index <= 0xFF or key.e not in EXPONENTS or not 64 <= key.size <= 248:
-            raise CodecError(f"scheme CA key {made.name}: RID, index, exponent or length is out of range")
-        if not hmac.compare_digest(made.checksum, checksum):
-            raise IntegrityError(f"scheme CA key {made.name}: the checksum does not match the key")
-        return made
+            raise CodecError(f"scheme CA key {ca_key.name}: RID, index, exponent or length is out of range")
+        if not hmac.compare_digest(ca_key.checksum, checksum):
+            raise IntegrityError(f"scheme CA key {ca_key.name}: the checksum does not match the key")
+        return ca_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ class SmCaKey:
 
 def by_index(keys: Iterable[CaKey]) -> dict[tuple[bytes, int], CaKey]:
     """Scheme CA keys by RID and index. Raises CodecError when two keys share both."""
-    found: dict[tuple[bytes, int], CaKey] = {}
+    by_number: dict[tuple[bytes, int], CaKey] = {}
     for key in keys:
-        if found.setdefault((key.rid, key.index), key) is not key:
+        if by_number.setdefault((key.rid, key.index), key) is not key:
             raise CodecError(f"scheme CA key {key.name} occurs twice")
-    return found
+    return by_number

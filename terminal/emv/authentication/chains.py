@@ -121,7 +121,7 @@ class RsaChain(_Links):
     def _issuer(self) -> RsaPublic:
         index = self._index()
         authority = self._store.rsa_key(self._rid, index, self._today)
-        found = oda.issuer_key(
+        issuer = oda.issuer_key(
             authority.key,
             self._need(Signed.ISSUER, TAG_90_ISSUER_CERTIFICATE),
             remainder=self._card.get(TAG_92_ISSUER_REMAINDER, b""),
@@ -129,8 +129,8 @@ class RsaChain(_Links):
             pan=self._pan,
             at=self._today,
         )
-        self._store.check_revocation(self._rid, index, found.serial)
-        return found.key
+        self._store.check_revocation(self._rid, index, issuer.serial)
+        return issuer.key
 
     @cached_property
     def _icc(self) -> RsaPublic:
@@ -182,9 +182,9 @@ class SmChain(_Links):
         index = self._index()
         authority = self._store.sm_key(self._rid, index, self._today)
         certificate = self._need(Signed.ISSUER, TAG_90_ISSUER_CERTIFICATE)
-        found = oda_sm.issuer_key(authority.key, certificate, pan=self._pan, at=self._today)
-        self._store.check_revocation(self._rid, index, found.serial)
-        return found.key
+        issuer = oda_sm.issuer_key(authority.key, certificate, pan=self._pan, at=self._today)
+        self._store.check_revocation(self._rid, index, issuer.serial)
+        return issuer.key
 
     @cached_property
     def _icc(self) -> bytes:

@@ -206,12 +206,12 @@ def issuer_key(
     EMV 4.4 Book 2, 5.3.
     """
     what: Final = Signed.ISSUER
-    found = recover(authority, what, certificate)
-    _require_remainder(found, what, remainder)
-    _require_hash(found, what, remainder + exponent)
-    subject = found.fields.subject.hex().upper().rstrip("F")
+    recovered = recover(authority, what, certificate)
+    _require_remainder(recovered, what, remainder)
+    _require_hash(recovered, what, remainder + exponent)
+    subject = recovered.fields.subject.hex().upper().rstrip("F")
     _require(3 <= len(subject) <= 8 and pan.startswith(subject), what, Check.ISSUER)
-    return _public_key(found, what, subject, remainder, exponent, at)
+    return _public_key(recovered, what, subject, remainder, exponent, at)
 
 
 def icc_key(
@@ -229,12 +229,12 @@ def icc_key(
     Raises OdaFailed; EXPIRY only when ``at`` is given. EMV 4.4 Book 2, 6.4.
     """
     what: Final = Signed.ICC
-    found = recover(issuer, what, certificate)
-    _require_remainder(found, what, remainder)
-    _require_hash(found, what, remainder + exponent + static)
-    subject = found.fields.subject.hex().upper().rstrip("F")
+    recovered = recover(issuer, what, certificate)
+    _require_remainder(recovered, what, remainder)
+    _require_hash(recovered, what, remainder + exponent + static)
+    subject = recovered.fields.subject.hex().upper().rstrip("F")
     _require(subject == pan, what, Check.CARD_NUMBER)
-    return _public_key(found, what, subject, remainder, exponent, at)
+    return _public_key(recovered, what, subject, remainder, exponent, at)
 
 
 def static_signature(issuer: RsaPublic, signature: bytes, *, static: bytes) -> bytes:
@@ -242,9 +242,9 @@ def static_signature(issuer: RsaPublic, signature: bytes, *, static: bytes) -> b
 
     Raises OdaFailed. EMV 4.4 Book 2, 5.4.
     """
-    found = recover(issuer, Signed.STATIC, signature)
-    _require_hash(found, Signed.STATIC, static)
-    return found.fields.code
+    recovered = recover(issuer, Signed.STATIC, signature)
+    _require_hash(recovered, Signed.STATIC, static)
+    return recovered.fields.code
 
 
 def dynamic_signature(card: RsaPublic, signature: bytes, *, terminal_data: bytes) -> DynamicData:
@@ -252,9 +252,9 @@ def dynamic_signature(card: RsaPublic, signature: bytes, *, terminal_data: bytes
 
     Raises OdaFailed. EMV 4.4 Book 2, 6.5.2.
     """
-    found = recover(card, Signed.DYNAMIC, signature)
-    _require_hash(found, Signed.DYNAMIC, terminal_data)
-    dynamic = found.fields.dynamic
+    recovered = recover(card, Signed.DYNAMIC, signature)
+    _require_hash(recovered, Signed.DYNAMIC, terminal_data)
+    dynamic = recovered.fields.dynamic
     _require(
         bool(dynamic) and dynamic[0] in DYNAMIC_NUMBER and len(dynamic) > dynamic[0], Signed.DYNAMIC, Check.DYNAMIC_DATA
     )
@@ -267,10 +267,10 @@ def expired(key: PublicKey, what: Signed, at: date) -> OdaFailed | None:
 
 
 def _public_key(
-    found: Recovered[Certificate], what: Signed, subject: str, remainder: bytes, exponent: bytes, at: date | None
+    recovered: Recovered[Certificate], what: Signed, subject: str, remainder: bytes, exponent: bytes, at: date | None
 ) -> PublicKey:
     """The steps that both certificates share once their hash is right: dates, algorithm, and joining the modulus."""
-    fields = found.fields
+    fields = recovered.fields
     expires = month_end(fields.expiry, what)
     _require(fields.key_algorithm == _RSA, what, Check.KEY_ALGORITHM)
     e = int.from_bytes(exponent, "big")
@@ -287,10 +287,10 @@ def _public_key(
 
 def month_end(field: bytes, what: Signed) -> date:
     """The last day of MMYY; years 50 to 99 are of the last century. EMV 4.4 Book 4, 6.7.3."""
-    found = _last_day(field)
-    if found is None:
+    last_day = _last_day(field)
+    if last_day is None:
         raise OdaFailed(what, Check.EXPIRY, "no month")
-    return found
+    return last_day
 
 
 @lru_cache(maxsize=256)
@@ -303,15 +303,15 @@ def _last_day(field: bytes) -> date | None:
     return date(year, month, calendar.monthrange(year, month)[1])
 
 
-def _require_remainder(found: Recovered[Certificate], what: Signed, remainder: bytes) -> None:
+def _require_remainder(recovered: Recovered[Certificate], what: Signed, remainder: bytes) -> None:
     """A remainder that is missing is told apart from a wrong one: the card lacks data. EMV 4.4 Book 3, 7.2."""
-    if not remainder and found.fields.key_length > len(found.fields.key):
+    if not remainder and recovered.fields.key_length > len(recovered.fields.key):
         raise OdaFailed(what, Check.DATA, "public key remainder")
 
 
-def _require_hash(found: Recovered[Any], what: Signed, more: bytes) -> None:
-    digest = hashlib.sha1(found.hashed + more, usedforsecurity=False).digest()
-    _require(hmac.compare_digest(digest, found.hash), what, Check.HASH)
+def _require_hash(recovered: Recovered[Any], what: Signed, more: bytes) -> None:
+    digest = hashlib.sha1(recovered.hashed + more, usedforsecurity=False).digest()
+    _require(hmac.compare_digest(digest, recovered.hash), what, Check.HASH)
 
 
 def _require(condition: bool, what: Signed, check: Check) -> None:

@@ -59,20 +59,20 @@ class SmPublicKey:
 
 def issuer_key(authority: bytes, certificate: bytes, *, pan: str, at: date) -> SmPublicKey:
     """The issuer public key out of tag 90, 142 bytes, signed by the scheme CA key. Raises OdaFailed."""
-    found = _certificate(authority, Signed.ISSUER, certificate, b"")
-    subject = found.subject.hex().upper().rstrip("F")
+    parsed = _certificate(authority, Signed.ISSUER, certificate, b"")
+    subject = parsed.subject.hex().upper().rstrip("F")
     if not (3 <= len(subject) <= 8 and pan.startswith(subject)):
         raise OdaFailed(Signed.ISSUER, Check.ISSUER)
-    return _public_key(found, Signed.ISSUER, subject, at)
+    return _public_key(parsed, Signed.ISSUER, subject, at)
 
 
 def icc_key(issuer: bytes, certificate: bytes, *, pan: str, static: bytes, at: date) -> SmPublicKey:
     """The card's public key out of tag 9F46, 148 bytes; this also proves the static data. Raises OdaFailed."""
-    found = _certificate(issuer, Signed.ICC, certificate, static)
-    subject = found.subject.hex().upper().rstrip("F")
+    parsed = _certificate(issuer, Signed.ICC, certificate, static)
+    subject = parsed.subject.hex().upper().rstrip("F")
     if subject != pan:
         raise OdaFailed(Signed.ICC, Check.CARD_NUMBER)
-    return _public_key(found, Signed.ICC, subject, at)
+    return _public_key(parsed, Signed.ICC, subject, at)
 
 
 def static_signature(issuer: bytes, signature: bytes, *, static: bytes) -> bytes:
@@ -115,10 +115,10 @@ def _verify(signer: bytes, what: Signed, data: bytes, more: bytes, size: int) ->
         raise OdaFailed(what, Check.SIGNATURE)
 
 
-def _public_key(found: _Certificate, what: Signed, subject: str, at: date) -> SmPublicKey:
-    expires = month_end(found.expiry, what)
-    if (found.signature_algorithm, found.curve, found.key_length) != _ALGORITHM:
+def _public_key(parsed: _Certificate, what: Signed, subject: str, at: date) -> SmPublicKey:
+    expires = month_end(parsed.expiry, what)
+    if (parsed.signature_algorithm, parsed.curve, parsed.key_length) != _ALGORITHM:
         raise OdaFailed(what, Check.KEY_ALGORITHM)
     if at > expires:
         raise OdaFailed(what, Check.EXPIRY, f"valid through {expires:%m/%Y}")
-    return SmPublicKey(found.key, subject, expires, found.serial)
+    return SmPublicKey(parsed.key, subject, expires, parsed.serial)

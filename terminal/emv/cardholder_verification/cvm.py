@@ -123,12 +123,12 @@ class _Verifier:
         self._capable = state.terminal.get(TAG_9F33_TERMINAL_CAPABILITIES, b"")
 
     def run(self) -> CardholderVerification:
-        found = self._list()
-        if found is None:
+        cvm_list = self._list()
+        if cvm_list is None:
             return CardholderVerification(_results(None, CvmResult.UNKNOWN))
         performed: CvmRule | None = None
-        for number, rule in enumerate(found.rules, 1):
-            if not self._applies(rule, found):
+        for number, rule in enumerate(cvm_list.rules, 1):
+            if not self._applies(rule, cvm_list):
                 self._note(f"rule {number} ({rule}): its condition is not met")
                 continue
             outcome = self._apply(rule, number)
@@ -149,16 +149,16 @@ class _Verifier:
             return None
         raw = self._state.card.get(TAG_8E_CVM_LIST)
         try:
-            found = CvmList.decode(raw) if raw is not None else None
+            cvm_list = CvmList.decode(raw) if raw is not None else None
         except CodecError as fault:
             self._state.stop(_STAGE, f"the CVM list is out of form: {fault}", FAULTY_ICC)
-        if found is None or not found.rules:
+        if cvm_list is None or not cvm_list.rules:
             text = "the card asks for cardholder verification and has no CVM list, or one without rules"
             self._state.note(_STAGE, text, _SOURCE, tvr=TVR.ICC_DATA_MISSING)
             return None
-        return found
+        return cvm_list
 
-    def _applies(self, rule: CvmRule, found: CvmList) -> bool:
+    def _applies(self, rule: CvmRule, cvm_list: CvmList) -> bool:
         """Whether the rule's condition is met; one that is reserved, or whose data are missing, is not."""
         match rule.condition:
             case CvmCondition.ALWAYS:
@@ -166,9 +166,9 @@ class _Verifier:
             case CvmCondition.TERMINAL_SUPPORTS:
                 return rule.method is not None and self._supports(rule.method)
             case CvmCondition.UNDER_X | CvmCondition.OVER_X:
-                return self._compares(found.x, under=rule.condition is CvmCondition.UNDER_X)
+                return self._compares(cvm_list.x, under=rule.condition is CvmCondition.UNDER_X)
             case CvmCondition.UNDER_Y | CvmCondition.OVER_Y:
-                return self._compares(found.y, under=rule.condition is CvmCondition.UNDER_Y)
+                return self._compares(cvm_list.y, under=rule.condition is CvmCondition.UNDER_Y)
         kind = int.from_bytes(self._state.terminal.get(TAG_9C_TRANSACTION_TYPE, b"\x00"), "big")
         attended = self._state.terminal.get(TAG_9F35_TERMINAL_TYPE, b"\x00")[0] & 0x0F <= 3
         match rule.condition:

@@ -127,15 +127,15 @@ def _parse(state: TransactionState, stage: KernelStage, doing: str, data: bytes)
     objects_of = objects(data)
     if objects_of is None or len(objects_of) != 1:
         _malformed(state, stage, doing, "the answer is not one data object")
-    found = objects_of[0]
-    if found.tag == TAG_80_FORMAT_1:
-        value = found.value
+    template = objects_of[0]
+    if template.tag == TAG_80_FORMAT_1:
+        value = template.value
         if not 11 <= len(value) <= 43:
             _malformed(state, stage, doing, f"an answer in format 1 of {len(value)} bytes")
         return _answer(state, stage, doing, value[:1], value[1:3], value[3:11], value[11:], None, Tlvs())
-    if found.tag != TAG_77_FORMAT_2:
-        _malformed(state, stage, doing, f"the answer is {found.tag}, not 80 or 77")
-    inside = found.children
+    if template.tag != TAG_77_FORMAT_2:
+        _malformed(state, stage, doing, f"the answer is {template.tag}, not 80 or 77")
+    inside = template.children
     values: dict[int, bytes] = {item.tag: item.value for item in inside}
     if len(values) != len(inside):
         _malformed(state, stage, doing, "a data object occurs twice")

@@ -52,10 +52,10 @@ def run(state: TransactionState, sender: Sender, templates: Iterable[bytes], whe
 
 def _template(raw: bytes) -> Tlv | None:
     try:
-        found = decode(raw)
+        tlvs = decode(raw)
     except TlvError:
         return None
-    return found[0] if len(found) == 1 and found[0].tag in (TAG_71_ISSUER_SCRIPT_1, TAG_72_ISSUER_SCRIPT_2) else None
+    return tlvs[0] if len(tlvs) == 1 and tlvs[0].tag in (TAG_71_ISSUER_SCRIPT_1, TAG_72_ISSUER_SCRIPT_2) else None
 
 
 def _deliver(state: TransactionState, sender: Sender, script: Tlv) -> ScriptResult:
@@ -80,10 +80,10 @@ def _deliver(state: TransactionState, sender: Sender, script: Tlv) -> ScriptResu
 def _commands(script: Tlv) -> list[Command] | None:
     """The commands of a script in order; None when one of them cannot exist, or there is none."""
     try:
-        found = [Command.decode(item.value) for item in script.children if item.tag == TAG_86_SCRIPT_COMMAND]
+        commands = [Command.decode(item.value) for item in script.children if item.tag == TAG_86_SCRIPT_COMMAND]
     except ApduError:
         return None
-    return found or None
+    return commands or None
 
 
 def _send(sender: Sender, command: Command) -> tuple[str, bool]:

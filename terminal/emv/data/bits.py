@@ -21,10 +21,10 @@ class BitField(IntFlag):
 
     def __new__(cls, byte: int, bit: int = 0, text: str = "") -> Self:
         value = 1 << 8 * (cls.size() - byte) + bit - 1
-        made = int.__new__(cls, value)
-        made._value_ = value
-        made.text = text
-        return made
+        flag = int.__new__(cls, value)
+        flag._value_ = value
+        flag.text = text
+        return flag
 
     @staticmethod
     @abstractmethod

@@ -75,15 +75,15 @@ class Conversation:
         cla, ins = header[0], header[1]
         if cla & _SECURE_MESSAGING:
             return ()
-        said: list[Explained] = []
+        lines: list[Explained] = []
         command = self._commands().get(ins) if ins != 0xA4 or header[2] == _BY_NAME else None
         if sent and command is not None:
-            said += _guarded(lambda: command(sent))
+            lines += _guarded(lambda: command(sent))
         if ins in (0xA4, 0xB2, 0xA8, 0xAE, 0x88, 0xCA) and answer:
-            said += _guarded(lambda: self._answer(ins, answer))
+            lines += _guarded(lambda: self._answer(ins, answer))
         if ins == 0xAE and answer:
             self._cryptograms += 1
-        return tuple(said)
+        return tuple(lines)
 
     def _commands(self) -> dict[int, Callable[[bytes], Iterator[Explained]]]:
         return {
@@ -143,9 +143,9 @@ class Conversation:
 
 def _guarded(explained: Callable[[], Iterator[Explained]]) -> list[Explained]:
     """What could be explained; bytes that are no data objects are told as such."""
-    said: list[Explained] = []
+    lines: list[Explained] = []
     try:
-        said.extend(explained())
+        lines.extend(explained())
     except CodecError as error:
-        said.append(Explained(None, "data", "", fault=str(error)))
-    return said
+        lines.append(Explained(None, "data", "", fault=str(error)))
+    return lines

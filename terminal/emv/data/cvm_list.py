@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final, Self, TypeVar, cast
 
 from terminal.errors import CodecError
-from terminal.tlv import cached_parse as kept
+from terminal.tlv import cached_parse
 
 APPLY_NEXT: Final = 0x40
 """b7 of a CVM code: when this CVM is unsuccessful, apply the succeeding rule; otherwise verification has failed."""
@@ -20,10 +20,10 @@ class CodeWithText(IntEnum):
     text: str
 
     def __new__(cls, value: int, text: str = "") -> Self:
-        made = int.__new__(cls, value)
-        made._value_ = value
-        made.text = text
-        return made
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.text = text
+        return member
 
 
 C = TypeVar("C", bound=CodeWithText)
@@ -129,7 +129,7 @@ class CvmList:
         return self.x.to_bytes(4, "big") + self.y.to_bytes(4, "big") + b"".join([rule.encode() for rule in self.rules])
 
 
-@kept
+@cached_parse
 def _rules(data: bytes) -> tuple[CvmRule, ...]:
     return tuple([CvmRule(data[at], data[at + 1]) for at in range(0, len(data), 2)])
 
@@ -159,8 +159,8 @@ class CvmResults:
 def method_text(code: int) -> str:
     """What a CVM code says, reserved ones included."""
     method = code & _METHOD
-    if (found := known(CvmCode, method)) is not None:
-        return found.text
+    if (known_method := known(CvmCode, method)) is not None:
+        return known_method.text
     owner = "this specification" if method < 0x20 else "the payment system" if method < 0x30 else "the issuer"
     return f"CVM {method:02X}, reserved for {owner}"
 

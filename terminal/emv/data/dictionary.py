@@ -70,13 +70,13 @@ class Dictionary:
     def known(self, aid: bytes | None = None) -> KnownElement:
         """Everything that ``lookup`` without a template finds for an application (none named: EMV alone)."""
         scheme = None if aid is None else self.scheme(aid)
-        found = self._known.get(scheme)
-        if found is None:
+        known_elements = self._known.get(scheme)
+        if known_elements is None:
             # The last one of a tag counts: EMV's meanings first, then the scheme's own; of its twins, the first.
             at_large = [e for e in reversed(self.elements) if not e.contextual and e.scheme in ("EMV", scheme)]
-            found = KnownElement(sorted(at_large, key=lambda e: e.scheme != "EMV"))
-            self._known[scheme] = found
-        return found
+            known_elements = KnownElement(sorted(at_large, key=lambda e: e.scheme != "EMV"))
+            self._known[scheme] = known_elements
+        return known_elements
 
     def lookup(self, tag: int, aid: bytes | None = None, template: int | None = None) -> Element[Any] | None:
         """The element with that tag, or None where the application (none named: EMV alone) has no such.

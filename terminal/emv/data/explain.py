@@ -60,7 +60,7 @@ class Explained:
 
     def to_json(self) -> dict[str, Any]:
         """For other programs: empty fields are left out."""
-        found = {
+        fields = {
             "tag": str(self.tag) if self.tag is not None else "",
             "name": self.name,
             "value": self.value.hex().upper() if self.value is not None else None,
@@ -68,7 +68,7 @@ class Explained:
             "fault": self.fault,
             "children": [child.to_json() for child in self.children],
         }
-        return {key: value for key, value in found.items() if value not in ("", None, [])}
+        return {key: value for key, value in fields.items() if value not in ("", None, [])}
 
 
 def _below(children: tuple[Explained, ...], before: str) -> Iterator[str]:
@@ -97,15 +97,15 @@ class Explainer:
         if known.personal is not Personal.NO and not self.reveal:
             return self._masked(known, value)
         try:
-            found = known.decode(value)
+            decoded = known.decode(value)
         except CodecError as error:
             fault = _reason(error, known)
             if self._personal_anywhere(tag):
                 return Explained(tag, known.name, f"{len(value)} bytes, masked", fault=fault)
             return Explained(tag, known.name, value.hex().upper(), value, fault=fault)
         context = Context(self.currency, lambda tag: self._name(tag))
-        parts = tuple(Explained(None, part.name, part.text) for part in known.codec.parts(found, context))
-        return Explained(tag, known.name, known.codec.text(found, context), value, parts)
+        parts = tuple(Explained(None, part.name, part.text) for part in known.codec.parts(decoded, context))
+        return Explained(tag, known.name, known.codec.text(decoded, context), value, parts)
 
     def objects(self, objects: Tlvs, template: int | None = None) -> tuple[Explained, ...]:
         """Data objects side by side, which tell each other application and currency."""
@@ -136,10 +136,10 @@ class Explainer:
 
     def _with_currency(self, values: dict[Tag, bytes]) -> Explainer:
         for tag in _CURRENCIES:
-            found = values.get(Tag(tag))
-            if found is not None and len(found) == 2:
+            code = values.get(Tag(tag))
+            if code is not None and len(code) == 2:
                 try:
-                    return replace(self, currency=CurrencyCode.read(found))
+                    return replace(self, currency=CurrencyCode.read(code))
                 except CodecError:
                     continue
         return self
@@ -169,11 +169,11 @@ class Explainer:
 
     def _masked(self, known: Element[Any], value: bytes) -> Explained:
         try:
-            found = known.decode(value)
+            digits = known.decode(value)
         except CodecError as error:
             return Explained(known.tag, known.name, f"{len(value)} bytes, masked", fault=_reason(error, known))
         if known.personal is Personal.PAN:
-            return Explained(known.tag, known.name, masked_pan(found))
+            return Explained(known.tag, known.name, masked_pan(digits))
         return Explained(known.tag, known.name, f"{len(value)} bytes, masked")
 
     def _name(self, tag: Tag) -> str:

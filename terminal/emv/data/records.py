@@ -10,8 +10,7 @@ from typing import NamedTuple, Self
 from terminal.apdu import Command, Sender, check
 from terminal.emv.data.tags import TAG_70_RECORD, TAG_82_AIP
 from terminal.errors import CardMalformed, CodecError, TlvError
-from terminal.tlv import Tlvs, decode, encode_length
-from terminal.tlv import cached_parse as kept
+from terminal.tlv import Tlvs, cached_parse, decode, encode_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Afl:
                 yield entry.sfi, number, number < entry.first + entry.signed
 
 
-@kept
+@cached_parse
 def _entries(data: bytes) -> tuple[AflEntry, ...]:
     if not data or len(data) % 4:
         raise CodecError(f"an AFL of {len(data)} bytes; a multiple of 4 is needed", len(data) // 4 * 4)

@@ -176,7 +176,7 @@ class _KernelRun:
             if answer.signature is None:
                 combined_missing(state, "the card left out the signature that was asked for")
                 return None
-            found = verify_combined(state, proof, answer.objects, [pdol_data, *lists])
-            return None if found is None else found.cryptogram
+            combined = verify_combined(state, proof, answer.objects, [pdol_data, *lists])
+            return None if combined is None else combined.cryptogram
 
         return check

@@ -127,7 +127,7 @@ def _card_day(state: TransactionState, tag: int, name: str) -> date | None:
     raw = state.card.get(tag)
     if raw is None:
         return None
-    found = day(raw)
-    if found is None:
+    value = day(raw)
+    if value is None:
         state.stop(_STAGE, f"the {name} of the card is no date", FAULTY_ICC)
-    return found
+    return value

@@ -106,8 +106,8 @@ def initiate(state: TransactionState, sender: Sender, selected: Selected) -> Ope
         return None
     if not response.sw.ok:
         state.stop(KernelStage.INITIATION, f"{doing}: the card answered {response.sw}", _INITIATE)
-    found = objects(response.data)
-    parts = _options(found) if found is not None else None
+    tlvs = objects(response.data)
+    parts = _options(tlvs) if tlvs is not None else None
     if parts is None:
         state.stop(KernelStage.INITIATION, f"{doing}: the answer holds no AIP and AFL in format 80 or 77", FAULTY_ICC)
     aip, raw = parts
@@ -155,11 +155,11 @@ def fill(state: TransactionState, stage: KernelStage, name: str, dol: bytes) -> 
     return parsed.fill(state.values(), STANDARD.known(state.aid).formats)
 
 
-def _options(found: Tlvs) -> tuple[bytes, bytes] | None:
+def _options(tlvs: Tlvs) -> tuple[bytes, bytes] | None:
     """AIP and AFL of either format, None where the answer is out of form. EMV 4.4 Book 3, 6.5.8.4."""
-    if (plain := found.only(TAG_80_FORMAT_1)) is not None:
+    if (plain := tlvs.only(TAG_80_FORMAT_1)) is not None:
         return (plain.value[:2], plain.value[2:]) if len(plain.value) >= 6 else None
-    if (template := found.only(TAG_77_FORMAT_2)) is None:
+    if (template := tlvs.only(TAG_77_FORMAT_2)) is None:
         return None
     aips, afls = template.children.find_all(TAG_82_AIP), template.children.find_all(TAG_94_AFL)
     if len(aips) != 1 or len(afls) != 1 or len(aips[0].value) != 2:
@@ -184,10 +184,10 @@ def _read(state: TransactionState, sender: Sender, sfi: int, number: int, signed
 def _store(state: TransactionState, records: Iterable[Record]) -> None:
     """Keep what is known and the card's to give; nothing else can reach a data object list. EMV 4.4 Book 3, 10.2."""
     seen: set[int] = {TAG_82_AIP, TAG_94_AFL}
-    kept = STANDARD.known(state.aid).of_the_card
+    known_tags = STANDARD.known(state.aid).of_the_card
     for record in records:
         for tag, value in record.objects.pairs():
-            if tag not in kept:
+            if tag not in known_tags:
                 continue
             if tag in seen:
                 place = f"SFI {record.sfi}, record {record.number}"

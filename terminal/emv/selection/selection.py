@@ -101,13 +101,13 @@ def build_candidates(
     display knows. Raises Stop when there is none, or the card or all it has in common with the terminal is blocked, and
     TransportError. EMV 4.4 Book 1, 12.3; 12.4, step 1.
     """
-    found = _from_directory(state, sender, supported, code_tables) if pse else None
-    if not found:
-        found = _from_list(state, sender, supported, code_tables)
-    if not found:
+    candidates = _from_directory(state, sender, supported, code_tables) if pse else None
+    if not candidates:
+        candidates = _from_list(state, sender, supported, code_tables)
+    if not candidates:
         reason = "card and terminal have no application in common"
         state.stop(KernelStage.SELECTION, reason, _FINAL, Result.TRY_ANOTHER_INTERFACE)
-    ordered = sorted(found, key=lambda candidate: candidate.priority or 16)
+    ordered = sorted(candidates, key=lambda candidate: candidate.priority or 16)
     names = ", ".join(candidate.name.hex().upper() for candidate in ordered)
     state.note(KernelStage.SELECTION, f"candidates in the order of their priority: {names}", _FINAL)
     return ordered
@@ -130,9 +130,9 @@ def choose(
     """
     left = list(candidates)
     while True:
-        picked, asked = _pick(state, left, cardholder)
+        picked, with_choice = _pick(state, left, cardholder)
         left.remove(picked)
-        if asked:
+        if with_choice:
             left = [replace(candidate, confirm=True) for candidate in left]
         selected = _select(state, sender, picked, code_tables)
         if selected is not None:
@@ -166,20 +166,20 @@ def _from_directory(
     if entries is None:
         return None
     table = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     for entry in entries:
         name = entry.get(TAG_4F_ADF_NAME) or b""
         match = _match(supported, name)
         if match is not None and 5 <= len(name) <= 16:
-            _add(found, _candidate(name, match, entry, table, code_tables))
-    what = f"the directory (PSE) names {counted(len(entries), 'application')}, the terminal knows {len(found)}"
-    state.note(KernelStage.SELECTION, what if found else f"{what}; the list of AIDs is used", _DIRECTORY)
-    return found
+            _add(candidates, _candidate(name, match, entry, table, code_tables))
+    what = f"the directory (PSE) names {counted(len(entries), 'application')}, the terminal knows {len(candidates)}"
+    state.note(KernelStage.SELECTION, what if candidates else f"{what}; the list of AIDs is used", _DIRECTORY)
+    return candidates
 
 
 def _entries(state: TransactionState, sender: Sender, sfi: int) -> list[Tlvs] | None:
     """The entries of the directory file, records from 1 until 6A83; None when it cannot be used."""
-    found: list[Tlvs] = []
+    entries: list[Tlvs] = []
     for number in range(1, 255):
         doing = f"reading record {number} of the directory"
         response = ask(state, KernelStage.SELECTION, sender, read_command(sfi, number), doing)
@@ -193,8 +193,8 @@ def _entries(state: TransactionState, sender: Sender, sfi: int) -> list[Tlvs] | 
                 KernelStage.SELECTION, f"record {number} of the directory {why}; the list of AIDs is used", _DIRECTORY
             )
             return None
-        found += [entry.children for entry in template.children.find_all(TAG_61_DIRECTORY_ENTRY)]
-    return found
+        entries += [entry.children for entry in template.children.find_all(TAG_61_DIRECTORY_ENTRY)]
+    return entries
 
 
 def _from_list(
@@ -202,7 +202,7 @@ def _from_list(
 ) -> list[Candidate]:
     """Ask the card for each AID of the terminal, and for the next name that begins with it until there is none. What
     was blocked must not be paid with in another way: where nothing else is found, the transaction ends."""
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     blocked = False
     for entry in supported:
         seen: set[bytes] = set()
@@ -225,17 +225,17 @@ def _from_list(
                 inside = fci.find(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY)
                 table = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
                 if inside is not None:
-                    _add(found, _candidate(name, entry, inside.children, table, code_tables))
+                    _add(candidates, _candidate(name, entry, inside.children, table, code_tables))
             else:
                 state.note(
                     KernelStage.SELECTION, f"{name.hex().upper()} is longer than the AID; a full match is asked", _LIST
                 )
             if name == entry.aid or not entry.partial:
                 break
-    if blocked and not found:
+    if blocked and not candidates:
         state.stop(KernelStage.SELECTION, "every application in common is blocked", _FINAL)
-    state.note(KernelStage.SELECTION, f"the list of AIDs gives {counted(len(found), 'application')}", _LIST)
-    return found
+    state.note(KernelStage.SELECTION, f"the list of AIDs gives {counted(len(candidates), 'application')}", _LIST)
+    return candidates
 
 
 def _match(supported: Sequence[Supported], name: bytes) -> Supported | None:
@@ -243,9 +243,9 @@ def _match(supported: Sequence[Supported], name: bytes) -> Supported | None:
     return max((entry for entry in supported if entry.matches(name)), key=lambda e: len(e.aid), default=None)
 
 
-def _add(found: list[Candidate], new: Candidate) -> None:
-    if all(candidate.name != new.name for candidate in found):
-        found.append(new)
+def _add(candidates: list[Candidate], new: Candidate) -> None:
+    if all(candidate.name != new.name for candidate in candidates):
+        candidates.append(new)
 
 
 def _candidate(
@@ -309,8 +309,8 @@ def _select(
         state.note(KernelStage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
         return None
     state.aid = picked.name
-    objects_of, kept = inside.children, STANDARD.known(picked.name).of_an_fci
-    state.card = {tag: value for tag, value in objects_of.pairs() if tag in kept}
+    objects_of, allowed_tags = inside.children, STANDARD.known(picked.name).of_an_fci
+    state.card = {tag: value for tag, value in objects_of.pairs() if tag in allowed_tags}
     state.card[TAG_84_DF_NAME] = picked.name
     table = objects_of.get(TAG_9F11_CODE_TABLE) or picked.table
     label = display_name(

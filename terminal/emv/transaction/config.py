@@ -193,18 +193,18 @@ class TerminalConfig(_Section):
 
     def with_exceptions(self, listed: frozenset[tuple[str, int | None]]) -> TerminalConfig:
         """The same configuration with these cards in the exception file."""
-        made = self.model_copy()
-        made._exceptions = listed
-        return made
+        copy = self.model_copy()
+        copy._exceptions = listed
+        return copy
 
     @property
     def prepared(self) -> PreparedApplication:
         """This configuration as transactions use it."""
-        made = self._prepared
+        prepared = self._prepared
         # A copy of a model keeps what the original had worked out, whatever of it was changed in the copy.
-        if made is None or made.terminal is not self.terminal or made.applications is not self.applications:
-            made = self._prepared = PreparedApplication(self.terminal, self.applications)
-        return made
+        if prepared is None or prepared.terminal is not self.terminal or prepared.applications is not self.applications:
+            prepared = self._prepared = PreparedApplication(self.terminal, self.applications)
+        return prepared
 
     def application(self, aid: bytes) -> ApplicationSettings:
         """The entry with exactly that AID. Raises KeyError where there is none."""
@@ -212,8 +212,8 @@ class TerminalConfig(_Section):
 
     def data(self, application: ApplicationSettings | None = None) -> dict[int, bytes]:
         """The terminal's data elements by tag, with those of one application. EMV 4.4 Book 3, Annex A."""
-        found = _terminal_data(self.terminal)
-        return found if application is None else found | _application_data(application)
+        data = _terminal_data(self.terminal)
+        return data if application is None else data | _application_data(application)
 
 
 def _terminal_data(own: TerminalSettings) -> dict[int, bytes]:
@@ -272,7 +272,7 @@ def parse_exceptions(text: str, name: str = "exception file") -> frozenset[tuple
 
     ``#`` starts a comment. Raises CodecError with the line, never with the number. EMV 4.4 Book 4, 6.3.5.
     """
-    found: set[tuple[str, int | None]] = set()
+    cards: set[tuple[str, int | None]] = set()
     for at, line in enumerate(text.splitlines(), 1):
         entry = line.partition("#")[0].strip()
         if not entry:
@@ -280,10 +280,10 @@ def parse_exceptions(text: str, name: str = "exception file") -> frozenset[tuple
         number, slash, sequence = (part.strip() for part in entry.partition("/"))
         if not _digits(number, 8, 19) or (slash and not _digits(sequence, 1, 2)):
             raise CodecError(f"{name}:{at}: not a card number of 8 to 19 digits, with or without /sequence")
-        found.add((number, int(sequence) if slash else None))
-        if len(found) > _MOST_EXCEPTIONS:
+        cards.add((number, int(sequence) if slash else None))
+        if len(cards) > _MOST_EXCEPTIONS:
             raise CodecError(f"{name}:{at}: more than {_MOST_EXCEPTIONS} cards")
-    return frozenset(found)
+    return frozenset(cards)
 
 
 def _digits(text: str, least: int, most: int) -> bool:

@@ -56,7 +56,7 @@ def get_data(sender: Sender, tag: int) -> bytes | None:
     if not response.sw.ok:
         return None
     try:
-        found = decode(response.data).only(tag)
+        data_object = decode(response.data).only(tag)
     except TlvError:
         return None
-    return None if found is None else found.value
+    return None if data_object is None else data_object.value

@@ -139,7 +139,9 @@ class Outcome:
             "tvr": self.tvr.encode().hex().upper(),
             "tsi": self.tsi.encode().hex().upper(),
             "cvm_results": self.cvm_results.hex().upper(),
-            "cryptograms": [_cryptogram(made) for made in (self.first, self.second) if made is not None],
+            "cryptograms": [
+                _cryptogram(cryptogram) for cryptogram in (self.first, self.second) if cryptogram is not None
+            ],
             "script_results": self.script_results.hex().upper(),
             "reversal": self.reversal,
             "advice": self.advice,
@@ -157,14 +159,14 @@ class Outcome:
         }
 
 
-def _cryptogram(made: Cryptogram) -> dict[str, Any]:
+def _cryptogram(cryptogram: Cryptogram) -> dict[str, Any]:
     return {
-        "kind": made.kind.value,
-        "cid": f"{made.cid:02X}",
-        "atc": made.atc.hex().upper(),
-        "ac": made.ac.hex().upper(),
-        "issuer_data": made.issuer_data.hex().upper(),
-        "verified": made.verified,
+        "kind": cryptogram.kind.value,
+        "cid": f"{cryptogram.cid:02X}",
+        "atc": cryptogram.atc.hex().upper(),
+        "ac": cryptogram.ac.hex().upper(),
+        "issuer_data": cryptogram.issuer_data.hex().upper(),
+        "verified": cryptogram.verified,
     }
 
 

@@ -59,7 +59,7 @@ class Transaction:
     def data(self, unpredictable: bytes) -> dict[int, bytes]:
         """The transaction's data elements by tag; ``unpredictable`` is 4 bytes."""
         at = self.at
-        found = {
+        elements = {
             TAG_9F02_AMOUNT: bytes.fromhex(f"{self.amount:012d}"),
             TAG_9F03_AMOUNT_OTHER: bytes.fromhex(f"{self.other:012d}"),
             TAG_9A_TRANSACTION_DATE: bytes((_DIGITS[at.year % 100], _DIGITS[at.month], _DIGITS[at.day])),
@@ -71,5 +71,5 @@ class Transaction:
         # The binary forms have 4 bytes; an amount beyond them exists in digits only.
         for tag, value in ((TAG_81_AMOUNT_BINARY, self.amount), (TAG_9F04_AMOUNT_OTHER_BINARY, self.other)):
             if value <= 0xFFFFFFFF:
-                found[tag] = value.to_bytes(4, "big")
-        return found
+                elements[tag] = value.to_bytes(4, "big")
+        return elements

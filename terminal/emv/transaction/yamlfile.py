@@ -40,8 +40,8 @@ def parse_model(model: type[M], text: str, name: str, kind: str) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as fault:
-        found = fault.errors(include_input=False, include_url=False)
-        raise CodecError("\n".join(_sentence(name, data, f["loc"], f["msg"], f["type"]) for f in found)) from None
+        errors = fault.errors(include_input=False, include_url=False)
+        raise CodecError("\n".join(_sentence(name, data, f["loc"], f["msg"], f["type"]) for f in errors)) from None
 
 
 def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, kind: str) -> str:

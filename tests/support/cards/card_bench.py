@@ -100,10 +100,10 @@ class Bench:
         """The same batch in a registry of its own; nothing may have been run on this one."""
         self.registry.close()  # so that all of it is in the one file
         shutil.copyfile(self.directory / "registry.db", directory / "registry.db")
-        twin = copy(self)
-        twin.directory, twin._serials = directory, count(0x1000)
-        twin.registry = issuer.registry(f"sqlite:///{directory / 'registry.db'}")
-        return twin
+        clone = copy(self)
+        clone.directory, clone._serials = directory, count(0x1000)
+        clone.registry = issuer.registry(f"sqlite:///{directory / 'registry.db'}")
+        return clone
 
     def chip(self, kind: tuple[int, LinkProtocol] = SCP03, **changes: object) -> VirtualCard:
         scp, protocol = kind

@@ -73,10 +73,10 @@ def certified(
         0x9104: options(aip, bytes.fromhex("08010101 10010300")),
         0x9106: options(aip, bytes.fromhex("08010101 18010200")),
     }
-    made = blank.with_keys(*tdes, issuer_data)
+    certified_card = blank.with_keys(*tdes, issuer_data)
     if chinese is not None:
         chip[0x8020] = b"".join(chinese)
         chip[0x9020] = b"".join(sm4.ecb_encrypt(key, bytes(16))[:3] for key in chinese)
     for number, value in sorted(chip.items()):
-        made = made.having(number, value)
-    return made
+        certified_card = certified_card.having(number, value)
+    return certified_card

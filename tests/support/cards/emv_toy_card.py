@@ -85,8 +85,8 @@ class ToyCard:
     pdol: str = "9F37049F0206"
     fci: Mapping[str, str | bytes] = field(default_factory=dict)
     get_data: Mapping[str, str] = field(default_factory=lambda: {"9F36": "0007", "9F13": "0005", "9F17": "03"})
-    first: Callable[[int], int] = lambda asked: asked
-    second: Callable[[int], int] = lambda asked: asked
+    first: Callable[[int], int] = lambda kind: kind
+    second: Callable[[int], int] = lambda kind: kind
     cid_extra: int = 0
     format_1: bool = False
     second_atc: int = 7
@@ -184,8 +184,8 @@ class ToyCard:
         head = tlv("9F27", cid) + tlv("9F36", atc.to_bytes(2, "big"))
         if not p1 & 0x10 or kind == AAC:
             return tlv("77", head + tlv("9F26", ac) + tlv("9F10", issuer_data)) + b"\x90\x00"
-        told = head + tlv("9F10", issuer_data)
-        hashed = hashlib.sha1(self._pdol_data + self._lists + told).digest()  # noqa: S324
+        answer = head + tlv("9F10", issuer_data)
+        hashed = hashlib.sha1(self._pdol_data + self._lists + answer).digest()  # noqa: S324
         dynamic = b"\x08" + bytes(range(8)) + cid + ac + hashed
         signature = make.dynamic_signature(CARD, dynamic, self._pdol_data[:4])
         return tlv("77", head + tlv("9F4B", signature) + tlv("9F10", issuer_data)) + b"\x90\x00"
@@ -202,15 +202,15 @@ class ToyHost:
     fault: Exception | None = None
     authenticate: bool = True
     data: bytes | None = None
-    asked: list[OnlineRequest] = field(default_factory=list)
+    requests: list[OnlineRequest] = field(default_factory=list)
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
-        self.asked.append(request)
+        self.requests.append(request)
         if self.fault is not None:
             raise self.fault
         if self.unable is not None:
             return self.unable
         honest = request.data.get(0x9F26) == self.card.arqc and request.data.get(0x9F36) == b"\x00\x07"
         code = self.code if honest else b"05"
-        told = arpc(self.card.arqc, code) if self.authenticate else None
-        return OnlineResponse(code, self.data or told, self.scripts)
+        authentication_data = arpc(self.card.arqc, code) if self.authenticate else None
+        return OnlineResponse(code, self.data or authentication_data, self.scripts)

@@ -86,19 +86,19 @@ def stops(state: TransactionState, result: Result, reason: str) -> Iterator[None
 
 
 class Person:
-    """A cardholder who answers what was agreed before, and remembers what was asked."""
+    """A cardholder who answers what was agreed before, and remembers which PIN requests came."""
 
     def __init__(self, *pins: str | None, chooses: int | None = None) -> None:
         self._pins = list(pins)
         self._chooses = chooses
         self.offered: list[Sequence[Choice]] = []
-        self.asked: list[tuple[int | None, bool]] = []
+        self.pin_requests: list[tuple[int | None, bool]] = []
 
     def choose(self, candidates: Sequence[Choice]) -> int | None:
         self.offered.append(candidates)
         return self._chooses
 
     def pin(self, tries_left: int | None, last_try: bool) -> Pin | None:
-        self.asked.append((tries_left, last_try))
+        self.pin_requests.append((tries_left, last_try))
         digits = self._pins.pop(0)
         return None if digits is None else Pin(digits.encode())

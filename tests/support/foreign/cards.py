@@ -54,12 +54,12 @@ def ca_keys() -> str:
     keys.append(
         {"rid": rid.hex().upper(), "index": "01", "point": sm.key.hex().upper(), "sm3": sm.checksum.hex().upper()}
     )
-    told = {
+    fields = {
         "provenance": "Made up, together with the conversations beside it; see PROVENANCE.md.",
         "keys": keys,
         "revoked": [{"rid": rid.hex().upper(), "index": "01", "serial": REVOKED}],
     }
-    return json.dumps(told, indent=1) + "\n"
+    return json.dumps(fields, indent=1) + "\n"
 
 
 def index() -> str:
@@ -85,7 +85,7 @@ class Recorder:
     def __init__(self, card: Transport) -> None:
         self._card = card
         self.atr, self.protocol, self.extended_length = card.atr, card.protocol, card.extended_length
-        self.said: list[tuple[bytes, bytes | TransportError]] = []
+        self.exchanges: list[tuple[bytes, bytes | TransportError]] = []
 
     def reset(self) -> bytes:
         return self._card.reset()
@@ -95,12 +95,12 @@ class Recorder:
 
     def exchange(self, apdu: bytes) -> bytes:
         try:
-            told = self._card.exchange(apdu)
+            response = self._card.exchange(apdu)
         except TransportError as fault:
-            self.said.append((apdu, fault))
+            self.exchanges.append((apdu, fault))
             raise
-        self.said.append((apdu, told))
-        return told
+        self.exchanges.append((apdu, response))
+        return response
 
 
 def heading(card: ForeignCard) -> str:
@@ -113,12 +113,12 @@ def record_one(card: ForeignCard, keys: CaStore) -> tuple[str, str]:
     outcome = card.meet(recorder, keys).outcome
     settings = f"atr: {recorder.atr.hex().upper()}\nprotocol: {recorder.protocol}\nextended: no\n"
     if outcome is None:
-        return heading(card) + settings + turns(recorder.said), NONE
+        return heading(card) + settings + turns(recorder.exchanges), NONE
     came = f"{outcome.result}, TVR {int(outcome.tvr):010X}"
     came += ", reversal" if outcome.reversal else ""
     came += f", 9F34 {outcome.cvm_results.hex().upper()}" if card.cvm is not None else ""
     came += f", 9F5B {outcome.script_results.hex().upper()}" if outcome.scripts else ""
-    return heading(card) + settings + turns(recorder.said), came
+    return heading(card) + settings + turns(recorder.exchanges), came
 
 
 def record_all(directory: Path) -> int:

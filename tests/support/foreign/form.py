@@ -43,27 +43,27 @@ def counters(**answers: str) -> Make:
 
 
 def twice(tag: str) -> Make:
-    def made() -> ToyCard:
-        found = Card()
-        content = decode(found.records[1, 1])[0].value
-        found.records[1, 1] = tlv("70", content + tlv(tag, str(DATA[tag])))
-        return found
+    def make_card() -> ToyCard:
+        card = Card()
+        content = decode(card.records[1, 1])[0].value
+        card.records[1, 1] = tlv("70", content + tlv(tag, str(DATA[tag])))
+        return card
 
-    return made
+    return make_card
 
 
 def first_refuses() -> ToyCard:
     """The first of two applications answers 6985 to GET PROCESSING OPTIONS."""
-    made = Card(apps={AID: "9000", CREDIT: "9000"})
+    card = Card(apps={AID: "9000", CREDIT: "9000"})
     seen: list[bytes] = []
 
-    def bend(_: int, command: bytes, told: bytes) -> bytes:
+    def bend(_: int, command: bytes, response: bytes) -> bytes:
         if command[1] == 0xA8:
             seen.append(command)
-        return b"\x69\x85" if command[1] == 0xA8 and len(seen) == 1 else told
+        return b"\x69\x85" if command[1] == 0xA8 and len(seen) == 1 else response
 
-    made.bend = bend
-    return made
+    card.bend = bend
+    return card
 
 
 SELECTION = (
@@ -77,7 +77,9 @@ SELECTION = (
         "application-blocked",
         "a blocked application, and no other",
         BOOK1 + "12.3.3, 12.4",
-        answer(b"\xa4\x04\x00", lambda told: told[:-2] + b"\x62\x83" if told[-2:] == b"\x90\x00" else told),
+        answer(
+            b"\xa4\x04\x00", lambda response: response[:-2] + b"\x62\x83" if response[-2:] == b"\x90\x00" else response
+        ),
     ),
     whole(
         "first-application-blocked",
@@ -93,7 +95,9 @@ SELECTION = (
         "fci-cut",
         "an FCI cut short: its application is no candidate",
         BOOK1 + "12.3.3",
-        answer(b"\xa4\x04\x00", lambda told: told[:9] + b"\x90\x00" if told[-2:] == b"\x90\x00" else told),
+        answer(
+            b"\xa4\x04\x00", lambda response: response[:9] + b"\x90\x00" if response[-2:] == b"\x90\x00" else response
+        ),
         OTHER,
     ),
     whole(
@@ -159,13 +163,13 @@ RECORDS = (
         "record-not-70",
         "a record without template 70",
         BOOK3 + "6.5.11.4, 7.5",
-        record(1, lambda told: b"\x71" + told[1:]),
+        record(1, lambda response: b"\x71" + response[1:]),
     ),
     ended(
         "record-cut",
         "a record cut in the middle of an element",
         BOOK3 + "7.5",
-        record(1, lambda told: told[:20] + b"\x90\x00"),
+        record(1, lambda response: response[:20] + b"\x90\x00"),
     ),
     ended("record-empty", "a record without a byte", BOOK3 + "6.5.11.4, 7.5", record(1, says("9000"))),
     ended(

@@ -140,14 +140,14 @@ METHODS = (
 )
 
 PLAIN = (
-    asks("pin-right", "the right plaintext PIN", ("1234",), "010002", strict("0100"), asked=((3, False),)),
+    asks("pin-right", "the right plaintext PIN", ("1234",), "010002", strict("0100"), pin_requests=((3, False),)),
     asks(
         "pin-second-try",
         "a wrong PIN, then the right one",
         ("4321", "1234"),
         "010002",
         strict("0100"),
-        asked=((3, False), (2, False)),
+        pin_requests=((3, False), (2, False)),
     ),
     asks(
         "pin-last-try",
@@ -155,7 +155,7 @@ PLAIN = (
         ("1111", "2222", "1234"),
         "010002",
         strict("0100"),
-        asked=((3, False), (2, False), (1, True)),
+        pin_requests=((3, False), (2, False), (1, True)),
     ),
     asks(
         "pin-last-try-first",
@@ -163,7 +163,7 @@ PLAIN = (
         ("1234",),
         "010002",
         strict("0100", tries=1),
-        asked=((1, True),),
+        pin_requests=((1, True),),
     ),
     asks(
         "pin-tries-exceeded",
@@ -172,7 +172,7 @@ PLAIN = (
         "010001",
         strict("0100"),
         "0000A00000",
-        asked=((3, False), (2, False), (1, True)),
+        pin_requests=((3, False), (2, False), (1, True)),
     ),
     asks(
         "pin-blocked",
@@ -182,7 +182,7 @@ PLAIN = (
         strict("0100", tries=0),
         "0000A00000",
         source="EMV 4.4 Book 4, 6.3.4.1",
-        asked=(),
+        pin_requests=(),
     ),
     asks(
         "pin-6983",
@@ -191,7 +191,7 @@ PLAIN = (
         "010001",
         strict("0100", tries=0, get_data={}),
         "0000A00000",
-        asked=((None, False),),
+        pin_requests=((None, False),),
     ),
     asks(
         "pin-no-counter",
@@ -199,7 +199,7 @@ PLAIN = (
         ("4321", "1234"),
         "010002",
         strict("0100", get_data={}),
-        asked=((None, False), (2, False)),
+        pin_requests=((None, False), (2, False)),
         source="EMV 4.4 Book 4, 6.3.4.1",
     ),
     asks(

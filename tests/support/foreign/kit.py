@@ -54,8 +54,8 @@ class ForeignCard:
     reversal: bool = False
     cvm: str | None = None
     scripts: str = ""
-    asked: tuple[tuple[int | None, bool], ...] | None = None
-    issuer_asked: bool | None = None
+    pin_requests: tuple[tuple[int | None, bool], ...] | None = None
+    goes_online: bool | None = None
     way: Callable[[Transport], Transport] = lambda card: card
     """What stands between terminal and card: an older protocol, a card that becomes silent."""
 
@@ -109,15 +109,15 @@ def without(*tags: str) -> Make:
 def answer(head: bytes, bend: Callable[[bytes], bytes], make: Make = Card) -> Make:
     """A card whose answers to commands that begin so (after CLA) are bent on their way, status word included."""
 
-    def changed(_: int, command: bytes, told: bytes) -> bytes:
-        return bend(told) if command[1 : 1 + len(head)] == head else told
+    def changed(_: int, command: bytes, response: bytes) -> bytes:
+        return bend(response) if command[1 : 1 + len(head)] == head else response
 
     return lambda: replaced(make(), changed)
 
 
-def replaced(made: ToyCard, bend: Callable[[int, bytes, bytes], bytes]) -> ToyCard:
-    made.bend = bend
-    return made
+def replaced(card: ToyCard, bend: Callable[[int, bytes, bytes], bytes]) -> ToyCard:
+    card.bend = bend
+    return card
 
 
 def says(status: str) -> Callable[[bytes], bytes]:
@@ -127,7 +127,7 @@ def says(status: str) -> Callable[[bytes], bytes]:
 
 def bit_at(place: int) -> Callable[[bytes], bytes]:
     """One bit changed there, in an answer that is as long as that."""
-    return lambda told: told[:place] + bytes(b ^ 1 for b in told[place : place + 1]) + told[place + 1 :]
+    return lambda response: response[:place] + bytes(b ^ 1 for b in response[place : place + 1]) + response[place + 1 :]
 
 
 def record(number: int, bend: Callable[[bytes], bytes], sfi: int = 1) -> Make:
@@ -141,13 +141,13 @@ def gpo(options: str) -> Make:
 def changed(place: tuple[int, int], change: Callable[[dict[str, bytes]], Elements], make: Make = Card) -> Make:
     """A card one of whose records was changed after it was signed."""
 
-    def made() -> ToyCard:
-        found = make()
-        items = {str(item.tag): item.value for item in decode(found.records[place])[0].children}
-        found.records[place] = tlv("70", objects(change(items)))
-        return found
+    def make_card() -> ToyCard:
+        card = make()
+        items = {str(item.tag): item.value for item in decode(card.records[place])[0].children}
+        card.records[place] = tlv("70", objects(change(items)))
+        return card
 
-    return made
+    return make_card
 
 
 def dropped(*tags: str) -> Callable[[dict[str, bytes]], Elements]:
@@ -180,16 +180,16 @@ class OverT0:
 
     def exchange(self, tpdu: bytes) -> bytes:
         if tpdu[1] == 0xC0:
-            told, self._waiting = self._waiting, b""
-            return told
-        told = self._card.exchange(tpdu)
-        size = len(told) - 2
+            response, self._waiting = self._waiting, b""
+            return response
+        response = self._card.exchange(tpdu)
+        size = len(response) - 2
         if not size:
-            return told
+            return response
         if len(tpdu) > 5:
-            self._waiting = told
+            self._waiting = response
             return bytes((0x61, size & 0xFF))
-        return told if tpdu[4] == size else bytes((0x6C, size))
+        return response if tpdu[4] == size else bytes((0x6C, size))
 
 
 class Silent:

@@ -33,7 +33,7 @@ ENCIPHERED = (
         "040002",
         strict("0400"),
         source=BOOK2_PIN,
-        asked=((3, False), (2, False)),
+        pin_requests=((3, False), (2, False)),
     ),
     asks(
         "enciphered-last-try",
@@ -42,7 +42,7 @@ ENCIPHERED = (
         "040001",
         strict("0400", tries=1),
         "0000A00000",
-        asked=((1, True),),
+        pin_requests=((1, True),),
     ),
     asks(
         "enciphered-blocked",
@@ -52,7 +52,7 @@ ENCIPHERED = (
         strict("0400", tries=0),
         "0000A00000",
         source="EMV 4.4 Book 4, 6.3.4.1",
-        asked=(),
+        pin_requests=(),
     ),
     asks(
         "enciphered-and-signature",
@@ -111,7 +111,7 @@ ONLINE_PIN = (
         result=APPROVED_ONLINE,
         bank=Bank,
         pin_online=True,
-        asked=((None, False),),
+        pin_requests=((None, False),),
     ),
     asks(
         "online-pin-wrong",
@@ -157,7 +157,7 @@ ONLINE_PIN = (
         "0000900000",
         source=BOOK3 + "10.5.2" + TABLE,
         bank=Bank,
-        asked=(),
+        pin_requests=(),
     ),
     asks(
         "online-pin-unreached",

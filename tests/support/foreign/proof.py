@@ -48,13 +48,13 @@ def poked(at: int, value: int) -> Callable[[bytes], bytes]:
 
 def of_another() -> ToyCard:
     """A card that signs for a terminal that asked before."""
-    made = Card(aip=DDA)
-    made.bend = lambda _, command, told: (
-        tlv("77", tlv("9F4B", made.proof.sign(NUMBER, b"\x00\x00\x00\x00"))) + b"\x90\x00"
+    card = Card(aip=DDA)
+    card.bend = lambda _, command, response: (
+        tlv("77", tlv("9F4B", card.proof.sign(NUMBER, b"\x00\x00\x00\x00"))) + b"\x90\x00"
         if command[1] == 0x88
-        else told
+        else response
     )
-    return made
+    return card
 
 
 def unsigned() -> ToyCard:
@@ -308,14 +308,17 @@ COMBINED = (
         "ac-signature-short",
         "a signature shorter than the card's key",
         BOOK2 + "6.6.2, step 1",
-        answer(b"\xae", lambda told: tlv("77", told[3:12] + tlv("9F4B", told[16:143]) + told[144:-2]) + b"\x90\x00"),
+        answer(
+            b"\xae",
+            lambda response: tlv("77", response[3:12] + tlv("9F4B", response[16:143]) + response[144:-2]) + b"\x90\x00",
+        ),
     ),
     fails("ac-unsigned", "a TC without the signature that was asked for", BOOK2 + "6.6, 6.6.3, figure 3", unsigned),
     fails(
         "ac-counter-bent",
         "a transaction counter changed on its way, so that the hash over the answer is wrong",
         BOOK2 + "6.6.2, step 12",
-        answer(b"\xae", lambda told: told.replace(bytes.fromhex("9F36020007"), bytes.fromhex("9F36020008"))),
+        answer(b"\xae", lambda response: response.replace(bytes.fromhex("9F36020007"), bytes.fromhex("9F36020008"))),
     ),
     ForeignCard(
         "ac-kind-bent",
@@ -324,7 +327,9 @@ COMBINED = (
         DECLINED,
         CDA_FAILED,
         answer(
-            b"\xae", lambda told: told.replace(b"\x9f\x27\x01\x80", b"\x9f\x27\x01\x40"), card(first=lambda _: ARQC)
+            b"\xae",
+            lambda response: response.replace(b"\x9f\x27\x01\x80", b"\x9f\x27\x01\x40"),
+            card(first=lambda _: ARQC),
         ),
     ),
     ForeignCard(
@@ -336,7 +341,7 @@ COMBINED = (
         answer(b"\xae\x90", bit_at(60)),
         amount=OVER,
         bank=Bank,
-        issuer_asked=False,
+        goes_online=False,
     ),
 )
 

@@ -39,7 +39,7 @@ SLOW = (
         "no answer to the first GENERATE AC: the issuer is not asked",
         TERMINATED,
         silent(0xAE),
-        issuer_asked=False,
+        goes_online=False,
     ),
     slow(
         "slow-issuer-authentication",

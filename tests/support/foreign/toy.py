@@ -223,8 +223,8 @@ class Card(ToyCard):
         head = tlv("9F27", cid) + tlv("9F36", "0007")
         if not p1 & 0x10 or kind == AAC:
             return tlv("77", head + tlv("9F26", ac) + tlv("9F10", issuer_data)) + b"\x90\x00"
-        told = head + tlv("9F10", issuer_data)
-        dynamic = NUMBER + cid + ac + self.proof.digest(self._pdol_data + self._lists + told)
+        answer = head + tlv("9F10", issuer_data)
+        dynamic = NUMBER + cid + ac + self.proof.digest(self._pdol_data + self._lists + answer)
         signature = self.proof.sign(dynamic, self._pdol_data[:4])
         return tlv("77", head + tlv("9F4B", signature) + tlv("9F10", issuer_data)) + b"\x90\x00"
 
@@ -248,10 +248,10 @@ class Bank:
     answer: Unable | OnlineResponse | None = None
     fault: Exception | None = None
     pin: str = "1234"
-    asked: list[OnlineRequest] = field(default_factory=list)
+    requests: list[OnlineRequest] = field(default_factory=list)
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
-        self.asked.append(request)
+        self.requests.append(request)
         if self.fault is not None:
             raise self.fault
         if self.answer is not None:

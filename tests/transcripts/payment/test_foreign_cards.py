@@ -41,12 +41,12 @@ def test_the_transaction_ends_as_emv_says(card: ForeignCard) -> None:
     assert outcome.reason
     if card.cvm is not None:
         assert outcome.cvm_results.hex().upper() == card.cvm
-    if card.asked is not None:
+    if card.pin_requests is not None:
         assert meeting.person is not None
-        assert meeting.person.asked == list(card.asked)
-    if card.issuer_asked is not None:
+        assert meeting.person.pin_requests == list(card.pin_requests)
+    if card.goes_online is not None:
         assert meeting.bank is not None
-        assert bool(meeting.bank.asked) is card.issuer_asked
+        assert bool(meeting.bank.requests) is card.goes_online
     broken_off = outcome.result is Result.TERMINATED and text.rstrip().endswith(("TIMEOUT", "GONE"))
     assert (outcome.message == "PROCESSING ERROR") is broken_off
 

@@ -206,14 +206,14 @@ class CryptogramInformation(Codec[Cid]):
     @classmethod
     def parts(cls, value: Cid, context: Context) -> tuple[ElementPart, ...]:
         reasons = ("", "service not allowed", "PIN Try Limit exceeded", "issuer authentication failed")
-        found = []
+        parts = []
         if value.value & 0x30:
-            found.append(ElementPart("payment system's cryptogram", f"{value.value >> 4 & 3}"))
+            parts.append(ElementPart("payment system's cryptogram", f"{value.value >> 4 & 3}"))
         if value.advice:
-            found.append(ElementPart("advice", "required"))
+            parts.append(ElementPart("advice", "required"))
         if value.reason:
-            found.append(ElementPart("reason", reasons[value.reason] if value.reason < 4 else f"{value.reason}, RFU"))
-        return tuple(found)
+            parts.append(ElementPart("reason", reasons[value.reason] if value.reason < 4 else f"{value.reason}, RFU"))
+        return tuple(parts)
 
 
 @dataclass(frozen=True, slots=True)

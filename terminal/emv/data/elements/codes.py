@@ -46,30 +46,30 @@ def currency(code: str) -> Currency | None:
 
 def country_text(code: str) -> str:
     """``China (156, CN)``, or the bare code where ISO 3166 has none such."""
-    found = country(code)
-    return f"{found.name} ({found.numeric}, {found.alpha2})" if found else f"{code}, no country of ISO 3166"
+    row = country(code)
+    return f"{row.name} ({row.numeric}, {row.alpha2})" if row else f"{code}, no country of ISO 3166"
 
 
 def currency_text(code: str) -> str:
     """``Yuan Renminbi (156, CNY)``, or the bare code where ISO 4217 has none such."""
-    found = currency(code)
-    return f"{found.name} ({found.numeric}, {found.alpha3})" if found else f"{code}, no currency of ISO 4217"
+    row = currency(code)
+    return f"{row.name} ({row.numeric}, {row.alpha3})" if row else f"{code}, no currency of ISO 4217"
 
 
 def amount_text(minor: int, code: str | None) -> str:
     """``CNY 12.34`` where the currency is known, else the bare number of its smallest units."""
-    found = currency(code) if code is not None else None
-    if found is None or found.minor_units is None:
+    row = currency(code) if code is not None else None
+    if row is None or row.minor_units is None:
         return f"{minor} (smallest units)"
-    return f"{found.alpha3} {money(minor, found.minor_units)}"
+    return f"{row.alpha3} {money(minor, row.minor_units)}"
 
 
 @lru_cache(maxsize=64)
 def price(minor: int, code: str, exponent: int) -> str:
     """``CNY 1,234.56``: an amount whose decimals a terminal tells (5F36), not ISO 4217; ``code`` may have a zero in
     front, as in 5F2A. A currency that nobody knows stands there as its code."""
-    found = currency(code[-3:])
-    return f"{found.alpha3 if found else code} {money(minor, exponent)}"
+    row = currency(code[-3:])
+    return f"{row.alpha3 if row else code} {money(minor, exponent)}"
 
 
 def money(minor: int, exponent: int) -> str:

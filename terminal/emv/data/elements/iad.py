@@ -117,8 +117,8 @@ class IssuerData(Codec[Iad]):
 
     @classmethod
     def read(cls, data: bytes) -> Iad:
-        found = cls.cut(data)
-        return found if found is not None else Iad(b"", None, None, b"", data)
+        fields = cls.cut(data)
+        return fields if fields is not None else Iad(b"", None, None, b"", data)
 
     @classmethod
     @abstractmethod
@@ -154,27 +154,27 @@ class IssuerData(Codec[Iad]):
     def parts(cls, value: Iad, context: Context) -> tuple[ElementPart, ...]:
         if value.key_index is None:
             return ()
-        found = [
+        lines = [
             ElementPart("derivation key index", f"{value.key_index:02X}"),
             ElementPart("card verification results", value.cvr.hex().upper()),
             *cls.results(value.cvr),
         ]
-        return (*found, *cls.tail(value.rest))
+        return (*lines, *cls.tail(value.rest))
 
     @classmethod
     def results(cls, cvr: bytes) -> tuple[ElementPart, ...]:
         """The verification results, bit by bit."""
         own = cvr[1:] if len(cvr) == 4 else cvr
-        found = [
+        lines = [
             ElementPart("second GENERATE AC", _SECOND[own[0] >> 6]),
             ElementPart("first GENERATE AC", _FIRST[own[0] >> 4 & 3]),
         ]
         for byte, high, name in cls.NIBBLES:
-            found.append(ElementPart(name, str(own[byte - 1] >> 4 if high else own[byte - 1] & 0x0F)))
-        found += [
+            lines.append(ElementPart(name, str(own[byte - 1] >> 4 if high else own[byte - 1] & 0x0F)))
+        lines += [
             ElementPart(f"byte {byte} bit {bit}", text) for byte, bit, text in cls.BITS if own[byte - 1] >> bit - 1 & 1
         ]
-        return tuple(found)
+        return tuple(lines)
 
     @classmethod
     def tail(cls, rest: bytes) -> tuple[ElementPart, ...]:

@@ -198,15 +198,15 @@ class TagList(Codec[tuple[Tag, ...]]):
 
     @classmethod
     def read(cls, data: bytes) -> tuple[Tag, ...]:
-        found, at = [], 0
+        tags, at = [], 0
         while at < len(data):
             try:
                 stop = at + tag_length(data, at, 0)
             except IndexError:
                 raise CodecError("a tag list ends inside a tag", at) from None
-            found.append(Tag(int.from_bytes(data[at:stop], "big")))
+            tags.append(Tag(int.from_bytes(data[at:stop], "big")))
             at = stop
-        return tuple(found)
+        return tuple(tags)
 
     @classmethod
     def write(cls, value: tuple[Tag, ...], length: int) -> bytes:

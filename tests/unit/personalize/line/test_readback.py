@@ -143,7 +143,7 @@ DIFFERENCES = [
 
 
 @pytest.mark.parametrize(("change", "where"), DIFFERENCES)
-def test_a_changed_answer_is_found(made: Made, change: Change, where: str) -> None:
+def test_a_changed_answer_is_detected(made: Made, change: Change, where: str) -> None:
     with pytest.raises((ReadBackError, CardError), match=where):
         made.read_back(change)
 

@@ -26,7 +26,7 @@ from tests.support.unsealed import hidden
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 
-BANK, HOUSE = party(), party()
+BANK, BUREAU = party(), party()
 HEADER = 32
 """Bytes of the header with the sender's ten characters."""
 MAC = 8
@@ -41,12 +41,12 @@ def written(
     return stream.getvalue()
 
 
-def read(data: bytes, side: BankFileExchange = HOUSE) -> tuple[FileHead, list[PreparedCard]]:
+def read(data: bytes, side: BankFileExchange = BUREAU) -> tuple[FileHead, list[PreparedCard]]:
     head, cards = DpFormat().read(io.BytesIO(data), side)
     return head, list(cards)
 
 
-def fault(data: bytes, side: BankFileExchange = HOUSE) -> BankFileError:
+def fault(data: bytes, side: BankFileExchange = BUREAU) -> BankFileError:
     with pytest.raises(BankFileError) as caught:
         read(data, side)
     return caught.value
@@ -67,9 +67,9 @@ TRANSPORTS = {Algorithm.TDES: 16, Algorithm.SM4: 16, Algorithm.AES128: 16, Algor
 )
 def test_a_card_goes_over_whole_with_its_secrets_resealed(algorithm: Algorithm, key_blocks: bool) -> None:
     key = Secret(bytes(range(1, TRANSPORTS[algorithm] + 1)))
-    bank, house = party(algorithm, key), party(algorithm, key)
+    bank, bureau = party(algorithm, key), party(algorithm, key)
     sent = card(bank)
-    head, [got] = read(written(sent, side=bank, key_blocks=key_blocks), house)
+    head, [got] = read(written(sent, side=bank, key_blocks=key_blocks), bureau)
     assert head == HEAD
     assert (got.reference, got.pan, got.sequence) == (sent.reference, PAN, 1)
     assert got.directories == sent.directories
@@ -83,8 +83,8 @@ def test_a_card_goes_over_whole_with_its_secrets_resealed(algorithm: Algorithm, 
             assert isinstance(keys, SealedKeys)
             assert (keys.algorithm is Algorithm.SM4) is (part.number == 0x8020)
             theirs = bank.custody.to_transport(bank.transport, part.value)
-            assert house.custody.to_transport(house.transport, keys) == theirs
-    assert hides(by_number[0x8010], bytes.fromhex("241234FFFFFFFFFF"), house)
+            assert bureau.custody.to_transport(bureau.transport, keys) == theirs
+    assert hides(by_number[0x8010], bytes.fromhex("241234FFFFFFFFFF"), bureau)
 
 
 def test_key_blocks_in_a_file_are_those_that_psec_reads() -> None:
@@ -107,8 +107,8 @@ def test_key_blocks_need_a_transport_key_that_tr_31_knows() -> None:
     with pytest.raises(BankFileError, match="TR-31 key blocks are under 3DES or AES, and zmk/1 is sm4"):
         written(card(bank), side=bank, key_blocks=True)
     whole = written(side=bank)
-    told = fault(whole[: HEADER - 1] + b"\x02" + whole[HEADER:], bank)
-    assert "02 is no way in which keys travel under sm4 (at offset 31)" in str(told)
+    message = fault(whole[: HEADER - 1] + b"\x02" + whole[HEADER:], bank)
+    assert "02 is no way in which keys travel under sm4 (at offset 31)" in str(message)
 
 
 def test_the_same_pin_of_two_cards_looks_different_in_the_file() -> None:
@@ -124,7 +124,7 @@ def _all(whole: bytes, shape: bytes) -> list[int]:
 
 def test_what_was_imported_can_be_exported_again() -> None:
     _, cards = read(written(card(BANK)))
-    _, [again] = read(written(*cards, side=HOUSE), BANK)
+    _, [again] = read(written(*cards, side=BUREAU), BANK)
     _, [first] = read(written(card(BANK)), BANK)
     assert {p.number for p in again.payment.parts} == {p.number for p in first.payment.parts}
 
@@ -211,7 +211,7 @@ def test_secrets_of_any_length_are_read(one: PreparedCard, secret: bytes, padded
     sealed = BANK.custody.seal(BANK.seal, secret, "x")
     sent = replace(one, payment=replace(one.payment, parts=(DossierPart(0x8201, sealed, padded),)))
     _, [got] = read(written(sent))
-    assert hides(got.payment.parts[0], secret, HOUSE)
+    assert hides(got.payment.parts[0], secret, BUREAU)
     assert got.payment.parts[0].padded is padded
 
 
@@ -230,25 +230,27 @@ ENDS = [HEADER, HEADER + (len(WHOLE) - HEADER - TRAILER) // 2, len(WHOLE) - TRAI
 
 @settings(max_examples=400)
 @given(st.integers(0, 8 * len(WHOLE) - 1), st.sampled_from([1, 2, 8]))
-def test_a_flipped_bit_anywhere_is_told_with_record_and_offset(at: int, width: int) -> None:
+def test_a_flipped_bit_anywhere_is_a_fault_with_record_and_offset(at: int, width: int) -> None:
     bent = bytearray(WHOLE)
     for bit in range(at, min(at + width, 8 * len(WHOLE))):
         bent[bit // 8] ^= 1 << bit % 8
-    told = fault(bytes(bent))
+    message = fault(bytes(bent))
     begun = next(place for place, end in enumerate(ENDS) if at // 8 < end)
-    assert told.record in ({0, 1} if begun == 0 else {begun}), "noticed in the record, or by the first if the header's"
-    assert told.offset is not None
-    assert told.offset <= len(WHOLE)
-    assert f"(at offset {told.offset})" in str(told)
+    assert message.record in ({0, 1} if begun == 0 else {begun}), (
+        "noticed in the record, or by the first if the header's"
+    )
+    assert message.offset is not None
+    assert message.offset <= len(WHOLE)
+    assert f"(at offset {message.offset})" in str(message)
 
 
 @given(st.integers(HEADER + 1, HEADER + 4), st.integers(1, 255))
-def test_a_length_that_is_too_long_is_told_with_record_and_offset(at: int, value: int) -> None:
+def test_a_length_that_is_too_long_is_a_fault_with_record_and_offset(at: int, value: int) -> None:
     bent = bytearray(WHOLE)
     bent[at] = value if bent[at] != value else value ^ 0x80
-    told = fault(bytes(bent))
-    assert told.record == 1
-    assert told.offset is not None
+    message = fault(bytes(bent))
+    assert message.record == 1
+    assert message.offset is not None
 
 
 @given(st.data())
@@ -262,18 +264,18 @@ def test_records_cannot_be_dropped_doubled_or_swapped(data: st.DataObject) -> No
 
 
 def _records(whole: bytes) -> list[bytes]:
-    found, at = [], HEADER
+    records, at = [], HEADER
     while whole[at : at + 1] == b"C":
         stop = at + 5 + int.from_bytes(whole[at + 1 : at + 5], "big") + MAC
-        found.append(whole[at:stop])
+        records.append(whole[at:stop])
         at = stop
-    return found
+    return records
 
 
 def test_a_cards_bytes_come_only_once_its_authenticator_was_right() -> None:
     whole = bytearray(written(card(BANK, "1"), card(BANK, "2")))
     whole[-TRAILER - 3] ^= 1  # in the second record's authenticator
-    _, cards = DpFormat().read(io.BytesIO(bytes(whole)), HOUSE)
+    _, cards = DpFormat().read(io.BytesIO(bytes(whole)), BUREAU)
     assert next(cards).reference == "1"
     with pytest.raises(BankFileError, match="record 2, authenticator"):
         next(cards)
@@ -282,7 +284,7 @@ def test_a_cards_bytes_come_only_once_its_authenticator_was_right() -> None:
 def test_reading_streams() -> None:
     """The first card is there before the second was read."""
     stream = io.BytesIO(written(*(card(BANK, str(n)) for n in range(5))))
-    _, cards = DpFormat().read(stream, HOUSE)
+    _, cards = DpFormat().read(stream, BUREAU)
     first = next(cards)
     assert first.reference == "0"
     assert stream.tell() < len(stream.getvalue()) / 4
@@ -308,19 +310,19 @@ def test_any_bytes_are_refused_with_their_place(data: bytes) -> None:
         (lambda d: d[: HEADER + 1] + b"\xff" + d[HEADER + 2 :], f"{MOST} are the most"),
     ],
 )
-def test_a_broken_frame_is_told(bend: object, words: str) -> None:
-    told = str(fault(bend(written(card(BANK)))))  # type: ignore[operator]
-    assert words in told
-    assert "offset" in told or "check value" in told
+def test_a_broken_frame_is_refused(bend: object, words: str) -> None:
+    message = str(fault(bend(written(card(BANK)))))  # type: ignore[operator]
+    assert words in message
+    assert "offset" in message or "check value" in message
 
 
 def test_a_file_under_another_key_names_both_check_values() -> None:
     stranger = party(zmk=Secret(bytes(range(16))))
-    told = str(fault(written(card(BANK)), stranger))
+    message = str(fault(written(card(BANK)), stranger))
     ours = stranger.custody.info(stranger.transport).kcv.hex().upper()
     theirs = BANK.custody.info(BANK.transport).kcv.hex().upper()
-    assert theirs in told
-    assert ours in told
+    assert theirs in message
+    assert ours in message
 
 
 def genuine(body: bytes) -> bytes:
@@ -380,16 +382,16 @@ def body(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_genuine_file_that_makes_no_sense_is_told_by_record_field_and_place(raw: bytes, words: str) -> None:
-    told = str(fault(genuine(raw)))
-    assert told.startswith("bank file, record 1, ")
-    assert words in told
-    assert "(at offset " in told
+def test_a_genuine_file_that_makes_no_sense_is_a_fault_with_record_field_and_place(raw: bytes, words: str) -> None:
+    message = str(fault(genuine(raw)))
+    assert message.startswith("bank file, record 1, ")
+    assert words in message
+    assert "(at offset " in message
 
 
 def test_a_trailer_that_counts_otherwise_is_refused() -> None:
-    told = str(fault(signed(b"E\x00\x00\x00\x01")))
-    assert "the trailer counts 1 records, and 0 came before it" in told
+    message = str(fault(signed(b"E\x00\x00\x00\x01")))
+    assert "the trailer counts 1 records, and 0 came before it" in message
 
 
 def with_record(value: bytes) -> PreparedCard:

@@ -16,9 +16,9 @@ PBOC = bytes.fromhex("A000000333010101")
 
 
 def payment(**changes: object) -> PaymentApplication:
-    found = bank.profile(**changes).payment
-    assert found is not None
-    return found
+    section = bank.profile(**changes).payment
+    assert section is not None
+    return section
 
 
 @pytest.mark.parametrize("pdol", ["", "9F1A029F3704"])
@@ -37,11 +37,11 @@ def test_a_card_without_pdol_is_sound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("algorithms", "data", "said"),
+    ("algorithms", "data", "expected"),
     [("rsa", "0701010000000001", "CVN 1 (01, 3DES)"), ("sm", "0701010000000004", "CVN 1 (01, SM4)")],
 )
-def test_the_algorithm_byte_tells_3des_from_sm4(algorithms: str, data: str, said: str) -> None:
-    made = issuer_data(payment(algorithms=algorithms))
-    assert made == bytes.fromhex(data)
-    filled = made[:3] + bytes.fromhex("03A00000") + made[7:]
-    assert explain(0x9F10, filled, PBOC).text == said
+def test_the_algorithm_byte_tells_3des_from_sm4(algorithms: str, data: str, expected: str) -> None:
+    data_object = issuer_data(payment(algorithms=algorithms))
+    assert data_object == bytes.fromhex(data)
+    filled = data_object[:3] + bytes.fromhex("03A00000") + data_object[7:]
+    assert explain(0x9F10, filled, PBOC).text == expected

@@ -31,9 +31,9 @@ PROFILES = {
 @contextmanager
 def bench(profile: Profile, members: int = 2) -> Iterator[Bench]:
     with fast_directory() as directory:
-        made = Bench(directory, members, profile=profile)
-        yield made
-        made.registry.close()
+        line_bench = Bench(directory, members, profile=profile)
+        yield line_bench
+        line_bench.registry.close()
 
 
 def personalized(bench: Bench, chip: VirtualCard, **job: object) -> CardReport:
@@ -47,19 +47,19 @@ def personalized(bench: Bench, chip: VirtualCard, **job: object) -> CardReport:
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 @pytest.mark.parametrize("kind", [SCP03, SCP02], ids=["scp03", "scp02"])
 def test_every_application_in_one_pass(profile: Profile, kind: tuple[int, object]) -> None:
-    with bench(profile, 1) as made:
-        report = personalized(made, made.chip(kind))  # type: ignore[arg-type]
+    with bench(profile, 1) as line_bench:
+        report = personalized(line_bench, line_bench.chip(kind))  # type: ignore[arg-type]
         assert report.outcome is CardOutcome.VERIFIED, report.reason
-        assert made.accounts.balanced
-        (card,) = made.registry.cards.of_batch(made.batch)
-        assert list(made.registry.pans.of_cards([card.card_number]))
+        assert line_bench.accounts.balanced
+        (card,) = line_bench.registry.cards.of_batch(line_bench.batch)
+        assert list(line_bench.registry.pans.of_cards([card.card_number]))
 
 
 def test_the_least_commands_for_each_application() -> None:
     """SELECT, CPLC, keys, state, INITIALIZE UPDATE, EXTERNAL AUTHENTICATE; for each application INSTALL twice and STORE
     DATA as often as its groupings fill blocks."""
-    with bench(PROFILES["rsa"], 1) as made:
-        chip, sent = made.chip(), []
+    with bench(PROFILES["rsa"], 1) as line_bench:
+        chip, sent = line_bench.chip(), []
         card = SimCard(chip, chip.config.protocol)
         exchange = card.exchange
 
@@ -71,13 +71,13 @@ def test_the_least_commands_for_each_application() -> None:
                 sent.append(apdu[1])
                 return exchange(apdu)
 
-        assert process(Seen(), made.job(), "lane 1", lambda serial: True).outcome is CardOutcome.VERIFIED
+        assert process(Seen(), line_bench.job(), "lane 1", lambda serial: True).outcome is CardOutcome.VERIFIED
         assert sent.count(0xE6) == 2 * 4
         # Member 1,100 bytes of secrets and 1,300 in clear; payment 600 and 800; the directories one block each.
         assert sent.count(0xE2) <= 20
 
 
-def test_a_proof_by_use_is_asked_once_the_data_are_right() -> None:
+def test_a_proof_by_use_runs_once_the_data_are_right() -> None:
     proven: list[str] = []
 
     def proof(sender: Sender, dossier: Dossier) -> str:
@@ -86,9 +86,9 @@ def test_a_proof_by_use_is_asked_once_the_data_are_right() -> None:
         proven.append(dossier.card_number)
         return "approved"
 
-    with bench(PROFILES["rsa"], 1) as made:
-        assert personalized(made, made.chip(), payment_proof=proof).outcome is CardOutcome.VERIFIED
-        (card,) = made.registry.cards.of_batch(made.batch)
+    with bench(PROFILES["rsa"], 1) as line_bench:
+        assert personalized(line_bench, line_bench.chip(), payment_proof=proof).outcome is CardOutcome.VERIFIED
+        (card,) = line_bench.registry.cards.of_batch(line_bench.batch)
         assert proven == [card.card_number]
         assert card.result["payment"] == "approved"
 
@@ -97,8 +97,8 @@ def test_a_proof_that_fails_rejects_the_chip() -> None:
     def proof(sender: Sender, dossier: Dossier) -> str:
         raise ReadBackError("the cryptogram", "the issuer refuses it")
 
-    with bench(PROFILES["rsa"], 1) as made:
-        report = personalized(made, made.chip(), payment_proof=proof)
+    with bench(PROFILES["rsa"], 1) as line_bench:
+        report = personalized(line_bench, line_bench.chip(), payment_proof=proof)
         assert (report.outcome, report.bin) == (CardOutcome.REJECTED, "3 data")
         assert "the cryptogram" in report.reason
 
@@ -130,20 +130,20 @@ DIFFERENCES = [
 
 @pytest.fixture(scope="module")
 def issued() -> Iterator[tuple[Bench, VirtualCard, Dossier]]:
-    with bench(PROFILES["rsa"], 1) as made:
-        chip = made.chip()
+    with bench(PROFILES["rsa"], 1) as line_bench:
+        chip = line_bench.chip()
         opened: list[Dossier] = []
 
         def proof(sender: Sender, dossier: Dossier) -> str:
             opened.append(dossier)
             return "seen"
 
-        assert personalized(made, chip, payment_proof=proof).outcome is CardOutcome.VERIFIED
-        yield made, chip, opened[0]
+        assert personalized(line_bench, chip, payment_proof=proof).outcome is CardOutcome.VERIFIED
+        yield line_bench, chip, opened[0]
 
 
 @pytest.mark.parametrize(("ins", "old", "new", "where"), DIFFERENCES)
-def test_a_changed_answer_is_found(
+def test_a_changed_answer_is_detected(
     issued: tuple[Bench, VirtualCard, Dossier], ins: int, old: bytes, new: bytes, where: str
 ) -> None:
     bench, chip, dossier = issued
@@ -165,19 +165,21 @@ def test_a_changed_answer_is_found(
         card.close()
 
 
-def test_a_chip_made_again_keeps_its_account_number_under_the_next_sequence() -> None:
+def test_a_reissued_chip_keeps_its_account_number_under_the_next_sequence() -> None:
     def proof(sender: Sender, dossier: Dossier) -> str:
         raise ReadBackError("the cryptogram", "the issuer refuses it")
 
-    with bench(PROFILES["rsa"], 1) as made:
-        assert personalized(made, made.chip(), payment_proof=proof).outcome is CardOutcome.REJECTED
-        (member,) = made.registry.dossiers.to_prepare(made.batch)
+    with bench(PROFILES["rsa"], 1) as line_bench:
+        assert personalized(line_bench, line_bench.chip(), payment_proof=proof).outcome is CardOutcome.REJECTED
+        (member,) = line_bench.registry.dossiers.to_prepare(line_bench.batch)
         assert (member.sequence, member.card_number is None) == (2, False)
-        before = made.registry.pans.of_cards([str(member.card_number)])
-        assert issuer.prepare(made.registry, made.batch, made.directory, made.profile) == 1
-        assert made.registry.pans.of_cards([str(member.card_number)]) == before
+        before = line_bench.registry.pans.of_cards([str(member.card_number)])
+        assert issuer.prepare(line_bench.registry, line_bench.batch, line_bench.directory, line_bench.profile) == 1
+        assert line_bench.registry.pans.of_cards([str(member.card_number)]) == before
         seen: list[Dossier] = []
-        again = personalized(made, made.chip(), payment_proof=lambda sender, dossier: seen.append(dossier) or "seen")
+        again = personalized(
+            line_bench, line_bench.chip(), payment_proof=lambda sender, dossier: seen.append(dossier) or "seen"
+        )
         assert again.outcome is CardOutcome.VERIFIED
         assert seen[0].payment
         assert b"\x5f\x34\x01\x02" in seen[0].payment.records()[1, 1]

@@ -213,7 +213,7 @@ def test_another_way_to_break_a_rule(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("codes", "said"),
+    ("codes", "expected"),
     [
         ({"online": "DC408CF800"}, ["online (9F0F) names a blocked PIN"]),
         ({"default": "DC4020A800"}, ["default (9F0D) names cardholder verification"]),
@@ -225,12 +225,12 @@ def test_another_way_to_break_a_rule(rule: str) -> None:
         ({"default": "", "denial": "", "online": ""}, []),
     ],
 )
-def test_a_blocked_pin_does_not_pay_on(codes: dict[str, str], said: list[str]) -> None:
+def test_a_blocked_pin_does_not_pay_on(codes: dict[str, str], expected: list[str]) -> None:
     """Without the bits the CVM list goes on to "no CVM", and the card pays offline below the floor limit."""
     card = Card.of(action_codes=codes)
-    found = [finding.message for finding in lint(card.profile, card.dossier)]
-    assert len(found) == len(said)
-    assert all(part in message for part, message in zip(said, found, strict=True))
+    messages = [finding.message for finding in lint(card.profile, card.dossier)]
+    assert len(messages) == len(expected)
+    assert all(part in message for part, message in zip(expected, messages, strict=True))
 
 
 def test_a_card_whose_list_has_no_offline_pin_needs_no_such_code() -> None:
@@ -239,22 +239,22 @@ def test_a_card_whose_list_has_no_offline_pin_needs_no_such_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dgi", "change", "said"),
+    ("dgi", "change", "expected"),
     [
         (0x9203, None, "no options"),
         (0x0401, b"\x70\x06\x9f\x74\x03ECC", "3 bytes"),
         (0x0401, b"\x70\x04\x9f\x0b\x01 ", "leads to no 9F74"),
     ],
 )
-def test_e_cash_needs_options_and_a_code(dgi: int, change: bytes | None, said: str) -> None:
+def test_e_cash_needs_options_and_a_code(dgi: int, change: bytes | None, expected: str) -> None:
     card = purse().dgi(dgi, change)
-    assert any(f.rule == "e-cash-options" and said in f.message for f in lint(card.profile, card.dossier))
+    assert any(f.rule == "e-cash-options" and expected in f.message for f in lint(card.profile, card.dossier))
 
 
 def test_card_data_as_banks_have_them() -> None:
     """Bare, without a template."""
-    told, own = (sound().payment.plain(dgi)[2:] for dgi in (0x0D01, 0x0E01))
-    bare = sound().dgi(0x0D01, told).dgi(0x0E01, own)
+    card_data, own = (sound().payment.plain(dgi)[2:] for dgi in (0x0D01, 0x0E01))
+    bare = sound().dgi(0x0D01, card_data).dgi(0x0E01, own)
     assert lint(bare.profile, bare.dossier, bank.authorities()) == []
     wrong = bare.dgi(0x0E01, b"\x9f\x57\x02\x08\x40")
     assert {finding.rule for finding in lint(wrong.profile, wrong.dossier)} == {"home"}
@@ -283,12 +283,12 @@ def test_whatever_a_profile_chooses_makes_a_sound_card(choices: dict[str, object
     """With a PDOL that asks for all of it; only an SM card must keep to PBOC's issuer application data."""
     card = Card.of(**choices, pdol=bank.ECASH_PDOL)
     findings = {finding.rule for finding in lint(card.profile, card.dossier, bank.authorities())}
-    alone = choices["algorithms"] != "rsa" and choices["cryptogram"] != "pboc-des"
-    assert findings == ({"sm-algorithm"} if alone else set())
+    sm4_only = choices["algorithms"] != "rsa" and choices["cryptogram"] != "pboc-des"
+    assert findings == ({"sm-algorithm"} if sm4_only else set())
 
 
 @pytest.mark.parametrize("at", [1, 20, 90, 140])
-def test_a_changed_sm2_certificate_is_found(at: int) -> None:
+def test_a_changed_sm2_certificate_is_detected(at: int) -> None:
     card = Card.of(algorithms="sm")
     issuer = next(v for r in card.payment.records().values() if (v := _certificate(r)))
     changed = issuer[: at - 1] + bytes((issuer[at - 1] ^ 1,)) + issuer[at:]

@@ -42,7 +42,7 @@ def add(store: Registry, batch_id: str, given: list[tuple[object, str]], pans: l
     )
 
 
-def test_numbers_of_the_range_are_given_once_and_kept(store: Registry) -> None:
+def test_numbers_of_the_range_are_given_once_and_stay_taken(store: Registry) -> None:
     batch_id, given = cards(store, 3)
     pans = assign(store, RULE, given, None)  # type: ignore[arg-type]
     assert pans == [RULE.number(serial) for serial in (1, 2, 3)]
@@ -101,7 +101,7 @@ GOOD = RULE.number(1)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"62109713\n", ":1: an account number of 8 digits"),
         (b"# x\n\n6210971300000000000\n", ":3: the check digit is wrong"),
@@ -112,10 +112,10 @@ GOOD = RULE.number(1)
         (b"\xff\xfe", "not UTF-8"),
     ],
 )
-def test_faults_of_a_file_name_the_line_and_not_the_number(tmp_path: Path, content: bytes, said: str) -> None:
+def test_faults_of_a_file_name_the_line_and_not_the_number(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "numbers.txt"
     path.write_bytes(content)
-    with pytest.raises(ProfileError, match=said) as caught:
+    with pytest.raises(ProfileError, match=message) as caught:
         load_numbers(path, RULE)
     assert GOOD not in str(caught.value)
 

@@ -43,13 +43,13 @@ def elements(card: Card) -> dict[int, bytes]:
 
 
 def test_the_elements_of_the_account(card: Card) -> None:
-    found = elements(card)
-    assert found[0x5A].hex().upper() == bank.PAN + "F"
-    assert found[0x57].hex().upper() == f"{bank.PAN}D361122000000"
-    assert (found[0x5F24].hex(), found[0x5F25].hex(), found[0x5F34].hex()) == ("361130", "261122", "01")
-    assert (found[0x5F28].hex(), found[0x9F42].hex(), found[0x5F30].hex()) == ("0156", "0156", "0220")
-    assert (found[0x9F14], found[0x9F23]) == (b"\x03", b"\x05")
-    assert found[0x5F20] == b" /"
+    values = elements(card)
+    assert values[0x5A].hex().upper() == bank.PAN + "F"
+    assert values[0x57].hex().upper() == f"{bank.PAN}D361122000000"
+    assert (values[0x5F24].hex(), values[0x5F25].hex(), values[0x5F34].hex()) == ("361130", "261122", "01")
+    assert (values[0x5F28].hex(), values[0x9F42].hex(), values[0x5F30].hex()) == ("0156", "0156", "0220")
+    assert (values[0x9F14], values[0x9F23]) == (b"\x03", b"\x05")
+    assert values[0x5F20] == b" /"
 
 
 def test_a_card_ends_with_its_month() -> None:
@@ -107,7 +107,7 @@ def test_card_keys_are_those_that_a_foreign_library_derives(option: str) -> None
     ).payment
     assert payment
     unused = IssuingChains(bank.preparer().chain.member)
-    made = PaymentPreparer(payment, custody, today=issuer.TODAY, chains=unused).prepare(
+    application = PaymentPreparer(payment, custody, today=issuer.TODAY, chains=unused).prepare(
         PaymentAccount(bank.PAN, 1, "", ""), None, "test"
     )
     derive = kd.derive_icc_mk_a if option == "A" else kd.derive_icc_mk_b
@@ -115,7 +115,7 @@ def test_card_keys_are_those_that_a_foreign_library_derives(option: str) -> None
         warnings.simplefilter("ignore")  # pyemv imports 3DES from where the next cryptography will not have it
         expected = derive(master, bank.PAN, "01")
         check = key_check_digits(expected, 3)
-    keys = next(part.value for part in made.parts if part.number == 0x8000)
+    keys = next(part.value for part in application.parts if part.number == 0x8000)
     assert isinstance(keys, ApplicationKeys)
     assert keys.option == option
     assert keys.kcvs == (check,) * 3
@@ -124,8 +124,8 @@ def test_card_keys_are_those_that_a_foreign_library_derives(option: str) -> None
 def test_sm2_certificates_hold_for_a_foreign_library() -> None:
     """gmssl's pure Python: hash with Z_A, then the signature; by the CA, then by the issuer."""
     card = Card.of(algorithms="sm")
-    found = elements(card)
-    issuer, icc = found[0x90], found[0x9F46]
+    values = elements(card)
+    issuer, icc = values[0x90], values[0x9F46]
     assert (len(issuer), len(icc)) == (142, 148)
     authority = bank.authorities().sm
     assert authority
@@ -185,12 +185,12 @@ def test_the_pin_is_a_sealed_block_of_format_2_that_nobody_opens() -> None:
 )
 def test_issuer_application_data(changes: dict[str, object], expected: str) -> None:
     """As a data object, which is how personalization data of the field have it."""
-    found = decode(Card.of(**changes).payment.plain(0x9200))
-    assert [(int(item.tag), item.value.hex().upper()) for item in found] == [(0x9F10, expected)]
+    values = decode(Card.of(**changes).payment.plain(0x9200))
+    assert [(int(item.tag), item.value.hex().upper()) for item in values] == [(0x9F10, expected)]
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"algorithms": "sm", "sm4_fold": "left"}, b"\x01\x01\x04"),
         ({"algorithms": "sm"}, None),
@@ -200,9 +200,9 @@ def test_issuer_application_data(changes: dict[str, object], expected: str) -> N
         ({"script_mac": 8, "cryptogram": "cvn18"}, b"\x12\x00\x08"),
     ],
 )
-def test_the_chip_is_told_how_cryptograms_are_folded(changes: dict[str, object], told: bytes | None) -> None:
+def test_the_key_scheme_says_how_cryptograms_are_folded(changes: dict[str, object], expected: bytes | None) -> None:
     parts = {part.number: part.value for part in Card.of(**changes).payment.parts}
-    assert parts.get(0x9201) == told
+    assert parts.get(0x9201) == expected
 
 
 @pytest.mark.parametrize("algorithms", ["rsa", "sm", "both"])
@@ -261,7 +261,7 @@ def test_a_remade_card_has_the_next_sequence_and_other_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "given", "said"),
+    ("changes", "given", "message"),
     [
         ({}, ("", bank.chip_key), "account number"),
         ({}, (bank.PAN, lambda: None), "RSA chip key"),
@@ -269,14 +269,14 @@ def test_a_remade_card_has_the_next_sequence_and_other_keys() -> None:
         ({"chip_rsa": {"bits": 1984}}, (bank.PAN, bank.chip_key), ""),
     ],
 )
-def test_what_a_card_cannot_be_made_of(changes: dict[str, object], given: tuple[str, object], said: str) -> None:
+def test_data_that_fit_no_card(changes: dict[str, object], given: tuple[str, object], message: str) -> None:
     profile = bank.profile(**changes)
     pan, key = given[0], given[1]()  # type: ignore[operator]
     make = lambda: bank.preparer(profile).prepare(issuer.member(), "9156130000000000079", bank.chip_key(), pan, key)  # noqa: E731
-    if not said:
+    if not message:
         assert make().payment
         return
-    with pytest.raises(PrepareError, match=said):
+    with pytest.raises(PrepareError, match=message):
         make()
 
 

@@ -50,7 +50,7 @@ def test_a_new_chip_pays_its_way_through_the_read_back(profile: Profile) -> None
         bench.registry.close()
 
 
-def test_a_chip_with_another_cards_keys_is_found_by_its_cryptogram() -> None:
+def test_a_cryptogram_reveals_a_chip_with_another_cards_keys() -> None:
     """What comparing bytes cannot see: the keys in the chip are not those of the dossier."""
     profile = PROFILES["pboc"]
 

@@ -138,7 +138,7 @@ def test_values_that_do_not_fit(element: Element[Any], value: object) -> None:
         element.encode(value)
 
 
-def test_a_period_out_of_range_is_told_as_the_entitlements() -> None:
+def test_a_period_out_of_range_is_a_fault_of_the_entitlements() -> None:
     with pytest.raises(CodecError, match=r"^DF28 \(entitlements\): a year outside 1950 to 2049$"):
         elements.ENTITLEMENTS.encode((Entitlement("0101", 1, 1, Period.DAY, date(2050, 1, 1)),))
 

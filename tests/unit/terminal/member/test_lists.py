@@ -53,7 +53,7 @@ def test_openssl_agrees_with_the_signature() -> None:
         openssl.verify(signature, body + b" ", padding.PKCS1v15(), hashes.SHA256())
 
 
-def test_keys_are_found_by_rid_and_index_until_they_expire() -> None:
+def test_keys_are_looked_up_by_rid_and_index_until_they_expire() -> None:
     assert TRUST.find(RID, 1, date(2030, 12, 31)) == CA
     assert TRUST.find(RID, 1, date(2031, 1, 1)) is None
     assert TRUST.find(RID, 2, date(2099, 1, 1)) is not None
@@ -84,9 +84,9 @@ def test_a_hotlist_round_trips_and_tells_its_age() -> None:
     assert loaded == HOT
     assert len(loaded) == 2
     assert (loaded.version, loaded.age(NOW)) == (7, timedelta(days=2))
-    found = loaded.find("9156130000000001234", 1)
-    assert found is not None
-    assert (found.reason, found.since) == (HotlistReason.LOST, date(2026, 11, 20))
+    entry = loaded.find("9156130000000001234", 1)
+    assert entry is not None
+    assert (entry.reason, entry.since) == (HotlistReason.LOST, date(2026, 11, 20))
     assert loaded.find("9156130000000001234", 2) is None
 
 

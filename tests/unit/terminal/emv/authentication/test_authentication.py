@@ -98,8 +98,8 @@ def test_the_order_is_cda_dda_sda(aip: str, capabilities: str, method: Method | 
 def test_nothing_in_common_is_no_authentication() -> None:
     issue = RsaIssue(STATIC)
     state = state_of(issue, Method.SDA, T82=b"\x00\x00")
-    found = run(state, issue)
-    assert (found.method, found.passed, found.request_cda) == (None, None, False)
+    result = run(state, issue)
+    assert (result.method, result.passed, result.request_cda) == (None, None, False)
     assert (state.tvr, state.tsi) == (TVR.ODA_NOT_PERFORMED, TSI(0))
 
 
@@ -107,8 +107,8 @@ def test_nothing_in_common_is_no_authentication() -> None:
 def test_sda(side: Callable[..., Issue]) -> None:
     issue = side(STATIC)
     state = state_of(issue, Method.SDA)
-    found = run(state, issue)
-    assert (found.method, found.passed, found.chain.algorithm) == (Method.SDA, True, issue.algorithm)
+    result = run(state, issue)
+    assert (result.method, result.passed, result.chain.algorithm) == (Method.SDA, True, issue.algorithm)
     assert (state.tvr, state.tsi) == (TVR.SDA_SELECTED, TSI.ODA_PERFORMED)
     assert state.card[0x9F45] == b"\xda\xc0"
     assert f"SDA with {issue.algorithm} is chosen" in texts(state)
@@ -118,8 +118,8 @@ def test_sda(side: Callable[..., Issue]) -> None:
 def test_dda_with_the_default_ddol(side: Callable[..., Issue]) -> None:
     issue = side(STATIC)
     state = state_of(issue, Method.DDA)
-    found = run(state, issue, challenge(UNPREDICTABLE, signed(issue)))
-    assert (found.passed, state.tvr, state.tsi) == (True, TVR(0), TSI.ODA_PERFORMED)
+    result = run(state, issue, challenge(UNPREDICTABLE, signed(issue)))
+    assert (result.passed, state.tvr, state.tsi) == (True, TVR(0), TSI.ODA_PERFORMED)
     assert state.card[0x9F4C] == NUMBER[1:]
 
 
@@ -173,8 +173,8 @@ def test_a_signed_record_without_form_fails_the_method(side: Callable[..., Issue
 def test_missing_data_set_a_bit_of_their_own(side: Callable[..., Issue], method: Method, tag: str) -> None:
     issue = side(STATIC)
     state = state_of(issue, method, **{f"T{tag}": None})
-    found = run(state, issue)
-    assert (found.passed, found.request_cda) == (False, False)
+    result = run(state, issue)
+    assert (result.passed, result.request_cda) == (False, False)
     assert state.tvr & ~TVR.SDA_SELECTED == FAILED[method] | TVR.ICC_DATA_MISSING
 
 
@@ -258,8 +258,8 @@ def test_an_sm2_card_at_a_terminal_that_did_not_say_it_can() -> None:
     issue = SmIssue(STATIC)
     state = state_of(issue, Method.SDA)
     state.terminal[0xDF69] = b"\x00"
-    found = run(state, issue)
-    assert (found.chain.algorithm, found.passed) == (OdaAlgorithm.RSA, False)
+    result = run(state, issue)
+    assert (result.chain.algorithm, result.passed) == (OdaAlgorithm.RSA, False)
     assert run(state_of(RsaIssue(STATIC), Method.SDA), RsaIssue(STATIC)).chain.algorithm is OdaAlgorithm.RSA
 
 
@@ -284,8 +284,8 @@ def test_no_ddol_at_all_fails_the_method() -> None:
     issue = RsaIssue(STATIC)
     state = state_of(issue, Method.DDA)
     with card_with() as sender:
-        found = authenticate(state, sender, records(), rsa_store(), TODAY, default_ddol=None)
-    assert (found.passed, state.tvr) == (False, TVR.DDA_FAILED)
+        result = authenticate(state, sender, records(), rsa_store(), TODAY, default_ddol=None)
+    assert (result.passed, state.tvr) == (False, TVR.DDA_FAILED)
 
 
 @SIDES
@@ -334,9 +334,9 @@ def combined(
 def test_cda(side: Callable[..., Issue]) -> None:
     issue = side(STATIC)
     state = state_of(issue, Method.CDA)
-    found = run(state, issue)
-    assert (found.passed, found.request_cda, state.tvr, state.tsi) == (None, True, TVR(0), TSI(0))
-    data = verify_combined(state, found, combined(issue), [b"pdol", b"+cdol1"])
+    result = run(state, issue)
+    assert (result.passed, result.request_cda, state.tvr, state.tsi) == (None, True, TVR(0), TSI(0))
+    data = verify_combined(state, result, combined(issue), [b"pdol", b"+cdol1"])
     assert data is not None
     assert (data.cid, data.cryptogram, data.number) == (0x80, b"\xac" * 8, NUMBER[1:])
     assert (state.tvr, state.tsi, state.card[0x9F4C]) == (TVR(0), TSI.ODA_PERFORMED, NUMBER[1:])

@@ -113,7 +113,7 @@ def test_an_rsa_and_an_sm2_key_may_share_an_index() -> None:
         ("keys: []\nkeys: []\n", "ca.yaml:2: not YAML: found duplicate key"),
     ],
 )
-def test_faults_are_told_with_line_and_field(text: str, message: str) -> None:
+def test_faults_name_line_and_field(text: str, message: str) -> None:
     assert refused(text).startswith(message)
 
 
@@ -137,9 +137,9 @@ def test_faults_are_told_with_line_and_field(text: str, message: str) -> None:
     ],
 )
 def test_a_bent_key_is_refused_by_its_line(text: str, message: str) -> None:
-    said = refused("keys:\n" + text)
-    assert said.startswith("ca.yaml:2: keys.0: ")
-    assert message in said
+    fault_text = refused("keys:\n" + text)
+    assert fault_text.startswith("ca.yaml:2: keys.0: ")
+    assert message in fault_text
 
 
 def test_the_same_key_twice_and_several_faults_at_once() -> None:

@@ -46,19 +46,19 @@ def test_an_exponent_of_another_card_breaks_the_hash(authority: CaKey) -> None:
 
 
 def test_static_signature_is_recovered(issuer: oda.PublicKey) -> None:
-    found = oda.recover(issuer.key, Signed.STATIC, TAGS["93"])
-    assert found.fields.code.hex() == EXPECT["ssad"]["data_authentication_code"]
-    assert found.hash.hex() == EXPECT["ssad"]["hash"]
-    assert set(found.fields.pad) == {0xBB}
+    recovered = oda.recover(issuer.key, Signed.STATIC, TAGS["93"])
+    assert recovered.fields.code.hex() == EXPECT["ssad"]["data_authentication_code"]
+    assert recovered.hash.hex() == EXPECT["ssad"]["hash"]
+    assert set(recovered.fields.pad) == {0xBB}
 
 
 def test_icc_certificate_is_recovered(issuer: oda.PublicKey) -> None:
-    found = oda.recover(issuer.key, Signed.ICC, TAGS["9F46"])
-    assert found.hash.hex() == EXPECT["icc_certificate_hash"]
-    assert found.fields.subject.hex().upper() == CARD["tags"]["5A"] + "FFFF"
+    recovered = oda.recover(issuer.key, Signed.ICC, TAGS["9F46"])
+    assert recovered.hash.hex() == EXPECT["icc_certificate_hash"]
+    assert recovered.fields.subject.hex().upper() == CARD["tags"]["5A"] + "FFFF"
     # The file's 9F48 ends in E6, which would make the modulus even; the expected modulus ends in E5 and opens the SDAD.
-    assert (found.fields.key + TAGS["9F48"][:-1]).hex() == EXPECT["icc_modulus"][:-2]
-    assert found.fields.expiry.hex() == "1222"
+    assert (recovered.fields.key + TAGS["9F48"][:-1]).hex() == EXPECT["icc_modulus"][:-2]
+    assert recovered.fields.expiry.hex() == "1222"
 
 
 def test_icc_certificate_needs_its_static_data(issuer: oda.PublicKey) -> None:
@@ -77,9 +77,9 @@ def test_icc_certificate_needs_its_static_data(issuer: oda.PublicKey) -> None:
 def test_dynamic_signature() -> None:
     key = oda.RsaPublic(int(EXPECT["icc_modulus"], 16), 3)
     terminal = bytes.fromhex(CARD["dda"]["ddol_data"])
-    found = oda.dynamic_signature(key, bytes.fromhex(CARD["dda"]["sdad"]), terminal_data=terminal)
-    assert found.number.hex() == CARD["dda"]["icc_dynamic_number"]
-    assert found.rest == b""
+    recovered = oda.dynamic_signature(key, bytes.fromhex(CARD["dda"]["sdad"]), terminal_data=terminal)
+    assert recovered.number.hex() == CARD["dda"]["icc_dynamic_number"]
+    assert recovered.rest == b""
     with pytest.raises(OdaFailed, match="dynamic signature: hash failed"):
         oda.dynamic_signature(key, bytes.fromhex(CARD["dda"]["sdad"]), terminal_data=bytes(4))
 

@@ -54,7 +54,7 @@ def verify(
 ) -> CardholderVerification:
     chain = RsaChain(state, CardRecords(()), rsa_store(), TODAY)
     with card_with(*turns) as sender:
-        found = verify_cardholder(
+        verification = verify_cardholder(
             state,
             sender,
             chain,
@@ -63,12 +63,12 @@ def verify(
             pin_pad=pin_pad,
             random=lambda n: b"\x5a" * n,
         )
-    assert state.terminal[0x9F34] == found.results
-    return found
+    assert state.terminal[0x9F34] == verification.results
+    return verification
 
 
-def ended(state: TransactionState, found: CardholderVerification) -> tuple[str, TVR, TSI]:
-    return found.results.hex().upper(), state.tvr, state.tsi
+def ended(state: TransactionState, verification: CardholderVerification) -> tuple[str, TVR, TSI]:
+    return verification.results.hex().upper(), state.tvr, state.tsi
 
 
 def tries(left: int | None) -> Turn:
@@ -119,15 +119,15 @@ def test_a_list_out_of_form_ends_the_transaction(value: str) -> None:
 
 def test_no_cvm_required() -> None:
     state = state_of("1F00")
-    found = verify(state)
-    assert ended(state, found) == ("1F0002", TVR(0), DONE)
-    assert (found.signature, found.pin_block) == (False, None)
+    verification = verify(state)
+    assert ended(state, verification) == ("1F0002", TVR(0), DONE)
+    assert (verification.signature, verification.pin_block) == (False, None)
 
 
 def test_a_signature_is_not_known_to_be_right() -> None:
     state = state_of("5E03")
-    found = verify(state)
-    assert (ended(state, found), found.signature) == (("5E0300", TVR(0), DONE), True)
+    verification = verify(state)
+    assert (ended(state, verification), verification.signature) == (("5E0300", TVR(0), DONE), True)
 
 
 @pytest.mark.parametrize("code", ["00", "40"])
@@ -226,67 +226,67 @@ def test_amounts_count_in_the_application_currency_only() -> None:
 
 def test_a_right_pin() -> None:
     state, person = state_of("0100"), Person("1234")
-    found = verify(state, tries(3), plain("9000"), person=person)
-    assert ended(state, found) == ("010002", TVR(0), DONE)
-    assert person.asked == [(3, False)]
+    verification = verify(state, tries(3), plain("9000"), person=person)
+    assert ended(state, verification) == ("010002", TVR(0), DONE)
+    assert person.pin_requests == [(3, False)]
 
 
 def test_a_right_pin_and_a_signature() -> None:
     state = state_of("0300")
-    found = verify(state, tries(3), plain("9000"), person=Person("1234"))
-    assert (ended(state, found), found.signature) == (("030000", TVR(0), DONE), True)
+    verification = verify(state, tries(3), plain("9000"), person=Person("1234"))
+    assert (ended(state, verification), verification.signature) == (("030000", TVR(0), DONE), True)
 
 
 def test_a_card_that_keeps_its_counter_to_itself() -> None:
     state, person = state_of("0100"), Person("9999", "1234")
     verify(state, tries(None), plain("63C1", BLOCK_9999), plain("9000"), person=person)
-    assert person.asked == [(None, False), (1, True)]
+    assert person.pin_requests == [(None, False), (1, True)]
     assert "this is the last PIN try" in texts(state)
     assert "the PIN was wrong, 1 try left" in texts(state)
 
 
 def test_the_last_try_is_warned_of_and_a_wrong_one_exceeds_the_limit() -> None:
     state, person = state_of("4100 1E00"), Person("9999", "9999")
-    found = verify(state, tries(2), plain("63C1", BLOCK_9999), plain("63C0", BLOCK_9999), person=person)
-    assert person.asked == [(2, False), (1, True)]
-    assert ended(state, found) == ("1E0000", TVR.PIN_TRY_LIMIT_EXCEEDED, DONE)
+    verification = verify(state, tries(2), plain("63C1", BLOCK_9999), plain("63C0", BLOCK_9999), person=person)
+    assert person.pin_requests == [(2, False), (1, True)]
+    assert ended(state, verification) == ("1E0000", TVR.PIN_TRY_LIMIT_EXCEEDED, DONE)
     assert "the cardholder is warned" in texts(state)
 
 
 @pytest.mark.parametrize("answer", ["6983", "6984"])
 def test_a_pin_that_is_blocked_at_the_first_verify(answer: str) -> None:
     state = state_of("0100")
-    found = verify(state, tries(None), plain(answer), person=Person("1234"))
-    assert ended(state, found) == ("010001", TVR.PIN_TRY_LIMIT_EXCEEDED | TVR.CVM_NOT_SUCCESSFUL, DONE)
+    verification = verify(state, tries(None), plain(answer), person=Person("1234"))
+    assert ended(state, verification) == ("010001", TVR.PIN_TRY_LIMIT_EXCEEDED | TVR.CVM_NOT_SUCCESSFUL, DONE)
 
 
 def test_no_try_left_asks_nobody_and_holds_for_every_later_offline_pin() -> None:
     state, person = with_pin_key(state_of("4100 4400 4300 1F00")), Person()
-    found = verify(state, tries(0), person=person)
-    assert ended(state, found) == ("1F0002", TVR.PIN_TRY_LIMIT_EXCEEDED, DONE)
-    assert person.asked == []
+    verification = verify(state, tries(0), person=person)
+    assert ended(state, verification) == ("1F0002", TVR.PIN_TRY_LIMIT_EXCEEDED, DONE)
+    assert person.pin_requests == []
     assert texts(state).count("its try limit was exceeded before") == 2
 
 
 def test_a_bypassed_pin_holds_for_every_later_pin() -> None:
     state, person = state_of("4100 4200 4300 1E00"), Person(None)
-    found = verify(state, tries(3), person=person, online_pin=lambda pin, pan: b"block")
-    assert ended(state, found) == ("1E0000", TVR.PIN_NOT_ENTERED, DONE)
-    assert len(person.asked) == 1
+    verification = verify(state, tries(3), person=person, online_pin=lambda pin, pan: b"block")
+    assert ended(state, verification) == ("1E0000", TVR.PIN_NOT_ENTERED, DONE)
+    assert len(person.pin_requests) == 1
 
 
 @pytest.mark.parametrize("pin_pad", [True, False])
 def test_no_pin_pad(pin_pad: bool) -> None:
     state = state_of("4100 4200 1F00")
-    found = verify(state, person=None if pin_pad else Person("1234"), pin_pad=pin_pad)
-    assert ended(state, found) == ("1F0002", TVR.PIN_PAD_NOT_WORKING, DONE)
+    verification = verify(state, person=None if pin_pad else Person("1234"), pin_pad=pin_pad)
+    assert ended(state, verification) == ("1F0002", TVR.PIN_PAD_NOT_WORKING, DONE)
 
 
 @pytest.mark.parametrize("answer", ["63C3", "63CF"])
-def test_a_card_whose_tries_do_not_become_fewer_is_asked_no_more(answer: str) -> None:
+def test_a_card_whose_tries_do_not_become_fewer_gets_no_further_pin(answer: str) -> None:
     state, person = state_of("0100"), Person("1234")
-    found = verify(state, tries(3), plain(answer), person=person)
-    assert ended(state, found) == ("010001", TVR.CVM_NOT_SUCCESSFUL, DONE)
+    verification = verify(state, tries(3), plain(answer), person=person)
+    assert ended(state, verification) == ("010001", TVR.CVM_NOT_SUCCESSFUL, DONE)
     assert "tries do not become fewer" in texts(state)
 
 
@@ -301,7 +301,7 @@ def test_an_answer_to_verify_that_nothing_explains_ends_the_transaction(answer: 
 def test_a_counter_out_of_form_is_none(answer: str) -> None:
     state, person = state_of("0100"), Person("1234")
     verify(state, ("80CA9F1700", answer), plain("9000"), person=person)
-    assert person.asked == [(None, False)]
+    assert person.pin_requests == [(None, False)]
 
 
 # Enciphered
@@ -310,9 +310,9 @@ def test_a_counter_out_of_form_is_none(answer: str) -> None:
 @pytest.mark.parametrize(("rule", "results"), [("0400", "040002"), ("0500", "050000")])
 def test_an_enciphered_pin(rule: str, results: str) -> None:
     state = with_pin_key(state_of(rule))
-    found = verify(state, tries(3), asks_challenge(), enciphered("9000"), person=Person("1234"))
-    assert ended(state, found) == (results, TVR(0), DONE)
-    assert found.signature is (rule == "0500")
+    verification = verify(state, tries(3), asks_challenge(), enciphered("9000"), person=Person("1234"))
+    assert ended(state, verification) == (results, TVR(0), DONE)
+    assert verification.signature is (rule == "0500")
 
 
 def test_every_try_has_its_own_challenge() -> None:
@@ -324,15 +324,15 @@ def test_every_try_has_its_own_challenge() -> None:
 @pytest.mark.parametrize("answer", ["6D00", "9000", "112233445566779000", "1122334455667788999000", "6985"])
 def test_no_challenge_of_eight_bytes(answer: str) -> None:
     state = with_pin_key(state_of("4400 1F00"))
-    found = verify(state, tries(3), asks_challenge(answer), person=Person("1234"))
-    assert ended(state, found) == ("1F0002", TVR(0), DONE)
+    verification = verify(state, tries(3), asks_challenge(answer), person=Person("1234"))
+    assert ended(state, verification) == ("1F0002", TVR(0), DONE)
     assert "no challenge of 8 bytes" in texts(state)
 
 
 def test_no_key_to_encipher_under() -> None:
     state, person = state_of("0400"), Person()
     assert ended(state, verify(state, person=person)) == ("040001", TVR.CVM_NOT_SUCCESSFUL, DONE)
-    assert person.asked == []
+    assert person.pin_requests == []
     assert "no key to encipher the PIN under: issuer certificate: data missing" in texts(state)
 
 
@@ -341,25 +341,25 @@ def test_no_key_to_encipher_under() -> None:
 
 def test_an_online_pin() -> None:
     state, person = state_of("0200"), Person("1234")
-    found = verify(state, person=person, online_pin=lambda pin, pan: format0(pin, pan).reveal())
-    assert ended(state, found) == ("020000", TVR.ONLINE_CVM_CAPTURED, DONE)
-    assert found.pin_block == format0(Pin(b"1234"), PAN).reveal()
-    assert person.asked == [(None, False)]
-    assert str(found.pin_block) not in repr(found)
+    verification = verify(state, person=person, online_pin=lambda pin, pan: format0(pin, pan).reveal())
+    assert ended(state, verification) == ("020000", TVR.ONLINE_CVM_CAPTURED, DONE)
+    assert verification.pin_block == format0(Pin(b"1234"), PAN).reveal()
+    assert person.pin_requests == [(None, False)]
+    assert str(verification.pin_block) not in repr(verification)
 
 
 def test_an_online_pin_bypassed() -> None:
     state = state_of("0200")
-    found = verify(state, person=Person(None), online_pin=lambda pin, pan: b"block")
-    assert ended(state, found) == ("020001", TVR.PIN_NOT_ENTERED | TVR.CVM_NOT_SUCCESSFUL, DONE)
-    assert found.pin_block is None
+    verification = verify(state, person=Person(None), online_pin=lambda pin, pan: b"block")
+    assert ended(state, verification) == ("020001", TVR.PIN_NOT_ENTERED | TVR.CVM_NOT_SUCCESSFUL, DONE)
+    assert verification.pin_block is None
 
 
-def test_the_last_method_carried_out_is_told() -> None:
+def test_the_results_name_the_last_method_carried_out() -> None:
     """A method that the terminal cannot do after one that failed does not hide it. EMV 4.4 Book 4, 6.3.4.5."""
     state = state_of("4200 2000")
-    found = verify(state, person=Person(None), online_pin=lambda pin, pan: b"block")
-    assert found.results.hex() == "420001"
+    verification = verify(state, person=Person(None), online_pin=lambda pin, pan: b"block")
+    assert verification.results.hex() == "420001"
 
 
 def test_no_step_tells_a_pin() -> None:

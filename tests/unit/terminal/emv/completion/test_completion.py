@@ -28,7 +28,7 @@ def generated(card: ToyCard) -> list[bytes]:
     return [apdu for apdu in card.seen if apdu[1] == 0xAE]
 
 
-def told(outcome: Outcome, stage: KernelStage) -> str:
+def stage_text(outcome: Outcome, stage: KernelStage) -> str:
     return " | ".join(step.text for step in outcome.steps if step.stage is stage)
 
 
@@ -54,10 +54,10 @@ def test_the_first_list_is_filled_in_order_and_by_format() -> None:
     )
 
 
-@pytest.mark.parametrize("asked", [TC, ARQC])
-def test_a_card_may_decline_what_it_is_asked(asked: int) -> None:
+@pytest.mark.parametrize("requested", [TC, ARQC])
+def test_a_card_may_decline_a_request(requested: int) -> None:
     card = ToyCard(first=lambda _: AAC)
-    outcome = run(card, UNDER if asked == TC else OVER)
+    outcome = run(card, UNDER if requested == TC else OVER)
     assert (outcome.result, outcome.response_code) == (NO, "Z1")
     assert len(generated(card)) == 1
     assert not outcome.tsi & TSI.ODA_PERFORMED, "the card signed nothing"
@@ -68,7 +68,7 @@ def test_a_card_may_go_online_where_the_terminal_would_approve() -> None:
     card = ToyCard(first=lambda _: ARQC)
     outcome, host = online(card, UNDER)
     assert outcome.result is ONLINE
-    assert host.asked[0].data[0x9F27] == b"\x80"
+    assert host.requests[0].data[0x9F27] == b"\x80"
 
 
 def test_a_cryptogram_of_a_higher_kind_ends_the_transaction() -> None:
@@ -200,7 +200,7 @@ def test_a_wrong_signature_over_an_arqc_never_reaches_the_issuer() -> None:
     card = ToyCard(bend=bend)
     outcome, host = online(card)
     assert outcome.result is NO
-    assert host.asked == []
+    assert host.requests == []
     assert [apdu[2] for apdu in generated(card)] == [0x90, 0x00]
 
 
@@ -214,7 +214,7 @@ def test_approved_online_with_issuer_authentication_by_command() -> None:
     assert outcome.second.kind is CryptogramType.TC
     assert outcome.second.verified
     assert not outcome.reversal
-    request = host.asked[0]
+    request = host.requests[0]
     assert (request.card_number, request.sequence) == (PAN, 1)
     assert request.data[0x9F26] == card.arqc
     assert request.data[0x95].hex() == "0000008000"
@@ -253,7 +253,7 @@ def test_response_codes_that_approve(code: bytes) -> None:
 
 
 @pytest.mark.parametrize("code", [b"05", b"51", b"01", b"02", b"Z1", b"Y1"])
-def test_every_other_response_code_declines_and_the_card_is_asked_for_an_aac(code: bytes) -> None:
+def test_every_other_response_code_declines_with_an_aac(code: bytes) -> None:
     card = ToyCard()
     outcome, _ = online(card, code=code)
     assert outcome.result is NO_ONLINE
@@ -277,11 +277,11 @@ def test_a_card_pulled_after_the_issuer_approved_needs_a_reversal() -> None:
     assert outcome.second is None
 
 
-def test_a_card_pulled_before_the_issuer_was_asked_needs_none() -> None:
+def test_a_card_pulled_before_the_online_request_needs_no_reversal() -> None:
     outcome, host = online(ToyCard(gone_at="AE0"))
     assert outcome.result is Result.TERMINATED
     assert not outcome.reversal
-    assert host.asked == []
+    assert host.requests == []
     assert outcome.response_code == ""
 
 
@@ -317,7 +317,7 @@ def test_a_wrong_signature_over_the_final_tc_declines_with_a_reversal() -> None:
 @pytest.mark.parametrize(
     ("mode", "first", "second"), [(1, 0x90, 0x50), (2, 0x90, 0x40), (3, 0x80, 0x40), (4, 0x80, 0x50)]
 )
-def test_the_modes_of_cda_say_where_a_signature_is_asked_for(mode: int, first: int, second: int) -> None:
+def test_the_modes_of_cda_say_where_a_signature_is_requested(mode: int, first: int, second: int) -> None:
     card = ToyCard()
     config = config_with(more=f"cda_mode: {mode}\n")
     outcome = run(card, OVER, config=config, host=ToyHost(card))
@@ -354,7 +354,7 @@ def test_unable_to_go_online_declines_by_the_default_codes() -> None:
     outcome, _ = online(card, unable=Unable("the line is down"))
     assert (outcome.result, outcome.response_code) == (NO, "Z3")
     assert generated(card)[1][5:7] == b"Z3"
-    assert "the line is down" in told(outcome, KernelStage.ONLINE)
+    assert "the line is down" in stage_text(outcome, KernelStage.ONLINE)
     assert not outcome.reversal
 
 
@@ -363,7 +363,7 @@ def test_a_fault_of_the_way_to_the_issuer_is_unable_and_may_have_reached_it(faul
     outcome, _ = online(ToyCard(), fault=fault)
     assert outcome.result is NO
     assert outcome.reversal
-    assert "1234" not in told(outcome, KernelStage.ONLINE)
+    assert "1234" not in stage_text(outcome, KernelStage.ONLINE)
 
 
 @pytest.mark.parametrize(("code", "data"), [(b"0", None), (b"000", None), (b"\x000", None), (b"00", bytes(7))])
@@ -373,11 +373,11 @@ def test_an_answer_of_the_issuer_out_of_form_is_none(code: bytes, data: bytes | 
     assert outcome.reversal
 
 
-def test_a_card_that_approves_after_the_issuer_said_no_is_not_heard() -> None:
+def test_an_approval_of_the_card_after_the_issuer_declined_does_not_count() -> None:
     outcome, _ = online(ToyCard(second=lambda _: TC), code=b"05")
     assert outcome.result is NO_ONLINE
     assert not outcome.reversal
-    assert "counts as an AAC" in told(outcome, KernelStage.COMPLETION)
+    assert "counts as an AAC" in stage_text(outcome, KernelStage.COMPLETION)
 
 
 @pytest.mark.parametrize(
@@ -390,13 +390,13 @@ def test_a_request_without_a_signature_tells_that_no_authentication_was_done_unt
     card = ToyCard()
     host = ToyHost(card)
     outcome = run(card, OVER, config=config_with(more=f"cda_mode: {mode}\n"), host=host)
-    assert host.asked[0].data[0x95].hex() == first
+    assert host.requests[0].data[0x95].hex() == first
     assert generated(card)[0][19:24].hex() == first
     assert generated(card)[1][17:22].hex() == "0000008000"
     assert f"{int(outcome.tvr):010X}" == "0000008000"
 
 
-def test_a_tc_hash_is_over_the_lists_data_and_the_default_tdol_is_told() -> None:
+def test_a_tc_hash_is_over_the_lists_data_and_the_default_tdol_sets_its_bit() -> None:
     card = ToyCard(data={**DATA, "8C": "98149505"})
     outcome = run(card, config=config_with())
     assert not outcome.tvr & TVR.DEFAULT_TDOL_USED  # the terminal has none to use. EMV 4.4 Book 3, 9.2.2
@@ -429,7 +429,7 @@ def test_a_receipt_says_what_the_book_wants_and_no_card_number() -> None:
     assert receipt.cryptogram.startswith("TC ")
 
 
-def test_a_signature_is_asked_for_where_the_list_says_so() -> None:
+def test_a_signature_is_requested_where_the_list_says_so() -> None:
     outcome = run(ToyCard(data={**DATA, "8E": "00000000000000001E00"}))
     assert outcome.signature
     assert outcome.receipt is not None
@@ -445,9 +445,9 @@ def test_a_declined_transaction_has_no_line_for_a_signature() -> None:
 
 def test_an_outcome_for_machines_has_no_card_number_and_every_step() -> None:
     outcome, _ = online(ToyCard())
-    told = outcome.to_json()
-    assert told["result"] == "approved online"
-    assert [made["kind"] for made in told["cryptograms"]] == ["ARQC", "TC"]
-    assert len(told["steps"]) == len(outcome.steps)
-    assert PAN not in str(told)
+    document = outcome.to_json()
+    assert document["result"] == "approved online"
+    assert [cryptogram["kind"] for cryptogram in document["cryptograms"]] == ["ARQC", "TC"]
+    assert len(document["steps"]) == len(outcome.steps)
+    assert PAN not in str(document)
     assert replace(outcome, steps=()).to_json()["steps"] == []

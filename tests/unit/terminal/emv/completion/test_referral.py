@@ -16,10 +16,10 @@ class Clerk:
     """An attendant who called the issuer."""
 
     approved: bool
-    asked: list[bytes] = field(default_factory=list)
+    referrals: list[bytes] = field(default_factory=list)
 
     def referral(self, response_code: bytes) -> bool:
-        self.asked.append(response_code)
+        self.referrals.append(response_code)
         return self.approved
 
 
@@ -31,7 +31,7 @@ def test_a_referral_is_decided_by_whoever_calls_the_issuer(code: bytes, approved
     assert outcome.result is (Result.APPROVED_ONLINE if approved else Result.DECLINED_ONLINE)
     assert (outcome.response_code, outcome.reversal) == (code.decode(), False)
     assert [apdu[2] & 0xC0 for apdu in card.seen if apdu[1] == 0xAE][1] == (TC if approved else AAC)
-    assert clerk.asked == [code]
+    assert clerk.referrals == [code]
 
 
 def test_a_card_that_declines_an_approved_referral_needs_a_reversal() -> None:
@@ -40,12 +40,12 @@ def test_a_card_that_declines_an_approved_referral_needs_a_reversal() -> None:
     assert (outcome.result, outcome.reversal) == (Result.DECLINED_ONLINE, True)
 
 
-def test_nobody_is_asked_about_any_other_answer() -> None:
+def test_no_other_answer_is_a_referral() -> None:
     for code in (b"00", b"05"):
         card, clerk = ToyCard(), Clerk(approved=True)
         outcome = run(card, OVER, host=ToyHost(card, code=code), attendant=clerk)
         assert outcome.approved is (code == b"00")
-        assert not clerk.asked
+        assert not clerk.referrals
 
 
 def test_without_an_attendant_a_referral_declines() -> None:

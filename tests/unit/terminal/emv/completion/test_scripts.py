@@ -108,7 +108,7 @@ def test_a_card_pulled_after_its_final_approval_fails_the_script_and_not_the_pay
     assert outcome.script_results.hex() == "11a1b2c3d4"
 
 
-def test_a_failed_command_beyond_the_fourteenth_is_told_as_f() -> None:
+def test_a_failed_command_beyond_the_fourteenth_is_coded_as_f() -> None:
     assert ScriptResult(0x71, bytes(4), 20, True, 17).encode().hex() == "1f00000000"
 
 

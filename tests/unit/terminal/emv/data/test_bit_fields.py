@@ -62,23 +62,23 @@ def test_another_length_is_refused(field: type[BitField]) -> None:
         field.decode(bytes(field.size() + 1))
 
 
-def test_places_are_told_first_byte_first_and_rfu_bits_survive() -> None:
-    found = TVR.decode(bytes.fromhex("8004000001"))
-    assert list(found.places()) == [(1, 8, TVR.ODA_NOT_PERFORMED.text), (2, 3, ""), (5, 1, "")]
-    assert found.unnamed == 0x0004000001
-    assert found.encode() == bytes.fromhex("8004000001")
-    assert (found & ~TVR.ODA_NOT_PERFORMED).encode() == bytes.fromhex("0004000001")
+def test_places_are_listed_first_byte_first_and_rfu_bits_survive() -> None:
+    flags = TVR.decode(bytes.fromhex("8004000001"))
+    assert list(flags.places()) == [(1, 8, TVR.ODA_NOT_PERFORMED.text), (2, 3, ""), (5, 1, "")]
+    assert flags.unnamed == 0x0004000001
+    assert flags.encode() == bytes.fromhex("8004000001")
+    assert (flags & ~TVR.ODA_NOT_PERFORMED).encode() == bytes.fromhex("0004000001")
 
 
 def test_a_cvm_list_as_cards_have_it() -> None:
     data = bytes.fromhex("0000000000000000410342031E031F00")
-    found = CvmList.decode(data)
-    assert [rule.method for rule in found.rules] == [
+    cvm_list = CvmList.decode(data)
+    assert [rule.method for rule in cvm_list.rules] == [
         *(CvmCode.PLAINTEXT_PIN, CvmCode.ONLINE_PIN, CvmCode.SIGNATURE, CvmCode.NO_CVM)
     ]
-    assert [rule.apply_next for rule in found.rules] == [True, True, False, False]
-    assert [rule.condition for rule in found.rules] == [CvmCondition.TERMINAL_SUPPORTS] * 3 + [CvmCondition.ALWAYS]
-    assert found.encode() == data
+    assert [rule.apply_next for rule in cvm_list.rules] == [True, True, False, False]
+    assert [rule.condition for rule in cvm_list.rules] == [CvmCondition.TERMINAL_SUPPORTS] * 3 + [CvmCondition.ALWAYS]
+    assert cvm_list.encode() == data
     assert CvmRule.of(CvmCode.ONLINE_PIN, CvmCondition.UNDER_X, apply_next=True).encode() == b"\x42\x06"
 
 
@@ -93,7 +93,7 @@ def test_an_amount_that_a_cvm_list_cannot_hold_is_refused() -> None:
         CvmList(1 << 32, 0, ()).encode()
 
 
-def test_reserved_methods_and_conditions_are_told_and_not_guessed() -> None:
+def test_reserved_methods_and_conditions_are_named_and_not_guessed() -> None:
     rule = CvmRule(0x2A, 0x80)
     assert rule.method is None
     assert rule.condition is None
@@ -103,8 +103,8 @@ def test_reserved_methods_and_conditions_are_told_and_not_guessed() -> None:
 
 
 def test_cvm_results() -> None:
-    found = CvmResults.decode(b"\x1e\x03\x00")
-    assert (found.rule.method, found.result) == (CvmCode.SIGNATURE, CvmResult.UNKNOWN)
+    results = CvmResults.decode(b"\x1e\x03\x00")
+    assert (results.rule.method, results.result) == (CvmCode.SIGNATURE, CvmResult.UNKNOWN)
     assert CvmResults.decode(b"\x3f\x00\x07").result is None
     with pytest.raises(CodecError, match="3 are needed"):
         CvmResults.decode(b"\x1e\x03")

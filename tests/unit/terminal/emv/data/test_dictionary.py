@@ -93,7 +93,7 @@ def test_a_biometric_meaning_counts_in_its_template_only() -> None:
     assert inside.name == "Biometric Subtype"
     assert outside.name == "Application Interchange Profile"
     assert lookup(0xDF50) is None
-    names = [found.name for t in (0xBF4C, 0xBF4D, 0xBF4E) if (found := lookup(0xDF50, template=t)) is not None]
+    names = [element.name for t in (0xBF4C, 0xBF4D, 0xBF4E) if (element := lookup(0xDF50, template=t)) is not None]
     assert names == ["Facial Try Counter", "Preferred Facial Attempts", "Enciphered Biometric Key Seed"]
 
 

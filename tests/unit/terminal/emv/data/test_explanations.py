@@ -93,25 +93,25 @@ def text(*trees: Explained) -> str:
         (0x9F10, "0FA501A030000000" + "00" * 8 + "0F" + "00" * 15, None, ["common core, 3DES", "PIN tries left: 3"]),
     ],
 )
-def test_a_value_is_told_in_words(tag: int, hexes: str, aid: bytes | None, lines: list[str]) -> None:
-    said = text(explain(tag, bytes.fromhex(hexes), aid))
+def test_a_value_is_explained_in_words(tag: int, hexes: str, aid: bytes | None, lines: list[str]) -> None:
+    output = text(explain(tag, bytes.fromhex(hexes), aid))
     for line in lines:
-        assert line in said
+        assert line in output
 
 
 @pytest.mark.parametrize("aid", [None, PBOC, VISA, MASTERCARD, b"\xf0\x00\x00\x00\x01"])
 def test_personal_data_stay_masked_whatever_application_is_named(aid: bytes | None) -> None:
     trees = explain_data(record(), aid)
-    said = text(*trees) + repr(trees) + str([tree.to_json() for tree in trees])
+    output = text(*trees) + repr(trees) + str([tree.to_json() for tree in trees])
     for secret in SECRETS:
-        assert secret.upper() not in said.upper()
-    assert "621234*********0011" in said
+        assert secret.upper() not in output.upper()
+    assert "621234*********0011" in output
 
 
-def test_personal_data_are_shown_when_asked_for() -> None:
-    said = text(*explain_data(record(), PBOC, reveal=True))
+def test_personal_data_are_shown_on_request() -> None:
+    output = text(*explain_data(record(), PBOC, reveal=True))
     for shown in (PAN, NAME, ID_NUMBER, "expiry: 2030-12"):
-        assert shown in said
+        assert shown in output
 
 
 def test_broken_personal_data_and_templates_stay_masked_too() -> None:
@@ -145,15 +145,15 @@ def test_an_application_is_known_from_the_data_that_name_it() -> None:
     assert "Load Log Entry (圈存日志入口) [0C0A]: SFI 12" in text(*explain_data(fci))
 
 
-def test_a_payment_systems_tag_without_an_application_is_told_as_such() -> None:
+def test_a_payment_systems_tag_without_an_application_is_named_as_such() -> None:
     assert "its application is not known" in str(explain(0x9F79, bytes(6)))
     assert "(unknown)" in str(explain(0x9F79, bytes(6), MASTERCARD))
     assert "(unknown)" in str(explain(0xDF7E, b"\x01"))
 
 
 def test_a_value_that_breaks_its_format_is_shown_with_the_fault() -> None:
-    said = explain(0x9A, bytes.fromhex("261301"))
-    assert str(said) == "9A Transaction Date: 261301 ! no day of the calendar"
+    output = explain(0x9A, bytes.fromhex("261301"))
+    assert str(output) == "9A Transaction Date: 261301 ! no day of the calendar"
 
 
 def test_bytes_that_are_no_data_objects_are_refused() -> None:
@@ -187,8 +187,8 @@ def test_card_numbers_are_masked(digits: str, masked: str) -> None:
 
 def test_values_cut_by_a_list() -> None:
     dol = Dol.of((0x9F02, 6), (0x5F2A, 2))
-    said = text(*Explainer().filled(dol, bytes.fromhex("0000000012340156")))
-    assert "9F02 Amount, Authorised (Numeric) [000000001234]: CNY 12.34" in said
+    output = text(*Explainer().filled(dol, bytes.fromhex("0000000012340156")))
+    assert "9F02 Amount, Authorised (Numeric) [000000001234]: CNY 12.34" in output
     with pytest.raises(TlvError):
         Explainer().filled(dol, b"")
 
@@ -205,39 +205,41 @@ class TestConversation:
 
     def test_it_follows_the_cards_lists(self) -> None:
         talk = Conversation(Explainer(dictionary=STANDARD))
-        said = text(*talk.exchange(bytes.fromhex("00A40400"), PBOC, self.FCI))
-        assert "UnionPay / PBOC debit" in said
-        said = text(
+        output = text(*talk.exchange(bytes.fromhex("00A40400"), PBOC, self.FCI))
+        assert "UnionPay / PBOC debit" in output
+        output = text(
             *talk.exchange(
                 bytes.fromhex("80A80000"), bytes.fromhex("830700000000123401"), b"\x80\x06\x7c\x00\x08\x01\x01\x00"
             )
         )
-        assert "SM algorithms supported" in said
-        assert "SFI 1: record 1, 0 signed" in said
-        assert "82 Application Interchange Profile [7C00]" in said
+        assert "SM algorithms supported" in output
+        assert "SFI 1: record 1, 0 signed" in output
+        assert "82 Application Interchange Profile [7C00]" in output
         assert "CDOL1" in text(*talk.exchange(bytes.fromhex("00B2010C"), b"", self.RECORD))
         assert "9F37 Unpredictable Number: 01020304" in text(
             *talk.exchange(bytes.fromhex("00880000"), b"\x01\x02\x03\x04", b"\x80\x02\x0a\x0b")
         )
         answer = b"\x80\x13" + bytes.fromhex("800005" + "AA" * 8 + "07010103A4A00001")
-        said = text(*talk.exchange(bytes.fromhex("80AE8000"), bytes.fromhex("0000000012340156"), answer))
-        assert "CNY 12.34" in said
-        assert "ARQC, go online" in said
-        assert "CVN 1 (01, 3DES)" in said
+        output = text(*talk.exchange(bytes.fromhex("80AE8000"), bytes.fromhex("0000000012340156"), answer))
+        assert "CNY 12.34" in output
+        assert "ARQC, go online" in output
+        assert "CVN 1 (01, 3DES)" in output
         assert "91 Issuer Authentication Data" in text(*talk.exchange(bytes.fromhex("00820000"), bytes(8), b""))
-        said = text(*talk.exchange(bytes.fromhex("80AE4000"), b"00", answer.replace(b"\x80\x00\x05", b"\x40\x00\x05")))
-        assert "00, approved online" in said
-        assert "TC, approved" in said
+        output = text(
+            *talk.exchange(bytes.fromhex("80AE4000"), b"00", answer.replace(b"\x80\x00\x05", b"\x40\x00\x05"))
+        )
+        assert "00, approved online" in output
+        assert "TC, approved" in output
 
-    def test_pins_and_secure_messaging_are_left_alone(self) -> None:
+    def test_pins_and_secure_messaging_are_not_explained(self) -> None:
         talk = Conversation(Explainer(reveal=True))
         assert talk.exchange(bytes.fromhex("00200080"), bytes.fromhex("241234FFFFFFFFFF"), b"") == ()
         assert talk.exchange(bytes.fromhex("84A80000"), b"\x83\x00", b"") == ()
 
-    def test_nonsense_is_told_and_not_raised(self) -> None:
+    def test_nonsense_is_explained_as_such_and_not_raised(self) -> None:
         talk = Conversation(Explainer())
         assert "!" in text(*talk.exchange(bytes.fromhex("00B2010C"), b"", b"\x70\x05\x5a"))
         assert "!" in text(*talk.exchange(bytes.fromhex("80A80000"), b"\x84\x00", b""))
         assert "for a list that was not seen" in text(*talk.exchange(bytes.fromhex("80AE4000"), b"\x01\x02", b""))
-        said = text(*talk.exchange(bytes.fromhex("00B2010C"), b"", b"\x70\x03\x8c\x01\x9f"))
-        assert "ends inside an entry" in said
+        output = text(*talk.exchange(bytes.fromhex("00B2010C"), b"", b"\x70\x03\x8c\x01\x9f"))
+        assert "ends inside an entry" in output

@@ -70,12 +70,12 @@ def test_a_load_log_may_have_the_balances_before_its_fields(with_head: bool) -> 
         (card(tlv("9F4D", "0B0A"), [FIRST, SECOND[:-2]]), "record 2"),
     ],
 )
-def test_a_log_out_of_form_is_told(toy: ToyCard, reason: str) -> None:
+def test_a_log_out_of_form_is_refused(toy: ToyCard, reason: str) -> None:
     with pytest.raises(CardMalformed, match=reason):
         read_log(*selected(toy))
 
 
-def test_a_log_that_may_not_be_read_is_told() -> None:
+def test_a_log_that_may_not_be_read_is_refused() -> None:
     toy = card(tlv("9F4D", "0B0A"))
     sender, fci = selected(toy)
     toy.status = {"B2": "6982"}

@@ -26,30 +26,30 @@ def card() -> ToyCard:
 
 def silent_from(turn: int, fault: type[TransportError]) -> ToyCard:
     """From this command on there is no answer."""
-    made = card()
+    toy_card = card()
 
     def bend(now: int, _: bytes, answer: bytes) -> bytes:
         if now >= turn:
             raise fault("no answer")
         return answer
 
-    made.bend = bend
-    return made
+    toy_card.bend = bend
+    return toy_card
 
 
 def turns_of(meet: Meet) -> list[int]:
     """The instruction bytes of the undisturbed transaction."""
-    made = card()
-    meet(made)
-    return [command[1] for command in made.seen]
+    toy_card = card()
+    meet(toy_card)
+    return [command[1] for command in toy_card.seen]
 
 
-def offline(made: ToyCard) -> Outcome:
-    return run(made, UNDER)
+def offline(toy_card: ToyCard) -> Outcome:
+    return run(toy_card, UNDER)
 
 
-def online(made: ToyCard, host: OnlineHost | None = None) -> Outcome:
-    return run(made, OVER, host=host or ToyHost(made, scripts=SCRIPTS))
+def online(toy_card: ToyCard, host: OnlineHost | None = None) -> Outcome:
+    return run(toy_card, OVER, host=host or ToyHost(toy_card, scripts=SCRIPTS))
 
 
 @pytest.mark.parametrize("fault", [DeadlineExceeded, CardGone])
@@ -61,18 +61,18 @@ def test_before_the_card_spoke_there_is_no_transaction(fault: type[TransportErro
 @pytest.mark.parametrize("first", ["6110", "6C10"])
 def test_a_promise_of_an_answer_is_none(first: str) -> None:
     """The answer to the very first command comes with the next turn, and that one never comes."""
-    made = silent_from(1, DeadlineExceeded)
-    made.status = {"A4": first}
+    toy_card = silent_from(1, DeadlineExceeded)
+    toy_card.status = {"A4": first}
     with pytest.raises(DeadlineExceeded):
-        offline(made)
+        offline(toy_card)
 
 
 def test_a_directory_that_was_selected_is_an_answer() -> None:
     """Nothing is decided before its records are read, but the card has spoken: its silence is an outcome."""
-    made = silent_from(1, CardGone)
-    made.status = {"A4": "6F15840E315041592E5359532E4444463031A5038801019000"}
-    outcome = offline(made)
-    assert [command[1] for command in made.seen] == [0xA4, 0xB2]
+    toy_card = silent_from(1, CardGone)
+    toy_card.status = {"A4": "6F15840E315041592E5359532E4444463031A5038801019000"}
+    outcome = offline(toy_card)
+    assert [command[1] for command in toy_card.seen] == [0xA4, 0xB2]
     assert (outcome.result, outcome.interrupted) == (Result.TERMINATED, True)
     assert len(outcome.steps) == 1
 
@@ -90,36 +90,36 @@ def test_offline_every_silence_aborts_and_nothing_is_taken_back(fault: type[Tran
 @pytest.mark.parametrize("fault", [DeadlineExceeded, CardGone])
 def test_online_silence_between_the_issuers_yes_and_the_final_tc_is_taken_back(fault: type[TransportError]) -> None:
     turns = turns_of(online)
-    asked, last = turns.index(0xAE), len(turns) - 1 - turns[::-1].index(0xAE)
-    assert turns[asked + 1 :] == [0x82, 0x24, 0xAE, 0xDA]
+    first, last = turns.index(0xAE), len(turns) - 1 - turns[::-1].index(0xAE)
+    assert turns[first + 1 :] == [0x82, 0x24, 0xAE, 0xDA]
     for turn in range(1, len(turns)):
-        made = silent_from(turn, fault)
-        host = ToyHost(made, scripts=SCRIPTS)
-        outcome = online(made, host)
-        assert bool(host.asked) is (turn > asked), turn
-        assert outcome.reversal is (asked < turn <= last), turn
+        toy_card = silent_from(turn, fault)
+        host = ToyHost(toy_card, scripts=SCRIPTS)
+        outcome = online(toy_card, host)
+        assert bool(host.requests) is (turn > first), turn
+        assert outcome.reversal is (first < turn <= last), turn
         assert outcome.approved is (turn > last), turn
         assert (outcome.message == "PROCESSING ERROR") is (turn <= last)
 
 
 def test_silence_after_the_issuers_no_or_without_the_issuer_takes_nothing_back() -> None:
     hosts: list[Callable[[ToyCard], ToyHost]] = [
-        lambda made: ToyHost(made, code=b"05"),
-        lambda made: ToyHost(made, unable=Unable("the line is down")),
+        lambda toy_card: ToyHost(toy_card, code=b"05"),
+        lambda toy_card: ToyHost(toy_card, unable=Unable("the line is down")),
     ]
     for host in hosts:
-        turns = turns_of(lambda made, host=host: online(made, host(made)))  # type: ignore[misc]
+        turns = turns_of(lambda toy_card, host=host: online(toy_card, host(toy_card)))  # type: ignore[misc]
         for turn in range(1, len(turns)):
-            made = silent_from(turn, DeadlineExceeded)
-            outcome = online(made, host(made))
+            toy_card = silent_from(turn, DeadlineExceeded)
+            outcome = online(toy_card, host(toy_card))
             assert not outcome.reversal
             assert not outcome.approved
 
 
 def test_silence_after_an_answer_of_the_issuer_that_never_came_is_taken_back() -> None:
     """Nobody knows whether the issuer approved. EMV 4.4 Book 4, 12.2.3."""
-    turns = turns_of(lambda made: online(made, ToyHost(made, fault=TimeoutError())))
-    made = silent_from(len(turns) - 1, DeadlineExceeded)
-    outcome = online(made, ToyHost(made, fault=TimeoutError()))
+    turns = turns_of(lambda toy_card: online(toy_card, ToyHost(toy_card, fault=TimeoutError())))
+    toy_card = silent_from(len(turns) - 1, DeadlineExceeded)
+    outcome = online(toy_card, ToyHost(toy_card, fault=TimeoutError()))
     assert outcome.result is Result.TERMINATED
     assert outcome.reversal

@@ -43,7 +43,7 @@ def test_no_code_no_bit_is_an_approval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "name", "kind", "asked"),
+    ("tag", "name", "kind", "requested"),
     [
         (0x9F0E, "tac_denial", "22", AAC),
         (0x9F0F, "tac_online", "22", ARQC),
@@ -53,11 +53,11 @@ def test_no_code_no_bit_is_an_approval() -> None:
     ],
 )
 def test_each_code_works_from_the_issuer_and_from_the_terminal(
-    tag: int, name: str, kind: str, asked: CryptogramType
+    tag: int, name: str, kind: str, requested: CryptogramType
 ) -> None:
-    assert decide(EXPIRED, {**NO_CODES, tag: hexa(EXPIRED)}, kind=kind) is asked
+    assert decide(EXPIRED, {**NO_CODES, tag: hexa(EXPIRED)}, kind=kind) is requested
     tacs = tuple(line if not line.startswith(name) else f"{name}: '{hexa(EXPIRED)}'" for line in NO_TACS)
-    assert decide(EXPIRED, tacs=tacs, kind=kind) is asked
+    assert decide(EXPIRED, tacs=tacs, kind=kind) is requested
     assert decide(FLOOR, tacs=tacs, kind=kind) is (ARQC if kind == "21" else TC)
 
 

@@ -68,7 +68,7 @@ def test_floor_limit_counts_with_the_last_payment_of_the_same_card(amount: int, 
         ),
     ],
 )
-def test_amounts_are_told_in_the_currency_of_the_terminal(lines: tuple[str, ...], recent: int, text: str) -> None:
+def test_amounts_are_explained_in_the_currency_of_the_terminal(lines: tuple[str, ...], recent: int, text: str) -> None:
     assert text in " | ".join(step.text for step in risk(49_999, config_with(*lines), recent=recent).steps)
 
 

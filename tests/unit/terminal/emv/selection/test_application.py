@@ -64,27 +64,27 @@ def record(*inside: str) -> str:
 def test_format_80() -> None:
     state = aware()
     with card_with(gpo("", tlv("80", "3C00", "08010100", "10010301") + "9000")) as sender:
-        found = initiate(state, sender, selected())
-    assert found is not None
-    assert (found.aip.hex(), found.afl.encode().hex(), found.pdol_data) == ("3c00", "0801010010010301", b"")
+        result = initiate(state, sender, selected())
+    assert result is not None
+    assert (result.aip.hex(), result.afl.encode().hex(), result.pdol_data) == ("3c00", "0801010010010301", b"")
     assert state.card == {0x82: bytes.fromhex("3C00"), 0x94: bytes.fromhex("0801010010010301")}
 
 
 def test_format_77_with_more_inside() -> None:
     inside = tlv("9F36", "0001") + tlv("94", "08010100") + tlv("82", "7D00")
     with card_with(gpo("", tlv("77", inside) + "9000")) as sender:
-        found = initiate(aware(), sender, selected())
-    assert found is not None
-    assert (found.aip.hex(), found.afl.encode().hex()) == ("7d00", "08010100")
+        result = initiate(aware(), sender, selected())
+    assert result is not None
+    assert (result.aip.hex(), result.afl.encode().hex()) == ("7d00", "08010100")
 
 
 def test_the_pdol_is_filled_each_element_by_its_format() -> None:
     pdol = "DF69019F1A039F02049F37069F0902DF7F029505"
     data = "0100015600001234A1B2C3D40000003000000000000000"
     with card_with(gpo(data, tlv("80", "3C00", "08010100") + "9000")) as sender:
-        found = initiate(aware(), sender, selected(pdol))
-    assert found is not None
-    assert found.pdol_data.hex().upper() == data
+        result = initiate(aware(), sender, selected(pdol))
+    assert result is not None
+    assert result.pdol_data.hex().upper() == data
 
 
 def test_an_application_that_may_not_be_used_gives_way_to_the_next() -> None:
@@ -105,9 +105,9 @@ def test_an_application_that_may_not_be_used_gives_way_to_the_next() -> None:
         state.terminal[0x9F09] = b"\x01\x02"
 
     with card_with(*turns) as sender:
-        found = open_application(state, sender, [UNIONPAY], None, prepare=prepare)
+        result = open_application(state, sender, [UNIONPAY], None, prepare=prepare)
     assert prepared == [DEBIT, CREDIT]
-    assert found.selected.name.hex().upper() == CREDIT
+    assert result.selected.name.hex().upper() == CREDIT
     assert 0x5F2D not in state.card
     assert "not to be used now: 6985" in texts(state)
 
@@ -160,7 +160,7 @@ def test_a_pdol_out_of_form_ends_the_transaction(pdol: str, reason: str) -> None
         initiate(state, sender, selected(pdol))
 
 
-def test_records_are_read_in_the_order_of_the_afl_and_kept_by_tag() -> None:
+def test_records_are_read_in_the_order_of_the_afl_and_stored_by_tag() -> None:
     state = aware()
     turns = [
         read(2, 3, record(content(**{"5F34": "01", "9F37": "FFFFFFFF", "8A": "3030", "DF7A": "01"}))),
@@ -168,9 +168,9 @@ def test_records_are_read_in_the_order_of_the_afl_and_kept_by_tag() -> None:
         read(1, 2, record()),
     ]
     with card_with(*turns) as sender:
-        found = read_application(state, sender, opened("1003030108010201"))
-    assert [(r.sfi, r.number, r.signed) for r in found.records] == [(2, 3, True), (1, 1, True), (1, 2, False)]
-    assert found.unfit is None
+        result = read_application(state, sender, opened("1003030108010201"))
+    assert [(r.sfi, r.number, r.signed) for r in result.records] == [(2, 3, True), (1, 1, True), (1, 2, False)]
+    assert result.unfit is None
     assert {f"{tag:X}" for tag in state.card} == {*MANDATORY, "5F34", "8E"}
 
 
@@ -228,9 +228,9 @@ def test_a_record_of_sfi_11_to_30_has_its_owners_form(signed: str, unfit: bool) 
     state = aware()
     turns = [read(1, 1, record(content())), read(11, 1, "01020304059000")]
     with card_with(*turns) as sender:
-        found = read_application(state, sender, opened(f"08010101580101{signed}"))
-    assert isinstance(found, CardRecords)
-    assert (found.unfit is not None, len(found.records)) == (unfit, 1)
+        result = read_application(state, sender, opened(f"08010101580101{signed}"))
+    assert isinstance(result, CardRecords)
+    assert (result.unfit is not None, len(result.records)) == (unfit, 1)
 
 
 def test_an_afl_of_thousands_of_records_is_not_read() -> None:

@@ -42,8 +42,8 @@ def directory(*records: str, end: str = NO_MORE, sfi: int = 1) -> list[Turn]:
     return [*turns, read(sfi, len(records) + 1, end)] if end else turns
 
 
-def names(found: list[Candidate]) -> list[str]:
-    return [candidate.name.hex().upper() for candidate in found]
+def names(candidates: list[Candidate]) -> list[str]:
+    return [candidate.name.hex().upper() for candidate in candidates]
 
 
 def candidate(name: str, priority: int = 0, confirm: bool = False) -> Candidate:
@@ -55,9 +55,9 @@ def test_directory_gives_candidates_in_the_order_of_their_priority() -> None:
     first = record(entry(CREDIT, "CREDIT", tlv("87", "02")), entry(DEBIT, "DEBIT", tlv("87", "01")))
     other = record(entry(VISA, "VISA"), entry("A0000003330199", "LAST"))
     with card_with(*directory(first, other)) as sender:
-        found = build_candidates(state, sender, [UNIONPAY])
-    assert names(found) == [DEBIT, CREDIT, "A0000003330199"]
-    assert [(c.label, c.priority, c.confirm) for c in found] == [
+        candidates = build_candidates(state, sender, [UNIONPAY])
+    assert names(candidates) == [DEBIT, CREDIT, "A0000003330199"]
+    assert [(c.label, c.priority, c.confirm) for c in candidates] == [
         ("DEBIT", 1, False),
         ("CREDIT", 2, False),
         ("LAST", 0, False),
@@ -76,9 +76,9 @@ def test_a_directory_entry_needs_a_full_match_where_the_terminal_asks_for_it() -
     exact = Supported(bytes.fromhex("A000000333"), partial=False)
     whole = Supported(bytes.fromhex(CREDIT), partial=False)
     with card_with(*directory(record(entry(DEBIT, "D"), entry(CREDIT, "C")))) as sender:
-        found = build_candidates(new_state(), sender, [exact, whole])
-    assert names(found) == [CREDIT]
-    assert found[0].supported is whole
+        candidates = build_candidates(new_state(), sender, [exact, whole])
+    assert names(candidates) == [CREDIT]
+    assert candidates[0].supported is whole
 
 
 def test_the_longest_entry_of_the_terminal_claims_an_application() -> None:
@@ -121,7 +121,7 @@ def test_without_a_directory_that_can_be_used_the_list_of_aids_is(turns: list[Tu
     assert "list of AIDs is used" in texts(state) or "gives 1 application" in texts(state)
 
 
-def test_a_terminal_may_leave_the_directory_alone() -> None:
+def test_a_terminal_may_skip_the_directory() -> None:
     with card_with(select(VISA, fci(VISA))) as sender:
         assert names(build_candidates(new_state(), sender, [VISA_ONLY], pse=False)) == [VISA]
 
@@ -147,7 +147,7 @@ def test_a_blocked_card_ends_the_transaction(turns: list[Turn]) -> None:
         build_candidates(state, sender, [VISA_ONLY])
 
 
-def test_partial_names_are_found_with_select_next() -> None:
+def test_select_next_gives_partial_names() -> None:
     turns = [
         select("A000000333", fci(DEBIT, tlv("50", text("DEBIT")), tlv("87", "82"))),
         select("A000000333", fci(CREDIT, tlv("87", "01")), following=True),
@@ -155,13 +155,13 @@ def test_partial_names_are_found_with_select_next() -> None:
         select(VISA, fci(VISA)),
     ]
     with card_with(*turns) as sender:
-        found = build_candidates(new_state(), sender, [UNIONPAY, VISA_ONLY], pse=False)
-    assert [(c.name.hex().upper(), c.priority, c.confirm) for c in found] == [
+        candidates = build_candidates(new_state(), sender, [UNIONPAY, VISA_ONLY], pse=False)
+    assert [(c.name.hex().upper(), c.priority, c.confirm) for c in candidates] == [
         (CREDIT, 1, False),
         (DEBIT, 2, True),
         (VISA, 0, False),
     ]
-    assert found[2].label == VISA
+    assert candidates[2].label == VISA
 
 
 def test_blocked_applications_are_no_candidates_and_the_search_goes_on() -> None:
@@ -189,7 +189,7 @@ def test_a_warning_is_no_candidate_but_not_the_end_of_the_search() -> None:
         assert names(build_candidates(new_state(), sender, [UNIONPAY], pse=False)) == [DEBIT, CREDIT]
 
 
-def test_a_longer_name_is_no_candidate_where_a_full_match_is_asked() -> None:
+def test_a_longer_name_is_no_candidate_where_a_full_match_is_required() -> None:
     state = new_state()
     exact = Supported(bytes.fromhex("A000000333"), partial=False)
     with card_with(select("A000000333", fci(DEBIT))) as sender:  # and no further name: EMV 4.4 Book 1, 12.3.3, step 6
@@ -199,7 +199,7 @@ def test_a_longer_name_is_no_candidate_where_a_full_match_is_asked() -> None:
 
 
 @pytest.mark.parametrize("answer", ["9000", fci(VISA), tlv("6F", tlv("A5")) + "9000", "84019000"])
-def test_an_answer_that_does_not_name_what_was_asked_is_no_candidate(answer: str) -> None:
+def test_an_answer_that_names_another_application_is_no_candidate(answer: str) -> None:
     state = new_state()
     with card_with(select("A000000333", answer)) as sender:
         with stops(state, Result.TRY_ANOTHER_INTERFACE, "no application in common"):
@@ -212,7 +212,7 @@ def test_a_card_that_repeats_itself_does_not_hold_the_terminal() -> None:
         assert names(build_candidates(new_state(), sender, [UNIONPAY], pse=False)) == [DEBIT]
 
 
-def test_a_card_that_never_ends_its_names_is_asked_so_often_only() -> None:
+def test_a_card_that_never_ends_its_names_gets_a_limited_number_of_selects() -> None:
     turns = [select("A000000333", fci(f"A0000003330{n:05X}"), following=n > 0) for n in range(MOST_NEXT)]
     with card_with(*turns) as sender:
         assert len(build_candidates(new_state(), sender, [UNIONPAY], pse=False)) == MOST_NEXT
@@ -237,7 +237,7 @@ def test_the_cardholder_chooses_among_several() -> None:
     assert [choice.label for choice in person.offered[0]] == ["01", "02"]
 
 
-def test_one_application_that_needs_confirmation_is_asked_for() -> None:
+def test_one_application_that_needs_confirmation_is_confirmed_first() -> None:
     state, person = new_state(), Person(chooses=None)
     with card_with() as sender, stops(state, Result.CANCELLED, "the cardholder chose no application"):
         choose(state, sender, [candidate(DEBIT, 1, True)], person)
@@ -264,7 +264,7 @@ def test_an_application_that_does_not_open_gives_way_to_the_next(answer: str) ->
     assert "it is a candidate no more" in texts(state)
 
 
-def test_whoever_chose_what_does_not_open_is_asked_about_the_last_one_too() -> None:
+def test_after_a_choice_that_does_not_open_the_last_application_needs_confirmation_too() -> None:
     """EMV 4.4 Book 1, 12.4: after a choice that came to nothing, none is selected without the cardholder."""
     person = Person(chooses=0)
     with card_with(select(DEBIT, "6283"), select(CREDIT, fci(CREDIT))) as sender:

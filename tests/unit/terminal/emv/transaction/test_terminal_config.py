@@ -53,15 +53,15 @@ def test_the_shipped_file_gives_the_data_elements_of_a_terminal() -> None:
     ],
 )
 def test_a_fault_names_its_line_and_its_field(old: str, new: str, message: str) -> None:
-    told = faulty(old, new)
-    assert told.startswith(f"t.yaml:{line_of(old)}: ")
-    assert message in told
+    fault_text = faulty(old, new)
+    assert fault_text.startswith(f"t.yaml:{line_of(old)}: ")
+    assert message in fault_text
 
 
 def test_a_maximum_below_the_target_cannot_be() -> None:
-    told = faulty("target: 0", "target: 20")
-    assert "applications.0.random" in told
-    assert "below the target" in told
+    message = faulty("target: 0", "target: 20")
+    assert "applications.0.random" in message
+    assert "below the target" in message
 
 
 def test_a_threshold_at_the_floor_limit_cannot_be() -> None:
@@ -79,7 +79,7 @@ def test_an_aid_twice_cannot_be() -> None:
         parse_config(SHIPPED + again)
 
 
-def test_text_that_is_no_yaml_and_no_mapping_is_told() -> None:
+def test_text_that_is_no_yaml_and_no_mapping_is_refused() -> None:
     with pytest.raises(CodecError, match=r"t.yaml:\d+: not YAML"):
         parse_config("terminal: [", "t.yaml")
     with pytest.raises(CodecError, match="mapping"):
@@ -94,7 +94,7 @@ def test_the_display_knows_what_the_capabilities_declare(capabilities: str, tabl
     assert config_with(f"additional_capabilities: {capabilities}").terminal.code_tables == tables
 
 
-def test_an_entry_is_found_by_its_own_aid_only() -> None:
+def test_an_entry_is_looked_up_by_its_own_aid_only() -> None:
     base = parse_config(SHIPPED)
     entry = base.applications[0]
     longer = entry.model_copy(update={"aid": "A000000333010101", "partial": False})
@@ -128,7 +128,7 @@ def test_a_wrong_exception_names_its_line_and_not_itself() -> None:
     assert "6225" not in str(fault.value)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CodecError, match="cannot read the terminal configuration"):
         load_config(tmp_path / "none.yaml")
     (tmp_path / "t.yaml").write_text(SHIPPED + "exception_file: none.txt\n")

@@ -38,12 +38,12 @@ def test_the_chip_was_read() -> None:
     assert options(card)[4:] == b"\x05"
 
 
-@pytest.mark.parametrize(("index", "told"), [("01", "01"), ("02", "00")])
-def test_the_card_is_told_under_which_scheme_key_it_was_proven(index: str, told: str) -> None:
+@pytest.mark.parametrize(("index", "expected"), [("01", "01"), ("02", "00")])
+def test_the_card_receives_the_index_of_the_scheme_key_used(index: str, expected: str) -> None:
     """9F22 is the index of the key that was used; without a proof it is not there, and its byte zero."""
     card = ToyCard(data={**DATA, "8C": "9F220195059F3704"})
     card.records[2, 1] = card.records[2, 1].replace(b"\x8f\x01\x01", b"\x8f\x01" + bytes.fromhex(index))
     outcome = run(card)
-    asked = next(apdu for apdu in card.seen if apdu[1] == 0xAE)
-    assert asked[5:6].hex() == told
-    assert bool(outcome.tvr & TVR.CDA_FAILED) is (told == "00")
+    generate_ac = next(apdu for apdu in card.seen if apdu[1] == 0xAE)
+    assert generate_ac[5:6].hex() == expected
+    assert bool(outcome.tvr & TVR.CDA_FAILED) is (expected == "00")
