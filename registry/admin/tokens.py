@@ -51,8 +51,8 @@ class Tokens:
                 "token_hash": token_hash,
                 "label": label.strip(),
                 "roles": roles_text(roles),
-                "made_by": creator.id,
-                "made_at": now,
+                "created_by": creator.id,
+                "created_at": now,
                 "until": until,
             }
             number = conn.execute(insert(tokens).values(values).returning(tokens.c.id)).scalar_one()
@@ -93,7 +93,7 @@ class Tokens:
 
 
 def _tokens() -> Select[Any]:
-    return select(tokens, users.c.name.label("creator")).join(users, users.c.id == tokens.c.made_by)
+    return select(tokens, users.c.name.label("creator")).join(users, users.c.id == tokens.c.created_by)
 
 
 def _by_id(conn: Connection, number: int) -> TokenRecord:
@@ -109,7 +109,7 @@ def _token(row: Row[*tuple[Any, ...]]) -> TokenRecord:
         label=row.label,
         roles=frozenset(row.roles.split()),
         created_by=row.creator,
-        created_at=row.made_at,
+        created_at=row.created_at,
         until=row.until,
         used_at=row.used_at,
         revoked_at=row.revoked_at,

@@ -191,7 +191,7 @@ class Users:
             "disabled": False,
             "must_change": must_change,
             "language": _language(language),
-            "made_at": now,
+            "created_at": now,
             "password_at": now,
         }
         return conn.execute(insert(users).values(values).returning(users)).one()
@@ -226,7 +226,7 @@ def user_of(row: Row[*tuple[Any, ...]]) -> User:
         disabled=row.disabled,
         must_change=row.must_change,
         language=row.language,
-        created_at=row.made_at,
+        created_at=row.created_at,
         password_at=row.password_at,
         signed_in_at=row.signed_in_at,
     )

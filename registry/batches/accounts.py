@@ -14,21 +14,21 @@ from registry.values import BatchAccounts
 
 
 def accounts(conn: Connection, batch_id: str, now: datetime) -> BatchAccounts:
-    """Both equations and their cross-checks, counted afresh from the rows in one view of the database."""
+    """Both equations and their cross-checks, counted from the rows in one view of the database."""
     of_dossiers = count_by_state(conn, select(dossiers.c.state, func.count()).where(dossiers.c.batch_id == batch_id))
     of_chips = count_by_state(conn, select(chips.c.state, func.count()).where(chips.c.batch_id == batch_id))
-    mine = dossiers.c.batch_id == batch_id
+    of_batch = dossiers.c.batch_id == batch_id
     count = select(func.count())
-    all_dossiers: int = conn.execute(count.where(mine)).scalar_one()
+    all_dossiers: int = conn.execute(count.where(of_batch)).scalar_one()
     all_chips: int = conn.execute(count.where(chips.c.batch_id == batch_id)).scalar_one()
     members: int = conn.execute(
         count.where(roster_rows.c.batch_id == batch_id, roster_rows.c.verdict == "accepted")
     ).scalar_one()
-    issued: int = conn.execute(count.select_from(cards).join(dossiers).where(mine)).scalar_one()
+    issued: int = conn.execute(count.select_from(cards).join(dossiers).where(of_batch)).scalar_one()
     missing: int = conn.execute(
         count.select_from(dossiers)
         .join(claims, claims.c.token == dossiers.c.token)
-        .where(mine, dossiers.c.state == "claimed", claims.c.lease_until <= now)
+        .where(of_batch, dossiers.c.state == "claimed", claims.c.lease_until <= now)
     ).scalar_one()
     to_prepare: int = conn.execute(count.select_from(members_without_dossier(batch_id).subquery())).scalar_one()
     waiting, claimed, verified, remade = (of_dossiers[s] for s in ("waiting", "claimed", "verified", "remade"))
@@ -40,7 +40,7 @@ def accounts(conn: Connection, batch_id: str, now: datetime) -> BatchAccounts:
         and verified == chips_verified == issued
         and remade <= chips_rejected
         and members == waiting + claimed + verified + to_prepare
-        and _at_odds(conn, batch_id) == 0
+        and _contradictions(conn, batch_id) == 0
     )
     return BatchAccounts(
         members=members,
@@ -61,6 +61,7 @@ def accounts(conn: Connection, batch_id: str, now: datetime) -> BatchAccounts:
 
 
 def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: datetime) -> None:
+    """Sign a finished batch and delete its dossier secrets. Raises NotOnRecord, RegistryConflict."""
     stage = stage_for_update(conn, batch_id)
     if stage != "approved":
         sentence = f"batch {batch_id} is {stage}; only a finished batch can be closed"
@@ -82,8 +83,8 @@ def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: date
     if not counted.balanced:
         sentence = f"batch {batch_id} cannot be closed: its accounts do not balance"
         raise RegistryConflict(sentence, reason="batch-unbalanced", batch=batch_id)
-    mine = select(dossiers.c.id).where(dossiers.c.batch_id == batch_id)
-    conn.execute(delete(dossier_secrets).where(dossier_secrets.c.dossier_id.in_(mine)))
+    of_batch = select(dossiers.c.id).where(dossiers.c.batch_id == batch_id)
+    conn.execute(delete(dossier_secrets).where(dossier_secrets.c.dossier_id.in_(of_batch)))
     conn.execute(
         update(batches)
         .where(batches.c.id == batch_id)
@@ -93,13 +94,13 @@ def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: date
 
 def count_by_state(conn: Connection, counted: Select[str, int]) -> dict[str, int]:
     grouped = counted.group_by(counted.selected_columns[0])
-    found = dict.fromkeys(("waiting", "claimed", "verified", "remade", "bound", "rejected"), 0)
-    found.update({state: number for state, number in conn.execute(grouped)})
-    return found
+    counts = dict.fromkeys(("waiting", "claimed", "verified", "remade", "bound", "rejected"), 0)
+    counts.update({state: number for state, number in conn.execute(grouped)})
+    return counts
 
 
-def _at_odds(conn: Connection, batch_id: str) -> int:
-    """Dossiers and chips of this batch that tell different stories about each other."""
+def _contradictions(conn: Connection, batch_id: str) -> int:
+    """Number of dossiers and chips of the batch whose states contradict each other."""
     agree = or_(
         and_(dossiers.c.state == "waiting", chips.c.serial.is_(None)),
         and_(dossiers.c.state == "claimed", chips.c.state == "bound"),

@@ -1,4 +1,4 @@
-"""The second person's part: a draft is approved (units get their codes, members their numbers) or given up."""
+"""Approval of a draft by a second person (units get their codes, members their numbers), and its discarding."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _MEMBERS_OF_A_SCHEME = 999_999
 
 
 def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, scheme: str, at: datetime) -> None:
+    """Approve a draft. Raises NotOnRecord, RegistryConflict."""
     if not _SIX_DIGITS.fullmatch(scheme):
         sentence = f"a scheme is six digits (the administrative division), not {scheme!r}"
         raise RegistryConflict(sentence, reason="scheme")
@@ -33,7 +34,7 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
     if same_person(importer, by):
         sentence = f"{by} imported batch {batch_id}; a second person approves it"
         raise RegistryConflict(sentence, reason=OWN_WORK, batch=batch_id)
-    _welcome_back(conn, batch_id, by, at)
+    _readmit(conn, batch_id, by, at)
     _apply_changes(conn, personal, batch_id)
     _give_unit_codes(conn, batch_id, scheme)
     _give_member_numbers(conn, batch_id, scheme)
@@ -43,30 +44,31 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's, however they are written."""
+    """Whether two names are the same user's, however they are written."""
     return fold(one) == fold(other)
 
 
 def discard(conn: Connection, batch_id: str) -> None:
+    """Delete the rows of a draft. Raises NotOnRecord, RegistryConflict for a batch that is no draft."""
     stage = stage_for_update(conn, batch_id)
     if stage != "draft":
         sentence = f"batch {batch_id} is {stage}; only a draft can be given up"
         raise RegistryConflict(sentence, reason="batch-not-draft", batch=batch_id)
     conn.execute(delete(roster_rows).where(roster_rows.c.batch_id == batch_id))
-    # A person without a number was never approved; one without a row is in no other draft either.
-    named = exists().where(roster_rows.c.member_id == members.c.id)
-    conn.execute(delete(members).where(members.c.member_number.is_(None), ~named))
+    # A member without a number was never approved; one without a roster row is in no other draft either.
+    has_row = exists().where(roster_rows.c.member_id == members.c.id)
+    conn.execute(delete(members).where(members.c.member_number.is_(None), ~has_row))
     conn.execute(update(batches).where(batches.c.id == batch_id).values(stage="discarded"))
 
 
-def _welcome_back(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
-    """Who left the union and is on a roster again has come back."""
-    gone = (
+def _readmit(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
+    """Members who left the union and are on this roster have returned."""
+    former = (
         select(members.c.id)
         .join(roster_rows)
         .where(roster_rows.c.batch_id == batch_id, roster_rows.c.open, members.c.withdrawn_at.is_not(None))
     )
-    ids = list(conn.execute(gone).scalars())
+    ids = list(conn.execute(former).scalars())
     if ids:
         event = {"at": at, "event": "returned", "by": by, "reason": "", "detail": batch_id}
         conn.execute(insert(member_events), [{"member_id": member_id, **event} for member_id in ids])
@@ -74,7 +76,7 @@ def _welcome_back(conn: Connection, batch_id: str, by: str, at: datetime) -> Non
 
 
 def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> None:
-    """Persons on record before this roster take the name and the phone number it gives them."""
+    """Members on record before this roster take their name, sex and mobile number from it."""
     chosen = (
         select(roster_rows)
         .join(members)
@@ -101,7 +103,7 @@ def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> N
 
 
 def _give_unit_codes(conn: Connection, batch_id: str, scheme: str) -> None:
-    """The federation's own code, 18 characters, for each unit that has none."""
+    """Give the federation's code, 18 characters, to each unit that has none."""
     without = (
         select(units.c.id)
         .distinct()
@@ -113,13 +115,13 @@ def _give_unit_codes(conn: Connection, batch_id: str, scheme: str) -> None:
 
 
 def give_unit_code(conn: Connection, unit_id: int, scheme: str) -> None:
-    """For a unit that has none."""
+    """Give a unit its code: scheme, ``GH`` and a serial of 10 digits. The unit must have none."""
     number = allocate(conn, f"unit/{scheme}", 1)[0]
     conn.execute(update(units).where(units.c.id == unit_id).values(code=f"{scheme}GH{number:010d}"))
 
 
 def _give_member_numbers(conn: Connection, batch_id: str, scheme: str) -> None:
-    """Scheme and a six-digit serial, in sheet order, for each member who has none."""
+    """Give a number (scheme and a serial of 6 digits), in sheet order, to each member who has none."""
     without = (
         select(members.c.id)
         .join(roster_rows)

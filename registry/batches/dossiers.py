@@ -1,4 +1,4 @@
-"""Dossiers before the line takes them: who needs one, dossiers stored, looked up and exchanged."""
+"""Dossiers before the line claims them: members who need one, and dossiers stored, read and replaced."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from terminal.keys.custody import Sealed
 
 LAST_SEQUENCE: Final = 99  # 5F34 is n 2
 _CHUNK = 500
-"""Dossiers in memory at once while they are exchanged."""
+"""Dossiers in memory at a time while they are replaced."""
 
 
 class Dossiers:
@@ -142,8 +142,8 @@ def _member_to_prepare(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> Me
 
 
 def _add(conn: Connection, personal: PersonalData, batch_id: str, new: Sequence[NewDossier]) -> None:
-    """The partial unique index on open dossiers refuses rivals; what it cannot see (a living card) is looked up after
-    the insert, when no rival can insert one any more."""
+    """The partial unique index on open dossiers refuses concurrent ones; a living card, which it does not cover, is
+    looked up after the insert, when no concurrent transaction can insert one."""
     if stage_for_update(conn, batch_id) != "approved":
         sentence = f"batch {batch_id} is not approved, so it takes no dossiers"
         raise RegistryConflict(sentence, reason="batch-not-approved", batch=batch_id)
@@ -159,12 +159,12 @@ def _add(conn: Connection, personal: PersonalData, batch_id: str, new: Sequence[
     conn.execute(insert(dossiers), [_dossier_values(dossier_id, batch_id, dossier) for dossier, dossier_id in numbered])
     secrets = [{"dossier_id": dossier_id, **_secret_values(dossier)} for dossier, dossier_id in numbered]
     conn.execute(insert(dossier_secrets), secrets)
-    _refuse_strangers(conn, ids)
+    _refuse_taken_numbers(conn, ids)
     record_pans(conn, personal, new)
 
 
 def _replace(conn: Connection, batch_id: str, new: Sequence[NewDossier]) -> None:
-    """A claim locks the dossier's row too, so no chip gets half of each."""
+    """A claim locks the dossier's row too, so that no chip gets parts of both dossiers."""
     for dossier in new:
         row = conn.execute(
             select(dossiers.c.id, dossiers.c.state)
@@ -203,10 +203,10 @@ def _secret_values(dossier: NewDossier) -> dict[str, object]:
     return {"sealed": sealed.blob, "seal_key": str(sealed.key), "context": sealed.context}
 
 
-def _refuse_strangers(conn: Connection, ids: range) -> None:
-    mine = dossiers.c.id.between(ids[0], ids[-1])
+def _refuse_taken_numbers(conn: Connection, ids: range) -> None:
+    new = dossiers.c.id.between(ids[0], ids[-1])
     living = select(cards.c.card_number).join(dossiers, dossiers.c.member_id == cards.c.member_id)
-    card_number = conn.execute(living.where(mine, cards.c.state.in_(LIVING)).limit(1)).scalar()
+    card_number = conn.execute(living.where(new, cards.c.state.in_(LIVING)).limit(1)).scalar()
     if card_number is not None:
         sentence = f"a member of this batch has a living card already: {card_number}"
         raise RegistryConflict(sentence, reason="card-living", card=card_number)
@@ -214,7 +214,7 @@ def _refuse_strangers(conn: Connection, ids: range) -> None:
     twice = select(dossiers.c.card_number).join(
         other, and_(other.c.card_number == dossiers.c.card_number, other.c.member_id != dossiers.c.member_id)
     )
-    card_number = conn.execute(twice.where(mine).limit(1)).scalar()
+    card_number = conn.execute(twice.where(new).limit(1)).scalar()
     if card_number is not None:
         sentence = f"card number {card_number} belongs to another member"
         raise RegistryConflict(sentence, reason="card-number-taken", card=card_number)

@@ -1,5 +1,7 @@
-"""Forms as they were uploaded, sealed: for the copy with notes that goes back to the unit. They hold everything, and so
-are gone as soon as their batch is given up or closed."""
+"""Forms as they were uploaded, sealed: needed for the annotated copy that goes back to the unit.
+
+They hold all personal data, and so are deleted when their batch is discarded or closed.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +18,20 @@ from registry.errors import NotOnRecord
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A file's name, which may be a person's, and its bytes."""
+    """An uploaded form: its file name, which may name a person, and its bytes."""
 
     filename: str = field(repr=False)
     content: bytes = field(repr=False)
 
 
 class Originals:
+    """Repository of uploaded forms. ``Rosters.import_roster`` stores them."""
+
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
     def of(self, batch_id: str) -> Original:
-        """Raises NotOnRecord where none was kept, or it is gone."""
+        """The form of a batch. Raises NotOnRecord where none was stored, or it was deleted."""
         with self._context.read() as conn:
             row = conn.execute(select(originals).where(originals.c.batch_id == batch_id)).one_or_none()
         if row is None:
@@ -38,6 +42,7 @@ class Originals:
 
 
 def store(conn: Connection, personal: PersonalData, batch_id: str, original: Original) -> None:
+    """Store the form of a batch in the caller's transaction."""
     key = personal.seal_key()
     content = base64.b64encode(original.content).decode()
     conn.execute(
@@ -51,6 +56,7 @@ def store(conn: Connection, personal: PersonalData, batch_id: str, original: Ori
 
 
 def forget(conn: Connection, batch_id: str) -> None:
+    """Delete the form of a batch in the caller's transaction."""
     conn.execute(delete(originals).where(originals.c.batch_id == batch_id))
 
 

@@ -1,4 +1,4 @@
-"""A draft on its way between clerk and reviewer: sent, given back with a reason, and what it would change (审核)."""
+"""The review of a draft (审核): submitted, returned with a reason, and what approving it would change."""
 
 from __future__ import annotations
 
@@ -78,26 +78,28 @@ class RosterChange:
 
 
 class Reviews:
+    """Repository of reviews of drafts."""
+
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
     def submit(self, batch_id: str, *, by: str) -> None:
-        """Send a draft to the reviewers. Raises RegistryConflict for one that is with them, or is no draft."""
+        """Submit a draft for review. Raises NotOnRecord, RegistryConflict for a batch that is submitted or no draft."""
         self._step(batch_id, ReviewStep.SUBMITTED, by, "")
 
     def give_back(self, batch_id: str, *, by: str, reason: str) -> None:
-        """Send it back to the clerk. Raises RegistryConflict for a draft that was not sent."""
+        """Return a draft to the clerk. Raises NotOnRecord, RegistryConflict for a draft that is not submitted."""
         self._step(batch_id, ReviewStep.RETURNED, by, reason_given(reason))
 
     def of(self, batch_id: str) -> list[ReviewEvent]:
-        """The way of a draft, oldest first."""
+        """The review steps of a batch, oldest first. Raises NotOnRecord."""
         chosen = select(reviews).where(reviews.c.batch_id == batch_id).order_by(reviews.c.id)
         with self._context.read() as conn:
             batch_on_record(conn, batch_id)
             return [_event(row) for row in conn.execute(chosen)]
 
     def standing(self, batch_ids: Collection[str]) -> dict[str, ReviewEvent]:
-        """The last step of each of up to 500 batches; those that were never sent are left out."""
+        """The last step of each of up to 500 batches; those never submitted are left out."""
         newest = select(func.max(reviews.c.id)).where(reviews.c.batch_id.in_(batch_ids)).group_by(reviews.c.batch_id)
         with self._context.read() as conn:
             rows = conn.execute(select(reviews).where(reviews.c.id.in_(newest))).all()
@@ -111,18 +113,21 @@ class Reviews:
         *,
         kinds: Collection[ChangeKind] = tuple(ChangeKind),
     ) -> Page[RosterChange]:
-        """What approving a draft would change, row by row in sheet order; those of these kinds. Raises BadCursor."""
+        """What approving a draft would change, row by row in sheet order; changes of these kinds.
+
+        Raises NotOnRecord, BadCursor.
+        """
         after = -1 if cursor is None else read_cursor(cursor, int)[0]
         most = cut(limit)
         with self._context.read() as conn:
             batch_on_record(conn, batch_id)
-            coming = (found for found in self._changes(conn, batch_id, kinds, after) if found.kind in kinds)
-            found = list(islice(coming, most + 1))
-        further = write_cursor(found[most - 1].sheet_row) if len(found) > most else None
-        return Page(tuple(found[:most]), further)
+            changes = self._changes(conn, batch_id, kinds, after)
+            rows = list(islice((change for change in changes if change.kind in kinds), most + 1))
+        next_cursor = write_cursor(rows[most - 1].sheet_row) if len(rows) > most else None
+        return Page(tuple(rows[:most]), next_cursor)
 
     def change_counts(self, batch_id: str) -> dict[ChangeKind, int]:
-        """How many rows change what; kinds without any are left out."""
+        """Number of rows by kind of change; kinds without rows are left out. Raises NotOnRecord."""
         counted = (
             select(_KIND, func.count())
             .join_from(roster_rows, members, members.c.id == roster_rows.c.member_id)
@@ -132,22 +137,21 @@ class Reviews:
         with self._context.read() as conn:
             batch_on_record(conn, batch_id)
             counts = Counter({ChangeKind(kind): times for kind, times in conn.execute(counted)})
-            known = counts.pop(ChangeKind.SAME, 0)
-            if known:  # only the sealed data say which of them change
+            if counts.pop(ChangeKind.SAME, 0):  # only the sealed data show which of them change
                 counts.update(change.kind for change in self._changes(conn, batch_id, _SEALED, -1))
         return {kind: counts[kind] for kind in ChangeKind if counts[kind]}
 
     def _changes(
         self, conn: Connection, batch_id: str, kinds: Collection[ChangeKind], after: int
     ) -> Iterator[RosterChange]:
-        """Those that may be of these kinds, some hundreds in memory at a time."""
-        told = {ChangeKind.SAME if kind in _SEALED else kind for kind in kinds}
+        """Changes that may be of these kinds, some hundreds in memory at a time."""
+        in_database = {ChangeKind.SAME if kind in _SEALED else kind for kind in kinds}
         chosen = (
             select(members, units.c.name.label("unit"), roster_rows.c.sheet_row, roster_rows.c.replaces)
             .add_columns(roster_rows.c.sealed.label("row_sealed"), roster_rows.c.seal_key.label("row_key"))
             .join_from(roster_rows, members, members.c.id == roster_rows.c.member_id)
             .join(units, units.c.id == members.c.unit_id)
-            .where(roster_rows.c.batch_id == batch_id, _KIND.in_(told))
+            .where(roster_rows.c.batch_id == batch_id, _KIND.in_(in_database))
             .order_by(roster_rows.c.sheet_row)
             .limit(_CHUNK)
         )
@@ -175,7 +179,7 @@ class Reviews:
 
 
 def refuse_unsent(conn: Connection, batch_id: str) -> None:
-    """Raises RegistryConflict for a draft that is not with the reviewers. Its row is held by this transaction."""
+    """Raises RegistryConflict for a draft that is not submitted. The caller's transaction has locked its row."""
     if _last_step(conn, batch_id) != ReviewStep.SUBMITTED:
         raise _not_sent(batch_id)
 

@@ -1,4 +1,4 @@
-"""Roster rows and the persons behind them: what is known, a draft batch of one file, the rows as they may be shown."""
+"""Rosters: persons who are on record already, a draft batch of one file, and its rows as they may be shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,5
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a roster came from: file name, digest of its content, the clerk, the time."""
+    """The origin of a batch: file name, digest of its content, the clerk, the time."""
 
     source: str
     digest: str
@@ -122,9 +122,9 @@ def _import(
     rejected: Sequence[RejectedRow],
     origin: Origin,
 ) -> str:
-    """Store a draft batch and give its id. New persons are put on record at once, so that no second roster takes them;
-    changed data of a person already on record wait in the row until a second person approves."""
-    _refuse_living_twin(conn, origin)
+    """Store a draft batch; returns its id. New persons are recorded at once, so that no second roster can take them;
+    changed data of a member on record wait in the row until the batch is approved."""
+    _refuse_same_file(conn, origin)
     indexes = personal.indexes([row.person.id_number for row in accepted])
     known = _registered(conn, indexes)
     _refuse_taken(accepted, indexes, known, unit_name)
@@ -132,8 +132,8 @@ def _import(
     batch_id = _draft(conn, BatchKind.ROSTER, unit_ids[unit_name], origin)
     rows = list(zip(accepted, indexes, strict=True))
     member_ids = {index: person.member_id for index, person in known.items()}
-    strangers = [(row, index, unit_ids[row.unit or unit_name]) for row, index in rows if index not in known]
-    member_ids |= _register(conn, personal, strangers, origin.at)
+    new_persons = [(row, index, unit_ids[row.unit or unit_name]) for row, index in rows if index not in known]
+    member_ids |= _register(conn, personal, new_persons, origin.at)
     key = personal.seal_key()
     stored = []
     for row, index in rows:
@@ -150,7 +150,7 @@ def _import(
 def create_replacement(
     conn: Connection, personal: PersonalData, member_id: int, card_number: str, origin: Origin
 ) -> str:
-    """A draft batch of one member whose card is made again, with the next sequence; gives its id."""
+    """Store a draft batch of one member whose card is replaced; returns its id."""
     unit_id: int = conn.execute(select(members.c.unit_id).where(members.c.id == member_id)).scalar_one()
     batch_id = _draft(conn, BatchKind.REPLACEMENT, unit_id, origin)
     key = personal.seal_key()
@@ -180,12 +180,12 @@ def _draft(conn: Connection, kind: BatchKind, unit_id: int, origin: Origin) -> s
 
 
 def _register(
-    conn: Connection, personal: PersonalData, strangers: Sequence[tuple[AcceptedRow, bytes, int]], at: datetime
+    conn: Connection, personal: PersonalData, new_persons: Sequence[tuple[AcceptedRow, bytes, int]], at: datetime
 ) -> dict[bytes, int]:
-    """Put persons on record who were not yet; gives their member ids by blind index."""
-    if not strangers:
+    """Record new persons; returns their member ids by blind index."""
+    if not new_persons:
         return {}
-    ids = allocate(conn, "members", len(strangers))
+    ids = allocate(conn, "members", len(new_persons))
     key = personal.seal_key()
     conn.execute(
         insert(members),
@@ -203,10 +203,10 @@ def _register(
                 "category": 0,
                 "registered_at": at,
             }
-            for (row, index, unit_id), member_id in zip(strangers, ids, strict=True)
+            for (row, index, unit_id), member_id in zip(new_persons, ids, strict=True)
         ],
     )
-    return {index: member_id for (_, index, _), member_id in zip(strangers, ids, strict=True)}
+    return {index: member_id for (_, index, _), member_id in zip(new_persons, ids, strict=True)}
 
 
 def _row(
@@ -251,17 +251,19 @@ def _registered(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, _Regi
     carded = exists().where(cards.c.member_id == members.c.id, cards.c.state.in_(LIVING))
     wanted = exists().where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
     chosen = select(members.c.id_index, members.c.id, units.c.name, or_(carded, wanted).label("busy")).join(units)
-    found = {}
+    registered = {}
     for start in range(0, len(indexes), _CHUNK):
         part = indexes[start : start + _CHUNK]
         for row in conn.execute(chosen.where(members.c.id_index.in_(part))):
-            found[bytes(row.id_index)] = _Registered(row.id, row.name, bool(row.busy))
-    return found
+            registered[bytes(row.id_index)] = _Registered(row.id, row.name, bool(row.busy))
+    return registered
 
 
-def _refuse_living_twin(conn: Connection, origin: Origin) -> None:
-    twin = select(batches.c.id).where(batches.c.digest == origin.digest, batches.c.stage.in_(("draft", "approved")))
-    batch_id = conn.execute(twin).scalar()
+def _refuse_same_file(conn: Connection, origin: Origin) -> None:
+    same_file = select(batches.c.id).where(
+        batches.c.digest == origin.digest, batches.c.stage.in_(("draft", "approved"))
+    )
+    batch_id = conn.execute(same_file).scalar()
     if batch_id is not None:
         sentence = f"this file was imported before, as batch {batch_id}, which is not closed yet"
         raise RegistryConflict(sentence, reason="form-imported", batch=batch_id)
@@ -288,12 +290,13 @@ def _refuse_taken(
 
 
 def unit_ids_of(conn: Connection, names: set[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    """Ids of units by name; units that are new are recorded."""
+    unit_ids: dict[str, int] = {}
     for name in sorted(names):  # in one order, so that two imports do not wait for each other in a ring
         unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar()
         if unit_id is None:
-            # Two who name a new unit at once both find it: the second waits for the first.
+            # Two imports that name a new unit at once: the second waits for the first and reads its row.
             conn.execute(_NEW_UNIT, {"name": name})
             unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar_one()
-        found[name] = unit_id
-    return found
+        unit_ids[name] = unit_id
+    return unit_ids

@@ -1,4 +1,4 @@
-"""The life of a proven card: its events, the states it may take, and the hotlist that follows from them.
+"""Verified cards: their states and events, the hotlist that follows from them, and replacement.
 
 ``verified -> packed -> delivered -> active <-> suspended -> lost | damaged | expired | withdrawn -> replaced``
 """
@@ -35,14 +35,14 @@ _NEXT: dict[CardState, tuple[CardState, ...]] = {
     **dict.fromkeys(ENDS, (CardState.REPLACED,)),
     CardState.REPLACED: (),
 }
-# An expired card says so itself, unless somebody ended it before its day; once it is replaced, there would be two.
+# A terminal sees by itself that a card has expired, unless its state was set early; a replaced one is always listed.
 _LISTED = (CardState.SUSPENDED, CardState.LOST, CardState.DAMAGED, CardState.WITHDRAWN)
 _EVENT = insert(card_events)
 
 
 @dataclass(frozen=True, slots=True)
 class CardChange:
-    """Who did it, where, why and when."""
+    """Who changes a card, where, why and when."""
 
     by: str
     place: str
@@ -74,7 +74,7 @@ class Cards:
             return [card_of(row) for row in conn.execute(chosen)]
 
     def of_member(self, member_id: int) -> list[Card]:
-        """Proven cards, oldest first."""
+        """The verified cards of a member, oldest first. Raises NotOnRecord."""
         chosen = selected_cards().where(cards.c.member_id == member_id).order_by(cards.c.dossier_id)
         with self._context.read() as conn:
             view(conn, member_id)
@@ -89,7 +89,7 @@ class Cards:
         state: CardState | str | None = None,
         batch_id: str | None = None,
     ) -> Page[Card]:
-        """Proven cards, newest first. Raises BadCursor."""
+        """All verified cards, newest first. Raises BadCursor."""
         chosen = selected_cards().order_by(cards.c.dossier_id.desc()).limit(cut(limit) + 1)
         if unit is not None:
             chosen = chosen.join(units, units.c.id == members.c.unit_id).where(units.c.name == unit)
@@ -135,20 +135,20 @@ class Cards:
             return changed
 
     def replace(self, card_number: str, *, by: str, reason: str, because: CardState | str = CardState.DAMAGED) -> Batch:
-        """Another card of that number, with the next sequence: a draft batch, which a second person approves.
+        """Create a draft batch for the next card of that number, which a second person approves.
 
-        A card that still lives ends here, as ``because`` says (lost, damaged, expired or withdrawn); so its member has
-        none until the new one is proven. Said again after the draft was given up, it makes another draft. Raises
-        RegistryConflict for a member who left or is in a batch on its way, NotOnRecord.
+        A living card ends as ``because`` says (lost, damaged, expired or withdrawn), so its member has none until the
+        new one is verified. Repeated after the draft was discarded, it creates another draft. Raises NotOnRecord,
+        RegistryConflict for a member who left or is in an open batch.
         """
-        why, cause = reason_given(reason), CardState(because)
+        reason, cause = reason_given(reason), CardState(because)
         if cause not in ENDS:
             raise RegistryConflict(f"a card ends as {', '.join(ENDS)}, not as {cause}", reason="card-end")
         with self._context.write() as conn:
             card = card_on_record(conn, card_number)
             row = settled_member(conn, card.member_id)
-            why = without_name(open_person(self._context.personal, row), why)
-            change = CardChange(by, "", why, self._context.clock())
+            reason = without_name(open_person(self._context.personal, row), reason)
+            change = CardChange(by, "", reason, self._context.clock())
             newest = view(conn, card.member_id)
             if newest.card_number != card_number:
                 sentence = f"card {card_number} has a successor: {newest.card_number}"
@@ -161,12 +161,12 @@ class Cards:
             origin = Origin(f"replacement of card {following}", f"replacement/{following}", by, change.at)
             batch_id = create_replacement(conn, self._context.personal, card.member_id, card_number, origin)
             subject = f"card:{following}"
-            self._context.audit(conn, by, "card.replaced", subject, why, because=cause.value, batch=batch_id)
+            self._context.audit(conn, by, "card.replaced", subject, reason, because=cause.value, batch=batch_id)
             return batch_on_record(conn, batch_id)
 
 
 def card_on_record(conn: Connection, card_number: str, sequence: int | None = None) -> Card:
-    """The card of that number and sequence; without one, that of the highest sequence."""
+    """The card of that number and sequence; of the highest sequence where none is given. Raises NotOnRecord."""
     chosen = selected_cards().where(cards.c.card_number == card_number).order_by(cards.c.sequence.desc()).limit(1)
     if sequence is not None:
         chosen = chosen.where(cards.c.sequence == sequence)
@@ -179,6 +179,7 @@ def card_on_record(conn: Connection, card_number: str, sequence: int | None = No
 def change_card(
     conn: Connection, card_number: str, new: CardState, change: CardChange, only_from: CardState | None = None
 ) -> None:
+    """Move a card to its next state and update the hotlist. Raises NotOnRecord, RegistryConflict."""
     chosen = (
         select(cards.c.state, cards.c.sequence)
         .where(cards.c.card_number == card_number)
@@ -204,7 +205,7 @@ def change_card(
 
 
 def next_states(state: CardState) -> tuple[CardState, ...]:
-    """What a card in that state can become."""
+    """The states that a card in that state can take."""
     return _NEXT[state]
 
 

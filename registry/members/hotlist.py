@@ -17,7 +17,7 @@ from registry.errors import NotOnRecord
 from registry.values import HotlistEntry
 
 Sign = Callable[[int, datetime, Sequence[HotlistEntry]], bytes]
-"""Version, time of issue and entries of an edition: to its signed file."""
+"""Signs an edition: version, time of issue and entries to the signed file."""
 _COUNTER: Final = "editions"
 _BRIEF = (editions.c.version, editions.c.at, editions.c.by, editions.c.entries)
 
@@ -34,15 +34,15 @@ class EditionLine:
 
 @dataclass(frozen=True, slots=True)
 class Edition(EditionLine):
-    """``signed`` is the file as counters take it."""
+    """An edition of the hotlist with its file. ``signed`` is the file as counters read it."""
 
     signed: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What to do to edition ``since`` to have ``version``: take off ``removed``, then put on ``added``. A card whose
-    reason changed is in ``added`` alone."""
+    """The difference between editions ``since`` and ``version``: delete ``removed``, then add ``added``. A card whose
+    reason changed is in ``added`` only."""
 
     since: int
     version: int
@@ -62,7 +62,7 @@ class Hotlist:
             return hotlist_entries(conn)
 
     def publish(self, sign: Sign, *, by: str) -> Edition:
-        """Sign the hotlist as it is now. Versions grow; one is the second it was made in, where that is free.
+        """Sign the current hotlist. Versions grow; a version is the Unix time of signing, where that is free.
 
         ``sign`` is called inside the transaction: what it raises leaves everything as it was.
         """
@@ -82,11 +82,13 @@ class Hotlist:
             return edition
 
     def newest(self) -> Edition | None:
+        """The newest edition; None before the first one."""
         with self._context.read() as conn:
             row = conn.execute(select(editions).order_by(editions.c.version.desc()).limit(1)).one_or_none()
         return None if row is None else _edition(row)
 
     def edition(self, version: int) -> Edition:
+        """Raises NotOnRecord."""
         with self._context.read() as conn:
             row = conn.execute(select(editions).where(editions.c.version == version)).one_or_none()
         if row is None:
@@ -94,7 +96,7 @@ class Hotlist:
         return _edition(row)
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[EditionLine]:
-        """Newest first, without the files. Raises BadCursor."""
+        """All editions, newest first, without the files. Raises BadCursor."""
         chosen = select(*_BRIEF).order_by(editions.c.version.desc()).limit(cut(limit) + 1)
         if cursor is not None:
             chosen = chosen.where(editions.c.version < read_cursor(cursor, int)[0])
@@ -103,7 +105,7 @@ class Hotlist:
         return page_of(rows, limit, lambda row: EditionLine(*row), lambda row: [row.version])
 
     def delta(self, since: int) -> Delta:
-        """From edition ``since`` to the newest. Raises NotOnRecord for one that never was."""
+        """The difference from edition ``since`` to the newest. Raises NotOnRecord."""
         with self._context.read() as conn:
             versions = select(func.max(editions.c.version)).where(editions.c.version >= since)
             if conn.execute(select(editions.c.version).where(editions.c.version == since)).scalar() is None:
@@ -111,15 +113,15 @@ class Hotlist:
                 raise NotOnRecord(sentence, reason="edition", version=since)
             newest: int = conn.execute(versions).scalar_one()
             rows = conn.execute(_last_changes().where(edition_changes.c.version > since)).all()
-            gone = [(row.card_number, row.sequence) for row in rows if not row.reason]
-            before = _state(conn, since) if gone else {}
+            lifted = [(row.card_number, row.sequence) for row in rows if not row.reason]
+            before = _state(conn, since) if lifted else {}
         added = tuple(HotlistEntry(row.card_number, row.sequence, row.reason, row.at) for row in rows if row.reason)
-        removed = tuple(card for card in gone if card in before)  # not what came and went in between
+        removed = tuple(card for card in lifted if card in before)  # not cards that were listed and lifted in between
         return Delta(since, newest, added, removed)
 
 
 def hotlist_add(conn: Connection, card_number: str, sequence: int, reason: str, at: datetime) -> None:
-    """List a card; a newer reason takes the place of an older one."""
+    """List a card; a newer reason replaces an older one."""
     hotlist_lift(conn, card_number, sequence, at)
     conn.execute(insert(hotlist).values(card_number=card_number, sequence=sequence, reason=reason, at=at))
 
@@ -144,7 +146,7 @@ def hotlist_lift(conn: Connection, card_number: str, sequence: int, at: datetime
 
 
 def _last_changes(until: int | None = None) -> Select[Any]:
-    """The newest change of each card, up to an edition where one is named."""
+    """The newest change of each card, up to an edition where one is given."""
     later = edition_changes.alias()
     newest = (
         select(func.max(later.c.version))
@@ -157,7 +159,7 @@ def _last_changes(until: int | None = None) -> Select[Any]:
 
 
 def _state(conn: Connection, version: int | None = None) -> dict[tuple[str, int], HotlistEntry]:
-    """What an edition says; the newest where none is named."""
+    """The entries of an edition; of the newest where no version is given."""
     rows = conn.execute(_last_changes(version).where(edition_changes.c.reason.is_not(None)))
     return {
         (row.card_number, row.sequence): HotlistEntry(row.card_number, row.sequence, row.reason, row.at) for row in rows
@@ -166,9 +168,9 @@ def _state(conn: Connection, version: int | None = None) -> dict[tuple[str, int]
 
 def _changes(before: dict[tuple[str, int], HotlistEntry], entries: Sequence[HotlistEntry]) -> list[dict[str, object]]:
     now = {(entry.card_number, entry.sequence): entry for entry in entries}
-    put_on = [entry._asdict() for key, entry in now.items() if before.get(key) != entry]
-    gone = [key for key in before if key not in now]
-    return put_on + [{"card_number": card, "sequence": number, "reason": None, "at": None} for card, number in gone]
+    added = [entry._asdict() for key, entry in now.items() if before.get(key) != entry]
+    removed = [key for key in before if key not in now]
+    return added + [{"card_number": card, "sequence": number, "reason": None, "at": None} for card, number in removed]
 
 
 def _edition(row: Row[*tuple[Any, ...]]) -> Edition:

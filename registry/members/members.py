@@ -1,6 +1,6 @@
-"""What happens to members after they were registered: found, looked at, moved to another unit, given a new card, gone.
+"""Members after their registration: searched, listed, unmasked, transferred to another unit, withdrawn.
 
-Who is in a batch that is on its way to a card stays as the batch has them: such a member is changed afterwards.
+A member in an open batch cannot be changed until that batch has ended.
 """
 
 from __future__ import annotations
@@ -52,19 +52,20 @@ class Members:
         self._context = context
 
     def find(self, text: str, cursor: str | None = None, limit: int = 50) -> Page[MemberView]:
-        """Members by card number (of a card in preparation too), member number, ID number or exact name."""
+        """Members by card number (also of a dossier), member number, ID number or exact name. Raises BadCursor."""
         return self._page(cursor, limit, condition(self._context.personal, text))
 
     def page(self, cursor: str | None = None, limit: int = 50, *, unit: str | None = None) -> Page[MemberView]:
-        """All members, or those of a unit, in the order in which they were put on record. Raises BadCursor."""
+        """All members, or those of a unit, in the order of their registration. Raises BadCursor."""
         return self._page(cursor, limit, *([] if unit is None else [units.c.name == unit]))
 
     def member(self, member_id: int) -> MemberView:
+        """Raises NotOnRecord."""
         with self._context.read() as conn:
             return view(conn, member_id)
 
     def history(self, member_id: int) -> list[MemberEvent]:
-        """What happened to a member and their cards, oldest first."""
+        """Events of a member and of the member's cards, oldest first. Raises NotOnRecord."""
         of_cards = (
             select(card_events)
             .join_from(
@@ -78,62 +79,65 @@ class Members:
         own = select(member_events).where(member_events.c.member_id == member_id).order_by(member_events.c.id)
         with self._context.read() as conn:
             view(conn, member_id)
-            found = [
+            history = [
                 MemberEvent(row.at, row.event, row.by, row.reason, row.place, f"{row.card_number}-{row.sequence}")
                 for row in conn.execute(of_cards)
             ]
-            found += [MemberEvent(row.at, row.event, row.by, row.reason, row.detail, "") for row in conn.execute(own)]
-        return sorted(found, key=lambda event: event.at)
+            history += [MemberEvent(row.at, row.event, row.by, row.reason, row.detail, "") for row in conn.execute(own)]
+        return sorted(history, key=lambda event: event.at)
 
     def unmask(self, member_id: int, *, by: str, reason: str) -> Person:
-        """A person's data in clear. That they were looked at is in the audit before they are told."""
-        why = reason_given(reason)
+        """A member's data in clear; the audit entry is committed before they are returned.
+
+        Raises NotOnRecord, RegistryConflict without a reason.
+        """
+        reason = reason_given(reason)
         with self._context.write() as conn:
             shown = open_person(self._context.personal, member_row(conn, member_id))
-            self._context.audit(conn, by, "member.unmask", f"member:{member_id}", without_name(shown, why))
+            self._context.audit(conn, by, "member.unmask", f"member:{member_id}", without_name(shown, reason))
         return shown
 
     def transfer(self, member_id: int, unit: str, *, by: str, reason: str) -> MemberView:
-        """To another unit, which is put on record where it is new. A card made before still names the old unit:
+        """Move a member to another unit, which is recorded where it is new. An issued card still names the old unit:
         ``Cards.replace`` makes another.
 
-        Raises RegistryConflict for a member who left, is in a batch on its way, or is of that unit already.
+        Raises NotOnRecord, RegistryConflict for a member who left, is in an open batch, or is of that unit already.
         """
-        why = reason_given(reason)
+        reason = reason_given(reason)
         with self._context.write() as conn:
             row = settled_member(conn, member_id)
             before = conn.execute(select(units.c.name).where(units.c.id == row.unit_id)).scalar_one()
-            wanted = unit.strip()
-            if not wanted or not wanted.isprintable():
+            new_unit = unit.strip()
+            if not new_unit or not new_unit.isprintable():
                 raise RegistryConflict("name the unit that the member goes to", reason="unit-missing")
-            if wanted == before:
+            if new_unit == before:
                 raise RegistryConflict(f"this member is of {before} already", reason="unit-same", unit=before)
-            unit_id = rosters.unit_ids_of(conn, {wanted})[wanted]
+            unit_id = rosters.unit_ids_of(conn, {new_unit})[new_unit]
             if conn.execute(select(units.c.code).where(units.c.id == unit_id)).scalar_one() is None:
                 give_unit_code(conn, unit_id, row.member_number[:6])
             conn.execute(update(members).where(members.c.id == member_id).values(unit_id=unit_id))
-            why = without_name(open_person(self._context.personal, row), why)
-            self._happened(conn, member_id, "transferred", by, why, f"{before} → {wanted}")
-            self._context.audit(conn, by, "member.transfer", f"member:{member_id}", why, old=before, new=wanted)
+            reason = without_name(open_person(self._context.personal, row), reason)
+            self._record(conn, member_id, "transferred", by, reason, f"{before} → {new_unit}")
+            self._context.audit(conn, by, "member.transfer", f"member:{member_id}", reason, old=before, new=new_unit)
             return view(conn, member_id)
 
     def withdraw(self, member_id: int, *, by: str, reason: str) -> MemberView:
-        """The member leaves: a living card is withdrawn, and so refused everywhere from the next hotlist on.
+        """The member leaves the union: a living card is withdrawn, and refused by counters from the next hotlist on.
 
-        Raises RegistryConflict for a member who left already, or is in a batch on its way.
+        Raises NotOnRecord, RegistryConflict for a member who left already or is in an open batch.
         """
-        why = reason_given(reason)
+        reason = reason_given(reason)
         with self._context.write() as conn:
             row = settled_member(conn, member_id)
-            why = without_name(open_person(self._context.personal, row), why)
+            reason = without_name(open_person(self._context.personal, row), reason)
             now = self._context.clock()
             living = select(cards.c.card_number).where(cards.c.member_id == member_id, cards.c.state.in_(LIVING))
             number = conn.execute(living).scalar_one_or_none()
             if number is not None:
-                change_card(conn, number, CardState.WITHDRAWN, CardChange(by, "", why, now))
+                change_card(conn, number, CardState.WITHDRAWN, CardChange(by, "", reason, now))
             conn.execute(update(members).where(members.c.id == member_id).values(withdrawn_at=now))
-            self._happened(conn, member_id, "withdrawn", by, why, "")
-            self._context.audit(conn, by, "member.withdraw", f"member:{member_id}", why, card=number)
+            self._record(conn, member_id, "withdrawn", by, reason, "")
+            self._context.audit(conn, by, "member.withdraw", f"member:{member_id}", reason, card=number)
             return view(conn, member_id)
 
     def _page(self, cursor: str | None, limit: int, *conditions: Any) -> Page[MemberView]:
@@ -143,7 +147,7 @@ class Members:
         with self._context.read() as conn:
             return page_of(conn.execute(chosen).all(), limit, view_of, lambda row: [row.id])
 
-    def _happened(self, conn: Connection, member_id: int, event: str, by: str, reason: str, detail: str) -> None:
+    def _record(self, conn: Connection, member_id: int, event: str, by: str, reason: str, detail: str) -> None:
         conn.execute(
             insert(member_events).values(
                 member_id=member_id, at=self._context.clock(), event=event, by=by, reason=reason, detail=detail

@@ -1,5 +1,7 @@
-"""What counters found, one row a card put in: a station, a reader, a verdict and how long it took. Of the card only a
-keyed hash is kept: that one card was here twice can be seen, which one cannot."""
+"""Verdicts of counters, one row for each card presented: station, reader, verdict and seconds.
+
+Of the card only a keyed hash is stored: repeated visits of a card can be seen, its number cannot.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ HOUR: Final = 3600
 
 @dataclass(frozen=True, slots=True)
 class VerdictNote:
-    """One verdict. ``at`` is when it was given, which may be long before it is noted; ``card_number`` may be empty."""
+    """A verdict to record. ``at`` may be long before it is recorded; ``card_number`` may be empty."""
 
     at: datetime
     station: str
@@ -30,7 +32,7 @@ class VerdictNote:
 
 @dataclass(frozen=True, slots=True)
 class VerdictLine:
-    """``card`` is the beginning of the keyed hash: the same card has the same; empty where it was not read."""
+    """A recorded verdict. ``card`` is the start of the card's keyed hash; empty for a card that was not read."""
 
     at: datetime
     station: str
@@ -41,11 +43,13 @@ class VerdictLine:
 
 
 class Verdicts:
+    """Repository of verdicts."""
+
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
     def note(self, *notes: VerdictNote) -> None:
-        """All of them or none: what a counter collected while the database was away comes at once."""
+        """Record verdicts, all of them or none: a counter records at once what it collected without the database."""
         if not notes:
             return
         personal = self._context.personal
@@ -65,7 +69,7 @@ class Verdicts:
             conn.execute(insert(verdicts), rows)
 
     def page(self, cursor: str | None = None, limit: int = 50, *, station: str | None = None) -> Page[VerdictLine]:
-        """The last noted first. Raises BadCursor."""
+        """Verdicts, the last recorded first. Raises BadCursor."""
         chosen = select(verdicts).order_by(verdicts.c.id.desc()).limit(cut(limit) + 1)
         if station is not None:
             chosen = chosen.where(verdicts.c.station == station)

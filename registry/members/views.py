@@ -1,4 +1,4 @@
-"""Members found and listed, masked: by card number, member number, ID number or exact name, through blind indexes."""
+"""Masked views of members, and their search by card number, member number, ID number or exact name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 
 from registry.batches.persons import open_person
 from registry.db.database import Database
-from registry.db.privacy import PersonalData, mask_name
+from registry.db.privacy import PersonalData
 from registry.db.tables import cards, dossiers, members, roster_rows, units
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.person import Person
@@ -43,7 +43,7 @@ class MemberView:
 
 
 def fill_names(database: Database, personal: PersonalData) -> None:
-    """Index the names of members who were put on record before names were indexed; one query where all are."""
+    """Index the names of members recorded before names were indexed; one query where there are none."""
     missing = select(members.c.id, members.c.sealed, members.c.seal_key).where(members.c.name_index.is_(None))
     with database.read() as conn:
         if conn.execute(missing.limit(1)).first() is None:
@@ -54,14 +54,14 @@ def fill_names(database: Database, personal: PersonalData) -> None:
             rows = conn.execute(missing.order_by(members.c.id).limit(_FILL)).all()
             if not rows:
                 return
-            found = [
+            changes = [
                 {"member": row.id, "name_index": personal.name_index(open_person(personal, row).name)} for row in rows
             ]
-            conn.execute(change, found)
+            conn.execute(change, changes)
 
 
 def condition(personal: PersonalData, text: str) -> ColumnElement[bool]:
-    """Which members a search text means: the kind of number it is, or else a name."""
+    """The members that a search text means: by the kind of number that it is, or by name."""
     number = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
     if _MEMBER_NUMBER.fullmatch(number):
         return members.c.member_number == number
@@ -119,7 +119,7 @@ def member_row(conn: Connection, member_id: int) -> Row[*tuple[Any, ...]]:
 
 
 def settled_member(conn: Connection, member_id: int) -> Row[*tuple[Any, ...]]:
-    """A member who is here and whom no batch is about to change."""
+    """The locked row of a member who has not left and is in no open batch. Raises NotOnRecord, RegistryConflict."""
     row = member_row(conn, member_id)
     if row.withdrawn_at is not None:
         sentence = "this member has left the union; a new roster takes them in again"
@@ -134,6 +134,6 @@ def settled_member(conn: Connection, member_id: int) -> Row[*tuple[Any, ...]]:
     return row
 
 
-def without_name(who: Person, reason: str) -> str:
-    """A clerk writes a name where a reason was asked for."""
-    return reason.replace(who.name, mask_name(who.name)) if len(who.name) > 1 else reason
+def without_name(person: Person, reason: str) -> str:
+    """A reason in which the person's name is masked."""
+    return reason.replace(person.name, person.name_masked) if len(person.name) > 1 else reason

@@ -1,1 +1,1 @@
-"""Alembic migrations of the registry, run by ``registry.migrate``; the same scripts for SQLite and PostgreSQL."""
+"""Alembic migrations, run by ``registry.migrations.migrate``; the same scripts for SQLite and PostgreSQL."""

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations on the connection that ``registry.migrate`` hands over, inside its transaction."""
+"""Alembic's environment: runs the migrations on the connection and in the transaction of ``migrate``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from registry.db.tables import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    render_as_batch=True,  # SQLite changes a table by making it anew
-    transactional_ddl=False,  # the caller's transaction holds all of it
+    render_as_batch=True,  # SQLite changes a table by rebuilding it
+    transactional_ddl=False,  # everything runs in the caller's transaction
 )
 context.run_migrations()

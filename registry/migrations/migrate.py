@@ -1,4 +1,4 @@
-"""Brings a database to this program's schema, from inside the package, under the database's own write lock."""
+"""Migration of a database to this program's schema, under the database's own write lock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registry.db.database import Database
 from registry.db.tables import metadata
 from registry.errors import RegistryUnfit, SchemaTooNew
 
-HEAD = "0004"  # kept here so that opening a database at head reads no migration scripts
+HEAD = "0004"  # a constant, so that opening a database at head reads no migration scripts
 _LOCK_NUMBER = 0x4D454D42  # "MEMB": PostgreSQL's advisory lock of migrations
 
 # Alembic's `op` and `context` are one per process, so two threads may not migrate at once.
@@ -22,7 +22,7 @@ _one_at_a_time = threading.Lock()
 
 
 def to_head(database: Database) -> None:
-    """Make the tables, or bring them up to date; at head it costs one query.
+    """Create the tables or migrate them; one query where they are up to date.
 
     Raises RegistryUnfit for a database with tables of another program, SchemaTooNew for one a newer program changed.
     """
@@ -33,7 +33,7 @@ def to_head(database: Database) -> None:
 
 
 def upgrade(database: Database, target: str = "head") -> None:
-    """In one transaction. Two programs that open a new database together wait for each other here."""
+    """Migrate upwards in one transaction. Two programs that open a new database together wait for each other here."""
     with _one_at_a_time, database.write() as conn:
         _wait_for_others(conn)
         config = _config(conn)
@@ -49,7 +49,7 @@ def upgrade(database: Database, target: str = "head") -> None:
 
 
 def downgrade(database: Database, target: str) -> None:
-    """Back to a revision, or to "base", which deletes everything."""
+    """Migrate back to a revision, or to "base", which deletes everything."""
     with _one_at_a_time, database.write() as conn:
         _wait_for_others(conn)
         command.downgrade(_config(conn), target)
@@ -80,7 +80,8 @@ def _revisions(config: Config) -> set[str]:
 
 
 def _refuse_foreign(conn: Connection, database: Database, present: str | None) -> None:
-    """Another program may use Alembic too: an unknown revision is a newer registry's only beside tables of ours."""
+    """Refuse a database of another program, which may use Alembic too: an unknown revision belongs to a newer registry
+    only where there are tables of a registry."""
     tables = set(inspect(conn).get_table_names()) - {"alembic_version"}
     if tables and (present is None or tables.isdisjoint(metadata.tables)):
         named = ", ".join(sorted(tables)[:3])

@@ -27,14 +27,14 @@ users = Table(
     metadata,
     Column("id", RowId, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("folded", Text, nullable=False, unique=True),  # one person cannot be two by capitals and blanks
+    Column("folded", Text, nullable=False, unique=True),  # one user cannot be two by capitals and blanks
     Column("display", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
     Column("roles", Text, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("must_change", Boolean, nullable=False),
     Column("language", Text, nullable=False),
-    Column("made_at", UtcTime, nullable=False),
+    Column("made_at", UtcTime, key="created_at", nullable=False),
     Column("password_at", UtcTime, nullable=False),
     Column("signed_in_at", UtcTime),
     sqlite_autoincrement=True,
@@ -61,8 +61,8 @@ tokens = Table(
     Column("token_hash", LargeBinary, nullable=False, unique=True),
     Column("label", Text, nullable=False),
     Column("roles", Text, nullable=False),
-    Column("made_by", ForeignKey("users.id"), nullable=False),
-    Column("made_at", UtcTime, nullable=False),
+    Column("made_by", ForeignKey("users.id"), key="created_by", nullable=False),
+    Column("made_at", UtcTime, key="created_at", nullable=False),
     Column("until", UtcTime, nullable=False),
     Column("used_at", UtcTime),
     Column("revoked_at", UtcTime),
@@ -99,7 +99,7 @@ audit = Table(
     Index("ix_audit_at", "at"),
 )
 
-# Where the chain stands: locked by whoever appends, so that there is one next row.
+# The end of the audit chain: locked by an appender, so that there is one next row.
 audit_head = Table(
     "audit_head",
     metadata,
@@ -120,7 +120,7 @@ replies = Table(
     Column("begun_at", UtcTime, nullable=False),
     Column("held_until", UtcTime, nullable=False),
     Column("until", UtcTime, nullable=False, index=True),
-    Column("status", Integer),  # None while it is being worked on
+    Column("status", Integer),  # NULL while the request is being worked on
     Column("sealed", LargeBinary),
     Column("seal_key", Text),
     CheckConstraint("(status IS NULL) = (sealed IS NULL)", name="sealed"),

@@ -53,7 +53,7 @@ members = Table(
     Column("member_number", Text, unique=True),
     Column("category", Integer, nullable=False),
     Column("registered_at", UtcTime, nullable=False),
-    Column("name_index", LargeBinary, index=True),  # None until the program that has the key opens the registry
+    Column("name_index", LargeBinary, index=True),  # NULL for old rows until ``fill_names`` has run
     Column("withdrawn_at", UtcTime),
     CheckConstraint("category BETWEEN 0 AND 4", name="category"),
     CheckConstraint("length(member_number) = 12", name="member_number"),
@@ -128,8 +128,8 @@ roster_rows = Table(
     Column("verdict", Text, nullable=False),
     Column("codes", Text, nullable=False),
     Column("member_id", ForeignKey("members.id")),
-    Column("open", Boolean, nullable=False),  # this row still wants a card for its member
-    Column("replaces", Text),  # the card number that is made again with the next sequence
+    Column("open", Boolean, nullable=False),  # the member still needs a card for this row
+    Column("replaces", Text),  # number of the card that is replaced, with the next sequence
     Column("sealed", LargeBinary, nullable=False),
     Column("seal_key", Text, nullable=False),
     one_of("verdict", "accepted", "rejected"),
@@ -159,7 +159,7 @@ dossiers = Table(
 )
 Index("uq_dossiers_open_member", dossiers.c.member_id, unique=True, **where(among(OPEN)))
 
-# Apart from their rows, so that a state change does not write kilobytes again, and so that closing can delete them.
+# Apart from the dossiers, so that a state change does not rewrite kilobytes, and so that closing can delete them.
 dossier_secrets = Table(
     "dossier_secrets",
     metadata,
@@ -286,7 +286,7 @@ editions = Table(
     Column("signed", LargeBinary, nullable=False),
 )
 
-# What each edition of the hotlist says otherwise than the one before; no reason: taken off.
+# Changes of each edition of the hotlist against the previous one; a NULL reason: the card was lifted.
 edition_changes = Table(
     "edition_changes",
     metadata,
@@ -304,7 +304,7 @@ verdicts = Table(
     metadata,
     Column("id", RowId, primary_key=True),
     Column("at", UtcTime, nullable=False),
-    Column("hour", Integer, nullable=False),  # hours since 1970-01-01 UTC: counted by it on every database alike
+    Column("hour", Integer, nullable=False),  # hours since 1970-01-01 UTC, the same key on every database
     Column("station", Text, nullable=False),
     Column("reader", Text, nullable=False),
     Column("code", Text, nullable=False),
