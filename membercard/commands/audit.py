@@ -81,15 +81,23 @@ def show(
             if (cursor := page.next) is None:
                 break
     if json:
-        output.as_json(rows)
+        output.as_json([{"number": row.number, "at": row.at, "deed": row.entry, "hash": row.hash} for row in rows])
         return
     cells = [_cells(row) for row in rows]
     output.show(output.table("Audit", ("number", "time", "who", "what", "to", "why", "more"), cells, right=("number",)))
 
 
 def _cells(row: AuditRow) -> tuple[object, ...]:
-    deed = row.entry
-    more = [f"{name} {fact}" for name, fact in deed.facts.items() if fact not in (None, "")]
-    if deed.origin:
-        more.append(f"from {deed.origin}")
-    return row.number, output.local_time(row.at), deed.actor, deed.action, deed.subject, deed.reason, ", ".join(more)
+    entry = row.entry
+    more = [f"{name} {fact}" for name, fact in entry.facts.items() if fact not in (None, "")]
+    if entry.origin:
+        more.append(f"from {entry.origin}")
+    return (
+        row.number,
+        output.local_time(row.at),
+        entry.actor,
+        entry.action,
+        entry.subject,
+        entry.reason,
+        ", ".join(more),
+    )

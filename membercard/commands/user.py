@@ -58,7 +58,7 @@ def show(json: output.Json = False) -> None:
             if (cursor := page.next) is None:
                 break
     if json:
-        output.as_json([{**output.plain(person), "roles": sorted(person.roles)} for person in people])
+        output.as_json([_json(user) for user in people])
         return
     rows = [
         (
@@ -103,6 +103,12 @@ def reset(
             registry.users.enable(name, by=_owner(), reason=reason)
         person = registry.users.set_password(name, stored, by=_owner(), must_change=True, reason=reason)
     _tell(person, password)
+
+
+def _json(user: User) -> dict[str, object]:
+    """The fields of a user; ``created_at`` has been published as ``made_at``."""
+    fields: dict[str, object] = output.plain(user) | {"roles": sorted(user.roles)}
+    return {"made_at" if name == "created_at" else name: value for name, value in fields.items()}
 
 
 def _owner() -> str:

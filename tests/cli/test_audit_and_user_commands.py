@@ -41,6 +41,7 @@ def test_people_are_added_listed_disabled_and_let_in_again(office: Cli) -> None:
     first = password_in(said)
     office.ok("user", "add", "li.na", "--role", "registrar", "--role", "counter", "--display", "李娜", "--lang", "en")
     people = office.ok("user", "list", "--json").json
+    assert all("made_at" in person for person in people)
     assert [(person["name"], person["roles"], person["must_change"]) for person in people] == [
         ("li.na", ["counter", "registrar"], True),
         ("root", ["administrator"], True),
