@@ -24,7 +24,7 @@ from terminal.errors import CardError, MembercardError, SecureChannelError, Tran
 EXIT_CODES = "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault."
 
 _INTERRUPTED = 130
-"""What a shell gives for SIGINT: 128 and the signal's number."""
+"""The exit code of a shell for SIGINT: 128 plus the signal number."""
 _TRACEBACK = "MEMBERCARD_TRACEBACK"
 _ADVICE = {
     errno.ENOENT: "see that file and directory are there",
@@ -64,7 +64,7 @@ _GROUPS = (
 
 
 class _LazyRoot(TyperGroup):
-    """Imports a command's module when the command is wanted: a counter's verdict waits for no database driver."""
+    """Imports the module of a command when it is called, so that a verdict at a counter loads no database driver."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         plugins = [entry.name for entry in entry_points(group="membercard.commands")]
@@ -122,30 +122,30 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; faults become one sentence and an exit code, never a traceback."""
+    """Run the command line; a fault is printed as one sentence and sets the exit code, without a traceback."""
     _print_anywhere()
     try:
         status = _status_of(app)
-        # What still waits in the buffer is written here, where a reader that went away (`| head`) is no surprise.
+        # The buffer is flushed here, where a closed pipe (`| head`) is handled.
         sys.stdout.flush()
     except BrokenPipeError:
         status = 1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as e:
-        status = _complain(_told(e), 1)
+        status = _complain(_os_error_text(e), 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)
 
 
 def _print_anywhere() -> None:
-    """A terminal without UTF-8 shows what it cannot print as escapes instead of failing on the first Chinese name."""
+    """On a terminal without UTF-8, print escapes instead of failing on the first Chinese name."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _status_of(command: Callable[[], object]) -> int:
-    """Run it; its exit code. Raises BrokenPipeError."""
+    """Run a command; returns its exit code. Raises BrokenPipeError."""
     try:
         command()
     except SystemExit as e:
@@ -161,11 +161,11 @@ def _status_of(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         raise
     except OSError as e:
-        return _complain(_told(e), 1)
+        return _complain(_os_error_text(e), 1)
     except Exception as e:
         if os.environ.get(_TRACEBACK):
             raise
-        # A fault of this program. Its text may hold anything, personal data too, and so only its place is told.
+        # A fault of this program. Its text may hold personal data, and so only its place is printed.
         frames = extract_tb(e.__traceback__)
         own = [frame for frame in frames if Path(__file__).parent.parent in Path(frame.filename).parents]
         frame = (own or list(frames))[-1]
@@ -179,7 +179,7 @@ def _complain(text: str, status: int) -> int:
     return status
 
 
-def _told(e: OSError) -> str:
+def _os_error_text(e: OSError) -> str:
     """An error of the operating system as a sentence."""
     advice = _ADVICE.get(e.errno or 0)
     return f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}{f'; {advice}' if advice else ''}"

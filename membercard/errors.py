@@ -1,10 +1,10 @@
-"""Faults of the front door."""
+"""Faults of the command line and its settings."""
 
 from terminal.errors import MembercardError
 
 
 class SettingsError(MembercardError):
-    """The settings cannot be read or make no sense."""
+    """The settings cannot be read or are invalid."""
 
 
 class NoMemberCard(MembercardError):
@@ -12,4 +12,4 @@ class NoMemberCard(MembercardError):
 
 
 class Interrupted(MembercardError):
-    """The operator stopped a run in good order; the message says how to go on."""
+    """The operator stopped a run in good order; the message says how to continue."""

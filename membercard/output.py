@@ -23,7 +23,7 @@ from terminal.apdu import StatusWord
 
 
 class Tree(Protocol):
-    """What ``terminal.emv.explain`` says of a value."""
+    """An explained value of ``terminal.emv.data.explain``."""
 
     def lines(self, before: str = "") -> Iterator[str]: ...
 
@@ -37,13 +37,13 @@ def as_json(value: Any) -> None:
 
 
 def json_text(value: Any, indent: int | None = 1) -> str:
-    """JSON with Chinese as it is, where standard output can carry it; ``indent`` None: one line, and fast."""
+    """JSON, with unescaped Chinese where standard output has UTF-8; ``indent`` None: on one line."""
     unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
     return json.dumps(value, ensure_ascii=not unicode, indent=indent)
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses, enums, dates and bytes as what JSON knows."""
+    """Dataclasses, enums, dates and bytes as JSON values."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Enum):
@@ -62,49 +62,49 @@ def plain(value: Any) -> Any:
 
 
 _WHOLE = ("batch", "card", "chip", "key", "date", "time", "amount")
-"""Columns that are copied into the next command or read at a glance, and so are never broken over lines."""
+"""Columns that are copied into other commands and so are never wrapped."""
 _LONG = re.compile(r"\b[0-9A-F]{98,}\b")
 """Certificates and signatures: more than 48 bytes in hex."""
 _PIPE_WIDTH = 160
-"""Columns that a table may take where there is no terminal to measure."""
+"""Width of a table in characters where standard output is not a terminal."""
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
-    """A table with a left title; columns named in ``right`` are set to the right, for numbers.
+    """A table with a title; columns named in ``right`` are right-aligned, for numbers.
 
-    Brackets in a cell are what they are, as in the names of readers and units; give a Text where colour is wanted.
+    Brackets in a cell are no markup, as names of readers and units have them; pass a Text for colour.
     """
     heading = Text(title, "bold") if title else None
-    made = Table(title=heading, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    grid = Table(title=heading, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         justify: JustifyMethod = "right" if column in right else "left"
-        made.add_column(column, justify=justify, overflow="fold", no_wrap=column in _WHOLE)
+        grid.add_column(column, justify=justify, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
-    return made
+        grid.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
+    return grid
 
 
 def console() -> Console:
-    """Standard output; into a pipe or a file wide enough that other programs find a row on one line."""
-    made = Console(highlight=False)
-    if not made.is_terminal and "COLUMNS" not in os.environ:
-        made.width = _PIPE_WIDTH
-    return made
+    """Standard output; in a pipe or a file wide enough for one row on one line."""
+    stdout = Console(highlight=False)
+    if not stdout.is_terminal and "COLUMNS" not in os.environ:
+        stdout.width = _PIPE_WIDTH
+    return stdout
 
 
 def show(renderable: RenderableType) -> None:
     console().print(renderable)
 
 
-def trees(said: Iterable[Tree], before: str = "") -> None:
-    """Values and what they say, below each other; certificates are for machines, and --json has them whole."""
-    for tree in said:
+def trees(explained: Iterable[Tree], before: str = "") -> None:
+    """Print explained values below each other, long certificates shortened; --json has them complete."""
+    for tree in explained:
         for line in tree.lines(before):
-            typer.echo(_LONG.sub(lambda found: f"{found[0][:32]}… ({len(found[0]) // 2} bytes)", line))
+            typer.echo(_LONG.sub(lambda match: f"{match[0][:32]}… ({len(match[0]) // 2} bytes)", line))
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file in one go: a reader never sees half of it, and a full disk leaves none. Raises OSError."""
+    """Write a file atomically: a reader never sees part of it, and a full disk leaves none. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:

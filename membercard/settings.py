@@ -1,4 +1,4 @@
-"""Where things are: data directory, database, keystore, profile, station. From flags, environment or a TOML file.
+"""Settings: data directory, database, keystore, profile, station. From flags, environment or a TOML file.
 
 Precedence: command-line flag, then ``MEMBERCARD_*`` in the environment, then the TOML file named by ``--config`` or
 ``MEMBERCARD_CONFIG`` (default ``membercard.toml`` in the data directory), then the defaults here.
@@ -34,7 +34,7 @@ def default_data_dir() -> Path:
 
 
 def _user() -> str:
-    """Who runs this; a number where the system has no name for them, as in a bare container."""
+    """The user who runs this; by number where the system has no name, as in a minimal container."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -42,7 +42,7 @@ def _user() -> str:
 
 
 class Settings(BaseSettings):
-    """All that a command needs to find its things. Unset paths live in the data directory."""
+    """The settings of a command. Unset paths are in the data directory."""
 
     model_config = SettingsConfigDict(env_prefix="MEMBERCARD_", extra="forbid", hide_input_in_errors=True)
 
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     station: str = Field(default_factory=socket.gethostname)
     operator: str = Field(default_factory=_user)
     lease_seconds: float = Field(120, ge=1, le=86400)
-    """How long a chip is in a lane's hands: not before then can it be given up as lost."""
+    """How long a lane holds a claimed chip; only after that can the chip be reported as lost."""
 
     @classmethod
     def settings_customise_sources(
@@ -76,12 +76,12 @@ class Settings(BaseSettings):
 
     @property
     def ca_keys(self) -> Path:
-        """CA keys of payment schemes, where they are not those of this house's own keystore."""
+        """CA keys of payment schemes, where they are not in the issuer's own keystore."""
         return self.data_dir / "ca-keys.yaml"
 
     @property
     def terminal(self) -> Path:
-        """The payment terminal's configuration, where it is not the program's own."""
+        """The payment terminal's configuration, where it is not the shipped one."""
         return self.data_dir / "terminal.yaml"
 
     @property
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.database_url)
 
     def passphrase(self) -> Secret:
-        """The keystore's passphrase: from MEMBERCARD_PASSPHRASE, from passphrase_file, or asked for at the terminal."""
+        """The keystore's passphrase: from MEMBERCARD_PASSPHRASE, from passphrase_file, or typed at the terminal."""
         if "MEMBERCARD_PASSPHRASE" in os.environ:
             return Secret(os.environ["MEMBERCARD_PASSPHRASE"].encode())
         if self.passphrase_file is not None:
@@ -148,7 +148,7 @@ def load() -> Settings:
 
 def open_keystore() -> SoftwareKeystore:
     """The software keystore, unlocked. Raises KeystoreLocked, KeystoreDamaged."""
-    from terminal.keys import SoftwareKeystore  # commands that need no key start faster without it
+    from terminal.keys import SoftwareKeystore  # not needed by every command, and slow to import
 
     settings = load()
     if not settings.keystore.exists():
@@ -164,7 +164,7 @@ def open_keystore() -> SoftwareKeystore:
 
 def open_registry(custody: KeyCustody | None = None) -> Registry:
     """The registry, migrated to this program's schema."""
-    from registry.store import Registry  # nor the database's libraries
+    from registry.store import Registry  # imports the database libraries
 
     settings = load()
     custody = custody or open_keystore()

@@ -69,7 +69,7 @@ def put_in(at: Served, card: str, page: Page, path: str, verdict: str) -> None:
     drawer = at.service.readers.drawer("counter")
     page.goto(path)
     page.wait_for_selector("#verdict")
-    drawer.insert(at.station.drawer / card)
+    drawer.insert(at.station.slot_cards / card)
     try:
         expect(page.locator("#verdict")).to_have_attribute("data-verdict", verdict, timeout=20_000)
     finally:

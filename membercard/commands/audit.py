@@ -1,4 +1,4 @@
-"""`membercard audit`: what was done, by whom, and whether anybody has changed what is told about it."""
+"""`membercard audit`: list the audit and verify its hash chain."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def verify(
     ] = None,
     json: output.Json = False,
 ) -> None:
-    """Look through the whole chain: rows that were changed, moved, put in or removed are named.
+    """Check the whole hash chain: rows that were changed, moved, inserted or removed are named.
 
-    What was cut off at the very end shows only by an end of the chain that was noted elsewhere: write the last line
-    down, or send it away, and give it again. Exit code 0: the chain is whole; 1: it is not.
+    Rows cut off at the end show only by an end of the chain that was noted elsewhere: keep the last line of the output
+    at another place, and give it again. Exit code 0: the chain is whole; 1: it is not.
 
     Example: membercard audit verify --noted 1204:9f2c...
     """
@@ -44,8 +44,8 @@ def verify(
     if json:
         output.as_json(report)
     else:
-        for found in report.breaks:
-            typer.echo(found.sentence)
+        for chain_break in report.breaks:
+            typer.echo(chain_break.sentence)
         if report.further:
             typer.echo(f"and {report.further} more")
         typer.echo(f"{report.rows} rows; the chain is {'whole' if report.whole else 'broken'}")
@@ -65,7 +65,7 @@ def show(
     limit: Annotated[int, typer.Option(help="How many rows, newest first.", min=1)] = 50,
     json: output.Json = False,
 ) -> None:
-    """List what was done, newest first. Nothing personal is in it.
+    """List the audit, newest first. It holds no personal data.
 
     Example: membercard audit list --action user. --limit 20
     """

@@ -55,9 +55,9 @@ def list_batches(json: output.Json = False) -> None:
 
 @app.command("show")
 def show(batch: BatchId, json: output.Json = False) -> None:
-    """Show one batch: its accounts, chips that are awaited, chips that were rejected."""
+    """Show one batch: its accounts, chips that have to come back, chips that were rejected."""
     with settings.open_registry() as registry:
-        found = registry.batches.batch(batch)
+        shown = registry.batches.batch(batch)
         accounts, rejects, bound = (
             registry.batches.accounts(batch),
             registry.line.rejects(batch),
@@ -65,9 +65,9 @@ def show(batch: BatchId, json: output.Json = False) -> None:
         )
         stock = registry.stock.accounts()
     if json:
-        output.as_json({"batch": found, "accounts": accounts, "rejects": rejects, "awaited": bound})
+        output.as_json({"batch": shown, "accounts": accounts, "rejects": rejects, "awaited": bound})
         return
-    output.show(_summary(found))
+    output.show(_summary(shown))
     print_accounts(accounts)
     if stock.received:
         Console(highlight=False, soft_wrap=True).print(stock_equation(stock))
@@ -86,7 +86,7 @@ def show(batch: BatchId, json: output.Json = False) -> None:
 
 @app.command("approve")
 def approve(batch: BatchId, by: By = None) -> None:
-    """Let a draft through (审核). A second person does this, never the one who imported it.
+    """Approve a draft (审核). A second person does this, never the one who imported it.
 
     Example: membercard batch approve B20261122-001 --by "Wang Fang"
     """
@@ -100,7 +100,7 @@ def approve(batch: BatchId, by: By = None) -> None:
 
 @app.command("discard")
 def discard(batch: BatchId, reason: Annotated[str, typer.Option(help="Why; it goes into the audit.")] = "") -> None:
-    """Give up a draft; its file may then be imported again."""
+    """Discard a draft; its file may then be imported again."""
     with settings.open_registry() as registry:
         done = registry.batches.discard(batch, settings.load().operator, reason=reason)
     typer.echo(f"{done.id}: discarded")
@@ -111,7 +111,7 @@ def prepare(
     batch: BatchId,
     workers: Annotated[int, typer.Option(help="Processes that prepare data; 0: one for each core.", min=0)] = 1,
 ) -> None:
-    """Make a card dossier for every approved member. Interrupted, it goes on where it was.
+    """Prepare a card dossier for every approved member. After an interruption, run it again for the rest.
 
     Example: membercard batch prepare B20261122-001 --workers 0
     """
@@ -121,15 +121,15 @@ def prepare(
         under_way(registry.batches.batch(batch))
         with _progress() as progress:
             pool, by = open_pool(keystore, profile), settings.load().operator
-            made = prepare_with_progress(registry, batch, profile, keystore, pool, progress, workers=workers, by=by)
-    typer.echo(f"{batch}: {made} dossiers made. Next: membercard perso run {batch} --reader URL")
+            count = prepare_with_progress(registry, batch, profile, keystore, pool, progress, workers=workers, by=by)
+    typer.echo(f"{batch}: {count} dossiers made. Next: membercard perso run {batch} --reader URL")
 
 
 def under_way(batch: Batch) -> Batch:
-    """A batch that cards are made of. Raises RegistryConflict for a draft, and for one that is closed or given up."""
+    """The batch, if cards can be made of it. Raises RegistryConflict for a draft, a closed or a discarded batch."""
     if batch.state is BatchState.DRAFT:
         raise RegistryConflict(
-            f"batch {batch.id} is a draft: a second person lets it through first, "
+            f"batch {batch.id} is a draft: a second person approves it first, "
             f"with: membercard batch approve {batch.id} --by NAME",
             reason="batch-draft",
             batch=batch.id,
@@ -147,7 +147,7 @@ def release(
     reason: Annotated[str, typer.Option(help="What became of it.")] = "chip lost",
     by: By = None,
 ) -> None:
-    """Give up a chip that left its lane and is lost: its card is hotlisted and its dossier made again."""
+    """Release a chip that left its lane and is lost: its card is hotlisted and its dossier made again."""
     with settings.open_registry() as registry:
         registry.line.release_missing(batch, chip, by or settings.load().operator, reason=reason)
     typer.echo(f"{chip}: rejected ({reason}). Make its dossier again with: membercard batch prepare {batch}")
@@ -159,7 +159,7 @@ def close(
     second: Annotated[str, typer.Option(help="The second person who signs.", show_default=False)],
     by: By = None,
 ) -> None:
-    """Close a finished batch: the accounts balance, two people sign, dossier secrets are destroyed."""
+    """Close a finished batch: the accounts must balance, two people sign, dossier secrets are destroyed."""
     with settings.open_registry() as registry:
         done = registry.batches.close(batch, by or settings.load().operator, second)
     typer.echo(f"{done.id}: closed, {done.verified} cards, dossier secrets destroyed")
@@ -176,16 +176,16 @@ def report(
     Example: membercard batch report B20261122-001 --html report.html
     """
     with settings.open_registry() as registry:
-        found = reporting.collect(registry, batch)
+        summary = reporting.collect(registry, batch)
     if html:
-        output.write_file(html, reporting.render([found], created_at=datetime.now(UTC).astimezone()).encode())
+        output.write_file(html, reporting.render([summary], created_at=datetime.now(UTC).astimezone()).encode())
         typer.echo(f"report written to {html}", err=json)
     if json:
-        output.as_json(found)
+        output.as_json(summary)
     elif not html:
-        output.show(_summary(found.batch))
-        print_accounts(found.accounts)
-        rows = [(lane.lane, lane.cards, f"{lane.median:.3f}", f"{lane.slowest:.3f}") for lane in found.lanes]
+        output.show(_summary(summary.batch))
+        print_accounts(summary.accounts)
+        rows = [(lane.lane, lane.cards, f"{lane.median:.3f}", f"{lane.slowest:.3f}") for lane in summary.lanes]
         output.show(
             output.table(
                 "Lanes", ["lane", "cards", "median s", "slowest s"], rows, right=["cards", "median s", "slowest s"]
@@ -203,13 +203,13 @@ def _summary(batch: Batch) -> Table:
         ("to prepare", batch.to_prepare),
         ("verified", batch.verified),
     ]
-    made = output.table(batch.id, ["", ""], rows)
-    made.show_header = False
-    return made
+    grid = output.table(batch.id, ["", ""], rows)
+    grid.show_header = False
+    return grid
 
 
 def print_accounts(a: BatchAccounts) -> None:
-    """The two equations that must hold at every moment, and whether they do."""
+    """Print the two equations that must hold at every moment, and whether they do."""
     mark = "[green]✓ balanced[/]" if a.balanced else "[bold red]✗ NOT BALANCED[/]"
     dossiers = f"waiting {a.waiting} + claimed {a.claimed} + verified {a.verified} + remade {a.remade}"
     chips = f"verified {a.chips_verified} + rejected {a.chips_rejected} + in reader {a.chips_in_reader}"
@@ -219,7 +219,7 @@ def print_accounts(a: BatchAccounts) -> None:
 
 
 def stock_equation(s: StockAccounts) -> Text:
-    """What became of all blank chips that were booked."""
+    """The equation of all blank chips that were booked."""
     terms = f"verified {s.verified} + rejected {s.rejected} + in reader {s.in_reader} + left {s.left}"
     mark = ("   ✓ balanced", "green") if s.balanced else ("   ✗ NOT BALANCED", "bold red")
     return Text.assemble(f"blank chips received {s.received} = {terms}", mark)

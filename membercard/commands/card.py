@@ -1,4 +1,4 @@
-"""`membercard card`: look at a card as a counter or a developer does."""
+"""`membercard card`: verify, read and trace a card as a counter or a developer does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _UNDER = " " * 13
-"""Explanations stand below the command, behind the time."""
+"""Indent of explanations below a command."""
 
 ReaderUrl = Annotated[str, typer.Option("--reader", help="pcsc:NAME, pcsc:INDEX or sim:CARDFILE.", show_default=False)]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for a card in the reader.", min=0)]
@@ -57,7 +57,7 @@ def verify_card(
 ) -> None:
     """Is this card genuine and its membership valid? Works offline.
 
-    The lists come from the options, from the settings' directory, or else from this house's own keystore and registry.
+    The lists come from the options, from the data directory, or else from the issuer's own keystore and registry.
     Exit code 0 only for ACTIVE; 3 when the card could not be read.
 
     Example: membercard card verify --reader pcsc:0 --wait 30
@@ -80,7 +80,7 @@ def _exit_as(verdict: Verdict) -> None:
 
 @app.command("read")
 def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
-    """Show what is on the member application, without judging it. Identity is masked; protected data stay closed."""
+    """Show the member application without verifying it. Identity is masked, protected data are not read."""
     with card_in(reader, wait) as transport:
         card = _member_card(stack(transport))
     rows = list(_elements(card))
@@ -95,7 +95,7 @@ def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
 
 @app.command("info")
 def info(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
-    """Show answer to reset, production data, key versions and applications that a card tells anybody."""
+    """Show answer to reset, production data, key versions and applications that a card gives without a key."""
     with card_in(reader, wait) as transport:
         facts = _facts(transport)
     if json:
@@ -111,42 +111,42 @@ def info(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
 def trace(
     reader: ReaderUrl,
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="Show data too: for test cards only, it is personal.")
+        bool, typer.Option("--reveal", help="Show data too: for test cards only, they are personal.")
     ] = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say what commands and answers mean; personal data stay masked.")
+        bool, typer.Option("--explain", help="Explain commands and responses; personal data stay masked.")
     ] = False,
     wait: Wait = 0,
     json: output.Json = False,
 ) -> None:
-    """Verify the card and print every command and answer, with its time. Data are redacted unless --reveal.
+    """Verify the card and print every command and response, with its time. Data are redacted unless --reveal.
 
     Exit codes as those of `card verify`.
 
     Example: membercard card trace --reader sim:stock/issued/chip-600134F3DFE95E4C4790.card
     """
-    # To be explained, data must be kept; what is printed of them is masked where they are printed.
+    # Explanations need the data; they are masked when they are printed.
     lists, recorded = load_lists(None, None, None), Trace(reveal=reveal or explain)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport, recorded), lists)
-    exchanges = _told(recorded, reveal) if explain else [(entry, ()) for entry in recorded]
+    exchanges = _explained(recorded, reveal) if explain else [(entry, ()) for entry in recorded]
     if json:
         explained = [
-            output.plain(entry) | ({"explained": [tree.to_json() for tree in said]} if explain else {})
-            for entry, said in exchanges
+            output.plain(entry) | ({"explained": [tree.to_json() for tree in trees]} if explain else {})
+            for entry, trees in exchanges
         ]
         output.as_json({"verdict": verdict.code.value, "exchanges": explained})
     else:
-        for entry, said in exchanges:
+        for entry, trees in exchanges:
             typer.echo(str(entry))
-            output.trees(said, _UNDER)
+            output.trees(trees, _UNDER)
         waited = f"{recorded.seconds * 1000:.1f} ms waiting for the card"
         typer.echo(f"{len(recorded)} exchanges, {waited}: {verdict.code.value}")
     _exit_as(verdict)
 
 
-def _told(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
-    # A counter's verdict waits for no dictionary.
+def _explained(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
+    # Slow to import, and not needed for a verdict.
     from membercard.commands.explained_trace import explain_trace
 
     return list(explain_trace(recorded, reveal=reveal))
@@ -166,7 +166,7 @@ def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
 
 
 def _shortened(value: str) -> str:
-    """Certificates are for machines: --json has them whole."""
+    """Certificates shortened; --json has them complete."""
     return value if len(value) <= 120 or " " in value else f"{value[:32]}… ({len(value) // 2} bytes)"
 
 
@@ -175,7 +175,7 @@ def judge(sender: Sender, lists: LocalLists) -> Verdict:
 
 
 _NOT_THERE = (0x6A82, 0x6A81, 0x6999, 0x6985, 0x6D00)
-"""What cards answer who have no such application, or one that was never filled."""
+"""Status words of cards without the application, or with one that was never personalized."""
 
 _EXIT_CODES = {CountedAs.ACCEPTED: 0, CountedAs.REFUSED: 1, CountedAs.UNREAD: 3}
 _COLOURS = {Tone.OK: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.IDLE: "red"}
@@ -229,7 +229,7 @@ def _provenance(verdict: Verdict) -> str:
 
 
 def _facts(transport: Transport) -> dict[str, Any]:
-    """Everything a card tells without authentication; what it does not tell is left out."""
+    """Everything that a card gives without authentication."""
     facts: dict[str, Any] = {"atr": transport.atr.hex().upper(), "protocol": transport.protocol.value}
     try:
         rate = Atr.parse(transport.atr).bit_rate()
@@ -266,7 +266,7 @@ def _personalized(sender: Sender) -> str:
 
 
 def _member_card(sender: Sender) -> MemberCard:
-    """The member application as it stands. Raises NoMemberCard where the card has none, or none that was filled."""
+    """The member application. Raises NoMemberCard where the card has none, or none that was personalized."""
     try:
         return read_card(sender, {TAG_9F1A_TERMINAL_COUNTRY: CHINA, TAG_9F37_UNPREDICTABLE_NUMBER: bytes(4)})
     except CardRefused as e:

@@ -49,10 +49,10 @@ def demo(
     ),
     lanes: Annotated[int, typer.Option(help="Personalization lanes.", min=1, max=16)] = 4,
 ) -> None:
-    """Watch the main job: forms in, faults told, second person approves, chips personalized, read back, verified, paid
-    with.
+    """Watch the main job: forms checked, faults listed, approved by a second person, chips personalized, read back,
+    verified and paid with.
 
-    Everything is embedded: SQLite, a software keystore, virtual cards. Nothing outside --out is touched.
+    Everything is embedded: SQLite, a software keystore, virtual cards. Nothing outside --out is changed.
     """
     console = output.console()
     began, times = monotonic(), list[_Times]()
@@ -60,14 +60,18 @@ def demo(
     with settings.open_registry(keystore) as registry:
         _title(console, "1  录入 Intake", "two registration forms, one of them as clerks really send them")
         batches = _timed(times, "intake", lambda: _import_forms(console, registry), "2 forms checked and stored")
-        _title(console, "2  审核 Approval", "a second person lets each batch through, never the one who imported it")
+        _title(console, "2  审核 Approval", "a second person approves each batch, never the one who imported it")
         for batch in batches:
             registry.batches.approve(batch, "reviewer", scheme=profile_in_use().scheme)
             console.print(f"   {batch} approved by reviewer")
         _title(console, "3  登记 Data preparation", "RSA keys, certificates and a sealed dossier for every card")
-        made = _timed(times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included")
-        _title(console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip is a stranger and has to be refused")
-        registry.stock.receive(make_blanks(out / "stock", made), "demo", "storekeeper")
+        count = _timed(
+            times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included"
+        )
+        _title(
+            console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip has unknown keys and has to be rejected"
+        )
+        registry.stock.receive(make_blanks(out / "stock", count), "demo", "storekeeper")
         results = _timed(
             times,
             "personalization",
@@ -80,14 +84,14 @@ def demo(
             ],
             f"{lanes} lanes, every card read back",
         )
-        _title(console, "5  享受优惠服务 At the counter", "every issued card once more, offline, as a merchant would")
+        _title(console, "5  享受优惠服务 At the counter", "every issued card again, offline, as a merchant does")
         verdicts, chips = _timed(
             times, "counter", lambda: _counter(console, out / "stock" / "issued"), "offline verdicts"
         )
         _title(
             console,
-            "6  付款 At the till",
-            "the bank's half of the same chips, and a test bank that checks every cryptogram",
+            "6  付款 At the merchant",
+            "the payment application of the same chips, and a test bank that checks every cryptogram",
         )
         paid = _timed(times, "payments", lambda: pay(console, registry, keystore, out, chips), "three cards")
         page = _report(registry, batches, out)
@@ -131,7 +135,7 @@ def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batc
 
 
 def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Issued]]:
-    """Verify every issued card offline; show one verdict in full. How many of each, and the cards by number."""
+    """Verify every issued card offline and show one verdict in full; returns verdict counts and the cards by number."""
     lists = load_lists(None, None, None)
     verdicts: Counter[str] = Counter()
     chips: dict[str, Issued] = {}
@@ -148,15 +152,15 @@ def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Is
         shown = shown or verdict
     if shown is not None:
         console.print(verdict_panel(shown))
-    told = ", ".join(f"{count} {code}" for code, count in verdicts.items())
-    console.print(f"   {told}; {statistics.median(seconds) * 1000:.1f} ms a verdict (median)")
+    codes = ", ".join(f"{count} {code}" for code, count in verdicts.items())
+    console.print(f"   {codes}; {statistics.median(seconds) * 1000:.1f} ms a verdict (median)")
     return verdicts, chips
 
 
 def _report(registry: Registry, batches: Sequence[str], out: Path) -> Path:
     page = out / "report.html"
-    found = [reporting.collect(registry, batch) for batch in batches]
-    output.write_file(page, reporting.render(found, created_at=datetime.now(UTC).astimezone()).encode())
+    reports = [reporting.collect(registry, batch) for batch in batches]
+    output.write_file(page, reporting.render(reports, created_at=datetime.now(UTC).astimezone()).encode())
     return page
 
 
@@ -169,7 +173,7 @@ def _summary(
     times: Sequence[_Times],
     total: float,
 ) -> None:
-    _title(console, "7  对账 Reconciliation", "at every moment: nothing lost, nothing twice")
+    _title(console, "7  对账 Reconciliation", "at every moment, no chip and no dossier is lost or counted twice")
     accounts = {batch: registry.batches.accounts(batch) for batch in batches}
     columns = ["batch", "members", "verified", "remade", "chips", "rejected", "accounts"]
     rows = [
@@ -197,8 +201,8 @@ def _next_steps(console: Console, out: Path, page: Path, batch: str) -> None:
     console.print("Try next:", style="bold")
     steps = [
         (f"{config} batch show {batch}", "the accounts of a batch"),
-        (f"{config} card verify --reader sim:{card}", "a counter's verdict"),
-        (f"{config} card read --reader sim:{card}", "what is on the chip"),
+        (f"{config} card verify --reader sim:{card}", "the verdict of a counter"),
+        (f"{config} card read --reader sim:{card}", "the content of the chip"),
         (f"{config} gp info --reader sim:{card}", "the chip as GlobalPlatform sees it"),
         (f"membercard sim attach {card} --vpcd 127.0.0.1:35963", "the same chip in a real PC/SC slot"),
         ("membercard --help", "everything else"),
@@ -211,7 +215,7 @@ def _next_steps(console: Console, out: Path, page: Path, batch: str) -> None:
 
 
 def _timed(times: list[_Times], what: str, work: Callable[[], T], remark: str) -> T:
-    """Do the work and note how long it took."""
+    """Do the work and record how long it took."""
     began = monotonic()
     result = work()
     times.append(_Times(what, monotonic() - began, remark))

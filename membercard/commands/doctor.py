@@ -1,4 +1,4 @@
-"""`membercard doctor`: whether this machine has what the program needs, and what to do where it has not."""
+"""`membercard doctor`: check that this machine has what the program needs, and say what to do where it has not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from terminal.errors import MembercardError
 
 
 class DoctorCheck(NamedTuple):
-    """``state`` is "ok", "note" (works without it) or "fault"."""
+    """One check. ``state`` is "ok", "note" (the program works without it) or "fault"."""
 
     what: str
     state: str

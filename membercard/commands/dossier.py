@@ -1,4 +1,4 @@
-"""`membercard dossier`: look at what cards will be given, compare it, and exchange prepared cards with a bank."""
+"""`membercard dossier`: show and compare dossiers, and exchange prepared cards with a bank."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def show(
     form: Format = "dp",
     json: output.Json = False,
 ) -> None:
-    """Show a dossier: every data grouping with its length and its data objects in words.
+    """Show a dossier: every data grouping with its length and its data objects explained.
 
     Secrets are shown by their check values only, personal data masked.
 
@@ -66,7 +66,7 @@ def show(
 
 
 def _list(source: str, transport: str, form: str, *, json: bool) -> None:
-    """The cards of a batch or of a bank data file: what ``show`` and ``diff`` can be asked for."""
+    """List the cards of a batch or of a bank data file, for ``show`` and ``diff``."""
     custody, path = settings.open_keystore(), Path(source)
     if path.is_file():
         with path.open("rb") as stream:
@@ -106,7 +106,7 @@ def compare(
     form: Format = "dp",
     json: output.Json = False,
 ) -> None:
-    """Compare two dossiers, or a dossier with what a chip lets anybody read. Places are shown, never values.
+    """Compare two dossiers, or a dossier with the freely readable data of a chip. Places are shown, never values.
 
     Exit code 1 when they differ.
 
@@ -117,16 +117,16 @@ def compare(
     custody = settings.open_keystore()
     left = _find(source, card, custody, transport, form)
     if reader is not None:
-        found = _against_chip(left, reader)
+        differences = _against_chip(left, reader)
     else:
-        found = _against(left, _find(other_source or source, other or card, custody, transport, form), custody)
+        differences = _against(left, _find(other_source or source, other or card, custody, transport, form), custody)
     if json:
-        output.as_json({"same": not found, "differences": found})
+        output.as_json({"same": not differences, "differences": differences})
     else:
-        for one in found:
+        for one in differences:
             typer.echo(str(one))
-        typer.echo(counted(len(found), "difference") if found else "no difference")
-    if found:
+        typer.echo(counted(len(differences), "difference") if differences else "no difference")
+    if differences:
         raise typer.Exit(1)
 
 
@@ -134,28 +134,28 @@ def _against(
     left: Sequence[DossierApplication], right: Sequence[DossierApplication], custody: KeyCustody
 ) -> list[Difference]:
     others = {one.instance_aid: one for one in right}
-    found = []
+    differences = []
     for one in left:
         other = others.pop(one.instance_aid, None)
         if other is None:
-            found.append(Difference(one.instance_aid.hex().upper(), "application", "", "only on the left"))
+            differences.append(Difference(one.instance_aid.hex().upper(), "application", "", "only on the left"))
         else:
-            found += diff(one, other, dictionary(), custody)
-    return found + [Difference(aid.hex().upper(), "application", "", "only on the right") for aid in others]
+            differences += diff(one, other, dictionary(), custody)
+    return differences + [Difference(aid.hex().upper(), "application", "", "only on the right") for aid in others]
 
 
 def _against_chip(applications: Sequence[DossierApplication], reader: str) -> list[Difference]:
-    found = []
+    differences = []
     with card_in(reader, 0) as transport:
         sender = stack(transport)
         for one in applications:
             try:
                 expected, shown = on_chip(sender, one)
             except CardRefused as refused:
-                found.append(Difference(one.instance_aid.hex().upper(), "application", "", str(refused)))
+                differences.append(Difference(one.instance_aid.hex().upper(), "application", "", str(refused)))
             else:
-                found += diff(expected, shown, dictionary())
-    return found
+                differences += diff(expected, shown, dictionary())
+    return differences
 
 
 @app.command("export")
@@ -191,11 +191,11 @@ def take(
     form: Format = "dp",
     json: output.Json = False,
 ) -> None:
-    """Give a batch's waiting dossiers the payment applications that a bank prepared: all of the file, or nothing.
+    """Import payment applications that a bank prepared into a batch's waiting dossiers: all of the file, or nothing.
 
-    Each card of the file names the member card it is for. Its secrets are sealed under the house's own key at once,
-    and it is looked at by the linter, with the profile in use; CA keys are those of ca-keys.yaml in the data directory,
-    or else the house's own. The same file may be imported again as long as its dossiers wait.
+    Each card of the file names the member card it is for. Its secrets are sealed under the issuer's own key at once,
+    and the linter checks it against the profile in use; CA keys are those of ca-keys.yaml in the data directory, or
+    else the issuer's own. The same file may be imported again as long as its dossiers wait.
 
     Example: membercard --profile bank.yaml dossier import B20261122-001 from-bank.dp
     """
@@ -221,10 +221,10 @@ def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str
         exchange = _exchange(custody, transport)
         with path.open("rb") as stream:
             _, cards = _format(form).read(stream, exchange)
-            found: PreparedCard | None = next((one for one in cards if one.reference == card), None)
-            if found is None:
+            match: PreparedCard | None = next((one for one in cards if one.reference == card), None)
+            if match is None:
                 raise DossierError(f"{path} has no card with the reference {card}")
-            return found.applications
+            return match.applications
     with settings.open_registry(custody) as registry:
         of_card = registry.dossiers.stored(source, [card])
     if not of_card:
@@ -252,7 +252,7 @@ def _kcv(custody: KeyCustody, exchange: BankFileExchange) -> str:
 
 @contextmanager
 def _whole(file: Path) -> Iterator[Path]:
-    """A path to write to, which becomes the file when all went well: nobody ever reads half of one."""
+    """A path to write to, which replaces the file on success, so that a partial file is never seen."""
     partial = file.with_name(f"{file.name}.part")
     try:
         yield partial

@@ -1,4 +1,4 @@
-"""`membercard emv`: a payment terminal for developers and stations: whole transactions, explained, and card logs."""
+"""`membercard emv`: a payment terminal for developers and stations: explained transactions, and card logs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from membercard.commands.emv_input import Keyboard, minor
 from membercard.commands.emv_view import (
     FAULTS,
     exchanges_json,
-    in_words,
+    explained_exchanges,
     log_json,
     show_cash,
     show_exchanges,
@@ -24,7 +24,7 @@ from membercard.commands.emv_view import (
 )
 from membercard.wiring.issuer_http import HttpIssuer
 from membercard.wiring.readers import card_in
-from membercard.wiring.terminal import configuration, terminal_keys
+from membercard.wiring.terminal import terminal_config, terminal_keys
 from terminal.apdu import Trace, stack
 from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.kernel.logs import LogKind, electronic_cash, read_log
@@ -57,12 +57,14 @@ def run(
     amount: Annotated[str, typer.Option(help="What is to be paid, cashback included, such as 12.34.")],
     cashback: Annotated[str, typer.Option(help="How much of it is cashback.")] = "0",
     kind: Annotated[KindName, typer.Option("--type", help="What kind of transaction.")] = KindName.PURCHASE,
-    pin: Annotated[bool, typer.Option("--pin", help="This terminal has a PIN pad: the PIN is asked for here.")] = False,
+    pin: Annotated[bool, typer.Option("--pin", help="This terminal has a PIN pad: the PIN is typed here.")] = False,
     online: Annotated[
         str | None, typer.Option(help="The issuer's URL; none: never online.", show_default=False)
     ] = None,
-    force_online: Annotated[bool, typer.Option("--force-online", help="The merchant wants the issuer asked.")] = False,
-    trace: Annotated[bool, typer.Option("--trace", help="Show every command and answer too, explained.")] = False,
+    force_online: Annotated[
+        bool, typer.Option("--force-online", help="The merchant forces the transaction online.")
+    ] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Also show every command and response, explained.")] = False,
     terminal: TerminalFile = None,
     ca_keys: CaFile = None,
     wait: Wait = 0,
@@ -71,14 +73,14 @@ def run(
     """Run one contact transaction and explain every step of it.
 
     Terminal configuration and scheme CA keys come from the options, or from terminal.yaml and ca-keys.yaml in the data
-    directory; else the program's own terminal is used, and the CA keys that the profile names under payment.trust.
+    directory; else the shipped terminal is used, and the CA keys that the profile names under payment.trust.
 
     Exit codes: 0 approved, 1 declined or cancelled, 2 usage, 3 terminated: the card or its data make a decision
     impossible, or the reader failed.
 
     Example: membercard emv run --reader pcsc:0 --amount 12.34 --pin --online http://127.0.0.1:8583/authorize
     """
-    config = configuration(terminal)
+    config = terminal_config(terminal)
     exponent = config.terminal.currency_exponent
     paid = Transaction(
         minor(amount, exponent, "--amount"),
@@ -101,7 +103,7 @@ def run(
             online_pin=online_pin,
             pin_pad=pin,
         )
-    exchanges = in_words(recorded) if recorded is not None else []
+    exchanges = explained_exchanges(recorded) if recorded is not None else []
     if json:
         more = {"exchanges": exchanges_json(exchanges)} if trace else {}
         output.as_json(outcome.to_json() | more)
@@ -114,11 +116,11 @@ def run(
 
 @app.command("log")
 def log(reader: ReaderUrl, terminal: TerminalFile = None, wait: Wait = 0, json: output.Json = False) -> None:
-    """Show what a payment card tells anybody of its past: transaction log, load log, e-cash balance and limits.
+    """Show the freely readable history of a payment card: transaction log, load log, e-cash balance and limits.
 
     Example: membercard emv log --reader pcsc:0
     """
-    config = configuration(terminal)
+    config = terminal_config(terminal)
     with card_in(reader, wait) as transport:
         sender, state = stack(transport), TransactionState(config.data())
         supported = [Supported(entry.aid_bytes, entry.partial) for entry in config.applications]
@@ -132,6 +134,6 @@ def log(reader: ReaderUrl, terminal: TerminalFile = None, wait: Wait = 0, json: 
     if json:
         output.as_json(log_json(selected, logs, cash))
         return
-    for kind, found in logs.items():
-        show_log(selected, kind, found)
+    for kind, entries in logs.items():
+        show_log(selected, kind, entries)
     show_cash(cash, config.terminal.currency_exponent)

@@ -1,4 +1,4 @@
-"""What a person types at a payment terminal: amounts, the choice of an application, the PIN."""
+"""Input at a payment terminal: amounts, choice of the application, PIN."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from terminal.errors import CodecError
 
 
 class Keyboard:
-    """The cardholder at this keyboard. The PIN is read without echo, or as a line where input is no terminal."""
+    """The cardholder at the keyboard. The PIN is read without echo, or as a line where input is not a terminal."""
 
     def __init__(self) -> None:
         self._tries: int | None = None
@@ -49,7 +49,7 @@ class Keyboard:
 
 
 def minor(text: str, exponent: int, option: str) -> int:
-    """An amount in the smallest unit of the currency. Raises BadParameter, which names the option."""
+    """An amount in the smallest unit of the currency. Raises BadParameter naming the option."""
     try:
         value = Decimal(text).scaleb(exponent)
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""How a transaction and a card's logs look on a terminal: each function of the kernel, what it decided, and why."""
+"""Display of transactions and card logs: each function of the kernel, its decision, and the reason."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from terminal.emv.transaction.step import Step
 from terminal.tlv import decode, tlv
 
 FAULTS: Final = (Result.TERMINATED, Result.TRY_ANOTHER_INTERFACE)
-"""Results that come from the card or the reader, not from a decision."""
+"""Results caused by the card or the reader, not by a decision."""
 _TEXT_WIDTH: Final = 84
 _ADVICE: Final = 0x08
 """Bit 4 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4, table 15."""
@@ -58,13 +58,13 @@ _SHORT: Final = {
     TAG_9C_TRANSACTION_TYPE: "type",
     TAG_9F36_ATC: "ATC",
 }
-"""Heads of columns for what logs usually hold; anything else goes by its name in the dictionary."""
+"""Column heads for the usual elements of logs; others have their name from the dictionary."""
 _CODES: Final = (TAG_9F1A_TERMINAL_COUNTRY, TAG_5F2A_CURRENCY)
-"""Countries and currencies, which a table names by their letters alone."""
+"""Countries and currencies, shown in tables by their letter codes."""
 
 
 def show_outcome(outcome: Outcome, config: TerminalConfig) -> None:
-    """The transaction function by function, then its result with every bit in words, then the receipt."""
+    """Print the transaction function by function, then its result with every bit explained, then the receipt."""
     exponent = config.terminal.currency_exponent
     output.show(_course(outcome))
     output.show(Padding(_result(outcome), (1, 0, 0, 0)))
@@ -73,7 +73,7 @@ def show_outcome(outcome: Outcome, config: TerminalConfig) -> None:
 
 
 def _course(outcome: Outcome) -> Table:
-    """The steps under the names of their functions, in the order in which they came."""
+    """The steps under the names of their functions, in order."""
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column(max_width=_TEXT_WIDTH, overflow="fold")
     grid.add_column(no_wrap=True, style="dim")
@@ -87,7 +87,7 @@ def _course(outcome: Outcome) -> Table:
 
 
 def _bits(step: Step) -> Iterator[Text]:
-    """The bits that the step set. Those of the TVR are what action codes are about, those of the TSI mere notes."""
+    """The bits that the step set: those of the TVR, which action codes refer to, then those of the TSI."""
     for byte, bit, text in step.tvr.places():
         yield Text(f"▲ TVR byte {byte} bit {bit}: {text}", "yellow")
     for byte, bit, text in step.tsi.places():
@@ -110,13 +110,13 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, RenderableType]]:
     if outcome.response_code:
         yield "response code", explain(TAG_8A_RESPONSE_CODE, outcome.response_code.encode("ascii")).text
     yield "TVR", _tree(explain(TAG_95_TVR, outcome.tvr.encode()))
-    # Its bits stand beside the steps that set them, and speak for nothing beyond.
+    # Its bits stand beside the steps that set them.
     yield "TSI", f"{outcome.tsi.encode().hex().upper()}  {explain(TAG_9B_TSI, outcome.tsi.encode()).text}"
     if outcome.cvm_results:
         yield "CVM results", _tree(explain(TAG_9F34_CVM_RESULTS, outcome.cvm_results))
-    for name, made in (("first GENERATE AC", outcome.first), ("second", outcome.second)):
-        if made is not None:
-            yield name, _cryptogram(made, outcome.aid)
+    for name, cryptogram in (("first GENERATE AC", outcome.first), ("second", outcome.second)):
+        if cryptogram is not None:
+            yield name, _cryptogram(cryptogram, outcome.aid)
     if outcome.scripts:
         yield "issuer scripts", _tree(explain(TAG_9F5B_SCRIPT_RESULTS, outcome.script_results))
     if outcome.reversal:
@@ -126,38 +126,39 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, RenderableType]]:
 
 
 def _reversal(outcome: Outcome) -> str:
-    """Why the issuer's authorization is to be taken back. EMV 4.4 Book 4, 6.3.8, 12.2.3."""
+    """Why the issuer's authorization has to be reversed. EMV 4.4 Book 4, 6.3.8, 12.2.3."""
     if outcome.approved:
-        # Its answer never came: what was paid, was paid offline.
+        # The response never came; the payment was made offline.
         return "the payment was approved offline: the request that may have reached the issuer is to be reversed"
-    return "the issuer must be told that nothing was paid"
+    return "the issuer has to learn that nothing was paid"
 
 
 def _advice(outcome: Outcome) -> str:
-    """Who wants the acquirer told: the card (CID), or the rule that the issuer hears of its scripts.
+    """Why an advice has to be sent: the card asks for it (CID), or the issuer has to get its script results.
     EMV 4.4 Book 4, 6.3.7, 6.3.9."""
-    if any(made.cid & _ADVICE for made in (outcome.first, outcome.second) if made is not None):
-        return "the card wants an advice to be sent"
-    return "an advice is to be sent: the issuer must be told what became of its scripts"
+    if any(one.cid & _ADVICE for one in (outcome.first, outcome.second) if one is not None):
+        return "the card requests an advice"
+    return "an advice has to be sent: the issuer needs the results of its scripts"
 
 
-def _cryptogram(made: Cryptogram, aid: bytes | None) -> Text:
-    signed = ", signed by the card (CDA)" if made.verified else ""
-    counter = int.from_bytes(made.atc, "big")
-    head = f"{made.kind.value} {made.ac.hex().upper() or '–'}, transaction counter {counter}{signed}"
-    if not made.issuer_data:
+def _cryptogram(cryptogram: Cryptogram, aid: bytes | None) -> Text:
+    signed = ", signed by the card (CDA)" if cryptogram.verified else ""
+    counter = int.from_bytes(cryptogram.atc, "big")
+    head = f"{cryptogram.kind.value} {cryptogram.ac.hex().upper() or '–'}, transaction counter {counter}{signed}"
+    if not cryptogram.issuer_data:
         return Text(head)
-    return Text(f"{head}\n").append_text(_tree(explain(TAG_9F10_IAD, made.issuer_data, aid), "9F10 "))
+    return Text(f"{head}\n").append_text(_tree(explain(TAG_9F10_IAD, cryptogram.issuer_data, aid), "9F10 "))
 
 
-def _tree(said: Explained, before: str = "") -> Text:
-    """A value and what it says, its parts below it."""
-    value = said.value.hex().upper() if said.value else ""
-    text = "" if said.text == value else said.text
-    found = Text(f"{before}{value}").append(f"  {text}{f' ! {said.fault}' if said.fault else ''}".rstrip(), "dim")
-    for child in said.children:
-        found.append(f"\n  {child}")
-    return found
+def _tree(explained: Explained, before: str = "") -> Text:
+    """A value and its explanation, with its parts below."""
+    value = explained.value.hex().upper() if explained.value else ""
+    text = "" if explained.text == value else explained.text
+    fault = f" ! {explained.fault}" if explained.fault else ""
+    lines = Text(f"{before}{value}").append(f"  {text}{fault}".rstrip(), "dim")
+    for child in explained.children:
+        lines.append(f"\n  {child}")
+    return lines
 
 
 def _receipt(receipt: Receipt, message: str, exponent: int) -> Panel:
@@ -175,39 +176,39 @@ def _receipt(receipt: Receipt, message: str, exponent: int) -> Panel:
     return Panel(Text("\n".join(lines)), title="receipt", title_align="left", expand=False, padding=(0, 2))
 
 
-def in_words(recorded: Trace) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
-    """Every exchange and what it says; personal data are masked, PINs never shown."""
-    # Without --trace no dictionary of the member application is wanted.
+def explained_exchanges(recorded: Trace) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
+    """Every exchange with its explanation; personal data are masked, PINs never shown."""
+    # Only --trace needs the dictionary of the member application.
     from membercard.commands.explained_trace import explain_trace
 
     return list(explain_trace(recorded, reveal=False))
 
 
 def exchanges_json(exchanges: list[tuple[TraceEntry, tuple[Explained, ...]]]) -> list[dict[str, Any]]:
-    """The same for programs."""
-    return [output.plain(entry) | {"explained": [tree.to_json() for tree in said]} for entry, said in exchanges]
+    """The exchanges as JSON values."""
+    return [output.plain(entry) | {"explained": [tree.to_json() for tree in trees]} for entry, trees in exchanges]
 
 
 def show_exchanges(exchanges: list[tuple[TraceEntry, tuple[Explained, ...]]]) -> None:
-    """Commands and answers, each with what it says beneath it."""
-    for entry, said in exchanges:
+    """Print commands and responses, each with its explanation."""
+    for entry, trees in exchanges:
         typer.echo(str(entry))
-        output.trees(said, "             ")
+        output.trees(trees, "             ")
 
 
-def show_log(selected: Selected, kind: LogKind, found: Log | None) -> None:
-    """One log as a table, its values in words."""
+def show_log(selected: Selected, kind: LogKind, log: Log | None) -> None:
+    """Print a log as a table, with explained values."""
     title = {LogKind.TRANSACTIONS: "Transaction log", LogKind.LOADS: "Load log"}[kind]
-    if found is None or not found.records:
-        typer.echo(f"{title}: {'the card keeps none' if found is None else 'no records'}")
+    if log is None or not log.records:
+        typer.echo(f"{title}: {'the card keeps none' if log is None else 'no records'}")
         return
-    rows = [_fields(record, selected.name) for record in found.records]
-    idle = _idle(found.records)
+    rows = [_fields(record, selected.name) for record in log.records]
+    idle = _idle(log.records)
     columns = [name for name in rows[0] if name not in idle]
-    cells = [(r.number, *(row[name] for name in columns)) for r, row in zip(found.records, rows, strict=True)]
+    cells = [(r.number, *(row[name] for name in columns)) for r, row in zip(log.records, rows, strict=True)]
     output.show(
         output.table(
-            f"{title} (SFI {found.sfi}), newest first",
+            f"{title} (SFI {log.sfi}), newest first",
             ["#", *columns],
             cells,
             right=("#", "amount", "other amount", "ATC"),
@@ -216,7 +217,7 @@ def show_log(selected: Selected, kind: LogKind, found: Log | None) -> None:
 
 
 def _idle(records: Sequence[LogRecord]) -> set[str]:
-    """Columns that would say nothing: other amounts where none has one, currencies that stand beside their amounts."""
+    """Columns without information: other amounts where all are zero, and currencies, which stand beside the amounts."""
     other = any(any(record.values.get(TAG_9F03_AMOUNT_OTHER, b"")) for record in records)
     named = all(TAG_9F02_AMOUNT in record.values and TAG_5F2A_CURRENCY in record.values for record in records)
     return ({_SHORT[TAG_9F03_AMOUNT_OTHER]} if not other else set()) | ({_SHORT[TAG_5F2A_CURRENCY]} if named else set())
@@ -227,13 +228,13 @@ def _fields(record: LogRecord, aid: bytes) -> dict[str, str]:
     shown = {name: value.hex().upper() for name, value in record.head.items()}
     explainer = Explainer(aid)
     values = {tag: explainer.unpadded(tag, value) for tag, value in record.values.items()}
-    told = explainer.objects(decode(b"".join(tlv(tag, value).encode() for tag, value in values.items())))
-    for tag, said in zip(values, told, strict=True):
+    trees = explainer.objects(decode(b"".join(tlv(tag, value).encode() for tag, value in values.items())))
+    for tag, explained in zip(values, trees, strict=True):
         known = lookup(tag, aid)
         name = _SHORT.get(tag) or (known.name if known is not None else f"{tag:02X}")
-        shown[name] = _code(said.text) if tag in _CODES else said.text
+        shown[name] = _code(explained.text) if tag in _CODES else explained.text
         if tag == TAG_9C_TRANSACTION_TYPE:
-            shown[name] = said.text.partition(", ")[2] or said.text
+            shown[name] = explained.text.partition(", ")[2] or explained.text
     return shown
 
 
@@ -243,9 +244,9 @@ def _code(text: str) -> str:
 
 
 def show_cash(cash: ElectronicCash, exponent: int) -> None:
-    """The e-cash counters, or that there are none."""
+    """Print the e-cash counters, or that there are none."""
     if cash.balance is None:
-        typer.echo("E-cash: the card tells no balance")
+        typer.echo("E-cash: the card gives no balance")
         return
     rows = [
         (name, "–" if value is None else money(value, exponent))
@@ -261,10 +262,10 @@ def show_cash(cash: ElectronicCash, exponent: int) -> None:
 
 def log_json(selected: Selected, logs: dict[LogKind, Log | None], cash: ElectronicCash) -> dict[str, Any]:
     """Logs and counters for programs: values by tag, in hex."""
-    told: dict[str, Any] = {"aid": selected.name, "ecash": cash}
-    for kind, found in logs.items():
-        told[kind.name.lower()] = None if found is None else [_record_json(record) for record in found.records]
-    return told
+    values: dict[str, Any] = {"aid": selected.name, "ecash": cash}
+    for kind, log in logs.items():
+        values[kind.name.lower()] = None if log is None else [_record_json(record) for record in log.records]
+    return values
 
 
 def _record_json(record: LogRecord) -> dict[str, Any]:

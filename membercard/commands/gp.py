@@ -1,4 +1,4 @@
-"""`membercard gp`: look at and manage what is on a GlobalPlatform card."""
+"""`membercard gp`: inspect and manage the content of a GlobalPlatform card."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ AidText = Annotated[str, typer.Argument(metavar="AID", help="In hex.", show_defa
 
 @dataclass(frozen=True)
 class Access:
-    """The options that say which card and which keys."""
+    """The options that name card and keys."""
 
     reader: str
     scp: GpProtocol
@@ -101,7 +101,7 @@ class Access:
 
 @app.command("info")
 def info(reader: Reader, json: output.Json = False) -> None:
-    """Show what a card tells without any key: chip, production, protocols, key versions."""
+    """Show what a card gives without any key: chip, production, protocols, key versions."""
     with card_in(reader, 0) as transport:
         facts = card_facts(transport)
     if json:
@@ -174,7 +174,7 @@ def install(
     parameters: Annotated[str, typer.Option(metavar="HEX", help="Given to the applet's install method.")] = "",
     json: output.Json = False,
 ) -> None:
-    """Make an instance of a loaded applet, selectable at once.
+    """Install an instance of a loaded applet, selectable at once.
 
     Example: membercard gp install --reader pcsc:0 F04D454D424552 F04D454D4245520101
     """
@@ -197,7 +197,7 @@ def delete(
     related: Annotated[bool, typer.Option("--related", help="A load file together with its instances.")] = False,
     json: output.Json = False,
 ) -> None:
-    """Delete an instance or a load file. There is no way back."""
+    """Delete an instance or a load file. This cannot be undone."""
     gone = aid_of(aid)
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
         domain.delete(gone, related=related)
@@ -223,7 +223,7 @@ def put_key(
     add: Annotated[bool, typer.Option("--add", help="Keep the key set used now.")] = False,
     json: output.Json = False,
 ) -> None:
-    """Put a new ENC, MAC, DEK key set on the card, in the place of the one used to authenticate.
+    """Put a new ENC, MAC, DEK key set on the card, replacing the one used to authenticate.
 
     Example: membercard gp put-key --reader pcsc:0 imk-card-aes --new-version 49 --new-diversification kdf3
     """
@@ -283,9 +283,9 @@ def apdu(
     secure: Annotated[bool, typer.Option("--secure", help="Through a secure channel of the security domain.")] = False,
     json: output.Json = False,
 ) -> None:
-    """Send command APDUs and show the answers. Exit code 1 when one of them is no success.
+    """Send command APDUs and show the responses. Exit code 1 when one of them is not successful.
 
-    Answers that the card holds back (61xx, 6Cxx) are fetched; lengths go out in their shortest form.
+    Responses announced by 61xx or 6Cxx are fetched; lengths are sent in their shortest form.
 
     Example: membercard gp apdu --reader pcsc:0 00A4040000 80CA9F7F00
     """
@@ -315,7 +315,7 @@ _KINDS = {
 
 
 def _listed(domain: SecurityDomain, scope: StatusScope) -> list[StatusEntry]:
-    """Some cards list load files without their modules only."""
+    """GET STATUS for one scope; some cards list load files only without their modules."""
     try:
         return domain.status(scope)
     except CardRefused:
@@ -336,7 +336,7 @@ def _entry(entry: StatusEntry) -> dict[str, Any]:
 
 
 def _lines(entry: StatusEntry) -> str:
-    """One line for the entry, then what belongs to it, set in."""
+    """One line for the entry, then its details, indented."""
     lines = [f"{entry.aid!s:<32}  {_KINDS[entry.scope]}, {entry.state_name}"]
     if entry.privileges:
         lines.append(f"    privileges: {', '.join(entry.privileges.names)}")
@@ -357,7 +357,7 @@ def _exchange(sender: Sender | SecurityDomain, commands: list[Command]) -> list[
 
 
 def _parts(groups: list[dgi.Dgi], encrypted: set[int], custody: MemoryCustody, padded: bool) -> list[DgiPart]:
-    """DGIs to store; values to be encrypted are sealed, since custody encrypts nothing that lies open."""
+    """DGIs to store; values to be encrypted are sealed first, since custody encrypts only sealed values."""
     if not encrypted:
         return [DgiPart(number, value) for number, value in groups]
     seal = custody.generate("typed-dgis", Purpose.SEAL, Algorithm.AES256, by="command line").ref

@@ -1,4 +1,4 @@
-"""What a card tells without any key, for `membercard gp info`."""
+"""Data that a card gives without any key, for `membercard gp info`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNDECODED = {0xCF: "key diversification data", 0x42: "issuer number", 0x45: "ca
 
 
 def card_facts(transport: Transport) -> dict[str, Any]:
-    """Everything that the card tells without authentication; what it does not tell is null, or says why."""
+    """Everything that the card gives without authentication; a missing value is null or a text with the reason."""
     domain = SecurityDomain(stack(transport), MemoryCustody(simulation=True), AuthenticationGuard())
     facts: dict[str, Any] = {"atr": transport.atr.hex().upper(), "protocol": transport.protocol.value}
     try:
@@ -52,13 +52,13 @@ def _recognition(card: CardRecognition) -> dict[str, Any]:
 
 
 def _production(cplc: Cplc) -> dict[str, str | None]:
-    """The fields in hex, the dates as dates where they are some, null where nobody has written anything."""
+    """The fields in hex, valid dates as dates, unset fields as null."""
     today = date.today()
     shown: dict[str, str | None] = {}
     for name in Cplc.__slots__:
         raw: bytes = getattr(cplc, name)
-        found = as_date(raw, today) if name.endswith("_date") else None
-        shown[name] = found.isoformat() if found else raw.hex().upper() if any(raw) else None
+        day = as_date(raw, today) if name.endswith("_date") else None
+        shown[name] = day.isoformat() if day else raw.hex().upper() if any(raw) else None
     return shown
 
 

@@ -1,4 +1,4 @@
-"""What a developer types after `membercard gp`: bytes in hex, and what they must be. All faults are faults of usage."""
+"""Arguments of `membercard gp`: bytes in hex and their formats. All faults are usage faults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def hex_bytes(text: str) -> bytes:
 
 
 def typed(text: str, parse: Callable[[bytes], T]) -> T:
-    """What a developer typed in hex, read by ``parse``; bytes that break its format are a fault of usage."""
+    """Parse hex with ``parse``. Raises BadParameter for bytes that break the format."""
     try:
         return parse(hex_bytes(text))
     except CodecError as error:
@@ -34,7 +34,7 @@ def aid_of(text: str) -> Aid:
 
 
 def dgis(data: str, encrypted: set[int]) -> list[dgi.Dgi]:
-    """The DGIs that were typed; each that is to be encrypted must be among them."""
+    """The DGIs in hex. Raises BadParameter when one that is to be encrypted is not among them."""
     groups = typed(data, dgi.decode)
     missing = encrypted - {number for number, _ in groups}
     if missing:

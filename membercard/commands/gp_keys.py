@@ -1,4 +1,4 @@
-"""Keys of `membercard gp`: from the keystore by name, or typed by a developer who works with test cards."""
+"""Keys of `membercard gp`: from the keystore by name, or typed, for test cards."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _STOCK = {Scp.SCP02: "kmc", Scp.SCP03: "kmc-aes"}
 
 
 def typed(text: str | None) -> bool:
-    """Whether the text is a key itself, not the name of one. Raises typer.BadParameter for what is nearly a key."""
+    """Whether the text is a key, not the name of one. Raises typer.BadParameter for a text that is almost a key."""
     if text is None:
         return False
     if _TYPED.fullmatch(text):
         return True
     if ":" in text or (len(text) >= 16 and all(c in "0123456789abcdefABCDEF" for c in text)):
-        # The text itself is not repeated: it may be most of a key.
+        # The text is not repeated: it may be most of a key.
         raise typer.BadParameter("a key has 32, 48 or 64 hex digits; or give ENC:MAC:DEK, or a name in the keystore")
     return False
 
 
 def custody_for(*texts: str | None) -> MemoryCustody:
-    """A custody in memory that can hold typed keys: with the keystore's keys where one is needed.
+    """A custody in memory for typed keys, with the keys of the keystore where one is named.
 
     Raises KeystoreLocked.
     """
@@ -44,7 +44,7 @@ def custody_for(*texts: str | None) -> MemoryCustody:
 
 
 def source(custody: MemoryCustody, text: str | None, method: Diversification) -> KeySource:
-    """The key set to authenticate with: typed, by name, or the stock master for the protocol that the card speaks."""
+    """The key set to authenticate with: typed, by name, or the stock master key of the card's protocol."""
 
     def find(update: InitializeUpdate) -> CardKeys:
         name = text or _STOCK[update.scp]

@@ -1,4 +1,4 @@
-"""`membercard keys`: make, show and renew the keys of the house. Key bytes are never printed."""
+"""`membercard keys`: create, show and rotate the keys of the issuer. Key bytes are never printed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Json = output.Json
 
 @app.command("init")
 def init() -> None:
-    """Make a keystore with every key of the house: masters, scheme CA, issuer, list signer, sealing and index keys.
+    """Create a keystore with every key of the issuer: masters, scheme CA, issuer, list signer, sealing and index keys.
 
-    With --simulation the published test key of blank stock is put in too. In production the masters of blank stock
-    come from the card supplier, in components: see `membercard keys import --help`. Nothing is ever overwritten.
+    With --simulation it also gets the published test key of blank stock. In production the masters of blank stock come
+    from the card supplier, in components: see `membercard keys import --help`. Nothing is ever overwritten.
 
     Example: membercard --simulation keys init
     """
@@ -33,7 +33,7 @@ def init() -> None:
     if chosen.keystore.exists():
         raise KeyRefused(f"there is a keystore at {chosen.keystore} already; it is not overwritten")
     passphrase = chosen.passphrase()
-    # At a terminal this asks a second time; a mistyped passphrase would lock the keys away for ever.
+    # At a terminal this prompts a second time; a mistyped passphrase would make the keys inaccessible.
     if chosen.passphrase() != passphrase:
         raise KeystoreLocked("the two passphrases differ; nothing was made")
     keys = MemoryCustody(chosen.simulation)
@@ -51,18 +51,18 @@ def init() -> None:
 
 @app.command("add-standard")
 def add_standard(json: Json = False) -> None:
-    """Make the standard keys that this keystore lacks, because an earlier version of the program made it.
+    """Create the standard keys that a keystore of an earlier version of the program lacks.
 
-    What is there stays as it is, so this may be run again at any time. Masters of blank stock are not made here.
+    Existing keys stay as they are, so this may be run again at any time. Masters of blank stock are not created here.
 
     Example: membercard keys add-standard
     """
     store = settings.open_keystore()
-    made = list(add_standard_keys(store, by=settings.load().operator))
+    added = list(add_standard_keys(store, by=settings.load().operator))
     if json:
-        output.as_json([_fields(key) for key in made])
-    elif made:
-        output.show(_table(f"Added to {store.path}", made))
+        output.as_json([_fields(key) for key in added])
+    elif added:
+        output.show(_table(f"Added to {store.path}", added))
     else:
         typer.echo(f"{store.path} has every standard key already")
 
@@ -94,7 +94,7 @@ def kcv(
 
 @app.command("rotate")
 def rotate(name: Name) -> None:
-    """Make the next version of a key. The old one stays: cards and data that it made still need it."""
+    """Create the next version of a key. Old versions stay: cards and data made with them still need them."""
     info = settings.open_keystore().rotate(name, by=settings.load().operator)
     typer.echo(f"{info.ref} made, check value {_kcv(info.kcv)}; earlier versions stay for what they made")
 
@@ -102,7 +102,7 @@ def rotate(name: Name) -> None:
 @app.command("import")
 def import_components(
     name: Name,
-    components: Annotated[int, typer.Option(min=2, max=3, help="How many people enter a part each.")] = 2,
+    components: Annotated[int, typer.Option(min=2, max=3, help="How many people enter a component each.")] = 2,
     purpose: Annotated[Purpose | None, typer.Option(help="Needed for names of your own.", show_default=False)] = None,
     algorithm: Annotated[
         Algorithm | None, typer.Option(help="Needed for names of your own.", show_default=False)
@@ -112,10 +112,10 @@ def import_components(
         typer.Option("--kcv", help="Check value of the whole key (hex), from the supplier.", show_default=False),
     ] = None,
 ) -> None:
-    """Import a key whose parts came in separate envelopes: two or three people enter one each, out of others' sight.
+    """Import a key from components in separate envelopes: two or three people enter one each, unseen by the others.
 
-    After each part its check value is shown, to compare with the envelope; then that of the whole key. A name that
-    exists grows a new version. For `kmc`, `kmc-aes` and the other standard names purpose and algorithm are known.
+    The check value of each component is shown, to compare with the envelope; then that of the key. A name that exists
+    gets a new version. For `kmc`, `kmc-aes` and the other standard names purpose and algorithm are known.
 
     Example: membercard keys import kmc --components 3 --kcv 8BAF47
     """
@@ -153,7 +153,7 @@ def _hex(text: str, what: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        # The fault of fromhex would quote what was typed.
+        # The message of fromhex would quote the input.
         raise KeyRefused(f"{what} is hexadecimal digits, two for each byte") from None
 
 

@@ -1,4 +1,4 @@
-"""Preparing and running a batch at a terminal: progress bars, the lanes as they are now, and Ctrl-C."""
+"""Preparing and running a batch at a terminal: progress bars, live display of the lanes, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def prepare_with_progress(
     workers: int = 1,
     by: str,
 ) -> int:
-    """Fill the key pool and make every missing dossier; how many were made. ``workers`` 0: one a core."""
+    """Fill the key pool and make every missing dossier; returns how many. ``workers`` 0: one for each core."""
     missing = registry.batches.batch(batch_id).to_prepare
     payment_pool = open_payment_pool(custody, profile, pool)
     for keys, level in pool_levels(missing, pool, payment_pool).items():
-        made = progress.add_task("chip keys", total=max(0, level - len(keys)))
-        keys.fill(level, tick=partial(progress.advance, made))
+        chip_keys = progress.add_task("chip keys", total=max(0, level - len(keys)))
+        keys.fill(level, tick=partial(progress.advance, chip_keys))
     task = progress.add_task("dossiers", total=missing)
     preparer = Preparer(profile, custody, today=date.today())
     with ExitStack() as stack:
         executor = None
         if workers != 1:
-            # Ctrl-C reaches the whole process group; workers leave it to this process, which drops what has not begun.
+            # Ctrl-C reaches the whole process group; workers ignore it, and this process drops the chunks not begun.
             processes = ProcessPoolExecutor(
                 workers or cpu_count(),
                 mp_context=get_context("forkserver"),
@@ -79,7 +79,7 @@ def prepare_with_progress(
             pool,
             payment_pool=payment_pool,
             executor=executor,
-            tick=lambda made: progress.advance(task, made),
+            tick=lambda count: progress.advance(task, count),
             by=by,
         )
 
@@ -96,7 +96,7 @@ def run_line(
 ) -> list[LaneResult]:
     """Run a batch over these readers with a live display on ``console``.
 
-    Raises Interrupted after Ctrl-C, once the cards in hand are done.
+    Raises Interrupted after Ctrl-C, once the current cards are done.
     """
     station = StationLine(registry, profile, custody, settings.load().station)
     with (
@@ -115,14 +115,14 @@ def run_line(
 
 @contextmanager
 def _interruptible(line: PersonalizationLine, display: Display) -> Iterator[None]:
-    """Ctrl-C, or a polite kill, ends the lanes after the cards in hand; more of them change nothing."""
+    """Ctrl-C and SIGTERM end the lanes after their current cards; repeated signals change nothing."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals go to the main thread, whose affair this then is
+        yield  # only the main thread handles signals
         return
-    asked: list[int] = []
+    received: list[int] = []
 
     def stop(number: int, _frame: object) -> None:
-        asked.append(number)
+        received.append(number)
         line.stop()
         display.say("stopping after the cards in hand")
 
@@ -132,12 +132,12 @@ def _interruptible(line: PersonalizationLine, display: Display) -> Iterator[None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if asked:
+    if received:
         raise Interrupted("stopped after the cards in hand; the same command goes on with the rest")
 
 
 class Display(Live):
-    """What every lane does now, what it last did, and the batch's progress. Plain lines where there is no terminal."""
+    """Live table of the lanes and the batch's progress; plain lines where standard error is not a terminal."""
 
     def __init__(self, registry: Registry, batch_id: str, lanes: int, console: Console) -> None:
         accounts = registry.batches.accounts(batch_id)
@@ -147,7 +147,7 @@ class Display(Live):
             f"lane {n}": LaneEvent(f"lane {n}", LaneState.WAITING) for n in range(1, lanes + 1)
         }
         self._last: dict[str, str] = {}
-        self._said: dict[str, str] = {}
+        self._last_message: dict[str, str] = {}
         self._done: Counter[tuple[str, CardOutcome]] = Counter()
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
@@ -164,7 +164,7 @@ class Display(Live):
         super().__init__(console=console, refresh_per_second=12, transient=False, get_renderable=self._render)
 
     def show(self, event: LaneEvent) -> None:
-        """Take in one event; called from the lanes' threads."""
+        """Show one event; called from the lanes' threads."""
         with self._lock_events:
             self._lanes[event.lane] = event
             report = event.report
@@ -177,9 +177,9 @@ class Display(Live):
                     self.console.print(
                         f"{event.lane}: {_what_happened(event)}", highlight=False, markup=False, soft_wrap=True
                     )
-            if event.message and event.message != self._said.get(event.lane) and self._plain:
+            if event.message and event.message != self._last_message.get(event.lane) and self._plain:
                 self.console.print(f"{event.lane}: {event.message}", highlight=False, markup=False, soft_wrap=True)
-            self._said[event.lane] = event.message
+            self._last_message[event.lane] = event.message
 
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)

@@ -20,7 +20,7 @@ app = typer.Typer()
 def publish(
     directory: Annotated[Path, typer.Argument(help="Where to write the files.", show_default=False)],
 ) -> None:
-    """Write what counters need to work offline: trust list, hotlist (both signed), and the key to check them with.
+    """Write the files that counters need offline: signed trust list, signed hotlist, and the key to verify them.
 
     Example: membercard lists publish /srv/counters
     """

@@ -33,14 +33,15 @@ def run(
     max_consecutive_failures: Annotated[
         int, typer.Option(help="A lane stops after so many rejects in a row.", min=1)
     ] = 5,
-    tries: Annotated[int, typer.Option(help="How often a chip may fall out before it is rejected.", min=1)] = 3,
+    tries: Annotated[int, typer.Option(help="How often a chip may fail before it is rejected.", min=1)] = 3,
     idle: Annotated[float, typer.Option(help="Seconds a lane waits for a next card.", min=0)] = 120.0,
     json: output.Json = False,
 ) -> None:
     """Personalize, read back and verify cards until the batch is done (办卡).
 
-    Stop it at any moment, even with the power switch: run the same command again and it goes on. Put chips that were in
-    the readers back in; each goes on where it stopped. Exit code 1 when a lane ended with a fault or cards are missing.
+    It can be stopped at any moment, even by a power cut: run the same command again to continue. Put chips that were
+    in the readers back in; each continues where it stopped. Exit code 1 when a lane ended with a fault or cards are
+    missing.
 
     Example: membercard perso run B20261122-001 --reader pcsc:0 --reader pcsc:1
     """
@@ -48,8 +49,8 @@ def run(
     profile = profile_in_use()
     chosen = LineSettings(max_consecutive_failures=max_consecutive_failures, tries=tries, idle=idle)
     with settings.open_registry(keystore) as registry:
-        found = under_way(registry.batches.batch(batch))
-        if not found.dossiers:
+        chosen_batch = under_way(registry.batches.batch(batch))
+        if not chosen_batch.dossiers:
             sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
             raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch)
         began = monotonic()

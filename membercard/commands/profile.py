@@ -24,11 +24,10 @@ def check(
     file: Annotated[Path, typer.Argument(help="A card profile (YAML).", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print every value, defaults filled in.")] = False,
 ) -> None:
-    """Check a card profile and show what it means, defaults filled in.
+    """Check a card profile and show its values, defaults included.
 
-    A payment application is checked on a specimen card, made with throw-away keys, as a brand's tester would check it.
-    A fault is one line: file, line, field, what is wrong; or the rule, what is wrong, where that is written. Exit code
-    1 then.
+    A payment application is checked on a specimen card, made with temporary keys, as a scheme's tester would check it.
+    A fault is one line: file, line, field and text; or rule, text and source. The exit code is then 1.
     """
     profile = load_profile(file)
     if profile.payment:

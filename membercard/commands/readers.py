@@ -1,4 +1,4 @@
-"""`membercard readers`: which PC/SC readers are there, and what happens at them."""
+"""`membercard readers`: list and watch PC/SC readers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NONE = "No reader is plugged in. Virtual cards need none: use --reader sim:CARD
 
 @app.command("list")
 def list_(json: output.Json = False) -> None:
-    """Readers plugged in now, with the URL for --reader and the card in each.
+    """List the connected readers, with the URL for --reader and the card in each.
 
     Exit code 3 when the PC/SC service is not running.
     """
@@ -37,11 +37,11 @@ def list_(json: output.Json = False) -> None:
 @app.command("watch")
 def watch(
     seconds: Annotated[float | None, typer.Option(help="Stop after so long; else with Ctrl-C.", min=0)] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Readers and cards as they come and go, one line for each event, until Ctrl-C.
+    """Watch readers and cards, one line for each event, until Ctrl-C.
 
-    The PC/SC service may stop and start meanwhile: that is an event too.
+    The PC/SC service may stop and start meanwhile; that is an event too.
     """
     stop = threading.Event()
     timer = threading.Timer(seconds or 0, stop.set)
@@ -52,7 +52,7 @@ def watch(
         for event in watch_readers(stop):
             typer.echo(_json_line(event) if json else _line(event))
     except KeyboardInterrupt:
-        stop.set()  # Ctrl-C is how a watch ends, and no fault.
+        stop.set()  # Ctrl-C ends a watch; it is not a fault.
     finally:
         timer.cancel()
 
@@ -77,7 +77,7 @@ def _card(reader: ReaderInfo) -> str:
 
 
 def about(atr: bytes) -> str:
-    """An answer to reset in a few words, such as ``T=1, 129 kbit/s``."""
+    """An answer to reset in short, such as ``T=1, 129 kbit/s``."""
     try:
         parsed = Atr.parse(atr)
     except AtrError as error:
@@ -93,8 +93,8 @@ def about(atr: bytes) -> str:
 
 def _line(event: ReaderEvent) -> str:
     parts = [event.reader, about(event.atr) if event.atr else "", event.detail]
-    said = ": ".join([event.kind.value, *filter(None, parts)])
-    return f"{datetime.now().astimezone():%H:%M:%S}  {said}"
+    text = ": ".join([event.kind.value, *filter(None, parts)])
+    return f"{datetime.now().astimezone():%H:%M:%S}  {text}"
 
 
 def _json_line(event: ReaderEvent) -> str:

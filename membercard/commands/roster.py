@@ -1,4 +1,4 @@
-"""`membercard roster`: registration forms, checked and imported (录入)."""
+"""`membercard roster`: check and import registration forms (录入)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check(
     unit: Annotated[str | None, typer.Option(help="The unit, if not the one that the form's title names.")] = None,
     lang: Lang = "zh",
 ) -> None:
-    """Check a registration form and say what is wrong with each row.
+    """Check a registration form and list the faults of each row.
 
     Nothing is stored. Exit code 0: every row is accepted; 1: some row is rejected, or the form cannot be read.
 
@@ -97,7 +97,7 @@ def import_(
     """Import a registration form as a draft batch: accepted rows become members to approve, rejected rows are kept with
     their reasons.
 
-    Exit code 0: a batch was made; 1: nobody could be accepted, or the form is a batch already.
+    Exit code 0: a batch was created; 1: no row could be accepted, or the form was imported before.
 
     Example: membercard roster import form.xlsx --by "Li Na"
     """
@@ -114,27 +114,27 @@ def import_(
             batch = registry.rosters.import_roster(
                 report.unit, accepted, rejected, source=file.name, digest=report.digest, by=clerk
             )
-    _say(report, "en" if lang == "en" else "zh", batch, as_json)
+    _print_import(report, "en" if lang == "en" else "zh", batch, as_json)
     if batch is None:
         raise typer.Exit(1)
 
 
-def _say(report: RosterReport, language: Language, batch: Batch | None, as_json: bool) -> None:
+def _print_import(report: RosterReport, language: Language, batch: Batch | None, as_json: bool) -> None:
     if as_json:
         typer.echo(output.json_text(_batch_json(batch, report)))
         return
     _show(report, language)
     if batch is None:
-        typer.echo("Nobody could be accepted, so there is no batch.")
+        typer.echo("No row could be accepted, so no batch was created.")
         return
     typer.echo(f"{batch.id}: draft batch, imported by {batch.imported_by}.")
     typer.echo(f"Next, a second person: membercard batch approve {batch.id} --by NAME")
 
 
 def _json_by_rows(report: RosterReport) -> str:
-    """The report with one line a row, so that a diff of two reports can be read.
+    """The report as JSON with one line per row, so that a diff of two reports is readable.
 
-    Written in one go, which is fast, and then divided where a row begins: within a value, its quotes would be escaped.
+    It is written at once, which is fast, then split at the start of each row: within a value, quotes are escaped.
     """
     whole = report.to_json()
     rows = output.json_text(whole.pop("rows"), None).replace('}, {"sheet_row": ', '},\n  {"sheet_row": ')
@@ -155,7 +155,7 @@ def _batch_json(batch: Batch | None, report: RosterReport) -> dict[str, object]:
 
 
 def _show(report: RosterReport, language: Language) -> None:
-    """The rejected rows with their reasons, then the mended ones by kind, then one line of totals. Names are masked."""
+    """Print the rejected rows with their reasons, counts of normalized rows, and totals. Names are masked."""
     from personalize.intake import RowNote, explain
 
     console = Console(highlight=False)

@@ -1,4 +1,4 @@
-"""`membercard serve`: the readers of this machine over HTTP, events and web pages, until it is told to end."""
+"""`membercard serve`: the readers of this machine over HTTP, events and web pages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def serve(
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM).", show_default=False)] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM, no password).", show_default=False)] = None,
     client_ca: Annotated[
-        Path | None, typer.Option(help="Let in only stations with a certificate of this CA (PEM).", show_default=False)
+        Path | None, typer.Option(help="Accept only clients with a certificate of this CA (PEM).", show_default=False)
     ] = None,
     name: Annotated[
         list[str] | None,
@@ -61,21 +61,21 @@ def serve(
         typer.Option(help="URL of a reader that verifies each card put in, as pcsc:PART OF ITS NAME; may be repeated."),
     ] = None,
     pcsc: Annotated[bool, typer.Option(help="Watch the PC/SC service for readers.")] = True,
-    demo: Annotated[bool, typer.Option("--demo", help="A seeded station with virtual readers, gone at the end.")] = (
-        False
-    ),
+    demo: Annotated[
+        bool, typer.Option("--demo", help="A station with sample data and virtual readers, deleted at the end.")
+    ] = (False),
     data: Annotated[
-        Path | None, typer.Option(help="Where the demo's station lives, and stays.", show_default=False)
+        Path | None, typer.Option(help="Where the demo's station is stored; it is then kept.", show_default=False)
     ] = None,
     log_format: Annotated[LogFormat, typer.Option(help="Lines for people, or JSON for machines.")] = LogFormat.CONSOLE,
-    log_level: Annotated[LogLevel, typer.Option(help="The least that is logged; debug logs every request.")] = (
+    log_level: Annotated[LogLevel, typer.Option(help="Lowest level that is logged; debug logs every request.")] = (
         LogLevel.INFO
     ),
 ) -> None:
     """Serve the readers of this machine: web pages for stations and counters, an API for programs.
 
-    The first start makes the administrator `admin` and prints a one-time password. A database that is away is waited
-    for. SIGTERM and Ctrl-C end it once the cards in hand are done.
+    The first start creates the administrator `admin` and prints a one-time password. An unavailable database is waited
+    for. SIGTERM and Ctrl-C end the service once the current cards are done.
 
     Example: membercard serve --host 0.0.0.0 --tls-cert station.pem --tls-key station.key
     """
@@ -92,37 +92,37 @@ def serve(
 def _run(
     stack: ExitStack, listen: Listen, demo: DemoStation | None, readers: list[str], counters: list[str], pcsc: bool
 ) -> None:
-    told: dict[str, Secret] = {}
+    passwords: dict[str, Secret] = {}
     if demo is not None:
-        readers, counters, told = [*readers, *demo.lanes], [*counters, demo.counter], dict(demo.passwords)
+        readers, counters, passwords = [*readers, *demo.lanes], [*counters, demo.counter], dict(demo.passwords)
     keystore = _demo_keystore() if demo else settings.open_keystore()
     listener = stack.enter_context(listen.open())
     registry = waiting.opened(partial(settings.open_registry, keystore), listen, listener)
     if registry is None:
-        return  # told to end while the database was away
+        return  # ended while the database was unavailable
     stack.enter_context(registry)
     named = {url: _counter_name(place) for place, url in enumerate(counters)}
     parts = station_parts(registry, keystore, readers=readers, counters=named, pcsc=pcsc and not demo)
     service = ReaderService(parts, listen.door())
     password = first_administrator(registry, service.door)
     if password is not None:
-        told[NAME] = password
+        passwords[NAME] = password
     stack.callback(service.close)
     service.start()
-    tell = partial(_tell, told)
-    serving.serve(create_app(service), listen, stop=service.close, ready=tell, listener=listener)
+    ready = partial(_print_start, passwords)
+    serving.serve(create_app(service), listen, stop=service.close, ready=ready, listener=listener)
 
 
 def _demo_keystore() -> SoftwareKeystore:
-    """The demo's own, whatever passphrase the environment has for another."""
-    found = settings.load()
-    if found.passphrase_file is None:
+    """The demo's own keystore, opened with its passphrase file whatever the environment says."""
+    current = settings.load()
+    if current.passphrase_file is None:
         raise SettingsError("the demo's settings name no passphrase file")
-    return SoftwareKeystore.unlock(found.keystore, Secret(found.passphrase_file.read_bytes().rstrip(b"\r\n")))
+    return SoftwareKeystore.unlock(current.keystore, Secret(current.passphrase_file.read_bytes().rstrip(b"\r\n")))
 
 
-def _tell(passwords: Mapping[str, Secret], address: str) -> None:
-    """Passwords once, here and in no log."""
+def _print_start(passwords: Mapping[str, Secret], address: str) -> None:
+    """Print the passwords once; they are in no log."""
     for user, password in passwords.items():
         once = ", to be changed at once" if user == NAME else ""
         typer.echo(f"Sign in as {user} with the password {password.reveal().decode()}{once}")

@@ -13,7 +13,7 @@ app = typer.Typer()
 
 @app.command("receive")
 def receive(
-    count: Annotated[int, typer.Argument(help="How many blank chips came.", min=1, show_default=False)],
+    count: Annotated[int, typer.Argument(help="How many blank chips were delivered.", min=1, show_default=False)],
     supplier_batch: Annotated[str, typer.Option(help="The supplier's delivery or batch number.", show_default=False)],
     by: Annotated[str | None, typer.Option(help="Who counted them; you, if not given.")] = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`membercard tlv`: card data in words."""
+"""`membercard tlv`: card data explained."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def decode(
     ] = False,
     json: output.Json = False,
 ) -> None:
-    """Print data objects as a tree: names, values, and what every bit means. Personal data are masked.
+    """Print data objects as a tree: names, values, and the meaning of every bit. Personal data are masked.
 
     Example: membercard tlv decode --aid A000000333010101 9F7906000000001234
     """

@@ -1,4 +1,4 @@
-"""`membercard user`: people who may sign in to the service, for whoever owns the machine that it runs on."""
+"""`membercard user`: users of the service, administered on the machine that it runs on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add(
     display: Annotated[str, typer.Option(help="The name shown, if not the one to sign in with.")] = "",
     lang: Annotated[str, typer.Option(help="Language of the pages: zh or en.")] = "zh",
 ) -> None:
-    """Add a person and print a one-time password, which is to be changed at the first sign-in.
+    """Add a user and print a one-time password, which has to be changed at the first sign-in.
 
     Example: membercard user add wang.fang --role registrar --role counter --display 王芳
     """
@@ -42,13 +42,13 @@ def add(
     password = one_time()
     with settings.open_registry() as registry:
         stored = Passwords().hash(password)
-        made = registry.users.add(name, display or name, stored, role, by=_owner(), language=lang)
-    _tell(made, password)
+        user = registry.users.add(name, display or name, stored, role, by=_owner(), language=lang)
+    _print_password(user, password)
 
 
 @app.command("list")
 def show(json: output.Json = False) -> None:
-    """List the people who may sign in, and those who may not any more."""
+    """List all users, with those who are disabled."""
     people: list[User] = []
     cursor: str | None = None
     with settings.open_registry() as registry:
@@ -75,9 +75,9 @@ def show(json: output.Json = False) -> None:
 
 @app.command("disable")
 def disable(name: Name, reason: Why) -> None:
-    """Keep a person out: their sessions end, and the tokens that they made are not in force any more.
+    """Disable a user: their sessions end, and the tokens that they made are no longer valid.
 
-    Example: membercard user disable wang.fang --reason "left the house"
+    Example: membercard user disable wang.fang --reason "left the union"
     """
     with settings.open_registry() as registry:
         person = registry.users.disable(name, by=_owner(), reason=reason)
@@ -88,9 +88,9 @@ def disable(name: Name, reason: Why) -> None:
 def reset(
     name: Name,
     reason: Why = "password lost",
-    enable: Annotated[bool, typer.Option("--enable", help="Let in again somebody who was disabled.")] = False,
+    enable: Annotated[bool, typer.Option("--enable", help="Also enable a user who was disabled.")] = False,
 ) -> None:
-    """Print a new one-time password for a person, whose sessions all end.
+    """Print a new one-time password for a user, whose sessions all end.
 
     Example: membercard user reset admin
     """
@@ -102,7 +102,7 @@ def reset(
         if enable and registry.users.user(name).disabled:
             registry.users.enable(name, by=_owner(), reason=reason)
         person = registry.users.set_password(name, stored, by=_owner(), must_change=True, reason=reason)
-    _tell(person, password)
+    _print_password(person, password)
 
 
 def _json(user: User) -> dict[str, object]:
@@ -112,11 +112,11 @@ def _json(user: User) -> dict[str, object]:
 
 
 def _owner() -> str:
-    """As the audit names who works on the machine itself."""
+    """The actor in the audit for work on the machine itself."""
     return f"{settings.load().operator} (command line)"
 
 
-def _tell(person: User, password: str) -> None:
+def _print_password(person: User, password: str) -> None:
     typer.echo(f"{person.name} ({', '.join(sorted(person.roles))}) signs in once with this password: {password}")
     if person.disabled:
         typer.echo(f"{person.name} is disabled, and let in again by: membercard user reset {person.name} --enable")

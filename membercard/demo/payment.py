@@ -1,4 +1,4 @@
-"""The demo's merchant: three payments with the bank's half of the cards just issued, and a test bank that answers."""
+"""The demo's merchant: three payments with the payment application of issued cards, and a test bank."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from membercard.errors import SettingsError
 from membercard.wiring.issuer_http import HttpIssuer
 from membercard.wiring.line import profile_in_use
 from membercard.wiring.readers import card_in
-from membercard.wiring.terminal import configuration, own_authorities
+from membercard.wiring.terminal import own_authorities, terminal_config
 from personalize.payment.elements import aip
 from personalize.profiles.payment import PaymentApplication
 from registry.store import Registry
@@ -59,7 +59,7 @@ BANK: Final = "bank.json"
 _PURPOSES: Final = (("ac", Purpose.AC), ("smi", Purpose.SMI), ("smc", Purpose.SMC))
 _PIN_TRIES: Final = Command(0x80, 0xCA, 0x9F, 0x17, ne=256)
 _WITHOUT_PIN, _WITH_PIN = "E028C8", "E0B8C8"
-"""Terminal capabilities (9F33) of a till without a PIN pad, and of one for offline PINs. EMV 4.4 Book 4, Annex A2."""
+"""Terminal capabilities (9F33) without a PIN pad, and with one for offline PINs. EMV 4.4 Book 4, Annex A2."""
 _ACCEPTED: Final = b"00"
 _SHOWN: Final = (
     KernelStage.AUTHENTICATION,
@@ -74,14 +74,14 @@ _SHOWN: Final = (
 
 
 class Issued(NamedTuple):
-    """A card that the line has made: its file, and the member card's sequence, which grows when it is made again."""
+    """A card from the line: its file, and the sequence of the member card, which grows when it is made again."""
 
     chip: Path
     sequence: int
 
 
 class ForgetfulCardholder:
-    """A cardholder who remembers another card's PIN: four digits where the card has six."""
+    """A cardholder who types the PIN of another card: four digits where the card has six."""
 
     def choose(self, candidates: Sequence[Choice]) -> int | None:
         return 0
@@ -101,7 +101,7 @@ class _DemoAccount:
 
 @dataclass(frozen=True, slots=True)
 class _DemoPayment:
-    """What is paid and how it has to end: result and response code. ``account`` is what the bank's file says of it."""
+    """A payment and its expected result and response code. ``account`` is its entry in the bank's file."""
 
     title: str
     amount: int
@@ -124,24 +124,24 @@ _PAYMENTS: Final = (
 
 
 def share_masters(keys: MemoryCustody, out: Path) -> None:
-    """Put the master keys that house and bank share into custody, and tell them to the bank: a file that only its owner
-    may read. Nothing for a profile without a payment application.
+    """Import the master keys that issuer and bank share into custody, and write them to the bank's file, which only its
+    owner may read. Does nothing for a profile without a payment application.
 
-    Two officers of a real bank would bring them in parts: membercard keys import.
+    A real bank would deliver them in components: membercard keys import.
     """
     payment = profile_in_use().payment
     if payment is None:
         return
     masters = dict[str, dict[str, str]]()
-    for told, algorithm, names in (
+    for cipher, algorithm, names in (
         ("3des", Algorithm.TDES, payment.keys.tdes),
         ("sm4", Algorithm.SM4, payment.keys.sm4),
     ):
-        masters[told] = {}
+        masters[cipher] = {}
         for field_name, purpose in _PURPOSES:
             value = secrets.token_bytes(16)
             keys.import_key(getattr(names, field_name), purpose, algorithm, Secret(value), by="bank")
-            masters[told][field_name] = value.hex()
+            masters[cipher][field_name] = value.hex()
     masters["3des"]["option"] = payment.keys.option
     path = out / BANK
     path.touch(mode=0o600)
@@ -149,19 +149,19 @@ def share_masters(keys: MemoryCustody, out: Path) -> None:
 
 
 def pay(console: Console, registry: Registry, custody: KeyCustody, out: Path, cards: Mapping[str, Issued]) -> bool:
-    """Open accounts for three of the cards, by card number, and pay with them, showing how each payment came to its
-    end and what the bank says to its cryptogram. Whether each ended as it has to."""
+    """Open accounts for three of the cards, by card number, and pay with them, showing the course of each payment and
+    the bank's check of its cryptogram. Whether each ended as expected."""
     profile = profile_in_use()
     if profile.payment is None:
         console.print(f"   the profile {profile.profile} has no payment application: nobody pays", style="dim")
         return True
     accounts = _accounts(registry, profile.payment, cards)
     bank = _write_bank(out, accounts)
-    till, ended = _Till(configuration(None), profile.payment, custody), []
+    terminal, ended = _MerchantTerminal(terminal_config(None), profile.payment, custody), []
     with _bank(bank) as host:
         for number, (payment, account) in enumerate(zip(_PAYMENTS, accounts, strict=True), 1):
-            paid = till.pay(payment, account, host)
-            _show(console, f"{number}. {payment.title}", till.price(payment), paid)
+            paid = terminal.pay(payment, account, host)
+            _show(console, f"{number}. {payment.title}", terminal.price(payment), paid)
             ended.append(paid.accepted and (paid.outcome.result, paid.outcome.response_code) == payment.ends)
     return all(ended)
 
@@ -174,27 +174,27 @@ def _accounts(registry: Registry, profile: PaymentApplication, cards: Mapping[st
 
 
 def _write_bank(out: Path, accounts: Sequence[_DemoAccount]) -> Path:
-    """Open these accounts at the bank; its file."""
+    """Open these accounts at the bank; returns its file."""
     path = out / BANK
-    told = json.loads(path.read_bytes())
-    told["accounts"] = [
+    content = json.loads(path.read_bytes())
+    content["accounts"] = [
         {"pan": account.pan, "sequence": account.sequence, "balance": "5000.00", **payment.account}
         for payment, account in zip(_PAYMENTS, accounts, strict=True)
     ]
-    path.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return path
 
 
 class _Paid(NamedTuple):
-    """One payment: how it ended, whether the bank accepted its last cryptogram, PIN tries left after a script."""
+    """One payment: outcome, whether the bank accepted its last cryptogram, PIN tries left after a script."""
 
     outcome: Outcome
     accepted: bool
     tries: int | None
 
 
-class _Till:
-    """A merchant's till."""
+class _MerchantTerminal:
+    """A merchant's payment terminal."""
 
     def __init__(self, config: TerminalConfig, profile: PaymentApplication, custody: KeyCustody) -> None:
         self._config, self._profile, self._keys = config, profile, own_authorities(custody)
@@ -224,18 +224,17 @@ class _Till:
                 keys=self._keys,
                 cardholder=payment.cardholder,
                 host=host,
-                draw=lambda: 99,  # nobody is picked at random, so that each payment tells its own story
+                draw=lambda: 99,  # no random selection for online, so that each payment takes its own course
                 random=random,
             )
             tries = _tries(sender) if outcome.scripts else None
-        # The unpredictable number of the transaction is the first thing that is drawn.
+        # The unpredictable number of the transaction is drawn first.
         known = {**config.data(), **transaction.data(drawn[0]), TAG_82_AIP: aip(self._profile)}
         return _Paid(outcome, _presented(outcome, known, account, host), tries)
 
 
 def _presented(outcome: Outcome, known: Mapping[int, bytes], account: _DemoAccount, host: OnlineHost) -> bool:
-    """Present how a payment ended, as a till does in the evening: whether the bank finds the last cryptogram to be of
-    this card's key. The bank also learns what became of its scripts. EMV 4.4 Book 4, 12.1."""
+    """Submit a payment with its script results; whether the bank accepts the last cryptogram. EMV 4.4 Book 4, 12.1."""
     last = outcome.second or outcome.first
     if last is None:
         return False
@@ -262,15 +261,15 @@ def _presented(outcome: Outcome, known: Mapping[int, bytes], account: _DemoAccou
 
 @contextmanager
 def _bank(keys: Path) -> Iterator[OnlineHost]:
-    """The test bank as a process of its own, reached over HTTP. Raises SettingsError when it does not start."""
+    """Run the test bank as a process of its own, reached over HTTP. Raises SettingsError when it does not start."""
     program = [sys.executable, "-c", "from membercard.cli import main; main()"]
     command = [*program, "sim", "issuer", "--keys", str(keys), "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
         try:
-            said = process.stderr.readline() if process.stderr is not None else ""
-            url = re.search(r"http://\S+/authorize", said)
+            line = process.stderr.readline() if process.stderr is not None else ""
+            url = re.search(r"http://\S+/authorize", line)
             if url is None:
-                raise SettingsError(f"the test bank did not start: {said.strip()}")
+                raise SettingsError(f"the test bank did not start: {line.strip()}")
             yield HttpIssuer(url[0])
         finally:
             process.terminate()
@@ -290,33 +289,33 @@ def _show(console: Console, title: str, amount: str, paid: _Paid) -> None:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for stage, steps in groupby(outcome.steps, lambda step: step.stage):
-        told = _told(stage, list(steps))
-        if told:
-            grid.add_row(stage.value, told)
+        text = _stage_text(stage, list(steps))
+        if text:
+            grid.add_row(stage.value, text)
     if paid.tries is not None:
         grid.add_row("the card now", f"{paid.tries} PIN tries left: the bank's script unblocked its PIN")
-    grid.add_row("the bank afterwards", _bank_says(paid))
+    grid.add_row("the bank afterwards", _bank_text(paid))
     console.print(Padding(grid, (0, 0, 1, 6)))
 
 
-def _told(stage: KernelStage, steps: Sequence[Step]) -> Text:
-    """What a function decided at last, or each thing that happened with the cardholder; and whatever set bits."""
-    told = Text()
+def _stage_text(stage: KernelStage, steps: Sequence[Step]) -> Text:
+    """The last decision of a function, or every step with the cardholder; and the TVR bits set."""
+    text = Text()
     for step in steps:
         bits = [words for _, _, words in step.tvr.places()]
-        heard = stage is KernelStage.CARDHOLDER and not step.text.startswith("rule ")
-        if bits or (stage in _SHOWN and (heard or step is steps[-1])):
-            told.append(f"{step.text.removeprefix(f'{stage.value}: ')}\n")
+        with_cardholder = stage is KernelStage.CARDHOLDER and not step.text.startswith("rule ")
+        if bits or (stage in _SHOWN and (with_cardholder or step is steps[-1])):
+            text.append(f"{step.text.removeprefix(f'{stage.value}: ')}\n")
         for words in bits:
-            told.append(f"▲ {words}\n", "yellow")
-    told.rstrip()
-    return told
+            text.append(f"▲ {words}\n", "yellow")
+    text.rstrip()
+    return text
 
 
-def _bank_says(paid: _Paid) -> Text:
-    made = [one.kind.value for one in (paid.outcome.first, paid.outcome.second) if one is not None]
-    if not paid.accepted or not made:
+def _bank_text(paid: _Paid) -> Text:
+    kinds = [one.kind.value for one in (paid.outcome.first, paid.outcome.second) if one is not None]
+    if not paid.accepted or not kinds:
         return Text("✗ the bank does not accept the card's cryptogram", "red")
     settled = "the payment is settled" if paid.outcome.approved else "nothing was paid"
-    verb = "is" if len(made) == 1 else "are"
-    return Text(f"✓ {' and '.join(made)} {verb} of this card's key: {settled}", "green")
+    verb = "is" if len(kinds) == 1 else "are"
+    return Text(f"✓ {' and '.join(kinds)} {verb} of this card's key: {settled}", "green")

@@ -1,6 +1,6 @@
-"""Made-up people and their registration forms, for demos: nobody of these names has these numbers.
+"""Made-up people and their registration forms, for demos.
 
-The ID numbers have the right form and check character (GB 11643), and birth dates and serials that are counted up.
+The ID numbers have the right form and check character (GB 11643); birth dates and serials are counted up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HEAD: Final = ("序号", "身份证号", "姓名", "性别", "手机号码", "�
 
 @dataclass(frozen=True, slots=True)
 class FormRow:
-    """One row of a form, as a clerk would type it."""
+    """One row of a form, as a clerk types it."""
 
     id_number: str = field(repr=False)
     name: str = field(repr=False)
@@ -32,7 +32,7 @@ class FormRow:
 
 
 def person(number: int) -> FormRow:
-    """The same person for the same number, from 1 on."""
+    """A made-up person for a number from 1 on; the same number gives the same person."""
     born = _FIRST_BIRTHDAY + timedelta(days=number * 137 % 14_000)
     body = f"130104{born:%Y%m%d}{number % 1000:03d}"
     given = _GIVEN[number * 7 % len(_GIVEN)] + (_GIVEN[number * 11 % len(_GIVEN)] if number % 3 else "")
@@ -49,7 +49,7 @@ def people(count: int, start: int) -> list[FormRow]:
 
 
 def write_form(path: Path, unit: str, rows: Sequence[FormRow]) -> Path:
-    """A registration form as a unit sends it: title, unit, head, one row a person."""
+    """Write a registration form as units send them: title, unit, header, one row per person."""
     book = Workbook()
     sheet = book.active
     for line in (("工会会员卡信息登记表",), (f"基层工会名称：{unit}",), _HEAD):
@@ -62,9 +62,9 @@ def write_form(path: Path, unit: str, rows: Sequence[FormRow]) -> Path:
     return path
 
 
-def spoiled(rows: Sequence[FormRow]) -> list[FormRow]:
-    """The same rows with the faults that forms really come with: a wrong digit, one person twice, a cut phone number,
-    a gender that contradicts the ID number, an ID number that a spreadsheet rounded. Needs five rows."""
+def with_faults(rows: Sequence[FormRow]) -> list[FormRow]:
+    """The same rows with typical faults: a wrong digit, one person twice, a phone number cut short, a gender that
+    contradicts the ID number, an ID number rounded by a spreadsheet. Needs five rows."""
     first, second, third, fourth, fifth, *rest = rows
     wrong = first.id_number[:-1] + ("0" if first.id_number[-1] != "0" else "1")
     other = "女" if third.gender == "男" else "男"

@@ -1,4 +1,4 @@
-"""What demos begin with: an empty house with settings and a simulation keystore of its own, and blank chips."""
+"""Start of a demo: a data directory with settings and a simulation keystore of its own, and blank chips."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from terminal.secret import Secret
 
 CONFIG: Final = "membercard.toml"
 _MARK: Final = ".membercard-demo"
-_STRANGER_KEY: Final = "00112233445566778899AABBCCDDEEFF"
-"""One blank chip has this key instead of the supplier's: it has to be refused, and its card made again."""
+_UNKNOWN_KEY: Final = "00112233445566778899AABBCCDDEEFF"
+"""Key of one blank chip, instead of the supplier's: it has to be rejected, and its card made again."""
 
 
 def create_demo_home(out: Path, *, option: str = "--out", operator: str = "clerk") -> SoftwareKeystore:
-    """An empty directory with settings, which are in force from now on, and its keystore. ``option`` is how the user
-    names the directory. Raises SettingsError for one that no demo made."""
+    """Create an empty data directory with settings, which are activated, and its keystore. ``option`` is the command
+    line option that names the directory. Raises SettingsError for a directory that no demo created."""
     if out.exists() and any(out.iterdir()) and not (out / _MARK).exists():
         raise SettingsError(f"{out} exists and no demo made it; name another place with {option}")
     shutil.rmtree(out, ignore_errors=True)
@@ -65,28 +65,28 @@ def _write_settings(out: Path, lines: Sequence[str], operator: str) -> None:
 
 
 def _bank_profile(out: Path) -> Path:
-    """A copy of the shipped profile with both applications, to look at and to change."""
+    """A copy of the shipped profile with both applications, for the user to change."""
     path = out / "profile.yaml"
     shipped = files("personalize") / "profiles" / "union-member-bank.yaml"
     path.write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
     return path
 
 
-def make_blanks(directory: Path, count: int, *, stranger: bool = True) -> int:
-    """At least ``count`` blank chips of both kinds, some to spare, and one stranger that comes first; how many."""
+def make_blanks(directory: Path, count: int, *, unknown: bool = True) -> int:
+    """At least ``count`` blank chips of both kinds, some to spare, and one unknown that comes first; how many."""
     half = count // 2 + 4
-    if stranger:
-        there = set(directory.glob("*.card"))
-        make_stock(directory, 1, "--key", _STRANGER_KEY)
-        (strange,) = set(directory.glob("*.card")) - there
-        strange.rename(directory / strange.name.replace("chip-", "chip-00-"))
+    if unknown:
+        before = set(directory.glob("*.card"))
+        make_stock(directory, 1, "--key", _UNKNOWN_KEY)
+        (chip,) = set(directory.glob("*.card")) - before
+        chip.rename(directory / chip.name.replace("chip-", "chip-00-"))
     make_stock(directory, half, "--scp", "03")
     make_stock(directory, half, "--scp", "02", "--protocol", "t0")
-    return stranger + 2 * half
+    return unknown + 2 * half
 
 
 def make_stock(directory: Path, count: int, *options: str) -> None:
-    """Blank chips, as ``membercard sim stock`` makes them: virtual cards come only through their plug."""
+    """Create blank chips with ``membercard sim stock``: virtual cards are reached only through their plug-in."""
     (group,) = (entry.load() for entry in entry_points(group="membercard.commands", name="sim"))
     make = typer.main.get_command(group)
     with redirect_stdout(StringIO()):

@@ -1,6 +1,6 @@
-"""The station that ``membercard serve --demo`` opens: seeded, with virtual readers, gone when it ends.
+"""The station of ``membercard serve --demo``: with sample data and virtual readers, deleted at the end.
 
-``demo_station`` makes it and puts its settings in force; what is served then is an ordinary service over them.
+``demo_station`` creates it and activates its settings; an ordinary service then runs on them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from membercard import settings
+from membercard.demo.history import SLOT_CARDS, STOCK, HistoryClock, SampleHistory
 from membercard.demo.setup import create_demo_home
-from membercard.demo.story import DRAWER, STOCK, Story, StoryClock
 from reader_service.access.passwords import CHEAP, Passwords, one_time
 from reader_service.principal import Role
 from reader_service.readers.names import distinct, slug
@@ -27,7 +27,7 @@ from terminal.secret import Secret
 
 LANES: Final = 4
 EVERYTHING: Final = "demo"
-"""A user with every role, for a look around in one window. What they import, another still has to approve."""
+"""A user with every role, to try everything in one window. What they import, another user has to approve."""
 _NAMES: Final = {
     Role.OPERATOR: "张师傅",
     Role.REVIEWER: "李审核",
@@ -41,9 +41,9 @@ _NAMES: Final = {
 
 @dataclass(frozen=True)
 class DemoStation:
-    """``lanes`` and ``counter`` are reader URLs: feeders over one stock of blanks, and a slot worked by hand.
+    """A demo station. ``lanes`` and ``counter`` are reader URLs: feeders over one stock of blanks, and a manual slot.
 
-    ``prepared`` and ``draft`` are batches; ``passwords`` are told once, by user name, which is that of the role.
+    ``prepared`` and ``draft`` are batches; ``passwords`` are shown once, by user name, which is that of the role.
     """
 
     home: Path
@@ -52,37 +52,37 @@ class DemoStation:
     prepared: str
     draft: str
     fresh_form: Path
-    """A form that is no batch yet, to drag into the Intake page."""
+    """A form that was not imported yet, for the Intake page."""
     passwords: Mapping[str, Secret] = field(repr=False)
 
     @property
-    def drawer(self) -> Path:
-        """Cards to put into the counter's slot."""
-        return self.home / DRAWER
+    def slot_cards(self) -> Path:
+        """Cards to insert into the counter's slot."""
+        return self.home / SLOT_CARDS
 
 
 @contextmanager
 def demo_station(data: Path | None = None, *, real_time: bool = True) -> Iterator[DemoStation]:
-    """A seeded station in ``data``, which stays, or in a directory that is gone at the end.
+    """A station with sample data in ``data``, which is kept, or in a directory that is deleted at the end.
 
-    ``real_time``: its cards answer as slowly as real ones. Raises SettingsError for a directory that no demo made.
+    ``real_time``: its cards answer as slowly as real ones. Raises SettingsError for a directory that no demo created.
     """
-    with _leaving_nothing():
+    with _cleaned_up():
         home = Path(tempfile.mkdtemp(prefix="membercard-demo-")) if data is None else data
         try:
-            yield _made(home, real_time)
+            yield _set_up(home, real_time)
         finally:
             if data is None:
                 shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
-def _leaving_nothing() -> Iterator[None]:
-    """A polite kill, or a terminal that is closed, while the station is being made: an exit that still clears up."""
+def _cleaned_up() -> Iterator[None]:
+    """SIGTERM and SIGHUP while the station is being set up lead to an exit that still deletes it."""
     main = threading.current_thread() is threading.main_thread()
-    heard = (signal.SIGTERM, signal.SIGHUP) if main else ()
-    asked = [number for number in heard if signal.getsignal(number) is signal.SIG_DFL]
-    before = {number: signal.signal(number, _leave) for number in asked}
+    signals = (signal.SIGTERM, signal.SIGHUP) if main else ()
+    unhandled = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
+    before = {number: signal.signal(number, _exit) for number in unhandled}
     try:
         yield
     finally:
@@ -90,44 +90,44 @@ def _leaving_nothing() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _leave(number: int, _frame: object) -> None:
+def _exit(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _made(home: Path, real_time: bool) -> DemoStation:
+def _set_up(home: Path, real_time: bool) -> DemoStation:
     keystore = create_demo_home(home, option="--data", operator="demo")
-    clock = StoryClock()
+    clock = HistoryClock()
     with Registry.open(settings.load().database_url, keystore, clock=clock) as registry:
         clock.set(21)
         passwords = _people(registry)
         _name_readers(registry)
-        told = Story(home, registry, keystore, clock).tell()
+        history = SampleHistory(home, registry, keystore, clock).create()
     timing = "?timing=real" if real_time else ""
     stock = home.resolve() / STOCK
     return DemoStation(
         home=home,
         lanes=(f"sim:{stock}{timing}",) * LANES,
         counter=f"sim:slot/counter{timing}",
-        prepared=told.prepared,
-        draft=told.draft,
-        fresh_form=told.fresh_form,
+        prepared=history.prepared,
+        draft=history.draft,
+        fresh_form=history.fresh_form,
         passwords=passwords,
     )
 
 
 def _people(registry: Registry) -> dict[str, Secret]:
-    """One user for each role, named as it is, and one with all of them. Their passwords."""
-    hasher, made = Passwords(CHEAP), dict[str, Secret]()  # 79 drawn bits need no slow hash, and a start has no time
+    """Create one user for each role, named like the role, and one with all roles; returns their passwords."""
+    hasher, passwords = Passwords(CHEAP), dict[str, Secret]()  # 79 random bits need no slow hash
     users = [(role.value, display, {role.value}) for role, display in _NAMES.items()]
     for name, display, roles in (*users, (EVERYTHING, "演示", {role.value for role in Role})):
         password = one_time()
         registry.users.add(name, display, hasher.hash(password), roles, by="demo", must_change=False)
-        made[name] = Secret(password.encode())
-    return made
+        passwords[name] = Secret(password.encode())
+    return passwords
 
 
 def _name_readers(registry: Registry) -> None:
-    """Lane 1 and so on, as an operator would have named them: ids are made from what readers call themselves."""
+    """Name the readers Lane 1 and so on, as an operator would. Reader ids are derived from the readers' names."""
     taken: set[str] = set()
     for number in range(1, LANES + 1):
         reader_id = distinct(slug(STOCK), taken)

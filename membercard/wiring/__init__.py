@@ -1,1 +1,1 @@
-"""Puts the rooms together: settings become a line, a service, a terminal, signed lists."""
+"""Connects the packages: settings become a line, a service, a terminal, signed lists."""

@@ -22,44 +22,44 @@ TRUST, HOTLIST, LIST_KEY = "trust.json", "hotlist.json", "list-key.json"
 
 @dataclass(frozen=True, slots=True)
 class LocalLists:
-    """What a verdict is judged by. ``hotlist`` is None where there is none."""
+    """The lists for a verdict. ``hotlist`` is None where there is none."""
 
     trust: TrustList
     hotlist: Hotlist | None
 
 
 def load_lists(trust: Path | None, hotlist: Path | None, list_key: Path | None) -> LocalLists:
-    """Signed files that were named, or that lie in the data directory; else this house's own, from its keystore.
+    """Signed files that were named or are in the data directory; else the issuer's own lists, from its keystore.
 
-    Raises SettingsError, IntegrityError for a wrong signature, CodecError for a file that is no list, CustodyError.
+    Raises SettingsError, IntegrityError for a wrong signature, CodecError for an invalid file, CustodyError.
     """
     directory = settings.load().data_dir
-    trust = trust or _there(directory / TRUST)
+    trust = trust or _existing(directory / TRUST)
     if trust is None:
         if hotlist or list_key:
             raise SettingsError(
                 f"a hotlist or list key goes with a trust list: name it with --trust, or put it at {directory / TRUST}"
             )
-        return _own()
-    return read_lists(trust, hotlist or _there(directory / HOTLIST), list_key or directory / LIST_KEY)
+        return _issuer_lists()
+    return read_lists(trust, hotlist or _existing(directory / HOTLIST), list_key or directory / LIST_KEY)
 
 
 def read_lists(trust: Path, hotlist: Path | None, list_key: Path) -> LocalLists:
-    """Signed files, checked with their key. Raises SettingsError, IntegrityError, CodecError."""
+    """Signed files, verified with their key. Raises SettingsError, IntegrityError, CodecError."""
     key = _key(list_key)
     return LocalLists(TrustList.load(_read(trust), key), Hotlist.load(_read(hotlist), key) if hotlist else None)
 
 
 def key_file(keystore: KeyCustody) -> bytes:
-    """The key that this house's lists are checked with, as counters have it."""
+    """The public key of the issuer's list signer, as a file for counters."""
     from personalize.lists import public_key
 
     key = public_key(keystore.info(keystore.latest("list-signer")))
     return json.dumps({"n": f"{key.n:x}", "e": key.e}).encode() + b"\n"
 
 
-def _own() -> LocalLists:
-    # Where the lists are files, a counter's verdict waits for no database driver and no certificate maker.
+def _issuer_lists() -> LocalLists:
+    # Slow to import, and not needed where the lists are files.
     from membercard.wiring.line import profile_in_use
     from personalize.lists import current_hotlist, own_trust
 
@@ -71,8 +71,8 @@ def _own() -> LocalLists:
 
 def _key(path: Path) -> RsaPublic:
     try:
-        found = json.loads(_read(path))
-        return RsaPublic(int(found["n"], 16), int(found["e"]))
+        key = json.loads(_read(path))
+        return RsaPublic(int(key["n"], 16), int(key["e"]))
     except (ValueError, KeyError, TypeError):
         raise SettingsError(f"{path} does not hold the key of the signed lists") from None
 
@@ -84,5 +84,5 @@ def _read(path: Path) -> bytes:
         raise SettingsError(f"cannot read {path}: {e.strerror}") from e
 
 
-def _there(path: Path) -> Path | None:
+def _existing(path: Path) -> Path | None:
     return path if path.exists() else None

@@ -1,4 +1,4 @@
-"""The way to an issuer over HTTP: POST of a JSON object whose ``data`` are data objects in hex, answered likewise.
+"""An issuer over HTTP: POST of a JSON object whose ``data`` are data objects in hex, with a response of the same form.
 
 ``{"data": "9F2608..."}`` gives ``{"data": "8A023030910A..."}``: 8A, then 91 and scripts 71 or 72 where there are any.
 """
@@ -23,23 +23,23 @@ from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Un
 from terminal.errors import TlvError
 from terminal.tlv import Tlvs, decode, encode, tlv
 
-_PATIENCE = 15.0
+_TIMEOUT = 15.0
 _MOST = 65_536
 _SCRIPTS = (TAG_71_ISSUER_SCRIPT_1, TAG_72_ISSUER_SCRIPT_2)
 
 
 class HttpIssuer:
-    """An issuer behind a URL. Every fault of the way is an ``Unable``. Raises SettingsError for what is no such URL."""
+    """An issuer behind a URL. Every connection fault is an ``Unable``. Raises SettingsError for an invalid URL."""
 
-    def __init__(self, url: str, patience: float = _PATIENCE) -> None:
+    def __init__(self, url: str, timeout: float = _TIMEOUT) -> None:
         self._parts = _checked(url)
-        self._patience = patience
+        self._timeout = timeout
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
         body = json.dumps({"data": field_data(request).hex().upper()}).encode()
         secure = self._parts.scheme == "https"
-        made = HTTPSConnection if secure else HTTPConnection
-        connection = made(self._parts.hostname or "", self._parts.port, timeout=self._patience)
+        connect = HTTPSConnection if secure else HTTPConnection
+        connection = connect(self._parts.hostname or "", self._parts.port, timeout=self._timeout)
         try:
             try:
                 connection.connect()
@@ -60,7 +60,7 @@ class HttpIssuer:
 
 
 def field_data(request: OnlineRequest) -> bytes:
-    """The request as data objects: the card number, field 55, and the PIN block (99) where there is one."""
+    """The request as data objects: card number, field 55, and the PIN block (99) where there is one."""
     digits = request.card_number + "F" * (len(request.card_number) % 2)
     objects = [tlv(TAG_5A_PAN, bytes.fromhex(digits))]
     objects += [tlv(tag, value) for tag, value in request.data.items() if tag != TAG_5A_PAN]

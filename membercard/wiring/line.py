@@ -1,4 +1,4 @@
-"""Wiring of a personalization line: profile, key pool, trust, lanes and their live display."""
+"""Wiring of a personalization line: profile, key pools, trust list, batches of a station."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from terminal.keys import KeyCustody, MemoryCustody
 from terminal.member.trust import TrustList
 
 POOL_LEVEL = 32
-"""Chip keys kept ready while a line runs, for dossiers that have to be made again."""
+"""Chip keys available while a line runs, for dossiers that have to be made again."""
 
 
 def profile_in_use() -> Profile:
@@ -32,7 +32,7 @@ def profile_in_use() -> Profile:
 
 
 def payment_authorities(custody: KeyCustody, profile: Profile) -> CaStore | None:
-    """The payment scheme's CA keys: of the file in the data directory, as tills have it, or the house's own.
+    """The payment scheme's CA keys: from the file in the data directory, as terminals have it, or the issuer's own.
 
     None for a profile without payment section. Raises CodecError, CustodyError.
     """
@@ -51,8 +51,8 @@ def open_pool(custody: MemoryCustody, profile: Profile) -> KeyPool:
 
 
 def open_payment_pool(custody: MemoryCustody, profile: Profile, members: KeyPool) -> KeyPool | None:
-    """The pool of RSA keys for payment applications: the members' own where the keys are alike; None for a profile
-    that needs none."""
+    """The pool of RSA keys for payment applications: the same as for member applications where size and exponent are
+    equal; None for a profile that needs none."""
     member, payment = profile.member, profile.payment
     if payment is None or not (payment.rsa and payment.chip_key):
         return None
@@ -63,8 +63,8 @@ def open_payment_pool(custody: MemoryCustody, profile: Profile, members: KeyPool
 
 
 def trust_of(custody: MemoryCustody, profile: Profile) -> TrustList:
-    """A trust list with this house's own scheme CA only, for reading back what this house makes."""
-    # In force since yesterday: a clock that is set back while the line runs must not fail every card.
+    """A trust list with the issuer's own scheme CA only, for the read-back."""
+    # Valid since yesterday, so that a clock set back while the line runs does not fail every card.
     return own_trust(custody, profile.trust, datetime.now(UTC) - timedelta(days=1))
 
 
@@ -77,9 +77,9 @@ def pool_levels(cards: int, pool: KeyPool, payment_pool: KeyPool | None) -> dict
 
 
 class StationLine:
-    """Preparing and running the batches of this house, one after the other or at once, from any thread.
+    """Prepares and runs the batches of a station, one after the other or at once, from any thread.
 
-    The settings in force when it is made are its own; what depends on the day is made anew for each batch.
+    It keeps the settings active at its creation; what depends on the day is created again for each batch.
     """
 
     def __init__(self, registry: Registry, profile: Profile, custody: MemoryCustody, station: str) -> None:
@@ -89,20 +89,22 @@ class StationLine:
         self._lease = timedelta(seconds=settings.load().lease_seconds)
         self._authorities = payment_authorities(custody, profile)
 
-    def prepare(self, batch_id: str, tick: Callable[[int], None] = lambda made: None, *, by: str) -> int:
-        """Make every missing dossier; how many. ``tick`` is told each few how many more there are, the audit ``by``."""
+    def prepare(self, batch_id: str, tick: Callable[[int], None] = lambda count: None, *, by: str) -> int:
+        """Make every missing dossier; returns how many. ``tick`` is called with the size of each stored chunk, ``by``
+        is the actor for the audit."""
         missing = self._registry.batches.batch(batch_id).to_prepare
         for keys, level in pool_levels(missing, self._pool, self._payment_pool).items():
             keys.fill(level)
         return self._prepare(batch_id, tick, by)
 
     def remake(self, batch_id: str) -> int:
-        """Make the dossiers that rejects left missing; how many. Raises RegistryConflict for a bank's own cards."""
+        """Make the dossiers that rejects left missing; returns how many. Raises DossierError for cards that a bank
+        prepared."""
         refuse_remaking(self._registry, self._custody, batch_id)
-        return self._prepare(batch_id, lambda made: None, self._station)
+        return self._prepare(batch_id, lambda count: None, self._station)
 
     def job(self, batch_id: str) -> Job:
-        """What all cards of a run over this batch share."""
+        """What all cards of a run of this batch share."""
         profile, custody = self._profile, self._custody
         payment = profile.payment
         proof = TransactionProof(payment, custody, local_now, self._authorities) if payment else None
@@ -120,7 +122,7 @@ class StationLine:
         )
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[None]:
-        """Keeps chip keys ready while lanes run, for dossiers that have to be made again."""
+        """Keep chip keys available while lanes run, for dossiers that have to be made again."""
         return self._pool.refilled_to(min(POOL_LEVEL, max(4, lanes)))
 
     def _prepare(self, batch_id: str, tick: Callable[[int], None], by: str) -> int:

@@ -11,7 +11,7 @@ from terminal.errors import NoCard
 
 @contextmanager
 def card_in(url: str, wait: float) -> Iterator[Transport]:
-    """The powered card behind a reader URL; let go afterwards, unchanged. Raises NoCard, ReaderNotFound, ReaderBusy."""
+    """The powered card behind a reader URL, released afterwards. Raises NoCard, ReaderNotFound, ReaderBusy."""
     reader = open_reader(url)
     try:
         if not reader.wait_for_card(wait):

@@ -1,4 +1,4 @@
-"""What a reader service of this house works with: the settings' registry, keystore, profile and lists, wired."""
+"""Wiring of a reader service: registry, keystore, profile and lists from the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 from membercard import output, settings
 from membercard.wiring.counter_lists import HOTLIST, LIST_KEY, TRUST, key_file, read_lists
 from membercard.wiring.line import StationLine, profile_in_use
-from membercard.wiring.terminal import configuration
+from membercard.wiring.terminal import terminal_config
 from personalize.line.execute import local_now
 from personalize.lists import current_hotlist, own_trust, public_key
 from personalize.profiles.profile import Profile
@@ -22,12 +22,12 @@ from registry.store import Registry
 from terminal.apdu import open_reader
 from terminal.keys import MemoryCustody
 
-KEPT: Final = "counter-lists"
-"""Folder in the data directory with the last lists that this house's own counter worked from, signed."""
-DRAWER: Final = "drawer"
-"""Folder in the data directory with virtual cards that may be put into slots."""
+STORED_LISTS: Final = "counter-lists"
+"""Folder in the data directory with the last lists of the issuer's own counter, signed."""
+SLOT_CARDS: Final = "drawer"
+"""Folder in the data directory with virtual cards that may be inserted into slots."""
 _RENEWED: Final = timedelta(minutes=10)
-"""How old the kept lists may become while nothing in them changes."""
+"""How old the stored lists may become while nothing in them changes."""
 
 
 def station_parts(
@@ -38,32 +38,32 @@ def station_parts(
     counters: Mapping[str, str] | None = None,
     pcsc: bool = True,
 ) -> ServiceParts:
-    """The parts of a service over this registry and keystore, as the settings in force say.
+    """The parts of a service over this registry and keystore, by the active settings.
 
     ``readers`` are URLs to open beside those of the PC/SC service; ``counters`` those (by URL, or a part of a PC/SC
     name behind ``pcsc:``) that verify each card put in, with the name shown. Raises ProfileError, SettingsError,
     CodecError, CustodyError.
     """
-    found, profile = settings.load(), profile_in_use()
+    current, profile = settings.load(), profile_in_use()
     return ServiceParts(
         registry=registry,
         custody=keystore,
-        line=StationLine(registry, profile, keystore, found.station),
-        lists=_lists(found.data_dir, OwnLists(registry, keystore, profile, found.data_dir / KEPT)),
+        line=StationLine(registry, profile, keystore, current.station),
+        lists=_lists(current.data_dir, IssuerLists(registry, keystore, profile, current.data_dir / STORED_LISTS)),
         open_reader=open_reader,
-        station=found.station,
-        data_dir=found.data_dir,
+        station=current.station,
+        data_dir=current.data_dir,
         reader_urls=tuple(readers),
         pcsc=pcsc,
         counters=dict(counters or {}),
-        drawer=found.data_dir / DRAWER if found.simulation else None,
-        terminal=configuration(None),
+        drawer=current.data_dir / SLOT_CARDS if current.simulation else None,
+        terminal=terminal_config(None),
         scheme=profile.scheme,
     )
 
 
-def _lists(data_dir: Path, own: OwnLists) -> Callable[[], CounterLists]:
-    """Signed files in the data directory, as counters without a registry of their own have them; else the house's."""
+def _lists(data_dir: Path, own: IssuerLists) -> Callable[[], CounterLists]:
+    """Signed files in the data directory, as for counters without a registry; else the issuer's own lists."""
 
     def read() -> CounterLists:
         return _files(data_dir) if (data_dir / TRUST).exists() else own()
@@ -73,13 +73,13 @@ def _lists(data_dir: Path, own: OwnLists) -> Callable[[], CounterLists]:
 
 def _files(folder: Path) -> CounterLists:
     hotlist = folder / HOTLIST
-    found = read_lists(folder / TRUST, hotlist if hotlist.exists() else None, folder / LIST_KEY)
-    return CounterLists(found.trust, found.hotlist)
+    lists = read_lists(folder / TRUST, hotlist if hotlist.exists() else None, folder / LIST_KEY)
+    return CounterLists(lists.trust, lists.hotlist)
 
 
-class OwnLists:
-    """The lists of a house that issues cards itself: from its registry as it is now, and while that is away as they
-    were last, from memory or from the signed files kept in ``folder``."""
+class IssuerLists:
+    """The lists of an issuer: current from its registry, and while that is unavailable the last ones, from memory or
+    from the signed files in ``folder``."""
 
     def __init__(
         self,
@@ -93,11 +93,11 @@ class OwnLists:
         self._registry, self._custody, self._profile = registry, custody, profile
         self._folder, self._clock = folder, clock
         self._last: CounterLists | None = None
-        self._kept: CounterLists | None = None
+        self._stored: CounterLists | None = None
 
     def __call__(self) -> CounterLists:
-        """Raises RegistryError where the registry is away and nothing was kept; IntegrityError and CodecError for kept
-        files that were changed; SettingsError for files that cannot be read; CustodyError."""
+        """Raises RegistryError where the registry is unavailable and nothing was stored; IntegrityError and CodecError
+        for stored files that were changed; SettingsError for files that cannot be read; CustodyError."""
         at = self._clock()
         try:
             hotlist = current_hotlist(self._registry, at)
@@ -108,18 +108,18 @@ class OwnLists:
                 raise
             return replace(_files(self._folder), live=False)
         self._last = CounterLists(own_trust(self._custody, self._profile.trust, at), hotlist)
-        with suppress(OSError):  # a full disk takes no list; today's verdicts do without
-            self._keep(self._last, at)
+        with suppress(OSError):  # a full disk must not prevent verdicts
+            self._store(self._last, at)
         return self._last
 
-    def _keep(self, lists: CounterLists, at: datetime) -> None:
-        """On disk, signed, where something changed or the kept ones grew old."""
-        kept, hotlist = self._kept, lists.hotlist
+    def _store(self, lists: CounterLists, at: datetime) -> None:
+        """Write the lists, signed, where something changed or the stored ones grew old."""
+        stored, hotlist = self._stored, lists.hotlist
         if hotlist is None:
             return
-        if kept is not None and kept.hotlist is not None:
-            same = kept.hotlist.cards == hotlist.cards and kept.trust.keys == lists.trust.keys
-            if same and kept.hotlist.age(at) < _RENEWED:
+        if stored is not None and stored.hotlist is not None:
+            same = stored.hotlist.cards == hotlist.cards and stored.trust.keys == lists.trust.keys
+            if same and stored.hotlist.age(at) < _RENEWED:
                 return
         signer = self._custody.latest("list-signer")
         key = public_key(self._custody.info(signer))
@@ -130,4 +130,4 @@ class OwnLists:
         output.write_file(self._folder / LIST_KEY, key_file(self._custody))
         output.write_file(self._folder / TRUST, lists.trust.write(key, sign))
         output.write_file(self._folder / HOTLIST, hotlist.write(key, sign))
-        self._kept = lists
+        self._stored = lists

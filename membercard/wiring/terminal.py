@@ -1,4 +1,4 @@
-"""What a till needs beside the kernel: its configuration, the keys it believes, and the cardholder at a keyboard."""
+"""What a payment terminal needs beside the kernel: its configuration, the CA keys it trusts, and online PINs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from terminal.keys.custody import PinFormat
 _PIN_KEY: Final = "pek"
 
 
-def configuration(named: Path | None) -> TerminalConfig:
-    """The terminal file that was named or lies in the data directory; else the program's own. Raises CodecError."""
+def terminal_config(named: Path | None) -> TerminalConfig:
+    """The terminal file that was named or is in the data directory; else the shipped one. Raises CodecError."""
     here = settings.load().terminal
     if named is not None or here.exists():
         return load_config(named or here)
@@ -25,30 +25,30 @@ def configuration(named: Path | None) -> TerminalConfig:
 
 
 def terminal_keys(named: Path | None, *, online_pin: bool) -> tuple[CaStore, OnlinePin | None]:
-    """The scheme CA keys that this till believes, and how it enciphers PINs for the issuer where it is to.
+    """The scheme CA keys that this terminal trusts, and the encipherment of PINs for the issuer where wanted.
 
-    CA keys come from the file that was named or lies in the data directory, else from this house's keystore; PINs are
-    enciphered under the house's PIN key, and not at all without a keystore. The keystore is opened once at most.
+    CA keys come from the file that was named or is in the data directory, else from the issuer's keystore; PINs are
+    enciphered under the issuer's PIN key, and not without a keystore. The keystore is opened at most once.
     Raises SettingsError, CodecError, CustodyError.
     """
     here = settings.load().ca_keys
     listed = named or (here if here.exists() else None)
-    there = settings.load().keystore.exists()
-    if listed is None and not there:
+    has_keystore = settings.load().keystore.exists()
+    if listed is None and not has_keystore:
         raise SettingsError(f"no scheme CA keys: name a file with --ca-keys, or put it at {here}")
     if listed is not None:
-        enciphering = _enciphering(settings.open_keystore()) if online_pin and there else None
+        enciphering = _enciphering(settings.open_keystore()) if online_pin and has_keystore else None
         return load_ca_store(listed), enciphering
     custody = settings.open_keystore()
     return own_authorities(custody), _enciphering(custody) if online_pin else None
 
 
 def own_authorities(custody: KeyCustody) -> CaStore:
-    """The CA keys of the house's own payment scheme: names, RID and indexes stand in the profile under payment.trust.
+    """The CA keys of the issuer's own payment scheme: names, RID and indexes are in the profile under payment.trust.
 
     Raises SettingsError for a profile without payment application, CustodyError when custody lacks such a key.
     """
-    # Where CA keys come from a file, no profile has to be read.
+    # Not needed where CA keys come from a file.
     from membercard.wiring.line import profile_in_use
     from personalize.payment.proof import authorities
 

@@ -101,8 +101,8 @@ def test_help_is_shown_without_any_house(words: tuple[str, ...], tmp_path: Path,
 
 
 BATCH = {
-    "id", "unit", "state", "source", "digest", "imported_by", "imported_at", "approved_by", "approved_at", "closed_by",
-    "closed_at", "accepted", "rejected", "to_prepare", "dossiers", "verified",
+    "id", "unit", "state", "kind", "source", "digest", "imported_by", "imported_at", "approved_by", "approved_at",
+    "closed_by", "closed_at", "accepted", "rejected", "to_prepare", "dossiers", "verified",
 }  # fmt: skip
 ACCOUNTS = {
     "members", "to_prepare", "dossiers", "waiting", "claimed", "missing", "verified", "remade", "chips_fed",

@@ -200,10 +200,10 @@ def test_an_advice_says_who_wants_it(toy: ToyCard, capsys: pytest.CaptureFixture
     scripts = (ScriptResult(0x72, bytes(4), 1, True, None),)
     declined = Cryptogram(CryptogramType.AAC, 0x00, b"\x00\x01", bytes(8), b"")
     text = shown(outcome_of(advice=True, scripts=scripts, second=declined), capsys)
-    assert "the issuer must be told what became of its scripts" in text
+    assert "the issuer needs the results of its scripts" in text
     assert "the card wants" not in text
     text = shown(outcome_of(advice=True, second=replace(declined, cid=0x08)), capsys)
-    assert "the card wants an advice to be sent" in text
+    assert "the card requests an advice" in text
 
 
 def test_logs_and_counters_are_shown(toy: ToyCard) -> None:

@@ -53,7 +53,7 @@ def test_cards_are_in_every_state_that_a_counter_meets(station: DemoStation, rec
     assert states >= {CardState.ACTIVE, CardState.SUSPENDED, CardState.WITHDRAWN, CardState.REPLACED}
     lists = load_lists(None, None, None)
     codes = {}
-    for path in sorted(station.drawer.glob("*.card")):
+    for path in sorted(station.slot_cards.glob("*.card")):
         with card_in(f"sim:{path}", 0) as transport:
             codes[path.stem] = judge(stack(transport), lists).code.value
     assert codes == {

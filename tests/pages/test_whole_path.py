@@ -94,7 +94,7 @@ def verdict(desk: Sessions, at: Served, batch: str) -> None:
     """One of the new cards is carried to the counter."""
     card = at.service.registry.cards.of_batch(batch)[0]
     shutil.copyfile(
-        at.station.home / "stock" / "issued" / f"chip-{card.chip_serial}.card", at.station.drawer / "new.card"
+        at.station.home / "stock" / "issued" / f"chip-{card.chip_serial}.card", at.station.slot_cards / "new.card"
     )
     counter, _ = desk.sit("counter", path="/counter?reader=counter")
     expect(counter.locator("#verdict")).to_contain_text("请插入会员卡")
@@ -114,7 +114,7 @@ def test_a_counter_shows_no_verdict_that_may_be_of_another_card(desk: Sessions, 
     page, _ = desk.sit("counter", path="/counter?reader=counter")
     shown, drawer = page.locator("#verdict"), at.service.readers.drawer("counter")
     expect(shown).to_have_attribute("data-waits", "insert")
-    drawer.insert(at.station.drawer / "1-good.card")
+    drawer.insert(at.station.slot_cards / "1-good.card")
     try:
         expect(shown).to_have_attribute("data-verdict", "ACTIVE")
         expect(page.locator("#announce")).to_contain_text("有效。可以享受会员服务。")

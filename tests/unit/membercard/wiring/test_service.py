@@ -15,7 +15,7 @@ import pytest
 from membercard import settings
 from membercard.wiring.counter_lists import HOTLIST, TRUST
 from membercard.wiring.line import profile_in_use
-from membercard.wiring.service import DRAWER, KEPT, OwnLists, station_parts
+from membercard.wiring.service import SLOT_CARDS, STORED_LISTS, IssuerLists, station_parts
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode
 from reader_service.service import ReaderService
@@ -67,12 +67,12 @@ class Away:
 def test_own_lists_are_live_and_kept_signed_for_when_the_registry_is_away(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away, profile, folder = Away(registry, monkeypatch), in_house(tmp_path, profile_in_use), tmp_path / KEPT
+    away, profile, folder = Away(registry, monkeypatch), in_house(tmp_path, profile_in_use), tmp_path / STORED_LISTS
     _, (number, _) = carded(registry, 2)
     now = [NOON]
 
-    def made() -> OwnLists:
-        return OwnLists(registry, issuer.custody(), profile, folder, clock=lambda: now[0])
+    def made() -> IssuerLists:
+        return IssuerLists(registry, issuer.custody(), profile, folder, clock=lambda: now[0])
 
     lists = made()
     first = lists()
@@ -102,14 +102,14 @@ def test_own_lists_are_live_and_kept_signed_for_when_the_registry_is_away(
 def test_kept_lists_that_were_changed_are_refused_and_none_are_told(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away, profile, folder = Away(registry, monkeypatch), in_house(tmp_path, profile_in_use), tmp_path / KEPT
-    OwnLists(registry, issuer.custody(), profile, folder)()
-    fresh = OwnLists(registry, issuer.custody(), profile, folder)
+    away, profile, folder = Away(registry, monkeypatch), in_house(tmp_path, profile_in_use), tmp_path / STORED_LISTS
+    IssuerLists(registry, issuer.custody(), profile, folder)()
+    fresh = IssuerLists(registry, issuer.custody(), profile, folder)
     away.off = True
     (folder / HOTLIST).write_bytes((folder / HOTLIST).read_bytes().replace(b'"version":', b'"version":1'))
     with pytest.raises(IntegrityError):
         fresh()
-    nothing = OwnLists(registry, issuer.custody(), profile, tmp_path / "none")
+    nothing = IssuerLists(registry, issuer.custody(), profile, tmp_path / "none")
     with pytest.raises(RegistryUnavailable):
         nothing()
 
@@ -117,14 +117,14 @@ def test_kept_lists_that_were_changed_are_refused_and_none_are_told(
 def test_a_disk_that_takes_no_lists_takes_no_verdicts(tmp_path: Path, registry: Registry) -> None:
     blocked = tmp_path / "a-file"
     blocked.write_text("no folder")
-    lists = OwnLists(registry, issuer.custody(), in_house(tmp_path, profile_in_use), blocked / "lists")
+    lists = IssuerLists(registry, issuer.custody(), in_house(tmp_path, profile_in_use), blocked / "lists")
     assert lists().live is True
 
 
 def test_published_files_in_the_data_directory_come_first(tmp_path: Path, registry: Registry) -> None:
     parts = in_house(tmp_path, lambda: station_parts(registry, issuer.custody(), pcsc=False))
     assert parts.lists().live
-    for path in (tmp_path / KEPT).iterdir():
+    for path in (tmp_path / STORED_LISTS).iterdir():
         path.rename(tmp_path / path.name)
     version = parts.lists().trust.issue.version
     assert parts.lists().trust.issue.version == version
@@ -137,7 +137,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
 ) -> None:
     before = set(threading.enumerate())
     batch = issuer.batch(registry, 1)
-    (path,) = make_stock(tmp_path / DRAWER, 1, CardConfig(blank()))
+    (path,) = make_stock(tmp_path / SLOT_CARDS, 1, CardConfig(blank()))
     parts = in_house(
         tmp_path,
         lambda: station_parts(
@@ -148,7 +148,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
             pcsc=False,
         ),
     )
-    assert (parts.station, parts.drawer, parts.data_dir) == ("S1", tmp_path / DRAWER, tmp_path)
+    assert (parts.station, parts.drawer, parts.data_dir) == ("S1", tmp_path / SLOT_CARDS, tmp_path)
     service = ReaderService(parts)
     service.start()
     try:

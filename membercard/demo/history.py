@@ -1,6 +1,6 @@
-"""What a demo station's record holds when it opens: three weeks of work, told through the same rooms that do the work.
+"""Sample history of a demo station: three weeks of work, created through the same modules that do the work.
 
-A clock that runs behind the real one, and catches up from step to step, dates the story.
+It is dated by a clock that is behind the real one and catches up from step to step.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from membercard.demo.people import FormRow, people, spoiled, write_form
+from membercard.demo.people import FormRow, people, with_faults, write_form
 from membercard.demo.setup import make_blanks, make_stock
 from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities, profile_in_use
 from personalize.intake import check
@@ -34,12 +34,12 @@ from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import MemoryCustody
 
 CLERK, SECOND, LANES = "registrar", "reviewer", 2
-DRAWER: Final = "drawer"
+SLOT_CARDS: Final = "drawer"
 STOCK: Final = "stock"
 _DEAD: Final = 2
-"""Chips of the delivery that give no answer: they were fed, and are no cards."""
+"""Chips of the delivery that give no answer to reset."""
 _UNITS: Final = ("石家庄铁道大学工会", "省邮政公司工会", "省电力公司工会", "河北医科大学工会", "省地质局工会")
-_MATTER: Final = {  # what the drawer's cards show at a counter, by the states that lead there
+_OUTCOMES: Final = {  # outcomes at a counter, by the states that lead there
     "2-lost": (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE, CardState.LOST),
     "3-suspended": (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE, CardState.SUSPENDED),
     "4-withdrawn": (CardState.PACKED, CardState.DELIVERED, CardState.WITHDRAWN),
@@ -54,14 +54,14 @@ _REASONS: Final = {
 }
 
 
-class StoryClock:
-    """A clock that is ``behind`` the real one, by less and less."""
+class HistoryClock:
+    """A clock that is ``behind`` the real one."""
 
     def __init__(self) -> None:
         self.behind = timedelta(0)
 
     def set(self, days: float) -> None:
-        """It is so many days ago now."""
+        """Set the clock to so many days ago."""
         self.behind = timedelta(days=days)
 
     def __call__(self) -> datetime:
@@ -72,26 +72,26 @@ class StoryClock:
 
 
 @dataclass(frozen=True)
-class StoryResult:
-    """What came of it: the batch to run, the one to review, and a form that is no batch yet."""
+class HistoryResult:
+    """The batch to run, the batch to review, and a form that was not imported yet."""
 
     prepared: str
     draft: str
     fresh_form: Path
 
 
-class Story:
-    """Tells it. ``home``: the station's directory, with ``forms``, ``stock`` and ``drawer`` made in it."""
+class SampleHistory:
+    """Creates the history. ``home``: the station's directory, for the folders ``forms``, ``stock`` and ``drawer``."""
 
-    def __init__(self, home: Path, registry: Registry, custody: MemoryCustody, clock: StoryClock) -> None:
+    def __init__(self, home: Path, registry: Registry, custody: MemoryCustody, clock: HistoryClock) -> None:
         self._home, self._registry, self._custody, self._clock = home, registry, custody, clock
         self._profile = profile_in_use()
         self._pool = open_pool(custody, self._profile)
         self._payment_pool = open_payment_pool(custody, self._profile, self._pool)
-        for name in ("forms", STOCK, DRAWER):
+        for name in ("forms", STOCK, SLOT_CARDS):
             (home / name).mkdir(exist_ok=True)
 
-    def tell(self) -> StoryResult:
+    def create(self) -> HistoryResult:
         self._clock.set(21)
         today = self._clock().date()
         terms = zip(_UNITS, ("第一组", "第一组", "第二组", "第二组", "第三组"), (7, 12, 10, 9, 8), strict=True)
@@ -102,24 +102,24 @@ class Story:
         self._registry.plans.put(plans, by=CLERK)
         self._clock.set(16)
         self._receive(make_blanks(self._home / STOCK, 16) + _DEAD)
-        first = self._issue(self._import(_UNITS[0], spoiled(people(11, 1))))
+        first = self._issue(self._import(_UNITS[0], with_faults(people(11, 1))))
         self._registry.batches.close(first, "operator", SECOND)
         self._clock.set(4)
         second = self._issue(self._import(_UNITS[1], people(6, 101)), dead=_DEAD)
         issued = (*self._registry.cards.of_batch(first), *self._registry.cards.of_batch(second))
         self._hand_out(issued)
-        self._fill_drawer(issued)
-        self._counted(issued)
+        self._store_slot_cards(issued)
+        self._note_verdicts(issued)
         self._clock.set(1)
         ready = self._approved(self._import(_UNITS[2], people(10, 201)))
         self._prepare(ready)
         self._receive(make_blanks(self._home / STOCK, 12))
         self._clock.set(0.04)
-        draft = self._import(_UNITS[3], spoiled(people(9, 301)))
+        draft = self._import(_UNITS[3], with_faults(people(9, 301)))
         self._registry.reviews.submit(draft, by=CLERK)
         self._clock.set(0)
         fresh = self._home / "forms" / f"{_UNITS[4]}.xlsx"
-        return StoryResult(ready, draft, write_form(fresh, _UNITS[4], spoiled(people(8, 401))))
+        return HistoryResult(ready, draft, write_form(fresh, _UNITS[4], with_faults(people(8, 401))))
 
     # --- 录入 审核 登记 办卡 -----------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class Story:
         self._registry.stock.receive(count, f"W{self._clock():%y%m%d}", "operator")
 
     def _issue(self, batch_id: str, *, dead: int = 0) -> str:
-        """Approve, prepare and run a batch to its end; ``dead`` of its chips gave no answer."""
+        """Approve, prepare and run a batch; ``dead`` of its chips give no answer to reset."""
         self._prepare(self._approved(batch_id))
         trust = own_trust(self._custody, self._profile.trust, self._clock() - timedelta(days=1))
         known = payment_authorities(self._custody, self._profile)
@@ -182,25 +182,25 @@ class Story:
     # --- 享受优惠服务 ------------------------------------------------------------------------------------------------
 
     def _hand_out(self, issued: Sequence[Card]) -> None:
-        """Cards are packed, delivered and used; some are lost, suspended, withdrawn, as the drawer wants them."""
-        matters = iter(_MATTER.values())
+        """Pack, deliver and activate the cards; some are lost, suspended or withdrawn."""
+        outcomes = iter(_OUTCOMES.values())
         for number, card in enumerate(issued):
-            steps = next(matters, None) if number else None
+            steps = next(outcomes, None) if number else None
             for state in steps or (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE):
                 self._registry.cards.change(card.card_number, state, CLERK, _REASONS[state])
         self._registry.cards.replace(issued[1].card_number, by=CLERK, reason="挂失补卡", because="lost")
 
-    def _fill_drawer(self, issued: Sequence[Card]) -> None:
-        """Chips to put into the counter's slot: one that is good, one for each matter, a blank."""
-        drawer = self._home / DRAWER
-        for card, name in zip(issued, ("1-good", *_MATTER, "5-good"), strict=False):
-            shutil.copyfile(self._home / STOCK / "issued" / f"chip-{card.chip_serial}.card", drawer / f"{name}.card")
-        make_stock(drawer, 1)
-        (blank,) = drawer.glob("chip-*.card")
-        blank.rename(drawer / "6-blank.card")
+    def _store_slot_cards(self, issued: Sequence[Card]) -> None:
+        """Store cards for the counter's slot: valid ones, one for each other outcome, a blank."""
+        folder = self._home / SLOT_CARDS
+        for card, name in zip(issued, ("1-good", *_OUTCOMES, "5-good"), strict=False):
+            shutil.copyfile(self._home / STOCK / "issued" / f"chip-{card.chip_serial}.card", folder / f"{name}.card")
+        make_stock(folder, 1)
+        (blank,) = folder.glob("chip-*.card")
+        blank.rename(folder / "6-blank.card")
 
-    def _counted(self, issued: Sequence[Card]) -> None:
-        """What two counters found in the last three days of shop hours."""
+    def _note_verdicts(self, issued: Sequence[Card]) -> None:
+        """Note verdicts of two counters in the opening hours of the last three days."""
         notes = []
         now = datetime.now(UTC)
         for number in range(240):
@@ -215,6 +215,6 @@ class Story:
 
 
 def _code(number: int) -> str:
-    """Most cards are good; now and then one is not."""
+    """The verdict of a number: mostly ACTIVE, sometimes another."""
     odd: dict[int, str] = {13: "LOST", 17: "EXPIRED", 29: "SUSPENDED", 41: "NOT_GENUINE"}
     return next((code for every, code in odd.items() if number % every == every - 1), "ACTIVE")
