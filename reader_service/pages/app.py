@@ -16,32 +16,32 @@ from reader_service.pages.shell import STATIC, Shell
 if TYPE_CHECKING:
     from reader_service.service import ReaderService
 
-_ROOMS = (session, station, counter, intake, registry, progress, developer, audit, users)
+_PAGES = (session, station, counter, intake, registry, progress, developer, audit, users)
 
 
 def router(service: ReaderService) -> APIRouter:
-    """Every page, for ``create_app`` to include under /. Static files are mounted beside it: ``static_files``."""
+    """All pages, for ``create_app`` to include at /. Static files are mounted beside it (``static_files``)."""
     shell = Shell(service)
     pages = shell.router()
-    for room in _ROOMS:
-        pages.include_router(room.router(shell))
+    for page in _PAGES:
+        pages.include_router(page.router(shell))
     return pages
 
 
 def refusals(service: ReaderService) -> Page:
-    """Makes a page of what is refused, for ``reader_service.api.errors.install``."""
+    """Presents a refusal as a page, for ``reader_service.http.errors.install``."""
     return Shell(service).refused
 
 
 class _Files(StaticFiles):
-    """Files that a browser keeps and asks about each time, so that an update is seen at once."""
+    """Files that a browser caches and revalidates each time, so that an update is seen at once."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        answer = await super().get_response(path, scope)
-        answer.headers["Cache-Control"] = "no-cache"
-        return answer
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def static_files() -> StaticFiles:
-    """What is mounted at /static."""
+    """The application mounted at /static."""
     return _Files(directory=STATIC)

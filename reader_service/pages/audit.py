@@ -1,4 +1,4 @@
-"""Audit: who did what, looked through with filters, and the chain that shows whether anything of it was changed."""
+"""Audit page: entries by filter, and verification of the hash chain."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GROUPS: Final = (
     "list.",
     "plan.",
 )
-"""What actions begin with."""
+"""Prefixes of actions, for the filter."""
 
 Text = Annotated[str, Query()]
 
@@ -60,13 +60,13 @@ def router(shell: Shell) -> APIRouter:
             until=_midnight(until, "until", days=1),
         )
         page = service.audit.page(principal_of(request), cursor, ROWS, where=where)
-        asked = {"actor": actor, "action": action, "subject": subject, "since": since, "until": until}
-        here = "/audit?" + "".join(f"{urlencode({name: value})}&" for name, value in asked.items() if value)
-        return shell.page(request, "audit.html", page=page, asked=asked, groups=GROUPS, here=here)
+        filters = {"actor": actor, "action": action, "subject": subject, "since": since, "until": until}
+        here = "/audit?" + "".join(f"{urlencode({name: value})}&" for name, value in filters.items() if value)
+        return shell.page(request, "audit.html", page=page, filters=filters, groups=GROUPS, here=here)
 
     @pages.post("/audit/verify")
     def verify(request: Request, number: Annotated[str, Form()] = "", noted: Annotated[str, Form()] = "") -> Response:
-        """Look through the whole chain; ``number`` and ``noted`` are what an earlier look ended with."""
+        """Verify the whole chain. ``number`` and ``noted``: its last entry's number and hash at an earlier time."""
         earlier = None
         if number.strip() or noted.strip():
             if not number.strip().isdecimal():
@@ -79,7 +79,7 @@ def router(shell: Shell) -> APIRouter:
 
 
 def _midnight(day: str, field: str, *, days: int = 0) -> datetime | None:
-    """The beginning of that day, here. Raises Invalid for a text that is no day."""
+    """Local midnight of that day. Raises Invalid for a text that is no date."""
     if not day.strip():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Counter: a card in, and a verdict that can be read from two metres; with network and database down as well."""
+"""Counter page: the verdict on a card, legible from two metres, also while network and database are down."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def router(shell: Shell) -> APIRouter:
     def counter(request: Request, reader: Annotated[str, Query()] = "") -> Response:
         who = principal_of(request)
         who.need(Permission.VERIFY)
-        found = service.readers.readers(who)
-        chosen = choose(found, reader)
+        readers = service.readers.readers(who)
+        chosen = choose(readers, reader)
         ages = lists(shell, who)
         now: dict[str, Any] = {"chosen": chosen, "reader": chosen, "waits": waits(chosen), "lists": ages}
-        return shell.page(request, "counter.html", readers=found, **now)
+        return shell.page(request, "counter.html", readers=readers, **now)
 
     @pages.get("/counter/{reader_id}/live")
     async def live(request: Request, reader_id: str) -> Response:
@@ -56,7 +56,7 @@ def router(shell: Shell) -> APIRouter:
 
 
 def choose(readers: list[ReaderView], wanted: str) -> ReaderView | None:
-    """The reader asked for, or the first that is the counter's, or the only one."""
+    """The reader with the wanted id, else the first in counter mode, else the only one."""
     for reader in readers:
         if reader.id == wanted:
             return reader
@@ -65,35 +65,35 @@ def choose(readers: list[ReaderView], wanted: str) -> ReaderView | None:
 
 
 def waits(reader: ReaderView | None) -> str:
-    """What stands where no verdict does: insert a card; or ``again``, for the one that is in was not judged before this
-    looker's eyes; or ``nothing``, for none can be judged."""
+    """What the page asks for while it has no verdict: ``insert`` a card; ``again``, where the card in the reader was
+    verified before this page was open; ``nothing``, where no card can be verified."""
     if reader is None or reader.mode is not Mode.COUNTER or reader.state in (ReaderState.LOST, ReaderState.HUNG):
         return "nothing"
     return "insert" if reader.state is ReaderState.EMPTY else "again"
 
 
 def lists(shell: Shell, who: Principal) -> ListsAge | None:
-    """None where there are no lists at all, so that nothing can be verified."""
+    """None where there are no lists, so that nothing can be verified."""
     try:
         return shell.service.counter.lists_age(who)
     except Unavailable:
         return None
 
 
-def shown(told: Mapping[str, Any]) -> dict[str, Any]:
-    """A verdict event (Verdict.to_json) with days as days again."""
-    member = told["member"]
+def verdict_values(event_data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template needs of a verdict event (Verdict.to_json): dates parsed, tone and sign added."""
+    member = event_data["member"]
     if member is not None:
         days = {name: date.fromisoformat(member[name]) if member[name] else None for name in DAYS}
         member = {**member, **days}
-    row = presentation(told["verdict"])
+    row = presentation(event_data["verdict"])
     tone = row.tone if row else Tone.IDLE
-    return {**told, "member": member, "tone": tone, "sign": tone.sign, "words": told["verdict"].lower()}
+    return {**event_data, "member": member, "tone": tone, "sign": tone.sign, "words": event_data["verdict"].lower()}
 
 
 @dataclass
 class CounterBoard:
-    """What one counter sees of its reader. A verdict is drawn from its event alone: nothing is asked of anybody."""
+    """Live part of one counter's page. A verdict is rendered from its event alone, without database or network."""
 
     shell: Shell
     who: Principal
@@ -106,23 +106,25 @@ class CounterBoard:
         return kind in ("verdict", "hotlist.published", "gap") or kind.startswith(("reader.", "card."))
 
     async def whole(self) -> str:
-        return self._standing() + self._html("counter_waiting.html", waits=waits(self._reader())) + await self._ages()
+        return (
+            self._reader_state() + self._html("counter_waiting.html", waits=waits(self._reader())) + await self._ages()
+        )
 
     async def after(self, events: list[Event]) -> str:
-        mine = [event for event in events if event.topic == self.reader_id]
+        own = [event for event in events if event.topic == self.reader_id]
         html = ""
-        for event in mine:
+        for event in own:
             if event.kind == "verdict":
-                html = self._html("counter_verdict.html", v=shown(event.data))
+                html = self._html("counter_verdict.html", v=verdict_values(event.data))
             elif event.kind == "card.inserted":
                 html = self._html("counter_busy.html")
-        if mine:
-            return html + self._standing()
-        # Nobody waits for a verdict just now, so there is time to look how old the lists are.
+        if own:
+            return html + self._reader_state()
+        # No verdict is awaited now, so there is time to read the age of the lists.
         return await self._ages()
 
     async def _ages(self) -> str:
-        """How old the lists are, where that reads otherwise than before."""
+        """The age of the lists, where its text changed."""
         age = await to_thread.run_sync(lists, self.shell, self.who)
         html = self._html("counter_lists.html", lists=age)
         if html == self._lists:
@@ -130,7 +132,7 @@ class CounterBoard:
         self._lists = html
         return html
 
-    def _standing(self) -> str:
+    def _reader_state(self) -> str:
         reader = self._reader()
         return self._html("counter_reader.html", reader=reader, waits=waits(reader))
 

@@ -1,4 +1,4 @@
-"""Developer: bytes to a card and back with their meaning, what goes over the wire, and the drawer of virtual cards."""
+"""Developer page: APDU console with explanations, live trace, and virtual cards for virtual slots."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from reader_service.readers.values import ReaderView
 from reader_service.services.developer import ExchangeView
 
 LEASE_SECONDS: Final = 600
-"""How long a reader stays a developer's after the last command."""
-TRACED: Final = 200
-"""Lines of the trace that are shown."""
+"""Seconds that a developer's lease lasts after the last command."""
+TRACE_LINES: Final = 200
+"""Lines of the trace on the page."""
 TRACE_PAUSE: Final = 0.2
 MOST_COMMANDS: Final = 100
 PRESETS: Final = (
@@ -36,20 +36,20 @@ PRESETS: Final = (
     ("record", "00B2010C00"),
     ("counter", "80CA9F3600"),
 )
-"""Commands that are wanted often; docs/card-layout.md."""
+"""Common commands; docs/card-layout.md."""
 
 Text = Annotated[str, Form()]
 
 
 def router(shell: Shell) -> APIRouter:
     pages = shell.router()
-    _looks(pages, shell)
+    _views(pages, shell)
     _console(pages, shell)
-    _drawer(pages, shell)
+    _virtual_cards(pages, shell)
     return pages
 
 
-def _looks(pages: APIRouter, shell: Shell) -> None:
+def _views(pages: APIRouter, shell: Shell) -> None:
     service = shell.service
 
     @pages.get("/developer")
@@ -70,7 +70,7 @@ def _looks(pages: APIRouter, shell: Shell) -> None:
             taken=taken,
             history=history,
             presets=PRESETS,
-            drawer=service.developer.drawer(who),
+            cards=service.developer.drawer(who),
             lines=(),
         )
 
@@ -84,8 +84,8 @@ def _looks(pages: APIRouter, shell: Shell) -> None:
     @pages.post("/developer/decode")
     def decode(request: Request, data: Text = "") -> Response:
         who = principal_of(request)
-        found = service.developer.decode(who, read_hex(data, shell.words(request), "data"))
-        return shell.part(request, "developer_decoded.html", found=found)
+        objects = service.developer.decode(who, read_hex(data, shell.words(request), "data"))
+        return shell.part(request, "developer_decoded.html", objects=objects)
 
 
 def _console(pages: APIRouter, shell: Shell) -> None:
@@ -114,13 +114,13 @@ def _console(pages: APIRouter, shell: Shell) -> None:
     def off(request: Request, reader_id: str) -> Response:
         who = principal_of(request)
         service.developer.disconnect(who, reader_id, lease(shell, who, reader_id))
-        return shell.say(request, f"/developer?reader={reader_id}", "developer.said-off")
+        return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-off")
 
     @pages.post("/developer/{reader_id}/read")
     def read(request: Request, reader_id: str) -> Response:
         who = principal_of(request)
-        found = service.reading.read(who, reader_id, lease=lease(shell, who, reader_id))
-        return shell.part(request, "developer_contents.html", found=found)
+        contents = service.reading.read(who, reader_id, lease=lease(shell, who, reader_id))
+        return shell.part(request, "developer_contents.html", contents=contents)
 
     @pages.post("/developer/{reader_id}/send")
     def send(request: Request, reader_id: str, apdu: Text = "") -> Response:
@@ -137,27 +137,27 @@ def _console(pages: APIRouter, shell: Shell) -> None:
         return shell.done(request, f"/developer?reader={reader_id}")
 
 
-def _drawer(pages: APIRouter, shell: Shell) -> None:
+def _virtual_cards(pages: APIRouter, shell: Shell) -> None:
     service = shell.service
 
     @pages.post("/developer/{reader_id}/insert")
     def insert(request: Request, reader_id: str, card: Text = "") -> Response:
         service.developer.insert(principal_of(request), reader_id, card)
-        return shell.say(request, f"/developer?reader={reader_id}", "developer.said-inserted")
+        return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-inserted")
 
     @pages.post("/developer/{reader_id}/eject")
     def eject(request: Request, reader_id: str) -> Response:
         service.developer.eject(principal_of(request), reader_id)
-        return shell.say(request, f"/developer?reader={reader_id}", "developer.said-ejected")
+        return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-ejected")
 
     @pages.post("/developer/{reader_id}/tear")
     def tear(request: Request, reader_id: str) -> Response:
         service.developer.tear(principal_of(request), reader_id)
-        return shell.say(request, f"/developer?reader={reader_id}", "developer.said-torn", kind="warn")
+        return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-torn", kind="warn")
 
 
 def lease(shell: Shell, who: Principal, reader_id: str) -> str:
-    """The token of one's lease; taken where the reader is free, and longer where it is one's own already.
+    """The token of the caller's lease: taken where the reader is free, extended where the caller has it already.
 
     Raises NotFound, LeaseHeld.
     """
@@ -165,7 +165,7 @@ def lease(shell: Shell, who: Principal, reader_id: str) -> str:
 
 
 def read_hex(text: str, t: Words, name: str) -> bytes:
-    """Bytes in hex, with spaces or colons as people paste them. Raises Invalid."""
+    """Bytes from hex, with spaces or colons as pasted from elsewhere. Raises Invalid."""
     plain = re.sub(r"[\s:]", "", text)
     if not plain or len(plain) % 2 or not re.fullmatch(r"[0-9A-Fa-f]+", plain):
         raise Invalid("this is no hex", {name: t("developer.no-hex")})
@@ -174,13 +174,13 @@ def read_hex(text: str, t: Words, name: str) -> bytes:
 
 @dataclass
 class DeveloperBoard:
-    """What one developer sees change: the readers, and the trace of the one that is chosen."""
+    """Live parts of one developer's page: the readers, and the trace of the chosen one."""
 
     shell: Shell
     who: Principal
     language: str
     reader_id: str
-    _lines: deque[str] = field(default_factory=lambda: deque(maxlen=TRACED))
+    _lines: deque[str] = field(default_factory=lambda: deque(maxlen=TRACE_LINES))
 
     @staticmethod
     def concerns(kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""Intake: a clerk drags a form in and sees what is wrong with it; a second person sees what changes, and decides."""
+"""Intake page: a clerk uploads a form and sees its faults; a second person reviews the changes and decides."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from reader_service.service import ReaderService
 
 ROWS: Final = 50
-_PIECE: Final = 64 * 1024
-_AROUND: Final = 64 * 1024
+_CHUNK: Final = 64 * 1024
+_MULTIPART_OVERHEAD: Final = 64 * 1024
 """Bytes that a browser puts around a file, at most."""
 _SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STAGES: Final = ("draft", "approved", "closed", "discarded")
 _KINDS: Final = ("rejected", "noted", "accepted")
-_REAL: Final = frozenset(ChangeKind) - {ChangeKind.SAME}
+_CHANGES: Final = frozenset(ChangeKind) - {ChangeKind.SAME}
 
 Text = Annotated[str, Form()]
 Cursor = Annotated[str | None, Query()]
@@ -46,27 +46,27 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
     def intake(request: Request, stage: str = "", cursor: Cursor = None) -> Response:
         who = principal_of(request)
         chosen = stage if stage in _STAGES else ""
-        found = service.batches.page(who, cursor, ROWS, stage=chosen or None)
-        standing = {batch.id: _standing(service, who, batch) for batch in found.items}
-        most = service.door.settings.upload - _AROUND
-        values: dict[str, Any] = {"standing": standing, "stage": chosen, "stages": _STAGES, "most": most}
-        return shell.page(request, "intake.html", page=found, **values)
+        page = service.batches.page(who, cursor, ROWS, stage=chosen or None)
+        review_state = {batch.id: _state_of(service, who, batch) for batch in page.items}
+        most = service.door.settings.upload - _MULTIPART_OVERHEAD
+        values: dict[str, Any] = {"review_state": review_state, "stage": chosen, "stages": _STAGES, "most": most}
+        return shell.page(request, "intake.html", page=page, **values)
 
     @pages.post("/intake")
-    def upload(request: Request, form: UploadFile, unit: Text = "") -> Response:
-        """Raises what the desk refuses: no form, too large, imported before."""
+    def upload_form(request: Request, form: UploadFile, unit: Text = "") -> Response:
+        """Raises what the roster service refuses: no form, too large, imported before."""
         who = principal_of(request)
-        made = service.rosters.upload(who, form.filename or "", pieces(form), unit=unit.strip() or None)
-        if made.batch is None:
-            return shell.part(request, "intake_nobody.html", made=made)
-        where = f"/intake/{made.batch.id}"
-        return shell.go(request, where, "intake.said-uploaded", accepted=made.accepted, rejected=made.rejected)
+        upload = service.rosters.upload(who, form.filename or "", file_chunks(form), unit=unit.strip() or None)
+        if upload.batch is None:
+            return shell.part(request, "intake_no_row_accepted.html", upload=upload)
+        where = f"/intake/{upload.batch.id}"
+        return shell.go(request, where, "intake.done-uploaded", accepted=upload.accepted, rejected=upload.rejected)
 
     @pages.post("/intake/check")
     def check(request: Request, form: UploadFile, unit: Text = "") -> Response:
-        """The form with its reasons, for one that made no batch."""
+        """The annotated form, for one without an accepted row."""
         who = principal_of(request)
-        copy = service.rosters.check(who, form.filename or "", pieces(form), unit=unit.strip() or None)
+        copy = service.rosters.check(who, form.filename or "", file_chunks(form), unit=unit.strip() or None)
         return as_download(copy.filename, copy.content)
 
 
@@ -89,13 +89,15 @@ def _batch(pages: APIRouter, shell: Shell) -> None:
             "only": chosen,
             "kinds": _KINDS,
             "reviews": service.rosters.reviews(who, batch_id),
-            "standing": _standing(service, who, shown),
+            "review_state": _state_of(service, who, shown),
             "counts": {},
         }
         if shown.state is BatchState.DRAFT:
             values["counts"] = service.rosters.change_counts(who, batch_id)
-            values["changes"] = service.rosters.changes(who, batch_id, changed, ROWS, kinds=_REAL)
-        return shell.page(request, "intake_batch.html", **values, **_may(who, shown, values["standing"]))
+            values["changes"] = service.rosters.changes(who, batch_id, changed, ROWS, kinds=_CHANGES)
+        return shell.page(
+            request, "intake_batch.html", **values, **_permitted_actions(who, shown, values["review_state"])
+        )
 
     @pages.get("/intake/{batch_id}/annotated")
     def annotated(request: Request, batch_id: str) -> Response:
@@ -108,37 +110,37 @@ def _review(pages: APIRouter, shell: Shell) -> None:
 
     @pages.post("/intake/{batch_id}/{step}")
     def step(request: Request, batch_id: str, step: str, reason: Text = "") -> Response:
-        """submit, approve, return or discard. Raises NotFound for another step."""
+        """Submit, approve, return or discard a batch. Raises NotFound for another step."""
         who = principal_of(request)
-        desk = service.rosters
+        rosters = service.rosters
         if step == "submit":
-            desk.submit(who, batch_id)
+            rosters.submit(who, batch_id)
         elif step == "approve":
-            desk.approve(who, batch_id)
+            rosters.approve(who, batch_id)
         elif step == "return":
-            desk.give_back(who, batch_id, reason)
+            rosters.give_back(who, batch_id, reason)
         elif step == "discard":
-            desk.discard(who, batch_id, reason)
+            rosters.discard(who, batch_id, reason)
         else:
             raise NotFound("there is no such step")
         where = "/intake" if step == "discard" else f"/intake/{batch_id}"
-        return shell.go(request, where, f"intake.said-{step}", batch=batch_id)
+        return shell.go(request, where, f"intake.done-{step}", batch=batch_id)
 
 
 def as_download(filename: str, content: bytes) -> Response:
-    """A workbook to save. RFC 6266, 4.3: the name in UTF-8, for it is Chinese more often than not."""
+    """A workbook to save, with its name in UTF-8 (RFC 6266, 4.3), as most names are Chinese."""
     disposition = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
     headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
     return Response(content, media_type=_SHEET, headers=headers)
 
 
-def pieces(form: UploadFile) -> Iterator[bytes]:
-    while piece := form.file.read(_PIECE):
-        yield piece
+def file_chunks(form: UploadFile) -> Iterator[bytes]:
+    while chunk := form.file.read(_CHUNK):
+        yield chunk
 
 
-def _standing(service: ReaderService, who: Principal, batch: Batch) -> str:
-    """Where a batch stands for those who review: as the record has it, and whether a draft was sent or given back."""
+def _state_of(service: ReaderService, who: Principal, batch: Batch) -> str:
+    """A batch's state for reviewers: that of the registry, or whether a draft was submitted or returned."""
     if batch.state is not BatchState.DRAFT:
         return batch.state.value
     steps = service.rosters.reviews(who, batch.id)
@@ -147,15 +149,15 @@ def _standing(service: ReaderService, who: Principal, batch: Batch) -> str:
     return "submitted" if steps[-1].step is ReviewStep.SUBMITTED else "returned"
 
 
-def _may(who: Principal, batch: Batch, standing: str) -> dict[str, bool]:
-    """Which buttons there are; the desk decides again."""
+def _permitted_actions(who: Principal, batch: Batch, review_state: str) -> dict[str, bool]:
+    """Which buttons the page has; the service checks again."""
     draft = batch.state is BatchState.DRAFT
     clerk, reviewer = who.may(Permission.ROSTERS_UPLOAD), who.may(Permission.ROSTERS_APPROVE)
-    kept = batch.state not in (BatchState.CLOSED, BatchState.DISCARDED)
+    has_copy = batch.state not in (BatchState.CLOSED, BatchState.DISCARDED)
     return {
-        "may_submit": clerk and standing in ("draft", "returned") and batch.accepted > 0,
+        "may_submit": clerk and review_state in ("draft", "returned") and batch.accepted > 0,
         "may_discard": clerk and draft,
-        "may_decide": reviewer and standing == "submitted",
+        "may_decide": reviewer and review_state == "submitted",
         "own": batch.imported_by == who.name,
-        "may_copy": clerk and kept and batch.kind is BatchKind.ROSTER,
+        "may_copy": clerk and has_copy and batch.kind is BatchKind.ROSTER,
     }

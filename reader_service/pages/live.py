@@ -1,7 +1,7 @@
-"""One stream of ready-made HTML for a page: everything at first, then whatever changed. The page asks for nothing.
+"""A stream of rendered HTML for a page: all live parts at first, then those that changed. The page never polls.
 
-The state itself is sent, never a difference: whoever lost the line and comes back gets the whole of it, and an event
-that was missed cannot be missed for long. Server-sent events: WHATWG HTML, 9.2.
+Parts carry state, not differences: a page that reconnects gets all of them, and a missed event has no lasting effect.
+Server-sent events: WHATWG HTML, 9.2.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from reader_service.events import Event, EventBus, SlowConsumer
 from reader_service.http.stream_limits import LimitedStream
 
 TICK: Final = 1.0
-"""Seconds after which a page is asked whether it has something to add, where nothing happened."""
-ASK: Final = 5.0
-"""Seconds after which it is asked again whether the looker is still signed in."""
+"""Seconds without an event after which a page is asked for changes that need none."""
+SESSION_CHECK: Final = 5.0
+"""Seconds between two checks that the viewer is still signed in."""
 BEAT: Final = 10
-"""Ticks of silence after which a sign of life is sent; static/live.js takes the line for lost after 25 s."""
+"""Ticks without a message after which a beat is sent; static/live.js takes the stream for lost after 25 s."""
 
 
 class LivePage(Protocol):
-    """What one reader of a page sees. Both give HTML, each top element with its id; empty where nothing changed."""
+    """The live parts of a viewer's page. Both methods give HTML, each top element with its id; empty if unchanged."""
 
     async def whole(self) -> str: ...
 
@@ -41,8 +41,8 @@ def stream(
     tick: float = TICK,
     pause: float = 0.0,
 ) -> LimitedStream:
-    """The response of a page's live address. ``kinds`` says which events matter; ``still`` is asked every few seconds
-    whether the looker may go on, else the page is loaded anew. ``pause``: seconds between two sendings at least."""
+    """The response of a page's live address. ``kinds`` selects events; ``still`` says whether the viewer is
+    signed in, else the page reloads. ``pause``: seconds between two messages at least."""
     return LimitedStream(
         _messages(bus, page, kinds, still, tick, pause),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
@@ -59,11 +59,11 @@ async def _messages(
 ) -> AsyncIterator[bytes]:
     after = bus.last_id()
     yield message("parts", await page.whole())
-    silent, asked = 0, time.monotonic()
+    silent, checked_at = 0, time.monotonic()
     try:
         async for events in _ticking(bus.subscribe(after, kinds=kinds), tick):
-            if time.monotonic() - asked > ASK:
-                asked = time.monotonic()
+            if time.monotonic() - checked_at > SESSION_CHECK:
+                checked_at = time.monotonic()
                 if not await still():
                     yield message("leave", "")
                     return
@@ -76,11 +76,11 @@ async def _messages(
                 silent = 0
                 yield message("beat", "")
     except SlowConsumer:
-        return  # it asks again, and gets everything
+        return  # it reconnects, and gets every part
 
 
 async def _ticking(events: AsyncIterator[list[Event]], tick: float) -> AsyncIterator[list[Event]]:
-    """The events as they come, and an empty list for each tick without any."""
+    """Events as they come, and an empty list for each tick without any."""
     coming = asyncio.ensure_future(anext(events))
     try:
         while True:
@@ -89,16 +89,16 @@ async def _ticking(events: AsyncIterator[list[Event]], tick: float) -> AsyncIter
                 yield []
                 continue
             try:
-                found = coming.result()
+                batch = coming.result()
             except StopAsyncIteration:
                 return
-            yield found
+            yield batch
             coming = asyncio.ensure_future(anext(events))
     finally:
         coming.cancel()
 
 
 def message(name: str, data: str) -> bytes:
-    """One server-sent event; every line of ``data`` is a field of its own, so that no text can begin another event."""
+    """One server-sent event; every line of ``data`` is a field of its own, so that no text can start another event."""
     lines = "".join(f"data: {line}\n" for line in (data.splitlines() or [""]))
     return f"event: {name}\n{lines}\n".encode()

@@ -1,6 +1,6 @@
-"""Registry: a member found by any of their numbers or by name; their cards, and what may happen to them, with reasons.
+"""Registry page: search for members by number or name; their cards, and the steps of a card's life, with reasons.
 
-What is looked for goes in the body of a request, never in its address: an ID number stays out of histories and logs.
+Search terms go in the body of a request, never in its address, so that ID numbers stay out of histories and logs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 50
 _UNMASKED_SECONDS: Final = 60
-"""How long a person's data in clear stay on the screen."""
+"""Seconds that a person's data stay on the screen in full."""
 
 _STATES: Final = frozenset(state.value for state in CardState)
 
@@ -44,7 +44,7 @@ def _search(pages: APIRouter, shell: Shell) -> None:
 
     @pages.get("/registry")
     def registry(request: Request, unit: str = "", state: str = "", cursor: Cursor = None) -> Response:
-        """All members; or the cards in one state, which is how lost ones are found again."""
+        """All members, or the cards in one state."""
         who = principal_of(request)
         chosen = CardState(state) if state in _STATES else None
         values: dict[str, Any] = {"unit": unit, "state": chosen, "states": list(CardState), "text": ""}
@@ -56,13 +56,13 @@ def _search(pages: APIRouter, shell: Shell) -> None:
 
     @pages.post("/registry")
     def find(request: Request, text: Text = "", cursor: Annotated[str | None, Form()] = None) -> Response:
-        """Straight on to the member where there is only one."""
+        """The matching members; the member's own page where there is one match."""
         who = principal_of(request)
         page = service.members.find(who, text, cursor or None, ROWS)
         if len(page.items) == 1 and cursor is None:
             return shell.go(request, f"/registry/{page.items[0].member_id}")
         if request.headers.get("HX-Request"):
-            return shell.part(request, "registry_found.html", page=page, text=text)
+            return shell.part(request, "registry_matches.html", page=page, text=text)
         values: dict[str, Any] = {"unit": "", "state": None, "states": list(CardState)}
         return shell.page(request, "registry.html", page=page, text=text, **values)
 
@@ -100,12 +100,12 @@ def _changes(pages: APIRouter, shell: Shell) -> None:
     @pages.post("/registry/{member_id}/transfer")
     def transfer(request: Request, member_id: int, unit: Text = "", reason: Text = "") -> Response:
         service.members.transfer(principal_of(request), member_id, unit, reason)
-        return shell.go(request, f"/registry/{member_id}", "registry.said-transfer", unit=unit.strip())
+        return shell.go(request, f"/registry/{member_id}", "registry.done-transfer", unit=unit.strip())
 
     @pages.post("/registry/{member_id}/withdraw")
     def withdraw(request: Request, member_id: int, reason: Text = "") -> Response:
         service.members.withdraw(principal_of(request), member_id, reason)
-        return shell.go(request, f"/registry/{member_id}", "registry.said-withdraw")
+        return shell.go(request, f"/registry/{member_id}", "registry.done-withdraw")
 
     @pages.post("/registry/{member_id}/cards/{dossier_id}/replace")
     def replace(
@@ -114,7 +114,7 @@ def _changes(pages: APIRouter, shell: Shell) -> None:
         who = principal_of(request)
         card = _card(service, who, member_id, dossier_id)
         batch = service.cards.replace(who, card.card_number, reason, because=because)
-        return shell.go(request, f"/registry/{member_id}", "registry.said-replace", batch=batch.id)
+        return shell.go(request, f"/registry/{member_id}", "registry.done-replace", batch=batch.id)
 
     @pages.post("/registry/{member_id}/cards/{dossier_id}/{step}")
     def step(request: Request, member_id: int, dossier_id: int, step: str, reason: Text = "") -> Response:
@@ -124,17 +124,17 @@ def _changes(pages: APIRouter, shell: Shell) -> None:
             raise NotFound("there is no such step")
         card = _card(service, who, member_id, dossier_id)
         service.cards.take_step(who, card.card_number, CARD_STEPS[step], reason)
-        return shell.go(request, f"/registry/{member_id}", f"registry.said-{step}")
+        return shell.go(request, f"/registry/{member_id}", f"registry.done-{step}")
 
 
 def _ends_of(t: Words) -> dict[str, list[tuple[str, str]]]:
-    """What a replacement may be for, by the card's state: one that ended already ended so."""
+    """Reasons for a replacement, by the card's state: a card that has ended allows only the way it ended."""
     every = [(end.value, t(f"registry.state-{end.value}")) for end in ENDS]
     return {state.value: [every[ENDS.index(state)]] if state in ENDS else every for state in CardState}
 
 
 def _card(service: ReaderService, who: Principal, member_id: int, dossier_id: int) -> Card:
-    """A member's card by its record number: card numbers stay out of addresses. Raises NotFound."""
+    """A member's card by dossier id, as card numbers stay out of addresses. Raises NotFound."""
     for card in service.members.cards(who, member_id):
         if card.dossier_id == dossier_id:
             return card

@@ -1,4 +1,4 @@
-"""What every page has: templates, language, theme, navigation by role, flash messages, and errors people can read."""
+"""What every page has: templates, language, theme, navigation by role, messages, and refusals as pages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FLASH_SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class NavigationEntry:
-    """One entry of the navigation: the name is its text key, icon and path; ``key`` is pressed after ``g``."""
+    """An entry of the navigation. ``name`` is its text key, icon and path; ``key`` follows ``g`` on the keyboard."""
 
     name: str
     needs: Permission
@@ -74,7 +74,7 @@ class Shell:
         )
 
     def router(self) -> APIRouter:
-        """A router of pages, which are no part of the API's document."""
+        """A router for pages, which the API document leaves out."""
         return APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     def words(self, request: Request) -> Words:
@@ -83,8 +83,8 @@ class Shell:
     def page(self, request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         """A whole page. Templates extend ``base.html``; what they may use is listed at the top of ``macros.html``."""
         principal: Principal | None = request.state.principal
-        said = _flash_of(request)
-        answer = HTMLResponse(
+        flash = _flash_of(request)
+        response = HTMLResponse(
             self.html(
                 request.state.language,
                 template,
@@ -94,21 +94,21 @@ class Shell:
                 path=request.url.path,
                 back=_here(request),
                 theme=theme_of(request),
-                flash=said,
+                flash=flash,
                 station=self.service.parts.station,
                 **values,
             ),
             status_code=status,
         )
-        if said:
-            answer.delete_cookie(FLASH_COOKIE, path="/")
-        return answer
+        if flash:
+            response.delete_cookie(FLASH_COOKIE, path="/")
+        return response
 
     def part(self, request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-        """A piece of a page, for htmx. It knows ``csrf`` and ``principal`` too. A browser that sent the form by itself,
-        before htmx was there, gets it on a page of its own."""
+        """A part of a page, for htmx. A browser that sent the form itself, before htmx was loaded, gets a page with
+        this part alone."""
         if not _from_htmx(request):
-            return self.page(request, "alone.html", status=status, part=template, alone=True, **values)
+            return self.page(request, "single_part.html", status=status, part=template, single_part=True, **values)
         return HTMLResponse(
             self.html(
                 request.state.language,
@@ -121,7 +121,7 @@ class Shell:
         )
 
     def html(self, language: str, template: str, **values: object) -> str:
-        """Rendered without a request: for streams."""
+        """A rendered template, without a request: for streams."""
         t = words(language)
         return self._environment.get_template(template).render(
             t=t,
@@ -131,42 +131,44 @@ class Shell:
             **values,
         )
 
-    def go(self, request: Request, path: str, said: str = "", *, kind: str = "ok", **values: object) -> Response:
-        """On to ``path`` after a form was taken; ``said`` is the key of a message shown there, once."""
+    def go(self, request: Request, path: str, message: str = "", *, kind: str = "ok", **values: object) -> Response:
+        """Lead to ``path`` after a form was accepted; ``message`` is the key of a text shown there once."""
         path = own_path(path)
         if _from_htmx(request):
-            answer = Response(status_code=204, headers={"HX-Redirect": quote(path, safe="/?&=%:#")})
+            response = Response(status_code=204, headers={"HX-Redirect": quote(path, safe="/?&=%:#")})
         else:
-            answer = RedirectResponse(path, status_code=303)
-        if said:
-            told = json.dumps({"said": said, "kind": kind, "values": {name: str(v) for name, v in values.items()}})
-            answer.set_cookie(
+            response = RedirectResponse(path, status_code=303)
+        if message:
+            flash = json.dumps(
+                {"message": message, "kind": kind, "values": {name: str(v) for name, v in values.items()}}
+            )
+            response.set_cookie(
                 FLASH_COOKIE,
-                base64.urlsafe_b64encode(told.encode()).decode(),
+                base64.urlsafe_b64encode(flash.encode()).decode(),
                 max_age=FLASH_SECONDS,
                 httponly=True,
                 samesite="strict",
                 secure=request.url.scheme == "https",
             )
-        return answer
+        return response
 
     def done(self, request: Request, path: str) -> Response:
-        """Nothing to say: what a live page shows of it comes by its stream. A browser that sent the form by itself is
-        led back to ``path``: an answer without a page would stop the scripts that are still on their way."""
+        """No message, as a live page shows the effect by its stream. A browser that sent the form itself is led back to
+        ``path``: a response without a page would cancel the scripts that are still loading."""
         return Response(status_code=204) if _from_htmx(request) else self.go(request, path)
 
-    def say(self, request: Request, path: str, said: str, *, kind: str = "ok", **values: object) -> Response:
-        """A message on the page that is there, after a form was taken through htmx; its dialog closes. ``path`` is that
-        page, for a browser that sent the form by itself."""
+    def notify(self, request: Request, path: str, message: str, *, kind: str = "ok", **values: object) -> Response:
+        """A message on the present page, after a form was accepted through htmx; its dialog closes. ``path`` is that
+        page, for a browser that sent the form itself."""
         if not _from_htmx(request):
-            return self.go(request, path, said, kind=kind, **values)
-        answer = self.part(request, "message.html", kind=kind, text=self.words(request)(said, **values))
-        answer.headers["HX-Retarget"] = "#messages"
-        answer.headers["HX-Reswap"] = "innerHTML"
-        return answer
+            return self.go(request, path, message, kind=kind, **values)
+        response = self.part(request, "message.html", kind=kind, text=self.words(request)(message, **values))
+        response.headers["HX-Retarget"] = "#messages"
+        response.headers["HX-Reswap"] = "innerHTML"
+        return response
 
     def refused(self, request: Request, error: Exception) -> Response:
-        """What was refused, as a page; for htmx as a message that goes where messages go. Raises what is our fault."""
+        """A refusal as a page, or for htmx as a message. Raises an error that is no refusal."""
         if isinstance(error, NotSignedIn):
             here = _here(request) if request.method == "GET" and not _from_htmx(request) else "/"
             return self.go(request, f"/login?next={quote(here)}")
@@ -176,16 +178,16 @@ class Shell:
         if isinstance(error, HTTPException) and problem.status == 404:
             problem = replace(problem, params={"rule": "address"})
         t = self.words(request)
-        values = {"problem": problem, "sentence": said_of(problem, t), "fields": fields_of(problem, t)}
+        values = {"problem": problem, "sentence": sentence_of(problem, t), "fields": fields_of(problem, t)}
         if _from_htmx(request):
-            answer = self.part(request, "problem_part.html", status=problem.status, **values)
-            answer.headers["HX-Retarget"] = "#messages"
-            answer.headers["HX-Reswap"] = "innerHTML"
+            response = self.part(request, "problem_part.html", status=problem.status, **values)
+            response.headers["HX-Retarget"] = "#messages"
+            response.headers["HX-Reswap"] = "innerHTML"
         else:
-            again = request.method == "GET" and problem.status in _PASSING
-            answer = self.page(request, "problem.html", status=problem.status, again=again, **values)
-        answer.headers.update({name: problem.headers[name] for name in problem.headers if name == "Retry-After"})
-        return answer
+            again = request.method == "GET" and problem.status in _TEMPORARY
+            response = self.page(request, "problem.html", status=problem.status, again=again, **values)
+        response.headers.update({name: problem.headers[name] for name in problem.headers if name == "Retry-After"})
+        return response
 
 
 def _from_htmx(request: Request) -> bool:
@@ -193,26 +195,26 @@ def _from_htmx(request: Request) -> bool:
 
 
 def new_key() -> str:
-    """For the hidden field that lets a form be taken once only, however often it is sent."""
+    """A value for the hidden field by which a form is accepted once, however often it is sent."""
     return str(uuid4())
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks. Raises NotSignedIn, which takes them to the sign-in page."""
+    """The caller. Raises NotSignedIn, which leads to the sign-in page."""
     principal: Principal | None = request.state.principal
     if principal is None:
         raise NotSignedIn("sign in first")
     return principal
 
 
-_PASSING: Final = (408, 429, 503)
-"""Refusals that may be none a little later."""
+_TEMPORARY: Final = (408, 429, 503)
+"""Statuses of refusals that may pass by themselves."""
 _RULES: Final = ("rule", "code", "reason")
-"""Parameters of a refusal that may name it more closely."""
+"""Parameters of a refusal that name it more closely."""
 
 
-def said_of(problem: Problem, t: Words) -> str:
-    """A refusal in the reader's language: by the most particular text there is, else the sentence itself."""
+def sentence_of(problem: Problem, t: Words) -> str:
+    """A refusal in the viewer's language: the most specific text there is, else the original sentence."""
     detail = problem.detail if t.language == "en" else str(problem.params.get("chinese", problem.detail))
     values = {"detail": detail} | {name: str(value) for name, value in problem.params.items()}
     rules = [str(problem.params[name]).replace(" ", "-") for name in _RULES if name in problem.params]
@@ -220,21 +222,21 @@ def said_of(problem: Problem, t: Words) -> str:
         if key in t:
             try:
                 return t(key, **values)
-            except KeyError:  # the text asks for a value that this one does not carry
+            except KeyError:  # the text needs a value that this refusal lacks
                 continue
     return problem.detail if t.language == "en" else t("problem.otherwise", detail=detail)
 
 
 def fields_of(problem: Problem, t: Words) -> dict[str, str]:
-    """What is wrong with which field; ``problem.field.NAME.RULE`` is its text in the reader's language, if any."""
+    """Errors by field; ``problem.field.NAME.RULE`` is the text in the viewer's language, if any."""
     rule = problem.params.get("rule", "")
-    fields = {name: text for name, text in problem.fields.items() if text != problem.detail}  # said already
+    fields = {name: text for name, text in problem.fields.items() if text != problem.detail}  # the sentence has it
     return {name: t.either(f"problem.field.{name}.{rule}", text) for name, text in fields.items()}
 
 
 def _here(request: Request) -> str:
-    """Where somebody is, with what they chose there, to come back to; not where a person's number stands in the
-    address, which no page of ours has and none repeats."""
+    """Path and query of the present page, to come back to; "/" where the address contains a person's number, which no
+    page may repeat."""
     query = request.url.query
     here = f"{request.url.path}?{query}" if query else request.url.path
     plain = unquote(here)
@@ -247,17 +249,17 @@ def theme_of(request: Request) -> str:
 
 
 def own_path(path: str) -> str:
-    """A path of this site, whatever was asked for: no other host, no scheme, no backslash that a browser turns."""
+    """``path`` if it is one of this site, else "/": no host, no scheme, no backslash (browsers take it for a slash)."""
     parts = urlsplit(path)
     safe = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
     return path if safe and not parts.scheme and not parts.netloc else "/"
 
 
 def _flash_of(request: Request) -> dict[str, Any] | None:
-    """The message that the last form left, or None. A cookie is anybody's text: it may only name a text of ours."""
+    """The message that the last form left, or None. A cookie can be forged: it only names one of our texts."""
     try:
-        told = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
-        text = words(request.state.language)(str(told["said"]), **dict(told["values"]))
-        return {"kind": told["kind"] if told["kind"] in ("bad", "warn") else "ok", "text": text}
+        flash = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
+        text = words(request.state.language)(str(flash["message"]), **dict(flash["values"]))
+        return {"kind": flash["kind"] if flash["kind"] in ("bad", "warn") else "ok", "text": text}
     except (binascii.Error, ValueError, KeyError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""Station: every lane as a tile, batches with their accounts, and what an operator does about them."""
+"""Station page: a tile for each lane, batches with their accounts, and the operator's actions."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from reader_service.services.lane_status import LaneStatus
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")
-"""The steps of a card in the order of the line (personalize.line.plan.NAMES), as far as a tile's bar knows them."""
+"""The steps of a card in their order (personalize.line.plan.NAMES), for a tile's progress bar."""
 ALARMS: Final[Mapping[str, str]] = {
     CardOutcome.REJECTED: "bad",
     CardOutcome.REFUSED: "bad",
     CardOutcome.AGAIN: "warn",
     CardOutcome.ASIDE: "warn",
 }
-"""Outcomes that ask the operator to do something, and how grave they are."""
+"""Outcomes that need the operator, and their tone."""
 OPEN: Final = (BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING, BatchState.DONE)
 MOST_BATCHES: Final = 30
 ROWS: Final = 50
 CARDS_PAUSE: Final = 0.15
-"""Seconds at least between two sendings: many lanes take many steps a second, and nobody reads faster."""
+"""Seconds at least between two messages: many lanes take many steps a second."""
 COUNT: Final = 1.0
-"""Seconds at least between two counts of the batches, which ask the database."""
+"""Seconds at least between two counts of the batches, which query the database."""
 MANY: Final = 12
-"""From how many tiles on they are drawn small."""
+"""Number of tiles from which they are small."""
 
 Text = Annotated[str, Form()]
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A reader, the lane that runs on it or ran last, or both. ``fresh`` says that its card ended just now."""
+    """A reader, the lane that runs on it or ran last, or both. ``fresh``: its card ended just now."""
 
     id: str
     name: str
@@ -70,48 +70,48 @@ class Tile:
 
     @property
     def gone(self) -> bool:
-        """Whether it may be taken off the board."""
+        """Whether it may be removed from the page."""
         return not self.running and self.reader is not None and self.reader.state is ReaderState.LOST
 
     @property
     def alarm(self) -> str:
-        """How grave it is what the operator has to do about the last card; empty for nothing, or the next in hand."""
+        """Tone of what the operator has to do about the last card; empty for nothing, or once the next has begun."""
         if self.lane is None or self.lane.last is None or self.lane.state == "working":
             return ""
         return ALARMS.get(self.lane.last.outcome, "")
 
     @property
     def done(self) -> int:
-        """Steps of the card in hand that are behind it."""
+        """Steps that the present card has completed."""
         return STEPS.index(self.lane.step) if self.lane is not None and self.lane.step in STEPS else 0
 
 
 def router(shell: Shell) -> APIRouter:
     pages = shell.router()
-    _looks(pages, shell)
+    _views(pages, shell)
     _lanes(pages, shell)
     _readers(pages, shell)
     _batches(pages, shell)
     return pages
 
 
-def _looks(pages: APIRouter, shell: Shell) -> None:
+def _views(pages: APIRouter, shell: Shell) -> None:
     service = shell.service
 
     @pages.get("/station")
     def station(request: Request) -> Response:
         who = principal_of(request)
         who.need(Permission.LANES_VIEW)
-        found = tiles(shell, who)
-        views, away = batches(shell, who)
+        shown_tiles = tiles(shell, who)
+        views, unreachable = batches(shell, who)
         return shell.page(
             request,
             "station.html",
-            tiles=found,
+            tiles=shown_tiles,
             batches=views,
-            away=away,
+            unreachable=unreachable,
             steps=STEPS,
-            many=len(found) > MANY,
+            many=len(shown_tiles) > MANY,
         )
 
     @pages.get("/station/live")
@@ -142,8 +142,8 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
         who, t = principal_of(request), shell.words(request)
         if not batch or not reader:
             raise Invalid("choose a batch and at least one reader", {"reader": t("station.choose")}, rule="choose")
-        begun = service.lanes.start(who, batch, reader)
-        return shell.say(request, "/station", "station.said-started", n=len(begun), batch=batch)
+        started = service.lanes.start(who, batch, reader)
+        return shell.notify(request, "/station", "station.done-started", n=len(started), batch=batch)
 
     def add_command(command: LaneCommand) -> None:
         @pages.post(f"/station/lanes/{{reader_id}}/{command.name}", name=command.name)
@@ -155,7 +155,7 @@ def _lanes(pages: APIRouter, shell: Shell) -> None:
         add_command(command)
 
     @pages.post("/station/all/{what}")
-    def every(request: Request, what: Literal["pause", "resume", "stop"]) -> Response:
+    def all_lanes(request: Request, what: Literal["pause", "resume", "stop"]) -> Response:
         who = principal_of(request)
         for lane in service.lanes.lanes(who):
             if lane.state != "ended":
@@ -169,7 +169,7 @@ def _readers(pages: APIRouter, shell: Shell) -> None:
 
     @pages.get("/station/readers/{reader_id}/name")
     def name_form(request: Request, reader_id: str) -> Response:
-        """The form of one reader's name, for the dialog."""
+        """The form for a reader's name, for the dialog."""
         who = principal_of(request)
         who.need(Permission.READERS_NAME)
         return shell.part(request, "station_name.html", reader=service.readers.reader(who, reader_id))
@@ -177,14 +177,14 @@ def _readers(pages: APIRouter, shell: Shell) -> None:
     @pages.post("/station/readers/{reader_id}/name")
     def name(request: Request, reader_id: str, name: Text = "") -> Response:
         named = service.readers.rename(principal_of(request), reader_id, name)
-        return shell.say(request, "/station", "station.said-named", name=named.name)
+        return shell.notify(request, "/station", "station.done-named", name=named.name)
 
     @pages.post("/station/readers/{reader_id}/forget")
     def forget(request: Request, reader_id: str) -> Response:
         who = principal_of(request)
         name = service.readers.reader(who, reader_id).name
         service.readers.forget(who, reader_id)
-        return shell.say(request, "/station", "station.said-forgotten", name=name)
+        return shell.notify(request, "/station", "station.done-forgotten", name=name)
 
 
 def _batches(pages: APIRouter, shell: Shell) -> None:
@@ -192,54 +192,54 @@ def _batches(pages: APIRouter, shell: Shell) -> None:
 
     @pages.post("/station/batches/{batch_id}/prepare")
     def prepare(request: Request, batch_id: str) -> Response:
-        begun = service.batches.prepare(principal_of(request), batch_id)
-        return shell.say(request, "/station", "station.said-preparing", batch=batch_id, n=begun.total)
+        started = service.batches.prepare(principal_of(request), batch_id)
+        return shell.notify(request, "/station", "station.done-preparing", batch=batch_id, n=started.total)
 
     @pages.post("/station/batches/{batch_id}/close")
     def close(request: Request, batch_id: str) -> Response:
         view = service.batches.close_batch(principal_of(request), batch_id)
         closed = view.batch.state is BatchState.CLOSED
-        return shell.go(request, "/station", "station.said-closed" if closed else "station.said-signed", batch=batch_id)
+        return shell.go(request, "/station", "station.done-closed" if closed else "station.done-signed", batch=batch_id)
 
     @pages.post("/station/batches/{batch_id}/missing")
     def missing(request: Request, batch_id: str, chip: Text, reason: Text = "") -> Response:
         service.batches.release_missing(principal_of(request), batch_id, chip, reason)
-        return shell.go(request, f"/station/batches/{batch_id}", "station.said-missing", chip=chip)
+        return shell.go(request, f"/station/batches/{batch_id}", "station.done-missing", chip=chip)
 
 
 def tiles(shell: Shell, who: Principal, fresh: frozenset[str] = frozenset()) -> list[Tile]:
-    """Every reader that is no counter's, and lanes whose reader is gone. From memory, without waiting."""
+    """Every reader outside counter mode, and lanes whose reader is gone. From memory, without waiting."""
     lanes = {lane.reader: lane for lane in shell.service.lanes.lanes(who)}
     readers = shell.service.readers.readers(who) if who.may(Permission.READERS_VIEW) else []
-    found = [
+    current = [
         Tile(reader.id, reader.name, reader, lanes.pop(reader.id, None), reader.id in fresh)
         for reader in readers
         if reader.mode is not Mode.COUNTER or reader.id in lanes
     ]
-    return found + [Tile(lane.reader, lane.name, None, lane, lane.reader in fresh) for lane in lanes.values()]
+    return current + [Tile(lane.reader, lane.name, None, lane, lane.reader in fresh) for lane in lanes.values()]
 
 
 def batches(shell: Shell, who: Principal) -> tuple[list[BatchView], bool]:
-    """The batches that are between approval and closing, and whether the database is away. Waits for the database."""
+    """The batches between approval and closing, and whether the database is unreachable. Waits for the database."""
     try:
-        desk = shell.service.batches
-        page = desk.page(who, None, MOST_BATCHES, stage="approved")
-        return [desk.show(who, batch.id) for batch in page.items if batch.state in OPEN], False
+        service = shell.service.batches
+        page = service.page(who, None, MOST_BATCHES, stage="approved")
+        return [service.show(who, batch.id) for batch in page.items if batch.state in OPEN], False
     except Unavailable:
         return [], True
 
 
 @dataclass
 class StationBoard:
-    """What one viewer sees of the station: tiles and what may be started at once, batches at most once a second."""
+    """Live parts of one viewer's page: tiles and start choices at once, batches at most once a second."""
 
     shell: Shell
     who: Principal
     language: str
     _sent: dict[str, str] = field(default_factory=dict)
-    _ordered: str = ""
-    _choices: str = ""
-    _views: list[BatchView] = field(default_factory=list)
+    _sent_orders: str = ""
+    _sent_choices: str = ""
+    _batch_views: list[BatchView] = field(default_factory=list)
     _counted: bool = True
     _counted_at: float = 0.0
 
@@ -256,30 +256,30 @@ class StationBoard:
         return await to_thread.run_sync(self._after, events)
 
     def _whole(self) -> str:
-        found = tiles(self.shell, self.who)
-        self._sent = {tile.id: self._tile(tile) for tile in found}
-        self._ordered = self._orders(found)
-        tiles_html = self._html("station_tiles.html", tiles=found, many=len(found) > MANY)
-        return self._ordered + tiles_html + self._batches() + self._changed_choices(found)
+        shown_tiles = tiles(self.shell, self.who)
+        self._sent = {tile.id: self._tile(tile) for tile in shown_tiles}
+        self._sent_orders = self._orders(shown_tiles)
+        tiles_html = self._html("station_tiles.html", tiles=shown_tiles, many=len(shown_tiles) > MANY)
+        return self._sent_orders + tiles_html + self._batches() + self._changed_choices(shown_tiles)
 
-    def _orders(self, found: list[Tile]) -> str:
-        return self._html("station_orders.html", tiles=found, many=len(found) > MANY)
+    def _orders(self, shown_tiles: list[Tile]) -> str:
+        return self._html("station_orders.html", tiles=shown_tiles, many=len(shown_tiles) > MANY)
 
     def _after(self, events: list[Event]) -> str:
         kinds = {event.kind for event in events}
-        ended = frozenset(event.topic for event in events if event.kind == "lane.card")
-        found = tiles(self.shell, self.who, ended)
-        if GAP in kinds or {tile.id for tile in found} != set(self._sent):
+        ended_readers = frozenset(event.topic for event in events if event.kind == "lane.card")
+        shown_tiles = tiles(self.shell, self.who, ended_readers)
+        if GAP in kinds or {tile.id for tile in shown_tiles} != set(self._sent):
             return self._whole()
         self._counted = self._counted and not kinds & {"lane.card", "batch.changed"}
         touched = {event.topic for event in events}
-        html = "".join(self._changed(tile) for tile in found if tile.id in touched)
-        orders = self._orders(found)
-        if orders != self._ordered:
-            self._ordered = orders
+        html = "".join(self._changed(tile) for tile in shown_tiles if tile.id in touched)
+        orders = self._orders(shown_tiles)
+        if orders != self._sent_orders:
+            self._sent_orders = orders
             html += orders
         due = not self._counted and time.monotonic() - self._counted_at >= COUNT
-        return html + (self._batches() if due else "") + self._changed_choices(found)
+        return html + (self._batches() if due else "") + self._changed_choices(shown_tiles)
 
     def _changed(self, tile: Tile) -> str:
         html = self._tile(tile)
@@ -293,17 +293,17 @@ class StationBoard:
 
     def _batches(self) -> str:
         self._counted, self._counted_at = True, time.monotonic()
-        self._views, away = batches(self.shell, self.who)
-        return self._html("station_batches.html", batches=self._views, away=away)
+        self._batch_views, unreachable = batches(self.shell, self.who)
+        return self._html("station_batches.html", batches=self._batch_views, unreachable=unreachable)
 
-    def _changed_choices(self, found: list[Tile]) -> str:
-        """The start dialog's batches and readers, where they are others than before."""
+    def _changed_choices(self, shown_tiles: list[Tile]) -> str:
+        """The start dialog's batches and readers, where they changed."""
         if not self.who.may(Permission.LANES_RUN):
             return ""
-        html = self._html("station_choices.html", tiles=found, batches=self._views)
-        if html == self._choices:
+        html = self._html("station_choices.html", tiles=shown_tiles, batches=self._batch_views)
+        if html == self._sent_choices:
             return ""
-        self._choices = html
+        self._sent_choices = html
         return html
 
     def _html(self, template: str, **values: object) -> str:

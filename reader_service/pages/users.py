@@ -1,4 +1,4 @@
-"""Users and tokens: added, given roles, disabled, reset. A new password or token is shown once, and never again."""
+"""Users page: users and tokens, their roles and state. A new password or token is shown once."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ROWS: Final = 100
 TOKEN_DAYS: Final = (30, 90, 180, 365)
-PEOPLE_ONLY: Final = (Role.REVIEWER, Role.ADMINISTRATOR)
-"""Roles that no token is given."""
+USERS_ONLY: Final = (Role.REVIEWER, Role.ADMINISTRATOR)
+"""Roles that no token has."""
 _ROLES: Final = {role.value: role for role in Role}
 
 Text = Annotated[str, Form()]
@@ -29,13 +29,13 @@ Cursor = Annotated[str | None, Query()]
 
 def router(shell: Shell) -> APIRouter:
     pages = shell.router()
-    _people(pages, shell)
-    _person(pages, shell)
+    _users(pages, shell)
+    _user(pages, shell)
     _tokens(pages, shell)
     return pages
 
 
-def _people(pages: APIRouter, shell: Shell) -> None:
+def _users(pages: APIRouter, shell: Shell) -> None:
     service = shell.service
 
     @pages.get("/users")
@@ -47,42 +47,44 @@ def _people(pages: APIRouter, shell: Shell) -> None:
         request: Request, name: Text = "", display: Text = "", language: Text = "zh", roles: Roles = None
     ) -> Response:
         who = principal_of(request)
-        made = service.people.add(who, name.strip(), display.strip() or name.strip(), _roles(roles), language=language)
-        return _once(shell, request, "users_password.html", made=made, **_lists(service, who))
+        created = service.people.add(
+            who, name.strip(), display.strip() or name.strip(), _roles(roles), language=language
+        )
+        return _part_with_secret(shell, request, "user_password.html", created=created, **_lists(service, who))
 
 
-def _person(pages: APIRouter, shell: Shell) -> None:
+def _user(pages: APIRouter, shell: Shell) -> None:
     service = shell.service
 
     @pages.get("/users/{name}")
     def person(request: Request, name: str) -> Response:
         who = principal_of(request)
         shown, sessions = service.people.user(who, name), service.people.sessions(who, name)
-        return shell.page(request, "users_person.html", user=shown, sessions=sessions, roles=list(Role))
+        return shell.page(request, "user.html", user=shown, sessions=sessions, roles=list(Role))
 
     @pages.post("/users/{name}/roles")
     def roles(request: Request, name: str, reason: Text = "", roles: Roles = None) -> Response:
         user = service.people.change(principal_of(request), name, reason, roles=_roles(roles))
-        return shell.go(request, _path(user.name), "users.said-roles", name=user.name)
+        return shell.go(request, _path(user.name), "users.done-roles", name=user.name)
 
     @pages.post("/users/{name}/reset")
     def reset(request: Request, name: str, reason: Text = "") -> Response:
-        made = service.people.reset(principal_of(request), name, reason)
-        return _once(shell, request, "users_password.html", made=made, page=None)
+        created = service.people.reset(principal_of(request), name, reason)
+        return _part_with_secret(shell, request, "user_password.html", created=created, page=None)
 
     @pages.post("/users/{name}/end-sessions")
     def end_sessions(request: Request, name: str) -> Response:
         ended = service.people.end_sessions(principal_of(request), name)
-        return shell.go(request, _path(name), "users.said-sessions", n=ended)
+        return shell.go(request, _path(name), "users.done-sessions", n=ended)
 
     @pages.post("/users/{name}/{step}")
     def step(request: Request, name: str, step: str, reason: Text = "") -> Response:
-        """disable or enable. Raises NotFound for another step."""
+        """Disable or enable a user. Raises NotFound for another step."""
         steps = {"disable": service.people.disable, "enable": service.people.enable}
         if step not in steps:
             raise NotFound("there is no such step")
         user = steps[step](principal_of(request), name, reason)
-        return shell.go(request, _path(user.name), f"users.said-{step}", name=user.name)
+        return shell.go(request, _path(user.name), f"users.done-{step}", name=user.name)
 
 
 def _tokens(pages: APIRouter, shell: Shell) -> None:
@@ -93,13 +95,13 @@ def _tokens(pages: APIRouter, shell: Shell) -> None:
         who = principal_of(request)
         if days not in TOKEN_DAYS:
             raise Invalid("a token is good for one of the times offered", {"days": ", ".join(map(str, TOKEN_DAYS))})
-        made = service.people.make_token(who, label.strip(), _roles(roles), datetime.now(UTC) + timedelta(days=days))
-        return _once(shell, request, "users_token.html", made=made, **_lists(service, who))
+        created = service.people.make_token(who, label.strip(), _roles(roles), datetime.now(UTC) + timedelta(days=days))
+        return _part_with_secret(shell, request, "token_secret.html", created=created, **_lists(service, who))
 
     @pages.post("/tokens/{number}/revoke")
     def revoke(request: Request, number: int, reason: Text = "") -> Response:
         token = service.people.revoke_token(principal_of(request), number, reason)
-        return shell.go(request, "/users", "users.said-revoke", label=token.label)
+        return shell.go(request, "/users", "users.done-revoke", label=token.label)
 
 
 def _lists(
@@ -109,20 +111,20 @@ def _lists(
         "page": service.people.users(who, cursor, ROWS),
         "tokens": service.people.tokens(who, tokens, ROWS),
         "roles": list(Role),
-        "token_roles": [role for role in Role if role not in PEOPLE_ONLY],
+        "token_roles": [role for role in Role if role not in USERS_ONLY],
         "token_days": TOKEN_DAYS,
     }
 
 
-def _once(shell: Shell, request: Request, template: str, **values: Any) -> HTMLResponse:
-    """A part that holds a secret: it is in no cache."""
-    answer = shell.part(request, template, **values)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+def _part_with_secret(shell: Shell, request: Request, template: str, **values: Any) -> HTMLResponse:
+    """A part with a secret, which no cache stores."""
+    response = shell.part(request, template, **values)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _roles(names: list[str] | None) -> list[Role]:
-    """Raises Invalid for a role that there is not."""
+    """Raises Invalid for an unknown role."""
     try:
         return [_ROLES[name] for name in names or ()]
     except KeyError:

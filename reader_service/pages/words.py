@@ -1,4 +1,4 @@
-"""What people read, by key and language. The texts are in ``i18n/LANGUAGE/SECTION.json``, those of verdicts in
+"""Texts of the pages, by key and language. The texts are in ``i18n/LANGUAGE/SECTION.json``, those of verdicts in
 terminal.member.presentation; a key is ``section.name``."""
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ FOLDER: Final = Path(__file__).parent / "i18n"
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _ONE: Final = ".one"
 _CODED: Final = {"was": "reason.", "verdict": "counter.word."}
-"""Values of reasons that are codes themselves, and where their words stand."""
+"""Values of reasons that are codes themselves, and the prefix of their texts."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 @cache
 def _texts(language: str) -> Mapping[str, str]:
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for section in sorted((FOLDER / language).glob("*.json")):
         for name, text in json.loads(section.read_bytes()).items():
-            found[f"{section.stem}.{name}"] = text
+            texts[f"{section.stem}.{name}"] = text
     for code, shown in PRESENTATIONS.items():
-        found[f"counter.word.{code.lower()}"] = shown.word.in_language(language)
-        found[f"counter.next.{code.lower()}"] = shown.next.in_language(language)
-    return found
+        texts[f"counter.word.{code.lower()}"] = shown.word.in_language(language)
+        texts[f"counter.next.{code.lower()}"] = shown.next.in_language(language)
+    return texts
 
 
 class Words:
-    """One language. Called with a key and what its text has in braces; nothing of a value is ever interpreted."""
+    """The texts of one language. Called with a key and the values for its braces; no value is interpreted."""
 
     def __init__(self, language: str) -> None:
         self.language = language if language in LANGUAGES else LANGUAGES[0]
@@ -50,24 +50,24 @@ class Words:
         return _PLACE.sub(lambda place: self._value(values[place[1]]), text)
 
     def either(self, key: str, otherwise: str, /, **values: object) -> str:
-        """The text, or ``otherwise`` where the key is none: for steps and reasons that other rooms name."""
+        """The text, or ``otherwise`` for an unknown key: for steps and reasons that other packages name."""
         return self(key, **values) if key in self._texts else otherwise
 
     def reason(self, code: str, params: Mapping[str, str], otherwise: str) -> str:
-        """Why a chip was refused or a lane waits (personalize.reasons); ``otherwise`` for a code that is none of ours.
-        With ``params`` as particular as can be, without any as every case of this code has it."""
-        if code == "record" and (said := self._conflict(params)):
-            return said
+        """Why a chip was refused or a lane waits (personalize.reasons); ``otherwise`` for an unknown code.
+        With ``params`` the sentence is as specific as they allow, without them it is the general one of this code."""
+        if code == "record" and (sentence := self._conflict(params)):
+            return sentence
         values = dict(params)
         for name in _CODED.keys() & params.keys():
             values[name] = self.either(f"{_CODED[name]}{params[name].lower()}", params[name])
-        particular = self._texts.get(f"reason.{code}.with", "")
-        if particular and {place[1] for place in _PLACE.finditer(particular)} <= values.keys():
+        specific = self._texts.get(f"reason.{code}.with", "")
+        if specific and {place[1] for place in _PLACE.finditer(specific)} <= values.keys():
             return self(f"reason.{code}.with", **values)
         return self.either(f"reason.{code}", otherwise)
 
     def _conflict(self, params: Mapping[str, str]) -> str:
-        """The sentence of a refusal of the record, as it is for whoever asks for the same on a page; or nothing."""
+        """The sentence of the registry's refusal, as a page has it for the same action; empty where there is none."""
         text = self._texts.get(f"problem.conflict.{params.get('reason', '')}", "")
         known = {place[1] for place in _PLACE.finditer(text)} <= params.keys()
         return self(f"problem.conflict.{params['reason']}", **params) if text and known else ""
@@ -82,7 +82,7 @@ class Words:
         return self.number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
     def number(self, value: float, digits: int = 0) -> str:
-        """With a comma after each three digits, as both languages write figures."""
+        """With a comma between groups of three digits, as in both languages."""
         return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
 
     def share(self, part: float, whole: float) -> str:
@@ -94,15 +94,15 @@ class Words:
         return f"{value:%Y-%m-%d}"
 
     def clock(self, value: datetime) -> str:
-        """Hours, minutes and seconds, where the station stands."""
+        """Hours, minutes and seconds in local time."""
         return f"{value.astimezone():%H:%M:%S}"
 
     def moment(self, value: datetime) -> str:
-        """Day and time, where the station stands."""
+        """Date and time in local time."""
         return f"{value.astimezone():%Y-%m-%d %H:%M}"
 
     def span(self, value: timedelta | float) -> str:
-        """How long: in the two largest units at most, and never more precise than it is useful."""
+        """A duration in its two largest units at most."""
         seconds = int(value.total_seconds() if isinstance(value, timedelta) else value)
         if seconds < _MINUTE:
             return self("time.seconds", n=max(0, seconds))
@@ -119,5 +119,5 @@ class Words:
 
 @cache
 def words(language: str) -> Words:
-    """The one Words of a language; Chinese for a language that is not ours."""
+    """The texts of a language; Chinese for an unknown one."""
     return Words(language)

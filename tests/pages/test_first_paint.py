@@ -115,7 +115,7 @@ def sends(paint: Paint, button: Locator) -> None:
 
 
 def station_batch(at: Served) -> str:
-    return next(batch.id for batch in at.service.registry.batches() if batch.state.value == "done")
+    return next(batch.id for batch in at.service.registry.batches.all() if batch.state.value == "done")
 
 
 def address(at: Served, path: str) -> str:
@@ -221,7 +221,7 @@ def test_a_choice_on_the_counter_and_a_file_for_intake_count_before_any_module(d
 
 
 def test_a_form_is_registered_without_any_module(desk: Sessions, at: Served, tmp_path: Path) -> None:
-    """The browser's own forms lead all the way: uploaded, sent for review, returned with a reason, and given up."""
+    """The browser's own forms lead all the way: uploaded, sent for review, returned with a reason, and discarded."""
     form = write_form(tmp_path / "early.xlsx", "首屏测试工会", people(2, 931))
     page, _ = desk.sit("registrar", path="/password")
     with painted(page, "/intake", posts=False):

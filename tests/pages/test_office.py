@@ -55,7 +55,7 @@ def test_a_form_that_is_dropped_is_checked_in_english(desk: Sessions, at: Served
     expect(page.locator("section[aria-labelledby=changes-title] tbody tr")).to_have_count(2)
     ask(page, "discard", "only a test of dropping")
     page.wait_for_url("**/intake")
-    said(page, "was given up")
+    said(page, "was discarded")
 
 
 def test_a_form_without_a_sound_row_makes_no_batch_and_comes_back_annotated(
@@ -123,7 +123,7 @@ def test_a_member_is_found_by_each_number_and_by_name_and_none_of_it_is_in_the_a
     page.goto("/registry")
     page.fill("#text", "没有此人")
     page.press("#text", "Enter")
-    expect(page.locator("#found")).to_contain_text("没有找到")
+    expect(page.locator("#matches")).to_contain_text("没有找到")
 
 
 def test_clear_data_are_shown_for_a_reason_and_kept_in_the_audit(desk: Sessions, at: Served) -> None:

@@ -91,7 +91,7 @@ def test_silence_has_a_beat_and_the_end_of_the_service_ends_it() -> None:
 
 
 def test_who_is_signed_out_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "ASK", 0.0)
+    monkeypatch.setattr(live, "SESSION_CHECK", 0.0)
     assert asyncio.run(_heard(EventBus(), 9, still=_no))[-1] == "event: leave\ndata: \n\n"
 
 
@@ -228,14 +228,14 @@ def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: Pa
 def test_a_trace_shows_the_last_lines_of_its_reader(house: PageApp) -> None:
     house.readers.found = [reader("Bench")]
     board = developer.DeveloperBoard(Shell(house.house.service), WHO, "en", "bench")
-    lines = [_event("trace", "bench", {"line": f"line {n} {BAD}"}) for n in range(developer.TRACED + 5)]
+    lines = [_event("trace", "bench", {"line": f"line {n} {BAD}"}) for n in range(developer.TRACE_LINES + 5)]
 
     async def run() -> tuple[str, str]:
         return await board.whole(), await board.after([*lines, _event("trace", "other", {"line": "foreign"})])
 
     whole, traced = asyncio.run(run())
     assert "Bench" in whole
-    assert traced.count("<li>") == developer.TRACED
+    assert traced.count("<li>") == developer.TRACE_LINES
     assert "line 4 " not in traced
     assert "foreign" not in traced
     assert "<script>" not in traced

@@ -227,10 +227,10 @@ def test_a_message_is_told_once(house: PageApp) -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        {"said": "station.said-closed", "kind": "ok", "values": {}},
-        {"said": "../x", "kind": "ok", "values": {}},
-        {"said": "station.said-closed", "kind": "ok"},
-        ["station.said-closed"],
+        {"message": "station.done-closed", "kind": "ok", "values": {}},
+        {"message": "../x", "kind": "ok", "values": {}},
+        {"message": "station.done-closed", "kind": "ok"},
+        ["station.done-closed"],
         7,
     ],
 )
@@ -295,7 +295,7 @@ def test_a_password_that_somebody_else_knows_is_changed_first(house: PageApp) ->
         return client.post("/password", data=data)
 
     assert "not the same" in change(PASSWORD, "one long sentence", "another long one").text
-    assert "present password is wrong" in change("wrong", "one long sentence", "one long sentence").text
+    assert "current password is wrong" in change("wrong", "one long sentence", "one long sentence").text
     assert "It is too short." in change(PASSWORD, "short", "short").text
     assert change(PASSWORD, "one long sentence", "one long sentence").headers["location"] == "/"
     assert "Password changed" in at(client.get("/station"))

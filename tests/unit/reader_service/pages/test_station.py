@@ -107,7 +107,7 @@ def test_every_code_that_the_line_can_give_has_a_text(language: str) -> None:
 
 
 def test_a_value_that_is_a_code_itself_is_translated_too() -> None:
-    assert words("zh").reason("rejected-before", {"was": "mute"}, "") == "此芯片早已作废：卡片无应答"
+    assert words("zh").reason("rejected-before", {"was": "mute"}, "") == "此芯片此前已作废：卡片无应答"
     assert "Expired" in words("en").reason("read-back-verdict", {"field": "verdict", "verdict": "EXPIRED"}, "")
     assert words("zh").reason("of-tomorrow", {}, "a sentence") == "a sentence"
     assert words("zh").reason("", {}, "a sentence") == "a sentence"

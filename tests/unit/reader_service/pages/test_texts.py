@@ -27,8 +27,8 @@ _READ_OUT = re.compile(r"\b(?:title|alt|placeholder|aria-label|data-key-label|da
 _WORD = re.compile(r"[A-Za-z一-鿿]{2,}")
 _UNITS = {"ms"}
 _KEY = re.compile(r"""(?<![\w.])t(?:\.either)?\(\s*["']([a-z]+\.[\w.-]+)["']""")
-_SAID = re.compile(r"""["']([a-z]+\.said-[\w-]+)["']""")
-_MADE = re.compile(r"""t(?:\.either)?\(\s*f?["']([a-z]+\.[\w.-]*?)(?:["']\s*~|\{)""")
+_DONE = re.compile(r"""["']([a-z]+\.done-[\w-]+)["']""")
+_COMPOSED = re.compile(r"""t(?:\.either)?\(\s*f?["']([a-z]+\.[\w.-]*?)(?:["']\s*~|\{)""")
 
 
 def _plain(key: str) -> str:
@@ -70,7 +70,7 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere(source: Path) -> Non
 def test_every_key_that_is_used_has_a_text() -> None:
     known = {_plain(key) for key in words("en").keys()}
     used = {
-        key for path in (*SOURCES, *CODE) for key in (*_KEY.findall(path.read_text()), *_SAID.findall(path.read_text()))
+        key for path in (*SOURCES, *CODE) for key in (*_KEY.findall(path.read_text()), *_DONE.findall(path.read_text()))
     }
     used = {key for key in used if not key.endswith(("-", "."))}
     assert sorted(used - known) == []
@@ -79,7 +79,7 @@ def test_every_key_that_is_used_has_a_text() -> None:
 
 def test_what_texts_are_made_of_names_texts() -> None:
     """Keys that are put together from a part and a value: there is at least one text under each part."""
-    parts = {part for path in SOURCES for part in _MADE.findall(path.read_text())}
+    parts = {part for path in SOURCES for part in _COMPOSED.findall(path.read_text())}
     keys = words("en").keys()
     assert [part for part in sorted(parts) if not any(key.startswith(part) for key in keys)] == []
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from reader_service.http.errors import Problem
-from reader_service.pages.shell import said_of
+from reader_service.pages.shell import sentence_of
 from reader_service.pages.words import LANGUAGES, words
 from registry.errors import NOT_WANTED, OWN_WORK
 from tests.support.paths import ROOT
@@ -55,10 +55,10 @@ def test_every_reason_has_a_sentence_in_both_languages_that_asks_for_what_it_car
 def test_a_sentence_without_a_reason_of_its_own_is_never_lost() -> None:
     problem = Problem(409, "conflict", "reader 3 is in use", params={"reason": "nobody-translated-this"})
     for language in LANGUAGES:
-        assert "reader 3 is in use" in said_of(problem, words(language))
+        assert "reader 3 is in use" in sentence_of(problem, words(language))
 
 
 def test_a_refusal_is_said_in_the_readers_language() -> None:
     problem = Problem(409, "conflict", "batch B1 is no draft", params={"reason": "batch-not-draft", "batch": "B1"})
-    assert said_of(problem, words("zh")) == "批次 B1 已不是草稿，请刷新页面再看。"
-    assert said_of(problem, words("en")) == "Batch B1 is no draft any more. Load the page anew."
+    assert sentence_of(problem, words("zh")) == "批次 B1 已不是草稿，请刷新页面。"
+    assert sentence_of(problem, words("en")) == "Batch B1 is no longer a draft. Reload the page."
