@@ -1,4 +1,4 @@
-"""READ RECORD commands a second on an issued virtual card in this process, bytes in to bytes out."""
+"""READ RECORD commands a second on an issued virtual card in this process, from bytes to bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS, ROUNDS = 4_000, 7
 
 
 def run() -> list[Row]:
-    """The best of some rounds, for the smallest and the largest record."""
+    """The best of several rounds, for the smallest and the largest record."""
     card = SimCard(VirtualCard.create(None, CardConfig(ProductionData(1))), LinkProtocol.T1)
     issue(card, specimen())
     card.reset()

@@ -1,4 +1,4 @@
-"""A channel exchange through pcscd and vpcd against a bare SCardTransmit of the same bytes."""
+"""An exchange through pcscd and vpcd against a bare SCardTransmit of the same bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXCHANGES = 6000
 _ROOT = Path(__file__).resolve().parent.parent
 _CARD = (
     "import sys\n"
-    "from tests.support.vpcd_echo import VpcdCard\n"
+    "from tests.support.pcsc.vpcd_echo import VpcdCard\n"
     "with VpcdCard('127.0.0.1', int(sys.argv[1]), lambda apdu: bytes(apdu[3]) + b'\\x90\\x00'):\n"
     "    sys.stdin.read()\n"
 )
@@ -33,7 +33,7 @@ def run() -> list[Row]:
     with Pcscd(slots=2) as service:
         slot = service.slots[0]
         slot.wait(present=False)
-        # The card lives in a process of its own: its interpreter lock is none of the terminal's business.
+        # The card is a process of its own, so that its interpreter lock does not slow the terminal.
         card = subprocess.Popen([sys.executable, "-c", _CARD, str(slot.port)], stdin=subprocess.PIPE, cwd=_ROOT)
         try:
             slot.wait(present=True)
@@ -74,8 +74,8 @@ def _compare(what: str, session: PcscCard, command: Command) -> Row:
 
 
 def _medians(ways: list[Callable[[], object]]) -> list[float]:
-    """Median seconds of each way. They take turns call by call in changing order: a few microseconds are in question,
-    and in the time of a whole round a busy machine gives one of them more than that."""
+    """Median seconds of each call. The calls alternate in random order: the difference is a few microseconds, and over
+    whole rounds a busy machine would add more than that to one of them."""
     took: list[list[float]] = [[] for _ in ways]
     turns, order = list(zip(ways, took, strict=True)), random.Random(1)
     for _ in range(EXCHANGES):

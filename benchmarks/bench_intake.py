@@ -1,4 +1,4 @@
-"""Checking a form of 25,000 rows against merely reading it with python-calamine."""
+"""Checking a form of 25,000 rows against reading it with python-calamine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from python_calamine import CalamineWorkbook
 
-from benchmarks.forms import write_form
+from benchmarks.roster_form import write_form
 from benchmarks.table import Row, alternate
 from personalize.intake import check
 
@@ -16,12 +16,12 @@ AT_MOST = 6.0
 
 
 def run(form: Path | None = None) -> list[Row]:
-    """``form`` may name another one than the generated, as ``python -m benchmarks.bench_intake FORM`` does."""
+    """``form``: another form than the generated one; ``python -m benchmarks.bench_intake FORM`` sets it."""
     with tempfile.TemporaryDirectory() as folder:
         path = form or write_form(Path(folder) / "roster-25k.xlsx", PEOPLE)
         report = check(path)
         if form is None and len(report.accepted) != PEOPLE:
-            raise ValueError(f"the generated form is not sound: {report.counts}")
+            raise ValueError(f"the generated form has faults: {report.counts}")
 
         def read() -> object:
             return CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()

@@ -1,9 +1,9 @@
 """A whole contact transaction with CDA: the terminal's processor time against that of its bare cryptography.
 
-The card is one of the shipped bank profile, made by the line. It pays once; then its answers are replayed at next to no
-cost, which the same unpredictable number in every transaction makes possible. No result is kept between transactions:
-every certificate and the signature are verified anew each time. What the cryptographic libraries were given in that one
-transaction, they are given again, with no code of ours around: that is the bare sum.
+The card has the shipped bank profile and is personalized by the line. It pays once; then its answers are replayed at
+almost no cost, which the same unpredictable number in every transaction allows. No result is cached between
+transactions: every certificate and the signature are verified each time. The bare operations are the calls of the
+cryptographic libraries in that transaction, repeated without any other code.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ Operation = Callable[[], object]
 SM2, SM2_WITH_SM3 = ec.SM2(), ec.ECDSA(hashes.SM3())
 
 
-class Replayed:
-    """A card whose conversation is known beforehand, over and over."""
+class ReplayedCard:
+    """A card that repeats a recorded dialogue."""
 
     atr, protocol, extended_length = b"", LinkProtocol.T1, False
 
@@ -74,8 +74,8 @@ class Replayed:
 
 
 @dataclass
-class Listening:
-    """A card, and what was said to it and by it."""
+class RecordingCard:
+    """A card whose dialogue is recorded."""
 
     card: SimCard
     turns: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -103,7 +103,7 @@ def run() -> list[Row]:
 def measure(name: str, profile: Profile, config: TerminalConfig) -> list[Row]:
     pay = partial(_pay, config=config, keys=authorities(profile))
     turns, bare = recorded(profile, pay)
-    sender = stack(Replayed(turns))
+    sender = stack(ReplayedCard(turns))
     ours = partial(pay, sender)
     assert _proven(ours())
     mine, theirs, ratio = alternate(ours, partial(_all, bare), calls=CALLS, clock=time.process_time)
@@ -142,7 +142,7 @@ def wide_profile() -> Profile:
 
 
 def authorities(profile: Profile) -> CaStore:
-    """The CA keys that the profile's cards are certified under."""
+    """The CA keys of the profile's cards."""
     assert profile.payment is not None
     trust, custody = profile.payment.trust, issuer.custody()
     rid = bytes.fromhex(trust.rid)
@@ -152,7 +152,7 @@ def authorities(profile: Profile) -> CaStore:
 
 
 def recorded(profile: Profile, pay: Callable[[Sender], Outcome]) -> tuple[list[tuple[bytes, bytes]], list[Operation]]:
-    """A card of the profile pays once: the conversation, and the terminal's cryptographic operations."""
+    """The dialogue of one payment with a card of the profile, and the terminal's cryptographic operations."""
     with fast_directory() as directory:
         bench = Bench(directory, 1, profile=profile)
         chip = bench.chip()
@@ -161,36 +161,36 @@ def recorded(profile: Profile, pay: Callable[[Sender], Outcome]) -> tuple[list[t
         assert not report.reason, report.reason
         bench.registry.close()
     card.reset()
-    listening = Listening(card)
-    assert _proven(pay(stack(listening)))
+    recording = RecordingCard(card)
+    assert _proven(pay(stack(recording)))
     card.close()
-    # The card has cryptography of its own, which does not count: what is heard now is the terminal's alone.
-    with heard_operations() as operations:
-        assert _proven(pay(stack(Replayed(listening.turns))))
-    return listening.turns, operations
+    # Replayed, so that the operations recorded are those of the terminal only, without those of the card.
+    with recorded_operations() as operations:
+        assert _proven(pay(stack(ReplayedCard(recording.turns))))
+    return recording.turns, operations
 
 
 @contextmanager
-def heard_operations() -> Iterator[list[Operation]]:
-    """What the cryptographic libraries do meanwhile, as calls that do the same again from bytes to bytes."""
-    heard: list[Operation] = []
+def recorded_operations() -> Iterator[list[Operation]]:
+    """The calls of the cryptographic libraries in this context, as calls that repeat them from bytes to bytes."""
+    operations: list[Operation] = []
 
     def powmod(base: int, e: int, n: int, real: Callable[..., Any] = gmpy2.powmod) -> Any:
         size = (int(n).bit_length() + 7) // 8
-        heard.append(partial(_bare_power, int(base).to_bytes(size, "big"), e, n, size))
+        operations.append(partial(_bare_power, int(base).to_bytes(size, "big"), e, n, size))
         return real(base, e, n)
 
     def sha1(data: bytes, *, usedforsecurity: bool, real: Callable[..., Any] = hashlib.sha1) -> Any:
-        heard.append(partial(_bare_hash, real, data))
+        operations.append(partial(_bare_hash, real, data))
         return real(data, usedforsecurity=usedforsecurity)
 
     def verify(public: bytes, message: bytes, signature: bytes, real: Callable[..., bool] = sm2.verify) -> bool:
         r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:]))
-        heard.append(partial(_bare_verify, b"\x04" + public, message, encode_dss_signature(r, s)))
+        operations.append(partial(_bare_verify, b"\x04" + public, message, encode_dss_signature(r, s)))
         return real(public, message, signature)
 
     def sm3(data: bytes, real: Callable[[bytes], bytes] = chains.sm3) -> bytes:
-        heard.append(partial(_bare_sm3, data))
+        operations.append(partial(_bare_sm3, data))
         return real(data)
 
     with (
@@ -199,7 +199,7 @@ def heard_operations() -> Iterator[list[Operation]]:
         patch.object(sm2, "verify", verify),
         patch.object(chains, "sm3", sm3),
     ):
-        yield heard
+        yield operations
 
 
 def _bare_power(message: bytes, e: int, n: int, size: int) -> bytes:

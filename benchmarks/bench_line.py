@@ -1,4 +1,4 @@
-"""The personalization line: host time a card, commands and bytes against the least possible, lanes side by side."""
+"""The personalization line: host time per card, commands and bytes against the minimum, lanes in parallel."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LANES = 4
 
 
 @dataclass
-class Watched:
-    """A transport that keeps what was sent and how much processor time the virtual card took to answer."""
+class RecordingTransport:
+    """A transport that records the commands sent and the processor time of the virtual card."""
 
     inner: Transport
     sent: list[bytes] = field(default_factory=list)
@@ -48,8 +48,8 @@ class Watched:
 
 
 @contextmanager
-def station(cards: int, profile: Profile | None = None) -> Iterator[tuple[Job, Path, Path]]:
-    """A batch prepared for ``cards`` cards, by this profile or the default one, and as many blanks in a stock."""
+def prepared_batch(cards: int, profile: Profile | None = None) -> Iterator[tuple[Job, Path, Path]]:
+    """A batch prepared for ``cards`` cards with this profile or the default one, and a stock of as many blanks."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         with issuer.registry(f"sqlite:///{directory / 'registry.db'}") as store:
@@ -64,36 +64,36 @@ def run() -> list[Row]:
 
 
 def _one_lane() -> Iterator[Row]:
-    with station(CARDS) as (job, stock, _):
+    with prepared_batch(CARDS) as (job, stock, _):
         reader = open_reader(f"sim:{stock}?timing=report")
-        host, watched = 0.0, None
+        host, transport = 0.0, None
         for number in range(CARDS):
             reader.wait_for_card(0)
-            watched = Watched(reader.connect())
+            transport = RecordingTransport(reader.connect())
             began = time.thread_time()
-            report = process(watched, job, "lane 1", lambda serial: True)  # type: ignore[arg-type]
-            spent = time.thread_time() - began - watched.card_seconds
+            report = process(transport, job, "lane 1", lambda serial: True)  # type: ignore[arg-type]
+            spent = time.thread_time() - began - transport.card_seconds
             if report.outcome is not CardOutcome.VERIFIED:
                 raise RuntimeError(f"a card was not verified: {report.reason}")
-            # The first card pays for imports and caches that a batch pays once.
+            # The first card is left out: imports and caches take time once a batch.
             host += spent if number else 0.0
             reader.release(Disposition.DONE)
         per_card = host / (CARDS - 1)
         measured = f"{per_card * 1000:.1f} ms"
         yield Row("host CPU per card, whole personalization", measured, per_card / 0.025, "≤ 25 ms", per_card <= 0.025)
-        yield from _least(watched, job)
+        yield from _least(transport, job)
         chip: Cost = reader.timing.session  # type: ignore[attr-defined]
         what = "time of a whole card on a real chip, T=1, TA1=96, by the timing model"
         yield Row(what, str(chip), chip.total, "reported", True)
 
 
-def _least(watched: Watched | None, job: Job) -> Iterator[Row]:
-    """STORE DATA as it was sent, against the bytes that must be sent at all in 255-byte commands."""
-    if watched is None:
+def _least(transport: RecordingTransport | None, job: Job) -> Iterator[Row]:
+    """STORE DATA as sent, against the minimum of bytes in 255-byte commands."""
+    if transport is None:
         raise RuntimeError("no card was personalized")
-    sent = [apdu for apdu in watched.sent if apdu[1] == 0xE2]
+    sent = [apdu for apdu in transport.sent if apdu[1] == 0xE2]
     dossier = _dossier(job)
-    # C-MAC takes 8 of 255 bytes; C-ENC fills up to 16 with at least one byte: 239 plain bytes a command.
+    # C-MAC takes 8 of 255 bytes; C-ENC pads to blocks of 16 with at least one byte: 239 plain bytes a command.
     room = 239
     sizes = [sum(_size(p) for p in dossier.member.parts if p.secret is secret) for secret in (True, False)]
     commands = sum(-(-size // room) for size in sizes)
@@ -102,7 +102,7 @@ def _least(watched: Watched | None, job: Job) -> Iterator[Row]:
     measured = f"{len(sent)} / {sum(map(len, sent))} against {commands} / {least}"
     what = "STORE DATA commands / bytes a card, against the least for its DGIs"
     yield Row(what, measured, ratio, "≤ 1.05", ratio <= 1.05)
-    whole = [Command.decode(apdu).ins for apdu in watched.sent]
+    whole = [Command.decode(apdu).ins for apdu in transport.sent]
     yield Row("commands a card in all, read-back included", f"{len(whole)}", float(len(whole)), "reported", True)
 
 
@@ -128,7 +128,7 @@ def _many_lanes() -> Row:
     """The same number of cards over one lane and over four, every exchange as slow as on a real chip."""
     seconds = {}
     for lanes in (1, LANES):
-        with station(LANES * 5) as (job, stock, directory):
+        with prepared_batch(LANES * 5) as (job, stock, directory):
             readers: list[Reader] = [open_reader(f"sim:{stock}?timing=real") for _ in range(lanes)]
             began = time.monotonic()
             remake = partial(issuer.prepare, job.registry, job.batch_id, directory)

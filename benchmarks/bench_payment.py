@@ -1,9 +1,9 @@
 """Cards with a payment application: data preparation against its bare cryptography, the pool of chip keys against
 `openssl genrsa`, and the time of a whole card with both applications on a real chip.
 
-What the cryptographic libraries are given for one card, they are given again with no code of ours around: that is the
-bare sum. It has what the card's data need and no more: ``_preparation`` says which operations and how many. Left out is
-what guards our own use of them: the check of each signature, and the opening of a chip key that comes from the pool.
+The bare operations are the calls of the cryptographic libraries for one card, repeated without any other code. They are
+those that the card's data need: ``_preparation`` lists their kinds and numbers. Left out are the checks of this
+program: the verification of each signature, and the unsealing of a chip key from the pool.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from tongsuopy.crypto import hashes
 from tongsuopy.crypto.asymciphers import ec
 
-from benchmarks.bench_line import Watched, station
+from benchmarks.bench_line import RecordingTransport, prepared_batch
 from benchmarks.table import Row, alternate
 from personalize.keypool import KeyPool
 from personalize.line.execute import process
@@ -55,7 +55,7 @@ SM2, SM2_WITH_SM3 = ec.SM2(), ec.ECDSA(hashes.SM3())
 ECB = modes.ECB()  # noqa: S305 - card protocols prescribe it
 
 Operation = tuple[str, Callable[[], object]]
-"""What it is, and the library's call that does it."""
+"""The kind of operation, and the library call that does it."""
 
 
 def run() -> list[Row]:
@@ -68,19 +68,21 @@ def _preparation() -> Iterator[Row]:
     shipped = shipped_profile("union-member-bank")
     with _cards(shipped) as prepare:
         needed = {"RSA": 2, "3DES": 12, "CMAC": 3, "AES": 3, "GCM": 4}
-        yield _against("data preparation per card, both applications, RSA keys from the pool", prepare, needed)
+        yield _compare_with_bare(
+            "data preparation per card, both applications, RSA keys from the pool", prepare, needed
+        )
     chinese = bank.profile(algorithms="sm")
     with _cards(chinese) as prepare:
         needed = {"RSA": 1, "SM2": 1, "SM2 key": 1, "3DES": 6, "SM4": 6, "CMAC": 3, "AES": 3, "GCM": 5}
-        yield _against("data preparation per card, payment application with SM2 and SM4", prepare, needed)
+        yield _compare_with_bare("data preparation per card, payment application with SM2 and SM4", prepare, needed)
     own = _payment(bank.preparer(chinese))
     what = "of that the payment application alone, against its SM2 operations only"
-    yield _against(what, own, {"SM2": 1, "SM2 key": 1, "SM4": 6, "GCM": 2}, only=("SM2", "SM2 key"))
+    yield _compare_with_bare(what, own, {"SM2": 1, "SM2 key": 1, "SM4": 6, "GCM": 2}, only=("SM2", "SM2 key"))
 
 
 @contextmanager
 def _cards(profile: Profile) -> Iterator[Callable[[], object]]:
-    """One card's dossier a call, with keys from a pool that lasts; a key that is used up was there once more."""
+    """Prepares one card's dossier a call, with keys from a pool that has enough copies of one key."""
     preparer, member, number = bank.preparer(profile), issuer.member(), profile.card_number.number(7)
     rsa_payment = profile.payment is not None and profile.payment.rsa
     with tempfile.TemporaryDirectory() as directory:
@@ -104,18 +106,18 @@ def _payment(preparer: Preparer) -> Callable[[], object]:
     )
 
 
-def _against(
+def _compare_with_bare(
     what: str, prepare: Callable[[], object], needed: dict[str, int], only: tuple[str, ...] | None = None
 ) -> Row:
-    prepare()  # what all cards of a run share is made with the first
-    with heard_operations() as heard:
+    prepare()  # data that all cards of a run share are made with the first
+    with recorded_operations() as operations:
         prepare()
-    counts = Counter(kind for kind, _ in heard)
+    counts = Counter(kind for kind, _ in operations)
     assert counts == needed, f"data preparation does {counts}"
-    bare = [call for kind, call in heard if only is None or kind in only]
+    bare = [call for kind, call in operations if only is None or kind in only]
     mine, theirs, ratio = alternate(prepare, partial(_all, bare), calls=CALLS, rounds=ROUNDS, clock=time.process_time)
-    told = ", ".join(f"{number} {kind}" for kind, number in needed.items() if only is None or kind in only)
-    measured = f"{mine * 1e6:.0f} µs against {theirs * 1e6:.0f} µs ({told})"
+    description = ", ".join(f"{number} {kind}" for kind, number in needed.items() if only is None or kind in only)
+    measured = f"{mine * 1e6:.0f} µs against {theirs * 1e6:.0f} µs ({description})"
     return Row(f"{what}: processor time against its bare operations", measured, ratio, f"≤ {TARGET}", ratio <= TARGET)
 
 
@@ -125,42 +127,42 @@ def _all(calls: list[Callable[[], object]]) -> None:
 
 
 @contextmanager
-def heard_operations() -> Iterator[list[Operation]]:
-    """What the cryptographic libraries do meanwhile, as calls that do the same again."""
-    heard: list[Operation] = []
+def recorded_operations() -> Iterator[list[Operation]]:
+    """The calls of the cryptographic libraries in this context, as calls that repeat them."""
+    operations: list[Operation] = []
 
-    def hear(module: Any, name: str, kind: str, bare: Callable[..., Callable[[], object]]) -> None:
+    def record(module: Any, name: str, kind: str, bare: Callable[..., Callable[[], object]]) -> None:
         real = getattr(module, name)
 
-        def listening(*arguments: Any) -> Any:
-            heard.append((kind, bare(*arguments)))
+        def recording(*arguments: Any) -> Any:
+            operations.append((kind, bare(*arguments)))
             return real(*arguments)
 
-        patches.enter_context(patch.object(module, name, listening))
+        patches.enter_context(patch.object(module, name, recording))
 
     with ExitStack() as patches:
-        hear(rsa, "private", "RSA", _bare_signature)
-        hear(sm2, "sign", "SM2", lambda key, message: partial(key.key.sign, message, SM2_WITH_SM3))
-        hear(ec, "generate_private_key", "SM2 key", partial(partial, ec.generate_private_key))
+        record(rsa, "private", "RSA", _bare_signature)
+        record(sm2, "sign", "SM2", lambda key, message: partial(key.key.sign, message, SM2_WITH_SM3))
+        record(ec, "generate_private_key", "SM2 key", partial(partial, ec.generate_private_key))
         for module, kind, algorithm in (
             (des, "3DES", _tdes),
             (aes, "AES", algorithms.AES),
             (sm4, "SM4", algorithms.SM4),
         ):
-            hear(module, "ecb_encrypt", kind, partial(_bare_block, algorithm))
-        hear(aes, "cmac", "CMAC", lambda key, data: partial(_cmac, key, data))
-        patches.enter_context(patch.object(sealing, "AESGCM", partial(_Listening, heard)))
-        yield heard
+            record(module, "ecb_encrypt", kind, partial(_bare_block, algorithm))
+        record(aes, "cmac", "CMAC", lambda key, data: partial(_cmac, key, data))
+        patches.enter_context(patch.object(sealing, "AESGCM", partial(_RecordingAesGcm, operations)))
+        yield operations
 
 
-class _Listening:
-    """AES-GCM whose encryptions are heard."""
+class _RecordingAesGcm:
+    """AES-GCM that records its encryptions."""
 
-    def __init__(self, heard: list[Operation], key: bytes) -> None:
-        self._heard, self._cipher = heard, AESGCM(key)
+    def __init__(self, operations: list[Operation], key: bytes) -> None:
+        self._operations, self._cipher = operations, AESGCM(key)
 
     def encrypt(self, *arguments: Any) -> bytes:
-        self._heard.append(("GCM", partial(self._cipher.encrypt, *arguments)))
+        self._operations.append(("GCM", partial(self._cipher.encrypt, *arguments)))
         return self._cipher.encrypt(*arguments)
 
     def decrypt(self, *arguments: Any) -> bytes:
@@ -194,9 +196,11 @@ def _cmac(key: bytes, data: bytes) -> bytes:
 
 
 def _pool() -> Row:
-    """Keys a second, on the disk and sealed, against keys that are thrown away; one process a core, and one thread more
-    than cores as the pool has it. A process takes a while to start: that is measured with a command that makes no key,
-    and not held against them."""
+    """Keys a second, sealed and on the disk, against keys that are discarded, on as many cores.
+
+    One process a core against one thread more than cores, as in the pool. The start of a process is measured with a
+    command that makes no key, and subtracted.
+    """
     bits, exponent = 1152, 3
     with _two_cores(), tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(CORES) as shells:
         pool = KeyPool(Path(directory), issuer.custody(), bits=bits, exponent=exponent)
@@ -222,7 +226,7 @@ def _pool() -> Row:
 
 @contextmanager
 def _two_cores() -> Iterator[None]:
-    """What this thread begins meanwhile, threads and processes, runs on two cores."""
+    """Threads and processes that this thread starts in this context run on two cores."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(cores)[:CORES])
     try:
@@ -238,31 +242,33 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def _whole_card() -> Row:
-    """Member application, payment application, PSE and PPSE in one pass, read back and proven by a transaction: the
-    chip's time by the model, the host's own as it was taken."""
+    """Member application, payment application, PSE and PPSE in one pass, read back and verified by a transaction.
+
+    The chip's time is that of the timing model, the host's is measured.
+    """
     profile = shipped_profile("union-member-bank")
-    with station(CARDS, profile) as (job, stock, _):
+    with prepared_batch(CARDS, profile) as (job, stock, _):
         assert profile.payment is not None
         job = replace(job, payment_proof=TransactionProof(profile.payment, issuer.custody(), job.now))
         reader = open_reader(f"sim:{stock}?timing=report")
         host = []
         for _ in range(CARDS):
             reader.wait_for_card(0)
-            watched = Watched(reader.connect())
+            transport = RecordingTransport(reader.connect())
             began = time.thread_time()
-            report = process(watched, job, "lane 1", lambda serial: True)  # type: ignore[arg-type]
-            host.append(time.thread_time() - began - watched.card_seconds)
+            report = process(transport, job, "lane 1", lambda serial: True)  # type: ignore[arg-type]
+            host.append(time.thread_time() - began - transport.card_seconds)
             assert report.outcome is CardOutcome.VERIFIED, report.reason
             reader.release(Disposition.DONE)
         chip: Cost = reader.timing.session  # type: ignore[attr-defined]
     own = statistics.median(host)
     whole = chip.total + own
     shares = {"link": chip.link, "EEPROM": chip.eeprom, "computing on the chip": chip.computing, "host": own}
-    told = ", ".join(f"{name} {seconds / whole:.0%}" for name, seconds in shares.items())
+    description = ", ".join(f"{name} {seconds / whole:.0%}" for name, seconds in shares.items())
     what = (
-        f"time of a whole card with both applications, {len(watched.sent)} commands, T=1, TA1=96, by the timing model"
+        f"time of a whole card with both applications, {len(transport.sent)} commands, T=1, TA1=96, by the timing model"
     )
-    return Row(what, f"{whole:.3f} s ({told})", whole, "reported", True)
+    return Row(what, f"{whole:.3f} s ({description})", whole, "reported", True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The reader service: what HTTP, events and pages add to a card, how many lanes and listeners one process bears.
+"""The reader service: the time that HTTP, events and pages add, and the lanes and listeners of one process.
 
-Run by itself (`python -m benchmarks.bench_service --listen 600`) it takes options, and any of the names below.
+Run alone (`python -m benchmarks.bench_service --listen 600`) it takes options and any of the names below.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 import httpx
 import uvloop
 
-from benchmarks.chips_apart import SCHEME, chips_apart
+from benchmarks.chip_processes import SCHEME, chip_processes
 from benchmarks.listeners import Listener, in_order, listen
 from benchmarks.load import requests_a_second
-from benchmarks.service_station import EMPTY, Served, served
+from benchmarks.service_process import EMPTY, Served, served
 from benchmarks.table import Row
 from personalize.line.lanes import PersonalizationLine
 from reader_service.events import KEPT
@@ -37,8 +37,8 @@ LISTENERS, RATE, SECONDS = 1000, 100, 60.0
 
 
 @dataclass(frozen=True)
-class Rig:
-    """A house with issued cards in its drawer, and a token for all that is measured."""
+class MeasuredService:
+    """A data directory with issued cards, and a token for every request that is measured."""
 
     home: ServiceDirectory
     token: str
@@ -56,8 +56,8 @@ class Rig:
 
 
 @contextmanager
-def rig(cards: int = 1, waiting: int = 0) -> Iterator[Rig]:
-    """``cards`` are issued, and a batch of ``waiting`` is prepared with as many blanks."""
+def measured_service(cards: int = 1, waiting: int = 0) -> Iterator[MeasuredService]:
+    """``cards`` issued cards, and a prepared batch of ``waiting`` cards with as many blanks."""
     with fast_directory() as directory:
         home = ServiceDirectory(directory, f"sqlite:///{directory / 'membercard.db'}", keys=max(40, cards + waiting))
         with home.registry() as registry:
@@ -68,7 +68,7 @@ def rig(cards: int = 1, waiting: int = 0) -> Iterator[Rig]:
                 issuer.prepared(registry, waiting, directory, start=cards + 1)
                 home.blanks(waiting)
         token = home.token(Role.OPERATOR, Role.COUNTER, Role.DEVELOPER)
-        yield Rig(home, token, tuple(sorted((home.drawer / "issued").glob("*.card"))))
+        yield MeasuredService(home, token, tuple(sorted((home.drawer / "issued").glob("*.card"))))
 
 
 def run() -> list[Row]:
@@ -79,11 +79,11 @@ def run() -> list[Row]:
 
 
 def verification() -> Iterator[Row]:
-    """POST /verify over a kept connection, and in between the same in that process without the service around it."""
-    with rig() as made:
+    """POST /verify over a keep-alive connection, in turns with the same work in that process without the service."""
+    with measured_service() as setup:
         for timing, what, target in (("?timing=real", "as slow as a real chip", 1.3), ("", "that takes no time", None)):
-            slot = f"sim:slot/desk?{timing.removeprefix('?')}&card={made.cards[0]}".replace("?&", "?")
-            with served(made.config, f"counter={slot}") as at, made.client(at) as client:
+            slot = f"sim:slot/counter?{timing.removeprefix('?')}&card={setup.cards[0]}".replace("?&", "?")
+            with served(setup.config, f"counter={slot}") as at, setup.client(at) as client:
                 (reader,) = client.get("/readers")
                 body = {"reader": reader["id"]}
                 over_http, inside = [], []
@@ -91,7 +91,7 @@ def verification() -> Iterator[Row]:
                     began = time.perf_counter()
                     verdict = client.post("/verify", body)["verdict"]
                     over_http.append(time.perf_counter() - began)
-                    code, seconds = at.ask("verify", f"sim:{made.cards[0]}{timing}")
+                    code, seconds = at.call("verify", f"sim:{setup.cards[0]}{timing}")
                     inside.append(seconds)
                     if (verdict, code) != ("ACTIVE", "ACTIVE"):
                         raise RuntimeError(f"the card is {verdict} over HTTP and {code} inside")
@@ -106,89 +106,94 @@ def verification() -> Iterator[Row]:
 
 
 def reading() -> Iterator[Row]:
-    """Two processes with the same server, asked by turns: this service, and FastAPI with an endpoint without work."""
-    with rig() as made, served(made.config, "sim:slot/desk") as ours, served(EMPTY) as empty:
-        headers = {"Authorization": f"Bearer {made.token}"}
+    """Two processes with the same server, measured in turns: this service, and FastAPI with an empty endpoint."""
+    with measured_service() as setup, served(setup.config, "sim:slot/counter") as ours, served(EMPTY) as empty:
+        headers = {"Authorization": f"Bearer {setup.token}"}
         for path in ("/api/v1/readers", "/api/v1/session"):
             rounds = []
             for _ in range(READ_ROUNDS):
-                asked = requests_a_second(ours.address, path, headers, seconds=0.7)
-                rounds.append((asked, requests_a_second(empty.address, "/api/v1/session", headers, seconds=0.7)))
+                ours_rate = requests_a_second(ours.address, path, headers, seconds=0.7)
+                rounds.append((ours_rate, requests_a_second(empty.address, "/api/v1/session", headers, seconds=0.7)))
             ratio = statistics.median(mine / other for mine, other in rounds)
             mine, other = (statistics.median(column) for column in zip(*rounds, strict=True))
             measured = f"{mine:,.0f} a second against {other:,.0f}"
             yield Row(f"GET {path} with a token against an empty endpoint", measured, ratio, "≥ 0.5", ratio >= 0.5)
 
 
-# --- from the card to whoever looks -----------------------------------------------------------------------------------
+# --- from the card to its viewers -------------------------------------------------------------------------------------
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The smallest value that this share of all does not exceed."""
+    """The percentile ``share`` (0 to 1) of the values."""
     return sorted(values)[max(0, -(-len(values) * round(share * 100) // 100) - 1)]
 
 
 def insertion() -> Iterator[Row]:
-    """A card is put into a virtual slot; a WebSocket client in another process has the event."""
-    with rig() as made, served(made.config, "sim:slot/desk") as at, made.client(at) as client:
+    """From a card inserted into a virtual slot to its event at a WebSocket client in another process."""
+    with measured_service() as setup, served(setup.config, "sim:slot/counter") as at, setup.client(at) as client:
         (reader,) = client.get("/readers")
-        seconds = uvloop.run(_insertions(at, made, reader["id"]))
+        seconds = uvloop.run(_insertions(at, setup, reader["id"]))
     late = percentile(seconds, 0.99) * 1000
     measured = f"p50 {statistics.median(seconds) * 1000:.1f} ms, p99 {late:.1f} ms of {len(seconds)}"
     yield Row("card in a virtual reader to event at a WebSocket client", measured, late, "p99 ≤ 50 ms", late <= 50)
 
 
-async def _insertions(at: Served, made: Rig, reader: str) -> list[float]:
+async def _insertions(at: Served, setup: MeasuredService, reader: str) -> list[float]:
     arrived: asyncio.Queue[float] = asyncio.Queue()
 
-    def heard(payload: bytes) -> None:
+    def on_message(payload: bytes) -> None:
         if b'"card.inserted"' in payload:
             arrived.put_nowait(time.monotonic())
 
-    listener = await listen(at.address, made.token, b"card.inserted", heard)
+    listener = await listen(at.address, setup.token, b"card.inserted", on_message)
     seconds = []
     for _ in range(INSERTIONS):
-        told = asyncio.create_task(asyncio.to_thread(at.ask, "insert", reader, str(made.cards[0])))
+        inserting = asyncio.create_task(asyncio.to_thread(at.call, "insert", reader, str(setup.cards[0])))
         async with asyncio.timeout(30):
             came = await arrived.get()
-        began, _ = await told
+        began, _ = await inserting
         seconds.append(came - began)
-        await asyncio.to_thread(at.ask, "eject", reader)
+        await asyncio.to_thread(at.call, "eject", reader)
         await asyncio.sleep(0.005)
     listener.close()
     return seconds
 
 
-_SEEN = """
+_RECORD_VERDICTS = """
 window.seen = [];
 document.addEventListener("part", ({ detail: { part } }) => {
   if (part.id === "verdict" && part.dataset.verdict)
     requestAnimationFrame(() => window.seen.push((performance.timeOrigin + performance.now()) / 1000));
 });
 """
-"""Notes when the browser paints a verdict."""
+"""Records when the browser paints a verdict."""
 
 
 def counter_page() -> Iterator[Row]:
-    """A card is put in; Chromium paints the verdict on the Counter page. The card's own time is off."""
-    slot = "sim:slot/desk"
-    with rig() as made, served(made.config, f"counter={slot}") as at, made.client(at) as client, chromium() as browser:
+    """From an inserted card to the verdict that Chromium paints on the Counter page. The card itself takes no time."""
+    slot = "sim:slot/counter"
+    with (
+        measured_service() as setup,
+        served(setup.config, f"counter={slot}") as at,
+        setup.client(at) as client,
+        chromium() as browser,
+    ):
         (reader,) = client.get("/readers")
-        name = made.home.person("counter", Role.COUNTER)
+        name = setup.home.person("counter", Role.COUNTER)
         signed = client.http.post("/api/v1/session", json={"name": name, "password": PASSWORD})
         signed.raise_for_status()
         context = browser.new_context()
         context.add_cookies([{"name": n, "value": v, "url": at.url} for n, v in signed.cookies.items()])
-        context.add_init_script(_SEEN)
+        context.add_init_script(_RECORD_VERDICTS)
         page = context.new_page()
         page.goto(f"{at.url}/counter?reader={reader['id']}")
         page.wait_for_timeout(1000)
         seconds = []
         for number in range(SHOWN):
-            _, began = at.ask("insert", reader["id"], str(made.cards[0]))
+            _, began = at.call("insert", reader["id"], str(setup.cards[0]))
             page.wait_for_function("count => window.seen.length > count", arg=number, timeout=10_000)
             seconds.append(page.evaluate("window.seen.at(-1)") - began)
-            at.ask("eject", reader["id"])
+            at.call("eject", reader["id"])
             page.wait_for_timeout(100)
     late = percentile(seconds, 0.95) * 1000
     measured = f"p50 {statistics.median(seconds) * 1000:.0f} ms, p95 {late:.0f} ms of {len(seconds)}"
@@ -199,8 +204,10 @@ def counter_page() -> Iterator[Row]:
 
 
 def lanes() -> Iterator[Row]:
-    """As many cards a lane over one lane and over many; every exchange as slow as on a real chip (T=1, TA1=11). The
-    chips compute in processes of their own, on the same machine."""
+    """The same number of cards a lane over one lane and over many; exchanges as slow as on a real chip (T=1, TA1=11).
+
+    The chips compute in processes of their own, on the same machine.
+    """
     seconds = {count: _lanes(count) for count in (1, LANES)}
     ratio = LANES * seconds[1] / seconds[LANES]
     cards = LANES * CARDS_A_LANE
@@ -211,15 +218,15 @@ def lanes() -> Iterator[Row]:
 def _lanes(count: int) -> float:
     """Seconds from the start until the last card is verified."""
     cards = count * CARDS_A_LANE
-    with rig(waiting=cards) as made, chips_apart(made.home.stock.parent, CHIP_PROCESSES) as places:
-        urls = [f"{SCHEME}{places[n % len(places)]}:sim:{made.home.stock}?timing=real" for n in range(count)]
-        with served(made.config, *urls) as at, made.client(at) as client:
+    with measured_service(waiting=cards) as setup, chip_processes(setup.home.stock.parent, CHIP_PROCESSES) as sockets:
+        urls = [f"{SCHEME}{sockets[n % len(sockets)]}:sim:{setup.home.stock}?timing=real" for n in range(count)]
+        with served(setup.config, *urls) as at, setup.client(at) as client:
             batch = client.get("/batches")["items"][0]["id"]
             readers = [reader["id"] for reader in client.get("/readers")]
             began = time.monotonic()
             client.post("/lanes", {"batch": batch, "readers": readers})
-            # Not over HTTP, which would take of the time that is measured.
-            while (verified := at.ask("verified", batch)) < cards:
+            # Not over HTTP, which would use part of the measured time.
+            while (verified := at.call("verified", batch)) < cards:
                 if time.monotonic() - began > 60:
                     raise RuntimeError(f"{verified} of {cards} cards after a minute")
                 time.sleep(0.1)
@@ -230,45 +237,48 @@ def _lanes(count: int) -> float:
 
 
 def listening(seconds: float) -> Iterator[Row]:
-    """Everybody hears everything; the memory of the service at the end against that after a third of the time: the
-    kept events have to be others once (100 s) before it can stand still."""
-    with rig() as made, served(made.config, "sim:slot/desk") as at, made.client(at) as client:
+    """Every listener receives every event; the memory of the service at the end against that after a third of the time.
+
+    The stored events are replaced once (100 s) before the memory can be constant.
+    """
+    with measured_service() as setup, served(setup.config, "sim:slot/counter") as at, setup.client(at) as client:
         (reader,) = client.get("/readers")
-        yield uvloop.run(_listening(at, made, reader["id"], seconds))
+        yield uvloop.run(_listening(at, setup, reader["id"], seconds))
 
 
-async def _listening(at: Served, made: Rig, reader: str, seconds: float) -> Row:
+async def _listening(at: Served, setup: MeasuredService, reader: str, seconds: float) -> Row:
     payloads: list[bytes] = []
     mark = b'"count":'
-    all_of_them: list[Listener] = [await listen(at.address, made.token, mark, payloads.append)]
-    # The events that are kept for those who come back, each with the text that somebody heard.
-    await asyncio.to_thread(at.ask, "publish", 10.0, KEPT / 10, reader)
-    while len(all_of_them) < LISTENERS:
-        some = min(50, LISTENERS - len(all_of_them))
-        all_of_them += await asyncio.gather(*(listen(at.address, made.token, mark) for _ in range(some)))
-    await asyncio.to_thread(at.ask, "publish", 2.0, RATE, reader)  # everything has happened once
+    listeners: list[Listener] = [await listen(at.address, setup.token, mark, payloads.append)]
+    # Fill the store of events for reconnecting clients, each with its encoded text.
+    await asyncio.to_thread(at.call, "publish", 10.0, KEPT / 10, reader)
+    while len(listeners) < LISTENERS:
+        some = min(50, LISTENERS - len(listeners))
+        listeners += await asyncio.gather(*(listen(at.address, setup.token, mark) for _ in range(some)))
+    await asyncio.to_thread(at.call, "publish", 2.0, RATE, reader)  # every kind of work has been done once
     await asyncio.sleep(2)
     payloads.clear()
-    before = sum(listener.count for listener in all_of_them)
-    publishing = asyncio.create_task(asyncio.to_thread(at.ask, "publish", seconds, RATE, reader))
+    before = sum(listener.count for listener in listeners)
+    publishing = asyncio.create_task(asyncio.to_thread(at.call, "publish", seconds, RATE, reader))
     await asyncio.sleep(seconds / 3)
     early, cpu = at.resident(), at.cpu()
     count = await publishing
     late, cpu = at.resident(), (at.cpu() - cpu) / (seconds * 2 / 3)
     await asyncio.sleep(2)
-    missed = len(all_of_them) * count - (sum(listener.count for listener in all_of_them) - before)
-    gone = sum(bool(listener.lost) for listener in all_of_them)
-    whole = in_order(payloads, "count") == list(range(count))
-    for listener in all_of_them:
+    missed = len(listeners) * count - (sum(listener.count for listener in listeners) - before)
+    lost_listeners = sum(bool(listener.lost) for listener in listeners)
+    complete = in_order(payloads, "count") == list(range(count))
+    for listener in listeners:
         listener.close()
     measured = (
-        f"{count} events in {seconds:.0f} s: {missed} of {len(all_of_them) * count:,} lost, {gone} listeners gone, "
+        f"{count} events in {seconds:.0f} s: {missed} of {len(listeners) * count:,} lost, "
+        f"{lost_listeners} listeners disconnected, "
         f"memory {early / 1e6:.0f} → {late / 1e6:.0f} MB, {cpu:.0%} of a core"
     )
-    grown = late / early
-    ok = missed == 0 and gone == 0 and whole and grown <= 1.05
+    growth = late / early
+    ok = missed == 0 and lost_listeners == 0 and complete and growth <= 1.05
     return Row(
-        f"{LISTENERS:,} WebSocket clients, {RATE} events a second", measured, grown, "no loss, memory ≤ 1.05", ok
+        f"{LISTENERS:,} WebSocket clients, {RATE} events a second", measured, growth, "no loss, memory ≤ 1.05", ok
     )
 
 

@@ -1,4 +1,4 @@
-"""BER-TLV decoding against pyemv, pyosmocom and pytlv: ours strict, theirs as they are."""
+"""BER-TLV decoding against pyemv, pyosmocom and pytlv: this decoder strict, the others by default."""
 
 from __future__ import annotations
 
@@ -33,18 +33,21 @@ def record() -> bytes:
 
 
 def osmocom(data: bytes) -> list[tuple[int, object]]:
-    """The library's own parser for one object, called down the templates: the fastest way it offers."""
-    found: list[tuple[int, object]] = []
+    """The library's parser for one object, called for each template: its fastest way."""
+    objects: list[tuple[int, object]] = []
     while data:
         tag, _, value, data = bertlv_parse_one_rawtag(data)
         constructed = (tag if tag <= 0xFF else tag >> 8) & 0x20
-        found.append((tag, osmocom(value) if constructed else value))
-    return found
+        objects.append((tag, osmocom(value) if constructed else value))
+    return objects
 
 
 def pytlv(data: bytes) -> Callable[[], object]:
-    """pytlv on the same objects. It knows neither templates nor long lengths, so it is told the tags, called level by
-    level, and spared the template around a record."""
+    """pytlv on the same objects.
+
+    It supports neither templates nor long lengths: it gets a list of tags, is called level by level, and without the
+    template of a record.
+    """
     outer = decode(data)
     objects = outer if len(outer[0].value) < 0x80 else outer[0].children
     parser = TLV([str(item.tag) for item in objects.walk()])
@@ -58,7 +61,7 @@ def pytlv(data: bytes) -> Callable[[], object]:
 
 
 def run() -> list[Row]:
-    """Ours against each, over both inputs; a ratio under 1 is faster."""
+    """This decoder against each, on both inputs; below a ratio of 1 it is faster."""
     rows = []
     for name, data in (("nested FCI", fci()), ("250-byte record template", record())):
         contenders: dict[str, Callable[[], object]] = {

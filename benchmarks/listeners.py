@@ -1,4 +1,4 @@
-"""Many WebSocket clients in one process, each of which only counts: RFC 6455 as far as a service's text frames go."""
+"""WebSocket clients that count events, many in one process: the part of RFC 6455 that the service's text frames use."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, cast
 
 
 class Listener(asyncio.Protocol):
-    """Hears events and counts those that hold ``mark``. ``heard`` is called with the payload of each message."""
+    """Receives events and counts those that contain ``mark``; ``on_message`` gets the payload of each message."""
 
-    def __init__(self, request: bytes, mark: bytes, heard: Callable[[bytes], None] | None = None) -> None:
-        self._request, self._mark, self._heard = request, mark, heard
+    def __init__(self, request: bytes, mark: bytes, on_message: Callable[[bytes], None] | None = None) -> None:
+        self._request, self._mark, self._on_message = request, mark, on_message
         self._buffer = b""
         self._open = False
         self.count = 0
@@ -28,8 +28,8 @@ class Listener(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         if not self._open:
-            head, found, rest = self._buffer.partition(b"\r\n\r\n")
-            if not found:
+            head, separator, rest = self._buffer.partition(b"\r\n\r\n")
+            if not separator:
                 return
             if not head.startswith(b"HTTP/1.1 101"):
                 self.connection_lost(ConnectionError(head[:60].decode()))
@@ -40,7 +40,7 @@ class Listener(asyncio.Protocol):
             self._take(*frame)
 
     def _frame(self) -> tuple[int, bytes] | None:
-        """Opcode and payload of the next frame, none of which is masked or divided. RFC 6455, 5.2."""
+        """Opcode and payload of the next frame, which is neither masked nor fragmented. RFC 6455, 5.2."""
         buffer = self._buffer
         if len(buffer) < 2:
             return None
@@ -56,8 +56,8 @@ class Listener(asyncio.Protocol):
     def _take(self, opcode: int, payload: bytes) -> None:
         if opcode == 0x1:
             self.count += payload.count(self._mark)
-            if self._heard is not None:
-                self._heard(payload)
+            if self._on_message is not None:
+                self._on_message(payload)
         elif opcode == 0x9:
             mask = os.urandom(4)
             masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
@@ -75,9 +75,9 @@ class Listener(asyncio.Protocol):
 
 
 async def listen(
-    address: tuple[str, int], token: str, mark: bytes, heard: Callable[[bytes], None] | None = None
+    address: tuple[str, int], token: str, mark: bytes, on_message: Callable[[bytes], None] | None = None
 ) -> Listener:
-    """A listener that hears from now on."""
+    """A connected listener."""
     key = base64.b64encode(os.urandom(16)).decode()
     lines = (
         "GET /api/v1/events HTTP/1.1",
@@ -89,13 +89,15 @@ async def listen(
         f"Sec-WebSocket-Key: {key}",
     )
     request = "\r\n".join([*lines, "", ""]).encode()
-    _, made = await asyncio.get_running_loop().create_connection(lambda: Listener(request, mark, heard), *address)
+    _, listener = await asyncio.get_running_loop().create_connection(
+        lambda: Listener(request, mark, on_message), *address
+    )
     async with asyncio.timeout(30):
-        await made.ready
-    return made
+        await listener.ready
+    return listener
 
 
 def in_order(payloads: list[bytes], name: str) -> list[Any]:
-    """This value of each event's data, as they came; events without it are left out."""
+    """This value of each event's data, in order of arrival; events without it are left out."""
     events = [event for payload in payloads for event in json.loads(payload)]
     return [event["data"][name] for event in events if name in event["data"]]

@@ -1,4 +1,4 @@
-"""A load client for one machine: many connections, one request at a time on each, as few cycles a request as may be."""
+"""A load client: many connections, one request at a time on each, with little processor time a request."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import uvloop
 
 
 class _Connection(asyncio.Protocol):
-    """Asks again as soon as the answer is whole."""
+    """Repeats a request as soon as its answer is complete."""
 
     def __init__(self, request: bytes, until: float, done: asyncio.Future[None]) -> None:
         self._request, self._until, self._done = request, until, done
-        self._got = b""
+        self._received = b""
         self.answers = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's are it in all but name
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's transports do not inherit from it
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        self._got += data
-        head, found, body = self._got.partition(b"\r\n\r\n")
-        if not found or len(body) < _length(head):
+        self._received += data
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator or len(body) < _length(head):
             return
         if not head.startswith(b"HTTP/1.1 200"):
-            self._fail(f"not the answer that was wanted: {head[:40]!r}")
+            self._fail(f"unexpected answer: {head[:40]!r}")
             return
-        self._got = b""
+        self._received = b""
         self.answers += 1
         if time.monotonic() < self._until:
             self._transport.write(self._request)
@@ -54,19 +54,22 @@ async def _load(address: tuple[str, int], request: bytes, seconds: float, connec
     loop = asyncio.get_running_loop()
     began = time.monotonic()
     ends: list[asyncio.Future[None]] = [loop.create_future() for _ in range(connections)]
-    made = [
+    protocols = [
         await loop.create_connection(lambda end=end: _Connection(request, began + seconds, end), *address)
         for end in ends
     ]
     async with asyncio.timeout(seconds + 30):
         await asyncio.gather(*ends)
-    return sum(protocol.answers for _, protocol in made) / (time.monotonic() - began)
+    return sum(protocol.answers for _, protocol in protocols) / (time.monotonic() - began)
 
 
 def requests_a_second(
     address: tuple[str, int], path: str, headers: Mapping[str, str], *, seconds: float = 1.0, connections: int = 16
 ) -> float:
-    """GET over so many connections for so long. Raises ConnectionError for an answer that is not 200."""
+    """Answers a second to GET over ``connections`` for ``seconds``.
+
+    Raises ConnectionError for an answer other than 200.
+    """
     lines = [f"GET {path} HTTP/1.1", f"Host: {address[0]}", *(f"{name}: {value}" for name, value in headers.items())]
     request = "\r\n".join([*lines, "", ""]).encode()
     return uvloop.run(_load(address, request, seconds, connections))

@@ -1,4 +1,4 @@
-"""What every benchmark gives back, and the one way to compare contenders on a busy machine."""
+"""The result of a benchmark, and the comparison of two calls on a busy machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: what was measured, the figures with units, the ratio, the target and whether it is met."""
+    """One result: what was measured, the figures with units, the ratio, the target and whether it is met."""
 
     what: str
     measured: str
@@ -29,8 +29,8 @@ def alternate(
 ) -> tuple[float, float, float]:
     """Seconds per call of both and the median ratio ours / theirs; ``clock`` may count processor time instead.
 
-    The contenders take turns within one run, so that a slow moment of the machine falls on both; each round gives one
-    ratio and the median of them counts.
+    The calls take turns, so that a slow moment of the machine affects both; each round gives one ratio, and the result
+    is their median.
     """
     pairs = []
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the commands themselves: `python scripts/cli_reference.py [FILE]`."""
+"""Writes docs/cli.md from the commands: `python scripts/cli_reference.py [FILE]`."""
 
 from __future__ import annotations
 

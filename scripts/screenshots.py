@@ -1,4 +1,4 @@
-"""Pictures of every page for README and docs: a seeded station, a browser, and lanes at work.
+"""Pictures of every page for README and docs, from a demo station with lanes at work.
 
 Run it with: .venv/bin/python -m scripts.screenshots [NAME ...]
 """
@@ -23,25 +23,25 @@ LANGUAGES = (("zh", "light"), ("en", "dark"))
 
 def main(names: list[str]) -> None:
     with demo_station() as station, served(station) as at, chromium() as browser:
-        desk = Sessions(browser, at)
+        sessions = Sessions(browser, at)
         for name, show in PAGES.items():
             for language, scheme in LANGUAGES if not names or name in names else ():
-                page, _ = desk.sit(EVERYTHING, language, color_scheme=scheme, viewport=SIZE)
+                page, _ = sessions.sit(EVERYTHING, language, color_scheme=scheme, viewport=SIZE)
                 show(page, at)
                 page.wait_for_timeout(400)
                 save(page.screenshot(), FOLDER / f"page-{name}-{language}.png")
-                if faults := desk.rise():
+                if faults := sessions.rise():
                     raise SystemExit(f"{name}: {faults}")
 
 
 def save(picture: bytes, path: Path) -> None:
-    """With few colours: pages have no more, and a picture weighs a third."""
+    """Write a picture with few colours: pages have no more, and its size is a third."""
     few = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
 
 def station(page: Page, at: Served) -> None:
-    """Four lanes on a batch. The first blank is a stranger; held after that card, its lane says what to do with it."""
+    """Four lanes on a batch. The first blank is not of this stock: its lane pauses and shows what to do with it."""
     at.service.leases.free_all(EVERYTHING)
     page.goto("/station")
     if not page.locator(".tile .order").count():
@@ -94,7 +94,7 @@ def progress(page: Page, at: Served) -> None:
 
 
 def developer(page: Page, at: Served) -> None:
-    """A conversation with a blank chip: who it is, and what it says of itself."""
+    """A dialogue with a blank chip: its identity and its data."""
     page.goto("/developer?reader=stock-4")
     if page.locator("button[hx-post$='/take']").count():
         page.locator("button[hx-post$='/take']").click()

@@ -1,8 +1,8 @@
-"""Virtual readers whose chips compute in processes of their own, as real chips do: what a station's process has to bear
-with many lanes can only be measured without the chips' own work in it.
+"""Virtual readers whose chips compute in other processes: the load of many lanes on the service's process can only be
+measured without the work of the chips in it.
 
-One connection a reader over a Unix socket; each request waits for its answer. A frame is its length (4 bytes, big
-endian), an operation, and its argument; an answer is a frame with OK or FAULT in the operation's place.
+Each reader has one connection over a Unix socket; each request waits for its answer. A frame is its length (4 bytes,
+big endian), an operation and its argument; an answer is a frame with OK or FAULT in place of the operation.
 """
 
 from __future__ import annotations
@@ -19,46 +19,46 @@ from typing import Final
 from terminal import errors
 from terminal.apdu import Disposition, LinkProtocol, Reader, Transport, open_reader
 
-SCHEME: Final = "apart:"
-"""URLs are ``apart:SOCKET:URL``, with the URL of a virtual reader."""
+SCHEME: Final = "remote:"
+"""URLs are ``remote:SOCKET:URL``, with the URL of a virtual reader."""
 
 _OK, _FAULT = b"+", b"!"
 _OPEN, _WAIT, _CONNECT, _EXCHANGE, _RESET, _POWER_OFF, _RELEASE = (bytes([code]) for code in b"owcxrpl")
 _LENGTH: Final = struct.Struct(">I")
 
 
-def open_apart(url: str) -> Reader:
-    """The reader of an ``apart:`` URL; of any other as always."""
+def open_remote(url: str) -> Reader:
+    """The reader of a ``remote:`` URL; other URLs are opened as usual."""
     if not url.startswith(SCHEME):
         return open_reader(url)
-    place, _, rest = url.removeprefix(SCHEME).partition(":")
-    return _FarReader(url, Path(place), rest)
+    path, _, rest = url.removeprefix(SCHEME).partition(":")
+    return _RemoteReader(url, Path(path), rest)
 
 
 @contextmanager
-def chips_apart(directory: Path, processes: int) -> Iterator[tuple[Path, ...]]:
-    """The sockets of processes that hold chips. Several, so that chips do not wait for each other either."""
+def chip_processes(directory: Path, processes: int) -> Iterator[tuple[Path, ...]]:
+    """The sockets of processes with chips. There are several, so that chips do not wait for each other."""
     with ExitStack() as stack:
-        yield tuple([stack.enter_context(_process(directory / f"chips-{number}")) for number in range(processes)])
+        yield tuple([stack.enter_context(_chip_process(directory / f"chips-{number}")) for number in range(processes)])
 
 
 @contextmanager
-def _process(place: Path) -> Iterator[Path]:
+def _chip_process(path: Path) -> Iterator[Path]:
     listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(place))
+    listening.bind(str(path))
     listening.listen(64)
-    process = multiprocessing.get_context("spawn").Process(target=_hold, args=(listening,), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(target=_serve_readers, args=(listening,), daemon=True)
     process.start()
     try:
-        yield place
+        yield path
     finally:
         process.terminate()
         process.join()
         listening.close()
 
 
-class _Wire:
-    """Frames over a socket."""
+class _FrameSocket:
+    """Sends and receives frames over a socket."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -72,12 +72,12 @@ class _Wire:
         return frame[:1], frame[1:]
 
     def _exactly(self, size: int) -> bytes:
-        found = self._connection.recv(size, socket.MSG_WAITALL)
-        if len(found) < size:
-            raise EOFError("the other side is gone")
-        return found
+        received = self._connection.recv(size, socket.MSG_WAITALL)
+        if len(received) < size:
+            raise EOFError("the connection was closed")
+        return received
 
-    def ask(self, operation: bytes, argument: bytes = b"") -> bytes:
+    def call(self, operation: bytes, argument: bytes = b"") -> bytes:
         self.send(operation, argument)
         kind, content = self.receive()
         if kind == _OK:
@@ -86,63 +86,63 @@ class _Wire:
         raise getattr(errors, name)(text)
 
 
-class _FarReader:
-    """A terminal.apdu.Reader. A wait without end would hold the wire, so the far side's own answer counts."""
+class _RemoteReader:
+    """A terminal.apdu.Reader; the wait for a card takes place in the other process."""
 
-    def __init__(self, url: str, place: Path, rest: str) -> None:
+    def __init__(self, url: str, path: Path, rest: str) -> None:
         self.url = url
         self._connection = socket.socket(socket.AF_UNIX)
-        self._connection.connect(str(place))
-        self._wire = _Wire(self._connection)
-        self.name = self._wire.ask(_OPEN, rest.encode()).decode()
+        self._connection.connect(str(path))
+        self._frames = _FrameSocket(self._connection)
+        self.name = self._frames.call(_OPEN, rest.encode()).decode()
 
     def wait_for_card(self, timeout: float | None) -> bool:
-        return self._wire.ask(_WAIT, b"" if timeout is None else repr(timeout).encode()) == b"1"
+        return self._frames.call(_WAIT, b"" if timeout is None else repr(timeout).encode()) == b"1"
 
     def connect(self) -> Transport:
-        return _FarCard(self._wire, self._wire.ask(_CONNECT))
+        return _RemoteCard(self._frames, self._frames.call(_CONNECT))
 
     def release(self, disposition: Disposition) -> None:
-        self._wire.ask(_RELEASE, disposition.value.encode())
+        self._frames.call(_RELEASE, disposition.value.encode())
 
     def close(self) -> None:
         self._connection.close()
 
 
-class _FarCard:
+class _RemoteCard:
     """A terminal.apdu.Transport."""
 
-    def __init__(self, wire: _Wire, told: bytes) -> None:
-        self._wire = wire
-        protocol, extended, self.atr = told.split(b":", 2)
+    def __init__(self, frames: _FrameSocket, parameters: bytes) -> None:
+        self._frames = frames
+        protocol, extended, self.atr = parameters.split(b":", 2)
         self.protocol = LinkProtocol(protocol.decode())
         self.extended_length = extended == b"1"
 
     def exchange(self, apdu: bytes) -> bytes:
-        return self._wire.ask(_EXCHANGE, apdu)
+        return self._frames.call(_EXCHANGE, apdu)
 
     def reset(self) -> bytes:
-        self.atr = self._wire.ask(_RESET)
+        self.atr = self._frames.call(_RESET)
         return self.atr
 
     def close(self) -> None:
-        self._wire.ask(_POWER_OFF)
+        self._frames.call(_POWER_OFF)
 
 
 # --- the process with the chips ---------------------------------------------------------------------------------------
 
 
-def _hold(listening: socket.socket) -> None:
+def _serve_readers(listening: socket.socket) -> None:
     while True:
         connection, _ = listening.accept()
-        threading.Thread(target=_Far(connection).serve, daemon=True).start()
+        threading.Thread(target=_ReaderServer(connection).serve, daemon=True).start()
 
 
-class _Far:
+class _ReaderServer:
     """One reader, served on a thread of its own until its connection ends."""
 
     def __init__(self, connection: socket.socket) -> None:
-        self._wire = _Wire(connection)
+        self._frames = _FrameSocket(connection)
         self._reader: Reader
         self._card: Transport
         self._operations = {
@@ -158,7 +158,7 @@ class _Far:
     def serve(self) -> None:
         while True:
             try:
-                operation, argument = self._wire.receive()
+                operation, argument = self._frames.receive()
             except EOFError:
                 self._reader.close()
                 return
@@ -166,9 +166,9 @@ class _Far:
                 answer = self._operations[operation](argument)
             except errors.TransportError as fault:
                 kind = next(kind for kind in type(fault).__mro__ if hasattr(errors, kind.__name__))
-                self._wire.send(_FAULT, f"{kind.__name__}:{fault}".encode())
+                self._frames.send(_FAULT, f"{kind.__name__}:{fault}".encode())
             else:
-                self._wire.send(_OK, answer)
+                self._frames.send(_OK, answer)
 
     def _open(self, url: bytes) -> bytes:
         self._reader = open_reader(url.decode())

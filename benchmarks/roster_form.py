@@ -1,4 +1,4 @@
-"""A large registration form from a fixed seed: 25,000 invented people, all of them sound."""
+"""A large registration form from a fixed seed: 25,000 fictitious people, whose rows are all valid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIRST_DAY = date(1962, 1, 1)
 
 
 def write_form(path: Path, people: int = 25_000, seed: int = 25) -> Path:
-    """Title, unit, header, then one row a person, as openpyxl writes them."""
+    """Write title, unit, header and one row a person with openpyxl; returns ``path``."""
     rng = random.Random(seed)
     book = Workbook(write_only=True)
     sheet = book.create_sheet("登记表")

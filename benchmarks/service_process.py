@@ -1,7 +1,7 @@
-"""The service under measurement: a process of its own that serves for real, and does on word what a benchmark needs
-done inside: cards put into slots at a known instant, events published, the same work without HTTP.
+"""The service under measurement: a process that serves HTTP and executes the commands of a benchmark: insert cards into
+slots at a known time, publish events, do the same work without HTTP.
 
-Instants are those of CLOCK_MONOTONIC, which all processes of a machine share.
+Times are those of CLOCK_MONOTONIC, which all processes of a machine share.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from benchmarks.chips_apart import open_apart
+from benchmarks.chip_processes import open_remote
 from membercard import settings
 from membercard.wiring.service import station_parts
 from reader_service.app import create_app
@@ -35,7 +35,7 @@ EMPTY: Final = "--empty"
 
 
 class Served:
-    """The process, seen from outside."""
+    """The process, as the benchmark sees it."""
 
     def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(
@@ -46,11 +46,11 @@ class Served:
         )
         self.url: str = self._answer()
 
-    def ask(self, word: str, *rest: object) -> Any:
-        """Have something done inside; its answer."""
+    def call(self, command: str, *rest: object) -> Any:
+        """Execute a command in the process; returns its answer."""
         stdin = self._process.stdin
         assert stdin is not None
-        print(json.dumps([word, *rest]), file=stdin, flush=True)
+        print(json.dumps([command, *rest]), file=stdin, flush=True)
         return self._answer()
 
     def _answer(self) -> Any:
@@ -64,12 +64,12 @@ class Served:
         return host, int(port)
 
     def resident(self) -> int:
-        """Bytes of memory in use."""
+        """Resident memory in bytes."""
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def cpu(self) -> float:
-        """Processor seconds so far."""
+        """Processor time used, in seconds."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -87,14 +87,14 @@ def served(*arguments: str) -> Iterator[Served]:
         running.close()
 
 
-class Inside:
-    """What is done on word, in the service's own process."""
+class ServiceCommands:
+    """The commands of a benchmark, executed in the service's process."""
 
     def __init__(self, service: ReaderService) -> None:
         self._service = service
-        self._hub: ReaderManager = service.readers
+        self._manager: ReaderManager = service.readers
         self._readers: dict[str, Reader] = {}
-        self.words: dict[str, Callable[..., object]] = {
+        self.commands: dict[str, Callable[..., object]] = {
             "insert": self.insert,
             "eject": self.eject,
             "publish": self.publish,
@@ -103,18 +103,18 @@ class Inside:
         }
 
     def insert(self, reader_id: str, card: str) -> tuple[float, float]:
-        """When the card was put in: CLOCK_MONOTONIC and, for browsers, CLOCK_REALTIME."""
+        """Insert a card; returns the time: CLOCK_MONOTONIC and, for browsers, CLOCK_REALTIME."""
         began = time.monotonic(), time.time()
-        self._hub.drawer(reader_id).insert(Path(card))
+        self._manager.drawer(reader_id).insert(Path(card))
         return began
 
     def eject(self, reader_id: str) -> None:
-        self._hub.drawer(reader_id).eject()
+        self._manager.drawer(reader_id).eject()
 
     def publish(self, seconds: float, rate: float, reader_id: str) -> int:
-        """Events at a steady rate for so long, like those that lanes tell; how many."""
+        """Publish events like those of lanes, at a steady rate for ``seconds``; returns their number."""
         count = round(seconds * rate)
-        data = self._hub.view(reader_id).to_json()
+        data = self._manager.view(reader_id).to_json()
         began = time.monotonic()
         for number in range(count):
             time.sleep(max(0.0, began + number / rate - time.monotonic()))
@@ -122,7 +122,7 @@ class Inside:
         return count
 
     def verify(self, url: str) -> tuple[str, float]:
-        """The verdict over the card behind ``url`` and the seconds that it took, with nothing of the service."""
+        """The verdict on the card of ``url`` and the seconds that it took, without the service."""
         reader = self._readers.get(url)
         if reader is None:
             reader = self._readers[url] = open_reader(url)
@@ -137,16 +137,16 @@ class Inside:
         return verdict.code.value, time.perf_counter() - began
 
     def verified(self, batch: str) -> int:
-        """Cards of a batch that are proven."""
+        """Number of verified cards of a batch."""
         return self._service.registry.batches.accounts(batch).verified
 
     def listen(self) -> None:
         for line in sys.stdin:
-            word, *rest = json.loads(line)
-            _tell(self.words[word](*rest))
+            command, *rest = json.loads(line)
+            _write_answer(self.commands[command](*rest))
 
 
-def _tell(answer: object) -> None:
+def _write_answer(answer: object) -> None:
     print(json.dumps(answer), flush=True)
 
 
@@ -157,7 +157,7 @@ def _empty() -> None:
     async def nothing() -> dict[str, str]:
         return {}
 
-    serve(app, Listen(port=0), stop=lambda: None, ready=_tell)
+    serve(app, Listen(port=0), stop=lambda: None, ready=_write_answer)
 
 
 def _serve(config: str, urls: Sequence[str], counters: Sequence[str]) -> None:
@@ -166,13 +166,13 @@ def _serve(config: str, urls: Sequence[str], counters: Sequence[str]) -> None:
     with settings.open_registry(keystore) as registry:
         named = {url: url.rpartition("/")[2] for url in counters}
         parts = station_parts(registry, keystore, readers=urls, counters=named, pcsc=False)
-        parts = replace(parts, open_reader=open_apart)
+        parts = replace(parts, open_reader=open_remote)
         listen = Listen(port=0)
         service = ReaderService(parts, listen.door())
         service.start()
         try:
-            threading.Thread(target=Inside(service).listen, daemon=True).start()
-            serve(create_app(service), listen, stop=service.close, ready=_tell)
+            threading.Thread(target=ServiceCommands(service).listen, daemon=True).start()
+            serve(create_app(service), listen, stop=service.close, ready=_write_answer)
         finally:
             service.close()
 
