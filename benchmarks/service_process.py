@@ -168,7 +168,7 @@ def _serve(config: str, urls: Sequence[str], counters: Sequence[str]) -> None:
         parts = station_parts(registry, keystore, readers=urls, counters=named, pcsc=False)
         parts = replace(parts, open_reader=open_remote)
         listen = Listen(port=0)
-        service = ReaderService(parts, listen.door())
+        service = ReaderService(parts, listen.access_settings())
         service.start()
         try:
             threading.Thread(target=ServiceCommands(service).listen, daemon=True).start()

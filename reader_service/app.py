@@ -69,9 +69,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 
 def create_app(service: ReaderService) -> FastAPI:
     """``service`` is started and closed by whoever made it."""
-    settings = service.door.settings
+    settings = service.accounts.settings
     measures = metrics.Measures()
-    seats = ConnectionLimit(settings.listeners, measures.listeners.set)
+    connections = ConnectionLimit(settings.listeners, measures.listeners.set)
     app = FastAPI(
         title="membercard reader service",
         docs_url=None,
@@ -82,9 +82,9 @@ def create_app(service: ReaderService) -> FastAPI:
         lifespan=_housekeeping(service),
     )
     app.state.service = service
-    app.state.door = service.door
-    app.state.seats = seats
-    for router in (*ROUTERS, events.router(service.bus, settings, measures, seats)):
+    app.state.accounts = service.accounts
+    app.state.connections = connections
+    for router in (*ROUTERS, events.router(service.bus, settings, measures, connections)):
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router(service))
     app.include_router(metrics.router(measures))
@@ -93,8 +93,8 @@ def create_app(service: ReaderService) -> FastAPI:
     errors.install(app, page)
     app.include_router(pages.router(service))
     app.mount("/static", pages.static_files())
-    app.add_middleware(WriteGuard, settings=settings, keeper=service.registry.idempotency_keys, page=page)
-    app.add_middleware(RequestMiddleware, door=service.door, measures=measures, page=page)
+    app.add_middleware(WriteGuard, settings=settings, store=service.registry.idempotency_keys, page=page)
+    app.add_middleware(RequestMiddleware, accounts=service.accounts, measures=measures, page=page)
     return app
 
 
@@ -116,5 +116,5 @@ async def _sweep(service: ReaderService) -> None:
         with suppress(RegistryError):  # away: the next round does it
             await to_thread.run_sync(registry.sessions.sweep)
             await to_thread.run_sync(registry.idempotency_keys.sweep)
-            await to_thread.run_sync(registry.login_failures.sweep, service.door.throttle.longest_memory)
+            await to_thread.run_sync(registry.login_failures.sweep, service.accounts.throttle.longest_memory)
         await anyio.sleep(_SWEEP_SECONDS)

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 
-KEPT: Final = 10_000
+RING_SIZE: Final = 10_000
 """How many events a listener may ask again for."""
 BEHIND: Final = 2_000
 """How many events a listener may be behind before it is let go, once it has caught up."""
@@ -54,19 +54,23 @@ class Event:
     @cached_property
     def json(self) -> str:
         """As listeners get it; written once, whoever many they are."""
-        told = {"id": self.id, "at": self.at.isoformat(), "kind": self.kind, "topic": self.topic, "data": self.data}
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        fields = {"id": self.id, "at": self.at.isoformat(), "kind": self.kind, "topic": self.topic, "data": self.data}
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 class EventBus:
     """The events of one running service."""
 
     def __init__(
-        self, *, kept: int = KEPT, clock: Callable[[], datetime] = lambda: datetime.now(UTC), epoch: str | None = None
+        self,
+        *,
+        size: int = RING_SIZE,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        epoch: str | None = None,
     ) -> None:
         self.epoch = epoch or secrets.token_hex(4)
         self._clock = clock
-        self._ring: deque[Event] = deque(maxlen=kept)
+        self._ring: deque[Event] = deque(maxlen=size)
         self._last = 0
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -130,15 +134,15 @@ class EventBus:
                 if fresh > len(self._ring) or (fresh > behind and not catching_up):
                     raise SlowConsumer(f"{fresh} events behind")
                 # From the end of the ring, where its newest are at hand.
-                found = [self._ring[place] for place in range(-fresh, min(0, AT_ONCE - fresh))]
-                waiter = None if found or self._closed else self._wait()
+                events = [self._ring[place] for place in range(-fresh, min(0, AT_ONCE - fresh))]
+                waiter = None if events or self._closed else self._wait()
             if waiter is not None:
                 await waiter
                 continue
-            if not found:
+            if not events:
                 return
-            at = found[-1].number
-            if wanted := [event for event in found if kinds(event.kind)]:
+            at = events[-1].number
+            if wanted := [event for event in events if kinds(event.kind)]:
                 yield wanted
 
     def _wait(self) -> asyncio.Future[None]:

@@ -70,7 +70,7 @@ class ServiceParts:
     """Readers that verify each card put in, by URL; the value is the name shown."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     lease: timedelta = timedelta(seconds=60)
-    drawer: Path | None = None
+    card_folder: Path | None = None
     """Where the virtual cards lie that developers put into slots; None where nothing is simulated."""
     dictionary: Dictionary = field(default_factory=dictionary)
     """What data elements are called and mean."""

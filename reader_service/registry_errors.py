@@ -35,11 +35,11 @@ def translate_registry_errors() -> Iterator[None]:
 
 def needs_reason(reason: str) -> str:
     """A reason as it may be stored, on one line. Raises Invalid for an empty, an endless or an unprintable one."""
-    told = " ".join(reason.split())
-    if not told or len(told) > LONGEST_REASON or not told.isprintable():
+    text = " ".join(reason.split())
+    if not text or len(text) > LONGEST_REASON or not text.isprintable():
         wanted = f"1 to {LONGEST_REASON} printable characters"
         raise Invalid(f"this needs a reason of {wanted}", {"reason": wanted})
-    return told
+    return text
 
 
 def part_of(items: Sequence[T], cursor: str | None, limit: int) -> Page[T]:

@@ -40,16 +40,16 @@ class ReaderService:
         self.developer = DeveloperService(parts, self.bus, self.readers)
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)
-        anew = self.counter.refresh
+        refresh = self.counter.refresh
         self.rosters = RosterService(parts, self.bus)
         self.batches = BatchService(parts, self.bus)
-        self.members = MemberService(parts, self.bus, on_hotlist=anew)
-        self.cards = CardService(parts, self.bus, on_hotlist=anew)
-        self.lists = ListService(parts, self.bus, on_hotlist=anew)
+        self.members = MemberService(parts, self.bus, on_hotlist=refresh)
+        self.cards = CardService(parts, self.bus, on_hotlist=refresh)
+        self.lists = ListService(parts, self.bus, on_hotlist=refresh)
         self.audit = AuditService(parts, self.bus)
         self.statistics = StatisticsService(parts, self.bus)
-        self.door = AccountService(parts.registry, self.config, leases=self.leases)
-        self.people = UserService(parts.registry, self.door)
+        self.accounts = AccountService(parts.registry, self.config, leases=self.leases)
+        self.users = UserService(parts.registry, self.accounts)
         self.counter.trace_for = self.developer.trace_for
         self.readers.on_added = self.counter.reader_added
         self.readers.on_forgotten = self._forgotten

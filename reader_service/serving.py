@@ -80,7 +80,7 @@ class Listen:
                 raise Invalid(f"port {self.port} of {self.host} is taken; name another with --port") from None
             raise
 
-    def door(self) -> AccessSettings:
+    def access_settings(self) -> AccessSettings:
         """What the door has to know of it: the names it answers to are those of the certificate."""
         named = [*LOOPBACK, *self.names, *_names_of(self.cert)]
         return AccessSettings(hosts=tuple(dict.fromkeys(name.lower() for name in named)), tls=self.tls)
@@ -311,13 +311,13 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
         body = Problem(status, code, detail).body()
-        told = [*headers(API_POLICY, tls=self.config.is_ssl), NO_STORE]
+        fields = [*headers(API_POLICY, tls=self.config.is_ssl), NO_STORE]
         head = (
             f"HTTP/1.1 {status} ",
             f"content-type: {MEDIA_TYPE}",
             f"content-length: {len(body)}",
             "connection: close",
-            *(f"{name.decode()}: {value.decode()}" for name, value in told),
+            *(f"{name.decode()}: {value.decode()}" for name, value in fields),
         )
         self.transport.write("\r\n".join((*head, "", "")).encode() + body)
         # Closed at once, the connection would be reset under the client that still sends, and the answer lost.
@@ -353,9 +353,9 @@ def _names_of(cert: Path | None) -> list[str]:
     """Subject alternative names. RFC 5280, 4.2.1.6."""
     if cert is None:
         return []
-    found = x509.load_pem_x509_certificate(cert.read_bytes())
+    certificate = x509.load_pem_x509_certificate(cert.read_bytes())
     try:
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
     addresses = names.get_values_for_type(x509.IPAddress)

@@ -45,10 +45,10 @@ def opened(
 class _Server(Server):
     """Knows whether it was told to end, or ends because there is something better."""
 
-    told_to_end = False
+    signalled = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.told_to_end = True
+        self.signalled = True
         super().handle_exit(sig, frame)
 
 
@@ -58,33 +58,33 @@ class _Wait:
     def __init__(self, attempt: Callable[[], Registry], every: float, why: str) -> None:
         self._attempt, self._every, self._why = attempt, every, why
         self._ended = threading.Event()
-        self._found: Registry | None = None
+        self._registry: Registry | None = None
         self._fault: Exception | None = None
 
     def over(self, listen: Listen, listener: socket.socket) -> Registry | None:
-        server = _Server(config_of(_away(listen.tls), listen), self._ended.set, self._told)
+        server = _Server(config_of(_away(listen.tls), listen), self._ended.set, self._listening)
         inside = copy_context().run  # with the settings in use: without, the thread would open the default registry
         trying = threading.Thread(target=inside, args=(self._try, server), name="waiting for the database", daemon=True)
         trying.start()
         with listener.dup() as own:  # the server closes its socket at the end; the real one takes this place
             server.run([own])
         trying.join()
-        if server.told_to_end:
-            if self._found is not None:
-                self._found.close()
+        if server.signalled:
+            if self._registry is not None:
+                self._registry.close()
             return None
         if self._fault is not None:
             raise self._fault
         _log.info("the database is there")
-        return self._found
+        return self._registry
 
-    def _told(self, address: str) -> None:
+    def _listening(self, address: str) -> None:
         _log.warning("%s; trying again every %g seconds, at %s meanwhile", self._why, self._every, address)
 
     def _try(self, server: Server) -> None:
         while not self._ended.wait(self._every):
             try:
-                self._found = self._attempt()
+                self._registry = self._attempt()
             except Exception as e:  # whatever it is: it ends the wait, and is raised where the wait was begun
                 if isinstance(e, RegistryUnavailable) and e.retryable:
                     continue

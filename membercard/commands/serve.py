@@ -103,8 +103,8 @@ def _run(
     stack.enter_context(registry)
     named = {url: _counter_name(place) for place, url in enumerate(counters)}
     parts = station_parts(registry, keystore, readers=readers, counters=named, pcsc=pcsc and not demo)
-    service = ReaderService(parts, listen.door())
-    password = first_administrator(registry, service.door)
+    service = ReaderService(parts, listen.access_settings())
+    password = first_administrator(registry, service.accounts)
     if password is not None:
         passwords[NAME] = password
     stack.callback(service.close)

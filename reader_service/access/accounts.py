@@ -56,7 +56,7 @@ class AccountService:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.settings = settings
-        self.gate = Authenticator(registry, settings, clock=clock)
+        self.authenticator = Authenticator(registry, settings, clock=clock)
         self.passwords = passwords or Passwords()
         self.throttle = Throttle(registry, clock=clock)
         self._registry = registry
@@ -79,7 +79,7 @@ class AccountService:
         """Ends this session, and with it the leases of its person."""
         with translate_registry_errors():
             self._registry.sessions.end(known.key, by=known.principal.name)
-        self._ended(known.principal.name)
+        self._forget(known.principal.name)
 
     def change_password(self, known: AuthenticatedCaller, old: str, new: str, origin: str) -> SignedIn:
         """One's own; every session ends, and a new one begins.
@@ -93,7 +93,7 @@ class AccountService:
             if self.passwords.matches(self._registry.users.password_hash(name), new):
                 raise Invalid("choose another password: it is the old one", {"password": "it is the old one"})
             user = self._registry.users.set_password(name, self.passwords.hash(new), by=name, must_change=False)
-            self._ended(name)
+            self._forget(name)
             return self._open(user, origin)
 
     def me(self, known: AuthenticatedCaller) -> User:
@@ -109,14 +109,14 @@ class AccountService:
         """One's own but this one; how many."""
         with translate_registry_errors():
             ended = self._registry.sessions.end_all(known.principal.name, by=known.principal.name, keep=known.key)
-        self.gate.forget()
+        self.authenticator.forget()
         return ended
 
     def speak(self, known: AuthenticatedCaller, language: str) -> User:
         """The language of one's pages. Raises Conflict for one that there is not."""
         with translate_registry_errors():
             user = self._registry.users.change(known.principal.name, by=known.principal.name, language=language)
-        self.gate.forget()
+        self.authenticator.forget()
         return user
 
     def refused(self, principal: Principal, what: str, origin: str) -> None:
@@ -126,7 +126,7 @@ class AccountService:
 
     def ended(self, name: str, token: str = "") -> None:
         """Somebody's rights changed: nobody goes on with those of before."""
-        self._ended(name, token)
+        self._forget(name, token)
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[None]:
@@ -164,7 +164,7 @@ class AccountService:
         known = AuthenticatedCaller(principal, key_of(secret), session.until, csrf, user.must_change, user.language)
         return SignedIn(secret, known, session.user)
 
-    def _ended(self, name: str, token: str = "") -> None:
-        self.gate.forget()
+    def _forget(self, name: str, token: str = "") -> None:
+        self.authenticator.forget()
         if self._leases is not None:
             self._leases.free_all(name, token)

@@ -30,7 +30,7 @@ from registry.store import Registry, utc_now
 
 TOKEN: Final = re.compile(r"mc_[A-Za-z0-9_-]{43}")
 SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_KEPT: Final = 10_000
+_CACHE_SIZE: Final = 10_000
 _TOUCH_SECONDS: Final = 60.0
 PATIENCE_SECONDS: Final = 1.0
 """How long somebody who is known waits for the database."""
@@ -53,7 +53,7 @@ class AuthenticatedCaller:
 @dataclass(slots=True)
 class _CachedCaller:
     known: AuthenticatedCaller
-    asked: float
+    checked_at: float
     touched: float
 
 
@@ -95,11 +95,11 @@ class Authenticator:
     def fresh(self, key: bytes) -> AuthenticatedCaller | None:
         """From memory, without waiting; None says nothing yet: ask ``find``."""
         entry = self._entries.get(key)
-        if entry is None or self._ticks() - entry.asked > self._fresh_seconds:
+        if entry is None or self._ticks() - entry.checked_at > self._fresh_seconds:
             return None
         return entry.known if self._clock() < entry.known.until else None
 
-    async def ask(self, key: bytes, *, token: bool) -> AuthenticatedCaller | None:
+    async def identify(self, key: bytes, *, token: bool) -> AuthenticatedCaller | None:
         """As ``fresh``, or else as ``find``, but whoever is known waits a second at most.
 
         Raises Unavailable where the database is away and nobody was known before.
@@ -144,7 +144,7 @@ class Authenticator:
             elif turn == self._turn:
                 self._entries[key] = _CachedCaller(known, now, touched)
                 self._entries.move_to_end(key)
-                if len(self._entries) > _KEPT:
+                if len(self._entries) > _CACHE_SIZE:
                     self._entries.popitem(last=False)
         return known
 
@@ -156,7 +156,7 @@ class Authenticator:
 
     def _usable(self, entry: _CachedCaller | None) -> AuthenticatedCaller | None:
         """Who goes on while the database is away."""
-        if entry is None or self._ticks() - entry.asked > self._settings.away.total_seconds():
+        if entry is None or self._ticks() - entry.checked_at > self._settings.away.total_seconds():
             return None
         return entry.known if self._clock() < entry.known.until else None
 
@@ -176,9 +176,9 @@ class Authenticator:
         return AuthenticatedCaller(principal, key, token.until)
 
     def _touch(self, key: bytes, token: bool) -> None:
-        kept = self._registry.tokens if token else self._registry.sessions
+        records = self._registry.tokens if token else self._registry.sessions
         try:
-            kept.touch(key)
+            records.touch(key)
         except RegistryUnavailable:
             return  # When it was last used is a courtesy, not a condition.
 

@@ -35,7 +35,7 @@ def give_language(response: Response, language: str, *, tls: bool) -> None:
 def read(header: bytes, wanted: str) -> str:
     """One cookie of a Cookie header; empty where there is none. RFC 6265, 5.4."""
     for pair in header.split(b";"):
-        found, _, value = pair.strip().partition(b"=")
-        if found == wanted.encode():
+        name, _, value = pair.strip().partition(b"=")
+        if name == wanted.encode():
             return value.decode("latin-1")
     return ""

@@ -25,11 +25,11 @@ def same_origin(headers: Mapping[bytes, bytes], *, tls: bool) -> bool:
     origin = headers.get(b"origin")
     if origin is not None:
         try:
-            told = urlsplit(origin.decode("latin-1"))
+            sent = urlsplit(origin.decode("latin-1"))
         except ValueError:
             return False
-        own = told.netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
-        return own and (told.scheme == "https" or not tls)
+        own = sent.netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
+        return own and (sent.scheme == "https" or not tls)
     return headers.get(b"sec-fetch-site", b"none") in (b"same-origin", b"none")
 
 
@@ -46,6 +46,6 @@ def form_field(name: str, content_type: bytes, head: bytes) -> str:
         except ValueError:
             return ""
     if content_type.startswith(MULTIPART):
-        found = re.search(_PART % name.encode(), head)
-        return found[1].decode("ascii") if found else ""
+        match = re.search(_PART % name.encode(), head)
+        return match[1].decode("ascii") if match else ""
     return ""

@@ -13,7 +13,7 @@ from terminal.secret import Secret
 NAME: Final = "admin"
 
 
-def first_administrator(registry: Registry, door: AccountService) -> Secret | None:
+def first_administrator(registry: Registry, accounts: AccountService) -> Secret | None:
     """The one-time password of the administrator ``admin``, who must change it; None where there is somebody already.
 
     Several services that start at once on one database make one. Raises RegistryUnavailable.
@@ -21,5 +21,5 @@ def first_administrator(registry: Registry, door: AccountService) -> Secret | No
     if registry.users.page(None, 1).items:
         return None
     password = one_time()
-    made = registry.users.first(NAME, "Administrator", door.passwords.hash(password), [Role.ADMINISTRATOR.value])
-    return Secret(password.encode()) if made is not None else None
+    user = registry.users.first(NAME, "Administrator", accounts.passwords.hash(password), [Role.ADMINISTRATOR.value])
+    return Secret(password.encode()) if user is not None else None

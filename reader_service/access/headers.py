@@ -28,8 +28,8 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 
 def headers(policy: str, *, tls: bool) -> Headers:
     """As ASGI wants them; HSTS under TLS only (RFC 6797, 7.2)."""
-    told = [("content-security-policy", policy), *_ALWAYS, *([_TLS] if tls else [])]
-    return [(name.encode(), value.encode()) for name, value in told]
+    pairs = [("content-security-policy", policy), *_ALWAYS, *([_TLS] if tls else [])]
+    return [(name.encode(), value.encode()) for name, value in pairs]
 
 
 def added(present: Headers, ours: Headers) -> Headers:

@@ -75,8 +75,8 @@ class Throttle:
         self._failures.clear(_name_key(name))
 
     def _keys(self, name: str, address: str) -> list[tuple[str, ThrottleLimits]]:
-        found = [(_name_key(name), self._by_name)]
-        return [*found, (f"address {network(address)}", self._by_address)] if address else found
+        keys = [(_name_key(name), self._by_name)]
+        return [*keys, (f"address {network(address)}", self._by_address)] if address else keys
 
     def _refuse(self, wait: timedelta) -> None:
         seconds = max(1, math.ceil(wait.total_seconds()))

@@ -156,11 +156,12 @@ def trace(service: Svc, caller: Caller, reader_id: ReaderId, switch: TraceReques
 
 @router.get(
     "/drawer",
+    name="drawer",
     summary="List the virtual cards",
     description="The list is empty where nothing is simulated. Role: developer.",
 )
-def drawer(service: Svc, caller: Caller) -> list[CardFileView]:
-    return service.developer.drawer(caller)
+def virtual_cards(service: Svc, caller: Caller) -> list[CardFileView]:
+    return service.developer.virtual_cards(caller)
 
 
 @router.post(

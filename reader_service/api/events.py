@@ -102,12 +102,12 @@ class Audience:
     def _text(self, principal: Principal, form: _Form, events: list[Event]) -> str:
         """Written once for all who hear the same at the same time."""
         key = (form.name, principal.roles, events[0].number, events[-1].number, len(events))
-        found = self._texts.get(key)
-        if found is None:
-            found = self._texts[key] = form.write(events)
+        text = self._texts.get(key)
+        if text is None:
+            text = self._texts[key] = form.write(events)
             if len(self._texts) > _TEXTS:
                 self._texts.popitem(last=False)
-        return found
+        return text
 
     async def _pace(self) -> None:
         """Until the next beat, which all listeners have in common."""
@@ -149,14 +149,14 @@ async def _write(socket: WebSocket, texts: AsyncIterator[str], patience: float) 
 async def _until_gone(socket: WebSocket, still: Callable[[], Awaitable[bool]]) -> int:
     """What a client sends is thrown away. 0 where it is gone, or the code to close with."""
     loop = asyncio.get_running_loop()
-    asked = loop.time()
+    checked_at = loop.time()
     while True:
         with suppress(TimeoutError):
             async with asyncio.timeout(BEAT_SECONDS):
                 if (await socket.receive())["type"] == "websocket.disconnect":
                     return 0
-        if loop.time() - asked >= BEAT_SECONDS:
-            asked = loop.time()
+        if loop.time() - checked_at >= BEAT_SECONDS:
+            checked_at = loop.time()
             if not await still():
                 return LEFT
 
@@ -164,14 +164,14 @@ async def _until_gone(socket: WebSocket, still: Callable[[], Awaitable[bool]]) -
 async def stream_lines(texts: AsyncIterator[str], still: Callable[[], Awaitable[bool]]) -> AsyncIterator[str]:
     """Server-sent events with a comment in between where nothing happens; ends when the listener must come back."""
     loop = asyncio.get_running_loop()
-    asked = loop.time()
+    checked_at = loop.time()
     waiting = asyncio.ensure_future(_next(texts))
     try:
         yield ": here\n\n"
         while True:
             await asyncio.wait((waiting,), timeout=BEAT_SECONDS)
-            if loop.time() - asked >= BEAT_SECONDS:
-                asked = loop.time()
+            if loop.time() - checked_at >= BEAT_SECONDS:
+                checked_at = loop.time()
                 if not await still():
                     return
             if not waiting.done():
@@ -195,7 +195,7 @@ async def _next(texts: AsyncIterator[str]) -> str | None:
         return None
 
 
-def router(bus: EventBus, settings: AccessSettings, measures: Measures, seats: ConnectionLimit) -> APIRouter:
+def router(bus: EventBus, settings: AccessSettings, measures: Measures, connections: ConnectionLimit) -> APIRouter:
     resource = Resource(prefix="/events", tags=["events"])
     audience = Audience(bus, measures)
 
@@ -204,7 +204,7 @@ def router(bus: EventBus, settings: AccessSettings, measures: Measures, seats: C
         """Each message is a JSON array of events, in order. What a client sends is not read."""
         await socket.accept()
         try:
-            with seats.seat():
+            with connections.connection():
                 texts = audience.texts(p, after, ARRAY)
                 await serve_socket(socket, texts, lambda: still_in(socket), settings.chunk_seconds)
         except TooMany:

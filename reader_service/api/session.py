@@ -78,7 +78,7 @@ def _in_order(roles: frozenset[Role]) -> tuple[list[Role], list[Permission]]:
 
 
 def _let_in(service: Svc, response: Response, signed: SignedIn) -> CallerResponse:
-    cookies.give(response, signed.secret, tls=service.door.settings.tls)
+    cookies.give(response, signed.secret, tls=service.accounts.settings.tls)
     return me_of(signed.known)
 
 
@@ -101,7 +101,7 @@ async def me(request: Request) -> Response:
 )
 def sign_in(service: Svc, response: Response, origin: Origin, credentials: SignInRequest) -> CallerResponse:
     return _let_in(
-        service, response, service.door.sign_in(credentials.name, credentials.password.get_secret_value(), origin)
+        service, response, service.accounts.sign_in(credentials.name, credentials.password.get_secret_value(), origin)
     )
 
 
@@ -112,9 +112,9 @@ def sign_in(service: Svc, response: Response, origin: Origin, credentials: SignI
     description="Ends the session and every lease of its user, and deletes the cookie.",
 )
 def sign_out(service: Svc, known: Signed) -> Response:
-    service.door.sign_out(known)
+    service.accounts.sign_out(known)
     response = Response(status_code=204)
-    cookies.take(response, tls=service.door.settings.tls)
+    cookies.take(response, tls=service.accounts.settings.tls)
     return response
 
 
@@ -126,7 +126,7 @@ def sign_out(service: Svc, known: Signed) -> Response:
 def change_password(
     service: Svc, response: Response, known: Signed, origin: Origin, passwords: ChangePasswordRequest
 ) -> CallerResponse:
-    signed = service.door.change_password(
+    signed = service.accounts.change_password(
         known, passwords.old.get_secret_value(), passwords.new.get_secret_value(), origin
     )
     return _let_in(service, response, signed)
@@ -140,7 +140,7 @@ def set_language(
     known: Signed,
     language: Annotated[Literal["zh", "en"], Body(embed=True, description="Chinese or English.")],
 ) -> CallerResponse:
-    service.door.speak(known, language)
+    service.accounts.speak(known, language)
     return me_of(known)
 
 
@@ -148,7 +148,7 @@ def set_language(
 def sessions(service: Svc, known: Signed) -> list[SessionResponse]:
     return [
         SessionResponse(opened_at=s.opened_at, seen_at=s.seen_at, until=s.until, origin=s.origin)
-        for s in service.door.sessions(known)
+        for s in service.accounts.sessions(known)
     ]
 
 
@@ -158,4 +158,4 @@ def sessions(service: Svc, known: Signed) -> list[SessionResponse]:
     description="Gives the number of sessions that ended; the session of this request stays.",
 )
 def end_others(service: Svc, known: Signed) -> dict[str, int]:
-    return {"ended": service.door.end_others(known)}
+    return {"ended": service.accounts.end_others(known)}

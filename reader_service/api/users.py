@@ -132,7 +132,7 @@ def _token(token: TokenRecord) -> TokenResponse:
 
 @router.get("", summary="List users", description=f"Sorted by name. {_WHO}")
 def users(service: Svc, p: Caller, paged: Paged) -> Items[UserResponse]:
-    return items_of(service.people.users(p, paged.cursor, paged.limit), _user)
+    return items_of(service.users.users(p, paged.cursor, paged.limit), _user)
 
 
 @router.post(
@@ -142,13 +142,13 @@ def users(service: Svc, p: Caller, paged: Paged) -> Items[UserResponse]:
     description=f"The response holds a one-time password, which is shown nowhere else. {_WHO}",
 )
 def add_user(service: Svc, p: Caller, new: NewUserRequest) -> OneTimePasswordResponse:
-    issued = service.people.add(p, new.name, new.display, new.roles, language=new.language)
+    issued = service.users.add(p, new.name, new.display, new.roles, language=new.language)
     return OneTimePasswordResponse(user=_user(issued.user), password=issued.password)
 
 
 @router.get("/{name}", summary="Get a user", description=f"Gives the roles and the state of the user. {_WHO}")
 def user(service: Svc, p: Caller, name: Name) -> UserResponse:
-    return _user(service.people.user(p, name))
+    return _user(service.users.user(p, name))
 
 
 @router.patch(
@@ -157,7 +157,7 @@ def user(service: Svc, p: Caller, name: Name) -> UserResponse:
     description=f"A change of roles ends the user's sessions. Nobody can change their own roles. {_WHO}",
 )
 def change_user(service: Svc, p: Caller, name: Name, change: ChangeUserRequest) -> UserResponse:
-    changed = service.people.change(
+    changed = service.users.change(
         p, name, change.reason, display=change.display, roles=change.roles, language=change.language
     )
     return _user(changed)
@@ -169,12 +169,12 @@ def change_user(service: Svc, p: Caller, name: Name, change: ChangeUserRequest) 
     description=f"Ends the user's sessions and leases, and disables the tokens that the user issued. {_WHO}",
 )
 def disable_user(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest) -> UserResponse:
-    return _user(service.people.disable(p, name, why.reason))
+    return _user(service.users.disable(p, name, why.reason))
 
 
 @router.post("/{name}/enable", summary="Enable a user", description=f"A disabled user may sign in again. {_WHO}")
 def enable_user(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest) -> UserResponse:
-    return _user(service.people.enable(p, name, why.reason))
+    return _user(service.users.enable(p, name, why.reason))
 
 
 @router.post(
@@ -183,7 +183,7 @@ def enable_user(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest)
     description=f"Replaces the password by a one-time password and ends the user's sessions. {_WHO}",
 )
 def reset_password(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest) -> OneTimePasswordResponse:
-    issued = service.people.reset(p, name, why.reason)
+    issued = service.users.reset(p, name, why.reason)
     return OneTimePasswordResponse(user=_user(issued.user), password=issued.password)
 
 
@@ -193,14 +193,14 @@ def reset_password(service: Svc, p: Caller, name: Name, why: OptionalReasonReque
     description=f"Gives the number of sessions that ended. {_WHO}",
 )
 def end_sessions(service: Svc, p: Caller, name: Name) -> dict[str, int]:
-    return {"ended": service.people.end_sessions(p, name)}
+    return {"ended": service.users.end_sessions(p, name)}
 
 
 @tokens_router.get(
     "", summary="List tokens", description=f"The newest token comes first; ended tokens are included. {_WHO}"
 )
 def all_tokens(service: Svc, p: Caller, paged: Paged) -> Items[TokenResponse]:
-    return items_of(service.people.tokens(p, paged.cursor, paged.limit), _token)
+    return items_of(service.users.tokens(p, paged.cursor, paged.limit), _token)
 
 
 @tokens_router.post(
@@ -210,7 +210,7 @@ def all_tokens(service: Svc, p: Caller, paged: Paged) -> Items[TokenResponse]:
     description=f"A token is for a machine and cannot have the roles reviewer and administrator. {_WHO}",
 )
 def make_token(service: Svc, p: Caller, new: NewTokenRequest) -> TokenSecretResponse:
-    issued = service.people.make_token(p, new.label, new.roles, new.until)
+    issued = service.users.make_token(p, new.label, new.roles, new.until)
     return TokenSecretResponse(token=_token(issued.token), secret=issued.secret)
 
 
@@ -225,4 +225,4 @@ def revoke_token(
     number: Annotated[int, Path(ge=1, lt=2**63, description="The number of the token.")],
     why: OptionalReasonRequest,
 ) -> TokenResponse:
-    return _token(service.people.revoke_token(p, number, why.reason))
+    return _token(service.users.revoke_token(p, number, why.reason))

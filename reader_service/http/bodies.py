@@ -65,16 +65,16 @@ class Body:
         """The body for the application to read; then what the connection says."""
         self._file.seek(0)
         left = self.size
-        told = False
+        sent = False
 
         async def receive() -> Message:
-            nonlocal left, told
-            if told:
+            nonlocal left, sent
+            if sent:
                 return await after()
             piece = self._file.read(_PIECE)
             left -= len(piece)
-            told = left <= 0
-            return {"type": "http.request", "body": piece, "more_body": not told}
+            sent = left <= 0
+            return {"type": "http.request", "body": piece, "more_body": not sent}
 
         return receive
 
@@ -92,10 +92,10 @@ async def take(
     kind = headers.get(b"content-type", b"").lower()
     limit = settings.upload if known and kind.startswith(MULTIPART) else settings.body
     try:
-        told = int(headers.get(b"content-length", b"0"))
+        length = int(headers.get(b"content-length", b"0"))
     except ValueError:
         raise Invalid("the Content-Length is no number") from None
-    if told > limit:
+    if length > limit:
         raise RequestTooLarge(f"the body has more than {limit} bytes", limit=limit)
     body = Body(secret, headers.get(b"content-type", b""))
     try:

@@ -32,10 +32,10 @@ def service_of(connection: HTTPConnection) -> ReaderService:
 
 def caller_of(connection: HTTPConnection) -> Principal:
     """As ``Caller``. Raises NotSignedIn."""
-    found = principal_of(connection)
-    if found is None:
+    principal = principal_of(connection)
+    if principal is None:
         raise NotSignedIn("sign in first, or send a token that is in force")
-    return found
+    return principal
 
 
 def principal_of(connection: HTTPConnection) -> Principal | None:
@@ -57,9 +57,9 @@ async def still_in(connection: HTTPConnection) -> bool:
     known = cast("AuthenticatedCaller | None", connection.state.known)
     if known is None:
         return False
-    gate = service_of(connection).door.gate
+    authenticator = service_of(connection).accounts.authenticator
     try:
-        return await gate.ask(known.key, token=bool(known.principal.token)) is not None
+        return await authenticator.identify(known.key, token=bool(known.principal.token)) is not None
     except Unavailable:
         return False
 

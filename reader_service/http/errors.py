@@ -133,7 +133,7 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def body(self) -> bytes:
-        told: dict[str, object] = {
+        fields: dict[str, object] = {
             "type": f"/problems/{self.code}",
             "title": TITLES.get(self.status, "Problem"),
             "status": self.status,
@@ -141,10 +141,10 @@ class Problem:
             "code": self.code,
         }
         if self.fields:
-            told["fields"] = dict(self.fields)
+            fields["fields"] = dict(self.fields)
         if self.params:
-            told["params"] = dict(self.params)
-        return json.dumps(told, ensure_ascii=False).encode()
+            fields["params"] = dict(self.params)
+        return json.dumps(fields, ensure_ascii=False).encode()
 
     def response(self) -> Response:
         return Response(self.body(), self.status, dict(self.headers), MEDIA_TYPE)

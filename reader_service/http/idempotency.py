@@ -25,10 +25,10 @@ HEADER: Final = b"idempotency-key"
 REPLAYED: Final = (b"idempotency-replayed", b"true")
 
 _KEY = re.compile(r"[!-~]{1,255}")
-_NOT_KEPT: Final = frozenset({401, 403, 408, 413, 429})
+_NOT_STORED: Final = frozenset({401, 403, 408, 413, 429})
 """Answers that say that nothing was done and that may be others the next time; 5xx too."""
-_KEPT_SECONDS: Final = 600.0
-_KEPT_MOST: Final = 4096
+_STORE_SECONDS: Final = 600.0
+_STORE_SIZE: Final = 4096
 _OWN_HEADERS: Final = frozenset({"content-type", "location", "content-disposition", "retry-after", "hx-redirect"})
 
 
@@ -58,47 +58,47 @@ class InMemoryIdempotencyStore:
     def __init__(self, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str], _StoredEntry] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], _StoredEntry] = OrderedDict()
 
     def begin(self, principal: str, key: str, request: str, digest: bytes) -> Begun | StoredReply:
         """Raises IdempotencyKeyReused, RequestInProgress."""
         now = self._ticks()
         with self._lock:
-            found = self._kept.get((principal, key))
-            if found is None or found.until <= now:
-                self._kept[principal, key] = _StoredEntry(request, digest, 1, now + _KEPT_SECONDS)
-                self._kept.move_to_end((principal, key))
-                if len(self._kept) > _KEPT_MOST:
-                    self._kept.popitem(last=False)
+            entry = self._entries.get((principal, key))
+            if entry is None or entry.until <= now:
+                self._entries[principal, key] = _StoredEntry(request, digest, 1, now + _STORE_SECONDS)
+                self._entries.move_to_end((principal, key))
+                if len(self._entries) > _STORE_SIZE:
+                    self._entries.popitem(last=False)
                 return Begun(1)
-            if (found.request, found.digest) != (request, digest):
+            if (entry.request, entry.digest) != (request, digest):
                 raise IdempotencyKeyReused
-            if found.reply is not None:
-                return found.reply
-            if found.working:
+            if entry.reply is not None:
+                return entry.reply
+            if entry.working:
                 raise RequestInProgress
-            found.attempt, found.working = found.attempt + 1, True
-            return Begun(found.attempt)
+            entry.attempt, entry.working = entry.attempt + 1, True
+            return Begun(entry.attempt)
 
     def finish(self, principal: str, key: str, begun: Begun, reply: StoredReply) -> None:
         with self._lock:
-            found = self._kept.get((principal, key))
-            if found is not None and found.attempt == begun.attempt:
-                found.reply, found.working = reply, False
+            entry = self._entries.get((principal, key))
+            if entry is not None and entry.attempt == begun.attempt:
+                entry.reply, entry.working = reply, False
 
     def give_up(self, principal: str, key: str, begun: Begun) -> None:
         with self._lock:
-            found = self._kept.get((principal, key))
-            if found is not None and found.attempt == begun.attempt:
-                found.working = False
+            entry = self._entries.get((principal, key))
+            if entry is not None and entry.attempt == begun.attempt:
+                entry.working = False
 
 
 def checked(key: str) -> str:
     """A key as it may be stored; quotes of a structured field are taken off (RFC 8941, 3.3.3). Raises Invalid."""
     bare = key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
     if not _KEY.fullmatch(bare):
-        told = "1 to 255 visible ASCII characters"
-        raise Invalid(f"the Idempotency-Key is not {told}", {"Idempotency-Key": told})
+        form = "1 to 255 visible ASCII characters"
+        raise Invalid(f"the Idempotency-Key is not {form}", {"Idempotency-Key": form})
     return bare
 
 
@@ -116,7 +116,7 @@ class StoredResponse:
         if not self._messages or self._messages[0]["type"] != "http.response.start":
             return None
         status = int(self._messages[0]["status"])
-        if status >= 500 or status in _NOT_KEPT:
+        if status >= 500 or status in _NOT_STORED:
             return None
         body = b"".join(message.get("body", b"") for message in self._messages[1:])
         return StoredReply(status, _own(self._messages[0].get("headers", ())), body)
@@ -140,19 +140,19 @@ def again(reply: StoredReply) -> list[Message]:
     ]
 
 
-async def begin(keeper: IdempotencyStore, principal: str, key: str, request: str, digest: bytes) -> Begun | StoredReply:
+async def begin(store: IdempotencyStore, principal: str, key: str, request: str, digest: bytes) -> Begun | StoredReply:
     """Raises IdempotencyKeyReused, RequestInProgress, RegistryUnavailable."""
-    if isinstance(keeper, InMemoryIdempotencyStore):
-        return keeper.begin(principal, key, request, digest)
-    return await to_thread.run_sync(keeper.begin, principal, key, request, digest)
+    if isinstance(store, InMemoryIdempotencyStore):
+        return store.begin(principal, key, request, digest)
+    return await to_thread.run_sync(store.begin, principal, key, request, digest)
 
 
-async def end(keeper: IdempotencyStore, principal: str, key: str, begun: Begun, reply: StoredReply | None) -> None:
+async def end(store: IdempotencyStore, principal: str, key: str, begun: Begun, reply: StoredReply | None) -> None:
     """Keep the answer; without one, the request came to nothing. Raises RegistryUnavailable."""
-    done = partial(keeper.give_up, principal, key, begun)
+    done = partial(store.give_up, principal, key, begun)
     if reply is not None:
-        done = partial(keeper.finish, principal, key, begun, reply)
-    if isinstance(keeper, InMemoryIdempotencyStore):
+        done = partial(store.finish, principal, key, begun, reply)
+    if isinstance(store, InMemoryIdempotencyStore):
         done()
     else:
         await to_thread.run_sync(done)

@@ -63,9 +63,9 @@ class Measures:
 
 
 def router(measures: Measures) -> APIRouter:
-    made = APIRouter(include_in_schema=False)
+    metrics_router = APIRouter(include_in_schema=False)
 
-    @made.get("/metrics")
+    @metrics_router.get("/metrics")
     async def metrics(request: Request, service: Svc) -> Response:
         """For whoever has the permission ``metrics``, and for programs on this machine."""
         principal = principal_of(request)
@@ -76,4 +76,4 @@ def router(measures: Measures) -> APIRouter:
         measures.readers([reader.state.value for reader in service.readers.readers(_SELF)])
         return Response(measures.text(), media_type=CONTENT_TYPE_LATEST)
 
-    return made
+    return metrics_router

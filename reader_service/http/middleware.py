@@ -50,12 +50,12 @@ log = logging.getLogger("reader_service.requests")
 class RequestMiddleware:
     """The outermost layer that is ours."""
 
-    def __init__(self, app: ASGIApp, door: AccountService, measures: Measures, page: Page | None = None) -> None:
+    def __init__(self, app: ASGIApp, accounts: AccountService, measures: Measures, page: Page | None = None) -> None:
         self._app = app
-        self._door = door
+        self._accounts = accounts
         self._measures = measures
         self._page = page
-        tls = door.settings.tls
+        tls = accounts.settings.tls
         self._cookie = cookies.name(tls=tls)
         self._page_headers, self._api_headers = headers(PAGE_POLICY, tls=tls), headers(API_POLICY, tls=tls)
         self._hosts: set[bytes] = set()
@@ -72,10 +72,10 @@ class RequestMiddleware:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
         ours = self._api_headers if scope["path"].startswith(FOR_PROGRAMS) else self._page_headers
-        patience = self._door.settings.chunk_seconds
+        patience = self._accounts.settings.chunk_seconds
         status = 0
 
-        async def tell(message: Message) -> None:
+        async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -92,16 +92,16 @@ class RequestMiddleware:
         try:
             refusal = await self._admit(scope)
             if refusal is not None:
-                await refusal(scope, receive, tell)
+                await refusal(scope, receive, send_on)
             else:
-                await self._app(scope, receive, tell)
+                await self._app(scope, receive, send_on)
         except ClientGone:
             return
         except Exception as error:
             broken = self._fault(error)
             if status:
                 raise  # Half of an answer is out: the server cuts the connection.
-            await answer(Request(scope), broken, self._page)(scope, receive, tell)
+            await answer(Request(scope), broken, self._page)(scope, receive, send_on)
         finally:
             await self._after(scope, status, time.perf_counter() - begun)
 
@@ -111,7 +111,7 @@ class RequestMiddleware:
         scope.setdefault("state", {})["principal"] = None
         status = 0
 
-        async def tell(message: Message) -> None:
+        async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "websocket.accept":
                 status = _ACCEPTED
@@ -120,40 +120,40 @@ class RequestMiddleware:
                 message["headers"] = added(message["headers"], self._api_headers)
             elif message["type"] == "websocket.close" and not status:
                 wrong = message.get("code") == WS_1008_POLICY_VIOLATION  # of FastAPI, for what it cannot read
-                await _denial(HTTPException(422 if wrong else 404))(scope, receive, tell)
+                await _denial(HTTPException(422 if wrong else 404))(scope, receive, send_on)
                 return
             await send(message)
 
         try:
-            found = dict(scope["headers"])
-            self._check_host(found)
-            known = await self._identify(scope, found)
+            request_headers = dict(scope["headers"])
+            self._check_host(request_headers)
+            known = await self._identify(scope, request_headers)
             if known is None:
                 raise NotSignedIn("sign in first, or send a token that is in force")
             if known.must_change:
                 raise MustChangePassword("change the password first: somebody else knows it")
             if not known.principal.token:
-                refuse_foreign(found, tls=self._door.settings.tls)
+                refuse_foreign(request_headers, tls=self._accounts.settings.tls)
         except MembercardError as e:
-            await _denial(e)(scope, receive, tell)
+            await _denial(e)(scope, receive, send_on)
         else:
-            await self._app(scope, receive, tell)
+            await self._app(scope, receive, send_on)
         finally:
             if status != _ACCEPTED:
                 await self._after(scope, status, time.perf_counter() - begun)
 
     async def _admit(self, scope: Scope) -> Response | None:
         """Say who asks in the request's state; a response where it ends here."""
-        found = dict(scope["headers"])
+        request_headers = dict(scope["headers"])
         path: str = scope["path"]
         state = scope.setdefault("state", {})
         state.update(principal=None, known=None, csrf="", language=_UNKNOWN_LANGUAGE)
         try:
-            self._check_host(found)
+            self._check_host(request_headers)
             if path.startswith(_STATIC):
-                state["language"] = _language(found, None)
+                state["language"] = _language(request_headers, None)
                 return None
-            known = await self._identify(scope, found)
+            known = await self._identify(scope, request_headers)
             if known is None and path.startswith(_API) and (scope["method"], path) not in _PUBLIC_API:
                 raise NotSignedIn("sign in first, or send a token that is in force")
             if known is not None and known.must_change and not path.startswith(_FREE):
@@ -161,14 +161,14 @@ class RequestMiddleware:
         except MembercardError as e:
             if isinstance(e, MustChangePassword) and not path.startswith(_API) and scope["method"] in READS:
                 return RedirectResponse(PASSWORD_PAGE, 303)
-            state["language"] = _language(found, state["known"])
+            state["language"] = _language(request_headers, state["known"])
             return answer(Request(scope), e, self._page)
         return None
 
-    async def _identify(self, scope: Scope, found: Mapping[bytes, bytes]) -> AuthenticatedCaller | None:
+    async def _identify(self, scope: Scope, request_headers: Mapping[bytes, bytes]) -> AuthenticatedCaller | None:
         """Raises NotSignedIn for a token that is not in force, Unavailable."""
         state = scope.setdefault("state", {})
-        given = found.get(b"authorization")
+        given = request_headers.get(b"authorization")
         if given is not None:
             kind, _, secret = given.decode("latin-1").partition(" ")
             right = kind.lower() == "bearer" and TOKEN.fullmatch(secret)
@@ -176,29 +176,29 @@ class RequestMiddleware:
             if known is None:
                 raise NotSignedIn("this token is not in force")
         else:
-            secret = cookies.read(found.get(b"cookie", b""), self._cookie)
+            secret = cookies.read(request_headers.get(b"cookie", b""), self._cookie)
             known = await self._known(secret, token=False) if SECRET.fullmatch(secret) else None
         state["secret"] = secret.encode("latin-1")
         state["known"] = known
         state["principal"] = known.principal if known else None
         state["csrf"] = known.csrf if known else ""
-        state["language"] = _language(found, known)
+        state["language"] = _language(request_headers, known)
         return known
 
     async def _known(self, secret: str, *, token: bool) -> AuthenticatedCaller | None:
-        return await self._door.gate.ask(key_of(secret), token=token)
+        return await self._accounts.authenticator.identify(key_of(secret), token=token)
 
-    def _check_host(self, found: Mapping[bytes, bytes]) -> None:
+    def _check_host(self, request_headers: Mapping[bytes, bytes]) -> None:
         """Against names that somebody else points here (DNS rebinding). Raises WrongHost."""
-        told = found.get(b"host", b"")
-        if told in self._hosts:
+        sent = request_headers.get(b"host", b"")
+        if sent in self._hosts:
             return
-        host = told.decode("latin-1").lower()
+        host = sent.decode("latin-1").lower()
         name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-        if name not in self._door.settings.hosts:
+        if name not in self._accounts.settings.hosts:
             raise WrongHost("this service does not answer under that host name")
         if len(self._hosts) < _MANY:
-            self._hosts.add(told)
+            self._hosts.add(sent)
 
     def _fault(self, error: Exception) -> Broken:
         """Logged by its place only: its text may hold anything, personal data too."""
@@ -211,16 +211,16 @@ class RequestMiddleware:
 
     async def _after(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)
-        asked = scope.get("method", "WEBSOCKET")
-        method = asked if asked in _METHODS else "other"
+        wire_method = scope.get("method", "WEBSOCKET")
+        method = wire_method if wire_method in _METHODS else "other"
         self._measures.request(method, route, status, seconds)
         principal = scope["state"]["principal"]
         notable = status >= 400 or status == 0 or method not in READS or seconds > _SLOW_SECONDS
         if notable or log.isEnabledFor(logging.DEBUG):
             who = principal.name if principal else ""
-            told: dict[str, Any] = {"method": method, "route": route, "status": status, "who": who}
-            told["ms"] = round(seconds * 1000, 1)
-            log.log(logging.INFO if notable else logging.DEBUG, "request", extra=told)
+            fields: dict[str, Any] = {"method": method, "route": route, "status": status, "who": who}
+            fields["ms"] = round(seconds * 1000, 1)
+            log.log(logging.INFO if notable else logging.DEBUG, "request", extra=fields)
         if status == 403 and principal is not None:
             await self._refused(scope, f"{method} {route}")
 
@@ -235,7 +235,7 @@ class RequestMiddleware:
         self._refusals[principal.name, what] = now
         origin = scope["client"][0] if scope.get("client") else ""
         try:
-            await to_thread.run_sync(self._door.refused, principal, what, origin)
+            await to_thread.run_sync(self._accounts.refused, principal, what, origin)
         except MembercardError as e:
             log.warning("refusal not on record", extra={"kind": type(e).__name__})
 
@@ -245,31 +245,31 @@ _METHODS: Final = frozenset({*READS, "POST", "PUT", "PATCH", "DELETE", "WEBSOCKE
 
 def _denial(error: Exception) -> Response:
     """Of a WebSocket. Raises what is no refusal."""
-    found = problem_of(error)
-    if found is None:
+    problem = problem_of(error)
+    if problem is None:
         raise error
-    return found.response()
+    return problem.response()
 
 
 def _route(scope: Scope) -> str:
     """The path as it was declared, with names instead of values: card numbers belong into no log and no figure."""
     included = scope.get("fastapi", {}).get("effective_route_context")  # knows the prefix, which the route does not
-    found = included or scope.get("route")
-    return getattr(found, "path_format", None) or ("static" if scope["path"].startswith(_STATIC) else "other")
+    route = included or scope.get("route")
+    return getattr(route, "path_format", None) or ("static" if scope["path"].startswith(_STATIC) else "other")
 
 
-def _language(found: Mapping[bytes, bytes], known: AuthenticatedCaller | None) -> str:
+def _language(request_headers: Mapping[bytes, bytes], known: AuthenticatedCaller | None) -> str:
     """What was chosen on this machine, else the person's own, else the browser's, else Chinese."""
-    sent = found.get(b"cookie")
+    sent = request_headers.get(b"cookie")
     if sent is not None and (chosen := cookies.read(sent, cookies.LANGUAGE)) in cookies.LANGUAGES:
         return chosen
     if known is not None and known.language:
         return known.language
-    wanted = found.get(b"accept-language", b"")[:2].lower()
+    wanted = request_headers.get(b"accept-language", b"")[:2].lower()
     return "en" if wanted == b"en" else _UNKNOWN_LANGUAGE
 
 
-def refuse_foreign(found: Mapping[bytes, bytes], *, tls: bool) -> None:
+def refuse_foreign(request_headers: Mapping[bytes, bytes], *, tls: bool) -> None:
     """Raises NotMeant for what another site's page sends."""
-    if not csrf.same_origin(found, tls=tls):
+    if not csrf.same_origin(request_headers, tls=tls):
         raise NotMeant("this came from a page of another site")

@@ -17,12 +17,12 @@ RETRY_SECONDS: Final = 30
 class ConnectionLimit:
     """``told`` hears how many are taken. On the event loop only."""
 
-    def __init__(self, most: int, told: Callable[[int], object]) -> None:
-        self._most, self._told = most, told
+    def __init__(self, most: int, on_change: Callable[[int], object]) -> None:
+        self._most, self._on_change = most, on_change
         self._taken = 0
 
     @contextmanager
-    def seat(self) -> Iterator[None]:
+    def connection(self) -> Iterator[None]:
         """One seat, until the block ends. Raises TooMany where all are taken."""
         if self._taken >= self._most:
             raise TooMany("too many listen already; try again later", RETRY_SECONDS)
@@ -34,7 +34,7 @@ class ConnectionLimit:
 
     def _change(self, by: int) -> None:
         self._taken += by
-        self._told(self._taken)
+        self._on_change(self._taken)
 
 
 class LimitedStream(StreamingResponse):
@@ -43,6 +43,6 @@ class LimitedStream(StreamingResponse):
     media_type = "text/event-stream"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seats: ConnectionLimit = scope["app"].state.seats
-        with seats.seat():
+        connections: ConnectionLimit = scope["app"].state.connections
+        with connections.connection():
             await super().__call__(scope, receive, send)

@@ -39,11 +39,11 @@ class WriteGuard:
     """Between ``Front``, which says who asks, and the endpoints."""
 
     def __init__(
-        self, app: ASGIApp, settings: AccessSettings, keeper: IdempotencyStore, page: Page | None = None
+        self, app: ASGIApp, settings: AccessSettings, store: IdempotencyStore, page: Page | None = None
     ) -> None:
         self._app = app
         self._settings = settings
-        self._keeper = keeper
+        self._store = store
         self._here = InMemoryIdempotencyStore()
         self._page = page
 
@@ -51,38 +51,38 @@ class WriteGuard:
         if scope["type"] != "http" or scope["method"] in READS:
             await self._app(scope, receive, send)
             return
-        found: Mapping[bytes, bytes] = dict(scope["headers"])
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
         known: AuthenticatedCaller | None = scope["state"]["known"]
         try:
             if known is None or not known.principal.token:
-                refuse_foreign(found, tls=self._settings.tls)
+                refuse_foreign(headers, tls=self._settings.tls)
             body = await bodies.take(
-                receive, found, self._settings, secret=scope["state"].get("secret", b""), known=known is not None
+                receive, headers, self._settings, secret=scope["state"].get("secret", b""), known=known is not None
             )
         except MembercardError as e:
-            if isinstance(e, RequestTooLarge) and not bodies.held_back(found):
+            if isinstance(e, RequestTooLarge) and not bodies.held_back(headers):
                 await bodies.drain(receive, self._settings)
             response = answer(Request(scope), e, self._page)
             response.headers["connection"] = "close"  # The rest of the body is not waited for.
             await response(scope, receive, send)
             return
         try:
-            await self._whole(scope, receive, send, found, body)
+            await self._whole(scope, receive, send, headers, body)
         except MembercardError as e:
             await answer(Request(scope), e, self._page)(scope, receive, send)
         finally:
             body.close()
 
     async def _whole(
-        self, scope: Scope, receive: Receive, send: Send, found: Mapping[bytes, bytes], body: bodies.Body
+        self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], body: bodies.Body
     ) -> None:
         known: AuthenticatedCaller | None = scope["state"]["known"]
-        kind = found.get(b"content-type", b"")
+        kind = headers.get(b"content-type", b"")
         if known is not None and not known.principal.token:
-            given = found.get(csrf.HEADER, b"").decode("latin-1") or csrf.form_field(csrf.FIELD, kind, body.head)
+            given = headers.get(csrf.HEADER, b"").decode("latin-1") or csrf.form_field(csrf.FIELD, kind, body.head)
             if not csrf.knows(known.csrf, given):
                 raise NotMeant("the X-CSRF-Token is missing or is not this session's; read the page anew")
-        key = found.get(idempotency.HEADER, b"").decode("latin-1")
+        key = headers.get(idempotency.HEADER, b"").decode("latin-1")
         if not key and not scope["path"].startswith(FOR_PROGRAMS):
             key = csrf.form_field(csrf.KEY_FIELD, kind, body.head)
         if known is None or scope["path"].startswith(_SESSION):
@@ -99,12 +99,12 @@ class WriteGuard:
     ) -> None:
         """Raises KeyUsedOtherwise, RequestInProgress, RegistryUnavailable."""
         name = known.principal.name
-        keeper = self._here if scope["path"].startswith(_HERE) else self._keeper
+        store = self._here if scope["path"].startswith(_HERE) else self._store
         query = scope["query_string"].decode("latin-1")
         request = f"{scope['method']} {scope['path']}"
         digest = hashlib.sha256(f"{request}?{query}\0".encode("utf-8", "surrogatepass") + body.digest()).digest()
         # Where somebody writes an ID number into an address, it is not kept.
-        begun = await idempotency.begin(keeper, name, key, scrub(request), digest)
+        begun = await idempotency.begin(store, name, key, scrub(request), digest)
         if isinstance(begun, StoredReply):
             for message in idempotency.again(begun):
                 await send(message)
@@ -117,14 +117,14 @@ class WriteGuard:
         finally:
             # What was done is kept even where the client went away meanwhile: it will ask again.
             with CancelScope(shield=True):
-                await self._keep(keeper, name, key, begun, caught.reply() if done else None)
+                await self._keep(store, name, key, begun, caught.reply() if done else None)
         for message in caught.messages():
             await send(message)
 
     async def _keep(
-        self, keeper: IdempotencyStore, name: str, key: str, begun: Begun, reply: StoredReply | None
+        self, store: IdempotencyStore, name: str, key: str, begun: Begun, reply: StoredReply | None
     ) -> None:
         try:
-            await idempotency.end(keeper, name, key, begun, reply)
+            await idempotency.end(store, name, key, begun, reply)
         except RegistryUnavailable as e:
             log.warning("answer not kept", extra={"kind": type(e).__name__})

@@ -70,7 +70,7 @@ def _views(pages: APIRouter, shell: Shell) -> None:
             taken=taken,
             history=history,
             presets=PRESETS,
-            cards=service.developer.drawer(who),
+            cards=service.developer.virtual_cards(who),
             lines=(),
         )
 

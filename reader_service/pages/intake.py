@@ -48,7 +48,7 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
         chosen = stage if stage in _STAGES else ""
         page = service.batches.page(who, cursor, ROWS, stage=chosen or None)
         review_state = {batch.id: _state_of(service, who, batch) for batch in page.items}
-        most = service.door.settings.upload - _MULTIPART_OVERHEAD
+        most = service.accounts.settings.upload - _MULTIPART_OVERHEAD
         values: dict[str, Any] = {"review_state": review_state, "stage": chosen, "stages": _STAGES, "most": most}
         return shell.page(request, "intake.html", page=page, **values)
 

@@ -113,7 +113,7 @@ def _preferences(pages: APIRouter, shell: Shell) -> None:
 
 
 def accounts_of(request: Request) -> AccountService:
-    return cast("ReaderService", request.app.state.service).door
+    return cast("ReaderService", request.app.state.service).accounts
 
 
 def _caller(request: Request) -> AuthenticatedCaller:

@@ -47,7 +47,7 @@ def _users(pages: APIRouter, shell: Shell) -> None:
         request: Request, name: Text = "", display: Text = "", language: Text = "zh", roles: Roles = None
     ) -> Response:
         who = principal_of(request)
-        created = service.people.add(
+        created = service.users.add(
             who, name.strip(), display.strip() or name.strip(), _roles(roles), language=language
         )
         return _part_with_secret(shell, request, "user_password.html", created=created, **_lists(service, who))
@@ -59,28 +59,28 @@ def _user(pages: APIRouter, shell: Shell) -> None:
     @pages.get("/users/{name}")
     def person(request: Request, name: str) -> Response:
         who = principal_of(request)
-        shown, sessions = service.people.user(who, name), service.people.sessions(who, name)
+        shown, sessions = service.users.user(who, name), service.users.sessions(who, name)
         return shell.page(request, "user.html", user=shown, sessions=sessions, roles=list(Role))
 
     @pages.post("/users/{name}/roles")
     def roles(request: Request, name: str, reason: Text = "", roles: Roles = None) -> Response:
-        user = service.people.change(principal_of(request), name, reason, roles=_roles(roles))
+        user = service.users.change(principal_of(request), name, reason, roles=_roles(roles))
         return shell.go(request, _path(user.name), "users.done-roles", name=user.name)
 
     @pages.post("/users/{name}/reset")
     def reset(request: Request, name: str, reason: Text = "") -> Response:
-        created = service.people.reset(principal_of(request), name, reason)
+        created = service.users.reset(principal_of(request), name, reason)
         return _part_with_secret(shell, request, "user_password.html", created=created, page=None)
 
     @pages.post("/users/{name}/end-sessions")
     def end_sessions(request: Request, name: str) -> Response:
-        ended = service.people.end_sessions(principal_of(request), name)
+        ended = service.users.end_sessions(principal_of(request), name)
         return shell.go(request, _path(name), "users.done-sessions", n=ended)
 
     @pages.post("/users/{name}/{step}")
     def step(request: Request, name: str, step: str, reason: Text = "") -> Response:
         """Disable or enable a user. Raises NotFound for another step."""
-        steps = {"disable": service.people.disable, "enable": service.people.enable}
+        steps = {"disable": service.users.disable, "enable": service.users.enable}
         if step not in steps:
             raise NotFound("there is no such step")
         user = steps[step](principal_of(request), name, reason)
@@ -95,12 +95,12 @@ def _tokens(pages: APIRouter, shell: Shell) -> None:
         who = principal_of(request)
         if days not in TOKEN_DAYS:
             raise Invalid("a token is good for one of the times offered", {"days": ", ".join(map(str, TOKEN_DAYS))})
-        created = service.people.make_token(who, label.strip(), _roles(roles), datetime.now(UTC) + timedelta(days=days))
+        created = service.users.make_token(who, label.strip(), _roles(roles), datetime.now(UTC) + timedelta(days=days))
         return _part_with_secret(shell, request, "token_secret.html", created=created, **_lists(service, who))
 
     @pages.post("/tokens/{number}/revoke")
     def revoke(request: Request, number: int, reason: Text = "") -> Response:
-        token = service.people.revoke_token(principal_of(request), number, reason)
+        token = service.users.revoke_token(principal_of(request), number, reason)
         return shell.go(request, "/users", "users.done-revoke", label=token.label)
 
 
@@ -108,8 +108,8 @@ def _lists(
     service: ReaderService, who: Principal, cursor: str | None = None, tokens: str | None = None
 ) -> dict[str, Any]:
     return {
-        "page": service.people.users(who, cursor, ROWS),
-        "tokens": service.people.tokens(who, tokens, ROWS),
+        "page": service.users.users(who, cursor, ROWS),
+        "tokens": service.users.tokens(who, tokens, ROWS),
         "roles": list(Role),
         "token_roles": [role for role in Role if role not in USERS_ONLY],
         "token_days": TOKEN_DAYS,

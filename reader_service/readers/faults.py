@@ -34,11 +34,11 @@ def out_of(reader_id: str, fault: TransportError) -> ReaderOut:
     return out(reader_id, str(fault), next((code for kind, code in _CODES if isinstance(fault, kind)), "lost"))
 
 
-def look_again(seat: ReaderSession) -> None:
+def look_again(session: ReaderSession) -> None:
     """The first call after a restart of the PC/SC service finds out that the connection is an old one: this call, so
     that the first card meets a new one."""
     with contextlib.suppress(TransportError):
-        seat.wait_for_card(0)
+        session.wait_for_card(0)
 
 
 def unforeseen(done: Future[None]) -> None:

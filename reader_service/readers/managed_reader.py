@@ -33,7 +33,7 @@ class ManagedReader:
     unplugged: str = ""
     shut: str = ""
     hung: str = ""
-    drawer: CardSlot | None = None
+    slot: CardSlot | None = None
     attendant: Attendant | None = None
     state: ReaderState = ReaderState.EMPTY
 
@@ -73,6 +73,6 @@ class ManagedReader:
             atr=self.card.atr.hex().upper() if self.card else "",
             lease=leases.held(self.id),
             since=self.since,
-            drawer=self.drawer is not None,
+            drawer=self.slot is not None,
             detail=self.hung or self.lost or mute,
         )

@@ -86,7 +86,7 @@ class ReaderManager:
             self._parts.registry.stations.name(self._parts.station, reader_id, name, by=p.name)
         with self._lock:
             self._given[reader_id] = name.strip()
-            self._told(self._entry(reader_id), always=True)
+            self._publish_state(self._entry(reader_id), always=True)
         return self.view(reader_id)
 
     def restart(self, p: Principal, reader_id: str) -> ReaderView:
@@ -188,12 +188,12 @@ class ReaderManager:
             if entry.card is not None:
                 self._attend(entry)
 
-    def drawer(self, reader_id: str) -> CardSlot:
+    def slot(self, reader_id: str) -> CardSlot:
         """The slot as it is worked by hand. Raises NotFound, Conflict for a reader that is not virtual."""
-        drawer = self._entry(reader_id).drawer
-        if drawer is None:
+        slot = self._entry(reader_id).slot
+        if slot is None:
             raise Conflict(f"reader {reader_id} is no virtual slot", reader=reader_id)
-        return drawer
+        return slot
 
     # --- coming and going --------------------------------------------------------------------------------------------
 
@@ -252,10 +252,10 @@ class ReaderManager:
         former: ReaderWorker | None = getattr(entry, "worker", None)
         if former is not None:
             former.stop()
-        entry.worker = ReaderWorker(entry.id, entry.open_reader, self, told=entry.pcsc, monotonic=self._monotonic)
+        entry.worker = ReaderWorker(entry.id, entry.open_reader, self, watched=entry.pcsc, monotonic=self._monotonic)
         entry.hung, entry.busy = "", False
         entry.worker.start()
-        self._told(entry)
+        self._publish_state(entry)
 
     def _keep(self) -> None:
         """Look after deadlines and leases."""
@@ -266,7 +266,7 @@ class ReaderManager:
                 hung = [entry.worker for entry in late]  # those just now: a re-plug may give the reader another
                 for entry in late:
                     entry.hung = HUNG
-                    self._told(entry)
+                    self._publish_state(entry)
             for worker in hung:
                 worker.abandon(HUNG)
             self.leases.sweep()
@@ -295,10 +295,10 @@ class ReaderManager:
         elif event.kind is EventKind.READER_REMOVED:
             entry.unplugged = UNPLUGGED
             self._bus.publish("reader.removed", entry.id, self._view(entry).to_json())
-            self._told(entry)
+            self._publish_state(entry)
         else:
             there = event.kind is EventKind.CARD_INSERTED
-            self._lies(entry, InsertedCard(event.atr, mute=bool(event.detail)) if there else None)
+            self._card_changed(entry, InsertedCard(event.atr, mute=bool(event.detail)) if there else None)
 
     def _plugged(self, entry: ManagedReader | None, device: str) -> None:
         if entry is None:
@@ -311,7 +311,7 @@ class ReaderManager:
             self._begin(entry)
         entry.worker.submit(look_again)
         self._bus.publish("reader.added", entry.id, self._view(entry).to_json())
-        self._told(entry)
+        self._publish_state(entry)
 
     # --- told by workers, on their threads ---------------------------------------------------------------------------
 
@@ -319,8 +319,8 @@ class ReaderManager:
         with self._lock:
             if entry := self._of(worker):
                 shut, entry.shut = entry.shut, ""
-                entry.drawer = reader if isinstance(reader, CardSlot) else None
-                self._told(entry)
+                entry.slot = reader if isinstance(reader, CardSlot) else None
+                self._publish_state(entry)
                 if shut and entry.pcsc and entry.card is not None:
                     self._attend(entry)  # it was told of while the reader did not open
 
@@ -328,18 +328,18 @@ class ReaderManager:
         with self._lock:
             if entry := self._of(worker):
                 entry.shut = sentence
-                self._told(entry)
+                self._publish_state(entry)
 
     def seen(self, worker: ReaderWorker, card: InsertedCard | None) -> None:
         with self._lock:
             if entry := self._of(worker):
-                self._lies(entry, card)
+                self._card_changed(entry, card)
 
     def busy(self, worker: ReaderWorker, busy: bool) -> None:
         with self._lock:
             if entry := self._of(worker):
                 entry.busy = busy
-                self._told(entry)
+                self._publish_state(entry)
 
     def returned(self, worker: ReaderWorker) -> None:
         with self._lock:
@@ -373,15 +373,15 @@ class ReaderManager:
     def _view(self, entry: ManagedReader) -> ReaderView:
         return entry.view(self.leases, self._given.get(entry.id, ""))
 
-    def _lies(self, entry: ManagedReader, card: InsertedCard | None) -> None:
+    def _card_changed(self, entry: ManagedReader, card: InsertedCard | None) -> None:
         """What lies in the slot now."""
         before, entry.card = entry.card, card
         if before is None and card is None:
             return
         view = self._view(entry)
-        said = {"reader": entry.id, "name": view.name, "atr": view.atr}
-        self._bus.publish("card.removed" if card is None else "card.inserted", entry.id, said)
-        self._told(entry)
+        data = {"reader": entry.id, "name": view.name, "atr": view.atr}
+        self._bus.publish("card.removed" if card is None else "card.inserted", entry.id, data)
+        self._publish_state(entry)
         if card is not None:
             self._attend(entry)
 
@@ -396,9 +396,9 @@ class ReaderManager:
                 return
             if ended:
                 entry.worker.submit(ReaderSession.drop)  # a card left powered is not for the next
-            self._told(entry, always=True)
+            self._publish_state(entry, always=True)
 
-    def _told(self, entry: ManagedReader, *, always: bool = False) -> None:
+    def _publish_state(self, entry: ManagedReader, *, always: bool = False) -> None:
         """Tell of a state that is another than before."""
         state = entry.state_in(self.leases.mode(entry.id))
         if state is not entry.state:

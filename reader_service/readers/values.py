@@ -77,5 +77,5 @@ class ReaderView:
     def to_json(self) -> dict[str, Any]:
         """For events and other programs."""
         lease = self.lease and {"holder": self.lease.holder, "until": self.lease.until.isoformat()}
-        told: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        return told | {"lease": lease, "since": self.since.isoformat()}
+        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        return fields | {"lease": lease, "since": self.since.isoformat()}

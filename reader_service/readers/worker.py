@@ -36,7 +36,7 @@ class ReaderSession:
     def __init__(self, reader: Reader, beat: Callable[[float | None], None] = lambda deadline: None) -> None:
         self._reader = reader
         self.beat = beat
-        self.kept: Transport | None = None
+        self.powered_card: Transport | None = None
         """The card that ``powered`` left on."""
 
     @property
@@ -58,22 +58,22 @@ class ReaderSession:
     def powered(self) -> Transport:
         """The card that an earlier job left powered, or the one in the slot, which stays so. Raises NoCard, ReaderBusy,
         ReaderFault."""
-        if self.kept is None:
-            self.kept = self.connect()
-        return self.kept
+        if self.powered_card is None:
+            self.powered_card = self.connect()
+        return self.powered_card
 
     def drop(self) -> None:
         """Let go of a card that was kept, where there is one."""
-        if self.kept is not None:
-            kept, self.kept = self.kept, None
-            kept.close()
+        if self.powered_card is not None:
+            powered_card, self.powered_card = self.powered_card, None
+            powered_card.close()
             self._reader.release(Disposition.KEEP)
 
     def release(self, disposition: Disposition) -> None:
         self._reader.release(disposition)
 
     def close(self) -> None:
-        self.kept = None
+        self.powered_card = None
         self._reader.close()
 
 
@@ -109,17 +109,17 @@ class ReaderWorker:
         open_reader: Callable[[], Reader],
         host: WorkerOwner,
         *,
-        told: bool = False,
+        watched: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_reader, self._host = open_reader, host
-        self._look_needed = not told
+        self._look_needed = not watched
         self._monotonic = monotonic
         self._inbox: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._ended = False
         self._now: _Work | None = None
-        self._seat: ReaderSession | None = None
+        self._session: ReaderSession | None = None
         self._lying: bool | None = None
         self.due: float | None = None
         """When the job in hand must have ended, or shown a sign of life (``time.monotonic``)."""
@@ -185,46 +185,46 @@ class ReaderWorker:
         self._close()
 
     def _pause(self) -> float | None:
-        if self._seat is None:
+        if self._session is None:
             return _RETRY
         return _LOOK if self._look_needed else None
 
     def _open(self) -> None:
-        if self._seat is not None:
+        if self._session is not None:
             return
         try:
             self._beat()
             reader = self._open_reader()
-            self._seat = ReaderSession(reader, self._beat)
+            self._session = ReaderSession(reader, self._beat)
             self._host.opened(self, reader)
             if self._look_needed and isinstance(reader, WatchableReader):
                 self._look_needed = False
                 reader.watch(lambda card: self._host.seen(self, card))
         except Exception as fault:  # whatever a driver raises, this thread is the only one that the reader has
-            self._host.failed(self, self._told(fault))
+            self._host.failed(self, self._sentence(fault))
         finally:
             self.due = None
 
     def _look(self) -> None:
         """At a reader that does not tell by itself; what it cannot tell now it tells later."""
-        if self._seat is None or not self._look_needed:
+        if self._session is None or not self._look_needed:
             return
         try:
             self._beat()
-            lying = self._seat.wait_for_card(0)
+            lying = self._session.wait_for_card(0)
         except Exception as fault:
-            self._host.failed(self, self._told(fault))
+            self._host.failed(self, self._sentence(fault))
             self._lying = None
             return
         finally:
             self.due = None
         if lying is not self._lying:
             if self._lying is None:
-                self._host.opened(self, self._seat)
+                self._host.opened(self, self._session)
             self._lying = lying
             self._host.seen(self, InsertedCard() if lying else None)
 
-    def _told(self, fault: Exception) -> str:
+    def _sentence(self, fault: Exception) -> str:
         """What is said of it; the text of what nobody foresaw may hold anything, and goes to the log alone."""
         if isinstance(fault, MembercardError | OSError):
             return str(fault)
@@ -232,9 +232,9 @@ class ReaderWorker:
         return "something went wrong at this reader; the log says what"
 
     def _do(self, work: _Work) -> None:
-        if self._seat is None:
+        if self._session is None:
             self._open()
-        if self._seat is None:
+        if self._session is None:
             _fail(work.future, _out("the reader does not open", "lost"))
             return
         if not work.future.set_running_or_notify_cancel():
@@ -249,7 +249,7 @@ class ReaderWorker:
         self._beat(work.deadline)
         result, fault = None, None
         try:
-            result = work.job(self._seat)
+            result = work.job(self._session)
         except BaseException as raised:  # whoever asked for the job is told, whatever it was
             fault = raised
         with self._lock:
@@ -268,9 +268,9 @@ class ReaderWorker:
                 if work := self._inbox.get_nowait():
                     _fail(work.future, _out("the reader was closed", "closed"))
         try:
-            if self._seat is not None:
+            if self._session is not None:
                 with contextlib.suppress(MembercardError, OSError):  # a reader that is gone is closed already
-                    self._seat.close()
+                    self._session.close()
         finally:
             self._host.returned(self)
 

@@ -88,8 +88,8 @@ class BatchService:
                 sentence = f"batch {batch_id} is {batch.state}; no dossiers are made of it"
                 raise Conflict(sentence, reason="batch-draft" if draft else "batch-over", batch=batch_id)
             self._preparations.refuse_second(batch_id)
-            deed = AuditEntry(p.name, "batch.prepare", f"batch:{batch_id}", facts={"missing": batch.to_prepare})
-            self._registry.audit.note(deed)
+            entry = AuditEntry(p.name, "batch.prepare", f"batch:{batch_id}", facts={"missing": batch.to_prepare})
+            self._registry.audit.note(entry)
         return self._preparations.begin(batch_id, batch.to_prepare, p.name)
 
     def preparation(self, p: Principal, batch_id: str) -> Preparation | None:

@@ -113,8 +113,8 @@ class CardService:
         Cards that have none are not in it."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
-            found = self._registry.pans.of_cards(numbers)
-        return {card: masked_pan(pan) for card, pan in found.items()}
+            numbers_by_card = self._registry.pans.of_cards(numbers)
+        return {card: masked_pan(pan) for card, pan in numbers_by_card.items()}
 
     def history(self, p: Principal, number: str) -> list[CardEvent]:
         """What happened to the cards of that number, oldest first. Raises NotFound."""

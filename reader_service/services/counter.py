@@ -30,7 +30,7 @@ from terminal.member.verdict import verify
 
 VERIFYING: Final = 20.0
 """Seconds after which a verification counts as hung."""
-KEPT: Final = 50_000
+MOST_NOTES: Final = 50_000
 """Verdicts kept for the record while the database is away: a day of a busy counter. The oldest go first."""
 _AT_ONCE: Final = 500
 _log = logging.getLogger(__name__)
@@ -81,15 +81,17 @@ class CounterService:
     Event: verdict (topic: reader id, data: VerdictView.to_json()), for every verdict at a reader.
     """
 
-    def __init__(self, parts: ServiceParts, bus: EventBus, hub: ReaderManager, *, refresh: float = _REFRESH) -> None:
-        self._parts, self._bus, self._hub, self._refresh = parts, bus, hub, refresh
+    def __init__(
+        self, parts: ServiceParts, bus: EventBus, readers: ReaderManager, *, refresh: float = _REFRESH
+    ) -> None:
+        self._parts, self._bus, self._readers, self._refresh = parts, bus, readers, refresh
         self._lists: CounterLists | None = None
-        self._notes: deque[VerdictNote] = deque(maxlen=KEPT)
+        self._notes: deque[VerdictNote] = deque(maxlen=MOST_NOTES)
         self._lists_fault = ""
         self._unwritten_for: type[Exception] | None = None
         self._stale = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._behind_the_counter, name="counter", daemon=True)
+        self._thread = threading.Thread(target=self._work_in_background, name="counter", daemon=True)
         self.trace_for: Callable[[str], Trace | None] = lambda reader_id: None
         """A trace for what goes over the wire at a reader, where somebody watches it."""
 
@@ -97,21 +99,21 @@ class CounterService:
         """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Whatever the card does is a
         verdict. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung), Unavailable (no lists at all)."""
         p.need(Permission.VERIFY)
-        return self._hub.use(p, reader_id, lease, partial(self._verify, reader_id, at), VERIFYING, counter=True)
+        return self._readers.use(p, reader_id, lease, partial(self._verify, reader_id, at), VERIFYING, counter=True)
 
     def watch(self, p: Principal, reader_id: str, on: bool) -> None:
         """VERIFY. Counter mode on: each card put in is verified at once. Raises NotFound, LeaseHeld."""
         p.need(Permission.VERIFY)
-        mode = self._hub.view(reader_id).mode
+        mode = self._readers.view(reader_id).mode
         if on and mode is not Mode.COUNTER:
             self._open(p, reader_id)
         elif not on:
-            self._hub.attend(reader_id, None)
-            self._hub.leases.vacate(reader_id, Mode.COUNTER)
+            self._readers.attend(reader_id, None)
+            self._readers.leases.vacate(reader_id, Mode.COUNTER)
 
     def reader_added(self, reader_id: str, url: str) -> None:
         """A reader that the settings call a counter is in counter mode from the start."""
-        device = self._hub.view(reader_id).device
+        device = self._readers.view(reader_id).device
         if any(named == url or reader_named(named, device) for named in self._parts.counters):
             self._open(_SETTINGS, reader_id)
 
@@ -139,34 +141,34 @@ class CounterService:
             self._thread.join(30)
 
     def _open(self, p: Principal, reader_id: str) -> None:
-        self._hub.leases.occupy(p, reader_id, Mode.COUNTER)
-        self._hub.attend(reader_id, partial(self._attend, reader_id))
+        self._readers.leases.occupy(p, reader_id, Mode.COUNTER)
+        self._readers.attend(reader_id, partial(self._attend, reader_id))
 
     # --- at the reader, on its thread --------------------------------------------------------------------------------
 
-    def _attend(self, reader_id: str, seat: ReaderSession) -> None:
+    def _attend(self, reader_id: str, session: ReaderSession) -> None:
         """A card was put into a reader in counter mode."""
         try:
-            seat.beat(VERIFYING)
-            self._verify(reader_id, None, seat)
+            session.beat(VERIFYING)
+            self._verify(reader_id, None, session)
         except NoCard:
             return  # out again before it had power
         except MembercardError as fault:
-            said = {"part": "counter", "reader": reader_id, "sentence": str(fault)}
-            self._bus.publish("service.fault", reader_id, said)
+            data = {"part": "counter", "reader": reader_id, "sentence": str(fault)}
+            self._bus.publish("service.fault", reader_id, data)
 
-    def _verify(self, reader_id: str, at: datetime | None, seat: ReaderSession) -> VerdictView:
+    def _verify(self, reader_id: str, at: datetime | None, session: ReaderSession) -> VerdictView:
         lists = self._lists_now()
         when = at or self._parts.clock().astimezone()
         began = time.perf_counter()
-        with _powered(seat) as card:
+        with _powered(session) as card:
             if card is None:
                 verdict = _mute(lists, when)
             else:
                 sender = stack(card, self.trace_for(reader_id))
                 verdict = verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=when)
         seconds = time.perf_counter() - began
-        view = VerdictView(reader_id, self._hub.view(reader_id).name, seconds, verdict, _age(lists, when))
+        view = VerdictView(reader_id, self._readers.view(reader_id).name, seconds, verdict, _age(lists, when))
         self._bus.publish("verdict", reader_id, view.to_json())
         number = verdict.member.card_number if verdict.member else ""
         self._notes.append(VerdictNote(when, self._parts.station, reader_id, verdict.code.value, seconds, number))
@@ -182,7 +184,7 @@ class CounterService:
 
     # --- behind the counter ------------------------------------------------------------------------------------------
 
-    def _behind_the_counter(self) -> None:
+    def _work_in_background(self) -> None:
         due = 0.0
         while not self._closing.wait(_PACE):
             if self._stale.is_set() or time.monotonic() >= due:
@@ -221,7 +223,7 @@ class CounterService:
                 return
 
     def _put_back(self, notes: list[VerdictNote]) -> None:
-        room = KEPT - len(self._notes)  # others may have come meanwhile: the oldest go first
+        room = MOST_NOTES - len(self._notes)  # others may have come meanwhile: the oldest go first
         self._notes.extendleft(reversed(notes[max(0, len(notes) - room) :]))
 
     def _not_written(self, fault: Exception) -> None:
@@ -233,12 +235,12 @@ class CounterService:
 
 
 @contextmanager
-def _powered(seat: ReaderSession) -> Iterator[Transport | None]:
+def _powered(session: ReaderSession) -> Iterator[Transport | None]:
     """The card in the slot; None for one that gives no answer to reset. Raises TransportError, NoCard without any."""
     try:
-        card = seat.connect()
+        card = session.connect()
     except NoCard:
-        if not seat.wait_for_card(0):
+        if not session.wait_for_card(0):
             raise
         yield None
         return
@@ -246,7 +248,7 @@ def _powered(seat: ReaderSession) -> Iterator[Transport | None]:
         yield card
     finally:
         card.close()
-        seat.release(Disposition.KEEP)
+        session.release(Disposition.KEEP)
 
 
 def _mute(lists: CounterLists, at: datetime) -> Verdict:

@@ -61,20 +61,20 @@ class CardFileView:
 class LiveTrace(Trace):
     """A redacted trace that tells of each exchange as it happens, and keeps none."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, publish: Callable[[str], None]) -> None:
         super().__init__(limit=1)
-        self._say = tell
+        self._publish = publish
 
     def add(self, command: Command, response: Response | None, seconds: float, fault: str = "") -> None:
         super().add(command, response, seconds, fault)
-        self._say(str(self.entries[-1]))
+        self._publish(str(self.entries[-1]))
 
 
 _Raw = tuple[bytes, Command]
 
 
 @dataclass(eq=False, slots=True)
-class _Session:
+class _ExchangeLog:
     """What was said to a card under one lease."""
 
     lease: str
@@ -108,10 +108,10 @@ class DeveloperService:
     """Event: trace (topic: reader id, data: {"reader", "line"}), redacted, while ``trace`` is on for a reader: what
     goes over the wire there in verifications and sessions alike."""
 
-    def __init__(self, parts: ServiceParts, bus: EventBus, hub: ReaderManager) -> None:
-        self._parts, self._bus, self._hub = parts, bus, hub
+    def __init__(self, parts: ServiceParts, bus: EventBus, readers: ReaderManager) -> None:
+        self._parts, self._bus, self._readers = parts, bus, readers
         self._lock = threading.Lock()
-        self._sessions: dict[str, _Session] = {}
+        self._logs: dict[str, _ExchangeLog] = {}
         self._watched: set[str] = set()
         self._inserted: dict[str, str] = {}
 
@@ -122,35 +122,35 @@ class DeveloperService:
         lease. Raises NotFound, LeaseLost, ReaderOut."""
         p.need(Permission.APDU)
 
-        def power(seat: ReaderSession) -> str:
-            session = self._session(reader_id, lease)
-            session.talk = self._talk()
-            if reset and seat.kept is not None:
-                return seat.kept.reset().hex().upper()
-            seat.drop()
-            return seat.powered().atr.hex().upper()
+        def power(session: ReaderSession) -> str:
+            log = self._log_of(reader_id, lease)
+            log.talk = self._talk()
+            if reset and session.powered_card is not None:
+                return session.powered_card.reset().hex().upper()
+            session.drop()
+            return session.powered().atr.hex().upper()
 
-        return self._hub.use(p, reader_id, lease, power)
+        return self._readers.use(p, reader_id, lease, power)
 
     def disconnect(self, p: Principal, reader_id: str, lease: str) -> None:
         """APDU. Take the power away; nothing where there is none. Raises NotFound, LeaseLost, ReaderOut."""
         p.need(Permission.APDU)
-        self._hub.use(p, reader_id, lease, ReaderSession.drop)
+        self._readers.use(p, reader_id, lease, ReaderSession.drop)
 
     def transmit(self, p: Principal, reader_id: str, lease: str, apdus: Sequence[bytes]) -> list[ExchangeView]:
         """APDU. Commands one after the other as they are, without follow-ups; powers the card first where need be.
         Stops at the first that gets no answer. Raises Invalid (not an APDU), NotFound, LeaseLost, ReaderOut."""
         p.need(Permission.APDU)
         commands = _commands(apdus)
-        return self._hub.use(p, reader_id, lease, partial(self._transmit, reader_id, lease, commands), _DEADLINE)
+        return self._readers.use(p, reader_id, lease, partial(self._transmit, reader_id, lease, commands), _DEADLINE)
 
     def history(self, p: Principal, reader_id: str, lease: str) -> list[ExchangeView]:
         """APDU. The last 500 of this lease, oldest first. Raises LeaseLost."""
         p.need(Permission.APDU)
-        self._hub.leases.check(p, reader_id, lease)
+        self._readers.leases.check(p, reader_id, lease)
         with self._lock:
-            session = self._sessions.get(reader_id)
-            return list(session.exchanges) if session is not None and session.lease == lease else []
+            log = self._logs.get(reader_id)
+            return list(log.exchanges) if log is not None and log.lease == lease else []
 
     def decode(self, p: Principal, data: bytes, *, tag: int | None = None) -> tuple[Explained, ...]:
         """DECODE. Data objects in words, or the value of one element. Raises Invalid."""
@@ -164,7 +164,7 @@ class DeveloperService:
     def trace(self, p: Principal, reader_id: str, on: bool) -> None:
         """APDU. Raises NotFound."""
         p.need(Permission.APDU)
-        self._hub.view(reader_id)
+        self._readers.view(reader_id)
         with self._lock:
             (self._watched.add if on else self._watched.discard)(reader_id)
 
@@ -172,11 +172,11 @@ class DeveloperService:
         """Where to note what goes over the wire at a reader; None while nobody watches."""
         if reader_id not in self._watched:
             return None
-        return LiveTrace(lambda line: self._tell(reader_id, line))
+        return LiveTrace(lambda line: self._publish_line(reader_id, line))
 
     # --- the drawer --------------------------------------------------------------------------------------------------
 
-    def drawer(self, p: Principal) -> list[CardFileView]:
+    def virtual_cards(self, p: Principal) -> list[CardFileView]:
         """APDU. The virtual cards at hand; empty where this is no simulation."""
         p.need(Permission.APDU)
         return [CardFileView(name, path.stat().st_size) for name, path in sorted(self._files().items())]
@@ -184,7 +184,7 @@ class DeveloperService:
     def insert(self, p: Principal, reader_id: str, name: str) -> ReaderView:
         """APDU. Put a card of the drawer into a virtual slot. Raises NotFound, Conflict (a card lies in it, the card
         lies in another slot, no virtual slot), LeaseHeld."""
-        drawer = self._by_hand(p, reader_id)
+        slot = self._slot_for(p, reader_id)
         path = self._files().get(name)
         if path is None:
             raise NotFound("there is no such card in the drawer", what="card file")
@@ -193,37 +193,37 @@ class DeveloperService:
             if elsewhere is not None:
                 raise Conflict(f"this card lies in slot {elsewhere}; take it out there first", reader=elsewhere)
             try:
-                drawer.insert(path)
+                slot.insert(path)
             except (ReaderBusy, TransportError) as fault:
                 raise Conflict(f"the card was not put in: {fault}", reader=reader_id) from fault
             self._inserted[reader_id] = name
-        return self._hub.view(reader_id)
+        return self._readers.view(reader_id)
 
     def eject(self, p: Principal, reader_id: str) -> ReaderView:
         """APDU. Take the card out in good order. Raises NotFound, Conflict, LeaseHeld."""
-        return self._take_out(reader_id, self._by_hand(p, reader_id).eject)
+        return self._take_out(reader_id, self._slot_for(p, reader_id).eject)
 
     def tear(self, p: Principal, reader_id: str) -> ReaderView:
         """APDU. Pull the card out now, in the middle of whatever it does. Raises NotFound, Conflict, LeaseHeld."""
-        return self._take_out(reader_id, self._by_hand(p, reader_id).tear)
+        return self._take_out(reader_id, self._slot_for(p, reader_id).tear)
 
     def forget(self, reader_id: str) -> None:
         """That reader is none of this service any more."""
         with self._lock:
-            self._sessions.pop(reader_id, None)
+            self._logs.pop(reader_id, None)
             self._inserted.pop(reader_id, None)
             self._watched.discard(reader_id)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _transmit(
-        self, reader_id: str, lease: str, commands: Sequence[_Raw], seat: ReaderSession
+        self, reader_id: str, lease: str, commands: Sequence[_Raw], session: ReaderSession
     ) -> list[ExchangeView]:
-        session, live = self._session(reader_id, lease), self.trace_for(reader_id)
-        card = seat.powered()
+        log, live = self._log_of(reader_id, lease), self.trace_for(reader_id)
+        card = session.powered()
         done: list[ExchangeView] = []
         for raw, command in commands:
-            seat.beat(_DEADLINE)
+            session.beat(_DEADLINE)
             response, fault = None, None
             began = time.perf_counter()
             try:
@@ -234,40 +234,40 @@ class DeveloperService:
             if live is not None:
                 live.add(command, response, seconds, type(fault).__name__ if fault else "")
             with self._lock:
-                done.append(session.add(raw, command, response, seconds, fault))
+                done.append(log.add(raw, command, response, seconds, fault))
             if fault is not None:
-                seat.drop()
+                session.drop()
                 break
         return done
 
-    def _session(self, reader_id: str, lease: str) -> _Session:
+    def _log_of(self, reader_id: str, lease: str) -> _ExchangeLog:
         """That of this lease; what was said under an earlier one is forgotten."""
         with self._lock:
-            session = self._sessions.get(reader_id)
-            if session is None or session.lease != lease:
-                session = self._sessions[reader_id] = _Session(lease, self._talk())
-            return session
+            log = self._logs.get(reader_id)
+            if log is None or log.lease != lease:
+                log = self._logs[reader_id] = _ExchangeLog(lease, self._talk())
+            return log
 
     def _talk(self) -> Conversation:
         return Conversation(Explainer(dictionary=self._parts.dictionary))
 
-    def _tell(self, reader_id: str, line: str) -> None:
+    def _publish_line(self, reader_id: str, line: str) -> None:
         self._bus.publish("trace", reader_id, {"reader": reader_id, "line": line})
 
     def _files(self) -> dict[str, Path]:
         """Card files by their path below the drawer: nothing else can be named, wherever a name points."""
-        folder = self._parts.drawer
+        folder = self._parts.card_folder
         if folder is None or not folder.is_dir():
             return {}
-        found = sorted(path for path in folder.rglob("*.card") if path.is_file() and not path.is_symlink())
-        return {path.relative_to(folder).as_posix(): path for path in found[:_MOST_FILES]}
+        paths = sorted(path for path in folder.rglob("*.card") if path.is_file() and not path.is_symlink())
+        return {path.relative_to(folder).as_posix(): path for path in paths[:_MOST_FILES]}
 
-    def _by_hand(self, p: Principal, reader_id: str) -> CardSlot:
+    def _slot_for(self, p: Principal, reader_id: str) -> CardSlot:
         p.need(Permission.APDU)
-        drawer, lease = self._hub.drawer(reader_id), self._hub.view(reader_id).lease
+        slot, lease = self._readers.slot(reader_id), self._readers.view(reader_id).lease
         if lease is not None and lease.holder != holder(p):
             raise LeaseHeld(f"reader {reader_id} is leased to {lease.holder}", reader=reader_id, holder=lease.holder)
-        return drawer
+        return slot
 
     def _take_out(self, reader_id: str, how: Callable[[], None]) -> ReaderView:
         try:
@@ -276,7 +276,7 @@ class DeveloperService:
             raise Conflict(f"no card lies in slot {reader_id}", reader=reader_id) from fault
         with self._lock:
             self._inserted.pop(reader_id, None)
-        return self._hub.view(reader_id)
+        return self._readers.view(reader_id)
 
 
 def _commands(apdus: Sequence[bytes]) -> list[_Raw]:

@@ -23,7 +23,7 @@ class Figures:
 
     since: datetime | None
     until: datetime | None
-    made_at: datetime
+    created_at: datetime
     units: Sequence[UnitProgress]
     days: Sequence[DayCount]
     rejects: Sequence[RejectCount]

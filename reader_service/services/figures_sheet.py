@@ -66,7 +66,7 @@ def workbook(figures: Figures) -> bytes:
         "说明 about",
         ("项 item", "值 value"),
         [
-            ("制表 made", _local(figures.made_at)),
+            ("制表 made", _local(figures.created_at)),
             ("自 since", _local(figures.since)),
             ("至 until (excluded)", _local(figures.until)),
         ],

@@ -94,14 +94,14 @@ class _LaneRun:
     began: float
     line: PersonalizationLine = field(init=False)
     future: Future[LaneResult] = field(init=False)
-    seat: ReaderSession | None = None
+    session: ReaderSession | None = None
     state: LaneState = LaneState.WAITING
     step: str = ""
     number: str = ""
     ok: int = 0
     bad: int = 0
     last: LastCard | None = None
-    why: Reason = NOTHING
+    reason: Reason = NOTHING
     fault: bool = False
     verified: deque[float] = field(default_factory=deque)
 
@@ -119,8 +119,8 @@ class _LaneRun:
     def take(self, report: CardReport, at: datetime, now: float) -> LastCard:
         """What became of a card."""
         number, seconds = report.card_number[-6:], round(report.seconds, 3)
-        said = (report.code, report.params)
-        self.last = LastCard(report.outcome, number, report.bin, masked(report.reason), seconds, at, *said)
+        reason = (report.code, report.params)
+        self.last = LastCard(report.outcome, number, report.bin, masked(report.reason), seconds, at, *reason)
         if report.outcome is CardOutcome.VERIFIED:
             self.ok += 1
             self.verified.append(now)
@@ -142,13 +142,13 @@ class LaneService:
         self,
         parts: ServiceParts,
         bus: EventBus,
-        hub: ReaderManager,
+        readers: ReaderManager,
         *,
         settings: LineSettings | None = None,
         again: float = _AGAIN,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._parts, self._bus, self._hub, self._monotonic = parts, bus, hub, monotonic
+        self._parts, self._bus, self._readers, self._monotonic = parts, bus, readers, monotonic
         self._settings = settings or LineSettings(idle=IDLE)
         self._again = again
         self._lock = threading.RLock()
@@ -173,15 +173,15 @@ class LaneService:
             raise Invalid("a lane needs a reader", {"readers": "name at least one"})
         with translate_registry_errors():
             self._may_run(batch_id)
-            deed = AuditEntry(p.name, "lane.start", f"batch:{batch_id}", facts={"readers": ", ".join(wanted)})
-            self._parts.registry.audit.note(deed)
+            entry = AuditEntry(p.name, "lane.start", f"batch:{batch_id}", facts={"readers": ", ".join(wanted)})
+            self._parts.registry.audit.note(entry)
         with ExitStack() as undo:
             for reader_id in wanted:
-                view = self._hub.view(reader_id)
+                view = self._readers.view(reader_id)
                 if view.state in ("lost", "hung"):
                     raise ReaderOut(f"reader {reader_id}: {view.detail}", reader=reader_id, code=view.state.value)
-                self._hub.leases.occupy(p, reader_id, Mode.LANE)
-                undo.callback(self._hub.leases.vacate, reader_id, Mode.LANE)
+                self._readers.leases.occupy(p, reader_id, Mode.LANE)
+                undo.callback(self._readers.leases.vacate, reader_id, Mode.LANE)
             batch = self._join(batch_id, len(wanted))
             undo.pop_all()
         self._count(batch)
@@ -197,7 +197,7 @@ class LaneService:
             if run is None or run.ended:
                 raise NotFound(f"no lane runs on reader {reader_id}", what="lane", name=reader_id)
             command.apply(run.line)
-            self._tell(run)
+            self._publish(run)
             status = self._view(run)
         if command.audited:
             with contextlib.suppress(RegistryUnavailable):  # a lane stops whether or not the audit can be written
@@ -240,79 +240,79 @@ class LaneService:
             return batch
 
     def _begin(self, p: Principal, reader_id: str, batch: _Batch) -> _LaneRun:
-        name = self._hub.view(reader_id).name
+        name = self._readers.view(reader_id).name
         run = _LaneRun(reader_id, name, batch, p.name, self._parts.clock(), self._monotonic())
         run.line = PersonalizationLine(
-            batch.job, remake=batch.remake, settings=self._settings, on_event=partial(self._heard, run)
+            batch.job, remake=batch.remake, settings=self._settings, on_event=partial(self._on_event, run)
         )
         with self._lock:
             self._runs[reader_id] = run
             if self._ending:
                 run.line.stop()
-            run.future = self._hub.submit(reader_id, partial(self._work, run), SIGN_OF_LIFE)
-            self._tell(run)
+            run.future = self._readers.submit(reader_id, partial(self._work, run), SIGN_OF_LIFE)
+            self._publish(run)
         run.future.add_done_callback(partial(self._done, run))
         return run
 
-    def _work(self, run: _LaneRun, seat: ReaderSession) -> LaneResult:
+    def _work(self, run: _LaneRun, session: ReaderSession) -> LaneResult:
         """The lane itself, on its reader's thread; again and again while the registry is away."""
-        run.seat = seat
+        run.session = session
         while True:
-            result = run.line.lane(seat, run.name)
+            result = run.line.lane(session, run.name)
             if not result.away or run.line.stopping:
                 return result
             with self._lock:
-                run.state, run.step, run.why = LaneState.WAITING, "", result.reason
-                self._tell(run)
-            seat.beat(SIGN_OF_LIFE)
+                run.state, run.step, run.reason = LaneState.WAITING, "", result.reason
+                self._publish(run)
+            session.beat(SIGN_OF_LIFE)
             run.line.wait_or_stop(self._again)
 
-    def _heard(self, run: _LaneRun, event: LaneEvent) -> None:
+    def _on_event(self, run: _LaneRun, event: LaneEvent) -> None:
         """What the lane tells, on its reader's thread."""
         if run.ended:
             return  # given up as hung, and back only now
-        if run.seat is not None:
-            run.seat.beat(None if event.state is LaneState.PAUSED else SIGN_OF_LIFE)
+        if run.session is not None:
+            run.session.beat(None if event.state is LaneState.PAUSED else SIGN_OF_LIFE)
         report = event.report
         with self._lock:
-            before = (run.state, run.step, run.number, run.why)
+            before = (run.state, run.step, run.number, run.reason)
             if event.state is not LaneState.ENDED:
                 working = event.state is LaneState.WORKING
-                run.state, run.step, run.why = event.state, event.step, event.reason
+                run.state, run.step, run.reason = event.state, event.step, event.reason
                 run.number = event.card_number[-6:] if working else ""
             if report is not None and report.outcome is not CardOutcome.NOTHING_LEFT:
                 last = run.take(report, self._parts.clock(), self._monotonic())
                 run.batch.paced = float("-inf")
-                said = {"reader": run.reader, "name": run.name, "batch": run.batch.id, **last.to_json()}
-                self._bus.publish("lane.card", run.reader, said)
-            elif before == (run.state, run.step, run.number, run.why):
+                data = {"reader": run.reader, "name": run.name, "batch": run.batch.id, **last.to_json()}
+                self._bus.publish("lane.card", run.reader, data)
+            elif before == (run.state, run.step, run.number, run.reason):
                 return
-            self._tell(run)
+            self._publish(run)
 
     def _done(self, run: _LaneRun, future: Future[LaneResult]) -> None:
         """The lane ended, or its reader was given up: whatever it still does is not its reader's any more."""
         run.line.stop()
         error = future.exception()
         if error is None:
-            said, fault = future.result().reason, future.result().fault
+            reason, fault = future.result().reason, future.result().fault
         else:
-            said, fault = _said_of(error), True
+            reason, fault = _reason_of(error), True
             if not isinstance(error, MembercardError):
                 _log.error("the lane on reader %s failed", run.reader, exc_info=error)
         with self._lock:
-            run.state, run.step, run.number, run.why, run.fault = LaneState.ENDED, "", "", said, fault
+            run.state, run.step, run.number, run.reason, run.fault = LaneState.ENDED, "", "", reason, fault
             run.batch.lanes -= 1
             over = run.batch.lanes == 0 and self._batches.pop(run.batch.id, None) is not None
         if over:
             run.batch.close()
-        self._hub.leases.vacate(run.reader, Mode.LANE)
+        self._readers.leases.vacate(run.reader, Mode.LANE)
         with self._lock:
-            self._tell(run)
+            self._publish(run)
         self._bus.publish("batch.changed", run.batch.id, {"batch": run.batch.id})
 
     # --- as it is shown ----------------------------------------------------------------------------------------------
 
-    def _tell(self, run: _LaneRun) -> None:
+    def _publish(self, run: _LaneRun) -> None:
         self._bus.publish("lane.state", run.reader, self._view(run).to_json())
 
     def _view(self, run: _LaneRun) -> LaneStatus:
@@ -330,9 +330,9 @@ class LaneService:
             ok=run.ok,
             bad=run.bad,
             last=run.last,
-            message=masked(run.why.sentence),
-            code=run.why.code,
-            params=run.why.params,
+            message=masked(run.reason.sentence),
+            code=run.reason.code,
+            params=run.reason.params,
             fault=run.fault,
             rate=round(run.rate(now), 1),
             seconds_left=round((left or 0) / together * 3600, 1) if known else None,
@@ -359,7 +359,7 @@ class LaneService:
             batch.left = accounts.members - accounts.verified
 
 
-def _said_of(error: BaseException) -> Reason:
+def _reason_of(error: BaseException) -> Reason:
     """Why a lane ended that could not say so itself: its reader was given up, or nobody foresaw it. The text of the
     latter may hold anything."""
     if isinstance(error, ReaderOut):

@@ -78,8 +78,8 @@ class ListService:
         p.need(Permission.LISTS_PUBLISH)
         with translate_registry_errors():
             edition = self._registry.hotlist.publish(self._signed_hotlist, by=p.name)
-        told = {"version": edition.version, "entries": edition.entries, "by": edition.by}
-        self._bus.publish("hotlist.published", str(edition.version), told)
+        data = {"version": edition.version, "entries": edition.entries, "by": edition.by}
+        self._bus.publish("hotlist.published", str(edition.version), data)
         self._on_hotlist()
         return edition
 
@@ -123,8 +123,8 @@ class ListService:
             if self._trust is not None and self._trust.looked_at <= now < self._trust.looked_at + _TRUST_LOOK:
                 return self._trust.signed
             with translate_registry_errors():
-                believed = self._parts.lists().trust
-            self._trust = _Trust(self._signed_trust(believed, now), believed, now)
+                trusted = self._parts.lists().trust
+            self._trust = _Trust(self._signed_trust(trusted, now), trusted, now)
             return self._trust.signed
 
     def key(self, p: Principal) -> dict[str, object]:
@@ -133,12 +133,12 @@ class ListService:
         key = self._key()
         return {"n": f"{key.n:x}", "e": key.e}
 
-    def _signed_trust(self, believed: TrustList, now: datetime) -> SignedList:
+    def _signed_trust(self, trusted: TrustList, now: datetime) -> SignedList:
         last = self._trust
-        if last is not None and last.of.keys == believed.keys and last.signed.at <= now < last.signed.at + _TRUST_FRESH:
+        if last is not None and last.of.keys == trusted.keys and last.signed.at <= now < last.signed.at + _TRUST_FRESH:
             return last.signed
-        made = TrustList.of(believed.keys.values(), issue(now, TRUST_LIFE))
-        return SignedList(made.issue.version, now, made.write(self._key(), self._sign))
+        trust = TrustList.of(trusted.keys.values(), issue(now, TRUST_LIFE))
+        return SignedList(trust.issue.version, now, trust.write(self._key(), self._sign))
 
     def _signed_hotlist(self, version: int, at: datetime, entries: Sequence[HotlistEntry]) -> bytes:
         return hotlist_of(entries, at, version).write(self._key(), self._sign)

@@ -43,14 +43,14 @@ def read_plans(path: Path, limits: Limits) -> list[UnitPlan]:
 def _columns(row: Sequence[Cell]) -> dict[str, int]:
     """Where each column stands; empty where one is missing. A schedule may do without groups."""
     titles = [squeeze(text_of(cell)).casefold() for cell in row]
-    found = {
+    columns = {
         name: next((titles.index(title) for title in known if title in titles), -1) for name, known in _TITLES.items()
     }
-    return found if all(place >= 0 for name, place in found.items() if name != "group") else {}
+    return columns if all(place >= 0 for name, place in columns.items() if name != "group") else {}
 
 
 def _plans(rows: Sequence[Sequence[Cell]], columns: Mapping[str, int], first: int) -> list[UnitPlan]:
-    found: dict[str, UnitPlan] = {}
+    plans: dict[str, UnitPlan] = {}
     wrong: dict[str, str] = {}
     for number, row in enumerate(rows, first):
         cells = {name: text_of(row[place]).strip() if place >= 0 else "" for name, place in columns.items()}
@@ -58,15 +58,15 @@ def _plans(rows: Sequence[Sequence[Cell]], columns: Mapping[str, int], first: in
             continue
         planned, due = _count(cells["planned"]), _date(cells["due"])
         fault = _fault(cells["unit"], planned, due)
-        if not fault and cells["unit"] in found:
+        if not fault and cells["unit"] in plans:
             fault = "this unit stands twice in the schedule"
         if fault:
             wrong[f"row {number}"] = fault
         elif planned is not None and due is not None:
-            found[cells["unit"]] = UnitPlan(cells["unit"], cells["group"][:40], planned, due)
+            plans[cells["unit"]] = UnitPlan(cells["unit"], cells["group"][:40], planned, due)
     if wrong:
         raise Invalid("rows of the schedule are wrong; nothing was taken", dict(list(wrong.items())[:_MOST_WRONG]))
-    return list(found.values())
+    return list(plans.values())
 
 
 def _fault(unit: str, planned: int | None, due: date | None) -> str:
@@ -83,8 +83,8 @@ def _count(text: str) -> int | None:
 
 
 def _date(text: str) -> date | None:
-    found = _DATE.fullmatch(text)
-    if found is not None:
+    match = _DATE.fullmatch(text)
+    if match is not None:
         with suppress(ValueError):
-            return date(int(found[1]), int(found[2] or found[4]), int(found[3] or found[5]))
+            return date(int(match[1]), int(match[2] or match[4]), int(match[3] or match[5]))
     return None

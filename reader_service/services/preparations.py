@@ -65,23 +65,23 @@ class Preparations:
 
     def refuse_second(self, batch_id: str) -> None:
         """Raises Conflict while this batch is being prepared."""
-        found = self.of(batch_id)
-        if found is not None and found.state == "running":
-            raise _running(found)
+        running = self.of(batch_id)
+        if running is not None and running.state == "running":
+            raise _running(running)
 
     def begin(self, batch_id: str, total: int, by: str) -> Preparation:
         """Raises Conflict while this batch is being prepared, Unavailable once the service ends."""
-        begun = Preparation(batch_id, "running", 0, total, by, self._clock())
+        started = Preparation(batch_id, "running", 0, total, by, self._clock())
         with self._lock:
-            found = self._known.get(batch_id)
-            if found is not None and found.state == "running":
-                raise _running(found)
+            running = self._known.get(batch_id)
+            if running is not None and running.state == "running":
+                raise _running(running)
             if self._stopping:
                 raise Unavailable("the service is ending; prepare the batch when it is back")
-            self._known[batch_id] = begun
-            self._tell(begun)
+            self._known[batch_id] = started
+            self._publish(started)
             self._workers.submit(self._run, batch_id, by)
-        return begun
+        return started
 
     def close(self) -> None:
         """Stop after the dossiers in hand, and wait for that."""
@@ -112,19 +112,19 @@ class Preparations:
             now = self._known[batch_id]
             self._known[batch_id] = now = replace(now, made=now.made + made, total=max(now.total, now.made + made))
             if made:
-                self._tell(now)
+                self._publish(now)
 
-    def _end(self, batch_id: str, state: Literal["done", "failed"], said: Reason) -> None:
+    def _end(self, batch_id: str, state: Literal["done", "failed"], reason: Reason) -> None:
         with self._lock:
-            ended = replace(self._known[batch_id], state=state, ended_at=self._clock(), fault=said.sentence)
-            ended = replace(ended, code=said.code, params=said.params)
+            ended = replace(self._known[batch_id], state=state, ended_at=self._clock(), fault=reason.sentence)
+            ended = replace(ended, code=reason.code, params=reason.params)
             self._known[batch_id] = ended
-            self._tell(ended)
+            self._publish(ended)
 
-    def _tell(self, preparation: Preparation) -> None:
+    def _publish(self, preparation: Preparation) -> None:
         self._bus.publish("batch.changed", preparation.batch_id, {"preparation": preparation.to_json()})
 
 
-def _running(found: Preparation) -> Conflict:
-    sentence = f"batch {found.batch_id} is being prepared already, for {found.by}"
-    return Conflict(sentence, reason="running", batch=found.batch_id, by=found.by)
+def _running(preparation: Preparation) -> Conflict:
+    sentence = f"batch {preparation.batch_id} is being prepared already, for {preparation.by}"
+    return Conflict(sentence, reason="running", batch=preparation.batch_id, by=preparation.by)

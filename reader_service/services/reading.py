@@ -48,8 +48,8 @@ class ApplicationView:
 
     def to_json(self) -> dict[str, Any]:
         """For other programs."""
-        told = {"kind": self.kind.value, "aid": self.aid, "label": self.label, "fault": self.fault}
-        return told | {"elements": [element.to_json() for element in self.elements]}
+        fields = {"kind": self.kind.value, "aid": self.aid, "label": self.label, "fault": self.fault}
+        return fields | {"elements": [element.to_json() for element in self.elements]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +64,33 @@ class CardContents:
 
     def to_json(self) -> dict[str, Any]:
         """For other programs."""
-        told = {"reader": self.reader, "atr": self.atr, "protocol": self.protocol, "seconds": round(self.seconds, 4)}
-        return told | {"applications": [application.to_json() for application in self.applications]}
+        fields = {"reader": self.reader, "atr": self.atr, "protocol": self.protocol, "seconds": round(self.seconds, 4)}
+        return fields | {"applications": [application.to_json() for application in self.applications]}
 
 
 class ReadingService:
     """Cards as they are. What protects its data against everybody stays closed here too."""
 
-    def __init__(self, parts: ServiceParts, hub: ReaderManager) -> None:
-        self._parts, self._hub = parts, hub
+    def __init__(self, parts: ServiceParts, readers: ReaderManager) -> None:
+        self._parts, self._readers = parts, readers
 
     def read(self, p: Principal, reader_id: str, *, lease: str = "") -> CardContents:
         """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Each payment application
         counts one in its transaction counter. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung)."""
         p.need(Permission.VERIFY)
-        return self._hub.use(p, reader_id, lease, partial(self._read, reader_id), READING, counter=True)
+        return self._readers.use(p, reader_id, lease, partial(self._read, reader_id), READING, counter=True)
 
-    def _read(self, reader_id: str, seat: ReaderSession) -> CardContents:
+    def _read(self, reader_id: str, session: ReaderSession) -> CardContents:
         began = time.perf_counter()
-        card = seat.connect()
+        card = session.connect()
         try:
             sender = stack(card)
-            found = [*self._member(sender), *self._payment(sender)]
+            applications = [*self._member(sender), *self._payment(sender)]
             seconds = time.perf_counter() - began
-            return CardContents(reader_id, card.atr.hex().upper(), card.protocol.value, seconds, tuple(found))
+            return CardContents(reader_id, card.atr.hex().upper(), card.protocol.value, seconds, tuple(applications))
         finally:
             card.close()
-            seat.release(Disposition.KEEP)
+            session.release(Disposition.KEEP)
 
     def _member(self, sender: Sender) -> Iterator[ApplicationView]:
         aid = MEMBER_AID.hex().upper()
@@ -103,15 +103,21 @@ class ReadingService:
         except (CardError, CodecError) as fault:
             yield ApplicationView(ApplicationKind.MEMBER, aid, "", (), str(fault))
         else:
-            said = [explainer.element(int(item.tag), item.value) for record in card.records for item in record.objects]
-            yield ApplicationView(ApplicationKind.MEMBER, aid, "", tuple(said))
+            elements = [
+                explainer.element(int(item.tag), item.value) for record in card.records for item in record.objects
+            ]
+            yield ApplicationView(ApplicationKind.MEMBER, aid, "", tuple(elements))
 
     def _payment(self, sender: Sender) -> Iterator[ApplicationView]:
-        for found in read_applications(sender, self._parts.terminal, self._parts.clock().astimezone()):
+        for reading in read_applications(sender, self._parts.terminal, self._parts.clock().astimezone()):
             yield ApplicationView(
-                ApplicationKind.PAYMENT, found.aid.hex().upper(), found.label, self._explained(found), found.fault
+                ApplicationKind.PAYMENT,
+                reading.aid.hex().upper(),
+                reading.label,
+                self._explained(reading),
+                reading.fault,
             )
 
-    def _explained(self, found: PaymentReading) -> tuple[Explained, ...]:
-        explainer = Explainer(aid=found.aid, dictionary=self._parts.dictionary)
-        return tuple([explainer.element(tag, value) for tag, value in found.data.items()])
+    def _explained(self, reading: PaymentReading) -> tuple[Explained, ...]:
+        explainer = Explainer(aid=reading.aid, dictionary=self._parts.dictionary)
+        return tuple([explainer.element(tag, value) for tag, value in reading.data.items()])

@@ -245,8 +245,8 @@ def _finding(line: RosterLine) -> RosterFinding:
         seq=_number(line.seq),
         accepted=line.accepted,
         codes=line.codes,
-        reason_zh=scrub(line.message) or _told(line.codes, "zh"),
-        reason_en=_told(line.codes, "en"),
+        reason_zh=scrub(line.message) or _sentences(line.codes, "zh"),
+        reason_en=_sentences(line.codes, "en"),
         name_masked=line.name_masked,
         id_masked=line.id_masked,
         mobile_masked=line.mobile_masked,
@@ -260,7 +260,7 @@ def _number(seq: int | str | None) -> int | None:
 _KNOWN: dict[str, RowFault | RowNote] = {code.value: code for code in (*RowFault, *RowNote)}
 
 
-def _told(codes: Sequence[str], language: Language) -> str:
+def _sentences(codes: Sequence[str], language: Language) -> str:
     """The codes in words; one that intake does not know stands for itself."""
     words = [explain(_KNOWN[code], language) if code in _KNOWN else code for code in codes]
     end, between = ("。", "；") if language == "zh" else (".", "; ")

@@ -42,7 +42,7 @@ class StatisticsService:
         self, p: Principal, since: datetime | None = None, until: datetime | None = None
     ) -> list[DayCount]:
         """Days without cards are left out."""
-        _asked(p, since, until)
+        _check_period(p, since, until)
         with translate_registry_errors():
             hours = self._registry.statistics.issued_per_hour(since, until)
         days: Counter[date] = Counter()
@@ -59,7 +59,7 @@ class StatisticsService:
         batch_id: str | None = None,
     ) -> list[RejectCount]:
         """By step and reason, the most frequent first."""
-        _asked(p, since, until)
+        _check_period(p, since, until)
         with translate_registry_errors():
             return self._registry.statistics.rejects(since, until, batch_id=batch_id)
 
@@ -67,13 +67,13 @@ class StatisticsService:
         self, p: Principal, since: datetime | None = None, until: datetime | None = None
     ) -> CardSeconds:
         """Of proven cards, as lanes measured them."""
-        _asked(p, since, until)
+        _check_period(p, since, until)
         with translate_registry_errors():
             return self._registry.statistics.seconds_per_card(since, until)
 
     def lanes(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> list[LaneCount]:
         """By station and lane."""
-        _asked(p, since, until)
+        _check_period(p, since, until)
         with translate_registry_errors():
             return self._registry.statistics.lanes(since, until)
 
@@ -86,7 +86,7 @@ class StatisticsService:
         station: str | None = None,
     ) -> list[HourCount]:
         """By hour, then by verdict; hours without any are left out."""
-        _asked(p, since, until)
+        _check_period(p, since, until)
         with translate_registry_errors():
             return self._registry.statistics.verdicts_per_hour(since, until, station=station)
 
@@ -124,7 +124,7 @@ class StatisticsService:
         return Figures(
             since=since,
             until=until,
-            made_at=self._parts.clock(),
+            created_at=self._parts.clock(),
             units=self.progress(p),
             days=self.issued_per_day(p, since, until),
             rejects=self.rejects(p, since, until),
@@ -138,10 +138,10 @@ class StatisticsService:
         from reader_service.services.figures_sheet import workbook
 
         figures = self.figures(p, since, until)
-        return Annotated(f"membercard-{figures.made_at.astimezone():%Y%m%d-%H%M}.xlsx", workbook(figures))
+        return Annotated(f"membercard-{figures.created_at.astimezone():%Y%m%d-%H%M}.xlsx", workbook(figures))
 
 
-def _asked(p: Principal, since: datetime | None, until: datetime | None) -> None:
+def _check_period(p: Principal, since: datetime | None, until: datetime | None) -> None:
     p.need(Permission.STATISTICS)
     wrong = {
         name: "a time needs its time zone, such as Z"

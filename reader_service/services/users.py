@@ -45,9 +45,9 @@ class IssuedToken:
 class UserService:
     """Every method asks for USERS. Raises NotFound, Conflict, Invalid, Unavailable."""
 
-    def __init__(self, registry: Registry, door: AccountService) -> None:
+    def __init__(self, registry: Registry, accounts: AccountService) -> None:
         self._registry = registry
-        self._door = door
+        self._accounts = accounts
 
     def users(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[User]:
         """By name."""
@@ -67,7 +67,7 @@ class UserService:
         p.need(Permission.USERS)
         password = one_time()
         with translate_registry_errors():
-            stored = self._door.passwords.hash(password)
+            stored = self._accounts.passwords.hash(password)
             user = self._registry.users.add(name, display, stored, _names(roles), by=p.name, language=language)
         return IssuedPassword(user, password)
 
@@ -85,17 +85,17 @@ class UserService:
         p.need(Permission.USERS)
         if roles is not None:
             _somebody_else(p, name)
-        told = needs_reason(reason)
+        checked = needs_reason(reason)
         with translate_registry_errors():
             user = self._registry.users.change(
                 name,
                 by=p.name,
-                reason=told,
+                reason=checked,
                 display=display,
                 roles=None if roles is None else _names(roles),
                 language=language,
             )
-        self._door.ended(user.name) if roles is not None else self._door.gate.forget()
+        self._accounts.ended(user.name) if roles is not None else self._accounts.authenticator.forget()
         return user
 
     def disable(self, p: Principal, name: str, reason: str) -> User:
@@ -104,14 +104,14 @@ class UserService:
         _somebody_else(p, name)
         with translate_registry_errors():
             user = self._registry.users.disable(name, by=p.name, reason=needs_reason(reason))
-        self._door.ended(user.name)
+        self._accounts.ended(user.name)
         return user
 
     def enable(self, p: Principal, name: str, reason: str) -> User:
         p.need(Permission.USERS)
         with translate_registry_errors():
             user = self._registry.users.enable(name, by=p.name, reason=needs_reason(reason))
-        self._door.gate.forget()
+        self._accounts.authenticator.forget()
         return user
 
     def reset(self, p: Principal, name: str, reason: str) -> IssuedPassword:
@@ -120,10 +120,10 @@ class UserService:
         why = needs_reason(reason)
         password = one_time()
         with translate_registry_errors():
-            stored = self._door.passwords.hash(password)
+            stored = self._accounts.passwords.hash(password)
             user = self._registry.users.set_password(name, stored, by=p.name, must_change=True, reason=why)
-            self._door.throttle.succeeded(user.name)
-        self._door.ended(user.name)
+            self._accounts.throttle.succeeded(user.name)
+        self._accounts.ended(user.name)
         return IssuedPassword(user, password)
 
     def sessions(self, p: Principal, name: str) -> list[SessionRecord]:
@@ -138,7 +138,7 @@ class UserService:
         with translate_registry_errors():
             user = self._registry.users.user(name)
             ended = self._registry.sessions.end_all(user.name, by=p.name)
-        self._door.ended(user.name)
+        self._accounts.ended(user.name)
         return ended
 
     def tokens(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[TokenRecord]:
@@ -152,23 +152,23 @@ class UserService:
         p.need(Permission.USERS)
         if p.token:
             raise Forbidden("a token cannot make tokens")
-        if people := sorted(_NOT_FOR_TOKENS & set(roles)):
-            told = f"these roles are for people only: {', '.join(people)}"
-            raise Invalid(told, {"roles": told})
-        if until > self._door.now() + LONGEST_TOKEN:
-            told = f"a token ends within {LONGEST_TOKEN.days} days"
-            raise Invalid(told, {"until": told})
+        if personal := sorted(_NOT_FOR_TOKENS & set(roles)):
+            sentence = f"these roles are for people only: {', '.join(personal)}"
+            raise Invalid(sentence, {"roles": sentence})
+        if until > self._accounts.now() + LONGEST_TOKEN:
+            sentence = f"a token ends within {LONGEST_TOKEN.days} days"
+            raise Invalid(sentence, {"until": sentence})
         secret = new_token()
         with translate_registry_errors():
-            made = self._registry.tokens.make(label, key_of(secret), _names(roles), until=until, by=p.name)
-        return IssuedToken(made, secret)
+            token = self._registry.tokens.make(label, key_of(secret), _names(roles), until=until, by=p.name)
+        return IssuedToken(token, secret)
 
     def revoke_token(self, p: Principal, number: int, reason: str) -> TokenRecord:
         """For ever."""
         p.need(Permission.USERS)
         with translate_registry_errors():
             token = self._registry.tokens.revoke(number, by=p.name, reason=needs_reason(reason))
-        self._door.ended(token_name(token), token.label)
+        self._accounts.ended(token_name(token), token.label)
         return token
 
 

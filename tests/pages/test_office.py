@@ -287,7 +287,7 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessio
     assert re.fullmatch(r"[a-z0-9]{4}(-[a-z0-9]{4}){3}", password)
     expect(page.locator("#people")).to_contain_text("钱多")
     expect(page.locator("dialog#add")).to_be_hidden()
-    at.service.door.sign_in("qian.duo", password, "tests")
+    at.service.accounts.sign_in("qian.duo", password, "tests")
     page.click("#people a:text-is('qian.duo')")
     page.wait_for_url("**/users/qian.duo")
     expect(page.locator("section[aria-labelledby=sessions-title] tbody tr")).to_have_count(1)

@@ -39,81 +39,84 @@ def made(tmp_path: Path) -> ReaderRig:
 
 
 @pytest.fixture
-def hub(made: ReaderRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderManager]:
+def manager(made: ReaderRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderManager]:
     monkeypatch.setattr("reader_service.readers.manager.PCSC_DEADLINE", 3)
-    with made.hub() as running:
+    with made.manager() as running:
         yield running
 
 
 @pytest.fixture
-def reader_id(pcscd: Pcscd, hub: ReaderManager) -> str:
+def reader_id(pcscd: Pcscd, manager: ReaderManager) -> str:
     """The first slot, once the service has found it."""
     wanted = slug(base_name(pcscd.slots[0].reader_name))
-    assert eventually(lambda: wanted in [view.id for view in hub.views()])
+    assert eventually(lambda: wanted in [view.id for view in manager.views()])
     return wanted
 
 
-def in_state(hub: ReaderManager, reader_id: str, state: ReaderState) -> bool:
-    return eventually(lambda: hub.view(reader_id).state is state)
+def in_state(manager: ReaderManager, reader_id: str, state: ReaderState) -> bool:
+    return eventually(lambda: manager.view(reader_id).state is state)
 
 
-def test_readers_are_found_and_cards_told(pcscd: Pcscd, hub: ReaderManager, made: ReaderRig, reader_id: str) -> None:
+def test_readers_are_found_and_cards_told(
+    pcscd: Pcscd, manager: ReaderManager, made: ReaderRig, reader_id: str
+) -> None:
     slot = pcscd.slots[0]
     slot.wait(present=False)
     # The card of an earlier test may have been in the slot still when the service looked first.
-    assert in_state(hub, reader_id, ReaderState.EMPTY)
+    assert in_state(manager, reader_id, ReaderState.EMPTY)
     before = len(made.bus.events)
-    assert hub.view(reader_id).device == base_name(slot.reader_name)
+    assert manager.view(reader_id).device == base_name(slot.reader_name)
     with VpcdCard(slot.host, slot.port):
-        assert in_state(hub, reader_id, ReaderState.CARD)
-        assert hub.view(reader_id).atr == ATR.hex().upper()
+        assert in_state(manager, reader_id, ReaderState.CARD)
+        assert manager.view(reader_id).atr == ATR.hex().upper()
         assert (
-            hub.ask(reader_id, lambda seat: seat.powered().exchange(b"\x00\xa4\x04\x00")) == b"\x00\xa4\x04\x00\x90\x00"
+            manager.ask(reader_id, lambda session: session.powered().exchange(b"\x00\xa4\x04\x00"))
+            == b"\x00\xa4\x04\x00\x90\x00"
         )
-        hub.ask(reader_id, lambda seat: seat.drop())
-    assert in_state(hub, reader_id, ReaderState.EMPTY)
+        manager.ask(reader_id, lambda session: session.drop())
+    assert in_state(manager, reader_id, ReaderState.EMPTY)
     with pytest.raises(ReaderOut) as empty:
-        hub.ask(reader_id, lambda seat: seat.connect())
+        manager.ask(reader_id, lambda session: session.connect())
     assert empty.value.params["code"] == "no-card"
     told = [event for event in made.bus.events[before:] if event.kind.startswith("card") and event.topic == reader_id]
     assert [event.kind for event in told] == ["card.inserted", "card.removed"]
 
 
 def test_a_driver_that_hangs_is_cut_and_the_reader_goes_on(
-    pcscd: Pcscd, hub: ReaderManager, made: ReaderRig, reader_id: str
+    pcscd: Pcscd, manager: ReaderManager, made: ReaderRig, reader_id: str
 ) -> None:
-    slot, desk = pcscd.slots[0], DeveloperService(made.parts, made.bus, hub)
+    slot, desk = pcscd.slots[0], DeveloperService(made.parts, made.bus, manager)
     slot.wait(present=False)
-    lease = hub.leases.take(DEVELOPER, reader_id).token
+    lease = manager.leases.take(DEVELOPER, reader_id).token
     with VpcdCard(slot.host, slot.port, lambda apdu: None if apdu == MUTE else echo(apdu)):
-        assert in_state(hub, reader_id, ReaderState.CARD)
+        assert in_state(manager, reader_id, ReaderState.CARD)
         (hung,) = desk.transmit(DEVELOPER, reader_id, lease, [MUTE])
         assert "no answer within 3 seconds" in hung.fault
     slot.wait(present=False)
     with VpcdCard(slot.host, slot.port):
-        assert in_state(hub, reader_id, ReaderState.CARD)
+        assert in_state(manager, reader_id, ReaderState.CARD)
         (exchange,) = desk.transmit(DEVELOPER, reader_id, lease, [b"\x00\xa4\x04\x00"])
         assert exchange.sw == "9000"
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restarted_pcscd_is_survived_and_shown(
-    pcscd: Pcscd, hub: ReaderManager, made: ReaderRig, reader_id: str, how: signal.Signals
+    pcscd: Pcscd, manager: ReaderManager, made: ReaderRig, reader_id: str, how: signal.Signals
 ) -> None:
     if not pcscd.ours:
         pytest.skip("this pcscd was started by somebody else and is not restarted")
-    assert hub.ask(reader_id, lambda seat: seat.wait_for_card(0)) is False
+    assert manager.ask(reader_id, lambda session: session.wait_for_card(0)) is False
     pcscd.halt(how)
     try:
-        assert in_state(hub, reader_id, ReaderState.LOST)
+        assert in_state(manager, reader_id, ReaderState.LOST)
         with pytest.raises(ReaderOut, match="unplugged"):
-            hub.ask(reader_id, lambda seat: seat.wait_for_card(0))
+            manager.ask(reader_id, lambda session: session.wait_for_card(0))
         assert made.bus.of("service.fault", "pcsc")[-1].data["sentence"]
     finally:
         pcscd.restart()
-    assert in_state(hub, reader_id, ReaderState.EMPTY)
+    assert in_state(manager, reader_id, ReaderState.EMPTY)
     assert eventually(lambda: made.bus.of("service.fault", "pcsc")[-1].data["sentence"] == "")
-    assert hub.ask(reader_id, lambda seat: seat.wait_for_card(0)) is False
+    assert manager.ask(reader_id, lambda session: session.wait_for_card(0)) is False
 
 
 def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
@@ -130,16 +133,16 @@ def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
         [open_reader(f"sim:{tmp_path / 'stock'}")]
     )
     path = shutil.copy(next((tmp_path / "stock" / "issued").iterdir()), tmp_path / "card.card")
-    hub = ReaderManager(made.parts, made.bus)
-    desk = CounterService(made.parts, made.bus, hub)
-    hub.on_added = desk.reader_added
+    manager = ReaderManager(made.parts, made.bus)
+    desk = CounterService(made.parts, made.bus, manager)
+    manager.on_added = desk.reader_added
     desk.start()
-    hub.start()
+    manager.start()
     virtual = VpcdSlot(slot.host, slot.port)
     try:
         wanted = slug(base_name(slot.reader_name))
-        assert eventually(lambda: any(view.id == wanted and view.mode is Mode.COUNTER for view in hub.views()))
-        assert hub.view(wanted).name == "柜台 1"
+        assert eventually(lambda: any(view.id == wanted and view.mode is Mode.COUNTER for view in manager.views()))
+        assert manager.view(wanted).name == "柜台 1"
         virtual.insert(VirtualCard.open(Path(path)))
         assert eventually(lambda: made.bus.of("verdict", wanted))
         told = made.bus.of("verdict", wanted)[0].data
@@ -148,5 +151,5 @@ def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
     finally:
         virtual.close()
         desk.close()
-        hub.close()
+        manager.close()
     slot.wait(present=False)

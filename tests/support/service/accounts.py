@@ -88,7 +88,7 @@ class AccountsApp:
     registry: Registry
     clock: Clock
     leases: NoLeases
-    door: AccountService
+    accounts: AccountService
     service: ReaderService
     app: FastAPI
     passwords: Passwords
@@ -128,18 +128,18 @@ def accounts_app(directory: Path, settings: AccessSettings | None = None) -> Acc
     clock, leases = Clock(), NoLeases()
     registry = databases.registry(databases.fresh(directory), issuer.custody(), clock)
     passwords = Passwords(CHEAP)
-    door = AccountService(registry, settings or AccessSettings(), passwords=passwords, leases=leases, clock=clock)
+    accounts = AccountService(registry, settings or AccessSettings(), passwords=passwords, leases=leases, clock=clock)
     parts = SimpleNamespace(custody=issuer.custody(), station="tests", pcsc=False)
     made = SimpleNamespace(
         registry=registry,
         parts=parts,
         bus=EventBus(),
-        door=door,
-        people=UserService(registry, door),
+        accounts=accounts,
+        users=UserService(registry, accounts),
         readers=SimpleNamespace(readers=lambda p: []),
     )
     service = cast("ReaderService", made)
-    return AccountsApp(registry, clock, leases, door, service, create_app(service), passwords)
+    return AccountsApp(registry, clock, leases, accounts, service, create_app(service), passwords)
 
 
 def problem(answer: httpx.Response) -> dict[str, Any]:

@@ -294,7 +294,7 @@ class Developer:
     def history(self, p: Principal, reader_id: str, lease: str) -> list[ExchangeView]:
         return self.past
 
-    def drawer(self, p: Principal) -> list[CardFileView]:
+    def virtual_cards(self, p: Principal) -> list[CardFileView]:
         p.need(Permission.APDU)
         return self.cards
 

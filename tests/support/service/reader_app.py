@@ -39,7 +39,7 @@ class ReaderApp:
         self.stock = directory / "stock"
         cards = list(make_stock(self.stock, 2, CardConfig(blank())))
         urls = ("sim:slot/Counter", *(f"sim:slot/Lane {n + 1}?card={card}" for n, card in enumerate(cards)))
-        self.station = reader_rig(directory, *urls, drawer=self.stock)
+        self.station = reader_rig(directory, *urls, card_folder=self.stock)
         self.service = ReaderService(self.station.parts)
         self.app = create_app(self.service)
         self.registry = self.station.registry

@@ -83,14 +83,14 @@ class ReaderRig:
     bus: Heard = field(default_factory=Heard)
 
     @contextmanager
-    def hub(self, **more: object) -> Iterator[ReaderManager]:
+    def manager(self, **more: object) -> Iterator[ReaderManager]:
         """Its readers, started, and closed at the end."""
-        hub = ReaderManager(self.parts, self.bus, **more)  # type: ignore[arg-type]
-        hub.start()
+        manager = ReaderManager(self.parts, self.bus, **more)  # type: ignore[arg-type]
+        manager.start()
         try:
-            yield hub
+            yield manager
         finally:
-            hub.close()
+            manager.close()
 
 
 def reader_rig(directory: Path, *urls: str, url: str | None = None, name: str = "test", **changes: object) -> ReaderRig:

@@ -30,23 +30,23 @@ from tests.support.service.registry_rig import NoLine
 class RegistryApp:
     """``door`` lets people in; ``desk(ROLE)`` is a client with a token of that role, ``line`` prepares."""
 
-    door: AccountsApp
+    accounts: AccountsApp
     line: NoLine
 
     def desk(self, *roles: Role) -> Client:
         label = "+".join(role.value for role in roles)
-        return Keyed(self.door, self.door.token(*roles, label=label))
+        return Keyed(self.accounts, self.accounts.token(*roles, label=label))
 
     def person(self, name: str, *roles: Role) -> Client:
-        self.door.person(name, *roles)
-        return self.door.signed_in(name)
+        self.accounts.person(name, *roles)
+        return self.accounts.signed_in(name)
 
 
 class Keyed(Client):
     """A client with a token, and a fresh idempotency key for each write."""
 
-    def __init__(self, door: AccountsApp, token: str) -> None:
-        super().__init__(door.app, {"Authorization": f"Bearer {token}"})
+    def __init__(self, accounts: AccountsApp, token: str) -> None:
+        super().__init__(accounts.app, {"Authorization": f"Bearer {token}"})
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {"Idempotency-Key": str(uuid.uuid4())} | dict(more.pop("headers", {}))
@@ -54,15 +54,15 @@ class Keyed(Client):
 
 
 def registry_app(directory: Path) -> RegistryApp:
-    door = accounts_app(directory)
-    line = NoLine(door.registry)
-    clock = door.clock
+    accounts = accounts_app(directory)
+    line = NoLine(accounts.registry)
+    clock = accounts.clock
 
     def lists() -> CounterLists:
         return CounterLists(own_trust(issuer.custody(), default_profile().trust, clock()), None)
 
     parts = ServiceParts(
-        registry=door.registry,
+        registry=accounts.registry,
         custody=issuer.custody(),
         line=line,
         lists=lists,
@@ -71,7 +71,7 @@ def registry_app(directory: Path) -> RegistryApp:
         data_dir=directory,
         clock=clock,
     )
-    made, bus = cast("Any", door.service), door.service.bus
+    made, bus = cast("Any", accounts.service), accounts.service.bus
     made.parts = parts
     made.rosters = RosterService(parts, bus)
     made.batches = BatchService(parts, bus)
@@ -80,4 +80,4 @@ def registry_app(directory: Path) -> RegistryApp:
     made.lists = ListService(parts, bus)
     made.audit = AuditService(parts, bus)
     made.statistics = StatisticsService(parts, bus)
-    return RegistryApp(door, line)
+    return RegistryApp(accounts, line)

@@ -52,8 +52,8 @@ class ServiceApp:
 def service_app(directory: Path, *urls: str) -> Iterator[ServiceApp]:
     made = reader_rig(directory, *urls)
     service = ReaderService(made.parts)
-    service.door.passwords = Passwords(CHEAP)
-    stored = service.door.passwords.hash(PASSWORD)
+    service.accounts.passwords = Passwords(CHEAP)
+    stored = service.accounts.passwords.hash(PASSWORD)
     everybody = {role.value: [role.value] for role in Role} | {ALL: [role.value for role in Role]}
     for name, roles in everybody.items():
         made.registry.users.add(name, name, stored, roles, by="tests", must_change=False)

@@ -16,8 +16,8 @@ from tests.support.waiting import PATIENCE
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 
-def bus(kept: int = 100) -> EventBus:
-    return EventBus(kept=kept, clock=lambda: AT, epoch="e1")
+def bus(size: int = 100) -> EventBus:
+    return EventBus(size=size, clock=lambda: AT, epoch="e1")
 
 
 async def take(events: AsyncIterator[list[Event]], count: int) -> list[Event]:
@@ -69,7 +69,7 @@ def test_a_listener_goes_on_after_the_event_it_names() -> None:
 @pytest.mark.parametrize("after", ["e0-3", "e1-1", "e1-99", "e1-x", "nonsense", "", f"e1-{'9' * 5000}"])
 def test_who_asks_for_what_is_not_kept_is_told_of_the_gap_and_then_goes_on(after: str) -> None:
     async def main() -> list[Event]:
-        events = bus(kept=3)
+        events = bus(size=3)
         for number in range(10):
             events.publish("n", str(number), {})
         listener = events.subscribe(after)

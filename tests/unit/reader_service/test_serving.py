@@ -123,7 +123,7 @@ def test_over_tls_it_answers_to_the_names_of_its_certificate_and_cookies_are_sec
 ) -> None:
     cert, key = authority.issue("station.example", x509.IPAddress(ip_address("127.0.0.1")))
     listen = Listen(port=0, cert=cert, key=key, names=("Alias.example",))
-    settings = listen.door()
+    settings = listen.access_settings()
     assert settings.tls
     assert {"station.example", "127.0.0.1", "alias.example", "localhost"} <= set(settings.hosts)
     house = accounts_app(tmp_path, settings)

@@ -163,12 +163,12 @@ def test_signing_out_ends_the_session_at_once_and_takes_the_cookie(house: Accoun
 def test_sessions_end_when_idle_and_at_the_end_of_the_day(house: AccountsApp) -> None:
     idle = house.signed_in("wang fang")
     house.clock.move(minutes=61)
-    house.door.gate.forget()
+    house.accounts.authenticator.forget()
     assert idle.get(SESSION).status_code == 401
     busy = house.signed_in("wang fang")
     for _ in range(13):
         house.clock.move(minutes=55)
-        house.door.gate.forget()
+        house.accounts.authenticator.forget()
         assert busy.get(SESSION).status_code == 200
     house.clock.move(minutes=10)
     assert busy.get(SESSION).status_code == 401
@@ -200,7 +200,7 @@ def test_the_language_of_a_person_is_kept(house: AccountsApp) -> None:
 
 
 def test_no_secret_of_the_door_shows_itself(house: AccountsApp) -> None:
-    signed = house.door.sign_in("wang fang", PASSWORD, "")
+    signed = house.accounts.sign_in("wang fang", PASSWORD, "")
     shown = repr(signed) + str(signed)
     assert signed.secret not in shown
     assert signed.known.csrf not in shown

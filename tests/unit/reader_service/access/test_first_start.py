@@ -11,9 +11,9 @@ from tests.support.service.accounts import accounts_app
 
 def test_the_first_administrator_gets_a_password_that_must_be_changed(tmp_path: Path) -> None:
     house = accounts_app(tmp_path)
-    password = first_administrator(house.registry, house.door)
+    password = first_administrator(house.registry, house.accounts)
     assert password is not None
-    signed = house.door.sign_in("admin", password.reveal().decode(), "")
+    signed = house.accounts.sign_in("admin", password.reveal().decode(), "")
     assert signed.known.must_change
     assert signed.user.roles == {"administrator"}
     assert password.reveal().decode() not in f"{password!r} {password}"
@@ -22,7 +22,7 @@ def test_the_first_administrator_gets_a_password_that_must_be_changed(tmp_path: 
 def test_there_is_one_first_administrator_however_many_services_start_at_once(tmp_path: Path) -> None:
     house = accounts_app(tmp_path)
     with ThreadPoolExecutor(8) as threads:
-        made = list(threads.map(lambda _: first_administrator(house.registry, house.door), range(8)))
+        made = list(threads.map(lambda _: first_administrator(house.registry, house.accounts), range(8)))
     assert len([password for password in made if password is not None]) == 1
     assert [user.name for user in house.registry.users.page(None, 10).items] == ["admin"]
 
@@ -30,5 +30,5 @@ def test_there_is_one_first_administrator_however_many_services_start_at_once(tm
 def test_where_somebody_works_already_nobody_is_added(tmp_path: Path) -> None:
     house = accounts_app(tmp_path)
     house.person("Wang Fang")
-    assert first_administrator(house.registry, house.door) is None
+    assert first_administrator(house.registry, house.accounts) is None
     assert len(house.registry.users.page(None, 10).items) == 1

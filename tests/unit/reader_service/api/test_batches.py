@@ -28,7 +28,7 @@ V1 = "/api/v1"
 def house(tmp_path: Path) -> Iterator[RegistryApp]:
     made = registry_app(tmp_path)
     yield made
-    made.door.registry.close()
+    made.accounts.registry.close()
 
 
 def listed(client: Client, path: str, **params: Any) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def listed(client: Client, path: str, **params: Any) -> list[dict[str, Any]]:
 
 def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> None:
     operator, reviewer = house.person("op", Role.OPERATOR), house.person("rev", Role.REVIEWER)
-    batch_id = approved(house.door.registry, rows(2))
+    batch_id = approved(house.accounts.registry, rows(2))
     begun = operator.post(f"{V1}/batches/{batch_id}/prepare")
     assert (begun.status_code, begun.json()["total"]) == (202, 2)
     preparation = f"{V1}/batches/{batch_id}/preparation"
@@ -56,7 +56,7 @@ def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> N
     assert (view["batch"]["state"], view["accounts"]["waiting"], view["signed_by"]) == ("prepared", 2, None)
     assert problem(operator.post(f"{V1}/batches/{batch_id}/close"))["code"] == "conflict"
 
-    done, _ = carded(house.door.registry, 1, digest="d2", start=3)
+    done, _ = carded(house.accounts.registry, 1, digest="d2", start=3)
     assert operator.post(f"{V1}/batches/{done}/close").json()["signed_by"] == "op"
     assert problem(operator.post(f"{V1}/batches/{done}/close"))["code"] == "own-work"
     assert reviewer.post(f"{V1}/batches/{done}/close").json()["batch"]["closed_by"] == ["op", "rev"]
@@ -71,7 +71,7 @@ def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> N
 
 
 def test_chips_that_were_refused_or_are_missing(house: RegistryApp) -> None:
-    operator, registry = house.desk(Role.OPERATOR), house.door.registry
+    operator, registry = house.desk(Role.OPERATOR), house.accounts.registry
     batch_id = ready(registry, custody(), 4)
     for number in (1, 2, 3):
         registry.line.reject(claimed(registry, batch_id, number), "no answer", "select", "B")
@@ -80,14 +80,14 @@ def test_chips_that_were_refused_or_are_missing(house: RegistryApp) -> None:
     (bound,) = listed(operator, f"/batches/{batch_id}/chips")
     lost = {"chip_serial": bound["chip_serial"], "reason": "fell"}
     assert problem(operator.post(f"{V1}/batches/{batch_id}/release", json=lost))["code"] == "conflict"
-    house.door.clock.move(seconds=LEASE.total_seconds() + 1)
+    house.accounts.clock.move(seconds=LEASE.total_seconds() + 1)
     assert operator.post(f"{V1}/batches/{batch_id}/release", json=lost).status_code == 200
     assert [one["chip_serial"] for one in listed(operator, f"/batches/{batch_id}/rejects")][-1] == chip(4)
 
 
 def test_members_are_found_by_body_and_never_by_address(house: RegistryApp) -> None:
     clerk = house.desk(Role.REGISTRAR)
-    _, numbers = carded(house.door.registry, 3)
+    _, numbers = carded(house.accounts.registry, 3)
     first = row(1)
     for text in (numbers[0], "130000000001", first.person.id_number, first.person.name):
         (found,) = clerk.post(f"{V1}/members/search", json={"text": text}).json()["items"]
@@ -117,7 +117,7 @@ def test_members_are_found_by_body_and_never_by_address(house: RegistryApp) -> N
 
 def test_a_cards_life(house: RegistryApp) -> None:
     clerk = house.desk(Role.REGISTRAR)
-    _, (number, other) = carded(house.door.registry, 2)
+    _, (number, other) = carded(house.accounts.registry, 2)
     card = f"{V1}/cards/{number}"
     assert clerk.get(card).json()["allowed"] == ["pack", "loss", "withdraw", "replace"]
     for step in ("pack", "deliver", "activate", "suspend", "unlock", "loss"):
@@ -137,17 +137,17 @@ def test_a_cards_life(house: RegistryApp) -> None:
 def test_counters_fetch_a_list_once_and_then_the_difference(house: RegistryApp) -> None:
     clerk, till = house.desk(Role.REGISTRAR), house.desk(Role.COUNTER)
     assert problem(till.get(f"{V1}/lists/hotlist"))["code"] == "not-found"
-    _, numbers = carded(house.door.registry, 3)
-    at(house.door.registry, numbers[0], CardState.LOST)
+    _, numbers = carded(house.accounts.registry, 3)
+    at(house.accounts.registry, numbers[0], CardState.LOST)
     old = clerk.post(f"{V1}/lists/hotlist")
     assert (old.status_code, old.json()["entries"]) == (201, 1)
     first = till.get(f"{V1}/lists/hotlist")
     key = public_key(custody().info(custody().latest("list-signer")))
-    assert len(Hotlist.load(first.content, key, at=house.door.clock())) == 1
+    assert len(Hotlist.load(first.content, key, at=house.accounts.clock())) == 1
     for tag in (first.headers["etag"], f'"x", W/{first.headers["etag"]}', "*"):
         same = till.get(f"{V1}/lists/hotlist", headers={"If-None-Match": tag})
         assert (same.status_code, same.content) == (304, b"")
-    at(house.door.registry, numbers[1], CardState.LOST)
+    at(house.accounts.registry, numbers[1], CardState.LOST)
     new = clerk.post(f"{V1}/lists/hotlist").json()["version"]
     delta = till.get(f"{V1}/lists/hotlist/delta", params={"since": old.json()["version"]}).json()
     whole = till.get(f"{V1}/lists/hotlist", headers={"If-None-Match": first.headers["etag"]})
@@ -163,7 +163,7 @@ def test_counters_fetch_a_list_once_and_then_the_difference(house: RegistryApp) 
 
 def test_the_audit_over_http(house: RegistryApp) -> None:
     auditor = house.desk(Role.AUDITOR)
-    batch_id, _ = carded(house.door.registry, 1)
+    batch_id, _ = carded(house.accounts.registry, 1)
     found = listed(auditor, "/audit", action="batch.", subject=f"batch:{batch_id}")
     assert [one["action"] for one in found] == ["batch.prepare", "batch.approve"]
     assert listed(auditor, "/audit", until="2026-11-01T00:00:00Z") == []
@@ -178,7 +178,7 @@ def test_the_audit_over_http(house: RegistryApp) -> None:
 
 def test_figures_and_the_schedule(house: RegistryApp) -> None:
     clerk, auditor = house.desk(Role.REGISTRAR), house.desk(Role.AUDITOR)
-    carded(house.door.registry, 2)
+    carded(house.accounts.registry, 2)
     plan = {"unit": UNIT, "group": "第一批", "planned": 3, "due": "2026-11-01"}
     assert clerk.request("PUT", f"{V1}/statistics/plans", json={"plans": [plan]}).json() == [plan]
     sheet = "单位,组别,计划数,完成日期\n后来的单位,第二批,5,2026-12-31\n".encode()

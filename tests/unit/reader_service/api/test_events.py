@@ -181,7 +181,7 @@ def test_somebody_who_is_signed_out_hears_no_more(
     async def run() -> int:
         async with listen(web, "", Cookie=f"membercard={client.cookies['membercard']}", Origin=web.address) as socket:
             await asyncio.to_thread(lambda: house.registry.sessions.end_all("admin", by="tests"))
-            house.door.gate.forget()
+            house.accounts.authenticator.forget()
             async with asyncio.timeout(PATIENCE):
                 await socket.wait_closed()
             return int(socket.close_code or 0)

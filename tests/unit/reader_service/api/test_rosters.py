@@ -25,7 +25,7 @@ ROSTERS, BATCHES = "/api/v1/rosters", "/api/v1/batches"
 def house(tmp_path: Path) -> Iterator[RegistryApp]:
     made = registry_app(tmp_path)
     yield made
-    made.door.registry.close()
+    made.accounts.registry.close()
 
 
 def form(tmp_path: Path, *people: list[object]) -> bytes:
@@ -116,7 +116,7 @@ def test_bad_uploads_are_answered_and_nothing_is_stored(house: RegistryApp, tmp_
     told = problem(clerk.post(ROSTERS, files={"file": ("f.xlsm", with_macros(tmp_path))}))
     assert told["params"]["chinese"].startswith("工作簿含有宏")
     assert problem(clerk.post(ROSTERS, data={"unit": "x"}))["fields"].keys() == {"file"}
-    assert house.door.registry.batches.all() == []
+    assert house.accounts.registry.batches.all() == []
 
 
 def test_an_upload_is_done_once_by_its_key(house: RegistryApp, tmp_path: Path) -> None:
@@ -128,4 +128,4 @@ def test_an_upload_is_done_once_by_its_key(house: RegistryApp, tmp_path: Path) -
     assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (201, first.json(), "true")
     other = clerk.post(ROSTERS, files={"file": ("f.xlsx", content + b"\n")}, headers=key)
     assert problem(other)["code"] == "idempotency-key-reused"
-    assert len(house.door.registry.batches.all()) == 1
+    assert len(house.accounts.registry.batches.all()) == 1

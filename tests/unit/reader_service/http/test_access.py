@@ -287,9 +287,9 @@ def test_the_database_is_not_asked_for_each_request_and_those_inside_go_on_witho
     def away(key: bytes) -> None:
         raise RegistryUnavailable("the database cannot be reached", retryable=True)
 
-    ticks = house.door.gate._ticks
+    ticks = house.accounts.authenticator._ticks
     monkeypatch.setattr(house.registry.sessions, "find", away)
-    monkeypatch.setattr(house.door.gate, "_ticks", lambda: ticks() + 60)
+    monkeypatch.setattr(house.accounts.authenticator, "_ticks", lambda: ticks() + 60)
     assert client.get(ME).status_code == 200
     stranger = house.client(Cookie="membercard=" + "A" * 43)
     assert problem(stranger.get(ME))["code"] == "unavailable"

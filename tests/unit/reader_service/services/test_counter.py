@@ -49,7 +49,7 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 @dataclass
 class Desk:
     station: ReaderRig
-    hub: ReaderManager
+    manager: ReaderManager
     desk: CounterService
     card: Path
     lists: list[Exception]
@@ -83,22 +83,22 @@ def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[
         return lists()
 
     object.__setattr__(made.parts, "lists", read)
-    hub = ReaderManager(made.parts, made.bus)
-    counter = CounterService(made.parts, made.bus, hub, refresh=0.1)
-    hub.on_added = counter.reader_added
-    hub.start()
+    manager = ReaderManager(made.parts, made.bus)
+    counter = CounterService(made.parts, made.bus, manager, refresh=0.1)
+    manager.on_added = counter.reader_added
+    manager.start()
     counter.start()
     try:
-        yield Desk(made, hub, counter, card, faults)
+        yield Desk(made, manager, counter, card, faults)
     finally:
         counter.close()
-        hub.close()
+        manager.close()
         made.registry.close()
 
 
 def test_a_genuine_card_is_active_and_told_with_a_masked_identity(desk: Desk) -> None:
-    desk.hub.drawer("counter").insert(desk.card)
-    lease = desk.hub.leases.take(COUNTER, "counter")
+    desk.manager.slot("counter").insert(desk.card)
+    lease = desk.manager.leases.take(COUNTER, "counter")
     view = desk.desk.verify(COUNTER, "counter", lease=lease.token)
     assert view.verdict.code == "ACTIVE"
     assert 0 < view.seconds < 1
@@ -121,25 +121,25 @@ def test_a_genuine_card_is_active_and_told_with_a_masked_identity(desk: Desk) ->
 def test_a_counter_verifies_each_card_put_in(desk: Desk) -> None:
     desk.desk.watch(COUNTER, "counter", True)
     desk.desk.watch(COUNTER, "counter", True)
-    assert desk.hub.view("counter").mode is Mode.COUNTER
+    assert desk.manager.view("counter").mode is Mode.COUNTER
     for _ in range(3):
         before = len(desk.verdicts())
-        desk.hub.drawer("counter").insert(desk.card)
+        desk.manager.slot("counter").insert(desk.card)
         assert eventually(lambda before=before: len(desk.verdicts()) == before + 1)
-        desk.hub.drawer("counter").eject()
+        desk.manager.slot("counter").eject()
     assert {told["verdict"] for told in desk.verdicts()} == {"ACTIVE"}
-    desk.hub.drawer("counter").insert(desk.card)
+    desk.manager.slot("counter").insert(desk.card)
     assert eventually(lambda: len(desk.verdicts()) == 4)
     assert desk.desk.verify(OPERATOR, "counter").verdict.code == "ACTIVE"
     with pytest.raises(LeaseHeld):
-        desk.hub.leases.take(OTHER, "counter")
+        desk.manager.leases.take(OTHER, "counter")
     desk.desk.watch(COUNTER, "counter", False)
     with pytest.raises(LeaseLost, match="take a lease"):
         desk.desk.verify(COUNTER, "counter")
-    desk.hub.drawer("counter").eject()
+    desk.manager.slot("counter").eject()
     count = len(desk.verdicts())
-    desk.hub.drawer("counter").insert(desk.card)
-    desk.hub.ask("counter", lambda seat: None)
+    desk.manager.slot("counter").insert(desk.card)
+    desk.manager.ask("counter", lambda session: None)
     assert len(desk.verdicts()) == count
     desk.desk.watch(COUNTER, "counter", True)
     assert eventually(lambda: len(desk.verdicts()) == count + 1)
@@ -147,15 +147,15 @@ def test_a_counter_verifies_each_card_put_in(desk: Desk) -> None:
 
 def test_settings_name_the_counter(tmp_path: Path, issued: tuple[str, Path]) -> None:
     with opened(tmp_path, issued, counters={"sim:slot/Counter": "柜台 1"}) as desk:
-        view = desk.hub.view("counter")
+        view = desk.manager.view("counter")
         assert (view.mode, view.name) == (Mode.COUNTER, "柜台 1")
-        assert desk.hub.view("desk").mode is Mode.FREE
-        desk.hub.drawer("counter").insert(desk.card)
+        assert desk.manager.view("desk").mode is Mode.FREE
+        desk.manager.slot("counter").insert(desk.card)
         assert eventually(desk.verdicts)
 
 
 def test_who_may_and_what_a_reader_lacks(desk: Desk) -> None:
-    lease = desk.hub.leases.take(COUNTER, "counter")
+    lease = desk.manager.leases.take(COUNTER, "counter")
     with pytest.raises(ReaderOut) as empty:
         desk.desk.verify(COUNTER, "counter", lease=lease.token)
     assert empty.value.params["code"] == "no-card"
@@ -179,7 +179,7 @@ def test_a_card_that_does_not_answer_is_a_verdict_too(desk: Desk, tmp_path: Path
     damaged = tmp_path / "damaged.card"
     damaged.write_bytes(b"no chip at all")
     desk.desk.watch(COUNTER, "counter", True)
-    desk.hub.drawer("counter").insert(damaged)
+    desk.manager.slot("counter").insert(damaged)
     assert eventually(desk.verdicts)
     told = desk.verdicts()[0]
     assert (told["verdict"], told["failed_check"], told["member"]) == ("CARD_FAULT", "answer to reset", None)
@@ -200,7 +200,7 @@ def test_verdicts_go_on_while_the_database_is_away_and_are_noted_afterwards(
     monkeypatch.setattr(verdicts, "note", away)
     desk.lists.append(AWAY)
     desk.desk.watch(COUNTER, "counter", True)
-    desk.hub.drawer("counter").insert(desk.card)
+    desk.manager.slot("counter").insert(desk.card)
     assert eventually(lambda: not desk.desk.lists_age(COUNTER).live)
     for _ in range(3):
         view = desk.desk.verify(COUNTER, "counter")
@@ -227,7 +227,7 @@ def test_notes_that_can_never_be_written_do_not_stop_the_others(desk: Desk, monk
 
     monkeypatch.setattr(verdicts, "note", refused)
     desk.desk.watch(COUNTER, "counter", True)
-    desk.hub.drawer("counter").insert(desk.card)
+    desk.manager.slot("counter").insert(desk.card)
     assert eventually(lambda: tried == [1])
     assert desk.desk.unwritten == 0
 
@@ -245,7 +245,7 @@ def test_a_note_that_can_never_be_written_takes_no_other_with_it(desk: Desk, mon
 
     monkeypatch.setattr(verdicts, "note", picky)
     desk.desk.watch(COUNTER, "counter", True)
-    desk.hub.drawer("counter").insert(desk.card)
+    desk.manager.slot("counter").insert(desk.card)
     assert eventually(lambda: desk.desk.unwritten == 1)
     for code in ("CARD_FAULT", "EXPIRED"):
         desk.desk._notes.append(VerdictNote(NOON, "test", "counter", code, 0.1))
@@ -263,7 +263,7 @@ def test_what_nobody_foresaw_behind_the_counter_is_logged_once_and_it_goes_on(
     note = desk.station.registry.verdicts.note
     monkeypatch.setattr(desk.station.registry.verdicts, "note", broken)
     desk.desk.watch(COUNTER, "counter", True)
-    desk.hub.drawer("counter").insert(desk.card)
+    desk.manager.slot("counter").insert(desk.card)
     assert eventually(lambda: any("not written down" in record.getMessage() for record in caplog.records))
     desk.lists.append(LookupError("a secret"))
     assert eventually(lambda: not desk.desk.lists_age(COUNTER).live)
@@ -278,7 +278,7 @@ def test_what_nobody_foresaw_behind_the_counter_is_logged_once_and_it_goes_on(
 
 def test_of_too_many_notes_the_oldest_go_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.desk.close()
-    monkeypatch.setattr("reader_service.services.counter.KEPT", 3)
+    monkeypatch.setattr("reader_service.services.counter.MOST_NOTES", 3)
     notes = [VerdictNote(NOON, "test", "counter", str(number), 0.1) for number in range(5)]
 
     def away(*some: VerdictNote) -> None:
@@ -295,8 +295,8 @@ def test_without_any_list_there_is_no_verdict(tmp_path: Path, issued: tuple[str,
     with opened(tmp_path, issued) as desk:
         desk.desk.close()
         desk.lists.append(AWAY)
-        fresh = CounterService(desk.station.parts, desk.station.bus, desk.hub)
-        desk.hub.drawer("counter").insert(desk.card)
+        fresh = CounterService(desk.station.parts, desk.station.bus, desk.manager)
+        desk.manager.slot("counter").insert(desk.card)
         fresh.watch(COUNTER, "counter", True)
         assert eventually(lambda: desk.station.bus.of("service.fault", "counter"))
         for call in (lambda: fresh.verify(COUNTER, "counter"), lambda: fresh.lists_age(COUNTER)):
@@ -307,7 +307,7 @@ def test_without_any_list_there_is_no_verdict(tmp_path: Path, issued: tuple[str,
 def test_a_card_reported_lost_is_refused_as_soon_as_the_lists_are_read_anew(desk: Desk) -> None:
     registry = desk.station.registry
     desk.desk.watch(COUNTER, "counter", True)
-    desk.hub.drawer("counter").insert(desk.card)
+    desk.manager.slot("counter").insert(desk.card)
     assert desk.desk.verify(COUNTER, "counter").verdict.code == "ACTIVE"
     batch = registry.batches.all()[0].id
     (card,) = registry.cards.of_batch(batch)

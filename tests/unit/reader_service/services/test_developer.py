@@ -27,12 +27,12 @@ SECOND = Principal("second dev", frozenset({Role.DEVELOPER}))
 @dataclass
 class Desk:
     station: ReaderRig
-    hub: ReaderManager
+    manager: ReaderManager
     desk: DeveloperService
     drawer: Path
 
     def lease(self, p: Principal = DEVELOPER, reader_id: str = "a") -> str:
-        return self.hub.leases.take(p, reader_id).token
+        return self.manager.leases.take(p, reader_id).token
 
 
 @pytest.fixture
@@ -41,14 +41,16 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     list(make_stock(drawer / "blanks", 2, CardConfig(blank())))
     (drawer / "notes.txt").write_text("no card")
     (drawer / "link.card").symlink_to("/etc/passwd")
-    made = reader_rig(tmp_path, "sim:slot/A", "sim:slot/B", f"sim:{next((drawer / 'blanks').iterdir())}", drawer=drawer)
-    with made.hub() as hub:
-        assert eventually(lambda: all(view.drawer for view in hub.views()[:2]))
-        yield Desk(made, hub, DeveloperService(made.parts, made.bus, hub), drawer)
+    made = reader_rig(
+        tmp_path, "sim:slot/A", "sim:slot/B", f"sim:{next((drawer / 'blanks').iterdir())}", card_folder=drawer
+    )
+    with made.manager() as manager:
+        assert eventually(lambda: all(view.drawer for view in manager.views()[:2]))
+        yield Desk(made, manager, DeveloperService(made.parts, made.bus, manager), drawer)
 
 
 def names(desk: Desk) -> list[str]:
-    return [file.name for file in desk.desk.drawer(DEVELOPER)]
+    return [file.name for file in desk.desk.virtual_cards(DEVELOPER)]
 
 
 def test_bytes_go_to_the_card_and_come_back_with_their_meaning(desk: Desk) -> None:
@@ -80,7 +82,7 @@ def test_a_session_lasts_as_long_as_its_lease(desk: Desk) -> None:
             desk.desk.transmit(who, "a", lease, [SELECT_ISD])
         with pytest.raises(LeaseLost):
             desk.desk.history(who, "a", lease)
-    desk.hub.leases.give_back(DEVELOPER, "a", token)
+    desk.manager.leases.give_back(DEVELOPER, "a", token)
     second = desk.lease(SECOND)
     assert desk.desk.history(SECOND, "a", second) == []
     (exchange,) = desk.desk.transmit(SECOND, "a", second, [SELECT_ISD])
@@ -108,7 +110,7 @@ def test_what_goes_wrong_on_the_way(desk: Desk) -> None:
         lambda: desk.desk.transmit(OPERATOR, "a", token, [SELECT_ISD]),
         lambda: desk.desk.decode(OPERATOR, b""),
         lambda: desk.desk.trace(OPERATOR, "a", True),
-        lambda: desk.desk.drawer(OPERATOR),
+        lambda: desk.desk.virtual_cards(OPERATOR),
         lambda: desk.desk.insert(OPERATOR, "a", "x"),
         lambda: desk.desk.eject(OPERATOR, "a"),
         lambda: desk.desk.tear(OPERATOR, "a"),
@@ -173,7 +175,7 @@ def test_cards_of_the_drawer_are_put_in_and_taken_out(desk: Desk) -> None:
 def test_nothing_but_a_card_of_the_drawer_goes_in(desk: Desk, name: str) -> None:
     with pytest.raises(NotFound):
         desk.desk.insert(DEVELOPER, "a", name)
-    assert desk.hub.view("a").state is ReaderState.EMPTY
+    assert desk.manager.view("a").state is ReaderState.EMPTY
 
 
 def test_a_slot_that_somebody_leased_is_theirs(desk: Desk) -> None:
@@ -187,13 +189,13 @@ def test_a_slot_that_somebody_leased_is_theirs(desk: Desk) -> None:
             call()
     desk.desk.insert(SECOND, "a", names(desk)[0])
     with pytest.raises(Conflict, match="no virtual slot"):
-        desk.desk.insert(DEVELOPER, desk.hub.views()[2].id, names(desk)[1])
+        desk.desk.insert(DEVELOPER, desk.manager.views()[2].id, names(desk)[1])
 
 
 def test_where_nothing_is_simulated_there_is_no_drawer(tmp_path: Path) -> None:
     made = reader_rig(tmp_path)
-    with made.hub() as hub:
-        found = DeveloperService(made.parts, made.bus, hub)
-        assert found.drawer(DEVELOPER) == []
+    with made.manager() as manager:
+        found = DeveloperService(made.parts, made.bus, manager)
+        assert found.virtual_cards(DEVELOPER) == []
         with pytest.raises(NotFound):
             found.insert(DEVELOPER, "a", "x.card")

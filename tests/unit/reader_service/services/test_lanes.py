@@ -43,9 +43,9 @@ def stock(directory: Path, count: int) -> Path:
 class Lanes:
     """A lane desk over the readers of a station."""
 
-    def __init__(self, made: ReaderRig, hub: ReaderManager, **more: Any) -> None:
-        self.station, self.hub = made, hub
-        self.desk = LaneService(made.parts, made.bus, hub, again=0.05, **more)
+    def __init__(self, made: ReaderRig, manager: ReaderManager, **more: Any) -> None:
+        self.station, self.manager = made, manager
+        self.desk = LaneService(made.parts, made.bus, manager, again=0.05, **more)
 
     def view(self, reader_id: str) -> LaneStatus:
         return next(view for view in self.desk.lanes(OPERATOR) if view.reader == reader_id)
@@ -60,8 +60,8 @@ class Lanes:
 
 @contextmanager
 def lanes(made: ReaderRig, **more: Any) -> Iterator[Lanes]:
-    with made.hub() as hub:
-        found = Lanes(made, hub, **more)
+    with made.manager() as manager:
+        found = Lanes(made, manager, **more)
         try:
             yield found
         finally:
@@ -73,7 +73,7 @@ def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) ->
     made = reader_rig(tmp_path, f"sim:{feeder}", f"sim:{feeder}")
     batch = issuer.prepared(made.registry, 3, tmp_path)
     with lanes(made) as on:
-        ids = [view.id for view in on.hub.views()]
+        ids = [view.id for view in on.manager.views()]
         assert ids == ["blanks", "blanks-2"]
         begun = on.desk.start(OPERATOR, batch, [*ids, ids[0]])
         assert [(view.reader, view.batch, view.started_by) for view in begun] == [(i, batch, "张师傅") for i in ids]
@@ -81,7 +81,7 @@ def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) ->
         assert on.accounts(batch) == (3, 3, 0, True)
         assert sum(view.ok for view in on.desk.lanes(OPERATOR)) == 3
         assert not any(view.fault for view in on.desk.lanes(OPERATOR))
-        assert [on.hub.leases.mode(i) for i in ids] == [Mode.FREE] * 2
+        assert [on.manager.leases.mode(i) for i in ids] == [Mode.FREE] * 2
         with pytest.raises(Conflict, match="is done"):
             on.desk.start(OPERATOR, batch, ids)
     cards = [event.data for event in made.bus.of("lane.card")]
@@ -103,7 +103,7 @@ def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
     batch = issuer.prepared(made.registry, 3, tmp_path)
     with lanes(made) as on:
         on.desk.start(OPERATOR, batch, ["lane-1"])
-        drawer = on.hub.drawer("lane-1")
+        drawer = on.manager.slot("lane-1")
         drawer.insert(paths[0])
         assert eventually(lambda: on.view("lane-1").ok == 1)
         last = on.view("lane-1").last
@@ -127,7 +127,7 @@ def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
         for command in LANE_COMMANDS.values():
             with pytest.raises(NotFound):
                 on.desk.steer(OPERATOR, "lane-1", command)
-        on.hub.leases.take(OTHER, "lane-1")
+        on.manager.leases.take(OTHER, "lane-1")
     deeds = [row.entry for row in made.registry.audit.page(None, 50).items if row.entry.action.startswith("lane.")]
     assert [(deed.action, deed.actor, deed.facts["readers"]) for deed in deeds] == [
         ("lane.stop", "张师傅", "lane-1"),
@@ -143,7 +143,7 @@ def test_a_reject_is_told_with_its_bin_and_the_dossier_is_made_again(tmp_path: P
     batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
         on.desk.start(OPERATOR, batch, ["lane-1"])
-        drawer = on.hub.drawer("lane-1")
+        drawer = on.manager.slot("lane-1")
         drawer.insert(damaged)
         assert eventually(lambda: on.view("lane-1").bad == 1)
         last = on.view("lane-1").last
@@ -162,7 +162,7 @@ def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> N
     batch = issuer.prepared(made.registry, 2, tmp_path)
     with lanes(made) as on:
         on.desk.start(OPERATOR, batch, ["lane-1"])
-        drawer = on.hub.drawer("lane-1")
+        drawer = on.manager.slot("lane-1")
         drawer.insert(paths[0])
         assert eventually(lambda: on.view("lane-1").ok == 1)
         drawer.eject()
@@ -195,10 +195,10 @@ def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
         issuer.prepare(made.registry, draft, tmp_path)
         with pytest.raises(NotFound):
             start(OPERATOR, draft, ["a", "c"])
-        on.hub.leases.take(OTHER, "b")
+        on.manager.leases.take(OTHER, "b")
         with pytest.raises(LeaseHeld, match="李师傅"):
             start(OPERATOR, draft, ["a", "b"])
-        assert on.hub.leases.mode("a") is Mode.FREE
+        assert on.manager.leases.mode("a") is Mode.FREE
         assert on.desk.lanes(OPERATOR) == []
         with pytest.raises(Forbidden):
             on.desk.lanes(Principal("clerk", frozenset({Role.REGISTRAR})))
@@ -231,7 +231,7 @@ def test_a_lane_waits_for_a_registry_that_is_away_with_its_card(tmp_path: Path) 
     with lanes(made) as on:
         on.desk.start(OPERATOR, batch, ["lane-1"])
         outage.away.set()
-        on.hub.drawer("lane-1").insert(paths[0])
+        on.manager.slot("lane-1").insert(paths[0])
         assert eventually(lambda: on.view("lane-1").message == str(AWAY))
         assert on.view("lane-1").code == "record-away"
         assert on.view("lane-1").state == "waiting"
@@ -253,7 +253,7 @@ def test_no_lane_is_started_while_the_registry_is_away(tmp_path: Path, monkeypat
         monkeypatch.setattr(made.registry.batches, "batch", away)
         with pytest.raises(Unavailable):
             on.desk.start(OPERATOR, batch, ["lane-1"])
-        assert on.hub.leases.mode("lane-1") is Mode.FREE
+        assert on.manager.leases.mode("lane-1") is Mode.FREE
 
 
 def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
         on.desk.close()
         with pytest.raises(Unavailable, match="is ending"):
             on.desk.start(OPERATOR, batch, ["lane-1"])
-        assert on.hub.leases.mode("lane-1") is Mode.FREE
+        assert on.manager.leases.mode("lane-1") is Mode.FREE
         assert on.desk.lanes(OPERATOR) == []
 
 
@@ -272,13 +272,13 @@ def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: P
     made = reader_rig(tmp_path, "fake:A", open_reader=readers)
     batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
-        on.hub.on_forgotten = on.desk.forget
+        on.manager.on_forgotten = on.desk.forget
         on.desk.start(OPERATOR, batch, ["a"])
         on.desk.steer(OPERATOR, "a", LANE_COMMANDS["stop"])
         assert eventually(on.ended)
         readers.opened["fake:A"][0].fault = ReaderFault("the cable is loose")
-        assert eventually(lambda: on.hub.view("a").state == "lost")
-        on.hub.forget(OPERATOR, "a")
+        assert eventually(lambda: on.manager.view("a").state == "lost")
+        on.manager.forget(OPERATOR, "a")
         assert on.desk.lanes(OPERATOR) == []
 
 
@@ -287,7 +287,7 @@ def test_what_nobody_foresaw_ends_its_lane_and_is_logged(tmp_path: Path, caplog:
     made = reader_rig(tmp_path, "fake:A", open_reader=readers)
     batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
-        on.hub.ask("a", lambda seat: seat.name)
+        on.manager.ask("a", lambda session: session.name)
         on.desk.start(OPERATOR, batch, ["a"])
         readers.opened["fake:A"][0].fault = LookupError("a secret")
         assert eventually(on.ended)
@@ -375,13 +375,13 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
     copy = tmp_path / "second" / path.name
     second = reader_rig(tmp_path / "second", "sim:slot/Lane 1", name="second", url=shared)
     with lanes(first) as dying, lanes(second) as living:
-        reader_id = dying.hub.views()[0].id
+        reader_id = dying.manager.views()[0].id
         dying.desk.start(OPERATOR, batch, [reader_id])
         assert stuck[0].stuck.wait(PATIENCE)
         assert first.registry.batches.accounts(batch).claimed == 1
         shutil.copy(path, copy)  # the chip as it is, in the other station's hands
         living.desk.start(OPERATOR, batch, ["lane-1"])
-        living.hub.drawer("lane-1").insert(copy)
+        living.manager.slot("lane-1").insert(copy)
         assert eventually(living.ended)
         assert living.accounts(batch) == (1, 1, 0, True)
         assert eventually(dying.ended)
@@ -389,9 +389,9 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
         assert gone.fault
         assert "does not answer" in gone.message
         with pytest.raises(ReaderOut):
-            dying.hub.ask(reader_id, lambda seat: seat.name)
+            dying.manager.ask(reader_id, lambda session: session.name)
         stuck[0].go.set()
-        assert eventually(lambda: dying.hub.view(reader_id).state != "hung")
+        assert eventually(lambda: dying.manager.view(reader_id).state != "hung")
         assert living.accounts(batch) == (1, 1, 0, True)
         assert (gone.ok, living.view("lane-1").ok) == (0, 1)
     (card,) = second.registry.cards.of_batch(batch)

@@ -42,14 +42,14 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def reading(made: ReaderRig) -> Iterator[tuple[ReaderManager, ReadingService]]:
-    with made.hub() as hub:
-        yield hub, ReadingService(made.parts, hub)
+    with made.manager() as manager:
+        yield manager, ReadingService(made.parts, manager)
 
 
 def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path, card: Path) -> None:
-    with reading(reader_rig(tmp_path, f"{SLOT}?card={card}")) as (hub, desk):
-        (reader,) = [view.id for view in hub.views()]
-        lease = hub.leases.take(OPERATOR, reader, 60).token
+    with reading(reader_rig(tmp_path, f"{SLOT}?card={card}")) as (manager, desk):
+        (reader,) = [view.id for view in manager.views()]
+        lease = manager.leases.take(OPERATOR, reader, 60).token
         found = desk.read(OPERATOR, reader, lease=lease)
         again = desk.read(OPERATOR, reader, lease=lease)
     member, payment = found.applications
@@ -77,21 +77,21 @@ def counted(elements: object) -> int:
 
 def test_a_blank_chip_has_no_application(tmp_path: Path) -> None:
     (chip,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
-    with reading(reader_rig(tmp_path, f"{SLOT}?card={chip}")) as (hub, desk):
-        (reader,) = [view.id for view in hub.views()]
-        found = desk.read(OPERATOR, reader, lease=hub.leases.take(OPERATOR, reader, 60).token)
+    with reading(reader_rig(tmp_path, f"{SLOT}?card={chip}")) as (manager, desk):
+        (reader,) = [view.id for view in manager.views()]
+        found = desk.read(OPERATOR, reader, lease=manager.leases.take(OPERATOR, reader, 60).token)
     assert found.applications == ()
     assert found.atr
 
 
 def test_who_may_and_where(tmp_path: Path) -> None:
-    with reading(reader_rig(tmp_path, SLOT)) as (hub, desk):
-        (reader,) = [view.id for view in hub.views()]
+    with reading(reader_rig(tmp_path, SLOT)) as (manager, desk):
+        (reader,) = [view.id for view in manager.views()]
         with pytest.raises(Forbidden):
             desk.read(AUDITOR, reader)
         with pytest.raises(LeaseLost, match="take a lease"):
             desk.read(COUNTER, reader)
-        lease = hub.leases.take(COUNTER, reader, 60).token
+        lease = manager.leases.take(COUNTER, reader, 60).token
         with pytest.raises(ReaderOut) as out:
             desk.read(COUNTER, reader, lease=lease)
         assert out.value.params["code"] == "no-card"

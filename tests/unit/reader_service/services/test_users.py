@@ -14,7 +14,7 @@ ADMINISTRATOR = Principal("root", frozenset({Role.ADMINISTRATOR}))
 def test_a_password_that_was_reset_is_told_with_its_reason(tmp_path: Path) -> None:
     house = accounts_app(tmp_path)
     house.person("li.na", Role.REGISTRAR)
-    made = house.service.people.reset(ADMINISTRATOR, "li.na", "forgotten, called from 13903110001")
+    made = house.service.users.reset(ADMINISTRATOR, "li.na", "forgotten, called from 13903110001")
     assert made.user.must_change
     told = ("root", "user.password", "user:li.na", "forgotten, called from ****0001")
     assert last_audit_entry(house.registry) == told
