@@ -14,7 +14,7 @@ from terminal.errors import CodecError
 from terminal.tlv import Tag, encode_length
 
 MAX_RECORD = 254
-"""Bytes of a whole record. EMV 4.4 Book 3, 6.5.11 (Le is one byte), and issue practice."""
+"""Bytes of a whole record. EMV 4.4 Book 3, 6.5.11 (Le is one byte), and common practice."""
 
 _BCD = bytes(number // 10 << 4 | number % 10 for number in range(100))
 Item = tuple[int, bytes]

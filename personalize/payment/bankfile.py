@@ -1,4 +1,4 @@
-"""Cards that come prepared from a bank, or go to one: what every bank's file format says, and the seam for formats.
+"""Files of prepared cards, from a bank or to one: their content in every format, and the interface of a format.
 
 A bank's own format is one module with a ``BankFormat``. ``bankfile_dp`` is the format of docs/bank-file.md.
 """
@@ -20,8 +20,8 @@ from terminal.tlv import decode
 
 @dataclass(frozen=True, slots=True)
 class PreparedCard:
-    """One card's payment side. ``reference`` is the name under which both parties know the card, the number of its
-    member card for the files of this house. Secrets in the applications are sealed here or references to keys."""
+    """One card's payment side. ``reference`` identifies the card for both parties: in our files, the number of its
+    member card. Secrets in the applications are sealed with our key, or references to keys."""
 
     reference: str
     pan: str = field(repr=False)
@@ -36,7 +36,7 @@ class PreparedCard:
 
 @dataclass(frozen=True, slots=True)
 class FileHead:
-    """Who made a file, when, and which of theirs it is."""
+    """Sender, time and running number of a file."""
 
     sender: str
     number: int
@@ -45,8 +45,7 @@ class FileHead:
 
 @dataclass(frozen=True, slots=True)
 class BankFileExchange:
-    """What reading and writing need of the house: ``transport`` is the key shared with the bank, ``seal`` the key under
-    which secrets rest here."""
+    """Keys for reading and writing: ``transport`` is shared with the bank, ``seal`` seals secrets in our registry."""
 
     custody: KeyCustody
     transport: KeyRef
@@ -54,20 +53,20 @@ class BankFileExchange:
 
 
 class BankFormat(Protocol):
-    """One bank's file format. Both directions stream: a card at a time, whatever the file's length."""
+    """One bank's file format. Both directions stream, card by card."""
 
     def read(self, stream: BinaryIO, exchange: BankFileExchange) -> tuple[FileHead, Iterator[PreparedCard]]:
-        """The head, and the cards as they are read, each secret sealed at once. The file is whole and genuine only when
-        the iterator ended without a fault: store nothing for good before. Raises BankFileError, from either."""
+        """The head, and the cards as they are read, each secret sealed at once. The file is complete and authentic only
+        when the iterator has ended without a fault: commit nothing before. Raises BankFileError, from either."""
         ...
 
     def write(self, stream: BinaryIO, head: FileHead, cards: Iterable[PreparedCard], exchange: BankFileExchange) -> int:
-        """How many cards were written. Raises BankFileError for a card that the format cannot say."""
+        """Write a file; returns the number of cards. Raises BankFileError for a card that the format cannot hold."""
         ...
 
 
 def check(card: PreparedCard, record: int) -> PreparedCard:
-    """Refuse a card that cannot be meant: AIDs of a wrong length, a DGI that is there twice, records that are of
+    """Refuse an inconsistent card: AIDs of a wrong length, a DGI twice, records of
     another card (PAN in 5A and 57 and sequence in 5F34 stand in the chip too). Raises BankFileError."""
     for application in card.applications:
         aids = application.package_aid, application.module_aid, application.instance_aid
@@ -79,7 +78,7 @@ def check(card: PreparedCard, record: int) -> PreparedCard:
             if numbers.count(number) > 1:
                 raise BankFileError("it is there twice", record, f"{place}, DGI {number:04X}")
     for (sfi, number), value in card.payment.records().items():
-        if value[:1] == b"\x70":  # other data in this range are the card's own, in no common form
+        if value[:1] == b"\x70":  # other data in this range are proprietary
             _check_record(card, value, record, f"DGI {sfi:02X}{number:02X}")
     return card
 

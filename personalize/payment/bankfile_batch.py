@@ -1,6 +1,6 @@
-"""Between a bank's cards and the dossiers of a batch: which card is whose, whether it is sound, and all of it or none.
+"""Import of a bank's cards into the dossiers of a batch, and export: matching, linting, all cards or none.
 
-Both directions hold some hundred cards in memory at once, whatever a file's length.
+Both directions hold a few hundred cards in memory, for any length of file.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from terminal.keys import ApplicationKeys, KeyCustody, SealedKeys
 from terminal.tlv import decode
 
 FORMATS: Final[Mapping[str, BankFormat]] = MappingProxyType({"dp": DpFormat(), "dp-tr31": DpFormat(key_blocks=True)})
-"""By the name that commands use. A bank's own format is one more line here and one more module."""
+"""Formats by the name that commands use. A bank's own format is one more line here and one more module."""
 
 MOST_LISTED: Final = 20
-"""Faults of cards that are told of one file."""
+"""The most faults that are listed for one file."""
 _CHUNK: Final = 200
 
 
 def cards_of(dossiers: Iterable[Dossier]) -> Iterator[PreparedCard]:
-    """The payment side of these dossiers, by the number of the member card. Raises DossierError for one without."""
+    """The payment side of these dossiers, by the number of the member card. Raises DossierError for a dossier without
+    one."""
     for dossier in dossiers:
         if dossier.payment is None:
             raise DossierError(f"the dossier of card {dossier.card_number} has no payment application to export")
@@ -67,11 +68,11 @@ def take_in(
 ) -> int:
     """Give a batch's waiting dossiers the applications of a file: all its cards, or none where one is not sound.
 
-    ``judge`` sees each dossier as it will be. Nothing is stored before the last card was read and found sound; then all
-    is, in one transaction. Killed anywhere, the same file can be taken in again, as it can when it was taken in before.
-    Returns how many cards there were. Raises BankFileError from ``cards``, BankFileRefused with every card that is for
-    none of these dossiers, comes twice, has another card's account number or is not sound; DossierError when nothing
-    waits in the batch; RegistryError when a chip took one of the dossiers meanwhile.
+    ``judge`` lints each dossier as it will be. Nothing is stored before the last card has passed; then all are stored
+    in one transaction. After an interruption the same file can be imported again, as after a complete import. Returns
+    the number of cards. Raises BankFileError from ``cards``, BankFileRefused with every card that matches none of these
+    dossiers, occurs twice, has another card's account number or is not sound; DossierError when no dossier of the batch
+    waits; RegistryError when a chip took one of the dossiers meanwhile.
     """
     if not registry.dossiers.waiting_cards(batch_id):
         raise DossierError(nothing_waits(batch_id))
@@ -90,7 +91,7 @@ def take_in(
 
 
 def refuse_remaking(registry: Registry, custody: KeyCustody, batch_id: str) -> None:
-    """Before the line makes dossiers of rejected cards again: those of a bank it cannot, as the bank has the keys.
+    """Refuse to prepare rejected cards again where the bank prepared them: the bank has the keys.
 
     Raises DossierError naming one of them.
     """
@@ -116,7 +117,7 @@ class _Intake:
     pans: set[str] = field(default_factory=set, repr=False)
 
     def sound(self, chunk: Sequence[tuple[int, PreparedCard]]) -> Iterator[NewDossier]:
-        """Sealed dossiers of these cards; of the others ``faults`` tells."""
+        """Sealed dossiers of these cards; the others go into ``faults``."""
         references = [card.reference for _, card in chunk]
         waiting = _waiting(self.registry, self.batch_id, references)
         bound = self.registry.pans.of_cards(references)

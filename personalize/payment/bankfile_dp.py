@@ -1,7 +1,8 @@
 """The data preparation file of docs/bank-file.md: header, one record a card, trailer; chained and authenticated.
 
 Each authenticator is a CMAC over the one before it and its own record, under a key that the header derives from the
-transport key, so that nothing is changed, left out, put in, put elsewhere or taken from another file without the key.
+transport key, so that records cannot be changed, removed, inserted, reordered or taken from another file without the
+key.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ MOST: Final = 0x10_0000
 _CARD, _END = 0x43, 0x45
 _CIPHERS = {Algorithm.TDES: 1, Algorithm.AES128: 2, Algorithm.AES192: 3, Algorithm.AES256: 4, Algorithm.SM4: 5}
 _WRAPPED, _KEY_BLOCKS = 1, 2
-"""How 3DES keys travel."""
+"""Format of 3DES keys in the file."""
 _PLAIN, _DATA, _TDES_KEYS, _SM4_KEYS = range(4)
 _KEYS = {_TDES_KEYS: Algorithm.TDES, _SM4_KEYS: Algorithm.SM4}
 
@@ -85,7 +86,7 @@ _BODY: Construct = Struct(
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What reading and writing of one file's cards need: the parties' keys, and how 3DES keys travel."""
+    """Parameters of one file: the parties' keys, and the format of 3DES keys."""
 
     exchange: BankFileExchange
     keys: int
@@ -93,8 +94,8 @@ class _Context:
 
 @dataclass(frozen=True, slots=True)
 class DpFormat:
-    """Format version 1. See ``BankFormat``. ``key_blocks``: files are written with 3DES keys as TR-31 key blocks; which
-    way those that are read have them their headers say."""
+    """Format version 1. See ``BankFormat``. ``key_blocks``: write 3DES keys as TR-31 key blocks; for reading, the
+    header of the file says it."""
 
     key_blocks: bool = False
 
@@ -119,7 +120,7 @@ class DpFormat:
 
 
 class _Chain:
-    """The authenticators of one file, in their order: each covers the one before it, the first a block of zeros."""
+    """The chain of authenticators of one file: each covers the one before it, the first a block of zeros."""
 
     def __init__(self, exchange: BankFileExchange, header: bytes) -> None:
         self._exchange, self._header = exchange, header
@@ -133,7 +134,7 @@ class _Chain:
 
 
 class _Source:
-    """The file, with the place of what is being read: record (0: header) and offset."""
+    """The file, with the present position: record (0: header) and offset."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -155,7 +156,7 @@ class _Source:
 
 
 def _read_header(source: _Source, exchange: BankFileExchange) -> tuple[FileHead, bytes, int]:
-    """The head, its bytes, and how 3DES keys travel."""
+    """The head, its bytes, and the format of 3DES keys."""
     fixed = source.exactly(6, "magic, version and sender")
     if fixed[:4] != MAGIC:
         raise BankFileError(f"it does not begin with {MAGIC.decode()}, as a file of this format does", 0, "magic", 0)

@@ -1,4 +1,4 @@
-"""Whether a bank's cards are sound: the linter, with the profile they were agreed by and the scheme's CA keys."""
+"""Linting of a bank's cards, with the agreed profile and the scheme's CA keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from terminal.errors import TlvError
 from terminal.tlv import decode
 
 Judge = Callable[[Dossier], Iterable[tuple[str, str]]]
-"""What is wrong with a dossier: places in it, and sentences."""
+"""Lints a dossier: returns pairs of place and sentence."""
 
 _DGI: Final = re.compile(r"DGI ([0-9A-F]{4})")
 _RECORD: Final = re.compile(r"record (\d+)\.(\d+)")
@@ -43,7 +43,8 @@ def linter_of(profile: Profile, known: CaStore) -> Judge:
 
 
 def _place(message: str, application: DossierApplication | None) -> str:
-    """The application, and the grouping that a finding is about where its sentence names it or an element of it."""
+    """The place of a finding: the application, and the data grouping where its sentence names it or an element of
+    it."""
     if application is None:
         return "application"
     place = f"application {application.instance_aid.hex().upper()}"

@@ -1,4 +1,4 @@
-"""Where an import keeps its dossiers until the last card was found sound: a file that has no name, sealed."""
+"""Temporary store of an import until its last card has passed: an unnamed file with sealed content."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from terminal.keys import KeyCustody, KeyRef, Sealed
 
 
 class Spool:
-    """Dossiers on disk, in the order in which they came; iterating reads them from the first. Account numbers are
-    sealed there as dossiers are. The file is gone with the block, or with the process."""
+    """Dossiers on disk, in order of arrival; iterating reads them from the first. Account numbers are sealed as
+    dossiers are. The file disappears with the block, or with the process."""
 
     def __init__(self, custody: KeyCustody, seal: KeyRef) -> None:
         self._custody, self._seal = custody, seal

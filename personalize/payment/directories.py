@@ -29,7 +29,7 @@ _FCI, _FIRST_RECORD, _DIRECTORY_SFI = 0x9102, 0x0101, 1
 
 
 def directories(profile: PaymentApplication) -> tuple[DossierApplication, ...]:
-    """The directory applications of a card with this payment application: PSE, and PPSE where it has an antenna."""
+    """The directory applications of a card with this payment application: PSE, and PPSE where it is contactless."""
     applications = [_pse(profile)]
     if profile.contactless:
         applications.append(_ppse(profile))

@@ -103,7 +103,7 @@ def aip(profile: PaymentApplication) -> bytes:
 
 
 def signed(profile: PaymentApplication, pan: str, sequence: int, today: date, expires: date) -> list[Item]:
-    """What the issuer's signature covers. EMV 4.4 Book 3, 7.2, and Book 2, 5.1.1."""
+    """The elements that the issuer's signature covers. EMV 4.4 Book 3, 7.2, and Book 2, 5.1.1."""
     items = [
         item(TAG_5A_PAN, pan),
         item(TAG_5F34_PAN_SEQUENCE, sequence),
@@ -135,7 +135,7 @@ def signed(profile: PaymentApplication, pan: str, sequence: int, today: date, ex
 
 
 def loose(profile: PaymentApplication, pan: str, expires: date, name: str, id_number: str) -> list[Item]:
-    """What no signature covers."""
+    """The elements that no signature covers."""
     track = Track2(pan, f"{expires:%y%m}", profile.service_code, profile.track2_discretionary)
     items = [item(TAG_57_TRACK_2, track), *_names(profile, name)]
     if profile.track1_discretionary:
@@ -146,7 +146,7 @@ def loose(profile: PaymentApplication, pan: str, expires: date, name: str, id_nu
 
 
 def _names(profile: PaymentApplication, name: str) -> list[Item]:
-    """5F20, and 9F0B for what it has no room for. A name left out is a space and a slash (ISO/IEC 7813:2006, 3)."""
+    """5F20, and 9F0B for a longer name. An omitted name is a space and a slash (ISO/IEC 7813:2006, 3)."""
     if profile.name == "blank":
         return [(TAG_5F20_CARDHOLDER_NAME, b" /")]
     encoded = name.encode("gb18030")
@@ -202,7 +202,7 @@ def _preferred(profile: PaymentApplication) -> bytes:
 
 
 def card_data(profile: PaymentApplication) -> bytes:
-    """DGI 0D01: what the card itself works with and GET DATA gives. JR/T 0025.5, data of card risk management."""
+    """DGI 0D01: data of card risk management that GET DATA returns. JR/T 0025.5."""
     risk = profile.risk
     items = [
         item(TAG_9F51_CARD_RISK_CURRENCY, profile.currency),
@@ -225,7 +225,7 @@ def card_data(profile: PaymentApplication) -> bytes:
 
 
 def own_data(profile: PaymentApplication) -> bytes:
-    """DGI 0E01: what the card works with and tells nobody."""
+    """DGI 0E01: data of card risk management that cannot be read."""
     items = (
         (TAG_9F52_DEFAULT_ACTION, bytes.fromhex(profile.risk.default_action)),
         (TAG_9F56_ISSUER_AUTHENTICATION_INDICATOR, bytes.fromhex(profile.risk.issuer_authentication)),
@@ -235,9 +235,9 @@ def own_data(profile: PaymentApplication) -> bytes:
 
 
 def issuer_data(profile: PaymentApplication) -> bytes:
-    """9F10 as the card starts from it: the card fills in the verification results, and its algorithm.
+    """The initial 9F10: the card fills in the verification results.
 
-    A card of PBOC has version 01 under 3DES and under SM4 alike: its last byte tells which of them computed the
+    A card of PBOC has version 01 under 3DES and under SM4 alike: its last byte names the algorithm of the
     cryptogram. JR/T 0025.5, 9F10 (length, key index, version, results, algorithm); VIS 1.5, IAD formats 0 and 2.
     """
     if profile.issuer_data:
@@ -253,7 +253,7 @@ def issuer_data(profile: PaymentApplication) -> bytes:
 
 
 def version_in(data: bytes) -> int | None:
-    """The cryptogram version that issuer application data name; None for data of a layout that is not known here."""
+    """The cryptogram version that issuer application data name; None for an unknown layout."""
     at = {0x06: 2, 0x07: 2, 0x1F: 1}.get(data[0] if data else 0)
     return data[at] if at is not None and len(data) > at else None
 
@@ -261,6 +261,6 @@ def version_in(data: bytes) -> int | None:
 def scheme(profile: PaymentApplication) -> bytes:
     """How the chip uses its keys: cryptogram version, fold of SM4 (00 XOR, 01 the left half), bytes of a script MAC.
 
-    Our own grouping (``keys.scheme_dgi``): no public document says how a chip is told.
+    A grouping of this program (``keys.scheme_dgi``): no public document defines one.
     """
     return bytes((VERSIONS[profile.cryptogram], profile.sm4_fold == "left", profile.script_mac))

@@ -1,4 +1,4 @@
-"""A prepared payment application as a terminal will find it: files, options and lists, however broken."""
+"""A prepared payment application as a terminal reads it: files, options and lists. Broken data are left out."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ LOGS = (
     ("log format", TAG_9F4D_LOG_ENTRY, TAG_9F4F_LOG_FORMAT),
     ("load log format", TAG_DF4D_LOAD_LOG_ENTRY, TAG_DF4F_LOAD_LOG_FORMAT),
 )
-"""Logs of transactions and of e-cash loads: what the format is called here, entry and format."""
+"""Logs of transactions and of e-cash loads: name of the format, tags of entry and format."""
 
 _CARD_DATA = tuple((dgi >> 8, dgi & 0xFF) for dgi in (CARD_DATA, OWN_DATA))
 ANTENNA = (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM)
-"""Processing options that a card gives over its antenna alone."""
+"""Processing options for the contactless interface alone."""
 
 Place = tuple[int, int]
 """SFI and record number."""
@@ -57,7 +57,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """The CA public keys that terminals will check this card with, where they are known."""
+    """The CA public keys that terminals use for this card, where they are known."""
 
     rsa: RsaPublic | None = None
     sm: bytes | None = None
@@ -65,7 +65,7 @@ class Authorities:
 
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
-    """One answer to GET PROCESSING OPTIONS: its DGI, 82 and 94. ``sm``: what it names is signed with SM2."""
+    """One answer to GET PROCESSING OPTIONS: its DGI, 82 and 94. ``sm``: its records are signed with SM2."""
 
     dgi: int
     objects: Tlvs
@@ -82,7 +82,7 @@ class ImageOptions:
 
     @property
     def afl(self) -> Afl | None:
-        """None for one that cannot be read: a rule of its own tells so."""
+        """None for a malformed one, which a rule of its own reports."""
         try:
             return Afl.parse(self.objects.get(TAG_94_AFL) or b"")
         except CodecError:
@@ -94,7 +94,7 @@ class ImageOptions:
 
 
 class CardImage:
-    """Everything the rules look at. Raises PrepareError for a dossier or profile without a payment application."""
+    """The input of the rules. Raises PrepareError for a dossier or profile without a payment application."""
 
     def __init__(self, profile: PaymentApplication | None, dossier: Dossier, authorities: Authorities) -> None:
         if profile is None or dossier.payment is None:
@@ -116,17 +116,17 @@ class CardImage:
 
     @cached_property
     def fci(self) -> Tlvs:
-        """What is inside A5; empty where that is no template."""
+        """The content of A5; empty where that is no template."""
         return inside(self.plain(FCI), TAG_A5_FCI_PROPRIETARY)
 
     @cached_property
     def contactless_fci(self) -> Tlvs:
-        """The same of the FCI for the antenna; empty where the card has one FCI for both."""
+        """The same for the contactless FCI; empty where the card has one FCI for both interfaces."""
         return inside(self.plain(CONTACTLESS_FCI), TAG_A5_FCI_PROPRIETARY)
 
     @cached_property
     def options(self) -> tuple[ImageOptions, ...]:
-        """Those for debit, e-cash and the antenna, each followed by its twin for SM2."""
+        """Options for debit, e-cash and contactless, each followed by those for SM2."""
         only_sm = not self.profile.rsa
         usual = (OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS)
         numbers = [(number + offset, only_sm or offset > 0) for number in usual for offset in (0, SM)]
@@ -134,16 +134,16 @@ class CardImage:
 
     @property
     def issuer_data(self) -> bytes:
-        """9F10 as the card starts from it, whether it came as a data object or bare."""
+        """The initial 9F10, stored as a data object or bare."""
         plain = self.plain(ISSUER_DATA)
         return objects(plain).get(TAG_9F10_IAD) or plain
 
     def content(self, place: Place) -> Tlvs:
-        """What is inside a record; empty where there is none."""
+        """The content of a record; empty where there is none."""
         return inside(self.records.get(place, b""), TAG_70_RECORD)
 
     def elements(self, options: ImageOptions) -> dict[int, bytes]:
-        """What a terminal knows of the card after reading: the first of each element, in AFL order."""
+        """Elements by tag after reading: the first of each, in AFL order."""
         elements: dict[int, bytes] = {}
         for item in chain.from_iterable(self.content(place) for place, _ in options.places()):
             elements.setdefault(int(item.tag), item.value)
@@ -163,7 +163,7 @@ class CardImage:
                 yield name, dol
 
     def raw_lists(self) -> Iterator[tuple[str, bytes]]:
-        """The data object lists as they are, by name."""
+        """The encoded data object lists, by name."""
         records = (("CDOL1", TAG_8C_CDOL1), ("CDOL2", TAG_8D_CDOL2), ("DDOL", TAG_9F49_DDOL))
         sources = (
             ("PDOL", self.fci.get(TAG_9F38_PDOL)),
@@ -187,7 +187,7 @@ class CardImage:
 
 
 def card_objects(records: Mapping[Place, bytes]) -> Tlvs:
-    """What the card itself works with, of DGIs 0D01 and 0E01: bare as banks have it, or in a 70 template."""
+    """Data of card risk management, DGIs 0D01 and 0E01: bare as banks store them, or in a 70 template."""
     items: list[Tlv] = []
     for raw in filter(None, map(records.get, _CARD_DATA)):
         items += inside(raw, TAG_70_RECORD) if raw[:1] == b"\x70" else objects(raw)
@@ -195,7 +195,7 @@ def card_objects(records: Mapping[Place, bytes]) -> Tlvs:
 
 
 def objects(data: bytes) -> Tlvs:
-    """Data objects in a row; none where they cannot be read."""
+    """Data objects in a row; none where they do not parse."""
     try:
         return decode(data, padding="reject")
     except TlvError:
@@ -203,7 +203,7 @@ def objects(data: bytes) -> Tlvs:
 
 
 def inside(data: bytes, template: int) -> Tlvs:
-    """What is inside the one template that ``data`` should be."""
+    """The content of the single template that ``data`` should be."""
     tlvs = objects(data)
     if len(tlvs) != 1 or tlvs[0].tag != template:
         return Tlvs()

@@ -1,4 +1,4 @@
-"""The linter: refuses a payment application that a brand's tester would fail, with the rule and where it is written."""
+"""The linter: findings about a payment application that certification would reject, with rule and source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RULES = (*files.RULES, *data.RULES, *lists.RULES, *authentication.RULES, *card.R
 
 @dataclass(frozen=True, slots=True)
 class LintFinding:
-    """One thing that is wrong: the rule's name, its source, a sentence."""
+    """One finding: the rule's name, its source, a sentence."""
 
     rule: str
     source: str
@@ -25,7 +25,7 @@ class LintFinding:
 
 
 def lint(profile: Profile, dossier: Dossier, authorities: Authorities | None = None) -> list[LintFinding]:
-    """Every finding about the payment application of a dossier, in the order of the rules; none for a sound card.
+    """Every finding about the payment application of a dossier, in the order of the rules; empty for a sound card.
 
     ``authorities``: the CA keys that terminals have; without them RSA certificates are not opened.
     Raises PrepareError when profile or dossier have no payment application.

@@ -1,6 +1,6 @@
-"""Account numbers for payment applications: the next of the bank's range, or those that the bank gave in a file.
+"""Account numbers for payment applications: the next of the bank's range, or numbers from the bank's file.
 
-A card that is made again keeps its number; the registry knows it, sealed, and gives no number out twice.
+A card that is prepared again keeps its number; the registry stores it sealed and assigns no number twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class BankNumbers:
 
 
 def load_numbers(path: Path, rule: PanRange) -> BankNumbers:
-    """Read a bank's file: UTF-8 text, a line ``PAN`` or ``ID number,PAN``; empty lines and those after # do not count.
+    """Read a bank's file: UTF-8 text, a line ``PAN`` or ``ID number,PAN``; empty lines and text after # are ignored.
 
     Raises ProfileError, one line for each fault with file and line, never with the number.
     """
@@ -57,7 +57,7 @@ def load_numbers(path: Path, rule: PanRange) -> BankNumbers:
 
 
 def _fault(pan: str, rule: PanRange) -> str:
-    """What is wrong with an account number, or nothing. ISO/IEC 7812-1:2017, 4."""
+    """The fault of an account number, or an empty text. ISO/IEC 7812-1:2017, 4."""
     if not (pan.isascii() and pan.isdigit()):
         return "an account number is decimal digits"
     if len(pan) != rule.length:
@@ -78,7 +78,7 @@ def _twice(person: str, pan: str, named: dict[str, str], seen: dict[str, int]) -
 def assign(
     registry: Registry, rule: PanRange, cards: Sequence[tuple[MemberToPrepare, str]], numbers: BankNumbers | None = None
 ) -> list[str]:
-    """An account number for each member and card number, in order; ``numbers`` where the bank gives them.
+    """An account number for each member and card number, in order; ``numbers`` from the bank's file, if any.
 
     Nothing is stored: ``add_dossiers`` binds them. Raises ProfileError when the range or the file is used up.
     """

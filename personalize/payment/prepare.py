@@ -1,4 +1,4 @@
-"""Data preparation of the payment application: a PAN and a person become the data groupings of EMV CPS.
+"""Data preparation of the payment application: from PAN and person to the data groupings of EMV CPS.
 
 What goes where is docs/card-layout.md. EMV 4.4 Books 2 and 3; EMV CPS 1.1; JR/T 0025 (PBOC 3.0).
 """
@@ -44,18 +44,18 @@ FCI, CONTACTLESS_FCI, ISSUER_DATA = 0x9102, 0x9103, 0x9200
 CARD_DATA, OWN_DATA = 0x0D01, 0x0E01
 OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS = 0x9104, 0x9203, 0x9207
 SM = 2
-"""Added to the number of processing options: their twin for SM2 on a card with both algorithms."""
+"""Offset of the DGIs of processing options for SM2 on a card with both algorithms."""
 KEYS, KEY_CHECKS, PIN, PIN_TRIES, CRT = 0x8000, 0x9000, 0x8010, 0x9010, 0x8201
 
 _SCRIPT_MAC = 4
-"""Bytes of a script MAC where the chip is told nothing else."""
+"""Default length of a script MAC in bytes."""
 SHARED, RSA_FILE, SM_FILE, ECASH_FILE = 1, 2, 3, 4
-"""SFIs: what both algorithms share, the certificates of each, and what only an e-cash payment reads."""
+"""SFIs: records of both algorithms, certificates of each, records of e-cash payments."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentAccount:
-    """What one card's payment application is made for. ``sequence`` is the PAN sequence number, 5F34."""
+    """Account and person of one card's payment application. ``sequence`` is the PAN sequence number, 5F34."""
 
     pan: str = field(repr=False)
     sequence: int
@@ -64,13 +64,13 @@ class PaymentAccount:
 
 
 def expiry(profile: PaymentApplication, today: date) -> date:
-    """The last day of the month in which the card ends: the same month stands on the plastic and in track 2."""
+    """The last day of the month in which the card ends: the same month is printed on the card and stands in track 2."""
     day = years_after(today, profile.validity_years)
     return day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
 class PaymentPreparer:
-    """Makes payment applications for one profile on one day. Thread-safe when ``custody`` is.
+    """Prepares payment applications for one profile on one day. Thread-safe when ``custody`` is.
 
     Raises CustodyError when a key is missing, PrepareError when data do not fit the card.
     """
@@ -101,7 +101,7 @@ class PaymentPreparer:
 
     @property
     def key_names(self) -> tuple[str, ...]:
-        """Every key that making an application uses, for a worker's snapshot."""
+        """Every key that preparation uses, for a worker's snapshot."""
         signers = [chain.issuer.name for chain in (self._rsa, self._sm) if chain]
         masters = [ref.name for refs in (self._tdes, self._sm4) if refs for ref in refs]
         return (*signers, *masters, self._seal_key.name)
@@ -120,7 +120,7 @@ class PaymentPreparer:
         profile = self._profile
         expires, aip = self._expires, self._aip
         signed = pack(elements.signed(profile, account.pan, account.sequence, self._today, expires))
-        static = b"".join(map(inside, signed)) + aip  # as 9F4A says
+        static = b"".join(map(inside, signed)) + aip  # as 9F4A names it
         loose = elements.loose(profile, account.pan, expires, account.name, account.id_number)
         chains = self._authentication(account, key, static, context)
         records = _numbered(SHARED, signed)
@@ -147,8 +147,8 @@ class PaymentPreparer:
     def _authentication(
         self, account: PaymentAccount, key: ChipKey | None, static: bytes, context: str
     ) -> list[tuple[int, int, list[Item], list[DossierPart]]]:
-        """For each algorithm: what its options' DGIs have added, the file of its certificates, what goes in there, the
-        secret DGIs."""
+        """For each algorithm: offset of its options' DGIs, file of its certificates, elements in that file, secret
+        DGIs."""
         if not self._profile.authenticates:
             return []
         algorithms = []
@@ -161,7 +161,7 @@ class PaymentPreparer:
     def _options(
         self, offset: int, records: dict[tuple[int, int], bytes], files: set[int], signed: int
     ) -> list[DossierPart]:
-        """Processing options: for debit; for e-cash, whose AFL names 9F74 too; for the antenna, with 9F10."""
+        """Processing options: for debit; for e-cash, whose AFL names 9F74 too; for contactless, with 9F10."""
         usual = _located(self._aip, records, files, signed)
         parts = [DossierPart(OPTIONS + offset, usual)]
         if self._profile.e_cash:
@@ -284,7 +284,7 @@ def _numbered(sfi: int, records: list[bytes], after: int = 0) -> dict[tuple[int,
 
 
 def _shared(profile: PaymentApplication) -> Iterator[DossierPart]:
-    """What is the same on every card of the profile."""
+    """The data groupings that are the same on every card of the profile."""
     yield DossierPart(FCI, elements.fci(profile, profile.pdol))
     if profile.q_pboc:
         yield DossierPart(CONTACTLESS_FCI, elements.fci(profile, profile.q_pboc.pdol))
@@ -297,7 +297,7 @@ def _shared(profile: PaymentApplication) -> Iterator[DossierPart]:
 
 
 def _issuer_data(profile: PaymentApplication) -> bytes:
-    """9F10 as a data object, as personalization data of the field have it in 9200 and 9207."""
+    """9F10 as a data object, as banks' personalization data have it in 9200 and 9207."""
     return tlv(TAG_9F10_IAD, elements.issuer_data(profile)).encode()
 
 

@@ -1,7 +1,7 @@
-"""Proof by use: a transaction of the kernel with the new card, in which custody, as the issuer, checks the cryptogram.
+"""Proof by use: the kernel runs a transaction with the new card, and custody, as the issuer, checks the cryptogram.
 
-The issuer declines, so that nothing is booked or logged; the card still has to authenticate itself, ask online with a
-right cryptogram, and believe the issuer's answer. EMV 4.4 Book 2, 8.1 and 8.2; Book 3, 10.
+The issuer declines, so that nothing is booked or logged; the card still must authenticate itself, go online with a
+valid cryptogram, and accept the issuer's answer. EMV 4.4 Book 2, 8.1 and 8.2; Book 3, 10.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _FAULTS = (
 
 @dataclass
 class _Issuer:
-    """The host of one transaction. ``sound`` is whether a right cryptogram came."""
+    """The host of one transaction. ``sound``: a valid cryptogram arrived."""
 
     custody: KeyCustody
     profile: PaymentApplication
@@ -106,7 +106,7 @@ class _Issuer:
         return replace(SCHEMES["pboc-sm4"], fold=self.profile.sm4_fold) if sm else SCHEMES[self.profile.cryptogram]
 
     def _own(self, data: bytes, sm: bool) -> bytes:
-        """What of the issuer application data the cryptogram covers: verification results, or all of it."""
+        """The part of the issuer application data that the cryptogram covers: verification results, or all of it."""
         if sm or self.profile.cryptogram in ("pboc-des", "cvn10"):
             return data[3:7]
         return data[4:5] if self.profile.cryptogram == "cvn17" else data
@@ -114,7 +114,7 @@ class _Issuer:
 
 class TransactionProof:
     """The proof for one profile and its keys: a ``PaymentProof``. ``now`` is local time with its zone; ``known`` are
-    the CA keys of a scheme that is not this house's own.
+    the CA keys of a scheme of others.
 
     Raises CustodyError when a CA key of the profile is missing.
     """
@@ -131,7 +131,7 @@ class TransactionProof:
         self._config = shipped_config()
 
     def __call__(self, sender: Sender, dossier: Dossier) -> str:
-        """One transaction for each algorithm of the card. Raises ReadBackError saying what it failed in."""
+        """One transaction for each algorithm of the card. Raises ReadBackError with the failed step."""
         algorithms = {"rsa": (False,), "sm": (True,), "both": (False, True)}[self._profile.algorithms]
         for sm in algorithms:
             self._transaction(sender, dossier, sm)
@@ -151,7 +151,7 @@ class TransactionProof:
             raise ReadBackError("the transaction", reason, RejectCode.READ_BACK_PAYMENT)
 
     def _terminal(self, dossier: Dossier, sm: bool) -> TerminalConfig:
-        """The shipped terminal, made to accept exactly this application, with or without SM."""
+        """The shipped terminal configuration for exactly this application, with or without SM."""
         known = self._config.applications[0]
         aid = dossier.payment.instance_aid.hex().upper() if dossier.payment else known.aid
         mine = known.model_copy(update={"aid": aid, "partial": False, "sm": sm, "version": self._profile.version})
@@ -159,7 +159,8 @@ class TransactionProof:
 
 
 def authorities(profile: PaymentApplication, custody: KeyCustody) -> CaStore:
-    """The CA keys of the profile's scheme (payment.trust), RSA and SM2 as the cards need them. Raises CustodyError."""
+    """The CA keys of the profile's scheme (payment.trust), RSA and SM2 as the profile needs them. Raises
+    CustodyError."""
     trust, keys = profile.trust, list[CaKey | SmCaKey]()
     rid = bytes.fromhex(trust.rid)
     if profile.authenticates and profile.rsa:

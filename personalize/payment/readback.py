@@ -1,4 +1,4 @@
-"""Read-back of what the line stored beside the member application: payment application and directories.
+"""Read-back of payment application and directories after personalization.
 
 Each is selected and read as a terminal does, and everything is compared with the dossier.
 """
@@ -36,11 +36,11 @@ _READ_AT_CONTACT = tuple((number + offset, offset) for number in (OPTIONS, ECASH
 
 
 class PaymentProof(Protocol):
-    """Proves the payment application by use: a transaction whose cryptogram the issuer checks, say."""
+    """Proves the payment application by use, with a transaction whose cryptogram the issuer checks."""
 
     def __call__(self, sender: Sender, dossier: Dossier) -> str:
-        """In a word what was proven, for the record. ``sender`` reaches a chip just reset, whose data are already known
-        to be the dossier's. Raises ReadBackError, CardError, TransportError."""
+        """A word for the journal about the proof. ``sender`` reaches a chip just reset, whose data are verified
+        against the dossier. Raises ReadBackError, CardError, TransportError."""
         ...
 
 
@@ -55,7 +55,7 @@ def read_back_directory(run: ReadBackRun, directory: DossierApplication) -> dict
 
 
 def read_back_payment(run: ReadBackRun, application: DossierApplication) -> dict[str, str]:
-    """Compare the payment application. What only the antenna shows (9103, 9207) is not read."""
+    """Compare the payment application. Contactless data (9103, 9207) are not read."""
     sender = run.sender
     records = application.records()
     stored = card_objects(records)
@@ -69,7 +69,7 @@ def read_back_payment(run: ReadBackRun, application: DossierApplication) -> dict
             TAG_5F2A_CURRENCY: stored.get(TAG_9F51_CARD_RISK_CURRENCY) or b"",
         }
         if dgi in (ECASH_OPTIONS, ECASH_OPTIONS + SM):
-            values[TAG_9F7A_ECASH_INDICATOR] = b"\x01"  # of nothing, so that an empty purse suffices
+            values[TAG_9F7A_ECASH_INDICATOR] = b"\x01"  # for an amount of 0, so that an empty purse suffices
         same("the payment processing options", _options(sender, application, values), expected)
         for sfi, number, _ in Afl.parse(decode(expected).need(TAG_94_AFL)).records():
             read = read_record(sender, sfi, number).raw
@@ -89,7 +89,7 @@ def _select(sender: Sender, application: DossierApplication, what: str) -> None:
 
 
 def _options(sender: Sender, application: DossierApplication, values: dict[int, bytes]) -> bytes:
-    """82 and 94 as objects, whichever format the card answers in. EMV 4.4 Book 3, 6.5.8."""
+    """82 and 94 as objects, from an answer in either format. EMV 4.4 Book 3, 6.5.8."""
     pdol = decode(application.plain(FCI))[0].children.get(TAG_9F38_PDOL) or b""
     data = Dol.parse(pdol).fill(values)
     doing = "getting the payment processing options"

@@ -66,7 +66,7 @@ class UnitCodeCodec(Codec[str]):
 
 
 class UnitNameText(Text):
-    """GB 18030 text without blanks around it. Format characters (Unicode category Cf) are let through."""
+    """GB 18030 text without blanks around it. Format characters (Unicode category Cf) are allowed."""
 
     FORBIDDEN: ClassVar = Text.FORBIDDEN - {"Cf"}
     VECTORS: ClassVar[Vectors] = (("B9A4BBE1", "工会"), ("9532823941", "𠀃A"))
@@ -192,7 +192,8 @@ class MaskedIdentityText(Codec[MaskedIdentity]):
 
 
 class SecretText(Codec[Secret]):
-    """Personal text of printable ASCII, as a Secret: it does not print, its bytes stand beside an explanation."""
+    """Personal text of printable ASCII, as a Secret, which does not print; an explanation shows its bytes only when
+    asked to reveal them."""
 
     VECTORS: ClassVar[Vectors] = (("313330313032313939303031303131323358", Secret(b"13010219900101123X")),)
 

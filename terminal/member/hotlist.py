@@ -32,7 +32,7 @@ class HotlistReason(StrEnum):
     REJECTED = "rejected"
     """The chip failed in personalization; the member has another."""
     SUSPENDED = "suspended"
-    """The only reason that can end again: the card itself stays good."""
+    """The only temporary reason: the card itself stays valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Hotlist:
 
     @classmethod
     def of(cls, cards: Iterable[HotCard], issue: Issue) -> Self:
-        """A later entry for the same card and sequence takes the place of an earlier one."""
+        """A later entry for the same card and sequence replaces an earlier one."""
         return cls(MappingProxyType({(card.card_number, card.sequence): card for card in cards}), issue)
 
     @classmethod
@@ -93,7 +93,7 @@ class Hotlist:
         return self.issue.version
 
     def age(self, at: datetime) -> timedelta:
-        """How old the list is: what happened to cards since is not in it."""
+        """The age of the list: later events are not in it."""
         return self.issue.age(at)
 
 
@@ -101,7 +101,7 @@ def patched(text: bytes, delta: Mapping[str, Any]) -> bytes:
     """The signed file of a later edition, from an earlier one's and the difference (``GET /lists/hotlist/delta``).
 
     ``delta`` holds since, version, issued, expires, signature, added (card_number, sequence, reason, since) and removed
-    (pairs). Proves nothing by itself: ``Hotlist.load`` of the outcome does. Raises CodecError where they do not fit.
+    (pairs). Verifies nothing: ``Hotlist.load`` of the result does. Raises CodecError where they do not fit.
     """
     try:
         body = json.loads(text)["list"]

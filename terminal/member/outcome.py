@@ -1,4 +1,4 @@
-"""What a counter is told: the verdict, what was proven, and the facts of a genuine card."""
+"""The result of a verification: the verdict, the proof, and the facts of a genuine card."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Proof(StrEnum):
 
 
 class EntitlementLeft(NamedTuple):
-    """What a member may still have in one benefit class, on the day of the verdict."""
+    """Uses left in one benefit class, on the day of the verdict."""
 
     benefit_class: str
     left: int
@@ -47,7 +47,7 @@ class EntitlementLeft(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MemberFacts:
-    """What a genuine card says of its member. Personal: it does not print itself."""
+    """Member data of a genuine card. Personal: its repr shows no values."""
 
     card_number: str
     sequence: int
@@ -102,10 +102,10 @@ class MemberFacts:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The one answer of a counter.
+    """The result of one verification.
 
-    ``sentence`` says it to a person; ``check`` names the check that failed (None where none did); ``member`` is there
-    only when the card has proven itself. ``hotlist_current`` is False for a hotlist past its expiry, or none.
+    ``sentence`` is its text for a person; ``check`` the check that failed (None where none did); ``member`` is set only
+    for a card that is genuine. ``hotlist_current`` is False for a hotlist past its expiry, or none.
     """
 
     code: VerdictCode

@@ -1,6 +1,6 @@
 """Reading a member card: SELECT, GET PROCESSING OPTIONS, READ RECORD. EMV 4.4 Book 1, 12; Book 3, 10.1-10.2.
 
-Raises CardRefused (a status word), CardMalformed (data out of form) and TransportError; each says what was being done.
+Raises CardRefused (a status word), CardMalformed (data out of form) and TransportError; each names the command.
 Raw records stay with the card, because offline data authentication is over their exact bytes.
 """
 
@@ -38,7 +38,7 @@ CERTIFICATE_SFI: Final = 2
 PROTECTED_SFI: Final = 5
 APPLICATION_BLOCKED: Final = 0x6283
 MOST_RECORDS: Final = 64
-"""Far more than a member card has; a card that lists thousands must not hold up a counter."""
+"""Far more than a member card has; a card that lists thousands must not block a counter."""
 
 _CERTIFICATES: Final = frozenset(
     element.tag
@@ -76,7 +76,7 @@ class SelectedApplication:
 
     @property
     def rid(self) -> bytes:
-        """The registered provider: which scheme's CA keys count."""
+        """The registered provider: it selects the scheme's CA keys."""
         return self.name[:5]
 
     @property
@@ -99,11 +99,11 @@ class ProcessingOptions:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MemberCard:
-    """All that was read of a card. Nothing in it is proven yet.
+    """The data read from a card, not yet authenticated.
 
     ``records`` are in AFL order. An element is taken only from a record that a signature or the dynamic data hash
     covers; a record of the certificate file (SFI 2) that is not signed gives certificates and nothing else, so that
-    nobody between card and terminal can slip a date into it.
+    nobody between card and terminal can insert a date.
     """
 
     application: SelectedApplication
@@ -154,7 +154,7 @@ class MemberCard:
 
 @dataclass(frozen=True, slots=True)
 class ProtectedData:
-    """What only a federation's own counters read: full ID number and phone number, as values that do not print."""
+    """Data for a federation's own counters only: full ID number and phone number, as values that do not print."""
 
     id_number: Secret
     id_type: IdType
@@ -162,7 +162,7 @@ class ProtectedData:
 
 
 def select(sender: Sender, aid: bytes = MEMBER_AID) -> SelectedApplication:
-    """SELECT by name. A blocked application answers 6283 with its FCI and is given back. EMV 4.4 Book 1, 11.3."""
+    """SELECT by name. A blocked application answers 6283 with its FCI and is returned. EMV 4.4 Book 1, 11.3."""
     doing = f"selecting the application {aid.hex().upper()}"
     response = sender.send(Command(0x00, 0xA4, 0x04, 0x00, aid, ne=256))
     data = check(response, doing, allow=(APPLICATION_BLOCKED,))
@@ -211,7 +211,7 @@ def read_records(sender: Sender, places: Iterable[tuple[int, int, bool]]) -> lis
 
 
 def read_card(sender: Sender, terminal: Mapping[int, bytes], aid: bytes = MEMBER_AID) -> MemberCard:
-    """Everything that anyone may read, without judging any of it."""
+    """Read every public record, without verification."""
     application = select(sender, aid)
     options = start(sender, application, terminal)
     return MemberCard.of(application, options, read_records(sender, options.afl.records()))

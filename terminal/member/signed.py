@@ -1,4 +1,4 @@
-"""Signed JSON lists: what counters carry to judge cards offline.
+"""Signed JSON lists that counters use to verify cards offline.
 
 A file is ``{"list": {...}, "signature": "hex"}``. The signature is RSA with SHA-256 (RFC 8017, 8.2, RSASSA-PKCS1-v1_5,
 which OpenSSL checks with ``dgst -verify``) over the canonical form of the list: UTF-8, keys sorted, no blanks.
@@ -25,7 +25,7 @@ _SHA256_INFO: Final = bytes.fromhex("3031300D060960864801650304020105000420")
 
 
 class ListOutdated(IntegrityError):
-    """A list by the right key that must not be used: not in force, or older than one that was used before."""
+    """A list with a valid signature that must not be used: not in force, or older than one that was used before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,15 @@ def representative(body: bytes, size: int) -> bytes:
 
 
 def write(kind: str, content: Mapping[str, Any], issue: Issue, key: RsaPublic, sign: Sign) -> bytes:
-    """A signed file. ``kind`` keeps one list from passing for another. Raises CryptoError, and what ``sign`` raises."""
+    """A signed file. ``kind`` prevents one list from passing for another. Raises CryptoError, and what ``sign``
+    raises."""
     body = {**content, **issue.to_json(), "kind": kind}
     signature = sign(representative(_canonical(body), key.size))
     return assembled(body, signature.hex())
 
 
 def assembled(body: Mapping[str, Any], signature: str) -> bytes:
-    """A signed file of a body that was signed before. ``signature`` is hex."""
+    """A signed file of a body with its existing signature, in hex."""
     return _canonical({"list": body, "signature": signature}) + b"\n"
 
 
@@ -72,8 +73,8 @@ def read(
 ) -> tuple[dict[str, Any], Issue]:
     """The content and issue of a signed file, its signature verified with the list key.
 
-    With ``at`` the list must be in force at that time; ``at_least`` is the lowest version that may be used, so that
-    nobody brings back an old list. Raises IntegrityError when the signature is not by that key over this list,
+    With ``at`` the list must be in force at that time; ``at_least`` is the lowest version that may be used, against
+    replay of an old list. Raises IntegrityError when the signature is not by that key over this list,
     ListOutdated, and CodecError when the file is not of ``kind`` or breaks its format.
     """
     try:

@@ -1,4 +1,4 @@
-"""The trust list: which scheme CA keys a counter believes, so that one federation accepts another's cards."""
+"""The trust list: the scheme CA keys that a counter trusts, so that one federation accepts another's cards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What data elements of the member application hold: enumerations and small values."""
+"""Values of the data elements of the member application: enumerations and small tuples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Sex(IntEnum):
 
 
 class Category(IntEnum):
-    """What a member is to the union."""
+    """Category of a member."""
 
     IN_POST = 0
     RETIRED = 1
@@ -41,7 +41,7 @@ class IdType(IntEnum):
 
 
 class Period(IntEnum):
-    """After how long an entitlement is whole again."""
+    """The period after which an entitlement is renewed."""
 
     DAY = 1
     MONTH = 2
@@ -59,13 +59,14 @@ class Entitlement(NamedTuple):
     start: date
 
     def left(self, on: date) -> int:
-        """Uses left on that day: all of them once a new period has begun."""
+        """Uses left on that day: the limit once a new period has begun."""
         return self.limit if on >= _next_period(self.start, self.period) else max(0, self.limit - self.used)
 
 
 @dataclass(frozen=True, slots=True)
 class MaskedIdentity:
-    """What a counter may compare with a document: the last four characters of the ID number and of the phone number."""
+    """Data that a counter may compare with a document: the last four characters of the ID number and of the phone
+    number."""
 
     id_number: str
     mobile: str

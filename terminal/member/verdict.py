@@ -1,8 +1,8 @@
 """A counter's verdict on the card in its reader. EMV 4.4 Book 2, 5-6; Book 3, 10.1-10.4; docs/card-layout.md.
 
-The order is: what kind of card, whose, is it genuine, is it refused, is it in time. A date or a hotlist entry is never
-looked at on a card that has not proven itself, so that no forged card is told "renew it". Reading stops as soon as
-the verdict is certain. ``verify`` raises nothing that a card or a reader can cause.
+The order of the checks: application, issuer, authenticity, hotlist, dates. Dates and hotlist are checked only on a
+genuine card, so that a forged card never gets the verdict "expired". Reading stops as soon as the verdict is certain.
+``verify`` raises nothing for faults of card or reader.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ DYNAMIC_HASH: Final = "dynamic data hash"
 CHINA: Final = bytes.fromhex("0156")
 
 _ABSENT: Final = frozenset((0x6A81, 0x6A82, 0x6D00, 0x6E00, 0x6999))
-"""How cards that do not know the application answer SELECT: EMV and JavaCard, memory and transit cards."""
+"""Status words to SELECT of cards without the application: EMV and JavaCard, memory and transit cards."""
 _NOT_PERSONALIZED: Final = 0x6985
 _EXECUTION_FAULT: Final = (0x64, 0x65, 0x66, 0x6F)
 
@@ -70,12 +70,12 @@ def verify(
     aid: bytes = MEMBER_AID,
     country: bytes = CHINA,
 ) -> Verdict:
-    """Read and judge the card behind ``sender``.
+    """Read and verify the card behind ``sender``.
 
-    ``trust`` names the scheme CA keys; ``hotlist`` None means there is none at hand (the verdict says so). ``at`` is
-    the time of the counter with its time zone: its date is the day that validity is judged on. ``unpredictable`` is 4
+    ``trust`` names the scheme CA keys; ``hotlist`` None: none is available (the verdict says so). ``at`` is
+    the time of the counter with its time zone: its date is the day of the validity checks. ``unpredictable`` is 4
     fresh bytes (None: from the system). ``country`` is the numeric country code, 2 bytes. Raises ValueError for
-    arguments out of form, and nothing for whatever the card or the reader does.
+    malformed arguments, and nothing for faults of card or reader.
     """
     number = secrets.token_bytes(4) if unpredictable is None else unpredictable
     if len(number) != 4 or len(country) != 2 or at.tzinfo is None:
@@ -147,7 +147,7 @@ class _Counter:
         return application
 
     def _read(self, application: SelectedApplication) -> tuple[MemberCard, CaKey]:
-        """Certificates first: of a card that no trusted federation issued, the rest is not worth the time."""
+        """Read the certificates first: other records only for a card of a trusted federation."""
         try:
             options = start(self.sender, application, self.terminal)
         except CardRefused as refused:
@@ -170,7 +170,7 @@ class _Counter:
         return card, authority
 
     def _authority(self, card: MemberCard) -> CaKey | None:
-        """The CA key that the records read so far name; None while they name none."""
+        """The CA key named in the records read so far; None while there is none."""
         index = card.get(elements.CA_KEY_INDEX)
         if index is None:
             return None
@@ -188,7 +188,7 @@ class _Counter:
         )
 
     def _prove(self, card: MemberCard, authority: CaKey) -> list[tuple[Signed, PublicKey]]:
-        """Static and dynamic proof; the certificates of the chain, for their dates. Raises OdaFailed, _Decided."""
+        """Authenticate the card; returns the certificates of the chain, for their dates. Raises OdaFailed, _Decided."""
         pan = card.need(elements.CARD_NUMBER)
         issuer = oda.issuer_key(
             authority.key,
@@ -214,7 +214,7 @@ class _Counter:
         return keys
 
     def _prove_static(self, card: MemberCard, issuer: RsaPublic) -> None:
-        """Enough only for a card that claims no more, and says so under the signature."""
+        """Accept a static signature only from a card whose signed AIP has no dynamic method."""
         signature = _signed_part(card, elements.STATIC_SIGNATURE, Signed.STATIC)
         if card.get(elements.STATIC_TAG_LIST) != bytes((TAG_82_AIP,)):
             raise OdaFailed(Signed.STATIC, oda.Check.DATA, "the application interchange profile is not signed")

@@ -1,1 +1,1 @@
-"""The linter's rules, by what they look at."""
+"""The linter's rules, by subject."""

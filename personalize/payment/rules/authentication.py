@@ -1,4 +1,5 @@
-"""Rules for offline data authentication: what the AIP promises must be on the card, and must hold."""
+"""Rules for offline data authentication: the methods in the AIP must have their data on the card, and these must
+verify."""
 
 from __future__ import annotations
 
@@ -101,7 +102,7 @@ def _static(image: CardImage, options: ImageOptions) -> bytes:
 
 
 def _expiries(image: CardImage, options: ImageOptions) -> tuple[str, list[tuple[str, date]]]:
-    """What of the chain does not verify (nothing where all does), and when each certificate ends."""
+    """The first fault of the chain (empty where all verifies), and the end of each certificate."""
     if options.sm:
         return _sm_chain(image, options)
     return _rsa_chain(image, options)
@@ -171,7 +172,7 @@ def _days(ends: list[tuple[str, date | None]]) -> list[tuple[str, date]]:
 
 
 def _month(value: bytes) -> date | None:
-    """The last day of MMYY; None where it is no month."""
+    """The last day of MMYY; None for an invalid month."""
     first = day(value[1:] + value[:1] + b"\x01")
     return first and first.replace(day=calendar.monthrange(first.year, first.month)[1])
 

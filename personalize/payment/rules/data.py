@@ -61,18 +61,18 @@ _RESERVED_TVR = bytes.fromhex("0004000009")
 _NOT_VERIFIED, _NO_TRY = 0x80, 0x20
 """Byte 3 of the TVR: cardholder verification was not successful; PIN try limit exceeded."""
 OFFLINE_PIN = frozenset({0x01, 0x03, 0x04, 0x05})
-"""CVM codes with a PIN that the card checks. EMV 4.4 Book 3, C3, table 43."""
+"""CVM codes with an offline PIN. EMV 4.4 Book 3, C3, table 43."""
 
 
 def pan_of(image: CardImage) -> str | None:
-    """The digits of 5A; None where it is missing or no number."""
+    """The digits of 5A; None where it is missing or malformed."""
     value = image.value(TAG_5A_PAN)
     digits = (value or b"").hex().upper().rstrip("F")
     return digits if digits.isdecimal() else None
 
 
 def day(value: bytes | None) -> date | None:
-    """YYMMDD, of this century up to 49. EMV 4.4 Book 4, 6.7.3. None where it is no day."""
+    """YYMMDD, of this century up to 49. EMV 4.4 Book 4, 6.7.3. None for an invalid date."""
     text = (value or b"").hex()
     if len(text) != 6 or not text.isdecimal():
         return None
@@ -107,7 +107,7 @@ def _range(image: CardImage) -> Iterator[str]:
 
 
 def _track2_fields(image: CardImage) -> tuple[str, str, str] | None:
-    """PAN, expiry and service code of track 2; None where it cannot be read."""
+    """PAN, expiry and service code of track 2; None where it is malformed."""
     value = image.value(TAG_57_TRACK_2)
     if value is None or len(value) > 19:
         return None
@@ -218,8 +218,8 @@ def _action_codes_all(image: CardImage) -> Iterator[str]:
 
 
 def _action_codes_cardholder(image: CardImage) -> Iterator[str]:
-    """A blocked PIN lets the CVM list go on to its next rule, and that may be "no CVM": only codes stop such a card.
-    One without 9F0D or 9F0F counts as one that names every bit."""
+    """After a blocked PIN the CVM list continues with its next rule, which may be "no CVM": only action codes stop such
+    a card. A missing 9F0D or 9F0F counts as one that names every bit."""
     value = image.value(TAG_8E_CVM_LIST) or b""
     if not any(method & 0x3F in OFFLINE_PIN for method in value[8::2]):
         return

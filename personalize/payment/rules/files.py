@@ -144,7 +144,7 @@ def _twice(image: CardImage) -> Iterator[str]:
 def _mandatory(image: CardImage) -> Iterator[str]:
     for options in image.options:
         if any(place not in image.records for place, _ in options.places()) or options.afl is None:
-            continue  # other rules tell of what is missing there
+            continue  # other rules report what is missing there
         known = image.elements(options)
         for tag, name in MANDATORY.items():
             if tag not in known:

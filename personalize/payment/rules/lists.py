@@ -79,7 +79,7 @@ def _twice(image: CardImage) -> Iterator[str]:
 
 
 def _entry_lengths(image: CardImage) -> Iterator[str]:
-    """A terminal cuts or fills what is asked for in another length, and the card then reads something else."""
+    """A terminal truncates or pads an element whose length differs in the list, and the card reads a wrong value."""
     for name, dol in image.lists():
         for entry in dol.entries:
             known = lookup(int(entry.tag), image.application.instance_aid)
@@ -171,7 +171,7 @@ def _log_input(image: CardImage) -> Iterator[str]:
 
 
 def _cvm(image: CardImage) -> tuple[bytes, list[tuple[int, int]]]:
-    """Amounts and rules of a well-formed list; nothing for another."""
+    """Amounts and rules of a well-formed list; empty for another."""
     value = image.value(TAG_8E_CVM_LIST) or b""
     if len(value) < 10 or len(value) % 2 or len(value) > 252:
         return b"", []

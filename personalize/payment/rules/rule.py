@@ -1,4 +1,4 @@
-"""What a rule of the linter is."""
+"""The form of a rule of the linter."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from personalize.payment.image import CardImage
 
 Check = Callable[[CardImage], Iterable[str]]
-"""What is wrong with a card, one sentence each; nothing where the rule holds. Never a secret, never a card number."""
+"""Checks a card: one sentence for each fault, none where the rule holds; never a secret, never a card number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that every card must keep: its name, where that is written, and the check."""
+    """A rule for every card: name, source, check."""
 
     name: str
     source: str

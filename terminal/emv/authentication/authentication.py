@@ -1,7 +1,7 @@
-"""Offline data authentication in a transaction: which method, with which algorithm, and what it found.
+"""Offline data authentication in a transaction: choice of method and algorithm, and the result.
 
 EMV 4.4 Book 3, 10.3; Book 2, 5 and 6; JR/T 0025.17 for SM2. ``authenticate`` runs before terminal action analysis;
-where it chose CDA, ``verify_combined`` ends it with the answer to GENERATE AC.
+for CDA, ``verify_combined`` completes it with the answer to GENERATE AC.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _STAGE: Final = KernelStage.AUTHENTICATION
 
 
 class Method(StrEnum):
-    """How the card proves itself, with the section of EMV 4.4 Book 2 and the bit that tells its failure."""
+    """A method, with its section of EMV 4.4 Book 2 and the TVR bit for its failure."""
 
     source: str
     failed: TVR
@@ -62,8 +62,8 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """What came of it so far. ``method`` None: card and terminal have none in common. ``passed`` None: CDA whose keys
-    are right, and whose signature comes with GENERATE AC. ``chain`` holds the card's keys, also for an enciphered PIN.
+    """The result so far. ``method`` None: card and terminal have none in common. ``passed`` None: CDA with valid
+    certificates, whose signature comes with GENERATE AC. ``chain`` holds the card's keys, also for an enciphered PIN.
     """
 
     method: Method | None
@@ -97,8 +97,8 @@ def authenticate(
 ) -> Authentication:
     """Choose the method and carry it out; for CDA, verify the certificates now and the signature later.
 
-    ``default_ddol`` serves a card without a DDOL. Failures set TVR bits; an answer to INTERNAL AUTHENTICATE that is out
-    of form ends the transaction. Raises Stop and TransportError. EMV 4.4 Book 3, 10.3.
+    ``default_ddol`` is used for a card without a DDOL. Failures set TVR bits; an answer to INTERNAL AUTHENTICATE that
+    is out of form ends the transaction. Raises Stop and TransportError. EMV 4.4 Book 3, 10.3.
     """
     chain = chain_for(state, records, store, today)
     method = choose_method(state)
@@ -148,7 +148,7 @@ def verify_combined(
 
 
 def combined_missing(state: TransactionState, why: str) -> None:
-    """Note that the card gave no CDA signature although it was asked for one. EMV 4.4 Book 2, 6.6.2."""
+    """Note that the card gave no CDA signature although one was requested. EMV 4.4 Book 2, 6.6.2."""
     _failed(state, Method.CDA, OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, why))
 
 
@@ -188,6 +188,7 @@ def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_dd
 
 
 def _failed(state: TransactionState, method: Method, failure: OdaFailed) -> None:
-    """ "ICC data missing" is for what table 35 names; what an answer lacks is not among it. EMV 4.4 Book 3, 7.5."""
+    """ "ICC data missing" is set for what table 35 names; data missing in an answer are not in that table. EMV 4.4 Book
+    3, 7.5."""
     bits = method.failed | (TVR.ICC_DATA_MISSING if failure.check is Check.DATA else NO_TVR)
     state.note(_STAGE, f"{method} failed: {failure}", method.source, tvr=bits, tsi=TSI.ODA_PERFORMED)

@@ -1,4 +1,4 @@
-"""Scheme CA public keys, the roots that payment and member cards are proven under: for RSA and for SM2.
+"""Scheme CA public keys, the roots of payment and member cards: RSA and SM2.
 
 EMV 4.4 Book 2, 11.2 (keys at the terminal); JR/T 0025.17. The file of a payment terminal is ``cakeys``, that of a
 counter for member cards ``terminal.member.trust``.
@@ -41,7 +41,7 @@ class CaKey:
         return f"{self.rid.hex().upper()}/{self.index:02X}"
 
     def to_json(self) -> dict[str, str | None]:
-        """The entry of a key file; from_json reads it."""
+        """The entry of a key file, as ``from_json`` reads it."""
         return {
             "rid": self.rid.hex().upper(),
             "index": f"{self.index:02X}",

@@ -1,4 +1,4 @@
-"""The scheme CA keys that a payment terminal believes, and the issuer certificates that it does not any more.
+"""The scheme CA keys that a payment terminal trusts, and the issuer certificates that are revoked.
 
 One YAML or JSON file::
 
@@ -9,7 +9,7 @@ One YAML or JSON file::
       - {rid: A000000333, index: "02", serial: 00A1B2}
 
 The checksum of an RSA key is SHA-1 over RID, index, modulus and exponent (EMV 4.4 Book 2, 11.2.2). For SM2 none is
-published: ours is SM3 over RID, index, X and Y. Keys without an end have no ``expires``. Each fault is told with line
+published: this file uses SM3 over RID, index, X and Y. Keys without an end have no ``expires``. Each fault names line
 and field.
 """
 
@@ -57,11 +57,11 @@ class CaStore:
     revoked: frozenset[tuple[bytes, int, bytes]] = frozenset()
 
     def rsa_key(self, rid: bytes, index: int, on: date) -> CaKey:
-        """Raises OdaFailed when there is no such key, or its time is over. EMV 4.4 Book 2, 11.2."""
+        """Raises OdaFailed when there is no such key, or it has expired. EMV 4.4 Book 2, 11.2."""
         return _usable(self.rsa.get((rid, index)), rid, index, on)
 
     def sm_key(self, rid: bytes, index: int, on: date) -> SmCaKey:
-        """Raises OdaFailed when there is no such key, or its time is over."""
+        """Raises OdaFailed when there is no such key, or it has expired."""
         return _usable(self.sm.get((rid, index)), rid, index, on)
 
     def check_revocation(self, rid: bytes, index: int, serial: bytes) -> None:
@@ -132,7 +132,7 @@ class _RevokedEntry(_CaFileEntry):
 
 
 class _File(_CaFileEntry):
-    """The whole file; ``provenance`` says in words where the keys are from."""
+    """The whole file; ``provenance`` is the source of the keys, as text."""
 
     provenance: str = ""
     keys: list[_KeyEntry]
@@ -160,7 +160,7 @@ def parse_ca_store(text: str, name: str = _KIND) -> CaStore:
 
 
 def ca_store(keys: Iterable[CaKey | SmCaKey], revoked: Iterable[tuple[bytes, int, bytes]] = ()) -> CaStore:
-    """A store of keys that are at hand already. An RSA and an SM2 key may share RID and index."""
+    """A store of keys in memory. An RSA and an SM2 key may share RID and index."""
     every = list(keys)
     return CaStore(
         {(key.rid, key.index): key for key in every if isinstance(key, CaKey)},

@@ -1,7 +1,7 @@
-"""From the scheme CA key over the issuer's certificate to the card's keys: once with RSA, once with SM2.
+"""The certificate chain from scheme CA over issuer to card, with RSA and with SM2.
 
-A chain works on what is known of the card (``state.card``) and verifies a link when it is first asked for. Every method
-raises OdaFailed; what the card should have and has not is ``Check.DATA``. EMV 4.4 Book 2, 5, 6, 7.1; JR/T 0025.17.
+A chain works on the card's data (``state.card``) and verifies a certificate when it is first needed. Every method
+raises OdaFailed; missing card data are ``Check.DATA``. EMV 4.4 Book 2, 5, 6, 7.1; JR/T 0025.17.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from terminal.errors import TlvError
 
 
 class OdaAlgorithm(StrEnum):
-    """What the card's certificates are made with."""
+    """Algorithms of the card's certificates."""
 
     RSA = "RSA"
     SM2 = "SM2"
@@ -67,7 +67,7 @@ class Chain(Protocol):
         ...
 
     def hash(self, data: bytes) -> bytes:
-        """The hash that a CDA signature has over the transaction data."""
+        """The hash over the transaction data in a CDA signature."""
         ...
 
     def pin_key(self) -> RsaPublic:
@@ -76,7 +76,7 @@ class Chain(Protocol):
 
 
 class _Links:
-    """What both chains take from the card."""
+    """The card data that both chains use."""
 
     def __init__(self, state: TransactionState, records: CardRecords, store: CaStore, today: date) -> None:
         self._card = state.card
@@ -163,7 +163,7 @@ class RsaChain(_Links):
         return hashlib.sha1(data, usedforsecurity=False).digest()
 
     def pin_key(self) -> RsaPublic:
-        """The PIN encipherment key where the card has all of one (9F2D, 9F2E), else the card's key."""
+        """The PIN encipherment key where the card has one complete (9F2D, 9F2E), else the card's key."""
         if TAG_9F2D_ICC_PIN_CERTIFICATE in self._card and TAG_9F2E_ICC_PIN_EXPONENT in self._card:
             return self._certified(
                 TAG_9F2D_ICC_PIN_CERTIFICATE, TAG_9F2F_ICC_PIN_REMAINDER, TAG_9F2E_ICC_PIN_EXPONENT, b""
@@ -205,12 +205,12 @@ class SmChain(_Links):
         return sm3(data)
 
     def pin_key(self) -> RsaPublic:
-        """No published way to encipher a PIN with SM2 for a card is known, so there is none."""
+        """Always OdaFailed: no method to encipher a PIN with SM2 for a card is published."""
         raise OdaFailed(Signed.ICC, Check.KEY_ALGORITHM, "a PIN is not enciphered with SM2")
 
 
 def chain_for(state: TransactionState, records: CardRecords, store: CaStore, today: date) -> Chain:
-    """SM2 where the terminal said that it can (DF69) and the issuer certificate is one of SM2, else RSA."""
+    """SM2 where the terminal supports it (DF69) and the issuer certificate is an SM2 certificate, else RSA."""
     certificate = state.card.get(TAG_90_ISSUER_CERTIFICATE, b"")
     sm_certificate = len(certificate) == oda_sm.ISSUER_CERTIFICATE and certificate[0] == oda_sm.ISSUER_FORMAT
     if state.terminal.get(TAG_DF69_SM_INDICATOR) == b"\x01" and sm_certificate:

@@ -1,7 +1,7 @@
 """Offline data authentication with RSA: certificates, the static and the dynamic signature. EMV 4.4 Book 2, 5 and 6.
 
-Every check of the book is one ``Check``; the first that fails is named by ``OdaFailed``. Expiry dates are given back,
-not judged, unless a day is given: a counter must be able to tell a forged card from one whose time is over.
+Every check of the book is one ``Check``; ``OdaFailed`` names the first that fails. Expiry dates are returned and not
+checked, unless a day is given: a counter must distinguish a forged card from an expired one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHA1, _RSA = 0x01, 0x01
 
 
 class Signed(Enum):
-    """What an RSA signature can hold, by its format byte, with the name messages use and the bytes beside the key."""
+    """Contents of an RSA signature by format byte, with their name in messages and the bytes beside the key."""
 
     ISSUER = (0x02, "issuer certificate", 36)
     ICC = (0x04, "card certificate", 42)
@@ -39,7 +39,7 @@ class Signed(Enum):
 
 
 class Check(StrEnum):
-    """The checks, in the words a message uses."""
+    """The checks, with their text in messages."""
 
     DATA = "data missing"
     LENGTH = "length of the signature"
@@ -109,7 +109,7 @@ _HEADS: Final = {Signed.ISSUER: Struct("x4s2s3sBBBB"), Signed.ICC: Struct("x10s2
 
 @dataclass(frozen=True, slots=True)
 class Recovered(Generic[_Fields]):
-    """What a signature gave back: its fields, the bytes of it that its hash is over, and that hash."""
+    """The content of a recovered signature: its fields, the bytes that its hash covers, and that hash."""
 
     fields: _Fields
     hashed: bytes
@@ -117,7 +117,7 @@ class Recovered(Generic[_Fields]):
 
 
 class PublicKey(NamedTuple):
-    """A public key out of a certificate that passed every check but its date.
+    """A public key from a certificate that passed every check but its date.
 
     ``subject`` is the issuer identifier (3 to 8 digits) or the card number; ``expires`` the last day of validity.
     """
@@ -129,14 +129,14 @@ class PublicKey(NamedTuple):
 
 
 class DynamicData(NamedTuple):
-    """What a card signed in INTERNAL AUTHENTICATE: its dynamic number, and the issuer's data behind it."""
+    """Data that a card signed in INTERNAL AUTHENTICATE: its dynamic number, and the issuer's data after it."""
 
     number: bytes
     rest: bytes
 
 
 class CombinedData(NamedTuple):
-    """What a card signed together with its cryptogram: CID, cryptogram (8 bytes), hash of the transaction data.
+    """Data that a card signed together with its cryptogram: CID, cryptogram (8 bytes), hash of the transaction data.
 
     EMV 4.4 Book 2, 6.6.1, table 19.
     """
@@ -165,7 +165,8 @@ def recover(signer: RsaPublic, what: Literal[Signed.STATIC], signature: bytes) -
 @overload
 def recover(signer: RsaPublic, what: Literal[Signed.DYNAMIC], signature: bytes) -> Recovered[Dynamic]: ...
 def recover(signer: RsaPublic, what: Signed, signature: bytes) -> Recovered[Any]:
-    """Open a signature: length, RSA recovery, trailer, header, format byte, hash algorithm; the hash is not compared.
+    """Recover a signature: length, RSA recovery, trailer, header, format byte, hash algorithm; the hash is not
+    compared.
 
     Raises OdaFailed. EMV 4.4 Book 2, 5.3 steps 1-4 and 6, 5.4, 6.4, 6.5.2.
     """
@@ -200,7 +201,7 @@ def _fields(what: Signed, body: bytes) -> Certificate | Static | Dynamic:
 def issuer_key(
     authority: RsaPublic, certificate: bytes, *, remainder: bytes, exponent: bytes, pan: str, at: date | None = None
 ) -> PublicKey:
-    """The issuer public key out of tag 90, with 92 and 9F32. ``authority`` is the CA key that tag 8F names.
+    """The issuer public key from tag 90, with 92 and 9F32. ``authority`` is the CA key that tag 8F names.
 
     ``pan`` are the digits of the card number. Raises OdaFailed; EXPIRY only when ``at`` is given.
     EMV 4.4 Book 2, 5.3.
@@ -224,7 +225,7 @@ def icc_key(
     static: bytes,
     at: date | None = None,
 ) -> PublicKey:
-    """The card's public key out of tag 9F46, with 9F47 and 9F48; this also proves the static data.
+    """The card's public key from tag 9F46, with 9F47 and 9F48; this also proves the static data.
 
     Raises OdaFailed; EXPIRY only when ``at`` is given. EMV 4.4 Book 2, 6.4.
     """
@@ -269,7 +270,7 @@ def expired(key: PublicKey, what: Signed, at: date) -> OdaFailed | None:
 def _public_key(
     recovered: Recovered[Certificate], what: Signed, subject: str, remainder: bytes, exponent: bytes, at: date | None
 ) -> PublicKey:
-    """The steps that both certificates share once their hash is right: dates, algorithm, and joining the modulus."""
+    """The steps that both certificates share once their hash is verified: dates, algorithm, and joining the modulus."""
     fields = recovered.fields
     expires = month_end(fields.expiry, what)
     _require(fields.key_algorithm == _RSA, what, Check.KEY_ALGORITHM)
@@ -304,7 +305,7 @@ def _last_day(field: bytes) -> date | None:
 
 
 def _require_remainder(recovered: Recovered[Certificate], what: Signed, remainder: bytes) -> None:
-    """A remainder that is missing is told apart from a wrong one: the card lacks data. EMV 4.4 Book 3, 7.2."""
+    """Raise ``Check.DATA`` for a missing remainder, apart from a wrong one. EMV 4.4 Book 3, 7.2."""
     if not remainder and recovered.fields.key_length > len(recovered.fields.key):
         raise OdaFailed(what, Check.DATA, "public key remainder")
 

@@ -1,8 +1,8 @@
 """Offline data authentication with SM2 and SM3: plain certificates with the signature appended. JR/T 0025.17.
 
-The twin of ``oda``: the same objects in the same order, the same failures. Nothing is recovered from a signature, so
-there are no remainders and exponents (tags 92, 9F32, 9F47, 9F48). The byte for the encryption algorithm is not judged:
-only its value 00 is published, and nothing here depends on it.
+Objects, order and failures are those of ``rsa``. Nothing is recovered from a signature, so there are no remainders and
+exponents (tags 92, 9F32, 9F47, 9F48). The byte for the encryption algorithm is not checked: only its value 00 is
+published, and nothing here depends on it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Certificate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SmPublicKey:
-    """A public key (X || Y, 64 bytes) out of a certificate that passed every check.
+    """A public key (X || Y, 64 bytes) from a certificate that passed every check.
 
     ``subject`` is the issuer identifier (3 to 8 digits) or the card number; ``expires`` the last day of validity.
     """
@@ -58,7 +58,7 @@ class SmPublicKey:
 
 
 def issuer_key(authority: bytes, certificate: bytes, *, pan: str, at: date) -> SmPublicKey:
-    """The issuer public key out of tag 90, 142 bytes, signed by the scheme CA key. Raises OdaFailed."""
+    """The issuer public key from tag 90, 142 bytes, signed by the scheme CA key. Raises OdaFailed."""
     parsed = _certificate(authority, Signed.ISSUER, certificate, b"")
     subject = parsed.subject.hex().upper().rstrip("F")
     if not (3 <= len(subject) <= 8 and pan.startswith(subject)):
@@ -67,7 +67,7 @@ def issuer_key(authority: bytes, certificate: bytes, *, pan: str, at: date) -> S
 
 
 def icc_key(issuer: bytes, certificate: bytes, *, pan: str, static: bytes, at: date) -> SmPublicKey:
-    """The card's public key out of tag 9F46, 148 bytes; this also proves the static data. Raises OdaFailed."""
+    """The card's public key from tag 9F46, 148 bytes; this also proves the static data. Raises OdaFailed."""
     parsed = _certificate(issuer, Signed.ICC, certificate, static)
     subject = parsed.subject.hex().upper().rstrip("F")
     if subject != pan:
@@ -95,7 +95,7 @@ def dynamic_signature(card: bytes, signature: bytes, *, terminal_data: bytes) ->
 
 
 def _certificate(signer: bytes, what: Signed, data: bytes, more: bytes) -> _Certificate:
-    """The fields of a certificate whose signature is right over its plain part and ``more``."""
+    """The fields of a certificate whose signature is valid over its plain part and ``more``."""
     layout = _LAYOUTS[what]
     _verify(signer, what, data, more, layout.size)
     return _Certificate._make(layout.unpack(data))

@@ -42,7 +42,7 @@ from terminal.errors import CodecError, CryptoError
 OnlinePin = Callable[[Pin, str], bytes]
 """Enciphers a PIN for the issuer: PIN and card number to the PIN block of the online request."""
 Random = Callable[[int], bytes]
-"""So many random bytes."""
+"""Returns the given number of random bytes."""
 
 _STAGE: Final = KernelStage.CARDHOLDER
 _SOURCE: Final = "EMV 4.4 Book 3, 10.5"
@@ -65,8 +65,8 @@ _NEEDS: Final[dict[CvmCode, TerminalCapabilities]] = {
     CvmCode.SIGNATURE: TerminalCapabilities.SIGNATURE,
     CvmCode.NO_CVM: TerminalCapabilities.NO_CVM,
 }
-"""The methods that this kernel understands, and what the terminal must be able to do for each. Biometrics and the
-identity document of JR/T 0025 are not among them: they count as unrecognised."""
+"""The methods that this kernel recognises, with the terminal capabilities that each needs. Biometrics and the identity
+document of JR/T 0025 are not among them: they count as unrecognised."""
 _OFFLINE_PIN: Final = frozenset(_NEEDS) - {CvmCode.SIGNATURE, CvmCode.NO_CVM, CvmCode.ONLINE_PIN}
 _ANY_OFFLINE_PIN: Final = (TerminalCapabilities.PLAINTEXT_PIN, TerminalCapabilities.ENCIPHERED_PIN)
 _ENCIPHERED: Final = (CvmCode.ENCIPHERED_PIN, CvmCode.ENCIPHERED_PIN_AND_SIGNATURE)
@@ -79,7 +79,7 @@ _SIGNED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CardholderVerification:
-    """How the cardholder was verified. ``results`` is 9F34, 3 bytes; ``signature`` asks for one on the receipt;
+    """How the cardholder was verified. ``results`` is 9F34, 3 bytes; ``signature``: the receipt needs one;
     ``pin_block`` goes online to the issuer."""
 
     results: bytes
@@ -99,9 +99,9 @@ def verify_cardholder(
 ) -> CardholderVerification:
     """Apply the card's CVM list. The results also go into ``state.terminal`` (9F34).
 
-    ``chain`` gives the key for an enciphered PIN; ``cardholder`` None or ``pin_pad`` False: there is no PIN pad
-    that works; ``random`` pads an enciphered PIN. Raises Stop for a CVM list out of form and for an answer to
-    VERIFY that nothing explains, and TransportError. EMV 4.4 Book 3, 10.5.
+    ``chain`` gives the key for an enciphered PIN; ``cardholder`` None or ``pin_pad`` False: no working
+    PIN pad; ``random`` pads an enciphered PIN. Raises Stop for a CVM list out of form and for an unexpected
+    answer to VERIFY, and TransportError. EMV 4.4 Book 3, 10.5.
     """
     pad = cardholder if pin_pad else None
     verification = _Verifier(state, pad, online_pin, OfflinePin(state, sender, chain, pad, random)).run()
@@ -110,7 +110,7 @@ def verify_cardholder(
 
 
 class _Verifier:
-    """One run through the list."""
+    """One pass through the list."""
 
     def __init__(
         self, state: TransactionState, pad: Cardholder | None, online_pin: OnlinePin | None, offline: OfflinePin
@@ -159,7 +159,7 @@ class _Verifier:
         return cvm_list
 
     def _applies(self, rule: CvmRule, cvm_list: CvmList) -> bool:
-        """Whether the rule's condition is met; one that is reserved, or whose data are missing, is not."""
+        """Whether the rule's condition is met; a reserved condition, or one whose data are missing, is not met."""
         match rule.condition:
             case CvmCondition.ALWAYS:
                 return True
@@ -195,12 +195,12 @@ class _Verifier:
         return amount < limit if under else amount > limit
 
     def _supports(self, method: CvmCode) -> bool:
-        """Whether the terminal can do it. To fail is within the power of all."""
+        """Whether the terminal supports the method; "fail" needs no support."""
         needs = _NEEDS.get(method)
         return method is CvmCode.FAIL or (needs is not None and needs.set_in(self._capable))
 
     def _apply(self, rule: CvmRule, number: int) -> CvmResult | None:
-        """What came of one rule; None when its method was not carried out at all."""
+        """The result of one rule; None when its method was not carried out."""
         method = rule.method
         if method is CvmCode.FAIL:
             self._note(f"rule {number} ({rule}): the list says to fail")
@@ -210,7 +210,7 @@ class _Verifier:
             self._note(text, tvr=TVR.CVM_UNRECOGNISED)
             return None
         if not self._supports(method):
-            # Who takes one form of offline PIN counts as having a PIN pad for the other. EMV 4.4 Book 3, 10.5, step 1.
+            # One form of offline PIN counts as a PIN pad for the other. EMV 4.4 Book 3, 10.5, step 1.
             any_offline = any([form.set_in(self._capable) for form in _ANY_OFFLINE_PIN])
             no_pad = method is CvmCode.ONLINE_PIN or (method in _OFFLINE_PIN and not any_offline)
             missing = TVR.PIN_PAD_NOT_WORKING if no_pad else NO_TVR
@@ -227,7 +227,7 @@ class _Verifier:
         return CvmResult.UNKNOWN if method in _SIGNED else CvmResult.SUCCESSFUL
 
     def _ask_online(self) -> bool:
-        """Take the PIN for the issuer. EMV 4.4 Book 3, 10.5.2."""
+        """Have the PIN entered for the issuer. EMV 4.4 Book 3, 10.5.2."""
         if self._offline.bypassed:
             self._state.note(_STAGE, "no PIN: its entry was bypassed before", _ONLINE)
             return False
@@ -259,9 +259,9 @@ def _results(performed: CvmRule | None, result: CvmResult) -> bytes:
 
 
 class OfflinePin:
-    """Asks the cardholder and the card until the PIN is right, bypassed or blocked.
+    """Has the PIN entered and verified by the card until it is right, bypassed or blocked.
 
-    A bypass and a try limit that is reached hold for every later rule of the list, too.
+    A bypass and an exceeded try limit hold for every later rule of the list, too.
     """
 
     def __init__(
@@ -276,7 +276,7 @@ class OfflinePin:
         self.bypassed = False
 
     def verify(self, *, enciphered: bool) -> bool:
-        """Whether the card found the PIN right. Raises Stop for a status word that nothing explains."""
+        """Whether the card found the PIN right. Raises Stop for an unexpected status word."""
         if self.bypassed or self._exceeded:
             self._note(f"no PIN: {'its entry was bypassed' if self.bypassed else 'its try limit was exceeded'} before")
             return False
@@ -317,7 +317,7 @@ class OfflinePin:
             tries = left
 
     def _send(self, pin: Pin, key: RsaPublic | None) -> int | None:
-        """VERIFY: the tries left after a wrong PIN, -1 for a right one; None where it could not be asked."""
+        """VERIFY: the tries left after a wrong PIN, -1 for a right one; None where the command could not be sent."""
         if key is None:
             data, p2 = format2(pin).reveal(), _PLAIN_PIN
         else:
@@ -350,7 +350,7 @@ class OfflinePin:
         return None
 
     def _tries_left(self) -> int | None:
-        """The PIN try counter; None where the card does not tell. EMV 4.4 Book 3, 10.5.1."""
+        """The PIN try counter; None where the card does not give it. EMV 4.4 Book 3, 10.5.1."""
         value = get_data(self._sender, TAG_9F17_PIN_TRY_COUNTER)
         if value is None or len(value) != 1:
             self._note("the card does not tell how many PIN tries are left")
@@ -372,7 +372,7 @@ def _tries(count: int, kind: str = "") -> str:
 
 
 def encipher_for_card(pin: Pin, key: RsaPublic, challenge: bytes, random: Random = secrets.token_bytes) -> bytes:
-    """What VERIFY carries when the PIN is enciphered, as long as the modulus. ``challenge`` are the card's 8 bytes.
+    """The data of VERIFY for an enciphered PIN, as long as the modulus. ``challenge`` are the card's 8 bytes.
 
     Raises CryptoError when the key is too small for it. EMV 4.4 Book 2, 7.2.
     """

@@ -1,6 +1,6 @@
-"""From the terminal's decision to the end: both cryptograms, the issuer between them, and the outcome.
+"""Terminal action analysis to the outcome: both cryptograms, and the issuer between them.
 
-EMV 4.4 Book 3, 10.7 to 10.11; Book 2, 6.6 (when a CDA signature is asked for); Book 4, 6.3.6 to 6.3.9 and 11.4.
+EMV 4.4 Book 3, 10.7 to 10.11; Book 2, 6.6 (when a CDA signature is requested); Book 4, 6.3.6 to 6.3.9 and 11.4.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CombinedCheck(Protocol):
     """Verifies the CDA signature in an answer to GENERATE AC. EMV 4.4 Book 2, 6.6.2."""
 
     def __call__(self, answer: GenerateAcResponse, lists: Sequence[bytes]) -> bytes | None:
-        """The cryptogram, 8 bytes; None when the signature is wrong or not there (the TVR says so then). ``lists`` are
+        """The cryptogram, 8 bytes; None when the signature is wrong or missing (the TVR bit is set then). ``lists`` are
         the data of CDOL1, and of CDOL2 for a second cryptogram."""
         ...
 
@@ -48,7 +48,7 @@ class CombinedCheck(Protocol):
 class Completion:
     """The second half of one transaction. ``combined`` is None where CDA was not chosen.
 
-    ``run`` raises Stop and TransportError; ``outcome`` then says what is known, reversal included.
+    ``run`` raises Stop and TransportError; ``outcome`` then gives the result so far, reversal included.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Completion:
         self._advice = False
 
     def run(self) -> Outcome:
-        """Terminal action analysis, the first GENERATE AC, and whatever follows from its answer."""
+        """Terminal action analysis, the first GENERATE AC, and the steps that follow from its answer."""
         kind = analyse(self._state, self._config, self._application)
         if kind is not CryptogramType.ARQC:
             self._respond(online.APPROVED_OFFLINE if kind is CryptogramType.TC else online.DECLINED_OFFLINE)
@@ -100,7 +100,7 @@ class Completion:
                 return self._end(Result.APPROVED_OFFLINE, "terminal and card approved")
             return self._end(Result.DECLINED_OFFLINE, "the signature over the card's approval is wrong")
         if not genuine:
-            # Such a request must not reach the issuer: the card is told to end. EMV 4.4 Book 2, 6.6.2.
+            # Such a request must not reach the issuer: the card gets a request for an AAC. EMV 4.4 Book 2, 6.6.2.
             self._respond(online.DECLINED_OFFLINE)
             self._finish(CryptogramType.AAC, cda=False)
             return self._end(Result.DECLINED_OFFLINE, "the signature over the card's online request is wrong")
@@ -110,11 +110,11 @@ class Completion:
         return self._without_issuer(answer) if isinstance(answer, Unable) else self._with_issuer(answer)
 
     def outcome(self, result: Result, reason: str) -> Outcome:
-        """The outcome as things stand."""
+        """The outcome from the present state."""
         state = self._state
         code = state.terminal.get(TAG_8A_RESPONSE_CODE, b"").decode("ascii", "replace")
         if code.startswith("Y") and result not in _APPROVED:
-            code = f"Z{code[1:]}"  # It was given in advance, for a cryptogram that the card then did not make.
+            code = f"Z{code[1:]}"  # The code was set in advance, for a cryptogram that the card then did not generate.
         return Outcome(
             result,
             reason,
@@ -134,13 +134,13 @@ class Completion:
         )
 
     def _advice_due(self, result: Result) -> bool:
-        """What is captured needs none; what became of scripts is told, in a reversal or else in an advice.
+        """Whether an advice is due: not for a captured payment; script results go into a reversal or else an advice.
         EMV 4.4 Book 4, 6.3.7, table 3; 6.3.9."""
         return result not in _APPROVED and (self._advice or (bool(self._scripts) and not self._reversal))
 
     def _with_issuer(self, answer: OnlineResponse) -> Outcome:
         approved = online.approves(answer) or online.referred(self._state, answer, self._attendant)
-        # From here on the issuer has reserved the money: whatever goes wrong, it must be told.
+        # From here on the issuer has reserved the money: every later failure needs a reversal.
         self._reversal = approved
         online.authenticate_issuer(self._state, self._sender)
         self._scripts += scripts.run(self._state, self._sender, answer.scripts, TAG_71_ISSUER_SCRIPT_1)
@@ -174,7 +174,7 @@ class Completion:
         return genuine
 
     def _generate(self, stage: KernelStage, tag: int, kind: CryptogramType, cda: bool) -> tuple[Cryptogram, bool]:
-        """One GENERATE AC, and whether its CDA signature, if one was asked for, is right."""
+        """One GENERATE AC, and whether its CDA signature, if one was requested, is valid."""
         state = self._state
         data = list_data(state, stage, tag, self._application)
         self._lists.append(data)
@@ -193,7 +193,7 @@ class Completion:
         return self._second is not None and self._second.kind is CryptogramType.TC
 
     def _respond(self, code: bytes) -> None:
-        """The authorization response code that the terminal gives where no issuer does. EMV 4.4 Book 4, Annex A6."""
+        """The authorization response code of the terminal where no issuer answered. EMV 4.4 Book 4, Annex A6."""
         self._state.terminal[TAG_8A_RESPONSE_CODE] = code
 
     def _end(self, result: Result, reason: str) -> Outcome:
@@ -201,8 +201,8 @@ class Completion:
         return self.outcome(result, reason)
 
     def _to_tell(self, result: Result) -> str:
-        """What the acquirer must be told apart from the payment. A request whose answer never came is reversed even
-        where card and terminal then approved: the payment is one made offline. EMV 4.4 Book 4, 6.3.8, 12.2.3."""
+        """Whether a reversal is due. A request without an answer is reversed even where card and terminal then
+        approved: that payment was made offline. EMV 4.4 Book 4, 6.3.8, 12.2.3."""
         if self._reversal and result in _APPROVED:
             return "; the request that may have reached the issuer is to be reversed"
         if self._reversal:
@@ -210,7 +210,7 @@ class Completion:
         return "; an advice is to be sent" if self._advice_due(result) else ""
 
     def _receipt(self, result: Result, code: str) -> Receipt | None:
-        """What the books want on a receipt, the card number cut to its last four digits. EMV 4.4 Book 4, 11.4."""
+        """The receipt; the card number is cut to its last four digits. EMV 4.4 Book 4, 11.4."""
         last, aid = self._second or self._first, self._state.aid
         if last is None or aid is None:
             return None
@@ -230,5 +230,5 @@ class Completion:
 
 
 def unfinished(state: TransactionState, result: Result, reason: str) -> Outcome:
-    """The outcome of a transaction that ended before the terminal decided anything."""
+    """The outcome of a transaction that ended before terminal action analysis."""
     return Outcome(result, reason, tuple(state.steps), state.tvr, state.tsi, state.aid)

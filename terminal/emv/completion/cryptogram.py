@@ -1,4 +1,4 @@
-"""GENERATE AC: what the card is given, and what it answers. EMV 4.4 Book 3, 6.5.5, 9.2, 10.8; Book 2, 6.6, 8.1."""
+"""GENERATE AC: command data and answer. EMV 4.4 Book 3, 6.5.5, 9.2, 10.8; Book 2, 6.6, 8.1."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KINDS: Final = {value: kind for kind, value in _REFERENCE.items()}
 _RANK: Final = {CryptogramType.AAC: 0, CryptogramType.ARQC: 1, CryptogramType.TC: 2}
 _CDA_REQUESTED: Final = 0x10
 _TYPE: Final = 0xC0
-"""Bits of the cryptogram information that tell the kind. EMV 4.4 Book 3, 6.5.5.4, table 15."""
+"""Bits of the cryptogram information data for the kind. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 _ADVICE, _REASON, _SERVICE_NOT_ALLOWED = 0x08, 0x07, 0x01
 _SOURCE: Final = "EMV 4.4 Book 3, 6.5.5, 10.8"
 _LENGTHS: Final = {
@@ -46,8 +46,8 @@ _LENGTHS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class GenerateAcResponse:
-    """One answer to GENERATE AC, in form but not judged. ``ac`` is empty while a CDA signature holds it, or where an
-    answer without it counts as an AAC.
+    """One answer to GENERATE AC, well-formed but not verified. ``ac`` is empty while a CDA signature holds it, or where
+    an answer without it counts as an AAC.
 
     ``objects`` are those inside a 77 template, none for format 1: a CDA signature is over them. EMV 4.4 Book 2, 6.6.1.
     """
@@ -62,12 +62,12 @@ class GenerateAcResponse:
 
     @property
     def advice(self) -> bool:
-        """Whether the card wants an advice to be sent: CID, bit 4."""
+        """Whether the card requires an advice: CID, bit 4."""
         return bool(self.cid & _ADVICE)
 
 
 def list_data(state: TransactionState, stage: KernelStage, tag: int, application: ApplicationSettings) -> bytes:
-    """The data for CDOL1 or CDOL2, the TC hash value among them where the list asks for one. Raises Stop.
+    """The data for CDOL1 or CDOL2, with the TC hash value where the list names it. Raises Stop.
 
     EMV 4.4 Book 3, 5.4, 9.2.2; Book 2, 8.1 (hash algorithm: SHA-1).
     """
@@ -76,7 +76,7 @@ def list_data(state: TransactionState, stage: KernelStage, tag: int, application
     if asks_for(dol, TAG_98_TC_HASH):
         tdol = state.card.get(TAG_97_TDOL)
         if tdol is None:
-            # A terminal without one takes an empty list, and that does not count as a default that was used.
+            # A terminal without a default TDOL uses an empty list; that does not set the bit for a default TDOL.
             own = application.default_tdol
             tdol = bytes.fromhex(own or "")
             text = f"the card has no TDOL; {'an empty one' if own is None else 'that of the terminal'} is used"
@@ -93,10 +93,11 @@ def list_data(state: TransactionState, stage: KernelStage, tag: int, application
 def generate(
     state: TransactionState, sender: Sender, stage: KernelStage, kind: CryptogramType, data: bytes, *, cda: bool = False
 ) -> GenerateAcResponse:
-    """GENERATE AC, the first or the second. The card may ask for less than it is offered, never for more.
+    """GENERATE AC, the first or the second. The card may answer with a lower kind than requested, never with a higher
+    one.
 
     A status word other than 9000 and an answer out of form end the transaction; so does a first one of a higher or
-    undefined kind, while a second one that is neither TC as asked nor AAC counts as an AAC. Raises Stop and
+    undefined kind, while a second one that is neither the requested TC nor an AAC counts as an AAC. Raises Stop and
     TransportError. EMV 4.4 Book 3, 6.5.5, 9.3, 10.8.
     """
     doing = f"asking for {kind.value}{' with a CDA signature' if cda else ''} (GENERATE AC)"

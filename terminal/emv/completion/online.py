@@ -1,4 +1,4 @@
-"""Online processing and what the card makes of the answer: issuer authentication, second GENERATE AC.
+"""Online processing: authorization by the issuer, referral, issuer authentication.
 
 EMV 4.4 Book 3, 10.9 and 10.11; Book 4, 6.3.8 and 12.2, Annex A6 (authorization response code).
 """
@@ -46,9 +46,9 @@ from terminal.errors import MembercardError
 APPROVED_OFFLINE, DECLINED_OFFLINE = b"Y1", b"Z1"
 UNABLE_APPROVED, UNABLE_DECLINED = b"Y3", b"Z3"
 _APPROVALS: Final = frozenset((b"00", b"10", b"11"))
-"""Answers that let the terminal ask for a TC. EMV 4.4 Book 4, Annex A6; ISO 8583:1987, field 39."""
+"""Response codes with which the terminal requests a TC. EMV 4.4 Book 4, Annex A6; ISO 8583:1987, field 39."""
 _REFERRALS: Final = frozenset((b"01", b"02"))
-"""Answers that ask the attendant to call the issuer."""
+"""Response codes for a voice referral."""
 
 FIELD_55: Final = (
     TAG_9F26_AC,
@@ -74,11 +74,11 @@ FIELD_55: Final = (
     TAG_5F34_PAN_SEQUENCE,
     TAG_9F21_TRANSACTION_TIME,
 )
-"""What the issuer is told of the card and the transaction. EMV 4.4 Book 4, 12.1.1, tables 9 and 10."""
+"""Data elements of the authorization request (ISO 8583 field 55). EMV 4.4 Book 4, 12.1.1, tables 9 and 10."""
 
 
 def authorize(state: TransactionState, host: OnlineHost | None, pin_block: bytes | None) -> OnlineResponse | Unable:
-    """Ask the issuer. No host, a fault of the way and an answer out of form are all ``Unable``."""
+    """Send the authorization request. No host, a connection fault and a malformed answer are all ``Unable``."""
     source = "EMV 4.4 Book 3, 10.9"
     if host is None:
         answer: OnlineResponse | Unable = Unable("this terminal has no way to the issuer")
@@ -88,7 +88,7 @@ def authorize(state: TransactionState, host: OnlineHost | None, pin_block: bytes
         try:
             answer = _in_form(host.authorize(request))
         except (MembercardError, OSError) as fault:
-            # The request may have reached the issuer before the way broke.
+            # The request may have reached the issuer before the connection failed.
             answer = Unable(f"the way to the issuer failed ({type(fault).__name__})", sent=True)
     if isinstance(answer, Unable):
         state.note(KernelStage.ONLINE, f"the issuer gave no answer: {answer.reason}", source)
@@ -103,13 +103,13 @@ def authorize(state: TransactionState, host: OnlineHost | None, pin_block: bytes
 
 
 def approves(answer: OnlineResponse) -> bool:
-    """Whether the response code lets the terminal ask for a TC."""
+    """Whether the response code approves, so that the terminal requests a TC."""
     return answer.response_code in _APPROVALS
 
 
 def referred(state: TransactionState, answer: OnlineResponse, attendant: Attendant | None) -> bool:
-    """Whether the issuer approved in a call what it had referred; without an attendant it is declined. The response
-    code stays as it came. EMV 4.4 Book 4, 6.5.2."""
+    """Whether the issuer approved a referral by telephone; without an attendant it is declined. The response code is
+    left unchanged. EMV 4.4 Book 4, 6.5.2."""
     if not _refers(answer):
         return False
     approved = attendant is not None and attendant.referral(answer.response_code)
@@ -123,9 +123,9 @@ def _refers(answer: OnlineResponse) -> bool:
 
 
 def authenticate_issuer(state: TransactionState, sender: Sender) -> None:
-    """EXTERNAL AUTHENTICATE with the issuer's data (ARPC, method 1 or 2), where the card does it with this command.
+    """EXTERNAL AUTHENTICATE with the issuer's data (ARPC, method 1 or 2), where the card supports the command.
 
-    A card whose AIP does not say so gets the data in the second GENERATE AC, through CDOL2. Raises Stop and
+    A card whose AIP does not name it gets the data in the second GENERATE AC, through CDOL2. Raises Stop and
     TransportError. EMV 4.4 Book 3, 6.5.4, 10.9; Book 2, 8.2.
     """
     source = "EMV 4.4 Book 3, 10.9"

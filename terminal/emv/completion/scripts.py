@@ -1,4 +1,7 @@
-"""Issuer scripts: commands of the issuer that the terminal hands on. EMV 4.4 Book 3, 10.10; Book 4, 6.3.9, 12.2.4."""
+"""Issuer scripts: delivery of the issuer's commands to the card.
+
+EMV 4.4 Book 3, 10.10; Book 4, 6.3.9, 12.2.4.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +29,15 @@ _FAILED: Final = {
     TAG_72_ISSUER_SCRIPT_2: TVR.SCRIPT_FAILED_AFTER_FINAL_AC,
 }
 MOST_SCRIPTS: Final = 16
-"""More than any issuer sends; 128 bytes of scripts are all that a terminal must take. EMV 4.4 Book 3, 10.10."""
+"""More than any issuer sends; a terminal must accept 128 bytes of scripts. EMV 4.4 Book 3, 10.10."""
 
 
 def run(state: TransactionState, sender: Sender, templates: Iterable[bytes], when: int) -> list[ScriptResult]:
-    """Deliver the scripts of one kind (71 or 72), each until a command of it fails; the next goes on all the same.
+    """Deliver the scripts of one kind (71 or 72), each up to its first command that fails.
 
-    ``templates`` are whole templates as the issuer sent them; those of the other kind are passed over. One that does
-    not parse counts as its first byte says, and as 71 where that is neither. Raises nothing that card, reader or issuer
-    can cause: a card that is gone fails its command.
+    ``templates`` are whole templates as the issuer sent them; those of the other kind are skipped. A template
+    that does not parse counts by its first byte, and as 71 where that is neither. Card, reader and issuer faults raise
+    nothing: a card that was removed fails its command.
     """
     results = []
     for raw in list(templates)[:MOST_SCRIPTS]:
@@ -78,7 +81,7 @@ def _deliver(state: TransactionState, sender: Sender, script: Tlv) -> ScriptResu
 
 
 def _commands(script: Tlv) -> list[Command] | None:
-    """The commands of a script in order; None when one of them cannot exist, or there is none."""
+    """The commands of a script in order; None when one of them is malformed, or there is none."""
     try:
         commands = [Command.decode(item.value) for item in script.children if item.tag == TAG_86_SCRIPT_COMMAND]
     except ApduError:
@@ -87,7 +90,7 @@ def _commands(script: Tlv) -> list[Command] | None:
 
 
 def _send(sender: Sender, command: Command) -> tuple[str, bool]:
-    """SW1 of 90, 62 and 63 lets a script go on; anything else ends it. EMV 4.4 Book 3, 10.10."""
+    """Whether the script continues: SW1 90, 62 and 63. EMV 4.4 Book 3, 10.10."""
     try:
         response = sender.send(command)
     except (TransportError, CardMalformed, ApduError) as fault:

@@ -1,7 +1,7 @@
 """The bit fields of EMV as flags. EMV 4.4 Book 3, Annex C1, C2, C5 and C6; Book 4, Annex A2, A3 and A7.
 
-Every flag knows the words the specification has for it: ``TVR.SDA_FAILED.text``. Iterating over a value gives its
-flags; bits without a meaning survive, and ``unnamed`` tells which they are.
+Every flag has the text of the specification: ``TVR.SDA_FAILED.text``. Iterating over a value gives its flags; bits
+without a meaning are preserved, and ``unnamed`` gives them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class BitField(IntFlag):
         return self.to_bytes(self.size(), "big")
 
     def set_in(self, data: bytes) -> bool:
-        """Whether all of these flags are set in an encoded value. One test without making flags of the value."""
+        """Whether all of these flags are set in an encoded value. One test without converting the value to flags."""
         return int.from_bytes(data, "big") & int(self) == int(self)
 
     def places(self) -> Iterator[tuple[int, int, str]]:
@@ -55,7 +55,7 @@ class BitField(IntFlag):
 
     @property
     def unnamed(self) -> int:
-        """The bits that are set and mean nothing (RFU, or other specifications' own), as a number."""
+        """The bits that are set and have no meaning (RFU or proprietary), as a number."""
         return sum(1 << 8 * (self.size() - byte) + bit - 1 for byte, bit, text in self.places() if not text)
 
 

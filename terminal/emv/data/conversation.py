@@ -1,7 +1,7 @@
-"""An EMV dialogue in words: what each command carried and each answer said, as the card's own lists cut it up.
+"""Explains an EMV dialogue: the data of each command and answer, split by the card's own data object lists.
 
-A card says in its PDOL, CDOLs and DDOL how the terminal's data are joined, and answers in formats that only the command
-tells. So exchanges are explained in order, by one ``Conversation``. EMV 4.4 Book 3, 6.5.
+PDOL, CDOLs and DDOL define how the terminal's data are joined, and the format of an answer depends on its command. So
+exchanges are explained in order, by one ``Conversation``. EMV 4.4 Book 3, 6.5.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _FORMAT_1 = {
     0xAE: ((TAG_9F27_CID, 1), (TAG_9F36_ATC, 2), (TAG_9F26_AC, 8), (TAG_9F10_IAD, None)),
     0x88: ((TAG_9F4B_SIGNED_DYNAMIC_DATA, None),),
 }
-"""What stands in an answer of format 1 (tag 80), by instruction: tags and lengths, None for the rest."""
+"""Content of an answer in format 1 (tag 80), by instruction: tags and lengths, None for the rest."""
 
 
 class Conversation:
-    """Explains exchanges in the order in which they happened. ``explainer`` says whether personal data are shown."""
+    """Explains exchanges in their order. ``explainer`` decides whether personal data are shown."""
 
     def __init__(self, explainer: Explainer) -> None:
         self._explainer = explainer
@@ -53,7 +53,7 @@ class Conversation:
         self._unfinished: tuple[bytes, bytes, bytes] | None = None
 
     def entry(self, entry: TraceEntry) -> tuple[Explained, ...]:
-        """One entry of a trace that kept its data: what came over the wire, GET RESPONSE and repetitions included.
+        """One entry of a trace with data: the bytes on the wire, GET RESPONSE and repetitions included.
 
         An answer in several pieces is explained at its last one. Empty for an entry that was redacted or has no answer.
         """
@@ -71,7 +71,7 @@ class Conversation:
         return self.exchange(header, sent, answer)
 
     def exchange(self, header: bytes, sent: bytes, answer: bytes) -> tuple[Explained, ...]:
-        """One command and the data of its answer. Empty where there is nothing to say, and for PINs."""
+        """One command and the data of its answer. Empty where there is nothing to explain, and for PINs."""
         cla, ins = header[0], header[1]
         if cla & _SECURE_MESSAGING:
             return ()
@@ -130,7 +130,7 @@ class Conversation:
             at = stop
 
     def _remember(self, objects: Tlvs) -> None:
-        """Keep the lists that later commands follow."""
+        """Store the lists that later commands use."""
         for item in objects:
             if item.tag in _LISTS:
                 try:
@@ -142,7 +142,7 @@ class Conversation:
 
 
 def _guarded(explained: Callable[[], Iterator[Explained]]) -> list[Explained]:
-    """What could be explained; bytes that are no data objects are told as such."""
+    """The lines; for bytes that are no data objects, a line that says so."""
     lines: list[Explained] = []
     try:
         lines.extend(explained())

@@ -1,4 +1,4 @@
-"""Cardholder verification: the codes, conditions and results, and the list of rules. EMV 4.4 Book 3, Annex C3."""
+"""Values of the CVM list and the CVM results: codes, conditions, results, rules. EMV 4.4 Book 3, Annex C3."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _METHOD: Final = 0x3F
 
 
 class CodeWithText(IntEnum):
-    """A code whose members know the words of their table: ``CvmCode.SIGNATURE.text``."""
+    """A code whose members have the text of their table: ``CvmCode.SIGNATURE.text``."""
 
     text: str
 
@@ -70,7 +70,7 @@ class CvmCondition(CodeWithText):
 
 
 class CvmResult(CodeWithText):
-    """What came of it, the third byte of the CVM results. EMV 4.4 Book 4, Annex A4, table 33."""
+    """The result, third byte of the CVM results. EMV 4.4 Book 4, Annex A4, table 33."""
 
     UNKNOWN = 0x00, "unknown"
     FAILED = 0x01, "failed"
@@ -157,7 +157,7 @@ class CvmResults:
 
 
 def method_text(code: int) -> str:
-    """What a CVM code says, reserved ones included."""
+    """The text of a CVM code, reserved ones included."""
     method = code & _METHOD
     if (known_method := known(CvmCode, method)) is not None:
         return known_method.text

@@ -1,8 +1,8 @@
-"""What a tag means, by the application that it is of and the template that it stands in. EMV 4.4 Book 3, Annex A.
+"""The meaning of a tag, by application and template. EMV 4.4 Book 3, Annex A.
 
-``lookup(0x9F02)`` gives EMV's own elements; ``lookup(0x9F79, aid)`` those of the payment system too whose application
-it is. Without an application nothing is said about tags that payment systems define: 9F61 is an ID number in one and a
-check value in another.
+``lookup(0x9F02)`` gives EMV's own elements; ``lookup(0x9F79, aid)`` also those of the application's payment system.
+Without an application, tags that payment systems define have no meaning: 9F61 is an ID number in one and a check value
+in another.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FCI: Final = frozenset((TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRET
 
 
 class KnownElement:
-    """What the tags of one application's objects mean, outside the templates that give some of them another meaning."""
+    """The elements of one application by tag, outside the templates that give some of them another meaning."""
 
     def __init__(self, elements: Iterable[Element[Any]]) -> None:
         self.elements: Mapping[int, Element[Any]] = {element.tag: element for element in elements}
@@ -38,13 +38,13 @@ class KnownElement:
         self.of_the_card = frozenset(
             tag for tag, e in self.elements.items() if e.source is Source.CARD and not e.tag.constructed
         )
-        """The objects of a card that a terminal keeps: primitive, known, and the card's to give, so that no card can
-        slip terminal data into a data object list. EMV 4.4 Book 3, 10.2."""
+        """The objects of a card that a terminal stores: primitive, known, and with source card, so that no card can
+        put terminal data into a data object list. EMV 4.4 Book 3, 10.2."""
         self.of_an_fci = frozenset(
             tag for tag in self.of_the_card if not (places := self.elements[tag].template) or FCI & {*places}
         )
-        """Those of them that an FCI may hold: what belongs into records is as good as unknown there, and no mandatory
-        element of a record. EMV 4.4 Book 3, 7.2, 7.5."""
+        """Those of them that an FCI may hold: an element of records is unknown there, and does not count as the
+        mandatory element of a record. EMV 4.4 Book 3, 7.2, 7.5."""
 
 
 class Dictionary:
@@ -60,7 +60,7 @@ class Dictionary:
             self._by_tag.setdefault(element.tag, []).append(element)
 
     def scheme(self, aid: bytes) -> str | None:
-        """Whose application that is: the scheme with the longest matching beginning."""
+        """The scheme of an application: the one with the longest matching beginning."""
         for length in self._lengths:
             owner = self._schemes.get(aid[:length])
             if owner is not None:
@@ -72,16 +72,16 @@ class Dictionary:
         scheme = None if aid is None else self.scheme(aid)
         known_elements = self._known.get(scheme)
         if known_elements is None:
-            # The last one of a tag counts: EMV's meanings first, then the scheme's own; of its twins, the first.
+            # The last one of a tag counts: EMV's meanings first, then the scheme's own; of its duplicates, the first.
             at_large = [e for e in reversed(self.elements) if not e.contextual and e.scheme in ("EMV", scheme)]
             known_elements = KnownElement(sorted(at_large, key=lambda e: e.scheme != "EMV"))
             self._known[scheme] = known_elements
         return known_elements
 
     def lookup(self, tag: int, aid: bytes | None = None, template: int | None = None) -> Element[Any] | None:
-        """The element with that tag, or None where the application (none named: EMV alone) has no such.
+        """The element with that tag, or None where the application (none named: EMV alone) has none.
 
-        A meaning of the application's scheme goes before EMV's, one inside ``template`` before one at large.
+        A meaning of the application's scheme has precedence over EMV's, one inside ``template`` over a general one.
         """
         if template is None:
             return self.known(aid).elements.get(tag)
@@ -93,11 +93,11 @@ class Dictionary:
         return min(fitting, key=lambda e: (e.scheme == "EMV", not e.contextual))
 
     def elsewhere(self, tag: int) -> tuple[Element[Any], ...]:
-        """Every meaning of a tag, whoever gives it."""
+        """Every meaning of a tag, in any scheme."""
         return tuple(self._by_tag.get(tag, ()))
 
     def joined(self, elements: Iterable[Element[Any]], schemes: Mapping[bytes, str]) -> Dictionary:
-        """This dictionary with those of another room's application."""
+        """This dictionary with the elements of another application."""
         return Dictionary((*self.elements, *elements), self._schemes | dict(schemes))
 
 

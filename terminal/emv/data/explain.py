@@ -27,7 +27,7 @@ from terminal.errors import CodecError, TlvError
 from terminal.tlv import Dol, Tag, Tlvs, decode
 
 _CURRENCIES = (TAG_5F2A_CURRENCY, TAG_9F51_CARD_RISK_CURRENCY, TAG_9F42_APPLICATION_CURRENCY)
-"""Where the currency of the amounts beside it stands: the transaction's, PBOC's card's, the application's."""
+"""Elements with the currency of the amounts beside them: of the transaction, PBOC's card, the application."""
 _NAMING = {TAG_6F_FCI: TAG_84_DF_NAME, TAG_61_DIRECTORY_ENTRY: TAG_4F_ADF_NAME}
 """Templates of one application, and the element in them that names it."""
 
@@ -36,7 +36,7 @@ _NAMING = {TAG_6F_FCI: TAG_84_DF_NAME, TAG_61_DIRECTORY_ENTRY: TAG_4F_ADF_NAME}
 class Explained:
     """A value in words, or one part of it. ``tag`` is None for a part; ``value`` for parts, templates and the masked.
 
-    ``fault`` says how the value breaks its format.
+    ``fault``: how the value breaks its format.
     """
 
     tag: Tag | None
@@ -54,7 +54,7 @@ class Explained:
         return f"{head}{raw}{f': {self.text}' if self.text else ''}{f' ! {self.fault}' if self.fault else ''}"
 
     def lines(self, before: str = "") -> Iterator[str]:
-        """The tree, line by line; ``before`` stands in front of each."""
+        """The tree, line by line; ``before`` is put in front of each."""
         yield f"{before}{self}"
         yield from _below(self.children, before)
 
@@ -80,7 +80,7 @@ def _below(children: tuple[Explained, ...], before: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Explains values of one application. ``aid`` is whose; ``reveal`` shows personal data, for test cards."""
+    """Explains values of one application. ``aid`` names it; ``reveal`` shows personal data, for test cards."""
 
     aid: bytes | None = None
     reveal: bool = False
@@ -88,7 +88,7 @@ class Explainer:
     currency: str | None = None
 
     def element(self, tag: int, value: bytes, template: int | None = None) -> Explained:
-        """One data element by its tag. Raises TlvError for a number that no tag has."""
+        """One data element by its tag. Raises TlvError for a number that is no tag."""
         known, tag = self.dictionary.lookup(tag, self.aid, template), Tag(tag)
         if known is None:
             return self._unknown(tag, value)
@@ -108,7 +108,7 @@ class Explainer:
         return Explained(tag, known.name, known.codec.text(decoded, context), value, parts)
 
     def objects(self, objects: Tlvs, template: int | None = None) -> tuple[Explained, ...]:
-        """Data objects side by side, which tell each other application and currency."""
+        """Data objects side by side, which give each other application and currency."""
         inner = self._at_home(objects, template)
         return tuple(inner.element(item.tag, item.value, template) for item in objects)
 
@@ -148,7 +148,7 @@ class Explainer:
         try:
             inside = decode(value)
         except TlvError as error:
-            # What is inside is not known, and so neither whether it is personal.
+            # The content is unknown, and may be personal.
             shown = value.hex().upper() if self.reveal else f"{len(value)} bytes"
             return Explained(tag, name, shown, value if self.reveal else None, fault=str(error))
         return Explained(tag, name, "", None, self.objects(inside, tag))
@@ -164,7 +164,7 @@ class Explainer:
         return Explained(tag, name, value.hex().upper(), value)
 
     def _personal_anywhere(self, tag: Tag) -> bool:
-        """Whether to mask what is not understood: a wrong application's name must bring no ID number to light."""
+        """Whether to mask unknown elements: a wrong AID must not reveal an ID number."""
         return not self.reveal and any(e.personal is not Personal.NO for e in self.dictionary.elsewhere(tag))
 
     def _masked(self, known: Element[Any], value: bytes) -> Explained:
@@ -196,5 +196,5 @@ def explain_data(
 
 
 def _reason(error: CodecError, known: Element[Any]) -> str:
-    """What is wrong, without the name that stands beside it anyway."""
+    """The fault, without the name that is shown beside it anyway."""
     return str(error).removeprefix(f"{known.tag} ({known.name}): ")

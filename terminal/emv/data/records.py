@@ -17,7 +17,7 @@ from terminal.tlv import Tlvs, cached_parse, decode, encode_length
 class AflEntry:
     """Records ``first`` to ``last`` of one file; the first ``signed`` of them are part of the signed static data.
 
-    ``rfu`` are the three bits beside the SFI: zero, and nobody's to check. EMV 4.4 Book 3, 6.3.6, 10.2.
+    ``rfu`` are the three bits beside the SFI: zero, and not checked. EMV 4.4 Book 3, 6.3.6, 10.2.
     """
 
     sfi: int

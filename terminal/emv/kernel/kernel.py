@@ -1,7 +1,7 @@
 """A whole contact transaction: ``run_transaction``. EMV 4.4 Book 3, 8.2 (the order of the functions); Book 4, 6.3.
 
-The kernel itself only keeps the order: each function lives in its own module, works on one ``TransactionState`` and
-notes its steps there.
+This module only fixes the order: each function has its own module, works on one ``TransactionState`` and notes its
+steps there.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def run_transaction(
     draw: Callable[[], int] = one_to_99,
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Outcome:
-    """Run one transaction with the card behind ``sender``; whatever the card does, the outcome says so.
+    """Run one transaction with the card behind ``sender``; every behaviour of the card ends in an outcome.
 
     ``cardholder`` None is a terminal without display and PIN pad; ``host`` None one that never reaches the issuer.
-    ``attendant`` calls the issuer where it asks for that; without one a referral declines.
+    ``attendant`` calls the issuer for a referral; without one a referral declines.
     ``online_pin`` enciphers a PIN for the issuer; ``recent`` is the terminal's log for floor limits; ``draw`` gives 1
-    to 99 for random selection, ``random`` so many random bytes. Raises TransportError when the way to the card failed
-    before its first answer was whole (61xx alone is none): then there was no transaction to speak of.
+    to 99 for random selection, ``random`` the given number of random bytes. Raises TransportError when the connection
+    to the card failed before its first complete answer (61xx alone is none): then no transaction had begun.
     """
     run = _KernelRun(
         sender=sender,
@@ -107,7 +107,7 @@ class _KernelRun:
             self._state.note(KernelStage.COMPLETION, reason, "EMV 4.4 Book 4, 6.6.1")
             return replace(self._ended(Result.TERMINATED, reason), interrupted=True)
         except (CardError, CodecError) as fault:
-            # No rule foresees it; the books' answer to a faulty card is the right one for it too.
+            # No rule covers it; the rule for a faulty card applies.
             reason = f"the card's data are in error: {fault}"
             self._state.note(KernelStage.COMPLETION, reason, FAULTY_ICC)
             return self._ended(Result.TERMINATED, reason)
@@ -160,8 +160,8 @@ class _KernelRun:
         return self._completion.run()
 
     def _prepare(self, selected: Selected) -> None:
-        """The terminal data of the selected application, before its PDOL is filled. The AID of the terminal (9F06) is
-        from now on the whole name of what was selected, also where a part of it matched. EMV 4.4 Book 1, 12.4."""
+        """The terminal data of the selected application, before its PDOL is filled. From now on 9F06 is
+        the full name of the selected application, also after a partial match. EMV 4.4 Book 1, 12.4."""
         entry, data = self._ready.application(selected.supported.aid)
         self._state.terminal |= data
         self._state.terminal |= {
@@ -170,7 +170,7 @@ class _KernelRun:
         }
 
     def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
-        state, pdol_data = self._state, opened.pdol_data  # not self: that would be a ring, and the card's data in it
+        state, pdol_data = self._state, opened.pdol_data  # not self: a reference cycle would hold the card's data
 
         def check(answer: GenerateAcResponse, lists: Sequence[bytes]) -> bytes | None:
             if answer.signature is None:

@@ -26,9 +26,9 @@ from terminal.errors import CardMalformed, TlvError
 from terminal.tlv import Dol, Tlvs
 
 _END: Final = frozenset((0x6A83, 0x6A82, 0x6985))
-"""How a card says that a log holds no more records, or none yet."""
+"""Status words for the end of a log, or an empty one."""
 LOAD_HEAD: Final = Dol.of((0xDF01, 1), (0xDF02, 1), (0xDF03, 6), (0xDF04, 6))
-"""What PBOC cards put before the fields of a load log record: P1 and P2 of the PUT DATA, balance before and after."""
+"""Fields that PBOC cards put before those of a load log record: P1 and P2 of the PUT DATA, balance before and after."""
 _LOAD_NAMES: Final = {0xDF01: "P1", 0xDF02: "P2", 0xDF03: "balance before", 0xDF04: "balance after"}
 
 
@@ -64,8 +64,8 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class ElectronicCash:
-    """The e-cash counters in fen, None for what the card does not tell: balance 9F79, balance limit 9F77, limit for one
-    payment 9F78, reset threshold 9F6D."""
+    """The e-cash counters in fen, None for each that the card does not give: balance 9F79, balance limit 9F77, limit
+    for one payment 9F78, reset threshold 9F6D."""
 
     balance: int | None
     balance_limit: int | None
@@ -74,7 +74,7 @@ class ElectronicCash:
 
 
 def read_log(sender: Sender, fci: Tlvs, kind: LogKind = LogKind.TRANSACTIONS) -> Log | None:
-    """Read a log of the selected application; None when its FCI (template 6F) names none.
+    """Read a log of the selected application; None when its FCI (template 6F) has no log entry.
 
     Raises CardRefused, CardMalformed and TransportError. EMV 4.4 Book 3, D3 and D4.
     """

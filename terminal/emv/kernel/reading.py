@@ -1,7 +1,6 @@
-"""What payment applications tell any terminal: each is selected, started and read, and nothing is paid.
+"""Reading payment applications without a payment: each is selected, initiated and read.
 
-Starting an application counts one in its transaction counter (9F36), as every terminal does that looks at a card and
-lets it go. EMV 4.4 Book 1, 12; Book 3, 6.5.7, 10.1 and 10.2.
+Initiating an application increments its transaction counter (9F36). EMV 4.4 Book 1, 12; Book 3, 6.5.7, 10.1 and 10.2.
 """
 
 from __future__ import annotations
@@ -40,15 +39,15 @@ COUNTERS: Final = (
     TAG_9F77_ECASH_BALANCE_LIMIT,
     TAG_9F78_ECASH_TRANSACTION_LIMIT,
 )
-"""Asked for by GET DATA: transaction counter, last online one, PIN tries left; PBOC's e-cash balance and limits."""
+"""Read with GET DATA: transaction counter, last online one, PIN tries left; PBOC's e-cash balance and limits."""
 MOST_APPLICATIONS: Final = 16
-"""More than any card has; one that lists hundreds must not hold a counter up."""
+"""More than any card has; a card that lists hundreds must not block a counter."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentReading:
     """One application as it was read. ``data`` are its primitive data elements by tag, the PAN among them: to be masked
-    where they are shown. ``fault`` says why not all of it could be read; empty where it could."""
+    where they are shown. ``fault`` is the reason why reading ended early, empty for a complete reading."""
 
     aid: bytes
     label: str
@@ -61,7 +60,7 @@ def read_applications(
 ) -> tuple[PaymentReading, ...]:
     """The payment applications that card and terminal have in common, in the order of their priority; empty for none.
 
-    ``at`` is local time, for cards that ask for it. What a card does wrong is told as a fault of its application.
+    ``at`` is local time, for cards that ask for it. A fault of the card becomes the ``fault`` of its application.
     Raises TransportError.
     """
     known = [Supported(entry.aid_bytes, entry.partial) for entry in config.applications]
@@ -80,7 +79,7 @@ def _read(
     inquiry = Transaction(0, at, kind=TransactionKind.INQUIRY)
     state = TransactionState({**config.prepared.data, **inquiry.data(random(4))})
     try:
-        # Whoever only reads needs nobody's consent.
+        # Reading needs no confirmation by the cardholder.
         selected, _ = choose(state, sender, [replace(candidate, confirm=False)], None)
     except Stop as stop:
         return PaymentReading(candidate.name, candidate.label, {}, stop.reason)

@@ -1,4 +1,4 @@
-"""Terminal action analysis: which cryptogram the terminal asks for. EMV 4.4 Book 3, 10.7."""
+"""Terminal action analysis: which cryptogram the terminal requests. EMV 4.4 Book 3, 10.7."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SOURCE: Final = "EMV 4.4 Book 3, 10.7"
 
 
 def analyse(state: TransactionState, config: TerminalConfig, application: ApplicationSettings) -> CryptogramType:
-    """The cryptogram to ask for in the first GENERATE AC. A card without codes denies nothing, and goes online for
-    anything."""
+    """The cryptogram to request in the first GENERATE AC. Without issuer action codes nothing is denied, and any TVR
+    bit sends the transaction online."""
     if hit := _named(state, TAG_9F0E_IAC_DENIAL, _NONE, application.tac_denial):
         return _decide(state, CryptogramType.AAC, f"the denial codes name {_words(hit)}")
     terminal = config.terminal
@@ -32,16 +32,16 @@ def analyse(state: TransactionState, config: TerminalConfig, application: Applic
 
 
 def when_offline(state: TransactionState, application: ApplicationSettings) -> CryptogramType:
-    """TC or AAC by the default codes: for a terminal that never goes online, or that cannot now."""
+    """TC or AAC by the default codes: for a terminal that is offline only, or unable to go online."""
     if hit := _named(state, TAG_9F0D_IAC_DEFAULT, _ALL, application.tac_default):
         return _decide(state, CryptogramType.AAC, f"without the issuer, the default codes name {_words(hit)}")
     return _decide(state, CryptogramType.TC, "the default codes allow approval without the issuer")
 
 
 def _named(state: TransactionState, tag: int, absent: bytes, own: str) -> int:
-    """The bits of the TVR that the codes of issuer and terminal, joined, name."""
+    """The bits of the TVR that the action codes of issuer or terminal name."""
     issuer = state.card.get(tag, absent)
-    # A code of a wrong length is not the issuer's will; it counts as one that forbids what can be forbidden.
+    # A code of a wrong length counts as one with every bit set.
     issuer = issuer if len(issuer) == len(_ALL) else _ALL
     return (int.from_bytes(issuer, "big") | int(own, 16)) & state.tvr_bits
 

@@ -1,7 +1,7 @@
-"""Electronic cash of PBOC: which payments a terminal would take from the balance on the card. JR/T 0025.13.
+"""Electronic cash of PBOC: offer of a payment from the balance on the card. JR/T 0025.13.
 
-The terminal offers (9F7A); the card answers with processing options of their own where its balance suffices, and its
-records then hold 9F74. The card keeps the balance (9F79): ``terminal.emv.logs.electronic_cash`` reads it.
+The terminal offers (9F7A); where its balance suffices, the card answers with other processing options, whose records
+hold 9F74. ``terminal.emv.kernel.logs.electronic_cash`` reads the balance (9F79).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _SOURCE: Final = "JR/T 0025.13"
 
 
 def offer(application: ApplicationSettings, transaction: Transaction) -> bytes:
-    """9F7A: 01 for a purchase of no more than the limit. Cash, refunds and what the merchant wants to go online are
+    """9F7A: 01 for a purchase of no more than the limit. Cash, refunds and what the merchant forces online are
     paid by debit."""
     fits = 0 < transaction.amount <= application.e_cash_limit
     return bytes((fits and transaction.kind is TransactionKind.PURCHASE and not transaction.force_online,))
 
 
 def note(state: TransactionState) -> None:
-    """Tell whether the card took the offer; silent where none was made."""
+    """Note whether the card took the offer; nothing where there was none."""
     if state.terminal.get(TAG_9F7A_ECASH_INDICATOR) == b"\x01":
         taken = TAG_9F74_ECASH_AUTHORIZATION_CODE in state.card
         text = "the card pays from its e-cash balance" if taken else "the card does not pay from e-cash: debit"

@@ -1,4 +1,4 @@
-"""Processing restrictions: may this application be used here, now, for this? Only TVR bits come of it.
+"""Processing restrictions: whether the application may be used for this transaction. Sets TVR bits only.
 
 EMV 4.4 Book 3, 10.4.
 """
@@ -94,7 +94,8 @@ def _usage(state: TransactionState) -> None:
 
 
 def _wanted(state: TransactionState) -> list[AUC]:
-    """What the card must allow; of each entry one bit is enough. Without an issuer country only the place counts."""
+    """What the card must allow; of each entry one bit is enough. Without an issuer country only the kind of terminal
+    counts."""
     wanted = [AUC.AT_ATMS if is_atm(state) else AUC.AT_OTHER_TERMINALS]
     country = state.card.get(TAG_5F28_ISSUER_COUNTRY)
     if country is None:

@@ -1,7 +1,7 @@
 """Terminal risk management: protects the issuer and the system from fraud. EMV 4.4 Book 3, 10.6.
 
-It is done for every transaction, whether or not the card's profile (AIP) asks for it: no card has a say in whether its
-own number is looked up in the exception file.
+It runs for every transaction, whether or not the AIP asks for it: a card must not decide whether its number is looked
+up in the exception file.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def digits(state: TransactionState) -> str:
 
 
 def sequence_number(state: TransactionState) -> int:
-    """The PAN sequence number, tag 5F34; 0 where the card has none or one that is no number."""
+    """The PAN sequence number, tag 5F34; 0 where the card has none or it is malformed."""
     text = state.card.get(TAG_5F34_PAN_SEQUENCE, b"").hex()
     return int(text) if text.isdigit() else 0
 
@@ -126,7 +126,7 @@ def _random_selection(
 
 
 def _velocity(sender: Sender, state: TransactionState) -> None:
-    """How many transactions in a row were offline. Both limits must be on the card for this to be done."""
+    """Velocity checking: consecutive offline transactions. Performed only where the card has both limits."""
     source = "EMV 4.4 Book 3, 10.6.3"
     lower, upper = state.card.get(TAG_9F14_LOWER_OFFLINE_LIMIT), state.card.get(TAG_9F23_UPPER_OFFLINE_LIMIT)
     if lower is None or upper is None:
@@ -137,7 +137,7 @@ def _velocity(sender: Sender, state: TransactionState) -> None:
     if fresh:
         state.note(KernelStage.RISK, "the card was never online: it is new", source, tvr=fresh)
     if atc is None or last is None or atc <= last:
-        # A counter that is missing shows in byte 1, too. EMV 4.4 Book 3, 7.5, table 35.
+        # A missing counter sets a bit of byte 1, too. EMV 4.4 Book 3, 7.5, table 35.
         missing = TVR.ICC_DATA_MISSING if atc is None or last is None else NO_TVR
         text = "the card's counters are missing or contradict each other: both limits count as exceeded"
         state.note(KernelStage.RISK, text, source, tvr=_BOTH_LIMITS | missing)
@@ -145,7 +145,7 @@ def _velocity(sender: Sender, state: TransactionState) -> None:
     count, bits = atc - last, NO_TVR
     if count > int.from_bytes(lower, "big"):
         bits = TVR.LOWER_OFFLINE_LIMIT_EXCEEDED
-        # The upper limit is looked at only where the lower one is exceeded.
+        # The upper limit is compared only where the lower one is exceeded.
         if count > int.from_bytes(upper, "big"):
             bits = _BOTH_LIMITS
     limits = f"{int.from_bytes(lower, 'big')} and {int.from_bytes(upper, 'big')}"

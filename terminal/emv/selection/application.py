@@ -1,4 +1,4 @@
-"""From a selected application to its data: GET PROCESSING OPTIONS and the records. EMV 4.4 Book 3, 10.1 and 10.2."""
+"""Application initiation and reading: GET PROCESSING OPTIONS and the records. EMV 4.4 Book 3, 10.1 and 10.2."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _INITIATE, _READ = "EMV 4.4 Book 3, 10.1", "EMV 4.4 Book 3, 10.2"
 
 
 class Opened(NamedTuple):
-    """An application that the card lets run. ``pdol_data`` are the bytes that the card got for its PDOL (they are part
-    of a CDA signature); ``aip`` is 2 bytes."""
+    """An initiated application. ``pdol_data`` are the bytes sent for its PDOL (part of a CDA signature); ``aip`` is 2
+    bytes."""
 
     selected: Selected
     pdol_data: bytes
@@ -54,8 +54,8 @@ class Opened(NamedTuple):
 
 
 class CardRecords(NamedTuple):
-    """What the AFL names, in its order. ``unfit`` tells why offline data authentication is bound to fail: a signed
-    record of SFI 11 to 30 that is no 70 template. EMV 4.4 Book 3, 10.3."""
+    """The records of the AFL, in its order. ``unfit`` is the reason why offline data authentication must fail: a
+    signed record of SFI 11 to 30 that is no 70 template. EMV 4.4 Book 3, 10.3."""
 
     records: tuple[Record, ...]
     unfit: str | None = None
@@ -71,7 +71,7 @@ def open_application(
     pse: bool = True,
     code_tables: Collection[int] = CODE_TABLES,
 ) -> Opened:
-    """Select an application and start it; one that answers 6985 is put aside for the next candidate.
+    """Select an application and initiate it; one that answers 6985 gives way to the next candidate.
 
     ``prepare`` brings the terminal data of the selected application into ``state.terminal`` before the PDOL is filled.
     Raises Stop and TransportError. EMV 4.4 Book 1, 12; Book 3, 10.1.
@@ -86,7 +86,7 @@ def open_application(
 
 
 def initiate(state: TransactionState, sender: Sender, selected: Selected) -> Opened | None:
-    """GET PROCESSING OPTIONS; None when the card answers 6985: this application is not to be used now.
+    """GET PROCESSING OPTIONS; None when the card answers 6985 (conditions not satisfied).
 
     AIP and AFL go into ``state.card``. Raises Stop and TransportError. EMV 4.4 Book 3, 6.5.8, 10.1.
     """
@@ -144,7 +144,7 @@ def read_application(state: TransactionState, sender: Sender, opened: Opened) ->
 
 
 def fill(state: TransactionState, stage: KernelStage, name: str, dol: bytes) -> bytes:
-    """The data that a list of the card asks for, each fitted by its format. Raises Stop for a list out of form.
+    """The data for a data object list of the card, each fitted by its format. Raises Stop for a list out of form.
 
     EMV 4.4 Book 3, 5.4.
     """
@@ -168,7 +168,7 @@ def _options(tlvs: Tlvs) -> tuple[bytes, bytes] | None:
 
 
 def _read(state: TransactionState, sender: Sender, sfi: int, number: int, signed: bool) -> Record | str:
-    """One record; a sentence instead for one of SFI 11 to 30 that is no 70 template, whose form is its owner's."""
+    """One record; the fault as text for one of SFI 11 to 30 that is no 70 template: their form is proprietary."""
     doing = f"reading SFI {sfi}, record {number}"
     response = ask(state, KernelStage.READING, sender, read_command(sfi, number), doing)
     if not response.sw.ok:
@@ -182,7 +182,7 @@ def _read(state: TransactionState, sender: Sender, sfi: int, number: int, signed
 
 
 def _store(state: TransactionState, records: Iterable[Record]) -> None:
-    """Keep what is known and the card's to give; nothing else can reach a data object list. EMV 4.4 Book 3, 10.2."""
+    """Store the known card data; nothing else can reach a data object list. EMV 4.4 Book 3, 10.2."""
     seen: set[int] = {TAG_82_AIP, TAG_94_AFL}
     known_tags = STANDARD.known(state.aid).of_the_card
     for record in records:

@@ -1,7 +1,7 @@
-"""Application selection: the candidate list, and the one application of it that is used. EMV 4.4 Book 1, 12.
+"""Application selection: the candidate list and the final selection. EMV 4.4 Book 1, 12.
 
-``build_candidates`` asks the card's directory (PSE), or the card for each name that the terminal knows; ``choose`` lets
-the cardholder or the priorities decide and selects. Both note each decision in the state.
+``build_candidates`` reads the card's directory (PSE), or selects each AID of the terminal; ``choose`` selects by the
+cardholder's choice or by priority. Both note each decision in the state.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ PSE: Final = b"1PAY.SYS.DDF01"
 CODE_TABLES: Final = frozenset(range(1, 11))
 """Parts of ISO/IEC 8859 that a terminal can declare in 9F40. EMV 4.4 Book 4, Annex A3, tables 31 and 32."""
 MOST_NEXT: Final = 32
-"""SELECT next is not asked more often for one name: a card that never ends its list must not hold the terminal."""
+"""Limit of SELECT next for one name: a card that never ends its list must not block the terminal."""
 
 _CARD_BLOCKED, _APPLICATION_BLOCKED, _NO_RECORD = 0x6A81, 0x6283, 0x6A83
 _DIRECTORY, _LIST, _FINAL = "EMV 4.4 Book 1, 12.3.2", "EMV 4.4 Book 1, 12.3.3", "EMV 4.4 Book 1, 12.4"
 
 
 class Supported(NamedTuple):
-    """An application that the terminal knows: its AID (5 to 16 bytes), and the application selection indicator:
+    """An application that the terminal supports: its AID (5 to 16 bytes), and the application selection indicator:
     ``partial`` when a longer name of the card that begins with it matches too. EMV 4.4 Book 1, 12.3.1."""
 
     aid: bytes
@@ -58,9 +58,9 @@ class Supported(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An application that card and terminal share. ``priority`` is 1 (first) to 15, 0 for none; ``confirm`` says that
-    it may not be used without the cardholder's consent. ``table`` is the directory's code table (9F11), None for none:
-    it serves an application that names none of its own. EMV 4.4 Book 1, 12.2.2; 12.2.3, table 13."""
+    """An application that card and terminal have in common. ``priority`` is 1 (first) to 15, 0 for none; ``confirm``
+    says that it needs the cardholder's confirmation. ``table`` is the directory's code table (9F11), None for none: it
+    applies to an application without one of its own. EMV 4.4 Book 1, 12.2.2; 12.2.3, table 13."""
 
     name: bytes
     supported: Supported
@@ -71,7 +71,7 @@ class Candidate:
 
 
 class Selected(NamedTuple):
-    """The application that is selected now: its full name (84), the terminal's entry for it, its FCI, what to call it.
+    """The selected application: its full name (84), the terminal's entry for it, its FCI, its label for the display.
 
     EMV 4.4 Book 1, 11.3.4.
     """
@@ -95,11 +95,11 @@ def build_candidates(
     pse: bool = True,
     code_tables: Collection[int] = CODE_TABLES,
 ) -> list[Candidate]:
-    """The applications in common, those with the highest priority first.
+    """The candidates, highest priority first.
 
-    ``pse`` says whether the terminal asks for the directory at all; ``code_tables`` which parts of ISO/IEC 8859 its
-    display knows. Raises Stop when there is none, or the card or all it has in common with the terminal is blocked, and
-    TransportError. EMV 4.4 Book 1, 12.3; 12.4, step 1.
+    ``pse``: whether the terminal uses the directory at all; ``code_tables``: the parts of ISO/IEC 8859 that its
+    display supports. Raises Stop when there is none, or the card or all it has in common with the terminal is blocked,
+    and TransportError. EMV 4.4 Book 1, 12.3; 12.4, step 1.
     """
     candidates = _from_directory(state, sender, supported, code_tables) if pse else None
     if not candidates:
@@ -121,11 +121,11 @@ def choose(
     *,
     code_tables: Collection[int] = CODE_TABLES,
 ) -> tuple[Selected, list[Candidate]]:
-    """Select one candidate; also gives those that are left, should the card not accept it.
+    """Select one candidate; also returns those that are left, in case the card does not open it.
 
-    ``cardholder`` None is a terminal that neither offers a choice nor asks for confirmation. Whoever was asked once
-    is asked about every further application, so what is left then needs confirmation. The FCI goes into
-    ``state.card``. Raises Stop when nothing is left or the cardholder wants none, and TransportError.
+    ``cardholder`` None is a terminal that neither offers a choice nor takes confirmations. After one question to the
+    cardholder every candidate that is left needs confirmation. The FCI goes into
+    ``state.card``. Raises Stop when nothing is left or the cardholder declines, and TransportError.
     EMV 4.4 Book 1, 12.4.
     """
     left = list(candidates)
@@ -142,7 +142,7 @@ def choose(
 def _from_directory(
     state: TransactionState, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
 ) -> list[Candidate] | None:
-    """The candidates of the PSE; None where there is no directory that can be used."""
+    """The candidates of the PSE; None where there is no usable directory."""
     response = select(state, sender, PSE, "selecting the payment system environment")
     if response.sw == _CARD_BLOCKED:
         state.stop(KernelStage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _DIRECTORY)
@@ -178,7 +178,7 @@ def _from_directory(
 
 
 def _entries(state: TransactionState, sender: Sender, sfi: int) -> list[Tlvs] | None:
-    """The entries of the directory file, records from 1 until 6A83; None when it cannot be used."""
+    """The entries of the directory file, records from 1 until 6A83; None when the directory is unusable."""
     entries: list[Tlvs] = []
     for number in range(1, 255):
         doing = f"reading record {number} of the directory"
@@ -200,8 +200,8 @@ def _entries(state: TransactionState, sender: Sender, sfi: int) -> list[Tlvs] | 
 def _from_list(
     state: TransactionState, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
 ) -> list[Candidate]:
-    """Ask the card for each AID of the terminal, and for the next name that begins with it until there is none. What
-    was blocked must not be paid with in another way: where nothing else is found, the transaction ends."""
+    """Select each AID of the terminal, and the next name that begins with it until there is none. Where every
+    application in common is blocked, the transaction ends, so that no other interface is tried."""
     candidates: list[Candidate] = []
     blocked = False
     for entry in supported:
@@ -259,8 +259,8 @@ def _candidate(
 def display_name(
     name: bytes, label: bytes | None, preferred: bytes | None, table: bytes | None, code_tables: Collection[int]
 ) -> str:
-    """What a display calls an application: the preferred name where its code table (9F11) is known to the terminal,
-    else the label, else the AID. EMV 4.4 Book 1, 12.2.4, 12.4."""
+    """The name for the display: the preferred name where the terminal supports its code table (9F11), else the label,
+    else the AID. EMV 4.4 Book 1, 12.2.4, 12.4."""
     shown = ""
     if preferred and table is not None and len(table) == 1 and table[0] in CODE_TABLES and table[0] in code_tables:
         shown = _printable(preferred.decode(f"iso8859-{table[0]}", "replace"))
@@ -268,12 +268,12 @@ def display_name(
 
 
 def _printable(text: str) -> str:
-    """Without control characters: a card's text must not steer a display."""
+    """Without control characters: a card's text must not control a display."""
     return (text if text.isprintable() else "".join(c for c in text if c.isprintable())).strip()
 
 
 def _pick(state: TransactionState, left: Sequence[Candidate], cardholder: Cardholder | None) -> tuple[Candidate, bool]:
-    """The next application to select, and whether the cardholder was asked for it."""
+    """The next application to select, and whether the cardholder chose or confirmed it."""
     if not left:
         state.stop(
             KernelStage.SELECTION, "the card opens no application that it has in common with the terminal", _FINAL

@@ -1,1 +1,1 @@
-"""One transaction: its configuration, amounts, state, outcome, and the people around it."""
+"""One transaction: configuration, amounts, state, outcome, and the interfaces to cardholder and issuer."""

@@ -1,6 +1,6 @@
-"""Terminal configuration: what this terminal is and can do, and how it treats each application. A YAML file.
+"""Terminal configuration, a YAML file: type and capabilities of the terminal, and parameters of each application.
 
-Every fault is told with line and field. Amounts are whole numbers in the smallest unit of the currency (fen), action
+Every fault names line and field. Amounts are whole numbers in the smallest unit of the currency (fen), action
 codes are five bytes. EMV 4.4 Book 4, 10.1-10.2 and Annex A; Book 3, 10.6-10.7; JR/T 0025.17 (DF69), 0025.13 (e-cash).
 """
 
@@ -73,7 +73,7 @@ class _Section(BaseModel):
 
 
 class TerminalSettings(_Section):
-    """What the terminal is: its type, what it can do, and who runs it. EMV 4.4 Book 4, Annex A1-A3."""
+    """The terminal: type, capabilities, merchant and acquirer. EMV 4.4 Book 4, Annex A1-A3."""
 
     country: Country
     currency: Country
@@ -91,7 +91,7 @@ class TerminalSettings(_Section):
 
     @property
     def code_tables(self) -> frozenset[int]:
-        """The parts of ISO/IEC 8859 that the display knows, as 9F40 declares them. EMV 4.4 Book 4, Annex A3."""
+        """The parts of ISO/IEC 8859 that the display supports, as 9F40 declares them. EMV 4.4 Book 4, Annex A3."""
         declared = int(self.additional_capabilities, 16)
         return frozenset(table for table in range(1, 11) if declared >> table - 1 & 1)
 
@@ -124,7 +124,7 @@ class RandomSelection(_Section):
 
 
 class ApplicationSettings(_Section):
-    """How one application is treated; ``aid`` is matched from the left where ``partial`` is allowed."""
+    """Parameters of one application; ``partial`` allows longer names that begin with ``aid``."""
 
     aid: Hex = Field(min_length=10, max_length=32)
     name: str = Field("", max_length=40)
@@ -139,7 +139,7 @@ class ApplicationSettings(_Section):
     default_tdol: DolHex | None = None
     sm: bool = False
     e_cash_limit: Amount = 0
-    """The most that is paid from e-cash at once (9F7B); at 0 the terminal takes no e-cash."""
+    """Limit of one e-cash payment (9F7B); at 0 the terminal takes no e-cash."""
 
     @model_validator(mode="after")
     def _consistent(self) -> ApplicationSettings:
@@ -155,7 +155,7 @@ class ApplicationSettings(_Section):
 
 
 class PreparedApplication:
-    """A configuration as transactions use it, worked out once: ``TerminalConfig.prepared``. Nothing in it changes."""
+    """A configuration as transactions use it, computed once: ``TerminalConfig.prepared``. Immutable."""
 
     def __init__(self, terminal: TerminalSettings, applications: tuple[ApplicationSettings, ...]) -> None:
         self.terminal = terminal
@@ -201,7 +201,7 @@ class TerminalConfig(_Section):
     def prepared(self) -> PreparedApplication:
         """This configuration as transactions use it."""
         prepared = self._prepared
-        # A copy of a model keeps what the original had worked out, whatever of it was changed in the copy.
+        # model_copy copies private attributes, also where the copy has other sections.
         if prepared is None or prepared.terminal is not self.terminal or prepared.applications is not self.applications:
             prepared = self._prepared = PreparedApplication(self.terminal, self.applications)
         return prepared
@@ -257,7 +257,7 @@ def load_config(path: Path) -> TerminalConfig:
 
 
 def shipped_config() -> TerminalConfig:
-    """The program's own counter terminal."""
+    """The shipped configuration of a counter terminal."""
     shipped = files("terminal.emv.transaction") / "terminals" / "counter.yaml"
     return parse_config(shipped.read_text(encoding="utf-8"), "terminals/counter.yaml")
 

@@ -11,16 +11,16 @@ from terminal.errors import ApduError, CardMalformed, TlvError
 from terminal.tlv import Tlvs, decode
 
 FAULTY_ICC: Final = "EMV 4.4 Book 3, 7.5"
-"""Data out of form, and status words that nothing explains, end the transaction."""
+"""Malformed data and unexpected status words end the transaction."""
 MOST_DATA: Final = 255
 """Bytes of command data in EMV: short commands only. EMV 4.4 Book 1, 9.4."""
 
 
 def ask(state: TransactionState, stage: KernelStage, sender: Sender, command: Command, doing: str) -> Response:
-    """Send a command. An answer that is none (no status word, endless data) ends the transaction; with the first whole
-    one there is a transaction (``state.begun``).
+    """Send a command. An unreadable answer (no status word, endless data) ends the transaction; the first complete
+    answer begins it (``state.begun``).
 
-    Raises Stop, and TransportError when the way to the card fails.
+    Raises Stop, and TransportError when the connection to the card fails.
     """
     try:
         response = sender.send(command)

@@ -1,4 +1,4 @@
-"""How a transaction ended: one value, for till, receipt and acquirer. EMV 4.4 Book 4, 6.3 and 11."""
+"""The outcome of a transaction: one value for till, receipt and acquirer. EMV 4.4 Book 4, 6.3 and 11."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from terminal.emv.transaction.step import Step
 
 
 class Result(StrEnum):
-    """How it ended. Only the first two let goods go over the counter."""
+    """The result. Only the first two are approvals."""
 
     APPROVED_OFFLINE = "approved offline"
     APPROVED_ONLINE = "approved online"
@@ -20,13 +20,13 @@ class Result(StrEnum):
     TERMINATED = "terminated"
     """The card or its data make a transaction impossible. EMV 4.4 Book 3, 7.5."""
     TRY_ANOTHER_INTERFACE = "try another interface"
-    """No application in common: another reading of the card may work."""
+    """No application in common: another interface of the card may work."""
     CANCELLED = "cancelled"
-    """The cardholder did not want any of the applications, or broke off."""
+    """The cardholder chose no application, or cancelled."""
 
 
 class CryptogramType(StrEnum):
-    """What a card answers to GENERATE AC. EMV 4.4 Book 3, 6.5.5.4, table 15."""
+    """Kind of the cryptogram that a card returns. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 
     AAC = "AAC"
     TC = "TC"
@@ -37,7 +37,7 @@ class CryptogramType(StrEnum):
 class Cryptogram:
     """One answer to GENERATE AC. ``ac`` is 8 bytes, ``atc`` 2, ``issuer_data`` (9F10) up to 32 or empty.
 
-    ``verified`` says whether a CDA signature over it was checked and found right.
+    ``verified``: a CDA signature over it was verified.
     """
 
     kind: CryptogramType
@@ -50,10 +50,10 @@ class Cryptogram:
 
 @dataclass(frozen=True, slots=True)
 class ScriptResult:
-    """What became of one issuer script, 5 bytes in 9F5B. EMV 4.4 Book 4, Annex A5.
+    """The result of one issuer script, 5 bytes in 9F5B. EMV 4.4 Book 4, Annex A5.
 
     ``template`` is 71 or 72; ``identifier`` 4 bytes (zero where the script has none); ``failed_at`` the number of the
-    command that failed, counted from 1 (0: not told); None where all succeeded.
+    command that failed, counted from 1 (0: unspecified); None where all succeeded.
     """
 
     template: int
@@ -73,7 +73,7 @@ class ScriptResult:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a receipt shows; the card number is masked already. EMV 4.4 Book 4, 11.4."""
+    """The content of a receipt; the card number is masked. EMV 4.4 Book 4, 11.4."""
 
     aid: str
     application: str
@@ -89,11 +89,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One transaction, ended. ``cvm_results`` (9F34) is 3 bytes or empty.
+    """The outcome of one transaction. ``cvm_results`` (9F34) is 3 bytes or empty.
 
     ``response_code`` is tag 8A as text, empty where the transaction never came to a decision. ``reversal`` and
-    ``advice`` say what the acquirer must be told. ``first`` and ``second`` are the two cryptograms, where they exist.
-    ``interrupted``: the card was pulled, or gave no answer in its time.
+    ``advice`` are messages due to the acquirer. ``first`` and ``second`` are the two cryptograms, where they exist.
+    ``interrupted``: the card was removed, or did not answer in time.
     """
 
     result: Result
@@ -119,12 +119,12 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """What the display says to the cardholder. EMV 4.4 Book 4, 6.6.1; 11.2, table 8."""
+        """The display message for the cardholder. EMV 4.4 Book 4, 6.6.1; 11.2, table 8."""
         return "PROCESSING ERROR" if self.interrupted else _MESSAGES[self.result]
 
     @property
     def script_results(self) -> bytes:
-        """Tag 9F5B: 5 bytes for each script, in the order in which they came. EMV 4.4 Book 4, Annex A5."""
+        """Tag 9F5B: 5 bytes for each script, in order of arrival. EMV 4.4 Book 4, Annex A5."""
         return b"".join([script.encode() for script in self.scripts])
 
     def to_json(self) -> dict[str, Any]:

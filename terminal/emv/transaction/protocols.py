@@ -1,4 +1,4 @@
-"""The people and machines around a transaction: the cardholder, and the host that answers online."""
+"""Interfaces of a transaction: the cardholder, the attendant, and the host of the issuer."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ class Choice:
 
 
 class Cardholder(Protocol):
-    """Whoever stands at the terminal, with display and PIN pad."""
+    """The cardholder, with display and PIN pad."""
 
     def choose(self, candidates: Sequence[Choice]) -> int | None:
-        """The position of the chosen application; one candidate is a question for confirmation. None: none of them.
+        """The position of the chosen application; one candidate alone is to be confirmed. None: cancelled.
         EMV 4.4 Book 1, 12.4."""
         ...
 
     def pin(self, tries_left: int | None, last_try: bool) -> Pin | None:
-        """The PIN as entered; None when it was bypassed. ``tries_left`` is None where the card does not tell, or for
-        an online PIN; before the last try the display must warn. EMV 4.4 Book 3, 10.5.1; Book 4, 6.3.4."""
+        """The PIN as entered; None when it was bypassed. ``tries_left`` is None where the card does not give it, or
+        for an online PIN; before the last try the display must warn. EMV 4.4 Book 3, 10.5.1; Book 4, 6.3.4."""
         ...
 
 
 class Attendant(Protocol):
-    """Whoever serves at the till and can call the issuer."""
+    """The attendant at the till, who can call the issuer."""
 
     def referral(self, response_code: bytes) -> bool:
-        """Whether the issuer, called because it asked for it (response code 01 or 02), approves the payment.
+        """Whether the issuer, called for a referral (response code 01 or 02), approves the payment.
         EMV 4.4 Book 4, 6.5.2."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class OnlineRequest:
-    """What goes to the issuer. ``data`` are the elements of field 55 by tag (the ARQC and all it was made over).
+    """The authorization request. ``data`` are the elements of field 55 by tag (the ARQC and the data it covers).
 
     ``pin_block`` is the enciphered PIN block, where the cardholder was verified online. EMV 4.4 Book 4, 12.1.
     """
@@ -77,9 +77,9 @@ class OnlineResponse:
 
 @dataclass(frozen=True, slots=True)
 class Unable:
-    """The issuer was not reached, or its answer makes no sense; ``reason`` is a sentence without its full stop.
+    """The issuer was not reached, or its answer is malformed; ``reason`` is a sentence without its full stop.
 
-    ``sent`` says that the request may have reached the issuer, who then must be told that nothing was paid.
+    ``sent``: the request may have reached the issuer, so that a reversal is due.
     """
 
     reason: str
@@ -87,6 +87,6 @@ class Unable:
 
 
 class OnlineHost(Protocol):
-    """The way to the issuer. Faults of the way are values (``Unable``), because the card must still be told."""
+    """The connection to the issuer. Connection faults are values (``Unable``): the card still needs a final answer."""
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable: ...

@@ -15,7 +15,7 @@ from terminal.emv.transaction.step import NO_TSI, NO_TVR, KernelStage, Step, new
 
 
 class Stop(Exception):
-    """Ends the transaction from inside a stage, with the result that ``run_transaction`` gives back.
+    """Ends the transaction from inside a stage, with the result that ``run_transaction`` returns.
 
     Never leaves the kernel. ``result`` is TERMINATED, TRY_ANOTHER_INTERFACE or CANCELLED; ``reason`` is a sentence.
     """
@@ -27,10 +27,10 @@ class Stop(Exception):
 
 
 class TransactionState:
-    """One transaction under way. Not thread-safe; made anew for each transaction.
+    """The state of a running transaction. Not thread-safe; one instance for each transaction.
 
-    ``terminal`` and ``card`` are data elements by tag, as bytes. They are kept apart, and ``value`` asks the terminal
-    first, so that no card can slip an amount or an unpredictable number of its own into a data object list.
+    ``terminal`` and ``card`` are data elements by tag, as bytes. They are separate, and ``value`` reads the terminal's
+    first, so that a card cannot put an amount or an unpredictable number of its own into a data object list.
     """
 
     def __init__(self, terminal: Mapping[int, bytes]) -> None:
@@ -40,7 +40,7 @@ class TransactionState:
         self.aid: bytes | None = None
         """The name of the selected application, tag 84."""
         self.begun = False
-        """Whether the card has answered anything at all: from then on, its silence is an outcome and no fault."""
+        """Whether the card has answered at all: from then on, a missing answer is an outcome and no fault."""
         self.tvr_bits = 0
         """The TVR as a number: flags take ten times as long to join and to compare."""
         self._tsi_bits = 0
@@ -56,7 +56,7 @@ class TransactionState:
         return TSI(self._tsi_bits)
 
     def note(self, stage: KernelStage, text: str, source: str, *, tvr: TVR = NO_TVR, tsi: TSI = NO_TSI) -> None:
-        """Record a step, setting the bits it brings."""
+        """Record a step and set its bits."""
         if tvr:
             new = int(tvr) & ~self.tvr_bits
             self.tvr_bits |= new
@@ -68,7 +68,7 @@ class TransactionState:
         self.steps.append(new_step((stage, text, source, tvr, tsi)))
 
     def take_back(self, stage: KernelStage, tvr: TVR, source: str) -> None:
-        """Clear a bit of the TVR that was set before, with a step that says so; nothing where it is not set. The one
+        """Clear a bit of the TVR that was set before, with a step; nothing where it is not set. The one
         bit that a book clears again is "Offline data authentication was not performed". EMV 4.4 Book 2, 6.6."""
         if taken := self.tvr & tvr:
             names = "; ".join(flag.text for flag in taken)

@@ -1,4 +1,4 @@
-"""One decision of a transaction: the function that made it, why, the section it follows, the bits it set.
+"""One decision of a transaction: function of the kernel, text, section of the rule, bits set.
 
 EMV 4.4 Book 3, 8.2 (functions), Annex C5 and C6 (TVR, TSI).
 """

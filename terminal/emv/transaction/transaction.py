@@ -1,4 +1,4 @@
-"""What is to be paid: the transaction as the till knows it, before any card is asked. EMV 4.4 Book 3, Annex A."""
+"""The transaction data of the till: amounts, type, date. EMV 4.4 Book 3, Annex A."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class TransactionKind(IntEnum):
 class Transaction:
     """One payment. Amounts are in the smallest unit of the currency; ``amount`` includes ``other`` (cashback).
 
-    ``at`` is local time. ``force_online`` is the merchant's wish; ``sequence`` the transaction sequence counter.
-    Raises CodecError for amounts that 12 digits cannot hold, or a cashback over the amount.
+    ``at`` is local time. ``force_online``: the merchant forces it online; ``sequence`` the transaction sequence
+    counter. Raises CodecError for amounts that 12 digits cannot hold, or a cashback over the amount.
     """
 
     amount: int

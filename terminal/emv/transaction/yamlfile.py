@@ -1,4 +1,4 @@
-"""Data files for a terminal, in YAML or JSON (which YAML contains): each fault is told with file, line and field."""
+"""Data files for a terminal, in YAML or JSON (which YAML contains): each fault names file, line and field."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, ki
             position = node.lc.key(key) if isinstance(node, dict) else node.lc.item(key)
         except KeyError:
             break
-        if position is None:  # an empty mapping or list knows no places
+        if position is None:  # an empty mapping or list has no positions
             break
         line, node = position[0] + 1, node[key]  # type: ignore[index]
     field = ".".join(map(str, loc)) or "file"

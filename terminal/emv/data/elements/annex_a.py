@@ -186,7 +186,7 @@ _INSIDE: Final[tuple[Row, ...]] = (
 PERSONAL: Final = {0x5A: Personal.PAN} | dict.fromkeys(
     (0x57, 0x5F20, 0x5F53, 0x99, 0x9F0B, 0x9F1F, 0x9F20, 0x9F24, 0x9F2D, 0x9F46), Personal.HIDDEN
 )
-"""The card's certificates too: they hold the card number, in plain (SM2) or for whoever has the public keys (RSA)."""
+"""The card's certificates too: they hold the card number, in plain (SM2) or recoverable with the public keys (RSA)."""
 
 
 def elements_of(

@@ -14,7 +14,7 @@ from terminal.tlv import Tlvs, decode, tlv
 
 
 class Raw(Codec[bytes]):
-    """Bytes without a structure that anybody but their maker knows."""
+    """Bytes without a published structure."""
 
     VECTORS: ClassVar[Vectors] = (("", b""), ("00FF", b"\x00\xff"))
 
@@ -123,7 +123,7 @@ class Number(Codec[int]):
 
 
 class ReferenceAmount(Count):
-    """An amount in the reference currency, which 9F3C names and not the transaction currency."""
+    """An amount in the reference currency, which 9F3C names, not the transaction currency."""
 
     VECTORS: ClassVar[Vectors] = (("000004D2", 1234),)
 
@@ -133,7 +133,7 @@ class ReferenceAmount(Count):
 
 
 class KeyIndex(Count):
-    """The index of a certification authority's key, one byte, told in hex as key lists do."""
+    """The index of a certification authority's key, one byte, shown in hex as key lists do."""
 
     VECTORS: ClassVar[Vectors] = (("92", 0x92),)
 
@@ -153,7 +153,7 @@ class Amount(Number):
 
 
 class SecondAmount(Amount):
-    """An amount in a card's second currency, which DF71 names and not what stands around it."""
+    """An amount in a card's second currency, which DF71 names, not the currency of the data around it."""
 
     VECTORS: ClassVar[Vectors] = (("000000001234", 1234),)
 

@@ -1,7 +1,7 @@
 """Code lists that data elements point into: countries, currencies, known applications.
 
 ``data/countries.csv`` is the whole of ISO 3166-1, ``data/currencies.csv`` list one of ISO 4217 as published on
-2026-01-01; docs/emv-elements.md says where they were taken from.
+2026-01-01; docs/emv-elements.md says their source.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Country:
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """A currency of ISO 4217; ``minor_units`` are its decimals, None where it has none to speak of (gold)."""
+    """A currency of ISO 4217; ``minor_units`` are its decimals, None where it has none (gold)."""
 
     numeric: str
     alpha3: str
@@ -45,13 +45,13 @@ def currency(code: str) -> Currency | None:
 
 
 def country_text(code: str) -> str:
-    """``China (156, CN)``, or the bare code where ISO 3166 has none such."""
+    """``China (156, CN)``, or the bare code where ISO 3166 does not have it."""
     row = country(code)
     return f"{row.name} ({row.numeric}, {row.alpha2})" if row else f"{code}, no country of ISO 3166"
 
 
 def currency_text(code: str) -> str:
-    """``Yuan Renminbi (156, CNY)``, or the bare code where ISO 4217 has none such."""
+    """``Yuan Renminbi (156, CNY)``, or the bare code where ISO 4217 does not have it."""
     row = currency(code)
     return f"{row.name} ({row.numeric}, {row.alpha3})" if row else f"{code}, no currency of ISO 4217"
 
@@ -66,14 +66,14 @@ def amount_text(minor: int, code: str | None) -> str:
 
 @lru_cache(maxsize=64)
 def price(minor: int, code: str, exponent: int) -> str:
-    """``CNY 1,234.56``: an amount whose decimals a terminal tells (5F36), not ISO 4217; ``code`` may have a zero in
-    front, as in 5F2A. A currency that nobody knows stands there as its code."""
+    """``CNY 1,234.56``: an amount with the decimals of the terminal (5F36), not of ISO 4217; ``code`` may have a zero
+    in front, as in 5F2A. An unknown currency is shown by its code."""
     row = currency(code[-3:])
     return f"{row.alpha3 if row else code} {money(minor, exponent)}"
 
 
 def money(minor: int, exponent: int) -> str:
-    """``1,234.56``: an amount of the smallest unit as people write it."""
+    """``1,234.56``: an amount of the smallest unit for display."""
     whole, rest = divmod(minor, 10**exponent)
     return f"{whole:,}.{rest:0{exponent}d}" if exponent else f"{whole:,}"
 

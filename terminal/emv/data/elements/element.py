@@ -17,7 +17,7 @@ Vectors: TypeAlias = tuple[tuple[str, Any], ...]
 
 
 class Source(StrEnum):
-    """Who an element comes from."""
+    """The source of an element."""
 
     CARD = "card"
     TERMINAL = "terminal"
@@ -25,7 +25,7 @@ class Source(StrEnum):
 
 
 class Personal(Enum):
-    """How much of a value may be seen by those who did not ask for personal data."""
+    """How much of a value is shown while personal data are masked."""
 
     NO = "shown"
     PAN = "first six and last four digits"
@@ -33,7 +33,7 @@ class Personal(Enum):
 
 
 class ElementPart(NamedTuple):
-    """One line of an explanation: what part of the value, and what it says."""
+    """One line of an explanation: a part of the value, and its meaning."""
 
     name: str
     text: str
@@ -45,7 +45,7 @@ def _no_name(tag: Tag) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an explanation may draw on beside the value: the currency around it (numeric), and the names of tags."""
+    """Context of an explanation: the currency of the data around the value (numeric), and the names of tags."""
 
     currency: str | None = None
     name: Callable[[Tag], str] = field(default=_no_name)
@@ -71,12 +71,12 @@ class Codec(ABC, Generic[T]):
 
     @classmethod
     def text(cls, value: T, context: Context) -> str:
-        """What the value says, on one line."""
+        """The meaning of the value, on one line."""
         return str(value)
 
     @classmethod
     def parts(cls, value: T, context: Context) -> tuple[ElementPart, ...]:
-        """What its parts say, in order; empty for a value without any."""
+        """The meaning of its parts, in order; empty for a value without any."""
         return ()
 
 

@@ -1,4 +1,4 @@
-"""Issuer application data, tag 9F10, of the payment systems that are known: which key, which CVN, what the card saw.
+"""Issuer application data, tag 9F10, of the known payment systems: key index, CVN, card verification results.
 
 Common Core Definitions: EMV 4.4 Book 3, Annex C7. PBOC: JR/T 0025.5 (probable in part, see docs/emv-elements.md). Visa:
 VIS 1.6, appendix on issuer application data. Mastercard: M/Chip 4, issuer application data.
@@ -19,9 +19,9 @@ _SECOND: Final = ("AAC", "TC", "not requested", "RFU")
 
 @dataclass(frozen=True, slots=True)
 class Iad:
-    """What 9F10 is made of. ``form`` are the bytes before everything, ``rest`` those after the verification results.
+    """The fields of 9F10. ``form`` are the bytes in front, ``rest`` those after the verification results.
 
-    ``key_index`` and ``cvn`` are None, and everything is ``rest``, in a form that is not known.
+    ``key_index`` and ``cvn`` are None, and everything is ``rest``, in an unknown format.
     """
 
     form: bytes
@@ -52,7 +52,7 @@ _VIS_BITS: Final[Bits] = (
     (3, 2, "Offline dynamic data authentication performed"),
     (3, 1, "PIN verification command not received for a PIN-expecting card"),
 )
-"""VIS and PBOC have these alike; b1 of byte 3 is RFU in PBOC."""
+"""Common to VIS and PBOC; b1 of byte 3 is RFU in PBOC."""
 
 _MCHIP_BITS: Final[Bits] = (
     (1, 3, "Offline PIN verification performed"),
@@ -107,7 +107,7 @@ _CCD_BITS: Final[Bits] = (
 
 
 class IssuerData(Codec[Iad]):
-    """The part that all forms share; a subclass cuts the bytes and knows the bits of its verification results."""
+    """The part that all forms share; a subclass splits the bytes and names the bits of its verification results."""
 
     BITS: ClassVar[Bits]
     NAMES: ClassVar[dict[int, str]] = {}
@@ -147,7 +147,7 @@ class IssuerData(Codec[Iad]):
 
     @classmethod
     def named(cls, value: Iad, cvn: int) -> str:
-        """What the cryptogram version is called; empty for one without a name."""
+        """The name of the cryptogram version; empty for one without a name."""
         return cls.NAMES.get(cvn, "")
 
     @classmethod
@@ -184,7 +184,7 @@ class IssuerData(Codec[Iad]):
 class PbocData(IssuerData):
     """Length 07, key index, CVN, results of four bytes, algorithm; then the issuer's own with its length.
 
-    The version says how a cryptogram is built; which cipher computed it is told by the algorithm alone: a card with
+    The version says how a cryptogram is built; the cipher is in the algorithm byte alone: a card with
     3DES and SM4 has the same version, 01, for both.
     """
 
@@ -245,7 +245,7 @@ class VisaData(IssuerData):
 
     @classmethod
     def results(cls, cvr: bytes) -> tuple[ElementPart, ...]:
-        # Format 2 has results of five bytes of its own, which no public source tells bit by bit.
+        # Format 2 has results of five bytes of its own, which no public source describes bit by bit.
         return super().results(cvr) if len(cvr) == 4 else ()
 
 
@@ -283,7 +283,7 @@ class MchipData(IssuerData):
 
 
 class CommonCoreData(IssuerData):
-    """Where nobody says whose card it is: Common Core Definitions, 32 bytes; any other form stays as it is."""
+    """For an unknown application: Common Core Definitions, 32 bytes; any other format stays undivided."""
 
     VECTORS: ClassVar[Vectors] = (
         (

@@ -141,7 +141,7 @@ SCHEMES: Final = MappingProxyType(
         bytes.fromhex("A000000004"): "Mastercard",
     }
 )
-"""Whose meanings count, by the beginning of an application identifier. JT/T 978 cards follow PBOC."""
+"""Schemes by the beginning of an application identifier. JT/T 978 cards follow PBOC."""
 
 SCHEME_ELEMENTS: Final[tuple[Element[Any], ...]] = (
     *elements_of(_PBOC, "PBOC", {0x9F61: Personal.HIDDEN}, False),

@@ -310,7 +310,7 @@ class CvmResultsCodec(Codec[CvmResults]):
 
 @dataclass(frozen=True, slots=True)
 class ScriptResultField:
-    """What became of one issuer script. ``command`` is 0 for unspecified, else the last command (15: or a later one).
+    """The result of one issuer script. ``command`` is 0 for unspecified, else the last command (15: or a later one).
 
     ``result`` is 0 not performed, 1 failed, 2 successful. EMV 4.4 Book 4, Annex A5.
     """
