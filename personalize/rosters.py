@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from personalize.intake.codes import RowFault
 from personalize.intake.values import Rejected, RosterReport, RosterRow
-from registry.person import Person, sex_of
 from registry.values import AcceptedRow, RejectedRow, RosterLine
 
 
@@ -33,8 +32,7 @@ def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow
             place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if report.several_sheets else ""
             rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence()))
         else:
-            person = Person(row.id_number, row.name, sex_of(row.gender), row.mobile)
-            accepted.append(AcceptedRow(number, row.seq, person, row.unit, row.notes))
+            accepted.append(AcceptedRow(number, row.seq, row.person, row.unit, row.notes))
     return accepted, rejected
 
 
@@ -50,5 +48,6 @@ def _with_result_of_import(row: RosterRow | Rejected, codes: tuple[str, ...] | N
     if codes is None:
         return row
     faults = tuple(RowFault(code) for code in codes)
-    earlier = row.duplicate_of if isinstance(row, Rejected) else ""
-    return Rejected(row.sheet_row, row.seq, faults, row.name, earlier, row.sheet)
+    if isinstance(row, Rejected):
+        return replace(row, codes=faults)
+    return Rejected(row.sheet_row, row.seq, faults, row.person.name, "", row.sheet)

@@ -1,6 +1,6 @@
-"""Intake: a registration form (xlsx, xls, csv) becomes accepted rows and rejected ones, each with its reasons.
+"""Intake: a registration form (xlsx, xls, csv) becomes accepted and rejected rows, with reasons.
 
-``personalize.intake.annotate`` writes them back into the form; it is apart because openpyxl takes long to load.
+``personalize.intake.annotate`` writes them back into the form; it is imported separately, as openpyxl is slow to load.
 """
 
 from personalize.intake.check import KnownPerson, Lookup, check

@@ -1,8 +1,8 @@
 """Writes the checked form back as xlsx, with the reasons beside each row, for the unit to correct and resubmit.
 
-A workbook keeps its cells and formats, as far as openpyxl keeps them; an xls or csv becomes a fresh workbook whose
-cells are all text, so that no spreadsheet turns an ID number into a float again. No formula survives: each is replaced
-by the value that was checked, because the form comes from outside and will be opened by a clerk.
+A workbook keeps its cells and formats as far as openpyxl does; an xls or csv becomes a new workbook with text cells
+only, so that no spreadsheet turns an ID number into a float again. Formulas are replaced by the values that were
+checked, because the form comes from outside and is opened by a clerk.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NOTED = PatternFill("solid", start_color="FFFFF2CC")
 _MOST_MERGED = 1_000_000
 _AS_TEXT = "@"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-# What openpyxl raises over workbooks that other programs wrote and calamine reads: it has no exception of its own.
+# What openpyxl raises for workbooks of other programs that calamine reads; it has no exception of its own.
 _UNREADABLE = (
     ValueError,
     KeyError,
@@ -51,7 +51,7 @@ _UNREADABLE = (
 
 
 def annotate(report: RosterReport, out: Path | str, *, limits: Limits | None = None) -> None:
-    """Write ``report`` beside the rows of its form to ``out`` (.xlsx), whole or not at all, readable by its owner only.
+    """Write ``report`` beside the rows of its form to ``out`` (.xlsx), atomically and readable by its owner only.
 
     The form is read again. Raises ReportNotWritten, DamagedFile if the form has changed meanwhile, and what ``check``
     raises.
@@ -78,10 +78,10 @@ def annotate(report: RosterReport, out: Path | str, *, limits: Limits | None = N
 def _original(content: Content, book: Book) -> Any:
     """The form's own workbook, formulas replaced by their values; None where openpyxl cannot read it."""
     if sum(map(_area, (merged for sheet in (*book.visible, *book.hidden) for merged in sheet.merged))) > _MOST_MERGED:
-        return None  # openpyxl would make an object of every cell in them
+        return None  # openpyxl would create an object for every cell in them
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # openpyxl names the extensions that it will not keep
+            warnings.simplefilter("ignore", UserWarning)  # openpyxl warns about extensions that it drops
             workbook = load_workbook(io.BytesIO(content.data), keep_links=False)
     except _UNREADABLE:
         return None
@@ -110,7 +110,7 @@ def _value_at(sheet: Sheet | None, row: int, column: int) -> Any:
 
 
 def _fresh(book: Book) -> Any:
-    """A workbook of the visible sheets' values, every cell as text, at the places where they stood."""
+    """A new workbook with the values of the visible sheets, every cell as text, in the same places."""
     workbook = Workbook()
     workbook.remove(workbook.active)
     for sheet in book.visible:
@@ -125,7 +125,7 @@ def _fresh(book: Book) -> Any:
 
 
 def _write(cell: Any, value: Any) -> None:
-    """A value as it is, text always as text: never a formula, whatever it starts with."""
+    """Write a value; text is never written as a formula."""
     cell.value = ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value
     if isinstance(value, str) and value:
         cell.data_type = "s"
@@ -133,7 +133,7 @@ def _write(cell: Any, value: Any) -> None:
 
 
 def _mark(worksheet: Any, table: Table, rows: Mapping[tuple[str, int], RosterRow | Rejected]) -> None:
-    """Two columns to the right of the table, or those of an earlier annotation."""
+    """Fill two columns to the right of the table, or those of an earlier annotation."""
     header = [worksheet.cell(table.header_row, column).value for column in range(1, table.last_column + 1)]
     column = header.index(RESULT) + 1 if RESULT in header else table.last_column + 1
     for offset, title in enumerate((RESULT, REASON)):
@@ -162,7 +162,7 @@ def _mark_row(worksheet: Any, sheet_row: int, column: int, row: RosterRow | Reje
 
 
 def _summarize(workbook: Any, report: RosterReport) -> None:
-    """A last sheet: how many passed, and how often each reason occurs."""
+    """Add a last sheet: rows accepted, and how often each reason occurs."""
     if SUMMARY in workbook.sheetnames:
         workbook.remove(workbook[SUMMARY])
     sheet = workbook.create_sheet(SUMMARY)

@@ -1,4 +1,4 @@
-"""`check`: one registration form in, one report out."""
+"""`check` reads a registration form and returns its report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from personalize.intake.codes import RowFault
 from personalize.intake.files import Limits, digest, load
 from personalize.intake.header import NEEDED, TITLES, HeaderRow, field_of, find_header, missing_titles, nearest, unit_in
 from personalize.intake.identity import Identities
-from personalize.intake.rows import Judged, TableReader
+from personalize.intake.rows import ReadRow, TableReader
 from personalize.intake.sheets import Book, Sheet, read_book
 from personalize.intake.text import gb18030_length
 from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
@@ -25,7 +25,7 @@ _UNSOUND = frozenset((RowFault.ID_CHECKSUM, RowFault.ID_REGION, RowFault.ID_BIRT
 
 
 class KnownPerson(Protocol):
-    """What the registry knows of a person; ``registry.values.Known`` fits."""
+    """What the registry knows of a person, such as ``registry.values.KnownMember``."""
 
     @property
     def unit_name(self) -> str: ...
@@ -37,10 +37,10 @@ Lookup = Callable[[Collection[str]], Mapping[str, KnownPerson]]
 
 
 @dataclass(slots=True)
-class _DuplicateFinder:
-    """What the sheets gave, before rows are compared with each other and with the registry."""
+class _FormContent:
+    """Content of all sheets, before rows are compared with each other and with the registry."""
 
-    rows: list[tuple[str, Judged]] = field(default_factory=list)
+    rows: list[tuple[str, ReadRow]] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     skipped: list[tuple[str, int]] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
@@ -55,66 +55,69 @@ def check(
     unit: str | None = None,
     limits: Limits | None = None,
 ) -> RosterReport:
-    """Read a registration form and judge every row of it.
+    """Read a registration form and check every row.
 
-    ``known`` is asked once, with all sound ID numbers, who is on record already (``Registry.known_members`` fits);
-    without it ALREADY_HAS_CARD and OTHER_UNIT do not arise. ``today`` sets the ages, default the system's date.
-    ``unit`` overrides the unit that the form's title names. Raises the leaves of IntakeError for a form that cannot be
-    read; a form whose every row is rejected is a report like any other.
+    ``known`` is called once with all valid ID numbers and returns who is in the registry; without it ALREADY_HAS_CARD
+    and OTHER_UNIT do not occur. ``today`` sets the ages, by default the system's date. ``unit`` overrides the unit in
+    the form's title. Raises the leaves of IntakeError for a form that cannot be read; a form with only rejected rows
+    gives a report too.
     """
     path = Path(path)
     limits = limits or Limits()
     content = load(path, limits)
-    found = _collect(path, read_book(path, content, limits), Identities(today or date.today()), unit or "")
-    named = unit or found.title_unit or _most_common_unit(found.rows)
-    on_record = _on_record(found.rows, known) if known else {}
+    form = _collect(path, read_book(path, content, limits), Identities(today or date.today()), unit or "")
+    named = unit or form.title_unit or _most_common_unit(form.rows)
+    on_record = _on_record(form.rows, known) if known else {}
     return RosterReport(
         path=path,
         unit=named or None,
-        rows=tuple(_settle(found.rows, on_record, len(found.tables) > 1)),
+        rows=tuple(_settle(form.rows, on_record, len(form.tables) > 1)),
         digest=digest(content.data),
-        tables=tuple(found.tables),
-        skipped=tuple(found.skipped),
-        warnings=tuple([*found.warnings, *_long_units(found.rows)]),
+        tables=tuple(form.tables),
+        skipped=tuple(form.skipped),
+        warnings=tuple([*form.warnings, *_long_units(form.rows)]),
     )
 
 
-def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _DuplicateFinder:
-    """All persons' rows of all visible sheets that have a header; sheets that are called samples only if there is no
-    other."""
+def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _FormContent:
+    """Read all rows with persons of all visible sheets with a header; sheets named as samples only if there are no
+    others."""
     headed = [(sheet, header) for sheet in book.visible if (header := find_header(sheet.rows))]
     headed = [pair for pair in headed if not any(word in pair[0].name for word in _SAMPLES)] or headed
     if not headed:
         raise _no_header(path, book)
-    found = _DuplicateFinder()
+    form = _FormContent()
     for sheet, header in headed:
         title = next((name for row in sheet.rows[: header.row] if (name := unit_in(row))), "")
-        found.title_unit = found.title_unit or title
-        reader = TableReader(sheet, header, identities, unit or title or found.title_unit)
-        found.rows += [(sheet.name, judged) for judged in reader]
-        found.skipped += [(sheet.name, row) for row in reader.skipped]
+        form.title_unit = form.title_unit or title
+        reader = TableReader(sheet, header, identities, unit or title or form.title_unit)
+        form.rows += [(sheet.name, row) for row in reader]
+        form.skipped += [(sheet.name, row) for row in reader.skipped]
         width = sheet.first_column + len(sheet.rows[header.row]) - 1
-        found.tables.append(Table(sheet.name, sheet.sheet_row(header.last), width))
-        found.warnings += _about_columns(sheet, header, unit or title or found.title_unit)
-    if not found.rows:
-        found.warnings.append(("表头下面没有任何人员", "there is nobody under the header"))
-    return found
+        form.tables.append(Table(sheet.name, sheet.sheet_row(header.last), width))
+        form.warnings += _about_columns(sheet, header, unit or title or form.title_unit)
+    if not form.rows:
+        form.warnings.append(("表头下面没有任何人员", "there is nobody under the header"))
+    return form
 
 
 def _about_columns(sheet: Sheet, header: HeaderRow, unit: str) -> list[tuple[str, str]]:
-    """What a form's header lacks, or has twice, as two tables side by side do."""
-    told = []
+    """Warnings about columns that a header lacks, or has twice, as two tables side by side do."""
+    warnings = []
     if absent := [name for name in header.missing if name != "seq" and not (name == "unit" and unit)]:
         titles = missing_titles(absent)
-        told.append((f"表中没有“{titles}”列", f"the table has no column {titles}"))
+        warnings.append((f"表中没有“{titles}”列", f"the table has no column {titles}"))
     named = [field_of(cell) for cell in sheet.rows[header.row]]
     if len({known for known in named if known and named.count(known) > 1}) >= len(NEEDED):
-        told.append(("表中并排有两张表，只读了左边一张", "two tables stand side by side: only the left one was read"))
-    return told
+        warnings.append(
+            ("表中并排有两张表，只读了左边一张", "two tables stand side by side: only the left one was read")
+        )
+    return warnings
 
 
 def _no_header(path: Path, book: Book) -> HeaderNotFound:
-    """Says what was looked for and what came nearest, by column titles only: cells may hold personal data."""
+    """The fault of a form without a header. It names the nearest candidate by column titles only, as cells may hold
+    personal data."""
     sheets = [*book.visible, *book.hidden]
     if not any(cell != "" for sheet in sheets for row in sheet.rows for cell in row):
         return HeaderNotFound(
@@ -128,28 +131,28 @@ def _no_header(path: Path, book: Book) -> HeaderNotFound:
     english = f"{path.name}: no header row found; it must name at least {' and '.join(TITLES[name] for name in NEEDED)}"
     chinese = f"找不到表头，表头至少要有“{missing_titles(NEEDED)}”"
     candidates = [nearest(sheet.name, sheet.sheet_row(0), sheet.rows) for sheet in book.visible]
-    best = max(candidates, key=lambda candidate: len(candidate.found), default=None)
-    if best and best.found:
+    best = max(candidates, key=lambda candidate: len(candidate.fields), default=None)
+    if best and best.fields:
         place = f"row {best.sheet_row}" + (f" of sheet {best.sheet!r}" if best.sheet else "")
-        english += f"; {place} comes nearest, with {missing_titles(best.found)}"
-        chinese += f"；最接近的是第{best.sheet_row}行，只有“{missing_titles(best.found)}”"
+        english += f"; {place} comes nearest, with {missing_titles(best.fields)}"
+        chinese += f"；最接近的是第{best.sheet_row}行，只有“{missing_titles(best.fields)}”"
     return HeaderNotFound(english, chinese)
 
 
-def _most_common_unit(rows: list[tuple[str, Judged]]) -> str:
-    counts = Counter(judged.unit for _, judged in rows if judged.unit)
+def _most_common_unit(rows: list[tuple[str, ReadRow]]) -> str:
+    counts = Counter(row.unit for _, row in rows if row.unit)
     return counts.most_common(1)[0][0] if counts else ""
 
 
-def _on_record(rows: list[tuple[str, Judged]], known: Lookup) -> Mapping[str, KnownPerson]:
+def _on_record(rows: list[tuple[str, ReadRow]], known: Lookup) -> Mapping[str, KnownPerson]:
     numbers = {row.id_number: None for _, row in rows if row.id_number and not _UNSOUND.intersection(row.faults)}
     return known(list(numbers))
 
 
 def _settle(
-    rows: list[tuple[str, Judged]], on_record: Mapping[str, KnownPerson], several: bool
+    rows: list[tuple[str, ReadRow]], on_record: Mapping[str, KnownPerson], several: bool
 ) -> list[RosterRow | Rejected]:
-    """Accepts or rejects, in order: only a row after an accepted one with the same ID number is a duplicate."""
+    """Accept or reject each row, in order: only a row after an accepted one with the same ID number is a duplicate."""
     settled: list[RosterRow | Rejected] = []
     accepted: dict[str, str] = {}
     for sheet, row in rows:
@@ -159,24 +162,22 @@ def _settle(
             faults += (RowFault.DUPLICATE_IN_FILE,)
         if person := on_record.get(number):
             faults += _registered(person, row.unit)
-        if faults:
+        if faults or row.person is None:
             settled.append(Rejected(row.sheet_row, row.seq, faults, row.name, earlier, sheet))
         else:
             accepted[number] = f"{sheet} {row.sheet_row}" if several else str(row.sheet_row)
-            settled.append(
-                RosterRow(row.sheet_row, row.seq, number, row.name, row.gender, row.mobile, row.unit, row.notes, sheet)
-            )
+            settled.append(RosterRow(row.sheet_row, row.seq, row.person, row.unit, row.notes, sheet))
     return settled
 
 
 def _registered(person: KnownPerson, row_unit: str) -> tuple[RowFault, ...]:
-    """A person belongs to the unit of the row that registered them, so the row's unit decides, not the title's."""
+    """Faults of a person who is in the registry. The unit of the row counts, not that of the title."""
     faults = (RowFault.ALREADY_HAS_CARD,) if person.living_card else ()
     return faults if person.unit_name == row_unit else (*faults, RowFault.OTHER_UNIT)
 
 
-def _long_units(rows: list[tuple[str, Judged]]) -> list[tuple[str, str]]:
-    units = {judged.unit for _, judged in rows}
+def _long_units(rows: list[tuple[str, ReadRow]]) -> list[tuple[str, str]]:
+    units = {row.unit for _, row in rows}
     return [
         (f"单位名称超过{MAX_UNIT_BYTES}个字节，卡上放不下：{unit}", f"the unit's name does not fit on a card: {unit}")
         for unit in sorted(units)

@@ -1,6 +1,6 @@
-"""Why a row was rejected and what was mended in it: the codes, their order, and a sentence for the clerk.
+"""Codes for the faults of a row and for what was normalized in it, their order, and sentences for the clerk.
 
-A row's codes always stand in the order of their definition here, whatever order they were found in.
+The codes of a row are always in the order of their definition here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RowFault(StrEnum):
 
 
 class RowNote(StrEnum):
-    """Something mended, or worth a look, in a row that is accepted."""
+    """Something normalized, or worth a look, in an accepted row."""
 
     ID_NORMALIZED = "ID_NORMALIZED"
     NAME_NORMALIZED = "NAME_NORMALIZED"
@@ -102,7 +102,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
 
 
 def explain(code: RowFault | RowNote, language: Language = "zh") -> str:
-    """One code as a phrase, without a full stop. It never quotes the row."""
+    """A code as a phrase without full stop; it never quotes the row."""
     chinese, english = _SENTENCES[code]
     return chinese if language == "zh" else english
 

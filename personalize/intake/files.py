@@ -1,8 +1,8 @@
-"""What a file is, before any of it is parsed: the kind by its content, its size, and whether it may be opened at all.
+"""Checks of a file before it is parsed: kind by content, size, and whether it can be opened.
 
-A workbook is a zip archive, so its true size is checked first: by the sums of its directory, then by unpacking the XML
-parts one by one, since a directory can lie. A sheet whose filled cells lie too far apart is refused as well, because a
-reader would lay it out as one rectangle.
+A workbook is a zip archive, so its unpacked size is checked first: by its directory, then by unpacking the XML parts
+one by one, since a directory can be false. A sheet with filled cells too far apart is refused too, because a reader
+lays it out as one rectangle.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Kind = Literal["xlsx", "xls", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large a form may be: bytes of the file, bytes once unpacked, rows, and cells of the rectangle of a sheet.
+    """Limits of a form: bytes of the file, bytes unpacked, rows, and cells of the rectangle of a sheet.
 
-    ``macros``: whether a workbook may have some. They are never run, and no annotated copy has them.
+    ``macros``: whether a workbook may have macros. They are never run, and annotated copies have none.
     """
 
     file_bytes: int = 32 * MIB
@@ -41,7 +41,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file that may be read: its kind and its bytes; for text, decoded."""
+    """A checked file: its kind and bytes; for text files also the decoded text."""
 
     kind: Kind
     data: bytes
@@ -84,24 +84,24 @@ _BIFF8_GLOBALS = struct.pack("<HHHH", 0x0809, 16, 0x0600, 0x0005)
 _FILEPASS = 0x002F
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|table|meta|style|head|body)", re.IGNORECASE)
 
-# ECMA-376 part 2, 6.2.5 forbids it; who writes one wants entities that unpack to gigabytes, or other people's files.
+# ECMA-376 part 2, 6.2.5 forbids it; it allows attacks by entities that unpack to gigabytes or read other files.
 _DTD = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 # What zipfile raises over a damaged archive, beside its own exception.
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, LookupError, RuntimeError)
 
-# A reference beyond column Z or row 99,999 asks for a closer look; whatever is near it, however it is quoted.
+# A reference beyond column Z or row 99,999 needs a closer look, however it is quoted.
 _FAR = re.compile(rb"r=[\"'](?:[A-Za-z]{2,}[0-9]|[A-Za-z]?[0-9]{6})")
 _FILLED = re.compile(rb"<(?:\w+:)?c [^>]*?\br=[\"']([A-Z]{1,3})([0-9]{1,7})[\"'][^>]*?(?<!/)>")
 
 
 def digest(data: bytes) -> str:
-    """What a form is known by, so that it is not imported twice: SHA-256, hex."""
+    """The identity of a form, so that it is not imported twice: SHA-256, hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def load(path: Path, limits: Limits) -> Content:
-    """The file's bytes, once it is clear what they are. Raises the leaves of IntakeError."""
+    """Read and check a file. Raises the leaves of IntakeError."""
     suffix = path.suffix.lower()
     if suffix in _OTHERS:
         raise _wrong(path, _OTHERS[suffix])
@@ -181,7 +181,7 @@ def _check_zip(path: Path, data: bytes, limits: Limits) -> None:
 
 
 def _check_part(path: Path, name: str, xml: bytes, limits: Limits) -> None:
-    """Refuses XML with a document type, and a sheet whose filled cells span a rectangle that no form has."""
+    """Refuse XML with a document type, and a sheet whose filled cells span too large a rectangle."""
     if (b"<!" in xml or b"<\0!" in xml) and _DTD.search(xml.replace(b"\0", b"")):  # in UTF-16 as well
         raise damaged(path)
     if not name.startswith("xl/worksheets/") or not _FAR.search(xml):
@@ -204,7 +204,7 @@ def _column(letters: bytes) -> int:
 
 
 def _check_ole(path: Path, data: bytes, limits: Limits) -> None:
-    """Looks for stream names in the compound file's directory, which are UTF-16. MS-CFB 2.6; MS-OFFCRYPTO 2.3.4.4."""
+    """Check an xls by the UTF-16 stream names in the compound file's directory. MS-CFB 2.6; MS-OFFCRYPTO 2.3.4.4."""
     if "EncryptedPackage".encode("utf-16-le") in data:
         raise _encrypted(path)
     if any(name.encode("utf-16-le") in data for name in ("Workbook", "Book")):
@@ -255,7 +255,7 @@ def _bomb(path: Path, limits: Limits) -> TooLarge:
 
 
 def damaged(path: Path) -> DamagedFile:
-    """The fault for a workbook that cannot be read to its end."""
+    """The fault for a workbook that cannot be read completely."""
     return DamagedFile(
         f"{path.name} is damaged or incomplete: open it in Excel, save it again, and check the copy",
         "文件已损坏或不完整，请用 Excel 打开后重新保存",
@@ -268,7 +268,7 @@ def password_needed(path: Path) -> EncryptedWorkbook:
 
 
 def _decode(path: Path, data: bytes) -> str:
-    """Text by its byte order mark, else UTF-8 if it is that without exception, else GB 18030."""
+    """Decode text by its byte order mark, else as UTF-8 if valid, else as GB 18030."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
     elif data.startswith(codecs.BOM_UTF8):

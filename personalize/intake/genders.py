@@ -1,4 +1,4 @@
-"""The gender column: 男 and 女, and the other ways people write them."""
+"""The gender column: 男 and 女, and other spellings of them."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ _SPELLINGS = {**dict.fromkeys(_MALE, "男"), **dict.fromkeys((*_FEMALE, "♀", "
 
 
 class Gender(NamedTuple):
-    """One cell read: 男 or 女, or empty with the fault."""
+    """A cell as 男 or 女, or empty with a fault."""
 
     gender: str
     fault: RowFault | None
-    mended: bool
+    normalized: bool
 
 
 _PLAIN = {gender: Gender(gender, None, False) for gender in "男女"}
-_UNTOLD = Gender("", RowFault.GENDER_MISSING, False)
+_UNKNOWN = Gender("", RowFault.GENDER_MISSING, False)
 
 
 def read_gender(cell: Cell) -> Gender:
-    """The cell as 男 or 女. Numbers 1 and 2 as in GB/T 2261.1; what names neither is as good as missing."""
+    """Read a cell as 男 or 女. Numbers 1 and 2 as in GB/T 2261.1; any other text counts as missing."""
     if isinstance(cell, str) and cell in _PLAIN:
         return _PLAIN[cell]
     gender = _SPELLINGS.get(squeeze(text_of(cell)).lower())
-    return _UNTOLD if gender is None else Gender(gender, None, True)
+    return _UNKNOWN if gender is None else Gender(gender, None, True)

@@ -1,7 +1,7 @@
-"""Finds the table in a sheet: which row is the header, which column holds what, and the unit named above it.
+"""Finds the table in a sheet: the header row, the field of each column, and the unit named above it.
 
 Header texts are compared without blanks, line breaks, stars, bracketed remarks and the difference between full and half
-width. Where two columns would do (手机 and 联系电话), the better spelling wins, then the one further left.
+width. If two columns match (手机 and 联系电话), the better spelling wins, then the left one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TITLES: dict[Field, str] = {
 }
 NEEDED: tuple[Field, ...] = ("id_number", "name")
 
-# Spellings, the better ones first.
+# Spellings, best first.
 _SPELLINGS: dict[Field, str] = {
     "seq": "序号 编号 顺序号 序列号 序列 排序 行号 序 no seq number",
     "id_number": """
@@ -49,7 +49,7 @@ _SPELLINGS: dict[Field, str] = {
 _RANKED: dict[str, tuple[Field, int]] = {
     spelling: (field, rank) for field, text in _SPELLINGS.items() for rank, spelling in enumerate(text.split())
 }
-# What a longer header must contain, where no spelling fits; and what shows that it is about something or someone else.
+# What a longer title must contain where no spelling fits, and what shows that it means something or someone else.
 _CONTAINS: tuple[tuple[str, Field], ...] = (
     ("身份证", "id_number"),
     ("姓名", "name"),
@@ -87,8 +87,8 @@ _SEAL = re.compile(r"\s*[(（](?:加?盖?公?章|盖章处|签章)[)）]$")
 
 @dataclass(frozen=True, slots=True)
 class HeaderRow:
-    """Where a table starts. ``row`` and ``last`` are indices in the sheet's rows (the header may take two rows);
-    ``columns`` holds for each of FIELDS the column's index, or -1 where the form has no such column."""
+    """The header of a table. ``row`` and ``last`` are indices in the sheet's rows (a header may take two rows);
+    ``columns`` has for each of FIELDS the column index, or -1 where the form has no such column."""
 
     row: int
     last: int
@@ -101,15 +101,15 @@ class HeaderRow:
 
 @dataclass(frozen=True, slots=True)
 class HeaderCandidate:
-    """The row that comes nearest to a header where none was found, for the error message."""
+    """The row nearest to a header, for the error message when there is none."""
 
     sheet: str
     sheet_row: int
-    found: tuple[Field, ...]
+    fields: tuple[Field, ...]
 
 
 def field_of(cell: Cell) -> tuple[Field, int] | None:
-    """What a header text names, and how good a spelling it is (0 is best); None for anything else."""
+    """The field that a header text names, and the rank of its spelling (0 is best); None for other texts."""
     if not isinstance(cell, str) or not cell or len(cell) > 80:
         return None
     text = squeeze(unicodedata.normalize("NFKC", cell)).lower()
@@ -143,34 +143,34 @@ def header_at(rows: Sequence[Sequence[Cell]], index: int) -> HeaderRow | None:
     A header may take two rows, with merged cells: a column whose cell is empty here may be named in the row above, and
     a group heading here may be divided in the row below, if that row has nothing under ID number and name.
     """
-    found = _columns(rows[index])
-    if any(field not in found for field in NEEDED):
+    columns = _columns(rows[index])
+    if any(field not in columns for field in NEEDED):
         return None
     first = last = index
     if index > 0 and not unit_in(rows[index - 1]):
-        above = _named_exactly(rows[index - 1], found)
+        above = _named_exactly(rows[index - 1], columns)
         above = {field: column for field, column in above.items() if not text_of(rows[index][column]).strip()}
         if above:
-            found, first = found | above, index - 1
-    if index + 1 < len(rows) and not any(text_of(rows[index + 1][found[field]]).strip() for field in NEEDED):
-        below = _named_exactly(rows[index + 1], found)
+            columns, first = columns | above, index - 1
+    if index + 1 < len(rows) and not any(text_of(rows[index + 1][columns[field]]).strip() for field in NEEDED):
+        below = _named_exactly(rows[index + 1], columns)
         if below:
-            found, last = found | below, index + 1
-    return HeaderRow(first, last, tuple(found.get(field, -1) for field in FIELDS))
+            columns, last = columns | below, index + 1
+    return HeaderRow(first, last, tuple(columns.get(field, -1) for field in FIELDS))
 
 
-def _named_exactly(row: Sequence[Cell], found: dict[Field, int]) -> dict[Field, int]:
-    """Columns of another row of the header that are not found yet, by proper spellings only."""
+def _named_exactly(row: Sequence[Cell], columns: dict[Field, int]) -> dict[Field, int]:
+    """Columns in another row of the header for fields still missing, by listed spellings only."""
     exact = [cell if (named := field_of(cell)) and named[1] < _LOOSE_RANK else "" for cell in row]
     return {
         field: column
         for field, column in _columns(exact).items()
-        if field not in found and column not in found.values()
+        if field not in columns and column not in columns.values()
     }
 
 
 def find_header(rows: Sequence[Sequence[Cell]]) -> HeaderRow | None:
-    """The first header in the rows of a sheet, wherever it stands."""
+    """The first header in the rows of a sheet."""
     for index, row in enumerate(rows):
         if any(isinstance(cell, str) and cell for cell in row) and (header := header_at(rows, index)):
             return header
@@ -178,12 +178,12 @@ def find_header(rows: Sequence[Sequence[Cell]]) -> HeaderRow | None:
 
 
 def nearest(sheet: str, first_row: int, rows: Sequence[Sequence[Cell]]) -> HeaderCandidate:
-    """The row that names most of what a header names. ``first_row`` is the sheet row of rows[0], counted from 1."""
+    """The row that names most fields. ``first_row`` is the sheet row of rows[0], counted from 1."""
     best = HeaderCandidate(sheet, 0, ())
     for index, row in enumerate(rows):
-        found = _columns(row)
-        if len(found) > len(best.found):
-            best = HeaderCandidate(sheet, first_row + index, tuple(field for field in FIELDS if field in found))
+        columns = _columns(row)
+        if len(columns) > len(best.fields):
+            best = HeaderCandidate(sheet, first_row + index, tuple(field for field in FIELDS if field in columns))
     return best
 
 
@@ -200,7 +200,7 @@ def unit_in(row: Sequence[Cell]) -> str:
 
 
 def _clean_unit(text: str) -> str:
-    """A unit's name without what a title line carries beside it: underlines, the place of the seal, the next label."""
+    """A unit's name without the rest of a title line: underlines, the place of the seal, the next label."""
     unit = _SEAL.sub("", trim(_NEXT_LABEL.sub("", text.replace("_", " ").replace("＿", " "))))
     unbalanced = unit.endswith((")", "）")) and not any(bracket in unit for bracket in "(（")
     return unit[:-1].rstrip() if unbalanced else unit

@@ -1,7 +1,7 @@
-"""Resident identity numbers, GB 11643-1999: what was typed, what it means, and what is wrong with it.
+"""Resident identity numbers, GB 11643-1999: normalization and checks.
 
-Faults that can be judged apart are all reported: the check character (ISO 7064 MOD 11-2), the province, the birth date.
-The sex digit counts only where the check character is right, because with a wrong one any digit may be the wrong one.
+Independent faults are all reported: check character (ISO 7064 MOD 11-2), province, birth date. The sex digit counts
+only with a correct check character, since otherwise any digit may be wrong.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from importlib import resources
 from typing import NamedTuple
 
 from personalize.intake.codes import RowFault
-from personalize.intake.text import Cell, means_nothing, squeeze, text_of
+from personalize.intake.text import Cell, is_blank, squeeze, text_of
 
 YOUNGEST, OLDEST = 16, 100
 
-# Apostrophes that keep Excel from making a number of it, and the letters that look like X.
+# Apostrophes that make Excel keep text, and letters that look like X.
 _ODD = str.maketrans(
     {
         **dict.fromkeys("'`´‘’‛′＇ʹʼ\""),
@@ -24,7 +24,7 @@ _ODD = str.maketrans(
     }
 )
 _PLAIN = re.compile(r"[0-9]{17}[0-9X]").fullmatch
-# 1.3E+17 in a csv, or a long number that went through a spreadsheet: its last digits are gone.
+# 1.3E+17 in a csv, or a long number from a spreadsheet: its last digits are lost.
 _FLOATED = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?(1[5-9]|2[0-9])|[0-9]{16,}[.,]0+").fullmatch
 _EXACT_LIMIT = 1e15  # Excel keeps 15 significant digits.
 
@@ -40,12 +40,12 @@ _LOST = (RowFault.ID_PRECISION_LOST,)
 
 
 class ReadIdentity(NamedTuple):
-    """One cell read. ``number`` is the tidied number where there is one of the right form, faults or not;
-    ``gender`` is 男 or 女 where the number is to be believed, else empty."""
+    """A cell as an identity number. ``number`` is the normalized number if its form is right, with faults or not;
+    ``gender`` is 男 or 女 if the check character is correct, else empty."""
 
     number: str
     faults: tuple[RowFault, ...]
-    mended: bool
+    normalized: bool
     gender: str
     region_unknown: bool
 
@@ -59,7 +59,7 @@ def check_character(digits: str) -> str:
 
 
 class Identities:
-    """Reads identity cells of one form, on one day. Remembers region codes, of which a form has few.
+    """Reads the identity cells of one form on one day. Caches region codes, of which a form has few.
 
     ``today`` sets the ages: 16 is reached on the 16th birthday, 100 is left on the 101st.
     """
@@ -71,32 +71,32 @@ class Identities:
         self._table: frozenset[str] = frozenset()
 
     def read(self, cell: Cell) -> ReadIdentity:
-        """The cell as an identity number with everything that is wrong with it."""
+        """Read a cell as an identity number with all its faults."""
         if isinstance(cell, str) and _PLAIN(cell):
-            return self._judge(cell, False)
+            return self._check(cell, False)
         if isinstance(cell, (int, float)) and not isinstance(cell, bool):
             return ReadIdentity("", _LOST if abs(cell) >= _EXACT_LIMIT else _FORMAT, False, "", False)
         typed = text_of(cell)
         number = squeeze(typed).translate(_ODD)
         if _PLAIN(number):
-            return self._judge(number, number != typed)
-        if means_nothing(number):
+            return self._check(number, number != typed)
+        if is_blank(number):
             return ReadIdentity("", _MISSING, False, "", False)
         return ReadIdentity("", _LOST if _FLOATED(number) else _FORMAT, False, "", False)
 
-    def _judge(self, number: str, mended: bool) -> ReadIdentity:
+    def _check(self, number: str, normalized: bool) -> ReadIdentity:
         region = self._regions.get(number[:6]) or self._region(number[:6])
         checks = number[17] == "10X98765432"[2 * int(number[:17], 13) % 11]
         born = self._born(number)
         gender = ("男" if number[16] in "13579" else "女") if checks else ""
         if checks and born and region[0]:
-            return ReadIdentity(number, (), mended, gender, not region[1])
+            return ReadIdentity(number, (), normalized, gender, not region[1])
         faults = [] if checks else [RowFault.ID_CHECKSUM]
         if not region[0]:
             faults.append(RowFault.ID_REGION)
         if not born:
             faults.append(RowFault.ID_BIRTHDATE)
-        return ReadIdentity(number, tuple(faults), mended, gender, not region[1])
+        return ReadIdentity(number, tuple(faults), normalized, gender, not region[1])
 
     def _born(self, number: str) -> bool:
         """The date exists and the age is between 16 and 100 years."""
@@ -118,8 +118,8 @@ class Identities:
 
 
 def region_codes() -> frozenset[str]:
-    """All province codes (two digits) and county codes (six) of python-stdnum's table, whatever their years: codes were
-    given out from 1984 on, to people born long before.
+    """All province codes (two digits) and county codes (six) of python-stdnum's table, of all years: codes were
+    assigned from 1984 on, to people born long before.
 
     The table is read directly, since the library's own reader takes longer than a form of ten thousand rows.
     """

@@ -1,4 +1,4 @@
-"""Names of persons, as they stand on an identity card: Han characters, with · between the parts of a long name, or
+"""Names of persons as on an identity card: Han characters, with · between the parts of a long name, or
 Latin letters with single spaces. Member card: at most 20 characters and 60 bytes of GB 18030."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import unicodedata
 from typing import NamedTuple
 
 from personalize.intake.codes import RowFault
-from personalize.intake.text import Cell, gb18030_length, means_nothing, squeeze, text_of, tidy
+from personalize.intake.text import Cell, gb18030_length, is_blank, squeeze, text_of, tidy
 
 MAX_CHARACTERS, MAX_BYTES = 20, 60
 DOT = "·"
@@ -25,9 +25,9 @@ _LATIN_QUOTES = str.maketrans("’‘ʼ", "'''")
 
 
 def _private_use() -> dict[int, str]:
-    """Rare characters that older systems kept in the private use area (GBK FE50-FEA0), to where Unicode has them now.
+    """Rare characters that older systems put into the private use area (GBK FE50-FEA0), mapped to Unicode today.
 
-    GB 18030-2000 moved most of them, which Python's codec knows; the last fourteen moved with GB 18030-2005.
+    GB 18030-2000 moved most of them, which Python's codec has; the last fourteen moved with GB 18030-2005.
     """
     moved = {0xE816: 0x20087, 0xE817: 0x20089, 0xE818: 0x200CC, 0xE81E: 0x9FB4, 0xE826: 0x9FB5, 0xE82B: 0x9FB6}
     moved |= {0xE82C: 0x9FB7, 0xE831: 0x215D7, 0xE832: 0x9FB8, 0xE83B: 0x2298F, 0xE843: 0x9FB9, 0xE854: 0x9FBA}
@@ -43,22 +43,22 @@ _PRIVATE_USE = _private_use()
 
 
 class Name(NamedTuple):
-    """One cell read; ``fault`` is None for a name that may stand on a card."""
+    """A cell as a name; ``fault`` is None for a name that fits a card."""
 
     name: str
     fault: RowFault | None
-    mended: bool
+    normalized: bool
 
     def __repr__(self) -> str:
         return f"<Name {self.fault or 'sound'}>"
 
 
 def read_name(cell: Cell) -> Name:
-    """The cell as a name: inner blanks out of a Han name, dot variants to ·, single spaces in a Latin one."""
+    """Read a cell as a name: no blanks inside a Han name, dot variants to ·, single spaces in a Latin name."""
     if isinstance(cell, str) and _EVERYDAY(cell) and cell != "无":
         return Name(cell, None, False)
     typed = text_of(cell)
-    if means_nothing(squeeze(typed)):
+    if is_blank(squeeze(typed)):
         return Name("", RowFault.NAME_MISSING, False)
     name = tidy(typed).translate(_PRIVATE_USE)
     if _HAS_HAN(name):

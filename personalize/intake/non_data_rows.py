@@ -1,4 +1,4 @@
-"""Tells a person's row from the furniture of a form: titles, totals, signatures, remarks, empty rows."""
+"""Recognizes rows of a form without a person: titles, totals, signatures, remarks, empty rows."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _GENDERS = ("男", "女", "男性", "女性")
 _LONGEST_NAME = 20
 
 
-def is_furniture(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, gender_cell: Cell, mobile_cell: Cell) -> bool:
-    """True for a row that is nobody's. A row that holds anything like an ID number, or a gender, is always a person's,
-    so that nobody is dropped in silence."""
+def is_non_data_row(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, gender_cell: Cell, mobile_cell: Cell) -> bool:
+    """True for a row without a person. A row with anything like an ID number, or with a gender, always counts as a
+    person's, so that no person is skipped silently."""
     id_text, name, gender, mobile = (squeeze(text_of(cell)) for cell in (id_cell, name_cell, gender_cell, mobile_cell))
     if _ID_LIKE(id_text) or gender in _GENDERS:
         return False

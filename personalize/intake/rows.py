@@ -1,4 +1,4 @@
-"""Judges the rows of one table: which are a person's, what each says, and everything that is wrong with it."""
+"""Reads the rows of one table: which of them hold a person, their values, and all their faults."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from personalize.intake.genders import Gender, read_gender
 from personalize.intake.header import FIELDS, HeaderRow, header_at, unit_in
 from personalize.intake.identity import Identities, ReadIdentity
 from personalize.intake.names import Name, read_name
-from personalize.intake.non_data_rows import is_furniture
+from personalize.intake.non_data_rows import is_non_data_row
 from personalize.intake.phones import Phone, read_phone
 from personalize.intake.sheets import Sheet
-from personalize.intake.text import Cell, means_nothing, squeeze, text_of, trim
+from personalize.intake.text import Cell, is_blank, squeeze, text_of, trim
+from registry.person import Person, sex_of
 
 _UNIT = FIELDS.index("unit")
 _DITTO = frozenset(("同上", "〃", '"', "″", "''"))
 _WHOLE = re.compile(r"([0-9]{1,15})(?:\.0*|、)?").fullmatch
 
 
-class Judged(NamedTuple):
-    """One person's row with all that can be told from the row alone. ``seq`` is a whole number where it reads as one;
-    ``id_number`` is empty where there is none of the right form."""
+class ReadRow(NamedTuple):
+    """A row with a person, checked by itself. ``seq`` is a whole number where it reads as one; ``id_number`` is empty
+    where there is none of the right form; ``person`` is None for a row with faults."""
 
     sheet_row: int
     seq: int | str | None
     id_number: str
     name: str
-    gender: str
-    mobile: str
+    person: Person | None
     unit: str
     faults: tuple[RowFault, ...]
     notes: tuple[RowNote, ...]
 
     def __repr__(self) -> str:
-        return f"<Judged row {self.sheet_row}: {'-'.join(self.faults) or 'sound'}>"
+        return f"<ReadRow {self.sheet_row}: {'-'.join(self.faults) or 'sound'}>"
 
 
 class TableReader:
     """Reads the rows under a header.
 
-    ``unit`` is the default where the form has no unit column: the title line's, or the next title line's below. An
-    empty cell in a unit column is a fault, unless merged cells or 同上 carry the unit of the row above into it.
+    ``unit`` is the default where the form has no unit column: that of the title line, or of a later title line. An
+    empty cell in a unit column is a fault, unless merged cells or 同上 repeat the unit of the row above.
     """
 
     def __init__(self, sheet: Sheet, header: HeaderRow, identities: Identities, unit: str) -> None:
@@ -58,14 +58,14 @@ class TableReader:
         self._start = header.last + 1
 
     def _take(self, header: HeaderRow) -> None:
-        """A header counts until the next one: a form may repeat it on each page, or go on in another order."""
+        """Use a header until the next one: a form may repeat it on each page, or continue with other columns."""
         self._has_units = header.columns[_UNIT] >= 0
         self._pick = itemgetter(*header.columns)
         if self._has_units:
             self._fill_down(header.columns[_UNIT])
 
     def _fill_down(self, column: int) -> None:
-        """A unit written once into cells that are merged down the page stands for each of their rows."""
+        """Copy a unit in vertically merged cells to each of their rows."""
         sheet = self._sheet
         for (top, left), (bottom, right) in sheet.merged:
             first, last = top - sheet.first_row, bottom - sheet.first_row
@@ -74,8 +74,8 @@ class TableReader:
                 for row in sheet.rows[first + 1 : last + 1]:
                     row[column] = row[column] or unit
 
-    def __iter__(self) -> Iterator[Judged]:
-        """The persons' rows in order. ``skipped`` (sheet rows that hold something, but nobody) is complete then."""
+    def __iter__(self) -> Iterator[ReadRow]:
+        """The rows with persons, in order. Afterwards ``skipped`` (filled sheet rows without a person) is complete."""
         rows, read_id, first_row = self._sheet.rows, self._identities.read, self._sheet.first_row + 1
         index, end = self._start, len(rows)
         while index < end:
@@ -86,7 +86,7 @@ class TableReader:
             cells = self._pick(row)
             identity = read_id(cells[1])
             if identity.number or self._is_person(index, cells):
-                yield self._judge(index + first_row, cells, identity)
+                yield self._read(index + first_row, cells, identity)
             elif header := header_at(rows, index):
                 self._take(header)
                 index = header.last
@@ -96,28 +96,29 @@ class TableReader:
         row = self._sheet.rows[index]
         if not any(text_of(cell).strip() for cell in row):
             return False
-        if not header_at(self._sheet.rows, index) and not is_furniture(row, *cells[1:5]):
+        if not header_at(self._sheet.rows, index) and not is_non_data_row(row, *cells[1:5]):
             return True
         self._title_unit = unit_in(row) or self._title_unit
         self.skipped.append(self._sheet.sheet_row(index))
         return False
 
-    def _judge(self, sheet_row: int, cells: tuple[Cell, ...], identity: ReadIdentity) -> Judged:
+    def _read(self, sheet_row: int, cells: tuple[Cell, ...], identity: ReadIdentity) -> ReadRow:
         seq, _, name_cell, gender_cell, mobile_cell, unit_cell = cells
         name, gender, phone = read_name(name_cell), read_gender(gender_cell), read_phone(mobile_cell)
         unit = self._unit(unit_cell)
         sound = not (identity.faults or name.fault or gender.fault or phone.fault) and unit
         mismatch = bool(gender.gender and identity.gender and gender.gender != identity.gender)
         faults = () if sound and not mismatch else _faults(identity, name, gender, phone, unit, mismatch)
-        plain = not (identity.mended or name.mended or phone.mended or gender.mended or identity.region_unknown)
+        plain = not (
+            identity.normalized or name.normalized or phone.normalized or gender.normalized or identity.region_unknown
+        )
         notes = () if plain else _notes(identity, name, gender, phone)
-        return Judged(
+        return ReadRow(
             sheet_row,
             int(seq) if isinstance(seq, float) and seq.is_integer() else _seq(text_of(seq)),
             identity.number,
             name.name,
-            gender.gender,
-            phone.number,
+            None if faults else Person(identity.number, name.name, sex_of(gender.gender), phone.number),
             unit,
             faults,
             notes,
@@ -129,7 +130,7 @@ class TableReader:
         text = cell if isinstance(cell, str) else text_of(cell)
         unit = self._units.get(text)
         if unit is None:
-            unit = "" if means_nothing(squeeze(text)) else trim(text)
+            unit = "" if is_blank(squeeze(text)) else trim(text)
             if unit in _DITTO:
                 return self._unit_above
             self._units[text] = unit
@@ -140,30 +141,30 @@ class TableReader:
 def _faults(
     identity: ReadIdentity, name: Name, gender: Gender, phone: Phone, unit: str, mismatch: bool
 ) -> tuple[RowFault, ...]:
-    """In the order of Fault."""
-    found = list(identity.faults)
+    """All faults, in the order of RowFault."""
+    faults = list(identity.faults)
     if mismatch:
-        found.append(RowFault.GENDER_MISMATCH)
-    found += [fault for fault in (gender.fault, name.fault, phone.fault) if fault]
+        faults.append(RowFault.GENDER_MISMATCH)
+    faults += [fault for fault in (gender.fault, name.fault, phone.fault) if fault]
     if not unit:
-        found.append(RowFault.UNIT_MISSING)
-    return tuple(found)
+        faults.append(RowFault.UNIT_MISSING)
+    return tuple(faults)
 
 
 def _notes(identity: ReadIdentity, name: Name, gender: Gender, phone: Phone) -> tuple[RowNote, ...]:
-    """In the order of Note."""
-    told = (
-        (identity.mended, RowNote.ID_NORMALIZED),
-        (name.mended, RowNote.NAME_NORMALIZED),
-        (phone.mended, RowNote.PHONE_NORMALIZED),
-        (gender.mended, RowNote.GENDER_NORMALIZED),
+    """All notes, in the order of RowNote."""
+    checks = (
+        (identity.normalized, RowNote.ID_NORMALIZED),
+        (name.normalized, RowNote.NAME_NORMALIZED),
+        (phone.normalized, RowNote.PHONE_NORMALIZED),
+        (gender.normalized, RowNote.GENDER_NORMALIZED),
         (identity.region_unknown, RowNote.REGION_UNKNOWN),
     )
-    return tuple(note for true, note in told if true)
+    return tuple(note for present, note in checks if present)
 
 
 def _seq(text: str) -> int | str | None:
-    """The row's number in the form: 3, 3.0, 003 and 3、 are 3; other text stays as it is, an empty cell is None."""
+    """The row's number in the form: 3, 3.0, 003 and 3、 are 3; other text is unchanged, an empty cell is None."""
     squeezed = squeeze(text)
     if whole := _WHOLE(squeezed):
         return int(whole[1])

@@ -1,4 +1,4 @@
-"""Reads a form into sheets: plain rows of cells, whatever file they came from."""
+"""Reads a form into sheets: rows of cells, independent of the file format."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from personalize.intake.files import Content, Limits, damaged, password_needed
 from personalize.intake.header import find_header
 from personalize.intake.text import Cell
 
-_PATIENCE = 60  # seconds; the largest form takes a few
+_TIMEOUT = 60  # seconds; the largest form takes a few
 
 Range: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(slots=True)
 class Sheet:
-    """One sheet's filled rectangle. Every row has the same number of cells and one empty cell more at its end, which
+    """One sheet's filled rectangle. Every row has the same number of cells plus one empty cell at its end, which
     stands for a column that the form does not have (index -1).
 
-    ``first_row`` and ``first_column`` say where rows[0][0] lies, counted from 0; ``merged`` are ranges (row, column) of
-    the sheet, both ends included.
+    ``first_row`` and ``first_column`` are the position of rows[0][0], counted from 0; ``merged`` are ranges of the
+    sheet (row, column), both ends included.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A form's sheets: the visible ones in their order, and the hidden ones apart."""
+    """A form's sheets: the visible ones in order, and the hidden ones."""
 
     visible: list[Sheet]
     hidden: list[Sheet]
@@ -62,10 +62,10 @@ def read_book(path: Path, content: Content, limits: Limits) -> Book:
 
 
 def _in_own_process(path: Path, data: bytes, limits: Limits) -> list[Any]:
-    """The sheets as ``workbook_reader`` gives them, from a process that may fall over."""
+    """The sheets from ``workbook_reader``, in a process that may crash."""
     command = [sys.executable, "-I", str(Path(__file__).with_name("workbook_reader.py")), str(limits.cells)]
     try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=_PATIENCE, check=True)  # noqa: S603
+        done = subprocess.run(command, input=data, capture_output=True, timeout=_TIMEOUT, check=True)  # noqa: S603
     except subprocess.SubprocessError as e:
         raise damaged(path) from e
     fault, rows, sheets = marshal.loads(done.stdout)  # noqa: S302 - our own child wrote it
@@ -91,8 +91,8 @@ def _too_many(path: Path, rows: int) -> TooLarge:
 
 
 def _delimited(path: Path, text: str, limits: Limits) -> list[list[Cell]]:
-    """Rows of delimited text. The delimiter is the one of comma, tab and semicolon that shows a header; else the one
-    that is found most often."""
+    """Rows of delimited text. The delimiter is the one of comma, tab and semicolon that gives a header; else the most
+    frequent."""
     head = text[:20_000]
     delimiters = sorted(",\t;，；", key=head.count, reverse=True)
     try:
@@ -118,5 +118,5 @@ def _rectangle(records: list[list[str]]) -> list[list[Cell]]:
 
 
 def _unquoted(cell: str) -> str:
-    """Some exports write ="1301…" so that a spreadsheet keeps the digits: that is a way of quoting."""
+    """Remove the quoting ="1301…" of exports that make a spreadsheet keep the digits."""
     return cell[2:-1] if cell.startswith('="') and cell.endswith('"') and len(cell) > 2 else cell

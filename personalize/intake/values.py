@@ -1,4 +1,4 @@
-"""What intake gives back: rows, accepted or rejected, and the report over a form. Nothing here prints a person."""
+"""Results of intake: accepted and rejected rows, and the report on a form. No ``repr`` shows personal data."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typing import Any
 
 from personalize.intake.codes import Language, RowFault, RowNote, sentence
 from personalize.intake.text import masked_name
+from registry.person import Person
 
 
 @dataclass(frozen=True, slots=True)
 class RosterRow:
-    """An accepted row, tidied. ``sheet_row`` counts from 1 as the spreadsheet does; ``notes`` say what was mended;
-    ``gender`` is 男 or 女."""
+    """An accepted row. ``sheet_row`` counts from 1 as the spreadsheet does; ``notes`` say what was normalized."""
 
     sheet_row: int
     seq: int | str | None
-    id_number: str = field(repr=False)
-    name: str = field(repr=False)
-    gender: str = field(repr=False)
-    mobile: str = field(repr=False)
+    person: Person
     unit: str
     notes: tuple[RowNote, ...] = ()
     sheet: str = ""
@@ -31,14 +28,14 @@ class RosterRow:
         return self.notes
 
     def sentence(self, language: Language = "zh") -> str:
-        """What was mended, for the clerk; empty for a row that needed nothing."""
+        """What was normalized, for the clerk; empty when nothing was."""
         return sentence(self.notes, language=language)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A rejected row with all its faults, in the order of Fault. ``duplicate_of`` names the accepted row that it
-    repeats, where it does; ``name`` is there to be shown masked."""
+    """A rejected row with all its faults, in the order of RowFault. ``duplicate_of`` names the accepted row that it
+    repeats, if any; ``name`` is only to be shown masked."""
 
     sheet_row: int
     seq: int | str | None
@@ -52,13 +49,13 @@ class Rejected:
         return masked_name(self.name)
 
     def sentence(self, language: Language = "zh") -> str:
-        """Why, for the clerk. It holds no personal data."""
+        """The reasons, for the clerk, without personal data."""
         return sentence(self.codes, self.duplicate_of, language)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Where a table of the form lies, for annotation: its header's sheet row and last column, both counted from 1."""
+    """Place of a table in the form, for annotation: sheet row of the header and last column, both counted from 1."""
 
     sheet: str
     header_row: int
@@ -67,9 +64,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class RosterReport:
-    """One form, checked. ``unit`` is the one its title names, else the one most of its rows name; ``digest`` is the
-    SHA-256 of the file, hex; ``skipped`` are (sheet, sheet row) of filled rows that are no person's: titles, repeated
-    headers, totals, footers; ``warnings`` are sentences (Chinese, English) about the form as a whole."""
+    """The result of checking a form. ``unit`` is the one in its title, else the most common one of its rows; ``digest``
+    is the SHA-256 of the file, hex; ``skipped`` are (sheet, sheet row) of filled rows without a person: titles,
+    repeated headers, totals, footers; ``warnings`` are sentences (Chinese, English) about the form as a whole."""
 
     path: Path
     unit: str | None
@@ -89,16 +86,16 @@ class RosterReport:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many rows carry each code, faults and notes alike."""
+        """Number of rows with each code, faults and notes alike."""
         return Counter(str(code) for row in self.rows for code in row.codes)
 
     @property
     def several_sheets(self) -> bool:
-        """Whether a row number alone does not say where a row is."""
+        """Whether the form has tables on several sheets, so that a row number alone is ambiguous."""
         return len(self.tables) > 1
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values. Accepted rows carry the whole record, so the output is as secret as the form.
+        """The report as JSON values. Accepted rows have all personal data: the output is as confidential as the form.
 
         Rows name their sheet only where the form has tables on several sheets.
         """
@@ -117,5 +114,7 @@ def _row_json(row: RosterRow | Rejected) -> dict[str, Any]:
     known = {"sheet_row": row.sheet_row, "seq": row.seq}
     if isinstance(row, Rejected):
         return known | {"verdict": "reject", "codes": list(row.codes)}
-    record = {name: getattr(row, name) for name in ("id_number", "name", "gender", "mobile", "unit")}
+    record = {name: getattr(row.person, name) for name in ("id_number", "name", "gender", "mobile")} | {
+        "unit": row.unit
+    }
     return known | {"verdict": "accept", "codes": list(row.notes), "record": record}

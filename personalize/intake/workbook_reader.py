@@ -1,8 +1,8 @@
-"""A program of its own: reads a workbook (xlsx, xls) from standard input and writes its sheets to standard output.
+"""A separate program: reads a workbook (xlsx, xls) from standard input and writes its sheets to standard output.
 
-A form comes from outside. A damaged or hostile workbook can make the reader's native code panic, or ask for more memory
-than there is, which ends the process. In a process of its own, with its memory bounded, that is an exit code and no
-more. It imports nothing of this project, so that it starts at once.
+A form comes from outside. A damaged or hostile workbook can crash the reader's native code or exhaust memory, which
+ends the process. In a separate process with limited memory that is only an exit code. The program imports nothing of
+this project, so that it starts quickly.
 
 The output is ``marshal``, read by the parent only: (fault, rows, sheets), where fault is "", "password" or "large" and
 a sheet is (name, visible, (first row, first column), merged ranges, rows).
@@ -46,12 +46,12 @@ def plain(rows: list[list[Any]]) -> list[list[Any]]:
     return [[cell if isinstance(cell, (str, int, float)) else str(cell) for cell in row] for row in rows]
 
 
-def packed(found: tuple[str, int, list[Any]]) -> bytes:
-    """The answer as bytes; few forms hold a date, so only those pay for looking."""
+def packed(result: tuple[str, int, list[Any]]) -> bytes:
+    """The result as bytes. Only the few forms with dates need conversion."""
     try:
-        return marshal.dumps(found)
+        return marshal.dumps(result)
     except ValueError:
-        return marshal.dumps((*found[:2], [(*sheet[:4], plain(sheet[4])) for sheet in found[2]]))
+        return marshal.dumps((*result[:2], [(*sheet[:4], plain(sheet[4])) for sheet in result[2]]))
 
 
 if __name__ == "__main__":

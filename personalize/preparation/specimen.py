@@ -41,7 +41,7 @@ def specimen(profile: Profile, today: date) -> tuple[Dossier, Authorities]:
         pan = body + luhn_digit(body)
         if payment.rsa and payment.chip_key:
             payment_key = _chip_key(custody, payment.chip_rsa.bits, payment.chip_rsa.exponent)
-    dossier = Preparer(profile, custody, today=today).prepare(_made_up_member(), card_number, key, pan, payment_key)
+    dossier = Preparer(profile, custody, today=today).prepare(_sample_member(), card_number, key, pan, payment_key)
     return dossier, _authorities(custody, payment)
 
 
@@ -73,7 +73,7 @@ def _chip_key(custody: MemoryCustody, bits: int, exponent: int) -> ChipKey:
     return sealed_key(custody, custody.latest("seal"), rsa.generate(bits, exponent))
 
 
-def _made_up_member() -> MemberToPrepare:
+def _sample_member() -> MemberToPrepare:
     return MemberToPrepare(
         member_id=0,
         person=Person("110101190001010009", "样卡", Sex.MALE, "13000000000"),

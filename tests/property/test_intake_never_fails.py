@@ -58,7 +58,7 @@ def test_any_cell_is_read(cell: object) -> None:
     noise=st.lists(st.tuples(st.integers(0, 18), st.sampled_from(" '\u3000\u200b\xa0’\t")), max_size=5),
     wide=st.booleans(),
 )
-def test_any_noise_around_a_sound_number_is_mended(
+def test_any_noise_around_a_sound_number_is_normalized(
     region: str, born: object, serial: int, noise: list[tuple[int, str]], wide: bool
 ) -> None:
     number = forms.id_number(region, f"{born:%Y%m%d}", serial)
@@ -67,7 +67,7 @@ def test_any_noise_around_a_sound_number_is_mended(
         noisy = noisy[:place] + sign + noisy[place:]
     identity = Identities(TODAY).read(noisy)
     assert (identity.number, identity.faults) == (number, ())
-    assert identity.mended is (noisy != number)
+    assert identity.normalized is (noisy != number)
 
 
 @given(place=st.integers(0, 16), other=st.integers(1, 9), serial=st.integers(0, 999))

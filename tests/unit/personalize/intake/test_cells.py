@@ -33,9 +33,9 @@ X = "12010119960809363X"
         (X[:17] + "×", X),
     ],
 )
-def test_id_mended(typed: str, number: str) -> None:
+def test_id_normalized(typed: str, number: str) -> None:
     identity = Identities(TODAY).read(typed)
-    assert (identity.number, identity.faults, identity.mended) == (number, (), True)
+    assert (identity.number, identity.faults, identity.normalized) == (number, (), True)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_sex_digit_counts_only_with_the_right_check_character() -> None:
         ("葛\U000e0100", "葛"),
     ],
 )
-def test_name_mended(typed: str, name: str) -> None:
+def test_name_normalized(typed: str, name: str) -> None:
     assert read_name(typed) == (name, None, True)
 
 
@@ -188,7 +188,7 @@ def test_a_long_row_of_letters_is_refused_at_once() -> None:
      "180 5824 5173", " 18058245173", "180.5824.5173", "180—5824—5173", "１８０５８２４５１７３", "'18058245173",
      "018058245173", "+86 (0)180 5824 5173", "17951 18058245173", "18058245173.0", "1.8058245173E10"],
 )  # fmt: skip
-def test_phone_mended(typed: str) -> None:
+def test_phone_normalized(typed: str) -> None:
     assert read_phone(typed) == ("18058245173", None, True)
 
 
@@ -217,7 +217,7 @@ def test_phone_missing(typed: str) -> None:
     [("男性", "男"), ("M", "男"), ("Male", "男"), ("先生", "男"), ("1", "男"), (1.0, "男"), (1, "男"), (" 男", "男"),
      ("女性", "女"), ("f", "女"), ("女士", "女"), ("２", "女"), (2.0, "女"), ("女\u3000", "女")],
 )  # fmt: skip
-def test_gender_mended(typed: Cell, gender: str) -> None:
+def test_gender_normalized(typed: Cell, gender: str) -> None:
     assert read_gender(typed) == (gender, None, True)
 
 

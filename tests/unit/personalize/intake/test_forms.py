@@ -50,14 +50,14 @@ def test_table_anywhere_with_other_columns(tmp_path: Path) -> None:
     report = check(forms.xlsx(tmp_path / "f.xlsx", [*blank, header, row]), today=TODAY)
     accepted = report.accepted[0]
     assert (accepted.sheet_row, accepted.seq) == (8, None)
-    assert (accepted.name, accepted.mobile, accepted.unit) == ("孙波磊", "18801434135", UNIT)
+    assert (accepted.person.name, accepted.person.mobile, accepted.unit) == ("孙波磊", "18801434135", UNIT)
 
 
 def test_the_better_of_two_columns_wins(tmp_path: Path) -> None:
     header = ("序号", "部门", "身份证号", "姓名", "性别", "联系电话", "手机号码", "所属单位")
     row = (1, "财务处", id_number(), "孙波磊", "男", "0311-87654321", "18801434135", UNIT)
     report = check(forms.xlsx(tmp_path / "f.xlsx", [header, row]), today=TODAY)
-    assert (report.accepted[0].mobile, report.accepted[0].unit) == ("18801434135", UNIT)
+    assert (report.accepted[0].person.mobile, report.accepted[0].unit) == ("18801434135", UNIT)
 
 
 def test_header_of_two_rows(tmp_path: Path) -> None:
@@ -166,11 +166,11 @@ def test_all_faults_in_the_order_of_the_codes(tmp_path: Path) -> None:
 
 
 def test_all_notes_of_an_accepted_row_and_none_of_a_rejected_one(tmp_path: Path) -> None:
-    mended = {"name": "孙 波磊", "gender": "M", "phone": "+86 18801434135"}
+    normalized = {"name": "孙 波磊", "gender": "M", "phone": "+86 18801434135"}
     report = checked(
         tmp_path,
-        person(1, id=" " + id_number(region="139999", serial=1), **mended),
-        person(3, id=" " + id_number(serial=3)[:17] + "?", **mended),
+        person(1, id=" " + id_number(region="139999", serial=1), **normalized),
+        person(3, id=" " + id_number(serial=3)[:17] + "?", **normalized),
     )
     assert verdicts(report) == [
         "ID_NORMALIZED+NAME_NORMALIZED+PHONE_NORMALIZED+GENDER_NORMALIZED+REGION_UNKNOWN",
