@@ -12,8 +12,8 @@ from reader_service.principal import Role
 from terminal.apdu import open_reader
 from tests.support import issuer
 from tests.support.cards.card_bench import fast_directory
-from tests.support.pcsc.relay import Relay
 from tests.support.registry.postgres import private_cluster
+from tests.support.registry.relay import Relay
 from tests.support.service.process import PASSWORD, ApiClient, ServiceDirectory, ServiceProcess, running_service
 from tests.support.waiting import PATIENCE, eventually
 

@@ -1,4 +1,4 @@
-"""A bank card from the line in a real PC/SC slot at T=0: a foreign terminal reads it, and our own pays with it.
+"""A bank card from the line in a real PC/SC slot at T=0: a foreign terminal reads it, and this program pays with it.
 
 The foreign terminal is emvtool of PyPI's `emv`, in an environment of its own (scripts/setup.sh). It can neither fill a
 PDOL nor print a card number of odd length, so that this card's profile has no PDOL and numbers of 16 digits. What it
@@ -42,7 +42,7 @@ CHANGES = {
     "cryptogram: pboc-des ": "cryptogram: cvn18 ",
 }
 _FRAME = re.compile(r"\x1b\(0(.*?)\x1b\(B")
-"""Lines of a table, in the terminal's own drawing characters; x is the upright one."""
+"""Lines of a table in the drawing characters of the terminal; x is the vertical one."""
 
 
 @dataclass
@@ -62,22 +62,22 @@ class Emvtool:
         """The rows of every table that a command prints."""
         done = self.run(*words)
         assert done.returncode == 0, done.stderr
-        lines = [_FRAME.sub(lambda found: "|" if found[1] == "x" else "", line) for line in done.stdout.splitlines()]
+        lines = [_FRAME.sub(lambda match: "|" if match[1] == "x" else "", line) for line in done.stdout.splitlines()]
         return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> BankIssuer:
+def bank(tmp_path_factory: pytest.TempPathFactory) -> BankIssuer:
     return bank_issuer.issue_bank_card(tmp_path_factory.mktemp("paying"), LinkProtocol.T0, CHANGES)
 
 
 @pytest.fixture
-def slot(house: BankIssuer, pcscd: Pcscd, tmp_path: Path) -> Iterator[Slot]:
-    """A slot with the card in it, as it was issued."""
+def slot(bank: BankIssuer, pcscd: Pcscd, tmp_path: Path) -> Iterator[Slot]:
+    """A slot with the issued card."""
     slot = pcscd.slots[0]
     slot.wait(present=False)
     with VpcdSlot(slot.host, slot.port) as virtual:
-        virtual.insert(VirtualCard.open(house.card(tmp_path)))
+        virtual.insert(VirtualCard.open(bank.card(tmp_path)))
         slot.wait(present=True)
         yield slot
 
@@ -117,8 +117,8 @@ def test_a_wrong_pin_costs_a_try(emvtool: Emvtool) -> None:
     assert ["pin_retries", "2"] in emvtool.cells("info")
 
 
-def test_it_has_the_card_sign_and_pyemv_knows_the_signature(emvtool: Emvtool, house: BankIssuer) -> None:
-    done = emvtool.run("cap", "--challenge", "12345678", "--amount", "12.34", pin=house.offline_pin())
+def test_it_has_the_card_sign_and_pyemv_knows_the_signature(emvtool: Emvtool, bank: BankIssuer) -> None:
+    done = emvtool.run("cap", "--challenge", "12345678", "--amount", "12.34", pin=bank.offline_pin())
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[0-9]+\n", done.stdout), "the one-time code that it makes of the cryptogram"
     sent, received = (re.findall(rf"{way}: \[([0-9A-F ]*)\]", done.stderr) for way in ("Tx", "Rx"))
@@ -139,16 +139,16 @@ def test_it_has_the_card_sign_and_pyemv_knows_the_signature(emvtool: Emvtool, ho
     assert arqc == issuer.generate_ac(**values, tag_82=aip, tag_9f36=atc, tag_9f10=issuer_data)
 
 
-def test_our_own_terminal_pays_online_in_the_same_slot(slot: Slot, house: BankIssuer, tmp_path: Path) -> None:
+def test_our_own_terminal_pays_online_in_the_same_slot(slot: Slot, bank: BankIssuer, tmp_path: Path) -> None:
     """`membercard emv run` as typed, PIN and issuer included."""
     reader = f"pcsc:{slot.reader_name}"
-    with house.issuer(house.bank(tmp_path, pan=PAN)) as url:
+    with bank.issuer(bank.bank(tmp_path, pan=PAN)) as url:
         words = ("emv", "run", "--reader", reader, "--amount", "612.34", "--pin", "--online", url)
-        done = house.cli.run(*words, input=f"{PIN}\n")
+        done = bank.cli.run(*words, input=f"{PIN}\n")
     assert done.status == 0, done.out + done.err
     assert "APPROVED: approved online" in done.out
     assert "the card answered 9000" in done.out, "issuer authentication"
     assert PAN not in done.out
     assert masked_pan(PAN)[-4:] in done.out
-    log = house.cli.ok("emv", "log", "--reader", reader, "--json").json
+    log = bank.cli.ok("emv", "log", "--reader", reader, "--json").json
     assert [record["values"]["9F02"] for record in log["transactions"]] == ["000000061234"]

@@ -1,4 +1,4 @@
-"""The main job over real PC/SC slots: two lanes at once, pulled cards, a service that dies, strangers, time."""
+"""A line over real PC/SC slots: two lanes, pulled cards, a restarted service, foreign cards, response times."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ def typed(pcscd: Pcscd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
 
 
 def test_two_slots_carry_a_batch_to_its_end(typed: tuple[PcscLine, dict[str, object]]) -> None:
-    station, said = typed
+    station, summary = typed
     station.check_finished(8)
     assert station.accounts.chips_fed == 8
-    lanes = said["lanes"]
+    lanes = summary["lanes"]
     assert isinstance(lanes, list)
     assert [lane["message"] for lane in lanes] == ["the batch is done"] * 2
     assert not any(lane["fault"] for lane in lanes)
-    # No chip was taken for a new one while it still lay in the slot, and none fell out.
+    # No chip counted as new while it was still in the slot, and none was lost.
     counts = [lane["counts"] for lane in lanes]
     assert {outcome for lane in counts for outcome in lane} == {"verified"}
     assert all(lane["verified"] >= 1 for lane in counts)
     assert len(list((station.stock / "issued").glob("*.card"))) == 8
 
 
-def test_a_finished_card_is_left_alone_until_it_is_taken_out(pcscd: Pcscd, tmp_path: Path) -> None:
+def test_a_finished_card_is_not_touched_until_it_is_taken_out(pcscd: Pcscd, tmp_path: Path) -> None:
     station, slot = PcscLine(tmp_path, 2), pcscd.slots[0]
     slot.wait(present=False)
     first, second = (VirtualCard.open(path) for path in station.paths)
@@ -84,7 +84,7 @@ def test_a_finished_card_is_left_alone_until_it_is_taken_out(pcscd: Pcscd, tmp_p
     station.check_finished(2)
 
 
-# -- 2: pulled in the middle ------------------------------------------------------------------------------------------
+# -- 2: pulled during a job -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -102,11 +102,11 @@ def test_cards_pulled_at_any_command_go_on_with_their_dossiers(pcscd: Pcscd, tmp
     assert sum(trap.broke for trap in traps) == 4
     assert station.outcomes[CardOutcome.AGAIN] >= 4
     station.check_finished(4)
-    # The same dossier each time: nothing was made again, no second chip was taken.
+    # The same dossier each time: nothing was reissued, no second chip was used.
     assert (station.accounts.remade, station.accounts.dossiers, station.accounts.chips_fed) == (0, 4, 4)
 
 
-# -- 3: the service dies ----------------------------------------------------------------------------------------------
+# -- 3: the service stops ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
@@ -121,7 +121,7 @@ def test_lanes_outlive_the_service(pcscd: Pcscd, tmp_path: Path, how: signal.Sig
         return any(event.state is LaneState.WAITING and "PC/SC" in event.message for event in list(station.events))
 
     def hear(event: LaneEvent) -> None:
-        # The third card is in the middle of its session, and goes on with it once the service is dead.
+        # The third card is in its session, and continues once the service has stopped.
         if event.step == "store" and station.outcomes[CardOutcome.VERIFIED] >= 2 and not strike.is_set():
             strike.set()
             assert dead.wait(PATIENCE)
@@ -190,7 +190,7 @@ def test_commands_find_a_card_in_a_slot(pcscd: Pcscd, typed: tuple[PcscLine, dic
         assert serial in facts.out
 
 
-def test_watch_tells_of_a_card_that_comes_and_goes(pcscd: Pcscd, tmp_path: Path) -> None:
+def test_watch_reports_a_card_inserted_and_removed(pcscd: Pcscd, tmp_path: Path) -> None:
     slot = pcscd.slots[0]
     slot.wait(present=False)
     watch = Cli(tmp_path / "data").start("readers", "watch", "--json")
@@ -214,7 +214,7 @@ def test_watch_tells_of_a_card_that_comes_and_goes(pcscd: Pcscd, tmp_path: Path)
     assert (watch.returncode, complaint) == (0, "")
 
 
-# -- 5: what is no blank card -----------------------------------------------------------------------------------------
+# -- 5: cards that are not blank --------------------------------------------------------------------------------------
 
 
 def test_a_foreign_card_goes_to_its_own_bin(pcscd: Pcscd, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_chip_with_a_garbled_answer_to_reset_goes_to_the_contact_bin(pcscd: Pc
 
 
 def test_a_chip_that_falls_mute_every_time_goes_to_the_contact_bin(pcscd: Pcscd, tmp_path: Path) -> None:
-    """A person takes it out and puts it in again, until its tries are used up."""
+    """An operator takes the card out and inserts it again, until its tries are used up."""
     station, slot = PcscLine(tmp_path, 1), pcscd.slots[0]
     slot.wait(present=False)
     ended: list[LaneResult] = []
@@ -262,7 +262,9 @@ def test_a_chip_that_falls_mute_every_time_goes_to_the_contact_bin(pcscd: Pcscd,
     assert station.accounts.balanced
 
 
-def test_an_absent_reader_is_told_with_those_present(pcscd: Pcscd, typed: tuple[PcscLine, dict[str, object]]) -> None:
+def test_an_absent_reader_is_reported_with_those_present(
+    pcscd: Pcscd, typed: tuple[PcscLine, dict[str, object]]
+) -> None:
     station = typed[0]
     done = station.cli.run("perso", "run", station.batch, "--reader", "pcsc:No Such Reader")
     assert done.status == 3
@@ -270,7 +272,7 @@ def test_an_absent_reader_is_told_with_those_present(pcscd: Pcscd, typed: tuple[
     assert "Virtual" in done.complaint
 
 
-# -- 6: the time it takes ---------------------------------------------------------------------------------------------
+# -- 6: response time -------------------------------------------------------------------------------------------------
 
 
 def test_a_command_takes_no_forty_milliseconds(pcscd: Pcscd) -> None:

@@ -182,7 +182,7 @@ def _answers(reader: Reader) -> bool:
 def test_deadline_without_the_socket_runs_each_call_on_a_thread(
     slot: Slot, card: VpcdCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("terminal.apdu.pcsc.transport.service_socket.service_sockets", dict)
+    monkeypatch.setattr("terminal.apdu.pcsc.service_socket.service_sockets", dict)
     with opened(slot, "?deadline=3") as reader:
         session = reader.connect()
         assert session.exchange(b"\0\0\0\0") == b"\0\0\0\0\x90\0"
@@ -295,7 +295,7 @@ def test_calls_on_a_closed_connection_are_faults() -> None:
 
 
 @pytest.mark.usefixtures("pcscd")
-def test_connections_made_at_once_each_find_their_own_socket() -> None:
+def test_concurrent_connections_each_have_their_own_socket() -> None:
     services: list[PcscService] = []
     threads = [threading.Thread(target=lambda: services.append(PcscService())) for _ in range(8)]
     for thread in threads:
@@ -307,7 +307,7 @@ def test_connections_made_at_once_each_find_their_own_socket() -> None:
         sockets = [service._socket for service in services]
         assert None not in sockets
         assert len({os.fstat(end.fileno()).st_ino for end in sockets if end is not None}) == 8
-        services[0]._cut()
+        services[0]._interrupt()
         with pytest.raises(ReaderFault):
             services[0].readers()
         assert all(service.readers() for service in services[1:])

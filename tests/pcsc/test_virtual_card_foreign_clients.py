@@ -1,4 +1,4 @@
-"""Programs that nobody here wrote meet the virtual card in a real PC/SC slot: OpenSC, pcsc-tools and yubikit."""
+"""Foreign programs with the virtual card in a real PC/SC slot: OpenSC, pcsc-tools and yubikit."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_pcsc_scan_knows_an_answer_to_reset(pcscd: Pcscd, protocol: LinkProtocol
     atr = card.atr.hex(" ").upper()
     seen = ""
     with plugged(slot, card):
-        # It scans until it is ended; -t is the limit should the card never show up.
+        # It scans until it is stopped; -t is the limit if the card never appears.
         with subprocess.Popen(["pcsc_scan", "-n", "-t", "10"], stdout=subprocess.PIPE, text=True) as scan:
             assert scan.stdout is not None
             while atr not in seen and (line := scan.stdout.readline()):

@@ -1,4 +1,4 @@
-"""Virtual cards in real slots over time: pulled, pcscd restarted, fed from a stock, attached by the command line."""
+"""Virtual cards in real slots: pulled, after a restart of pcscd, fed from a stock, attached by the command line."""
 
 from __future__ import annotations
 
@@ -74,20 +74,20 @@ def test_a_restarted_pcscd_finds_the_card_again(pcscd: Pcscd) -> None:
 
 
 def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
-    """Three blanks through one slot with nobody there; the second job is broken off once and taken up again."""
+    """Three blanks through one fed slot; the second job is interrupted once and resumed."""
     slot = pcscd.slots[0]
     slot.wait(present=False)
     list(make_stock(tmp_path, 3, CardConfig(blank())))
     specimen = member_specimen.specimen(1024)
-    hopper = CardFeeder(VpcdSlot(slot.host, slot.port), Stock(tmp_path), settle=1.0)
+    feeder = CardFeeder(VpcdSlot(slot.host, slot.port), Stock(tmp_path), settle=1.0)
     ended = threading.Event()
 
     def feed() -> None:
         while not ended.wait(0.05):
-            hopper.tick()
+            feeder.tick()
 
-    feeder = threading.Thread(target=feed)
-    feeder.start()
+    thread = threading.Thread(target=feed)
+    thread.start()
     reader = open_reader(f"pcsc:{slot.reader_name}")
     seen = []
     try:
@@ -113,8 +113,8 @@ def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
     finally:
         reader.close()
         ended.set()
-        feeder.join()
-        hopper.close()
+        thread.join()
+        feeder.close()
     assert seen[1] == seen[2]
     assert len(set(seen)) == 3
     issued = list((tmp_path / "issued").iterdir())

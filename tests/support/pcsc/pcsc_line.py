@@ -39,7 +39,7 @@ from tests.support.pcsc.pcscd import Slot
 from tests.support.waiting import PATIENCE
 
 SETTLE = 1.0
-"""Seconds without power after which a feeder changes the card; a line never leaves one so long in the middle."""
+"""Seconds without power after which a feeder changes the card; longer than any pause within a job."""
 
 
 class PcscLine:
@@ -94,7 +94,7 @@ class PcscLine:
             return self.line(hear).run(opened)
 
     def check_finished(self, members: int) -> None:
-        """Every member one card, every chip one card, the accounts balanced, every card file whole."""
+        """Every member has one card, every chip is one card, the counts balance, every card file is complete."""
         accounts = self.accounts
         assert (accounts.verified, accounts.members, accounts.chips_verified) == (members,) * 3
         assert (accounts.waiting, accounts.claimed, accounts.balanced) == (0, 0, True)
@@ -115,7 +115,7 @@ def readers(slots: list[Slot], options: str = "") -> Iterator[list[Reader]]:
 def fed(
     slots: list[Slot], stock: Path, show: Callable[[VirtualCard], CardInSlot] = lambda chip: chip
 ) -> Iterator[list[VpcdSlot]]:
-    """Slots fed from a stock by a thread, as `membercard sim attach` does it."""
+    """Slots that a thread feeds from a stock, as `membercard sim attach` does."""
     for slot in slots:
         slot.wait(present=False)
     virtual = [VpcdSlot(slot.host, slot.port) for slot in slots]
@@ -155,7 +155,7 @@ def attached(cli: Cli, what: Path, *slots: Slot, settle: float = SETTLE) -> Iter
 
 @dataclass
 class Trap:
-    """A card whose contacts break at given commands, before or after the chip carried them out."""
+    """A card whose contacts break at given commands, before or after the chip executed them."""
 
     chip: CardInSlot
     breaks: list[int]

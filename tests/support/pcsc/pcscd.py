@@ -1,4 +1,4 @@
-"""A PC/SC service with virtual slots for tests: a private pcscd where none runs, else the one that runs.
+"""A PC/SC service with virtual slots for tests: a private pcscd if none runs, otherwise the running one.
 
 A private one has a reader configuration of its own on free ports. One that somebody else started is used through its
 vpcd slots and never stopped or restarted. Only one pcscd can live on a machine, so test runs take turns through a lock.
@@ -32,12 +32,12 @@ _SLOTS_OF_ONE = 2  # The driver opens two slots for each reader, on neighbouring
 
 
 class PcscdError(RuntimeError):
-    """No PC/SC service with virtual slots can be had here; says why and what to do."""
+    """No PC/SC service with virtual slots is available; the message states the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One virtual slot: where a card connects, and the name that PC/SC gives its reader."""
+    """One virtual slot: the address for a card, and the PC/SC name of its reader."""
 
     host: str
     port: int
@@ -56,7 +56,7 @@ class Slot:
 
 
 class Pcscd:
-    """Context manager around the service: ``slots`` to plug cards into; ``ours`` says whether it is private."""
+    """Context manager around the service: ``slots`` to plug cards into; ``ours``: it is private."""
 
     def __init__(self, slots: int = 4) -> None:
         self._wanted = slots
@@ -87,7 +87,7 @@ class Pcscd:
         self.stop()
 
     def stop(self) -> None:
-        """Stop the service if it is ours. Safe to call twice."""
+        """Stop a private service. Safe to call twice."""
         self._kill()
         if self._folder is not None:
             self._folder.cleanup()
@@ -97,12 +97,12 @@ class Pcscd:
             self._lock = None
 
     def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Stop and start again on the same ports. Only where the service is ours."""
+        """Stop and start again on the same ports. Only for a private service."""
         self.halt(how)
         self._start()
 
     def halt(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Stop the service but keep its configuration, for a later :meth:`restart`. Only where the service is ours."""
+        """Stop the service but keep its configuration, for a later :meth:`restart`. Only for a private service."""
         if not self.ours:
             raise PcscdError("this pcscd was started by somebody else and is not restarted")
         self._kill(how)
@@ -116,7 +116,7 @@ class Pcscd:
         self._folder = tempfile.TemporaryDirectory(prefix="membercard-pcscd-")
         folder, entries = Path(self._folder.name), []
         for number in range(-(-self._wanted // _SLOTS_OF_ONE)):
-            # The driver keeps its slots in static memory: each reader needs a copy of the library of its own.
+            # The driver keeps its slots in static memory: each reader needs its own copy of the library.
             library = shutil.copy(DRIVER, folder / f"vpcd{number}.so")
             port, name = _free_ports({slot.port for slot in self.slots}), f"Virtual Test Reader {chr(65 + number)}"
             entries.append(
@@ -149,7 +149,7 @@ class Pcscd:
 
 
 def _listening() -> bool:
-    """Whether a service answers, which a stale socket file does not."""
+    """Whether a service responds; a stale socket file is not enough."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(SOCKET)) == 0
 

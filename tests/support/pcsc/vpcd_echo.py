@@ -1,4 +1,4 @@
-"""A card of few words for transport tests: connects to a vpcd slot and answers by a function, or stays mute."""
+"""A minimal card for transport tests: connects to a vpcd slot and responds by a function, or is mute."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def echo(apdu: bytes) -> bytes:
 
 
 class VpcdCard:
-    """Plugs into ``host:port`` on entry, is pulled on exit. ``answer(apdu)`` gives data and SW, None stays mute."""
+    """Inserted at ``host:port`` on entry, pulled on exit. ``answer(apdu)`` returns data and SW; None: no response."""
 
     def __init__(
         self, host: str, port: int, answer: Callable[[bytes], bytes | None] = echo, atr: bytes | None = ATR
@@ -66,7 +66,7 @@ class VpcdCard:
     def _receive(self, size: int) -> bytes:
         data = b""
         while len(data) < size:
-            # The driver writes length and body apart: without this, each command waits 44 ms for a delayed ACK.
+            # The driver sends length and body separately: without this, each command waits 44 ms for a delayed ACK.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             chunk = self._socket.recv(size - len(data))
             if not chunk:

@@ -1,4 +1,4 @@
-"""A service's readers over a real pcscd: cards come and go, drivers hang, pcscd is restarted under the service."""
+"""The service's readers over a real pcscd: cards inserted and removed, hanging drivers, a restart of pcscd."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ MUTE = b"\x00\xee\x00\x00"
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> ReaderRig:
+def rig(tmp_path: Path) -> ReaderRig:
     return reader_rig(tmp_path, pcsc=True)
 
 
 @pytest.fixture
-def manager(made: ReaderRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderManager]:
+def manager(rig: ReaderRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderManager]:
     monkeypatch.setattr("reader_service.readers.manager.PCSC_DEADLINE", 3)
-    with made.manager() as running:
+    with rig.manager() as running:
         yield running
 
 
 @pytest.fixture
 def reader_id(pcscd: Pcscd, manager: ReaderManager) -> str:
-    """The first slot, once the service has found it."""
+    """The reader of the first slot, once the service lists it."""
     wanted = slug(base_name(pcscd.slots[0].reader_name))
     assert eventually(lambda: wanted in [view.id for view in manager.views()])
     return wanted
@@ -57,14 +57,14 @@ def in_state(manager: ReaderManager, reader_id: str, state: ReaderState) -> bool
     return eventually(lambda: manager.view(reader_id).state is state)
 
 
-def test_readers_are_found_and_cards_told(
-    pcscd: Pcscd, manager: ReaderManager, made: ReaderRig, reader_id: str
+def test_readers_are_listed_and_cards_reported(
+    pcscd: Pcscd, manager: ReaderManager, rig: ReaderRig, reader_id: str
 ) -> None:
     slot = pcscd.slots[0]
     slot.wait(present=False)
-    # The card of an earlier test may have been in the slot still when the service looked first.
+    # The card of an earlier test may have been in the slot when the service looked first.
     assert in_state(manager, reader_id, ReaderState.EMPTY)
-    before = len(made.bus.events)
+    before = len(rig.bus.events)
     assert manager.view(reader_id).device == base_name(slot.reader_name)
     with VpcdCard(slot.host, slot.port):
         assert in_state(manager, reader_id, ReaderState.CARD)
@@ -78,30 +78,30 @@ def test_readers_are_found_and_cards_told(
     with pytest.raises(ReaderOut) as empty:
         manager.ask(reader_id, lambda session: session.connect())
     assert empty.value.params["code"] == "no-card"
-    told = [event for event in made.bus.events[before:] if event.kind.startswith("card") and event.topic == reader_id]
-    assert [event.kind for event in told] == ["card.inserted", "card.removed"]
+    events = [event for event in rig.bus.events[before:] if event.kind.startswith("card") and event.topic == reader_id]
+    assert [event.kind for event in events] == ["card.inserted", "card.removed"]
 
 
 def test_a_driver_that_hangs_is_cut_and_the_reader_goes_on(
-    pcscd: Pcscd, manager: ReaderManager, made: ReaderRig, reader_id: str
+    pcscd: Pcscd, manager: ReaderManager, rig: ReaderRig, reader_id: str
 ) -> None:
-    slot, desk = pcscd.slots[0], DeveloperService(made.parts, made.bus, manager)
+    slot, service = pcscd.slots[0], DeveloperService(rig.parts, rig.bus, manager)
     slot.wait(present=False)
     lease = manager.leases.take(DEVELOPER, reader_id).token
     with VpcdCard(slot.host, slot.port, lambda apdu: None if apdu == MUTE else echo(apdu)):
         assert in_state(manager, reader_id, ReaderState.CARD)
-        (hung,) = desk.transmit(DEVELOPER, reader_id, lease, [MUTE])
+        (hung,) = service.transmit(DEVELOPER, reader_id, lease, [MUTE])
         assert "no answer within 3 seconds" in hung.fault
     slot.wait(present=False)
     with VpcdCard(slot.host, slot.port):
         assert in_state(manager, reader_id, ReaderState.CARD)
-        (exchange,) = desk.transmit(DEVELOPER, reader_id, lease, [b"\x00\xa4\x04\x00"])
+        (exchange,) = service.transmit(DEVELOPER, reader_id, lease, [b"\x00\xa4\x04\x00"])
         assert exchange.sw == "9000"
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restarted_pcscd_is_survived_and_shown(
-    pcscd: Pcscd, manager: ReaderManager, made: ReaderRig, reader_id: str, how: signal.Signals
+    pcscd: Pcscd, manager: ReaderManager, rig: ReaderRig, reader_id: str, how: signal.Signals
 ) -> None:
     if not pcscd.ours:
         pytest.skip("this pcscd was started by somebody else and is not restarted")
@@ -111,11 +111,11 @@ def test_a_restarted_pcscd_is_survived_and_shown(
         assert in_state(manager, reader_id, ReaderState.LOST)
         with pytest.raises(ReaderOut, match="unplugged"):
             manager.ask(reader_id, lambda session: session.wait_for_card(0))
-        assert made.bus.of("service.fault", "pcsc")[-1].data["sentence"]
+        assert rig.bus.of("service.fault", "pcsc")[-1].data["sentence"]
     finally:
         pcscd.restart()
     assert in_state(manager, reader_id, ReaderState.EMPTY)
-    assert eventually(lambda: made.bus.of("service.fault", "pcsc")[-1].data["sentence"] == "")
+    assert eventually(lambda: rig.bus.of("service.fault", "pcsc")[-1].data["sentence"] == "")
     assert manager.ask(reader_id, lambda session: session.wait_for_card(0)) is False
 
 
@@ -126,17 +126,17 @@ def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
     slot: Slot = pcscd.slots[1]
     slot.wait(present=False)
     counters = {f"pcsc:{base_name(slot.reader_name)}": "柜台 1"}
-    made = reader_rig(tmp_path, pcsc=True, counters=counters)
-    batch = issuer.prepared(made.registry, 1, tmp_path)
+    rig = reader_rig(tmp_path, pcsc=True, counters=counters)
+    batch = issuer.prepared(rig.registry, 1, tmp_path)
     list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
-    PersonalizationLine(issuer.job(made.registry, batch), remake=lambda: None).run(
+    PersonalizationLine(issuer.job(rig.registry, batch), remake=lambda: None).run(
         [open_reader(f"sim:{tmp_path / 'stock'}")]
     )
     path = shutil.copy(next((tmp_path / "stock" / "issued").iterdir()), tmp_path / "card.card")
-    manager = ReaderManager(made.parts, made.bus)
-    desk = CounterService(made.parts, made.bus, manager)
-    manager.on_added = desk.reader_added
-    desk.start()
+    manager = ReaderManager(rig.parts, rig.bus)
+    service = CounterService(rig.parts, rig.bus, manager)
+    manager.on_added = service.reader_added
+    service.start()
     manager.start()
     virtual = VpcdSlot(slot.host, slot.port)
     try:
@@ -144,12 +144,12 @@ def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
         assert eventually(lambda: any(view.id == wanted and view.mode is Mode.COUNTER for view in manager.views()))
         assert manager.view(wanted).name == "柜台 1"
         virtual.insert(VirtualCard.open(Path(path)))
-        assert eventually(lambda: made.bus.of("verdict", wanted))
-        told = made.bus.of("verdict", wanted)[0].data
-        assert (told["verdict"], told["reader_name"]) == ("ACTIVE", "柜台 1")
-        assert desk.verify(COUNTER, wanted).verdict.code == "ACTIVE"
+        assert eventually(lambda: rig.bus.of("verdict", wanted))
+        verdict = rig.bus.of("verdict", wanted)[0].data
+        assert (verdict["verdict"], verdict["reader_name"]) == ("ACTIVE", "柜台 1")
+        assert service.verify(COUNTER, wanted).verdict.code == "ACTIVE"
     finally:
         virtual.close()
-        desk.close()
+        service.close()
         manager.close()
     slot.wait(present=False)

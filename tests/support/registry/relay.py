@@ -1,5 +1,5 @@
-"""A relay before a database's socket that can fall silent: nothing is refused, nothing is answered, as when a network
-swallows everything."""
+"""A relay in front of a database socket that can go silent: no refusal and no response, like a network that drops
+everything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME = ".s.PGSQL.5432"
 
 
 class Relay:
-    """From a socket of its own in ``folder`` to that of the server in ``behind``."""
+    """Relays its own socket in ``folder`` to that of the server in ``behind``."""
 
     def __init__(self, folder: Path, behind: Path) -> None:
         self._behind = str(behind / NAME)
@@ -27,7 +27,7 @@ class Relay:
 
     @contextmanager
     def silence(self) -> Iterator[None]:
-        """Within it nothing gets through."""
+        """Pass nothing through meanwhile."""
         self._talking.clear()
         try:
             yield
