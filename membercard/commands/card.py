@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,16 +17,14 @@ from membercard.errors import NoMemberCard
 from membercard.wiring.counter_lists import LocalLists, load_lists
 from membercard.wiring.readers import card_in
 from terminal.apdu import Atr, Sender, Trace, TraceEntry, Transport, stack
-from terminal.emv.data.tags import TAG_9F1A_TERMINAL_COUNTRY, TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.errors import CardError, CardRefused, CodecError
 from terminal.globalplatform import ISD_AID, AuthenticationGuard, SecurityDomain
 from terminal.keys import MemoryCustody
-from terminal.member.elements import ELEMENTS
+from terminal.member.contents import element_rows, has_no_application, read_contents
 from terminal.member.outcome import Verdict
 from terminal.member.presentation import PRESENTATIONS, CountedAs, Tone
-from terminal.member.reading import MemberCard, read_card
-from terminal.member.values import value_text
-from terminal.member.verdict import CHINA, verify
+from terminal.member.reading import MemberCard
+from terminal.member.verdict import verify
 
 if TYPE_CHECKING:
     from terminal.emv.data.explain import Explained
@@ -83,13 +80,12 @@ def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
     """Show the member application without verifying it. Identity is masked, protected data are not read."""
     with card_in(reader, wait) as transport:
         card = _member_card(stack(transport))
-    rows = list(_elements(card))
+    rows = list(element_rows(card))
     if json:
-        keys = ("sfi", "record", "tag", "element", "value")
-        output.as_json({"aid": card.application.name, "elements": [dict(zip(keys, row, strict=True)) for row in rows]})
+        output.as_json({"aid": card.application.name, "elements": [row._asdict() for row in rows]})
         return
     title = f"Member application {card.application.name.hex().upper()}"
-    short = [(*row[:4], _shortened(row[4])) for row in rows]
+    short = [(*row[:4], _shortened(row.value)) for row in rows]
     output.show(output.table(title, ["SFI", "record", "tag", "element", "value"], short))
 
 
@@ -152,19 +148,6 @@ def _explained(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Ex
     return list(explain_trace(recorded, reveal=reveal))
 
 
-def _elements(card: MemberCard) -> Iterator[tuple[int, int, str, str, str]]:
-    """Every data object of every record: where it stands, what it is called, what it says."""
-    known = {element.tag: element for element in ELEMENTS}
-    for record in card.records:
-        for item in record.objects:
-            element = known.get(item.tag)
-            try:
-                value = value_text(element.decode(item.value)) if element else item.value.hex().upper()
-            except CodecError as e:
-                value = f"{item.value.hex().upper()}  ({e})"
-            yield record.sfi, record.number, str(item.tag), element.name if element else "?", value
-
-
 def _shortened(value: str) -> str:
     """Certificates shortened; --json has them complete."""
     return value if len(value) <= 120 or " " in value else f"{value[:32]}… ({len(value) // 2} bytes)"
@@ -173,9 +156,6 @@ def _shortened(value: str) -> str:
 def judge(sender: Sender, lists: LocalLists) -> Verdict:
     return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=datetime.now(UTC).astimezone())
 
-
-_NOT_THERE = (0x6A82, 0x6A81, 0x6999, 0x6985, 0x6D00)
-"""Status words of cards without the application, or with one that was never personalized."""
 
 _EXIT_CODES = {CountedAs.ACCEPTED: 0, CountedAs.REFUSED: 1, CountedAs.UNREAD: 3}
 _COLOURS = {Tone.OK: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.IDLE: "red"}
@@ -268,8 +248,8 @@ def _personalized(sender: Sender) -> str:
 def _member_card(sender: Sender) -> MemberCard:
     """The member application. Raises NoMemberCard where the card has none, or none that was personalized."""
     try:
-        return read_card(sender, {TAG_9F1A_TERMINAL_COUNTRY: CHINA, TAG_9F37_UNPREDICTABLE_NUMBER: bytes(4)})
+        return read_contents(sender)
     except CardRefused as e:
-        if e.sw not in _NOT_THERE:
+        if not has_no_application(e):
             raise
         raise NoMemberCard(f"this is no member card, or one that was never personalized ({e})") from e

@@ -15,17 +15,13 @@ from reader_service.readers.manager import ReaderManager
 from reader_service.readers.worker import ReaderSession
 from terminal.apdu import Disposition, Sender, stack
 from terminal.emv.data.explain import Explained, Explainer
-from terminal.emv.data.tags import TAG_9F1A_TERMINAL_COUNTRY, TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.emv.kernel.reading import PaymentReading, read_applications
 from terminal.errors import CardError, CardRefused, CodecError
+from terminal.member.contents import has_no_application, read_contents
 from terminal.member.elements import MEMBER_AID
-from terminal.member.reading import read_card
-from terminal.member.verdict import CHINA
 
 READING: Final = 20.0
 """Seconds after which a reading counts as hung."""
-_NOT_THERE: Final = frozenset((0x6A82, 0x6A81, 0x6999, 0x6985, 0x6D00))
-"""What cards answer who have no such application, or one that was never filled."""
 
 
 class ApplicationKind(StrEnum):
@@ -96,9 +92,9 @@ class ReadingService:
         aid = MEMBER_AID.hex().upper()
         explainer = Explainer(aid=MEMBER_AID, dictionary=self._parts.dictionary)
         try:
-            card = read_card(sender, {TAG_9F1A_TERMINAL_COUNTRY: CHINA, TAG_9F37_UNPREDICTABLE_NUMBER: bytes(4)})
+            card = read_contents(sender)
         except CardRefused as no:
-            if no.sw not in _NOT_THERE:
+            if not has_no_application(no):
                 yield ApplicationView(ApplicationKind.MEMBER, aid, "", (), str(no))
         except (CardError, CodecError) as fault:
             yield ApplicationView(ApplicationKind.MEMBER, aid, "", (), str(fault))
