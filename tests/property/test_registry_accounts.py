@@ -78,32 +78,32 @@ class Line(RuleBasedStateMachine):
             known.claims.append(answer)
             known.lease_until = answer.lease_until
 
-    @rule(data=st.data(), deed=st.sampled_from(["journal", "verified", "reject"]))
-    def act(self, data: st.DataObject, deed: str) -> None:
+    @rule(data=st.data(), action=st.sampled_from(["journal", "verified", "reject"]))
+    def act(self, data: st.DataObject, action: str) -> None:
         """A lane does something with a claim it holds, or thinks it holds."""
         held = [(known, claim) for known in self.chips.values() for claim in known.claims]
         if not held:
             return
         known, claim = data.draw(st.sampled_from(held))
         newest = claim is known.claims[-1]
-        end = {"verified": "verified", "reject": "rejected"}.get(deed, "")
+        end = {"verified": "verified", "reject": "rejected"}.get(action, "")
         allowed = newest and known.end in ("", end) if end else newest and not known.end
         if allowed:
-            self.do(claim, deed)
+            self.do(claim, action)
             known.end = known.end or end
         else:
             with pytest.raises(FenceLost):
-                self.do(claim, deed)
+                self.do(claim, action)
 
-    def do(self, claim: Claim, deed: str) -> None:
-        deeds: dict[str, Any] = {
+    def do(self, claim: Claim, action: str) -> None:
+        actions: dict[str, Any] = {
             "journal": lambda: self.registry.line.journal(
                 claim, JournalEntry("store data", JournalEvent.DONE, block=0)
             ),
             "verified": lambda: self.registry.line.verified(claim, {}, 1.0),
             "reject": lambda: self.registry.line.reject(claim, "mute", "select", "A"),
         }
-        deeds[deed]()
+        actions[action]()
 
     @rule(number=CHIPS, batch=BATCHES)
     def refuse(self, number: int, batch: int) -> None:

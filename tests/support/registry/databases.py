@@ -1,4 +1,4 @@
-"""Databases for tests that do not ask which one they run on: SQLite, or PostgreSQL for all of them together with
+"""Databases for tests that run on either kind: SQLite, or PostgreSQL for all of them with
 ``MEMBERCARD_TEST_DATABASE=postgresql``."""
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def copy(url: str, directory: Path) -> str:
 
 
 def registry(url: str, custody: KeyCustody, clock: Callable[[], datetime] = utc_now) -> Registry:
-    """Opened, and closed at the latest when the test has forgotten it."""
-    made = Registry.open(url, custody, clock=clock)
-    weakref.finalize(made, made._context.database.close)
-    return made
+    """An open registry, closed at the latest when it is garbage."""
+    opened = Registry.open(url, custody, clock=clock)
+    weakref.finalize(opened, opened._context.database.close)
+    return opened
 
 
 @cache

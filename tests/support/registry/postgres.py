@@ -30,9 +30,9 @@ _SETTINGS = {
 
 def binaries() -> Path | None:
     """Where the newest installed server's programs are; Debian keeps them out of PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
-    if found:
-        return found[-1].parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if installed:
+        return installed[-1].parent
     elsewhere = shutil.which("initdb")
     return Path(elsewhere).parent if elsewhere else None
 
@@ -93,7 +93,7 @@ def private_cluster() -> Iterator[Cluster]:
             assert server.poll() is None, "the server ended at once"
             yield cluster
         finally:
-            server.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown: nothing of it is kept
+            server.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown
             server.wait(PATIENCE)
     finally:
         shutil.rmtree(home, ignore_errors=True)

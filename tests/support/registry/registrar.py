@@ -1,4 +1,4 @@
-"""What registry tests share: a custodian, made-up members, a batch that is ready for the line, a clock that is set."""
+"""What registry tests share: a custody, fictitious members, a batch that is ready for the line, a clock."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from registry.admin.audit import AuditFilter
 from registry.person import Person
 from registry.store import Registry
-from registry.values import AcceptedRow, Claim, NewDossier
+from registry.values import AcceptedRow, Card, Claim, NewDossier
 from terminal.keys.custody import Algorithm, Purpose
 from terminal.keys.memory import MemoryCustody
 from terminal.member.values import Sex
@@ -42,7 +43,7 @@ def custodian() -> MemoryCustody:
 
 @cache
 def new_registry() -> bytes:
-    """The file of a registry with nothing in it, made once for each test process: a copy saves the migrations."""
+    """The file of an empty registry, created once in each test process: a copy saves the migrations."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "registry.db")
         Registry.open(f"sqlite:///{path}", custodian()).close()
@@ -78,7 +79,7 @@ def approved(registry: Registry, accepted: Sequence[AcceptedRow], digest: str = 
 
 
 def prepare(registry: Registry, custody: MemoryCustody, batch_id: str, by: str = "op", pans: Sequence[str] = ()) -> int:
-    """Dossiers for all who need one, the first with these account numbers; gives how many."""
+    """Dossiers for all who need one, the first with these account numbers; returns their number."""
     members = registry.dossiers.to_prepare(batch_id)
     new = []
     for place, member in enumerate(members):
@@ -104,3 +105,15 @@ def claimed(registry: Registry, batch_id: str, chip_number: int, lane: str = "la
     if not isinstance(claim, Claim):
         raise TypeError(f"no claim but {claim}")
     return claim
+
+
+def carded(registry: Registry, custody: MemoryCustody, count: int = 1) -> list[Card]:
+    """Verified cards of a new batch."""
+    batch = ready(registry, custody, count)
+    return [registry.line.verified(claimed(registry, batch, number), {}, 1.0) for number in range(1, count + 1)]
+
+
+def audit_entries(registry: Registry, action: str) -> list[tuple[str, str, str]]:
+    """Actor, subject and reason of the audit's entries of an action, newest first."""
+    rows = registry.audit.page(where=AuditFilter(action=action)).items
+    return [(row.entry.actor, row.entry.subject, row.entry.reason) for row in rows]

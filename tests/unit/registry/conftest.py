@@ -1,4 +1,4 @@
-"""Every test of the registry that asks for ``registry`` or ``url`` runs on SQLite and on PostgreSQL."""
+"""Tests of the registry that use ``registry`` or ``url`` run on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 

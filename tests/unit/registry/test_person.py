@@ -82,3 +82,8 @@ def test_rows_that_were_sealed_by_position_still_open(registry: Registry, custod
     assert (change.fields, change.mobile_after) == (("name", "mobile"), "*******0002")
     registry.batches.approve(draft, "李")
     assert registry.members.unmask(1, by="王", reason="call back").name == "欧阳二"
+
+
+def test_no_field_of_a_person_is_printed_in_clear() -> None:
+    person = Person("secret", "secret", Sex.MALE, "secret")
+    assert "secret" not in f"{person} {person!r}"

@@ -1,4 +1,4 @@
-"""The audit: every change is in it, nobody can change it unseen, and it holds nothing personal."""
+"""The audit: it holds every change and no personal data, and tampering with it is detected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def actions(registry: Registry) -> list[str]:
     return [row.entry.action for row in reversed(registry.audit.page(limit=500).items)]
 
 
-def test_every_change_on_the_way_to_a_card_is_told_in_its_own_transaction(
+def test_every_change_on_the_way_to_a_card_is_audited_in_its_own_transaction(
     registry: Registry, custody: MemoryCustody
 ) -> None:
     registry.stock.receive(3, "L-1", "库管")
@@ -34,7 +34,7 @@ def test_every_change_on_the_way_to_a_card_is_told_in_its_own_transaction(
     prepare(registry, custody, batch)
     first, second = claimed(registry, batch, 1), claimed(registry, batch, 2)
     card = registry.line.verified(first, {}, 1.0)
-    registry.line.verified(first, {}, 1.0)  # said again: nothing changed
+    registry.line.verified(first, {}, 1.0)  # repeated: nothing changes
     registry.line.reject(second, "readback differs", "read back", "red")
     registry.line.reject_chip(batch, "", "dead", "reset", "red", "lane 1")
     registry.cards.change(card.card_number, "packed", "包装", "装盒")
@@ -93,14 +93,14 @@ def test_a_row_is_not_replaced_by_writing_it_again(registry: Registry) -> None:
     assert registry.audit.verify().whole
 
 
-def test_a_chain_that_is_broken_throughout_is_told_in_part(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chain_broken_throughout_is_reported_in_part(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.db.audit_chain._MOST_REPORTED", 4)
     filled(registry, 12)
     with registry._context.database.write() as conn:
         overpower(conn)
         conn.execute(text("UPDATE audit SET actor = 'nobody'"))
     report = registry.audit.verify()
-    assert ([found.number for found in report.breaks], report.further, report.rows) == ([1, 2, 3, 4], 8, 12)
+    assert ([fault.number for fault in report.breaks], report.further, report.rows) == ([1, 2, 3, 4], 8, 12)
     assert not report.whole
 
 
@@ -133,8 +133,8 @@ def swap(conn: Connection) -> None:
 def forge(conn: Connection) -> None:
     """A row written by one who knows the rule of the hash, but has no custody."""
     row = conn.execute(text("SELECT * FROM audit WHERE number = 12")).one()._asdict()
-    told = [13, "2026-11-22T09:00:00.000000+00:00", "eve", "batch.approve", "batch:1", "", "", "{}", row["hash"]]
-    digest = hashlib.sha256(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+    hashed = [13, "2026-11-22T09:00:00.000000+00:00", "eve", "batch.approve", "batch:1", "", "", "{}", row["hash"]]
+    digest = hashlib.sha256(json.dumps(hashed, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
     conn.execute(
         text(
             "INSERT INTO audit SELECT 13, at, 'eve', 'batch.approve', 'batch:1', '', '', '{}', hash, :hash, mac"
@@ -163,19 +163,19 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("how", TAMPERED)
-def test_tampering_is_found_and_named(registry: Registry, how: str) -> None:
+def test_tampering_is_detected_and_named(registry: Registry, how: str) -> None:
     tamper, expected = TAMPERED[how]
     filled(registry)
     with registry._context.database.write() as conn:
         overpower(conn)
         tamper(conn)
     report = registry.audit.verify()
-    assert [(found.number, found.kind) for found in report.breaks] == expected
+    assert [(fault.number, fault.kind) for fault in report.breaks] == expected
     assert report.whole is (expected == [])
-    assert all(str(found.number) in found.sentence or found.kind == "cut" for found in report.breaks)
+    assert all(str(fault.number) in fault.sentence or fault.kind == "cut" for fault in report.breaks)
 
 
-def test_a_clean_cut_is_found_by_what_was_noted_elsewhere(registry: Registry) -> None:
+def test_a_clean_cut_is_detected_by_an_earlier_report(registry: Registry) -> None:
     filled(registry)
     noted = registry.audit.verify()
     with registry._context.database.write() as conn:
@@ -186,7 +186,7 @@ def test_a_clean_cut_is_found_by_what_was_noted_elsewhere(registry: Registry) ->
         )(conn)
     assert registry.audit.verify().whole  # nothing inside shows it
     filled(registry, 3)
-    assert [found.kind for found in registry.audit.verify((noted.last_number, noted.last_hash)).breaks] == ["other"]
+    assert [fault.kind for fault in registry.audit.verify((noted.last_number, noted.last_hash)).breaks] == ["other"]
 
 
 def test_appending_to_a_chain_without_an_end_is_refused(registry: Registry) -> None:
@@ -201,7 +201,7 @@ def test_appending_to_a_chain_without_an_end_is_refused(registry: Registry) -> N
 def test_another_houses_custody_does_not_vouch(registry: Registry, url: str) -> None:
     filled(registry, 2)
     with Registry.open(url, custodian()) as stranger:
-        assert [found.kind for found in stranger.audit.verify().breaks] == ["forged", "forged"]
+        assert [fault.kind for fault in stranger.audit.verify().breaks] == ["forged", "forged"]
 
 
 def test_rivals_append_one_after_the_other(registry: Registry, custody: MemoryCustody) -> None:
@@ -246,7 +246,7 @@ def test_pages_filters_and_cursors(registry: Registry, clock: SetClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("written", "stored"),
     [
         ("身份证13010219800101777X挂失", "身份证****777X挂失"),
         ("电话 139 3117-7777 或 +86 13931177777", "电话 ****7777 或 ****7777"),
@@ -258,13 +258,13 @@ def test_pages_filters_and_cursors(registry: Registry, clock: SetClock) -> None:
         ("batch B20261122-001, chip 00000000000000000007", "batch B20261122-001, chip 00000000000000000007"),
     ],
 )
-def test_reasons_lose_what_looks_like_a_person(said: str, kept: str) -> None:
-    assert scrub(said) == kept
+def test_reasons_lose_what_looks_like_a_person(written: str, stored: str) -> None:
+    assert scrub(written) == stored
 
 
 def test_nothing_personal_or_unprintable_gets_into_the_audit(registry: Registry) -> None:
-    deed = AuditEntry("a\x00b", "x.y", "s\ud800", "ring 13931177777", facts={"told": "13010219800101777X", "n": 1})
-    row = registry.audit.note(deed)
+    entry = AuditEntry("a\x00b", "x.y", "s\ud800", "ring 13931177777", facts={"told": "13010219800101777X", "n": 1})
+    row = registry.audit.note(entry)
     (read,) = registry.audit.page().items
     assert read == row
     assert (read.entry.reason, read.entry.facts) == ("ring ****7777", {"told": "****777X", "n": 1})

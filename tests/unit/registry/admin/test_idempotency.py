@@ -1,4 +1,4 @@
-"""Idempotency keys: one key, one request, one answer, whatever dies or comes twice."""
+"""Idempotency keys: one key, one request, one response, also after a crash or a repeated request."""
 
 from __future__ import annotations
 

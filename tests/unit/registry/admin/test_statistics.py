@@ -1,4 +1,4 @@
-"""Figures over a few thousand cards, each checked against a count by hand; and what they cost."""
+"""Statistics over some thousand cards, each checked against a count in Python."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield fill(Filled(registry))
 
 
-def fill(house: Filled) -> Filled:
+def fill(filled: Filled) -> Filled:
     """Straight into the tables: the line would take minutes."""
     chance = random.Random(4)
-    batch = house.registry.rosters.import_roster("甲", [], [], source="f", digest="d", by="张").id
-    house.registry.plans.put(
+    batch = filled.registry.rosters.import_roster("甲", [], [], source="f", digest="d", by="张").id
+    filled.registry.plans.put(
         [
             UnitPlan("甲", "第一组", 1500, date(2026, 11, 25)),
             UnitPlan("乙", "第一组", 1000, date(2026, 11, 25)),
@@ -65,13 +65,13 @@ def fill(house: Filled) -> Filled:
     order = ("members", "dossiers", "claims", "chips", "cards")
     rows: dict[str, list[dict[str, object]]] = {name: [] for name in order}
     names = [unit for unit, count in UNITS.items() for _ in range(count)]
-    with house.registry._context.database.write() as conn:
+    with filled.registry._context.database.write() as conn:
         ids = {}
         for unit in UNITS:
-            found = conn.execute(tables.units.select().where(tables.units.c.name == unit)).one_or_none()
+            known_unit = conn.execute(tables.units.select().where(tables.units.c.name == unit)).one_or_none()
             ids[unit] = (
-                found.id
-                if found
+                known_unit.id
+                if known_unit
                 else conn.execute(insert(tables.units).values(name=unit).returning(tables.units.c.id)).scalar_one()
             )
         for number in range(1, CARDS + 1):
@@ -81,19 +81,19 @@ def fill(house: Filled) -> Filled:
             good = number % 10 != 0
             add(rows, batch, number, ids[names[number - 1]], at, seconds, station, lane, good)
             if good:
-                house.cards.append((at, seconds, station, lane))
+                filled.cards.append((at, seconds, station, lane))
             else:
                 step, reason = REASONS[number // 10 % 4]
-                house.rejects.append((at, step, reason))
+                filled.rejects.append((at, step, reason))
                 rows["chips"][-1] |= {"step": step, "reason": reason}
         for name in order:
             conn.execute(insert(tables.metadata.tables[name]), rows[name])
     for _ in range(VERDICTS):
         at = BEGIN + timedelta(seconds=chance.randrange(48 * 3600))
         code = chance.choice(["ACTIVE"] * 8 + ["EXPIRED", "LOST"])
-        house.verdicts.append(VerdictNote(at, chance.choice("AB"), "r1", code, chance.random(), str(chance.random())))
-    house.registry.verdicts.note(*house.verdicts)
-    return house
+        filled.verdicts.append(VerdictNote(at, chance.choice("AB"), "r1", code, chance.random(), str(chance.random())))
+    filled.registry.verdicts.note(*filled.verdicts)
+    return filled
 
 
 def add(
@@ -138,8 +138,8 @@ def add(
 
 def test_units_against_plan_and_due_date(filled: Filled) -> None:
     units = filled.registry.statistics.units(date(2026, 11, 26))
-    told = [(unit.unit, unit.planned, unit.registered, unit.issued, unit.late) for unit in units]
-    assert told == [
+    progress = [(unit.unit, unit.planned, unit.registered, unit.issued, unit.late) for unit in units]
+    assert progress == [
         ("乙", 1000, 900, 810, True),
         ("甲", 1500, 1500, 1350, True),
         ("丁", 50, 0, 0, False),
@@ -235,7 +235,7 @@ def test_a_page_of_thousands_and_a_figure_come_quickly(filled: Filled) -> None:
     assert time.perf_counter() - began < 5
 
 
-def test_chips_refused_before_they_were_bound_are_told_by_lane(registry: Registry, custody: MemoryCustody) -> None:
+def test_chips_rejected_before_they_were_bound_are_counted_by_lane(registry: Registry, custody: MemoryCustody) -> None:
     batch = ready(registry, custody, 1)
     registry.line.reject_chip(batch, "", "dead", "reset", "red", "lane 9")
     registry.line.verified(claimed(registry, batch, 1), {}, 2.0)

@@ -1,4 +1,4 @@
-"""People, their sessions and tokens, and what throttles those who guess."""
+"""Users, their sessions and tokens, and the throttle of failed sign-ins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
-def house(registry: Registry) -> None:
+def add_users(registry: Registry) -> None:
     registry.users.first("root", "管理员", HASH, ["administrator"])
     registry.users.add("li.na", "李娜", HASH, ["registrar", "operator"], by="root")
 
@@ -33,7 +33,7 @@ def opened(registry: Registry, number: int, name: str = "li.na") -> bytes:
     return secret(number)
 
 
-def test_the_first_person_is_made_once(registry: Registry) -> None:
+def test_the_first_user_is_added_once(registry: Registry) -> None:
     first = registry.users.first("root", "管理员", HASH, ["administrator"])
     assert first is not None
     assert (first.must_change, first.roles) == (True, {"administrator"})
@@ -41,11 +41,11 @@ def test_the_first_person_is_made_once(registry: Registry) -> None:
     assert [user.name for user in registry.users.page().items] == ["root"]
 
 
-def test_a_person_is_found_however_the_name_is_written(registry: Registry) -> None:
-    house(registry)
+def test_a_user_is_recognized_however_the_name_is_written(registry: Registry) -> None:
+    add_users(registry)
     registry.users.add("Wang Wei", "王伟", HASH, ["reviewer"], by="root", language="en", must_change=False)
-    found = registry.users.user("  wang   WEI ")
-    assert (found.name, found.display, found.language, found.must_change) == ("Wang Wei", "王伟", "en", False)
+    record = registry.users.user("  wang   WEI ")
+    assert (record.name, record.display, record.language, record.must_change) == ("Wang Wei", "王伟", "en", False)
     assert registry.users.password_hash("WANG WEI") == HASH
     assert registry.users.password_hash("nobody") is None
     with pytest.raises(RegistryConflict, match="there is a user Wang Wei already"):
@@ -78,7 +78,7 @@ def test_names_that_are_none(registry: Registry, name: str) -> None:
 
 
 def test_pages_of_people(registry: Registry) -> None:
-    house(registry)
+    add_users(registry)
     for number in range(5):
         registry.users.add(f"user{number}", "", HASH, ["counter"], by="root")
     first = registry.users.page(limit=4)
@@ -89,7 +89,7 @@ def test_pages_of_people(registry: Registry) -> None:
 
 
 def test_changes_of_roles_and_passwords_end_sessions(registry: Registry) -> None:
-    house(registry)
+    add_users(registry)
     for change in (
         lambda: registry.users.change("li.na", by="root", roles=["counter"], reason="调岗"),
         lambda: registry.users.set_password("li.na", HASH + "2", by="root", must_change=True),
@@ -106,13 +106,13 @@ def test_changes_of_roles_and_passwords_end_sessions(registry: Registry) -> None
         opened(registry, 2)
     assert not registry.users.enable("li.na", by="root", reason="回来").disabled
     assert registry.users.change("li.na", by="li.na", language="en", display="Li Na").display == "Li Na"
-    told = [row.entry.action for row in registry.audit.page(where=AuditFilter(subject="user:li.na")).items]
-    assert told[:3] == ["user.change", "user.enable", "user.disable"]
+    actions = [row.entry.action for row in registry.audit.page(where=AuditFilter(subject="user:li.na")).items]
+    assert actions[:3] == ["user.change", "user.enable", "user.disable"]
     assert not any(HASH in str(row) for row in registry.audit.page(limit=500).items)
 
 
 def test_the_last_administrator_stays(registry: Registry) -> None:
-    house(registry)
+    add_users(registry)
     for change in (
         lambda: registry.users.disable("root", by="root", reason="x"),
         lambda: registry.users.change("root", by="root", roles=["counter"]),
@@ -124,7 +124,7 @@ def test_the_last_administrator_stays(registry: Registry) -> None:
 
 
 def test_two_administrators_cannot_put_each_other_out(registry: Registry) -> None:
-    house(registry)
+    add_users(registry)
     registry.users.change("li.na", by="root", roles=["administrator"])
     together = Barrier(2)
 
@@ -150,14 +150,14 @@ def test_two_administrators_cannot_put_each_other_out(registry: Registry) -> Non
     ],
 )
 def test_changes_that_are_refused(registry: Registry, do: Callable[[object], object], sentence: str) -> None:
-    house(registry)
+    add_users(registry)
     with pytest.raises(RegistryConflict, match=sentence):
         do(registry.users)
     assert registry.users.user("li.na").roles == {"registrar", "operator"}
 
 
 def test_sessions_end_by_time_by_idleness_and_by_hand(registry: Registry, clock: SetClock) -> None:
-    house(registry)
+    add_users(registry)
     token = opened(registry, 1)
     other = opened(registry, 2)
     session = registry.sessions.find(token)
@@ -188,14 +188,14 @@ def test_sessions_end_by_time_by_idleness_and_by_hand(registry: Registry, clock:
 def test_tokens_are_in_force_until_they_end_are_revoked_or_their_maker_is_disabled(
     registry: Registry, clock: SetClock
 ) -> None:
-    house(registry)
+    add_users(registry)
     until = clock.now + DAY
-    made = registry.tokens.make("station 3", secret(1), ["operator"], until=until, by="li.na")
-    assert (made.roles, made.created_by, made.until, made.used_at) == ({"operator"}, "li.na", until, None)
+    token = registry.tokens.make("station 3", secret(1), ["operator"], until=until, by="li.na")
+    assert (token.roles, token.created_by, token.until, token.used_at) == ({"operator"}, "li.na", until, None)
     registry.tokens.touch(secret(1))
-    found = registry.tokens.find(secret(1))
-    assert found is not None
-    assert found.used_at == clock.now
+    record = registry.tokens.find(secret(1))
+    assert record is not None
+    assert record.used_at == clock.now
     assert registry.tokens.find(secret(2)) is None
     registry.users.disable("li.na", by="root", reason="离职")
     assert registry.tokens.find(secret(1)) is None
@@ -215,7 +215,7 @@ def test_tokens_are_in_force_until_they_end_are_revoked_or_their_maker_is_disabl
 
 
 def test_tokens_that_are_refused(registry: Registry, clock: SetClock) -> None:
-    house(registry)
+    add_users(registry)
     for label, roles, until in (
         ("x", ["operator"], clock.now),
         ("x", [], clock.now + DAY),
@@ -235,7 +235,7 @@ def test_failures_are_counted_forgotten_and_stored_as_hashes(registry: Registry,
     assert count("address 10.0.0.1", forget=HOUR).count == 1
     registry.login_failures.block("name root", clock.now + timedelta(minutes=5))
     known = registry.login_failures.of(["name root", "address 10.0.0.1", "name li"])
-    assert {key: found.count for key, found in known.items()} == {"name root": 3, "address 10.0.0.1": 1}
+    assert {key: record.count for key, record in known.items()} == {"name root": 3, "address 10.0.0.1": 1}
     assert known["name root"].blocked_until == clock.now + timedelta(minutes=5)
     clock.forward(2 * HOUR)
     again = count("name root", forget=HOUR)

@@ -1,4 +1,4 @@
-"""Accounts, stock, preparation's refusals, and the closing of a batch."""
+"""Batch accounts, stock, refusals of preparation, and the closing of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import, approval and giving up of rosters."""
+"""Import, approval and discarding of rosters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from registry.db.paging import BadCursor
+from registry.db.paging import BadCursor, write_cursor
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
 from registry.values import BatchState, KnownMember, RejectedRow
@@ -175,8 +175,8 @@ def test_names_that_are_not_on_record(registry: Registry) -> None:
 def test_a_long_roster_is_looked_up_whole(registry: Registry) -> None:
     many = rows(4100)
     registry.rosters.import_roster(UNIT, many, [], source="f", digest="d", by="张")
-    asked = [one.person.id_number for one in rows(4200)]
-    assert set(registry.rosters.known_members(asked)) == {one.person.id_number for one in many}
+    id_numbers = [one.person.id_number for one in rows(4200)]
+    assert set(registry.rosters.known_members(id_numbers)) == {one.person.id_number for one in many}
 
 
 def test_rows_come_in_pages_of_one_kind(registry: Registry) -> None:
@@ -198,3 +198,9 @@ def test_rows_come_in_pages_of_one_kind(registry: Registry) -> None:
         registry.rosters.page(batch.id, "nonsense")
     with pytest.raises(NotOnRecord):
         registry.rosters.page("B20261122-999")
+
+
+@pytest.mark.parametrize("time", ["x", "2026-11-22", "0001-01-01T00:00:00+14:00"])
+def test_forged_cursors_of_batches(registry: Registry, time: str) -> None:
+    with pytest.raises(RegistryConflict, match="ask for its first page"):
+        registry.batches.page(write_cursor(time, "B1"))

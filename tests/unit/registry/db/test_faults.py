@@ -1,4 +1,4 @@
-"""Databases that cannot be used: each ends with one sentence that says what and what to do."""
+"""Databases that cannot be used: each fault is a sentence with cause and remedy."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 from threading import Barrier
 from urllib.parse import urlsplit
 
@@ -117,31 +117,30 @@ def _as_nobody(url: str) -> str:
 
 
 @pytest.fixture
-def open_house(tmp_path: Path) -> Path:
-    """A directory that another user can reach; pytest's own are closed to others."""
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory == Path(gettempdir()):
-            break
-        directory.chmod(directory.stat().st_mode | 0o055)
-    return tmp_path
+def open_directory() -> Iterator[Path]:
+    """A directory that another user can reach. pytest's own are closed to others, again at the start of each run."""
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        yield directory
 
 
-def test_a_read_only_directory(open_house: Path) -> None:
-    open_house.chmod(0o555)
-    said = _as_nobody(sqlite_url(open_house))
-    open_house.chmod(0o755)
-    assert said.startswith("RegistryUnavailable")
-    assert "cannot be opened: see that its directory exists and may be written" in said
-    assert list(open_house.iterdir()) == []
+def test_a_read_only_directory(open_directory: Path) -> None:
+    open_directory.chmod(0o555)
+    error = _as_nobody(sqlite_url(open_directory))
+    open_directory.chmod(0o755)
+    assert error.startswith("RegistryUnavailable")
+    assert "cannot be opened: see that its directory exists and may be written" in error
+    assert list(open_directory.iterdir()) == []
 
 
-def test_a_read_only_file(open_house: Path, custody: MemoryCustody) -> None:
-    Registry.open(sqlite_url(open_house), custody).close()
-    (open_house / "registry.db").chmod(0o444)
-    open_house.chmod(0o777)
-    said = _as_nobody(sqlite_url(open_house))
-    assert said.startswith("RegistryUnavailable")
-    assert "may not be written" in said
+def test_a_read_only_file(open_directory: Path, custody: MemoryCustody) -> None:
+    Registry.open(sqlite_url(open_directory), custody).close()
+    (open_directory / "registry.db").chmod(0o444)
+    open_directory.chmod(0o777)
+    error = _as_nobody(sqlite_url(open_directory))
+    assert error.startswith("RegistryUnavailable")
+    assert "may not be written" in error
 
 
 def test_a_file_that_is_no_database(tmp_path: Path, custody: MemoryCustody) -> None:
@@ -173,7 +172,7 @@ def test_a_server_without_that_database(cluster: Cluster, custody: MemoryCustody
         Registry.open(cluster.url("absent"), custody)
 
 
-def test_a_connection_that_was_cut_is_made_anew(cluster: Cluster, custody: MemoryCustody) -> None:
+def test_a_connection_that_was_cut_is_replaced(cluster: Cluster, custody: MemoryCustody) -> None:
     url = cluster.database()
     with Registry.open(url, custody) as registry:
         claim = claimed(registry, ready(registry, custody, 1), 1)

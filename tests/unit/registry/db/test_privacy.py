@@ -1,4 +1,4 @@
-"""Personal data stand nowhere in clear, and sealed data open only where they were sealed."""
+"""No personal data are stored in clear, and sealed data open only in the row they were sealed for."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_no_personal_data_stand_in_any_column_or_file(
         assert secret not in printed
 
 
-def test_no_personal_data_stand_in_what_the_office_writes(
+def test_administration_writes_no_personal_data_in_clear(
     registry: Registry, custody: MemoryCustody, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -85,9 +85,9 @@ def test_no_personal_data_stand_in_what_the_office_writes(
     registry.verdicts.note(VerdictNote(card.verified_at, "s", "r", "ACTIVE", 1.0, card.card_number))
     stored = everything_stored(registry, url)
     assert "要求".encode() in stored
-    found = [registry.members.find(query).items for query in (ID, NAME, card.card_number)]
-    assert all(found)
-    printed = caplog.text + repr([found, shown, changes, registry.members.history(1), registry.audit.page().items])
+    matches = [registry.members.find(query).items for query in (ID, NAME, card.card_number)]
+    assert all(matches)
+    printed = caplog.text + repr([matches, shown, changes, registry.members.history(1), registry.audit.page().items])
     for secret in SECRETS:
         assert secret.encode() not in stored
         assert secret not in printed

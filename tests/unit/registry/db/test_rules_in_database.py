@@ -1,4 +1,4 @@
-"""Rules that hold in the database itself, whatever the program does; and that migrations make exactly these tables."""
+"""Rules that hold in the database itself, and that the migrations create exactly these tables."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_opening_again_keeps_what_is_there(url: str, custody: MemoryCustody) -> 
         assert len(second.batches.all()) == 1
 
 
-def test_a_newer_schema_is_refused_and_left_alone(url: str, database: Database, custody: MemoryCustody) -> None:
+def test_a_newer_schema_is_refused_and_not_changed(url: str, database: Database, custody: MemoryCustody) -> None:
     migrate.to_head(database)
     with database.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -174,7 +174,7 @@ def test_a_newer_schema_is_refused_and_left_alone(url: str, database: Database, 
         assert migrate.revision(conn) == "9999"
 
 
-def test_a_database_of_another_program_is_refused_and_left_alone(
+def test_a_database_of_another_program_is_refused_and_not_changed(
     url: str, database: Database, custody: MemoryCustody
 ) -> None:
     with database.write() as conn:

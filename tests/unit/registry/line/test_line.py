@@ -10,7 +10,17 @@ from registry.errors import FenceLost, NotOnRecord, RegistryConflict
 from registry.store import Registry
 from registry.values import BatchState, CardState, ChipKnown, Claim, JournalEntry, JournalEvent, NothingLeft
 from terminal.keys.memory import MemoryCustody
-from tests.support.registry.registrar import LEASE, SetClock, approved, chip, claimed, prepare, ready, rows
+from tests.support.registry.registrar import (
+    LEASE,
+    SetClock,
+    approved,
+    audit_entries,
+    chip,
+    claimed,
+    prepare,
+    ready,
+    rows,
+)
 
 
 @pytest.fixture
@@ -70,8 +80,8 @@ def test_the_journal_keeps_every_line_in_order(registry: Registry, clock: SetClo
     registry.line.journal(claim, JournalEntry("install", JournalEvent.FAULT, "card answered 6A80"))
     registry.line.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=7))
     lines = registry.line.journal_of(batch)
-    told = [(line.step, line.event, line.detail, line.block) for line in lines]
-    assert told == [
+    written = [(line.step, line.event, line.detail, line.block) for line in lines]
+    assert written == [
         ("install", "intent", "", None),
         ("install", "fault", "card answered 6A80", None),
         ("store data", "done", "", 7),
@@ -98,7 +108,7 @@ def test_a_verified_card_begins_to_live(registry: Registry, clock: SetClock, bat
         registry.line.journal(claim, JournalEntry("late", JournalEvent.DONE))
 
 
-def test_verified_said_twice_is_said_once(registry: Registry, batch: str) -> None:
+def test_a_repeated_verified_changes_nothing(registry: Registry, batch: str) -> None:
     claim = claimed(registry, batch, 1)
     card = registry.line.verified(claim, {}, 1.0)
     assert registry.line.verified(claim, {"again": True}, 2.0) == card
@@ -107,7 +117,7 @@ def test_verified_said_twice_is_said_once(registry: Registry, batch: str) -> Non
         registry.line.reject(claim, "mute", "select", "A")
 
 
-def test_a_rejected_chip_is_refused_for_ever_and_its_dossier_made_again(
+def test_a_rejected_chip_is_refused_for_ever_and_its_dossier_remade(
     registry: Registry, custody: MemoryCustody, clock: SetClock, batch: str
 ) -> None:
     claim = claimed(registry, batch, 1)
@@ -141,7 +151,7 @@ def test_a_chip_bound_in_another_batch_is_not_taken(registry: Registry, custody:
     assert registry.line.claim(other, "lane 1", "s", chip(1), LEASE) == ChipKnown("other batch", batch)
 
 
-def test_a_chip_that_no_claim_was_made_for(registry: Registry, batch: str) -> None:
+def test_a_chip_without_a_claim(registry: Registry, batch: str) -> None:
     assert registry.line.reject_chip(
         batch, chip(9), "foreign card", "connect", "B", "lane 1", from_stock=False
     ) == chip(9)
@@ -224,6 +234,12 @@ def test_lines_that_belong_together_are_written_all_or_none(registry: Registry, 
         registry.line.verified(old, {}, 1.0, *together)
     last = JournalEntry("read back", JournalEvent.DONE)
     registry.line.verified(new, {}, 1.0, last)
-    registry.line.verified(new, {}, 1.0, last)  # said again: nothing changes, the journal neither
-    told = [(line.step, line.event, line.token) for line in registry.line.journal_of(batch)]
-    assert told == [("install", "done", old.token), ("store", "intent", old.token), ("read back", "done", new.token)]
+    registry.line.verified(new, {}, 1.0, last)  # repeated: neither card nor journal changes
+    written = [(line.step, line.event, line.token) for line in registry.line.journal_of(batch)]
+    assert written == [("install", "done", old.token), ("store", "intent", old.token), ("read back", "done", new.token)]
+
+
+def test_rejected_chips_are_audited(registry: Registry, custody: MemoryCustody) -> None:
+    batch = ready(registry, custody, 1)
+    registry.line.reject(claimed(registry, batch, 1), "wrong key", "authenticate", "red")
+    assert audit_entries(registry, "chip.reject") == [("station, lane 1", f"chip:{chip(1)}", "wrong key")]

@@ -1,4 +1,4 @@
-"""Lanes as threads and stations as processes: no dossier is ever in two hands, no number given out twice."""
+"""Lanes as threads and stations as processes: no dossier has two holders, no number is given out twice."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def test_lanes_never_take_the_same_dossier(registry: Registry, custody: MemoryCu
     together = Barrier(LANES)
 
     def lane(number: int) -> list[Claim]:
-        made = []
+        issued = []
         together.wait()
         while True:
             claim = registry.line.claim(batch, f"lane {number}", "s", chip(next(chips)), LEASE)
             if not isinstance(claim, Claim):
                 assert isinstance(claim, NothingLeft)
-                return made
+                return issued
             registry.line.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0))
             registry.line.verified(claim, {}, 1.0)
-            made.append(claim)
+            issued.append(claim)
 
     with ThreadPoolExecutor(LANES) as pool:
-        claims = [claim for made in pool.map(lane, range(LANES)) for claim in made]
+        claims = [claim for issued in pool.map(lane, range(LANES)) for claim in issued]
     assert len({claim.dossier_id for claim in claims}) == len(claims) == CARDS
     assert len({claim.token for claim in claims}) == CARDS
     counted = registry.batches.accounts(batch)
@@ -103,7 +103,7 @@ def test_only_the_newest_of_rival_claims_may_finish(registry: Registry, custody:
 
 
 @pytest.mark.postgres
-def test_a_journal_line_waits_for_the_claim_that_is_being_made(cluster: Cluster, custody: MemoryCustody) -> None:
+def test_a_journal_line_waits_for_a_concurrent_claim(cluster: Cluster, custody: MemoryCustody) -> None:
     url = cluster.database()
     with Registry.open(url, custody) as registry, psycopg.connect(url) as other, ThreadPoolExecutor(1) as pool:
         batch = ready(registry, custody, 1)
@@ -140,8 +140,8 @@ def test_two_preparations_of_one_batch_make_each_dossier_once(registry: Registry
             return 0
 
     with ThreadPoolExecutor(2) as pool:
-        made = list(pool.map(run, range(2)))
-    assert sum(made) == 10
+        issued = list(pool.map(run, range(2)))
+    assert sum(issued) == 10
     assert registry.batches.accounts(batch).dossiers == 10
 
 

@@ -87,7 +87,7 @@ def earlier(url: str, custody: MemoryCustody) -> str:
 
 def test_batches_of_an_earlier_registry_have_their_kinds(earlier: str, custody: MemoryCustody) -> None:
     with Registry.open(earlier, custody) as registry:
-        kinds = {found.id: (found.kind, found.state) for found in registry.batches.all()}
+        kinds = {one.id: (one.kind, one.state) for one in registry.batches.all()}
     assert kinds == {
         ROSTER: (BatchKind.ROSTER, BatchState.APPROVED),
         REPLACEMENT: (BatchKind.REPLACEMENT, BatchState.DRAFT),
@@ -103,7 +103,7 @@ def test_sealed_rows_of_an_earlier_registry_open(earlier: str, custody: MemoryCu
         assert [(line.seq, line.message) for line in registry.rosters.rows(ROSTER)] == [(1, ""), (2, "校验位不符")]
         (change,) = registry.reviews.changes(EARLIER).items
         assert (change.fields, change.name_after) == (("name", "mobile"), "欧**")
-        assert [found.member_id for found in registry.members.find("司马相如").items] == [1], "names are indexed"
+        assert [one.member_id for one in registry.members.find("司马相如").items] == [1], "names are indexed"
         assert registry.members.unmask(2, by="王", reason="call back").gender == "女"
 
 

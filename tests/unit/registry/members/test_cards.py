@@ -1,4 +1,4 @@
-"""The life of a proven card and the hotlist that follows from it."""
+"""States of verified cards and the hotlist that follows from them."""
 
 from __future__ import annotations
 
