@@ -20,7 +20,7 @@ from simulators.issuer.http import IssuerServer
 from simulators.readers.feeder import SETTLE, CardFeeder
 from simulators.readers.inspect import CardView, inspect_card
 from simulators.readers.protocols import CardInSlot
-from simulators.readers.stock import Stock, blank, make_stock
+from simulators.readers.stock import StockDirectory, blank, make_stock
 from simulators.readers.timing import TimedCard, TimedExchange, TimingModel, Wire
 from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
@@ -177,7 +177,7 @@ def _feed(
     wrap: Callable[[VirtualCard], CardInSlot],
     stop: threading.Event,
 ) -> None:
-    stock = Stock(directory)
+    stock = StockDirectory(directory)
     feeders = [
         CardFeeder(VpcdSlot(*slot, report=_report_line), stock, settle=settle, wrap=wrap, report=_report_line)
         for slot in slots

@@ -17,7 +17,7 @@ from typing import Final
 
 from simulators.card.content import CardLifeCycle
 from simulators.readers.protocols import CardInSlot
-from simulators.readers.stock import BINS, Stock, StockClaim
+from simulators.readers.stock import BINS, StockClaim, StockDirectory
 from simulators.readers.vpcd import EMPTY_FOR, VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition
@@ -38,7 +38,7 @@ class CardFeeder:
     def __init__(
         self,
         slot: VpcdSlot,
-        stock: Stock,
+        stock: StockDirectory,
         *,
         settle: float = SETTLE,
         wrap: Callable[[VirtualCard], CardInSlot] = lambda chip: chip,

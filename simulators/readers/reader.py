@@ -20,7 +20,7 @@ from simulators.card.memory import MemoryDamaged
 from simulators.readers.faults import Faults, InjectedFault
 from simulators.readers.manual_slot import ManualSlot, inserted_card
 from simulators.readers.protocols import CardInSlot, Slot
-from simulators.readers.stock import Stock, StockClaim
+from simulators.readers.stock import StockClaim, StockDirectory
 from simulators.readers.timing import TimedCard, TimingModel, Wire
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, InsertedCard, LinkProtocol
@@ -54,7 +54,7 @@ class SingleSlot:
 class StockSlot:
     """The next card of a stock directory, claimed so that no other reader takes it."""
 
-    def __init__(self, stock: Stock) -> None:
+    def __init__(self, stock: StockDirectory) -> None:
         self._stock = stock
         self._claim: StockClaim | None = None
 
@@ -264,7 +264,7 @@ def open_reader(rest: str) -> SimReader:
     if card is not None:
         raise ReaderNotFound("reader option card=FILE goes with a manual slot, sim:slot/NAME")
     if place and path.is_dir():
-        return SimReader(rest, StockSlot(Stock(path)), faults, timing)
+        return SimReader(rest, StockSlot(StockDirectory(path)), faults, timing)
     if not path.is_file():
         raise ReaderNotFound(f"there is neither a card file nor a stock directory {place or '(empty)'}")
     return SimReader(rest, SingleSlot(path), faults, timing)

@@ -58,7 +58,7 @@ def blank(random: Callable[[int], bytes] = os.urandom) -> ProductionData:
 class StockClaim:
     """A card of the stock that one reader holds. ``release`` ends the claim; so does the end of the process."""
 
-    stock: Stock
+    stock: StockDirectory
     path: Path
     _lock: int
     _size: int
@@ -82,7 +82,7 @@ class StockClaim:
             os.close(self._lock)
 
 
-class Stock:
+class StockDirectory:
     """A stock directory as one reader sees it. Raises ReaderNotFound when there is no such directory."""
 
     def __init__(self, directory: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from simulators.card.config import CardConfig
 from simulators.card.content import CardLifeCycle
 from simulators.readers.feeder import CardFeeder
-from simulators.readers.stock import Stock, blank, make_stock
+from simulators.readers.stock import StockDirectory, blank, make_stock
 from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, open_reader
@@ -79,7 +79,7 @@ def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
     slot.wait(present=False)
     list(make_stock(tmp_path, 3, CardConfig(blank())))
     specimen = member_specimen.specimen(1024)
-    feeder = CardFeeder(VpcdSlot(slot.host, slot.port), Stock(tmp_path), settle=1.0)
+    feeder = CardFeeder(VpcdSlot(slot.host, slot.port), StockDirectory(tmp_path), settle=1.0)
     ended = threading.Event()
 
     def feed() -> None:

@@ -115,7 +115,7 @@ def test_a_log_cut_anywhere_opens_with_a_state_that_was(steps: list[Step], data:
 
 
 @given(st.binary(min_size=1, max_size=100), st.data())
-def test_a_changed_byte_is_found(value: bytes, data: st.DataObject) -> None:
+def test_a_changed_byte_is_detected(value: bytes, data: st.DataObject) -> None:
     image = RamImage()
     nvm = Nvm(image)
     nvm.scope("isd")["key"] = value

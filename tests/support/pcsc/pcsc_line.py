@@ -24,7 +24,7 @@ from registry.values import BatchAccounts
 from simulators.card.config import CardConfig
 from simulators.readers.feeder import CardFeeder
 from simulators.readers.protocols import CardInSlot
-from simulators.readers.stock import Stock, blank, make_stock
+from simulators.readers.stock import StockDirectory, blank, make_stock
 from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Reader, open_reader
@@ -119,7 +119,7 @@ def fed(
     for slot in slots:
         slot.wait(present=False)
     virtual = [VpcdSlot(slot.host, slot.port) for slot in slots]
-    feeders = [CardFeeder(slot, Stock(stock), settle=SETTLE, wrap=show) for slot in virtual]
+    feeders = [CardFeeder(slot, StockDirectory(stock), settle=SETTLE, wrap=show) for slot in virtual]
     ended = threading.Event()
 
     def feed() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from simulators.card.config import CardConfig
 from simulators.card.content import CardLifeCycle
 from simulators.readers.feeder import CardFeeder
-from simulators.readers.stock import Stock, blank, make_stock
+from simulators.readers.stock import StockDirectory, blank, make_stock
 from simulators.readers.vpcd import ATR, EMPTY_FOR, POWER_OFF, POWER_ON, VpcdSlot
 from simulators.virtual_card import VirtualCard
 from tests.support.pcsc.fake_vpcd import FakeDriver
@@ -40,7 +40,7 @@ def test_a_feeder_feeds_a_slot(driver: FakeDriver, tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path, 3, CardConfig(blank())))
     clock, lines = Clock(), list[str]()
     slot = VpcdSlot("127.0.0.1", driver.port)
-    feeder = CardFeeder(slot, Stock(tmp_path), settle=0.05, report=lines.append, clock=clock)
+    feeder = CardFeeder(slot, StockDirectory(tmp_path), settle=0.05, report=lines.append, clock=clock)
 
     def settled() -> bool:
         clock.now += EMPTY_FOR
@@ -83,7 +83,7 @@ def test_a_feeder_leaves_the_slot_empty_for_a_while(driver: FakeDriver, tmp_path
     list(make_stock(tmp_path, 2, CardConfig(blank())))
     clock = Clock()
     slot = VpcdSlot("127.0.0.1", driver.port)
-    feeder = CardFeeder(slot, Stock(tmp_path), settle=0.01, clock=clock)
+    feeder = CardFeeder(slot, StockDirectory(tmp_path), settle=0.01, clock=clock)
     feeder.tick()
     job(driver, SELECT)
     assert eventually(lambda: feeder.tick() and slot.card is None)
@@ -98,7 +98,7 @@ def test_a_feeder_leaves_the_slot_empty_for_a_while(driver: FakeDriver, tmp_path
 def test_a_finished_card_is_put_away_at_the_end(driver: FakeDriver, tmp_path: Path) -> None:
     (path,) = make_stock(tmp_path, 1, CardConfig(blank()))
     slot = VpcdSlot("127.0.0.1", driver.port)
-    feeder = CardFeeder(slot, Stock(tmp_path))
+    feeder = CardFeeder(slot, StockDirectory(tmp_path))
     feeder.tick()
     _secure(slot)
     feeder.close()
@@ -110,7 +110,7 @@ def test_a_file_that_is_no_card_goes_to_rejects(driver: FakeDriver, tmp_path: Pa
     (tmp_path / "a.card").write_bytes(b"not a card")
     slot = VpcdSlot("127.0.0.1", driver.port)
     lines: list[str] = []
-    feeder = CardFeeder(slot, Stock(tmp_path), report=lines.append)
+    feeder = CardFeeder(slot, StockDirectory(tmp_path), report=lines.append)
     assert not feeder.tick()
     assert not feeder.tick()
     feeder.close()
