@@ -36,8 +36,8 @@ class ReaderService:
         self.bus = EventBus(clock=parts.clock)
         self.readers = ReaderManager(parts, self.bus)
         self.leases = self.readers.leases
-        self.counter = CounterService(parts, self.bus, self.readers)
         self.developer = DeveloperService(parts, self.bus, self.readers)
+        self.counter = CounterService(parts, self.bus, self.readers, traces=self.developer.traces)
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)
         refresh = self.counter.refresh
@@ -50,7 +50,6 @@ class ReaderService:
         self.statistics = StatisticsService(parts, self.bus)
         self.accounts = AccountService(parts.registry, self.config, leases=self.leases)
         self.users = UserService(parts.registry, self.accounts)
-        self.counter.trace_for = self.developer.trace_for
         self.readers.on_added = self.counter.reader_added
         self.readers.on_forgotten = self._forgotten
         self._started = ExitStack()

@@ -23,10 +23,10 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from reader_service.access.headers import API_POLICY, NO_STORE, headers
 from reader_service.access.settings import LOOPBACK, AccessSettings
 from reader_service.errors import Invalid
 from reader_service.http.errors import MEDIA_TYPE, Problem
+from reader_service.http.middleware import API_POLICY, NO_STORE, headers
 
 HEAD_SECONDS: Final = 10.0
 """How long a request's head may take, and a connection that says nothing may stay."""

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reader_service.access.headers import API_POLICY, added, headers
 from reader_service.http.errors import FOR_PROGRAMS, Problem
 from reader_service.http.health import HealthResponse
+from reader_service.http.middleware import API_POLICY, added, headers
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.serving import Listen, Server, config_of
 from registry.errors import RegistryUnavailable

@@ -9,9 +9,8 @@ from fastapi import Query
 from pydantic import AwareDatetime, Field
 
 from reader_service.errors import Invalid
-from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items_of
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, Line, ResponseModel, problems
 from registry.admin.audit import AuditFilter
 from registry.db.audit_chain import AuditRow, ChainBreak

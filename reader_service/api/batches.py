@@ -9,9 +9,8 @@ from fastapi import Query, Response
 from pydantic import Field
 
 from personalize.line.report import LaneSummary
-from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items, items_of
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import (
     ALWAYS,
     BatchId,

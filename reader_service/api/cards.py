@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import Field
 
-from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items_of
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, CardNumber, Line, ReasonRequest, ResponseModel, problems
 from reader_service.services.cards import CARD_STEPS, CardStep, steps_from
 from registry.values import CardEvent, CardState

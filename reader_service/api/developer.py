@@ -8,8 +8,7 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
-from reader_service.http.deps import Caller, Svc
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import (
     ALWAYS,
     ExplainedResponse,

@@ -20,9 +20,8 @@ from starlette.websockets import WebSocketDisconnect
 from reader_service.access.settings import AccessSettings
 from reader_service.errors import TooMany
 from reader_service.events import GAP, Event, EventBus, SlowConsumer
-from reader_service.http.deps import Caller, still_in
 from reader_service.http.metrics import Measures
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Resource, still_in
 from reader_service.http.stream_limits import ConnectionLimit, LimitedStream
 from reader_service.principal import Permission, Principal
 

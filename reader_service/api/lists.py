@@ -9,9 +9,8 @@ from typing import Annotated, Any, Final
 from fastapi import Header, Path, Query, Response
 from pydantic import Field
 
-from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ResponseModel, problems
 from reader_service.services.lists import SignedList
 from registry.members.hotlist import EditionLine

@@ -8,9 +8,8 @@ from fastapi import Query
 from pydantic import Field
 
 from reader_service.api.cards import CardResponse
-from reader_service.http.deps import Caller, Svc
 from reader_service.http.paging import Items, Paged, items
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, Line, MemberId, ReasonRequest, RequestModel, ResponseModel, problems
 from registry.db.paging import MOST
 from registry.members.members import MemberEvent

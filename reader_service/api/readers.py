@@ -6,8 +6,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from reader_service.http.deps import Caller, Svc, caller_of, service_of
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Resource, Svc, caller_of, service_of
 from reader_service.http.schemas import ALWAYS, LeaseToken, Line, ReaderId, RequestModel, problems
 from reader_service.readers.values import Lease, ReaderView
 

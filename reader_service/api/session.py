@@ -12,8 +12,7 @@ from pydantic import BaseModel, Field, SecretStr
 from reader_service.access import cookies
 from reader_service.access.accounts import SignedIn
 from reader_service.access.authenticator import AuthenticatedCaller
-from reader_service.http.deps import Origin, Signed, Svc, caller_of
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Origin, Resource, Signed, Svc, caller_of
 from reader_service.http.schemas import RequestModel
 from reader_service.principal import Permission, Role, permissions_of
 

@@ -8,8 +8,7 @@ from typing import Annotated
 from fastapi import File, Query, Response, UploadFile
 from pydantic import AwareDatetime, Field
 
-from reader_service.http.deps import Caller, Svc
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, XLSX, Line, RequestModel, download, file_response, problems
 from reader_service.services.figures import DayCount
 from reader_service.services.statistics import MOST_PLANS

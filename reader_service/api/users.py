@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, Field
 
-from reader_service.http.deps import Caller, Reason, Svc
 from reader_service.http.paging import Items, Paged, items_of
-from reader_service.http.resource import Resource
+from reader_service.http.resource import Caller, Reason, Resource, Svc
 from reader_service.http.schemas import RequestModel
 from reader_service.principal import Role
 from registry.admin.tokens import TokenRecord

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from reader_service.access.throttle import is_loopback
 from reader_service.errors import NotSignedIn
-from reader_service.http.deps import Svc, origin_of, principal_of
+from reader_service.http.resource import Svc, origin_of, principal_of
 from reader_service.principal import Permission, Principal, Role
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

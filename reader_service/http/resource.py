@@ -1,13 +1,22 @@
-"""A resource of the API: a router that looks only at what is under its own path, so that a hundred endpoints cost no
-more than a few."""
+"""What the resources of the API are built from: their router, and the parameters that endpoints take.
+
+An endpoint that reads from memory is ``async def``; one that calls a service is a plain ``def`` and runs in a thread.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from pydantic import Field
+from starlette.requests import HTTPConnection
 from starlette.routing import Match
 from starlette.types import Scope
+
+from reader_service.access.authenticator import AuthenticatedCaller
+from reader_service.errors import Forbidden, NotSignedIn, Unavailable
+from reader_service.principal import Principal
+from reader_service.service import ReaderService
 
 PREFIX: Final = "/api/v1"
 
@@ -19,3 +28,67 @@ class Resource(APIRouter):
         if not scope["path"].startswith(PREFIX + self.prefix):
             return Match.NONE, {}
         return super().matches(scope)
+
+
+async def _service(connection: HTTPConnection) -> ReaderService:
+    return service_of(connection)
+
+
+async def _principal(connection: HTTPConnection) -> Principal:
+    return caller_of(connection)
+
+
+def service_of(connection: HTTPConnection) -> ReaderService:
+    """As ``Svc``, for an endpoint that is asked so often that a dependency costs too much."""
+    return cast("ReaderService", connection.app.state.service)
+
+
+def caller_of(connection: HTTPConnection) -> Principal:
+    """As ``Caller``. Raises NotSignedIn."""
+    principal = principal_of(connection)
+    if principal is None:
+        raise NotSignedIn("sign in first, or send a token that is in force")
+    return principal
+
+
+def principal_of(connection: HTTPConnection) -> Principal | None:
+    """Who asks; None for nobody that is known."""
+    return cast("Principal | None", getattr(connection.state, "principal", None))
+
+
+async def _known(connection: HTTPConnection) -> AuthenticatedCaller:
+    """Raises NotSignedIn, Forbidden for a token: what only a person with a session does."""
+    caller_of(connection)
+    known = cast("AuthenticatedCaller", connection.state.known)
+    if known.principal.token:
+        raise Forbidden("a token has no session; sign in as a person for this")
+    return known
+
+
+async def still_in(connection: HTTPConnection) -> bool:
+    """Whether who asked may go on: for lines that stay open longer than a request."""
+    known = cast("AuthenticatedCaller | None", connection.state.known)
+    if known is None:
+        return False
+    authenticator = service_of(connection).accounts.authenticator
+    try:
+        return await authenticator.identify(known.key, token=bool(known.principal.token)) is not None
+    except Unavailable:
+        return False
+
+
+async def _origin(connection: HTTPConnection) -> str:
+    return origin_of(connection)
+
+
+def origin_of(connection: HTTPConnection) -> str:
+    """The address that the connection comes from, for audit and throttling."""
+    return connection.client.host if connection.client else ""
+
+
+Svc = Annotated[ReaderService, Depends(_service)]
+Caller = Annotated[Principal, Depends(_principal)]
+Signed = Annotated[AuthenticatedCaller, Depends(_known)]
+"""The caller's own session."""
+Origin = Annotated[str, Depends(_origin)]
+Reason = Annotated[str, Field(min_length=1, max_length=500, description="Why; kept in the audit.")]

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from reader_service.errors import Invalid
 from reader_service.events import GAP, Event
-from reader_service.http.deps import still_in
+from reader_service.http.resource import still_in
 from reader_service.pages.live import stream
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words

@@ -11,8 +11,8 @@ from reader_service.access import cookies
 from reader_service.access.accounts import AccountService
 from reader_service.access.authenticator import AuthenticatedCaller
 from reader_service.errors import Invalid, NotFound, NotSignedIn, ServiceError, WrongPassword
-from reader_service.http.deps import origin_of
 from reader_service.http.errors import problem_of
+from reader_service.http.resource import origin_of
 from reader_service.pages.shell import PLACES, THEME_COOKIE, THEMES, Shell, fields_of, own_path, sentence_of
 from reader_service.pages.words import LANGUAGES
 from reader_service.service import ReaderService

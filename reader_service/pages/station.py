@@ -15,7 +15,7 @@ from starlette.responses import Response
 from personalize.line.outcome import CardOutcome
 from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
-from reader_service.http.deps import still_in
+from reader_service.http.resource import still_in
 from reader_service.pages.live import stream
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal

@@ -18,9 +18,8 @@ from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.faults import HUNG, UNPLUGGED, look_again, out, out_of, unforeseen
 from reader_service.readers.leases import Leases
-from reader_service.readers.managed_reader import Attendant, ManagedReader
 from reader_service.readers.names import distinct, reader_named, slug
-from reader_service.readers.values import Mode, ReaderView
+from reader_service.readers.values import Attendant, ManagedReader, Mode, ReaderView
 from reader_service.readers.worker import DEADLINE, ReaderSession, ReaderWorker
 from reader_service.registry_errors import translate_registry_errors
 from registry.db.audit_chain import AuditEntry
@@ -371,7 +370,7 @@ class ReaderManager:
         return next((entry for entry in self._entries.values() if entry.worker is worker), None)
 
     def _view(self, entry: ManagedReader) -> ReaderView:
-        return entry.view(self.leases, self._given.get(entry.id, ""))
+        return entry.view(self.leases.mode(entry.id), self.leases.held(entry.id), self._given.get(entry.id, ""))
 
     def _card_changed(self, entry: ManagedReader, card: InsertedCard | None) -> None:
         """What lies in the slot now."""

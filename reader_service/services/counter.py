@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -78,13 +78,21 @@ class VerdictView:
 class CounterService:
     """Verdicts, and what they need: lists that are read anew in the background, and a log that waits for the database.
 
-    Event: verdict (topic: reader id, data: VerdictView.to_json()), for every verdict at a reader.
+    ``traces``: the live trace of each reader that a developer watches. Event: verdict (topic: reader id, data:
+    VerdictView.to_json()), for every verdict at a reader.
     """
 
     def __init__(
-        self, parts: ServiceParts, bus: EventBus, readers: ReaderManager, *, refresh: float = _REFRESH
+        self,
+        parts: ServiceParts,
+        bus: EventBus,
+        readers: ReaderManager,
+        *,
+        traces: Mapping[str, Trace] | None = None,
+        refresh: float = _REFRESH,
     ) -> None:
         self._parts, self._bus, self._readers, self._refresh = parts, bus, readers, refresh
+        self._traces: Mapping[str, Trace] = {} if traces is None else traces
         self._lists: CounterLists | None = None
         self._notes: deque[VerdictNote] = deque(maxlen=MOST_NOTES)
         self._lists_fault = ""
@@ -92,8 +100,6 @@ class CounterService:
         self._stale = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work_in_background, name="counter", daemon=True)
-        self.trace_for: Callable[[str], Trace | None] = lambda reader_id: None
-        """A trace for what goes over the wire at a reader, where somebody watches it."""
 
     def verify(self, p: Principal, reader_id: str, *, lease: str = "", at: datetime | None = None) -> VerdictView:
         """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Whatever the card does is a
@@ -165,7 +171,7 @@ class CounterService:
             if card is None:
                 verdict = _mute(lists, when)
             else:
-                sender = stack(card, self.trace_for(reader_id))
+                sender = stack(card, self._traces.get(reader_id))
                 verdict = verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=when)
         seconds = time.perf_counter() - began
         view = VerdictView(reader_id, self._readers.view(reader_id).name, seconds, verdict, _age(lists, when))

@@ -112,7 +112,8 @@ class DeveloperService:
         self._parts, self._bus, self._readers = parts, bus, readers
         self._lock = threading.Lock()
         self._logs: dict[str, _ExchangeLog] = {}
-        self._watched: set[str] = set()
+        self.traces: dict[str, Trace] = {}
+        """The live trace of each reader that somebody watches."""
         self._inserted: dict[str, str] = {}
 
     # --- bytes -------------------------------------------------------------------------------------------------------
@@ -165,14 +166,10 @@ class DeveloperService:
         """APDU. Raises NotFound."""
         p.need(Permission.APDU)
         self._readers.view(reader_id)
-        with self._lock:
-            (self._watched.add if on else self._watched.discard)(reader_id)
-
-    def trace_for(self, reader_id: str) -> Trace | None:
-        """Where to note what goes over the wire at a reader; None while nobody watches."""
-        if reader_id not in self._watched:
-            return None
-        return LiveTrace(lambda line: self._publish_line(reader_id, line))
+        if on:
+            self.traces[reader_id] = LiveTrace(partial(self._publish_line, reader_id))
+        else:
+            self.traces.pop(reader_id, None)
 
     # --- the drawer --------------------------------------------------------------------------------------------------
 
@@ -212,14 +209,14 @@ class DeveloperService:
         with self._lock:
             self._logs.pop(reader_id, None)
             self._inserted.pop(reader_id, None)
-            self._watched.discard(reader_id)
+        self.traces.pop(reader_id, None)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _transmit(
         self, reader_id: str, lease: str, commands: Sequence[_Raw], session: ReaderSession
     ) -> list[ExchangeView]:
-        log, live = self._log_of(reader_id, lease), self.trace_for(reader_id)
+        log, live = self._log_of(reader_id, lease), self.traces.get(reader_id)
         card = session.powered()
         done: list[ExchangeView] = []
         for raw, command in commands:

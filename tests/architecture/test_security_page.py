@@ -2,7 +2,7 @@
 
 import re
 
-from reader_service.access.headers import PAGE_POLICY
+from reader_service.http.middleware import PAGE_POLICY
 from reader_service.principal import ROLE_PERMISSIONS, Permission, Role
 from tests.support.paths import ROOT
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from reader_service import serving
-from reader_service.access.headers import API_POLICY
+from reader_service.http.middleware import API_POLICY
 from reader_service.principal import Role
 from tests.support.service.accounts import AccountsApp, accounts_app
 from tests.support.service.web import Web

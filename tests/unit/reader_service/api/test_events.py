@@ -18,11 +18,11 @@ from starlette.responses import Response
 from websockets.asyncio.client import ClientConnection, connect
 
 from reader_service import logs
-from reader_service.access.headers import API_POLICY
 from reader_service.access.settings import AccessSettings
 from reader_service.api import events
 from reader_service.events import Event, EventBus
-from reader_service.http.deps import still_in
+from reader_service.http.middleware import API_POLICY
+from reader_service.http.resource import still_in
 from reader_service.pages import live
 from reader_service.principal import Permission, Principal, Role
 from tests.support.service.accounts import AccountsApp, accounts_app

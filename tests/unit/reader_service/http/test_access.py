@@ -12,11 +12,11 @@ from typing import cast
 import pytest
 from fastapi import APIRouter
 
-from reader_service.access.headers import API_POLICY, PAGE_POLICY
 from reader_service.access.settings import AccessSettings
 from reader_service.errors import LeaseHeld, NotFound
-from reader_service.http.deps import Caller
 from reader_service.http.health import Checks
+from reader_service.http.middleware import API_POLICY, PAGE_POLICY
+from reader_service.http.resource import Caller
 from reader_service.principal import Role
 from reader_service.service import ReaderService
 from registry.admin.audit import AuditFilter

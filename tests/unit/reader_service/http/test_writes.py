@@ -15,8 +15,8 @@ from fastapi import APIRouter, UploadFile
 from reader_service.access.settings import AccessSettings
 from reader_service.errors import Conflict, TooMany
 from reader_service.http.bodies import Body
-from reader_service.http.deps import Caller
 from reader_service.http.idempotency import InMemoryIdempotencyStore
+from reader_service.http.resource import Caller
 from reader_service.principal import Role
 from registry.admin.idempotency import Begun, IdempotencyKeyReused, RequestInProgress, StoredReply
 from registry.errors import RegistryUnavailable

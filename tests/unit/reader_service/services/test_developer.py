@@ -130,7 +130,7 @@ def test_a_live_trace_tells_what_happens_and_no_data(desk: Desk) -> None:
     (cplc,) = [e.response for e in desk.desk.history(DEVELOPER, "a", token) if e.command == CPLC.hex().upper()]
     assert cplc not in lines[1]
     assert f"[{len(cplc) // 2} bytes]" in lines[1]
-    assert desk.desk.trace_for("b") is None
+    assert "b" not in desk.desk.traces
     desk.desk.trace(DEVELOPER, "a", False)
     desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD])
     assert len(desk.station.bus.of("trace")) == 2
