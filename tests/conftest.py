@@ -12,6 +12,8 @@ from hypothesis import settings
 
 from tests.support.cli import IssuerDirectory, issue_batch
 from tests.support.pcsc.pcscd import Pcscd
+from tests.support.registry import postgres
+from tests.support.registry.postgres import Cluster
 
 # A busy machine is no bug: an example that waits 200 ms for a processor must not fail.
 settings.register_profile("tests", deadline=None)
@@ -26,6 +28,28 @@ def pcscd() -> Iterator[Pcscd]:
     """A PC/SC service with at least two virtual slots, for the whole run."""
     with Pcscd() as service:
         yield service
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_of_the_cluster() -> Iterator[None]:
+    yield
+    postgres.SHARED.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end_of_the_databases() -> Iterator[None]:
+    """A database takes nine megabytes: those of a module end with it."""
+    yield
+    if postgres.SHARED.running is not None:
+        postgres.SHARED.running.drop_all()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """A PostgreSQL server for the whole run of this process."""
+    if postgres.binaries() is None:
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    return postgres.SHARED.cluster()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,15 +13,9 @@ from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import open_reader
 from tests.support import issuer
-from tests.support.registry.postgres import Cluster, private_cluster
+from tests.support.registry.postgres import Cluster
 
 CARDS, LANES = 12, 4
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with private_cluster() as running:
-        yield running
 
 
 @pytest.mark.postgres

@@ -14,17 +14,11 @@ from psycopg import sql
 from reader_service.principal import Role
 from tests.support import issuer
 from tests.support.cards.card_bench import fast_directory
-from tests.support.registry.postgres import Cluster, private_cluster
+from tests.support.registry.postgres import Cluster
 from tests.support.service.process import ApiClient, ServiceDirectory, ServiceProcess, running_service
 from tests.support.waiting import PATIENCE, eventually
 
 CARDS = 6
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with private_cluster() as running:
-        yield running
 
 
 @pytest.fixture

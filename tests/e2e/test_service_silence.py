@@ -12,7 +12,7 @@ from reader_service.principal import Role
 from terminal.apdu import open_reader
 from tests.support import issuer
 from tests.support.cards.card_bench import fast_directory
-from tests.support.registry.postgres import private_cluster
+from tests.support.registry.postgres import Cluster
 from tests.support.registry.relay import Relay
 from tests.support.service.process import PASSWORD, ApiClient, ServiceDirectory, ServiceProcess, running_service
 from tests.support.waiting import PATIENCE, eventually
@@ -20,8 +20,8 @@ from tests.support.waiting import PATIENCE, eventually
 pytestmark = pytest.mark.postgres
 
 
-def test_a_counter_does_not_wait_for_a_database_that_says_nothing() -> None:
-    with private_cluster() as cluster, fast_directory() as directory:
+def test_a_counter_does_not_wait_for_a_database_that_says_nothing(cluster: Cluster) -> None:
+    with fast_directory() as directory:
         relay = Relay(directory, cluster.socket)
         url = cluster.database().replace(str(cluster.socket), str(directory))
         home = ServiceDirectory(directory, url)

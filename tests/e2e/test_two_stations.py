@@ -21,7 +21,6 @@ from simulators.virtual_card import VirtualCard
 from terminal.keys.custody import Sealed
 from tests.support import issuer
 from tests.support.cards.card_bench import card_on, fast_directory
-from tests.support.registry.postgres import Cluster, private_cluster
 from tests.support.service.process import ApiClient, ServiceDirectory, ServiceProcess, running_service
 from tests.support.waiting import eventually
 
@@ -31,12 +30,6 @@ LEASE = 15.0
 """Long enough that a busy machine asks for a lost chip before the lease of it has run out."""
 KILLED_AFTER = 12
 """Cards that the first station has made when it dies."""
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with private_cluster() as running:
-        yield running
 
 
 @pytest.fixture(params=[pytest.param("postgresql", marks=pytest.mark.postgres), "sqlite"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -19,7 +19,7 @@ from sqlalchemy import text
 from registry.errors import FenceLost, NotOnRecord, RegistryConflict
 from registry.store import Registry
 from registry.values import ChipKnown, Claim, JournalEntry, JournalEvent, NothingLeft
-from tests.support.registry.postgres import Cluster, binaries, private_cluster
+from tests.support.registry.postgres import Cluster
 from tests.support.registry.registrar import LEASE, SetClock, chip, custodian, prepare, ready
 
 MEMBERS = 3
@@ -172,14 +172,6 @@ class Line(RuleBasedStateMachine):
         listed = {(entry.card_number, entry.sequence) for entry in self.registry.hotlist.entries()}
         refused = [known for known in self.chips.values() if known.end == "rejected" and known.claims]
         assert listed == {(known.claims[0].card_number, known.claims[0].sequence) for known in refused}
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    with private_cluster() as running:
-        yield running
 
 
 def begun(url: str) -> list[str]:

@@ -1,31 +1,38 @@
-"""Databases for tests that run on either kind: SQLite, or PostgreSQL for all of them with
-``MEMBERCARD_TEST_DATABASE=postgresql``."""
+"""Databases for tests that run on either kind: SQLite, or PostgreSQL within ``on_postgresql``."""
 
 from __future__ import annotations
 
-import atexit
-import os
 import shutil
 import weakref
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from registry.store import Registry, utc_now
 from terminal.keys.custody import KeyCustody
-from tests.support.registry.postgres import Cluster, private_cluster
+from tests.support.registry.postgres import SHARED
 from tests.support.registry.registrar import custodian, new_registry
 
-_POSTGRESQL = os.environ.get("MEMBERCARD_TEST_DATABASE", "sqlite") == "postgresql"
 _FILE = "sqlite:///"
+_kind = ["sqlite"]
+
+
+@contextmanager
+def on_postgresql() -> Iterator[None]:
+    """Every ``fresh`` database is one of the process's PostgreSQL server."""
+    _kind.append("postgresql")
+    try:
+        yield
+    finally:
+        _kind.pop()
 
 
 def fresh(directory: Path) -> str:
     """The URL of a registry with all tables and nothing in them."""
-    if _POSTGRESQL:
-        return _cluster().copy(_with_tables())
+    if _kind[-1] == "postgresql":
+        return SHARED.cluster().copy(_with_tables())
     path = directory / "registry.db"
     path.write_bytes(new_registry())
     return f"{_FILE}{path}"
@@ -34,7 +41,7 @@ def fresh(directory: Path) -> str:
 def copy(url: str, directory: Path) -> str:
     """Another database with what is in this one, which nobody may have open."""
     if not url.startswith(_FILE):
-        return _cluster().copy(url)
+        return SHARED.cluster().copy(url)
     return f"{_FILE}{shutil.copy(url.removeprefix(_FILE), directory / 'registry.db')}"
 
 
@@ -46,15 +53,7 @@ def registry(url: str, custody: KeyCustody, clock: Callable[[], datetime] = utc_
 
 
 @cache
-def _cluster() -> Cluster:
-    """One for this test process, stopped at its end."""
-    ending = ExitStack()
-    atexit.register(ending.close)
-    return ending.enter_context(private_cluster())
-
-
-@cache
 def _with_tables() -> str:
-    url = _cluster().database()
+    url = SHARED.cluster().database(lasting=True)
     Registry.open(url, custodian()).close()
     return url

@@ -9,22 +9,14 @@ import pytest
 
 from registry.store import Registry
 from terminal.keys.memory import MemoryCustody
-from tests.support.registry.postgres import Cluster, binaries, private_cluster
+from tests.support.registry.postgres import Cluster
 from tests.support.registry.registrar import SetClock, custodian, new_registry
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    with private_cluster() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")
 def with_tables(cluster: Cluster) -> str:
     """The URL of a PostgreSQL database with all tables and nothing in them, to be copied."""
-    url = cluster.database()
+    url = cluster.database(lasting=True)
     Registry.open(url, custodian()).close()
     return url
 

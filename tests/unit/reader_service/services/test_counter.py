@@ -31,7 +31,7 @@ AWAY = RegistryUnavailable("the registry does not answer", retryable=True)
 
 
 @pytest.fixture(scope="module")
-def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def issued(database: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """The URL of a registry with one card issued, and its card file."""
     home = tmp_path_factory.mktemp("issued")
     url = databases.fresh(home)
@@ -88,6 +88,7 @@ def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[
     manager.on_added = counter.reader_added
     manager.start()
     counter.start()
+    assert eventually(lambda: all(view.drawer for view in manager.views()))
     try:
         yield Desk(made, manager, counter, card, faults)
     finally:
@@ -101,7 +102,7 @@ def test_a_genuine_card_is_active_and_told_with_a_masked_identity(desk: Desk) ->
     lease = desk.manager.leases.take(COUNTER, "counter")
     view = desk.desk.verify(COUNTER, "counter", lease=lease.token)
     assert view.verdict.code == "ACTIVE"
-    assert 0 < view.seconds < 1
+    assert view.seconds > 0
     told = desk.verdicts()[0]
     member = view.verdict.member
     assert member is not None

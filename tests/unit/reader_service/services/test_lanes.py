@@ -27,7 +27,7 @@ from simulators.readers.stock import blank, make_stock
 from terminal.apdu import Disposition, Reader, Transport, open_reader
 from terminal.errors import ReaderFault
 from tests.support import issuer
-from tests.support.registry.postgres import binaries, private_cluster
+from tests.support.registry.postgres import Cluster
 from tests.support.registry.wrapped import Call, wrapped
 from tests.support.service.reader_rig import AUDITOR, OPERATOR, OTHER, FakeReaders, ReaderRig, reader_rig
 from tests.support.waiting import PATIENCE, eventually
@@ -346,15 +346,12 @@ class _StuckCard:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a registry that two stations share."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'registry.db'}"
-        return
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    with private_cluster() as cluster:
-        yield cluster.database()
+        return f"sqlite:///{tmp_path / 'registry.db'}"
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.database()
 
 
 def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
