@@ -1,6 +1,6 @@
 """Code lists that data elements point into: countries, currencies, known applications.
 
-``data/countries.csv`` is the whole of ISO 3166-1, ``data/currencies.csv`` list one of ISO 4217 as published on
+``tables/countries.csv`` is the whole of ISO 3166-1, ``tables/currencies.csv`` list one of ISO 4217 as published on
 2026-01-01; docs/emv-elements.md says their source.
 """
 
