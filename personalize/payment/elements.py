@@ -134,7 +134,7 @@ def signed(profile: PaymentApplication, pan: str, sequence: int, today: date, ex
     return [(tag, value) for tag, value in items if value]
 
 
-def loose(profile: PaymentApplication, pan: str, expires: date, name: str, id_number: str) -> list[Item]:
+def unsigned(profile: PaymentApplication, pan: str, expires: date, name: str, id_number: str) -> list[Item]:
     """The elements that no signature covers."""
     track = Track2(pan, f"{expires:%y%m}", profile.service_code, profile.track2_discretionary)
     items = [item(TAG_57_TRACK_2, track), *_names(profile, name)]
@@ -224,7 +224,7 @@ def card_data(profile: PaymentApplication) -> bytes:
     return record(join(*items))
 
 
-def own_data(profile: PaymentApplication) -> bytes:
+def internal_data(profile: PaymentApplication) -> bytes:
     """DGI 0E01: data of card risk management that cannot be read."""
     items = (
         (TAG_9F52_DEFAULT_ACTION, bytes.fromhex(profile.risk.default_action)),

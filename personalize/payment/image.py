@@ -15,9 +15,9 @@ from personalize.payment.prepare import (
     CONTACTLESS_OPTIONS,
     ECASH_OPTIONS,
     FCI,
+    INTERNAL_DATA,
     ISSUER_DATA,
     OPTIONS,
-    OWN_DATA,
     SM,
 )
 from personalize.profiles.payment import PaymentApplication
@@ -47,7 +47,7 @@ LOGS = (
 )
 """Logs of transactions and of e-cash loads: name of the format, tags of entry and format."""
 
-_CARD_DATA = tuple((dgi >> 8, dgi & 0xFF) for dgi in (CARD_DATA, OWN_DATA))
+_CARD_DATA = tuple((dgi >> 8, dgi & 0xFF) for dgi in (CARD_DATA, INTERNAL_DATA))
 ANTENNA = (CONTACTLESS_OPTIONS, CONTACTLESS_OPTIONS + SM)
 """Processing options for the contactless interface alone."""
 

@@ -41,7 +41,7 @@ from terminal.keys import KeyCustody, KeyRef, Sealed
 from terminal.tlv import tlv
 
 FCI, CONTACTLESS_FCI, ISSUER_DATA = 0x9102, 0x9103, 0x9200
-CARD_DATA, OWN_DATA = 0x0D01, 0x0E01
+CARD_DATA, INTERNAL_DATA = 0x0D01, 0x0E01
 OPTIONS, ECASH_OPTIONS, CONTACTLESS_OPTIONS = 0x9104, 0x9203, 0x9207
 SM = 2
 """Offset of the DGIs of processing options for SM2 on a card with both algorithms."""
@@ -121,7 +121,7 @@ class PaymentPreparer:
         expires, aip = self._expires, self._aip
         signed = pack(elements.signed(profile, account.pan, account.sequence, self._today, expires))
         static = b"".join(map(inside, signed)) + aip  # as 9F4A names it
-        loose = elements.loose(profile, account.pan, expires, account.name, account.id_number)
+        unsigned = elements.unsigned(profile, account.pan, expires, account.name, account.id_number)
         chains = self._authentication(account, key, static, context)
         records = _numbered(SHARED, signed)
         if profile.e_cash:
@@ -130,10 +130,10 @@ class PaymentPreparer:
             )
         parts: list[DossierPart] = [*self._shared]
         if len(chains) != 1:
-            records |= _numbered(SHARED, pack(loose), after=len(signed))
+            records |= _numbered(SHARED, pack(unsigned), after=len(signed))
         secrets_: list[DossierPart] = []
         for offset, file, items, key_parts in chains:
-            own = pack([*items, *loose] if len(chains) == 1 else items)
+            own = pack([*items, *unsigned] if len(chains) == 1 else items)
             records |= _numbered(file, own)
             parts += self._options(offset, records, {SHARED, file}, len(signed))
             secrets_ += key_parts
@@ -289,7 +289,7 @@ def _shared(profile: PaymentApplication) -> Iterator[DossierPart]:
     if profile.q_pboc:
         yield DossierPart(CONTACTLESS_FCI, elements.fci(profile, profile.q_pboc.pdol))
     yield DossierPart(CARD_DATA, elements.card_data(profile))
-    yield DossierPart(OWN_DATA, elements.own_data(profile))
+    yield DossierPart(INTERNAL_DATA, elements.internal_data(profile))
     yield DossierPart(ISSUER_DATA, _issuer_data(profile))
     version_known = elements.version_in(elements.issuer_data(profile)) == elements.VERSIONS[profile.cryptogram]
     if not version_known or (profile.sm and profile.sm4_fold == "left") or profile.script_mac != _SCRIPT_MAC:

@@ -92,9 +92,9 @@ def _options(sender: Sender, application: DossierApplication, values: dict[int, 
     """82 and 94 as objects, from an answer in either format. EMV 4.4 Book 3, 6.5.8."""
     pdol = decode(application.plain(FCI))[0].children.get(TAG_9F38_PDOL) or b""
     data = Dol.parse(pdol).fill(values)
-    doing = "getting the payment processing options"
+    operation = "getting the payment processing options"
     command = Command(0x80, 0xA8, data=tlv(TAG_83_COMMAND_TEMPLATE, data).encode(), ne=256)
-    answer = check(sender.send(command), doing)
+    answer = check(sender.send(command), operation)
     try:
         template = decode(answer)[0]
         if template.tag == TAG_80_FORMAT_1:

@@ -163,16 +163,16 @@ class ProtectedData:
 
 def select(sender: Sender, aid: bytes = MEMBER_AID) -> SelectedApplication:
     """SELECT by name. A blocked application answers 6283 with its FCI and is returned. EMV 4.4 Book 1, 11.3."""
-    doing = f"selecting the application {aid.hex().upper()}"
+    operation = f"selecting the application {aid.hex().upper()}"
     response = sender.send(Command(0x00, 0xA4, 0x04, 0x00, aid, ne=256))
-    data = check(response, doing, allow=(APPLICATION_BLOCKED,))
+    data = check(response, operation, allow=(APPLICATION_BLOCKED,))
     blocked = response.sw == APPLICATION_BLOCKED
     if blocked and not data:
         return SelectedApplication(aid, decode(b""), blocked)
-    fci = _decoded(data, doing)
+    fci = _decoded(data, operation)
     name = fci.get(TAG_6F_FCI, TAG_84_DF_NAME)
     if name is None or not name.startswith(aid):
-        raise CardMalformed(f"{doing}: the answer does not name it")
+        raise CardMalformed(f"{operation}: the answer does not name it")
     return SelectedApplication(name, fci, blocked)
 
 
@@ -181,13 +181,13 @@ def start(sender: Sender, application: SelectedApplication, terminal: Mapping[in
 
     Reads both answers, format 1 (tag 80) and format 2 (tag 77). EMV 4.4 Book 3, 6.5.8.
     """
-    doing = "getting processing options"
+    operation = "getting processing options"
     try:
         related = application.pdol.fill(terminal, elements.FORMATS)
     except TlvError as error:
-        raise CardMalformed(f"{doing}: PDOL: {error}") from error
+        raise CardMalformed(f"{operation}: PDOL: {error}") from error
     template = tlv(TAG_83_COMMAND_TEMPLATE, related).encode()
-    answer = _decoded(check(sender.send(Command(0x80, 0xA8, data=template, ne=256)), doing), doing)
+    answer = _decoded(check(sender.send(Command(0x80, 0xA8, data=template, ne=256)), operation), operation)
     joined = answer.get(TAG_80_FORMAT_1)
     aip, afl = (
         (joined[:2], joined[2:])
@@ -195,13 +195,13 @@ def start(sender: Sender, application: SelectedApplication, terminal: Mapping[in
         else (answer.get(TAG_77_FORMAT_2, TAG_82_AIP), answer.get(TAG_77_FORMAT_2, TAG_94_AFL))
     )
     if aip is None or afl is None or len(aip) != 2:
-        raise CardMalformed(f"{doing}: the answer has no AIP or no AFL")
+        raise CardMalformed(f"{operation}: the answer has no AIP or no AFL")
     try:
         options = ProcessingOptions(aip, Afl.parse(afl))
     except CodecError as error:
-        raise CardMalformed(f"{doing}: {error}") from error
+        raise CardMalformed(f"{operation}: {error}") from error
     if (count := len(list(options.afl.records()))) > MOST_RECORDS:
-        raise CardMalformed(f"{doing}: the card lists {count} records; {MOST_RECORDS} are the most that are read")
+        raise CardMalformed(f"{operation}: the card lists {count} records; {MOST_RECORDS} are the most that are read")
     return options
 
 
@@ -240,16 +240,16 @@ def _protected(record: Record, element: Element[T]) -> T:
 
 def internal_authenticate(sender: Sender, data: bytes) -> bytes:
     """The signed dynamic application data over ``data``, in either format. EMV 4.4 Book 3, 6.5.9."""
-    doing = "authenticating the card (INTERNAL AUTHENTICATE)"
-    answer = _decoded(check(sender.send(Command(0x00, 0x88, data=data, ne=256)), doing), doing)
+    operation = "authenticating the card (INTERNAL AUTHENTICATE)"
+    answer = _decoded(check(sender.send(Command(0x00, 0x88, data=data, ne=256)), operation), operation)
     signature = answer.get(TAG_80_FORMAT_1) or answer.get(TAG_77_FORMAT_2, elements.DYNAMIC_SIGNATURE.tag)
     if signature is None:
-        raise CardMalformed(f"{doing}: the answer has no signature (9F4B)")
+        raise CardMalformed(f"{operation}: the answer has no signature (9F4B)")
     return signature
 
 
-def _decoded(data: bytes, doing: str) -> Tlvs:
+def _decoded(data: bytes, operation: str) -> Tlvs:
     try:
         return decode(data)
     except TlvError as error:
-        raise CardMalformed(f"{doing}: {error}") from error
+        raise CardMalformed(f"{operation}: {error}") from error

@@ -87,7 +87,7 @@ def verify(
     except _Decided as decided:
         return counter.verdict(decided)
     except OdaFailed as failed:
-        check = f"{failed.what.label}: {failed.check}"
+        check = f"{failed.kind.label}: {failed.check}"
         return counter.verdict(_Decided(VerdictCode.NOT_GENUINE, f"The card is not genuine: {failed}.", check))
     except TransportError as fault:
         return counter.verdict(_Decided(VerdictCode.CARD_FAULT, f"The card could not be read to the end: {fault}."))

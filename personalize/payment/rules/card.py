@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from personalize.payment.elements import VERSIONS, version_in
 from personalize.payment.image import LOGS, CardImage
-from personalize.payment.prepare import CARD_DATA, KEY_CHECKS, KEYS, OWN_DATA
+from personalize.payment.prepare import CARD_DATA, INTERNAL_DATA, KEY_CHECKS, KEYS
 from personalize.payment.rules.rule import Rule
 from terminal.emv.data.tags import (
     TAG_5F28_ISSUER_COUNTRY,
@@ -93,7 +93,7 @@ def _log(image: CardImage) -> Iterator[str]:
             yield f"the log entry ({tag:04X}) is not a file from 11 to 30 and at least one record"
         elif any(place[0] == entry[0] for options in image.options for place, _ in options.places()):
             yield f"the AFL names the log file ({tag:04X})"
-        elif entry[0] in seen or entry[0] in (CARD_DATA >> 8, OWN_DATA >> 8):
+        elif entry[0] in seen or entry[0] in (CARD_DATA >> 8, INTERNAL_DATA >> 8):
             yield f"the log file ({tag:04X}) is used for something else too"
         else:
             seen.add(entry[0])

@@ -33,7 +33,7 @@ from terminal.emv.data.tags import (
     TAG_82_AIP,
 )
 from terminal.emv.selection.application import CardRecords, fill
-from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
+from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, objects, transmit
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
 from terminal.tlv import Tlvs, asks_for
@@ -174,16 +174,16 @@ def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_dd
     data = fill(state, _STAGE, "DDOL", ddol)
     if len(data) > MOST_DATA:
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"the DDOL asks for {len(data)} bytes")
-    doing = "authenticating the card (INTERNAL AUTHENTICATE)"
-    response = ask(state, _STAGE, sender, Command(0x00, 0x88, data=data, ne=256), doing)
+    operation = "authenticating the card (INTERNAL AUTHENTICATE)"
+    response = transmit(state, _STAGE, sender, Command(0x00, 0x88, data=data, ne=256), operation)
     if not response.sw.ok:
-        state.stop(_STAGE, f"{doing}: the card answered {response.sw}", FAULTY_ICC)
+        state.stop(_STAGE, f"{operation}: the card answered {response.sw}", FAULTY_ICC)
     tlvs = objects(response.data)
     if tlvs is None or len(tlvs) != 1 or tlvs[0].tag not in (TAG_80_FORMAT_1, TAG_77_FORMAT_2):
-        state.stop(_STAGE, f"{doing}: the answer is neither format 80 nor 77", FAULTY_ICC)
+        state.stop(_STAGE, f"{operation}: the answer is neither format 80 nor 77", FAULTY_ICC)
     signature = tlvs[0].value if tlvs[0].tag == TAG_80_FORMAT_1 else tlvs[0].children.get(TAG_9F4B_SIGNED_DYNAMIC_DATA)
     if signature is None:
-        state.stop(_STAGE, f"{doing}: the answer lacks its signature (9F4B)", "EMV 4.4 Book 3, 6.5.9.4")
+        state.stop(_STAGE, f"{operation}: the answer lacks its signature (9F4B)", "EMV 4.4 Book 3, 6.5.9.4")
     state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number
 
 

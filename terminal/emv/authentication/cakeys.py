@@ -100,8 +100,8 @@ class _KeyEntry(_CaFileEntry):
 
     @model_validator(mode="after")
     def _whole(self) -> _KeyEntry:
-        given = {name for name in ("modulus", "exponent", "sha1", "point", "sm3") if getattr(self, name) is not None}
-        if given not in ({"modulus", "exponent", "sha1"}, {"point", "sm3"}):
+        present = {name for name in ("modulus", "exponent", "sha1", "point", "sm3") if getattr(self, name) is not None}
+        if present not in ({"modulus", "exponent", "sha1"}, {"point", "sm3"}):
             raise ValueError("a key has modulus, exponent and sha1 (RSA), or point and sm3 (SM2)")
         key = self.key
         checksum = bytes.fromhex(self.sha1 or self.sm3 or "")

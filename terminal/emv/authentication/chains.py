@@ -86,10 +86,10 @@ class _Links:
         self._rid = (state.aid or b"")[:5]
         self._pan = card_number(state.card.get(TAG_5A_PAN, b"")) or ""
 
-    def _need(self, what: Signed, tag: int) -> bytes:
+    def _need(self, kind: Signed, tag: int) -> bytes:
         value = self._card.get(tag)
         if value is None:
-            raise OdaFailed(what, Check.DATA, f"{tag:02X}")
+            raise OdaFailed(kind, Check.DATA, f"{tag:02X}")
         return value
 
     def _index(self) -> int:
@@ -98,9 +98,9 @@ class _Links:
             raise OdaFailed(Signed.ISSUER, Check.CA_KEY, "its index is not one byte")
         return index[0]
 
-    def _static(self, what: Signed) -> bytes:
+    def _static(self, kind: Signed) -> bytes:
         if self._records.unfit is not None:
-            raise OdaFailed(what, Check.HASH, self._records.unfit)
+            raise OdaFailed(kind, Check.HASH, self._records.unfit)
         try:
             return static_data(
                 self._records.records,
@@ -108,7 +108,7 @@ class _Links:
                 tag_list=self._card.get(TAG_9F4A_STATIC_TAG_LIST),
             )
         except TlvError as fault:
-            raise OdaFailed(what, Check.TAG_LIST, str(fault)) from None
+            raise OdaFailed(kind, Check.TAG_LIST, str(fault)) from None
 
 
 class RsaChain(_Links):

@@ -65,11 +65,11 @@ class Check(StrEnum):
 
 
 class OdaFailed(NotGenuine):
-    """Offline data authentication failed: ``what`` names the object, ``check`` the step."""
+    """Offline data authentication failed: ``kind`` names the object, ``check`` the step."""
 
-    def __init__(self, what: Signed, check: Check, detail: str = "") -> None:
-        super().__init__(f"{what.label}: {check} failed{f' ({detail})' if detail else ''}")
-        self.what = what
+    def __init__(self, kind: Signed, check: Check, detail: str = "") -> None:
+        super().__init__(f"{kind.label}: {check} failed{f' ({detail})' if detail else ''}")
+        self.kind = kind
         self.check = check
 
 
@@ -159,12 +159,12 @@ _ACertificate = Literal[Signed.ISSUER, Signed.ICC]
 
 
 @overload
-def recover(signer: RsaPublic, what: _ACertificate, signature: bytes) -> Recovered[Certificate]: ...
+def recover(signer: RsaPublic, kind: _ACertificate, signature: bytes) -> Recovered[Certificate]: ...
 @overload
-def recover(signer: RsaPublic, what: Literal[Signed.STATIC], signature: bytes) -> Recovered[Static]: ...
+def recover(signer: RsaPublic, kind: Literal[Signed.STATIC], signature: bytes) -> Recovered[Static]: ...
 @overload
-def recover(signer: RsaPublic, what: Literal[Signed.DYNAMIC], signature: bytes) -> Recovered[Dynamic]: ...
-def recover(signer: RsaPublic, what: Signed, signature: bytes) -> Recovered[Any]:
+def recover(signer: RsaPublic, kind: Literal[Signed.DYNAMIC], signature: bytes) -> Recovered[Dynamic]: ...
+def recover(signer: RsaPublic, kind: Signed, signature: bytes) -> Recovered[Any]:
     """Recover a signature: length, RSA recovery, trailer, header, format byte, hash algorithm; the hash is not
     compared.
 
@@ -172,29 +172,29 @@ def recover(signer: RsaPublic, what: Signed, signature: bytes) -> Recovered[Any]
     """
     size = signer.size
     if len(signature) != size:
-        raise OdaFailed(what, Check.LENGTH, f"{len(signature)} bytes under a key of {size}")
+        raise OdaFailed(kind, Check.LENGTH, f"{len(signature)} bytes under a key of {size}")
     try:
         plain = public(signer, signature)
     except CryptoError:
-        raise OdaFailed(what, Check.RECOVERY) from None
-    _require(plain[-1] == 0xBC, what, Check.TRAILER)
-    _require(plain[0] == 0x6A, what, Check.HEADER)
-    _require(size >= what.overhead, what, Check.DYNAMIC_DATA if what is Signed.DYNAMIC else Check.LENGTH)
-    _require(plain[1] == what.form, what, Check.FORMAT)
-    fields = _fields(what, plain[1:-21])
-    _require(fields.hash_algorithm == _SHA1, what, Check.HASH_ALGORITHM)
+        raise OdaFailed(kind, Check.RECOVERY) from None
+    _require(plain[-1] == 0xBC, kind, Check.TRAILER)
+    _require(plain[0] == 0x6A, kind, Check.HEADER)
+    _require(size >= kind.overhead, kind, Check.DYNAMIC_DATA if kind is Signed.DYNAMIC else Check.LENGTH)
+    _require(plain[1] == kind.form, kind, Check.FORMAT)
+    fields = _fields(kind, plain[1:-21])
+    _require(fields.hash_algorithm == _SHA1, kind, Check.HASH_ALGORITHM)
     return Recovered(fields, plain[1:-21], plain[-21:-1])
 
 
-def _fields(what: Signed, body: bytes) -> Certificate | Static | Dynamic:
+def _fields(kind: Signed, body: bytes) -> Certificate | Static | Dynamic:
     """The fields between header and hash. Raises OdaFailed where the length of the dynamic data is beyond them."""
-    if what is Signed.STATIC:
+    if kind is Signed.STATIC:
         return Static(body[1], body[2:4], body[4:])
-    if what is Signed.DYNAMIC:
+    if kind is Signed.DYNAMIC:
         end = 3 + body[2]
-        _require(end <= len(body), what, Check.DYNAMIC_DATA)
+        _require(end <= len(body), kind, Check.DYNAMIC_DATA)
         return Dynamic(body[1], body[3:end], body[end:])
-    head = _HEADS[what]
+    head = _HEADS[kind]
     return Certificate._make((*head.unpack_from(body), body[head.size :]))
 
 
@@ -206,13 +206,13 @@ def issuer_key(
     ``pan`` are the digits of the card number. Raises OdaFailed; EXPIRY only when ``at`` is given.
     EMV 4.4 Book 2, 5.3.
     """
-    what: Final = Signed.ISSUER
-    recovered = recover(authority, what, certificate)
-    _require_remainder(recovered, what, remainder)
-    _require_hash(recovered, what, remainder + exponent)
+    kind: Final = Signed.ISSUER
+    recovered = recover(authority, kind, certificate)
+    _require_remainder(recovered, kind, remainder)
+    _require_hash(recovered, kind, remainder + exponent)
     subject = recovered.fields.subject.hex().upper().rstrip("F")
-    _require(3 <= len(subject) <= 8 and pan.startswith(subject), what, Check.ISSUER)
-    return _public_key(recovered, what, subject, remainder, exponent, at)
+    _require(3 <= len(subject) <= 8 and pan.startswith(subject), kind, Check.ISSUER)
+    return _public_key(recovered, kind, subject, remainder, exponent, at)
 
 
 def icc_key(
@@ -229,13 +229,13 @@ def icc_key(
 
     Raises OdaFailed; EXPIRY only when ``at`` is given. EMV 4.4 Book 2, 6.4.
     """
-    what: Final = Signed.ICC
-    recovered = recover(issuer, what, certificate)
-    _require_remainder(recovered, what, remainder)
-    _require_hash(recovered, what, remainder + exponent + static)
+    kind: Final = Signed.ICC
+    recovered = recover(issuer, kind, certificate)
+    _require_remainder(recovered, kind, remainder)
+    _require_hash(recovered, kind, remainder + exponent + static)
     subject = recovered.fields.subject.hex().upper().rstrip("F")
-    _require(subject == pan, what, Check.CARD_NUMBER)
-    return _public_key(recovered, what, subject, remainder, exponent, at)
+    _require(subject == pan, kind, Check.CARD_NUMBER)
+    return _public_key(recovered, kind, subject, remainder, exponent, at)
 
 
 def static_signature(issuer: RsaPublic, signature: bytes, *, static: bytes) -> bytes:
@@ -262,35 +262,35 @@ def dynamic_signature(card: RsaPublic, signature: bytes, *, terminal_data: bytes
     return DynamicData(dynamic[1 : 1 + dynamic[0]], dynamic[1 + dynamic[0] :])
 
 
-def expired(key: PublicKey, what: Signed, at: date) -> OdaFailed | None:
+def expired(key: PublicKey, kind: Signed, at: date) -> OdaFailed | None:
     """The failed expiry check of a certificate on that day, or None."""
-    return OdaFailed(what, Check.EXPIRY, f"valid through {key.expires:%m/%Y}") if at > key.expires else None
+    return OdaFailed(kind, Check.EXPIRY, f"valid through {key.expires:%m/%Y}") if at > key.expires else None
 
 
 def _public_key(
-    recovered: Recovered[Certificate], what: Signed, subject: str, remainder: bytes, exponent: bytes, at: date | None
+    recovered: Recovered[Certificate], kind: Signed, subject: str, remainder: bytes, exponent: bytes, at: date | None
 ) -> PublicKey:
     """The steps that both certificates share once their hash is verified: dates, algorithm, and joining the modulus."""
     fields = recovered.fields
-    expires = month_end(fields.expiry, what)
-    _require(fields.key_algorithm == _RSA, what, Check.KEY_ALGORITHM)
+    expires = month_end(fields.expiry, kind)
+    _require(fields.key_algorithm == _RSA, kind, Check.KEY_ALGORITHM)
     e = int.from_bytes(exponent, "big")
-    _require(fields.exponent_length == len(exponent) and e in EXPONENTS, what, Check.EXPONENT)
+    _require(fields.exponent_length == len(exponent) and e in EXPONENTS, kind, Check.EXPONENT)
     room = len(fields.key)
-    _require(len(remainder) == max(0, fields.key_length - room), what, Check.REMAINDER)
+    _require(len(remainder) == max(0, fields.key_length - room), kind, Check.REMAINDER)
     modulus = (fields.key + remainder)[: fields.key_length]
     key = PublicKey(RsaPublic(int.from_bytes(modulus, "big"), e), subject, expires, fields.serial)
-    _require(key.key.size == fields.key_length, what, Check.REMAINDER)
-    if at is not None and (failure := expired(key, what, at)) is not None:
+    _require(key.key.size == fields.key_length, kind, Check.REMAINDER)
+    if at is not None and (failure := expired(key, kind, at)) is not None:
         raise failure
     return key
 
 
-def month_end(field: bytes, what: Signed) -> date:
+def month_end(field: bytes, kind: Signed) -> date:
     """The last day of MMYY; years 50 to 99 are of the last century. EMV 4.4 Book 4, 6.7.3."""
     last_day = _last_day(field)
     if last_day is None:
-        raise OdaFailed(what, Check.EXPIRY, "no month")
+        raise OdaFailed(kind, Check.EXPIRY, "no month")
     return last_day
 
 
@@ -304,17 +304,17 @@ def _last_day(field: bytes) -> date | None:
     return date(year, month, calendar.monthrange(year, month)[1])
 
 
-def _require_remainder(recovered: Recovered[Certificate], what: Signed, remainder: bytes) -> None:
+def _require_remainder(recovered: Recovered[Certificate], kind: Signed, remainder: bytes) -> None:
     """Raise ``Check.DATA`` for a missing remainder, apart from a wrong one. EMV 4.4 Book 3, 7.2."""
     if not remainder and recovered.fields.key_length > len(recovered.fields.key):
-        raise OdaFailed(what, Check.DATA, "public key remainder")
+        raise OdaFailed(kind, Check.DATA, "public key remainder")
 
 
-def _require_hash(recovered: Recovered[Any], what: Signed, more: bytes) -> None:
+def _require_hash(recovered: Recovered[Any], kind: Signed, more: bytes) -> None:
     digest = hashlib.sha1(recovered.hashed + more, usedforsecurity=False).digest()
-    _require(hmac.compare_digest(digest, recovered.hash), what, Check.HASH)
+    _require(hmac.compare_digest(digest, recovered.hash), kind, Check.HASH)
 
 
-def _require(condition: bool, what: Signed, check: Check) -> None:
+def _require(condition: bool, kind: Signed, check: Check) -> None:
     if not condition:
-        raise OdaFailed(what, check)
+        raise OdaFailed(kind, check)

@@ -94,31 +94,31 @@ def dynamic_signature(card: bytes, signature: bytes, *, terminal_data: bytes) ->
     return DynamicData(dynamic[1 : 1 + dynamic[0]], dynamic[1 + dynamic[0] :])
 
 
-def _certificate(signer: bytes, what: Signed, data: bytes, more: bytes) -> _Certificate:
+def _certificate(signer: bytes, kind: Signed, data: bytes, more: bytes) -> _Certificate:
     """The fields of a certificate whose signature is valid over its plain part and ``more``."""
-    layout = _LAYOUTS[what]
-    _verify(signer, what, data, more, layout.size)
+    layout = _LAYOUTS[kind]
+    _verify(signer, kind, data, more, layout.size)
     return _Certificate._make(layout.unpack(data))
 
 
-def _verify(signer: bytes, what: Signed, data: bytes, more: bytes, size: int) -> None:
-    """Check format byte and length, and the signature at the end of ``data`` over what is before it and ``more``."""
-    if data[:1] != bytes((_FORMS[what],)):
-        raise OdaFailed(what, Check.FORMAT)
+def _verify(signer: bytes, kind: Signed, data: bytes, more: bytes, size: int) -> None:
+    """Check format byte and length, and the signature at the end of ``data`` over the bytes before it and ``more``."""
+    if data[:1] != bytes((_FORMS[kind],)):
+        raise OdaFailed(kind, Check.FORMAT)
     if len(data) != size:
-        raise OdaFailed(what, Check.LENGTH, f"{len(data)} bytes")
+        raise OdaFailed(kind, Check.LENGTH, f"{len(data)} bytes")
     try:
         genuine = sm2.verify(signer, data[: -sm2.SIGNATURE] + more, data[-sm2.SIGNATURE :])
     except CryptoError as fault:
-        raise OdaFailed(what, Check.SIGNATURE, str(fault)) from None
+        raise OdaFailed(kind, Check.SIGNATURE, str(fault)) from None
     if not genuine:
-        raise OdaFailed(what, Check.SIGNATURE)
+        raise OdaFailed(kind, Check.SIGNATURE)
 
 
-def _public_key(parsed: _Certificate, what: Signed, subject: str, at: date) -> SmPublicKey:
-    expires = month_end(parsed.expiry, what)
+def _public_key(parsed: _Certificate, kind: Signed, subject: str, at: date) -> SmPublicKey:
+    expires = month_end(parsed.expiry, kind)
     if (parsed.signature_algorithm, parsed.curve, parsed.key_length) != _ALGORITHM:
-        raise OdaFailed(what, Check.KEY_ALGORITHM)
+        raise OdaFailed(kind, Check.KEY_ALGORITHM)
     if at > expires:
-        raise OdaFailed(what, Check.EXPIRY, f"valid through {expires:%m/%Y}")
+        raise OdaFailed(kind, Check.EXPIRY, f"valid through {expires:%m/%Y}")
     return SmPublicKey(parsed.key, subject, expires, parsed.serial)

@@ -33,7 +33,7 @@ from terminal.emv.data.tags import (
     TAG_82_AIP,
 )
 from terminal.emv.selection.application import card_number
-from terminal.emv.transaction.exchange import FAULTY_ICC, ask, get_data
+from terminal.emv.transaction.exchange import FAULTY_ICC, get_data, transmit
 from terminal.emv.transaction.protocols import Cardholder, Pin
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
@@ -329,21 +329,21 @@ class OfflinePin:
             except CryptoError:
                 self._note("the PIN cannot be enciphered under the card's key")
                 return None
-        doing = "verifying the PIN"
-        response = ask(self._state, _STAGE, self._sender, Command(0x00, 0x20, 0x00, p2, data), doing)
+        operation = "verifying the PIN"
+        response = transmit(self._state, _STAGE, self._sender, Command(0x00, 0x20, 0x00, p2, data), operation)
         if response.sw.ok:
             return -1
         if response.sw in _BLOCKED:
             return 0
         left = response.sw.tries_left
         if left is None:
-            self._state.stop(_STAGE, f"{doing}: the card answered {response.sw}", FAULTY_ICC)
+            self._state.stop(_STAGE, f"{operation}: the card answered {response.sw}", FAULTY_ICC)
         return left
 
     def _challenge(self) -> bytes | None:
         """GET CHALLENGE: the card's unpredictable number. EMV 4.4 Book 2, 7.2; Book 3, 6.5.6."""
-        doing = "getting a challenge for the PIN"
-        response = ask(self._state, _STAGE, self._sender, Command(0x00, 0x84, ne=256), doing)
+        operation = "getting a challenge for the PIN"
+        response = transmit(self._state, _STAGE, self._sender, Command(0x00, 0x84, ne=256), operation)
         if response.sw.ok and len(response.data) == _CHALLENGE:
             return response.data
         self._note(f"no challenge of {_CHALLENGE} bytes: {len(response.data)} bytes, {response.sw}")

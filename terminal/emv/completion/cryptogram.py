@@ -22,7 +22,7 @@ from terminal.emv.data.tags import (
 )
 from terminal.emv.selection.application import fill
 from terminal.emv.transaction.config import ApplicationSettings
-from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
+from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, objects, transmit
 from terminal.emv.transaction.outcome import CryptogramType
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
@@ -100,61 +100,63 @@ def generate(
     undefined kind, while a second one that is neither the requested TC nor an AAC counts as an AAC. Raises Stop and
     TransportError. EMV 4.4 Book 3, 6.5.5, 9.3, 10.8.
     """
-    doing = f"asking for {kind.value}{' with a CDA signature' if cda else ''} (GENERATE AC)"
+    operation = f"asking for {kind.value}{' with a CDA signature' if cda else ''} (GENERATE AC)"
     command = Command(0x80, 0xAE, _REFERENCE[kind] | (_CDA_REQUESTED if cda else 0), 0x00, data, ne=256)
-    response = ask(state, stage, sender, command, doing)
+    response = transmit(state, stage, sender, command, operation)
     if not response.sw.ok:
-        state.stop(stage, f"{doing}: the card answered {response.sw}", _SOURCE)
-    answer = _parse(state, stage, doing, response.data)
+        state.stop(stage, f"{operation}: the card answered {response.sw}", _SOURCE)
+    answer = _parse(state, stage, operation, response.data)
     if stage is KernelStage.COMPLETION and answer.cid & _TYPE not in (_REFERENCE[kind], _REFERENCE[CryptogramType.AAC]):
-        text = f"{doing}: cryptogram information {answer.cid:02X} is no answer to it now; it counts as an AAC"
+        text = f"{operation}: cryptogram information {answer.cid:02X} is no answer to it now; it counts as an AAC"
         state.note(stage, text, "EMV 4.4 Book 3, 9.3")
         answer = replace(answer, kind=CryptogramType.AAC)
     elif not answer.ac and not (cda and answer.kind is not CryptogramType.AAC):
-        _malformed(state, stage, doing, "there is no cryptogram outside a signature that nobody asked for")
+        _malformed(state, stage, operation, "there is no cryptogram outside a signature that nobody asked for")
     elif _RANK[answer.kind] > _RANK[kind]:
-        state.stop(stage, f"{doing}: the card answered a {answer.kind.value}, which is more", "EMV 4.4 Book 3, 9.3")
+        state.stop(stage, f"{operation}: the card answered a {answer.kind.value}, which is more", "EMV 4.4 Book 3, 9.3")
     if answer.kind is CryptogramType.AAC and answer.cid & _REASON == _SERVICE_NOT_ALLOWED:
-        state.stop(stage, f"{doing}: the card does not allow this service", "EMV 4.4 Book 4, 6.3.7")
+        state.stop(stage, f"{operation}: the card does not allow this service", "EMV 4.4 Book 4, 6.3.7")
     state.card |= {TAG_9F27_CID: bytes((answer.cid,)), TAG_9F36_ATC: answer.atc, TAG_9F10_IAD: answer.issuer_data}
     if answer.ac:
         state.card[TAG_9F26_AC] = answer.ac
-    text = f"{doing}: the card answered {answer.kind.value}, transaction counter {int.from_bytes(answer.atc, 'big')}"
+    text = (
+        f"{operation}: the card answered {answer.kind.value}, transaction counter {int.from_bytes(answer.atc, 'big')}"
+    )
     state.note(stage, text, _SOURCE, tsi=TSI.CARD_RISK_MANAGEMENT_PERFORMED)
     return answer
 
 
-def _parse(state: TransactionState, stage: KernelStage, doing: str, data: bytes) -> GenerateAcResponse:
+def _parse(state: TransactionState, stage: KernelStage, operation: str, data: bytes) -> GenerateAcResponse:
     objects_of = objects(data)
     if objects_of is None or len(objects_of) != 1:
-        _malformed(state, stage, doing, "the answer is not one data object")
+        _malformed(state, stage, operation, "the answer is not one data object")
     template = objects_of[0]
     if template.tag == TAG_80_FORMAT_1:
         value = template.value
         if not 11 <= len(value) <= 43:
-            _malformed(state, stage, doing, f"an answer in format 1 of {len(value)} bytes")
-        return _answer(state, stage, doing, value[:1], value[1:3], value[3:11], value[11:], None, Tlvs())
+            _malformed(state, stage, operation, f"an answer in format 1 of {len(value)} bytes")
+        return _answer(state, stage, operation, value[:1], value[1:3], value[3:11], value[11:], None, Tlvs())
     if template.tag != TAG_77_FORMAT_2:
-        _malformed(state, stage, doing, f"the answer is {template.tag}, not 80 or 77")
+        _malformed(state, stage, operation, f"the answer is {template.tag}, not 80 or 77")
     inside = template.children
     values: dict[int, bytes] = {item.tag: item.value for item in inside}
     if len(values) != len(inside):
-        _malformed(state, stage, doing, "a data object occurs twice")
+        _malformed(state, stage, operation, "a data object occurs twice")
     signature = values.get(TAG_9F4B_SIGNED_DYNAMIC_DATA)
     for tag in (TAG_9F27_CID, TAG_9F36_ATC) if signature is not None else (TAG_9F27_CID, TAG_9F36_ATC, TAG_9F26_AC):
         if tag not in values:
-            _malformed(state, stage, doing, f"{tag:04X} is missing")
+            _malformed(state, stage, operation, f"{tag:04X} is missing")
     for tag, lengths in _LENGTHS.items():
         if tag in values and len(values[tag]) not in lengths:
-            _malformed(state, stage, doing, f"{tag:04X} has {len(values[tag])} bytes")
+            _malformed(state, stage, operation, f"{tag:04X} has {len(values[tag])} bytes")
     parts = (values[TAG_9F27_CID], values[TAG_9F36_ATC], values.get(TAG_9F26_AC, b""), values.get(TAG_9F10_IAD, b""))
-    return _answer(state, stage, doing, *parts, signature, inside)
+    return _answer(state, stage, operation, *parts, signature, inside)
 
 
 def _answer(
     state: TransactionState,
     stage: KernelStage,
-    doing: str,
+    operation: str,
     cid: bytes,
     atc: bytes,
     ac: bytes,
@@ -166,9 +168,9 @@ def _answer(
     if kind is None and stage is KernelStage.COMPLETION:
         kind = CryptogramType.AAC
     if kind is None:
-        _malformed(state, stage, doing, f"cryptogram information {cid.hex().upper()} names no kind of cryptogram")
+        _malformed(state, stage, operation, f"cryptogram information {cid.hex().upper()} names no kind of cryptogram")
     return GenerateAcResponse(kind, cid[0], atc, ac, issuer_data, signature, inside)
 
 
-def _malformed(state: TransactionState, stage: KernelStage, doing: str, what: str) -> NoReturn:
-    state.stop(stage, f"{doing}: {what}", FAULTY_ICC)
+def _malformed(state: TransactionState, stage: KernelStage, operation: str, what: str) -> NoReturn:
+    state.stop(stage, f"{operation}: {what}", FAULTY_ICC)

@@ -37,7 +37,7 @@ from terminal.emv.data.tags import (
     TAG_95_TVR,
 )
 from terminal.emv.risk.risk import digits, sequence_number
-from terminal.emv.transaction.exchange import ask
+from terminal.emv.transaction.exchange import transmit
 from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineRequest, OnlineResponse, Unable
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
@@ -138,10 +138,10 @@ def authenticate_issuer(state: TransactionState, sender: Sender) -> None:
             KernelStage.ISSUER, "the card takes the issuer's authentication data through CDOL2, if at all", source
         )
         return
-    doing = "authenticating the issuer (EXTERNAL AUTHENTICATE)"
-    response = ask(state, KernelStage.ISSUER, sender, Command(0x00, 0x82, 0x00, 0x00, data), doing)
+    operation = "authenticating the issuer (EXTERNAL AUTHENTICATE)"
+    response = transmit(state, KernelStage.ISSUER, sender, Command(0x00, 0x82, 0x00, 0x00, data), operation)
     bits = NO_TVR if response.sw.ok else TVR.ISSUER_AUTHENTICATION_FAILED
-    text = f"{doing}: the card answered {response.sw}"
+    text = f"{operation}: the card answered {response.sw}"
     state.note(KernelStage.ISSUER, text, source, tvr=bits, tsi=TSI.ISSUER_AUTHENTICATION_PERFORMED)
 
 

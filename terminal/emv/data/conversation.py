@@ -105,8 +105,8 @@ class Conversation:
         return self._filled(TAG_9F38_PDOL, values)
 
     def _filled(self, number: int, data: bytes) -> Iterator[Explained]:
-        if (wanted := self._lists.get(number)) is not None and wanted.length == len(data):
-            yield from self._explainer.filled(wanted, data)
+        if (dol := self._lists.get(number)) is not None and dol.length == len(data):
+            yield from self._explainer.filled(dol, data)
         elif data:
             yield Explained(None, "data", f"{len(data)} bytes for a list that was not seen")
 

@@ -100,12 +100,12 @@ def read_command(sfi: int, number: int) -> Command:
 
 def read_record(sender: Sender, sfi: int, number: int, *, signed: bool = False) -> Record:
     """Read one record of any application. Raises CardRefused, CardMalformed, TransportError."""
-    doing = f"reading SFI {sfi}, record {number}"
-    raw = check(sender.send(read_command(sfi, number)), doing)
+    operation = f"reading SFI {sfi}, record {number}"
+    raw = check(sender.send(read_command(sfi, number)), operation)
     try:
         return Record.decode(sfi, number, signed, raw)
     except CodecError as error:
-        raise CardMalformed(f"{doing}: {error}") from error
+        raise CardMalformed(f"{operation}: {error}") from error
 
 
 def static_data(records: Iterable[Record], *, aip: bytes, tag_list: bytes | None) -> bytes:

@@ -78,20 +78,20 @@ def read_log(sender: Sender, fci: Tlvs, kind: LogKind = LogKind.TRANSACTIONS) ->
 
     Raises CardRefused, CardMalformed and TransportError. EMV 4.4 Book 3, D3 and D4.
     """
-    doing = f"reading the log ({kind.name.lower()})"
+    operation = f"reading the log ({kind.name.lower()})"
     entry = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, kind.entry)
     if entry is None:
         return None
     if len(entry) != 2 or not 11 <= entry[0] <= 30:
-        raise CardMalformed(f"{doing}: the log entry {entry.hex().upper()} names no file from 11 to 30")
-    form = _format(sender, kind, doing)
+        raise CardMalformed(f"{operation}: the log entry {entry.hex().upper()} names no file from 11 to 30")
+    form = _format(sender, kind, operation)
     records = []
     for number in range(1, entry[1] + 1):
         response = sender.send(Command(0x00, 0xB2, number, entry[0] << 3 | 0x04, ne=256))
         if response.sw in _END:
             break
-        raw = check(response, f"{doing}, record {number}")
-        records.append(_record(kind, form, number, raw, doing))
+        raw = check(response, f"{operation}, record {number}")
+        records.append(_record(kind, form, number, raw, operation))
     return Log(kind, entry[0], tuple(records))
 
 
@@ -105,20 +105,20 @@ def electronic_cash(sender: Sender) -> ElectronicCash:
     )
 
 
-def _format(sender: Sender, kind: LogKind, doing: str) -> Dol:
+def _format(sender: Sender, kind: LogKind, operation: str) -> Dol:
     value = get_data(sender, kind.form)
     if value is None:
-        raise CardMalformed(f"{doing}: the card gives no log format ({kind.form:04X})")
+        raise CardMalformed(f"{operation}: the card gives no log format ({kind.form:04X})")
     try:
         return Dol.parse(value)
     except TlvError as error:
-        raise CardMalformed(f"{doing}: the log format: {error}") from error
+        raise CardMalformed(f"{operation}: the log format: {error}") from error
 
 
-def _record(kind: LogKind, form: Dol, number: int, raw: bytes, doing: str) -> LogRecord:
+def _record(kind: LogKind, form: Dol, number: int, raw: bytes, operation: str) -> LogRecord:
     """A record is the values one after another, with no template around them. EMV 4.4 Book 3, D4."""
     if not form.length:
-        raise CardMalformed(f"{doing}: the log format is empty")
+        raise CardMalformed(f"{operation}: the log format is empty")
     head: dict[str, bytes] = {}
     if kind is LogKind.LOADS and len(raw) == LOAD_HEAD.length + form.length:
         head = {_LOAD_NAMES[tag]: value for tag, value in LOAD_HEAD.split(raw[: LOAD_HEAD.length]).items()}
@@ -126,7 +126,7 @@ def _record(kind: LogKind, form: Dol, number: int, raw: bytes, doing: str) -> Lo
     try:
         return LogRecord(number, {int(tag): value for tag, value in form.split(raw).items()}, head)
     except TlvError as error:
-        raise CardMalformed(f"{doing}, record {number}: {error}") from error
+        raise CardMalformed(f"{operation}, record {number}: {error}") from error
 
 
 def _amount(value: bytes | None) -> int | None:

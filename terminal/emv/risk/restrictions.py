@@ -85,30 +85,30 @@ def _usage(state: TransactionState) -> None:
     if len(raw) != AUC.size():
         state.stop(_STAGE, f"the usage control of the card has {len(raw)} bytes", FAULTY_ICC)
     usage = int.from_bytes(raw, "big")
-    missing = [wanted for wanted in _wanted(state) if not usage & int(wanted)]
+    missing = [flags for flags in _required_flags(state) if not usage & int(flags)]
     if missing:
-        needed = "; ".join(" or ".join(flag.text for flag in wanted) for wanted in missing)
+        needed = "; ".join(" or ".join(flag.text for flag in required) for required in missing)
         state.note(_STAGE, f"the card does not have: {needed}", source, tvr=TVR.SERVICE_NOT_ALLOWED)
     else:
         state.note(_STAGE, "the usage control of the card allows this transaction here", source)
 
 
-def _wanted(state: TransactionState) -> list[AUC]:
+def _required_flags(state: TransactionState) -> list[AUC]:
     """What the card must allow; of each entry one bit is enough. Without an issuer country only the kind of terminal
     counts."""
-    wanted = [AUC.AT_ATMS if is_atm(state) else AUC.AT_OTHER_TERMINALS]
+    required = [AUC.AT_ATMS if is_atm(state) else AUC.AT_OTHER_TERMINALS]
     country = state.card.get(TAG_5F28_ISSUER_COUNTRY)
     if country is None:
-        return wanted
+        return required
     domestic = country == state.terminal.get(TAG_9F1A_TERMINAL_COUNTRY)
     kind = int.from_bytes(state.terminal.get(TAG_9C_TRANSACTION_TYPE, b"\x00"), "big")
     if kind in _CASH:
-        wanted.append(AUC.DOMESTIC_CASH if domestic else AUC.INTERNATIONAL_CASH)
+        required.append(AUC.DOMESTIC_CASH if domestic else AUC.INTERNATIONAL_CASH)
     if kind in (_PURCHASE, _CASHBACK):
-        wanted.append(_AT_HOME if domestic else _ABROAD)
+        required.append(_AT_HOME if domestic else _ABROAD)
     if kind == _CASHBACK or any(state.terminal.get(TAG_9F03_AMOUNT_OTHER, b"")):
-        wanted.append(AUC.DOMESTIC_CASHBACK if domestic else AUC.INTERNATIONAL_CASHBACK)
-    return wanted
+        required.append(AUC.DOMESTIC_CASHBACK if domestic else AUC.INTERNATIONAL_CASHBACK)
+    return required
 
 
 def _dates(state: TransactionState, today: date) -> None:

@@ -21,7 +21,7 @@ from terminal.emv.data.tags import (
     TAG_94_AFL,
 )
 from terminal.emv.selection.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
-from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, ask, objects
+from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, objects, transmit
 from terminal.emv.transaction.protocols import Cardholder
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
@@ -95,8 +95,8 @@ def initiate(state: TransactionState, sender: Sender, selected: Selected) -> Ope
         state.stop(
             KernelStage.INITIATION, f"the PDOL asks for {len(pdol_data)} bytes, which no command carries", FAULTY_ICC
         )
-    doing = "getting processing options"
-    response = ask(state, KernelStage.INITIATION, sender, Command(0x80, 0xA8, data=template, ne=256), doing)
+    operation = "getting processing options"
+    response = transmit(state, KernelStage.INITIATION, sender, Command(0x80, 0xA8, data=template, ne=256), operation)
     if response.sw == _CONDITIONS_NOT_SATISFIED:
         state.note(
             KernelStage.INITIATION,
@@ -105,11 +105,13 @@ def initiate(state: TransactionState, sender: Sender, selected: Selected) -> Ope
         )
         return None
     if not response.sw.ok:
-        state.stop(KernelStage.INITIATION, f"{doing}: the card answered {response.sw}", _INITIATE)
+        state.stop(KernelStage.INITIATION, f"{operation}: the card answered {response.sw}", _INITIATE)
     tlvs = objects(response.data)
     parts = _options(tlvs) if tlvs is not None else None
     if parts is None:
-        state.stop(KernelStage.INITIATION, f"{doing}: the answer holds no AIP and AFL in format 80 or 77", FAULTY_ICC)
+        state.stop(
+            KernelStage.INITIATION, f"{operation}: the answer holds no AIP and AFL in format 80 or 77", FAULTY_ICC
+        )
     aip, raw = parts
     try:
         afl = Afl.parse(raw)
@@ -169,16 +171,16 @@ def _options(tlvs: Tlvs) -> tuple[bytes, bytes] | None:
 
 def _read(state: TransactionState, sender: Sender, sfi: int, number: int, signed: bool) -> Record | str:
     """One record; the fault as text for one of SFI 11 to 30 that is no 70 template: their form is proprietary."""
-    doing = f"reading SFI {sfi}, record {number}"
-    response = ask(state, KernelStage.READING, sender, read_command(sfi, number), doing)
+    operation = f"reading SFI {sfi}, record {number}"
+    response = transmit(state, KernelStage.READING, sender, read_command(sfi, number), operation)
     if not response.sw.ok:
-        state.stop(KernelStage.READING, f"{doing}: the card answered {response.sw}", _READ)
+        state.stop(KernelStage.READING, f"{operation}: the card answered {response.sw}", _READ)
     try:
         return Record.decode(sfi, number, signed, response.data)
     except CodecError as fault:
         if sfi > _LAST_EMV_SFI:
             return str(fault)
-        state.stop(KernelStage.READING, f"{doing}: {fault}", FAULTY_ICC)
+        state.stop(KernelStage.READING, f"{operation}: {fault}", FAULTY_ICC)
 
 
 def _store(state: TransactionState, records: Iterable[Record]) -> None:

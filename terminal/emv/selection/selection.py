@@ -28,7 +28,7 @@ from terminal.emv.data.tags import (
     TAG_88_SFI,
     TAG_A5_FCI_PROPRIETARY,
 )
-from terminal.emv.transaction.exchange import ask, objects, select
+from terminal.emv.transaction.exchange import objects, select, transmit
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Cardholder, Choice
 from terminal.emv.transaction.state import TransactionState
@@ -181,8 +181,8 @@ def _entries(state: TransactionState, sender: Sender, sfi: int) -> list[Tlvs] | 
     """The entries of the directory file, records from 1 until 6A83; None when the directory is unusable."""
     entries: list[Tlvs] = []
     for number in range(1, 255):
-        doing = f"reading record {number} of the directory"
-        response = ask(state, KernelStage.SELECTION, sender, read_command(sfi, number), doing)
+        operation = f"reading record {number} of the directory"
+        response = transmit(state, KernelStage.SELECTION, sender, read_command(sfi, number), operation)
         if response.sw == _NO_RECORD:
             break
         record = objects(response.data) if response.sw.ok else None
@@ -207,8 +207,8 @@ def _from_list(
     for entry in supported:
         seen: set[bytes] = set()
         for turn in range(MOST_NEXT):
-            doing = f"selecting {entry.aid.hex().upper()}" + (f", occurrence {turn + 1}" if turn else "")
-            response = select(state, sender, entry.aid, doing, following=turn > 0)
+            operation = f"selecting {entry.aid.hex().upper()}" + (f", occurrence {turn + 1}" if turn else "")
+            response = select(state, sender, entry.aid, operation, following=turn > 0)
             if response.sw == _CARD_BLOCKED and not turn:
                 state.stop(KernelStage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _LIST)
             if not (response.sw.ok or response.sw == _APPLICATION_BLOCKED or (turn and response.sw.warning)):

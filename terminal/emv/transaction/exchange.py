@@ -16,7 +16,7 @@ MOST_DATA: Final = 255
 """Bytes of command data in EMV: short commands only. EMV 4.4 Book 1, 9.4."""
 
 
-def ask(state: TransactionState, stage: KernelStage, sender: Sender, command: Command, doing: str) -> Response:
+def transmit(state: TransactionState, stage: KernelStage, sender: Sender, command: Command, operation: str) -> Response:
     """Send a command. An unreadable answer (no status word, endless data) ends the transaction; the first complete
     answer begins it (``state.begun``).
 
@@ -25,15 +25,17 @@ def ask(state: TransactionState, stage: KernelStage, sender: Sender, command: Co
     try:
         response = sender.send(command)
     except (CardMalformed, ApduError) as fault:
-        state.stop(stage, f"{doing}: the card gave no answer that can be read ({fault})", FAULTY_ICC)
+        state.stop(stage, f"{operation}: the card gave no answer that can be read ({fault})", FAULTY_ICC)
     state.begun = True
     return response
 
 
-def select(state: TransactionState, sender: Sender, name: bytes, doing: str, *, following: bool = False) -> Response:
+def select(
+    state: TransactionState, sender: Sender, name: bytes, operation: str, *, following: bool = False
+) -> Response:
     """SELECT by name, the first or the ``following`` occurrence. EMV 4.4 Book 1, 11.3."""
     command = Command(0x00, 0xA4, 0x04, 0x02 if following else 0x00, name, ne=256)
-    return ask(state, KernelStage.SELECTION, sender, command, doing)
+    return transmit(state, KernelStage.SELECTION, sender, command, operation)
 
 
 def objects(data: bytes) -> Tlvs | None:

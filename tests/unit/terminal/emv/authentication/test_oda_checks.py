@@ -54,8 +54,8 @@ def flipping(at: int) -> Callable[[bytes], bytes]:
 def failed(call: Callable[[], object]) -> tuple[Signed, Check]:
     with pytest.raises(OdaFailed) as caught:
         call()
-    assert str(caught.value).startswith(f"{caught.value.what.label}: {caught.value.check} failed")
-    return caught.value.what, caught.value.check
+    assert str(caught.value).startswith(f"{caught.value.kind.label}: {caught.value.check} failed")
+    return caught.value.kind, caught.value.check
 
 
 def test_a_whole_chain() -> None:

@@ -71,7 +71,7 @@ def test_icc_certificate_needs_its_static_data(issuer: oda.PublicKey) -> None:
             pan=CARD["tags"]["5A"],
             static=b"not what was signed",
         )
-    assert (caught.value.what, caught.value.check) == (Signed.ICC, Check.HASH)
+    assert (caught.value.kind, caught.value.check) == (Signed.ICC, Check.HASH)
 
 
 def test_dynamic_signature() -> None:
