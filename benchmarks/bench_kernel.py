@@ -32,6 +32,7 @@ from simulators.readers.reader import SimCard
 from terminal.apdu import LinkProtocol, Sender, stack
 from terminal.crypto import sm2
 from terminal.crypto.rsa import RsaPublic
+from terminal.crypto.sm3 import sm3
 from terminal.emv.authentication import chains
 from terminal.emv.authentication.authorities import CaKey, SmCaKey
 from terminal.emv.authentication.cakeys import CaStore, ca_store
@@ -189,15 +190,15 @@ def recorded_operations() -> Iterator[list[Operation]]:
         operations.append(partial(_bare_verify, b"\x04" + public, message, encode_dss_signature(r, s)))
         return real(public, message, signature)
 
-    def sm3(data: bytes, real: Callable[[bytes], bytes] = chains.sm3) -> bytes:
+    def recorded_sm3(data: bytes) -> bytes:
         operations.append(partial(_bare_sm3, data))
-        return real(data)
+        return sm3(data)
 
     with (
         patch.object(gmpy2, "powmod", powmod),
         patch.object(hashlib, "sha1", sha1),
         patch.object(sm2, "verify", verify),
-        patch.object(chains, "sm3", sm3),
+        patch.object(chains, "sm3", recorded_sm3),
     ):
         yield operations
 

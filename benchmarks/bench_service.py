@@ -23,7 +23,7 @@ from benchmarks.load import requests_a_second
 from benchmarks.service_process import EMPTY, Served, served
 from benchmarks.table import Row
 from personalize.line.lanes import PersonalizationLine
-from reader_service.events import KEPT
+from reader_service.events import RING_SIZE
 from reader_service.principal import Role
 from terminal.apdu import open_reader
 from tests.support import issuer
@@ -251,7 +251,7 @@ async def _listening(at: Served, setup: MeasuredService, reader: str, seconds: f
     mark = b'"count":'
     listeners: list[Listener] = [await listen(at.address, setup.token, mark, payloads.append)]
     # Fill the store of events for reconnecting clients, each with its encoded text.
-    await asyncio.to_thread(at.call, "publish", 10.0, KEPT / 10, reader)
+    await asyncio.to_thread(at.call, "publish", 10.0, RING_SIZE / 10, reader)
     while len(listeners) < LISTENERS:
         some = min(50, LISTENERS - len(listeners))
         listeners += await asyncio.gather(*(listen(at.address, setup.token, mark) for _ in range(some)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import cast
 
 import uvloop
@@ -55,8 +56,7 @@ async def _load(address: tuple[str, int], request: bytes, seconds: float, connec
     began = time.monotonic()
     ends: list[asyncio.Future[None]] = [loop.create_future() for _ in range(connections)]
     protocols = [
-        await loop.create_connection(lambda end=end: _Connection(request, began + seconds, end), *address)
-        for end in ends
+        await loop.create_connection(partial(_Connection, request, began + seconds, end), *address) for end in ends
     ]
     async with asyncio.timeout(seconds + 30):
         await asyncio.gather(*ends)

@@ -39,7 +39,7 @@ class Served:
 
     def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.service_station", *arguments],
+            [sys.executable, "-m", "benchmarks.service_process", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -105,11 +105,11 @@ class ServiceCommands:
     def insert(self, reader_id: str, card: str) -> tuple[float, float]:
         """Insert a card; returns the time: CLOCK_MONOTONIC and, for browsers, CLOCK_REALTIME."""
         began = time.monotonic(), time.time()
-        self._manager.drawer(reader_id).insert(Path(card))
+        self._manager.slot(reader_id).insert(Path(card))
         return began
 
     def eject(self, reader_id: str) -> None:
-        self._manager.drawer(reader_id).eject()
+        self._manager.slot(reader_id).eject()
 
     def publish(self, seconds: float, rate: float, reader_id: str) -> int:
         """Publish events like those of lanes, at a steady rate for ``seconds``; returns their number."""

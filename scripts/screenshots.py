@@ -66,14 +66,14 @@ def counter_lost(page: Page, at: Served) -> None:
 
 
 def put_in(at: Served, card: str, page: Page, path: str, verdict: str) -> None:
-    drawer = at.service.readers.drawer("counter")
+    slot = at.service.readers.slot("counter")
     page.goto(path)
     page.wait_for_selector("#verdict")
-    drawer.insert(at.station.slot_cards / card)
+    slot.insert(at.station.slot_cards / card)
     try:
         expect(page.locator("#verdict")).to_have_attribute("data-verdict", verdict, timeout=20_000)
     finally:
-        drawer.eject()
+        slot.eject()
 
 
 def intake(page: Page, at: Served) -> None:
