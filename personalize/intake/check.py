@@ -12,7 +12,17 @@ from typing import Protocol
 from personalize.errors import HeaderNotFound
 from personalize.intake.codes import RowFault
 from personalize.intake.files import Limits, digest, load
-from personalize.intake.header import NEEDED, TITLES, HeaderRow, field_of, find_header, missing_titles, nearest, unit_in
+from personalize.intake.header import (
+    NEEDED,
+    OPTIONAL,
+    TITLES,
+    HeaderRow,
+    field_of,
+    find_header,
+    missing_titles,
+    nearest,
+    unit_in,
+)
 from personalize.intake.identity import Identities
 from personalize.intake.rows import ReadRow, TableReader
 from personalize.intake.sheets import Book, Sheet, read_book
@@ -104,7 +114,7 @@ def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _Form
 def _about_columns(sheet: Sheet, header: HeaderRow, unit: str) -> list[tuple[str, str]]:
     """Warnings about columns that a header lacks, or has twice, as two tables side by side do."""
     warnings = []
-    if absent := [name for name in header.missing if name != "seq" and not (name == "unit" and unit)]:
+    if absent := [name for name in header.missing if name not in OPTIONAL and not (name == "unit" and unit)]:
         titles = missing_titles(absent)
         warnings.append((f"表中没有“{titles}”列", f"the table has no column {titles}"))
     named = [field_of(cell) for cell in sheet.rows[header.row]]

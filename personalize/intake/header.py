@@ -25,6 +25,8 @@ TITLES: dict[Field, str] = {
     "unit": "所属单位",
 }
 NEEDED: tuple[Field, ...] = ("id_number", "name")
+OPTIONAL: tuple[Field, ...] = ("seq",)
+"""Columns that a form may lack without a warning."""
 
 # Spellings, best first.
 _SPELLINGS: dict[Field, str] = {
