@@ -27,7 +27,7 @@ from registry.db.database import BUSY_SECONDS, Database
 from registry.db.privacy import PersonalData
 from registry.line.line import Line
 from registry.members.cards import Cards
-from registry.members.hotlist import Hotlist
+from registry.members.hotlist import HotlistEditions
 from registry.members.members import Members
 from registry.members.verdicts import Verdicts
 from registry.members.views import fill_names
@@ -66,7 +66,7 @@ class Registry:
         # members and their cards
         self.members = Members(context)
         self.cards = Cards(context)
-        self.hotlist = Hotlist(context)
+        self.hotlist = HotlistEditions(context)
         self.verdicts = Verdicts(context)
         # administration
         self.users = Users(context)

@@ -35,7 +35,7 @@ class Originals:
         with self._context.read() as conn:
             row = conn.execute(select(originals).where(originals.c.batch_id == batch_id)).one_or_none()
         if row is None:
-            raise NotOnRecord(f"no uploaded form is kept for batch {batch_id}", reason="form", batch=batch_id)
+            raise NotOnRecord(f"no uploaded form is stored for batch {batch_id}", reason="form", batch=batch_id)
         name = self._context.personal.open(row.seal_key, row.sealed_name, _place(batch_id, "sealed_name"))[0]
         content = self._context.personal.open(row.seal_key, row.sealed, _place(batch_id, "sealed"))[0]
         return Original(str(name), base64.b64decode(str(content)))

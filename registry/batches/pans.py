@@ -44,7 +44,7 @@ def record_pans(conn: Connection, personal: PersonalData, new: Collection[NewDos
     wanted = {dossier.card_number: dossier.pan for dossier in new if dossier.pan}
     bound = _of_cards(conn, personal, list(wanted))
     if any(bound[card] != wanted[card] for card in bound):
-        sentence = "a card that is made again keeps its PAN, and this one comes with another"
+        sentence = "a card that is made again keeps its PAN, and this one has another"
         raise RegistryConflict(sentence, reason="pan-differs")
     fresh = [(card, pan) for card, pan in wanted.items() if card not in bound]
     if len({pan for _, pan in fresh}) < len(fresh) or _taken(conn, personal, [pan for _, pan in fresh]):

@@ -133,7 +133,7 @@ def verify(conn: Connection, personal: PersonalData, noted: tuple[int, str] | No
         genuine = hmac.compare_digest(row.mac, personal.proof(row.hash))
         as_written = genuine and _digest(row._asdict(), row.number) == row.hash
         if not genuine:
-            sentence = f"row {row.number} was not written by this registry: it was put in or written anew"
+            sentence = f"row {row.number} was not written by this registry: it was inserted or rewritten"
             faults.add(ChainBreak(row.number, "forged", sentence))
         elif not as_written:
             faults.add_wrong(row)
@@ -211,7 +211,7 @@ def _at_end(conn: Connection, last_number: int, last_hash: str) -> Iterator[Chai
     elif head.number > last_number:
         yield _missing(last_number + 1, head.number)
     elif head.number < last_number:
-        sentence = f"rows {head.number + 1} to {last_number} stand behind the end of the chain: they were put in"
+        sentence = f"rows {head.number + 1} to {last_number} stand behind the end of the chain: they were inserted"
         yield ChainBreak(head.number + 1, "forged", sentence)
     elif head.hash != last_hash:
         yield ChainBreak(last_number, "cut", f"row {last_number} is not the one that the chain ended with")

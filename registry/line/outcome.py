@@ -150,7 +150,7 @@ def release_missing(conn: Connection, batch_id: str, chip_serial: str, by: str, 
         seconds = ceil((lease_until - now).total_seconds())
         raise RegistryConflict(sentence, reason="chip-in-lane", chip=chip_serial, seconds=seconds)
     coded = Coded(MISSING, {"said": reason, "by": by})
-    _reject_bound(conn, known.dossier_id, ChipFault(f"{reason} (said by {by})", MISSING, MISSING, "", coded), now)
+    _reject_bound(conn, known.dossier_id, ChipFault(f"{reason} (reported by {by})", MISSING, MISSING, "", coded), now)
 
 
 def _reject_bound(conn: Connection, dossier_id: int, fault: ChipFault, now: datetime) -> None:

@@ -50,7 +50,7 @@ class Delta:
     removed: tuple[tuple[str, int], ...]
 
 
-class Hotlist:
+class HotlistEditions:
     """Repository of the hotlist and of its signed editions."""
 
     def __init__(self, context: RegistryContext) -> None:

@@ -30,7 +30,7 @@ def test_the_uploaded_form_is_stored_sealed_and_deleted_with_its_batch(
         folder = Path(url.removeprefix("sqlite:///")).parent
         assert all("欧阳一家".encode() not in path.read_bytes() for path in folder.iterdir())
     registry.batches.discard(given_up, "张")
-    with pytest.raises(NotOnRecord, match=f"no uploaded form is kept for batch {given_up}"):
+    with pytest.raises(NotOnRecord, match=f"no uploaded form is stored for batch {given_up}"):
         registry.originals.of(given_up)
     batch = draft(registry)
     registry.batches.approve(batch, "李")

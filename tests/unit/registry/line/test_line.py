@@ -186,7 +186,7 @@ def test_a_missing_chip_is_given_up_by_the_operator(registry: Registry, clock: S
     clock.forward(LEASE)
     registry.line.release_missing(batch, chip(1), "值班员")
     (reject,) = registry.line.rejects(batch)
-    assert (reject.step, reject.reason, reject.lane) == ("missing", "chip lost (said by 值班员)", "lane 1")
+    assert (reject.step, reject.reason, reject.lane) == ("missing", "chip lost (reported by 值班员)", "lane 1")
     assert (reject.code, reject.params) == ("missing", {"said": "chip lost", "by": "值班员"})
     assert registry.hotlist.entries()[0].card_number == claim.card_number
     with pytest.raises(RegistryConflict, match="not missing"):
