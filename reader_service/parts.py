@@ -16,18 +16,7 @@ from terminal.emv.data.dictionary import Dictionary
 from terminal.emv.transaction.config import TerminalConfig, shipped_config
 from terminal.keys import KeyCustody
 from terminal.member.elements import dictionary
-from terminal.member.hotlist import Hotlist
-from terminal.member.trust import TrustList
-
-
-@dataclass(frozen=True, slots=True)
-class CounterLists:
-    """What a counter judges by. ``hotlist`` is None where there is none. ``live``: as things are now, and not as they
-    were kept from before because their source is away."""
-
-    trust: TrustList
-    hotlist: Hotlist | None
-    live: bool = True
+from terminal.member.lists import CounterLists
 
 
 class LineParts(Protocol):

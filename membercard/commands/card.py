@@ -14,13 +14,14 @@ from rich.text import Text
 
 from membercard import output
 from membercard.errors import NoMemberCard
-from membercard.wiring.counter_lists import LocalLists, load_lists
+from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.readers import card_in
 from terminal.apdu import Atr, Sender, Trace, TraceEntry, Transport, stack
 from terminal.errors import CardError, CardRefused, CodecError
 from terminal.globalplatform import ISD_AID, AuthenticationGuard, SecurityDomain
 from terminal.keys import MemoryCustody
 from terminal.member.contents import element_rows, has_no_application, read_contents
+from terminal.member.lists import CounterLists
 from terminal.member.outcome import Verdict
 from terminal.member.presentation import PRESENTATIONS, CountedAs, Tone
 from terminal.member.reading import MemberCard
@@ -153,7 +154,7 @@ def _shortened(value: str) -> str:
     return value if len(value) <= 120 or " " in value else f"{value[:32]}… ({len(value) // 2} bytes)"
 
 
-def judge(sender: Sender, lists: LocalLists) -> Verdict:
+def judge(sender: Sender, lists: CounterLists) -> Verdict:
     return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=datetime.now(UTC).astimezone())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from membercard import settings
 from membercard.errors import SettingsError
 from terminal.crypto.rsa import RsaPublic
 from terminal.member.hotlist import Hotlist
+from terminal.member.lists import CounterLists
 from terminal.member.trust import TrustList
 
 if TYPE_CHECKING:
@@ -20,15 +20,7 @@ if TYPE_CHECKING:
 TRUST, HOTLIST, LIST_KEY = "trust.json", "hotlist.json", "list-key.json"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalLists:
-    """The lists for a verdict. ``hotlist`` is None where there is none."""
-
-    trust: TrustList
-    hotlist: Hotlist | None
-
-
-def load_lists(trust: Path | None, hotlist: Path | None, list_key: Path | None) -> LocalLists:
+def load_lists(trust: Path | None, hotlist: Path | None, list_key: Path | None) -> CounterLists:
     """Signed files that were named or are in the data directory; else the issuer's own lists, from its keystore.
 
     Raises SettingsError, IntegrityError for a wrong signature, CodecError for an invalid file, CustodyError.
@@ -44,10 +36,10 @@ def load_lists(trust: Path | None, hotlist: Path | None, list_key: Path | None) 
     return read_lists(trust, hotlist or _existing(directory / HOTLIST), list_key or directory / LIST_KEY)
 
 
-def read_lists(trust: Path, hotlist: Path | None, list_key: Path) -> LocalLists:
+def read_lists(trust: Path, hotlist: Path | None, list_key: Path) -> CounterLists:
     """Signed files, verified with their key. Raises SettingsError, IntegrityError, CodecError."""
     key = _key(list_key)
-    return LocalLists(TrustList.load(_read(trust), key), Hotlist.load(_read(hotlist), key) if hotlist else None)
+    return CounterLists(TrustList.load(_read(trust), key), Hotlist.load(_read(hotlist), key) if hotlist else None)
 
 
 def key_file(keystore: KeyCustody) -> bytes:
@@ -58,7 +50,7 @@ def key_file(keystore: KeyCustody) -> bytes:
     return json.dumps({"n": f"{key.n:x}", "e": key.e}).encode() + b"\n"
 
 
-def _issuer_lists() -> LocalLists:
+def _issuer_lists() -> CounterLists:
     # Slow to import, and not needed where the lists are files.
     from membercard.wiring.line import profile_in_use
     from personalize.lists import current_hotlist, own_trust
@@ -66,7 +58,7 @@ def _issuer_lists() -> LocalLists:
     keystore, at = settings.open_keystore(), datetime.now(UTC)
     trust = own_trust(keystore, profile_in_use().trust, at)
     with settings.open_registry(keystore) as registry:
-        return LocalLists(trust, current_hotlist(registry, at))
+        return CounterLists(trust, current_hotlist(registry, at))
 
 
 def _key(path: Path) -> RsaPublic:

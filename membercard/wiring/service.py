@@ -16,11 +16,12 @@ from membercard.wiring.terminal import terminal_config
 from personalize.line.execute import local_now
 from personalize.lists import current_hotlist, own_trust, public_key
 from personalize.profiles.profile import Profile
-from reader_service.parts import CounterLists, ServiceParts
+from reader_service.parts import ServiceParts
 from registry.errors import RegistryError
 from registry.store import Registry
 from terminal.apdu import open_reader
 from terminal.keys import MemoryCustody
+from terminal.member.lists import CounterLists
 
 STORED_LISTS: Final = "counter-lists"
 """Folder in the data directory with the last lists of the issuer's own counter, signed."""
@@ -73,8 +74,7 @@ def _lists(data_dir: Path, own: IssuerLists) -> Callable[[], CounterLists]:
 
 def _files(folder: Path) -> CounterLists:
     hotlist = folder / HOTLIST
-    lists = read_lists(folder / TRUST, hotlist if hotlist.exists() else None, folder / LIST_KEY)
-    return CounterLists(lists.trust, lists.hotlist)
+    return read_lists(folder / TRUST, hotlist if hotlist.exists() else None, folder / LIST_KEY)
 
 
 class IssuerLists:

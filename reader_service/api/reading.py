@@ -10,7 +10,7 @@ from pydantic import Field
 
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ExplainedResponse, ReaderRequest, ResponseModel, problems
-from reader_service.services.reading import ApplicationKind
+from reader_service.services.reading import CardApplicationKind
 
 router = Resource(prefix="/read", tags=["verify"], responses=problems(*ALWAYS))
 
@@ -19,7 +19,7 @@ class ApplicationResponse(ResponseModel):
     """An application on the card. `elements` are its data elements; personal ones are masked. `fault` says why some of
     it could not be read."""
 
-    kind: ApplicationKind
+    kind: CardApplicationKind
     aid: str = Field(examples=["A000000333010101"])
     label: str = Field(examples=["PBOC DEBIT"])
     fault: str

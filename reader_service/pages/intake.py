@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request, UploadFile
 from starlette.responses import Response
 
 from reader_service.errors import NotFound
+from reader_service.http.schemas import XLSX, download
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
+from reader_service.services.uploads import pieces
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.values import Batch, BatchKind, BatchState
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from reader_service.service import ReaderService
 
 ROWS: Final = 50
-_CHUNK: Final = 64 * 1024
 _MULTIPART_OVERHEAD: Final = 64 * 1024
 """Bytes that a browser puts around a file, at most."""
-_SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STAGES: Final = ("draft", "approved", "closed", "discarded")
 _KINDS: Final = ("rejected", "noted", "accepted")
 _CHANGES: Final = frozenset(ChangeKind) - {ChangeKind.SAME}
@@ -56,7 +54,7 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
     def upload_form(request: Request, form: UploadFile, unit: Text = "") -> Response:
         """Raises what the roster service refuses: no form, too large, imported before."""
         who = principal_of(request)
-        upload = service.rosters.upload(who, form.filename or "", file_chunks(form), unit=unit.strip() or None)
+        upload = service.rosters.upload(who, form.filename or "", pieces(form.file.read), unit=unit.strip() or None)
         if upload.batch is None:
             return shell.part(request, "intake_no_row_accepted.html", upload=upload)
         where = f"/intake/{upload.batch.id}"
@@ -66,8 +64,8 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
     def check(request: Request, form: UploadFile, unit: Text = "") -> Response:
         """The annotated form, for one without an accepted row."""
         who = principal_of(request)
-        copy = service.rosters.check(who, form.filename or "", file_chunks(form), unit=unit.strip() or None)
-        return as_download(copy.filename, copy.content)
+        copy = service.rosters.check(who, form.filename or "", pieces(form.file.read), unit=unit.strip() or None)
+        return download(copy.content, copy.filename, XLSX)
 
 
 def _batch(pages: APIRouter, shell: Shell) -> None:
@@ -102,7 +100,7 @@ def _batch(pages: APIRouter, shell: Shell) -> None:
     @pages.get("/intake/{batch_id}/annotated")
     def annotated(request: Request, batch_id: str) -> Response:
         copy = service.rosters.annotated(principal_of(request), batch_id)
-        return as_download(copy.filename, copy.content)
+        return download(copy.content, copy.filename, XLSX)
 
 
 def _review(pages: APIRouter, shell: Shell) -> None:
@@ -125,18 +123,6 @@ def _review(pages: APIRouter, shell: Shell) -> None:
             raise NotFound("there is no such step")
         where = "/intake" if step == "discard" else f"/intake/{batch_id}"
         return shell.go(request, where, f"intake.done-{step}", batch=batch_id)
-
-
-def as_download(filename: str, content: bytes) -> Response:
-    """A workbook to save, with its name in UTF-8 (RFC 6266, 4.3), as most names are Chinese."""
-    disposition = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
-    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
-    return Response(content, media_type=_SHEET, headers=headers)
-
-
-def file_chunks(form: UploadFile) -> Iterator[bytes]:
-    while chunk := form.file.read(_CHUNK):
-        yield chunk
 
 
 def _state_of(service: ReaderService, who: Principal, batch: Batch) -> str:

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Form, Query, Request, UploadFile
 from starlette.responses import JSONResponse, Response
 
-from reader_service.pages.intake import as_download, file_chunks
+from reader_service.http.schemas import XLSX, download
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission
 from reader_service.services.figures import Figures
+from reader_service.services.uploads import pieces
 from registry.admin.plans import UnitPlan
 from registry.admin.statistics import CardSeconds, HourCount, UnitProgress
 from terminal.member.presentation import presentation
@@ -64,7 +65,7 @@ def router(shell: Shell) -> APIRouter:
     def export(request: Request, days: Days = _DEFAULT_DAYS) -> Response:
         since = figures(request, days).since
         workbook = service.statistics.export_xlsx(principal_of(request), since)
-        return as_download(workbook.filename, workbook.content)
+        return download(workbook.content, workbook.filename, XLSX)
 
     _plans(pages, shell)
     return pages
@@ -76,7 +77,7 @@ def _plans(pages: APIRouter, shell: Shell) -> None:
     @pages.post("/progress/plans")
     def plans(request: Request, form: UploadFile) -> Response:
         """Import a schedule of issue (附件6). Raises what the statistics service refuses."""
-        schedule = service.statistics.import_plans(principal_of(request), form.filename or "", file_chunks(form))
+        schedule = service.statistics.import_plans(principal_of(request), form.filename or "", pieces(form.file.read))
         return shell.go(request, "/progress", "progress.done-plans", n=len(schedule))
 
     @pages.get("/progress/plan")

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from reader_service.errors import Unavailable
 from reader_service.events import EventBus
-from reader_service.parts import CounterLists, ServiceParts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.names import reader_named
@@ -25,6 +25,7 @@ from registry.errors import RegistryConflict, RegistryError
 from registry.members.verdicts import VerdictNote
 from terminal.apdu import Disposition, Trace, Transport, stack
 from terminal.errors import MembercardError, NoCard
+from terminal.member.lists import CounterLists
 from terminal.member.outcome import Proof, Verdict, VerdictCode
 from terminal.member.verdict import verify
 

@@ -24,7 +24,7 @@ READING: Final = 20.0
 """Seconds after which a reading counts as hung."""
 
 
-class ApplicationKind(StrEnum):
+class CardApplicationKind(StrEnum):
     """The kind of an application on a card."""
 
     MEMBER = "member"
@@ -36,7 +36,7 @@ class ApplicationView:
     """One application. ``elements`` are its data elements in words, personal ones masked; ``fault`` says why not all of
     it could be read."""
 
-    kind: ApplicationKind
+    kind: CardApplicationKind
     aid: str
     label: str
     elements: tuple[Explained, ...]
@@ -95,19 +95,19 @@ class ReadingService:
             card = read_contents(sender)
         except CardRefused as no:
             if not has_no_application(no):
-                yield ApplicationView(ApplicationKind.MEMBER, aid, "", (), str(no))
+                yield ApplicationView(CardApplicationKind.MEMBER, aid, "", (), str(no))
         except (CardError, CodecError) as fault:
-            yield ApplicationView(ApplicationKind.MEMBER, aid, "", (), str(fault))
+            yield ApplicationView(CardApplicationKind.MEMBER, aid, "", (), str(fault))
         else:
             elements = [
                 explainer.element(int(item.tag), item.value) for record in card.records for item in record.objects
             ]
-            yield ApplicationView(ApplicationKind.MEMBER, aid, "", tuple(elements))
+            yield ApplicationView(CardApplicationKind.MEMBER, aid, "", tuple(elements))
 
     def _payment(self, sender: Sender) -> Iterator[ApplicationView]:
         for reading in read_applications(sender, self._parts.terminal, self._parts.clock().astimezone()):
             yield ApplicationView(
-                ApplicationKind.PAYMENT,
+                CardApplicationKind.PAYMENT,
                 reading.aid.hex().upper(),
                 reading.label,
                 self._explained(reading),

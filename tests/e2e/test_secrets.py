@@ -25,7 +25,6 @@ import pytest
 from membercard import settings
 from membercard.commands.card import judge
 from membercard.errors import SettingsError
-from membercard.wiring.counter_lists import LocalLists
 from membercard.wiring.readers import card_in
 from personalize.dossiers.dossier import Dossier
 from personalize.intake import check
@@ -46,6 +45,7 @@ from terminal.globalplatform import (
 )
 from terminal.keys import Algorithm, Diversification, KeyRef, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.standard import OWN_KEYS
+from terminal.member.lists import CounterLists
 from terminal.member.values import Sex
 from terminal.secret import Secret
 from tests.support.cli import FORM_HEAD, Cli, Done
@@ -477,7 +477,7 @@ def test_a_redacted_trace_holds_nothing(spy: LeakSearch, inside: Inside) -> None
     for reveal in (False, True):
         trace = Trace(reveal=reveal)
         with card_in(reader, 0) as transport:
-            verdict = judge(stack(transport, trace), LocalLists(trust, None))
+            verdict = judge(stack(transport, trace), CounterLists(trust, None))
         assert verdict.accepted
         printed = repr(trace) + repr(trace.entries) + "\n".join(map(str, trace.entries)) + repr(vars(trace))
         raw = b"".join((entry.command_data or b"") + (entry.response_data or b"") for entry in trace.entries)

@@ -19,7 +19,7 @@ from reader_service.services.counter import ListsAge, VerdictView
 from reader_service.services.developer import CardFileView, ExchangeView
 from reader_service.services.lane_commands import LaneCommand
 from reader_service.services.lane_status import LaneStatus, LastCard
-from reader_service.services.reading import ApplicationKind, ApplicationView, CardContents
+from reader_service.services.reading import ApplicationView, CardApplicationKind, CardContents
 from registry.db.paging import Page
 from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject
 from terminal.emv.data.explain import Explained
@@ -321,8 +321,10 @@ class Reading:
     def read(self, p: Principal, reader_id: str, *, lease: str = "") -> CardContents:
         p.need(Permission.VERIFY)
         said = (Explained(None, "Something", "in words"),)
-        member = ApplicationView(ApplicationKind.MEMBER, "F04D454D4245520101", "", said)
-        bank = ApplicationView(ApplicationKind.PAYMENT, "A000000333010101", "UNIONPAY DEBIT", (), "the card said no")
+        member = ApplicationView(CardApplicationKind.MEMBER, "F04D454D4245520101", "", said)
+        bank = ApplicationView(
+            CardApplicationKind.PAYMENT, "A000000333010101", "UNIONPAY DEBIT", (), "the card said no"
+        )
         return CardContents(reader_id, "3B8F8001", "T=1", 0.25, (member, bank))
 
 

@@ -14,12 +14,13 @@ from personalize.line.execute import Job
 from personalize.lists import current_hotlist, own_trust
 from personalize.profiles.profile import default_profile
 from reader_service.events import Event, EventBus
-from reader_service.parts import CounterLists, ServiceParts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Principal, Role
 from reader_service.readers.manager import ReaderManager
 from registry.store import Registry
 from terminal.apdu import Disposition, LinkProtocol, Reader, ReaderEvent, open_reader
 from terminal.errors import NoCard, ReaderFault
+from terminal.member.lists import CounterLists
 from tests.support import issuer
 from tests.support.registry import databases
 

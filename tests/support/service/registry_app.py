@@ -11,7 +11,7 @@ import httpx
 
 from personalize.lists import own_trust
 from personalize.profiles.profile import default_profile
-from reader_service.parts import CounterLists, ServiceParts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Role
 from reader_service.services.audit import AuditService
 from reader_service.services.batches import BatchService
@@ -21,6 +21,7 @@ from reader_service.services.members import MemberService
 from reader_service.services.rosters import RosterService
 from reader_service.services.statistics import StatisticsService
 from terminal.apdu import open_reader
+from terminal.member.lists import CounterLists
 from tests.support import issuer
 from tests.support.service.accounts import AccountsApp, Client, accounts_app
 from tests.support.service.registry_rig import NoLine

@@ -13,11 +13,12 @@ from personalize.line.execute import Job
 from personalize.lists import own_trust
 from personalize.profiles.profile import default_profile
 from reader_service.events import Event, EventBus
-from reader_service.parts import CounterLists, ServiceParts
+from reader_service.parts import ServiceParts
 from reader_service.principal import Principal, Role
 from registry.store import Registry
 from registry.values import CardState
 from terminal.apdu import Reader, open_reader
+from terminal.member.lists import CounterLists
 from tests.support import issuer
 from tests.support.registry import databases, registrar
 from tests.support.registry.registrar import SetClock

@@ -12,7 +12,7 @@ import pytest
 from personalize.line.lanes import PersonalizationLine
 from reader_service.errors import Forbidden, LeaseLost, ReaderOut
 from reader_service.readers.manager import ReaderManager
-from reader_service.services.reading import ApplicationKind, ReadingService
+from reader_service.services.reading import CardApplicationKind, ReadingService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import Command, Disposition, Response, Sender, StatusWord, open_reader, stack
@@ -53,7 +53,7 @@ def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path
         found = desk.read(OPERATOR, reader, lease=lease)
         again = desk.read(OPERATOR, reader, lease=lease)
     member, payment = found.applications
-    assert (member.kind, payment.kind) == (ApplicationKind.MEMBER, ApplicationKind.PAYMENT)
+    assert (member.kind, payment.kind) == (CardApplicationKind.MEMBER, CardApplicationKind.PAYMENT)
     assert (member.fault, payment.fault) == ("", "")
     assert payment.aid == "A000000333010101"
     assert payment.label == "UNIONPAY DEBIT"
