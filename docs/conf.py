@@ -46,4 +46,5 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True, "ignore-module-all": True}
 autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False
 os.environ.setdefault("MEMBERCARD_DATA_DIR", str(ROOT / "docs" / "_build" / "data"))
