@@ -28,7 +28,7 @@ from terminal.secret import Secret
 from terminal.tlv import decode
 from tests.support.cards.certified_card import PAN, Wire, certified
 from tests.support.cards.emv_toy_terminal import config_with
-from tests.support.cards.kernel_front import Person
+from tests.support.cards.kernel_state import Person
 from tests.support.cards.payment_issuer import rsa_store, sm_store
 from tests.support.cards.payment_specimen import AIP, CDOL2, CDOL2_WITH_ARPC, PaymentSpecimen
 

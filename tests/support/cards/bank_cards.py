@@ -1,4 +1,4 @@
-"""A bank and a house that share a transport key, and prepared cards between them."""
+"""A bank and a personalization bureau that share a transport key, and prepared cards between them."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def index() -> str:
 
 
 class Recorder:
-    """The same card, every turn of which is kept, silence included."""
+    """The same card; records every exchange, timeouts included."""
 
     def __init__(self, card: Transport) -> None:
         self._card = card
@@ -108,7 +108,7 @@ def heading(card: ForeignCard) -> str:
 
 
 def record_one(card: ForeignCard, keys: CaStore) -> tuple[str, str]:
-    """The file of a conversation, and what came of it in words."""
+    """The file of a conversation, and its outcome as text."""
     recorder = Recorder(card.way(card.make()))
     outcome = card.meet(recorder, keys).outcome
     settings = f"atr: {recorder.atr.hex().upper()}\nprotocol: {recorder.protocol}\nextended: no\n"
@@ -122,7 +122,7 @@ def record_one(card: ForeignCard, keys: CaStore) -> tuple[str, str]:
 
 
 def record_all(directory: Path) -> int:
-    """Write every conversation; the number of those that came out otherwise than expected, each told on stderr."""
+    """Write every conversation; the number of unexpected outcomes, each printed on stderr."""
     directory.mkdir(parents=True, exist_ok=True)
     for old in directory.glob("*.txt"):
         old.unlink()

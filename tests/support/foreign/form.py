@@ -38,7 +38,7 @@ def ended(name: str, what: str, source: str, make: Make) -> ForeignCard:
 
 
 def counters(**answers: str) -> Make:
-    """A card with limits for offline transactions in a row, and what GET DATA says of its counters."""
+    """A card with limits for offline transactions in a row, and its counters for GET DATA."""
     return card(data={**DATA, **LIMITS}, get_data={"9F17": "03", **{tag[1:]: value for tag, value in answers.items()}})
 
 

@@ -15,19 +15,19 @@ from terminal.tlv import decode
 from tests.support.cards.emv_toy_card import DATA, ToyCard, objects
 from tests.support.cards.emv_toy_card import tlv as tlv
 from tests.support.cards.emv_toy_terminal import AT, UNDER, config_with
-from tests.support.cards.kernel_front import Person
+from tests.support.cards.kernel_state import Person
 from tests.support.foreign.toy import Bank, Card, Elements, Make, enciphered
 
 APPROVED, APPROVED_ONLINE = "approved offline", "approved online"
 DECLINED, DECLINED_ONLINE = "declined offline", "declined online"
 TERMINATED, OTHER = "terminated", "try another interface"
 NONE = "no transaction"
-"""The card never said a word: the fault of the way is the caller's to tell."""
+"""The card never answered: the transport fault is raised to the caller."""
 
 
 @dataclass(frozen=True)
 class Meeting:
-    """What came of a card: no outcome where it never spoke; what cardholder and issuer, if any, were asked."""
+    """Result for a card: no outcome where it never answered; with cardholder and issuer, if any."""
 
     outcome: Outcome | None
     person: Person | None
@@ -36,8 +36,8 @@ class Meeting:
 
 @dataclass(frozen=True)
 class ForeignCard:
-    """``result``, ``tvr``, ``reversal`` and ``scripts`` (9F5B) are what EMV says of it, where given also ``cvm`` (9F34)
-    and ``asked`` (each question for a PIN: tries left, last try); ``source`` says where it stands."""
+    """``result``, ``tvr``, ``reversal`` and ``scripts`` (9F5B) are the result by EMV, where given also ``cvm`` (9F34)
+    and ``pin_requests`` (tries left, last try); ``source`` is the section of the rule."""
 
     name: str
     what: str

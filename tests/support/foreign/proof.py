@@ -47,7 +47,7 @@ def poked(at: int, value: int) -> Callable[[bytes], bytes]:
 
 
 def of_another() -> ToyCard:
-    """A card that signs for a terminal that asked before."""
+    """A card that returns the signature for another terminal."""
     card = Card(aip=DDA)
     card.bend = lambda _, command, response: (
         tlv("77", tlv("9F4B", card.proof.sign(NUMBER, b"\x00\x00\x00\x00"))) + b"\x90\x00"
@@ -58,7 +58,7 @@ def of_another() -> ToyCard:
 
 
 def unsigned() -> ToyCard:
-    """GENERATE AC asks for a signature and gets a plain cryptogram."""
+    """GENERATE AC requests a signature and gets a plain cryptogram."""
     return Card(format_1=True)
 
 

@@ -1,4 +1,4 @@
-"""What foreign cards are made of: a toy card with every kind of proof and PIN, and its issuer.
+"""Parts of foreign cards: a toy card with every kind of proof and PIN, and its issuer.
 
 The card follows EMV 4.4 Books 1 to 3 and JR/T 0025.17 and is written apart from the program. Where the program checks a
 signature with a library, the card signs with plain numbers (RSA) or with the same library (SM2); cryptograms and PINs
@@ -79,7 +79,7 @@ class RsaProof:
 
 @dataclass(frozen=True)
 class SmProof:
-    """The twin in SM2 and SM3. JR/T 0025.17: plain data with the signature behind."""
+    """The same in SM2 and SM3. JR/T 0025.17: plain data with the signature behind."""
 
     issuer_head: str = "12622500FF1236000001"
     icc_head: str = f"14{PAN}FFFF1236000002"
@@ -129,7 +129,7 @@ def sm4_cryptogram(kind: int, atc: int, data: bytes) -> bytes:
 class Card(ToyCard):
     """A toy card with a choice of proof, a PIN that counts tries, a directory and several applications.
 
-    ``aip`` says which proof is offered: CDA (01), DDA (20), SDA (40). ``apps`` are names with the status word of their
+    ``aip`` gives the method: CDA (01), DDA (20), SDA (40). ``apps`` are names with the status word of their
     selection, besides which a PSE lists them where ``directory`` is set.
     """
 
@@ -237,7 +237,7 @@ PSE = b"1PAY.SYS.DDF01"
 
 @dataclass
 class Bank:
-    """The issuer. It makes the request cryptogram anew from the data of the request and answers 05 where they differ;
+    """The issuer. It computes the request cryptogram from the data of the request and answers 05 where they differ;
     a PIN that comes along is deciphered, and answered with 55 where it is wrong."""
 
     code: bytes = b"00"

@@ -26,8 +26,8 @@ from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.state import TransactionState
 from terminal.tlv import Tlv, Tlvs, tlv
 from tests.support.cards import rsa_signer as make
-from tests.support.cards.kernel_front import DEBIT, Turn, card_with, new_state, stops, texts
-from tests.support.cards.kernel_front import tlv as hex_tlv
+from tests.support.cards.kernel_state import DEBIT, Turn, card_with, new_state, stops, texts
+from tests.support.cards.kernel_state import tlv as hex_tlv
 from tests.support.cards.payment_issuer import CARD, PAN, PIN, Issue, RsaIssue, SmIssue, rsa_store, sm_store
 
 TODAY = date(2026, 11, 22)

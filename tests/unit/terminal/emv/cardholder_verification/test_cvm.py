@@ -22,7 +22,7 @@ from terminal.emv.transaction.protocols import Pin
 from terminal.emv.transaction.state import TransactionState
 from terminal.errors import CodecError, CryptoError
 from tests.support.cards import rsa_signer as make
-from tests.support.cards.kernel_front import DEBIT, Person, Turn, card_with, new_state, stops, texts, tlv
+from tests.support.cards.kernel_state import DEBIT, Person, Turn, card_with, new_state, stops, texts, tlv
 from tests.support.cards.payment_issuer import PAN, PIN, RsaIssue, rsa_store
 
 TODAY = date(2026, 11, 22)

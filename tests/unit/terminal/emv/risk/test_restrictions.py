@@ -10,7 +10,7 @@ from terminal.emv.data.bits import TVR
 from terminal.emv.risk.restrictions import check_restrictions, day, is_atm
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.state import TransactionState
-from tests.support.cards.kernel_front import new_state, stops, texts
+from tests.support.cards.kernel_state import new_state, stops, texts
 
 TODAY = date(2026, 11, 22)
 CARD = {0x9F08: "0030", 0x5F24: "301231", 0x5F25: "260101", 0x9F07: "FFC0", 0x5F28: "0156"}

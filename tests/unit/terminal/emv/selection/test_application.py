@@ -18,7 +18,7 @@ from terminal.emv.selection.selection import Selected, Supported
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.state import TransactionState
 from terminal.tlv import decode
-from tests.support.cards.kernel_front import (
+from tests.support.cards.kernel_state import (
     CREDIT,
     DEBIT,
     PSE,

@@ -6,7 +6,7 @@ import pytest
 
 from terminal.emv.selection.selection import MOST_NEXT, Candidate, Supported, build_candidates, choose, display_name
 from terminal.emv.transaction.outcome import Result
-from tests.support.cards.kernel_front import (
+from tests.support.cards.kernel_state import (
     CREDIT,
     DEBIT,
     PSE,

@@ -1,4 +1,4 @@
-"""A terminal's transaction state and the card's turns for it, in hex, as a conversation is written down."""
+"""Transaction states and scripted cards for tests of single functions of the kernel; data in hex."""
 
 from __future__ import annotations
 

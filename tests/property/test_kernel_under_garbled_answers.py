@@ -1,7 +1,7 @@
-"""A card whose answers are bent anywhere between selection and cardholder verification. EMV 4.4 Book 3, 7.5.
+"""A card with garbled answers anywhere between selection and cardholder verification. EMV 4.4 Book 3, 7.5.
 
-Whatever it says, the transaction is stopped with a reason or goes on with what the card may claim; nothing is raised,
-nothing runs on for ever, and data that were changed never pass as the issuer's. Two hundred examples for each kind of
+In every case the transaction stops with a reason or goes on with data that a card may give; nothing is raised,
+nothing runs forever, and changed data never pass as the issuer's. Two hundred examples for each kind of
 card, ten thousand with --hypothesis-profile=thorough.
 """
 
@@ -24,7 +24,7 @@ from terminal.emv.selection.application import open_application, read_applicatio
 from terminal.emv.selection.selection import Supported
 from terminal.emv.transaction.state import Stop, TransactionState
 from terminal.errors import ApduError, CardMalformed, DeadlineExceeded
-from tests.support.cards.kernel_front import DEBIT, PSE, Person, fci, new_state, text, tlv
+from tests.support.cards.kernel_state import DEBIT, PSE, Person, fci, new_state, text, tlv
 from tests.support.cards.payment_issuer import PAN, Issue, RsaIssue, SmIssue, rsa_store, sm_store
 
 TODAY = date(2026, 11, 22)
