@@ -13,7 +13,7 @@ from terminal.apdu.historical import HistoricalBytes, StorageCard
 from terminal.errors import AtrError
 
 _DIRECT, _INVERSE = 0x3B, 0x3F
-_MOST = 33
+_MAX_LENGTH = 33
 """TS and at most 32 characters after it. ISO/IEC 7816-3:2006, 8.2.1."""
 
 _F: dict[int, tuple[int, float]] = {
@@ -66,8 +66,8 @@ class Atr:
             raise AtrError(f"an answer to reset of {len(raw)} bytes; two is the least")
         if raw[0] not in (_DIRECT, _INVERSE):
             raise AtrError(f"TS is {raw[0]:02X}, neither 3B nor 3F", offset=0)
-        if len(raw) > _MOST:
-            raise AtrError(f"an answer to reset of {len(raw)} bytes; {_MOST} is the most", offset=_MOST)
+        if len(raw) > _MAX_LENGTH:
+            raise AtrError(f"an answer to reset of {len(raw)} bytes; {_MAX_LENGTH} is the most", offset=_MAX_LENGTH)
         groups, at = _groups(raw)
         end = at + (raw[1] & 0x0F)
         if end > len(raw):

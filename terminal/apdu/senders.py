@@ -21,9 +21,9 @@ from terminal.apdu.trace import Trace
 from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused
 
 _WRONG_LENGTH = 0x6700
-_MOST_ANSWER = 65536
+_MAX_RESPONSE = 65536
 """The largest Ne of an extended command: no response is longer."""
-_MOST_ROUNDS = 1024
+_MAX_ROUNDS = 1024
 
 
 def check(response: Response, operation: str, allow: Collection[int] = ()) -> bytes:
@@ -102,12 +102,12 @@ class FollowUp:
 
     def _gather(self, command: Command, response: Response) -> Response:
         data = bytearray(response.data)
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             if response.sw.more is None:
                 return Response(bytes(data), response.sw)
             response = self._get_response(command, response.sw.more)
             data += response.data
-            if len(data) > _MOST_ANSWER or (not response.data and response.sw.more is not None):
+            if len(data) > _MAX_RESPONSE or (not response.data and response.sw.more is not None):
                 break
         raise CardMalformed(f"sending {command}: the card announces more data without end ({len(data)} bytes so far)")
 

@@ -9,7 +9,7 @@ from typing import Literal
 from terminal.crypto import aes, des, sm4
 from terminal.errors import CryptoError
 
-_MOST_BITS = 0xFF * 8 * aes.BLOCK
+_MAX_BITS = 0xFF * 8 * aes.BLOCK
 """The largest output: a counter of one byte."""
 UdkOption = Literal["A", "B"]
 """How a card key is derived from its master. EMV 4.4 Book 2, A1.4."""
@@ -39,7 +39,7 @@ def kdf3(master: bytes, constant: int, data: bytes, bits: int) -> bytes:
 
 
 def _whole_bytes(bits: int) -> None:
-    if bits <= 0 or bits % 8 or bits > _MOST_BITS:
+    if bits <= 0 or bits % 8 or bits > _MAX_BITS:
         raise CryptoError(f"{bits} bits cannot be derived")
 
 

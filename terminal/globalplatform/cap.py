@@ -54,7 +54,7 @@ TAGS: Mapping[str, int] = MappingProxyType(
 """Component tags, in the order in which components are loaded. JCVM 3.0.5, Tables 6-1 and 6-2."""
 
 _OPTIONAL = frozenset({"Applet", "Export", "Descriptor"})
-_MOST = 3 + 0xFFFF
+_MAX_COMPONENT = 3 + 0xFFFF
 _NO_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, ValueError)
 """Exceptions of the standard library for files that are no archive, a damaged one, or one in an unknown format."""
 _LOAD_FILE_DATA_BLOCK = b"\xc4"
@@ -200,8 +200,10 @@ def _read(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bytes:
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise CapError(f"{name}: {entry.filename} is compressed in a way that CAP files are not")
     # Checked before unpacking, so that a crafted archive cannot exhaust the memory.
-    if entry.file_size > _MOST:
-        raise CapError(f"{name}: {entry.filename} has {entry.file_size} bytes; a component has {_MOST} at most")
+    if entry.file_size > _MAX_COMPONENT:
+        raise CapError(
+            f"{name}: {entry.filename} has {entry.file_size} bytes; a component has {_MAX_COMPONENT} at most"
+        )
     return zipped.read(entry)
 
 

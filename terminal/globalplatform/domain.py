@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 _NO_SUCH_DATA = 0x6A88
 _MORE = 0x6310
 _NO_TLV_FORM = (0x6A86, 0x6A80, 0x6B00)
-_MOST_ROUNDS = 256
+_MAX_ROUNDS = 256
 _SHORT = 255
 _LOCKED = 0x6283
 
@@ -125,7 +125,7 @@ class SecurityDomain:
         tlv_form = response.sw not in _NO_TLV_FORM
         if not tlv_form:
             response = self.send(inventory.get_status(scope, tlv_form=False, aid=aid))
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             if response.sw != _MORE:
                 break
             data += response.data

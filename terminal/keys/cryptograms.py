@@ -7,7 +7,7 @@ from terminal.errors import CryptoError
 from terminal.keys.schemes import CryptogramScheme
 
 LENGTH = 8
-_MOST_AUTHENTICATION_DATA = 8
+_MAX_AUTHENTICATION_DATA = 8
 
 
 def cryptogram(scheme: CryptogramScheme, udk: bytes, atc: bytes, data: bytes) -> bytes:
@@ -32,7 +32,7 @@ def arpc(scheme: CryptogramScheme, udk: bytes, atc: bytes, arqc: bytes, response
         return des.ecb_encrypt(key, block)
     if method != 2:
         raise CryptoError(f"an ARPC is computed by method 1 or 2, not {method}")
-    if not 4 <= len(response) <= 4 + _MOST_AUTHENTICATION_DATA:
+    if not 4 <= len(response) <= 4 + _MAX_AUTHENTICATION_DATA:
         raise CryptoError(f"method 2 takes a CSU of 4 bytes and up to 8 bytes after it, not {len(response)} in all")
     return _mac(scheme, key, arqc + response, 2)[:4]
 

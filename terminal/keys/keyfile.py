@@ -28,7 +28,7 @@ from terminal.secret import Secret
 _MAGIC = b"membercard-keystore 1"
 _FAMILY = b"membercard-keystore "
 _KEY, _CHECK, _SALT, _NONCE = 32, 16, 16, 12
-_ANY_MEMORY_KIB, _ANY_ITERATIONS, _ANY_LANES = 1024 * 1024, 64, 64
+_MAX_MEMORY_KIB, _MAX_ITERATIONS, _MAX_LANES = 1024 * 1024, 64, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class KdfCost:
     @property
     def supported(self) -> bool:
         """Whether Argon2id accepts this cost and a machine can bear it."""
-        memory = 8 * self.lanes <= self.memory_kib <= _ANY_MEMORY_KIB
-        return memory and 1 <= self.iterations <= _ANY_ITERATIONS and 1 <= self.lanes <= _ANY_LANES
+        memory = 8 * self.lanes <= self.memory_kib <= _MAX_MEMORY_KIB
+        return memory and 1 <= self.iterations <= _MAX_ITERATIONS and 1 <= self.lanes <= _MAX_LANES
 
 
 STANDARD_COST = KdfCost(128 * 1024, 3, 4)

@@ -15,7 +15,7 @@ from terminal.errors import KeystoreUnavailable
 WAIT = 5.0
 """Seconds to wait for another writer."""
 
-_LARGEST = 16 * 1024 * 1024
+_MAX_FILE = 16 * 1024 * 1024
 _PAUSE = 0.02
 _NEW_FILE = os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _REASONS = {
@@ -34,8 +34,8 @@ _REASONS = {
 def read(path: Path) -> bytes:
     """The whole file. Raises KeystoreUnavailable."""
     with _explained(f"reading the keystore {path}"), path.open("rb") as file:
-        data = file.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
+        data = file.read(_MAX_FILE + 1)
+    if len(data) > _MAX_FILE:
         raise KeystoreUnavailable(f"reading the keystore {path}: a file of this size is no keystore")
     return data
 

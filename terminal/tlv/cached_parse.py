@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, TypeVar
 
-LONGEST: Final = 255
+MAX_LENGTH: Final = 255
 """Longest input cached, in bytes: a record holds no more. Longer input, which could fill the memory, is not cached."""
-MOST: Final = 256
+MAX_ENTRIES: Final = 256
 """Results cached for one parser; the least recently used is dropped first."""
 
 T = TypeVar("T")
@@ -20,9 +20,9 @@ def cached_parse(parse: Callable[[bytes], T]) -> Callable[[bytes], T]:
     Only for data that an issue has in common and that no check depends on: never for data of one card, never for the
     result of a verification.
     """
-    cached = lru_cache(maxsize=MOST)(parse)
+    cached = lru_cache(maxsize=MAX_ENTRIES)(parse)
 
     def cached_or_parsed(data: bytes) -> T:
-        return cached(data) if len(data) <= LONGEST else parse(data)
+        return cached(data) if len(data) <= MAX_LENGTH else parse(data)
 
     return cached_or_parsed

@@ -6,7 +6,7 @@ import pytest
 
 from terminal.errors import TlvError
 from terminal.tlv import Dol, asks_for, cached_parse
-from terminal.tlv.cached_parse import LONGEST, MOST
+from terminal.tlv.cached_parse import MAX_ENTRIES, MAX_LENGTH
 
 
 def counted() -> tuple[list[bytes], list[bytes]]:
@@ -18,8 +18,8 @@ def counted() -> tuple[list[bytes], list[bytes]]:
         parsed.append(data)
         return len(data)
 
-    many = [number.to_bytes(2, "big") for number in range(MOST + 1)]
-    for data in (b"once", b"once", bytes(LONGEST), bytes(LONGEST), bytes(LONGEST + 1), bytes(LONGEST + 1)):
+    many = [number.to_bytes(2, "big") for number in range(MAX_ENTRIES + 1)]
+    for data in (b"once", b"once", bytes(MAX_LENGTH), bytes(MAX_LENGTH), bytes(MAX_LENGTH + 1), bytes(MAX_LENGTH + 1)):
         assert parse(data) == len(data)
     short = list(parsed)
     parsed.clear()
@@ -30,12 +30,12 @@ def counted() -> tuple[list[bytes], list[bytes]]:
 
 def test_a_list_is_parsed_once_unless_it_is_too_long() -> None:
     short, _ = counted()
-    assert short == [b"once", bytes(LONGEST), bytes(LONGEST + 1), bytes(LONGEST + 1)]
+    assert short == [b"once", bytes(MAX_LENGTH), bytes(MAX_LENGTH + 1), bytes(MAX_LENGTH + 1)]
 
 
 def test_the_least_recently_used_list_is_dropped() -> None:
     _, parsed = counted()
-    assert len(parsed) == MOST + 2
+    assert len(parsed) == MAX_ENTRIES + 2
     assert parsed[-1] == parsed[0]
 
 
