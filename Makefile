@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench docs lock clean
+.PHONY: demo test check fast thorough lint format bench docs lock clean
 
 demo: ## from an Excel form to verified cards, in under a minute once set up
 	@scripts/setup.sh demo
@@ -8,9 +8,26 @@ test: ## the whole suite, real PC/SC slots and PostgreSQL included
 	@scripts/setup.sh test
 	@scripts/test.sh
 
-lint:
+check: ## lint, types, import contracts and unit tests: before every commit
 	@scripts/setup.sh test
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
+	@scripts/test.sh check
+
+fast: ## the tests that the change since BASE (main) touches
+	@scripts/setup.sh test
+	@tests=$$(.venv/bin/python scripts/touched_tests.py $(BASE)) && [ -n "$$tests" ] && \
+	  .venv/bin/python -m pytest -q -n auto --dist loadfile -m "not pcsc and not slow" $$tests || [ -z "$$tests" ]
+
+thorough: ## the whole suite with every property at length: for the night
+	@scripts/setup.sh test
+	@scripts/test.sh thorough
+
+lint: ## lint, types, import contracts
+	@scripts/setup.sh test
+	@scripts/test.sh lint
+
+format: ## write the code as the linter wants it
+	@scripts/setup.sh test
+	@.venv/bin/ruff check --fix --quiet . && .venv/bin/ruff format --quiet .
 
 bench: ## the figures of docs/figures.md, as ratios measured in one run
 	@scripts/setup.sh test

@@ -1,32 +1,48 @@
 #!/usr/bin/env bash
 # Lint, types, import contracts, then every test. In CI a skipped test fails the run (tests/conftest.py).
+# usage: scripts/test.sh [lint|check|thorough]   lint: no tests; check: with the unit tests; thorough: every property at length
 set -euo pipefail
 cd "$(dirname "$0")/.."
+what=${1:-all}
 .venv/bin/ruff check --quiet .
 .venv/bin/ruff format --check --quiet .
 .venv/bin/mypy
 .venv/bin/lint-imports
+[ "$what" = lint ] && exit 0
+
 # Hundreds of commands are started: without byte code each of them would compile the whole program again.
 unset PYTHONDONTWRITEBYTECODE
-if [ $# -gt 0 ]; then
-  exec .venv/bin/python -m pytest "$@"
+# A registry waits for the disk after every line it writes; files in memory need no waiting.
+if [ "$(df --output=avail -B1M /dev/shm 2>/dev/null | tail -n 1)" -gt 4096 ] 2>/dev/null; then
+  TMPDIR=$(mktemp -d /dev/shm/membercard-tests-XXXXXX)
+else
+  TMPDIR=$(mktemp -d)
 fi
-slots=$(mktemp)
-trap 'kill "$beside" 2>/dev/null || true; rm -f "$slots"' EXIT
+export TMPDIR
+beside=
+trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT
+
+# A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
+# Tests also wait, for processes and readers: one worker more than there are processors.
+run() {
+  PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
+    .venv/bin/python -m pytest -n $(($(nproc) + 1)) --dist loadfile --no-loadscope-reorder "$@"
+}
+case $what in
+  check) run -m "not pcsc and not slow and not postgres" tests/unit tests/architecture tests/vectors; exit ;;
+  thorough) options=(--hypothesis-profile=thorough -o timeout=0) ;;
+  all) options=() ;;
+  *) echo "usage: scripts/test.sh [lint|check|thorough]" >&2; exit 2 ;;
+esac
+
 # Only one PC/SC service lives on a machine: its tests take turns in one process. They mostly wait, so they run beside the
 # others, which look for that service where there is none. A shell has what it starts beside itself ignore Ctrl-C, which
 # some of these tests send.
-env --default-signal=INT .venv/bin/python -m pytest -m pcsc >"$slots" 2>&1 &
+env --default-signal=INT .venv/bin/python -m pytest -m pcsc tests/pcsc tests/cli >"$TMPDIR/pcsc.log" 2>&1 &
 beside=$!
 failed=0
-# A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
-PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
-  .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not pcsc" || failed=$?
-# What the service asks of the record, once more on the other database.
-MEMBERCARD_TEST_DATABASE=postgresql .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
-  tests/unit/reader_service/{access,services} \
-  tests/unit/reader_service/{http/test_writes,api/test_{batches,readers,rosters,docs_api}}.py ||
-  failed=$?
+run -m "not pcsc" "${options[@]}" || failed=$?
 wait "$beside" || failed=$?
-cat "$slots"
+beside=
+cat "$TMPDIR/pcsc.log"
 exit "$failed"

@@ -14,10 +14,11 @@ from tests.support.cli import IssuerDirectory, issue_batch
 from tests.support.pcsc.pcscd import Pcscd
 from tests.support.registry import postgres
 from tests.support.registry.postgres import Cluster
+from tests.support.thorough import THOROUGH
 
 # A busy machine is no bug: an example that waits 200 ms for a processor must not fail.
 settings.register_profile("tests", deadline=None)
-settings.register_profile("thorough", deadline=None, max_examples=10_000)
+settings.register_profile(THOROUGH, deadline=None, max_examples=1000)
 settings.load_profile("tests")
 
 _ALLOWED = Path(__file__).with_name("allowed_skips.txt")
@@ -95,11 +96,37 @@ class _SkipWatch:
             terminalreporter.write_line(f"skipped in CI and not listed in tests/allowed_skips.txt: {nodeid}", red=True)
 
 
+_LONGEST = (
+    "e2e/test_kill.py",
+    "pages/test_every_page.py",  # makes the demo's station, of which the other pages' tests take a copy
+    "e2e/test_two_stations.py",
+    "pages/test_office.py",
+    "e2e/test_tears.py",
+    "e2e/test_service_faults.py",
+    "cli/test_processes.py",
+    "e2e/test_installed_program.py",
+    "e2e/test_bad_input.py",
+    "unit/reader_service/api/test_fuzz.py",
+    "unit/reader_service/services/test_lanes.py",
+    "unit/reader_service/http/test_writes.py",
+    "unit/registry/line/test_rivals.py",
+    "cli/test_commands.py",
+    "pages/",
+    "e2e/",
+    "property/",
+)
+"""Files and folders that take longest, longest first."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first: at the end of a parallel run one process does not wait minutes for the other."""
     tests = Path(__file__).parent
-    long = (tests / "e2e", tests / "property")
-    items.sort(key=lambda item: not any(folder in item.path.parents for folder in long))
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(tests).as_posix()
+        return next((place for place, start in enumerate(_LONGEST) if path.startswith(start)), len(_LONGEST))
+
+    items.sort(key=place)
 
 
 def pytest_configure(config: pytest.Config) -> None:

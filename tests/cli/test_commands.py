@@ -14,9 +14,6 @@ from membercard.cli import app
 from tests.support.cli import Cli, Done, IssuerDirectory
 from tests.support.paths import ROOT
 
-# The first test of a worker waits for its house, which may share the machine with much else.
-pytestmark = pytest.mark.timeout(900)
-
 # The stable names. A name may be added, none goes away.
 NAMES = """
 demo | doctor | profile check

@@ -15,9 +15,6 @@ import pytest
 from tests.support.cli import SCRIPT, Cli, IssuerDirectory, csv_form
 from tests.support.waiting import PATIENCE, eventually
 
-# The first test of a worker waits for its house, which may share the machine with much else.
-pytestmark = pytest.mark.timeout(900)
-
 MEMBERS = 6
 
 

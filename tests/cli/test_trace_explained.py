@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.cli import IssuerDirectory
-
-pytestmark = pytest.mark.timeout(900)
 
 
 def test_an_explained_trace_names_what_went_by_and_nobody(house: IssuerDirectory) -> None:

@@ -17,9 +17,6 @@ from tests.support.bad_environment import Disk, bad_forms, listing, small_disk, 
 from tests.support.cli import SCRIPT, Cli, Done, IssuerDirectory, csv_form, issue_batch
 from tests.support.waiting import PATIENCE
 
-# The first test of a worker waits for its house, which may share the machine with much else.
-pytestmark = pytest.mark.timeout(900)
-
 FOREIGN_KEY = "00112233445566778899AABBCCDDEEFF"
 
 

@@ -12,9 +12,6 @@ from membercard.cli import app
 from tests.support.cli import IssuerDirectory
 from tests.support.paths import ROOT
 
-# The first test of a worker waits for its house, which may share the machine with much else.
-pytestmark = pytest.mark.timeout(900)
-
 COMMANDS = [
     "demo --help",
     "doctor --json",

@@ -25,9 +25,10 @@ from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.cards.card_bench import SCP02, SCP03, card_on, fast_directory
+from tests.support.thorough import repeats
 from tests.support.zygote import Zygote
 
-KILLS = 100
+KILLS = repeats(40, 100)
 CARDS = 20
 LANES = 4
 SPARE = 2
@@ -239,7 +240,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(
 def test_two_stations_share_a_batch_and_one_is_killed(a_house: House) -> None:
     draw = random.Random(7)
     a_house.measure(a_house.next_batch())
-    for _ in range(6):
+    for _ in range(repeats(3, 12)):
         batch = a_house.next_batch()
         dies, lives = a_house.start(batch), a_house.start(batch)
         time.sleep(a_house.starts + draw.uniform(0, a_house.works))

@@ -54,9 +54,6 @@ from tests.support.leaks import Leak, LeakSearch
 from tests.support.paths import ROOT
 from tests.support.unsealed import hidden
 
-# The first test of a worker waits for its house, which may share the machine with much else.
-pytestmark = pytest.mark.timeout(900)
-
 PASSPHRASE = "Kupferkanne-7-im-Brunnen"
 KEYS = {
     "kmc": "D1C7A4B89E6F5C3B2A1F0E9D8C7B6A50",

@@ -34,8 +34,6 @@ from tests.support.leaks import Leak, LeakSearch
 from tests.support.unsealed import hidden
 from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.timeout(900)
-
 # Twelve digits stand nowhere by chance.
 LONG_PINS = {
     "pin: {digits: 6, tries: 3}\n\npayment": "pin: {digits: 12, tries: 3}\n\npayment",

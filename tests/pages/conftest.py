@@ -15,12 +15,6 @@ from tests.support.service.pages import Served, Sessions, chromium, served
 from tests.support.service.seeded_demo import copy_of_demo
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One file comes before other rooms' tests: those of its kind that come later, in whichever process, find the
-    station told."""
-    items.sort(key=lambda item: item.path.name != "test_every_page.py")
-
-
 @pytest.fixture(scope="session")
 def station(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[DemoStation]:
     """What `membercard serve --demo` opens, with cards that answer at once."""

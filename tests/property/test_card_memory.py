@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.card.memory import MemoryDamaged, Nvm, PowerLost, RamImage, TearAt
+from tests.support.thorough import repeats
 
 SCOPES = ("isd", "app/F04D")
 State = dict[str, dict[str, bytes]]
@@ -70,7 +71,7 @@ def test_power_cycles_keep_everything(steps: list[Step]) -> None:
     assert state_of(again) == expected
 
 
-@settings(max_examples=200)
+@settings(max_examples=repeats(100, 2000))
 @given(steps, st.integers(0, 30), st.booleans())
 def test_a_tear_leaves_old_or_new(steps: list[Step], page: int, after: bool) -> None:
     nvm = Nvm(RamImage())

@@ -14,6 +14,7 @@ from simulators.card.memory import Nvm, PowerLost, RamImage, TearAt
 from simulators.virtual_card import VirtualCard
 from tests.support.cards.gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
 from tests.support.cards.toy_applet import TOY_ROM, toy_card
+from tests.support.thorough import repeats
 
 NEW = (bytes((0x11,)) * 16, bytes((0x22,)) * 16, bytes((0x33,)) * 16)
 Work = Callable[[GpHost], None]
@@ -175,11 +176,11 @@ class Chip(RuleBasedStateMachine):
         assert self.card.state is CardLifeCycle.OP_READY
 
 
-Chip.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+Chip.TestCase.settings = settings(max_examples=repeats(15, 300), stateful_step_count=25, deadline=None)
 TestChip = Chip.TestCase
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=repeats(100, 3000), deadline=None)
 @given(st.binary(max_size=40), st.booleans())
 def test_no_bytes_break_the_card(apdu: bytes, in_session: bool) -> None:
     """Any bytes get a status word."""
@@ -191,7 +192,7 @@ def test_no_bytes_break_the_card(apdu: bytes, in_session: bool) -> None:
     assert answer[-2] & 0xF0 in (0x60, 0x90)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=repeats(100, 3000), deadline=None)
 @given(
     st.sampled_from([0xE6, 0xE8, 0xE4, 0xD8, 0xE2, 0xF2, 0xCA, 0x50, 0x82]),
     st.sampled_from([0, 1, 2, 4, 8, 0x0C, 0x10, 0x20, 0x40, 0x80, 0x88]),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from terminal.emv.authentication.cakeys import parse_ca_store
@@ -28,6 +28,7 @@ from tests.support.foreign.kit import ForeignCard
 from tests.support.foreign.pin import ENCIPHERED
 from tests.support.foreign.proof import poked
 from tests.support.foreign.toy import Bank, Card, RsaProof, SmProof
+from tests.support.thorough import repeats
 
 MOST_COMMANDS = 1_500
 MOST_TURNS = 13
@@ -173,6 +174,7 @@ def sm_card(proof: SmProof, first: Callable[[int], int] = lambda asked: asked) -
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("refusal", REFUSALS, ids=[refusal.name for refusal in REFUSALS])
+@settings(max_examples=repeats(25, 10_000))
 @given(plan=PLANS)
 def test_a_no_never_becomes_a_yes(refusal: Refusal, plan: dict[int, Bend]) -> None:
     card = refusal.card()

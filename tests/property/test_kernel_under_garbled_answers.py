@@ -26,6 +26,7 @@ from terminal.emv.transaction.state import Stop, TransactionState
 from terminal.errors import ApduError, CardMalformed, DeadlineExceeded
 from tests.support.cards.kernel_state import DEBIT, PSE, Person, fci, new_state, text, tlv
 from tests.support.cards.payment_issuer import PAN, Issue, RsaIssue, SmIssue, rsa_store, sm_store
+from tests.support.thorough import repeats
 
 TODAY = date(2026, 11, 22)
 SUPPORTED = [Supported(bytes.fromhex("A000000333"))]
@@ -148,7 +149,7 @@ def test_the_honest_card_passes(side: type[Issue], keys: CaStore, aip: str) -> N
 def test_a_card_that_answers_nonsense(side: type[Issue], keys: CaStore, aip: str) -> None:
     honest = HonestCard(side(), aip)
 
-    @settings(max_examples=max(200, settings().max_examples), deadline=None)
+    @settings(max_examples=repeats(60, 10000), deadline=None)
     @given(bends=BENDS)
     def bent(bends: Bends) -> None:
         try:

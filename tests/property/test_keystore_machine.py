@@ -15,6 +15,7 @@ from terminal.errors import KeyNotFound
 from terminal.keys import Algorithm, KeyRef, Purpose, SoftwareKeystore
 from terminal.keys.keyfile import KdfCost
 from terminal.secret import Secret
+from tests.support.thorough import repeats
 
 PASSPHRASE = Secret(b"passphrase")
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -70,5 +71,5 @@ class TwoStations(RuleBasedStateMachine):
         shutil.rmtree(self.directory)
 
 
-TwoStations.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+TwoStations.TestCase.settings = settings(max_examples=repeats(15, 250), stateful_step_count=15, deadline=None)
 TestTwoStations = TwoStations.TestCase

@@ -16,6 +16,7 @@ from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, Transport
 from terminal.errors import NoCard
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
+from tests.support.thorough import repeats
 
 MEMBERS, CHIPS = 3, 6
 
@@ -68,7 +69,7 @@ class Slot(Rack):
         return card
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=repeats(15, 400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(presentation, min_size=1, max_size=6), scp02=st.booleans())
 def test_any_history_ends_with_one_card_for_each_member(
     prepared: Bench, history: list[tuple[list[int], list[str], int | None, set[int], bool]], scp02: bool

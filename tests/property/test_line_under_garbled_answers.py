@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from simulators.readers.reader import SimCard
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, Rack, card_on, fast_directory
+from tests.support.thorough import repeats
 
 ROOM = 200
 
@@ -73,7 +74,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, Any]]:
         made.registry.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=repeats(20, 600), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=plans)
 def test_a_garbled_session(bench: tuple[Bench, tuple[int, LinkProtocol]], plan: dict[int, Any]) -> None:
     made, kind = bench

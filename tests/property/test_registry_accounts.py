@@ -21,6 +21,7 @@ from registry.store import Registry
 from registry.values import ChipKnown, Claim, JournalEntry, JournalEvent, NothingLeft
 from tests.support.registry.postgres import Cluster
 from tests.support.registry.registrar import LEASE, SetClock, chip, custodian, prepare, ready
+from tests.support.thorough import repeats
 
 MEMBERS = 3
 CHIPS = st.integers(1, 9)
@@ -194,7 +195,7 @@ def run(new_url: Callable[[], str], batches: list[str], examples: int) -> None:
 def test_accounts_balance_on_sqlite(tmp_path: Path) -> None:
     first, numbers = tmp_path / "begun.db", count()
     batches = begun(f"sqlite:///{first}")
-    run(lambda: f"sqlite:///{shutil.copyfile(first, tmp_path / f'{next(numbers)}.db')}", batches, 25)
+    run(lambda: f"sqlite:///{shutil.copyfile(first, tmp_path / f'{next(numbers)}.db')}", batches, repeats(10, 250))
 
 
 @pytest.mark.slow
@@ -202,4 +203,4 @@ def test_accounts_balance_on_sqlite(tmp_path: Path) -> None:
 def test_accounts_balance_on_postgresql(cluster: Cluster) -> None:
     first = cluster.database()
     batches = begun(first)
-    run(lambda: cluster.copy(first), batches, 12)
+    run(lambda: cluster.copy(first), batches, repeats(5, 120))

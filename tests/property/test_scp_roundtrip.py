@@ -14,6 +14,7 @@ from terminal.globalplatform import AuthenticationGuard, HostAuthentication, Sec
 from terminal.globalplatform.levels import LEGAL
 from terminal.keys import Algorithm, Scp
 from tests.support.cards.scp_card import CardEnd, host
+from tests.support.thorough import repeats
 
 LONG = (Algorithm.AES192, Algorithm.AES256)
 # How the card comes by its challenge (i bit 10) matters to the handshake alone: one length of keys shows it.
@@ -52,7 +53,7 @@ RESPONSES = st.builds(
 
 
 @pytest.mark.parametrize(("algorithm", "i", "level"), CASES)
-@settings(max_examples=25)
+@settings(max_examples=repeats(8, 250))
 @given(data=st.data())
 def test_commands_and_responses_survive_the_channel(
     algorithm: Algorithm, i: int, level: int, data: st.DataObject
@@ -68,7 +69,7 @@ def test_commands_and_responses_survive_the_channel(
 
 
 @pytest.mark.parametrize(("algorithm", "i", "level"), [case for case in CASES if case[2] & 0x10])
-@settings(max_examples=25)
+@settings(max_examples=repeats(8, 250))
 @given(data=st.data())
 def test_any_changed_bit_of_a_signed_response_closes_the_channel(
     algorithm: Algorithm, i: int, level: int, data: st.DataObject

@@ -19,6 +19,7 @@ from terminal.apdu import Command
 from terminal.tlv import tlv
 from tests.support.cards import member_specimen
 from tests.support.cards.gp_host import TEST_KEY, GpHost, HostError
+from tests.support.thorough import repeats
 
 PSE_GROUPS = [
     (0x0101, bytes.fromhex("701E 611C 4F09 F04D454D4245520101 500C 554E494F4E204D454D424552 870101")),
@@ -167,5 +168,5 @@ class Card(RuleBasedStateMachine):
         assert host.open() in (0x9000, 0x6983)
 
 
-Card.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+Card.TestCase.settings = settings(max_examples=repeats(40, 1000), stateful_step_count=40)
 TestCard = Card.TestCase

@@ -13,6 +13,7 @@ from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
 from tests.support.cards import member_specimen
 from tests.support.foreign import host as foreign_host
+from tests.support.thorough import repeats
 
 MAY_WRITE = {0x20, 0x50, 0x82, 0xD8, 0xE2, 0xE4, 0xE6, 0xE8, 0xF0}
 """VERIFY, and the commands of the security domain (session counters and tries included)."""
@@ -83,7 +84,7 @@ def likely(draw: st.DrawFn) -> bytes:
 @given(
     commands=st.lists(st.one_of(st.binary(max_size=300), likely()), min_size=1, max_size=12), aid=st.sampled_from(AIDS)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=repeats(100, 3000), deadline=None)
 def test_any_bytes(watched: tuple[Watched, VirtualCard], commands: list[bytes], aid: bytes) -> None:
     image, card = watched
     card.reset()

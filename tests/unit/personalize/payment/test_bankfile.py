@@ -22,6 +22,7 @@ from terminal.keys import Algorithm, ApplicationKeys, CardKeys, Diversification,
 from terminal.secret import Secret
 from tests.support.cards.bank_cards import AID, HEAD, PAN, ZMK, card, identity, party, record
 from tests.support.paths import ROOT
+from tests.support.thorough import repeats
 from tests.support.unsealed import hidden
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -228,7 +229,7 @@ ENDS = [HEADER, HEADER + (len(WHOLE) - HEADER - TRAILER) // 2, len(WHOLE) - TRAI
 """Where header, both records (which are of one length) and trailer end."""
 
 
-@settings(max_examples=400)
+@settings(max_examples=repeats(100, 4000))
 @given(st.integers(0, 8 * len(WHOLE) - 1), st.sampled_from([1, 2, 8]))
 def test_a_flipped_bit_anywhere_is_a_fault_with_record_and_offset(at: int, width: int) -> None:
     bent = bytearray(WHOLE)

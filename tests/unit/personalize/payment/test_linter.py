@@ -17,6 +17,7 @@ from personalize.profiles.profile import default_profile
 from terminal.keys import Sealed
 from tests.support import bank, issuer
 from tests.support.bank import Card
+from tests.support.thorough import repeats
 
 NONE = {"static": False, "dynamic": False, "combined": False}
 WRONG_DIGIT = bank.PAN[:-1] + str((int(bank.PAN[-1]) + 1) % 10)
@@ -277,7 +278,7 @@ CHOICES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=repeats(15, 400), deadline=None)
 @given(CHOICES)
 def test_whatever_a_profile_chooses_makes_a_sound_card(choices: dict[str, object]) -> None:
     """With a PDOL that asks for all of it; only an SM card must keep to PBOC's issuer application data."""
@@ -321,7 +322,7 @@ def test_check_digits_of_the_range_are_right() -> None:
     assert luhn_digit(bank.PAN[:-1]) == bank.PAN[-1]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=repeats(80, 3000), deadline=None)
 @given(data=st.data())
 def test_no_damage_makes_the_linter_fall(data: st.DataObject) -> None:
     """Whatever bytes stand in a grouping: findings, never a traceback."""

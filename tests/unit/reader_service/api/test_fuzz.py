@@ -18,8 +18,9 @@ from schemathesis import GenerationMode
 from reader_service.http.errors import CODES
 from tests.support.service.accounts import BASE, Client
 from tests.support.service.service_app import ALL, ServiceApp, service_app
+from tests.support.thorough import repeats
 
-EXAMPLES: Final = 3
+EXAMPLES: Final = repeats(2, 30)
 """For each of more than a hundred operations."""
 _LEFT_OUT: Final = ("DELETE /api/v1/session", "GET /api/v1/events/stream")
 """The first would sign the asker out, the second has no end."""

@@ -17,6 +17,7 @@ from terminal.tlv import tlv
 from tests.support.cards import member_specimen as layout
 from tests.support.cards.applet_host import BareHost, send, store
 from tests.support.cards.member_specimen import MEMBER_AID, Specimen, record, specimen
+from tests.support.thorough import repeats
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +233,7 @@ def shared(card: Specimen) -> tuple[BareHost, MemberApplet]:
 
 
 @given(raw=st.binary(min_size=4, max_size=40))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=repeats(100, 4000), deadline=None)
 def test_random_commands_neither_crash_nor_write(shared: tuple[BareHost, MemberApplet], raw: bytes) -> None:
     host, applet = shared
     try:
@@ -252,7 +253,7 @@ def test_random_commands_neither_crash_nor_write(shared: tuple[BareHost, MemberA
     p2=st.integers(0, 255),
     data=st.binary(max_size=24),
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=repeats(150, 6000), deadline=None)
 def test_near_commands_neither_crash_nor_write(
     shared: tuple[BareHost, MemberApplet], cla: int, ins: int, p1: int, p2: int, data: bytes
 ) -> None:

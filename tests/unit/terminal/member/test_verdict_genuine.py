@@ -13,6 +13,7 @@ from terminal.apdu import stack
 from terminal.member.verdict import Proof, Verdict, VerdictCode, verify
 from tests.support.cards import rsa_signer as make
 from tests.support.cards.member_issuer import CARD, NOW, TRUST, UNPREDICTABLE, Issue, ScriptedCard, hotlist
+from tests.support.thorough import repeats
 
 
 def judge(card: ScriptedCard) -> Verdict:
@@ -217,7 +218,7 @@ def test_a_card_that_claims_nothing_is_not_genuine() -> None:
     assert refused(replace(Issue(), aip="0000").card()) == "static signature: data missing"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=repeats(50, 1500), deadline=None)
 @given(turn=st.integers(0, 9), data=st.data())
 def test_one_changed_byte_anywhere_is_never_active_nor_a_traceback(turn: int, data: st.DataObject) -> None:
     """Every answer but SELECT's is covered by a signature or by the form of the data, and all of it means something but
@@ -239,7 +240,7 @@ def test_one_changed_byte_anywhere_is_never_active_nor_a_traceback(turn: int, da
     assert (verdict.code is not VerdictCode.ACTIVE) is changed[0] or turn == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=repeats(60, 2000), deadline=None)
 @given(answers=st.lists(st.binary(max_size=60), min_size=10, max_size=10))
 def test_random_answers_end_in_a_verdict(answers: list[bytes]) -> None:
     card = Issue().card()

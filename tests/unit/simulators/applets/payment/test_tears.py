@@ -14,6 +14,7 @@ from terminal.apdu import Command
 from tests.support.cards.applet_host import BareHost, send
 from tests.support.cards.payment_specimen import AID, INTERNAL, PIN_BLOCK, PaymentSpecimen, options, specimen
 from tests.support.cards.payment_till import AAC, ARQC, TC, Till
+from tests.support.thorough import repeats
 
 CARD = specimen(1024)
 
@@ -153,7 +154,7 @@ def test_a_balance_torn_before_the_response_is_in_the_log(card: PaymentSpecimen)
 
 
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 6), min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=repeats(25, 600), deadline=None)
 def test_no_counter_value_makes_two_first_cryptograms(seed: int, cuts: list[int]) -> None:
     """However often and wherever the power fails, each first cryptogram has an ATC of its own, and they grow."""
     rng = random.Random(seed)
@@ -194,7 +195,7 @@ KNOWN = [
         max_size=12,
     ),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=repeats(80, 3000), deadline=None)
 def test_random_commands_never_crash(seed: int, commands: list[tuple[tuple[int, int], int, int, bytes]]) -> None:
     """Whatever comes, a status word; the card still pays afterwards, and nobody changed what only an issuer may."""
     host, applet = CARD.issued(seed=seed)
@@ -213,7 +214,7 @@ def test_random_commands_never_crash(seed: int, commands: list[tuple[tuple[int, 
 
 
 @given(raw=st.binary(min_size=4, max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=repeats(80, 3000), deadline=None)
 def test_random_bytes_never_crash(raw: bytes) -> None:
     _, applet = CARD.issued()
     try:
