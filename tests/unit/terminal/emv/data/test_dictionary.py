@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from terminal.emv.data import tags
 from terminal.emv.data.dictionary import STANDARD, Dictionary, Element, lookup
 from terminal.emv.data.elements.annex_a import ANNEX_A
 from terminal.emv.data.elements.codecs import Count, Raw
@@ -34,19 +33,6 @@ DF50 DF51 DF52 DF53 DF54
 
 def test_every_tag_of_annex_a_is_there() -> None:
     assert sorted({str(element.tag) for element in ANNEX_A}) == sorted({*ANNEX_A2, "9F5B"})
-
-
-TAGS = {name: value for name, value in vars(tags).items() if name.startswith("TAG_")}
-
-
-@pytest.mark.parametrize("name", TAGS)
-def test_a_tag_has_its_number_in_its_name_and_is_in_the_table(name: str) -> None:
-    assert name.split("_")[1] == str(Tag(TAGS[name]))
-    assert STANDARD.elsewhere(TAGS[name])
-
-
-def test_no_tag_has_two_names() -> None:
-    assert len(set(TAGS.values())) == len(TAGS)
 
 
 def test_no_two_elements_of_a_scheme_stand_in_one_place() -> None:
