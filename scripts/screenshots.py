@@ -26,11 +26,11 @@ def main(names: list[str]) -> None:
         sessions = Sessions(browser, at)
         for name, show in PAGES.items():
             for language, scheme in LANGUAGES if not names or name in names else ():
-                page, _ = sessions.sit(EVERYTHING, language, color_scheme=scheme, viewport=SIZE)
+                page, _ = sessions.open_page(EVERYTHING, language, color_scheme=scheme, viewport=SIZE)
                 show(page, at)
                 page.wait_for_timeout(400)
                 save(page.screenshot(), FOLDER / f"page-{name}-{language}.png")
-                if faults := sessions.rise():
+                if faults := sessions.close_all():
                     raise SystemExit(f"{name}: {faults}")
 
 

@@ -91,7 +91,7 @@ def test_what_it_tells_to_try_next_works(shown: tuple[Cli, Done]) -> None:
     assert any("approved offline" in one.out for one in ran if "emv" in one.args)
 
 
-def test_a_directory_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
+def test_a_directory_that_is_no_demo_stays_unchanged(tmp_path: Path) -> None:
     cli = Cli(tmp_path / "unused", passphrase=None, bare=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("kept")

@@ -20,8 +20,8 @@ def station(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     """What `membercard serve --demo` opens, with cards that answer at once."""
     own = tmp_path_factory.mktemp("pages")
     shared = tmp_path_factory.getbasetemp().parent if hasattr(request.config, "workerinput") else own
-    with copy_of_demo(shared, own) as made:
-        yield made
+    with copy_of_demo(shared, own) as copy:
+        yield copy
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +37,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def _desk(browser: Browser, at: Served) -> Sessions:
+def _sessions(browser: Browser, at: Served) -> Sessions:
     return Sessions(browser, at)
 
 
 @pytest.fixture
-def desk(_desk: Sessions) -> Iterator[Sessions]:
-    """Whoever sits down is watched: a page that does what it must not do fails its test."""
-    yield _desk
-    assert _desk.rise() == []
+def sessions(_sessions: Sessions) -> Iterator[Sessions]:
+    """Pages by user. A page that does what it must not do fails its test."""
+    yield _sessions
+    assert _sessions.close_all() == []

@@ -87,9 +87,9 @@ def test_each_role_has_a_user_and_each_user_a_password_of_their_own(station: Dem
     assert set(station.passwords) == {*roles, EVERYTHING}
     hasher = Passwords()
     for name, password in station.passwords.items():
-        told = password.reveal().decode()
-        assert hasher.matches(record.users.password_hash(name), told)
-        assert told not in repr(station)
+        password_text = password.reveal().decode()
+        assert hasher.matches(record.users.password_hash(name), password_text)
+        assert password_text not in repr(station)
         assert record.users.user(name).roles == (roles if name == EVERYTHING else {name})
     assert len({password.reveal() for password in station.passwords.values()}) == len(Role) + 1
 
@@ -100,7 +100,7 @@ def test_a_form_waits_to_be_dragged_in(station: DemoStation, record: Registry) -
     assert len(report.rejected) == 5
 
 
-def test_a_directory_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
+def test_a_directory_that_is_no_demo_stays_unchanged(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("kept")
     with pytest.raises(SettingsError, match="--data"), demo_station(tmp_path):
         pass

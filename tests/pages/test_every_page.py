@@ -28,10 +28,10 @@ def paths(at: Served) -> dict[str, str]:
 
 def problems(page: object) -> list[str]:
     """What axe-core finds grave, with the place."""
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{one['id']} ({one['impact']}): {one['help']}: {one['nodes'][0]['html'][:160]}"
-        for one in found
+        for one in violations
         if one["impact"] in SERIOUS
     ]
 
@@ -39,9 +39,9 @@ def problems(page: object) -> list[str]:
 @pytest.mark.parametrize(("language", "scheme"), [("zh", "light"), ("en", "dark")])
 @pytest.mark.parametrize("name", [*PAGES, "batch", "member", "cards", "person"])
 def test_a_page_opens_speaks_its_language_and_is_accessible(
-    desk: Sessions, at: Served, name: str, language: str, scheme: str
+    sessions: Sessions, at: Served, name: str, language: str, scheme: str
 ) -> None:
-    page, _ = desk.sit(EVERYTHING, language, path=paths(at)[name], color_scheme=scheme)
+    page, _ = sessions.open_page(EVERYTHING, language, path=paths(at)[name], color_scheme=scheme)
     title = page.inner_text("h1")
     assert title
     assert page.get_attribute("html", "lang") == {"zh": "zh-CN", "en": "en"}[language]
@@ -54,8 +54,10 @@ def test_a_page_opens_speaks_its_language_and_is_accessible(
     assert wide <= room, "it does not fit a tablet"
 
 
-def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_in(desk: Sessions, at: Served) -> None:
-    page, watch = desk.sit(EVERYTHING)
+def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_in(
+    sessions: Sessions, at: Served
+) -> None:
+    page, watch = sessions.open_page(EVERYTHING)
     page.context.clear_cookies()
     watch.expected |= {401, 422}
     page.goto("/login")
@@ -73,8 +75,8 @@ def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_i
     page.wait_for_selector("html[lang=en]")
 
 
-def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_time(desk: Sessions) -> None:
-    page, _ = desk.sit("operator", path="/progress")
+def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_time(sessions: Sessions) -> None:
+    page, _ = sessions.open_page("operator", path="/progress")
     # What is drawn anew here is drawn by this test.
     silence = "retry: 60000\n\n"
     page.route("**/station/live", lambda route: route.fulfill(content_type="text/event-stream", body=silence))
@@ -93,7 +95,7 @@ def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_ti
         " next.dispatchEvent(new Event('htmx:afterRequest', { bubbles: true }))"
     )
     assert page.evaluate("document.activeElement.id") == "last"
-    said = page.evaluate(
+    announced = page.evaluate(
         """async () => {
           const { announce } = await import("/static/live.js");
           const heard = [];
@@ -109,11 +111,11 @@ def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_ti
           return heard;
         }"""
     )
-    assert said == ["once", "once"]
+    assert announced == ["once", "once"]
 
 
-def test_every_page_is_reached_and_worked_by_keyboard(desk: Sessions) -> None:
-    page, _ = desk.sit(EVERYTHING, path="/audit")
+def test_every_page_is_reached_and_worked_by_keyboard(sessions: Sessions) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/audit")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('href')") == "#content"
     page.keyboard.press("g")

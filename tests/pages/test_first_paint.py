@@ -124,9 +124,9 @@ def address(at: Served, path: str) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_button_works_before_any_module_is_there(desk: Sessions, at: Served, path: str) -> None:
+def test_every_button_works_before_any_module_is_there(sessions: Sessions, at: Served, path: str) -> None:
     """Each button sends its form or opens its dialog, whose buttons do as well, or is marked as one that waits."""
-    page, _ = desk.sit(EVERYTHING, path="/password")
+    page, _ = sessions.open_page(EVERYTHING, path="/password")
     with painted(page, address(at, path)) as paint:
         for button in page.locator("button:visible:enabled:not([data-module])").all():
             dialog = button.get_attribute("commandfor")
@@ -145,8 +145,8 @@ def test_every_button_works_before_any_module_is_there(desk: Sessions, at: Serve
 
 
 @pytest.mark.parametrize("path", ["/station", "/counter?reader=counter"])
-def test_a_button_that_needs_a_module_waits_for_it(desk: Sessions, path: str) -> None:
-    page, _ = desk.sit(EVERYTHING, path="/password")
+def test_a_button_that_needs_a_module_waits_for_it(sessions: Sessions, path: str) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/password")
     with painted(page, path) as paint:
         assert page.locator("[data-module]").all_inner_texts() == ["声音提示"]
         page.click("[data-module]")
@@ -180,9 +180,9 @@ def opens(paint: Paint, button: Locator, dialog: Locator) -> None:
     ],
 )
 def test_a_dialog_that_is_fetched_is_open_at_once_and_filled_later(
-    desk: Sessions, path: str, press: str, field: str
+    sessions: Sessions, path: str, press: str, field: str
 ) -> None:
-    page, _ = desk.sit(EVERYTHING, path="/password")
+    page, _ = sessions.open_page(EVERYTHING, path="/password")
     with painted(page, path) as paint:
         page.locator(press).first.click()
         expect(page.locator("dialog[open]")).to_contain_text("正在加载")
@@ -190,8 +190,8 @@ def test_a_dialog_that_is_fetched_is_open_at_once_and_filled_later(
         expect(page.locator(field)).to_be_focused()
 
 
-def test_keys_and_menus_work_before_any_module(desk: Sessions) -> None:
-    page, _ = desk.sit(EVERYTHING, path="/password")
+def test_keys_and_menus_work_before_any_module(sessions: Sessions) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/password")
     with painted(page, "/station") as paint:
         page.keyboard.press("?")
         expect(page.locator("#keys-list dd").first).to_be_visible()
@@ -208,8 +208,8 @@ def test_keys_and_menus_work_before_any_module(desk: Sessions) -> None:
     assert [path for path, _ in paint.posted] == ["/station/all/stop"]
 
 
-def test_a_choice_on_the_counter_and_a_file_for_intake_count_before_any_module(desk: Sessions, at: Served) -> None:
-    page, _ = desk.sit(EVERYTHING, path="/password")
+def test_a_choice_on_the_counter_and_a_file_for_intake_count_before_any_module(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/password")
     with painted(page, "/counter?reader=counter"):
         reader = str(page.locator("#reader option").first.get_attribute("value"))
         page.select_option("#reader", reader)
@@ -220,10 +220,10 @@ def test_a_choice_on_the_counter_and_a_file_for_intake_count_before_any_module(d
         expect(page.locator("#chosen")).to_have_text("early.xlsx")
 
 
-def test_a_form_is_registered_without_any_module(desk: Sessions, at: Served, tmp_path: Path) -> None:
+def test_a_form_is_registered_without_any_module(sessions: Sessions, at: Served, tmp_path: Path) -> None:
     """The browser's own forms lead all the way: uploaded, sent for review, returned with a reason, and discarded."""
     form = write_form(tmp_path / "early.xlsx", "首屏测试工会", people(2, 931))
-    page, _ = desk.sit("registrar", path="/password")
+    page, _ = sessions.open_page("registrar", path="/password")
     with painted(page, "/intake", posts=False):
         page.set_input_files("#form", form)
         page.click("#upload button[type=submit]")
@@ -231,7 +231,7 @@ def test_a_form_is_registered_without_any_module(desk: Sessions, at: Served, tmp
         batch = page.url.rpartition("/")[2]
         page.get_by_role("button", name="送审").click()
         expect(page.locator(".badge").first).to_contain_text("待审核")
-    reviewer, _ = desk.sit("reviewer", path="/password")
+    reviewer, _ = sessions.open_page("reviewer", path="/password")
     with painted(reviewer, f"/intake/{batch}", posts=False):
         reviewer.click(opener("return"))
         reviewer.keyboard.type("请核对单位名称")
@@ -244,8 +244,8 @@ def test_a_form_is_registered_without_any_module(desk: Sessions, at: Served, tmp
         page.wait_for_url("**/intake", wait_until="commit")
 
 
-def test_a_secret_that_is_shown_once_has_a_page_of_its_own_without_htmx(desk: Sessions) -> None:
-    page, _ = desk.sit("administrator", "en", path="/password")
+def test_a_secret_that_is_shown_once_has_a_page_of_its_own_without_htmx(sessions: Sessions) -> None:
+    page, _ = sessions.open_page("administrator", "en", path="/password")
     with painted(page, "/users", posts=False):
         page.click(opener("make-token"))
         page.keyboard.type("till 8")
@@ -264,8 +264,8 @@ def whole(board: LivePage) -> str:
         return thread.submit(asyncio.run, board.whole()).result()
 
 
-def test_a_live_message_leaves_an_open_dialog_and_its_text_alone(desk: Sessions, at: Served) -> None:
-    page, _ = desk.sit(EVERYTHING, path="/station")
+def test_a_live_message_leaves_an_open_dialog_and_its_text_unchanged(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/station")
     html = whole(StationBoard(Shell(at.service), ALL, "zh")).replace("Lane 4", "Lane 4b")
     tile = page.locator("article.tile", has=page.get_by_role("heading", name="Lane 4", exact=True))
     tile.locator("[hx-get]").click()
@@ -277,8 +277,8 @@ def test_a_live_message_leaves_an_open_dialog_and_its_text_alone(desk: Sessions,
     expect(page.locator("#reader-name")).to_be_focused()
 
 
-def test_a_live_message_changes_what_may_be_started_and_no_choice_that_was_made(desk: Sessions, at: Served) -> None:
-    page, _ = desk.sit(EVERYTHING, path="/station")
+def test_a_live_message_changes_what_may_be_started_and_no_choice_of_the_user(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/station")
     page.locator(opener("start")).first.click()
     page.locator("#start-choices input[name=reader]").first.uncheck()
     page.focus("#begin")
@@ -298,8 +298,8 @@ def test_a_live_message_changes_what_may_be_started_and_no_choice_that_was_made(
     assert [box.get_attribute("value") for box in ticked.all()] == [only.get_attribute("data-only")]
 
 
-def test_a_press_counts_though_a_live_message_comes_before_the_button_is_let_go(desk: Sessions, at: Served) -> None:
-    page, _ = desk.sit(EVERYTHING, path="/station")
+def test_a_press_counts_though_a_live_message_comes_before_the_button_is_let_go(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/station")
     html = whole(StationBoard(Shell(at.service), ALL, "zh"))
     page.locator("article.tile [data-only]").first.hover()
     page.mouse.down()
@@ -308,8 +308,8 @@ def test_a_press_counts_though_a_live_message_comes_before_the_button_is_let_go(
     expect(page.locator("dialog#start")).to_be_visible()
 
 
-def test_a_late_answer_closes_no_dialog_that_was_opened_meanwhile(desk: Sessions) -> None:
-    page, watch = desk.sit("administrator", path="/users")
+def test_a_late_answer_closes_no_dialog_that_was_opened_meanwhile(sessions: Sessions) -> None:
+    page, watch = sessions.open_page("administrator", path="/users")
     held: list[Route] = []
 
     def hold(route: Route) -> None:

@@ -36,7 +36,7 @@ def settled(page: Page) -> None:
     expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
-def said(page: Page, text: str | re.Pattern[str]) -> None:
+def expect_message(page: Page, text: str | re.Pattern[str]) -> None:
     expect(page.locator("#messages")).to_contain_text(text)
 
 
@@ -47,22 +47,22 @@ def drop(page: Page, path: Path) -> None:
     page.evaluate(_DROP, ["#drop", path.name, base64.b64encode(path.read_bytes()).decode()])
 
 
-def test_a_form_that_is_dropped_is_checked_in_english(desk: Sessions, at: Served, tmp_path: Path) -> None:
-    page, _ = desk.sit("registrar", "en", path="/intake")
+def test_a_form_that_is_dropped_is_checked_in_english(sessions: Sessions, at: Served, tmp_path: Path) -> None:
+    page, _ = sessions.open_page("registrar", "en", path="/intake")
     drop(page, write_form(tmp_path / "drop.xlsx", "拖放测试工会", people(2, 901)))
     page.wait_for_url(re.compile(r"/intake/B"))
-    said(page, "2 rows accepted, 0 rejected")
+    expect_message(page, "2 rows accepted, 0 rejected")
     expect(page.locator("section[aria-labelledby=changes-title] tbody tr")).to_have_count(2)
     ask(page, "discard", "only a test of dropping")
     page.wait_for_url("**/intake")
-    said(page, "was discarded")
+    expect_message(page, "was discarded")
 
 
 def test_a_form_without_a_sound_row_makes_no_batch_and_comes_back_annotated(
-    desk: Sessions, at: Served, tmp_path: Path
+    sessions: Sessions, at: Served, tmp_path: Path
 ) -> None:
     before = len(at.service.registry.batches.all())
-    page, _ = desk.sit("registrar", "en", path="/intake")
+    page, _ = sessions.open_page("registrar", "en", path="/intake")
     page.set_input_files("#form", write_form(tmp_path / "known.xlsx", "省邮政公司工会", [SECOND]))
     page.click("#upload button[type=submit]")
     expect(page.locator("#result")).to_contain_text("no row could be accepted")
@@ -76,9 +76,9 @@ def test_a_form_without_a_sound_row_makes_no_batch_and_comes_back_annotated(
 
 @pytest.mark.parametrize(("language", "word"), [("zh", "无法读取"), ("en", "cannot be read")])
 def test_what_is_no_form_is_refused_in_the_readers_language(
-    desk: Sessions, tmp_path: Path, language: str, word: str
+    sessions: Sessions, tmp_path: Path, language: str, word: str
 ) -> None:
-    page, watch = desk.sit("registrar", language, path="/intake")
+    page, watch = sessions.open_page("registrar", language, path="/intake")
     watch.expected |= {400, 413, 415, 422}
     (tmp_path / "bomb.xlsx").write_bytes(b"PK\x03\x04 this is no workbook")
     page.set_input_files("#form", tmp_path / "bomb.xlsx")
@@ -91,8 +91,8 @@ def test_what_is_no_form_is_refused_in_the_readers_language(
     expect(page.locator("#result .notice.bad")).to_contain_text("文件" if language == "zh" else "too large")
 
 
-def test_the_importer_may_not_approve(desk: Sessions, at: Served, tmp_path: Path) -> None:
-    page, _ = desk.sit("demo", path="/intake")
+def test_the_importer_may_not_approve(sessions: Sessions, at: Served, tmp_path: Path) -> None:
+    page, _ = sessions.open_page("demo", path="/intake")
     page.set_input_files("#form", write_form(tmp_path / "own.xlsx", "自审测试工会", people(1, 951)))
     page.click("#upload button[type=submit]")
     page.get_by_role("button", name="送审").click()
@@ -105,19 +105,17 @@ def test_the_importer_may_not_approve(desk: Sessions, at: Served, tmp_path: Path
 # --- registry --------------------------------------------------------------------------------------------------------
 
 
-def test_a_member_is_found_by_each_number_and_by_name_and_none_of_it_is_in_the_address(
-    desk: Sessions, at: Served
-) -> None:
-    page, _ = desk.sit("registrar", path="/registry")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    found = at.service.registry.members.find(SECOND.id_number).items[0]
-    for text in (SECOND.id_number, str(found.member_number), str(found.card_number), SECOND.name):
+def test_search_by_each_number_and_by_name_leaves_none_of_it_in_the_address(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page("registrar", path="/registry")
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    member = at.service.registry.members.find(SECOND.id_number).items[0]
+    for text in (SECOND.id_number, str(member.member_number), str(member.card_number), SECOND.name):
         page.goto("/registry")
         page.fill("#text", text)
         page.press("#text", "Enter")
-        page.wait_for_url(f"**/registry/{found.member_id}")
-    assert not [url for url in asked if SECOND.id_number in url or str(found.card_number) in url]
+        page.wait_for_url(f"**/registry/{member.member_id}")
+    assert not [url for url in addresses if SECOND.id_number in url or str(member.card_number) in url]
     assert SECOND.id_number not in page.content()
     assert SECOND.mobile not in page.content()
     page.goto("/registry")
@@ -126,9 +124,9 @@ def test_a_member_is_found_by_each_number_and_by_name_and_none_of_it_is_in_the_a
     expect(page.locator("#matches")).to_contain_text("没有找到")
 
 
-def test_clear_data_are_shown_for_a_reason_and_kept_in_the_audit(desk: Sessions, at: Served) -> None:
-    found = at.service.registry.members.find(SECOND.id_number).items[0]
-    page, _ = desk.sit("registrar", path=f"/registry/{found.member_id}")
+def test_full_data_are_shown_for_a_reason_and_recorded_in_the_audit(sessions: Sessions, at: Served) -> None:
+    member = at.service.registry.members.find(SECOND.id_number).items[0]
+    page, _ = sessions.open_page("registrar", path=f"/registry/{member.member_id}")
     ask(page, "unmask", "本人到场核对资料")
     shown = page.locator("#unmasked")
     expect(shown).to_contain_text(SECOND.id_number)
@@ -140,11 +138,11 @@ def test_clear_data_are_shown_for_a_reason_and_kept_in_the_audit(desk: Sessions,
     assert SECOND.id_number not in page.content()
 
 
-def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Sessions, at: Served) -> None:
+def test_a_card_is_locked_unlocked_lost_and_replaced(sessions: Sessions, at: Served) -> None:
     someone = at.service.registry.members.find(person(103).id_number).items[0]
     number = str(someone.card_number)
     card = at.service.registry.cards.card(number)
-    page, _ = desk.sit("registrar", "en", path=f"/registry/{someone.member_id}")
+    page, _ = sessions.open_page("registrar", "en", path=f"/registry/{someone.member_id}")
     for step, words, state in (
         ("suspend", "is locked", CardState.SUSPENDED),
         ("unlock", "is unlocked", CardState.ACTIVE),
@@ -152,7 +150,7 @@ def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Sessions, at: Served)
         ("replace", "Replacement batch", CardState.REPLACED),
     ):
         ask(page, f"{step}-{card.dossier_id}", f"reason for {step}")
-        said(page, words)
+        expect_message(page, words)
         assert at.service.registry.cards.card(number).state is state
     assert page.locator("[commandfor^=loss-]").count() == 0
     history = page.locator("section[aria-labelledby=history-title] tbody tr")
@@ -162,16 +160,16 @@ def test_a_card_is_locked_unlocked_lost_and_replaced(desk: Sessions, at: Served)
     expect(page.locator("main tbody")).to_contain_text(number)
 
 
-def test_a_member_moves_to_another_unit_and_leaves(desk: Sessions, at: Served) -> None:
+def test_a_member_moves_to_another_unit_and_leaves(sessions: Sessions, at: Served) -> None:
     someone = at.service.registry.members.find(person(104).id_number).items[0]
-    page, _ = desk.sit("registrar", path=f"/registry/{someone.member_id}")
+    page, _ = sessions.open_page("registrar", path=f"/registry/{someone.member_id}")
     page.click(opener("transfer"))
     page.fill("dialog#transfer input[name=unit]", "省地质局工会")
     page.fill("dialog#transfer textarea", "工作调动")
     page.click("dialog#transfer button[type=submit]")
-    said(page, "省地质局工会")
+    expect_message(page, "省地质局工会")
     ask(page, "withdraw", "退休")
-    said(page, "已注销")
+    expect_message(page, "已注销")
     assert at.service.registry.members.member(someone.member_id).withdrawn_at is not None
     assert page.locator(opener("transfer")).count() == 0
 
@@ -180,9 +178,9 @@ def test_a_member_moves_to_another_unit_and_leaves(desk: Sessions, at: Served) -
 
 
 def test_plots_are_drawn_each_with_its_table_and_all_of_it_is_exported(
-    desk: Sessions, at: Served, tmp_path: Path
+    sessions: Sessions, at: Served, tmp_path: Path
 ) -> None:
-    page, _ = desk.sit("auditor", path="/progress?days=30")
+    page, _ = sessions.open_page("auditor", path="/progress?days=30")
     page.wait_for_selector("#plots[data-drawn='6']")
     for name in ("units", "days", "seconds", "lanes", "rejects", "verdicts"):
         inked = page.evaluate(
@@ -200,21 +198,21 @@ def test_plots_are_drawn_each_with_its_table_and_all_of_it_is_exported(
     assert len(load_workbook(tmp_path / "figures.xlsx").sheetnames) >= 5
 
 
-def test_a_schedule_is_imported(desk: Sessions, at: Served, tmp_path: Path) -> None:
+def test_a_schedule_is_imported(sessions: Sessions, at: Served, tmp_path: Path) -> None:
     sheet = tmp_path / "plan.csv"
     sheet.write_text("单位,组别,计划数,完成日期\n省测试工会,第四组,25,2027-01-31\n", encoding="utf-8")
-    page, _ = desk.sit("registrar", path="/progress")
+    page, _ = sessions.open_page("registrar", path="/progress")
     page.set_input_files("input[name=form]", sheet)
     page.locator("form[action='/progress/plans'] button").click()
-    said(page, "计划已导入")
+    expect_message(page, "计划已导入")
     expect(page.locator("section[aria-labelledby=units-title]")).to_contain_text("省测试工会")
     at.service.registry.plans.remove("省测试工会", by="tests")
 
 
-def test_one_units_plan_is_mended_removed_and_added_by_keyboard(desk: Sessions, at: Served) -> None:
+def test_one_units_plan_is_mended_removed_and_added_by_keyboard(sessions: Sessions, at: Served) -> None:
     plans = at.service.registry.plans
     before = next(plan for plan in plans.all() if plan.unit == "省地质局工会")
-    page, watch = desk.sit("registrar", path="/progress")
+    page, watch = sessions.open_page("registrar", path="/progress")
     watch.expected.add(422)
 
     def save(planned: str) -> None:
@@ -229,12 +227,12 @@ def test_one_units_plan_is_mended_removed_and_added_by_keyboard(desk: Sessions, 
     expect(page.locator("#plan-planned-error")).to_contain_text("大于 0")
     expect(page.locator("#plan-planned")).to_be_focused()
     save("17")
-    said(page, "省地质局工会的计划已保存：17 张")
+    expect_message(page, "省地质局工会的计划已保存：17 张")
     assert replace(before, planned=17) in plans.all()
     page.wait_for_load_state()
     page.click("[aria-label='修改省地质局工会的计划']")
     page.get_by_role("button", name="删除计划").click()
-    said(page, "已删除省地质局工会的计划（17 张）")
+    expect_message(page, "已删除省地质局工会的计划（17 张）")
     assert before.unit not in {plan.unit for plan in plans.all()}
     page.wait_for_load_state()
     page.keyboard.press("n")
@@ -242,15 +240,15 @@ def test_one_units_plan_is_mended_removed_and_added_by_keyboard(desk: Sessions, 
     for field, value in (("unit", before.unit), ("group", before.group), ("due", before.due.isoformat())):
         page.fill(f"#plan-{field}", value)
     save(str(before.planned))
-    said(page, f"计划已保存：{before.planned} 张")
+    expect_message(page, f"计划已保存：{before.planned} 张")
     assert before in plans.all()
 
 
 # --- audit -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_audit_is_filtered_and_its_chain_verified_against_what_was_noted(desk: Sessions) -> None:
-    page, _ = desk.sit("auditor", "en", path="/audit")
+def test_the_audit_is_filtered_and_its_chain_verified_against_what_was_noted(sessions: Sessions) -> None:
+    page, _ = sessions.open_page("auditor", "en", path="/audit")
     page.select_option("select[name=action]", "user.")
     page.get_by_role("button", name="Filter").click()
     rows = page.locator("main tbody tr")
@@ -276,8 +274,8 @@ def test_the_audit_is_filtered_and_its_chain_verified_against_what_was_noted(des
 # --- users -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessions, at: Served) -> None:
-    page, _ = desk.sit("administrator", path="/users")
+def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page("administrator", path="/users")
     page.click(opener("add"))
     page.fill("dialog#add input[name=name]", "qian.duo")
     page.fill("dialog#add input[name=display]", "钱多")
@@ -295,7 +293,7 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessio
     page.check("dialog#roles input[value=operator]")
     page.fill("dialog#roles textarea", "兼任制卡")
     page.click("dialog#roles button[type=submit]")
-    said(page, "角色已更改")
+    expect_message(page, "角色已更改")
     assert at.service.registry.users.user("qian.duo").roles == {"counter", "operator"}
     ask(page, "reset", "忘记密码")
     second = page.inner_text("#once code")
@@ -303,12 +301,12 @@ def test_a_user_is_added_signs_in_is_given_roles_reset_and_disabled(desk: Sessio
     page.reload()
     assert second not in page.content()
     ask(page, "disable", "离职")
-    said(page, "已停用")
+    expect_message(page, "已停用")
     assert at.service.registry.users.user("qian.duo").disabled
 
 
-def test_a_token_is_shown_once_and_revoked(desk: Sessions, at: Served) -> None:
-    page, _ = desk.sit("administrator", "en", path="/users")
+def test_a_token_is_shown_once_and_revoked(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page("administrator", "en", path="/users")
     page.click(opener("make-token"))
     assert page.locator("dialog#make-token input[value=reviewer]").count() == 0
     page.fill("dialog#make-token input[name=label]", "till 7")
@@ -320,19 +318,19 @@ def test_a_token_is_shown_once_and_revoked(desk: Sessions, at: Served) -> None:
     assert secret not in page.content()
     token = at.service.registry.tokens.page().items[0]
     ask(page, f"revoke-{token.id}", "the till was sold")
-    said(page, "was revoked")
+    expect_message(page, "was revoked")
     assert at.service.registry.tokens.page().items[0].revoked_at is not None
 
 
-def test_an_administrator_does_not_disable_themselves(desk: Sessions) -> None:
-    page, _ = desk.sit("administrator", path="/users/administrator")
+def test_an_administrator_does_not_disable_themselves(sessions: Sessions) -> None:
+    page, _ = sessions.open_page("administrator", path="/users/administrator")
     assert page.locator(opener("disable")).count() == 0
     assert page.locator(opener("roles")).count() == 0
 
 
-def test_pages_of_others_are_refused_in_words(desk: Sessions) -> None:
+def test_pages_of_others_are_refused_in_words(sessions: Sessions) -> None:
     for name, path in (("counter", "/registry"), ("registrar", "/users"), ("operator", "/audit")):
-        page, watch = desk.sit(name, path="/password")
+        page, watch = sessions.open_page(name, path="/password")
         watch.expected.add(403)
         page.goto(path)
         expect(page.locator("main .notice.bad")).to_contain_text("您的角色")
@@ -342,8 +340,8 @@ def test_pages_of_others_are_refused_in_words(desk: Sessions) -> None:
 # --- station ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_operator_gives_a_reader_its_name(desk: Sessions) -> None:
-    page, watch = desk.sit("operator", "zh", path="/station")
+def test_an_operator_gives_a_reader_its_name(sessions: Sessions) -> None:
+    page, watch = sessions.open_page("operator", "zh", path="/station")
     tile = page.locator("article.tile", has=page.get_by_role("heading", name="Lane 4", exact=True))
     known = str(tile.get_attribute("id"))
 
@@ -357,8 +355,8 @@ def test_an_operator_gives_a_reader_its_name(desk: Sessions) -> None:
     for name in ("靠窗", "Lane 4"):  # the last is what the other tests know it by
         call_it(name)
         expect(page.locator(f"#{known} h2")).to_have_text(name)
-        said(page, f"读卡器现名 {name}")
+        expect_message(page, f"读卡器现名 {name}")
         expect(page.locator("dialog#name")).to_be_hidden()
     watch.expected.add(409)
     call_it("Lane 1")
-    said(page, "本站点另有读卡器名为 Lane 1")
+    expect_message(page, "本站点另有读卡器名为 Lane 1")

@@ -26,16 +26,16 @@ def reason(page: Page, dialog: str, text: str) -> None:
     page.click(f"dialog#{dialog} button[type=submit]")
 
 
-def upload(desk: Sessions, at: Served, tmp_path: Path) -> str:
+def upload(sessions: Sessions, at: Served, tmp_path: Path) -> str:
     """The clerk's part; gives the batch."""
-    page, _ = desk.sit("registrar", path="/intake")
+    page, _ = sessions.open_page("registrar", path="/intake")
     page.set_input_files("#form", at.station.fresh_form)
     assert page.inner_text("#chosen") == at.station.fresh_form.name
     page.click("#upload button[type=submit]")
     page.wait_for_url(re.compile(r"/intake/B\d{8}-\d{3}$"))
     expect(page.locator("#messages")).to_contain_text("通过 4 行，退回 5 行")
     rows = page.locator("section[aria-labelledby=rows-title] tbody tr")
-    assert rows.count() == 5
+    expect(rows).to_have_count(5)
     expect(rows.first).to_contain_text("身份证号校验位不对")
     with page.expect_download() as download:
         page.get_by_role("link", name="下载批注文件").click()
@@ -49,16 +49,16 @@ def upload(desk: Sessions, at: Served, tmp_path: Path) -> str:
     return page.url.rpartition("/")[2]
 
 
-def review(desk: Sessions, batch: str) -> None:
+def review(sessions: Sessions, batch: str) -> None:
     """Returned with a reason, mended, approved."""
-    page, _ = desk.sit("reviewer", path="/intake")
+    page, _ = sessions.open_page("reviewer", path="/intake")
     page.get_by_role("link", name=batch).click()
     changes = page.locator("section[aria-labelledby=changes-title] tbody tr")
-    assert changes.count() == 4
+    expect(changes).to_have_count(4)
     expect(changes.first).to_contain_text("新会员")
     reason(page, "return", "请核对手机号后重新送审")
     expect(page.locator("#messages")).to_contain_text("已退回")
-    clerk, _ = desk.sit("registrar", path=f"/intake/{batch}")
+    clerk, _ = sessions.open_page("registrar", path=f"/intake/{batch}")
     expect(clerk.locator(".story")).to_contain_text("请核对手机号后重新送审")
     clerk.get_by_role("button", name="送审").click()
     expect(clerk.locator("#messages")).to_contain_text("已送审")
@@ -69,9 +69,9 @@ def review(desk: Sessions, batch: str) -> None:
     expect(page.locator("#messages")).to_contain_text("已审核通过")
 
 
-def make(desk: Sessions, at: Served, batch: str) -> None:
+def make(sessions: Sessions, at: Served, batch: str) -> None:
     """The operator prepares the batch and runs it over all lanes, and hears of the stranger among the blanks."""
-    page, _ = desk.sit("operator", path="/station")
+    page, _ = sessions.open_page("operator", path="/station")
     page.click(f"#prepare-{batch}")
     page.wait_for_selector(f"#prepare-{batch}", state="detached")
     expect(page.locator(f"article:has(#batch-{batch})")).to_contain_text("待制卡")
@@ -90,15 +90,15 @@ def make(desk: Sessions, at: Served, batch: str) -> None:
     assert registry.line.rejects(batch)
 
 
-def verdict(desk: Sessions, at: Served, batch: str) -> None:
+def verdict(sessions: Sessions, at: Served, batch: str) -> None:
     """One of the new cards is carried to the counter."""
     card = at.service.registry.cards.of_batch(batch)[0]
     shutil.copyfile(
         at.station.home / "stock" / "issued" / f"chip-{card.chip_serial}.card", at.station.slot_cards / "new.card"
     )
-    counter, _ = desk.sit("counter", path="/counter?reader=counter")
+    counter, _ = sessions.open_page("counter", path="/counter?reader=counter")
     expect(counter.locator("#verdict")).to_contain_text("请插入会员卡")
-    hand, _ = desk.sit("developer", path="/developer?reader=counter")
+    hand, _ = sessions.open_page("developer", path="/developer?reader=counter")
     hand.select_option("select[name=card]", "new.card")
     hand.get_by_role("button", name="插入").click()
     shown = counter.locator("#verdict")
@@ -109,12 +109,12 @@ def verdict(desk: Sessions, at: Served, batch: str) -> None:
     expect(hand.locator("#reader-counter")).to_contain_text("没有卡片")
 
 
-def test_a_counter_shows_no_verdict_that_may_be_of_another_card(desk: Sessions, at: Served) -> None:
+def test_a_counter_shows_no_verdict_that_may_be_of_another_card(sessions: Sessions, at: Served) -> None:
     """Neither while it hears nothing of its reader, nor of a card that was judged before the page came."""
-    page, _ = desk.sit("counter", path="/counter?reader=counter")
-    shown, drawer = page.locator("#verdict"), at.service.readers.drawer("counter")
+    page, _ = sessions.open_page("counter", path="/counter?reader=counter")
+    shown, slot = page.locator("#verdict"), at.service.readers.slot("counter")
     expect(shown).to_have_attribute("data-waits", "insert")
-    drawer.insert(at.station.slot_cards / "1-good.card")
+    slot.insert(at.station.slot_cards / "1-good.card")
     try:
         expect(shown).to_have_attribute("data-verdict", "ACTIVE")
         expect(page.locator("#announce")).to_contain_text("有效。可以享受会员服务。")
@@ -124,13 +124,13 @@ def test_a_counter_shows_no_verdict_that_may_be_of_another_card(desk: Sessions, 
         page.reload()
         expect(shown).to_contain_text("请取出卡片，重新插入")
     finally:
-        drawer.eject()
+        slot.eject()
     expect(shown).to_contain_text("请插入会员卡")
 
 
-def test_from_a_form_to_a_card_that_a_counter_takes(desk: Sessions, at: Served, tmp_path: Path) -> None:
-    batch = upload(desk, at, tmp_path)
-    review(desk, batch)
-    make(desk, at, batch)
-    verdict(desk, at, batch)
+def test_from_a_form_to_a_card_that_a_counter_takes(sessions: Sessions, at: Served, tmp_path: Path) -> None:
+    batch = upload(sessions, at, tmp_path)
+    review(sessions, batch)
+    make(sessions, at, batch)
+    verdict(sessions, at, batch)
     assert at.service.registry.audit.verify().whole

@@ -1,7 +1,7 @@
-// What every page does once htmx is there: answers to forms, the connection, the live stream. What works before: page.js.
+// What every page does once htmx is there: responses to forms, the connection, the live stream. See also page.js.
 import { announce, follow } from "./live.js";
 
-// Dialogs whose form is on its way, and in which nothing was written since: an answer closes no other.
+// Dialogs whose form was sent, and in which nothing was written since: a response closes only these.
 const sent = new WeakSet();
 const dialogOf = (event) => event.detail.requestConfig?.elt?.closest("dialog[open]");
 
@@ -13,13 +13,13 @@ for (const name of ["input", "close"]) {
   document.addEventListener(name, (event) => sent.delete(event.target.closest("dialog")), true);
 }
 
-// A message stands behind an open dialog, where nobody sees it.
+// A message is behind an open dialog, so the dialog closes.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const dialog = dialogOf(event);
   if (event.detail.target.id === "messages" && dialog && sent.has(dialog)) dialog.close();
 });
 
-// A form in a dialog whose answer stands beside it: close and clear the dialog once the answer is there.
+// A form in a dialog with its response outside it: the dialog closes and its fields are cleared.
 document.addEventListener("htmx:afterSwap", (event) => {
   const dialog = dialogOf(event);
   if (!dialog || dialog.contains(event.detail.target) || !sent.has(dialog)) return;
@@ -28,14 +28,14 @@ document.addEventListener("htmx:afterSwap", (event) => {
   event.detail.target.scrollIntoView({ block: "nearest" });
 });
 
-// A form that was answered, also with a refusal, may be sent again: with another key. One without answer keeps its key,
-// so that it is done once only.
+// A form with a response, also a refusal, may be sent again, with another key. One without a response keeps its key, so
+// that it takes effect once.
 document.addEventListener("htmx:afterRequest", (event) => {
   const key = event.target.querySelector?.("input[name=idempotency_key]");
   if (key && event.detail.xhr.status) key.value = crypto.randomUUID();
 });
 
-// A request without an answer: the service is stopped, or the network between is down.
+// A request without a response: the service is stopped, or the network is down.
 document.addEventListener("htmx:sendError", () => connection(false));
 document.addEventListener("htmx:afterOnLoad", () => connection(true));
 
@@ -44,7 +44,7 @@ function connection(there) {
   document.dispatchEvent(new CustomEvent("connection", { detail: { there } }));
 }
 
-// A message that came with the page was there before any screen reader listened.
+// A message that came with the page was there before a screen reader could notice a change.
 const message = document.getElementById("messages").textContent.trim();
 if (message) announce(message);
 

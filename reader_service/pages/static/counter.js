@@ -1,4 +1,4 @@
-// Counter: the verdict is read out and heard, and nobody's data stay on the screen once the card is gone.
+// Counter: a verdict is announced and heard, and leaves the screen after the card was taken out.
 import { announce } from "./live.js";
 import { soundButton, tone } from "./sound.js";
 
@@ -10,7 +10,7 @@ if (sound) soundButton(sound);
 
 const waiting = document.getElementById("verdict")?.cloneNode(true);
 
-// No verdict any more, but what is waited for.
+// Replace the verdict by what the page asks for.
 function clear(waits) {
   clearTimeout(clearing);
   const place = waiting.cloneNode(true);
@@ -18,7 +18,7 @@ function clear(waits) {
   document.getElementById("verdict").replaceWith(place);
 }
 
-// What was true of a card before the line went down says nothing of the card that is in now.
+// A verdict from before the connection was lost says nothing about the card that is in the reader now.
 document.addEventListener("connection", ({ detail: { there } }) => {
   if (!there && waiting) clear("nothing");
 });

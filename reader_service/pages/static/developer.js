@@ -1,4 +1,4 @@
-// Developer: the console's history scrolls along, earlier commands come back, presets fill the field.
+// Developer: the command history scrolls to its end, arrow keys recall earlier commands, presets fill the field.
 const history = document.getElementById("history");
 const field = document.getElementById("apdu");
 const sent = [];

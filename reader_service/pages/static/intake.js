@@ -1,4 +1,4 @@
-// The form goes up with a progress bar: dragged in, chosen, or sent by its button.
+// Upload of the form with a progress bar: dropped, chosen, or sent by the button.
 const form = document.getElementById("upload");
 if (form) prepare(form);
 
@@ -27,7 +27,7 @@ function prepare(form) {
   input.addEventListener("change", showChosen);
   showChosen(); // chosen before this module was there
   form.addEventListener("submit", (event) => {
-    if (event.submitter?.hasAttribute("formaction")) return; // the annotated copy is a download of the browser's own
+    if (event.submitter?.hasAttribute("formaction")) return; // the annotated copy is an ordinary download
     event.preventDefault();
     send(form, result);
   });
@@ -45,7 +45,7 @@ function notice(text) {
 }
 
 function send(form, result) {
-  // Said here: a service that refuses the rest of a body closes the line, and a browser then tells no reason.
+  // Checked here, as a service that refuses a body midway closes the connection, and a browser then shows no reason.
   if (form.elements.namedItem("form").files[0].size > Number(form.dataset.most)) {
     result.replaceChildren(notice(form.dataset.large));
     return;
@@ -68,8 +68,8 @@ function send(form, result) {
   });
   request.addEventListener("load", () => {
     end();
-    const onward = request.getResponseHeader("HX-Redirect");
-    if (onward) location.assign(onward);
+    const redirect = request.getResponseHeader("HX-Redirect");
+    if (redirect) location.assign(redirect);
     else result.innerHTML = request.responseText;
   });
   request.addEventListener("error", () => {

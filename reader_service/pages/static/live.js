@@ -1,5 +1,5 @@
-// One stream of ready-made HTML. Each element that comes is merged into the one with its id (merge.js). A beat comes every
-// few seconds: a connection that has gone silent is taken for lost, and opened again.
+// One stream of rendered HTML. Each element is merged into the one with its id (merge.js). A beat comes every few
+// seconds: a silent connection is taken for lost, and opened again.
 import { merge, unsaved } from "./merge.js";
 
 const SILENT = 25_000;
@@ -42,13 +42,13 @@ export function follow(url, connection) {
   addEventListener("pagehide", () => source.close());
 }
 
-// Load the page again, which leads to the sign-in page; not while somebody is writing.
+// Reload the page, which leads to the sign-in page; not while there is unsaved text.
 function leaveUnused() {
   if (unsaved(document.body)) setTimeout(leaveUnused, LEAVE_CHECK);
   else location.reload();
 }
 
-// Parts that wait for the answer to a button in the one they change: nobody would see the answer to a button that is gone.
+// Parts that wait for the response to a button in the part they change: without the button, its response would be lost.
 const late = new Map();
 document.addEventListener("htmx:afterRequest", () => {
   const parts = [...late.values()];
@@ -63,7 +63,7 @@ export function patch(html) {
   for (const part of [...parts.content.children]) place(part);
 }
 
-// Parts that come beside the answer to a form go the same way.
+// Parts that come with the response to a form go the same way.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   event.preventDefault();
   const part = event.detail.fragment;
@@ -85,14 +85,14 @@ function place(part) {
   document.dispatchEvent(new CustomEvent("part", { detail: { part: current } }));
 }
 
-// What had the focus, or where that is gone or disabled now, the first thing in its part that can be pressed.
+// Focus what had it; where that is gone or disabled, the first link or button of the part.
 function keepFocus(part, id) {
   const usable = (one) => one && !one.disabled;
   const next = [document.getElementById(id), ...part.querySelectorAll("a[href], button")].find(usable);
   next?.focus({ preventScroll: true });
 }
 
-// Have a screen reader say it now; the same words once more are said once more.
+// Have a screen reader say it now, also where the text is the same as before.
 export function announce(text) {
   const place = document.getElementById("announce");
   place.textContent = "";

@@ -1,8 +1,8 @@
 // Change an element into another one in place. Elements stay where both have the same id, or the same name at the same
-// place; what somebody is using stays as it is: the focus, an open dialog, text that is being written, a choice that was made.
+// place. What is in use stays: the focus, open dialogs, text in fields, choices made.
 const TEXT = "textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=submit], [type=button])";
 
-// Whether a field has a text or choice that the page did not come with.
+// Whether a field differs from what the page came with.
 function changed(field) {
   if (field instanceof HTMLSelectElement) {
     const first = Math.max(0, [...field.options].findIndex((option) => option.defaultSelected));
@@ -15,7 +15,7 @@ function within(element, selector) {
   return [...(element.matches(selector) ? [element] : []), ...element.querySelectorAll(selector)];
 }
 
-// Whether something is open or written in it that would be lost with it.
+// Whether it has an open dialog or text that would be lost with it.
 export function unsaved(element) {
   return within(element, "dialog[open]").length > 0 || within(element, TEXT).some(changed);
 }
@@ -25,7 +25,7 @@ function inUse(node) {
   return unsaved(node) || (document.activeElement?.matches(TEXT) && node.contains(document.activeElement));
 }
 
-// Gives the element that is in the document afterwards: `old`, or `fresh` where the two are of different kinds.
+// Returns the node that is in the document afterwards: `old`, or `fresh` where their kinds differ.
 export function merge(old, fresh) {
   if (old.isEqualNode(fresh)) return old;
   if (!(old instanceof Element)) {

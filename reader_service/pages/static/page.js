@@ -1,5 +1,6 @@
-// What works from the first paint on: dialogs, menus, keys. A classic script in the head, so that nothing can be pressed
-// before it has run; every handler is on the document. What needs htmx or a module waits for them and is then repeated.
+// What works from the first paint on: dialogs, menus, keys. A classic script in the head, so that it has run before
+// anything can be pressed; all handlers are on the document. Presses that need htmx or a module are repeated once those
+// are there.
 "use strict";
 (() => {
   // --- presses before the modules ------------------------------------------------------------------------------------
@@ -17,17 +18,17 @@
     const button = event.target.closest(`button[commandfor], ${MODULES_NEEDED}`);
     if (!button) return;
     const target = button.getAttribute("commandfor");
-    if (target && !document.getElementById(target)) waiting.push(() => button.click()); // its dialog is still to come
-    // A plain event: the browser does not open a dialog for it that was closed meanwhile.
+    if (target && !document.getElementById(target)) waiting.push(() => button.click()); // its dialog is not parsed yet
+    // An untyped event, for which the browser does not reopen a dialog that was closed meanwhile.
     else if (button.matches(MODULES_NEEDED)) waiting.push(() => button.dispatchEvent(new Event("click", { bubbles: true })));
   }, true);
 
   // --- dialogs -------------------------------------------------------------------------------------------------------
-  // The browser opens and closes them (commandfor, closedby), and begins in the field with autofocus.
+  // Opened and closed by the browser (commandfor, closedby), which focuses the field with autofocus.
   const knowsCommands = "commandForElement" in HTMLButtonElement.prototype;
   const knowsClosedBy = "closedBy" in HTMLDialogElement.prototype;
   const openers = new WeakMap();
-  let pressed = null; // where a press began: text that is marked beyond a dialog's edge does not close it
+  let pressed = null; // where a press began: selecting text beyond a dialog's edge does not close it
   document.addEventListener("pointerdown", (event) => (pressed = event.target));
 
   document.addEventListener("click", (event) => {
@@ -48,7 +49,7 @@
 
   function prepare(button, dialog) {
     if (dialog.id === "keys") listKeys();
-    // What is fetched for the dialog takes the place of what was fetched for another button.
+    // Contents fetched for another button make room for those to come.
     if (button.hasAttribute("hx-get")) {
       const place = document.querySelector(button.getAttribute("hx-target"));
       place.replaceChildren(document.getElementById("loading").content.cloneNode(true));
@@ -60,7 +61,7 @@
     }
   }
 
-  // The focus goes back to the opener; where a live page has none any more, to what stands in its part.
+  // The focus returns to the opener, or where a live update removed it, to the first link or button of its part.
   document.addEventListener("close", (event) => {
     const [button, part] = openers.get(event.target) ?? [];
     if (!button || (button.isConnected && !button.disabled)) return;
@@ -82,7 +83,7 @@
     if (event.target.id === "keys-on") localStorage.setItem(KEYS, event.target.checked ? "on" : "off");
   });
 
-  // A file that misses its field must not take the place of the page.
+  // A file dropped beside its field must not replace the page.
   for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
   document.addEventListener("drop", (event) => {
     if (ready || !event.target.closest(".drop")) return;

@@ -1,39 +1,39 @@
-// The plots: drawn from the page's own data, in the page's own colours. Each has its table under it.
+// The plots, in the page's own colours. The table below each has the same figures.
 const place = document.getElementById("plots");
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
-const LYING = ["units", "rejects"];
+const HORIZONTAL = ["units", "rejects"];
 const STACKED = ["lanes", "verdicts"];
-const ROW = 46; // pixels of one unit or reason: a chart with many is taller, and never too dense to read
+const ROW = 46; // pixels of one unit or reason: a chart of many is taller
 let shown = [];
 
 function colours() {
-  // A computed colour, for a canvas does not know custom properties.
+  // Computed colours, as a canvas knows no custom properties.
   const probe = document.createElement("i");
   document.body.append(probe);
-  const found = {};
+  const computed = {};
   for (const name of ["ink", "muted", "line", "edge", "accent", "ok", "bad", "warn", "violet", "teal"]) {
     probe.style.color = `var(--${name})`;
-    found[name] = getComputedStyle(probe).color;
+    computed[name] = getComputedStyle(probe).color;
   }
   probe.remove();
-  return { ...found, idle: found.edge };
+  return { ...computed, idle: computed.edge };
 }
 
 function options(name, colour) {
-  const lying = LYING.includes(name);
+  const horizontal = HORIZONTAL.includes(name);
   const stacked = STACKED.includes(name);
   const axis = { stacked, ticks: { color: colour.muted }, grid: { color: colour.line } };
   const values = { ...axis, beginAtZero: true, ticks: { ...axis.ticks, precision: name === "seconds" ? undefined : 0 } };
   return {
     animation: false,
     maintainAspectRatio: false,
-    indexAxis: lying ? "y" : "x",
-    scales: lying ? { x: values, y: axis } : { x: axis, y: values },
-    plugins: { legend: { labels: { color: colour.ink } }, tooltip: { callbacks: { label: said } } },
+    indexAxis: horizontal ? "y" : "x",
+    scales: horizontal ? { x: values, y: axis } : { x: axis, y: values },
+    plugins: { legend: { labels: { color: colour.ink } }, tooltip: { callbacks: { label: valueLabel } } },
   };
 }
 
-function said(item) {
+function valueLabel(item) {
   return `${item.dataset.label}: ${numbers.format(item.raw)}`;
 }
 
@@ -54,16 +54,16 @@ function draw(plots) {
       }));
       const data = { labels: plot.labels, datasets };
       const canvas = document.getElementById(`plot-${name}`);
-      if (LYING.includes(name)) canvas.parentElement.style.height = `${70 + ROW * Math.max(3, plot.labels.length)}px`;
+      if (HORIZONTAL.includes(name)) canvas.parentElement.style.height = `${70 + ROW * Math.max(3, plot.labels.length)}px`;
       return new Chart(canvas, { type: "bar", data, options: options(name, colour) });
     });
   place.dataset.drawn = String(shown.length);
 }
 
 if (place) {
-  const answer = await fetch(place.dataset.source);
-  if (answer.ok) {
-    const plots = await answer.json();
+  const response = await fetch(place.dataset.source);
+  if (response.ok) {
+    const plots = await response.json();
     draw(plots);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(plots));
   }

@@ -1,5 +1,5 @@
-// Tones from the browser itself, no files. On unless switched off; a browser lets a page be heard only after somebody
-// pressed something on it.
+// Tones made by the browser, without files. On unless switched off; a browser plays them only after a first press on
+// the page.
 const STORED = "sound";
 const TONES = {
   ok: [[880, 0, 0.12]],

@@ -1,4 +1,4 @@
-"""Desks whose answers a test sets, behind the real door: for pages, which only show what desks say."""
+"""Services whose results a test sets, behind the real sign-in: for pages, which only present what services give."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AGES = ListsAge(7, True, 41, 5400, True, True)
 
 
 def reader(called: str, **other: Any) -> ReaderView:
-    """A reader with nobody at it, unless told otherwise."""
+    """A free reader, but for the given values."""
     slug = called.lower().replace(" ", "-")
     plain = ReaderView(
         slug, f"sim:{slug}", f"Virtual {slug}", called, ReaderState.EMPTY, Mode.FREE, "", None, AT, drawer=True
@@ -116,7 +116,7 @@ def verdict(
     unit: str = "广州市第一机械厂工会委员会",
     at: str = "counter",
 ) -> VerdictView:
-    """As the counter desk gives it; cards that prove nothing have no member."""
+    """As the counter service gives it; a card that proves nothing has no member."""
     proven = code not in (
         VerdictCode.NOT_GENUINE,
         VerdictCode.UNKNOWN_ISSUER,
@@ -162,39 +162,39 @@ def verdict(
 
 
 def exchange(number: int = 1, **other: Any) -> ExchangeView:
-    said = (Explained(None, "File control information", "", children=(Explained(None, "Label", "UNION MEMBER"),)),)
+    objects = (Explained(None, "File control information", "", children=(Explained(None, "Label", "UNION MEMBER"),)),)
     plain = ExchangeView(
-        number, "00A404000AF04D454D424552010100", "6F0A840AF04D454D", "9000", "success", "SELECT", 12.34, "", said
+        number, "00A404000AF04D454D424552010100", "6F0A840AF04D454D", "9000", "success", "SELECT", 12.34, "", objects
     )
     return replace(plain, **other)
 
 
 @dataclass
 class Readers:
-    found: list[ReaderView] = field(default_factory=list)
+    rows: list[ReaderView] = field(default_factory=list)
 
     def readers(self, p: Principal) -> list[ReaderView]:
         p.need(Permission.READERS_VIEW)
-        return list(self.found)
+        return list(self.rows)
 
     def reader(self, p: Principal, reader_id: str) -> ReaderView:
         return next(one for one in self.readers(p) if one.id == reader_id)
 
     def rename(self, p: Principal, reader_id: str, name: str) -> ReaderView:
         p.need(Permission.READERS_NAME)
-        found = self.reader(p, reader_id)
-        if any(one.name == name for one in self.found if one is not found):
+        match = self.reader(p, reader_id)
+        if any(one.name == name for one in self.rows if one is not match):
             sentence = f"another reader of this station is called {name}"
             raise Conflict(sentence, reason="reader-name-taken", name=name)
-        self.found[self.found.index(found)] = replace(found, name=name)
+        self.rows[self.rows.index(match)] = replace(match, name=name)
         return self.reader(p, reader_id)
 
     def forget(self, p: Principal, reader_id: str) -> None:
         p.need(Permission.READERS_NAME)
-        found = self.reader(p, reader_id)
-        if found.state is not ReaderState.LOST:
+        match = self.reader(p, reader_id)
+        if match.state is not ReaderState.LOST:
             raise Conflict(f"reader {reader_id} is there; unplug it first", reason="there", reader=reader_id)
-        self.found.remove(found)
+        self.rows.remove(match)
 
 
 @dataclass
@@ -206,8 +206,8 @@ class Leases:
         p.need(Permission.READERS_LEASE)
         self.taken.append((p.name, reader_id))
         until = AT + timedelta(seconds=seconds)
-        at = next(place for place, one in enumerate(self.readers.found) if one.id == reader_id)
-        self.readers.found[at] = replace(self.readers.found[at], lease=LeaseView(p.name, until))
+        at = next(place for place, one in enumerate(self.readers.rows) if one.id == reader_id)
+        self.readers.rows[at] = replace(self.readers.rows[at], lease=LeaseView(p.name, until))
         return Lease(reader_id, "token", p.name, until)
 
     def give_back(self, p: Principal, reader_id: str, token: str) -> None:
@@ -219,12 +219,12 @@ class Leases:
 
 @dataclass
 class Lanes:
-    found: list[LaneStatus] = field(default_factory=list)
+    rows: list[LaneStatus] = field(default_factory=list)
     done: list[tuple[str, ...]] = field(default_factory=list)
 
     def lanes(self, p: Principal) -> list[LaneStatus]:
         p.need(Permission.LANES_VIEW)
-        return list(self.found)
+        return list(self.rows)
 
     def start(self, p: Principal, batch_id: str, reader_ids: Sequence[str]) -> list[LaneStatus]:
         p.need(Permission.LANES_RUN)
@@ -233,11 +233,11 @@ class Lanes:
 
     def steer(self, p: Principal, reader_id: str, command: LaneCommand) -> LaneStatus:
         p.need(Permission.LANES_RUN)
-        found = next((one for one in self.found if one.reader == reader_id), None)
-        if found is None:
+        match = next((one for one in self.rows if one.reader == reader_id), None)
+        if match is None:
             raise NotFound(f"no lane runs on reader {reader_id}")
         self.done.append((command.name, reader_id))
-        return found
+        return match
 
 
 @dataclass
@@ -320,8 +320,8 @@ class Developer:
 class Reading:
     def read(self, p: Principal, reader_id: str, *, lease: str = "") -> CardContents:
         p.need(Permission.VERIFY)
-        said = (Explained(None, "Something", "in words"),)
-        member = ApplicationView(CardApplicationKind.MEMBER, "F04D454D4245520101", "", said)
+        objects = (Explained(None, "Something", "in words"),)
+        member = ApplicationView(CardApplicationKind.MEMBER, "F04D454D4245520101", "", objects)
         bank = ApplicationView(
             CardApplicationKind.PAYMENT, "A000000333010101", "UNIONPAY DEBIT", (), "the card said no"
         )
@@ -330,9 +330,9 @@ class Reading:
 
 @dataclass
 class PageApp:
-    """``door`` signs people in; the desks are plain values that a test fills."""
+    """``server`` signs users in; the services are plain values that a test fills."""
 
-    house: AccountsApp
+    server: AccountsApp
     bus: EventBus
     readers: Readers = field(init=False)
     lanes: Lanes = field(init=False)
@@ -343,8 +343,8 @@ class PageApp:
     """Those who signed in, with their cookies."""
 
     def fresh(self) -> None:
-        """The desks as at the start; people and sessions stay."""
-        service = cast("SimpleNamespace", self.house.service)
+        """The services as at the start; users and sessions stay."""
+        service = cast("SimpleNamespace", self.server.service)
         service.readers = self.readers = Readers()
         service.leases = Leases(self.readers)
         service.lanes = self.lanes = Lanes()
@@ -355,7 +355,7 @@ class PageApp:
 
 
 def page_app(directory: Path) -> PageApp:
-    house = accounts_app(directory)
-    made = PageApp(house, house.service.bus)
-    made.fresh()
-    return made
+    server = accounts_app(directory)
+    shared = PageApp(server, server.service.bus)
+    shared.fresh()
+    return shared

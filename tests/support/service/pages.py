@@ -107,37 +107,37 @@ class Watch:
     """Status codes that the test provokes; the browser tells the console of each of them."""
 
     def over(self, page: Page) -> Page:
-        page.on("console", self._said)
+        page.on("console", self._console)
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
-        page.on("request", self._asked)
-        page.on("response", self._answered)
+        page.on("request", self._request)
+        page.on("response", self._response)
         return page
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not any(f" {code} " in message.text for code in self.expected):
             self.faults.append(f"console: {message.text}")
 
-    def _asked(self, request: Request) -> None:
+    def _request(self, request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.scheme not in ("blob", "data") and parts.netloc != self.host:
             self.faults.append(f"asked somebody else: {parts.scheme}://{parts.netloc}")
 
-    def _answered(self, response: Response) -> None:
+    def _response(self, response: Response) -> None:
         if response.status >= 400 and response.status not in self.expected:
             self.faults.append(f"{response.status}: {response.request.method} {urlsplit(response.url).path}")
 
 
 @dataclass
 class Sessions:
-    """People at the browser: each signs in once, in each language, and is watched."""
+    """Users at the browser: each signs in once in each language, and their pages are watched."""
 
     browser: Browser
     at: Served
     _states: dict[tuple[str, str], Any] = field(default_factory=dict)
     _open: list[tuple[BrowserContext, Watch]] = field(default_factory=list)
 
-    def sit(self, name: str, language: str = "zh", *, path: str = "/", **options: Any) -> tuple[Page, Watch]:
-        """A page of this person's, open at ``path``. ``options`` are the browser context's."""
+    def open_page(self, name: str, language: str = "zh", *, path: str = "/", **options: Any) -> tuple[Page, Watch]:
+        """A page of this user, open at ``path``. ``options`` are the browser context's."""
         options.setdefault("viewport", SIZE)
         options.setdefault("locale", "zh-CN" if language == "zh" else "en-GB")
         if (name, language) not in self._states:
@@ -152,8 +152,8 @@ class Sessions:
         page.goto(path)
         return page, watch
 
-    def rise(self) -> list[str]:
-        """Everybody leaves; what was seen that must not be."""
+    def close_all(self) -> list[str]:
+        """Close all pages; gives what they did that they must not do."""
         faults = [fault for _, watch in self._open for fault in watch.faults]
         for context, _ in self._open:
             context.close()

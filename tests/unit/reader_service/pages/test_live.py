@@ -25,16 +25,16 @@ BAD = "<script>alert(1)</script>"
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageApp]:
-    made = page_app(tmp_path_factory.mktemp("pages"))
-    with made.house.registry:
-        yield made
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageApp]:
+    shared = page_app(tmp_path_factory.mktemp("pages"))
+    with shared.server.registry:
+        yield shared
 
 
 @pytest.fixture
-def house(open_house: PageApp) -> PageApp:
-    open_house.fresh()
-    return open_house
+def app(shared_app: PageApp) -> PageApp:
+    shared_app.fresh()
+    return shared_app
 
 
 class Page:
@@ -105,21 +105,21 @@ def _event(kind: str, topic: str, data: dict[str, object] | None = None) -> Even
     return EventBus().publish(kind, topic, data or {})
 
 
-def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(house: PageApp) -> None:
-    house.readers.found = [reader(f"Lane {n}", mode=Mode.LANE, state=ReaderState.LANE) for n in (1, 2)]
-    house.lanes.found = [lane("Lane 1"), lane("Lane 2")]
-    house.batches.views = [batch_view()]
-    board = station.StationBoard(Shell(house.house.service), WHO, "en")
+def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(app: PageApp) -> None:
+    app.readers.rows = [reader(f"Lane {n}", mode=Mode.LANE, state=ReaderState.LANE) for n in (1, 2)]
+    app.lanes.rows = [lane("Lane 1"), lane("Lane 2")]
+    app.batches.views = [batch_view()]
+    board = station.StationBoard(Shell(app.server.service), WHO, "en")
 
     async def run() -> list[str]:
-        told = [await board.whole(), await board.after([_event("lane.state", "lane-1")])]
-        house.lanes.found[0] = lane("Lane 1", last=rejected(Bin.DATA))
-        told.append(await board.after([_event("lane.card", "lane-1"), _event("lane.state", "lane-1")]))
-        told.append(await board.after([_event("lane.state", "lane-1")]))
-        told.append(await board.after([]))
-        house.readers.found.append(reader("Lane 3"))
-        told.append(await board.after([_event("reader.added", "lane-3")]))
-        return told
+        answers = [await board.whole(), await board.after([_event("lane.state", "lane-1")])]
+        app.lanes.rows[0] = lane("Lane 1", last=rejected(Bin.DATA))
+        answers.append(await board.after([_event("lane.card", "lane-1"), _event("lane.state", "lane-1")]))
+        answers.append(await board.after([_event("lane.state", "lane-1")]))
+        answers.append(await board.after([]))
+        app.readers.rows.append(reader("Lane 3"))
+        answers.append(await board.after([_event("reader.added", "lane-3")]))
+        return answers
 
     whole, same, reject, later, idle, more = asyncio.run(run())
     assert re.findall(r'id="(tiles|batches|orders)"', whole) == ["orders", "tiles", "batches"]
@@ -131,19 +131,19 @@ def test_a_tile_comes_anew_only_when_it_changed_and_a_reject_is_announced_once(h
     assert 'id="lane-lane-3"' in more
 
 
-def test_where_there_are_many_lanes_what_is_to_do_stands_above_them(house: PageApp) -> None:
-    house.lanes.found = [lane(f"Lane {n}") for n in range(1, 31)] + [lane("Lane 31", last=rejected(Bin.FOREIGN))]
-    html = asyncio.run(station.StationBoard(Shell(house.house.service), WHO, "en").whole())
+def test_where_there_are_many_lanes_what_is_to_do_stands_above_them(app: PageApp) -> None:
+    app.lanes.rows = [lane(f"Lane {n}") for n in range(1, 31)] + [lane("Lane 31", last=rejected(Bin.FOREIGN))]
+    html = asyncio.run(station.StationBoard(Shell(app.server.service), WHO, "en").whole())
     assert re.search(r'<ul id="orders".*?<a href="#lane-lane-31">.*?Lane 31: Put in bin 4', html, re.DOTALL)
 
 
-def test_batches_are_counted_again_after_a_card_but_not_for_each(house: PageApp) -> None:
-    house.readers.found, house.lanes.found = [reader("Lane 1")], [lane("Lane 1")]
-    board = station.StationBoard(Shell(house.house.service), WHO, "en")
+def test_batches_are_counted_again_after_a_card_but_not_for_each(app: PageApp) -> None:
+    app.readers.rows, app.lanes.rows = [reader("Lane 1")], [lane("Lane 1")]
+    board = station.StationBoard(Shell(app.server.service), WHO, "en")
 
     async def run() -> tuple[str, str]:
         await board.whole()
-        house.batches.views = [batch_view()]
+        app.batches.views = [batch_view()]
         soon = await board.after([_event("lane.card", "lane-1")])
         await asyncio.sleep(station.COUNT)
         return soon, await board.after([])
@@ -155,22 +155,22 @@ def test_batches_are_counted_again_after_a_card_but_not_for_each(house: PageApp)
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("code", list(VerdictCode))
-def test_every_verdict_has_colour_sign_and_words(house: PageApp, code: VerdictCode, language: str) -> None:
-    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
-    board = counter.CounterBoard(Shell(house.house.service), WHO, language, "counter")
-    told = verdict(code, name=BAD, unit=BAD)
-    html = asyncio.run(board.after([_event("verdict", "counter", told.to_json())]))
+def test_every_verdict_has_colour_sign_and_words(app: PageApp, code: VerdictCode, language: str) -> None:
+    app.readers.rows = [reader("Counter", mode=Mode.COUNTER)]
+    board = counter.CounterBoard(Shell(app.server.service), WHO, language, "counter")
+    answers = verdict(code, name=BAD, unit=BAD)
+    html = asyncio.run(board.after([_event("verdict", "counter", answers.to_json())]))
     tone = PRESENTATIONS[code].tone
     assert f'class="verdict {tone}"' in html
     assert f'data-verdict="{code}"' in html
     assert f"icons.svg#{tone.sign}" in html
     assert "<script>" not in html
-    assert ("&lt;script&gt;" in html) is (told.verdict.member is not None)
+    assert ("&lt;script&gt;" in html) is (answers.verdict.member is not None)
 
 
-def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(house: PageApp) -> None:
-    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
-    board = counter.CounterBoard(Shell(house.house.service), WHO, "zh", "counter")
+def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(app: PageApp) -> None:
+    app.readers.rows = [reader("Counter", mode=Mode.COUNTER)]
+    board = counter.CounterBoard(Shell(app.server.service), WHO, "zh", "counter")
     html = asyncio.run(board.after([_event("verdict", "counter", verdict().to_json())]))
     for text in (
         "有效",
@@ -195,26 +195,26 @@ def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(house: PageApp
         ([reader("Counter", mode=Mode.LANE, state=ReaderState.LANE)], "nothing"),
     ],
 )
-def test_a_counter_asks_for_a_card_only_where_one_is_judged(house: PageApp, seen: list[ReaderView], waits: str) -> None:
+def test_a_counter_asks_for_a_card_only_where_one_is_judged(app: PageApp, seen: list[ReaderView], waits: str) -> None:
     """A card that is in when the page comes was judged before: it has to be put in once more."""
-    house.readers.found = seen
-    html = asyncio.run(counter.CounterBoard(Shell(house.house.service), WHO, "zh", "counter").whole())
+    app.readers.rows = seen
+    html = asyncio.run(counter.CounterBoard(Shell(app.server.service), WHO, "zh", "counter").whole())
     assert re.findall(r'id="(?:counter-reader|verdict)"[^>]*data-waits="(\w+)"', html) == [waits, waits]
 
 
-def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: PageApp) -> None:
-    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
-    board = counter.CounterBoard(Shell(house.house.service), WHO, "en", "counter")
+def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(app: PageApp) -> None:
+    app.readers.rows = [reader("Counter", mode=Mode.COUNTER)]
+    board = counter.CounterBoard(Shell(app.server.service), WHO, "en", "counter")
 
     async def run() -> list[str]:
-        told = [await board.whole()]
-        told.append(await board.after([_event("verdict", "elsewhere", verdict().to_json())]))
-        told.append(await board.after([_event("card.inserted", "counter")]))
-        house.counter.age = None
-        told.append(await board.after([]))
-        house.readers.found = []
-        told.append(await board.after([_event("reader.removed", "counter")]))
-        return told
+        answers = [await board.whole()]
+        answers.append(await board.after([_event("verdict", "elsewhere", verdict().to_json())]))
+        answers.append(await board.after([_event("card.inserted", "counter")]))
+        app.counter.age = None
+        answers.append(await board.after([]))
+        app.readers.rows = []
+        answers.append(await board.after([_event("reader.removed", "counter")]))
+        return answers
 
     whole, other, busy, older, gone = asyncio.run(run())
     assert "Insert a member card" in whole
@@ -225,9 +225,9 @@ def test_a_counter_hears_its_own_reader_only_and_how_old_the_lists_get(house: Pa
     assert "not on this machine any more" in gone
 
 
-def test_a_trace_shows_the_last_lines_of_its_reader(house: PageApp) -> None:
-    house.readers.found = [reader("Bench")]
-    board = developer.DeveloperBoard(Shell(house.house.service), WHO, "en", "bench")
+def test_a_trace_shows_the_last_lines_of_its_reader(app: PageApp) -> None:
+    app.readers.rows = [reader("Bench")]
+    board = developer.DeveloperBoard(Shell(app.server.service), WHO, "en", "bench")
     lines = [_event("trace", "bench", {"line": f"line {n} {BAD}"}) for n in range(developer.TRACE_LINES + 5)]
 
     async def run() -> tuple[str, str]:

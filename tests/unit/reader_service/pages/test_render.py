@@ -32,24 +32,24 @@ BAD = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageApp]:
-    made = page_app(tmp_path_factory.mktemp("pages"))
-    with made.house.registry:
-        yield made
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageApp]:
+    shared = page_app(tmp_path_factory.mktemp("pages"))
+    with shared.server.registry:
+        yield shared
 
 
 @pytest.fixture
-def house(open_house: PageApp) -> PageApp:
-    open_house.fresh()
-    return open_house
+def app(shared_app: PageApp) -> PageApp:
+    shared_app.fresh()
+    return shared_app
 
 
-def enter(house: PageApp, *roles: Role, language: str = "en") -> Client:
+def enter(app: PageApp, *roles: Role, language: str = "en") -> Client:
     name = "-".join(["person", *roles])
-    if name not in house.people:
-        house.people[name] = house.house.signed_in(house.house.person(name, *roles))
-    known = house.people[name]
-    client = house.house.client(**dict(known.headers))
+    if name not in app.people:
+        app.people[name] = app.server.signed_in(app.server.person(name, *roles))
+    known = app.people[name]
+    client = app.server.client(**dict(known.headers))
     client.cookies.update(known.cookies)
     client.cookies.set("membercard-language", language)
     return client
@@ -61,33 +61,33 @@ def at(answer: httpx.Response) -> str:
     return answer.text
 
 
-def busy(house: PageApp, text: str = "plain") -> None:
+def busy(app: PageApp, text: str = "plain") -> None:
     """Something on every page, with ``text`` wherever other people's words come in."""
-    house.readers.found = [
+    app.readers.rows = [
         reader("Lane 1", name=text, mode=Mode.LANE, state=ReaderState.LANE),
         reader("Lane 2", detail=text, state=ReaderState.LOST),
         reader("Counter", mode=Mode.COUNTER),
         reader("Bench", device=text, state=ReaderState.CARD, atr="3B00", lease=LeaseView(text, AT)),
     ]
-    house.lanes.found = [
+    app.lanes.rows = [
         lane("Lane 1", last=rejected(reason=text), message=text),
         lane("Lane 9", name=text, state="ended", fault=True, message=text, last=last()),
     ]
-    house.batches.views = [batch_view(unit=text)]
-    house.batches.rows = (Reject(AT, "4790", text, text, Bin.KEYS, text, None, None),)
-    house.batches.chips = [BoundChip(7, "6200000000000042131", 1, "4790", text, AT, True)]
-    house.developer.past = [exchange(response="", sw="", sw_text="", meaning=text, fault=text)]
+    app.batches.views = [batch_view(unit=text)]
+    app.batches.rows = (Reject(AT, "4790", text, text, Bin.KEYS, text, None, None),)
+    app.batches.chips = [BoundChip(7, "6200000000000042131", 1, "4790", text, AT, True)]
+    app.developer.past = [exchange(response="", sw="", sw_text="", meaning=text, fault=text)]
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize(
     "path", ["/station", "/station/batches/B20261122-001", "/counter", "/developer?reader=bench", "/password", "/login"]
 )
-def test_every_page_in_both_languages(house: PageApp, path: str, language: str) -> None:
-    busy(house)
-    client = enter(house, Role.OPERATOR, Role.DEVELOPER, language=language)
+def test_every_page_in_both_languages(app: PageApp, path: str, language: str) -> None:
+    busy(app)
+    client = enter(app, Role.OPERATOR, Role.DEVELOPER, language=language)
     if path == "/login":
-        client = house.house.client()
+        client = app.server.client()
         client.cookies.set("membercard-language", language)
     text = at(client.get(path))
     assert f'<html lang="{"zh-CN" if language == "zh" else "en"}"' in text
@@ -96,32 +96,32 @@ def test_every_page_in_both_languages(house: PageApp, path: str, language: str) 
 
 
 @pytest.mark.parametrize("path", ["/station", "/station/batches/B20261122-001", "/counter", "/developer?reader=bench"])
-def test_what_others_wrote_is_never_taken_for_html(house: PageApp, path: str) -> None:
-    busy(house, BAD)
-    text = at(enter(house, Role.OPERATOR, Role.DEVELOPER).get(path))
+def test_what_others_wrote_is_never_taken_for_html(app: PageApp, path: str) -> None:
+    busy(app, BAD)
+    text = at(enter(app, Role.OPERATOR, Role.DEVELOPER).get(path))
     assert "<script>alert" not in text
     assert "<img" not in text
     assert "&lt;script&gt;alert(1)" in text
 
 
-def test_pages_say_what_a_browser_may_load_and_are_kept_nowhere(house: PageApp) -> None:
-    answer = enter(house, Role.OPERATOR).get("/station")
+def test_pages_state_what_a_browser_may_load_and_are_not_cached(app: PageApp) -> None:
+    answer = enter(app, Role.OPERATOR).get("/station")
     assert "script-src 'self'; style-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
     # With "no-referrer" browsers send forms with "Origin: null", and every form would be refused.
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
-def test_files_are_asked_for_each_time(house: PageApp) -> None:
-    answer = house.house.client().get("/static/app.css")
+def test_files_are_revalidated_each_time(app: PageApp) -> None:
+    answer = app.server.client().get("/static/app.css")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["etag"]
 
 
-def test_navigation_names_what_ones_roles_open(house: PageApp) -> None:
+def test_navigation_names_what_ones_roles_open(app: PageApp) -> None:
     def places(*roles: Role) -> list[str]:
-        return re.findall(r'<a href="/(\w+)" data-key', at(enter(house, *roles).get("/password")))
+        return re.findall(r'<a href="/(\w+)" data-key', at(enter(app, *roles).get("/password")))
 
     assert places(Role.OPERATOR) == ["station", "counter", "progress"]
     assert places(Role.ADMINISTRATOR) == ["audit", "users"]
@@ -131,27 +131,27 @@ def test_navigation_names_what_ones_roles_open(house: PageApp) -> None:
 @pytest.mark.parametrize(
     ("role", "path"), [(Role.ADMINISTRATOR, "/audit"), (Role.COUNTER, "/counter"), (Role.REVIEWER, "/intake")]
 )
-def test_the_first_page_is_one_that_ones_roles_open(house: PageApp, role: Role, path: str) -> None:
-    answer = enter(house, role).get("/")
+def test_the_first_page_is_one_that_ones_roles_open(app: PageApp, role: Role, path: str) -> None:
+    answer = enter(app, role).get("/")
     assert (answer.status_code, answer.headers["location"]) == (303, path)
 
 
-def test_nobody_is_sent_to_sign_in_and_comes_back(house: PageApp) -> None:
-    answer = house.house.client().get("/counter")
+def test_nobody_is_sent_to_sign_in_and_comes_back(app: PageApp) -> None:
+    answer = app.server.client().get("/counter")
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/counter")
-    asked = house.house.client(**{"HX-Request": "true"}).post("/station/start")
-    assert (asked.status_code, asked.headers["HX-Redirect"]) == (204, "/login?next=/")
+    response = app.server.client(**{"HX-Request": "true"}).post("/station/start")
+    assert (response.status_code, response.headers["HX-Redirect"]) == (204, "/login?next=/")
 
 
 @pytest.mark.parametrize("path", ["/station", "/station/live", "/counter", "/developer"])
-def test_a_page_that_is_not_for_ones_role_says_so(house: PageApp, path: str) -> None:
-    answer = enter(house, Role.ADMINISTRATOR).get(path)
+def test_a_page_that_is_not_for_ones_role_says_so(app: PageApp, path: str) -> None:
+    answer = enter(app, Role.ADMINISTRATOR).get(path)
     assert answer.status_code == 403
     assert "Your roles do not allow this." in answer.text
 
 
-def test_what_is_missing_and_what_is_refused_is_a_page_in_ones_language(house: PageApp) -> None:
-    client = enter(house, Role.OPERATOR, language="zh")
+def test_what_is_missing_and_what_is_refused_is_a_page_in_ones_language(app: PageApp) -> None:
+    client = enter(app, Role.OPERATOR, language="zh")
     lost = client.post("/station/lanes/none/pause")
     assert lost.status_code == 404
     assert "记录中没有找到。" in lost.text
@@ -165,10 +165,8 @@ def test_what_is_missing_and_what_is_refused_is_a_page_in_ones_language(house: P
     ("language", "title", "sentence"),
     [("zh", "没有这个页面", "地址有误"), ("en", "There is no such page", "no page at this address")],
 )
-def test_an_address_without_a_page_has_one_that_says_so(
-    house: PageApp, language: str, title: str, sentence: str
-) -> None:
-    for client in (enter(house, Role.OPERATOR, language=language), house.house.client()):
+def test_an_address_without_a_page_has_one_that_says_so(app: PageApp, language: str, title: str, sentence: str) -> None:
+    for client in (enter(app, Role.OPERATOR, language=language), app.server.client()):
         client.cookies.set("membercard-language", language)
         answer = client.get("/statoin")
         assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
@@ -178,54 +176,54 @@ def test_an_address_without_a_page_has_one_that_says_so(
 
 
 @pytest.mark.parametrize("number", ["130102197605153974", "13812345678"])
-def test_no_page_repeats_a_persons_number_from_the_address(house: PageApp, number: str) -> None:
-    client = enter(house, Role.REGISTRAR)
+def test_no_page_repeats_a_persons_number_from_the_address(app: PageApp, number: str) -> None:
+    client = enter(app, Role.REGISTRAR)
     for path in (f"/{number}", f"/registry/members/{number}/nothing", f"/registry?what={number}", f"/station/{number}"):
         assert number not in client.get(path).text
-    stranger = house.house.client().get(f"/registry/{number}")
+    stranger = app.server.client().get(f"/registry/{number}")
     assert number not in stranger.text + str(stranger.headers)
 
 
-def test_what_may_go_well_a_little_later_is_offered_again(house: PageApp) -> None:
-    house.batches.away = True
-    away = enter(house, Role.OPERATOR).get("/intake?stage=draft")
+def test_what_may_go_well_a_little_later_is_offered_again(app: PageApp) -> None:
+    app.batches.away = True
+    away = enter(app, Role.OPERATOR).get("/intake?stage=draft")
     assert away.status_code == 503
     assert re.search(r'href="/intake\?stage=draft" data-key="r"', away.text)
-    assert 'data-key="r"' not in enter(house, Role.ADMINISTRATOR).get("/counter").text
+    assert 'data-key="r"' not in enter(app, Role.ADMINISTRATOR).get("/counter").text
 
 
-def test_another_language_leaves_one_where_one_is(house: PageApp) -> None:
-    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
-    text = at(enter(house, Role.COUNTER).get("/counter?reader=counter"))
+def test_another_language_leaves_one_where_one_is(app: PageApp) -> None:
+    app.readers.rows = [reader("Counter", mode=Mode.COUNTER)]
+    text = at(enter(app, Role.COUNTER).get("/counter?reader=counter"))
     assert text.count('name="back" value="/counter?reader=counter"') == 2
-    answer = house.house.client().get("/counter?reader=counter&x=1")
+    answer = app.server.client().get("/counter?reader=counter&x=1")
     assert answer.headers["location"] == "/login?next=/counter%3Freader%3Dcounter%26x%3D1"
 
 
-def test_a_form_without_the_sessions_secret_changes_nothing(house: PageApp) -> None:
-    busy(house)
-    client = enter(house, Role.OPERATOR)
+def test_a_form_without_the_sessions_secret_changes_nothing(app: PageApp) -> None:
+    busy(app)
+    client = enter(app, Role.OPERATOR)
     del client.headers["X-CSRF-Token"]
     answer = client.post("/station/lanes/lane-1/stop")
     assert answer.status_code == 403
-    assert house.lanes.done == []
+    assert app.lanes.done == []
     assert "out of date" in answer.text
 
 
-def test_a_message_is_told_once(house: PageApp) -> None:
-    busy(house)
-    client = enter(house, Role.OPERATOR)
+def test_a_message_is_shown_once(app: PageApp) -> None:
+    busy(app)
+    client = enter(app, Role.OPERATOR)
     answer = client.post("/station/batches/B20261122-001/missing", data={"chip": BAD, "reason": "fell behind the desk"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/station/batches/B20261122-001")
-    assert house.batches.done == [("B20261122-001", BAD, "fell behind the desk")]
-    told = at(client.get("/station"))
-    assert "&lt;script&gt;alert(1)" in told
-    assert "will be made again" in told
+    assert app.batches.done == [("B20261122-001", BAD, "fell behind the desk")]
+    flash = at(client.get("/station"))
+    assert "&lt;script&gt;alert(1)" in flash
+    assert "will be made again" in flash
     assert "will be made again" not in at(client.get("/station"))
 
 
 @pytest.mark.parametrize(
-    "told",
+    "flash",
     [
         {"message": "station.done-closed", "kind": "ok", "values": {}},
         {"message": "../x", "kind": "ok", "values": {}},
@@ -234,9 +232,9 @@ def test_a_message_is_told_once(house: PageApp) -> None:
         7,
     ],
 )
-def test_a_forged_message_is_none(house: PageApp, told: object) -> None:
-    client = enter(house, Role.OPERATOR)
-    client.cookies.set("flash", base64.urlsafe_b64encode(json.dumps(told).encode()).decode())
+def test_a_forged_message_is_none(app: PageApp, flash: object) -> None:
+    client = enter(app, Role.OPERATOR)
+    client.cookies.set("flash", base64.urlsafe_b64encode(json.dumps(flash).encode()).decode())
     assert 'class="notice ok"' not in at(client.get("/station"))
     client.cookies.set("flash", "no base64!")
     assert at(client.get("/station"))
@@ -250,8 +248,8 @@ def test_only_paths_of_this_site_are_gone_to(path: str) -> None:
     assert own_path("/station?x=1") == "/station?x=1"
 
 
-def test_language_and_theme_are_kept_by_the_browser(house: PageApp) -> None:
-    client = enter(house, Role.OPERATOR)
+def test_language_and_theme_stay_with_the_browser(app: PageApp) -> None:
+    client = enter(app, Role.OPERATOR)
     assert client.post("/language", data={"language": "zh", "back": "/station"}).headers["location"] == "/station"
     assert client.post("/theme", data={"theme": "dark", "back": "//evil"}).headers["location"] == "/"
     text = at(client.get("/station"))
@@ -260,9 +258,9 @@ def test_language_and_theme_are_kept_by_the_browser(house: PageApp) -> None:
     assert 'data-theme="dark"' in client.get("/station").text
 
 
-def test_signing_in_and_out(house: PageApp) -> None:
-    house.house.person("wang.fang", Role.OPERATOR)
-    client = house.house.client(**{"Accept-Language": "en"})
+def test_signing_in_and_out(app: PageApp) -> None:
+    app.server.person("wang.fang", Role.OPERATOR)
+    client = app.server.client(**{"Accept-Language": "en"})
     wrong = client.post("/login", data={"name": BAD, "password": "x", "next": "/counter"})
     assert wrong.status_code == 401
     assert "User name or password is wrong." in wrong.text
@@ -279,9 +277,9 @@ def test_signing_in_and_out(house: PageApp) -> None:
     assert client.get("/counter").headers["location"] == "/login?next=/counter"
 
 
-def test_a_password_that_somebody_else_knows_is_changed_first(house: PageApp) -> None:
-    house.house.person("newcomer", Role.OPERATOR, must_change=True)
-    client = house.house.client()
+def test_a_password_that_somebody_else_knows_is_changed_first(app: PageApp) -> None:
+    app.server.person("newcomer", Role.OPERATOR, must_change=True)
+    client = app.server.client()
     client.cookies.set("membercard-language", "en")
     assert client.post("/login", data={"name": "newcomer", "password": PASSWORD}).headers["location"] == "/password"
     assert client.get("/station").headers["location"] == "/password"
@@ -301,60 +299,60 @@ def test_a_password_that_somebody_else_knows_is_changed_first(house: PageApp) ->
     assert "Password changed" in at(client.get("/station"))
 
 
-def test_a_reject_says_which_bin_and_why_in_words(house: PageApp) -> None:
-    house.readers.found = [reader("Lane 1", mode=Mode.LANE, state=ReaderState.LANE)]
-    house.lanes.found = [lane("Lane 1", last=rejected(Bin.KEYS))]
-    text = at(enter(house, Role.OPERATOR, language="zh").get("/station"))
+def test_a_reject_says_which_bin_and_why_in_words(app: PageApp) -> None:
+    app.readers.rows = [reader("Lane 1", mode=Mode.LANE, state=ReaderState.LANE)]
+    app.lanes.rows = [lane("Lane 1", last=rejected(Bin.KEYS))]
+    text = at(enter(app, Role.OPERATOR, language="zh").get("/station"))
     assert "放入 2 号废卡盒" in text
     assert "密钥不符" in text
     assert "alarm-bad" in text
-    house.lanes.found = [lane("Lane 1", state="working", step="store", last=rejected(Bin.KEYS))]
-    text = at(enter(house, Role.OPERATOR, Role.COUNTER).get("/station"))
+    app.lanes.rows = [lane("Lane 1", state="working", step="store", last=rejected(Bin.KEYS))]
+    text = at(enter(app, Role.OPERATOR, Role.COUNTER).get("/station"))
     assert "alarm-bad" not in text
     assert "Write data" in text
 
 
 @pytest.mark.parametrize("outcome", list(CardOutcome))
-def test_every_outcome_and_state_of_a_lane_has_words(house: PageApp, outcome: CardOutcome) -> None:
+def test_every_outcome_and_state_of_a_lane_has_words(app: PageApp, outcome: CardOutcome) -> None:
     states = ["waiting", "working", "paused", "stopping", "ended"]
-    house.readers.found = [reader(f"Lane {n}", state=one) for n, one in enumerate(ReaderState)]
-    house.lanes.found = [lane(f"Lane {n}", state=state, last=last(outcome)) for n, state in enumerate(states)]
-    house.batches.views = [batch_view(state) for state in BatchState]
+    app.readers.rows = [reader(f"Lane {n}", state=one) for n, one in enumerate(ReaderState)]
+    app.lanes.rows = [lane(f"Lane {n}", state=state, last=last(outcome)) for n, state in enumerate(states)]
+    app.batches.views = [batch_view(state) for state in BatchState]
     for language in ("zh", "en"):
-        client = enter(house, Role.OPERATOR, *([Role.AUDITOR] if language == "en" else []), language=language)
+        client = enter(app, Role.OPERATOR, *([Role.AUDITOR] if language == "en" else []), language=language)
         assert at(client.get("/station")).count("<article id=") == len(ReaderState)
 
 
-def test_starting_lanes(house: PageApp) -> None:
-    house.readers.found = [reader("Lane 1"), reader("Lane 2"), reader("Lane 3", state=ReaderState.HUNG)]
-    house.batches.views = [batch_view(BatchState.PREPARED)]
-    client = enter(house, Role.OPERATOR)
+def test_starting_lanes(app: PageApp) -> None:
+    app.readers.rows = [reader("Lane 1"), reader("Lane 2"), reader("Lane 3", state=ReaderState.HUNG)]
+    app.batches.views = [batch_view(BatchState.PREPARED)]
+    client = enter(app, Role.OPERATOR)
     page = at(client.get("/station"))
     assert re.findall(r'value="(lane-\d)"( checked)?', page) == [("lane-1", " checked"), ("lane-2", " checked")]
     assert re.findall(r'data-only="([^"]*)"', page) == ["", "lane-1", "lane-2"]
     client.headers["HX-Request"] = "true"
     answer = client.post("/station/start", data={"batch": "B20261122-001", "reader": ["lane-1", "lane-2"]})
     assert "runs on 2 readers" in answer.text
-    assert house.lanes.done == [("start", "B20261122-001", "lane-1", "lane-2")]
+    assert app.lanes.done == [("start", "B20261122-001", "lane-1", "lane-2")]
     nothing = client.post("/station/start", data={"batch": "B20261122-001"})
     assert nothing.status_code == 422
     assert "at least one reader" in nothing.text
 
 
-def test_lanes_are_paused_resumed_and_stopped_one_or_all(house: PageApp) -> None:
-    house.lanes.found = [lane("Lane 1"), lane("Lane 2", state="ended")]
-    client = enter(house, Role.OPERATOR)
+def test_lanes_are_paused_resumed_and_stopped_one_or_all(app: PageApp) -> None:
+    app.lanes.rows = [lane("Lane 1"), lane("Lane 2", state="ended")]
+    client = enter(app, Role.OPERATOR)
     client.headers["HX-Request"] = "true"
     for path in ("lanes/lane-1/pause", "lanes/lane-1/resume", "lanes/lane-1/stop", "all/pause", "all/stop"):
         assert client.post(f"/station/{path}").status_code == 204
     assert client.post("/station/all/nothing").status_code == 422
-    assert house.lanes.done == [(what, "lane-1") for what in ("pause", "resume", "stop", "pause", "stop")]
+    assert app.lanes.done == [(what, "lane-1") for what in ("pause", "resume", "stop", "pause", "stop")]
 
 
-def test_a_form_that_the_browser_sent_by_itself_leads_to_a_page(house: PageApp) -> None:
+def test_a_form_that_the_browser_sent_by_itself_leads_to_a_page(app: PageApp) -> None:
     """Before htmx is there: an answer without a page would stop the scripts that are still on their way."""
-    house.readers.found, house.lanes.found = [reader("Bench")], [lane("Lane 1")]
-    client = enter(house, Role.OPERATOR, Role.DEVELOPER)
+    app.readers.rows, app.lanes.rows = [reader("Bench")], [lane("Lane 1")]
+    client = enter(app, Role.OPERATOR, Role.DEVELOPER)
     for path, page in (
         ("/station/all/pause", "/station"),
         ("/station/lanes/lane-1/stop", "/station"),
@@ -368,28 +366,28 @@ def test_a_form_that_the_browser_sent_by_itself_leads_to_a_page(house: PageApp) 
     assert "<title>Developer" in whole
 
 
-def test_the_station_goes_on_while_the_database_is_away(house: PageApp) -> None:
-    busy(house)
-    house.batches.away = True
-    assert "database cannot be reached" in at(enter(house, Role.OPERATOR).get("/station"))
+def test_the_station_goes_on_while_the_database_is_away(app: PageApp) -> None:
+    busy(app)
+    app.batches.away = True
+    assert "database cannot be reached" in at(enter(app, Role.OPERATOR).get("/station"))
 
 
-def test_the_counter_says_which_lists_it_has(house: PageApp) -> None:
-    house.readers.found = [reader("Counter", mode=Mode.COUNTER)]
-    client = enter(house, Role.COUNTER)
+def test_the_counter_says_which_lists_it_has(app: PageApp) -> None:
+    app.readers.rows = [reader("Counter", mode=Mode.COUNTER)]
+    client = enter(app, Role.COUNTER)
     assert "Hotlist is 1 h 30 min old" in at(client.get("/counter"))
-    house.counter.age = None
+    app.counter.age = None
     assert "No trust list: nothing can be verified" in at(client.get("/counter"))
     client.post("/counter/counter/watch", data={"on": "yes"})
-    assert house.counter.done == [("counter", True)]
+    assert app.counter.done == [("counter", True)]
 
 
-def test_the_console_sends_what_was_typed(house: PageApp) -> None:
-    house.readers.found = [reader("Bench")]
-    client = enter(house, Role.DEVELOPER)
+def test_the_console_sends_what_was_typed(app: PageApp) -> None:
+    app.readers.rows = [reader("Bench")]
+    client = enter(app, Role.DEVELOPER)
     assert client.post("/developer/bench/take").headers["location"] == "/developer?reader=bench"
     part = at(client.post("/developer/bench/send", data={"apdu": "00 A4:04 00 00\n\n80ca9f3600"}))
-    assert house.developer.sent == [bytes.fromhex("00A4040000"), bytes.fromhex("80CA9F3600")]
+    assert app.developer.sent == [bytes.fromhex("00A4040000"), bytes.fromhex("80CA9F3600")]
     assert part.count('<li class="exchange">') == 2
     for wrong in ("zz", "00A", "", "\n"):
         assert client.post("/developer/bench/send", data={"apdu": wrong}).status_code == 422
@@ -398,4 +396,4 @@ def test_the_console_sends_what_was_typed(house: PageApp) -> None:
     contents = at(client.post("/developer/bench/read"))
     assert all(text in contents for text in ("Member application", "UNIONPAY DEBIT", "1 data element<", "said no"))
     assert "torn out" in at(client.post("/developer/bench/tear", headers={"HX-Request": "true"}))
-    assert house.developer.done == [("tear", "bench")]
+    assert app.developer.done == [("tear", "bench")]

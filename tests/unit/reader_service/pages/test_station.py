@@ -19,62 +19,66 @@ from tests.support.service.page_app import AT, PageApp, batch_view, lane, last, 
 
 
 @pytest.fixture(scope="module")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageApp]:
-    made = page_app(tmp_path_factory.mktemp("pages"))
-    with made.house.registry:
-        yield made
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageApp]:
+    shared = page_app(tmp_path_factory.mktemp("pages"))
+    with shared.server.registry:
+        yield shared
 
 
 @pytest.fixture
-def house(open_house: PageApp) -> PageApp:
-    open_house.fresh()
-    return open_house
+def app(shared_app: PageApp) -> PageApp:
+    shared_app.fresh()
+    return shared_app
 
 
-def operator(house: PageApp, language: str = "zh") -> Client:
-    if "operator" not in house.people:
-        house.people["operator"] = house.house.signed_in(house.house.person("operator", Role.OPERATOR))
-    known = house.people["operator"]
-    client = house.house.client(**dict(known.headers))
+def operator(app: PageApp, language: str = "zh") -> Client:
+    if "operator" not in app.people:
+        app.people["operator"] = app.server.signed_in(app.server.person("operator", Role.OPERATOR))
+    known = app.people["operator"]
+    client = app.server.client(**dict(known.headers))
     client.cookies.update(known.cookies)
     client.cookies.set("membercard-language", language)
     return client
 
 
 @pytest.mark.parametrize(
-    ("language", "said", "kept"),
+    ("language", "message", "remaining"),
     [("zh", "已移除读卡器 Lane 2", "读卡器还接着"), ("en", "Reader Lane 2 is removed", "still plugged in")],
 )
-def test_a_reader_that_is_gone_is_taken_off_the_board(house: PageApp, language: str, said: str, kept: str) -> None:
-    house.readers.found = [reader("Lane 1"), reader("Lane 2", state=ReaderState.LOST, detail="it was unplugged")]
-    client = operator(house, language)
+def test_a_reader_that_is_gone_is_taken_off_the_board(
+    app: PageApp, language: str, message: str, remaining: str
+) -> None:
+    app.readers.rows = [reader("Lane 1"), reader("Lane 2", state=ReaderState.LOST, detail="it was unplugged")]
+    client = operator(app, language)
     page = client.get("/station").text
     assert 'hx-post="/station/readers/lane-2/forget"' in page
     assert "/station/readers/lane-1/forget" not in page
     answer = client.request("POST", "/station/readers/lane-2/forget", headers={"HX-Request": "true"})
-    assert (answer.status_code, said in answer.text) == (200, True), answer.text
-    assert [one.id for one in house.readers.found] == ["lane-1"]
+    assert (answer.status_code, message in answer.text) == (200, True), answer.text
+    assert [one.id for one in app.readers.rows] == ["lane-1"]
     refused = client.request("POST", "/station/readers/lane-1/forget", headers={"HX-Request": "true"})
-    assert (refused.status_code, kept in refused.text) == (409, True), refused.text
+    assert (refused.status_code, remaining in refused.text) == (409, True), refused.text
 
 
 @pytest.mark.parametrize(
-    ("language", "said", "taken"),
+    ("language", "message", "taken"),
     [("zh", "读卡器现名 左边 <1>", "本站点另有读卡器"), ("en", "The reader is called 左边 <1> now", "another reader")],
 )
-def test_an_operator_names_a_reader(house: PageApp, language: str, said: str, taken: str) -> None:
-    house.readers.found = [reader("Lane 1", device="ACS ACR122U 00 00"), reader("Lane 2")]
-    client = operator(house, language)
+def test_an_operator_names_a_reader(app: PageApp, language: str, message: str, taken: str) -> None:
+    app.readers.rows = [reader("Lane 1", device="ACS ACR122U 00 00"), reader("Lane 2")]
+    client = operator(app, language)
     assert 'hx-get="/station/readers/lane-1/name"' in client.get("/station").text
     form = client.get("/station/readers/lane-1/name").text
     assert 'value="Lane 1"' in form
     assert "ACS ACR122U 00 00" in form
     htmx = {"HX-Request": "true"}
     named = client.request("POST", "/station/readers/lane-1/name", data={"name": "左边 <1>"}, headers=htmx)
-    assert (named.status_code, said.replace("<", "&lt;").replace(">", "&gt;") in named.text) == (200, True), named.text
-    assert house.readers.found[0].name == "左边 <1>"
+    assert (named.status_code, message.replace("<", "&lt;").replace(">", "&gt;") in named.text) == (200, True), (
+        named.text
+    )
+    assert app.readers.rows[0].name == "左边 <1>"
     again = client.request("POST", "/station/readers/lane-2/name", data={"name": "左边 <1>"}, headers=htmx)
-    assert (again.status_code, house.readers.found[1].name) == (409, "Lane 2")
+    assert (again.status_code, app.readers.rows[1].name) == (409, "Lane 2")
     assert taken in again.text.casefold()
 
 
@@ -98,8 +102,8 @@ PARAMS = {
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_code_that_the_line_can_give_has_a_text(language: str) -> None:
     t = words(language)
-    told = {key.removeprefix("reason.").removesuffix(".with") for key in t.keys() if key.startswith("reason.")}
-    assert told == set(RejectCode)
+    codes = {key.removeprefix("reason.").removesuffix(".with") for key in t.keys() if key.startswith("reason.")}
+    assert codes == set(RejectCode)
     for code in RejectCode:
         assert not re.search(r"\{", t.reason(code, {}, "")), "a text for all cases of a code names none of them"
         particular = t.reason(code, {name: "X-7" for name in PARAMS.get(code, set())}, "")
@@ -124,15 +128,15 @@ def test_a_value_that_is_a_code_itself_is_translated_too() -> None:
     ],
 )
 def test_a_reject_says_which_bin_and_why_in_the_reader_s_language(
-    house: PageApp, language: str, order: str, why: str
+    app: PageApp, language: str, order: str, why: str
 ) -> None:
     refused = replace(
         last(CardOutcome.REJECTED, Bin.KEYS, "authenticating: 6300"), code="keys-refused", params={"sw": "6300"}
     )
-    house.readers.found = [reader("Lane 1")]
-    house.lanes.found = [lane("Lane 1", last=refused)]
-    house.batches.views = [batch_view()]
-    house.batches.rows = (
+    app.readers.rows = [reader("Lane 1")]
+    app.lanes.rows = [lane("Lane 1", last=refused)]
+    app.batches.views = [batch_view()]
+    app.batches.rows = (
         Reject(
             AT,
             "4790",
@@ -147,7 +151,7 @@ def test_a_reject_says_which_bin_and_why_in_the_reader_s_language(
         ),
         Reject(AT, "4791", "words of an old record", "store", Bin.DATA, "1", None, None),
     )
-    client = operator(house, language)
+    client = operator(app, language)
     page = client.get("/station").text
     assert order in page
     assert why in page
@@ -157,11 +161,13 @@ def test_a_reject_says_which_bin_and_why_in_the_reader_s_language(
     assert '<td lang="en">words of an old record</td>' in table
 
 
-@pytest.mark.parametrize(("language", "said"), [("zh", "数据库暂时无法连接"), ("en", "The database cannot be reached")])
-def test_why_a_lane_waits_is_said_in_the_reader_s_language(house: PageApp, language: str, said: str) -> None:
-    house.lanes.found = [lane("Lane 1", message="the registry is away", code="record-away")]
-    house.readers.found = [reader("Lane 1"), reader("Lane 2", state=ReaderState.HUNG, detail="the driver hangs")]
-    page = operator(house, language).get("/station").text
-    assert said in page
+@pytest.mark.parametrize(
+    ("language", "message"), [("zh", "数据库暂时无法连接"), ("en", "The database cannot be reached")]
+)
+def test_why_a_lane_waits_is_in_the_viewers_language(app: PageApp, language: str, message: str) -> None:
+    app.lanes.rows = [lane("Lane 1", message="the registry is away", code="record-away")]
+    app.readers.rows = [reader("Lane 1"), reader("Lane 2", state=ReaderState.HUNG, detail="the driver hangs")]
+    page = operator(app, language).get("/station").text
+    assert message in page
     assert "the registry is away" not in page
     assert "the driver hangs" not in page

@@ -44,8 +44,8 @@ def test_every_text_is_there_in_both_languages() -> None:
 def test_a_text_asks_for_the_same_values_in_both_languages() -> None:
     odd = []
     for key in words("zh").keys() & words("en").keys():
-        asked = [set(re.findall(r"\{(\w+)\}", words(language)._texts[key])) for language in LANGUAGES]
-        if asked[0] != asked[1]:
+        placeholders = [set(re.findall(r"\{(\w+)\}", words(language)._texts[key])) for language in LANGUAGES]
+        if placeholders[0] != placeholders[1]:
             odd.append(key)
     assert odd == []
 
@@ -77,7 +77,7 @@ def test_every_key_that_is_used_has_a_text() -> None:
     assert len(used) > 150
 
 
-def test_what_texts_are_made_of_names_texts() -> None:
+def test_parts_of_composed_keys_name_texts() -> None:
     """Keys that are put together from a part and a value: there is at least one text under each part."""
     parts = {part for path in SOURCES for part in _COMPOSED.findall(path.read_text())}
     keys = words("en").keys()

@@ -31,13 +31,13 @@ def refusals() -> Iterator[tuple[str, str, set[str], str]]:
                     yield CODES[node.func.id], reason, set(given), f"{path.name}:{node.lineno}"
 
 
-def _reasons(told: ast.expr) -> list[str]:
-    if isinstance(told, ast.IfExp):
-        return _reasons(told.body) + _reasons(told.orelse)
-    if isinstance(told, ast.Name):
-        return [NAMED[told.id]]
-    assert isinstance(told, ast.Constant)
-    return [str(told.value)]
+def _reasons(reason: ast.expr) -> list[str]:
+    if isinstance(reason, ast.IfExp):
+        return _reasons(reason.body) + _reasons(reason.orelse)
+    if isinstance(reason, ast.Name):
+        return [NAMED[reason.id]]
+    assert isinstance(reason, ast.Constant)
+    return [str(reason.value)]
 
 
 def test_every_reason_has_a_sentence_in_both_languages_that_asks_for_what_it_carries() -> None:
@@ -58,7 +58,7 @@ def test_a_sentence_without_a_reason_of_its_own_is_never_lost() -> None:
         assert "reader 3 is in use" in sentence_of(problem, words(language))
 
 
-def test_a_refusal_is_said_in_the_readers_language() -> None:
+def test_a_refusal_is_in_the_viewers_language() -> None:
     problem = Problem(409, "conflict", "batch B1 is no draft", params={"reason": "batch-not-draft", "batch": "B1"})
     assert sentence_of(problem, words("zh")) == "批次 B1 已不是草稿，请刷新页面。"
     assert sentence_of(problem, words("en")) == "Batch B1 is no longer a draft. Reload the page."
