@@ -1,4 +1,4 @@
-"""What all tables share: metadata with the names of constraints, column types, and helpers for constraints."""
+"""What all tables share: metadata with the names of constraints, column types, and functions for constraints."""
 
 from __future__ import annotations
 
