@@ -148,7 +148,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
             pcsc=False,
         ),
     )
-    assert (parts.station, parts.drawer, parts.data_dir) == ("S1", tmp_path / SLOT_CARDS, tmp_path)
+    assert (parts.station, parts.card_folder, parts.data_dir) == ("S1", tmp_path / SLOT_CARDS, tmp_path)
     service = ReaderService(parts)
     service.start()
     try:
