@@ -1,4 +1,4 @@
-"""The application: API, pages and the door before both, for one service."""
+"""The ASGI application of one service: API, pages and the middleware before both."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 
 
 def create_app(service: ReaderService) -> FastAPI:
-    """``service`` is started and closed by whoever made it."""
+    """The application of a service that the caller starts and closes."""
     settings = service.accounts.settings
     measures = metrics.Measures()
     connections = ConnectionLimit(settings.listeners, measures.listeners.set)
@@ -110,7 +110,7 @@ def _housekeeping(service: ReaderService) -> Callable[[FastAPI], AbstractAsyncCo
 
 
 async def _sweep(service: ReaderService) -> None:
-    """What ended by itself goes from the record: sessions, kept answers, failed attempts."""
+    """Delete what has expired from the registry: sessions, stored responses and failed logins."""
     registry = service.registry
     while True:
         with suppress(RegistryError):  # away: the next round does it

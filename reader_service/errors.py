@@ -1,7 +1,7 @@
-"""What a use-case refuses, as typed errors. Which HTTP status each becomes stands in ``api/errors.py`` only.
+"""Typed errors of the use-cases. ``http/errors.py`` alone maps them to HTTP statuses.
 
-``code`` is stable, in kebab-case, and names the problem's page in docs/api.md; ``params`` fill the sentence of the
-user's language. Neither holds personal data.
+``code`` is stable, in kebab-case, and documented in docs/api.md; ``params`` are the values for a sentence in the user's
+language. Neither holds personal data.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from terminal.errors import MembercardError
 
 
 class ServiceError(MembercardError):
-    """Something the service says no to. The text is a whole English sentence that says what to do."""
+    """An error that the service answers with. The text is an English sentence that says what to do."""
 
     code: ClassVar[str] = "service-error"
 
@@ -23,55 +23,55 @@ class ServiceError(MembercardError):
 
 
 class NotFound(ServiceError):
-    """``what`` was asked for by a name that is not on record."""
+    """No resource of the kind ``what`` has that name."""
 
     code = "not-found"
 
 
 class NotSignedIn(ServiceError):
-    """Who asks is not known: no session, a session that ended, no token or one that is not in force."""
+    """The caller is unknown: no session or token, or one that has ended."""
 
     code = "not-signed-in"
 
 
 class WrongPassword(NotSignedIn):
-    """Name or password is wrong; which of them is not told."""
+    """The name or the password is wrong; the answer does not say which."""
 
     code = "wrong-password"
 
 
 class Forbidden(ServiceError):
-    """Who asks is known and has no role that may do this."""
+    """The caller has no role that allows this."""
 
     code = "forbidden"
 
 
 class UserDisabled(Forbidden):
-    """The password is right, and the person is disabled."""
+    """The password is correct, but the user is disabled."""
 
     code = "user-disabled"
 
 
 class MustChangePassword(Forbidden):
-    """The password is one that somebody else knows: nothing goes on before it is changed."""
+    """The password is known to somebody else; it must be changed before anything else."""
 
     code = "password-must-change"
 
 
 class NotMeant(Forbidden):
-    """A write with a session's cookie and without its secret, or from a page of somebody else (CSRF)."""
+    """A write with a session's cookie but without its secret, or from another site's page (CSRF)."""
 
     code = "csrf"
 
 
 class Conflict(ServiceError):
-    """A rule of the record stands against it, or it was changed by somebody else meanwhile."""
+    """A rule of the registry forbids this, or somebody else changed the data in the meantime."""
 
     code = "conflict"
 
 
 class Invalid(ServiceError):
-    """The request is out of form. ``fields`` gives a sentence for each field that is wrong, by its name."""
+    """The request is not valid. ``fields`` has a sentence for each faulty field, by name."""
 
     code = "invalid"
 
@@ -81,73 +81,73 @@ class Invalid(ServiceError):
 
 
 class WrongCursor(Invalid):
-    """A cursor that the list did not give out."""
+    """A cursor that did not come from this list."""
 
     code = "bad-cursor"
 
 
 class UnreadableForm(Invalid):
-    """An uploaded form that cannot be used. ``params``: ``chinese``, what to do, as a clerk reads it."""
+    """An uploaded form that cannot be read. ``params``: ``chinese``, the instruction for a clerk."""
 
     code = "unreadable-form"
 
 
 class OwnWork(Forbidden):
-    """The second person is another than the first: who imported does not approve, who signed does not sign again."""
+    """The second person must differ from the first: the importer cannot approve, and nobody signs twice."""
 
     code = "own-work"
 
 
 class RequestTooLarge(ServiceError):
-    """An upload or a body beyond what the service takes. ``params`` of a form: ``chinese``, as in UnreadableForm."""
+    """An upload or a body above the limit. ``params`` of a form: ``chinese``, as in UnreadableForm."""
 
     code = "too-large"
 
 
 class KeyReused(ServiceError):
-    """An idempotency key came again with another request."""
+    """An idempotency key was sent again with another request."""
 
     code = "idempotency-key-reused"
 
 
 class KeyMissing(ServiceError):
-    """A write by a token without an idempotency key."""
+    """A write by a token lacks an idempotency key."""
 
     code = "idempotency-key-missing"
 
 
 class TooSlow(ServiceError):
-    """A body that does not arrive."""
+    """A body did not arrive in time."""
 
     code = "too-slow"
 
 
 class WrongHost(ServiceError):
-    """A request for a host that this service is not."""
+    """The request names a host that this service does not answer for."""
 
     code = "wrong-host"
 
 
 class LeaseHeld(ServiceError):
-    """Somebody else has the reader."""
+    """Somebody else holds the reader."""
 
     code = "lease-held"
 
 
 class LeaseLost(ServiceError):
-    """The lease is not, or not any more, the caller's."""
+    """The caller does not hold the lease, or not any more."""
 
     code = "lease-lost"
 
 
 class ReaderOut(ServiceError):
-    """The reader is gone, hung or without its service, or has no card; ``code`` of the fault is in ``params``."""
+    """The reader is gone or hung, its service is away, or it has no card; ``params`` has the fault's ``code``."""
 
     code = "reader-out"
 
 
 class TooMany(ServiceError):
-    """Too many attempts or too much at once; try again after ``retry_after`` seconds."""
+    """Too many attempts or requests; try again after ``retry_after`` seconds."""
 
     code = "too-many"
 
@@ -157,12 +157,12 @@ class TooMany(ServiceError):
 
 
 class Broken(ServiceError):
-    """A fault of this program; ``error_id`` in ``params`` names it in the log, which knows more."""
+    """A fault of this program; ``error_id`` in ``params`` names its log entry."""
 
     code = "internal"
 
 
 class Unavailable(ServiceError):
-    """The database or another part that this needs cannot be reached; nothing was changed. Try again."""
+    """The database or another part is away. Nothing was changed; try again."""
 
     code = "unavailable"

@@ -1,7 +1,7 @@
-"""What happens in the service, told to whoever listens: numbered events, resumable, and nobody is waited for.
+"""Events of the service for any number of listeners: numbered, resumable and never blocking the publisher.
 
-Events stand once in a ring. A listener is only a place in that ring, so a thousand of them cost no copies, and one who
-falls too far behind is let go. Published from any thread; listened to on one event loop.
+Events are stored once in a ring. A listener is a position in that ring, so a thousand listeners cost no copies, and one
+that falls too far behind is dropped. Published from any thread; read on one event loop.
 """
 
 from __future__ import annotations
@@ -19,25 +19,24 @@ from functools import cached_property
 from typing import Final
 
 RING_SIZE: Final = 10_000
-"""How many events a listener may ask again for."""
+"""Events that a listener may resume over."""
 BEHIND: Final = 2_000
-"""How many events a listener may be behind before it is let go, once it has caught up."""
+"""Events that a listener may be behind before it is dropped, once it has caught up."""
 AT_ONCE: Final = 500
-"""How many are handed over at a time: many clients take no message of a megabyte."""
+"""Most events in one message: many clients accept no message of a megabyte."""
 _DIGITS: Final = 18
-"""Of an event's number in an id; who sends more did not get it here."""
+"""Most digits of an event's number in an id."""
 GAP: Final = "gap"
-"""The first event of a listener who asked for more than is kept: read the state anew."""
+"""The first event of a listener whose last event has left the ring: it has to read the state again."""
 
 
 class SlowConsumer(Exception):
-    """The listener fell too far behind, and was let go; it may come back and ask from its last event."""
+    """The listener fell too far behind and was dropped; it may resume after its last event."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. ``topic`` is what it happened to: a reader's id, a batch. ``data`` is JSON, and holds
-    nothing personal that is not masked."""
+    """One event. ``topic`` is its subject: a reader id, a batch. ``data`` is JSON without personal data in clear."""
 
     number: int
     epoch: str
@@ -48,12 +47,13 @@ class Event:
 
     @property
     def id(self) -> str:
-        """``EPOCH-NUMBER``: the epoch is the running service, so that numbers of an earlier one mean nothing."""
+        """``EPOCH-NUMBER``. The epoch identifies the running service, so that numbers of an earlier one are
+        not valid."""
         return f"{self.epoch}-{self.number}"
 
     @cached_property
     def json(self) -> str:
-        """As listeners get it; written once, whoever many they are."""
+        """The event as listeners receive it; encoded once for all of them."""
         fields = {"id": self.id, "at": self.at.isoformat(), "kind": self.kind, "topic": self.topic, "data": self.data}
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
@@ -79,7 +79,7 @@ class EventBus:
         self._closed = False
 
     def publish(self, kind: str, topic: str, data: Mapping[str, object]) -> Event:
-        """Tell everybody. Never waits; from any thread."""
+        """Publish an event. Never blocks; from any thread."""
         with self._lock:
             self._last += 1
             event = Event(self._last, self.epoch, self._clock(), kind, topic, dict(data))
@@ -88,12 +88,12 @@ class EventBus:
         return event
 
     def last_id(self) -> str:
-        """The id to go on from for somebody who read the state just now."""
+        """The id to resume after for a client that has just read the state."""
         with self._lock:
             return f"{self.epoch}-{self._last}"
 
     def close(self) -> None:
-        """End every listener."""
+        """End all listeners."""
         with self._lock:
             self._closed = True
             self._call_loop()
@@ -101,17 +101,17 @@ class EventBus:
     def subscribe(
         self, after: str | None = None, *, kinds: Callable[[str], bool] = lambda kind: True, behind: int = BEHIND
     ) -> AsyncIterator[list[Event]]:
-        """Events in order, up to 500 at a time, from now on or after the event named ``after``.
+        """Events in order, up to 500 at a time, from now on or after the event with the id ``after``.
 
-        ``kinds`` says which ones. Raises SlowConsumer from the iteration, for whoever falls ``behind`` or comes back
-        and falls out of the ring before it has caught up; ends when the bus is closed.
+        ``kinds`` selects them. The iteration raises SlowConsumer for a listener that falls ``behind``, or that resumes
+        and is overtaken by the ring; it ends when the bus is closed.
         """
         with self._lock:
             at, gap = self._place(after)
         return self._batches(at, gap, kinds, behind, catching_up=after is not None)
 
     def _place(self, after: str | None) -> tuple[int, bool]:
-        """The number to go on after, and whether something between was lost."""
+        """The number to resume after, and whether events in between are lost."""
         if after is None:
             return self._last, False
         epoch, _, number = after.partition("-")
@@ -152,7 +152,7 @@ class EventBus:
         return waiter
 
     def _call_loop(self) -> None:
-        """Have the loop wake whoever waits; once is enough until it does."""
+        """Have the loop wake the listeners; once is enough until it does."""
         if self._waiting and not self._woken and self._loop is not None and not self._loop.is_closed():
             self._woken = True
             with suppress(RuntimeError):  # closed just now: nobody listens any more

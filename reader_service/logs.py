@@ -1,6 +1,6 @@
-"""What the service logs, as lines for people or JSON for machines; nothing secret or personal gets through.
+"""The log: lines for people or JSON for programs, without secrets and personal data.
 
-Set up once, by whoever starts the process.
+Set up once per process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Fields = MutableMapping[str, Any]
 
 
 def set_up(stream: TextIO, *, as_json: bool, level: str = "INFO") -> None:
-    """Everything that this process logs goes to ``stream``, one line each."""
+    """Send everything that this process logs to ``stream``, one line each."""
     renderer = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
@@ -58,12 +58,12 @@ def set_up(stream: TextIO, *, as_json: bool, level: str = "INFO") -> None:
 
 
 def _without_addresses(record: logging.LogRecord) -> bool:
-    """The server's own lines about WebSockets hold the whole address, query included; our own do not."""
+    """The server's own lines about WebSockets hold the whole address, query included; ours do not."""
     return not str(record.msg).startswith('%s - "WebSocket ')
 
 
 def place_only(_logger: object, _method: str, fields: Fields) -> Fields:
-    """An exception by its kind and place, as its text may hold anything; nothing twice."""
+    """An exception by its kind and place, as its text may hold anything."""
     info = fields.pop("exc_info", None)
     if isinstance(info, tuple) and info[1] is not None:
         error: BaseException = info[1]
@@ -76,7 +76,7 @@ def place_only(_logger: object, _method: str, fields: Fields) -> Fields:
 
 
 def redact(_logger: object, _method: str, fields: Fields) -> Fields:
-    """Secrets by the name of their field or by their form, and personal numbers wherever they stand."""
+    """Hide secrets by field name or form, and mask personal numbers everywhere."""
     for name, value in fields.items():
         fields[name] = _HIDDEN if _SECRET_NAMES.search(name) else _clean(value)
     return fields

@@ -1,4 +1,4 @@
-"""Texts that go to whoever asked, or into a log, without the numbers of persons and cards."""
+"""Masking of the numbers of persons and cards in texts for callers and logs."""
 
 from __future__ import annotations
 
@@ -13,5 +13,6 @@ _CARD: Final = re.compile(r"(?<!\d)\d{13,19}(?!\d)")
 
 
 def masked(text: str) -> str:
-    """ID and phone numbers but for their last four digits, card numbers but for issuer and last four."""
+    """Mask ID and phone numbers except for the last four digits, card numbers except for the first six and
+    last four."""
     return _CARD.sub(lambda number: masked_pan(number[0], short=True), scrub(text))

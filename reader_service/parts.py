@@ -1,4 +1,4 @@
-"""What the front door hands to the service: the rooms, already wired, and how to reach what lies outside."""
+"""The parts that a service is built from. The command line wires them."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ from terminal.member.lists import CounterLists
 
 
 class LineParts(Protocol):
-    """Preparing and running batches, as the station is set up: profile, pools of chip keys, trust for reading back."""
+    """Preparation and running of batches as the station is set up: profile, pools of chip keys, trust for the
+    read-back."""
 
     def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str) -> int:
-        """Make every missing dossier; how many. ``tick`` is told each few how many more there are, the audit ``by``."""
+        """Prepare every missing dossier and give their number. ``tick`` gets the number of new dossiers every few of
+        them; ``by`` goes into the audit."""
         ...
 
     def job(self, batch_id: str) -> Job:
-        """What all cards of a run over this batch share."""
+        """The values that all cards of a run over this batch share."""
         ...
 
     def remake(self, batch_id: str) -> object:
-        """Make the dossiers that rejects left missing."""
+        """Prepare the dossiers of rejected chips again."""
         ...
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[object]:
-        """Keeps chip keys ready while lanes run."""
+        """Keep the pools of chip keys filled while lanes run."""
         ...
 
 
 @dataclass(frozen=True)
 class ServiceParts:
-    """Everything the service works with. ``lists`` reads the signed lists anew, working without a database where a
-    signed edition lies at hand; ``annotate``-like heavy work runs on the caller's thread."""
+    """Everything that the service works with. ``lists`` reads the signed lists; it works without a database where a
+    signed copy is stored."""
 
     registry: Registry
     custody: KeyCustody

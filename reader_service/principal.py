@@ -1,4 +1,4 @@
-"""Who asks, and what their roles allow. One table decides, for the API and for the pages alike."""
+"""The caller and what their roles allow. One table decides, for the API and for the pages."""
 
 from __future__ import annotations
 
@@ -107,13 +107,13 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 
 @cache
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
-    """All that these roles allow together."""
+    """All permissions of these roles together."""
     return frozenset().union(*(ROLE_PERMISSIONS[role] for role in roles))
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: a signed-in person or a token. ``name`` goes into audit, approvals and journals."""
+    """The caller: a signed-in user or a token. ``name`` goes into audit, approvals and journals."""
 
     name: str
     roles: frozenset[Role]

@@ -1,4 +1,4 @@
-"""What the registry refuses, as what the service refuses: in one place, for every desk."""
+"""Translation of the registry's errors into the service's errors, for every service."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 @contextmanager
 def translate_registry_errors() -> Iterator[None]:
-    """Around every call of the registry. Raises NotFound, Conflict, OwnWork, WrongCursor, Unavailable.
+    """Wraps every call of the registry. Raises NotFound, Conflict, OwnWork, WrongCursor, Unavailable.
 
-    The registry's sentences and reasons say what stands against it and hold nothing personal, so they are passed on.
+    The registry's sentences and reasons hold nothing personal, so they are passed on.
     """
     try:
         yield
@@ -34,7 +34,7 @@ def translate_registry_errors() -> Iterator[None]:
 
 
 def needs_reason(reason: str) -> str:
-    """A reason as it may be stored, on one line. Raises Invalid for an empty, an endless or an unprintable one."""
+    """The reason on one line, as it is stored. Raises Invalid for an empty, too long or unprintable one."""
     text = " ".join(reason.split())
     if not text or len(text) > LONGEST_REASON or not text.isprintable():
         wanted = f"1 to {LONGEST_REASON} printable characters"
@@ -43,7 +43,7 @@ def needs_reason(reason: str) -> str:
 
 
 def part_of(items: Sequence[T], cursor: str | None, limit: int) -> Page[T]:
-    """A page of a list that is at hand as a whole and only grows at its end. Raises WrongCursor."""
+    """A page of a complete list that grows only at its end. Raises WrongCursor."""
     with translate_registry_errors():
         start = read_cursor(cursor, int)[0] if cursor is not None else 0
         if not 0 <= start <= len(items):

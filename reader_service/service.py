@@ -1,4 +1,4 @@
-"""The service: its desks over one registry, its readers and its events, made, started and ended in order."""
+"""The service: its use-cases over one registry, its readers and its events, created, started and closed in order."""
 
 from __future__ import annotations
 
@@ -24,10 +24,8 @@ from reader_service.services.users import UserService
 
 
 class ReaderService:
-    """Everything that pages and API are a face of. ``config`` says how strict the door is.
-
-    The registry is the caller's: it stays open when the service is closed.
-    """
+    """Everything that pages and API present. The registry belongs to the caller and stays open when the
+    service closes."""
 
     def __init__(self, parts: ServiceParts, config: AccessSettings | None = None) -> None:
         self.parts = parts
@@ -55,7 +53,7 @@ class ReaderService:
         self._started = ExitStack()
 
     def start(self) -> None:
-        """Open the readers and begin to watch. Raises ReaderNotFound for a reader URL that names none."""
+        """Open the readers and start to watch. Raises ReaderNotFound for a reader URL that names no reader."""
         with ExitStack() as undo:
             undo.callback(self.bus.close)
             undo.callback(self.readers.close)
@@ -71,6 +69,6 @@ class ReaderService:
         self.developer.forget(reader_id)
 
     def close(self) -> None:
-        """Lanes end after the card in hand, verdicts are written down, readers are let go of, listeners are ended. Safe
-        to call twice."""
+        """Finish the card in each lane, write the verdicts, release the readers and end the listeners. Safe to call
+        twice."""
         self._started.close()

@@ -1,4 +1,4 @@
-"""The web server: where it listens, TLS, clients that dawdle, and an end that lets every card in hand be finished."""
+"""The web server: address, TLS, slow clients, and a shutdown that lets every card be finished."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from reader_service.http.errors import MEDIA_TYPE, Problem
 from reader_service.http.middleware import API_POLICY, NO_STORE, headers
 
 HEAD_SECONDS: Final = 10.0
-"""How long a request's head may take, and a connection that says nothing may stay."""
+"""Seconds that a request's head may take, and that an idle connection may stay."""
 HEAD_BYTES: Final = 64 * 1024
 UNREAD_SECONDS: Final = 60.0
-"""How long a client may take nothing of what was sent to it; the kernel's buffer hides for a while what it takes."""
+"""Seconds that a client may read nothing; the kernel's buffer hides its reading for a while."""
 _GRACE_SECONDS: Final = 10
 _BACKLOG: Final = 2048
 _LINGER_SECONDS: Final = 0.5
@@ -81,7 +81,7 @@ class Listen:
             raise
 
     def access_settings(self) -> AccessSettings:
-        """What the door has to know of it: the names it answers to are those of the certificate."""
+        """The access rules for this address: the service answers for the names in its certificate."""
         named = [*LOOPBACK, *self.names, *_names_of(self.cert)]
         return AccessSettings(hosts=tuple(dict.fromkeys(name.lower() for name in named)), tls=self.tls)
 
@@ -94,17 +94,17 @@ def serve(
     ready: Callable[[str], None],
     listener: socket.socket | None = None,
 ) -> None:
-    """Until SIGTERM or SIGINT, at ``listener`` where ``listen`` was opened before. Raises Invalid for a port that is
-    taken. Call ``listen.check`` first.
+    """Serve until SIGTERM or SIGINT, at ``listener`` where it was opened before. Raises Invalid for a port in use. Call
+    ``listen.check`` first.
 
-    ``ready`` is told the address once it listens; ``stop`` ends lanes and listeners, before connections are closed.
+    ``ready`` gets the address once the server listens; ``stop`` ends lanes and listeners before connections are closed.
     """
     with listener or listen.open() as opened:
         Server(config_of(app, listen), stop, ready).run([opened])
 
 
 def config_of(app: ASGIApp, listen: Listen) -> uvicorn.Config:
-    """How the server is set up."""
+    """The configuration of the server."""
     return uvicorn.Config(
         app,
         http=Connection,
@@ -125,7 +125,7 @@ def config_of(app: ASGIApp, listen: Listen) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Ends in order: lanes first, then listeners, then connections."""
+    """Shuts down in order: lanes first, then listeners, then connections."""
 
     def __init__(self, config: uvicorn.Config, stop: Callable[[], None], ready: Callable[[str], None]) -> None:
         super().__init__(config)
@@ -149,7 +149,7 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Unlike the inherited one it does not kill the process afterwards: there is more to close. A terminal that is
-        closed ends it too, but for a process that was told not to care (nohup)."""
+        closed ends it too, unless the process ignores that signal (nohup)."""
         main = threading.current_thread() is threading.main_thread()
         heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if main else ()
         numbers = [number for number in heard if signal.getsignal(number) is not signal.SIG_IGN]
@@ -162,8 +162,8 @@ class Server(uvicorn.Server):
 
 
 class Unread:
-    """Cuts a connection whose other side takes nothing of what was sent to it: a close alone would wait for it, with
-    its memory and its file descriptor, for as long as it likes."""
+    """Cuts a connection whose client does not read: a normal close would wait for it, with its memory and its file
+    descriptor."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop, self._transport = loop, transport
@@ -171,12 +171,12 @@ class Unread:
         self._taken = False
 
     def watch(self) -> None:
-        """From now until all is taken."""
+        """Watch until everything is sent."""
         if self._timer is None:
             self._wait()
 
     def taken(self) -> None:
-        """It took something."""
+        """The client read something."""
         self._taken = True
 
     def end(self) -> None:
@@ -198,7 +198,7 @@ class Unread:
 
 
 class Socket(WebSocketsSansIOProtocol):
-    """A WebSocket whose client may not keep it by taking nothing."""
+    """A WebSocket that a client cannot hold by not reading."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -222,8 +222,7 @@ class Socket(WebSocketsSansIOProtocol):
 
 
 class Connection(HttpToolsProtocol):
-    """Closes connections whose request does not begin, does not get on, or has no end of headers, or whose answer is
-    not taken."""
+    """Closes connections whose request does not start, stalls or has endless headers, or whose response is not read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -302,7 +301,7 @@ class Connection(HttpToolsProtocol):
             self._deadline = None
 
     def _watch_idle(self) -> None:
-        """What comes after the answer (a body that nobody wanted) must not end the watch over an idle connection."""
+        """Data after the response (a body that nobody wanted) must not end the watch over an idle connection."""
         done = self.cycle is not None and self.cycle.response_complete and not self.transport.is_closing()
         if done and self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(

@@ -1,4 +1,5 @@
-"""A station that is up before its database: it says so, answers that it is not ready, and tries until it is there."""
+"""A station that starts before its database: it answers that it is not ready, and retries until the
+database is there."""
 
 from __future__ import annotations
 
@@ -29,10 +30,10 @@ _log = logging.getLogger(__name__)
 def opened(
     attempt: Callable[[], Registry], listen: Listen, listener: socket.socket, *, every: float = EVERY
 ) -> Registry | None:
-    """The registry that ``attempt`` opens, sooner or later; None where SIGTERM or SIGINT came first.
+    """The registry that ``attempt`` opens in the end; None where SIGTERM or SIGINT comes first.
 
-    While it is away, ``/health/ready`` says so at the socket. Raises what no waiting mends: a server that refuses this
-    user, a database of a newer program, a file that is none.
+    Until then ``/health/ready`` answers 503. Raises faults that waiting does not mend: a server that refuses this user,
+    a database of a newer program, a file that is none.
     """
     try:
         return attempt()
@@ -43,7 +44,7 @@ def opened(
 
 
 class _Server(Server):
-    """Knows whether it was told to end, or ends because there is something better."""
+    """Knows whether a signal ended it."""
 
     signalled = False
 
@@ -53,7 +54,7 @@ class _Server(Server):
 
 
 class _Wait:
-    """One thread tries to open the registry while the server answers that it is not there."""
+    """One thread tries to open the registry while the server answers that it is away."""
 
     def __init__(self, attempt: Callable[[], Registry], every: float, why: str) -> None:
         self._attempt, self._every, self._why = attempt, every, why
@@ -94,7 +95,7 @@ class _Wait:
 
 
 def _away(tls: bool) -> ASGIApp:
-    """Answers everybody that the service waits; alive, but not ready."""
+    """Answers every request that the service waits; it is alive, but not ready."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

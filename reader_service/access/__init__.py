@@ -1,1 +1,1 @@
-"""Who may: passwords, sessions, tokens, throttling, and what a browser is told to allow."""
+"""Access: passwords, sessions, tokens, throttling, cookies and protection against forged requests."""

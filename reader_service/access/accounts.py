@@ -1,4 +1,4 @@
-"""The door: signing in and out, and what one does about one's own account."""
+"""Sign-in and sign-out, and what users do with their own account."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from registry.store import Registry, utc_now
 
 _LANES = 64
 _INSIDE = 8
-"""Threads that may be busy with passwords at once, those that wait for their turn included: threads are few."""
+"""Most threads that may check passwords or wait to do so: threads are few."""
 _SOMEBODY = "somebody"
 
 
 class FreesLeases(Protocol):
-    """The readers' leases, as far as the door ends them."""
+    """The readers' leases, as far as the end of a session ends them."""
 
     def free_all(self, name: str, token: str = "") -> int: ...
 
@@ -44,7 +44,7 @@ class SignedIn:
 
 
 class AccountService:
-    """``gate`` says who a request is from; the methods change that."""
+    """``authenticator`` identifies callers; the methods change sessions and accounts."""
 
     def __init__(
         self,
@@ -76,13 +76,13 @@ class AccountService:
             return self._open(user, origin)
 
     def sign_out(self, known: AuthenticatedCaller) -> None:
-        """Ends this session, and with it the leases of its person."""
+        """Ends this session and the leases of its user."""
         with translate_registry_errors():
             self._registry.sessions.end(known.key, by=known.principal.name)
         self._forget(known.principal.name)
 
     def change_password(self, known: AuthenticatedCaller, old: str, new: str, origin: str) -> SignedIn:
-        """One's own; every session ends, and a new one begins.
+        """Change the caller's own password; every session ends, and a new one starts.
 
         Raises WrongPassword, Invalid (the rules), TooMany, Unavailable.
         """
@@ -101,36 +101,36 @@ class AccountService:
             return self._registry.users.user(known.principal.name)
 
     def sessions(self, known: AuthenticatedCaller) -> list[SessionRecord]:
-        """One's own that have not ended, newest first."""
+        """The caller's sessions that have not ended, newest first."""
         with translate_registry_errors():
             return self._registry.sessions.of(known.principal.name)
 
     def end_others(self, known: AuthenticatedCaller) -> int:
-        """One's own but this one; how many."""
+        """End the caller's other sessions and give their number."""
         with translate_registry_errors():
             ended = self._registry.sessions.end_all(known.principal.name, by=known.principal.name, keep=known.key)
         self.authenticator.forget()
         return ended
 
     def speak(self, known: AuthenticatedCaller, language: str) -> User:
-        """The language of one's pages. Raises Conflict for one that there is not."""
+        """Set the language of the caller's pages. Raises Conflict for an unknown one."""
         with translate_registry_errors():
             user = self._registry.users.change(known.principal.name, by=known.principal.name, language=language)
         self.authenticator.forget()
         return user
 
     def refused(self, principal: Principal, what: str, origin: str) -> None:
-        """Somebody who is known asked for what their roles do not allow: on record."""
+        """Write the refused request of a known caller into the audit."""
         with translate_registry_errors():
             self._registry.audit.note(AuditEntry(principal.name, "access.refused", origin=origin, facts={"what": what}))
 
     def ended(self, name: str, token: str = "") -> None:
-        """Somebody's rights changed: nobody goes on with those of before."""
+        """End sessions' and tokens' cached rights and leases after a change of rights."""
         self._forget(name, token)
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[None]:
-        """One attempt at a time for a name, so that a hundred at once are counted one by one."""
+        """One attempt at a time per name, so that concurrent attempts are counted one by one."""
         if not self._inside.acquire(blocking=False):
             raise TooMany("too many are signing in at this moment; try again in a second", 1)
         try:
@@ -145,7 +145,7 @@ class AccountService:
         if len(password) <= LONGEST and self.passwords.matches(stored, password):
             return
         self.throttle.failed(name, origin)
-        # What was typed as a name may be a password, so a name that is not on record is not told.
+        # What was typed as a name may be a password, so an unknown name is not written down.
         actor = self._registry.users.user(name).name if stored is not None else _SOMEBODY
         self._registry.audit.note(AuditEntry(actor, "session.refused", origin=origin))
         raise WrongPassword("name or password is wrong")

@@ -1,8 +1,7 @@
-"""Who is behind a cookie or a token: asked of the registry at most every two seconds, and known from memory between.
+"""Identification of callers by cookie or token: looked up in the registry at most every two seconds, cached in between.
 
-While the database cannot be asked, whoever was known goes on for a while, so that a counter works without the network;
-nobody new comes in. A network that swallows every question is not waited for: one question at a time finds out whether
-somebody answers again.
+While the database is away, cached callers stay valid for a while, so that a counter works without the network; nobody
+else can sign in. A database that does not answer is not waited for: one request at a time probes whether it is back.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _CACHE_SIZE: Final = 10_000
 _TOUCH_SECONDS: Final = 60.0
 PATIENCE_SECONDS: Final = 1.0
-"""How long somebody who is known waits for the database."""
+"""Seconds that a cached caller waits for the database."""
 SILENT_SECONDS: Final = 2.0
-"""How long a database that gave no answer is not asked again."""
+"""Seconds for which a database that gave no answer is not asked again."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedCaller:
-    """Somebody who was let in. ``csrf`` is empty for a token, ``key`` is the hash of its secret."""
+    """An identified caller. ``csrf`` is empty for a token, ``key`` is the hash of the secret."""
 
     principal: Principal
     key: bytes = field(repr=False)
@@ -58,7 +57,7 @@ class _CachedCaller:
 
 
 def new_secret() -> str:
-    """256 bits for a cookie."""
+    """A random secret of 256 bits for a cookie."""
     return secrets.token_urlsafe(32)
 
 
@@ -67,12 +66,12 @@ def new_token() -> str:
 
 
 def key_of(secret: str) -> bytes:
-    """What is stored of a secret of 256 bits; one that long needs no salt."""
+    """The stored hash of a secret of 256 bits, which needs no salt."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 class Authenticator:
-    """Looks up sessions and tokens. From any thread."""
+    """Looks up sessions and tokens. Safe from any thread."""
 
     def __init__(
         self,
@@ -93,16 +92,16 @@ class Authenticator:
         self._silent_until = 0.0
 
     def fresh(self, key: bytes) -> AuthenticatedCaller | None:
-        """From memory, without waiting; None says nothing yet: ask ``find``."""
+        """The cached caller, without waiting; None where the cache has none that is fresh."""
         entry = self._entries.get(key)
         if entry is None or self._ticks() - entry.checked_at > self._fresh_seconds:
             return None
         return entry.known if self._clock() < entry.known.until else None
 
     async def identify(self, key: bytes, *, token: bool) -> AuthenticatedCaller | None:
-        """As ``fresh``, or else as ``find``, but whoever is known waits a second at most.
+        """As ``fresh``, else as ``find``; a cached caller waits a second at most.
 
-        Raises Unavailable where the database is away and nobody was known before.
+        Raises Unavailable where the database is away and the caller is not cached.
         """
         known = self.fresh(key)
         if known is not None:
@@ -111,7 +110,7 @@ class Authenticator:
         if now < self._silent_until:
             return before or _nobody_new()
         if self._silent_until:
-            self._silent_until = now + SILENT_SECONDS  # this one asks; the others go on
+            self._silent_until = now + SILENT_SECONDS  # this request probes; the others go on
         find = partial(self.find, key, token=token)
         if before is None:
             return await to_thread.run_sync(find)
@@ -121,9 +120,9 @@ class Authenticator:
         return before
 
     def find(self, key: bytes, *, token: bool) -> AuthenticatedCaller | None:
-        """Of the registry; None for nobody. Waits for the database.
+        """Look the caller up in the registry; None where there is none. Waits for the database.
 
-        Raises Unavailable where the database is away and nobody was known before.
+        Raises Unavailable where the database is away and the caller is not cached.
         """
         with self._lock:
             turn, before = self._turn, self._entries.get(key)
@@ -149,13 +148,13 @@ class Authenticator:
         return known
 
     def forget(self) -> None:
-        """Somebody's rights changed, or ended: ask anew for everyone, answers that are on their way too."""
+        """Drop the whole cache after a change of rights, and the results of lookups in progress."""
         with self._lock:
             self._turn += 1
             self._entries.clear()
 
     def _usable(self, entry: _CachedCaller | None) -> AuthenticatedCaller | None:
-        """Who goes on while the database is away."""
+        """The cached caller that stays valid while the database is away."""
         if entry is None or self._ticks() - entry.checked_at > self._settings.away.total_seconds():
             return None
         return entry.known if self._clock() < entry.known.until else None
@@ -188,10 +187,10 @@ def _nobody_new(cause: Exception | None = None) -> NoReturn:
 
 
 def token_name(token: TokenRecord) -> str:
-    """How audit and journals name a machine; no person's name has brackets."""
+    """The name of a token in audit and journals; user names have no brackets."""
     return f"{token.label} (token {token.id})"
 
 
 def roles_of(names: frozenset[str]) -> frozenset[Role]:
-    """Roles that a newer program stored and this one does not know allow nothing here."""
+    """Roles by name. Unknown roles, stored by a newer program, are left out."""
     return frozenset(role for role in Role if role.value in names)

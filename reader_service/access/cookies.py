@@ -1,4 +1,4 @@
-"""The cookie of a session: unreadable for scripts, sent to this site only, and under TLS bound to this very host."""
+"""The session's cookie: unreadable for scripts, sent to this site only, and bound to this host under TLS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def name(*, tls: bool) -> str:
 
 
 def give(response: Response, secret: str, *, tls: bool) -> None:
-    """Ends with the browser; the service ends it earlier."""
+    """Set the cookie. It ends with the browser, and the session earlier."""
     response.set_cookie(name(tls=tls), secret, path="/", secure=tls, httponly=True, samesite="strict")
 
 
@@ -28,12 +28,12 @@ def take(response: Response, *, tls: bool) -> None:
 
 
 def give_language(response: Response, language: str, *, tls: bool) -> None:
-    """The language that somebody chose before signing in."""
+    """Set the language that was chosen before signing in."""
     response.set_cookie(LANGUAGE, language, path="/", max_age=_YEAR, secure=tls, httponly=True, samesite="strict")
 
 
 def read(header: bytes, wanted: str) -> str:
-    """One cookie of a Cookie header; empty where there is none. RFC 6265, 5.4."""
+    """The value of one cookie in a Cookie header; empty where it is missing. RFC 6265, 5.4."""
     for pair in header.split(b";"):
         name, _, value = pair.strip().partition(b"=")
         if name == wanted.encode():

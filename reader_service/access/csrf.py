@@ -1,5 +1,5 @@
-"""Whether a write was meant: it comes from our own page (Origin) and knows the session's secret (RFC 6265bis, 5.3;
-OWASP, synchronizer token)."""
+"""Protection of writes against forged requests (CSRF): the Origin must be ours, and the session's secret must be sent.
+RFC 6265bis, 5.3; OWASP, synchronizer token."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _PART = rb'name="%s"\r\n\r\n([!-~]{1,255})\r\n--'
 
 
 def same_origin(headers: Mapping[bytes, bytes], *, tls: bool) -> bool:
-    """A browser names the page's origin on every write; other programs name none, and have no cookie either. Under
-    ``tls`` a page that came without it is another's: anybody on the way may have written it."""
+    """Whether a write comes from this service's own pages. Browsers send the page's origin with every write; other
+    programs send none and have no cookie. Under ``tls`` an origin without TLS counts as another site."""
     origin = headers.get(b"origin")
     if origin is not None:
         try:
@@ -34,12 +34,12 @@ def same_origin(headers: Mapping[bytes, bytes], *, tls: bool) -> bool:
 
 
 def knows(secret: str, given: str) -> bool:
-    """Compared in constant time. No secret is known by nobody."""
+    """Whether the secret is correct, compared in constant time. An empty secret is never correct."""
     return bool(secret) and hmac.compare_digest(secret.encode(), given.encode("utf-8", "surrogatepass"))
 
 
 def form_field(name: str, content_type: bytes, head: bytes) -> str:
-    """A hidden field of a form, from the beginning of its body; empty where there is none."""
+    """A hidden field from the beginning of a form's body; empty where it is missing."""
     if content_type.startswith(FORM):
         try:
             return dict(parse_qsl(head.decode("ascii"), max_num_fields=200)).get(name, "")

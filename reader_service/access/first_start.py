@@ -1,4 +1,4 @@
-"""The first person of all: made at the first start, with a password that is printed once."""
+"""The first administrator, created at the first start with a one-time password that is printed once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ NAME: Final = "admin"
 
 
 def first_administrator(registry: Registry, accounts: AccountService) -> Secret | None:
-    """The one-time password of the administrator ``admin``, who must change it; None where there is somebody already.
+    """Create the administrator ``admin`` and give the one-time password; None where there is a user already.
 
-    Several services that start at once on one database make one. Raises RegistryUnavailable.
+    Services that start together on one database create one. Raises RegistryUnavailable.
     """
     if registry.users.page(None, 1).items:
         return None

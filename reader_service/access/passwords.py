@@ -1,4 +1,4 @@
-"""Passwords: rules for new ones, argon2id for stored ones (RFC 9106), and one-time passwords that a machine draws."""
+"""Passwords: rules for new ones, argon2id hashes (RFC 9106), and random one-time passwords."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _COMMON: Final = frozenset(
 
 
 class Passwords:
-    """Hashes and checks, a few at a time; blocks its thread, so never on the event loop."""
+    """Hashes and checks passwords, a few at a time. Blocks its thread, so it is never called on the event loop."""
 
     def __init__(self, hasher: PasswordHasher = STRONG) -> None:
         self._hasher = hasher
@@ -51,7 +51,7 @@ class Passwords:
             return self._hasher.hash(normalized(password))
 
     def matches(self, password_hash: str | None, password: str) -> bool:
-        """Whether it is the one. None, for a name that is not on record, takes as long and is never right."""
+        """Whether the password is correct. None, for an unknown name, takes as long and is never correct."""
         with self._running:
             try:
                 right = self._hasher.verify(password_hash or self._nobody, normalized(password)[: LONGEST + 1])
@@ -61,12 +61,12 @@ class Passwords:
 
 
 def normalized(password: str) -> str:
-    """One spelling for what looks the same, whichever keyboard wrote it. RFC 8265, 4.2 (OpaqueString)."""
+    """One encoding for equal characters, whichever keyboard wrote them. RFC 8265, 4.2 (OpaqueString)."""
     return unicodedata.normalize("NFC", password)
 
 
 def check_rules(password: str, name: str) -> None:
-    """Raises Invalid, naming the field ``password``, for one that is too easy."""
+    """Raises Invalid, naming the field ``password``, for one that is too easy to guess."""
     fault = _fault(normalized(password), name)
     if fault:
         raise Invalid(f"choose another password: {fault[1]}", {"password": fault[1]}, rule=fault[0])
@@ -91,6 +91,6 @@ def _fault(password: str, name: str) -> tuple[str, str] | None:
 
 
 def one_time() -> str:
-    """A password to be told to somebody and changed at once: 16 letters and digits in fours, 79 bits."""
+    """A random password that must be changed at once: 16 letters and digits in groups of four, 79 bits."""
     drawn = "".join(secrets.choice(_ALPHABET) for _ in range(16))
     return "-".join(drawn[at : at + 4] for at in range(0, 16, 4))

@@ -1,4 +1,4 @@
-"""How strict the door is: one value, given at the start, and never read from the environment."""
+"""The access rules as one value, set at the start and never read from the environment."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True, slots=True)
 class AccessSettings:
-    """``hosts`` are the names (without port) under which this service answers; ``tls`` says that whoever asks comes
-    over TLS, ``lifetime`` and ``idle`` end a session, ``fresh`` is how long a found session or token is not looked up
-    again, ``away`` how long it goes on while the database cannot be asked."""
+    """``hosts``: names (without port) that this service answers for. ``tls``: clients connect over TLS. ``lifetime``
+    and ``idle`` end a session. ``fresh``: how long a caller is cached; ``away``: how long a cached caller stays valid
+    while the database is away."""
 
     hosts: tuple[str, ...] = LOOPBACK
     tls: bool = False

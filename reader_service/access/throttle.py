@@ -1,6 +1,6 @@
-"""Guessing passwords takes longer and longer: each failure beyond a few doubles the wait, by name and by address.
+"""Throttling of password guesses: each failure beyond a few doubles the wait, per name and per address.
 
-Failures are on record, so that a restart or another service on the same database does not begin anew.
+Failures are stored in the registry, so that a restart or another service on the same database does not reset them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from registry.store import Registry, utc_now
 
 @dataclass(frozen=True, slots=True)
 class ThrottleLimits:
-    """``free`` failures cost nothing; the next costs a second, and each one more twice as long, up to ``longest``."""
+    """``free`` failures have no wait; the next waits a second, and each further one twice as long, up to
+    ``longest``."""
 
     free: int
     longest: timedelta
@@ -38,7 +39,7 @@ BY_ADDRESS: Final = ThrottleLimits(20, timedelta(minutes=15), timedelta(hours=24
 
 
 class Throttle:
-    """Asked before a password is looked at. Raises RegistryUnavailable throughout."""
+    """Checked before each password. Raises RegistryUnavailable throughout."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Throttle:
         self.longest_memory = max(by_name.forget, by_address.forget)
 
     def check(self, name: str, address: str) -> None:
-        """Raises TooMany while either of them has to wait."""
+        """Raises TooMany while the name or the address has to wait."""
         now = self._clock()
         known = self._failures.of([key for key, _ in self._keys(name, address)])
         waits = [f.blocked_until - now for f in known.values() if f.blocked_until is not None and f.blocked_until > now]
@@ -62,7 +63,7 @@ class Throttle:
             self._refuse(max(waits))
 
     def failed(self, name: str, address: str) -> None:
-        """One more failure of both; the next attempt may have to wait for it."""
+        """Count a failure for both; the next attempt may have to wait."""
         now = self._clock()
         for key, patience in self._keys(name, address):
             counted: FailureRecord = self._failures.failed(key, forget=patience.forget)
@@ -71,7 +72,7 @@ class Throttle:
                 self._failures.block(key, now + wait)
 
     def succeeded(self, name: str) -> None:
-        """The name's failures are forgotten; the address's are not, or one good account would free all guesses."""
+        """Reset the failures of the name. Those of the address stay, or one good account would free all guesses."""
         self._failures.clear(_name_key(name))
 
     def _keys(self, name: str, address: str) -> list[tuple[str, ThrottleLimits]]:
@@ -88,7 +89,8 @@ def _name_key(name: str) -> str:
 
 
 def network(address: str) -> str:
-    """Whom an address stands for: itself, or for IPv6 its /64, which is what one customer gets. RFC 6177, 2."""
+    """The address that failures count for: itself, or for IPv6 its /64, which is what one customer gets.
+    RFC 6177, 2."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -101,7 +103,7 @@ def network(address: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether somebody on this machine asks."""
+    """Whether the address is this machine's own."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -1,8 +1,7 @@
-"""Events to whoever listens: over a WebSocket in JSON arrays, or as server-sent events; each hears what its roles
-allow.
+"""Events over HTTP: JSON arrays over a WebSocket, or server-sent events; each listener receives what its roles allow.
 
-Whoever listens gets what there is and then waits a little, the longer the more listeners there are, so that a thousand
-of them cost a bounded part of the processor and each message holds several events. Nobody is waited for.
+A listener gets all new events and then waits a little, longer the more listeners there are, so that a thousand of them
+cost a bounded share of the processor and each message holds several events. No listener blocks another.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ MAY_HEAR: Final[dict[str, Permission]] = {
     "hotlist.published": Permission.LISTS_FETCH,
     "trace": Permission.APDU,
 }
-"""Which permission hears which kind; a kind that is not here is heard by nobody."""
+"""The permission that receives each kind of event; other kinds are sent to nobody."""
 
 BEAT_SECONDS: Final = 15.0
-"""Silence after which a stream gets a comment, and a listener is asked whether it is still signed in."""
+"""Seconds of silence after which a stream gets a comment, and the session of a listener is checked again."""
 SLOW, LEFT, FULL, ENDING = 4008, 4001, 1013, 1001
 """Why a WebSocket is closed: fell behind, signed out, too many listeners, the service ends. RFC 6455, 7.4."""
 _PACE: Final = 0.000_25
@@ -57,14 +56,14 @@ After = Annotated[
 
 
 def hears(principal: Principal) -> Callable[[str], bool]:
-    """Which kinds somebody hears."""
+    """The kinds of events that a caller may receive."""
     heard = frozenset({GAP, *(kind for kind, permission in MAY_HEAR.items() if principal.may(permission))})
     return heard.__contains__
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How a batch of events is written."""
+    """The encoding of a group of events."""
 
     name: str
     write: Callable[[list[Event]], str]
@@ -77,7 +76,7 @@ STREAM: Final = _Form(
 
 
 class Audience:
-    """All listeners of one application: how fast, and texts that are the same for many of them."""
+    """All listeners of one application: their pace, and encoded texts that many of them share."""
 
     def __init__(self, bus: EventBus, measures: Measures) -> None:
         self._bus = bus
@@ -86,7 +85,7 @@ class Audience:
         self._listening = 0
 
     async def texts(self, principal: Principal, after: str | None, form: _Form) -> AsyncIterator[str]:
-        """What this listener hears. Raises SlowConsumer; ends with the bus."""
+        """The events of one listener, encoded. Raises SlowConsumer; ends with the bus."""
         self._listening += 1
         try:
             async for events in self._bus.subscribe(after, kinds=hears(principal)):
@@ -99,7 +98,7 @@ class Audience:
             self._listening -= 1
 
     def _text(self, principal: Principal, form: _Form, events: list[Event]) -> str:
-        """Written once for all who hear the same at the same time."""
+        """Encoded once for all listeners that receive the same events."""
         key = (form.name, principal.roles, events[0].number, events[-1].number, len(events))
         text = self._texts.get(key)
         if text is None:
@@ -109,7 +108,7 @@ class Audience:
         return text
 
     async def _pace(self) -> None:
-        """Until the next beat, which all listeners have in common."""
+        """Wait for the next beat, which all listeners share."""
         beat = self._listening * _PACE
         await asyncio.sleep(beat - asyncio.get_running_loop().time() % beat)
 
@@ -117,7 +116,7 @@ class Audience:
 async def serve_socket(
     socket: WebSocket, texts: AsyncIterator[str], still: Callable[[], Awaitable[bool]], patience: float
 ) -> None:
-    """Until the client goes, falls behind, is signed out, or the service ends."""
+    """Run until the client leaves, falls behind, is signed out, or the service ends."""
     writing = asyncio.ensure_future(_write(socket, texts, patience))
     reading = asyncio.ensure_future(_until_gone(socket, still))
     try:
@@ -133,7 +132,7 @@ async def serve_socket(
 
 
 async def _write(socket: WebSocket, texts: AsyncIterator[str], patience: float) -> int:
-    """The code to close with; 0 where the client is gone."""
+    """The close code; 0 where the client is gone."""
     try:
         async for text in texts:
             async with asyncio.timeout(patience):
@@ -146,7 +145,7 @@ async def _write(socket: WebSocket, texts: AsyncIterator[str], patience: float) 
 
 
 async def _until_gone(socket: WebSocket, still: Callable[[], Awaitable[bool]]) -> int:
-    """What a client sends is thrown away. 0 where it is gone, or the code to close with."""
+    """Discards what the client sends. 0 where it is gone, else the close code."""
     loop = asyncio.get_running_loop()
     checked_at = loop.time()
     while True:
@@ -161,7 +160,7 @@ async def _until_gone(socket: WebSocket, still: Callable[[], Awaitable[bool]]) -
 
 
 async def stream_lines(texts: AsyncIterator[str], still: Callable[[], Awaitable[bool]]) -> AsyncIterator[str]:
-    """Server-sent events with a comment in between where nothing happens; ends when the listener must come back."""
+    """Server-sent events with comments while nothing happens; ends when the listener must reconnect."""
     loop = asyncio.get_running_loop()
     checked_at = loop.time()
     waiting = asyncio.ensure_future(_next(texts))
@@ -187,7 +186,7 @@ async def stream_lines(texts: AsyncIterator[str], still: Callable[[], Awaitable[
 
 
 async def _next(texts: AsyncIterator[str]) -> str | None:
-    """None at the end, and for one who fell behind: it comes back and asks from its last event."""
+    """None at the end, and for a listener that fell behind: it reconnects after its last event."""
     try:
         return await anext(texts, None)
     except SlowConsumer:

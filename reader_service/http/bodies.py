@@ -1,6 +1,6 @@
-"""A request's body, taken whole before anything is done with it: not too large, not too slow, and its digest known.
+"""Request bodies, read completely before the request is handled: limited in size and time, with a digest.
 
-So a client that stops in the middle holds nothing but its own connection, and a write that comes again is recognized.
+A client that stops in the middle holds only its own connection, and a repeated write is recognized.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _PIECE: Final = 64 * 1024
 
 
 class ClientGone(Exception):
-    """The client went away before its request was whole."""
+    """The client went away before its request was complete."""
 
 
 class Body:
-    """The bytes of one request, on disk where they are many. ``close`` when done."""
+    """The bytes of one request, on disk where they are many. Call ``close`` at the end."""
 
     def __init__(self, secret: bytes, content_type: bytes) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
@@ -55,14 +55,14 @@ class Body:
         self._tail = rest[max(0, len(rest) - keep) :]
 
     def digest(self) -> bytes:
-        """HMAC-SHA-256 under the caller's own secret: what is stored tells nothing about a body that can be guessed.
-        A multipart form's boundary, which is another each time, is left out."""
+        """HMAC-SHA-256 under the caller's own secret, so that a stored digest reveals nothing about a body that can be
+        guessed. The boundary of a multipart form, which changes each time, is left out."""
         whole = self._digest.copy()
         whole.update(self._tail)
         return whole.digest()
 
     def replay(self, after: Receive) -> Receive:
-        """The body for the application to read; then what the connection says."""
+        """An ASGI receive that gives the body to the application, then the connection's messages."""
         self._file.seek(0)
         left = self.size
         sent = False
@@ -85,9 +85,9 @@ class Body:
 async def take(
     receive: Receive, headers: Mapping[bytes, bytes], settings: AccessSettings, *, secret: bytes, known: bool
 ) -> Body:
-    """Read a whole body. Uploads of somebody who is ``known`` may be larger.
+    """Read a complete body. Uploads of a ``known`` caller may be larger.
 
-    Raises RequestTooLarge, TooSlow, Invalid (a length that is none), ClientGone.
+    Raises RequestTooLarge, TooSlow, Invalid (a faulty Content-Length), ClientGone.
     """
     kind = headers.get(b"content-type", b"").lower()
     limit = settings.upload if known and kind.startswith(MULTIPART) else settings.body
@@ -111,13 +111,12 @@ async def take(
 
 
 def held_back(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a body that is too large was not sent yet: its length was told, and an answer is waited for. RFC 9110,
-    10.1.1."""
+    """Whether the client waits for permission to send its body (Expect: 100-continue). RFC 9110, 10.1.1."""
     return b"content-length" in headers and headers.get(b"expect", b"").lower() == b"100-continue"
 
 
 async def drain(receive: Receive, settings: AccessSettings) -> None:
-    """Read on for a while and throw away: a client that is still sending would not see the answer."""
+    """Read and discard the rest for a while: a client that is still sending would not see the response."""
     left = 4 * settings.upload
     with suppress(TimeoutError):
         async with asyncio.timeout(settings.chunk_seconds):
@@ -142,7 +141,7 @@ async def _read(receive: Receive, body: Body, limit: int, seconds: float) -> Non
 
 
 def _boundary(content_type: bytes) -> bytes:
-    """RFC 2046, 5.1.1. Empty for what is no multipart form."""
+    """RFC 2046, 5.1.1. Empty for other content types."""
     if not content_type.lower().startswith(MULTIPART):
         return b""
     _, _, after = content_type.partition(b"boundary=")

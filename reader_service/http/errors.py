@@ -1,8 +1,8 @@
-"""The only place that knows HTTP codes: every refusal and fault as a problem detail (RFC 9457).
+"""Mapping of errors to HTTP: every refusal and fault as a problem detail (RFC 9457). No other file knows status codes.
 
 ``type`` is ``/problems/CODE``, relative to the service; docs/api.md lists the codes. ``detail`` is an English sentence,
-``params`` fill the sentence of another language, ``fields`` says what is wrong with which field. What a client sent is
-never repeated, but for the name of the thing that it asked for, with numbers of persons and cards masked.
+``params`` are the values for a sentence in another language, ``fields`` names the faulty fields. What a client sent is
+never repeated, except for the name of the resource, with numbers of persons and cards masked.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ CODES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is answered instead of the thing asked for, as JSON or on a page. Made by ``problem_of``, which masks."""
+    """A problem response, as JSON or on a page. ``problem_of`` makes it and masks its texts."""
 
     status: int
     code: str
@@ -151,7 +151,7 @@ class Problem:
 
 
 def problem_of(error: Exception) -> Problem | None:
-    """None for what is a fault of this program."""
+    """The problem for an error; None for a fault of this program."""
     if isinstance(error, RequestValidationError):
         fields = {_where(fault["loc"]): str(fault["msg"]) for fault in error.errors()}
         return Problem(422, "invalid", "the request is out of form; see `fields`", fields)
@@ -204,14 +204,14 @@ def _of_http(error: HTTPException) -> Problem:
 
 
 def _where(place: tuple[int | str, ...]) -> str:
-    """A field as the client named it: without the part of the request it came in. What is no field's name is not
-    repeated: whoever sends a form of their own making may have put anything there."""
+    """The field as the client named it, without the part of the request it came in. What is not a field name is not
+    repeated: the client may have put anything there."""
     steps = map(str, place[1:] if len(place) > 1 else place)
     return ".".join(step if _NAMED.fullmatch(step) else "(unknown)" for step in steps)
 
 
 def _plain(value: object) -> object:
-    """As JSON has it; a whole number may be a person's as well as a text may."""
+    """A JSON value; numbers of persons are masked, in whole numbers as well as in texts."""
     if isinstance(value, float | bool | None):
         return value
     text = masked(str(value))
@@ -219,7 +219,7 @@ def _plain(value: object) -> object:
 
 
 def answer(request: Request, error: Exception, page: Page | None = None) -> Response:
-    """A refusal as whoever asked can read it: a problem, or what ``page`` makes of it. Raises what is no refusal."""
+    """The response to an error: a problem, or what ``page`` makes of it. Raises what is no refusal."""
     if page is not None and not request.url.path.startswith(FOR_PROGRAMS):
         return page(request, error)
     problem = problem_of(error)
@@ -232,14 +232,14 @@ def answer(request: Request, error: Exception, page: Page | None = None) -> Resp
 
 
 def _allowed(request: Request) -> str:
-    """All methods of an address, which stand in several routes. RFC 9110, 15.5.6."""
+    """All methods of an address, which several routes share. RFC 9110, 15.5.6."""
     path = request.url.path
     places = [place for place in iter_route_contexts(request.app.routes) if place.path_regex.match(path)]
     return ", ".join(sorted({method for place in places for method in place.methods or ()}))
 
 
 def install(app: FastAPI, page: Page | None = None) -> None:
-    """Every error that endpoints raise becomes a problem, or a page outside the API."""
+    """Make every error of an endpoint a problem, or a page outside the API."""
 
     async def handler(request: Request, error: Exception) -> Response:
         return answer(request, error, page)

@@ -1,7 +1,8 @@
-"""A write that comes again is answered again and done once: the Idempotency-Key header, or a form's hidden field.
+"""Idempotency keys: a repeated write gets the first response again, by the Idempotency-Key header or a form's hidden
+field.
 
-draft-ietf-httpapi-idempotency-key-header-07. Answers are kept for a day on record; those about this machine's readers,
-which live in this process only, in its memory.
+draft-ietf-httpapi-idempotency-key-header-07. Responses are stored in the registry for a day; those about this machine's
+readers, which exist in this process only, in its memory.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class _StoredEntry:
 
 
 class InMemoryIdempotencyStore:
-    """A Keeper for what this process alone knows. Forgets the oldest."""
+    """A store for this process alone. Drops the oldest entries."""
 
     def __init__(self, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
@@ -94,7 +95,7 @@ class InMemoryIdempotencyStore:
 
 
 def checked(key: str) -> str:
-    """A key as it may be stored; quotes of a structured field are taken off (RFC 8941, 3.3.3). Raises Invalid."""
+    """The key as it is stored, without the quotes of a structured field (RFC 8941, 3.3.3). Raises Invalid."""
     bare = key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
     if not _KEY.fullmatch(bare):
         form = "1 to 255 visible ASCII characters"
@@ -103,7 +104,7 @@ def checked(key: str) -> str:
 
 
 class StoredResponse:
-    """Catches what the application answers, to keep it before it is sent."""
+    """Collects the application's response, to store it before it is sent."""
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
@@ -112,7 +113,7 @@ class StoredResponse:
         self._messages.append(message)
 
     def reply(self) -> StoredReply | None:
-        """What is to be kept; None for an answer that says that nothing was done, or for none."""
+        """The response to store; None where it means that nothing was done."""
         if not self._messages or self._messages[0]["type"] != "http.response.start":
             return None
         status = int(self._messages[0]["status"])
@@ -131,7 +132,7 @@ def _own(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def again(reply: StoredReply) -> list[Message]:
-    """A kept answer as ASGI messages."""
+    """A stored response as ASGI messages."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
     length = (b"content-length", str(len(reply.body)).encode())
     return [
@@ -148,7 +149,7 @@ async def begin(store: IdempotencyStore, principal: str, key: str, request: str,
 
 
 async def end(store: IdempotencyStore, principal: str, key: str, begun: Begun, reply: StoredReply | None) -> None:
-    """Keep the answer; without one, the request came to nothing. Raises RegistryUnavailable."""
+    """Store the response; without one the request had no effect. Raises RegistryUnavailable."""
     done = partial(store.give_up, principal, key, begun)
     if reply is not None:
         done = partial(store.finish, principal, key, begun, reply)

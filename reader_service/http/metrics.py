@@ -1,4 +1,4 @@
-"""Figures for Prometheus: requests by route, listeners, readers. No label says anything about a person."""
+"""Metrics for Prometheus: requests by route, listeners, readers. No label holds personal data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SELF: Final = Principal("the service itself", frozenset({Role.OPERATOR}))
 
 
 class Measures:
-    """The figures of one application, in a registry of its own."""
+    """The metrics of one application, in a registry of its own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -42,7 +42,7 @@ class Measures:
         self._times: dict[str, Histogram] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Called for each request, so the labelled figures are kept at hand."""
+        """Count a request. The labelled metrics are cached, as every request is counted."""
         counted = self._counts.get((method, route, status))
         if counted is None:
             counted = self._counts[method, route, status] = self._requests.labels(method, route, str(status))
@@ -53,7 +53,7 @@ class Measures:
         timed.observe(seconds)
 
     def readers(self, states: list[str]) -> None:
-        """How many readers are in each state."""
+        """Set the number of readers in each state."""
         self._readers.clear()
         for state in states:
             self._readers.labels(state).inc()
@@ -67,7 +67,7 @@ def router(measures: Measures) -> APIRouter:
 
     @metrics_router.get("/metrics")
     async def metrics(request: Request, service: Svc) -> Response:
-        """For whoever has the permission ``metrics``, and for programs on this machine."""
+        """For callers with the permission ``metrics``, and for programs on this machine."""
         principal = principal_of(request)
         if principal is not None:
             principal.need(Permission.METRICS)

@@ -1,6 +1,5 @@
-"""What every request passes before it reaches an endpoint, as plain ASGI: host, who asks, whether they may ask at all;
-and what every answer gets: headers that keep a browser in bounds, a log line, a count. Writes go on to ``writes``.
-"""
+"""The middleware of every request, as plain ASGI: host check, identification of the caller, response headers, log and
+metrics. Writes pass ``WriteGuard`` next."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ from terminal.errors import MembercardError
 LOGIN_PAGE: Final = "/login"
 PASSWORD_PAGE: Final = "/password"  # noqa: S105 - a path
 _FREE: Final = ("/login", "/logout", "/password", "/language", "/theme", "/health", "/metrics", "/api/v1/session")
-"""What goes on while the password must be changed."""
+"""Addresses that answer while the password must be changed."""
 _PUBLIC_API: Final = frozenset({("POST", "/api/v1/session"), ("GET", "/api/v1/openapi.json"), ("GET", "/api/docs")})
 _API: Final = "/api/"
 _STATIC: Final = "/static/"
@@ -68,7 +67,7 @@ log = logging.getLogger("reader_service.requests")
 
 
 class RequestMiddleware:
-    """The outermost layer that is ours."""
+    """The outermost layer of the application."""
 
     def __init__(self, app: ASGIApp, accounts: AccountService, measures: Measures, page: Page | None = None) -> None:
         self._app = app
@@ -103,7 +102,7 @@ class RequestMiddleware:
             if not message.get("more_body", False):
                 await send(message)
                 return
-            try:  # Whoever does not take a stream for so long is gone, or may come back.
+            try:  # a client that does not read for so long is gone, or reconnects
                 async with asyncio.timeout(patience):
                     await send(message)
             except TimeoutError:
@@ -120,13 +119,13 @@ class RequestMiddleware:
         except Exception as error:
             broken = self._fault(error)
             if status:
-                raise  # Half of an answer is out: the server cuts the connection.
+                raise  # half of the response is sent: the server cuts the connection
             await answer(Request(scope), broken, self._page)(scope, receive, send_on)
         finally:
             await self._after(scope, status, time.perf_counter() - begun)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refused before it is accepted, with a problem (ASGI, Websocket Denial Response)."""
+        """Refused before it is accepted, with a problem (ASGI, WebSocket Denial Response)."""
         begun = time.perf_counter()
         scope.setdefault("state", {})["principal"] = None
         status = 0
@@ -163,7 +162,7 @@ class RequestMiddleware:
                 await self._after(scope, status, time.perf_counter() - begun)
 
     async def _admit(self, scope: Scope) -> Response | None:
-        """Say who asks in the request's state; a response where it ends here."""
+        """Identify the caller in the request's state; gives a response where the request ends here."""
         request_headers = dict(scope["headers"])
         path: str = scope["path"]
         state = scope.setdefault("state", {})
@@ -186,7 +185,7 @@ class RequestMiddleware:
         return None
 
     async def _identify(self, scope: Scope, request_headers: Mapping[bytes, bytes]) -> AuthenticatedCaller | None:
-        """Raises NotSignedIn for a token that is not in force, Unavailable."""
+        """Raises NotSignedIn for an invalid token, Unavailable."""
         state = scope.setdefault("state", {})
         given = request_headers.get(b"authorization")
         if given is not None:
@@ -209,7 +208,7 @@ class RequestMiddleware:
         return await self._accounts.authenticator.identify(key_of(secret), token=token)
 
     def _check_host(self, request_headers: Mapping[bytes, bytes]) -> None:
-        """Against names that somebody else points here (DNS rebinding). Raises WrongHost."""
+        """Protects against foreign names that point here (DNS rebinding). Raises WrongHost."""
         sent = request_headers.get(b"host", b"")
         if sent in self._hosts:
             return
@@ -221,7 +220,7 @@ class RequestMiddleware:
             self._hosts.add(sent)
 
     def _fault(self, error: Exception) -> Broken:
-        """Logged by its place only: its text may hold anything, personal data too."""
+        """Log the fault by its place only: its text may hold personal data."""
         error_id = secrets.token_hex(6)
         frames = extract_tb(error.__traceback__)
         own = [frame for frame in frames if Path(__file__).parent.parent.parent in Path(frame.filename).parents]
@@ -245,7 +244,7 @@ class RequestMiddleware:
             await self._refused(scope, f"{method} {route}")
 
     async def _refused(self, scope: Scope, what: str) -> None:
-        """On record, once a minute for the same thing: nobody fills the audit by asking."""
+        """Audit a refusal, once a minute for the same one, so that nobody can fill the audit."""
         principal = scope["state"]["principal"]
         now = time.monotonic()
         if now - self._refusals.get((principal.name, what), -_REFUSAL_SECONDS) < _REFUSAL_SECONDS:
@@ -257,14 +256,14 @@ class RequestMiddleware:
         try:
             await to_thread.run_sync(self._accounts.refused, principal, what, origin)
         except MembercardError as e:
-            log.warning("refusal not on record", extra={"kind": type(e).__name__})
+            log.warning("refusal not audited", extra={"kind": type(e).__name__})
 
 
 _METHODS: Final = frozenset({*READS, "POST", "PUT", "PATCH", "DELETE", "WEBSOCKET"})
 
 
 def _denial(error: Exception) -> Response:
-    """Of a WebSocket. Raises what is no refusal."""
+    """The response to a refused WebSocket. Raises what is no refusal."""
     problem = problem_of(error)
     if problem is None:
         raise error
@@ -272,14 +271,14 @@ def _denial(error: Exception) -> Response:
 
 
 def _route(scope: Scope) -> str:
-    """The path as it was declared, with names instead of values: card numbers belong into no log and no figure."""
+    """The declared path with parameter names: card numbers belong in no log and no metric."""
     included = scope.get("fastapi", {}).get("effective_route_context")  # knows the prefix, which the route does not
     route = included or scope.get("route")
     return getattr(route, "path_format", None) or ("static" if scope["path"].startswith(_STATIC) else "other")
 
 
 def _language(request_headers: Mapping[bytes, bytes], known: AuthenticatedCaller | None) -> str:
-    """What was chosen on this machine, else the person's own, else the browser's, else Chinese."""
+    """The language chosen on this machine, else the user's, else the browser's, else Chinese."""
     sent = request_headers.get(b"cookie")
     if sent is not None and (chosen := cookies.read(sent, cookies.LANGUAGE)) in cookies.LANGUAGES:
         return chosen
@@ -290,19 +289,19 @@ def _language(request_headers: Mapping[bytes, bytes], known: AuthenticatedCaller
 
 
 def refuse_foreign(request_headers: Mapping[bytes, bytes], *, tls: bool) -> None:
-    """Raises NotMeant for what another site's page sends."""
+    """Raises NotMeant for a request from another site's page."""
     if not csrf.same_origin(request_headers, tls=tls):
         raise NotMeant("this came from a page of another site")
 
 
 def headers(policy: str, *, tls: bool) -> Headers:
-    """As ASGI wants them; HSTS under TLS only (RFC 6797, 7.2)."""
+    """Response headers as ASGI takes them; HSTS under TLS only (RFC 6797, 7.2)."""
     pairs = [("content-security-policy", policy), *_ALWAYS, *([_TLS] if tls else [])]
     return [(name.encode(), value.encode()) for name, value in pairs]
 
 
 def added(present: Headers, ours: Headers) -> Headers:
-    """An answer's headers with ours; what may be kept says so itself, everything else is not stored."""
+    """Response headers with ours. A response that may be cached says so itself; every other is not stored."""
     for name, _ in present:
         if name == b"cache-control":
             return [*present, *ours]

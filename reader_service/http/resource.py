@@ -22,7 +22,8 @@ PREFIX: Final = "/api/v1"
 
 
 class Resource(APIRouter):
-    """Made with its ``prefix``; included by ``create_app`` under ``PREFIX``."""
+    """A router that checks its own ``prefix`` first, so that many endpoints cost no more than a few. ``create_app``
+    includes it under ``PREFIX``."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if not scope["path"].startswith(PREFIX + self.prefix):
@@ -39,7 +40,7 @@ async def _principal(connection: HTTPConnection) -> Principal:
 
 
 def service_of(connection: HTTPConnection) -> ReaderService:
-    """As ``Svc``, for an endpoint that is asked so often that a dependency costs too much."""
+    """As ``Svc``, for a frequent request, where a dependency costs too much."""
     return cast("ReaderService", connection.app.state.service)
 
 
@@ -52,12 +53,12 @@ def caller_of(connection: HTTPConnection) -> Principal:
 
 
 def principal_of(connection: HTTPConnection) -> Principal | None:
-    """Who asks; None for nobody that is known."""
+    """The caller; None where there is none."""
     return cast("Principal | None", getattr(connection.state, "principal", None))
 
 
 async def _known(connection: HTTPConnection) -> AuthenticatedCaller:
-    """Raises NotSignedIn, Forbidden for a token: what only a person with a session does."""
+    """The caller's session. Raises NotSignedIn, Forbidden for a token, which has no session."""
     caller_of(connection)
     known = cast("AuthenticatedCaller", connection.state.known)
     if known.principal.token:
@@ -66,7 +67,7 @@ async def _known(connection: HTTPConnection) -> AuthenticatedCaller:
 
 
 async def still_in(connection: HTTPConnection) -> bool:
-    """Whether who asked may go on: for lines that stay open longer than a request."""
+    """Whether the caller is still signed in, for connections that outlast a request."""
     known = cast("AuthenticatedCaller | None", connection.state.known)
     if known is None:
         return False
@@ -91,4 +92,4 @@ Caller = Annotated[Principal, Depends(_principal)]
 Signed = Annotated[AuthenticatedCaller, Depends(_known)]
 """The caller's own session."""
 Origin = Annotated[str, Depends(_origin)]
-Reason = Annotated[str, Field(min_length=1, max_length=500, description="Why; kept in the audit.")]
+Reason = Annotated[str, Field(min_length=1, max_length=500, description="The reason, which is stored in the audit.")]

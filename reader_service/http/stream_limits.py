@@ -1,4 +1,4 @@
-"""How many may listen at once, to events and to live pages alike: each holds a connection and a share of the work."""
+"""The limit of concurrent listeners, to events and live pages together: each holds a connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RETRY_SECONDS: Final = 30
 
 
 class ConnectionLimit:
-    """``told`` hears how many are taken. On the event loop only."""
+    """Counts open streams; ``on_change`` gets the number. On the event loop only."""
 
     def __init__(self, most: int, on_change: Callable[[int], object]) -> None:
         self._most, self._on_change = most, on_change
@@ -23,7 +23,7 @@ class ConnectionLimit:
 
     @contextmanager
     def connection(self) -> Iterator[None]:
-        """One seat, until the block ends. Raises TooMany where all are taken."""
+        """Hold one of the connections until the block ends. Raises TooMany where all are in use."""
         if self._taken >= self._most:
             raise TooMany("too many listen already; try again later", RETRY_SECONDS)
         self._change(1)
@@ -38,7 +38,7 @@ class ConnectionLimit:
 
 
 class LimitedStream(StreamingResponse):
-    """Server-sent events to somebody who has a seat, or 429 before anything is sent."""
+    """Server-sent events within the limit, or 429 before anything is sent."""
 
     media_type = "text/event-stream"
 

@@ -1,4 +1,4 @@
-"""What may change something: it is meant (CSRF), its body is whole, and it is done once (Idempotency-Key)."""
+"""The checks of every write: it is intended (CSRF), its body is complete, and it is done once (Idempotency-Key)."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from registry.errors import RegistryUnavailable
 from terminal.errors import MembercardError
 
 _SESSION: Final = "/api/v1/session"
-"""One's own session: its answers carry cookies, and are not kept."""
+"""The caller's own session: its responses carry cookies and are not stored."""
 _HERE: Final = (
     *("/api/v1/verify", "/api/v1/read", "/api/v1/readers", "/api/v1/developer", "/api/v1/lanes"),
     *("/counter/", "/developer/", "/station/start", "/station/lanes/", "/station/all/", "/station/readers/"),
 )
-"""About this machine's readers: kept in memory, so that they work while the database is away."""
+"""About this machine's readers: stored in memory, so that they work while the database is away."""
 
 log = logging.getLogger("reader_service.requests")
 
 
 class WriteGuard:
-    """Between ``Front``, which says who asks, and the endpoints."""
+    """Stands between RequestMiddleware, which identifies the caller, and the endpoints."""
 
     def __init__(
         self, app: ASGIApp, settings: AccessSettings, store: IdempotencyStore, page: Page | None = None
@@ -63,7 +63,7 @@ class WriteGuard:
             if isinstance(e, RequestTooLarge) and not bodies.held_back(headers):
                 await bodies.drain(receive, self._settings)
             response = answer(Request(scope), e, self._page)
-            response.headers["connection"] = "close"  # The rest of the body is not waited for.
+            response.headers["connection"] = "close"  # the rest of the body is not read
             await response(scope, receive, send)
             return
         try:
@@ -103,7 +103,7 @@ class WriteGuard:
         query = scope["query_string"].decode("latin-1")
         request = f"{scope['method']} {scope['path']}"
         digest = hashlib.sha256(f"{request}?{query}\0".encode("utf-8", "surrogatepass") + body.digest()).digest()
-        # Where somebody writes an ID number into an address, it is not kept.
+        # An ID number in an address is not stored.
         begun = await idempotency.begin(store, name, key, scrub(request), digest)
         if isinstance(begun, StoredReply):
             for message in idempotency.again(begun):
@@ -115,7 +115,7 @@ class WriteGuard:
             await self._app(scope, body.replay(receive), caught.send)
             done = True
         finally:
-            # What was done is kept even where the client went away meanwhile: it will ask again.
+            # The response is stored even where the client went away: it will send the request again.
             with CancelScope(shield=True):
                 await self._keep(store, name, key, begun, caught.reply() if done else None)
         for message in caught.messages():
@@ -127,4 +127,4 @@ class WriteGuard:
         try:
             await idempotency.end(store, name, key, begun, reply)
         except RegistryUnavailable as e:
-            log.warning("answer not kept", extra={"kind": type(e).__name__})
+            log.warning("response not stored", extra={"kind": type(e).__name__})

@@ -1,4 +1,4 @@
-"""What goes wrong at readers, in words and codes."""
+"""Faults of readers as sentences and codes."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _log = logging.getLogger(__name__)
 
 
 def out(reader_id: str, sentence: str, code: str) -> ReaderOut:
-    """The reader cannot be used, and why."""
+    """The error for a reader that cannot be used."""
     return ReaderOut(f"reader {reader_id}: {sentence}", reader=reader_id, code=code)
 
 
 def out_of(reader_id: str, fault: TransportError) -> ReaderOut:
-    """What the way to a card did, as the service tells it."""
+    """The error for a fault of the transport to a card."""
     return out(reader_id, str(fault), next((code for kind, code in _CODES if isinstance(fault, kind)), "lost"))
 
 
 def look_again(session: ReaderSession) -> None:
-    """The first call after a restart of the PC/SC service finds out that the connection is an old one: this call, so
-    that the first card meets a new one."""
+    """Make the first call after a restart of the PC/SC service, which fails on the old connection, so that the first
+    card meets a new one."""
     with contextlib.suppress(TransportError):
         session.wait_for_card(0)
 
 
 def unforeseen(done: Future[None]) -> None:
-    """A fault in what is done with each card, for whose end nobody waits: to the log."""
+    """Log an unexpected fault of an attendant, whose result nobody waits for."""
     fault = done.exception()
     if fault is not None and not isinstance(fault, MembercardError):
         _log.error("what is done with each card at a reader failed", exc_info=fault)

@@ -1,4 +1,5 @@
-"""Who has which reader: a person for a while, a lane, or the counter. In memory, so that a crash frees them all."""
+"""The holders of the readers: a user for a while, a lane, or the counter. Kept in memory, so that a crash frees them
+all."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Lease, LeaseView, Mode
 
 LONGEST: Final = 600.0
-"""Seconds that a lease may be asked for; whoever needs more renews it."""
+"""Longest lease in seconds; a longer need renews it."""
 
 
 @dataclass(slots=True)
@@ -27,11 +28,11 @@ class _Held:
 
 
 class Leases:
-    """The leases of one service. ``known(reader_id)`` raises NotFound for a reader that is none; ``changed(reader_id,
-    ended)`` is called after each change, and says whether a lease ended.
+    """The leases of one service. ``known(reader_id)`` raises NotFound for an unknown reader; ``changed(reader_id,
+    ended)`` is called after each change and says whether a lease ended.
 
-    A user has a reader once: taking it again gives the same lease until later. Nobody takes it from them before it
-    ends. Every method of a user asks for READERS_LEASE.
+    A user holds a reader once: taking it again extends the same lease. Nobody else gets it before it ends. Every method
+    for users checks READERS_LEASE.
     """
 
     def __init__(
@@ -49,9 +50,9 @@ class Leases:
         self._modes: dict[str, Mode] = {}
 
     def take(self, p: Principal, reader_id: str, seconds: float = 60) -> Lease:
-        """A free reader, or one's own again (then until later, with the same token).
+        """Lease a free reader, or extend one's own lease with the same token.
 
-        Raises NotFound, Invalid, LeaseHeld (``holder``, ``until`` in params; a lane or counter mode has a reader too).
+        Raises NotFound, Invalid, LeaseHeld (``holder``, ``until`` in params; lanes and counter mode hold a reader too).
         """
         p.need(Permission.READERS_LEASE)
         self._known(reader_id)
@@ -63,7 +64,7 @@ class Leases:
             ended = held is None and reader_id in self._held
             token = held.lease.token if held else secrets.token_urlsafe(24)
             lease = self._put(p, reader_id, token, seconds)
-        self._changed(reader_id, ended)  # one that ran out, and was not swept yet
+        self._changed(reader_id, ended)  # an expired one that was not swept yet
         return lease
 
     def renew(self, p: Principal, reader_id: str, token: str, seconds: float = 60) -> Lease:
@@ -82,7 +83,7 @@ class Leases:
         self._changed(reader_id, True)
 
     def free_all(self, name: str, token: str = "") -> int:
-        """End all leases of a person, or of a token: at sign-out, when disabled or revoked. How many."""
+        """End all leases of a user, or of a token, at sign-out or revocation, and give their number."""
         with self._lock:
             ended = [reader for reader, held in self._held.items() if held.owner == (name, token)]
             for reader in ended:
@@ -92,7 +93,7 @@ class Leases:
         return len(ended)
 
     def check(self, p: Principal, reader_id: str, token: str) -> None:
-        """That this is the caller's lease, and still runs. Raises LeaseLost."""
+        """Check that the caller holds this lease. Raises LeaseLost."""
         with self._lock:
             self._checked(p, reader_id, token)
 
@@ -102,7 +103,7 @@ class Leases:
             raise LeaseLost(f"reader {reader_id} is in no counter mode; take a lease of it first", reader=reader_id)
 
     def held(self, reader_id: str) -> LeaseView | None:
-        """Who has it, where it is leased."""
+        """The holder of a leased reader."""
         with self._lock:
             held = self._living(reader_id)
             return LeaseView(held.lease.holder, held.lease.until) if held else None
@@ -112,20 +113,20 @@ class Leases:
             return self._modes.get(reader_id, Mode.FREE)
 
     def refuse_others(self, p: Principal, reader_id: str) -> None:
-        """Raises LeaseHeld where somebody else has it."""
+        """Raises LeaseHeld where somebody else holds the reader."""
         with self._lock:
             held = self._living(reader_id)
             if held is not None and held.owner != _owner(p):
                 raise _taken(reader_id, held.lease)
 
     def drop(self, reader_id: str) -> None:
-        """The reader is none any more: nobody has it, and nobody is told."""
+        """Forget a reader that was removed, without notice."""
         with self._lock:
             self._held.pop(reader_id, None)
             self._modes.pop(reader_id, None)
 
     def occupy(self, p: Principal, reader_id: str, mode: Mode) -> None:
-        """Give a free reader, or one that the caller leased, to a lane or the counter; the lease ends with it.
+        """Give a free reader, or one that the caller leased, to a lane or the counter; the lease ends.
 
         Raises NotFound, LeaseHeld.
         """
@@ -140,7 +141,7 @@ class Leases:
         self._changed(reader_id, ended)
 
     def vacate(self, reader_id: str, mode: Mode) -> None:
-        """The lane ended, or the counter closed; nothing where it was not so."""
+        """Free a reader of that mode; does nothing in another mode."""
         with self._lock:
             if self._modes.get(reader_id) is not mode:
                 return
@@ -148,7 +149,7 @@ class Leases:
         self._changed(reader_id, False)
 
     def sweep(self) -> list[str]:
-        """Forget leases that ran out; their readers."""
+        """Forget expired leases and give their readers."""
         now = self._monotonic()
         with self._lock:
             ended = [reader for reader, held in self._held.items() if held.ends <= now]
@@ -186,7 +187,7 @@ class Leases:
 
 
 def holder(p: Principal) -> str:
-    """How a lease names who has it."""
+    """The name of a lease's holder."""
     return f"{p.name} ({p.token})" if p.token else p.name
 
 

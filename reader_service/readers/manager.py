@@ -1,6 +1,6 @@
-"""The readers of this machine: each with its own thread, a stable id, a name that people gave it, and what lies in it.
+"""The readers of this machine, each with its thread, stable id, name and card.
 
-Nothing here waits for a reader: a hung driver costs its own reader only.
+Nothing here waits for a reader: a hung driver blocks its own reader only.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _CLOSING: Final = 5.0
 class ReaderManager:
     """All readers. Events: reader.added reader.removed reader.state (topic: reader id, data: ReaderView.to_json()),
     card.inserted card.removed (data: {"reader", "name", "atr"}), reader.forgotten (data: {"reader", "name"}),
-    service.fault (data: {"part", "sentence"}; an empty sentence says that it is over).
+    service.fault (data: {"part", "sentence"}; an empty sentence ends it).
 
-    ``watch`` tells of PC/SC readers until its event is set. ``leases`` says who has which reader.
+    ``watch`` reports PC/SC readers until its event is set. ``leases`` has the holders of the readers.
     """
 
     def __init__(
@@ -57,18 +57,18 @@ class ReaderManager:
         self._entries: dict[str, ManagedReader] = {}
         self._given: dict[str, str] = {}
         self.pcsc_away = False
-        """Whether the PC/SC service is watched and was not there when last heard of."""
+        """Whether the PC/SC service is watched and was away at the last report."""
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self.on_added: Callable[[str, str], None] = lambda reader_id, url: None
         """Called with id and URL of each reader that is new to this service."""
         self.on_forgotten: Callable[[str], None] = lambda reader_id: None
-        """Called with the id of each that is not of this service any more."""
+        """Called with the id of each removed reader."""
 
-    # --- for people --------------------------------------------------------------------------------------------------
+    # --- for users --------------------------------------------------------------------------------------------------
 
     def readers(self, p: Principal) -> list[ReaderView]:
-        """READERS_VIEW. In the order in which they were found."""
+        """READERS_VIEW. In the order of their discovery."""
         p.need(Permission.READERS_VIEW)
         return self.views()
 
@@ -89,8 +89,8 @@ class ReaderManager:
         return self.view(reader_id)
 
     def restart(self, p: Principal, reader_id: str) -> ReaderView:
-        """READERS_LEASE. Give up a reader's thread and begin with a new one. Raises NotFound, LeaseHeld, and Conflict
-        while a lane that answers has it."""
+        """READERS_LEASE. Replace a reader's thread. Raises NotFound, LeaseHeld, and Conflict while a working lane has
+        it."""
         p.need(Permission.READERS_LEASE)
         entry = self._entry(reader_id)
         if not entry.hung:
@@ -106,9 +106,8 @@ class ReaderManager:
         return self.view(reader_id)
 
     def forget(self, p: Principal, reader_id: str) -> None:
-        """READERS_NAME. Take a reader that is gone off the list, and free its name for the one that comes instead.
-        Plugged in again it is a new one. Raises NotFound, Unavailable, LeaseHeld, and Conflict while it is there or a
-        lane waits for it."""
+        """READERS_NAME. Remove an unplugged reader and free its name. Plugged in again it is a new one. Raises
+        NotFound, Unavailable, LeaseHeld, and Conflict while it is plugged in or a lane waits for it."""
         p.need(Permission.READERS_NAME)
         entry = self._gone(p, reader_id)
         with translate_registry_errors():
@@ -125,7 +124,7 @@ class ReaderManager:
         self.on_forgotten(reader_id)
         self._bus.publish("reader.forgotten", reader_id, {"reader": reader_id, "name": name})
 
-    # --- for desks ---------------------------------------------------------------------------------------------------
+    # --- for services ------------------------------------------------------------------------------------------------
 
     def views(self) -> list[ReaderView]:
         with self._lock:
@@ -137,8 +136,8 @@ class ReaderManager:
             return self._view(self._entry(reader_id))
 
     def submit(self, reader_id: str, job: Callable[[ReaderSession], T], deadline: float = DEADLINE) -> Future[T]:
-        """Have ``job`` done on the reader's own thread. Raises NotFound; the future fails with ReaderOut, and with what
-        the job raises."""
+        """Run ``job`` on the reader's own thread. Raises NotFound; the future fails with ReaderOut, and with what the
+        job raises."""
         with self._lock:
             entry = self._entry(reader_id)
             if sentence := entry.hung or entry.lost:
@@ -148,8 +147,8 @@ class ReaderManager:
             return entry.worker.submit(job, deadline)
 
     def ask(self, reader_id: str, job: Callable[[ReaderSession], T], deadline: float = DEADLINE) -> T:
-        """Do ``job`` on the reader's own thread and wait for it. Raises NotFound, ReaderOut for all that a reader does,
-        and what the job raises."""
+        """Run ``job`` on the reader's own thread and wait for it. Raises NotFound, ReaderOut for every fault of the
+        reader, and what the job raises."""
         try:
             return self.submit(reader_id, job, deadline).result()
         except TransportError as fault:
@@ -180,7 +179,7 @@ class ReaderManager:
         return self.ask(reader_id, leased, deadline)
 
     def attend(self, reader_id: str, attendant: Attendant | None) -> None:
-        """What to do at once with each card put in, beginning with one that lies there. Raises NotFound."""
+        """Run ``attendant`` for each card inserted, beginning with one that is there. Raises NotFound."""
         with self._lock:
             entry = self._entry(reader_id)
             entry.attendant = attendant
@@ -188,7 +187,7 @@ class ReaderManager:
                 self._attend(entry)
 
     def slot(self, reader_id: str) -> CardSlot:
-        """The slot as it is worked by hand. Raises NotFound, Conflict for a reader that is not virtual."""
+        """The virtual slot of a reader. Raises NotFound, Conflict for a real reader."""
         slot = self._entry(reader_id).slot
         if slot is None:
             raise Conflict(f"reader {reader_id} is no virtual slot", reader=reader_id)
@@ -197,7 +196,7 @@ class ReaderManager:
     # --- coming and going --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Open the readers that were named and watch for others. Raises ReaderNotFound for a URL that names none."""
+        """Open the named readers and watch for others. Raises ReaderNotFound for a URL that names no reader."""
         with contextlib.suppress(RegistryUnavailable):  # readers go by their own names then
             self._given = self._parts.registry.stations.names(self._parts.station)
         for url in dict.fromkeys(self._parts.counters):
@@ -210,7 +209,7 @@ class ReaderManager:
             self._run("PC/SC watch", self._follow)
 
     def close(self) -> None:
-        """End every thread; one whose driver hangs is left behind, and ends with the process."""
+        """End every thread; one whose driver hangs ends with the process."""
         self._closing.set()
         with self._lock:
             workers = [entry.worker for entry in self._entries.values()]
@@ -229,7 +228,7 @@ class ReaderManager:
         thread.start()
 
     def _open(self, url: str, label: str = "") -> None:
-        """A reader by its URL; PC/SC readers come by themselves where they are watched."""
+        """Open a reader by its URL. PC/SC readers are reported where they are watched."""
         if self._parts.pcsc and url.startswith("pcsc:"):
             return
         first = [self._parts.open_reader(url)]
@@ -247,7 +246,7 @@ class ReaderManager:
         self.on_added(reader_id, url)
 
     def _begin(self, entry: ManagedReader) -> None:
-        """A new worker for this reader; one that it had ends as soon as it can."""
+        """Start a new worker for this reader; the former one ends as soon as it can."""
         former: ReaderWorker | None = getattr(entry, "worker", None)
         if former is not None:
             former.stop()
@@ -257,7 +256,7 @@ class ReaderManager:
         self._publish_state(entry)
 
     def _keep(self) -> None:
-        """Look after deadlines and leases."""
+        """Check deadlines and leases."""
         while not self._closing.wait(_TICK):
             now = self._monotonic()
             with self._lock:
@@ -312,7 +311,7 @@ class ReaderManager:
         self._bus.publish("reader.added", entry.id, self._view(entry).to_json())
         self._publish_state(entry)
 
-    # --- told by workers, on their threads ---------------------------------------------------------------------------
+    # --- called by workers, on their threads -------------------------------------------------------------------------
 
     def opened(self, worker: ReaderWorker, reader: Reader) -> None:
         with self._lock:
@@ -321,7 +320,7 @@ class ReaderManager:
                 entry.slot = reader if isinstance(reader, CardSlot) else None
                 self._publish_state(entry)
                 if shut and entry.pcsc and entry.card is not None:
-                    self._attend(entry)  # it was told of while the reader did not open
+                    self._attend(entry)  # it was reported while the reader did not open
 
     def failed(self, worker: ReaderWorker, sentence: str) -> None:
         with self._lock:
@@ -356,7 +355,7 @@ class ReaderManager:
         return entry
 
     def _gone(self, p: Principal, reader_id: str) -> ManagedReader:
-        """A reader that may be forgotten. Raises NotFound, Conflict, LeaseHeld."""
+        """A reader that may be removed. Raises NotFound, Conflict, LeaseHeld."""
         with self._lock:
             entry = self._entry(reader_id)
             if not entry.gone:
@@ -373,7 +372,7 @@ class ReaderManager:
         return entry.view(self.leases.mode(entry.id), self.leases.held(entry.id), self._given.get(entry.id, ""))
 
     def _card_changed(self, entry: ManagedReader, card: InsertedCard | None) -> None:
-        """What lies in the slot now."""
+        """Record and publish the card that is now in the slot, if any."""
         before, entry.card = entry.card, card
         if before is None and card is None:
             return
@@ -398,7 +397,7 @@ class ReaderManager:
             self._publish_state(entry, always=True)
 
     def _publish_state(self, entry: ManagedReader, *, always: bool = False) -> None:
-        """Tell of a state that is another than before."""
+        """Publish the state where it changed."""
         state = entry.state_in(self.leases.mode(entry.id))
         if state is not entry.state:
             entry.state, entry.since = state, self._parts.clock()

@@ -18,22 +18,22 @@ class ReaderState(StrEnum):
     EMPTY = "empty"
     CARD = "card"
     MUTE = "mute"
-    """A card that gives no answer to reset lies in it."""
+    """It holds a card without an answer to reset."""
     BUSY = "busy"
-    """Somebody's work runs on it just now."""
+    """A job runs on it."""
     LANE = "lane"
     """It belongs to a lane."""
     LOST = "lost"
     """Unplugged, or its PC/SC service is gone; it comes back by itself."""
     HUNG = "hung"
-    """Its driver did not answer in time; it comes back when the driver answers, is plugged in anew or is restarted."""
+    """Its driver did not answer in time; it comes back when the driver answers, or after a re-plug or restart."""
 
 
 class Mode(StrEnum):
     """Who works with a reader."""
 
     FREE = "free"
-    """Whoever holds its lease."""
+    """The holder of its lease."""
     COUNTER = "counter"
     """Each card put in is verified at once."""
     LANE = "lane"
@@ -62,8 +62,8 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ReaderView:
-    """A reader. ``id`` is stable across restarts and re-plugs; ``device`` is the name of the device, ``name`` the one
-    that people gave it, else the device's. ``atr`` is in hex, empty without a card. ``detail`` is a sentence where an
+    """A card reader. ``id`` is stable across restarts and re-plugs; ``device`` is the device's name, ``name`` the one
+    that people gave it, else the same. ``atr`` is in hex, empty without a card. ``detail`` is a sentence where an
     operator has to act."""
 
     id: str
@@ -86,13 +86,13 @@ class ReaderView:
 
 
 Attendant = Callable[[ReaderSession], None]
-"""What is done at once with each card put in; on the reader's own thread."""
+"""Called for each card inserted, on the reader's own thread."""
 
 
 @dataclass(eq=False, slots=True)
 class ManagedReader:
-    """One reader. Not for use without the hub's lock. ``unplugged``, ``shut`` (it does not open) and ``hung`` are
-    sentences, empty while all is well."""
+    """The manager's record of a reader, used under its lock. ``unplugged``, ``shut`` (it does not open) and ``hung``
+    are sentences, empty while all is well."""
 
     id: str
     url: str
@@ -117,11 +117,11 @@ class ManagedReader:
 
     @property
     def gone(self) -> bool:
-        """Whether it may be for good. A PC/SC reader that is plugged in and does not open is still there."""
+        """Whether it may be gone for good. A PC/SC reader that is plugged in and does not open is still there."""
         return bool(self.unplugged or (self.shut and not self.pcsc))
 
     def state_in(self, mode: Mode) -> ReaderState:
-        """The gravest of what is so."""
+        """The most serious state that applies."""
         if self.hung:
             return ReaderState.HUNG
         if self.lost:

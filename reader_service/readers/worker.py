@@ -1,4 +1,4 @@
-"""The thread of one reader: it alone opens, uses and closes it, one job after the other."""
+"""The thread of one reader: it alone opens, uses and closes the reader, one job at a time."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from terminal.errors import MembercardError
 T = TypeVar("T")
 
 DEADLINE: Final = 30.0
-"""Seconds that a job may take, and a job that goes on may stay without a sign of life."""
+"""Seconds that a job may take, or stay without a sign of life."""
 _RETRY: Final = 1.0
-"""Seconds between attempts to open a reader that does not open."""
+"""Seconds between attempts to open a reader."""
 _LOOK: Final = 0.2
-"""Seconds between looks at a reader that does not tell by itself."""
+"""Seconds between polls of a reader that does not report cards."""
 _log = logging.getLogger(__name__)
 
 
 class ReaderSession:
-    """The reader as a job has it: a Reader that knows which card an earlier job left powered.
+    """A reader as a job uses it, with the card that an earlier job left powered.
 
-    ``beat`` is a sign of life: the job may take so many seconds more from now, with None for ever.
+    ``beat`` is a sign of life: the job may take so many seconds more, None for no limit.
     """
 
     def __init__(self, reader: Reader, beat: Callable[[float | None], None] = lambda deadline: None) -> None:
         self._reader = reader
         self.beat = beat
         self.powered_card: Transport | None = None
-        """The card that ``powered`` left on."""
+        """The card that ``powered`` left powered."""
 
     @property
     def name(self) -> str:
@@ -51,19 +51,19 @@ class ReaderSession:
         return self._reader.wait_for_card(timeout)
 
     def connect(self) -> Transport:
-        """Power the card; one that was kept is let go of before."""
+        """Power the card; a card left powered is released first."""
         self.drop()
         return self._reader.connect()
 
     def powered(self) -> Transport:
-        """The card that an earlier job left powered, or the one in the slot, which stays so. Raises NoCard, ReaderBusy,
-        ReaderFault."""
+        """The card that an earlier job left powered, or the one in the slot, which stays powered. Raises NoCard,
+        ReaderBusy, ReaderFault."""
         if self.powered_card is None:
             self.powered_card = self.connect()
         return self.powered_card
 
     def drop(self) -> None:
-        """Let go of a card that was kept, where there is one."""
+        """Release a card left powered, if any."""
         if self.powered_card is not None:
             powered_card, self.powered_card = self.powered_card, None
             powered_card.close()
@@ -78,17 +78,17 @@ class ReaderSession:
 
 
 class WorkerOwner(Protocol):
-    """Who is told what happens at the reader; from the worker's thread, and quickly."""
+    """Receives what happens at the reader, on the worker's thread; must return quickly."""
 
     def opened(self, worker: ReaderWorker, reader: Reader) -> None: ...
     def failed(self, worker: ReaderWorker, sentence: str) -> None:
-        """It does not open."""
+        """The reader does not open."""
         ...
 
     def seen(self, worker: ReaderWorker, card: InsertedCard | None) -> None: ...
     def busy(self, worker: ReaderWorker, busy: bool) -> None: ...
     def returned(self, worker: ReaderWorker) -> None:
-        """An abandoned worker came back from its call: the driver answers again."""
+        """An abandoned worker returned from its call: the driver answers again."""
         ...
 
 
@@ -100,8 +100,8 @@ class _Work:
 
 
 class ReaderWorker:
-    """One reader and its thread. ``open_reader`` is called on that thread. ``told``: somebody else tells when cards
-    come and go; else the reader does, or is looked at while nothing else is to do."""
+    """One reader and its thread. ``open_reader`` is called on that thread. ``watched``: somebody else reports inserted
+    and removed cards; otherwise the reader does, or is polled while idle."""
 
     def __init__(
         self,
@@ -129,8 +129,8 @@ class ReaderWorker:
         self._thread.start()
 
     def submit(self, job: Callable[[ReaderSession], T], deadline: float = DEADLINE) -> Future[T]:
-        """Have ``job`` done on this thread after those before it. Its future fails with ReaderOut when the reader does
-        not open, hangs, or is closed."""
+        """Run ``job`` on this thread after earlier jobs. Its future fails with ReaderOut when the reader does not open,
+        hangs, or is closed."""
         work = _Work(job, Future(), deadline)
         with self._lock:
             if self._ended:
@@ -143,15 +143,15 @@ class ReaderWorker:
         self.due = None if deadline is None or self._ended else self._monotonic() + deadline
 
     def late(self, now: float) -> bool:
-        """Whether the job in hand should have ended, or shown a sign of life, by now."""
+        """Whether the current job has passed its deadline."""
         due = self.due
         return due is not None and due < now
 
     def abandon(self, sentence: str) -> None:
-        """Give the thread up: what it does, and what waits for it, fails. Should it return, it closes its reader."""
+        """Give up the thread: the current and the waiting jobs fail. If it returns, it closes its reader."""
         with self._lock:
             self._ended, self.due = True, None
-            now, self._now = self._now, None  # whoever takes the job out of the worker's hand ends it
+            now, self._now = self._now, None  # who takes the job from the worker ends it
             waiting = [now] if now is not None else []
             with contextlib.suppress(queue.Empty):
                 while work := self._inbox.get_nowait():
@@ -161,13 +161,13 @@ class ReaderWorker:
             _fail(work.future, _out(sentence, "hung"))
 
     def stop(self) -> None:
-        """End after the job in hand; those that wait fail."""
+        """End after the current job; waiting jobs fail."""
         with self._lock:
             self._ended = True
             self._inbox.put(None)
 
     def join(self, seconds: float) -> bool:
-        """Wait for the end; whether it came."""
+        """Wait for the end and say whether it came."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -206,7 +206,7 @@ class ReaderWorker:
             self.due = None
 
     def _look(self) -> None:
-        """At a reader that does not tell by itself; what it cannot tell now it tells later."""
+        """Poll a reader that does not report cards; a fault now is reported at a later poll."""
         if self._session is None or not self._look_needed:
             return
         try:
@@ -225,7 +225,7 @@ class ReaderWorker:
             self._host.seen(self, InsertedCard() if lying else None)
 
     def _sentence(self, fault: Exception) -> str:
-        """What is said of it; the text of what nobody foresaw may hold anything, and goes to the log alone."""
+        """The sentence about a fault. The text of an unexpected one may hold anything and goes to the log only."""
         if isinstance(fault, MembercardError | OSError):
             return str(fault)
         _log.error("%s failed", self._thread.name, exc_info=fault)
@@ -250,7 +250,7 @@ class ReaderWorker:
         result, fault = None, None
         try:
             result = work.job(self._session)
-        except BaseException as raised:  # whoever asked for the job is told, whatever it was
+        except BaseException as raised:  # passed on to the caller of the job, whatever it is
             fault = raised
         with self._lock:
             mine, self._now, self.due = self._now is work, None, None

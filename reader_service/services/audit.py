@@ -1,4 +1,4 @@
-"""The audit, looked through and proven."""
+"""The audit: its entries, and the check of their chain."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class AuditService:
     def page(
         self, p: Principal, cursor: str | None = None, limit: int = 50, *, where: AuditFilter | None = None
     ) -> Page[AuditRow]:
-        """Newest first."""
+        """Entries, newest first."""
         p.need(Permission.AUDIT)
         with translate_registry_errors():
             return self._registry.audit.page(cursor, limit, where=where)
 
     def verify(self, p: Principal, noted: tuple[int, str] | None = None) -> ChainReport:
-        """Look through the whole chain. ``noted``: number and hash that an earlier report ended with, which shows
-        whether rows were cut off since. What was found is an event where it does not hold (service.fault)."""
+        """Check the whole chain. ``noted``: number and hash at which an earlier check ended, which shows whether
+        entries were removed from the end. A faulty chain is published as an event (service.fault)."""
         p.need(Permission.AUDIT)
         if noted is not None and (len(noted[1]) != 64 or not set(noted[1].lower()) <= set("0123456789abcdef")):
             raise Invalid("a row's hash is 64 hex digits", {"hash": "64 hex digits"})

@@ -1,4 +1,4 @@
-"""Batches: where each stands, its dossiers, its accounts, its end."""
+"""Batches: their state, preparation, accounts and closing."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _SIGNED: Final = "batch.sign"
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """A batch with its accounts. ``signed_by``: who signed its closing first, and waits for a second person.
-    ``review``: its last step between clerk and reviewer."""
+    """A batch with its accounts. ``signed_by`` signed its closing first and waits for a second person. ``review`` is
+    the last review step."""
 
     batch: Batch
     accounts: BatchAccounts
@@ -65,7 +65,7 @@ class BatchService:
             return self._registry.batches.page(cursor, limit, unit=unit, stage=stage)
 
     def standing(self, p: Principal, batch_ids: Collection[str]) -> dict[str, ReviewEvent]:
-        """The last review step of each of up to 500 batches; those never sent are left out."""
+        """The last review step of each of up to 500 batches; batches never submitted are left out."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
             return self._registry.reviews.standing(batch_ids)
@@ -76,9 +76,9 @@ class BatchService:
         return self._view(batch_id)
 
     def prepare(self, p: Principal, batch_id: str) -> Preparation:
-        """Begin to make the dossiers that are missing, in the background.
+        """Start preparing the missing dossiers in the background.
 
-        Raises Conflict for a draft, a batch that is over, and while this one is being prepared; NotFound.
+        Raises Conflict for a draft, a finished batch, and while this one is being prepared; NotFound.
         """
         p.need(Permission.BATCHES_PREPARE)
         with translate_registry_errors():
@@ -93,36 +93,36 @@ class BatchService:
         return self._preparations.begin(batch_id, batch.to_prepare, p.name)
 
     def preparation(self, p: Principal, batch_id: str) -> Preparation | None:
-        """The last one of this batch in this service; None where there was none."""
+        """The last preparation of this batch in this service; None where there was none."""
         p.need(Permission.BATCHES_VIEW)
         return self._preparations.of(batch_id)
 
     def report(self, p: Principal, batch_id: str) -> BatchReport:
-        """All that the report shows, masked. Raises NotFound."""
+        """The report's values, masked. Raises NotFound."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
             return reporting.collect(self._registry, batch_id)
 
     def report_html(self, p: Principal, batch_id: str) -> str:
-        """The report as one page that needs nothing else. Raises NotFound."""
+        """The report as one self-contained page. Raises NotFound."""
         return reporting.render([self.report(p, batch_id)], created_at=self._parts.clock().astimezone())
 
     def rejects(self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50) -> Page[Reject]:
-        """Chips that were refused, oldest first."""
+        """Rejected chips, oldest first."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
             return self._registry.line.rejects_page(batch_id, cursor, limit)
 
     def bound(self, p: Principal, batch_id: str) -> list[BoundChip]:
-        """Chips that still have to come back."""
+        """Bound chips without a result."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
             self._registry.batches.batch(batch_id)
             return self._registry.line.bound_chips(batch_id)
 
     def release_missing(self, p: Principal, batch_id: str, chip_serial: str, reason: str) -> Batch:
-        """A bound chip is lost: its card goes on the hotlist, its dossier is made again. Raises Conflict while a lane
-        may still have it, Invalid without a reason."""
+        """Give up a bound chip: its card goes on the hotlist, its dossier is prepared again. Raises Conflict while a
+        lane may still have it, Invalid without a reason."""
         p.need(Permission.LANES_RUN)
         why = needs_reason(reason)
         with translate_registry_errors():
@@ -130,15 +130,16 @@ class BatchService:
             return self._changed(self._registry.batches.batch(batch_id))
 
     def stock(self, p: Principal) -> StockAccounts:
-        """What became of all blank chips that were booked."""
+        """The accounts of all blank chips."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
             return self._registry.stock.accounts()
 
     def close_batch(self, p: Principal, batch_id: str) -> BatchView:
-        """Sign a finished, balanced batch: the first person's signature waits a day for the second's, who closes it.
+        """Sign a finished, balanced batch. The first signature is valid for a day; the second person's closes the
+        batch.
 
-        The first signature is a row of the audit, so that any service on this database finds it. Raises OwnWork for the
+        The first signature is an audit entry, so that any service on this database finds it. Raises OwnWork for the
         same person twice, Forbidden for a token, Conflict for a batch that is not done or does not balance.
         """
         p.need(Permission.BATCHES_CLOSE)
@@ -163,7 +164,7 @@ class BatchService:
         return view
 
     def close(self) -> None:
-        """End the preparations in hand; the service's own, not a use-case."""
+        """End running preparations when the service closes; not a use-case."""
         self._preparations.close()
 
     def _view(self, batch_id: str) -> BatchView:

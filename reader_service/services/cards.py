@@ -1,4 +1,4 @@
-"""Cards: the life of each after it was proven, always with a reason."""
+"""Cards: the steps of their life after the verification, each with a reason."""
 
 from __future__ import annotations
 
@@ -79,8 +79,7 @@ def steps_from(state: CardState) -> tuple[str, ...]:
 
 class CardService:
     """Every change raises Invalid without a reason, NotFound, or Conflict where the card's state forbids it.
-    ``on_hotlist`` is called when a card goes on the hotlist or off it, so that counters of this service know at once.
-    """
+    ``on_hotlist`` is called when a card enters or leaves the hotlist, so that this service's counters know at once."""
 
     def __init__(self, parts: ServiceParts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
         self._registry = parts.registry
@@ -97,7 +96,7 @@ class CardService:
         state: CardState | None = None,
         batch_id: str | None = None,
     ) -> Page[Card]:
-        """Proven cards, newest first."""
+        """Verified cards, newest first."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
             return self._registry.cards.page(cursor, limit, unit=unit, state=state, batch_id=batch_id)
@@ -109,15 +108,15 @@ class CardService:
             return self._registry.cards.card(number)
 
     def payment_numbers(self, p: Principal, numbers: Sequence[str]) -> dict[str, str]:
-        """The account numbers (PAN) of the bank's application on these cards, masked: first six and last four digits.
-        Cards that have none are not in it."""
+        """The account numbers (PAN) of the bank application on these cards, masked to the first six and last four
+        digits. Cards without one are left out."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
             numbers_by_card = self._registry.pans.of_cards(numbers)
         return {card: masked_pan(pan) for card, pan in numbers_by_card.items()}
 
     def history(self, p: Principal, number: str) -> list[CardEvent]:
-        """What happened to the cards of that number, oldest first. Raises NotFound."""
+        """The events of the cards of that number, oldest first. Raises NotFound."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
             self._registry.cards.card(number)
@@ -141,7 +140,7 @@ class CardService:
         return card
 
     def replace(self, p: Principal, number: str, reason: str, *, because: str = "damaged") -> Batch:
-        """Ends the card, if nothing else did; gives a draft batch for its successor, which a second person approves.
+        """End the card, unless it has ended, and give a draft batch for its successor, which a second person approves.
         ``because``: damaged, lost, expired or withdrawn."""
         p.need(Permission.CARDS_CHANGE)
         why = needs_reason(reason)

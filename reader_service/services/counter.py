@@ -1,4 +1,4 @@
-"""The counter: a card in, a verdict out within a second, with the database or without it."""
+"""The counter: a verdict within a second of inserting the card, with the database or without it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from terminal.member.verdict import verify
 VERIFYING: Final = 20.0
 """Seconds after which a verification counts as hung."""
 MOST_NOTES: Final = 50_000
-"""Verdicts kept for the record while the database is away: a day of a busy counter. The oldest go first."""
+"""Verdicts stored in memory while the database is away: a day of a busy counter. The oldest are dropped first."""
 _AT_ONCE: Final = 500
 _log = logging.getLogger(__name__)
 _REFRESH: Final = 20.0
 """Seconds between readings of the lists."""
 _SETTINGS: Final = Principal("settings", frozenset())
 _PACE: Final = 0.5
-"""Seconds between looks at what is to be read or written: many verdicts at once are cheaper, and none waits for it."""
+"""Seconds between rounds of the background thread: many verdicts at once are cheaper to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ class VerdictView:
 
 
 class CounterService:
-    """Verdicts, and what they need: lists that are read anew in the background, and a log that waits for the database.
+    """Verdicts, the lists they are based on, which are read again in the background, and the log of verdicts, which
+    waits for the database.
 
     ``traces``: the live trace of each reader that a developer watches. Event: verdict (topic: reader id, data:
     VerdictView.to_json()), for every verdict at a reader.
@@ -103,13 +104,13 @@ class CounterService:
         self._thread = threading.Thread(target=self._work_in_background, name="counter", daemon=True)
 
     def verify(self, p: Principal, reader_id: str, *, lease: str = "", at: datetime | None = None) -> VerdictView:
-        """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Whatever the card does is a
-        verdict. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung), Unavailable (no lists at all)."""
+        """VERIFY. Verify the card in a reader that the caller leased, or that is in counter mode. Every behaviour of
+        the card is a verdict. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung), Unavailable (no lists)."""
         p.need(Permission.VERIFY)
         return self._readers.use(p, reader_id, lease, partial(self._verify, reader_id, at), VERIFYING, counter=True)
 
     def watch(self, p: Principal, reader_id: str, on: bool) -> None:
-        """VERIFY. Counter mode on: each card put in is verified at once. Raises NotFound, LeaseHeld."""
+        """VERIFY. Set counter mode: each card inserted is verified at once. Raises NotFound, LeaseHeld."""
         p.need(Permission.VERIFY)
         mode = self._readers.view(reader_id).mode
         if on and mode is not Mode.COUNTER:
@@ -119,30 +120,30 @@ class CounterService:
             self._readers.leases.vacate(reader_id, Mode.COUNTER)
 
     def reader_added(self, reader_id: str, url: str) -> None:
-        """A reader that the settings call a counter is in counter mode from the start."""
+        """Start counter mode for a reader that the settings call a counter."""
         device = self._readers.view(reader_id).device
         if any(named == url or reader_named(named, device) for named in self._parts.counters):
             self._open(_SETTINGS, reader_id)
 
     def lists_age(self, p: Principal) -> ListsAge:
-        """VERIFY. Raises Unavailable where there are no lists at all."""
+        """VERIFY. Raises Unavailable where there are no lists."""
         p.need(Permission.VERIFY)
         return _age(self._lists_now(), self._parts.clock())
 
     def refresh(self) -> None:
-        """Read the lists anew soon: a card was lost, an edition published. From any thread."""
+        """Read the lists again soon: a card was lost, an edition published. From any thread."""
         self._stale.set()
 
     @property
     def unwritten(self) -> int:
-        """Verdicts that wait for the database."""
+        """The number of verdicts that wait for the database."""
         return len(self._notes)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
-        """Write down what can be, and end."""
+        """Write the waiting verdicts if possible, and end."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(30)
@@ -151,10 +152,10 @@ class CounterService:
         self._readers.leases.occupy(p, reader_id, Mode.COUNTER)
         self._readers.attend(reader_id, partial(self._attend, reader_id))
 
-    # --- at the reader, on its thread --------------------------------------------------------------------------------
+    # --- on the reader's thread --------------------------------------------------------------------------------------
 
     def _attend(self, reader_id: str, session: ReaderSession) -> None:
-        """A card was put into a reader in counter mode."""
+        """Verify a card inserted in counter mode."""
         try:
             session.beat(VERIFYING)
             self._verify(reader_id, None, session)
@@ -189,7 +190,7 @@ class CounterService:
             raise Unavailable("there are no lists to judge cards by: neither from the database nor kept from before")
         return self._lists
 
-    # --- behind the counter ------------------------------------------------------------------------------------------
+    # --- in the background -------------------------------------------------------------------------------------------
 
     def _work_in_background(self) -> None:
         due = 0.0
@@ -202,7 +203,7 @@ class CounterService:
         self._write_down()
 
     def _read_lists(self) -> None:
-        """Anew; where they cannot be had those of before go on, and say that they are old."""
+        """Read the lists again. Where that fails, the former ones stay, marked as not live."""
         sentence = ""
         try:
             self._lists = self._parts.lists()
@@ -214,7 +215,7 @@ class CounterService:
             self._bus.publish("service.fault", "lists", {"part": "lists", "sentence": sentence})
 
     def _write_down(self) -> None:
-        """What the database will take; the rest waits. Only this thread takes notes out."""
+        """Write waiting verdicts to the database. Only this thread takes notes out."""
         at_once = _AT_ONCE
         while self._notes:
             some = [self._notes.popleft() for _ in range(min(len(self._notes), at_once))]
@@ -234,7 +235,7 @@ class CounterService:
         self._notes.extendleft(reversed(notes[max(0, len(notes) - room) :]))
 
     def _not_written(self, fault: Exception) -> None:
-        """To the log, where it is not the database that is away, and once."""
+        """Log an unexpected fault once; a database that is away is not logged."""
         kind = type(fault)
         if kind is not self._unwritten_for and not isinstance(fault, RegistryError):
             _log.error("verdicts are not written down", exc_info=fault)
@@ -243,7 +244,8 @@ class CounterService:
 
 @contextmanager
 def _powered(session: ReaderSession) -> Iterator[Transport | None]:
-    """The card in the slot; None for one that gives no answer to reset. Raises TransportError, NoCard without any."""
+    """The card in the slot; None for one without an answer to reset. Raises TransportError, NoCard for an
+    empty slot."""
     try:
         card = session.connect()
     except NoCard:
@@ -276,7 +278,7 @@ def _mute(lists: CounterLists, at: datetime) -> Verdict:
 
 
 def _sentence(fault: Exception) -> str:
-    """What is said of it; the text of what nobody foresaw may hold anything, and goes to the log alone."""
+    """The sentence about a fault. The text of an unexpected one may hold anything and goes to the log only."""
     if isinstance(fault, MembercardError | OSError):
         return str(fault)
     _log.error("the lists were not read", exc_info=fault)

@@ -1,4 +1,4 @@
-"""The developer's desk: bytes to a card and back, what they mean, and the drawer of virtual cards."""
+"""Developer tools: APDUs to a card, their explanation, and the virtual cards of a simulation."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _DEADLINE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ExchangeView:
-    """One command and its answer, in hex. ``sw`` is empty where ``fault`` says that no answer came. ``said`` explains
-    both, personal data masked; ``meaning`` names the command, ``sw_text`` the status word. ``number`` counts them in
-    one session."""
+    """One command and its response in hex. ``sw`` is empty where ``fault`` says why no response came. ``said`` explains
+    both, personal data masked; ``meaning`` names the command, ``sw_text`` the status word. ``number`` counts the
+    exchanges of a session."""
 
     number: int
     command: str
@@ -59,7 +59,7 @@ class CardFileView:
 
 
 class LiveTrace(Trace):
-    """A redacted trace that tells of each exchange as it happens, and keeps none."""
+    """A redacted trace that publishes each exchange as it happens and stores none."""
 
     def __init__(self, publish: Callable[[str], None]) -> None:
         super().__init__(limit=1)
@@ -75,7 +75,7 @@ _Raw = tuple[bytes, Command]
 
 @dataclass(eq=False, slots=True)
 class _ExchangeLog:
-    """What was said to a card under one lease."""
+    """The exchanges with a card under one lease."""
 
     lease: str
     talk: Conversation
@@ -85,7 +85,7 @@ class _ExchangeLog:
     def add(
         self, raw: bytes, command: Command, response: Response | None, seconds: float, fault: Exception | None
     ) -> ExchangeView:
-        """One exchange as a developer sees it: the bytes as they are, and what they say with personal data masked."""
+        """Record one exchange: the bytes, and their explanation with personal data masked."""
         trace = Trace(reveal=True)
         trace.add(command, response, seconds)
         self.count += 1
@@ -105,8 +105,8 @@ class _ExchangeLog:
 
 
 class DeveloperService:
-    """Event: trace (topic: reader id, data: {"reader", "line"}), redacted, while ``trace`` is on for a reader: what
-    goes over the wire there in verifications and sessions alike."""
+    """Event: trace (topic: reader id, data: {"reader", "line"}), redacted, while ``trace`` is on for a reader: the
+    exchanges there in verifications and sessions."""
 
     def __init__(self, parts: ServiceParts, bus: EventBus, readers: ReaderManager) -> None:
         self._parts, self._bus, self._readers = parts, bus, readers
@@ -116,10 +116,10 @@ class DeveloperService:
         """The live trace of each reader that somebody watches."""
         self._inserted: dict[str, str] = {}
 
-    # --- bytes -------------------------------------------------------------------------------------------------------
+    # --- APDUs -------------------------------------------------------------------------------------------------------
 
     def connect(self, p: Principal, reader_id: str, lease: str, *, reset: bool = False) -> str:
-        """APDU. Power the card (or reset it): its ATR in hex. It stays powered until disconnect or the end of the
+        """APDU. Power or reset the card and give its ATR in hex. It stays powered until disconnect or the end of the
         lease. Raises NotFound, LeaseLost, ReaderOut."""
         p.need(Permission.APDU)
 
@@ -134,13 +134,13 @@ class DeveloperService:
         return self._readers.use(p, reader_id, lease, power)
 
     def disconnect(self, p: Principal, reader_id: str, lease: str) -> None:
-        """APDU. Take the power away; nothing where there is none. Raises NotFound, LeaseLost, ReaderOut."""
+        """APDU. Power the card down, if it has power. Raises NotFound, LeaseLost, ReaderOut."""
         p.need(Permission.APDU)
         self._readers.use(p, reader_id, lease, ReaderSession.drop)
 
     def transmit(self, p: Principal, reader_id: str, lease: str, apdus: Sequence[bytes]) -> list[ExchangeView]:
-        """APDU. Commands one after the other as they are, without follow-ups; powers the card first where need be.
-        Stops at the first that gets no answer. Raises Invalid (not an APDU), NotFound, LeaseLost, ReaderOut."""
+        """APDU. Send commands unchanged, without GET RESPONSE; powers the card first where necessary. Stops at the
+        first command without a response. Raises Invalid (not an APDU), NotFound, LeaseLost, ReaderOut."""
         p.need(Permission.APDU)
         commands = _commands(apdus)
         return self._readers.use(p, reader_id, lease, partial(self._transmit, reader_id, lease, commands), _DEADLINE)
@@ -154,7 +154,7 @@ class DeveloperService:
             return list(log.exchanges) if log is not None and log.lease == lease else []
 
     def decode(self, p: Principal, data: bytes, *, tag: int | None = None) -> tuple[Explained, ...]:
-        """DECODE. Data objects in words, or the value of one element. Raises Invalid."""
+        """DECODE. Explain data objects, or the value of one element. Raises Invalid."""
         p.need(Permission.DECODE)
         explainer = Explainer(dictionary=self._parts.dictionary)
         try:
@@ -171,16 +171,16 @@ class DeveloperService:
         else:
             self.traces.pop(reader_id, None)
 
-    # --- the drawer --------------------------------------------------------------------------------------------------
+    # --- virtual cards -----------------------------------------------------------------------------------------------
 
     def virtual_cards(self, p: Principal) -> list[CardFileView]:
-        """APDU. The virtual cards at hand; empty where this is no simulation."""
+        """APDU. The virtual cards; empty where nothing is simulated."""
         p.need(Permission.APDU)
         return [CardFileView(name, path.stat().st_size) for name, path in sorted(self._files().items())]
 
     def insert(self, p: Principal, reader_id: str, name: str) -> ReaderView:
-        """APDU. Put a card of the drawer into a virtual slot. Raises NotFound, Conflict (a card lies in it, the card
-        lies in another slot, no virtual slot), LeaseHeld."""
+        """APDU. Insert a virtual card into a virtual slot. Raises NotFound, Conflict (the slot has a card, the card is
+        in another slot, no virtual slot), LeaseHeld."""
         slot = self._slot_for(p, reader_id)
         path = self._files().get(name)
         if path is None:
@@ -197,15 +197,15 @@ class DeveloperService:
         return self._readers.view(reader_id)
 
     def eject(self, p: Principal, reader_id: str) -> ReaderView:
-        """APDU. Take the card out in good order. Raises NotFound, Conflict, LeaseHeld."""
+        """APDU. Remove the card after the current command. Raises NotFound, Conflict, LeaseHeld."""
         return self._take_out(reader_id, self._slot_for(p, reader_id).eject)
 
     def tear(self, p: Principal, reader_id: str) -> ReaderView:
-        """APDU. Pull the card out now, in the middle of whatever it does. Raises NotFound, Conflict, LeaseHeld."""
+        """APDU. Remove the card at once, in the middle of a command. Raises NotFound, Conflict, LeaseHeld."""
         return self._take_out(reader_id, self._slot_for(p, reader_id).tear)
 
     def forget(self, reader_id: str) -> None:
-        """That reader is none of this service any more."""
+        """Forget a removed reader."""
         with self._lock:
             self._logs.pop(reader_id, None)
             self._inserted.pop(reader_id, None)
@@ -238,7 +238,7 @@ class DeveloperService:
         return done
 
     def _log_of(self, reader_id: str, lease: str) -> _ExchangeLog:
-        """That of this lease; what was said under an earlier one is forgotten."""
+        """The log of this lease; that of an earlier lease is dropped."""
         with self._lock:
             log = self._logs.get(reader_id)
             if log is None or log.lease != lease:
@@ -252,7 +252,7 @@ class DeveloperService:
         self._bus.publish("trace", reader_id, {"reader": reader_id, "line": line})
 
     def _files(self) -> dict[str, Path]:
-        """Card files by their path below the drawer: nothing else can be named, wherever a name points."""
+        """Card files by their path below the folder, so that no name leads outside it."""
         folder = self._parts.card_folder
         if folder is None or not folder.is_dir():
             return {}
@@ -277,7 +277,7 @@ class DeveloperService:
 
 
 def _commands(apdus: Sequence[bytes]) -> list[_Raw]:
-    """Raises Invalid, with the place of the first that is none."""
+    """Raises Invalid with the place of the first faulty command."""
     if not 1 <= len(apdus) <= AT_ONCE:
         raise Invalid(f"1 to {AT_ONCE} commands at once", {"apdus": f"1 to {AT_ONCE}"})
     commands = []

@@ -1,4 +1,5 @@
-"""The figures as a workbook. Text from outside (units, reasons, lanes) is written as text, whatever it begins with."""
+"""The statistics as a workbook. Text from outside (units, reasons, lanes) is written as text, whatever its first
+character."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ _LONGEST: Final = 32_767
 
 
 def workbook(figures: Figures) -> bytes:
-    """One sheet a figure, its headings in Chinese and English; times are this machine's."""
+    """One sheet per statistic with headings in Chinese and English; times are this machine's."""
     book = Workbook(write_only=True)
     _sheet(
         book,

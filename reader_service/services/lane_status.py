@@ -1,4 +1,4 @@
-"""What lanes look like from outside: frozen values that pages, API and events are made of."""
+"""The lanes of a station as frozen values that pages, API and events use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LastCard:
     params: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """For events and other programs."""
+        """The JSON form for events and API."""
         return _fields(self) | {"at": self.at.isoformat()}
 
 
@@ -57,11 +57,11 @@ class LaneStatus:
     params: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """For events and other programs."""
+        """The JSON form for events and API."""
         last = self.last and self.last.to_json()
         return _fields(self) | {"last": last, "started_at": self.started_at.isoformat()}
 
 
 def _fields(value: LaneStatus | LastCard) -> dict[str, Any]:
-    """As dataclasses.asdict, which copies everything in it too: an eighth of what many lanes cost."""
+    """As dataclasses.asdict, which also copies nested values: an eighth of the cost of many lanes."""
     return {name: getattr(value, name) for name in value.__slots__}

@@ -1,4 +1,4 @@
-"""The lanes of this station: a reader, a batch, and a thread that makes cards until there is nothing left to make."""
+"""The lanes of this station: a reader, a batch, and a thread that personalizes cards until none is left."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from registry.values import BatchState
 from terminal.errors import MembercardError
 
 IDLE: Final = 1800.0
-"""Seconds that a lane waits for a next card: people at a station have breaks."""
+"""Seconds that a lane waits for the next card: operators have breaks."""
 SIGN_OF_LIFE: Final = 90.0
-"""Seconds that a lane may be silent: the longest step is a dossier made again while the others wait for it."""
+"""Seconds without a sign of life after which a lane counts as hung; the longest step is preparing a dossier again."""
 _AGAIN: Final = 2.0
-"""Seconds between attempts of a lane whose registry is away."""
+"""Seconds between retries of a lane whose registry is away."""
 _WINDOW: Final = 600.0
 """Seconds over which the rate of a lane is taken."""
 _FRESH: Final = 5.0
-"""Seconds for which a batch's rest is not counted anew."""
+"""Seconds for which the count of a batch's remaining cards is reused."""
 _PACED: Final = 1.0
-"""Seconds for which its cards an hour are not."""
+"""Seconds for which its cards per hour are reused."""
 _CLOSING: Final = 60.0
 _OF_READER: Final = {"hung": RejectCode.READER_HUNG, "closed": RejectCode.READER_CLOSED}
 _log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ _NO_LANES: Final = {
 
 
 class _Batch:
-    """What the lanes of one batch share while any of them runs."""
+    """The values that the lanes of one batch share while any of them runs."""
 
     def __init__(self, parts: ServiceParts, batch_id: str, lanes: int) -> None:
         self.id = batch_id
@@ -74,7 +74,7 @@ class _Batch:
         self._stack.enter_context(parts.line.pools_filled(lanes))
 
     def remake(self) -> None:
-        """One lane at a time; a second finds nothing left to make."""
+        """Prepare missing dossiers again, one lane at a time; a second one finds none left."""
         with self._remaking:
             self._line.remake(self.id)
 
@@ -84,7 +84,7 @@ class _Batch:
 
 @dataclass(eq=False, slots=True)
 class _LaneRun:
-    """One lane from its start to its end; what changes is changed under the desk's lock."""
+    """One lane from start to end; changed under the service's lock."""
 
     reader: str
     name: str
@@ -110,14 +110,14 @@ class _LaneRun:
         return self.state is LaneState.ENDED
 
     def rate(self, now: float) -> float:
-        """Verified cards an hour, over the last minutes."""
+        """Verified cards per hour, over the last minutes."""
         since = max(self.began, now - _WINDOW)
         while self.verified and self.verified[0] < since:
             self.verified.popleft()
         return len(self.verified) / max(now - since, 1.0) * 3600
 
     def take(self, report: CardReport, at: datetime, now: float) -> LastCard:
-        """What became of a card."""
+        """Count the result of a card."""
         number, seconds = report.card_number[-6:], round(report.seconds, 3)
         reason = (report.code, report.params)
         self.last = LastCard(report.outcome, number, report.bin, masked(report.reason), seconds, at, *reason)
@@ -157,7 +157,7 @@ class LaneService:
         self._ending = False
 
     def lanes(self, p: Principal) -> list[LaneStatus]:
-        """LANES_VIEW. Those that run, and of the other readers the last run."""
+        """LANES_VIEW. The running lanes, and the last run of every other reader."""
         p.need(Permission.LANES_VIEW)
         for batch in list(self._batches.values()):
             self._count(batch)
@@ -165,8 +165,8 @@ class LaneService:
             return [self._view(run) for run in self._runs.values()]
 
     def start(self, p: Principal, batch_id: str, reader_ids: Sequence[str]) -> list[LaneStatus]:
-        """LANES_RUN. All of these readers, or none. Raises Invalid (no reader), NotFound, Conflict (the batch has no
-        dossiers, is a draft, done or closed), LeaseHeld, ReaderOut, Unavailable."""
+        """LANES_RUN. Start lanes on all of these readers, or on none. Raises Invalid (no reader), NotFound, Conflict
+        (the batch has no dossiers, is a draft, done or closed), LeaseHeld, ReaderOut, Unavailable."""
         p.need(Permission.LANES_RUN)
         wanted = list(dict.fromkeys(reader_ids))
         if not wanted:
@@ -207,12 +207,12 @@ class LaneService:
         return status
 
     def forget(self, reader_id: str) -> None:
-        """Its reader is none of this station any more, and no lane runs on it: nor is its last run shown."""
+        """Forget the last run of a removed reader."""
         with self._lock:
             self._runs.pop(reader_id, None)
 
     def close(self) -> None:
-        """Stop every lane after the card in hand, and wait for them; no further one starts."""
+        """Stop every lane after its current card and wait for them; no lane starts any more."""
         with self._lock:
             self._ending = True
             running = [run for run in self._runs.values() if not run.ended]
@@ -255,7 +255,7 @@ class LaneService:
         return run
 
     def _work(self, run: _LaneRun, session: ReaderSession) -> LaneResult:
-        """The lane itself, on its reader's thread; again and again while the registry is away."""
+        """The lane on its reader's thread, restarted while the registry is away."""
         run.session = session
         while True:
             result = run.line.lane(session, run.name)
@@ -268,9 +268,9 @@ class LaneService:
             run.line.wait_or_stop(self._again)
 
     def _on_event(self, run: _LaneRun, event: LaneEvent) -> None:
-        """What the lane tells, on its reader's thread."""
+        """An event of the lane, on its reader's thread."""
         if run.ended:
-            return  # given up as hung, and back only now
+            return  # given up as hung before
         if run.session is not None:
             run.session.beat(None if event.state is LaneState.PAUSED else SIGN_OF_LIFE)
         report = event.report
@@ -290,7 +290,7 @@ class LaneService:
             self._publish(run)
 
     def _done(self, run: _LaneRun, future: Future[LaneResult]) -> None:
-        """The lane ended, or its reader was given up: whatever it still does is not its reader's any more."""
+        """The lane ended, or its reader was given up."""
         run.line.stop()
         error = future.exception()
         if error is None:
@@ -341,14 +341,14 @@ class LaneService:
         )
 
     def _pace(self, batch: _Batch, now: float) -> float:
-        """Cards an hour of all its lanes here, summed up at most once a second: every step of every lane asks."""
+        """Cards per hour of the batch's lanes here, summed at most once a second: every step of every lane needs it."""
         if now - batch.paced >= _PACED:
             mine = [run.rate(now) for run in self._runs.values() if run.batch is batch and not run.ended]
             batch.pace, batch.paced = sum(mine), now
         return batch.pace
 
     def _count(self, batch: _Batch) -> None:
-        """How many cards the batch still lacks, of all stations together."""
+        """Count the cards that the batch still lacks at all stations."""
         now = self._monotonic()
         with self._lock:
             if now - batch.counted < _FRESH:
@@ -360,8 +360,8 @@ class LaneService:
 
 
 def _reason_of(error: BaseException) -> Reason:
-    """Why a lane ended that could not say so itself: its reader was given up, or nobody foresaw it. The text of the
-    latter may hold anything."""
+    """The reason for the end of a lane that could not give one: its reader was given up, or a fault was unexpected. The
+    text of the latter may hold anything."""
     if isinstance(error, ReaderOut):
         return Reason(str(error), _OF_READER.get(str(error.params.get("code")), RejectCode.READER_LOST))
     if isinstance(error, MembercardError):

@@ -1,4 +1,4 @@
-"""The signed lists that counters judge by: the hotlist in editions, the trust list, and the key to check them with."""
+"""The signed lists of the counters: hotlist editions, the trust list, and the key that verifies them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SIGNER: Final = "list-signer"
 
 @dataclass(frozen=True, slots=True)
 class SignedList:
-    """A signed file as counters take it. ``etag`` names exactly these bytes."""
+    """A signed file as counters store it. ``etag`` identifies exactly these bytes."""
 
     version: int
     at: datetime
@@ -43,8 +43,8 @@ class SignedList:
 
 @dataclass(frozen=True, slots=True)
 class SignedDelta:
-    """What to do to the file of edition ``since`` to have that of ``version`` (``terminal.member.hotlist.patched``):
-    take off ``removed``, put on ``added``, and set its times; then ``signature``, hex, is the edition's own."""
+    """The changes from edition ``since`` to ``version`` (``terminal.member.hotlist.patched``): drop ``removed``, add
+    ``added``, set the times; ``signature`` (hex) is the edition's own."""
 
     since: int
     version: int
@@ -63,7 +63,8 @@ class _Trust:
 
 
 class ListService:
-    """Event: hotlist.published (topic: version, data: {"version", "entries", "by"}). ``on_hotlist`` is called then."""
+    """Event: hotlist.published (topic: version, data: {"version", "entries", "by"}). ``on_hotlist`` is
+    called as well."""
 
     def __init__(self, parts: ServiceParts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
         self._parts = parts
@@ -74,7 +75,7 @@ class ListService:
         self._trust: _Trust | None = None
 
     def publish(self, p: Principal) -> Edition:
-        """Sign the hotlist as it is now, as a new edition. Raises Unavailable, CustodyError."""
+        """Sign the current hotlist as a new edition. Raises Unavailable, CustodyError."""
         p.need(Permission.LISTS_PUBLISH)
         with translate_registry_errors():
             edition = self._registry.hotlist.publish(self._signed_hotlist, by=p.name)
@@ -90,7 +91,7 @@ class ListService:
             return self._registry.hotlist.page(cursor, limit)
 
     def hotlist(self, p: Principal, version: int | None = None) -> SignedList:
-        """The newest edition, or that one. Raises NotFound where none was published yet."""
+        """The newest edition, or the given one. Raises NotFound where none was published yet."""
         p.need(Permission.LISTS_FETCH)
         with translate_registry_errors():
             editions = self._registry.hotlist
@@ -100,7 +101,7 @@ class ListService:
         return SignedList(edition.version, edition.at, edition.signed)
 
     def delta(self, p: Principal, since: int) -> SignedDelta:
-        """What changed from edition ``since`` to the newest. Raises NotFound for an edition that never was."""
+        """The changes from edition ``since`` to the newest. Raises NotFound for an unknown edition."""
         p.need(Permission.LISTS_FETCH)
         with translate_registry_errors():
             delta = self._registry.hotlist.delta(since)
@@ -116,7 +117,7 @@ class ListService:
         )
 
     def trust(self, p: Principal) -> SignedList:
-        """The scheme keys that this house believes, signed; anew each month, and within a minute of their change."""
+        """The trusted scheme keys, signed again each month and within a minute of a change."""
         p.need(Permission.LISTS_FETCH)
         now = self._parts.clock()
         with self._lock:
@@ -128,7 +129,7 @@ class ListService:
             return self._trust.signed
 
     def key(self, p: Principal) -> dict[str, object]:
-        """The public key that the lists are checked with: {"n": hex, "e": int}, as counters keep it in a file."""
+        """The public key that verifies the lists: {"n": hex, "e": int}, as counters store it."""
         p.need(Permission.LISTS_FETCH)
         key = self._key()
         return {"n": f"{key.n:x}", "e": key.e}

@@ -1,4 +1,4 @@
-"""Members: found, seen masked, unmasked with a reason, moved to another unit, withdrawn."""
+"""Members: search, masked views, data in clear with a reason, transfer and withdrawal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_SEARCH = 100
 
 
 class MemberService:
-    """``on_hotlist`` is called when a card goes on the hotlist, so that counters of this service know at once."""
+    """``on_hotlist`` is called when a card enters the hotlist, so that this service's counters know at once."""
 
     def __init__(self, parts: ServiceParts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
         self._registry = parts.registry
@@ -37,7 +37,7 @@ class MemberService:
     def page(
         self, p: Principal, cursor: str | None = None, limit: int = 50, *, unit: str | None = None
     ) -> Page[MemberView]:
-        """All members, or a unit's, in the order in which they were put on record."""
+        """All members, or a unit's, in the order of their registration."""
         p.need(Permission.MEMBERS_FIND)
         with translate_registry_errors():
             return self._registry.members.page(cursor, limit, unit=unit)
@@ -49,19 +49,19 @@ class MemberService:
             return self._registry.members.member(member_id)
 
     def cards(self, p: Principal, member_id: int) -> list[Card]:
-        """Proven cards, oldest first. Raises NotFound."""
+        """Verified cards, oldest first. Raises NotFound."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
             return self._registry.cards.of_member(member_id)
 
     def history(self, p: Principal, member_id: int) -> list[MemberEvent]:
-        """What happened to the member and their cards, oldest first. Raises NotFound."""
+        """The events of the member and their cards, oldest first. Raises NotFound."""
         p.need(Permission.MEMBERS_FIND)
         with translate_registry_errors():
             return self._registry.members.history(member_id)
 
     def unmask(self, p: Principal, member_id: int, reason: str) -> Person:
-        """ID number, name, gender and mobile in clear; in the audit before they are told. Raises Invalid without a
+        """ID number, name, gender and mobile number in clear; audited first. Raises Invalid without a
         reason, NotFound."""
         p.need(Permission.MEMBERS_UNMASK)
         why = needs_reason(reason)
@@ -69,7 +69,8 @@ class MemberService:
             return self._registry.members.unmask(member_id, by=p.name, reason=why)
 
     def transfer(self, p: Principal, member_id: int, unit: str, reason: str) -> MemberView:
-        """To another unit; a card made before still names the old one. Raises Invalid, Conflict, NotFound."""
+        """Move the member to another unit; an earlier card still names the former one. Raises Invalid, Conflict,
+        NotFound."""
         p.need(Permission.MEMBERS_CHANGE)
         why = needs_reason(reason)
         # DF23 on the card has room for 60 bytes, as the intake of forms says too.
@@ -79,7 +80,7 @@ class MemberService:
             return self._registry.members.transfer(member_id, unit, by=p.name, reason=why)
 
     def withdraw(self, p: Principal, member_id: int, reason: str) -> MemberView:
-        """The member leaves the union; a living card is withdrawn. Raises Invalid, Conflict, NotFound."""
+        """Withdraw the member from the union, and the current card with them. Raises Invalid, Conflict, NotFound."""
         p.need(Permission.MEMBERS_CHANGE)
         why = needs_reason(reason)
         with translate_registry_errors():

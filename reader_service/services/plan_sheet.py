@@ -1,4 +1,4 @@
-"""A schedule of issue (附件6) from a sheet: one row a unit, its group, how many cards, until when."""
+"""A schedule of issue (附件6) read from a sheet: a unit, its group, the number of cards and the due day per row."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOST_CARDS: Final = 10_000_000
 
 
 def read_plans(path: Path, limits: Limits) -> list[UnitPlan]:
-    """The plans of the first sheet that has the columns. Raises Invalid, with a field for each row that is wrong."""
+    """The plans of the first sheet with the columns. Raises Invalid, with a field for each faulty row."""
     for sheet in read_book(path, load(path, limits), limits).visible:
         for index, row in enumerate(sheet.rows[:_HEADER_WITHIN]):
             columns = _columns(row)
@@ -41,7 +41,7 @@ def read_plans(path: Path, limits: Limits) -> list[UnitPlan]:
 
 
 def _columns(row: Sequence[Cell]) -> dict[str, int]:
-    """Where each column stands; empty where one is missing. A schedule may do without groups."""
+    """The position of each column; empty where one is missing. The group is optional."""
     titles = [squeeze(text_of(cell)).casefold() for cell in row]
     columns = {
         name: next((titles.index(title) for title in known if title in titles), -1) for name, known in _TITLES.items()

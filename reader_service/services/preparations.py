@@ -1,4 +1,4 @@
-"""Dossiers made in the background: one preparation a batch at a time, its progress told as events."""
+"""Preparation of dossiers in the background, one at a time per batch, with its progress as events."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Preparation:
 
 
 class _Stopping(Exception):
-    """The service ends; what was made is stored, the rest is made another time."""
+    """The service ends; stored dossiers stay, the rest is prepared another time."""
 
 
 class Preparations:
-    """Each in a thread of its own, two at a time; further ones wait. ``batch.changed`` tells each step."""
+    """Runs two preparations at a time, each in a thread; further ones wait. ``batch.changed`` reports each step."""
 
     def __init__(self, line: LineParts, bus: EventBus, clock: Callable[[], datetime]) -> None:
         self._line = line
@@ -84,7 +84,7 @@ class Preparations:
         return started
 
     def close(self) -> None:
-        """Stop after the dossiers in hand, and wait for that."""
+        """Stop after the dossiers in progress, and wait."""
         with self._lock:
             self._stopping = True
         self._workers.shutdown(wait=True)

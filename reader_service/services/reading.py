@@ -1,4 +1,5 @@
-"""What is on a card, unjudged: the member application and the bank's payment applications, in words and masked."""
+"""Reading a card without a verdict: the member application and the bank's payment applications, explained
+and masked."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ class CardApplicationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApplicationView:
-    """One application. ``elements`` are its data elements in words, personal ones masked; ``fault`` says why not all of
-    it could be read."""
+    """One application. ``elements`` are its data elements, personal ones masked; ``fault`` says why some could not be
+    read."""
 
     kind: CardApplicationKind
     aid: str
@@ -50,7 +51,7 @@ class ApplicationView:
 
 @dataclass(frozen=True, slots=True)
 class CardContents:
-    """What a card tells any terminal of the applications that are known here. ``seconds`` from its power to the end."""
+    """What any terminal can read from the known applications. ``seconds`` runs from power-up to the end."""
 
     reader: str
     atr: str
@@ -65,14 +66,14 @@ class CardContents:
 
 
 class ReadingService:
-    """Cards as they are. What protects its data against everybody stays closed here too."""
+    """Reads cards. Protected data stay protected here too."""
 
     def __init__(self, parts: ServiceParts, readers: ReaderManager) -> None:
         self._parts, self._readers = parts, readers
 
     def read(self, p: Principal, reader_id: str, *, lease: str = "") -> CardContents:
-        """VERIFY. The card in a reader that the caller leased, or that is in counter mode. Each payment application
-        counts one in its transaction counter. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung)."""
+        """VERIFY. Read the card in a reader that the caller leased, or that is in counter mode. Each payment
+        application increments its transaction counter. Raises NotFound, LeaseLost, ReaderOut (no card, lost, hung)."""
         p.need(Permission.VERIFY)
         return self._readers.use(p, reader_id, lease, partial(self._read, reader_id), READING, counter=True)
 

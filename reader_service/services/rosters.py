@@ -1,4 +1,4 @@
-"""Rosters: a form comes in, a clerk sees what is wrong with it, a second person lets it through (录入, 审核)."""
+"""Rosters: upload and check of a form, review by a second person, approval (录入, 审核)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RosterFinding:
 
 @dataclass(frozen=True, slots=True)
 class UploadView:
-    """What became of an upload. ``batch`` is None where nobody could be accepted: nothing is stored then."""
+    """The result of an upload. ``batch`` is None where no row was accepted; nothing is stored then."""
 
     filename: str
     unit: str | None
@@ -67,8 +67,8 @@ class Annotated:
 
 
 class RosterService:
-    """Events: batch.changed (topic: batch id, data: {"state", "review"}) when one comes, goes to review, comes back, is
-    approved or given up."""
+    """Events: batch.changed (topic: batch id, data: {"state", "review"}) when a batch is imported, submitted, returned,
+    approved or discarded."""
 
     def __init__(self, parts: ServiceParts, bus: EventBus, *, uploads: Uploads | None = None) -> None:
         self._parts = parts
@@ -77,10 +77,10 @@ class RosterService:
         self._uploads = uploads or Uploads()
 
     def upload(self, p: Principal, filename: str, stream: Iterable[bytes], *, unit: str | None = None) -> UploadView:
-        """Read a form and make a draft batch of it. ``unit``: if it is not the one that the form's title names.
+        """Read a form and make a draft batch of it. ``unit``: where it differs from the one in the form's title.
 
-        Raises UnreadableForm, TooLarge, TooMany, Invalid (the file's name), Conflict (the form is a batch already, or
-        somebody took one of its members meanwhile), Unavailable.
+        Raises UnreadableForm, RequestTooLarge, TooMany, Invalid (the file's name), Conflict (the form is a batch
+        already, or another import took one of its members meanwhile), Unavailable.
         """
         p.need(Permission.ROSTERS_UPLOAD)
         with self._uploads.file(filename, stream) as path:
@@ -91,9 +91,9 @@ class RosterService:
         return _upload_view(report, batch)
 
     def check(self, p: Principal, filename: str, stream: Iterable[bytes], *, unit: str | None = None) -> Annotated:
-        """The form with its reasons beside the rows, and nothing stored: for one whose rows are all returned.
+        """The form with the findings beside its rows; nothing is stored.
 
-        Raises what ``upload`` raises, but Conflict.
+        Raises what ``upload`` raises, except Conflict.
         """
         p.need(Permission.ROSTERS_UPLOAD)
         with self._uploads.file(filename, stream) as path:
@@ -102,7 +102,7 @@ class RosterService:
     def findings(
         self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50, *, only: str | None = None
     ) -> Page[RosterFinding]:
-        """The rows of a batch in sheet order; ``only``: "rejected", "noted" (accepted, with something mended) or
+        """The rows of a batch in sheet order; ``only``: "rejected", "noted" (accepted with a correction) or
         "accepted"."""
         p.need(Permission.ROSTERS_VIEW)
         with translate_registry_errors():
@@ -110,8 +110,8 @@ class RosterService:
         return Page(tuple(map(_finding, page.items)), page.next)
 
     def annotated(self, p: Principal, batch_id: str) -> Annotated:
-        """The form with the reasons beside its rows, for the unit to correct. It is the clerk's own form in clear, so
-        it is for the clerk, and audited. Raises NotFound once the batch was given up or closed."""
+        """The uploaded form with the findings beside its rows, for the unit to correct. It holds data in clear, so only
+        clerks get it, and it is audited. Raises NotFound once the batch is discarded or closed."""
         p.need(Permission.ROSTERS_UPLOAD)
         with translate_registry_errors():
             original = self._registry.originals.of(batch_id)
@@ -123,14 +123,14 @@ class RosterService:
             return self._annotate(as_imported(again, lines))
 
     def submit(self, p: Principal, batch_id: str) -> Batch:
-        """Send a draft to the reviewers. Raises Conflict for one that is with them, or is no draft."""
+        """Submit a draft for review. Raises Conflict for one already submitted or no longer a draft."""
         p.need(Permission.ROSTERS_UPLOAD)
         with translate_registry_errors():
             self._registry.reviews.submit(batch_id, by=p.name)
             return self._changed(self._registry.batches.batch(batch_id), ReviewStep.SUBMITTED)
 
     def reviews(self, p: Principal, batch_id: str) -> list[ReviewEvent]:
-        """The way of a draft between clerk and reviewer, oldest first."""
+        """The review steps of a batch, oldest first."""
         p.need(Permission.ROSTERS_VIEW)
         with translate_registry_errors():
             return self._registry.reviews.of(batch_id)
@@ -144,26 +144,26 @@ class RosterService:
         *,
         kinds: Collection[ChangeKind] = tuple(ChangeKind),
     ) -> Page[RosterChange]:
-        """What approving the batch changes, row by row, masked; the rows of these kinds."""
+        """What approving the batch would change, row by row, masked; rows of these kinds."""
         p.need(Permission.ROSTERS_VIEW)
         with translate_registry_errors():
             return self._registry.reviews.changes(batch_id, cursor, limit, kinds=kinds)
 
     def change_counts(self, p: Principal, batch_id: str) -> dict[ChangeKind, int]:
-        """How many rows change what."""
+        """The number of rows per kind of change."""
         p.need(Permission.ROSTERS_VIEW)
         with translate_registry_errors():
             return self._registry.reviews.change_counts(batch_id)
 
     def approve(self, p: Principal, batch_id: str) -> Batch:
-        """Let a draft through. Raises OwnWork for the importer, Conflict where it was not sent for review."""
+        """Approve a draft. Raises OwnWork for the importer, Conflict where it was not submitted."""
         p.need(Permission.ROSTERS_APPROVE)
         with translate_registry_errors():
             approved = self._registry.batches.approve(batch_id, p.name, scheme=self._parts.scheme, sent=True)
             return self._changed(approved, None)
 
     def give_back(self, p: Principal, batch_id: str, reason: str) -> Batch:
-        """Send a draft back to the clerk. Raises Invalid without a reason, Conflict for one that was not sent."""
+        """Return a draft to the clerk. Raises Invalid without a reason, Conflict for one that was not submitted."""
         p.need(Permission.ROSTERS_APPROVE)
         why = needs_reason(reason)
         with translate_registry_errors():
@@ -171,7 +171,7 @@ class RosterService:
             return self._changed(self._registry.batches.batch(batch_id), ReviewStep.RETURNED)
 
     def discard(self, p: Principal, batch_id: str, reason: str) -> Batch:
-        """Give up a draft: its rows are deleted, its file may come again. Raises Invalid, Conflict."""
+        """Discard a draft: its rows are deleted, its file may be uploaded again. Raises Invalid, Conflict."""
         p.need(Permission.ROSTERS_UPLOAD)
         why = needs_reason(reason)
         with translate_registry_errors():
@@ -261,7 +261,7 @@ _KNOWN: dict[str, RowFault | RowNote] = {code.value: code for code in (*RowFault
 
 
 def _sentences(codes: Sequence[str], language: Language) -> str:
-    """The codes in words; one that intake does not know stands for itself."""
+    """The codes as sentences; an unknown code stands for itself."""
     words = [explain(_KNOWN[code], language) if code in _KNOWN else code for code in codes]
     end, between = ("。", "；") if language == "zh" else (".", "; ")
     return between.join(words) + end if words else ""

@@ -1,4 +1,4 @@
-"""Figures: issued against plan and due date, rejects, seconds per card, lanes, verdicts; and the plans themselves."""
+"""Statistics: issued cards against plan, rejects, seconds per card, lanes and verdicts; and the plans."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MOST_PLANS: Final = 5000
 
 
 class StatisticsService:
-    """``since`` is within, ``until`` is not; None is from the beginning, and to the end. Every method raises Invalid
-    where the times are the wrong way round."""
+    """``since`` is included, ``until`` is not; None stands for the beginning and the end. Methods with a period raise
+    Invalid where it is reversed."""
 
     def __init__(self, parts: ServiceParts, bus: EventBus, *, uploads: Uploads | None = None) -> None:
         self._parts = parts
@@ -33,7 +33,7 @@ class StatisticsService:
         self._uploads = uploads or Uploads()
 
     def progress(self, p: Principal) -> list[UnitProgress]:
-        """All units that have a plan or members, by due date."""
+        """All units that have a plan or members, by due day."""
         p.need(Permission.STATISTICS)
         with translate_registry_errors():
             return self._registry.statistics.units(self._parts.clock().astimezone().date())
@@ -91,13 +91,14 @@ class StatisticsService:
             return self._registry.statistics.verdicts_per_hour(since, until, station=station)
 
     def plans(self, p: Principal) -> list[UnitPlan]:
-        """The schedule of issue (附件6), by due date."""
+        """The schedule of issue (附件6), by due day."""
         p.need(Permission.STATISTICS)
         with translate_registry_errors():
             return self._registry.plans.all()
 
     def set_plans(self, p: Principal, plans: Sequence[UnitPlan]) -> list[UnitPlan]:
-        """All of them or none; a unit's earlier plan gives way. Gives the whole schedule. Raises Invalid, Conflict."""
+        """Store all of them or none; each replaces its unit's plan. Gives the whole schedule. Raises
+        Invalid, Conflict."""
         p.need(Permission.PLANS_SET)
         if not 1 <= len(plans) <= MOST_PLANS:
             raise Invalid(f"1 to {MOST_PLANS} plans at a time", {"plans": f"1 to {MOST_PLANS}"})
@@ -120,7 +121,7 @@ class StatisticsService:
             self._registry.plans.remove(unit, by=p.name)
 
     def figures(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> Figures:
-        """All of the above at once."""
+        """All statistics of a period."""
         return Figures(
             since=since,
             until=until,
@@ -134,7 +135,7 @@ class StatisticsService:
         )
 
     def export_xlsx(self, p: Principal, since: datetime | None = None, until: datetime | None = None) -> Annotated:
-        """A workbook with a sheet for each figure; no text in it is ever a formula."""
+        """A workbook with a sheet per statistic; no text in it is a formula."""
         from reader_service.services.figures_sheet import workbook
 
         figures = self.figures(p, since, until)

@@ -1,4 +1,4 @@
-"""Files that come from outside, on their way to whoever reads them: named, measured, kept for a moment, gone."""
+"""Uploaded files while they are read: checked names, limited sizes, a temporary folder."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _RETRY: Final = 10
 
 
 class Uploads:
-    """Where uploads wait: a directory of the owner's only, for as long as one is being read. A few at once: a large
-    form takes some hundred megabytes to read."""
+    """Stores each upload in a private folder while it is read. A few at a time: a large form takes some hundred
+    megabytes to read."""
 
     def __init__(self, limits: Limits = FORMS, *, at_once: int = _AT_ONCE, patience: float = _PATIENCE) -> None:
         self.limits = limits
@@ -34,8 +34,8 @@ class Uploads:
 
     @contextmanager
     def file(self, filename: str, chunks: Iterable[bytes]) -> Iterator[Path]:
-        """The upload as a file of its own name. Raises Invalid (a bad name), RequestTooLarge,
-        TooMany, UnreadableForm."""
+        """The upload as a file of its own name. Raises Invalid (a bad name), RequestTooLarge, TooMany,
+        UnreadableForm."""
         name = safe_name(filename)
         if not self._turn.acquire(timeout=self._patience):
             raise TooMany("other forms are being read; try again in a moment", _RETRY)
@@ -63,7 +63,7 @@ class Uploads:
 
 
 def safe_name(filename: str) -> str:
-    """A file name that names a file and no place. Raises Invalid."""
+    """A file name without a path. Raises Invalid."""
     name = filename.strip()
     plain = name.isprintable() and not any(sign in name for sign in "/\\:") and name.strip(". ")
     if not plain or len(name.encode()) > LONGEST_NAME:
@@ -76,7 +76,7 @@ def safe_name(filename: str) -> str:
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """What intake says of a form, as the service says it. Raises UnreadableForm, RequestTooLarge."""
+    """Translates the intake's errors. Raises UnreadableForm, RequestTooLarge."""
     try:
         yield
     except FormTooLarge as e:
@@ -90,6 +90,6 @@ def _english(error: IntakeError) -> str:
 
 
 def pieces(read: Callable[[int], bytes], size: int = 64 * 1024) -> Iterator[bytes]:
-    """What a file's ``read`` gives, piece by piece."""
+    """The content of a file, piece by piece, from its ``read``."""
     while piece := read(size):
         yield piece

@@ -1,4 +1,4 @@
-"""Users and tokens: who works here, with which roles, and which machines may ask. For administrators."""
+"""Users and tokens, for administrators."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOT_FOR_TOKENS: Final = frozenset({Role.REVIEWER, Role.ADMINISTRATOR})
 
 @dataclass(frozen=True, slots=True)
 class IssuedPassword:
-    """``password`` is told once, to whoever did it, and must be changed at the first sign-in."""
+    """A user with a one-time ``password``, which is shown once and must be changed at the first sign-in."""
 
     user: User
     password: str = field(repr=False)
@@ -36,21 +36,21 @@ class IssuedPassword:
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """``secret`` (``mc_...``) is told once; the registry has its hash."""
+    """A token with its ``secret`` (``mc_...``), which is shown once; the registry stores its hash."""
 
     token: TokenRecord
     secret: str = field(repr=False)
 
 
 class UserService:
-    """Every method asks for USERS. Raises NotFound, Conflict, Invalid, Unavailable."""
+    """Every method checks USERS. Raises NotFound, Conflict, Invalid, Unavailable."""
 
     def __init__(self, registry: Registry, accounts: AccountService) -> None:
         self._registry = registry
         self._accounts = accounts
 
     def users(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[User]:
-        """By name."""
+        """Sorted by name."""
         p.need(Permission.USERS)
         with translate_registry_errors():
             return self._registry.users.page(cursor, limit)
@@ -63,7 +63,7 @@ class UserService:
     def add(
         self, p: Principal, name: str, display: str, roles: Collection[Role], *, language: str = "zh"
     ) -> IssuedPassword:
-        """With a one-time password."""
+        """Add a user with a one-time password."""
         p.need(Permission.USERS)
         password = one_time()
         with translate_registry_errors():
@@ -81,7 +81,7 @@ class UserService:
         roles: Collection[Role] | None = None,
         language: str | None = None,
     ) -> User:
-        """Other roles end the person's sessions. Nobody gives roles to oneself: Forbidden."""
+        """A change of roles ends the user's sessions. Nobody changes their own roles: Forbidden."""
         p.need(Permission.USERS)
         if roles is not None:
             _somebody_else(p, name)
@@ -99,7 +99,7 @@ class UserService:
         return user
 
     def disable(self, p: Principal, name: str, reason: str) -> User:
-        """Ends sessions, leases, and the force of tokens that the person made; the last administrator stays."""
+        """End the user's sessions, leases and issued tokens; the last administrator stays."""
         p.need(Permission.USERS)
         _somebody_else(p, name)
         with translate_registry_errors():
@@ -115,7 +115,7 @@ class UserService:
         return user
 
     def reset(self, p: Principal, name: str, reason: str) -> IssuedPassword:
-        """A one-time password instead of one that was forgotten or seen; ends the person's sessions."""
+        """Set a one-time password and end the user's sessions."""
         p.need(Permission.USERS)
         why = needs_reason(reason)
         password = one_time()
@@ -127,13 +127,13 @@ class UserService:
         return IssuedPassword(user, password)
 
     def sessions(self, p: Principal, name: str) -> list[SessionRecord]:
-        """A person's that have not ended, newest first."""
+        """The user's sessions that have not ended, newest first."""
         p.need(Permission.USERS)
         with translate_registry_errors():
             return self._registry.sessions.of(name)
 
     def end_sessions(self, p: Principal, name: str) -> int:
-        """How many."""
+        """Give the number of sessions that ended."""
         p.need(Permission.USERS)
         with translate_registry_errors():
             user = self._registry.users.user(name)
@@ -142,13 +142,13 @@ class UserService:
         return ended
 
     def tokens(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[TokenRecord]:
-        """Newest first, those no longer in force too."""
+        """Newest first, ended tokens included."""
         p.need(Permission.USERS)
         with translate_registry_errors():
             return self._registry.tokens.page(cursor, limit)
 
     def make_token(self, p: Principal, label: str, roles: Collection[Role], until: datetime) -> IssuedToken:
-        """For a machine. Raises Invalid for roles that are for people only, or an end that is too far."""
+        """Issue a token for a machine. Raises Invalid for roles that are for people only, or an end that is too far."""
         p.need(Permission.USERS)
         if p.token:
             raise Forbidden("a token cannot make tokens")
@@ -164,7 +164,7 @@ class UserService:
         return IssuedToken(token, secret)
 
     def revoke_token(self, p: Principal, number: int, reason: str) -> TokenRecord:
-        """For ever."""
+        """End a token for good."""
         p.need(Permission.USERS)
         with translate_registry_errors():
             token = self._registry.tokens.revoke(number, by=p.name, reason=needs_reason(reason))
