@@ -219,16 +219,16 @@ def test_issued_per_hour(filled: Filled) -> None:
 
 @contextmanager
 def statements(registry: Registry) -> Iterator[list[tuple[str, Any]]]:
-    """What is asked of the database meanwhile, each with its parameters."""
-    asked: list[tuple[str, Any]] = []
+    """Statements that are executed meanwhile, with their parameters."""
+    executed: list[tuple[str, Any]] = []
 
     def note(conn: object, cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        asked.append((statement, parameters))
+        executed.append((statement, parameters))
 
     engine = registry._context.database.engine
     event.listen(engine, "before_cursor_execute", note)
     try:
-        yield asked
+        yield executed
     finally:
         event.remove(engine, "before_cursor_execute", note)
 
@@ -251,22 +251,22 @@ def test_a_page_of_thousands_and_a_figure_read_no_table_twice(filled: Filled) ->
     """A page costs the same few statements whatever its place; SQLite's plans show that each goes by index."""
     registry = filled.registry
     cursor, seen = None, 0
-    with statements(registry) as asked:
+    with statements(registry) as executed:
         while True:
             page = registry.members.page(cursor, 500)
             seen += len(page.items)
             if (cursor := page.next) is None:
                 break
-        assert len(asked) <= 3 * CARDS / 500
+        assert len(executed) <= 3 * CARDS / 500
         registry.cards.page(limit=100)
         registry.members.find("130000001234")
         registry.statistics.units(date(2026, 11, 26))
         registry.statistics.seconds_per_card()
         registry.statistics.lanes()
-        assert len(asked) <= 3 * (CARDS / 500 + 5)
+        assert len(executed) <= 3 * (CARDS / 500 + 5)
     assert seen == CARDS
     if registry._context.database.engine.dialect.name == "sqlite":
-        for statement, parameters in asked:
+        for statement, parameters in executed:
             if statement.startswith(("SELECT", "WITH")):
                 assert whole_table_for_each_row(registry, statement, parameters) == [], statement
 
