@@ -14,8 +14,8 @@ check: ## lint, types, import contracts and unit tests: before every commit
 
 fast: ## the tests that the change since BASE (main) touches
 	@scripts/setup.sh test
-	@tests=$$(.venv/bin/python scripts/touched_tests.py $(BASE)) && [ -n "$$tests" ] && \
-	  .venv/bin/python -m pytest -q -n auto --dist loadfile -m "not pcsc and not slow" $$tests || [ -z "$$tests" ]
+	@tests=$$(.venv/bin/python scripts/touched_tests.py $(BASE)) || exit 1; [ -z "$$tests" ] || \
+	  .venv/bin/python -m pytest -q -n auto --dist loadfile -m "not pcsc and not slow" $$tests
 
 thorough: ## the whole suite with every property at length: for the night
 	@scripts/setup.sh test
