@@ -54,14 +54,14 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
-    """A house with a done batch of three, a draft of two, and blanks. Not to be changed."""
-    return issue_batch(tmp_path_factory.mktemp("house"))
+def home(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
+    """The data directory of an issuer with a finished batch of three, a draft of two, and blanks. Not to be changed."""
+    return issue_batch(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session")
-def other_house(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
-    """Another federation's house, with keys and cards of its own."""
+def other_home(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
+    """The data directory of another issuer, with keys and cards of its own."""
     return issue_batch(tmp_path_factory.mktemp("other"), 1, spare=0, unit="别省工会")
 
 

@@ -16,8 +16,8 @@ PASSWORD = re.compile(r"([a-z2-9]{4}-){3}[a-z2-9]{4}")
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    root = tmp_path_factory.mktemp("office")
+def issuing(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    root = tmp_path_factory.mktemp("issuing")
     cli = Cli(root / "data")
     cli.ok("keys", "init")
     return cli
@@ -25,36 +25,38 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Cli:
 
 def rows(cli: Cli, statement: str) -> list[tuple[str, ...]]:
     with sqlite3.connect(cli.data / "membercard.db") as connection:
-        found = connection.execute(statement).fetchall()
+        result = connection.execute(statement).fetchall()
     connection.close()
-    return found
+    return result
 
 
 def password_in(text: str) -> str:
-    found = PASSWORD.search(text)
-    assert found is not None, text
-    return found[0]
+    matches = PASSWORD.search(text)
+    assert matches is not None, text
+    return matches[0]
 
 
-def test_people_are_added_listed_disabled_and_let_in_again(office: Cli) -> None:
-    said = office.ok("user", "add", "root", "--role", "administrator").out
-    first = password_in(said)
-    office.ok("user", "add", "li.na", "--role", "registrar", "--role", "counter", "--display", "李娜", "--lang", "en")
-    people = office.ok("user", "list", "--json").json
+def test_users_are_added_listed_disabled_and_enabled_again(issuing: Cli) -> None:
+    printed = issuing.ok("user", "add", "root", "--role", "administrator").out
+    first = password_in(printed)
+    issuing.ok("user", "add", "li.na", "--role", "registrar", "--role", "counter", "--display", "李娜", "--lang", "en")
+    people = issuing.ok("user", "list", "--json").json
     assert all("made_at" in person for person in people)
     assert [(person["name"], person["roles"], person["must_change"]) for person in people] == [
         ("li.na", ["counter", "registrar"], True),
         ("root", ["administrator"], True),
     ]
-    ((stored,),) = rows(office, "SELECT password_hash FROM users WHERE name = 'root'")
+    ((stored,),) = rows(issuing, "SELECT password_hash FROM users WHERE name = 'root'")
     assert Passwords().matches(stored, first)
-    assert office.run("user", "disable", "root", "--reason", "x").complaint.startswith("root is the last administrator")
-    office.ok("user", "disable", "li.na", "--reason", "离职")
-    assert "disabled" in office.ok("user", "list").out
-    again = office.ok("user", "reset", "LI.NA", "--reason", "回来", "--enable").out
-    ((stored,),) = rows(office, "SELECT password_hash FROM users WHERE name = 'li.na'")
+    assert issuing.run("user", "disable", "root", "--reason", "x").complaint.startswith(
+        "root is the last administrator"
+    )
+    issuing.ok("user", "disable", "li.na", "--reason", "离职")
+    assert "disabled" in issuing.ok("user", "list").out
+    again = issuing.ok("user", "reset", "LI.NA", "--reason", "回来", "--enable").out
+    ((stored,),) = rows(issuing, "SELECT password_hash FROM users WHERE name = 'li.na'")
     assert Passwords().matches(stored, password_in(again))
-    assert office.ok("user", "list", "--json").json[0]["disabled"] is False
+    assert issuing.ok("user", "list", "--json").json[0]["disabled"] is False
 
 
 @pytest.mark.parametrize(
@@ -66,27 +68,27 @@ def test_people_are_added_listed_disabled_and_let_in_again(office: Cli) -> None:
         (("audit", "verify", "--noted", "12"), 2, "the 64 hex digits of its hash"),
     ],
 )
-def test_what_is_refused(office: Cli, words: tuple[str, ...], status: int, sentence: str) -> None:
-    done = office.run(*words)
+def test_what_is_refused(issuing: Cli, words: tuple[str, ...], status: int, sentence: str) -> None:
+    done = issuing.run(*words)
     assert done.status == status
     assert sentence in re.sub(r"[\s│]+", " ", done.err)
 
 
-def test_the_audit_tells_what_was_done_and_shows_what_was_changed(tmp_path: Path, office: Cli) -> None:
+def test_the_audit_tells_what_was_done_and_shows_what_was_changed(tmp_path: Path, issuing: Cli) -> None:
     cli = Cli(tmp_path / "data")
     cli.data.mkdir()
-    shutil.copy(office.data / "keystore", cli.data)
+    shutil.copy(issuing.data / "keystore", cli.data)
     assert cli.ok("audit", "verify").out == "0 rows; the chain is whole\n"
     form = csv_form(tmp_path / "form.csv", 2)
     batch = cli.ok("roster", "import", form, "--by", "clerk", "--json").json["batch"]
     cli.ok("batch", "discard", batch, "--reason", "电话 13931177777 有误")
-    told = cli.ok("audit", "list", "--json").json
-    assert [(row["number"], row["deed"]["actor"], row["deed"]["action"]) for row in told][1] == (
+    entries = cli.ok("audit", "list", "--json").json
+    assert [(row["number"], row["deed"]["actor"], row["deed"]["action"]) for row in entries][1] == (
         1,
         "clerk",
         "roster.import",
     )
-    assert told[0]["deed"]["reason"] == "电话 ****7777 有误"
+    assert entries[0]["deed"]["reason"] == "电话 ****7777 有误"
     assert [row["number"] for row in cli.ok("audit", "list", "--action", "roster.", "--json").json] == [1]
     assert "batch.discard" in cli.ok("audit", "list", "--limit", 1).out
     end = cli.ok("audit", "verify", "--json").json

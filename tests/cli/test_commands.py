@@ -53,7 +53,7 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
         yield from leaves(command.get_command(context, name), (*path, name))
 
 
-def found(path: tuple[str, ...]) -> Any:
+def command_at(path: tuple[str, ...]) -> Any:
     return dict(leaves(tree()))[path]
 
 
@@ -63,7 +63,7 @@ def test_every_stable_name_is_there() -> None:
 
 @pytest.mark.parametrize("path", [path for path, _ in leaves(tree())], ids=" ".join)
 def test_help_says_what_a_command_and_each_of_its_options_is_for(path: tuple[str, ...]) -> None:
-    command = found(path)
+    command = command_at(path)
     assert command.help
     assert command.help[0].isupper()
     mute = [parameter.name for parameter in command.params if not getattr(parameter, "help", None)]
@@ -72,7 +72,7 @@ def test_help_says_what_a_command_and_each_of_its_options_is_for(path: tuple[str
 
 @pytest.mark.parametrize("name", WITH_EXAMPLE)
 def test_help_shows_an_example_that_would_run(name: str) -> None:
-    command = found(tuple(name.split()))
+    command = command_at(tuple(name.split()))
     (line,) = [line.strip() for line in command.help.splitlines() if line.strip().startswith("Example: ")]
     words = [word for word in line.removeprefix("Example: ").split() if word != "--simulation"]
     assert words[:3] == ["membercard", *name.split()]
@@ -81,8 +81,8 @@ def test_help_shows_an_example_that_would_run(name: str) -> None:
     assert used <= options, used - options
 
 
-def test_each_group_has_help_and_the_root_names_the_exit_codes(house: IssuerDirectory) -> None:
-    shown = house.cli.ok("--help").out
+def test_each_group_has_help_and_the_root_names_the_exit_codes(home: IssuerDirectory) -> None:
+    shown = home.cli.ok("--help").out
     for group in {path[0] for path in STABLE}:
         assert f" {group} " in shown
     assert "Exit codes: 0 ok" in " ".join(shown.split())
@@ -91,8 +91,8 @@ def test_each_group_has_help_and_the_root_names_the_exit_codes(house: IssuerDire
 @pytest.mark.parametrize(
     "words", [("roster", "check"), ("perso", "run"), ("sim", "attach"), ("gp", "list")], ids=" ".join
 )
-def test_help_is_shown_without_any_house(words: tuple[str, ...], tmp_path: Path, house: IssuerDirectory) -> None:
-    shown = house.cli.ok(*words, "--help", env={"MEMBERCARD_DATA_DIR": str(tmp_path / "none")})
+def test_help_needs_no_data_directory(words: tuple[str, ...], tmp_path: Path, home: IssuerDirectory) -> None:
+    shown = home.cli.ok(*words, "--help", env={"MEMBERCARD_DATA_DIR": str(tmp_path / "none")})
     assert "Usage: membercard" in shown.out
     assert list(tmp_path.iterdir()) == []
 
@@ -109,135 +109,135 @@ STOCK = {"received", "fed", "verified", "rejected", "in_reader", "foreign", "lef
 KEY = {"name", "version", "algorithm", "bits", "purpose", "kcv", "created", "simulation"}
 
 
-def test_json_of_batch_commands(house: IssuerDirectory) -> None:
-    done, draft = house.cli.ok("batch", "list", "--json").json
+def test_json_of_batch_commands(home: IssuerDirectory) -> None:
+    done, draft = home.cli.ok("batch", "list", "--json").json
     assert set(done) == set(draft) == BATCH
-    assert (done["id"], done["state"], done["verified"], done["rejected"]) == (house.done, "done", 3, 2)
-    assert (draft["id"], draft["state"]) == (house.draft, "draft")
-    shown = house.cli.ok("batch", "show", house.done, "--json").json
+    assert (done["id"], done["state"], done["verified"], done["rejected"]) == (home.done, "done", 3, 2)
+    assert (draft["id"], draft["state"]) == (home.draft, "draft")
+    shown = home.cli.ok("batch", "show", home.done, "--json").json
     assert set(shown) == {"batch", "accounts", "rejects", "awaited"}
     assert shown["batch"] == done
     assert set(shown["accounts"]) == ACCOUNTS
     assert shown["accounts"]["balanced"] is True
-    report = house.cli.ok("batch", "report", house.done, "--json").json
+    report = home.cli.ok("batch", "report", home.done, "--json").json
     assert {"batch", "accounts", "stock", "refused_rows", "mended_rows", "rejects", "cards", "timings"} <= set(report)
     assert len(report["cards"]) == len(report["timings"]) == 3
     assert [row["codes"] for row in report["refused_rows"]] == [["ID_CHECKSUM"], ["ID_CHECKSUM"]]
 
 
-def test_json_of_stock_and_keys(house: IssuerDirectory) -> None:
-    stock = house.cli.ok("stock", "show", "--json").json
+def test_json_of_stock_and_keys(home: IssuerDirectory) -> None:
+    stock = home.cli.ok("stock", "show", "--json").json
     assert set(stock) == STOCK
     assert (stock["received"], stock["verified"], stock["left"]) == (5, 3, 2)
-    keys = house.cli.ok("keys", "list", "--json").json
+    keys = home.cli.ok("keys", "list", "--json").json
     assert all(set(key) == KEY for key in keys)
     assert {"kmc", "imk-card", "imk-read", "scheme-ca", "issuer", "list-signer", "seal", "index"} <= {
         key["name"] for key in keys
     }
-    one = house.cli.ok("keys", "kcv", "imk-ac", "--json").json
+    one = home.cli.ok("keys", "kcv", "imk-ac", "--json").json
     assert one in keys
-    audit = house.cli.ok("keys", "audit", "--json").json
+    audit = home.cli.ok("keys", "audit", "--json").json
     assert all(set(line) == {"at", "by", "action", "key", "detail"} for line in audit)
 
 
-def test_json_of_card_commands(house: IssuerDirectory) -> None:
-    verdict = house.cli.ok("card", "verify", "--reader", house.card, "--json").json
+def test_json_of_card_commands(home: IssuerDirectory) -> None:
+    verdict = home.cli.ok("card", "verify", "--reader", home.card, "--json").json
     assert {"verdict", "sentence", "failed_check", "proven", "at", "member", "entitlements"} <= set(verdict)
     assert (verdict["verdict"], verdict["failed_check"]) == ("ACTIVE", None)
-    read = house.cli.ok("card", "read", "--reader", house.card, "--json").json
+    read = home.cli.ok("card", "read", "--reader", home.card, "--json").json
     assert read["aid"] == "F04D454D4245520101"
     assert all(set(element) == {"sfi", "record", "tag", "element", "value"} for element in read["elements"])
-    info = house.cli.ok("card", "info", "--reader", house.card, "--json").json
+    info = home.cli.ok("card", "info", "--reader", home.card, "--json").json
     assert set(info) == {
         "atr", "protocol", "bit_rate", "security_domain", "chip_serial", "globalplatform", "secure_channel", "keys",
         "member_application",
     }  # fmt: skip
-    assert info["chip_serial"] in house.card
-    trace = house.cli.ok("card", "trace", "--reader", house.card, "--json").json
+    assert info["chip_serial"] in home.card
+    trace = home.cli.ok("card", "trace", "--reader", home.card, "--json").json
     assert set(trace) == {"verdict", "exchanges"}
     assert {"header", "command_length", "response_length", "sw", "seconds"} <= set(trace["exchanges"][0])
     assert {turn["sw"] for turn in trace["exchanges"]} == {"9000"}
 
 
-def test_json_of_developers_commands(house: IssuerDirectory) -> None:
-    facts = house.cli.ok("gp", "info", "--reader", house.blank, "--json").json
+def test_json_of_developers_commands(home: IssuerDirectory) -> None:
+    facts = home.cli.ok("gp", "info", "--reader", home.blank, "--json").json
     assert {"atr", "protocol", "bit_rate", "chip_serial", "production", "recognition", "keys"} <= set(facts)
-    listed = house.cli.ok("gp", "list", "--reader", house.blank, "--json").json
+    listed = home.cli.ok("gp", "list", "--reader", home.blank, "--json").json
     assert {"kind", "aid", "state", "privileges", "load_file", "modules"} == set(listed[0])
     assert listed[0]["aid"] == "A000000151000000"
-    chip = house.cli.ok("sim", "show", house.card.removeprefix("sim:"), "--json").json
+    chip = home.cli.ok("sim", "show", home.card.removeprefix("sim:"), "--json").json
     assert {"file", "chip_serial", "protocol", "secure_channel", "life_cycle", "key_sets", "instances"} <= set(chip)
     assert chip["life_cycle"] == "SECURED"
-    (turn,) = house.cli.ok("gp", "apdu", "--reader", house.blank, "80CA9F7F00", "--json").json
+    (turn,) = home.cli.ok("gp", "apdu", "--reader", home.blank, "80CA9F7F00", "--json").json
     assert set(turn) == {"command", "meaning", "data", "status"}
 
 
-def test_json_of_checks(house: IssuerDirectory) -> None:
-    done = house.cli.run("roster", "check", house.form, "--json")
+def test_json_of_checks(home: IssuerDirectory) -> None:
+    done = home.cli.run("roster", "check", home.form, "--json")
     assert done.status == 1
     assert set(done.json) == {"file", "unit", "accepted", "rejected", "rows"}
     assert (done.json["accepted"], done.json["rejected"], len(done.json["rows"])) == (3, 2, 5)
     shipped = ROOT / "personalize" / "profiles" / "union-member.yaml"
-    profile = house.cli.ok("profile", "check", shipped, "--json").json
+    profile = home.cli.ok("profile", "check", shipped, "--json").json
     assert {"file", "digest", "profile", "scheme", "card_number", "validity", "member", "trust", "line"} <= set(profile)
-    findings = house.cli.ok("doctor", "--json").json
+    findings = home.cli.ok("doctor", "--json").json
     assert all(set(finding) == {"what", "state", "detail"} for finding in findings)
     assert {"Python", "PC/SC", "data directory", "keystore", "database", "profile"} == {f["what"] for f in findings}
 
 
-def test_a_person_reads_the_same_without_json(house: IssuerDirectory) -> None:
-    cli = house.cli
-    assert house.done in cli.ok("batch", "list").out
-    assert "✓ balanced" in cli.ok("batch", "show", house.done).out
+def test_a_person_reads_the_same_without_json(home: IssuerDirectory) -> None:
+    cli = home.cli
+    assert home.done in cli.ok("batch", "list").out
+    assert "✓ balanced" in cli.ok("batch", "show", home.done).out
     assert "imk-card-aes" in cli.ok("keys", "list").out
-    assert "ACTIVE" in cli.ok("card", "verify", "--reader", house.card).out
-    assert "member card number" in cli.ok("card", "read", "--reader", house.card).out
-    assert "SECURED" in cli.ok("sim", "show", house.card.removeprefix("sim:")).out
+    assert "ACTIVE" in cli.ok("card", "verify", "--reader", home.card).out
+    assert "member card number" in cli.ok("card", "read", "--reader", home.card).out
+    assert "SECURED" in cli.ok("sim", "show", home.card.removeprefix("sim:")).out
 
 
 def status(done: Done) -> tuple[int, str]:
     return done.status, done.err
 
 
-def test_exit_codes(house: IssuerDirectory) -> None:
-    cli = house.cli
+def test_exit_codes(home: IssuerDirectory) -> None:
+    cli = home.cli
     assert cli.run("batch", "list").status == 0
-    assert cli.run("roster", "check", house.form).status == 1
-    assert cli.run("card", "verify", "--reader", house.blank).status == 1
-    assert cli.run("card", "trace", "--reader", house.blank).status == 1
+    assert cli.run("roster", "check", home.form).status == 1
+    assert cli.run("card", "verify", "--reader", home.blank).status == 1
+    assert cli.run("card", "trace", "--reader", home.blank).status == 1
     for wrong in (("batch", "lst"), ("batch", "list", "--nonsense"), ("card", "verify"), ("gp", "apdu")):
         done = cli.run(*wrong)
         assert done.status == 2, status(done)
         assert "Usage: membercard" in done.err
     assert cli.run("card", "verify", "--reader", "sim:/nowhere").status == 3
-    assert cli.run("gp", "list", "--reader", house.blank, "--key", "00112233445566778899AABBCCDDEEFF").status == 3
-    refused = cli.run("gp", "apdu", "--reader", house.blank, "80CA000000")
+    assert cli.run("gp", "list", "--reader", home.blank, "--key", "00112233445566778899AABBCCDDEEFF").status == 3
+    refused = cli.run("gp", "apdu", "--reader", home.blank, "80CA000000")
     assert refused.status == 1
     assert "6A88" in refused.out
 
 
-def test_the_html_report_is_one_page_with_plot_and_reconciliation(house: IssuerDirectory, tmp_path: Path) -> None:
+def test_the_html_report_is_one_page_with_plot_and_reconciliation(home: IssuerDirectory, tmp_path: Path) -> None:
     page = tmp_path / "reports" / "batch.html"
-    house.cli.ok("batch", "report", house.done, "--html", page)
+    home.cli.ok("batch", "report", home.done, "--html", page)
     html = page.read_text(encoding="utf-8")
-    assert house.done in html
+    assert home.done in html
     assert "<svg" in html
     assert "ID_CHECKSUM" in html
     assert [path.name for path in page.parent.iterdir()] == ["batch.html"]
 
 
-def test_settings_come_from_flag_then_environment_then_file(house: IssuerDirectory, tmp_path: Path) -> None:
-    """The house's own environment is put aside, so that only the file says where things are; then a flag overrules."""
+def test_settings_come_from_flag_then_environment_then_file(home: IssuerDirectory, tmp_path: Path) -> None:
+    """The issuer's own environment is put aside, so that only the file says where things are; then a flag overrules."""
     secret = tmp_path / "passphrase"
-    secret.write_text(str(house.cli.passphrase) + "\n", encoding="utf-8")
-    file = tmp_path / "house.toml"
+    secret.write_text(str(home.cli.passphrase) + "\n", encoding="utf-8")
+    file = tmp_path / "issuer.toml"
     file.write_text(
-        f'data_dir = "{house.cli.data}"\npassphrase_file = "{secret}"\nsimulation = true\n', encoding="utf-8"
+        f'data_dir = "{home.cli.data}"\npassphrase_file = "{secret}"\nsimulation = true\n', encoding="utf-8"
     )
-    alone = Cli(tmp_path / "unused", passphrase=None, bare=True)
-    assert house.done in alone.ok("--config", file, "batch", "list").out
-    assert house.done in alone.ok("batch", "list", env={"MEMBERCARD_CONFIG": str(file)}).out
-    flag = alone.run("--config", file, "--keystore", tmp_path / "none", "keys", "list")
+    bare = Cli(tmp_path / "unused", passphrase=None, bare=True)
+    assert home.done in bare.ok("--config", file, "batch", "list").out
+    assert home.done in bare.ok("batch", "list", env={"MEMBERCARD_CONFIG": str(file)}).out
+    flag = bare.run("--config", file, "--keystore", tmp_path / "none", "keys", "list")
     assert flag.complaint == f"there is no keystore at {tmp_path / 'none'}; make one with: membercard keys init"
     elsewhere = {"MEMBERCARD_KEYSTORE": str(tmp_path / "other")}
-    assert str(tmp_path / "other") in alone.run("--config", file, "keys", "list", env=elsewhere).complaint
+    assert str(tmp_path / "other") in bare.run("--config", file, "keys", "list", env=elsewhere).complaint

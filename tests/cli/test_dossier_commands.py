@@ -33,8 +33,8 @@ OTHER_PAN = "6217001234567809"
 
 
 @dataclass
-class Desk:
-    """A batch of two dossiers without payment applications, and a bank that shares the house's transport key."""
+class BatchCli:
+    """A batch of two dossiers without payment applications, and a bank that shares the issuer's transport key."""
 
     store: Registry
     batch: str
@@ -70,7 +70,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BatchCli]:
     url = f"sqlite:///{tmp_path}/registry.db"
     monkeypatch.setattr(settings, "open_keystore", issuer.custody)
     monkeypatch.setattr(settings, "open_registry", lambda custody: Registry.open(url, custody))
@@ -79,105 +79,105 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     here = settings.Settings(data_dir=tmp_path)
     monkeypatch.setattr(settings, "load", lambda: here)
     with issuer.registry(url) as store:
-        yield Desk(store, issuer.prepared(store, 2, tmp_path), tmp_path)
+        yield BatchCli(store, issuer.prepared(store, 2, tmp_path), tmp_path)
 
 
-def test_a_banks_cards_are_joined_with_the_members(desk: Desk) -> None:
-    done = desk.run("import", desk.batch, desk.file(*desk.cards()))
-    assert done.stdout.split(": ", 1)[1] == f"2 cards from FIRST BANK, file 7; their dossiers wait in {desk.batch}\n"
-    for sent in desk.cards():
-        got = desk.dossier(sent.reference)
+def test_a_banks_cards_are_joined_with_the_members(cli: BatchCli) -> None:
+    done = cli.run("import", cli.batch, cli.file(*cli.cards()))
+    assert done.stdout.split(": ", 1)[1] == f"2 cards from FIRST BANK, file 7; their dossiers wait in {cli.batch}\n"
+    for sent in cli.cards():
+        got = cli.dossier(sent.reference)
         assert got.payment is not None
         assert [p.number for p in got.payment.parts] == [p.number for p in sent.payment.parts]
         assert got.directories == sent.directories
         assert got.member.parts, "the member application is still there"
-    assert desk.store.pans.of_cards(desk.numbers) == dict(zip(desk.numbers, (PAN, OTHER_PAN), strict=True))
+    assert cli.store.pans.of_cards(cli.numbers) == dict(zip(cli.numbers, (PAN, OTHER_PAN), strict=True))
 
 
-def test_what_was_imported_goes_out_again(desk: Desk) -> None:
-    desk.run("import", desk.batch, desk.file(*desk.cards()))
-    out = desk.root / "to-bank.dp"
-    done = desk.run("export", desk.batch, out, "--sender", "HOUSE", "--number", 9, "--json")
+def test_what_was_imported_goes_out_again(cli: BatchCli) -> None:
+    cli.run("import", cli.batch, cli.file(*cli.cards()))
+    out = cli.root / "to-bank.dp"
+    done = cli.run("export", cli.batch, out, "--sender", "HOUSE", "--number", 9, "--json")
     assert json.loads(done.stdout) == {"file": str(out), "cards": 2}
     with out.open("rb") as stream:
-        head, cards = DpFormat().read(stream, desk.bank)
-        assert [(one.reference, one.pan) for one in cards] == list(zip(desk.numbers, (PAN, OTHER_PAN), strict=True))
+        head, cards = DpFormat().read(stream, cli.bank)
+        assert [(one.reference, one.pan) for one in cards] == list(zip(cli.numbers, (PAN, OTHER_PAN), strict=True))
     assert (head.sender, head.number) == ("HOUSE", 9)
-    assert sorted(path.name for path in desk.root.glob("*.dp*")) == ["from-bank.dp", "to-bank.dp"]
+    assert sorted(path.name for path in cli.root.glob("*.dp*")) == ["from-bank.dp", "to-bank.dp"]
 
 
-def test_a_batch_without_payment_applications_is_not_exported(desk: Desk) -> None:
+def test_a_batch_without_payment_applications_is_not_exported(cli: BatchCli) -> None:
     with pytest.raises(DossierError, match="has no payment application to export"):
-        desk.run("export", desk.batch, desk.root / "out.dp")
-    assert list(desk.root.glob("*.dp*")) == []
+        cli.run("export", cli.batch, cli.root / "out.dp")
+    assert list(cli.root.glob("*.dp*")) == []
 
 
-def test_keys_go_out_as_key_blocks_where_the_bank_reads_them(desk: Desk) -> None:
-    desk.run("import", desk.batch, desk.file(*desk.cards()))
-    out = desk.root / "blocks.dp"
-    assert desk.run("export", desk.batch, out, "--format", "dp-tr31").exit_code == 0
+def test_keys_go_out_as_key_blocks_where_the_bank_reads_them(cli: BatchCli) -> None:
+    cli.run("import", cli.batch, cli.file(*cli.cards()))
+    out = cli.root / "blocks.dp"
+    assert cli.run("export", cli.batch, out, "--format", "dp-tr31").exit_code == 0
     assert out.read_bytes().count(b"B0096E0TX") == 2
-    again = desk.run("import", desk.batch, out)
+    again = cli.run("import", cli.batch, out)
     assert again.exit_code == 0, "either way is read, whatever --format says"
 
 
-def test_importing_the_same_file_again_changes_nothing_else(desk: Desk) -> None:
-    path = desk.file(*desk.cards())
-    desk.run("import", desk.batch, path)
-    before = [desk.dossier(number) for number in desk.numbers]
-    assert desk.run("import", desk.batch, path).exit_code == 0
-    for old, new in zip(before, (desk.dossier(number) for number in desk.numbers), strict=True):
+def test_importing_the_same_file_again_changes_nothing_else(cli: BatchCli) -> None:
+    path = cli.file(*cli.cards())
+    cli.run("import", cli.batch, path)
+    before = [cli.dossier(number) for number in cli.numbers]
+    assert cli.run("import", cli.batch, path).exit_code == 0
+    for old, new in zip(before, (cli.dossier(number) for number in cli.numbers), strict=True):
         assert old.payment
         assert new.payment
         assert diff(old.payment, new.payment, dictionary(), issuer.custody()) == []
-    assert desk.store.batches.accounts(desk.batch).dossiers == 2
+    assert cli.store.batches.accounts(cli.batch).dossiers == 2
 
 
-def _unchanged(desk: Desk) -> bool:
-    return all(desk.dossier(number).payment is None for number in desk.numbers)
+def _unchanged(cli: BatchCli) -> bool:
+    return all(cli.dossier(number).payment is None for number in cli.numbers)
 
 
-def test_a_damaged_file_changes_nothing(desk: Desk) -> None:
-    path = desk.file(*desk.cards())
+def test_a_damaged_file_changes_nothing(cli: BatchCli) -> None:
+    path = cli.file(*cli.cards())
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(BankFileError, match=r"record 3, authenticator: the file ends here"):
-        desk.run("import", desk.batch, path)
-    assert _unchanged(desk)
+        cli.run("import", cli.batch, path)
+    assert _unchanged(cli)
 
 
-def test_a_card_for_nobody_changes_nothing(desk: Desk) -> None:
-    first, _ = desk.cards()
+def test_a_card_for_nobody_changes_nothing(cli: BatchCli) -> None:
+    first, _ = cli.cards()
     with pytest.raises(BankFileError, match="record 2, reference: it is for no dossier that waits in this batch"):
-        desk.run("import", desk.batch, desk.file(first, card(desk.bank, "9156130000000009999", OTHER_PAN)))
-    assert _unchanged(desk)
+        cli.run("import", cli.batch, cli.file(first, card(cli.bank, "9156130000000009999", OTHER_PAN)))
+    assert _unchanged(cli)
 
 
 @pytest.mark.parametrize("again", ["reference", "pan"])
-def test_a_card_that_comes_twice_changes_nothing(desk: Desk, again: str) -> None:
-    number, other = desk.numbers
-    second = card(desk.bank, number, OTHER_PAN) if again == "reference" else card(desk.bank, other, PAN)
+def test_a_card_that_comes_twice_changes_nothing(cli: BatchCli, again: str) -> None:
+    number, other = cli.numbers
+    second = card(cli.bank, number, OTHER_PAN) if again == "reference" else card(cli.bank, other, PAN)
     with pytest.raises(BankFileError, match="record 2, reference: this card was in the file before"):
-        desk.run("import", desk.batch, desk.file(card(desk.bank, number, PAN), second))
-    assert _unchanged(desk)
+        cli.run("import", cli.batch, cli.file(card(cli.bank, number, PAN), second))
+    assert _unchanged(cli)
 
 
-def test_a_dossier_that_a_chip_has_is_not_changed(desk: Desk) -> None:
-    desk.store.line.claim(desk.batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
+def test_a_dossier_that_a_chip_has_is_not_changed(cli: BatchCli) -> None:
+    cli.store.line.claim(cli.batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
     with pytest.raises(BankFileError, match="record 1, reference: it is for no dossier that waits"):
-        desk.run("import", desk.batch, desk.file(*desk.cards()))
-    assert _unchanged(desk)
+        cli.run("import", cli.batch, cli.file(*cli.cards()))
+    assert _unchanged(cli)
 
 
-def test_the_registry_itself_refuses_what_a_chip_has(desk: Desk) -> None:
+def test_the_registry_itself_refuses_what_a_chip_has(cli: BatchCli) -> None:
     """Between the look and the change a lane may have been faster."""
-    path = desk.file(*desk.cards())
-    replace = desk.store.dossiers.replace
-    desk.run("import", desk.batch, path)
-    stored = desk.store.dossiers.stored(desk.batch)[0]
+    path = cli.file(*cli.cards())
+    replace = cli.store.dossiers.replace
+    cli.run("import", cli.batch, path)
+    stored = cli.store.dossiers.stored(cli.batch)[0]
     new = _as_new(stored)
-    desk.store.line.claim(desk.batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
+    cli.store.line.claim(cli.batch, "lane 1", "station", "0123456789ABCDEF0123", timedelta(minutes=1))
     with pytest.raises(RegistryConflict, match="is claimed: a chip has it already"):
-        replace(desk.batch, [new])
+        replace(cli.batch, [new])
     with pytest.raises(NotOnRecord, match="has no dossier of card"):
         replace("B20000101-001", [new])
 
@@ -190,116 +190,116 @@ def _as_new(stored: object) -> object:
     return NewDossier(*fields, stored.profile_name, stored.profile_digest, PAN)
 
 
-def test_a_card_keeps_its_account_number(desk: Desk) -> None:
-    desk.run("import", desk.batch, desk.file(*desk.cards()))
-    desk.run("import", desk.batch, desk.file(*desk.cards(), name="again.dp"))
-    number = desk.numbers[0]
+def test_a_card_keeps_its_account_number(cli: BatchCli) -> None:
+    cli.run("import", cli.batch, cli.file(*cli.cards()))
+    cli.run("import", cli.batch, cli.file(*cli.cards(), name="again.dp"))
+    number = cli.numbers[0]
     with pytest.raises(BankFileError, match="record 1, reference: this member card has another account number"):
-        desk.run("import", desk.batch, desk.file(card(desk.bank, number, "6217001234567999"), name="other.dp"))
-    assert desk.store.pans.of_cards([number]) == {number: PAN}
+        cli.run("import", cli.batch, cli.file(card(cli.bank, number, "6217001234567999"), name="other.dp"))
+    assert cli.store.pans.of_cards([number]) == {number: PAN}
 
 
-def test_an_account_number_of_another_card_is_refused(desk: Desk) -> None:
-    desk.run("import", desk.batch, desk.file(*desk.cards()))
-    other = issuer.prepared(desk.store, 1, desk.root / "more", start=90)
-    [number] = desk.store.dossiers.waiting_cards(other)
+def test_an_account_number_of_another_card_is_refused(cli: BatchCli) -> None:
+    cli.run("import", cli.batch, cli.file(*cli.cards()))
+    other = issuer.prepared(cli.store, 1, cli.root / "more", start=90)
+    [number] = cli.store.dossiers.waiting_cards(other)
     with pytest.raises(BankFileError, match="record 1, reference: its account number belongs to another card"):
-        desk.run("import", other, desk.file(card(desk.bank, number, PAN), name="other.dp"))
-    assert desk.store.pans.of_cards([number]) == {}
+        cli.run("import", other, cli.file(card(cli.bank, number, PAN), name="other.dp"))
+    assert cli.store.pans.of_cards([number]) == {}
 
 
-def test_a_batch_in_which_nothing_waits(desk: Desk) -> None:
-    empty = issuer.batch(desk.store, 1, start=50)
+def test_a_batch_in_which_nothing_waits(cli: BatchCli) -> None:
+    empty = issuer.batch(cli.store, 1, start=50)
     with pytest.raises(DossierError, match=f"no dossier waits in batch {empty}"):
-        desk.run("export", empty, desk.root / "out.dp")
+        cli.run("export", empty, cli.root / "out.dp")
     with pytest.raises(DossierError, match=f"no dossier waits in batch {empty}"):
-        desk.run("import", empty, desk.file())
-    assert [path.name for path in desk.root.glob("*.dp*")] == ["from-bank.dp"]
+        cli.run("import", empty, cli.file())
+    assert [path.name for path in cli.root.glob("*.dp*")] == ["from-bank.dp"]
     with pytest.raises(NotOnRecord, match="there is no batch B20000101-001"):
-        desk.run("export", "B20000101-001", desk.root / "out.dp")
+        cli.run("export", "B20000101-001", cli.root / "out.dp")
 
 
-def test_a_dossier_is_shown_in_words(desk: Desk) -> None:
-    desk.run("import", desk.batch, desk.file(*desk.cards()))
-    number = desk.numbers[0]
-    shown = desk.run("show", desk.batch, number).stdout
+def test_a_dossier_is_shown_in_words(cli: BatchCli) -> None:
+    cli.run("import", cli.batch, cli.file(*cli.cards()))
+    number = cli.numbers[0]
+    shown = cli.run("show", cli.batch, number).stdout
     assert f"application {AID.hex().upper()}" in shown
     assert "8010 offline PIN: secret, 8 bytes" in shown
     assert "5A Application Primary Account Number (PAN): 621700******7890" in shown
     member = issuer.id_number(1)
     for personal in (PAN, number, member, f"138{1:08d}", issuer.NAMES[1]):
         assert personal not in shown
-    told = json.loads(desk.run("show", desk.batch, number, "--json").stdout)
-    payment = next(one for one in told["applications"] if one["aid"] == AID.hex().upper())
+    printed = json.loads(cli.run("show", cli.batch, number, "--json").stdout)
+    payment = next(one for one in printed["applications"] if one["aid"] == AID.hex().upper())
     keys = next(group for group in payment["groups"] if group["dgi"] == "8000")
     assert (keys["secret"], len(keys["kcvs"]), keys["content"]) == (True, 3, [])
 
 
-def test_a_card_of_a_bank_file_is_shown_before_it_is_imported(desk: Desk) -> None:
-    path, number = desk.file(*desk.cards()), desk.numbers[1]
-    assert "8020 card keys, SM4: secret, 48 bytes" in desk.run("show", path, number).stdout
+def test_a_card_of_a_bank_file_is_shown_before_it_is_imported(cli: BatchCli) -> None:
+    path, number = cli.file(*cli.cards()), cli.numbers[1]
+    assert "8020 card keys, SM4: secret, 48 bytes" in cli.run("show", path, number).stdout
     with pytest.raises(DossierError, match="no card with the reference 1"):
-        desk.run("show", path, "1")
+        cli.run("show", path, "1")
     with pytest.raises(DossierError, match="has no dossier of card 1"):
-        desk.run("show", desk.batch, "1")
+        cli.run("show", cli.batch, "1")
 
 
-def test_the_cards_of_a_batch_and_of_a_file_are_listed(desk: Desk) -> None:
+def test_the_cards_of_a_batch_and_of_a_file_are_listed(cli: BatchCli) -> None:
     """For a newcomer, who knows no number to ask for."""
-    path = desk.file(*desk.cards())
-    for source, state in ((desk.batch, "waiting"), (path, "in the file")):
-        told = json.loads(desk.run("show", source, "--json").stdout)["cards"]
-        assert sorted(card["card"] for card in told) == sorted(desk.numbers)
-        assert {card["state"] for card in told} == {state}
-        assert all(number in desk.run("show", source).stdout for number in desk.numbers)
+    path = cli.file(*cli.cards())
+    for source, state in ((cli.batch, "waiting"), (path, "in the file")):
+        printed = json.loads(cli.run("show", source, "--json").stdout)["cards"]
+        assert sorted(card["card"] for card in printed) == sorted(cli.numbers)
+        assert {card["state"] for card in printed} == {state}
+        assert all(number in cli.run("show", source).stdout for number in cli.numbers)
     with pytest.raises(NotOnRecord, match="there is no batch B20000101-001"):
-        desk.run("show", "B20000101-001")
+        cli.run("show", "B20000101-001")
     with pytest.raises(DossierError, match="has no dossiers: a batch has them from its preparation"):
-        desk.run("show", issuer.batch(desk.store, 1, start=90))
+        cli.run("show", issuer.batch(cli.store, 1, start=90))
 
 
-def test_a_dossier_is_compared_with_the_file_it_came_from(desk: Desk) -> None:
-    path, number = desk.file(*desk.cards()), desk.numbers[0]
-    desk.run("import", desk.batch, path)
-    same = desk.run("diff", path, number, "--with", path)
+def test_a_dossier_is_compared_with_the_file_it_came_from(cli: BatchCli) -> None:
+    path, number = cli.file(*cli.cards()), cli.numbers[0]
+    cli.run("import", cli.batch, path)
+    same = cli.run("diff", path, number, "--with", path)
     assert (same.exit_code, same.stdout) == (0, "no difference\n")
-    done = desk.run("diff", desk.batch, number, "--with", path)
+    done = cli.run("diff", cli.batch, number, "--with", path)
     [only, count] = done.stdout.splitlines()
     assert only.endswith(" application: only on the left"), "the member application is not the bank's"
     assert (done.exit_code, count) == (1, "1 difference")
-    back = desk.run("diff", path, number, "--with", desk.batch).stdout
+    back = cli.run("diff", path, number, "--with", cli.batch).stdout
     assert "application: only on the right" in back
 
 
-def test_two_cards_differ_in_places_that_show_no_values(desk: Desk) -> None:
-    path = desk.file(*desk.cards())
-    done = desk.run("diff", path, *desk.numbers, "--json")
-    told = json.loads(done.stdout)
-    assert (done.exit_code, told["same"]) == (1, False)
-    assert {one["dgi"][:4] for one in told["differences"]} == {"0101", "9000", "8000", "8020"}
+def test_two_cards_differ_in_places_that_show_no_values(cli: BatchCli) -> None:
+    path = cli.file(*cli.cards())
+    done = cli.run("diff", path, *cli.numbers, "--json")
+    printed = json.loads(done.stdout)
+    assert (done.exit_code, printed["same"]) == (1, False)
+    assert {one["dgi"][:4] for one in printed["differences"]} == {"0101", "9000", "8000", "8020"}
     assert PAN not in done.stdout
     assert OTHER_PAN not in done.stdout
 
 
-def test_what_to_compare_with_must_be_said(desk: Desk) -> None:
-    assert desk.run("diff", desk.batch, desk.numbers[0]).exit_code == 2
-    assert desk.run("diff", desk.batch, *desk.numbers, "--reader", "sim:x").exit_code == 2
+def test_what_to_compare_with_is_required(cli: BatchCli) -> None:
+    assert cli.run("diff", cli.batch, cli.numbers[0]).exit_code == 2
+    assert cli.run("diff", cli.batch, *cli.numbers, "--reader", "sim:x").exit_code == 2
 
 
-def test_an_unknown_format_is_a_fault_of_usage(desk: Desk) -> None:
-    assert desk.run("export", desk.batch, desk.root / "x", "--format", "visa").exit_code == 2
+def test_an_unknown_format_is_a_fault_of_usage(cli: BatchCli) -> None:
+    assert cli.run("export", cli.batch, cli.root / "x", "--format", "visa").exit_code == 2
 
 
-def test_what_this_house_prepares_goes_to_a_bank_and_comes_back(desk: Desk) -> None:
+def test_what_this_issuer_prepares_goes_to_a_bank_and_comes_back(cli: BatchCli) -> None:
     """Every grouping of the shipped bank profile with both algorithms, certificates and chip keys included."""
     profile = bank.profile(algorithms="both", pdol=bank.SM_PDOL)
-    batch = issuer.prepared(desk.store, 1, desk.root / "more", profile=profile, start=70)
-    [stored] = desk.store.dossiers.stored(batch)
+    batch = issuer.prepared(cli.store, 1, cli.root / "more", profile=profile, start=70)
+    [stored] = cli.store.dossiers.stored(batch)
     before = Dossier.decode(issuer.custody().open(stored.sealed).reveal())
-    out = desk.root / "all.dp"
-    desk.run("export", batch, out)
-    assert desk.run("import", batch, out).exit_code == 0
-    [stored] = desk.store.dossiers.stored(batch)
+    out = cli.root / "all.dp"
+    cli.run("export", batch, out)
+    assert cli.run("import", batch, out).exit_code == 0
+    [stored] = cli.store.dossiers.stored(batch)
     after = Dossier.decode(issuer.custody().open(stored.sealed).reveal())
     assert before.payment is not None
     assert after.payment is not None
@@ -313,26 +313,26 @@ keys:
 """
 
 
-def test_certificates_are_followed_to_the_schemes_keys(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The house's own where the bank is this house; those of a file in the data directory where it is not."""
+def test_certificates_are_followed_to_the_schemes_keys(cli: BatchCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The issuer's own where it is also the bank; else those of a file in the data directory."""
     profile = bank.profile()
     monkeypatch.setattr(dossier_commands, "linter_of", linter_of)
-    batch = issuer.prepared(desk.store, 1, desk.root / "more", profile=profile, start=70)
-    out = desk.root / "all.dp"
-    desk.run("export", batch, out)
+    batch = issuer.prepared(cli.store, 1, cli.root / "more", profile=profile, start=70)
+    out = cli.root / "all.dp"
+    cli.run("export", batch, out)
     with pytest.raises(PrepareError, match="the profile union-member has no payment section"):
-        desk.run("import", batch, out)
+        cli.run("import", batch, out)
     monkeypatch.setattr(dossier_commands, "profile_in_use", lambda: profile)
-    assert desk.run("import", batch, out).exit_code == 0
+    assert cli.run("import", batch, out).exit_code == 0
     assert profile.payment
     for name, right in (("pay-ca", True), ("scheme-ca", False)):
         info = issuer.custody().info(issuer.custody().latest(name))
         assert info.modulus
         key = CaKey(bytes.fromhex("A000000333"), int(profile.payment.trust.ca_index, 16), RsaPublic(info.modulus, 3))
         fields = {"index": f"{key.index:02X}", "modulus": f"{info.modulus:X}", "sha1": key.checksum.hex()}
-        (desk.root / "ca-keys.yaml").write_text(CA_FILE.format(**fields), encoding="utf-8")
+        (cli.root / "ca-keys.yaml").write_text(CA_FILE.format(**fields), encoding="utf-8")
         if right:
-            assert desk.run("import", batch, out).exit_code == 0
+            assert cli.run("import", batch, out).exit_code == 0
         else:
             with pytest.raises(BankFileRefused, match=r"record 1, application A000000333010101.*certificate:"):
-                desk.run("import", batch, out)
+                cli.run("import", batch, out)

@@ -77,10 +77,10 @@ def test_an_approved_transaction_is_explained_step_by_step(toy: ToyCard) -> None
 
 def test_json_has_the_steps_and_the_outcome(toy: ToyCard) -> None:
     done = emv(*ARGS, "--json")
-    told = json.loads(done.stdout)
-    assert told["result"] == "approved offline"
-    assert told["response_code"] == "Y1"
-    assert len(told["steps"]) > 15
+    printed = json.loads(done.stdout)
+    assert printed["result"] == "approved offline"
+    assert printed["response_code"] == "Y1"
+    assert len(printed["steps"]) > 15
     assert PAN not in done.stdout
 
 
@@ -107,7 +107,7 @@ def test_without_scheme_keys_the_command_says_where_to_put_them(toy: ToyCard, tm
     assert "--ca-keys" in str(done.exception)
 
 
-def test_a_terminal_file_with_a_fault_is_told_with_its_line(toy: ToyCard, tmp_path: Path) -> None:
+def test_a_fault_of_a_terminal_file_is_reported_with_its_line(toy: ToyCard, tmp_path: Path) -> None:
     (tmp_path / "terminal.yaml").write_text("terminal:\n  country: China\n")
     done = emv(*ARGS)
     assert isinstance(done.exception, CodecError)
@@ -115,7 +115,7 @@ def test_a_terminal_file_with_a_fault_is_told_with_its_line(toy: ToyCard, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "printed"),
     [
         (
             "ca-keys.yaml",
@@ -130,15 +130,15 @@ def test_a_terminal_file_with_a_fault_is_told_with_its_line(toy: ToyCard, tmp_pa
         ),
     ],
 )
-def test_a_file_with_a_fault_is_told_with_its_line_before_the_card_is_asked_anything(
-    toy: ToyCard, tmp_path: Path, name: str, text: str, told: str
+def test_a_fault_of_a_file_is_reported_with_its_line_before_any_command(
+    toy: ToyCard, tmp_path: Path, name: str, text: str, printed: str
 ) -> None:
     (tmp_path / "terminal.yaml").write_text(SHIPPED + "exception_file: exceptions.txt\n")
     (tmp_path / "exceptions.txt").write_text("")
     (tmp_path / name).write_text(text)
     done = emv(*ARGS)
     assert isinstance(done.exception, CodecError)
-    assert told in str(done.exception)
+    assert printed in str(done.exception)
     assert "62250000000000O6" not in str(done.exception)
     assert toy.seen == []
 
@@ -161,11 +161,11 @@ def test_before_the_last_try_the_cardholder_is_warned(toy: ToyCard) -> None:
         bend=lambda _, command, answer: next(answers) if command[1] == 0x20 else answer,
     )
     done = emv(*ARGS, "--pin", typed="1111\n2222\n")
-    told = done.stderr.split("PIN, ")
-    assert told[0] == ""
-    assert told[1].startswith("2 tries left")
-    assert "That PIN was wrong.\nLAST TRY: a wrong PIN now blocks it." in told[1]
-    assert told[2].startswith("1 try left")
+    printed = done.stderr.split("PIN, ")
+    assert printed[0] == ""
+    assert printed[1].startswith("2 tries left")
+    assert "That PIN was wrong.\nLAST TRY: a wrong PIN now blocks it." in printed[1]
+    assert printed[2].startswith("1 try left")
     assert "TVR byte 3 bit 6: PIN Try Limit exceeded" in done.stdout
     assert "1111" not in done.output
     assert "2222" not in done.output
@@ -181,19 +181,19 @@ def shown(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("result", "said", "unsaid"),
+    ("result", "expected", "unexpected"),
     [
         (Result.DECLINED_ONLINE, "nothing was paid", "approved offline"),
         (Result.APPROVED_OFFLINE, "the payment was approved offline: the request that may have", "nothing was paid"),
     ],
 )
 def test_a_reversal_says_whether_something_was_paid(
-    toy: ToyCard, capsys: pytest.CaptureFixture[str], result: Result, said: str, unsaid: str
+    toy: ToyCard, capsys: pytest.CaptureFixture[str], result: Result, expected: str, unexpected: str
 ) -> None:
     """An approval after a request without an answer: the request is reversed, the payment stands."""
     text = shown(replace(outcome_of(reversal=True), result=result, reason=""), capsys)
-    assert said in text
-    assert unsaid not in text.replace(f": {result.value} ", "")
+    assert expected in text
+    assert unexpected not in text.replace(f": {result.value} ", "")
 
 
 def test_an_advice_says_who_wants_it(toy: ToyCard, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,15 +218,15 @@ def test_logs_and_counters_are_shown(toy: ToyCard) -> None:
     assert "currency" not in shown.output
     assert re.search(r"balance \(9F79\) +123\.45", shown.output)
     assert "Load log: the card keeps none" in shown.output
-    told = json.loads(emv("log", "--reader", "toy:", "--json").stdout)
-    assert told["transactions"][0]["values"] == {
+    printed = json.loads(emv("log", "--reader", "toy:", "--json").stdout)
+    assert printed["transactions"][0]["values"] == {
         "9A": "261122",
         "9F02": "000000001234",
         "5F2A": "0156",
         "9F4E": "53484F500000",
     }
-    assert told["loads"] is None
-    assert told["ecash"]["balance"] == 12_345
+    assert printed["loads"] is None
+    assert printed["ecash"]["balance"] == 12_345
 
 
 def test_a_log_shows_the_columns_that_say_something(toy: ToyCard, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,8 +267,8 @@ def profile_file(directory: Path, **changes: str) -> Path:
     """The shipped bank profile with other values in these lines."""
     text = (files("personalize") / "profiles" / "union-member-bank.yaml").read_text(encoding="utf-8")
     for name, value in changes.items():
-        text, found = re.subn(rf"(?m)^(    {name}|  {name}): \S+", rf"\1: {value}", text)
-        assert found == 1, name
+        text, response = re.subn(rf"(?m)^(    {name}|  {name}): \S+", rf"\1: {value}", text)
+        assert response == 1, name
     path = directory / "profile.yaml"
     path.write_text(text, encoding="utf-8")
     return path
@@ -327,15 +327,15 @@ def answer(data: bytes) -> bytes:
 def test_an_issuer_over_http_answers_with_code_data_and_scripts() -> None:
     script = tlv("72", tlv("86", "8424000000"))
     with server(200, answer(tlv("8A", b"00") + tlv("91", bytes(10)) + script)) as (url, seen):
-        found = HttpIssuer(url).authorize(REQUEST)
-    assert found == OnlineResponse(b"00", bytes(10), (script,))
+        response = HttpIssuer(url).authorize(REQUEST)
+    assert response == OnlineResponse(b"00", bytes(10), (script,))
     sent = decode(bytes.fromhex(json.loads(seen[0])["data"]))
     assert sent.get(0x5A) == bytes.fromhex(PAN)
     assert sent.get(0x99) == bytes(8)
     assert [item.tag for item in sent].count(0x5F34) == 1
 
 
-def test_a_card_number_of_odd_length_and_a_missing_sequence_are_made_whole() -> None:
+def test_a_card_number_of_odd_length_and_a_missing_sequence_are_completed() -> None:
     sent = decode(field_data(OnlineRequest("622500000000123", 3, {})))
     assert sent.get(0x5A) == bytes.fromhex("622500000000123F")
     assert sent.get(0x5F34) == b"\x03"
@@ -354,23 +354,23 @@ def test_a_card_number_of_odd_length_and_a_missing_sequence_are_made_whole() -> 
 )
 def test_an_answer_that_makes_no_sense_is_unable_and_was_sent(status: int, body: bytes) -> None:
     with server(status, body) as (url, _):
-        found = HttpIssuer(url).authorize(REQUEST)
-    assert isinstance(found, Unable)
-    assert found.sent
+        response = HttpIssuer(url).authorize(REQUEST)
+    assert isinstance(response, Unable)
+    assert response.sent
 
 
-def test_an_issuer_that_is_not_there_was_never_asked() -> None:
+def test_an_unreachable_issuer_got_no_request() -> None:
     with server(200, b"") as (url, _):
         pass
-    found = HttpIssuer(url.replace("http://", "http://till:secret@")).authorize(REQUEST)
-    assert isinstance(found, Unable)
-    assert not found.sent
-    assert "127.0.0.1 is not there" in found.reason
-    assert "secret" not in found.reason
+    response = HttpIssuer(url.replace("http://", "http://till:secret@")).authorize(REQUEST)
+    assert isinstance(response, Unable)
+    assert not response.sent
+    assert "127.0.0.1 is not there" in response.reason
+    assert "secret" not in response.reason
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x/", "127.0.0.1:80", "http://", "http://x:99999/", "http://[::1/"])
-def test_what_is_no_url_is_told(url: str) -> None:
+def test_an_invalid_url_is_reported(url: str) -> None:
     with pytest.raises(SettingsError, match="--online"):
         HttpIssuer(url)
 
@@ -379,6 +379,6 @@ def test_a_transaction_goes_online_over_http(toy: ToyCard) -> None:
     with server(200, answer(tlv("8A", b"05") + tlv("91", arpc(bytes(8), b"05")))) as (url, seen):
         done = emv(*ARGS, "--online", url, "--force-online", "--json")
     assert done.exit_code == 1
-    told = json.loads(done.stdout)
-    assert (told["result"], told["response_code"]) == ("declined online", "05")
+    printed = json.loads(done.stdout)
+    assert (printed["result"], printed["response_code"]) == ("declined online", "05")
     assert len(seen) == 1

@@ -26,25 +26,25 @@ UNDER, OVER = "12.34", "612.34"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> BankIssuer:
+def paying(tmp_path_factory: pytest.TempPathFactory) -> BankIssuer:
     return bank_issuer.issue_bank_card(tmp_path_factory.mktemp("paying"))
 
 
 @pytest.fixture
-def till(house: BankIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Till]:
+def till(paying: BankIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Till]:
     monkeypatch.setenv("MEMBERCARD_PASSPHRASE", PASSPHRASE)
     monkeypatch.setenv("COLUMNS", "160")
-    settings.activate(None, data_dir=house.cli.data, simulation=True)
-    yield Till(house, tmp_path)
+    settings.activate(None, data_dir=paying.cli.data, simulation=True)
+    yield Till(paying, tmp_path)
     settings.activate(None)
 
 
 class Till:
     """Commands in this process, on a card that no other test has used."""
 
-    def __init__(self, house: BankIssuer, directory: Path) -> None:
-        self.house, self.directory = house, directory
-        self.card = house.card(directory)
+    def __init__(self, paying: BankIssuer, directory: Path) -> None:
+        self.issuer, self.directory = paying, directory
+        self.card = paying.card(directory)
 
     def emv(self, *args: str, typed: str | None = None) -> Result:
         words = [args[0], "--reader", f"sim:{self.card}", *args[1:]]
@@ -53,48 +53,48 @@ class Till:
     def run(self, amount: str, *args: str, typed: str | None = None) -> Result:
         return self.emv("run", "--amount", amount, *args, typed=typed)
 
-    def told(self, amount: str, *args: str, typed: str | None = None) -> dict[str, Any]:
+    def run_json(self, amount: str, *args: str, typed: str | None = None) -> dict[str, Any]:
         done = self.run(amount, *args, "--json", typed=typed)
         assert done.exit_code in (0, 1, 3), done.output
-        found: dict[str, Any] = json.loads(done.stdout)
-        assert found["approved"] is (done.exit_code == 0)
-        return found
+        result_json: dict[str, Any] = json.loads(done.stdout)
+        assert result_json["approved"] is (done.exit_code == 0)
+        return result_json
 
     def algorithm(self, *, chinese: bool) -> tuple[str, str]:
-        return "--terminal", str(self.house.terminal(self.directory, chinese=chinese))
+        return "--terminal", str(self.issuer.terminal(self.directory, chinese=chinese))
 
 
-def stages(told: dict[str, Any], stage: str) -> str:
-    return " | ".join(step["text"] for step in told["steps"] if step["stage"] == stage)
+def stages(outcome: dict[str, Any], stage: str) -> str:
+    return " | ".join(step["text"] for step in outcome["steps"] if step["stage"] == stage)
 
 
 @BOTH
 def test_an_approval_offline(till: Till, chinese: bool) -> None:
-    told = till.told(UNDER, *till.algorithm(chinese=chinese))
-    assert (told["result"], told["response_code"]) == ("approved offline", "Y1")
-    assert f"CDA with {'SM2' if chinese else 'RSA'}" in stages(told, "offline data authentication")
-    assert [(made["kind"], made["verified"]) for made in told["cryptograms"]] == [("TC", True)]
-    assert not TVR(int(told["tvr"], 16)) & (TVR.CDA_FAILED | TVR.ODA_NOT_PERFORMED)
+    outcome = till.run_json(UNDER, *till.algorithm(chinese=chinese))
+    assert (outcome["result"], outcome["response_code"]) == ("approved offline", "Y1")
+    assert f"CDA with {'SM2' if chinese else 'RSA'}" in stages(outcome, "offline data authentication")
+    assert [(one["kind"], one["verified"]) for one in outcome["cryptograms"]] == [("TC", True)]
+    assert not TVR(int(outcome["tvr"], 16)) & (TVR.CDA_FAILED | TVR.ODA_NOT_PERFORMED)
 
 
 @BOTH
 def test_an_online_pin_an_approval_and_a_script(till: Till, chinese: bool) -> None:
-    bank = till.house.bank(till.directory, scripts=["pin-unblock"])
-    with till.house.issuer(bank) as url:
-        told = till.told(OVER, *till.algorithm(chinese=chinese), "--pin", "--online", url, typed=f"{PIN}\n")
-    assert (told["result"], told["response_code"]) == ("approved online", "00")
-    assert TVR(int(told["tvr"], 16)) & TVR.ONLINE_CVM_CAPTURED
-    assert TSI(int(told["tsi"], 16)) & TSI.ISSUER_AUTHENTICATION_PERFORMED
-    assert told["cvm_results"] == "420300"
-    assert told["script_results"][0] == "2", "the card carried the script out"
-    assert [made["kind"] for made in told["cryptograms"]] == ["ARQC", "TC"]
+    bank = till.issuer.bank(till.directory, scripts=["pin-unblock"])
+    with till.issuer.issuer(bank) as url:
+        outcome = till.run_json(OVER, *till.algorithm(chinese=chinese), "--pin", "--online", url, typed=f"{PIN}\n")
+    assert (outcome["result"], outcome["response_code"]) == ("approved online", "00")
+    assert TVR(int(outcome["tvr"], 16)) & TVR.ONLINE_CVM_CAPTURED
+    assert TSI(int(outcome["tsi"], 16)) & TSI.ISSUER_AUTHENTICATION_PERFORMED
+    assert outcome["cvm_results"] == "420300"
+    assert outcome["script_results"][0] == "2", "the card carried the script out"
+    assert [one["kind"] for one in outcome["cryptograms"]] == ["ARQC", "TC"]
 
 
 def test_steps_are_written_for_people(till: Till) -> None:
     """Amounts in the terminal's currency, one thing in the singular."""
-    with till.house.issuer(till.house.bank(till.directory, scripts=["pin-unblock"])) as url:
-        told = till.told(OVER, "--online", url)
-    course = " | ".join(step["text"] for step in told["steps"])
+    with till.issuer.issuer(till.issuer.bank(till.directory, scripts=["pin-unblock"])) as url:
+        outcome = till.run_json(OVER, "--online", url)
+    course = " | ".join(step["text"] for step in outcome["steps"])
     assert "the amount of CNY 612.34 is not below the floor limit of CNY 500.00" in course
     assert "names 1 application, the terminal knows 1" in course
     assert "and sends 1 script" in course
@@ -103,11 +103,11 @@ def test_steps_are_written_for_people(till: Till) -> None:
 
 
 def test_the_bank_declines(till: Till) -> None:
-    with till.house.issuer(till.house.bank(till.directory, balance="1.00")) as url:
-        wrong = till.told(OVER, "--pin", "--online", url, typed="314159\n")
-        poor = till.told(OVER, "--pin", "--online", url, typed=f"{PIN}\n")
+    with till.issuer.issuer(till.issuer.bank(till.directory, balance="1.00")) as url:
+        wrong = till.run_json(OVER, "--pin", "--online", url, typed="314159\n")
+        poor = till.run_json(OVER, "--pin", "--online", url, typed=f"{PIN}\n")
         shown = till.run(OVER, "--pin", "--online", url, typed=f"{PIN}\n")
-    assert [(told["result"], told["response_code"]) for told in (wrong, poor)] == [
+    assert [(outcome["result"], outcome["response_code"]) for outcome in (wrong, poor)] == [
         ("declined online", "55"),
         ("declined online", "51"),
     ]
@@ -116,9 +116,9 @@ def test_the_bank_declines(till: Till) -> None:
 
 
 def test_a_bank_that_is_not_there_leaves_the_decision_to_the_action_codes(till: Till) -> None:
-    told = till.told(OVER, "--online", "http://127.0.0.1:9/authorize")
-    assert (told["result"], told["response_code"]) == ("declined offline", "Z3")
-    assert "127.0.0.1 is not there" in stages(told, "online processing")
+    outcome = till.run_json(OVER, "--online", "http://127.0.0.1:9/authorize")
+    assert (outcome["result"], outcome["response_code"]) == ("declined offline", "Z3")
+    assert "127.0.0.1 is not there" in stages(outcome, "online processing")
 
 
 def test_offline_pin_tries_run_out_after_a_warning(till: Till) -> None:
@@ -127,12 +127,12 @@ def test_offline_pin_tries_run_out_after_a_warning(till: Till) -> None:
     assert [prompt[:1] for prompt in prompts[1:]] == ["3", "2", "1"]
     assert prompts[2].endswith("That PIN was wrong.\nLAST TRY: a wrong PIN now blocks it.\n")
     assert "TVR byte 3 bit 6: PIN Try Limit exceeded" in done.stdout
-    again = till.told(UNDER, "--pin")
+    again = till.run_json(UNDER, "--pin")
     assert "the card has no PIN try left" in stages(again, "cardholder verification")
     assert (done.exit_code, again["result"]) == (1, "declined offline"), "a blocked PIN pays nothing without the bank"
-    with till.house.issuer(till.house.bank(till.directory)) as url:
-        asked = till.told(UNDER, "--pin", "--online", url, typed=f"{PIN}\n")
-    assert asked["result"] == "approved online", "the bank, which knows the online PIN, may still say yes"
+    with till.issuer.issuer(till.issuer.bank(till.directory)) as url:
+        online_again = till.run_json(UNDER, "--pin", "--online", url, typed=f"{PIN}\n")
+    assert online_again["result"] == "approved online", "the bank, which knows the online PIN, may still say yes"
 
 
 def test_commands_and_answers_without_anything_personal(till: Till) -> None:
@@ -143,23 +143,23 @@ def test_commands_and_answers_without_anything_personal(till: Till) -> None:
     assert re.search(r"9F4B Signed Dynamic Application Data: [0-9A-F]{32}… \(\d+ bytes\)", shown.stdout)
     assert not re.search(r"[0-9A-F]{98}", shown.stdout), "certificates are for machines"
     assert "5A Application Primary Account Number (PAN): 621097*********0016" in shown.stdout
-    told = till.told(UNDER, "--pin", "--trace", typed="135790\n\n")
-    assert [exchange["header"] for exchange in told["exchanges"]].count("00200080") == 1
+    outcome = till.run_json(UNDER, "--pin", "--trace", typed="135790\n\n")
+    assert [exchange["header"] for exchange in outcome["exchanges"]].count("00200080") == 1
     for secret in (PAN, "135790", "246135790"):
         assert secret not in shown.output
-        assert secret not in json.dumps(told)
+        assert secret not in json.dumps(outcome)
 
 
 def test_a_blocked_application_is_over(till: Till) -> None:
-    with till.house.issuer(till.house.bank(till.directory, scripts=["application-block"])) as url:
-        assert till.told(OVER, "--online", url)["result"] == "approved online"
+    with till.issuer.issuer(till.issuer.bank(till.directory, scripts=["application-block"])) as url:
+        assert till.run_json(OVER, "--online", url)["result"] == "approved online"
     after = till.run(UNDER)
     assert after.exit_code == 3
     assert "application blocked" in " ".join(after.stdout.split())
 
 
 def test_the_log_reads_in_words(till: Till) -> None:
-    with till.house.issuer(till.house.bank(till.directory)) as url:
+    with till.issuer.issuer(till.issuer.bank(till.directory)) as url:
         for amount, kind in ((UNDER, "purchase"), (OVER, "cash")):
             assert till.run(amount, "--type", kind, "--online", url).exit_code == 0
     shown = till.emv("log")
@@ -171,29 +171,29 @@ def test_the_log_reads_in_words(till: Till) -> None:
     assert "other amount" not in shown.stdout, "nobody took cash back"
     assert "currency" not in shown.stdout, "it stands beside the amounts"
     assert "balance (9F79)" in shown.stdout
-    told = json.loads(till.emv("log", "--json").stdout)
-    assert told["ecash"]["balance"] == 0
-    assert [record["values"]["9F02"] for record in told["transactions"]] == ["000000061234", "000000001234"]
-    assert [record["values"]["9C"] for record in told["transactions"]] == ["01", "00"]
+    outcome = json.loads(till.emv("log", "--json").stdout)
+    assert outcome["ecash"]["balance"] == 0
+    assert [record["values"]["9F02"] for record in outcome["transactions"]] == ["000000061234", "000000001234"]
+    assert [record["values"]["9C"] for record in outcome["transactions"]] == ["01", "00"]
 
 
-def test_exit_codes_as_a_shell_sees_them(house: BankIssuer, tmp_path: Path) -> None:
+def test_exit_codes_as_a_shell_sees_them(paying: BankIssuer, tmp_path: Path) -> None:
     """0 approved, 1 declined, 3 nothing to decide on; 2 is usage, as everywhere."""
-    card = f"sim:{house.card(tmp_path)}"
-    approved = house.cli.run("emv", "run", "--reader", card, "--amount", UNDER)
+    card = f"sim:{paying.card(tmp_path)}"
+    approved = paying.cli.run("emv", "run", "--reader", card, "--amount", UNDER)
     assert (approved.status, "APPROVED" in approved.out, approved.err) == (0, True, "")
-    declined = house.cli.run("emv", "run", "--reader", card, "--amount", OVER, "--json")
+    declined = paying.cli.run("emv", "run", "--reader", card, "--amount", OVER, "--json")
     assert (declined.status, declined.json["result"]) == (1, "declined offline")
     (empty,) = make_stock(tmp_path / "blanks", 1, CardConfig(blank()))
-    strange = house.cli.run("emv", "run", "--reader", f"sim:{empty}", "--amount", UNDER, "--json")
+    strange = paying.cli.run("emv", "run", "--reader", f"sim:{empty}", "--amount", UNDER, "--json")
     assert (strange.status, strange.json["result"]) == (3, "try another interface")
 
 
 def test_a_bank_with_other_keys_is_not_believed(till: Till) -> None:
-    path = till.house.bank(till.directory)
+    path = till.issuer.bank(till.directory)
     bank = json.loads(path.read_text())
     bank["masters"]["sm4"]["ac"] = "00" * 16
     path.write_text(json.dumps(bank))
-    with till.house.issuer(path) as url:
-        told = till.told(OVER, "--online", url)
-    assert (told["result"], told["response_code"]) == ("declined online", "88")
+    with till.issuer.issuer(path) as url:
+        outcome = till.run_json(OVER, "--online", url)
+    assert (outcome["result"], outcome["response_code"]) == ("declined online", "88")

@@ -106,13 +106,13 @@ def test_a_failed_init_leaves_no_half_keystore(run: Run, tmp_path: Path, monkeyp
 
 def test_list_shows_keys_to_people_and_programs(run: Run, unlocked: Callable[[], SoftwareKeystore]) -> None:
     run("init")
-    told = json_of(run("list", "--json"))
-    assert [(k["name"], k["version"]) for k in told] == [(k.ref.name, k.ref.version) for k in unlocked().keys()]
-    (kmc,) = (k for k in told if k["name"] == "kmc")
+    listed = json_of(run("list", "--json"))
+    assert [(k["name"], k["version"]) for k in listed] == [(k.ref.name, k.ref.version) for k in unlocked().keys()]
+    (kmc,) = (k for k in listed if k["name"] == "kmc")
     assert kmc["kcv"] == kcv.des_kcv(GP_TEST_KEY).hex().upper()
     assert (kmc["algorithm"], kmc["bits"], kmc["purpose"], kmc["simulation"]) == ("3des", 128, "kmc", True)
     table = run("list").stdout
-    assert all(k["name"] in table and k["kcv"] in table for k in told)
+    assert all(k["name"] in table and k["kcv"] in table for k in listed)
 
 
 def test_kcv_shows_one_check_value(run: Run) -> None:
@@ -193,8 +193,8 @@ def test_an_older_keystore_gets_the_keys_it_lacks(
         if not key.name.startswith(("pay-", "pek", "zmk")) or key.algorithm is Algorithm.RSA:
             production.generate(key.name, key.purpose, key.algorithm, by="Li Na", bits=1024)
     seal = production.info(production.latest("seal"))
-    told = json_of(run("add-standard", "--json"))
-    added = {key["name"] for key in told}
+    listed = json_of(run("add-standard", "--json"))
+    added = {key["name"] for key in listed}
     assert {"pay-ac", "pay-smc-sm4", "pay-issuer-sm2", "pek", "pek-sm4", "zmk", "zmk-sm4"} <= added
     assert {info.ref.name for info in unlocked().keys()} == {key.name for key in OWN_KEYS}
     assert unlocked().info(seal.ref) == seal

@@ -19,7 +19,7 @@ MEMBERS = 6
 
 
 def approved(root: Path, count: int) -> tuple[Cli, str]:
-    """A house with one approved batch of ``count``."""
+    """An issuer with one approved batch of ``count``."""
     cli = Cli(root / "data")
     cli.ok("keys", "init")
     batch = cli.ok("roster", "import", csv_form(root / "form.csv", count), "--by", "clerk", "--json").json["batch"]
@@ -76,14 +76,14 @@ def test_ctrl_c_ends_a_preparation_and_a_second_one_makes_the_rest(tmp_path: Pat
     assert prepare.returncode == 130, err
     assert err.strip().splitlines()[-1] == "membercard: interrupted; what was done so far is kept"
     assert "Traceback" not in err
-    kept = len(list(pool.rglob("*.key")))
-    assert kept < 60, "it went on making keys"
+    key_count = len(list(pool.rglob("*.key")))
+    assert key_count < 60, "it went on making keys"
     assert not [path for path in pool.rglob("*") if path.is_file() and path.suffix != ".key"]
     cli.ok("batch", "prepare", batch, "--workers", workers)
     assert cli.ok("batch", "show", batch, "--json").json["accounts"]["waiting"] == 60
 
 
-def test_ctrl_c_while_dossiers_are_made_in_worker_processes(tmp_path: Path) -> None:
+def test_ctrl_c_while_worker_processes_prepare_dossiers(tmp_path: Path) -> None:
     """Workers are in the terminal's process group too; none of them may cry out."""
     cli, batch = approved(tmp_path, 20)
     pool = tmp_path / "data" / "keypool"
@@ -99,9 +99,9 @@ def test_ctrl_c_while_dossiers_are_made_in_worker_processes(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "words", ["--help", "keys list --json", "roster check {form} --json", "card trace --reader {card}"]
 )
-def test_a_reader_that_goes_away_is_no_fault(house: IssuerDirectory, words: str) -> None:
-    args = words.format(form=house.form, card=house.card).split()
-    process = house.cli.start(*args)
+def test_a_reader_that_goes_away_is_no_fault(home: IssuerDirectory, words: str) -> None:
+    args = words.format(form=home.form, card=home.card).split()
+    process = home.cli.start(*args)
     assert process.stdout is not None
     process.stdout.close()  # before the first byte: `membercard … | true`
     _, err = process.communicate(timeout=PATIENCE)
@@ -109,12 +109,12 @@ def test_a_reader_that_goes_away_is_no_fault(house: IssuerDirectory, words: str)
     assert process.returncode in (0, 1)
 
 
-def test_much_output_into_head(house: IssuerDirectory, tmp_path: Path) -> None:
+def test_much_output_into_head(home: IssuerDirectory, tmp_path: Path) -> None:
     form = csv_form(tmp_path / "large.csv", 999)
     command = f"'{SCRIPT}' roster check '{form}' --json | head -2"
-    made = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=house.cli.env(), check=True)
-    assert made.stdout.startswith('{\n "file": ')
-    assert made.stderr == ""
+    completed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=home.cli.env(), check=True)
+    assert completed.stdout.startswith('{\n "file": ')
+    assert completed.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -122,36 +122,36 @@ def test_much_output_into_head(house: IssuerDirectory, tmp_path: Path) -> None:
     [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "ascii"}],
     ids=lambda env: " ".join(f"{k}={v}" for k, v in env.items()),
 )
-def test_chinese_on_a_terminal_without_it(house: IssuerDirectory, env: dict[str, str]) -> None:
+def test_chinese_on_a_terminal_without_it(home: IssuerDirectory, env: dict[str, str]) -> None:
     for args, status in (
         (("--help",), 0),
-        (("roster", "check", house.form), 1),
+        (("roster", "check", home.form), 1),
         (("batch", "list"), 0),
-        (("card", "verify", "--reader", house.card), 0),
-        (("card", "read", "--reader", house.card), 0),
+        (("card", "verify", "--reader", home.card), 0),
+        (("card", "read", "--reader", home.card), 0),
         (("doctor",), 0),
     ):
-        done = house.cli.run(*args, env=env)
+        done = home.cli.run(*args, env=env)
         assert done.status == status, (args, done.err)
         assert "Traceback" not in done.err
-    told = house.cli.run("roster", "check", house.root / "no-such-form.xlsx", env=env)
-    assert "does not exist" in told.complaint
+    failed = home.cli.run("roster", "check", home.root / "no-such-form.xlsx", env=env)
+    assert "does not exist" in failed.complaint
 
 
-def test_json_in_ascii_says_the_same(house: IssuerDirectory) -> None:
-    plain = house.cli.run("roster", "check", house.form, "--json").json
-    ascii_only = house.cli.run("roster", "check", house.form, "--json", env={"PYTHONIOENCODING": "ascii"})
+def test_json_in_ascii_says_the_same(home: IssuerDirectory) -> None:
+    plain = home.cli.run("roster", "check", home.form, "--json").json
+    ascii_only = home.cli.run("roster", "check", home.form, "--json", env={"PYTHONIOENCODING": "ascii"})
     assert ascii_only.out.isascii()
     assert ascii_only.json == plain
     assert plain["unit"] == "测试工会"
 
 
-def test_batch_numbers_are_whole_in_a_narrow_terminal(house: IssuerDirectory) -> None:
-    shown = house.cli.ok("batch", "list", env={"COLUMNS": "60"}).out
-    assert re.search(rf"\b{re.escape(house.done)}\b", shown)
+def test_batch_numbers_are_whole_in_a_narrow_terminal(home: IssuerDirectory) -> None:
+    shown = home.cli.ok("batch", "list", env={"COLUMNS": "60"}).out
+    assert re.search(rf"\b{re.escape(home.done)}\b", shown)
 
 
-def test_a_fault_of_the_program_tells_its_place_and_not_what_it_held(house: IssuerDirectory) -> None:
+def test_a_fault_of_the_program_tells_its_place_and_not_what_it_held(home: IssuerDirectory) -> None:
     """A stand-in for a bug: the profile module's loader breaks with personal data in the exception's text."""
     code = (
         "import sys, membercard.commands.profile as m, membercard.cli as c\n"
@@ -161,13 +161,13 @@ def test_a_fault_of_the_program_tells_its_place_and_not_what_it_held(house: Issu
         "c.main()\n"
     )
     python = SCRIPT.with_name("python")
-    made = subprocess.run([python, "-c", code], capture_output=True, text=True, env=house.cli.env(), check=False)
-    assert made.returncode == 1
+    completed = subprocess.run([python, "-c", code], capture_output=True, text=True, env=home.cli.env(), check=False)
+    assert completed.returncode == 1
     assert re.fullmatch(
         r"membercard: this is a fault of the program \(LookupError at profile\.py, line \d+\); "
         r"MEMBERCARD_TRACEBACK=1 in the environment shows more\n",
-        made.stderr,
+        completed.stderr,
     )
-    env = house.cli.env({"MEMBERCARD_TRACEBACK": "1"})
+    env = home.cli.env({"MEMBERCARD_TRACEBACK": "1"})
     shown = subprocess.run([python, "-c", code], capture_output=True, text=True, env=env, check=False)
     assert "Traceback" in shown.stderr

@@ -55,10 +55,10 @@ def test_watch_ends_with_ctrl_c(slot: Slot) -> None:
         def read_until(event: str) -> None:
             assert watching.stdout is not None
             for line in watching.stdout:
-                said = json.loads(line)
-                if said["reader"] == name:
-                    seen.append((said["event"], said["atr"]))
-                    if said["event"] == event:
+                line_json = json.loads(line)
+                if line_json["reader"] == name:
+                    seen.append((line_json["event"], line_json["atr"]))
+                    if line_json["event"] == event:
                         return
 
         read_until("reader added")

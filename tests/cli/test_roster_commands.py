@@ -55,13 +55,13 @@ def test_check_of_a_sound_form() -> None:
     assert result.stdout == "roster-clean-50.xlsx · 石家庄铁道大学工会 · 通过 50 · 退回 0\n"
 
 
-@pytest.mark.parametrize(("language", "said"), [("zh", "手机号码不对"), ("en", "one 11-digit mobile number")])
-def test_check_shows_the_rejected_rows_and_no_secrets(tmp_path: Path, language: str, said: str) -> None:
+@pytest.mark.parametrize(("language", "expected"), [("zh", "手机号码不对"), ("en", "one 11-digit mobile number")])
+def test_check_shows_the_rejected_rows_and_no_secrets(tmp_path: Path, language: str, expected: str) -> None:
     people = [person(1, phone="12345"), person(2, gender="M", id=" " + id_number(serial=2)), person(3, gender="M")]
     form = forms.xlsx(tmp_path / "f.xlsx", forms.form(*people))
     result = runner.invoke(app, ["check", str(form), "--lang", language], env={"COLUMNS": "200"})
     assert result.exit_code == 1
-    assert said in result.stdout
+    assert expected in result.stdout
     assert "孙**" in result.stdout
     assert "GENDER_MISMATCH" in result.stdout
     assert not any(secret in result.stdout for secret in ("孙波磊", id_number(serial=1), "18801434135", "12345"))
@@ -92,10 +92,10 @@ def test_import_makes_a_draft_batch_once(tmp_path: Path, registry: Registry) -> 
     form = forms.xlsx(tmp_path / "f.xlsx", forms.form(person(1), person(2, phone="12345"), person(3)))
     result = runner.invoke(app, ["import", str(form), "--by", "李娜", "--json"])
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert (told["accepted"], told["rejected"], told["unit"]) == (2, 1, UNIT)
-    assert told["rejects"] == [{"sheet_row": 5, "seq": 2, "codes": ["PHONE_FORMAT"]}]
-    batch = registry.batches.batch(told["batch"])
+    imported = json.loads(result.stdout)
+    assert (imported["accepted"], imported["rejected"], imported["unit"]) == (2, 1, UNIT)
+    assert imported["rejects"] == [{"sheet_row": 5, "seq": 2, "codes": ["PHONE_FORMAT"]}]
+    batch = registry.batches.batch(imported["batch"])
     assert (batch.state, batch.unit, batch.imported_by, batch.source) == ("draft", UNIT, "李娜", "f.xlsx")
     again = runner.invoke(app, ["import", str(form), "--by", "李娜"])
     assert again.exit_code == 1

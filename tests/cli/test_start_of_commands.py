@@ -34,8 +34,8 @@ COMMANDS = [
 def loaded() -> dict[str, list[object]]:
     arguments = [sys.executable, "-c", SCRIPT, json.dumps(COMMANDS), json.dumps(sorted(HEAVY))]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE, check=True)
-    found: dict[str, list[object]] = json.loads(done.stdout)
-    return found
+    measured: dict[str, list[object]] = json.loads(done.stdout)
+    return measured
 
 
 @pytest.mark.parametrize("words", [" ".join(command) for command in COMMANDS])

@@ -71,7 +71,7 @@ def test_broken_data_objects_are_refused_with_their_place() -> None:
         run("70035A")
 
 
-def test_member_elements_are_told_in_member_applications_only() -> None:
+def test_member_elements_are_explained_in_member_applications_only() -> None:
     joined = dictionary()
     own = {int(element.tag) for element in ELEMENTS if STANDARD.lookup(element.tag) is None}
     assert {0xDF21, 0xDF24, 0xDF28, 0x9F61} <= own
@@ -116,10 +116,10 @@ def test_a_trace_is_redacted_again_beside_its_explanation() -> None:
     trace.add(Command(0x00, 0xB2, 1, 0x0C, ne=11), Response(bytes.fromhex("7007DF2404D5C5CEB0"), 0x9000), 0.01)
     trace.add(Command(0x00, 0xB2, 2, 0x0C, ne=256), None, 0.01, "CardGone")
     entries = list(explain_trace(trace, reveal=False))
-    said = ["\n".join(line for tree in trees for line in tree.lines()) for _, trees in entries]
-    assert [bool(text) for text in said] == [False, True, True, False, True, False]
-    assert "Terminal Country Code [0156]: China" in said[2]
-    assert "DF24 member name: 4 bytes, masked" in said[4]
+    texts = ["\n".join(line for tree in trees for line in tree.lines()) for _, trees in entries]
+    assert [bool(text) for text in texts] == [False, True, True, False, True, False]
+    assert "Terminal Country Code [0156]: China" in texts[2]
+    assert "DF24 member name: 4 bytes, masked" in texts[4]
     assert all(entry.command_data is None and entry.response_data is None for entry, _ in entries)
     shown = list(explain_trace(trace, reveal=True))
     assert "张伟" in str(shown[4][1][0].children[0])

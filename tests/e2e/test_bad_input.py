@@ -28,15 +28,15 @@ def records(database: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def nothing_half_written(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Whatever a test does to the shared house, all files and records in it are afterwards what they were."""
-    if "house" not in request.fixturenames:
+    """Whatever a test does to the shared issuer, all files and records in it are afterwards what they were."""
+    if "home" not in request.fixturenames:
         yield
         return
-    house: IssuerDirectory = request.getfixturevalue("house")
-    database = house.cli.data / "membercard.db"
-    before = listing(house.root), records(database)
+    home: IssuerDirectory = request.getfixturevalue("home")
+    database = home.cli.data / "membercard.db"
+    before = listing(home.root), records(database)
     yield
-    assert listing(house.root) == before[0]
+    assert listing(home.root) == before[0]
     assert records(database) == before[1]
 
 
@@ -78,31 +78,31 @@ def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_what_is_no_form(house: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
-    told(house.cli.run("roster", "check", forms[name], timeout=PATIENCE), 1, *FORMS[name])
+def test_what_is_no_form(home: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
+    told(home.cli.run("roster", "check", forms[name], timeout=PATIENCE), 1, *FORMS[name])
 
 
 @pytest.mark.parametrize("name", ["no header.csv", "encrypted.xlsx", "bomb.xlsx"])
-def test_what_is_no_form_is_not_imported(house: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
-    told(house.cli.run("roster", "import", forms[name], timeout=PATIENCE), 1, *FORMS[name])
+def test_what_is_no_form_is_not_imported(home: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
+    told(home.cli.run("roster", "import", forms[name], timeout=PATIENCE), 1, *FORMS[name])
 
 
-def test_a_bomb_is_refused_without_unpacking_it(house: IssuerDirectory, forms: dict[str, Path]) -> None:
+def test_a_bomb_is_refused_without_unpacking_it(home: IssuerDirectory, forms: dict[str, Path]) -> None:
     """In an address space in which 110 MB of cells would not fit."""
     limited = ["prlimit", "--as=1200000000", str(SCRIPT), "roster", "check", str(forms["bomb.xlsx"])]
-    made = subprocess.run(limited, capture_output=True, text=True, env=house.cli.env(), check=False, timeout=PATIENCE)
+    made = subprocess.run(limited, capture_output=True, text=True, env=home.cli.env(), check=False, timeout=PATIENCE)
     told(Done((), made.returncode, made.stdout, made.stderr), 1, "unpacks to more than")
 
 
-def test_an_annotated_copy_that_cannot_be_written(house: IssuerDirectory, tmp_path: Path) -> None:
-    done = house.cli.run("roster", "check", house.form, "--annotate", tmp_path / "no" / "such" / "place.xlsx")
+def test_an_annotated_copy_that_cannot_be_written(home: IssuerDirectory, tmp_path: Path) -> None:
+    done = home.cli.run("roster", "check", home.form, "--annotate", tmp_path / "no" / "such" / "place.xlsx")
     told(done, 1, "cannot write", "place.xlsx")
-    told(house.cli.run("roster", "check", tmp_path / "x.csv", "--annotate", tmp_path / "out.xlsx"), 1, "does not exist")
+    told(home.cli.run("roster", "check", tmp_path / "x.csv", "--annotate", tmp_path / "out.xlsx"), 1, "does not exist")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_form_that_is_a_batch_already(house: IssuerDirectory) -> None:
-    done = house.cli.run("roster", "import", house.root / "second.csv", "--by", "clerk")
+def test_a_form_that_is_a_batch_already(home: IssuerDirectory) -> None:
+    done = home.cli.run("roster", "import", home.root / "second.csv", "--by", "clerk")
     assert done.status == 1
     assert "Traceback" not in done.err
 
@@ -125,32 +125,32 @@ def test_a_form_that_is_a_batch_already(house: IssuerDirectory) -> None:
         ("pcsc:4711", ("PC/SC|no reader",)),
     ],
 )
-def test_an_absent_reader(house: IssuerDirectory, url: str, words: tuple[str, ...]) -> None:
-    done = house.cli.run("card", "verify", "--reader", url.format(form=house.form, stock=house.stock))
+def test_an_absent_reader(home: IssuerDirectory, url: str, words: tuple[str, ...]) -> None:
+    done = home.cli.run("card", "verify", "--reader", url.format(form=home.form, stock=home.stock))
     told(done, 3)
     for word in words:
         assert any(choice in done.complaint for choice in word.split("|")), done.complaint
 
 
 @pytest.mark.parametrize("command", ["card read", "card info", "card trace", "gp info", "gp list", "gp apdu 00A40400"])
-def test_every_command_that_wants_a_card_says_that_its_reader_is_absent(house: IssuerDirectory, command: str) -> None:
-    done = house.cli.run(*command.split(), "--reader", "sim:/nowhere/chip.card")
+def test_every_command_that_wants_a_card_says_that_its_reader_is_absent(home: IssuerDirectory, command: str) -> None:
+    done = home.cli.run(*command.split(), "--reader", "sim:/nowhere/chip.card")
     told(done, 3, "neither a card file nor a stock directory")
 
 
 @pytest.fixture(scope="session")
-def cards(house: IssuerDirectory, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Reader URLs of cards that are no member cards of this house."""
+def cards(home: IssuerDirectory, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Reader URLs of cards that are no member cards of this issuer."""
     place = tmp_path_factory.mktemp("cards")
 
     def card(name: str, *options: str) -> str:
-        house.cli.ok("sim", "stock", place / name, "--count", 1, *options)
+        home.cli.ok("sim", "stock", place / name, "--count", 1, *options)
         return f"sim:{next((place / name).glob('*.card'))}"
 
     bank, directory = card("bank", "--scp", "02", "--protocol", "t0"), "315041592E01"
     # A bank card as a terminal sees it: a payment application and its directory, and no member application.
-    house.cli.ok("gp", "install", "--reader", bank, "315041592E", directory, "A000000333010101")
-    house.cli.ok("gp", "install", "--reader", bank, "315041592E", directory, b"1PAY.SYS.DDF01".hex())
+    home.cli.ok("gp", "install", "--reader", bank, "315041592E", directory, "A000000333010101")
+    home.cli.ok("gp", "install", "--reader", bank, "315041592E", directory, b"1PAY.SYS.DDF01".hex())
     return {
         "bank": bank,
         "transit": card("transit", "--contactless"),
@@ -160,23 +160,23 @@ def cards(house: IssuerDirectory, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 @pytest.mark.parametrize("kind", ["bank", "transit", "blank", "stranger"])
-def test_a_foreign_card_at_the_counter(house: IssuerDirectory, cards: dict[str, str], kind: str) -> None:
-    verdict = house.cli.run("card", "verify", "--reader", cards[kind], "--json")
+def test_a_foreign_card_at_the_counter(home: IssuerDirectory, cards: dict[str, str], kind: str) -> None:
+    verdict = home.cli.run("card", "verify", "--reader", cards[kind], "--json")
     assert (verdict.status, verdict.err) == (1, "")
     assert verdict.json["verdict"] == "NOT_A_MEMBER_CARD"
     assert verdict.json["member"] is None
-    told(house.cli.run("card", "read", "--reader", cards[kind]), 1, "no member card", "6A82")
-    assert house.cli.run("card", "info", "--reader", cards[kind]).status == 0
+    told(home.cli.run("card", "read", "--reader", cards[kind]), 1, "no member card", "6A82")
+    assert home.cli.run("card", "info", "--reader", cards[kind]).status == 0
 
 
-def test_a_card_of_another_federation(house: IssuerDirectory, other_house: IssuerDirectory) -> None:
-    before = listing(other_house.stock)
-    verdict = house.cli.run("card", "verify", "--reader", other_house.card, "--json")
+def test_a_card_of_another_federation(home: IssuerDirectory, other_home: IssuerDirectory) -> None:
+    before = listing(other_home.stock)
+    verdict = home.cli.run("card", "verify", "--reader", other_home.card, "--json")
     assert (verdict.status, verdict.err) == (1, "")
     assert verdict.json["verdict"] in ("UNKNOWN_ISSUER", "NOT_GENUINE")
     assert verdict.json["member"] is None
-    assert listing(other_house.stock) == before
-    at_home = other_house.cli.ok("card", "verify", "--reader", other_house.card, "--json").json
+    assert listing(other_home.stock) == before
+    at_home = other_home.cli.ok("card", "verify", "--reader", other_home.card, "--json").json
     assert at_home["verdict"] == "ACTIVE"
 
 
@@ -190,10 +190,10 @@ def test_a_card_of_another_federation(house: IssuerDirectory, other_house: Issue
     ids=["unknown version", "wrong key", "unknown name"],
 )
 def test_keys_that_the_card_does_not_have(
-    house: IssuerDirectory, cards: dict[str, str], options: tuple[object, ...], status: int, words: tuple[str, ...]
+    home: IssuerDirectory, cards: dict[str, str], options: tuple[object, ...], status: int, words: tuple[str, ...]
 ) -> None:
-    told(house.cli.run("gp", "list", "--reader", cards["blank"], *options), status, *words)
-    assert house.cli.run("gp", "list", "--reader", cards["blank"]).status == 0, "the card's tries were not spent"
+    told(home.cli.run("gp", "list", "--reader", cards["blank"], *options), status, *words)
+    assert home.cli.run("gp", "list", "--reader", cards["blank"]).status == 0, "the card's tries were not spent"
 
 
 @pytest.mark.parametrize("kind", ["stranger"])
@@ -217,29 +217,29 @@ def test_a_foreign_card_on_the_line_is_a_reject_and_the_line_says_so(tmp_path: P
 
 
 @pytest.mark.parametrize("command", [("keys", "list"), ("batch", "list"), ("stock", "show")], ids=" ".join)
-def test_a_locked_keystore(house: IssuerDirectory, command: tuple[str, str]) -> None:
-    wrong = house.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": "not-this-one"})
+def test_a_locked_keystore(home: IssuerDirectory, command: tuple[str, str]) -> None:
+    wrong = home.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": "not-this-one"})
     told(wrong, 1, "the passphrase is wrong", "MEMBERCARD_PASSPHRASE")
     assert "not-this-one" not in wrong.err
-    told(house.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": ""}), 1, "the passphrase is empty")
-    told(Cli(house.cli.data, passphrase=None).run(*command), 1, "needs its passphrase", "set MEMBERCARD_PASSPHRASE")
+    told(home.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": ""}), 1, "the passphrase is empty")
+    told(Cli(home.cli.data, passphrase=None).run(*command), 1, "needs its passphrase", "set MEMBERCARD_PASSPHRASE")
 
 
-def test_a_keystore_that_is_none(house: IssuerDirectory, tmp_path: Path) -> None:
+def test_a_keystore_that_is_none(home: IssuerDirectory, tmp_path: Path) -> None:
     none, garbage, damaged = tmp_path / "none", tmp_path / "garbage", tmp_path / "damaged"
     garbage.write_bytes(b"%PDF-1.7\n")
-    damaged.write_bytes((house.cli.data / "keystore").read_bytes().replace(b"argon2id", b"argon2ie"))
-    told(house.cli.run("--keystore", none, "keys", "list"), 1, "there is no keystore at", "membercard keys init")
-    told(house.cli.run("--keystore", garbage, "keys", "list"), 1, "not a keystore")
-    told(house.cli.run("--keystore", damaged, "keys", "list"), 1, "damaged", "restore it from a copy")
-    told(house.cli.run("--keystore", tmp_path, "keys", "list"), 1, str(tmp_path))
-    told(house.cli.run("keys", "init"), 1, "not overwritten")
-    told(house.cli.run("keys", "kcv", "no-such-key"), 1, "no-such-key")
-    told(house.cli.run("keys", "rotate", "no-such-key"), 1, "no-such-key")
+    damaged.write_bytes((home.cli.data / "keystore").read_bytes().replace(b"argon2id", b"argon2ie"))
+    told(home.cli.run("--keystore", none, "keys", "list"), 1, "there is no keystore at", "membercard keys init")
+    told(home.cli.run("--keystore", garbage, "keys", "list"), 1, "not a keystore")
+    told(home.cli.run("--keystore", damaged, "keys", "list"), 1, "damaged", "restore it from a copy")
+    told(home.cli.run("--keystore", tmp_path, "keys", "list"), 1, str(tmp_path))
+    told(home.cli.run("keys", "init"), 1, "not overwritten")
+    told(home.cli.run("keys", "kcv", "no-such-key"), 1, "no-such-key")
+    told(home.cli.run("keys", "rotate", "no-such-key"), 1, "no-such-key")
 
 
-def test_no_passphrase_file(house: IssuerDirectory, tmp_path: Path) -> None:
-    cli = Cli(house.cli.data, passphrase=None)
+def test_no_passphrase_file(home: IssuerDirectory, tmp_path: Path) -> None:
+    cli = Cli(home.cli.data, passphrase=None)
     env = {"MEMBERCARD_PASSPHRASE_FILE": str(tmp_path / "none")}
     told(cli.run("keys", "list", env=env), 1, "cannot read the passphrase file", str(tmp_path / "none"))
 
@@ -247,15 +247,15 @@ def test_no_passphrase_file(house: IssuerDirectory, tmp_path: Path) -> None:
 # --- database --------------------------------------------------------------------------------------------------------
 
 
-def copy_of(house: IssuerDirectory, path: Path) -> Path:
-    with contextlib.closing(sqlite3.connect(house.cli.data / "membercard.db")) as source:
+def copy_of(home: IssuerDirectory, path: Path) -> Path:
+    with contextlib.closing(sqlite3.connect(home.cli.data / "membercard.db")) as source:
         with contextlib.closing(sqlite3.connect(path)) as target:
             source.backup(target)
     return path
 
 
-def test_databases_that_are_none(house: IssuerDirectory, tmp_path: Path) -> None:
-    text, foreign, newer = tmp_path / "text.db", tmp_path / "foreign.db", copy_of(house, tmp_path / "newer.db")
+def test_databases_that_are_none(home: IssuerDirectory, tmp_path: Path) -> None:
+    text, foreign, newer = tmp_path / "text.db", tmp_path / "foreign.db", copy_of(home, tmp_path / "newer.db")
     text.write_text("not a database, and more than a hundred bytes of it\n" * 30, encoding="utf-8")
     with contextlib.closing(sqlite3.connect(foreign)) as connection:
         connection.execute("CREATE TABLE invoices (id)")
@@ -271,36 +271,36 @@ def test_databases_that_are_none(house: IssuerDirectory, tmp_path: Path) -> None
         ("mysql://localhost/x", ("no registry can be kept in mysql",)),
         ("nonsense", ("the database URL cannot be read",)),
     ):
-        told(house.cli.run("--database", database, "batch", "list"), 1, *words)
+        told(home.cli.run("--database", database, "batch", "list"), 1, *words)
     assert (text.read_bytes(), records(foreign), records(newer)) == before
 
 
-def test_a_locked_database(house: IssuerDirectory, tmp_path: Path) -> None:
-    database = copy_of(house, tmp_path / "locked.db")
+def test_a_locked_database(home: IssuerDirectory, tmp_path: Path) -> None:
+    database = copy_of(home, tmp_path / "locked.db")
     with contextlib.closing(sqlite3.connect(database)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        done = house.cli.run("--database", f"sqlite:///{database}", "batch", "approve", house.draft, "--by", "x")
+        done = home.cli.run("--database", f"sqlite:///{database}", "batch", "approve", home.draft, "--by", "x")
         told(done, 1, "is locked by another program", "try again")
 
 
-def test_postgresql_is_absent(house: IssuerDirectory) -> None:
+def test_postgresql_is_absent(home: IssuerDirectory) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"postgresql://clerk:very-secret@127.0.0.1:{free.getsockname()[1]}/cards"
-        done = house.cli.run("--database", url, "batch", "list")
+        done = home.cli.run("--database", url, "batch", "list")
     told(done, 1, "cards on 127.0.0.1", "does not answer", "see that the server runs")
     assert "very-secret" not in done.err
 
 
-def test_a_batch_that_is_not_there_or_not_ready(house: IssuerDirectory) -> None:
-    cli, blanks = house.cli, f"sim:{house.stock}"
+def test_a_batch_that_is_not_there_or_not_ready(home: IssuerDirectory) -> None:
+    cli, blanks = home.cli, f"sim:{home.stock}"
     for command in (("batch", "show"), ("batch", "report"), ("batch", "prepare"), ("batch", "approve")):
         told(cli.run(*command, "B20200101-999"), 1, "there is no batch B20200101-999", "membercard batch list")
     told(cli.run("perso", "run", "B20200101-999", "--reader", blanks), 1, "there is no batch", "membercard batch list")
-    told(cli.run("perso", "run", house.draft, "--reader", blanks), 1, "is a draft", "membercard batch approve")
-    told(cli.run("batch", "prepare", house.draft), 1, "is a draft", "membercard batch approve")
-    told(cli.run("batch", "approve", house.draft, "--by", "clerk"), 1, "a second person")
-    told(cli.run("batch", "close", house.done, "--by", "one", "--second", "one"), 1, "two different people")
+    told(cli.run("perso", "run", home.draft, "--reader", blanks), 1, "is a draft", "membercard batch approve")
+    told(cli.run("batch", "prepare", home.draft), 1, "is a draft", "membercard batch approve")
+    told(cli.run("batch", "approve", home.draft, "--by", "clerk"), 1, "a second person")
+    told(cli.run("batch", "close", home.done, "--by", "one", "--second", "one"), 1, "two different people")
 
 
 # --- profile and settings --------------------------------------------------------------------------------------------
@@ -316,13 +316,13 @@ PROFILES = {
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_with_faults(house: IssuerDirectory, tmp_path: Path, name: str) -> None:
+def test_a_profile_with_faults(home: IssuerDirectory, tmp_path: Path, name: str) -> None:
     """Each fault is one line with file and line number; there may be several."""
     text, words = PROFILES[name]
     file = tmp_path / "card.yaml"
     file.write_text(text, encoding="utf-8")
-    for command in (("profile", "check", file), ("--profile", file, "batch", "prepare", house.done)):
-        done = house.cli.run(*command)
+    for command in (("profile", "check", file), ("--profile", file, "batch", "prepare", home.done)):
+        done = home.cli.run(*command)
         assert (done.status, done.out) == (1, "")
         lines = done.err.strip().removeprefix("membercard: ").splitlines()
         assert all(line.startswith(str(file)) for line in lines), done.err
@@ -330,11 +330,11 @@ def test_a_profile_with_faults(house: IssuerDirectory, tmp_path: Path, name: str
             assert any(word in line for line in lines), done.err
 
 
-def test_a_profile_that_cannot_be_read(house: IssuerDirectory, tmp_path: Path) -> None:
+def test_a_profile_that_cannot_be_read(home: IssuerDirectory, tmp_path: Path) -> None:
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00\x01")
-    told(house.cli.run("profile", "check", binary), 1, "not UTF-8 text")
-    told(house.cli.run("profile", "check", tmp_path / "none.yaml"), 1, "cannot read the card profile")
+    told(home.cli.run("profile", "check", binary), 1, "not UTF-8 text")
+    told(home.cli.run("profile", "check", tmp_path / "none.yaml"), 1, "cannot read the card profile")
 
 
 @pytest.mark.parametrize(
@@ -345,28 +345,28 @@ def test_a_profile_that_cannot_be_read(house: IssuerDirectory, tmp_path: Path) -
         ('station = ["a"]', ("station",)),
     ],
 )
-def test_settings_with_faults(house: IssuerDirectory, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
-    file = tmp_path / "house.toml"
+def test_settings_with_faults(home: IssuerDirectory, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    file = tmp_path / "issuer.toml"
     file.write_text(text, encoding="utf-8")
-    told(house.cli.run("--config", file, "batch", "list"), 1, str(file), *words)
-    told(house.cli.run("--config", tmp_path / "none.toml", "batch", "list"), 1, "cannot read the settings file")
+    told(home.cli.run("--config", file, "batch", "list"), 1, str(file), *words)
+    told(home.cli.run("--config", tmp_path / "none.toml", "batch", "list"), 1, "cannot read the settings file")
     env = {"MEMBERCARD_SIMULATION": "perhaps"}
-    told(house.cli.run("batch", "list", env=env), 1, "simulation: true or false is wanted")
+    told(home.cli.run("batch", "list", env=env), 1, "simulation: true or false is wanted")
 
 
 # --- signed lists ----------------------------------------------------------------------------------------------------
 
 
-def test_lists_that_are_none_or_anothers(house: IssuerDirectory, other_house: IssuerDirectory, tmp_path: Path) -> None:
-    house.cli.ok("lists", "publish", tmp_path / "own")
-    other_house.cli.ok("lists", "publish", tmp_path / "other")
+def test_lists_that_are_none_or_anothers(home: IssuerDirectory, other_home: IssuerDirectory, tmp_path: Path) -> None:
+    home.cli.ok("lists", "publish", tmp_path / "own")
+    other_home.cli.ok("lists", "publish", tmp_path / "other")
     garbage = tmp_path / "garbage.json"
     garbage.write_bytes(b"%PDF")
     own, other = tmp_path / "own", tmp_path / "other"
 
     def verify(trust: Path, hotlist: Path, key: Path) -> Done:
         lists = ("--trust", trust, "--hotlist", hotlist, "--list-key", key)
-        return house.cli.run("card", "verify", "--reader", house.card, *lists)
+        return home.cli.run("card", "verify", "--reader", home.card, *lists)
 
     assert verify(own / "trust.json", own / "hotlist.json", own / "list-key.json").status == 0
     told(verify(other / "trust.json", own / "hotlist.json", own / "list-key.json"), 1, "is not signed by the list key")
@@ -382,8 +382,8 @@ def test_lists_that_are_none_or_anothers(house: IssuerDirectory, other_house: Is
 
 @pytest.fixture(scope="module")
 def sealed_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerDirectory]:
-    """A house of its own in which nobody may write."""
-    made = issue_batch(tmp_path_factory.mktemp("sealed") / "house", 1, spare=1)
+    """A data directory of its own in which nobody may write."""
+    made = issue_batch(tmp_path_factory.mktemp("sealed") / "home", 1, spare=1)
     places = [made.root, *(path for path in made.root.rglob("*") if path.is_dir())]
     for path in made.root.rglob("*"):
         if path.is_file():
@@ -411,14 +411,14 @@ READ_ONLY = [
 
 @pytest.mark.parametrize("command", READ_ONLY)
 def test_a_read_only_directory(sealed_house: IssuerDirectory, tmp_path: Path, command: str) -> None:
-    house, more = sealed_house, csv_form(tmp_path / "more.csv", 2, start=900)
-    names = {"root": house.root, "data": house.cli.data, "form": house.form, "stock": house.stock, "more": more}
-    words = [str(SCRIPT), *command.format(**names, done=house.done, draft=house.draft).split()]
-    before = listing(house.root), sorted(house.root.rglob("*"))
-    made = subprocess.run(unwritable(words), capture_output=True, text=True, env=house.cli.env(), check=False)
+    home, more = sealed_house, csv_form(tmp_path / "more.csv", 2, start=900)
+    names = {"root": home.root, "data": home.cli.data, "form": home.form, "stock": home.stock, "more": more}
+    words = [str(SCRIPT), *command.format(**names, done=home.done, draft=home.draft).split()]
+    before = listing(home.root), sorted(home.root.rglob("*"))
+    made = subprocess.run(unwritable(words), capture_output=True, text=True, env=home.cli.env(), check=False)
     told(Done((command,), made.returncode, made.stdout, made.stderr), 1)
     assert any(word in made.stderr for word in ("ermission", "may not be written", "cannot be opened")), made.stderr
-    assert (listing(house.root), sorted(house.root.rglob("*"))) == before
+    assert (listing(home.root), sorted(home.root.rglob("*"))) == before
 
 
 # --- full disks ------------------------------------------------------------------------------------------------------
@@ -426,10 +426,10 @@ def test_a_read_only_directory(sealed_house: IssuerDirectory, tmp_path: Path, co
 
 @pytest.fixture
 def full_house(tmp_path: Path) -> Iterator[tuple[IssuerDirectory, Disk]]:
-    """A house with an approved batch on a disk of its own, which has room still."""
+    """An issuer with an approved batch on a disk of its own, which has room still."""
     place = tmp_path / "disk"
     with small_disk(place, 6_000) as mounted:
-        made = issue_batch(place / "house", 2, spare=2)
+        made = issue_batch(place / "home", 2, spare=2)
         made.cli.ok("batch", "approve", made.draft, "--by", "reviewer")
         yield made, Disk(place, mounted)
 
@@ -448,57 +448,57 @@ FULL = [
 
 
 def test_a_full_disk_and_then_room_again(full_house: tuple[IssuerDirectory, Disk], tmp_path: Path) -> None:
-    house, disk = full_house
+    home, disk = full_house
     more = csv_form(tmp_path / "more.csv", 40, start=900)
-    names = {"root": house.root, "form": house.form, "done": house.done, "draft": house.draft, "more": more}
+    names = {"root": home.root, "form": home.form, "done": home.done, "draft": home.draft, "more": more}
     commands = [tuple(word.format(**names) for word in command) for command in FULL]
-    database = house.cli.data / "membercard.db"
-    before = listing(house.root), records(database)
+    database = home.cli.data / "membercard.db"
+    before = listing(home.root), records(database)
     for command in commands:
         disk.fill()
-        done = house.cli.run(*command, **disk.limit)
+        done = home.cli.run(*command, **disk.limit)
         assert done.status == 1, (command, done.out, done.err)
         assert "Traceback" not in done.err
         last = done.err.strip().splitlines()[-1]
         assert last.startswith("membercard: "), (command, done.err)
         assert any(word in last for word in ("No space left", "disk", "too large")), (command, last)
-        assert listing(house.root) == before[0], command
+        assert listing(home.root) == before[0], command
     disk.make_room()
     assert records(database) == before[1]
     for command in commands:
-        done = house.cli.run(*command)
+        done = home.cli.run(*command)
         # That form has rows to be returned, which is what `roster check` says with 1.
         assert done.status == (1 if command[:2] == ("roster", "check") else 0), (command, done.err)
 
 
 def test_a_disk_that_is_full_when_the_line_starts(full_house: tuple[IssuerDirectory, Disk]) -> None:
-    house, disk = full_house
-    house.cli.ok("batch", "prepare", house.draft)
+    home, disk = full_house
+    home.cli.ok("batch", "prepare", home.draft)
     disk.fill()
-    done = house.cli.run("perso", "run", house.draft, "--reader", f"sim:{house.stock}", **disk.limit)
+    done = home.cli.run("perso", "run", home.draft, "--reader", f"sim:{home.stock}", **disk.limit)
     assert done.status in (1, 3), done.err
     assert "Traceback" not in done.out + done.err
     assert "disk" in done.out + done.err or "No space" in done.out + done.err
     disk.make_room()
-    house.cli.ok("perso", "run", house.draft, "--reader", f"sim:{house.stock}")
-    accounts = house.cli.ok("batch", "show", house.draft, "--json").json["accounts"]
+    home.cli.ok("perso", "run", home.draft, "--reader", f"sim:{home.stock}")
+    accounts = home.cli.ok("batch", "show", home.draft, "--json").json["accounts"]
     assert (accounts["verified"], accounts["chips_rejected"], accounts["balanced"]) == (2, 0, True)
 
 
-def test_settings_show_no_password(house: IssuerDirectory) -> None:
+def test_settings_show_no_password(home: IssuerDirectory) -> None:
     """`doctor` prints the database it uses."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"postgresql://clerk:very-secret@127.0.0.1:{free.getsockname()[1]}/cards"
-        done = house.cli.run("--database", url, "doctor", "--json")
+        done = home.cli.run("--database", url, "doctor", "--json")
     assert done.status == 1
     findings = {finding["what"]: finding for finding in json.loads(done.out)}
     assert findings["database"]["state"] == "fault"
     assert "very-secret" not in done.out + done.err
 
 
-def test_house_is_not_moved_by_looking(house: IssuerDirectory, tmp_path: Path) -> None:
-    """A copy of the house works as the house does: nothing in it names another place."""
+def test_house_is_not_moved_by_looking(home: IssuerDirectory, tmp_path: Path) -> None:
+    """A copy of the issuer works as the issuer does: nothing in it names another place."""
     copy = tmp_path / "moved"
-    shutil.copytree(house.cli.data, copy)
-    assert house.done in Cli(copy).ok("batch", "list").out
+    shutil.copytree(home.cli.data, copy)
+    assert home.done in Cli(copy).ok("batch", "list").out

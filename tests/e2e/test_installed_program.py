@@ -36,15 +36,15 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_script_says_what_a_forked_command_says(house: IssuerDirectory, tmp_path: Path, command: str) -> None:
+def test_the_script_says_what_a_forked_command_says(home: IssuerDirectory, tmp_path: Path, command: str) -> None:
     profile = ROOT / "personalize" / "profiles" / "union-member.yaml"
-    chip = house.card.removeprefix("sim:")
-    names = {"form": house.form, "done": house.done, "card": house.card, "blank": house.blank, "chip": chip}
+    chip = home.card.removeprefix("sim:")
+    names = {"form": home.form, "done": home.done, "card": home.card, "blank": home.blank, "chip": chip}
     words = command.format(**names, profile=profile, out=tmp_path / "lists").split()
-    script = replace(house.cli, fresh=True).run(*words)
+    script = replace(home.cli, fresh=True).run(*words)
     assert "Traceback" not in script.err
     assert script.out + script.err
-    assert script == house.cli.run(*words)
+    assert script == home.cli.run(*words)
 
 
 def test_no_group_is_left_out() -> None:

@@ -151,7 +151,7 @@ def test_keys_that_came_and_went_since_the_last_look(tmp_path: Path) -> None:
     assert pool.take().modulus not in {first.modulus, came, *gone}
 
 
-def test_a_pool_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+def test_a_pool_that_cannot_be_created_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(KeyPoolError, match="cannot make the key pool"):
         issuer.pool(tmp_path / "file")

@@ -44,14 +44,14 @@ def heirs(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_every_fault_that_the_line_may_meet_has_a_code_of_its_own(family: type[Exception]) -> None:
-    told = {}
+    codes = {}
     for kind in heirs(family):
         fault = kind.__new__(kind)  # whatever it is made from: its kind counts
         for name, value in VALUES.items():
             setattr(fault, name, value)
-        told[kind.__name__] = reason_for(fault).code
-    assert all(code in set(RejectCode) for code in told.values()), told
-    assert RejectCode.INTERNAL not in told.values()
+        codes[kind.__name__] = reason_for(fault).code
+    assert all(code in set(RejectCode) for code in codes.values()), codes
+    assert RejectCode.INTERNAL not in codes.values()
 
 
 def test_a_reason_says_more_than_the_code_where_there_is_more() -> None:
@@ -69,7 +69,7 @@ def test_a_reason_says_more_than_the_code_where_there_is_more() -> None:
     assert (locked.code, locked.params) == ("locked", {"state": "7F"})
 
 
-def test_kinds_are_told_apart() -> None:
+def test_kinds_differ() -> None:
     assert reason_for(NoCard("none")).code == "mute"
     assert reason_for(CardGone("gone")).code == "taken-out"
     assert reason_for(FenceLost("old")).code == "taken-over"

@@ -34,8 +34,8 @@ T = TypeVar("T")
 STAFF = Principal("staff", frozenset(Role))
 
 
-def in_house(directory: Path, work: Callable[[], T], **more: object) -> T:
-    """With the settings of a house in this directory in force."""
+def in_force(directory: Path, work: Callable[[], T], **more: object) -> T:
+    """Run ``work`` with the settings of an issuer in this directory."""
 
     def inside() -> T:
         settings.activate(None, data_dir=directory, simulation=True, station="S1", **more)
@@ -64,17 +64,21 @@ class Away:
         monkeypatch.setattr(registry.hotlist, "entries", answer)
 
 
-def test_own_lists_are_live_and_kept_signed_for_when_the_registry_is_away(
+def test_issuer_lists_are_live_and_stored_signed_for_when_the_registry_is_away(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away, profile, folder = Away(registry, monkeypatch), in_house(tmp_path, profile_in_use), tmp_path / STORED_LISTS
+    away, profile, folder = (
+        Away(registry, monkeypatch),
+        in_force(tmp_path, profile_in_use),
+        tmp_path / STORED_LISTS,
+    )
     _, (number, _) = carded(registry, 2)
     now = [NOON]
 
-    def made() -> IssuerLists:
+    def new_lists() -> IssuerLists:
         return IssuerLists(registry, issuer.custody(), profile, folder, clock=lambda: now[0])
 
-    lists = made()
+    lists = new_lists()
     first = lists()
     assert (first.live, first.hotlist is not None and len(first.hotlist)) == (True, 0)
     assert sorted(path.name for path in folder.iterdir()) == sorted([TRUST, HOTLIST, "list-key.json"])
@@ -89,20 +93,24 @@ def test_own_lists_are_live_and_kept_signed_for_when_the_registry_is_away(
 
     away.off = True
     now[0] += timedelta(hours=3)
-    for asked in (lists, made()):
-        kept = asked()
-        assert kept.live is False
-        assert kept.hotlist is not None
-        assert kept.hotlist.find(number, 1) is not None
-        assert kept.hotlist.age(now[0]) == timedelta(hours=3)
+    for source in (lists, new_lists()):
+        lists_then = source()
+        assert lists_then.live is False
+        assert lists_then.hotlist is not None
+        assert lists_then.hotlist.find(number, 1) is not None
+        assert lists_then.hotlist.age(now[0]) == timedelta(hours=3)
     away.off = False
     assert lists().live is True
 
 
-def test_kept_lists_that_were_changed_are_refused_and_none_are_told(
+def test_changed_or_missing_stored_lists_are_refused(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away, profile, folder = Away(registry, monkeypatch), in_house(tmp_path, profile_in_use), tmp_path / STORED_LISTS
+    away, profile, folder = (
+        Away(registry, monkeypatch),
+        in_force(tmp_path, profile_in_use),
+        tmp_path / STORED_LISTS,
+    )
     IssuerLists(registry, issuer.custody(), profile, folder)()
     fresh = IssuerLists(registry, issuer.custody(), profile, folder)
     away.off = True
@@ -117,12 +125,12 @@ def test_kept_lists_that_were_changed_are_refused_and_none_are_told(
 def test_a_disk_that_takes_no_lists_takes_no_verdicts(tmp_path: Path, registry: Registry) -> None:
     blocked = tmp_path / "a-file"
     blocked.write_text("no folder")
-    lists = IssuerLists(registry, issuer.custody(), in_house(tmp_path, profile_in_use), blocked / "lists")
+    lists = IssuerLists(registry, issuer.custody(), in_force(tmp_path, profile_in_use), blocked / "lists")
     assert lists().live is True
 
 
 def test_published_files_in_the_data_directory_come_first(tmp_path: Path, registry: Registry) -> None:
-    parts = in_house(tmp_path, lambda: station_parts(registry, issuer.custody(), pcsc=False))
+    parts = in_force(tmp_path, lambda: station_parts(registry, issuer.custody(), pcsc=False))
     assert parts.lists().live
     for path in (tmp_path / STORED_LISTS).iterdir():
         path.rename(tmp_path / path.name)
@@ -138,7 +146,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
     before = set(threading.enumerate())
     batch = issuer.batch(registry, 1)
     (path,) = make_stock(tmp_path / SLOT_CARDS, 1, CardConfig(blank()))
-    parts = in_house(
+    parts = in_force(
         tmp_path,
         lambda: station_parts(
             registry,
@@ -152,8 +160,8 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
     service = ReaderService(parts)
     service.start()
     try:
-        made: list[int] = []
-        assert parts.line.prepare(batch, made.append, by="op") == sum(made) == 1
+        counts: list[int] = []
+        assert parts.line.prepare(batch, counts.append, by="op") == sum(counts) == 1
         service.lanes.start(STAFF, batch, ["lane-1"])
         service.developer.insert(STAFF, "lane-1", path.name)
         assert eventually(lambda: service.lanes.lanes(STAFF)[0].state == "ended")
@@ -178,7 +186,7 @@ def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(
 
 def test_a_service_that_cannot_start_leaves_no_thread_either(tmp_path: Path, registry: Registry) -> None:
     before = set(threading.enumerate())
-    parts = in_house(tmp_path, lambda: station_parts(registry, issuer.custody(), pcsc=False))
+    parts = in_force(tmp_path, lambda: station_parts(registry, issuer.custody(), pcsc=False))
     service = ReaderService(replace(parts, reader_urls=("sim:slot/A", "sim:nowhere")))
     with pytest.raises(ReaderNotFound, match="nowhere"):
         service.start()

@@ -95,7 +95,7 @@ def test_any_plain_grouping_is_shown(number: int, value: bytes) -> None:
     assert all(line for item in group.content for line in item.lines())
 
 
-def test_what_is_no_data_object_is_told_by_its_length() -> None:
+def test_a_value_without_data_objects_is_shown_by_its_length() -> None:
     one = DossierApplication(PAYMENT, AID, AID, AID, ())
     [item] = explained(one, 0x0E01, b"\x5a\x20secret", NAMES)
     assert item.text == "8 bytes, no data objects"
@@ -113,7 +113,7 @@ def app(*parts: DossierPart) -> DossierApplication:
     return DossierApplication(PAYMENT, AID, AID, AID, parts)
 
 
-def told(left: DossierApplication, right: DossierApplication, **how: object) -> list[tuple[str, str, str]]:
+def places_of(left: DossierApplication, right: DossierApplication, **how: object) -> list[tuple[str, str, str]]:
     return [(d.dgi[:4], d.path, d.text) for d in diff(left, right, NAMES, **how)]  # type: ignore[arg-type]
 
 
@@ -127,9 +127,9 @@ def test_equal_dossiers_do_not_differ() -> None:
 
 def test_differences_are_named_by_place_and_show_no_value() -> None:
     other = "6217001234567891"
-    found = diff(card(SIDE).payment, card(SIDE, pan=other, sequence=2).payment, NAMES, SIDE.custody)
-    shown = "\n".join(map(str, found))
-    places = [(d.dgi[:4], d.path) for d in found]
+    differences = diff(card(SIDE).payment, card(SIDE, pan=other, sequence=2).payment, NAMES, SIDE.custody)
+    shown = "\n".join(map(str, differences))
+    places = [(d.dgi[:4], d.path) for d in differences]
     assert ("0101", "70/5A Application Primary Account Number (PAN)") in places
     assert ("0101", "70/5F34 Application Primary Account Number (PAN) Sequence Number") in places
     assert {"9000", "8000", "8020"} <= {place for place, _ in places}
@@ -173,27 +173,27 @@ def test_differences_are_named_by_place_and_show_no_value() -> None:
 def test_each_kind_of_difference(
     left: DossierApplication, right: DossierApplication, expected: list[tuple[str, str, str]]
 ) -> None:
-    assert told(left, right, custody=SIDE.custody) == expected
+    assert places_of(left, right, custody=SIDE.custody) == expected
 
 
 def test_secrets_are_compared_inside_custody() -> None:
     one, same, other = (
         app(DossierPart(0x8010, SIDE.custody.seal(SIDE.seal, pin, "x"))) for pin in (b"1234", b"1234", b"1235")
     )
-    assert told(one, same, custody=SIDE.custody) == []
-    assert told(one, other, custody=SIDE.custody) == [("8010", "", "the secrets differ")]
+    assert places_of(one, same, custody=SIDE.custody) == []
+    assert places_of(one, other, custody=SIDE.custody) == [("8010", "", "the secrets differ")]
 
 
 def test_a_pin_of_custodys_own_is_not_compared_with_one_that_could_be_a_guess() -> None:
     mine, guess = SIDE.custody.new_pin(4, SIDE.seal, "x"), SIDE.custody.seal(SIDE.seal, bytes(8), "x")
     one, other = (app(DossierPart(0x8010, pin)) for pin in (mine, guess))
-    assert told(one, other, custody=SIDE.custody) == [("8010", "", "secrets that are too short to be compared")]
-    assert told(one, one, custody=SIDE.custody) == []
+    assert places_of(one, other, custody=SIDE.custody) == [("8010", "", "secrets that are too short to be compared")]
+    assert places_of(one, one, custody=SIDE.custody) == []
 
 
 def test_keys_that_differ_show_both_check_values() -> None:
     a, b = card(SIDE).payment, card(SIDE, sequence=2).payment
-    [(_, _, words)] = [one for one in told(a, b, custody=SIDE.custody) if one[0] == "8000"]
+    [(_, _, words)] = [one for one in places_of(a, b, custody=SIDE.custody) if one[0] == "8000"]
     assert words == f"KCV {' '.join(groups(a)[0x8000].kcvs)} and {' '.join(groups(b)[0x8000].kcvs)}"
 
 
@@ -220,7 +220,9 @@ def test_a_chip_is_compared_in_all_that_it_shows(options: str) -> None:
     inner = stack(_Answering(turns))
     expected, shown = on_chip(inner, PUT_ON)
     assert [part.number for part in expected.parts] == [0x9102, 0x9104, 0x0101, 0x0102]
-    assert told(expected, shown) == [("0102", "70/9F36 Application Transaction Counter (ATC)", "1 of 2 bytes differ")]
+    assert places_of(expected, shown) == [
+        ("0102", "70/9F36 Application Transaction Counter (ATC)", "1 of 2 bytes differ")
+    ]
 
 
 class _Answering:

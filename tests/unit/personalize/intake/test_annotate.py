@@ -153,7 +153,7 @@ def test_refusals(tmp_path: Path) -> None:
         annotate(report, tmp_path / "out.xlsx")
 
 
-def test_a_workbook_that_openpyxl_cannot_read_is_made_afresh(tmp_path: Path) -> None:
+def test_a_workbook_that_openpyxl_cannot_read_is_created_again(tmp_path: Path) -> None:
     import zipfile
 
     form = forms.xlsx(tmp_path / "f.xlsx", forms.form(person(1, gender=None)))

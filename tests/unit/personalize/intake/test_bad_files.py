@@ -17,8 +17,8 @@ from tests.support.forms import TODAY, person
 XLSX = "form.xlsx"
 
 
-def refused(path: Path, kind: type[errors.IntakeError], said: str, **options: Limits) -> None:
-    with pytest.raises(kind, match=said) as caught:
+def refused(path: Path, kind: type[errors.IntakeError], pattern: str, **options: Limits) -> None:
+    with pytest.raises(kind, match=pattern) as caught:
         check(path, **options)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
     assert caught.value.chinese
@@ -76,7 +76,7 @@ def test_other_content_under_a_right_name(tmp_path: Path, data: bytes, suffix: s
 
 
 @pytest.mark.parametrize(
-    ("part", "said"),
+    ("part", "pattern"),
     [
         ("word/document.xml", "Word"),
         ("content.xml", "OpenDocument"),
@@ -84,8 +84,8 @@ def test_other_content_under_a_right_name(tmp_path: Path, data: bytes, suffix: s
         ("a.txt", "an archive"),
     ],
 )
-def test_other_archives(tmp_path: Path, part: str, said: str) -> None:
-    refused(zipped(tmp_path / XLSX, **{part: b"<a/>"}), errors.WrongFileType, said)
+def test_other_archives(tmp_path: Path, part: str, pattern: str) -> None:
+    refused(zipped(tmp_path / XLSX, **{part: b"<a/>"}), errors.WrongFileType, pattern)
 
 
 def test_unknown_suffix_text_as_workbook_and_empty(tmp_path: Path) -> None:

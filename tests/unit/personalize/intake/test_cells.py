@@ -106,7 +106,7 @@ def test_the_region_table_is_the_librarys() -> None:
     provinces = {code for code in codes if len(code) == 2}
     assert provinces == {f"{code:02}" for code in range(100) if "province" in library.info(f"{code:02}0000")[0][1]}
     for code in (province + f"{county:04}" for province in provinces for county in range(0, 10_000, 3)):
-        assert any("county" in found for _, found in library.info(code)) is (code in codes), code
+        assert any("county" in entry for _, entry in library.info(code)) is (code in codes), code
     assert len(codes) > 6000
 
 

@@ -148,7 +148,7 @@ def test_csv_rows_are_counted_as_a_spreadsheet_shows_them(tmp_path: Path) -> Non
         assert report.unit == "甲,乙工会"
 
 
-def test_two_tables_side_by_side_are_told(tmp_path: Path) -> None:
+def test_two_tables_side_by_side_give_a_warning(tmp_path: Path) -> None:
     report = check(forms.xlsx(tmp_path / "f.xlsx", [[*HEADER, *HEADER], [*person(1), *person(2)]]), today=TODAY)
     assert report.warnings[0][1].startswith("two tables stand side by side")
 
@@ -207,8 +207,8 @@ class OnRecord:
     living_card: bool
 
 
-def test_the_registry_is_asked_once_with_sound_numbers(tmp_path: Path) -> None:
-    asked: list[list[str]] = []
+def test_the_registry_is_queried_once_with_valid_numbers(tmp_path: Path) -> None:
+    calls: list[list[str]] = []
     record = {
         id_number(serial=1): OnRecord(UNIT, True),
         id_number(serial=2): OnRecord(UNIT, False),
@@ -217,7 +217,7 @@ def test_the_registry_is_asked_once_with_sound_numbers(tmp_path: Path) -> None:
     }
 
     def known(numbers: list[str]) -> dict[str, OnRecord]:
-        asked.append(numbers)
+        calls.append(numbers)
         return {number: record[number] for number in numbers if number in record}
 
     broken = person(7, id=id_number(serial=7)[:17] + "?")
@@ -233,7 +233,7 @@ def test_the_registry_is_asked_once_with_sound_numbers(tmp_path: Path) -> None:
         "ID_MISSING",
         "ID_FORMAT",
     ]
-    assert asked == [[id_number(serial=serial) for serial in (1, 2, 3, 4, 5)]]
+    assert calls == [[id_number(serial=serial) for serial in (1, 2, 3, 4, 5)]]
 
 
 def test_a_unit_merged_down_the_page_counts_for_every_row(tmp_path: Path) -> None:
@@ -254,8 +254,8 @@ def test_without_a_unit_column_the_title_counts(tmp_path: Path) -> None:
     assert [row.unit for row in report.accepted] == [UNIT, "第二工会"]
     untitled = check(forms.xlsx(tmp_path / "g.xlsx", rows[2:4]), today=TODAY)
     assert (verdicts(untitled), untitled.unit) == (["UNIT_MISSING"], None)
-    told = check(forms.xlsx(tmp_path / "h.xlsx", rows[2:4]), today=TODAY, unit="第三工会")
-    assert (told.unit, told.accepted[0].unit) == ("第三工会", "第三工会")
+    given_unit = check(forms.xlsx(tmp_path / "h.xlsx", rows[2:4]), today=TODAY, unit="第三工会")
+    assert (given_unit.unit, given_unit.accepted[0].unit) == ("第三工会", "第三工会")
 
 
 @pytest.mark.parametrize(
@@ -311,8 +311,8 @@ def test_several_sheets(tmp_path: Path) -> None:
     hidden.sheet_state = "hidden"
     book.save(tmp_path / "f.xlsx")
     report = check(tmp_path / "f.xlsx", today=TODAY)
-    found = [(row["sheet"], row["sheet_row"], row["verdict"]) for row in report.to_json()["rows"]]
-    assert found == [("一部", 4, "accept"), ("一部", 5, "accept"), ("二部", 4, "reject"), ("二部", 5, "accept")]
+    verdicts = [(row["sheet"], row["sheet_row"], row["verdict"]) for row in report.to_json()["rows"]]
+    assert verdicts == [("一部", 4, "accept"), ("一部", 5, "accept"), ("二部", 4, "reject"), ("二部", 5, "accept")]
     assert report.rejected[0].duplicate_of == "一部 5"
 
 
@@ -330,7 +330,7 @@ def test_a_form_without_people_and_a_unit_too_long_for_the_card(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "pattern"),
     [
         (
             [("序号", "姓名", "性别"), (1, "孙波磊", "男")],
@@ -340,8 +340,8 @@ def test_a_form_without_people_and_a_unit_too_long_for_the_card(tmp_path: Path) 
         ([], "empty workbook"),
     ],
 )
-def test_no_header_says_what_came_nearest(tmp_path: Path, rows: list[tuple[object, ...]], said: str) -> None:
-    with pytest.raises(HeaderNotFound, match=said) as caught:
+def test_no_header_says_what_came_nearest(tmp_path: Path, rows: list[tuple[object, ...]], pattern: str) -> None:
+    with pytest.raises(HeaderNotFound, match=pattern) as caught:
         check(forms.xlsx(tmp_path / "f.xlsx", rows))
     assert "孙波磊" not in str(caught.value)
 

@@ -36,9 +36,9 @@ def prepared() -> Iterator[Bench]:
 @pytest.fixture
 def bench(prepared: Bench) -> Iterator[Bench]:
     with fast_directory() as directory:
-        made = prepared.copy(directory)
-        yield made
-        made.registry.close()
+        copied = prepared.copy(directory)
+        yield copied
+        copied.registry.close()
 
 
 class Watched:
@@ -171,7 +171,7 @@ def test_the_key_set_that_the_chip_names_opens_it(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "state", [ApplicationLifeCycle.INSTALLED, 0x87, 0x8F], ids=["not-selectable", "locked", "locked-done"]
 )
-def test_an_instance_in_any_other_state_is_made_anew(bench: Bench, state: int) -> None:
+def test_an_instance_in_any_other_state_is_installed_again(bench: Bench, state: int) -> None:
     chip = bench.chip()
     die(bench, chip, INSTALL, 1, after=True)
     chip.registry.set_state(bytes.fromhex(MEMBER_AID), state)
@@ -275,7 +275,7 @@ def test_cards_prepared_before_breakfast_are_valid_at_once(bench: Bench, monkeyp
     assert Job.__dataclass_fields__["now"].default is local_now
 
 
-def test_a_garbled_serial_is_found_out_when_the_chip_is_read_back(bench: Bench) -> None:
+def test_a_garbled_serial_is_detected_when_the_chip_is_read_back(bench: Bench) -> None:
     """The first reading named a chip that is not there; what was bound to it is given up, and never verified."""
     chip = bench.chip()
 

@@ -46,9 +46,9 @@ def prepared() -> Iterator[Bench]:
 @pytest.fixture
 def bench(prepared: Bench) -> Iterator[Bench]:
     with fast_directory() as directory:
-        made = prepared.copy(directory)
-        yield made
-        made.registry.close()
+        copied = prepared.copy(directory)
+        yield copied
+        copied.registry.close()
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +141,7 @@ def test_a_dead_chip_goes_to_the_contact_bin_after_all_its_tries(bench: Bench) -
     assert (accounts.chips_fed, accounts.remade) == (2, 0)
 
 
-def test_a_chip_that_dies_half_done_is_one_chip_and_its_card_is_made_again(bench: Bench) -> None:
+def test_a_chip_that_dies_half_done_is_one_chip_and_its_card_is_remade(bench: Bench) -> None:
     """It cannot tell its serial any more, but it has not left the slot: counted once, and no dossier waits for it."""
     chip, good = bench.chip(), bench.chip()
     rack = DeadRack([chip, good], ["tear-apdu:12"])
@@ -416,10 +416,10 @@ def test_a_lane_waits_for_a_reader_that_comes_back(
 ) -> None:
     rack = Troubled([bench.chip(), bench.chip()])
     rack.trouble = list(trouble)
-    told: list[str] = []
-    result = bench.run(rack, on_event=lambda event: told.append(event.message))
+    messages: list[str] = []
+    result = bench.run(rack, on_event=lambda event: messages.append(event.message))
     assert (result.counts, result.fault, rack.trouble) == (counts, False, [])
-    assert str(trouble[0][1]) in told
+    assert str(trouble[0][1]) in messages
     assert bench.accounts.balanced
 
 
@@ -502,7 +502,7 @@ def test_a_registry_that_fails_ends_the_lane_with_a_sentence_and_loses_nothing(b
     bench.check_all_issued()
 
 
-def test_a_database_really_locked_is_told_in_a_sentence(bench: Bench) -> None:
+def test_a_locked_database_is_reported_in_a_sentence(bench: Bench) -> None:
     impatient = Registry.open(f"sqlite:///{bench.directory / 'registry.db'}", issuer.custody(), busy_seconds=0.05)
     holder = sqlite3.connect(bench.directory / "registry.db", isolation_level=None, check_same_thread=False)
     chip = bench.chip()
@@ -521,7 +521,7 @@ def test_a_database_really_locked_is_told_in_a_sentence(bench: Bench) -> None:
     assert bench.run(Rack([chip])).counts == {VERIFIED: 1}
 
 
-def test_dossiers_that_a_crash_left_unmade_are_made_by_the_next_run(bench: Bench) -> None:
+def test_dossiers_that_a_crash_left_missing_are_prepared_by_the_next_run(bench: Bench) -> None:
     """Rejected, and dead before the card was made again: no waiting dossier, one member without."""
     bench.run(Rack(bench.chip() for _ in range(5)))
     chip = bench.chip()
@@ -535,12 +535,12 @@ def test_dossiers_that_a_crash_left_unmade_are_made_by_the_next_run(bench: Bench
 
 def test_a_batch_never_prepared_is_not_prepared_by_the_line(bench: Bench) -> None:
     batch = issuer.batch(bench.registry, 1, start=200)
-    made: list[int] = []
+    remade: list[int] = []
     job = replace(bench.job(), batch_id=batch)
-    result = bench.run(Rack([bench.chip()]), job=job, remake=lambda: made.append(1))
+    result = bench.run(Rack([bench.chip()]), job=job, remake=lambda: remade.append(1))
     assert result.counts == {CardOutcome.NOTHING_LEFT: 1}
     assert "membercard batch prepare" in result.message
-    assert not made
+    assert not remade
 
 
 def test_two_stations_may_make_the_same_dossiers_again(bench: Bench) -> None:
@@ -559,7 +559,7 @@ def test_two_stations_may_make_the_same_dossiers_again(bench: Bench) -> None:
     bench.check_all_issued()
 
 
-def test_a_dossier_that_cannot_be_made_again_ends_the_lane_after_the_reject_is_on_record(bench: Bench) -> None:
+def test_a_dossier_that_cannot_be_remade_ends_the_lane_after_the_reject_is_recorded(bench: Bench) -> None:
     def fail() -> None:
         raise PrepareError("the name does not fit")
 
@@ -580,11 +580,11 @@ def test_a_dossier_that_cannot_be_made_again_ends_the_lane_after_the_reject_is_o
 def test_a_frozen_lane_that_wakes_up_may_not_write_and_its_chip_is_looked_at_anew(bench: Bench, moment: str) -> None:
     """While it sleeps, another lane claims the chip; what the sleeper then writes is refused."""
     chip, stolen = bench.chip(), False
-    told: list[str] = []
+    messages: list[str] = []
 
     def steal(event: LaneEvent) -> None:
         nonlocal stolen
-        told.append("fell out" if event.report else event.step)
+        messages.append("fell out" if event.report else event.step)
         if event.step == moment and not stolen:
             stolen = True
             bench.registry.line.claim(bench.batch, "lane 9", "other station", chip.chip_serial, LEASE)
@@ -595,7 +595,7 @@ def test_a_frozen_lane_that_wakes_up_may_not_write_and_its_chip_is_looked_at_ane
     assert bench.accounts.claimed == 0
     lanes_of = {entry.lane for entry in bench.registry.line.journal_of(bench.batch)}
     assert lanes_of == {"lane 1"}
-    assert told[told.index("fell out") - 1] == moment, "nothing more is done to a chip that another lane holds"
+    assert messages[messages.index("fell out") - 1] == moment, "nothing more is done to a chip that another lane holds"
 
 
 @pytest.mark.parametrize("fault", ["mute:19", "tear-apdu:19+"])

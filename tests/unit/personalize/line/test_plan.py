@@ -80,7 +80,7 @@ def test_life_cycle_goes_through_every_state(dossier: Dossier, final: CardKeys) 
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "pattern"),
     [
         (chip(life=CardLifeCycleState.CARD_LOCKED), "locked or terminated"),
         (chip(life=CardLifeCycleState.TERMINATED), "locked or terminated"),
@@ -90,9 +90,9 @@ def test_life_cycle_goes_through_every_state(dossier: Dossier, final: CardKeys) 
     ],
 )
 def test_other_states_are_no_chip_of_this_line(
-    dossier: Dossier, final: CardKeys, state: ChipKeyState, said: str
+    dossier: Dossier, final: CardKeys, state: ChipKeyState, pattern: str
 ) -> None:
-    with pytest.raises(ChipUnfit, match=said):
+    with pytest.raises(ChipUnfit, match=pattern):
         plan(dossier, state, final)
 
 

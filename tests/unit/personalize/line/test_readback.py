@@ -35,13 +35,13 @@ Change = Callable[[bytes, bytes], bytes]
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
     with fast_directory() as directory:
-        made = Bench(directory, 40)
-        yield made
-        made.registry.close()
+        card_bench = Bench(directory, 40)
+        yield card_bench
+        card_bench.registry.close()
 
 
 @dataclass
-class Made:
+class PersonalizedCard:
     """A chip and the dossier it was made from."""
 
     chip: VirtualCard
@@ -85,7 +85,7 @@ class Changing:
         return self._change(apdu, self._card.exchange(apdu))
 
 
-def make(bench: Bench, *, dies_at: Callable[[bytes], bool] = lambda apdu: False) -> Made:
+def make(bench: Bench, *, dies_at: Callable[[bytes], bool] = lambda apdu: False) -> PersonalizedCard:
     """A chip personalized, as far as the first command that ``dies_at`` names."""
     chip, job = bench.chip(), bench.job()
     claim = bench.registry.line.claim(bench.batch, "lane 1", "station", chip.chip_serial, LEASE)
@@ -102,16 +102,16 @@ def make(bench: Bench, *, dies_at: Callable[[bytes], bool] = lambda apdu: False)
         process(card, job, "lane 1", lambda serial: True)
     except Killed:
         card.close()
-    return Made(chip, Dossier.decode(issuer.custody().open(claim.sealed).reveal()), job)
+    return PersonalizedCard(chip, Dossier.decode(issuer.custody().open(claim.sealed).reveal()), job)
 
 
 @pytest.fixture(scope="module")
-def made(bench: Bench) -> Made:
+def personalized(bench: Bench) -> PersonalizedCard:
     return make(bench)
 
 
-def test_a_chip_that_is_what_its_dossier_says(made: Made) -> None:
-    assert made.read_back()["verdict"] == VerdictCode.ACTIVE.value
+def test_a_chip_that_is_what_its_dossier_says(personalized: PersonalizedCard) -> None:
+    assert personalized.read_back()["verdict"] == VerdictCode.ACTIVE.value
 
 
 def in_answer(ins: int, old: bytes, new: bytes) -> Change:
@@ -143,12 +143,12 @@ DIFFERENCES = [
 
 
 @pytest.mark.parametrize(("change", "where"), DIFFERENCES)
-def test_a_changed_answer_is_detected(made: Made, change: Change, where: str) -> None:
+def test_a_changed_answer_is_detected(personalized: PersonalizedCard, change: Change, where: str) -> None:
     with pytest.raises((ReadBackError, CardError), match=where):
-        made.read_back(change)
+        personalized.read_back(change)
 
 
-def test_a_chip_that_returns_another_name_is_rejected_and_its_card_made_again(bench: Bench) -> None:
+def test_a_chip_that_returns_another_name_is_rejected_and_its_card_remade(bench: Bench) -> None:
     """The whole way: a tampering transport from the read-back's reset on."""
     chip, before = bench.chip(), bench.accounts
     name = "赵".encode("gb18030")[:1]
@@ -167,10 +167,10 @@ def test_a_chip_that_returns_another_name_is_rejected_and_its_card_made_again(be
     assert not [card for card in bench.registry.cards.of_batch(bench.batch) if card.chip_serial == chip.chip_serial]
 
 
-def test_a_genuine_chip_of_another_member_is_found(bench: Bench, made: Made) -> None:
+def test_a_genuine_chip_of_another_member_is_detected(bench: Bench, personalized: PersonalizedCard) -> None:
     other = make(bench)
     with pytest.raises(ReadBackError, match="does not return what the dossier says"):
-        made.read_back(dossier=replace(made.dossier, applications=other.dossier.applications))
+        personalized.read_back(dossier=replace(personalized.dossier, applications=other.dossier.applications))
 
 
 def with_part_of(dossier: Dossier, other: Dossier, dgi: int) -> Dossier:
@@ -180,43 +180,43 @@ def with_part_of(dossier: Dossier, other: Dossier, dgi: int) -> Dossier:
     return dossier.with_applications((MEMBER,), (replace(dossier.member, parts=parts),))
 
 
-def test_other_protected_data_are_found(bench: Bench, made: Made) -> None:
+def test_other_protected_data_are_detected(bench: Bench, personalized: PersonalizedCard) -> None:
     other = make(bench)
     with pytest.raises(ReadBackError, match="the protected record"):
-        made.read_back(dossier=with_part_of(made.dossier, other.dossier, 0x0501))
+        personalized.read_back(dossier=with_part_of(personalized.dossier, other.dossier, 0x0501))
 
 
-def test_read_keys_of_another_card_are_found(bench: Bench, made: Made) -> None:
+def test_read_keys_of_another_card_are_detected(bench: Bench, personalized: PersonalizedCard) -> None:
     other = make(bench)
     with pytest.raises(MembercardError, match="the card does not hold"):
-        made.read_back(dossier=with_part_of(made.dossier, other.dossier, 0x8030))
+        personalized.read_back(dossier=with_part_of(personalized.dossier, other.dossier, 0x8030))
 
 
-def test_protected_data_changed_on_the_way_are_found(made: Made) -> None:
+def test_protected_data_changed_on_the_way_are_detected(personalized: PersonalizedCard) -> None:
     def change(apdu: bytes, answer: bytes) -> bytes:
         secured = apdu[0] & 0x04 and apdu[1] == READ
         return bytes((answer[0] ^ 1,)) + answer[1:] if secured else answer
 
     with pytest.raises(IntegrityError):
-        made.read_back(change)
+        personalized.read_back(change)
 
 
-def test_stock_keys_left_on_the_chip_are_found(bench: Bench) -> None:
+def test_stock_keys_left_on_the_chip_are_detected(bench: Bench) -> None:
     half = make(bench, dies_at=lambda apdu: apdu[1] == 0xD8)
     with pytest.raises(ReadBackError, match=r"the key sets.*30"):
         half.read_back()
 
 
-def test_a_chip_not_secured_is_found(bench: Bench) -> None:
+def test_a_chip_not_secured_is_detected(bench: Bench) -> None:
     half = make(bench, dies_at=lambda apdu: apdu[1] == 0xF0)
     with pytest.raises(ReadBackError, match="the life cycle"):
         half.read_back()
 
 
-def test_another_chip_of_the_same_name_is_found_by_its_keys(bench: Bench, made: Made) -> None:
+def test_another_chip_of_the_same_name_is_detected_by_its_keys(bench: Bench, personalized: PersonalizedCard) -> None:
     other = make(bench)
     with pytest.raises(MembercardError, match="the card does not hold"):
-        made.read_back(final=other.final)
+        personalized.read_back(final=other.final)
 
 
 @pytest.mark.parametrize(
@@ -227,17 +227,17 @@ def test_another_chip_of_the_same_name_is_found_by_its_keys(bench: Bench, made: 
         pytest.param(NOW, "empty", "UNKNOWN_ISSUER", id="another-houses-trust"),
     ],
 )
-def test_only_an_active_card_passes(made: Made, at: datetime, trust: str | None, code: str) -> None:
+def test_only_an_active_card_passes(personalized: PersonalizedCard, at: datetime, trust: str | None, code: str) -> None:
     in_force = Issue(1, at - timedelta(days=1), at + timedelta(days=1))
-    keys = made.job.trust.keys.values() if trust is None else []
+    keys = personalized.job.trust.keys.values() if trust is None else []
     others: dict[str, object] = {"at": at, "trust": TrustList.of(keys, in_force)}
     with pytest.raises(ReadBackError, match=code) as error:
-        made.read_back(**others)
+        personalized.read_back(**others)
     assert error.value.field == "the verdict"
 
 
 @pytest.mark.parametrize("index", range(0, 16, 3))
-def test_a_card_pulled_during_the_read_back_is_a_card_pulled(made: Made, index: int) -> None:
+def test_a_card_pulled_during_the_read_back_is_a_card_pulled(personalized: PersonalizedCard, index: int) -> None:
     """Never a verdict and never a difference: the fault of the link comes out as it is."""
     seen = 0
 
@@ -249,4 +249,4 @@ def test_a_card_pulled_during_the_read_back_is_a_card_pulled(made: Made, index: 
         return answer
 
     with pytest.raises(CardGone):
-        made.read_back(pull)
+        personalized.read_back(pull)

@@ -120,8 +120,8 @@ def test_worker_processes_make_the_same_kind_of_dossier(tmp_path: Path) -> None:
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers,
     ):
         assert "snapshot" not in repr(spec)
-        (made,) = workers.submit(prepare_chunk, spec, [task]).result()
-    opened = Dossier.decode(issuer.custody().open(made.sealed).reveal())
+        (prepared,) = workers.submit(prepare_chunk, spec, [task]).result()
+    opened = Dossier.decode(issuer.custody().open(prepared.sealed).reveal())
     assert opened.member.records()[1, 1] == preparer.prepare(*task).member.records()[1, 1]
 
 
@@ -159,8 +159,8 @@ def test_two_stations_prepare_one_batch_and_each_member_gets_one_dossier(
             store.dossiers.add(batch_id, [again], by="station 2")
         return list(chunk)
 
-    made = batch._prepared
-    monkeypatch.setattr(batch, "_prepared", lambda *told: map(meanwhile, made(*told)))
+    unchanged = batch._prepared
+    monkeypatch.setattr(batch, "_prepared", lambda *args: map(meanwhile, unchanged(*args)))
     ticks: list[int] = []
     with pytest.raises(RegistryConflict, match="another station is preparing") as caught:
         batch.prepare_batch(store, batch_id, issuer.preparer(), pool, tick=ticks.append, by="station 1")
@@ -168,8 +168,8 @@ def test_two_stations_prepare_one_batch_and_each_member_gets_one_dossier(
     assert batch.prepare_batch(store, batch_id, issuer.preparer(), pool, tick=ticks.append, by="station 1") == 2
     accounts = store.batches.accounts(batch_id)
     assert (accounts.dossiers, accounts.waiting, accounts.to_prepare) == (6, 6, 0)
-    told = [row.entry.actor for row in store.audit.page(where=AuditFilter(action="batch.prepare")).items]
-    assert told == ["station 1", "station 2", "station 2", "station 1", "station 2"]
+    actors = [row.entry.actor for row in store.audit.page(where=AuditFilter(action="batch.prepare")).items]
+    assert actors == ["station 1", "station 2", "station 2", "station 1", "station 2"]
     store.close()
 
 
@@ -184,7 +184,7 @@ def test_chip_keys_are_taken_for_few_chunks_ahead_of_the_workers(
     pool.fill(4)
     left: list[int] = []
 
-    def full(made: int) -> None:
+    def full(count: int) -> None:
         left.append(len(pool))
         raise KeyboardInterrupt
 

@@ -29,7 +29,7 @@ def test_the_shipped_profile_names_every_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "row", "said"),
+    ("change", "row", "message"),
     [
         ("  aid: A0\n", 6, "payment.aid: an AID has 5 to 16 bytes"),
         ("  cdol1: 9F02\n", 6, "payment.cdol1"),
@@ -51,11 +51,11 @@ def test_the_shipped_profile_names_every_field() -> None:
         ),
     ],
 )
-def test_faults_name_file_line_and_field(change: str, row: int, said: str) -> None:
+def test_faults_name_file_line_and_field(change: str, row: int, message: str) -> None:
     with pytest.raises(ProfileError) as caught:
         parse_profile(MINIMAL + change, "own.yaml")
     assert f"own.yaml:{row}: " in str(caught.value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_profile_check_lints_a_specimen(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_card_numbers_run_out_with_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "line", "said"),
+    ("change", "line", "message"),
     [
         ("member: {ddol: 9F0206}", 4, "unpredictable number"),
         ("member: {pdol: 9F}", 4, "pdol"),
@@ -53,27 +53,27 @@ def test_card_numbers_run_out_with_a_sentence() -> None:
         ("line:\n  scp03:\n    master: x\n    diversification: magic\n    version: 1", 7, "diversification"),
     ],
 )
-def test_faults_name_file_line_and_field(change: str, line: int, said: str) -> None:
+def test_faults_name_file_line_and_field(change: str, line: int, message: str) -> None:
     with pytest.raises(ProfileError) as caught:
         parse_profile(MINIMAL + change, "own.yaml")
     assert f"own.yaml:{line}: " in str(caught.value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_reported_at_once() -> None:
     with pytest.raises(ProfileError) as caught:
         parse_profile("profile: A B\nscheme: x\n", "own.yaml")
     assert len(str(caught.value).splitlines()) == 3
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [(b"\xff\xfe", "not UTF-8"), (b"a: [", "not YAML"), (b"- 1", "mapping"), (b"", "mapping")],
 )
-def test_files_that_are_no_profile(tmp_path: Path, content: bytes, said: str) -> None:
+def test_files_that_are_no_profile(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "p.yaml"
     path.write_bytes(content)
-    with pytest.raises(ProfileError, match=said):
+    with pytest.raises(ProfileError, match=message):
         load_profile(path)
 
 
@@ -91,7 +91,7 @@ def test_leap_days_end_on_28_february() -> None:
     assert years_after(date(2024, 2, 29), 1) == date(2025, 2, 28)
 
 
-def test_stock_masters_are_found_from_key_data() -> None:
+def test_stock_masters_come_from_key_data() -> None:
     stock = parse_profile(
         MINIMAL
         + "line: {stock: {suppliers: [{key_data: A1, master: a}, {key_data: A1B2, master: b, diversification: kdf3}]}}",
