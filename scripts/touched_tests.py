@@ -46,12 +46,12 @@ def touched(paths: list[Path]) -> set[Path]:
     wanted = {module(path) for path in paths if path.suffix == ".py"}
     while more := {module(p) for p in tests if imported[p] & wanted and "support" in p.parts} - wanted:
         wanted |= more
-    found = {path for path in tests if path in paths or imported[path] & wanted}
+    matches = {path for path in tests if path in paths or imported[path] & wanted}
     for path in paths:
         mirror = Path("tests/unit") / path.parent
         if path.parts[0] not in ("tests", "docs") and (ROOT / mirror).is_dir():
-            found |= {test for test in tests if test.is_relative_to(mirror)}
-    return {path for path in found if path.name.startswith("test_")}
+            matches |= {test for test in tests if test.is_relative_to(mirror)}
+    return {path for path in matches if path.name.startswith("test_")}
 
 
 def main() -> None:
