@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from registry.errors import RegistryConflict, RegistryError, RegistryUnavailable, RegistryUnfit
 
 BUSY_SECONDS = 10.0
+_RETRY_SECONDS = 0.01
+_PRIMARY_CODE = 0xFF  # the lower byte of an extended result code
 _LANES = 32  # connections of one process at a time; a lane needs one for the length of one transaction
 
 _Rules = tuple[tuple[str, type[RegistryError], str], ...]
@@ -242,15 +246,31 @@ def _engine(url: URL, busy_seconds: float) -> Engine:
     if not directory.is_dir():
         raise RegistryUnavailable(f"{_name(url)} cannot be made: there is no directory {directory}")
     engine = create_engine(url, connect_args={"timeout": busy_seconds}, **common)
-    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "connect", partial(_set_up_sqlite, busy_seconds))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+def _set_up_sqlite(busy_seconds: float, connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself; _begin_sqlite does
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL", "secure_delete = ON"):
+    _use_wal(connection, busy_seconds)
+    for pragma in ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _use_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Switch the file to WAL. In a new file that turns a read lock into a write lock, for which SQLite does not apply
+    its busy timeout: where two programs create one database together, one of them has to try again."""
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(conn: Connection) -> None:
