@@ -33,6 +33,8 @@ _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "autovacuum": "off",
+    # Its segments are files in the data directory then: an immediate shutdown leaves POSIX segments in /dev/shm.
+    "dynamic_shared_memory_type": "mmap",
 }
 
 
