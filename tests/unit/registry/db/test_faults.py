@@ -25,6 +25,7 @@ from registry.values import JournalEntry, JournalEvent
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.postgres import Cluster
 from tests.support.registry.registrar import UNIT, claimed, ready, rows
+from tests.support.waiting import PATIENCE
 
 
 def sqlite_url(path: Path) -> str:
@@ -50,6 +51,20 @@ def test_a_locked_database(tmp_path: Path, custody: MemoryCustody) -> None:
         other.close()
         registry.line.journal(claim, JournalEntry("install", JournalEvent.INTENT))
         assert len(registry.line.journal_of(batch)) == 1
+
+
+def test_a_new_database_that_another_program_writes_at_this_moment(tmp_path: Path, custody: MemoryCustody) -> None:
+    other = sqlite3.connect(tmp_path / "registry.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(RegistryUnavailable, match="is locked by another program; try again"):
+        Registry.open(sqlite_url(tmp_path), custody, busy_seconds=0.1)
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(Registry.open, sqlite_url(tmp_path), custody)
+        with pytest.raises(TimeoutError):
+            opening.result(0.2)
+        other.execute("COMMIT")
+        opening.result(PATIENCE).close()
+    other.close()
 
 
 def test_a_row_locked_in_postgresql(cluster: Cluster, custody: MemoryCustody) -> None:
