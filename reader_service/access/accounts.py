@@ -39,7 +39,7 @@ class SignedIn:
     """``secret`` goes into the cookie and nowhere else."""
 
     secret: str = field(repr=False)
-    known: AuthenticatedCaller
+    caller: AuthenticatedCaller
     user: User
 
 
@@ -75,18 +75,18 @@ class AccountService:
             self.throttle.succeeded(name)
             return self._open(user, origin)
 
-    def sign_out(self, known: AuthenticatedCaller) -> None:
+    def sign_out(self, caller: AuthenticatedCaller) -> None:
         """Ends this session and the leases of its user."""
         with translate_registry_errors():
-            self._registry.sessions.end(known.key, by=known.principal.name)
-        self._forget(known.principal.name)
+            self._registry.sessions.end(caller.key, by=caller.principal.name)
+        self._forget(caller.principal.name)
 
-    def change_password(self, known: AuthenticatedCaller, old: str, new: str, origin: str) -> SignedIn:
+    def change_password(self, caller: AuthenticatedCaller, old: str, new: str, origin: str) -> SignedIn:
         """Change the caller's own password; every session ends, and a new one starts.
 
         Raises WrongPassword, Invalid (the rules), TooMany, Unavailable.
         """
-        name = known.principal.name
+        name = caller.principal.name
         with translate_registry_errors(), self._turn(name):
             self._check(name, old, origin)
             check_rules(new, name)
@@ -96,31 +96,31 @@ class AccountService:
             self._forget(name)
             return self._open(user, origin)
 
-    def me(self, known: AuthenticatedCaller) -> User:
+    def me(self, caller: AuthenticatedCaller) -> User:
         with translate_registry_errors():
-            return self._registry.users.user(known.principal.name)
+            return self._registry.users.user(caller.principal.name)
 
-    def sessions(self, known: AuthenticatedCaller) -> list[SessionRecord]:
+    def sessions(self, caller: AuthenticatedCaller) -> list[SessionRecord]:
         """The caller's sessions that have not ended, newest first."""
         with translate_registry_errors():
-            return self._registry.sessions.of(known.principal.name)
+            return self._registry.sessions.of(caller.principal.name)
 
-    def end_others(self, known: AuthenticatedCaller) -> int:
+    def end_others(self, caller: AuthenticatedCaller) -> int:
         """End the caller's other sessions and give their number."""
         with translate_registry_errors():
-            ended = self._registry.sessions.end_all(known.principal.name, by=known.principal.name, keep=known.key)
+            ended = self._registry.sessions.end_all(caller.principal.name, by=caller.principal.name, keep=caller.key)
         self.authenticator.forget()
         return ended
 
-    def speak(self, known: AuthenticatedCaller, language: str) -> User:
+    def speak(self, caller: AuthenticatedCaller, language: str) -> User:
         """Set the language of the caller's pages. Raises Conflict for an unknown one."""
         with translate_registry_errors():
-            user = self._registry.users.change(known.principal.name, by=known.principal.name, language=language)
+            user = self._registry.users.change(caller.principal.name, by=caller.principal.name, language=language)
         self.authenticator.forget()
         return user
 
     def refused(self, principal: Principal, what: str, origin: str) -> None:
-        """Write the refused request of a known caller into the audit."""
+        """Write the refused request of an identified caller into the audit."""
         with translate_registry_errors():
             self._registry.audit.note(AuditEntry(principal.name, "access.refused", origin=origin, facts={"what": what}))
 
@@ -161,8 +161,8 @@ class AccountService:
             origin=origin,
         )
         principal = Principal(user.name, roles_of(user.roles))
-        known = AuthenticatedCaller(principal, key_of(secret), session.until, csrf, user.must_change, user.language)
-        return SignedIn(secret, known, session.user)
+        caller = AuthenticatedCaller(principal, key_of(secret), session.until, csrf, user.must_change, user.language)
+        return SignedIn(secret, caller, session.user)
 
     def _forget(self, name: str, token: str = "") -> None:
         self.authenticator.forget()

@@ -51,7 +51,7 @@ class AuthenticatedCaller:
 
 @dataclass(slots=True)
 class _CachedCaller:
-    known: AuthenticatedCaller
+    caller: AuthenticatedCaller
     checked_at: float
     touched: float
 
@@ -96,16 +96,16 @@ class Authenticator:
         entry = self._entries.get(key)
         if entry is None or self._ticks() - entry.checked_at > self._fresh_seconds:
             return None
-        return entry.known if self._clock() < entry.known.until else None
+        return entry.caller if self._clock() < entry.caller.until else None
 
     async def identify(self, key: bytes, *, token: bool) -> AuthenticatedCaller | None:
         """As ``fresh``, else as ``find``; a cached caller waits a second at most.
 
         Raises Unavailable where the database is away and the caller is not cached.
         """
-        known = self.fresh(key)
-        if known is not None:
-            return known
+        caller = self.fresh(key)
+        if caller is not None:
+            return caller
         before, now = self._usable(self._entries.get(key)), self._ticks()
         if now < self._silent_until:
             return before or _nobody_new()
@@ -128,24 +128,24 @@ class Authenticator:
             turn, before = self._turn, self._entries.get(key)
         now = self._ticks()
         try:
-            known = self._token(key) if token else self._session(key)
+            caller = self._token(key) if token else self._session(key)
         except RegistryUnavailable as e:
             self._silent_until = self._ticks() + SILENT_SECONDS
             return self._usable(before) or _nobody_new(e)
         self._silent_until = 0.0
         touched = before.touched if before else now - _TOUCH_SECONDS
-        if known is not None and now - touched >= _TOUCH_SECONDS:
+        if caller is not None and now - touched >= _TOUCH_SECONDS:
             touched = now
             self._touch(key, token)
         with self._lock:
-            if known is None:
+            if caller is None:
                 self._entries.pop(key, None)
             elif turn == self._turn:
-                self._entries[key] = _CachedCaller(known, now, touched)
+                self._entries[key] = _CachedCaller(caller, now, touched)
                 self._entries.move_to_end(key)
                 if len(self._entries) > _CACHE_SIZE:
                     self._entries.popitem(last=False)
-        return known
+        return caller
 
     def forget(self) -> None:
         """Drop the whole cache after a change of rights, and the results of lookups in progress."""
@@ -157,7 +157,7 @@ class Authenticator:
         """The cached caller that stays valid while the database is away."""
         if entry is None or self._ticks() - entry.checked_at > self._settings.away.total_seconds():
             return None
-        return entry.known if self._clock() < entry.known.until else None
+        return entry.caller if self._clock() < entry.caller.until else None
 
     def _session(self, key: bytes) -> AuthenticatedCaller | None:
         session = self._registry.sessions.find(key)

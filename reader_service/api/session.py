@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, SecretStr
 from reader_service.access import cookies
 from reader_service.access.accounts import SignedIn
 from reader_service.access.authenticator import AuthenticatedCaller
-from reader_service.http.resource import Origin, Resource, Signed, Svc, caller_of
+from reader_service.http.resource import Origin, Resource, SessionCaller, Svc, caller_of
 from reader_service.http.schemas import RequestModel
 from reader_service.principal import Permission, Role, permissions_of
 
@@ -56,17 +56,17 @@ class SessionResponse(BaseModel):
     origin: str
 
 
-def me_of(known: AuthenticatedCaller) -> CallerResponse:
-    p = known.principal
+def me_of(caller: AuthenticatedCaller) -> CallerResponse:
+    p = caller.principal
     roles, permissions = _in_order(p.roles)
     return CallerResponse.model_construct(  # the values are our own and need no validation
         name=p.name,
         token=p.token,
         roles=roles,
         permissions=permissions,
-        must_change=known.must_change,
-        until=known.until,
-        csrf=known.csrf,
+        must_change=caller.must_change,
+        until=caller.until,
+        csrf=caller.csrf,
     )
 
 
@@ -78,7 +78,7 @@ def _in_order(roles: frozenset[Role]) -> tuple[list[Role], list[Permission]]:
 
 def _let_in(service: Svc, response: Response, signed: SignedIn) -> CallerResponse:
     cookies.give(response, signed.secret, tls=service.accounts.settings.tls)
-    return me_of(signed.known)
+    return me_of(signed.caller)
 
 
 @router.get(
@@ -89,7 +89,7 @@ def _let_in(service: Svc, response: Response, signed: SignedIn) -> CallerRespons
 )
 async def me(request: Request) -> Response:
     caller_of(request)
-    return Response(me_of(request.state.known).model_dump_json(), media_type="application/json")
+    return Response(me_of(request.state.caller).model_dump_json(), media_type="application/json")
 
 
 @router.post(
@@ -110,8 +110,8 @@ def sign_in(service: Svc, response: Response, origin: Origin, credentials: SignI
     summary="Sign out",
     description="Ends the session and every lease of its user, and deletes the cookie.",
 )
-def sign_out(service: Svc, known: Signed) -> Response:
-    service.accounts.sign_out(known)
+def sign_out(service: Svc, caller: SessionCaller) -> Response:
+    service.accounts.sign_out(caller)
     response = Response(status_code=204)
     cookies.take(response, tls=service.accounts.settings.tls)
     return response
@@ -123,10 +123,10 @@ def sign_out(service: Svc, known: Signed) -> Response:
     description="Ends every session of the user and starts a new one, whose cookie the response sets.",
 )
 def change_password(
-    service: Svc, response: Response, known: Signed, origin: Origin, passwords: ChangePasswordRequest
+    service: Svc, response: Response, caller: SessionCaller, origin: Origin, passwords: ChangePasswordRequest
 ) -> CallerResponse:
     signed = service.accounts.change_password(
-        known, passwords.old.get_secret_value(), passwords.new.get_secret_value(), origin
+        caller, passwords.old.get_secret_value(), passwords.new.get_secret_value(), origin
     )
     return _let_in(service, response, signed)
 
@@ -136,18 +136,18 @@ def change_password(
 )
 def set_language(
     service: Svc,
-    known: Signed,
+    caller: SessionCaller,
     language: Annotated[Literal["zh", "en"], Body(embed=True, description="Chinese or English.")],
 ) -> CallerResponse:
-    service.accounts.speak(known, language)
-    return me_of(known)
+    service.accounts.speak(caller, language)
+    return me_of(caller)
 
 
 @router.get("/all", summary="List the caller's sessions", description="The newest session comes first.")
-def sessions(service: Svc, known: Signed) -> list[SessionResponse]:
+def sessions(service: Svc, caller: SessionCaller) -> list[SessionResponse]:
     return [
         SessionResponse(opened_at=s.opened_at, seen_at=s.seen_at, until=s.until, origin=s.origin)
-        for s in service.accounts.sessions(known)
+        for s in service.accounts.sessions(caller)
     ]
 
 
@@ -156,5 +156,5 @@ def sessions(service: Svc, known: Signed) -> list[SessionResponse]:
     summary="End the caller's other sessions",
     description="Gives the number of sessions that ended; the session of this request stays.",
 )
-def end_others(service: Svc, known: Signed) -> dict[str, int]:
-    return {"ended": service.accounts.end_others(known)}
+def end_others(service: Svc, caller: SessionCaller) -> dict[str, int]:
+    return {"ended": service.accounts.end_others(caller)}

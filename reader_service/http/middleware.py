@@ -28,7 +28,6 @@ from reader_service.http.errors import FOR_PROGRAMS, Page, answer, problem_of
 from reader_service.http.metrics import Measures
 from terminal.errors import MembercardError
 
-LOGIN_PAGE: Final = "/login"
 PASSWORD_PAGE: Final = "/password"  # noqa: S105 - a path
 _FREE: Final = ("/login", "/logout", "/password", "/language", "/theme", "/health", "/metrics", "/api/v1/session")
 """Addresses that answer while the password must be changed."""
@@ -146,12 +145,12 @@ class RequestMiddleware:
         try:
             request_headers = dict(scope["headers"])
             self._check_host(request_headers)
-            known = await self._identify(scope, request_headers)
-            if known is None:
+            caller = await self._identify(scope, request_headers)
+            if caller is None:
                 raise NotSignedIn("sign in first, or send a token that is in force")
-            if known.must_change:
+            if caller.must_change:
                 raise MustChangePassword("change the password first: somebody else knows it")
-            if not known.principal.token:
+            if not caller.principal.token:
                 refuse_foreign(request_headers, tls=self._accounts.settings.tls)
         except MembercardError as e:
             await _denial(e)(scope, receive, send_on)
@@ -166,21 +165,21 @@ class RequestMiddleware:
         request_headers = dict(scope["headers"])
         path: str = scope["path"]
         state = scope.setdefault("state", {})
-        state.update(principal=None, known=None, csrf="", language=_UNKNOWN_LANGUAGE)
+        state.update(principal=None, caller=None, csrf="", language=_UNKNOWN_LANGUAGE)
         try:
             self._check_host(request_headers)
             if path.startswith(_STATIC):
                 state["language"] = _language(request_headers, None)
                 return None
-            known = await self._identify(scope, request_headers)
-            if known is None and path.startswith(_API) and (scope["method"], path) not in _PUBLIC_API:
+            caller = await self._identify(scope, request_headers)
+            if caller is None and path.startswith(_API) and (scope["method"], path) not in _PUBLIC_API:
                 raise NotSignedIn("sign in first, or send a token that is in force")
-            if known is not None and known.must_change and not path.startswith(_FREE):
+            if caller is not None and caller.must_change and not path.startswith(_FREE):
                 raise MustChangePassword("change the password first: somebody else knows it")
         except MembercardError as e:
             if isinstance(e, MustChangePassword) and not path.startswith(_API) and scope["method"] in READS:
                 return RedirectResponse(PASSWORD_PAGE, 303)
-            state["language"] = _language(request_headers, state["known"])
+            state["language"] = _language(request_headers, state["caller"])
             return answer(Request(scope), e, self._page)
         return None
 
@@ -191,20 +190,20 @@ class RequestMiddleware:
         if given is not None:
             kind, _, secret = given.decode("latin-1").partition(" ")
             right = kind.lower() == "bearer" and TOKEN.fullmatch(secret)
-            known = await self._known(secret, token=True) if right else None
-            if known is None:
+            caller = await self._authenticated(secret, token=True) if right else None
+            if caller is None:
                 raise NotSignedIn("this token is not in force")
         else:
             secret = cookies.read(request_headers.get(b"cookie", b""), self._cookie)
-            known = await self._known(secret, token=False) if SECRET.fullmatch(secret) else None
+            caller = await self._authenticated(secret, token=False) if SECRET.fullmatch(secret) else None
         state["secret"] = secret.encode("latin-1")
-        state["known"] = known
-        state["principal"] = known.principal if known else None
-        state["csrf"] = known.csrf if known else ""
-        state["language"] = _language(request_headers, known)
-        return known
+        state["caller"] = caller
+        state["principal"] = caller.principal if caller else None
+        state["csrf"] = caller.csrf if caller else ""
+        state["language"] = _language(request_headers, caller)
+        return caller
 
-    async def _known(self, secret: str, *, token: bool) -> AuthenticatedCaller | None:
+    async def _authenticated(self, secret: str, *, token: bool) -> AuthenticatedCaller | None:
         return await self._accounts.authenticator.identify(key_of(secret), token=token)
 
     def _check_host(self, request_headers: Mapping[bytes, bytes]) -> None:
@@ -277,13 +276,13 @@ def _route(scope: Scope) -> str:
     return getattr(route, "path_format", None) or ("static" if scope["path"].startswith(_STATIC) else "other")
 
 
-def _language(request_headers: Mapping[bytes, bytes], known: AuthenticatedCaller | None) -> str:
+def _language(request_headers: Mapping[bytes, bytes], caller: AuthenticatedCaller | None) -> str:
     """The language chosen on this machine, else the user's, else the browser's, else Chinese."""
     sent = request_headers.get(b"cookie")
     if sent is not None and (chosen := cookies.read(sent, cookies.LANGUAGE)) in cookies.LANGUAGES:
         return chosen
-    if known is not None and known.language:
-        return known.language
+    if caller is not None and caller.language:
+        return caller.language
     wanted = request_headers.get(b"accept-language", b"")[:2].lower()
     return "en" if wanted == b"en" else _UNKNOWN_LANGUAGE
 

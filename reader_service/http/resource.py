@@ -57,23 +57,23 @@ def principal_of(connection: HTTPConnection) -> Principal | None:
     return cast("Principal | None", getattr(connection.state, "principal", None))
 
 
-async def _known(connection: HTTPConnection) -> AuthenticatedCaller:
+async def _session_caller(connection: HTTPConnection) -> AuthenticatedCaller:
     """The caller's session. Raises NotSignedIn, Forbidden for a token, which has no session."""
     caller_of(connection)
-    known = cast("AuthenticatedCaller", connection.state.known)
-    if known.principal.token:
+    caller = cast("AuthenticatedCaller", connection.state.caller)
+    if caller.principal.token:
         raise Forbidden("a token has no session; sign in as a person for this")
-    return known
+    return caller
 
 
 async def still_in(connection: HTTPConnection) -> bool:
     """Whether the caller is still signed in, for connections that outlast a request."""
-    known = cast("AuthenticatedCaller | None", connection.state.known)
-    if known is None:
+    caller = cast("AuthenticatedCaller | None", connection.state.caller)
+    if caller is None:
         return False
     authenticator = service_of(connection).accounts.authenticator
     try:
-        return await authenticator.identify(known.key, token=bool(known.principal.token)) is not None
+        return await authenticator.identify(caller.key, token=bool(caller.principal.token)) is not None
     except Unavailable:
         return False
 
@@ -89,7 +89,7 @@ def origin_of(connection: HTTPConnection) -> str:
 
 Svc = Annotated[ReaderService, Depends(_service)]
 Caller = Annotated[Principal, Depends(_principal)]
-Signed = Annotated[AuthenticatedCaller, Depends(_known)]
+SessionCaller = Annotated[AuthenticatedCaller, Depends(_session_caller)]
 """The caller's own session."""
 Origin = Annotated[str, Depends(_origin)]
 Reason = Annotated[str, Field(min_length=1, max_length=500, description="The reason, which is stored in the audit.")]

@@ -52,12 +52,12 @@ class WriteGuard:
             await self._app(scope, receive, send)
             return
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        known: AuthenticatedCaller | None = scope["state"]["known"]
+        caller: AuthenticatedCaller | None = scope["state"]["caller"]
         try:
-            if known is None or not known.principal.token:
+            if caller is None or not caller.principal.token:
                 refuse_foreign(headers, tls=self._settings.tls)
             body = await bodies.take(
-                receive, headers, self._settings, secret=scope["state"].get("secret", b""), known=known is not None
+                receive, headers, self._settings, secret=scope["state"].get("secret", b""), known=caller is not None
             )
         except MembercardError as e:
             if isinstance(e, RequestTooLarge) and not bodies.held_back(headers):
@@ -76,29 +76,29 @@ class WriteGuard:
     async def _whole(
         self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], body: bodies.Body
     ) -> None:
-        known: AuthenticatedCaller | None = scope["state"]["known"]
+        caller: AuthenticatedCaller | None = scope["state"]["caller"]
         kind = headers.get(b"content-type", b"")
-        if known is not None and not known.principal.token:
+        if caller is not None and not caller.principal.token:
             given = headers.get(csrf.HEADER, b"").decode("latin-1") or csrf.form_field(csrf.FIELD, kind, body.head)
-            if not csrf.knows(known.csrf, given):
+            if not csrf.knows(caller.csrf, given):
                 raise NotMeant("the X-CSRF-Token is missing or is not this session's; read the page anew")
         key = headers.get(idempotency.HEADER, b"").decode("latin-1")
         if not key and not scope["path"].startswith(FOR_PROGRAMS):
             key = csrf.form_field(csrf.KEY_FIELD, kind, body.head)
-        if known is None or scope["path"].startswith(_SESSION):
+        if caller is None or scope["path"].startswith(_SESSION):
             await self._app(scope, body.replay(receive), send)
         elif key:
-            await self._once(scope, receive, send, known, idempotency.checked(key), body)
-        elif known.principal.token:
+            await self._once(scope, receive, send, caller, idempotency.checked(key), body)
+        elif caller.principal.token:
             raise KeyMissing("a write by a token needs an Idempotency-Key header: a fresh UUID for each thing to do")
         else:
             await self._app(scope, body.replay(receive), send)
 
     async def _once(
-        self, scope: Scope, receive: Receive, send: Send, known: AuthenticatedCaller, key: str, body: bodies.Body
+        self, scope: Scope, receive: Receive, send: Send, caller: AuthenticatedCaller, key: str, body: bodies.Body
     ) -> None:
-        """Raises KeyUsedOtherwise, RequestInProgress, RegistryUnavailable."""
-        name = known.principal.name
+        """Raises IdempotencyKeyReused, RequestInProgress, RegistryUnavailable."""
+        name = caller.principal.name
         store = self._here if scope["path"].startswith(_HERE) else self._store
         query = scope["query_string"].decode("latin-1")
         request = f"{scope['method']} {scope['path']}"

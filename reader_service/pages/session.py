@@ -55,15 +55,15 @@ def _sign_in_and_out(pages: APIRouter, shell: Shell) -> None:
         except ServiceError as refused:
             values = {"next": own_path(next), "name": name, "error": _sentence(shell, request, refused)}
             return shell.page(request, "login.html", status=_status(refused), **values)
-        response = RedirectResponse("/password" if session.known.must_change else own_path(next), 303)
+        response = RedirectResponse("/password" if session.caller.must_change else own_path(next), 303)
         cookies.give(response, session.secret, tls=accounts.settings.tls)
         return response
 
     @pages.post("/logout")
     def sign_out(request: Request) -> Response:
         accounts = accounts_of(request)
-        if request.state.known is not None:
-            accounts.sign_out(request.state.known)
+        if request.state.caller is not None:
+            accounts.sign_out(request.state.caller)
         response = shell.go(request, "/login", "session.done-signed-out")
         cookies.take(response, tls=accounts.settings.tls)
         return response
@@ -72,23 +72,23 @@ def _sign_in_and_out(pages: APIRouter, shell: Shell) -> None:
 def _password(pages: APIRouter, shell: Shell) -> None:
     @pages.get("/password")
     def ask_password(request: Request) -> Response:
-        known = _caller(request)
-        return shell.page(request, "password.html", must_change=known.must_change, errors={}, error="")
+        caller = _caller(request)
+        return shell.page(request, "password.html", must_change=caller.must_change, errors={}, error="")
 
     @pages.post("/password")
     def change(request: Request, old: Text = "", password: Text = "", again: Text = "") -> Response:
-        known, accounts, t = _caller(request), accounts_of(request), shell.words(request)
+        caller, accounts, t = _caller(request), accounts_of(request), shell.words(request)
         try:
             if password != again:
                 raise Invalid("the two are not the same", {"again": t("session.not-the-same")})
-            session = accounts.change_password(known, old, password, origin_of(request))
+            session = accounts.change_password(caller, old, password, origin_of(request))
         except ServiceError as refused:
             problem = problem_of(refused)
             errors = fields_of(problem, t) if problem else {}
             if isinstance(refused, WrongPassword):
                 errors = {"old": t("session.wrong-old")}
             error = "" if errors else _sentence(shell, request, refused)
-            values = {"must_change": known.must_change, "errors": errors, "error": error}
+            values = {"must_change": caller.must_change, "errors": errors, "error": error}
             return shell.page(request, "password.html", status=_status(refused), **values)
         response = shell.go(request, "/", "session.done-changed")
         cookies.give(response, session.secret, tls=accounts.settings.tls)
@@ -117,10 +117,10 @@ def accounts_of(request: Request) -> AccountService:
 
 
 def _caller(request: Request) -> AuthenticatedCaller:
-    known: AuthenticatedCaller | None = request.state.known
-    if known is None:
+    caller: AuthenticatedCaller | None = request.state.caller
+    if caller is None:
         raise NotSignedIn("sign in first")
-    return known
+    return caller
 
 
 def _sentence(shell: Shell, request: Request, refused: ServiceError) -> str:

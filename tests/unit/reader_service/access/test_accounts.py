@@ -203,4 +203,4 @@ def test_no_secret_of_the_door_shows_itself(house: AccountsApp) -> None:
     signed = house.accounts.sign_in("wang fang", PASSWORD, "")
     shown = repr(signed) + str(signed)
     assert signed.secret not in shown
-    assert signed.known.csrf not in shown
+    assert signed.caller.csrf not in shown

@@ -14,7 +14,7 @@ def test_the_first_administrator_gets_a_password_that_must_be_changed(tmp_path: 
     password = first_administrator(house.registry, house.accounts)
     assert password is not None
     signed = house.accounts.sign_in("admin", password.reveal().decode(), "")
-    assert signed.known.must_change
+    assert signed.caller.must_change
     assert signed.user.roles == {"administrator"}
     assert password.reveal().decode() not in f"{password!r} {password}"
 
