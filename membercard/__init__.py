@@ -1,1 +1,1 @@
-"""The front door: the command line, settings and the demo. Wires the rooms together; holds no rules."""
+"""Command line and demo: settings, and the wiring of the other rooms. Holds no rules."""

@@ -76,7 +76,7 @@ class RejectCode(StrEnum):
     TWINS = "twins"
     TAKEN_OVER = "taken-over"
     MISSING = "missing"
-    """The chip was reported as lost: ``registry.outcome.MISSING``."""
+    """The chip was reported as lost: ``registry.line.outcome.MISSING``."""
 
     # A lane.
     STOPPED = "stopped"

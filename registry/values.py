@@ -54,14 +54,6 @@ class CardState(StrEnum):
     REPLACED = "replaced"
 
 
-class ChipState(StrEnum):
-    """The state of a chip from the moment it was fed."""
-
-    BOUND = "bound"
-    VERIFIED = "verified"
-    REJECTED = "rejected"
-
-
 @dataclass(frozen=True, slots=True)
 class AcceptedRow:
     """A roster row that passed intake. ``sheet_row`` counts from 1 as the spreadsheet does; ``codes`` are its notes."""

@@ -1,1 +1,1 @@
-"""Connects the packages: settings become a line, a service, a terminal, signed lists."""
+"""Connects the rooms: settings become a line, a service, a terminal, signed lists."""

@@ -80,7 +80,7 @@ def assign(
 ) -> list[str]:
     """An account number for each member and card number, in order; ``numbers`` from the bank's file, if any.
 
-    Nothing is stored: ``add_dossiers`` binds them. Raises ProfileError when the range or the file is used up.
+    Nothing is stored: ``Registry.dossiers.add`` binds them. Raises ProfileError when the range or the file is used up.
     """
     known = registry.pans.of_cards([card for _, card in cards])
     new = [(member, card) for member, card in cards if card not in known]

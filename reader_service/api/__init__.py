@@ -1,1 +1,1 @@
-"""API v1: routes, problem details, paging, idempotency."""
+"""The resources of API v1: endpoints and their schemas, one module for each resource."""

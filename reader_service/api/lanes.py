@@ -41,8 +41,8 @@ def list_lanes(service: Svc, caller: Caller) -> Response:
     "",
     status_code=201,
     summary="Start lanes",
-    description="Starts a lane on every reader named, or on none. Lanes of all machines take dossiers from the same "
-    "queue, and each dossier is taken once. Role: operator.",
+    description="Starts a lane on every reader in `readers`; where one cannot start, none does. Lanes of all machines "
+    "take dossiers from the same queue, and each dossier is taken once. Role: operator.",
     response_model=list[LaneStatus],
     responses=problems(404, 409, s409=("conflict", "batch B20261122-001 is a draft")),
 )

@@ -59,7 +59,7 @@ class ChangeUserRequest(RequestModel):
     reason: Reason = Field(examples=["moved to the counter"])
 
 
-class OptionalReasonRequest(RequestModel):
+class AccountReasonRequest(RequestModel):
     """The reason for a change to a user or token."""
 
     reason: Reason = Field(examples=["left the office"])
@@ -167,12 +167,12 @@ def change_user(service: Svc, p: Caller, name: Name, change: ChangeUserRequest) 
     summary="Disable a user",
     description=f"Ends the user's sessions and leases, and disables the tokens that the user issued. {_WHO}",
 )
-def disable_user(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest) -> UserResponse:
+def disable_user(service: Svc, p: Caller, name: Name, why: AccountReasonRequest) -> UserResponse:
     return _user(service.users.disable(p, name, why.reason))
 
 
 @router.post("/{name}/enable", summary="Enable a user", description=f"A disabled user may sign in again. {_WHO}")
-def enable_user(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest) -> UserResponse:
+def enable_user(service: Svc, p: Caller, name: Name, why: AccountReasonRequest) -> UserResponse:
     return _user(service.users.enable(p, name, why.reason))
 
 
@@ -181,7 +181,7 @@ def enable_user(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest)
     summary="Reset a password",
     description=f"Replaces the password by a one-time password and ends the user's sessions. {_WHO}",
 )
-def reset_password(service: Svc, p: Caller, name: Name, why: OptionalReasonRequest) -> OneTimePasswordResponse:
+def reset_password(service: Svc, p: Caller, name: Name, why: AccountReasonRequest) -> OneTimePasswordResponse:
     issued = service.users.reset(p, name, why.reason)
     return OneTimePasswordResponse(user=_user(issued.user), password=issued.password)
 
@@ -222,6 +222,6 @@ def revoke_token(
     service: Svc,
     p: Caller,
     number: Annotated[int, Path(ge=1, lt=2**63, description="The number of the token.")],
-    why: OptionalReasonRequest,
+    why: AccountReasonRequest,
 ) -> TokenResponse:
     return _token(service.users.revoke_token(p, number, why.reason))

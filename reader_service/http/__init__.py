@@ -1,1 +1,1 @@
-"""HTTP plumbing that every resource uses: the application, middleware, errors, idempotency, limits."""
+"""HTTP plumbing that every resource uses: middleware, errors, idempotency, paging, limits."""

@@ -34,7 +34,7 @@ _OWN_HEADERS: Final = frozenset({"content-type", "location", "content-dispositio
 
 
 class IdempotencyStore(Protocol):
-    """``registry.idempotency_keys``, or this process's memory."""
+    """``Registry.idempotency_keys``, or this process's memory."""
 
     def begin(self, principal: str, key: str, request: str, digest: bytes) -> Begun | StoredReply: ...
 

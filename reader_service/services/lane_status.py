@@ -13,7 +13,7 @@ from personalize.line.outcome import CardOutcome
 @dataclass(frozen=True, slots=True)
 class LastCard:
     """The result of the last card of a lane. ``bin`` and ``reason`` tell the operator what to do with a reject;
-    ``code`` and ``params`` (personalize.line.reasons) give the same for a sentence in another language. ``number`` is
+    ``code`` and ``params`` (personalize.reasons) give the same for a sentence in another language. ``number`` is
     the last six digits of the card number."""
 
     outcome: CardOutcome

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """A preparation of dossiers in the background. ``made`` of ``total`` dossiers are stored, also after a fault.
-    ``fault`` is a sentence, ``code`` and ``params`` (personalize.line.reasons) give the same for a sentence in another
+    ``fault`` is a sentence, ``code`` and ``params`` (personalize.reasons) give the same for a sentence in another
     language."""
 
     batch_id: str

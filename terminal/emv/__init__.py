@@ -1,1 +1,1 @@
-"""EMV for our own and foreign applications: records and offline data authentication."""
+"""EMV, the terminal's half: data elements and the contact payment kernel, in the order of the books."""

@@ -43,14 +43,15 @@ MOST_RECORDS: Final = 64
 _CERTIFICATES: Final = frozenset(
     element.tag
     for element in (
-        *(
-            elements.CA_KEY_INDEX,
-            elements.ISSUER_CERTIFICATE,
-            elements.ISSUER_REMAINDER,
-            elements.ISSUER_EXPONENT,
-            elements.STATIC_SIGNATURE,
-        ),
-        *(elements.ICC_CERTIFICATE, elements.ICC_EXPONENT, elements.ICC_REMAINDER, elements.STATIC_TAG_LIST),
+        elements.CA_KEY_INDEX,
+        elements.ISSUER_CERTIFICATE,
+        elements.ISSUER_REMAINDER,
+        elements.ISSUER_EXPONENT,
+        elements.STATIC_SIGNATURE,
+        elements.ICC_CERTIFICATE,
+        elements.ICC_EXPONENT,
+        elements.ICC_REMAINDER,
+        elements.STATIC_TAG_LIST,
     )
 )
 

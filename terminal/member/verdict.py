@@ -309,6 +309,3 @@ def _not_ours(sentence: str) -> _Decided:
 
 def _not_proven(why: str) -> _Decided:
     return _Decided(VerdictCode.NOT_GENUINE, f"The card is not genuine: {why}.", DYNAMIC_HASH)
-
-
-__all__ = ["MemberFacts", "Proof", "Verdict", "VerdictCode", "verify"]

@@ -10,7 +10,8 @@ from simulators.applets.member import MemberApplet
 from simulators.card.applet import Refuse
 from terminal.apdu import Command, Response, StatusWord
 from terminal.member.elements import MEMBER_AID
-from terminal.member.verdict import Proof, Verdict, VerdictCode, verify
+from terminal.member.outcome import Proof, Verdict, VerdictCode
+from terminal.member.verdict import verify
 from tests.support.cards import member_specimen as layout
 from tests.support.cards import rsa_signer as make
 from tests.support.cards.applet_host import BareHost, send, store

@@ -11,9 +11,10 @@ from terminal.apdu import stack
 from terminal.emv.authentication.authorities import CaKey
 from terminal.errors import DeadlineExceeded
 from terminal.member.hotlist import HotCard, Hotlist, HotlistReason
+from terminal.member.outcome import Proof, Verdict, VerdictCode
 from terminal.member.trust import TrustList
 from terminal.member.values import Period
-from terminal.member.verdict import Proof, Verdict, VerdictCode, verify
+from terminal.member.verdict import verify
 from tests.support.cards.member_issuer import (
     LIST_ISSUE,
     NOW,

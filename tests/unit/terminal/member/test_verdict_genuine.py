@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terminal.apdu import stack
-from terminal.member.verdict import Proof, Verdict, VerdictCode, verify
+from terminal.member.outcome import Proof, Verdict, VerdictCode
+from terminal.member.verdict import verify
 from tests.support.cards import rsa_signer as make
 from tests.support.cards.member_issuer import CARD, NOW, TRUST, UNPREDICTABLE, Issue, ScriptedCard, hotlist
 from tests.support.thorough import repeats
