@@ -25,9 +25,11 @@ from reader_service.services.users import UserService
 
 class ReaderService:
     """Everything that pages and API present. The registry belongs to the caller and stays open when the
-    service closes."""
+    service closes. ``accounts`` replaces the sign-in with its usual clock and cost of passwords."""
 
-    def __init__(self, parts: ServiceParts, config: AccessSettings | None = None) -> None:
+    def __init__(
+        self, parts: ServiceParts, config: AccessSettings | None = None, *, accounts: AccountService | None = None
+    ) -> None:
         self.parts = parts
         self.config = config or AccessSettings()
         self.registry = parts.registry
@@ -46,7 +48,7 @@ class ReaderService:
         self.lists = ListService(parts, self.bus, on_hotlist=refresh)
         self.audit = AuditService(parts, self.bus)
         self.statistics = StatisticsService(parts, self.bus)
-        self.accounts = AccountService(parts.registry, self.config, leases=self.leases)
+        self.accounts = accounts or AccountService(parts.registry, self.config, leases=self.leases)
         self.users = UserService(parts.registry, self.accounts)
         self.readers.on_added = self.counter.reader_added
         self.readers.on_forgotten = self._forgotten

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 from anyio import to_thread
@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from reader_service.service import ReaderService
+from registry.store import Registry
 from terminal.errors import MembercardError
+from terminal.keys import KeyCustody
 
 _CACHE_SECONDS: Final = 2.0
 
@@ -25,18 +27,31 @@ class HealthResponse(BaseModel):
     parts: dict[str, str]
 
 
+class PcscWatch(Protocol):
+    """The watch of the PC/SC service, as far as readiness depends on it."""
+
+    @property
+    def pcsc_away(self) -> bool: ...
+
+
 class Checks:
     """Checks each part at most every two seconds and one check at a time, however many requests come: a database that
-    does not answer blocks one thread, not one per request."""
+    does not answer blocks one thread, not one per request. ``watched`` is None where no PC/SC service is used."""
 
-    def __init__(self, service: ReaderService, *, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        custody: KeyCustody,
+        watched: PcscWatch | None,
+        *,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._ticks = ticks
         self._turn = anyio.Lock()
         self._last: tuple[float, HealthResponse] | None = None
-        custody = service.parts.custody
-        self._watched = service.readers if service.parts.pcsc else None
+        self._watched = watched
         self._checks: dict[str, Callable[[], object]] = {
-            "database": lambda: service.registry.users.page(None, 1),
+            "database": lambda: registry.users.page(None, 1),
             "custody": lambda: custody.seal(custody.latest("seal"), b"ready", "ready"),
         }
 
@@ -65,7 +80,8 @@ def _state(check: Callable[[], object]) -> str:
 
 def router(service: ReaderService) -> APIRouter:
     checks_router = APIRouter(prefix="/health", tags=["health"])
-    checks = Checks(service)
+    parts = service.parts
+    checks = Checks(parts.registry, parts.custody, service.readers if parts.pcsc else None)
 
     @checks_router.get("/live", summary="Check liveness", description="Answers as long as the process runs.")
     async def live() -> dict[str, bool]:

@@ -1,13 +1,13 @@
-"""A service with a real registry and door, without readers and desks, for tests of whoever comes in over HTTP."""
+"""A service over an empty registry, without readers, for tests of what comes in over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -17,30 +17,14 @@ from reader_service.access.authenticator import key_of, new_token
 from reader_service.access.passwords import CHEAP, Passwords
 from reader_service.access.settings import AccessSettings
 from reader_service.app import create_app
-from reader_service.events import EventBus
 from reader_service.principal import Role
 from reader_service.service import ReaderService
-from reader_service.services.users import UserService
 from registry.store import Registry
-from tests.support import issuer
-from tests.support.registry import databases
+from tests.support.registry.registrar import SetClock
+from tests.support.service.registry_rig import registry_rig
 
 BASE = "http://localhost"
 PASSWORD = "a sentence of somebody"
-START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **by: float) -> None:
-        self.now += timedelta(**by)
 
 
 class NoLeases:
@@ -81,12 +65,24 @@ class Client:
         return asyncio.run(all_of_them())
 
 
+class KeyedClient(Client):
+    """A client with a token: paths below ``prefix``, and a fresh idempotency key for each write."""
+
+    def __init__(self, app: FastAPI, token: str, prefix: str = "") -> None:
+        super().__init__(app, {"Authorization": f"Bearer {token}"})
+        self._prefix = prefix
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {"Idempotency-Key": str(uuid.uuid4())} | dict(more.pop("headers", {}))
+        return super().request(method, f"{self._prefix}{path}", headers=headers, **more)
+
+
 @dataclass
 class AccountsApp:
-    """``service`` has what the door needs; ``app`` serves it."""
+    """``service`` has a registry and no readers, and is not started; ``app`` serves it."""
 
     registry: Registry
-    clock: Clock
+    clock: SetClock
     leases: NoLeases
     accounts: AccountService
     service: ReaderService
@@ -125,27 +121,17 @@ class AccountsApp:
 
 
 def accounts_app(directory: Path, settings: AccessSettings | None = None) -> AccountsApp:
-    clock, leases = Clock(), NoLeases()
-    registry = databases.registry(databases.fresh(directory), issuer.custody(), clock)
-    passwords = Passwords(CHEAP)
-    accounts = AccountService(registry, settings or AccessSettings(), passwords=passwords, leases=leases, clock=clock)
-    parts = SimpleNamespace(custody=issuer.custody(), station="tests", pcsc=False)
-    made = SimpleNamespace(
-        registry=registry,
-        parts=parts,
-        bus=EventBus(),
-        accounts=accounts,
-        users=UserService(registry, accounts),
-        readers=SimpleNamespace(readers=lambda p: []),
-    )
-    service = cast("ReaderService", made)
-    return AccountsApp(registry, clock, leases, accounts, service, create_app(service), passwords)
+    rig, leases, passwords = registry_rig(directory), NoLeases(), Passwords(CHEAP)
+    settings = settings or AccessSettings()
+    accounts = AccountService(rig.registry, settings, passwords=passwords, leases=leases, clock=rig.clock)
+    service = ReaderService(rig.parts, settings, accounts=accounts)
+    return AccountsApp(rig.registry, rig.clock, leases, accounts, service, create_app(service), passwords)
 
 
 def problem(answer: httpx.Response) -> dict[str, Any]:
     """The problem details of a refusal."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
-    told = answer.json()
-    assert told["status"] == answer.status_code
-    assert told["type"] == f"/problems/{told['code']}"
-    return cast("dict[str, Any]", told)
+    details: dict[str, Any] = answer.json()
+    assert details["status"] == answer.status_code
+    assert details["type"] == f"/problems/{details['code']}"
+    return details

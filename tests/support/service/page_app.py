@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from personalize.line.outcome import Bin, CardOutcome
 from reader_service.errors import Conflict, Invalid, NotFound, Unavailable
 from reader_service.events import EventBus
 from reader_service.principal import Permission, Principal
+from reader_service.readers import leases
+from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Lease, LeaseView, Mode, ReaderState, ReaderView
-from reader_service.services.batches import BatchView
-from reader_service.services.counter import ListsAge, VerdictView
-from reader_service.services.developer import CardFileView, ExchangeView
+from reader_service.services.batches import BatchService, BatchView
+from reader_service.services.counter import CounterService, ListsAge, VerdictView
+from reader_service.services.developer import CardFileView, DeveloperService, ExchangeView
 from reader_service.services.lane_commands import LaneCommand
 from reader_service.services.lane_status import LaneStatus, LastCard
-from reader_service.services.reading import ApplicationView, CardApplicationKind, CardContents
+from reader_service.services.lanes import LaneService
+from reader_service.services.reading import ApplicationView, CardApplicationKind, CardContents, ReadingService
 from registry.db.paging import Page
 from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject
 from terminal.emv.data.explain import Explained
@@ -170,7 +172,7 @@ def exchange(number: int = 1, **other: Any) -> ExchangeView:
 
 
 @dataclass
-class Readers:
+class Readers(ReaderManager):
     rows: list[ReaderView] = field(default_factory=list)
 
     def readers(self, p: Principal) -> list[ReaderView]:
@@ -198,7 +200,7 @@ class Readers:
 
 
 @dataclass
-class Leases:
+class Leases(leases.Leases):
     readers: Readers
     taken: list[tuple[str, str]] = field(default_factory=list)
 
@@ -218,7 +220,7 @@ class Leases:
 
 
 @dataclass
-class Lanes:
+class Lanes(LaneService):
     rows: list[LaneStatus] = field(default_factory=list)
     done: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -241,7 +243,7 @@ class Lanes:
 
 
 @dataclass
-class Batches:
+class Batches(BatchService):
     views: list[BatchView] = field(default_factory=list)
     away: bool = False
     rows: tuple[Reject, ...] = ()
@@ -269,7 +271,7 @@ class Batches:
 
 
 @dataclass
-class Counter:
+class Counter(CounterService):
     age: ListsAge | None = AGES
     done: list[tuple[str, bool]] = field(default_factory=list)
 
@@ -285,7 +287,7 @@ class Counter:
 
 
 @dataclass
-class Developer:
+class Developer(DeveloperService):
     past: list[ExchangeView] = field(default_factory=list)
     cards: list[CardFileView] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
@@ -317,7 +319,10 @@ class Developer:
         return reader(reader_id)
 
 
-class Reading:
+class Reading(ReadingService):
+    def __init__(self) -> None:
+        """Without parts: it reads the same card every time."""
+
     def read(self, p: Principal, reader_id: str, *, lease: str = "") -> CardContents:
         p.need(Permission.VERIFY)
         objects = (Explained(None, "Something", "in words"),)
@@ -344,7 +349,7 @@ class PageApp:
 
     def fresh(self) -> None:
         """The services as at the start; users and sessions stay."""
-        service = cast("SimpleNamespace", self.server.service)
+        service = self.server.service
         service.readers = self.readers = Readers()
         service.leases = Leases(self.readers)
         service.lanes = self.lanes = Lanes()

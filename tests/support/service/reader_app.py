@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from reader_service.access.authenticator import key_of, new_token
 from reader_service.access.passwords import CHEAP, Passwords
@@ -16,24 +12,16 @@ from reader_service.principal import Role
 from reader_service.service import ReaderService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
-from tests.support.service.accounts import PASSWORD, Client
+from tests.support.service.accounts import PASSWORD, KeyedClient
 from tests.support.service.reader_rig import reader_rig
 from tests.support.waiting import eventually
 
 V1 = "/api/v1"
 
 
-class Keyed(Client):
-    """A client with a token: paths below the API's, and a fresh idempotency key for each write."""
-
-    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {"Idempotency-Key": str(uuid.uuid4())} | dict(more.pop("headers", {}))
-        return super().request(method, f"{V1}{path}", headers=headers, **more)
-
-
 class ReaderApp:
     """A running service with an empty slot ``counter``, and the slots ``lane-1`` and ``lane-2`` with a blank chip each.
-    The drawer holds these chips."""
+    The card folder holds these chips."""
 
     def __init__(self, directory: Path) -> None:
         self.stock = directory / "stock"
@@ -59,8 +47,8 @@ class ReaderApp:
         self.registry.tokens.make("+".join(names), key_of(secret), names, until=until, by="maker")
         return secret
 
-    def desk(self, *roles: Role) -> Keyed:
-        return Keyed(self.app, {"Authorization": f"Bearer {self.token(*roles)}"})
+    def desk(self, *roles: Role) -> KeyedClient:
+        return KeyedClient(self.app, self.token(*roles), V1)
 
     def close(self) -> None:
         self.service.close()

@@ -11,18 +11,15 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from personalize.line.execute import Job
-from personalize.lists import current_hotlist, own_trust
-from personalize.profiles.profile import default_profile
-from reader_service.events import Event, EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Principal, Role
 from reader_service.readers.manager import ReaderManager
 from registry.store import Registry
-from terminal.apdu import Disposition, LinkProtocol, Reader, ReaderEvent, open_reader
+from terminal.apdu import Disposition, LinkProtocol, Reader, ReaderEvent
 from terminal.errors import NoCard, ReaderFault
-from terminal.member.lists import CounterLists
 from tests.support import issuer
 from tests.support.registry import databases
+from tests.support.service.parts import Heard, service_parts
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OPERATOR = Principal("张师傅", frozenset({Role.OPERATOR}))
@@ -32,24 +29,8 @@ DEVELOPER = Principal("dev", frozenset({Role.DEVELOPER}))
 AUDITOR = Principal("auditor", frozenset({Role.AUDITOR}))
 
 
-class Heard(EventBus):
-    """A bus that remembers everything."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.events: list[Event] = []
-
-    def publish(self, kind: str, topic: str, data: object) -> Event:
-        event = super().publish(kind, topic, data)  # type: ignore[arg-type]
-        self.events.append(event)
-        return event
-
-    def of(self, kind: str, topic: str | None = None) -> list[Event]:
-        return [event for event in list(self.events) if event.kind == kind and topic in (None, event.topic)]
-
-
 class IssuerLine:
-    """A line over the house of the tests, whose chip keys are always ready. ``station_registry`` is what lanes use."""
+    """A line over the issuer of the tests, whose chip keys are always ready. ``station_registry`` is what lanes use."""
 
     def __init__(self, registry: Registry, directory: Path) -> None:
         self._registry, self._directory = registry, directory
@@ -97,25 +78,9 @@ class ReaderRig:
 def reader_rig(directory: Path, *urls: str, url: str | None = None, name: str = "test", **changes: object) -> ReaderRig:
     """One over these readers; no PC/SC. ``url`` of a registry that others share."""
     registry = databases.registry(url or databases.fresh(directory), issuer.custody())
-    made = IssuerLine(registry, directory)
-    profile = default_profile()
-
-    def lists() -> CounterLists:
-        return CounterLists(own_trust(issuer.custody(), profile.trust, NOON), current_hotlist(registry, NOON))
-
-    given: dict[str, object] = {
-        "registry": registry,
-        "custody": issuer.custody(),
-        "line": made,
-        "lists": lists,
-        "open_reader": open_reader,
-        "station": name,
-        "data_dir": directory,
-        "reader_urls": urls,
-        "pcsc": False,
-        "clock": lambda: NOON,
-    }
-    return ReaderRig(registry, made, ServiceParts(**(given | changes)))  # type: ignore[arg-type]
+    line = IssuerLine(registry, directory)
+    given: dict[str, object] = {"station": name, "reader_urls": urls}
+    return ReaderRig(registry, line, service_parts(registry, line, directory, lambda: NOON, **(given | changes)))
 
 
 class FakeReader:

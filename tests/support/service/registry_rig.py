@@ -1,4 +1,4 @@
-"""What the desks of the record stand on, for tests: a registry, a line that makes dossiers of nothing, a few people."""
+"""What services of the registry need in tests: a registry, a line with dossiers of no content, principals."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 from personalize.line.execute import Job
-from personalize.lists import own_trust
-from personalize.profiles.profile import default_profile
-from reader_service.events import Event, EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Principal, Role
 from registry.store import Registry
 from registry.values import CardState
-from terminal.apdu import Reader, open_reader
-from terminal.member.lists import CounterLists
 from tests.support import issuer
 from tests.support.registry import databases, registrar
 from tests.support.registry.registrar import SetClock
+from tests.support.service.parts import Heard, service_parts
 from tests.support.waiting import PATIENCE
 
 CLERK = Principal("李娜", frozenset({Role.REGISTRAR}))
@@ -33,7 +29,7 @@ NOBODY = Principal("nobody", frozenset())
 
 
 class NoLine:
-    """Prepares through ``registrar.prepare``. ``hold`` keeps it waiting, ``fault`` makes it fail, ``asked`` counts."""
+    """Prepares through ``registrar.prepare``. ``hold`` keeps it waiting, ``fault`` makes it fail, ``calls`` counts."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -41,10 +37,10 @@ class NoLine:
         self.hold.set()
         self.began = threading.Event()
         self.fault: Exception | None = None
-        self.asked = 0
+        self.calls = 0
 
     def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str) -> int:
-        self.asked += 1
+        self.calls += 1
         self.began.set()
         self.hold.wait(PATIENCE)
         tick(0)
@@ -66,54 +62,20 @@ class NoLine:
 
 @dataclass
 class RegistryRig:
-    """A registry, the parts over it, and all events since the start."""
+    """A registry, the parts over it, and a bus with all events since the start."""
 
     registry: Registry
     clock: SetClock
     line: NoLine
     parts: ServiceParts
-    bus: EventBus
-    heard: list[Event] = field(default_factory=list)
-
-    def events(self, kind: str) -> list[Event]:
-        return [event for event in self.heard if event.kind == kind]
-
-
-class _Bus(EventBus):
-    def __init__(self, heard: list[Event]) -> None:
-        super().__init__()
-        self._heard = heard
-
-    def publish(self, kind: str, topic: str, data: object) -> Event:
-        event = super().publish(kind, topic, data)  # type: ignore[arg-type]
-        self._heard.append(event)
-        return event
+    bus: Heard = field(default_factory=Heard)
 
 
 def registry_rig(directory: Path, url: str | None = None) -> RegistryRig:
     clock = SetClock()
     registry = databases.registry(url or databases.fresh(directory), issuer.custody(), clock)
     line = NoLine(registry)
-    profile = default_profile()
-
-    def lists() -> CounterLists:
-        return CounterLists(own_trust(issuer.custody(), profile.trust, clock()), None)
-
-    def no_reader(url: str) -> Reader:
-        return open_reader(url)
-
-    parts = ServiceParts(
-        registry=registry,
-        custody=issuer.custody(),
-        line=line,
-        lists=lists,
-        open_reader=no_reader,
-        station="test",
-        data_dir=directory,
-        clock=clock,
-    )
-    heard: list[Event] = []
-    return RegistryRig(registry, clock, line, parts, _Bus(heard), heard)
+    return RegistryRig(registry, clock, line, service_parts(registry, line, directory, clock))
 
 
 def carded(registry: Registry, count: int, *, digest: str = "d1", start: int = 1) -> tuple[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -73,11 +74,11 @@ def test_guessing_one_name_takes_longer_and_longer_from_wherever(house: Accounts
     refused = client.post(SESSION, json={"name": "WANG FANG", "password": PASSWORD})
     assert problem(refused)["code"] == "too-many"
     assert refused.headers["retry-after"] == "1"
-    house.clock.move(seconds=1.1)
+    house.clock.forward(timedelta(seconds=1.1))
     assert attempt(house, "wrong", address="10.0.0.100") == 401
     waits = client.post(SESSION, json={"name": "wang fang", "password": PASSWORD}).headers["retry-after"]
     assert waits == "2"
-    house.clock.move(seconds=2.1)
+    house.clock.forward(timedelta(seconds=2.1))
     assert attempt(house, PASSWORD) == 201
     assert attempt(house, "wrong") == 401
     assert attempt(house, PASSWORD) == 201
@@ -93,7 +94,7 @@ def test_guessing_from_one_address_is_slowed_whichever_names_are_tried(house: Ac
 def test_the_wait_for_a_name_ends_so_that_nobody_can_be_kept_out(house: AccountsApp) -> None:
     for _ in range(40):
         attempt(house, "wrong")
-        house.clock.move(minutes=6)
+        house.clock.forward(timedelta(minutes=6))
     assert BY_NAME.wait(1000) == BY_NAME.longest
     assert attempt(house, PASSWORD) == 201
 
@@ -162,15 +163,15 @@ def test_signing_out_ends_the_session_at_once_and_takes_the_cookie(house: Accoun
 
 def test_sessions_end_when_idle_and_at_the_end_of_the_day(house: AccountsApp) -> None:
     idle = house.signed_in("wang fang")
-    house.clock.move(minutes=61)
+    house.clock.forward(timedelta(minutes=61))
     house.accounts.authenticator.forget()
     assert idle.get(SESSION).status_code == 401
     busy = house.signed_in("wang fang")
     for _ in range(13):
-        house.clock.move(minutes=55)
+        house.clock.forward(timedelta(minutes=55))
         house.accounts.authenticator.forget()
         assert busy.get(SESSION).status_code == 200
-    house.clock.move(minutes=10)
+    house.clock.forward(timedelta(minutes=10))
     assert busy.get(SESSION).status_code == 401
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_chips_that_were_refused_or_are_missing(house: RegistryApp) -> None:
     (bound,) = listed(operator, f"/batches/{batch_id}/chips")
     lost = {"chip_serial": bound["chip_serial"], "reason": "fell"}
     assert problem(operator.post(f"{V1}/batches/{batch_id}/release", json=lost))["code"] == "conflict"
-    house.accounts.clock.move(seconds=LEASE.total_seconds() + 1)
+    house.accounts.clock.forward(timedelta(seconds=LEASE.total_seconds() + 1))
     assert operator.post(f"{V1}/batches/{batch_id}/release", json=lost).status_code == 200
     assert [one["chip_serial"] for one in listed(operator, f"/batches/{batch_id}/rejects")][-1] == chip(4)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 from fastapi import APIRouter
@@ -18,7 +18,6 @@ from reader_service.http.health import Checks
 from reader_service.http.middleware import API_POLICY, PAGE_POLICY
 from reader_service.http.resource import Caller
 from reader_service.principal import Role
-from reader_service.service import ReaderService
 from registry.admin.audit import AuditFilter
 from registry.errors import RegistryConflict, RegistryUnavailable
 from tests.support.service.accounts import PASSWORD, AccountsApp, accounts_app, problem
@@ -70,7 +69,7 @@ def test_tokens_end_by_themselves_and_when_revoked_or_their_maker_is_disabled(ho
     secret = house.token(Role.COUNTER, days=1)
     client, admin = house.bearing(secret), house.signed_in("admin")
     assert client.get(ME).status_code == 200
-    house.clock.move(days=1, seconds=1)
+    house.clock.forward(timedelta(days=1, seconds=1))
     assert client.get(ME).status_code == 401
     admin = house.signed_in("admin")
     until = house.clock().replace(year=2027, month=2).isoformat()
@@ -293,7 +292,7 @@ def test_the_database_is_not_asked_for_each_request_and_those_inside_go_on_witho
     assert client.get(ME).status_code == 200
     stranger = house.client(Cookie="membercard=" + "A" * 43)
     assert problem(stranger.get(ME))["code"] == "unavailable"
-    house.clock.move(hours=13)
+    house.clock.forward(timedelta(hours=13))
     assert problem(client.get(ME))["code"] == "unavailable"
 
 
@@ -315,15 +314,21 @@ def test_not_ready_while_the_database_is_away(house: AccountsApp, monkeypatch: p
     assert house.client().get("/health/live").status_code == 200
 
 
+@dataclass
+class Watch:
+    """A watch of the PC/SC service whose state a test sets."""
+
+    pcsc_away: bool
+
+
 def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: AccountsApp) -> None:
-    away = SimpleNamespace(pcsc_away=True)
-    parts = SimpleNamespace(custody=house.service.parts.custody, pcsc=True)
-    checks = Checks(cast("ReaderService", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
+    watch = Watch(pcsc_away=True)
+    checks = Checks(house.registry, house.service.parts.custody, watch)
     found = asyncio.run(checks.health())
     assert (found.ready, found.parts["pcscd"]) == (False, "away")
-    away.pcsc_away = False
+    watch.pcsc_away = False
     assert asyncio.run(checks.health()).parts["pcscd"] == "away", "it is looked at every two seconds at most"
-    checks = Checks(cast("ReaderService", SimpleNamespace(registry=house.registry, parts=parts, readers=away)))
+    checks = Checks(house.registry, house.service.parts.custody, watch)
     assert asyncio.run(checks.health()).ready
 
 

@@ -55,7 +55,7 @@ def test_dossiers_are_made_in_the_background_and_each_step_is_told(office: Regis
     done = ended(desk, batch_id)
     assert (done.state, done.made, done.fault, done.ended_at) == ("done", 3, "", office.clock.now)
     assert desk.show(AUDITOR, batch_id).batch.state is BatchState.PREPARED
-    told = [event.data["preparation"] for event in office.events("batch.changed")]
+    told = [event.data["preparation"] for event in office.bus.of("batch.changed")]
     assert [(one["state"], one["made"]) for one in told] == [("running", 0), ("running", 3), ("done", 3)]  # type: ignore[index]
     told = [row.entry for row in office.registry.audit.page(None, 2).items]
     assert [(deed.actor, deed.action) for deed in told] == [("op", "batch.prepare")] * 2
@@ -70,7 +70,7 @@ def test_a_batch_is_prepared_once_at_a_time(office: RegistryRig, desk: BatchServ
     assert office.line.began.wait(PATIENCE)
     office.line.hold.set()
     assert ended(desk, batch_id).state in ("done", "failed")
-    assert office.line.asked == 1
+    assert office.line.calls == 1
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_only_approved_batches_are_prepared(office: RegistryRig, desk: BatchServ
         desk.prepare(OPERATOR, draft.id)
     with pytest.raises(NotFound):
         desk.prepare(OPERATOR, "B20261122-999")
-    assert office.line.asked == 0
+    assert office.line.calls == 0
 
 
 def test_batches_come_in_pages_newest_first_and_with_their_review(office: RegistryRig, desk: BatchService) -> None:

@@ -41,7 +41,7 @@ def test_an_edition_is_signed_versioned_and_told(office: RegistryRig, desk: List
     hotlist = Hotlist.load(found.content, key(), at=office.clock.now, at_least=edition.version)
     assert (hotlist.version, list(hotlist.cards)) == (edition.version, [(numbers[0], 1)])
     assert found.etag == desk.hotlist(COUNTER, edition.version).etag
-    (event,) = office.events("hotlist.published")
+    (event,) = office.bus.of("hotlist.published")
     assert event.data == {"version": edition.version, "entries": 1, "by": "李娜"}
     assert desk.publish(CLERK).version == edition.version + 1
     assert [line.version for line in desk.page(COUNTER).items] == [edition.version + 1, edition.version]
@@ -124,10 +124,10 @@ def test_the_audit_is_filtered_and_proven(office: RegistryRig) -> None:
     about = desk.page(AUDITOR, where=AuditFilter(action="batch.", subject=f"batch:{batch_id}"))
     assert [row.entry.action for row in about.items] == ["batch.prepare", "batch.approve"]
     report = desk.verify(AUDITOR)
-    assert (report.whole, report.rows, office.heard) == (True, len(numbers), [])
+    assert (report.whole, report.rows, office.bus.events) == (True, len(numbers), [])
     assert desk.verify(AUDITOR, (report.last_number, report.last_hash)).whole
     assert not desk.verify(AUDITOR, (report.last_number, "0" * 64)).whole
-    assert office.heard[-1].data == {"code": "audit-chain-broken", "breaks": 1}
+    assert office.bus.events[-1].data == {"code": "audit-chain-broken", "breaks": 1}
     for bad in ("", "g" * 64, "0" * 63):
         with pytest.raises(Invalid):
             desk.verify(AUDITOR, (1, bad))

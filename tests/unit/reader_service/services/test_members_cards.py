@@ -181,7 +181,7 @@ def test_a_lost_card_is_replaced_by_a_draft(office: RegistryRig, cards: CardServ
     assert cards.card(CLERK, number).state is CardState.REPLACED
     assert cards.allowed(CLERK, number) == ()
     assert [(e.card_number, e.reason) for e in office.registry.hotlist.entries()] == [(number, "damaged")]
-    assert office.events("batch.changed")[-1].topic == draft.id
+    assert office.bus.of("batch.changed")[-1].topic == draft.id
 
 
 def test_cards_come_in_pages_by_unit_state_and_batch(office: RegistryRig, cards: CardService) -> None:

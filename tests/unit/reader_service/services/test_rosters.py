@@ -61,7 +61,7 @@ def test_a_form_becomes_a_draft_and_its_returned_rows_are_told(
     (finding,) = view.findings
     assert (finding.sheet_row, finding.codes, finding.name_masked) == (6, ("PHONE_MISSING",), "孙**")
     assert (finding.reason_zh, finding.reason_en) == ("没有填写手机号码。", "the mobile number is missing.")
-    assert office.events("batch.changed")[-1].topic == view.batch.id
+    assert office.bus.of("batch.changed")[-1].topic == view.batch.id
     assert office.registry.originals.of(view.batch.id).content == content
 
 
@@ -102,7 +102,7 @@ def test_a_form_of_which_nobody_passes_is_told_and_not_kept(
     content = form(tmp_path, BAD)
     view = desk.upload(CLERK, "form.xlsx", [content])
     assert (view.batch, view.rejected) == (None, 1)
-    assert (office.registry.batches.all(), office.heard) == ([], [])
+    assert (office.registry.batches.all(), office.bus.events) == ([], [])
     sheet = load_workbook(io.BytesIO(desk.check(CLERK, "form.xlsx", [content]).content)).worksheets[0]
     assert sheet.cell(4, 7).value == "退回"
 
@@ -240,7 +240,7 @@ def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
         ("王芳", "returned", "two of them left"),
         ("李娜", "submitted", ""),
     ]
-    assert [event.data["review"] for event in office.events("batch.changed")] == [
+    assert [event.data["review"] for event in office.bus.of("batch.changed")] == [
         None,
         "submitted",
         "returned",
