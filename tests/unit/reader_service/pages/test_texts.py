@@ -13,6 +13,7 @@ from reader_service.http.errors import CODES
 from reader_service.pages.shell import STATIC, TEMPLATES
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.principal import Role
+from registry.db.context import UNNAMED_ACTOR
 
 PAGES = TEMPLATES.parent
 SOURCES = sorted(TEMPLATES.glob("*.html"))
@@ -91,6 +92,13 @@ def test_every_problem_has_a_sentence(language: str) -> None:
 
 def test_roles_have_names() -> None:
     assert all(f"role.{role}" in words(language) for role in Role for language in LANGUAGES)
+
+
+@pytest.mark.parametrize("actor", [UNNAMED_ACTOR, "not told", "first start"])
+def test_actors_that_are_no_users_have_names(actor: str) -> None:
+    """``not told`` is in audit rows that an earlier version wrote."""
+    for language in LANGUAGES:
+        assert f"audit.actor-{actor.replace(' ', '-')}" in words(language)
 
 
 def test_vendored_files_are_what_their_table_says() -> None:
