@@ -37,7 +37,7 @@ def card_facts(transport: Transport) -> dict[str, Any]:
         try:
             facts[name] = output.plain(read())
         except CardError as error:
-            facts[name] = f"not told: {error}"
+            facts[name] = f"not available: {error}"
     return facts
 
 

@@ -81,7 +81,7 @@ class WriteGuard:
         if caller is not None and not caller.principal.token:
             given = headers.get(csrf.HEADER, b"").decode("latin-1") or csrf.form_field(csrf.FIELD, kind, body.head)
             if not csrf.knows(caller.csrf, given):
-                raise NotMeant("the X-CSRF-Token is missing or is not this session's; read the page anew")
+                raise NotMeant("the X-CSRF-Token is missing or is not this session's; reload the page")
         key = headers.get(idempotency.HEADER, b"").decode("latin-1")
         if not key and not scope["path"].startswith(FOR_PROGRAMS):
             key = csrf.form_field(csrf.KEY_FIELD, kind, body.head)

@@ -184,7 +184,7 @@ class DeveloperService:
         slot = self._slot_for(p, reader_id)
         path = self._files().get(name)
         if path is None:
-            raise NotFound("there is no such card in the drawer", what="card file")
+            raise NotFound("there is no such virtual card", what="card file")
         with self._lock:
             elsewhere = next((at for at, lying in self._inserted.items() if lying == name and at != reader_id), None)
             if elsewhere is not None:

@@ -30,7 +30,7 @@ class MemberService:
         """By card number (13 to 19 digits), member number (12), ID number (18) or whole name. Raises Invalid."""
         p.need(Permission.MEMBERS_FIND)
         if not text.strip() or len(text) > LONGEST_SEARCH:
-            raise Invalid("say whom to look for", {"text": f"1 to {LONGEST_SEARCH} characters"})
+            raise Invalid("the search text is empty or too long", {"text": f"1 to {LONGEST_SEARCH} characters"})
         with translate_registry_errors():
             return self._registry.members.find(text.strip(), cursor, limit)
 
