@@ -166,7 +166,7 @@ def _check_zip(path: Path, data: bytes, limits: Limits) -> None:
             if "xl/workbook.xml" not in names:
                 raise _wrong(path, next((what for name, what in _ZIP_PARTS if name in names), ("压缩包", "an archive")))
             if any(part.flag_bits & 1 for part in parts):
-                raise _encrypted(path)
+                raise encrypted(path)
             if sum(part.file_size for part in parts) > limits.unpacked_bytes:
                 raise _bomb(path, limits)
             if not limits.macros and any(name.startswith(_MACRO_PARTS) for name in names):
@@ -206,10 +206,10 @@ def _column(letters: bytes) -> int:
 def _check_ole(path: Path, data: bytes, limits: Limits) -> None:
     """Check an xls by the UTF-16 stream names in the compound file's directory. MS-CFB 2.6; MS-OFFCRYPTO 2.3.4.4."""
     if "EncryptedPackage".encode("utf-16-le") in data:
-        raise _encrypted(path)
+        raise encrypted(path)
     if any(name.encode("utf-16-le") in data for name in ("Workbook", "Book")):
         if _has_filepass(data):
-            raise _encrypted(path)
+            raise encrypted(path)
         if not limits.macros and _MACRO_STREAM in data:
             raise _has_macros(path)
         return
@@ -232,7 +232,8 @@ def _has_filepass(data: bytes) -> bool:
     return False
 
 
-def _encrypted(path: Path) -> EncryptedWorkbook:
+def encrypted(path: Path) -> EncryptedWorkbook:
+    """The fault for a workbook that needs a password."""
     return EncryptedWorkbook(
         f"{path.name} is protected by a password: open it, remove the password and save it again",
         "工作簿设有打开密码，请打开后取消密码再保存",
@@ -260,11 +261,6 @@ def damaged(path: Path) -> DamagedFile:
         f"{path.name} is damaged or incomplete: open it in Excel, save it again, and check the copy",
         "文件已损坏或不完整，请用 Excel 打开后重新保存",
     )
-
-
-def password_needed(path: Path) -> EncryptedWorkbook:
-    """The fault for an xls whose records are encrypted."""
-    return _encrypted(path)
 
 
 def _decode(path: Path, data: bytes) -> str:

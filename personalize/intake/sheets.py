@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from personalize.errors import DamagedFile, TooLarge
-from personalize.intake.files import Content, Limits, damaged, password_needed
+from personalize.intake.files import Content, Limits, damaged, encrypted
 from personalize.intake.header import find_header
 from personalize.intake.text import Cell
 
@@ -70,7 +70,7 @@ def _in_own_process(path: Path, data: bytes, limits: Limits) -> list[Any]:
         raise damaged(path) from e
     fault, rows, sheets = marshal.loads(done.stdout)  # noqa: S302 - our own child wrote it
     if fault == "password":
-        raise password_needed(path)
+        raise encrypted(path)
     if fault == "large":
         raise _too_many(path, rows)
     return list(sheets)

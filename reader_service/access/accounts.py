@@ -79,7 +79,7 @@ class AccountService:
         """Ends this session and the leases of its user."""
         with translate_registry_errors():
             self._registry.sessions.end(caller.key, by=caller.principal.name)
-        self._forget(caller.principal.name)
+        self.end_access(caller.principal.name)
 
     def change_password(self, caller: AuthenticatedCaller, old: str, new: str, origin: str) -> SignedIn:
         """Change the caller's own password; every session ends, and a new one starts.
@@ -93,7 +93,7 @@ class AccountService:
             if self.passwords.matches(self._registry.users.password_hash(name), new):
                 raise Invalid("choose another password: it is the old one", {"password": "it is the old one"})
             user = self._registry.users.set_password(name, self.passwords.hash(new), by=name, must_change=False)
-            self._forget(name)
+            self.end_access(name)
             return self._open(user, origin)
 
     def me(self, caller: AuthenticatedCaller) -> User:
@@ -124,9 +124,11 @@ class AccountService:
         with translate_registry_errors():
             self._registry.audit.note(AuditEntry(principal.name, "access.refused", origin=origin, facts={"what": what}))
 
-    def ended(self, name: str, token: str = "") -> None:
-        """End sessions' and tokens' cached rights and leases after a change of rights."""
-        self._forget(name, token)
+    def end_access(self, name: str, token: str = "") -> None:
+        """After a change of rights: drop the cached rights of all callers, and end the leases of this user or token."""
+        self.authenticator.forget()
+        if self._leases is not None:
+            self._leases.free_all(name, token)
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[None]:
@@ -163,8 +165,3 @@ class AccountService:
         principal = Principal(user.name, roles_of(user.roles))
         caller = AuthenticatedCaller(principal, key_of(secret), session.until, csrf, user.must_change, user.language)
         return SignedIn(secret, caller, session.user)
-
-    def _forget(self, name: str, token: str = "") -> None:
-        self.authenticator.forget()
-        if self._leases is not None:
-            self._leases.free_all(name, token)

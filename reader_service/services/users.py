@@ -95,7 +95,7 @@ class UserService:
                 roles=None if roles is None else _names(roles),
                 language=language,
             )
-        self._accounts.ended(user.name) if roles is not None else self._accounts.authenticator.forget()
+        self._accounts.end_access(user.name) if roles is not None else self._accounts.authenticator.forget()
         return user
 
     def disable(self, p: Principal, name: str, reason: str) -> User:
@@ -104,7 +104,7 @@ class UserService:
         _somebody_else(p, name)
         with translate_registry_errors():
             user = self._registry.users.disable(name, by=p.name, reason=needs_reason(reason))
-        self._accounts.ended(user.name)
+        self._accounts.end_access(user.name)
         return user
 
     def enable(self, p: Principal, name: str, reason: str) -> User:
@@ -123,7 +123,7 @@ class UserService:
             stored = self._accounts.passwords.hash(password)
             user = self._registry.users.set_password(name, stored, by=p.name, must_change=True, reason=why)
             self._accounts.throttle.succeeded(user.name)
-        self._accounts.ended(user.name)
+        self._accounts.end_access(user.name)
         return IssuedPassword(user, password)
 
     def sessions(self, p: Principal, name: str) -> list[SessionRecord]:
@@ -138,7 +138,7 @@ class UserService:
         with translate_registry_errors():
             user = self._registry.users.user(name)
             ended = self._registry.sessions.end_all(user.name, by=p.name)
-        self._accounts.ended(user.name)
+        self._accounts.end_access(user.name)
         return ended
 
     def tokens(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[TokenRecord]:
@@ -168,7 +168,7 @@ class UserService:
         p.need(Permission.USERS)
         with translate_registry_errors():
             token = self._registry.tokens.revoke(number, by=p.name, reason=needs_reason(reason))
-        self._accounts.ended(token_name(token), token.label)
+        self._accounts.end_access(token_name(token), token.label)
         return token
 
 
