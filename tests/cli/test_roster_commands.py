@@ -43,6 +43,7 @@ def test_json_has_one_line_a_row_whatever_is_in_it(tmp_path: Path) -> None:
     unit = '}, {"sheet_row": 9'
     form = forms.xlsx(tmp_path / "f.xlsx", forms.form(person(1, unit=unit), person(2)))
     result = runner.invoke(app, ["check", str(form), "--json"])
+    assert result.exit_code == 0, f"{result.exception!r}\n{result.output}"
     assert json.loads(result.stdout)["rows"][0]["record"]["unit"] == unit
     assert len([line for line in result.stdout.splitlines() if '{"sheet_row": ' in line]) == 2
     empty = forms.xlsx(tmp_path / "g.xlsx", forms.form())
