@@ -47,7 +47,7 @@ class ReaderApp:
         self.registry.tokens.make("+".join(names), key_of(secret), names, until=until, by="maker")
         return secret
 
-    def desk(self, *roles: Role) -> KeyedClient:
+    def client_as(self, *roles: Role) -> KeyedClient:
         return KeyedClient(self.app, self.token(*roles), V1)
 
     def close(self) -> None:

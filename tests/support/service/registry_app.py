@@ -11,11 +11,11 @@ from tests.support.service.accounts import AccountsApp, Client, KeyedClient, acc
 
 @dataclass
 class RegistryApp:
-    """``desk(ROLE)`` is a client with a token of that role, ``person`` one who is signed in."""
+    """``client_as(ROLE)`` is a client with a token of that role, ``person`` one who is signed in."""
 
     accounts: AccountsApp
 
-    def desk(self, *roles: Role) -> Client:
+    def client_as(self, *roles: Role) -> Client:
         label = "+".join(role.value for role in roles)
         return KeyedClient(self.accounts.app, self.accounts.token(*roles, label=label))
 

@@ -12,13 +12,13 @@ from tests.support.service.registry_rig import RegistryRig, registry_rig
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[RegistryRig]:
+def rig(tmp_path: Path) -> Iterator[RegistryRig]:
     """A registry on SQLite with the parts over it, and every event that was published."""
-    rig = registry_rig(tmp_path)
-    with rig.registry:
-        yield rig
-        rig.line.hold.set()
-        rig.bus.close()
+    opened = registry_rig(tmp_path)
+    with opened.registry:
+        yield opened
+        opened.line.hold.set()
+        opened.bus.close()
 
 
 _ON_BOTH = ("access/", "services/", *(f"api/test_{name}.py" for name in ("batches", "readers", "rosters", "docs_api")))

@@ -72,7 +72,7 @@ def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> N
 
 
 def test_chips_that_were_refused_or_are_missing(house: RegistryApp) -> None:
-    operator, registry = house.desk(Role.OPERATOR), house.accounts.registry
+    operator, registry = house.client_as(Role.OPERATOR), house.accounts.registry
     batch_id = ready(registry, custody(), 4)
     for number in (1, 2, 3):
         registry.line.reject(claimed(registry, batch_id, number), "no answer", "select", "B")
@@ -87,7 +87,7 @@ def test_chips_that_were_refused_or_are_missing(house: RegistryApp) -> None:
 
 
 def test_members_are_found_by_body_and_never_by_address(house: RegistryApp) -> None:
-    clerk = house.desk(Role.REGISTRAR)
+    clerk = house.client_as(Role.REGISTRAR)
     _, numbers = carded(house.accounts.registry, 3)
     first = row(1)
     for text in (numbers[0], "130000000001", first.person.id_number, first.person.name):
@@ -117,7 +117,7 @@ def test_members_are_found_by_body_and_never_by_address(house: RegistryApp) -> N
 
 
 def test_a_cards_life(house: RegistryApp) -> None:
-    clerk = house.desk(Role.REGISTRAR)
+    clerk = house.client_as(Role.REGISTRAR)
     _, (number, other) = carded(house.accounts.registry, 2)
     card = f"{V1}/cards/{number}"
     assert clerk.get(card).json()["allowed"] == ["pack", "loss", "withdraw", "replace"]
@@ -136,7 +136,7 @@ def test_a_cards_life(house: RegistryApp) -> None:
 
 
 def test_counters_fetch_a_list_once_and_then_the_difference(house: RegistryApp) -> None:
-    clerk, till = house.desk(Role.REGISTRAR), house.desk(Role.COUNTER)
+    clerk, till = house.client_as(Role.REGISTRAR), house.client_as(Role.COUNTER)
     assert problem(till.get(f"{V1}/lists/hotlist"))["code"] == "not-found"
     _, numbers = carded(house.accounts.registry, 3)
     at(house.accounts.registry, numbers[0], CardState.LOST)
@@ -163,7 +163,7 @@ def test_counters_fetch_a_list_once_and_then_the_difference(house: RegistryApp) 
 
 
 def test_the_audit_over_http(house: RegistryApp) -> None:
-    auditor = house.desk(Role.AUDITOR)
+    auditor = house.client_as(Role.AUDITOR)
     batch_id, _ = carded(house.accounts.registry, 1)
     found = listed(auditor, "/audit", action="batch.", subject=f"batch:{batch_id}")
     assert [one["action"] for one in found] == ["batch.prepare", "batch.approve"]
@@ -178,7 +178,7 @@ def test_the_audit_over_http(house: RegistryApp) -> None:
 
 
 def test_figures_and_the_schedule(house: RegistryApp) -> None:
-    clerk, auditor = house.desk(Role.REGISTRAR), house.desk(Role.AUDITOR)
+    clerk, auditor = house.client_as(Role.REGISTRAR), house.client_as(Role.AUDITOR)
     carded(house.accounts.registry, 2)
     plan = {"unit": UNIT, "group": "第一批", "planned": 3, "due": "2026-11-01"}
     assert clerk.request("PUT", f"{V1}/statistics/plans", json={"plans": [plan]}).json() == [plan]

@@ -1,4 +1,4 @@
-"""Readers, lanes, verdicts and the developer's desk over HTTP, with virtual cards."""
+"""Readers, lanes, verdicts and the developer's tools over HTTP, with virtual cards."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def documented(sent: dict[str, Any], model: type) -> None:
 
 
 def test_readers_are_listed_named_and_leased(here: ReaderApp) -> None:
-    operator, other = here.desk(Role.OPERATOR), here.desk(Role.COUNTER)
+    operator, other = here.client_as(Role.OPERATOR), here.client_as(Role.COUNTER)
     shown = {reader["id"]: reader for reader in operator.get("/readers").json()}
     assert list(shown) == ["counter", "lane-1", "lane-2"]
     assert (shown["counter"]["state"], shown["counter"]["drawer"], shown["counter"]["lease"]) == ("empty", True, None)
@@ -61,8 +61,8 @@ def test_readers_are_listed_named_and_leased(here: ReaderApp) -> None:
 
 
 def test_lanes_make_cards_and_the_counter_knows_them(here: ReaderApp, tmp_path: Path) -> None:
-    operator, counter = here.desk(Role.OPERATOR), here.desk(Role.COUNTER)
-    developer = here.desk(Role.DEVELOPER)
+    operator, counter = here.client_as(Role.OPERATOR), here.client_as(Role.COUNTER)
+    developer = here.client_as(Role.DEVELOPER)
     batch_id = issuer.prepared(here.registry, 2, tmp_path)
     wanted = {"batch": batch_id, "readers": ["lane-1", "lane-2"]}
     assert problem(operator.post("/lanes", json={**wanted, "readers": ["lane-1", "nothing"]}))["code"] == "not-found"
@@ -101,7 +101,7 @@ def test_lanes_make_cards_and_the_counter_knows_them(here: ReaderApp, tmp_path: 
 
 
 def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ReaderApp) -> None:
-    developer = here.desk(Role.DEVELOPER)
+    developer = here.client_as(Role.DEVELOPER)
     token = {"Lease-Token": developer.post("/readers/lane-1/lease", json={}).json()["token"]}
     atr = developer.post("/developer/readers/lane-1/connect", json={}, headers=token).json()["atr"]
     assert bytes.fromhex(atr)[0] in (0x3B, 0x3F)
@@ -127,7 +127,7 @@ def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ReaderApp) 
 
 
 def test_virtual_cards_are_put_in_and_torn_out(here: ReaderApp) -> None:
-    developer = here.desk(Role.DEVELOPER)
+    developer = here.client_as(Role.DEVELOPER)
     drawer = developer.get("/developer/drawer").json()
     assert len(drawer) == 2
     assert (
@@ -141,12 +141,12 @@ def test_virtual_cards_are_put_in_and_torn_out(here: ReaderApp) -> None:
     assert problem(developer.post("/developer/readers/counter/tear"))["code"] == "conflict"
     assert problem(developer.post("/developer/readers/counter/insert", json={"name": "none"}))["code"] == "not-found"
     assert problem(developer.post("/developer/readers/counter/insert", json={"name": "../x"}))["code"] == "not-found"
-    assert problem(here.desk(Role.COUNTER).get("/developer/drawer"))["code"] == "forbidden"
+    assert problem(here.client_as(Role.COUNTER).get("/developer/drawer"))["code"] == "forbidden"
     assert developer.post("/readers/counter/restart").status_code == 200
 
 
 def test_a_reader_that_is_gone_is_forgotten_and_one_that_is_there_is_not(here: ReaderApp) -> None:
-    operator = here.desk(Role.OPERATOR)
+    operator = here.client_as(Role.OPERATOR)
     kept = problem(operator.delete("/readers/counter"))
     assert (kept["status"], kept["code"], kept["params"]["reason"]) == (409, "conflict", "there")
     here.service.readers._entries["counter"].shut = "the reader does not open"

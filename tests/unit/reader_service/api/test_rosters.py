@@ -75,7 +75,7 @@ def test_who_imported_does_not_approve(house: RegistryApp, tmp_path: Path) -> No
 
 
 def test_a_form_of_which_nobody_passes(house: RegistryApp, tmp_path: Path) -> None:
-    clerk = house.desk(Role.REGISTRAR)
+    clerk = house.client_as(Role.REGISTRAR)
     content = form(tmp_path, BAD)
     answer = clerk.post(ROSTERS, files={"file": ("f.xlsx", content)}, data={"unit": "另一个单位"})
     assert (answer.status_code, answer.json()["batch"], answer.json()["unit"]) == (200, None, "另一个单位")
@@ -98,7 +98,7 @@ def with_macros(tmp_path: Path) -> bytes:
 
 
 def test_bad_uploads_are_answered_and_nothing_is_stored(house: RegistryApp, tmp_path: Path) -> None:
-    clerk = house.desk(Role.REGISTRAR)
+    clerk = house.client_as(Role.REGISTRAR)
     good = form(tmp_path, *GOOD)
     bad = [
         ("f.xlsx", bomb(tmp_path), 413, "too-large"),
@@ -120,7 +120,7 @@ def test_bad_uploads_are_answered_and_nothing_is_stored(house: RegistryApp, tmp_
 
 
 def test_an_upload_is_done_once_by_its_key(house: RegistryApp, tmp_path: Path) -> None:
-    clerk = house.desk(Role.REGISTRAR)
+    clerk = house.client_as(Role.REGISTRAR)
     key = {"Idempotency-Key": str(uuid.uuid4())}
     content = form(tmp_path, *GOOD)
     first = clerk.post(ROSTERS, files={"file": ("f.xlsx", content)}, headers=key)

@@ -27,7 +27,7 @@ def test_a_verification_passes_through_few_files(tmp_path: Path) -> None:
     threading.setprofile(profile)  # before the service starts its threads
     try:
         app = ReaderApp(tmp_path)
-        developer, counter = app.desk(Role.DEVELOPER), app.desk(Role.COUNTER)
+        developer, counter = app.client_as(Role.DEVELOPER), app.client_as(Role.COUNTER)
         card = developer.get("/developer/drawer").json()[0]["name"]
         developer.post("/developer/readers/counter/insert", json={"name": card})
         token = {"Lease-Token": counter.post("/readers/counter/lease", json={}).json()["token"]}

@@ -26,7 +26,7 @@ from tests.support.waiting import PATIENCE
 SMALL = AccessSettings(body=1000, upload=50_000, chunk_seconds=1, body_seconds=2.5)
 
 
-class Desk:
+class CountingEndpoint:
     """Counts what was done."""
 
     def __init__(self) -> None:
@@ -65,14 +65,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def endpoint() -> CountingEndpoint:
+    return CountingEndpoint()
 
 
 @pytest.fixture
-def house(tmp_path: Path, desk: Desk) -> Iterator[AccountsApp]:
+def house(tmp_path: Path, endpoint: CountingEndpoint) -> Iterator[AccountsApp]:
     made = accounts_app(tmp_path, SMALL)
-    made.app.include_router(desk.router())
+    made.app.include_router(endpoint.router())
     made.person("admin", Role.ADMINISTRATOR)
     yield made
     made.registry.close()
@@ -82,17 +82,19 @@ def keyed(key: str = "11111111-2222-4333-8444-555555555555") -> dict[str, str]:
     return {"Idempotency-Key": key}
 
 
-def test_the_same_write_again_gets_the_same_answer_and_is_done_once(house: AccountsApp, desk: Desk) -> None:
+def test_the_same_write_again_gets_the_same_answer_and_is_done_once(
+    house: AccountsApp, endpoint: CountingEndpoint
+) -> None:
     client = house.signed_in("admin")
     first, again = (client.post("/api/v1/things", json={"a": 1}, headers=keyed()) for _ in range(2))
-    assert desk.done == 1
+    assert endpoint.done == 1
     assert (first.status_code, first.content) == (again.status_code, again.content)
     assert again.headers["content-type"] == "application/json"
     assert again.headers["idempotency-replayed"] == "true"
     assert "idempotency-replayed" not in first.headers
 
 
-def test_a_key_belongs_to_one_request_and_one_person(house: AccountsApp, desk: Desk) -> None:
+def test_a_key_belongs_to_one_request_and_one_person(house: AccountsApp, endpoint: CountingEndpoint) -> None:
     client = house.signed_in("admin")
     assert client.post("/api/v1/things", json={"a": 1}, headers=keyed()).status_code == 201
     for path, sent in (("/api/v1/things", {"a": 2}), ("/api/v1/things?x=1", {"a": 1}), ("/api/v1/users", {"a": 1})):
@@ -100,10 +102,10 @@ def test_a_key_belongs_to_one_request_and_one_person(house: AccountsApp, desk: D
         assert (refused.status_code, problem(refused)["code"]) == (422, "idempotency-key-reused")
     house.person("Li Na", Role.OPERATOR)
     assert house.signed_in("li na").post("/api/v1/things", json={"a": 2}, headers=keyed()).json()["by"] == "Li Na"
-    assert desk.done == 2
+    assert endpoint.done == 2
 
 
-def test_a_token_must_send_a_key_and_a_session_may(house: AccountsApp, desk: Desk) -> None:
+def test_a_token_must_send_a_key_and_a_session_may(house: AccountsApp, endpoint: CountingEndpoint) -> None:
     till = house.bearing(house.token(Role.COUNTER))
     missing = till.post("/api/v1/things", json={})
     assert (missing.status_code, problem(missing)["code"]) == (400, "idempotency-key-missing")
@@ -116,15 +118,15 @@ def test_a_token_must_send_a_key_and_a_session_may(house: AccountsApp, desk: Des
 
 
 @pytest.mark.parametrize("key", ["with blank", "x" * 256, "\xe9"])
-def test_a_key_that_is_none_is_refused(house: AccountsApp, desk: Desk, key: str) -> None:
+def test_a_key_that_is_none_is_refused(house: AccountsApp, endpoint: CountingEndpoint, key: str) -> None:
     sent = {"Idempotency-Key": key.encode("latin-1")}
     refused = house.signed_in("admin").post("/api/v1/things", json={}, headers=sent)
     assert set(problem(refused)["fields"]) == {"Idempotency-Key"}
-    assert desk.done == 0
+    assert endpoint.done == 0
 
 
 def test_the_same_write_twice_at_once_is_done_once(
-    house: AccountsApp, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    house: AccountsApp, endpoint: CountingEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin, refused = house.registry.idempotency_keys.begin, []
 
@@ -134,35 +136,37 @@ def test_the_same_write_twice_at_once_is_done_once(
         except RequestInProgress as no:
             refused.append(no)
             if len(refused) == 3:
-                desk.go.set()
+                endpoint.go.set()
             raise
 
     client = house.signed_in("admin")
     monkeypatch.setattr(house.registry.idempotency_keys, "begin", counted)
-    desk.go.clear()
+    endpoint.go.clear()
     answers = client.at_once(4, "POST", "/api/v1/things", json={"a": 1}, headers=keyed())
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
     assert {problem(answer)["code"] for answer in answers if answer.status_code == 409} == {"request-in-progress"}
-    assert desk.done == 1
+    assert endpoint.done == 1
 
 
-def test_a_refusal_by_rule_is_kept_and_one_that_did_nothing_may_be_tried_again(house: AccountsApp, desk: Desk) -> None:
+def test_a_refusal_by_rule_is_kept_and_one_that_did_nothing_may_be_tried_again(
+    house: AccountsApp, endpoint: CountingEndpoint
+) -> None:
     client = house.signed_in("admin")
-    desk.fault = Conflict("a rule stands against it")
+    endpoint.fault = Conflict("a rule stands against it")
     assert client.post("/api/v1/things", json={}, headers=keyed("kept")).status_code == 409
     for number, fault in enumerate((TooMany("later", 1), RegistryUnavailable("away"), ZeroDivisionError())):
-        desk.fault = fault
+        endpoint.fault = fault
         assert client.post("/api/v1/things", json={}, headers=keyed(f"again-{number}")).status_code in (429, 503, 500)
-    desk.fault = None
+    endpoint.fault = None
     assert client.post("/api/v1/things", json={}, headers=keyed("kept")).status_code == 409
-    assert desk.done == 0
+    assert endpoint.done == 0
     for number in range(3):
         assert client.post("/api/v1/things", json={}, headers=keyed(f"again-{number}")).status_code == 201
-    assert desk.done == 3
+    assert endpoint.done == 3
 
 
 def test_what_is_about_this_machines_readers_needs_no_database(
-    house: AccountsApp, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    house: AccountsApp, endpoint: CountingEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = house.signed_in("admin")
 
@@ -175,16 +179,18 @@ def test_what_is_about_this_machines_readers_needs_no_database(
     assert answers == [{"done": 1}, {"done": 1}]
 
 
-def test_an_upload_that_comes_again_is_the_same_though_its_boundary_differs(house: AccountsApp, desk: Desk) -> None:
+def test_an_upload_that_comes_again_is_the_same_though_its_boundary_differs(
+    house: AccountsApp, endpoint: CountingEndpoint
+) -> None:
     client = house.signed_in("admin")
     file = {"file": ("roster.xlsx", b"row\n" * 8000)}
     first, again = (client.post("/api/v1/upload", files=file, headers=keyed()) for _ in range(2))
-    assert (first.json(), again.json(), desk.done) == ({"bytes": 32_000}, {"bytes": 32_000}, 1)
+    assert (first.json(), again.json(), endpoint.done) == ({"bytes": 32_000}, {"bytes": 32_000}, 1)
     other = client.post("/api/v1/upload", files={"file": ("roster.xlsx", b"row\n" * 7999)}, headers=keyed())
     assert problem(other)["code"] == "idempotency-key-reused"
 
 
-def test_a_forms_hidden_field_stands_in_for_the_header(house: AccountsApp, desk: Desk) -> None:
+def test_a_forms_hidden_field_stands_in_for_the_header(house: AccountsApp, endpoint: CountingEndpoint) -> None:
     client = house.signed_in("admin")
     for _ in range(3):
         assert client.post("/form", data={"idempotency_key": "form-1", "csrf": "x"}).json() == {"done": 1}
@@ -208,7 +214,9 @@ def test_a_body_up_to_the_limit_is_taken(house: AccountsApp, length: int) -> Non
     assert answer.status_code == (201 if length > 1 else 422)
 
 
-def test_a_body_beyond_the_limit_is_refused_whatever_it_says_of_its_length(house: AccountsApp, desk: Desk) -> None:
+def test_a_body_beyond_the_limit_is_refused_whatever_it_says_of_its_length(
+    house: AccountsApp, endpoint: CountingEndpoint
+) -> None:
     client = house.signed_in("admin")
 
     async def pieces() -> Any:
@@ -226,11 +234,13 @@ def test_a_body_beyond_the_limit_is_refused_whatever_it_says_of_its_length(house
     stranger = house.client()
     stranger = house.client()
     assert stranger.post("/form", files={"file": ("f", b"x" * 2000)}).status_code == 413
-    assert desk.done == 1
+    assert endpoint.done == 1
 
 
 @pytest.mark.parametrize(("pause", "pieces"), [(5.0, 2), (0.5, 10)])
-def test_a_body_that_does_not_arrive_is_given_up(house: AccountsApp, desk: Desk, pause: float, pieces: int) -> None:
+def test_a_body_that_does_not_arrive_is_given_up(
+    house: AccountsApp, endpoint: CountingEndpoint, pause: float, pieces: int
+) -> None:
     client = house.signed_in("admin")
 
     async def slowly() -> Any:
@@ -241,10 +251,10 @@ def test_a_body_that_does_not_arrive_is_given_up(house: AccountsApp, desk: Desk,
 
     refused = client.post("/api/v1/things", content=slowly(), headers={"Content-Type": "application/json"})
     assert (refused.status_code, problem(refused)["code"]) == (408, "too-slow")
-    assert desk.done == 0
+    assert endpoint.done == 0
 
 
-def test_whoever_goes_away_before_the_body_is_whole_did_nothing(house: AccountsApp, desk: Desk) -> None:
+def test_whoever_goes_away_before_the_body_is_whole_did_nothing(house: AccountsApp, endpoint: CountingEndpoint) -> None:
     client = house.signed_in("admin")
     request = httpx.Request("POST", BASE + "/api/v1/things", headers=client.headers, content=b"{}")
     scope = {
@@ -268,7 +278,7 @@ def test_whoever_goes_away_before_the_body_is_whole_did_nothing(house: AccountsA
         sent.append(message)
 
     asyncio.run(house.app(scope, receive, send))
-    assert (sent, desk.done) == ([], 0)
+    assert (sent, endpoint.done) == ([], 0)
 
 
 def test_the_digest_of_a_form_leaves_its_boundary_out_wherever_it_is_cut() -> None:

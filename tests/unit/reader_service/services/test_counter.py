@@ -47,10 +47,10 @@ def issued(database: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[st
 
 
 @dataclass
-class Desk:
+class CounterRig:
     station: ReaderRig
     manager: ReaderManager
-    desk: CounterService
+    service: CounterService
     card: Path
     lists: list[Exception]
 
@@ -62,14 +62,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, issued: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def rig(tmp_path: Path, issued: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[CounterRig]:
     monkeypatch.setattr("reader_service.services.counter._PACE", 0.02)
     with opened(tmp_path, issued) as made:
         yield made
 
 
 @contextmanager
-def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[Desk]:
+def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[CounterRig]:
     url = databases.copy(issued[0], home)
     card = home / "card.card"
     card.write_bytes(issued[1].read_bytes())
@@ -90,20 +90,20 @@ def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[
     counter.start()
     assert eventually(lambda: all(view.drawer for view in manager.views()))
     try:
-        yield Desk(made, manager, counter, card, faults)
+        yield CounterRig(made, manager, counter, card, faults)
     finally:
         counter.close()
         manager.close()
         made.registry.close()
 
 
-def test_a_genuine_card_is_active_and_told_with_a_masked_identity(desk: Desk) -> None:
-    desk.manager.slot("counter").insert(desk.card)
-    lease = desk.manager.leases.take(COUNTER, "counter")
-    view = desk.desk.verify(COUNTER, "counter", lease=lease.token)
+def test_a_genuine_card_is_active_and_told_with_a_masked_identity(rig: CounterRig) -> None:
+    rig.manager.slot("counter").insert(rig.card)
+    lease = rig.manager.leases.take(COUNTER, "counter")
+    view = rig.service.verify(COUNTER, "counter", lease=lease.token)
     assert view.verdict.code == "ACTIVE"
     assert view.seconds > 0
-    told = desk.verdicts()[0]
+    told = rig.verdicts()[0]
     member = view.verdict.member
     assert member is not None
     assert told["reader_name"] == "slot/Counter"
@@ -114,83 +114,83 @@ def test_a_genuine_card_is_active_and_told_with_a_masked_identity(desk: Desk) ->
     for secret in (number, "13800000001", member.card_number):
         assert secret not in text
     assert member.name in text
-    assert eventually(lambda: desk.noted() == ["ACTIVE"])
-    again = desk.desk.verify(COUNTER, "counter", lease=lease.token)
+    assert eventually(lambda: rig.noted() == ["ACTIVE"])
+    again = rig.service.verify(COUNTER, "counter", lease=lease.token)
     assert again.verdict.code == "ACTIVE"
 
 
-def test_a_counter_verifies_each_card_put_in(desk: Desk) -> None:
-    desk.desk.watch(COUNTER, "counter", True)
-    desk.desk.watch(COUNTER, "counter", True)
-    assert desk.manager.view("counter").mode is Mode.COUNTER
+def test_a_counter_verifies_each_card_put_in(rig: CounterRig) -> None:
+    rig.service.watch(COUNTER, "counter", True)
+    rig.service.watch(COUNTER, "counter", True)
+    assert rig.manager.view("counter").mode is Mode.COUNTER
     for _ in range(3):
-        before = len(desk.verdicts())
-        desk.manager.slot("counter").insert(desk.card)
-        assert eventually(lambda before=before: len(desk.verdicts()) == before + 1)
-        desk.manager.slot("counter").eject()
-    assert {told["verdict"] for told in desk.verdicts()} == {"ACTIVE"}
-    desk.manager.slot("counter").insert(desk.card)
-    assert eventually(lambda: len(desk.verdicts()) == 4)
-    assert desk.desk.verify(OPERATOR, "counter").verdict.code == "ACTIVE"
+        before = len(rig.verdicts())
+        rig.manager.slot("counter").insert(rig.card)
+        assert eventually(lambda before=before: len(rig.verdicts()) == before + 1)
+        rig.manager.slot("counter").eject()
+    assert {told["verdict"] for told in rig.verdicts()} == {"ACTIVE"}
+    rig.manager.slot("counter").insert(rig.card)
+    assert eventually(lambda: len(rig.verdicts()) == 4)
+    assert rig.service.verify(OPERATOR, "counter").verdict.code == "ACTIVE"
     with pytest.raises(LeaseHeld):
-        desk.manager.leases.take(OTHER, "counter")
-    desk.desk.watch(COUNTER, "counter", False)
+        rig.manager.leases.take(OTHER, "counter")
+    rig.service.watch(COUNTER, "counter", False)
     with pytest.raises(LeaseLost, match="take a lease"):
-        desk.desk.verify(COUNTER, "counter")
-    desk.manager.slot("counter").eject()
-    count = len(desk.verdicts())
-    desk.manager.slot("counter").insert(desk.card)
-    desk.manager.ask("counter", lambda session: None)
-    assert len(desk.verdicts()) == count
-    desk.desk.watch(COUNTER, "counter", True)
-    assert eventually(lambda: len(desk.verdicts()) == count + 1)
+        rig.service.verify(COUNTER, "counter")
+    rig.manager.slot("counter").eject()
+    count = len(rig.verdicts())
+    rig.manager.slot("counter").insert(rig.card)
+    rig.manager.ask("counter", lambda session: None)
+    assert len(rig.verdicts()) == count
+    rig.service.watch(COUNTER, "counter", True)
+    assert eventually(lambda: len(rig.verdicts()) == count + 1)
 
 
 def test_settings_name_the_counter(tmp_path: Path, issued: tuple[str, Path]) -> None:
-    with opened(tmp_path, issued, counters={"sim:slot/Counter": "柜台 1"}) as desk:
-        view = desk.manager.view("counter")
+    with opened(tmp_path, issued, counters={"sim:slot/Counter": "柜台 1"}) as rig:
+        view = rig.manager.view("counter")
         assert (view.mode, view.name) == (Mode.COUNTER, "柜台 1")
-        assert desk.manager.view("desk").mode is Mode.FREE
-        desk.manager.slot("counter").insert(desk.card)
-        assert eventually(desk.verdicts)
+        assert rig.manager.view("desk").mode is Mode.FREE
+        rig.manager.slot("counter").insert(rig.card)
+        assert eventually(rig.verdicts)
 
 
-def test_who_may_and_what_a_reader_lacks(desk: Desk) -> None:
-    lease = desk.manager.leases.take(COUNTER, "counter")
+def test_who_may_and_what_a_reader_lacks(rig: CounterRig) -> None:
+    lease = rig.manager.leases.take(COUNTER, "counter")
     with pytest.raises(ReaderOut) as empty:
-        desk.desk.verify(COUNTER, "counter", lease=lease.token)
+        rig.service.verify(COUNTER, "counter", lease=lease.token)
     assert empty.value.params["code"] == "no-card"
     for call in (
-        lambda: desk.desk.verify(AUDITOR, "counter", lease=lease.token),
-        lambda: desk.desk.watch(AUDITOR, "counter", True),
-        lambda: desk.desk.lists_age(AUDITOR),
+        lambda: rig.service.verify(AUDITOR, "counter", lease=lease.token),
+        lambda: rig.service.watch(AUDITOR, "counter", True),
+        lambda: rig.service.lists_age(AUDITOR),
     ):
         with pytest.raises(Forbidden):
             call()
     with pytest.raises(LeaseLost):
-        desk.desk.verify(OPERATOR, "counter", lease=lease.token)
+        rig.service.verify(OPERATOR, "counter", lease=lease.token)
     with pytest.raises(LeaseHeld):
-        desk.desk.watch(OPERATOR, "counter", True)
+        rig.service.watch(OPERATOR, "counter", True)
     with pytest.raises(NotFound):
-        desk.desk.verify(COUNTER, "nowhere")
-    assert desk.verdicts() == []
+        rig.service.verify(COUNTER, "nowhere")
+    assert rig.verdicts() == []
 
 
-def test_a_card_that_does_not_answer_is_a_verdict_too(desk: Desk, tmp_path: Path) -> None:
+def test_a_card_that_does_not_answer_is_a_verdict_too(rig: CounterRig, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.card"
     damaged.write_bytes(b"no chip at all")
-    desk.desk.watch(COUNTER, "counter", True)
-    desk.manager.slot("counter").insert(damaged)
-    assert eventually(desk.verdicts)
-    told = desk.verdicts()[0]
+    rig.service.watch(COUNTER, "counter", True)
+    rig.manager.slot("counter").insert(damaged)
+    assert eventually(rig.verdicts)
+    told = rig.verdicts()[0]
     assert (told["verdict"], told["failed_check"], told["member"]) == ("CARD_FAULT", "answer to reset", None)
 
 
 def test_verdicts_go_on_while_the_database_is_away_and_are_noted_afterwards(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    rig: CounterRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert eventually(lambda: desk.desk.lists_age(COUNTER).live)
-    verdicts, back = desk.station.registry.verdicts, threading.Event()
+    assert eventually(lambda: rig.service.lists_age(COUNTER).live)
+    verdicts, back = rig.station.registry.verdicts, threading.Event()
     note = verdicts.note
 
     def away(*notes: VerdictNote) -> None:
@@ -199,27 +199,29 @@ def test_verdicts_go_on_while_the_database_is_away_and_are_noted_afterwards(
         note(*notes)
 
     monkeypatch.setattr(verdicts, "note", away)
-    desk.lists.append(AWAY)
-    desk.desk.watch(COUNTER, "counter", True)
-    desk.manager.slot("counter").insert(desk.card)
-    assert eventually(lambda: not desk.desk.lists_age(COUNTER).live)
+    rig.lists.append(AWAY)
+    rig.service.watch(COUNTER, "counter", True)
+    rig.manager.slot("counter").insert(rig.card)
+    assert eventually(lambda: not rig.service.lists_age(COUNTER).live)
     for _ in range(3):
-        view = desk.desk.verify(COUNTER, "counter")
+        view = rig.service.verify(COUNTER, "counter")
         assert view.verdict.code == "ACTIVE"
         assert (view.lists.live, view.lists.hotlist_seconds) == (False, 0)
-    assert eventually(lambda: desk.desk.unwritten == 4)
-    assert desk.noted() == []
-    desk.lists.clear()
+    assert eventually(lambda: rig.service.unwritten == 4)
+    assert rig.noted() == []
+    rig.lists.clear()
     back.set()
-    assert eventually(lambda: desk.noted() == ["ACTIVE"] * 4)
-    assert desk.desk.unwritten == 0
-    assert eventually(lambda: desk.desk.lists_age(COUNTER).live)
-    faults = [event.data["sentence"] for event in desk.station.bus.of("service.fault", "lists")]
+    assert eventually(lambda: rig.noted() == ["ACTIVE"] * 4)
+    assert rig.service.unwritten == 0
+    assert eventually(lambda: rig.service.lists_age(COUNTER).live)
+    faults = [event.data["sentence"] for event in rig.station.bus.of("service.fault", "lists")]
     assert faults == [str(AWAY), ""]
 
 
-def test_notes_that_can_never_be_written_do_not_stop_the_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    verdicts = desk.station.registry.verdicts
+def test_notes_that_can_never_be_written_do_not_stop_the_others(
+    rig: CounterRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts = rig.station.registry.verdicts
     tried: list[int] = []
 
     def refused(*notes: VerdictNote) -> None:
@@ -227,14 +229,16 @@ def test_notes_that_can_never_be_written_do_not_stop_the_others(desk: Desk, monk
         raise RegistryConflict("contradicts another", reason="contradiction")
 
     monkeypatch.setattr(verdicts, "note", refused)
-    desk.desk.watch(COUNTER, "counter", True)
-    desk.manager.slot("counter").insert(desk.card)
+    rig.service.watch(COUNTER, "counter", True)
+    rig.manager.slot("counter").insert(rig.card)
     assert eventually(lambda: tried == [1])
-    assert desk.desk.unwritten == 0
+    assert rig.service.unwritten == 0
 
 
-def test_a_note_that_can_never_be_written_takes_no_other_with_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    verdicts, back = desk.station.registry.verdicts, threading.Event()
+def test_a_note_that_can_never_be_written_takes_no_other_with_it(
+    rig: CounterRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts, back = rig.station.registry.verdicts, threading.Event()
     note = verdicts.note
 
     def picky(*notes: VerdictNote) -> None:
@@ -245,73 +249,73 @@ def test_a_note_that_can_never_be_written_takes_no_other_with_it(desk: Desk, mon
         note(*notes)
 
     monkeypatch.setattr(verdicts, "note", picky)
-    desk.desk.watch(COUNTER, "counter", True)
-    desk.manager.slot("counter").insert(desk.card)
-    assert eventually(lambda: desk.desk.unwritten == 1)
+    rig.service.watch(COUNTER, "counter", True)
+    rig.manager.slot("counter").insert(rig.card)
+    assert eventually(lambda: rig.service.unwritten == 1)
     for code in ("CARD_FAULT", "EXPIRED"):
-        desk.desk._notes.append(VerdictNote(NOON, "test", "counter", code, 0.1))
+        rig.service._notes.append(VerdictNote(NOON, "test", "counter", code, 0.1))
     back.set()
-    assert eventually(lambda: sorted(desk.noted()) == ["ACTIVE", "EXPIRED"])
-    assert desk.desk.unwritten == 0
+    assert eventually(lambda: sorted(rig.noted()) == ["ACTIVE", "EXPIRED"])
+    assert rig.service.unwritten == 0
 
 
 def test_what_nobody_foresaw_behind_the_counter_is_logged_once_and_it_goes_on(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    rig: CounterRig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*notes: VerdictNote) -> None:
         raise LookupError("a secret")
 
-    note = desk.station.registry.verdicts.note
-    monkeypatch.setattr(desk.station.registry.verdicts, "note", broken)
-    desk.desk.watch(COUNTER, "counter", True)
-    desk.manager.slot("counter").insert(desk.card)
+    note = rig.station.registry.verdicts.note
+    monkeypatch.setattr(rig.station.registry.verdicts, "note", broken)
+    rig.service.watch(COUNTER, "counter", True)
+    rig.manager.slot("counter").insert(rig.card)
     assert eventually(lambda: any("not written down" in record.getMessage() for record in caplog.records))
-    desk.lists.append(LookupError("a secret"))
-    assert eventually(lambda: not desk.desk.lists_age(COUNTER).live)
-    monkeypatch.setattr(desk.station.registry.verdicts, "note", note)
-    desk.lists.clear()
-    assert eventually(lambda: desk.noted() == ["ACTIVE"])
-    assert eventually(lambda: desk.desk.lists_age(COUNTER).live)
+    rig.lists.append(LookupError("a secret"))
+    assert eventually(lambda: not rig.service.lists_age(COUNTER).live)
+    monkeypatch.setattr(rig.station.registry.verdicts, "note", note)
+    rig.lists.clear()
+    assert eventually(lambda: rig.noted() == ["ACTIVE"])
+    assert eventually(lambda: rig.service.lists_age(COUNTER).live)
     assert sum("not written down" in record.getMessage() for record in caplog.records) == 1
-    faults = [str(event.data["sentence"]) for event in desk.station.bus.of("service.fault", "lists")]
+    faults = [str(event.data["sentence"]) for event in rig.station.bus.of("service.fault", "lists")]
     assert faults == ["something went wrong with the lists; the log says what", ""]
 
 
-def test_of_too_many_notes_the_oldest_go_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.desk.close()
+def test_of_too_many_notes_the_oldest_go_first(rig: CounterRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.service.close()
     monkeypatch.setattr("reader_service.services.counter.MOST_NOTES", 3)
     notes = [VerdictNote(NOON, "test", "counter", str(number), 0.1) for number in range(5)]
 
     def away(*some: VerdictNote) -> None:
-        desk.desk._notes.extend(notes[3:])  # while the database does not answer
+        rig.service._notes.extend(notes[3:])  # while the database does not answer
         raise AWAY
 
-    monkeypatch.setattr(desk.station.registry.verdicts, "note", away)
-    desk.desk._notes.extend(notes[:3])
-    desk.desk._write_down()
-    assert [note.code for note in desk.desk._notes] == ["2", "3", "4"]
+    monkeypatch.setattr(rig.station.registry.verdicts, "note", away)
+    rig.service._notes.extend(notes[:3])
+    rig.service._write_down()
+    assert [note.code for note in rig.service._notes] == ["2", "3", "4"]
 
 
 def test_without_any_list_there_is_no_verdict(tmp_path: Path, issued: tuple[str, Path]) -> None:
-    with opened(tmp_path, issued) as desk:
-        desk.desk.close()
-        desk.lists.append(AWAY)
-        fresh = CounterService(desk.station.parts, desk.station.bus, desk.manager)
-        desk.manager.slot("counter").insert(desk.card)
+    with opened(tmp_path, issued) as rig:
+        rig.service.close()
+        rig.lists.append(AWAY)
+        fresh = CounterService(rig.station.parts, rig.station.bus, rig.manager)
+        rig.manager.slot("counter").insert(rig.card)
         fresh.watch(COUNTER, "counter", True)
-        assert eventually(lambda: desk.station.bus.of("service.fault", "counter"))
+        assert eventually(lambda: rig.station.bus.of("service.fault", "counter"))
         for call in (lambda: fresh.verify(COUNTER, "counter"), lambda: fresh.lists_age(COUNTER)):
             with pytest.raises(Unavailable, match="no lists"):
                 call()
 
 
-def test_a_card_reported_lost_is_refused_as_soon_as_the_lists_are_read_anew(desk: Desk) -> None:
-    registry = desk.station.registry
-    desk.desk.watch(COUNTER, "counter", True)
-    desk.manager.slot("counter").insert(desk.card)
-    assert desk.desk.verify(COUNTER, "counter").verdict.code == "ACTIVE"
+def test_a_card_reported_lost_is_refused_as_soon_as_the_lists_are_read_anew(rig: CounterRig) -> None:
+    registry = rig.station.registry
+    rig.service.watch(COUNTER, "counter", True)
+    rig.manager.slot("counter").insert(rig.card)
+    assert rig.service.verify(COUNTER, "counter").verdict.code == "ACTIVE"
     batch = registry.batches.all()[0].id
     (card,) = registry.cards.of_batch(batch)
     registry.cards.change(card.card_number, "lost", "clerk", "lost on the bus")
-    desk.desk.refresh()
-    assert eventually(lambda: desk.desk.verify(COUNTER, "counter").verdict.code == "LOST")
+    rig.service.refresh()
+    assert eventually(lambda: rig.service.verify(COUNTER, "counter").verdict.code == "LOST")

@@ -1,4 +1,4 @@
-"""The developer's desk: bytes and what they mean under a lease, a live trace without data, and the drawer."""
+"""The developer's tools: bytes and what they mean under a lease, a live trace without data, and virtual cards."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ SECOND = Principal("second dev", frozenset({Role.DEVELOPER}))
 
 
 @dataclass
-class Desk:
+class DeveloperRig:
     station: ReaderRig
     manager: ReaderManager
-    desk: DeveloperService
+    service: DeveloperService
     drawer: Path
 
     def lease(self, p: Principal = DEVELOPER, reader_id: str = "a") -> str:
@@ -36,7 +36,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def rig(tmp_path: Path) -> Iterator[DeveloperRig]:
     drawer = tmp_path / "drawer"
     list(make_stock(drawer / "blanks", 2, CardConfig(blank())))
     (drawer / "notes.txt").write_text("no card")
@@ -46,150 +46,150 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     )
     with made.manager() as manager:
         assert eventually(lambda: all(view.drawer for view in manager.views()[:2]))
-        yield Desk(made, manager, DeveloperService(made.parts, made.bus, manager), drawer)
+        yield DeveloperRig(made, manager, DeveloperService(made.parts, made.bus, manager), drawer)
 
 
-def names(desk: Desk) -> list[str]:
-    return [file.name for file in desk.desk.virtual_cards(DEVELOPER)]
+def names(rig: DeveloperRig) -> list[str]:
+    return [file.name for file in rig.service.virtual_cards(DEVELOPER)]
 
 
-def test_bytes_go_to_the_card_and_come_back_with_their_meaning(desk: Desk) -> None:
-    desk.desk.insert(DEVELOPER, "a", names(desk)[0])
-    token = desk.lease()
-    atr = desk.desk.connect(DEVELOPER, "a", token)
-    assert bytes.fromhex(atr) == VirtualCard.open(desk.drawer / names(desk)[0]).atr
-    select, cplc = desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD, CPLC])
+def test_bytes_go_to_the_card_and_come_back_with_their_meaning(rig: DeveloperRig) -> None:
+    rig.service.insert(DEVELOPER, "a", names(rig)[0])
+    token = rig.lease()
+    atr = rig.service.connect(DEVELOPER, "a", token)
+    assert bytes.fromhex(atr) == VirtualCard.open(rig.drawer / names(rig)[0]).atr
+    select, cplc = rig.service.transmit(DEVELOPER, "a", token, [SELECT_ISD, CPLC])
     assert (select.number, select.command, select.sw, select.fault) == (1, "00A4040000", "9000", "")
     assert (select.meaning, cplc.meaning) == ("SELECT (by name)", "GET DATA (tag 9F7F)")
     assert select.said[0].name
     assert cplc.response.startswith("9F7F")
-    (unknown,) = desk.desk.transmit(DEVELOPER, "a", token, [bytes.fromhex("00FE0000")])
+    (unknown,) = rig.service.transmit(DEVELOPER, "a", token, [bytes.fromhex("00FE0000")])
     assert (unknown.sw, unknown.number) == ("6D00", 3)
     assert "6D00" in unknown.sw_text
-    assert [exchange.number for exchange in desk.desk.history(DEVELOPER, "a", token)] == [1, 2, 3]
-    assert desk.desk.connect(DEVELOPER, "a", token, reset=True) == atr
-    desk.desk.disconnect(DEVELOPER, "a", token)
-    desk.desk.disconnect(DEVELOPER, "a", token)
-    assert not VirtualCard.open(desk.drawer / names(desk)[0]).powered
+    assert [exchange.number for exchange in rig.service.history(DEVELOPER, "a", token)] == [1, 2, 3]
+    assert rig.service.connect(DEVELOPER, "a", token, reset=True) == atr
+    rig.service.disconnect(DEVELOPER, "a", token)
+    rig.service.disconnect(DEVELOPER, "a", token)
+    assert not VirtualCard.open(rig.drawer / names(rig)[0]).powered
 
 
-def test_a_session_lasts_as_long_as_its_lease(desk: Desk) -> None:
-    desk.desk.insert(DEVELOPER, "a", names(desk)[0])
-    token = desk.lease()
-    desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD])
+def test_a_session_lasts_as_long_as_its_lease(rig: DeveloperRig) -> None:
+    rig.service.insert(DEVELOPER, "a", names(rig)[0])
+    token = rig.lease()
+    rig.service.transmit(DEVELOPER, "a", token, [SELECT_ISD])
     for who, lease in ((SECOND, token), (DEVELOPER, "guessed")):
         with pytest.raises(LeaseLost):
-            desk.desk.transmit(who, "a", lease, [SELECT_ISD])
+            rig.service.transmit(who, "a", lease, [SELECT_ISD])
         with pytest.raises(LeaseLost):
-            desk.desk.history(who, "a", lease)
-    desk.manager.leases.give_back(DEVELOPER, "a", token)
-    second = desk.lease(SECOND)
-    assert desk.desk.history(SECOND, "a", second) == []
-    (exchange,) = desk.desk.transmit(SECOND, "a", second, [SELECT_ISD])
+            rig.service.history(who, "a", lease)
+    rig.manager.leases.give_back(DEVELOPER, "a", token)
+    second = rig.lease(SECOND)
+    assert rig.service.history(SECOND, "a", second) == []
+    (exchange,) = rig.service.transmit(SECOND, "a", second, [SELECT_ISD])
     assert exchange.number == 1
 
 
-def test_what_goes_wrong_on_the_way(desk: Desk) -> None:
-    token = desk.lease()
+def test_what_goes_wrong_on_the_way(rig: DeveloperRig) -> None:
+    token = rig.lease()
     with pytest.raises(ReaderOut) as empty:
-        desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD])
+        rig.service.transmit(DEVELOPER, "a", token, [SELECT_ISD])
     assert empty.value.params["code"] == "no-card"
     for wrong in ([], [SELECT_ISD, b"\x00"], [SELECT_ISD] * 257):
         with pytest.raises(Invalid) as refused:
-            desk.desk.transmit(DEVELOPER, "a", token, wrong)
+            rig.service.transmit(DEVELOPER, "a", token, wrong)
         assert refused.value.fields
-    desk.desk.insert(DEVELOPER, "a", names(desk)[0])
-    desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD])
-    desk.desk.tear(DEVELOPER, "a")
-    first, *rest = desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD, SELECT_ISD])
+    rig.service.insert(DEVELOPER, "a", names(rig)[0])
+    rig.service.transmit(DEVELOPER, "a", token, [SELECT_ISD])
+    rig.service.tear(DEVELOPER, "a")
+    first, *rest = rig.service.transmit(DEVELOPER, "a", token, [SELECT_ISD, SELECT_ISD])
     assert rest == []
     assert (first.sw, first.response) == ("", "")
     assert "taken out" in first.fault
     for call in (
-        lambda: desk.desk.connect(OPERATOR, "a", token),
-        lambda: desk.desk.transmit(OPERATOR, "a", token, [SELECT_ISD]),
-        lambda: desk.desk.decode(OPERATOR, b""),
-        lambda: desk.desk.trace(OPERATOR, "a", True),
-        lambda: desk.desk.virtual_cards(OPERATOR),
-        lambda: desk.desk.insert(OPERATOR, "a", "x"),
-        lambda: desk.desk.eject(OPERATOR, "a"),
-        lambda: desk.desk.tear(OPERATOR, "a"),
+        lambda: rig.service.connect(OPERATOR, "a", token),
+        lambda: rig.service.transmit(OPERATOR, "a", token, [SELECT_ISD]),
+        lambda: rig.service.decode(OPERATOR, b""),
+        lambda: rig.service.trace(OPERATOR, "a", True),
+        lambda: rig.service.virtual_cards(OPERATOR),
+        lambda: rig.service.insert(OPERATOR, "a", "x"),
+        lambda: rig.service.eject(OPERATOR, "a"),
+        lambda: rig.service.tear(OPERATOR, "a"),
     ):
         with pytest.raises(Forbidden):
             call()
 
 
-def test_a_live_trace_tells_what_happens_and_no_data(desk: Desk) -> None:
-    desk.desk.insert(DEVELOPER, "a", names(desk)[0])
-    token = desk.lease()
-    desk.desk.trace(DEVELOPER, "a", True)
-    desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD, CPLC])
-    lines = [str(event.data["line"]) for event in desk.station.bus.of("trace", "a")]
+def test_a_live_trace_tells_what_happens_and_no_data(rig: DeveloperRig) -> None:
+    rig.service.insert(DEVELOPER, "a", names(rig)[0])
+    token = rig.lease()
+    rig.service.trace(DEVELOPER, "a", True)
+    rig.service.transmit(DEVELOPER, "a", token, [SELECT_ISD, CPLC])
+    lines = [str(event.data["line"]) for event in rig.station.bus.of("trace", "a")]
     assert len(lines) == 2
     assert "GET DATA (tag 9F7F)" in lines[1]
-    (cplc,) = [e.response for e in desk.desk.history(DEVELOPER, "a", token) if e.command == CPLC.hex().upper()]
+    (cplc,) = [e.response for e in rig.service.history(DEVELOPER, "a", token) if e.command == CPLC.hex().upper()]
     assert cplc not in lines[1]
     assert f"[{len(cplc) // 2} bytes]" in lines[1]
-    assert "b" not in desk.desk.traces
-    desk.desk.trace(DEVELOPER, "a", False)
-    desk.desk.transmit(DEVELOPER, "a", token, [SELECT_ISD])
-    assert len(desk.station.bus.of("trace")) == 2
+    assert "b" not in rig.service.traces
+    rig.service.trace(DEVELOPER, "a", False)
+    rig.service.transmit(DEVELOPER, "a", token, [SELECT_ISD])
+    assert len(rig.station.bus.of("trace")) == 2
     with pytest.raises(NotFound):
-        desk.desk.trace(DEVELOPER, "nowhere", True)
+        rig.service.trace(DEVELOPER, "nowhere", True)
 
 
-def test_data_objects_in_words(desk: Desk) -> None:
-    (template,) = desk.desk.decode(DEVELOPER, bytes.fromhex("70065F2403311231"))
+def test_data_objects_in_words(rig: DeveloperRig) -> None:
+    (template,) = rig.service.decode(DEVELOPER, bytes.fromhex("70065F2403311231"))
     assert "Expiration" in template.children[0].name
-    (element,) = desk.desk.decode(DEVELOPER, bytes.fromhex("8000048000"), tag=0x95)
+    (element,) = rig.service.decode(DEVELOPER, bytes.fromhex("8000048000"), tag=0x95)
     assert element.children
-    (number,) = desk.desk.decode(DEVELOPER, bytes.fromhex("5A086228480012345670"))
+    (number,) = rig.service.decode(DEVELOPER, bytes.fromhex("5A086228480012345670"))
     assert "6228480012345670" not in str(number)
     for wrong in (bytes.fromhex("7005"), bytes.fromhex("5F")):
         with pytest.raises(Invalid):
-            desk.desk.decode(DEVELOPER, wrong)
+            rig.service.decode(DEVELOPER, wrong)
 
 
-def test_cards_of_the_drawer_are_put_in_and_taken_out(desk: Desk) -> None:
-    cards = names(desk)
+def test_cards_of_the_drawer_are_put_in_and_taken_out(rig: DeveloperRig) -> None:
+    cards = names(rig)
     assert len(cards) == 2
     assert all(name.startswith("blanks/chip-") for name in cards)
-    assert desk.desk.insert(DEVELOPER, "a", cards[0]).state is ReaderState.CARD
+    assert rig.service.insert(DEVELOPER, "a", cards[0]).state is ReaderState.CARD
     with pytest.raises(Conflict, match="lies in slot a"):
-        desk.desk.insert(DEVELOPER, "b", cards[0])
+        rig.service.insert(DEVELOPER, "b", cards[0])
     with pytest.raises(Conflict, match="take it out first"):
-        desk.desk.insert(DEVELOPER, "a", cards[1])
-    assert desk.desk.eject(DEVELOPER, "a").state is ReaderState.EMPTY
-    desk.desk.insert(DEVELOPER, "b", cards[0])
-    assert desk.desk.tear(DEVELOPER, "b").state is ReaderState.EMPTY
-    for take_out in (desk.desk.eject, desk.desk.tear):
+        rig.service.insert(DEVELOPER, "a", cards[1])
+    assert rig.service.eject(DEVELOPER, "a").state is ReaderState.EMPTY
+    rig.service.insert(DEVELOPER, "b", cards[0])
+    assert rig.service.tear(DEVELOPER, "b").state is ReaderState.EMPTY
+    for take_out in (rig.service.eject, rig.service.tear):
         with pytest.raises(Conflict, match="no card"):
             take_out(DEVELOPER, "a")
-    kinds = [event.kind for event in desk.station.bus.events if event.kind.startswith("card") and event.topic in "ab"]
+    kinds = [event.kind for event in rig.station.bus.events if event.kind.startswith("card") and event.topic in "ab"]
     assert kinds == ["card.inserted", "card.removed"] * 2
 
 
 @pytest.mark.parametrize(
     "name", ["../registry.db", "/etc/passwd", "notes.txt", "link.card", "blanks/../notes.txt", "", "blanks/none.card"]
 )
-def test_nothing_but_a_card_of_the_drawer_goes_in(desk: Desk, name: str) -> None:
+def test_nothing_but_a_card_of_the_drawer_goes_in(rig: DeveloperRig, name: str) -> None:
     with pytest.raises(NotFound):
-        desk.desk.insert(DEVELOPER, "a", name)
-    assert desk.manager.view("a").state is ReaderState.EMPTY
+        rig.service.insert(DEVELOPER, "a", name)
+    assert rig.manager.view("a").state is ReaderState.EMPTY
 
 
-def test_a_slot_that_somebody_leased_is_theirs(desk: Desk) -> None:
-    desk.lease(SECOND)
+def test_a_slot_that_somebody_leased_is_theirs(rig: DeveloperRig) -> None:
+    rig.lease(SECOND)
     for call in (
-        lambda: desk.desk.insert(DEVELOPER, "a", names(desk)[0]),
-        lambda: desk.desk.eject(DEVELOPER, "a"),
-        lambda: desk.desk.tear(DEVELOPER, "a"),
+        lambda: rig.service.insert(DEVELOPER, "a", names(rig)[0]),
+        lambda: rig.service.eject(DEVELOPER, "a"),
+        lambda: rig.service.tear(DEVELOPER, "a"),
     ):
         with pytest.raises(LeaseHeld, match="second dev"):
             call()
-    desk.desk.insert(SECOND, "a", names(desk)[0])
+    rig.service.insert(SECOND, "a", names(rig)[0])
     with pytest.raises(Conflict, match="no virtual slot"):
-        desk.desk.insert(DEVELOPER, desk.manager.views()[2].id, names(desk)[1])
+        rig.service.insert(DEVELOPER, rig.manager.views()[2].id, names(rig)[1])
 
 
 def test_where_nothing_is_simulated_there_is_no_drawer(tmp_path: Path) -> None:

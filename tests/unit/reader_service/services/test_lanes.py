@@ -41,17 +41,17 @@ def stock(directory: Path, count: int) -> Path:
 
 
 class Lanes:
-    """A lane desk over the readers of a station."""
+    """A lane service over the readers of a station."""
 
     def __init__(self, made: ReaderRig, manager: ReaderManager, **more: Any) -> None:
         self.station, self.manager = made, manager
-        self.desk = LaneService(made.parts, made.bus, manager, again=0.05, **more)
+        self.service = LaneService(made.parts, made.bus, manager, again=0.05, **more)
 
     def view(self, reader_id: str) -> LaneStatus:
-        return next(view for view in self.desk.lanes(OPERATOR) if view.reader == reader_id)
+        return next(view for view in self.service.lanes(OPERATOR) if view.reader == reader_id)
 
     def ended(self) -> bool:
-        return all(view.state == "ended" for view in self.desk.lanes(OPERATOR))
+        return all(view.state == "ended" for view in self.service.lanes(OPERATOR))
 
     def accounts(self, batch: str) -> tuple[int, int, int, bool]:
         found = self.station.registry.batches.accounts(batch)
@@ -65,7 +65,7 @@ def lanes(made: ReaderRig, **more: Any) -> Iterator[Lanes]:
         try:
             yield found
         finally:
-            found.desk.close()
+            found.service.close()
 
 
 def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) -> None:
@@ -75,15 +75,15 @@ def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) ->
     with lanes(made) as on:
         ids = [view.id for view in on.manager.views()]
         assert ids == ["blanks", "blanks-2"]
-        begun = on.desk.start(OPERATOR, batch, [*ids, ids[0]])
+        begun = on.service.start(OPERATOR, batch, [*ids, ids[0]])
         assert [(view.reader, view.batch, view.started_by) for view in begun] == [(i, batch, "张师傅") for i in ids]
         assert eventually(on.ended)
         assert on.accounts(batch) == (3, 3, 0, True)
-        assert sum(view.ok for view in on.desk.lanes(OPERATOR)) == 3
-        assert not any(view.fault for view in on.desk.lanes(OPERATOR))
+        assert sum(view.ok for view in on.service.lanes(OPERATOR)) == 3
+        assert not any(view.fault for view in on.service.lanes(OPERATOR))
         assert [on.manager.leases.mode(i) for i in ids] == [Mode.FREE] * 2
         with pytest.raises(Conflict, match="is done"):
-            on.desk.start(OPERATOR, batch, ids)
+            on.service.start(OPERATOR, batch, ids)
     cards = [event.data for event in made.bus.of("lane.card")]
     assert sorted(card["outcome"] for card in cards if card["outcome"] != "again") == ["verified"] * 3
     assert all(len(str(card["number"])) == 6 for card in cards)
@@ -102,7 +102,7 @@ def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
     made = reader_rig(tmp_path, "sim:slot/Lane 1")
     batch = issuer.prepared(made.registry, 3, tmp_path)
     with lanes(made) as on:
-        on.desk.start(OPERATOR, batch, ["lane-1"])
+        on.service.start(OPERATOR, batch, ["lane-1"])
         drawer = on.manager.slot("lane-1")
         drawer.insert(paths[0])
         assert eventually(lambda: on.view("lane-1").ok == 1)
@@ -111,22 +111,22 @@ def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
         assert (last.outcome, last.bin) == (CardOutcome.VERIFIED, "")
         assert on.view("lane-1").rate > 0
         assert on.view("lane-1").seconds_left is not None
-        on.desk.steer(OPERATOR, "lane-1", LANE_COMMANDS["pause"])
+        on.service.steer(OPERATOR, "lane-1", LANE_COMMANDS["pause"])
         assert eventually(lambda: on.view("lane-1").state == "paused")
         drawer.eject()
         drawer.insert(paths[1])
         assert on.view("lane-1").ok == 1
-        on.desk.steer(OPERATOR, "lane-1", LANE_COMMANDS["resume"])
+        on.service.steer(OPERATOR, "lane-1", LANE_COMMANDS["resume"])
         assert eventually(lambda: on.view("lane-1").ok == 2)
-        on.desk.steer(OPERATOR, "lane-1", LANE_COMMANDS["pause"])
+        on.service.steer(OPERATOR, "lane-1", LANE_COMMANDS["pause"])
         assert eventually(lambda: on.view("lane-1").state == "paused")
-        on.desk.steer(OPERATOR, "lane-1", LANE_COMMANDS["stop"])
+        on.service.steer(OPERATOR, "lane-1", LANE_COMMANDS["stop"])
         assert eventually(on.ended)
         view = on.view("lane-1")
         assert (view.message, view.code, view.params, view.fault) == ("stopped", "stopped", {}, False)
         for command in LANE_COMMANDS.values():
             with pytest.raises(NotFound):
-                on.desk.steer(OPERATOR, "lane-1", command)
+                on.service.steer(OPERATOR, "lane-1", command)
         on.manager.leases.take(OTHER, "lane-1")
     deeds = [row.entry for row in made.registry.audit.page(None, 50).items if row.entry.action.startswith("lane.")]
     assert [(deed.action, deed.actor, deed.facts["readers"]) for deed in deeds] == [
@@ -142,7 +142,7 @@ def test_a_reject_is_told_with_its_bin_and_the_dossier_is_made_again(tmp_path: P
     made = reader_rig(tmp_path, "sim:slot/Lane 1")
     batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
-        on.desk.start(OPERATOR, batch, ["lane-1"])
+        on.service.start(OPERATOR, batch, ["lane-1"])
         drawer = on.manager.slot("lane-1")
         drawer.insert(damaged)
         assert eventually(lambda: on.view("lane-1").bad == 1)
@@ -161,7 +161,7 @@ def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> N
     made = reader_rig(tmp_path, "sim:slot/Lane 1")
     batch = issuer.prepared(made.registry, 2, tmp_path)
     with lanes(made) as on:
-        on.desk.start(OPERATOR, batch, ["lane-1"])
+        on.service.start(OPERATOR, batch, ["lane-1"])
         drawer = on.manager.slot("lane-1")
         drawer.insert(paths[0])
         assert eventually(lambda: on.view("lane-1").ok == 1)
@@ -180,7 +180,7 @@ def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
     made = reader_rig(tmp_path, "fake:A", "fake:B", open_reader=readers)
     draft = made.registry.rosters.import_roster("测试工会", issuer.rows(1), [], source="t", digest="d", by="clerk").id
     with lanes(made) as on:
-        start = on.desk.start
+        start = on.service.start
         for who, batch, ids, refusal in [
             (AUDITOR, draft, ["a"], Forbidden),
             (OPERATOR, draft, [], Invalid),
@@ -199,9 +199,9 @@ def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
         with pytest.raises(LeaseHeld, match="李师傅"):
             start(OPERATOR, draft, ["a", "b"])
         assert on.manager.leases.mode("a") is Mode.FREE
-        assert on.desk.lanes(OPERATOR) == []
+        assert on.service.lanes(OPERATOR) == []
         with pytest.raises(Forbidden):
-            on.desk.lanes(Principal("clerk", frozenset({Role.REGISTRAR})))
+            on.service.lanes(Principal("clerk", frozenset({Role.REGISTRAR})))
 
 
 class Outage:
@@ -229,7 +229,7 @@ def test_a_lane_waits_for_a_registry_that_is_away_with_its_card(tmp_path: Path) 
     outage = Outage(made.registry)
     made.line.station_registry = outage.registry
     with lanes(made) as on:
-        on.desk.start(OPERATOR, batch, ["lane-1"])
+        on.service.start(OPERATOR, batch, ["lane-1"])
         outage.away.set()
         on.manager.slot("lane-1").insert(paths[0])
         assert eventually(lambda: on.view("lane-1").message == str(AWAY))
@@ -252,7 +252,7 @@ def test_no_lane_is_started_while_the_registry_is_away(tmp_path: Path, monkeypat
     with lanes(made) as on:
         monkeypatch.setattr(made.registry.batches, "batch", away)
         with pytest.raises(Unavailable):
-            on.desk.start(OPERATOR, batch, ["lane-1"])
+            on.service.start(OPERATOR, batch, ["lane-1"])
         assert on.manager.leases.mode("lane-1") is Mode.FREE
 
 
@@ -260,11 +260,11 @@ def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
     made = reader_rig(tmp_path, "sim:slot/Lane 1")
     batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
-        on.desk.close()
+        on.service.close()
         with pytest.raises(Unavailable, match="is ending"):
-            on.desk.start(OPERATOR, batch, ["lane-1"])
+            on.service.start(OPERATOR, batch, ["lane-1"])
         assert on.manager.leases.mode("lane-1") is Mode.FREE
-        assert on.desk.lanes(OPERATOR) == []
+        assert on.service.lanes(OPERATOR) == []
 
 
 def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: Path) -> None:
@@ -272,14 +272,14 @@ def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: P
     made = reader_rig(tmp_path, "fake:A", open_reader=readers)
     batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
-        on.manager.on_forgotten = on.desk.forget
-        on.desk.start(OPERATOR, batch, ["a"])
-        on.desk.steer(OPERATOR, "a", LANE_COMMANDS["stop"])
+        on.manager.on_forgotten = on.service.forget
+        on.service.start(OPERATOR, batch, ["a"])
+        on.service.steer(OPERATOR, "a", LANE_COMMANDS["stop"])
         assert eventually(on.ended)
         readers.opened["fake:A"][0].fault = ReaderFault("the cable is loose")
         assert eventually(lambda: on.manager.view("a").state == "lost")
         on.manager.forget(OPERATOR, "a")
-        assert on.desk.lanes(OPERATOR) == []
+        assert on.service.lanes(OPERATOR) == []
 
 
 def test_what_nobody_foresaw_ends_its_lane_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -288,7 +288,7 @@ def test_what_nobody_foresaw_ends_its_lane_and_is_logged(tmp_path: Path, caplog:
     batch = issuer.prepared(made.registry, 1, tmp_path)
     with lanes(made) as on:
         on.manager.ask("a", lambda session: session.name)
-        on.desk.start(OPERATOR, batch, ["a"])
+        on.service.start(OPERATOR, batch, ["a"])
         readers.opened["fake:A"][0].fault = LookupError("a secret")
         assert eventually(on.ended)
         assert (on.view("a").message, on.view("a").code, on.view("a").fault) == ("LookupError", "internal", True)
@@ -373,11 +373,11 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
     second = reader_rig(tmp_path / "second", "sim:slot/Lane 1", name="second", url=shared)
     with lanes(first) as dying, lanes(second) as living:
         reader_id = dying.manager.views()[0].id
-        dying.desk.start(OPERATOR, batch, [reader_id])
+        dying.service.start(OPERATOR, batch, [reader_id])
         assert stuck[0].stuck.wait(PATIENCE)
         assert first.registry.batches.accounts(batch).claimed == 1
         shutil.copy(path, copy)  # the chip as it is, in the other station's hands
-        living.desk.start(OPERATOR, batch, ["lane-1"])
+        living.service.start(OPERATOR, batch, ["lane-1"])
         living.manager.slot("lane-1").insert(copy)
         assert eventually(living.ended)
         assert living.accounts(batch) == (1, 1, 0, True)
@@ -411,11 +411,11 @@ def test_the_rest_of_a_batch_takes_as_long_as_its_lanes_need(tmp_path: Path) -> 
         def listen(kind: str, topic: str, data: Any) -> Any:
             if kind == "lane.card":
                 now[0] += 10
-                seen.append(on.desk._view(on.desk._runs["blanks"]))
+                seen.append(on.service._view(on.service._runs["blanks"]))
             return publish(kind, topic, data)
 
         made.bus.publish = listen  # type: ignore[method-assign]
-        on.desk.start(OPERATOR, batch, ["blanks"])
+        on.service.start(OPERATOR, batch, ["blanks"])
         assert eventually(on.ended)
     assert [view.ok for view in seen] == [1, 2, 3, 4, 5, 6]
     assert seen[2].rate == pytest.approx(360, rel=0.01)

@@ -1,4 +1,4 @@
-"""Members and cards at the desk: found and masked, changed with a reason, and everything in the audit."""
+"""The services of members and cards: found and masked, changed with a reason, and everything in the audit."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ def told() -> Told:
 
 
 @pytest.fixture
-def members(office: RegistryRig, told: Told) -> MemberService:
-    return MemberService(office.parts, office.bus, on_hotlist=told)
+def members(rig: RegistryRig, told: Told) -> MemberService:
+    return MemberService(rig.parts, rig.bus, on_hotlist=told)
 
 
 @pytest.fixture
-def cards(office: RegistryRig, told: Told) -> CardService:
-    return CardService(office.parts, office.bus, on_hotlist=told)
+def cards(rig: RegistryRig, told: Told) -> CardService:
+    return CardService(rig.parts, rig.bus, on_hotlist=told)
 
 
-def test_the_account_number_on_the_same_chip_is_shown_masked(office: RegistryRig, cards: CardService) -> None:
-    batch_id = registrar.approved(office.registry, rows(2))
-    registrar.prepare(office.registry, issuer.custody(), batch_id, pans=["6210971300000000016"])
-    office.registry.stock.receive(2, "delivery", "op")
-    claims = [registrar.claimed(office.registry, batch_id, number) for number in (1, 2)]
-    bank, plain = (office.registry.line.verified(claim, {}, 1.5).card_number for claim in claims)
+def test_the_account_number_on_the_same_chip_is_shown_masked(rig: RegistryRig, cards: CardService) -> None:
+    batch_id = registrar.approved(rig.registry, rows(2))
+    registrar.prepare(rig.registry, issuer.custody(), batch_id, pans=["6210971300000000016"])
+    rig.registry.stock.receive(2, "delivery", "op")
+    claims = [registrar.claimed(rig.registry, batch_id, number) for number in (1, 2)]
+    bank, plain = (rig.registry.line.verified(claim, {}, 1.5).card_number for claim in claims)
     assert cards.payment_numbers(CLERK, [bank, plain, "6212269999999999999"]) == {bank: "621097*********0016"}
     with pytest.raises(Forbidden):
         cards.payment_numbers(OPERATOR, [bank])
 
 
-def test_a_member_is_found_by_any_number_and_by_name(office: RegistryRig, members: MemberService) -> None:
-    _, numbers = carded(office.registry, 2)
+def test_a_member_is_found_by_any_number_and_by_name(rig: RegistryRig, members: MemberService) -> None:
+    _, numbers = carded(rig.registry, 2)
     first = row(1)
     for text in (
         numbers[0],
@@ -77,8 +77,8 @@ def test_a_member_is_found_by_any_number_and_by_name(office: RegistryRig, member
             members.find(CLERK, nothing)
 
 
-def test_members_come_in_pages(office: RegistryRig, members: MemberService) -> None:
-    carded(office.registry, 3)
+def test_members_come_in_pages(rig: RegistryRig, members: MemberService) -> None:
+    carded(rig.registry, 3)
     first = members.page(CLERK, None, 2)
     rest = members.page(CLERK, first.next, 2)
     numbers = [one.member_number for one in (*first.items, *rest.items)]
@@ -86,21 +86,21 @@ def test_members_come_in_pages(office: RegistryRig, members: MemberService) -> N
     assert members.page(CLERK, unit="另一个单位").items == ()
 
 
-def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(office: RegistryRig, members: MemberService) -> None:
-    carded(office.registry, 1)
+def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(rig: RegistryRig, members: MemberService) -> None:
+    carded(rig.registry, 1)
     with pytest.raises(Invalid):
         members.unmask(CLERK, 1, " \n ")
     seen = members.unmask(CLERK, 1, "called about 13903110001")
     assert (seen.id_number, seen.mobile) == (row(1).person.id_number, row(1).person.mobile)
-    assert last_audit_entry(office.registry) == ("李娜", "member.unmask", "member:1", "called about ****0001")
+    assert last_audit_entry(rig.registry) == ("李娜", "member.unmask", "member:1", "called about ****0001")
     assert row(1).person.mobile not in f"{seen!r}{seen}"
     for who in (AUDITOR, OPERATOR, COUNTER):
         with pytest.raises(Forbidden):
             members.unmask(who, 1, "curious")
 
 
-def test_a_member_moves_and_leaves(office: RegistryRig, members: MemberService, cards: CardService, told: Told) -> None:
-    _, (number,) = carded(office.registry, 1)
+def test_a_member_moves_and_leaves(rig: RegistryRig, members: MemberService, cards: CardService, told: Told) -> None:
+    _, (number,) = carded(rig.registry, 1)
     with pytest.raises(Invalid):
         members.transfer(CLERK, 1, " ", "moved")
     with pytest.raises(Invalid):
@@ -111,15 +111,15 @@ def test_a_member_moves_and_leaves(office: RegistryRig, members: MemberService, 
     assert told.times == 0
     gone = members.withdraw(CLERK, 1, "retired abroad")
     assert (gone.card_state, told.times) == (CardState.WITHDRAWN, 1)
-    assert [entry.card_number for entry in office.registry.hotlist.entries()] == [number]
+    assert [entry.card_number for entry in rig.registry.hotlist.entries()] == [number]
     assert sorted(event.event for event in members.history(CLERK, 1))[:3] == ["transferred", "verified", "withdrawn"]
     assert [card.state for card in members.cards(CLERK, 1)] == [CardState.WITHDRAWN]
     with pytest.raises(NotFound):
         members.member(CLERK, 999)
 
 
-def test_a_card_goes_its_way_and_each_step_is_told(office: RegistryRig, cards: CardService, told: Told) -> None:
-    _, (number,) = carded(office.registry, 1)
+def test_a_card_goes_its_way_and_each_step_is_told(rig: RegistryRig, cards: CardService, told: Told) -> None:
+    _, (number,) = carded(rig.registry, 1)
     assert cards.allowed(CLERK, number) == ("pack", "loss", "withdraw", "replace")
     for step, state in (
         ("pack", CardState.PACKED),
@@ -130,7 +130,7 @@ def test_a_card_goes_its_way_and_each_step_is_told(office: RegistryRig, cards: C
         ("loss", CardState.LOST),
     ):
         assert cards.take_step(CLERK, number, CARD_STEPS[step], f"as {state}").state is state
-        assert last_audit_entry(office.registry)[1:] == (f"card.{state}", f"card:{number}-1", f"as {state}")
+        assert last_audit_entry(rig.registry)[1:] == (f"card.{state}", f"card:{number}-1", f"as {state}")
     assert told.times == 6
     assert cards.allowed(CLERK, number) == ("replace",)
     assert [event.reason for event in cards.history(CLERK, number)][-1] == "as lost"
@@ -138,12 +138,12 @@ def test_a_card_goes_its_way_and_each_step_is_told(office: RegistryRig, cards: C
         cards.take_step(CLERK, number, CARD_STEPS["unlock"], "found again")
 
 
-def test_steps_need_their_state_and_a_reason(office: RegistryRig, cards: CardService) -> None:
-    _, (number,) = carded(office.registry, 1)
+def test_steps_need_their_state_and_a_reason(rig: RegistryRig, cards: CardService) -> None:
+    _, (number,) = carded(rig.registry, 1)
     for step in ("deliver", "activate", "suspend", "unlock"):
         with pytest.raises(Conflict):
             cards.take_step(CLERK, number, CARD_STEPS[step], "why")
-    at(office.registry, number, CardState.PACKED, CardState.DELIVERED)
+    at(rig.registry, number, CardState.PACKED, CardState.DELIVERED)
     with pytest.raises(Conflict):
         cards.take_step(CLERK, number, CARD_STEPS["unlock"], "it was never suspended")
     with pytest.raises(Invalid):
@@ -154,39 +154,39 @@ def test_steps_need_their_state_and_a_reason(office: RegistryRig, cards: CardSer
 
 
 def test_who_hands_a_card_out_does_not_lift_a_suspension(
-    office: RegistryRig, cards: CardService, monkeypatch: pytest.MonkeyPatch
+    rig: RegistryRig, cards: CardService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Delivered when it was looked at, and suspended before the step was written."""
-    _, (number,) = carded(office.registry, 1)
-    at(office.registry, number, CardState.PACKED, CardState.DELIVERED)
-    step = office.registry.cards.change
+    _, (number,) = carded(rig.registry, 1)
+    at(rig.registry, number, CardState.PACKED, CardState.DELIVERED)
+    step = rig.registry.cards.change
 
     def late(*told: object, **more: object) -> object:
-        monkeypatch.setattr(office.registry.cards, "change", step)
-        at(office.registry, number, CardState.ACTIVE, CardState.SUSPENDED)
+        monkeypatch.setattr(rig.registry.cards, "change", step)
+        at(rig.registry, number, CardState.ACTIVE, CardState.SUSPENDED)
         return step(*told, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(office.registry.cards, "change", late)
+    monkeypatch.setattr(rig.registry.cards, "change", late)
     with pytest.raises(Conflict, match="is not delivered"):
         cards.take_step(CLERK, number, CARD_STEPS["activate"], "handed out")
     assert cards.card(CLERK, number).state is CardState.SUSPENDED
 
 
-def test_a_lost_card_is_replaced_by_a_draft(office: RegistryRig, cards: CardService, told: Told) -> None:
-    _, (number,) = carded(office.registry, 1)
+def test_a_lost_card_is_replaced_by_a_draft(rig: RegistryRig, cards: CardService, told: Told) -> None:
+    _, (number,) = carded(rig.registry, 1)
     with pytest.raises(Invalid):
         cards.replace(CLERK, number, "broken", because="active")
     draft = cards.replace(CLERK, number, "washed", because="damaged")
     assert (draft.state, draft.accepted, told.times) == (BatchState.DRAFT, 1, 1)
     assert cards.card(CLERK, number).state is CardState.REPLACED
     assert cards.allowed(CLERK, number) == ()
-    assert [(e.card_number, e.reason) for e in office.registry.hotlist.entries()] == [(number, "damaged")]
-    assert office.bus.of("batch.changed")[-1].topic == draft.id
+    assert [(e.card_number, e.reason) for e in rig.registry.hotlist.entries()] == [(number, "damaged")]
+    assert rig.bus.of("batch.changed")[-1].topic == draft.id
 
 
-def test_cards_come_in_pages_by_unit_state_and_batch(office: RegistryRig, cards: CardService) -> None:
-    batch_id, numbers = carded(office.registry, 3)
-    at(office.registry, numbers[1], CardState.LOST)
+def test_cards_come_in_pages_by_unit_state_and_batch(rig: RegistryRig, cards: CardService) -> None:
+    batch_id, numbers = carded(rig.registry, 3)
+    at(rig.registry, numbers[1], CardState.LOST)
     first = cards.page(CLERK, None, 2)
     rest = cards.page(CLERK, first.next, 2)
     assert [card.card_number for card in (*first.items, *rest.items)] == numbers[::-1]

@@ -47,11 +47,11 @@ def reading(made: ReaderRig) -> Iterator[tuple[ReaderManager, ReadingService]]:
 
 
 def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path, card: Path) -> None:
-    with reading(reader_rig(tmp_path, f"{SLOT}?card={card}")) as (manager, desk):
+    with reading(reader_rig(tmp_path, f"{SLOT}?card={card}")) as (manager, service):
         (reader,) = [view.id for view in manager.views()]
         lease = manager.leases.take(OPERATOR, reader, 60).token
-        found = desk.read(OPERATOR, reader, lease=lease)
-        again = desk.read(OPERATOR, reader, lease=lease)
+        found = service.read(OPERATOR, reader, lease=lease)
+        again = service.read(OPERATOR, reader, lease=lease)
     member, payment = found.applications
     assert (member.kind, payment.kind) == (CardApplicationKind.MEMBER, CardApplicationKind.PAYMENT)
     assert (member.fault, payment.fault) == ("", "")
@@ -77,23 +77,23 @@ def counted(elements: object) -> int:
 
 def test_a_blank_chip_has_no_application(tmp_path: Path) -> None:
     (chip,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
-    with reading(reader_rig(tmp_path, f"{SLOT}?card={chip}")) as (manager, desk):
+    with reading(reader_rig(tmp_path, f"{SLOT}?card={chip}")) as (manager, service):
         (reader,) = [view.id for view in manager.views()]
-        found = desk.read(OPERATOR, reader, lease=manager.leases.take(OPERATOR, reader, 60).token)
+        found = service.read(OPERATOR, reader, lease=manager.leases.take(OPERATOR, reader, 60).token)
     assert found.applications == ()
     assert found.atr
 
 
 def test_who_may_and_where(tmp_path: Path) -> None:
-    with reading(reader_rig(tmp_path, SLOT)) as (manager, desk):
+    with reading(reader_rig(tmp_path, SLOT)) as (manager, service):
         (reader,) = [view.id for view in manager.views()]
         with pytest.raises(Forbidden):
-            desk.read(AUDITOR, reader)
+            service.read(AUDITOR, reader)
         with pytest.raises(LeaseLost, match="take a lease"):
-            desk.read(COUNTER, reader)
+            service.read(COUNTER, reader)
         lease = manager.leases.take(COUNTER, reader, 60).token
         with pytest.raises(ReaderOut) as out:
-            desk.read(COUNTER, reader, lease=lease)
+            service.read(COUNTER, reader, lease=lease)
         assert out.value.params["code"] == "no-card"
 
 

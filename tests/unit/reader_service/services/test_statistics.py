@@ -33,73 +33,73 @@ def _in_china(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def desk(office: RegistryRig) -> StatisticsService:
-    return StatisticsService(office.parts, office.bus)
+def service(rig: RegistryRig) -> StatisticsService:
+    return StatisticsService(rig.parts, rig.bus)
 
 
 def plan(unit: str = UNIT, planned: int = 3, due: date = date(2026, 11, 21)) -> UnitPlan:
     return UnitPlan(unit, "第一批", planned, due)
 
 
-def test_units_stand_against_their_plan(office: RegistryRig, desk: StatisticsService) -> None:
-    carded(office.registry, 2)
-    assert [(unit.unit, unit.planned, unit.issued, unit.late) for unit in desk.progress(AUDITOR)] == [
+def test_units_stand_against_their_plan(rig: RegistryRig, service: StatisticsService) -> None:
+    carded(rig.registry, 2)
+    assert [(unit.unit, unit.planned, unit.issued, unit.late) for unit in service.progress(AUDITOR)] == [
         (UNIT, None, 2, False)
     ]
-    desk.set_plans(CLERK, [plan(), plan("后来的单位", 5, date(2026, 12, 31))])
-    assert [(unit.unit, unit.planned, unit.issued, unit.late) for unit in desk.progress(AUDITOR)] == [
+    service.set_plans(CLERK, [plan(), plan("后来的单位", 5, date(2026, 12, 31))])
+    assert [(unit.unit, unit.planned, unit.issued, unit.late) for unit in service.progress(AUDITOR)] == [
         (UNIT, 3, 2, True),
         ("后来的单位", 5, 0, False),
     ]
-    desk.remove_plan(CLERK, "后来的单位")
-    assert desk.plans(AUDITOR) == [plan()]
+    service.remove_plan(CLERK, "后来的单位")
+    assert service.plans(AUDITOR) == [plan()]
     with pytest.raises(NotFound):
-        desk.remove_plan(CLERK, "后来的单位")
+        service.remove_plan(CLERK, "后来的单位")
     with pytest.raises(Invalid):
-        desk.set_plans(CLERK, [])
+        service.set_plans(CLERK, [])
 
 
-def test_days_are_those_of_this_machine(office: RegistryRig, desk: StatisticsService) -> None:
-    office.clock.now = day("2026-11-22").replace(hour=15)
-    carded(office.registry, 1)
-    office.clock.forward(timedelta(hours=1, minutes=30))  # half past midnight in Shijiazhuang
-    carded(office.registry, 2, digest="d2", start=2)
-    assert [(one.day, one.count) for one in desk.issued_per_day(AUDITOR)] == [
+def test_days_are_those_of_this_machine(rig: RegistryRig, service: StatisticsService) -> None:
+    rig.clock.now = day("2026-11-22").replace(hour=15)
+    carded(rig.registry, 1)
+    rig.clock.forward(timedelta(hours=1, minutes=30))  # half past midnight in Shijiazhuang
+    carded(rig.registry, 2, digest="d2", start=2)
+    assert [(one.day, one.count) for one in service.issued_per_day(AUDITOR)] == [
         (date(2026, 11, 22), 1),
         (date(2026, 11, 23), 2),
     ]
     late = day("2026-11-22").replace(hour=16)
-    assert [one.count for one in desk.issued_per_day(AUDITOR, late)] == [2]
-    assert desk.seconds_per_card(AUDITOR, None, late).count == 1
-    assert [(lane.lane, lane.verified) for lane in desk.lanes(AUDITOR)] == [("lane 1", 3)]
+    assert [one.count for one in service.issued_per_day(AUDITOR, late)] == [2]
+    assert service.seconds_per_card(AUDITOR, None, late).count == 1
+    assert [(lane.lane, lane.verified) for lane in service.lanes(AUDITOR)] == [("lane 1", 3)]
 
 
-def test_verdicts_and_rejects_are_counted(office: RegistryRig, desk: StatisticsService) -> None:
-    batch_id = ready(office.registry, custody(), 2)
+def test_verdicts_and_rejects_are_counted(rig: RegistryRig, service: StatisticsService) -> None:
+    batch_id = ready(rig.registry, custody(), 2)
     for number in (1, 2):
-        office.registry.line.reject(claimed(office.registry, batch_id, number), "no answer", "select", "B")
-    at = office.clock.now
-    office.registry.verdicts.note(
+        rig.registry.line.reject(claimed(rig.registry, batch_id, number), "no answer", "select", "B")
+    at = rig.clock.now
+    rig.registry.verdicts.note(
         *(VerdictNote(at, "test", "counter", code, 0.1) for code in ("ACTIVE", "LOST", "ACTIVE"))
     )
-    assert [(one.step, one.reason, one.count) for one in desk.rejects(AUDITOR)] == [("select", "no answer", 2)]
-    assert [(one.hour, one.code, one.count) for one in desk.verdicts_per_hour(AUDITOR)] == [
+    assert [(one.step, one.reason, one.count) for one in service.rejects(AUDITOR)] == [("select", "no answer", 2)]
+    assert [(one.hour, one.code, one.count) for one in service.verdicts_per_hour(AUDITOR)] == [
         (at, "ACTIVE", 2),
         (at, "LOST", 1),
     ]
-    assert desk.verdicts_per_hour(AUDITOR, station="elsewhere") == []
-    assert desk.rejects(AUDITOR, at + timedelta(seconds=1)) == []
+    assert service.verdicts_per_hour(AUDITOR, station="elsewhere") == []
+    assert service.rejects(AUDITOR, at + timedelta(seconds=1)) == []
 
 
-def test_a_period_has_zones_and_a_direction(desk: StatisticsService) -> None:
+def test_a_period_has_zones_and_a_direction(service: StatisticsService) -> None:
     noon = day("2026-11-22")
     for since, until in ((noon, noon), (noon.replace(tzinfo=None), None), (None, noon.replace(tzinfo=None))):
         with pytest.raises(Invalid):
-            desk.rejects(AUDITOR, since, until)
+            service.rejects(AUDITOR, since, until)
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "xls", "csv", "gb18030"])
-def test_a_schedule_comes_as_a_sheet(kind: str, desk: StatisticsService, tmp_path: Path) -> None:
+def test_a_schedule_comes_as_a_sheet(kind: str, service: StatisticsService, tmp_path: Path) -> None:
     rows: list[tuple[object, ...]] = [
         ("附件6 会员卡办理计划",),
         HEADER,
@@ -116,13 +116,13 @@ def test_a_schedule_comes_as_a_sheet(kind: str, desk: StatisticsService, tmp_pat
         path = forms.xls(tmp_path / "plan.xls", rows)
     else:
         path = forms.text(tmp_path / "plan.csv", rows, encoding="gb18030" if kind == "gb18030" else "utf-8-sig")
-    assert desk.import_plans(CLERK, path.name, [path.read_bytes()]) == [
+    assert service.import_plans(CLERK, path.name, [path.read_bytes()]) == [
         UnitPlan(UNIT, "第一批", 300, date(2026, 12, 5)),
         UnitPlan("石家庄铁道大学工会", "第二批", 1200, date(2026, 12, 31)),
     ]
 
 
-def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(desk: StatisticsService, tmp_path: Path) -> None:
+def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(service: StatisticsService, tmp_path: Path) -> None:
     rows = [
         HEADER,
         (1, UNIT, "", 300, "2026-12-05"),
@@ -135,25 +135,25 @@ def test_a_schedule_with_a_wrong_row_is_taken_not_at_all(desk: StatisticsService
         (8, "戊", "", 5, "2026111"),  # the first of November, or the eleventh of January
     ]
     with pytest.raises(Invalid) as caught:
-        desk.import_plans(CLERK, "plan.xlsx", [forms.xlsx(tmp_path / "plan.xlsx", rows).read_bytes()])
+        service.import_plans(CLERK, "plan.xlsx", [forms.xlsx(tmp_path / "plan.xlsx", rows).read_bytes()])
     assert list(caught.value.fields) == ["row 3", "row 4", "row 5", "row 6", "row 7", "row 8", "row 9"]
-    assert desk.plans(AUDITOR) == []
+    assert service.plans(AUDITOR) == []
     with pytest.raises(Invalid, match="columns"):
-        desk.import_plans(CLERK, "plan.csv", [b"a,b,c\n1,2,3\n"])
+        service.import_plans(CLERK, "plan.csv", [b"a,b,c\n1,2,3\n"])
     with pytest.raises(UnreadableForm):
-        desk.import_plans(CLERK, "plan.pdf", [b"%PDF"])
+        service.import_plans(CLERK, "plan.pdf", [b"%PDF"])
     with pytest.raises(RequestTooLarge):
-        desk.import_plans(CLERK, "plan.csv", (b"x" * 2**20 for _ in range(40)))
+        service.import_plans(CLERK, "plan.csv", (b"x" * 2**20 for _ in range(40)))
 
 
-def test_the_figures_are_a_workbook_without_formulas(office: RegistryRig, desk: StatisticsService) -> None:
-    office.clock.now = day("2026-11-22").replace(hour=9)
-    batch_id = ready(office.registry, custody(), 1)
-    office.registry.line.reject(
-        claimed(office.registry, batch_id, 1, "@lane"), '=HYPERLINK("http://evil.example")', "+1", "B"
+def test_the_figures_are_a_workbook_without_formulas(rig: RegistryRig, service: StatisticsService) -> None:
+    rig.clock.now = day("2026-11-22").replace(hour=9)
+    batch_id = ready(rig.registry, custody(), 1)
+    rig.registry.line.reject(
+        claimed(rig.registry, batch_id, 1, "@lane"), '=HYPERLINK("http://evil.example")', "+1", "B"
     )
-    desk.set_plans(CLERK, [plan("-2+3", 1)])
-    made = desk.export_xlsx(AUDITOR)
+    service.set_plans(CLERK, [plan("-2+3", 1)])
+    made = service.export_xlsx(AUDITOR)
     assert made.filename == "membercard-20261122-1700.xlsx"
     book = load_workbook(io.BytesIO(made.content))
     assert book.sheetnames[:2] == ["进度 progress", "每日发卡 per day"]
@@ -170,23 +170,23 @@ def test_the_figures_are_a_workbook_without_formulas(office: RegistryRig, desk: 
         "+1": ("s", True),
         "@lane": ("s", True),
     }
-    assert book["通道 lanes"]["F2"].value == office.clock.now.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=8)
+    assert book["通道 lanes"]["F2"].value == rig.clock.now.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=8)
 
 
-def test_every_method_asks_who_it_is(desk: StatisticsService) -> None:
+def test_every_method_asks_who_it_is(service: StatisticsService) -> None:
     for call in (
-        lambda: desk.progress(COUNTER),
-        lambda: desk.issued_per_day(COUNTER),
-        lambda: desk.rejects(COUNTER),
-        lambda: desk.seconds_per_card(COUNTER),
-        lambda: desk.lanes(COUNTER),
-        lambda: desk.verdicts_per_hour(COUNTER),
-        lambda: desk.plans(COUNTER),
-        lambda: desk.set_plans(OPERATOR, [plan()]),
-        lambda: desk.import_plans(OPERATOR, "p.csv", []),
-        lambda: desk.remove_plan(OPERATOR, "u"),
-        lambda: desk.figures(COUNTER),
-        lambda: desk.export_xlsx(COUNTER),
+        lambda: service.progress(COUNTER),
+        lambda: service.issued_per_day(COUNTER),
+        lambda: service.rejects(COUNTER),
+        lambda: service.seconds_per_card(COUNTER),
+        lambda: service.lanes(COUNTER),
+        lambda: service.verdicts_per_hour(COUNTER),
+        lambda: service.plans(COUNTER),
+        lambda: service.set_plans(OPERATOR, [plan()]),
+        lambda: service.import_plans(OPERATOR, "p.csv", []),
+        lambda: service.remove_plan(OPERATOR, "u"),
+        lambda: service.figures(COUNTER),
+        lambda: service.export_xlsx(COUNTER),
     ):
         with pytest.raises(Forbidden):
             call()

@@ -1,4 +1,4 @@
-"""People at the desk: what is done to them is told with its reason."""
+"""The user service: what is done to users is audited with its reason."""
 
 from __future__ import annotations
 
