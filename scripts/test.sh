@@ -18,6 +18,7 @@ if [ "$(df --output=avail -B1M /dev/shm 2>/dev/null | tail -n 1)" -gt 4096 ] 2>/
 else
   TMPDIR=$(mktemp -d)
 fi
+chmod 711 "$TMPDIR" # some tests look on as nobody
 export TMPDIR
 beside=
 trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT

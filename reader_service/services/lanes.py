@@ -66,6 +66,7 @@ class _Batch:
         self.lanes = 0
         self.job: Job = parts.line.job(batch_id)
         self.left: int | None = None
+        self.verified_here = 0
         self.counted = self.paced = float("-inf")
         self.pace = 0.0
         self._line = parts.line
@@ -124,6 +125,7 @@ class _LaneRun:
         if report.outcome is CardOutcome.VERIFIED:
             self.ok += 1
             self.verified.append(now)
+            self.batch.verified_here += 1
             if self.batch.left:
                 self.batch.left -= 1
         self.bad += report.outcome is CardOutcome.REJECTED
@@ -354,9 +356,12 @@ class LaneService:
             if now - batch.counted < _FRESH:
                 return
             batch.counted = now
+            before = batch.verified_here
         with contextlib.suppress(RegistryUnavailable):  # then as it was, less what was made here
             accounts = self._parts.registry.batches.accounts(batch.id)
-            batch.left = accounts.members - accounts.verified
+            with self._lock:
+                meanwhile = batch.verified_here - before
+                batch.left = max(0, accounts.members - accounts.verified - meanwhile)
 
 
 def _reason_of(error: BaseException) -> Reason:
