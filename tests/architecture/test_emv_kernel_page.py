@@ -58,9 +58,9 @@ def test_the_steps_are_those_of_the_kernel_in_its_order() -> None:
 
 
 def test_every_field_of_an_outcome_is_told() -> None:
-    told = PAGE.partition("## Fields of an outcome")[2].partition("## Configuration")[0]
+    table = PAGE.partition("## Fields of an outcome")[2].partition("## Configuration")[0]
     for name in Outcome.__dataclass_fields__:
-        assert f"`{name}`" in told, name
+        assert f"`{name}`" in table, name
 
 
 def test_the_configuration_is_one() -> None:

@@ -13,7 +13,7 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def told() -> dict[str, dict[str, bool]]:
+def page_table() -> dict[str, dict[str, bool]]:
     """Permission, role, and whether the page ticks it."""
     lines = [line for line in PAGE.splitlines() if line.startswith("|")]
     (head,) = (number for number, line in enumerate(lines) if line.startswith("| permission |"))
@@ -24,7 +24,7 @@ def told() -> dict[str, dict[str, bool]]:
 
 def test_the_table_is_the_programs_own() -> None:
     ours = {str(p): {str(role): p in ROLE_PERMISSIONS[role] for role in Role} for p in Permission}
-    assert told() == ours
+    assert page_table() == ours
 
 
 def test_each_permission_is_explained() -> None:

@@ -79,13 +79,13 @@ def test_cryptograms_answers_and_scripts(custody: MemoryCustody, name: str, fold
         data = random.Random(length).randbytes(length)
         assert custody.cryptogram(keys, scheme, ATC, data) == issuer_crypto.cryptogram(bank, udks, ATC, data)
         message = b"\x84\x24\x00\x02\x18" + ATC + ARQC + data
-        told = issuer_crypto.script_mac(bank, udks, ATC, ARQC, message[:5], data)
-        assert custody.script_mac(keys, scheme, ATC, ARQC, message) == told
-        told = issuer_crypto.script_encrypt(bank, udks, ATC, ARQC, data)
-        assert custody.script_encrypt(keys, scheme, ATC, ARQC, data) == told
+        expected = issuer_crypto.script_mac(bank, udks, ATC, ARQC, message[:5], data)
+        assert custody.script_mac(keys, scheme, ATC, ARQC, message) == expected
+        expected = issuer_crypto.script_encrypt(bank, udks, ATC, ARQC, data)
+        assert custody.script_encrypt(keys, scheme, ATC, ARQC, data) == expected
     for method, response in ((1, b"00"), (2, bytes.fromhex("00820000")), (2, bytes(12))):
-        told = issuer_crypto.arpc(dataclasses.replace(bank, arpc=method), udks, ATC, ARQC, response)
-        assert custody.arpc(keys, scheme, ATC, ARQC, response, method) == told
+        expected = issuer_crypto.arpc(dataclasses.replace(bank, arpc=method), udks, ATC, ARQC, response)
+        assert custody.arpc(keys, scheme, ATC, ARQC, response, method) == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,5 +93,5 @@ def test_a_new_pin(custody: MemoryCustody, name: str) -> None:
     keys, udks = ours(custody, algorithm_of(name), PAN), theirs(algorithm_of(name), PAN)
     pin = custody.encrypt_pin(KeyRef("pek"), PinFormat.ISO0, Secret(b"918273"), PAN)
     block = issuer_crypto.new_pin_block(BANK[name], udks, "918273")
-    told = issuer_crypto.script_encrypt(BANK[name], udks, ATC, ARQC, block)
-    assert custody.pin_for_card(keys, SCHEMES[name], ATC, ARQC, pin) == told
+    expected = issuer_crypto.script_encrypt(BANK[name], udks, ATC, ARQC, block)
+    assert custody.pin_for_card(keys, SCHEMES[name], ATC, ARQC, pin) == expected

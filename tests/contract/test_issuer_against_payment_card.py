@@ -70,12 +70,12 @@ class Party:
         assert self.given.kind == ARQC
         answer = self.tell(self.given)
         assert answer.approved, answer
-        told = decode(answer.data)
-        assert send(self.applet, Command(0, 0x82, 0, 0, told.need(0x91))).sw.ok, "issuer authentication"
-        return told
+        objects = decode(answer.data)
+        assert send(self.applet, Command(0, 0x82, 0, 0, objects.need(0x91))).sw.ok, "issuer authentication"
+        return objects
 
-    def run_scripts(self, told: Tlvs) -> list[StatusWord]:
-        template = told.find(0x72)
+    def run_scripts(self, objects: Tlvs) -> list[StatusWord]:
+        template = objects.find(0x72)
         assert template is not None
         return [send(self.applet, Command.decode(item.value)).sw for item in template.children if item.tag == 0x86]
 
@@ -101,8 +101,8 @@ def test_card_and_bank_believe_each_other(card: PaymentSpecimen, scheme: str) ->
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_card_refuses_an_answer_that_was_changed(card: PaymentSpecimen, scheme: str) -> None:
     party = Party(card, scheme)
-    told = decode(party.tell(party.till.run(ARQC)).data)
-    bent = bytes((told.need(0x91)[0] ^ 1,)) + told.need(0x91)[1:]
+    objects = decode(party.tell(party.till.run(ARQC)).data)
+    bent = bytes((objects.need(0x91)[0] ^ 1,)) + objects.need(0x91)[1:]
     assert not send(party.applet, Command(0, 0x82, 0, 0, bent)).sw.ok
 
 
@@ -147,7 +147,7 @@ def test_records_are_updated_and_the_application_blocked(card: PaymentSpecimen, 
 def test_a_script_of_another_transaction_is_refused(card: PaymentSpecimen) -> None:
     party = Party(card, "pboc-des")
     party.account.queue(put_data(0x9F58, b"\x02"))
-    told = party.begin()
+    objects = party.begin()
     party.end()
     party.begin()
-    assert [int(sw) for sw in party.run_scripts(told)] == [0x6988]
+    assert [int(sw) for sw in party.run_scripts(objects)] == [0x6988]

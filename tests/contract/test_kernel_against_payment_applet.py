@@ -47,9 +47,9 @@ class Bank:
         self.host = IssuerHost(IssuerKeys({Cipher.TDES: TDES, Cipher.SM4: SM4}), BankAccounts((self.account,)))
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
-        told = decode(self.host.answer(field_data(request)).data)
-        scripts = tuple(item.encode() for item in told if item.tag in (0x71, 0x72))
-        return OnlineResponse(told.need(0x8A), told.get(0x91), scripts)
+        objects = decode(self.host.answer(field_data(request)).data)
+        scripts = tuple(item.encode() for item in objects if item.tag in (0x71, 0x72))
+        return OnlineResponse(objects.need(0x8A), objects.get(0x91), scripts)
 
 
 def issued(aip: bytes = AIP, cdol2: bytes = CDOL2, rules: str = "1F00") -> PaymentSpecimen:

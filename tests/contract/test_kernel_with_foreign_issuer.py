@@ -143,14 +143,14 @@ def test_a_foreign_card_pays_at_our_bank(version: str) -> None:
     arqc = cryptogram(card, version, values)
     answer = bank.answer(message(values, arqc, PAN))
     assert answer.approved, answer.reason
-    told = decode(answer.data)
-    proof = told.need(0x91)
+    objects = decode(answer.data)
+    proof = objects.need(0x91)
     if version == "cvn10":
         assert proof == card.generate_arpc(arqc, b"00") + b"00"
     else:
         assert proof == card.generate_arpc(arqc, values[0x9F36], proof[4:]) + proof[4:]
         assert proof[5] & 0x80, "the card status update approves"
-    template = told.find(0x72)
+    template = objects.find(0x72)
     assert template is not None
     command = template.children.need(0x86)
     assert command[5:] == card.generate_command_mac(command[:5], arqc, values[0x9F36])[:4]

@@ -83,9 +83,9 @@ class Bank:
         self.host = IssuerHost(keys, BankAccounts((self.account,)))
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
-        told = decode(self.host.answer(field_data(request)).data)
-        scripts = tuple(item.encode() for item in told if item.tag in (0x71, 0x72))
-        return OnlineResponse(told.need(0x8A), told.get(0x91), scripts)
+        objects = decode(self.host.answer(field_data(request)).data)
+        scripts = tuple(item.encode() for item in objects if item.tag in (0x71, 0x72))
+        return OnlineResponse(objects.need(0x8A), objects.get(0x91), scripts)
 
 
 @dataclass

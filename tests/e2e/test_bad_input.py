@@ -40,7 +40,7 @@ def nothing_half_written(request: pytest.FixtureRequest) -> Iterator[None]:
     assert records(database) == before[1]
 
 
-def told(done: Done, status: int, *words: str) -> None:
+def reports(done: Done, status: int, *words: str) -> None:
     """The command ended with this status and one sentence with these words; it printed nothing else."""
     assert done.status == status, (done.args, done.out, done.err)
     sentence = done.complaint
@@ -79,25 +79,27 @@ def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", FORMS)
 def test_what_is_no_form(home: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
-    told(home.cli.run("roster", "check", forms[name], timeout=PATIENCE), 1, *FORMS[name])
+    reports(home.cli.run("roster", "check", forms[name], timeout=PATIENCE), 1, *FORMS[name])
 
 
 @pytest.mark.parametrize("name", ["no header.csv", "encrypted.xlsx", "bomb.xlsx"])
 def test_what_is_no_form_is_not_imported(home: IssuerDirectory, forms: dict[str, Path], name: str) -> None:
-    told(home.cli.run("roster", "import", forms[name], timeout=PATIENCE), 1, *FORMS[name])
+    reports(home.cli.run("roster", "import", forms[name], timeout=PATIENCE), 1, *FORMS[name])
 
 
 def test_a_bomb_is_refused_without_unpacking_it(home: IssuerDirectory, forms: dict[str, Path]) -> None:
     """In an address space in which 110 MB of cells would not fit."""
     limited = ["prlimit", "--as=1200000000", str(SCRIPT), "roster", "check", str(forms["bomb.xlsx"])]
     made = subprocess.run(limited, capture_output=True, text=True, env=home.cli.env(), check=False, timeout=PATIENCE)
-    told(Done((), made.returncode, made.stdout, made.stderr), 1, "unpacks to more than")
+    reports(Done((), made.returncode, made.stdout, made.stderr), 1, "unpacks to more than")
 
 
 def test_an_annotated_copy_that_cannot_be_written(home: IssuerDirectory, tmp_path: Path) -> None:
     done = home.cli.run("roster", "check", home.form, "--annotate", tmp_path / "no" / "such" / "place.xlsx")
-    told(done, 1, "cannot write", "place.xlsx")
-    told(home.cli.run("roster", "check", tmp_path / "x.csv", "--annotate", tmp_path / "out.xlsx"), 1, "does not exist")
+    reports(done, 1, "cannot write", "place.xlsx")
+    reports(
+        home.cli.run("roster", "check", tmp_path / "x.csv", "--annotate", tmp_path / "out.xlsx"), 1, "does not exist"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,7 +129,7 @@ def test_a_form_that_is_a_batch_already(home: IssuerDirectory) -> None:
 )
 def test_an_absent_reader(home: IssuerDirectory, url: str, words: tuple[str, ...]) -> None:
     done = home.cli.run("card", "verify", "--reader", url.format(form=home.form, stock=home.stock))
-    told(done, 3)
+    reports(done, 3)
     for word in words:
         assert any(choice in done.complaint for choice in word.split("|")), done.complaint
 
@@ -135,7 +137,7 @@ def test_an_absent_reader(home: IssuerDirectory, url: str, words: tuple[str, ...
 @pytest.mark.parametrize("command", ["card read", "card info", "card trace", "gp info", "gp list", "gp apdu 00A40400"])
 def test_every_command_that_wants_a_card_says_that_its_reader_is_absent(home: IssuerDirectory, command: str) -> None:
     done = home.cli.run(*command.split(), "--reader", "sim:/nowhere/chip.card")
-    told(done, 3, "neither a card file nor a stock directory")
+    reports(done, 3, "neither a card file nor a stock directory")
 
 
 @pytest.fixture(scope="session")
@@ -165,7 +167,7 @@ def test_a_foreign_card_at_the_counter(home: IssuerDirectory, cards: dict[str, s
     assert (verdict.status, verdict.err) == (1, "")
     assert verdict.json["verdict"] == "NOT_A_MEMBER_CARD"
     assert verdict.json["member"] is None
-    told(home.cli.run("card", "read", "--reader", cards[kind]), 1, "no member card", "6A82")
+    reports(home.cli.run("card", "read", "--reader", cards[kind]), 1, "no member card", "6A82")
     assert home.cli.run("card", "info", "--reader", cards[kind]).status == 0
 
 
@@ -192,7 +194,7 @@ def test_a_card_of_another_federation(home: IssuerDirectory, other_home: IssuerD
 def test_keys_that_the_card_does_not_have(
     home: IssuerDirectory, cards: dict[str, str], options: tuple[object, ...], status: int, words: tuple[str, ...]
 ) -> None:
-    told(home.cli.run("gp", "list", "--reader", cards["blank"], *options), status, *words)
+    reports(home.cli.run("gp", "list", "--reader", cards["blank"], *options), status, *words)
     assert home.cli.run("gp", "list", "--reader", cards["blank"]).status == 0, "the card's tries were not spent"
 
 
@@ -219,29 +221,29 @@ def test_a_foreign_card_on_the_line_is_a_reject_and_the_line_says_so(tmp_path: P
 @pytest.mark.parametrize("command", [("keys", "list"), ("batch", "list"), ("stock", "show")], ids=" ".join)
 def test_a_locked_keystore(home: IssuerDirectory, command: tuple[str, str]) -> None:
     wrong = home.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": "not-this-one"})
-    told(wrong, 1, "the passphrase is wrong", "MEMBERCARD_PASSPHRASE")
+    reports(wrong, 1, "the passphrase is wrong", "MEMBERCARD_PASSPHRASE")
     assert "not-this-one" not in wrong.err
-    told(home.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": ""}), 1, "the passphrase is empty")
-    told(Cli(home.cli.data, passphrase=None).run(*command), 1, "needs its passphrase", "set MEMBERCARD_PASSPHRASE")
+    reports(home.cli.run(*command, env={"MEMBERCARD_PASSPHRASE": ""}), 1, "the passphrase is empty")
+    reports(Cli(home.cli.data, passphrase=None).run(*command), 1, "needs its passphrase", "set MEMBERCARD_PASSPHRASE")
 
 
 def test_a_keystore_that_is_none(home: IssuerDirectory, tmp_path: Path) -> None:
     none, garbage, damaged = tmp_path / "none", tmp_path / "garbage", tmp_path / "damaged"
     garbage.write_bytes(b"%PDF-1.7\n")
     damaged.write_bytes((home.cli.data / "keystore").read_bytes().replace(b"argon2id", b"argon2ie"))
-    told(home.cli.run("--keystore", none, "keys", "list"), 1, "there is no keystore at", "membercard keys init")
-    told(home.cli.run("--keystore", garbage, "keys", "list"), 1, "not a keystore")
-    told(home.cli.run("--keystore", damaged, "keys", "list"), 1, "damaged", "restore it from a copy")
-    told(home.cli.run("--keystore", tmp_path, "keys", "list"), 1, str(tmp_path))
-    told(home.cli.run("keys", "init"), 1, "not overwritten")
-    told(home.cli.run("keys", "kcv", "no-such-key"), 1, "no-such-key")
-    told(home.cli.run("keys", "rotate", "no-such-key"), 1, "no-such-key")
+    reports(home.cli.run("--keystore", none, "keys", "list"), 1, "there is no keystore at", "membercard keys init")
+    reports(home.cli.run("--keystore", garbage, "keys", "list"), 1, "not a keystore")
+    reports(home.cli.run("--keystore", damaged, "keys", "list"), 1, "damaged", "restore it from a copy")
+    reports(home.cli.run("--keystore", tmp_path, "keys", "list"), 1, str(tmp_path))
+    reports(home.cli.run("keys", "init"), 1, "not overwritten")
+    reports(home.cli.run("keys", "kcv", "no-such-key"), 1, "no-such-key")
+    reports(home.cli.run("keys", "rotate", "no-such-key"), 1, "no-such-key")
 
 
 def test_no_passphrase_file(home: IssuerDirectory, tmp_path: Path) -> None:
     cli = Cli(home.cli.data, passphrase=None)
     env = {"MEMBERCARD_PASSPHRASE_FILE": str(tmp_path / "none")}
-    told(cli.run("keys", "list", env=env), 1, "cannot read the passphrase file", str(tmp_path / "none"))
+    reports(cli.run("keys", "list", env=env), 1, "cannot read the passphrase file", str(tmp_path / "none"))
 
 
 # --- database --------------------------------------------------------------------------------------------------------
@@ -271,7 +273,7 @@ def test_databases_that_are_none(home: IssuerDirectory, tmp_path: Path) -> None:
         ("mysql://localhost/x", ("no registry can be kept in mysql",)),
         ("nonsense", ("the database URL cannot be read",)),
     ):
-        told(home.cli.run("--database", database, "batch", "list"), 1, *words)
+        reports(home.cli.run("--database", database, "batch", "list"), 1, *words)
     assert (text.read_bytes(), records(foreign), records(newer)) == before
 
 
@@ -280,7 +282,7 @@ def test_a_locked_database(home: IssuerDirectory, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(database)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         done = home.cli.run("--database", f"sqlite:///{database}", "batch", "approve", home.draft, "--by", "x")
-        told(done, 1, "is locked by another program", "try again")
+        reports(done, 1, "is locked by another program", "try again")
 
 
 def test_postgresql_is_absent(home: IssuerDirectory) -> None:
@@ -288,19 +290,21 @@ def test_postgresql_is_absent(home: IssuerDirectory) -> None:
         free.bind(("127.0.0.1", 0))
         url = f"postgresql://clerk:very-secret@127.0.0.1:{free.getsockname()[1]}/cards"
         done = home.cli.run("--database", url, "batch", "list")
-    told(done, 1, "cards on 127.0.0.1", "does not answer", "see that the server runs")
+    reports(done, 1, "cards on 127.0.0.1", "does not answer", "see that the server runs")
     assert "very-secret" not in done.err
 
 
 def test_a_batch_that_is_not_there_or_not_ready(home: IssuerDirectory) -> None:
     cli, blanks = home.cli, f"sim:{home.stock}"
     for command in (("batch", "show"), ("batch", "report"), ("batch", "prepare"), ("batch", "approve")):
-        told(cli.run(*command, "B20200101-999"), 1, "there is no batch B20200101-999", "membercard batch list")
-    told(cli.run("perso", "run", "B20200101-999", "--reader", blanks), 1, "there is no batch", "membercard batch list")
-    told(cli.run("perso", "run", home.draft, "--reader", blanks), 1, "is a draft", "membercard batch approve")
-    told(cli.run("batch", "prepare", home.draft), 1, "is a draft", "membercard batch approve")
-    told(cli.run("batch", "approve", home.draft, "--by", "clerk"), 1, "a second person")
-    told(cli.run("batch", "close", home.done, "--by", "one", "--second", "one"), 1, "two different people")
+        reports(cli.run(*command, "B20200101-999"), 1, "there is no batch B20200101-999", "membercard batch list")
+    reports(
+        cli.run("perso", "run", "B20200101-999", "--reader", blanks), 1, "there is no batch", "membercard batch list"
+    )
+    reports(cli.run("perso", "run", home.draft, "--reader", blanks), 1, "is a draft", "membercard batch approve")
+    reports(cli.run("batch", "prepare", home.draft), 1, "is a draft", "membercard batch approve")
+    reports(cli.run("batch", "approve", home.draft, "--by", "clerk"), 1, "a second person")
+    reports(cli.run("batch", "close", home.done, "--by", "one", "--second", "one"), 1, "two different people")
 
 
 # --- profile and settings --------------------------------------------------------------------------------------------
@@ -333,8 +337,8 @@ def test_a_profile_with_faults(home: IssuerDirectory, tmp_path: Path, name: str)
 def test_a_profile_that_cannot_be_read(home: IssuerDirectory, tmp_path: Path) -> None:
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00\x01")
-    told(home.cli.run("profile", "check", binary), 1, "not UTF-8 text")
-    told(home.cli.run("profile", "check", tmp_path / "none.yaml"), 1, "cannot read the card profile")
+    reports(home.cli.run("profile", "check", binary), 1, "not UTF-8 text")
+    reports(home.cli.run("profile", "check", tmp_path / "none.yaml"), 1, "cannot read the card profile")
 
 
 @pytest.mark.parametrize(
@@ -348,10 +352,10 @@ def test_a_profile_that_cannot_be_read(home: IssuerDirectory, tmp_path: Path) ->
 def test_settings_with_faults(home: IssuerDirectory, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
     file = tmp_path / "issuer.toml"
     file.write_text(text, encoding="utf-8")
-    told(home.cli.run("--config", file, "batch", "list"), 1, str(file), *words)
-    told(home.cli.run("--config", tmp_path / "none.toml", "batch", "list"), 1, "cannot read the settings file")
+    reports(home.cli.run("--config", file, "batch", "list"), 1, str(file), *words)
+    reports(home.cli.run("--config", tmp_path / "none.toml", "batch", "list"), 1, "cannot read the settings file")
     env = {"MEMBERCARD_SIMULATION": "perhaps"}
-    told(home.cli.run("batch", "list", env=env), 1, "simulation: true or false is wanted")
+    reports(home.cli.run("batch", "list", env=env), 1, "simulation: true or false is wanted")
 
 
 # --- signed lists ----------------------------------------------------------------------------------------------------
@@ -369,12 +373,16 @@ def test_lists_that_are_none_or_anothers(home: IssuerDirectory, other_home: Issu
         return home.cli.run("card", "verify", "--reader", home.card, *lists)
 
     assert verify(own / "trust.json", own / "hotlist.json", own / "list-key.json").status == 0
-    told(verify(other / "trust.json", own / "hotlist.json", own / "list-key.json"), 1, "is not signed by the list key")
-    told(verify(own / "trust.json", other / "hotlist.json", own / "list-key.json"), 1, "is not signed by the list key")
-    told(verify(garbage, own / "hotlist.json", own / "list-key.json"), 1)
-    told(verify(own / "trust.json", garbage, own / "list-key.json"), 1)
-    told(verify(own / "trust.json", own / "hotlist.json", garbage), 1, "does not hold the key")
-    told(verify(own / "none.json", own / "hotlist.json", own / "list-key.json"), 1, "cannot read")
+    reports(
+        verify(other / "trust.json", own / "hotlist.json", own / "list-key.json"), 1, "is not signed by the list key"
+    )
+    reports(
+        verify(own / "trust.json", other / "hotlist.json", own / "list-key.json"), 1, "is not signed by the list key"
+    )
+    reports(verify(garbage, own / "hotlist.json", own / "list-key.json"), 1)
+    reports(verify(own / "trust.json", garbage, own / "list-key.json"), 1)
+    reports(verify(own / "trust.json", own / "hotlist.json", garbage), 1, "does not hold the key")
+    reports(verify(own / "none.json", own / "hotlist.json", own / "list-key.json"), 1, "cannot read")
 
 
 # --- read-only directories -------------------------------------------------------------------------------------------
@@ -416,7 +424,7 @@ def test_a_read_only_directory(sealed_house: IssuerDirectory, tmp_path: Path, co
     words = [str(SCRIPT), *command.format(**names, done=home.done, draft=home.draft).split()]
     before = listing(home.root), sorted(home.root.rglob("*"))
     made = subprocess.run(unwritable(words), capture_output=True, text=True, env=home.cli.env(), check=False)
-    told(Done((command,), made.returncode, made.stdout, made.stderr), 1)
+    reports(Done((command,), made.returncode, made.stdout, made.stderr), 1)
     assert any(word in made.stderr for word in ("ermission", "may not be written", "cannot be opened")), made.stderr
     assert (listing(home.root), sorted(home.root.rglob("*"))) == before
 

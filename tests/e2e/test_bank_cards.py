@@ -236,8 +236,12 @@ def test_the_keys_of_imported_cards_are_sealed_values(prepared: tuple[Dossier, .
         assert ours.payment
         assert theirs.payment
         keys = {part.number: part.value for part in ours.payment.parts if isinstance(part.value, SealedKeys)}
-        told = {part.number: part.value for part in theirs.payment.parts if isinstance(part.value, ApplicationKeys)}
-        assert {number: key.kcvs for number, key in keys.items()} == {number: key.kcvs for number, key in told.items()}
+        bank_keys = {
+            part.number: part.value for part in theirs.payment.parts if isinstance(part.value, ApplicationKeys)
+        }
+        assert {number: key.kcvs for number, key in keys.items()} == {
+            number: key.kcvs for number, key in bank_keys.items()
+        }
         assert set(keys) == {0x8000, 0x8020}
         assert Dossier.decode(ours.encode()) == ours
 
@@ -275,10 +279,10 @@ def test_a_broken_card_is_told_by_record_and_grouping_and_nothing_is_taken(
 ) -> None:
     with pytest.raises(BankFileRefused) as caught:
         station.take(file_of(prepared, r2=bend))
-    told = str(caught.value)
-    assert all(line.startswith("bank file, record 2, application A0000003330101") for line in told.splitlines()[:-1])
-    assert words in told
-    assert told.endswith("\nnothing of the file was taken")
+    message = str(caught.value)
+    assert all(line.startswith("bank file, record 2, application A0000003330101") for line in message.splitlines()[:-1])
+    assert words in message
+    assert message.endswith("\nnothing of the file was taken")
     assert station.untouched
     assert station.registry.pans.of_cards([one.card_number for one in prepared]) == {}
 

@@ -57,8 +57,8 @@ def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tupl
         assert part in online
     for part in ("▲ Transaction exceeds floor limit", "the issuer declines (response code 43)"):
         assert part in declined
-    for payment, told in ((offline, "TC is"), (online, "ARQC and TC are"), (declined, "ARQC and AAC are")):
-        assert f"the bank afterwards ✓ {told} of this card's key" in payment
+    for payment, cryptograms in ((offline, "TC is"), (online, "ARQC and TC are"), (declined, "ARQC and AAC are")):
+        assert f"the bank afterwards ✓ {cryptograms} of this card's key" in payment
 
 
 def test_the_bank_knows_each_card_by_the_sequence_that_its_chip_has(shown: tuple[Cli, Done]) -> None:
@@ -85,9 +85,9 @@ def test_the_report_has_rejects_reconciliation_and_plot(shown: tuple[Cli, Done])
 
 def test_what_it_tells_to_try_next_works(shown: tuple[Cli, Done]) -> None:
     cli, done = shown
-    told = [shlex.split(line) for line in done.out.splitlines() if line.startswith("   .venv/bin/membercard ")]
-    ran = [cli.ok(*words[1:]) for words in told if "attach" not in words]
-    assert len(ran) == len(told) - 1 >= 5
+    commands = [shlex.split(line) for line in done.out.splitlines() if line.startswith("   .venv/bin/membercard ")]
+    ran = [cli.ok(*words[1:]) for words in commands if "attach" not in words]
+    assert len(ran) == len(commands) - 1 >= 5
     assert any("approved offline" in one.out for one in ran if "emv" in one.args)
 
 

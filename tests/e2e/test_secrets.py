@@ -445,12 +445,12 @@ def test_no_exception_tells_a_secret(
     while error is not None and error not in chain:
         chain.append(error)
         error = error.__cause__ or error.__context__
-    told = "\n".join(
+    everything = "\n".join(
         [f"{e}\n{e!r}\n{e.args!r}\n{vars(e)!r}" for e in chain]
         + traceback.format_exception(raised.value)
         + [caplog.text]
     )
-    assert spy.look(fault.__name__, told) == []
+    assert spy.look(fault.__name__, everything) == []
 
 
 @pytest.mark.parametrize("fault", IN_THE_DARK, ids=lambda fault: fault.__name__)

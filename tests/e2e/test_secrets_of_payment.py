@@ -151,13 +151,13 @@ def pay(paying: BankIssuer, root: Path, card: Path, sequence: int) -> str:
     bank = paying.bank(root, sequence=sequence, scripts=["pin-unblock"])
     run = ("emv", "run", "--reader", reader, "--pin", "--trace", "--amount")
     cli.run(*run, "12.34", "--json", input=WRONG_PIN + "\n\n")
-    with printing(cli, bank) as (url, told):
+    with printing(cli, bank) as (url, lines):
         assert cli.run(*run, "612.34", "--online", url, input=PIN + "\n").status == 0
         cli.run(*run, "612.34", "--online", url, input=WRONG_PIN + "\n")
     cli.ok("emv", "log", "--reader", reader)
     bank.write_text(bank.read_text().replace('"sequence"', '"sequenz"'))
     assert cli.run("sim", "issuer", "--keys", bank, env={"MEMBERCARD_TRACEBACK": "1"}).status == 1
-    return "".join(told)
+    return "".join(lines)
 
 
 @contextlib.contextmanager
@@ -166,11 +166,11 @@ def printing(cli: Cli, bank: Path) -> Iterator[tuple[str, list[str]]]:
     with cli.start("sim", "issuer", "--keys", bank, "--listen", "127.0.0.1:0") as process:
         try:
             assert process.stderr is not None
-            told = [process.stderr.readline()]
-            (url,) = re.findall(r"http://[^;]+", told[0])
-            yield url, told
+            lines = [process.stderr.readline()]
+            (url,) = re.findall(r"http://[^;]+", lines[0])
+            yield url, lines
             process.terminate()
-            told += process.communicate(timeout=PATIENCE)
+            lines += process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
 

@@ -21,7 +21,7 @@ from tests.support.waiting import PATIENCE
 class Running:
     process: subprocess.Popen[str]
     address: str
-    told: list[str]
+    lines: list[str]
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Exit code and log."""
@@ -33,16 +33,16 @@ class Running:
 @contextmanager
 def serving(cli: Cli, *options: str) -> Iterator[Running]:
     process = cli.start("serve", "--port", "0", "--no-pcsc", *options)
-    told: list[str] = []
+    lines: list[str] = []
     assert process.stdout is not None
     try:
         for line in process.stdout:
-            told.append(line.strip())
+            lines.append(line.strip())
             if found := re.fullmatch(r"Serving at (\S+)", line.strip()):
                 break
         else:
             raise AssertionError(process.communicate(timeout=PATIENCE)[1])
-        yield Running(process, found[1], told)
+        yield Running(process, found[1], lines)
     finally:
         if process.poll() is None:
             process.kill()
@@ -59,7 +59,7 @@ def cli(tmp_path: Path) -> Cli:
 def test_the_first_start_prints_a_password_once_and_the_end_is_in_good_order(cli: Cli) -> None:
     with serving(cli, "--log-format", "json", "--reader", "sim:slot/one") as first:
         assert first.address.startswith("http://127.0.0.1:")
-        password = re.fullmatch(r"Sign in as admin with the password (\S+), to be changed at once", first.told[0])
+        password = re.fullmatch(r"Sign in as admin with the password (\S+), to be changed at once", first.lines[0])
         assert password is not None
         with httpx.Client(base_url=first.address, timeout=PATIENCE) as client:
             assert client.get("/health/ready").json()["ready"] is True
@@ -78,7 +78,7 @@ def test_the_first_start_prints_a_password_once_and_the_end_is_in_good_order(cli
     assert password[1] not in log
     assert "a sentence of the administrator" not in log
     with serving(cli) as second:
-        assert second.told == [f"Serving at {second.address}"]
+        assert second.lines == [f"Serving at {second.address}"]
         assert second.end(signal.SIGINT)[0] == 0
 
 

@@ -110,10 +110,10 @@ def bent(card: ToyCard, plan: dict[int, Bend]) -> list[Bent]:
     def bend(turn: int, command: bytes, answer: bytes) -> bytes:
         nonlocal silent
         silent = silent or plan.get(turn) is _silence
-        told = honest(turn, command, answer)
-        came = _silence(told) if silent else plan[turn](told) if turn in plan else told
-        if came != told:
-            changed.append(Bent(command, told, came))
+        response = honest(turn, command, answer)
+        came = _silence(response) if silent else plan[turn](response) if turn in plan else response
+        if came != response:
+            changed.append(Bent(command, response, came))
         return came
 
     card.bend = bend

@@ -65,8 +65,8 @@ class Zygote:
         self, arguments: Sequence[str], streams: Streams, directory: Path, environment: Mapping[str, str] | None = None
     ) -> int:
         """The same with a file for each stream, in this directory and with exactly this environment."""
-        told = dict(environment) if environment is not None else None
-        return self._ask("start", list(arguments), asdict(streams), str(directory), told)
+        variables = dict(environment) if environment is not None else None
+        return self._ask("start", list(arguments), asdict(streams), str(directory), variables)
 
     def status(self, pid: int) -> int:
         """Wait for this process: its exit code, or minus the signal that ended it."""

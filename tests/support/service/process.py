@@ -72,7 +72,7 @@ class ServiceDirectory:
 
     def station(self, name: str) -> str:
         """One more station of this house; its name."""
-        told: dict[str, object] = {
+        values: dict[str, object] = {
             "data_dir": str(self.directory),
             "database_url": self.url,
             "passphrase_file": str(self.directory / "passphrase"),
@@ -80,7 +80,7 @@ class ServiceDirectory:
             "station": name,
             **self.settings,
         }
-        lines = [f"{key} = {json.dumps(value)}" for key, value in told.items()]
+        lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         self.config(name).write_text("\n".join(lines) + "\n", encoding="utf-8")
         return name
 

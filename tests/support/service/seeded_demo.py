@@ -1,4 +1,4 @@
-"""The demo's station for several test processes of one run: its story is told once, and each process has a copy."""
+"""The demo's station for several test processes of one run: it is seeded once, and each process has a copy."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _TUPLES = ("lanes",)
 
 @contextmanager
 def copy_of_demo(shared: Path, own: Path) -> Iterator[DemoStation]:
-    """A station with cards that answer at once, in ``own``, which is gone at the end. Whoever comes first tells the
-    story in ``shared``; the others wait for it."""
-    origin, about = shared / "told-station", shared / "told-station.json"
-    with (shared / "told-station.lock").open("w") as lock:
+    """A station with cards that answer at once, in ``own``, which is gone at the end. Whoever comes first seeds
+    it in ``shared``; the others wait for it."""
+    origin, about = shared / "seeded-station", shared / "seeded-station.json"
+    with (shared / "seeded-station.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not about.exists():
             shutil.rmtree(origin, ignore_errors=True)
-            with demo_station(origin, real_time=False) as told:
+            with demo_station(origin, real_time=False) as seeded:
                 about.touch(mode=0o600)
-                about.write_text(json.dumps(_plain(told)), encoding="utf-8")
+                about.write_text(json.dumps(_plain(seeded)), encoding="utf-8")
     home = own / "station"
     shutil.copytree(origin, home)
     try:

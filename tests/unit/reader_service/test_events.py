@@ -41,15 +41,17 @@ def test_an_event_is_written_as_json_with_its_id_and_time() -> None:
 
 def test_what_threads_publish_reaches_a_listener_in_order() -> None:
     async def main() -> list[Event]:
-        events, told = bus(1000), []
+        events, publishers = bus(1000), []
         listener = events.subscribe()
-        told = [threading.Thread(target=lambda: [events.publish("n", "t", {}) for _ in range(100)]) for _ in range(4)]
+        publishers = [
+            threading.Thread(target=lambda: [events.publish("n", "t", {}) for _ in range(100)]) for _ in range(4)
+        ]
         waiting = asyncio.create_task(take(listener, 400))
         await asyncio.sleep(0)
-        for thread in told:
+        for thread in publishers:
             thread.start()
         found = await waiting
-        for thread in told:
+        for thread in publishers:
             thread.join()
         return found
 

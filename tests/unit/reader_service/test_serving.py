@@ -287,8 +287,8 @@ def test_a_request_is_logged_by_its_route_and_never_by_its_values(house: Account
     logs.set_up(logged, as_json=True, level="debug")
     client.get("/api/v1/users/sun.bolei?query=130102197605153974")
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]
-    told = next(line for line in lines if line["event"] == "request")
-    assert (told["route"], told["status"], told["who"]) == ("/api/v1/users/{name}", 404, "admin")
+    entry = next(line for line in lines if line["event"] == "request")
+    assert (entry["route"], entry["status"], entry["who"]) == ("/api/v1/users/{name}", 404, "admin")
     ours = [line for line in lines if not line["logger"].startswith("http")]
     assert "sun.bolei" not in str(ours)
     assert "130102197605153974" not in logged.getvalue()

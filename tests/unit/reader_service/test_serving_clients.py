@@ -176,5 +176,5 @@ def test_what_is_refused_before_the_application_has_the_same_headers(web: Web, s
         line.sendall(sent)
         found = line.recv(65536).decode()
     assert f"content-security-policy: {API_POLICY}" in found
-    for told in ("x-content-type-options: nosniff", "cache-control: no-store", "x-frame-options: DENY"):
-        assert told in found
+    for header in ("x-content-type-options: nosniff", "cache-control: no-store", "x-frame-options: DENY"):
+        assert header in found

@@ -68,12 +68,12 @@ def meanwhile(do: Callable[[str], None], listen: Listen, database: Database) -> 
 def test_it_says_that_it_is_not_ready_and_opens_the_database_when_it_is_there(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: dict[str, httpx.Response] = {}
+    responses: dict[str, httpx.Response] = {}
 
     def look(address: str) -> None:
         with client_of(address) as client:
             for path in ("/health/live", "/health/ready", "/api/v1/readers", "/counter"):
-                told[path] = client.get(path)
+                responses[path] = client.get(path)
         database.there.set()
 
     with caplog.at_level(logging.INFO):
@@ -81,18 +81,18 @@ def test_it_says_that_it_is_not_ready_and_opens_the_database_when_it_is_there(
     assert found is not None
     with found:
         assert found.batches.all() == []
-    assert {path: answer.status_code for path, answer in told.items()} == {
+    assert {path: answer.status_code for path, answer in responses.items()} == {
         "/health/live": 200,
         "/health/ready": 503,
         "/api/v1/readers": 503,
         "/counter": 503,
     }
-    assert told["/health/ready"].json() == {"ready": False, "parts": {"database": "away"}}
-    assert told["/api/v1/readers"].json()["code"] == "unavailable"
-    assert "正在等待数据库" in told["/counter"].text
-    assert "waits for its database" in told["/counter"].text
-    assert all(answer.headers["Retry-After"] == "2" for path, answer in told.items() if path != "/health/live")
-    assert all("default-src 'none'" in answer.headers["Content-Security-Policy"] for answer in told.values())
+    assert responses["/health/ready"].json() == {"ready": False, "parts": {"database": "away"}}
+    assert responses["/api/v1/readers"].json()["code"] == "unavailable"
+    assert "正在等待数据库" in responses["/counter"].text
+    assert "waits for its database" in responses["/counter"].text
+    assert all(answer.headers["Retry-After"] == "2" for path, answer in responses.items() if path != "/health/live")
+    assert all("default-src 'none'" in answer.headers["Content-Security-Policy"] for answer in responses.values())
     lines = [record.getMessage() for record in caplog.records if record.name == "reader_service.waiting"]
     assert len(lines) == 2
     assert lines[0].startswith("the registry database x on y does not answer")

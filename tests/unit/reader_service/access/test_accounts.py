@@ -51,10 +51,10 @@ def test_under_tls_the_cookie_is_bound_to_this_host(tmp_path: Path) -> None:
 
 
 def test_who_is_signed_in_is_told_who_they_are_and_what_they_may(house: AccountsApp) -> None:
-    told = house.signed_in("wang fang").get(SESSION).json()
-    assert (told["name"], told["roles"], told["token"]) == ("Wang Fang", ["operator"], "")
-    assert "lanes:run" in told["permissions"]
-    assert "users" not in told["permissions"]
+    session = house.signed_in("wang fang").get(SESSION).json()
+    assert (session["name"], session["roles"], session["token"]) == ("Wang Fang", ["operator"], "")
+    assert "lanes:run" in session["permissions"]
+    assert "users" not in session["permissions"]
 
 
 def test_a_wrong_name_and_a_wrong_password_are_told_alike(house: AccountsApp) -> None:

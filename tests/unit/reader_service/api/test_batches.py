@@ -51,8 +51,8 @@ def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> N
     assert (begun.status_code, begun.json()["total"]) == (202, 2)
     preparation = f"{V1}/batches/{batch_id}/preparation"
     assert eventually(lambda: operator.get(preparation).json()["state"] != "running")
-    told = operator.get(preparation).json()
-    assert (told["state"], told["made"]) == ("done", 2)
+    body = operator.get(preparation).json()
+    assert (body["state"], body["made"]) == ("done", 2)
     view = operator.get(f"{V1}/batches/{batch_id}").json()
     assert (view["batch"]["state"], view["accounts"]["waiting"], view["signed_by"]) == ("prepared", 2, None)
     assert problem(operator.post(f"{V1}/batches/{batch_id}/close"))["code"] == "conflict"
@@ -108,8 +108,8 @@ def test_members_are_found_by_body_and_never_by_address(house: RegistryApp) -> N
     assert {event["event"] for event in clerk.get(f"{V1}/members/1/history").json()} >= {"transferred", "withdrawn"}
     assert [card["card_number"] for card in clerk.get(f"{V1}/members/1/cards").json()] == [numbers[0]]
     for path in ("/members/1/unmask", "/members/1/withdraw"):
-        told = problem(clerk.post(f"{V1}{path}", json={}))
-        assert told["fields"].keys() == {"reason"}
+        body = problem(clerk.post(f"{V1}{path}", json={}))
+        assert body["fields"].keys() == {"reason"}
     assert problem(clerk.post(f"{V1}/members/2/unmask", json={"reason": " "}))["fields"].keys() == {"reason"}
     extra = {"reason": "why", "force": True}
     assert problem(clerk.post(f"{V1}/members/2/withdraw", json=extra))["fields"].keys() == {"force"}
@@ -125,8 +125,8 @@ def test_a_cards_life(house: RegistryApp) -> None:
         assert clerk.post(f"{card}/{step}", json={"reason": f"to {step}"}).status_code == 200
     assert clerk.get(card).json()["state"] == "lost"
     assert [event["reason"] for event in clerk.get(f"{card}/history").json()][-1] == "to loss"
-    told = problem(clerk.post(f"{card}/unlock", json={"reason": "found"}))
-    assert (told["status"], told["params"]) == (409, {"reason": "card-state", "card": f"****{number[-4:]}"})
+    body = problem(clerk.post(f"{card}/unlock", json={"reason": "found"}))
+    assert (body["status"], body["params"]) == (409, {"reason": "card-state", "card": f"****{number[-4:]}"})
     draft = clerk.post(f"{card}/replace", json={"reason": "lost on a bus", "because": "lost"})
     assert (draft.status_code, draft.json()["state"]) == (201, "draft")
     assert [one["card_number"] for one in listed(clerk, "/cards", state="replaced")] == [number]
@@ -185,8 +185,8 @@ def test_figures_and_the_schedule(house: RegistryApp) -> None:
     sheet = "单位,组别,计划数,完成日期\n后来的单位,第二批,5,2026-12-31\n".encode()
     assert len(clerk.post(f"{V1}/statistics/plans/import", files={"file": ("p.csv", sheet)}).json()) == 2
     bad = "单位,组别,计划数,完成日期\n甲,,五,2026-12-31\n".encode()
-    told = problem(clerk.post(f"{V1}/statistics/plans/import", files={"file": ("p.csv", bad)}))
-    assert told["fields"].keys() == {"row 2"}
+    body = problem(clerk.post(f"{V1}/statistics/plans/import", files={"file": ("p.csv", bad)}))
+    assert body["fields"].keys() == {"row 2"}
     assert clerk.delete(f"{V1}/statistics/plans", params={"unit": "后来的单位"}).status_code == 204
     assert auditor.get(f"{V1}/statistics/plans").json() == [plan]
     (unit,) = auditor.get(f"{V1}/statistics/units").json()

@@ -93,10 +93,10 @@ class Shell:
         return answer
 
 
-def _picked(told: Any, path: str) -> Any:
+def _picked(actual: Any, path: str) -> Any:
     for number, name in _STEP.findall(path):
-        told = told[int(number)] if number else told[name]
-    return told
+        actual = actual[int(number)] if number else actual[name]
+    return actual
 
 
 def settled(station: ReaderApp) -> bool:
@@ -110,20 +110,20 @@ def settled(station: ReaderApp) -> bool:
     return True
 
 
-def like(told: Any, documented: Any, place: str = "answer") -> None:
+def like(actual: Any, documented: Any, place: str = "answer") -> None:
     """The same fields and kinds; of lists the first ones. The guide may show fewer items than there are."""
     if isinstance(documented, dict):
-        assert isinstance(told, dict), place
-        assert set(told) == set(documented), place
+        assert isinstance(actual, dict), place
+        assert set(actual) == set(documented), place
         for name, value in documented.items():
-            like(told[name], value, f"{place}.{name}")
+            like(actual[name], value, f"{place}.{name}")
     elif isinstance(documented, list):
-        assert isinstance(told, list), place
-        assert not documented or told, place
+        assert isinstance(actual, list), place
+        assert not documented or actual, place
         for number, value in enumerate(documented):
-            like(told[number], value, f"{place}[{number}]")
-    elif None not in (told, documented):
-        assert isinstance(told, type(documented)) or {type(told), type(documented)} == {int, float}, place
+            like(actual[number], value, f"{place}[{number}]")
+    elif None not in (actual, documented):
+        assert isinstance(actual, type(documented)) or {type(actual), type(documented)} == {int, float}, place
 
 
 @pytest.fixture

@@ -118,9 +118,9 @@ def refused_with(web: Web, token: str, query: str = "", **headers: str) -> tuple
         answer = refused.value.response
         assert answer.headers["content-security-policy"] == API_POLICY
         assert answer.headers["content-type"] == "application/problem+json"
-        told = json.loads(answer.body or b"")
-        assert told["status"] == answer.status_code
-        return int(answer.status_code), str(told["code"])
+        body = json.loads(answer.body or b"")
+        assert body["status"] == answer.status_code
+        return int(answer.status_code), str(body["code"])
 
     return asyncio.run(run())
 

@@ -66,9 +66,9 @@ def check(case: schemathesis.Case, answer: httpx.Response) -> None:
     assert answer.status_code < 500 or answer.status_code == 503, f"{where}: {answer.text}"
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json", where
-        told = answer.json()
-        assert told["code"] in CODES, where
-        assert told["status"] == answer.status_code, where
+        body = answer.json()
+        assert body["code"] in CODES, where
+        assert body["status"] == answer.status_code, where
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

@@ -229,9 +229,9 @@ def test_each_role_gets_what_its_permissions_say(
             assert answer.status_code not in (401, 403, 405), (role, answer.text)
             assert answer.status_code < 500, (role, answer.text)
         else:
-            told = problem(answer)
-            assert (told["status"], told["code"]) == (403, "forbidden"), (role, answer.text)
-            assert told["params"]["permission"] == TABLE[place]
+            body = problem(answer)
+            assert (body["status"], body["code"]) == (403, "forbidden"), (role, answer.text)
+            assert body["params"]["permission"] == TABLE[place]
 
 
 @pytest.mark.parametrize("place", sorted(set(TABLE) - {"WEBSOCKET /events"}))

@@ -112,8 +112,8 @@ def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ReaderApp) 
     documented(said[0], ExchangeResponse)
     assert (said[0]["sw"], "SELECT" in said[0]["meaning"]) == ("9000", True)
     assert developer.get("/developer/readers/lane-1/history", headers=token).json() == said
-    told = problem(developer.post("/developer/readers/lane-1/apdu", json={"apdus": ["00"]}, headers=token))
-    assert told["fields"].keys() == {"apdus.0"}
+    body = problem(developer.post("/developer/readers/lane-1/apdu", json={"apdus": ["00"]}, headers=token))
+    assert body["fields"].keys() == {"apdus.0"}
     odd = problem(developer.post("/developer/readers/lane-1/apdu", json={"apdus": ["00A"]}, headers=token))
     assert odd["fields"].keys() == {"apdus.0"}
     assert developer.post("/developer/readers/lane-1/disconnect", headers=token).status_code == 204

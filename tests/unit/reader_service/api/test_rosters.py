@@ -35,10 +35,10 @@ def form(tmp_path: Path, *people: list[object]) -> bytes:
 def test_the_way_of_a_form(house: RegistryApp, tmp_path: Path) -> None:
     clerk, reviewer = house.person("clerk", Role.REGISTRAR), house.person("reviewer", Role.REVIEWER)
     answer = clerk.post(ROSTERS, files={"file": ("登记表.xlsx", form(tmp_path, *GOOD, BAD))})
-    told = answer.json()
+    body = answer.json()
     assert answer.status_code == 201, answer.text
-    assert (told["unit"], told["accepted"], told["rejected"]) == (UNIT, 2, 1)
-    batch_id = told["batch"]["id"]
+    assert (body["unit"], body["accepted"], body["rejected"]) == (UNIT, 2, 1)
+    batch_id = body["batch"]["id"]
     assert answer.headers["location"] == f"{BATCHES}/{batch_id}"
 
     found = reviewer.get(f"{ROSTERS}/{batch_id}/findings", params={"limit": 2}).json()
@@ -113,8 +113,8 @@ def test_bad_uploads_are_answered_and_nothing_is_stored(house: RegistryApp, tmp_
     for name, content, status, code in bad:
         answer = clerk.post(ROSTERS, files={"file": (name, content)})
         assert (answer.status_code, problem(answer)["code"]) == (status, code), name
-    told = problem(clerk.post(ROSTERS, files={"file": ("f.xlsm", with_macros(tmp_path))}))
-    assert told["params"]["chinese"].startswith("工作簿含有宏")
+    body = problem(clerk.post(ROSTERS, files={"file": ("f.xlsm", with_macros(tmp_path))}))
+    assert body["params"]["chinese"].startswith("工作簿含有宏")
     assert problem(clerk.post(ROSTERS, data={"unit": "x"}))["fields"].keys() == {"file"}
     assert house.accounts.registry.batches.all() == []
 

@@ -36,9 +36,9 @@ def house(tmp_path: Path) -> Iterator[AccountsApp]:
 
 def test_a_token_comes_in_with_its_roles_and_its_own_name(house: AccountsApp) -> None:
     client = house.bearing(house.token(Role.AUDITOR, label="watchdog"))
-    told = client.get(ME).json()
-    assert (told["name"], told["token"], told["roles"]) == ("watchdog (token 1)", "watchdog", ["auditor"])
-    assert told["csrf"] == ""
+    body = client.get(ME).json()
+    assert (body["name"], body["token"], body["roles"]) == ("watchdog (token 1)", "watchdog", ["auditor"])
+    assert body["csrf"] == ""
     assert problem(client.get("/api/v1/users"))["code"] == "forbidden"
 
 
@@ -200,10 +200,10 @@ def test_a_fault_of_the_program_tells_the_client_a_number_and_the_log_a_place(
     client = page_house(tmp_path).signed_in("admin")
     with caplog.at_level(logging.INFO):
         answer = client.get("/api/v1/broken")
-    told = problem(answer)
-    assert (answer.status_code, told["code"]) == (500, "internal")
+    body = problem(answer)
+    assert (answer.status_code, body["code"]) == (500, "internal")
     fault = next(record for record in caplog.records if record.message == "fault")
-    assert fault.__dict__["error_id"] == told["params"]["error_id"]
+    assert fault.__dict__["error_id"] == body["params"]["error_id"]
     assert fault.__dict__["kind"] == "ZeroDivisionError"
     assert any("test_access.py" in place for place in fault.__dict__["places"])
     for text in (answer.text, caplog.text, str([record.__dict__ for record in caplog.records])):
@@ -229,10 +229,10 @@ def test_typed_errors_become_problems_with_their_code_and_values(tmp_path: Path)
 def test_no_refusal_repeats_a_number_from_the_address(tmp_path: Path) -> None:
     client = page_house(tmp_path).signed_in("admin")
     for number in ("6217000010001234567", "130102197605153974", "6217000010001", "13812345678"):
-        told = problem(client.get(f"/api/v1/things/{number}"))
-        assert number not in str(told)
-        assert (told["detail"][-4:], told["params"]["thing"][-4:]) == (number[-4:], number[-4:])
-        assert told["params"]["count"] == 7
+        body = problem(client.get(f"/api/v1/things/{number}"))
+        assert number not in str(body)
+        assert (body["detail"][-4:], body["params"]["thing"][-4:]) == (number[-4:], number[-4:])
+        assert body["params"]["count"] == 7
     chip = "80000000000000000007"
     assert problem(client.get(f"/api/v1/things/{chip}"))["params"]["thing"] == chip
 
@@ -241,8 +241,8 @@ def test_no_refusal_repeats_a_number_from_the_address(tmp_path: Path) -> None:
     "path", ["users-x", "usersx/admin", "users/", "users//admin", "Users", "session.json", "event"]
 )
 def test_what_only_looks_like_a_resource_is_none(house: AccountsApp, path: str) -> None:
-    told = problem(house.signed_in("admin").get(f"/api/v1/{path}"))
-    assert (told["status"], told["code"]) == (404, "not-found")
+    body = problem(house.signed_in("admin").get(f"/api/v1/{path}"))
+    assert (body["status"], body["code"]) == (404, "not-found")
     assert problem(house.client().get(f"/api/v1/{path}"))["code"] == "not-signed-in"
 
 
@@ -252,7 +252,7 @@ def test_what_was_sent_is_never_repeated_in_a_refusal(house: AccountsApp) -> Non
     sent = {"name": [number], "roles": [number], "password": "hunter2hunter2", number: "", "孙波磊": ""}
     answer = client.post("/api/v1/users", json=sent)
     assert set(problem(answer)["fields"]) == {"name", "roles.0", "password", "(unknown)"}
-    assert not [told for told in (number, "孙波磊", "hunter2") if told in answer.text]
+    assert not [body for body in (number, "孙波磊", "hunter2") if body in answer.text]
     broken = client.post("/api/v1/users", content=b'{"name": "1301021976', headers={"Content-Type": "application/json"})
     assert problem(broken)["code"] == "invalid"
     assert "1301021976" not in broken.text

@@ -20,14 +20,14 @@ class Time:
 
 
 class LeaseRig:
-    """Leases of the readers ``a`` and ``b``; ``told`` has what changed."""
+    """Leases of the readers ``a`` and ``b``; ``changes`` has what changed."""
 
     def __init__(self) -> None:
         self.time = Time()
-        self.told: list[tuple[str, bool]] = []
+        self.changes: list[tuple[str, bool]] = []
         self.leases = Leases(
             known=self._known,
-            changed=lambda reader, ended: self.told.append((reader, ended)),
+            changed=lambda reader, ended: self.changes.append((reader, ended)),
             clock=lambda: NOON,
             monotonic=self.time,
         )
@@ -57,7 +57,7 @@ def test_a_reader_is_one_users_until_it_is_given_back(rig: LeaseRig) -> None:
     rig.leases.give_back(OPERATOR, "a", lease.token)
     assert rig.leases.held("a") is None
     assert rig.leases.take(OTHER, "a").token != lease.token
-    assert rig.told == [("a", False), ("b", False), ("a", True), ("a", False)]
+    assert rig.changes == [("a", False), ("b", False), ("a", True), ("a", False)]
 
 
 def test_taking_again_is_the_same_lease_until_later(rig: LeaseRig) -> None:
@@ -95,11 +95,11 @@ def test_a_lease_runs_out_unless_it_is_renewed(rig: LeaseRig) -> None:
     assert rig.leases.held("a") is None
     assert rig.leases.sweep() == ["a"]
     assert rig.leases.sweep() == []
-    assert rig.told[-1] == ("a", True)
+    assert rig.changes[-1] == ("a", True)
     rig.leases.take(OTHER, "a")
     rig.time.now += 100
     rig.leases.take(OPERATOR, "a")
-    assert rig.told[-1] == ("a", True)
+    assert rig.changes[-1] == ("a", True)
 
 
 def test_the_end_of_a_session_frees_what_it_had(rig: LeaseRig) -> None:

@@ -339,8 +339,8 @@ def test_a_reader_that_is_gone_for_good_is_forgotten_and_frees_its_name(
 ) -> None:
     made = reader_rig(tmp_path, open_reader=readers, pcsc=True)
     with made.manager(watch=pcsc) as manager:
-        told: list[str] = []
-        manager.on_forgotten = told.append
+        forgotten: list[str] = []
+        manager.on_forgotten = forgotten.append
         pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "Old"), ReaderEvent(EventKind.READER_ADDED, "New"))
         assert eventually(lambda: len(manager.views()) == 2)
         manager.rename(OPERATOR, "old", "Lane 1")
@@ -357,7 +357,7 @@ def test_a_reader_that_is_gone_for_good_is_forgotten_and_frees_its_name(
         with pytest.raises(NotFound):
             manager.forget(OTHER, "old")
         assert [view.id for view in manager.views()] == ["new"]
-        assert told == ["old"]
+        assert forgotten == ["old"]
         assert made.bus.of("reader.forgotten")[0].data == {"reader": "old", "name": "Lane 1"}
         assert manager.rename(OPERATOR, "new", "Lane 1").name == "Lane 1"
         pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "Old"))

@@ -55,10 +55,10 @@ def test_dossiers_are_made_in_the_background_and_each_step_is_told(rig: Registry
     done = ended(service, batch_id)
     assert (done.state, done.made, done.fault, done.ended_at) == ("done", 3, "", rig.clock.now)
     assert service.show(AUDITOR, batch_id).batch.state is BatchState.PREPARED
-    told = [event.data["preparation"] for event in rig.bus.of("batch.changed")]
-    assert [(one["state"], one["made"]) for one in told] == [("running", 0), ("running", 3), ("done", 3)]  # type: ignore[index]
-    told = [row.entry for row in rig.registry.audit.page(None, 2).items]
-    assert [(deed.actor, deed.action) for deed in told] == [("op", "batch.prepare")] * 2
+    published = [event.data["preparation"] for event in rig.bus.of("batch.changed")]
+    assert [(one["state"], one["made"]) for one in published] == [("running", 0), ("running", 3), ("done", 3)]  # type: ignore[index]
+    published = [row.entry for row in rig.registry.audit.page(None, 2).items]
+    assert [(deed.actor, deed.action) for deed in published] == [("op", "batch.prepare")] * 2
 
 
 def test_a_batch_is_prepared_once_at_a_time(rig: RegistryRig, service: BatchService) -> None:
@@ -74,20 +74,20 @@ def test_a_batch_is_prepared_once_at_a_time(rig: RegistryRig, service: BatchServ
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "words"),
     [
         (KeyPoolError("the pool of chip keys cannot be read"), "cannot be read"),
         (RuntimeError("130102"), "the log says"),
     ],
 )
 def test_a_preparation_that_fails_says_why_and_may_be_tried_again(
-    fault: Exception, told: str, rig: RegistryRig, service: BatchService
+    fault: Exception, words: str, rig: RegistryRig, service: BatchService
 ) -> None:
     batch_id = approved(rig.registry, rows(1))
     rig.line.fault = fault
     service.prepare(OPERATOR, batch_id)
     found = wait(service, batch_id)
-    assert (found.state, told in found.fault, "130102" in found.fault) == ("failed", True, False)
+    assert (found.state, words in found.fault, "130102" in found.fault) == ("failed", True, False)
     rig.line.fault = None
     assert service.prepare(OPERATOR, batch_id).state == "running"
     assert ended(service, batch_id).made in (0, 1)

@@ -103,13 +103,13 @@ def test_a_genuine_card_is_active_and_told_with_a_masked_identity(rig: CounterRi
     view = rig.service.verify(COUNTER, "counter", lease=lease.token)
     assert view.verdict.code == "ACTIVE"
     assert view.seconds > 0
-    told = rig.verdicts()[0]
+    verdict = rig.verdicts()[0]
     member = view.verdict.member
     assert member is not None
-    assert told["reader_name"] == "slot/Counter"
-    assert told["lists"]["live"] is True  # type: ignore[index]
-    assert len(told["entitlements"]) > 0  # type: ignore[arg-type]
-    text = json.dumps(told, ensure_ascii=False)
+    assert verdict["reader_name"] == "slot/Counter"
+    assert verdict["lists"]["live"] is True  # type: ignore[index]
+    assert len(verdict["entitlements"]) > 0  # type: ignore[arg-type]
+    text = json.dumps(verdict, ensure_ascii=False)
     number = issuer.id_number(1)
     for secret in (number, "13800000001", member.card_number):
         assert secret not in text
@@ -128,7 +128,7 @@ def test_a_counter_verifies_each_card_put_in(rig: CounterRig) -> None:
         rig.manager.slot("counter").insert(rig.card)
         assert eventually(lambda before=before: len(rig.verdicts()) == before + 1)
         rig.manager.slot("counter").eject()
-    assert {told["verdict"] for told in rig.verdicts()} == {"ACTIVE"}
+    assert {verdict["verdict"] for verdict in rig.verdicts()} == {"ACTIVE"}
     rig.manager.slot("counter").insert(rig.card)
     assert eventually(lambda: len(rig.verdicts()) == 4)
     assert rig.service.verify(OPERATOR, "counter").verdict.code == "ACTIVE"
@@ -182,8 +182,8 @@ def test_a_card_that_does_not_answer_is_a_verdict_too(rig: CounterRig, tmp_path:
     rig.service.watch(COUNTER, "counter", True)
     rig.manager.slot("counter").insert(damaged)
     assert eventually(rig.verdicts)
-    told = rig.verdicts()[0]
-    assert (told["verdict"], told["failed_check"], told["member"]) == ("CARD_FAULT", "answer to reset", None)
+    verdict = rig.verdicts()[0]
+    assert (verdict["verdict"], verdict["failed_check"], verdict["member"]) == ("CARD_FAULT", "answer to reset", None)
 
 
 def test_verdicts_go_on_while_the_database_is_away_and_are_noted_afterwards(

@@ -92,8 +92,8 @@ def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) ->
     assert {event.topic for event in made.bus.of("batch.changed")} == {batch}
     assert made.line.filled == [2]
     numbers = {card.card_number for card in made.registry.cards.of_batch(batch)}
-    told = "".join(event.json for event in made.bus.events)
-    assert not [number for number in numbers if number in told]
+    events = "".join(event.json for event in made.bus.events)
+    assert not [number for number in numbers if number in events]
     assert [row.entry.action for row in made.registry.audit.page(None, 50).items].count("lane.start") == 1
 
 

@@ -23,7 +23,7 @@ from tests.support.service.registry_rig import (
 )
 
 
-class Told:
+class CallCounter:
     def __init__(self) -> None:
         self.times = 0
 
@@ -32,18 +32,18 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def notified() -> CallCounter:
+    return CallCounter()
 
 
 @pytest.fixture
-def members(rig: RegistryRig, told: Told) -> MemberService:
-    return MemberService(rig.parts, rig.bus, on_hotlist=told)
+def members(rig: RegistryRig, notified: CallCounter) -> MemberService:
+    return MemberService(rig.parts, rig.bus, on_hotlist=notified)
 
 
 @pytest.fixture
-def cards(rig: RegistryRig, told: Told) -> CardService:
-    return CardService(rig.parts, rig.bus, on_hotlist=told)
+def cards(rig: RegistryRig, notified: CallCounter) -> CardService:
+    return CardService(rig.parts, rig.bus, on_hotlist=notified)
 
 
 def test_the_account_number_on_the_same_chip_is_shown_masked(rig: RegistryRig, cards: CardService) -> None:
@@ -99,7 +99,9 @@ def test_to_see_in_clear_takes_a_reason_and_leaves_a_trace(rig: RegistryRig, mem
             members.unmask(who, 1, "curious")
 
 
-def test_a_member_moves_and_leaves(rig: RegistryRig, members: MemberService, cards: CardService, told: Told) -> None:
+def test_a_member_moves_and_leaves(
+    rig: RegistryRig, members: MemberService, cards: CardService, notified: CallCounter
+) -> None:
     _, (number,) = carded(rig.registry, 1)
     with pytest.raises(Invalid):
         members.transfer(CLERK, 1, " ", "moved")
@@ -108,9 +110,9 @@ def test_a_member_moves_and_leaves(rig: RegistryRig, members: MemberService, car
     assert members.transfer(CLERK, 1, "另一个单位", "moved").unit == "另一个单位"
     with pytest.raises(Conflict):
         members.transfer(CLERK, 1, "另一个单位", "moved")
-    assert told.times == 0
+    assert notified.times == 0
     gone = members.withdraw(CLERK, 1, "retired abroad")
-    assert (gone.card_state, told.times) == (CardState.WITHDRAWN, 1)
+    assert (gone.card_state, notified.times) == (CardState.WITHDRAWN, 1)
     assert [entry.card_number for entry in rig.registry.hotlist.entries()] == [number]
     assert sorted(event.event for event in members.history(CLERK, 1))[:3] == ["transferred", "verified", "withdrawn"]
     assert [card.state for card in members.cards(CLERK, 1)] == [CardState.WITHDRAWN]
@@ -118,7 +120,7 @@ def test_a_member_moves_and_leaves(rig: RegistryRig, members: MemberService, car
         members.member(CLERK, 999)
 
 
-def test_a_card_goes_its_way_and_each_step_is_told(rig: RegistryRig, cards: CardService, told: Told) -> None:
+def test_a_card_goes_its_way_and_each_step_is_told(rig: RegistryRig, cards: CardService, notified: CallCounter) -> None:
     _, (number,) = carded(rig.registry, 1)
     assert cards.allowed(CLERK, number) == ("pack", "loss", "withdraw", "replace")
     for step, state in (
@@ -131,7 +133,7 @@ def test_a_card_goes_its_way_and_each_step_is_told(rig: RegistryRig, cards: Card
     ):
         assert cards.take_step(CLERK, number, CARD_STEPS[step], f"as {state}").state is state
         assert last_audit_entry(rig.registry)[1:] == (f"card.{state}", f"card:{number}-1", f"as {state}")
-    assert told.times == 6
+    assert notified.times == 6
     assert cards.allowed(CLERK, number) == ("replace",)
     assert [event.reason for event in cards.history(CLERK, number)][-1] == "as lost"
     with pytest.raises(Conflict, match="is lost"):
@@ -161,10 +163,10 @@ def test_who_hands_a_card_out_does_not_lift_a_suspension(
     at(rig.registry, number, CardState.PACKED, CardState.DELIVERED)
     step = rig.registry.cards.change
 
-    def late(*told: object, **more: object) -> object:
+    def late(*notified: object, **more: object) -> object:
         monkeypatch.setattr(rig.registry.cards, "change", step)
         at(rig.registry, number, CardState.ACTIVE, CardState.SUSPENDED)
-        return step(*told, **more)  # type: ignore[arg-type]
+        return step(*notified, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rig.registry.cards, "change", late)
     with pytest.raises(Conflict, match="is not delivered"):
@@ -172,12 +174,12 @@ def test_who_hands_a_card_out_does_not_lift_a_suspension(
     assert cards.card(CLERK, number).state is CardState.SUSPENDED
 
 
-def test_a_lost_card_is_replaced_by_a_draft(rig: RegistryRig, cards: CardService, told: Told) -> None:
+def test_a_lost_card_is_replaced_by_a_draft(rig: RegistryRig, cards: CardService, notified: CallCounter) -> None:
     _, (number,) = carded(rig.registry, 1)
     with pytest.raises(Invalid):
         cards.replace(CLERK, number, "broken", because="active")
     draft = cards.replace(CLERK, number, "washed", because="damaged")
-    assert (draft.state, draft.accepted, told.times) == (BatchState.DRAFT, 1, 1)
+    assert (draft.state, draft.accepted, notified.times) == (BatchState.DRAFT, 1, 1)
     assert cards.card(CLERK, number).state is CardState.REPLACED
     assert cards.allowed(CLERK, number) == ()
     assert [(e.card_number, e.reason) for e in rig.registry.hotlist.entries()] == [(number, "damaged")]

@@ -58,12 +58,12 @@ def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path
     assert payment.aid == "A000000333010101"
     assert payment.label == "UNIONPAY DEBIT"
     assert {"5F24", "82", "94", "8C", "8E", ATC, "9F17"} <= {str(one.tag) for one in payment.elements}
-    told = json.dumps(found.to_json(), ensure_ascii=False)
+    text = json.dumps(found.to_json(), ensure_ascii=False)
     person = issuer.rows(1)[0]
-    assert "测试工会" in told
-    assert person.person.id_number not in told
-    assert person.person.mobile not in told
-    assert person.person.name not in told
+    assert "测试工会" in text
+    assert person.person.id_number not in text
+    assert person.person.mobile not in text
+    assert person.person.name not in text
     (pan,) = [one for one in payment.elements if str(one.tag) == "5A"]
     assert pan.text.startswith("621097")
     assert "******" in pan.text

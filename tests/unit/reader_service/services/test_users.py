@@ -16,5 +16,5 @@ def test_a_password_that_was_reset_is_told_with_its_reason(tmp_path: Path) -> No
     house.person("li.na", Role.REGISTRAR)
     made = house.service.users.reset(ADMINISTRATOR, "li.na", "forgotten, called from 13903110001")
     assert made.user.must_change
-    told = ("root", "user.password", "user:li.na", "forgotten, called from ****0001")
-    assert last_audit_entry(house.registry) == told
+    entry = ("root", "user.password", "user:li.na", "forgotten, called from ****0001")
+    assert last_audit_entry(house.registry) == entry
