@@ -14,6 +14,8 @@ from typing import Final, Protocol
 from reader_service.events import Event, EventBus, SlowConsumer
 from reader_service.http.stream_limits import LimitedStream
 
+EVENT_STREAM: Final = "text/event-stream"
+"""The media type of server-sent events: what a live page accepts."""
 TICK: Final = 1.0
 """Seconds without an event after which a page is asked for changes that need none."""
 SESSION_CHECK: Final = 5.0

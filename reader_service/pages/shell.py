@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from reader_service.errors import NotSignedIn
 from reader_service.http.errors import Problem, problem_of
+from reader_service.pages.live import EVENT_STREAM, message
 from reader_service.pages.words import Words, words
 from reader_service.principal import Permission, Principal
 from registry.db.privacy import scrub
@@ -168,8 +169,11 @@ class Shell:
         return response
 
     def refused(self, request: Request, error: Exception) -> Response:
-        """A refusal as a page, or for htmx as a message. Raises an error that is no refusal."""
+        """A refusal as a page, for htmx as a message, for a live page's stream as the event that sends it to
+        the sign-in page. Raises an error that is no refusal."""
         if isinstance(error, NotSignedIn):
+            if request.headers.get("accept") == EVENT_STREAM:  # a page that lost its session while it was not connected
+                return Response(message("leave", ""), media_type=EVENT_STREAM)
             here = _here(request) if request.method == "GET" and not _from_htmx(request) else "/"
             return self.go(request, f"/login?next={quote(here)}")
         problem = problem_of(error)

@@ -58,6 +58,7 @@ def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_i
     sessions: Sessions, at: Served
 ) -> None:
     page, watch = sessions.open_page(EVERYTHING)
+    page.goto("about:blank")
     page.context.clear_cookies()
     watch.expected |= {401, 422}
     page.goto("/login")

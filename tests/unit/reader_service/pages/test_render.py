@@ -143,6 +143,12 @@ def test_nobody_is_sent_to_sign_in_and_comes_back(app: PageApp) -> None:
     assert (response.status_code, response.headers["HX-Redirect"]) == (204, "/login?next=/")
 
 
+def test_a_live_page_whose_session_ended_while_it_was_not_connected_is_sent_to_sign_in(app: PageApp) -> None:
+    response = app.server.client(accept="text/event-stream").get("/counter/blanks/live")
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert response.text == "event: leave\ndata: \n\n"
+
+
 @pytest.mark.parametrize("path", ["/station", "/station/live", "/counter", "/developer"])
 def test_a_page_that_is_not_for_ones_role_says_so(app: PageApp, path: str) -> None:
     answer = enter(app, Role.ADMINISTRATOR).get(path)
