@@ -290,7 +290,7 @@ def test_a_live_message_changes_what_may_be_started_and_no_choice_of_the_user(se
     expect(page.locator("#begin")).to_be_focused()
     page.locator("dialog#start .choices").last.evaluate("(choices) => choices.remove()")
     page.evaluate(PATCH, html)
-    assert page.locator("#start-choices input[name=reader]").count() == 4
+    expect(page.locator("#start-choices input[name=reader]")).to_have_count(4)
     page.keyboard.press("Escape")
     only = page.locator("article.tile [data-only]").nth(1)
     only.click()

@@ -78,10 +78,10 @@ def make(sessions: Sessions, at: Served, batch: str) -> None:
     registry = at.service.registry
     page.locator(opener("start")).first.click()
     page.locator(f"label:has(input[value='{batch}'])").click()
-    assert page.locator("#start-choices input[name=reader]:checked").count() == 4
+    expect(page.locator("#start-choices input[name=reader]:checked")).to_have_count(4)
     page.click("dialog#start button[type=submit]")
     card = page.locator(f"article:has(#batch-{batch})")
-    expect(card).to_contain_text("已完成", timeout=20_000)
+    expect(card).to_contain_text("已完成")
     assert registry.batches.batch(batch).state is BatchState.DONE
     assert registry.batches.accounts(batch).balanced
     page.click(f"#batch-{batch}")

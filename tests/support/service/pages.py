@@ -13,7 +13,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from membercard import settings
 from membercard.demo.setup import CONFIG
@@ -22,6 +31,8 @@ from membercard.wiring.service import station_parts
 from reader_service.app import create_app
 from reader_service.service import ReaderService
 from tests.support.waiting import PATIENCE, eventually
+
+expect.set_options(timeout=1000 * PATIENCE)
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
