@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import traceback
@@ -18,7 +20,9 @@ from typing import Self
 
 from tests.support.paths import ROOT
 
-_PACKAGES = ("membercard", "personalize", "registry", "simulators", "terminal")
+PACKAGES = ("membercard", "personalize", "registry", "simulators", "terminal")
+SERVICE_PACKAGES = (*PACKAGES, "reader_service")
+"""With the reader service's: more to import than most commands need."""
 _PRELOADED = (
     "alembic.command",
     "alembic.runtime.migration",
@@ -45,9 +49,9 @@ class Streams:
 class Zygote:
     """The parent of commands, in this environment. ``start`` gives a process id; ``status`` waits for its end."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], packages: Sequence[str] = PACKAGES) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.support.zygote"],
+            [sys.executable, "-W", "error", "-m", "tests.support.zygote", *packages],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -90,12 +94,48 @@ class Zygote:
         return int(stdout.readline())
 
 
+class ForkedProcess:
+    """A command that a zygote runs, as ``subprocess.Popen`` shows a process."""
+
+    def __init__(self, zygote: Zygote, pid: int) -> None:
+        self._zygote, self.pid = zygote, pid
+        self._handle = os.pidfd_open(pid)
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code or minus the signal that ended it; None while it runs."""
+        if self._status is None and select.select([self._handle], [], [], 0)[0]:
+            self._status = self._zygote.status(self.pid)
+            os.close(self._handle)
+        return self._status
+
+    def wait(self, timeout: float) -> int:
+        """The same at its end. Raises subprocess.TimeoutExpired."""
+        if self._status is None:
+            select.select([self._handle], [], [], timeout)
+        status = self.poll()
+        if status is None:
+            raise subprocess.TimeoutExpired(["membercard"], timeout)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Does nothing once it has ended."""
+        if self.poll() is None:
+            signal.pidfd_send_signal(self._handle, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
 def _serve() -> None:
     import gc
     from importlib import import_module
     from pkgutil import walk_packages
 
-    for package in _PACKAGES:
+    for package in sys.argv[1:]:
         for module in walk_packages([str(ROOT / package)], f"{package}."):
             if ".migrations" not in module.name:  # alembic's own, and not to be imported
                 import_module(module.name)

@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 
@@ -32,9 +33,14 @@ from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE, eventually
+from tests.support.zygote import SERVICE_PACKAGES, ForkedProcess, Streams, Zygote
 
 PASSPHRASE = "Zwei-Stationen-ein-Register"
 PASSWORD = "a sentence of this person"
+_AT_START = {k: v for k, v in os.environ.items() if not k.startswith("MEMBERCARD_")} | {
+    "PYTHONWARNINGS": "error",
+    "PYTHONUNBUFFERED": "1",
+}
 
 
 @dataclass
@@ -121,15 +127,12 @@ class ServiceProcess:
 
     def __init__(self, config: Path, options: Sequence[str], log: Path, environment: Mapping[str, str] | None) -> None:
         self.log = log
-        self._file: IO[bytes] = log.open("ab")
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("MEMBERCARD_")}
-        self.process = subprocess.Popen(
-            [Path(sys.executable).with_name("membercard"), "--config", config, "serve", "--port", "0", *options],
-            stdin=subprocess.DEVNULL,
-            stdout=self._file,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env={**kept, "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1", **(environment or {})},
+        log.touch()
+        words = ["--config", str(config), "serve", "--port", "0", *options]
+        streams = Streams(str(log), str(log))
+        zygote = _zygote()
+        self.process = ForkedProcess(
+            zygote, zygote.start_in(words, streams, ROOT, {**_AT_START, **(environment or {})})
         )
         self.url = self._address()
 
@@ -139,7 +142,6 @@ class ServiceProcess:
 
         if eventually(lambda: printed() or self.process.poll() is not None, 0.02) and (addresses := printed()):
             return addresses[0].rstrip(".,;/")
-        self.process.kill()
         self.close()
         raise AssertionError(f"the service did not start:\n{self.text()}")
 
@@ -171,7 +173,14 @@ class ServiceProcess:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(PATIENCE)
-        self._file.close()
+
+
+@cache
+def _zygote() -> Zygote:
+    """One for each test process."""
+    zygote = Zygote(_AT_START, SERVICE_PACKAGES)
+    atexit.register(zygote.close)
+    return zygote
 
 
 @contextmanager
