@@ -4,11 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-all}
-.venv/bin/ruff check --quiet .
-.venv/bin/ruff format --check --quiet .
-.venv/bin/mypy
-.venv/bin/lint-imports
-[ "$what" = lint ] && exit 0
+lint() {
+  .venv/bin/ruff check --quiet . && .venv/bin/ruff format --check --quiet . && .venv/bin/mypy && .venv/bin/lint-imports
+}
+[ "$what" = lint ] && { lint; exit; }
 
 # Hundreds of commands are started: without byte code each of them would compile the whole program again.
 unset PYTHONDONTWRITEBYTECODE
@@ -20,17 +19,27 @@ else
 fi
 chmod 711 "$TMPDIR" # some tests look on as nobody
 export TMPDIR
-beside=
-trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT
+beside=()
+trap 'kill "${beside[@]}" 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT
+failed=0
+# Linters use one processor each, so the tests begin at once; what a linter says comes at the end.
+lint >"$TMPDIR/lint.log" 2>&1 &
+linting=$!
+beside+=("$linting")
+end() {
+  wait "$linting" || failed=$?
+  cat "$TMPDIR/lint.log"
+  exit "$failed"
+}
 
 # A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
-# Tests also wait, for processes and readers: one worker more than there are processors.
+# Tests also wait, for processes and readers: two workers more than there are processors.
 run() {
   PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
-    .venv/bin/python -m pytest -n $(($(nproc) + 1)) --dist loadfile --no-loadscope-reorder "$@"
+    .venv/bin/python -m pytest -n $(($(nproc) + 2)) --dist loadfile --no-loadscope-reorder "$@"
 }
 case $what in
-  check) run -m "not pcsc and not slow and not postgres" tests/unit tests/architecture tests/vectors; exit ;;
+  check) run -m "not pcsc and not slow and not postgres" tests/unit tests/architecture tests/vectors || failed=$?; end ;;
   thorough) options=(--hypothesis-profile=thorough -o timeout=0) ;;
   all) options=() ;;
   *) echo "usage: scripts/test.sh [lint|check|thorough]" >&2; exit 2 ;;
@@ -40,10 +49,9 @@ esac
 # others, which look for that service where there is none. A shell has what it starts beside itself ignore Ctrl-C, which
 # some of these tests send.
 env --default-signal=INT .venv/bin/python -m pytest -m pcsc tests/pcsc tests/cli >"$TMPDIR/pcsc.log" 2>&1 &
-beside=$!
-failed=0
+pcsc=$!
+beside+=("$pcsc")
 run -m "not pcsc" "${options[@]}" || failed=$?
-wait "$beside" || failed=$?
-beside=
+wait "$pcsc" || failed=$?
 cat "$TMPDIR/pcsc.log"
-exit "$failed"
+end
