@@ -62,13 +62,13 @@ def measured_service(cards: int = 1, waiting: int = 0) -> Iterator[MeasuredServi
         home = ServiceDirectory(directory, f"sqlite:///{directory / 'membercard.db'}", keys=max(40, cards + waiting))
         with home.registry() as registry:
             batch = issuer.prepared(registry, cards, directory)
-            feeder = open_reader(f"sim:{home.blanks(cards, home.drawer)}")
+            feeder = open_reader(f"sim:{home.blanks(cards, home.slot_cards)}")
             PersonalizationLine(issuer.job(registry, batch), remake=lambda: 0).run([feeder])
             if waiting:
                 issuer.prepared(registry, waiting, directory, start=cards + 1)
                 home.blanks(waiting)
         token = home.token(Role.OPERATOR, Role.COUNTER, Role.DEVELOPER)
-        yield MeasuredService(home, token, tuple(sorted((home.drawer / "issued").glob("*.card"))))
+        yield MeasuredService(home, token, tuple(sorted((home.slot_cards / "issued").glob("*.card"))))
 
 
 def run() -> list[Row]:

@@ -105,28 +105,28 @@ def test_no_function_is_long() -> None:
 
 def test_production_code_asserts_nothing() -> None:
     """Under -O an assertion vanishes, and it raises what nobody expects."""
-    found = [
+    violations = [
         f"{name(path)}:{node.lineno}"
         for path in files()
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Assert)
     ]
-    assert found == []
+    assert violations == []
 
 
 def test_production_code_prints_nothing() -> None:
-    found = [
+    violations = [
         f"{name(path)}:{node.lineno}"
         for path in files()
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "breakpoint")
     ]
-    assert found == []
+    assert violations == []
 
 
 def test_no_fault_is_swallowed_whole() -> None:
     """`except Exception: pass`, and its kin."""
-    found = []
+    violations = []
     for path in files():
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.ExceptHandler):
@@ -134,8 +134,8 @@ def test_no_fault_is_swallowed_whole() -> None:
                     isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")
                 )
                 if broad and all(isinstance(line, ast.Pass | ast.Continue | ast.Constant) for line in node.body):
-                    found.append(f"{name(path)}:{node.lineno}")
-    assert found == []
+                    violations.append(f"{name(path)}:{node.lineno}")
+    assert violations == []
 
 
 def test_every_module_and_public_class_says_what_it_is_for() -> None:
@@ -150,13 +150,13 @@ def test_every_module_and_public_class_says_what_it_is_for() -> None:
 
 def test_no_unfinished_business() -> None:
     marks = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|raise NotImplementedError)\b")
-    found = [
+    violations = [
         f"{name(path)}:{number}"
         for path in files()
         for number, line in enumerate(source(path).splitlines(), 1)
         if marks.search(line)
     ]
-    assert found == []
+    assert violations == []
 
 
 def test_tracked_files_speak_of_the_project_only() -> None:
@@ -170,14 +170,14 @@ def test_tracked_files_speak_of_the_project_only() -> None:
         + rb"ents?\b|\bPLAN"
         + rb"\.md\b"
     )
-    found = []
+    violations = []
     for path in tracked():
         if "vendor" in path.parts:
             continue  # what others wrote speaks as they do
         for number, line in enumerate(path.read_bytes().splitlines(), 1):
             if foreign.search(line):
-                found.append(f"{name(path)}:{number}: {line[:100]!r}")
-    assert found == []
+                violations.append(f"{name(path)}:{number}: {line[:100]!r}")
+    assert violations == []
 
 
 def test_each_command_group_is_one_file() -> None:

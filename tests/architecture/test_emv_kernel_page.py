@@ -23,9 +23,9 @@ NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", PAGE)))
 
 
 def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    assert found is not None
-    return found[1]
+    match = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert match is not None
+    return match[1]
 
 
 def test_every_row_names_a_test_or_says_why_there_is_none() -> None:
@@ -57,7 +57,7 @@ def test_the_steps_are_those_of_the_kernel_in_its_order() -> None:
     assert rows[2:] == [stage.value for stage in KernelStage]
 
 
-def test_every_field_of_an_outcome_is_told() -> None:
+def test_every_field_of_an_outcome_is_documented() -> None:
     table = PAGE.partition("## Fields of an outcome")[2].partition("## Configuration")[0]
     for name in Outcome.__dataclass_fields__:
         assert f"`{name}`" in table, name

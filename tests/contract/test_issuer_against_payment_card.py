@@ -45,11 +45,11 @@ class Party:
 
     def __init__(self, card: PaymentSpecimen, scheme: str) -> None:
         udks = card_keys(TDES, Cipher.TDES, PAN, SEQUENCE)
-        made = card.with_keys(*udks, SCHEMES[scheme])
+        keyed = card.with_keys(*udks, SCHEMES[scheme])
         chinese = b"".join(card_keys(SM4, Cipher.SM4, PAN, SEQUENCE))
         checks = b"".join(sm4.ecb_encrypt(chinese[at : at + 16], bytes(16))[:3] for at in (0, 16, 32))
-        made = made.having(0x8020, chinese).having(0x9020, checks)
-        _, self.applet = made.issued()
+        keyed = keyed.having(0x8020, chinese).having(0x9020, checks)
+        _, self.applet = keyed.issued()
         self.account = BankAccount(PAN, SEQUENCE, date(2040, 1, 1), balance=10_000)
         self.bank = IssuerHost(IssuerKeys({Cipher.TDES: TDES, Cipher.SM4: SM4}), BankAccounts((self.account,)))
         self.till = Till(self.applet, tDF69="01" if scheme == "pboc-sm4" else "00")

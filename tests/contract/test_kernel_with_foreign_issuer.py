@@ -90,7 +90,7 @@ def pay(bank: ForeignBank) -> tuple[Outcome, Wire]:
     return run_transaction(wire, config, paid, keys=rsa_store(), host=bank, draw=lambda: 99), wire
 
 
-def told_to_the_card(bank: ForeignBank, outcome: Outcome) -> dict[int, bytes]:
+def data_for_the_card(bank: ForeignBank, outcome: Outcome) -> dict[int, bytes]:
     """What the second cryptogram covers: the transaction as it stood when the card was asked again."""
     assert outcome.second is not None
     return dict(bank.seen[0].data) | {
@@ -108,7 +108,7 @@ def test_a_foreign_bank_approves_and_the_card_believes_it(version: str) -> None:
     assert outcome.tsi & TSI.ISSUER_AUTHENTICATION_PERFORMED
     assert not outcome.tvr & TVR.ISSUER_AUTHENTICATION_FAILED
     assert outcome.second is not None
-    assert outcome.second.ac == cryptogram(bank.issuer, version, told_to_the_card(bank, outcome))
+    assert outcome.second.ac == cryptogram(bank.issuer, version, data_for_the_card(bank, outcome))
 
 
 @VERSIONS
@@ -118,7 +118,7 @@ def test_a_foreign_bank_declines(version: str) -> None:
     assert (outcome.result, outcome.response_code) == (Result.DECLINED_ONLINE, "05")
     assert not outcome.tvr & TVR.ISSUER_AUTHENTICATION_FAILED
     assert outcome.second is not None
-    assert outcome.second.ac == cryptogram(bank.issuer, version, told_to_the_card(bank, outcome))
+    assert outcome.second.ac == cryptogram(bank.issuer, version, data_for_the_card(bank, outcome))
 
 
 @VERSIONS
@@ -161,7 +161,7 @@ def test_a_foreign_card_pays_at_our_bank(version: str) -> None:
 
 
 @VERSIONS
-def test_a_foreign_card_with_another_key_is_found_out(version: str) -> None:
+def test_a_foreign_card_with_another_key_is_detected(version: str) -> None:
     stranger = CLASSES[version](MASTERS[1], *MASTERS[1:], PAN, "01")
     masters = IssuerMasters(*(Secret(key) for key in MASTERS), "A")
     account = BankAccount(PAN, 1, date(2040, 1, 1), balance=10_000)

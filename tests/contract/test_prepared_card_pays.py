@@ -46,7 +46,7 @@ RID = bytes.fromhex("A000000333")
 
 @cache
 def key_names() -> dict[str, dict[str, str]]:
-    """The bank's masters under names of their own in the custody of the test house."""
+    """The bank's masters under names of their own in the custody of the test issuer."""
     custody, named = issuer.custody(), dict[str, dict[str, str]]()
     for cipher, algorithm in (("tdes", Algorithm.TDES), ("sm4", Algorithm.SM4)):
         named[cipher] = {name: f"paying-{cipher}-{name}" for name in VALUES}
@@ -123,8 +123,8 @@ def issued(wanted: Profile) -> Iterator[Issued]:
         card = SimCard(chip, chip.config.protocol)
         report = process(card, bench.job(), "lane 1", lambda serial: True)
         assert report.outcome is LineOutcome.VERIFIED, report.reason
-        (made,) = bench.registry.cards.of_batch(bench.batch)
-        (pan,) = bench.registry.pans.of_cards([made.card_number]).values()
+        (row,) = bench.registry.cards.of_batch(bench.batch)
+        (pan,) = bench.registry.pans.of_cards([row.card_number]).values()
         yield Issued(card, pan)
         card.close()
         bench.registry.close()

@@ -90,8 +90,8 @@ def test_what_is_no_form_is_not_imported(home: IssuerDirectory, forms: dict[str,
 def test_a_bomb_is_refused_without_unpacking_it(home: IssuerDirectory, forms: dict[str, Path]) -> None:
     """In an address space in which 110 MB of cells would not fit."""
     limited = ["prlimit", "--as=1200000000", str(SCRIPT), "roster", "check", str(forms["bomb.xlsx"])]
-    made = subprocess.run(limited, capture_output=True, text=True, env=home.cli.env(), check=False, timeout=PATIENCE)
-    reports(Done((), made.returncode, made.stdout, made.stderr), 1, "unpacks to more than")
+    ran = subprocess.run(limited, capture_output=True, text=True, env=home.cli.env(), check=False, timeout=PATIENCE)
+    reports(Done((), ran.returncode, ran.stdout, ran.stderr), 1, "unpacks to more than")
 
 
 def test_an_annotated_copy_that_cannot_be_written(home: IssuerDirectory, tmp_path: Path) -> None:
@@ -389,16 +389,16 @@ def test_lists_that_are_none_or_anothers(home: IssuerDirectory, other_home: Issu
 
 
 @pytest.fixture(scope="module")
-def sealed_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerDirectory]:
+def read_only_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerDirectory]:
     """A data directory of its own in which nobody may write."""
-    made = issue_batch(tmp_path_factory.mktemp("sealed") / "home", 1, spare=1)
-    places = [made.root, *(path for path in made.root.rglob("*") if path.is_dir())]
-    for path in made.root.rglob("*"):
+    home = issue_batch(tmp_path_factory.mktemp("sealed") / "home", 1, spare=1)
+    places = [home.root, *(path for path in home.root.rglob("*") if path.is_dir())]
+    for path in home.root.rglob("*"):
         if path.is_file():
             path.chmod(0o444)
     for place in places:
         place.chmod(0o555)
-    yield made
+    yield home
     for place in places:
         place.chmod(0o755)
 
@@ -418,14 +418,14 @@ READ_ONLY = [
 
 
 @pytest.mark.parametrize("command", READ_ONLY)
-def test_a_read_only_directory(sealed_house: IssuerDirectory, tmp_path: Path, command: str) -> None:
-    home, more = sealed_house, csv_form(tmp_path / "more.csv", 2, start=900)
+def test_a_read_only_directory(read_only_home: IssuerDirectory, tmp_path: Path, command: str) -> None:
+    home, more = read_only_home, csv_form(tmp_path / "more.csv", 2, start=900)
     names = {"root": home.root, "data": home.cli.data, "form": home.form, "stock": home.stock, "more": more}
     words = [str(SCRIPT), *command.format(**names, done=home.done, draft=home.draft).split()]
     before = listing(home.root), sorted(home.root.rglob("*"))
-    made = subprocess.run(unwritable(words), capture_output=True, text=True, env=home.cli.env(), check=False)
-    reports(Done((command,), made.returncode, made.stdout, made.stderr), 1)
-    assert any(word in made.stderr for word in ("ermission", "may not be written", "cannot be opened")), made.stderr
+    ran = subprocess.run(unwritable(words), capture_output=True, text=True, env=home.cli.env(), check=False)
+    reports(Done((command,), ran.returncode, ran.stdout, ran.stderr), 1)
+    assert any(word in ran.stderr for word in ("ermission", "may not be written", "cannot be opened")), ran.stderr
     assert (listing(home.root), sorted(home.root.rglob("*"))) == before
 
 
@@ -433,13 +433,13 @@ def test_a_read_only_directory(sealed_house: IssuerDirectory, tmp_path: Path, co
 
 
 @pytest.fixture
-def full_house(tmp_path: Path) -> Iterator[tuple[IssuerDirectory, Disk]]:
+def home_on_disk(tmp_path: Path) -> Iterator[tuple[IssuerDirectory, Disk]]:
     """An issuer with an approved batch on a disk of its own, which has room still."""
     place = tmp_path / "disk"
     with small_disk(place, 6_000) as mounted:
-        made = issue_batch(place / "home", 2, spare=2)
-        made.cli.ok("batch", "approve", made.draft, "--by", "reviewer")
-        yield made, Disk(place, mounted)
+        home = issue_batch(place / "home", 2, spare=2)
+        home.cli.ok("batch", "approve", home.draft, "--by", "reviewer")
+        yield home, Disk(place, mounted)
 
 
 FULL = [
@@ -455,8 +455,8 @@ FULL = [
 ]
 
 
-def test_a_full_disk_and_then_room_again(full_house: tuple[IssuerDirectory, Disk], tmp_path: Path) -> None:
-    home, disk = full_house
+def test_a_full_disk_and_then_room_again(home_on_disk: tuple[IssuerDirectory, Disk], tmp_path: Path) -> None:
+    home, disk = home_on_disk
     more = csv_form(tmp_path / "more.csv", 40, start=900)
     names = {"root": home.root, "form": home.form, "done": home.done, "draft": home.draft, "more": more}
     commands = [tuple(word.format(**names) for word in command) for command in FULL]
@@ -479,8 +479,8 @@ def test_a_full_disk_and_then_room_again(full_house: tuple[IssuerDirectory, Disk
         assert done.status == (1 if command[:2] == ("roster", "check") else 0), (command, done.err)
 
 
-def test_a_disk_that_is_full_when_the_line_starts(full_house: tuple[IssuerDirectory, Disk]) -> None:
-    home, disk = full_house
+def test_a_disk_that_is_full_when_the_line_starts(home_on_disk: tuple[IssuerDirectory, Disk]) -> None:
+    home, disk = home_on_disk
     home.cli.ok("batch", "prepare", home.draft)
     disk.fill()
     done = home.cli.run("perso", "run", home.draft, "--reader", f"sim:{home.stock}", **disk.limit)
@@ -505,7 +505,7 @@ def test_settings_show_no_password(home: IssuerDirectory) -> None:
     assert "very-secret" not in done.out + done.err
 
 
-def test_house_is_not_moved_by_looking(home: IssuerDirectory, tmp_path: Path) -> None:
+def test_a_copy_of_the_directory_works_in_another_place(home: IssuerDirectory, tmp_path: Path) -> None:
     """A copy of the issuer works as the issuer does: nothing in it names another place."""
     copy = tmp_path / "moved"
     shutil.copytree(home.cli.data, copy)

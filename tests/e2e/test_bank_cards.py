@@ -1,4 +1,4 @@
-"""A bank prepares cards, a personalization house puts them on chips, the bank checks what the chips compute.
+"""A bank prepares cards, a personalization bureau puts them on chips, the bank checks what the chips compute.
 
 Two registries and two keystores that share a transport key and the union's own scheme, and nothing of the bank's.
 """
@@ -140,10 +140,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dossier
 def station() -> Iterator[Station]:
     profile, custody = default_profile(), station_keys()
     with fast_directory() as directory, Registry.open(f"sqlite:///{directory}/station.db", custody) as registry:
-        made = registry.rosters.import_roster(
+        batch = registry.rosters.import_roster(
             "测试工会", issuer.rows(CARDS), [], source="test.xlsx", digest="1", by="clerk"
         )
-        registry.batches.approve(made.id, "reviewer")
+        registry.batches.approve(batch.id, "reviewer")
         member = profile.member
         pool = KeyPool(
             directory / "pool",
@@ -152,8 +152,8 @@ def station() -> Iterator[Station]:
             exponent=member.icc_exponent,
             generate=issuer.key_source(),
         )
-        prepare_batch(registry, made.id, Preparer(profile, custody, today=issuer.TODAY), pool)
-        yield Station(registry, made.id, directory)
+        prepare_batch(registry, batch.id, Preparer(profile, custody, today=issuer.TODAY), pool)
+        yield Station(registry, batch.id, directory)
 
 
 def file_of(dossiers: tuple[Dossier, ...], form: str = "dp", transport: str = "shared", **bent: Bend) -> bytes:
@@ -196,10 +196,10 @@ def test_what_came_from_a_bank_is_at_rest_sealed(
 ) -> None:
     """Database, journal and the file where the import waits hold no key, no PIN block, no account number in clear."""
 
-    def kept(mode: str, **options: Any) -> Any:
+    def never_deleted(mode: str, **options: Any) -> Any:
         return NamedTemporaryFile(mode, dir=station.directory, prefix="spool-", delete=False, **options)
 
-    monkeypatch.setattr(bankfile_spool, "TemporaryFile", kept)
+    monkeypatch.setattr(bankfile_spool, "TemporaryFile", never_deleted)
     data = file_of(prepared)
     station.take(data)
     planted = [one for dossier in prepared for one in _secrets(dossier)]
@@ -274,7 +274,7 @@ def part(number: int, change: Callable[[bytes], bytes | None]) -> Bend:
     ],
     ids=["no options", "other check values", "no label"],
 )
-def test_a_broken_card_is_told_by_record_and_grouping_and_nothing_is_taken(
+def test_a_broken_card_is_reported_by_record_and_grouping_and_nothing_is_taken(
     prepared: tuple[Dossier, ...], station: Station, bend: Bend, words: str
 ) -> None:
     with pytest.raises(BankFileRefused) as caught:
@@ -287,7 +287,7 @@ def test_a_broken_card_is_told_by_record_and_grouping_and_nothing_is_taken(
     assert station.registry.pans.of_cards([one.card_number for one in prepared]) == {}
 
 
-def test_every_broken_card_is_told(prepared: tuple[Dossier, ...], station: Station) -> None:
+def test_every_broken_card_is_reported(prepared: tuple[Dossier, ...], station: Station) -> None:
     bend = part(0x9102, lambda value: b"\xa5\x00")
     with pytest.raises(BankFileRefused) as caught:
         station.take(file_of(prepared, r1=bend, r3=bend))
@@ -342,7 +342,7 @@ def test_another_schemes_ca_key_does_not_verify_the_banks_certificates(
     assert station.untouched
 
 
-def test_a_rejected_card_of_a_bank_is_not_made_again_with_the_houses_keys(
+def test_a_rejected_card_of_a_bank_is_not_reissued_with_the_issuers_own_keys(
     prepared: tuple[Dossier, ...], station: Station
 ) -> None:
     registry, batch = station.registry, station.batch
@@ -358,8 +358,8 @@ def test_a_rejected_card_of_a_bank_is_not_made_again_with_the_houses_keys(
 
 def _fresh(registry: Registry) -> str:
     """A batch of which nothing was prepared yet."""
-    made = registry.rosters.import_roster(
+    batch = registry.rosters.import_roster(
         "测试工会", issuer.rows(1, 40), [], source="more.xlsx", digest="2", by="clerk"
     )
-    registry.batches.approve(made.id, "reviewer")
-    return made.id
+    registry.batches.approve(batch.id, "reviewer")
+    return batch.id

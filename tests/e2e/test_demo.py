@@ -64,10 +64,12 @@ def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tupl
 def test_the_bank_knows_each_card_by_the_sequence_that_its_chip_has(shown: tuple[Cli, Done]) -> None:
     out = shown[0].data.parent / "demo-out"
     with closing(sqlite3.connect(out / "membercard.db")) as db:
-        made = db.execute("SELECT max(sequence) FROM dossiers GROUP BY card_number ORDER BY card_number").fetchall()
+        sequences = db.execute(
+            "SELECT max(sequence) FROM dossiers GROUP BY card_number ORDER BY card_number"
+        ).fetchall()
     accounts = json.loads((out / "bank.json").read_bytes())["accounts"]
-    assert [account["sequence"] for account in accounts] == [sequence for (sequence,) in made[:3]]
-    assert (2,) in made  # the one that the stranger's chip was meant for
+    assert [account["sequence"] for account in accounts] == [sequence for (sequence,) in sequences[:3]]
+    assert (2,) in sequences  # the one that the stranger's chip was meant for
     assert (out / "bank.json").stat().st_mode & 0o077 == 0
 
 

@@ -35,8 +35,8 @@ def typed() -> list[str]:
 def setting(file: str, name: str) -> str:
     """Of a file as systemd reads it; one that is commented out too."""
     lines = [line.removeprefix("# ") for line in (DEPLOY / file).read_text("utf-8").splitlines()]
-    (*_, found) = [line for line in lines if line.startswith(f"{name}=")]
-    return found.partition("=")[2]
+    (*_, last) = [line for line in lines if line.startswith(f"{name}=")]
+    return last.partition("=")[2]
 
 
 @dataclass(frozen=True)

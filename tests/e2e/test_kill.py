@@ -37,8 +37,8 @@ PASSPHRASE = "as many kills as lives"
 
 
 @dataclass
-class House:
-    """An issuing house on disk, as its commands see it, and what this test knows to be true of it."""
+class KillRig:
+    """An issuer on disk, as its commands see it, and what this test knows to be true of it."""
 
     directory: Path
     zygote: Zygote
@@ -182,7 +182,7 @@ class House:
 
 
 @pytest.fixture
-def a_house() -> Iterator[House]:
+def rig() -> Iterator[KillRig]:
     with fast_directory() as directory:
         SoftwareKeystore.create(
             directory / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=issuer.custody(),
@@ -197,58 +197,58 @@ def a_house() -> Iterator[House]:
             "MEMBERCARD_STATION": "line",
         }
         with Zygote(environment) as zygote:
-            yield House(directory, zygote)
+            yield KillRig(directory, zygote)
 
 
 @pytest.mark.slow
 def test_kills_at_random_moments_lose_nothing_and_double_nothing(
-    a_house: House, capsys: pytest.CaptureFixture[str]
+    rig: KillRig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = int(os.environ.get("MEMBERCARD_KILL_SEED") or time.time_ns() % 1_000_000)
     draw = random.Random(seed)
-    batch = a_house.next_batch()
-    a_house.measure(batch)
-    a_house.check_done(batch)
+    batch = rig.next_batch()
+    rig.measure(batch)
+    rig.check_done(batch)
     batches = 1
     began = time.monotonic()
-    while a_house.kills < KILLS:
-        batch, verified, idle_runs = a_house.next_batch(), 0, 0
+    while rig.kills < KILLS:
+        batch, verified, idle_runs = rig.next_batch(), 0, 0
         batches += 1
         while verified < CARDS:
-            moment = draw.uniform(-0.05 * a_house.starts, a_house.works_for(CARDS - verified))
-            hit = a_house.kills < KILLS and a_house.run_and_kill(batch, moment)
-            if a_house.kills >= KILLS and not hit:
-                a_house.run(batch)
-            accounts = a_house.check_after_a_kill(batch)
+            moment = draw.uniform(-0.05 * rig.starts, rig.works_for(CARDS - verified))
+            hit = rig.kills < KILLS and rig.run_and_kill(batch, moment)
+            if rig.kills >= KILLS and not hit:
+                rig.run(batch)
+            accounts = rig.check_after_a_kill(batch)
             idle_runs = 0 if hit or accounts.verified > verified else idle_runs + 1
-            assert idle_runs < 3, f"seed {seed}: runs that end by themselves make no card\n{a_house.output.read_text()}"
+            assert idle_runs < 3, f"seed {seed}: runs that end by themselves make no card\n{rig.output.read_text()}"
             verified = accounts.verified
-        a_house.run(batch)  # what was recorded but not put away before the last kill
-        a_house.check_done(batch)
-    a_house.check_stock()
-    assert {"authenticate", "store", "read back"} <= a_house.killed_in.keys()
+        rig.run(batch)  # what was recorded but not put away before the last kill
+        rig.check_done(batch)
+    rig.check_stock()
+    assert {"authenticate", "store", "read back"} <= rig.killed_in.keys()
     with capsys.disabled():
         print(  # noqa: T201
-            f"\nkill -9: seed {seed}, {a_house.kills} kills in {a_house.runs} runs of {batches} batches of {CARDS}, "
+            f"\nkill -9: seed {seed}, {rig.kills} kills in {rig.runs} runs of {batches} batches of {CARDS}, "
             f"{LANES} lanes, {time.monotonic() - began:.0f} s; a process reaches its first card after "
-            f"{a_house.starts:.2f} s and then needs {a_house.works:.2f} s for a batch; the last entry before a kill: "
-            + ", ".join(f"{step} {times}" for step, times in a_house.killed_in.most_common())
+            f"{rig.starts:.2f} s and then needs {rig.works:.2f} s for a batch; the last entry before a kill: "
+            + ", ".join(f"{step} {times}" for step, times in rig.killed_in.most_common())
         )
 
 
 @pytest.mark.slow
-def test_two_stations_share_a_batch_and_one_is_killed(a_house: House) -> None:
+def test_two_stations_share_a_batch_and_one_is_killed(rig: KillRig) -> None:
     draw = random.Random(7)
-    a_house.measure(a_house.next_batch())
+    rig.measure(rig.next_batch())
     for _ in range(repeats(3, 12)):
-        batch = a_house.next_batch()
-        dies, lives = a_house.start(batch), a_house.start(batch)
-        time.sleep(a_house.starts + draw.uniform(0, a_house.works))
+        batch = rig.next_batch()
+        dies, lives = rig.start(batch), rig.start(batch)
+        time.sleep(rig.starts + draw.uniform(0, rig.works))
         os.kill(dies, signal.SIGKILL)
-        a_house.zygote.status(dies)
-        assert a_house.zygote.status(lives) in (0, 1)
-        a_house.seen = set()
-        a_house.check_after_a_kill(batch)
-        assert a_house.run(batch) == 0, a_house.output.read_text()
-        a_house.check_done(batch)
-    a_house.check_stock()
+        rig.zygote.status(dies)
+        assert rig.zygote.status(lives) in (0, 1)
+        rig.seen = set()
+        rig.check_after_a_kill(batch)
+        assert rig.run(batch) == 0, rig.output.read_text()
+        rig.check_done(batch)
+    rig.check_stock()

@@ -84,16 +84,16 @@ def wrong_check(serial: int) -> str:
 @pytest.fixture(scope="module")
 def spy() -> LeakSearch:
     """Every planted secret."""
-    made = LeakSearch()
-    made.plant_text("passphrase", PASSPHRASE)
+    search = LeakSearch()
+    search.plant_text("passphrase", PASSPHRASE)
     for name, key in (*KEYS.items(), ("stranger", STRANGER)):
-        made.plant_bytes(f"key {name}", bytes.fromhex(key))
+        search.plant_bytes(f"key {name}", bytes.fromhex(key))
     for (name, serial), rejected in [(m, False) for m in MEMBERS] + [(r, True) for r in REJECTED]:
         number = wrong_check(serial) if rejected else id_number(serial)
-        made.plant_text(f"ID number {serial}", number)
-        made.plant_text(f"phone {serial}", mobile(serial))
-        made.plant_text(f"name {serial}", name)
-    return made
+        search.plant_text(f"ID number {serial}", number)
+        search.plant_text(f"phone {serial}", mobile(serial))
+        search.plant_text(f"name {serial}", name)
+    return search
 
 
 @dataclass
@@ -150,7 +150,7 @@ def form(path: Path) -> Path:
     return path
 
 
-def house_with_known_keys(data: Path) -> SoftwareKeystore:
+def keystore_with_known_keys(data: Path) -> SoftwareKeystore:
     keystore = SoftwareKeystore.unlock(data / "keystore", Secret(PASSPHRASE.encode()))
     kinds = {key.name: (key.purpose, key.algorithm) for key in OWN_KEYS}
     kinds |= {"kmc": (Purpose.KMC, Algorithm.TDES), "kmc-aes": (Purpose.KMC, Algorithm.AES128)}
@@ -173,7 +173,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, spy: LeakSearch) -> Work:
         return done
 
     run("keys", "init")
-    keystore = house_with_known_keys(cli.data)
+    keystore = keystore_with_known_keys(cli.data)
     roster, stock = form(root / "form.csv"), root / "stock"
     run("roster", "check", roster, status=1)
     run("roster", "check", roster, "--lang", "en", status=1)
@@ -294,8 +294,8 @@ def test_the_search_finds_digits_pins_and_escapes(spy: LeakSearch) -> None:
 
 def test_the_search_finds_a_form_and_a_chip(spy: LeakSearch, work: Work) -> None:
     """What is left out is left out for a reason: the secrets are there."""
-    found = {leak.secret for leak in spy.look_through([work.root / "form.csv"])}
-    assert {f"ID number {serial}" for _, serial in MEMBERS} <= found
+    leaked = {leak.secret for leak in spy.look_through([work.root / "form.csv"])}
+    assert {f"ID number {serial}" for _, serial in MEMBERS} <= leaked
     assert any("name " in leak.secret for leak in spy.look_through(work.cards))
 
 
@@ -311,7 +311,7 @@ def test_a_counters_screen_shows_a_name_and_nothing_else(spy: LeakSearch, work: 
     assert id_number(11)[-4:] in shown
 
 
-def test_no_file_of_the_house_holds_a_secret(spy: LeakSearch, work: Work) -> None:
+def test_no_file_of_the_issuer_holds_a_secret(spy: LeakSearch, work: Work) -> None:
     files = [path for path in work.cli.data.rglob("*") if path.is_file()]
     names = {path.name for path in files}
     assert {"keystore", "membercard.db", "report.html", "trust.json", "hotlist.json"} <= names
@@ -335,7 +335,7 @@ def test_only_the_owner_may_read_what_is_secret(work: Work) -> None:
 
 @dataclass
 class Inside:
-    """The same house, opened here."""
+    """The same issuer, opened here."""
 
     work: Work
     keystore: SoftwareKeystore
@@ -349,79 +349,81 @@ def inside(work: Work) -> Inside:
     return Inside(work, keystore, Registry.open(work.registry_url, keystore), load_profile(work.root / "card.yaml"))
 
 
-def wrong_passphrase(house: Inside) -> None:
-    SoftwareKeystore.unlock(house.work.cli.data / "keystore", Secret(PASSPHRASE.encode() + b"!"))
+def wrong_passphrase(inside: Inside) -> None:
+    SoftwareKeystore.unlock(inside.work.cli.data / "keystore", Secret(PASSPHRASE.encode() + b"!"))
 
 
-def tampered_keystore(house: Inside) -> None:
-    text = (house.work.cli.data / "keystore").read_bytes()
-    copy = house.work.root / "tampered"
+def tampered_keystore(inside: Inside) -> None:
+    text = (inside.work.cli.data / "keystore").read_bytes()
+    copy = inside.work.root / "tampered"
     copy.write_bytes(text.replace(b'"memory_kib": 19456', b'"memory_kib": 19457'))
     SoftwareKeystore.unlock(copy, Secret(PASSPHRASE.encode()))
 
 
 @contextlib.contextmanager
-def security_domain(house: Inside, reader: str) -> Iterator[SecurityDomain]:
+def security_domain(inside: Inside, reader: str) -> Iterator[SecurityDomain]:
     with card_in(reader, 0) as transport:
-        domain = SecurityDomain(stack(transport), house.keystore, AuthenticationGuard())
+        domain = SecurityDomain(stack(transport), inside.keystore, AuthenticationGuard())
         domain.select()
         yield domain
 
 
-def stock_keys(house: Inside, domain: SecurityDomain) -> HostAuthentication:
+def stock_keys(inside: Inside, domain: SecurityDomain) -> HostAuthentication:
     aes = any(kind == 0x88 for key in domain.key_information() for kind, _ in key.components)
-    source = keys_from_master(house.keystore, house.keystore.latest("kmc-aes" if aes else "kmc"), Diversification.NONE)
+    source = keys_from_master(
+        inside.keystore, inside.keystore.latest("kmc-aes" if aes else "kmc"), Diversification.NONE
+    )
     return HostAuthentication(source, SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION)
 
 
-def wrong_card_key(house: Inside) -> None:
-    with security_domain(house, f"sim:{house.work.cards[0]}") as domain:
-        domain.authenticate(stock_keys(house, domain))
+def wrong_card_key(inside: Inside) -> None:
+    with security_domain(inside, f"sim:{inside.work.cards[0]}") as domain:
+        domain.authenticate(stock_keys(inside, domain))
 
 
-def torn_session(house: Inside) -> None:
-    blank = next((house.work.root / "stock").glob("*.card"))
-    with security_domain(house, f"sim:{blank}?fault=tear-apdu:9") as domain:
-        domain.authenticate(stock_keys(house, domain))
+def torn_session(inside: Inside) -> None:
+    blank = next((inside.work.root / "stock").glob("*.card"))
+    with security_domain(inside, f"sim:{blank}?fault=tear-apdu:9") as domain:
+        domain.authenticate(stock_keys(inside, domain))
         for _ in range(10):
             domain.status(StatusScope.APPLICATIONS)
 
 
-def key_misused(house: Inside) -> None:
-    house.keystore.sign(house.keystore.latest("imk-ac"), b"x")
+def key_misused(inside: Inside) -> None:
+    inside.keystore.sign(inside.keystore.latest("imk-ac"), b"x")
 
 
-def key_refused(house: Inside) -> None:
+def key_refused(inside: Inside) -> None:
     key = Secret(bytes.fromhex(KEYS["kmc"]))
-    house.keystore.import_key("kmc", Purpose.KMC, Algorithm.TDES, key, by="x", kcv=b"\0\0\0")
+    inside.keystore.import_key("kmc", Purpose.KMC, Algorithm.TDES, key, by="x", kcv=b"\0\0\0")
 
 
-def seal_moved(house: Inside) -> None:
-    sealed = house.keystore.seal(house.keystore.latest("seal"), id_number(11).encode(), "here")
-    house.keystore.open(type(sealed)(sealed.key, sealed.blob, "there"))
+def seal_moved(inside: Inside) -> None:
+    sealed = inside.keystore.seal(inside.keystore.latest("seal"), id_number(11).encode(), "here")
+    inside.keystore.open(type(sealed)(sealed.key, sealed.blob, "there"))
 
 
-def form_twice(house: Inside) -> None:
+def form_twice(inside: Inside) -> None:
     row = AcceptedRow(2, 1, Person(id_number(11), "欧阳慕容雪", Sex.FEMALE, mobile(11)), UNIT)
-    house.registry.rosters.import_roster(UNIT, [row], [], source="x", digest="x", by="x")
+    inside.registry.rosters.import_roster(UNIT, [row], [], source="x", digest="x", by="x")
 
 
-def constraint_violated(house: Inside) -> None:
+def constraint_violated(inside: Inside) -> None:
     row = AcceptedRow(2, 1, Person(id_number(77), "欧阳慕容雪", Sex.FEMALE, mobile(11)), UNIT)
-    house.registry.rosters.import_roster(UNIT, [row, row], [], source="x", digest="y", by="x")
+    inside.registry.rosters.import_roster(UNIT, [row, row], [], source="x", digest="y", by="x")
 
 
-def settings_with_a_secret(house: Inside) -> None:
-    settings.activate(bad_settings(house.work.root / "bad.toml"))
+def settings_with_a_secret(inside: Inside) -> None:
+    settings.activate(bad_settings(inside.work.root / "bad.toml"))
 
 
-def profile_with_a_secret(house: Inside) -> None:
+def profile_with_a_secret(inside: Inside) -> None:
     parse_profile(f"profile: x\nscheme: {{a: {PASSPHRASE}}}\npassphrase: {PASSPHRASE}\n", "card.yaml")
 
 
-def broken_form(house: Inside) -> None:
-    path = house.work.root / "broken.csv"
-    path.write_bytes((house.work.root / "form.csv").read_bytes() + b"\0\0")
+def broken_form(inside: Inside) -> None:
+    path = inside.work.root / "broken.csv"
+    path.write_bytes((inside.work.root / "form.csv").read_bytes() + b"\0\0")
     check(path)
 
 

@@ -47,11 +47,11 @@ CONTAINERS = ("zmk", "zmk-sm4", "seal", "index")
 class Recorder(Cli):
     """Keeps what every command said."""
 
-    said: list[Done] = field(default_factory=list)
+    runs: list[Done] = field(default_factory=list)
 
     def run(self, *args: object, env: Mapping[str, str] | None = None, **options: Any) -> Done:
         done = super().run(*args, env=env, **options)
-        self.said.append(done)
+        self.runs.append(done)
         return done
 
 
@@ -188,11 +188,11 @@ def test_no_command_prints_a_secret(work: Work) -> None:
     own.plant_pin("wrong PIN", WRONG_PIN)
     own.plant_pin("online PIN", PIN)
     leaks: list[Leak] = []
-    for done in work.cli.said:
+    for done in work.cli.runs:
         for spy in (work.spy, own):
             leaks += spy.look(" ".join(done.args), done.out + done.err)
     assert leaks == []
-    assert len(work.cli.said) == 20
+    assert len(work.cli.runs) == 20
 
 
 def test_the_bank_prints_no_secret(work: Work) -> None:
@@ -200,7 +200,7 @@ def test_the_bank_prints_no_secret(work: Work) -> None:
     assert work.spy.look("issuer", work.issuer) == []
 
 
-def test_no_file_of_the_house_holds_a_secret(work: Work) -> None:
+def test_no_file_of_the_issuer_holds_a_secret(work: Work) -> None:
     files = [path for path in work.cli.data.rglob("*") if path.is_file()]
     assert {"keystore", "membercard.db"} <= {path.name for path in files}
     assert work.spy.look_through(files) == []

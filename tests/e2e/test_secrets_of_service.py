@@ -1,4 +1,4 @@
-"""A running service betrays nothing: recognisable secrets go through it by every door, also where they do not belong,
+"""A running service betrays nothing: recognisable secrets go in by every way, also where they do not belong,
 and its log, its events, its figures, its audit and its database are searched for them.
 
 A verdict names the member to those who may verify, and to nobody else; an unmasking is answered with what was asked
@@ -113,7 +113,7 @@ def a_day(home: ServiceDirectory) -> Ran:
     token = home.token(*Role)
     spy.plant_text("token", token)
     home.person("reviewer", Role.REVIEWER)
-    home.drawer.mkdir()
+    home.slot_cards.mkdir()
     options = ("--no-pcsc", "--log-level", "debug", "--log-format", "json", "--reader", f"sim:{home.blanks(5)}")
     heard, refusals = Heard(), list[str]()
     with running_service(home, *options, "--counter", "sim:slot/desk") as running, running.client(token) as client:
@@ -145,7 +145,7 @@ def work(running: ServiceProcess, client: ApiClient, home: ServiceDirectory, hea
     heard.wait_for("lane.card", len(MEMBERS))
     assert eventually(lambda: client.get(f"/batches/{batch}")["accounts"]["verified"] == len(MEMBERS))
     for card in (home.stock / "issued").glob("*.card"):
-        card.rename(home.drawer / card.name)
+        card.rename(home.slot_cards / card.name)
     slot = next(reader["id"] for reader in client.get("/readers") if reader["drawer"])
     client.post(f"/developer/readers/{slot}/insert", {"name": client.get("/developer/drawer")[0]["name"]})
     heard.wait_for("verdict")
@@ -155,9 +155,9 @@ def work(running: ServiceProcess, client: ApiClient, home: ServiceDirectory, hea
 def mistakes(running: ServiceProcess, client: ApiClient) -> list[httpx.Response]:
     """Secrets where they do not belong. The answers that are refusals."""
     number, phone, name = id_number(MEMBERS[0][1]), mobile(MEMBERS[0][1]), MEMBERS[0][0]
-    found = client.post("/members/search", {"text": number})["items"][0]["member_id"]
+    member_id = client.post("/members/search", {"text": number})["items"][0]["member_id"]
     assert client.post("/members/search", {"text": name})["items"]
-    clear = client.post(f"/members/{found}/unmask", {"reason": f"asked for {number} and {phone}"})
+    clear = client.post(f"/members/{member_id}/unmask", {"reason": f"asked for {number} and {phone}"})
     assert clear["id_number"] == number
     slot = next(reader["id"] for reader in client.get("/readers") if reader["drawer"])
     anonymous = httpx.Client(base_url=running.url, timeout=PATIENCE)
@@ -207,9 +207,9 @@ def test_events_hold_none_but_the_name_in_a_verdict(ran: Ran) -> None:
     kinds = {event["kind"] for event in ran.heard.events}
     assert kinds >= {"reader.state", "card.inserted", "lane.state", "lane.card", "verdict", "batch.changed"}
     for event in ran.heard.events:
-        found = ran.spy.look(event["kind"], json.dumps(event, ensure_ascii=False))
-        named = [leak for leak in found if event["kind"] == "verdict" and leak.secret.startswith("name ")]
-        assert found == named
+        leaks = ran.spy.look(event["kind"], json.dumps(event, ensure_ascii=False))
+        named = [leak for leak in leaks if event["kind"] == "verdict" and leak.secret.startswith("name ")]
+        assert leaks == named
 
 
 def test_audit_and_database_hold_none(ran: Ran) -> None:

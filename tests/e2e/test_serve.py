@@ -38,11 +38,11 @@ def serving(cli: Cli, *options: str) -> Iterator[Running]:
     try:
         for line in process.stdout:
             lines.append(line.strip())
-            if found := re.fullmatch(r"Serving at (\S+)", line.strip()):
+            if match := re.fullmatch(r"Serving at (\S+)", line.strip()):
                 break
         else:
             raise AssertionError(process.communicate(timeout=PATIENCE)[1])
-        yield Running(process, found[1], lines)
+        yield Running(process, match[1], lines)
     finally:
         if process.poll() is None:
             process.kill()
@@ -51,9 +51,9 @@ def serving(cli: Cli, *options: str) -> Iterator[Running]:
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    made = Cli(tmp_path / "data")
-    made.ok("keys", "init")
-    return made
+    commands = Cli(tmp_path / "data")
+    commands.ok("keys", "init")
+    return commands
 
 
 def test_the_first_start_prints_a_password_once_and_the_end_is_in_good_order(cli: Cli) -> None:
@@ -89,7 +89,7 @@ def test_it_refuses_to_listen_beyond_this_machine_without_tls(cli: Cli) -> None:
     assert "--tls-cert" in refused.complaint
 
 
-def test_a_port_that_is_taken_is_told_in_a_sentence(cli: Cli) -> None:
+def test_a_port_that_is_taken_is_reported_in_a_sentence(cli: Cli) -> None:
     with serving(cli) as running:
         port = running.address.rpartition(":")[2]
         again = cli.run("serve", "--port", port, "--no-pcsc")

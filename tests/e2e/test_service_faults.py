@@ -101,7 +101,7 @@ def test_a_card_pulled_in_a_lane_is_finished_when_it_comes_back(home: ServiceDir
     with home.registry() as registry:
         registry.stock.receive(1, "delivery 1", "op")
         batch = issuer.prepared(registry, 1, home.directory)
-    home.blanks(1, home.drawer)
+    home.blanks(1, home.slot_cards)
     token = home.token(Role.OPERATOR, Role.DEVELOPER)
     with (
         running_service(home, "--no-pcsc", "--reader", "sim:slot/lane?timing=real") as running,

@@ -27,9 +27,9 @@ def test_a_counter_does_not_wait_for_a_database_that_says_nothing(cluster: Clust
         home = ServiceDirectory(directory, url)
         with home.registry() as registry:
             batch = issuer.prepared(registry, 1, directory)
-            feeder = open_reader(f"sim:{home.blanks(1, home.drawer)}")
+            feeder = open_reader(f"sim:{home.blanks(1, home.slot_cards)}")
             PersonalizationLine(issuer.job(registry, batch), remake=lambda: 0).run([feeder])
-        (card,) = (home.drawer / "issued").glob("*.card")
+        (card,) = (home.slot_cards / "issued").glob("*.card")
         token, stranger = home.token(Role.COUNTER), home.token(Role.COUNTER, label="another")
         name = home.person("counter", Role.COUNTER)
         with (

@@ -35,9 +35,9 @@ def prepared() -> Iterator[Bench]:
 @pytest.fixture
 def bench(prepared: Bench) -> Iterator[Bench]:
     with fast_directory() as directory:
-        made = prepared.copy(directory)
-        yield made
-        made.registry.close()
+        copied = prepared.copy(directory)
+        yield copied
+        copied.registry.close()
 
 
 def judge(bench: Bench, chip: VirtualCard, rack: Rack, where: str) -> bool:
@@ -115,7 +115,7 @@ def test_silence_and_a_garbled_answer_at_every_command(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_chip_torn_in_every_attempt_is_rejected_and_its_card_made_on_another(
+def test_a_chip_torn_in_every_attempt_is_rejected_and_its_card_issued_on_another(
     bench: Bench, kind: tuple[int, LinkProtocol]
 ) -> None:
     for first in range(0, FEWEST[kind], 7):
@@ -134,8 +134,8 @@ def test_a_chip_torn_in_every_attempt_is_rejected_and_its_card_made_on_another(
     assert bench.accounts.remade == sum(r.card_number is not None for r in rejects) > 0
     bench.finish(kind)
     bench.check_all_issued()
-    made_again = {card.card_number for card in bench.registry.cards.of_batch(bench.batch) if card.sequence == 2}
-    assert made_again == {r.card_number for r in rejects if r.card_number}
+    reissued = {card.card_number for card in bench.registry.cards.of_batch(bench.batch) if card.sequence == 2}
+    assert reissued == {r.card_number for r in rejects if r.card_number}
 
 
 # --- the station dies -------------------------------------------------------------------------------------------------

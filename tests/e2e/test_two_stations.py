@@ -39,10 +39,10 @@ def home(request: pytest.FixtureRequest) -> Iterator[ServiceDirectory]:
             url = request.getfixturevalue("cluster").database()
         else:
             url = f"sqlite:///{directory / 'membercard.db'}"
-        made = ServiceDirectory(directory, url, settings={"lease_seconds": LEASE})
+        home = ServiceDirectory(directory, url, settings={"lease_seconds": LEASE})
         for name in ("east", "west"):
-            made.station(name)
-        yield made
+            home.station(name)
+        yield home
 
 
 def stock(home: ServiceDirectory, name: str) -> Path:
@@ -70,7 +70,7 @@ def run_lanes(client: ApiClient, batch: str) -> None:
     client.post("/lanes", {"batch": batch, "readers": ids})
 
 
-def made_by(client: ApiClient) -> int:
+def cards_verified(client: ApiClient) -> int:
     lanes: list[dict[str, int]] = client.get("/lanes")
     return sum(lane["ok"] for lane in lanes)
 
@@ -116,7 +116,7 @@ def killed_midway(east: ServiceProcess, client: ApiClient, registry: Registry, b
     """Killed with a card in hand in every lane: those cards."""
 
     def held() -> list[BoundChip]:
-        if made_by(client) < KILLED_AFTER:
+        if cards_verified(client) < KILLED_AFTER:
             return []
         east.process.send_signal(signal.SIGSTOP)  # it is looked at before it dies
         chips = [chip for chip in registry.line.bound_chips(batch) if chip.lane.endswith("/east")]
@@ -197,8 +197,8 @@ def check(home: ServiceDirectory, registry: Registry, batch: str, count: int, lo
     assert lost.card_number in {entry.card_number for entry in registry.hotlist.entries()}
     places: Counter[str] = Counter()
     for card in cards:
-        found = home.directory.glob(f"*/**/chip-{card.chip_serial}.card")
-        (file,) = [path for path in found if path.parent.name != ".begun"]  # what a feeder has begun with
+        paths = home.directory.glob(f"*/**/chip-{card.chip_serial}.card")
+        (file,) = [path for path in paths if path.parent.name != ".begun"]  # what a feeder has begun with
         assert card_on(VirtualCard.open(file)) == (card.card_number, card.sequence)
         places[file.relative_to(home.directory).parts[0]] += 1
     assert places["east"] >= KILLED_AFTER

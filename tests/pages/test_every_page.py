@@ -87,7 +87,7 @@ def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_ti
     anew = f'<article id="{tile}"><button id="off" disabled>-</button><button id="next">-</button></article>'
     page.evaluate("(html) => import('/static/live.js').then(({ patch }) => patch(html))", anew)
     assert page.evaluate("document.activeElement.id") == "next"
-    # A button that was pressed stays until its answer is there, or nobody would be told of it.
+    # A button that was pressed stays until its answer is there, or nobody would see it.
     page.evaluate("document.getElementById('next').classList.add('htmx-request')")
     page.evaluate("(html) => import('/static/live.js').then(({ patch }) => patch(html))", anew.replace("next", "last"))
     assert page.locator("#next").count() == 1

@@ -79,9 +79,9 @@ def test_any_data_objects_are_explained_one_line_each(item: Tlv, aid: bytes | No
     (tree,) = explain_data(item.encode(), aid)
     assert all(one_line(line) for line in tree.lines())
     assert len(json.dumps(tree.to_json())) > 0
-    card_numbers = [found.value.hex() for found in walk(item) if found.tag == 0x5A and len(found.value) > 6]
-    said = "\n".join(tree.lines())
-    assert not any(f"[{number}]" in said or f": {number}" in said for number in card_numbers)
+    card_numbers = [element.value.hex() for element in walk(item) if element.tag == 0x5A and len(element.value) > 6]
+    text = "\n".join(tree.lines())
+    assert not any(f"[{number}]" in text or f": {number}" in text for number in card_numbers)
 
 
 def walk(item: Tlv) -> Iterator[Tlv]:

@@ -87,7 +87,7 @@ class Bent:
     came: bytes
 
     @property
-    def asked_again(self) -> bool:
+    def repeated(self) -> bool:
         """Whether the terminal threw it away and repeated its command, as 6Cxx tells it to."""
         return self.came[-2:-1] == b"\x6c"
 
@@ -168,7 +168,7 @@ REFUSALS = [
 ]
 
 
-def sm_card(proof: SmProof, first: Callable[[int], int] = lambda asked: asked) -> Card:
+def sm_card(proof: SmProof, first: Callable[[int], int] = lambda chosen: chosen) -> Card:
     return Card(pdol="9F37049F0206DF6901", proof=proof, first=first)
 
 
@@ -204,7 +204,7 @@ def test_an_offline_approval_is_the_cards_own_over_its_own_data(plan: dict[int, 
     for answer in changed:
         name = answer.command[1]
         signed = name == 0xB2 and answer.command[2:4] == b"\x01\x0c"
-        assert not signed or answer.asked_again, "the signed record was bent"
+        assert not signed or answer.repeated, "the signed record was bent"
         if name == 0xAE:
             assert answer.same, "the cryptogram's answer was bent"
         if name == 0xA8 and answer.came[-2:] == b"\x90\x00":
@@ -241,7 +241,7 @@ def test_an_online_approval_is_the_issuers_and_the_cards(plan: dict[int, Bend]) 
 
 @pytest.mark.timeout(3600)
 @given(first=st.sampled_from([AAC, TC, 0x80, 0xC0]), cid=st.integers(0, 63), raw=st.binary(max_size=80))
-def test_a_card_made_of_noise_gets_a_name(first: int, cid: int, raw: bytes) -> None:
+def test_a_card_of_noise_gets_a_name(first: int, cid: int, raw: bytes) -> None:
     card = ToyCard(aip="1C00", first=lambda _: first, cid_extra=cid, data={**DATA, "8E": raw.hex(), "9F0E": raw.hex()})
     outcome = run(card, OVER)
     sane(outcome, card)
@@ -255,14 +255,14 @@ MOST_QUESTIONS = 16
 
 def of_any_kind(card: ForeignCard, plan: dict[int, Bend]) -> Outcome | None:
     """A card of the library, whose answers are bent once more; its cardholder goes on entering the same PIN."""
-    made = card.make()
-    bent(made, plan)
+    chip = card.make()
+    bent(chip, plan)
     pins = None if card.pins is None else (*card.pins, *(card.pins[-1:] or ("1234",)) * 40)
-    meeting = replace(card, pins=pins).meet(card.way(made), KEYS)
+    meeting = replace(card, pins=pins).meet(card.way(chip), KEYS)
     if meeting.person is not None:
         assert len(meeting.person.pin_requests) <= MOST_QUESTIONS
     if meeting.outcome is not None:
-        sane(meeting.outcome, made)
+        sane(meeting.outcome, chip)
     return meeting.outcome
 
 
@@ -291,11 +291,11 @@ def test_a_wrong_pin_is_only_believed_from_the_card_that_says_so(card: ForeignCa
     """The card refuses the PIN and nobody else can say that it was right, but for who bends its very answer to VERIFY:
     no status word in EMV is signed (the wedge of Murdoch, Drimer, Anderson and Bond, 2010), and only the issuer sees in
     the cryptogram that no PIN came. So an approval is allowed where that answer became 9000, and nowhere else."""
-    made = card.make()
-    changed = bent(made, plan)
-    outcome = replace(card, pins=("4321",) * 40).meet(made, KEYS).outcome
+    chip = card.make()
+    changed = bent(chip, plan)
+    outcome = replace(card, pins=("4321",) * 40).meet(chip, KEYS).outcome
     if outcome is not None:
-        sane(outcome, made)
+        sane(outcome, chip)
         assert not outcome.approved or any(b.command[1] == 0x20 and b.came[-2:] == b"\x90\x00" for b in changed)
 
 
@@ -306,12 +306,12 @@ def test_a_pin_that_the_issuer_refuses_never_pays(plan: dict[int, Bend]) -> None
     1), and whether to pay all the same is the issuer's affair (this one does). EMV 4.4 Book 3, 10.3, 10.9."""
     card = next(card for card in CARDS if card.name == "online-pin-wrong")
     bank = Bank()
-    made = card.make()
-    bent(made, plan)
-    outcome = replace(card, pins=("4321",) * 40, bank=lambda: bank).meet(made, KEYS).outcome
+    chip = card.make()
+    bent(chip, plan)
+    outcome = replace(card, pins=("4321",) * 40, bank=lambda: bank).meet(chip, KEYS).outcome
     if outcome is None:
         return
-    sane(outcome, made)
+    sane(outcome, chip)
     if outcome.approved:
         assert bank.requests[0].pin_block is None
         assert bank.requests[0].data[0x95][0] & 0xEC

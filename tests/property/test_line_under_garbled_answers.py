@@ -69,26 +69,26 @@ plans = st.dictionaries(
 @pytest.fixture(scope="module", params=[SCP02, SCP03], ids=["scp02-t0", "scp03-t1"])
 def bench(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, Any]]:
     with fast_directory() as directory:
-        made = Bench(directory, ROOM)
-        yield made, request.param
-        made.registry.close()
+        workbench = Bench(directory, ROOM)
+        yield workbench, request.param
+        workbench.registry.close()
 
 
 @settings(max_examples=repeats(20, 600), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=plans)
 def test_a_garbled_session(bench: tuple[Bench, tuple[int, LinkProtocol]], plan: dict[int, Any]) -> None:
-    made, kind = bench
-    chip, spare = made.chip(kind), made.chip(kind)
+    workbench, kind = bench
+    chip, spare = workbench.chip(kind), workbench.chip(kind)
     rack = Rack([chip, spare], wrap=Garbler(plan).on)
-    result = made.run(rack, max_consecutive_failures=9)
+    result = workbench.run(rack, max_consecutive_failures=9)
     assert not result.fault, result.message
-    accounts = made.accounts
+    accounts = workbench.accounts
     assert accounts.balanced
     assert not rack.chips, "every chip was put somewhere"
     for issued in rack.bins[Disposition.DONE]:
         number, sequence = card_on(issued)
-        card = made.registry.cards.card(number)
+        card = workbench.registry.cards.card(number)
         assert (card.sequence, card.chip_serial) == (sequence, issued.chip_serial)
-    rejects = {reject.chip_serial for reject in made.registry.line.rejects(made.batch)}
-    issued_serials = {card.chip_serial for card in made.registry.cards.of_batch(made.batch)}
+    rejects = {reject.chip_serial for reject in workbench.registry.line.rejects(workbench.batch)}
+    issued_serials = {card.chip_serial for card in workbench.registry.cards.of_batch(workbench.batch)}
     assert not rejects & issued_serials

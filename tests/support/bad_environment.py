@@ -41,11 +41,11 @@ def small_disk(place: Path, size_kib: int) -> Iterator[bool]:
     """A file system of its own at ``place``; False where this machine lets nobody mount one."""
     place.mkdir(exist_ok=True)
     options = ["-o", f"size={size_kib}k", "tmpfs", str(place)]
-    made = subprocess.run(["mount", "-t", "tmpfs", *options], capture_output=True, check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", *options], capture_output=True, check=False)
     try:
-        yield made.returncode == 0
+        yield mounted.returncode == 0
     finally:
-        if made.returncode == 0:
+        if mounted.returncode == 0:
             subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 

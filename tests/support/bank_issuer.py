@@ -1,4 +1,4 @@
-"""An issuing house for bank cards, and the test bank that knows the same master keys.
+"""An issuer of bank cards, and the test bank that knows the same master keys.
 
 Its keystore is put there ready-made: the RSA keys are those of this process, the payment masters are the bank's, as two
 of its officers would have typed them in with `membercard keys import`.
@@ -48,7 +48,7 @@ PAN, PIN = "6210971300000000016", "271828"
 
 @cache
 def custody() -> MemoryCustody:
-    """The standard keys of the test house, with the bank's masters as their newest versions."""
+    """The standard keys of the test issuer, with the bank's masters as their newest versions."""
     transport = Secret(secrets.token_bytes(32))
     keys = MemoryCustody.from_snapshot(issuer.custody().snapshot(transport), transport)
     for (cipher, name), value in MASTERS.items():
@@ -60,7 +60,7 @@ def custody() -> MemoryCustody:
 
 @dataclass(frozen=True)
 class BankIssuer:
-    """A house with one verified bank card, whose PIN offline is the house's and online the bank's."""
+    """An issuer with one verified bank card, whose PIN is the issuer's offline and the bank's online."""
 
     cli: Cli
     root: Path
@@ -106,9 +106,9 @@ class BankIssuer:
         process = self.cli.start("sim", "issuer", "--keys", bank, "--listen", "127.0.0.1:0")
         try:
             assert process.stderr is not None
-            said = process.stderr.readline()
-            url = re.search(r"http://127\.0\.0\.1:\d+/authorize", said)
-            assert url is not None, said
+            line = process.stderr.readline()
+            url = re.search(r"http://127\.0\.0\.1:\d+/authorize", line)
+            assert url is not None, line
             yield url[0]
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=PATIENCE)
@@ -145,7 +145,7 @@ def new_bank_issuer(
 def issue_bank_card(
     root: Path, protocol: LinkProtocol = LinkProtocol.T1, changes: Mapping[str, str] = BOTH_ALGORITHMS
 ) -> BankIssuer:
-    """Such a house and a blank; preparation and personalization are typed."""
+    """Such an issuer and a blank; preparation and personalization are typed."""
     cli, batch = new_bank_issuer(root, changes)
     (_,) = make_stock(root / "stock", 1, CardConfig(blank(), protocol))
     cli.ok("batch", "prepare", batch)

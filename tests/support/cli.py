@@ -1,4 +1,4 @@
-"""The command line as a user runs it, and a house made with it.
+"""The command line as a user runs it, and an issuer set up with it.
 
 Every command is a process of its own. Most are forked from one that has imported the program already, which takes a
 tenth of the time; with ``fresh`` it is the installed script.
@@ -84,10 +84,10 @@ class Cli:
     def _script(self, words: tuple[str, ...], environment: Mapping[str, str], options: dict[str, Any]) -> Done:
         if "input" not in options:
             options["stdin"] = subprocess.DEVNULL
-        made = subprocess.run(
+        ran = subprocess.run(
             [SCRIPT, *words], capture_output=True, encoding="utf-8", env=environment, check=False, **options
         )
-        return Done(words, made.returncode, made.stdout, made.stderr)
+        return Done(words, ran.returncode, ran.stdout, ran.stderr)
 
     def ok(self, *args: object, **options: Any) -> Done:
         """Run a command that has to succeed."""
@@ -112,9 +112,9 @@ class Cli:
 @cache
 def _zygote(at_start: frozenset[tuple[str, str]]) -> Zygote:
     """One for each test process, and for each choice of what an interpreter looks at only when it starts."""
-    made = Zygote(_CLEAN | dict(at_start))
-    atexit.register(made.close)
-    return made
+    zygote = Zygote(_CLEAN | dict(at_start))
+    atexit.register(zygote.close)
+    return zygote
 
 
 def _forked(words: Sequence[str], environment: Mapping[str, str], cwd: Path, timeout: float) -> Done:
@@ -152,7 +152,7 @@ def csv_form(path: Path, count: int, *, start: int = 1, unit: str = "测试工�
 
 @dataclass(frozen=True)
 class IssuerDirectory:
-    """An issuing house that has done one batch and has a draft and blanks left."""
+    """An issuer that has done one batch and has a draft and blanks left."""
 
     cli: Cli
     root: Path

@@ -113,11 +113,11 @@ def registry(url: str) -> Registry:
 
 def batch(store: Registry, count: int, *, start: int = 1, unit: str = "测试工会") -> str:
     """An approved batch."""
-    made = store.rosters.import_roster(
+    draft = store.rosters.import_roster(
         unit, rows(count, start), [], source="test.xlsx", digest=f"{start}-{count}", by="clerk"
     )
-    store.batches.approve(made.id, "reviewer")
-    return made.id
+    store.batches.approve(draft.id, "reviewer")
+    return draft.id
 
 
 def prepared(store: Registry, count: int, directory: Path, *, profile: Profile | None = None, start: int = 1) -> str:

@@ -28,8 +28,8 @@ class LeakSearch:
 
     def plant_bytes(self, name: str, value: bytes) -> None:
         """A key: raw, hex, Base64, as Python prints bytes and lists, and as the number it is."""
-        for spelling, found in _of_bytes(value):
-            self._add(name, spelling, re.escape(found))
+        for spelling, written in _of_bytes(value):
+            self._add(name, spelling, re.escape(written))
         self._add(name, "number", re.escape(str(int.from_bytes(value, "big")).encode()))
 
     def plant_text(self, name: str, value: str) -> None:
@@ -37,9 +37,9 @@ class LeakSearch:
         for encoding in _ENCODINGS:
             raw = value.encode(encoding)
             self._add(name, encoding, re.escape(raw))
-            for spelling, found in _of_bytes(raw):
+            for spelling, written in _of_bytes(raw):
                 if spelling != "raw":
-                    self._add(name, f"{encoding} {spelling}", re.escape(found))
+                    self._add(name, f"{encoding} {spelling}", re.escape(written))
         escaped = "".join(c if c.isascii() else f"\\u{ord(c):04x}" for c in value)
         self._add(name, "JSON escape", re.escape(escaped.encode()))
         if value.rstrip("X").isdecimal():
@@ -48,15 +48,15 @@ class LeakSearch:
     def plant_digits(self, name: str, digits: str) -> None:
         """Packed two digits a byte, as cards hold them; with an odd count padded on either side."""
         for packed in {digits} if len(digits) % 2 == 0 else {digits + "F", "0" + digits}:
-            for spelling, found in _of_bytes(bytes.fromhex(packed)):
-                self._add(name, f"BCD {spelling}", re.escape(found))
+            for spelling, written in _of_bytes(bytes.fromhex(packed)):
+                self._add(name, f"BCD {spelling}", re.escape(written))
 
     def plant_pin(self, name: str, pin: str) -> None:
         """Six digits are everywhere: a PIN counts as a word, or as a format 2 block (ISO 9564-1:2017, 9.3)."""
         self._add(name, "word", rb"(?<![0-9A-Za-z])" + pin.encode() + rb"(?![0-9A-Za-z])")
         block = bytes.fromhex(f"2{len(pin):X}{pin}".ljust(16, "F"))
-        for spelling, found in _of_bytes(block):
-            self._add(name, f"PIN block {spelling}", re.escape(found))
+        for spelling, written in _of_bytes(block):
+            self._add(name, f"PIN block {spelling}", re.escape(written))
 
     def look(self, place: str, what: bytes | str) -> list[Leak]:
         """Every leak in this text or file."""

@@ -1,4 +1,4 @@
-"""A reader service as it runs at a station: a process of its own, over a house of its own, that can be killed.
+"""A reader service as it runs at a station: a process of its own, over a directory of its own, that can be killed.
 
 ``Home`` makes what lies on disk and in the database, ``Station`` is the running process, seen from outside.
 """
@@ -45,7 +45,7 @@ _AT_START = {k: v for k, v in os.environ.items() if not k.startswith("MEMBERCARD
 
 @dataclass
 class ServiceDirectory:
-    """An issuing house with keystore, key pool and settings in ``directory``; ``url`` is its database."""
+    """An issuer with keystore, key pool and settings in ``directory``; ``url`` is its database."""
 
     directory: Path
     url: str
@@ -70,14 +70,14 @@ class ServiceDirectory:
         return self.directory / "stock"
 
     @property
-    def drawer(self) -> Path:
+    def slot_cards(self) -> Path:
         return self.directory / "drawer"
 
     def config(self, name: str) -> Path:
         return self.directory / f"{name}.toml"
 
     def station(self, name: str) -> str:
-        """One more station of this house; its name."""
+        """One more station of this issuer; its name."""
         values: dict[str, object] = {
             "data_dir": str(self.directory),
             "database_url": self.url,
@@ -187,7 +187,7 @@ def _zygote() -> Zygote:
 def running_service(
     home: ServiceDirectory, *options: str, name: str = "station", environment: Mapping[str, str] | None = None
 ) -> Iterator[ServiceProcess]:
-    """`membercard serve` in this house, ended at the end."""
+    """`membercard serve` in this directory, ended at the end."""
     running = ServiceProcess(home.config(name), options, home.directory / f"{name}.log", environment)
     try:
         yield running

@@ -39,16 +39,16 @@ class IssuerLine:
         self.filled: list[int] = []
 
     def prepare(self, batch_id: str, tick: Callable[[int], None], *, by: str = "tests") -> int:
-        made = issuer.prepare(self._registry, batch_id, self._directory)
-        tick(made)
-        return made
+        count = issuer.prepare(self._registry, batch_id, self._directory)
+        tick(count)
+        return count
 
     def remake(self, batch_id: str) -> int:
         return issuer.prepare(self._registry, batch_id, self._directory)
 
     def job(self, batch_id: str) -> Job:
-        made = issuer.job(self._registry, batch_id)
-        return replace(made, registry=self.station_registry, **self.job_changes)  # type: ignore[arg-type]
+        job = issuer.job(self._registry, batch_id)
+        return replace(job, registry=self.station_registry, **self.job_changes)  # type: ignore[arg-type]
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[object]:
         self.filled.append(lanes)
@@ -84,7 +84,7 @@ def reader_rig(directory: Path, *urls: str, url: str | None = None, name: str = 
 
 
 class FakeReader:
-    """A reader that notes which threads use it, and hangs where it is told to."""
+    """A reader that notes which threads use it, and hangs where a test wants it."""
 
     def __init__(self, name: str = "Fake") -> None:
         self.name = name

@@ -46,15 +46,15 @@ class NoLine:
         tick(0)
         if self.fault is not None:
             raise self.fault
-        made = registrar.prepare(self._registry, issuer.custody(), batch_id, by)
-        tick(made)
-        return made
+        count = registrar.prepare(self._registry, issuer.custody(), batch_id, by)
+        tick(count)
+        return count
 
     def job(self, batch_id: str) -> Job:
         raise LookupError(f"this line runs nothing, batch {batch_id} neither")
 
     def remake(self, batch_id: str) -> object:
-        return self.prepare(batch_id, lambda made: None, by="line")
+        return self.prepare(batch_id, lambda count: None, by="line")
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[object]:
         return nullcontext(lanes)
@@ -97,8 +97,8 @@ def at(registry: Registry, number: str, *states: CardState) -> None:
 
 def last_audit_entry(registry: Registry) -> tuple[str, str, str, str]:
     """Actor, action, subject and reason of the newest row of the audit."""
-    deed = registry.audit.page(None, 1).items[0].entry
-    return deed.actor, deed.action, deed.subject, deed.reason
+    entry = registry.audit.page(None, 1).items[0].entry
+    return entry.actor, entry.action, entry.subject, entry.reason
 
 
 def day(text: str) -> datetime:

@@ -44,22 +44,22 @@ class ServiceApp:
     def document(self) -> dict[str, Any]:
         """The API's OpenAPI document."""
         answer: httpx.Response = self.stranger().get("/api/v1/openapi.json")
-        found: dict[str, Any] = answer.json()
-        return found
+        body: dict[str, Any] = answer.json()
+        return body
 
 
 @contextmanager
 def service_app(directory: Path, *urls: str) -> Iterator[ServiceApp]:
-    made = reader_rig(directory, *urls)
-    service = ReaderService(made.parts)
+    rig = reader_rig(directory, *urls)
+    service = ReaderService(rig.parts)
     service.accounts.passwords = Passwords(CHEAP)
     stored = service.accounts.passwords.hash(PASSWORD)
     everybody = {role.value: [role.value] for role in Role} | {ALL: [role.value for role in Role]}
     for name, roles in everybody.items():
-        made.registry.users.add(name, name, stored, roles, by="tests", must_change=False)
+        rig.registry.users.add(name, name, stored, roles, by="tests", must_change=False)
     service.start()
     try:
-        yield ServiceApp(made, service, create_app(service))
+        yield ServiceApp(rig, service, create_app(service))
     finally:
         service.close()
-        made.registry.close()
+        rig.registry.close()

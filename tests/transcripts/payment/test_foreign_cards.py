@@ -23,21 +23,21 @@ def keys() -> CaStore:
     return load_ca_store(HERE / "ca.json")
 
 
-def said(card: ForeignCard) -> str:
+def recording(card: ForeignCard) -> str:
     return (HERE / f"{card.name}.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 def test_the_transaction_ends_as_emv_says(card: ForeignCard) -> None:
-    text = said(card)
+    text = recording(card)
     with Transcript.parse(text) as transcript:
         meeting = card.meet(transcript, keys())
     outcome = meeting.outcome
     if outcome is None:
         assert card.result == NONE
         return
-    found = (outcome.result, f"{int(outcome.tvr):010X}", outcome.reversal, outcome.script_results.hex().upper())
-    assert found == (card.result, card.tvr, card.reversal, card.scripts), outcome.reason
+    actual = (outcome.result, f"{int(outcome.tvr):010X}", outcome.reversal, outcome.script_results.hex().upper())
+    assert actual == (card.result, card.tvr, card.reversal, card.scripts), outcome.reason
     assert outcome.reason
     if card.cvm is not None:
         assert outcome.cvm_results.hex().upper() == card.cvm
@@ -55,7 +55,7 @@ def test_every_recording_has_its_card_and_says_what_it_is() -> None:
     assert {path.stem for path in HERE.glob("*.txt")} == set(BY_NAME)
     assert len(BY_NAME) == len(CARDS)
     for card in CARDS:
-        assert said(card).startswith(heading(card)), card.name
+        assert recording(card).startswith(heading(card)), card.name
 
 
 def test_the_index_is_complete() -> None:
@@ -79,7 +79,7 @@ def test_a_card_that_takes_its_time_is_waited_for(name: str) -> None:
             self.exchange = lambda apdu: (waited.append(300), inner.exchange(apdu))[1]
             self.reset, self.close = inner.reset, inner.close
 
-    with Transcript.parse(said(card)) as transcript:
+    with Transcript.parse(recording(card)) as transcript:
         outcome = card.meet(Late(transcript), keys()).outcome
     assert outcome is not None
     assert (outcome.result, f"{int(outcome.tvr):010X}") == (card.result, card.tvr)

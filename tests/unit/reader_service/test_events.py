@@ -21,11 +21,11 @@ def bus(size: int = 100) -> EventBus:
 
 
 async def take(events: AsyncIterator[list[Event]], count: int) -> list[Event]:
-    found: list[Event] = []
+    taken: list[Event] = []
     async with asyncio.timeout(PATIENCE):
-        while len(found) < count:
-            found += await anext(events)
-    return found
+        while len(taken) < count:
+            taken += await anext(events)
+    return taken
 
 
 def test_an_event_is_written_as_json_with_its_id_and_time() -> None:
@@ -50,10 +50,10 @@ def test_what_threads_publish_reaches_a_listener_in_order() -> None:
         await asyncio.sleep(0)
         for thread in publishers:
             thread.start()
-        found = await waiting
+        received = await waiting
         for thread in publishers:
             thread.join()
-        return found
+        return received
 
     assert [event.number for event in asyncio.run(main())] == list(range(1, 401))
 
@@ -69,7 +69,7 @@ def test_a_listener_goes_on_after_the_event_it_names() -> None:
 
 
 @pytest.mark.parametrize("after", ["e0-3", "e1-1", "e1-99", "e1-x", "nonsense", "", f"e1-{'9' * 5000}"])
-def test_who_asks_for_what_is_not_kept_is_told_of_the_gap_and_then_goes_on(after: str) -> None:
+def test_a_request_for_events_no_longer_stored_gets_a_notice_of_the_gap_and_goes_on(after: str) -> None:
     async def main() -> list[Event]:
         events = bus(size=3)
         for number in range(10):
@@ -107,7 +107,7 @@ def test_a_slow_listener_is_let_go_and_the_others_are_not() -> None:
     assert len(asyncio.run(main())) == 11
 
 
-def test_who_comes_back_hears_all_that_is_kept_in_messages_of_bounded_size() -> None:
+def test_a_listener_that_reconnects_gets_all_stored_events_in_messages_of_bounded_size() -> None:
     async def main() -> list[list[Event]]:
         events = bus(10_000)
         for number in range(5_000):

@@ -34,11 +34,11 @@ from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
-    made = accounts_app(tmp_path_factory.mktemp("serving"))
-    made.person("admin", Role.ADMINISTRATOR)
-    yield made
-    made.registry.close()
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
+    rig = accounts_app(tmp_path_factory.mktemp("serving"))
+    rig.person("admin", Role.ADMINISTRATOR)
+    yield rig
+    rig.registry.close()
 
 
 class Authority:
@@ -103,7 +103,7 @@ def test_without_tls_it_listens_on_this_machine_only(authority: Authority) -> No
     Listen("0.0.0.0", cert=cert, key=key).check()  # noqa: S104
 
 
-def test_tls_files_that_do_not_fit_are_told_before_anything_begins(authority: Authority, tmp_path: Path) -> None:
+def test_tls_files_that_do_not_fit_are_reported_before_anything_begins(authority: Authority, tmp_path: Path) -> None:
     cert, key = authority.issue("one.example")
     _, other = authority.issue("two.example")
     assert "both" in refusal(Listen(cert=cert))
@@ -126,24 +126,24 @@ def test_over_tls_it_answers_to_the_names_of_its_certificate_and_cookies_are_sec
     settings = listen.access_settings()
     assert settings.tls
     assert {"station.example", "127.0.0.1", "alias.example", "localhost"} <= set(settings.hosts)
-    house = accounts_app(tmp_path, settings)
-    house.person("admin", Role.ADMINISTRATOR)
+    rig = accounts_app(tmp_path, settings)
+    rig.person("admin", Role.ADMINISTRATOR)
     trust = ssl.create_default_context(cafile=str(authority.ca))
-    with Web(house.app, listen) as web, httpx.Client(verify=trust, base_url=web.address, timeout=PATIENCE) as client:
+    with Web(rig.app, listen) as web, httpx.Client(verify=trust, base_url=web.address, timeout=PATIENCE) as client:
         assert web.address.startswith("https://")
         answer = client.post("/api/v1/session", json={"name": "admin", "password": "a sentence of somebody"})
         assert answer.status_code == 201
         assert "strict-transport-security" in answer.headers
         assert client.get("/api/v1/session").json()["name"] == "admin"
-    house.registry.close()
+    rig.registry.close()
 
 
 def test_with_a_client_ca_only_stations_with_its_certificate_come_in(
-    authority: Authority, house: AccountsApp, tmp_path: Path
+    authority: Authority, rig: AccountsApp, tmp_path: Path
 ) -> None:
     cert, key = authority.issue("here.example", x509.IPAddress(ip_address("127.0.0.1")))
     station, stranger = authority.issue("till-3.example"), Authority(tmp_path).issue("till-4.example")
-    with Web(house.app, Listen(port=0, cert=cert, key=key, client_ca=authority.ca)) as web:
+    with Web(rig.app, Listen(port=0, cert=cert, key=key, client_ca=authority.ca)) as web:
         for chain, status in ((station, 200), (stranger, None), (None, None)):
             context = ssl.create_default_context(cafile=str(authority.ca))
             if chain is not None:
@@ -156,17 +156,17 @@ def test_with_a_client_ca_only_stations_with_its_certificate_come_in(
                     assert client.get("/health/live").status_code == status
 
 
-def said(web: Web, sent: bytes, *, then: bytes = b"", seconds: float = PATIENCE) -> bytes:
+def reply_to(web: Web, sent: bytes, *, then: bytes = b"", seconds: float = PATIENCE) -> bytes:
     """What comes back on a bare connection until the server closes it."""
     with socket.create_connection(("127.0.0.1", web.port), timeout=seconds) as line:
         line.sendall(sent)
-        found = b""
+        received = b""
         while piece := line.recv(65536):
-            found += piece
+            received += piece
             if then:
                 line.sendall(then)
                 then = b""
-        return found
+        return received
 
 
 @pytest.fixture
@@ -175,18 +175,18 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTT", b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: "])
-def test_a_connection_whose_request_does_not_get_on_is_closed(house: AccountsApp, hurried: None, sent: bytes) -> None:
-    with Web(house.app) as web:
+def test_a_connection_whose_request_does_not_get_on_is_closed(rig: AccountsApp, hurried: None, sent: bytes) -> None:
+    with Web(rig.app) as web:
         begun = time.monotonic()
-        assert said(web, sent) == b""
+        assert reply_to(web, sent) == b""
         assert time.monotonic() - begun > 0.2
 
 
-def test_an_idle_connection_is_closed_even_if_it_babbles_after_the_answer(house: AccountsApp) -> None:
+def test_an_idle_connection_is_closed_even_if_it_babbles_after_the_answer(rig: AccountsApp) -> None:
     ask = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nsome"
-    with Web(house.app) as web:
+    with Web(rig.app) as web:
         web.server.config.timeout_keep_alive = 1
-        assert b'{"live":true}' in said(web, ask, then=b"more")
+        assert b'{"live":true}' in reply_to(web, ask, then=b"more")
 
 
 @pytest.mark.parametrize(
@@ -199,32 +199,32 @@ def test_an_idle_connection_is_closed_even_if_it_babbles_after_the_answer(house:
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "bad-request"),
     ],
 )
-def test_what_is_no_request_gets_a_problem_and_the_end(house: AccountsApp, sent: bytes, status: int, code: str) -> None:
-    with Web(house.app) as web:
-        head, _, body = said(web, sent).partition(b"\r\n\r\n")
+def test_what_is_no_request_gets_a_problem_and_the_end(rig: AccountsApp, sent: bytes, status: int, code: str) -> None:
+    with Web(rig.app) as web:
+        head, _, body = reply_to(web, sent).partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"content-type: application/problem+json" in head
     assert json.loads(body)["code"] == code
 
 
-def test_whoever_still_sends_a_body_that_is_too_large_sees_why_not(house: AccountsApp) -> None:
-    client = house.signed_in("admin")
+def test_whoever_still_sends_a_body_that_is_too_large_sees_why_not(rig: AccountsApp) -> None:
+    client = rig.signed_in("admin")
     sent = {"Cookie": f"membercard={client.cookies['membercard']}", "X-CSRF-Token": client.headers["X-CSRF-Token"]}
-    with Web(house.app) as web:
+    with Web(rig.app) as web:
         answer = httpx.post(web.address + "/api/v1/users", content=b"x" * 20_000_000, headers=sent, timeout=PATIENCE)
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
 
 
-def test_the_server_names_no_program_and_believes_no_proxy(house: AccountsApp) -> None:
-    with Web(house.app) as web:
+def test_the_server_names_no_program_and_believes_no_proxy(rig: AccountsApp) -> None:
+    with Web(rig.app) as web:
         headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
         answer = httpx.get(web.address + "/metrics", headers=headers, timeout=PATIENCE)
     assert answer.status_code == 200
     assert "server" not in answer.headers
 
 
-def test_at_the_end_the_service_is_stopped_before_connections_are_closed(house: AccountsApp) -> None:
-    web = Web(house.app)
+def test_at_the_end_the_service_is_stopped_before_connections_are_closed(rig: AccountsApp) -> None:
+    web = Web(rig.app)
     finishing, answered = threading.Event(), threading.Event()
 
     def stop() -> None:
@@ -282,8 +282,8 @@ def test_nothing_secret_or_personal_gets_into_the_log(logged: io.StringIO, as_js
         assert lines[0]["logger"] == "somewhere.else"
 
 
-def test_a_request_is_logged_by_its_route_and_never_by_its_values(house: AccountsApp, logged: io.StringIO) -> None:
-    client = house.signed_in("admin")
+def test_a_request_is_logged_by_its_route_and_never_by_its_values(rig: AccountsApp, logged: io.StringIO) -> None:
+    client = rig.signed_in("admin")
     logs.set_up(logged, as_json=True, level="debug")
     client.get("/api/v1/users/sun.bolei?query=130102197605153974")
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]
@@ -294,7 +294,7 @@ def test_a_request_is_logged_by_its_route_and_never_by_its_values(house: Account
     assert "130102197605153974" not in logged.getvalue()
 
 
-def test_a_terminal_that_is_closed_ends_the_service_unless_it_was_told_not_to_care() -> None:
+def test_a_terminal_that_is_closed_ends_the_service_unless_that_signal_is_ignored() -> None:
     before = signal.getsignal(signal.SIGHUP)
     try:
         for handler, ends in ((signal.SIG_DFL, True), (signal.SIG_IGN, False)):

@@ -26,23 +26,23 @@ LONG = "x" * 1_000_000
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
-    made = accounts_app(tmp_path_factory.mktemp("clients"))
-    made.person("admin", Role.ADMINISTRATOR)
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
+    rig = accounts_app(tmp_path_factory.mktemp("clients"))
+    rig.person("admin", Role.ADMINISTRATOR)
     router = APIRouter()
 
     @router.get("/large")
     async def large() -> Response:
         return Response(b"x" * LARGE)
 
-    made.app.include_router(router)
-    yield made
-    made.registry.close()
+    rig.app.include_router(router)
+    yield rig
+    rig.registry.close()
 
 
 @pytest.fixture
-def web(house: AccountsApp) -> Iterator[Web]:
-    with Web(house.app) as running:
+def web(rig: AccountsApp) -> Iterator[Web]:
+    with Web(rig.app) as running:
         yield running
 
 
@@ -67,12 +67,12 @@ def test_whoever_takes_it_slowly_gets_all_of_it(web: Web, monkeypatch: pytest.Mo
     monkeypatch.setattr(serving, "UNREAD_SECONDS", 1.5)
     with connected(web, 500_000) as line:
         line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        found, begun = 0, time.monotonic()
+        received, begun = 0, time.monotonic()
         while piece := line.recv(1024 * 1024):
-            found += len(piece)
+            received += len(piece)
             if time.monotonic() - begun < 3.5:
                 time.sleep(0.1)
-    assert found > LARGE
+    assert received > LARGE
 
 
 def upgrade(token: str) -> bytes:
@@ -83,31 +83,31 @@ def upgrade(token: str) -> bytes:
     ).encode()
 
 
-def test_a_websocket_on_a_connection_that_was_used_before_stays(house: AccountsApp, web: Web) -> None:
+def test_a_websocket_on_a_connection_that_was_used_before_stays(rig: AccountsApp, web: Web) -> None:
     web.server.config.timeout_keep_alive = 1
     with connected(web) as line:
         line.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert line.recv(65536).startswith(b"HTTP/1.1 200")
-        line.sendall(upgrade(house.token(Role.OPERATOR, label="late")))
+        line.sendall(upgrade(rig.token(Role.OPERATOR, label="late")))
         assert line.recv(65536).startswith(b"HTTP/1.1 101")
         time.sleep(1.3)
-        house.service.bus.publish("reader.state", "r1", {"still": "here"})
+        rig.service.bus.publish("reader.state", "r1", {"still": "here"})
         assert b'"still":"here"' in line.recv(65536)
 
 
 def test_a_websocket_whose_client_takes_nothing_is_cut_off(
-    house: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch
+    rig: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "UNREAD_SECONDS", 0.3)
     connections = web.server.server_state.connections
     with connected(web) as line:
-        line.sendall(upgrade(house.token(Role.OPERATOR, label="mute")))
+        line.sendall(upgrade(rig.token(Role.OPERATOR, label="mute")))
         assert line.recv(200).startswith(b"HTTP/1.1 101")
         assert eventually(lambda: len(connections) == 1)
 
         def cut_off() -> bool:
-            # Again and again: it may not listen yet when it is told that it was let in.
-            house.service.bus.publish("reader.state", "r1", {"long": LONG})
+            # Again and again: it may not listen yet when its handshake is answered.
+            rig.service.bus.publish("reader.state", "r1", {"long": LONG})
             return not connections
 
         assert eventually(cut_off)
@@ -117,9 +117,9 @@ PIECE = b"x" * (1024 * 1024)
 TOO_MANY = 17
 
 
-def signed(house: AccountsApp, *more: str) -> bytes:
+def signed(rig: AccountsApp, *more: str) -> bytes:
     """The head of an upload by somebody who is signed in."""
-    client = house.signed_in("admin")
+    client = rig.signed_in("admin")
     lines = (
         "POST /api/v1/rosters HTTP/1.1",
         "Host: localhost",
@@ -133,39 +133,39 @@ def signed(house: AccountsApp, *more: str) -> bytes:
 
 def refusal(line: socket.socket) -> str:
     """All that comes until the connection is closed."""
-    found = b""
+    received = b""
     while piece := line.recv(65536):
-        found += piece
-    return found.decode()
+        received += piece
+    return received.decode()
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-def test_an_upload_that_is_too_large_is_told_so_while_it_is_still_sent(
-    house: AccountsApp, web: Web, chunked: bool
+def test_an_upload_that_is_too_large_is_refused_while_it_is_still_sent(
+    rig: AccountsApp, web: Web, chunked: bool
 ) -> None:
     how = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {TOO_MANY * len(PIECE)}"
     with connected(web, 65536) as line:
-        line.sendall(signed(house, how))
+        line.sendall(signed(rig, how))
         for _ in range(TOO_MANY):
             line.sendall(b"%x\r\n%s\r\n" % (len(PIECE), PIECE) if chunked else PIECE)
         if chunked:
             line.sendall(b"0\r\n\r\n")
-        found = refusal(line)
-    assert found.startswith("HTTP/1.1 413 ")
-    assert '"code": "too-large"' in found
+        received = refusal(line)
+    assert received.startswith("HTTP/1.1 413 ")
+    assert '"code": "too-large"' in received
 
 
-def test_an_upload_that_is_too_large_is_not_asked_for(house: AccountsApp, web: Web) -> None:
+def test_an_upload_that_is_too_large_is_not_requested(rig: AccountsApp, web: Web) -> None:
     with connected(web, 65536) as line:
-        line.sendall(signed(house, f"Content-Length: {TOO_MANY * len(PIECE)}", "Expect: 100-continue"))
-        found = refusal(line)
-    assert found.startswith("HTTP/1.1 413 ")
+        line.sendall(signed(rig, f"Content-Length: {TOO_MANY * len(PIECE)}", "Expect: 100-continue"))
+        received = refusal(line)
+    assert received.startswith("HTTP/1.1 413 ")
 
 
-def test_an_upload_that_stops_in_the_middle_leaves_nothing(house: AccountsApp, web: Web) -> None:
+def test_an_upload_that_stops_in_the_middle_leaves_nothing(rig: AccountsApp, web: Web) -> None:
     connections = web.server.server_state.connections
     with connected(web, 65536) as line:
-        line.sendall(signed(house, "Content-Length: 1000000") + b"--b\r\n")
+        line.sendall(signed(rig, "Content-Length: 1000000") + b"--b\r\n")
         assert eventually(lambda: bool(connections))
     assert eventually(lambda: not connections and not web.server.server_state.tasks)
 
@@ -174,7 +174,7 @@ def test_an_upload_that_stops_in_the_middle_leaves_nothing(house: AccountsApp, w
 def test_what_is_refused_before_the_application_has_the_same_headers(web: Web, sent: bytes) -> None:
     with connected(web) as line:
         line.sendall(sent)
-        found = line.recv(65536).decode()
-    assert f"content-security-policy: {API_POLICY}" in found
+        received = line.recv(65536).decode()
+    assert f"content-security-policy: {API_POLICY}" in received
     for header in ("x-content-type-options: nosniff", "cache-control: no-store", "x-frame-options: DENY"):
-        assert header in found
+        assert header in received

@@ -58,9 +58,9 @@ def meanwhile(do: Callable[[str], None], listen: Listen, database: Database) -> 
         other = threading.Thread(target=do, args=(address,))
         other.start()
         try:
-            found = opened(database.open, listen, listener, every=0.05)
+            registry = opened(database.open, listen, listener, every=0.05)
             listener.getsockname()  # still open, for the service itself
-            return found
+            return registry
         finally:
             other.join()
 
@@ -77,10 +77,10 @@ def test_it_says_that_it_is_not_ready_and_opens_the_database_when_it_is_there(
         database.there.set()
 
     with caplog.at_level(logging.INFO):
-        found = meanwhile(look, Listen(port=0), database)
-    assert found is not None
-    with found:
-        assert found.batches.all() == []
+        registry = meanwhile(look, Listen(port=0), database)
+    assert registry is not None
+    with registry:
+        assert registry.batches.all() == []
     assert {path: answer.status_code for path, answer in responses.items()} == {
         "/health/live": 200,
         "/health/ready": 503,
@@ -99,7 +99,7 @@ def test_it_says_that_it_is_not_ready_and_opens_the_database_when_it_is_there(
     assert lines[1] == "the database is there"
 
 
-def test_what_no_waiting_mends_is_told_at_once(database: Database) -> None:
+def test_what_no_waiting_mends_is_reported_at_once(database: Database) -> None:
     database.there.set()
     database.fault = SchemaTooNew("changed by a newer version")
     with pytest.raises(SchemaTooNew):

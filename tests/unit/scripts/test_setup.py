@@ -37,7 +37,7 @@ def test_without_root_the_missing_packages_are_named(tmp_path: Path, what: str, 
     assert "apt-get install" in ended.stderr
 
 
-def test_another_system_is_told_what_it_needs(tmp_path: Path) -> None:
+def test_another_system_gets_a_sentence_naming_what_it_needs(tmp_path: Path) -> None:
     environment = machine(tmp_path, dpkg_query="exit 1", bash='exec /bin/bash "$@"')
     tools = ("dirname", "sha256sum", "cat", "id", "tail", "mktemp")
     for tool in tools:

@@ -1,4 +1,4 @@
-"""A service made of a house's settings: what its counter works from, and what it leaves behind."""
+"""A service over an issuer's settings: what its counter works from, and what it leaves behind."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Broken:
 
 
 class ScriptedReader:
-    """A reader that does what it was told, one turn for each look at the slot, and has no card after that."""
+    """A reader that follows a plan, one turn for each look at the slot, and has no card after that."""
 
     name = url = "scripted"
 

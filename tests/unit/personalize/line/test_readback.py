@@ -224,7 +224,7 @@ def test_another_chip_of_the_same_name_is_detected_by_its_keys(bench: Bench, per
     [
         pytest.param(datetime(2050, 1, 1, tzinfo=UTC), None, "EXPIRED", id="expired"),
         pytest.param(datetime(2020, 1, 1, tzinfo=UTC), None, "NOT_YET_VALID", id="not-yet-valid"),
-        pytest.param(NOW, "empty", "UNKNOWN_ISSUER", id="another-houses-trust"),
+        pytest.param(NOW, "empty", "UNKNOWN_ISSUER", id="another-issuers-trust"),
     ],
 )
 def test_only_an_active_card_passes(personalized: PersonalizedCard, at: datetime, trust: str | None, code: str) -> None:

@@ -1,4 +1,4 @@
-"""Card profiles: what is accepted, and how faults are told."""
+"""Card profiles: what is accepted, and how faults are reported."""
 
 from datetime import date
 from pathlib import Path

@@ -47,8 +47,8 @@ def test_what_is_too_easy_is_refused_by_the_rule_that_it_breaks(password: str, r
 
 
 def test_passwords_are_hashed_with_argon2id_as_rfc_9106_recommends() -> None:
-    found = extract_parameters(Passwords(STRONG).hash("correct horse battery"))
-    assert (found.type, found.memory_cost, found.time_cost, found.parallelism) == (Type.ID, 65536, 3, 4)
+    used = extract_parameters(Passwords(STRONG).hash("correct horse battery"))
+    assert (used.type, used.memory_cost, used.time_cost, used.parallelism) == (Type.ID, 65536, 3, 4)
 
 
 def test_a_hash_matches_its_password_in_whichever_unicode_form_it_was_typed() -> None:

@@ -26,27 +26,27 @@ V1 = "/api/v1"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[RegistryApp]:
-    made = registry_app(tmp_path)
-    yield made
-    made.accounts.registry.close()
+def rig(tmp_path: Path) -> Iterator[RegistryApp]:
+    rig = registry_app(tmp_path)
+    yield rig
+    rig.accounts.registry.close()
 
 
 def listed(client: Client, path: str, **params: Any) -> list[dict[str, Any]]:
     """All items of a list, two at a time."""
-    found: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
         page = client.get(f"{V1}{path}", params={**params, **cursor, "limit": 2}).json()
-        found += page["items"]
+        items += page["items"]
         if page["next"] is None:
-            return found
+            return items
         cursor = {"cursor": page["next"]}
 
 
-def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> None:
-    operator, reviewer = house.person("op", Role.OPERATOR), house.person("rev", Role.REVIEWER)
-    batch_id = approved(house.accounts.registry, rows(2))
+def test_a_batch_is_prepared_reported_and_closed_by_two(rig: RegistryApp) -> None:
+    operator, reviewer = rig.person("op", Role.OPERATOR), rig.person("rev", Role.REVIEWER)
+    batch_id = approved(rig.accounts.registry, rows(2))
     begun = operator.post(f"{V1}/batches/{batch_id}/prepare")
     assert (begun.status_code, begun.json()["total"]) == (202, 2)
     preparation = f"{V1}/batches/{batch_id}/preparation"
@@ -57,7 +57,7 @@ def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> N
     assert (view["batch"]["state"], view["accounts"]["waiting"], view["signed_by"]) == ("prepared", 2, None)
     assert problem(operator.post(f"{V1}/batches/{batch_id}/close"))["code"] == "conflict"
 
-    done, _ = carded(house.accounts.registry, 1, digest="d2", start=3)
+    done, _ = carded(rig.accounts.registry, 1, digest="d2", start=3)
     assert operator.post(f"{V1}/batches/{done}/close").json()["signed_by"] == "op"
     assert problem(operator.post(f"{V1}/batches/{done}/close"))["code"] == "own-work"
     assert reviewer.post(f"{V1}/batches/{done}/close").json()["batch"]["closed_by"] == ["op", "rev"]
@@ -71,8 +71,8 @@ def test_a_batch_is_prepared_reported_and_closed_by_two(house: RegistryApp) -> N
     assert operator.get(f"{V1}/batches/stock").json()["received"] == 1
 
 
-def test_chips_that_were_refused_or_are_missing(house: RegistryApp) -> None:
-    operator, registry = house.client_as(Role.OPERATOR), house.accounts.registry
+def test_chips_that_were_refused_or_are_missing(rig: RegistryApp) -> None:
+    operator, registry = rig.client_as(Role.OPERATOR), rig.accounts.registry
     batch_id = ready(registry, custody(), 4)
     for number in (1, 2, 3):
         registry.line.reject(claimed(registry, batch_id, number), "no answer", "select", "B")
@@ -81,18 +81,18 @@ def test_chips_that_were_refused_or_are_missing(house: RegistryApp) -> None:
     (bound,) = listed(operator, f"/batches/{batch_id}/chips")
     lost = {"chip_serial": bound["chip_serial"], "reason": "fell"}
     assert problem(operator.post(f"{V1}/batches/{batch_id}/release", json=lost))["code"] == "conflict"
-    house.accounts.clock.forward(timedelta(seconds=LEASE.total_seconds() + 1))
+    rig.accounts.clock.forward(timedelta(seconds=LEASE.total_seconds() + 1))
     assert operator.post(f"{V1}/batches/{batch_id}/release", json=lost).status_code == 200
     assert [one["chip_serial"] for one in listed(operator, f"/batches/{batch_id}/rejects")][-1] == chip(4)
 
 
-def test_members_are_found_by_body_and_never_by_address(house: RegistryApp) -> None:
-    clerk = house.client_as(Role.REGISTRAR)
-    _, numbers = carded(house.accounts.registry, 3)
+def test_members_are_searched_by_body_and_never_by_address(rig: RegistryApp) -> None:
+    clerk = rig.client_as(Role.REGISTRAR)
+    _, numbers = carded(rig.accounts.registry, 3)
     first = row(1)
     for text in (numbers[0], "130000000001", first.person.id_number, first.person.name):
-        (found,) = clerk.post(f"{V1}/members/search", json={"text": text}).json()["items"]
-        assert (found["member_id"], found["card_number"], found["id_masked"][-4:]) == (1, numbers[0], "0001")
+        (member,) = clerk.post(f"{V1}/members/search", json={"text": text}).json()["items"]
+        assert (member["member_id"], member["card_number"], member["id_masked"][-4:]) == (1, numbers[0], "0001")
     assert len(listed(clerk, "/members", unit=UNIT)) == 3
     assert clerk.get(f"{V1}/members/1").json()["name_masked"] == "欧****"
     seen = clerk.post(f"{V1}/members/1/unmask", json={"reason": "a call back"}).json()
@@ -116,9 +116,9 @@ def test_members_are_found_by_body_and_never_by_address(house: RegistryApp) -> N
     assert problem(clerk.get(f"{V1}/members/999"))["code"] == "not-found"
 
 
-def test_a_cards_life(house: RegistryApp) -> None:
-    clerk = house.client_as(Role.REGISTRAR)
-    _, (number, other) = carded(house.accounts.registry, 2)
+def test_a_cards_life(rig: RegistryApp) -> None:
+    clerk = rig.client_as(Role.REGISTRAR)
+    _, (number, other) = carded(rig.accounts.registry, 2)
     card = f"{V1}/cards/{number}"
     assert clerk.get(card).json()["allowed"] == ["pack", "loss", "withdraw", "replace"]
     for step in ("pack", "deliver", "activate", "suspend", "unlock", "loss"):
@@ -135,20 +135,20 @@ def test_a_cards_life(house: RegistryApp) -> None:
     assert problem(clerk.get(f"{V1}/cards/130102197605153974X"))["code"] == "invalid"
 
 
-def test_counters_fetch_a_list_once_and_then_the_difference(house: RegistryApp) -> None:
-    clerk, till = house.client_as(Role.REGISTRAR), house.client_as(Role.COUNTER)
+def test_counters_fetch_a_list_once_and_then_the_difference(rig: RegistryApp) -> None:
+    clerk, till = rig.client_as(Role.REGISTRAR), rig.client_as(Role.COUNTER)
     assert problem(till.get(f"{V1}/lists/hotlist"))["code"] == "not-found"
-    _, numbers = carded(house.accounts.registry, 3)
-    at(house.accounts.registry, numbers[0], CardState.LOST)
+    _, numbers = carded(rig.accounts.registry, 3)
+    at(rig.accounts.registry, numbers[0], CardState.LOST)
     old = clerk.post(f"{V1}/lists/hotlist")
     assert (old.status_code, old.json()["entries"]) == (201, 1)
     first = till.get(f"{V1}/lists/hotlist")
     key = public_key(custody().info(custody().latest("list-signer")))
-    assert len(Hotlist.load(first.content, key, at=house.accounts.clock())) == 1
+    assert len(Hotlist.load(first.content, key, at=rig.accounts.clock())) == 1
     for tag in (first.headers["etag"], f'"x", W/{first.headers["etag"]}', "*"):
         same = till.get(f"{V1}/lists/hotlist", headers={"If-None-Match": tag})
         assert (same.status_code, same.content) == (304, b"")
-    at(house.accounts.registry, numbers[1], CardState.LOST)
+    at(rig.accounts.registry, numbers[1], CardState.LOST)
     new = clerk.post(f"{V1}/lists/hotlist").json()["version"]
     delta = till.get(f"{V1}/lists/hotlist/delta", params={"since": old.json()["version"]}).json()
     whole = till.get(f"{V1}/lists/hotlist", headers={"If-None-Match": first.headers["etag"]})
@@ -162,11 +162,11 @@ def test_counters_fetch_a_list_once_and_then_the_difference(house: RegistryApp) 
     assert problem(till.get(f"{V1}/lists/hotlist/delta", params={"since": 1}))["code"] == "not-found"
 
 
-def test_the_audit_over_http(house: RegistryApp) -> None:
-    auditor = house.client_as(Role.AUDITOR)
-    batch_id, _ = carded(house.accounts.registry, 1)
-    found = listed(auditor, "/audit", action="batch.", subject=f"batch:{batch_id}")
-    assert [one["action"] for one in found] == ["batch.prepare", "batch.approve"]
+def test_the_audit_over_http(rig: RegistryApp) -> None:
+    auditor = rig.client_as(Role.AUDITOR)
+    batch_id, _ = carded(rig.accounts.registry, 1)
+    entries = listed(auditor, "/audit", action="batch.", subject=f"batch:{batch_id}")
+    assert [one["action"] for one in entries] == ["batch.prepare", "batch.approve"]
     assert listed(auditor, "/audit", until="2026-11-01T00:00:00Z") == []
     chain = auditor.get(f"{V1}/audit/verify").json()
     assert (chain["whole"], chain["rows"]) == (True, chain["last_number"])
@@ -177,9 +177,9 @@ def test_the_audit_over_http(house: RegistryApp) -> None:
     assert problem(auditor.get(f"{V1}/audit", params={"actor": "a\0b"}))["code"] == "invalid"
 
 
-def test_figures_and_the_schedule(house: RegistryApp) -> None:
-    clerk, auditor = house.client_as(Role.REGISTRAR), house.client_as(Role.AUDITOR)
-    carded(house.accounts.registry, 2)
+def test_figures_and_the_schedule(rig: RegistryApp) -> None:
+    clerk, auditor = rig.client_as(Role.REGISTRAR), rig.client_as(Role.AUDITOR)
+    carded(rig.accounts.registry, 2)
     plan = {"unit": UNIT, "group": "第一批", "planned": 3, "due": "2026-11-01"}
     assert clerk.request("PUT", f"{V1}/statistics/plans", json={"plans": [plan]}).json() == [plan]
     sheet = "单位,组别,计划数,完成日期\n后来的单位,第二批,5,2026-12-31\n".encode()

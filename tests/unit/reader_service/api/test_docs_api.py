@@ -33,7 +33,7 @@ _STEP = re.compile(r"\.?\[(\d+)\]|\.(\w+)")
 
 
 def examples() -> list[tuple[str, str | None]]:
-    return [(found["command"], found["answer"]) for found in _BLOCK.finditer(GUIDE.read_text("utf-8"))]
+    return [(block["command"], block["answer"]) for block in _BLOCK.finditer(GUIDE.read_text("utf-8"))]
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Shell:
         assert words[0] == "curl"
         assert not any("$" in word for word in words), line
         headers: dict[str, str] = {}
-        asked: dict[str, Any] = {}
+        body: dict[str, Any] = {}
         method, url, jar, out = "", "", "", ""
         rest = iter(words[1:])
         for word in rest:
@@ -72,10 +72,10 @@ class Shell:
             elif word == "-X":
                 method = next(rest)
             elif word == "--json":
-                asked["content"], headers["Content-Type"] = next(rest).encode(), "application/json"
+                body["content"], headers["Content-Type"] = next(rest).encode(), "application/json"
             elif word == "-F":
                 name, _, place = next(rest).partition("=@")
-                asked["files"] = {name: (place, (self.folder / place).read_bytes())}
+                body["files"] = {name: (place, (self.folder / place).read_bytes())}
             elif word in ("-b", "-c"):
                 jar = next(rest)
             elif word == "-o":
@@ -85,7 +85,7 @@ class Shell:
         client = Client(self.station.app, headers)
         for name, value in self.jars.get(jar, {}).items():
             client.cookies.set(name, value)
-        answer = client.request(method or ("POST" if asked else "GET"), url, **asked)
+        answer = client.request(method or ("POST" if body else "GET"), url, **body)
         if jar:
             self.jars.setdefault(jar, {}).update(answer.cookies.items())
         if out:
@@ -146,13 +146,13 @@ def test_every_example_runs_and_answers_as_it_says(shell: Shell) -> None:
     ran = 0
     for command, answer in examples():
         assert eventually(lambda: settled(shell.station)), command
-        found = shell.run(command)
+        response = shell.run(command)
         if answer is not None:
-            like(found.json(), json.loads(answer))
+            like(response.json(), json.loads(answer))
         ran += 1
     assert ran > 40
-    made = {place: (shell.folder / place).read_bytes() for place in ("annotated.xlsx", "report.html", "figures.xlsx")}
-    assert [made[place][:2] for place in made] == [b"PK", b"<!", b"PK"]
+    files = {place: (shell.folder / place).read_bytes() for place in ("annotated.xlsx", "report.html", "figures.xlsx")}
+    assert [files[place][:2] for place in files] == [b"PK", b"<!", b"PK"]
 
 
 def test_every_code_and_every_address_stands_in_the_guide(tmp_path: Path) -> None:
@@ -164,9 +164,9 @@ def test_every_code_and_every_address_stands_in_the_guide(tmp_path: Path) -> Non
         problem = problem_of(TooMany("why", 1) if kind is TooMany else kind("why"))
         assert problem is not None
         assert (problem.code, problem.status) == (kind.code, statuses[kind.code])
-    house = accounts_app(tmp_path)
-    document = house.app.openapi()["paths"]
-    house.registry.close()
+    rig = accounts_app(tmp_path)
+    document = rig.app.openapi()["paths"]
+    rig.registry.close()
     operations = {
         (method.upper(), path, operation["summary"])
         for path, methods in document.items()

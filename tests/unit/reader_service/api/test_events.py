@@ -33,16 +33,16 @@ KINDS = [*events.MAY_HEAR, "something.new"]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
-    made = accounts_app(tmp_path_factory.mktemp("events"), AccessSettings(listeners=20))
-    made.person("admin", Role.ADMINISTRATOR, Role.OPERATOR)
-    yield made
-    made.registry.close()
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
+    rig = accounts_app(tmp_path_factory.mktemp("events"), AccessSettings(listeners=20))
+    rig.person("admin", Role.ADMINISTRATOR, Role.OPERATOR)
+    yield rig
+    rig.registry.close()
 
 
 @pytest.fixture(scope="module")
-def web(house: AccountsApp) -> Iterator[Web]:
-    with Web(house.app) as running:
+def web(rig: AccountsApp) -> Iterator[Web]:
+    with Web(rig.app) as running:
         yield running
 
 
@@ -54,13 +54,13 @@ def listen(web: Web, token: str, query: str = "", **headers: str) -> connect:
 
 
 async def heard(socket: ClientConnection, count: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     async with asyncio.timeout(PATIENCE):
-        while len(found) < count:
+        while len(events) < count:
             batch = json.loads(await socket.recv())
             assert isinstance(batch, list)
-            found += batch
-    return found
+            events += batch
+    return events
 
 
 async def seated(web: Web, count: int) -> None:
@@ -76,24 +76,24 @@ def may_hear(role: Role, kind: str) -> bool:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_each_role_hears_what_it_may_see_and_nothing_else(house: AccountsApp, web: Web, role: Role) -> None:
-    bus = house.service.bus
+def test_each_role_hears_what_it_may_see_and_nothing_else(rig: AccountsApp, web: Web, role: Role) -> None:
+    bus = rig.service.bus
     expected = [kind for kind in KINDS if may_hear(role, kind)]
 
     async def run() -> list[str]:
-        async with listen(web, house.token(role), f"?after={bus.last_id()}") as socket:
+        async with listen(web, rig.token(role), f"?after={bus.last_id()}") as socket:
             for kind in KINDS:
                 bus.publish(kind, "r1", {"unit": "第一工会"})
-            found = [event["kind"] for event in await heard(socket, len(expected))]
+            kinds = [event["kind"] for event in await heard(socket, len(expected))]
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(socket.recv(), 0.1)
-            return found
+            return kinds
 
     assert asyncio.run(run()) == expected
 
 
-def test_a_listener_who_comes_back_hears_what_it_missed_and_is_told_of_a_gap(house: AccountsApp, web: Web) -> None:
-    bus, token = house.service.bus, house.token(Role.OPERATOR)
+def test_a_listener_that_reconnects_gets_what_it_missed_and_a_notice_of_a_gap(rig: AccountsApp, web: Web) -> None:
+    bus, token = rig.service.bus, rig.token(Role.OPERATOR)
     last = bus.last_id()
     for number in range(3):
         bus.publish("lane.state", "lane", {"n": number})
@@ -125,36 +125,34 @@ def refused_with(web: Web, token: str, query: str = "", **headers: str) -> tuple
     return asyncio.run(run())
 
 
-def test_nobody_listens_without_being_known_and_no_other_sites_page_with_a_cookie(house: AccountsApp, web: Web) -> None:
-    secret = house.signed_in("admin").cookies["membercard"]
+def test_nobody_listens_without_being_known_and_no_other_sites_page_with_a_cookie(rig: AccountsApp, web: Web) -> None:
+    secret = rig.signed_in("admin").cookies["membercard"]
     cookie = f"membercard={secret}"
     assert refused_with(web, "") == (401, "not-signed-in")
     assert refused_with(web, "mc_" + "A" * 43) == (401, "not-signed-in")
     assert refused_with(web, "", Cookie=cookie, Origin="https://evil.example") == (403, "csrf")
-    assert refused_with(web, house.token(Role.OPERATOR), Host="evil.example") == (421, "wrong-host")
-    assert refused_with(web, house.token(Role.OPERATOR), "?after=nonsense") == (422, "invalid")
-    assert refused_with(web, house.token(Role.OPERATOR), "-of-nobody") == (404, "not-found")
+    assert refused_with(web, rig.token(Role.OPERATOR), Host="evil.example") == (421, "wrong-host")
+    assert refused_with(web, rig.token(Role.OPERATOR), "?after=nonsense") == (422, "invalid")
+    assert refused_with(web, rig.token(Role.OPERATOR), "-of-nobody") == (404, "not-found")
 
     async def own_page() -> list[dict[str, Any]]:
-        async with listen(
-            web, "", f"?after={house.service.bus.last_id()}", Cookie=cookie, Origin=web.address
-        ) as socket:
-            house.service.bus.publish("reader.state", "r1", {})
+        async with listen(web, "", f"?after={rig.service.bus.last_id()}", Cookie=cookie, Origin=web.address) as socket:
+            rig.service.bus.publish("reader.state", "r1", {})
             return await heard(socket, 1)
 
     assert asyncio.run(own_page())[0]["topic"] == "r1"
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])
-def test_the_address_of_a_websocket_and_what_it_hears_are_in_no_log(house: AccountsApp, web: Web, level: str) -> None:
+def test_the_address_of_a_websocket_and_what_it_hears_are_in_no_log(rig: AccountsApp, web: Web, level: str) -> None:
     root, stream = logging.getLogger(), io.StringIO()
     handlers, before = root.handlers[:], root.level
-    token = house.token(Role.OPERATOR)
+    token = rig.token(Role.OPERATOR)
 
     async def run() -> None:
         async with listen(web, token, "?after=1-1&password=hunter2") as socket:
             await heard(socket, 1)
-            house.service.bus.publish("lane.state", "l", {"name": "hunter2"})
+            rig.service.bus.publish("lane.state", "l", {"name": "hunter2"})
             await heard(socket, 1)
 
     try:
@@ -172,16 +170,14 @@ def test_the_address_of_a_websocket_and_what_it_hears_are_in_no_log(house: Accou
     assert (refused["status"], refused["who"]) == (401, "")
 
 
-def test_somebody_who_is_signed_out_hears_no_more(
-    house: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_somebody_who_is_signed_out_hears_no_more(rig: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.1)
-    client = house.signed_in("admin")
+    client = rig.signed_in("admin")
 
     async def run() -> int:
         async with listen(web, "", Cookie=f"membercard={client.cookies['membercard']}", Origin=web.address) as socket:
-            await asyncio.to_thread(lambda: house.registry.sessions.end_all("admin", by="tests"))
-            house.accounts.authenticator.forget()
+            await asyncio.to_thread(lambda: rig.registry.sessions.end_all("admin", by="tests"))
+            rig.accounts.authenticator.forget()
             async with asyncio.timeout(PATIENCE):
                 await socket.wait_closed()
             return int(socket.close_code or 0)
@@ -189,8 +185,8 @@ def test_somebody_who_is_signed_out_hears_no_more(
     assert asyncio.run(run()) == events.LEFT
 
 
-def test_listeners_are_counted_and_there_is_an_end_to_them(house: AccountsApp, web: Web) -> None:
-    token = house.token(Role.OPERATOR)
+def test_listeners_are_counted_and_there_is_an_end_to_them(rig: AccountsApp, web: Web) -> None:
+    token = rig.token(Role.OPERATOR)
 
     async def run() -> int:
         sockets = [await listen(web, token) for _ in range(20)]
@@ -215,15 +211,15 @@ class Quiet:
         return ""
 
 
-def test_live_pages_take_seats_too(house: AccountsApp, web: Web) -> None:
+def test_live_pages_count_as_listeners_too(rig: AccountsApp, web: Web) -> None:
     router = APIRouter()
 
     @router.get("/quiet/live")
     async def quiet(request: Request) -> Response:
-        return live.stream(house.service.bus, Quiet(), lambda kind: True, lambda: still_in(request), tick=0.05)
+        return live.stream(rig.service.bus, Quiet(), lambda kind: True, lambda: still_in(request), tick=0.05)
 
-    house.app.include_router(router)
-    secret = house.signed_in("admin").cookies["membercard"]
+    rig.app.include_router(router)
+    secret = rig.signed_in("admin").cookies["membercard"]
     client = httpx.AsyncClient(base_url=web.address, cookies={"membercard": secret}, timeout=PATIENCE)
 
     async def run() -> httpx.Response:
@@ -242,16 +238,16 @@ def test_live_pages_take_seats_too(house: AccountsApp, web: Web) -> None:
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
 
 
-def test_a_listener_who_falls_behind_is_let_go(house: AccountsApp, web: Web) -> None:
-    token = house.token(Role.OPERATOR)
+def test_a_listener_who_falls_behind_is_let_go(rig: AccountsApp, web: Web) -> None:
+    token = rig.token(Role.OPERATOR)
 
     async def run() -> int:
         async with listen(web, token) as socket:
             await seated(web, 1)
             # On the server's own loop, so that no listener is served in between.
-            loop = house.service.bus._loop
+            loop = rig.service.bus._loop
             assert loop is not None
-            loop.call_soon_threadsafe(lambda: [house.service.bus.publish("lane.state", "l", {}) for _ in range(6000)])
+            loop.call_soon_threadsafe(lambda: [rig.service.bus.publish("lane.state", "l", {}) for _ in range(6000)])
             async with asyncio.timeout(10):
                 while True:
                     try:
@@ -264,7 +260,7 @@ def test_a_listener_who_falls_behind_is_let_go(house: AccountsApp, web: Web) -> 
 
 def lines_of(web: Web, token: str, count: int, **headers: str) -> list[str]:
     """The first lines of the stream that are not blank."""
-    found: list[str] = []
+    lines: list[str] = []
     bearer = {"Authorization": f"Bearer {token}"}
     with httpx.stream(
         "GET", f"{web.address}/api/v1/events/stream", headers={**bearer, **headers}, timeout=PATIENCE
@@ -273,33 +269,33 @@ def lines_of(web: Web, token: str, count: int, **headers: str) -> list[str]:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
         for line in answer.iter_lines():
-            found += [line] if line else []
-            if len(found) >= count:
+            lines += [line] if line else []
+            if len(lines) >= count:
                 break
-    return found
+    return lines
 
 
-def test_the_same_events_come_as_a_stream_for_browsers(house: AccountsApp, web: Web) -> None:
-    bus = house.service.bus
+def test_the_same_events_come_as_a_stream_for_browsers(rig: AccountsApp, web: Web) -> None:
+    bus = rig.service.bus
     last = bus.last_id()
     event = bus.publish("verdict", "counter", {"code": "ACTIVE"})
-    found = lines_of(web, house.token(Role.COUNTER), 4, **{"Last-Event-ID": last})
-    assert found[0].startswith(":")
-    assert found[1:] == [f"id: {event.id}", "event: verdict", f"data: {event.json}"]
+    lines = lines_of(web, rig.token(Role.COUNTER), 4, **{"Last-Event-ID": last})
+    assert lines[0].startswith(":")
+    assert lines[1:] == [f"id: {event.id}", "event: verdict", f"data: {event.json}"]
 
 
-def test_a_quiet_stream_shows_that_it_lives(house: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quiet_stream_shows_that_it_lives(rig: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.05)
-    assert lines_of(web, house.token(Role.COUNTER), 3) == [": here"] * 3
+    assert lines_of(web, rig.token(Role.COUNTER), 3) == [": here"] * 3
 
 
-def test_an_id_that_is_none_is_refused(house: AccountsApp, web: Web) -> None:
-    bearer = f"Bearer {house.token(Role.COUNTER)}"
+def test_an_id_that_is_none_is_refused(rig: AccountsApp, web: Web) -> None:
+    bearer = f"Bearer {rig.token(Role.COUNTER)}"
     answer = web.get("/api/v1/events/stream?after=abc", Authorization=bearer)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
-def test_a_text_is_written_once_for_all_who_hear_the_same(house: AccountsApp) -> None:
+def test_a_text_is_written_once_for_all_who_hear_the_same(rig: AccountsApp) -> None:
     bus, written = EventBus(), []
     form = events._Form("counted", lambda batch: written.append(len(batch)) or f"{len(batch)}")  # type: ignore[func-returns-value]
     audience = events.Audience(bus, events.Measures())

@@ -27,15 +27,15 @@ _LEFT_OUT: Final = ("DELETE /api/v1/session", "GET /api/v1/events/stream")
 
 
 @pytest.fixture(scope="module")
-def fuzz_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceApp]:
-    with service_app(tmp_path_factory.mktemp("fuzz")) as made:
-        yield made
+def fuzz_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceApp]:
+    with service_app(tmp_path_factory.mktemp("fuzz")) as rig:
+        yield rig
 
 
 @pytest.fixture(scope="module")
-def everybody(fuzz_house: ServiceApp) -> Client:
+def everybody(fuzz_rig: ServiceApp) -> Client:
     """Who may do everything, so that nothing is refused before it is looked at."""
-    return fuzz_house.signed_in(ALL)
+    return fuzz_rig.signed_in(ALL)
 
 
 def send(client: Client, case: schemathesis.Case) -> httpx.Response:
@@ -72,21 +72,21 @@ def check(case: schemathesis.Case, answer: httpx.Response) -> None:
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-def test_whatever_is_asked_nothing_here_breaks(mode: GenerationMode, fuzz_house: ServiceApp, everybody: Client) -> None:
-    schema = schemathesis.openapi.from_dict(fuzz_house.document())
-    asked = 0
-    for found in schema.get_all_operations():
-        operation = found.ok()
+def test_no_request_breaks_the_service(mode: GenerationMode, fuzz_rig: ServiceApp, everybody: Client) -> None:
+    schema = schemathesis.openapi.from_dict(fuzz_rig.document())
+    requests = 0
+    for parsed in schema.get_all_operations():
+        operation = parsed.ok()
         if operation.label in _LEFT_OUT:
             continue
 
         @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: schemathesis.Case) -> None:
-            nonlocal asked
-            asked += 1
+            nonlocal requests
+            requests += 1
             check(case, send(everybody, case))
 
         with suppress(Unsatisfiable):  # nothing about this operation can be wrong
             ask()
-    assert asked > 200
+    assert requests > 200

@@ -128,54 +128,54 @@ TABLE: Final[dict[str, Permission | None]] = {
     "POST /tokens": P.USERS,
     "POST /tokens/{number}/revoke": P.USERS,
 }
-ASKED: Final = [place for place, permission in TABLE.items() if permission is not None]
+GUARDED: Final = [place for place, permission in TABLE.items() if permission is not None]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceApp]:
-    with service_app(tmp_path_factory.mktemp("permissions")) as made:
-        yield made
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceApp]:
+    with service_app(tmp_path_factory.mktemp("permissions")) as rig:
+        yield rig
 
 
 @pytest.fixture(scope="module")
-def document(house: ServiceApp) -> dict[str, Any]:
-    return house.document()
+def document(rig: ServiceApp) -> dict[str, Any]:
+    return rig.document()
 
 
 @pytest.fixture(scope="module")
-def clients(house: ServiceApp) -> dict[Role, Client]:
-    return {role: house.signed_in(role.value) for role in Role}
+def clients(rig: ServiceApp) -> dict[Role, Client]:
+    return {role: rig.signed_in(role.value) for role in Role}
 
 
 def place_of(method: str, path: str) -> str:
     return f"{method} {path.removeprefix('/api/v1')}"
 
 
-def api_places(house: ServiceApp) -> set[str]:
+def api_places(rig: ServiceApp) -> set[str]:
     """Every endpoint that the application has outside its pages."""
-    found = set()
-    for route in iter_route_contexts(house.app.routes):
+    places = set()
+    for route in iter_route_contexts(rig.app.routes):
         path = str(route.path)
         if not path.startswith(("/api", "/health", "/metrics")):
             continue
         methods = route.methods or {"WEBSOCKET"}
-        found |= {place_of(method, path) for method in methods}
-    return found
+        places |= {place_of(method, path) for method in methods}
+    return places
 
 
-def test_every_endpoint_is_in_the_table_and_nothing_else(house: ServiceApp) -> None:
-    assert api_places(house) == set(TABLE) | PUBLIC
-    websockets = [route for route in iter_route_contexts(house.app.routes) if not route.methods]
+def test_every_endpoint_is_in_the_table_and_nothing_else(rig: ServiceApp) -> None:
+    assert api_places(rig) == set(TABLE) | PUBLIC
+    websockets = [route for route in iter_route_contexts(rig.app.routes) if not route.methods]
     assert {str(route.path) for route in websockets} - {"/static"} == {"/api/v1/events"}
 
 
 def example(schema: dict[str, Any], document: dict[str, Any]) -> Any:
     """A value that the schema's own examples are made of."""
     if "$ref" in schema:
-        found: Any = document
+        value: Any = document
         for step in schema["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        return example(found, document)
+            value = value[step]
+        return example(value, document)
     for key in ("examples", "enum"):
         if schema.get(key):
             return schema[key][0]
@@ -218,7 +218,7 @@ def ask(client: Client, place: str, document: dict[str, Any]) -> Any:
     return client.request(method, path, params=query, headers=headers, **more)
 
 
-@pytest.mark.parametrize("place", ASKED)
+@pytest.mark.parametrize("place", GUARDED)
 def test_each_role_gets_what_its_permissions_say(
     place: str, clients: dict[Role, Client], document: dict[str, Any]
 ) -> None:
@@ -235,15 +235,15 @@ def test_each_role_gets_what_its_permissions_say(
 
 
 @pytest.mark.parametrize("place", sorted(set(TABLE) - {"WEBSOCKET /events"}))
-def test_nobody_gets_anything(place: str, house: ServiceApp) -> None:
+def test_nobody_gets_anything(place: str, rig: ServiceApp) -> None:
     method, path = place.split(" ")
-    answer = house.stranger().request(method, "/api/v1" + re.sub(r"\{\w+\}", "1", path))
+    answer = rig.stranger().request(method, "/api/v1" + re.sub(r"\{\w+\}", "1", path))
     assert (problem(answer)["status"], problem(answer)["code"]) == (401, "not-signed-in")
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_ones_own_session_is_everybodys(role: Role, house: ServiceApp, document: dict[str, Any]) -> None:
-    client = house.signed_in(role.value)
+def test_ones_own_session_is_everybodys(role: Role, rig: ServiceApp, document: dict[str, Any]) -> None:
+    client = rig.signed_in(role.value)
     for place in ("GET /session", "GET /session/all", "POST /session/language", "DELETE /session/others"):
         assert ask(client, place, document).status_code == 200
     assert problem(ask(client, "POST /session/password", document))["code"] == "wrong-password"
@@ -252,26 +252,26 @@ def test_ones_own_session_is_everybodys(role: Role, house: ServiceApp, document:
 
 
 @pytest.mark.parametrize("place", sorted(PUBLIC - {"POST /session"}))
-def test_what_is_public_answers_everybody(place: str, house: ServiceApp) -> None:
+def test_what_is_public_answers_everybody(place: str, rig: ServiceApp) -> None:
     path = place.split(" ")[1]
-    answer = house.stranger().get(f"/api/v1{path}" if path == "/openapi.json" else path)
+    answer = rig.stranger().get(f"/api/v1{path}" if path == "/openapi.json" else path)
     assert answer.status_code == 200
 
 
-def test_figures_are_for_this_machine_and_whoever_may_read_them(house: ServiceApp) -> None:
+def test_figures_are_for_this_machine_and_whoever_may_read_them(rig: ServiceApp) -> None:
     for role in Role:
         may = Principal("x", frozenset({role})).may(Permission.METRICS)
-        assert house.signed_in(role.value).get("/metrics").status_code == (200 if may else 403)
-    far = Client(house.app, {}, "192.0.2.1")
+        assert rig.signed_in(role.value).get("/metrics").status_code == (200 if may else 403)
+    far = Client(rig.app, {}, "192.0.2.1")
     assert problem(far.get("/metrics"))["code"] == "not-signed-in"
     assert far.get("/health/live").status_code == 200
 
 
-def test_no_label_of_a_figure_says_anything_about_a_person(house: ServiceApp) -> None:
-    client = house.signed_in("registrar")
+def test_no_label_of_a_figure_says_anything_about_a_person(rig: ServiceApp) -> None:
+    client = rig.signed_in("registrar")
     client.post("/api/v1/members/search", json={"text": "130102197605153974"})
     client.get("/api/v1/cards/6212260000000000012")
-    figures = house.stranger().get("/metrics").text
+    figures = rig.stranger().get("/metrics").text
     assert 'route="/api/v1/cards/{number}"' in figures
     assert "membercard_readers" in figures
     for private in ("130102197605153974", "6212260000000000012", "registrar"):

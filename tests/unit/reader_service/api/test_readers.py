@@ -23,9 +23,9 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[ReaderApp]:
-    made = ReaderApp(tmp_path)
-    yield made
-    made.close()
+    app = ReaderApp(tmp_path)
+    yield app
+    app.close()
 
 
 def documented(sent: dict[str, Any], model: type) -> None:
@@ -78,8 +78,8 @@ def test_lanes_make_cards_and_the_counter_knows_them(here: ReaderApp, tmp_path: 
     for step in ("pause", "resume"):
         assert problem(operator.post(f"/lanes/lane-1/{step}"))["code"] == "not-found"
 
-    made = developer.get("/developer/drawer").json()
-    assert developer.post("/developer/readers/counter/insert", json={"name": made[0]["name"]}).status_code == 200
+    cards = developer.get("/developer/drawer").json()
+    assert developer.post("/developer/readers/counter/insert", json={"name": cards[0]["name"]}).status_code == 200
     token = {"Lease-Token": counter.post("/readers/counter/lease", json={}).json()["token"]}
     verdict = counter.post("/verify", json={"reader": "counter"}, headers=token).json()
     assert (verdict["verdict"], verdict["proven"], verdict["lists"]["live"]) == ("ACTIVE", "offline dynamic", True)
@@ -100,18 +100,18 @@ def test_lanes_make_cards_and_the_counter_knows_them(here: ReaderApp, tmp_path: 
     assert (out["status"], out["code"], out["params"]["code"]) == (409, "reader-out", "no-card")
 
 
-def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ReaderApp) -> None:
+def test_a_developer_sends_commands_to_a_card_and_sees_their_meaning(here: ReaderApp) -> None:
     developer = here.client_as(Role.DEVELOPER)
     token = {"Lease-Token": developer.post("/readers/lane-1/lease", json={}).json()["token"]}
     atr = developer.post("/developer/readers/lane-1/connect", json={}, headers=token).json()["atr"]
     assert bytes.fromhex(atr)[0] in (0x3B, 0x3F)
-    said = developer.post(
+    exchanges = developer.post(
         "/developer/readers/lane-1/apdu", json={"apdus": ["00A4040000", "80CA9F7F00"]}, headers=token
     ).json()
-    assert [exchange["number"] for exchange in said] == [1, 2]
-    documented(said[0], ExchangeResponse)
-    assert (said[0]["sw"], "SELECT" in said[0]["meaning"]) == ("9000", True)
-    assert developer.get("/developer/readers/lane-1/history", headers=token).json() == said
+    assert [exchange["number"] for exchange in exchanges] == [1, 2]
+    documented(exchanges[0], ExchangeResponse)
+    assert (exchanges[0]["sw"], "SELECT" in exchanges[0]["meaning"]) == ("9000", True)
+    assert developer.get("/developer/readers/lane-1/history", headers=token).json() == exchanges
     body = problem(developer.post("/developer/readers/lane-1/apdu", json={"apdus": ["00"]}, headers=token))
     assert body["fields"].keys() == {"apdus.0"}
     odd = problem(developer.post("/developer/readers/lane-1/apdu", json={"apdus": ["00A"]}, headers=token))
@@ -128,13 +128,11 @@ def test_a_developer_speaks_to_a_card_and_is_told_what_it_said(here: ReaderApp) 
 
 def test_virtual_cards_are_put_in_and_torn_out(here: ReaderApp) -> None:
     developer = here.client_as(Role.DEVELOPER)
-    drawer = developer.get("/developer/drawer").json()
-    assert len(drawer) == 2
-    assert (
-        problem(developer.post("/developer/readers/lane-1/insert", json={"name": drawer[0]["name"]}))["status"] == 409
-    )
+    cards = developer.get("/developer/drawer").json()
+    assert len(cards) == 2
+    assert problem(developer.post("/developer/readers/lane-1/insert", json={"name": cards[0]["name"]}))["status"] == 409
     assert developer.post("/developer/readers/lane-1/eject").json()["state"] == "empty"
-    inserted = developer.post("/developer/readers/counter/insert", json={"name": drawer[0]["name"]})
+    inserted = developer.post("/developer/readers/counter/insert", json={"name": cards[0]["name"]})
     assert inserted.status_code == 200, inserted.text
     assert eventually(lambda: developer.get("/readers/counter").json()["state"] == "card")
     assert developer.post("/developer/readers/counter/tear").json()["state"] == "empty"
@@ -147,8 +145,8 @@ def test_virtual_cards_are_put_in_and_torn_out(here: ReaderApp) -> None:
 
 def test_a_reader_that_is_gone_is_forgotten_and_one_that_is_there_is_not(here: ReaderApp) -> None:
     operator = here.client_as(Role.OPERATOR)
-    kept = problem(operator.delete("/readers/counter"))
-    assert (kept["status"], kept["code"], kept["params"]["reason"]) == (409, "conflict", "there")
+    refused = problem(operator.delete("/readers/counter"))
+    assert (refused["status"], refused["code"], refused["params"]["reason"]) == (409, "conflict", "there")
     here.service.readers._entries["counter"].shut = "the reader does not open"
     assert operator.delete("/readers/counter").status_code == 204
     assert problem(operator.delete("/readers/counter"))["code"] == "not-found"

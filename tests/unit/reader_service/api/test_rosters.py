@@ -22,18 +22,18 @@ ROSTERS, BATCHES = "/api/v1/rosters", "/api/v1/batches"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[RegistryApp]:
-    made = registry_app(tmp_path)
-    yield made
-    made.accounts.registry.close()
+def rig(tmp_path: Path) -> Iterator[RegistryApp]:
+    rig = registry_app(tmp_path)
+    yield rig
+    rig.accounts.registry.close()
 
 
 def form(tmp_path: Path, *people: list[object]) -> bytes:
     return forms.xlsx(tmp_path / "made.xlsx", forms.form(*people)).read_bytes()
 
 
-def test_the_way_of_a_form(house: RegistryApp, tmp_path: Path) -> None:
-    clerk, reviewer = house.person("clerk", Role.REGISTRAR), house.person("reviewer", Role.REVIEWER)
+def test_the_way_of_a_form(rig: RegistryApp, tmp_path: Path) -> None:
+    clerk, reviewer = rig.person("clerk", Role.REGISTRAR), rig.person("reviewer", Role.REVIEWER)
     answer = clerk.post(ROSTERS, files={"file": ("登记表.xlsx", form(tmp_path, *GOOD, BAD))})
     body = answer.json()
     assert answer.status_code == 201, answer.text
@@ -41,9 +41,9 @@ def test_the_way_of_a_form(house: RegistryApp, tmp_path: Path) -> None:
     batch_id = body["batch"]["id"]
     assert answer.headers["location"] == f"{BATCHES}/{batch_id}"
 
-    found = reviewer.get(f"{ROSTERS}/{batch_id}/findings", params={"limit": 2}).json()
-    rest = reviewer.get(f"{ROSTERS}/{batch_id}/findings", params={"limit": 2, "cursor": found["next"]}).json()
-    assert [row["accepted"] for row in found["items"] + rest["items"]] == [True, True, False]
+    page = reviewer.get(f"{ROSTERS}/{batch_id}/findings", params={"limit": 2}).json()
+    rest = reviewer.get(f"{ROSTERS}/{batch_id}/findings", params={"limit": 2, "cursor": page["next"]}).json()
+    assert [row["accepted"] for row in page["items"] + rest["items"]] == [True, True, False]
     assert rest["items"][0]["reason_zh"] == "没有填写手机号码。"
 
     sheet = clerk.get(f"{ROSTERS}/{batch_id}/annotated")
@@ -66,16 +66,16 @@ def test_the_way_of_a_form(house: RegistryApp, tmp_path: Path) -> None:
     assert problem(clerk.post(f"{BATCHES}/{batch_id}/discard", json={"reason": "why"}))["code"] == "conflict"
 
 
-def test_who_imported_does_not_approve(house: RegistryApp, tmp_path: Path) -> None:
-    both = house.person("both", Role.REGISTRAR, Role.REVIEWER)
+def test_who_imported_does_not_approve(rig: RegistryApp, tmp_path: Path) -> None:
+    both = rig.person("both", Role.REGISTRAR, Role.REVIEWER)
     batch_id = both.post(ROSTERS, files={"file": ("f.xlsx", form(tmp_path, *GOOD))}).json()["batch"]["id"]
     both.post(f"{BATCHES}/{batch_id}/submit")
     refused = both.post(f"{BATCHES}/{batch_id}/approve")
     assert (refused.status_code, problem(refused)["code"]) == (403, "own-work")
 
 
-def test_a_form_of_which_nobody_passes(house: RegistryApp, tmp_path: Path) -> None:
-    clerk = house.client_as(Role.REGISTRAR)
+def test_a_form_of_which_nobody_passes(rig: RegistryApp, tmp_path: Path) -> None:
+    clerk = rig.client_as(Role.REGISTRAR)
     content = form(tmp_path, BAD)
     answer = clerk.post(ROSTERS, files={"file": ("f.xlsx", content)}, data={"unit": "另一个单位"})
     assert (answer.status_code, answer.json()["batch"], answer.json()["unit"]) == (200, None, "另一个单位")
@@ -97,8 +97,8 @@ def with_macros(tmp_path: Path) -> bytes:
     return whole.getvalue()
 
 
-def test_bad_uploads_are_answered_and_nothing_is_stored(house: RegistryApp, tmp_path: Path) -> None:
-    clerk = house.client_as(Role.REGISTRAR)
+def test_bad_uploads_are_answered_and_nothing_is_stored(rig: RegistryApp, tmp_path: Path) -> None:
+    clerk = rig.client_as(Role.REGISTRAR)
     good = form(tmp_path, *GOOD)
     bad = [
         ("f.xlsx", bomb(tmp_path), 413, "too-large"),
@@ -116,11 +116,11 @@ def test_bad_uploads_are_answered_and_nothing_is_stored(house: RegistryApp, tmp_
     body = problem(clerk.post(ROSTERS, files={"file": ("f.xlsm", with_macros(tmp_path))}))
     assert body["params"]["chinese"].startswith("工作簿含有宏")
     assert problem(clerk.post(ROSTERS, data={"unit": "x"}))["fields"].keys() == {"file"}
-    assert house.accounts.registry.batches.all() == []
+    assert rig.accounts.registry.batches.all() == []
 
 
-def test_an_upload_is_done_once_by_its_key(house: RegistryApp, tmp_path: Path) -> None:
-    clerk = house.client_as(Role.REGISTRAR)
+def test_an_upload_is_done_once_by_its_key(rig: RegistryApp, tmp_path: Path) -> None:
+    clerk = rig.client_as(Role.REGISTRAR)
     key = {"Idempotency-Key": str(uuid.uuid4())}
     content = form(tmp_path, *GOOD)
     first = clerk.post(ROSTERS, files={"file": ("f.xlsx", content)}, headers=key)
@@ -128,4 +128,4 @@ def test_an_upload_is_done_once_by_its_key(house: RegistryApp, tmp_path: Path) -
     assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (201, first.json(), "true")
     other = clerk.post(ROSTERS, files={"file": ("f.xlsx", content + b"\n")}, headers=key)
     assert problem(other)["code"] == "idempotency-key-reused"
-    assert len(house.accounts.registry.batches.all()) == 1
+    assert len(rig.accounts.registry.batches.all()) == 1

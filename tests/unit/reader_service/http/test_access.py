@@ -27,15 +27,15 @@ NEW = {"name": "Li Na", "roles": ["counter"]}
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[AccountsApp]:
-    made = accounts_app(tmp_path)
-    made.person("admin", Role.ADMINISTRATOR)
-    yield made
-    made.registry.close()
+def rig(tmp_path: Path) -> Iterator[AccountsApp]:
+    rig = accounts_app(tmp_path)
+    rig.person("admin", Role.ADMINISTRATOR)
+    yield rig
+    rig.registry.close()
 
 
-def test_a_token_comes_in_with_its_roles_and_its_own_name(house: AccountsApp) -> None:
-    client = house.bearing(house.token(Role.AUDITOR, label="watchdog"))
+def test_a_token_comes_in_with_its_roles_and_its_own_name(rig: AccountsApp) -> None:
+    client = rig.bearing(rig.token(Role.AUDITOR, label="watchdog"))
     body = client.get(ME).json()
     assert (body["name"], body["token"], body["roles"]) == ("watchdog (token 1)", "watchdog", ["auditor"])
     assert body["csrf"] == ""
@@ -53,59 +53,59 @@ def test_a_token_comes_in_with_its_roles_and_its_own_name(house: AccountsApp) ->
         "Bearer mc_\xe9",
     ],
 )
-def test_what_is_no_token_in_force_does_not_come_in(house: AccountsApp, given: str) -> None:
-    answer = house.client().get(ME, headers={"Authorization": given.encode("latin-1")})  # type: ignore[arg-type]
+def test_what_is_no_token_in_force_does_not_come_in(rig: AccountsApp, given: str) -> None:
+    answer = rig.client().get(ME, headers={"Authorization": given.encode("latin-1")})  # type: ignore[arg-type]
     assert problem(answer)["code"] == "not-signed-in"
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_wrong_token_is_not_made_good_by_a_cookie(house: AccountsApp) -> None:
-    client = house.signed_in("admin")
+def test_a_wrong_token_is_refused_in_spite_of_a_good_cookie(rig: AccountsApp) -> None:
+    client = rig.signed_in("admin")
     assert client.get(ME).status_code == 200
     assert client.get(ME, headers={"Authorization": "Bearer mc_" + "A" * 43}).status_code == 401
 
 
-def test_tokens_end_by_themselves_and_when_revoked_or_their_maker_is_disabled(house: AccountsApp) -> None:
-    secret = house.token(Role.COUNTER, days=1)
-    client, admin = house.bearing(secret), house.signed_in("admin")
+def test_tokens_end_by_themselves_and_when_revoked_or_their_maker_is_disabled(rig: AccountsApp) -> None:
+    secret = rig.token(Role.COUNTER, days=1)
+    client, admin = rig.bearing(secret), rig.signed_in("admin")
     assert client.get(ME).status_code == 200
-    house.clock.forward(timedelta(days=1, seconds=1))
+    rig.clock.forward(timedelta(days=1, seconds=1))
     assert client.get(ME).status_code == 401
-    admin = house.signed_in("admin")
-    until = house.clock().replace(year=2027, month=2).isoformat()
-    made = admin.post("/api/v1/tokens", json={"label": "till", "roles": ["counter"], "until": until}).json()
-    till = house.bearing(made["secret"])
+    admin = rig.signed_in("admin")
+    until = rig.clock().replace(year=2027, month=2).isoformat()
+    created = admin.post("/api/v1/tokens", json={"label": "till", "roles": ["counter"], "until": until}).json()
+    till = rig.bearing(created["secret"])
     assert till.get(ME).status_code == 200
-    number = made["token"]["id"]
+    number = created["token"]["id"]
     assert admin.post(f"/api/v1/tokens/{number}/revoke", json={"reason": "lost"}).json()["revoked_at"] is not None
     assert till.get(ME).status_code == 401
-    assert ("till (token 2)", "till") in house.leases.freed
-    orphan = house.bearing(house.token(Role.COUNTER))
+    assert ("till (token 2)", "till") in rig.leases.freed
+    orphan = rig.bearing(rig.token(Role.COUNTER))
     assert orphan.get(ME).status_code == 200
     assert admin.post("/api/v1/users/maker/disable", json={"reason": "left"}).status_code == 200
     assert orphan.get(ME).status_code == 401
 
 
-def test_a_request_for_another_host_is_refused_whoever_asks(house: AccountsApp) -> None:
-    client = house.signed_in("admin")
+def test_a_request_for_another_host_is_refused_whoever_asks(rig: AccountsApp) -> None:
+    client = rig.signed_in("admin")
     for host in ("evil.example", "localhost.evil.example", "", "[::1", "127.0.0.1.nip.io"):
         assert problem(client.get(ME, headers={"Host": host}))["code"] == "wrong-host"
     for host in ("localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"):
         assert client.get(ME, headers={"Host": host}).status_code == 200
 
 
-def test_a_write_with_a_cookie_needs_the_sessions_own_secret(house: AccountsApp) -> None:
-    client, other = house.signed_in("admin"), house.signed_in("admin")
+def test_a_write_with_a_cookie_needs_the_sessions_own_secret(rig: AccountsApp) -> None:
+    client, other = rig.signed_in("admin"), rig.signed_in("admin")
     right = client.headers.pop("X-CSRF-Token")
     for given in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": other.headers["X-CSRF-Token"]}, {"X-CSRF-Token": "é"}):
         sent = {name: value.encode("latin-1") for name, value in given.items()}
         assert problem(client.post("/api/v1/users", json=NEW, headers=sent))["code"] == "csrf"
-    assert [user.name for user in house.registry.users.page(None, 10).items] == ["admin"]
+    assert [user.name for user in rig.registry.users.page(None, 10).items] == ["admin"]
     assert client.post("/api/v1/users", json=NEW, headers={"X-CSRF-Token": right}).status_code == 201
 
 
-def test_a_write_from_another_sites_page_is_refused_even_with_the_secret(house: AccountsApp) -> None:
-    client = house.signed_in("admin")
+def test_a_write_from_another_sites_page_is_refused_even_with_the_secret(rig: AccountsApp) -> None:
+    client = rig.signed_in("admin")
     for headers in (
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
@@ -118,24 +118,24 @@ def test_a_write_from_another_sites_page_is_refused_even_with_the_secret(house: 
 
 
 def test_under_tls_a_page_that_came_without_it_is_another_sites(tmp_path: Path) -> None:
-    house = accounts_app(tmp_path, AccessSettings(tls=True))
+    rig = accounts_app(tmp_path, AccessSettings(tls=True))
     for origin, status in (("http://localhost", 403), ("https://localhost", 401), ("https://[", 403)):
-        answer = house.client().post(ME, json={"name": "x", "password": "y"}, headers={"Origin": origin})
+        answer = rig.client().post(ME, json={"name": "x", "password": "y"}, headers={"Origin": origin})
         assert answer.status_code == status
-    house.registry.close()
+    rig.registry.close()
 
 
-def test_nobody_is_signed_in_by_another_sites_form(house: AccountsApp) -> None:
-    answer = house.client().post(
+def test_nobody_is_signed_in_by_another_sites_form(rig: AccountsApp) -> None:
+    answer = rig.client().post(
         ME, json={"name": "admin", "password": PASSWORD}, headers={"Origin": "https://evil.example"}
     )
     assert problem(answer)["code"] == "csrf"
     assert "set-cookie" not in answer.headers
 
 
-def page_house(tmp_path: Path, settings: AccessSettings | None = None) -> AccountsApp:
+def page_rig(tmp_path: Path, settings: AccessSettings | None = None) -> AccountsApp:
     """With pages and endpoints that misbehave."""
-    house = accounts_app(tmp_path, settings)
+    rig = accounts_app(tmp_path, settings)
     router = APIRouter()
 
     @router.post("/form")
@@ -162,13 +162,13 @@ def page_house(tmp_path: Path, settings: AccessSettings | None = None) -> Accoun
     async def away(p: Caller) -> None:
         raise RegistryUnavailable("the database cannot be reached", retryable=True)
 
-    house.app.include_router(router)
-    house.person("admin", Role.ADMINISTRATOR)
-    return house
+    rig.app.include_router(router)
+    rig.person("admin", Role.ADMINISTRATOR)
+    return rig
 
 
 def test_a_page_without_script_sends_the_secret_as_a_form_field(tmp_path: Path) -> None:
-    client = page_house(tmp_path).signed_in("admin")
+    client = page_rig(tmp_path).signed_in("admin")
     secret = client.headers.pop("X-CSRF-Token")
     assert client.post("/form", data={"csrf": secret, "more": "x" * 1000}).status_code == 200
     assert client.post("/form", data={"csrf": "wrong"}).status_code == 403
@@ -181,7 +181,7 @@ def test_a_page_without_script_sends_the_secret_as_a_form_field(tmp_path: Path) 
 
 
 def test_every_answer_keeps_a_browser_in_bounds_and_is_not_stored(tmp_path: Path) -> None:
-    client = page_house(tmp_path).signed_in("admin")
+    client = page_rig(tmp_path).signed_in("admin")
     for path, policy in ((ME, API_POLICY), ("/nothing", PAGE_POLICY), ("/api/v1/broken", API_POLICY)):
         headers = client.get(path).headers
         assert headers["content-security-policy"] == policy
@@ -197,7 +197,7 @@ def test_every_answer_keeps_a_browser_in_bounds_and_is_not_stored(tmp_path: Path
 def test_a_fault_of_the_program_tells_the_client_a_number_and_the_log_a_place(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = page_house(tmp_path).signed_in("admin")
+    client = page_rig(tmp_path).signed_in("admin")
     with caplog.at_level(logging.INFO):
         answer = client.get("/api/v1/broken")
     body = problem(answer)
@@ -212,7 +212,7 @@ def test_a_fault_of_the_program_tells_the_client_a_number_and_the_log_a_place(
 
 
 def test_typed_errors_become_problems_with_their_code_and_values(tmp_path: Path) -> None:
-    client = page_house(tmp_path).signed_in("admin")
+    client = page_rig(tmp_path).signed_in("admin")
     held = problem(client.get("/api/v1/held"))
     assert (held["status"], held["code"]) == (409, "lease-held")
     assert held["params"] == {"holder": "Li Na", "card": "621700…4567"}
@@ -227,7 +227,7 @@ def test_typed_errors_become_problems_with_their_code_and_values(tmp_path: Path)
 
 
 def test_no_refusal_repeats_a_number_from_the_address(tmp_path: Path) -> None:
-    client = page_house(tmp_path).signed_in("admin")
+    client = page_rig(tmp_path).signed_in("admin")
     for number in ("6217000010001234567", "130102197605153974", "6217000010001", "13812345678"):
         body = problem(client.get(f"/api/v1/things/{number}"))
         assert number not in str(body)
@@ -240,14 +240,14 @@ def test_no_refusal_repeats_a_number_from_the_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["users-x", "usersx/admin", "users/", "users//admin", "Users", "session.json", "event"]
 )
-def test_what_only_looks_like_a_resource_is_none(house: AccountsApp, path: str) -> None:
-    body = problem(house.signed_in("admin").get(f"/api/v1/{path}"))
+def test_what_only_looks_like_a_resource_is_none(rig: AccountsApp, path: str) -> None:
+    body = problem(rig.signed_in("admin").get(f"/api/v1/{path}"))
     assert (body["status"], body["code"]) == (404, "not-found")
-    assert problem(house.client().get(f"/api/v1/{path}"))["code"] == "not-signed-in"
+    assert problem(rig.client().get(f"/api/v1/{path}"))["code"] == "not-signed-in"
 
 
-def test_what_was_sent_is_never_repeated_in_a_refusal(house: AccountsApp) -> None:
-    client = house.signed_in("admin")
+def test_what_was_sent_is_never_repeated_in_a_refusal(rig: AccountsApp) -> None:
+    client = rig.signed_in("admin")
     number = "130102197605153974"
     sent = {"name": [number], "roles": [number], "password": "hunter2hunter2", number: "", "孙波磊": ""}
     answer = client.post("/api/v1/users", json=sent)
@@ -258,60 +258,60 @@ def test_what_was_sent_is_never_repeated_in_a_refusal(house: AccountsApp) -> Non
     assert "1301021976" not in broken.text
 
 
-def test_somebody_who_asks_for_what_is_not_theirs_is_on_record_once_a_minute(house: AccountsApp) -> None:
-    house.person("Wang Fang", Role.COUNTER)
-    client = house.signed_in("wang fang")
+def test_somebody_who_asks_for_what_is_not_theirs_is_on_record_once_a_minute(rig: AccountsApp) -> None:
+    rig.person("Wang Fang", Role.COUNTER)
+    client = rig.signed_in("wang fang")
     for _ in range(5):
         assert client.get("/api/v1/users/admin").status_code == 403
-    rows = house.registry.audit.page(where=AuditFilter(action="access.refused")).items
+    rows = rig.registry.audit.page(where=AuditFilter(action="access.refused")).items
     assert [(row.entry.actor, row.entry.facts["what"]) for row in rows] == [("Wang Fang", "GET /api/v1/users/{name}")]
 
 
-def test_the_database_is_not_asked_for_each_request_and_those_inside_go_on_without_it(
-    house: AccountsApp, monkeypatch: pytest.MonkeyPatch
+def test_the_database_is_not_read_for_each_request_and_sessions_go_on_without_it(
+    rig: AccountsApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = house.signed_in("admin")
-    asked: list[bytes] = []
-    find = house.registry.sessions.find
+    client = rig.signed_in("admin")
+    lookups: list[bytes] = []
+    find = rig.registry.sessions.find
 
     def counted(key: bytes) -> object:
-        asked.append(key)
+        lookups.append(key)
         return find(key)
 
-    monkeypatch.setattr(house.registry.sessions, "find", counted)
+    monkeypatch.setattr(rig.registry.sessions, "find", counted)
     for _ in range(50):
         assert client.get(ME).status_code == 200
-    assert len(asked) == 1
+    assert len(lookups) == 1
 
     def away(key: bytes) -> None:
         raise RegistryUnavailable("the database cannot be reached", retryable=True)
 
-    ticks = house.accounts.authenticator._ticks
-    monkeypatch.setattr(house.registry.sessions, "find", away)
-    monkeypatch.setattr(house.accounts.authenticator, "_ticks", lambda: ticks() + 60)
+    ticks = rig.accounts.authenticator._ticks
+    monkeypatch.setattr(rig.registry.sessions, "find", away)
+    monkeypatch.setattr(rig.accounts.authenticator, "_ticks", lambda: ticks() + 60)
     assert client.get(ME).status_code == 200
-    stranger = house.client(Cookie="membercard=" + "A" * 43)
+    stranger = rig.client(Cookie="membercard=" + "A" * 43)
     assert problem(stranger.get(ME))["code"] == "unavailable"
-    house.clock.forward(timedelta(hours=13))
+    rig.clock.forward(timedelta(hours=13))
     assert problem(client.get(ME))["code"] == "unavailable"
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
-def test_health_is_for_everybody(house: AccountsApp, path: str) -> None:
-    assert house.client().get(path).status_code == 200
+def test_health_is_for_everybody(rig: AccountsApp, path: str) -> None:
+    assert rig.client().get(path).status_code == 200
 
 
-def test_not_ready_while_the_database_is_away(house: AccountsApp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_ready_while_the_database_is_away(rig: AccountsApp, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise RegistryUnavailable("the database cannot be reached", retryable=True)
 
-    monkeypatch.setattr(house.registry.users, "page", away)
-    answer = house.client().get("/health/ready")
+    monkeypatch.setattr(rig.registry.users, "page", away)
+    answer = rig.client().get("/health/ready")
     assert (answer.status_code, answer.json()) == (
         503,
         {"ready": False, "parts": {"database": "away", "custody": "ok"}},
     )
-    assert house.client().get("/health/live").status_code == 200
+    assert rig.client().get("/health/live").status_code == 200
 
 
 @dataclass
@@ -321,14 +321,14 @@ class Watch:
     pcsc_away: bool
 
 
-def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(house: AccountsApp) -> None:
+def test_not_ready_while_a_pcsc_service_that_is_watched_is_away(rig: AccountsApp) -> None:
     watch = Watch(pcsc_away=True)
-    checks = Checks(house.registry, house.service.parts.custody, watch)
-    found = asyncio.run(checks.health())
-    assert (found.ready, found.parts["pcscd"]) == (False, "away")
+    checks = Checks(rig.registry, rig.service.parts.custody, watch)
+    health = asyncio.run(checks.health())
+    assert (health.ready, health.parts["pcscd"]) == (False, "away")
     watch.pcsc_away = False
     assert asyncio.run(checks.health()).parts["pcscd"] == "away", "it is looked at every two seconds at most"
-    checks = Checks(house.registry, house.service.parts.custody, watch)
+    checks = Checks(rig.registry, rig.service.parts.custody, watch)
     assert asyncio.run(checks.health()).ready
 
 

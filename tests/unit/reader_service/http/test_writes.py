@@ -36,9 +36,9 @@ class CountingEndpoint:
         self.go.set()
 
     def router(self) -> APIRouter:
-        made = APIRouter()
+        router = APIRouter()
 
-        @made.post("/api/v1/things", status_code=201)
+        @router.post("/api/v1/things", status_code=201)
         def do(p: Caller, what: dict[str, Any]) -> dict[str, Any]:
             assert self.go.wait(PATIENCE)
             if self.fault is not None:
@@ -46,22 +46,22 @@ class CountingEndpoint:
             self.done += 1
             return {"done": self.done, "by": p.name, **what}
 
-        @made.post("/api/v1/readers/one/do")
+        @router.post("/api/v1/readers/one/do")
         def here(p: Caller) -> dict[str, int]:
             self.done += 1
             return {"done": self.done}
 
-        @made.post("/api/v1/upload")
+        @router.post("/api/v1/upload")
         def upload(p: Caller, file: UploadFile) -> dict[str, int]:
             self.done += 1
             return {"bytes": len(file.file.read())}
 
-        @made.post("/form")
+        @router.post("/form")
         async def form() -> dict[str, int]:
             self.done += 1
             return {"done": self.done}
 
-        return made
+        return router
 
 
 @pytest.fixture
@@ -70,12 +70,12 @@ def endpoint() -> CountingEndpoint:
 
 
 @pytest.fixture
-def house(tmp_path: Path, endpoint: CountingEndpoint) -> Iterator[AccountsApp]:
-    made = accounts_app(tmp_path, SMALL)
-    made.app.include_router(endpoint.router())
-    made.person("admin", Role.ADMINISTRATOR)
-    yield made
-    made.registry.close()
+def rig(tmp_path: Path, endpoint: CountingEndpoint) -> Iterator[AccountsApp]:
+    rig = accounts_app(tmp_path, SMALL)
+    rig.app.include_router(endpoint.router())
+    rig.person("admin", Role.ADMINISTRATOR)
+    yield rig
+    rig.registry.close()
 
 
 def keyed(key: str = "11111111-2222-4333-8444-555555555555") -> dict[str, str]:
@@ -83,9 +83,9 @@ def keyed(key: str = "11111111-2222-4333-8444-555555555555") -> dict[str, str]:
 
 
 def test_the_same_write_again_gets_the_same_answer_and_is_done_once(
-    house: AccountsApp, endpoint: CountingEndpoint
+    rig: AccountsApp, endpoint: CountingEndpoint
 ) -> None:
-    client = house.signed_in("admin")
+    client = rig.signed_in("admin")
     first, again = (client.post("/api/v1/things", json={"a": 1}, headers=keyed()) for _ in range(2))
     assert endpoint.done == 1
     assert (first.status_code, first.content) == (again.status_code, again.content)
@@ -94,19 +94,19 @@ def test_the_same_write_again_gets_the_same_answer_and_is_done_once(
     assert "idempotency-replayed" not in first.headers
 
 
-def test_a_key_belongs_to_one_request_and_one_person(house: AccountsApp, endpoint: CountingEndpoint) -> None:
-    client = house.signed_in("admin")
+def test_a_key_belongs_to_one_request_and_one_person(rig: AccountsApp, endpoint: CountingEndpoint) -> None:
+    client = rig.signed_in("admin")
     assert client.post("/api/v1/things", json={"a": 1}, headers=keyed()).status_code == 201
     for path, sent in (("/api/v1/things", {"a": 2}), ("/api/v1/things?x=1", {"a": 1}), ("/api/v1/users", {"a": 1})):
         refused = client.post(path, json=sent, headers=keyed())
         assert (refused.status_code, problem(refused)["code"]) == (422, "idempotency-key-reused")
-    house.person("Li Na", Role.OPERATOR)
-    assert house.signed_in("li na").post("/api/v1/things", json={"a": 2}, headers=keyed()).json()["by"] == "Li Na"
+    rig.person("Li Na", Role.OPERATOR)
+    assert rig.signed_in("li na").post("/api/v1/things", json={"a": 2}, headers=keyed()).json()["by"] == "Li Na"
     assert endpoint.done == 2
 
 
-def test_a_token_must_send_a_key_and_a_session_may(house: AccountsApp, endpoint: CountingEndpoint) -> None:
-    till = house.bearing(house.token(Role.COUNTER))
+def test_a_token_must_send_a_key_and_a_session_may(rig: AccountsApp, endpoint: CountingEndpoint) -> None:
+    till = rig.bearing(rig.token(Role.COUNTER))
     missing = till.post("/api/v1/things", json={})
     assert (missing.status_code, problem(missing)["code"]) == (400, "idempotency-key-missing")
     assert till.post("/api/v1/things", json={}, headers=keyed()).status_code == 201
@@ -114,21 +114,21 @@ def test_a_token_must_send_a_key_and_a_session_may(house: AccountsApp, endpoint:
         "done": 1,
         "by": "till (token 1)",
     }
-    assert house.signed_in("admin").post("/api/v1/things", json={}).status_code == 201
+    assert rig.signed_in("admin").post("/api/v1/things", json={}).status_code == 201
 
 
 @pytest.mark.parametrize("key", ["with blank", "x" * 256, "\xe9"])
-def test_a_key_that_is_none_is_refused(house: AccountsApp, endpoint: CountingEndpoint, key: str) -> None:
+def test_a_key_that_is_none_is_refused(rig: AccountsApp, endpoint: CountingEndpoint, key: str) -> None:
     sent = {"Idempotency-Key": key.encode("latin-1")}
-    refused = house.signed_in("admin").post("/api/v1/things", json={}, headers=sent)
+    refused = rig.signed_in("admin").post("/api/v1/things", json={}, headers=sent)
     assert set(problem(refused)["fields"]) == {"Idempotency-Key"}
     assert endpoint.done == 0
 
 
 def test_the_same_write_twice_at_once_is_done_once(
-    house: AccountsApp, endpoint: CountingEndpoint, monkeypatch: pytest.MonkeyPatch
+    rig: AccountsApp, endpoint: CountingEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin, refused = house.registry.idempotency_keys.begin, []
+    begin, refused = rig.registry.idempotency_keys.begin, []
 
     def counted(*given: Any) -> Begun | StoredReply:
         try:
@@ -139,8 +139,8 @@ def test_the_same_write_twice_at_once_is_done_once(
                 endpoint.go.set()
             raise
 
-    client = house.signed_in("admin")
-    monkeypatch.setattr(house.registry.idempotency_keys, "begin", counted)
+    client = rig.signed_in("admin")
+    monkeypatch.setattr(rig.registry.idempotency_keys, "begin", counted)
     endpoint.go.clear()
     answers = client.at_once(4, "POST", "/api/v1/things", json={"a": 1}, headers=keyed())
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
@@ -148,10 +148,10 @@ def test_the_same_write_twice_at_once_is_done_once(
     assert endpoint.done == 1
 
 
-def test_a_refusal_by_rule_is_kept_and_one_that_did_nothing_may_be_tried_again(
-    house: AccountsApp, endpoint: CountingEndpoint
+def test_a_refusal_by_rule_is_stored_and_one_that_did_nothing_may_be_tried_again(
+    rig: AccountsApp, endpoint: CountingEndpoint
 ) -> None:
-    client = house.signed_in("admin")
+    client = rig.signed_in("admin")
     endpoint.fault = Conflict("a rule stands against it")
     assert client.post("/api/v1/things", json={}, headers=keyed("kept")).status_code == 409
     for number, fault in enumerate((TooMany("later", 1), RegistryUnavailable("away"), ZeroDivisionError())):
@@ -166,23 +166,23 @@ def test_a_refusal_by_rule_is_kept_and_one_that_did_nothing_may_be_tried_again(
 
 
 def test_what_is_about_this_machines_readers_needs_no_database(
-    house: AccountsApp, endpoint: CountingEndpoint, monkeypatch: pytest.MonkeyPatch
+    rig: AccountsApp, endpoint: CountingEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = house.signed_in("admin")
+    client = rig.signed_in("admin")
 
     def away(*_: object, **__: object) -> None:
         raise RegistryUnavailable("the database cannot be reached")
 
-    monkeypatch.setattr(house.registry.idempotency_keys, "begin", away)
+    monkeypatch.setattr(rig.registry.idempotency_keys, "begin", away)
     assert problem(client.post("/api/v1/things", json={}, headers=keyed()))["code"] == "unavailable"
     answers = [client.post("/api/v1/readers/one/do", headers=keyed()).json() for _ in range(2)]
     assert answers == [{"done": 1}, {"done": 1}]
 
 
 def test_an_upload_that_comes_again_is_the_same_though_its_boundary_differs(
-    house: AccountsApp, endpoint: CountingEndpoint
+    rig: AccountsApp, endpoint: CountingEndpoint
 ) -> None:
-    client = house.signed_in("admin")
+    client = rig.signed_in("admin")
     file = {"file": ("roster.xlsx", b"row\n" * 8000)}
     first, again = (client.post("/api/v1/upload", files=file, headers=keyed()) for _ in range(2))
     assert (first.json(), again.json(), endpoint.done) == ({"bytes": 32_000}, {"bytes": 32_000}, 1)
@@ -190,15 +190,15 @@ def test_an_upload_that_comes_again_is_the_same_though_its_boundary_differs(
     assert problem(other)["code"] == "idempotency-key-reused"
 
 
-def test_a_forms_hidden_field_stands_in_for_the_header(house: AccountsApp, endpoint: CountingEndpoint) -> None:
-    client = house.signed_in("admin")
+def test_a_forms_hidden_field_stands_in_for_the_header(rig: AccountsApp, endpoint: CountingEndpoint) -> None:
+    client = rig.signed_in("admin")
     for _ in range(3):
         assert client.post("/form", data={"idempotency_key": "form-1", "csrf": "x"}).json() == {"done": 1}
     assert client.post("/form", data={"idempotency_key": "form-2"}).json() == {"done": 2}
 
 
-def test_kept_answers_are_sealed_and_digests_are_keyed(house: AccountsApp, tmp_path: Path) -> None:
-    client = house.signed_in("admin")
+def test_stored_replies_are_sealed_and_digests_are_keyed(rig: AccountsApp, tmp_path: Path) -> None:
+    client = rig.signed_in("admin")
     sent = {"name": "孙波磊", "id": "130102197605153974"}
     assert client.post("/api/v1/things", json=sent, headers=keyed()).status_code == 201
     stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
@@ -207,17 +207,17 @@ def test_kept_answers_are_sealed_and_digests_are_keyed(house: AccountsApp, tmp_p
 
 
 @pytest.mark.parametrize("length", [0, 1, 999, 1000])
-def test_a_body_up_to_the_limit_is_taken(house: AccountsApp, length: int) -> None:
+def test_a_body_up_to_the_limit_is_taken(rig: AccountsApp, length: int) -> None:
     sent = b"{}" + b" " * (length - 2) if length > 1 else b""
     kind = {"Content-Type": "application/json"}
-    answer = house.signed_in("admin").post("/api/v1/things", content=sent, headers=kind)
+    answer = rig.signed_in("admin").post("/api/v1/things", content=sent, headers=kind)
     assert answer.status_code == (201 if length > 1 else 422)
 
 
 def test_a_body_beyond_the_limit_is_refused_whatever_it_says_of_its_length(
-    house: AccountsApp, endpoint: CountingEndpoint
+    rig: AccountsApp, endpoint: CountingEndpoint
 ) -> None:
-    client = house.signed_in("admin")
+    client = rig.signed_in("admin")
 
     async def pieces() -> Any:
         for _ in range(100):
@@ -231,17 +231,17 @@ def test_a_body_beyond_the_limit_is_refused_whatever_it_says_of_its_length(
     assert problem(wrong)["code"] == "invalid"
     assert client.post("/api/v1/upload", files={"file": ("f", b"x" * 49_000)}).status_code == 200
     assert problem(client.post("/api/v1/upload", files={"file": ("f", b"x" * 51_000)}))["code"] == "too-large"
-    stranger = house.client()
-    stranger = house.client()
+    stranger = rig.client()
+    stranger = rig.client()
     assert stranger.post("/form", files={"file": ("f", b"x" * 2000)}).status_code == 413
     assert endpoint.done == 1
 
 
 @pytest.mark.parametrize(("pause", "pieces"), [(5.0, 2), (0.5, 10)])
 def test_a_body_that_does_not_arrive_is_given_up(
-    house: AccountsApp, endpoint: CountingEndpoint, pause: float, pieces: int
+    rig: AccountsApp, endpoint: CountingEndpoint, pause: float, pieces: int
 ) -> None:
-    client = house.signed_in("admin")
+    client = rig.signed_in("admin")
 
     async def slowly() -> Any:
         for _ in range(pieces):
@@ -254,8 +254,8 @@ def test_a_body_that_does_not_arrive_is_given_up(
     assert endpoint.done == 0
 
 
-def test_whoever_goes_away_before_the_body_is_whole_did_nothing(house: AccountsApp, endpoint: CountingEndpoint) -> None:
-    client = house.signed_in("admin")
+def test_whoever_goes_away_before_the_body_is_whole_did_nothing(rig: AccountsApp, endpoint: CountingEndpoint) -> None:
+    client = rig.signed_in("admin")
     request = httpx.Request("POST", BASE + "/api/v1/things", headers=client.headers, content=b"{}")
     scope = {
         "type": "http",
@@ -277,7 +277,7 @@ def test_whoever_goes_away_before_the_body_is_whole_did_nothing(house: AccountsA
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(house.app(scope, receive, send))
+    asyncio.run(rig.app(scope, receive, send))
     assert (sent, endpoint.done) == ([], 0)
 
 
@@ -287,9 +287,9 @@ def test_the_digest_of_a_form_leaves_its_boundary_out_wherever_it_is_cut() -> No
         body = Body(b"secret", b"multipart/form-data; boundary=" + boundary)
         for at in range(0, len(whole), size):
             body.add(whole[at : at + size])
-        made = body.digest()
+        value = body.digest()
         body.close()
-        return made
+        return value
 
     digests = {digest(boundary, size) for boundary in (b"A" * 30, b"another") for size in (1, 2, 3, 7, 29, 30, 31, 500)}
     assert len(digests) == 1

@@ -114,7 +114,7 @@ def test_the_end_of_a_session_frees_what_it_had(rig: LeaseRig) -> None:
     assert rig.leases.free_all(OPERATOR.name, "till") == 0
 
 
-def test_lanes_and_counters_have_their_reader_alone(rig: LeaseRig) -> None:
+def test_lanes_and_counters_have_their_reader_exclusively(rig: LeaseRig) -> None:
     lease = rig.leases.take(OPERATOR, "a")
     with pytest.raises(LeaseHeld, match="张师傅"):
         rig.leases.occupy(OTHER, "a", Mode.LANE)

@@ -83,9 +83,9 @@ def test_no_thread_is_left_behind(two: ReaderRig) -> None:
     assert isinstance(late.exception(PATIENCE), ReaderOut)
 
 
-def test_a_url_that_names_no_reader_is_told_at_the_start(tmp_path: Path) -> None:
-    made = reader_rig(tmp_path, "sim:nowhere")
-    with pytest.raises(ReaderNotFound, match="nowhere"), made.manager():
+def test_a_url_that_names_no_reader_is_reported_at_the_start(tmp_path: Path) -> None:
+    rig = reader_rig(tmp_path, "sim:nowhere")
+    with pytest.raises(ReaderNotFound, match="nowhere"), rig.manager():
         pass
 
 
@@ -117,7 +117,7 @@ def test_cards_of_a_reader_that_tells_nothing_are_looked_for(two: ReaderRig, rea
         (ReaderFault("broken"), "lost"),
     ],
 )
-def test_what_a_reader_does_is_told_with_a_code(two: ReaderRig, fault: Exception, code: str) -> None:
+def test_what_a_reader_does_is_published_with_a_code(two: ReaderRig, fault: Exception, code: str) -> None:
     def job(session: ReaderSession) -> None:
         raise fault
 
@@ -207,8 +207,8 @@ def pcsc() -> FakePcsc:
 
 
 def test_readers_come_and_go_and_keep_their_id(tmp_path: Path, readers: FakeReaders, pcsc: FakePcsc) -> None:
-    made = reader_rig(tmp_path, open_reader=readers, pcsc=True)
-    with made.manager(watch=pcsc) as manager:
+    rig = reader_rig(tmp_path, open_reader=readers, pcsc=True)
+    with rig.manager(watch=pcsc) as manager:
         pcsc.tell(
             ReaderEvent(EventKind.READER_ADDED, "ACS ACR122U"), ReaderEvent(EventKind.READER_ADDED, "ACS ACR122U #2")
         )
@@ -229,7 +229,7 @@ def test_readers_come_and_go_and_keep_their_id(tmp_path: Path, readers: FakeRead
             ReaderEvent(EventKind.READER_REMOVED, "ACS ACR122U #2"),
             ReaderEvent(EventKind.SERVICE_LOST, detail="start it"),
         )
-        assert eventually(lambda: made.bus.of("service.fault"))
+        assert eventually(lambda: rig.bus.of("service.fault"))
         assert state(manager, "acs-acr122u") is ReaderState.LOST
         with pytest.raises(ReaderOut, match="unplugged"):
             manager.ask("acs-acr122u", lambda session: session.name)
@@ -237,10 +237,10 @@ def test_readers_come_and_go_and_keep_their_id(tmp_path: Path, readers: FakeRead
         assert eventually(lambda: state(manager, "acs-acr122u") is ReaderState.EMPTY)
         assert manager.ask("acs-acr122u", lambda session: session.name) == "ACS ACR122U"
         assert state(manager, "acs-acr122u-2") is ReaderState.LOST
-    faults = [event.data["sentence"] for event in made.bus.of("service.fault")]
+    faults = [event.data["sentence"] for event in rig.bus.of("service.fault")]
     assert faults == ["start it", ""]
-    assert len(made.bus.of("reader.added")) == 3
-    assert len(made.bus.of("reader.removed")) == 2
+    assert len(rig.bus.of("reader.added")) == 3
+    assert len(rig.bus.of("reader.removed")) == 2
 
 
 def test_a_hung_reader_comes_back_when_it_is_plugged_in_anew(
@@ -269,14 +269,14 @@ def test_a_reader_that_does_not_open_is_tried_again(
         assert manager.ask("r", lambda session: session.name) == "R"
 
 
-def test_a_card_told_of_before_its_reader_opens_is_attended_to_once_it_does(
+def test_a_card_reported_before_its_reader_opens_is_attended_to_once_it_does(
     tmp_path: Path, readers: FakeReaders, pcsc: FakePcsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reader_service.readers.worker._RETRY", 0.05)
     readers.fails["pcsc:R?deadline=10"] = 2
     seen: list[str] = []
-    made = reader_rig(tmp_path, open_reader=readers, pcsc=True)
-    with made.manager(watch=pcsc) as manager:
+    rig = reader_rig(tmp_path, open_reader=readers, pcsc=True)
+    with rig.manager(watch=pcsc) as manager:
         manager.on_added = lambda reader_id, url: manager.attend(reader_id, lambda session: seen.append(session.name))
         pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "R"), ReaderEvent(EventKind.CARD_INSERTED, "R", ATR))
         assert eventually(lambda: manager.views() and state(manager, "r") is ReaderState.CARD)
@@ -337,8 +337,8 @@ def test_a_worker_whose_place_was_taken_ends_and_its_successor_stays(two: Reader
 def test_a_reader_that_is_gone_for_good_is_forgotten_and_frees_its_name(
     tmp_path: Path, readers: FakeReaders, pcsc: FakePcsc
 ) -> None:
-    made = reader_rig(tmp_path, open_reader=readers, pcsc=True)
-    with made.manager(watch=pcsc) as manager:
+    rig = reader_rig(tmp_path, open_reader=readers, pcsc=True)
+    with rig.manager(watch=pcsc) as manager:
         forgotten: list[str] = []
         manager.on_forgotten = forgotten.append
         pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "Old"), ReaderEvent(EventKind.READER_ADDED, "New"))
@@ -358,13 +358,13 @@ def test_a_reader_that_is_gone_for_good_is_forgotten_and_frees_its_name(
             manager.forget(OTHER, "old")
         assert [view.id for view in manager.views()] == ["new"]
         assert forgotten == ["old"]
-        assert made.bus.of("reader.forgotten")[0].data == {"reader": "old", "name": "Lane 1"}
+        assert rig.bus.of("reader.forgotten")[0].data == {"reader": "old", "name": "Lane 1"}
         assert manager.rename(OPERATOR, "new", "Lane 1").name == "Lane 1"
         pcsc.tell(ReaderEvent(EventKind.READER_ADDED, "Old"))
         assert eventually(lambda: len(manager.views()) == 2)
         assert (manager.view("old").name, manager.view("old").lease) == ("Old", None)
         assert manager.ask("old", lambda session: session.name) == "Old"
-    rows = made.registry.audit.page(limit=9).items
+    rows = rig.registry.audit.page(limit=9).items
     assert [(row.entry.actor, row.entry.subject) for row in rows if row.entry.action == "reader.forget"] == [
         ("李师傅", "reader:old")
     ]
@@ -461,23 +461,23 @@ def test_thirty_two_slots_tell_of_their_cards(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("reader_service.readers.manager._TICK", 10 * PATIENCE)
     count = 32
     paths = list(make_stock(tmp_path / "stock", count, CardConfig(blank())))
-    made = reader_rig(tmp_path, *(f"sim:slot/S{n}" for n in range(count)))
-    with made.manager() as manager:
+    rig = reader_rig(tmp_path, *(f"sim:slot/S{n}" for n in range(count)))
+    with rig.manager() as manager:
         assert eventually(lambda: all(view.drawer for view in manager.views()))
         ids = [view.id for view in manager.views()]
         assert len(ids) == count
         for _ in range(4):
             for reader_id, path in zip(ids, paths, strict=True):
-                before = len(made.bus.of("card.inserted"))
+                before = len(rig.bus.of("card.inserted"))
                 manager.slot(reader_id).insert(path)
-                assert eventually(lambda before=before: len(made.bus.of("card.inserted")) > before, 0.0005)
+                assert eventually(lambda before=before: len(rig.bus.of("card.inserted")) > before, 0.0005)
                 assert state(manager, reader_id) is ReaderState.CARD
                 manager.slot(reader_id).eject()
-        assert eventually(lambda: len(made.bus.of("card.removed")) == 4 * count)
+        assert eventually(lambda: len(rig.bus.of("card.removed")) == 4 * count)
         jobs = [manager.submit(reader_id, lambda session: threading.current_thread().name) for reader_id in ids]
         assert len({job.result(PATIENCE) for job in jobs}) == count
 
 
-def test_a_drawer_is_for_virtual_slots_only(two: ReaderRig) -> None:
+def test_a_card_folder_is_for_virtual_slots_only(two: ReaderRig) -> None:
     with two.manager() as manager, pytest.raises(Conflict, match="no virtual slot"):
         manager.slot("lane-1")

@@ -34,19 +34,21 @@ def service(rig: RegistryRig) -> BatchService:
 
 
 def wait(service: BatchService, batch_id: str) -> Preparation:
-    while (found := service.preparation(OPERATOR, batch_id)) is None or found.state == "running":
+    while (preparation := service.preparation(OPERATOR, batch_id)) is None or preparation.state == "running":
         time.sleep(0.01)
-    return found
+    return preparation
 
 
 def ended(service: BatchService, batch_id: str) -> Preparation:
     service.close()
-    found = service.preparation(AUDITOR, batch_id)
-    assert found is not None
-    return found
+    preparation = service.preparation(AUDITOR, batch_id)
+    assert preparation is not None
+    return preparation
 
 
-def test_dossiers_are_made_in_the_background_and_each_step_is_told(rig: RegistryRig, service: BatchService) -> None:
+def test_dossiers_are_prepared_in_the_background_and_each_step_is_published(
+    rig: RegistryRig, service: BatchService
+) -> None:
     batch_id = approved(rig.registry, rows(3))
     begun = service.prepare(OPERATOR, batch_id)
     assert (begun.state, begun.made, begun.total, begun.by) == ("running", 0, 3, "op")
@@ -58,7 +60,7 @@ def test_dossiers_are_made_in_the_background_and_each_step_is_told(rig: Registry
     published = [event.data["preparation"] for event in rig.bus.of("batch.changed")]
     assert [(one["state"], one["made"]) for one in published] == [("running", 0), ("running", 3), ("done", 3)]  # type: ignore[index]
     published = [row.entry for row in rig.registry.audit.page(None, 2).items]
-    assert [(deed.actor, deed.action) for deed in published] == [("op", "batch.prepare")] * 2
+    assert [(entry.actor, entry.action) for entry in published] == [("op", "batch.prepare")] * 2
 
 
 def test_a_batch_is_prepared_once_at_a_time(rig: RegistryRig, service: BatchService) -> None:
@@ -86,8 +88,8 @@ def test_a_preparation_that_fails_says_why_and_may_be_tried_again(
     batch_id = approved(rig.registry, rows(1))
     rig.line.fault = fault
     service.prepare(OPERATOR, batch_id)
-    found = wait(service, batch_id)
-    assert (found.state, words in found.fault, "130102" in found.fault) == ("failed", True, False)
+    preparation = wait(service, batch_id)
+    assert (preparation.state, words in preparation.fault, "130102" in preparation.fault) == ("failed", True, False)
     rig.line.fault = None
     assert service.prepare(OPERATOR, batch_id).state == "running"
     assert ended(service, batch_id).made in (0, 1)
@@ -100,8 +102,8 @@ def test_a_preparation_ends_with_the_service(rig: RegistryRig, service: BatchSer
     rig.line.began.wait(PATIENCE)
     service._preparations._stopping = True
     rig.line.hold.set()
-    found = ended(service, batch_id)
-    assert (found.state, "prepare the batch again" in found.fault) == ("failed", True)
+    preparation = ended(service, batch_id)
+    assert (preparation.state, "prepare the batch again" in preparation.fault) == ("failed", True)
     with pytest.raises(Unavailable):
         service.prepare(OPERATOR, batch_id)
 
@@ -116,20 +118,20 @@ def test_only_approved_batches_are_prepared(rig: RegistryRig, service: BatchServ
 
 
 def test_batches_come_in_pages_newest_first_and_with_their_review(rig: RegistryRig, service: BatchService) -> None:
-    made = []
+    batches = []
     for number in range(3):
         batch = rig.registry.rosters.import_roster(
             UNIT, rows(1, number + 1), [], source="f", digest=f"{number}", by="李娜"
         )
-        made.append(batch.id)
+        batches.append(batch.id)
         rig.clock.forward(timedelta(seconds=1))
-    rig.registry.reviews.submit(made[2], by="李娜")
+    rig.registry.reviews.submit(batches[2], by="李娜")
     first = service.page(REVIEWER, None, 2)
     rest = service.page(REVIEWER, first.next, 2)
-    assert [batch.id for batch in (*first.items, *rest.items)] == made[::-1]
+    assert [batch.id for batch in (*first.items, *rest.items)] == batches[::-1]
     assert service.page(REVIEWER, unit="另一个单位").items == ()
-    assert {key: event.step for key, event in service.standing(REVIEWER, made).items()} == {made[2]: "submitted"}
-    view = service.show(REVIEWER, made[2])
+    assert {key: event.step for key, event in service.standing(REVIEWER, batches).items()} == {batches[2]: "submitted"}
+    view = service.show(REVIEWER, batches[2])
     assert (view.review and view.review.by, view.signed_by, view.preparation) == ("李娜", None, None)
 
 

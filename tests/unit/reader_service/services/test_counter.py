@@ -35,14 +35,14 @@ def issued(database: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[st
     """The URL of a registry with one card issued, and its card file."""
     home = tmp_path_factory.mktemp("issued")
     url = databases.fresh(home)
-    made = reader_rig(home, url=url)
-    batch = issuer.prepared(made.registry, 1, home)
+    readers = reader_rig(home, url=url)
+    batch = issuer.prepared(readers.registry, 1, home)
     list(make_stock(home / "stock", 1, CardConfig(blank())))
-    results = PersonalizationLine(issuer.job(made.registry, batch), remake=lambda: None).run(
+    results = PersonalizationLine(issuer.job(readers.registry, batch), remake=lambda: None).run(
         [open_reader(f"sim:{home / 'stock'}")]
     )
     assert not results[0].fault
-    made.registry.close()
+    readers.registry.close()
     return url, next((home / "stock" / "issued").iterdir())
 
 
@@ -64,8 +64,8 @@ class CounterRig:
 @pytest.fixture
 def rig(tmp_path: Path, issued: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[CounterRig]:
     monkeypatch.setattr("reader_service.services.counter._PACE", 0.02)
-    with opened(tmp_path, issued) as made:
-        yield made
+    with opened(tmp_path, issued) as counter_rig:
+        yield counter_rig
 
 
 @contextmanager
@@ -74,30 +74,30 @@ def opened(home: Path, issued: tuple[str, Path], **changes: object) -> Iterator[
     card = home / "card.card"
     card.write_bytes(issued[1].read_bytes())
     faults: list[Exception] = []
-    made = reader_rig(home, "sim:slot/Counter", "sim:slot/Desk", url=url, **changes)
-    lists = made.parts.lists
+    readers = reader_rig(home, "sim:slot/Counter", "sim:slot/Desk", url=url, **changes)
+    lists = readers.parts.lists
 
     def read() -> CounterLists:
         if faults:
             raise faults[0]
         return lists()
 
-    object.__setattr__(made.parts, "lists", read)
-    manager = ReaderManager(made.parts, made.bus)
-    counter = CounterService(made.parts, made.bus, manager, refresh=0.1)
+    object.__setattr__(readers.parts, "lists", read)
+    manager = ReaderManager(readers.parts, readers.bus)
+    counter = CounterService(readers.parts, readers.bus, manager, refresh=0.1)
     manager.on_added = counter.reader_added
     manager.start()
     counter.start()
     assert eventually(lambda: all(view.drawer for view in manager.views()))
     try:
-        yield CounterRig(made, manager, counter, card, faults)
+        yield CounterRig(readers, manager, counter, card, faults)
     finally:
         counter.close()
         manager.close()
-        made.registry.close()
+        readers.registry.close()
 
 
-def test_a_genuine_card_is_active_and_told_with_a_masked_identity(rig: CounterRig) -> None:
+def test_a_genuine_card_is_active_and_shown_with_a_masked_identity(rig: CounterRig) -> None:
     rig.manager.slot("counter").insert(rig.card)
     lease = rig.manager.leases.take(COUNTER, "counter")
     view = rig.service.verify(COUNTER, "counter", lease=lease.token)

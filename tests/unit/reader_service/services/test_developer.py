@@ -29,7 +29,7 @@ class DeveloperRig:
     station: ReaderRig
     manager: ReaderManager
     service: DeveloperService
-    drawer: Path
+    card_folder: Path
 
     def lease(self, p: Principal = DEVELOPER, reader_id: str = "a") -> str:
         return self.manager.leases.take(p, reader_id).token
@@ -37,16 +37,16 @@ class DeveloperRig:
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[DeveloperRig]:
-    drawer = tmp_path / "drawer"
-    list(make_stock(drawer / "blanks", 2, CardConfig(blank())))
-    (drawer / "notes.txt").write_text("no card")
-    (drawer / "link.card").symlink_to("/etc/passwd")
-    made = reader_rig(
-        tmp_path, "sim:slot/A", "sim:slot/B", f"sim:{next((drawer / 'blanks').iterdir())}", card_folder=drawer
+    card_folder = tmp_path / "drawer"
+    list(make_stock(card_folder / "blanks", 2, CardConfig(blank())))
+    (card_folder / "notes.txt").write_text("no card")
+    (card_folder / "link.card").symlink_to("/etc/passwd")
+    readers = reader_rig(
+        tmp_path, "sim:slot/A", "sim:slot/B", f"sim:{next((card_folder / 'blanks').iterdir())}", card_folder=card_folder
     )
-    with made.manager() as manager:
+    with readers.manager() as manager:
         assert eventually(lambda: all(view.drawer for view in manager.views()[:2]))
-        yield DeveloperRig(made, manager, DeveloperService(made.parts, made.bus, manager), drawer)
+        yield DeveloperRig(readers, manager, DeveloperService(readers.parts, readers.bus, manager), card_folder)
 
 
 def names(rig: DeveloperRig) -> list[str]:
@@ -57,7 +57,7 @@ def test_bytes_go_to_the_card_and_come_back_with_their_meaning(rig: DeveloperRig
     rig.service.insert(DEVELOPER, "a", names(rig)[0])
     token = rig.lease()
     atr = rig.service.connect(DEVELOPER, "a", token)
-    assert bytes.fromhex(atr) == VirtualCard.open(rig.drawer / names(rig)[0]).atr
+    assert bytes.fromhex(atr) == VirtualCard.open(rig.card_folder / names(rig)[0]).atr
     select, cplc = rig.service.transmit(DEVELOPER, "a", token, [SELECT_ISD, CPLC])
     assert (select.number, select.command, select.sw, select.fault) == (1, "00A4040000", "9000", "")
     assert (select.meaning, cplc.meaning) == ("SELECT (by name)", "GET DATA (tag 9F7F)")
@@ -70,7 +70,7 @@ def test_bytes_go_to_the_card_and_come_back_with_their_meaning(rig: DeveloperRig
     assert rig.service.connect(DEVELOPER, "a", token, reset=True) == atr
     rig.service.disconnect(DEVELOPER, "a", token)
     rig.service.disconnect(DEVELOPER, "a", token)
-    assert not VirtualCard.open(rig.drawer / names(rig)[0]).powered
+    assert not VirtualCard.open(rig.card_folder / names(rig)[0]).powered
 
 
 def test_a_session_lasts_as_long_as_its_lease(rig: DeveloperRig) -> None:
@@ -150,7 +150,7 @@ def test_data_objects_in_words(rig: DeveloperRig) -> None:
             rig.service.decode(DEVELOPER, wrong)
 
 
-def test_cards_of_the_drawer_are_put_in_and_taken_out(rig: DeveloperRig) -> None:
+def test_cards_of_the_folder_are_put_in_and_taken_out(rig: DeveloperRig) -> None:
     cards = names(rig)
     assert len(cards) == 2
     assert all(name.startswith("blanks/chip-") for name in cards)
@@ -172,7 +172,7 @@ def test_cards_of_the_drawer_are_put_in_and_taken_out(rig: DeveloperRig) -> None
 @pytest.mark.parametrize(
     "name", ["../registry.db", "/etc/passwd", "notes.txt", "link.card", "blanks/../notes.txt", "", "blanks/none.card"]
 )
-def test_nothing_but_a_card_of_the_drawer_goes_in(rig: DeveloperRig, name: str) -> None:
+def test_nothing_but_a_card_of_the_folder_goes_in(rig: DeveloperRig, name: str) -> None:
     with pytest.raises(NotFound):
         rig.service.insert(DEVELOPER, "a", name)
     assert rig.manager.view("a").state is ReaderState.EMPTY
@@ -192,10 +192,10 @@ def test_a_slot_that_somebody_leased_is_theirs(rig: DeveloperRig) -> None:
         rig.service.insert(DEVELOPER, rig.manager.views()[2].id, names(rig)[1])
 
 
-def test_where_nothing_is_simulated_there_is_no_drawer(tmp_path: Path) -> None:
-    made = reader_rig(tmp_path)
-    with made.manager() as manager:
-        found = DeveloperService(made.parts, made.bus, manager)
-        assert found.virtual_cards(DEVELOPER) == []
+def test_where_nothing_is_simulated_there_is_no_card_folder(tmp_path: Path) -> None:
+    rig = reader_rig(tmp_path)
+    with rig.manager() as manager:
+        service = DeveloperService(rig.parts, rig.bus, manager)
+        assert service.virtual_cards(DEVELOPER) == []
         with pytest.raises(NotFound):
-            found.insert(DEVELOPER, "a", "x.card")
+            service.insert(DEVELOPER, "a", "x.card")

@@ -43,9 +43,9 @@ def stock(directory: Path, count: int) -> Path:
 class Lanes:
     """A lane service over the readers of a station."""
 
-    def __init__(self, made: ReaderRig, manager: ReaderManager, **more: Any) -> None:
-        self.station, self.manager = made, manager
-        self.service = LaneService(made.parts, made.bus, manager, again=0.05, **more)
+    def __init__(self, rig: ReaderRig, manager: ReaderManager, **more: Any) -> None:
+        self.station, self.manager = rig, manager
+        self.service = LaneService(rig.parts, rig.bus, manager, again=0.05, **more)
 
     def view(self, reader_id: str) -> LaneStatus:
         return next(view for view in self.service.lanes(OPERATOR) if view.reader == reader_id)
@@ -54,25 +54,25 @@ class Lanes:
         return all(view.state == "ended" for view in self.service.lanes(OPERATOR))
 
     def accounts(self, batch: str) -> tuple[int, int, int, bool]:
-        found = self.station.registry.batches.accounts(batch)
-        return found.members, found.verified, found.chips_in_reader, found.balanced
+        accounts = self.station.registry.batches.accounts(batch)
+        return accounts.members, accounts.verified, accounts.chips_in_reader, accounts.balanced
 
 
 @contextmanager
-def lanes(made: ReaderRig, **more: Any) -> Iterator[Lanes]:
-    with made.manager() as manager:
-        found = Lanes(made, manager, **more)
+def lanes(rig: ReaderRig, **more: Any) -> Iterator[Lanes]:
+    with rig.manager() as manager:
+        running = Lanes(rig, manager, **more)
         try:
-            yield found
+            yield running
         finally:
-            found.service.close()
+            running.service.close()
 
 
-def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) -> None:
+def test_a_batch_runs_over_two_feeders_and_everything_is_published(tmp_path: Path) -> None:
     feeder = stock(tmp_path / "blanks", 4)
-    made = reader_rig(tmp_path, f"sim:{feeder}", f"sim:{feeder}")
-    batch = issuer.prepared(made.registry, 3, tmp_path)
-    with lanes(made) as on:
+    rig = reader_rig(tmp_path, f"sim:{feeder}", f"sim:{feeder}")
+    batch = issuer.prepared(rig.registry, 3, tmp_path)
+    with lanes(rig) as on:
         ids = [view.id for view in on.manager.views()]
         assert ids == ["blanks", "blanks-2"]
         begun = on.service.start(OPERATOR, batch, [*ids, ids[0]])
@@ -84,27 +84,27 @@ def test_a_batch_runs_over_two_feeders_and_everything_is_told(tmp_path: Path) ->
         assert [on.manager.leases.mode(i) for i in ids] == [Mode.FREE] * 2
         with pytest.raises(Conflict, match="is done"):
             on.service.start(OPERATOR, batch, ids)
-    cards = [event.data for event in made.bus.of("lane.card")]
+    cards = [event.data for event in rig.bus.of("lane.card")]
     assert sorted(card["outcome"] for card in cards if card["outcome"] != "again") == ["verified"] * 3
     assert all(len(str(card["number"])) == 6 for card in cards)
-    steps = {event.data["step"] for event in made.bus.of("lane.state")}
+    steps = {event.data["step"] for event in rig.bus.of("lane.state")}
     assert {"identify", "authenticate"} < steps
-    assert {event.topic for event in made.bus.of("batch.changed")} == {batch}
-    assert made.line.filled == [2]
-    numbers = {card.card_number for card in made.registry.cards.of_batch(batch)}
-    events = "".join(event.json for event in made.bus.events)
+    assert {event.topic for event in rig.bus.of("batch.changed")} == {batch}
+    assert rig.line.filled == [2]
+    numbers = {card.card_number for card in rig.registry.cards.of_batch(batch)}
+    events = "".join(event.json for event in rig.bus.events)
     assert not [number for number in numbers if number in events]
-    assert [row.entry.action for row in made.registry.audit.page(None, 50).items].count("lane.start") == 1
+    assert [row.entry.action for row in rig.registry.audit.page(None, 50).items].count("lane.start") == 1
 
 
 def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path / "stock", 3, CardConfig(blank())))
-    made = reader_rig(tmp_path, "sim:slot/Lane 1")
-    batch = issuer.prepared(made.registry, 3, tmp_path)
-    with lanes(made) as on:
+    rig = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(rig.registry, 3, tmp_path)
+    with lanes(rig) as on:
         on.service.start(OPERATOR, batch, ["lane-1"])
-        drawer = on.manager.slot("lane-1")
-        drawer.insert(paths[0])
+        slot = on.manager.slot("lane-1")
+        slot.insert(paths[0])
         assert eventually(lambda: on.view("lane-1").ok == 1)
         last = on.view("lane-1").last
         assert last is not None
@@ -113,8 +113,8 @@ def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
         assert on.view("lane-1").seconds_left is not None
         on.service.steer(OPERATOR, "lane-1", LANE_COMMANDS["pause"])
         assert eventually(lambda: on.view("lane-1").state == "paused")
-        drawer.eject()
-        drawer.insert(paths[1])
+        slot.eject()
+        slot.insert(paths[1])
         assert on.view("lane-1").ok == 1
         on.service.steer(OPERATOR, "lane-1", LANE_COMMANDS["resume"])
         assert eventually(lambda: on.view("lane-1").ok == 2)
@@ -128,58 +128,58 @@ def test_a_lane_is_held_and_goes_on_and_stops(tmp_path: Path) -> None:
             with pytest.raises(NotFound):
                 on.service.steer(OPERATOR, "lane-1", command)
         on.manager.leases.take(OTHER, "lane-1")
-    deeds = [row.entry for row in made.registry.audit.page(None, 50).items if row.entry.action.startswith("lane.")]
-    assert [(deed.action, deed.actor, deed.facts["readers"]) for deed in deeds] == [
+    entries = [row.entry for row in rig.registry.audit.page(None, 50).items if row.entry.action.startswith("lane.")]
+    assert [(entry.action, entry.actor, entry.facts["readers"]) for entry in entries] == [
         ("lane.stop", "张师傅", "lane-1"),
         ("lane.start", "张师傅", "lane-1"),
     ]
 
 
-def test_a_reject_is_told_with_its_bin_and_the_dossier_is_made_again(tmp_path: Path) -> None:
+def test_a_reject_is_published_with_its_bin_and_the_dossier_is_prepared_again(tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
     damaged = tmp_path / "damaged.card"
     damaged.write_bytes(b"no chip at all")
-    made = reader_rig(tmp_path, "sim:slot/Lane 1")
-    batch = issuer.prepared(made.registry, 1, tmp_path)
-    with lanes(made) as on:
+    rig = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(rig.registry, 1, tmp_path)
+    with lanes(rig) as on:
         on.service.start(OPERATOR, batch, ["lane-1"])
-        drawer = on.manager.slot("lane-1")
-        drawer.insert(damaged)
+        slot = on.manager.slot("lane-1")
+        slot.insert(damaged)
         assert eventually(lambda: on.view("lane-1").bad == 1)
         last = on.view("lane-1").last
         assert last is not None
         assert (last.bin, last.code, last.params) == ("1 contact", "mute", {})
         assert "does not answer to reset" in last.reason
-        drawer.eject()
-        drawer.insert(paths[0])
+        slot.eject()
+        slot.insert(paths[0])
         assert eventually(on.ended)
         assert on.accounts(batch) == (1, 1, 0, True)
 
 
-def test_a_chip_made_before_is_told_without_its_card_number(tmp_path: Path) -> None:
+def test_a_chip_personalized_before_is_published_without_its_card_number(tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path / "stock", 2, CardConfig(blank())))
-    made = reader_rig(tmp_path, "sim:slot/Lane 1")
-    batch = issuer.prepared(made.registry, 2, tmp_path)
-    with lanes(made) as on:
+    rig = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(rig.registry, 2, tmp_path)
+    with lanes(rig) as on:
         on.service.start(OPERATOR, batch, ["lane-1"])
-        drawer = on.manager.slot("lane-1")
-        drawer.insert(paths[0])
+        slot = on.manager.slot("lane-1")
+        slot.insert(paths[0])
         assert eventually(lambda: on.view("lane-1").ok == 1)
-        drawer.eject()
-        drawer.insert(paths[0])
+        slot.eject()
+        slot.insert(paths[0])
         assert eventually(lambda: on.view("lane-1").last and on.view("lane-1").last.outcome is CardOutcome.KNOWN)
-        (card,) = made.registry.cards.of_batch(batch)
+        (card,) = rig.registry.cards.of_batch(batch)
         last = on.view("lane-1").last
         assert last is not None
         assert (last.code, last.params) == ("made-before", {"number": card.card_number[-6:]})
-    assert not [event.json for event in made.bus.events if card.card_number in event.json]
+    assert not [event.json for event in rig.bus.events if card.card_number in event.json]
 
 
 def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
     readers = FakeReaders()
-    made = reader_rig(tmp_path, "fake:A", "fake:B", open_reader=readers)
-    draft = made.registry.rosters.import_roster("测试工会", issuer.rows(1), [], source="t", digest="d", by="clerk").id
-    with lanes(made) as on:
+    rig = reader_rig(tmp_path, "fake:A", "fake:B", open_reader=readers)
+    draft = rig.registry.rosters.import_roster("测试工会", issuer.rows(1), [], source="t", digest="d", by="clerk").id
+    with lanes(rig) as on:
         start = on.service.start
         for who, batch, ids, refusal in [
             (AUDITOR, draft, ["a"], Forbidden),
@@ -189,10 +189,10 @@ def test_what_a_lane_is_not_started_for(tmp_path: Path) -> None:
         ]:
             with pytest.raises(refusal):
                 start(who, batch, ids)
-        made.registry.batches.approve(draft, "reviewer")
+        rig.registry.batches.approve(draft, "reviewer")
         with pytest.raises(Conflict, match="prepare it first"):
             start(OPERATOR, draft, ["a"])
-        issuer.prepare(made.registry, draft, tmp_path)
+        issuer.prepare(rig.registry, draft, tmp_path)
         with pytest.raises(NotFound):
             start(OPERATOR, draft, ["a", "c"])
         on.manager.leases.take(OTHER, "b")
@@ -224,11 +224,11 @@ class Outage:
 
 def test_a_lane_waits_for_a_registry_that_is_away_with_its_card(tmp_path: Path) -> None:
     paths = list(make_stock(tmp_path / "stock", 1, CardConfig(blank())))
-    made = reader_rig(tmp_path, "sim:slot/Lane 1")
-    batch = issuer.prepared(made.registry, 1, tmp_path)
-    outage = Outage(made.registry)
-    made.line.station_registry = outage.registry
-    with lanes(made) as on:
+    rig = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(rig.registry, 1, tmp_path)
+    outage = Outage(rig.registry)
+    rig.line.station_registry = outage.registry
+    with lanes(rig) as on:
         on.service.start(OPERATOR, batch, ["lane-1"])
         outage.away.set()
         on.manager.slot("lane-1").insert(paths[0])
@@ -243,23 +243,23 @@ def test_a_lane_waits_for_a_registry_that_is_away_with_its_card(tmp_path: Path) 
 
 
 def test_no_lane_is_started_while_the_registry_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = reader_rig(tmp_path, "sim:slot/Lane 1")
-    batch = issuer.prepared(made.registry, 1, tmp_path)
+    rig = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(rig.registry, 1, tmp_path)
 
     def away(*_: object) -> None:
         raise AWAY
 
-    with lanes(made) as on:
-        monkeypatch.setattr(made.registry.batches, "batch", away)
+    with lanes(rig) as on:
+        monkeypatch.setattr(rig.registry.batches, "batch", away)
         with pytest.raises(Unavailable):
             on.service.start(OPERATOR, batch, ["lane-1"])
         assert on.manager.leases.mode("lane-1") is Mode.FREE
 
 
 def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
-    made = reader_rig(tmp_path, "sim:slot/Lane 1")
-    batch = issuer.prepared(made.registry, 1, tmp_path)
-    with lanes(made) as on:
+    rig = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(rig.registry, 1, tmp_path)
+    with lanes(rig) as on:
         on.service.close()
         with pytest.raises(Unavailable, match="is ending"):
             on.service.start(OPERATOR, batch, ["lane-1"])
@@ -269,9 +269,9 @@ def test_no_lane_starts_once_the_service_ends(tmp_path: Path) -> None:
 
 def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: Path) -> None:
     readers = FakeReaders()
-    made = reader_rig(tmp_path, "fake:A", open_reader=readers)
-    batch = issuer.prepared(made.registry, 1, tmp_path)
-    with lanes(made) as on:
+    rig = reader_rig(tmp_path, "fake:A", open_reader=readers)
+    batch = issuer.prepared(rig.registry, 1, tmp_path)
+    with lanes(rig) as on:
         on.manager.on_forgotten = on.service.forget
         on.service.start(OPERATOR, batch, ["a"])
         on.service.steer(OPERATOR, "a", LANE_COMMANDS["stop"])
@@ -284,9 +284,9 @@ def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: P
 
 def test_what_nobody_foresaw_ends_its_lane_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     readers = FakeReaders()
-    made = reader_rig(tmp_path, "fake:A", open_reader=readers)
-    batch = issuer.prepared(made.registry, 1, tmp_path)
-    with lanes(made) as on:
+    rig = reader_rig(tmp_path, "fake:A", open_reader=readers)
+    batch = issuer.prepared(rig.registry, 1, tmp_path)
+    with lanes(rig) as on:
         on.manager.ask("a", lambda session: session.name)
         on.service.start(OPERATOR, batch, ["a"])
         readers.opened["fake:A"][0].fault = LookupError("a secret")
@@ -401,13 +401,13 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
 def test_the_rest_of_a_batch_takes_as_long_as_its_lanes_need(tmp_path: Path) -> None:
     feeder = stock(tmp_path / "blanks", 6)
     now = [0.0]
-    made = reader_rig(tmp_path, f"sim:{feeder}")
-    batch = issuer.prepared(made.registry, 6, tmp_path)
+    rig = reader_rig(tmp_path, f"sim:{feeder}")
+    batch = issuer.prepared(rig.registry, 6, tmp_path)
     seen: list[LaneStatus] = []
     over = threading.Event()
-    made.line.job_changes["monotonic"] = lambda: now[0]
-    with lanes(made, monotonic=lambda: now[0], settings=LineSettings(idle=5)) as on:
-        publish = made.bus.publish
+    rig.line.job_changes["monotonic"] = lambda: now[0]
+    with lanes(rig, monotonic=lambda: now[0], settings=LineSettings(idle=5)) as on:
+        publish = rig.bus.publish
 
         def listen(kind: str, topic: str, data: Any) -> Any:
             if kind == "lane.card":
@@ -417,7 +417,7 @@ def test_the_rest_of_a_batch_takes_as_long_as_its_lanes_need(tmp_path: Path) -> 
                 over.set()
             return publish(kind, topic, data)
 
-        made.bus.publish = listen  # type: ignore[method-assign]
+        rig.bus.publish = listen  # type: ignore[method-assign]
         on.service.start(OPERATOR, batch, ["blanks"])
         assert over.wait(PATIENCE)  # asking for the lanes would count the batch anew
     assert [view.ok for view in seen] == [1, 2, 3, 4, 5, 6]

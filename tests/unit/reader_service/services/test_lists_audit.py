@@ -31,21 +31,21 @@ def key() -> RsaPublic:
     return public_key(custody().info(custody().latest("list-signer")))
 
 
-def test_an_edition_is_signed_versioned_and_told(rig: RegistryRig, service: ListService) -> None:
+def test_an_edition_is_signed_versioned_and_published(rig: RegistryRig, service: ListService) -> None:
     with pytest.raises(NotFound, match="no hotlist was published"):
         service.hotlist(COUNTER)
     _, numbers = carded(rig.registry, 2)
     at(rig.registry, numbers[0], CardState.LOST)
     edition = service.publish(CLERK)
-    found = service.hotlist(COUNTER)
-    hotlist = Hotlist.load(found.content, key(), at=rig.clock.now, at_least=edition.version)
+    fetched = service.hotlist(COUNTER)
+    hotlist = Hotlist.load(fetched.content, key(), at=rig.clock.now, at_least=edition.version)
     assert (hotlist.version, list(hotlist.cards)) == (edition.version, [(numbers[0], 1)])
-    assert found.etag == service.hotlist(COUNTER, edition.version).etag
+    assert fetched.etag == service.hotlist(COUNTER, edition.version).etag
     (event,) = rig.bus.of("hotlist.published")
     assert event.data == {"version": edition.version, "entries": 1, "by": "李娜"}
     assert service.publish(CLERK).version == edition.version + 1
     assert [line.version for line in service.page(COUNTER).items] == [edition.version + 1, edition.version]
-    assert service.hotlist(COUNTER).etag != found.etag
+    assert service.hotlist(COUNTER).etag != fetched.etag
 
 
 def test_a_difference_makes_the_signed_edition(rig: RegistryRig, service: ListService) -> None:

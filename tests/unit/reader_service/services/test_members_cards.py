@@ -57,7 +57,7 @@ def test_the_account_number_on_the_same_chip_is_shown_masked(rig: RegistryRig, c
         cards.payment_numbers(OPERATOR, [bank])
 
 
-def test_a_member_is_found_by_any_number_and_by_name(rig: RegistryRig, members: MemberService) -> None:
+def test_a_search_matches_a_member_by_any_number_and_by_name(rig: RegistryRig, members: MemberService) -> None:
     _, numbers = carded(rig.registry, 2)
     first = row(1)
     for text in (
@@ -68,9 +68,9 @@ def test_a_member_is_found_by_any_number_and_by_name(rig: RegistryRig, members: 
         first.person.name,
         f" {first.person.name} ",
     ):
-        (found,) = members.find(CLERK, text).items
-        assert (found.card_number, found.id_masked[:14]) == (numbers[0], "*" * 14)
-        assert first.person.name not in repr(found)
+        (member,) = members.find(CLERK, text).items
+        assert (member.card_number, member.id_masked[:14]) == (numbers[0], "*" * 14)
+        assert first.person.name not in repr(member)
     assert members.find(CLERK, "欧阳").items == ()
     for nothing in ("", "  ", "x" * 101):
         with pytest.raises(Invalid):
@@ -120,7 +120,9 @@ def test_a_member_moves_and_leaves(
         members.member(CLERK, 999)
 
 
-def test_a_card_goes_its_way_and_each_step_is_told(rig: RegistryRig, cards: CardService, notified: CallCounter) -> None:
+def test_a_card_goes_its_way_and_each_step_is_published(
+    rig: RegistryRig, cards: CardService, notified: CallCounter
+) -> None:
     _, (number,) = carded(rig.registry, 1)
     assert cards.allowed(CLERK, number) == ("pack", "loss", "withdraw", "replace")
     for step, state in (

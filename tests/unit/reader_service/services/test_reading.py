@@ -29,36 +29,36 @@ ATC = "9F36"
 def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A card with both applications, and the member's numbers in it."""
     home = tmp_path_factory.mktemp("issued")
-    made, profile = reader_rig(home), bank.profile()
-    batch = issuer.prepared(made.registry, 1, home, profile=profile)
+    rig, profile = reader_rig(home), bank.profile()
+    batch = issuer.prepared(rig.registry, 1, home, profile=profile)
     list(make_stock(home / "stock", 1, CardConfig(blank())))
-    results = PersonalizationLine(issuer.job(made.registry, batch, profile), remake=lambda: None).run(
+    results = PersonalizationLine(issuer.job(rig.registry, batch, profile), remake=lambda: None).run(
         [open_reader(f"sim:{home / 'stock'}")]
     )
     assert not results[0].fault, results[0].message
-    made.registry.close()
+    rig.registry.close()
     return next((home / "stock" / "issued").iterdir())
 
 
 @contextmanager
-def reading(made: ReaderRig) -> Iterator[tuple[ReaderManager, ReadingService]]:
-    with made.manager() as manager:
-        yield manager, ReadingService(made.parts, manager)
+def reading(rig: ReaderRig) -> Iterator[tuple[ReaderManager, ReadingService]]:
+    with rig.manager() as manager:
+        yield manager, ReadingService(rig.parts, manager)
 
 
-def test_both_applications_are_told_in_words_and_nothing_personal(tmp_path: Path, card: Path) -> None:
+def test_both_applications_are_described_in_words_without_personal_data(tmp_path: Path, card: Path) -> None:
     with reading(reader_rig(tmp_path, f"{SLOT}?card={card}")) as (manager, service):
         (reader,) = [view.id for view in manager.views()]
         lease = manager.leases.take(OPERATOR, reader, 60).token
-        found = service.read(OPERATOR, reader, lease=lease)
+        result = service.read(OPERATOR, reader, lease=lease)
         again = service.read(OPERATOR, reader, lease=lease)
-    member, payment = found.applications
+    member, payment = result.applications
     assert (member.kind, payment.kind) == (CardApplicationKind.MEMBER, CardApplicationKind.PAYMENT)
     assert (member.fault, payment.fault) == ("", "")
     assert payment.aid == "A000000333010101"
     assert payment.label == "UNIONPAY DEBIT"
     assert {"5F24", "82", "94", "8C", "8E", ATC, "9F17"} <= {str(one.tag) for one in payment.elements}
-    text = json.dumps(found.to_json(), ensure_ascii=False)
+    text = json.dumps(result.to_json(), ensure_ascii=False)
     person = issuer.rows(1)[0]
     assert "测试工会" in text
     assert person.person.id_number not in text
@@ -79,9 +79,9 @@ def test_a_blank_chip_has_no_application(tmp_path: Path) -> None:
     (chip,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
     with reading(reader_rig(tmp_path, f"{SLOT}?card={chip}")) as (manager, service):
         (reader,) = [view.id for view in manager.views()]
-        found = service.read(OPERATOR, reader, lease=manager.leases.take(OPERATOR, reader, 60).token)
-    assert found.applications == ()
-    assert found.atr
+        result = service.read(OPERATOR, reader, lease=manager.leases.take(OPERATOR, reader, 60).token)
+    assert result.applications == ()
+    assert result.atr
 
 
 def test_who_may_and_where(tmp_path: Path) -> None:
@@ -114,13 +114,13 @@ class Refusing:
 def test_a_payment_application_that_breaks_off_says_why(card: Path, ins: int, fault: str) -> None:
     reader = open_reader(f"sim:{card}")
     try:
-        (found,) = read_applications(Refusing(stack(reader.connect()), ins), shipped_config(), NOON)
+        (application,) = read_applications(Refusing(stack(reader.connect()), ins), shipped_config(), NOON)
     finally:
         reader.release(Disposition.KEEP)
         reader.close()
-    assert fault in found.fault
-    assert bool(found.fault) == bool(fault)
-    assert found.label == "UNIONPAY DEBIT"
-    assert 0x82 in found.data
-    assert (0x5A in found.data, 0x9F36 in found.data) == ((ins != 0xB2), (ins != 0xCA))
-    assert "621097" not in repr(found)
+    assert fault in application.fault
+    assert bool(application.fault) == bool(fault)
+    assert application.label == "UNIONPAY DEBIT"
+    assert 0x82 in application.data
+    assert (0x5A in application.data, 0x9F36 in application.data) == ((ins != 0xB2), (ins != 0xCA))
+    assert "621097" not in repr(application)

@@ -45,7 +45,7 @@ def form(tmp_path: Path, *people: list[object], name: str = "form.xlsx") -> byte
     return forms.xlsx(tmp_path / name, forms.form(*people)).read_bytes()
 
 
-def test_a_form_becomes_a_draft_and_its_returned_rows_are_told(
+def test_a_form_becomes_a_draft_and_its_returned_rows_are_reported(
     rig: RegistryRig, service: RosterService, tmp_path: Path
 ) -> None:
     content = form(tmp_path, *GOOD, BAD)
@@ -80,14 +80,14 @@ def test_findings_come_masked_and_in_pages(service: RosterService, tmp_path: Pat
         service.findings(REVIEWER, "B20261122-999")
 
 
-def test_the_annotated_copy_says_what_was_said_at_the_upload(
+def test_the_annotated_copy_has_the_findings_of_the_upload(
     rig: RegistryRig, service: RosterService, tmp_path: Path
 ) -> None:
     batch = service.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD, BAD, person(1))]).batch
     assert batch is not None
-    made = service.annotated(CLERK, batch.id)
-    sheet = load_workbook(io.BytesIO(made.content)).worksheets[0]
-    assert made.filename == "form-审核.xlsx"
+    copy = service.annotated(CLERK, batch.id)
+    sheet = load_workbook(io.BytesIO(copy.content)).worksheets[0]
+    assert copy.filename == "form-审核.xlsx"
     assert [sheet.cell(row, 7).value for row in range(3, 8)] == ["审核结果", "通过", "通过", "退回", "退回"]
     assert "重复" in str(sheet.cell(7, 8).value)
     assert last_audit_entry(rig.registry)[:3] == ("李娜", "roster.download", f"batch:{batch.id}")
@@ -96,7 +96,7 @@ def test_the_annotated_copy_says_what_was_said_at_the_upload(
         service.annotated(CLERK, batch.id)
 
 
-def test_a_form_of_which_nobody_passes_is_told_and_not_kept(
+def test_a_form_of_which_nobody_passes_is_reported_and_not_stored(
     rig: RegistryRig, service: RosterService, tmp_path: Path
 ) -> None:
     content = form(tmp_path, BAD)
@@ -300,7 +300,7 @@ def test_every_method_asks_who_it_is(service: RosterService) -> None:
         service.annotated(REVIEWER, "B")
 
 
-def test_a_database_that_is_away_is_told_as_such(
+def test_a_database_that_is_away_is_reported_as_such(
     rig: RegistryRig, service: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> object:

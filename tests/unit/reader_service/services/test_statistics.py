@@ -153,9 +153,9 @@ def test_the_figures_are_a_workbook_without_formulas(rig: RegistryRig, service: 
         claimed(rig.registry, batch_id, 1, "@lane"), '=HYPERLINK("http://evil.example")', "+1", "B"
     )
     service.set_plans(CLERK, [plan("-2+3", 1)])
-    made = service.export_xlsx(AUDITOR)
-    assert made.filename == "membercard-20261122-1700.xlsx"
-    book = load_workbook(io.BytesIO(made.content))
+    export = service.export_xlsx(AUDITOR)
+    assert export.filename == "membercard-20261122-1700.xlsx"
+    book = load_workbook(io.BytesIO(export.content))
     assert book.sheetnames[:2] == ["进度 progress", "每日发卡 per day"]
     cells = [cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row if cell.value is not None]
     assert {cell.data_type for cell in cells} <= {"s", "n", "d"}

@@ -198,7 +198,7 @@ def test_appending_to_a_chain_without_an_end_is_refused(registry: Registry) -> N
     assert registry.stock.accounts().received == 0
 
 
-def test_another_houses_custody_does_not_vouch(registry: Registry, url: str) -> None:
+def test_another_issuers_custody_does_not_vouch(registry: Registry, url: str) -> None:
     filled(registry, 2)
     with Registry.open(url, custodian()) as stranger:
         assert [fault.kind for fault in stranger.audit.verify().breaks] == ["forged", "forged"]

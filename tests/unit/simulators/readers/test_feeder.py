@@ -17,7 +17,7 @@ SELECT = bytes.fromhex("00A4040000")
 
 
 class Clock:
-    """Time that passes when told to."""
+    """Time that passes when the test says so."""
 
     def __init__(self) -> None:
         self.now = 0.0

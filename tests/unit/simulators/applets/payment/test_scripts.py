@@ -300,7 +300,7 @@ MASTERS = (bytes(range(0x01, 0x21, 2)), bytes(range(0x21, 0x41, 2)), bytes(range
 def test_scripts_of_other_versions(
     card: PaymentSpecimen, issuer: Callable[..., cvn.VisaCVN18], data: str, keyed: str
 ) -> None:
-    """MACs of eight bytes, as pyemv makes them; the card is told so in 9201."""
+    """MACs of eight bytes, as pyemv makes them; 9201 says so to the card."""
     visa = issuer(*MASTERS, "6228480000000000", "01")
     version = int(data[4:6] if data[:2] == "06" else data[2:4], 16)
     own = card.with_keys(visa.icc_mk_ac, visa.icc_mk_smi, visa.icc_mk_smc, data)

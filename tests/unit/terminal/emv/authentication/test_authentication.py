@@ -254,7 +254,7 @@ def test_sm2_objects_out_of_form(tag: str, value: bytes, says: str) -> None:
 
 
 def test_an_sm2_card_at_a_terminal_that_did_not_say_it_can() -> None:
-    """DF69 is what the card was told; an SM2 certificate then is a bad RSA certificate."""
+    """DF69 is what the card was sent; an SM2 certificate then is a bad RSA certificate."""
     issue = SmIssue(STATIC)
     state = state_of(issue, Method.SDA)
     state.terminal[0xDF69] = b"\x00"

@@ -1,4 +1,4 @@
-"""The key file: what it gives, and that every fault is told with line and field. EMV 4.4 Book 2, 11.2."""
+"""The key file: what it gives, and that every fault is reported with line and field. EMV 4.4 Book 2, 11.2."""
 
 from __future__ import annotations
 

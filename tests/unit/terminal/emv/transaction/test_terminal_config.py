@@ -1,4 +1,4 @@
-"""Terminal configuration: what a file may say, and that each fault is told with line and field."""
+"""Terminal configuration: what a file may say, and that each fault is reported with line and field."""
 
 from __future__ import annotations
 
