@@ -1,0 +1,228 @@
+"""Keys of texts that are put together from a prefix and a value: every value that the product has is a text."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from personalize.line.execute import process
+from personalize.line.lanes import LaneState
+from personalize.line.outcome import Bin, CardOutcome
+from personalize.line.plan import NAMES
+from personalize.reasons import RejectCode
+from reader_service.access import passwords
+from reader_service.pages import audit, developer, intake, progress, shell, station, words
+from reader_service.principal import Role
+from reader_service.readers.values import ReaderState
+from reader_service.services.cards import CARD_STEPS
+from reader_service.services.lane_commands import LANE_COMMANDS
+from reader_service.services.reading import CardApplicationKind
+from registry.batches.reviews import ChangeKind, ReviewStep
+from registry.db.context import UNNAMED_ACTOR
+from registry.line.outcome import MISSING
+from registry.values import BatchState, CardState
+from terminal.emv.authentication.rsa import Signed
+from terminal.member import verdict
+from terminal.member.outcome import Proof, VerdictCode
+from terminal.member.values import Category, Period
+from tests.support.paths import ROOT
+
+PAGES = shell.TEMPLATES.parent
+COMPOSED = re.compile(
+    r"""(?:\bt|\beither)\(\s*(?:f["'](?P<code>[a-z]+\.[\w.-]*)\{[^{}]*\}(?P<more>[^"']*)["']"""
+    r"""|["'](?P<prefix>[a-z]+\.[\w.-]*)["']\s*~\s*[^,()~]+(?:\([^()]*\))?\s*(?:~\s*["'](?P<suffix>[\w-]+)["'])?)"""
+)
+
+
+def test_every_computed_key_has_a_text_in_both_languages_for_each_of_its_values() -> None:
+    missing = [
+        (language, text)
+        for prefix, suffix in sorted(_composed())
+        for language in words.LANGUAGES
+        for value in VALUES[prefix, suffix]()
+        if (text := f"{prefix}{value}{suffix}") not in words.words(language)
+    ]
+    assert missing == []
+
+
+def test_the_values_of_every_computed_key_are_known() -> None:
+    assert sorted(_composed() ^ VALUES.keys()) == []
+
+
+@pytest.mark.parametrize("key", sorted([("station.bin.", ""), ("audit.fact-", ""), ("users.", "-text")]))
+def test_computed_keys_are_found(key: tuple[str, str]) -> None:
+    assert key in _composed()
+
+
+def _composed() -> set[tuple[str, str]]:
+    found = set()
+    for path in (*shell.TEMPLATES.glob("*.html"), *PAGES.glob("*.py")):
+        for one in COMPOSED.finditer(path.read_text("utf-8")):
+            more = one["more"] or one["suffix"] or ""
+            found.add((one["code"] or one["prefix"], "" if "{" in more else more))
+    return found
+
+
+# Values that stand in code and not in an enumeration: read from the calls that have them.
+
+
+def _calls(*names: str, room: Iterable[Path]) -> Iterator[tuple[ast.Call, ast.Module]]:
+    for path in room:
+        module = ast.parse(path.read_text("utf-8"))
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in names:
+                yield node, module
+
+
+def _strings(node: ast.expr, module: ast.Module) -> Iterator[str]:
+    """The strings that an expression may be; those of a name are of every assignment to it in its module."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from (*_strings(node.body, module), *_strings(node.orelse, module))
+    elif isinstance(node, ast.JoinedStr) and isinstance(prefix := node.values[0], ast.Constant):
+        yield from (f"{prefix.value}{value}" for value in IN_ACTIONS[str(prefix.value)])
+    elif isinstance(node, ast.Name):
+        for one in ast.walk(module):
+            targets = one.targets if isinstance(one, ast.Assign) else [getattr(one, "target", None)]
+            if isinstance(one, ast.Assign | ast.AnnAssign) and one.value is not None:
+                if any(isinstance(target, ast.Name) and target.id == node.id for target in targets):
+                    yield from _strings(one.value, module)
+
+
+IN_ACTIONS = {
+    "card.": tuple(CardState),
+    "lane.": tuple(command.name for command in LANE_COMMANDS.values() if command.audited),
+    "new_": ("display", "roles", "language"),
+}
+
+
+def _audited() -> Iterator[tuple[ast.Call, ast.expr, ast.Module]]:
+    paths = [path for room in ("registry", "reader_service") for path in (ROOT / room).rglob("*.py")]
+    for call, module in _calls("audit", "AuditEntry", room=paths):
+        names = [*call.args][1 if getattr(call.func, "id", "") == "AuditEntry" else 2 :]
+        if names and not isinstance(names[0], ast.Attribute):
+            yield call, names[0], module
+
+
+def actions() -> set[str]:
+    found = {text for _, name, module in _audited() for text in _strings(name, module)}
+    assert len(found) > 35
+    return found
+
+
+def facts() -> set[str]:
+    found = {"origin", *(f"new_{field}" for field in IN_ACTIONS["new_"])}
+    for call, _, _ in _audited():
+        for word in call.keywords:
+            if word.arg == "facts" and isinstance(word.value, ast.Dict):
+                found |= {str(key.value) for key in word.value.keys if isinstance(key, ast.Constant)}
+            elif word.arg not in (None, "facts"):
+                found.add(str(word.arg))
+    assert len(found) > 15
+    return found
+
+
+def breaks() -> set[str]:
+    calls = _calls("ChainBreak", room=[ROOT / "registry" / "db" / "audit_chain.py"])
+    return {text for call, module in calls for text in _strings(call.args[1], module)}
+
+
+def member_events() -> set[str]:
+    rooms = list((ROOT / "registry").rglob("*.py"))
+    own = {text for call, module in _calls("_record", room=rooms) for text in _strings(call.args[2], module)}
+    for path in rooms:
+        own |= set(re.findall(r"\"event\": \"([a-z]+)\"", path.read_text("utf-8")))
+    assert len(own) > 2
+    return own | {state.value for state in CardState}
+
+
+def steps() -> set[str]:
+    path = Path(process.__code__.co_filename)
+    own = {text for call, module in _calls("_begin", room=[path]) for text in _strings(call.args[0], module)}
+    return {_dashed(step) for step in (*own, *NAMES.values(), *station.STEPS)}
+
+
+def checks() -> set[str]:
+    found = {f"{signed.label}: expiry" for signed in (Signed.ISSUER, Signed.ICC)}
+    for call, module in _calls("_Decided", "_out_of_time", room=[Path(verdict.__file__)]):
+        for check in call.args[3:] if isinstance(call.func, ast.Attribute) else call.args[2:3]:
+            found |= {*_strings(check, module)} if not isinstance(check, ast.JoinedStr) else set()
+    assert len(found) > 5
+    return {_dashed(text) for text in found}
+
+
+def password_faults() -> set[str]:
+    module = ast.parse(Path(passwords.__file__).read_text("utf-8"))
+    returned = [one.value for one in ast.walk(module) if isinstance(one, ast.Return)]
+    pairs = [value.elts[0] for value in returned if isinstance(value, ast.Tuple)]
+    found = {str(code.value) for code in pairs if isinstance(code, ast.Constant)}
+    assert len(found) > 3
+    return {f"password.{rule}" for rule in found}
+
+
+def _dashed(text: str) -> str:
+    return text.replace(" ", "-")
+
+
+def of(values: Iterable[object]) -> Callable[[], list[str]]:
+    texts = [_dashed(str(value)) for value in values]
+    return lambda: texts
+
+
+VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
+    ("audit.action-", ""): actions,
+    ("audit.actor-", ""): of((UNNAMED_ACTOR, "first start", "somebody")),
+    ("audit.break-", ""): breaks,
+    ("audit.fact-", ""): facts,
+    ("audit.fault-", ""): breaks,
+    ("audit.group-", ""): of(group[:-1] for group in audit.GROUPS),
+    ("counter.benefit.", ""): of(("0101", "0201", "0301")),
+    ("counter.category.", ""): of(one.name.lower() for one in Category),
+    ("counter.check.", ""): checks,
+    ("counter.next.", ""): of(code.lower() for code in VerdictCode),
+    ("counter.period.", ""): of(one.name.lower() for one in Period),
+    ("counter.proven.", ""): of(Proof),
+    ("counter.reader-", ""): of((ReaderState.LOST, ReaderState.HUNG)),
+    ("counter.word.", ""): of(code.lower() for code in VerdictCode),
+    ("developer.kind-", ""): of(CardApplicationKind),
+    ("developer.preset-", ""): of(name for name, _ in developer.PRESETS),
+    ("intake.change-", ""): of(ChangeKind),
+    ("intake.only-", ""): of(intake._KINDS),
+    ("intake.stage-", ""): of(intake._STAGES),
+    ("intake.state-", ""): of(("draft", *ReviewStep)),
+    ("intake.step-", ""): of(ReviewStep),
+    ("place.", ""): of(entry.name for entry in shell.PLACES),
+    ("problem.field.", ""): password_faults,
+    ("progress.", ""): of(("p50", "p90", "p95", "p99", "most")),
+    ("progress.", "-title"): of(("days", "seconds", "lanes", "rejects", "verdicts")),
+    ("progress.days-", ""): of(progress.PERIODS),
+    ("reason.", ""): of((*RejectCode, MISSING)),
+    ("registry.event-", ""): member_events,
+    ("registry.note-", ""): of(("read back and proven",)),
+    ("registry.state-", ""): of(CardState),
+    ("registry.step-", ""): of((*CARD_STEPS, "replace")),
+    ("registry.text-", ""): of((*CARD_STEPS, "replace")),
+    ("role.", ""): of(Role),
+    ("shell.theme-", ""): of(shell.THEMES),
+    ("station.", ""): of(command.name for command in LANE_COMMANDS.values()),
+    ("station.batch-state.", ""): of(BatchState),
+    ("station.bin.", ""): of(one[:1] for one in Bin),
+    ("station.do.", ""): of(station.ALARMS),
+    ("station.help.", ""): of((ReaderState.LOST, ReaderState.HUNG, ReaderState.MUTE)),
+    ("station.outcome.", ""): of(CardOutcome),
+    ("station.reader.", ""): of(ReaderState),
+    ("station.state.", ""): of(
+        (*(state for state in LaneState if state is not LaneState.ENDED), "stopping", "fault", "out", "idle")
+    ),
+    ("station.step.", ""): steps,
+    ("station.why.", ""): of(one[:1] for one in Bin),
+    ("users.", ""): of(("disable", "enable")),
+    ("users.", "-text"): of(("disable", "enable")),
+    ("users.language-", ""): of(words.LANGUAGES),
+}
+"""Prefix and suffix of each computed key, and the values between them."""
