@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+import fastapi.openapi.models  # noqa: F401  first: autodoc annotates pydantic.BaseModel, after which its import fails
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 

@@ -1,23 +1,25 @@
 """Faults of this package, all under ``MembercardError``::
 
-PersonalizeError
-├── IntakeError       a registration form that cannot be used; says what to do, in English and Chinese
-│   ├── FileUnreadable     missing, a directory, or not permitted
-│   ├── WrongFileType      neither xlsx, xls nor csv
-│   ├── EncryptedWorkbook  protected by a password
-│   ├── DamagedFile        broken, cut off, empty, or changed since it was checked
-│   ├── TooLarge           larger than a form may be, or a zip bomb
-│   ├── HeaderNotFound     no sheet has the table's header
-│   └── ReportNotWritten   the annotated copy could not be written
-├── ProfileError      an invalid card profile; one line for each fault, with file and line
-├── PrepareError      data of a member that do not fit the card
-├── DossierError      bytes that are not a dossier
-│   └── BankFileError      a bank data file that is damaged or not for this issuer; names record, field and offset
-│       └── BankFileRefused    a file with invalid cards; nothing of it was taken; carries .faults
-├── KeyPoolError      the pool of chip keys cannot be read or written
-├── ChipUnfit         a chip in a state that this line never leaves it in: to the reject bin
-│   └── ReadBackError what the chip returned differs from the dossier; carries .field
-└── LineStopped       a lane or a batch stopped, for a reason that is not a card
+    PersonalizeError
+    ├── IntakeError       a registration form that cannot be used; says what to do, in English and Chinese
+    │   ├── FileUnreadable     missing, a directory, or not permitted
+    │   ├── WrongFileType      neither xlsx, xls nor csv
+    │   ├── EncryptedWorkbook  protected by a password
+    │   ├── DamagedFile        broken, cut off, empty, or changed since it was checked
+    │   ├── TooLarge           larger than a form may be, or a zip bomb
+    │   ├── HeaderNotFound     no sheet has the table's header
+    │   └── ReportNotWritten   the annotated copy could not be written
+    ├── ProfileError      an invalid card profile; one line for each fault, with file and line
+    ├── PrepareError      data of a member that do not fit the card
+    ├── DossierError      bytes that are not a dossier
+    │   └── BankFileError      a bank data file that is damaged or not for this issuer; names record, field and offset
+    │       └── BankFileRefused    a file with invalid cards; nothing of it was taken; carries .faults
+    ├── KeyPoolError      the pool of chip keys cannot be read or written
+    ├── ChipUnfit         a chip in a state that this line never leaves it in: to the reject bin
+    │   └── ReadBackError what the chip returned differs from the dossier; carries .field
+    └── LineStopped       a lane or a batch stopped, for a reason that is not a card
+
+A row or a chip that is rejected is an outcome: it returns and is not raised.
 """
 
 from __future__ import annotations
