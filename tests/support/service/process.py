@@ -1,6 +1,6 @@
 """A reader service as it runs at a station: a process of its own, over a directory of its own, that can be killed.
 
-``Home`` makes what lies on disk and in the database, ``Station`` is the running process, seen from outside.
+``ServiceDirectory`` makes what lies on disk and in the database, ``ServiceProcess`` is the process, seen from outside.
 """
 
 from __future__ import annotations
